@@ -1,0 +1,2 @@
+//! The vocabulary of the chain.
+pub mod storage;
