@@ -1,0 +1,35 @@
+# The commands of this repository. `make` alone lists them.
+
+ARGS ?=
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build devnet test lint bench doc clean
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+setup: ## install what is missing here; done at once when nothing is
+	@scripts/setup.sh
+
+build: setup ## compile the node, diemd
+	cargo build -p diem-node --bin diemd
+
+devnet: build ## run a local chain of four validators; ARGS="..." goes on to `diemd devnet`
+	@exec $(TARGET_DIR)/debug/diemd devnet $(ARGS)
+
+test: setup ## run every test
+	cargo test --workspace
+
+lint: setup ## check format and lints; warnings fail
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+
+bench: setup ## measure, with optimisation; one table, and bench.json in the target folder
+	cargo run --release -p diem-bench -- $(ARGS)
+
+doc: setup ## build the documentation of the crates
+	cargo doc --workspace --no-deps
+
+clean: ## remove what cargo built; the archives in the cache folder stay
+	cargo clean
