@@ -1,2 +1,42 @@
-//! The vocabulary of the chain.
+//! The vocabulary of the chain: amounts, addresses, keys, time, transactions, typed state cells, contexts, events,
+//! errors and the [`Module`] trait.
+//!
+//! This crate does no I/O and knows neither the store nor any module. Everything in it is deterministic.
+
+pub mod address;
+pub mod amount;
+pub mod cell;
+pub mod context;
+pub mod error;
+pub mod event;
+pub mod keys;
+pub mod module;
 pub mod storage;
+pub mod time;
+pub mod tx;
+pub mod typed_data;
+
+pub use address::Address;
+pub use amount::{Amount, Denom, MathError};
+pub use context::{Block, BlockContext, BlockInfo, GenesisContext, QueryContext, TxContext};
+pub use error::{CallError, ErrorInfo, Fatal, ModuleError};
+pub use event::Events;
+pub use module::{Module, ModuleId};
+pub use storage::{Key, StateRead, StateWrite, Value};
+pub use time::Time;
+
+/// sha256 of `parts`, one after the other.
+pub fn sha256(parts: &[&[u8]]) -> [u8; 32] {
+    use sha2::Digest as _;
+    let mut hasher = sha2::Sha256::new();
+    for part in parts {
+        hasher.update(part);
+    }
+    hasher.finalize().into()
+}
+
+/// keccak256 of `bytes`, Ethereum's hash.
+pub fn keccak256(bytes: &[u8]) -> [u8; 32] {
+    use sha3::Digest as _;
+    sha3::Keccak256::digest(bytes).into()
+}

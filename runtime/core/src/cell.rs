@@ -1,0 +1,204 @@
+//! State as typed constants: `const ACCOUNTS: Map<Address, Account> = Map::new(ID, 0)`.
+//!
+//! A key is the module's byte, a table byte and order-preserving parts; a value is borsh and never empty.
+
+use std::marker::PhantomData;
+
+use borsh::{BorshDeserialize, BorshSerialize};
+
+use crate::{Address, Key, ModuleId, StateRead, StateWrite, Value, storage::prefix_end};
+
+/// A part of a key whose bytes sort as its values do. Every part has a fixed width, so that tuples sort as well.
+pub trait KeyPart: Sized {
+    /// The number of bytes.
+    const WIDTH: usize;
+    /// Appends the bytes.
+    fn write(&self, key: &mut Key);
+    /// Reads the bytes back; `None` if they are not exactly [`KeyPart::WIDTH`].
+    fn read(bytes: &[u8]) -> Option<Self>;
+}
+
+macro_rules! integer_key {
+    ($($t:ty),*) => {$(
+        impl KeyPart for $t {
+            const WIDTH: usize = size_of::<$t>();
+            fn write(&self, key: &mut Key) {
+                key.extend_from_slice(&self.to_be_bytes());
+            }
+            fn read(bytes: &[u8]) -> Option<Self> {
+                bytes.try_into().ok().map(<$t>::from_be_bytes)
+            }
+        }
+    )*};
+}
+integer_key!(u8, u16, u32, u64, u128);
+
+impl<const N: usize> KeyPart for [u8; N] {
+    const WIDTH: usize = N;
+    fn write(&self, key: &mut Key) {
+        key.extend_from_slice(self);
+    }
+    fn read(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok()
+    }
+}
+
+impl KeyPart for Address {
+    const WIDTH: usize = 20;
+    fn write(&self, key: &mut Key) {
+        key.extend_from_slice(&self.0);
+    }
+    fn read(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Address)
+    }
+}
+
+impl<A: KeyPart, B: KeyPart> KeyPart for (A, B) {
+    const WIDTH: usize = A::WIDTH + B::WIDTH;
+    fn write(&self, key: &mut Key) {
+        self.0.write(key);
+        self.1.write(key);
+    }
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let (a, b) = bytes.split_at_checked(A::WIDTH)?;
+        Some((A::read(a)?, B::read(b)?))
+    }
+}
+
+impl<A: KeyPart, B: KeyPart, C: KeyPart> KeyPart for (A, B, C) {
+    const WIDTH: usize = A::WIDTH + B::WIDTH + C::WIDTH;
+    fn write(&self, key: &mut Key) {
+        self.0.write(key);
+        self.1.write(key);
+        self.2.write(key);
+    }
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let (a, rest) = bytes.split_at_checked(A::WIDTH)?;
+        let (b, c) = rest.split_at_checked(B::WIDTH)?;
+        Some((A::read(a)?, B::read(b)?, C::read(c)?))
+    }
+}
+
+/// Encodes a row.
+fn encode(value: &impl BorshSerialize) -> Value {
+    let mut row = Value::new();
+    #[expect(clippy::expect_used, reason = "memory takes every write, and rows hold nothing unencodable")]
+    value.serialize(&mut row).expect("a row encodes into memory");
+    row
+}
+
+/// Decodes a row.
+///
+/// # Panics
+/// If the row is not of this type: the store is damaged or was written by a newer binary, and no result computed from
+/// it could be trusted.
+fn decode<T: BorshDeserialize>(key: &[u8], row: &[u8]) -> T {
+    match T::try_from_slice(row) {
+        Ok(value) => value,
+        Err(error) => panic!(
+            "state row {} does not decode ({error}): the store is damaged or was written by a newer diemd",
+            hex::encode(key)
+        ),
+    }
+}
+
+/// One row.
+pub struct Item<T> {
+    key: [u8; 2],
+    of: PhantomData<fn() -> T>,
+}
+
+impl<T: BorshSerialize + BorshDeserialize> Item<T> {
+    /// The row of `table` in `module`.
+    pub const fn new(module: ModuleId, table: u8) -> Self {
+        Self { key: [module.0, table], of: PhantomData }
+    }
+
+    /// The key, for proofs.
+    pub const fn key(&self) -> [u8; 2] {
+        self.key
+    }
+
+    /// The value, if it was ever set.
+    pub fn get(&self, state: &dyn StateRead) -> Option<T> {
+        state.get(&self.key).map(|row| decode(&self.key, &row))
+    }
+
+    /// Sets the value.
+    pub fn set(&self, state: &mut dyn StateWrite, value: &T) {
+        state.set(&self.key, encode(value));
+    }
+
+    /// Removes the row.
+    pub fn remove(&self, state: &mut dyn StateWrite) {
+        state.remove(&self.key);
+    }
+}
+
+/// A table of rows by key.
+pub struct Map<K, T> {
+    prefix: [u8; 2],
+    of: PhantomData<fn(K) -> T>,
+}
+
+impl<K: KeyPart, T: BorshSerialize + BorshDeserialize> Map<K, T> {
+    /// The table `table` of `module`.
+    pub const fn new(module: ModuleId, table: u8) -> Self {
+        Self { prefix: [module.0, table], of: PhantomData }
+    }
+
+    /// The key of a row, for proofs.
+    pub fn key(&self, key: &K) -> Key {
+        let mut bytes = Key::from_slice(&self.prefix);
+        key.write(&mut bytes);
+        bytes
+    }
+
+    /// The value under `key`.
+    pub fn get(&self, state: &dyn StateRead, key: &K) -> Option<T> {
+        let key = self.key(key);
+        state.get(&key).map(|row| decode(&key, &row))
+    }
+
+    /// Sets the value under `key`.
+    pub fn set(&self, state: &mut dyn StateWrite, key: &K, value: &T) {
+        state.set(&self.key(key), encode(value));
+    }
+
+    /// Removes the row under `key`.
+    pub fn remove(&self, state: &mut dyn StateWrite, key: &K) {
+        state.remove(&self.key(key));
+    }
+
+    /// At most `limit` rows in key order, from `from` on (or from the first).
+    pub fn range(&self, state: &dyn StateRead, from: Option<&K>, limit: usize) -> Vec<(K, T)> {
+        let start = from.map_or_else(|| Key::from_slice(&self.prefix), |key| self.key(key));
+        self.rows(state, &start, prefix_end(&self.prefix), limit)
+    }
+
+    /// At most `limit` rows whose keys start with `part`, in key order, from `from` on (or from the first).
+    pub fn prefix<P: KeyPart>(
+        &self,
+        state: &dyn StateRead,
+        part: &P,
+        from: Option<&K>,
+        limit: usize,
+    ) -> Vec<(K, T)> {
+        let mut prefix = Key::from_slice(&self.prefix);
+        part.write(&mut prefix);
+        let start = from.map_or_else(|| prefix.clone(), |key| self.key(key));
+        self.rows(state, &start, prefix_end(&prefix), limit)
+    }
+
+    fn rows(&self, state: &dyn StateRead, start: &[u8], end: Option<Key>, limit: usize) -> Vec<(K, T)> {
+        let rows = state.range(start, end.as_deref(), limit);
+        rows.iter().map(|(key, row)| (self.read_key(key), decode(key, row))).collect()
+    }
+
+    fn read_key(&self, key: &[u8]) -> K {
+        match key.get(self.prefix.len()..).and_then(K::read) {
+            Some(key) => key,
+            None => panic!("state key {} is not of its table: the store is damaged", hex::encode(key)),
+        }
+    }
+}

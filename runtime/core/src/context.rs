@@ -1,0 +1,104 @@
+//! What code may see and do while it runs. A context gives rights: none shows a clock, randomness, the environment,
+//! the network or the raw store.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+
+use crate::{Address, Events, StateRead, StateWrite, Time};
+
+/// Height and time of a block, from its header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
+pub struct BlockInfo {
+    /// The height, from 1.
+    pub height: u64,
+    /// The header's time.
+    pub time: Time,
+}
+
+/// A validator as consensus names it: the first 20 bytes of the sha256 of its ed25519 key.
+pub type ConsensusAddress = [u8; 20];
+
+/// One validator's part in the commit of the block before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Vote {
+    /// Who.
+    pub validator: ConsensusAddress,
+    /// Its voting power at that height.
+    pub power: u64,
+    /// Whether its signature is in the commit.
+    pub signed: bool,
+}
+
+/// What a validator did against the rules, proven to consensus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MisbehaviourKind {
+    /// Two different votes in the same round.
+    DuplicateVote,
+    /// A conflicting header shown to a light client.
+    LightClientAttack,
+}
+
+/// Evidence that consensus has verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misbehaviour {
+    /// What was done.
+    pub kind: MisbehaviourKind,
+    /// By whom.
+    pub validator: ConsensusAddress,
+    /// The validator's power at the offence.
+    pub power: u64,
+    /// The height of the offence.
+    pub height: u64,
+    /// The time of the offence.
+    pub time: Time,
+}
+
+/// Everything execution knows of a block besides its transactions.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Block {
+    /// Height and time.
+    pub info: BlockInfo,
+    /// Who proposed it.
+    pub proposer: ConsensusAddress,
+    /// Who signed the block before.
+    pub votes: Vec<Vote>,
+    /// Evidence in this block.
+    pub misbehaviour: Vec<Misbehaviour>,
+}
+
+/// Genesis: writes state before there is a block.
+pub struct GenesisContext<'a> {
+    /// State to fill.
+    pub state: &'a mut dyn StateWrite,
+    /// The genesis time.
+    pub time: Time,
+}
+
+/// A begin or end step of a block.
+pub struct BlockContext<'a> {
+    /// State inside the hook's own overlay.
+    pub state: &'a mut dyn StateWrite,
+    /// What happened.
+    pub events: &'a mut Events,
+    /// The block.
+    pub block: &'a Block,
+}
+
+/// A call of a transaction.
+pub struct TxContext<'a> {
+    /// State inside the transaction's own overlay.
+    pub state: &'a mut dyn StateWrite,
+    /// What happened.
+    pub events: &'a mut Events,
+    /// Height and time of the block that holds the transaction.
+    pub block: BlockInfo,
+    /// Who signed it.
+    pub sender: Address,
+}
+
+/// A question at one committed height.
+pub struct QueryContext<'a> {
+    /// State at that height.
+    pub state: &'a dyn StateRead,
+    /// That height and its time.
+    pub block: BlockInfo,
+}

@@ -1,0 +1,40 @@
+//! What happened, in the order in which it happened.
+
+use borsh::BorshSerialize;
+
+use crate::module::ModuleId;
+
+/// Collects the events of a transaction or a hook as borsh, each behind its module's byte. The composed event enum of
+/// the runtime has those bytes as its discriminants, so the buffer is a sequence of that enum.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Events {
+    bytes: Vec<u8>,
+}
+
+/// A place in [`Events`] to return to when what followed is undone.
+#[derive(Debug, Clone, Copy)]
+pub struct EventMark(usize);
+
+impl Events {
+    /// Adds `event` of `module`.
+    pub fn emit(&mut self, module: ModuleId, event: &impl BorshSerialize) {
+        self.bytes.push(module.0);
+        #[expect(clippy::expect_used, reason = "a Vec takes every write, and events hold nothing unencodable")]
+        event.serialize(&mut self.bytes).expect("an event encodes into memory");
+    }
+
+    /// Remembers this place.
+    pub fn mark(&self) -> EventMark {
+        EventMark(self.bytes.len())
+    }
+
+    /// Forgets what was emitted since `mark`.
+    pub fn rewind(&mut self, mark: EventMark) {
+        self.bytes.truncate(mark.0);
+    }
+
+    /// The encoded events.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+}
