@@ -11,6 +11,7 @@ pub mod error;
 pub mod event;
 pub mod keys;
 pub mod module;
+pub mod proof;
 pub mod storage;
 pub mod time;
 pub mod tx;
