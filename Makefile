@@ -12,8 +12,10 @@ help: ## list these commands
 setup: ## install what is missing here; done at once when nothing is
 	@scripts/setup.sh
 
+# Cargo joins the features of all that one command selects. Naming the whole workspace and any one test selects what
+# `cargo test --workspace` does, so that `make devnet` after `make test`, or the reverse, compiles nothing twice.
 build: setup ## compile the node, diemd
-	cargo build -p diem-node --bin diemd
+	cargo build --workspace --bin diemd --test rooms
 
 devnet: build ## run a local chain of four validators; ARGS="..." goes on to `diemd devnet`
 	@exec $(TARGET_DIR)/debug/diemd devnet $(ARGS)
