@@ -1,0 +1,73 @@
+//! What bank refuses.
+
+use diem_core::{Address, Amount, Denom, ErrorInfo, MathError, Module as _, ModuleError, ModuleId};
+
+/// An error of bank.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// More was asked for than there is.
+    #[error("{address} has {}, but {} are needed", .available.display(*.denom), .needed.display(*.denom))]
+    InsufficientFunds {
+        /// Whose.
+        address: Address,
+        /// What of.
+        denom: Denom,
+        /// What there is.
+        available: Amount,
+        /// What was asked for.
+        needed: Amount,
+    },
+    /// Nothing would be moved.
+    #[error("an amount of zero moves nothing")]
+    ZeroAmount,
+    /// The zero address, which nobody owns.
+    #[error("the zero address is nobody's: what is sent there is lost")]
+    ZeroAddress,
+    /// No output, or more than a transfer may have.
+    #[error("a transfer has 1 to {} outputs", crate::msg::MAX_OUTPUTS)]
+    Outputs,
+    /// A sum that no balance can hold.
+    #[error("{0}")]
+    Math(#[from] MathError),
+    /// A module without that right wanted to mint or burn.
+    #[error("module {} may not mint or burn {}", .0.0, .1)]
+    NotAllowed(ModuleId, Denom),
+    /// More was asked of a pool than it holds.
+    #[error("the pool holds {available}, but {needed} are needed")]
+    PoolTooSmall {
+        /// What there is, in base units of the pool's denomination.
+        available: Amount,
+        /// What was asked for.
+        needed: Amount,
+    },
+    /// A genesis file names a pool that does not exist.
+    #[error("there is no pool {0}")]
+    UnknownPool(u8),
+}
+
+impl ModuleError for Error {
+    const CODESPACE: &'static str = crate::Bank::NAME;
+    const TABLE: &'static [ErrorInfo] = &[
+        ErrorInfo { code: 1, name: "insufficient_funds", http: 422, retry: true },
+        ErrorInfo { code: 2, name: "zero_amount", http: 400, retry: false },
+        ErrorInfo { code: 3, name: "zero_address", http: 400, retry: false },
+        ErrorInfo { code: 4, name: "outputs", http: 400, retry: false },
+        ErrorInfo { code: 5, name: "math", http: 422, retry: false },
+        ErrorInfo { code: 6, name: "not_allowed", http: 403, retry: false },
+        ErrorInfo { code: 7, name: "pool_too_small", http: 422, retry: true },
+        ErrorInfo { code: 8, name: "unknown_pool", http: 400, retry: false },
+    ];
+
+    fn code(&self) -> u32 {
+        match self {
+            Self::InsufficientFunds { .. } => 1,
+            Self::ZeroAmount => 2,
+            Self::ZeroAddress => 3,
+            Self::Outputs => 4,
+            Self::Math(_) => 5,
+            Self::NotAllowed(..) => 6,
+            Self::PoolTooSmall { .. } => 7,
+            Self::UnknownPool(_) => 8,
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! bank's part of the genesis file.
+
+use std::collections::BTreeMap;
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use diem_core::{Address, CallError, Denom, Module as _, StateRead, StateWrite};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Bank, Error, ledger,
+    state::{ACCOUNTS, Account, Pool},
+};
+
+/// The accounts that exist from the start; the supply is their sum.
+#[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Genesis {
+    /// Each account's row.
+    pub accounts: BTreeMap<Address, Account>,
+    /// What pools hold from the start, as (pool, denomination, amount): only an export of a running chain has any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pools: Vec<(u8, Denom, diem_core::Amount)>,
+}
+
+pub(crate) fn init(state: &mut dyn StateWrite, genesis: &Genesis) -> Result<(), CallError> {
+    for (address, row) in &genesis.accounts {
+        if *address == Address::ZERO {
+            return Err(Error::ZeroAddress.into());
+        }
+        ACCOUNTS.set(state, address, &Account { nonce: row.nonce, ..Account::default() });
+        for denom in Denom::ALL {
+            ledger::mint(state, Bank::ID, address, denom, row.balance(denom))?;
+        }
+    }
+    for (number, denom, amount) in &genesis.pools {
+        let pool = Pool::ALL.into_iter().find(|pool| *pool as u8 == *number);
+        let pool = pool.ok_or(Error::UnknownPool(*number))?;
+        ledger::mint_to_pool(state, Bank::ID, pool, *denom, *amount)?;
+    }
+    Ok(())
+}
+
+pub(crate) fn export(state: &dyn StateRead) -> Genesis {
+    let mut genesis = Genesis::default();
+    ledger::for_each_account(state, |address, row| {
+        genesis.accounts.insert(address, row);
+    });
+    for pool in Pool::ALL {
+        for denom in Denom::ALL {
+            let amount = ledger::pool(state, pool, denom);
+            if !amount.is_zero() {
+                genesis.pools.push((pool as u8, denom, amount));
+            }
+        }
+    }
+    genesis
+}

@@ -1,0 +1,257 @@
+//! The bookkeeping: what other modules call.
+
+use diem_core::{Address, Amount, Denom, Events, Module as _, ModuleId, StateRead, StateWrite};
+
+use crate::{
+    Bank, Error, Event,
+    state::{ACCOUNTS, Account, POOLS, Pool, SUPPLY},
+};
+
+/// Whether a module creates or destroys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Right {
+    /// May make more of it.
+    Mint,
+    /// May make less of it.
+    Burn,
+}
+
+/// Who may mint and burn what. Genesis is written once, by bank itself; every other line belongs to a module.
+pub const RIGHTS: &[(ModuleId, Denom, Right)] =
+    &[(Bank::ID, Denom::Vvv, Right::Mint), (Bank::ID, Denom::Diem, Right::Mint)];
+
+fn check_right(module: ModuleId, denom: Denom, right: Right) -> Result<(), Error> {
+    if RIGHTS.contains(&(module, denom, right)) { Ok(()) } else { Err(Error::NotAllowed(module, denom)) }
+}
+
+/// The account's row; an account never used is empty.
+pub fn account(state: &dyn StateRead, address: &Address) -> Account {
+    ACCOUNTS.get(state, address).unwrap_or_default()
+}
+
+/// What the account has of `denom`.
+pub fn balance(state: &dyn StateRead, address: &Address, denom: Denom) -> Amount {
+    account(state, address).balance(denom)
+}
+
+/// The nonce that the account's next transaction must have.
+pub fn nonce(state: &dyn StateRead, address: &Address) -> u64 {
+    account(state, address).nonce
+}
+
+/// Counts a transaction of the account. Only the runtime calls it, once per transaction.
+pub fn advance_nonce(state: &mut dyn StateWrite, address: &Address) {
+    let mut row = account(state, address);
+    row.nonce = row.nonce.saturating_add(1);
+    ACCOUNTS.set(state, address, &row);
+}
+
+/// How much of `denom` there is.
+pub fn supply(state: &dyn StateRead, denom: Denom) -> Amount {
+    SUPPLY.get(state, &(denom as u8)).unwrap_or_default()
+}
+
+/// What `pool` holds of `denom`.
+pub fn pool(state: &dyn StateRead, pool: Pool, denom: Denom) -> Amount {
+    POOLS.get(state, &pool.key(denom)).unwrap_or_default()
+}
+
+fn debit(row: &mut Account, address: &Address, denom: Denom, amount: Amount) -> Result<(), Error> {
+    let balance = row.balance_mut(denom);
+    let available = *balance;
+    *balance = available.sub(amount).map_err(|_| Error::InsufficientFunds {
+        address: *address,
+        denom,
+        available,
+        needed: amount,
+    })?;
+    Ok(())
+}
+
+fn take(state: &mut dyn StateWrite, from: &Address, denom: Denom, amount: Amount) -> Result<(), Error> {
+    let mut row = account(state, from);
+    debit(&mut row, from, denom, amount)?;
+    ACCOUNTS.set(state, from, &row);
+    Ok(())
+}
+
+fn give(state: &mut dyn StateWrite, to: &Address, denom: Denom, amount: Amount) -> Result<(), Error> {
+    let mut row = account(state, to);
+    let balance = row.balance_mut(denom);
+    *balance = balance.add(amount)?;
+    ACCOUNTS.set(state, to, &row);
+    Ok(())
+}
+
+/// Moves `amount` from one account to another; to oneself it changes nothing, but the amount must be there.
+///
+/// # Errors
+/// [`Error::InsufficientFunds`]; then nothing is written.
+pub fn transfer(
+    state: &mut dyn StateWrite,
+    events: &mut Events,
+    from: &Address,
+    to: &Address,
+    denom: Denom,
+    amount: Amount,
+) -> Result<(), Error> {
+    take(state, from, denom, amount)?;
+    give(state, to, denom, amount)?;
+    events.emit(Bank::ID, &Event::Transferred { from: *from, to: *to, denom, amount });
+    Ok(())
+}
+
+fn grow_pool(state: &mut dyn StateWrite, to: Pool, denom: Denom, amount: Amount) -> Result<(), Error> {
+    let total = pool(state, to, denom).add(amount)?;
+    POOLS.set(state, &to.key(denom), &total);
+    Ok(())
+}
+
+fn shrink_pool(state: &mut dyn StateWrite, from: Pool, denom: Denom, amount: Amount) -> Result<(), Error> {
+    let available = pool(state, from, denom);
+    let rest = available.sub(amount).map_err(|_| Error::PoolTooSmall { available, needed: amount })?;
+    POOLS.set(state, &from.key(denom), &rest);
+    Ok(())
+}
+
+/// Moves `amount` from an account into a pool.
+///
+/// # Errors
+/// [`Error::InsufficientFunds`].
+pub fn pay_into_pool(
+    state: &mut dyn StateWrite,
+    from: &Address,
+    to: Pool,
+    denom: Denom,
+    amount: Amount,
+) -> Result<(), Error> {
+    take(state, from, denom, amount)?;
+    grow_pool(state, to, denom, amount)
+}
+
+/// Moves `amount` from a pool to an account.
+///
+/// # Errors
+/// [`Error::PoolTooSmall`].
+pub fn pay_from_pool(
+    state: &mut dyn StateWrite,
+    from: Pool,
+    to: &Address,
+    denom: Denom,
+    amount: Amount,
+) -> Result<(), Error> {
+    shrink_pool(state, from, denom, amount)?;
+    give(state, to, denom, amount)
+}
+
+fn grow_supply(state: &mut dyn StateWrite, by: ModuleId, denom: Denom, amount: Amount) -> Result<(), Error> {
+    check_right(by, denom, Right::Mint)?;
+    let total = supply(state, denom).add(amount)?;
+    SUPPLY.set(state, &(denom as u8), &total);
+    Ok(())
+}
+
+fn shrink_supply(state: &mut dyn StateWrite, by: ModuleId, denom: Denom, amount: Amount) -> Result<(), Error> {
+    check_right(by, denom, Right::Burn)?;
+    let rest = supply(state, denom).sub(amount)?;
+    SUPPLY.set(state, &(denom as u8), &rest);
+    Ok(())
+}
+
+/// Makes `amount` anew and gives it to an account, on behalf of module `by`.
+///
+/// # Errors
+/// [`Error::NotAllowed`] if [`RIGHTS`] does not list it; [`Error::Math`] if the supply would not fit.
+pub fn mint(
+    state: &mut dyn StateWrite,
+    by: ModuleId,
+    to: &Address,
+    denom: Denom,
+    amount: Amount,
+) -> Result<(), Error> {
+    grow_supply(state, by, denom, amount)?;
+    give(state, to, denom, amount)
+}
+
+/// Makes `amount` anew in a pool, on behalf of module `by`.
+///
+/// # Errors
+/// As [`mint`].
+pub fn mint_to_pool(
+    state: &mut dyn StateWrite,
+    by: ModuleId,
+    to: Pool,
+    denom: Denom,
+    amount: Amount,
+) -> Result<(), Error> {
+    grow_supply(state, by, denom, amount)?;
+    grow_pool(state, to, denom, amount)
+}
+
+/// Destroys `amount` of an account, on behalf of module `by`.
+///
+/// # Errors
+/// [`Error::NotAllowed`]; [`Error::InsufficientFunds`].
+pub fn burn(
+    state: &mut dyn StateWrite,
+    by: ModuleId,
+    from: &Address,
+    denom: Denom,
+    amount: Amount,
+) -> Result<(), Error> {
+    check_right(by, denom, Right::Burn)?;
+    take(state, from, denom, amount)?;
+    shrink_supply(state, by, denom, amount)
+}
+
+/// Destroys `amount` of a pool, on behalf of module `by`.
+///
+/// # Errors
+/// [`Error::NotAllowed`]; [`Error::PoolTooSmall`].
+pub fn burn_from_pool(
+    state: &mut dyn StateWrite,
+    by: ModuleId,
+    from: Pool,
+    denom: Denom,
+    amount: Amount,
+) -> Result<(), Error> {
+    check_right(by, denom, Right::Burn)?;
+    shrink_pool(state, from, denom, amount)?;
+    shrink_supply(state, by, denom, amount)
+}
+
+/// How many rows [`check_supply`] and the export read at a time.
+const PAGE: usize = 4_096;
+
+/// Every account with its row, page by page: for export and invariants, never inside a block.
+pub(crate) fn for_each_account(state: &dyn StateRead, mut visit: impl FnMut(Address, Account)) {
+    let mut from: Option<Address> = None;
+    loop {
+        let page = ACCOUNTS.range(state, from.as_ref(), PAGE);
+        // A page starts at the last key of the one before, which was visited then.
+        let seen = usize::from(from.is_some());
+        from = page.last().map(|(address, _)| *address);
+        let full = page.len() == PAGE;
+        page.into_iter().skip(seen).for_each(|(address, row)| visit(address, row));
+        if !full {
+            return;
+        }
+    }
+}
+
+/// Invariant 1: per denomination, the supply is the sum of all balances and pools.
+pub(crate) fn check_supply(state: &dyn StateRead) -> Result<(), String> {
+    let pooled = |denom| Pool::ALL.iter().try_fold(Amount::ZERO, |sum, p| sum.add(pool(state, *p, denom)));
+    let mut sums = [pooled(Denom::Vvv), pooled(Denom::Diem)];
+    for_each_account(state, |_, row| {
+        sums = [sums[0].and_then(|sum| sum.add(row.vvv)), sums[1].and_then(|sum| sum.add(row.diem))];
+    });
+    for (denom, sum) in Denom::ALL.into_iter().zip(sums) {
+        let sum = sum.map_err(|_| format!("the balances and pools of {denom} do not fit 128 bits"))?;
+        let supply = supply(state, denom);
+        if sum != supply {
+            return Err(format!("the supply of {denom} is {supply}, but balances and pools hold {sum}"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,79 @@
+//! bank: accounts, transfers, supply, named pools, and who may mint and burn what.
+//!
+//! One row per account holds nonce and both balances, so that a transfer touches two leaves of the state tree.
+//! Other modules use the functions of [`ledger`]; the tables are nobody else's.
+
+pub mod error;
+pub mod event;
+pub mod genesis;
+pub mod ledger;
+pub mod msg;
+pub mod query;
+pub mod state;
+
+use diem_core::{
+    CallError, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite, TxContext,
+};
+
+pub use error::Error;
+pub use event::Event;
+pub use genesis::Genesis;
+pub use ledger::{
+    advance_nonce, balance, burn, burn_from_pool, mint, mint_to_pool, nonce, pay_from_pool, pay_into_pool, pool,
+    supply, transfer,
+};
+pub use msg::{Msg, Output};
+pub use query::{Answer, Query};
+pub use state::{Account, Pool};
+
+/// The module.
+pub struct Bank;
+
+impl Module for Bank {
+    const ID: ModuleId = ModuleId(1);
+    const NAME: &'static str = "bank";
+    const STORAGE_VERSION: u32 = 1;
+
+    type Msg = Msg;
+    type Query = Query;
+    type Answer = Answer;
+    type Event = Event;
+    type Error = Error;
+    type Genesis = Genesis;
+
+    fn init_genesis(ctx: &mut GenesisContext<'_>, genesis: &Genesis) -> Result<(), CallError> {
+        genesis::init(ctx.state, genesis)
+    }
+
+    fn export_genesis(state: &dyn StateRead) -> Genesis {
+        genesis::export(state)
+    }
+
+    fn validate(msg: &Msg) -> Result<(), CallError> {
+        msg.validate()
+    }
+
+    fn gas(msg: &Msg) -> u64 {
+        msg.gas()
+    }
+
+    fn text(msg: &Msg) -> String {
+        msg.text()
+    }
+
+    fn execute(ctx: &mut TxContext<'_>, msg: &Msg) -> Result<(), CallError> {
+        msg::execute(ctx, msg)
+    }
+
+    fn query(ctx: &QueryContext<'_>, query: Query) -> Result<Answer, CallError> {
+        Ok(query::answer(ctx.state, query))
+    }
+
+    fn check_invariants(state: &dyn StateRead) -> Result<(), String> {
+        ledger::check_supply(state)
+    }
+
+    fn migrate(_: &mut dyn StateWrite, from: u32) -> Result<(), Fatal> {
+        Err(Fatal(format!("bank has no rows of version {from}: this diemd is not for this chain")))
+    }
+}

@@ -1,0 +1,104 @@
+//! The calls of bank.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use diem_core::{Address, Amount, CallError, Denom, TxContext};
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, ledger};
+
+/// The most outputs of a [`Msg::MultiTransfer`].
+pub const MAX_OUTPUTS: usize = 1_000;
+
+/// Gas for reading, changing and writing one account; a transfer changes two.
+const GAS_PER_ACCOUNT: u64 = 1_000;
+
+/// A call of bank.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[borsh(use_discriminant = true)]
+#[serde(rename_all = "snake_case", tag = "type")]
+#[repr(u8)]
+pub enum Msg {
+    /// Pays one account.
+    Transfer {
+        /// Who is paid.
+        to: Address,
+        /// In what.
+        denom: Denom,
+        /// How much, in base units; not zero.
+        amount: Amount,
+    } = 0,
+    /// Pays many accounts, all or none.
+    MultiTransfer {
+        /// In what.
+        denom: Denom,
+        /// 1 to [`MAX_OUTPUTS`] payments.
+        outputs: Vec<Output>,
+    } = 1,
+}
+
+/// One payment of a [`Msg::MultiTransfer`].
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+pub struct Output {
+    /// Who is paid.
+    pub to: Address,
+    /// How much, in base units; not zero.
+    pub amount: Amount,
+}
+
+impl Msg {
+    pub(crate) fn validate(&self) -> Result<(), CallError> {
+        match self {
+            Self::Transfer { to, amount, .. } => check_payment(to, *amount),
+            Self::MultiTransfer { outputs, .. } => {
+                if !(1..=MAX_OUTPUTS).contains(&outputs.len()) {
+                    return Err(Error::Outputs.into());
+                }
+                outputs.iter().try_for_each(|output| check_payment(&output.to, output.amount))
+            }
+        }
+    }
+
+    pub(crate) fn gas(&self) -> u64 {
+        let accounts = match self {
+            Self::Transfer { .. } => 2,
+            Self::MultiTransfer { outputs, .. } => (outputs.len() as u64).saturating_add(1),
+        };
+        GAS_PER_ACCOUNT.saturating_mul(accounts)
+    }
+
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Self::Transfer { to, denom, amount } => {
+                format!("Send {} to {}", amount.display(*denom), to.to_hex())
+            }
+            Self::MultiTransfer { denom, outputs } => {
+                let payment = |output: &Output| format!("{} to {}", output.amount.display(*denom), output.to.to_hex());
+                let payments: Vec<String> = outputs.iter().map(payment).collect();
+                format!("Send {}", payments.join(", "))
+            }
+        }
+    }
+}
+
+fn check_payment(to: &Address, amount: Amount) -> Result<(), CallError> {
+    if *to == Address::ZERO {
+        return Err(Error::ZeroAddress.into());
+    }
+    if amount.is_zero() {
+        return Err(Error::ZeroAmount.into());
+    }
+    Ok(())
+}
+
+pub(crate) fn execute(ctx: &mut TxContext<'_>, msg: &Msg) -> Result<(), CallError> {
+    let from = ctx.sender;
+    match msg {
+        Msg::Transfer { to, denom, amount } => ledger::transfer(ctx.state, ctx.events, &from, to, *denom, *amount)?,
+        Msg::MultiTransfer { denom, outputs } => {
+            for Output { to, amount } in outputs {
+                ledger::transfer(ctx.state, ctx.events, &from, to, *denom, *amount)?;
+            }
+        }
+    }
+    Ok(())
+}

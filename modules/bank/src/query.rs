@@ -1,0 +1,61 @@
+//! The questions that bank answers.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use diem_core::{Address, Amount, StateRead};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ledger,
+    state::{Account, Pool},
+};
+
+/// A question to bank.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+#[borsh(use_discriminant = true)]
+#[repr(u8)]
+pub enum Query {
+    /// One account; an account never used is empty.
+    Account(Address) = 0,
+    /// How much there is, and what waits in pools.
+    Supply = 1,
+}
+
+/// An answer of bank.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[borsh(use_discriminant = true)]
+#[serde(untagged)]
+#[repr(u8)]
+pub enum Answer {
+    /// The account's row.
+    Account(Account) = 0,
+    /// The supply.
+    Supply(Supply) = 1,
+}
+
+/// How much there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+pub struct Supply {
+    /// All VVV, in avvv.
+    pub vvv: Amount,
+    /// All DIEM, in adiem.
+    pub diem: Amount,
+    /// The VVV that was paid as fees and not yet shared out.
+    pub fees: Amount,
+}
+
+pub(crate) fn answer(state: &dyn StateRead, query: Query) -> Answer {
+    match query {
+        Query::Account(address) => Answer::Account(ledger::account(state, &address)),
+        Query::Supply => Answer::Supply(supply(state)),
+    }
+}
+
+/// How much there is.
+pub fn supply(state: &dyn StateRead) -> Supply {
+    use diem_core::Denom::{Diem, Vvv};
+    Supply {
+        vvv: ledger::supply(state, Vvv),
+        diem: ledger::supply(state, Diem),
+        fees: ledger::pool(state, Pool::Fees, Vvv),
+    }
+}

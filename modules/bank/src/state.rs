@@ -1,0 +1,67 @@
+//! The tables of bank.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use diem_core::{Address, Amount, Denom, Module as _, cell::Map};
+use serde::{Deserialize, Serialize};
+
+use crate::Bank;
+
+/// Every account that was ever used.
+pub(crate) const ACCOUNTS: Map<Address, Account> = Map::new(Bank::ID, 0);
+/// How much of a denomination there is, by its number.
+pub(crate) const SUPPLY: Map<u8, Amount> = Map::new(Bank::ID, 1);
+/// What belongs to nobody yet, by pool and denomination.
+pub(crate) const POOLS: Map<(u8, u8), Amount> = Map::new(Bank::ID, 2);
+
+/// An account's row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+pub struct Account {
+    /// The number of transactions that the account has sent.
+    #[serde(default)]
+    pub nonce: u64,
+    /// Its VVV, in avvv.
+    #[serde(default)]
+    pub vvv: Amount,
+    /// Its DIEM, in adiem.
+    #[serde(default)]
+    pub diem: Amount,
+}
+
+impl Account {
+    /// The balance in `denom`.
+    pub const fn balance(&self, denom: Denom) -> Amount {
+        match denom {
+            Denom::Vvv => self.vvv,
+            Denom::Diem => self.diem,
+        }
+    }
+
+    pub(crate) const fn balance_mut(&mut self, denom: Denom) -> &mut Amount {
+        match denom {
+            Denom::Vvv => &mut self.vvv,
+            Denom::Diem => &mut self.diem,
+        }
+    }
+}
+
+/// A named pool: value on its way from one owner to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Pool {
+    /// Transaction fees of the block, until they are shared out.
+    Fees = 0,
+}
+
+impl Pool {
+    /// Every pool.
+    pub const ALL: [Self; 1] = [Self::Fees];
+
+    pub(crate) const fn key(self, denom: Denom) -> (u8, u8) {
+        (self as u8, denom as u8)
+    }
+}
+
+/// The key of an account's row, for proofs.
+pub fn account_key(address: &Address) -> diem_core::Key {
+    ACCOUNTS.key(address)
+}

@@ -1,0 +1,220 @@
+//! What belongs to the chain as a whole: why a transaction is invalid, gas, consensus parameters.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use diem_core::{Amount, ErrorInfo, ModuleError, keys::SignatureError, tx::DecodeError};
+use serde::{Deserialize, Serialize};
+
+/// Why a transaction is invalid: it changes nothing and pays nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ChainError {
+    /// The bytes are no transaction.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// A signature does not count.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+    /// Made for another chain.
+    #[error("the transaction is for chain `{got}`, this is `{here}`")]
+    ChainId {
+        /// The transaction's chain.
+        got: String,
+        /// This chain.
+        here: String,
+    },
+    /// Made for a chain of this name with another genesis.
+    #[error("the transaction is for another genesis of `{0}`: ask /v1/status for this chain's genesis hash")]
+    GenesisHash(String),
+    /// Too old.
+    #[error("the transaction expired at height {expiry}, this is height {height}: sign it again")]
+    Expired {
+        /// The last height at which it was valid.
+        expiry: u64,
+        /// The height of the block.
+        height: u64,
+    },
+    /// Used before.
+    #[error("nonce {got} was used before: the sender's next is {next}")]
+    NonceTooLow {
+        /// The transaction's.
+        got: u64,
+        /// The next free one.
+        next: u64,
+    },
+    /// Skips some.
+    #[error("nonce {got} is too far ahead: the sender's next is {next}")]
+    NonceTooHigh {
+        /// The transaction's.
+        got: u64,
+        /// The next free one.
+        next: u64,
+    },
+    /// Another transaction with this nonce waits already.
+    #[error("a transaction of this sender with nonce {0} is waiting already")]
+    NonceTaken(u64),
+    /// Below the chain's minimum.
+    #[error("the gas price is {got} avvv, the chain takes at least {minimum}", got = .got.get(), minimum = .minimum.get())]
+    GasPrice {
+        /// The transaction's.
+        got: Amount,
+        /// The chain's.
+        minimum: Amount,
+    },
+    /// More than the sender allowed.
+    #[error("the fee would be {} VVV, more than the {} VVV of max_fee", .fee, .max_fee)]
+    MaxFee {
+        /// gas * gas_price.
+        fee: Amount,
+        /// What the sender allows.
+        max_fee: Amount,
+    },
+    /// The payer does not have the fee.
+    #[error("the fee is {fee} VVV, but {payer} has {available} VVV")]
+    FeeFunds {
+        /// Who should pay.
+        payer: diem_core::Address,
+        /// The fee.
+        fee: Amount,
+        /// What the payer has.
+        available: Amount,
+    },
+    /// More gas than a block has.
+    #[error("the transaction needs {gas} gas, a block has {limit}")]
+    BlockGas {
+        /// The transaction's.
+        gas: u64,
+        /// The block's.
+        limit: u64,
+    },
+}
+
+impl ModuleError for ChainError {
+    const CODESPACE: &'static str = "chain";
+    const TABLE: &'static [ErrorInfo] = &[
+        ErrorInfo { code: 1, name: "malformed", http: 400, retry: false },
+        ErrorInfo { code: 2, name: "too_large", http: 413, retry: false },
+        ErrorInfo { code: 3, name: "reserved", http: 400, retry: false },
+        ErrorInfo { code: 4, name: "limits", http: 400, retry: false },
+        ErrorInfo { code: 5, name: "fee_payer", http: 400, retry: false },
+        ErrorInfo { code: 6, name: "bad_signature", http: 400, retry: false },
+        ErrorInfo { code: 7, name: "wrong_signer", http: 400, retry: false },
+        ErrorInfo { code: 8, name: "weak_key", http: 400, retry: false },
+        ErrorInfo { code: 9, name: "high_s", http: 400, retry: false },
+        ErrorInfo { code: 10, name: "wrong_chain_id", http: 400, retry: false },
+        ErrorInfo { code: 11, name: "wrong_genesis_hash", http: 400, retry: false },
+        ErrorInfo { code: 12, name: "expired", http: 409, retry: false },
+        ErrorInfo { code: 13, name: "nonce_too_low", http: 409, retry: false },
+        ErrorInfo { code: 14, name: "nonce_too_high", http: 409, retry: true },
+        ErrorInfo { code: 15, name: "nonce_taken", http: 409, retry: true },
+        ErrorInfo { code: 16, name: "gas_price_too_low", http: 402, retry: false },
+        ErrorInfo { code: 17, name: "max_fee_too_low", http: 402, retry: false },
+        ErrorInfo { code: 18, name: "insufficient_fee_funds", http: 402, retry: true },
+        ErrorInfo { code: 19, name: "block_gas", http: 413, retry: false },
+    ];
+
+    fn code(&self) -> u32 {
+        match self {
+            Self::Decode(DecodeError::Malformed) => 1,
+            Self::Decode(DecodeError::TooLarge) => 2,
+            Self::Decode(DecodeError::Reserved) => 3,
+            Self::Decode(DecodeError::Limits) => 4,
+            Self::Decode(DecodeError::FeePayer) => 5,
+            Self::Signature(SignatureError::Invalid) => 6,
+            Self::Signature(SignatureError::WrongSigner) => 7,
+            Self::Signature(SignatureError::WeakKey) => 8,
+            Self::Signature(SignatureError::HighS) => 9,
+            Self::ChainId { .. } => 10,
+            Self::GenesisHash(_) => 11,
+            Self::Expired { .. } => 12,
+            Self::NonceTooLow { .. } => 13,
+            Self::NonceTooHigh { .. } => 14,
+            Self::NonceTaken(_) => 15,
+            Self::GasPrice { .. } => 16,
+            Self::MaxFee { .. } => 17,
+            Self::FeeFunds { .. } => 18,
+            Self::BlockGas { .. } => 19,
+        }
+    }
+}
+
+/// An event of the runtime itself.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[borsh(use_discriminant = true)]
+#[serde(rename_all = "snake_case", tag = "type")]
+#[repr(u8)]
+pub enum ChainEvent {
+    /// A step that may be repeated failed; its writes are dropped and it runs again next block.
+    HookFailed {
+        /// Which.
+        hook: String,
+        /// How often it failed since it last succeeded.
+        failures: u64,
+    } = 0,
+}
+
+/// What gas costs and how much of it there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GasParams {
+    /// The lowest price of a unit of gas, in avvv.
+    pub min_price: Amount,
+    /// Gas of every transaction.
+    pub per_tx: u64,
+    /// Gas of every byte of a transaction.
+    pub per_byte: u64,
+    /// Gas of every signature.
+    pub per_signature: u64,
+    /// The most gas of a block.
+    pub block_limit: u64,
+}
+
+impl Default for GasParams {
+    fn default() -> Self {
+        Self {
+            min_price: Amount::new(1_000_000_000),
+            per_tx: 1_000,
+            per_byte: 10,
+            per_signature: 2_000,
+            block_limit: 400_000_000,
+        }
+    }
+}
+
+impl GasParams {
+    /// The gas of a transaction: a pure function of its bytes and this table.
+    pub fn gas(&self, tx: &crate::Signed) -> u64 {
+        let signatures = tx.signatures().count() as u64;
+        let calls = tx.tx.calls.iter().fold(0u64, |sum, call| sum.saturating_add(call.gas()));
+        self.per_tx
+            .saturating_add(self.per_byte.saturating_mul(tx.size as u64))
+            .saturating_add(self.per_signature.saturating_mul(signatures))
+            .saturating_add(calls)
+    }
+}
+
+/// What CometBFT must be told in genesis and what this chain holds it to. Times in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConsensusParams {
+    /// The most bytes of a block.
+    pub block_max_bytes: u64,
+    /// For how many blocks evidence counts.
+    pub evidence_max_age_blocks: u64,
+    /// For how long evidence counts; at least the unbonding time.
+    pub evidence_max_age_ms: u64,
+    /// The most bytes of evidence in a block.
+    pub evidence_max_bytes: u64,
+    /// The first height with vote extensions.
+    pub vote_extensions_enable_height: u64,
+}
+
+impl Default for ConsensusParams {
+    fn default() -> Self {
+        Self {
+            block_max_bytes: 4 * 1024 * 1024,
+            evidence_max_age_blocks: 1_000_000,
+            evidence_max_age_ms: 8 * 86_400_000,
+            evidence_max_bytes: 64 * 1024,
+            vote_extensions_enable_height: 1,
+        }
+    }
+}

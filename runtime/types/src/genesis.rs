@@ -1,0 +1,150 @@
+//! The genesis of a chain in its one canonical form, and its hash.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use diem_core::{Time, sha256, tx::MAX_CHAIN_ID_BYTES};
+use serde::{Deserialize, Serialize};
+
+use crate::{ConsensusParams, GasParams};
+
+/// The state machine's part of the genesis: one field per module.
+#[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AppGenesis {
+    /// What gas costs.
+    pub gas: GasParams,
+    /// Accounts.
+    pub bank: diem_bank::Genesis,
+}
+
+/// A validator that starts the chain.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
+)]
+#[serde(deny_unknown_fields)]
+pub struct GenesisValidator {
+    /// Its ed25519 consensus key.
+    #[serde(with = "hex::serde")]
+    pub public_key: [u8; 32],
+    /// Its voting power.
+    pub power: u64,
+}
+
+/// Everything that defines a chain.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GenesisDoc {
+    /// The chain's name.
+    pub chain_id: String,
+    /// When it starts.
+    pub genesis_time: Time,
+    /// Its first height.
+    pub initial_height: u64,
+    /// What consensus is told.
+    pub consensus: ConsensusParams,
+    /// Who starts it.
+    pub validators: Vec<GenesisValidator>,
+    /// The state from which it starts.
+    pub app: AppGenesis,
+}
+
+/// Why a genesis cannot start a chain.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum GenesisError {
+    /// The name is missing or not one.
+    #[error("chain_id `{0}` must be 1 to {MAX_CHAIN_ID_BYTES} letters, digits, `-`, `_` or `.`")]
+    ChainId(String),
+    /// Heights start at 1.
+    #[error("initial_height must be at least 1")]
+    InitialHeight,
+    /// Nobody would make blocks.
+    #[error("there is no validator with voting power")]
+    NoValidators,
+    /// A validator twice.
+    #[error("validator {0} is listed twice")]
+    DuplicateValidator(String),
+    /// A validator with no power.
+    #[error("validator {0} has no voting power")]
+    NoPower(String),
+    /// CometBFT's limit.
+    #[error("the voting power sums to more than {MAX_TOTAL_POWER}")]
+    TotalPower,
+    /// A parameter out of its bounds.
+    #[error("{0}")]
+    Params(&'static str),
+}
+
+/// CometBFT's limit of the sum of voting power: int64 max / 8.
+pub const MAX_TOTAL_POWER: u64 = (i64::MAX / 8) as u64;
+
+impl GenesisDoc {
+    /// The same with its validators in the order of their keys, as the hash wants them.
+    pub fn canonical(mut self) -> Self {
+        self.validators.sort();
+        self
+    }
+
+    /// sha256 of the canonical borsh form; never of JSON, which others re-marshal.
+    pub fn hash(&self) -> [u8; 32] {
+        let canonical = self.clone().canonical();
+        #[expect(clippy::expect_used, reason = "memory takes every write, and a genesis holds nothing unencodable")]
+        let bytes = borsh::to_vec(&canonical).expect("a genesis encodes into memory");
+        sha256(&[&bytes])
+    }
+
+    /// Checks what can be checked without running it.
+    ///
+    /// # Errors
+    /// [`GenesisError`], the first that is found.
+    pub fn validate(&self) -> Result<(), GenesisError> {
+        let is_name = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+        if !(1..=MAX_CHAIN_ID_BYTES).contains(&self.chain_id.len()) || !self.chain_id.bytes().all(is_name) {
+            return Err(GenesisError::ChainId(self.chain_id.clone()));
+        }
+        if self.initial_height == 0 {
+            return Err(GenesisError::InitialHeight);
+        }
+        self.validate_validators()?;
+        self.validate_params()
+    }
+
+    fn validate_validators(&self) -> Result<(), GenesisError> {
+        if self.validators.is_empty() {
+            return Err(GenesisError::NoValidators);
+        }
+        let mut seen = std::collections::BTreeSet::new();
+        let mut total = 0u64;
+        for validator in &self.validators {
+            let name = hex::encode(validator.public_key);
+            if validator.power == 0 {
+                return Err(GenesisError::NoPower(name));
+            }
+            if !seen.insert(validator.public_key) {
+                return Err(GenesisError::DuplicateValidator(name));
+            }
+            total = total.saturating_add(validator.power);
+        }
+        if total > MAX_TOTAL_POWER { Err(GenesisError::TotalPower) } else { Ok(()) }
+    }
+
+    fn validate_params(&self) -> Result<(), GenesisError> {
+        let consensus = &self.consensus;
+        let smallest_block = 2 * diem_core::tx::MAX_TX_BYTES as u64;
+        // CometBFT: at most 100 MiB, and evidence must fit the block.
+        if !(smallest_block..=100 * 1024 * 1024).contains(&consensus.block_max_bytes) {
+            return Err(GenesisError::Params("consensus.block_max_bytes must be 1 MiB to 100 MiB"));
+        }
+        if consensus.evidence_max_bytes > consensus.block_max_bytes {
+            return Err(GenesisError::Params("consensus.evidence_max_bytes must not exceed block_max_bytes"));
+        }
+        if consensus.evidence_max_age_blocks == 0 || consensus.evidence_max_age_ms == 0 {
+            return Err(GenesisError::Params("consensus.evidence_max_age_blocks and _ms must not be 0"));
+        }
+        if consensus.vote_extensions_enable_height != 1 {
+            return Err(GenesisError::Params("consensus.vote_extensions_enable_height must be 1"));
+        }
+        if self.app.gas.block_limit == 0 {
+            return Err(GenesisError::Params("app.gas.block_limit must not be 0"));
+        }
+        Ok(())
+    }
+}

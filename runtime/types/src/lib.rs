@@ -1,0 +1,120 @@
+//! What the modules' types compose to: the calls of a transaction, the queries, the events, the genesis.
+//!
+//! Every discriminant is the module's byte and is written out. Adding a module means adding one line to each enum
+//! here and to the lists of the runtime.
+
+pub mod chain;
+pub mod genesis;
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use diem_bank as bank;
+use diem_core::{
+    CallError, ErrorInfo, Module, ModuleError,
+    tx::{CallBody, SignedTx, Transaction},
+};
+use serde::{Deserialize, Serialize};
+
+pub use chain::{ChainError, ConsensusParams, GasParams};
+pub use genesis::{AppGenesis, GenesisDoc, GenesisValidator};
+
+/// The version of the state machine. A change of any result, row or byte raises it.
+pub const APP_VERSION: u64 = 1;
+
+/// A transaction of this chain, before it is signed.
+pub type Tx = Transaction<Call>;
+/// A transaction of this chain with its signatures.
+pub type Signed = SignedTx<Call>;
+
+/// A call of any module.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[borsh(use_discriminant = true)]
+#[serde(rename_all = "snake_case")]
+#[repr(u8)]
+pub enum Call {
+    /// Accounts and transfers.
+    Bank(bank::Msg) = 1,
+}
+
+impl Call {
+    /// What can be said without state.
+    ///
+    /// # Errors
+    /// The call can never succeed.
+    pub fn validate(&self) -> Result<(), CallError> {
+        match self {
+            Self::Bank(msg) => bank::Bank::validate(msg),
+        }
+    }
+
+    /// The gas of the call beside what its bytes cost.
+    pub fn gas(&self) -> u64 {
+        match self {
+            Self::Bank(msg) => bank::Bank::gas(msg),
+        }
+    }
+}
+
+impl CallBody for Call {
+    fn text(&self) -> String {
+        match self {
+            Self::Bank(msg) => bank::Bank::text(msg),
+        }
+    }
+}
+
+/// A question to any module.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+#[borsh(use_discriminant = true)]
+#[repr(u8)]
+pub enum Query {
+    /// To bank.
+    Bank(bank::Query) = 1,
+}
+
+/// The answer to a [`Query`].
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[borsh(use_discriminant = true)]
+#[serde(rename_all = "snake_case")]
+#[repr(u8)]
+pub enum Answer {
+    /// Of bank.
+    Bank(bank::Answer) = 1,
+}
+
+/// An event of the runtime or of any module.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[borsh(use_discriminant = true)]
+#[serde(rename_all = "snake_case", tag = "module", content = "event")]
+#[repr(u8)]
+pub enum Event {
+    /// Of the runtime itself.
+    Chain(chain::ChainEvent) = 0,
+    /// Of bank.
+    Bank(bank::Event) = 1,
+}
+
+impl Event {
+    /// Decodes a sequence of events as [`diem_core::Events`] collects them.
+    ///
+    /// # Errors
+    /// The bytes are not such a sequence.
+    pub fn decode_all(mut bytes: &[u8]) -> std::io::Result<Vec<Self>> {
+        let mut events = Vec::new();
+        while !bytes.is_empty() {
+            events.push(BorshDeserialize::deserialize(&mut bytes)?);
+        }
+        Ok(events)
+    }
+}
+
+/// Every error that a user can meet: (codespace, its table). The documents and the HTTP statuses come from here.
+pub const ERRORS: &[(&str, &[ErrorInfo])] = &[
+    (ChainError::CODESPACE, ChainError::TABLE),
+    (<bank::Bank as Module>::NAME, bank::Error::TABLE),
+];
+
+/// The line of the table of errors for a codespace and number.
+pub fn error_info(codespace: &str, code: u32) -> Option<&'static ErrorInfo> {
+    let (_, table) = ERRORS.iter().find(|(name, _)| *name == codespace)?;
+    table.iter().find(|info| info.code == code)
+}
