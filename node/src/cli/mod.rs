@@ -1,0 +1,64 @@
+//! The command line.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// How a command ended, for scripts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Something else went wrong.
+    Failed = 1,
+    /// The command line or the configuration is wrong.
+    Usage = 2,
+    /// The transaction was rejected before it was in a block.
+    Rejected = 3,
+    /// The transaction is in a block and failed there.
+    FailedInBlock = 4,
+    /// Nobody knows: the transaction was not found, or the wait was over.
+    Unknown = 5,
+    /// The node halted for an upgrade.
+    Halted = 6,
+}
+
+/// A command that did not succeed.
+#[derive(Debug)]
+pub struct Failure {
+    /// How to exit.
+    pub exit: Exit,
+    /// What to say, on stderr.
+    pub error: anyhow::Error,
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self { exit: Exit::Failed, error }
+    }
+}
+
+/// The chain of DIEM and VVV: node, wallet, devnet.
+#[derive(Debug, Parser)]
+#[command(name = "diemd", version, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands: nouns, then verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {}
+
+/// Runs the command; says on stderr why it failed.
+#[expect(clippy::print_stderr, reason = "words for people go to stderr")]
+pub fn run(cli: Cli) -> ExitCode {
+    let result: Result<(), Failure> = match cli.command {};
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure { exit, error }) => {
+            eprintln!("diemd: {error:#}");
+            ExitCode::from(exit as u8)
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! `diemd`: parses and starts.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    diem_node::cli::run(diem_node::cli::Cli::parse())
+}
