@@ -68,7 +68,7 @@ done
 printf '"%s"\n' "${flags[@]}" "-I$crate/rocksdb/include" "-I$crate/rocksdb" "-I$crate" "-I$lz4" >"$work/flags"
 compile() {
     # shellcheck disable=SC2086  # CXX may hold a launcher and its compiler
-    $CXX -c "$1" -o "$1.part" @"${1%/*}/flags"
+    $CXX -c "$1" -o "$1.part" @"${1%/*}/flags" || exit 255 # which makes xargs start no other
     mv "$1.part" "$1.o"
     echo "  RocksDB $(find "${1%/*}" -name '*.o' | wc -l)/$UNITS" >&2
 }

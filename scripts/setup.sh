@@ -62,20 +62,21 @@ ROCKSDB_STATIC = \"1\""
 
 # diemd looks in PATH, then in this folder.
 install_cometbft() {
-    local folder=$cache/cometbft-$cometbft_version work
+    local folder=$cache/cometbft-$cometbft_version work output
     [ ! -x "$folder/cometbft" ] || return 0
     if have cometbft && [ "$(cometbft version 2>/dev/null)" = "$cometbft_version" ]; then return 0; fi
     if ! have go; then
         say "no Go here: CometBFT $cometbft_version cannot be built; diemd will try to download it, else use --engine instant"
         return 0
     fi
-    say "CometBFT $cometbft_version with go install: the consensus engine of the devnet"
+    say "CometBFT $cometbft_version with go install, about a minute: the consensus engine of the devnet"
     mkdir -p "$cache"
     work=$(mktemp -d "$cache/cometbft-building.XXXXXX")
-    if GOBIN=$work CGO_ENABLED=0 go install "github.com/cometbft/cometbft/cmd/cometbft@v$cometbft_version"; then
+    if output=$(GOBIN=$work CGO_ENABLED=0 go install "github.com/cometbft/cometbft/cmd/cometbft@v$cometbft_version" 2>&1); then
         mkdir -p "$folder"
         mv "$work/cometbft" "$folder/cometbft"
     else
+        printf '%s\n' "$output" >&2
         say "CometBFT could not be built; diemd will try again at its start, else use --engine instant"
     fi
     rm -rf "$work"
