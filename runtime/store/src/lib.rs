@@ -1,1 +1,89 @@
-//! Committed state.
+//! Committed state: rows, their Merkle root, past heights, proofs, and the writes that are not committed yet.
+//!
+//! ```text
+//! Overlay ......... writes of a transaction over those of a block over ...
+//! Snapshot ........ the state at one height: rows, root, proofs; the last heights form a ring
+//! Store ........... stage(writes) -> root; commit: rows, undo row, index and meta row in one batch; rollback
+//!   tree .......... sparse binary Merkle tree in RAM, copied on write
+//!   cache ......... encoded rows of committed state
+//!   rocks/memory .. where the rows lie
+//! ```
+
+mod backend;
+mod error;
+mod memory;
+mod overlay;
+mod proof;
+mod snapshot;
+mod store;
+pub mod tree;
+mod undo;
+mod writes;
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use diem_core::storage::Key;
+
+pub use backend::IndexRow;
+pub use error::StoreError;
+pub use overlay::Overlay;
+pub use snapshot::{Rows, Snapshot};
+pub use store::{Staged, Store};
+pub use writes::WriteSet;
+
+/// How a store is opened.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// How many heights can be read and proven, the latest among them, and how many can be rolled back. At least 1.
+    pub ring: usize,
+    /// The most bytes that the cache of rows takes.
+    pub cache_bytes: usize,
+    /// Whether a commit returns only when the disk has it.
+    pub sync: bool,
+    /// Called right before and right after the one write of a commit: a place for tests to end the process.
+    pub on_write: Option<fn(WritePoint)>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { ring: 64, cache_bytes: 256 << 20, sync: true, on_write: None }
+    }
+}
+
+/// Where [`Options::on_write`] is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WritePoint {
+    /// Nothing of the block is written.
+    Before,
+    /// All of it is.
+    After,
+}
+
+/// What was committed last, in a row of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Meta {
+    /// The height.
+    pub height: u64,
+    /// The state root after it.
+    pub root: [u8; 32],
+    /// The block's time, milliseconds since 1970.
+    pub time_ms: u64,
+    /// The application's version.
+    pub app_version: u64,
+}
+
+/// A change of the node's index, written in the same batch as the block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IndexOp {
+    /// Sets a row.
+    Put {
+        /// The key; up to 32 bytes lie inline.
+        key: Key,
+        /// The value.
+        value: Vec<u8>,
+    },
+    /// Removes a row.
+    Delete {
+        /// The key.
+        key: Key,
+    },
+}

@@ -1,0 +1,104 @@
+//! Where rows are kept: RocksDB, or memory for tests. Both keep the same four kinds of rows and write a block at once.
+
+use std::ops::Range;
+
+use diem_core::storage::{Key, Value};
+
+use crate::error::StoreError;
+use crate::memory::{Memory, MemoryView};
+use crate::writes::WriteSet;
+use crate::{IndexOp, Meta};
+
+/// A row of an index: the node's own business.
+pub type IndexRow = (Vec<u8>, Vec<u8>);
+
+pub(crate) enum Backend {
+    Memory(Memory),
+}
+
+/// The rows as they were when the view was taken.
+pub(crate) enum View {
+    Memory(MemoryView),
+}
+
+/// State rows made ready to be written.
+pub(crate) enum Prepared {
+    Memory,
+}
+
+/// All that one block writes, at once or not at all.
+pub(crate) struct Block<'a> {
+    pub(crate) rows: &'a WriteSet,
+    /// The same rows, from [`Backend::prepare`].
+    pub(crate) prepared: Prepared,
+    pub(crate) index: &'a [IndexOp],
+    pub(crate) meta: &'a Meta,
+    pub(crate) put_undo: Option<(u64, &'a [u8])>,
+    /// Heights whose undo rows go.
+    pub(crate) drop_undo: Range<u64>,
+}
+
+impl Backend {
+    pub(crate) fn meta(&self) -> Result<Option<Meta>, StoreError> {
+        match self {
+            Backend::Memory(memory) => Ok(memory.meta()),
+        }
+    }
+
+    pub(crate) fn view(&self) -> View {
+        match self {
+            Backend::Memory(memory) => View::Memory(memory.view()),
+        }
+    }
+
+    pub(crate) fn prepare(&self, _rows: &WriteSet) -> Prepared {
+        match self {
+            Backend::Memory(_) => Prepared::Memory,
+        }
+    }
+
+    pub(crate) fn write(&self, block: Block<'_>) -> Result<(), StoreError> {
+        match self {
+            Backend::Memory(memory) => memory.write(block),
+        }
+    }
+
+    pub(crate) fn undo(&self, height: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        match self {
+            Backend::Memory(memory) => Ok(memory.undo(height)),
+        }
+    }
+
+    /// The lowest height that has an undo row.
+    pub(crate) fn oldest_undo(&self) -> Result<Option<u64>, StoreError> {
+        match self {
+            Backend::Memory(memory) => Ok(memory.oldest_undo()),
+        }
+    }
+}
+
+impl View {
+    pub(crate) fn get(&self, key: &[u8]) -> Option<Value> {
+        match self {
+            View::Memory(view) => view.get(key),
+        }
+    }
+
+    pub(crate) fn range(&self, start: &[u8], end: Option<&[u8]>, limit: usize) -> Vec<(Key, Value)> {
+        match self {
+            View::Memory(view) => view.range(start, end, limit),
+        }
+    }
+
+    pub(crate) fn index_get(&self, key: &[u8]) -> Option<Vec<u8>> {
+        match self {
+            View::Memory(view) => view.index_get(key),
+        }
+    }
+
+    pub(crate) fn index_range(&self, start: &[u8], end: Option<&[u8]>, limit: usize, reverse: bool) -> Vec<IndexRow> {
+        match self {
+            View::Memory(view) => view.index_range(start, end, limit, reverse),
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! What can go wrong, in words for the person who runs the node.
+
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+/// Why the store refuses or fails.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// Another process has the folder open.
+    #[error("{path} is in use by another process; stop that node first, or give this one a home of its own")]
+    Locked {
+        /// The store's folder.
+        path: PathBuf,
+    },
+    /// The operating system denies access.
+    #[error("no permission to use {path}; make it belong to the user that runs the node ({detail})")]
+    Permission {
+        /// The store's folder.
+        path: PathBuf,
+        /// What was answered.
+        detail: String,
+    },
+    /// The file system is mounted read only.
+    #[error("{path} is on a read-only file system; mount it writable or choose another home ({detail})")]
+    ReadOnly {
+        /// The store's folder.
+        path: PathBuf,
+        /// What was answered.
+        detail: String,
+    },
+    /// No space, or a quota or file size limit.
+    #[error("no space left for {path}; free some or raise the limit, then start the node again ({detail})")]
+    DiskFull {
+        /// The store's folder.
+        path: PathBuf,
+        /// What was answered.
+        detail: String,
+    },
+    /// Files are missing or damaged.
+    #[error("{path} is damaged; restore a snapshot or sync again into an empty home ({detail})")]
+    Corrupt {
+        /// The store's folder.
+        path: PathBuf,
+        /// What was found.
+        detail: String,
+    },
+    /// Any other failure of reading or writing.
+    #[error("cannot read or write {path}: {detail}")]
+    Io {
+        /// The store's folder.
+        path: PathBuf,
+        /// What was answered.
+        detail: String,
+    },
+    /// The rows do not hash to the root that was committed with them.
+    #[error(
+        "the rows in {path} hash to {found}, but height {height} was committed with root {expected}; \
+         restore a snapshot or sync again into an empty home"
+    )]
+    RootMismatch {
+        /// The store's folder, or `memory`.
+        path: PathBuf,
+        /// The height of the meta row or of the undo row.
+        height: u64,
+        /// The root it names, in hex.
+        expected: String,
+        /// The root of the rows, in hex.
+        found: String,
+    },
+    /// A past height outside the ring.
+    #[error("height {height} is not kept; this node answers for heights {oldest} to {latest}")]
+    NotKept {
+        /// The height asked for.
+        height: u64,
+        /// The oldest height kept.
+        oldest: u64,
+        /// The newest.
+        latest: u64,
+    },
+    /// Something else was committed after staging.
+    #[error("the staged writes stand on another state than the last committed one; stage them again")]
+    Stale,
+    /// Heights follow each other.
+    #[error("height {given} cannot follow; the next height is {expected}")]
+    Height {
+        /// The height given.
+        given: u64,
+        /// The height that follows the last one.
+        expected: u64,
+    },
+    /// There is nothing to go back to.
+    #[error("height {height} cannot be undone: its undo row is not kept; sync again to go further back")]
+    NothingToUndo {
+        /// The last committed height.
+        height: u64,
+    },
+    /// An earlier write failed, so that nobody knows what is on disk.
+    #[error("an earlier write failed; restart the node")]
+    Poisoned,
+}
+
+impl StoreError {
+    /// Names the cause of an operating system's error.
+    pub(crate) fn from_io(path: &Path, error: &std::io::Error) -> StoreError {
+        use std::io::ErrorKind;
+        let (path, detail) = (path.to_path_buf(), error.to_string());
+        match error.kind() {
+            ErrorKind::PermissionDenied => StoreError::Permission { path, detail },
+            ErrorKind::ReadOnlyFilesystem => StoreError::ReadOnly { path, detail },
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+                StoreError::DiskFull { path, detail }
+            }
+            _ => StoreError::Io { path, detail },
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The rows in memory, for tests: maps that copy in constant time, so that a view is a copy.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use diem_core::storage::{Key, Value};
+use imbl::OrdMap;
+use parking_lot::Mutex;
+
+use crate::backend::{Block, IndexRow};
+use crate::error::StoreError;
+use crate::{IndexOp, Meta};
+
+/// The rows of a store that never touches a disk.
+#[derive(Default)]
+pub(crate) struct Memory {
+    rows: Mutex<Rows>,
+}
+
+#[derive(Default)]
+struct Rows {
+    view: MemoryView,
+    undo: BTreeMap<u64, Vec<u8>>,
+    meta: Option<Meta>,
+}
+
+/// A copy of the rows.
+#[derive(Default, Clone)]
+pub(crate) struct MemoryView {
+    state: OrdMap<Key, Value>,
+    index: OrdMap<Vec<u8>, Vec<u8>>,
+}
+
+impl Memory {
+    pub(crate) fn meta(&self) -> Option<Meta> {
+        self.rows.lock().meta
+    }
+
+    pub(crate) fn view(&self) -> MemoryView {
+        self.rows.lock().view.clone()
+    }
+
+    pub(crate) fn undo(&self, height: u64) -> Option<Vec<u8>> {
+        self.rows.lock().undo.get(&height).cloned()
+    }
+
+    pub(crate) fn oldest_undo(&self) -> Option<u64> {
+        self.rows.lock().undo.keys().next().copied()
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "the same signature as the backend on disk")]
+    pub(crate) fn write(&self, block: Block<'_>) -> Result<(), StoreError> {
+        let mut rows = self.rows.lock();
+        for (key, value) in block.rows.rows() {
+            match value {
+                Some(value) => rows.view.state.insert(key.clone(), value.clone()),
+                None => rows.view.state.remove(key),
+            };
+        }
+        for op in block.index {
+            match op {
+                IndexOp::Put { key, value } => rows.view.index.insert(key.to_vec(), value.clone()),
+                IndexOp::Delete { key } => rows.view.index.remove(key.as_slice()),
+            };
+        }
+        if let Some((height, undo)) = block.put_undo {
+            rows.undo.insert(height, undo.to_vec());
+        }
+        rows.undo.retain(|height, _| !block.drop_undo.contains(height));
+        rows.meta = Some(*block.meta);
+        Ok(())
+    }
+}
+
+impl MemoryView {
+    pub(crate) fn get(&self, key: &[u8]) -> Option<Value> {
+        self.state.get(key).cloned()
+    }
+
+    pub(crate) fn range(&self, start: &[u8], end: Option<&[u8]>, limit: usize) -> Vec<(Key, Value)> {
+        let Some(bounds) = bounds(start, end) else { return Vec::new() };
+        self.state.range::<_, [u8]>(bounds).take(limit).map(|(k, v)| (k.clone(), v.clone())).collect()
+    }
+
+    pub(crate) fn index_get(&self, key: &[u8]) -> Option<Vec<u8>> {
+        self.index.get(key).cloned()
+    }
+
+    pub(crate) fn index_range(&self, start: &[u8], end: Option<&[u8]>, limit: usize, reverse: bool) -> Vec<IndexRow> {
+        let Some(bounds) = bounds(start, end) else { return Vec::new() };
+        let rows = self.index.range::<_, [u8]>(bounds);
+        let copy = |(key, value): (&Vec<u8>, &Vec<u8>)| (key.clone(), value.clone());
+        if reverse { rows.rev().take(limit).map(copy).collect() } else { rows.take(limit).map(copy).collect() }
+    }
+}
+
+/// `None` if the range is empty, which ordered maps refuse.
+fn bounds<'a>(start: &'a [u8], end: Option<&'a [u8]>) -> Option<(Bound<&'a [u8]>, Bound<&'a [u8]>)> {
+    match end {
+        Some(end) if end <= start => None,
+        Some(end) => Some((Bound::Included(start), Bound::Excluded(end))),
+        None => Some((Bound::Included(start), Bound::Unbounded)),
+    }
+}

@@ -1,0 +1,163 @@
+//! The state at one height, and the ring of the last heights.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use diem_core::storage::{Key, StateRead, Value};
+use ics23::CommitmentProof;
+
+use crate::Meta;
+use crate::backend::{IndexRow, View};
+use crate::error::StoreError;
+use crate::proof;
+use crate::tree::{Hash, Root};
+
+/// Rows read at a time by [`Snapshot::rows`].
+const PAGE: usize = 4096;
+
+/// The state at one height. It stays as it is for as long as somebody holds it; cloning it is cheap.
+#[derive(Clone)]
+pub struct Snapshot {
+    at: Arc<At>,
+}
+
+struct At {
+    meta: Option<Meta>,
+    tree: Root,
+    view: View,
+}
+
+impl Snapshot {
+    pub(crate) fn new(meta: Option<Meta>, tree: Root, view: View) -> Snapshot {
+        Snapshot { at: Arc::new(At { meta, tree, view }) }
+    }
+
+    /// Height, root, time and app version; `None` for a store in which nothing was committed.
+    pub fn meta(&self) -> Option<Meta> {
+        self.at.meta
+    }
+
+    /// The height, 0 for an empty store.
+    pub fn height(&self) -> u64 {
+        self.at.meta.map_or(0, |meta| meta.height)
+    }
+
+    /// The state root after this height; for an empty store the root of the empty tree.
+    pub fn root(&self) -> Hash {
+        self.at.tree.hash()
+    }
+
+    /// The block's time in milliseconds since 1970, 0 for an empty store.
+    pub fn time_ms(&self) -> u64 {
+        self.at.meta.map_or(0, |meta| meta.time_ms)
+    }
+
+    pub(crate) fn tree(&self) -> &Root {
+        &self.at.tree
+    }
+
+    /// The row `key` and an ICS23 proof against [`Snapshot::root`] that it is there, or is not. Verified by
+    /// [`diem_core::proof::verify`].
+    pub fn prove(&self, key: &[u8]) -> (Option<Value>, CommitmentProof) {
+        proof::prove(&self.at.tree, key, |key| self.get(key))
+    }
+
+    /// All state rows in key order, read page by page.
+    pub fn rows(&self) -> Rows {
+        Rows { snapshot: self.clone(), next: Some(Key::new()), page: VecDeque::new() }
+    }
+
+    /// A row of the node's index, as of this height.
+    pub fn index_get(&self, key: &[u8]) -> Option<Vec<u8>> {
+        self.at.view.index_get(key)
+    }
+
+    /// At most `limit` rows of the node's index with `start <= key < end`, ascending, or descending if `reverse`.
+    pub fn index_range(&self, start: &[u8], end: Option<&[u8]>, limit: usize, reverse: bool) -> Vec<IndexRow> {
+        self.at.view.index_range(start, end, limit, reverse)
+    }
+}
+
+impl StateRead for Snapshot {
+    fn get(&self, key: &[u8]) -> Option<Value> {
+        self.at.view.get(key)
+    }
+
+    fn range(&self, start: &[u8], end: Option<&[u8]>, limit: usize) -> Vec<(Key, Value)> {
+        self.at.view.range(start, end, limit)
+    }
+}
+
+/// See [`Snapshot::rows`].
+pub struct Rows {
+    snapshot: Snapshot,
+    /// Where the next page starts; `None` after the last one.
+    next: Option<Key>,
+    page: VecDeque<(Key, Value)>,
+}
+
+impl Iterator for Rows {
+    type Item = (Key, Value);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.page.is_empty() {
+            let start = self.next.take()?;
+            self.page = self.snapshot.range(&start, None, PAGE).into();
+            if self.page.len() == PAGE {
+                self.next = self.page.back().map(|(key, _)| {
+                    let mut after = key.clone();
+                    after.push(0);
+                    after
+                });
+            }
+        }
+        self.page.pop_front()
+    }
+}
+
+/// The last heights.
+pub(crate) struct Ring {
+    latest: Snapshot,
+    past: BTreeMap<u64, Snapshot>,
+    len: usize,
+}
+
+impl Ring {
+    pub(crate) fn new(latest: Snapshot, len: usize) -> Ring {
+        Ring { latest, past: BTreeMap::new(), len }
+    }
+
+    pub(crate) fn latest(&self) -> &Snapshot {
+        &self.latest
+    }
+
+    pub(crate) fn at(&self, height: u64) -> Result<Snapshot, StoreError> {
+        let latest = self.latest.height();
+        if height == latest {
+            return Ok(self.latest.clone());
+        }
+        let oldest = self.past.keys().next().copied().unwrap_or(latest);
+        self.past.get(&height).cloned().ok_or(StoreError::NotKept { height, oldest, latest })
+    }
+
+    /// A new height. Gives back what left the ring, so that it is dropped outside of the lock.
+    pub(crate) fn push(&mut self, snapshot: Snapshot) -> Vec<Snapshot> {
+        let before = std::mem::replace(&mut self.latest, snapshot);
+        if before.meta().is_none() {
+            return vec![before];
+        }
+        self.past.insert(before.height(), before);
+        let mut left = Vec::new();
+        while self.past.len() >= self.len.max(1) {
+            left.extend(self.past.pop_first().map(|(_, snapshot)| snapshot));
+        }
+        left
+    }
+
+    /// Goes back to a lower height: `snapshot` replaces it and all above.
+    pub(crate) fn rewind(&mut self, snapshot: Snapshot) -> Vec<Snapshot> {
+        let mut left: Vec<Snapshot> = self.past.split_off(&snapshot.height()).into_values().collect();
+        left.push(std::mem::replace(&mut self.latest, snapshot));
+        left
+    }
+}

@@ -1,0 +1,248 @@
+//! The store: what is committed, and the only way to change it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use parking_lot::{Mutex, RwLock};
+
+use crate::backend::{Backend, Block, IndexRow, Prepared};
+use crate::error::StoreError;
+use crate::memory::Memory;
+use crate::snapshot::{Ring, Rows, Snapshot};
+use crate::tree::{self, Draft, Hash, Root};
+use crate::undo;
+use crate::writes::WriteSet;
+use crate::{IndexOp, Meta, Options, WritePoint};
+
+/// Committed state. Reading goes through [`Snapshot`]s and waits for nobody; writing is one block at a time.
+pub struct Store {
+    backend: Backend,
+    path: PathBuf,
+    options: Options,
+    ring: RwLock<Ring>,
+    writer: Mutex<Writer>,
+    pins: Mutex<BTreeMap<u64, usize>>,
+}
+
+/// What only the one who writes needs.
+struct Writer {
+    poisoned: bool,
+    /// The lowest height that has an undo row.
+    oldest_undo: Option<u64>,
+}
+
+/// Writes with their root, not committed. Dropping it leaves no trace.
+pub struct Staged {
+    writes: WriteSet,
+    draft: Draft,
+    prepared: Prepared,
+    undo: Option<Vec<u8>>,
+}
+
+impl Staged {
+    /// The state root after these writes.
+    pub fn root(&self) -> Hash {
+        self.draft.hash()
+    }
+
+    /// The writes.
+    pub fn writes(&self) -> &WriteSet {
+        &self.writes
+    }
+}
+
+impl Store {
+    /// An empty store that lives in memory, for tests.
+    pub fn in_memory(options: Options) -> Store {
+        let backend = Backend::Memory(Memory::default());
+        let latest = Snapshot::new(None, Root::new(), backend.view());
+        Store::new(backend, PathBuf::from("memory"), options, latest, None)
+    }
+
+    fn new(backend: Backend, path: PathBuf, options: Options, latest: Snapshot, oldest_undo: Option<u64>) -> Store {
+        let ring = RwLock::new(Ring::new(latest, options.ring));
+        let writer = Mutex::new(Writer { poisoned: false, oldest_undo });
+        Store { backend, path, options, ring, writer, pins: Mutex::default() }
+    }
+
+    /// The folder of the store; `memory` for one in memory.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The last committed height with root, time and app version; `None` before the first commit.
+    pub fn meta(&self) -> Option<Meta> {
+        self.latest().meta()
+    }
+
+    /// The state after the last commit. An empty store has height 0 and the root of the empty tree.
+    pub fn latest(&self) -> Snapshot {
+        self.ring.read().latest().clone()
+    }
+
+    /// The state at one of the last heights. Errors: [`StoreError::NotKept`].
+    pub fn at(&self, height: u64) -> Result<Snapshot, StoreError> {
+        self.ring.read().at(height)
+    }
+
+    /// All state rows of the last height, in key order.
+    pub fn state_rows(&self) -> Rows {
+        self.latest().rows()
+    }
+
+    /// A row of the node's index.
+    pub fn index_get(&self, key: &[u8]) -> Option<Vec<u8>> {
+        self.latest().index_get(key)
+    }
+
+    /// At most `limit` rows of the node's index with `start <= key < end`, ascending, or descending if `reverse`.
+    pub fn index_range(&self, start: &[u8], end: Option<&[u8]>, limit: usize, reverse: bool) -> Vec<IndexRow> {
+        self.latest().index_range(start, end, limit, reverse)
+    }
+
+    /// Computes the root of the last commit with `writes` on top, and prepares them for [`Store::commit`]. Nothing is
+    /// written; may be called any number of times.
+    pub fn stage(&self, writes: WriteSet) -> Staged {
+        let base = self.latest();
+        let (draft, (prepared, undo)) = rayon::join(
+            || base.tree().update(&tree::changes(writes.rows())),
+            || (self.backend.prepare(&writes), undo::encode(&base, &writes)),
+        );
+        Staged { writes, draft, prepared, undo }
+    }
+
+    /// Writes a staged block with its index rows in one atomic batch, on disk before it returns if
+    /// [`Options::sync`] is set, and makes it the latest height. Heights follow each other; the first may be any.
+    ///
+    /// Errors: [`StoreError::Stale`], [`StoreError::Height`], and failures to write, after which every later write
+    /// answers [`StoreError::Poisoned`].
+    pub fn commit(
+        &self,
+        staged: Staged,
+        height: u64,
+        time_ms: u64,
+        app_version: u64,
+        index: Vec<IndexOp>,
+    ) -> Result<Snapshot, StoreError> {
+        let mut writer = self.writer.lock();
+        writer.check()?;
+        if let Some(meta) = self.meta()
+            && meta.height.checked_add(1) != Some(height)
+        {
+            return Err(StoreError::Height { given: height, expected: meta.height.saturating_add(1) });
+        }
+        let Staged { writes, draft, prepared, undo } = staged;
+        let tree = draft.commit().ok_or(StoreError::Stale)?;
+        let meta = Meta { height, root: tree.hash(), time_ms, app_version };
+        let drop_undo = writer.oldest_undo.map_or(0..0, |oldest| oldest..self.keep_undo_from(height).max(oldest));
+        let block = Block {
+            rows: &writes,
+            prepared,
+            index: &index,
+            meta: &meta,
+            put_undo: undo.as_deref().map(|undo| (height, undo)),
+            drop_undo: drop_undo.clone(),
+        };
+        self.write(&mut writer, block)?;
+        writer.oldest_undo = match writer.oldest_undo {
+            Some(_) => Some(drop_undo.end),
+            None => undo.is_some().then_some(height),
+        };
+        let snapshot = Snapshot::new(Some(meta), tree, self.backend.view());
+        let left = self.ring.write().push(snapshot.clone());
+        drop(left);
+        Ok(snapshot)
+    }
+
+    /// Takes the last height back by its undo row, together with `index_undo`, which undoes the node's index.
+    ///
+    /// Errors: [`StoreError::NothingToUndo`] if the undo row is gone or the height is the first,
+    /// [`StoreError::RootMismatch`] if the rows before do not hash to the root before (nothing is written then), and
+    /// failures to write.
+    pub fn rollback(&self, index_undo: Vec<IndexOp>) -> Result<Meta, StoreError> {
+        let mut writer = self.writer.lock();
+        writer.check()?;
+        let height = self.latest().height();
+        let undo = self.backend.undo(height)?.ok_or(StoreError::NothingToUndo { height })?;
+        let (meta, writes) = undo::decode(&undo).map_err(|error| StoreError::Corrupt {
+            path: self.path.clone(),
+            detail: format!("undo row of height {height}: {error}"),
+        })?;
+        let Staged { writes, draft, prepared, .. } = self.stage(writes);
+        check_root(&self.path, &meta, &draft.hash())?;
+        let tree = draft.commit().ok_or(StoreError::Stale)?;
+        let block = Block {
+            rows: &writes,
+            prepared,
+            index: &index_undo,
+            meta: &meta,
+            put_undo: None,
+            drop_undo: height..height.saturating_add(1),
+        };
+        self.write(&mut writer, block)?;
+        writer.oldest_undo = writer.oldest_undo.filter(|oldest| *oldest < height);
+        let snapshot = Snapshot::new(Some(meta), tree, self.backend.view());
+        let left = self.ring.write().rewind(snapshot);
+        drop(left);
+        Ok(meta)
+    }
+
+    /// Keeps all undo rows above `height`, so that the store can go back to it later, until [`Store::unpin`]. Pins
+    /// are counted, and end with the process.
+    pub fn pin(&self, height: u64) {
+        let mut pins = self.pins.lock();
+        let count = pins.entry(height).or_default();
+        *count = count.saturating_add(1);
+    }
+
+    /// Takes one pin of `height` back. What it kept goes with the next commit.
+    pub fn unpin(&self, height: u64) {
+        let mut pins = self.pins.lock();
+        if let Some(count) = pins.get_mut(&height) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                pins.remove(&height);
+            }
+        }
+    }
+
+    /// The lowest height whose undo row is kept once `height` is committed.
+    fn keep_undo_from(&self, height: u64) -> u64 {
+        let kept = u64::try_from(self.options.ring).unwrap_or(u64::MAX);
+        let pinned = self.pins.lock().keys().next().map_or(u64::MAX, |pin| pin.saturating_add(1));
+        height.saturating_add(1).saturating_sub(kept).min(pinned)
+    }
+
+    fn write(&self, writer: &mut Writer, block: Block<'_>) -> Result<(), StoreError> {
+        self.reached(WritePoint::Before);
+        let result = self.backend.write(block);
+        writer.poisoned = result.is_err();
+        self.reached(WritePoint::After);
+        result
+    }
+
+    fn reached(&self, point: WritePoint) {
+        if let Some(on_write) = self.options.on_write {
+            on_write(point);
+        }
+    }
+}
+
+impl Writer {
+    fn check(&self) -> Result<(), StoreError> {
+        if self.poisoned { Err(StoreError::Poisoned) } else { Ok(()) }
+    }
+}
+
+fn check_root(path: &Path, meta: &Meta, found: &Hash) -> Result<(), StoreError> {
+    if meta.root == *found {
+        return Ok(());
+    }
+    let hex = |hash: &Hash| hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    Err(StoreError::RootMismatch {
+        path: path.to_path_buf(),
+        height: meta.height,
+        expected: hex(&meta.root),
+        found: hex(found),
+    })
+}

@@ -1,0 +1,35 @@
+//! Undo rows: what a height changed, so that it can be taken back.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use diem_core::storage::{Key, Value};
+
+use crate::Meta;
+use crate::snapshot::Snapshot;
+use crate::writes::WriteSet;
+use diem_core::StateRead;
+
+/// The meta row before a height, and the value before of every key that the height wrote.
+#[derive(BorshSerialize, BorshDeserialize)]
+struct Undo<R> {
+    meta: Meta,
+    rows: R,
+}
+
+/// The undo row of `writes` over `base`; `None` if there is nothing below to go back to.
+pub(crate) fn encode(base: &Snapshot, writes: &WriteSet) -> Option<Vec<u8>> {
+    let meta = base.meta()?;
+    let old: Vec<Option<Value>> = writes.rows().iter().map(|(key, _)| base.get(key)).collect();
+    let rows: Vec<(&[u8], Option<&[u8]>)> =
+        writes.rows().iter().zip(&old).map(|((key, _), old)| (key.as_slice(), old.as_deref())).collect();
+    #[expect(clippy::expect_used, reason = "writing to memory fails only for a row of more than 4 GB")]
+    let bytes = borsh::to_vec(&Undo { meta, rows }).expect("rows are shorter than 4 GB");
+    Some(bytes)
+}
+
+/// The meta row before, and the writes that go back.
+pub(crate) fn decode(bytes: &[u8]) -> std::io::Result<(Meta, WriteSet)> {
+    type Rows = Vec<(Vec<u8>, Option<Vec<u8>>)>;
+    let undo: Undo<Rows> = borsh::from_slice(bytes)?;
+    let rows = undo.rows.into_iter();
+    Ok((undo.meta, rows.map(|(key, value)| (Key::from_vec(key), value.map(Value::from_vec))).collect()))
+}
