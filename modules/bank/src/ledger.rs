@@ -1,6 +1,6 @@
 //! The bookkeeping: what other modules call.
 
-use diem_core::{Address, Amount, Denom, Events, Module as _, ModuleId, StateRead, StateWrite};
+use diem_core::{Address, Amount, Denom, Events, MathError, Module as _, ModuleId, StateRead, StateWrite};
 
 use crate::{
     Bank, Error, Event,
@@ -39,11 +39,32 @@ pub fn nonce(state: &dyn StateRead, address: &Address) -> u64 {
     account(state, address).nonce
 }
 
-/// Counts a transaction of the account. Only the runtime calls it, once per transaction.
-pub fn advance_nonce(state: &mut dyn StateWrite, address: &Address) {
-    let mut row = account(state, address);
-    row.nonce = row.nonce.saturating_add(1);
-    ACCOUNTS.set(state, address, &row);
+/// Takes a transaction's fee from `payer` and counts the transaction for `sender`. Only the runtime calls it; what it
+/// takes is in nobody's hands until [`collect_fees`] at the end of the block's transactions.
+///
+/// # Errors
+/// [`Error::InsufficientFunds`]; then nothing is written.
+pub fn charge(state: &mut dyn StateWrite, sender: &Address, payer: &Address, fee: Amount) -> Result<(), Error> {
+    let mut row = account(state, sender);
+    if payer == sender {
+        debit(&mut row, sender, Denom::Vvv, fee)?;
+    } else {
+        take(state, payer, Denom::Vvv, fee)?;
+    }
+    row.nonce = row.nonce.checked_add(1).ok_or(MathError::Overflow)?;
+    ACCOUNTS.set(state, sender, &row);
+    Ok(())
+}
+
+/// Puts the fees of a block's transactions into their pool.
+///
+/// # Errors
+/// [`Error::Math`] if they do not fit, which more VVV than exists would need.
+pub fn collect_fees(state: &mut dyn StateWrite, fees: Amount) -> Result<(), Error> {
+    if fees.is_zero() {
+        return Ok(());
+    }
+    grow_pool(state, Pool::Fees, Denom::Vvv, fees)
 }
 
 /// How much of `denom` there is.

@@ -19,12 +19,12 @@ pub use error::Error;
 pub use event::Event;
 pub use genesis::Genesis;
 pub use ledger::{
-    advance_nonce, balance, burn, burn_from_pool, mint, mint_to_pool, nonce, pay_from_pool, pay_into_pool, pool,
+    balance, burn, burn_from_pool, charge, collect_fees, mint, mint_to_pool, nonce, pay_from_pool, pay_into_pool, pool,
     supply, transfer,
 };
 pub use msg::{Msg, Output};
 pub use query::{Answer, Query};
-pub use state::{Account, Pool};
+pub use state::{Account, Pool, account_key};
 
 /// The module.
 pub struct Bank;

@@ -1,1 +1,32 @@
-//! x
+//! The runtime: composes the modules into one state machine and gives it the few functions that an engine calls.
+//!
+//! [`App`] is plain and synchronous. It knows no socket and no ABCI type: two engines, tests, fuzzers and benchmarks
+//! drive the same functions.
+//!
+//! ```text
+//! check_tx ──> prepare ──> process ──> finalize ──> commit
+//!    │             └───────────┴──────────┴── block::execute (one function for all three)
+//!    └── mempool: nonces and fees above the last commit
+//! ```
+
+mod ante;
+mod app;
+mod block;
+mod chain;
+mod commit;
+mod genesis;
+pub mod hooks;
+mod index;
+mod mempool;
+mod proposal;
+mod query;
+mod signatures;
+
+pub use app::{App, CheckKind, Info, Options};
+pub use block::{Finalized, TxResult, ValidatorUpdate};
+pub use app::MAX_VOTE_EXTENSION_BYTES;
+pub use chain::ChainInfo;
+pub use commit::Committed;
+pub use genesis::InitChain;
+pub use index::{NODE_PREFIX, StoredBlock, StoredTx};
+pub use query::{Answered, QueryError};

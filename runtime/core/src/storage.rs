@@ -12,8 +12,8 @@ pub type Key = SmallVec<[u8; 32]>;
 pub type Value = SmallVec<[u8; 64]>;
 
 /// Reading rows. Reads cannot fail: a store that cannot be read ends the process with a sentence that says so,
-/// because half a node is worse than none.
-pub trait StateRead {
+/// because half a node is worse than none. Shared between threads, which may read but never write.
+pub trait StateRead: Sync {
     /// The value under `key`, or `None` if there is no such row.
     fn get(&self, key: &[u8]) -> Option<Value>;
 

@@ -85,6 +85,9 @@ pub enum ChainError {
         /// The block's.
         limit: u64,
     },
+    /// There is no chain yet.
+    #[error("this chain has not started: try again after its first block")]
+    NotStarted,
 }
 
 impl ModuleError for ChainError {
@@ -109,6 +112,7 @@ impl ModuleError for ChainError {
         ErrorInfo { code: 17, name: "max_fee_too_low", http: 402, retry: false },
         ErrorInfo { code: 18, name: "insufficient_fee_funds", http: 402, retry: true },
         ErrorInfo { code: 19, name: "block_gas", http: 413, retry: false },
+        ErrorInfo { code: 20, name: "not_started", http: 503, retry: true },
     ];
 
     fn code(&self) -> u32 {
@@ -132,6 +136,7 @@ impl ModuleError for ChainError {
             Self::MaxFee { .. } => 17,
             Self::FeeFunds { .. } => 18,
             Self::BlockGas { .. } => 19,
+            Self::NotStarted => 20,
         }
     }
 }

@@ -1,0 +1,72 @@
+//! Whether a transaction is valid where it stands, and what it pays. An invalid one changes nothing.
+
+use diem_bank as bank;
+use diem_core::{Amount, BlockInfo, Denom, StateRead, StateWrite};
+use diem_types::{ChainError, GasParams, Signed};
+
+use crate::chain::ChainInfo;
+
+/// What a transaction costs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cost {
+    pub(crate) gas: u64,
+    pub(crate) fee: Amount,
+}
+
+/// What the bytes and the chain's parameters decide: chain, expiry, gas, price.
+pub(crate) fn check_static(
+    tx: &Signed,
+    chain: &ChainInfo,
+    gas: &GasParams,
+    height: u64,
+) -> Result<Cost, ChainError> {
+    let body = &tx.tx;
+    if body.chain_id != chain.chain_id {
+        return Err(ChainError::ChainId { got: body.chain_id.clone(), here: chain.chain_id.clone() });
+    }
+    if body.genesis_hash != chain.genesis_hash {
+        return Err(ChainError::GenesisHash(chain.chain_id.clone()));
+    }
+    if body.expiry < height {
+        return Err(ChainError::Expired { expiry: body.expiry, height });
+    }
+    if body.gas_price < gas.min_price {
+        return Err(ChainError::GasPrice { got: body.gas_price, minimum: gas.min_price });
+    }
+    let units = gas.gas(tx);
+    if units > gas.block_limit {
+        return Err(ChainError::BlockGas { gas: units, limit: gas.block_limit });
+    }
+    // A fee that no balance can hold exceeds every max_fee as well.
+    let fee = body.gas_price.mul(units.into()).unwrap_or(Amount::MAX);
+    if fee > body.max_fee {
+        return Err(ChainError::MaxFee { fee, max_fee: body.max_fee });
+    }
+    Ok(Cost { gas: units, fee })
+}
+
+/// Takes the fee and the nonce of a transaction at its place in a block. The fees of a block are collected by the
+/// caller and go to their pool once, at the end of its transactions.
+pub(crate) fn admit(
+    state: &mut dyn StateWrite,
+    tx: &Signed,
+    chain: &ChainInfo,
+    gas: &GasParams,
+    block: BlockInfo,
+) -> Result<Cost, ChainError> {
+    let cost = check_static(tx, chain, gas, block.height)?;
+    let next = bank::nonce(state, &tx.tx.sender);
+    if tx.tx.nonce < next {
+        return Err(ChainError::NonceTooLow { got: tx.tx.nonce, next });
+    }
+    if tx.tx.nonce > next {
+        return Err(ChainError::NonceTooHigh { got: tx.tx.nonce, next });
+    }
+    let payer = tx.payer();
+    bank::charge(state, &tx.tx.sender, &payer, cost.fee).map_err(|_| fee_funds(state, payer, cost.fee))?;
+    Ok(cost)
+}
+
+fn fee_funds(state: &dyn StateRead, payer: diem_core::Address, fee: Amount) -> ChainError {
+    ChainError::FeeFunds { payer, fee, available: bank::balance(state, &payer, Denom::Vvv) }
+}

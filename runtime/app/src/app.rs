@@ -1,0 +1,245 @@
+//! The application: what an engine holds.
+
+use std::{path::Path, sync::Arc};
+
+use bytes::Bytes;
+use diem_bank::Bank;
+use diem_core::{CallError, Fatal, Module as _, StateRead, TxContext};
+use diem_store::{Snapshot, Store, StoreError, WriteSet};
+use diem_types::{APP_VERSION, Call, ChainError, GasParams, Signed};
+use parking_lot::{Mutex, RwLock};
+
+use crate::{
+    ante,
+    block::{Executed, TxResult},
+    chain::{self, ChainInfo},
+    commit::Pending,
+    genesis::PendingGenesis,
+    hooks::Hooks,
+    mempool::Mempool,
+    signatures::Signatures,
+};
+
+/// The longest vote extension, in bytes. A constant of consensus.
+pub const MAX_VOTE_EXTENSION_BYTES: usize = 1_024;
+
+/// How an application is run. Nothing here can change a result.
+#[derive(Clone)]
+pub struct Options {
+    /// How the store is run.
+    pub store: diem_store::Options,
+    /// For how many transactions good signatures are remembered.
+    pub remembered_signatures: usize,
+    /// How many blocks CometBFT should keep; 0 keeps all.
+    pub keep_blocks: u64,
+    /// The steps of a block. Tests put failing ones here; every node runs the default.
+    pub hooks: Hooks,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            store: diem_store::Options::default(),
+            remembered_signatures: 400_000,
+            keep_blocks: 0,
+            hooks: Hooks::default(),
+        }
+    }
+}
+
+/// The state machine of the chain. Shared between threads; consensus calls come one after the other, checks and
+/// queries at any time and without waiting for them.
+pub struct App {
+    pub(crate) store: Store,
+    pub(crate) hooks: Hooks,
+    pub(crate) keep_blocks: u64,
+    pub(crate) consensus: Mutex<Consensus>,
+    pub(crate) mempool: Mutex<Mempool>,
+    pub(crate) signatures: Signatures,
+    pub(crate) chain: RwLock<Option<Arc<ChainInfo>>>,
+    pub(crate) genesis: RwLock<Option<Arc<PendingGenesis>>>,
+}
+
+/// What consensus is in the middle of. Nothing of it is written.
+#[derive(Default)]
+pub(crate) struct Consensus {
+    /// The last proposal that was accepted, by block hash.
+    pub(crate) processed: Option<([u8; 32], Executed)>,
+    /// The block that was finalized and waits for its commit.
+    pub(crate) pending: Option<Pending>,
+}
+
+impl Consensus {
+    pub(crate) fn forget(&mut self) {
+        *self = Self::default();
+    }
+}
+
+/// What the application holds on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Info {
+    /// The last committed height; 0 before the first commit.
+    pub height: u64,
+    /// The root after it.
+    pub root: [u8; 32],
+    /// The version of the state machine.
+    pub app_version: u64,
+}
+
+/// Why a transaction is checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CheckKind {
+    /// It is new.
+    New,
+    /// It waited while a block was committed.
+    Recheck,
+}
+
+/// The state that the next block stands on.
+pub(crate) enum Base {
+    Committed(Snapshot),
+    Genesis(Arc<PendingGenesis>),
+}
+
+impl Base {
+    pub(crate) fn state(&self) -> &dyn StateRead {
+        match self {
+            Self::Committed(snapshot) => snapshot,
+            Self::Genesis(genesis) => &genesis.state,
+        }
+    }
+}
+
+/// Hands a call to its module.
+pub(crate) fn execute_call(ctx: &mut TxContext<'_>, call: &Call) -> Result<(), CallError> {
+    call.validate()?;
+    match call {
+        Call::Bank(msg) => Bank::execute(ctx, msg),
+    }
+}
+
+impl App {
+    /// Opens the store in the folder `data` and takes its lock.
+    ///
+    /// # Errors
+    /// Another process holds it, the disk refuses, or the rows and the recorded root disagree.
+    pub fn open(data: &Path, options: Options) -> Result<Self, StoreError> {
+        let store = Store::open(data, options.store.clone())?;
+        Ok(Self::with_store(store, options))
+    }
+
+    /// The same on a store in memory, for tests.
+    pub fn in_memory(options: Options) -> Self {
+        Self::with_store(Store::in_memory(options.store.clone()), options)
+    }
+
+    fn with_store(store: Store, options: Options) -> Self {
+        let chain = chain::INFO.get(&store.latest()).map(Arc::new);
+        Self {
+            store,
+            hooks: options.hooks,
+            keep_blocks: options.keep_blocks,
+            consensus: Mutex::default(),
+            mempool: Mutex::default(),
+            signatures: Signatures::new(options.remembered_signatures),
+            chain: RwLock::new(chain),
+            genesis: RwLock::new(None),
+        }
+    }
+
+    /// What is on disk. Reads only: anyone may ask CometBFT to ask.
+    pub fn info(&self) -> Info {
+        match self.store.meta() {
+            Some(meta) => Info { height: meta.height, root: meta.root, app_version: APP_VERSION },
+            None => Info { height: 0, root: self.store.latest().root(), app_version: APP_VERSION },
+        }
+    }
+
+    /// Who this chain is; `None` before InitChain.
+    pub fn chain(&self) -> Option<Arc<ChainInfo>> {
+        self.chain.read().clone()
+    }
+
+    /// The store, for pinning heights and for measuring.
+    pub const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// What gas costs now.
+    pub fn gas_params(&self) -> GasParams {
+        chain::gas(self.base().state())
+    }
+
+    pub(crate) fn base(&self) -> Base {
+        match &*self.genesis.read() {
+            Some(genesis) => Base::Genesis(Arc::clone(genesis)),
+            None => Base::Committed(self.store.latest()),
+        }
+    }
+
+    pub(crate) fn known_chain(&self) -> Result<Arc<ChainInfo>, Fatal> {
+        self.chain().ok_or_else(|| Fatal("no chain: InitChain must come before the first block".into()))
+    }
+
+    /// Whether a transaction may wait in the mempool: signature, nonce, expiry, fee, stateless validation. It counts
+    /// as pending until the next commit, so that the sender's next nonce is accepted after it.
+    pub fn check_tx(&self, bytes: &[u8], _kind: CheckKind) -> TxResult {
+        let checked = Signed::decode(bytes).map_err(ChainError::from).map_err(CallError::from);
+        match checked.and_then(|tx| self.check_decoded(&tx)) {
+            Ok(result) => result,
+            Err(error) => TxResult::refused(error),
+        }
+    }
+
+    fn check_decoded(&self, tx: &Signed) -> Result<TxResult, CallError> {
+        self.signatures.verify(tx).map_err(ChainError::from)?;
+        tx.tx.calls.iter().try_for_each(Call::validate)?;
+        let chain = self.chain().ok_or(ChainError::NotStarted)?;
+        // The lock first, then the state: a commit clears the pool after it swapped the state, so what is checked
+        // here never stands on an older state than the pool's.
+        let mut mempool = self.mempool.lock();
+        let base = self.base();
+        let height = match &base {
+            Base::Committed(snapshot) => snapshot.height().saturating_add(1),
+            Base::Genesis(_) => chain.initial_height,
+        };
+        let cost = ante::check_static(tx, &chain, &chain::gas(base.state()), height)?;
+        mempool.admit(base.state(), tx, cost.fee)?;
+        Ok(TxResult { gas_wanted: cost.gas, fee: cost.fee, ..TxResult::default() })
+    }
+
+    /// Decodes and verifies signatures in parallel batches and remembers the good ones, so that the checks that follow
+    /// are cheap. For the door through which transactions come in numbers.
+    pub fn verify_signatures(&self, txs: &[Bytes]) -> Vec<Result<(), CallError>> {
+        let decoded = crate::block::decode_all(txs, &self.signatures);
+        decoded.into_iter().map(|tx| tx.map(|_| ()).map_err(CallError::from)).collect()
+    }
+
+    /// The vote extension of this validator; empty while nothing rides on votes.
+    pub const fn extend_vote(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    /// Looks at the length only, so that a validator with a newer kind of statement is not silenced.
+    pub const fn verify_vote(&self, extension: &[u8]) -> bool {
+        extension.len() <= MAX_VOTE_EXTENSION_BYTES
+    }
+
+    /// Forgets a finalized block that was not committed: the engine that finalized it is gone.
+    pub fn drop_pending(&self) {
+        self.consensus.lock().forget();
+    }
+
+    /// Checks what must be true of the last committed state. Walks all of it.
+    ///
+    /// # Errors
+    /// Names the invariant that does not hold.
+    pub fn check_invariants(&self) -> Result<(), String> {
+        crate::hooks::check_invariants(&self.store.latest())
+    }
+
+    /// The genesis rows that go into the first commit.
+    pub(crate) fn genesis_writes(&self) -> WriteSet {
+        self.genesis.read().as_ref().map(|genesis| genesis.state.writes().clone()).unwrap_or_default()
+    }
+}

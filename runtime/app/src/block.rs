@@ -1,0 +1,186 @@
+//! One block: begin hooks, transactions in order, end hooks. Prepare, Process and Finalize all run this.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use bytes::Bytes;
+use diem_bank as bank;
+use diem_core::{Amount, Block, BlockInfo, CallError, Events, Fatal, StateRead, TxContext};
+use diem_store::{Overlay, WriteSet};
+use diem_types::{ChainError, GasParams, Signed};
+use rayon::prelude::*;
+
+use crate::{
+    ante::{self, Cost},
+    chain::{self, ChainInfo},
+    hooks::{self, Hooks},
+    signatures::Signatures,
+};
+
+/// What became of a transaction. Only `code`, `gas_wanted` and `gas_used` are consensus; `log` is for people.
+#[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
+pub struct TxResult {
+    /// 0 if it succeeded.
+    pub code: u32,
+    /// The module that refused it; empty if it succeeded.
+    pub codespace: String,
+    /// What was wrong; empty if it succeeded.
+    pub log: String,
+    /// The gas it needs.
+    pub gas_wanted: u64,
+    /// The gas it paid for; 0 if it was invalid.
+    pub gas_used: u64,
+    /// What it paid, in avvv.
+    pub fee: Amount,
+    /// Its events, for [`diem_types::Event::decode_all`].
+    pub events: Vec<u8>,
+}
+
+impl TxResult {
+    /// The result of something refused.
+    pub(crate) fn refused(error: CallError) -> Self {
+        Self { code: error.code, codespace: error.codespace.into(), log: error.message, ..Self::default() }
+    }
+}
+
+/// A validator whose power changes; power 0 removes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ValidatorUpdate {
+    /// Its ed25519 key.
+    pub public_key: [u8; 32],
+    /// Its new power.
+    pub power: u64,
+}
+
+/// What a finalized block gives to consensus.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finalized {
+    /// One for each transaction, in order.
+    pub results: Vec<TxResult>,
+    /// The state root after the block.
+    pub root: [u8; 32],
+    /// Sorted by key.
+    pub validator_updates: Vec<ValidatorUpdate>,
+    /// Events of the hooks.
+    pub events: Vec<u8>,
+}
+
+/// A block that was executed and not written.
+pub(crate) struct Executed {
+    pub(crate) results: Vec<TxResult>,
+    pub(crate) writes: WriteSet,
+    pub(crate) events: Vec<u8>,
+    pub(crate) gas_used: u64,
+}
+
+/// A transaction as it arrives in a block: decoded and with good signatures, or why not.
+pub(crate) type Decoded = Result<Signed, ChainError>;
+
+/// Decodes and verifies all transactions of a block in parallel.
+pub(crate) fn decode_all(txs: &[Bytes], signatures: &Signatures) -> Vec<Decoded> {
+    let mut decoded: Vec<Decoded> =
+        txs.par_iter().with_min_len(64).map(|bytes| Signed::decode(bytes).map_err(ChainError::from)).collect();
+    let verdicts = {
+        let good: Vec<&Signed> = decoded.iter().flatten().collect();
+        signatures.verify_all(&good)
+    };
+    let mut verdicts = verdicts.into_iter();
+    for tx in &mut decoded {
+        if tx.is_ok()
+            && let Some(Err(error)) = verdicts.next()
+        {
+            *tx = Err(error.into());
+        }
+    }
+    decoded
+}
+
+/// Runs transactions one after the other on the state of a block.
+pub(crate) struct Execution<'a> {
+    chain: &'a ChainInfo,
+    gas: GasParams,
+    block: BlockInfo,
+    state: Overlay<'a>,
+    events: Events,
+    fees: Amount,
+    gas_used: u64,
+}
+
+impl<'a> Execution<'a> {
+    /// Runs the begin hooks on top of `base`.
+    pub(crate) fn begin(
+        base: &'a dyn StateRead,
+        chain: &'a ChainInfo,
+        block: &Block,
+        hooks: &Hooks,
+    ) -> Result<Self, Fatal> {
+        let mut state = Overlay::new(base);
+        let mut events = Events::default();
+        hooks::run(&hooks.begin, &mut state, &mut events, block)?;
+        let gas = chain::gas(&state);
+        Ok(Self { chain, gas, block: block.info, state, events, fees: Amount::ZERO, gas_used: 0 })
+    }
+
+    /// Admits a transaction and runs its calls. Their failure is a result; an invalid transaction is an error and
+    /// changes nothing.
+    pub(crate) fn transaction(&mut self, tx: &Signed) -> Result<TxResult, ChainError> {
+        let left = self.gas.block_limit.saturating_sub(self.gas_used);
+        let wanted = self.gas.gas(tx);
+        if wanted > left {
+            return Err(ChainError::BlockGas { gas: wanted, limit: left });
+        }
+        let cost = ante::admit(&mut self.state, tx, self.chain, &self.gas, self.block)?;
+        self.gas_used = self.gas_used.saturating_add(cost.gas);
+        // All VVV fits 128 bits, and fees are VVV taken from accounts.
+        self.fees = self.fees.add(cost.fee).unwrap_or(Amount::MAX);
+        Ok(self.calls(tx, cost))
+    }
+
+    fn calls(&mut self, tx: &Signed, cost: Cost) -> TxResult {
+        let mut events = Events::default();
+        let (outcome, writes) = {
+            let mut overlay = Overlay::new(&self.state);
+            let mut ctx =
+                TxContext { state: &mut overlay, events: &mut events, block: self.block, sender: tx.tx.sender };
+            let outcome = tx.tx.calls.iter().try_for_each(|call| crate::app::execute_call(&mut ctx, call));
+            (outcome, overlay.into_writes())
+        };
+        let mut result = match outcome {
+            Ok(()) => {
+                self.state.apply(writes);
+                TxResult { events: events.into_bytes(), ..TxResult::default() }
+            }
+            Err(error) => TxResult::refused(error),
+        };
+        (result.gas_wanted, result.gas_used, result.fee) = (cost.gas, cost.gas, cost.fee);
+        result
+    }
+
+    /// Books the fees, runs the end hooks and gives back what is to be written.
+    pub(crate) fn end(mut self, results: Vec<TxResult>, block: &Block, hooks: &Hooks) -> Result<Executed, Fatal> {
+        bank::collect_fees(&mut self.state, self.fees)
+            .map_err(|error| Fatal(format!("block {}: the fees cannot be booked: {error}", block.info.height)))?;
+        hooks::run(&hooks.end, &mut self.state, &mut self.events, block)?;
+        Ok(Executed {
+            results,
+            writes: self.state.into_writes(),
+            events: self.events.into_bytes(),
+            gas_used: self.gas_used,
+        })
+    }
+}
+
+/// Executes a whole block: one result for each transaction, whatever its bytes.
+pub(crate) fn execute(
+    base: &dyn StateRead,
+    chain: &ChainInfo,
+    block: &Block,
+    txs: &[Decoded],
+    hooks: &Hooks,
+) -> Result<Executed, Fatal> {
+    let mut execution = Execution::begin(base, chain, block, hooks)?;
+    let mut result_of = |tx: &Decoded| match tx {
+        Ok(tx) => execution.transaction(tx).unwrap_or_else(|error| TxResult::refused(error.into())),
+        Err(error) => TxResult::refused(error.clone().into()),
+    };
+    let results = txs.iter().map(&mut result_of).collect();
+    execution.end(results, block, hooks)
+}

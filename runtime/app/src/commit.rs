@@ -1,0 +1,132 @@
+//! Finalizing a block, which writes nothing, and committing it, which writes everything at once.
+
+use bytes::Bytes;
+use diem_core::{Block, BlockInfo, Fatal, Time, tx::{TxHash, tx_hash}};
+use diem_store::{IndexOp, Staged};
+use diem_types::APP_VERSION;
+use rayon::prelude::*;
+
+use crate::{App, Finalized, app::Info, block, chain::ChainInfo, index};
+
+/// A finalized block that waits for its commit.
+pub(crate) struct Pending {
+    info: BlockInfo,
+    staged: Staged,
+    index: Vec<IndexOp>,
+    hashes: Vec<TxHash>,
+}
+
+/// What a commit wrote.
+#[derive(Debug, Clone)]
+pub struct Committed {
+    /// The height.
+    pub height: u64,
+    /// The root after it.
+    pub root: [u8; 32],
+    /// The block's time.
+    pub time: Time,
+    /// The first height that CometBFT should keep; 0 keeps all.
+    pub retain_height: u64,
+    /// The hashes of the block's transactions, in order.
+    pub tx_hashes: Vec<TxHash>,
+}
+
+impl App {
+    /// Executes a decided block, reusing what `process` computed for the same hash. Writes nothing and may be
+    /// repeated; the last one is what `commit` writes.
+    ///
+    /// # Errors
+    /// The height is not the next one, or a Must hook failed: this node must stop.
+    pub fn finalize(&self, block: &Block, hash: [u8; 32], txs: &[Bytes]) -> Result<Finalized, Fatal> {
+        let mut consensus = self.consensus.lock();
+        let chain = self.known_chain()?;
+        self.check_height(block.info.height, &chain)?;
+        let executed = match consensus.processed.take() {
+            Some((processed, executed)) if processed == hash => executed,
+            _ => {
+                let decoded = block::decode_all(txs, &self.signatures);
+                block::execute(self.base().state(), &chain, block, &decoded, &self.hooks)?
+            }
+        };
+        let mut writes = self.genesis_writes();
+        writes.merge(executed.writes);
+        let hashes: Vec<TxHash> = txs.par_iter().with_min_len(256).map(|tx| tx_hash(tx)).collect();
+        let (staged, rows) = rayon::join(
+            || self.store.stage(writes),
+            || index::block_rows(block, hash, txs, &hashes, &executed.results, &executed.events, executed.gas_used),
+        );
+        let root = staged.root();
+        let index = index::with_root(rows, root);
+        consensus.pending = Some(Pending { info: block.info, staged, index, hashes });
+        Ok(Finalized { results: executed.results, root, validator_updates: Vec::new(), events: executed.events })
+    }
+
+    /// Writes the finalized block: state, undo row, index, `extra` rows of the node and the meta row in one synced
+    /// batch. Then new queries see it and the mempool's pending overlay is dropped.
+    ///
+    /// # Errors
+    /// Nothing was finalized, or the disk refused: this node must stop.
+    pub fn commit(&self, extra: Vec<IndexOp>) -> Result<Committed, Fatal> {
+        let mut consensus = self.consensus.lock();
+        let pending = consensus.pending.take().ok_or_else(|| Fatal("commit without a finalized block".into()))?;
+        let BlockInfo { height, time } = pending.info;
+        let root = pending.staged.root();
+        let mut index = pending.index;
+        index.extend(extra);
+        let mut mempool = self.mempool.lock();
+        self.store
+            .commit(pending.staged, height, time.millis(), APP_VERSION, index)
+            .map_err(|error| Fatal(format!("block {height} cannot be written: {error}")))?;
+        *self.genesis.write() = None;
+        mempool.clear();
+        consensus.forget();
+        let retain_height = self.retain_height(height);
+        Ok(Committed { height, root, time, retain_height, tx_hashes: pending.hashes })
+    }
+
+    /// Undoes the last height: state and index rows, and `extra` rows of the node.
+    ///
+    /// # Errors
+    /// There is no height to undo, or its undo row is gone.
+    pub fn rollback_with(&self, extra: Vec<IndexOp>) -> Result<Info, Fatal> {
+        let mut consensus = self.consensus.lock();
+        let mut mempool = self.mempool.lock();
+        let height = self.info().height;
+        let mut ops = index::removal(&self.store, height);
+        ops.extend(extra);
+        self.store.rollback(ops).map_err(|error| Fatal(format!("height {height} cannot be undone: {error}")))?;
+        consensus.forget();
+        mempool.clear();
+        *self.chain.write() = crate::chain::INFO.get(&self.store.latest()).map(std::sync::Arc::new);
+        Ok(self.info())
+    }
+
+    /// [`App::rollback_with`] without rows of the node.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn rollback(&self) -> Result<Info, Fatal> {
+        self.rollback_with(Vec::new())
+    }
+
+    /// Accepts the initial height when nothing is committed, else the next one, and no other.
+    pub(crate) fn check_height(&self, height: u64, chain: &ChainInfo) -> Result<(), Fatal> {
+        let expected = match self.store.meta() {
+            Some(meta) => meta.height.saturating_add(1),
+            None => chain.initial_height,
+        };
+        if height == expected {
+            return Ok(());
+        }
+        Err(Fatal(format!("consensus gives block {height}, but this store needs block {expected} next")))
+    }
+
+    /// What CometBFT may prune: never what evidence may still refer to.
+    fn retain_height(&self, height: u64) -> u64 {
+        let evidence = self.chain().map_or(0, |chain| chain.consensus.evidence_max_age_blocks);
+        match self.keep_blocks {
+            0 => 0,
+            keep => height.saturating_sub(keep.max(evidence)),
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! The start of a chain, and the export that would start it again.
+
+use std::sync::Arc;
+
+use diem_bank::Bank;
+use diem_core::{CallError, Fatal, GenesisContext, Key, Module as _, StateRead, Time, Value};
+use diem_store::{Overlay, WriteSet};
+use diem_types::{APP_VERSION, AppGenesis, GenesisDoc};
+
+use crate::{
+    App,
+    chain::{self, ChainInfo},
+};
+
+/// What InitChain answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InitChain {
+    /// The root of the genesis state.
+    pub root: [u8; 32],
+}
+
+/// State with nothing in it: what genesis stands on.
+struct Nothing;
+
+impl StateRead for Nothing {
+    fn get(&self, _: &[u8]) -> Option<Value> {
+        None
+    }
+
+    fn range(&self, _: &[u8], _: Option<&[u8]>, _: usize) -> Vec<(Key, Value)> {
+        Vec::new()
+    }
+}
+
+/// The state of genesis, kept until the first block is committed in one batch with it.
+pub(crate) struct PendingGenesis {
+    pub(crate) chain: Arc<ChainInfo>,
+    pub(crate) state: Overlay<'static>,
+}
+
+/// Builds the genesis state of every module.
+fn build(doc: &GenesisDoc) -> Result<PendingGenesis, Fatal> {
+    doc.validate().map_err(|error| Fatal(format!("genesis: {error}")))?;
+    let info = ChainInfo {
+        chain_id: doc.chain_id.clone(),
+        genesis_hash: doc.hash(),
+        initial_height: doc.initial_height,
+        consensus: doc.consensus,
+        app_version: APP_VERSION,
+    };
+    let mut state = Overlay::with_writes(&Nothing, WriteSet::new());
+    chain::INFO.set(&mut state, &info);
+    chain::GAS.set(&mut state, &doc.app.gas);
+    chain::VALIDATORS.set(&mut state, &doc.clone().canonical().validators);
+    let mut ctx = GenesisContext { state: &mut state, time: doc.genesis_time };
+    let in_module = |name, error: CallError| Fatal(format!("genesis, section `{name}`: {}", error.message));
+    Bank::init_genesis(&mut ctx, &doc.app.bank).map_err(|error| in_module(Bank::NAME, error))?;
+    crate::hooks::check_invariants(&state).map_err(|error| Fatal(format!("genesis: {error}")))?;
+    Ok(PendingGenesis { chain: Arc::new(info), state })
+}
+
+impl App {
+    /// Takes the genesis as a pending state that is committed with the first block. A second call replaces the first
+    /// and gives the same root.
+    ///
+    /// # Errors
+    /// The genesis cannot start a chain, or this store holds one already.
+    pub fn init_chain(&self, doc: &GenesisDoc) -> Result<InitChain, Fatal> {
+        let mut consensus = self.consensus.lock();
+        if let Some(meta) = self.store.meta() {
+            return Err(Fatal(format!(
+                "this home holds a chain at height {}: start a new chain in a new home",
+                meta.height
+            )));
+        }
+        let genesis = build(doc)?;
+        let root = self.store.stage(genesis.state.writes().clone()).root();
+        consensus.forget();
+        self.mempool.lock().clear();
+        *self.chain.write() = Some(Arc::clone(&genesis.chain));
+        *self.genesis.write() = Some(Arc::new(genesis));
+        Ok(InitChain { root })
+    }
+
+    /// The genesis that would start a chain from the last committed state, at `time`.
+    ///
+    /// # Errors
+    /// There is no committed state yet.
+    pub fn export(&self, time: Time) -> Result<GenesisDoc, Fatal> {
+        let state = self.store.latest();
+        let info = chain::INFO
+            .get(&state)
+            .ok_or_else(|| Fatal("there is nothing to export: no block was committed yet".into()))?;
+        Ok(GenesisDoc {
+            chain_id: info.chain_id,
+            genesis_time: time,
+            initial_height: state.height().saturating_add(1),
+            consensus: info.consensus,
+            validators: chain::VALIDATORS.get(&state).unwrap_or_default(),
+            app: AppGenesis { gas: chain::gas(&state), bank: Bank::export_genesis(&state) },
+        })
+    }
+}

@@ -1,0 +1,194 @@
+//! The node's own index of blocks and transactions, written in the batch of their block, so that what is committed is
+//! found at once. It is derived from blocks and results, and execution never reads it.
+//!
+//! ```text
+//! 'b' height               block: time, hash, proposer, root, counts, events of hooks
+//! 't' height chunk         up to CHUNK transactions with their results
+//! 'h' transaction hash     height, place
+//! 'k' block hash           height
+//! 'n' ...                  rows of the node around the runtime
+//! ```
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use bytes::Bytes;
+use diem_core::{Block, Key, Time, context::ConsensusAddress, tx::TxHash};
+use diem_store::{IndexOp, Store};
+
+use crate::{App, TxResult};
+
+/// The first byte of the keys that belong to the node around the runtime.
+pub const NODE_PREFIX: u8 = b'n';
+
+const BLOCK: u8 = b'b';
+const TXS: u8 = b't';
+const TX_HASH: u8 = b'h';
+const BLOCK_HASH: u8 = b'k';
+
+/// Transactions to a row: a row each would cost more than executing them, and one row for all would make reading one
+/// transaction read four megabytes.
+const CHUNK: usize = 32;
+
+/// A transaction that is in a block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredTx {
+    /// The block's height.
+    pub height: u64,
+    /// Its place in the block.
+    pub index: u32,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// What became of it.
+    pub result: TxResult,
+}
+
+/// A committed block.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct StoredBlock {
+    /// The height.
+    pub height: u64,
+    /// The header's time.
+    pub time: Time,
+    /// The header's hash.
+    pub hash: [u8; 32],
+    /// Who proposed it.
+    pub proposer: ConsensusAddress,
+    /// The state root after it; it stands in the next header.
+    pub root: [u8; 32],
+    /// How many transactions it has.
+    pub tx_count: u32,
+    /// How much gas they paid for.
+    pub gas_used: u64,
+    /// The events of its hooks.
+    pub events: Vec<u8>,
+}
+
+fn key(kind: u8, parts: &[&[u8]]) -> Key {
+    let mut key = Key::from_slice(&[kind]);
+    parts.iter().for_each(|part| key.extend_from_slice(part));
+    key
+}
+
+fn height_key(kind: u8, height: u64) -> Key {
+    key(kind, &[&height.to_be_bytes()])
+}
+
+fn chunk_key(height: u64, chunk: u32) -> Key {
+    key(TXS, &[&height.to_be_bytes(), &chunk.to_be_bytes()])
+}
+
+fn encode(row: &impl BorshSerialize) -> Vec<u8> {
+    #[expect(clippy::expect_used, reason = "memory takes every write, and rows hold nothing unencodable")]
+    borsh::to_vec(row).expect("a row encodes into memory")
+}
+
+/// The rows of a block, made beside the computation of its root.
+pub(crate) struct Rows {
+    block: StoredBlock,
+    ops: Vec<IndexOp>,
+}
+
+pub(crate) fn block_rows(
+    block: &Block,
+    hash: [u8; 32],
+    txs: &[Bytes],
+    hashes: &[TxHash],
+    results: &[TxResult],
+    events: &[u8],
+    gas_used: u64,
+) -> Rows {
+    let height = block.info.height;
+    let mut ops = Vec::with_capacity(hashes.len().saturating_add(txs.len() / CHUNK).saturating_add(3));
+    ops.push(IndexOp::Put { key: key(BLOCK_HASH, &[&hash]), value: height.to_be_bytes().to_vec() });
+    for (place, tx) in (0u32..).zip(hashes) {
+        let mut position = height.to_be_bytes().to_vec();
+        position.extend_from_slice(&place.to_be_bytes());
+        ops.push(IndexOp::Put { key: key(TX_HASH, &[tx]), value: position });
+    }
+    for (chunk, (txs, results)) in (0u32..).zip(txs.chunks(CHUNK).zip(results.chunks(CHUNK))) {
+        let rows: Vec<(&[u8], &TxResult)> = txs.iter().map(|tx| &tx[..]).zip(results).collect();
+        ops.push(IndexOp::Put { key: chunk_key(height, chunk), value: encode(&rows) });
+    }
+    let block = StoredBlock {
+        height,
+        time: block.info.time,
+        hash,
+        proposer: block.proposer,
+        root: [0; 32],
+        tx_count: u32::try_from(txs.len()).unwrap_or(u32::MAX),
+        gas_used,
+        events: events.to_vec(),
+    };
+    Rows { block, ops }
+}
+
+/// Completes the rows with the root.
+pub(crate) fn with_root(mut rows: Rows, root: [u8; 32]) -> Vec<IndexOp> {
+    rows.block.root = root;
+    rows.ops.push(IndexOp::Put { key: height_key(BLOCK, rows.block.height), value: encode(&rows.block) });
+    rows.ops
+}
+
+/// What must go when a height is undone.
+pub(crate) fn removal(store: &Store, height: u64) -> Vec<IndexOp> {
+    let Some(block) = read_block(store, height) else { return Vec::new() };
+    let mut ops = vec![
+        IndexOp::Delete { key: height_key(BLOCK, height) },
+        IndexOp::Delete { key: key(BLOCK_HASH, &[&block.hash]) },
+    ];
+    for chunk in 0..block.tx_count.div_ceil(CHUNK as u32) {
+        let hashes = read_chunk(store, height, chunk).into_iter().map(|(bytes, _)| diem_core::tx::tx_hash(&bytes));
+        ops.extend(hashes.map(|hash| IndexOp::Delete { key: key(TX_HASH, &[&hash]) }));
+        ops.push(IndexOp::Delete { key: chunk_key(height, chunk) });
+    }
+    ops
+}
+
+fn read_block(store: &Store, height: u64) -> Option<StoredBlock> {
+    StoredBlock::try_from_slice(&store.index_get(&height_key(BLOCK, height))?).ok()
+}
+
+fn read_chunk(store: &Store, height: u64, chunk: u32) -> Vec<(Vec<u8>, TxResult)> {
+    let row = store.index_get(&chunk_key(height, chunk)).unwrap_or_default();
+    Vec::try_from_slice(&row).unwrap_or_default()
+}
+
+impl App {
+    /// A committed transaction.
+    pub fn transaction(&self, hash: &TxHash) -> Option<StoredTx> {
+        let position = self.store.index_get(&key(TX_HASH, &[hash]))?;
+        let (height, index) = position.split_at_checked(8)?;
+        let height = u64::from_be_bytes(height.try_into().ok()?);
+        let index = u32::from_be_bytes(index.try_into().ok()?);
+        self.block_txs(height, index, 1).pop()
+    }
+
+    /// A committed block.
+    pub fn block(&self, height: u64) -> Option<StoredBlock> {
+        read_block(&self.store, height)
+    }
+
+    /// The height of the block with this header hash.
+    pub fn height_of_block(&self, hash: &[u8; 32]) -> Option<u64> {
+        let row = self.store.index_get(&key(BLOCK_HASH, &[hash]))?;
+        row[..].try_into().ok().map(u64::from_be_bytes)
+    }
+
+    /// At most `limit` transactions of a block, from place `from` on.
+    pub fn block_txs(&self, height: u64, from: u32, limit: u32) -> Vec<StoredTx> {
+        let count = self.block(height).map_or(0, |block| block.tx_count);
+        let to = from.saturating_add(limit).min(count);
+        let size = CHUNK as u32;
+        let chunks = from / size..to.div_ceil(size);
+        let stored = chunks.flat_map(|chunk| {
+            let first = chunk.saturating_mul(size);
+            (first..).zip(read_chunk(&self.store, height, chunk))
+        });
+        let inside = stored.filter(|(index, _)| (from..to).contains(index));
+        inside.map(|(index, (bytes, result))| StoredTx { height, index, bytes, result }).collect()
+    }
+
+    /// A row of the node around the runtime; its key begins with [`NODE_PREFIX`].
+    pub fn index_get(&self, key: &[u8]) -> Option<Vec<u8>> {
+        self.store.index_get(key)
+    }
+}

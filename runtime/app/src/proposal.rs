@@ -1,0 +1,120 @@
+//! Making a proposal and judging one.
+
+use std::collections::{BTreeMap, BinaryHeap, btree_map::Entry};
+
+use bytes::Bytes;
+use diem_core::{Address, Amount, Block, CallError};
+use diem_types::Signed;
+
+use crate::{
+    App,
+    block::{self, Decoded, Execution},
+};
+
+/// Each sender's transactions of a proposal by nonce, each with its place in what the engine offered.
+type Queues = BTreeMap<Address, BTreeMap<u64, usize>>;
+
+impl App {
+    /// Chooses and orders the transactions of a block out of what the engine offers: the highest gas price first among
+    /// each sender's next nonce, as long as they are valid where they stand and fit bytes and gas. Never fails.
+    pub fn prepare(&self, block: &Block, txs: Vec<Bytes>, max_tx_bytes: u64) -> Vec<Bytes> {
+        let decoded = block::decode_all(&txs, &self.signatures);
+        let Ok(chain) = self.known_chain() else { return Vec::new() };
+        let base = self.base();
+        let chosen = match Execution::begin(base.state(), &chain, block, &self.hooks) {
+            Ok(execution) => choose(execution, &decoded, max_tx_bytes),
+            Err(fatal) => {
+                // The same failure stops the node in FinalizeBlock, with its own words.
+                tracing::error!(%fatal, "proposing an empty block");
+                Vec::new()
+            }
+        };
+        chosen.into_iter().filter_map(|index| txs.get(index).cloned()).collect()
+    }
+
+    /// Judges a proposal: every transaction must decode, have good signatures and be valid where it stands, and all
+    /// must fit the block. A call that fails is no reason to reject.
+    ///
+    /// # Errors
+    /// Why the block is rejected.
+    pub fn process(&self, block: &Block, hash: [u8; 32], txs: &[Bytes]) -> Result<(), CallError> {
+        let mut consensus = self.consensus.lock();
+        let decoded = block::decode_all(txs, &self.signatures);
+        let refuse = |fatal: diem_core::Fatal| CallError { codespace: "chain", code: u32::MAX, message: fatal.0 };
+        let chain = self.known_chain().map_err(refuse)?;
+        self.check_height(block.info.height, &chain).map_err(refuse)?;
+        let base = self.base();
+        let mut execution = Execution::begin(base.state(), &chain, block, &self.hooks).map_err(refuse)?;
+        let mut results = Vec::with_capacity(txs.len());
+        for (place, tx) in decoded.iter().enumerate() {
+            let result = tx.as_ref().map_err(Clone::clone).and_then(|tx| execution.transaction(tx));
+            results.push(result.map_err(|error| at_place(place, error.into()))?);
+        }
+        let executed = execution.end(results, block, &self.hooks).map_err(refuse)?;
+        consensus.processed = Some((hash, executed));
+        Ok(())
+    }
+}
+
+fn at_place(place: usize, mut error: CallError) -> CallError {
+    error.message = format!("transaction {place}: {}", error.message);
+    error
+}
+
+/// A sender's next transaction as it competes for its place: by price, then by arrival.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Candidate {
+    gas_price: Amount,
+    arrival: std::cmp::Reverse<usize>,
+    sender: Address,
+}
+
+fn choose(mut execution: Execution<'_>, txs: &[Decoded], max_tx_bytes: u64) -> Vec<usize> {
+    let mut queues = queues(txs);
+    let mut heads: BinaryHeap<Candidate> =
+        queues.iter().filter_map(|(sender, queue)| candidate(*sender, queue, txs)).collect();
+    let mut left = max_tx_bytes;
+    let mut chosen = Vec::new();
+    while let Some(Candidate { arrival: std::cmp::Reverse(index), sender, .. }) = heads.pop() {
+        let Some(Ok(tx)) = txs.get(index) else { continue };
+        // What does not fit or is not valid here ends the sender's queue: whatever follows has a later nonce.
+        let Some(rest) = left.checked_sub(proposal_bytes(tx.size)) else { continue };
+        if execution.transaction(tx).is_err() {
+            continue;
+        }
+        left = rest;
+        chosen.push(index);
+        if let Some(queue) = queues.get_mut(&sender) {
+            queue.pop_first();
+            heads.extend(candidate(sender, queue, txs));
+        }
+    }
+    chosen
+}
+
+/// The first transaction of each sender and nonce wins; a second one with the same nonce could not be valid.
+fn queues(txs: &[Decoded]) -> Queues {
+    let mut queues = Queues::new();
+    for (index, tx) in txs.iter().enumerate() {
+        if let Ok(Signed { tx, .. }) = tx
+            && let Entry::Vacant(place) = queues.entry(tx.sender).or_default().entry(tx.nonce)
+        {
+            place.insert(index);
+        }
+    }
+    queues
+}
+
+fn candidate(sender: Address, queue: &BTreeMap<u64, usize>, txs: &[Decoded]) -> Option<Candidate> {
+    let (_, index) = queue.first_key_value()?;
+    let tx = txs.get(*index)?.as_ref().ok()?;
+    Some(Candidate { gas_price: tx.tx.gas_price, arrival: std::cmp::Reverse(*index), sender })
+}
+
+/// What CometBFT counts for a transaction in a proposal: its bytes, their length as a varint, and a tag. A larger sum
+/// than allowed costs the proposer its turn without a word.
+fn proposal_bytes(size: usize) -> u64 {
+    let size = size as u64;
+    let bits = u64::from(64u32.saturating_sub(size.leading_zeros())).max(1);
+    size.saturating_add(1).saturating_add(bits.div_ceil(7))
+}

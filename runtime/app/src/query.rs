@@ -1,0 +1,57 @@
+//! Questions, each answered from one committed height.
+
+use diem_bank::Bank;
+use diem_core::{BlockInfo, CallError, Module as _, QueryContext, Time};
+use diem_store::{Snapshot, StoreError};
+use diem_types::{Answer, Query};
+
+use crate::App;
+
+/// Why a question has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum QueryError {
+    /// The height is not kept or not there yet.
+    #[error(transparent)]
+    Height(#[from] StoreError),
+    /// The module says no.
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+/// An answer and the height it is of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answered {
+    /// The height.
+    pub height: u64,
+    /// Its block's time.
+    pub time: Time,
+    /// The answer.
+    pub answer: Answer,
+}
+
+impl App {
+    /// The state at a committed height; the latest if none is given.
+    ///
+    /// # Errors
+    /// The height is older than what is kept, or not committed yet.
+    pub fn snapshot(&self, height: Option<u64>) -> Result<Snapshot, StoreError> {
+        match height {
+            Some(height) => self.store.at(height),
+            None => Ok(self.store.latest()),
+        }
+    }
+
+    /// Answers a question at a committed height; the latest if none is given.
+    ///
+    /// # Errors
+    /// [`QueryError`].
+    pub fn query(&self, query: Query, height: Option<u64>) -> Result<Answered, QueryError> {
+        let snapshot = self.snapshot(height)?;
+        let block = BlockInfo { height: snapshot.height(), time: Time(snapshot.time_ms()) };
+        let ctx = QueryContext { state: &snapshot, block };
+        let answer = match query {
+            Query::Bank(query) => Answer::Bank(Bank::query(&ctx, query)?),
+        };
+        Ok(Answered { height: block.height, time: block.time, answer })
+    }
+}
