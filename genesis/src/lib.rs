@@ -1,1 +1,57 @@
-//! A genesis in readable TOML, and the canonical [`diem_types::GenesisDoc`] that it means.
+//! A genesis in readable TOML, and the canonical [`GenesisDoc`] that it means.
+//!
+//! What people write ([`GenesisFile`]) has names, amounts with units and a start that may be "now". What a chain
+//! starts from is the canonical document: a home keeps it as `genesis.json`, and its hash is the chain's identity.
+
+mod file;
+pub mod presets;
+pub mod readable;
+
+use std::path::Path;
+
+use diem_core::Time;
+use diem_types::GenesisDoc;
+
+pub use file::{Coin, Consensus, Error, Gas, GenesisFile, Person, Start, Validator, parse_millis};
+
+/// Whether a chain of this name is for development: one of its parts between dashes is `dev`.
+pub fn is_development(chain_id: &str) -> bool {
+    chain_id.split('-').skip(1).any(|part| part == "dev")
+}
+
+/// Reads a genesis: a file ending in `.json` is the canonical document, any other the readable TOML.
+///
+/// # Errors
+/// [`Error`] says what is wrong with it and where.
+pub fn load(path: &Path, now: Option<Time>) -> Result<GenesisDoc, Error> {
+    let name = path.display().to_string();
+    let text =
+        std::fs::read_to_string(path).map_err(|error| Error::Open { path: name.clone(), reason: error.to_string() })?;
+    if path.extension().is_some_and(|extension| extension == "json") {
+        return from_json(&text, &name);
+    }
+    GenesisFile::parse(&text, &name)?.resolve(now)
+}
+
+/// Reads the canonical document.
+///
+/// # Errors
+/// [`Error`] says what is wrong with it and where.
+pub fn from_json(text: &str, source_name: &str) -> Result<GenesisDoc, Error> {
+    let doc: GenesisDoc = serde_json::from_str(text).map_err(|error| {
+        // serde_json repeats the place at the end of its message; the line stands in front here.
+        let message = error.to_string();
+        let message = message.split(" at line ").next().unwrap_or_default();
+        readable::ReadError { source_name: source_name.into(), line: error.line(), message: readable::explain(message) }
+    })?;
+    doc.validate()?;
+    Ok(doc.canonical())
+}
+
+/// Writes the canonical document, for `genesis.json`.
+pub fn to_json(doc: &GenesisDoc) -> String {
+    #[expect(clippy::expect_used, reason = "a genesis has string keys only, and memory takes every write")]
+    let mut text = serde_json::to_string_pretty(&doc.clone().canonical()).expect("a genesis is JSON");
+    text.push('\n');
+    text
+}
