@@ -1,11 +1,13 @@
 //! Where rows are kept: RocksDB, or memory for tests. Both keep the same four kinds of rows and write a block at once.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use diem_core::storage::{Key, Value};
 
 use crate::error::StoreError;
 use crate::memory::{Memory, MemoryView};
+use crate::rocks::{Rocks, RocksView};
 use crate::writes::WriteSet;
 use crate::{IndexOp, Meta};
 
@@ -13,24 +15,25 @@ use crate::{IndexOp, Meta};
 pub type IndexRow = (Vec<u8>, Vec<u8>);
 
 pub(crate) enum Backend {
+    Rocks(Arc<Rocks>),
     Memory(Memory),
 }
 
 /// The rows as they were when the view was taken.
 pub(crate) enum View {
+    Rocks(RocksView),
     Memory(MemoryView),
 }
 
 /// State rows made ready to be written.
 pub(crate) enum Prepared {
+    Rocks(rocksdb::WriteBatch),
     Memory,
 }
 
 /// All that one block writes, at once or not at all.
 pub(crate) struct Block<'a> {
     pub(crate) rows: &'a WriteSet,
-    /// The same rows, from [`Backend::prepare`].
-    pub(crate) prepared: Prepared,
     pub(crate) index: &'a [IndexOp],
     pub(crate) meta: &'a Meta,
     pub(crate) put_undo: Option<(u64, &'a [u8])>,
@@ -41,30 +44,37 @@ pub(crate) struct Block<'a> {
 impl Backend {
     pub(crate) fn meta(&self) -> Result<Option<Meta>, StoreError> {
         match self {
+            Backend::Rocks(rocks) => rocks.meta(),
             Backend::Memory(memory) => Ok(memory.meta()),
         }
     }
 
     pub(crate) fn view(&self) -> View {
         match self {
+            Backend::Rocks(rocks) => View::Rocks(RocksView::new(rocks)),
             Backend::Memory(memory) => View::Memory(memory.view()),
         }
     }
 
-    pub(crate) fn prepare(&self, _rows: &WriteSet) -> Prepared {
+    pub(crate) fn prepare(&self, rows: &WriteSet) -> Prepared {
         match self {
+            Backend::Rocks(rocks) => Prepared::Rocks(rocks.prepare(rows)),
             Backend::Memory(_) => Prepared::Memory,
         }
     }
 
-    pub(crate) fn write(&self, block: Block<'_>) -> Result<(), StoreError> {
-        match self {
-            Backend::Memory(memory) => memory.write(block),
+    /// Writes a block; `prepared` holds its state rows, made by [`Backend::prepare`] of the same backend.
+    pub(crate) fn write(&self, prepared: Prepared, block: Block<'_>) -> Result<(), StoreError> {
+        match (self, prepared) {
+            (Backend::Rocks(rocks), Prepared::Rocks(batch)) => rocks.write(batch, block),
+            (Backend::Rocks(rocks), Prepared::Memory) => rocks.write(rocks.prepare(block.rows), block),
+            (Backend::Memory(memory), _) => memory.write(block),
         }
     }
 
     pub(crate) fn undo(&self, height: u64) -> Result<Option<Vec<u8>>, StoreError> {
         match self {
+            Backend::Rocks(rocks) => rocks.undo(height),
             Backend::Memory(memory) => Ok(memory.undo(height)),
         }
     }
@@ -72,6 +82,7 @@ impl Backend {
     /// The lowest height that has an undo row.
     pub(crate) fn oldest_undo(&self) -> Result<Option<u64>, StoreError> {
         match self {
+            Backend::Rocks(rocks) => rocks.oldest_undo(),
             Backend::Memory(memory) => Ok(memory.oldest_undo()),
         }
     }
@@ -80,24 +91,28 @@ impl Backend {
 impl View {
     pub(crate) fn get(&self, key: &[u8]) -> Option<Value> {
         match self {
+            View::Rocks(view) => view.get(key),
             View::Memory(view) => view.get(key),
         }
     }
 
     pub(crate) fn range(&self, start: &[u8], end: Option<&[u8]>, limit: usize) -> Vec<(Key, Value)> {
         match self {
+            View::Rocks(view) => view.range(start, end, limit),
             View::Memory(view) => view.range(start, end, limit),
         }
     }
 
     pub(crate) fn index_get(&self, key: &[u8]) -> Option<Vec<u8>> {
         match self {
+            View::Rocks(view) => view.index_get(key),
             View::Memory(view) => view.index_get(key),
         }
     }
 
     pub(crate) fn index_range(&self, start: &[u8], end: Option<&[u8]>, limit: usize, reverse: bool) -> Vec<IndexRow> {
         match self {
+            View::Rocks(view) => view.index_range(start, end, limit, reverse),
             View::Memory(view) => view.index_range(start, end, limit, reverse),
         }
     }

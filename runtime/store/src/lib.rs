@@ -10,10 +10,13 @@
 //! ```
 
 mod backend;
+mod cache;
 mod error;
 mod memory;
+mod open;
 mod overlay;
 mod proof;
+mod rocks;
 mod snapshot;
 mod store;
 pub mod tree;

@@ -8,6 +8,7 @@ use ics23::CommitmentProof;
 
 use crate::Meta;
 use crate::backend::{IndexRow, View};
+use crate::cache::Cache;
 use crate::error::StoreError;
 use crate::proof;
 use crate::tree::{Hash, Root};
@@ -25,11 +26,12 @@ struct At {
     meta: Option<Meta>,
     tree: Root,
     view: View,
+    cache: Arc<Cache>,
 }
 
 impl Snapshot {
-    pub(crate) fn new(meta: Option<Meta>, tree: Root, view: View) -> Snapshot {
-        Snapshot { at: Arc::new(At { meta, tree, view }) }
+    pub(crate) fn new(meta: Option<Meta>, tree: Root, view: View, cache: Arc<Cache>) -> Snapshot {
+        Snapshot { at: Arc::new(At { meta, tree, view, cache }) }
     }
 
     /// Height, root, time and app version; `None` for a store in which nothing was committed.
@@ -80,7 +82,12 @@ impl Snapshot {
 
 impl StateRead for Snapshot {
     fn get(&self, key: &[u8]) -> Option<Value> {
-        self.at.view.get(key)
+        let At { tree, view, cache, .. } = &*self.at;
+        cache.get(key, tree.version()).unwrap_or_else(|| {
+            let value = view.get(key);
+            cache.fill(key, value.as_ref(), tree.version());
+            value
+        })
     }
 
     fn range(&self, start: &[u8], end: Option<&[u8]>, limit: usize) -> Vec<(Key, Value)> {

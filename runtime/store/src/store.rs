@@ -1,27 +1,39 @@
 //! The store: what is committed, and the only way to change it.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use diem_core::proof::EMPTY_HASH;
 use parking_lot::{Mutex, RwLock};
 
 use crate::backend::{Backend, Block, IndexRow, Prepared};
+use crate::cache::Cache;
 use crate::error::StoreError;
 use crate::memory::Memory;
+use crate::open;
+use crate::rocks::Rocks;
 use crate::snapshot::{Ring, Rows, Snapshot};
-use crate::tree::{self, Draft, Hash, Root};
+use crate::tree::{self, Draft, Hash};
 use crate::undo;
 use crate::writes::WriteSet;
 use crate::{IndexOp, Meta, Options, WritePoint};
 
+/// The folder of the rows inside the store's.
+const ROWS: &str = "rows";
+
 /// Committed state. Reading goes through [`Snapshot`]s and waits for nobody; writing is one block at a time.
 pub struct Store {
     backend: Backend,
+    cache: Arc<Cache>,
     path: PathBuf,
     options: Options,
     ring: RwLock<Ring>,
     writer: Mutex<Writer>,
     pins: Mutex<BTreeMap<u64, usize>>,
+    /// Keeps other processes out of the folder. The last field: let go after everything else.
+    _lock: Option<File>,
 }
 
 /// What only the one who writes needs.
@@ -52,17 +64,34 @@ impl Staged {
 }
 
 impl Store {
+    /// Opens the store in the folder `path`, or makes an empty one there. Takes the folder's lock, rebuilds the tree
+    /// from the rows and compares its root with the one that was committed.
+    ///
+    /// Errors: [`StoreError::Locked`], [`StoreError::RootMismatch`], and whatever the disk answers.
+    pub fn open(path: &Path, options: Options) -> Result<Store, StoreError> {
+        let lock = open::lock(path)?;
+        let rocks = Rocks::open(&path.join(ROWS), options.sync)?;
+        Store::start(Backend::Rocks(Arc::new(rocks)), path, options, Some(lock))
+    }
+
     /// An empty store that lives in memory, for tests.
     pub fn in_memory(options: Options) -> Store {
         let backend = Backend::Memory(Memory::default());
-        let latest = Snapshot::new(None, Root::new(), backend.view());
-        Store::new(backend, PathBuf::from("memory"), options, latest, None)
+        #[expect(clippy::expect_used, reason = "there is neither a disk that could fail nor a row that could be wrong")]
+        Store::start(backend, Path::new("memory"), options, None).expect("memory cannot fail")
     }
 
-    fn new(backend: Backend, path: PathBuf, options: Options, latest: Snapshot, oldest_undo: Option<u64>) -> Store {
-        let ring = RwLock::new(Ring::new(latest, options.ring));
+    fn start(backend: Backend, path: &Path, options: Options, lock: Option<File>) -> Result<Store, StoreError> {
+        let options = Options { ring: options.ring.max(1), ..options };
+        let (meta, oldest_undo, view) = (backend.meta()?, backend.oldest_undo()?, backend.view());
+        let tree = open::rebuild(&view);
+        let expected = meta.unwrap_or(Meta { height: 0, root: EMPTY_HASH, time_ms: 0, app_version: 0 });
+        check_root(path, &expected, &tree.hash())?;
+        let cache = Arc::new(Cache::new(options.cache_bytes, tree.version()));
+        let ring = RwLock::new(Ring::new(Snapshot::new(meta, tree, view, cache.clone()), options.ring));
         let writer = Mutex::new(Writer { poisoned: false, oldest_undo });
-        Store { backend, path, options, ring, writer, pins: Mutex::default() }
+        let path = path.to_path_buf();
+        Ok(Store { backend, cache, path, options, ring, writer, pins: Mutex::default(), _lock: lock })
     }
 
     /// The folder of the store; `memory` for one in memory.
@@ -137,18 +166,21 @@ impl Store {
         let drop_undo = writer.oldest_undo.map_or(0..0, |oldest| oldest..self.keep_undo_from(height).max(oldest));
         let block = Block {
             rows: &writes,
-            prepared,
             index: &index,
             meta: &meta,
             put_undo: undo.as_deref().map(|undo| (height, undo)),
             drop_undo: drop_undo.clone(),
         };
-        self.write(&mut writer, block)?;
+        let (written, ()) = rayon::join(
+            || self.write(prepared, block),
+            || self.cache.advance(tree.version(), writes.rows()),
+        );
+        writer.note(written)?;
         writer.oldest_undo = match writer.oldest_undo {
             Some(_) => Some(drop_undo.end),
             None => undo.is_some().then_some(height),
         };
-        let snapshot = Snapshot::new(Some(meta), tree, self.backend.view());
+        let snapshot = Snapshot::new(Some(meta), tree, self.backend.view(), self.cache.clone());
         let left = self.ring.write().push(snapshot.clone());
         drop(left);
         Ok(snapshot)
@@ -173,15 +205,16 @@ impl Store {
         let tree = draft.commit().ok_or(StoreError::Stale)?;
         let block = Block {
             rows: &writes,
-            prepared,
             index: &index_undo,
             meta: &meta,
             put_undo: None,
             drop_undo: height..height.saturating_add(1),
         };
-        self.write(&mut writer, block)?;
+        let written = self.write(prepared, block);
+        writer.note(written)?;
+        self.cache.clear(tree.version());
         writer.oldest_undo = writer.oldest_undo.filter(|oldest| *oldest < height);
-        let snapshot = Snapshot::new(Some(meta), tree, self.backend.view());
+        let snapshot = Snapshot::new(Some(meta), tree, self.backend.view(), self.cache.clone());
         let left = self.ring.write().rewind(snapshot);
         drop(left);
         Ok(meta)
@@ -213,12 +246,11 @@ impl Store {
         height.saturating_add(1).saturating_sub(kept).min(pinned)
     }
 
-    fn write(&self, writer: &mut Writer, block: Block<'_>) -> Result<(), StoreError> {
+    fn write(&self, prepared: Prepared, block: Block<'_>) -> Result<(), StoreError> {
         self.reached(WritePoint::Before);
-        let result = self.backend.write(block);
-        writer.poisoned = result.is_err();
+        let written = self.backend.write(prepared, block);
         self.reached(WritePoint::After);
-        result
+        written
     }
 
     fn reached(&self, point: WritePoint) {
@@ -229,6 +261,11 @@ impl Store {
 }
 
 impl Writer {
+    fn note(&mut self, written: Result<(), StoreError>) -> Result<(), StoreError> {
+        self.poisoned = written.is_err();
+        written
+    }
+
     fn check(&self) -> Result<(), StoreError> {
         if self.poisoned { Err(StoreError::Poisoned) } else { Ok(()) }
     }

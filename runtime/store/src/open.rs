@@ -1,0 +1,63 @@
+//! Opening a store: one process for each folder, and the tree rebuilt from the rows.
+
+use std::fs::{self, File, TryLockError};
+use std::path::Path;
+
+use diem_core::storage::Key;
+use rayon::prelude::*;
+
+use crate::backend::View;
+use crate::error::StoreError;
+use crate::tree::{Change, Root};
+
+/// The file whose lock says that a process uses the folder.
+const LOCK: &str = "lock";
+
+/// Rows read while the ones before are hashed.
+const PAGE: usize = 1 << 16;
+
+/// Rows put into the tree at once: bounds the memory that rebuilding takes beside the tree.
+const BATCH: usize = 1 << 21;
+
+/// Makes the folder and takes its lock, which lasts until the file is dropped.
+pub(crate) fn lock(path: &Path) -> Result<File, StoreError> {
+    let failed = |error: std::io::Error| StoreError::from_io(path, &error);
+    fs::create_dir_all(path).map_err(failed)?;
+    let file = File::options().create(true).truncate(false).write(true).open(path.join(LOCK)).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Locked { path: path.to_path_buf() }),
+        Err(TryLockError::Error(error)) => Err(failed(error)),
+    }
+}
+
+/// The tree of all rows of `view`: one thread reads, the others hash.
+pub(crate) fn rebuild(view: &View) -> Root {
+    let mut root = Root::new();
+    let mut changes: Vec<Change> = Vec::new();
+    let mut page = view.range(&[], None, PAGE);
+    while !page.is_empty() {
+        let start = page.last().map(|(key, _)| after(key));
+        let (next, ()) = rayon::join(
+            || start.filter(|_| page.len() == PAGE).map(|start| view.range(&start, None, PAGE)).unwrap_or_default(),
+            || changes.par_extend(page.par_iter().map(|(key, value)| Change::new(key, Some(value)))),
+        );
+        page = next;
+        if changes.len() >= BATCH || page.is_empty() {
+            root = put(root, &changes);
+            changes.clear();
+        }
+    }
+    root
+}
+
+fn put(root: Root, changes: &[Change]) -> Root {
+    #[expect(clippy::expect_used, reason = "nobody else knows this tree yet, so nobody can have changed it")]
+    root.update(changes).commit().expect("the base is the latest version")
+}
+
+fn after(key: &Key) -> Key {
+    let mut after = key.clone();
+    after.push(0);
+    after
+}

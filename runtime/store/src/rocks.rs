@@ -1,0 +1,269 @@
+//! The rows on disk: RocksDB, one column family for each kind of access, one batch for each block.
+//!
+//! ```text
+//! family   key                value                                   read by
+//! default  "meta"             borsh(Meta)                             opening
+//!          "layout"           this layout's number                    opening
+//! state    the state key      the state value                         execution, queries, proofs; scans
+//! undo     height, 8 bytes BE borsh(Meta before, old values)          rollback
+//! index    the node's         the node's                              queries of the node
+//! ```
+//!
+//! There are no nodes of the tree on disk: it is rebuilt from the state rows, and its root compared with the meta row.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use diem_core::storage::{Key, Value};
+use rocksdb::{
+    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, DBRawIterator, LogLevel,
+    Options, ReadOptions, SnapshotWithThreadMode, WriteBatch, WriteOptions,
+};
+
+use crate::backend::{Block, IndexRow};
+use crate::error::StoreError;
+use crate::writes::WriteSet;
+use crate::{IndexOp, Meta};
+
+/// Raised when the files of older versions can no longer be read.
+const LAYOUT: &[u8] = &[1];
+
+const META_KEY: &[u8] = b"meta";
+const LAYOUT_KEY: &[u8] = b"layout";
+const STATE: &str = "state";
+const UNDO: &str = "undo";
+const INDEX: &str = "index";
+
+/// Blocks of all families that were read lately. Rows have a cache of their own above.
+const BLOCK_CACHE: usize = 128 << 20;
+
+/// The log may grow to this before the families that hold it back are flushed.
+const MAX_LOG: u64 = 512 << 20;
+
+pub(crate) struct Rocks {
+    db: DB,
+    path: PathBuf,
+    write: WriteOptions,
+}
+
+impl Rocks {
+    pub(crate) fn open(path: &Path, sync: bool) -> Result<Rocks, StoreError> {
+        let failed = |error: rocksdb::Error| from_rocks(path, &error);
+        let db = DB::open_cf_descriptors(&database_options(), path, families()).map_err(failed)?;
+        match db.get(LAYOUT_KEY).map_err(failed)? {
+            None => db.put(LAYOUT_KEY, LAYOUT).map_err(failed)?,
+            Some(layout) if layout == LAYOUT => {}
+            Some(layout) => {
+                let detail = format!("layout {layout:?} instead of {LAYOUT:?}: written by another version of the node");
+                return Err(StoreError::Corrupt { path: path.to_path_buf(), detail });
+            }
+        }
+        let mut write = WriteOptions::default();
+        write.set_sync(sync);
+        Ok(Rocks { db, path: path.to_path_buf(), write })
+    }
+
+    pub(crate) fn meta(&self) -> Result<Option<Meta>, StoreError> {
+        let Some(bytes) = self.db.get(META_KEY).map_err(|error| from_rocks(&self.path, &error))? else {
+            return Ok(None);
+        };
+        borsh::from_slice(&bytes).map(Some).map_err(|error| StoreError::Corrupt {
+            path: self.path.clone(),
+            detail: format!("meta row: {error}"),
+        })
+    }
+
+    pub(crate) fn undo(&self, height: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        self.db.get_cf(self.family(UNDO), height.to_be_bytes()).map_err(|error| from_rocks(&self.path, &error))
+    }
+
+    pub(crate) fn oldest_undo(&self) -> Result<Option<u64>, StoreError> {
+        let mut rows = self.db.raw_iterator_cf(self.family(UNDO));
+        rows.seek_to_first();
+        let oldest = rows.key().and_then(|key| key.first_chunk()).map(|height| u64::from_be_bytes(*height));
+        rows.status().map_err(|error| from_rocks(&self.path, &error))?;
+        Ok(oldest)
+    }
+
+    /// The state rows of a batch, ready to be written.
+    pub(crate) fn prepare(&self, rows: &WriteSet) -> WriteBatch {
+        let family = self.family(STATE);
+        let mut batch = WriteBatch::default();
+        for (key, value) in rows.rows() {
+            match value {
+                Some(value) => batch.put_cf(family, key, value),
+                None => batch.delete_cf(family, key),
+            }
+        }
+        batch
+    }
+
+    /// Writes a block; `batch` holds its state rows.
+    pub(crate) fn write(&self, mut batch: WriteBatch, block: Block<'_>) -> Result<(), StoreError> {
+        let (undo, index) = (self.family(UNDO), self.family(INDEX));
+        for op in block.index {
+            match op {
+                IndexOp::Put { key, value } => batch.put_cf(index, key, value),
+                IndexOp::Delete { key } => batch.delete_cf(index, key),
+            }
+        }
+        if let Some((height, bytes)) = block.put_undo {
+            batch.put_cf(undo, height.to_be_bytes(), bytes);
+        }
+        for height in block.drop_undo {
+            batch.delete_cf(undo, height.to_be_bytes());
+        }
+        #[expect(clippy::expect_used, reason = "writing four numbers to memory cannot fail")]
+        batch.put(META_KEY, borsh::to_vec(block.meta).expect("a meta row has a fixed length"));
+        self.db.write_opt(batch, &self.write).map_err(|error| from_rocks(&self.path, &error))
+    }
+
+    fn family(&self, name: &str) -> &ColumnFamily {
+        #[expect(clippy::expect_used, reason = "opening creates every family that is named in this file")]
+        self.db.cf_handle(name).expect("the family was opened")
+    }
+}
+
+fn database_options() -> Options {
+    let mut options = Options::default();
+    options.create_if_missing(true);
+    options.create_missing_column_families(true);
+    options.set_max_background_jobs(2);
+    options.set_max_total_wal_size(MAX_LOG);
+    options.set_max_open_files(512);
+    options.set_bytes_per_sync(1 << 20);
+    options.set_keep_log_file_num(2);
+    options.set_log_level(LogLevel::Warn);
+    options
+}
+
+fn families() -> Vec<ColumnFamilyDescriptor> {
+    let cache = Cache::new_lru_cache(BLOCK_CACHE);
+    let rows = |write_buffer: usize, bloom: bool| {
+        let mut table = BlockBasedOptions::default();
+        table.set_block_cache(&cache);
+        table.set_block_size(8 << 10);
+        table.set_format_version(6);
+        if bloom {
+            table.set_bloom_filter(10.0, false);
+        }
+        let mut options = Options::default();
+        options.set_block_based_table_factory(&table);
+        options.set_compression_type(DBCompressionType::Lz4);
+        options.set_write_buffer_size(write_buffer);
+        options
+    };
+    vec![
+        ColumnFamilyDescriptor::new("default", rows(1 << 20, false)),
+        ColumnFamilyDescriptor::new(STATE, rows(32 << 20, true)),
+        ColumnFamilyDescriptor::new(UNDO, rows(64 << 20, false)),
+        ColumnFamilyDescriptor::new(INDEX, rows(32 << 20, true)),
+    ]
+}
+
+/// The rows as they were when the view was taken.
+pub(crate) struct RocksView {
+    /// Names the snapshot; both must be gone before `rocks`, and are: fields are dropped in this order.
+    read: ReadOptions,
+    snapshot: SnapshotWithThreadMode<'static, DB>,
+    rocks: Arc<Rocks>,
+}
+
+impl RocksView {
+    pub(crate) fn new(rocks: &Arc<Rocks>) -> RocksView {
+        let rocks = rocks.clone();
+        // SAFETY: only the lifetime changes. The snapshot borrows `rocks.db`, which lies in an `Arc` that this view
+        // owns, so it neither moves nor ends before the view does. Fields are dropped in the order of declaration:
+        // the snapshot releases itself while the database is still there. The snapshot is private and never leaves
+        // the view, so nobody can copy the longer lifetime out of it.
+        #[allow(unsafe_code)]
+        let snapshot: SnapshotWithThreadMode<'static, DB> = unsafe { std::mem::transmute(rocks.db.snapshot()) };
+        let mut read = ReadOptions::default();
+        read.set_snapshot(&snapshot);
+        RocksView { read, snapshot, rocks }
+    }
+
+    pub(crate) fn get(&self, key: &[u8]) -> Option<Value> {
+        self.point(STATE, key, Value::from_slice)
+    }
+
+    pub(crate) fn index_get(&self, key: &[u8]) -> Option<Vec<u8>> {
+        self.point(INDEX, key, <[u8]>::to_vec)
+    }
+
+    fn point<T>(&self, family: &str, key: &[u8], copy: impl FnOnce(&[u8]) -> T) -> Option<T> {
+        match self.rocks.db.get_pinned_cf_opt(self.rocks.family(family), key, &self.read) {
+            Ok(row) => row.map(|row| copy(&row)),
+            Err(error) => self.fatal(&error),
+        }
+    }
+
+    pub(crate) fn range(&self, start: &[u8], end: Option<&[u8]>, limit: usize) -> Vec<(Key, Value)> {
+        let copy = |key: &[u8], value: &[u8]| (Key::from_slice(key), Value::from_slice(value));
+        self.scan(STATE, start, end, limit, false, copy)
+    }
+
+    pub(crate) fn index_range(&self, start: &[u8], end: Option<&[u8]>, limit: usize, reverse: bool) -> Vec<IndexRow> {
+        self.scan(INDEX, start, end, limit, reverse, |key, value| (key.to_vec(), value.to_vec()))
+    }
+
+    fn scan<T>(
+        &self,
+        family: &str,
+        start: &[u8],
+        end: Option<&[u8]>,
+        limit: usize,
+        reverse: bool,
+        copy: impl Fn(&[u8], &[u8]) -> T,
+    ) -> Vec<T> {
+        if limit == 0 || end.is_some_and(|end| end <= start) {
+            return Vec::new();
+        }
+        let mut read = ReadOptions::default();
+        read.set_snapshot(&self.snapshot);
+        read.set_iterate_lower_bound(start);
+        if let Some(end) = end {
+            read.set_iterate_upper_bound(end);
+        }
+        let mut rows: DBRawIterator<'_> = self.rocks.db.raw_iterator_cf_opt(self.rocks.family(family), read);
+        if reverse { rows.seek_to_last() } else { rows.seek_to_first() }
+        let mut found = Vec::new();
+        while found.len() < limit
+            && let Some((key, value)) = rows.item()
+        {
+            found.push(copy(key, value));
+            if reverse { rows.prev() } else { rows.next() }
+        }
+        if let Err(error) = rows.status() {
+            self.fatal(&error);
+        }
+        found
+    }
+
+    /// A row that cannot be read ends the process: whatever would go on from here would be wrong.
+    #[expect(clippy::print_stderr, reason = "the last words of the process")]
+    fn fatal(&self, error: &rocksdb::Error) -> ! {
+        eprintln!("{}; the node stops here", from_rocks(&self.rocks.path, error));
+        std::process::abort()
+    }
+}
+
+/// RocksDB tells what the operating system answered in words only.
+fn from_rocks(path: &Path, error: &rocksdb::Error) -> StoreError {
+    let detail = error.to_string();
+    let path = path.to_path_buf();
+    let says = |words: &[&str]| words.iter().any(|words| detail.contains(words));
+    if says(&["While lock file", "lock hold by current process"]) {
+        StoreError::Locked { path }
+    } else if says(&["No space left on device", "File too large", "Disk quota exceeded"]) {
+        StoreError::DiskFull { path, detail }
+    } else if says(&["Read-only file system"]) {
+        StoreError::ReadOnly { path, detail }
+    } else if says(&["Permission denied", "Operation not permitted"]) {
+        StoreError::Permission { path, detail }
+    } else if matches!(error.kind(), rocksdb::ErrorKind::Corruption | rocksdb::ErrorKind::InvalidArgument) {
+        StoreError::Corrupt { path, detail }
+    } else {
+        StoreError::Io { path, detail }
+    }
+}
