@@ -1,0 +1,212 @@
+//! The chain as a whole: status, blocks, parameters, validators.
+
+use std::{fmt, str::FromStr};
+
+use diem_core::Time;
+use diem_types::{ConsensusParams, Event, GasParams};
+use serde::{Deserialize, Serialize};
+
+use super::{Coin, Hash, HexBytes, Transaction};
+
+/// `GET /v1/status`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// The chain's name.
+    pub chain_id: String,
+    /// The hash of its genesis; every transaction carries it.
+    pub genesis_hash: Hash,
+    /// The version of the state machine.
+    pub app_version: u64,
+    /// The version of the program.
+    pub version: String,
+    /// What this node calls itself.
+    pub moniker: String,
+    /// `cometbft`, or `instant (development)`.
+    pub engine: String,
+    /// The last committed block, if there is one.
+    pub latest: Option<Head>,
+    /// The oldest height of which state can still be read and proven.
+    pub oldest_state_height: Option<u64>,
+    /// Whether the node is still behind the others; `null` when the engine does not answer.
+    pub catching_up: Option<bool>,
+    /// The number of nodes that it is connected to, where it has such connections.
+    pub peers: Option<u32>,
+    /// For how many seconds this process has run.
+    pub uptime_seconds: u64,
+}
+
+/// The end of the chain as this node has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// Its height.
+    pub height: u64,
+    /// Its time.
+    pub time: Time,
+    /// Its hash.
+    pub hash: Hash,
+    /// The root of the state after it; the next block's header carries it.
+    pub root: Hash,
+}
+
+/// Which block is meant: a height, a hash, or the latest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BlockId {
+    /// The last committed one.
+    Latest,
+    /// By height.
+    Height(u64),
+    /// By hash.
+    Hash(Hash),
+}
+
+impl FromStr for BlockId {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "latest" {
+            return Ok(Self::Latest);
+        }
+        if text.len() < 64
+            && let Ok(height) = text.parse()
+        {
+            return Ok(Self::Height(height));
+        }
+        text.parse().map(Self::Hash).map_err(|_| {
+            let text = super::shortened(text);
+            format!("`{text}` names no block: write a height, a hash of 64 hex digits, or `latest`")
+        })
+    }
+}
+
+impl fmt::Display for BlockId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Latest => f.write_str("latest"),
+            Self::Height(height) => write!(f, "{height}"),
+            Self::Hash(hash) => write!(f, "{hash}"),
+        }
+    }
+}
+
+/// A block without its transactions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlockSummary {
+    /// Its height.
+    pub height: u64,
+    /// Its time.
+    pub time: Time,
+    /// Its hash.
+    pub hash: Hash,
+    /// The consensus address of who proposed it.
+    pub proposer: HexBytes,
+    /// The root of the state after it.
+    pub root: Hash,
+    /// The number of its transactions.
+    pub tx_count: u32,
+    /// The gas that they used.
+    pub gas_used: u64,
+}
+
+/// `GET /v1/blocks/{height|hash|latest}?from=&limit=`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Block {
+    /// The block.
+    #[serde(flatten)]
+    pub summary: BlockSummary,
+    /// What happened in it outside any transaction.
+    pub events: Vec<Event>,
+    /// A page of its transactions, in their order.
+    pub txs: Vec<Transaction>,
+    /// `from` of the next page, if there is one.
+    pub next: Option<u32>,
+}
+
+/// `GET /v1/blocks?before=&limit=`: the newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlockPage {
+    /// The height at which this answer was made.
+    pub height: u64,
+    /// The blocks.
+    pub blocks: Vec<BlockSummary>,
+    /// `before` of the next page, if there is one.
+    pub next: Option<u64>,
+}
+
+/// `GET /v1/params`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Params {
+    /// What gas costs.
+    pub gas: GasParams,
+    /// The lowest price of a unit of gas, for people.
+    pub min_gas_price: Coin,
+    /// What a transaction and a request may hold.
+    pub limits: Limits,
+    /// What consensus is told; `null` before the first block.
+    pub consensus: Option<ConsensusParams>,
+}
+
+/// The limits of transactions and requests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// The most bytes of a transaction.
+    pub max_tx_bytes: usize,
+    /// The most calls of a transaction.
+    pub max_calls: usize,
+    /// The most bytes of a memo.
+    pub max_memo_bytes: usize,
+    /// The most transactions of a request.
+    pub max_batch_txs: usize,
+    /// The most bytes of transactions of a request.
+    pub max_batch_bytes: usize,
+    /// The most items of a page.
+    pub max_page: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        use diem_core::tx;
+        Self {
+            max_tx_bytes: tx::MAX_TX_BYTES,
+            max_calls: tx::MAX_CALLS,
+            max_memo_bytes: tx::MAX_MEMO_BYTES,
+            max_batch_txs: super::MAX_BATCH_TXS,
+            max_batch_bytes: super::MAX_BATCH_BYTES,
+            max_page: super::MAX_PAGE,
+        }
+    }
+}
+
+/// `GET /v1/validators`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Validators {
+    /// The height that they sign.
+    pub height: u64,
+    /// The sum of their power.
+    pub total_power: u64,
+    /// The validators, the strongest first.
+    pub validators: Vec<Validator>,
+}
+
+/// A validator as consensus knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Validator {
+    /// Its consensus address: the first 20 bytes of the sha256 of its key.
+    pub address: HexBytes,
+    /// Its ed25519 consensus key.
+    pub public_key: Hash,
+    /// Its voting power.
+    pub power: u64,
+}
+
+/// `GET /readyz`; the status is 200 when ready and 503 when not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ready {
+    /// Whether the node can serve.
+    pub ready: bool,
+    /// Why not, one sentence each.
+    pub reasons: Vec<String>,
+    /// The last committed height.
+    pub height: u64,
+    /// The number of nodes that it is connected to, where it has such connections.
+    pub peers: Option<u32>,
+}

@@ -1,0 +1,208 @@
+//! The JSON of the HTTP API, the same types for server and client.
+//!
+//! Amounts are strings of base units beside a form for people; hashes and keys are lower-case hex; times are RFC 3339.
+//! What a node may add later does not break a client: unknown fields are ignored when reading.
+
+mod chain;
+mod error;
+mod state;
+mod tx;
+
+use std::{fmt, str::FromStr};
+
+use diem_core::{Amount, Denom};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+pub use chain::{
+    Block, BlockId, BlockPage, BlockSummary, Head, Limits, Params, Ready, Status, Validator, Validators,
+};
+pub use error::{ErrorBody, ErrorLine, ErrorReply, HttpError, error_table};
+pub use state::{Account, Proof, Supply};
+pub use tx::{
+    Batch, BatchRequest, CallView, Outcome, State, SubmitRequest, Submitted, Transaction, TxBytes, TxView, Wait,
+};
+
+/// The most transactions that one request may carry.
+pub const MAX_BATCH_TXS: usize = 2_000;
+/// The most bytes of transactions that one request may carry.
+pub const MAX_BATCH_BYTES: usize = 4 * 1024 * 1024;
+/// The most items of a page.
+pub const MAX_PAGE: u32 = 100;
+/// The media type of one transaction as raw bytes.
+pub const TX_MEDIA_TYPE: &str = "application/octet-stream";
+/// The media type of many transactions: borsh of a list of byte strings.
+pub const TXS_MEDIA_TYPE: &str = "application/vnd.diem.txs";
+
+/// An amount with its unit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Coin {
+    /// In what.
+    pub denom: Denom,
+    /// How much, in base units.
+    pub amount: Amount,
+    /// The same for people: `12.5 VVV`.
+    pub display: String,
+}
+
+impl Coin {
+    /// `amount` of `denom`.
+    pub fn new(amount: Amount, denom: Denom) -> Self {
+        Self { denom, amount, display: amount.display(denom) }
+    }
+
+    /// `amount` of VVV.
+    pub fn vvv(amount: Amount) -> Self {
+        Self::new(amount, Denom::Vvv)
+    }
+
+    /// `amount` of DIEM.
+    pub fn diem(amount: Amount) -> Self {
+        Self::new(amount, Denom::Diem)
+    }
+}
+
+/// A hash or a public key: 32 bytes, written as 64 lower-case hex digits; upper case and a leading `0x` are read too.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Hash(pub [u8; 32]);
+
+impl fmt::Display for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+impl fmt::Debug for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// A text that is not hex of the right length.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ParseHexError {
+    /// Not 32 bytes.
+    #[error("`{0}` is not a hash: write 64 hex digits")]
+    Hash(String),
+    /// Not hex at all.
+    #[error("`{0}` is not hex: write two hex digits for each byte")]
+    Hex(String),
+}
+
+impl FromStr for Hash {
+    type Err = ParseHexError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(without_0x(text), &mut bytes).map_err(|_| ParseHexError::Hash(shortened(text)))?;
+        Ok(Self(bytes))
+    }
+}
+
+impl Serialize for Hash {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Hash {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <String as Deserialize>::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+/// Bytes as lower-case hex; upper case and a leading `0x` are read too.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct HexBytes(pub Vec<u8>);
+
+impl fmt::Display for HexBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(&self.0))
+    }
+}
+
+impl fmt::Debug for HexBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl FromStr for HexBytes {
+    type Err = ParseHexError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        hex::decode(without_0x(text)).map(Self).map_err(|_| ParseHexError::Hex(shortened(text)))
+    }
+}
+
+impl Serialize for HexBytes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for HexBytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <String as Deserialize>::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+/// Bytes as base64 with padding, the form that other chains' tools use for protobuf.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Base64Bytes(pub Vec<u8>);
+
+impl fmt::Debug for Base64Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.0.len())
+    }
+}
+
+impl Serialize for Base64Bytes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use base64::Engine as _;
+        serializer.serialize_str(&base64::engine::general_purpose::STANDARD.encode(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Base64Bytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use base64::Engine as _;
+        let text = <String as Deserialize>::deserialize(deserializer)?;
+        let bytes = base64::engine::general_purpose::STANDARD.decode(text.as_bytes());
+        bytes.map(Self).map_err(|e| de::Error::custom(format!("not base64: {e}")))
+    }
+}
+
+fn without_0x(text: &str) -> &str {
+    text.strip_prefix("0x").unwrap_or(text)
+}
+
+/// A text from outside, short enough to be repeated in an error.
+fn shortened(text: &str) -> String {
+    const LONGEST: usize = 80;
+    if text.chars().count() <= LONGEST { text.into() } else { text.chars().take(LONGEST).chain(['…']).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn amounts_are_base_units_beside_a_form_for_people() {
+        let coin = Coin::vvv(Amount::new(12_500_000_000_000_000_000));
+        let json = serde_json::to_string(&coin).unwrap();
+        assert_eq!(json, r#"{"denom":"VVV","amount":"12500000000000000000","display":"12.5 VVV"}"#);
+        assert_eq!(serde_json::from_str::<Coin>(&json).unwrap(), coin);
+    }
+
+    #[test]
+    fn hashes_are_read_in_every_common_form_and_nothing_else() {
+        let hash = Hash([0xab; 32]);
+        let upper = hash.to_string().to_uppercase();
+        assert_eq!(upper.parse(), Ok(hash));
+        assert_eq!(format!("0x{hash}").parse(), Ok(hash));
+        for bad in ["", "ab", "0x", &hash.to_string()[1..], &format!("{hash}00"), "zz"] {
+            assert!(bad.parse::<Hash>().is_err(), "{bad}");
+        }
+    }
+}

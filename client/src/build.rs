@@ -1,0 +1,235 @@
+//! Building transactions: what a sender wants, completed with what the chain says.
+
+use diem_core::{
+    Address, Amount, MathError,
+    keys::{Auth, SecretKey, SignatureError},
+    tx::DecodeError,
+};
+use diem_types::{Call, GasParams, Signed, Tx};
+
+use crate::{Client, ClientError, api::Hash};
+
+/// For how many blocks a transaction is valid unless its sender says otherwise.
+pub const EXPIRY_BLOCKS: u64 = 600;
+
+/// The kind of a key; what a signature costs in bytes depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyKind {
+    /// ed25519, the default.
+    Ed25519,
+    /// secp256k1 over EIP-712, the key of an Ethereum wallet.
+    Ethereum,
+}
+
+impl KeyKind {
+    /// The kind of `key`.
+    pub const fn of(key: &SecretKey) -> Self {
+        match key {
+            SecretKey::Ed25519(_) => Self::Ed25519,
+            SecretKey::Ethereum(_) => Self::Ethereum,
+        }
+    }
+
+    /// A signature of this kind's size that signs nothing.
+    fn placeholder(self) -> Auth {
+        match self {
+            Self::Ed25519 => Auth::Ed25519 { public_key: [0; 32], signature: [0; 64] },
+            Self::Ethereum => Auth::Ethereum { signature: [0; 65] },
+        }
+    }
+}
+
+impl std::fmt::Display for KeyKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Ed25519 => "ed25519",
+            Self::Ethereum => "ethereum",
+        })
+    }
+}
+
+/// Why a transaction cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The node could not be asked.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// It would be no transaction.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// A key is not that of the address it should speak for.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+    /// The fee is larger than any amount.
+    #[error("the fee cannot be computed: {0}")]
+    Fee(#[from] MathError),
+    /// The node has no block yet.
+    #[error("the node has no block yet: wait a moment, then try again")]
+    NoBlock,
+    /// The fee would be more than the sender allows.
+    #[error("the fee would be {fee} VVV, more than the {max} VVV of --max-fee: raise it or lower the gas price")]
+    MaxFee {
+        /// gas * gas_price.
+        fee: Amount,
+        /// What the sender allows.
+        max: Amount,
+    },
+}
+
+/// What a sender decides; `None` takes what the chain suggests.
+#[derive(Debug, Clone)]
+pub struct Intent {
+    /// Who acts.
+    pub sender: Address,
+    /// The kind of the sender's key.
+    pub sender_kind: KeyKind,
+    /// What is asked for.
+    pub calls: Vec<Call>,
+    /// Who pays instead of the sender, and the kind of that key.
+    pub fee_payer: Option<(Address, KeyKind)>,
+    /// Free text.
+    pub memo: String,
+    /// The sender's number of transactions so far.
+    pub nonce: Option<u64>,
+    /// The last height at which the transaction is valid.
+    pub expiry: Option<u64>,
+    /// avvv for a unit of gas.
+    pub gas_price: Option<Amount>,
+    /// The most avvv to pay; what it costs if `None`.
+    pub max_fee: Option<Amount>,
+}
+
+impl Intent {
+    /// An intent that leaves the rest to the chain's suggestions.
+    pub const fn new(sender: Address, sender_kind: KeyKind, calls: Vec<Call>) -> Self {
+        Self {
+            sender,
+            sender_kind,
+            calls,
+            fee_payer: None,
+            memo: String::new(),
+            nonce: None,
+            expiry: None,
+            gas_price: None,
+            max_fee: None,
+        }
+    }
+}
+
+/// A complete transaction, ready to sign, and what it costs.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// The transaction.
+    pub tx: Tx,
+    /// Its gas.
+    pub gas: u64,
+    /// `gas * gas_price`: what it pays.
+    pub fee: Amount,
+}
+
+impl Client {
+    /// Completes an intent with chain id, genesis hash, nonce, expiry and fee.
+    ///
+    /// # Errors
+    /// [`BuildError`].
+    pub async fn draft(&self, intent: Intent) -> Result<Draft, BuildError> {
+        let (status, params) = (self.status().await?, self.params().await?);
+        let height = status.latest.ok_or(BuildError::NoBlock)?.height;
+        let nonce = match intent.nonce {
+            Some(nonce) => nonce,
+            None => self.account(&intent.sender, None, false).await?.nonce,
+        };
+        let Hash(genesis_hash) = status.genesis_hash;
+        let tx = Tx {
+            chain_id: status.chain_id,
+            genesis_hash,
+            sender: intent.sender,
+            nonce,
+            expiry: intent.expiry.unwrap_or(height.saturating_add(EXPIRY_BLOCKS)),
+            gas_price: intent.gas_price.unwrap_or(params.gas.min_price),
+            max_fee: Amount::ZERO,
+            fee_payer: intent.fee_payer.map(|(address, _)| address),
+            calls: intent.calls,
+            memo: intent.memo,
+        };
+        let payer_kind = intent.fee_payer.map(|(_, kind)| kind);
+        with_fee(tx, &params.gas, intent.sender_kind, payer_kind, intent.max_fee)
+    }
+}
+
+/// Computes the fee of `tx` and sets its `max_fee`: the one given, or exactly the fee.
+///
+/// # Errors
+/// [`BuildError::Decode`], [`BuildError::Fee`] or [`BuildError::MaxFee`].
+pub fn with_fee(
+    mut tx: Tx,
+    params: &GasParams,
+    sender: KeyKind,
+    payer: Option<KeyKind>,
+    max_fee: Option<Amount>,
+) -> Result<Draft, BuildError> {
+    // Amounts have a fixed width: the size, and with it the gas, does not depend on max_fee or the signatures.
+    let payer_auth = payer.map(KeyKind::placeholder);
+    let signed = Signed::decode(&tx.with_auth(&sender.placeholder(), payer_auth.as_ref()))?;
+    let gas = params.gas(&signed);
+    let fee = tx.gas_price.mul(gas.into())?;
+    let max = max_fee.unwrap_or(fee);
+    if fee > max {
+        return Err(BuildError::MaxFee { fee, max });
+    }
+    tx.max_fee = max;
+    Ok(Draft { tx, gas, fee })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use diem_bank::Msg;
+    use diem_core::Denom;
+
+    use super::*;
+
+    fn tx(sender: &SecretKey) -> Tx {
+        let pay = Msg::Transfer { to: Address([9; 20]), denom: Denom::Vvv, amount: Amount::ONE };
+        Tx {
+            chain_id: "test-dev".into(),
+            genesis_hash: [1; 32],
+            sender: sender.address(),
+            nonce: 7,
+            expiry: 100,
+            gas_price: Amount::new(1_000_000_000),
+            max_fee: Amount::ZERO,
+            fee_payer: None,
+            calls: vec![Call::Bank(pay)],
+            memo: "rent".into(),
+        }
+    }
+
+    #[test]
+    fn the_fee_is_that_of_the_signed_transaction_for_every_pair_of_keys() {
+        let keys = [SecretKey::ed25519(&[1; 32]), SecretKey::ethereum(&[2; 32]).unwrap()];
+        let payers = [SecretKey::ed25519(&[3; 32]), SecretKey::ethereum(&[4; 32]).unwrap()];
+        let params = GasParams::default();
+        for sender in &keys {
+            for payer in [None, Some(&payers[0]), Some(&payers[1])] {
+                let mut tx = tx(sender);
+                tx.fee_payer = payer.map(SecretKey::address);
+                let draft = with_fee(tx, &params, KeyKind::of(sender), payer.map(KeyKind::of), None).unwrap();
+                let bytes = draft.tx.sign(sender, payer).unwrap();
+                let signed = Signed::decode(&bytes).unwrap();
+                assert_eq!(signed.verify(), Ok(()));
+                assert_eq!(params.gas(&signed), draft.gas);
+                assert_eq!(signed.tx.max_fee, draft.fee);
+            }
+        }
+    }
+
+    #[test]
+    fn a_fee_above_the_senders_limit_is_refused_before_signing() {
+        let key = SecretKey::ed25519(&[1; 32]);
+        let limit = Some(Amount::new(1));
+        let error = with_fee(tx(&key), &GasParams::default(), KeyKind::Ed25519, None, limit).unwrap_err();
+        assert!(matches!(error, BuildError::MaxFee { max, .. } if max == Amount::new(1)), "{error}");
+    }
+}

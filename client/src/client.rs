@@ -1,0 +1,286 @@
+//! Requests.
+
+use std::{fmt::Write as _, time::Duration};
+
+use diem_core::Address;
+use diem_types::GenesisDoc;
+use reqwest::{Method, RequestBuilder, StatusCode, header::CONTENT_TYPE};
+use serde::de::DeserializeOwned;
+
+use crate::api::{
+    Account, Batch, Block, BlockId, BlockPage, ErrorBody, ErrorLine, ErrorReply, Hash, HexBytes, Params, Proof, Ready,
+    Status, Submitted, Supply, TX_MEDIA_TYPE, TXS_MEDIA_TYPE, Transaction, Validators, Wait,
+};
+
+/// How long the client looks for the node.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long it waits for an answer that needs no waiting for blocks.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The URL cannot be one of a node.
+    #[error("`{0}` is not the URL of a node: write it as http://127.0.0.1:1317")]
+    Url(String),
+    /// Nobody listens there; nothing was sent.
+    #[error(
+        "no node answers at {url} ({reason}): `make devnet` starts a local chain, `--node URL` asks another node"
+    )]
+    Unreachable {
+        /// Where.
+        url: String,
+        /// What the system says.
+        reason: String,
+    },
+    /// The request was sent and no answer came: what it asked for may have happened.
+    #[error("the node at {url} did not answer ({reason})")]
+    Lost {
+        /// Where.
+        url: String,
+        /// What the system says.
+        reason: String,
+    },
+    /// The node refused.
+    #[error("{error}")]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// Why.
+        error: ErrorBody,
+    },
+    /// An answer that no node gives.
+    #[error("{url} answers, but not as a node of this version does: {reason}")]
+    NotANode {
+        /// Where.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl ClientError {
+    /// The node's error, if it was the node that refused.
+    pub const fn refusal(&self) -> Option<&ErrorBody> {
+        match self {
+            Self::Refused { error, .. } => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// A client of one node. Cheap to clone; clones share connections.
+#[derive(Debug, Clone)]
+pub struct Client {
+    base: String,
+    http: reqwest::Client,
+}
+
+impl Client {
+    /// A client of the node at `url`, such as `http://127.0.0.1:1317`. Connects only when asked something.
+    ///
+    /// # Errors
+    /// [`ClientError::Url`].
+    pub fn new(url: &str) -> Result<Self, ClientError> {
+        let bad = || ClientError::Url(url.into());
+        let parsed = reqwest::Url::parse(url).map_err(|_| bad())?;
+        if !matches!(parsed.scheme(), "http" | "https") || parsed.host_str().is_none() {
+            return Err(bad());
+        }
+        // Whoever came first has chosen already; both choices work.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).build().map_err(|_| bad())?;
+        Ok(Self { base: url.trim_end_matches('/').into(), http })
+    }
+
+    /// The node's URL, without a slash at its end.
+    pub fn url(&self) -> &str {
+        &self.base
+    }
+
+    /// `GET /v1/status`
+    pub async fn status(&self) -> Result<Status, ClientError> {
+        self.get("/v1/status").await
+    }
+
+    /// `GET /v1/params`
+    pub async fn params(&self) -> Result<Params, ClientError> {
+        self.get("/v1/params").await
+    }
+
+    /// `GET /v1/supply`
+    pub async fn supply(&self) -> Result<Supply, ClientError> {
+        self.get("/v1/supply").await
+    }
+
+    /// `GET /v1/validators`
+    pub async fn validators(&self) -> Result<Validators, ClientError> {
+        self.get("/v1/validators").await
+    }
+
+    /// `GET /v1/genesis`. The answer is only as good as the node: compare its hash with one that you trust.
+    pub async fn genesis(&self) -> Result<GenesisDoc, ClientError> {
+        self.get("/v1/genesis").await
+    }
+
+    /// `GET /v1/errors`
+    pub async fn errors(&self) -> Result<Vec<ErrorLine>, ClientError> {
+        self.get("/v1/errors").await
+    }
+
+    /// `GET /v1/accounts/{address}`, at `height` or at the end of the chain, on request with a proof, which
+    /// [`crate::verify::Trust::verify_account`] checks.
+    pub async fn account(&self, address: &Address, height: Option<u64>, prove: bool) -> Result<Account, ClientError> {
+        let mut path = format!("/v1/accounts/{address}");
+        let mut query = Query(&mut path, '?');
+        query.add("height", height);
+        query.add("prove", prove.then_some(true));
+        self.get(&path).await
+    }
+
+    /// `GET /v1/proof/{key}`: any row of state, or its absence, with a proof.
+    pub async fn proof(&self, key: &[u8], height: Option<u64>) -> Result<Proof, ClientError> {
+        let mut path = format!("/v1/proof/{}", HexBytes(key.into()));
+        Query(&mut path, '?').add("height", height);
+        self.get(&path).await
+    }
+
+    /// `GET /v1/tx/{hash}`
+    pub async fn transaction(&self, hash: &Hash) -> Result<Transaction, ClientError> {
+        self.get(&format!("/v1/tx/{hash}")).await
+    }
+
+    /// `GET /v1/blocks/{height|hash|latest}`, with its transactions from number `from`.
+    pub async fn block(&self, block: BlockId, from: u32) -> Result<Block, ClientError> {
+        self.get(&format!("/v1/blocks/{block}?from={from}")).await
+    }
+
+    /// `GET /v1/blocks`: at most `limit` blocks below `before`, the newest first.
+    pub async fn blocks(&self, before: Option<u64>, limit: u32) -> Result<BlockPage, ClientError> {
+        let mut path = format!("/v1/blocks?limit={limit}");
+        Query(&mut path, '&').add("before", before);
+        self.get(&path).await
+    }
+
+    /// `GET /readyz`: whether the node can serve, and if not why.
+    pub async fn ready(&self) -> Result<Ready, ClientError> {
+        let (_, body) = self.answer(self.request(Method::GET, "/readyz")).await?;
+        self.decode(&body)
+    }
+
+    /// `POST /v1/tx` with one signed transaction. With [`Wait::Committed`] the node waits up to `timeout`, then says
+    /// [`crate::api::State::Unknown`].
+    pub async fn submit(&self, tx: Vec<u8>, wait: Wait, timeout: Duration) -> Result<Submitted, ClientError> {
+        let request = self.post(TX_MEDIA_TYPE, tx, wait, timeout);
+        self.decode(&self.accepted(request).await?)
+    }
+
+    /// `POST /v1/tx` with many signed transactions; one answer for each, in their order.
+    pub async fn submit_batch(
+        &self,
+        txs: &[Vec<u8>],
+        wait: Wait,
+        timeout: Duration,
+    ) -> Result<Vec<Submitted>, ClientError> {
+        let body = diem_core::typed_data::call_data(&txs);
+        let request = self.post(TXS_MEDIA_TYPE, body, wait, timeout);
+        let Batch { results } = self.decode(&self.accepted(request).await?)?;
+        Ok(results)
+    }
+
+    fn post(&self, media_type: &str, body: Vec<u8>, wait: Wait, timeout: Duration) -> RequestBuilder {
+        let path = format!("/v1/tx?wait={wait}&timeout={}", timeout.as_secs());
+        let patience = timeout.saturating_add(ANSWER_TIMEOUT);
+        self.request(Method::POST, &path).timeout(patience).header(CONTENT_TYPE, media_type).body(body)
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        let body = self.accepted(self.request(Method::GET, path)).await?;
+        self.decode(&body)
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.base)).timeout(ANSWER_TIMEOUT)
+    }
+
+    /// The body of an answer that is no error.
+    async fn accepted(&self, request: RequestBuilder) -> Result<bytes::Bytes, ClientError> {
+        let (status, body) = self.answer(request).await?;
+        if status.is_success() {
+            return Ok(body);
+        }
+        match serde_json::from_slice(&body) {
+            Ok(ErrorReply { error }) => Err(ClientError::Refused { status: status.as_u16(), error }),
+            Err(_) => Err(self.not_a_node(format!("HTTP status {status}"))),
+        }
+    }
+
+    async fn answer(&self, request: RequestBuilder) -> Result<(StatusCode, bytes::Bytes), ClientError> {
+        let answer = request.send().await.map_err(|e| self.no_answer(&e))?;
+        let status = answer.status();
+        let body = answer.bytes().await.map_err(|e| self.no_answer(&e))?;
+        Ok((status, body))
+    }
+
+    fn decode<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, ClientError> {
+        serde_json::from_slice(body).map_err(|e| self.not_a_node(e.to_string()))
+    }
+
+    fn not_a_node(&self, reason: String) -> ClientError {
+        ClientError::NotANode { url: self.base.clone(), reason }
+    }
+
+    fn no_answer(&self, error: &reqwest::Error) -> ClientError {
+        let (url, reason) = (self.base.clone(), root_cause(error));
+        if error.is_connect() { ClientError::Unreachable { url, reason } } else { ClientError::Lost { url, reason } }
+    }
+}
+
+/// The last error of a chain: the system's own words, without those of the libraries in between.
+fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string().to_lowercase()
+}
+
+/// Appends parameters to a path: what is `None` is left out.
+struct Query<'a>(&'a mut String, char);
+
+impl Query<'_> {
+    fn add(&mut self, name: &str, value: Option<impl std::fmt::Display>) {
+        if let Some(value) = value {
+            // Writing to a String cannot fail.
+            let _ = write!(self.0, "{}{name}={value}", self.1);
+            self.1 = '&';
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn only_urls_of_nodes_are_taken() {
+        for good in ["http://127.0.0.1:1317", "https://node.example/diem/", "http://[::1]:1"] {
+            assert!(Client::new(good).is_ok(), "{good}");
+        }
+        for bad in ["", "127.0.0.1:1317", "localhost", "ftp://host", "http://", "http://a b"] {
+            assert!(Client::new(bad).is_err(), "{bad}");
+        }
+        assert_eq!(Client::new("http://a/").unwrap().url(), "http://a");
+    }
+
+    #[test]
+    fn parameters_are_appended_in_order() {
+        let mut path = String::from("/p");
+        let mut query = Query(&mut path, '?');
+        query.add("a", Some(1));
+        query.add("b", None::<u8>);
+        query.add("c", Some(true));
+        assert_eq!(path, "/p?a=1&c=true");
+    }
+}

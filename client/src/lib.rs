@@ -1,0 +1,26 @@
+//! A typed client of a node's HTTP API: the JSON types that the server shares, requests, building of transactions,
+//! and verification of proofs against validators that the user trusts.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use diem_client::{Client, verify::Trust};
+//!
+//! let client = Client::new("http://127.0.0.1:1317")?;
+//! let trust = Trust::from_genesis(&client.genesis().await?)?;
+//! let address = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266".parse()?;
+//! let answer = client.account(&address, None, true).await?;
+//! let verified = trust.verify_account(&address, &answer)?;
+//! println!("{} at height {}", verified.account.vvv, verified.height);
+//! # Ok(())
+//! # }
+//! ```
+
+// A clock and threads are the business of whoever talks over a network.
+#![allow(clippy::disallowed_methods)]
+
+pub mod api;
+pub mod build;
+pub mod client;
+pub mod verify;
+
+pub use client::{Client, ClientError};
