@@ -1,0 +1,139 @@
+//! An application driven block by block, as an engine would.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use diem_bank as bank;
+use diem_core::{Address, Amount, Block, BlockInfo, Denom, Time, sha256};
+use diem_runtime::{App, CheckKind, Finalized, Options, TxResult};
+use diem_types::GenesisDoc;
+
+use crate::people::{Person, TxBuilder, genesis, people};
+
+/// The time between two blocks of a test, in milliseconds.
+const BLOCK_MS: u64 = 1_000;
+
+/// An application with its genesis and the people in it.
+pub struct TestChain {
+    /// The application.
+    pub app: Arc<App>,
+    /// Its genesis.
+    pub doc: GenesisDoc,
+    /// The people with balances.
+    pub people: Vec<Person>,
+}
+
+/// A committed block of a test.
+#[derive(Debug, Clone)]
+pub struct BlockOutcome {
+    /// The block.
+    pub block: Block,
+    /// Its hash.
+    pub hash: [u8; 32],
+    /// Its transactions.
+    pub txs: Vec<Bytes>,
+    /// What it gave.
+    pub finalized: Finalized,
+}
+
+impl BlockOutcome {
+    /// The results of its transactions.
+    pub fn results(&self) -> &[TxResult] {
+        &self.finalized.results
+    }
+}
+
+/// The next block on top of `app`.
+pub fn next_block(app: &App, doc: &GenesisDoc) -> Block {
+    let committed = app.store().meta();
+    let info = match committed {
+        Some(meta) => BlockInfo { height: meta.height + 1, time: Time(meta.time_ms + BLOCK_MS) },
+        None => BlockInfo { height: doc.initial_height, time: doc.genesis_time },
+    };
+    Block { info, proposer: [1; 20], ..Block::default() }
+}
+
+/// A hash that names this block and no other.
+pub fn block_hash(block: &Block, txs: &[Bytes]) -> [u8; 32] {
+    let head = borsh::to_vec(&block.info).unwrap();
+    let parts: Vec<&[u8]> = std::iter::once(&head[..]).chain(txs.iter().map(|tx| &tx[..])).collect();
+    sha256(&parts)
+}
+
+impl TestChain {
+    /// A chain in memory with ten people and one empty block.
+    pub fn new() -> Self {
+        let chain = Self::fresh();
+        chain.force(Vec::new());
+        chain
+    }
+
+    /// A chain in memory with ten people and no block yet.
+    pub fn fresh() -> Self {
+        Self::with(Options::default(), 10)
+    }
+
+    /// A chain in memory with no block yet.
+    pub fn with(options: Options, count: u32) -> Self {
+        Self::on(App::in_memory(options), count)
+    }
+
+    /// Starts a chain on an empty application.
+    pub fn on(app: App, count: u32) -> Self {
+        let people = people(count);
+        let doc = genesis(&people);
+        app.init_chain(&doc).expect("a valid genesis");
+        Self { app: Arc::new(app), doc, people }
+    }
+
+    /// A transfer of VVV between two of the people.
+    pub fn transfer(&self, from: usize, nonce: u64, to: usize, amount: u128) -> TxBuilder {
+        TxBuilder::transfer(&self.doc, &self.people[from], nonce, self.people[to].address, Amount::new(amount))
+    }
+
+    /// Checks a transaction as new.
+    pub fn check(&self, tx: &Bytes) -> TxResult {
+        self.app.check_tx(tx, CheckKind::New)
+    }
+
+    /// The next block.
+    pub fn next_block(&self) -> Block {
+        next_block(&self.app, &self.doc)
+    }
+
+    /// Finalizes and commits the next block with exactly these transactions, without asking whether they are good.
+    pub fn force(&self, txs: Vec<Bytes>) -> BlockOutcome {
+        let block = self.next_block();
+        let hash = block_hash(&block, &txs);
+        let finalized = self.app.finalize(&block, hash, &txs).expect("the next block");
+        self.app.commit(Vec::new()).expect("a finalized block");
+        BlockOutcome { block, hash, txs, finalized }
+    }
+
+    /// Makes a block as a proposer does out of what the pool offers: prepare, process, finalize, commit.
+    pub fn propose(&self, offered: Vec<Bytes>) -> BlockOutcome {
+        let block = self.next_block();
+        let txs = self.app.prepare(&block, offered, self.doc.consensus.block_max_bytes);
+        let hash = block_hash(&block, &txs);
+        self.app.process(&block, hash, &txs).expect("what prepare makes, process accepts");
+        let finalized = self.app.finalize(&block, hash, &txs).expect("an accepted block");
+        self.app.commit(Vec::new()).expect("a finalized block");
+        BlockOutcome { block, hash, txs, finalized }
+    }
+
+    /// The committed balance.
+    pub fn balance(&self, address: &Address, denom: Denom) -> Amount {
+        bank::balance(&self.app.store().latest(), address, denom)
+    }
+
+    /// The committed root.
+    pub fn root(&self) -> [u8; 32] {
+        self.app.info().root
+    }
+}
+
+impl Default for TestChain {
+    fn default() -> Self {
+        Self::new()
+    }
+}

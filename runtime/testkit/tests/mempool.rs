@@ -1,0 +1,185 @@
+//! The pool and the proposal: nonces in disorder, full pools, prices.
+#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, clippy::indexing_slicing)]
+
+use bytes::Bytes;
+use diem_core::Amount;
+use diem_runtime::CheckKind;
+use diem_testkit::TestChain;
+use proptest::prelude::*;
+
+/// A pool as CometBFT keeps one: what was accepted, in order; rechecked after each block.
+struct Pool(Vec<Bytes>);
+
+impl Pool {
+    fn offer(&mut self, chain: &TestChain, tx: Bytes) -> bool {
+        let accepted = chain.check(&tx).code == 0;
+        if accepted {
+            self.0.push(tx);
+        }
+        accepted
+    }
+
+    /// Makes one block out of the first `offered` transactions and rechecks the rest.
+    fn block(&mut self, chain: &TestChain, offered: usize) -> usize {
+        let outcome = chain.propose(self.0.iter().take(offered).cloned().collect());
+        self.0.retain(|tx| !outcome.txs.contains(tx));
+        self.0.retain(|tx| chain.app.check_tx(tx, CheckKind::Recheck).code == 0);
+        outcome.txs.len()
+    }
+}
+
+#[test]
+fn a_hundred_pending_transfers_with_adjacent_pairs_swapped_all_land() {
+    let chain = TestChain::new();
+    let mut pool = Pool(Vec::new());
+    let mut nonces: Vec<u64> = (0..100).collect();
+    nonces.chunks_mut(2).for_each(|pair| pair.swap(0, 1));
+    for nonce in nonces {
+        assert!(pool.offer(&chain, chain.transfer(0, nonce, 1, 1).bytes()), "nonce {nonce}");
+    }
+    assert_eq!(pool.block(&chain, 1_000), 100);
+    assert!(pool.0.is_empty());
+}
+
+#[test]
+fn what_a_block_does_not_offer_lands_in_later_blocks() {
+    let chain = TestChain::new();
+    let mut pool = Pool(Vec::new());
+    for sender in 0..5 {
+        for nonce in 0..40 {
+            assert!(pool.offer(&chain, chain.transfer(sender, nonce, 9, 1).bytes()));
+        }
+    }
+    let mut landed = 0;
+    for _ in 0..20 {
+        landed += pool.block(&chain, 33);
+    }
+    assert_eq!((landed, pool.0.len()), (200, 0));
+}
+
+#[test]
+fn nonces_up_to_sixteen_ahead_wait_and_no_more() {
+    let chain = TestChain::new();
+    let at = |nonce| chain.check(&chain.transfer(0, nonce, 1, 1).bytes()).code;
+    assert_eq!(at(17), 14);
+    assert_eq!(at(16), 0);
+    assert_eq!(at(16), 15);
+    for nonce in (1..16).rev() {
+        assert_eq!(at(nonce), 0, "nonce {nonce}");
+    }
+    assert_eq!(at(17), 14, "the gap at 0 is still open");
+    assert_eq!(at(0), 0);
+    assert_eq!((at(17), at(33), at(35)), (0, 0, 14), "all of them count now");
+}
+
+#[test]
+fn pending_fees_cannot_exceed_the_balance() {
+    let chain = TestChain::new();
+    let price = Amount::new(10_000_000_000_000_000);
+    let tx = |nonce| {
+        let builder = chain.transfer(0, nonce, 1, 1);
+        builder.with(|tx| (tx.gas_price, tx.max_fee) = (price, Amount::MAX)).bytes()
+    };
+    let codes: Vec<u32> = (0..20).map(|nonce| chain.check(&tx(nonce)).code).collect();
+    let accepted = codes.iter().take_while(|code| **code == 0).count();
+    assert!((1..20).contains(&accepted), "{codes:?}");
+    assert!(codes[accepted..].iter().all(|code| *code == 18), "{codes:?}");
+}
+
+#[test]
+fn the_highest_gas_price_goes_first_and_a_senders_order_stays() {
+    let chain = TestChain::new();
+    let min = chain.doc.app.gas.min_price.get();
+    let tx = |from, nonce, factor| {
+        chain.transfer(from, nonce, 9, 1).with(|tx| tx.gas_price = Amount::new(min * factor)).bytes()
+    };
+    let (cheap, dear, mid, late) = (tx(0, 0, 1), tx(0, 1, 9), tx(1, 0, 5), tx(3, 0, 5));
+    let outcome = chain.propose(vec![cheap.clone(), dear.clone(), mid.clone(), late.clone()]);
+    assert_eq!(outcome.txs, vec![mid, late, cheap, dear]);
+}
+
+#[test]
+fn a_block_keeps_its_limits_of_bytes_and_gas() {
+    let mut chain = TestChain::fresh();
+    let txs: Vec<Bytes> = (0..10).map(|nonce| chain.transfer(0, nonce, 1, 1).bytes()).collect();
+    let size = txs[0].len() as u64;
+    // Source: protobuf's encoding; a repeated bytes field costs one byte of tag and the length as a varint (2 bytes here).
+    for (limit, fit) in [(0, 0), (size + 2, 0), (size + 3, 1), (2 * (size + 3) - 1, 1), (5 * (size + 3), 5)] {
+        let chosen = chain.app.prepare(&chain.next_block(), txs.clone(), limit);
+        assert_eq!(chosen.len(), fit, "{limit} bytes");
+    }
+    let gas = chain.check(&txs[0]).gas_wanted;
+    chain.doc.app.gas.block_limit = 3 * gas;
+    let tight = diem_runtime::App::in_memory(diem_runtime::Options::default());
+    tight.init_chain(&chain.doc).unwrap();
+    let txs: Vec<Bytes> = (0..10).map(|nonce| chain.transfer(0, nonce, 1, 1).bytes()).collect();
+    let block = chain.next_block();
+    let chosen = tight.prepare(&block, txs.clone(), u64::MAX);
+    assert_eq!(chosen.len(), 3);
+    let error = tight.process(&block, [0; 32], &txs).unwrap_err();
+    assert_eq!((error.codespace, error.code), ("chain", 19));
+    assert_eq!(tight.process(&block, [0; 32], &chosen), Ok(()));
+}
+
+/// One transaction of a random pool.
+#[derive(Debug, Clone)]
+struct Any {
+    from: usize,
+    nonce: u64,
+    to: usize,
+    amount: u128,
+    price: u128,
+    payer: Option<usize>,
+    damage: Option<(u16, u8)>,
+}
+
+fn any_tx() -> impl Strategy<Value = Any> {
+    let amount = prop_oneof![Just(0), 1..1_000u128, Just(600_000_000_000_000_000_000), Just(u128::MAX)];
+    let price = prop_oneof![Just(1u128), Just(2), Just(50), Just(0), Just(40_000_000)];
+    let damage = prop_oneof![9 => Just(None), 1 => any::<(u16, u8)>().prop_map(Some)];
+    (0..4usize, 0..6u64, 0..10usize, amount, price, proptest::option::weighted(0.2, 0..4usize), damage).prop_map(
+        |(from, nonce, to, amount, price, payer, damage)| Any { from, nonce, to, amount, price, payer, damage },
+    )
+}
+
+impl Any {
+    fn bytes(&self, chain: &TestChain) -> Bytes {
+        let min = chain.doc.app.gas.min_price.get();
+        let mut builder = chain.transfer(self.from, self.nonce, self.to, self.amount);
+        builder = builder.with(|tx| (tx.gas_price, tx.max_fee) = (Amount::new(min * self.price), Amount::MAX));
+        if let Some(payer) = self.payer {
+            builder = builder.paid_by(&chain.people[payer]);
+        }
+        let mut bytes = builder.bytes().to_vec();
+        if let Some((place, value)) = self.damage {
+            let place = usize::from(place) % bytes.len();
+            bytes[place] = value;
+        }
+        bytes.into()
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// `propose` fails if Process does not accept what Prepare made. The pool is of any shape: disorder, twins,
+    /// gaps, garbage, poor payers.
+    #[test]
+    fn what_prepare_makes_process_accepts(
+        blocks in prop::collection::vec((prop::collection::vec(any_tx(), 0..40), 0..20_000u64), 1..4),
+    ) {
+        let chain = TestChain::new();
+        for (pool, limit) in blocks {
+            let txs: Vec<Bytes> = pool.iter().map(|tx| tx.bytes(&chain)).collect();
+            let block = chain.next_block();
+            let made = chain.app.prepare(&block, txs.clone(), limit);
+            let bytes: u64 = made.iter().map(|tx| tx.len() as u64 + 3).sum();
+            prop_assert!(bytes <= limit);
+            prop_assert!(made.iter().all(|tx| txs.contains(tx)));
+            prop_assert_eq!(chain.app.process(&block, [1; 32], &made), Ok(()));
+            let outcome = chain.propose(txs);
+            prop_assert!(outcome.results().iter().all(|result| result.gas_used > 0), "an invalid one was proposed");
+            prop_assert_eq!(chain.app.check_invariants(), Ok(()));
+        }
+    }
+}
