@@ -5,9 +5,12 @@
 #![allow(clippy::disallowed_methods, reason = "the node reads clocks, the environment and starts threads; execution does not")]
 
 pub mod cli;
+pub mod commits;
+pub mod critical;
 pub mod engine;
 pub mod metrics;
 pub mod node;
 
+pub use commits::Commits;
 pub use engine::{Engine, EngineKind};
 pub use node::Node;

@@ -1,5 +1,220 @@
-//! What the node counts, for Prometheus.
+//! What the node counts, for Prometheus. Names are `diem_<module>_<what>_<unit>`.
+#![allow(clippy::float_arithmetic, reason = "Prometheus counts in floats; nothing here reaches the chain")]
 
-/// The node's counters.
-#[derive(Debug, Default)]
-pub struct Metrics {}
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use diem_runtime::TxResult;
+use diem_types::error_info;
+use prometheus::{
+    Encoder as _, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+    TextEncoder,
+};
+
+/// Buckets of the time that a block takes, in seconds.
+const BLOCK_SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
+/// Buckets of the time that a request takes, in seconds. A `wait=committed` lasts as long as a block.
+const HTTP_SECONDS: &[f64] = &[0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+/// The node's counters. Cheap to count with, from any thread.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    data: Option<PathBuf>,
+    height: IntGauge,
+    block_time: Gauge,
+    block_age: Gauge,
+    txs: IntCounter,
+    failed: IntCounter,
+    execute: Histogram,
+    commit: Histogram,
+    accepted: IntCounter,
+    rejected: IntCounterVec,
+    pool: IntGauge,
+    http: IntCounterVec,
+    http_seconds: HistogramVec,
+    panics: IntCounter,
+    rows: IntGauge,
+    bytes: IntGauge,
+}
+
+impl Metrics {
+    /// Registers everything with `registry`; `data` is the folder whose size is shown.
+    ///
+    /// # Errors
+    /// The registry has metrics of these names already.
+    pub fn new(registry: Registry, data: Option<&Path>) -> Result<Self, prometheus::Error> {
+        let seconds = |name: &str, help: &str, buckets: &[f64]| HistogramOpts::new(name, help).buckets(buckets.into());
+        let metrics = Self {
+            data: data.map(Path::to_path_buf),
+            height: IntGauge::new("diem_chain_height_blocks", "The last committed height")?,
+            block_time: Gauge::new(
+                "diem_chain_block_time_seconds",
+                "The time of the last committed block, since 1970",
+            )?,
+            block_age: Gauge::new("diem_chain_block_age_seconds", "How long ago that was")?,
+            txs: IntCounter::new("diem_chain_committed_txs", "Transactions in blocks since the node started")?,
+            failed: IntCounter::new("diem_chain_failed_txs", "Those of them that failed there")?,
+            execute: Histogram::with_opts(seconds("diem_chain_execute_seconds", "Executing a block", BLOCK_SECONDS))?,
+            commit: Histogram::with_opts(seconds("diem_chain_commit_seconds", "Writing a block", BLOCK_SECONDS))?,
+            accepted: IntCounter::new("diem_mempool_accepted_txs", "Transactions that CheckTx let in")?,
+            rejected: IntCounterVec::new(
+                Opts::new("diem_mempool_rejected_txs", "Transactions that CheckTx refused, by error"),
+                &["codespace", "error"],
+            )?,
+            pool: IntGauge::new("diem_mempool_waiting_txs", "Transactions in the pool, where the node knows it")?,
+            http: IntCounterVec::new(
+                Opts::new("diem_http_answered_requests", "Requests by route and status"),
+                &["route", "status"],
+            )?,
+            http_seconds: HistogramVec::new(
+                seconds("diem_http_request_seconds", "Answering a request, by route", HTTP_SECONDS),
+                &["route"],
+            )?,
+            panics: IntCounter::new("diem_http_panics_requests", "Requests whose handler panicked")?,
+            rows: IntGauge::new("diem_store_state_rows", "Rows of the last committed state")?,
+            bytes: IntGauge::new("diem_store_disk_bytes", "What the data folder takes on disk")?,
+            registry,
+        };
+        metrics.register()?;
+        Ok(metrics)
+    }
+
+    fn register(&self) -> Result<(), prometheus::Error> {
+        let counters = [&self.txs, &self.failed, &self.accepted, &self.panics];
+        counters.into_iter().try_for_each(|metric| self.registry.register(Box::new(metric.clone())))?;
+        let gauges = [&self.height, &self.pool, &self.rows, &self.bytes];
+        gauges.into_iter().try_for_each(|metric| self.registry.register(Box::new(metric.clone())))?;
+        let gauges = [&self.block_time, &self.block_age];
+        gauges.into_iter().try_for_each(|metric| self.registry.register(Box::new(metric.clone())))?;
+        let vectors = [&self.rejected, &self.http];
+        vectors.into_iter().try_for_each(|metric| self.registry.register(Box::new(metric.clone())))?;
+        let histograms = [&self.execute, &self.commit];
+        histograms.into_iter().try_for_each(|metric| self.registry.register(Box::new(metric.clone())))?;
+        self.registry.register(Box::new(self.http_seconds.clone()))
+    }
+
+    /// A committed height and the time of its block, in milliseconds since 1970.
+    pub fn at_height(&self, height: u64, time_ms: u64) {
+        self.height.set(to_i64(height));
+        self.block_time.set(Duration::from_millis(time_ms).as_secs_f64());
+    }
+
+    /// A block was executed.
+    pub fn executed(&self, results: &[TxResult], took: Duration) {
+        self.execute.observe(took.as_secs_f64());
+        self.txs.inc_by(results.len() as u64);
+        self.failed.inc_by(results.iter().filter(|result| result.code != 0).count() as u64);
+    }
+
+    /// A block was written.
+    pub fn committed(&self, took: Duration) {
+        self.commit.observe(took.as_secs_f64());
+    }
+
+    /// CheckTx has answered for a new transaction.
+    pub fn checked(&self, result: &TxResult) {
+        if result.code == 0 {
+            return self.accepted.inc();
+        }
+        let name = error_info(&result.codespace, result.code).map_or("unknown", |info| info.name);
+        self.rejected.with_label_values(&[result.codespace.as_str(), name]).inc();
+    }
+
+    /// So many transactions wait in the pool.
+    pub fn waiting(&self, txs: usize) {
+        self.pool.set(to_i64(txs as u64));
+    }
+
+    /// A request was answered. `route` is the pattern, never the path, or there would be a row for each address.
+    pub fn answered(&self, route: &str, status: u16, took: Duration) {
+        self.http.with_label_values(&[route, status.to_string().as_str()]).inc();
+        self.http_seconds.with_label_values(&[route]).observe(took.as_secs_f64());
+    }
+
+    /// A request's handler panicked.
+    pub fn panicked(&self) {
+        self.panics.inc();
+    }
+
+    /// How many rows the last committed state has.
+    pub fn state_rows(&self, rows: usize) {
+        self.rows.set(to_i64(rows as u64));
+    }
+
+    /// Everything, in Prometheus' text form.
+    ///
+    /// # Errors
+    /// A metric cannot be written as text, which no metric of this program does.
+    pub fn render(&self) -> Result<String, prometheus::Error> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+        let block_time = self.block_time.get();
+        self.block_age.set(if block_time > 0.0 { (now - block_time).max(0.0) } else { 0.0 });
+        if let Some(data) = &self.data {
+            self.bytes.set(to_i64(folder_bytes(data)));
+        }
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+}
+
+fn to_i64(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// The size of all files below a folder. Files come and go meanwhile, so what cannot be read counts nothing.
+fn folder_bytes(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.fold(0, |sum: u64, entry| {
+        let bytes = match entry.metadata() {
+            Ok(metadata) if metadata.is_dir() => folder_bytes(&entry.path()),
+            Ok(metadata) => metadata.len(),
+            Err(_) => 0,
+        };
+        sum.saturating_add(bytes)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn every_name_says_module_what_and_unit() {
+        let metrics = Metrics::new(Registry::new(), None).unwrap();
+        metrics.checked(&TxResult { code: 12, codespace: "chain".into(), ..TxResult::default() });
+        metrics.answered("/v1/status", 200, Duration::from_millis(1));
+        for family in metrics.registry.gather() {
+            let parts: Vec<&str> = family.name().split('_').collect();
+            assert!(parts.len() >= 4 && parts[0] == "diem", "{}", family.name());
+            assert!(["chain", "mempool", "http", "store"].contains(&parts[1]), "{}", family.name());
+            let unit = *parts.last().unwrap();
+            assert!(["blocks", "seconds", "txs", "requests", "rows", "bytes"].contains(&unit), "{}", family.name());
+        }
+    }
+
+    #[test]
+    fn what_happened_is_in_the_text() {
+        let metrics = Metrics::new(Registry::new(), None).unwrap();
+        metrics.at_height(7, 1_500);
+        let failed = TxResult { code: 1, ..TxResult::default() };
+        metrics.executed(&[TxResult::default(), failed], Duration::from_millis(3));
+        metrics.checked(&TxResult { code: 12, codespace: "chain".into(), ..TxResult::default() });
+        let text = metrics.render().unwrap();
+        for line in [
+            "diem_chain_height_blocks 7",
+            "diem_chain_block_time_seconds 1.5",
+            "diem_chain_committed_txs 2",
+            "diem_chain_failed_txs 1",
+            "diem_chain_execute_seconds_count 1",
+            "diem_mempool_rejected_txs{codespace=\"chain\",error=\"expired\"} 1",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");
+        }
+    }
+}

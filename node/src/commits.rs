@@ -1,0 +1,56 @@
+//! What an engine tells the rest of the node when blocks are executed and committed.
+
+use std::{sync::Arc, time::Duration};
+
+use diem_runtime::{App, Committed, TxResult};
+use tokio::sync::watch;
+
+use crate::metrics::Metrics;
+
+/// Where engines report blocks: log, metrics, and the watch that requests wait on.
+#[derive(Debug)]
+pub struct Commits {
+    height: watch::Sender<u64>,
+    metrics: Arc<Metrics>,
+}
+
+impl Commits {
+    /// Starts at what the application has committed.
+    pub fn new(app: &App, metrics: Arc<Metrics>) -> Arc<Self> {
+        let height = app.info().height;
+        if let Some(meta) = app.store().meta() {
+            metrics.at_height(meta.height, meta.time_ms);
+        }
+        Arc::new(Self { height: watch::Sender::new(height), metrics })
+    }
+
+    /// A receiver of committed heights; 0 before the first.
+    pub fn subscribe(&self) -> watch::Receiver<u64> {
+        self.height.subscribe()
+    }
+
+    /// The counters.
+    pub const fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// A block was executed.
+    pub fn executed(&self, results: &[TxResult], took: Duration) {
+        self.metrics.executed(results, took);
+    }
+
+    /// A block was written and can be read.
+    pub fn committed(&self, block: &Committed, took: Duration) {
+        self.metrics.committed(took);
+        self.metrics.at_height(block.height, block.time.millis());
+        tracing::info!(height = block.height, root = %hex::encode(block.root), txs = block.tx_hashes.len(), "committed");
+        self.height.send_replace(block.height);
+    }
+
+    /// The chain was taken back to an earlier height, which only the development engine and operators do.
+    pub fn reverted(&self, height: u64, time_ms: u64) {
+        self.metrics.at_height(height, time_ms);
+        tracing::info!(height, "reverted");
+        self.height.send_replace(height);
+    }
+}
