@@ -8,6 +8,7 @@ pub mod cli;
 pub mod commits;
 pub mod critical;
 pub mod engine;
+pub mod keys;
 pub mod metrics;
 pub mod node;
 

@@ -1,0 +1,301 @@
+//! One key in one file: versioned JSON, the secret encrypted with a passphrase.
+//!
+//! Argon2id makes the cipher's key from the passphrase and a salt of the file's own; ChaCha20-Poly1305 encrypts the
+//! secret and binds it to kind and address, so that no part of the file can be exchanged. A plain file, readable by
+//! whoever can read it, exists for development chains only.
+
+use argon2::Argon2;
+use chacha20poly1305::{
+    ChaCha20Poly1305, KeyInit as _,
+    aead::{Aead as _, Payload},
+};
+use diem_client::{api::HexBytes, build::KeyKind};
+use diem_core::Address;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::Secret;
+
+const VERSION: u32 = 1;
+const SALT_BYTES: usize = 16;
+const NONCE_BYTES: usize = 12;
+/// The most memory that a file may ask for: a forged one shall not exhaust the machine.
+const MAX_MEMORY_KIB: u32 = 1024 * 1024;
+/// The most passes that a file may ask for.
+const MAX_PASSES: u32 = 64;
+
+/// Why a key cannot be taken from or put into a file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeyFileError {
+    /// Not a file of this program.
+    #[error("this is not a key file: {0}")]
+    Form(String),
+    /// Written by a later version.
+    #[error("the key file has version {0}, this program reads version {VERSION}: use a newer diemd")]
+    Version(u32),
+    /// A wrong passphrase, or a changed file; they cannot be told apart.
+    #[error("wrong passphrase, or the key file was changed")]
+    Passphrase,
+    /// The system gives no randomness.
+    #[error("the system gives no randomness: {0}")]
+    Randomness(String),
+    /// The parameters of the file ask for too much, or are none.
+    #[error("the key file's parameters are not usable")]
+    Parameters,
+    /// A plain file where real money may be.
+    #[error("a key that is stored unencrypted may be used on development chains only (their id has the part `dev`)")]
+    PlainKey,
+}
+
+/// What guessing a passphrase costs: Argon2id's memory and passes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cost {
+    /// KiB of memory.
+    pub memory_kib: u32,
+    /// Passes over it.
+    pub passes: u32,
+}
+
+impl Default for Cost {
+    /// RFC 9106's second recommendation: 64 MiB, three passes.
+    fn default() -> Self {
+        Self { memory_kib: 64 * 1024, passes: 3 }
+    }
+}
+
+/// A key as it lies in its file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyFile {
+    version: u32,
+    /// The kind of key.
+    pub kind: KeyKind,
+    /// Its address.
+    pub address: Address,
+    /// Where it was found under its phrase, if it comes from one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    secret: Sealed,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum Sealed {
+    /// Argon2id, ChaCha20-Poly1305.
+    Encrypted { argon2id: Cost, salt: HexBytes, nonce: HexBytes, ciphertext: HexBytes },
+    /// For development chains only.
+    Plain(HexBytes),
+}
+
+impl KeyFile {
+    /// Encrypts `secret`.
+    ///
+    /// # Errors
+    /// [`KeyFileError::Randomness`] or [`KeyFileError::Parameters`].
+    pub fn encrypt(
+        secret: &Secret,
+        path: Option<String>,
+        passphrase: &str,
+        cost: Cost,
+    ) -> Result<Self, KeyFileError> {
+        let (salt, nonce) = (random::<SALT_BYTES>()?, random::<NONCE_BYTES>()?);
+        let address = secret.key().address();
+        let cipher = cipher(passphrase, &salt, cost)?;
+        let bound = bound_data(secret.kind, &address);
+        let payload = Payload { msg: &*secret.bytes, aad: &bound };
+        let ciphertext = cipher.encrypt(&nonce.into(), payload).map_err(|_| KeyFileError::Parameters)?;
+        let secret_form = Sealed::Encrypted {
+            argon2id: cost,
+            salt: HexBytes(salt.into()),
+            nonce: HexBytes(nonce.into()),
+            ciphertext: HexBytes(ciphertext),
+        };
+        Ok(Self { version: VERSION, kind: secret.kind, address, path, secret: secret_form })
+    }
+
+    /// Keeps `secret` readable, for the development chain `chain_id`.
+    ///
+    /// # Errors
+    /// [`KeyFileError::PlainKey`] for any other chain.
+    pub fn plain(secret: &Secret, path: Option<String>, chain_id: &str) -> Result<Self, KeyFileError> {
+        if !diem_genesis::is_development(chain_id) {
+            return Err(KeyFileError::PlainKey);
+        }
+        let address = secret.key().address();
+        let sealed = Sealed::Plain(HexBytes(secret.bytes.to_vec()));
+        Ok(Self { version: VERSION, kind: secret.kind, address, path, secret: sealed })
+    }
+
+    /// Whether the secret is encrypted.
+    pub const fn is_encrypted(&self) -> bool {
+        matches!(self.secret, Sealed::Encrypted { .. })
+    }
+
+    /// Takes the secret out, for use on the chain `chain_id`; `passphrase` is asked for only if it is needed.
+    ///
+    /// # Errors
+    /// [`KeyFileError`], or what `passphrase` gives.
+    pub fn open<E: From<KeyFileError>>(
+        &self,
+        chain_id: &str,
+        passphrase: impl FnOnce() -> Result<Zeroizing<String>, E>,
+    ) -> Result<Secret, E> {
+        let bytes = match &self.secret {
+            Sealed::Plain(_) if !diem_genesis::is_development(chain_id) => return Err(KeyFileError::PlainKey.into()),
+            Sealed::Plain(HexBytes(bytes)) => Zeroizing::new(bytes.clone()),
+            Sealed::Encrypted { argon2id, salt, nonce, ciphertext } => {
+                let nonce: [u8; NONCE_BYTES] =
+                    nonce.0.as_slice().try_into().map_err(|_| KeyFileError::Parameters)?;
+                let cipher = cipher(&passphrase()?, &salt.0, *argon2id)?;
+                let bound = bound_data(self.kind, &self.address);
+                let payload = Payload { msg: &ciphertext.0, aad: &bound };
+                Zeroizing::new(cipher.decrypt(&nonce.into(), payload).map_err(|_| KeyFileError::Passphrase)?)
+            }
+        };
+        let mut array = Zeroizing::new([0; 32]);
+        let fits = bytes.len() == array.len();
+        let bytes = fits.then_some(bytes).ok_or(KeyFileError::Form("its secret is not 32 bytes long".into()))?;
+        array.copy_from_slice(&bytes);
+        let secret = Secret::new(self.kind, array).ok_or(KeyFileError::Form("its secret is no key".into()))?;
+        if secret.key().address() != self.address {
+            return Err(KeyFileError::Form("its secret is not that of its address".into()).into());
+        }
+        Ok(secret)
+    }
+
+    /// Reads the file's text.
+    ///
+    /// # Errors
+    /// [`KeyFileError::Form`] or [`KeyFileError::Version`].
+    pub fn parse(text: &str) -> Result<Self, KeyFileError> {
+        #[derive(Deserialize)]
+        struct Versioned {
+            version: u32,
+        }
+        let form = |e: serde_json::Error| KeyFileError::Form(e.to_string());
+        let Versioned { version } = serde_json::from_str(text).map_err(form)?;
+        if version != VERSION {
+            return Err(KeyFileError::Version(version));
+        }
+        serde_json::from_str(text).map_err(form)
+    }
+
+    /// The file's text.
+    pub fn to_text(&self) -> String {
+        #[expect(clippy::expect_used, reason = "the type has string keys only, and memory takes every write")]
+        let mut text = serde_json::to_string_pretty(self).expect("a key file is JSON");
+        text.push('\n');
+        text
+    }
+}
+
+/// What the ciphertext is bound to.
+fn bound_data(kind: KeyKind, address: &Address) -> Vec<u8> {
+    format!("diem-key/{VERSION} {kind} {address}").into_bytes()
+}
+
+fn cipher(passphrase: &str, salt: &[u8], cost: Cost) -> Result<ChaCha20Poly1305, KeyFileError> {
+    if cost.memory_kib > MAX_MEMORY_KIB || cost.passes > MAX_PASSES {
+        return Err(KeyFileError::Parameters);
+    }
+    let mut key = Zeroizing::new([0; 32]);
+    let params = argon2::Params::new(cost.memory_kib, cost.passes, 1, Some(key.len()));
+    let argon2 = Argon2::new(
+        argon2::Algorithm::Argon2id,
+        argon2::Version::V0x13,
+        params.map_err(|_| KeyFileError::Parameters)?,
+    );
+    argon2.hash_password_into(passphrase.as_bytes(), salt, &mut *key).map_err(|_| KeyFileError::Parameters)?;
+    Ok(ChaCha20Poly1305::new((&*key).into()))
+}
+
+fn random<const N: usize>() -> Result<[u8; N], KeyFileError> {
+    use rand::TryRng as _;
+    let mut bytes = [0; N];
+    rand::rngs::SysRng.try_fill_bytes(&mut bytes).map_err(|e| KeyFileError::Randomness(e.to_string()))?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const CHEAP: Cost = Cost { memory_kib: 64, passes: 1 };
+
+    fn secret(kind: KeyKind) -> Secret {
+        Secret::new(kind, Zeroizing::new([7; 32])).unwrap()
+    }
+
+    fn open(file: &KeyFile, passphrase: &str) -> Result<Secret, KeyFileError> {
+        file.open("main-1", || Ok(Zeroizing::new(passphrase.to_owned())))
+    }
+
+    #[test]
+    fn an_encrypted_key_opens_with_its_passphrase_only() {
+        for kind in [KeyKind::Ed25519, KeyKind::Ethereum] {
+            let file = KeyFile::encrypt(&secret(kind), None, "correct horse", CHEAP).unwrap();
+            let read = KeyFile::parse(&file.to_text()).unwrap();
+            assert_eq!(read, file);
+            assert_eq!(open(&read, "correct horse").unwrap().key().address(), secret(kind).key().address());
+            for wrong in ["", "correct", "correct horse "] {
+                assert!(matches!(open(&read, wrong), Err(KeyFileError::Passphrase)));
+            }
+            assert!(!file.to_text().contains(&hex::encode([7; 32])));
+        }
+    }
+
+    #[test]
+    fn no_part_of_the_file_can_be_exchanged() {
+        let file = KeyFile::encrypt(&secret(KeyKind::Ed25519), None, "p", CHEAP).unwrap();
+        let mut other = file.clone();
+        other.kind = KeyKind::Ethereum;
+        assert!(matches!(open(&other, "p"), Err(KeyFileError::Passphrase)));
+        let mut other = file.clone();
+        other.address = Address([1; 20]);
+        assert!(matches!(open(&other, "p"), Err(KeyFileError::Passphrase)));
+        let Sealed::Encrypted { ciphertext, .. } = &file.secret else { panic!("encrypted") };
+        for index in 0..ciphertext.0.len() {
+            let mut other = file.clone();
+            let Sealed::Encrypted { ciphertext, .. } = &mut other.secret else { panic!("encrypted") };
+            ciphertext.0[index] ^= 1;
+            assert!(matches!(open(&other, "p"), Err(KeyFileError::Passphrase)));
+        }
+    }
+
+    #[test]
+    fn two_files_of_one_key_share_nothing() {
+        let make = || KeyFile::encrypt(&secret(KeyKind::Ed25519), None, "p", CHEAP).unwrap().secret;
+        assert_ne!(make(), make());
+    }
+
+    #[test]
+    fn plain_keys_are_for_development_chains_only() {
+        let key = secret(KeyKind::Ed25519);
+        assert_eq!(KeyFile::plain(&key, None, "diem-1"), Err(KeyFileError::PlainKey));
+        let file = KeyFile::plain(&key, None, "diem-dev-1").unwrap();
+        let never = || -> Result<_, KeyFileError> { panic!("a plain key needs no passphrase") };
+        assert_eq!(file.open("diem-dev-1", never).unwrap().key().address(), key.key().address());
+        assert!(matches!(open(&file, ""), Err(KeyFileError::PlainKey)));
+    }
+
+    #[test]
+    fn a_forged_file_cannot_exhaust_the_machine() {
+        let mut file = KeyFile::encrypt(&secret(KeyKind::Ed25519), None, "p", CHEAP).unwrap();
+        for cost in [Cost { memory_kib: u32::MAX, passes: 1 }, Cost { memory_kib: 64, passes: u32::MAX }] {
+            let Sealed::Encrypted { argon2id, .. } = &mut file.secret else { panic!("encrypted") };
+            *argon2id = cost;
+            assert!(matches!(open(&file, "p"), Err(KeyFileError::Parameters)));
+        }
+    }
+
+    #[test]
+    fn other_files_are_told_apart() {
+        let text = KeyFile::plain(&secret(KeyKind::Ed25519), None, "x-dev").unwrap().to_text();
+        assert!(matches!(KeyFile::parse(""), Err(KeyFileError::Form(_))));
+        assert!(matches!(KeyFile::parse("{}"), Err(KeyFileError::Form(_))));
+        let later = text.replace("\"version\": 1", "\"version\": 2");
+        assert_eq!(KeyFile::parse(&later), Err(KeyFileError::Version(2)));
+    }
+}

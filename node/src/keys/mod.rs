@@ -1,0 +1,51 @@
+//! Keys of accounts: phrases, derivation, and the files that keep them.
+//!
+//! Secrets never travel in arguments or the environment: they come from a terminal or a file and are wiped from memory
+//! when dropped.
+
+pub mod derive;
+pub mod file;
+pub mod store;
+
+use diem_client::build::KeyKind;
+use diem_core::keys::SecretKey;
+use zeroize::Zeroizing;
+
+pub use file::{Cost, KeyFile, KeyFileError};
+pub use store::{KeyStore, KeyStoreError};
+
+/// The secret of a key: 32 bytes, wiped when dropped.
+#[derive(Clone)]
+pub struct Secret {
+    /// What kind of key it is.
+    pub kind: KeyKind,
+    bytes: Zeroizing<[u8; 32]>,
+}
+
+impl Secret {
+    /// A secret of that kind, or `None` if these bytes are none (for secp256k1 zero or above the order).
+    pub fn new(kind: KeyKind, bytes: Zeroizing<[u8; 32]>) -> Option<Self> {
+        let secret = Self { kind, bytes };
+        secret.try_key().map(|_| secret)
+    }
+
+    fn try_key(&self) -> Option<SecretKey> {
+        match self.kind {
+            KeyKind::Ed25519 => Some(SecretKey::ed25519(&self.bytes)),
+            KeyKind::Ethereum => SecretKey::ethereum(&self.bytes),
+        }
+    }
+
+    /// The key that signs.
+    pub fn key(&self) -> SecretKey {
+        #[expect(clippy::expect_used, reason = "the constructor has tried the same bytes")]
+        self.try_key().expect("a checked secret")
+    }
+}
+
+/// Never shows the secret.
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}", self.key())
+    }
+}
