@@ -1,0 +1,206 @@
+//! Real headers and commits for blocks that were made in process, so that a client verifies them as it does CometBFT's.
+//!
+//! The rules are CometBFT's for its 0.38 line: what each field of a header hashes, and what a precommit signs.
+
+use diem_core::{Fatal, Time, context::Misbehaviour, sha256};
+use diem_runtime::TxResult;
+use ed25519_dalek::{Signer as _, SigningKey};
+use prost::Message as _;
+use tendermint::{
+    AppHash, Hash, PublicKey, Signature, account,
+    block::{self, CommitSig, Header, header::Version, parts, signed_header::SignedHeader},
+    crypto::default::Sha256,
+    merkle::simple_hash_from_byte_vectors,
+    validator, vote,
+};
+use tendermint_proto::v0_38::{abci as abci_pb, types as pb};
+
+/// The version of the block format of the 0.38 line.
+const BLOCK_VERSION: u64 = 11;
+
+/// Who signs: the validators whose keys the engine holds.
+pub(crate) struct Signers {
+    set: validator::Set,
+    /// In the order of the set.
+    keys: Vec<SigningKey>,
+}
+
+/// Everything of a header that is not computed from it.
+pub(crate) struct Draft<'a> {
+    pub(crate) chain_id: &'a str,
+    pub(crate) app_version: u64,
+    pub(crate) block_max_bytes: u64,
+    pub(crate) height: u64,
+    pub(crate) time: Time,
+    /// The block before; `None` for the first.
+    pub(crate) last: Option<&'a SignedHeader>,
+    /// The root of the state before this block.
+    pub(crate) root: [u8; 32],
+    /// [`results_hash`] of the block before.
+    pub(crate) last_results: Hash,
+    pub(crate) tx_hashes: &'a [[u8; 32]],
+    pub(crate) misbehaviour: &'a [Misbehaviour],
+}
+
+/// Values out of a range that the chain never leaves: heights above 2^63, say.
+pub(crate) fn unusual(error: impl std::fmt::Display) -> Fatal {
+    Fatal(format!("a header cannot be made: {error}"))
+}
+
+/// CometBFT's address of a consensus key.
+pub(crate) fn consensus_address(public_key: &[u8; 32]) -> [u8; 20] {
+    let mut address = [0; 20];
+    let hash = sha256(&[public_key]);
+    address.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
+    address
+}
+
+fn consensus_address_of(id: account::Id) -> [u8; 20] {
+    let mut address = [0; 20];
+    address.iter_mut().zip(id.as_bytes()).for_each(|(to, from)| *to = *from);
+    address
+}
+
+impl Signers {
+    /// `members` are the validators of genesis as (key, power).
+    pub(crate) fn new(members: &[(SigningKey, u64)]) -> Result<Self, Fatal> {
+        let mut infos = Vec::new();
+        for (key, power) in members {
+            let public = PublicKey::from_raw_ed25519(key.verifying_key().as_bytes())
+                .ok_or_else(|| unusual("the public key of a validator is no point of the curve"))?;
+            infos.push(validator::Info::new(public, vote::Power::try_from(*power).map_err(unusual)?));
+        }
+        let set = validator::Set::without_proposer(infos);
+        let find = |info: &validator::Info| {
+            let key = members.iter().find(|(key, _)| info.pub_key.to_bytes() == key.verifying_key().as_bytes());
+            key.map(|(key, _)| key.clone())
+        };
+        let keys = set.validators().iter().filter_map(find).collect();
+        Ok(Self { set, keys })
+    }
+
+    pub(crate) const fn set(&self) -> &validator::Set {
+        &self.set
+    }
+
+    /// The validators take turns.
+    pub(crate) fn proposer(&self, height: u64) -> Result<[u8; 20], Fatal> {
+        let turn = height.checked_rem(self.set.validators().len() as u64);
+        let info = turn.and_then(|turn| self.set.validators().get(usize::try_from(turn).ok()?));
+        info.map(|info| consensus_address_of(info.address)).ok_or_else(|| unusual("there is no validator"))
+    }
+
+    /// Makes the header.
+    pub(crate) fn header(&self, draft: &Draft<'_>) -> Result<Header, Fatal> {
+        let evidence: Vec<_> = draft.misbehaviour.iter().map(evidence_bytes).collect();
+        let last_commit = draft.last.map(|last| commit_hash(&last.commit));
+        Ok(Header {
+            version: Version { block: BLOCK_VERSION, app: draft.app_version },
+            chain_id: draft.chain_id.try_into().map_err(unusual)?,
+            height: draft.height.try_into().map_err(unusual)?,
+            time: to_tendermint(draft.time)?,
+            last_block_id: draft.last.map(|last| last.commit.block_id),
+            last_commit_hash: Some(last_commit.unwrap_or_else(|| merkle::<&[u8]>(&[]))),
+            data_hash: Some(merkle(draft.tx_hashes)),
+            validators_hash: self.set.hash(),
+            next_validators_hash: self.set.hash(),
+            consensus_hash: consensus_hash(draft.block_max_bytes)?,
+            app_hash: AppHash::try_from(draft.root.to_vec()).map_err(unusual)?,
+            last_results_hash: Some(draft.last_results),
+            evidence_hash: Some(merkle(&evidence)),
+            proposer_address: account::Id::new(self.proposer(draft.height)?),
+        })
+    }
+
+    /// Signs the header: one precommit of every validator.
+    pub(crate) fn sign(&self, header: Header) -> Result<SignedHeader, Fatal> {
+        // Nobody fetches this block in parts, so its only part is its header.
+        let bytes = tendermint_proto::Protobuf::<pb::Header>::encode_vec(header.clone());
+        let part_set_header = parts::Header::new(1, merkle(&[bytes])).map_err(unusual)?;
+        let block_id = block::Id { hash: header.hash(), part_set_header };
+        let mut signatures = Vec::new();
+        for (place, (info, key)) in self.set.validators().iter().zip(&self.keys).enumerate() {
+            let vote = vote::Vote {
+                vote_type: vote::Type::Precommit,
+                height: header.height,
+                round: block::Round::default(),
+                block_id: Some(block_id),
+                timestamp: Some(header.time),
+                validator_address: info.address,
+                validator_index: vote::ValidatorIndex::try_from(place).map_err(unusual)?,
+                signature: None,
+                extension: Vec::new(),
+                extension_signature: None,
+            };
+            let signature = key.sign(&vote.into_signable_vec(header.chain_id.clone()));
+            signatures.push(CommitSig::BlockIdFlagCommit {
+                validator_address: info.address,
+                timestamp: header.time,
+                signature: Signature::new(signature.to_bytes()).map_err(unusual)?,
+            });
+        }
+        let commit = block::Commit { height: header.height, round: block::Round::default(), block_id, signatures };
+        SignedHeader::new(header, commit).map_err(unusual)
+    }
+}
+
+/// The part of results that consensus agrees on, hashed as CometBFT does. Of no results: the hash before the first.
+pub(crate) fn results_hash(results: &[TxResult]) -> Result<Hash, Fatal> {
+    let mut leaves = Vec::new();
+    for result in results {
+        let deterministic = abci_pb::ExecTxResult {
+            code: result.code,
+            gas_wanted: i64::try_from(result.gas_wanted).map_err(unusual)?,
+            gas_used: i64::try_from(result.gas_used).map_err(unusual)?,
+            ..abci_pb::ExecTxResult::default()
+        };
+        leaves.push(deterministic.encode_to_vec());
+    }
+    Ok(merkle(&leaves))
+}
+
+pub(crate) fn encode(header: SignedHeader) -> Vec<u8> {
+    tendermint_proto::Protobuf::<pb::SignedHeader>::encode_vec(header)
+}
+
+pub(crate) fn decode(bytes: &[u8]) -> Result<SignedHeader, String> {
+    <SignedHeader as tendermint_proto::Protobuf<pb::SignedHeader>>::decode(bytes).map_err(|error| error.to_string())
+}
+
+fn merkle<T: AsRef<[u8]>>(leaves: &[T]) -> Hash {
+    Hash::Sha256(simple_hash_from_byte_vectors::<Sha256>(leaves))
+}
+
+fn commit_hash(commit: &block::Commit) -> Hash {
+    let leaves: Vec<_> = commit.signatures.iter().map(|sig| pb::CommitSig::from(sig.clone()).encode_to_vec()).collect();
+    merkle(&leaves)
+}
+
+/// CometBFT hashes only these two of the consensus parameters; the application limits gas itself, so -1.
+fn consensus_hash(block_max_bytes: u64) -> Result<Hash, Fatal> {
+    let block_max_bytes = i64::try_from(block_max_bytes).map_err(unusual)?;
+    let bytes = pb::HashedParams { block_max_bytes, block_max_gas: -1 }.encode_to_vec();
+    Ok(Hash::Sha256(sha256(&[&bytes])))
+}
+
+/// Evidence of a double vote that was injected: there are no two votes, only who, when and how strong.
+fn evidence_bytes(misbehaviour: &Misbehaviour) -> Vec<u8> {
+    let vote = pb::Vote {
+        height: i64::try_from(misbehaviour.height).unwrap_or(i64::MAX),
+        validator_address: misbehaviour.validator.to_vec(),
+        ..pb::Vote::default()
+    };
+    let evidence = pb::DuplicateVoteEvidence {
+        vote_a: Some(vote.clone()),
+        vote_b: Some(vote),
+        validator_power: i64::try_from(misbehaviour.power).unwrap_or(i64::MAX),
+        ..pb::DuplicateVoteEvidence::default()
+    };
+    pb::Evidence { sum: Some(pb::evidence::Sum::DuplicateVoteEvidence(evidence)) }.encode_to_vec()
+}
+
+fn to_tendermint(time: Time) -> Result<tendermint::Time, Fatal> {
+    let seconds = i64::try_from(time.millis() / 1_000).map_err(unusual)?;
+    let nanos = u32::try_from((time.millis() % 1_000).saturating_mul(1_000_000)).map_err(unusual)?;
+    tendermint::Time::from_unix_timestamp(seconds, nanos).map_err(unusual)
+}

@@ -1,0 +1,234 @@
+//! The instant engine: drives the same application in process, without CometBFT, for development only.
+//!
+//! Blocks come when a transaction arrives, on a timer, or on command. Their headers and commits are real ones, signed
+//! by the development keys of all validators, and lie in the same batch as the block, so that a restart goes on from
+//! whatever was written last. What waits for the next block (pool, warp, absences, evidence) and snapshots end with the
+//! process.
+
+mod header;
+mod pool;
+mod producer;
+pub mod routes;
+mod worker;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
+    thread::JoinHandle,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use bytes::Bytes;
+use diem_core::Time;
+use diem_runtime::App;
+use diem_types::GenesisDoc;
+use ed25519_dalek::SigningKey;
+use futures::future::{BoxFuture, FutureExt as _};
+use tendermint::{block::signed_header::SignedHeader, validator};
+use tokio::sync::{oneshot, watch};
+
+pub use producer::{Clock, OpenError};
+
+use crate::{
+    Commits, Engine, EngineKind, critical,
+    engine::{BlockMode, DevControls, EngineError, EngineStatus, SnapshotId, SubmitError, Wait, Warp},
+};
+use producer::Producer;
+use worker::{Command, Worker};
+
+/// The most transactions on their way to the pool; more are told that it is full.
+const MAX_UNREAD_TXS: usize = 100_000;
+
+/// How the engine runs.
+pub struct Options {
+    /// The keys of all validators of the genesis.
+    pub keys: Vec<SigningKey>,
+    /// When blocks are made.
+    pub mode: BlockMode,
+    /// The wall clock.
+    pub clock: Clock,
+    /// Told why the node must not go on.
+    pub on_fatal: Arc<dyn Fn(&str) + Send + Sync>,
+}
+
+/// The clock of this machine.
+pub fn wall_clock() -> Clock {
+    Arc::new(|| {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+    })
+}
+
+/// The development engine.
+pub struct InstantEngine {
+    app: Arc<App>,
+    heights: watch::Receiver<u64>,
+    commands: mpsc::Sender<Command>,
+    validators: validator::Set,
+    /// Transactions that the worker has not read yet.
+    unread: Arc<AtomicUsize>,
+    worker: parking_lot::Mutex<Option<JoinHandle<()>>>,
+}
+
+impl InstantEngine {
+    /// Continues the chain of `app`, or starts that of `genesis`: its first block is there when this returns.
+    ///
+    /// # Errors
+    /// [`OpenError`]: not a chain for development, a key is missing, or this store holds another chain.
+    pub fn start(
+        app: Arc<App>,
+        commits: Arc<Commits>,
+        genesis: &GenesisDoc,
+        options: Options,
+    ) -> Result<Self, OpenError> {
+        let heights = commits.subscribe();
+        let producer = Producer::open(Arc::clone(&app), commits, genesis, &options.keys, options.clock)?;
+        let validators = producer.signers().set().clone();
+        let (commands, inbox) = mpsc::channel();
+        let unread = Arc::new(AtomicUsize::new(0));
+        let worker = Worker::new(producer, inbox, options.mode, options.on_fatal);
+        let worker = critical::spawn("instant", move || worker.run())
+            .map_err(|error| OpenError::Fatal(format!("no thread can be started: {error}")))?;
+        let worker = parking_lot::Mutex::new(Some(worker));
+        Ok(Self { app, heights, commands, validators, unread, worker })
+    }
+
+    /// Ends the thread that makes blocks, after the block that it is making.
+    pub fn stop(&self) {
+        // A failed send or join says that it has ended already, which the panic hook or `on_fatal` has reported.
+        let _ = self.commands.send(Command::Stop);
+        if let Some(worker) = self.worker.lock().take() {
+            let _ = worker.join();
+        }
+    }
+
+    /// Hands a command to the worker and waits for its answer.
+    async fn ask<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<Result<T, EngineError>>) -> Command,
+    ) -> Result<T, EngineError> {
+        let (reply, answer) = oneshot::channel();
+        let stopped = || EngineError::Unavailable("the instant engine has stopped".into());
+        self.commands.send(command(reply)).map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())?
+    }
+
+    async fn submit_all(&self, txs: Vec<Bytes>, wait: Wait) -> Vec<Result<(), SubmitError>> {
+        let count = txs.len();
+        if self.unread.fetch_add(count, Ordering::Relaxed).saturating_add(count) > MAX_UNREAD_TXS {
+            self.unread.fetch_sub(count, Ordering::Relaxed);
+            return vec![Err(SubmitError::Full); count];
+        }
+        let gone = || vec![Err(SubmitError::Unavailable("the instant engine has stopped".into())); count];
+        let (reply, answer) = oneshot::channel();
+        let unread = Arc::clone(&self.unread);
+        if self.commands.send(Command::Submit { txs, unread, reply }).is_err() {
+            return gone();
+        }
+        match wait {
+            Wait::None => vec![Ok(()); count],
+            Wait::Checked => answer.await.unwrap_or_else(|_| gone()),
+        }
+    }
+
+    async fn header(&self, height: u64, patience: Duration) -> Result<SignedHeader, EngineError> {
+        if let Some(found) = self.look_up(height)? {
+            return Ok(found);
+        }
+        let mut heights = self.heights.clone();
+        if Some(height) == self.latest().checked_add(1) {
+            self.ask(|reply| Command::Reach { height, reply }).await?;
+        }
+        let reached = tokio::time::timeout(patience, heights.wait_for(|latest| *latest >= height)).await;
+        let latest = self.latest();
+        match reached {
+            Ok(Ok(_)) => self.look_up(height)?.ok_or(EngineError::Gone(height)),
+            Ok(Err(_)) => Err(EngineError::Unavailable("the instant engine has stopped".into())),
+            Err(_) => Err(EngineError::NotYet { asked: height, latest }),
+        }
+    }
+
+    fn look_up(&self, height: u64) -> Result<Option<SignedHeader>, EngineError> {
+        match producer::signed_header(&self.app, height).map_err(EngineError::Fatal)? {
+            Some(found) => Ok(Some(found)),
+            None if height <= self.latest() => Err(EngineError::Gone(height)),
+            None => Ok(None),
+        }
+    }
+
+    fn latest(&self) -> u64 {
+        self.app.info().height
+    }
+}
+
+impl Drop for InstantEngine {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Engine for InstantEngine {
+    fn kind(&self) -> EngineKind {
+        EngineKind::Instant
+    }
+
+    fn submit(&self, txs: Vec<Bytes>, wait: Wait) -> BoxFuture<'_, Vec<Result<(), SubmitError>>> {
+        self.submit_all(txs, wait).boxed()
+    }
+
+    fn signed_header(&self, height: u64, patience: Duration) -> BoxFuture<'_, Result<SignedHeader, EngineError>> {
+        self.header(height, patience).boxed()
+    }
+
+    fn validators(&self, height: u64) -> BoxFuture<'_, Result<validator::Set, EngineError>> {
+        let latest = self.latest();
+        let answer = if height > latest.saturating_add(1) {
+            Err(EngineError::NotYet { asked: height, latest })
+        } else {
+            Ok(self.validators.clone())
+        };
+        futures::future::ready(answer).boxed()
+    }
+
+    fn status(&self) -> BoxFuture<'_, Result<EngineStatus, EngineError>> {
+        let status = EngineStatus { catching_up: false, peers: None, latest_height: self.latest() };
+        futures::future::ready(Ok(status)).boxed()
+    }
+
+    fn dev(&self) -> Option<&dyn DevControls> {
+        Some(self)
+    }
+}
+
+impl DevControls for InstantEngine {
+    fn mine(&self, count: u64) -> BoxFuture<'_, Result<u64, EngineError>> {
+        self.ask(move |reply| Command::Mine { count, reply }).boxed()
+    }
+
+    fn warp(&self, warp: Warp) -> BoxFuture<'_, Result<Time, EngineError>> {
+        self.ask(move |reply| Command::Warp { warp, reply }).boxed()
+    }
+
+    fn snapshot(&self) -> BoxFuture<'_, Result<(SnapshotId, u64), EngineError>> {
+        self.ask(|reply| Command::Snapshot { reply }).boxed()
+    }
+
+    fn revert(&self, id: SnapshotId) -> BoxFuture<'_, Result<u64, EngineError>> {
+        self.ask(move |reply| Command::Revert { id, reply }).boxed()
+    }
+
+    fn absences(&self, absent: Vec<[u8; 20]>, blocks: u64) -> BoxFuture<'_, Result<(), EngineError>> {
+        self.ask(move |reply| Command::Absences { absent, blocks, reply }).boxed()
+    }
+
+    fn equivocation(&self, validator: [u8; 20]) -> BoxFuture<'_, Result<(), EngineError>> {
+        self.ask(move |reply| Command::Equivocation { validator, reply }).boxed()
+    }
+
+    fn set_mode(&self, mode: BlockMode) -> BoxFuture<'_, Result<(), EngineError>> {
+        self.ask(move |reply| Command::SetMode { mode, reply }).boxed()
+    }
+}

@@ -1,0 +1,71 @@
+//! The transactions that wait for a block, in the order of their arrival.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use bytes::Bytes;
+use diem_core::tx::{TxHash, tx_hash};
+
+/// The most transactions that wait.
+const MAX_TXS: usize = 100_000;
+/// The most bytes that wait.
+const MAX_BYTES: usize = 256 * 1024 * 1024;
+
+/// The pool.
+#[derive(Default)]
+pub(crate) struct Pool {
+    queue: VecDeque<(TxHash, Bytes)>,
+    known: BTreeSet<TxHash>,
+    bytes: usize,
+}
+
+impl Pool {
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    pub(crate) fn has_room(&self, tx: &Bytes) -> bool {
+        self.queue.len() < MAX_TXS && self.bytes.saturating_add(tx.len()) <= MAX_BYTES
+    }
+
+    pub(crate) fn knows(&self, tx: &Bytes) -> bool {
+        self.known.contains(&tx_hash(tx))
+    }
+
+    pub(crate) fn push(&mut self, tx: Bytes) {
+        let hash = tx_hash(&tx);
+        if self.known.insert(hash) {
+            self.bytes = self.bytes.saturating_add(tx.len());
+            self.queue.push_back((hash, tx));
+        }
+    }
+
+    /// The oldest transactions whose bytes sum to at most `max_bytes`.
+    pub(crate) fn offer(&self, max_bytes: u64) -> Vec<Bytes> {
+        let mut left = max_bytes;
+        let fits = |tx: &Bytes| {
+            let rest = left.checked_sub(tx.len() as u64);
+            left = rest.unwrap_or(0);
+            rest.is_some()
+        };
+        let mut fits = fits;
+        self.queue.iter().map(|(_, tx)| tx.clone()).take_while(|tx| fits(tx)).collect()
+    }
+
+    /// Removes what was committed, and of the rest what `stays` no longer wants, asked in order.
+    pub(crate) fn update(&mut self, committed: &[TxHash], mut stays: impl FnMut(&Bytes) -> bool) {
+        let committed: BTreeSet<&TxHash> = committed.iter().collect();
+        self.queue.retain(|(hash, tx)| !committed.contains(hash) && stays(tx));
+        self.known = self.queue.iter().map(|(hash, _)| *hash).collect();
+        self.bytes = self.queue.iter().map(|(_, tx)| tx.len()).sum();
+    }
+
+    /// Takes everything out.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Everything, in order.
+    pub(crate) fn all(&self) -> Vec<Bytes> {
+        self.queue.iter().map(|(_, tx)| tx.clone()).collect()
+    }
+}

@@ -1,0 +1,431 @@
+//! Makes blocks, one after the other, in one thread: pool, clock, headers, and what a developer may do to them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Instant,
+};
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use bytes::Bytes;
+use diem_core::{
+    Block, BlockInfo, Fatal, Key, Time,
+    context::{Misbehaviour, MisbehaviourKind, Vote},
+};
+use diem_runtime::{App, ChainInfo, CheckKind, NODE_PREFIX, TxResult, ValidatorUpdate};
+use diem_store::IndexOp;
+use diem_types::GenesisDoc;
+use ed25519_dalek::SigningKey;
+use tendermint::{Hash, block::signed_header::SignedHeader};
+
+use super::{
+    header::{self, Draft, Signers, consensus_address, results_hash, unusual},
+    pool::Pool,
+};
+use crate::{
+    Commits,
+    engine::{EngineError, SnapshotId, SubmitError, Warp},
+};
+
+/// The wall clock in milliseconds since 1970. Tests bring their own.
+pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
+
+/// Why the instant engine does not start.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// Not a chain for development.
+    #[error(
+        "the instant engine is for development and refuses chain `{0}`: use --engine comet, or a chain id with a part -dev"
+    )]
+    NotDevelopment(String),
+    /// Somebody else's key.
+    #[error("the instant engine signs for every validator, but the key of validator {0} is not in this home")]
+    NoKey(String),
+    /// CometBFT made the blocks so far.
+    #[error("this home holds a chain made by CometBFT: start it with --engine comet, or give the instant engine a home of its own")]
+    OtherEngine,
+    /// Another chain.
+    #[error("this home holds a chain with genesis {held}, but its genesis.json has {given}: put the old file back, or start in a new home")]
+    OtherGenesis {
+        /// The hash in the store.
+        held: String,
+        /// The hash of the file.
+        given: String,
+    },
+    /// The application refuses.
+    #[error("{0}")]
+    Fatal(String),
+}
+
+impl From<Fatal> for OpenError {
+    fn from(fatal: Fatal) -> Self {
+        Self::Fatal(fatal.0)
+    }
+}
+
+/// A set of validators as the application sees it: key to power.
+type Members = BTreeMap<[u8; 32], u64>;
+
+/// What the next block needs to know of the one before; written in the same batch as that block.
+#[derive(Debug, Clone, BorshSerialize, BorshDeserialize)]
+struct Row {
+    signed_header: Vec<u8>,
+    results_hash: [u8; 32],
+    /// How far the clock of the chain is ahead of the wall clock.
+    offset_ms: u64,
+    /// The validators at this height and the two that follow: a change counts two heights later.
+    members: [Members; 3],
+}
+
+/// The last block.
+struct Head {
+    signed: SignedHeader,
+    row: Row,
+}
+
+/// A point to return to.
+struct Saved {
+    height: u64,
+    offset_ms: u64,
+    pool: Vec<Bytes>,
+}
+
+/// Makes the blocks.
+pub(crate) struct Producer {
+    app: Arc<App>,
+    commits: Arc<Commits>,
+    clock: Clock,
+    signers: Signers,
+    chain: Arc<ChainInfo>,
+    genesis_time: Time,
+    /// Read by the first block only.
+    genesis_root: [u8; 32],
+    genesis_members: Members,
+    head: Option<Head>,
+    pool: Pool,
+    offset_ms: u64,
+    saved: BTreeMap<u64, Saved>,
+    next_id: u64,
+    /// Who is absent, and for how many blocks still.
+    absent: (BTreeSet<[u8; 20]>, u64),
+    evidence: Vec<[u8; 20]>,
+}
+
+/// The key of a height's row.
+fn row_key(height: u64) -> Key {
+    let mut key = Key::from_slice(&[NODE_PREFIX, b'i']);
+    key.extend_from_slice(&height.to_be_bytes());
+    key
+}
+
+/// Header and commit of a committed height.
+pub(crate) fn signed_header(app: &App, height: u64) -> Result<Option<SignedHeader>, String> {
+    let Some(bytes) = app.index_get(&row_key(height)) else { return Ok(None) };
+    let row = Row::try_from_slice(&bytes).map_err(|error| error.to_string())?;
+    header::decode(&row.signed_header).map(Some)
+}
+
+impl Producer {
+    /// Continues the chain of the application, or starts the one of `genesis` and makes its first block. `keys` must
+    /// be those of all validators of the genesis.
+    pub(crate) fn open(
+        app: Arc<App>,
+        commits: Arc<Commits>,
+        genesis: &GenesisDoc,
+        keys: &[SigningKey],
+        clock: Clock,
+    ) -> Result<Self, OpenError> {
+        if !diem_genesis::is_development(&genesis.chain_id) {
+            return Err(OpenError::NotDevelopment(genesis.chain_id.clone()));
+        }
+        let signers = Signers::new(&members_with_keys(genesis, keys)?)?;
+        let height = app.info().height;
+        let genesis_root = if height == 0 { app.init_chain(genesis)?.root } else { [0; 32] };
+        let chain = app.chain().ok_or_else(|| OpenError::Fatal("the application does not know its chain".into()))?;
+        if chain.genesis_hash != genesis.hash() {
+            let (held, given) = (hex::encode(chain.genesis_hash), hex::encode(genesis.hash()));
+            return Err(OpenError::OtherGenesis { held, given });
+        }
+        let head = if height == 0 { None } else { Some(load_head(&app, height)?) };
+        let genesis_members = genesis.validators.iter().map(|v| (v.public_key, v.power)).collect();
+        let offset_ms = head.as_ref().map_or(0, |head| head.row.offset_ms);
+        let mut producer = Self {
+            app,
+            commits,
+            clock,
+            signers,
+            chain,
+            genesis_time: genesis.genesis_time,
+            genesis_root,
+            genesis_members,
+            head,
+            pool: Pool::default(),
+            offset_ms,
+            saved: BTreeMap::new(),
+            next_id: 1,
+            absent: (BTreeSet::new(), 0),
+            evidence: Vec::new(),
+        };
+        if producer.head.is_none() {
+            producer.make_block(true)?;
+        }
+        Ok(producer)
+    }
+
+    /// The validators that sign the headers.
+    pub(crate) const fn signers(&self) -> &Signers {
+        &self.signers
+    }
+
+    /// The last height.
+    pub(crate) fn height(&self) -> u64 {
+        self.head.as_ref().map_or(0, |head| head.signed.header.height.value())
+    }
+
+    /// How many transactions wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.pool.len()
+    }
+
+    /// Checks transactions and lets the good ones into the pool.
+    pub(crate) fn submit(&mut self, txs: Vec<Bytes>) -> Vec<Result<(), SubmitError>> {
+        let answers = txs.into_iter().map(|tx| self.admit(tx)).collect();
+        self.commits.metrics().waiting(self.pool.len());
+        answers
+    }
+
+    fn admit(&mut self, tx: Bytes) -> Result<(), SubmitError> {
+        if self.pool.knows(&tx) {
+            return Err(SubmitError::Known);
+        }
+        if !self.pool.has_room(&tx) {
+            return Err(SubmitError::Full);
+        }
+        let result = self.app.check_tx(&tx, CheckKind::New);
+        self.commits.metrics().checked(&result);
+        if result.code != 0 {
+            let TxResult { codespace, code, log, .. } = result;
+            return Err(SubmitError::Rejected { codespace, code, log });
+        }
+        self.pool.push(tx);
+        Ok(())
+    }
+
+    /// Makes the next block and answers how many transactions it has; `None` if it would have been empty and
+    /// `allow_empty` is not set.
+    pub(crate) fn make_block(&mut self, allow_empty: bool) -> Result<Option<usize>, Fatal> {
+        let block = self.next_block()?;
+        let max_bytes = self.chain.consensus.block_max_bytes;
+        let txs = self.app.prepare(&block, self.pool.offer(max_bytes), max_bytes);
+        if txs.is_empty() && !allow_empty {
+            return Ok(None);
+        }
+        let tx_hashes: Vec<_> = txs.iter().map(|tx| diem_core::tx::tx_hash(tx)).collect();
+        let signed = self.signers.sign(self.header(&block, &tx_hashes)?)?;
+        let Hash::Sha256(hash) = signed.commit.block_id.hash else { return Err(unusual("a header without a hash")) };
+        self.app
+            .process(&block, hash, &txs)
+            .map_err(|error| Fatal(format!("the application rejects the block that it proposed: {error}")))?;
+        let start = Instant::now();
+        let finalized = self.app.finalize(&block, hash, &txs)?;
+        self.commits.executed(&finalized.results, start.elapsed());
+        let row = self.row_after(&block, &signed, &finalized.results, &finalized.validator_updates)?;
+        self.write(&block, signed, row)?;
+        self.recheck(&tx_hashes);
+        Ok(Some(txs.len()))
+    }
+
+    fn write(&mut self, block: &Block, signed: SignedHeader, row: Row) -> Result<(), Fatal> {
+        let start = Instant::now();
+        let value = borsh::to_vec(&row).map_err(unusual)?;
+        let committed = self.app.commit(vec![IndexOp::Put { key: row_key(block.info.height), value }])?;
+        self.head = Some(Head { signed, row });
+        self.evidence.clear();
+        self.absent.1 = self.absent.1.saturating_sub(1);
+        self.commits.committed(&committed, start.elapsed());
+        Ok(())
+    }
+
+    /// Drops what was committed and what is no longer valid from the pool.
+    fn recheck(&mut self, committed: &[[u8; 32]]) {
+        let app = &self.app;
+        self.pool.update(committed, |tx| app.check_tx(tx, CheckKind::Recheck).code == 0);
+        self.commits.metrics().waiting(self.pool.len());
+    }
+
+    fn next_block(&self) -> Result<Block, Fatal> {
+        let height = match &self.head {
+            Some(head) => head.signed.header.height.value().checked_add(1).ok_or_else(|| unusual("no more heights"))?,
+            None => self.chain.initial_height,
+        };
+        Ok(Block {
+            info: BlockInfo { height, time: self.next_time() },
+            proposer: self.signers.proposer(height)?,
+            votes: self.votes(),
+            misbehaviour: self.misbehaviour(),
+        })
+    }
+
+    /// The chain's clock, but always later than the block before. The first block has the time of genesis.
+    fn next_time(&self) -> Time {
+        let now = (self.clock)().saturating_add(self.offset_ms);
+        match self.last_time() {
+            Some(last) => Time(now.max(last.millis().saturating_add(1))),
+            None => self.genesis_time,
+        }
+    }
+
+    fn last_time(&self) -> Option<Time> {
+        self.head.as_ref().and_then(|_| self.app.store().meta()).map(|meta| Time(meta.time_ms))
+    }
+
+    /// Who signed the block before, strongest first, as CometBFT tells it.
+    fn votes(&self) -> Vec<Vote> {
+        let Some(Head { row: Row { members: [members, ..], .. }, .. }) = &self.head else { return Vec::new() };
+        let (absent, blocks) = &self.absent;
+        let vote = |(key, power): (&[u8; 32], &u64)| {
+            let validator = consensus_address(key);
+            let signed = *blocks == 0 || !absent.contains(&validator);
+            Vote { validator, power: *power, signed }
+        };
+        let mut votes: Vec<Vote> = members.iter().map(vote).collect();
+        votes.sort_by_key(|vote| (std::cmp::Reverse(vote.power), vote.validator));
+        votes
+    }
+
+    fn misbehaviour(&self) -> Vec<Misbehaviour> {
+        let (height, time) = (self.height(), self.last_time().unwrap_or_default());
+        let vote_of = |validator: &[u8; 20]| self.votes().into_iter().find(|vote| vote.validator == *validator);
+        let found = self.evidence.iter().filter_map(vote_of);
+        let kind = MisbehaviourKind::DuplicateVote;
+        found.map(|vote| Misbehaviour { kind, validator: vote.validator, power: vote.power, height, time }).collect()
+    }
+
+    fn header(&self, block: &Block, tx_hashes: &[[u8; 32]]) -> Result<tendermint::block::Header, Fatal> {
+        let last_results = match &self.head {
+            Some(head) => Hash::Sha256(head.row.results_hash),
+            None => results_hash(&[])?,
+        };
+        self.signers.header(&Draft {
+            chain_id: &self.chain.chain_id,
+            app_version: self.chain.app_version,
+            block_max_bytes: self.chain.consensus.block_max_bytes,
+            height: block.info.height,
+            time: block.info.time,
+            last: self.head.as_ref().map(|head| &head.signed),
+            root: if self.head.is_some() { self.app.info().root } else { self.genesis_root },
+            last_results,
+            tx_hashes,
+            misbehaviour: &block.misbehaviour,
+        })
+    }
+
+    fn row_after(
+        &self,
+        block: &Block,
+        signed: &SignedHeader,
+        results: &[TxResult],
+        updates: &[ValidatorUpdate],
+    ) -> Result<Row, Fatal> {
+        let Hash::Sha256(results_hash) = results_hash(results)? else { return Err(unusual("results without a hash")) };
+        let [_, now, next] = match &self.head {
+            Some(head) => head.row.members.clone(),
+            None => std::array::from_fn(|_| self.genesis_members.clone()),
+        };
+        let mut after = next.clone();
+        for update in updates {
+            match update.power {
+                0 => after.remove(&update.public_key),
+                power => after.insert(update.public_key, power),
+            };
+        }
+        tracing::debug!(height = block.info.height, validators = after.len(), "made in process");
+        let signed_header = header::encode(signed.clone());
+        Ok(Row { signed_header, results_hash, offset_ms: self.offset_ms, members: [now, next, after] })
+    }
+
+    /// Moves the clock of the chain forward; the time that the next block has at least.
+    pub(crate) fn warp(&mut self, warp: Warp) -> Result<Time, EngineError> {
+        let next = self.next_time();
+        let target = match warp {
+            Warp::By(millis) => Time(next.millis().saturating_add(millis)),
+            Warp::To(time) if time < next => {
+                return Err(EngineError::Refused(format!("time only moves forward: the next block is at {next}")));
+            }
+            Warp::To(time) => time,
+        };
+        self.offset_ms = target.millis().saturating_sub((self.clock)()).max(self.offset_ms);
+        Ok(self.next_time())
+    }
+
+    /// Remembers the latest height, clock and pool.
+    pub(crate) fn snapshot(&mut self) -> (SnapshotId, u64) {
+        let (id, height) = (self.next_id, self.height());
+        self.app.store().pin(height);
+        self.saved.insert(id, Saved { height, offset_ms: self.offset_ms, pool: self.pool.all() });
+        self.next_id = id.saturating_add(1);
+        (SnapshotId(id), height)
+    }
+
+    /// Undoes every height above the snapshot's, one by one, each in one write.
+    pub(crate) fn revert(&mut self, SnapshotId(id): SnapshotId) -> Result<u64, EngineError> {
+        let fatal = |fatal: Fatal| EngineError::Fatal(fatal.0);
+        let Some(Saved { height: target, offset_ms, pool }) = self.saved.get(&id) else {
+            return Err(EngineError::Refused(format!("there is no snapshot {id}: it was never made, or reverted past")));
+        };
+        let (target, offset_ms, pool) = (*target, *offset_ms, pool.clone());
+        while self.height() > target {
+            let height = self.height();
+            let info = self.app.rollback_with(vec![IndexOp::Delete { key: row_key(height) }]).map_err(fatal)?;
+            let head = load_head(&self.app, info.height).map_err(|error| EngineError::Fatal(error.to_string()))?;
+            self.head = Some(head);
+        }
+        for later in self.saved.split_off(&id.saturating_add(1)).into_values() {
+            self.app.store().unpin(later.height);
+        }
+        self.offset_ms = offset_ms;
+        self.absent.1 = 0;
+        self.evidence.clear();
+        self.pool.clear();
+        self.submit(pool);
+        self.commits.reverted(target, self.last_time().unwrap_or_default().millis());
+        Ok(target)
+    }
+
+    /// Who is absent from the next `blocks` commits.
+    pub(crate) fn set_absent(&mut self, absent: Vec<[u8; 20]>, blocks: u64) -> Result<(), EngineError> {
+        absent.iter().try_for_each(|validator| self.check_validator(validator))?;
+        self.absent = (absent.into_iter().collect(), blocks);
+        Ok(())
+    }
+
+    /// Puts evidence against `validator` into the next block.
+    pub(crate) fn add_evidence(&mut self, validator: [u8; 20]) -> Result<(), EngineError> {
+        self.check_validator(&validator)?;
+        self.evidence.push(validator);
+        Ok(())
+    }
+
+    fn check_validator(&self, validator: &[u8; 20]) -> Result<(), EngineError> {
+        let known = self.votes().iter().any(|vote| vote.validator == *validator);
+        let text = || format!("{} is no validator's consensus address", hex::encode(validator));
+        if known { Ok(()) } else { Err(EngineError::Refused(text())) }
+    }
+}
+
+fn members_with_keys(genesis: &GenesisDoc, keys: &[SigningKey]) -> Result<Vec<(SigningKey, u64)>, OpenError> {
+    let mut members = Vec::new();
+    for validator in &genesis.validators {
+        let key = keys.iter().find(|key| key.verifying_key().to_bytes() == validator.public_key);
+        let key = key.ok_or_else(|| OpenError::NoKey(hex::encode(validator.public_key)))?;
+        members.push((key.clone(), validator.power));
+    }
+    Ok(members)
+}
+
+fn load_head(app: &App, height: u64) -> Result<Head, OpenError> {
+    let bytes = app.index_get(&row_key(height)).ok_or(OpenError::OtherEngine)?;
+    let damaged = |error: String| OpenError::Fatal(format!("the engine's row of height {height} is damaged: {error}"));
+    let row = Row::try_from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
+    Ok(Head { signed: header::decode(&row.signed_header).map_err(damaged)?, row })
+}

@@ -1,0 +1,191 @@
+//! The development commands over HTTP, under `/v1/dev`: only where the instant engine runs.
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    extract::{FromRequest, Request, State, rejection::JsonRejection},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use diem_core::Time;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::json;
+
+use crate::{
+    Node,
+    engine::{BlockMode, DevControls, EngineError, SnapshotId, Warp},
+};
+
+/// How many blocks to make.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Mine {
+    #[serde(default = "one")]
+    blocks: u64,
+}
+
+const fn one() -> u64 {
+    1
+}
+
+/// Where to move the clock: `{"by": "1d"}` or `{"to": "2026-11-21T00:00:00Z"}`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum WarpTo {
+    By(String),
+    To(Time),
+}
+
+/// To which snapshot.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Revert {
+    snapshot: SnapshotId,
+}
+
+/// Consensus addresses (hex) and for how many blocks they are absent.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Absences {
+    validators: Vec<String>,
+    #[serde(default = "one")]
+    blocks: u64,
+}
+
+/// A consensus address (hex).
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Equivocation {
+    validator: String,
+}
+
+/// `{"mode": "on-demand" | "manual"}` or `{"mode": {"every": "500ms"}}`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Mode {
+    mode: ModeName,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum ModeName {
+    OnDemand,
+    Manual,
+    Every(String),
+}
+
+/// The routes; they answer 404 where the engine is not the development one.
+pub fn router() -> Router<Arc<Node>> {
+    Router::new()
+        .route("/v1/dev/mine", post(mine))
+        .route("/v1/dev/warp", post(warp))
+        .route("/v1/dev/snapshot", post(snapshot))
+        .route("/v1/dev/revert", post(revert))
+        .route("/v1/dev/absences", post(absences))
+        .route("/v1/dev/equivocation", post(equivocation))
+        .route("/v1/dev/mode", post(mode))
+}
+
+/// Why a command was not carried out.
+#[derive(Debug)]
+struct DevError(StatusCode, String);
+
+impl IntoResponse for DevError {
+    fn into_response(self) -> Response {
+        let Self(status, message) = self;
+        let name = if status == StatusCode::NOT_FOUND { "not_found" } else { "refused" };
+        let error = json!({ "codespace": "dev", "code": status.as_u16(), "name": name, "message": message });
+        (status, Json(json!({ "error": error }))).into_response()
+    }
+}
+
+impl From<EngineError> for DevError {
+    fn from(error: EngineError) -> Self {
+        let status = match error {
+            EngineError::Refused(_) => StatusCode::CONFLICT,
+            EngineError::NotYet { .. } | EngineError::Gone(_) => StatusCode::NOT_FOUND,
+            EngineError::Unavailable(_) | EngineError::Fatal(_) => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        Self(status, error.to_string())
+    }
+}
+
+/// A body of JSON whose errors look like all others.
+struct Body<T>(T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = DevError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, DevError> {
+        let body = Json::<T>::from_request(request, state).await;
+        body.map(|Json(body)| Self(body))
+            .map_err(|error: JsonRejection| DevError(StatusCode::BAD_REQUEST, error.body_text()))
+    }
+}
+
+type Answer<T> = Result<Json<T>, DevError>;
+
+fn controls(node: &Node) -> Result<&dyn DevControls, DevError> {
+    let missing = || DevError(StatusCode::NOT_FOUND, "only the instant engine (development) has these commands".into());
+    node.engine.dev().ok_or_else(missing)
+}
+
+fn height(height: u64) -> Json<impl Serialize> {
+    Json(json!({ "height": height }))
+}
+
+async fn mine(State(node): State<Arc<Node>>, Body(body): Body<Mine>) -> Answer<impl Serialize> {
+    Ok(height(controls(&node)?.mine(body.blocks).await?))
+}
+
+async fn warp(State(node): State<Arc<Node>>, Body(body): Body<WarpTo>) -> Answer<impl Serialize> {
+    let warp = match body {
+        WarpTo::By(text) => Warp::By(millis(&text)?),
+        WarpTo::To(time) => Warp::To(time),
+    };
+    let next = controls(&node)?.warp(warp).await?;
+    Ok(Json(json!({ "next_block_time": next })))
+}
+
+async fn snapshot(State(node): State<Arc<Node>>) -> Answer<impl Serialize> {
+    let (id, height) = controls(&node)?.snapshot().await?;
+    Ok(Json(json!({ "snapshot": id, "height": height })))
+}
+
+async fn revert(State(node): State<Arc<Node>>, Body(body): Body<Revert>) -> Answer<impl Serialize> {
+    Ok(height(controls(&node)?.revert(body.snapshot).await?))
+}
+
+async fn absences(State(node): State<Arc<Node>>, Body(body): Body<Absences>) -> Answer<impl Serialize> {
+    let absent = body.validators.iter().map(|text| consensus_address(text)).collect::<Result<_, _>>()?;
+    controls(&node)?.absences(absent, body.blocks).await?;
+    Ok(Json(json!({})))
+}
+
+async fn equivocation(State(node): State<Arc<Node>>, Body(body): Body<Equivocation>) -> Answer<impl Serialize> {
+    controls(&node)?.equivocation(consensus_address(&body.validator)?).await?;
+    Ok(Json(json!({})))
+}
+
+async fn mode(State(node): State<Arc<Node>>, Body(body): Body<Mode>) -> Answer<impl Serialize> {
+    let mode = match body.mode {
+        ModeName::OnDemand => BlockMode::OnDemand,
+        ModeName::Manual => BlockMode::Manual,
+        ModeName::Every(text) => BlockMode::Every(std::time::Duration::from_millis(millis(&text)?.max(1))),
+    };
+    controls(&node)?.set_mode(mode).await?;
+    Ok(Json(json!({})))
+}
+
+fn millis(text: &str) -> Result<u64, DevError> {
+    diem_genesis::parse_millis(text).map_err(|error| DevError(StatusCode::BAD_REQUEST, error))
+}
+
+fn consensus_address(text: &str) -> Result<[u8; 20], DevError> {
+    let mut address = [0; 20];
+    let wrong = || DevError(StatusCode::BAD_REQUEST, format!("`{text}` is not a consensus address: write 40 hex digits"));
+    hex::decode_to_slice(text, &mut address).map_err(|_| wrong())?;
+    Ok(address)
+}

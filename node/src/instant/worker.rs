@@ -1,0 +1,180 @@
+//! The one thread that makes blocks. Everything that changes the chain comes to it as a command.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+        mpsc::{Receiver, RecvTimeoutError, TryRecvError},
+    },
+    time::Instant,
+};
+
+use bytes::Bytes;
+use diem_core::{Fatal, Time};
+use tokio::sync::oneshot;
+
+use super::producer::Producer;
+use crate::engine::{BlockMode, EngineError, SnapshotId, SubmitError, Warp};
+
+/// The most blocks that one command makes.
+const MAX_MINED: u64 = 100_000;
+
+type Reply<T> = oneshot::Sender<Result<T, EngineError>>;
+
+/// What the worker is asked to do.
+pub(crate) enum Command {
+    Submit { txs: Vec<Bytes>, unread: Arc<AtomicUsize>, reply: oneshot::Sender<Vec<Result<(), SubmitError>>> },
+    Mine { count: u64, reply: Reply<u64> },
+    /// Makes an empty block if the chain is one short of this height and nothing else will make it soon.
+    Reach { height: u64, reply: Reply<()> },
+    Warp { warp: Warp, reply: Reply<Time> },
+    Snapshot { reply: Reply<(SnapshotId, u64)> },
+    Revert { id: SnapshotId, reply: Reply<u64> },
+    Absences { absent: Vec<[u8; 20]>, blocks: u64, reply: Reply<()> },
+    Equivocation { validator: [u8; 20], reply: Reply<()> },
+    SetMode { mode: BlockMode, reply: Reply<()> },
+    Stop,
+}
+
+/// Whether the worker goes on.
+enum Next {
+    Go,
+    Stop,
+}
+
+/// The worker.
+pub(crate) struct Worker {
+    producer: Producer,
+    inbox: Receiver<Command>,
+    mode: BlockMode,
+    /// When the next block of a timer is due.
+    due: Instant,
+    on_fatal: Arc<dyn Fn(&str) + Send + Sync>,
+}
+
+impl Worker {
+    pub(crate) fn new(
+        producer: Producer,
+        inbox: Receiver<Command>,
+        mode: BlockMode,
+        on_fatal: Arc<dyn Fn(&str) + Send + Sync>,
+    ) -> Self {
+        Self { producer, inbox, mode, due: Instant::now(), on_fatal }
+    }
+
+    /// Works until it is told to stop, nobody is left to command it, or the application fails.
+    pub(crate) fn run(mut self) {
+        loop {
+            match self.turn() {
+                Ok(Next::Go) => {}
+                Ok(Next::Stop) => return,
+                Err(fatal) => return (self.on_fatal)(&fatal.0),
+            }
+        }
+    }
+
+    fn turn(&mut self) -> Result<Next, Fatal> {
+        let first = match self.mode {
+            BlockMode::Every(period) => match self.inbox.recv_timeout(self.due.saturating_duration_since(Instant::now())) {
+                Err(RecvTimeoutError::Timeout) => {
+                    self.due = Instant::now().checked_add(period).unwrap_or(self.due);
+                    self.producer.make_block(true)?;
+                    return Ok(Next::Go);
+                }
+                Err(RecvTimeoutError::Disconnected) => return Ok(Next::Stop),
+                Ok(command) => command,
+            },
+            BlockMode::OnDemand | BlockMode::Manual => match self.inbox.recv() {
+                Err(_) => return Ok(Next::Stop),
+                Ok(command) => command,
+            },
+        };
+        if let Next::Stop = self.run_all_waiting(first)? {
+            return Ok(Next::Stop);
+        }
+        // All that came together share a block; what it has no room for comes in the next.
+        self.flush()?;
+        Ok(Next::Go)
+    }
+
+    fn run_all_waiting(&mut self, first: Command) -> Result<Next, Fatal> {
+        let mut next = Some(first);
+        while let Some(command) = next {
+            let submitted = matches!(command, Command::Submit { .. });
+            if let Next::Stop = self.obey(command)? {
+                return Ok(Next::Stop);
+            }
+            // Other commands see the blocks of the transactions before them.
+            next = match submitted.then(|| self.inbox.try_recv()) {
+                Some(Ok(command @ Command::Submit { .. })) => Some(command),
+                Some(Ok(command)) => {
+                    self.flush()?;
+                    Some(command)
+                }
+                Some(Err(TryRecvError::Disconnected)) => return Ok(Next::Stop),
+                Some(Err(TryRecvError::Empty)) | None => None,
+            };
+        }
+        Ok(Next::Go)
+    }
+
+    /// On demand: makes the blocks that the waiting transactions ask for.
+    fn flush(&mut self) -> Result<(), Fatal> {
+        while self.mode == BlockMode::OnDemand && self.producer.waiting() > 0 {
+            if self.producer.make_block(false)?.is_none() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Carries a command out. An asker who has left gets no answer, which hurts nobody.
+    fn obey(&mut self, command: Command) -> Result<Next, Fatal> {
+        match command {
+            Command::Submit { txs, unread, reply } => {
+                unread.fetch_sub(txs.len(), Ordering::Relaxed);
+                let _ = reply.send(self.producer.submit(txs));
+            }
+            Command::Mine { count, reply } => {
+                let _ = reply.send(self.mine(count)?);
+            }
+            Command::Reach { height, reply } => {
+                let short_of_one = self.producer.height().checked_add(1) == Some(height);
+                if short_of_one && !matches!(self.mode, BlockMode::Every(_)) {
+                    self.producer.make_block(true)?;
+                }
+                let _ = reply.send(Ok(()));
+            }
+            Command::Warp { warp, reply } => drop(reply.send(self.producer.warp(warp))),
+            Command::Snapshot { reply } => drop(reply.send(Ok(self.producer.snapshot()))),
+            Command::Revert { id, reply } => {
+                let answer = self.producer.revert(id);
+                let fatal = match &answer {
+                    Err(EngineError::Fatal(why)) => Some(Fatal(why.clone())),
+                    _ => None,
+                };
+                let _ = reply.send(answer);
+                fatal.map_or(Ok(()), Err)?;
+            }
+            Command::Absences { absent, blocks, reply } => drop(reply.send(self.producer.set_absent(absent, blocks))),
+            Command::Equivocation { validator, reply } => drop(reply.send(self.producer.add_evidence(validator))),
+            Command::SetMode { mode, reply } => {
+                self.mode = mode;
+                self.due = Instant::now();
+                let _ = reply.send(Ok(()));
+            }
+            Command::Stop => return Ok(Next::Stop),
+        }
+        Ok(Next::Go)
+    }
+
+    fn mine(&mut self, count: u64) -> Result<Result<u64, EngineError>, Fatal> {
+        if count > MAX_MINED {
+            return Ok(Err(EngineError::Refused(format!("at most {MAX_MINED} blocks at once"))));
+        }
+        for _ in 0..count {
+            self.producer.make_block(true)?;
+        }
+        Ok(Ok(self.producer.height()))
+    }
+}
