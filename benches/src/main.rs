@@ -1,0 +1,40 @@
+//! `make bench`: what the chain costs, as ratios to yardsticks measured in the same run, because the machine is
+//! never twice the same.
+//!
+//! Ends in one table and `bench.json` in cargo's target folder: `[{name, value, unit, goal, holds}]`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::arithmetic_side_effects,
+    clippy::float_arithmetic,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a benchmark reads clocks, computes ratios, prints, and stops where it cannot go on"
+)]
+
+mod pipeline;
+mod report;
+mod tree;
+mod workload;
+mod yardstick;
+
+use report::Report;
+
+/// Accounts in state; `DIEM_BENCH_ACCOUNTS` makes a quick run smaller.
+const ACCOUNTS: u32 = 1_000_000;
+
+fn main() {
+    let accounts = std::env::var("DIEM_BENCH_ACCOUNTS").ok().and_then(|n| n.parse().ok()).unwrap_or(ACCOUNTS);
+    let mut report = Report::default();
+    let yardstick = yardstick::measure();
+    report.fact("ed25519 verify_strict", yardstick.verify_strict_ns / 1e3, "us");
+    report.fact("ed25519 batch verification, both cores", yardstick.batch_ns / 1e3, "us/signature");
+    tree::run(&mut report, accounts);
+    pipeline::run(&mut report, accounts, &yardstick);
+    report.finish();
+}

@@ -1,0 +1,84 @@
+//! The table and the file at the end.
+
+use comfy_table::Table;
+use serde::Serialize;
+
+/// One measured figure.
+#[derive(Serialize)]
+struct Row {
+    name: String,
+    value: f64,
+    unit: String,
+    goal: Option<String>,
+    holds: Option<bool>,
+}
+
+/// What was measured so far.
+#[derive(Default)]
+pub struct Report {
+    rows: Vec<Row>,
+}
+
+/// What a figure should be.
+pub enum Goal {
+    /// At most this.
+    AtMost(f64),
+    /// At least this.
+    AtLeast(f64),
+}
+
+impl Report {
+    /// A figure without a goal.
+    pub fn fact(&mut self, name: &str, value: f64, unit: &str) {
+        self.push(name, value, unit, None);
+    }
+
+    /// A ratio with a goal.
+    pub fn goal(&mut self, name: &str, value: f64, unit: &str, goal: Goal) {
+        self.push(name, value, unit, Some(goal));
+    }
+
+    fn push(&mut self, name: &str, value: f64, unit: &str, goal: Option<Goal>) {
+        let (goal, holds) = match goal {
+            None => (None, None),
+            Some(Goal::AtMost(limit)) => (Some(format!("<= {limit:.3}")), Some(value <= limit)),
+            Some(Goal::AtLeast(limit)) => (Some(format!(">= {limit:.3}")), Some(value >= limit)),
+        };
+        eprintln!("{name}: {value:.3} {unit}");
+        self.rows.push(Row { name: name.into(), value, unit: unit.into(), goal, holds });
+    }
+
+    /// Prints the table and writes the file.
+    pub fn finish(self) {
+        let mut table = Table::new();
+        table.set_header(["figure", "value", "unit", "goal", "holds"]);
+        for row in &self.rows {
+            let holds = row.holds.map_or("", |holds| if holds { "yes" } else { "NO" });
+            table.add_row([
+                row.name.clone(),
+                format!("{:.3}", row.value),
+                row.unit.clone(),
+                row.goal.clone().unwrap_or_default(),
+                holds.into(),
+            ]);
+        }
+        println!("{table}");
+        let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".into());
+        let path = std::path::Path::new(&target).join("bench.json");
+        std::fs::write(&path, serde_json::to_string_pretty(&self.rows).unwrap()).unwrap();
+        println!("written to {}", path.display());
+    }
+}
+
+/// The median of some measurements.
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// Runs `f` and gives its result and the nanoseconds it took.
+pub fn timed<R>(f: impl FnOnce() -> R) -> (R, f64) {
+    let start = std::time::Instant::now();
+    let result = f();
+    (result, start.elapsed().as_nanos() as f64)
+}

@@ -1,0 +1,98 @@
+//! A chain with many accounts and blocks of signed transfers between them.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use diem_bank as bank;
+use diem_core::{Address, Amount, Block, BlockInfo, Denom, Time, keys::SecretKey, sha256};
+use diem_types::{AppGenesis, Call, ConsensusParams, GasParams, GenesisDoc, GenesisValidator, Tx};
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+use rayon::prelude::*;
+
+/// How many of the accounts have keys that sign.
+const SENDERS: u32 = 100_000;
+
+/// Accounts, senders and their next nonces.
+pub struct Workload {
+    /// The chain's genesis.
+    pub doc: GenesisDoc,
+    genesis_hash: [u8; 32],
+    senders: Vec<(SecretKey, Address, u64)>,
+    accounts: Vec<Address>,
+    rng: StdRng,
+}
+
+fn key(number: u32) -> SecretKey {
+    SecretKey::ed25519(&sha256(&[b"bench", &number.to_be_bytes()]))
+}
+
+impl Workload {
+    /// A genesis with `accounts` accounts.
+    pub fn new(accounts: u32) -> Self {
+        let senders: Vec<_> = (0..SENDERS.min(accounts))
+            .into_par_iter()
+            .map(|number| {
+                let key = key(number);
+                let address = key.address();
+                (key, address, 0)
+            })
+            .collect();
+        let others = (senders.len() as u32..accounts).map(|number| {
+            let hash = sha256(&[b"account", &number.to_be_bytes()]);
+            Address(hash[..20].try_into().unwrap())
+        });
+        let accounts: Vec<Address> = senders.iter().map(|(_, address, _)| *address).chain(others).collect();
+        let row = bank::Account { nonce: 0, vvv: Amount::ONE.mul(1_000).unwrap(), diem: Amount::ZERO };
+        let rows: BTreeMap<Address, bank::Account> = accounts.iter().map(|address| (*address, row)).collect();
+        let doc = GenesisDoc {
+            chain_id: "diem-bench-dev".into(),
+            genesis_time: Time(1_790_000_000_000),
+            initial_height: 1,
+            consensus: ConsensusParams::default(),
+            validators: vec![GenesisValidator { public_key: [7; 32], power: 10 }],
+            app: AppGenesis { gas: GasParams::default(), bank: bank::Genesis { accounts: rows, pools: Vec::new() } },
+        };
+        Self { genesis_hash: doc.hash(), doc, senders, accounts, rng: StdRng::seed_from_u64(1) }
+    }
+
+    /// The next `count` transfers from random senders to random accounts, signed.
+    pub fn transfers(&mut self, count: usize) -> Vec<Bytes> {
+        let picks: Vec<(usize, u64, Address)> = (0..count)
+            .map(|_| {
+                let sender = self.rng.random_range(0..self.senders.len());
+                let nonce = self.senders[sender].2;
+                self.senders[sender].2 += 1;
+                (sender, nonce, self.accounts[self.rng.random_range(0..self.accounts.len())])
+            })
+            .collect();
+        picks.into_par_iter().map(|(sender, nonce, to)| self.transfer(sender, nonce, to)).collect()
+    }
+
+    fn transfer(&self, sender: usize, nonce: u64, to: Address) -> Bytes {
+        let (key, address, _) = &self.senders[sender];
+        let tx = Tx {
+            chain_id: self.doc.chain_id.clone(),
+            genesis_hash: self.genesis_hash,
+            sender: *address,
+            nonce,
+            expiry: u64::MAX,
+            gas_price: self.doc.app.gas.min_price,
+            max_fee: Amount::ONE,
+            fee_payer: None,
+            calls: vec![Call::Bank(bank::Msg::Transfer { to, denom: Denom::Vvv, amount: Amount::new(1) })],
+            memo: String::new(),
+        };
+        tx.sign(key, None).unwrap().into()
+    }
+
+    /// The block at `height`.
+    pub fn block(&self, height: u64) -> Block {
+        let time = Time(self.doc.genesis_time.millis() + height * 1_000);
+        Block { info: BlockInfo { height, time }, ..Block::default() }
+    }
+}
+
+/// A name for a block.
+pub fn block_hash(height: u64) -> [u8; 32] {
+    sha256(&[b"block", &height.to_be_bytes()])
+}
