@@ -4,10 +4,14 @@
 //! What the chain computes depends on none of it.
 #![allow(clippy::disallowed_methods, reason = "the node reads clocks, the environment and starts threads; execution does not")]
 
+pub mod abci;
 pub mod cli;
+pub mod comet;
 pub mod commits;
 pub mod critical;
 pub mod engine;
+pub mod instant;
+pub mod http;
 pub mod keys;
 pub mod metrics;
 pub mod node;

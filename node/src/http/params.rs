@@ -1,0 +1,51 @@
+//! Parameters: all are known, or the request is refused with the list of those that are.
+
+use std::str::FromStr;
+
+use axum::{
+    extract::{FromRequestParts, rejection::QueryRejection},
+    http::request::Parts,
+};
+use diem_client::api::{HttpError, MAX_PAGE};
+use serde::de::DeserializeOwned;
+
+use super::error::Failure;
+
+/// The parameters of a request, as a type that denies unknown fields.
+pub(crate) struct Query<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let explain = |rejection: QueryRejection| {
+            let text = rejection.body_text();
+            let text = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
+            Failure::from(HttpError::BadRequest(format!("the parameters of this request are wrong: {text}")))
+        };
+        let axum::extract::Query(query) =
+            axum::extract::Query::from_request_parts(parts, state).await.map_err(explain)?;
+        Ok(Self(query))
+    }
+}
+
+/// No parameters at all.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Nothing {}
+
+/// Parses a part of a path or a parameter.
+pub(crate) fn parse<T: FromStr>(text: &str) -> Result<T, Failure>
+where
+    T::Err: std::fmt::Display,
+{
+    text.parse().map_err(|e: T::Err| HttpError::BadRequest(e.to_string()).into())
+}
+
+/// The number of items of a page.
+pub(crate) fn page_size(limit: Option<u32>, default: u32) -> Result<u32, Failure> {
+    match limit.unwrap_or(default) {
+        limit @ 1..=MAX_PAGE => Ok(limit),
+        limit => Err(HttpError::BadRequest(format!("limit={limit} is out of range: 1 to {MAX_PAGE}")).into()),
+    }
+}

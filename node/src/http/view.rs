@@ -1,0 +1,59 @@
+//! Committed things as the API shows them.
+
+use diem_client::api::{BlockSummary, Coin, ErrorBody, Hash, HexBytes, Outcome, Transaction, TxView};
+use diem_core::{Time, tx::tx_hash};
+use diem_runtime::{App, StoredBlock, StoredTx, TxResult};
+use diem_types::{Event, Signed};
+
+/// A transaction in a block of that time.
+pub(crate) fn transaction(stored: StoredTx, time: Time) -> Transaction {
+    let view = Signed::decode(&stored.bytes).ok().map(|signed| TxView::new(&signed));
+    Transaction {
+        hash: Hash(tx_hash(&stored.bytes)),
+        height: stored.height,
+        index: stored.index,
+        time,
+        result: outcome(stored.result),
+        raw: view.is_none().then_some(HexBytes(stored.bytes)),
+        tx: view,
+    }
+}
+
+/// The committed transaction of that hash, if there is one.
+pub(crate) fn find(app: &App, hash: &Hash) -> Option<Transaction> {
+    let stored = app.transaction(&hash.0)?;
+    let time = app.block(stored.height).map_or(Time(0), |block| block.time);
+    Some(transaction(stored, time))
+}
+
+fn outcome(result: TxResult) -> Outcome {
+    Outcome {
+        ok: result.code == 0,
+        error: (result.code != 0).then(|| ErrorBody::new(&result.codespace, result.code, result.log)),
+        gas_wanted: result.gas_wanted,
+        gas_used: result.gas_used,
+        fee: Coin::vvv(result.fee),
+        events: events(&result.events),
+    }
+}
+
+/// Decodes events that this program has encoded; an index written by a newer one may hold others, which are left out.
+pub(crate) fn events(bytes: &[u8]) -> Vec<Event> {
+    Event::decode_all(bytes).unwrap_or_else(|error| {
+        tracing::warn!(%error, "events of the index do not decode: was it written by a newer version?");
+        Vec::new()
+    })
+}
+
+/// A block without its transactions.
+pub(crate) fn summary(block: &StoredBlock) -> BlockSummary {
+    BlockSummary {
+        height: block.height,
+        time: block.time,
+        hash: Hash(block.hash),
+        proposer: HexBytes(block.proposer.to_vec()),
+        root: Hash(block.root),
+        tx_count: block.tx_count,
+        gas_used: block.gas_used,
+    }
+}
