@@ -1,6 +1,6 @@
 //! The bookkeeping: what other modules call.
 
-use diem_core::{Address, Amount, Denom, Events, MathError, Module as _, ModuleId, StateRead, StateWrite};
+use diem_core::{Address, Amount, Denom, Events, Module as _, ModuleId, StateRead, StateWrite};
 
 use crate::{
     Bank, Error, Event,
@@ -39,19 +39,43 @@ pub fn nonce(state: &dyn StateRead, address: &Address) -> u64 {
     account(state, address).nonce
 }
 
-/// Takes a transaction's fee from `payer` and counts the transaction for `sender`. Only the runtime calls it; what it
-/// takes is in nobody's hands until [`collect_fees`] at the end of the block's transactions.
+/// Why a transaction cannot be charged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChargeError {
+    /// The nonce is not the sender's next.
+    Nonce {
+        /// The one that is.
+        next: u64,
+    },
+    /// The payer has less than the fee.
+    Funds {
+        /// What the payer has, in avvv.
+        available: Amount,
+    },
+}
+
+/// Counts a transaction for `sender`, whose next nonce must be `nonce`, and takes its fee from `payer`. Only the
+/// runtime calls it; the fee is in nobody's hands until [`collect_fees`] at the end of the block's transactions.
 ///
 /// # Errors
-/// [`Error::InsufficientFunds`]; then nothing is written.
-pub fn charge(state: &mut dyn StateWrite, sender: &Address, payer: &Address, fee: Amount) -> Result<(), Error> {
+/// [`ChargeError`]; then nothing is written.
+pub fn charge(
+    state: &mut dyn StateWrite,
+    sender: &Address,
+    nonce: u64,
+    payer: &Address,
+    fee: Amount,
+) -> Result<(), ChargeError> {
     let mut row = account(state, sender);
+    // The last nonce of all is never used: after it there would be no next one.
+    let next = row.nonce.checked_add(1).filter(|_| row.nonce == nonce).ok_or(ChargeError::Nonce { next: row.nonce })?;
     if payer == sender {
-        debit(&mut row, sender, Denom::Vvv, fee)?;
+        row.vvv = row.vvv.sub(fee).map_err(|_| ChargeError::Funds { available: row.vvv })?;
     } else {
-        take(state, payer, Denom::Vvv, fee)?;
+        let available = balance(state, payer, Denom::Vvv);
+        take(state, payer, Denom::Vvv, fee).map_err(|_| ChargeError::Funds { available })?;
     }
-    row.nonce = row.nonce.checked_add(1).ok_or(MathError::Overflow)?;
+    row.nonce = next;
     ACCOUNTS.set(state, sender, &row);
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Whether a transaction is valid where it stands, and what it pays. An invalid one changes nothing.
 
-use diem_bank as bank;
-use diem_core::{Amount, BlockInfo, Denom, StateRead, StateWrite};
+use diem_bank::{self as bank, ChargeError};
+use diem_core::{Amount, BlockInfo, StateWrite};
 use diem_types::{ChainError, GasParams, Signed};
 
 use crate::chain::ChainInfo;
@@ -55,18 +55,11 @@ pub(crate) fn admit(
     block: BlockInfo,
 ) -> Result<Cost, ChainError> {
     let cost = check_static(tx, chain, gas, block.height)?;
-    let next = bank::nonce(state, &tx.tx.sender);
-    if tx.tx.nonce < next {
-        return Err(ChainError::NonceTooLow { got: tx.tx.nonce, next });
-    }
-    if tx.tx.nonce > next {
-        return Err(ChainError::NonceTooHigh { got: tx.tx.nonce, next });
-    }
-    let payer = tx.payer();
-    bank::charge(state, &tx.tx.sender, &payer, cost.fee).map_err(|_| fee_funds(state, payer, cost.fee))?;
+    let (nonce, payer) = (tx.tx.nonce, tx.payer());
+    bank::charge(state, &tx.tx.sender, nonce, &payer, cost.fee).map_err(|error| match error {
+        ChargeError::Nonce { next } if nonce < next => ChainError::NonceTooLow { got: nonce, next },
+        ChargeError::Nonce { next } => ChainError::NonceTooHigh { got: nonce, next },
+        ChargeError::Funds { available } => ChainError::FeeFunds { payer, fee: cost.fee, available },
+    })?;
     Ok(cost)
-}
-
-fn fee_funds(state: &dyn StateRead, payer: diem_core::Address, fee: Amount) -> ChainError {
-    ChainError::FeeFunds { payer, fee, available: bank::balance(state, &payer, Denom::Vvv) }
 }

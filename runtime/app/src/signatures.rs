@@ -4,9 +4,6 @@
 //! only saves the work. Only good signatures are remembered; a bad one costs its sender nothing to repeat, and us no
 //! memory.
 
-#![expect(clippy::disallowed_types, reason = "a set that is only looked into; its order is never seen")]
-
-use std::collections::HashSet;
 
 use diem_core::{
     keys::{Auth, SignatureError, check_ed25519_key},
@@ -14,18 +11,23 @@ use diem_core::{
     typed_data,
 };
 use diem_types::Signed;
-use parking_lot::Mutex;
+use hashbrown::HashSet;
+use parking_lot::RwLock;
 use rayon::prelude::*;
 
 /// How many transactions are verified together. Larger batches gain little and spread worse over cores.
 const BATCH: usize = 128;
 
+/// How many look-ups are worth a thread.
+const LOOK_UPS: usize = 512;
+
 /// The transactions whose signatures were found good, in two generations: when the younger is full the older goes.
 pub(crate) struct Signatures {
     capacity: usize,
-    known: Mutex<Generations>,
+    known: RwLock<Generations>,
 }
 
+/// Only ever looked into: their order is never seen.
 #[derive(Default)]
 struct Generations {
     young: HashSet<TxHash>,
@@ -34,16 +36,16 @@ struct Generations {
 
 impl Signatures {
     pub(crate) fn new(capacity: usize) -> Self {
-        Self { capacity: capacity / 2, known: Mutex::default() }
+        Self { capacity: capacity / 2, known: RwLock::default() }
     }
 
     /// Verifies one transaction, unless it is remembered.
     pub(crate) fn verify(&self, tx: &Signed) -> Result<(), SignatureError> {
-        if self.known.lock().contains(&tx.hash) {
+        if self.known.read().contains(&tx.hash) {
             return Ok(());
         }
         tx.verify()?;
-        self.known.lock().insert(tx.hash, self.capacity);
+        self.known.write().insert(tx.hash, self.capacity);
         Ok(())
     }
 
@@ -51,14 +53,14 @@ impl Signatures {
     /// would give it.
     pub(crate) fn verify_all(&self, txs: &[&Signed]) -> Vec<Result<(), SignatureError>> {
         let known: Vec<bool> = {
-            let known = self.known.lock();
-            txs.iter().map(|tx| known.contains(&tx.hash)).collect()
+            let known = self.known.read();
+            txs.par_iter().with_min_len(LOOK_UPS).map(|tx| known.contains(&tx.hash)).collect()
         };
         let unknown: Vec<&Signed> = txs.iter().zip(&known).filter(|(_, known)| !**known).map(|(tx, _)| *tx).collect();
         let mut verdicts: Vec<Result<(), SignatureError>> =
             unknown.par_chunks(BATCH).flat_map_iter(verify_batch).collect();
         {
-            let mut remembered = self.known.lock();
+            let mut remembered = self.known.write();
             for (tx, _) in unknown.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_ok()) {
                 remembered.insert(tx.hash, self.capacity);
             }
@@ -87,7 +89,9 @@ fn verify_batch(txs: &[&Signed]) -> Vec<Result<(), SignatureError>> {
     let mut batch = ed25519_zebra::batch::Verifier::new();
     let mut verdicts: Vec<Result<(), SignatureError>> =
         txs.iter().map(|tx| queue_or_verify(tx, &mut batch)).collect();
-    if batch.verify(rand::rng()).is_err() {
+    #[expect(clippy::disallowed_methods, reason = "a batch needs weights nobody can foresee; no verdict depends on them")]
+    let weights = rand::rng();
+    if batch.verify(weights).is_err() {
         for (tx, verdict) in txs.iter().zip(&mut verdicts).filter(|(_, verdict)| verdict.is_ok()) {
             *verdict = tx.verify();
         }

@@ -4,6 +4,9 @@ use borsh::BorshSerialize;
 
 use crate::module::ModuleId;
 
+/// Room for a transfer's event.
+const USUAL_BYTES: usize = 64;
+
 /// Collects the events of a transaction or a hook as borsh, each behind its module's byte. The composed event enum of
 /// the runtime has those bytes as its discriminants, so the buffer is a sequence of that enum.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -18,6 +21,10 @@ pub struct EventMark(usize);
 impl Events {
     /// Adds `event` of `module`.
     pub fn emit(&mut self, module: ModuleId, event: &impl BorshSerialize) {
+        // Most transactions report one event of about this size; growing step by step would allocate four times.
+        if self.bytes.capacity() == 0 {
+            self.bytes.reserve(USUAL_BYTES);
+        }
         self.bytes.push(module.0);
         #[expect(clippy::expect_used, reason = "a Vec takes every write, and events hold nothing unencodable")]
         event.serialize(&mut self.bytes).expect("an event encodes into memory");
