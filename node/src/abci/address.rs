@@ -1,0 +1,116 @@
+//! Where consensus finds the application: a unix socket in a folder that only this user may enter.
+//!
+//! A TCP port would let any local user send Commit, so there is one only where the configuration asks for it.
+
+use std::{
+    fmt, io,
+    net::SocketAddr,
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+};
+
+/// The longest path of a unix socket on Linux.
+const MAX_SOCKET_PATH: usize = 107;
+
+/// An address on which the application is served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Address {
+    /// A unix socket.
+    Unix(PathBuf),
+    /// A TCP port.
+    Tcp(SocketAddr),
+}
+
+/// As CometBFT's `proxy_app` wants it.
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unix(path) => write!(f, "unix://{}", path.display()),
+            Self::Tcp(address) => write!(f, "tcp://{address}"),
+        }
+    }
+}
+
+impl Address {
+    /// The unix socket of the node whose home is `home`: `run/abci.sock` inside it, or, where that path is too long
+    /// for a socket, one in this user's run-time folder that is named after the home. Makes the folder.
+    ///
+    /// # Errors
+    /// The folder cannot be made, or is another user's.
+    pub fn of_home(home: &Path) -> io::Result<Self> {
+        let home = std::path::absolute(home)?;
+        let inside = home.join("run");
+        let socket = inside.join("abci.sock");
+        if socket.as_os_str().len() <= MAX_SOCKET_PATH {
+            private_folder(&inside)?;
+            return Ok(Self::Unix(socket));
+        }
+        let user = rustix::process::getuid().as_raw();
+        let base = match std::env::var_os("XDG_RUNTIME_DIR") {
+            Some(folder) if folder.len() <= 40 => PathBuf::from(folder).join("diem"),
+            _ => PathBuf::from(format!("/tmp/diem-{user}")),
+        };
+        let hash = diem_core::sha256(&[home.as_os_str().as_encoded_bytes()]);
+        let name = hex::encode(hash.get(..8).unwrap_or_default());
+        private_folder(&base)?;
+        let folder = base.join(name);
+        private_folder(&folder)?;
+        Ok(Self::Unix(folder.join("abci.sock")))
+    }
+}
+
+/// Makes `folder` for this user alone; one that is there already must be this user's and no link.
+fn private_folder(folder: &Path) -> io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let found = std::fs::symlink_metadata(folder)?;
+    if !found.is_dir() || found.uid() != rustix::process::getuid().as_raw() {
+        let text = format!("{} belongs to another user: remove it or choose another home", folder.display());
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
+    }
+    if found.mode() & 0o777 != 0o700 {
+        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn the_socket_lies_in_a_folder_for_its_owner_alone() {
+        let home = tempfile::tempdir().unwrap();
+        let Address::Unix(path) = Address::of_home(home.path()).unwrap() else { panic!("not a unix socket") };
+        assert_eq!(path, home.path().join("run/abci.sock"));
+        assert_eq!(std::fs::metadata(path.parent().unwrap()).unwrap().mode() & 0o777, 0o700);
+        assert_eq!(Address::Unix("/a/b".into()).to_string(), "unix:///a/b");
+    }
+
+    #[test]
+    fn a_folder_open_to_others_is_closed() {
+        let home = tempfile::tempdir().unwrap();
+        let run = home.path().join("run");
+        std::fs::create_dir(&run).unwrap();
+        std::fs::set_permissions(&run, std::fs::Permissions::from_mode(0o755)).unwrap();
+        Address::of_home(home.path()).unwrap();
+        assert_eq!(std::fs::metadata(&run).unwrap().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn a_long_home_gets_a_short_socket_of_its_own() {
+        let base = tempfile::tempdir().unwrap();
+        let long = |name: &str| base.path().join("x".repeat(90)).join(name);
+        let (one, two) = (long("one"), long("two"));
+        let Address::Unix(first) = Address::of_home(&one).unwrap() else { panic!("not a unix socket") };
+        let Address::Unix(second) = Address::of_home(&two).unwrap() else { panic!("not a unix socket") };
+        assert!(first.as_os_str().len() <= MAX_SOCKET_PATH, "{first:?}");
+        assert_ne!(first, second);
+        assert_eq!(std::fs::metadata(first.parent().unwrap()).unwrap().mode() & 0o777, 0o700);
+        assert_eq!(Address::of_home(&one).unwrap(), Address::Unix(first.clone()));
+        for folder in [first, second] {
+            std::fs::remove_dir(folder.parent().unwrap()).unwrap();
+        }
+    }
+}

@@ -1,0 +1,407 @@
+//! Serves the application to CometBFT: a thread for each connection, requests answered in order.
+//!
+//! Answers are collected and sent when consensus asks for a flush, when no further request is waiting, or when many
+//! have come together. CometBFT pipelines CheckTx, and one write for each answer would be the slowest part of it.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, Read, Write},
+    net::{Shutdown, TcpListener, TcpStream},
+    os::unix::net::{UnixListener, UnixStream},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use diem_core::Fatal;
+use parking_lot::{Condvar, Mutex};
+use prost::Message as _;
+use tendermint_proto::v0_38::abci::{
+    Request, RequestFlush, Response, ResponseException, request, response,
+};
+
+use super::{address::Address, frames::Frames};
+use crate::critical;
+
+/// Answers are sent at the latest when this many bytes have come together.
+const FLUSH_BYTES: usize = 256 * 1024;
+/// The most requests that are decoded before the first of them is answered.
+const MAX_RUN: usize = 256;
+
+/// What answers requests. One clone serves one connection.
+pub trait Handler: Send + Clone + 'static {
+    /// Told of requests that arrived together, right before they are answered one by one.
+    fn upcoming(&self, requests: &[Request]);
+
+    /// Answers a request; `None` if it is of no known kind.
+    fn handle(&self, request: Request) -> Option<Response>;
+
+    /// The last connection has ended; the next one waits until this returns.
+    fn idle(&self);
+}
+
+/// Called with a sentence when a request cannot be answered and the node must not go on. The connection is closed
+/// without an answer.
+pub type OnFatal = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// A running server. Dropping it leaves it running; [`Server::stop`] ends it.
+pub struct Server {
+    address: Address,
+    live: Arc<Live>,
+    acceptor: Option<JoinHandle<()>>,
+}
+
+/// What the threads of a server share.
+struct Live {
+    stopping: AtomicBool,
+    connections: Mutex<BTreeMap<u64, Stream>>,
+    changed: Condvar,
+}
+
+impl Server {
+    /// Listens on `address` and serves `handler` to whoever connects. A stale socket file is replaced: the lock on the
+    /// home says that nobody else uses it.
+    ///
+    /// # Errors
+    /// The address cannot be listened on.
+    pub fn start<H: Handler>(address: Address, max_frame: usize, handler: H, on_fatal: OnFatal) -> io::Result<Self> {
+        let listener = Listener::bind(&address)?;
+        let address = listener.address(address)?;
+        let live = Arc::new(Live {
+            stopping: AtomicBool::new(false),
+            connections: Mutex::default(),
+            changed: Condvar::new(),
+        });
+        let acceptor = Acceptor { listener, live: Arc::clone(&live), max_frame, on_fatal };
+        let acceptor = Some(critical::spawn("abci", move || acceptor.run(&handler))?);
+        Ok(Self { address, live, acceptor })
+    }
+
+    /// Where it listens, with the port that was found for port 0.
+    pub const fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// How many connections are open.
+    pub fn connections(&self) -> usize {
+        self.live.connections.lock().len()
+    }
+
+    /// A handle with which others wait for the connections to end.
+    pub fn connection_watch(&self) -> ConnectionWatch {
+        ConnectionWatch(Arc::clone(&self.live))
+    }
+
+    /// Closes every connection and stops listening.
+    pub fn stop(mut self) {
+        self.live.stopping.store(true, Ordering::SeqCst);
+        for stream in self.live.connections.lock().values() {
+            stream.shutdown();
+        }
+        // The acceptor looks at `stopping` when something connects.
+        let woken = match &self.address {
+            Address::Unix(path) => UnixStream::connect(path).map(drop),
+            Address::Tcp(address) => TcpStream::connect(address).map(drop),
+        };
+        if let Some(acceptor) = self.acceptor.take().filter(|_| woken.is_ok())
+            && acceptor.join().is_err()
+        {
+            tracing::error!("the thread that accepts ABCI connections panicked");
+        }
+        self.connection_watch().wait_idle(Duration::from_secs(5));
+        if let Address::Unix(path) = &self.address {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// Sees whether anyone is connected.
+#[derive(Clone)]
+pub struct ConnectionWatch(Arc<Live>);
+
+impl ConnectionWatch {
+    /// Waits until nobody is connected; `false` if that takes longer than `patience`.
+    pub fn wait_idle(&self, patience: Duration) -> bool {
+        let deadline = Instant::now().checked_add(patience);
+        let mut connections = self.0.connections.lock();
+        while !connections.is_empty() {
+            let Some(deadline) = deadline else { return false };
+            if self.0.changed.wait_until(&mut connections, deadline).timed_out() {
+                return connections.is_empty();
+            }
+        }
+        true
+    }
+
+    /// Ends every connection that is open now.
+    pub fn close_all(&self) {
+        for stream in self.0.connections.lock().values() {
+            stream.shutdown();
+        }
+    }
+}
+
+struct Acceptor {
+    listener: Listener,
+    live: Arc<Live>,
+    max_frame: usize,
+    on_fatal: OnFatal,
+}
+
+impl Acceptor {
+    fn run<H: Handler>(self, handler: &H) {
+        let mut number = 0u64;
+        loop {
+            let stream = self.listener.accept();
+            if self.live.stopping.load(Ordering::SeqCst) {
+                return;
+            }
+            number = number.wrapping_add(1);
+            if let Err(error) = stream.and_then(|stream| self.serve(number, stream, handler.clone())) {
+                tracing::warn!(%error, "an ABCI connection could not be served");
+                // Out of descriptors or threads: give those that are there time to end.
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        }
+    }
+
+    fn serve<H: Handler>(&self, number: u64, stream: Stream, handler: H) -> io::Result<()> {
+        let registered = Registered { number, live: Arc::clone(&self.live), handler };
+        self.live.connections.lock().insert(number, stream.try_clone()?);
+        let mut connection = Connection {
+            frames: Frames::new(self.max_frame),
+            out: Vec::new(),
+            stream,
+            on_fatal: Arc::clone(&self.on_fatal),
+        };
+        std::thread::Builder::new().name(format!("abci-{number}")).spawn(move || {
+            match connection.run(&registered.handler) {
+                Ok(()) => tracing::debug!(number, "ABCI connection closed"),
+                Err(error) => tracing::warn!(number, %error, "ABCI connection ended"),
+            }
+            connection.stream.shutdown();
+            drop(registered);
+        })?;
+        Ok(())
+    }
+}
+
+/// Keeps a connection on the list for as long as it is served.
+struct Registered<H: Handler> {
+    number: u64,
+    live: Arc<Live>,
+    handler: H,
+}
+
+impl<H: Handler> Drop for Registered<H> {
+    fn drop(&mut self) {
+        let mut connections = self.live.connections.lock();
+        connections.remove(&self.number);
+        // Still under the lock: whoever sees an empty list, and whoever connects next, sees it after `idle`.
+        if connections.is_empty() {
+            self.handler.idle();
+        }
+        self.live.changed.notify_all();
+    }
+}
+
+struct Connection {
+    frames: Frames,
+    out: Vec<u8>,
+    stream: Stream,
+    on_fatal: OnFatal,
+}
+
+/// Why a connection ended, where its peer did not simply leave.
+#[derive(Debug, thiserror::Error)]
+enum End {
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error("the peer sent what is not ABCI 2.0: {0}")]
+    Malformed(String),
+    #[error("{0}")]
+    Fatal(String),
+}
+
+impl Connection {
+    fn run<H: Handler>(&mut self, handler: &H) -> Result<(), End> {
+        loop {
+            let (requests, malformed) = self.waiting();
+            let none = requests.is_empty();
+            if requests.len() > 1 {
+                self.guarded(|| handler.upcoming(&requests))?;
+            }
+            for request in requests {
+                self.answer(handler, request)?;
+            }
+            if let Some(reason) = malformed {
+                return self.refuse(reason);
+            }
+            if none {
+                self.flush()?;
+                if self.frames.fill(&mut self.stream)? == 0 {
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// Every request that has arrived, up to [`MAX_RUN`], and what was wrong with the one after.
+    fn waiting(&mut self) -> (Vec<Request>, Option<String>) {
+        let mut requests = Vec::new();
+        while requests.len() < MAX_RUN {
+            match self.frames.next() {
+                Ok(Some(frame)) => match Request::decode(frame) {
+                    Ok(request) => requests.push(request),
+                    Err(error) => return (requests, Some(error.to_string())),
+                },
+                Ok(None) => break,
+                Err(error) => return (requests, Some(error.to_string())),
+            }
+        }
+        (requests, None)
+    }
+
+    fn answer<H: Handler>(&mut self, handler: &H, request: Request) -> Result<(), End> {
+        let flush = matches!(request.value, Some(request::Value::Flush(RequestFlush {})));
+        match self.guarded(|| handler.handle(request))? {
+            Some(response) => self.push(&response),
+            None => return self.refuse("a request of no known kind".into()),
+        }
+        if flush || self.out.len() >= FLUSH_BYTES {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Runs a part of the application. Whatever unwinds out of it means that this node must not go on.
+    fn guarded<T>(&self, run: impl FnOnce() -> T) -> Result<T, End> {
+        catch_unwind(AssertUnwindSafe(run)).map_err(|panic| {
+            let sentence = match panic.downcast::<Fatal>() {
+                Ok(fatal) => fatal.to_string(),
+                Err(panic) => format!("a defect in the application: {}", panic_text(&*panic)),
+            };
+            (self.on_fatal)(&sentence);
+            End::Fatal(sentence)
+        })
+    }
+
+    fn refuse(&mut self, reason: String) -> Result<(), End> {
+        let error = format!("this is not ABCI 2.0: {reason}");
+        self.push(&Response { value: Some(response::Value::Exception(ResponseException { error })) });
+        self.flush()?;
+        Err(End::Malformed(reason))
+    }
+
+    fn push(&mut self, response: &Response) {
+        if let Err(error) = response.encode_length_delimited(&mut self.out) {
+            tracing::error!(%error, "an answer does not fit into memory");
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if !self.out.is_empty() {
+            self.stream.write_all(&self.out)?;
+            self.out.clear();
+            self.out.shrink_to(FLUSH_BYTES.saturating_mul(2));
+        }
+        Ok(())
+    }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&'static str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("it says nothing about itself")
+}
+
+enum Listener {
+    Unix(UnixListener),
+    Tcp(TcpListener),
+}
+
+impl Listener {
+    fn bind(address: &Address) -> io::Result<Self> {
+        match address {
+            Address::Unix(path) => {
+                match std::fs::remove_file(path) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                    _ => Ok(Self::Unix(UnixListener::bind(path)?)),
+                }
+            }
+            Address::Tcp(address) => Ok(Self::Tcp(TcpListener::bind(address)?)),
+        }
+    }
+
+    fn address(&self, asked: Address) -> io::Result<Address> {
+        match self {
+            Self::Unix(_) => Ok(asked),
+            Self::Tcp(listener) => Ok(Address::Tcp(listener.local_addr()?)),
+        }
+    }
+
+    fn accept(&self) -> io::Result<Stream> {
+        match self {
+            Self::Unix(listener) => Ok(Stream::Unix(listener.accept()?.0)),
+            Self::Tcp(listener) => {
+                let (stream, _) = listener.accept()?;
+                stream.set_nodelay(true)?;
+                Ok(Stream::Tcp(stream))
+            }
+        }
+    }
+}
+
+enum Stream {
+    Unix(UnixStream),
+    Tcp(TcpStream),
+}
+
+impl Stream {
+    fn try_clone(&self) -> io::Result<Self> {
+        match self {
+            Self::Unix(stream) => stream.try_clone().map(Self::Unix),
+            Self::Tcp(stream) => stream.try_clone().map(Self::Tcp),
+        }
+    }
+
+    /// Ends both directions; reads of other threads return.
+    fn shutdown(&self) {
+        // Not connected any more is what is wanted.
+        let _ = match self {
+            Self::Unix(stream) => stream.shutdown(Shutdown::Both),
+            Self::Tcp(stream) => stream.shutdown(Shutdown::Both),
+        };
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Unix(stream) => stream.read(buffer),
+            Self::Tcp(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Unix(stream) => stream.write(buffer),
+            Self::Tcp(stream) => stream.write(buffer),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Unix(stream) => stream.flush(),
+            Self::Tcp(stream) => stream.flush(),
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! CometBFT, the real engine: finding its binary, writing its home, running it as a child, speaking to it.
+
+pub mod config;
+mod engine;
+pub mod find;
+pub mod keys;
+mod rpc;
+mod submit;
+pub mod supervisor;
+
+pub use config::{Peer, Settings, Timing};
+pub use engine::CometEngine;
+pub use find::{FindError, Found, find};
+pub use supervisor::{Supervisor, SupervisorError};

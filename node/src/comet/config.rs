@@ -1,0 +1,359 @@
+//! The files of a CometBFT home that we write: `config.toml`, anew at every start, and `genesis.json`, once.
+//!
+//! What is not named in `config.toml` is CometBFT's default. Owners change `diemd`'s configuration, not this file.
+
+use std::{
+    fmt, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use diem_core::tx::MAX_TX_BYTES;
+use diem_types::{APP_VERSION, GenesisDoc};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::keys::address;
+use crate::abci::Address;
+
+/// The most requests in one call to CometBFT's RPC.
+pub const MAX_BATCH: usize = 512;
+/// The most bytes of one call to CometBFT's RPC.
+pub const MAX_BODY_BYTES: usize = 8 * 1024 * 1024;
+/// The most transactions that wait in the pool.
+pub const MEMPOOL_TXS: usize = 200_000;
+/// The most bytes that wait in the pool.
+const MEMPOOL_BYTES: usize = 1024 * 1024 * 1024;
+/// Bytes a second to and from each peer; CometBFT's own 5 MB/s holds a busy chain back.
+const PEER_RATE: usize = 128 * 1024 * 1024;
+/// Bytes of a packet between peers. Peers must agree on it.
+const PACKET_BYTES: usize = 64 * 1024;
+
+/// Another node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peer {
+    /// Its id, of [`super::keys::node_key`].
+    pub id: String,
+    /// `host:port`.
+    pub address: String,
+}
+
+/// `id@host:port`.
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.id, self.address)
+    }
+}
+
+/// How fast blocks follow each other. No result depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timing {
+    /// How long to wait for a proposal.
+    pub propose: Duration,
+    /// How long to wait after a block before the next height.
+    pub commit: Duration,
+    /// Go on at once when all validators have signed.
+    pub skip_commit: bool,
+}
+
+impl Default for Timing {
+    /// About a second for each block.
+    fn default() -> Self {
+        Self { propose: Duration::from_secs(3), commit: Duration::from_millis(700), skip_commit: false }
+    }
+}
+
+impl Timing {
+    /// As fast as the machine can.
+    pub const fn fastest() -> Self {
+        Self { propose: Duration::from_secs(3), commit: Duration::ZERO, skip_commit: true }
+    }
+}
+
+/// What differs from node to node.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The node's name among its peers.
+    pub moniker: String,
+    /// Where the application is served.
+    pub app: Address,
+    /// Where CometBFT's RPC listens.
+    pub rpc: SocketAddr,
+    /// Where peers connect.
+    pub p2p: SocketAddr,
+    /// What peers are told to connect to; empty for what `p2p` says.
+    pub external_address: String,
+    /// Where its metrics are read, if anywhere.
+    pub metrics: Option<SocketAddr>,
+    /// Nodes to stay connected to.
+    pub peers: Vec<Peer>,
+    /// Nodes to ask for others.
+    pub seeds: Vec<Peer>,
+    /// Whether all nodes are on this machine, or on private addresses.
+    pub local: bool,
+    /// The rhythm of blocks.
+    pub timing: Timing,
+    /// What CometBFT logs, in its own words.
+    pub log_level: String,
+}
+
+impl Settings {
+    /// A node on loopback with CometBFT's usual ports and no peers.
+    pub fn new(moniker: &str, app: Address) -> Self {
+        let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        Self {
+            moniker: moniker.into(),
+            app,
+            rpc: local(26657),
+            p2p: local(26656),
+            external_address: String::new(),
+            metrics: Some(local(26660)),
+            peers: Vec::new(),
+            seeds: Vec::new(),
+            local: true,
+            timing: Timing::default(),
+            log_level: "main:info,*:error".into(),
+        }
+    }
+
+    /// The text of `config.toml`.
+    fn toml(&self) -> Result<String, toml::ser::Error> {
+        let file = ConfigToml {
+            proxy_app: self.app.to_string(),
+            moniker: self.moniker.clone(),
+            log_level: self.log_level.clone(),
+            log_format: "json",
+            rpc: json!({
+                "laddr": format!("tcp://{}", self.rpc),
+                "max_request_batch_size": MAX_BATCH,
+                "max_body_bytes": MAX_BODY_BYTES,
+            }),
+            p2p: json!({
+                "laddr": format!("tcp://{}", self.p2p),
+                "external_address": self.external_address,
+                "persistent_peers": list(&self.peers),
+                "seeds": list(&self.seeds),
+                "persistent_peers_max_dial_period": "5s",
+                "addr_book_strict": !self.local,
+                "allow_duplicate_ip": self.local,
+                "send_rate": PEER_RATE,
+                "recv_rate": PEER_RATE,
+                "max_packet_msg_payload_size": PACKET_BYTES,
+                "flush_throttle_timeout": "10ms",
+            }),
+            mempool: json!({
+                "recheck": true,
+                "recheck_timeout": "30s",
+                "keep-invalid-txs-in-cache": false,
+                "size": MEMPOOL_TXS,
+                "cache_size": MEMPOOL_TXS.saturating_mul(2),
+                "max_txs_bytes": MEMPOOL_BYTES,
+                "max_tx_bytes": MAX_TX_BYTES,
+            }),
+            consensus: json!({
+                "timeout_propose": millis(self.timing.propose),
+                "timeout_commit": millis(self.timing.commit),
+                "skip_timeout_commit": self.timing.skip_commit,
+                "peer_gossip_sleep_duration": "10ms",
+            }),
+            // Results and events are in the application's own index.
+            storage: json!({ "discard_abci_responses": true }),
+            tx_index: json!({ "indexer": "null" }),
+            instrumentation: json!({
+                "prometheus": self.metrics.is_some(),
+                "prometheus_listen_addr": self.metrics.map(|address| address.to_string()).unwrap_or_default(),
+            }),
+        };
+        toml::to_string(&file)
+    }
+}
+
+#[derive(Serialize)]
+struct ConfigToml {
+    proxy_app: String,
+    moniker: String,
+    log_level: String,
+    log_format: &'static str,
+    rpc: Value,
+    p2p: Value,
+    mempool: Value,
+    consensus: Value,
+    storage: Value,
+    tx_index: Value,
+    instrumentation: Value,
+}
+
+fn list(peers: &[Peer]) -> String {
+    peers.iter().map(Peer::to_string).collect::<Vec<_>>().join(",")
+}
+
+fn millis(duration: Duration) -> String {
+    format!("{}ms", duration.as_millis())
+}
+
+/// Why a home cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The disk refuses.
+    #[error("{path}: {error}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What it says.
+        error: io::Error,
+    },
+    /// The home belongs to another chain.
+    #[error("{path} is the genesis of another chain than this node's: use a home of its own for each chain")]
+    OtherGenesis {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A value has no form in the file.
+    #[error("{path} cannot be written: {reason}")]
+    Encode {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+}
+
+/// Writes `config.toml` of the CometBFT home `home`, replacing the last one.
+///
+/// # Errors
+/// [`ConfigError`].
+pub fn write_config(home: &Path, settings: &Settings) -> Result<(), ConfigError> {
+    let path = home.join("config/config.toml");
+    let text = settings
+        .toml()
+        .map_err(|error| ConfigError::Encode { path: path.clone(), reason: error.to_string() })?;
+    let text = format!("# Written by diemd at every start: change diemd's configuration instead.\n\n{text}");
+    std::fs::create_dir_all(home.join("data")).map_err(|error| ConfigError::Io { path: home.join("data"), error })?;
+    replace(&path, text.as_bytes())
+}
+
+/// Writes `genesis.json` of the CometBFT home `home`. One that is there already must be the same.
+///
+/// # Errors
+/// [`ConfigError`].
+pub fn write_genesis(home: &Path, genesis: &GenesisDoc) -> Result<(), ConfigError> {
+    let path = home.join("config/genesis.json");
+    let encode = |reason: serde_json::Error| ConfigError::Encode { path: path.clone(), reason: reason.to_string() };
+    let text = serde_json::to_vec(&genesis_json(genesis).map_err(encode)?).map_err(encode)?;
+    match std::fs::read(&path) {
+        Ok(found) if found == text => Ok(()),
+        Ok(_) => Err(ConfigError::OtherGenesis { path }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => replace(&path, &text),
+        Err(error) => Err(ConfigError::Io { path, error }),
+    }
+}
+
+/// The genesis in CometBFT's own form.
+fn genesis_json(genesis: &GenesisDoc) -> serde_json::Result<Value> {
+    let params = &genesis.consensus;
+    let nanos = u128::from(params.evidence_max_age_ms).saturating_mul(1_000_000);
+    let validators: Vec<Value> = genesis
+        .validators
+        .iter()
+        .map(|validator| {
+            json!({
+                "address": hex::encode_upper(address(&validator.public_key)),
+                "pub_key": { "type": "tendermint/PubKeyEd25519", "value": BASE64.encode(validator.public_key) },
+                "power": validator.power.to_string(),
+                "name": "",
+            })
+        })
+        .collect();
+    Ok(json!({
+        "genesis_time": genesis.genesis_time.to_string(),
+        "chain_id": genesis.chain_id,
+        "initial_height": genesis.initial_height.to_string(),
+        "consensus_params": {
+            "block": { "max_bytes": params.block_max_bytes.to_string(), "max_gas": "-1" },
+            "evidence": {
+                "max_age_num_blocks": params.evidence_max_age_blocks.to_string(),
+                "max_age_duration": nanos.to_string(),
+                "max_bytes": params.evidence_max_bytes.to_string(),
+            },
+            "validator": { "pub_key_types": ["ed25519"] },
+            "version": { "app": APP_VERSION.to_string() },
+            "abci": { "vote_extensions_enable_height": params.vote_extensions_enable_height.to_string() },
+        },
+        "validators": validators,
+        "app_hash": "",
+        "app_state": serde_json::to_value(&genesis.app)?,
+    }))
+}
+
+/// Writes a file whole or not at all.
+fn replace(path: &Path, text: &[u8]) -> Result<(), ConfigError> {
+    let write = || -> io::Result<()> {
+        std::fs::create_dir_all(path.parent().unwrap_or(path))?;
+        let temporary = path.with_extension(format!("new-{}", std::process::id()));
+        std::fs::write(&temporary, text)?;
+        std::fs::File::open(&temporary)?.sync_all()?;
+        std::fs::rename(&temporary, path)
+    };
+    write().map_err(|error| ConfigError::Io { path: path.into(), error })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+    use diem_core::Time;
+    use diem_types::GenesisValidator;
+
+    use super::*;
+
+    fn genesis() -> GenesisDoc {
+        let validators = vec![GenesisValidator { public_key: [3; 32], power: 10 }];
+        GenesisDoc {
+            chain_id: "test-dev".into(),
+            genesis_time: Time::parse_rfc3339("2026-11-20T12:00:00.250Z").unwrap(),
+            initial_height: 5,
+            consensus: diem_types::ConsensusParams::default(),
+            validators,
+            app: diem_types::AppGenesis::default(),
+        }
+    }
+
+    #[test]
+    fn the_config_is_toml_with_what_the_node_needs() {
+        let mut settings = Settings::new("m\"1", Address::Unix("/run/a.sock".into()));
+        settings.peers = vec![Peer { id: "ab".into(), address: "127.0.0.1:1".into() }; 2];
+        let text = settings.toml().unwrap();
+        let value: toml::Value = toml::from_str(&text).unwrap();
+        assert_eq!(value["proxy_app"].as_str(), Some("unix:///run/a.sock"));
+        assert_eq!(value["moniker"].as_str(), Some("m\"1"));
+        assert_eq!(value["p2p"]["persistent_peers"].as_str(), Some("ab@127.0.0.1:1,ab@127.0.0.1:1"));
+        assert_eq!(value["p2p"]["addr_book_strict"].as_bool(), Some(false));
+        assert_eq!(value["mempool"]["max_tx_bytes"].as_integer(), Some(524_288));
+        assert_eq!(value["mempool"]["recheck"].as_bool(), Some(true));
+        assert_eq!(value["tx_index"]["indexer"].as_str(), Some("null"));
+        assert_eq!(value["instrumentation"]["prometheus_listen_addr"].as_str(), Some("127.0.0.1:26660"));
+        assert_eq!(value["consensus"]["timeout_commit"].as_str(), Some("700ms"));
+    }
+
+    #[test]
+    fn numbers_of_the_genesis_are_text_as_go_wants_them() {
+        let value = genesis_json(&genesis()).unwrap();
+        assert_eq!(value["genesis_time"], "2026-11-20T12:00:00.25Z");
+        assert_eq!(value["initial_height"], "5");
+        assert_eq!(value["consensus_params"]["evidence"]["max_age_duration"], "691200000000000");
+        assert_eq!(value["consensus_params"]["version"]["app"], "1");
+        assert_eq!(value["consensus_params"]["abci"]["vote_extensions_enable_height"], "1");
+        assert_eq!(value["validators"][0]["power"], "10");
+    }
+
+    #[test]
+    fn a_genesis_is_written_once_and_another_chain_is_refused() {
+        let home = tempfile::tempdir().unwrap();
+        write_genesis(home.path(), &genesis()).unwrap();
+        write_genesis(home.path(), &genesis()).unwrap();
+        let other = GenesisDoc { chain_id: "other-dev".into(), ..genesis() };
+        assert!(matches!(write_genesis(home.path(), &other), Err(ConfigError::OtherGenesis { .. })));
+    }
+}

@@ -1,0 +1,212 @@
+//! The engine that the rest of the node sees, when it is CometBFT.
+
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use futures::{FutureExt as _, future::BoxFuture};
+use serde::Deserialize;
+use serde_json::json;
+use tendermint::{block::signed_header::SignedHeader, validator};
+
+use super::{
+    rpc::{Rpc, RpcError},
+    submit::Submitter,
+};
+use crate::{
+    abci::{Checks, Verdict},
+    engine::{Engine, EngineError, EngineKind, EngineStatus, SubmitError, Wait},
+};
+
+/// How long CheckTx may take once a transaction was handed on.
+const CHECK_PATIENCE: Duration = Duration::from_secs(30);
+/// The pauses while a height is waited for.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+/// The most validators that CometBFT gives at once.
+const PAGE: u64 = 100;
+
+/// CometBFT, spoken to through its RPC.
+pub struct CometEngine {
+    rpc: Rpc,
+    submitter: Submitter,
+    checks: Arc<Checks>,
+}
+
+impl CometEngine {
+    /// Speaks to the RPC at `address`; `checks` are those of the application that this CometBFT drives. Must be called
+    /// on a tokio runtime.
+    pub fn new(address: SocketAddr, checks: Arc<Checks>) -> Self {
+        let rpc = Rpc::new(address);
+        Self { submitter: Submitter::start(&rpc), rpc, checks }
+    }
+
+    /// Waits until the RPC answers.
+    ///
+    /// # Errors
+    /// It does not within `patience`.
+    pub async fn ready(&self, patience: Duration) -> Result<EngineStatus, EngineError> {
+        let started = Instant::now();
+        loop {
+            match self.read_status().await {
+                Ok(status) => return Ok(status),
+                Err(error) if started.elapsed() >= patience => return Err(unavailable(error)),
+                Err(_) => tokio::time::sleep(LONGEST_PAUSE).await,
+            }
+        }
+    }
+
+    async fn submit_all(&self, txs: Vec<Bytes>, wait: Wait) -> Vec<Result<(), SubmitError>> {
+        let mut handed = Vec::with_capacity(txs.len());
+        for tx in txs {
+            // Listened for first: the verdict may come before CometBFT's answer.
+            let verdict = (wait == Wait::Checked).then(|| self.checks.listen(&tx));
+            handed.push((self.submitter.hand_on(tx).await, verdict));
+        }
+        let mut answers = Vec::with_capacity(handed.len());
+        for (receiver, verdict) in handed {
+            let answer = receiver.await.unwrap_or_else(|_| Err(SubmitError::Unavailable("the node is stopping".into())));
+            answers.push(match (answer, verdict) {
+                (Ok(()), Some(verdict)) => heard(verdict.wait(CHECK_PATIENCE).await),
+                (answer, _) => answer,
+            });
+        }
+        answers
+    }
+
+    async fn wait_for_header(&self, height: u64, patience: Duration) -> Result<SignedHeader, EngineError> {
+        #[derive(Deserialize)]
+        struct Commit {
+            signed_header: SignedHeader,
+        }
+        let started = Instant::now();
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let answer = self.rpc.call::<Commit>("commit", json!({ "height": height.to_string() })).await;
+            let error = match answer {
+                Ok(commit) => return Ok(commit.signed_header),
+                Err(error) => at_height(error, height),
+            };
+            let left = patience.saturating_sub(started.elapsed());
+            if !matches!(error, EngineError::NotYet { .. }) || left.is_zero() {
+                return Err(error);
+            }
+            tokio::time::sleep(pause.min(left)).await;
+            pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
+        }
+    }
+
+    async fn all_validators(&self, height: u64) -> Result<validator::Set, EngineError> {
+        #[derive(Deserialize)]
+        struct Page {
+            validators: Vec<validator::Info>,
+            total: String,
+        }
+        let mut found = Vec::new();
+        for page in 1u64.. {
+            let params =
+                json!({ "height": height.to_string(), "page": page.to_string(), "per_page": PAGE.to_string() });
+            let answer: Page =
+                self.rpc.call("validators", params).await.map_err(|error| at_height(error, height))?;
+            let empty = answer.validators.is_empty();
+            found.extend(answer.validators);
+            let total: usize = answer
+                .total
+                .parse()
+                .map_err(|_| EngineError::Unavailable(format!("`{}` is no number of validators", answer.total)))?;
+            if empty || found.len() >= total {
+                break;
+            }
+        }
+        Ok(validator::Set::without_proposer(found))
+    }
+
+    async fn read_status(&self) -> Result<EngineStatus, RpcError> {
+        #[derive(Deserialize)]
+        struct Status {
+            sync_info: SyncInfo,
+        }
+        #[derive(Deserialize)]
+        struct SyncInfo {
+            latest_block_height: String,
+            catching_up: bool,
+        }
+        #[derive(Deserialize)]
+        struct NetInfo {
+            n_peers: String,
+        }
+        let status: Status = self.rpc.call("status", json!({})).await?;
+        let net: NetInfo = self.rpc.call("net_info", json!({})).await?;
+        let sync = status.sync_info;
+        let latest_height = sync
+            .latest_block_height
+            .parse()
+            .map_err(|_| RpcError::Garbled(format!("height `{}`", sync.latest_block_height)))?;
+        Ok(EngineStatus { catching_up: sync.catching_up, peers: net.n_peers.parse().ok(), latest_height })
+    }
+}
+
+fn heard(verdict: Option<Verdict>) -> Result<(), SubmitError> {
+    match verdict {
+        Some(Verdict { code: 0, .. }) => Ok(()),
+        Some(Verdict { codespace, code, log }) => Err(SubmitError::Rejected { codespace, code, log }),
+        None => Err(SubmitError::Unavailable("CometBFT took the transaction and did not have it checked".into())),
+    }
+}
+
+fn unavailable(error: RpcError) -> EngineError {
+    EngineError::Unavailable(error.to_string())
+}
+
+/// CometBFT's words about a height as one of our errors.
+fn at_height(error: RpcError, asked: u64) -> EngineError {
+    if let RpcError::Refused(reason) = &error {
+        if reason.contains("must be less than or equal to") {
+            let latest = reason.rsplit(' ').next().and_then(|number| number.parse().ok()).unwrap_or(0);
+            return EngineError::NotYet { asked, latest };
+        }
+        if reason.contains("is not available") || reason.contains("could not find") {
+            return EngineError::Gone(asked);
+        }
+    }
+    unavailable(error)
+}
+
+impl Engine for CometEngine {
+    fn kind(&self) -> EngineKind {
+        EngineKind::Comet
+    }
+
+    fn submit(&self, txs: Vec<Bytes>, wait: Wait) -> BoxFuture<'_, Vec<Result<(), SubmitError>>> {
+        self.submit_all(txs, wait).boxed()
+    }
+
+    fn signed_header(&self, height: u64, patience: Duration) -> BoxFuture<'_, Result<SignedHeader, EngineError>> {
+        self.wait_for_header(height, patience).boxed()
+    }
+
+    fn validators(&self, height: u64) -> BoxFuture<'_, Result<validator::Set, EngineError>> {
+        self.all_validators(height).boxed()
+    }
+
+    fn status(&self) -> BoxFuture<'_, Result<EngineStatus, EngineError>> {
+        async { self.read_status().await.map_err(unavailable) }.boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_about_heights_become_errors() {
+        let ahead = "height 9 must be less than or equal to the current blockchain height 7";
+        assert_eq!(at_height(RpcError::Refused(ahead.into()), 9), EngineError::NotYet { asked: 9, latest: 7 });
+        let pruned = "height 2 is not available, lowest height is 5";
+        assert_eq!(at_height(RpcError::Refused(pruned.into()), 2), EngineError::Gone(2));
+        assert!(matches!(at_height(RpcError::Unreachable("x".into()), 2), EngineError::Unavailable(_)));
+    }
+}

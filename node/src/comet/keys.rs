@@ -1,0 +1,259 @@
+//! The two keys of a CometBFT home: the one that signs votes and the one that names the node to its peers.
+//!
+//! Both are made once and never overwritten. The state of the signing key (the last vote that it signed) is made
+//! together with it and never again: a validator that forgets it can sign twice and be punished for it.
+
+use std::{
+    fs::File,
+    io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use diem_core::sha256;
+use ed25519_dalek::SigningKey;
+use rand::Rng as _;
+use serde::Deserialize;
+use serde_json::json;
+use zeroize::{Zeroize as _, Zeroizing};
+
+const PRIVATE: &str = "tendermint/PrivKeyEd25519";
+const PUBLIC: &str = "tendermint/PubKeyEd25519";
+
+/// Why a key cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The disk refuses.
+    #[error("{path}: {error}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What it says.
+        error: io::Error,
+    },
+    /// The file is not what it should be.
+    #[error("{path} holds no CometBFT ed25519 key: restore it from your backup")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The key is there, what it last signed is not.
+    #[error("{path} is missing although its signing key exists: restore it, since a validator without it may sign twice \
+             and be punished; only if this key never signed may it be written anew")]
+    SigningStateMissing {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// The key that signs votes, as the rest of the world knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ValidatorKey {
+    /// The public key.
+    pub public_key: [u8; 32],
+}
+
+impl ValidatorKey {
+    /// The validator's address in consensus.
+    pub fn address(&self) -> [u8; 20] {
+        address(&self.public_key)
+    }
+}
+
+/// The key that names a node to its peers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeKey {
+    /// The node's id: 40 hexadecimal digits.
+    pub id: String,
+}
+
+/// The first 20 bytes of the sha256 of a key: how consensus names validators and nodes.
+pub fn address(public_key: &[u8; 32]) -> [u8; 20] {
+    let [first @ .., _, _, _, _, _, _, _, _, _, _, _, _] = sha256(&[public_key]);
+    first
+}
+
+#[derive(Deserialize)]
+struct Typed {
+    r#type: String,
+    value: String,
+}
+
+impl Drop for Typed {
+    fn drop(&mut self) {
+        self.value.zeroize();
+    }
+}
+
+#[derive(Deserialize)]
+struct KeyFile {
+    priv_key: Typed,
+}
+
+/// The validator's key in the CometBFT home `home`; made if there is none, with its signing state.
+///
+/// # Errors
+/// [`KeyError`].
+pub fn validator_key(home: &Path) -> Result<ValidatorKey, KeyError> {
+    let (key_file, state_file) = (home.join("config/priv_validator_key.json"), home.join("data/priv_validator_state.json"));
+    if key_file.exists() {
+        if !state_file.exists() {
+            return Err(KeyError::SigningStateMissing { path: state_file });
+        }
+        return Ok(ValidatorKey { public_key: read(&key_file)?.verifying_key().to_bytes() });
+    }
+    write_validator_key(home, &generate())
+}
+
+/// Puts a key into the CometBFT home `home` as its validator's, with a fresh signing state. For keys that never
+/// signed: those of a local network whose genesis was made before its homes.
+///
+/// # Errors
+/// [`KeyError`]; a key that is there already is never overwritten.
+pub fn write_validator_key(home: &Path, key: &SigningKey) -> Result<ValidatorKey, KeyError> {
+    let public_key = key.verifying_key().to_bytes();
+    // First the state: if the process dies in between, the next call makes a key to it.
+    let state = json!({ "height": "0", "round": 0, "step": 0 });
+    let state_file = home.join("data/priv_validator_state.json");
+    if !state_file.exists() {
+        create(&state_file, state.to_string().as_bytes())?;
+    }
+    let file = Zeroizing::new(
+        json!({
+            "address": hex::encode_upper(address(&public_key)),
+            "pub_key": { "type": PUBLIC, "value": BASE64.encode(public_key) },
+            "priv_key": { "type": PRIVATE, "value": encode(key).as_str() },
+        })
+        .to_string(),
+    );
+    create(&home.join("config/priv_validator_key.json"), file.as_bytes())?;
+    Ok(ValidatorKey { public_key })
+}
+
+/// The node's key in the CometBFT home `home`; made if there is none.
+///
+/// # Errors
+/// [`KeyError`].
+pub fn node_key(home: &Path) -> Result<NodeKey, KeyError> {
+    let path = home.join("config/node_key.json");
+    let key = if path.exists() {
+        read(&path)?
+    } else {
+        let key = generate();
+        let file = json!({ "priv_key": { "type": PRIVATE, "value": encode(&key).as_str() } });
+        create(&path, Zeroizing::new(file.to_string()).as_bytes())?;
+        key
+    };
+    Ok(NodeKey { id: hex::encode(address(&key.verifying_key().to_bytes())) })
+}
+
+fn generate() -> SigningKey {
+    let mut seed = Zeroizing::new([0u8; 32]);
+    rand::rng().fill_bytes(seed.as_mut());
+    SigningKey::from_bytes(&seed)
+}
+
+/// CometBFT keeps seed and public key side by side.
+fn encode(key: &SigningKey) -> Zeroizing<String> {
+    Zeroizing::new(BASE64.encode(Zeroizing::new(key.to_keypair_bytes())))
+}
+
+fn read(path: &Path) -> Result<SigningKey, KeyError> {
+    let text = Zeroizing::new(std::fs::read_to_string(path).map_err(|error| io_error(path, error))?);
+    let decode = || {
+        let file: KeyFile = serde_json::from_str(&text).ok()?;
+        let bytes = Zeroizing::new(BASE64.decode(file.priv_key.value.as_bytes()).ok()?);
+        let pair: Zeroizing<[u8; 64]> = Zeroizing::new(bytes.as_slice().try_into().ok()?);
+        (file.priv_key.r#type == PRIVATE).then_some(())?;
+        SigningKey::from_keypair_bytes(&pair).ok()
+    };
+    decode().ok_or_else(|| KeyError::Unreadable { path: path.into() })
+}
+
+/// Writes a file that must not be there yet, for this user alone, and returns when the disk has it.
+fn create(path: &Path, text: &[u8]) -> Result<(), KeyError> {
+    let write = || -> io::Result<()> {
+        let folder = path.parent().unwrap_or(path);
+        std::fs::create_dir_all(folder)?;
+        let temporary = path.with_extension(format!("new-{}", std::process::id()));
+        let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+        file.write_all(text)?;
+        file.sync_all()?;
+        // Unlike a rename, a link never replaces what is there.
+        let linked = std::fs::hard_link(&temporary, path);
+        std::fs::remove_file(&temporary)?;
+        linked?;
+        File::open(folder)?.sync_all()
+    };
+    write().map_err(|error| io_error(path, error))
+}
+
+fn io_error(path: &Path, error: io::Error) -> KeyError {
+    KeyError::Io { path: path.into(), error }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    /// Written by CometBFT 0.38.25 itself (`cometbft init`).
+    const COMET_KEY: &str = r#"{
+      "address": "C7E12BA01ACF6E52A198EBD59AB8C408AD87502B",
+      "pub_key": { "type": "tendermint/PubKeyEd25519", "value": "NjTtYifox3avYt/eAQH5/VF2W4AxtGxF66mUx5BEazw=" },
+      "priv_key": { "type": "tendermint/PrivKeyEd25519",
+        "value": "6v1jJlJ6oXl9XIJcIxts58NqN2TfVCorPVTY8mSk8Lo2NO1iJ+jHdq9i394BAfn9UXZbgDG0bEXrqZTHkERrPA==" }
+    }"#;
+
+    #[test]
+    fn a_key_that_cometbft_made_is_read() {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(home.path().join("config")).unwrap();
+        std::fs::create_dir_all(home.path().join("data")).unwrap();
+        std::fs::write(home.path().join("config/priv_validator_key.json"), COMET_KEY).unwrap();
+        std::fs::write(home.path().join("data/priv_validator_state.json"), "{}").unwrap();
+        let key = validator_key(home.path()).unwrap();
+        assert_eq!(hex::encode_upper(key.address()), "C7E12BA01ACF6E52A198EBD59AB8C408AD87502B");
+        assert_eq!(BASE64.encode(key.public_key), "NjTtYifox3avYt/eAQH5/VF2W4AxtGxF66mUx5BEazw=");
+    }
+
+    #[test]
+    fn keys_are_made_once_for_their_owner_alone() {
+        let home = tempfile::tempdir().unwrap();
+        let (validator, node) = (validator_key(home.path()).unwrap(), node_key(home.path()).unwrap());
+        assert_eq!(validator_key(home.path()).unwrap(), validator);
+        assert_eq!(node_key(home.path()).unwrap(), node);
+        assert_eq!(node.id.len(), 40);
+        for file in ["config/priv_validator_key.json", "config/node_key.json", "data/priv_validator_state.json"] {
+            let mode = std::fs::metadata(home.path().join(file)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{file}");
+        }
+        let other = SigningKey::from_bytes(&[7; 32]);
+        assert!(write_validator_key(home.path(), &other).is_err());
+        assert_eq!(validator_key(home.path()).unwrap(), validator);
+    }
+
+    #[test]
+    fn a_signing_state_is_never_made_for_a_key_that_may_have_signed() {
+        let home = tempfile::tempdir().unwrap();
+        validator_key(home.path()).unwrap();
+        std::fs::remove_file(home.path().join("data/priv_validator_state.json")).unwrap();
+        let error = validator_key(home.path()).unwrap_err();
+        assert!(matches!(error, KeyError::SigningStateMissing { .. }), "{error}");
+        assert!(!home.path().join("data/priv_validator_state.json").exists());
+    }
+
+    #[test]
+    fn a_damaged_key_is_named_and_kept() {
+        let home = tempfile::tempdir().unwrap();
+        node_key(home.path()).unwrap();
+        let path = home.path().join("config/node_key.json");
+        std::fs::write(&path, "{}").unwrap();
+        assert!(matches!(node_key(home.path()), Err(KeyError::Unreadable { .. })));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "{}");
+    }
+}

@@ -1,0 +1,323 @@
+//! Runs CometBFT as a child for as long as this process lives.
+//!
+//! One thread starts it, watches it, starts it again when it ends on its own, and stops it. The kernel ends the child
+//! when the *thread* that started it ends, which is why it is this one and lives on. A child that a killed process
+//! left behind is found by its pid file and ended at the next start.
+
+mod log;
+mod process;
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+    process::{Child, ExitStatus},
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    },
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use parking_lot::Mutex;
+
+use crate::{abci::ConnectionWatch, critical};
+use log::LastWords;
+
+/// How often the child is looked at.
+const TICK: Duration = Duration::from_millis(50);
+/// The pauses before starting it again.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// A child that ran this long had nothing wrong with it at its start.
+const HEALTHY: Duration = Duration::from_secs(30);
+/// So many ends in a row that soon after the start are no accident.
+const MAX_SHORT_LIVES: u32 = 6;
+/// How long connections of a dead CometBFT may last before they are closed from our side.
+const CONNECTION_PATIENCE: Duration = Duration::from_secs(30);
+
+/// A port that CometBFT will listen on, and what to change if it is taken.
+#[derive(Debug, Clone)]
+pub struct Port {
+    /// Where.
+    pub address: SocketAddr,
+    /// What for, in words.
+    pub purpose: &'static str,
+    /// The setting of `diemd` that moves it.
+    pub setting: &'static str,
+}
+
+/// How CometBFT is run.
+pub struct Plan {
+    /// The binary, of [`super::find()`].
+    pub binary: PathBuf,
+    /// CometBFT's home.
+    pub home: PathBuf,
+    /// Where the child's process id is kept.
+    pub pid_file: PathBuf,
+    /// What it will listen on.
+    pub ports: Vec<Port>,
+    /// How long it may take to stop when asked.
+    pub grace: Duration,
+    /// The connections of the ABCI server: a new CometBFT starts when those of the last one are gone.
+    pub connections: ConnectionWatch,
+    /// Called with a sentence when CometBFT cannot be kept running.
+    pub on_give_up: Arc<dyn Fn(&str) + Send + Sync>,
+}
+
+/// Why CometBFT is not started.
+#[derive(Debug, thiserror::Error)]
+pub enum SupervisorError {
+    /// A port is taken.
+    #[error("port {port} on {host}, for {purpose}, is in use by another program: stop that program, or set `{setting}` to another port")]
+    PortBusy {
+        /// The port.
+        port: u16,
+        /// The address.
+        host: std::net::IpAddr,
+        /// What it is for.
+        purpose: &'static str,
+        /// The setting that moves it.
+        setting: &'static str,
+    },
+    /// A port cannot be had for another reason.
+    #[error("{address}, for {purpose}, cannot be listened on: {error}; `{setting}` sets it")]
+    Port {
+        /// The address.
+        address: SocketAddr,
+        /// What it is for.
+        purpose: &'static str,
+        /// The setting that moves it.
+        setting: &'static str,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// A child of an earlier run does not go away.
+    #[error("CometBFT of an earlier run (process {0}) cannot be ended: end it yourself and start again")]
+    Leftover(u32),
+    /// The binary does not start, or a file cannot be written.
+    #[error("CometBFT cannot be started: {0}")]
+    Start(#[from] io::Error),
+}
+
+/// A running supervisor. Dropping it stops CometBFT.
+pub struct Supervisor {
+    commands: Sender<()>,
+    thread: Option<JoinHandle<()>>,
+    status: Arc<Mutex<Status>>,
+}
+
+/// What the supervisor knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Status {
+    /// The child's process id, while there is one.
+    pub pid: Option<u32>,
+    /// How often it was started again.
+    pub restarts: u64,
+}
+
+impl Supervisor {
+    /// Ends a leftover of an earlier run, checks the ports, starts CometBFT and returns when it runs.
+    ///
+    /// # Errors
+    /// [`SupervisorError`]: a sentence that says what to do.
+    pub fn start(plan: Plan) -> Result<Self, SupervisorError> {
+        let (commands, received) = channel();
+        let (started, first) = channel();
+        let status = Arc::new(Mutex::new(Status::default()));
+        let watcher = Watcher { plan, commands: received, status: Arc::clone(&status) };
+        let thread = critical::spawn("comet", move || watcher.run(&started))?;
+        match first.recv() {
+            Ok(Ok(())) => Ok(Self { commands, thread: Some(thread), status }),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(io::Error::other("its supervisor ended at once").into()),
+        }
+    }
+
+    /// What it knows now.
+    pub fn status(&self) -> Status {
+        *self.status.lock()
+    }
+
+    /// Stops CometBFT: politely, and with force after the grace.
+    pub fn stop(mut self) {
+        self.finish();
+    }
+
+    fn finish(&mut self) {
+        // A thread that is gone already has stopped its child.
+        let _ = self.commands.send(());
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the supervisor of CometBFT panicked");
+        }
+    }
+}
+
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+/// How a child's life ended.
+enum End {
+    Asked,
+    OnItsOwn(ExitStatus),
+}
+
+struct Watcher {
+    plan: Plan,
+    commands: Receiver<()>,
+    status: Arc<Mutex<Status>>,
+}
+
+impl Watcher {
+    fn run(self, started: &Sender<Result<(), SupervisorError>>) {
+        let first = self.prepare().and_then(|()| Ok(self.spawn()?));
+        let (mut child, mut words) = match first {
+            Ok(first) => first,
+            Err(error) => {
+                let _ = started.send(Err(error));
+                return;
+            }
+        };
+        let _ = started.send(Ok(()));
+        let mut short_lives = 0u32;
+        loop {
+            let born = Instant::now();
+            let end = self.watch(&mut child);
+            self.status.lock().pid = None;
+            let _ = std::fs::remove_file(&self.plan.pid_file);
+            let End::OnItsOwn(status) = end else { return };
+            let story = words.explain(status);
+            short_lives = if born.elapsed() < HEALTHY { short_lives.saturating_add(1) } else { 1 };
+            if short_lives >= MAX_SHORT_LIVES {
+                return self.give_up(&format!("CometBFT ended {short_lives} times in a row: {story}"));
+            }
+            let pause = pause(short_lives);
+            tracing::warn!("CometBFT ended: {story}; it is started again in {} ms", pause.as_millis());
+            match self.again(pause) {
+                Some(Ok((next, next_words))) => (child, words) = (next, next_words),
+                Some(Err(error)) => return self.give_up(&format!("CometBFT cannot be started again: {error}")),
+                None => return,
+            }
+        }
+    }
+
+    /// What must be so before the first start.
+    fn prepare(&self) -> Result<(), SupervisorError> {
+        process::end_leftover(&self.plan.pid_file, &self.plan.home, self.plan.grace)
+            .map_err(SupervisorError::Leftover)?;
+        self.plan.ports.iter().try_for_each(check_port)
+    }
+
+    fn spawn(&self) -> io::Result<(Child, LastWords)> {
+        let mut child = process::spawn(&self.plan.binary, &self.plan.home)?;
+        let words = LastWords::follow(child.stdout.take(), child.stderr.take());
+        let pid = child.id();
+        if let Err(error) = write_pid(&self.plan.pid_file, pid) {
+            process::stop(&mut child, Duration::ZERO);
+            return Err(error);
+        }
+        self.status.lock().pid = Some(pid);
+        tracing::info!(pid, "CometBFT started");
+        Ok((child, words))
+    }
+
+    /// Waits until the child has ended or is told to.
+    fn watch(&self, child: &mut Child) -> End {
+        loop {
+            match child.try_wait() {
+                Ok(Some(status)) => return End::OnItsOwn(status),
+                Ok(None) => {}
+                Err(error) => tracing::error!(%error, "CometBFT cannot be watched"),
+            }
+            match self.commands.recv_timeout(TICK) {
+                Err(RecvTimeoutError::Timeout) => {}
+                Ok(()) | Err(RecvTimeoutError::Disconnected) => {
+                    process::stop(child, self.plan.grace);
+                    tracing::info!("CometBFT stopped");
+                    return End::Asked;
+                }
+            }
+        }
+    }
+
+    /// Waits, lets the connections of the last child end, and starts the next one. `None` if told to stop meanwhile.
+    fn again(&self, pause: Duration) -> Option<io::Result<(Child, LastWords)>> {
+        match self.commands.recv_timeout(pause) {
+            Err(RecvTimeoutError::Timeout) => {}
+            Ok(()) | Err(RecvTimeoutError::Disconnected) => return None,
+        }
+        // The last one to go drops the pending block; a new CometBFT may only then replay.
+        if !self.plan.connections.wait_idle(CONNECTION_PATIENCE) {
+            tracing::warn!("connections of the last CometBFT are still open and are closed now");
+            self.plan.connections.close_all();
+            self.plan.connections.wait_idle(CONNECTION_PATIENCE);
+        }
+        let next = self.spawn();
+        if next.is_ok() {
+            let mut status = self.status.lock();
+            status.restarts = status.restarts.saturating_add(1);
+        }
+        Some(next)
+    }
+
+    fn give_up(&self, sentence: &str) {
+        tracing::error!("{sentence}");
+        (self.plan.on_give_up)(sentence);
+    }
+}
+
+/// Longer after each short life.
+fn pause(short_lives: u32) -> Duration {
+    let factor = 2u32.saturating_pow(short_lives.saturating_sub(1));
+    FIRST_PAUSE.saturating_mul(factor).min(LONGEST_PAUSE)
+}
+
+fn check_port(port: &Port) -> Result<(), SupervisorError> {
+    let Port { address, purpose, setting } = *port;
+    match TcpListener::bind(address) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            Err(SupervisorError::PortBusy { port: address.port(), host: address.ip(), purpose, setting })
+        }
+        Err(error) => Err(SupervisorError::Port { address, purpose, setting, error }),
+    }
+}
+
+fn write_pid(path: &Path, pid: u32) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    std::fs::write(path, format!("{pid}\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_a_limit() {
+        assert_eq!(pause(1), Duration::from_millis(500));
+        assert_eq!(pause(3), Duration::from_secs(2));
+        assert_eq!(pause(u32::MAX), Duration::from_secs(30));
+    }
+
+    #[test]
+    fn a_busy_port_is_named_with_its_setting() {
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = taken.local_addr().unwrap();
+        let port = Port { address, purpose: "CometBFT's RPC", setting: "comet.rpc" };
+        let error = check_port(&port).unwrap_err().to_string();
+        assert!(error.contains(&format!("port {} on 127.0.0.1", address.port())), "{error}");
+        assert!(error.contains("CometBFT's RPC") && error.contains("`comet.rpc`"), "{error}");
+        drop(taken);
+        check_port(&port).unwrap();
+    }
+}

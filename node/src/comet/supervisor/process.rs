@@ -1,0 +1,175 @@
+//! The child as a process: started so that it dies with us, ended politely, found again after a crash.
+
+use std::{
+    io,
+    os::unix::{ffi::OsStrExt as _, process::CommandExt as _},
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, getpid, getppid, kill_process, set_parent_process_death_signal};
+
+/// How often an ending process is looked at.
+const TICK: Duration = Duration::from_millis(20);
+
+/// Starts CometBFT. The kernel kills it when the thread that calls this ends.
+pub(super) fn spawn(binary: &Path, home: &Path) -> io::Result<Child> {
+    let mut command = Command::new(binary);
+    command.arg("start").arg("--home").arg(home);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    // A group of its own: Ctrl-C at the terminal reaches us, and we stop it in order.
+    command.process_group(0);
+    die_with_parent(&mut command);
+    command.spawn()
+}
+
+#[expect(unsafe_code, reason = "pre_exec is the only place to ask for the death signal before CometBFT runs")]
+fn die_with_parent(command: &mut Command) {
+    let parent = getpid();
+    let ask = move || {
+        set_parent_process_death_signal(Some(Signal::KILL))?;
+        // If the parent died before the request, no signal will come.
+        if getppid() == Some(parent) { Ok(()) } else { Err(io::ErrorKind::NotConnected.into()) }
+    };
+    // SAFETY: between fork and exec the closure makes two system calls and nothing else: it takes no lock, allocates
+    // nothing (both errors are plain codes) and touches no memory but its own copy of `parent`.
+    unsafe {
+        command.pre_exec(ask);
+    }
+}
+
+/// Ends a child: politely, and with force after `grace`. CometBFT may hang on a polite request when the application
+/// is gone already.
+pub(super) fn stop(child: &mut Child, grace: Duration) {
+    if !grace.is_zero() {
+        signal(child.id(), Signal::TERM);
+        let asked = Instant::now();
+        while asked.elapsed() < grace {
+            if matches!(child.try_wait(), Ok(Some(_))) {
+                return;
+            }
+            std::thread::sleep(TICK);
+        }
+        tracing::warn!("CometBFT did not stop within {} ms and is killed", grace.as_millis());
+    }
+    // Either fails only when it has ended already.
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+/// Ends the CometBFT of an earlier run that `pid_file` names, if it still runs for this home.
+///
+/// # Errors
+/// Its process id, if it does not go.
+pub(super) fn end_leftover(pid_file: &Path, home: &Path, grace: Duration) -> Result<(), u32> {
+    let Some(pid) = std::fs::read_to_string(pid_file).ok().and_then(|text| text.trim().parse().ok()) else {
+        return Ok(());
+    };
+    if is_ours(pid, home) {
+        tracing::warn!(pid, "CometBFT of an earlier run is still there and is ended");
+        signal(pid, Signal::TERM);
+        if !gone_within(pid, home, grace) {
+            signal(pid, Signal::KILL);
+            if !gone_within(pid, home, Duration::from_secs(10)) {
+                return Err(pid);
+            }
+        }
+    }
+    let _ = std::fs::remove_file(pid_file);
+    Ok(())
+}
+
+fn gone_within(pid: u32, home: &Path, patience: Duration) -> bool {
+    let asked = Instant::now();
+    while is_ours(pid, home) {
+        if asked.elapsed() >= patience {
+            return false;
+        }
+        std::thread::sleep(TICK);
+    }
+    true
+}
+
+/// Whether `pid` is a CometBFT that was started on this home: process ids are reused, and a stranger must live.
+/// A process that has ended and waits to be collected has no command line, so it is nobody's.
+fn is_ours(pid: u32, home: &Path) -> bool {
+    let Ok(line) = std::fs::read(format!("/proc/{pid}/cmdline")) else {
+        return false;
+    };
+    let arguments: Vec<&[u8]> = line.split(|byte| *byte == 0).collect();
+    arguments.windows(3).any(|three| three == [b"start".as_slice(), b"--home", home.as_os_str().as_bytes()])
+}
+
+fn signal(pid: u32, signal: Signal) {
+    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        // It fails when the process has ended, which is what is wanted.
+        let _ = kill_process(pid, signal);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    /// A child that looks like CometBFT on `home` to the outside.
+    fn lookalike(home: &Path, body: &str) -> Child {
+        let file = home.join("comet");
+        std::fs::write(&file, format!("#!/bin/sh\n{body}\n")).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+        loop {
+            match spawn(&file, home) {
+                // Another test's child still holds the file open for writing.
+                Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => std::thread::sleep(TICK),
+                child => return child.unwrap(),
+            }
+        }
+    }
+
+    fn wait_for_word(child: &mut Child) {
+        use std::io::Read as _;
+        let mut word = [0u8; 3];
+        child.stdout.take().unwrap().read_exact(&mut word).unwrap();
+    }
+
+    #[test]
+    fn a_leftover_is_ended_even_if_it_does_not_listen() {
+        let home = tempfile::tempdir().unwrap();
+        let mut child = lookalike(home.path(), "trap '' TERM; echo up; while :; do /bin/sleep 0.1; done");
+        wait_for_word(&mut child);
+        let pid_file = home.path().join("pid");
+        std::fs::write(&pid_file, child.id().to_string()).unwrap();
+        // Collects the child when it ends; its real parent died long ago in the case that this is about.
+        let collector = std::thread::spawn(move || child.wait().unwrap());
+        end_leftover(&pid_file, home.path(), Duration::from_millis(200)).unwrap();
+        assert!(!collector.join().unwrap().success());
+        assert!(!pid_file.exists());
+    }
+
+    #[test]
+    fn a_stranger_with_the_same_number_lives() {
+        let (home, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let mut child = lookalike(other.path(), "echo up; while :; do /bin/sleep 0.1; done");
+        wait_for_word(&mut child);
+        let pid_file = home.path().join("pid");
+        std::fs::write(&pid_file, child.id().to_string()).unwrap();
+        end_leftover(&pid_file, home.path(), Duration::from_secs(5)).unwrap();
+        assert!(child.try_wait().unwrap().is_none(), "the stranger was ended");
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn garbage_in_the_pid_file_names_nobody() {
+        let home = tempfile::tempdir().unwrap();
+        let pid_file = home.path().join("pid");
+        for text in ["", "x", "-1", "0", "4294967295"] {
+            std::fs::write(&pid_file, text).unwrap();
+            end_leftover(&pid_file, home.path(), Duration::from_secs(1)).unwrap();
+        }
+    }
+}
