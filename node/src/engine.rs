@@ -10,7 +10,8 @@ use futures::future::BoxFuture;
 use tendermint::{block::signed_header::SignedHeader, validator};
 
 /// Which engine runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum EngineKind {
     /// CometBFT: the real one.
     Comet,

@@ -1,0 +1,101 @@
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+
+fn env(name: &str, value: &str) -> Vec<(String, String)> {
+    vec![(name.into(), value.into())]
+}
+
+fn file(text: &str) -> (tempfile::TempDir, std::path::PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.toml");
+    std::fs::write(&path, text).unwrap();
+    (folder, path)
+}
+
+#[test]
+fn flags_win_over_the_environment_which_wins_over_the_file() {
+    let (_folder, path) = file("moniker = \"file\"\n[api]\nlisten = \"127.0.0.1:1\"\n");
+    let load = |environment, flags: &[Override]| Config::load(&path, environment, flags).unwrap();
+    let listen = |config: &Config| config.api.listen.port();
+    assert_eq!(listen(&load(vec![], &[])), 1);
+    assert_eq!(listen(&load(env("DIEM_API_LISTEN", "127.0.0.1:2"), &[])), 2);
+    let flag = [Override::flag("api", "api.listen", "127.0.0.1:3")];
+    assert_eq!(listen(&load(env("DIEM_API_LISTEN", "127.0.0.1:2"), &flag)), 3);
+    assert_eq!(load(env("DIEM_API_LISTEN", "127.0.0.1:2"), &flag).moniker, "file");
+}
+
+#[test]
+fn every_kind_of_value_can_be_given_as_text() {
+    let given = [
+        ("engine", "instant"),
+        ("store.keep_blocks", "1000"),
+        ("store.sync", "false"),
+        ("comet.peers", "a@b:1, c@d:2"),
+        ("comet.block_time", "250ms"),
+        ("metrics.listen", "off"),
+        ("log.format", "json"),
+        ("instant.blocks", "2s"),
+    ];
+    let flags: Vec<_> = given.iter().map(|(key, value)| Override::flag("set", key, value)).collect();
+    let config = Config::default().with(&flags).unwrap();
+    assert_eq!(config.engine, EngineKind::Instant);
+    assert_eq!((config.store.keep_blocks, config.store.sync), (1000, false));
+    assert_eq!(config.comet.peers, ["a@b:1", "c@d:2"]);
+    assert_eq!(config.comet.block_time, Length(250));
+    assert_eq!(config.metrics.listen, Optional(None));
+    assert_eq!(config.log.format, LogFormat::Json);
+    assert_eq!(config.instant.blocks, Blocks(BlockMode::Every(Duration::from_secs(2))));
+    let cleared = config.with(&[Override::flag("set", "comet.peers", "")]).unwrap();
+    assert!(cleared.comet.peers.is_empty());
+}
+
+#[test]
+fn a_typo_anywhere_is_an_error_with_the_key_that_was_meant() {
+    let (_folder, path) = file("moniker = \"a\"\n\n[api]\nlisen = \"127.0.0.1:1\"\n");
+    let error = Config::load(&path, vec![], &[]).unwrap_err().to_string();
+    assert!(error.ends_with("config.toml, line 4: unknown key `lisen`: the keys here are listen")
+        || error.ends_with("config.toml, line 4: unknown key `lisen`: did you mean `listen`?"), "{error}");
+    let (_folder, path) = file("");
+    let error = Config::load(&path, env("DIEM_API_LISTN", "x"), &[]).unwrap_err().to_string();
+    assert_eq!(error, "DIEM_API_LISTN: no setting has this variable: did you mean DIEM_API_LISTEN?");
+    let error = Config::default().with(&[Override::flag("set", "api.lisen", "x")]).unwrap_err().to_string();
+    assert_eq!(error, "--set: unknown key `api.lisen`: did you mean `api.listen`?");
+    assert!(Config::default().with(&[Override::flag("set", "api", "x")]).is_err());
+}
+
+#[test]
+fn other_programs_and_commands_keep_their_variables() {
+    let (_folder, path) = file("");
+    for name in ["DIEM_HOME", "DIEM_NODE", "PATH", "DIEMETER"] {
+        Config::load(&path, env(name, "x"), &[]).unwrap();
+    }
+}
+
+#[test]
+fn a_wrong_value_says_how_to_write_it() {
+    let error = |key, value| Config::default().with(&[Override::flag("x", key, value)]).unwrap_err().to_string();
+    assert!(error("engine", "cosmos").contains("expected"), "{}", error("engine", "cosmos"));
+    assert!(error("comet.block_time", "fast").contains("`fast` is not a length of time"));
+    assert!(error("instant.blocks", "0s").contains("on-demand, manual"));
+    assert!(error("store.sync", "yes").contains("neither true nor false"));
+    assert!(error("store.cache_mib", "lots").contains("not a whole number"));
+    assert!(error("metrics.listen", "here").contains("or off"));
+}
+
+#[test]
+fn nothing_listens_beyond_this_machine_unless_told_and_ports_move_together() {
+    let mut config = Config::default();
+    let addresses = |config: &Config| {
+        let mut all = vec![config.api.listen, config.comet.p2p, config.comet.rpc];
+        all.extend([config.metrics.listen.0, config.comet.metrics.0].into_iter().flatten());
+        all
+    };
+    assert!(addresses(&config).iter().all(|address| address.ip().is_loopback()));
+    let before: Vec<u16> = addresses(&config).iter().map(SocketAddr::port).collect();
+    assert_eq!(before, [1317, 26656, 26657, 9464, 26660]);
+    config.move_ports(PORT_STEP).unwrap();
+    let after: Vec<u16> = addresses(&config).iter().map(SocketAddr::port).collect();
+    assert_eq!(after, [1417, 26756, 26757, 9564, 26760]);
+    assert!(config.move_ports(u16::MAX).is_err());
+}
