@@ -37,7 +37,7 @@ struct Chain {
 }
 
 /// Runs all figures of the pipeline.
-pub fn run(report: &mut Report, accounts: u32, yardstick: &Yardstick) {
+pub(crate) fn run(report: &mut Report, accounts: u32, yardstick: &Yardstick) {
     let mut chain = Chain::start(accounts);
     let per_tx = |ns: f64| ns / BLOCK as f64;
 

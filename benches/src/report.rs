@@ -15,12 +15,12 @@ struct Row {
 
 /// What was measured so far.
 #[derive(Default)]
-pub struct Report {
+pub(crate) struct Report {
     rows: Vec<Row>,
 }
 
 /// What a figure should be.
-pub enum Goal {
+pub(crate) enum Goal {
     /// At most this.
     AtMost(f64),
     /// At least this.
@@ -29,12 +29,12 @@ pub enum Goal {
 
 impl Report {
     /// A figure without a goal.
-    pub fn fact(&mut self, name: &str, value: f64, unit: &str) {
+    pub(crate) fn fact(&mut self, name: &str, value: f64, unit: &str) {
         self.push(name, value, unit, None);
     }
 
     /// A ratio with a goal.
-    pub fn goal(&mut self, name: &str, value: f64, unit: &str, goal: Goal) {
+    pub(crate) fn goal(&mut self, name: &str, value: f64, unit: &str, goal: Goal) {
         self.push(name, value, unit, Some(goal));
     }
 
@@ -49,7 +49,7 @@ impl Report {
     }
 
     /// Prints the table and writes the file.
-    pub fn finish(self) {
+    pub(crate) fn finish(self) {
         let mut table = Table::new();
         table.set_header(["figure", "value", "unit", "goal", "holds"]);
         for row in &self.rows {
@@ -71,13 +71,13 @@ impl Report {
 }
 
 /// The median of some measurements.
-pub fn median(mut values: Vec<f64>) -> f64 {
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
 }
 
 /// Runs `f` and gives its result and the nanoseconds it took.
-pub fn timed<R>(f: impl FnOnce() -> R) -> (R, f64) {
+pub(crate) fn timed<R>(f: impl FnOnce() -> R) -> (R, f64) {
     let start = std::time::Instant::now();
     let result = f();
     (result, start.elapsed().as_nanos() as f64)

@@ -46,7 +46,7 @@ fn jmt_values(rows: &[Row]) -> Vec<(KeyHash, Option<Vec<u8>>)> {
 }
 
 /// Updates both trees with the same rows and compares times and roots.
-pub fn run(report: &mut Report, keys: u32) {
+pub(crate) fn run(report: &mut Report, keys: u32) {
     let all = rows(0..keys, 0);
     let mut root = Root::new().update(&changes(&all)).commit().unwrap();
     let store = MockTreeStore::default();

@@ -13,9 +13,9 @@ use rayon::prelude::*;
 const SENDERS: u32 = 100_000;
 
 /// Accounts, senders and their next nonces.
-pub struct Workload {
+pub(crate) struct Workload {
     /// The chain's genesis.
-    pub doc: GenesisDoc,
+    pub(crate) doc: GenesisDoc,
     genesis_hash: [u8; 32],
     senders: Vec<(SecretKey, Address, u64)>,
     accounts: Vec<Address>,
@@ -28,7 +28,7 @@ fn key(number: u32) -> SecretKey {
 
 impl Workload {
     /// A genesis with `accounts` accounts.
-    pub fn new(accounts: u32) -> Self {
+    pub(crate) fn new(accounts: u32) -> Self {
         let senders: Vec<_> = (0..SENDERS.min(accounts))
             .into_par_iter()
             .map(|number| {
@@ -42,7 +42,7 @@ impl Workload {
             Address(hash[..20].try_into().unwrap())
         });
         let accounts: Vec<Address> = senders.iter().map(|(_, address, _)| *address).chain(others).collect();
-        let row = bank::Account { nonce: 0, vvv: Amount::ONE.mul(1_000).unwrap(), diem: Amount::ZERO };
+        let row = bank::Account { nonce: 0, vvv: Amount::ONE.checked_mul(1_000).unwrap(), diem: Amount::ZERO };
         let rows: BTreeMap<Address, bank::Account> = accounts.iter().map(|address| (*address, row)).collect();
         let doc = GenesisDoc {
             chain_id: "diem-bench-dev".into(),
@@ -56,7 +56,7 @@ impl Workload {
     }
 
     /// The next `count` transfers from random senders to random accounts, signed.
-    pub fn transfers(&mut self, count: usize) -> Vec<Bytes> {
+    pub(crate) fn transfers(&mut self, count: usize) -> Vec<Bytes> {
         let picks: Vec<(usize, u64, Address)> = (0..count)
             .map(|_| {
                 let sender = self.rng.random_range(0..self.senders.len());
@@ -86,13 +86,13 @@ impl Workload {
     }
 
     /// The block at `height`.
-    pub fn block(&self, height: u64) -> Block {
+    pub(crate) fn block(&self, height: u64) -> Block {
         let time = Time(self.doc.genesis_time.millis() + height * 1_000);
         Block { info: BlockInfo { height, time }, ..Block::default() }
     }
 }
 
 /// A name for a block.
-pub fn block_hash(height: u64) -> [u8; 32] {
+pub(crate) fn block_hash(height: u64) -> [u8; 32] {
     sha256(&[b"block", &height.to_be_bytes()])
 }

@@ -5,18 +5,18 @@ use rayon::prelude::*;
 use crate::report::{median, timed};
 
 /// Costs of verification on this machine, now.
-pub struct Yardstick {
+pub(crate) struct Yardstick {
     /// One `verify_strict` of ed25519-dalek, one core, in nanoseconds.
-    pub verify_strict_ns: f64,
+    pub(crate) verify_strict_ns: f64,
     /// One signature in batches of 128 on all cores, in nanoseconds of wall time.
-    pub batch_ns: f64,
+    pub(crate) batch_ns: f64,
 }
 
 const MESSAGE: usize = 198;
 const COUNT: usize = 4_096;
 
 /// Measures both.
-pub fn measure() -> Yardstick {
+pub(crate) fn measure() -> Yardstick {
     use ed25519_dalek::Signer as _;
     let signed: Vec<_> = (0..COUNT as u32)
         .map(|i| {

@@ -173,7 +173,7 @@ pub fn with_fee(
     let payer_auth = payer.map(KeyKind::placeholder);
     let signed = Signed::decode(&tx.with_auth(&sender.placeholder(), payer_auth.as_ref()))?;
     let gas = params.gas(&signed);
-    let fee = tx.gas_price.mul(gas.into())?;
+    let fee = tx.gas_price.checked_mul(gas.into())?;
     let max = max_fee.unwrap_or(fee);
     if fee > max {
         return Err(BuildError::MaxFee { fee, max });

@@ -290,7 +290,7 @@ impl GenesisFile {
         }
         for denom in Denom::ALL {
             let mut balances = accounts.values().map(|account| account.balance(denom));
-            balances.try_fold(Amount::ZERO, Amount::add).map_err(|_| Error::Supply(denom))?;
+            balances.try_fold(Amount::ZERO, Amount::checked_add).map_err(|_| Error::Supply(denom))?;
         }
         Ok(accounts)
     }

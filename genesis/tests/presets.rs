@@ -35,7 +35,7 @@ fn the_presets_are_for_development_and_everyone_is_funded() {
         let names: Vec<_> = file.accounts.iter().map(|person| person.name.as_deref().unwrap()).collect();
         assert_eq!(names, ["alice", "bob", "carol", "dave"]);
         for account in doc.app.bank.accounts.values() {
-            assert_eq!(account.balance(Denom::Vvv), Amount::ONE.mul(1_000_000).unwrap());
+            assert_eq!(account.balance(Denom::Vvv), Amount::ONE.checked_mul(1_000_000).unwrap());
         }
     }
     assert!(presets::preset("mainnet").is_none());

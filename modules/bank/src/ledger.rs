@@ -70,7 +70,7 @@ pub fn charge(
     // The last nonce of all is never used: after it there would be no next one.
     let next = row.nonce.checked_add(1).filter(|_| row.nonce == nonce).ok_or(ChargeError::Nonce { next: row.nonce })?;
     if payer == sender {
-        row.vvv = row.vvv.sub(fee).map_err(|_| ChargeError::Funds { available: row.vvv })?;
+        row.vvv = row.vvv.checked_sub(fee).map_err(|_| ChargeError::Funds { available: row.vvv })?;
     } else {
         let available = balance(state, payer, Denom::Vvv);
         take(state, payer, Denom::Vvv, fee).map_err(|_| ChargeError::Funds { available })?;
@@ -104,7 +104,7 @@ pub fn pool(state: &dyn StateRead, pool: Pool, denom: Denom) -> Amount {
 fn debit(row: &mut Account, address: &Address, denom: Denom, amount: Amount) -> Result<(), Error> {
     let balance = row.balance_mut(denom);
     let available = *balance;
-    *balance = available.sub(amount).map_err(|_| Error::InsufficientFunds {
+    *balance = available.checked_sub(amount).map_err(|_| Error::InsufficientFunds {
         address: *address,
         denom,
         available,
@@ -123,7 +123,7 @@ fn take(state: &mut dyn StateWrite, from: &Address, denom: Denom, amount: Amount
 fn give(state: &mut dyn StateWrite, to: &Address, denom: Denom, amount: Amount) -> Result<(), Error> {
     let mut row = account(state, to);
     let balance = row.balance_mut(denom);
-    *balance = balance.add(amount)?;
+    *balance = balance.checked_add(amount)?;
     ACCOUNTS.set(state, to, &row);
     Ok(())
 }
@@ -147,14 +147,14 @@ pub fn transfer(
 }
 
 fn grow_pool(state: &mut dyn StateWrite, to: Pool, denom: Denom, amount: Amount) -> Result<(), Error> {
-    let total = pool(state, to, denom).add(amount)?;
+    let total = pool(state, to, denom).checked_add(amount)?;
     POOLS.set(state, &to.key(denom), &total);
     Ok(())
 }
 
 fn shrink_pool(state: &mut dyn StateWrite, from: Pool, denom: Denom, amount: Amount) -> Result<(), Error> {
     let available = pool(state, from, denom);
-    let rest = available.sub(amount).map_err(|_| Error::PoolTooSmall { available, needed: amount })?;
+    let rest = available.checked_sub(amount).map_err(|_| Error::PoolTooSmall { available, needed: amount })?;
     POOLS.set(state, &from.key(denom), &rest);
     Ok(())
 }
@@ -191,14 +191,14 @@ pub fn pay_from_pool(
 
 fn grow_supply(state: &mut dyn StateWrite, by: ModuleId, denom: Denom, amount: Amount) -> Result<(), Error> {
     check_right(by, denom, Right::Mint)?;
-    let total = supply(state, denom).add(amount)?;
+    let total = supply(state, denom).checked_add(amount)?;
     SUPPLY.set(state, &(denom as u8), &total);
     Ok(())
 }
 
 fn shrink_supply(state: &mut dyn StateWrite, by: ModuleId, denom: Denom, amount: Amount) -> Result<(), Error> {
     check_right(by, denom, Right::Burn)?;
-    let rest = supply(state, denom).sub(amount)?;
+    let rest = supply(state, denom).checked_sub(amount)?;
     SUPPLY.set(state, &(denom as u8), &rest);
     Ok(())
 }
@@ -286,10 +286,10 @@ pub(crate) fn for_each_account(state: &dyn StateRead, mut visit: impl FnMut(Addr
 
 /// Invariant 1: per denomination, the supply is the sum of all balances and pools.
 pub(crate) fn check_supply(state: &dyn StateRead) -> Result<(), String> {
-    let pooled = |denom| Pool::ALL.iter().try_fold(Amount::ZERO, |sum, p| sum.add(pool(state, *p, denom)));
+    let pooled = |denom| Pool::ALL.iter().try_fold(Amount::ZERO, |sum, p| sum.checked_add(pool(state, *p, denom)));
     let mut sums = [pooled(Denom::Vvv), pooled(Denom::Diem)];
     for_each_account(state, |_, row| {
-        sums = [sums[0].and_then(|sum| sum.add(row.vvv)), sums[1].and_then(|sum| sum.add(row.diem))];
+        sums = [sums[0].and_then(|sum| sum.checked_add(row.vvv)), sums[1].and_then(|sum| sum.checked_add(row.diem))];
     });
     for (denom, sum) in Denom::ALL.into_iter().zip(sums) {
         let sum = sum.map_err(|_| format!("the balances and pools of {denom} do not fit 128 bits"))?;

@@ -38,7 +38,7 @@ pub(crate) fn check_static(
         return Err(ChainError::BlockGas { gas: units, limit: gas.block_limit });
     }
     // A fee that no balance can hold exceeds every max_fee as well.
-    let fee = body.gas_price.mul(units.into()).unwrap_or(Amount::MAX);
+    let fee = body.gas_price.checked_mul(units.into()).unwrap_or(Amount::MAX);
     if fee > body.max_fee {
         return Err(ChainError::MaxFee { fee, max_fee: body.max_fee });
     }

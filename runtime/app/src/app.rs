@@ -124,13 +124,13 @@ impl App {
     /// # Errors
     /// Another process holds it, the disk refuses, or the rows and the recorded root disagree.
     pub fn open(data: &Path, options: Options) -> Result<Self, StoreError> {
-        let store = Store::open(data, options.store.clone())?;
+        let store = Store::open(data, options.store)?;
         Ok(Self::with_store(store, options))
     }
 
     /// The same on a store in memory, for tests.
     pub fn in_memory(options: Options) -> Self {
-        Self::with_store(Store::in_memory(options.store.clone()), options)
+        Self::with_store(Store::in_memory(options.store), options)
     }
 
     fn with_store(store: Store, options: Options) -> Self {

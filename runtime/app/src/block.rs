@@ -130,7 +130,7 @@ impl<'a> Execution<'a> {
         let cost = ante::admit(&mut self.state, tx, self.chain, &self.gas, self.block)?;
         self.gas_used = self.gas_used.saturating_add(cost.gas);
         // All VVV fits 128 bits, and fees are VVV taken from accounts.
-        self.fees = self.fees.add(cost.fee).unwrap_or(Amount::MAX);
+        self.fees = self.fees.checked_add(cost.fee).unwrap_or(Amount::MAX);
         Ok(self.calls(tx, cost))
     }
 

@@ -26,7 +26,7 @@ const BLOCK_HASH: u8 = b'k';
 
 /// Transactions to a row: a row each would cost more than executing them, and one row for all would make reading one
 /// transaction read four megabytes.
-const CHUNK: usize = 32;
+const CHUNK: u32 = 32;
 
 /// A transaction that is in a block.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,14 +97,14 @@ pub(crate) fn block_rows(
     gas_used: u64,
 ) -> Rows {
     let height = block.info.height;
-    let mut ops = Vec::with_capacity(hashes.len().saturating_add(txs.len() / CHUNK).saturating_add(3));
+    let mut ops = Vec::with_capacity(hashes.len().saturating_mul(2));
     ops.push(IndexOp::Put { key: key(BLOCK_HASH, &[&hash]), value: height.to_be_bytes().to_vec() });
     for (place, tx) in (0u32..).zip(hashes) {
         let mut position = height.to_be_bytes().to_vec();
         position.extend_from_slice(&place.to_be_bytes());
         ops.push(IndexOp::Put { key: key(TX_HASH, &[tx]), value: position });
     }
-    for (chunk, (txs, results)) in (0u32..).zip(txs.chunks(CHUNK).zip(results.chunks(CHUNK))) {
+    for (chunk, (txs, results)) in (0u32..).zip(txs.chunks(CHUNK as usize).zip(results.chunks(CHUNK as usize))) {
         let rows: Vec<(&[u8], &TxResult)> = txs.iter().map(|tx| &tx[..]).zip(results).collect();
         ops.push(IndexOp::Put { key: chunk_key(height, chunk), value: encode(&rows) });
     }
@@ -135,7 +135,7 @@ pub(crate) fn removal(store: &Store, height: u64) -> Vec<IndexOp> {
         IndexOp::Delete { key: height_key(BLOCK, height) },
         IndexOp::Delete { key: key(BLOCK_HASH, &[&block.hash]) },
     ];
-    for chunk in 0..block.tx_count.div_ceil(CHUNK as u32) {
+    for chunk in 0..block.tx_count.div_ceil(CHUNK) {
         let hashes = read_chunk(store, height, chunk).into_iter().map(|(bytes, _)| diem_core::tx::tx_hash(&bytes));
         ops.extend(hashes.map(|hash| IndexOp::Delete { key: key(TX_HASH, &[&hash]) }));
         ops.push(IndexOp::Delete { key: chunk_key(height, chunk) });
@@ -177,10 +177,9 @@ impl App {
     pub fn block_txs(&self, height: u64, from: u32, limit: u32) -> Vec<StoredTx> {
         let count = self.block(height).map_or(0, |block| block.tx_count);
         let to = from.saturating_add(limit).min(count);
-        let size = CHUNK as u32;
-        let chunks = from / size..to.div_ceil(size);
+        let chunks = from / CHUNK..to.div_ceil(CHUNK);
         let stored = chunks.flat_map(|chunk| {
-            let first = chunk.saturating_mul(size);
+            let first = chunk.saturating_mul(CHUNK);
             (first..).zip(read_chunk(&self.store, height, chunk))
         });
         let inside = stored.filter(|(index, _)| (from..to).contains(index));

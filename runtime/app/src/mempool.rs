@@ -40,7 +40,7 @@ impl Mempool {
         let payer = tx.payer();
         let balance = bank::balance(state, &payer, Denom::Vvv);
         let promised = self.fees.get(&payer).copied().unwrap_or_default();
-        let total = promised.add(fee).unwrap_or(Amount::MAX);
+        let total = promised.checked_add(fee).unwrap_or(Amount::MAX);
         if total > balance {
             return Err(ChainError::FeeFunds { payer, fee, available: balance.saturating_sub(promised) });
         }

@@ -54,12 +54,12 @@ impl Amount {
     }
 
     /// The sum, or [`MathError::Overflow`].
-    pub fn add(self, other: Self) -> Result<Self, MathError> {
+    pub fn checked_add(self, other: Self) -> Result<Self, MathError> {
         self.0.checked_add(other.0).map(Self).ok_or(MathError::Overflow)
     }
 
     /// The difference, or [`MathError::Underflow`].
-    pub fn sub(self, other: Self) -> Result<Self, MathError> {
+    pub fn checked_sub(self, other: Self) -> Result<Self, MathError> {
         self.0.checked_sub(other.0).map(Self).ok_or(MathError::Underflow)
     }
 
@@ -69,7 +69,7 @@ impl Amount {
     }
 
     /// `self * factor`, or [`MathError::Overflow`].
-    pub fn mul(self, factor: u128) -> Result<Self, MathError> {
+    pub fn checked_mul(self, factor: u128) -> Result<Self, MathError> {
         self.0.checked_mul(factor).map(Self).ok_or(MathError::Overflow)
     }
 
@@ -82,7 +82,7 @@ impl Amount {
     /// `ceil(self * numerator / denominator)` with a 256-bit product: what a user pays.
     pub fn mul_div_ceil(self, numerator: u128, denominator: u128) -> Result<Self, MathError> {
         let (quotient, exact) = self.mul_div(numerator, denominator)?;
-        if exact { Ok(Self(quotient)) } else { Self(quotient).add(Self(1)) }
+        if exact { Ok(Self(quotient)) } else { Self(quotient).checked_add(Self(1)) }
     }
 
     /// The floored quotient, and whether the division left nothing.

@@ -33,8 +33,8 @@ pub fn people(count: u32) -> Vec<Person> {
 pub fn genesis(people: &[Person]) -> GenesisDoc {
     let row = bank::Account {
         nonce: 0,
-        vvv: Amount::ONE.mul(1_000).unwrap(),
-        diem: Amount::ONE.mul(10).unwrap(),
+        vvv: Amount::ONE.checked_mul(1_000).unwrap(),
+        diem: Amount::ONE.checked_mul(10).unwrap(),
     };
     let accounts = people.iter().map(|person| (person.address, row)).collect();
     GenesisDoc {

@@ -206,7 +206,7 @@ fn a_retry_hook_leaves_no_trace_until_it_succeeds() {
     }
     let outcome = chain.force(vec![]);
     assert!(outcome.finalized.events.is_empty());
-    assert_eq!(supply(), before.add(Amount::ONE).unwrap());
+    assert_eq!(supply(), before.checked_add(Amount::ONE).unwrap());
 }
 
 #[test]

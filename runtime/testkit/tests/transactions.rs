@@ -175,7 +175,7 @@ fn high_s_twin(chain: &TestChain, builder: &TxBuilder) -> Auth {
     for i in (0..32).rev() {
         let difference = i16::from(order[i]) - i16::from(signature[32 + i]) - borrow;
         borrow = i16::from(difference < 0);
-        signature[32 + i] = difference.rem_euclid(256) as u8;
+        signature[32 + i] = u8::try_from(difference.rem_euclid(256)).unwrap();
     }
     signature[64] = if signature[64] == 27 { 28 } else { 27 };
     Auth::Ethereum { signature }

@@ -76,6 +76,12 @@ pub enum GenesisError {
 /// CometBFT's limit of the sum of voting power: int64 max / 8.
 pub const MAX_TOTAL_POWER: u64 = (i64::MAX / 8) as u64;
 
+/// A block must hold the largest transaction and what consensus adds to it.
+const MIN_BLOCK_BYTES: u64 = 1024 * 1024;
+const _: () = assert!(diem_core::tx::MAX_TX_BYTES as u64 <= MIN_BLOCK_BYTES / 2);
+/// CometBFT's limit.
+const MAX_BLOCK_BYTES: u64 = 100 * 1024 * 1024;
+
 impl GenesisDoc {
     /// The same with its validators in the order of their keys, as the hash wants them.
     pub fn canonical(mut self) -> Self {
@@ -128,9 +134,7 @@ impl GenesisDoc {
 
     fn validate_params(&self) -> Result<(), GenesisError> {
         let consensus = &self.consensus;
-        let smallest_block = 2 * diem_core::tx::MAX_TX_BYTES as u64;
-        // CometBFT: at most 100 MiB, and evidence must fit the block.
-        if !(smallest_block..=100 * 1024 * 1024).contains(&consensus.block_max_bytes) {
+        if !(MIN_BLOCK_BYTES..=MAX_BLOCK_BYTES).contains(&consensus.block_max_bytes) {
             return Err(GenesisError::Params("consensus.block_max_bytes must be 1 MiB to 100 MiB"));
         }
         if consensus.evidence_max_bytes > consensus.block_max_bytes {
