@@ -1,10 +1,12 @@
 # The commands of this repository. `make` alone lists them.
 
 ARGS ?=
+TARGET ?= transaction
+TIME ?= 60
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build devnet test lint bench doc clean
+.PHONY: help setup build devnet test lint bench fuzz doc clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -29,6 +31,12 @@ lint: setup ## check format and lints; warnings fail
 
 bench: setup ## measure, with optimisation; one table, and bench.json in the target folder
 	cargo run --release -p diem-bench -- $(ARGS)
+
+# What is found new lies in the target folder; what is worth keeping goes into fuzz/corpus, which `make test` replays.
+fuzz: setup ## fuzz one entrance: TARGET=check_tx TIME=60 (seconds); needs nightly Rust and cargo-fuzz
+	@mkdir -p $(TARGET_DIR)/fuzz/$(TARGET)
+	cargo +nightly fuzz run --features libfuzzer $(TARGET) $(TARGET_DIR)/fuzz/$(TARGET) fuzz/corpus/$(TARGET) \
+		-- -max_total_time=$(TIME) -timeout=20 -rss_limit_mb=4096
 
 doc: setup ## build the documentation of the crates
 	cargo doc --workspace --no-deps

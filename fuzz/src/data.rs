@@ -1,0 +1,112 @@
+//! Everything else that is decoded from bytes of others.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use diem_core::{
+    StateRead as _,
+    proof::verify,
+    tx::{CallBody as _, DecodeError},
+    typed_data,
+};
+use diem_runtime::{App, Options, StoredBlock, TxResult};
+use diem_types::{Answer, Event, Query, Signed};
+use ics23::{CommitmentProof, commitment_proof::Proof};
+use prost_ics23::Message as _;
+
+use crate::world::shared_chain;
+
+/// The transaction decoder: what it takes has exactly one encoding, and everything that is computed from a
+/// transaction without state can be computed.
+pub fn transaction(data: &[u8]) {
+    let signed = match Signed::decode(data) {
+        Ok(signed) => signed,
+        Err(error) => {
+            assert!(error != DecodeError::TooLarge || data.len() > diem_core::tx::MAX_TX_BYTES);
+            return;
+        }
+    };
+    assert_eq!(signed.tx.with_auth(&signed.auth, signed.payer_auth.as_ref()), data, "two encodings of one transaction");
+    assert_eq!(signed.tx.sign_message(), signed.message());
+    assert_eq!(signed.size, data.len());
+    let _ = (signed.verify(), typed_data::digest(&signed.tx));
+    for call in &signed.tx.calls {
+        let _ = (call.text(), call.validate(), call.gas());
+        let kind = typed_data::kind(&typed_data::call_data(call));
+        assert_ne!(kind, 0, "every call has a module and a number");
+    }
+}
+
+/// InitChain with any genesis file: it is refused with a sentence, or starts a chain that can be exported and started
+/// again.
+pub fn init_chain(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let doc = match diem_genesis::from_json(text, "genesis.json") {
+        Ok(doc) => doc,
+        Err(error) => return assert!(!error.to_string().is_empty()),
+    };
+    let written = diem_genesis::from_json(&diem_genesis::to_json(&doc), "written").unwrap();
+    assert_eq!(written.hash(), doc.hash(), "a genesis survives being written");
+    let app = App::in_memory(Options::default());
+    let Ok(first) = app.init_chain(&doc) else { return };
+    assert_eq!(app.init_chain(&doc).unwrap(), first);
+    let block = diem_testkit::chain::next_block(&app, &doc);
+    app.finalize(&block, [1; 32], &[]).unwrap();
+    app.commit(Vec::new()).unwrap();
+    app.check_invariants().unwrap();
+    let exported = app.export(doc.genesis_time).unwrap();
+    assert_eq!(exported.app, doc.app, "nothing has happened yet");
+    App::in_memory(Options::default()).init_chain(&exported).unwrap();
+}
+
+/// Queries and proofs: any question is answered or refused at any height, and any key is proven to be there or not.
+pub fn query(data: &[u8]) {
+    let [choice, data @ ..] = data else { return };
+    let chain = shared_chain();
+    let height = [None, Some(1), Some(3), Some(u64::from(*choice))][usize::from(choice % 4)];
+    if choice & 0x80 == 0 {
+        let Ok(query) = Query::try_from_slice(data) else { return };
+        assert_eq!(borsh::to_vec(&query).unwrap(), data, "two encodings of one query");
+        if let Ok(answered) = chain.app.query(query, height) {
+            round_trip::<Answer>(&borsh::to_vec(&answered.answer).unwrap());
+        }
+        return;
+    }
+    let Ok(snapshot) = chain.app.snapshot(height) else { return };
+    let (value, proof) = snapshot.prove(data);
+    assert_eq!(value, snapshot.get(data));
+    assert_eq!(verify(&snapshot.root(), data, value.as_deref(), &proof), Ok(()));
+    let lie: Option<&[u8]> = if value.is_some() { None } else { Some(b"lie") };
+    assert!(verify(&snapshot.root(), data, lie, &proof).is_err());
+    assert!(verify(&[7; 32], data, value.as_deref(), &proof).is_err());
+}
+
+/// The verifier of proofs: no bytes make it believe what is not so.
+pub fn proof(data: &[u8]) {
+    let Ok(proof) = CommitmentProof::decode(data) else { return };
+    let snapshot = shared_chain().app.store().latest();
+    let (key, claimed) = match &proof.proof {
+        Some(Proof::Exist(proof)) => (proof.key.clone(), Some(proof.value.clone())),
+        Some(Proof::Nonexist(proof)) => (proof.key.clone(), None),
+        _ => (Vec::new(), None),
+    };
+    let believed = verify(&snapshot.root(), &key, claimed.as_deref(), &proof).is_ok();
+    let truth = snapshot.get(&key);
+    assert!(!believed || truth.as_deref() == claimed.as_deref(), "a lie about {key:02x?} was believed");
+    let _ = verify(&snapshot.root(), &key, claimed.is_none().then_some(&b"x"[..]), &proof);
+}
+
+/// Events and index rows: what decodes has one encoding.
+pub fn events(data: &[u8]) {
+    if let Ok(events) = Event::decode_all(data) {
+        let encoded: Vec<u8> = events.iter().flat_map(|event| borsh::to_vec(event).unwrap()).collect();
+        assert_eq!(encoded, data, "two encodings of the same events");
+    }
+    round_trip::<StoredBlock>(data);
+    round_trip::<Vec<(Vec<u8>, TxResult)>>(data);
+    round_trip::<Answer>(data);
+}
+
+fn round_trip<T: BorshSerialize + BorshDeserialize>(data: &[u8]) {
+    if let Ok(value) = T::try_from_slice(data) {
+        assert_eq!(borsh::to_vec(&value).unwrap(), data, "two encodings of one {}", std::any::type_name::<T>());
+    }
+}

@@ -1,0 +1,37 @@
+//! Fuzz targets for everything that takes bytes from outside: one function each, which must return whatever it is
+//! given. libFuzzer drives them (`make fuzz TARGET=check_tx TIME=60`); `cargo test` replays `corpus/` through them.
+//!
+//! Random bytes never get past a signature, so the stages of consensus take [`plan::Step`]s: valid transactions by a
+//! few people, spoilt in the ways in which a transaction can be spoilt, with raw bytes between them.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::arithmetic_side_effects,
+    reason = "a fuzz target that finds something should stop where it is"
+)]
+
+mod data;
+pub mod plan;
+mod stages;
+mod world;
+
+pub use data::{events, init_chain, proof, query, transaction};
+pub use stages::{check_tx, finalize_block, prepare_proposal, process_proposal};
+pub use world::shared_chain;
+
+/// A target: takes any bytes, panics if it finds something.
+pub type Target = fn(&[u8]);
+
+/// Every target by its name, which is also the name of its corpus.
+pub const TARGETS: &[(&str, Target)] = &[
+    ("transaction", transaction),
+    ("check_tx", check_tx),
+    ("prepare_proposal", prepare_proposal),
+    ("process_proposal", process_proposal),
+    ("finalize_block", finalize_block),
+    ("init_chain", init_chain),
+    ("query", query),
+    ("proof", proof),
+    ("events", events),
+];

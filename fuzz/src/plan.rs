@@ -1,0 +1,107 @@
+//! The input of the stages of consensus: steps, each a transaction in the making or the end of a block.
+//!
+//! The layout is fixed and read from the front, so that a mutation in one place changes one step, and so that seeds
+//! can be written by [`Step::write`].
+
+use arbitrary::{Arbitrary, Result, Unstructured};
+
+/// The most steps of one input; more only make it slow.
+const MAX_STEPS: usize = 48;
+
+/// A transaction, described by choices. Zeros everywhere make a valid transfer of the first person to itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Arbitrary)]
+pub struct Plan {
+    /// Who sends it.
+    pub sender: u8,
+    /// How far its nonce is from the sender's next.
+    pub nonce: i8,
+    /// Which calls it has.
+    pub calls: u8,
+    /// Who is paid.
+    pub to: u8,
+    /// How much.
+    pub amount: u8,
+    /// Who pays the fee, if not the sender.
+    pub payer: u8,
+    /// What else is unusual about it.
+    pub oddity: u8,
+}
+
+/// One step of an input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// A transaction as it was signed.
+    Signed(Plan),
+    /// One with a byte changed after signing: at this place, by this mask.
+    Spoilt(Plan, u16, u8),
+    /// One cut off at this place.
+    Cut(Plan, u16),
+    /// Any bytes.
+    Raw(Vec<u8>),
+    /// A transaction of before, once more.
+    Again(u8),
+    /// The block ends here.
+    Block,
+}
+
+impl<'a> Arbitrary<'a> for Step {
+    fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
+        Ok(match u.arbitrary::<u8>()? {
+            0x00..=0x8f => Self::Signed(u.arbitrary()?),
+            0x90..=0xaf => Self::Spoilt(u.arbitrary()?, u.arbitrary()?, u.arbitrary()?),
+            0xb0..=0xbf => Self::Cut(u.arbitrary()?, u.arbitrary()?),
+            0xc0..=0xcf => {
+                let length = u.arbitrary::<u16>()?;
+                let length = usize::from(length).min(u.len());
+                Self::Raw(u.bytes(length)?.to_vec())
+            }
+            0xd0..=0xdf => Self::Again(u.arbitrary()?),
+            0xe0..=0xff => Self::Block,
+        })
+    }
+}
+
+impl Step {
+    /// Appends the bytes from which this step is read.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Signed(plan) => {
+                out.push(0x00);
+                plan.write(out);
+            }
+            Self::Spoilt(plan, place, mask) => {
+                out.push(0x90);
+                plan.write(out);
+                out.extend(place.to_le_bytes());
+                out.push(*mask);
+            }
+            Self::Cut(plan, place) => {
+                out.push(0xb0);
+                plan.write(out);
+                out.extend(place.to_le_bytes());
+            }
+            Self::Raw(bytes) => {
+                let bytes = &bytes[..bytes.len().min(usize::from(u16::MAX))];
+                out.push(0xc0);
+                out.extend(u16::try_from(bytes.len()).unwrap().to_le_bytes());
+                out.extend(bytes);
+            }
+            Self::Again(which) => out.extend([0xd0, *which]),
+            Self::Block => out.push(0xe0),
+        }
+    }
+}
+
+impl Plan {
+    fn write(&self, out: &mut Vec<u8>) {
+        let [nonce] = self.nonce.to_le_bytes();
+        out.extend([self.sender, nonce, self.calls, self.to, self.amount, self.payer, self.oddity]);
+    }
+}
+
+/// Reads the steps of an input.
+pub fn steps(data: &[u8]) -> Vec<Step> {
+    let mut input = Unstructured::new(data);
+    let more = || (!input.is_empty()).then(|| input.arbitrary().unwrap_or(Step::Block));
+    std::iter::from_fn(more).take(MAX_STEPS).collect()
+}

@@ -1,0 +1,124 @@
+//! The stages of a transaction's life in consensus.
+
+use bytes::Bytes;
+use diem_runtime::CheckKind;
+use diem_testkit::chain::block_hash;
+use diem_types::{Event, Signed};
+
+use crate::{
+    plan::{Step, steps},
+    world::{World, check_result},
+};
+
+/// The number of [`diem_types::ChainError::NonceTaken`].
+const NONCE_TAKEN: u32 = 15;
+
+/// CheckTx and rechecks over some blocks: every answer is a known one, nothing committed changes, what waits is not
+/// taken twice, and what the pool holds makes a block that everyone accepts.
+pub fn check_tx(data: &[u8]) {
+    let mut world = World::new();
+    let mut pool: Vec<Bytes> = Vec::new();
+    for step in steps(data) {
+        let Some(tx) = world.tx(&step) else {
+            let outcome = world.chain.propose(pool.clone());
+            pool.retain(|tx| !outcome.txs.contains(tx));
+            pool.retain(|tx| world.chain.app.check_tx(tx, CheckKind::Recheck).code == 0);
+            continue;
+        };
+        let before = world.chain.app.info();
+        let result = world.chain.check(&tx);
+        check_result(&tx, &result);
+        if result.code == 0 {
+            let again = world.chain.check(&tx);
+            assert_eq!((again.codespace.as_str(), again.code), ("chain", NONCE_TAKEN), "{}", again.log);
+            pool.push(tx);
+        }
+        assert_eq!(world.chain.app.info(), before);
+    }
+    world.chain.app.check_invariants().unwrap();
+}
+
+/// PrepareProposal out of any pool, within any number of bytes: it chooses from what is offered, stays within the
+/// limit, and what it makes is accepted and pays its fees.
+pub fn prepare_proposal(data: &[u8]) {
+    let (limit, data) = data.split_at_checked(2).unwrap_or((&[0xff, 0xff], data));
+    let limit = u64::from(u16::from_le_bytes([limit[0], limit[1]]));
+    let mut world = World::new();
+    for offered in blocks(&mut world, data) {
+        let block = world.chain.next_block();
+        let txs = world.chain.app.prepare(&block, offered.clone(), limit);
+        assert!(txs.iter().map(|tx| field_bytes(tx.len())).sum::<u64>() <= limit);
+        let mut left = offered;
+        for tx in &txs {
+            let place = left.iter().position(|other| other == tx).expect("chosen from what was offered");
+            left.swap_remove(place);
+        }
+        let hash = block_hash(&block, &txs);
+        world.chain.app.process(&block, hash, &txs).expect("what prepare makes, process accepts");
+        let finalized = world.chain.app.finalize(&block, hash, &txs).unwrap();
+        assert!(finalized.results.iter().all(|result| result.gas_used > 0), "only what pays is proposed");
+        world.chain.app.commit(Vec::new()).unwrap();
+    }
+    world.chain.app.check_invariants().unwrap();
+}
+
+/// What a bytes field of this length takes in a protobuf message with a field number below 16.
+fn field_bytes(mut length: usize) -> u64 {
+    let mut bytes = length as u64 + 2;
+    while length >= 0x80 {
+        length >>= 7;
+        bytes += 1;
+    }
+    bytes
+}
+
+/// ProcessProposal of any list: it accepts or names the reason, and whether it ran first changes no result.
+pub fn process_proposal(data: &[u8]) {
+    let mut world = World::new();
+    let twin = world.twin();
+    for txs in blocks(&mut world, data) {
+        let block = world.chain.next_block();
+        let hash = block_hash(&block, &txs);
+        let verdict = world.chain.app.process(&block, hash, &txs);
+        let finalized = world.chain.app.finalize(&block, hash, &txs).unwrap();
+        match verdict {
+            Ok(()) => assert!(finalized.results.iter().all(|result| result.gas_used > 0)),
+            Err(error) => {
+                assert!(diem_types::error_info(error.codespace, error.code).is_some(), "{error}");
+                assert!(finalized.results.iter().any(|result| result.gas_used == 0), "{error}");
+            }
+        }
+        assert_eq!(twin.finalize(&block, hash, &txs).unwrap(), finalized, "process changed a result");
+        let committed = world.chain.app.commit(Vec::new()).unwrap();
+        assert_eq!(twin.commit(Vec::new()).unwrap().root, committed.root);
+    }
+    world.chain.app.check_invariants().unwrap();
+}
+
+/// FinalizeBlock and Commit of any list: one result each, what is undecodable changes nothing, all of it is found
+/// afterwards, and every invariant holds after every block.
+pub fn finalize_block(data: &[u8]) {
+    let mut world = World::new();
+    for txs in blocks(&mut world, data) {
+        let outcome = world.chain.force(txs);
+        let height = outcome.block.info.height;
+        assert_eq!(outcome.results().len(), outcome.txs.len());
+        for (tx, result) in outcome.txs.iter().zip(outcome.results()) {
+            check_result(tx, result);
+            assert!(Signed::decode(tx).is_ok() || (result.gas_used == 0 && result.fee.is_zero()));
+            Event::decode_all(&result.events).unwrap();
+            let stored = world.chain.app.transaction(&diem_core::tx::tx_hash(tx)).expect("indexed at once");
+            assert_eq!(stored.bytes, tx[..]);
+        }
+        let stored = world.chain.app.block_txs(height, 0, u32::MAX);
+        let stored = stored.iter().map(|stored| (&stored.bytes[..], &stored.result));
+        assert!(stored.eq(outcome.txs.iter().map(|tx| &tx[..]).zip(outcome.results())));
+        world.chain.app.check_invariants().unwrap();
+    }
+}
+
+/// The transactions of an input, block by block.
+fn blocks(world: &mut World, data: &[u8]) -> Vec<Vec<Bytes>> {
+    let steps = steps(data);
+    steps.split(|step| *step == Step::Block).map(|block| block.iter().filter_map(|step| world.tx(step)).collect()).collect()
+}
