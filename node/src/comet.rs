@@ -5,10 +5,12 @@ mod engine;
 pub mod find;
 pub mod keys;
 mod rpc;
+mod run;
 mod submit;
 pub mod supervisor;
 
 pub use config::{Peer, Settings, Timing};
 pub use engine::CometEngine;
 pub use find::{FindError, Found, find};
+pub use run::{Launch, LaunchError, Running, pid_file};
 pub use supervisor::{Supervisor, SupervisorError};

@@ -66,6 +66,15 @@ impl Default for Timing {
 }
 
 impl Timing {
+    /// Blocks that take about `block_time`; as fast as the machine can for less than what voting itself takes.
+    pub fn of_block_time(block_time: Duration) -> Self {
+        const VOTING: Duration = Duration::from_millis(300);
+        match block_time.checked_sub(VOTING) {
+            Some(commit) if !commit.is_zero() => Self { commit, ..Self::default() },
+            _ => Self::fastest(),
+        }
+    }
+
     /// As fast as the machine can.
     pub const fn fastest() -> Self {
         Self { propose: Duration::from_secs(3), commit: Duration::ZERO, skip_commit: true }
@@ -246,6 +255,18 @@ pub fn write_genesis(home: &Path, genesis: &GenesisDoc) -> Result<(), ConfigErro
         Ok(found) if found == text => Ok(()),
         Ok(_) => Err(ConfigError::OtherGenesis { path }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => replace(&path, &text),
+        Err(error) => Err(ConfigError::Io { path, error }),
+    }
+}
+
+/// How many bytes `genesis.json` of the CometBFT home `home` has.
+///
+/// # Errors
+/// [`ConfigError::Io`] if it is not there.
+pub fn genesis_size(home: &Path) -> Result<u64, ConfigError> {
+    let path = home.join("config/genesis.json");
+    match std::fs::metadata(&path) {
+        Ok(found) => Ok(found.len()),
         Err(error) => Err(ConfigError::Io { path, error }),
     }
 }

@@ -1,0 +1,138 @@
+//! A whole CometBFT node: its files, the application's socket, the child, and the engine that speaks to it.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use diem_runtime::App;
+use diem_types::GenesisDoc;
+
+use super::{
+    CometEngine, Settings,
+    config::{self, ConfigError},
+    keys::{self, KeyError},
+    supervisor::{Plan, Port, Status, Supervisor, SupervisorError},
+};
+use crate::{
+    Commits,
+    abci::{Consensus, OnFatal, Server, frame_limit},
+};
+
+/// How long CometBFT may take to stop when asked.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// What it takes to run.
+pub struct Launch {
+    /// CometBFT's home, inside the node's.
+    pub home: PathBuf,
+    /// The binary, of [`super::find()`].
+    pub binary: PathBuf,
+    /// The chain.
+    pub genesis: GenesisDoc,
+    /// What goes into CometBFT's configuration.
+    pub settings: Settings,
+    /// The application.
+    pub app: Arc<App>,
+    /// Where blocks are reported.
+    pub commits: Arc<Commits>,
+    /// Called when the node must not go on.
+    pub on_fatal: OnFatal,
+}
+
+/// Why it does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum LaunchError {
+    /// A file cannot be written.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A key cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The application cannot be served.
+    #[error("the application cannot be served to CometBFT on {address}: {error}; `comet.abci` sets it")]
+    Serve {
+        /// Where.
+        address: String,
+        /// What the system says.
+        error: std::io::Error,
+    },
+    /// CometBFT does not start.
+    #[error(transparent)]
+    Supervisor(#[from] SupervisorError),
+}
+
+/// A CometBFT that runs.
+pub struct Running {
+    /// How the rest of the node speaks to it.
+    pub engine: Arc<CometEngine>,
+    server: Server,
+    supervisor: Supervisor,
+}
+
+impl Launch {
+    /// Writes what is missing in the home, serves the application and starts CometBFT. Must be called on a tokio
+    /// runtime, and blocks for as long as the start takes.
+    ///
+    /// # Errors
+    /// [`LaunchError`]: a sentence that says what to do. Nothing is left running.
+    pub fn start(self) -> Result<Running, LaunchError> {
+        keys::validator_key(&self.home)?;
+        keys::node_key(&self.home)?;
+        config::write_genesis(&self.home, &self.genesis)?;
+        let genesis_bytes = config::genesis_size(&self.home)?;
+        let consensus = Consensus::new(self.app, Some(self.genesis.hash()), self.commits);
+        let checks = consensus.checks();
+        let limit = frame_limit(self.genesis.consensus.block_max_bytes, genesis_bytes);
+        let mut settings = self.settings;
+        let server = Server::start(settings.app.clone(), limit, consensus, Arc::clone(&self.on_fatal))
+            .map_err(|error| LaunchError::Serve { address: settings.app.to_string(), error })?;
+        settings.app = server.address().clone();
+        let started = config::write_config(&self.home, &settings).map_err(LaunchError::from).and_then(|()| {
+            let plan = Plan {
+                binary: self.binary,
+                pid_file: pid_file(&self.home),
+                home: self.home,
+                ports: ports(&settings),
+                grace: GRACE,
+                connections: server.connection_watch(),
+                on_give_up: self.on_fatal,
+            };
+            Ok(Supervisor::start(plan)?)
+        });
+        match started {
+            Ok(supervisor) => Ok(Running { engine: Arc::new(CometEngine::new(settings.rpc, checks)), server, supervisor }),
+            Err(error) => {
+                server.stop();
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Running {
+    /// CometBFT's process id and how often it was started again.
+    pub fn status(&self) -> Status {
+        self.supervisor.status()
+    }
+
+    /// Stops CometBFT, then the socket. Blocks for at most the grace and a little.
+    pub fn stop(self) {
+        self.supervisor.stop();
+        self.server.stop();
+    }
+}
+
+/// Where CometBFT's process id is kept.
+pub fn pid_file(home: &Path) -> PathBuf {
+    home.join("cometbft.pid")
+}
+
+fn ports(settings: &Settings) -> Vec<Port> {
+    let rpc = Port { address: settings.rpc, purpose: "CometBFT's RPC", setting: "comet.rpc" };
+    let p2p = Port { address: settings.p2p, purpose: "CometBFT's peers", setting: "comet.p2p" };
+    let metrics =
+        settings.metrics.map(|address| Port { address, purpose: "CometBFT's metrics", setting: "comet.metrics" });
+    [Some(rpc), Some(p2p), metrics].into_iter().flatten().collect()
+}

@@ -1,0 +1,339 @@
+//! Real CometBFT: blocks, transfers, proofs, deaths.
+#![allow(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a test that cannot go on should stop where it is"
+)]
+
+mod support;
+
+use std::{
+    net::{SocketAddr, TcpListener},
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use diem_bank as bank;
+use diem_core::{Amount, Denom, proof};
+use diem_node::{
+    Commits,
+    abci::{Address, OnFatal},
+    comet::{self, Launch, LaunchError, Running, Settings, Timing, keys},
+    engine::{Engine as _, EngineError, SubmitError, Wait},
+};
+use diem_runtime::{App, Options};
+use diem_testkit::{Person, TxBuilder, genesis, people};
+use diem_types::{Answer, GenesisDoc, GenesisValidator, Query};
+use support::recorder;
+
+/// Far longer than anything here takes, so that a slow machine fails no test.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The home of a node in a test: its own folder, ports and chain.
+struct Home {
+    folder: tempfile::TempDir,
+    settings: Settings,
+    genesis: GenesisDoc,
+}
+
+/// Ports that were free a moment ago.
+fn free_ports<const N: usize>() -> [SocketAddr; N] {
+    let listeners: [TcpListener; N] = std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").unwrap());
+    listeners.map(|listener| listener.local_addr().unwrap())
+}
+
+impl Home {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let key = keys::validator_key(&folder.path().join("comet")).unwrap();
+        let mut genesis = genesis(&people(4));
+        genesis.validators = vec![GenesisValidator { public_key: key.public_key, power: 10 }];
+        let [rpc, p2p, metrics] = free_ports();
+        let mut settings = Settings::new("test", Address::of_home(folder.path()).unwrap());
+        (settings.rpc, settings.p2p, settings.metrics) = (rpc, p2p, Some(metrics));
+        settings.timing = Timing { commit: Duration::from_millis(50), ..Timing::default() };
+        Self { folder, settings, genesis }
+    }
+
+    fn comet(&self) -> PathBuf {
+        self.folder.path().join("comet")
+    }
+
+    fn launch(&self, app: Arc<App>, commits: Arc<Commits>, on_fatal: OnFatal) -> Launch {
+        Launch {
+            home: self.comet(),
+            binary: binary(),
+            genesis: self.genesis.clone(),
+            settings: self.settings.clone(),
+            app,
+            commits,
+            on_fatal,
+        }
+    }
+
+    fn start(&self) -> Node {
+        let app = Arc::new(App::open(&self.folder.path().join("data"), Options::default()).unwrap());
+        let commits = support::commits(&app);
+        let (on_fatal, _) = recorder();
+        let running = self.launch(Arc::clone(&app), Arc::clone(&commits), on_fatal).start().unwrap();
+        Node { app, commits, running }
+    }
+
+    fn transfer(&self, from: &Person, nonce: u64) -> Bytes {
+        TxBuilder::transfer(&self.genesis, from, nonce, people(2)[1].address, Amount::ONE).bytes()
+    }
+}
+
+fn binary() -> PathBuf {
+    comet::find(None, &|text| println!("{text}")).unwrap().path
+}
+
+struct Node {
+    app: Arc<App>,
+    commits: Arc<Commits>,
+    running: Running,
+}
+
+impl Node {
+    async fn reach(&self, height: u64) {
+        let mut heights = self.commits.subscribe();
+        let reached = tokio::time::timeout(PATIENCE, heights.wait_for(|found| *found >= height)).await;
+        assert!(reached.is_ok(), "height {height} was not reached, but {}", self.app.info().height);
+    }
+
+    async fn stop(self) {
+        tokio::task::spawn_blocking(move || self.running.stop()).await.unwrap();
+    }
+}
+
+async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !holds() {
+        assert!(started.elapsed() < PATIENCE, "{what} did not happen");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn kill(pid: u32) {
+    let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+}
+
+/// Whether a process runs; one that waits to be collected does not.
+fn runs(pid: u32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat"))
+        .is_ok_and(|stat| !stat.rsplit(')').next().unwrap().trim_start().starts_with('Z'))
+}
+
+fn vvv(app: &App, person: &Person) -> Amount {
+    let query = Query::Bank(bank::Query::Account(person.address));
+    let Answer::Bank(bank::Answer::Account(account)) = app.query(query, None).unwrap().answer else { panic!("other") };
+    account.balance(Denom::Vvv)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_validator_commits_a_transfer_and_the_state_is_proven_by_its_headers() {
+    let home = Home::new();
+    let node = home.start();
+    let engine = Arc::clone(&node.running.engine);
+    engine.ready(PATIENCE).await.unwrap();
+    node.reach(2).await;
+    let people = people(4);
+
+    // Two hundred of one sender in one call, then answers of every kind.
+    let txs: Vec<Bytes> = (0..200).map(|nonce| home.transfer(&people[0], nonce)).collect();
+    let answers = engine.submit(txs.clone(), Wait::Checked).await;
+    assert_eq!(answers, vec![Ok(()); 200]);
+    let again = engine.submit(vec![txs[0].clone(), b"garbage".as_slice().into()], Wait::Checked).await;
+    assert_eq!(again[0], Err(SubmitError::Known));
+    assert!(matches!(&again[1], Err(SubmitError::Rejected { code: 1, codespace, .. }) if codespace == "chain"));
+    let third: Vec<Bytes> = (0..50).map(|nonce| home.transfer(&people[2], nonce)).collect();
+    assert_eq!(engine.submit(third, Wait::None).await, vec![Ok(()); 50]);
+    until("all transfers committed", || vvv(&node.app, &people[1]) == Amount::ONE.checked_mul(1_250).unwrap()).await;
+    let stored = node.app.transaction(&diem_core::tx::tx_hash(&txs[199])).unwrap();
+    assert_eq!(stored.result.code, 0);
+
+    // The root after a block stands in the next header, signed by the genesis validators.
+    let height = node.app.info().height;
+    let snapshot = node.app.snapshot(Some(height)).unwrap();
+    let signed = engine.signed_header(height + 1, PATIENCE).await.unwrap();
+    let root = snapshot.root();
+    assert_eq!(signed.header.app_hash.as_bytes(), root);
+    let set = engine.validators(height + 1).await.unwrap();
+    assert_eq!(set.hash(), signed.header.validators_hash);
+    assert_eq!(set.validators()[0].pub_key.to_bytes(), home.genesis.validators[0].public_key);
+    assert_eq!(signed.header.version.app, diem_types::APP_VERSION);
+    let key = [&[1u8, 0][..], &people[0].address.0].concat();
+    let (value, ics) = snapshot.prove(&key);
+    proof::verify(&root, &key, value.as_deref(), &ics).unwrap();
+
+    let ahead = engine.signed_header(height + 100_000, Duration::ZERO).await.unwrap_err();
+    assert!(matches!(ahead, EngineError::NotYet { asked, latest } if asked > latest && latest >= height), "{ahead}");
+    let status = engine.status().await.unwrap();
+    assert!(!status.catching_up && status.latest_height >= height && status.peers == Some(0), "{status:?}");
+    assert_eq!(node.app.chain().unwrap().genesis_hash, home.genesis.hash());
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cometbft_killed_is_started_again_and_catches_up() {
+    let home = Home::new();
+    let node = home.start();
+    node.reach(3).await;
+    let before = node.running.status().pid.unwrap();
+    kill(before);
+    until("a new CometBFT", || node.running.status().pid.is_some_and(|pid| pid != before)).await;
+    let height = node.app.info().height;
+    node.reach(height + 3).await;
+    assert_eq!(node.running.status().restarts, 1);
+    let people = people(1);
+    let tx = home.transfer(&people[0], 0);
+    node.running.engine.ready(PATIENCE).await.unwrap();
+    assert_eq!(node.running.engine.submit(vec![tx.clone()], Wait::Checked).await, [Ok(())]);
+    until("the transfer", || node.app.transaction(&diem_core::tx::tx_hash(&tx)).is_some()).await;
+    node.app.check_invariants().unwrap();
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_stops_in_order_and_starts_where_it_was() {
+    let home = Home::new();
+    let node = home.start();
+    node.reach(3).await;
+    let pid = node.running.status().pid.unwrap();
+    let app = Arc::downgrade(&node.app);
+    node.stop().await;
+    assert!(!runs(pid));
+    assert!(!comet::pid_file(&home.comet()).exists());
+    until("the application is let go", || app.strong_count() == 0).await;
+
+    let node = home.start();
+    let height = node.app.info().height;
+    assert!(height >= 3);
+    node.reach(height + 2).await;
+    node.stop().await;
+}
+
+/// Where the process that plays the node finds its home; without it the test below does nothing.
+const CHILD: &str = "COMET_TEST_CHILD";
+
+/// Not a test of its own: what `killing_the_node_ends_its_cometbft` starts and kills.
+#[test]
+fn child_node() {
+    let Some(folder) = std::env::var_os(CHILD) else { return };
+    let (folder, runtime) = (PathBuf::from(folder), tokio::runtime::Runtime::new().unwrap());
+    let _inside = runtime.enter();
+    let genesis: GenesisDoc = serde_json::from_slice(&std::fs::read(folder.join("genesis")).unwrap()).unwrap();
+    let rpc = std::fs::read_to_string(folder.join("rpc")).unwrap().parse().unwrap();
+    let p2p = std::fs::read_to_string(folder.join("p2p")).unwrap().parse().unwrap();
+    let mut settings = Settings::new("child", Address::of_home(&folder).unwrap());
+    (settings.rpc, settings.p2p, settings.metrics) = (rpc, p2p, None);
+    settings.timing = Timing { commit: Duration::from_millis(50), ..Timing::default() };
+    let app = Arc::new(App::open(&folder.join("data"), Options::default()).unwrap());
+    let commits = support::commits(&app);
+    let running = Launch {
+        home: folder.join("comet"),
+        binary: binary(),
+        genesis,
+        settings,
+        app: Arc::clone(&app),
+        commits: Arc::clone(&commits),
+        on_fatal: diem_node::abci::end_process(),
+    };
+    let _running = running.start().unwrap();
+    let mut heights = commits.subscribe();
+    runtime.block_on(heights.wait_for(|height| *height >= 3)).unwrap();
+    std::fs::write(folder.join("up"), "").unwrap();
+    std::thread::sleep(PATIENCE);
+}
+
+/// Ends its process whatever becomes of the test.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killing_the_node_ends_its_cometbft_and_the_next_start_goes_on() {
+    let home = Home::new();
+    let folder = home.folder.path();
+    std::fs::write(folder.join("genesis"), serde_json::to_vec(&home.genesis).unwrap()).unwrap();
+    std::fs::write(folder.join("rpc"), home.settings.rpc.to_string()).unwrap();
+    std::fs::write(folder.join("p2p"), home.settings.p2p.to_string()).unwrap();
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "child_node"]).env(CHILD, folder).stdin(Stdio::null());
+    let mut child = Ended(command.spawn().unwrap());
+    until("the child is up", || folder.join("up").exists()).await;
+    let pid: u32 = std::fs::read_to_string(comet::pid_file(&home.comet())).unwrap().trim().parse().unwrap();
+    assert!(runs(pid));
+    child.0.kill().unwrap();
+    child.0.wait().unwrap();
+    until("CometBFT leaves", || !runs(pid)).await;
+
+    let node = home.start();
+    let height = node.app.info().height;
+    assert!(height >= 3, "{height}");
+    node.reach(height + 2).await;
+    node.app.check_invariants().unwrap();
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_busy_port_is_a_sentence_and_leaves_nothing_running() {
+    let home = Home::new();
+    let _taken = TcpListener::bind(home.settings.rpc).unwrap();
+    let app = Arc::new(App::in_memory(Options::default()));
+    let launch = home.launch(Arc::clone(&app), support::commits(&app), recorder().0);
+    let Err(error) = launch.start() else { panic!("it started") };
+    assert!(matches!(error, LaunchError::Supervisor(_)));
+    let error = error.to_string();
+    assert!(error.contains(&home.settings.rpc.port().to_string()) && error.contains("`comet.rpc`"), "{error}");
+    assert!(!comet::pid_file(&home.comet()).exists());
+    assert_eq!(Arc::strong_count(&app), 1, "the socket is closed");
+}
+
+fn script(folder: &Path, body: &str) -> PathBuf {
+    let file = folder.join("fake-comet");
+    std::fs::write(&file, format!("#!/bin/sh\n{body}\n")).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    file
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_chains_home_is_refused() {
+    let home = Home::new();
+    home.start().stop().await;
+    let mut other = home.genesis.clone();
+    other.chain_id = "other-dev".into();
+    let app = Arc::new(App::in_memory(Options::default()));
+    let launch = Launch { genesis: other, ..home.launch(Arc::clone(&app), support::commits(&app), recorder().0) };
+    let Err(error) = launch.start() else { panic!("it started") };
+    assert!(error.to_string().contains("genesis of another chain"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cometbft_that_never_stays_is_given_up_with_its_last_words() {
+    let home = Home::new();
+    let fake = script(home.folder.path(), "echo 'ERROR: bind: address already in use' >&2; exit 3");
+    let app = Arc::new(App::in_memory(Options::default()));
+    let (on_fatal, said) = recorder();
+    let launch = Launch { binary: fake, ..home.launch(Arc::clone(&app), support::commits(&app), on_fatal) };
+    let running = launch.start().unwrap();
+    until("it is given up", || !said.lock().is_empty()).await;
+    let sentence = said.lock().join("");
+    for part in ["6 times in a row", "exit code 3", "one of its ports is taken"] {
+        assert!(sentence.contains(part), "{sentence}");
+    }
+    tokio::task::spawn_blocking(move || running.stop()).await.unwrap();
+}
