@@ -1,0 +1,1 @@
+//! Nothing but tests: the store's tree beside the jmt crate.
