@@ -62,6 +62,14 @@ pub fn wall_clock() -> Clock {
     })
 }
 
+/// Whether the instant engine made the block at this committed height.
+///
+/// # Errors
+/// Its row is damaged.
+pub fn made(app: &App, height: u64) -> Result<bool, String> {
+    Ok(producer::signed_header(app, height)?.is_some())
+}
+
 /// The development engine.
 pub struct InstantEngine {
     app: Arc<App>,

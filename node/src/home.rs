@@ -1,0 +1,260 @@
+//! A node's home: one folder with everything that belongs to it.
+//!
+//! ```text
+//! config.toml      what the owner may change
+//! genesis.json     the chain, in canonical form
+//! data/            state and index
+//! cometbft/        CometBFT's own home, with the validator's key and signing state
+//! keys/            keys of accounts
+//! run/             locks, sockets, process ids: of no worth when nothing runs
+//! ```
+
+use std::{
+    fs::{self, DirBuilder, File, TryLockError},
+    io::{self, Read as _, Seek as _, Write as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+};
+
+/// Why a home cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum HomeError {
+    /// Another process runs it.
+    #[error("{home} is in use by process {pid}: stop that one first (kill {pid}), or give this node a home of its own with --home")]
+    InUse {
+        /// The home.
+        home: PathBuf,
+        /// Whose it is.
+        pid: String,
+    },
+    /// There is a node there already.
+    #[error("{0} is the home of a node already: choose another with --home, or start it with `diemd start --home {0}`")]
+    Exists(PathBuf),
+    /// There is none.
+    #[error("{0} is not the home of a node: make one with `diemd init --home {0}`")]
+    Missing(PathBuf),
+    /// The disk has no room.
+    #[error("no space left for {path}: free some, then start the node again")]
+    Full {
+        /// What was to be written.
+        path: PathBuf,
+    },
+    /// The file system cannot be written.
+    #[error("{path} is on a read-only file system: mount it writable, or choose another home with --home")]
+    ReadOnly {
+        /// What was to be written.
+        path: PathBuf,
+    },
+    /// The system refuses.
+    #[error("{path}: {error}")]
+    Io {
+        /// What was to be read or written.
+        path: PathBuf,
+        /// What it says.
+        error: io::Error,
+    },
+}
+
+impl HomeError {
+    /// Names what the owner can do something about.
+    pub fn io(path: &Path, error: io::Error) -> Self {
+        let path = path.to_path_buf();
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full { path },
+            io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly { path },
+            _ => Self::Io { path, error },
+        }
+    }
+}
+
+/// A node's home.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Home {
+    root: PathBuf,
+}
+
+/// Says that this process runs the home, for as long as it lives.
+#[derive(Debug)]
+pub struct HomeLock {
+    _file: File,
+}
+
+/// `~/.diem`, or `.diem` in the current folder where there is no home directory.
+pub fn default_home() -> PathBuf {
+    std::env::home_dir().unwrap_or_default().join(".diem")
+}
+
+impl Home {
+    /// The home in that folder, whether there is one or not.
+    pub fn at(root: &Path) -> Self {
+        Self { root: std::path::absolute(root).unwrap_or_else(|_| root.to_path_buf()) }
+    }
+
+    /// The folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// `config.toml`.
+    pub fn config_file(&self) -> PathBuf {
+        self.root.join("config.toml")
+    }
+
+    /// `genesis.json`, the canonical document.
+    pub fn genesis_file(&self) -> PathBuf {
+        self.root.join("genesis.json")
+    }
+
+    /// The store's folder.
+    pub fn data(&self) -> PathBuf {
+        self.root.join("data")
+    }
+
+    /// CometBFT's home.
+    pub fn comet(&self) -> PathBuf {
+        self.root.join("cometbft")
+    }
+
+    /// Keys of accounts.
+    pub fn keys(&self) -> PathBuf {
+        self.root.join("keys")
+    }
+
+    /// What is of no worth when nothing runs.
+    pub fn run(&self) -> PathBuf {
+        self.root.join("run")
+    }
+
+    /// Whether `diemd init` was here and came to its end: it writes this file last.
+    pub fn exists(&self) -> bool {
+        self.config_file().exists()
+    }
+
+    /// Makes the folders, for this user alone.
+    ///
+    /// # Errors
+    /// There is a node already, or the disk refuses.
+    pub fn create(&self) -> Result<(), HomeError> {
+        if self.exists() {
+            return Err(HomeError::Exists(self.root.clone()));
+        }
+        for folder in [self.root.clone(), self.data(), self.comet(), self.keys(), self.run()] {
+            private_folder(&folder)?;
+        }
+        Ok(())
+    }
+
+    /// Writes a file whole or not at all, for this user alone.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn write(&self, path: &Path, text: &str) -> Result<(), HomeError> {
+        write_whole(path, text)
+    }
+
+    /// Takes the home for this process.
+    ///
+    /// # Errors
+    /// There is no node, another process runs it, or the disk refuses.
+    pub fn lock(&self) -> Result<HomeLock, HomeError> {
+        if !self.exists() {
+            return Err(HomeError::Missing(self.root.clone()));
+        }
+        let path = self.run().join("diemd.pid");
+        private_folder(&self.run())?;
+        let failed = |error| HomeError::io(&path, error);
+        let options = File::options().create(true).truncate(false).read(true).write(true).mode(0o600).clone();
+        let mut file = options.open(&path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut pid = String::new();
+                file.read_to_string(&mut pid).map_err(failed)?;
+                return Err(HomeError::InUse { home: self.root.clone(), pid: pid.trim().into() });
+            }
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        }
+        let mut write = || {
+            file.set_len(0)?;
+            file.rewind()?;
+            writeln!(file, "{}", std::process::id())
+        };
+        write().map_err(failed)?;
+        Ok(HomeLock { _file: file })
+    }
+}
+
+/// Makes a folder, and those above it, for this user alone.
+///
+/// # Errors
+/// The disk refuses.
+pub fn private_folder(folder: &Path) -> Result<(), HomeError> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| HomeError::io(folder, error))
+}
+
+/// Writes a file whole or not at all, for this user alone.
+///
+/// # Errors
+/// The disk refuses.
+pub fn write_whole(path: &Path, text: &str) -> Result<(), HomeError> {
+    let temporary = path.with_extension(format!("new-{}", std::process::id()));
+    let write = || {
+        let mut file = File::options().create(true).truncate(true).write(true).mode(0o600).open(&temporary)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)
+    };
+    write().map_err(|error| HomeError::io(path, error))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    fn made() -> (tempfile::TempDir, Home) {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::at(&folder.path().join("home"));
+        home.create().unwrap();
+        home.write(&home.config_file(), "").unwrap();
+        (folder, home)
+    }
+
+    #[test]
+    fn a_home_is_for_its_owner_alone_and_made_once() {
+        let (_folder, home) = made();
+        for path in [home.root().to_path_buf(), home.data(), home.comet(), home.keys(), home.run()] {
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700, "{}", path.display());
+        }
+        assert_eq!(fs::metadata(home.config_file()).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(matches!(home.create(), Err(HomeError::Exists(_))));
+    }
+
+    #[test]
+    fn a_home_has_one_process() {
+        let (_folder, home) = made();
+        let lock = home.lock().unwrap();
+        let error = home.lock().unwrap_err().to_string();
+        assert!(error.contains(&format!("in use by process {}", std::process::id())), "{error}");
+        drop(lock);
+        home.lock().unwrap();
+    }
+
+    #[test]
+    fn what_was_never_made_is_named() {
+        let error = Home::at(Path::new("/nowhere/at/all")).lock().unwrap_err().to_string();
+        assert!(error.contains("make one with `diemd init --home /nowhere/at/all`"), "{error}");
+    }
+
+    #[test]
+    fn a_disk_that_refuses_is_explained() {
+        let path = Path::new("/x");
+        let text = |kind: io::ErrorKind| HomeError::io(path, io::Error::from(kind)).to_string();
+        assert!(text(io::ErrorKind::StorageFull).contains("no space left"));
+        assert!(text(io::ErrorKind::ReadOnlyFilesystem).contains("read-only"));
+        assert!(text(io::ErrorKind::PermissionDenied).contains("/x: permission denied"));
+    }
+}

@@ -1,0 +1,249 @@
+//! `diemd start`: a node, from its home to its last log line.
+
+mod engines;
+mod logging;
+mod metrics_server;
+
+use std::{
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Instant,
+};
+
+use diem_runtime::{App, Options};
+use diem_store::StoreError;
+use diem_types::GenesisDoc;
+use tokio::{net::TcpListener, sync::watch};
+
+use crate::{
+    Commits, Node,
+    config::{Config, ConfigError, Override},
+    critical,
+    home::{Home, HomeError},
+    http,
+    metrics::Metrics,
+};
+
+pub use engines::EngineStartError;
+pub use logging::LogError;
+
+/// Why a node does not start, or has stopped on its own.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The home.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The log.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The genesis.
+    #[error(transparent)]
+    Genesis(#[from] diem_genesis::Error),
+    /// The state on disk.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The state on disk is of another chain.
+    #[error("{home} holds the state of a chain with genesis {held}, but its genesis.json has {given}: put the old genesis.json back, or start in a new home")]
+    OtherGenesis {
+        /// The home.
+        home: PathBuf,
+        /// The hash in the store.
+        held: String,
+        /// The hash of the file.
+        given: String,
+    },
+    /// A port is taken.
+    #[error("port {port} on {host}, for {purpose}, is in use by another program: stop that program, or set `{setting}` to another port", port = .address.port(), host = .address.ip())]
+    PortBusy {
+        /// The address.
+        address: SocketAddr,
+        /// What it is for.
+        purpose: &'static str,
+        /// The setting that moves it.
+        setting: &'static str,
+    },
+    /// An address cannot be listened on for another reason.
+    #[error("{address}, for {purpose}, cannot be listened on: {error}; `{setting}` sets it")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What it is for.
+        purpose: &'static str,
+        /// The setting that moves it.
+        setting: &'static str,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The engine.
+    #[error(transparent)]
+    Engine(#[from] EngineStartError),
+    /// The system has no more threads or memory.
+    #[error("the node cannot run: {0}")]
+    System(io::Error),
+    /// It ran, and then could not go on.
+    #[error("the node stopped: {0}")]
+    Fatal(String),
+}
+
+/// What `diemd start` was told.
+#[derive(Debug, Clone, Default)]
+pub struct Start {
+    /// Settings that win over file and environment.
+    pub flags: Vec<Override>,
+}
+
+/// What stops a node: a signal, or a reason why it must not go on.
+type Stop = watch::Sender<Option<Reason>>;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Reason {
+    Asked,
+    Fatal(String),
+}
+
+impl Start {
+    /// Runs the node of `home` until a signal or a failure ends it.
+    ///
+    /// # Errors
+    /// [`StartError`]: a sentence that says what to do.
+    pub fn run(&self, home: &Home) -> Result<(), StartError> {
+        let lock = home.lock()?;
+        let config = Config::load(&home.config_file(), std::env::vars(), &self.flags)?;
+        logging::start(&config.log)?;
+        critical::end_process_on_panic();
+        let genesis = diem_genesis::load(&home.genesis_file(), None)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(StartError::System)?;
+        let result = runtime.block_on(run(home, &config, &genesis));
+        // Requests that still wait for something do not hold the process up.
+        runtime.shutdown_background();
+        drop(lock);
+        result
+    }
+}
+
+async fn run(home: &Home, config: &Config, genesis: &GenesisDoc) -> Result<(), StartError> {
+    let (api, metrics_port) = listen(config).await?;
+    let app = Arc::new(open(home, config, genesis)?);
+    let metrics = Metrics::new(prometheus::Registry::new(), Some(&home.data()));
+    let metrics = Arc::new(metrics.map_err(|error| StartError::Fatal(error.to_string()))?);
+    let commits = Commits::new(&app, Arc::clone(&metrics));
+    let stop = Stop::new(None);
+    let stop_signal = stop.clone();
+    let on_fatal: Arc<dyn Fn(&str) + Send + Sync> = Arc::new(move |reason| {
+        tracing::error!("{reason}");
+        stop_signal.send_replace(Some(Reason::Fatal(reason.into())));
+    });
+    let parts = engines::Parts { home, config, genesis, app: &app, commits: &commits, on_fatal };
+    let engine = engines::start(parts)?;
+    let node = Arc::new(Node {
+        app,
+        engine: engine.engine(),
+        commits: commits.subscribe(),
+        moniker: config.moniker.clone(),
+        started: Instant::now(),
+        metrics: Arc::clone(&metrics),
+    });
+    tracing::info!(
+        chain = genesis.chain_id,
+        genesis = hex::encode(genesis.hash()),
+        engine = %config.engine,
+        height = node.app.info().height,
+        api = %config.api.listen,
+        "running"
+    );
+    let options = http::Options { genesis: Some(home.genesis_file()) };
+    let api = tokio::spawn(http::serve(node, options, api, wait(stop.subscribe())));
+    let metrics = metrics_port.map(|port| tokio::spawn(metrics_server::serve(metrics, port, wait(stop.subscribe()))));
+    let reason = until_stopped(&stop).await;
+    tracing::info!("stopping");
+    // The API first, so that nobody is told yes and then forgotten; a server that ended in an error has said so.
+    let _ = api.await;
+    if let Some(metrics) = metrics {
+        let _ = metrics.await;
+    }
+    // Blocks for as long as CometBFT takes to stop; nothing else is left to do here.
+    tokio::task::block_in_place(|| engine.stop());
+    tracing::info!("stopped");
+    match reason {
+        Reason::Asked => Ok(()),
+        Reason::Fatal(reason) => Err(StartError::Fatal(reason)),
+    }
+}
+
+/// Takes all ports of this process before anything else happens.
+async fn listen(config: &Config) -> Result<(TcpListener, Option<TcpListener>), StartError> {
+    let api = bind(config.api.listen, "the HTTP API", "api.listen").await?;
+    let metrics = match config.metrics.listen.0 {
+        Some(address) => Some(bind(address, "metrics", "metrics.listen").await?),
+        None => None,
+    };
+    Ok((api, metrics))
+}
+
+async fn bind(address: SocketAddr, purpose: &'static str, setting: &'static str) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => StartError::PortBusy { address, purpose, setting },
+        _ => StartError::Listen { address, purpose, setting, error },
+    })
+}
+
+fn open(home: &Home, config: &Config, genesis: &GenesisDoc) -> Result<App, StartError> {
+    let store = diem_store::Options {
+        ring: config.store.past_heights,
+        cache_bytes: config.store.cache_mib.saturating_mul(1 << 20),
+        sync: config.store.sync,
+        ..diem_store::Options::default()
+    };
+    let options = Options { store, keep_blocks: config.store.keep_blocks, ..Options::default() };
+    let app = App::open(&home.data(), options)?;
+    check_genesis(home.root(), &app, genesis)?;
+    Ok(app)
+}
+
+fn check_genesis(home: &Path, app: &App, genesis: &GenesisDoc) -> Result<(), StartError> {
+    let given = genesis.hash();
+    match app.chain() {
+        Some(chain) if chain.genesis_hash != given => Err(StartError::OtherGenesis {
+            home: home.to_path_buf(),
+            held: hex::encode(chain.genesis_hash),
+            given: hex::encode(given),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Completes when the node is told to stop.
+async fn wait(mut stop: watch::Receiver<Option<Reason>>) {
+    // An error says that the sender is gone, and with it the node.
+    let _ = stop.wait_for(Option::is_some).await;
+}
+
+/// Waits for a signal or a failure, and tells everybody.
+async fn until_stopped(stop: &Stop) -> Reason {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut changes = stop.subscribe();
+    let signalled = async {
+        match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
+            (Ok(mut interrupt), Ok(mut terminate)) => tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            },
+            (Err(error), _) | (_, Err(error)) => {
+                tracing::error!(%error, "signals cannot be heard: only a kill stops this node");
+                std::future::pending::<()>().await;
+            }
+        }
+    };
+    tokio::select! {
+        () = signalled => {
+            stop.send_replace(Some(Reason::Asked));
+            Reason::Asked
+        }
+        reason = changes.wait_for(Option::is_some) => reason.ok().and_then(|reason| reason.clone()).unwrap_or(Reason::Asked),
+    }
+}

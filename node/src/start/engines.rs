@@ -1,0 +1,165 @@
+//! The engine of a node, by its configuration.
+
+use std::{path::Path, sync::Arc};
+
+use diem_runtime::App;
+use diem_types::GenesisDoc;
+use ed25519_dalek::SigningKey;
+
+use super::Home;
+use crate::{
+    Commits, Engine, EngineKind,
+    abci::{Address, OnFatal},
+    comet::{self, FindError, LaunchError, Peer, Settings, Timing},
+    config::Config,
+    instant::{self, InstantEngine, OpenError},
+};
+
+/// So many public keys of validators are tried for a development chain.
+const PRESET_KEYS: usize = 64;
+
+/// Why the engine does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineStartError {
+    /// There is no CometBFT, or a wrong one.
+    #[error(transparent)]
+    Find(#[from] FindError),
+    /// CometBFT does not run.
+    #[error(transparent)]
+    Launch(#[from] LaunchError),
+    /// The instant engine refuses.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A peer that is none.
+    #[error("`{0}` in `{1}` is not a node: write it as id@host:port")]
+    Peer(String, &'static str),
+    /// The instant engine made the blocks so far.
+    #[error("{0} holds a chain made by the instant engine: start it with --engine instant, or give CometBFT a home of its own")]
+    MadeInstantly(String),
+    /// The socket for CometBFT.
+    #[error("the application cannot be served to CometBFT: {0}")]
+    Socket(std::io::Error),
+}
+
+/// What an engine is made of.
+pub(super) struct Parts<'a> {
+    pub(super) home: &'a Home,
+    pub(super) config: &'a Config,
+    pub(super) genesis: &'a GenesisDoc,
+    pub(super) app: &'a Arc<App>,
+    pub(super) commits: &'a Arc<Commits>,
+    pub(super) on_fatal: OnFatal,
+}
+
+/// A running engine.
+pub(super) enum Running {
+    Comet(Box<comet::Running>),
+    Instant(Arc<InstantEngine>),
+}
+
+impl Running {
+    pub(super) fn engine(&self) -> Arc<dyn Engine> {
+        match self {
+            Self::Comet(running) => Arc::clone(&running.engine) as Arc<dyn Engine>,
+            Self::Instant(engine) => Arc::clone(engine) as Arc<dyn Engine>,
+        }
+    }
+
+    pub(super) fn stop(self) {
+        match self {
+            Self::Comet(running) => running.stop(),
+            Self::Instant(engine) => engine.stop(),
+        }
+    }
+}
+
+/// Starts what the configuration asks for. Must be called on a tokio runtime, and blocks.
+pub(super) fn start(parts: Parts<'_>) -> Result<Running, EngineStartError> {
+    tokio::task::block_in_place(|| match parts.config.engine {
+        EngineKind::Comet => start_comet(parts),
+        EngineKind::Instant => start_instant(parts),
+    })
+}
+
+fn start_comet(parts: Parts<'_>) -> Result<Running, EngineStartError> {
+    let Parts { home, config, genesis, app, commits, on_fatal } = parts;
+    let height = app.info().height;
+    if height > 0 && matches!(instant::made(app, height), Ok(true)) {
+        return Err(EngineStartError::MadeInstantly(home.root().display().to_string()));
+    }
+    let named = (!config.comet.binary.is_empty()).then(|| Path::new(&config.comet.binary));
+    let found = comet::find(named, &|text| tracing::info!("{text}"))?;
+    tracing::info!("{found}");
+    let running = comet::Launch {
+        home: home.comet(),
+        binary: found.path,
+        genesis: genesis.clone(),
+        settings: settings(home, config)?,
+        app: Arc::clone(app),
+        commits: Arc::clone(commits),
+        on_fatal,
+    };
+    Ok(Running::Comet(Box::new(running.start()?)))
+}
+
+fn settings(home: &Home, config: &Config) -> Result<Settings, EngineStartError> {
+    let app = match config.comet.abci.0 {
+        Some(address) => Address::Tcp(address),
+        None => Address::of_home(home.root()).map_err(EngineStartError::Socket)?,
+    };
+    Ok(Settings {
+        rpc: config.comet.rpc,
+        p2p: config.comet.p2p,
+        external_address: config.comet.external_address.clone(),
+        metrics: config.comet.metrics.0,
+        peers: peers(&config.comet.peers, "comet.peers")?,
+        seeds: peers(&config.comet.seeds, "comet.seeds")?,
+        local: config.comet.local,
+        timing: Timing::of_block_time(config.comet.block_time.duration()),
+        log_level: config.comet.log_level.clone(),
+        ..Settings::new(&config.moniker, app)
+    })
+}
+
+fn peers(texts: &[String], setting: &'static str) -> Result<Vec<Peer>, EngineStartError> {
+    let peer = |text: &String| {
+        let (id, address) = text.split_once('@')?;
+        let is_id = id.len() == 40 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let is_address = address.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+        (is_id && is_address).then(|| Peer { id: id.to_lowercase(), address: address.into() })
+    };
+    texts.iter().map(|text| peer(text).ok_or_else(|| EngineStartError::Peer(text.clone(), setting))).collect()
+}
+
+fn start_instant(parts: Parts<'_>) -> Result<Running, EngineStartError> {
+    let Parts { config, genesis, app, commits, on_fatal, .. } = parts;
+    tracing::warn!("the instant engine is for development: one process makes all blocks, with keys that everyone knows");
+    let secrets = (1..=PRESET_KEYS).map(diem_genesis::presets::validator_secret);
+    let options = instant::Options {
+        keys: secrets.map(|secret| SigningKey::from_bytes(&secret)).collect(),
+        mode: config.instant.blocks.0,
+        clock: instant::wall_clock(),
+        on_fatal,
+    };
+    let engine = InstantEngine::start(Arc::clone(app), Arc::clone(commits), genesis, options)?;
+    Ok(Running::Instant(Arc::new(engine)))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn peers_are_id_host_and_port() {
+        let id = "0123456789abcdef0123456789ABCDEF01234567";
+        let read = |text: &str| peers(&[text.into()], "comet.peers");
+        let peer = read(&format!("{id}@127.0.0.1:26656")).unwrap();
+        assert_eq!(peer.first().unwrap().to_string(), format!("{}@127.0.0.1:26656", id.to_lowercase()));
+        for bad in ["127.0.0.1:26656", "abc@127.0.0.1:1", &format!("{id}@host"), &format!("{id}@:1"), &format!("{id}@h:x")] {
+            let error = read(bad).unwrap_err().to_string();
+            assert!(error.contains("id@host:port"), "{error}");
+        }
+    }
+}
