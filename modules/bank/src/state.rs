@@ -50,11 +50,34 @@ impl Account {
 pub enum Pool {
     /// Transaction fees of the block, until they are shared out.
     Fees = 0,
+    /// VVV that is staked or waits to be paid out after unstaking.
+    Bonded = 1,
+    /// VVV that stakers have earned and not claimed, and what the divisions left.
+    Rewards = 2,
+    /// VVV that locked stake has paid since the last day closed.
+    Rent = 3,
+    /// VVV that belongs to providers for settled days and is not paid yet.
+    Payouts = 4,
+    /// VVV that nobody may spend without a proposal.
+    Treasury = 5,
+    /// VVV that providers have put up.
+    ProviderBonds = 6,
+    /// DIEM that gives credit, or cools down after it did.
+    StakedDiem = 7,
 }
 
 impl Pool {
     /// Every pool.
-    pub const ALL: [Self; 1] = [Self::Fees];
+    pub const ALL: [Self; 8] = [
+        Self::Fees,
+        Self::Bonded,
+        Self::Rewards,
+        Self::Rent,
+        Self::Payouts,
+        Self::Treasury,
+        Self::ProviderBonds,
+        Self::StakedDiem,
+    ];
 
     pub(crate) const fn key(self, denom: Denom) -> (u8, u8) {
         (self as u8, denom as u8)

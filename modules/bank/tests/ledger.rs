@@ -1,0 +1,283 @@
+//! What bank promises, one sentence at a time.
+#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, reason = "tests")]
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use borsh::BorshDeserialize;
+use common::{call, empty, fund, units, who};
+use diem_bank::{
+    Account, Answer, Bank, Error, Event, Genesis, Msg, Output, Pool, Query, balance, ledger, msg::MAX_OUTPUTS, pool,
+    supply,
+};
+use diem_core::{
+    Address, Amount, BlockInfo, CallError, Denom, GenesisContext, Module, ModuleError, ModuleId, QueryContext,
+    StateRead, StateWrite, Time, Value,
+};
+use diem_store::{Overlay, Snapshot};
+
+const VVV: Denom = Denom::Vvv;
+const DIEM: Denom = Denom::Diem;
+
+/// Ada (1) with 100 VVV and 10 DIEM, in base units.
+fn with_ada(base: &Snapshot) -> Overlay<'_> {
+    let mut state = Overlay::new(base);
+    fund(&mut state, who(1), VVV, 100);
+    fund(&mut state, who(1), DIEM, 10);
+    state
+}
+
+fn transfer(to: Address, denom: Denom, amount: u128) -> Msg {
+    Msg::Transfer { to, denom, amount: units(amount) }
+}
+
+fn number_of(error: &CallError) -> &'static str {
+    assert_eq!(error.codespace, "bank");
+    Error::TABLE.iter().find(|line| line.code == error.code).unwrap().name
+}
+
+#[test]
+fn a_transfer_moves_exactly_its_amount_and_reports_it() {
+    let base = empty();
+    let mut state = with_ada(&base);
+    let events = call(&mut state, who(1), &transfer(who(2), VVV, 30)).unwrap();
+    assert_eq!((balance(&state, &who(1), VVV), balance(&state, &who(2), VVV)), (units(70), units(30)));
+    assert_eq!(balance(&state, &who(1), DIEM), units(10), "the other denomination is untouched");
+    let [module, event @ ..] = &events[..] else { panic!("there is an event") };
+    assert_eq!(*module, Bank::ID.0);
+    let expected = Event::Transferred { from: who(1), to: who(2), denom: VVV, amount: units(30) };
+    assert_eq!(Event::try_from_slice(event).unwrap(), expected);
+}
+
+#[test]
+fn all_of_a_balance_can_be_sent_and_not_one_unit_more() {
+    let base = empty();
+    let mut state = with_ada(&base);
+    let error = call(&mut state, who(1), &transfer(who(2), VVV, 101)).unwrap_err();
+    assert_eq!(number_of(&error), "insufficient_funds");
+    assert!(error.message.contains("0.0000000000000001 VVV"), "{}", error.message);
+    assert_eq!(balance(&state, &who(2), VVV), Amount::ZERO);
+    call(&mut state, who(1), &transfer(who(2), VVV, 100)).unwrap();
+    assert_eq!(balance(&state, &who(1), VVV), Amount::ZERO);
+}
+
+#[test]
+fn a_transfer_to_oneself_changes_nothing_but_needs_the_amount() {
+    let base = empty();
+    let mut state = with_ada(&base);
+    call(&mut state, who(1), &transfer(who(1), VVV, 100)).unwrap();
+    assert_eq!(balance(&state, &who(1), VVV), units(100));
+    let error = call(&mut state, who(1), &transfer(who(1), VVV, 101)).unwrap_err();
+    assert_eq!(number_of(&error), "insufficient_funds");
+}
+
+#[test]
+fn nothing_and_nobody_are_refused() {
+    let base = empty();
+    let mut state = with_ada(&base);
+    let multi = |outputs| Msg::MultiTransfer { denom: VVV, outputs };
+    let output = |to, amount| Output { to, amount: units(amount) };
+    for (msg, name) in [
+        (transfer(who(2), VVV, 0), "zero_amount"),
+        (transfer(Address::ZERO, VVV, 1), "zero_address"),
+        (multi(vec![]), "outputs"),
+        (multi(vec![output(who(2), 1); MAX_OUTPUTS + 1]), "outputs"),
+        (multi(vec![output(who(2), 1), output(who(3), 0)]), "zero_amount"),
+        (multi(vec![output(who(2), 1), output(Address::ZERO, 1)]), "zero_address"),
+    ] {
+        assert_eq!(number_of(&call(&mut state, who(1), &msg).unwrap_err()), name);
+    }
+}
+
+#[test]
+fn a_multi_transfer_pays_everyone_or_no_one() {
+    let base = empty();
+    let mut state = with_ada(&base);
+    let output = |to, amount| Output { to: who(to), amount: units(amount) };
+    let pay = |outputs| Msg::MultiTransfer { denom: VVV, outputs };
+    call(&mut state, who(1), &pay(vec![output(2, 10), output(3, 20), output(2, 5)])).unwrap();
+    assert_eq!([1, 2, 3].map(|n| balance(&state, &who(n), VVV).get()), [65, 15, 20]);
+    let error = call(&mut state, who(1), &pay(vec![output(2, 60), output(3, 6)])).unwrap_err();
+    assert_eq!(number_of(&error), "insufficient_funds");
+    assert_eq!([1, 2, 3].map(|n| balance(&state, &who(n), VVV).get()), [65, 15, 20]);
+}
+
+#[test]
+fn gas_grows_with_the_accounts_that_a_call_touches() {
+    let outputs = |count| Msg::MultiTransfer { denom: VVV, outputs: vec![Output { to: who(2), amount: units(1) }; count] };
+    assert_eq!(Bank::gas(&transfer(who(2), VVV, 1)), Bank::gas(&outputs(1)));
+    assert_eq!(Bank::gas(&outputs(9)) * 2, Bank::gas(&outputs(19)));
+}
+
+#[test]
+fn a_wallet_is_shown_amounts_units_and_recipients() {
+    let to = Address([0xaa; 20]);
+    let text = Bank::text(&Msg::Transfer { to, denom: VVV, amount: units(1_500_000_000_000_000_000) });
+    assert_eq!(text, format!("Send 1.5 VVV to {}", to.to_hex()));
+    let outputs = vec![Output { to, amount: Amount::ONE }, Output { to: who(1), amount: units(1) }];
+    let text = Bank::text(&Msg::MultiTransfer { denom: DIEM, outputs });
+    let (first, second) = (to.to_hex(), who(1).to_hex());
+    assert_eq!(text, format!("Send 1 DIEM to {first}, 0.000000000000000001 DIEM to {second}"));
+}
+
+#[test]
+fn a_charge_takes_the_fee_and_counts_the_transaction() {
+    let base = empty();
+    let mut state = with_ada(&base);
+    ledger::charge(&mut state, &who(1), 0, &who(1), units(7)).unwrap();
+    assert_eq!(ledger::account(&state, &who(1)), Account { nonce: 1, vvv: units(93), diem: units(10) });
+    assert!(Bank::check_invariants(&state).is_err(), "until the fees are collected they are in nobody's hands");
+    ledger::collect_fees(&mut state, units(7)).unwrap();
+    assert_eq!(pool(&state, Pool::Fees, VVV), units(7));
+    Bank::check_invariants(&state).unwrap();
+}
+
+#[test]
+fn a_fee_payer_pays_and_the_sender_counts() {
+    let base = empty();
+    let mut state = with_ada(&base);
+    ledger::charge(&mut state, &who(2), 0, &who(1), units(7)).unwrap();
+    assert_eq!((ledger::nonce(&state, &who(1)), ledger::nonce(&state, &who(2))), (0, 1));
+    assert_eq!((balance(&state, &who(1), VVV), balance(&state, &who(2), VVV)), (units(93), Amount::ZERO));
+}
+
+#[test]
+fn a_charge_that_cannot_be_made_writes_nothing() {
+    let base = empty();
+    let mut state = with_ada(&base);
+    let (nonce, funds) = (
+        |next| Err(ledger::ChargeError::Nonce { next }),
+        |available| Err(ledger::ChargeError::Funds { available: units(available) }),
+    );
+    let before = state.writes().clone();
+    assert_eq!(ledger::charge(&mut state, &who(1), 1, &who(1), units(1)), nonce(0));
+    assert_eq!(ledger::charge(&mut state, &who(1), 0, &who(1), units(101)), funds(100));
+    assert_eq!(ledger::charge(&mut state, &who(2), 0, &who(3), units(1)), funds(0));
+    assert_eq!(*state.writes(), before);
+    ledger::charge(&mut state, &who(1), 0, &who(1), units(1)).unwrap();
+    assert_eq!(ledger::charge(&mut state, &who(1), 0, &who(1), units(1)), nonce(1), "a replay");
+}
+
+#[test]
+fn genesis_mints_for_bank_and_nobody_else_may_mint_or_burn() {
+    let base = empty();
+    let mut state = with_ada(&base);
+    let outsider = ModuleId(99);
+    for denom in Denom::ALL {
+        let refused = |module| Err(Error::NotAllowed(module, denom));
+        assert_eq!(ledger::mint(&mut state, outsider, &who(1), denom, units(1)), refused(outsider));
+        assert_eq!(ledger::mint_to_pool(&mut state, outsider, Pool::Fees, denom, units(1)), refused(outsider));
+        for module in [outsider, Bank::ID] {
+            assert_eq!(ledger::burn(&mut state, module, &who(1), denom, units(1)), refused(module));
+            assert_eq!(ledger::burn_from_pool(&mut state, module, Pool::Fees, denom, units(1)), refused(module));
+        }
+    }
+    assert_eq!((supply(&state, VVV), supply(&state, DIEM)), (units(100), units(10)));
+    assert!(ledger::RIGHTS.iter().all(|(module, ..)| *module == Bank::ID), "a new right needs its own test here");
+}
+
+#[test]
+fn the_supply_cannot_pass_what_128_bits_hold() {
+    let base = empty();
+    let mut state = with_ada(&base);
+    let error = ledger::mint(&mut state, Bank::ID, &who(2), VVV, Amount::MAX).unwrap_err();
+    assert_eq!(error.code(), 5);
+    ledger::mint(&mut state, Bank::ID, &who(2), VVV, units(u128::MAX - 100)).unwrap();
+    assert_eq!(supply(&state, VVV), Amount::MAX);
+    call(&mut state, who(2), &transfer(who(1), VVV, u128::MAX - 100)).unwrap();
+    Bank::check_invariants(&state).unwrap();
+}
+
+#[test]
+fn pools_take_from_accounts_and_give_back_what_they_hold() {
+    let base = empty();
+    let mut state = with_ada(&base);
+    ledger::pay_into_pool(&mut state, &who(1), Pool::Fees, VVV, units(40)).unwrap();
+    assert_eq!((pool(&state, Pool::Fees, VVV), balance(&state, &who(1), VVV)), (units(40), units(60)));
+    let error = ledger::pay_from_pool(&mut state, Pool::Fees, &who(2), VVV, units(41)).unwrap_err();
+    assert_eq!(error, Error::PoolTooSmall { available: units(40), needed: units(41) });
+    ledger::pay_from_pool(&mut state, Pool::Fees, &who(2), VVV, units(40)).unwrap();
+    assert_eq!((pool(&state, Pool::Fees, VVV), balance(&state, &who(2), VVV)), (Amount::ZERO, units(40)));
+    Bank::check_invariants(&state).unwrap();
+}
+
+#[test]
+fn a_supply_that_is_not_the_sum_of_its_parts_is_noticed() {
+    let base = empty();
+    let raw = |amount: u128| Value::from_slice(&amount.to_le_bytes());
+    for denom in Denom::ALL {
+        let mut state = with_ada(&base);
+        Bank::check_invariants(&state).unwrap();
+        let held = supply(&state, denom).get();
+        for wrong in [held - 1, held + 1, 0] {
+            state.set(&[Bank::ID.0, 1, denom as u8], raw(wrong));
+            let broken = Bank::check_invariants(&state).unwrap_err();
+            assert!(broken.contains(denom.symbol()) && broken.contains("the supply of"), "{broken}");
+        }
+        state.set(&[Bank::ID.0, 1, denom as u8], raw(held));
+        // Value in a pool that nobody made.
+        state.set(&[Bank::ID.0, 2, Pool::Fees as u8, denom as u8], raw(1));
+        assert!(Bank::check_invariants(&state).is_err());
+    }
+}
+
+#[test]
+fn more_accounts_than_fit_a_page_are_all_counted() {
+    let base = empty();
+    let mut state = Overlay::new(&base);
+    for number in 0..9_000u32 {
+        let mut address = [0xff; 20];
+        address[..4].copy_from_slice(&number.to_be_bytes());
+        fund(&mut state, Address(address), VVV, u128::from(number) + 1);
+    }
+    Bank::check_invariants(&state).unwrap();
+    assert_eq!(Bank::export_genesis(&state).accounts.len(), 9_000);
+    assert_eq!(supply(&state, VVV), units(9_000 * 9_001 / 2));
+}
+
+#[test]
+fn an_export_starts_the_same_state_again() {
+    let base = empty();
+    let mut state = with_ada(&base);
+    call(&mut state, who(1), &transfer(who(2), DIEM, 4)).unwrap();
+    ledger::charge(&mut state, &who(1), 0, &who(1), units(9)).unwrap();
+    ledger::collect_fees(&mut state, units(9)).unwrap();
+    let genesis = Bank::export_genesis(&state);
+    let mut again = Overlay::new(&base);
+    Bank::init_genesis(&mut GenesisContext { state: &mut again, time: Time(0) }, &genesis).unwrap();
+    assert_eq!(again.writes(), state.writes());
+}
+
+#[test]
+fn a_genesis_with_nobody_or_an_unknown_pool_is_refused() {
+    let base = empty();
+    let refused = |genesis: &Genesis| {
+        let mut state = Overlay::new(&base);
+        Bank::init_genesis(&mut GenesisContext { state: &mut state, time: Time(0) }, genesis).unwrap_err()
+    };
+    let nobody = Genesis { accounts: BTreeMap::from([(Address::ZERO, Account::default())]), ..Genesis::default() };
+    assert_eq!(number_of(&refused(&nobody)), "zero_address");
+    let pools = Genesis { pools: vec![(200, VVV, units(1))], ..Genesis::default() };
+    assert_eq!(number_of(&refused(&pools)), "unknown_pool");
+    let rich = Account { vvv: Amount::MAX, ..Account::default() };
+    let too_much = Genesis { accounts: BTreeMap::from([(who(1), rich), (who(2), rich)]), ..Genesis::default() };
+    assert_eq!(number_of(&refused(&too_much)), "math");
+}
+
+#[test]
+fn questions_are_answered_from_state() {
+    let base = empty();
+    let mut state = with_ada(&base);
+    ledger::charge(&mut state, &who(1), 0, &who(1), units(9)).unwrap();
+    ledger::collect_fees(&mut state, units(9)).unwrap();
+    let ask = |query| {
+        let ctx = QueryContext { state: &state as &dyn StateRead, block: BlockInfo::default() };
+        Bank::query(&ctx, query).unwrap()
+    };
+    let row = Account { nonce: 1, vvv: units(91), diem: units(10) };
+    assert_eq!(ask(Query::Account(who(1))), Answer::Account(row));
+    assert_eq!(ask(Query::Account(who(9))), Answer::Account(Account::default()));
+    let Answer::Supply(supply) = ask(Query::Supply) else { panic!("the supply was asked for") };
+    assert_eq!((supply.vvv, supply.diem, supply.fees), (units(100), units(10), units(9)));
+}

@@ -1,0 +1,203 @@
+//! bank against a model of a few lines: maps of plain numbers.
+#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, clippy::indexing_slicing, reason = "tests")]
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use common::{all_or_nothing, call, empty, fund, units, who};
+use diem_bank::{Bank, Msg, Output, Pool, ledger};
+use diem_core::{Denom, Module as _, ModuleId};
+use diem_store::Overlay;
+use proptest::{collection::vec, prelude::*};
+
+/// How many people there are.
+const PEOPLE: u8 = 5;
+
+/// Something that can be asked of bank.
+#[derive(Debug, Clone)]
+enum Step {
+    Transfer { from: u8, to: u8, denom: Denom, amount: u128 },
+    MultiTransfer { from: u8, denom: Denom, outputs: Vec<(u8, u128)> },
+    IntoPool { from: u8, denom: Denom, amount: u128 },
+    FromPool { to: u8, denom: Denom, amount: u128 },
+    /// A transaction's fee, collected at once.
+    Fee { sender: u8, ahead: u64, payer: u8, amount: u128 },
+    Mint { by: u8, to: u8, denom: Denom, amount: u128 },
+    MintToPool { by: u8, denom: Denom, amount: u128 },
+    Burn { by: u8, from: u8, denom: Denom, amount: u128 },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let who = || 1..=PEOPLE;
+    let denom = || prop_oneof![Just(Denom::Vvv), Just(Denom::Diem)];
+    // Small enough to succeed often, large enough to fail sometimes, and all that there can be.
+    let amount = || prop_oneof![20 => 0..200u128, 4 => 200..2_000u128, 1 => Just(u128::MAX), 1 => Just(u128::MAX - 5_000)];
+    // 1 is bank, the only module with a right so far.
+    let module = || prop_oneof![Just(1u8), Just(1), Just(2), Just(0)];
+    prop_oneof![
+        4 => (who(), who(), denom(), amount()).prop_map(|(from, to, denom, amount)| Step::Transfer { from, to, denom, amount }),
+        3 => (who(), denom(), vec((who(), amount()), 0..5))
+            .prop_map(|(from, denom, outputs)| Step::MultiTransfer { from, denom, outputs }),
+        2 => (who(), denom(), amount()).prop_map(|(from, denom, amount)| Step::IntoPool { from, denom, amount }),
+        2 => (who(), denom(), amount()).prop_map(|(to, denom, amount)| Step::FromPool { to, denom, amount }),
+        2 => (who(), 0..2u64, who(), amount())
+            .prop_map(|(sender, ahead, payer, amount)| Step::Fee { sender, ahead, payer, amount }),
+        1 => (module(), who(), denom(), amount()).prop_map(|(by, to, denom, amount)| Step::Mint { by, to, denom, amount }),
+        1 => (module(), denom(), amount()).prop_map(|(by, denom, amount)| Step::MintToPool { by, denom, amount }),
+        1 => (module(), who(), denom(), amount()).prop_map(|(by, from, denom, amount)| Step::Burn { by, from, denom, amount }),
+    ]
+}
+
+/// What bank should hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Model {
+    balances: BTreeMap<(u8, Denom), u128>,
+    pool: BTreeMap<Denom, u128>,
+    nonces: BTreeMap<u8, u64>,
+}
+
+impl Model {
+    fn supply(&self, denom: Denom) -> u128 {
+        let held = self.balances.iter().filter(|((_, of), _)| *of == denom).map(|(_, amount)| amount).sum::<u128>();
+        held + self.pool.get(&denom).copied().unwrap_or(0)
+    }
+
+    /// Carries out a step; `None`, and nothing changed, if it must fail.
+    fn run(&mut self, step: &Step) -> Option<()> {
+        let mut next = self.clone();
+        next.change(step)?;
+        *self = next;
+        Some(())
+    }
+
+    fn change(&mut self, step: &Step) -> Option<()> {
+        match step {
+            Step::Transfer { from, to, denom, amount } => self.pay(*from, *to, *denom, *amount),
+            Step::MultiTransfer { from, denom, outputs } => {
+                (!outputs.is_empty()).then_some(())?;
+                outputs.iter().try_for_each(|(to, amount)| self.pay(*from, *to, *denom, *amount))
+            }
+            Step::IntoPool { from, denom, amount } => {
+                self.take(*from, *denom, *amount)?;
+                *self.pool.entry(*denom).or_default() += amount;
+                Some(())
+            }
+            Step::FromPool { to, denom, amount } => {
+                let pool = self.pool.entry(*denom).or_default();
+                *pool = pool.checked_sub(*amount)?;
+                *self.balances.entry((*to, *denom)).or_default() += amount;
+                Some(())
+            }
+            Step::Fee { sender, ahead, payer, amount } => {
+                (*ahead == 0).then_some(())?;
+                self.take(*payer, Denom::Vvv, *amount)?;
+                *self.pool.entry(Denom::Vvv).or_default() += amount;
+                *self.nonces.entry(*sender).or_default() += 1;
+                Some(())
+            }
+            Step::Mint { by, to, denom, amount } => {
+                self.may_mint(*by, *denom, *amount)?;
+                *self.balances.entry((*to, *denom)).or_default() += amount;
+                Some(())
+            }
+            Step::MintToPool { by, denom, amount } => {
+                self.may_mint(*by, *denom, *amount)?;
+                *self.pool.entry(*denom).or_default() += amount;
+                Some(())
+            }
+            Step::Burn { .. } => None,
+        }
+    }
+
+    fn may_mint(&self, by: u8, denom: Denom, amount: u128) -> Option<()> {
+        self.supply(denom).checked_add(amount).filter(|_| by == 1).map(|_| ())
+    }
+
+    fn take(&mut self, from: u8, denom: Denom, amount: u128) -> Option<()> {
+        let balance = self.balances.entry((from, denom)).or_default();
+        *balance = balance.checked_sub(amount)?;
+        Some(())
+    }
+
+    fn pay(&mut self, from: u8, to: u8, denom: Denom, amount: u128) -> Option<()> {
+        (amount > 0).then_some(())?;
+        self.take(from, denom, amount)?;
+        *self.balances.entry((to, denom)).or_default() += amount;
+        Some(())
+    }
+}
+
+/// The same step asked of bank: whether it succeeded.
+fn run(state: &mut Overlay<'_>, step: &Step) -> bool {
+    match step {
+        Step::Transfer { from, to, denom, amount } => {
+            let msg = Msg::Transfer { to: who(*to), denom: *denom, amount: units(*amount) };
+            call(state, who(*from), &msg).is_ok()
+        }
+        Step::MultiTransfer { from, denom, outputs } => {
+            let outputs = outputs.iter().map(|(to, amount)| Output { to: who(*to), amount: units(*amount) }).collect();
+            call(state, who(*from), &Msg::MultiTransfer { denom: *denom, outputs }).is_ok()
+        }
+        Step::IntoPool { from, denom, amount } => all_or_nothing(state, |state| {
+            ledger::pay_into_pool(state, &who(*from), Pool::Fees, *denom, units(*amount))
+        })
+        .is_ok(),
+        Step::FromPool { to, denom, amount } => all_or_nothing(state, |state| {
+            ledger::pay_from_pool(state, Pool::Fees, &who(*to), *denom, units(*amount))
+        })
+        .is_ok(),
+        Step::Fee { sender, ahead, payer, amount } => {
+            let nonce = ledger::nonce(state, &who(*sender)) + ahead;
+            let charged = ledger::charge(state, &who(*sender), nonce, &who(*payer), units(*amount)).is_ok();
+            if charged {
+                ledger::collect_fees(state, units(*amount)).unwrap();
+            }
+            charged
+        }
+        Step::Mint { by, to, denom, amount } => all_or_nothing(state, |state| {
+            ledger::mint(state, ModuleId(*by), &who(*to), *denom, units(*amount))
+        })
+        .is_ok(),
+        Step::MintToPool { by, denom, amount } => all_or_nothing(state, |state| {
+            ledger::mint_to_pool(state, ModuleId(*by), Pool::Fees, *denom, units(*amount))
+        })
+        .is_ok(),
+        Step::Burn { by, from, denom, amount } => all_or_nothing(state, |state| {
+            ledger::burn(state, ModuleId(*by), &who(*from), *denom, units(*amount))
+        })
+        .is_ok(),
+    }
+}
+
+proptest! {
+    #[test]
+    fn bank_agrees_with_its_model_after_every_step(steps in vec(step(), 1..60)) {
+        let base = empty();
+        let mut state = Overlay::new(&base);
+        let mut model = Model::default();
+        for person in 1..=PEOPLE {
+            for denom in Denom::ALL {
+                fund(&mut state, who(person), denom, 500);
+                model.balances.insert((person, denom), 500);
+            }
+        }
+        for step in &steps {
+            prop_assert_eq!(run(&mut state, step), model.run(step).is_some(), "{:?}", step);
+            prop_assert_eq!(Bank::check_invariants(&state), Ok(()));
+            for denom in Denom::ALL {
+                prop_assert_eq!(ledger::supply(&state, denom).get(), model.supply(denom));
+                let pool = model.pool.get(&denom).copied().unwrap_or(0);
+                prop_assert_eq!(ledger::pool(&state, Pool::Fees, denom).get(), pool);
+                for person in 1..=PEOPLE {
+                    let held = model.balances.get(&(person, denom)).copied().unwrap_or(0);
+                    prop_assert_eq!(ledger::balance(&state, &who(person), denom).get(), held);
+                }
+            }
+            for person in 1..=PEOPLE {
+                let nonce = model.nonces.get(&person).copied().unwrap_or(0);
+                prop_assert_eq!(ledger::nonce(&state, &who(person)), nonce);
+            }
+        }
+    }
+}
