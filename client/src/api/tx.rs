@@ -206,8 +206,12 @@ pub struct CallView {
 impl TxView {
     /// The view of a decoded transaction.
     pub fn new(signed: &diem_types::Signed) -> Self {
+        Self::new_unsigned(&signed.tx, signed.size)
+    }
+
+    /// The view of a transaction that may not be signed yet; `size` is that of its signed form, 0 if unknown.
+    pub fn new_unsigned(tx: &diem_types::Tx, size: usize) -> Self {
         use diem_core::tx::CallBody as _;
-        let tx = &signed.tx;
         let calls = tx.calls.iter().map(|call| CallView { text: call.text(), call: call.clone() });
         Self {
             chain_id: tx.chain_id.clone(),
@@ -220,7 +224,7 @@ impl TxView {
             fee_payer: tx.fee_payer,
             calls: calls.collect(),
             memo: tx.memo.clone(),
-            size: signed.size,
+            size,
         }
     }
 }

@@ -1,5 +1,12 @@
 //! The command line.
 
+pub mod common;
+pub mod keys;
+pub mod output;
+pub mod query;
+mod tables;
+pub mod tx;
+
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -48,12 +55,23 @@ pub struct Cli {
 
 /// The commands: nouns, then verbs.
 #[derive(Debug, Subcommand)]
-pub enum Command {}
+pub enum Command {
+    /// The keys of this home.
+    Keys(keys::Keys),
+    /// Make, sign and send transactions.
+    Tx(Box<tx::TxCommand>),
+    /// Read the chain.
+    Query(query::QueryCommand),
+}
 
 /// Runs the command; says on stderr why it failed.
 #[expect(clippy::print_stderr, reason = "words for people go to stderr")]
 pub fn run(cli: Cli) -> ExitCode {
-    let result: Result<(), Failure> = match cli.command {};
+    let result: Result<(), Failure> = match cli.command {
+        Command::Keys(command) => command.run(),
+        Command::Tx(command) => command.run(),
+        Command::Query(command) => command.run(),
+    };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure { exit, error }) => {

@@ -1,0 +1,252 @@
+//! `diemd keys`: the keys of this home.
+
+use std::path::PathBuf;
+
+use anyhow::anyhow;
+use bip39::Mnemonic;
+use clap::{Args, Subcommand};
+use diem_client::build::KeyKind;
+use diem_core::Address;
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use super::{
+    Failure,
+    common::{Common, PassphraseSource, ask_secret, confirm, usage},
+    output::{fields, list, say},
+};
+use crate::keys::{Cost, KeyFile, KeyStore, Secret, derive};
+
+/// The keys of this home.
+#[derive(Debug, Args)]
+pub struct Keys {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Make a new key from a new phrase of 24 words, which is shown once.
+    Add(Add),
+    /// Store a key that exists: from its phrase, or from its secret in a file.
+    Import(Import),
+    /// List the keys.
+    List,
+    /// Show one key's address; with a phrase or secret nothing is ever shown.
+    Show {
+        /// The key's name.
+        name: String,
+    },
+    /// Delete a key for good.
+    Delete {
+        /// The key's name.
+        name: String,
+        /// Do not ask.
+        #[arg(long, short)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Add {
+    #[command(flatten)]
+    how: How,
+}
+
+#[derive(Debug, Args)]
+struct Import {
+    #[command(flatten)]
+    how: How,
+    /// Read the phrase from this file instead of asking.
+    #[arg(long, value_name = "FILE", conflicts_with = "secret_file")]
+    phrase_file: Option<PathBuf>,
+    /// Read the secret itself, 64 hex digits, from this file instead of a phrase.
+    #[arg(long, value_name = "FILE")]
+    secret_file: Option<PathBuf>,
+}
+
+/// How a key is made and kept.
+#[derive(Debug, Args)]
+struct How {
+    /// The key's name.
+    name: String,
+    /// The kind of key: ed25519, or that of an Ethereum wallet with the same address on Base.
+    #[arg(long, default_value = "ed25519", value_parser = parse_kind)]
+    kind: KeyKind,
+    /// Which key of the phrase.
+    #[arg(long, default_value_t = 0, conflicts_with = "path")]
+    index: u32,
+    /// The path of the key under the phrase, instead of the usual one.
+    #[arg(long)]
+    path: Option<String>,
+    /// Store the key unencrypted, for this development chain and its like.
+    #[arg(long, value_name = "CHAIN_ID", conflicts_with = "passphrase_file")]
+    plain_for: Option<String>,
+    #[command(flatten)]
+    passphrase: PassphraseSource,
+}
+
+fn parse_kind(text: &str) -> Result<KeyKind, String> {
+    [KeyKind::Ed25519, KeyKind::Ethereum]
+        .into_iter()
+        .find(|kind| kind.to_string() == text)
+        .ok_or_else(|| "write ed25519 or ethereum".into())
+}
+
+/// A key as it is printed; the phrase only when it was made just now.
+#[derive(Debug, Serialize)]
+struct View {
+    name: String,
+    kind: KeyKind,
+    address: Address,
+    hex: String,
+    encrypted: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phrase: Option<Phrase>,
+}
+
+/// A phrase on its way to its owner's eyes.
+#[derive(Serialize)]
+struct Phrase(#[serde(serialize_with = "plain")] Zeroizing<String>);
+
+fn plain<S: serde::Serializer>(text: &Zeroizing<String>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(text)
+}
+
+impl std::fmt::Debug for Phrase {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Phrase")
+    }
+}
+
+impl View {
+    fn new(name: &str, key: &KeyFile) -> Self {
+        Self {
+            name: name.into(),
+            kind: key.kind,
+            address: key.address,
+            hex: key.address.to_hex(),
+            encrypted: key.is_encrypted(),
+            path: key.path.clone(),
+            phrase: None,
+        }
+    }
+
+    fn table(&self) -> String {
+        let kept = if self.encrypted { "encrypted" } else { "plain, for development chains" };
+        let mut lines = vec![
+            ("name", self.name.clone()),
+            ("address", self.address.to_string()),
+            ("hex", self.hex.clone()),
+            ("kind", self.kind.to_string()),
+            ("kept", kept.into()),
+        ];
+        lines.extend(self.path.clone().map(|path| ("path", path)));
+        lines.extend(self.phrase.as_ref().map(|phrase| ("phrase", phrase.0.to_string())));
+        fields(lines)
+    }
+}
+
+impl Keys {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// The sentence says what to do.
+    pub fn run(self) -> Result<(), Failure> {
+        let (store, output) = (self.common.keys(), self.common.output);
+        match self.verb {
+            Verb::Add(Add { how }) => output.print(&add(&store, &how)?, View::table),
+            Verb::Import(import) => output.print(&import.run(&store)?, View::table),
+            Verb::List => {
+                let keys = store.list()?;
+                let views: Vec<View> = keys.iter().map(|(name, key)| View::new(name, key)).collect();
+                if views.is_empty() {
+                    say(&format!("no keys in {}: `diemd keys add NAME` makes one", store.folder().display()));
+                }
+                output.print(&views, |views| {
+                    let row = |view: &View| [view.name.clone(), view.kind.to_string(), view.address.to_string()];
+                    list(["name", "kind", "address"], views.iter().map(row))
+                })
+            }
+            Verb::Show { name } => output.print(&View::new(&name, &store.get(&name)?), View::table),
+            Verb::Delete { name, yes } => {
+                let key = store.get(&name)?;
+                let question = format!("Delete `{name}` ({}) for good? Only its phrase brings it back.", key.address);
+                confirm(&question, yes)?;
+                store.delete(&name)?;
+                output.print(&View::new(&name, &key), View::table)
+            }
+        }
+    }
+}
+
+fn add(store: &KeyStore, how: &How) -> Result<View, Failure> {
+    how.check_free(store)?;
+    let phrase = derive::new_phrase().map_err(usage)?;
+    let mut view = how.keep(store, &how.derive(&phrase)?, true)?;
+    view.phrase = Some(Phrase(Zeroizing::new(phrase.to_string())));
+    say("Write these 24 words down and keep them where nobody finds them: who has them has the key, and nothing else \
+         brings it back. They are not shown again.");
+    Ok(view)
+}
+
+impl How {
+    /// Before a phrase is made or asked for in vain.
+    fn check_free(&self, store: &KeyStore) -> Result<(), Failure> {
+        match store.get(&self.name) {
+            Ok(_) => Err(crate::keys::KeyStoreError::Exists(self.name.clone()).into()),
+            Err(crate::keys::KeyStoreError::Missing { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn path(&self) -> String {
+        self.path.clone().unwrap_or_else(|| derive::default_path(self.kind, self.index))
+    }
+
+    fn derive(&self, phrase: &Mnemonic) -> Result<Secret, Failure> {
+        derive::derive(phrase, self.kind, &self.path()).map_err(usage)
+    }
+
+    fn keep(&self, store: &KeyStore, secret: &Secret, derived: bool) -> Result<View, Failure> {
+        let path = derived.then(|| self.path());
+        let file = match &self.plain_for {
+            Some(chain_id) => KeyFile::plain(secret, path, chain_id)?,
+            None => KeyFile::encrypt(secret, path, &self.passphrase.read_new(&self.name)?, Cost::default())?,
+        };
+        store.add(&self.name, &file)?;
+        Ok(View::new(&self.name, &file))
+    }
+}
+
+impl Import {
+    fn run(&self, store: &KeyStore) -> Result<View, Failure> {
+        self.how.check_free(store)?;
+        if let Some(path) = &self.secret_file {
+            return self.how.keep(store, &self.secret(path)?, false);
+        }
+        let text = match &self.phrase_file {
+            Some(path) => {
+                let text = std::fs::read_to_string(path);
+                Zeroizing::new(text.map_err(|e| usage(anyhow!("{}: {e}", path.display())))?)
+            }
+            None => ask_secret("phrase: ", "--phrase-file FILE")?,
+        };
+        let phrase = derive::parse_phrase(&text).map_err(usage)?;
+        self.how.keep(store, &self.how.derive(&phrase)?, true)
+    }
+
+    fn secret(&self, path: &std::path::Path) -> Result<Secret, Failure> {
+        let text = super::common::first_line(path)?;
+        let mut bytes = Zeroizing::new([0; 32]);
+        let digits = text.trim().trim_start_matches("0x");
+        hex::decode_to_slice(digits, &mut *bytes)
+            .map_err(|_| usage(anyhow!("{}: a secret is written as 64 hex digits", path.display())))?;
+        let none = || usage(anyhow!("{}: this is not the secret of an {} key", path.display(), self.how.kind));
+        Secret::new(self.how.kind, bytes).ok_or_else(none)
+    }
+}

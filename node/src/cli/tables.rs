@@ -1,0 +1,174 @@
+//! Answers of the API as tables for people.
+
+use diem_client::api::{
+    Account, Block, BlockPage, ErrorLine, HexBytes, Params, Proof, Status, Supply, Transaction, TxView, Validators,
+};
+
+use super::{
+    output::{fields, list, say},
+    query::{Proven, VerifiedAnswer},
+};
+
+pub(super) fn status(status: &Status) -> String {
+    let or_none = |value: Option<String>| value.unwrap_or_else(|| "none".into());
+    fields([
+        ("chain", status.chain_id.clone()),
+        ("genesis hash", status.genesis_hash.to_string()),
+        ("node", format!("{} (diemd {}, state version {})", status.moniker, status.version, status.app_version)),
+        ("engine", status.engine.clone()),
+        ("height", or_none(status.latest.map(|head| head.height.to_string()))),
+        ("time", or_none(status.latest.map(|head| head.time.to_string()))),
+        ("state root", or_none(status.latest.map(|head| head.root.to_string()))),
+        ("oldest state", or_none(status.oldest_state_height.map(|height| height.to_string()))),
+        ("catching up", status.catching_up.map_or("unknown".into(), |yes| if yes { "yes" } else { "no" }.into())),
+        ("peers", or_none(status.peers.map(|peers| peers.to_string()))),
+    ])
+}
+
+pub(super) fn account(VerifiedAnswer { answer, verified }: &VerifiedAnswer<Account>) -> String {
+    let mut lines = vec![
+        ("address", answer.address.to_string()),
+        ("hex", answer.hex.clone()),
+        ("VVV", answer.vvv.display.clone()),
+        ("DIEM", answer.diem.display.clone()),
+        ("nonce", answer.nonce.to_string()),
+        ("at height", answer.height.to_string()),
+    ];
+    lines.extend(verified.as_ref().map(|proven| ("verified", proven_words(proven))));
+    fields(lines)
+}
+
+fn proven_words(proven: &Proven) -> String {
+    let what = if proven.exists { "this row" } else { "the absence of this row" };
+    format!(
+        "more than 2/3 of the trusted validators of {} signed {what} (state root {} after height {}, header of {})",
+        proven.chain_id, proven.root, proven.height, proven.header_time
+    )
+}
+
+pub(super) fn proof(VerifiedAnswer { answer, verified }: &VerifiedAnswer<Proof>) -> String {
+    let mut lines = vec![
+        ("key", answer.key.to_string()),
+        ("value", answer.value.as_ref().map_or("none".into(), HexBytes::to_string)),
+        ("after height", answer.state_height.to_string()),
+        ("proof", format!("{} bytes of ICS23", answer.proof.0.len())),
+        ("header", format!("{} bytes, height {}", answer.signed_header.0.len(), answer.state_height.saturating_add(1))),
+    ];
+    lines.extend(verified.as_ref().map(|proven| ("verified", proven_words(proven))));
+    fields(lines)
+}
+
+pub(super) fn tx(tx: &Transaction) -> String {
+    let result = match &tx.result.error {
+        None => "succeeded".into(),
+        Some(error) => format!("failed: {error}"),
+    };
+    let mut lines = vec![
+        ("hash", tx.hash.to_string()),
+        ("block", format!("{} (number {} in it), {}", tx.height, tx.index, tx.time)),
+        ("result", result),
+        ("fee", format!("{} ({} of {} gas)", tx.result.fee.display, tx.result.gas_used, tx.result.gas_wanted)),
+    ];
+    match &tx.tx {
+        Some(view) => {
+            lines.push(("sender", format!("{}, nonce {}", view.sender, view.nonce)));
+            lines.extend(view.fee_payer.map(|payer| ("fee payer", payer.to_string())));
+            lines.extend(view.calls.iter().map(|call| ("call", call.text.clone())));
+            lines.extend((!view.memo.is_empty()).then(|| ("memo", view.memo.clone())));
+        }
+        None => lines.push(("bytes", "no transaction".into())),
+    }
+    fields(lines)
+}
+
+pub(super) fn block(block: &Block) -> String {
+    let summary = &block.summary;
+    let head = fields([
+        ("height", summary.height.to_string()),
+        ("time", summary.time.to_string()),
+        ("hash", summary.hash.to_string()),
+        ("state root", summary.root.to_string()),
+        ("proposer", summary.proposer.to_string()),
+        ("transactions", summary.tx_count.to_string()),
+        ("gas used", summary.gas_used.to_string()),
+    ]);
+    if block.txs.is_empty() {
+        return head;
+    }
+    let row = |tx: &Transaction| {
+        let calls = tx.tx.iter().flat_map(|tx| &tx.calls).map(|call| call.text.as_str());
+        let result = if tx.result.ok { "ok" } else { "failed" };
+        [tx.index.to_string(), tx.hash.to_string(), result.into(), calls.collect::<Vec<_>>().join("; ")]
+    };
+    if let Some(next) = block.next {
+        say(&format!("more transactions: --from {next}"));
+    }
+    format!("{head}\n\n{}", list(["number", "transaction", "result", "what"], block.txs.iter().map(row)))
+}
+
+pub(super) fn blocks(page: &BlockPage) -> String {
+    let rows = page.blocks.iter().map(|block| {
+        [block.height.to_string(), block.time.to_string(), block.tx_count.to_string(), block.hash.to_string()]
+    });
+    if let Some(next) = page.next {
+        say(&format!("older blocks: --before {next}"));
+    }
+    list(["height", "time", "txs", "hash"], rows)
+}
+
+pub(super) fn supply(supply: &Supply) -> String {
+    fields([
+        ("VVV", supply.vvv.display.clone()),
+        ("DIEM", supply.diem.display.clone()),
+        ("fees not yet shared out", supply.fees.display.clone()),
+        ("at height", supply.height.to_string()),
+    ])
+}
+
+pub(super) fn validators(validators: &Validators) -> String {
+    let rows = validators.validators.iter().map(|validator| {
+        [validator.address.to_string(), validator.power.to_string(), validator.public_key.to_string()]
+    });
+    list(["address", "power", "public key"], rows)
+}
+
+pub(super) fn params(params: &Params) -> String {
+    let (gas, limits) = (&params.gas, &params.limits);
+    fields([
+        ("lowest gas price", format!("{} avvv", gas.min_price.get())),
+        ("gas of a transaction", gas.per_tx.to_string()),
+        ("gas of a byte", gas.per_byte.to_string()),
+        ("gas of a signature", gas.per_signature.to_string()),
+        ("gas of a block, at most", gas.block_limit.to_string()),
+        ("bytes of a transaction, at most", limits.max_tx_bytes.to_string()),
+        ("calls of a transaction, at most", limits.max_calls.to_string()),
+        ("bytes of a memo, at most", limits.max_memo_bytes.to_string()),
+    ])
+}
+
+pub(super) fn errors(lines: &[ErrorLine]) -> String {
+    let rows = lines.iter().map(|line| {
+        let retry = if line.retry { "yes" } else { "no" };
+        [line.codespace.clone(), line.code.to_string(), line.name.clone(), line.http.to_string(), retry.into()]
+    });
+    list(["codespace", "code", "name", "http", "retry"], rows)
+}
+
+/// A transaction that is in no block yet; `signatures` says whether those in the file hold.
+pub(super) fn draft(view: &TxView, signatures: Option<&Result<(), String>>) -> String {
+    let mut lines = vec![
+        ("chain", format!("{}, genesis {}", view.chain_id, view.genesis_hash)),
+        ("sender", format!("{}, nonce {}", view.sender, view.nonce)),
+    ];
+    lines.extend(view.calls.iter().map(|call| ("call", call.text.clone())));
+    lines.extend((!view.memo.is_empty()).then(|| ("memo", view.memo.clone())));
+    lines.extend(view.fee_payer.map(|payer| ("fee payer", payer.to_string())));
+    lines.push(("fee at most", view.max_fee.display.clone()));
+    lines.push(("valid until height", view.expiry.to_string()));
+    match signatures {
+        Some(Ok(())) => lines.push(("signatures", "good".into())),
+        Some(Err(error)) => lines.push(("signatures", error.clone())),
+        None => {}
+    }
+    fields(lines)
+}
