@@ -105,7 +105,8 @@ fn a_multi_transfer_pays_everyone_or_no_one() {
 
 #[test]
 fn gas_grows_with_the_accounts_that_a_call_touches() {
-    let outputs = |count| Msg::MultiTransfer { denom: VVV, outputs: vec![Output { to: who(2), amount: units(1) }; count] };
+    let outputs =
+        |count| Msg::MultiTransfer { denom: VVV, outputs: vec![Output { to: who(2), amount: units(1) }; count] };
     assert_eq!(Bank::gas(&transfer(who(2), VVV, 1)), Bank::gas(&outputs(1)));
     assert_eq!(Bank::gas(&outputs(9)) * 2, Bank::gas(&outputs(19)));
 }
@@ -160,21 +161,66 @@ fn a_charge_that_cannot_be_made_writes_nothing() {
 }
 
 #[test]
-fn genesis_mints_for_bank_and_nobody_else_may_mint_or_burn() {
+fn only_the_modules_of_this_table_may_mint_and_burn() {
+    use ledger::Right::{Burn, Mint};
+    let (staking, diem, emissions) = (ModuleId(2), ModuleId(4), ModuleId(5));
+    let allowed = [
+        (Bank::ID, VVV, Mint),
+        (Bank::ID, DIEM, Mint),
+        (staking, VVV, Burn),
+        (diem, DIEM, Mint),
+        (diem, DIEM, Burn),
+        (emissions, VVV, Mint),
+    ];
     let base = empty();
-    let mut state = with_ada(&base);
-    let outsider = ModuleId(99);
-    for denom in Denom::ALL {
-        let refused = |module| Err(Error::NotAllowed(module, denom));
-        assert_eq!(ledger::mint(&mut state, outsider, &who(1), denom, units(1)), refused(outsider));
-        assert_eq!(ledger::mint_to_pool(&mut state, outsider, Pool::Fees, denom, units(1)), refused(outsider));
-        for module in [outsider, Bank::ID] {
-            assert_eq!(ledger::burn(&mut state, module, &who(1), denom, units(1)), refused(module));
-            assert_eq!(ledger::burn_from_pool(&mut state, module, Pool::Fees, denom, units(1)), refused(module));
+    for module in (0..=u8::MAX).map(ModuleId) {
+        for denom in Denom::ALL {
+            let mut state = with_ada(&base);
+            ledger::pay_into_pool(&mut state, &who(1), Pool::Fees, denom, units(5)).unwrap();
+            let expected = |right| {
+                if allowed.contains(&(module, denom, right)) { Ok(()) } else { Err(Error::NotAllowed(module, denom)) }
+            };
+            assert_eq!(ledger::mint(&mut state, module, &who(1), denom, units(1)), expected(Mint));
+            assert_eq!(ledger::mint_to_pool(&mut state, module, Pool::Fees, denom, units(1)), expected(Mint));
+            assert_eq!(ledger::burn(&mut state, module, &who(1), denom, units(1)), expected(Burn));
+            assert_eq!(ledger::burn_from_pool(&mut state, module, Pool::Fees, denom, units(1)), expected(Burn));
+            Bank::check_invariants(&state).unwrap();
         }
     }
-    assert_eq!((supply(&state, VVV), supply(&state, DIEM)), (units(100), units(10)));
-    assert!(ledger::RIGHTS.iter().all(|(module, ..)| *module == Bank::ID), "a new right needs its own test here");
+}
+
+#[test]
+fn what_is_burnt_is_gone_and_more_than_there_is_cannot_be_burnt() {
+    let base = empty();
+    let mut state = with_ada(&base);
+    let staking = ModuleId(2);
+    ledger::burn(&mut state, staking, &who(1), VVV, units(30)).unwrap();
+    assert_eq!((balance(&state, &who(1), VVV), supply(&state, VVV)), (units(70), units(70)));
+    let error = ledger::burn(&mut state, staking, &who(1), VVV, units(71)).unwrap_err();
+    assert_eq!(error.code(), 1);
+    let error = ledger::burn_from_pool(&mut state, staking, Pool::Bonded, VVV, units(1)).unwrap_err();
+    assert_eq!(error.code(), 7);
+    Bank::check_invariants(&state).unwrap();
+}
+
+#[test]
+fn value_moves_between_pools_and_no_pool_reaches_into_another() {
+    let base = empty();
+    let mut state = with_ada(&base);
+    for from in Pool::ALL {
+        ledger::pay_into_pool(&mut state, &who(1), from, VVV, units(9)).unwrap();
+        for to in Pool::ALL {
+            ledger::move_between_pools(&mut state, from, to, VVV, units(9)).unwrap();
+            assert_eq!(pool(&state, to, VVV), units(9));
+            if from != to {
+                assert_eq!(ledger::move_between_pools(&mut state, from, to, VVV, units(1)).unwrap_err().code(), 7);
+            }
+            ledger::move_between_pools(&mut state, to, from, VVV, units(9)).unwrap();
+        }
+        ledger::pay_from_pool(&mut state, from, &who(1), VVV, units(9)).unwrap();
+    }
+    assert_eq!(balance(&state, &who(1), VVV), units(100));
+    Bank::check_invariants(&state).unwrap();
 }
 
 #[test]

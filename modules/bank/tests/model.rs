@@ -17,34 +17,85 @@ const PEOPLE: u8 = 5;
 /// Something that can be asked of bank.
 #[derive(Debug, Clone)]
 enum Step {
-    Transfer { from: u8, to: u8, denom: Denom, amount: u128 },
-    MultiTransfer { from: u8, denom: Denom, outputs: Vec<(u8, u128)> },
-    IntoPool { from: u8, denom: Denom, amount: u128 },
-    FromPool { to: u8, denom: Denom, amount: u128 },
+    Transfer {
+        from: u8,
+        to: u8,
+        denom: Denom,
+        amount: u128,
+    },
+    MultiTransfer {
+        from: u8,
+        denom: Denom,
+        outputs: Vec<(u8, u128)>,
+    },
+    IntoPool {
+        from: u8,
+        pool: Pool,
+        denom: Denom,
+        amount: u128,
+    },
+    FromPool {
+        pool: Pool,
+        to: u8,
+        denom: Denom,
+        amount: u128,
+    },
+    Between {
+        from: Pool,
+        to: Pool,
+        denom: Denom,
+        amount: u128,
+    },
     /// A transaction's fee, collected at once.
-    Fee { sender: u8, ahead: u64, payer: u8, amount: u128 },
-    Mint { by: u8, to: u8, denom: Denom, amount: u128 },
-    MintToPool { by: u8, denom: Denom, amount: u128 },
-    Burn { by: u8, from: u8, denom: Denom, amount: u128 },
+    Fee {
+        sender: u8,
+        ahead: u64,
+        payer: u8,
+        amount: u128,
+    },
+    Mint {
+        by: u8,
+        to: u8,
+        denom: Denom,
+        amount: u128,
+    },
+    MintToPool {
+        by: u8,
+        pool: Pool,
+        denom: Denom,
+        amount: u128,
+    },
+    Burn {
+        by: u8,
+        from: u8,
+        denom: Denom,
+        amount: u128,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {
     let who = || 1..=PEOPLE;
     let denom = || prop_oneof![Just(Denom::Vvv), Just(Denom::Diem)];
     // Small enough to succeed often, large enough to fail sometimes, and all that there can be.
-    let amount = || prop_oneof![20 => 0..200u128, 4 => 200..2_000u128, 1 => Just(u128::MAX), 1 => Just(u128::MAX - 5_000)];
-    // 1 is bank, the only module with a right so far.
-    let module = || prop_oneof![Just(1u8), Just(1), Just(2), Just(0)];
+    let amount =
+        || prop_oneof![20 => 0..200u128, 4 => 200..2_000u128, 1 => Just(u128::MAX), 1 => Just(u128::MAX - 5_000)];
+    let module = || prop_oneof![Just(1u8), Just(2), Just(4), Just(5), Just(6)];
+    let pool = || prop_oneof![Just(Pool::Fees), Just(Pool::Bonded), Just(Pool::Treasury)];
     prop_oneof![
         4 => (who(), who(), denom(), amount()).prop_map(|(from, to, denom, amount)| Step::Transfer { from, to, denom, amount }),
         3 => (who(), denom(), vec((who(), amount()), 0..5))
             .prop_map(|(from, denom, outputs)| Step::MultiTransfer { from, denom, outputs }),
-        2 => (who(), denom(), amount()).prop_map(|(from, denom, amount)| Step::IntoPool { from, denom, amount }),
-        2 => (who(), denom(), amount()).prop_map(|(to, denom, amount)| Step::FromPool { to, denom, amount }),
+        2 => (who(), pool(), denom(), amount())
+            .prop_map(|(from, pool, denom, amount)| Step::IntoPool { from, pool, denom, amount }),
+        2 => (pool(), who(), denom(), amount())
+            .prop_map(|(pool, to, denom, amount)| Step::FromPool { pool, to, denom, amount }),
+        2 => (pool(), pool(), denom(), amount())
+            .prop_map(|(from, to, denom, amount)| Step::Between { from, to, denom, amount }),
         2 => (who(), 0..2u64, who(), amount())
             .prop_map(|(sender, ahead, payer, amount)| Step::Fee { sender, ahead, payer, amount }),
         1 => (module(), who(), denom(), amount()).prop_map(|(by, to, denom, amount)| Step::Mint { by, to, denom, amount }),
-        1 => (module(), denom(), amount()).prop_map(|(by, denom, amount)| Step::MintToPool { by, denom, amount }),
+        1 => (module(), pool(), denom(), amount())
+            .prop_map(|(by, pool, denom, amount)| Step::MintToPool { by, pool, denom, amount }),
         1 => (module(), who(), denom(), amount()).prop_map(|(by, from, denom, amount)| Step::Burn { by, from, denom, amount }),
     ]
 }
@@ -53,14 +104,14 @@ fn step() -> impl Strategy<Value = Step> {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Model {
     balances: BTreeMap<(u8, Denom), u128>,
-    pool: BTreeMap<Denom, u128>,
+    pools: BTreeMap<(Pool, Denom), u128>,
     nonces: BTreeMap<u8, u64>,
 }
 
 impl Model {
     fn supply(&self, denom: Denom) -> u128 {
         let held = self.balances.iter().filter(|((_, of), _)| *of == denom).map(|(_, amount)| amount).sum::<u128>();
-        held + self.pool.get(&denom).copied().unwrap_or(0)
+        held + self.pools.iter().filter(|((_, of), _)| *of == denom).map(|(_, amount)| amount).sum::<u128>()
     }
 
     /// Carries out a step; `None`, and nothing changed, if it must fail.
@@ -78,40 +129,58 @@ impl Model {
                 (!outputs.is_empty()).then_some(())?;
                 outputs.iter().try_for_each(|(to, amount)| self.pay(*from, *to, *denom, *amount))
             }
-            Step::IntoPool { from, denom, amount } => {
+            Step::IntoPool { from, pool, denom, amount } => {
                 self.take(*from, *denom, *amount)?;
-                *self.pool.entry(*denom).or_default() += amount;
-                Some(())
+                self.fill(*pool, *denom, *amount)
             }
-            Step::FromPool { to, denom, amount } => {
-                let pool = self.pool.entry(*denom).or_default();
-                *pool = pool.checked_sub(*amount)?;
-                *self.balances.entry((*to, *denom)).or_default() += amount;
-                Some(())
+            Step::FromPool { pool, to, denom, amount } => {
+                self.drain(*pool, *denom, *amount)?;
+                self.give(*to, *denom, *amount)
+            }
+            Step::Between { from, to, denom, amount } => {
+                self.drain(*from, *denom, *amount)?;
+                self.fill(*to, *denom, *amount)
             }
             Step::Fee { sender, ahead, payer, amount } => {
                 (*ahead == 0).then_some(())?;
                 self.take(*payer, Denom::Vvv, *amount)?;
-                *self.pool.entry(Denom::Vvv).or_default() += amount;
                 *self.nonces.entry(*sender).or_default() += 1;
-                Some(())
+                self.fill(Pool::Fees, Denom::Vvv, *amount)
             }
             Step::Mint { by, to, denom, amount } => {
                 self.may_mint(*by, *denom, *amount)?;
-                *self.balances.entry((*to, *denom)).or_default() += amount;
-                Some(())
+                self.give(*to, *denom, *amount)
             }
-            Step::MintToPool { by, denom, amount } => {
+            Step::MintToPool { by, pool, denom, amount } => {
                 self.may_mint(*by, *denom, *amount)?;
-                *self.pool.entry(*denom).or_default() += amount;
-                Some(())
+                self.fill(*pool, *denom, *amount)
             }
-            Step::Burn { .. } => None,
+            Step::Burn { by, from, denom, amount } => {
+                [(2, Denom::Vvv), (4, Denom::Diem)].contains(&(*by, *denom)).then_some(())?;
+                self.take(*from, *denom, *amount)
+            }
         }
     }
 
     fn may_mint(&self, by: u8, denom: Denom, amount: u128) -> Option<()> {
-        self.supply(denom).checked_add(amount).filter(|_| by == 1).map(|_| ())
+        let minters = [(1, Denom::Vvv), (1, Denom::Diem), (4, Denom::Diem), (5, Denom::Vvv)];
+        self.supply(denom).checked_add(amount).filter(|_| minters.contains(&(by, denom))).map(|_| ())
+    }
+
+    fn give(&mut self, to: u8, denom: Denom, amount: u128) -> Option<()> {
+        *self.balances.entry((to, denom)).or_default() += amount;
+        Some(())
+    }
+
+    fn fill(&mut self, pool: Pool, denom: Denom, amount: u128) -> Option<()> {
+        *self.pools.entry((pool, denom)).or_default() += amount;
+        Some(())
+    }
+
+    fn drain(&mut self, pool: Pool, denom: Denom, amount: u128) -> Option<()> {
+        let held = self.pools.entry((pool, denom)).or_default();
+        *held = held.checked_sub(amount)?;
+        Some(())
     }
 
     fn take(&mut self, from: u8, denom: Denom, amount: u128) -> Option<()> {
@@ -123,8 +192,7 @@ impl Model {
     fn pay(&mut self, from: u8, to: u8, denom: Denom, amount: u128) -> Option<()> {
         (amount > 0).then_some(())?;
         self.take(from, denom, amount)?;
-        *self.balances.entry((to, denom)).or_default() += amount;
-        Some(())
+        self.give(to, denom, amount)
     }
 }
 
@@ -139,14 +207,17 @@ fn run(state: &mut Overlay<'_>, step: &Step) -> bool {
             let outputs = outputs.iter().map(|(to, amount)| Output { to: who(*to), amount: units(*amount) }).collect();
             call(state, who(*from), &Msg::MultiTransfer { denom: *denom, outputs }).is_ok()
         }
-        Step::IntoPool { from, denom, amount } => all_or_nothing(state, |state| {
-            ledger::pay_into_pool(state, &who(*from), Pool::Fees, *denom, units(*amount))
-        })
-        .is_ok(),
-        Step::FromPool { to, denom, amount } => all_or_nothing(state, |state| {
-            ledger::pay_from_pool(state, Pool::Fees, &who(*to), *denom, units(*amount))
-        })
-        .is_ok(),
+        Step::IntoPool { from, pool, denom, amount } => {
+            all_or_nothing(state, |state| ledger::pay_into_pool(state, &who(*from), *pool, *denom, units(*amount)))
+                .is_ok()
+        }
+        Step::FromPool { pool, to, denom, amount } => {
+            all_or_nothing(state, |state| ledger::pay_from_pool(state, *pool, &who(*to), *denom, units(*amount)))
+                .is_ok()
+        }
+        Step::Between { from, to, denom, amount } => {
+            all_or_nothing(state, |state| ledger::move_between_pools(state, *from, *to, *denom, units(*amount))).is_ok()
+        }
         Step::Fee { sender, ahead, payer, amount } => {
             let nonce = ledger::nonce(state, &who(*sender)) + ahead;
             let charged = ledger::charge(state, &who(*sender), nonce, &who(*payer), units(*amount)).is_ok();
@@ -155,18 +226,17 @@ fn run(state: &mut Overlay<'_>, step: &Step) -> bool {
             }
             charged
         }
-        Step::Mint { by, to, denom, amount } => all_or_nothing(state, |state| {
-            ledger::mint(state, ModuleId(*by), &who(*to), *denom, units(*amount))
-        })
-        .is_ok(),
-        Step::MintToPool { by, denom, amount } => all_or_nothing(state, |state| {
-            ledger::mint_to_pool(state, ModuleId(*by), Pool::Fees, *denom, units(*amount))
-        })
-        .is_ok(),
-        Step::Burn { by, from, denom, amount } => all_or_nothing(state, |state| {
-            ledger::burn(state, ModuleId(*by), &who(*from), *denom, units(*amount))
-        })
-        .is_ok(),
+        Step::Mint { by, to, denom, amount } => {
+            all_or_nothing(state, |state| ledger::mint(state, ModuleId(*by), &who(*to), *denom, units(*amount))).is_ok()
+        }
+        Step::MintToPool { by, pool, denom, amount } => {
+            all_or_nothing(state, |state| ledger::mint_to_pool(state, ModuleId(*by), *pool, *denom, units(*amount)))
+                .is_ok()
+        }
+        Step::Burn { by, from, denom, amount } => {
+            all_or_nothing(state, |state| ledger::burn(state, ModuleId(*by), &who(*from), *denom, units(*amount)))
+                .is_ok()
+        }
     }
 }
 
@@ -187,8 +257,10 @@ proptest! {
             prop_assert_eq!(Bank::check_invariants(&state), Ok(()));
             for denom in Denom::ALL {
                 prop_assert_eq!(ledger::supply(&state, denom).get(), model.supply(denom));
-                let pool = model.pool.get(&denom).copied().unwrap_or(0);
-                prop_assert_eq!(ledger::pool(&state, Pool::Fees, denom).get(), pool);
+                for pool in Pool::ALL {
+                    let held = model.pools.get(&(pool, denom)).copied().unwrap_or(0);
+                    prop_assert_eq!(ledger::pool(&state, pool, denom).get(), held);
+                }
                 for person in 1..=PEOPLE {
                     let held = model.balances.get(&(person, denom)).copied().unwrap_or(0);
                     prop_assert_eq!(ledger::balance(&state, &who(person), denom).get(), held);
