@@ -15,7 +15,10 @@ use std::{
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -147,6 +150,8 @@ async fn a_validator_commits_a_transfer_and_the_state_is_proven_by_its_headers()
     node.reach(2).await;
     let people = people(4);
 
+    // Anyone may ask CometBFT to ask the application about itself, all the time.
+    let asking = tokio::spawn(keep_asking(home.settings.rpc));
     // Two hundred of one sender in one call, then answers of every kind.
     let txs: Vec<Bytes> = (0..200).map(|nonce| home.transfer(&people[0], nonce)).collect();
     let answers = engine.submit(txs.clone(), Wait::Checked).await;
@@ -159,6 +164,11 @@ async fn a_validator_commits_a_transfer_and_the_state_is_proven_by_its_headers()
     until("all transfers committed", || vvv(&node.app, &people[1]) == Amount::ONE.checked_mul(1_250).unwrap()).await;
     let stored = node.app.transaction(&diem_core::tx::tx_hash(&txs[199])).unwrap();
     assert_eq!(stored.result.code, 0);
+    asking.abort();
+    match asking.await {
+        Err(stopped) => assert!(stopped.is_cancelled(), "{stopped}"),
+        Ok(never) => match never {},
+    }
 
     // The root after a block stands in the next header, signed by the genesis validators.
     let height = node.app.info().height;
@@ -180,6 +190,18 @@ async fn a_validator_commits_a_transfer_and_the_state_is_proven_by_its_headers()
     assert!(!status.catching_up && status.latest_height >= height && status.peers == Some(0), "{status:?}");
     assert_eq!(node.app.chain().unwrap().genesis_hash, home.genesis.hash());
     node.stop().await;
+}
+
+/// Asks `/abci_info` again and again, and wants an answer each time.
+async fn keep_asking(rpc: SocketAddr) -> std::convert::Infallible {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    loop {
+        let mut stream = tokio::net::TcpStream::connect(rpc).await.unwrap();
+        stream.write_all(b"GET /abci_info HTTP/1.0\r\n\r\n").await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.contains("\"data\":\"diem\"") && answer.contains("\"app_version\":\"1\""), "{answer}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -223,6 +245,21 @@ async fn a_node_stops_in_order_and_starts_where_it_was() {
 
 /// Where the process that plays the node finds its home; without it the test below does nothing.
 const CHILD: &str = "COMET_TEST_CHILD";
+/// At which side of which write that process kills itself: `Before 3`.
+const DIE: &str = "COMET_TEST_DIE";
+
+/// Kills this process, as the kernel would, at the write that [`DIE`] names.
+fn die_at(point: diem_store::WritePoint) {
+    static WRITES: AtomicUsize = AtomicUsize::new(0);
+    let number = match point {
+        diem_store::WritePoint::Before => WRITES.fetch_add(1, Ordering::SeqCst) + 1,
+        diem_store::WritePoint::After => WRITES.load(Ordering::SeqCst),
+    };
+    if std::env::var(DIE).is_ok_and(|die| die == format!("{point:?} {number}")) {
+        kill(std::process::id());
+        std::thread::sleep(PATIENCE);
+    }
+}
 
 /// Not a test of its own: what `killing_the_node_ends_its_cometbft` starts and kills.
 #[test]
@@ -236,7 +273,8 @@ fn child_node() {
     let mut settings = Settings::new("child", Address::of_home(&folder).unwrap());
     (settings.rpc, settings.p2p, settings.metrics) = (rpc, p2p, None);
     settings.timing = Timing { commit: Duration::from_millis(50), ..Timing::default() };
-    let app = Arc::new(App::open(&folder.join("data"), Options::default()).unwrap());
+    let store = diem_store::Options { on_write: Some(die_at), ..diem_store::Options::default() };
+    let app = Arc::new(App::open(&folder.join("data"), Options { store, ..Options::default() }).unwrap());
     let commits = support::commits(&app);
     let running = Launch {
         home: folder.join("comet"),
@@ -264,18 +302,29 @@ impl Drop for Ended {
     }
 }
 
+impl Home {
+    /// Starts the node of this home in a process of its own, which dies at `die` if that is given.
+    fn child(&self, die: &str) -> Ended {
+        let folder = self.folder.path();
+        std::fs::write(folder.join("genesis"), serde_json::to_vec(&self.genesis).unwrap()).unwrap();
+        std::fs::write(folder.join("rpc"), self.settings.rpc.to_string()).unwrap();
+        std::fs::write(folder.join("p2p"), self.settings.p2p.to_string()).unwrap();
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", "child_node"]).env(CHILD, folder).env(DIE, die).stdin(Stdio::null());
+        Ended(command.spawn().unwrap())
+    }
+
+    fn pid(&self) -> u32 {
+        std::fs::read_to_string(comet::pid_file(&self.comet())).unwrap().trim().parse().unwrap()
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn killing_the_node_ends_its_cometbft_and_the_next_start_goes_on() {
     let home = Home::new();
-    let folder = home.folder.path();
-    std::fs::write(folder.join("genesis"), serde_json::to_vec(&home.genesis).unwrap()).unwrap();
-    std::fs::write(folder.join("rpc"), home.settings.rpc.to_string()).unwrap();
-    std::fs::write(folder.join("p2p"), home.settings.p2p.to_string()).unwrap();
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "child_node"]).env(CHILD, folder).stdin(Stdio::null());
-    let mut child = Ended(command.spawn().unwrap());
-    until("the child is up", || folder.join("up").exists()).await;
-    let pid: u32 = std::fs::read_to_string(comet::pid_file(&home.comet())).unwrap().trim().parse().unwrap();
+    let mut child = home.child("");
+    until("the child is up", || home.folder.path().join("up").exists()).await;
+    let pid = home.pid();
     assert!(runs(pid));
     child.0.kill().unwrap();
     child.0.wait().unwrap();
@@ -287,6 +336,28 @@ async fn killing_the_node_ends_its_cometbft_and_the_next_start_goes_on() {
     node.reach(height + 2).await;
     node.app.check_invariants().unwrap();
     node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_on_either_side_of_a_write_the_node_goes_on_with_the_root_that_its_headers_say() {
+    for (die, height) in [("Before 1", 0), ("After 1", 1), ("Before 3", 2), ("After 3", 3)] {
+        let home = Home::new();
+        let mut child = home.child(die);
+        until("the child dies", || child.0.try_wait().unwrap().is_some()).await;
+        let pid = home.pid();
+        until("CometBFT leaves", || !runs(pid)).await;
+
+        let node = home.start();
+        assert_eq!(node.app.info().height, height, "{die}");
+        node.reach(5).await;
+        node.running.engine.ready(PATIENCE).await.unwrap();
+        for height in 1..=4 {
+            let header = node.running.engine.signed_header(height + 1, PATIENCE).await.unwrap().header;
+            assert_eq!(header.app_hash.as_bytes(), node.app.block(height).unwrap().root, "{die}, block {height}");
+        }
+        node.app.check_invariants().unwrap();
+        node.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -329,12 +329,10 @@ enum Listener {
 impl Listener {
     fn bind(address: &Address) -> io::Result<Self> {
         match address {
-            Address::Unix(path) => {
-                match std::fs::remove_file(path) {
-                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                    _ => Ok(Self::Unix(UnixListener::bind(path)?)),
-                }
-            }
+            Address::Unix(path) => match std::fs::remove_file(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                _ => Ok(Self::Unix(UnixListener::bind(path)?)),
+            },
             Address::Tcp(address) => Ok(Self::Tcp(TcpListener::bind(address)?)),
         }
     }

@@ -5,6 +5,7 @@
     clippy::unwrap_used,
     clippy::arithmetic_side_effects,
     clippy::disallowed_methods,
+    clippy::cast_possible_truncation,
     reason = "a test that cannot go on should stop where it is; not every test uses all of it"
 )]
 
