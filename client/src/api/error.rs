@@ -101,6 +101,9 @@ pub enum HttpError {
     /// A body of a kind that is not understood here.
     #[error("{0}")]
     MediaType(String),
+    /// A development command that cannot be carried out now.
+    #[error("{0}")]
+    Refused(String),
 }
 
 impl ModuleError for HttpError {
@@ -118,6 +121,7 @@ impl ModuleError for HttpError {
         ErrorInfo { code: 10, name: "pool", http: 503, retry: true },
         ErrorInfo { code: 11, name: "internal", http: 500, retry: true },
         ErrorInfo { code: 12, name: "media_type", http: 415, retry: false },
+        ErrorInfo { code: 13, name: "refused", http: 409, retry: false },
     ];
 
     fn code(&self) -> u32 {
@@ -134,6 +138,7 @@ impl ModuleError for HttpError {
             Self::Pool(_) => 10,
             Self::Internal => 11,
             Self::MediaType(_) => 12,
+            Self::Refused(_) => 13,
         }
     }
 }

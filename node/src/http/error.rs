@@ -66,7 +66,7 @@ impl From<EngineError> for Failure {
             EngineError::Unavailable(reason) => HttpError::Engine(reason),
             EngineError::NotYet { .. } => HttpError::NotFound(text),
             EngineError::Gone(_) => HttpError::Pruned(text),
-            EngineError::Refused(reason) => HttpError::BadRequest(reason),
+            EngineError::Refused(reason) => HttpError::Refused(reason),
             EngineError::Fatal(_) => HttpError::NotReady(text),
         }
         .into()

@@ -27,9 +27,9 @@ use diem_client::api::{HttpError, MAX_BATCH_BYTES};
 use tokio::{net::TcpListener, sync::watch, time::Instant};
 use tower_http::catch_panic::{CatchPanicLayer, ResponseForPanic};
 
-use crate::{Node, metrics::Metrics};
+use crate::{Node, instant, metrics::Metrics};
 use door::Door;
-use error::Failure;
+pub(crate) use error::Failure;
 use waiters::Waiters;
 
 /// The most bytes of a request: a batch as hex in JSON, and some air.
@@ -109,6 +109,10 @@ pub async fn serve(
 /// The API as a service, for [`serve`] and tests. Waits end when `stopping` becomes true.
 pub fn router(node: Arc<Node>, options: Options, stopping: watch::Receiver<bool>) -> Router {
     let waiters = Waiters::start(&node, stopping);
+    let development = match node.engine.dev() {
+        Some(_) => instant::routes::router().with_state(node.clone()),
+        None => Router::new(),
+    };
     let api = Arc::new(Api { door: Door::open(&node), node, options, waiters });
     Router::new()
         .route("/v1", get(list))
@@ -126,6 +130,7 @@ pub fn router(node: Arc<Node>, options: Options, stopping: watch::Receiver<bool>
         .route("/v1/tx", post(submit::submit))
         .route("/healthz", get(chain::health))
         .route("/readyz", get(chain::ready))
+        .merge(development)
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
@@ -164,6 +169,7 @@ async fn unknown_path(request: Request) -> Failure {
 }
 
 async fn wrong_method(request: Request) -> Failure {
-    let wanted = if request.uri().path() == "/v1/tx" { "POST" } else { "GET" };
+    let path = request.uri().path();
+    let wanted = if path == "/v1/tx" || path.starts_with("/v1/dev/") { "POST" } else { "GET" };
     HttpError::Method(format!("{} is not possible here: use {wanted}", request.method())).into()
 }

@@ -5,17 +5,17 @@ use std::sync::Arc;
 use axum::{
     Json, Router,
     extract::{FromRequest, Request, State, rejection::JsonRejection},
-    http::StatusCode,
-    response::{IntoResponse, Response},
     routing::post,
 };
+use diem_client::api::HttpError;
 use diem_core::Time;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::json;
 
 use crate::{
     Node,
-    engine::{BlockMode, DevControls, EngineError, SnapshotId, Warp},
+    engine::{BlockMode, DevControls, SnapshotId, Warp},
+    http::Failure,
 };
 
 /// How many blocks to make.
@@ -88,48 +88,24 @@ pub fn router() -> Router<Arc<Node>> {
         .route("/v1/dev/mode", post(mode))
 }
 
-/// Why a command was not carried out.
-#[derive(Debug)]
-struct DevError(StatusCode, String);
-
-impl IntoResponse for DevError {
-    fn into_response(self) -> Response {
-        let Self(status, message) = self;
-        let name = if status == StatusCode::NOT_FOUND { "not_found" } else { "refused" };
-        let error = json!({ "codespace": "dev", "code": status.as_u16(), "name": name, "message": message });
-        (status, Json(json!({ "error": error }))).into_response()
-    }
-}
-
-impl From<EngineError> for DevError {
-    fn from(error: EngineError) -> Self {
-        let status = match error {
-            EngineError::Refused(_) => StatusCode::CONFLICT,
-            EngineError::NotYet { .. } | EngineError::Gone(_) => StatusCode::NOT_FOUND,
-            EngineError::Unavailable(_) | EngineError::Fatal(_) => StatusCode::SERVICE_UNAVAILABLE,
-        };
-        Self(status, error.to_string())
-    }
-}
-
 /// A body of JSON whose errors look like all others.
 struct Body<T>(T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
-    type Rejection = DevError;
+    type Rejection = Failure;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, DevError> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
         let body = Json::<T>::from_request(request, state).await;
         body.map(|Json(body)| Self(body))
-            .map_err(|error: JsonRejection| DevError(StatusCode::BAD_REQUEST, error.body_text()))
+            .map_err(|error: JsonRejection| HttpError::BadRequest(error.body_text()).into())
     }
 }
 
-type Answer<T> = Result<Json<T>, DevError>;
+type Answer<T> = Result<Json<T>, Failure>;
 
-fn controls(node: &Node) -> Result<&dyn DevControls, DevError> {
-    let missing = || DevError(StatusCode::NOT_FOUND, "only the instant engine (development) has these commands".into());
-    node.engine.dev().ok_or_else(missing)
+fn controls(node: &Node) -> Result<&dyn DevControls, Failure> {
+    let missing = || HttpError::NotFound("only the instant engine (development) has these commands".into());
+    node.engine.dev().ok_or_else(|| missing().into())
 }
 
 fn height(height: u64) -> Json<impl Serialize> {
@@ -179,13 +155,13 @@ async fn mode(State(node): State<Arc<Node>>, Body(body): Body<Mode>) -> Answer<i
     Ok(Json(json!({})))
 }
 
-fn millis(text: &str) -> Result<u64, DevError> {
-    diem_genesis::parse_millis(text).map_err(|error| DevError(StatusCode::BAD_REQUEST, error))
+fn millis(text: &str) -> Result<u64, Failure> {
+    diem_genesis::parse_millis(text).map_err(|error| HttpError::BadRequest(error).into())
 }
 
-fn consensus_address(text: &str) -> Result<[u8; 20], DevError> {
+fn consensus_address(text: &str) -> Result<[u8; 20], Failure> {
     let mut address = [0; 20];
-    let wrong = || DevError(StatusCode::BAD_REQUEST, format!("`{text}` is not a consensus address: write 40 hex digits"));
+    let wrong = || HttpError::BadRequest(format!("`{text}` is not a consensus address: write 40 hex digits"));
     hex::decode_to_slice(text, &mut address).map_err(|_| wrong())?;
     Ok(address)
 }
