@@ -8,13 +8,18 @@ pub mod abci;
 pub mod cli;
 pub mod comet;
 pub mod commits;
+pub mod config;
 pub mod critical;
+pub mod devnet;
 pub mod engine;
 pub mod instant;
+pub mod home;
 pub mod http;
+pub mod init;
 pub mod keys;
 pub mod metrics;
 pub mod node;
+pub mod start;
 
 pub use commits::Commits;
 pub use engine::{Engine, EngineKind};

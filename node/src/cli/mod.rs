@@ -1,7 +1,10 @@
 //! The command line.
 
 pub mod common;
+pub mod devnet;
+pub mod genesis;
 pub mod keys;
+pub mod node;
 pub mod output;
 pub mod query;
 mod tables;
@@ -56,6 +59,14 @@ pub struct Cli {
 /// The commands: nouns, then verbs.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Make the home of a node: keys, genesis, configuration.
+    Init(Box<node::InitCommand>),
+    /// Run the node of a home until Ctrl-C.
+    Start(Box<node::StartCommand>),
+    /// Run a chain for development on this machine.
+    Devnet(devnet::DevnetCommand),
+    /// Look at the start of a chain, or make one out of a chain's state.
+    Genesis(genesis::GenesisCommand),
     /// The keys of this home.
     Keys(keys::Keys),
     /// Make, sign and send transactions.
@@ -68,6 +79,10 @@ pub enum Command {
 #[expect(clippy::print_stderr, reason = "words for people go to stderr")]
 pub fn run(cli: Cli) -> ExitCode {
     let result: Result<(), Failure> = match cli.command {
+        Command::Init(command) => command.run(),
+        Command::Start(command) => command.run(),
+        Command::Devnet(command) => command.run(),
+        Command::Genesis(command) => command.run(),
         Command::Keys(command) => command.run(),
         Command::Tx(command) => command.run(),
         Command::Query(command) => command.run(),

@@ -1,0 +1,155 @@
+//! `diemd genesis`: looking at a genesis, and making one out of a chain's state.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::anyhow;
+use clap::{Args, Subcommand};
+use diem_core::{Denom, Time};
+use diem_genesis::{GenesisFile, presets};
+use diem_runtime::{App, Options};
+use diem_types::GenesisDoc;
+use serde::Serialize;
+
+use super::{
+    Failure,
+    common::{failed, usage},
+    node::HomeArgs,
+    output::{Output, fields, list},
+};
+use crate::{comet::keys::address, instant::wall_clock};
+
+/// The start of a chain.
+#[derive(Debug, Args)]
+pub struct GenesisCommand {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Show a genesis: who validates, who has what.
+    Show {
+        #[command(flatten)]
+        which: Which,
+        /// How to print it; json is the canonical document.
+        #[arg(long, value_enum, default_value_t, value_name = "FORM")]
+        output: Output,
+    },
+    /// Print the hash, which names the chain.
+    Hash {
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Say whether a genesis can start a chain, and if not why.
+    Validate {
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Print the canonical genesis that would start a chain from the last state of a home. Its node must not run.
+    Export {
+        #[command(flatten)]
+        home: HomeArgs,
+        /// When the new chain starts [default: now].
+        #[arg(long, value_name = "TIME", value_parser = parse_time)]
+        time: Option<Time>,
+    },
+}
+
+/// Which genesis is meant.
+#[derive(Debug, Args)]
+struct Which {
+    /// A readable TOML file, a genesis.json, or the name of a chain that comes along: dev, localnet [default: that of
+    /// the home].
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    home: HomeArgs,
+    /// What "now" means in the file, in RFC 3339.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    now: Option<Time>,
+}
+
+fn parse_time(text: &str) -> Result<Time, String> {
+    Time::parse_rfc3339(text).ok_or_else(|| "write RFC 3339 such as 2026-11-20T12:00:00Z".into())
+}
+
+impl Which {
+    fn load(&self) -> Result<GenesisDoc, Failure> {
+        let path = self.file.clone().unwrap_or_else(|| self.home.home().genesis_file());
+        match preset(&path)? {
+            Some(file) => file.resolve(self.now),
+            None => diem_genesis::load(&path, self.now),
+        }
+        .map_err(usage)
+    }
+}
+
+/// A file of that name wins over the preset.
+fn preset(path: &Path) -> Result<Option<GenesisFile>, Failure> {
+    let name = path.to_str().filter(|_| !path.exists());
+    name.and_then(presets::preset).transpose().map_err(usage)
+}
+
+#[derive(Serialize)]
+struct HashView {
+    chain_id: String,
+    genesis_hash: String,
+}
+
+impl GenesisCommand {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// The sentence says what to do.
+    pub fn run(self) -> Result<(), Failure> {
+        match self.verb {
+            Verb::Show { which, output } => {
+                // To look at it, any time is as good as another.
+                let which = Which { now: which.now.or_else(|| Some(Time(wall_clock()()))), ..which };
+                output.print(&which.load()?, table)
+            }
+            Verb::Hash { which } => {
+                let view = HashView::of(&which.load()?);
+                Output::Table.print(&view, |view| view.genesis_hash.clone())
+            }
+            Verb::Validate { which } => {
+                let which = Which { now: which.now.or(Some(Time(1))), ..which };
+                let genesis = which.load()?;
+                // The modules have rules of their own, which only a start can tell.
+                App::in_memory(Options::default()).init_chain(&genesis).map_err(|fatal| usage(anyhow!("{fatal}")))?;
+                Output::Table.print(&HashView::of(&genesis), |view| format!("{} can start", view.chain_id))
+            }
+            Verb::Export { home, time } => {
+                let home = home.home();
+                let _lock = home.lock().map_err(failed)?;
+                let app = App::open(&home.data(), Options::default()).map_err(failed)?;
+                let genesis = app.export(time.unwrap_or_else(|| Time(wall_clock()()))).map_err(failed)?;
+                Output::Table.print(&HashView::of(&genesis), |_| diem_genesis::to_json(&genesis))
+            }
+        }
+    }
+}
+
+impl HashView {
+    fn of(genesis: &GenesisDoc) -> Self {
+        Self { chain_id: genesis.chain_id.clone(), genesis_hash: hex::encode(genesis.hash()) }
+    }
+}
+
+fn table(genesis: &GenesisDoc) -> String {
+    let head = fields([
+        ("chain", genesis.chain_id.clone()),
+        ("starts", genesis.genesis_time.to_string()),
+        ("first height", genesis.initial_height.to_string()),
+        ("gas price", Denom::Vvv.to_string() + " " + &genesis.app.gas.min_price.to_string()),
+        ("gas of a block", genesis.app.gas.block_limit.to_string()),
+    ]);
+    let validators = genesis.validators.iter().map(|validator| {
+        let key = &validator.public_key;
+        [hex::encode(address(key)), hex::encode(key), validator.power.to_string()]
+    });
+    let accounts = genesis.app.bank.accounts.iter();
+    let accounts = accounts.map(|(address, row)| [address.to_string(), row.vvv.to_string(), row.diem.to_string()]);
+    let validators = list(["validator", "key", "power"], validators);
+    format!("{head}\n\n{validators}\n\n{}", list(["account", "VVV", "DIEM"], accounts))
+}

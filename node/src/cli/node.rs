@@ -1,0 +1,205 @@
+//! `diemd init` and `diemd start`.
+
+use std::path::PathBuf;
+
+use anyhow::anyhow;
+use clap::Args;
+use serde::Serialize;
+
+use super::{
+    Failure,
+    common::{failed, usage},
+    output::{Output, fields},
+};
+use crate::{
+    EngineKind,
+    comet::keys::address,
+    config::Override,
+    home::{Home, default_home},
+    init::{Init, InitError, Source},
+    start::{Start, StartError},
+};
+
+/// The folder of a node.
+#[derive(Debug, Args)]
+pub struct HomeArgs {
+    /// The node's home [default: ~/.diem].
+    #[arg(long, env = "DIEM_HOME", value_name = "FOLDER")]
+    pub home: Option<PathBuf>,
+}
+
+impl HomeArgs {
+    /// The home, whether there is one or not.
+    pub fn home(&self) -> Home {
+        Home::at(&self.home.clone().unwrap_or_else(default_home))
+    }
+}
+
+/// Settings that win over the configuration file and the environment.
+#[derive(Debug, Args)]
+pub struct Settings {
+    /// What makes the blocks: comet, or instant (development).
+    #[arg(long, value_name = "ENGINE")]
+    engine: Option<String>,
+    /// The node's name among its peers.
+    #[arg(long, value_name = "NAME")]
+    moniker: Option<String>,
+    /// Where the HTTP API listens.
+    #[arg(long, value_name = "ADDRESS")]
+    api: Option<String>,
+    /// Where metrics are served, or off.
+    #[arg(long, value_name = "ADDRESS")]
+    metrics: Option<String>,
+    /// The CometBFT binary; looked for if not given.
+    #[arg(long, value_name = "PATH")]
+    cometbft: Option<PathBuf>,
+    /// About how long a block takes; for the instant engine also on-demand or manual.
+    #[arg(long, value_name = "TIME")]
+    block_time: Option<String>,
+    /// How much is logged: error, warn, info, debug or trace.
+    #[arg(long, value_name = "LEVEL")]
+    log_level: Option<String>,
+    /// Any other setting of the configuration file, such as store.keep_blocks=1000.
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_value)]
+    set: Vec<(String, String)>,
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("write it as KEY=VALUE")?;
+    Ok((key.trim().into(), value.trim().into()))
+}
+
+impl Settings {
+    /// The settings that were given, as layers over the file.
+    pub fn overrides(&self) -> Vec<Override> {
+        let cometbft = self.cometbft.as_ref().map(|path| path.display().to_string());
+        // One flag for both engines: each reads its own setting, and only what fits it.
+        let on_its_own = self.block_time.as_deref().is_some_and(|time| matches!(time, "on-demand" | "manual"));
+        let comet_time = self.block_time.clone().filter(|_| !on_its_own);
+        let given = [
+            ("engine", "engine", self.engine.clone()),
+            ("moniker", "moniker", self.moniker.clone()),
+            ("api", "api.listen", self.api.clone()),
+            ("metrics", "metrics.listen", self.metrics.clone()),
+            ("cometbft", "comet.binary", cometbft),
+            ("block-time", "instant.blocks", self.block_time.clone().filter(|time| time != "0s")),
+            ("block-time", "comet.block_time", comet_time),
+            ("log-level", "log.level", self.log_level.clone()),
+        ];
+        let flags = given.into_iter().filter_map(|(flag, key, value)| Some(Override::flag(flag, key, value?)));
+        flags.chain(self.set.iter().map(|(key, value)| Override::flag("set", key, value))).collect()
+    }
+}
+
+/// Makes the home of a node: keys, genesis, configuration.
+#[derive(Debug, Args)]
+pub struct InitCommand {
+    #[command(flatten)]
+    home: HomeArgs,
+    /// The genesis of the chain: the readable TOML, or another node's genesis.json.
+    #[arg(long, value_name = "FILE")]
+    genesis: Option<PathBuf>,
+    /// The hash that this genesis must have.
+    #[arg(long, value_name = "HASH", requires = "genesis")]
+    genesis_hash: Option<String>,
+    /// A chain that comes along, instead of a file: dev or localnet.
+    #[arg(long, value_name = "NAME", default_value = "dev", conflicts_with = "genesis")]
+    preset: String,
+    /// Another name for the chain of the preset or TOML file.
+    #[arg(long, value_name = "NAME")]
+    chain_id: Option<String>,
+    /// How to print what was made.
+    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
+    output: Output,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[derive(Debug, Serialize)]
+struct MadeView {
+    home: PathBuf,
+    chain_id: String,
+    genesis_hash: String,
+    engine: EngineKind,
+    validator_address: String,
+    validator_key: String,
+    node_id: String,
+}
+
+impl InitCommand {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// The sentence says what to do.
+    pub fn run(self) -> Result<(), Failure> {
+        let home = self.home.home();
+        let init = Init {
+            source: self.genesis.map_or(Source::Preset(self.preset), Source::File),
+            hash: self.genesis_hash,
+            chain_id: self.chain_id,
+            settings: self.settings.overrides(),
+        };
+        let made = init.run(&home).map_err(|error| match error {
+            InitError::Home(_) | InitError::Keys(_) => failed(error),
+            _ => usage(error),
+        })?;
+        let view = MadeView {
+            home: home.root().to_path_buf(),
+            chain_id: made.genesis.chain_id.clone(),
+            genesis_hash: hex::encode(made.genesis.hash()),
+            engine: made.config.engine,
+            validator_address: hex::encode(address(&made.public_key)),
+            validator_key: hex::encode(made.public_key),
+            node_id: made.node_id,
+        };
+        self.output.print(&view, |view| {
+            fields([
+                ("home", view.home.display().to_string()),
+                ("chain", view.chain_id.clone()),
+                ("genesis", view.genesis_hash.clone()),
+                ("engine", view.engine.to_string()),
+                ("validator address", view.validator_address.clone()),
+                ("validator key", view.validator_key.clone()),
+                ("node id", view.node_id.clone()),
+                ("next", format!("diemd start --home {}", view.home.display())),
+            ])
+        })
+    }
+}
+
+/// Runs the node of a home until Ctrl-C.
+#[derive(Debug, Args)]
+pub struct StartCommand {
+    #[command(flatten)]
+    home: HomeArgs,
+    #[command(flatten)]
+    settings: Settings,
+    /// Stop when the process that started this one ends.
+    #[arg(long, hide = true)]
+    die_with_parent: Option<u32>,
+}
+
+impl StartCommand {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// The sentence says what to do.
+    pub fn run(self) -> Result<(), Failure> {
+        if let Some(parent) = self.die_with_parent {
+            die_with(parent)?;
+        }
+        let start = Start { flags: self.settings.overrides() };
+        start.run(&self.home.home()).map_err(|error| match error {
+            StartError::Config(_) | StartError::Log(_) | StartError::Genesis(_) => usage(error),
+            _ => failed(error),
+        })
+    }
+}
+
+fn die_with(parent: u32) -> Result<(), Failure> {
+    use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+    set_parent_process_death_signal(Some(Signal::TERM)).map_err(failed)?;
+    // If the parent died before the request, no signal will come.
+    let now = getppid().map(|pid| pid.as_raw_nonzero().get().unsigned_abs());
+    if now == Some(parent) { Ok(()) } else { Err(failed(anyhow!("the process that started this node is gone"))) }
+}

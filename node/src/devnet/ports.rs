@@ -1,0 +1,56 @@
+//! Whether everything that will listen can.
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+};
+
+use super::{DevnetError, homes::Plan};
+use crate::{EngineKind, config::Config};
+
+/// The steps in which another offset is looked for.
+const STEP: u16 = 1_000;
+
+/// Says which port is taken, before anything is started.
+pub(super) fn check(plan: &Plan) -> Result<(), DevnetError> {
+    for node in &plan.nodes {
+        for (address, purpose) in addresses(&node.config) {
+            match TcpListener::bind(address) {
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                    let (port, validator) = (address.port(), node.number);
+                    let suggestion = free_offset(plan).unwrap_or(STEP);
+                    return Err(DevnetError::PortBusy { port, purpose, validator, suggestion });
+                }
+                Err(error) => {
+                    return Err(DevnetError::io(format!("{address}, for {purpose} of validator {}", node.number))(error));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn addresses(config: &Config) -> Vec<(SocketAddr, &'static str)> {
+    let mut addresses = vec![(config.api.listen, "the HTTP API")];
+    addresses.extend(config.metrics.listen.0.map(|address| (address, "metrics")));
+    if config.engine == EngineKind::Comet {
+        addresses.push((config.comet.p2p, "CometBFT's peers"));
+        addresses.push((config.comet.rpc, "CometBFT's RPC"));
+        addresses.extend(config.comet.metrics.0.map(|address| (address, "CometBFT's metrics")));
+    }
+    addresses
+}
+
+/// By how much more all ports could be moved to be free, counted from the usual ones.
+fn free_offset(plan: &Plan) -> Option<u16> {
+    let moved_already = plan.nodes.first()?.config.api.listen.port().saturating_sub(Config::default().api.listen.port());
+    (1..=20u16).map(|steps| steps.saturating_mul(STEP)).find(|more| {
+        plan.nodes.iter().all(|node| {
+            let mut config = node.config.clone();
+            config.move_ports(*more).is_ok()
+                && addresses(&config).iter().all(|(address, _)| TcpListener::bind(address).is_ok())
+        })
+    })
+    .map(|more| more.saturating_add(moved_already))
+}
