@@ -1,5 +1,5 @@
 //! `make bench`: what the chain costs, as ratios to yardsticks measured in the same run, because the machine is
-//! never twice the same.
+//! never twice the same. `make bench ARGS="tree pipeline network"` runs some parts only.
 //!
 //! Ends in one table and `bench.json` in cargo's target folder: `[{name, value, unit, goal, holds}]`.
 
@@ -10,6 +10,7 @@
     clippy::float_arithmetic,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
+    clippy::cast_possible_wrap,
     clippy::disallowed_methods,
     clippy::disallowed_types,
     clippy::print_stdout,
@@ -17,6 +18,9 @@
     reason = "a benchmark reads clocks, computes ratios, prints, and stops where it cannot go on"
 )]
 
+mod idle;
+mod load;
+mod network;
 mod pipeline;
 mod report;
 mod tree;
@@ -30,11 +34,20 @@ const ACCOUNTS: u32 = 1_000_000;
 
 fn main() {
     let accounts = std::env::var("DIEM_BENCH_ACCOUNTS").ok().and_then(|n| n.parse().ok()).unwrap_or(ACCOUNTS);
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
     let mut report = Report::default();
     let yardstick = yardstick::measure();
     report.fact("ed25519 verify_strict", yardstick.verify_strict_ns / 1e3, "us");
     report.fact("ed25519 batch verification, both cores", yardstick.batch_ns / 1e3, "us/signature");
-    tree::run(&mut report, accounts);
-    pipeline::run(&mut report, accounts, &yardstick);
+    let asked = |part: &str| wanted.is_empty() || wanted.iter().any(|name| name == part);
+    if asked("tree") {
+        tree::run(&mut report, accounts);
+    }
+    if asked("pipeline") {
+        pipeline::run(&mut report, accounts, &yardstick);
+    }
+    if asked("network") {
+        network::run(&mut report);
+    }
     report.finish();
 }

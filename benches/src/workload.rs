@@ -55,6 +55,13 @@ impl Workload {
         Self { genesis_hash: doc.hash(), doc, senders, accounts, rng: StdRng::seed_from_u64(1) }
     }
 
+    /// Makes `validator` the only one; gives the changed genesis.
+    pub(crate) fn with_validator(&mut self, validator: GenesisValidator) -> GenesisDoc {
+        self.doc.validators = vec![validator];
+        self.genesis_hash = self.doc.hash();
+        self.doc.clone()
+    }
+
     /// The next `count` transfers from random senders to random accounts, signed.
     pub(crate) fn transfers(&mut self, count: usize) -> Vec<Bytes> {
         let picks: Vec<(usize, u64, Address)> = (0..count)

@@ -1,0 +1,218 @@
+//! One real validator: CometBFT with our application, against CometBFT with one that does nothing.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+use axum::{Router, extract::State, http::StatusCode, routing::post};
+use bytes::Bytes;
+use diem_node::{
+    Commits, Engine, Node,
+    abci::{Address, OnFatal, Server, frame_limit},
+    comet::{
+        CometEngine, Launch, Running, Settings, Timing, config, find, keys,
+        supervisor::{Plan, Supervisor},
+    },
+    engine::Wait,
+    http,
+    metrics::Metrics,
+};
+use diem_runtime::{App, Options};
+use diem_types::{GenesisDoc, GenesisValidator};
+
+use crate::{
+    idle::Idle,
+    load,
+    report::{Goal, Report, median},
+    workload::Workload,
+};
+
+/// Accounts of these chains: every one can send.
+const ACCOUNTS: u32 = 50_000;
+const TRANSFERS: usize = 100_000;
+const HALF_LOAD_SECONDS: f64 = 8.0;
+
+/// Runs the comparison, or says why it cannot.
+pub(crate) fn run(report: &mut Report) {
+    let binary = match find(None, &|_| {}) {
+        Ok(found) => found.path,
+        Err(error) => {
+            eprintln!("no figures with real CometBFT: {error}");
+            return;
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let idle = runtime.block_on(flood_idle(&binary));
+    let (ours, blocks, latencies) = runtime.block_on(flood_ours(&binary));
+    report.goal(
+        "committed transfers a second through POST /v1/tx / do-nothing application",
+        ours / idle,
+        "ratio",
+        Goal::AtLeast(0.6),
+    );
+    report.fact("  ours", ours, "tx/s");
+    report.fact("  do-nothing application", idle, "tx/s");
+    report.fact("blocks a second at half load", blocks, "1/s");
+    let mut sorted = latencies.clone();
+    sorted.sort_by(f64::total_cmp);
+    report.fact("commit latency at half load, median", median(latencies), "ms");
+    report.fact("commit latency at half load, 99th percentile", sorted[sorted.len() * 99 / 100], "ms");
+}
+
+fn on_fatal() -> OnFatal {
+    Arc::new(|sentence: &str| {
+        eprintln!("{sentence}");
+        std::process::exit(1);
+    })
+}
+
+fn free_port() -> SocketAddr {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
+}
+
+fn settings(app: Address) -> Settings {
+    Settings {
+        rpc: free_port(),
+        p2p: free_port(),
+        metrics: None,
+        timing: Timing::fastest(),
+        log_level: "error".into(),
+        ..Settings::new("bench", app)
+    }
+}
+
+/// The workload's genesis with the validator whose key lies in `home`.
+fn genesis(work: &mut Workload, home: &Path) -> GenesisDoc {
+    let public_key = keys::validator_key(home).unwrap().public_key;
+    work.with_validator(GenesisValidator { public_key, power: 10 })
+}
+
+/// Waits until `count` gives `target` and returns how long that took since `start`.
+async fn wait_for(target: u64, start: Instant, count: impl Fn() -> u64) -> f64 {
+    while count() < target {
+        assert!(start.elapsed() < Duration::from_secs(300), "only {} of {target} were committed", count());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    start.elapsed().as_secs_f64()
+}
+
+async fn flood_idle(binary: &Path) -> f64 {
+    let home = tempfile::tempdir().unwrap();
+    let mut work = Workload::new(ACCOUNTS);
+    let doc = genesis(&mut work, home.path());
+    keys::node_key(home.path()).unwrap();
+    config::write_genesis(home.path(), &doc).unwrap();
+    let limit = frame_limit(doc.consensus.block_max_bytes, config::genesis_size(home.path()).unwrap());
+    let handler = Idle::default();
+    let server = Server::start(Address::of_home(home.path()).unwrap(), limit, handler.clone(), on_fatal()).unwrap();
+    let settings = settings(server.address().clone());
+    config::write_config(home.path(), &settings).unwrap();
+    let supervisor = Supervisor::start(Plan {
+        binary: binary.to_path_buf(),
+        home: home.path().to_path_buf(),
+        pid_file: home.path().join("cometbft.pid"),
+        ports: Vec::new(),
+        grace: Duration::from_secs(5),
+        connections: server.connection_watch(),
+        on_give_up: on_fatal(),
+    })
+    .unwrap();
+    let engine = Arc::new(CometEngine::new(settings.rpc, Arc::default()));
+    engine.ready(Duration::from_secs(60)).await.unwrap();
+    wait_for(1, Instant::now(), || handler.height.load(Ordering::Relaxed)).await;
+
+    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let door = Router::new().route("/v1/tx", post(pass_on)).with_state(engine);
+    let door = tokio::spawn(async move { axum::serve(listener, door).await.unwrap() });
+
+    let txs = Arc::new(work.transfers(TRANSFERS));
+    let start = Instant::now();
+    tokio::spawn(load::flood(address, "/v1/tx?wait=none", txs));
+    let seconds = wait_for(TRANSFERS as u64, start, || handler.txs.load(Ordering::Relaxed)).await;
+    door.abort();
+    tokio::task::spawn_blocking(move || {
+        supervisor.stop();
+        server.stop();
+    })
+    .await
+    .unwrap();
+    TRANSFERS as f64 / seconds
+}
+
+async fn pass_on(State(engine): State<Arc<CometEngine>>, body: Bytes) -> StatusCode {
+    match engine.submit(vec![body], Wait::None).await.pop() {
+        Some(Ok(())) => StatusCode::OK,
+        _ => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+struct Ours {
+    app: Arc<App>,
+    work: Workload,
+    running: Running,
+    api: SocketAddr,
+    _home: tempfile::TempDir,
+}
+
+impl Ours {
+    async fn start(binary: PathBuf) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let mut work = Workload::new(ACCOUNTS);
+        let genesis = genesis(&mut work, home.path());
+        let app = Arc::new(App::open(&home.path().join("data"), Options::default()).unwrap());
+        let metrics = Arc::new(Metrics::new(prometheus::Registry::new(), None).unwrap());
+        let commits = Commits::new(&app, Arc::clone(&metrics));
+        let settings = settings(Address::of_home(home.path()).unwrap());
+        let launch = Launch {
+            home: home.path().to_path_buf(),
+            binary,
+            genesis,
+            settings,
+            app: Arc::clone(&app),
+            commits: Arc::clone(&commits),
+            on_fatal: on_fatal(),
+        };
+        let running = tokio::task::block_in_place(|| launch.start()).unwrap();
+        running.engine.ready(Duration::from_secs(60)).await.unwrap();
+        wait_for(1, Instant::now(), || app.info().height).await;
+        let node = Arc::new(Node {
+            app: Arc::clone(&app),
+            engine: Arc::clone(&running.engine) as Arc<dyn Engine>,
+            commits: commits.subscribe(),
+            moniker: "bench".into(),
+            started: Instant::now(),
+            metrics,
+        });
+        let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let api = listener.local_addr().unwrap();
+        tokio::spawn(http::serve(node, http::Options::default(), listener, std::future::pending()));
+        Self { app, work, running, api, _home: home }
+    }
+
+    /// Transactions in blocks above `height`.
+    fn committed_above(&self, height: u64) -> u64 {
+        let counts = (height + 1..=self.app.info().height).filter_map(|height| self.app.block(height));
+        counts.map(|block| u64::from(block.tx_count)).sum()
+    }
+}
+
+/// Transfers a second under flood; blocks a second and latencies at half of it.
+async fn flood_ours(binary: &Path) -> (f64, f64, Vec<f64>) {
+    let mut ours = Ours::start(binary.to_path_buf()).await;
+    let txs = Arc::new(ours.work.transfers(TRANSFERS));
+    let (start, height) = (Instant::now(), ours.app.info().height);
+    tokio::spawn(load::flood(ours.api, "/v1/tx?wait=none", txs));
+    let seconds = wait_for(TRANSFERS as u64, start, || ours.committed_above(height)).await;
+    let rate = TRANSFERS as f64 / seconds;
+
+    let txs = ours.work.transfers((rate / 2.0 * HALF_LOAD_SECONDS) as usize);
+    let (start, height) = (Instant::now(), ours.app.info().height);
+    let latencies = load::steady(ours.api, rate / 2.0, txs, 97).await;
+    let blocks = (ours.app.info().height - height) as f64 / start.elapsed().as_secs_f64();
+    tokio::task::spawn_blocking(move || ours.running.stop()).await.unwrap();
+    (rate, blocks, latencies)
+}
