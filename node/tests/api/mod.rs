@@ -1,0 +1,109 @@
+//! A whole node in this process: application, instant engine, HTTP on a free port, and a client of it.
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Instant};
+
+use diem_client::{Client, verify::Trust};
+use diem_core::{Address, Amount};
+use diem_node::{
+    Commits, Engine, Node,
+    engine::BlockMode,
+    http,
+    instant::{self, InstantEngine},
+    metrics::Metrics,
+};
+use diem_runtime::{App, Options};
+use diem_testkit::people::{Person, TxBuilder, genesis, people};
+use diem_types::{GenesisDoc, GenesisValidator};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+
+/// A running node; ends when dropped.
+pub struct Running {
+    pub client: Client,
+    pub app: Arc<App>,
+    pub engine: Arc<InstantEngine>,
+    pub doc: GenesisDoc,
+    pub people: Vec<Person>,
+    pub address: SocketAddr,
+    stop: watch::Sender<bool>,
+    server: Option<JoinHandle<std::io::Result<()>>>,
+    _folder: tempfile::TempDir,
+}
+
+/// A genesis that the instant engine can run: four people, two validators whose keys are known.
+pub fn dev_genesis(people: &[Person]) -> (GenesisDoc, Vec<ed25519_dalek::SigningKey>) {
+    let keys: Vec<_> = [21, 22].map(|seed| ed25519_dalek::SigningKey::from_bytes(&[seed; 32])).into();
+    let mut doc = genesis(people);
+    let validator =
+        |key: &ed25519_dalek::SigningKey| GenesisValidator { public_key: key.verifying_key().to_bytes(), power: 10 };
+    doc.validators = keys.iter().map(validator).collect();
+    (doc.canonical(), keys)
+}
+
+/// Starts a node with that way of making blocks.
+pub async fn start(mode: BlockMode) -> Running {
+    let people = people(4);
+    let (doc, keys) = dev_genesis(&people);
+    let folder = tempfile::tempdir().unwrap();
+    let genesis_file: PathBuf = folder.path().join("genesis.json");
+    std::fs::write(&genesis_file, diem_genesis::to_json(&doc)).unwrap();
+    let app = Arc::new(App::in_memory(Options::default()));
+    let metrics = Arc::new(Metrics::new(prometheus::Registry::new(), None).unwrap());
+    let commits = Commits::new(&app, Arc::clone(&metrics));
+    let options = instant::Options {
+        keys,
+        mode,
+        clock: instant::wall_clock(),
+        on_fatal: Arc::new(|reason: &str| panic!("the engine failed: {reason}")),
+    };
+    let engine = InstantEngine::start(Arc::clone(&app), Arc::clone(&commits), &doc, options).unwrap();
+    let engine = Arc::new(engine);
+    let node = Node {
+        app: Arc::clone(&app),
+        engine: Arc::clone(&engine) as Arc<dyn Engine>,
+        commits: commits.subscribe(),
+        moniker: "test".into(),
+        started: Instant::now(),
+        metrics,
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, mut stopped) = watch::channel(false);
+    let wait = async move {
+        let _ = stopped.wait_for(|stopped| *stopped).await;
+    };
+    let options = http::Options { genesis: Some(genesis_file) };
+    let server = tokio::spawn(http::serve(Arc::new(node), options, listener, wait));
+    let client = Client::new(&format!("http://{address}")).unwrap();
+    Running { client, app, engine, doc, people, address, stop, server: Some(server), _folder: folder }
+}
+
+#[allow(dead_code)]
+impl Running {
+    /// A transfer of one person to another, changeable before it is signed.
+    pub fn transfer(&self, from: usize, nonce: u64, to: usize, units: u128) -> TxBuilder {
+        TxBuilder::transfer(&self.doc, &self.people[from], nonce, self.people[to].address, Amount::new(units))
+    }
+
+    /// The address of a person.
+    pub fn address_of(&self, person: usize) -> Address {
+        self.people[person].address
+    }
+
+    /// Trust in the genesis validators.
+    pub fn trust(&self) -> Trust {
+        Trust::from_genesis(&self.doc).unwrap()
+    }
+
+    /// Asks the server to stop and waits until it has.
+    pub async fn stop(&mut self) {
+        self.stop.send_replace(true);
+        self.server.take().unwrap().await.unwrap().unwrap();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+        self.engine.stop();
+    }
+}
