@@ -1,0 +1,8 @@
+//! diem
+pub mod curve;
+mod exp;
+pub mod quote;
+mod text;
+
+pub use curve::{Curve, CurveError, Formula, Rate, Step, Table};
+pub use quote::{PastEnd, quote_in, quote_out};

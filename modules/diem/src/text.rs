@@ -1,0 +1,122 @@
+//! Curves and rates in JSON and TOML: numbers are strings of digits, so that no reader loses any.
+
+use std::fmt;
+
+use diem_core::Amount;
+use ruint::aliases::U256;
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{self, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
+};
+
+use crate::curve::{Curve, Formula, Rate, Step};
+
+/// A string of digits.
+fn digits<E: de::Error>(text: &str) -> Result<U256, E> {
+    let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = plain.then(|| U256::from_str_radix(text, 10).ok()).flatten();
+    number.ok_or_else(|| E::custom(format!("`{text}` is not a string of digits below 2^256")))
+}
+
+impl Serialize for Rate {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Rate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        digits(&<String as Deserialize>::deserialize(deserializer)?).map(Self)
+    }
+}
+
+/// A step is a pair `[edge, rate]`.
+impl Serialize for Step {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (self.edge, self.rate).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Step {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (edge, rate) = Deserialize::deserialize(deserializer)?;
+        Ok(Self { edge, rate })
+    }
+}
+
+/// A curve is `{base, power, target, step, steps}` or a list of steps.
+impl Serialize for Curve {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Formula(formula) => formula.serialize(serializer),
+            Self::Table(steps) => steps.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Curve {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+
+        impl<'de> Visitor<'de> for Either {
+            type Value = Curve;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("{base, power, target, step, steps} or a list of [edge, rate]")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Curve, A::Error> {
+                Formula::deserialize(MapAccessDeserializer::new(map)).map(Curve::Formula)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Curve, A::Error> {
+                let mut steps = Vec::new();
+                while let Some(step) = list.next_element()? {
+                    steps.push(step);
+                }
+                Ok(Curve::Table(steps))
+            }
+        }
+
+        deserializer.deserialize_any(Either)
+    }
+}
+
+/// A small number, written as one or as a string of digits.
+struct Number;
+
+impl Visitor<'_> for Number {
+    type Value = String;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number or a string of digits")
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<String, E> {
+        Ok(number.to_string())
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<String, E> {
+        Ok(number.to_string())
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<String, E> {
+        Ok(text.to_owned())
+    }
+}
+
+/// The power of a formula: a whole number up to 1,000, a decimal number, or a count of 10^-18.
+pub(crate) fn power<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Amount, D::Error> {
+    let text = deserializer.deserialize_any(Number)?;
+    let units: Option<u128> = text.parse().ok();
+    match units {
+        Some(units) if units > 1_000 => Ok(Amount::new(units)),
+        _ => text.parse().map_err(de::Error::custom),
+    }
+}
+
+/// The number of steps.
+pub(crate) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let text = deserializer.deserialize_any(Number)?;
+    text.parse().map_err(|_| de::Error::custom(format!("`{text}` is not a number of steps")))
+}
