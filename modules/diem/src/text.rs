@@ -11,22 +11,34 @@ use serde::{
 
 use crate::curve::{Curve, Formula, Rate, Step};
 
-/// A string of digits.
-fn digits<E: de::Error>(text: &str) -> Result<U256, E> {
-    let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let number = plain.then(|| U256::from_str_radix(text, 10).ok()).flatten();
-    number.ok_or_else(|| E::custom(format!("`{text}` is not a string of digits below 2^256")))
+/// A number of base units of up to 256 bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Units(pub U256);
+
+impl Serialize for Units {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Units {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <String as Deserialize>::deserialize(deserializer)?;
+        let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let number = plain.then(|| U256::from_str_radix(&text, 10).ok()).flatten();
+        number.map(Self).ok_or_else(|| de::Error::custom(format!("`{text}` is not a string of digits below 2^256")))
+    }
 }
 
 impl Serialize for Rate {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        Units(self.0).serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Rate {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        digits(&<String as Deserialize>::deserialize(deserializer)?).map(Self)
+        Units::deserialize(deserializer).map(|Units(rate)| Self(rate))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The command line.
 
 pub mod common;
+pub mod curve;
 pub mod devnet;
 pub mod genesis;
 pub mod keys;
@@ -73,6 +74,8 @@ pub enum Command {
     Tx(Box<tx::TxCommand>),
     /// Read the chain.
     Query(query::QueryCommand),
+    /// Compute the mint curve and quotes on it, without a node.
+    Curve(curve::CurveCommand),
 }
 
 /// Runs the command; says on stderr why it failed.
@@ -86,6 +89,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Keys(command) => command.run(),
         Command::Tx(command) => command.run(),
         Command::Query(command) => command.run(),
+        Command::Curve(command) => command.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

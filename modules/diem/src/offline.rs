@@ -1,0 +1,84 @@
+//! Quotes without a chain: a curve and questions in a file, answers by the code that the chain runs.
+
+use diem_core::Amount;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    curve::{Curve, Table},
+    quote::{quote_in, quote_out},
+    text::Units,
+};
+
+/// A curve and what is asked of it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct File {
+    /// The curve.
+    pub curve: Curve,
+    /// The questions; none if only the table is wanted.
+    #[serde(default)]
+    pub quotes: Vec<Question>,
+}
+
+/// One question, in base units: [`Question::lock`] or [`Question::exact_out`], not both. Numbers that no amount can
+/// hold are none of the curve either, and are answered like all that lies past its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub struct Question {
+    /// The DIEM that exist.
+    pub supply: Units,
+    /// How much sVVV is locked.
+    #[serde(default)]
+    pub lock: Option<Units>,
+    /// How much DIEM is wanted.
+    #[serde(default)]
+    pub exact_out: Option<Units>,
+}
+
+/// An answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Quoted {
+    /// To a question with a lock.
+    In {
+        /// The DIEM that it gives.
+        diem_out: Amount,
+        /// What is locked for it: all that was offered.
+        charged: Units,
+    },
+    /// To a question with a wish.
+    Out {
+        /// What has to be locked.
+        lock_needed: Units,
+    },
+}
+
+/// A question that asks for nothing or for two things.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("quote {0} needs either `lock` or `exact_out`")]
+pub struct Unclear(pub usize);
+
+/// Answers the questions in their order; `None` where the curve ends before.
+///
+/// # Errors
+/// [`Unclear`] names the first question (from 0) that is none.
+pub fn answer(table: &Table, questions: &[Question]) -> Result<Vec<Option<Quoted>>, Unclear> {
+    let questions = questions.iter().enumerate();
+    questions.map(|(number, question)| answer_one(table, question).ok_or(Unclear(number))).collect()
+}
+
+/// `None` if it is no question, `Some(None)` if the curve has no answer.
+fn answer_one(table: &Table, question: &Question) -> Option<Option<Quoted>> {
+    let amount = |number: Units| u128::try_from(number.0).ok().map(Amount::new);
+    let steps = || table.steps().iter().copied();
+    let supply = amount(question.supply);
+    match (question.lock, question.exact_out) {
+        (Some(lock), None) => Some(supply.and_then(|supply| {
+            let diem_out = quote_in(steps(), supply, lock.0).ok()?;
+            Some(Quoted::In { diem_out, charged: lock })
+        })),
+        (None, Some(out)) => Some(supply.zip(amount(out)).and_then(|(supply, out)| {
+            let lock_needed = quote_out(steps(), supply, out).ok()?;
+            Some(Quoted::Out { lock_needed: Units(lock_needed) })
+        })),
+        _ => None,
+    }
+}
