@@ -22,9 +22,9 @@ use tendermint_proto::v0_38::{
     abci::{
         CommitInfo, ExtendedCommitInfo, Misbehavior, Request, RequestApplySnapshotChunk, RequestCheckTx, RequestCommit,
         RequestEcho, RequestExtendVote, RequestFlush, RequestInfo, RequestListSnapshots, RequestLoadSnapshotChunk,
-        RequestOfferSnapshot, RequestPrepareProposal, RequestProcessProposal, RequestQuery,
-        RequestVerifyVoteExtension, Response, ResponseFinalizeBlock, ResponseQuery, Validator, VoteInfo,
-        request::Value as Ask, response::Value as Tell,
+        RequestOfferSnapshot, RequestPrepareProposal, RequestProcessProposal, RequestQuery, RequestVerifyVoteExtension,
+        Response, ResponseFinalizeBlock, ResponseQuery, Validator, VoteInfo, request::Value as Ask,
+        response::Value as Tell,
     },
     types::BlockIdFlag,
 };
@@ -96,9 +96,22 @@ fn every_method_is_written_out() {
     let source = include_str!("../src/abci.rs");
     let methods = source.split("impl Application for Consensus {").nth(1).unwrap().split("\n}\n").next().unwrap();
     let names = [
-        "echo", "flush", "info", "init_chain", "query", "check_tx", "prepare_proposal", "process_proposal",
-        "extend_vote", "verify_vote_extension", "finalize_block", "commit", "list_snapshots", "offer_snapshot",
-        "load_snapshot_chunk", "apply_snapshot_chunk",
+        "echo",
+        "flush",
+        "info",
+        "init_chain",
+        "query",
+        "check_tx",
+        "prepare_proposal",
+        "process_proposal",
+        "extend_vote",
+        "verify_vote_extension",
+        "finalize_block",
+        "commit",
+        "list_snapshots",
+        "offer_snapshot",
+        "load_snapshot_chunk",
+        "apply_snapshot_chunk",
     ];
     for name in names {
         assert!(methods.contains(&format!("    fn {name}(&self")), "{name} is left to the crate's default");
@@ -290,7 +303,9 @@ fn rows_are_proven_and_questions_answered() {
     }
     let question = borsh::to_vec(&Query::Bank(bank::Query::Account(person))).unwrap();
     let answer = asked(&mut client, query("/query", question, 0, false));
-    let Answer::Bank(bank::Answer::Account(account)) = borsh::from_slice(&answer.value).unwrap() else { panic!("other") };
+    let Answer::Bank(bank::Answer::Account(account)) = borsh::from_slice(&answer.value).unwrap() else {
+        panic!("other")
+    };
     assert_eq!(account.vvv, Amount::ONE.checked_mul(1_000).unwrap());
     for (path, data, height) in
         [("/query", vec![255, 1], 0), ("/store", vec![1], 99), ("/store", vec![1], -1), ("", vec![], 0)]
@@ -349,7 +364,10 @@ fn what_is_not_abci_ends_its_own_connection_only() {
             bad.stream.write_all(&[0x47; 100]).unwrap();
         }
         let answer = bad.receive();
-        assert!(matches!(&answer, Some(Tell::Exception(said)) if said.error.contains("not ABCI 2.0")), "{name}: {answer:?}");
+        assert!(
+            matches!(&answer, Some(Tell::Exception(said)) if said.error.contains("not ABCI 2.0")),
+            "{name}: {answer:?}"
+        );
         assert_eq!(bad.receive(), None, "{name}: the connection is closed");
     }
     let mut half = served.client();

@@ -59,8 +59,7 @@ impl Checks {
             listeners
         };
         for listener in listeners.into_iter().flatten() {
-            let verdict =
-                Verdict { codespace: result.codespace.clone(), code: result.code, log: result.log.clone() };
+            let verdict = Verdict { codespace: result.codespace.clone(), code: result.code, log: result.log.clone() };
             // It may have given up.
             let _ = listener.send(verdict);
         }

@@ -128,7 +128,8 @@ fn consensus_params(params: &types::ConsensusParams) -> Result<ConsensusParams, 
         )));
     }
     let enable = params.abci.as_ref().map_or(0, |abci| abci.vote_extensions_enable_height);
-    let size = |value: i64, what| u64::try_from(value).map_err(|_| malformed(format!("genesis with a negative {what}")));
+    let size =
+        |value: i64, what| u64::try_from(value).map_err(|_| malformed(format!("genesis with a negative {what}")));
     Ok(ConsensusParams {
         block_max_bytes: size(block.max_bytes, "block.max_bytes")?,
         evidence_max_age_blocks: size(evidence.max_age_num_blocks, "evidence.max_age_num_blocks")?,

@@ -20,9 +20,7 @@ use std::{
 use diem_core::Fatal;
 use parking_lot::{Condvar, Mutex};
 use prost::Message as _;
-use tendermint_proto::v0_38::abci::{
-    Request, RequestFlush, Response, ResponseException, request, response,
-};
+use tendermint_proto::v0_38::abci::{Request, RequestFlush, Response, ResponseException, request, response};
 
 use super::{address::Address, frames::Frames};
 use crate::critical;
@@ -71,11 +69,8 @@ impl Server {
     pub fn start<H: Handler>(address: Address, max_frame: usize, handler: H, on_fatal: OnFatal) -> io::Result<Self> {
         let listener = Listener::bind(&address)?;
         let address = listener.address(address)?;
-        let live = Arc::new(Live {
-            stopping: AtomicBool::new(false),
-            connections: Mutex::default(),
-            changed: Condvar::new(),
-        });
+        let live =
+            Arc::new(Live { stopping: AtomicBool::new(false), connections: Mutex::default(), changed: Condvar::new() });
         let acceptor = Acceptor { listener, live: Arc::clone(&live), max_frame, on_fatal };
         let acceptor = Some(critical::spawn("abci", move || acceptor.run(&handler))?);
         Ok(Self { address, live, acceptor })

@@ -235,9 +235,8 @@ pub enum ConfigError {
 /// [`ConfigError`].
 pub fn write_config(home: &Path, settings: &Settings) -> Result<(), ConfigError> {
     let path = home.join("config/config.toml");
-    let text = settings
-        .toml()
-        .map_err(|error| ConfigError::Encode { path: path.clone(), reason: error.to_string() })?;
+    let text =
+        settings.toml().map_err(|error| ConfigError::Encode { path: path.clone(), reason: error.to_string() })?;
     let text = format!("# Written by diemd at every start: change diemd's configuration instead.\n\n{text}");
     std::fs::create_dir_all(home.join("data")).map_err(|error| ConfigError::Io { path: home.join("data"), error })?;
     replace(&path, text.as_bytes())

@@ -68,7 +68,8 @@ impl CometEngine {
         }
         let mut answers = Vec::with_capacity(handed.len());
         for (receiver, verdict) in handed {
-            let answer = receiver.await.unwrap_or_else(|_| Err(SubmitError::Unavailable("the node is stopping".into())));
+            let answer =
+                receiver.await.unwrap_or_else(|_| Err(SubmitError::Unavailable("the node is stopping".into())));
             answers.push(match (answer, verdict) {
                 (Ok(()), Some(verdict)) => heard(verdict.wait(CHECK_PATIENCE).await),
                 (answer, _) => answer,
@@ -109,8 +110,7 @@ impl CometEngine {
         for page in 1u64.. {
             let params =
                 json!({ "height": height.to_string(), "page": page.to_string(), "per_page": PAGE.to_string() });
-            let answer: Page =
-                self.rpc.call("validators", params).await.map_err(|error| at_height(error, height))?;
+            let answer: Page = self.rpc.call("validators", params).await.map_err(|error| at_height(error, height))?;
             let empty = answer.validators.is_empty();
             found.extend(answer.validators);
             let total: usize = answer

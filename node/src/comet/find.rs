@@ -68,7 +68,9 @@ impl fmt::Display for Found {
 #[derive(Debug, thiserror::Error)]
 pub enum FindError {
     /// The file that was named is of another version.
-    #[error("{path} is CometBFT {found}, this node needs {VERSION}: name another with --cometbft, or leave the flag out")]
+    #[error(
+        "{path} is CometBFT {found}, this node needs {VERSION}: name another with --cometbft, or leave the flag out"
+    )]
     WrongVersion {
         /// The file.
         path: PathBuf,
@@ -152,7 +154,8 @@ fn find_in(
 /// Asks a file for its version.
 fn check(file: &Path, source: Source) -> Result<Found, FindError> {
     let unusable = |reason: String| FindError::Unusable { path: file.into(), reason };
-    let output = run(Command::new(file).arg("version"), VERSION_PATIENCE).map_err(|error| unusable(error.to_string()))?;
+    let output =
+        run(Command::new(file).arg("version"), VERSION_PATIENCE).map_err(|error| unusable(error.to_string()))?;
     let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     if !output.status.success() {
         return Err(unusable(format!("`version` ends with {}", output.status)));

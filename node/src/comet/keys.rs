@@ -39,8 +39,10 @@ pub enum KeyError {
         path: PathBuf,
     },
     /// The key is there, what it last signed is not.
-    #[error("{path} is missing although its signing key exists: restore it, since a validator without it may sign twice \
-             and be punished; only if this key never signed may it be written anew")]
+    #[error(
+        "{path} is missing although its signing key exists: restore it, since a validator without it may sign twice \
+             and be punished; only if this key never signed may it be written anew"
+    )]
     SigningStateMissing {
         /// The file.
         path: PathBuf,
@@ -96,7 +98,8 @@ struct KeyFile {
 /// # Errors
 /// [`KeyError`].
 pub fn validator_key(home: &Path) -> Result<ValidatorKey, KeyError> {
-    let (key_file, state_file) = (home.join("config/priv_validator_key.json"), home.join("data/priv_validator_state.json"));
+    let (key_file, state_file) =
+        (home.join("config/priv_validator_key.json"), home.join("data/priv_validator_state.json"));
     if key_file.exists() {
         if !state_file.exists() {
             return Err(KeyError::SigningStateMissing { path: state_file });

@@ -139,7 +139,8 @@ mod tests {
         let answer: Answer = serde_json::from_str(r#"{"jsonrpc":"2.0","id":3,"result":{"a":"1"}}"#).unwrap();
         assert_eq!(answer.id, 3);
         assert_eq!(answer.result::<Value>().unwrap(), json!({"a": "1"}));
-        let error = r#"{"id":0,"error":{"code":-32603,"message":"Internal error","data":"tx already exists in cache"}}"#;
+        let error =
+            r#"{"id":0,"error":{"code":-32603,"message":"Internal error","data":"tx already exists in cache"}}"#;
         let answer: Answer = serde_json::from_str(error).unwrap();
         assert_eq!(answer.result::<Value>(), Err(RpcError::Refused("tx already exists in cache".into())));
         let answer: Answer = serde_json::from_str("{}").unwrap();

@@ -102,7 +102,9 @@ impl Launch {
             Ok(Supervisor::start(plan)?)
         });
         match started {
-            Ok(supervisor) => Ok(Running { engine: Arc::new(CometEngine::new(settings.rpc, checks)), server, supervisor }),
+            Ok(supervisor) => {
+                Ok(Running { engine: Arc::new(CometEngine::new(settings.rpc, checks)), server, supervisor })
+            }
             Err(error) => {
                 server.stop();
                 Err(error)

@@ -137,7 +137,11 @@ fn refused(error: &RpcError) -> SubmitError {
         RpcError::Refused(reason) if reason.contains("mempool is full") => SubmitError::Full,
         RpcError::Refused(reason) if reason.to_lowercase().contains("tx too large") => {
             let error = ChainError::Decode(diem_core::tx::DecodeError::TooLarge);
-            SubmitError::Rejected { codespace: ChainError::CODESPACE.into(), code: error.code(), log: error.to_string() }
+            SubmitError::Rejected {
+                codespace: ChainError::CODESPACE.into(),
+                code: error.code(),
+                log: error.to_string(),
+            }
         }
         other => SubmitError::Unavailable(other.to_string()),
     }

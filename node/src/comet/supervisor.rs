@@ -70,7 +70,9 @@ pub struct Plan {
 #[derive(Debug, thiserror::Error)]
 pub enum SupervisorError {
     /// A port is taken.
-    #[error("port {port} on {host}, for {purpose}, is in use by another program: stop that program, or set `{setting}` to another port")]
+    #[error(
+        "port {port} on {host}, for {purpose}, is in use by another program: stop that program, or set `{setting}` to another port"
+    )]
     PortBusy {
         /// The port.
         port: u16,

@@ -122,16 +122,31 @@ fn rest(fields: &Map<String, Value>) -> String {
 /// What to do about an end, where its words say what was wrong.
 fn advice(line: &str) -> Option<&'static str> {
     const KNOWN: &[(&str, &str)] = &[
-        ("address already in use", "one of its ports is taken: stop the other program or change the port in diemd's configuration"),
+        (
+            "address already in use",
+            "one of its ports is taken: stop the other program or change the port in diemd's configuration",
+        ),
         ("resource temporarily unavailable", "another process uses its data: stop that node first"),
         ("no space left on device", "the disk is full: make room and start again"),
         ("read-only file system", "the disk is read-only: mount it writable"),
         ("permission denied", "it may not use its files: check who owns the node's home"),
         ("too many open files", "the limit of open files is too low: raise it (ulimit -n)"),
-        ("conflicting data", "its own vote conflicts with one that it signed before: make sure that this key runs once only"),
-        ("app block height", "its blocks and the application's state do not fit together: roll back or restore one of them"),
-        ("wrong Block.Header.AppHash", "this node computes another state than the network: check its version, then sync again"),
-        ("error on replay", "its blocks and the application's state do not fit together: roll back or restore one of them"),
+        (
+            "conflicting data",
+            "its own vote conflicts with one that it signed before: make sure that this key runs once only",
+        ),
+        (
+            "app block height",
+            "its blocks and the application's state do not fit together: roll back or restore one of them",
+        ),
+        (
+            "wrong Block.Header.AppHash",
+            "this node computes another state than the network: check its version, then sync again",
+        ),
+        (
+            "error on replay",
+            "its blocks and the application's state do not fit together: roll back or restore one of them",
+        ),
     ];
     let lower = line.to_lowercase();
     KNOWN.iter().find(|(sign, _)| lower.contains(&sign.to_lowercase())).map(|(_, advice)| *advice)
