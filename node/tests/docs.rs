@@ -1,0 +1,155 @@
+//! Every command that the documentation shows is run, on a devnet of the development engine.
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "a test that cannot go on should stop where it is"
+)]
+
+use std::{
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
+}
+
+/// The pages of the book and the README.
+fn pages() -> Vec<PathBuf> {
+    let mut folders = vec![root().join("docs/src")];
+    let mut pages = vec![root().join("README.md")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "md") {
+                pages.push(path);
+            }
+        }
+    }
+    pages.sort();
+    pages
+}
+
+/// The blocks marked `sh` of a page, in order.
+fn commands(page: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(page).unwrap();
+    let blocks = text.split("```sh\n").skip(1);
+    blocks.map(|block| block.split("```").next().unwrap().to_owned()).collect()
+}
+
+/// A devnet that ends with the test, by its own process id.
+struct Devnet {
+    child: Child,
+    scratch: tempfile::TempDir,
+    api: String,
+}
+
+impl Devnet {
+    fn start() -> Self {
+        let scratch = tempfile::tempdir().unwrap();
+        let ready = scratch.path().join("ready.json");
+        let child = Command::new(env!("CARGO_BIN_EXE_diemd"))
+            .args(["devnet", "--engine", "instant", "--port-offset", &free_offset().to_string()])
+            .arg("--dir")
+            .arg(scratch.path().join("devnet"))
+            .arg("--home")
+            .arg(scratch.path().join("home"))
+            .arg("--ready-file")
+            .arg(&ready)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut devnet = Self { child, scratch, api: String::new() };
+        let started = Instant::now();
+        while !ready.exists() {
+            assert!(devnet.child.try_wait().unwrap().is_none(), "the devnet ended");
+            assert!(started.elapsed() < Duration::from_secs(120), "the devnet does not get ready");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let ready: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(ready).unwrap()).unwrap();
+        devnet.api = ready["nodes"][0]["api"].as_str().unwrap().to_owned();
+        devnet
+    }
+
+    fn run(&self, script: &str) -> std::process::Output {
+        let binaries = Path::new(env!("CARGO_BIN_EXE_diemd")).parent().unwrap();
+        let path = format!("{}:{}", binaries.display(), std::env::var("PATH").unwrap());
+        Command::new("bash")
+            .args(["-euo", "pipefail", "-c", &script.replace("http://127.0.0.1:1317", &self.api)])
+            .env("PATH", path)
+            .env("HOME", self.scratch.path())
+            .env("DIEM_HOME", self.scratch.path().join("home"))
+            .env("DIEM_NODE", &self.api)
+            .env("DEVNET", self.scratch.path().join("devnet"))
+            .env("SCRATCH", self.scratch.path())
+            .output()
+            .unwrap()
+    }
+}
+
+impl Drop for Devnet {
+    fn drop(&mut self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        let _ = self.child.wait();
+    }
+}
+
+/// An offset at which the API's port is free.
+fn free_offset() -> u16 {
+    let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+    port.saturating_sub(1317).min(30_000)
+}
+
+#[test]
+fn every_command_of_the_documentation_works() {
+    let devnet = Devnet::start();
+    let mut run = 0;
+    for page in pages() {
+        for script in commands(&page) {
+            let output = devnet.run(&script);
+            let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+            assert!(output.status.success(), "{}:\n{script}\n{said}", page.display());
+            run += script.lines().count();
+        }
+    }
+    assert!(run > 15, "only {run} commands were found");
+}
+
+#[test]
+fn the_readme_names_commands_that_the_makefile_has() {
+    let makefile = std::fs::read_to_string(root().join("Makefile")).unwrap();
+    for page in pages() {
+        let text = std::fs::read_to_string(&page).unwrap();
+        for target in text.split("make ").skip(1).filter_map(|rest| rest.split(|c: char| !c.is_ascii_lowercase()).next()) {
+            let known = makefile.contains(&format!("\n{target}:"));
+            assert!(known || !["devnet", "test", "bench", "lint", "fuzz", "setup", "build"].contains(&target), "make {target}");
+        }
+    }
+}
+
+#[test]
+fn the_page_of_errors_is_the_table_of_errors() {
+    let mut page = String::from(
+        "# Errors\n\nEvery refusal has a codespace and a number that never change; texts may. `retry` says whether the same bytes may\nsucceed later. This page is generated; `DIEM_UPDATE_DOCS=1 cargo test -p diem-node --test docs` writes it.\n\n\
+         | codespace | code | name | HTTP | retry |\n|---|---|---|---|---|\n",
+    );
+    for (codespace, table) in diem_types::ERRORS {
+        for info in *table {
+            let retry = if info.retry { "yes" } else { "no" };
+            page += &format!("| {codespace} | {} | {} | {} | {retry} |\n", info.code, info.name, info.http);
+        }
+    }
+    let path = root().join("docs/src/build/errors.md");
+    if std::env::var_os("DIEM_UPDATE_DOCS").is_some() {
+        std::fs::write(&path, &page).unwrap();
+    }
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(written == page, "docs/src/build/errors.md is not the table: run DIEM_UPDATE_DOCS=1 cargo test -p diem-node --test docs");
+}
