@@ -3,7 +3,9 @@
 //! `--cometbft PATH`, then PATH, then our own cache, then `go install` of the exact release into that cache.
 
 use std::{
-    fmt, io,
+    fmt,
+    fs::File,
+    io,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
     time::{Duration, Instant},
@@ -176,13 +178,21 @@ fn fits(version: &str) -> Option<bool> {
     Some((major, minor) == LINE && patch >= FIRST_PATCH && !pre_release)
 }
 
-/// Compiles the release into a folder beside the cache and moves it there when it is whole.
+/// Compiles the release into a folder beside the cache and moves it there when it is whole. One process at a time: the
+/// others wait and find it done.
 fn install(go: &Path, cache: &Path, say: &dyn Fn(&str)) -> Result<Found, FindError> {
-    say(&format!("compiling CometBFT {VERSION} with {} (about a minute, once)", go.display()));
     let failed = |error: io::Error| FindError::Install(error.to_string());
-    let parent = cache.parent().unwrap_or(cache);
-    std::fs::create_dir_all(parent).map_err(failed)?;
-    let build = parent.join(format!(".cometbft-{VERSION}-{}", std::process::id()));
+    let file = cache.join("cometbft");
+    std::fs::create_dir_all(cache).map_err(failed)?;
+    let lock = File::create(cache.join(".lock")).map_err(failed)?;
+    lock.lock().map_err(failed)?;
+    if file.exists()
+        && let Ok(found) = check(&file, Source::Cache)
+    {
+        return Ok(found);
+    }
+    say(&format!("compiling CometBFT {VERSION} with {} (about a minute, once)", go.display()));
+    let build = cache.join("build");
     std::fs::create_dir_all(&build).map_err(failed)?;
     // Outside of any module, so that no go.mod of the caller's folder has a say.
     let mut command = Command::new(go);
@@ -192,12 +202,11 @@ fn install(go: &Path, cache: &Path, say: &dyn Fn(&str)) -> Result<Found, FindErr
             let text = String::from_utf8_lossy(&output.stderr);
             return Err(FindError::Install(last_lines(&text, 5)));
         }
-        std::fs::create_dir_all(cache).map_err(failed)?;
-        std::fs::rename(build.join("cometbft"), cache.join("cometbft")).map_err(failed)
+        std::fs::rename(build.join("cometbft"), &file).map_err(failed)
     });
     let _ = std::fs::remove_dir_all(&build);
     made?;
-    check(&cache.join("cometbft"), Source::Installed)
+    check(&file, Source::Installed)
 }
 
 fn last_lines(text: &str, count: usize) -> String {
@@ -331,10 +340,15 @@ mod tests {
         let body = "[ \"$1 $2\" = \"install github.com/cometbft/cometbft/cmd/cometbft@v0.38.25\" ] || exit 9\n\
                     printf '#!/bin/sh\\necho 0.38.25\\n' > \"$GOBIN/cometbft\"; /bin/chmod 755 \"$GOBIN/cometbft\"";
         script(path.path(), "go", body);
-        let found = find_in(None, Some(path.path().as_os_str()), Some(&cache), &silent).unwrap();
-        assert_eq!((found.source, found.path), (Source::Installed, cache.join("cometbft")));
-        let left: Vec<_> = std::fs::read_dir(cache.parent().unwrap()).unwrap().collect();
-        assert_eq!(left.len(), 1, "the build folder is gone: {left:?}");
+        // Several at once: one compiles, the others wait for it.
+        let find = || find_in(None, Some(path.path().as_os_str()), Some(&cache), &silent).unwrap();
+        let found: Vec<Found> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(find)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert!(found.iter().all(|found| found.path == cache.join("cometbft")));
+        assert_eq!(found.iter().filter(|found| found.source == Source::Installed).count(), 1, "{found:?}");
+        assert!(!cache.join("build").exists());
 
         std::fs::remove_dir_all(&cache).unwrap();
         script(path.path(), "go", "echo no route to proxy >&2; exit 1");
