@@ -157,7 +157,7 @@ fn copy_folder(from: &Path, to: &Path) {
 const FILE_LIMIT: &str = "trap '' 25; ulimit -f \"$1\"; shift; exec \"$@\"";
 
 fn last_report(output: &Output) -> u64 {
-    String::from_utf8_lossy(&output.stdout).lines().filter_map(height_in).last().unwrap_or(0)
+    String::from_utf8_lossy(&output.stdout).lines().filter_map(height_in).next_back().unwrap_or(0)
 }
 
 fn assert_says_that_the_disk_is_full(output: &Output) {
@@ -210,7 +210,7 @@ fn a_full_disk_stops_it_with_a_sentence_and_nothing_is_lost() {
     let words = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{:?}: {words}", output.status);
     assert!(words.contains("no space left for"), "{words}");
-    let reported = words.lines().filter_map(height_in).last().unwrap_or(0);
+    let reported = words.lines().filter_map(height_in).next_back().unwrap_or(0);
     assert!(reported > 5, "some blocks fit: {words}");
     assert_eq!(last_report(&output), reported);
 }
