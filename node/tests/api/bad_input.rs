@@ -1,12 +1,8 @@
 //! Every kind of bad input through HTTP: a stable error each, and nothing changed.
 
-#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, clippy::disallowed_methods, missing_docs)]
-
-mod api;
-
 use std::time::Duration;
 
-use api::{Running, start};
+use crate::running::{Running, start};
 use bytes::Bytes;
 use diem_client::{
     ClientError,

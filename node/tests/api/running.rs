@@ -77,7 +77,6 @@ pub async fn start(mode: BlockMode) -> Running {
     Running { client, app, engine, doc, people, address, stop, server: Some(server), _folder: folder }
 }
 
-#[allow(dead_code)]
 impl Running {
     /// A transfer of one person to another, changeable before it is signed.
     pub fn transfer(&self, from: usize, nonce: u64, to: usize, units: u128) -> TxBuilder {

@@ -1,12 +1,8 @@
 //! The HTTP API of a real application under the instant engine.
 
-#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, clippy::disallowed_methods, missing_docs)]
-
-mod api;
-
 use std::time::Duration;
 
-use api::start;
+use crate::running::start;
 use diem_client::{
     api::{BlockId, Hash, State, Wait},
     build::{Intent, KeyKind},

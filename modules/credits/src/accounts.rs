@@ -1,0 +1,160 @@
+//! An account's credit, brought up to the open day when it is touched. No step of a block loops over accounts.
+
+use diem_core::{Address, Amount, StateRead, StateWrite};
+
+use crate::{
+    Error, providers,
+    state::{ACCOUNTS, Account, Global, PROMISES, Promise, Promised, Row},
+};
+
+/// The least credit of today with which one may spend, give, sell and promise more: 0.1.
+pub const MIN_ALLOWANCE: Amount = Amount::new(100_000_000_000_000_000);
+
+/// An account in memory, rolled to the open day.
+#[derive(Debug, Clone)]
+pub(crate) struct Customer {
+    pub(crate) address: Address,
+    pub(crate) account: Account,
+    /// By provider ascending.
+    pub(crate) promises: Vec<Promise>,
+    promises_changed: bool,
+}
+
+/// Reads an account and rolls it. Nothing is written; an account never used is empty.
+pub(crate) fn load(state: &dyn StateRead, global: &Global, address: &Address) -> Customer {
+    let account = ACCOUNTS.get(state, address).unwrap_or_default();
+    let promises = if account.promises == 0 { None } else { PROMISES.get(state, address) };
+    let mut customer =
+        Customer { address: *address, account, promises: promises.unwrap_or_default(), promises_changed: false };
+    for day in global.days_after(customer.account.today.day) {
+        customer.enter(state, day);
+    }
+    customer
+}
+
+impl Customer {
+    /// Opens `day` for this account: its stake becomes its credit, its standing promises are scaled to fit, once.
+    fn enter(&mut self, state: &dyn StateRead, day: u64) {
+        let staked = self.account.today.staked;
+        for promise in &mut self.promises {
+            promise.previous = std::mem::take(&mut promise.today);
+            if providers::left_before(state, &promise.provider, day) {
+                promise.next = Amount::ZERO;
+            }
+        }
+        let promised = scale(&mut self.promises, staked);
+        self.promises_changed |= !self.promises.is_empty();
+        self.promises.retain(|promise| !promise.is_over());
+        let row = Row { day, staked, allowance: staked, promised, ..Row::default() };
+        self.account.previous = std::mem::replace(&mut self.account.today, row);
+    }
+
+    /// Writes it back.
+    pub(crate) fn save(mut self, state: &mut dyn StateWrite) {
+        if self.promises_changed {
+            // At most 32: see `allocations`.
+            self.account.promises = u8::try_from(self.promises.len()).unwrap_or(u8::MAX);
+            if self.promises.is_empty() {
+                PROMISES.remove(state, &self.address);
+            } else {
+                PROMISES.set(state, &self.address, &self.promises);
+            }
+        }
+        ACCOUNTS.set(state, &self.address, &self.account);
+    }
+
+    pub(crate) fn today(&mut self) -> &mut Row {
+        &mut self.account.today
+    }
+
+    /// The row of today or of the day before.
+    pub(crate) fn row_of(&mut self, day: u64) -> Option<&mut Row> {
+        [&mut self.account.today, &mut self.account.previous].into_iter().find(|row| row.day == day)
+    }
+
+    /// What is promised to `provider` for `day`, which is today or the day before.
+    pub(crate) fn promised(&self, provider: &Address, day: u64) -> Option<&Promised> {
+        let index = self.promises.binary_search_by_key(provider, |promise| promise.provider).ok()?;
+        let promise = self.promises.get(index)?;
+        if day == self.account.today.day { Some(&promise.today) } else { Some(&promise.previous) }
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn promised_mut(&mut self, provider: &Address, day: u64) -> Option<&mut Promised> {
+        let is_today = day == self.account.today.day;
+        let promise = self.promise_mut(provider)?;
+        Some(if is_today { &mut promise.today } else { &mut promise.previous })
+    }
+
+    /// The promise to `provider`.
+    pub(crate) fn promise_mut(&mut self, provider: &Address) -> Option<&mut Promise> {
+        let index = self.promises.binary_search_by_key(provider, |promise| promise.provider).ok()?;
+        self.promises_changed = true;
+        self.promises.get_mut(index)
+    }
+
+    /// The promise to `provider`, made anew with nothing promised if there is none.
+    pub(crate) fn promise_or_new(&mut self, provider: &Address) -> &mut Promise {
+        self.promises_changed = true;
+        let found = self.promises.binary_search_by_key(provider, |promise| promise.provider);
+        let index = found.unwrap_or_else(|index| {
+            self.promises.insert(index, Promise::new(*provider));
+            index
+        });
+        #[expect(clippy::indexing_slicing, reason = "it was found or put there")]
+        &mut self.promises[index]
+    }
+
+    /// Refuses what needs [`MIN_ALLOWANCE`].
+    pub(crate) fn check_min_allowance(&self) -> Result<(), Error> {
+        let allowance = self.account.today.allowance;
+        if allowance < MIN_ALLOWANCE { Err(Error::TooLittleCredit { allowance }) } else { Ok(()) }
+    }
+
+    /// Refuses more than the free credit of today.
+    pub(crate) fn check_free(&self, needed: Amount) -> Result<(), Error> {
+        let free = self.account.today.free();
+        if needed > free { Err(Error::InsufficientCredit { free, needed }) } else { Ok(()) }
+    }
+}
+
+impl Promise {
+    const fn new(provider: Address) -> Self {
+        let nothing =
+            Promised { amount: Amount::ZERO, used: Amount::ZERO, own: crate::state::Signed { paid: Amount::ZERO, requests: 0 } };
+        Self { provider, next: Amount::ZERO, today: nothing, previous: nothing }
+    }
+
+    /// Whether neither of the two days nor a later one has anything of it.
+    fn is_over(&self) -> bool {
+        self.next.is_zero() && self.today.amount.is_zero() && self.previous.amount.is_zero()
+    }
+}
+
+/// Promises for a day that opens with `staked`: each as it stands if they fit, else each its share, rounded down. Gives
+/// back their sum.
+fn scale(promises: &mut [Promise], staked: Amount) -> Amount {
+    // Standing promises fit 128 bits together (`allocations`), and a share of `staked` fits because `staked` does.
+    let plus = |sum: Amount, more: Amount| sum.checked_add(more).unwrap_or(Amount::MAX);
+    let sum = promises.iter().map(|promise| promise.next).fold(Amount::ZERO, plus);
+    for promise in &mut *promises {
+        promise.today.amount = if sum <= staked {
+            promise.next
+        } else {
+            promise.next.mul_div_floor(staked.get(), sum.get()).unwrap_or(Amount::ZERO)
+        };
+    }
+    promises.iter().map(|promise| promise.today.amount).fold(Amount::ZERO, plus)
+}
+
+/// What `next` will be scaled to on the next day with the present stake, for people to see before it opens.
+pub(crate) fn tomorrow(state: &dyn StateRead, customer: &Customer) -> Vec<(Address, Amount)> {
+    let mut promises = customer.promises.clone();
+    for promise in &mut promises {
+        if providers::left_before(state, &promise.provider, u64::MAX) {
+            promise.next = Amount::ZERO;
+        }
+    }
+    scale(&mut promises, customer.account.today.staked);
+    promises.iter().map(|promise| (promise.provider, promise.today.amount)).collect()
+}

@@ -1,0 +1,133 @@
+//! A day's end: closed once, settled once, and the next one opened. Nothing here loops over accounts.
+//!
+//! ```text
+//! day 10 open ...... | closed by the first block of a later epoch; day 11 (or later) opens in the same block
+//!                    | grace: vouchers of day 10 still count ... | settled by the first block past the grace
+//! ```
+//!
+//! A day does not close while the one before is unsettled, so at most one is, however long the chain stood still.
+
+use diem_bank::{self as bank, Pool};
+use diem_core::{Amount, BlockContext, CallError, Denom, Module as _, StateRead, StateWrite, Time, clock};
+use ruint::aliases::U256;
+
+use crate::{
+    Credits, Error, Event, payouts,
+    state::{self, DAYS, DayRecord, GLOBAL, Global, IDLE, Idle, PreviousDay},
+};
+
+/// Adds the idle DIEM of the time since the last block to the day's running sum. The first of this module's steps, and
+/// before anything in a block changes DIEM supply or allowance; must not fail.
+///
+/// It is exact: state changes at block times only, so between the last block and this one supply and allowance were
+/// what the last block left, which is what is read here. Several changes within a block need no step of their own: what
+/// was true for no time weighs nothing.
+///
+/// # Errors
+/// [`Error::Math`] if the allowance were above the supply, which the invariants exclude.
+pub fn track_idle(ctx: &mut BlockContext<'_>) -> Result<(), CallError> {
+    let idle = idle_at(ctx.state, ctx.block.info.time)?;
+    IDLE.set(ctx.state, &idle);
+    Ok(())
+}
+
+/// The running sum with what was true since the last block counted up to `now`.
+fn idle_at(state: &dyn StateRead, now: Time) -> Result<Idle, Error> {
+    let mut idle = IDLE.get(state).unwrap_or_default();
+    let elapsed = now.millis().saturating_sub(idle.at.millis());
+    let not_backing = bank::supply(state, Denom::Diem).checked_sub(state::global(state).allowance)?;
+    // 128 + 64 bits: only 2^64 blocks of the largest terms would not fit 256.
+    let grown = idle.sum().saturating_add(U256::from(not_backing.get()).saturating_mul(U256::from(elapsed)));
+    idle.sum = grown.to_be_bytes();
+    idle.at = now;
+    Ok(idle)
+}
+
+/// Settles the closed day if its grace is over: fixes what providers have earned and sends the rest of the rent on.
+/// Must not fail.
+///
+/// # Errors
+/// The rent is not there, which the invariants exclude.
+pub fn settle(ctx: &mut BlockContext<'_>) -> Result<(), CallError> {
+    let mut global = state::global(ctx.state);
+    let now = ctx.block.info.time;
+    let grace = state::params(ctx.state).grace_ms;
+    let Some(closed) = global.previous.as_mut().filter(|previous| !previous.settled) else { return Ok(()) };
+    if now.millis() <= closed.closed_at.millis().saturating_add(grace) {
+        return Ok(());
+    }
+    closed.settled = true;
+    let day = closed.day;
+    let mut record = DAYS.get(ctx.state, &day).unwrap_or_default();
+    record.settled_at = Some(now);
+    record.pot = payouts::share(&record, record.counted)?;
+    let rest = record.rent.checked_sub(record.pot).map_err(Error::from)?;
+    record.stakers = state::params(ctx.state).stakers_part(rest)?;
+    record.treasury = rest.checked_sub(record.stakers).map_err(Error::from)?;
+    bank::move_between_pools(ctx.state, Pool::Payouts, Pool::Treasury, Denom::Vvv, record.treasury)?;
+    // What waits with the fees is shared among stakers in the next block.
+    bank::move_between_pools(ctx.state, Pool::Payouts, Pool::Fees, Denom::Vvv, record.stakers)?;
+    DAYS.set(ctx.state, &day, &record);
+    GLOBAL.set(ctx.state, &global);
+    ctx.events.emit(Credits::ID, &Event::DaySettled { day, record: Box::new(record) });
+    Ok(())
+}
+
+/// In the first block of a later epoch closes the open day and opens that epoch's, unless a closed day is still
+/// unsettled: then the open day goes on. Must not fail, and runs after the block's emission, whose rent belongs to the
+/// day that closes.
+///
+/// # Errors
+/// The rent is not there, or a sum does not fit: the invariants exclude both.
+pub fn close_and_open(ctx: &mut BlockContext<'_>) -> Result<(), CallError> {
+    let mut global = state::global(ctx.state);
+    let now = ctx.block.info.time;
+    let epoch = clock::epoch(ctx.state, now);
+    if epoch <= global.day || global.unsettled().is_some() {
+        return Ok(());
+    }
+    close(ctx, &global, now)?;
+    let closed = PreviousDay { day: global.day, allowance: global.allowance, closed_at: now, settled: false };
+    global.previous = Some(closed);
+    global.day = epoch;
+    open(ctx.state, &mut global, now);
+    ctx.events.emit(Credits::ID, &Event::DayOpened { day: global.day, allowance: global.allowance });
+    Ok(())
+}
+
+/// Records what the settlement divides and by what it divides, and takes the day's rent.
+fn close(ctx: &mut BlockContext<'_>, global: &Global, now: Time) -> Result<(), CallError> {
+    let idle = idle_at(ctx.state, now)?;
+    let mut record = DAYS.get(ctx.state, &global.day).unwrap_or_default();
+    record.closed_at = Some(now);
+    record.allowance = global.allowance;
+    record.supply = bank::supply(ctx.state, Denom::Diem);
+    record.base = base(&record, &idle)?;
+    record.rent = bank::pool(ctx.state, Pool::Rent, Denom::Vvv);
+    bank::move_between_pools(ctx.state, Pool::Rent, Pool::Payouts, Denom::Vvv, record.rent)?;
+    DAYS.set(ctx.state, &global.day, &record);
+    let event =
+        Event::DayClosed { day: global.day, allowance: record.allowance, base: record.base, rent: record.rent };
+    ctx.events.emit(Credits::ID, &event);
+    Ok(())
+}
+
+/// min(supply, allowance + time average of what backed nothing, rounded up): DIEM made for the close or burned after
+/// it moves nothing, and the base is never below the allowance.
+fn base(record: &DayRecord, idle: &Idle) -> Result<Amount, Error> {
+    let elapsed = idle.at.millis().saturating_sub(idle.since.millis());
+    // Only a day of no length has no average; then nothing was idle for any time.
+    let average = idle.sum().checked_div(U256::from(elapsed)).unwrap_or_default();
+    let exact = average.saturating_mul(U256::from(elapsed)) == idle.sum();
+    let average = u128::try_from(average).map_or(Amount::MAX, Amount::new);
+    let average = if exact { average } else { average.checked_add(Amount::new(1)).unwrap_or(Amount::MAX) };
+    Ok(record.allowance.checked_add(average).unwrap_or(Amount::MAX).min(record.supply))
+}
+
+/// Opens `global.day`: every DIEM that is staked gives its credit.
+pub(crate) fn open(state: &mut dyn StateWrite, global: &mut Global, now: Time) {
+    global.allowance = global.active;
+    IDLE.set(state, &Idle { sum: [0; 32], at: now, since: now });
+    DAYS.set(state, &global.day, &DayRecord { opened_at: now, ..DayRecord::default() });
+    GLOBAL.set(state, global);
+}

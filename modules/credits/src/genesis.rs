@@ -1,0 +1,217 @@
+//! credits' part of the genesis file.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use diem_bank::{self as bank, Pool};
+use diem_core::{
+    Address, Amount, CallError, Denom, Events, GenesisContext, StateRead, StateWrite, Time, cell::KeyPart, cell::Map,
+    clock,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Error, Params, day, params,
+    prices::{PriceSheet, Sheets},
+    providers::{self, Left, Provider, Standing},
+    stake,
+    state::{
+        self, ACCOUNTS, Account, CHAIN, ChainName, DAYS, DayRecord, GLOBAL, GRANTS, Global, Grant, IDLE, Idle, LEAVING,
+        MATURING, NEXT_TRANCHE, OFFERS, POSITIONS, PROMISES, PROVIDER_DAYS, PROVIDERS, Promise, ProviderDay, SHEETS,
+        TRANCHES, Tranche,
+    },
+};
+
+/// The state from which credit starts.
+#[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Genesis {
+    /// The parameters.
+    #[serde(default)]
+    pub params: Params,
+    /// Providers that serve from the start; each bond comes from the provider's own account.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub providers: Vec<GenesisProvider>,
+    /// DIEM that is staked from the start; it comes from the staker's account.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stakes: Vec<GenesisStake>,
+    /// Every row of a running chain, in place of the two lists: only an export has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<Box<Rows>>,
+}
+
+/// A provider that serves from the start.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GenesisProvider {
+    /// Who.
+    pub provider: Address,
+    /// Who is paid for settled days; itself if nobody is named.
+    #[serde(default)]
+    pub payout: Option<Address>,
+    /// Where it serves.
+    pub endpoint: String,
+    /// Its name.
+    pub moniker: String,
+    /// What it puts up, in avvv.
+    pub bond: Amount,
+    /// Whether it earns rent from the first day on.
+    pub listed: bool,
+    /// Its prices.
+    #[serde(default)]
+    pub prices: PriceSheet,
+}
+
+/// DIEM that is staked from the start.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GenesisStake {
+    /// Whose it is.
+    pub staker: Address,
+    /// Who has the credit; the staker if nobody is named.
+    #[serde(default)]
+    pub beneficiary: Option<Address>,
+    /// How much, in adiem.
+    pub amount: Amount,
+}
+
+/// Every row of a running chain. The queues follow from what they lead to.
+#[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each field is the table of its name")]
+pub struct Rows {
+    pub global: Global,
+    pub idle: Idle,
+    pub next_tranche: u64,
+    pub accounts: Vec<(Address, Account)>,
+    pub promises: Vec<(Address, Vec<Promise>)>,
+    pub grants: Vec<((Address, Address), Grant)>,
+    pub positions: Vec<((Address, Address), Amount)>,
+    pub tranches: Vec<((Address, u64), Tranche)>,
+    pub offers: Vec<((u64, Address), Amount)>,
+    pub providers: Vec<(Address, Provider)>,
+    pub sheets: Vec<(Address, Sheets)>,
+    pub days: Vec<(u64, DayRecord)>,
+    pub provider_days: Vec<((u64, Address), ProviderDay)>,
+}
+
+/// Says which chain this is, so that vouchers of others are refused. The runtime calls it once, when it builds the
+/// genesis state: a genesis cannot hold its own hash.
+pub fn set_chain(state: &mut dyn StateWrite, chain_id: &str, genesis_hash: [u8; 32]) {
+    CHAIN.set(state, &ChainName { chain_id: chain_id.into(), genesis_hash });
+}
+
+pub(crate) fn init(ctx: &mut GenesisContext<'_>, genesis: &Genesis) -> Result<(), CallError> {
+    params::set_params(ctx.state, &genesis.params)?;
+    if let Some(rows) = &genesis.rows {
+        if !genesis.providers.is_empty() || !genesis.stakes.is_empty() {
+            return Err(Error::Genesis("`rows` of an export stand in place of `providers` and `stakes`".into()).into());
+        }
+        rows.write(ctx.state);
+        return Ok(());
+    }
+    let mut global = Global { day: clock::epoch(ctx.state, ctx.time), ..Global::default() };
+    day::open(ctx.state, &mut global, ctx.time);
+    for GenesisStake { staker, beneficiary, amount } in &genesis.stakes {
+        if *staker == Address::ZERO || *beneficiary == Some(Address::ZERO) {
+            return Err(Error::ZeroAddress.into());
+        }
+        stake::stake(ctx.state, &mut Events::default(), staker, &beneficiary.unwrap_or(*staker), *amount)?;
+    }
+    genesis.providers.iter().try_for_each(|provider| provider.write(ctx.state, global.day))
+}
+
+impl GenesisProvider {
+    fn write(&self, state: &mut dyn StateWrite, day: u64) -> Result<(), CallError> {
+        if PROVIDERS.get(state, &self.provider).is_some() {
+            return Err(Error::Genesis(format!("provider {} is named twice", self.provider)).into());
+        }
+        let payout = self.payout.unwrap_or(self.provider);
+        if self.provider == Address::ZERO || payout == Address::ZERO {
+            return Err(Error::ZeroAddress.into());
+        }
+        [&self.endpoint, &self.moniker].into_iter().try_for_each(|text| providers::check_text(text))?;
+        self.prices.validate()?;
+        providers::check_min_bond(state, self.bond)?;
+        bank::pay_into_pool(state, &self.provider, Pool::ProviderBonds, Denom::Vvv, self.bond)?;
+        let mut provider = Provider::new(payout, &self.endpoint, &self.moniker, self.bond, day);
+        let standing = Standing { listed: self.listed, bond: self.bond };
+        (provider.today, provider.next) = (standing, standing);
+        PROVIDERS.set(state, &self.provider, &provider);
+        let sheets = Sheets { day, today: self.prices.clone(), next: self.prices.clone() };
+        SHEETS.set(state, &self.provider, &sheets);
+        Ok(())
+    }
+}
+
+impl Rows {
+    fn write(&self, state: &mut dyn StateWrite) {
+        GLOBAL.set(state, &self.global);
+        IDLE.set(state, &self.idle);
+        NEXT_TRANCHE.set(state, &self.next_tranche);
+        fill(&ACCOUNTS, state, &self.accounts);
+        fill(&PROMISES, state, &self.promises);
+        fill(&GRANTS, state, &self.grants);
+        fill(&POSITIONS, state, &self.positions);
+        fill(&TRANCHES, state, &self.tranches);
+        fill(&OFFERS, state, &self.offers);
+        fill(&PROVIDERS, state, &self.providers);
+        fill(&SHEETS, state, &self.sheets);
+        fill(&DAYS, state, &self.days);
+        fill(&PROVIDER_DAYS, state, &self.provider_days);
+        for ((staker, id), tranche) in &self.tranches {
+            MATURING.set(state, &(tranche.due.millis(), *id), staker);
+        }
+        for (address, provider) in &self.providers {
+            if let Some(Left { due: Time(due), .. }) = provider.left.filter(|_| !provider.bond.is_zero()) {
+                LEAVING.set(state, &(due, *address), &1);
+            }
+        }
+    }
+}
+
+pub(crate) fn export(state: &dyn StateRead) -> Genesis {
+    let rows = Rows {
+        global: state::global(state),
+        idle: IDLE.get(state).unwrap_or_default(),
+        next_tranche: NEXT_TRANCHE.get(state).unwrap_or_default(),
+        accounts: all(&ACCOUNTS, state),
+        promises: all(&PROMISES, state),
+        grants: all(&GRANTS, state),
+        positions: all(&POSITIONS, state),
+        tranches: all(&TRANCHES, state),
+        offers: all(&OFFERS, state),
+        providers: all(&PROVIDERS, state),
+        sheets: all(&SHEETS, state),
+        days: all(&DAYS, state),
+        provider_days: all(&PROVIDER_DAYS, state),
+    };
+    Genesis { params: state::params(state), rows: Some(Box::new(rows)), ..Genesis::default() }
+}
+
+fn fill<K: KeyPart, V: BorshSerialize + BorshDeserialize>(
+    table: &Map<K, V>,
+    state: &mut dyn StateWrite,
+    rows: &[(K, V)],
+) {
+    rows.iter().for_each(|(key, row)| table.set(state, key, row));
+}
+
+/// How many rows [`all`] reads at a time.
+const PAGE: usize = 4_096;
+
+/// Every row of a table: for export and invariants, never inside a block.
+pub(crate) fn all<K: KeyPart + Copy, V: BorshSerialize + BorshDeserialize>(
+    table: &Map<K, V>,
+    state: &dyn StateRead,
+) -> Vec<(K, V)> {
+    let mut rows = table.range(state, None, PAGE);
+    let mut page = rows.len();
+    while page == PAGE
+        && let Some((last, _)) = rows.last()
+    {
+        let mut more = table.range(state, Some(&last.clone()), PAGE);
+        page = more.len();
+        // A page starts with the last row of the one before.
+        rows.extend(more.drain(1..));
+    }
+    rows
+}

@@ -1,0 +1,187 @@
+//! Session keys: keys that may sign vouchers for an account, each up to a limit a day at each provider.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use diem_core::{Address, Amount, Module as _, StateRead, StateWrite, TxContext};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Credits, Error, Event, providers,
+    state::{self, GRANTS, Global, Grant, Limit, Limited},
+};
+
+/// How many keys an account can have.
+pub const MAX_KEYS: usize = 16;
+/// At how many providers a key can spend.
+pub const MAX_LIMITS: usize = 16;
+/// The most rows that an account has: its keys, and as many that ended today or yesterday.
+const MAX_ROWS: usize = 64;
+
+/// What a key may spend at a provider a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProviderLimit {
+    /// At whom.
+    pub provider: Address,
+    /// How much credit a day; not zero.
+    pub limit: Amount,
+}
+
+/// The key's grant, rolled to the open day.
+pub(crate) fn get(state: &dyn StateRead, global: &Global, account: &Address, key: &Address) -> Option<Grant> {
+    Some(GRANTS.get(state, &(*account, *key))?.roll(global))
+}
+
+/// All grants of an account that still say something, rolled.
+pub(crate) fn of(state: &dyn StateRead, global: &Global, account: &Address) -> Vec<(Address, Grant)> {
+    let rows = GRANTS.prefix(state, account, None, MAX_ROWS);
+    rows.into_iter().map(|((_, key), grant)| (key, grant.roll(global))).filter(|(_, grant)| !grant.is_over()).collect()
+}
+
+impl Grant {
+    fn roll(mut self, global: &Global) -> Self {
+        for day in global.days_after(self.day) {
+            self.enter(day);
+        }
+        self
+    }
+
+    fn enter(&mut self, day: u64) {
+        let is_valid = day <= self.last_day;
+        for limit in &mut self.limits {
+            limit.previous = limit.today;
+            let amount = if is_valid { limit.next } else { Amount::ZERO };
+            limit.today = Limited { amount, ..Limited::default() };
+        }
+        self.limits.retain(|limit| is_valid && !limit.next.is_zero() || limit.counts());
+        self.day = day;
+    }
+
+    /// Whether the key may sign today, or on a later day.
+    fn is_live(&self) -> bool {
+        let lasts = self.last_day > self.day;
+        self.limits.iter().any(|limit| !limit.today.amount.is_zero() || lasts && !limit.next.is_zero())
+    }
+
+    fn is_over(&self) -> bool {
+        !self.is_live() && !self.limits.iter().any(Limit::counts)
+    }
+
+    /// The limit at `provider` on `day`, which is today or the day before.
+    pub(crate) fn limit(&self, provider: &Address, day: u64) -> Option<&Limited> {
+        let limit = self.limits.iter().find(|limit| limit.provider == *provider)?;
+        if day == self.day { Some(&limit.today) } else { Some(&limit.previous) }
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn limit_mut(&mut self, provider: &Address, day: u64) -> Option<&mut Limited> {
+        let is_today = day == self.day;
+        let limit = self.limits.iter_mut().find(|limit| limit.provider == *provider)?;
+        Some(if is_today { &mut limit.today } else { &mut limit.previous })
+    }
+}
+
+impl Limit {
+    /// Whether vouchers of today or the day before may come.
+    const fn counts(&self) -> bool {
+        !self.today.amount.is_zero() || !self.previous.amount.is_zero()
+    }
+}
+
+/// What can be said of a grant without state.
+pub(crate) fn validate(key: &Address, limits: &[ProviderLimit]) -> Result<(), Error> {
+    if *key == Address::ZERO {
+        return Err(Error::ZeroAddress);
+    }
+    if !(1..=MAX_LIMITS).contains(&limits.len()) || !limits.is_sorted_by(|a, b| a.provider < b.provider) {
+        return Err(Error::Limits);
+    }
+    if limits.iter().any(|limit| limit.limit.is_zero()) { Err(Error::ZeroAmount) } else { Ok(()) }
+}
+
+/// Lets `key` sign for the sender up to and including `last_day`. It replaces what was granted to that key: more counts
+/// at once, less from tomorrow.
+///
+/// # Errors
+/// A day that is over, the sender's own address as key, too many keys or providers, an unknown provider.
+pub(crate) fn grant(
+    ctx: &mut TxContext<'_>,
+    key: &Address,
+    last_day: u64,
+    limits: &[ProviderLimit],
+) -> Result<(), Error> {
+    let global = state::global(ctx.state);
+    if *key == ctx.sender {
+        return Err(Error::OwnKey);
+    }
+    if last_day < global.day {
+        return Err(Error::GrantExpired);
+    }
+    for limit in limits {
+        providers::get_staying(ctx.state, &global, &limit.provider)?;
+    }
+    let account = ctx.sender;
+    remove_ended(ctx.state, &global, &account);
+    let mut grant = get(ctx.state, &global, &account, key).unwrap_or_default();
+    (grant.day, grant.last_day) = (global.day, last_day);
+    grant.limits.iter_mut().for_each(|limit| limit.next = Amount::ZERO);
+    for ProviderLimit { provider, limit: amount } in limits {
+        let at = grant.limits.binary_search_by_key(provider, |limit| limit.provider);
+        let limit = match at {
+            Ok(index) => grant.limits.get_mut(index),
+            Err(index) => {
+                grant.limits.insert(index, Limit::new(*provider));
+                grant.limits.get_mut(index)
+            }
+        };
+        if let Some(limit) = limit {
+            limit.next = *amount;
+            limit.today.amount = limit.today.amount.max(*amount);
+        }
+    }
+    let live = grant.limits.iter().filter(|limit| !limit.next.is_zero() || !limit.today.amount.is_zero()).count();
+    if live > MAX_LIMITS {
+        return Err(Error::Limits);
+    }
+    GRANTS.set(ctx.state, &(account, *key), &grant);
+    let keys = of(ctx.state, &global, &account).iter().filter(|(_, grant)| grant.is_live()).count();
+    if keys > MAX_KEYS {
+        return Err(Error::TooManyKeys);
+    }
+    ctx.events.emit(Credits::ID, &Event::Granted { account, key: *key, last_day });
+    Ok(())
+}
+
+fn remove_ended(state: &mut dyn StateWrite, global: &Global, account: &Address) {
+    for ((_, key), grant) in GRANTS.prefix(state, account, None, MAX_ROWS) {
+        if grant.roll(global).is_over() {
+            GRANTS.remove(state, &(*account, key));
+        }
+    }
+}
+
+/// Takes a key's rights from the next day on: what it may sign today, its providers count on.
+///
+/// # Errors
+/// There is no such grant.
+pub(crate) fn revoke(ctx: &mut TxContext<'_>, key: &Address) -> Result<(), Error> {
+    let global = state::global(ctx.state);
+    let account = ctx.sender;
+    let mut grant = get(ctx.state, &global, &account, key).filter(Grant::is_live).ok_or(Error::NoGrant)?;
+    grant.limits.iter_mut().for_each(|limit| limit.next = Amount::ZERO);
+    grant.last_day = global.day;
+    GRANTS.set(ctx.state, &(account, *key), &grant);
+    ctx.events.emit(Credits::ID, &Event::Revoked { account, key: *key });
+    Ok(())
+}
+
+impl Default for Grant {
+    fn default() -> Self {
+        Self { day: 0, last_day: 0, limits: Vec::new() }
+    }
+}
+
+impl Limit {
+    fn new(provider: Address) -> Self {
+        Self { provider, next: Amount::ZERO, today: Limited::default(), previous: Limited::default() }
+    }
+}

@@ -1,0 +1,168 @@
+//! What must be true after every block.
+
+use std::collections::BTreeMap;
+
+use diem_bank::{self as bank, Pool};
+use diem_core::{Address, Amount, Denom, StateRead};
+
+use crate::{
+    accounts,
+    genesis::all,
+    state::{
+        self, ACCOUNTS, Account, DAYS, GRANTS, Global, LEAVING, MATURING, OFFERS, POSITIONS, PROMISES, PROVIDER_DAYS, PROVIDERS,
+        ProviderDay, Row, TRANCHES,
+    },
+};
+
+/// Sums that no 128 bits can hold stick at their maximum and then equal nothing.
+fn plus(sum: Amount, more: Amount) -> Amount {
+    sum.checked_add(more).unwrap_or(Amount::MAX)
+}
+
+fn total(amounts: impl Iterator<Item = Amount>) -> Amount {
+    amounts.fold(Amount::ZERO, plus)
+}
+
+fn equal(what: &str, sum: Amount, expected: Amount) -> Result<(), String> {
+    if sum == expected { Ok(()) } else { Err(format!("{what}: the parts sum to {sum}, the whole is {expected}")) }
+}
+
+/// Invariant 5, and that the pools hold what the rows say.
+pub(crate) fn check(state: &dyn StateRead) -> Result<(), String> {
+    let global = state::global(state);
+    let supply = bank::supply(state, Denom::Diem);
+    if global.allowance > supply {
+        return Err(format!("the credit of day {} is {}, above the DIEM supply {supply}", global.day, global.allowance));
+    }
+    check_accounts(state, &global)?;
+    check_stake(state, &global)?;
+    check_days(state, &global)?;
+    check_providers(state)
+}
+
+/// Per account and day: spent + promised + offered <= allowance; together: the chain's row and the day's totals.
+fn check_accounts(state: &dyn StateRead, global: &Global) -> Result<(), String> {
+    let addresses = all(&ACCOUNTS, state).into_iter().map(|(address, _)| address);
+    let customers: Vec<_> = addresses.map(|address| accounts::load(state, global, &address)).collect();
+    for customer in &customers {
+        check_customer(state, global, customer)?;
+    }
+    let sum = |part: fn(&Account) -> Amount| total(customers.iter().map(|customer| part(&customer.account)));
+    equal("staked DIEM", sum(|account| account.today.staked), global.active)?;
+    equal("today's credit", sum(|account| account.today.allowance), global.allowance)?;
+    let consumed = |day: u64| DAYS.get(state, &day).unwrap_or_default().consumed;
+    equal("today's consumption", sum(|account| account.today.spent), consumed(global.day))?;
+    if let Some(previous) = &global.previous {
+        equal("yesterday's credit", sum(|account| account.previous.allowance), previous.allowance)?;
+        equal("yesterday's consumption", sum(|account| account.previous.spent), consumed(previous.day))?;
+    }
+    for ((day, seller), _) in all(&OFFERS, state).into_iter().filter(|((day, _), _)| *day == global.day) {
+        if accounts::load(state, global, &seller).account.today.offered.is_zero() {
+            return Err(format!("{seller} has an open offer of nothing on day {day}"));
+        }
+    }
+    Ok(())
+}
+
+fn check_customer(state: &dyn StateRead, global: &Global, customer: &accounts::Customer) -> Result<(), String> {
+    let Account { today, previous, promises } = &customer.account;
+    let stored = PROMISES.get(state, &customer.address).map_or(0, |promises| promises.len());
+    if usize::from(ACCOUNTS.get(state, &customer.address).unwrap_or_default().promises) != stored {
+        return Err(format!("{} counts {promises} promises and has {stored}", customer.address));
+    }
+    for (row, is_today) in [(today, true), (previous, false)] {
+        let Row { day, allowance, spent, promised, offered, .. } = row;
+        if total([*spent, *promised, *offered].into_iter()) > *allowance {
+            return Err(format!("{} has used more than its credit {allowance} of day {day}", customer.address));
+        }
+        let of = customer.promises.iter().map(|promise| if is_today { promise.today } else { promise.previous });
+        equal(&format!("{}'s promises of day {day}", customer.address), total(of.map(|p| p.left())), *promised)?;
+    }
+    check_signers(state, global, customer)
+}
+
+/// What a promise has paid is what its signers were paid.
+fn check_signers(state: &dyn StateRead, global: &Global, customer: &accounts::Customer) -> Result<(), String> {
+    let grants = crate::grants::of(state, global, &customer.address);
+    for promise in &customer.promises {
+        for (promised, is_today) in [(promise.today, true), (promise.previous, false)] {
+            let limits = grants.iter().flat_map(|(_, grant)| &grant.limits);
+            let here = limits.filter(|limit| limit.provider == promise.provider);
+            let paid = here.map(|limit| if is_today { limit.today } else { limit.previous });
+            let paid = plus(total(paid.map(|limited| limited.signed.paid)), promised.own.paid);
+            equal(&format!("{}'s vouchers at {}", customer.address, promise.provider), paid, promised.used)?;
+        }
+    }
+    for ((_, key), grant) in GRANTS.prefix(state, &customer.address, None, 64) {
+        let over = |limit: &state::Limited| limit.signed.paid > limit.amount;
+        if grant.limits.iter().any(|limit| over(&limit.today) || over(&limit.previous)) {
+            return Err(format!("key {key} of {} has spent more than its limit", customer.address));
+        }
+    }
+    Ok(())
+}
+
+/// Positions, tranches and their pool.
+fn check_stake(state: &dyn StateRead, global: &Global) -> Result<(), String> {
+    let positions = all(&POSITIONS, state);
+    equal("positions", total(positions.iter().map(|(_, amount)| *amount)), global.active)?;
+    let mut by_beneficiary: BTreeMap<Address, Amount> = BTreeMap::new();
+    for ((_, beneficiary), amount) in positions {
+        let sum = by_beneficiary.entry(beneficiary).or_default();
+        *sum = plus(*sum, amount);
+    }
+    for (beneficiary, staked) in by_beneficiary {
+        let row = ACCOUNTS.get(state, &beneficiary).unwrap_or_default();
+        equal(&format!("stake for {beneficiary}"), staked, row.today.staked)?;
+    }
+    let tranches = all(&TRANCHES, state);
+    let cooling = total(tranches.iter().map(|(_, tranche)| tranche.amount));
+    let held = bank::pool(state, Pool::StakedDiem, Denom::Diem);
+    equal("the pool of staked DIEM", plus(global.active, cooling), held)?;
+    if all(&MATURING, state).len() != tranches.len() {
+        return Err("the queue of tranches is not theirs".into());
+    }
+    Ok(())
+}
+
+/// Provider totals are the day's totals, and the pool of payouts holds what is owed.
+fn check_days(state: &dyn StateRead, global: &Global) -> Result<(), String> {
+    let mut totals: BTreeMap<u64, ProviderDay> = BTreeMap::new();
+    for ((day, _), row) in all(&PROVIDER_DAYS, state) {
+        let sum = totals.entry(day).or_default();
+        sum.consumed = plus(sum.consumed, row.consumed);
+        sum.counted = plus(sum.counted, row.counted);
+        sum.requests = sum.requests.saturating_add(row.requests);
+    }
+    let mut owed = Amount::ZERO;
+    for (day, record) in all(&DAYS, state) {
+        let sum = totals.remove(&day);
+        if global.is_unsettled(day) {
+            let sum = sum.unwrap_or_default();
+            equal(&format!("consumption of day {day}"), sum.consumed, record.consumed)?;
+            equal(&format!("counted of day {day}"), sum.counted, record.counted)?;
+            if sum.requests != record.requests {
+                return Err(format!("requests of day {day} are {} and {}", sum.requests, record.requests));
+            }
+            owed = plus(owed, record.rent);
+        } else if sum.is_some() {
+            owed = plus(owed, record.pot.saturating_sub(record.paid));
+        }
+        if day != global.day && record.counted > record.base {
+            return Err(format!("day {day} counts {}, more than its base {}", record.counted, record.base));
+        }
+    }
+    if let Some(day) = totals.keys().next() {
+        return Err(format!("something was consumed on day {day}, which never was"));
+    }
+    equal("the pool of payouts", owed, bank::pool(state, Pool::Payouts, Denom::Vvv))
+}
+
+/// Bonds and their pool.
+fn check_providers(state: &dyn StateRead) -> Result<(), String> {
+    let providers = all(&PROVIDERS, state);
+    let bonds = total(providers.iter().map(|(_, provider)| provider.bond));
+    equal("bonds", bonds, bank::pool(state, Pool::ProviderBonds, Denom::Vvv))?;
+    let leaving = providers.iter().filter(|(_, provider)| provider.left.is_some() && !provider.bond.is_zero()).count();
+    if all(&LEAVING, state).len() == leaving { Ok(()) } else { Err("the queue of bonds is not theirs".into()) }
+}

@@ -1,0 +1,106 @@
+//! credits: one dollar a day of inference for every staked DIEM.
+//!
+//! ```text
+//! stake        DIEM in and out: positions by (staker, beneficiary), tranches that cool down
+//! accounts     an account's row of today and of the day before, rolled when it is touched, never in a loop
+//! allocations  standing promises of so much a day to a provider
+//! grants       session keys that may sign vouchers up to a limit a day
+//! vouchers     what providers hand in: each judged alone, paid from the promise of its own day
+//! spend        the same on chain, at once, from free credit
+//! market       today's free credit given away or sold
+//! providers    who serves: bond, listing, payout address, price sheet
+//! day          close, open, settle: exactly once each
+//! payouts      what settled days owe to providers, a hundred a block
+//! ```
+//!
+//! **Today** is the day that is open on this chain ([`state::Global::day`]), not the epoch of the clock: while a closed
+//! day is in its grace, no other opens. Credit is counted in the base units of DIEM: 10^18 are one dollar of inference.
+//!
+//! The runtime calls, at the begin of every block and in this order: [`day::track_idle`], [`day::settle`] and
+//! [`day::close_and_open`] (these three must not fail), then [`stake::pay_matured`], [`payouts::pay_providers`],
+//! [`providers::pay_bonds`] and [`market::clear_offers`] (queues, which may be repeated).
+
+pub mod accounts;
+pub mod allocations;
+pub mod day;
+pub mod error;
+pub mod event;
+pub mod genesis;
+pub mod grants;
+pub mod invariants;
+pub mod market;
+pub mod msg;
+pub mod params;
+pub mod payouts;
+pub mod prices;
+pub mod providers;
+pub mod query;
+pub mod spend;
+pub mod stake;
+pub mod state;
+pub mod voucher;
+pub mod vouchers;
+
+use diem_core::{
+    CallError, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite, TxContext,
+};
+
+pub use error::Error;
+pub use event::Event;
+pub use genesis::{Genesis, set_chain};
+pub use msg::Msg;
+pub use params::Params;
+pub use query::{Answer, Query};
+pub use voucher::{SignedVoucher, Voucher};
+
+/// The module.
+pub struct Credits;
+
+impl Module for Credits {
+    const ID: ModuleId = ModuleId(6);
+    const NAME: &'static str = "credits";
+    const STORAGE_VERSION: u32 = 1;
+
+    type Msg = Msg;
+    type Query = Query;
+    type Answer = Answer;
+    type Event = Event;
+    type Error = Error;
+    type Genesis = Genesis;
+
+    fn init_genesis(ctx: &mut GenesisContext<'_>, genesis: &Genesis) -> Result<(), CallError> {
+        genesis::init(ctx, genesis)
+    }
+
+    fn export_genesis(state: &dyn StateRead) -> Genesis {
+        genesis::export(state)
+    }
+
+    fn validate(msg: &Msg) -> Result<(), CallError> {
+        Ok(msg.validate()?)
+    }
+
+    fn gas(msg: &Msg) -> u64 {
+        msg.gas()
+    }
+
+    fn text(msg: &Msg) -> String {
+        msg.text()
+    }
+
+    fn execute(ctx: &mut TxContext<'_>, msg: &Msg) -> Result<(), CallError> {
+        msg::execute(ctx, msg)
+    }
+
+    fn query(ctx: &QueryContext<'_>, query: Query) -> Result<Answer, CallError> {
+        Ok(query::answer(ctx, query)?)
+    }
+
+    fn check_invariants(state: &dyn StateRead) -> Result<(), String> {
+        invariants::check(state)
+    }
+
+    fn migrate(_: &mut dyn StateWrite, from: u32) -> Result<(), Fatal> {
+        Err(Fatal(format!("credits has no rows of version {from}: this diemd is not for this chain")))
+    }
+}

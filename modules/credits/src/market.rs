@@ -1,0 +1,143 @@
+//! Today's free credit, given away or sold. The DIEM behind it stays where it is; tomorrow's credit is its owner's.
+
+use diem_bank as bank;
+use diem_core::{Address, Amount, BlockContext, CallError, Denom, Module as _, StateRead, StateWrite, TxContext};
+
+use crate::{
+    Credits, Error, Event, accounts,
+    spend::check_today,
+    state::{self, Global, OFFERS, add, sub},
+};
+
+/// What of today's credit moves from one account to another, once both have agreed.
+fn move_allowance(
+    state: &mut dyn StateWrite,
+    global: &Global,
+    mut from: accounts::Customer,
+    to: &Address,
+    amount: Amount,
+) -> Result<(), Error> {
+    sub(&mut from.today().allowance, amount)?;
+    from.save(state);
+    let mut to = accounts::load(state, global, to);
+    add(&mut to.today().allowance, amount)?;
+    to.save(state);
+    Ok(())
+}
+
+/// Gives free credit of today to another account.
+///
+/// # Errors
+/// Another day than today, oneself, too little credit.
+pub(crate) fn gift(ctx: &mut TxContext<'_>, to: &Address, day: u64, amount: Amount) -> Result<(), Error> {
+    let global = state::global(ctx.state);
+    check_today(&global, day)?;
+    if *to == ctx.sender {
+        return Err(Error::ToOneself);
+    }
+    let giver = accounts::load(ctx.state, &global, &ctx.sender);
+    giver.check_min_allowance()?;
+    giver.check_free(amount)?;
+    move_allowance(ctx.state, &global, giver, to, amount)?;
+    ctx.events.emit(Credits::ID, &Event::Gifted { from: ctx.sender, to: *to, day, amount });
+    Ok(())
+}
+
+/// Sets free credit of today aside for sale, in place of what was offered before.
+///
+/// # Errors
+/// Another day than today, too little credit.
+pub(crate) fn offer(ctx: &mut TxContext<'_>, day: u64, amount: Amount, price: Amount) -> Result<(), Error> {
+    let global = state::global(ctx.state);
+    check_today(&global, day)?;
+    let mut seller = accounts::load(ctx.state, &global, &ctx.sender);
+    seller.check_min_allowance()?;
+    seller.today().offered = Amount::ZERO;
+    seller.check_free(amount)?;
+    seller.today().offered = amount;
+    seller.save(ctx.state);
+    OFFERS.set(ctx.state, &(day, ctx.sender), &price);
+    ctx.events.emit(Credits::ID, &Event::Offered { seller: ctx.sender, day, amount, price });
+    Ok(())
+}
+
+/// Takes an offer back.
+///
+/// # Errors
+/// There is none.
+pub(crate) fn withdraw(ctx: &mut TxContext<'_>) -> Result<(), Error> {
+    let global = state::global(ctx.state);
+    let mut seller = accounts::load(ctx.state, &global, &ctx.sender);
+    let amount = std::mem::take(&mut seller.today().offered);
+    if amount.is_zero() {
+        return Err(Error::NoOffer);
+    }
+    seller.save(ctx.state);
+    OFFERS.remove(ctx.state, &(global.day, ctx.sender));
+    ctx.events.emit(Credits::ID, &Event::OfferWithdrawn { seller: ctx.sender, day: global.day, amount });
+    Ok(())
+}
+
+/// Buys offered credit of today: VVV and credit change hands together, what is paid rounds up.
+///
+/// # Errors
+/// Another day than today, oneself, no offer, less on offer, a higher price, or the buyer does not have the payment.
+pub(crate) fn buy(
+    ctx: &mut TxContext<'_>,
+    seller: &Address,
+    day: u64,
+    amount: Amount,
+    max_price: Amount,
+) -> Result<(), CallError> {
+    let global = state::global(ctx.state);
+    check_today(&global, day)?;
+    if *seller == ctx.sender {
+        return Err(Error::ToOneself.into());
+    }
+    let mut from = accounts::load(ctx.state, &global, seller);
+    let price = OFFERS.get(ctx.state, &(day, *seller)).ok_or(Error::NoOffer)?;
+    let offered = from.account.today.offered;
+    if amount > offered {
+        return Err(Error::MoreThanOffered { offered, needed: amount }.into());
+    }
+    if price > max_price {
+        return Err(Error::Price { price, max_price }.into());
+    }
+    let payment = amount.mul_div_ceil(price.get(), Amount::ONE.get()).map_err(Error::from)?;
+    bank::transfer(ctx.state, ctx.events, &ctx.sender, seller, Denom::Vvv, payment)?;
+    sub(&mut from.today().offered, amount)?;
+    if from.account.today.offered.is_zero() {
+        OFFERS.remove(ctx.state, &(day, *seller));
+    }
+    move_allowance(ctx.state, &global, from, &ctx.sender, amount)?;
+    let event = Event::Bought { seller: *seller, buyer: ctx.sender, day, amount, payment };
+    ctx.events.emit(Credits::ID, &event);
+    Ok(())
+}
+
+/// At most `limit` open offers of today, by seller, from `from` on.
+pub(crate) fn offers(
+    state: &dyn StateRead,
+    global: &Global,
+    from: Option<Address>,
+    limit: usize,
+) -> Vec<(Address, Amount, Amount)> {
+    let from = from.map(|seller| (global.day, seller));
+    let open = |((_, seller), price)| (seller, accounts::load(state, global, &seller).account.today.offered, price);
+    OFFERS.prefix(state, &global.day, from.as_ref(), limit).into_iter().map(open).collect()
+}
+
+/// Removes at most `limit` offers of days that are over. A step that may be repeated.
+///
+/// # Errors
+/// None; the signature is that of every step.
+pub fn clear_offers(ctx: &mut BlockContext<'_>, limit: usize) -> Result<(), CallError> {
+    let today = state::global(ctx.state).day;
+    for (key, _) in OFFERS.range(ctx.state, None, limit) {
+        if key.0 >= today {
+            break;
+        }
+        OFFERS.remove(ctx.state, &key);
+    }
+    Ok(())
+}

@@ -1,0 +1,325 @@
+//! The calls of credits.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use diem_core::{Address, Amount, CallError, Denom, TxContext};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Error, SignedVoucher, allocations, grants, grants::ProviderLimit, market, prices, prices::PriceSheet, providers,
+    spend, stake, vouchers,
+};
+
+/// Gas for reading, changing and writing one row.
+const GAS_PER_ROW: u64 = 1_000;
+/// Gas for judging one voucher, good or bad: a signature and the rows of account, promises and grant.
+const GAS_PER_VOUCHER: u64 = 5_000;
+
+/// A call of credits. Every amount is more than zero where nothing else is said.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[borsh(use_discriminant = true)]
+#[serde(rename_all = "snake_case", tag = "type")]
+#[repr(u8)]
+pub enum Msg {
+    /// Stakes DIEM; it gives credit at once.
+    StakeDiem {
+        /// How much, in adiem.
+        amount: Amount,
+        /// Who has the credit; the sender if nobody is named.
+        beneficiary: Option<Address>,
+    } = 0,
+    /// Takes DIEM out of stake; it is paid by itself after the cooldown.
+    UnstakeDiem {
+        /// How much, in adiem: at least 0.01 DIEM or the whole position.
+        amount: Amount,
+        /// Whose credit it backs; the sender's if nobody is named.
+        beneficiary: Option<Address>,
+    } = 1,
+    /// Brings a tranche back into stake.
+    CancelUnstake {
+        /// Its number.
+        tranche: u64,
+    } = 2,
+    /// Makes the sender a provider.
+    RegisterProvider {
+        /// What it puts up, in avvv.
+        bond: Amount,
+        /// Who is paid for settled days.
+        payout: Address,
+        /// Where it serves.
+        endpoint: String,
+        /// Its name.
+        moniker: String,
+    } = 3,
+    /// Changes what is named.
+    EditProvider {
+        /// Who is paid for settled days.
+        payout: Option<Address>,
+        /// Where it serves.
+        endpoint: Option<String>,
+        /// Its name.
+        moniker: Option<String>,
+    } = 4,
+    /// Adds to the sender's bond; it counts from the next day.
+    AddBond {
+        /// How much, in avvv.
+        amount: Amount,
+    } = 5,
+    /// Publishes prices; a raised one counts from the next day.
+    PublishPrices {
+        /// The whole sheet.
+        sheet: PriceSheet,
+    } = 6,
+    /// Ends the sender's service with today.
+    Deregister = 7,
+    /// The authority lets a provider earn rent from the next day on.
+    ListProvider {
+        /// Who.
+        provider: Address,
+    } = 8,
+    /// The authority stops a provider from earning rent, at once.
+    DelistProvider {
+        /// Who.
+        provider: Address,
+        /// Whether its bond goes to the treasury.
+        forfeit: bool,
+    } = 9,
+    /// Promises a provider so much a day, until changed; zero ends it.
+    Allocate {
+        /// To whom.
+        provider: Address,
+        /// How much a day, in credit units; may be zero.
+        amount: Amount,
+    } = 10,
+    /// Lets a session key sign vouchers.
+    Grant {
+        /// The key's address.
+        key: Address,
+        /// The last day on which it may.
+        last_day: u64,
+        /// Where and up to how much a day, by provider ascending.
+        limits: Vec<ProviderLimit>,
+    } = 11,
+    /// Takes a session key's rights from the next day on.
+    Revoke {
+        /// The key's address.
+        key: Address,
+    } = 12,
+    /// The sender, a provider, hands vouchers in.
+    SettleVouchers {
+        /// 1 to 1,000, each judged alone.
+        vouchers: Vec<SignedVoucher>,
+    } = 13,
+    /// Consumes free credit at a provider, at once.
+    Spend {
+        /// At whom.
+        provider: Address,
+        /// Today.
+        day: u64,
+        /// How much, in credit units.
+        amount: Amount,
+        /// What for; may be empty.
+        reference: String,
+    } = 14,
+    /// Gives free credit of today to another account.
+    GiftCredit {
+        /// To whom.
+        to: Address,
+        /// Today.
+        day: u64,
+        /// How much, in credit units.
+        amount: Amount,
+    } = 15,
+    /// Sets free credit of today aside for sale, in place of an earlier offer.
+    OfferCredit {
+        /// Today.
+        day: u64,
+        /// How much, in credit units.
+        amount: Amount,
+        /// avvv for a whole credit.
+        price: Amount,
+    } = 16,
+    /// Takes the sender's offer back.
+    WithdrawOffer = 17,
+    /// Buys credit of today.
+    BuyCredit {
+        /// From whom.
+        seller: Address,
+        /// Today.
+        day: u64,
+        /// How much, in credit units.
+        amount: Amount,
+        /// The most avvv for a whole credit.
+        max_price: Amount,
+    } = 18,
+}
+
+fn check_amount(amount: Amount) -> Result<(), Error> {
+    if amount.is_zero() { Err(Error::ZeroAmount) } else { Ok(()) }
+}
+
+fn check_address(address: &Address) -> Result<(), Error> {
+    if *address == Address::ZERO { Err(Error::ZeroAddress) } else { Ok(()) }
+}
+
+fn check_reference(reference: &str) -> Result<(), Error> {
+    let is_good = reference.len() <= spend::MAX_REFERENCE_BYTES && !reference.chars().any(char::is_control);
+    if is_good { Ok(()) } else { Err(Error::Reference) }
+}
+
+impl Msg {
+    pub(crate) fn validate(&self) -> Result<(), Error> {
+        match self {
+            Self::StakeDiem { amount, beneficiary } | Self::UnstakeDiem { amount, beneficiary } => {
+                check_amount(*amount)?;
+                beneficiary.iter().try_for_each(check_address)
+            }
+            Self::RegisterProvider { bond, payout, endpoint, moniker } => {
+                check_amount(*bond)?;
+                check_address(payout)?;
+                [endpoint, moniker].into_iter().try_for_each(|text| providers::check_text(text))
+            }
+            Self::EditProvider { payout, endpoint, moniker } => {
+                payout.iter().try_for_each(check_address)?;
+                [endpoint, moniker].into_iter().flatten().try_for_each(|text| providers::check_text(text))
+            }
+            Self::AddBond { amount } => check_amount(*amount),
+            Self::PublishPrices { sheet } => sheet.validate(),
+            Self::Grant { key, limits, .. } => grants::validate(key, limits),
+            Self::SettleVouchers { vouchers } => {
+                if (1..=vouchers::MAX_VOUCHERS).contains(&vouchers.len()) { Ok(()) } else { Err(Error::Vouchers) }
+            }
+            Self::Spend { amount, reference, .. } => {
+                check_amount(*amount)?;
+                check_reference(reference)
+            }
+            Self::GiftCredit { to, amount, .. } => {
+                check_amount(*amount)?;
+                check_address(to)
+            }
+            Self::OfferCredit { amount, price, .. } => {
+                check_amount(*amount)?;
+                if price.is_zero() { Err(Error::ZeroPrice) } else { Ok(()) }
+            }
+            Self::BuyCredit { amount, .. } => check_amount(*amount),
+            Self::CancelUnstake { .. }
+            | Self::Deregister
+            | Self::ListProvider { .. }
+            | Self::DelistProvider { .. }
+            | Self::Allocate { .. }
+            | Self::Revoke { .. }
+            | Self::WithdrawOffer => Ok(()),
+        }
+    }
+
+    pub(crate) fn gas(&self) -> u64 {
+        let rows = match self {
+            Self::EditProvider { .. } | Self::WithdrawOffer | Self::Revoke { .. } => 2,
+            Self::RegisterProvider { .. } | Self::Deregister | Self::AddBond { .. } | Self::ListProvider { .. } => 3,
+            Self::PublishPrices { sheet } => (sheet.models.len() as u64).saturating_add(3),
+            Self::Grant { limits, .. } => (limits.len() as u64).saturating_add(6),
+            Self::SettleVouchers { vouchers } => {
+                return GAS_PER_VOUCHER.saturating_mul(vouchers.len() as u64).saturating_add(GAS_PER_ROW);
+            }
+            Self::Allocate { .. } | Self::GiftCredit { .. } | Self::OfferCredit { .. } => 4,
+            Self::Spend { .. } | Self::StakeDiem { .. } | Self::DelistProvider { .. } => 5,
+            Self::UnstakeDiem { .. } | Self::CancelUnstake { .. } | Self::BuyCredit { .. } => 6,
+        };
+        GAS_PER_ROW.saturating_mul(rows)
+    }
+
+    /// Consensus: it is part of what is signed.
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Self::StakeDiem { amount, beneficiary } => {
+                format!("Stake {}{}", amount.display(Denom::Diem), for_whom(beneficiary.as_ref()))
+            }
+            Self::UnstakeDiem { amount, beneficiary } => {
+                format!("Unstake {}{}", amount.display(Denom::Diem), for_whom(beneficiary.as_ref()))
+            }
+            Self::CancelUnstake { tranche } => format!("Stake DIEM tranche {tranche} again"),
+            Self::RegisterProvider { bond, payout, endpoint, moniker } => format!(
+                "Register as provider \"{moniker}\" at \"{endpoint}\" with a bond of {}, paid to {}",
+                bond.display(Denom::Vvv),
+                payout.to_hex()
+            ),
+            Self::EditProvider { payout, endpoint, moniker } => {
+                let changes = [
+                    payout.as_ref().map(|payout| format!("paid to {}", payout.to_hex())),
+                    endpoint.as_ref().map(|endpoint| format!("endpoint \"{endpoint}\"")),
+                    moniker.as_ref().map(|moniker| format!("moniker \"{moniker}\"")),
+                ];
+                let changes: Vec<String> = changes.into_iter().flatten().collect();
+                format!("Change the provider: {}", changes.join(", "))
+            }
+            Self::AddBond { amount } => format!("Add {} to the provider's bond", amount.display(Denom::Vvv)),
+            Self::PublishPrices { sheet } => {
+                format!("Publish prices of {} models, sheet {}", sheet.models.len(), hex::encode(sheet.hash()))
+            }
+            Self::Deregister => "Stop being a provider".into(),
+            Self::ListProvider { provider } => format!("List provider {}", provider.to_hex()),
+            Self::DelistProvider { provider, forfeit } => {
+                let bond = if *forfeit { " and take its bond for the treasury" } else { "" };
+                format!("Delist provider {}{bond}", provider.to_hex())
+            }
+            Self::Allocate { provider, amount } => {
+                format!("Promise {amount} credit a day to {}", provider.to_hex())
+            }
+            Self::Grant { key, last_day, limits } => {
+                let limit = |limit: &ProviderLimit| format!("{} at {}", limit.limit, limit.provider.to_hex());
+                let limits: Vec<String> = limits.iter().map(limit).collect();
+                format!("Let key {} spend until day {last_day}, a day: {}", key.to_hex(), limits.join(", "))
+            }
+            Self::Revoke { key } => format!("Revoke key {}", key.to_hex()),
+            Self::SettleVouchers { vouchers } => format!("Settle {} vouchers", vouchers.len()),
+            Self::Spend { provider, day, amount, reference } => {
+                format!("Spend {amount} credit of day {day} at {} for \"{reference}\"", provider.to_hex())
+            }
+            Self::GiftCredit { to, day, amount } => format!("Give {amount} credit of day {day} to {}", to.to_hex()),
+            Self::OfferCredit { day, amount, price } => {
+                format!("Offer {amount} credit of day {day} at {} each", price.display(Denom::Vvv))
+            }
+            Self::WithdrawOffer => "Withdraw the credit on offer".into(),
+            Self::BuyCredit { seller, day, amount, max_price } => format!(
+                "Buy {amount} credit of day {day} from {} at no more than {} each",
+                seller.to_hex(),
+                max_price.display(Denom::Vvv)
+            ),
+        }
+    }
+}
+
+fn for_whom(beneficiary: Option<&Address>) -> String {
+    beneficiary.map_or_else(String::new, |beneficiary| format!(" for the credit of {}", beneficiary.to_hex()))
+}
+
+pub(crate) fn execute(ctx: &mut TxContext<'_>, msg: &Msg) -> Result<(), CallError> {
+    let sender = ctx.sender;
+    match msg {
+        Msg::StakeDiem { amount, beneficiary } => {
+            stake::stake(ctx.state, ctx.events, &sender, &beneficiary.unwrap_or(sender), *amount)?;
+        }
+        Msg::UnstakeDiem { amount, beneficiary } => stake::unstake(ctx, &beneficiary.unwrap_or(sender), *amount)?,
+        Msg::CancelUnstake { tranche } => stake::cancel(ctx, *tranche)?,
+        Msg::RegisterProvider { bond, payout, endpoint, moniker } => {
+            providers::register(ctx, *bond, payout, endpoint, moniker)?;
+        }
+        Msg::EditProvider { payout, endpoint, moniker } => {
+            providers::edit(ctx, payout.as_ref(), endpoint.as_deref(), moniker.as_deref())?;
+        }
+        Msg::AddBond { amount } => providers::add_bond(ctx, *amount)?,
+        Msg::PublishPrices { sheet } => prices::publish(ctx, sheet)?,
+        Msg::Deregister => providers::deregister(ctx)?,
+        Msg::ListProvider { provider } => providers::list(ctx, provider)?,
+        Msg::DelistProvider { provider, forfeit } => providers::delist(ctx, provider, *forfeit)?,
+        Msg::Allocate { provider, amount } => allocations::allocate(ctx, provider, *amount)?,
+        Msg::Grant { key, last_day, limits } => grants::grant(ctx, key, *last_day, limits)?,
+        Msg::Revoke { key } => grants::revoke(ctx, key)?,
+        Msg::SettleVouchers { vouchers } => vouchers::settle(ctx, vouchers)?,
+        Msg::Spend { provider, day, amount, reference } => spend::spend(ctx, provider, *day, *amount, reference)?,
+        Msg::GiftCredit { to, day, amount } => market::gift(ctx, to, *day, *amount)?,
+        Msg::OfferCredit { day, amount, price } => market::offer(ctx, *day, *amount, *price)?,
+        Msg::WithdrawOffer => market::withdraw(ctx)?,
+        Msg::BuyCredit { seller, day, amount, max_price } => market::buy(ctx, seller, *day, *amount, *max_price)?,
+    }
+    Ok(())
+}

@@ -1,0 +1,188 @@
+//! Price sheets: what a provider charges, in credit units, by model and unit.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use diem_core::{Amount, Module as _, StateRead, TxContext, sha256};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Credits, Error, Event, providers,
+    state::{self, Global, SHEETS},
+};
+
+/// The most models on a sheet.
+pub const MAX_MODELS: usize = 64;
+/// The longest name of a model, in bytes.
+pub const MAX_MODEL_BYTES: usize = 64;
+/// A multiplier of 1.
+const ONCE_BPS: u32 = 10_000;
+/// What a sheet's hash begins with.
+const SHEET_TAG: &[u8] = b"diem-prices/1";
+
+/// What is counted.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
+)]
+#[borsh(use_discriminant = true)]
+#[serde(rename_all = "snake_case")]
+#[repr(u8)]
+pub enum Unit {
+    /// A token of the prompt.
+    InputToken = 0,
+    /// A token of the answer.
+    OutputToken = 1,
+    /// A token of the prompt that was found in a cache.
+    CachedToken = 2,
+    /// A token of the prompt that was written to a cache.
+    CacheWriteToken = 3,
+    /// An image.
+    Image = 4,
+    /// A second of audio or video.
+    Second = 5,
+    /// A character.
+    Character = 6,
+    /// A call.
+    Call = 7,
+}
+
+/// A price of one unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Price {
+    /// Of what.
+    pub unit: Unit,
+    /// Credit units for one.
+    pub price: Amount,
+}
+
+/// What long contexts cost more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LongContext {
+    /// From how many tokens of context on.
+    pub threshold: u64,
+    /// By how much prices multiply there, of 10,000; more than 10,000.
+    pub multiplier_bps: u32,
+}
+
+/// The prices of a model.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelPrices {
+    /// Its name: printable ASCII without spaces.
+    pub model: String,
+    /// What long contexts cost more, if they do.
+    #[serde(default)]
+    pub long_context: Option<LongContext>,
+    /// By unit ascending, each at most once, at least one.
+    pub prices: Vec<Price>,
+}
+
+/// A provider's prices. In its one form: models by name ascending, each once.
+#[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PriceSheet {
+    /// The models.
+    pub models: Vec<ModelPrices>,
+}
+
+impl PriceSheet {
+    /// What vouchers name: a hash of the sheet's borsh form.
+    pub fn hash(&self) -> [u8; 32] {
+        sha256(&[SHEET_TAG, &diem_core::typed_data::call_data(self)])
+    }
+
+    pub(crate) fn validate(&self) -> Result<(), Error> {
+        let ascending = self.models.is_sorted_by(|a, b| a.model < b.model);
+        if self.models.len() > MAX_MODELS || !ascending {
+            return Err(Error::Prices("a sheet has at most 64 models, by name ascending, each once"));
+        }
+        self.models.iter().try_for_each(ModelPrices::validate)
+    }
+}
+
+impl ModelPrices {
+    fn validate(&self) -> Result<(), Error> {
+        let is_name = |byte: u8| byte.is_ascii_graphic();
+        if !(1..=MAX_MODEL_BYTES).contains(&self.model.len()) || !self.model.bytes().all(is_name) {
+            return Err(Error::Prices("a model's name is 1 to 64 printable ASCII characters without spaces"));
+        }
+        if self.prices.is_empty() || !self.prices.is_sorted_by(|a, b| a.unit < b.unit) {
+            return Err(Error::Prices("a model has a price for at least one unit, by unit ascending, each once"));
+        }
+        if self.long_context.is_some_and(|long| long.multiplier_bps <= ONCE_BPS) {
+            return Err(Error::Prices("multiplier_bps of a long context must be more than 10000"));
+        }
+        Ok(())
+    }
+}
+
+/// A provider's sheets.
+#[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sheets {
+    /// The day of `today`.
+    pub day: u64,
+    /// The most that may be charged on that day.
+    pub today: PriceSheet,
+    /// The sheet of the days after.
+    pub next: PriceSheet,
+}
+
+/// A provider's sheets as they stand today.
+pub(crate) fn sheets(state: &dyn StateRead, global: &Global, provider: &diem_core::Address) -> Option<Sheets> {
+    let sheets = SHEETS.get(state, provider)?;
+    if sheets.day == global.day {
+        return Some(sheets);
+    }
+    Some(Sheets { day: global.day, today: sheets.next.clone(), next: sheets.next })
+}
+
+/// Publishes a sheet. What is new or cheaper counts at once, what is dearer from the next day; what it leaves out can
+/// be charged for until then, so that nothing becomes dearer by leaving and coming back.
+///
+/// # Errors
+/// The sender is no provider, or has published too many models in one day.
+pub(crate) fn publish(ctx: &mut TxContext<'_>, sheet: &PriceSheet) -> Result<(), Error> {
+    let global = state::global(ctx.state);
+    providers::get_staying(ctx.state, &global, &ctx.sender)?;
+    let old = sheets(ctx.state, &global, &ctx.sender).unwrap_or_default();
+    let today = cheapest(&old.today, sheet);
+    if today.models.len() > 2 * MAX_MODELS {
+        return Err(Error::Prices("too many models changed in one day: leave the rest for tomorrow"));
+    }
+    let event = Event::PricesPublished { provider: ctx.sender, today: today.hash(), next: sheet.hash() };
+    SHEETS.set(ctx.state, &ctx.sender, &Sheets { day: global.day, today, next: sheet.clone() });
+    ctx.events.emit(Credits::ID, &event);
+    Ok(())
+}
+
+/// Everything that is on either sheet, each at the lower of its prices.
+fn cheapest(old: &PriceSheet, new: &PriceSheet) -> PriceSheet {
+    let name = |model: &ModelPrices| model.model.clone();
+    PriceSheet { models: merge(&old.models, &new.models, name, cheapest_model) }
+}
+
+fn cheapest_model(old: &ModelPrices, new: &ModelPrices) -> ModelPrices {
+    let cheaper = |a: &Price, b: &Price| Price { unit: a.unit, price: a.price.min(b.price) };
+    ModelPrices {
+        model: new.model.clone(),
+        long_context: old.long_context.zip(new.long_context).map(|(a, b)| LongContext {
+            threshold: a.threshold.max(b.threshold),
+            multiplier_bps: a.multiplier_bps.min(b.multiplier_bps),
+        }),
+        prices: merge(&old.prices, &new.prices, |price| price.unit, cheaper),
+    }
+}
+
+/// The union of two ascending lists; what is in both is combined.
+fn merge<T: Clone, K: Ord>(a: &[T], b: &[T], key: impl Fn(&T) -> K, both: impl Fn(&T, &T) -> T) -> Vec<T> {
+    let mut merged = std::collections::BTreeMap::new();
+    for item in a {
+        merged.insert(key(item), item.clone());
+    }
+    for item in b {
+        let item = merged.get(&key(item)).map_or_else(|| item.clone(), |old| both(old, item));
+        merged.insert(key(&item), item);
+    }
+    merged.into_values().collect()
+}

@@ -1,0 +1,294 @@
+//! Providers: who serves inference, what stands behind it, and who among them earns rent.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use diem_bank::{self as bank, Pool};
+use diem_core::{Address, Amount, BlockContext, CallError, Denom, Module as _, StateRead, StateWrite, Time, TxContext};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Credits, Error, Event,
+    state::{self, DAYS, Global, LEAVING, PROVIDER_DAYS, PROVIDERS, add, sub},
+};
+
+/// The longest endpoint and moniker, in bytes.
+pub const MAX_TEXT_BYTES: usize = 128;
+
+/// A provider's row. It stays for ever, so that a promise made to it can never become one to its successor.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Provider {
+    /// Who is paid for settled days.
+    pub payout: Address,
+    /// Where it serves.
+    pub endpoint: String,
+    /// Its name.
+    pub moniker: String,
+    /// What it has put up, in avvv.
+    pub bond: Amount,
+    /// Whether it has left.
+    pub left: Option<Left>,
+    /// The day of `today`.
+    pub day: u64,
+    /// What counted on the day before.
+    pub previous: Standing,
+    /// What counts today.
+    pub today: Standing,
+    /// What counts from the next day on.
+    pub next: Standing,
+}
+
+/// A provider that leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Left {
+    /// Its last day.
+    pub day: u64,
+    /// When its bond is paid back by itself.
+    pub due: Time,
+}
+
+/// What counts of a provider on a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Standing {
+    /// Whether it earns rent.
+    pub listed: bool,
+    /// The bond that bounds what it earns, in avvv: one credit for one VVV.
+    pub bond: Amount,
+}
+
+impl Standing {
+    /// What of `consumed` earns rent.
+    pub(crate) fn counted(&self, consumed: Amount) -> Amount {
+        if self.listed { consumed.min(self.bond) } else { Amount::ZERO }
+    }
+}
+
+impl Provider {
+    pub(crate) fn new(payout: Address, endpoint: &str, moniker: &str, bond: Amount, day: u64) -> Self {
+        let (none, next) = (Standing::default(), Standing { listed: false, bond });
+        Self {
+            payout,
+            endpoint: endpoint.into(),
+            moniker: moniker.into(),
+            bond,
+            left: None,
+            day,
+            previous: none,
+            today: none,
+            next,
+        }
+    }
+
+    /// What counts on `day`, which is today or the day before.
+    pub(crate) const fn standing(&self, day: u64) -> &Standing {
+        if day == self.day { &self.today } else { &self.previous }
+    }
+
+    fn roll(mut self, global: &Global) -> Self {
+        for day in global.days_after(self.day) {
+            (self.previous, self.today, self.day) = (self.today, self.next, day);
+        }
+        self
+    }
+}
+
+/// The provider, rolled to the open day.
+///
+/// # Errors
+/// [`Error::NoProvider`].
+pub(crate) fn get(state: &dyn StateRead, global: &Global, address: &Address) -> Result<Provider, Error> {
+    let provider = PROVIDERS.get(state, address).ok_or(Error::NoProvider { provider: *address })?;
+    Ok(provider.roll(global))
+}
+
+/// The same, if it has not said that it leaves.
+///
+/// # Errors
+/// [`Error::NoProvider`] or [`Error::ProviderLeft`].
+pub(crate) fn get_staying(state: &dyn StateRead, global: &Global, address: &Address) -> Result<Provider, Error> {
+    let provider = get(state, global, address)?;
+    if provider.left.is_some() { Err(Error::ProviderLeft { provider: *address }) } else { Ok(provider) }
+}
+
+/// Whether the provider's last day was before `day`.
+pub(crate) fn left_before(state: &dyn StateRead, address: &Address, day: u64) -> bool {
+    PROVIDERS.get(state, address).is_none_or(|provider| provider.left.is_some_and(|left| left.day < day))
+}
+
+/// What a text must be to be shown.
+pub(crate) fn check_text(text: &str) -> Result<(), Error> {
+    let is_good = (1..=MAX_TEXT_BYTES).contains(&text.len()) && !text.chars().any(char::is_control);
+    if is_good { Ok(()) } else { Err(Error::Text) }
+}
+
+/// Registers the sender with a bond. It can be spent to at once; it earns rent from the day after it was listed.
+///
+/// # Errors
+/// Registered before, a bond below the minimum, or more than the sender has.
+pub(crate) fn register(
+    ctx: &mut TxContext<'_>,
+    bond: Amount,
+    payout: &Address,
+    endpoint: &str,
+    moniker: &str,
+) -> Result<(), CallError> {
+    if PROVIDERS.get(ctx.state, &ctx.sender).is_some() {
+        return Err(Error::AlreadyProvider.into());
+    }
+    check_min_bond(ctx.state, bond)?;
+    bank::pay_into_pool(ctx.state, &ctx.sender, Pool::ProviderBonds, Denom::Vvv, bond)?;
+    let day = state::global(ctx.state).day;
+    PROVIDERS.set(ctx.state, &ctx.sender, &Provider::new(*payout, endpoint, moniker, bond, day));
+    ctx.events.emit(Credits::ID, &Event::ProviderRegistered { provider: ctx.sender, bond });
+    Ok(())
+}
+
+pub(crate) fn check_min_bond(state: &dyn StateRead, bond: Amount) -> Result<(), Error> {
+    let minimum = state::params(state).min_bond;
+    if bond < minimum { Err(Error::BondTooSmall { bond, minimum }) } else { Ok(()) }
+}
+
+/// Changes where the sender serves, is paid, and is called.
+///
+/// # Errors
+/// The sender is no provider.
+pub(crate) fn edit(
+    ctx: &mut TxContext<'_>,
+    payout: Option<&Address>,
+    endpoint: Option<&str>,
+    moniker: Option<&str>,
+) -> Result<(), Error> {
+    let mut provider = get(ctx.state, &state::global(ctx.state), &ctx.sender)?;
+    provider.payout = payout.copied().unwrap_or(provider.payout);
+    provider.endpoint = endpoint.map_or(provider.endpoint, Into::into);
+    provider.moniker = moniker.map_or(provider.moniker, Into::into);
+    PROVIDERS.set(ctx.state, &ctx.sender, &provider);
+    ctx.events.emit(Credits::ID, &Event::ProviderEdited { provider: ctx.sender });
+    Ok(())
+}
+
+/// Adds to the sender's bond; it counts from the next day.
+///
+/// # Errors
+/// The sender is no provider, has left, or does not have it.
+pub(crate) fn add_bond(ctx: &mut TxContext<'_>, amount: Amount) -> Result<(), CallError> {
+    let mut provider = get_staying(ctx.state, &state::global(ctx.state), &ctx.sender)?;
+    bank::pay_into_pool(ctx.state, &ctx.sender, Pool::ProviderBonds, Denom::Vvv, amount)?;
+    add(&mut provider.bond, amount)?;
+    provider.next.bond = provider.bond;
+    PROVIDERS.set(ctx.state, &ctx.sender, &provider);
+    ctx.events.emit(Credits::ID, &Event::BondAdded { provider: ctx.sender, amount, bond: provider.bond });
+    Ok(())
+}
+
+/// Ends the sender's service with today: today still counts, promises to it end with the day, and the bond is paid
+/// back by itself.
+///
+/// # Errors
+/// The sender is no provider, or has left.
+pub(crate) fn deregister(ctx: &mut TxContext<'_>) -> Result<(), Error> {
+    let global = state::global(ctx.state);
+    let mut provider = get_staying(ctx.state, &global, &ctx.sender)?;
+    let due = Time(ctx.block.time.millis().saturating_add(state::params(ctx.state).provider_unbonding_ms));
+    provider.left = Some(Left { day: global.day, due });
+    provider.next = Standing::default();
+    PROVIDERS.set(ctx.state, &ctx.sender, &provider);
+    if !provider.bond.is_zero() {
+        LEAVING.set(ctx.state, &(due.millis(), ctx.sender), &1);
+    }
+    ctx.events.emit(Credits::ID, &Event::ProviderLeft { provider: ctx.sender, day: global.day, due });
+    Ok(())
+}
+
+fn check_authority(ctx: &TxContext<'_>) -> Result<(), Error> {
+    if state::params(ctx.state).authority == ctx.sender { Ok(()) } else { Err(Error::NotAuthority) }
+}
+
+/// Lets a provider earn rent from the next day on.
+///
+/// # Errors
+/// The sender is not the authority; no provider, or one that has left, is listed, or has too small a bond.
+pub(crate) fn list(ctx: &mut TxContext<'_>, address: &Address) -> Result<(), Error> {
+    check_authority(ctx)?;
+    let mut provider = get_staying(ctx.state, &state::global(ctx.state), address)?;
+    if provider.next.listed {
+        return Err(Error::AlreadyListed);
+    }
+    check_min_bond(ctx.state, provider.bond)?;
+    provider.next.listed = true;
+    PROVIDERS.set(ctx.state, address, &provider);
+    ctx.events.emit(Credits::ID, &Event::ProviderListed { provider: *address });
+    Ok(())
+}
+
+/// Stops a provider from earning rent, at once and for every day that is not settled; with `forfeit` its bond goes to
+/// the treasury.
+///
+/// # Errors
+/// The sender is not the authority; no provider, or nothing that this would change.
+pub(crate) fn delist(ctx: &mut TxContext<'_>, address: &Address, forfeit: bool) -> Result<(), CallError> {
+    check_authority(ctx)?;
+    let global = state::global(ctx.state);
+    let mut provider = get(ctx.state, &global, address)?;
+    let unsettled_listed = global.unsettled().is_some() && provider.previous.listed;
+    let listed = provider.next.listed || provider.today.listed || unsettled_listed;
+    let forfeited = if forfeit { provider.bond } else { Amount::ZERO };
+    if !listed && forfeited.is_zero() {
+        return Err(Error::NotListed.into());
+    }
+    for standing in [&mut provider.previous, &mut provider.today, &mut provider.next] {
+        standing.listed = false;
+        if forfeit {
+            standing.bond = Amount::ZERO;
+        }
+    }
+    discount(ctx.state, address, global.day)?;
+    if let Some(closed) = global.unsettled() {
+        discount(ctx.state, address, closed.day)?;
+    }
+    if !forfeited.is_zero() {
+        bank::move_between_pools(ctx.state, Pool::ProviderBonds, Pool::Treasury, Denom::Vvv, forfeited)?;
+        provider.bond = Amount::ZERO;
+        if let Some(left) = provider.left {
+            LEAVING.remove(ctx.state, &(left.due.millis(), *address));
+        }
+    }
+    PROVIDERS.set(ctx.state, address, &provider);
+    ctx.events.emit(Credits::ID, &Event::ProviderDelisted { provider: *address, forfeited });
+    Ok(())
+}
+
+/// Takes what counted of a provider off a day.
+fn discount(state: &mut dyn StateWrite, provider: &Address, day: u64) -> Result<(), Error> {
+    let key = (day, *provider);
+    let Some(mut row) = PROVIDER_DAYS.get(state, &key) else { return Ok(()) };
+    let mut record = DAYS.get(state, &day).unwrap_or_default();
+    sub(&mut record.counted, std::mem::take(&mut row.counted))?;
+    PROVIDER_DAYS.set(state, &key, &row);
+    DAYS.set(state, &day, &record);
+    Ok(())
+}
+
+/// Pays back at most `limit` bonds that are due. A bond also waits for the settlement of its provider's last day. A
+/// step that may be repeated.
+///
+/// # Errors
+/// The pool holds less than it owes, which the invariants exclude.
+pub fn pay_bonds(ctx: &mut BlockContext<'_>, limit: usize) -> Result<(), CallError> {
+    let now = ctx.block.info.time.millis();
+    let global = state::global(ctx.state);
+    for ((due, address), _) in LEAVING.range(ctx.state, None, limit) {
+        let mut provider = get(ctx.state, &global, &address)?;
+        let is_over = provider.left.is_some_and(|left| !global.is_unsettled(left.day));
+        if due > now || !is_over {
+            break;
+        }
+        let bond = std::mem::take(&mut provider.bond);
+        bank::pay_from_pool(ctx.state, Pool::ProviderBonds, &address, Denom::Vvv, bond)?;
+        LEAVING.remove(ctx.state, &(due, address));
+        PROVIDERS.set(ctx.state, &address, &provider);
+        ctx.events.emit(Credits::ID, &Event::BondPaid { provider: address, amount: bond });
+    }
+    Ok(())
+}

@@ -1,0 +1,376 @@
+//! The questions that credits answers.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use diem_bank::{self as bank, Pool};
+use diem_core::{Address, Amount, Denom, QueryContext, StateRead, Time, clock};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Error, Params, accounts, grants, market, prices,
+    prices::Sheets,
+    providers::{self, Provider},
+    state::{
+        self, DAYS, DayRecord, Global, Grant, IDLE, Idle, POSITIONS, PROVIDER_DAYS, PROVIDERS, Promised, ProviderDay,
+        Row, Signed, TRANCHES, Tranche,
+    },
+};
+
+/// The most rows in an answer.
+pub const MAX_ROWS: u16 = 100;
+
+/// A question to credits. Lists are in the order of their keys; the next page starts behind the last row of this one.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+#[borsh(use_discriminant = true)]
+#[repr(u8)]
+pub enum Query {
+    /// An account's credit today, yesterday and tomorrow, with its promises.
+    Account(Address) = 0,
+    /// What an account has staked, for whom, from a beneficiary on; and its tranches.
+    Stake {
+        /// Whose.
+        staker: Address,
+        /// The first beneficiary.
+        from: Option<Address>,
+        /// How many positions at most.
+        limit: u16,
+    } = 1,
+    /// An account's session keys.
+    Grants(Address) = 2,
+    /// What a voucher of this signer at this provider can still bring, today and yesterday.
+    Voucher {
+        /// Whose credit.
+        account: Address,
+        /// Who signs.
+        signer: Address,
+        /// Who is paid.
+        provider: Address,
+    } = 3,
+    /// Today's open offers.
+    Offers {
+        /// The first seller.
+        from: Option<Address>,
+        /// How many at most.
+        limit: u16,
+    } = 4,
+    /// One provider with its prices and its days.
+    Provider(Address) = 5,
+    /// All providers, also those that have left.
+    Providers {
+        /// The first.
+        from: Option<Address>,
+        /// How many at most.
+        limit: u16,
+    } = 6,
+    /// The open day, the one in its grace, and the rent so far.
+    Today = 7,
+    /// One day's record.
+    Day(u64) = 8,
+    /// Days in order.
+    Days {
+        /// The first.
+        from: u64,
+        /// How many at most.
+        limit: u16,
+    } = 9,
+    /// What was consumed on a day at each provider that is not paid for it yet.
+    DayProviders {
+        /// The day.
+        day: u64,
+        /// The first provider.
+        from: Option<Address>,
+        /// How many at most.
+        limit: u16,
+    } = 10,
+    /// The parameters.
+    Params = 11,
+}
+
+/// An answer of credits.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[borsh(use_discriminant = true)]
+#[serde(rename_all = "snake_case")]
+#[repr(u8)]
+pub enum Answer {
+    /// An account.
+    Account(Box<AccountInfo>) = 0,
+    /// What it has staked.
+    Stake(StakeInfo) = 1,
+    /// Session keys with their rights.
+    Grants(Vec<(Address, Grant)>) = 2,
+    /// What vouchers can bring.
+    Voucher(VoucherInfo) = 3,
+    /// Offers.
+    Offers(Vec<OfferInfo>) = 4,
+    /// A provider.
+    Provider(Box<ProviderInfo>) = 5,
+    /// Providers.
+    Providers(Vec<(Address, Provider)>) = 6,
+    /// The open day.
+    Today(Box<TodayInfo>) = 7,
+    /// A day.
+    Day(Box<DayInfo>) = 8,
+    /// Days.
+    Days(Vec<DayInfo>) = 9,
+    /// Providers of a day.
+    DayProviders(Vec<(Address, ProviderDay)>) = 10,
+    /// The parameters.
+    Params(Params) = 11,
+}
+
+/// An account's credit.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+pub struct AccountInfo {
+    /// Today.
+    pub today: Row,
+    /// What of today nobody has a claim on.
+    pub free: Amount,
+    /// The day before.
+    pub previous: Row,
+    /// The credit with which the next day opens, if nothing changes.
+    pub tomorrow: Amount,
+    /// The price of its open offer, in avvv for a whole credit.
+    pub offer_price: Option<Amount>,
+    /// Its promises.
+    pub promises: Vec<PromiseInfo>,
+}
+
+/// A promise.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+pub struct PromiseInfo {
+    /// To whom.
+    pub provider: Address,
+    /// Today.
+    pub today: Promised,
+    /// The day before.
+    pub previous: Promised,
+    /// So much a day from tomorrow on.
+    pub next: Amount,
+    /// What it will be scaled to tomorrow, if nothing changes.
+    pub tomorrow: Amount,
+}
+
+/// What an account has staked.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+pub struct StakeInfo {
+    /// Positions by beneficiary.
+    pub positions: Vec<(Address, Amount)>,
+    /// Tranches by number.
+    pub tranches: Vec<(u64, Tranche)>,
+}
+
+/// What vouchers of a signer can bring at a provider.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+pub struct VoucherInfo {
+    /// Today.
+    pub today: VoucherDay,
+    /// The day before, while it takes vouchers.
+    pub previous: Option<VoucherDay>,
+}
+
+/// What vouchers of a signer can bring at a provider on a day.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+pub struct VoucherDay {
+    /// The day.
+    pub day: u64,
+    /// What was paid and seen so far.
+    pub signed: Signed,
+    /// How much more can be paid: the promise's rest, within the signer's limit.
+    pub left: Amount,
+}
+
+/// An open offer.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+pub struct OfferInfo {
+    /// Who sells.
+    pub seller: Address,
+    /// How much credit of today.
+    pub amount: Amount,
+    /// avvv for a whole credit.
+    pub price: Amount,
+}
+
+/// A provider.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+pub struct ProviderInfo {
+    /// Its row.
+    pub provider: Provider,
+    /// Its prices.
+    pub sheets: Sheets,
+    /// The hash of today's sheet, as vouchers name it.
+    #[serde(with = "hex::serde")]
+    pub sheet_hash: [u8; 32],
+    /// What was consumed there today.
+    pub today: ProviderDay,
+    /// How much more of today would earn rent.
+    pub left_to_earn: Amount,
+    /// What was consumed there the day before, until it is paid.
+    pub previous: Option<ProviderDay>,
+}
+
+/// The open day and the one before it.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+pub struct TodayInfo {
+    /// The chain's row.
+    pub global: Global,
+    /// The open day's totals so far.
+    pub day: DayRecord,
+    /// The first moment at which the next day can open.
+    pub closes_at: Time,
+    /// The day in its grace.
+    pub unsettled: Option<DayInfo>,
+    /// The last moment at which it takes vouchers.
+    pub settles_after: Option<Time>,
+    /// The rent booked since the last close, in avvv.
+    pub rent: Amount,
+    /// All DIEM.
+    pub supply: Amount,
+    /// The running sum behind the day's base.
+    pub idle: Idle,
+}
+
+/// A day.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+pub struct DayInfo {
+    /// Its number.
+    pub day: u64,
+    /// Its record.
+    pub record: DayRecord,
+    /// consumed / allowance, of 10,000, rounded down; nothing if there was no credit.
+    pub utilisation_bps: u64,
+}
+
+fn day_info(day: u64, record: DayRecord) -> DayInfo {
+    let bps = |allowance: Amount| record.consumed.mul_div_floor(10_000, allowance.get()).map_or(0, Amount::get);
+    let utilisation_bps = u64::try_from(bps(record.allowance)).unwrap_or(u64::MAX);
+    DayInfo { day, record, utilisation_bps }
+}
+
+fn page(limit: u16) -> usize {
+    limit.min(MAX_ROWS).into()
+}
+
+pub(crate) fn answer(ctx: &QueryContext<'_>, query: Query) -> Result<Answer, Error> {
+    let state = ctx.state;
+    let global = state::global(state);
+    Ok(match query {
+        Query::Account(address) => Answer::Account(Box::new(account(state, &global, &address))),
+        Query::Stake { staker, from, limit } => Answer::Stake(stake(state, &staker, from, page(limit))),
+        Query::Grants(account) => Answer::Grants(grants::of(state, &global, &account)),
+        Query::Voucher { account, signer, provider } => {
+            Answer::Voucher(voucher(state, &global, &account, &signer, &provider))
+        }
+        Query::Offers { from, limit } => {
+            let offers = market::offers(state, &global, from, page(limit)).into_iter();
+            Answer::Offers(offers.map(|(seller, amount, price)| OfferInfo { seller, amount, price }).collect())
+        }
+        Query::Provider(address) => Answer::Provider(Box::new(provider(state, &global, &address)?)),
+        Query::Providers { from, limit } => {
+            let rows = PROVIDERS.range(state, from.as_ref(), page(limit)).into_iter();
+            let rolled = rows.filter_map(|(address, _)| Some((address, providers::get(state, &global, &address).ok()?)));
+            Answer::Providers(rolled.collect())
+        }
+        Query::Today => Answer::Today(Box::new(today(state, global))),
+        Query::Day(day) => {
+            let record = DAYS.get(state, &day).ok_or(Error::NoDay { day })?;
+            Answer::Day(Box::new(day_info(day, record)))
+        }
+        Query::Days { from, limit } => {
+            let days = DAYS.range(state, Some(&from), page(limit)).into_iter();
+            Answer::Days(days.map(|(day, record)| day_info(day, record)).collect())
+        }
+        Query::DayProviders { day, from, limit } => {
+            let from = from.map(|provider| (day, provider));
+            let rows = PROVIDER_DAYS.prefix(state, &day, from.as_ref(), page(limit)).into_iter();
+            Answer::DayProviders(rows.map(|((_, provider), row)| (provider, row)).collect())
+        }
+        Query::Params => Answer::Params(state::params(state)),
+    })
+}
+
+fn account(state: &dyn StateRead, global: &Global, address: &Address) -> AccountInfo {
+    let customer = accounts::load(state, global, address);
+    let scaled = accounts::tomorrow(state, &customer);
+    let promises = customer.promises.iter().zip(scaled).map(|(promise, (provider, tomorrow))| PromiseInfo {
+        provider,
+        today: promise.today,
+        previous: promise.previous,
+        next: promise.next,
+        tomorrow,
+    });
+    AccountInfo {
+        free: customer.account.today.free(),
+        tomorrow: customer.account.today.staked,
+        offer_price: state::OFFERS.get(state, &(global.day, *address)),
+        promises: promises.collect(),
+        today: customer.account.today.clone(),
+        previous: customer.account.previous.clone(),
+    }
+}
+
+fn stake(state: &dyn StateRead, staker: &Address, from: Option<Address>, limit: usize) -> StakeInfo {
+    let from = from.map(|beneficiary| (*staker, beneficiary));
+    let positions = POSITIONS.prefix(state, staker, from.as_ref(), limit).into_iter();
+    let tranches = TRANCHES.prefix(state, staker, None, crate::stake::MAX_TRANCHES).into_iter();
+    StakeInfo {
+        positions: positions.map(|((_, beneficiary), amount)| (beneficiary, amount)).collect(),
+        tranches: tranches.map(|((_, id), tranche)| (id, tranche)).collect(),
+    }
+}
+
+fn voucher(
+    state: &dyn StateRead,
+    global: &Global,
+    account: &Address,
+    signer: &Address,
+    provider: &Address,
+) -> VoucherInfo {
+    let customer = accounts::load(state, global, account);
+    let grant = grants::get(state, global, account, signer).unwrap_or_default();
+    let on = |day: u64| {
+        let promised = customer.promised(provider, day).copied().unwrap_or_default();
+        let (signed, left) = if signer == account {
+            (promised.own, promised.left())
+        } else {
+            let limited = grant.limit(provider, day).copied().unwrap_or_default();
+            (limited.signed, promised.left().min(limited.amount.saturating_sub(limited.signed.paid)))
+        };
+        VoucherDay { day, signed, left }
+    };
+    VoucherInfo { today: on(global.day), previous: global.unsettled().map(|previous| on(previous.day)) }
+}
+
+fn provider(state: &dyn StateRead, global: &Global, address: &Address) -> Result<ProviderInfo, Error> {
+    let provider = providers::get(state, global, address)?;
+    let sheets = prices::sheets(state, global, address).unwrap_or_default();
+    let today = PROVIDER_DAYS.get(state, &(global.day, *address)).unwrap_or_default();
+    let most = provider.today.counted(Amount::MAX);
+    let previous = global.previous.as_ref().and_then(|previous| PROVIDER_DAYS.get(state, &(previous.day, *address)));
+    Ok(ProviderInfo {
+        sheet_hash: sheets.today.hash(),
+        left_to_earn: most.saturating_sub(today.counted),
+        provider,
+        sheets,
+        today,
+        previous,
+    })
+}
+
+fn today(state: &dyn StateRead, global: Global) -> TodayInfo {
+    let grace = state::params(state).grace_ms;
+    let unsettled = global.unsettled().map(|previous| {
+        let record = DAYS.get(state, &previous.day).unwrap_or_default();
+        (day_info(previous.day, record), Time(previous.closed_at.millis().saturating_add(grace)))
+    });
+    let (unsettled, settles_after) = unsettled.unzip();
+    let midnight = global.day.saturating_add(1).saturating_mul(clock::epoch_ms(state).get());
+    TodayInfo {
+        day: DAYS.get(state, &global.day).unwrap_or_default(),
+        closes_at: settles_after.map_or(Time(midnight), |after: Time| after.max(Time(midnight))),
+        unsettled,
+        settles_after,
+        rent: bank::pool(state, Pool::Rent, Denom::Vvv),
+        supply: bank::supply(state, Denom::Diem),
+        idle: IDLE.get(state).unwrap_or_default(),
+        global,
+    }
+}

@@ -1,0 +1,143 @@
+//! DIEM into stake and out of it.
+//!
+//! What keeps one DIEM from backing two credits in one day: unstaked DIEM backs the credit of the day on which it left,
+//! and stays in the pool until that day is over; brought back on that same day it adds nothing, because it was never
+//! taken off.
+
+use diem_bank::{self as bank, Pool};
+use diem_core::{Address, Amount, BlockContext, BlockInfo, CallError, Denom, Events, Module as _, StateWrite, TxContext};
+
+use crate::{
+    Credits, Error, Event, accounts,
+    state::{self, GLOBAL, MATURING, NEXT_TRANCHE, POSITIONS, TRANCHES, Tranche, add, sub},
+};
+
+/// How many tranches an account can have.
+pub const MAX_TRANCHES: usize = 32;
+/// The least that can be unstaked, unless it is all: 0.01 DIEM.
+pub const MIN_TRANCHE: Amount = Amount::new(10_000_000_000_000_000);
+
+/// Stakes DIEM of `staker` for the credit of `beneficiary`; it counts at once.
+///
+/// # Errors
+/// The staker does not have it.
+pub(crate) fn stake(
+    state: &mut dyn StateWrite,
+    events: &mut Events,
+    staker: &Address,
+    beneficiary: &Address,
+    amount: Amount,
+) -> Result<(), CallError> {
+    bank::pay_into_pool(state, staker, Pool::StakedDiem, Denom::Diem, amount)?;
+    bring_in(state, staker, beneficiary, amount, true)?;
+    events.emit(Credits::ID, &Event::Staked { staker: *staker, beneficiary: *beneficiary, amount });
+    Ok(())
+}
+
+/// Position, row and chain grow; today's credit as well if this DIEM does not back any yet.
+fn bring_in(
+    state: &mut dyn StateWrite,
+    staker: &Address,
+    beneficiary: &Address,
+    amount: Amount,
+    counts_today: bool,
+) -> Result<(), Error> {
+    let key = (*staker, *beneficiary);
+    let mut position = POSITIONS.get(state, &key).unwrap_or_default();
+    let mut global = state::global(state);
+    let mut customer = accounts::load(state, &global, beneficiary);
+    add(&mut position, amount)?;
+    add(&mut global.active, amount)?;
+    add(&mut customer.today().staked, amount)?;
+    if counts_today {
+        add(&mut global.allowance, amount)?;
+        add(&mut customer.today().allowance, amount)?;
+    }
+    POSITIONS.set(state, &key, &position);
+    GLOBAL.set(state, &global);
+    customer.save(state);
+    Ok(())
+}
+
+/// Takes DIEM out of stake into a tranche that is paid after the cooldown. Today's credit stays, tomorrow's falls.
+///
+/// # Errors
+/// No such position, more than it holds, dust, or too many tranches.
+pub(crate) fn unstake(ctx: &mut TxContext<'_>, beneficiary: &Address, amount: Amount) -> Result<(), Error> {
+    let staker = ctx.sender;
+    let key = (staker, *beneficiary);
+    let position = POSITIONS.get(ctx.state, &key).ok_or(Error::NoPosition)?;
+    let rest = position.checked_sub(amount).map_err(|_| Error::MoreThanStaked { staked: position, needed: amount })?;
+    if amount < MIN_TRANCHE && !rest.is_zero() {
+        return Err(Error::Dust);
+    }
+    if TRANCHES.prefix(ctx.state, &staker, None, MAX_TRANCHES).len() >= MAX_TRANCHES {
+        return Err(Error::TooManyTranches);
+    }
+    let mut global = state::global(ctx.state);
+    sub(&mut global.active, amount)?;
+    let mut customer = accounts::load(ctx.state, &global, beneficiary);
+    sub(&mut customer.today().staked, amount)?;
+    let due = due(ctx.state, ctx.block);
+    let tranche = Tranche { beneficiary: *beneficiary, amount, day: global.day, due };
+
+    if rest.is_zero() {
+        POSITIONS.remove(ctx.state, &key);
+    } else {
+        POSITIONS.set(ctx.state, &key, &rest);
+    }
+    customer.save(ctx.state);
+    GLOBAL.set(ctx.state, &global);
+    let id = NEXT_TRANCHE.get(ctx.state).unwrap_or_default();
+    NEXT_TRANCHE.set(ctx.state, &id.saturating_add(1));
+    TRANCHES.set(ctx.state, &(staker, id), &tranche);
+    MATURING.set(ctx.state, &(due.millis(), id), &staker);
+    ctx.events.emit(Credits::ID, &Event::Unstaked { staker, beneficiary: *beneficiary, amount, tranche: id, due });
+    Ok(())
+}
+
+fn due(state: &dyn diem_core::StateRead, block: BlockInfo) -> diem_core::Time {
+    diem_core::Time(block.time.millis().saturating_add(state::params(state).cooldown_ms))
+}
+
+/// Brings a tranche back into stake. It adds to today's credit only if it left on an earlier day: the credit of the
+/// day on which it left was never taken away.
+///
+/// # Errors
+/// The sender has no such tranche.
+pub(crate) fn cancel(ctx: &mut TxContext<'_>, id: u64) -> Result<(), Error> {
+    let staker = ctx.sender;
+    let key = (staker, id);
+    let Tranche { beneficiary, amount, day, due } =
+        TRANCHES.get(ctx.state, &key).ok_or(Error::NoTranche { tranche: id })?;
+    TRANCHES.remove(ctx.state, &key);
+    MATURING.remove(ctx.state, &(due.millis(), id));
+    let left_earlier = day < state::global(ctx.state).day;
+    bring_in(ctx.state, &staker, &beneficiary, amount, left_earlier)?;
+    ctx.events.emit(Credits::ID, &Event::UnstakeCancelled { staker, beneficiary, amount, tranche: id });
+    Ok(())
+}
+
+/// Pays at most `limit` tranches that are due, in the order of their dates. A step that may be repeated.
+///
+/// A tranche is never paid on the day on which it began, whose credit it still backs. Its date alone sees to that, as
+/// a cooldown is longer than any day can last after its opening block plus a grace; the check keeps it true for
+/// tranches of an import.
+///
+/// # Errors
+/// The pool holds less than it owes, which the invariants exclude.
+pub fn pay_matured(ctx: &mut BlockContext<'_>, limit: usize) -> Result<(), CallError> {
+    let now = ctx.block.info.time.millis();
+    let today = state::global(ctx.state).day;
+    for ((due, id), staker) in MATURING.range(ctx.state, None, limit) {
+        let Some(tranche) = TRANCHES.get(ctx.state, &(staker, id)).filter(|tranche| due <= now && tranche.day < today)
+        else {
+            break;
+        };
+        bank::pay_from_pool(ctx.state, Pool::StakedDiem, &staker, Denom::Diem, tranche.amount)?;
+        MATURING.remove(ctx.state, &(due, id));
+        TRANCHES.remove(ctx.state, &(staker, id));
+        ctx.events.emit(Credits::ID, &Event::TranchePaid { staker, amount: tranche.amount, tranche: id });
+    }
+    Ok(())
+}

@@ -1,0 +1,312 @@
+//! The tables of credits and what lies in them.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use diem_core::{
+    Address, Amount, Module as _, StateRead, Time,
+    cell::{Item, Map},
+};
+use ruint::aliases::U256;
+use serde::{Deserialize, Serialize};
+
+use crate::{Credits, Error, Params, prices::Sheets, providers::Provider};
+
+pub(crate) const PARAMS: Item<Params> = Item::new(Credits::ID, 0);
+/// Which chain this is: vouchers name it.
+pub(crate) const CHAIN: Item<ChainName> = Item::new(Credits::ID, 1);
+pub(crate) const GLOBAL: Item<Global> = Item::new(Credits::ID, 2);
+pub(crate) const IDLE: Item<Idle> = Item::new(Credits::ID, 3);
+pub(crate) const NEXT_TRANCHE: Item<u64> = Item::new(Credits::ID, 4);
+/// Everyone who has, had or was given credit.
+pub(crate) const ACCOUNTS: Map<Address, Account> = Map::new(Credits::ID, 5);
+/// An account's promises, by provider ascending; an account without any has no row.
+pub(crate) const PROMISES: Map<Address, Vec<Promise>> = Map::new(Credits::ID, 6);
+/// By (account, session key).
+pub(crate) const GRANTS: Map<(Address, Address), Grant> = Map::new(Credits::ID, 7);
+/// Staked DIEM by (staker, beneficiary).
+pub(crate) const POSITIONS: Map<(Address, Address), Amount> = Map::new(Credits::ID, 8);
+/// By (staker, number).
+pub(crate) const TRANCHES: Map<(Address, u64), Tranche> = Map::new(Credits::ID, 9);
+/// The queue of tranches: (due in milliseconds, number) to the staker.
+pub(crate) const MATURING: Map<(u64, u64), Address> = Map::new(Credits::ID, 10);
+/// The price of each open offer, by (day, seller); the amount stands in the seller's row.
+pub(crate) const OFFERS: Map<(u64, Address), Amount> = Map::new(Credits::ID, 11);
+pub(crate) const PROVIDERS: Map<Address, Provider> = Map::new(Credits::ID, 12);
+pub(crate) const SHEETS: Map<Address, Sheets> = Map::new(Credits::ID, 13);
+/// The queue of bonds that leave: (due in milliseconds, provider).
+pub(crate) const LEAVING: Map<(u64, Address), u8> = Map::new(Credits::ID, 14);
+/// Every day that was ever open.
+pub(crate) const DAYS: Map<u64, DayRecord> = Map::new(Credits::ID, 15);
+/// What was consumed by (day, provider), until it is paid: the queue of payouts.
+pub(crate) const PROVIDER_DAYS: Map<(u64, Address), ProviderDay> = Map::new(Credits::ID, 16);
+
+/// The chain as vouchers name it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
+pub struct ChainName {
+    /// Its name.
+    pub chain_id: String,
+    /// The hash of its genesis.
+    pub genesis_hash: [u8; 32],
+}
+
+/// The chain's own row.
+#[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Global {
+    /// The day that is open.
+    pub day: u64,
+    /// All staked DIEM: the allowance with which the next day opens.
+    pub active: Amount,
+    /// All credit of the open day, used or not.
+    pub allowance: Amount,
+    /// The last day before it that had blocks.
+    pub previous: Option<PreviousDay>,
+}
+
+/// The day before the open one.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PreviousDay {
+    /// Its number.
+    pub day: u64,
+    /// All its credit.
+    pub allowance: Amount,
+    /// The time of the block that closed it.
+    pub closed_at: Time,
+    /// Whether it is settled; then nothing of it changes any more.
+    pub settled: bool,
+}
+
+impl Global {
+    /// The closed day that is not settled yet.
+    pub fn unsettled(&self) -> Option<&PreviousDay> {
+        self.previous.as_ref().filter(|previous| !previous.settled)
+    }
+
+    /// Whether credit of `day` may still be consumed by vouchers.
+    pub fn is_unsettled(&self, day: u64) -> bool {
+        day == self.day || self.unsettled().is_some_and(|previous| previous.day == day)
+    }
+
+    /// The days that a row last rolled on `from` has to enter.
+    pub(crate) fn days_after(&self, from: u64) -> impl Iterator<Item = u64> + use<> {
+        let days = [self.previous.as_ref().map(|previous| previous.day), Some(self.day)];
+        days.into_iter().flatten().filter(move |day| *day > from)
+    }
+}
+
+/// The running sum of (DIEM supply - allowance) * milliseconds over the open day.
+#[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Idle {
+    /// The sum up to `at`: an unsigned 256-bit number, big-endian.
+    #[serde(with = "hex::serde")]
+    pub sum: [u8; 32],
+    /// Up to when it counts.
+    pub at: Time,
+    /// When it began: the time of the block that opened the day.
+    pub since: Time,
+}
+
+impl Idle {
+    pub(crate) fn sum(&self) -> U256 {
+        U256::from_be_bytes(self.sum)
+    }
+}
+
+/// An account's credit of one day.
+#[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Row {
+    /// The day.
+    pub day: u64,
+    /// DIEM staked for this account, at present or when the day closed.
+    pub staked: Amount,
+    /// Credit of the day: what was staked, given and bought, less what was given away and sold.
+    pub allowance: Amount,
+    /// Consumed.
+    pub spent: Amount,
+    /// Promised to providers and not consumed yet.
+    pub promised: Amount,
+    /// Set aside for sale.
+    pub offered: Amount,
+}
+
+impl Row {
+    /// What nobody has a claim on.
+    pub const fn free(&self) -> Amount {
+        self.allowance.saturating_sub(self.spent).saturating_sub(self.promised).saturating_sub(self.offered)
+    }
+}
+
+/// An account's two rows.
+#[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Account {
+    /// Of the day on which it was last touched.
+    pub today: Row,
+    /// Of the day before that.
+    pub previous: Row,
+    /// How many promises it has rows for.
+    pub promises: u8,
+}
+
+/// What an account has promised to a provider.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Promise {
+    /// To whom.
+    pub provider: Address,
+    /// For every day after today.
+    pub next: Amount,
+    /// For today, or the day on which the account was last touched.
+    pub today: Promised,
+    /// For the day before that.
+    pub previous: Promised,
+}
+
+/// A promise on one day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Promised {
+    /// How much.
+    pub amount: Amount,
+    /// What vouchers of all signers have taken.
+    pub used: Amount,
+    /// What vouchers signed by the account itself have taken.
+    pub own: Signed,
+}
+
+impl Promised {
+    /// What is left.
+    pub const fn left(&self) -> Amount {
+        self.amount.saturating_sub(self.used)
+    }
+}
+
+/// What one signer's vouchers have come to at one provider on one day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Signed {
+    /// Paid so far: the cumulative amount that the next voucher must exceed.
+    pub paid: Amount,
+    /// The highest number of requests seen.
+    pub requests: u64,
+}
+
+/// A session key's rights.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grant {
+    /// The day of `today` in its limits.
+    pub day: u64,
+    /// The last day on which the key may sign.
+    pub last_day: u64,
+    /// By provider ascending.
+    pub limits: Vec<Limit>,
+}
+
+/// What a session key may spend at a provider.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limit {
+    /// At whom.
+    pub provider: Address,
+    /// On every day after today, up to the grant's last.
+    pub next: Amount,
+    /// Today.
+    pub today: Limited,
+    /// The day before.
+    pub previous: Limited,
+}
+
+/// A limit on one day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limited {
+    /// How much at most.
+    pub amount: Amount,
+    /// What came.
+    pub signed: Signed,
+}
+
+/// DIEM on its way out of stake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tranche {
+    /// Whose credit it backed.
+    pub beneficiary: Address,
+    /// How much.
+    pub amount: Amount,
+    /// The day on which it began; it still backs that day's credit.
+    pub day: u64,
+    /// When it is paid by itself.
+    pub due: Time,
+}
+
+/// What was consumed at a provider on a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProviderDay {
+    /// All of it.
+    pub consumed: Amount,
+    /// What earns rent: at most the bond, nothing if not listed.
+    pub counted: Amount,
+    /// Requests.
+    pub requests: u64,
+}
+
+/// A day: running totals while it is open or in its grace, its record afterwards.
+#[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DayRecord {
+    /// When it opened.
+    pub opened_at: Time,
+    /// When it closed.
+    pub closed_at: Option<Time>,
+    /// When it was settled.
+    pub settled_at: Option<Time>,
+    /// All credit of the day; recorded at the close.
+    pub allowance: Amount,
+    /// The DIEM that existed at the close.
+    pub supply: Amount,
+    /// What the rent is divided by; recorded at the close.
+    pub base: Amount,
+    /// The rent, in avvv; recorded at the close.
+    pub rent: Amount,
+    /// All credit consumed.
+    pub consumed: Amount,
+    /// The part of it that earns rent.
+    pub counted: Amount,
+    /// All requests.
+    pub requests: u64,
+    /// The rent that belongs to providers, in avvv; recorded at the settlement, as the next two are.
+    pub pot: Amount,
+    /// The rent that went to the treasury.
+    pub treasury: Amount,
+    /// The rent that went to stakers.
+    pub stakers: Amount,
+    /// The rent that providers have been paid so far.
+    pub paid: Amount,
+}
+
+/// The chain's own row; every state has it from genesis on.
+pub fn global(state: &dyn StateRead) -> Global {
+    GLOBAL.get(state).unwrap_or_default()
+}
+
+/// The parameters.
+pub fn params(state: &dyn StateRead) -> Params {
+    PARAMS.get(state).unwrap_or_default()
+}
+
+/// `total += amount`.
+pub(crate) fn add(total: &mut Amount, amount: Amount) -> Result<(), Error> {
+    *total = total.checked_add(amount)?;
+    Ok(())
+}
+
+/// `total -= amount`.
+pub(crate) fn sub(total: &mut Amount, amount: Amount) -> Result<(), Error> {
+    *total = total.checked_sub(amount)?;
+    Ok(())
+}

@@ -1,0 +1,166 @@
+//! Settling vouchers: up to a thousand in one transaction, each judged alone.
+
+use std::collections::BTreeMap;
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use diem_core::{Address, Amount, Module as _, ModuleError as _, StateRead, TxContext};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Credits, Error, Event, SignedVoucher, accounts, grants, spend,
+    state::{self, CHAIN, ChainName, GRANTS, Global, Grant, Signed, add, sub},
+    voucher::Voucher,
+};
+
+/// The most vouchers in a call.
+pub const MAX_VOUCHERS: usize = 1_000;
+
+/// What became of a voucher.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[borsh(use_discriminant = true)]
+#[serde(rename_all = "snake_case")]
+#[repr(u8)]
+pub enum Verdict {
+    /// Everything that was new in it was paid.
+    Paid = 0,
+    /// Less was paid than it asks; it may come again for the rest.
+    Capped = 1,
+    /// It asks for no more than what was paid before.
+    NothingNew = 2,
+    /// It is refused, with the number of the error in this module's table.
+    Refused(u32) = 3,
+}
+
+/// What became of a voucher, in the order of the call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Whose credit it names.
+    pub account: Address,
+    /// The day that it names.
+    pub day: u64,
+    /// What was paid for it now.
+    pub paid: Amount,
+    /// The verdict.
+    pub verdict: Verdict,
+}
+
+/// Settles vouchers for the sender. Bad ones are named and harm no other.
+///
+/// # Errors
+/// The sender is no provider.
+pub(crate) fn settle(ctx: &mut TxContext<'_>, vouchers: &[SignedVoucher]) -> Result<(), Error> {
+    let global = state::global(ctx.state);
+    let chain = CHAIN.get(ctx.state).unwrap_or_default();
+    let provider = crate::providers::get(ctx.state, &global, &ctx.sender)?;
+    let mut totals: BTreeMap<u64, (Amount, u64)> = BTreeMap::new();
+    let mut outcomes = Vec::with_capacity(vouchers.len());
+    for signed in vouchers {
+        let Voucher { account, day, .. } = signed.voucher;
+        let settled = judge(ctx, &global, &chain, signed);
+        if let Ok(Settled { paid, requests, .. }) = settled {
+            let (consumed, served) = totals.entry(day).or_default();
+            add(consumed, paid)?;
+            *served = served.saturating_add(requests);
+        }
+        let (paid, verdict) = match settled {
+            Ok(settled) => (settled.paid, settled.verdict),
+            Err(error) => (Amount::ZERO, Verdict::Refused(error.code())),
+        };
+        outcomes.push(Outcome { account, day, paid, verdict });
+    }
+    for (day, (consumed, requests)) in totals {
+        if !consumed.is_zero() || requests > 0 {
+            spend::count(ctx.state, &provider, &ctx.sender, day, consumed, requests)?;
+        }
+    }
+    ctx.events.emit(Credits::ID, &Event::VouchersSettled { provider: ctx.sender, outcomes });
+    Ok(())
+}
+
+struct Settled {
+    paid: Amount,
+    /// How many more requests than were seen before.
+    requests: u64,
+    verdict: Verdict,
+}
+
+/// Checks a voucher and takes what it is worth from the promise of its own day. An error changes nothing.
+fn judge(
+    ctx: &mut TxContext<'_>,
+    global: &Global,
+    chain: &ChainName,
+    signed: &SignedVoucher,
+) -> Result<Settled, Error> {
+    let voucher = &signed.voucher;
+    check_names(voucher, &ctx.sender, global, chain)?;
+    let mut grant = grant_for(ctx.state, global, voucher)?;
+    signed.verify().map_err(|_| Error::VoucherSignature)?;
+    let mut customer = accounts::load(ctx.state, global, &voucher.account);
+
+    let promised = customer.promised(&voucher.provider, voucher.day).filter(|promised| !promised.amount.is_zero());
+    let promised = promised.ok_or(Error::NoPromise { provider: voucher.provider })?;
+    let mut left = promised.left();
+    let mut stored = promised.own;
+    if let Some(limited) = grant.as_ref().and_then(|grant| grant.limit(&voucher.provider, voucher.day)) {
+        stored = limited.signed;
+        left = left.min(limited.amount.saturating_sub(stored.paid));
+    }
+    let asked = voucher
+        .amount
+        .checked_sub(stored.paid)
+        .map_err(|_| Error::VoucherBelow { paid: stored.paid, amount: voucher.amount })?;
+    let paid = asked.min(left);
+    let seen = Signed { paid: stored.paid.checked_add(paid)?, requests: stored.requests.max(voucher.requests) };
+
+    if let Some(row) = customer.row_of(voucher.day) {
+        sub(&mut row.promised, paid)?;
+        add(&mut row.spent, paid)?;
+    }
+    if let Some(promised) = customer.promised_mut(&voucher.provider, voucher.day) {
+        add(&mut promised.used, paid)?;
+        if grant.is_none() {
+            promised.own = seen;
+        }
+    }
+    if let Some(grant) = &mut grant {
+        if let Some(limited) = grant.limit_mut(&voucher.provider, voucher.day) {
+            limited.signed = seen;
+        }
+        GRANTS.set(ctx.state, &(voucher.account, voucher.signer), grant);
+    }
+    customer.save(ctx.state);
+    let verdict = match (asked.is_zero(), paid == asked) {
+        (true, _) => Verdict::NothingNew,
+        (false, true) => Verdict::Paid,
+        (false, false) => Verdict::Capped,
+    };
+    Ok(Settled { paid, requests: seen.requests.saturating_sub(stored.requests), verdict })
+}
+
+/// Whether it is for this chain, this provider and a day that still takes vouchers.
+fn check_names(voucher: &Voucher, sender: &Address, global: &Global, chain: &ChainName) -> Result<(), Error> {
+    if voucher.chain_id != chain.chain_id || voucher.genesis_hash != chain.genesis_hash {
+        return Err(Error::VoucherChain);
+    }
+    if voucher.provider != *sender {
+        return Err(Error::VoucherProvider);
+    }
+    if !global.is_unsettled(voucher.day) {
+        return Err(Error::VoucherDay { day: voucher.day });
+    }
+    Ok(())
+}
+
+/// The grant by which the signer may sign on the voucher's day; none if the account itself signs.
+fn grant_for(state: &dyn StateRead, global: &Global, voucher: &Voucher) -> Result<Option<Grant>, Error> {
+    if voucher.signer == voucher.account {
+        return Ok(None);
+    }
+    let grant = grants::get(state, global, &voucher.account, &voucher.signer).ok_or(Error::NoGrant)?;
+    let may = grant.limit(&voucher.provider, voucher.day).is_some_and(|limit| !limit.amount.is_zero());
+    match may {
+        true => Ok(Some(grant)),
+        false if grant.last_day < voucher.day => Err(Error::GrantExpired),
+        false => Err(Error::NoGrant),
+    }
+}

@@ -1,0 +1,126 @@
+//! The stream of events: complete, in order, resumable, and honest about a chain that was taken back.
+
+use std::time::Duration;
+
+use diem_node::{Engine as _, engine::BlockMode};
+use serde_json::Value;
+
+use crate::running::{Running, start};
+
+/// An event as a reader sees it.
+#[derive(Debug, PartialEq)]
+struct Seen {
+    id: String,
+    kind: String,
+    data: Value,
+}
+
+/// A reader of the stream.
+struct Reader {
+    answer: reqwest::Response,
+    text: String,
+}
+
+impl Reader {
+    async fn open(node: &Running, path: &str, last_id: Option<&str>) -> Self {
+        let mut request = reqwest::Client::new().get(format!("http://{}{path}", node.address));
+        if let Some(id) = last_id {
+            request = request.header("last-event-id", id);
+        }
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        Self { answer, text: String::new() }
+    }
+
+    async fn next(&mut self) -> Seen {
+        loop {
+            if let Some((event, rest)) = self.text.split_once("\n\n") {
+                let (event, rest) = (parse(event), rest.to_owned());
+                self.text = rest;
+                match event {
+                    Some(event) => return event,
+                    None => continue,
+                }
+            }
+            let chunk = tokio::time::timeout(Duration::from_secs(30), self.answer.chunk()).await;
+            self.text.push_str(std::str::from_utf8(&chunk.unwrap().unwrap().unwrap()).unwrap());
+        }
+    }
+
+    async fn take(&mut self, count: usize) -> Vec<Seen> {
+        let mut events = Vec::new();
+        while events.len() < count {
+            events.push(self.next().await);
+        }
+        events
+    }
+}
+
+/// Reads `count` events of the stream at `path`.
+async fn read(node: &Running, path: &str, last_id: Option<&str>, count: usize) -> Vec<Seen> {
+    Reader::open(node, path, last_id).await.take(count).await
+}
+
+fn parse(event: &str) -> Option<Seen> {
+    let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name)).map(|text| text.trim().to_owned());
+    let data = serde_json::from_str(&field("data:")?).unwrap();
+    Some(Seen { id: field("id:")?, kind: field("event:")?, data })
+}
+
+fn ids(events: &[Seen]) -> Vec<(&str, &str)> {
+    events.iter().map(|event| (event.kind.as_str(), event.id.as_str())).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_comes_back_misses_nothing() {
+    let node = start(BlockMode::Manual).await;
+    let dev = node.engine.dev().unwrap();
+    let txs: Vec<Vec<u8>> = (0..3).map(|nonce| node.transfer(0, nonce, 1, 1).bytes().to_vec()).collect();
+    let wait = diem_client::api::Wait::Checked;
+    node.client.submit_batch(&txs, wait, Duration::from_secs(10)).await.unwrap();
+    dev.mine(2).await.unwrap();
+    let all = read(&node, "/v1/events?from=1", None, 6).await;
+    let expected = [("block", "1.0"), ("block", "2.0"), ("tx", "2.1"), ("tx", "2.2"), ("tx", "2.3"), ("block", "3.0")];
+    assert_eq!(ids(&all), expected);
+    assert_eq!(all[2].data["tx"]["nonce"], 0);
+    assert_eq!(all[2].data["result"]["ok"], true);
+    for (seen, event) in all.iter().enumerate().take(5) {
+        let rest = all.len() - seen - 1;
+        let resumed = read(&node, &format!("/v1/events?from={}", event.id), None, rest).await;
+        assert_eq!(resumed, all[seen + 1..], "behind {}", event.id);
+        let resumed = read(&node, "/v1/events", Some(&event.id), rest).await;
+        assert_eq!(resumed, all[seen + 1..], "behind {}", event.id);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chain_that_is_taken_back_is_told() {
+    let node = start(BlockMode::Manual).await;
+    let dev = node.engine.dev().unwrap();
+    let (snapshot, height) = dev.snapshot().await.unwrap();
+    dev.mine(2).await.unwrap();
+    let mut early = Reader::open(&node, "/v1/events", None).await;
+    let mut reader = Reader::open(&node, &format!("/v1/events?from={}", height + 1), None).await;
+    let mut events = reader.take(2).await;
+    dev.revert(snapshot).await.unwrap();
+    dev.mine(1).await.unwrap();
+    events.extend(reader.take(2).await);
+    let kinds: Vec<&str> = events.iter().map(|event| event.kind.as_str()).collect();
+    assert_eq!(kinds, ["block", "block", "reverted", "block"]);
+    assert_eq!(events[2].data["to"], height);
+    assert_eq!(events[3].data["block"]["height"], height + 1);
+    assert_ne!(events[3].data["block"]["hash"], events[0].data["block"]["hash"]);
+    // One who waited for the next block, and so has seen none of those that are gone, is told too.
+    assert_eq!(early.take(2).await, events[2..]);
+    // The id of the news leads to what replaced them.
+    assert_eq!(read(&node, "/v1/events", Some(&events[2].id), 1).await, events[3..]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopping_server_ends_its_streams() {
+    let mut node = start(BlockMode::Manual).await;
+    let request = reqwest::Client::new().get(format!("http://{}/v1/events", node.address));
+    let mut answer = request.send().await.unwrap();
+    tokio::time::timeout(Duration::from_secs(4), node.stop()).await.unwrap();
+    while let Ok(Some(_)) = answer.chunk().await {}
+}
