@@ -1,0 +1,153 @@
+//! What staking refuses.
+
+use diem_core::{Address, Amount, ErrorInfo, MathError, Module as _, ModuleError, Time, keys::SignatureError};
+
+/// An error of staking.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// Nobody validates under that address.
+    #[error("{0} is no validator: ask for the list of validators")]
+    UnknownValidator(Address),
+    /// One account, one validator.
+    #[error("{0} operates a validator already: use another account for another one")]
+    AlreadyValidator(Address),
+    /// A consensus key belongs to one validator for ever.
+    #[error("this consensus key belongs to {0} already: make a new key")]
+    ConsensusKeyUsed(Address),
+    /// A bridge key belongs to one validator for ever.
+    #[error("this bridge key belongs or belonged to {0} already: make a new key")]
+    BridgeKeyUsed(Address),
+    /// The proof of possession does not hold.
+    #[error("the proof of the keys does not hold: {0}; make it with `diemd validator prove` for this chain and operator")]
+    KeyProof(SignatureError),
+    /// Nothing would be moved.
+    #[error("an amount of zero moves nothing")]
+    ZeroAmount,
+    /// Commissions that contradict each other.
+    #[error("commission and its change a day must not exceed the maximum, and that not 10,000 basis points")]
+    Commission,
+    /// A commission beyond what the validator promised.
+    #[error("a commission of {wanted} basis points is refused: at most {max}, and at most {max_change} away from today's {today}")]
+    CommissionChange {
+        /// What was asked for.
+        wanted: u16,
+        /// Today's.
+        today: u16,
+        /// The promised maximum.
+        max: u16,
+        /// The promised maximum of a day's change.
+        max_change: u16,
+    },
+    /// A name or a link that is too long, or no name.
+    #[error("a moniker has 1 to {} bytes and a website at most {}, without control characters", crate::msg::MAX_MONIKER_BYTES, crate::msg::MAX_WEBSITE_BYTES)]
+    Description,
+    /// Less own stake than a validator needs.
+    #[error("an operator stakes at least {0} VVV with the own validator")]
+    SelfStake(Amount),
+    /// The validator is out for ever.
+    #[error("{0} is out for ever for what it did: stake with another validator")]
+    Tombstoned(Address),
+    /// Everything at this validator was slashed away.
+    #[error("everything staked with {0} was slashed: nothing can be staked with it any more")]
+    Worthless(Address),
+    /// More than is free to leave.
+    #[error("only {free} VVV of this stake are free for that, but {needed} are needed: the rest is locked or was moved lately")]
+    NotFree {
+        /// What there is.
+        free: Amount,
+        /// What was asked for.
+        needed: Amount,
+    },
+    /// Too many at once.
+    #[error("an account has at most {} tranches at once: wait for one to be paid or cancel one", crate::leaving::MAX_TRANCHES)]
+    TooManyTranches,
+    /// No such tranche of this account.
+    #[error("you have no tranche {0}: ask for your tranches")]
+    UnknownTranche(u64),
+    /// A slash has not reached this tranche yet.
+    #[error("tranche {0} waits for a slash to be worked off: try again in some minutes")]
+    PendingSlash(u64),
+    /// Only a jailed validator can be unjailed.
+    #[error("{0} is not jailed")]
+    NotJailed(Address),
+    /// Not yet.
+    #[error("{validator} stays jailed until {until}")]
+    StillJailed {
+        /// Who.
+        validator: Address,
+        /// Until when.
+        until: Time,
+    },
+    /// No rewards yet.
+    #[error("there is no whole avvv of rewards to claim yet")]
+    NothingToClaim,
+    /// Moving from a validator to itself.
+    #[error("both validators are the same: there is nothing to move")]
+    SameValidator,
+    /// Something does not fit.
+    #[error("{0}")]
+    Math(#[from] MathError),
+    /// A parameter out of its bounds.
+    #[error("{0}")]
+    Params(&'static str),
+    /// A genesis that contradicts itself.
+    #[error("{0}")]
+    Genesis(String),
+}
+
+impl ModuleError for Error {
+    const CODESPACE: &'static str = crate::Staking::NAME;
+    const TABLE: &'static [ErrorInfo] = &[
+        ErrorInfo { code: 1, name: "unknown_validator", http: 404, retry: false },
+        ErrorInfo { code: 2, name: "already_validator", http: 409, retry: false },
+        ErrorInfo { code: 3, name: "consensus_key_used", http: 409, retry: false },
+        ErrorInfo { code: 4, name: "bridge_key_used", http: 409, retry: false },
+        ErrorInfo { code: 5, name: "key_proof", http: 400, retry: false },
+        ErrorInfo { code: 6, name: "zero_amount", http: 400, retry: false },
+        ErrorInfo { code: 7, name: "commission", http: 400, retry: false },
+        ErrorInfo { code: 8, name: "commission_change", http: 422, retry: true },
+        ErrorInfo { code: 9, name: "description", http: 400, retry: false },
+        ErrorInfo { code: 10, name: "self_stake", http: 422, retry: false },
+        ErrorInfo { code: 11, name: "tombstoned", http: 409, retry: false },
+        ErrorInfo { code: 12, name: "worthless", http: 409, retry: false },
+        ErrorInfo { code: 13, name: "not_free", http: 422, retry: true },
+        ErrorInfo { code: 14, name: "too_many_tranches", http: 422, retry: true },
+        ErrorInfo { code: 15, name: "unknown_tranche", http: 404, retry: false },
+        ErrorInfo { code: 16, name: "pending_slash", http: 409, retry: true },
+        ErrorInfo { code: 17, name: "not_jailed", http: 409, retry: false },
+        ErrorInfo { code: 18, name: "still_jailed", http: 409, retry: true },
+        ErrorInfo { code: 19, name: "nothing_to_claim", http: 422, retry: true },
+        ErrorInfo { code: 20, name: "same_validator", http: 400, retry: false },
+        ErrorInfo { code: 21, name: "math", http: 422, retry: false },
+        ErrorInfo { code: 22, name: "params", http: 400, retry: false },
+        ErrorInfo { code: 23, name: "genesis", http: 400, retry: false },
+    ];
+
+    fn code(&self) -> u32 {
+        match self {
+            Self::UnknownValidator(_) => 1,
+            Self::AlreadyValidator(_) => 2,
+            Self::ConsensusKeyUsed(_) => 3,
+            Self::BridgeKeyUsed(_) => 4,
+            Self::KeyProof(_) => 5,
+            Self::ZeroAmount => 6,
+            Self::Commission => 7,
+            Self::CommissionChange { .. } => 8,
+            Self::Description => 9,
+            Self::SelfStake(_) => 10,
+            Self::Tombstoned(_) => 11,
+            Self::Worthless(_) => 12,
+            Self::NotFree { .. } => 13,
+            Self::TooManyTranches => 14,
+            Self::UnknownTranche(_) => 15,
+            Self::PendingSlash(_) => 16,
+            Self::NotJailed(_) => 17,
+            Self::StillJailed { .. } => 18,
+            Self::NothingToClaim => 19,
+            Self::SameValidator => 20,
+            Self::Math(_) => 21,
+            Self::Params(_) => 22,
+            Self::Genesis(_) => 23,
+        }
+    }
+}

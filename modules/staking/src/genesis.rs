@@ -1,0 +1,206 @@
+//! staking's part of the genesis file: validators and stakes as people write them, or the rows of a chain that ran.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use diem_core::{
+    Address, Amount, BlockInfo, CallError, Events, GenesisContext, StateRead, StateWrite,
+    cell::{KeyPart, Map},
+    clock,
+    context::ConsensusAddress,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Error,
+    msg::{self, CreateValidator},
+    params::{self, Params},
+    positions,
+    state::{
+        BRIDGE_KEYS, BY_CONSENSUS, BridgeKey, CHAIN_ID, DATES, DESCRIPTIONS, DUE, Description, EARNINGS, ENTRIES, Earnings,
+        Entry, EntryKey, JOB_QUEUE, JOBS, Job, LEFT, Leaving, MISSED, NEXT_ENTRY, NEXT_JOB, PARAMS, PLACES, POSITIONS,
+        Place, Position, RANKING, SIGNING, Signing, TODAY, TOLD, TRANCHES, Told, VALIDATORS, Validator, rank_key,
+    },
+    updates, validators,
+};
+
+/// Who validates from the start, and who staked what.
+#[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Genesis {
+    /// The chain's name, for which key proofs are made.
+    pub chain_id: String,
+    /// What can be tuned.
+    pub params: Params,
+    /// Validators of the first block. Their operators' accounts pay the stake, as with the call of the same name.
+    pub validators: Vec<GenesisValidator>,
+    /// Stakes of others, paid by their accounts.
+    pub stakes: Vec<GenesisStake>,
+    /// Only an export of a running chain has any; then validators and stakes are among them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows: Option<Rows>,
+}
+
+/// A validator of the first block.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+pub struct GenesisValidator {
+    /// Who operates it.
+    pub operator: Address,
+    /// What it says of itself.
+    pub validator: CreateValidator,
+}
+
+/// A stake from the start.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GenesisStake {
+    /// Whose.
+    pub account: Address,
+    /// With whom.
+    pub validator: Address,
+    /// How much, in avvv; not zero.
+    pub amount: Amount,
+}
+
+/// The rows of a chain that ran. Rows that follow from others are not among them.
+#[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "one list for each table of the same name; see there")]
+pub struct Rows {
+    pub today: u64,
+    pub next_entry: u64,
+    pub next_job: u64,
+    pub earnings: Earnings,
+    pub validators: Vec<(Address, Validator)>,
+    pub descriptions: Vec<(Address, Description)>,
+    pub bridge_keys: Vec<(Address, BridgeKey)>,
+    pub told: Vec<([u8; 32], Told)>,
+    pub positions: Vec<((Address, Address), Position)>,
+    pub entries: Vec<(EntryKey, Entry)>,
+    pub left: Vec<((u64, Address), u64)>,
+    pub due: Vec<((u64, u64, Address), u8)>,
+    pub dates: Vec<((Address, u64), u64)>,
+    pub jobs: Vec<((Address, u64), Job)>,
+    pub signing: Vec<(ConsensusAddress, Signing)>,
+    pub missed: Vec<((ConsensusAddress, u32), [u8; 32])>,
+}
+
+pub(crate) fn init(ctx: &mut GenesisContext<'_>, genesis: &Genesis) -> Result<(), CallError> {
+    genesis.params.validate()?;
+    let state = &mut *ctx.state;
+    CHAIN_ID.set(state, &genesis.chain_id);
+    PARAMS.set(state, &genesis.params);
+    let block = BlockInfo { height: 0, time: ctx.time };
+    match &genesis.rows {
+        Some(rows) if genesis.validators.is_empty() && genesis.stakes.is_empty() => {
+            load(state, rows);
+            crate::invariants::check(state).map_err(|error| Error::Genesis(error).into())
+        }
+        Some(_) => Err(Error::Genesis("validators and stakes belong into the rows where there are rows".into()).into()),
+        None => start(state, block, genesis),
+    }
+}
+
+fn start(state: &mut dyn StateWrite, block: BlockInfo, genesis: &Genesis) -> Result<(), CallError> {
+    let mut events = Events::default();
+    let today = clock::epoch(state, block.time);
+    TODAY.set(state, &today);
+    for GenesisValidator { operator, validator } in &genesis.validators {
+        msg::Msg::CreateValidator(validator.clone()).validate()?;
+        validators::create(state, &mut events, block, operator, validator)?;
+    }
+    for GenesisStake { account, validator, amount } in &genesis.stakes {
+        if amount.is_zero() {
+            return Err(Error::ZeroAmount.into());
+        }
+        positions::stake(state, &mut events, account, validator, *amount)?;
+    }
+    updates::end_block(state)?;
+    Ok(())
+}
+
+fn load(state: &mut dyn StateWrite, rows: &Rows) {
+    TODAY.set(state, &rows.today);
+    set_unless_default(state, &NEXT_ENTRY, &rows.next_entry);
+    set_unless_default(state, &NEXT_JOB, &rows.next_job);
+    set_unless_default(state, &EARNINGS, &rows.earnings);
+    put(state, &VALIDATORS, &rows.validators);
+    put(state, &DESCRIPTIONS, &rows.descriptions);
+    put(state, &BRIDGE_KEYS, &rows.bridge_keys);
+    put(state, &TOLD, &rows.told);
+    put(state, &POSITIONS, &rows.positions);
+    put(state, &ENTRIES, &rows.entries);
+    put(state, &LEFT, &rows.left);
+    put(state, &DUE, &rows.due);
+    put(state, &DATES, &rows.dates);
+    put(state, &JOBS, &rows.jobs);
+    put(state, &SIGNING, &rows.signing);
+    put(state, &MISSED, &rows.missed);
+    derive(state, rows);
+}
+
+/// Writes the rows that follow from others.
+fn derive(state: &mut dyn StateWrite, rows: &Rows) {
+    for (operator, validator) in &rows.validators {
+        BY_CONSENSUS.set(state, &validators::consensus_address(&validator.consensus_key), operator);
+        if validator.rank != 0 {
+            RANKING.set(state, &(rank_key(validator.rank), *operator), &validator.consensus_key);
+        }
+    }
+    for ((validator, height, id), entry) in &rows.entries {
+        PLACES.set(state, &(entry.account, *id), &Place { validator: *validator, height: *height });
+        if matches!(entry.what, Leaving::Tranche(_)) {
+            let count = TRANCHES.get(state, &entry.account).unwrap_or(0);
+            TRANCHES.set(state, &entry.account, &count.saturating_add(1));
+        }
+    }
+    for ((validator, number), _) in &rows.jobs {
+        JOB_QUEUE.set(state, number, validator);
+    }
+}
+
+fn set_unless_default<T>(state: &mut dyn StateWrite, item: &diem_core::cell::Item<T>, value: &T)
+where
+    T: BorshSerialize + BorshDeserialize + Default + PartialEq,
+{
+    if *value != T::default() {
+        item.set(state, value);
+    }
+}
+
+fn put<K: KeyPart, T: BorshSerialize + BorshDeserialize>(
+    state: &mut dyn StateWrite,
+    table: &Map<K, T>,
+    rows: &[(K, T)],
+) {
+    rows.iter().for_each(|(key, value)| table.set(state, key, value));
+}
+
+fn all<K: KeyPart, T: BorshSerialize + BorshDeserialize>(state: &dyn StateRead, table: &Map<K, T>) -> Vec<(K, T)> {
+    table.range(state, None, usize::MAX)
+}
+
+pub(crate) fn export(state: &dyn StateRead) -> Genesis {
+    let rows = Rows {
+        today: TODAY.get(state).unwrap_or_default(),
+        next_entry: NEXT_ENTRY.get(state).unwrap_or_default(),
+        next_job: NEXT_JOB.get(state).unwrap_or_default(),
+        earnings: EARNINGS.get(state).unwrap_or_default(),
+        validators: all(state, &VALIDATORS),
+        descriptions: all(state, &DESCRIPTIONS),
+        bridge_keys: all(state, &BRIDGE_KEYS),
+        told: all(state, &TOLD),
+        positions: all(state, &POSITIONS),
+        entries: all(state, &ENTRIES),
+        left: all(state, &LEFT),
+        due: all(state, &DUE),
+        dates: all(state, &DATES),
+        jobs: all(state, &JOBS),
+        signing: all(state, &SIGNING),
+        missed: all(state, &MISSED),
+    };
+    Genesis {
+        chain_id: CHAIN_ID.get(state).unwrap_or_default(),
+        params: params::params(state),
+        rows: Some(rows),
+        ..Genesis::default()
+    }
+}

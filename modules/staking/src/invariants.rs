@@ -1,0 +1,147 @@
+//! What must always be true of staking's rows. Walks over everything: for tests and operators, never inside a block.
+
+use std::collections::BTreeMap;
+
+use diem_bank::{self as bank, Pool};
+use diem_core::{Address, Amount, Denom, StateRead};
+
+use crate::{
+    downtime,
+    params::params,
+    scaled::Scaled,
+    state::{
+        EARNINGS, ENTRIES, JOB_QUEUE, JOBS, Leaving, PLACES, POSITIONS, RANKING, TOLD, TRANCHES, VALIDATORS, Validator,
+        rank_key,
+    },
+};
+
+/// Sums over the positions and entries of each validator.
+#[derive(Default)]
+struct Sums {
+    shares: BTreeMap<Address, u128>,
+    locked: BTreeMap<Address, u128>,
+    moved: BTreeMap<(Address, Address), u128>,
+    tranches: BTreeMap<Address, u32>,
+    owed: Scaled,
+    bonded: u128,
+}
+
+pub(crate) fn check(state: &dyn StateRead) -> Result<(), String> {
+    let mut sums = Sums::default();
+    check_entries(state, &mut sums)?;
+    check_positions(state, &mut sums)?;
+    check_validators(state, &mut sums)?;
+    check_rankings(state)?;
+    let bonded = bank::pool(state, Pool::Bonded, Denom::Vvv);
+    if bonded.get() != sums.bonded {
+        let sum = Amount::new(sums.bonded);
+        return Err(format!("the bonded pool holds {bonded} VVV, validators and tranches {sum}"));
+    }
+    let owed = EARNINGS.get(state).unwrap_or_default().owed;
+    if owed != sums.owed {
+        return Err(format!("{owed:?} avvv of rewards are booked as owed, positions and operators earned {:?}", sums.owed));
+    }
+    crate::rewards::held_rewards(state)?;
+    downtime::check(state).map_err(|error| error.to_string())
+}
+
+fn grow<K: Ord>(map: &mut BTreeMap<K, u128>, key: K, by: u128) {
+    let sum = map.entry(key).or_default();
+    *sum = sum.saturating_add(by);
+}
+
+fn check_entries(state: &dyn StateRead, sums: &mut Sums) -> Result<(), String> {
+    let mut places = 0usize;
+    for ((validator, height, id), entry) in ENTRIES.range(state, None, usize::MAX) {
+        match entry.what {
+            Leaving::Tranche(amount) => {
+                sums.bonded = sums.bonded.saturating_add(amount.get());
+                let count = sums.tranches.entry(entry.account).or_default();
+                *count = count.saturating_add(1);
+            }
+            Leaving::Moved { to, shares } => grow(&mut sums.moved, (entry.account, to), shares),
+        }
+        let place = PLACES.get(state, &(entry.account, id)).map(|place| (place.validator, place.height));
+        if place != Some((validator, height)) {
+            return Err(format!("entry {id} of {} is not where its place says", entry.account));
+        }
+        places = places.saturating_add(1);
+    }
+    if PLACES.range(state, None, usize::MAX).len() != places {
+        return Err(format!("there are {places} entries, and another number of places"));
+    }
+    let counts: BTreeMap<Address, u32> = TRANCHES.range(state, None, usize::MAX).into_iter().collect();
+    if counts != sums.tranches { Err("the counted tranches are not those there are".into()) } else { Ok(()) }
+}
+
+fn check_positions(state: &dyn StateRead, sums: &mut Sums) -> Result<(), String> {
+    for ((account, operator), position) in POSITIONS.range(state, None, usize::MAX) {
+        let name = || format!("the position of {account} with {operator}");
+        let validator = VALIDATORS.get(state, &operator).ok_or_else(|| format!("{} has no validator", name()))?;
+        if position.locked > position.shares || position.moved > position.shares {
+            return Err(format!("{} has {} shares, {} locked, {} moved", name(), position.shares, position.locked, position.moved));
+        }
+        let moved = sums.moved.remove(&(account, operator)).unwrap_or(0);
+        if moved != position.moved {
+            return Err(format!("{} counts {} moved shares, its entries {moved}", name(), position.moved));
+        }
+        if account == operator && position.shares != validator.self_shares {
+            return Err(format!("{operator} has {} own shares, its position {}", validator.self_shares, position.shares));
+        }
+        let earned = position.earned(&validator).map_err(|error| format!("{}: {error}", name()))?;
+        sums.owed = sums.owed.checked_add(earned).map_err(|error| error.to_string())?;
+        grow(&mut sums.shares, operator, position.shares);
+        grow(&mut sums.locked, operator, position.locked);
+    }
+    match sums.moved.iter().find(|(_, shares)| **shares > 0) {
+        Some(((account, to), shares)) => Err(format!("{account} moved {shares} shares to {to}, but has no position there")),
+        None => Ok(()),
+    }
+}
+
+fn check_validators(state: &dyn StateRead, sums: &mut Sums) -> Result<(), String> {
+    let params = params(state);
+    let mut ranked = BTreeMap::new();
+    for (operator, validator) in VALIDATORS.range(state, None, usize::MAX) {
+        check_sums(&operator, &validator, sums)?;
+        sums.bonded = sums.bonded.saturating_add(validator.tokens.get());
+        let due = Scaled::from_amount(validator.commission_due);
+        sums.owed = sums.owed.checked_add(due).map_err(|error| error.to_string())?;
+        if validator.rank != validator.due_rank(&params) {
+            return Err(format!("{operator} is ranked with {}, not {}", validator.rank, validator.due_rank(&params)));
+        }
+        if validator.rank != 0 {
+            ranked.insert((rank_key(validator.rank), operator), validator.consensus_key);
+        }
+        let jobs = JOBS.prefix(state, &operator, None, usize::MAX).len();
+        if u32::try_from(jobs) != Ok(validator.jobs) {
+            return Err(format!("{operator} counts {} slash jobs, there are {jobs}", validator.jobs));
+        }
+    }
+    let ranking: BTreeMap<_, _> = RANKING.range(state, None, usize::MAX).into_iter().collect();
+    if ranking != ranked { Err("the ranking is not that of the validators".into()) } else { Ok(()) }
+}
+
+fn check_sums(operator: &Address, validator: &Validator, sums: &Sums) -> Result<(), String> {
+    let of = |map: &BTreeMap<Address, u128>| map.get(operator).copied().unwrap_or(0);
+    let held = (of(&sums.shares), of(&sums.locked));
+    if held != (validator.shares, validator.locked) {
+        let (shares, locked) = (validator.shares, validator.locked);
+        return Err(format!("{operator} counts {shares} shares and {locked} locked, its positions {} and {}", held.0, held.1));
+    }
+    if validator.tokens.get() > validator.shares {
+        return Err(format!("{operator} has {:?} tokens and only {} shares", validator.tokens.get(), validator.shares));
+    }
+    Ok(())
+}
+
+fn check_rankings(state: &dyn StateRead) -> Result<(), String> {
+    let told = TOLD.range(state, None, usize::MAX);
+    if let Some((key, _)) = told.iter().find(|(_, told)| told.power == 0) {
+        return Err(format!("consensus was told a power of 0 for {}", hex::encode(key)));
+    }
+    let queue: Vec<(Address, u64)> = JOB_QUEUE.range(state, None, usize::MAX).into_iter().map(|(n, who)| (who, n)).collect();
+    let jobs = JOBS.range(state, None, usize::MAX).len();
+    let known = queue.iter().all(|key| JOBS.get(state, key).is_some());
+    if known && queue.len() == jobs { Ok(()) } else { Err("the queue of slash jobs is not that of the jobs".into()) }
+}

@@ -1,0 +1,170 @@
+//! Proof that whoever registers a validator holds both its keys.
+//!
+//! Both sign the same bytes: `"diem-bridge-key/1"`, the length of the chain id as one byte, the chain id, the operator
+//! (20 bytes), the consensus key (32), the address of the bridge key (20). ed25519 signs the bytes, secp256k1 their
+//! keccak. The genesis hash is not among them, because validators of genesis need a proof too.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use diem_core::{
+    Address, keccak256,
+    keys::{Auth, SecretKey, SignatureError, ed25519_address},
+};
+use serde::{Deserialize, Serialize};
+
+const TAG: &[u8] = b"diem-bridge-key/1";
+
+/// The two signatures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyProof {
+    /// By the consensus key: R and s.
+    #[serde(with = "hex::serde")]
+    pub consensus: [u8; 64],
+    /// By the bridge key: r and s with the parity of the point in the highest bit of s (EIP-2098).
+    #[serde(with = "hex::serde")]
+    pub bridge: [u8; 64],
+}
+
+/// What both keys sign.
+pub fn message(chain_id: &str, operator: &Address, consensus_key: &[u8; 32], bridge: &Address) -> Vec<u8> {
+    // Chain ids have at most 50 bytes.
+    let length = u8::try_from(chain_id.len()).unwrap_or(u8::MAX);
+    [TAG, &[length], chain_id.as_bytes(), &operator.0, consensus_key, &bridge.0].concat()
+}
+
+impl KeyProof {
+    /// Checks both signatures; the signer of the second is recovered and must be `bridge`.
+    ///
+    /// # Errors
+    /// [`SignatureError`]; also for a consensus key of small order, and for a high s.
+    pub fn verify(
+        &self,
+        chain_id: &str,
+        operator: &Address,
+        consensus_key: &[u8; 32],
+        bridge: &Address,
+    ) -> Result<(), SignatureError> {
+        let message = message(chain_id, operator, consensus_key, bridge);
+        let digest = || keccak256(&message);
+        let consensus = Auth::Ed25519 { public_key: *consensus_key, signature: self.consensus };
+        consensus.verify(&ed25519_address(consensus_key), &message, digest)?;
+        if *bridge == Address::ZERO {
+            return Err(SignatureError::WrongSigner);
+        }
+        Auth::Ethereum { signature: expand(&self.bridge) }.verify(bridge, &message, digest)
+    }
+
+    /// Makes the proof, or `None` if the keys are not an ed25519 and an Ethereum key.
+    pub fn sign(chain_id: &str, operator: &Address, consensus: &SecretKey, bridge: &SecretKey) -> Option<Self> {
+        let SecretKey::Ed25519(key) = consensus else { return None };
+        let message = message(chain_id, operator, key.verifying_key().as_bytes(), &bridge.address());
+        let digest = || keccak256(&message);
+        match (consensus.sign(&message, digest), bridge.sign(&message, digest)) {
+            (Auth::Ed25519 { signature, .. }, Auth::Ethereum { signature: long }) => {
+                Some(Self { consensus: signature, bridge: compact(&long) })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// From EIP-2098 to r, s and v as 27 or 28.
+fn expand(compact: &[u8; 64]) -> [u8; 65] {
+    let mut signature = [0; 65];
+    signature[..64].copy_from_slice(compact);
+    signature[64] = if compact[32] & 0x80 == 0 { 27 } else { 28 };
+    signature[32] &= 0x7f;
+    signature
+}
+
+/// The other way round; a low s leaves its highest bit free.
+fn compact(signature: &[u8; 65]) -> [u8; 64] {
+    let mut compact = [0; 64];
+    compact.copy_from_slice(&signature[..64]);
+    if signature[64] == 28 {
+        compact[32] |= 0x80;
+    }
+    compact
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects)]
+    use super::*;
+
+    const CHAIN: &str = "diem-test-dev";
+
+    fn keys() -> (SecretKey, [u8; 32], SecretKey) {
+        let consensus = SecretKey::ed25519(&[3; 32]);
+        let SecretKey::Ed25519(key) = &consensus else { panic!("an ed25519 key") };
+        let public = key.verifying_key().to_bytes();
+        (consensus, public, SecretKey::ethereum(&[4; 32]).unwrap())
+    }
+
+    #[test]
+    fn the_signed_bytes_are_laid_out_as_written_down() {
+        let message = message("ab", &Address([1; 20]), &[2; 32], &Address([3; 20]));
+        let expected = ["6469656d2d6272696467652d6b65792f31", "02", "6162", &"01".repeat(20), &"02".repeat(32), &"03".repeat(20)];
+        assert_eq!(hex::encode(message), expected.concat());
+    }
+
+    #[test]
+    fn a_compact_signature_of_eip_2098_expands_to_the_published_one() {
+        // The two test vectors of EIP-2098.
+        for (r, s, v, compact_s) in [
+            (
+                "68a020a209d3d56c46f38cc50a33f704f4a9a10a59377f8dd762ac66910e9b90",
+                "7e865ad05c4035ab5792787d4a0297a43617ae897930a6fe4d822b8faea52064",
+                27,
+                "7e865ad05c4035ab5792787d4a0297a43617ae897930a6fe4d822b8faea52064",
+            ),
+            (
+                "9328da16089fcba9bececa81663203989f2df5fe1faa6291a45381c81bd17f76",
+                "139c6d6b623b42da56557e5e734a43dc83345ddfadec52cbe24d0cc64f550793",
+                28,
+                "939c6d6b623b42da56557e5e734a43dc83345ddfadec52cbe24d0cc64f550793",
+            ),
+        ] {
+            let short: [u8; 64] = hex::decode([r, compact_s].concat()).unwrap().try_into().unwrap();
+            let mut long: [u8; 65] = [0; 65];
+            long[..64].copy_from_slice(&hex::decode([r, s].concat()).unwrap());
+            long[64] = v;
+            assert_eq!(expand(&short), long);
+            assert_eq!(compact(&long), short);
+        }
+    }
+
+    #[test]
+    fn a_proof_holds_for_exactly_its_chain_operator_and_keys() {
+        let (consensus, public, bridge) = keys();
+        let operator = Address([9; 20]);
+        let proof = KeyProof::sign(CHAIN, &operator, &consensus, &bridge).unwrap();
+        let address = bridge.address();
+        assert_eq!(proof.verify(CHAIN, &operator, &public, &address), Ok(()));
+        assert!(proof.verify("diem-other-dev", &operator, &public, &address).is_err());
+        assert!(proof.verify(CHAIN, &Address([8; 20]), &public, &address).is_err());
+        assert!(proof.verify(CHAIN, &operator, &[5; 32], &address).is_err());
+        assert!(proof.verify(CHAIN, &operator, &public, &Address([7; 20])).is_err());
+        assert!(proof.verify(CHAIN, &operator, &public, &Address::ZERO).is_err());
+        for byte in [0, 31, 32, 63] {
+            let mut bad = proof;
+            bad.consensus[byte] ^= 1;
+            assert!(bad.verify(CHAIN, &operator, &public, &address).is_err());
+            let mut bad = proof;
+            bad.bridge[byte] ^= 1;
+            assert!(bad.verify(CHAIN, &operator, &public, &address).is_err());
+        }
+    }
+
+    #[test]
+    fn a_consensus_key_of_small_order_proves_nothing() {
+        let (_, _, bridge) = keys();
+        let mut weak = [0; 32];
+        weak[0] = 1;
+        let mut consensus = [0; 64];
+        consensus[0] = 1;
+        let proof = KeyProof { consensus, bridge: [1; 64] };
+        let verdict = proof.verify(CHAIN, &Address([9; 20]), &weak, &bridge.address());
+        assert_eq!(verdict, Err(SignatureError::WeakKey));
+    }
+}

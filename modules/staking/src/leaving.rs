@@ -1,0 +1,236 @@
+//! Stake that leaves a validator: tranches on their way out, stake that went to another validator, and the queue that
+//! ends their waiting.
+//!
+//! Entries that left the same validator in the same block form a group. A group's waiting starts with the block after,
+//! whose time is known only then; so [`date_groups`] runs at the start of each block.
+
+use diem_bank::{self as bank, Pool};
+use diem_core::{Address, Amount, BlockContext, BlockInfo, CallError, Denom, Events, Module as _, StateRead, StateWrite, Time};
+
+use crate::{
+    Error, Event, Staking,
+    params::params,
+    positions::{Open, add, sub},
+    state::{DATES, DUE, ENTRIES, Entry, EntryKey, JOBS, LEFT, Leaving, NEXT_ENTRY, PLACES, POSITIONS, Place, TRANCHES},
+    validators,
+};
+
+/// The most tranches of an account at once.
+pub const MAX_TRANCHES: u32 = 32;
+
+/// Books something that leaves `validator` in this block; gives its id.
+fn begin(state: &mut dyn StateWrite, block: BlockInfo, validator: &Address, entry: &Entry) -> u64 {
+    let id = NEXT_ENTRY.get(state).unwrap_or(0);
+    NEXT_ENTRY.set(state, &id.saturating_add(1));
+    ENTRIES.set(state, &(*validator, block.height, id), entry);
+    PLACES.set(state, &(entry.account, id), &Place { validator: *validator, height: block.height });
+    let group = (block.height, *validator);
+    if LEFT.get(state, &group).is_none() {
+        let unbonding_ms = params(state).unbonding_ms;
+        LEFT.set(state, &group, &unbonding_ms);
+    }
+    id
+}
+
+/// Removes an entry with what points to it. Its group stays in the queue and is found empty there.
+fn end(state: &mut dyn StateWrite, key: &EntryKey, entry: &Entry) {
+    ENTRIES.remove(state, key);
+    PLACES.remove(state, &(entry.account, key.2));
+    if matches!(entry.what, Leaving::Tranche(_)) {
+        let count = TRANCHES.get(state, &entry.account).unwrap_or(0).saturating_sub(1);
+        if count == 0 {
+            TRANCHES.remove(state, &entry.account);
+        } else {
+            TRANCHES.set(state, &entry.account, &count);
+        }
+    }
+}
+
+/// Whether a slash of the validator has not reached this entry yet.
+fn awaits_slash(state: &dyn StateRead, (validator, height, id): &EntryKey) -> bool {
+    let has_jobs = validators::validator(state, validator).is_some_and(|validator| validator.jobs > 0);
+    has_jobs && JOBS.prefix(state, validator, None, usize::MAX).iter().any(|(_, job)| job.awaits(*height, *id))
+}
+
+/// Takes `amount` of free stake out into a tranche, where it earns nothing.
+pub(crate) fn unstake(
+    state: &mut dyn StateWrite,
+    events: &mut Events,
+    block: BlockInfo,
+    account: &Address,
+    operator: &Address,
+    amount: Amount,
+) -> Result<(), CallError> {
+    let count = TRANCHES.get(state, account).unwrap_or(0);
+    if count >= MAX_TRANCHES {
+        return Err(Error::TooManyTranches.into());
+    }
+    let mut open = Open::read(state, account, operator)?;
+    let shares = open.validator.shares_out_of(open.position.free_to_unstake(), amount)?;
+    open.take(shares, amount)?;
+    open.close(state)?;
+    TRANCHES.set(state, account, &count.saturating_add(1));
+    let tranche = begin(state, block, operator, &Entry { account: *account, what: Leaving::Tranche(amount) });
+    events.emit(Staking::ID, &Event::Unstaked { account: *account, validator: *operator, amount, shares, tranche });
+    Ok(())
+}
+
+/// Stakes a tranche again with the validator that it left.
+pub(crate) fn cancel(
+    state: &mut dyn StateWrite,
+    events: &mut Events,
+    account: &Address,
+    tranche: u64,
+) -> Result<(), CallError> {
+    let unknown = Error::UnknownTranche(tranche);
+    let Some(Place { validator, height }) = PLACES.get(state, &(*account, tranche)) else { return Err(unknown.into()) };
+    let key = (validator, height, tranche);
+    let Some(entry) = ENTRIES.get(state, &key) else { return Err(unknown.into()) };
+    let Leaving::Tranche(amount) = entry.what else { return Err(unknown.into()) };
+    if awaits_slash(state, &key) {
+        return Err(Error::PendingSlash(tranche).into());
+    }
+    if amount.is_zero() {
+        return Err(Error::ZeroAmount.into());
+    }
+    end(state, &key, &entry);
+    let mut open = Open::read(state, account, &validator)?;
+    let shares = open.put(amount)?;
+    open.close(state)?;
+    events.emit(Staking::ID, &Event::UnstakeCancelled { account: *account, validator, tranche, amount, shares });
+    Ok(())
+}
+
+/// What [`move_stake`] did to locked shares: who knows why they are locked moves its own part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MovedLock {
+    /// Shares that were locked at the validator before.
+    pub before: u128,
+    /// How many of them went.
+    pub went: u128,
+}
+
+/// From one validator to another.
+#[derive(Debug, Clone, Copy)]
+pub struct Route<'a> {
+    /// The validator that stake leaves.
+    pub from: &'a Address,
+    /// The validator that gets it.
+    pub to: &'a Address,
+}
+
+/// Moves stake worth `amount` to another validator, free shares first, then locked ones, which stay locked there: of
+/// the new shares `ceil(new * locked / all)`. It can neither move again nor be unstaked while its former validator can
+/// still be slashed for what it did before.
+///
+/// # Errors
+/// [`Error::NotFree`], [`Error::SameValidator`], [`Error::ZeroAmount`], and why the other validator takes no stake.
+pub fn move_stake(
+    state: &mut dyn StateWrite,
+    events: &mut Events,
+    block: BlockInfo,
+    account: &Address,
+    route: Route<'_>,
+    amount: Amount,
+) -> Result<MovedLock, CallError> {
+    let Route { from, to } = route;
+    if amount.is_zero() {
+        return Err(Error::ZeroAmount.into());
+    }
+    if from == to {
+        return Err(Error::SameValidator.into());
+    }
+    let mut source = Open::read(state, account, from)?;
+    let shares = source.validator.shares_out_of(source.position.free_to_move(), amount)?;
+    let before = source.position.locked;
+    let went = shares.saturating_sub(source.position.free_to_lock());
+    source.unlock(went)?;
+    source.take(shares, amount)?;
+    source.close(state)?;
+
+    let mut target = Open::read(state, account, to)?;
+    let new = target.put(amount)?;
+    let locked = Amount::new(new).mul_div_ceil(went, shares).map_err(Error::from)?.get();
+    target.lock(locked)?;
+    target.position.moved = add(target.position.moved, new).map_err(Error::from)?;
+    target.close(state)?;
+    let entry = Entry { account: *account, what: Leaving::Moved { to: *to, shares: new } };
+    let id = begin(state, block, from, &entry);
+    let (from, to) = (*from, *to);
+    events.emit(Staking::ID, &Event::Restaked { account: *account, from, to, amount, shares: new, locked, id });
+    Ok(MovedLock { before, went })
+}
+
+/// Gives the groups of the blocks before this one their due time: what left in block g waits from the time of g + 1.
+pub(crate) fn date_groups(state: &mut dyn StateWrite, time: Time) {
+    for ((height, validator), unbonding_ms) in LEFT.range(state, None, usize::MAX) {
+        let due = time.millis().saturating_add(unbonding_ms);
+        LEFT.remove(state, &(height, validator));
+        DUE.set(state, &(due, height, validator), &1);
+        DATES.set(state, &(validator, height), &due);
+    }
+}
+
+/// Pays tranches and frees moved stake whose waiting is over, at most `limit` of them: in the first block whose time is
+/// past. What a slash has not reached yet waits at the end of the queue.
+///
+/// # Errors
+/// Those of bank, if its pools contradict these rows.
+pub fn pay_matured(ctx: &mut BlockContext<'_>, limit: u32) -> Result<(), CallError> {
+    let now = ctx.block.info.time.millis();
+    let mut left = limit as usize;
+    for (group, _) in DUE.range(ctx.state, None, left) {
+        if group.0 >= now || left == 0 {
+            break;
+        }
+        left = pay_group(ctx.state, ctx.events, group, now, left)?;
+    }
+    Ok(())
+}
+
+/// Works through a group; gives what is left of the limit. A group costs one at least.
+fn pay_group(
+    state: &mut dyn StateWrite,
+    events: &mut Events,
+    group: (u64, u64, Address),
+    now: u64,
+    limit: usize,
+) -> Result<usize, CallError> {
+    let (_, height, validator) = group;
+    let page = ENTRIES.prefix(state, &(validator, height), None, limit);
+    let mut left = limit.saturating_sub(usize::from(page.is_empty()));
+    let all = page.len() < limit;
+    for (key, entry) in page {
+        if awaits_slash(state, &key) {
+            DUE.remove(state, &group);
+            DUE.set(state, &(now, height, validator), &1);
+            return Ok(left.saturating_sub(1));
+        }
+        mature(state, events, &key, &entry)?;
+        left = left.saturating_sub(1);
+    }
+    if all {
+        DUE.remove(state, &group);
+        DATES.remove(state, &(validator, height));
+    }
+    Ok(left)
+}
+
+fn mature(state: &mut dyn StateWrite, events: &mut Events, key: &EntryKey, entry: &Entry) -> Result<(), CallError> {
+    let account = entry.account;
+    match entry.what {
+        Leaving::Tranche(amount) => {
+            bank::pay_from_pool(state, Pool::Bonded, &account, Denom::Vvv, amount)?;
+            events.emit(Staking::ID, &Event::TranchePaid { account, validator: key.0, tranche: key.2, amount });
+        }
+        Leaving::Moved { to, shares } => {
+            if let Some(mut position) = POSITIONS.get(state, &(account, to)) {
+                position.moved = sub(position.moved, shares).map_err(Error::from)?;
+                POSITIONS.set(state, &(account, to), &position);
+            }
+            events.emit(Staking::ID, &Event::MoveSettled { account, validator: to, id: key.2, shares });
+        }
+    }
+    end(state, key, entry);
+    Ok(())
+}

@@ -1,0 +1,103 @@
+//! staking: validators, stake in shares, what leaves, rewards, slashing, and what consensus is told.
+//!
+//! ```text
+//! validators .. registration, keys, commission, the ranking by power
+//! positions ... stake, lock, claim: an account's shares of a validator's tokens
+//! leaving ..... tranches, stake moved to another validator, the queue that ends their waiting
+//! rewards ..... indices per share, so that sharing costs O(validators) and claiming O(1)
+//! slashing .... what a slash takes at once, and jobs for what left before
+//! downtime .... a ring of missed signatures
+//! updates ..... the difference between the ranking and what consensus was last told
+//! ```
+//!
+//! State holds shares, calls and answers speak of their value. T tokens belong to S shares of a validator; every division
+//! rounds so that T <= S stays true, and a slash lowers T only.
+
+pub mod block;
+mod downtime;
+pub mod error;
+pub mod event;
+pub mod genesis;
+mod invariants;
+pub mod key_proof;
+pub mod leaving;
+pub mod msg;
+pub mod params;
+pub mod positions;
+pub mod query;
+pub mod rewards;
+pub mod scaled;
+pub mod slashing;
+pub mod state;
+pub mod updates;
+pub mod validators;
+
+use diem_core::{CallError, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite, TxContext};
+
+pub use block::begin_block;
+pub use error::Error;
+pub use event::Event;
+pub use genesis::Genesis;
+pub use key_proof::KeyProof;
+pub use leaving::{MovedLock, Route, move_stake, pay_matured};
+pub use msg::{CreateValidator, EditValidator, Msg};
+pub use params::{Params, params, set_params};
+pub use positions::{lock_shares, position, unlock_shares};
+pub use query::{Answer, Query};
+pub use rewards::{Rewarded, held_rewards, reward};
+pub use slashing::{Offence, Reach, Slash, Trimmed, jail, punish_forgery, run_slash_jobs, slash, tombstone};
+pub use state::{Description, Position, Validator};
+pub use updates::{ValidatorUpdate, end_block, told};
+pub use validators::{bridge_key, consensus_address, operator_of, validator};
+
+/// The module.
+pub struct Staking;
+
+impl Module for Staking {
+    const ID: ModuleId = ModuleId(2);
+    const NAME: &'static str = "staking";
+    const STORAGE_VERSION: u32 = 1;
+
+    type Msg = Msg;
+    type Query = Query;
+    type Answer = Answer;
+    type Event = Event;
+    type Error = Error;
+    type Genesis = Genesis;
+
+    fn init_genesis(ctx: &mut GenesisContext<'_>, genesis: &Genesis) -> Result<(), CallError> {
+        genesis::init(ctx, genesis)
+    }
+
+    fn export_genesis(state: &dyn StateRead) -> Genesis {
+        genesis::export(state)
+    }
+
+    fn validate(msg: &Msg) -> Result<(), CallError> {
+        msg.validate()
+    }
+
+    fn gas(msg: &Msg) -> u64 {
+        msg.gas()
+    }
+
+    fn text(msg: &Msg) -> String {
+        msg.text()
+    }
+
+    fn execute(ctx: &mut TxContext<'_>, msg: &Msg) -> Result<(), CallError> {
+        msg::execute(ctx, msg)
+    }
+
+    fn query(ctx: &QueryContext<'_>, query: Query) -> Result<Answer, CallError> {
+        query::answer(ctx, query)
+    }
+
+    fn check_invariants(state: &dyn StateRead) -> Result<(), String> {
+        invariants::check(state)
+    }
+
+    fn migrate(_: &mut dyn StateWrite, from: u32) -> Result<(), Fatal> {
+        Err(Fatal(format!("staking has no rows of version {from}: this diemd is not for this chain")))
+    }
+}

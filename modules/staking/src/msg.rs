@@ -1,0 +1,218 @@
+//! The calls of staking.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use diem_core::{Address, Amount, CallError, Denom, TxContext};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Error,
+    key_proof::KeyProof,
+    leaving, positions,
+    state::Description,
+    validators::{self, check_commission},
+};
+
+/// The longest name of a validator.
+pub const MAX_MONIKER_BYTES: usize = 64;
+/// The longest link of a validator.
+pub const MAX_WEBSITE_BYTES: usize = 128;
+
+/// Gas of a change of one position and its validator.
+const GAS_PER_CHANGE: u64 = 5_000;
+/// Gas of checking the two signatures of a key proof.
+const GAS_PER_PROOF: u64 = 10_000;
+
+/// A call of staking.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[borsh(use_discriminant = true)]
+#[serde(rename_all = "snake_case", tag = "type")]
+#[repr(u8)]
+pub enum Msg {
+    /// Makes the sender a validator.
+    CreateValidator(CreateValidator) = 0,
+    /// Changes what people are told, or the commission from the next day on.
+    EditValidator(EditValidator) = 1,
+    /// Brings the sender's validator back after it was jailed.
+    Unjail = 2,
+    /// Gives the sender's validator another bridge key.
+    RotateBridgeKey {
+        /// The address of the new key.
+        bridge_address: Address,
+        /// By the consensus key and the new bridge key.
+        proof: KeyProof,
+    } = 3,
+    /// Stakes VVV with a validator.
+    Stake {
+        /// With whom.
+        validator: Address,
+        /// How much, in avvv; not zero.
+        amount: Amount,
+    } = 4,
+    /// Takes free stake out into a tranche, which is paid by itself after the unbonding time.
+    Unstake {
+        /// From whom.
+        validator: Address,
+        /// How much, in avvv of today's value; not zero.
+        amount: Amount,
+    } = 5,
+    /// Stakes a tranche again with the validator that it left.
+    CancelUnstake {
+        /// Its id.
+        tranche: u64,
+    } = 6,
+    /// Pays out rewards.
+    Claim {
+        /// Earned with whom.
+        validator: Address,
+    } = 7,
+    /// Stakes rewards with the validator with which they were earned.
+    ClaimAndStake {
+        /// Earned with whom.
+        validator: Address,
+    } = 8,
+}
+
+/// What a new validator says of itself. Rates are in basis points.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+pub struct CreateValidator {
+    /// Its ed25519 key in consensus; for ever.
+    #[serde(with = "hex::serde")]
+    pub consensus_key: [u8; 32],
+    /// The address of its secp256k1 key for the bridge.
+    pub bridge_address: Address,
+    /// That the operator holds both keys.
+    pub proof: KeyProof,
+    /// What it takes of the rewards.
+    pub commission: u16,
+    /// The most that it will ever take.
+    pub max_commission: u16,
+    /// By how much that changes from a day to the next at most.
+    pub max_commission_change: u16,
+    /// What people are told.
+    pub description: Description,
+    /// What the operator stakes with it, in avvv.
+    pub self_stake: Amount,
+}
+
+/// What changes; what is absent stays.
+#[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+pub struct EditValidator {
+    /// What people are told.
+    #[serde(default)]
+    pub description: Option<Description>,
+    /// The commission from the next day on, in basis points.
+    #[serde(default)]
+    pub commission: Option<u16>,
+}
+
+pub(crate) fn check_description(description: &Description) -> Result<(), Error> {
+    let Description { moniker, website } = description;
+    let fits = (1..=MAX_MONIKER_BYTES).contains(&moniker.len()) && website.len() <= MAX_WEBSITE_BYTES;
+    // They stand in the text that a wallet shows, which nobody may bend with line ends.
+    let plain = !moniker.chars().chain(website.chars()).any(char::is_control);
+    if fits && plain { Ok(()) } else { Err(Error::Description) }
+}
+
+/// Refuses zero.
+fn check_amount(amount: Amount) -> Result<(), Error> {
+    if amount.is_zero() { Err(Error::ZeroAmount) } else { Ok(()) }
+}
+
+impl Msg {
+    pub(crate) fn validate(&self) -> Result<(), CallError> {
+        match self {
+            Self::CreateValidator(msg) => {
+                check_description(&msg.description)?;
+                check_commission(msg.commission, msg.max_commission, msg.max_commission_change)?;
+                check_amount(msg.self_stake)?;
+            }
+            Self::EditValidator(msg) => msg.description.iter().try_for_each(check_description)?,
+            Self::Stake { amount, .. } | Self::Unstake { amount, .. } => check_amount(*amount)?,
+            Self::Unjail
+            | Self::RotateBridgeKey { .. }
+            | Self::CancelUnstake { .. }
+            | Self::Claim { .. }
+            | Self::ClaimAndStake { .. } => {}
+        }
+        Ok(())
+    }
+
+    pub(crate) fn gas(&self) -> u64 {
+        match self {
+            Self::CreateValidator(_) => GAS_PER_PROOF.saturating_add(GAS_PER_CHANGE.saturating_mul(2)),
+            Self::RotateBridgeKey { .. } => GAS_PER_PROOF.saturating_add(GAS_PER_CHANGE),
+            _ => GAS_PER_CHANGE,
+        }
+    }
+
+    pub(crate) fn text(&self) -> String {
+        let vvv = |amount: &Amount| amount.display(Denom::Vvv);
+        match self {
+            Self::CreateValidator(msg) => create_text(msg),
+            Self::EditValidator(msg) => edit_text(msg),
+            Self::Unjail => "Unjail my validator".into(),
+            Self::RotateBridgeKey { bridge_address, .. } => {
+                format!("Give my validator the bridge key {}", bridge_address.to_hex())
+            }
+            Self::Stake { validator, amount } => format!("Stake {} with {}", vvv(amount), validator.to_hex()),
+            Self::Unstake { validator, amount } => format!("Unstake {} from {}", vvv(amount), validator.to_hex()),
+            Self::CancelUnstake { tranche } => format!("Stake tranche {tranche} again"),
+            Self::Claim { validator } => format!("Claim rewards earned with {}", validator.to_hex()),
+            Self::ClaimAndStake { validator } => format!("Claim and stake rewards earned with {}", validator.to_hex()),
+        }
+    }
+}
+
+/// Basis points as a percentage: `12.5%`.
+fn percent(bps: u16) -> String {
+    let (whole, rest) = (bps / 100, bps % 100);
+    match (rest / 10, rest % 10) {
+        (0, 0) => format!("{whole}%"),
+        (tenths, 0) => format!("{whole}.{tenths}%"),
+        (tenths, hundredths) => format!("{whole}.{tenths}{hundredths}%"),
+    }
+}
+
+fn create_text(msg: &CreateValidator) -> String {
+    format!(
+        "Become validator \"{}\" ({}) with consensus key {} and bridge key {}, commission {} (at most {}, changing by at most {} a day), and stake {}",
+        msg.description.moniker,
+        msg.description.website,
+        hex::encode(msg.consensus_key),
+        msg.bridge_address.to_hex(),
+        percent(msg.commission),
+        percent(msg.max_commission),
+        percent(msg.max_commission_change),
+        msg.self_stake.display(Denom::Vvv),
+    )
+}
+
+fn edit_text(msg: &EditValidator) -> String {
+    let mut parts = Vec::new();
+    if let Some(Description { moniker, website }) = &msg.description {
+        parts.push(format!("it is called \"{moniker}\" ({website})"));
+    }
+    if let Some(rate) = msg.commission {
+        parts.push(format!("its commission is {} from tomorrow", percent(rate)));
+    }
+    format!("Change my validator: {}", if parts.is_empty() { "nothing".into() } else { parts.join("; ") })
+}
+
+pub(crate) fn execute(ctx: &mut TxContext<'_>, msg: &Msg) -> Result<(), CallError> {
+    let (sender, block) = (ctx.sender, ctx.block);
+    let (state, events) = (&mut *ctx.state, &mut *ctx.events);
+    match msg {
+        Msg::CreateValidator(msg) => validators::create(state, events, block, &sender, msg)?,
+        Msg::EditValidator(msg) => validators::edit(state, events, block, &sender, msg)?,
+        Msg::Unjail => validators::unjail(state, events, block, &sender)?,
+        Msg::RotateBridgeKey { bridge_address, proof } => {
+            validators::rotate_bridge_key(state, events, block, &sender, bridge_address, proof)?;
+        }
+        Msg::Stake { validator, amount } => positions::stake(state, events, &sender, validator, *amount)?,
+        Msg::Unstake { validator, amount } => leaving::unstake(state, events, block, &sender, validator, *amount)?,
+        Msg::CancelUnstake { tranche } => leaving::cancel(state, events, &sender, *tranche)?,
+        Msg::Claim { validator } => positions::claim(state, events, &sender, validator, false)?,
+        Msg::ClaimAndStake { validator } => positions::claim(state, events, &sender, validator, true)?,
+    }
+    Ok(())
+}

@@ -1,0 +1,93 @@
+//! What can be tuned, and the bounds that no vote can leave.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use diem_core::{Amount, StateRead, StateWrite};
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, state::PARAMS, validators};
+
+/// One hundred percent in basis points.
+pub const FULL: u16 = 10_000;
+
+/// The parameters of staking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Params {
+    /// For how long stake that left its validator can still be slashed, in milliseconds. A change applies to what
+    /// leaves from then on.
+    pub unbonding_ms: u64,
+    /// The most validators that make blocks.
+    pub max_validators: u16,
+    /// What an operator must have staked with the own validator for it to make blocks, in avvv.
+    pub min_self_stake: Amount,
+    /// What two votes in one round cost, in basis points of the stake.
+    pub equivocation_bps: u16,
+    /// What missing too many blocks costs, in basis points of the stake.
+    pub downtime_bps: u16,
+    /// Of how many blocks signatures are counted.
+    pub signed_window: u32,
+    /// How many of them must be signed, in basis points.
+    pub min_signed_bps: u16,
+    /// For how long a validator that missed too many stays out, in milliseconds.
+    pub jail_ms: u64,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Self {
+            unbonding_ms: 7 * 86_400_000,
+            max_validators: 100,
+            min_self_stake: Amount::new(1_000_000_000_000_000_000_000),
+            equivocation_bps: 500,
+            downtime_bps: 1,
+            signed_window: 10_000,
+            min_signed_bps: 5_000,
+            jail_ms: 600_000,
+        }
+    }
+}
+
+/// The largest set that the bridge's contract takes.
+pub const MAX_VALIDATORS: u16 = 150;
+const YEAR_MS: u64 = 365 * 86_400_000;
+const WINDOW: std::ops::RangeInclusive<u32> = 10..=100_000;
+
+impl Params {
+    /// Checks every bound.
+    ///
+    /// # Errors
+    /// [`Error::Params`] names the parameter and its bounds.
+    pub fn validate(&self) -> Result<(), Error> {
+        let bounds: [(bool, &'static str); 8] = [
+            ((1_000..=YEAR_MS).contains(&self.unbonding_ms), "unbonding_ms must be a second to a year"),
+            ((1..=MAX_VALIDATORS).contains(&self.max_validators), "max_validators must be 1 to 150"),
+            (self.min_self_stake >= Amount::ONE, "min_self_stake must be at least 1 VVV"),
+            ((1..=FULL).contains(&self.equivocation_bps), "equivocation_bps must be 1 to 10,000"),
+            (self.downtime_bps <= 1_000, "downtime_bps must be at most 1,000"),
+            (WINDOW.contains(&self.signed_window), "signed_window must be 10 to 100,000 blocks"),
+            ((1..FULL).contains(&self.min_signed_bps), "min_signed_bps must be 1 to 9,999"),
+            ((1_000..=YEAR_MS).contains(&self.jail_ms), "jail_ms must be a second to a year"),
+        ];
+        match bounds.into_iter().find(|(holds, _)| !holds) {
+            Some((_, rule)) => Err(Error::Params(rule)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The parameters now.
+pub fn params(state: &dyn StateRead) -> Params {
+    PARAMS.get(state).unwrap_or_default()
+}
+
+/// Changes the parameters. Walks over all validators, because what an operator must have staked decides who stands in
+/// the ranking; so it belongs into a governance step, not into a call.
+///
+/// # Errors
+/// [`Error::Params`]; then nothing is written.
+pub fn set_params(state: &mut dyn StateWrite, params: &Params) -> Result<(), Error> {
+    params.validate()?;
+    PARAMS.set(state, params);
+    validators::rank_all(state);
+    Ok(())
+}

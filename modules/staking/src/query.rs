@@ -1,0 +1,269 @@
+//! The questions that staking answers.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use diem_core::{Address, Amount, CallError, QueryContext, StateRead, Time, clock};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Error, downtime,
+    params::{Params, params},
+    positions,
+    state::{BRIDGE_KEYS, BridgeKey, DATES, DESCRIPTIONS, Description, ENTRIES, Leaving, PLACES, POSITIONS, Position, TOLD, Told, VALIDATORS, Validator},
+    validators::consensus_address,
+};
+
+/// The most rows of an answer.
+pub const MAX_PAGE: u32 = 200;
+
+/// A question to staking.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+#[borsh(use_discriminant = true)]
+#[repr(u8)]
+pub enum Query {
+    /// The parameters.
+    Params = 0,
+    /// One validator, by operator.
+    Validator(Address) = 1,
+    /// Validators by the address of their operator, after `after`, at most `limit` and [`MAX_PAGE`].
+    Validators {
+        /// The last one of the page before.
+        after: Option<Address>,
+        /// How many.
+        limit: u32,
+    } = 2,
+    /// What an account has staked with one validator; nothing where it never staked.
+    Position {
+        /// Whose.
+        account: Address,
+        /// With whom.
+        validator: Address,
+    } = 3,
+    /// What an account has staked, by validator, after `after`.
+    Positions {
+        /// Whose.
+        account: Address,
+        /// The last validator of the page before.
+        after: Option<Address>,
+    } = 4,
+    /// What an account has on its way: tranches and stake that it moved lately, after the entry `after`.
+    Leaving {
+        /// Whose.
+        account: Address,
+        /// The last id of the page before.
+        after: Option<u64>,
+    } = 5,
+    /// The set that consensus was last told.
+    Told = 6,
+    /// Whose a bridge key is or was.
+    BridgeKey(Address) = 7,
+}
+
+/// An answer of staking.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[borsh(use_discriminant = true)]
+#[serde(untagged)]
+#[repr(u8)]
+pub enum Answer {
+    /// The parameters.
+    Params(Params) = 0,
+    /// One validator.
+    Validator(Box<ValidatorView>) = 1,
+    /// A page of validators.
+    Validators(Vec<ValidatorView>) = 2,
+    /// One position.
+    Position(Box<PositionView>) = 3,
+    /// A page of positions.
+    Positions(Vec<PositionView>) = 4,
+    /// A page of what is on its way.
+    Leaving(Vec<LeavingView>) = 5,
+    /// The set that consensus was last told.
+    Told(Vec<ToldView>) = 6,
+    /// Whose a bridge key is or was; nobody's if it was never used.
+    BridgeKey(Option<BridgeKey>) = 7,
+}
+
+/// Where a validator stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[borsh(use_discriminant = true)]
+#[serde(rename_all = "snake_case")]
+#[repr(u8)]
+pub enum Standing {
+    /// Makes blocks.
+    Active = 0,
+    /// Too little stake for the set.
+    Waiting = 1,
+    /// Missed too many blocks.
+    Jailed = 2,
+    /// Out for ever.
+    Tombstoned = 3,
+}
+
+/// A validator with everything known of it.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+pub struct ValidatorView {
+    /// Who operates it.
+    pub operator: Address,
+    /// How consensus names it.
+    #[serde(with = "hex::serde")]
+    pub consensus_address: [u8; 20],
+    /// What people are told.
+    pub description: Description,
+    /// Where it stands.
+    pub standing: Standing,
+    /// The power that consensus was last told; 0 for none.
+    pub power: u64,
+    /// What the operator's own stake is worth, in avvv.
+    pub self_stake: Amount,
+    /// Today's commission, in basis points.
+    pub commission_today: u16,
+    /// Blocks missed of the last ones that are counted.
+    pub missed: u32,
+    /// How many may be missed.
+    pub may_miss: u32,
+    /// Its numbers.
+    pub validator: Validator,
+}
+
+/// A position with what it is worth now. Amounts are in avvv.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+pub struct PositionView {
+    /// With whom.
+    pub validator: Address,
+    /// What it is worth.
+    pub staked: Amount,
+    /// What may be unstaked.
+    pub free_to_unstake: Amount,
+    /// What may be locked.
+    pub free_to_lock: Amount,
+    /// What may go to another validator.
+    pub free_to_move: Amount,
+    /// What is locked.
+    pub locked: Amount,
+    /// What may be claimed now; an operator's commission included.
+    pub rewards: Amount,
+    /// Its shares.
+    pub position: Position,
+}
+
+/// Something on its way out of a validator.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+pub struct LeavingView {
+    /// Its id.
+    pub id: u64,
+    /// The validator that it left.
+    pub validator: Address,
+    /// When: the height.
+    pub height: u64,
+    /// It is paid, or may leave its new validator, in the first block after this time; in the block in which it left nobody
+    /// knows yet.
+    pub until: Option<Time>,
+    /// What it is.
+    pub what: Leaving,
+}
+
+/// A validator as consensus was last told.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+pub struct ToldView {
+    /// Its key.
+    #[serde(with = "hex::serde")]
+    pub consensus_key: [u8; 32],
+    /// Who operates it, and its power.
+    pub told: Told,
+}
+
+pub(crate) fn answer(ctx: &QueryContext<'_>, query: Query) -> Result<Answer, CallError> {
+    let state = ctx.state;
+    Ok(match query {
+        Query::Params => Answer::Params(params(state)),
+        Query::Validator(operator) => {
+            let validator = VALIDATORS.get(state, &operator).ok_or(Error::UnknownValidator(operator))?;
+            Answer::Validator(Box::new(view(ctx, operator, validator)))
+        }
+        Query::Validators { after, limit } => {
+            let limit = limit.min(MAX_PAGE) as usize;
+            let page = VALIDATORS.range(state, after.as_ref(), limit.saturating_add(1)).into_iter();
+            let page = page.filter(|(operator, _)| Some(operator) != after.as_ref()).take(limit);
+            Answer::Validators(page.map(|(operator, validator)| view(ctx, operator, validator)).collect())
+        }
+        Query::Position { account, validator } => {
+            let position = positions::position(state, &account, &validator);
+            Answer::Position(Box::new(position_view(state, &account, validator, &position)?))
+        }
+        Query::Positions { account, after } => Answer::Positions(positions_of(state, &account, after)?),
+        Query::Leaving { account, after } => Answer::Leaving(leaving_of(state, &account, after)),
+        Query::Told => {
+            let told = TOLD.range(state, None, usize::MAX).into_iter();
+            Answer::Told(told.map(|(consensus_key, told)| ToldView { consensus_key, told }).collect())
+        }
+        Query::BridgeKey(bridge) => Answer::BridgeKey(BRIDGE_KEYS.get(state, &bridge)),
+    })
+}
+
+fn view(ctx: &QueryContext<'_>, operator: Address, validator: Validator) -> ValidatorView {
+    let state = ctx.state;
+    let told = TOLD.get(state, &validator.consensus_key);
+    let standing = match &validator {
+        _ if validator.tombstoned => Standing::Tombstoned,
+        _ if validator.jailed_until.is_some() => Standing::Jailed,
+        _ if told.is_some() => Standing::Active,
+        _ => Standing::Waiting,
+    };
+    let consensus_address = consensus_address(&validator.consensus_key);
+    let (missed, may_miss) = downtime::standing(state, &params(state), &consensus_address);
+    ValidatorView {
+        operator,
+        consensus_address,
+        description: DESCRIPTIONS.get(state, &operator).unwrap_or_default(),
+        standing,
+        power: told.map_or(0, |told| told.power),
+        self_stake: validator.value_of(validator.self_shares),
+        commission_today: validator.commission.on(clock::epoch(state, ctx.block.time)),
+        missed,
+        may_miss,
+        validator,
+    }
+}
+
+fn position_view(
+    state: &dyn StateRead,
+    account: &Address,
+    operator: Address,
+    position: &Position,
+) -> Result<PositionView, CallError> {
+    let validator = VALIDATORS.get(state, &operator).ok_or(Error::UnknownValidator(operator))?;
+    let (earned, _) = position.earned(&validator).and_then(|earned| earned.split()).map_err(Error::from)?;
+    let commission = if *account == operator { validator.commission_due } else { Amount::ZERO };
+    Ok(PositionView {
+        validator: operator,
+        staked: validator.value_of(position.shares),
+        free_to_unstake: validator.value_of(position.free_to_unstake()),
+        free_to_lock: validator.value_of(position.free_to_lock()),
+        free_to_move: validator.value_of(position.free_to_move()),
+        locked: validator.value_of(position.locked),
+        rewards: earned.checked_add(commission).map_err(Error::from)?,
+        position: *position,
+    })
+}
+
+fn positions_of(
+    state: &dyn StateRead,
+    account: &Address,
+    after: Option<Address>,
+) -> Result<Vec<PositionView>, CallError> {
+    let from = after.map(|validator| (*account, validator));
+    let page = POSITIONS.prefix(state, account, from.as_ref(), (MAX_PAGE as usize).saturating_add(1)).into_iter();
+    let page = page.filter(|((_, validator), _)| Some(*validator) != after).take(MAX_PAGE as usize);
+    page.map(|((_, validator), position)| position_view(state, account, validator, &position)).collect()
+}
+
+fn leaving_of(state: &dyn StateRead, account: &Address, after: Option<u64>) -> Vec<LeavingView> {
+    let from = after.map(|id| (*account, id));
+    let page = PLACES.prefix(state, account, from.as_ref(), (MAX_PAGE as usize).saturating_add(1)).into_iter();
+    let page = page.filter(|((_, id), _)| Some(*id) != after).take(MAX_PAGE as usize);
+    page.filter_map(|((_, id), place)| {
+        let entry = ENTRIES.get(state, &(place.validator, place.height, id))?;
+        let until = DATES.get(state, &(place.validator, place.height)).map(Time);
+        Some(LeavingView { id, validator: place.validator, height: place.height, until, what: entry.what })
+    })
+    .collect()
+}

@@ -1,0 +1,59 @@
+//! What consensus is told.
+
+use std::collections::BTreeMap;
+
+use diem_core::{CallError, StateRead, StateWrite};
+
+use crate::{
+    params::params,
+    state::{RANKING, TOLD, Told, rank_key},
+};
+
+/// A validator whose power changes; power 0 removes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ValidatorUpdate {
+    /// Its ed25519 key.
+    pub public_key: [u8; 32],
+    /// Its new power.
+    pub power: u64,
+}
+
+/// The set that consensus was last told, sorted by key.
+pub fn told(state: &dyn StateRead) -> Vec<(ValidatorUpdate, Told)> {
+    let update = |(public_key, told): ([u8; 32], Told)| (ValidatorUpdate { public_key, power: told.power }, told);
+    TOLD.range(state, None, usize::MAX).into_iter().map(update).collect()
+}
+
+/// Who should make blocks: the most powerful, ties by address.
+fn target(state: &dyn StateRead) -> BTreeMap<[u8; 32], Told> {
+    let most = usize::from(params(state).max_validators);
+    let ranked = RANKING.range(state, None, most).into_iter();
+    // rank_key is its own inverse.
+    ranked.map(|((rank, operator), key)| (key, Told { operator, power: rank_key(rank) })).collect()
+}
+
+/// What consensus is to be told at the end of a block: the difference to what it was last told, sorted by key. Never leaves an
+/// empty set: while nobody may make blocks, the last ones go on.
+///
+/// # Errors
+/// None today; a step of a block has this form.
+pub fn end_block(state: &mut dyn StateWrite) -> Result<Vec<ValidatorUpdate>, CallError> {
+    let target = target(state);
+    if target.is_empty() {
+        return Ok(Vec::new());
+    }
+    let before: BTreeMap<[u8; 32], Told> = TOLD.range(state, None, usize::MAX).into_iter().collect();
+    let mut updates = Vec::new();
+    for (key, told) in &target {
+        if before.get(key) != Some(told) {
+            TOLD.set(state, key, told);
+            updates.push(ValidatorUpdate { public_key: *key, power: told.power });
+        }
+    }
+    for key in before.keys().filter(|key| !target.contains_key(*key)) {
+        TOLD.remove(state, key);
+        updates.push(ValidatorUpdate { public_key: *key, power: 0 });
+    }
+    updates.sort();
+    Ok(updates)
+}

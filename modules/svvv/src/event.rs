@@ -1,0 +1,40 @@
+//! What svvv reports.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use diem_core::{Address, Amount};
+use diem_staking::scaled::digits;
+use serde::{Deserialize, Serialize};
+
+/// An event of svvv. Shares are shares of the validator's tokens.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[borsh(use_discriminant = true)]
+#[serde(rename_all = "snake_case", tag = "type")]
+#[expect(missing_docs, reason = "the fields of an event say what they are: who, with whom, how much")]
+#[repr(u8)]
+pub enum Event {
+    /// Stake was locked for so much DIEM.
+    Locked {
+        account: Address,
+        validator: Address,
+        #[serde(with = "digits")]
+        shares: u128,
+        diem: Amount,
+    } = 0,
+    /// Stake was unlocked for so much DIEM.
+    Released {
+        account: Address,
+        validator: Address,
+        #[serde(with = "digits")]
+        shares: u128,
+        diem: Amount,
+    } = 1,
+    /// Locked stake went to another validator, and so much DIEM with it.
+    LockMoved { account: Address, from: Address, to: Address, diem: Amount } = 2,
+    /// A slash of a validator that the stake had left took locked shares too; so many are left.
+    Trimmed {
+        account: Address,
+        validator: Address,
+        #[serde(with = "digits")]
+        shares: u128,
+    } = 3,
+}

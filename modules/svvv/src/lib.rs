@@ -1,0 +1,75 @@
+//! svvv: locks on staked positions.
+//!
+//! Stake is locked for a reason, and there is one: DIEM that was minted against it. A lock knows how much of that is
+//! outstanding; what is locked keeps earning and cannot be unstaked, but it can go to another validator, and its DIEM with
+//! it. Another reason to lock would be another table beside this one.
+
+pub mod error;
+pub mod event;
+pub mod genesis;
+pub mod locks;
+pub mod msg;
+pub mod query;
+pub mod state;
+
+use diem_core::{CallError, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite, TxContext};
+
+pub use error::Error;
+pub use event::Event;
+pub use genesis::Genesis;
+pub use locks::{after_slash, free_to_lock, lock, lock_of, release, restake, run_slash_jobs, total_outstanding};
+pub use msg::Msg;
+pub use query::{Answer, Query};
+pub use state::Lock;
+
+/// The module.
+pub struct Svvv;
+
+impl Module for Svvv {
+    const ID: ModuleId = ModuleId(3);
+    const NAME: &'static str = "svvv";
+    const STORAGE_VERSION: u32 = 1;
+
+    type Msg = Msg;
+    type Query = Query;
+    type Answer = Answer;
+    type Event = Event;
+    type Error = Error;
+    type Genesis = Genesis;
+
+    fn init_genesis(ctx: &mut GenesisContext<'_>, genesis: &Genesis) -> Result<(), CallError> {
+        genesis::init(ctx.state, genesis)
+    }
+
+    fn export_genesis(state: &dyn StateRead) -> Genesis {
+        genesis::export(state)
+    }
+
+    fn validate(msg: &Msg) -> Result<(), CallError> {
+        msg.validate()
+    }
+
+    fn gas(msg: &Msg) -> u64 {
+        msg.gas()
+    }
+
+    fn text(msg: &Msg) -> String {
+        msg.text()
+    }
+
+    fn execute(ctx: &mut TxContext<'_>, msg: &Msg) -> Result<(), CallError> {
+        msg::execute(ctx, msg)
+    }
+
+    fn query(ctx: &QueryContext<'_>, query: Query) -> Result<Answer, CallError> {
+        Ok(query::answer(ctx.state, query))
+    }
+
+    fn check_invariants(state: &dyn StateRead) -> Result<(), String> {
+        genesis::check(state)
+    }
+
+    fn migrate(_: &mut dyn StateWrite, from: u32) -> Result<(), Fatal> {
+        Err(Fatal(format!("svvv has no rows of version {from}: this diemd is not for this chain")))
+    }
+}
