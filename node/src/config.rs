@@ -259,7 +259,8 @@ impl FromStr for Optional {
         if text == "off" {
             return Ok(Self(None));
         }
-        let address = text.parse().map_err(|_| format!("`{text}` is no address: write it as 127.0.0.1:9464, or off"))?;
+        let address =
+            text.parse().map_err(|_| format!("`{text}` is no address: write it as 127.0.0.1:9464, or off"))?;
         Ok(Self(Some(address)))
     }
 }

@@ -68,7 +68,9 @@ pub enum DevnetError {
     #[error("{0}")]
     Usage(String),
     /// A port is taken.
-    #[error("port {port}, for {purpose} of validator {validator}, is in use by another program: stop that program, or move all ports with --port-offset {suggestion}")]
+    #[error(
+        "port {port}, for {purpose} of validator {validator}, is in use by another program: stop that program, or move all ports with --port-offset {suggestion}"
+    )]
     PortBusy {
         /// The port.
         port: u16,
@@ -189,7 +191,9 @@ pub fn run(options: &Options) -> Result<(), DevnetError> {
 
 fn forget(file: &Path) -> Result<(), DevnetError> {
     match fs::remove_file(file) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(DevnetError::io(file.display().to_string())(error)),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(DevnetError::io(file.display().to_string())(error))
+        }
         _ => Ok(()),
     }
 }

@@ -20,7 +20,9 @@ use std::{
 #[derive(Debug, thiserror::Error)]
 pub enum HomeError {
     /// Another process runs it.
-    #[error("{home} is in use by process {pid}: stop that one first (kill {pid}), or give this node a home of its own with --home")]
+    #[error(
+        "{home} is in use by process {pid}: stop that one first (kill {pid}), or give this node a home of its own with --home"
+    )]
     InUse {
         /// The home.
         home: PathBuf,

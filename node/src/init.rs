@@ -46,7 +46,9 @@ pub enum InitError {
     #[error("there is no chain `{0}`: `dev` and `localnet` come along, and --genesis takes a file")]
     NoPreset(String),
     /// Not the file that was promised.
-    #[error("this genesis has hash {found}, not {wanted}: it is not the file that you were promised; get it again from somebody you trust")]
+    #[error(
+        "this genesis has hash {found}, not {wanted}: it is not the file that you were promised; get it again from somebody you trust"
+    )]
     Hash {
         /// The hash of the file.
         found: String,
@@ -54,7 +56,9 @@ pub enum InitError {
         wanted: String,
     },
     /// The wrong engine for it.
-    #[error("the instant engine is for development and refuses chain `{0}`: use --engine comet, or a chain id with a part -dev")]
+    #[error(
+        "the instant engine is for development and refuses chain `{0}`: use --engine comet, or a chain id with a part -dev"
+    )]
     NotDevelopment(String),
 }
 
@@ -116,8 +120,9 @@ impl Init {
                 let key = validator_key(&home.comet())?;
                 return Ok((diem_genesis::load(path, now)?, key.public_key));
             }
-            Source::File(path) => GenesisFile::parse(&read(path)?, &path.display().to_string())
-                .map_err(diem_genesis::Error::from)?,
+            Source::File(path) => {
+                GenesisFile::parse(&read(path)?, &path.display().to_string()).map_err(diem_genesis::Error::from)?
+            }
             Source::Preset(name) => presets::preset(name).ok_or_else(|| InitError::NoPreset(name.clone()))??,
         };
         if let Some(chain_id) = &self.chain_id {

@@ -36,7 +36,6 @@ pub struct Metrics {
     http: IntCounterVec,
     http_seconds: HistogramVec,
     panics: IntCounter,
-    rows: IntGauge,
     bytes: IntGauge,
 }
 
@@ -74,7 +73,6 @@ impl Metrics {
                 &["route"],
             )?,
             panics: IntCounter::new("diem_http_panics_requests", "Requests whose handler panicked")?,
-            rows: IntGauge::new("diem_store_state_rows", "Rows of the last committed state")?,
             bytes: IntGauge::new("diem_store_disk_bytes", "What the data folder takes on disk")?,
             registry,
         };
@@ -85,7 +83,7 @@ impl Metrics {
     fn register(&self) -> Result<(), prometheus::Error> {
         let counters = [&self.txs, &self.failed, &self.accepted, &self.panics];
         counters.into_iter().try_for_each(|metric| self.registry.register(Box::new(metric.clone())))?;
-        let gauges = [&self.height, &self.pool, &self.rows, &self.bytes];
+        let gauges = [&self.height, &self.pool, &self.bytes];
         gauges.into_iter().try_for_each(|metric| self.registry.register(Box::new(metric.clone())))?;
         let gauges = [&self.block_time, &self.block_age];
         gauges.into_iter().try_for_each(|metric| self.registry.register(Box::new(metric.clone())))?;
@@ -139,11 +137,6 @@ impl Metrics {
         self.panics.inc();
     }
 
-    /// How many rows the last committed state has.
-    pub fn state_rows(&self, rows: usize) {
-        self.rows.set(to_i64(rows as u64));
-    }
-
     /// Everything, in Prometheus' text form.
     ///
     /// # Errors
@@ -194,7 +187,7 @@ mod tests {
             assert!(parts.len() >= 4 && parts[0] == "diem", "{}", family.name());
             assert!(["chain", "mempool", "http", "store"].contains(&parts[1]), "{}", family.name());
             let unit = *parts.last().unwrap();
-            assert!(["blocks", "seconds", "txs", "requests", "rows", "bytes"].contains(&unit), "{}", family.name());
+            assert!(["blocks", "seconds", "txs", "requests", "bytes"].contains(&unit), "{}", family.name());
         }
     }
 

@@ -48,7 +48,9 @@ pub enum StartError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The state on disk is of another chain.
-    #[error("{home} holds the state of a chain with genesis {held}, but its genesis.json has {given}: put the old genesis.json back, or start in a new home")]
+    #[error(
+        "{home} holds the state of a chain with genesis {held}, but its genesis.json has {given}: put the old genesis.json back, or start in a new home"
+    )]
     OtherGenesis {
         /// The home.
         home: PathBuf,

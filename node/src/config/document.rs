@@ -7,7 +7,10 @@ use super::{Config, variable};
 /// What each setting does, in the order of the file. A section's line stands above its name.
 const HELP: &[(&str, &str)] = &[
     ("moniker", "The node's name among its peers."),
-    ("engine", "What makes the blocks: \"comet\" is CometBFT; \"instant\" is for development and wants a chain with -dev in its id."),
+    (
+        "engine",
+        "What makes the blocks: \"comet\" is CometBFT; \"instant\" is for development and wants a chain with -dev in its id.",
+    ),
     ("api", "REST and pages."),
     ("api.listen", "Where it listens. Only this machine reaches 127.0.0.1; 0.0.0.0 is reached from everywhere."),
     ("metrics", "Prometheus metrics of this node."),
@@ -25,7 +28,10 @@ const HELP: &[(&str, &str)] = &[
     ("comet.p2p", "Where peers connect."),
     ("comet.rpc", "Where its RPC listens."),
     ("comet.metrics", "Where its own metrics are served, or \"off\"."),
-    ("comet.abci", "Where this node serves the application to it; \"off\": a socket in the home. Who reaches it can change the chain here."),
+    (
+        "comet.abci",
+        "Where this node serves the application to it; \"off\": a socket in the home. Who reaches it can change the chain here.",
+    ),
     ("comet.external_address", "What peers are told to connect to, host:port; empty: what p2p says."),
     ("comet.peers", "Nodes to stay connected to: [\"id@host:port\"]."),
     ("comet.seeds", "Nodes to ask for others: [\"id@host:port\"]."),

@@ -54,8 +54,11 @@ fn every_kind_of_value_can_be_given_as_text() {
 fn a_typo_anywhere_is_an_error_with_the_key_that_was_meant() {
     let (_folder, path) = file("moniker = \"a\"\n\n[api]\nlisen = \"127.0.0.1:1\"\n");
     let error = Config::load(&path, vec![], &[]).unwrap_err().to_string();
-    assert!(error.ends_with("config.toml, line 4: unknown key `lisen`: the keys here are listen")
-        || error.ends_with("config.toml, line 4: unknown key `lisen`: did you mean `listen`?"), "{error}");
+    assert!(
+        error.ends_with("config.toml, line 4: unknown key `lisen`: the keys here are listen")
+            || error.ends_with("config.toml, line 4: unknown key `lisen`: did you mean `listen`?"),
+        "{error}"
+    );
     let (_folder, path) = file("");
     let error = Config::load(&path, env("DIEM_API_LISTN", "x"), &[]).unwrap_err().to_string();
     assert_eq!(error, "DIEM_API_LISTN: no setting has this variable: did you mean DIEM_API_LISTEN?");

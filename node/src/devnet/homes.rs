@@ -134,7 +134,8 @@ pub(super) fn node_homes(dir: &Path) -> Result<Vec<Home>, DevnetError> {
         let number = name.strip_prefix("node");
         number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
     };
-    let homes = entries.flatten().filter(|entry| is_node(&entry.file_name().to_string_lossy()) && entry.path().is_dir());
+    let homes =
+        entries.flatten().filter(|entry| is_node(&entry.file_name().to_string_lossy()) && entry.path().is_dir());
     Ok(homes.map(|entry| Home::at(&entry.path())).collect())
 }
 
@@ -211,11 +212,7 @@ fn genesis_file(mark: &Mark) -> Result<GenesisFile, DevnetError> {
         public_key: validator_key(number).verifying_key().to_bytes(),
         power: POWER,
     });
-    Ok(GenesisFile {
-        chain_id: mark.chain_id.clone(),
-        validators: validators.collect(),
-        ..preset(mark.engine)?
-    })
+    Ok(GenesisFile { chain_id: mark.chain_id.clone(), validators: validators.collect(), ..preset(mark.engine)? })
 }
 
 fn node_plan(dir: &Path, number: usize, mark: &Mark, options: &Options) -> Result<NodePlan, DevnetError> {

@@ -23,7 +23,9 @@ pub(super) fn check(plan: &Plan) -> Result<(), DevnetError> {
                     return Err(DevnetError::PortBusy { port, purpose, validator, suggestion });
                 }
                 Err(error) => {
-                    return Err(DevnetError::io(format!("{address}, for {purpose} of validator {}", node.number))(error));
+                    return Err(DevnetError::io(format!("{address}, for {purpose} of validator {}", node.number))(
+                        error,
+                    ));
                 }
             }
         }
@@ -44,13 +46,16 @@ fn addresses(config: &Config) -> Vec<(SocketAddr, &'static str)> {
 
 /// By how much more all ports could be moved to be free, counted from the usual ones.
 fn free_offset(plan: &Plan) -> Option<u16> {
-    let moved_already = plan.nodes.first()?.config.api.listen.port().saturating_sub(Config::default().api.listen.port());
-    (1..=20u16).map(|steps| steps.saturating_mul(STEP)).find(|more| {
-        plan.nodes.iter().all(|node| {
-            let mut config = node.config.clone();
-            config.move_ports(*more).is_ok()
-                && addresses(&config).iter().all(|(address, _)| TcpListener::bind(address).is_ok())
+    let moved_already =
+        plan.nodes.first()?.config.api.listen.port().saturating_sub(Config::default().api.listen.port());
+    (1..=20u16)
+        .map(|steps| steps.saturating_mul(STEP))
+        .find(|more| {
+            plan.nodes.iter().all(|node| {
+                let mut config = node.config.clone();
+                config.move_ports(*more).is_ok()
+                    && addresses(&config).iter().all(|(address, _)| TcpListener::bind(address).is_ok())
+            })
         })
-    })
-    .map(|more| more.saturating_add(moved_already))
+        .map(|more| more.saturating_add(moved_already))
 }

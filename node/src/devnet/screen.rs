@@ -10,11 +10,7 @@ use diem_core::{Address, Amount, Denom};
 use diem_genesis::presets::TEST_MNEMONIC;
 use serde_json::json;
 
-use super::{
-    DevnetError,
-    homes::Plan,
-    wallet::Wallet,
-};
+use super::{DevnetError, homes::Plan, wallet::Wallet};
 use crate::{
     EngineKind,
     cli::output::{list, say},
@@ -100,7 +96,8 @@ fn text(plan: &Plan, wallet: &Wallet, people: &[Person], took: Duration) -> Stri
         [person.name.clone(), person.address.to_string(), person.vvv.display(Denom::Vvv), role.to_string()]
     });
     let nodes = plan.nodes.iter().map(|node| {
-        let comet = if plan.engine == EngineKind::Comet { format!("http://{}", node.config.comet.rpc) } else { "-".into() };
+        let comet =
+            if plan.engine == EngineKind::Comet { format!("http://{}", node.config.comet.rpc) } else { "-".into() };
         let metrics = node.config.metrics.listen.0.map_or("-".into(), |address| format!("http://{address}/metrics"));
         [node.config.moniker.clone(), node.api(), comet, metrics]
     });
@@ -122,7 +119,9 @@ fn text(plan: &Plan, wallet: &Wallet, people: &[Person], took: Duration) -> Stri
     }
     if !wallet.taken.is_empty() {
         let names = wallet.taken.join(", ");
-        text.push_str(&format!("\n  {names}: another key has this name there; set DIEM_HOME to an empty folder and start again\n"));
+        text.push_str(&format!(
+            "\n  {names}: another key has this name there; set DIEM_HOME to an empty folder and start again\n"
+        ));
     }
     text.push_str("\nno local Base yet: the bridge is off\n");
     text.push_str(&format!("\nready in {} s; Ctrl-C stops everything", seconds(took)));
@@ -134,7 +133,8 @@ fn to_try(plan: &Plan, wallet: &Wallet) -> Vec<String> {
     let diemd = program();
     let home = if wallet.home == default_home() { String::new() } else { format!(" --home {}", wallet.home.display()) };
     let at = |at: usize| plan.nodes.get(at).or(plan.nodes.last()).map(|node| node.api()).unwrap_or_default();
-    let node = |url: &str| if url == crate::cli::common::DEFAULT_NODE { String::new() } else { format!(" --node {url}") };
+    let node =
+        |url: &str| if url == crate::cli::common::DEFAULT_NODE { String::new() } else { format!(" --node {url}") };
     let (first, last) = (node(&at(0)), node(&at(usize::MAX)));
     let genesis = plan.dir.join("genesis.json");
     vec![
@@ -142,7 +142,9 @@ fn to_try(plan: &Plan, wallet: &Wallet) -> Vec<String> {
         format!("{diemd} query account bob --verify --genesis {}{home}{last}", genesis.display()),
         match plan.engine {
             EngineKind::Comet => format!("curl {}/v1/status", at(0)),
-            EngineKind::Instant => format!("curl -X POST {}/v1/dev/warp -H 'content-type: application/json' -d '{{\"by\":\"1d\"}}'", at(0)),
+            EngineKind::Instant => {
+                format!("curl -X POST {}/v1/dev/warp -H 'content-type: application/json' -d '{{\"by\":\"1d\"}}'", at(0))
+            }
         },
     ]
 }

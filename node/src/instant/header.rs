@@ -120,19 +120,8 @@ impl Signers {
         let block_id = block::Id { hash: header.hash(), part_set_header };
         let mut signatures = Vec::new();
         for (place, (info, key)) in self.set.validators().iter().zip(&self.keys).enumerate() {
-            let vote = vote::Vote {
-                vote_type: vote::Type::Precommit,
-                height: header.height,
-                round: block::Round::default(),
-                block_id: Some(block_id),
-                timestamp: Some(header.time),
-                validator_address: info.address,
-                validator_index: vote::ValidatorIndex::try_from(place).map_err(unusual)?,
-                signature: None,
-                extension: Vec::new(),
-                extension_signature: None,
-            };
-            let signature = key.sign(&vote.into_signable_vec(header.chain_id.clone()));
+            let bytes = precommit_bytes(&header, block_id, header.time, info.address, place)?;
+            let signature = key.sign(&bytes);
             signatures.push(CommitSig::BlockIdFlagCommit {
                 validator_address: info.address,
                 timestamp: header.time,
@@ -142,6 +131,29 @@ impl Signers {
         let commit = block::Commit { height: header.height, round: block::Round::default(), block_id, signatures };
         SignedHeader::new(header, commit).map_err(unusual)
     }
+}
+
+/// What the validator at `place` of the set signs for a block, in round 0.
+fn precommit_bytes(
+    header: &Header,
+    block_id: block::Id,
+    timestamp: tendermint::Time,
+    validator_address: account::Id,
+    place: usize,
+) -> Result<Vec<u8>, Fatal> {
+    let vote = vote::Vote {
+        vote_type: vote::Type::Precommit,
+        height: header.height,
+        round: block::Round::default(),
+        block_id: Some(block_id),
+        timestamp: Some(timestamp),
+        validator_address,
+        validator_index: vote::ValidatorIndex::try_from(place).map_err(unusual)?,
+        signature: None,
+        extension: Vec::new(),
+        extension_signature: None,
+    };
+    Ok(vote.into_signable_vec(header.chain_id.clone()))
 }
 
 /// The part of results that consensus agrees on, hashed as CometBFT does. Of no results: the hash before the first.
@@ -203,4 +215,94 @@ fn to_tendermint(time: Time) -> Result<tendermint::Time, Fatal> {
     let seconds = i64::try_from(time.millis() / 1_000).map_err(unusual)?;
     let nanos = u32::try_from((time.millis() % 1_000).saturating_mul(1_000_000)).map_err(unusual)?;
     tendermint::Time::from_unix_timestamp(seconds, nanos).map_err(unusual)
+}
+
+/// Two consecutive blocks of CometBFT 0.38.25 with one validator whose key is public, the first with one transfer: what
+/// we compute of them must be what it computed.
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+
+    use super::*;
+
+    /// The gas of the transfer in the first block.
+    const GAS: u64 = 7_670;
+
+    #[derive(serde::Deserialize)]
+    struct Blocks {
+        first: SignedHeader,
+        second: SignedHeader,
+        txs: Vec<String>,
+    }
+
+    fn blocks() -> Blocks {
+        serde_json::from_str(include_str!("cometbft_0_38_25.json")).unwrap()
+    }
+
+    fn signers() -> Signers {
+        let key = SigningKey::from_bytes(&diem_genesis::presets::validator_secret(1));
+        Signers::new(&[(key, 10)]).unwrap()
+    }
+
+    #[test]
+    fn hashes_are_those_of_cometbft() {
+        let Blocks { first, second, txs } = blocks();
+        let txs: Vec<[u8; 32]> = txs.iter().map(|tx| sha256(&[&BASE64.decode(tx).unwrap()])).collect();
+        assert_eq!(Some(merkle(&txs)), first.header.data_hash);
+        assert_eq!(Some(merkle::<&[u8]>(&[])), second.header.data_hash);
+        assert_eq!(Some(merkle::<&[u8]>(&[])), first.header.evidence_hash);
+        assert_eq!(Some(commit_hash(&first.commit)), second.header.last_commit_hash);
+        assert_eq!(consensus_hash(4 * 1024 * 1024).unwrap(), first.header.consensus_hash);
+        assert_eq!(Some(results_hash(&[]).unwrap()), first.header.last_results_hash);
+        let result = TxResult { gas_wanted: GAS, gas_used: GAS, log: "any".into(), ..TxResult::default() };
+        assert_eq!(Some(results_hash(&[result]).unwrap()), second.header.last_results_hash);
+        assert_eq!(signers().set().hash(), first.header.validators_hash);
+        assert_eq!(first.header.hash(), first.commit.block_id.hash);
+    }
+
+    #[test]
+    fn the_header_of_the_second_block_comes_out_of_the_first() {
+        let Blocks { first, second, .. } = blocks();
+        let result = TxResult { gas_wanted: GAS, gas_used: GAS, ..TxResult::default() };
+        let mut root = [0; 32];
+        root.copy_from_slice(second.header.app_hash.as_bytes());
+        let draft = Draft {
+            chain_id: "diem-local-dev-1",
+            app_version: 1,
+            block_max_bytes: 4 * 1024 * 1024,
+            height: 5,
+            // CometBFT's times have nanoseconds, ours milliseconds.
+            time: Time(0),
+            last: Some(&first),
+            root,
+            last_results: results_hash(&[result]).unwrap(),
+            tx_hashes: &[],
+            misbehaviour: &[],
+        };
+        let made = signers().header(&draft).unwrap();
+        assert_eq!(Header { time: second.header.time, ..made }, second.header);
+    }
+
+    #[test]
+    fn a_precommit_is_signed_as_cometbft_signs_it() {
+        let key = SigningKey::from_bytes(&diem_genesis::presets::validator_secret(1));
+        for SignedHeader { header, commit, .. } in [blocks().first, blocks().second] {
+            let Some(CommitSig::BlockIdFlagCommit { validator_address, timestamp, signature }) =
+                commit.signatures.first()
+            else {
+                panic!("no signature")
+            };
+            let bytes = precommit_bytes(&header, commit.block_id, *timestamp, *validator_address, 0).unwrap();
+            assert_eq!(key.sign(&bytes).to_bytes(), signature.as_ref().unwrap().as_bytes());
+        }
+    }
+
+    #[test]
+    fn what_was_stored_is_read_again() {
+        let first = blocks().first;
+        assert_eq!(decode(&encode(first.clone())).unwrap(), first);
+        assert!(decode(&[1, 2, 3]).is_err());
+    }
 }

@@ -9,6 +9,8 @@ mod header;
 mod pool;
 mod producer;
 pub mod routes;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 use std::{

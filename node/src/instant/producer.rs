@@ -42,10 +42,14 @@ pub enum OpenError {
     #[error("the instant engine signs for every validator, but the key of validator {0} is not in this home")]
     NoKey(String),
     /// CometBFT made the blocks so far.
-    #[error("this home holds a chain made by CometBFT: start it with --engine comet, or give the instant engine a home of its own")]
+    #[error(
+        "this home holds a chain made by CometBFT: start it with --engine comet, or give the instant engine a home of its own"
+    )]
     OtherEngine,
     /// Another chain.
-    #[error("this home holds a chain with genesis {held}, but its genesis.json has {given}: put the old file back, or start in a new home")]
+    #[error(
+        "this home holds a chain with genesis {held}, but its genesis.json has {given}: put the old file back, or start in a new home"
+    )]
     OtherGenesis {
         /// The hash in the store.
         held: String,
@@ -177,6 +181,12 @@ impl Producer {
         &self.signers
     }
 
+    /// The application, as tests look at it.
+    #[cfg(test)]
+    pub(crate) const fn app(&self) -> &Arc<App> {
+        &self.app
+    }
+
     /// The last height.
     pub(crate) fn height(&self) -> u64 {
         self.head.as_ref().map_or(0, |head| head.signed.header.height.value())
@@ -253,7 +263,8 @@ impl Producer {
         self.commits.metrics().waiting(self.pool.len());
     }
 
-    fn next_block(&self) -> Result<Block, Fatal> {
+    /// The next block, without its transactions.
+    pub(crate) fn next_block(&self) -> Result<Block, Fatal> {
         let height = match &self.head {
             Some(head) => head.signed.header.height.value().checked_add(1).ok_or_else(|| unusual("no more heights"))?,
             None => self.chain.initial_height,
@@ -371,7 +382,9 @@ impl Producer {
     pub(crate) fn revert(&mut self, SnapshotId(id): SnapshotId) -> Result<u64, EngineError> {
         let fatal = |fatal: Fatal| EngineError::Fatal(fatal.0);
         let Some(Saved { height: target, offset_ms, pool }) = self.saved.get(&id) else {
-            return Err(EngineError::Refused(format!("there is no snapshot {id}: it was never made, or reverted past")));
+            return Err(EngineError::Refused(format!(
+                "there is no snapshot {id}: it was never made, or reverted past"
+            )));
         };
         let (target, offset_ms, pool) = (*target, *offset_ms, pool.clone());
         while self.height() > target {

@@ -23,16 +23,44 @@ type Reply<T> = oneshot::Sender<Result<T, EngineError>>;
 
 /// What the worker is asked to do.
 pub(crate) enum Command {
-    Submit { txs: Vec<Bytes>, unread: Arc<AtomicUsize>, reply: oneshot::Sender<Vec<Result<(), SubmitError>>> },
-    Mine { count: u64, reply: Reply<u64> },
+    Submit {
+        txs: Vec<Bytes>,
+        unread: Arc<AtomicUsize>,
+        reply: oneshot::Sender<Vec<Result<(), SubmitError>>>,
+    },
+    Mine {
+        count: u64,
+        reply: Reply<u64>,
+    },
     /// Makes an empty block if the chain is one short of this height and nothing else will make it soon.
-    Reach { height: u64, reply: Reply<()> },
-    Warp { warp: Warp, reply: Reply<Time> },
-    Snapshot { reply: Reply<(SnapshotId, u64)> },
-    Revert { id: SnapshotId, reply: Reply<u64> },
-    Absences { absent: Vec<[u8; 20]>, blocks: u64, reply: Reply<()> },
-    Equivocation { validator: [u8; 20], reply: Reply<()> },
-    SetMode { mode: BlockMode, reply: Reply<()> },
+    Reach {
+        height: u64,
+        reply: Reply<()>,
+    },
+    Warp {
+        warp: Warp,
+        reply: Reply<Time>,
+    },
+    Snapshot {
+        reply: Reply<(SnapshotId, u64)>,
+    },
+    Revert {
+        id: SnapshotId,
+        reply: Reply<u64>,
+    },
+    Absences {
+        absent: Vec<[u8; 20]>,
+        blocks: u64,
+        reply: Reply<()>,
+    },
+    Equivocation {
+        validator: [u8; 20],
+        reply: Reply<()>,
+    },
+    SetMode {
+        mode: BlockMode,
+        reply: Reply<()>,
+    },
     Stop,
 }
 
@@ -75,15 +103,17 @@ impl Worker {
 
     fn turn(&mut self) -> Result<Next, Fatal> {
         let first = match self.mode {
-            BlockMode::Every(period) => match self.inbox.recv_timeout(self.due.saturating_duration_since(Instant::now())) {
-                Err(RecvTimeoutError::Timeout) => {
-                    self.due = Instant::now().checked_add(period).unwrap_or(self.due);
-                    self.producer.make_block(true)?;
-                    return Ok(Next::Go);
+            BlockMode::Every(period) => {
+                match self.inbox.recv_timeout(self.due.saturating_duration_since(Instant::now())) {
+                    Err(RecvTimeoutError::Timeout) => {
+                        self.due = Instant::now().checked_add(period).unwrap_or(self.due);
+                        self.producer.make_block(true)?;
+                        return Ok(Next::Go);
+                    }
+                    Err(RecvTimeoutError::Disconnected) => return Ok(Next::Stop),
+                    Ok(command) => command,
                 }
-                Err(RecvTimeoutError::Disconnected) => return Ok(Next::Stop),
-                Ok(command) => command,
-            },
+            }
             BlockMode::OnDemand | BlockMode::Manual => match self.inbox.recv() {
                 Err(_) => return Ok(Next::Stop),
                 Ok(command) => command,

@@ -34,7 +34,9 @@ pub enum EngineStartError {
     #[error("`{0}` in `{1}` is not a node: write it as id@host:port")]
     Peer(String, &'static str),
     /// The instant engine made the blocks so far.
-    #[error("{0} holds a chain made by the instant engine: start it with --engine instant, or give CometBFT a home of its own")]
+    #[error(
+        "{0} holds a chain made by the instant engine: start it with --engine instant, or give CometBFT a home of its own"
+    )]
     MadeInstantly(String),
     /// The socket for CometBFT.
     #[error("the application cannot be served to CometBFT: {0}")]
@@ -125,7 +127,8 @@ fn peers(texts: &[String], setting: &'static str) -> Result<Vec<Peer>, EngineSta
     let peer = |text: &String| {
         let (id, address) = text.split_once('@')?;
         let is_id = id.len() == 40 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let is_address = address.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+        let is_address =
+            address.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
         (is_id && is_address).then(|| Peer { id: id.to_lowercase(), address: address.into() })
     };
     texts.iter().map(|text| peer(text).ok_or_else(|| EngineStartError::Peer(text.clone(), setting))).collect()
@@ -133,7 +136,9 @@ fn peers(texts: &[String], setting: &'static str) -> Result<Vec<Peer>, EngineSta
 
 fn start_instant(parts: Parts<'_>) -> Result<Running, EngineStartError> {
     let Parts { config, genesis, app, commits, on_fatal, .. } = parts;
-    tracing::warn!("the instant engine is for development: one process makes all blocks, with keys that everyone knows");
+    tracing::warn!(
+        "the instant engine is for development: one process makes all blocks, with keys that everyone knows"
+    );
     let secrets = (1..=PRESET_KEYS).map(diem_genesis::presets::validator_secret);
     let options = instant::Options {
         keys: secrets.map(|secret| SigningKey::from_bytes(&secret)).collect(),
@@ -157,7 +162,9 @@ mod tests {
         let read = |text: &str| peers(&[text.into()], "comet.peers");
         let peer = read(&format!("{id}@127.0.0.1:26656")).unwrap();
         assert_eq!(peer.first().unwrap().to_string(), format!("{}@127.0.0.1:26656", id.to_lowercase()));
-        for bad in ["127.0.0.1:26656", "abc@127.0.0.1:1", &format!("{id}@host"), &format!("{id}@:1"), &format!("{id}@h:x")] {
+        for bad in
+            ["127.0.0.1:26656", "abc@127.0.0.1:1", &format!("{id}@host"), &format!("{id}@:1"), &format!("{id}@h:x")]
+        {
             let error = read(bad).unwrap_err().to_string();
             assert!(error.contains("id@host:port"), "{error}");
         }

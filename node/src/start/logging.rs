@@ -8,7 +8,9 @@ use crate::config::{Log, LogFormat};
 
 /// Why there is no log.
 #[derive(Debug, thiserror::Error)]
-#[error("log.level: `{level}` is no level: write error, warn, info, debug or trace, or by module such as info,diem_node=debug ({reason})")]
+#[error(
+    "log.level: `{level}` is no level: write error, warn, info, debug or trace, or by module such as info,diem_node=debug ({reason})"
+)]
 pub struct LogError {
     level: String,
     reason: String,

@@ -1,0 +1,433 @@
+//! The chain that the instant engine makes, step by step and on disk.
+#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, clippy::indexing_slicing)]
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, AtomicU64, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use diem_bank as bank;
+use diem_core::{Amount, Denom, Time};
+use diem_runtime::{App, Options};
+use diem_store::WritePoint;
+use diem_testkit::{Person, TxBuilder, genesis, people};
+use diem_types::{Answer, GenesisDoc, GenesisValidator, Query};
+use ed25519_dalek::SigningKey;
+use proptest::prelude::*;
+
+use super::{
+    header::consensus_address,
+    producer::{OpenError, Producer, signed_header},
+};
+use crate::{
+    Commits,
+    engine::{EngineError, SnapshotId, SubmitError, Warp},
+    metrics::Metrics,
+};
+
+/// A chain with a clock that the test moves.
+struct Rig {
+    doc: GenesisDoc,
+    keys: Vec<SigningKey>,
+    people: Vec<Person>,
+    now: Arc<AtomicU64>,
+}
+
+fn commits(app: &App) -> Arc<Commits> {
+    Commits::new(app, Arc::new(Metrics::new(prometheus::Registry::new(), None).unwrap()))
+}
+
+fn options() -> Options {
+    let store = diem_store::Options { cache_bytes: 1 << 20, sync: false, ring: 4, ..diem_store::Options::default() };
+    Options { store, ..Options::default() }
+}
+
+impl Rig {
+    fn new() -> Self {
+        let people = people(4);
+        let keys: Vec<SigningKey> = [1, 2, 3].map(|seed| SigningKey::from_bytes(&[seed; 32])).into();
+        let mut doc = genesis(&people);
+        let powers = [10, 10, 30];
+        doc.validators = keys
+            .iter()
+            .zip(powers)
+            .map(|(key, power)| GenesisValidator { public_key: key.verifying_key().to_bytes(), power })
+            .collect();
+        let now = Arc::new(AtomicU64::new(doc.genesis_time.millis() + 1_000));
+        Self { doc: doc.canonical(), keys, people, now }
+    }
+
+    fn try_open(&self, app: App) -> Result<Producer, OpenError> {
+        let (app, now) = (Arc::new(app), Arc::clone(&self.now));
+        let clock = Arc::new(move || now.load(Ordering::Relaxed));
+        Producer::open(Arc::clone(&app), commits(&app), &self.doc, &self.keys, clock)
+    }
+
+    fn in_memory(&self) -> Producer {
+        self.try_open(App::in_memory(options())).unwrap()
+    }
+
+    fn on_disk(&self, folder: &Path) -> Producer {
+        self.try_open(App::open(folder, options()).unwrap()).unwrap()
+    }
+
+    fn transfer(&self, from: usize, nonce: u64, to: usize, vvv: u128) -> Bytes {
+        let amount = Amount::ONE.checked_mul(vvv).unwrap();
+        TxBuilder::transfer(&self.doc, &self.people[from], nonce, self.people[to].address, amount).bytes()
+    }
+}
+
+fn submit(producer: &mut Producer, tx: Bytes) -> Result<(), SubmitError> {
+    producer.submit(vec![tx]).remove(0)
+}
+
+fn vvv(producer: &Producer, person: &Person) -> Amount {
+    let query = Query::Bank(bank::Query::Account(person.address));
+    let Answer::Bank(bank::Answer::Account(account)) = producer.app().query(query, None).unwrap().answer else {
+        panic!("another answer")
+    };
+    account.balance(Denom::Vvv)
+}
+
+fn whole(vvv: u128) -> Amount {
+    Amount::ONE.checked_mul(vvv).unwrap()
+}
+
+#[test]
+fn blocks_are_linked_and_carry_the_root_of_the_state_before() {
+    let rig = Rig::new();
+    let mut producer = rig.in_memory();
+    let mut roots = vec![producer.app().info().root];
+    submit(&mut producer, rig.transfer(0, 0, 1, 5)).unwrap();
+    for _ in 0..3 {
+        producer.make_block(true).unwrap();
+        roots.push(producer.app().info().root);
+    }
+    for height in 2..=4u64 {
+        let before = signed_header(producer.app(), height - 1).unwrap().unwrap();
+        let this = signed_header(producer.app(), height).unwrap().unwrap();
+        assert_eq!(this.header.last_block_id, Some(before.commit.block_id));
+        assert_eq!(this.commit.block_id.hash, this.header.hash());
+        assert_eq!(this.header.app_hash.as_bytes(), roots[usize::try_from(height).unwrap() - 2]);
+        assert_eq!(this.header.validators_hash, producer.signers().set().hash());
+        assert_eq!(this.commit.signatures.len(), 3);
+    }
+    assert_eq!(producer.app().block(2).unwrap().tx_count, 1);
+    assert_eq!(vvv(&producer, &rig.people[1]), whole(1_005));
+}
+
+#[test]
+fn the_first_block_has_the_time_of_genesis_and_time_only_moves_forward() {
+    let rig = Rig::new();
+    let mut producer = rig.in_memory();
+    let time = |producer: &Producer| Time(producer.app().store().meta().unwrap().time_ms);
+    assert_eq!(time(&producer), rig.doc.genesis_time);
+    rig.now.store(5, Ordering::Relaxed);
+    producer.make_block(true).unwrap();
+    assert_eq!(time(&producer), Time(rig.doc.genesis_time.millis() + 1));
+    let later = rig.doc.genesis_time.millis() + 60_000;
+    rig.now.store(later, Ordering::Relaxed);
+    producer.make_block(true).unwrap();
+    assert_eq!(time(&producer), Time(later));
+}
+
+#[test]
+fn a_warp_moves_the_next_block_and_all_after_it() {
+    let rig = Rig::new();
+    let folder = tempfile::tempdir().unwrap();
+    let mut producer = rig.on_disk(folder.path());
+    let now = rig.now.load(Ordering::Relaxed);
+    assert_eq!(producer.warp(Warp::By(86_400_000)).unwrap(), Time(now + 86_400_000));
+    producer.make_block(true).unwrap();
+    let reached = producer.app().store().meta().unwrap().time_ms;
+    assert_eq!(reached, now + 86_400_000);
+    assert!(matches!(producer.warp(Warp::To(Time(now))), Err(EngineError::Refused(_))));
+    // The clock goes on from there, after a restart too.
+    drop(producer);
+    rig.now.store(now + 10, Ordering::Relaxed);
+    let mut producer = rig.on_disk(folder.path());
+    producer.make_block(true).unwrap();
+    assert_eq!(producer.app().store().meta().unwrap().time_ms, now + 86_400_010);
+    let target = Time(now + 200_000_000);
+    assert_eq!(producer.warp(Warp::To(target)).unwrap(), target);
+}
+
+#[test]
+fn a_revert_returns_state_index_pool_and_clock() {
+    let rig = Rig::new();
+    let mut producer = rig.in_memory();
+    submit(&mut producer, rig.transfer(0, 0, 1, 5)).unwrap();
+    producer.make_block(true).unwrap();
+    rig.now.fetch_add(10, Ordering::Relaxed);
+    // Waits for a nonce that never comes, so it stays in the pool.
+    submit(&mut producer, rig.transfer(0, 2, 1, 1)).unwrap();
+    let (id, height) = producer.snapshot();
+    let (root, next) = (producer.app().info().root, rig.now.load(Ordering::Relaxed));
+    let lost = rig.transfer(0, 1, 1, 7);
+    let hash = diem_core::tx::tx_hash(&lost);
+    producer.warp(Warp::By(1_000_000)).unwrap();
+    submit(&mut producer, lost).unwrap();
+    // More heights than the store keeps undo rows for, were they not pinned.
+    for _ in 0..10 {
+        producer.make_block(true).unwrap();
+    }
+    assert!(producer.app().transaction(&hash).is_some());
+    assert_eq!(producer.waiting(), 0);
+    let (later, _) = producer.snapshot();
+
+    assert_eq!(producer.revert(id).unwrap(), height);
+    assert_eq!((producer.app().info().root, producer.app().info().height), (root, height));
+    assert!(producer.app().transaction(&hash).is_none());
+    assert!(producer.app().block(height + 1).is_none());
+    assert!(signed_header(producer.app(), height + 1).unwrap().is_none());
+    assert_eq!(producer.waiting(), 1);
+    assert_eq!(producer.warp(Warp::By(0)).unwrap(), Time(next));
+    assert!(matches!(producer.revert(later), Err(EngineError::Refused(_))));
+    // The snapshot stays, and other blocks may follow.
+    submit(&mut producer, rig.transfer(0, 1, 2, 9)).unwrap();
+    producer.make_block(true).unwrap();
+    assert_eq!(vvv(&producer, &rig.people[2]), whole(1_009));
+    assert_eq!(producer.revert(id).unwrap(), height);
+    assert_eq!(producer.app().info().root, root);
+    producer.app().check_invariants().unwrap();
+}
+
+#[test]
+fn absences_and_evidence_reach_the_block_and_end() {
+    let rig = Rig::new();
+    let mut producer = rig.in_memory();
+    let address = |at: usize| consensus_address(&rig.keys[at].verifying_key().to_bytes());
+    let signed = |producer: &Producer| -> Vec<_> {
+        producer.next_block().unwrap().votes.into_iter().map(|vote| (vote.validator, vote.power, vote.signed)).collect()
+    };
+    let votes = signed(&producer);
+    assert_eq!(votes.iter().map(|vote| vote.1).collect::<Vec<_>>(), [30, 10, 10]);
+    assert!(votes.iter().all(|vote| vote.2));
+
+    producer.set_absent(vec![address(1)], 2).unwrap();
+    producer.add_evidence(address(2)).unwrap();
+    let block = producer.next_block().unwrap();
+    assert_eq!(block.misbehaviour.len(), 1);
+    assert_eq!((block.misbehaviour[0].validator, block.misbehaviour[0].power), (address(2), 30));
+    assert_eq!((block.misbehaviour[0].height, block.info.height), (1, 2));
+    for _ in 0..2 {
+        let absent: Vec<_> = signed(&producer).into_iter().filter(|vote| !vote.2).map(|vote| vote.0).collect();
+        assert_eq!(absent, [address(1)]);
+        producer.make_block(true).unwrap();
+    }
+    assert!(signed(&producer).iter().all(|vote| vote.2));
+    assert!(producer.next_block().unwrap().misbehaviour.is_empty());
+    let header = |height| signed_header(producer.app(), height).unwrap().unwrap().header;
+    assert_ne!(header(2).evidence_hash, header(3).evidence_hash);
+    assert_eq!(header(3).evidence_hash, header(1).evidence_hash);
+    assert!(matches!(producer.set_absent(vec![[9; 20]], 1), Err(EngineError::Refused(_))));
+    assert!(matches!(producer.add_evidence([9; 20]), Err(EngineError::Refused(_))));
+}
+
+#[test]
+fn the_pool_refuses_what_it_has_and_what_is_wrong_and_keeps_what_waits() {
+    let rig = Rig::new();
+    let mut producer = rig.in_memory();
+    let (first, second) = (rig.transfer(0, 0, 1, 1), rig.transfer(0, 1, 1, 1));
+    // In the wrong order, as gossip may bring them.
+    submit(&mut producer, second).unwrap();
+    submit(&mut producer, first.clone()).unwrap();
+    assert_eq!(submit(&mut producer, first.clone()), Err(SubmitError::Known));
+    assert!(matches!(submit(&mut producer, Bytes::from_static(b"x")), Err(SubmitError::Rejected { code: 1, .. })));
+    assert_eq!(producer.make_block(false).unwrap(), Some(2));
+    assert_eq!(producer.make_block(false).unwrap(), None);
+    assert!(matches!(submit(&mut producer, first), Err(SubmitError::Rejected { code: 13, .. })));
+    assert_eq!(producer.waiting(), 0);
+}
+
+#[test]
+fn what_is_not_this_chain_is_refused() {
+    let rig = Rig::new();
+    let refused = |doc: &GenesisDoc, keys: &[SigningKey], app: App| {
+        let app = Arc::new(app);
+        Producer::open(Arc::clone(&app), commits(&app), doc, keys, Arc::new(|| 0)).err().unwrap()
+    };
+    let memory = || App::in_memory(options());
+    let real = GenesisDoc { chain_id: "diem-1".into(), ..rig.doc.clone() };
+    assert_eq!(refused(&real, &rig.keys, memory()), OpenError::NotDevelopment("diem-1".into()));
+    assert!(matches!(refused(&rig.doc, &rig.keys[..2], memory()), OpenError::NoKey(_)));
+
+    let folder = tempfile::tempdir().unwrap();
+    drop(rig.on_disk(folder.path()));
+    let other = GenesisDoc { genesis_time: Time(1), ..rig.doc.clone() };
+    let app = App::open(folder.path(), options()).unwrap();
+    assert!(matches!(refused(&other, &rig.keys, app), OpenError::OtherGenesis { .. }));
+
+    // A chain whose blocks came from elsewhere.
+    let app = memory();
+    app.init_chain(&rig.doc).unwrap();
+    let mut block = diem_core::Block::default();
+    block.info.height = 1;
+    app.finalize(&block, [1; 32], &[]).unwrap();
+    app.commit(Vec::new()).unwrap();
+    assert_eq!(refused(&rig.doc, &rig.keys, app), OpenError::OtherEngine);
+}
+
+/// Which write point ends the "process": 0 none, 1 before, 2 after.
+static CRASH: AtomicU8 = AtomicU8::new(0);
+
+fn crash(point: WritePoint) {
+    let wanted = match point {
+        WritePoint::Before => 1,
+        WritePoint::After => 2,
+    };
+    if CRASH.load(Ordering::SeqCst) == wanted {
+        panic!("the test ends the process here");
+    }
+}
+
+#[test]
+fn whatever_was_written_last_is_where_a_killed_engine_goes_on() {
+    let rig = Rig::new();
+    let folder = tempfile::tempdir().unwrap();
+    let open = || {
+        let mut options = options();
+        options.store.on_write = Some(crash);
+        rig.try_open(App::open(folder.path(), options).unwrap()).unwrap()
+    };
+    let mut nonce = 0;
+    for (round, point) in [1u8, 2, 1, 2].into_iter().enumerate() {
+        let mut producer = open();
+        let (height, root) = (producer.height(), producer.app().info().root);
+        submit(&mut producer, rig.transfer(0, nonce, 1, 1)).unwrap();
+        CRASH.store(point, Ordering::SeqCst);
+        let died = catch_unwind(AssertUnwindSafe(|| producer.make_block(true))).is_err();
+        CRASH.store(0, Ordering::SeqCst);
+        assert!(died);
+        drop(producer);
+        let producer = open();
+        let written = u64::from(point == 2);
+        assert_eq!(producer.height(), height + written, "round {round}");
+        assert_eq!(producer.app().info().root == root, written == 0);
+        nonce += written;
+        producer.app().check_invariants().unwrap();
+    }
+    // A kill in the middle of a revert leaves a height in between, which is as good as any.
+    let mut producer = open();
+    let (id, height) = producer.snapshot();
+    for _ in 0..3 {
+        producer.make_block(true).unwrap();
+    }
+    CRASH.store(2, Ordering::SeqCst);
+    assert!(catch_unwind(AssertUnwindSafe(|| producer.revert(id))).is_err());
+    CRASH.store(0, Ordering::SeqCst);
+    drop(producer);
+    let mut producer = open();
+    assert_eq!(producer.height(), height + 2);
+    producer.make_block(true).unwrap();
+}
+
+/// A step of the property test.
+#[derive(Debug, Clone)]
+enum Step {
+    Transfer { from: usize, to: usize, vvv: u128 },
+    Mine,
+    Warp(u64),
+    Tick(u64),
+    Snapshot,
+    Revert(u64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (0..4usize, 0..4usize, 1..20u128).prop_map(|(from, to, vvv)| Step::Transfer { from, to, vvv }),
+        2 => Just(Step::Mine),
+        1 => (0..100_000_000u64).prop_map(Step::Warp),
+        2 => (0..5_000u64).prop_map(Step::Tick),
+        1 => Just(Step::Snapshot),
+        1 => (1..4u64).prop_map(Step::Revert),
+    ]
+}
+
+/// Carries out a step and makes what it did durable, so that a restart after it changes nothing.
+fn run(rig: &Rig, producer: &mut Producer, step: &Step) {
+    match step {
+        Step::Transfer { from, to, vvv } => {
+            let nonce = {
+                let query = Query::Bank(bank::Query::Account(rig.people[*from].address));
+                let Answer::Bank(bank::Answer::Account(account)) = producer.app().query(query, None).unwrap().answer
+                else {
+                    panic!("another answer")
+                };
+                account.nonce
+            };
+            submit(producer, rig.transfer(*from, nonce, *to, *vvv)).unwrap();
+            producer.make_block(false).unwrap();
+        }
+        Step::Mine => drop(producer.make_block(true).unwrap()),
+        Step::Warp(millis) => {
+            producer.warp(Warp::By(*millis)).unwrap();
+            producer.make_block(true).unwrap();
+        }
+        Step::Tick(millis) => drop(rig.now.fetch_add(*millis, Ordering::Relaxed)),
+        Step::Snapshot | Step::Revert(_) => {}
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    #[test]
+    fn a_restart_after_any_step_changes_no_root(
+        steps in prop::collection::vec((step(), any::<bool>()), 1..20),
+    ) {
+        let (steady, restarted) = (Rig::new(), Rig::new());
+        let folder = tempfile::tempdir().unwrap();
+        let mut one = steady.in_memory();
+        let mut other = restarted.on_disk(folder.path());
+        for (step, restart) in &steps {
+            run(&steady, &mut one, step);
+            run(&restarted, &mut other, step);
+            if *restart {
+                drop(other);
+                other = restarted.on_disk(folder.path());
+            }
+            prop_assert_eq!(one.app().info(), other.app().info());
+            let header = |producer: &Producer| signed_header(producer.app(), producer.height()).unwrap().unwrap();
+            prop_assert_eq!(header(&one), header(&other));
+        }
+    }
+
+    #[test]
+    fn a_revert_is_as_if_nothing_had_happened(
+        before in prop::collection::vec(step(), 0..8),
+        lost in prop::collection::vec(step(), 0..12),
+        after in prop::collection::vec(step(), 0..8),
+    ) {
+        // One chain never lives what the other reverts. Snapshots inside are taken and reverted to as well.
+        let (straight, detour) = (Rig::new(), Rig::new());
+        let (mut one, mut other) = (straight.in_memory(), detour.in_memory());
+        for step in &before {
+            run(&straight, &mut one, step);
+            run(&detour, &mut other, step);
+        }
+        let (id, _) = other.snapshot();
+        let clock = detour.now.load(Ordering::Relaxed);
+        for step in &lost {
+            match step {
+                Step::Snapshot => drop(other.snapshot()),
+                Step::Revert(later) => drop(other.revert(SnapshotId(id.0 + later))),
+                step => run(&detour, &mut other, step),
+            }
+        }
+        other.revert(id).unwrap();
+        detour.now.store(clock, Ordering::Relaxed);
+        prop_assert_eq!(one.app().info(), other.app().info());
+        for step in &after {
+            run(&straight, &mut one, step);
+            run(&detour, &mut other, step);
+        }
+        prop_assert_eq!(one.app().info(), other.app().info());
+        prop_assert!(other.app().check_invariants().is_ok());
+    }
+}

@@ -1,0 +1,128 @@
+//! The same story over both engines: they are one chain to whoever uses it.
+
+use std::time::Duration;
+
+use diem_client::{
+    Client,
+    api::{State, Wait},
+};
+use diem_core::{Address, Amount};
+
+use crate::common::{Devnet, EngineUnderTest, commit, height, person, reach, root, until};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_story_on_cometbft() {
+    story(EngineUnderTest::Comet).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_story_on_the_instant_engine() {
+    story(EngineUnderTest::Instant).await;
+}
+
+async fn story(engine: EngineUnderTest) {
+    let mut devnet = Devnet::start(engine);
+    let committed = a_transfer_is_found_at_once_and_proven_elsewhere(&devnet).await;
+    nonces_in_any_order_land(&devnet).await;
+    what_is_wrong_is_refused_alike(&devnet).await;
+    a_restart_forgets_nothing(&mut devnet, committed).await;
+}
+
+fn vvv(whole: u128) -> Amount {
+    Amount::ONE.checked_mul(whole).unwrap()
+}
+
+/// Returns its height.
+async fn a_transfer_is_found_at_once_and_proven_elsewhere(devnet: &Devnet) -> u64 {
+    let (first, last) = (devnet.client(0), devnet.last());
+    let stranger = Address([7; 20]);
+    let submitted = commit(&first, devnet.transfer(0, 0, stranger, 5)).await;
+    let tx = submitted.tx.unwrap();
+    assert_eq!(first.transaction(&submitted.hash).await.unwrap().height, tx.height);
+    let block = first.block(diem_client::api::BlockId::Height(tx.height), 0).await.unwrap();
+    assert!(serde_json::to_string(&block).unwrap().contains(&submitted.hash.to_string()));
+
+    // The proof of a height needs the next header: whoever asks for it waits.
+    reach(&last, tx.height).await;
+    let trust = devnet.trust();
+    let known = last.account(&stranger, Some(tx.height), true).await.unwrap();
+    let verified = trust.verify_account(&stranger, &known).unwrap();
+    assert_eq!((known.vvv.amount, known.height), (vvv(5), tx.height));
+    assert!(verified.exists);
+    assert_eq!(verified.account.vvv, vvv(5));
+    let absent = Address([8; 20]);
+    let unknown = last.account(&absent, Some(tx.height), true).await.unwrap();
+    assert!(!trust.verify_account(&absent, &unknown).unwrap().exists);
+    // A proof speaks of its own account only.
+    assert!(trust.verify_account(&absent, &known).is_err());
+    tx.height
+}
+
+async fn nonces_in_any_order_land(devnet: &Devnet) {
+    let client = devnet.client(0);
+    let stranger = Address([9; 20]);
+    for nonce in [1, 0, 3, 2] {
+        let tx = devnet.transfer(1, nonce, stranger, 1).to_vec();
+        let submitted = client.submit(tx, Wait::Checked, Duration::from_secs(30)).await.unwrap();
+        assert!(matches!(submitted.state, State::Checked | State::Committed), "{submitted:?}");
+    }
+    until("all four transfers", async || {
+        let account = devnet.last().account(&stranger, None, false).await.ok()?;
+        (account.vvv.amount == vvv(4)).then_some(())
+    })
+    .await;
+}
+
+async fn what_is_wrong_is_refused_alike(devnet: &Devnet) {
+    let client = devnet.client(0);
+    let refused = async |tx: Vec<u8>| {
+        let submitted = client.submit(tx, Wait::Committed, Duration::from_secs(30)).await;
+        let error = match submitted {
+            Ok(submitted) => {
+                assert_eq!(submitted.state, State::Rejected);
+                submitted.error.unwrap()
+            }
+            Err(error) => error.refusal().unwrap().clone(),
+        };
+        (error.codespace.to_string(), error.code)
+    };
+    assert_eq!(refused(b"garbage".to_vec()).await, ("chain".into(), 1));
+    assert_eq!(refused(devnet.transfer(1, 0, Address([9; 20]), 2).to_vec()).await, ("chain".into(), 13));
+    // The very same bytes again are no error: they are in a block.
+    let again = devnet.transfer(1, 0, Address([9; 20]), 1).to_vec();
+    let again = client.submit(again, Wait::Committed, Duration::from_secs(30)).await.unwrap();
+    assert_eq!(again.state, State::Committed);
+    assert_eq!(refused(devnet.transfer(1, 1_000, Address([9; 20]), 1).to_vec()).await, ("chain".into(), 14));
+    let mut broken = devnet.transfer(1, 4, Address([9; 20]), 1).to_vec();
+    let last = broken.len() - 1;
+    broken[last] ^= 1;
+    assert_eq!(refused(broken).await.0, "chain");
+}
+
+/// Stopped politely and started again, then killed and started again: nothing is lost, no root differs.
+async fn a_restart_forgets_nothing(devnet: &mut Devnet, committed: u64) {
+    let before = root(&devnet.client(0), committed).await;
+    let reached = height(&devnet.client(0)).await.unwrap();
+    assert!(devnet.stop().success());
+    assert_eq!(devnet.processes(), Vec::<u32>::new());
+    assert!(!devnet.ready_file().exists());
+    devnet.again(&[]);
+    goes_on(&devnet.client(0), committed, &before, reached).await;
+
+    devnet.kill();
+    let folder = devnet.dir();
+    until("the end of what a killed devnet started", async || {
+        crate::common::processes_of(&folder).is_empty().then_some(())
+    })
+    .await;
+    devnet.again(&[]);
+    goes_on(&devnet.client(0), committed, &before, reached).await;
+    let carol = person(2).address;
+    let account = devnet.client(0).account(&carol, None, false).await.unwrap();
+    commit(&devnet.client(0), devnet.transfer(2, account.nonce, Address([7; 20]), 1)).await;
+}
+
+async fn goes_on(client: &Client, committed: u64, before: &str, reached: u64) {
+    assert!(height(client).await.unwrap() >= reached);
+    assert_eq!(root(client, committed).await, before);
+}

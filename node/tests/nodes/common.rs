@@ -1,0 +1,381 @@
+//! Devnets and single nodes in a test. Everything binds loopback, and ends with the value that stands for it.
+
+use std::{
+    fs::{self, File},
+    net::TcpListener,
+    os::unix::process::CommandExt as _,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use diem_client::{
+    Client,
+    api::{BlockId, State, Submitted, Wait},
+    build::KeyKind,
+    verify::Trust,
+};
+use diem_core::{Address, Amount};
+use diem_genesis::presets::{TEST_MNEMONIC, person_path};
+use diem_node::keys::derive;
+use diem_testkit::{Person, TxBuilder};
+use diem_types::GenesisDoc;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+/// Far longer than anything here takes, so that a slow machine fails no test.
+pub const PATIENCE: Duration = Duration::from_secs(180);
+
+/// The program.
+pub fn diemd() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_diemd"));
+    for name in ["DIEM_HOME", "DIEM_NODE"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// Runs the program to its end.
+pub fn run(args: &[&str]) -> Output {
+    diemd().args(args).stdin(Stdio::null()).output().unwrap()
+}
+
+/// What a command said on stderr.
+pub fn words(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Sends a signal to one process.
+pub fn signal(pid: u32, signal: Signal) {
+    let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    kill_process(pid, signal).unwrap();
+}
+
+/// Waits for something.
+pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(started.elapsed() < PATIENCE, "{what} did not happen");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Ports for at most four nodes, kept from other tests of this machine for as long as it lives.
+pub struct Ports {
+    pub offset: u16,
+    _claim: TcpListener,
+}
+
+impl Ports {
+    /// All of them lie below the range that the system gives to others.
+    pub fn claim() -> Self {
+        let started = Instant::now();
+        loop {
+            for slot in 0..12u16 {
+                let offset = 500 + slot * 400;
+                let Ok(claim) = TcpListener::bind(("127.0.0.1", 20_000 + slot)) else { continue };
+                let free = [1_317, 9_464, 26_656, 26_657, 26_660].iter().all(|port: &u16| {
+                    (0..4).all(|node| TcpListener::bind(("127.0.0.1", port + offset + 100 * node)).is_ok())
+                });
+                if free {
+                    return Self { offset, _claim: claim };
+                }
+            }
+            assert!(started.elapsed() < PATIENCE, "no free ports");
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+}
+
+/// The engine of a test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EngineUnderTest {
+    Comet,
+    Instant,
+}
+
+/// A devnet: `diemd devnet` with a folder and ports of its own.
+pub struct Devnet {
+    engine: EngineUnderTest,
+    folder: tempfile::TempDir,
+    ports: Ports,
+    child: Option<Child>,
+    pub ready: Value,
+    pub doc: GenesisDoc,
+}
+
+impl Devnet {
+    /// Starts one and waits until it says that it is ready.
+    pub fn start(engine: EngineUnderTest) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let ports = Ports::claim();
+        let doc = diem_testkit::genesis(&[]);
+        let mut devnet = Self { engine, folder, ports, child: None, ready: Value::Null, doc };
+        devnet.again(&[]);
+        devnet
+    }
+
+    pub fn dir(&self) -> PathBuf {
+        self.folder.path().join("devnet")
+    }
+
+    /// The folder with the keys.
+    pub fn wallet(&self) -> PathBuf {
+        self.folder.path().join("wallet")
+    }
+
+    pub fn home(&self, node: usize) -> PathBuf {
+        self.dir().join(format!("node{}", node + 1))
+    }
+
+    pub fn ready_file(&self) -> PathBuf {
+        self.folder.path().join("ready.json")
+    }
+
+    /// What it has printed.
+    pub fn screen(&self) -> String {
+        fs::read_to_string(self.folder.path().join("stdout")).unwrap()
+    }
+
+    fn said(&self) -> String {
+        fs::read_to_string(self.folder.path().join("stderr")).unwrap()
+    }
+
+    /// The command that starts it.
+    pub fn command(&self, more: &[&str]) -> Command {
+        let mut command = diemd();
+        command.arg("devnet").arg("--dir").arg(self.dir()).arg("--home").arg(self.wallet());
+        command.arg("--ready-file").arg(self.ready_file());
+        command.arg("--port-offset").arg(self.ports.offset.to_string());
+        match self.engine {
+            EngineUnderTest::Comet => command.args(["--engine", "comet", "--block-time", "400ms"]),
+            EngineUnderTest::Instant => command.args(["--engine", "instant"]),
+        };
+        command.args(more).stdin(Stdio::null()).process_group(0);
+        command
+    }
+
+    /// Starts it again in the same folder.
+    pub fn again(&mut self, more: &[&str]) {
+        assert!(self.child.is_none(), "it runs");
+        let output = |name: &str| File::create(self.folder.path().join(name)).unwrap();
+        let mut command = self.command(more);
+        self.child = Some(command.stdout(output("stdout")).stderr(output("stderr")).spawn().unwrap());
+        let started = Instant::now();
+        let text = loop {
+            if let Ok(text) = fs::read_to_string(self.ready_file()) {
+                break text;
+            }
+            let ended = self.child.as_mut().unwrap().try_wait().unwrap();
+            assert!(ended.is_none(), "the devnet ended: {}", self.said());
+            assert!(started.elapsed() < PATIENCE, "the devnet is not ready: {}", self.said());
+            std::thread::sleep(Duration::from_millis(50));
+        };
+        self.ready = serde_json::from_str(&text).unwrap();
+        self.doc = diem_genesis::load(&self.home(0).join("genesis.json"), None).unwrap();
+    }
+
+    pub fn nodes(&self) -> usize {
+        self.ready["nodes"].as_array().unwrap().len()
+    }
+
+    pub fn client(&self, node: usize) -> Client {
+        Client::new(self.ready["nodes"][node]["api"].as_str().unwrap()).unwrap()
+    }
+
+    pub fn last(&self) -> Client {
+        self.client(self.nodes() - 1)
+    }
+
+    /// Trust in the genesis validators.
+    pub fn trust(&self) -> Trust {
+        Trust::from_genesis(&self.doc).unwrap()
+    }
+
+    /// Asks it to stop, as Ctrl-C does, and waits.
+    pub fn stop(&mut self) -> ExitStatus {
+        let mut child = self.child.take().unwrap();
+        signal(child.id(), Signal::INT);
+        wait(&mut child)
+    }
+
+    /// Waits until it ends on its own.
+    pub fn ended(&mut self) -> (ExitStatus, String) {
+        let mut child = self.child.take().unwrap();
+        (wait(&mut child), self.said())
+    }
+
+    /// Kills it without warning; its nodes are told by the kernel.
+    pub fn kill(&mut self) {
+        let mut child = self.child.take().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// The processes of its nodes and of their CometBFTs that run now.
+    pub fn processes(&self) -> Vec<u32> {
+        processes_of(&self.dir())
+    }
+
+    /// The process that runs a node, from its pid file.
+    pub fn pid(&self, node: usize) -> u32 {
+        pid_of(&self.home(node))
+    }
+
+    /// A transfer of whole VVV between people of the genesis.
+    pub fn transfer(&self, from: u32, nonce: u64, to: Address, vvv: u128) -> Bytes {
+        let amount = Amount::ONE.checked_mul(vvv).unwrap();
+        TxBuilder::transfer(&self.doc, &person(from), nonce, to, amount).bytes()
+    }
+}
+
+impl Drop for Devnet {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            signal(child.id(), Signal::TERM);
+            wait(&mut child);
+        }
+        if std::thread::panicking() {
+            println!("{}", self.said());
+            for node in 0..4 {
+                let log = fs::read_to_string(self.home(node).join("node.log")).unwrap_or_default();
+                let lines: Vec<&str> = log.lines().collect();
+                println!("--- node {}\n{}", node + 1, lines[lines.len().saturating_sub(25)..].join("\n"));
+            }
+        }
+    }
+}
+
+/// Waits for a process, and kills it rather than wait for ever.
+pub fn wait(child: &mut Child) -> ExitStatus {
+    let started = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        if started.elapsed() > PATIENCE {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            panic!("process {} does not end", child.id());
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// The process that a home's pid file names.
+pub fn pid_of(home: &Path) -> u32 {
+    fs::read_to_string(home.join("run/diemd.pid")).unwrap().trim().parse().unwrap()
+}
+
+/// Processes with `folder` in their command line that still run.
+pub fn processes_of(folder: &Path) -> Vec<u32> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").unwrap().flatten() {
+        let Ok(pid) = entry.file_name().to_string_lossy().parse::<u32>() else { continue };
+        let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        if String::from_utf8_lossy(&line).contains(&*folder.to_string_lossy()) {
+            found.push(pid);
+        }
+    }
+    found
+}
+
+/// alice is 0, bob 1, carol 2, dave 3.
+pub fn person(number: u32) -> Person {
+    let phrase = derive::parse_phrase(TEST_MNEMONIC).unwrap();
+    let key = derive::derive(&phrase, KeyKind::Ed25519, &person_path(number)).unwrap().key();
+    Person { address: key.address(), key }
+}
+
+/// Submits and waits for the block.
+pub async fn commit(client: &Client, tx: Bytes) -> Submitted {
+    let submitted = client.submit(tx.to_vec(), Wait::Committed, Duration::from_secs(60)).await.unwrap();
+    assert_eq!(submitted.state, State::Committed, "{submitted:?}");
+    submitted
+}
+
+/// The last committed height; `None` while the node does not answer.
+pub async fn height(client: &Client) -> Option<u64> {
+    client.status().await.ok()?.latest.map(|head| head.height)
+}
+
+/// The root after a height.
+pub async fn root(client: &Client, height: u64) -> String {
+    serde_json::to_value(client.block(BlockId::Height(height), 0).await.unwrap()).unwrap()["root"].to_string()
+}
+
+/// Waits until the node has committed `wanted`.
+pub async fn reach(client: &Client, wanted: u64) -> u64 {
+    until(&format!("height {wanted}"), async || height(client).await.filter(|height| *height >= wanted)).await
+}
+
+/// A single node, started from its home.
+pub struct Single {
+    pub home: PathBuf,
+    child: Option<Child>,
+    pub api: String,
+}
+
+impl Single {
+    pub fn start(home: &Path, args: &[&str]) -> Self {
+        let mut command = diemd();
+        command.arg("start").arg("--home").arg(home).args(args).stdin(Stdio::null());
+        let log = File::options().create(true).append(true).open(home.join("node.log")).unwrap();
+        let child = command.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
+        let config = fs::read_to_string(home.join("config.toml")).unwrap();
+        let config: toml::Table = toml::from_str(&config).unwrap();
+        let api = format!("http://{}", config["api"]["listen"].as_str().unwrap());
+        Self { home: home.into(), child: Some(child), api }
+    }
+
+    pub fn client(&self) -> Client {
+        Client::new(&self.api).unwrap()
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
+    }
+
+    pub fn stop(mut self) -> ExitStatus {
+        let mut child = self.child.take().unwrap();
+        signal(child.id(), Signal::TERM);
+        wait(&mut child)
+    }
+
+    pub fn kill(mut self) {
+        let mut child = self.child.take().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// Waits until it ends on its own; how, and what it logged.
+    pub fn ended(mut self) -> (ExitStatus, String) {
+        let status = wait(self.child.as_mut().unwrap());
+        self.child = None;
+        (status, fs::read_to_string(self.home.join("node.log")).unwrap())
+    }
+}
+
+impl Drop for Single {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// A home for the instant engine on these ports.
+pub fn instant_home(folder: &Path, ports: &Ports) -> PathBuf {
+    let home = folder.join("home");
+    let (api, metrics) = (1_317 + ports.offset, 9_464 + ports.offset);
+    let (api, metrics) = (format!("127.0.0.1:{api}"), format!("127.0.0.1:{metrics}"));
+    let args = ["init", "--engine", "instant", "--api", &api, "--metrics", &metrics, "--home", home.to_str().unwrap()];
+    let made = run(&args);
+    assert!(made.status.success(), "{}", words(&made));
+    home
+}

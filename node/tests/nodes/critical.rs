@@ -1,0 +1,29 @@
+//! A panic where there is no node without the thread ends the process; elsewhere it does not.
+
+use std::{env, process::Command};
+
+const ROLE: &str = "DIEM_TEST_CRITICAL_ROLE";
+
+/// Not a test of its own: the process that the test below looks at.
+#[test]
+fn process_with_a_panic() {
+    let Ok(role) = env::var(ROLE) else { return };
+    diem_node::critical::end_process_on_panic();
+    let panics = || panic!("on purpose");
+    if role == "critical" {
+        let _ = diem_node::critical::spawn("test", panics).unwrap().join();
+        std::thread::sleep(std::time::Duration::from_secs(60));
+    } else {
+        assert!(std::thread::spawn(panics).join().is_err());
+    }
+}
+
+#[test]
+fn only_a_critical_thread_takes_the_process_with_it() {
+    let run = |role: &str| {
+        let mut command = Command::new(env::current_exe().unwrap());
+        command.args(["--exact", "critical::process_with_a_panic"]).env(ROLE, role).output().unwrap().status.code()
+    };
+    assert_eq!(run("critical"), Some(70));
+    assert_eq!(run("any"), Some(0));
+}

@@ -1,0 +1,18 @@
+//! Whole nodes as processes: homes, both engines, devnets, deaths.
+#![allow(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::cast_possible_truncation,
+    reason = "a test that cannot go on should stop where it is"
+)]
+
+mod chain;
+mod common;
+mod critical;
+mod devnet;
+mod genesis;
+mod killed;
+mod sentences;
