@@ -66,7 +66,7 @@ install_cometbft() {
     [ ! -x "$folder/cometbft" ] || return 0
     if have cometbft && [ "$(cometbft version 2>/dev/null)" = "$cometbft_version" ]; then return 0; fi
     if ! have go; then
-        say "no Go here: CometBFT $cometbft_version cannot be built; diemd will try to download it, else use --engine instant"
+        say "no Go here, so CometBFT $cometbft_version cannot be built: install Go or CometBFT, or use --engine instant"
         return 0
     fi
     say "CometBFT $cometbft_version with go install, about a minute: the consensus engine of the devnet"

@@ -225,9 +225,10 @@ impl App {
         extension.len() <= MAX_VOTE_EXTENSION_BYTES
     }
 
-    /// Forgets a finalized block that was not committed: the engine that finalized it is gone.
+    /// Forgets a finalized block that was not committed, and what waited in the pool: the engine that held both is gone.
     pub fn drop_pending(&self) {
         self.consensus.lock().forget();
+        self.mempool.lock().clear();
     }
 
     /// Checks what must be true of the last committed state. Walks all of it.
