@@ -53,8 +53,8 @@ pub enum GenesisError {
     /// The name is missing or not one.
     #[error("chain_id `{0}` must be 1 to {MAX_CHAIN_ID_BYTES} letters, digits, `-`, `_` or `.`")]
     ChainId(String),
-    /// Heights start at 1.
-    #[error("initial_height must be at least 1")]
+    /// Heights start at 1, and consensus counts them in an int64.
+    #[error("initial_height must be 1 to {MAX_INITIAL_HEIGHT}")]
     InitialHeight,
     /// Nobody would make blocks.
     #[error("there is no validator with voting power")]
@@ -82,6 +82,12 @@ const _: () = assert!(diem_core::tx::MAX_TX_BYTES as u64 <= MIN_BLOCK_BYTES / 2)
 /// CometBFT's limit.
 const MAX_BLOCK_BYTES: u64 = 100 * 1024 * 1024;
 
+/// The highest first height: half of what consensus can count to, which leaves room for a chain above it.
+pub const MAX_INITIAL_HEIGHT: u64 = (i64::MAX / 2) as u64;
+
+/// The longest that evidence can count: consensus has an int64 of nanoseconds.
+const MAX_EVIDENCE_AGE_MS: u64 = (i64::MAX / 1_000_000) as u64;
+
 impl GenesisDoc {
     /// The same with its validators in the order of their keys, as the hash wants them.
     pub fn canonical(mut self) -> Self {
@@ -106,7 +112,7 @@ impl GenesisDoc {
         if !(1..=MAX_CHAIN_ID_BYTES).contains(&self.chain_id.len()) || !self.chain_id.bytes().all(is_name) {
             return Err(GenesisError::ChainId(self.chain_id.clone()));
         }
-        if self.initial_height == 0 {
+        if !(1..=MAX_INITIAL_HEIGHT).contains(&self.initial_height) {
             return Err(GenesisError::InitialHeight);
         }
         self.validate_validators()?;
@@ -140,14 +146,20 @@ impl GenesisDoc {
         if consensus.evidence_max_bytes > consensus.block_max_bytes {
             return Err(GenesisError::Params("consensus.evidence_max_bytes must not exceed block_max_bytes"));
         }
-        if consensus.evidence_max_age_blocks == 0 || consensus.evidence_max_age_ms == 0 {
-            return Err(GenesisError::Params("consensus.evidence_max_age_blocks and _ms must not be 0"));
+        let ages = [
+            (consensus.evidence_max_age_blocks, i64::MAX as u64),
+            (consensus.evidence_max_age_ms, MAX_EVIDENCE_AGE_MS),
+        ];
+        if !ages.iter().all(|(age, most)| (1..=*most).contains(age)) {
+            return Err(GenesisError::Params(
+                "consensus.evidence_max_age_blocks and _ms must not be 0 and must fit an int64, _ms in nanoseconds",
+            ));
         }
         if consensus.vote_extensions_enable_height != 1 {
             return Err(GenesisError::Params("consensus.vote_extensions_enable_height must be 1"));
         }
-        if self.app.gas.block_limit == 0 {
-            return Err(GenesisError::Params("app.gas.block_limit must not be 0"));
+        if !(1..=i64::MAX as u64).contains(&self.app.gas.block_limit) {
+            return Err(GenesisError::Params("app.gas.block_limit must not be 0 and must fit an int64"));
         }
         Ok(())
     }
