@@ -1,18 +1,28 @@
 //! The chain that the targets work on, and the transactions that plans mean there.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use diem_bank::{Msg, Output};
 use diem_core::{Address, Amount, Denom, tx::MAX_CALLS};
 use diem_runtime::{App, Options, TxResult};
-use diem_testkit::{Person, TestChain, TxBuilder};
-use diem_types::{Call, Signed, error_info};
+use diem_testkit::{Person, TestChain, TxBuilder, genesis, people};
+use diem_types::{Call, GenesisDoc, Signed, error_info};
 
 use crate::plan::{Plan, Step};
 
 /// People with balances. Two of them have Ethereum keys.
 const PEOPLE: u32 = 6;
+
+/// The same people on every chain: making their keys would cost more than the rest of a short input.
+fn start() -> &'static (Vec<Person>, GenesisDoc) {
+    static START: OnceLock<(Vec<Person>, GenesisDoc)> = OnceLock::new();
+    START.get_or_init(|| {
+        let people = people(PEOPLE);
+        let doc = genesis(&people);
+        (people, doc)
+    })
+}
 
 /// A chain and what was sent to it.
 pub(crate) struct World {
@@ -24,8 +34,11 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
-        let chain = TestChain::with(Options::default(), PEOPLE);
-        Self { nonces: vec![0; chain.people.len()], made: Vec::new(), chain }
+        let (people, doc) = start();
+        let app = App::in_memory(Options::default());
+        app.init_chain(doc).unwrap();
+        let chain = TestChain { app: Arc::new(app), doc: doc.clone(), people: people.clone() };
+        Self { nonces: vec![0; people.len()], made: Vec::new(), chain }
     }
 
     /// An application that starts the same chain beside this one.
