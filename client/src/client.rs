@@ -24,9 +24,7 @@ pub enum ClientError {
     #[error("`{0}` is not the URL of a node: write it as http://127.0.0.1:1317")]
     Url(String),
     /// Nobody listens there; nothing was sent.
-    #[error(
-        "no node answers at {url} ({reason}): `make devnet` starts a local chain, `--node URL` asks another node"
-    )]
+    #[error("no node answers at {url} ({reason}): `make devnet` starts a local chain, `--node URL` asks another node")]
     Unreachable {
         /// Where.
         url: String,

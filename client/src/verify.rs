@@ -8,9 +8,7 @@ use diem_core::{Address, Time, proof::ProofError};
 use diem_types::{GenesisDoc, genesis::GenesisError};
 use ics23::CommitmentProof;
 use prost_ics23::Message as _;
-use tendermint::{
-    PublicKey, block::signed_header::SignedHeader, validator, vote::Power,
-};
+use tendermint::{PublicKey, block::signed_header::SignedHeader, validator, vote::Power};
 use tendermint_light_client_verifier::{
     errors::VerificationError,
     operations::{ProdCommitValidator, ProdVotingPowerCalculator, VotingPowerCalculator as _},
@@ -154,11 +152,7 @@ impl Trust {
             .map_err(commit_error)?;
         // Thirds by multiplication in 128 bits: exact for every power there can be.
         let enough = u128::from(power.tallied).saturating_mul(3) > u128::from(power.total).saturating_mul(2);
-        if enough {
-            Ok(())
-        } else {
-            Err(VerifyError::TooFewSignatures { signed: power.tallied, total: power.total })
-        }
+        if enough { Ok(()) } else { Err(VerifyError::TooFewSignatures { signed: power.tallied, total: power.total }) }
     }
 
     /// Checks that the row `key` is, or is not, in the state as `proof` says.

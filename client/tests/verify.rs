@@ -56,10 +56,8 @@ fn state() -> State {
     let leaf = |key: &[u8], value: &[u8]| sha256(&[&LEAF_PREFIX, &sha256(&[key]), &sha256(&[value])]);
     let is_right = |key: &[u8]| sha256(&[key])[0] >= 0x80;
     let alice = account_key(&ALICE).to_vec();
-    let other = (0u8..)
-        .map(|n| account_key(&Address([n; 20])).to_vec())
-        .find(|key| is_right(key) != is_right(&alice))
-        .unwrap();
+    let other =
+        (0u8..).map(|n| account_key(&Address([n; 20])).to_vec()).find(|key| is_right(key) != is_right(&alice)).unwrap();
     let (alice_leaf, other_leaf) = (leaf(&alice, &row()), leaf(&other, b"other"));
     let (left, right) = if is_right(&alice) { (other_leaf, alice_leaf) } else { (alice_leaf, other_leaf) };
     let exist = |key: Vec<u8>, value: Vec<u8>, sibling: [u8; 32]| {
@@ -68,7 +66,12 @@ fn state() -> State {
         } else {
             (INNER_PREFIX.to_vec(), sibling.to_vec())
         };
-        ExistenceProof { key, value, leaf: Some(leaf_op()), path: vec![InnerOp { hash: HashOp::Sha256.into(), prefix, suffix }] }
+        ExistenceProof {
+            key,
+            value,
+            leaf: Some(leaf_op()),
+            path: vec![InnerOp { hash: HashOp::Sha256.into(), prefix, suffix }],
+        }
     };
     State {
         root: sha256(&[&INNER_PREFIX, &left, &right]),
@@ -186,11 +189,8 @@ fn a_proven_account_is_taken_from_the_proof_and_not_from_the_answer() {
 fn an_absent_account_is_proven_empty() {
     let (trust, signed, state) = honest();
     let key = account_key(&NOBODY).to_vec();
-    let (left, right) = if state.alice.path[0].suffix.is_empty() {
-        (state.other, state.alice)
-    } else {
-        (state.alice, state.other)
-    };
+    let (left, right) =
+        if state.alice.path[0].suffix.is_empty() { (state.other, state.alice) } else { (state.alice, state.other) };
     let position = sha256(&[&key]);
     let (left, right) = match (sha256(&[&left.key]) < position, position < sha256(&[&right.key])) {
         (true, true) => (Some(left), Some(right)),

@@ -13,9 +13,7 @@ use std::{fmt, str::FromStr};
 use diem_core::{Amount, Denom};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-pub use chain::{
-    Block, BlockId, BlockPage, BlockSummary, Head, Limits, Params, Ready, Status, Validator, Validators,
-};
+pub use chain::{Block, BlockId, BlockPage, BlockSummary, Head, Limits, Params, Ready, Status, Validator, Validators};
 pub use error::{ErrorBody, ErrorLine, ErrorReply, HttpError, error_table};
 pub use state::{Account, Proof, Supply};
 pub use tx::{

@@ -23,9 +23,9 @@ pub(crate) async fn transaction(
 ) -> Result<Json<Transaction>, Failure> {
     let hash = parse(&hash)?;
     let found = view::find(&api.node.app, &hash);
-    found.map(Json).ok_or_else(|| {
-        HttpError::NotFound(format!("no committed block of this node holds transaction {hash}")).into()
-    })
+    found
+        .map(Json)
+        .ok_or_else(|| HttpError::NotFound(format!("no committed block of this node holds transaction {hash}")).into())
 }
 
 #[derive(Deserialize)]
@@ -74,10 +74,7 @@ pub(crate) struct PageParams {
 }
 
 /// `GET /v1/blocks?before=&limit=`: the newest first.
-pub(crate) async fn page(
-    State(api): Shared,
-    Query(params): Query<PageParams>,
-) -> Result<Json<BlockPage>, Failure> {
+pub(crate) async fn page(State(api): Shared, Query(params): Query<PageParams>) -> Result<Json<BlockPage>, Failure> {
     const DEFAULT: u32 = 20;
     let limit = page_size(params.limit, DEFAULT)?;
     let app = api.node.app.clone();

@@ -10,8 +10,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use diem_client::api::{
-    Coin, ErrorLine, Hash, Head, HexBytes, HttpError, Limits, Params, Ready, Status, Validator, Validators,
-    error_table,
+    Coin, ErrorLine, Hash, Head, HexBytes, HttpError, Limits, Params, Ready, Status, Validator, Validators, error_table,
 };
 use diem_store::StoreError;
 use tendermint::PublicKey;
@@ -27,10 +26,7 @@ use crate::engine::EngineKind;
 const STALE_SECONDS: u64 = 60;
 
 /// `GET /v1/status`
-pub(crate) async fn status(
-    State(api): Shared,
-    Query(Nothing {}): Query<Nothing>,
-) -> Result<Json<Status>, Failure> {
+pub(crate) async fn status(State(api): Shared, Query(Nothing {}): Query<Nothing>) -> Result<Json<Status>, Failure> {
     let (app, engine) = (&api.node.app, api.node.engine.status().await.ok());
     let chain = app.chain().ok_or_else(not_started)?;
     Ok(Json(Status {

@@ -113,8 +113,7 @@ async fn submit(engine: &dyn Engine, entries: Vec<(Entry, Vec<Entered>)>) {
         // A caller that has gone needs no answer.
         let _ = entry.reply.send(verdicts);
     }
-    let (checked, unchecked): (Vec<_>, Vec<_>) =
-        good.into_iter().partition(|(entry, _)| entry.wait == Wait::Checked);
+    let (checked, unchecked): (Vec<_>, Vec<_>) = good.into_iter().partition(|(entry, _)| entry.wait == Wait::Checked);
     futures::join!(hand_on(engine, checked, Wait::Checked), hand_on(engine, unchecked, Wait::None));
 }
 

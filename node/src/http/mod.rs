@@ -6,6 +6,7 @@ mod blocks;
 mod chain;
 mod door;
 mod error;
+mod events;
 mod params;
 mod state;
 mod submit;
@@ -24,7 +25,11 @@ use axum::{
     serve::ListenerExt as _,
 };
 use diem_client::api::{HttpError, MAX_BATCH_BYTES};
-use tokio::{net::TcpListener, sync::watch, time::Instant};
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, watch},
+    time::Instant,
+};
 use tower_http::catch_panic::{CatchPanicLayer, ResponseForPanic};
 
 use crate::{Node, instant, metrics::Metrics};
@@ -51,6 +56,7 @@ const ROUTES: &[&str] = &[
     "GET /v1/blocks/{height|hash|latest}?from=&limit=",
     "GET /v1/tx/{hash}",
     "POST /v1/tx?wait=none|checked|committed&timeout=",
+    "GET /v1/events?from=",
     "GET /healthz",
     "GET /readyz",
 ];
@@ -68,6 +74,10 @@ pub(crate) struct Api {
     pub(crate) options: Options,
     pub(crate) door: Door,
     pub(crate) waiters: Arc<Waiters>,
+    /// Permits of streams of events.
+    pub(crate) streams: Arc<Semaphore>,
+    /// Becomes true when the server stops.
+    pub(crate) stopping: watch::Receiver<bool>,
 }
 
 /// The state that axum hands to a handler.
@@ -108,12 +118,13 @@ pub async fn serve(
 
 /// The API as a service, for [`serve`] and tests. Waits end when `stopping` becomes true.
 pub fn router(node: Arc<Node>, options: Options, stopping: watch::Receiver<bool>) -> Router {
-    let waiters = Waiters::start(&node, stopping);
+    let waiters = Waiters::start(&node, stopping.clone());
     let development = match node.engine.dev() {
         Some(_) => instant::routes::router().with_state(node.clone()),
         None => Router::new(),
     };
-    let api = Arc::new(Api { door: Door::open(&node), node, options, waiters });
+    let (door, streams) = (Door::open(&node), Arc::new(Semaphore::new(events::MAX_STREAMS)));
+    let api = Arc::new(Api { node, options, door, waiters, streams, stopping });
     Router::new()
         .route("/v1", get(list))
         .route("/v1/status", get(chain::status))
@@ -128,6 +139,7 @@ pub fn router(node: Arc<Node>, options: Options, stopping: watch::Receiver<bool>
         .route("/v1/blocks/{block}", get(blocks::block))
         .route("/v1/tx/{hash}", get(blocks::transaction))
         .route("/v1/tx", post(submit::submit))
+        .route("/v1/events", get(events::stream))
         .route("/healthz", get(chain::health))
         .route("/readyz", get(chain::ready))
         .merge(development)

@@ -129,10 +129,7 @@ fn before_latest(api: &Api) -> Result<Snapshot, Failure> {
 }
 
 /// `GET /v1/supply`
-pub(crate) async fn supply(
-    State(api): Shared,
-    Query(Nothing {}): Query<Nothing>,
-) -> Result<Json<Supply>, Failure> {
+pub(crate) async fn supply(State(api): Shared, Query(Nothing {}): Query<Nothing>) -> Result<Json<Supply>, Failure> {
     let answered = api.node.app.query(Question::Bank(diem_bank::Query::Supply), None)?;
     let Answer::Bank(diem_bank::Answer::Supply(supply)) = answered.answer else {
         return Err(HttpError::Internal.into());

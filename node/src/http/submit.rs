@@ -73,9 +73,7 @@ fn one(answer: Submitted) -> Response {
             Failure(error).into_response()
         }
         TxState::Committed | TxState::Failed => Json(answer).into_response(),
-        TxState::Accepted | TxState::Checked | TxState::Unknown => {
-            (StatusCode::ACCEPTED, Json(answer)).into_response()
-        }
+        TxState::Accepted | TxState::Checked | TxState::Unknown => (StatusCode::ACCEPTED, Json(answer)).into_response(),
     }
 }
 

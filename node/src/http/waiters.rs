@@ -31,12 +31,8 @@ pub(crate) struct Waiters {
 impl Waiters {
     /// Starts the task that looks after each commit; it ends with the node.
     pub(crate) fn start(node: &Node, stopping: watch::Receiver<bool>) -> Arc<Self> {
-        let waiters = Arc::new(Self {
-            app: node.app.clone(),
-            table: Mutex::default(),
-            next: AtomicU64::new(0),
-            stopping,
-        });
+        let waiters =
+            Arc::new(Self { app: node.app.clone(), table: Mutex::default(), next: AtomicU64::new(0), stopping });
         let (weak, mut commits) = (Arc::downgrade(&waiters), node.commits.clone());
         tokio::spawn(async move {
             while commits.changed().await.is_ok() {

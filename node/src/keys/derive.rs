@@ -115,8 +115,7 @@ fn hmac_sha512(key: &[u8], parts: &[&[u8]]) -> (Zeroizing<[u8; 32]>, Zeroizing<[
 }
 
 fn bip32_secp256k1(seed: &[u8], path: &str) -> Result<Zeroizing<[u8; 32]>, DeriveError> {
-    let parsed: bip32::DerivationPath =
-        path.parse().map_err(|_| DeriveError::Path(path.into(), KeyKind::Ethereum))?;
+    let parsed: bip32::DerivationPath = path.parse().map_err(|_| DeriveError::Path(path.into(), KeyKind::Ethereum))?;
     let key = bip32::ExtendedPrivateKey::<secp256k1::SecretKey>::derive_from_path(seed, &parsed)
         .map_err(|_| DeriveError::NoKey(path.into()))?;
     Ok(Zeroizing::new(key.to_bytes()))
@@ -173,10 +172,7 @@ mod tests {
         for (path, private) in [
             ("m", "171cb88b1b3c1db25add599712e36245d75bc65a1a5c9e18d76f9f2b1eab4012"),
             ("m/0'", "1559eb2bbec5790b0c65d8693e4d0875b1747f4970ae8b650486ed7470845635"),
-            (
-                "m/0'/2147483647'/1'/2147483646'/2'",
-                "551d333177df541ad876a60ea71f00447931c0a9da16f227c11ea080d7391b8d",
-            ),
+            ("m/0'/2147483647'/1'/2147483646'/2'", "551d333177df541ad876a60ea71f00447931c0a9da16f227c11ea080d7391b8d"),
         ] {
             assert_eq!(private_at(seed, path), private, "{path}");
         }

@@ -93,12 +93,7 @@ impl KeyFile {
     ///
     /// # Errors
     /// [`KeyFileError::Randomness`] or [`KeyFileError::Parameters`].
-    pub fn encrypt(
-        secret: &Secret,
-        path: Option<String>,
-        passphrase: &str,
-        cost: Cost,
-    ) -> Result<Self, KeyFileError> {
+    pub fn encrypt(secret: &Secret, path: Option<String>, passphrase: &str, cost: Cost) -> Result<Self, KeyFileError> {
         let (salt, nonce) = (random::<SALT_BYTES>()?, random::<NONCE_BYTES>()?);
         let address = secret.key().address();
         let cipher = cipher(passphrase, &salt, cost)?;
@@ -145,8 +140,7 @@ impl KeyFile {
             Sealed::Plain(_) if !diem_genesis::is_development(chain_id) => return Err(KeyFileError::PlainKey.into()),
             Sealed::Plain(HexBytes(bytes)) => Zeroizing::new(bytes.clone()),
             Sealed::Encrypted { argon2id, salt, nonce, ciphertext } => {
-                let nonce: [u8; NONCE_BYTES] =
-                    nonce.0.as_slice().try_into().map_err(|_| KeyFileError::Parameters)?;
+                let nonce: [u8; NONCE_BYTES] = nonce.0.as_slice().try_into().map_err(|_| KeyFileError::Parameters)?;
                 let cipher = cipher(&passphrase()?, &salt.0, *argon2id)?;
                 let bound = bound_data(self.kind, &self.address);
                 let payload = Payload { msg: &ciphertext.0, aad: &bound };
@@ -201,11 +195,8 @@ fn cipher(passphrase: &str, salt: &[u8], cost: Cost) -> Result<ChaCha20Poly1305,
     }
     let mut key = Zeroizing::new([0; 32]);
     let params = argon2::Params::new(cost.memory_kib, cost.passes, 1, Some(key.len()));
-    let argon2 = Argon2::new(
-        argon2::Algorithm::Argon2id,
-        argon2::Version::V0x13,
-        params.map_err(|_| KeyFileError::Parameters)?,
-    );
+    let argon2 =
+        Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, params.map_err(|_| KeyFileError::Parameters)?);
     argon2.hash_password_into(passphrase.as_bytes(), salt, &mut *key).map_err(|_| KeyFileError::Parameters)?;
     Ok(ChaCha20Poly1305::new((&*key).into()))
 }

@@ -149,11 +149,7 @@ impl KeyStore {
     }
 
     fn path(&self, name: &str) -> Result<PathBuf, KeyStoreError> {
-        if is_name(name) {
-            Ok(self.folder.join(format!("{name}.json")))
-        } else {
-            Err(KeyStoreError::Name(name.into()))
-        }
+        if is_name(name) { Ok(self.folder.join(format!("{name}.json"))) } else { Err(KeyStoreError::Name(name.into())) }
     }
 
     fn missing(&self, name: &str) -> KeyStoreError {

@@ -75,15 +75,14 @@ async fn every_bad_transaction_has_its_error_and_changes_nothing() {
     let mut identity = [0; 64];
     identity[0] = 1;
     let weak = weak.with_auth(&Auth::Ed25519 { public_key: weak_key, signature: identity }, None);
-    let poor = TxBuilder::transfer(
-        &node.doc,
-        &diem_testkit::people::Person::new(999),
-        0,
-        node.address_of(1),
-        Amount::new(1),
-    );
+    let poor =
+        TxBuilder::transfer(&node.doc, &diem_testkit::people::Person::new(999), 0, node.address_of(1), Amount::new(1));
     let many_calls = good.clone().with(|tx| tx.calls = vec![tx.calls[0].clone(); MAX_CALLS + 1]).bytes();
-    let unknown_module = { let mut b = bytes.to_vec(); replace_call_discriminant(&mut b, 0xee); b };
+    let unknown_module = {
+        let mut b = bytes.to_vec();
+        replace_call_discriminant(&mut b, 0xee);
+        b
+    };
 
     let cases: Vec<(&str, Vec<u8>, &str, &str, u16)> = vec![
         ("empty", vec![], "chain", "malformed", 400),

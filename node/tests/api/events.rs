@@ -33,6 +33,11 @@ impl Reader {
     }
 
     async fn next(&mut self) -> Seen {
+        // Heartbeats count as answers, so that the limit must be around all of it.
+        tokio::time::timeout(Duration::from_secs(30), self.read()).await.unwrap()
+    }
+
+    async fn read(&mut self) -> Seen {
         loop {
             if let Some((event, rest)) = self.text.split_once("\n\n") {
                 let (event, rest) = (parse(event), rest.to_owned());
@@ -42,8 +47,8 @@ impl Reader {
                     None => continue,
                 }
             }
-            let chunk = tokio::time::timeout(Duration::from_secs(30), self.answer.chunk()).await;
-            self.text.push_str(std::str::from_utf8(&chunk.unwrap().unwrap().unwrap()).unwrap());
+            let chunk = self.answer.chunk().await.unwrap().unwrap();
+            self.text.push_str(std::str::from_utf8(&chunk).unwrap());
         }
     }
 

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use crate::running::start;
+use diem_bank::{Msg, state::account_key};
 use diem_client::{
     api::{BlockId, Hash, State, Wait},
     build::{Intent, KeyKind},
 };
-use diem_bank::{Msg, state::account_key};
 use diem_core::{Address, Amount, Denom};
 use diem_node::engine::BlockMode;
 use diem_types::{Call, Event};

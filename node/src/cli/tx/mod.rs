@@ -20,7 +20,7 @@ use super::{
 };
 use crate::keys::KeyStore;
 use file::TxFile;
-use send::{Sending, SendOptions};
+use send::{SendOptions, Sending};
 
 /// Making, signing and sending transactions.
 #[derive(Debug, Args)]
@@ -169,12 +169,7 @@ fn multi_transfer(keys: &KeyStore, payments: &[String]) -> Result<Call, Failure>
     Ok(Call::Bank(Msg::MultiTransfer { denom: first.unwrap_or(Denom::Vvv), outputs }))
 }
 
-fn sign(
-    common: &Common,
-    path: &std::path::Path,
-    name: &str,
-    passphrase: &PassphraseSource,
-) -> Result<(), Failure> {
+fn sign(common: &Common, path: &std::path::Path, name: &str, passphrase: &PassphraseSource) -> Result<(), Failure> {
     let mut file = TxFile::read(path)?;
     let key = common.keys().get(name)?;
     let secret = passphrase.open(name, &key, &file.tx.chain_id)?;
