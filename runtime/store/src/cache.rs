@@ -8,7 +8,6 @@
 //! The hash map only finds entries; its order never shows.
 
 use std::hash::BuildHasher;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use diem_core::storage::{Key, Value};
 use hashbrown::{DefaultHashBuilder, HashTable};
@@ -19,80 +18,79 @@ use crate::writes::Row;
 /// Readers of different shards do not meet.
 const SHARDS: usize = 64;
 
-/// What an entry takes beside long keys and values: itself and its place in the hash table.
-const ENTRY_BYTES: usize = size_of::<Entry>() + 16;
-
 pub(crate) struct Cache {
     hasher: DefaultHashBuilder,
     shards: Box<[RwLock<Shard>]>,
 }
 
+/// Two generations: rows that are used move to the young one, and when that has grown to half of the limit it becomes
+/// the old one, in place of the old one before. So rows that nobody used in the meantime go, without bookkeeping.
 struct Shard {
     current: u64,
-    bytes: usize,
-    limit: usize,
-    entries: Vec<Entry>,
-    places: HashTable<usize>,
-    /// The next entry to be asked whether it may go.
-    hand: usize,
+    /// Bytes of one generation at most.
+    half: usize,
+    young: Generation,
+    old: Generation,
+}
+
+#[derive(Default)]
+struct Generation {
+    entries: HashTable<Entry>,
+    /// Bytes of keys and values that do not lie in the table.
+    spilled: usize,
 }
 
 struct Entry {
     key: Key,
-    /// `None`: there is no such row.
-    value: Option<Value>,
+    /// Empty: there is no such row. Stored values are never empty.
+    value: Value,
     since: u64,
-    used: AtomicBool,
-}
-
-impl Entry {
-    fn bytes(&self) -> usize {
-        let value = self.value.as_ref().filter(|value| value.spilled()).map_or(0, |value| value.capacity());
-        let key = if self.key.spilled() { self.key.capacity() } else { 0 };
-        ENTRY_BYTES.saturating_add(key).saturating_add(value)
-    }
 }
 
 impl Cache {
     /// An empty cache of at most `limit` bytes, current for `version`.
     pub(crate) fn new(limit: usize, version: u64) -> Cache {
-        let shard = || Shard {
-            current: version,
-            bytes: 0,
-            limit: limit / SHARDS,
-            entries: Vec::new(),
-            places: HashTable::new(),
-            hand: 0,
-        };
+        let half = limit / SHARDS / 2;
+        let shard = || Shard { current: version, half, young: Generation::default(), old: Generation::default() };
         let shards = std::iter::repeat_with(|| RwLock::new(shard())).take(SHARDS).collect();
         Cache { hasher: DefaultHashBuilder::default(), shards }
-    }
-
-    fn shard(&self, hash: u64) -> &RwLock<Shard> {
-        // The hash table below uses the lowest and the highest bits.
-        let at = (hash >> 32) as usize % SHARDS;
-        &self.shards[at]
     }
 
     /// The row as `version` sees it, `Some(None)` if it knows that there is none; `None` if the cache cannot tell.
     pub(crate) fn get(&self, key: &[u8], version: u64) -> Option<Option<Value>> {
         let hash = self.hasher.hash_one(key);
-        let shard = self.shard(hash).read();
-        let entry = shard.entries.get(shard.find(hash, key)?)?;
-        if entry.since > version || shard.current < version {
-            return None;
+        let lock = &self.shards[shard_of(hash)];
+        let shard = lock.read();
+        let (value, old) = shard.get(hash, key, version)?;
+        let value = Value::from_slice(value);
+        drop(shard);
+        if old {
+            lock.write().keep(&self.hasher, hash, key);
         }
-        if !entry.used.load(Relaxed) {
-            entry.used.store(true, Relaxed);
+        Some(Some(value).filter(|value| !value.is_empty()))
+    }
+
+    /// [`Cache::get`] for the keys of all `rows`. Their shards are locked once each: between two locks the processor
+    /// would wait for the memory of every single row.
+    pub(crate) fn get_all(&self, rows: &[Row], version: u64) -> Vec<Option<Option<Value>>> {
+        let mut found = vec![None; rows.len()];
+        for group in self.by_shard(rows).chunk_by(|(a, _), (b, _)| shard_of(*a) == shard_of(*b)) {
+            let Some((first, _)) = group.first() else { continue };
+            let shard = self.shards[shard_of(*first)].read();
+            for (hash, at) in group {
+                found[*at] = shard.get(*hash, &rows[*at].0, version).map(|(value, _)| {
+                    if value.is_empty() { None } else { Some(Value::from_slice(value)) }
+                });
+            }
         }
-        Some(entry.value.as_ref().map(|value| Value::from_slice(value)))
+        found
     }
 
     /// Keeps a row that `version` read below the cache, if it is still current.
     pub(crate) fn fill(&self, key: &[u8], value: Option<&Value>, version: u64) {
         let hash = self.hasher.hash_one(key);
-        let mut shard = self.shard(hash).write();
-        if shard.current == version && shard.find(hash, key).is_none() {
+        let mut shard = self.shards[shard_of(hash)].write();
+        if shard.current == version {
             shard.put(&self.hasher, hash, key, value, version);
         }
     }
@@ -103,9 +101,13 @@ impl Cache {
         for shard in &self.shards {
             shard.write().current = version;
         }
-        for (key, value) in rows {
-            let hash = self.hasher.hash_one(key.as_slice());
-            self.shard(hash).write().put(&self.hasher, hash, key, value.as_ref(), version);
+        for group in self.by_shard(rows).chunk_by(|(a, _), (b, _)| shard_of(*a) == shard_of(*b)) {
+            let Some((first, _)) = group.first() else { continue };
+            let mut shard = self.shards[shard_of(*first)].write();
+            for (hash, at) in group {
+                let (key, value) = &rows[*at];
+                shard.put(&self.hasher, *hash, key, value.as_ref(), version);
+            }
         }
     }
 
@@ -114,66 +116,92 @@ impl Cache {
         for shard in &self.shards {
             let mut shard = shard.write();
             shard.current = version;
-            shard.bytes = 0;
-            shard.entries.clear();
-            shard.places.clear();
+            shard.young = Generation::default();
+            shard.old = Generation::default();
         }
+    }
+
+    /// Hash and place of every row, those of one shard together.
+    fn by_shard(&self, rows: &[Row]) -> Vec<(u64, usize)> {
+        let mut hashes: Vec<(u64, usize)> =
+            rows.iter().enumerate().map(|(at, (key, _))| (self.hasher.hash_one(key.as_slice()), at)).collect();
+        hashes.sort_unstable_by_key(|(hash, _)| shard_of(*hash));
+        hashes
     }
 }
 
+/// The hash tables use the lowest and the highest bits.
+fn shard_of(hash: u64) -> usize {
+    (hash >> 32) as usize % SHARDS
+}
+
 impl Shard {
-    fn find(&self, hash: u64, key: &[u8]) -> Option<usize> {
-        self.places.find(hash, |at| self.entries.get(*at).is_some_and(|entry| entry.key.as_slice() == key)).copied()
+    /// The value as `version` sees it, and whether it lies in the old generation.
+    fn get(&self, hash: u64, key: &[u8], version: u64) -> Option<(&Value, bool)> {
+        let young = self.young.find(hash, key);
+        let entry = young.or_else(|| self.old.find(hash, key))?;
+        let usable = entry.since <= version && version <= self.current;
+        usable.then_some((&entry.value, young.is_none()))
     }
 
     fn put(&mut self, hasher: &DefaultHashBuilder, hash: u64, key: &[u8], value: Option<&Value>, since: u64) {
-        let value = value.map(|value| Value::from_slice(value));
-        if let Some(at) = self.find(hash, key)
-            && let Some(entry) = self.entries.get_mut(at)
-        {
-            self.bytes = self.bytes.saturating_sub(entry.bytes());
-            entry.value = value;
-            entry.since = since;
-            *entry.used.get_mut() = true;
-            self.bytes = self.bytes.saturating_add(entry.bytes());
+        let value = value.map(|value| Value::from_slice(value)).unwrap_or_default();
+        if let Some(entry) = self.young.entries.find_mut(hash, |entry| entry.key.as_slice() == key) {
+            let before = spilled(&entry.value);
+            self.young.spilled = self.young.spilled.saturating_sub(before).saturating_add(spilled(&value));
+            (entry.value, entry.since) = (value, since);
         } else {
-            let entry = Entry { key: Key::from_slice(key), value, since, used: AtomicBool::new(false) };
-            self.bytes = self.bytes.saturating_add(entry.bytes());
-            let at = self.entries.len();
-            self.entries.push(entry);
-            let entries = &self.entries;
-            let hash_of = |at: &usize| entries.get(*at).map_or(0, |entry| hasher.hash_one(entry.key.as_slice()));
-            self.places.insert_unique(hash, at, hash_of);
-        }
-        while self.bytes > self.limit && !self.entries.is_empty() {
-            self.evict(hasher);
+            self.old.take(hash, key);
+            self.insert(hasher, hash, Entry { key: Key::from_slice(key), value, since });
         }
     }
 
-    /// Takes out the next entry that was not used since it was last asked.
-    fn evict(&mut self, hasher: &DefaultHashBuilder) {
-        loop {
-            if self.hand >= self.entries.len() {
-                self.hand = 0;
-            }
-            match self.entries.get(self.hand) {
-                None => return,
-                Some(entry) if entry.used.swap(false, Relaxed) => self.hand = self.hand.saturating_add(1),
-                Some(_) => break,
-            }
+    /// Moves an old row to the young ones, if it is still there.
+    fn keep(&mut self, hasher: &DefaultHashBuilder, hash: u64, key: &[u8]) {
+        if let Some(entry) = self.old.take(hash, key) {
+            self.insert(hasher, hash, entry);
         }
-        let last = self.entries.len().saturating_sub(1);
-        let hash_at = |at: usize| self.entries.get(at).map_or(0, |entry| hasher.hash_one(entry.key.as_slice()));
-        let (gone, moved) = (hash_at(self.hand), hash_at(last));
-        if let Ok(place) = self.places.find_entry(gone, |at| *at == self.hand) {
-            place.remove();
-        }
-        if let Some(place) = self.places.find_mut(moved, |at| *at == last) {
-            *place = self.hand;
-        }
-        let gone = self.entries.swap_remove(self.hand);
-        self.bytes = self.bytes.saturating_sub(gone.bytes());
     }
+
+    fn insert(&mut self, hasher: &DefaultHashBuilder, hash: u64, entry: Entry) {
+        let more = spilled(&entry.key).saturating_add(spilled(&entry.value));
+        if self.young.bytes_with_one_more().saturating_add(more) > self.half {
+            self.old = std::mem::take(&mut self.young);
+            if self.young.bytes_with_one_more().saturating_add(more) > self.half {
+                return;
+            }
+        }
+        self.young.spilled = self.young.spilled.saturating_add(more);
+        self.young.entries.insert_unique(hash, entry, |entry| hasher.hash_one(entry.key.as_slice()));
+    }
+}
+
+impl Generation {
+    fn find(&self, hash: u64, key: &[u8]) -> Option<&Entry> {
+        self.entries.find(hash, |entry| entry.key.as_slice() == key)
+    }
+
+    fn take(&mut self, hash: u64, key: &[u8]) -> Option<Entry> {
+        let (entry, _) = self.entries.find_entry(hash, |entry| entry.key.as_slice() == key).ok()?.remove();
+        self.spilled = self.spilled.saturating_sub(spilled(&entry.key)).saturating_sub(spilled(&entry.value));
+        Some(entry)
+    }
+
+    /// What it will take with another entry: the table doubles when it is full.
+    fn bytes_with_one_more(&self) -> usize {
+        let entries = &self.entries;
+        let table = match entries.allocation_size() {
+            0 => size_of::<Entry>().saturating_mul(4),
+            size if entries.len() == entries.capacity() => size.saturating_mul(2),
+            size => size,
+        };
+        table.saturating_add(self.spilled)
+    }
+}
+
+/// Bytes on the heap of a key or a value.
+fn spilled<A: smallvec::Array<Item = u8>>(bytes: &smallvec::SmallVec<A>) -> usize {
+    if bytes.spilled() { bytes.capacity() } else { 0 }
 }
 
 #[cfg(test)]
@@ -240,24 +268,26 @@ mod tests {
 
     #[test]
     fn it_stays_within_its_bytes_and_keeps_what_is_used() {
-        let cache = Cache::new(SHARDS * ENTRY_BYTES * 10, 1);
-        for n in 0..5000u32 {
+        let limit = 1 << 20;
+        let cache = Cache::new(limit, 1);
+        let value = |n: u32| Value::from_slice(&n.to_be_bytes().repeat(n as usize % 40 + 1));
+        for n in 0..50_000u32 {
             cache.get(&7u32.to_be_bytes(), 1);
-            cache.fill(&n.to_be_bytes(), Some(&Value::from_slice(&n.to_be_bytes())), 1);
+            cache.fill(&n.to_be_bytes(), Some(&value(n)), 1);
         }
-        let shards = cache.shards.iter().map(|shard| shard.read());
-        let kept: usize = shards.map(|shard| {
-            assert!(shard.bytes <= shard.limit);
-            assert_eq!(shard.bytes, shard.entries.iter().map(Entry::bytes).sum::<usize>());
-            assert_eq!(shard.places.len(), shard.entries.len());
-            shard.entries.len()
-        }).sum();
-        assert!((SHARDS * 8..=SHARDS * 10).contains(&kept), "{kept}");
-        for n in 0..5000u32 {
-            if let Some(found) = cache.get(&n.to_be_bytes(), 1) {
-                assert_eq!(found.unwrap().as_slice(), n.to_be_bytes());
+        let mut kept = 0;
+        for shard in &cache.shards {
+            let shard = shard.read();
+            for generation in [&shard.young, &shard.old] {
+                let heap = generation.entries.iter().map(|entry| spilled(&entry.value)).sum::<usize>();
+                assert_eq!(generation.spilled, heap);
+                assert!(generation.entries.allocation_size() + heap <= limit / SHARDS / 2);
+                kept += generation.entries.len();
             }
         }
+        assert!(kept > 1000, "{kept}");
+        let found = (0..50_000u32).filter_map(|n| cache.get(&n.to_be_bytes(), 1).map(|found| (n, found.unwrap())));
+        assert!(found.inspect(|(n, found)| assert_eq!(*found, value(*n))).count() > 500);
         assert!(cache.get(&7u32.to_be_bytes(), 1).is_some(), "the row that was read all the time is gone");
     }
 
@@ -266,5 +296,6 @@ mod tests {
         let cache = Cache::new(SHARDS * 1000, 1);
         cache.fill(b"a", Some(&Value::from_vec(vec![1; 5000])), 1);
         assert_eq!(cache.get(b"a", 1), None);
+        assert_eq!(cache.get_all(&[row(b'a', 0)], 1), vec![None]);
     }
 }

@@ -90,3 +90,12 @@ pub enum IndexOp {
         key: Key,
     },
 }
+
+impl IndexOp {
+    /// The key of the row.
+    pub fn key(&self) -> &Key {
+        match self {
+            IndexOp::Put { key, .. } | IndexOp::Delete { key } => key,
+        }
+    }
+}

@@ -12,6 +12,7 @@ use crate::cache::Cache;
 use crate::error::StoreError;
 use crate::proof;
 use crate::tree::{Hash, Root};
+use crate::writes::Row;
 
 /// Rows read at a time by [`Snapshot::rows`].
 const PAGE: usize = 4096;
@@ -62,6 +63,13 @@ impl Snapshot {
     /// [`diem_core::proof::verify`].
     pub fn prove(&self, key: &[u8]) -> (Option<Value>, CommitmentProof) {
         proof::prove(&self.at.tree, key, |key| self.get(key))
+    }
+
+    /// The values under the keys of `rows`, in their order.
+    pub(crate) fn get_all(&self, rows: &[Row]) -> Vec<Option<Value>> {
+        let At { tree, view, cache, .. } = &*self.at;
+        let cached = cache.get_all(rows, tree.version()).into_iter();
+        cached.zip(rows).map(|(cached, (key, _))| cached.unwrap_or_else(|| view.get(key))).collect()
     }
 
     /// All state rows in key order, read page by page.

@@ -6,7 +6,6 @@ use diem_core::storage::{Key, Value};
 use crate::Meta;
 use crate::snapshot::Snapshot;
 use crate::writes::WriteSet;
-use diem_core::StateRead;
 
 /// The meta row before a height, and the value before of every key that the height wrote.
 #[derive(BorshSerialize, BorshDeserialize)]
@@ -18,7 +17,7 @@ struct Undo<R> {
 /// The undo row of `writes` over `base`; `None` if there is nothing below to go back to.
 pub(crate) fn encode(base: &Snapshot, writes: &WriteSet) -> Option<Vec<u8>> {
     let meta = base.meta()?;
-    let old: Vec<Option<Value>> = writes.rows().iter().map(|(key, _)| base.get(key)).collect();
+    let old = base.get_all(writes.rows());
     let rows: Vec<(&[u8], Option<&[u8]>)> =
         writes.rows().iter().zip(&old).map(|((key, _), old)| (key.as_slice(), old.as_deref())).collect();
     #[expect(clippy::expect_used, reason = "writing to memory fails only for a row of more than 4 GB")]

@@ -48,25 +48,30 @@ pub(super) fn leaf_hash(key: &Hash, value: &Hash) -> Hash {
     message[..13].copy_from_slice(&LEAF_PREFIX);
     message[13..45].copy_from_slice(key);
     message[45..77].copy_from_slice(value);
-    two_blocks(message, 77)
-}
-
-/// Hash of an inner node.
-pub(super) fn inner_hash(left: &Hash, right: &Hash) -> Hash {
-    let mut message = [0u8; 128];
-    message[..16].copy_from_slice(&INNER_PREFIX);
-    message[16..48].copy_from_slice(left);
-    message[48..80].copy_from_slice(right);
-    two_blocks(message, 80)
-}
-
-/// Pads a message of `len` bytes, 56 to 119, and hashes it.
-#[inline(always)]
-fn two_blocks(mut message: [u8; 128], len: u16) -> Hash {
-    message[usize::from(len)] = 0x80;
-    message[126..].copy_from_slice(&len.wrapping_mul(8).to_be_bytes());
-    let (blocks, _) = message.as_chunks::<64>();
+    message[77] = 0x80;
+    message[126..].copy_from_slice(&(77u16 * 8).to_be_bytes());
+    let (blocks, _) = message.as_chunks();
     compress(blocks)
+}
+
+/// What follows the 80 bytes of an inner node in its second block.
+const INNER_PADDING: [u8; 48] = {
+    let mut padding = [0; 48];
+    padding[0] = 0x80;
+    [padding[46], padding[47]] = (80u16 * 8).to_be_bytes();
+    padding
+};
+
+/// Hash of an inner node. Every 16 bytes of the blocks are stored at once: the compression reads them so, and bytes
+/// stored singly would have to reach the cache first, behind nodes that were written before.
+pub(super) fn inner_hash(left: &Hash, right: &Hash) -> Hash {
+    let mut blocks = [[0u8; 64]; 2];
+    blocks[0][..16].copy_from_slice(&INNER_PREFIX);
+    blocks[0][16..48].copy_from_slice(left);
+    blocks[0][48..].copy_from_slice(&right[..16]);
+    blocks[1][..16].copy_from_slice(&right[16..]);
+    blocks[1][16..].copy_from_slice(&INNER_PADDING);
+    compress(&blocks)
 }
 
 #[inline(always)]

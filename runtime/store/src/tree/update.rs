@@ -19,7 +19,10 @@ const SPLIT: usize = 1024;
 const WARM: usize = 32;
 
 /// Ids taken from the arena at a time.
-const LEASE: u32 = 256;
+const LEASE: u32 = 512;
+
+/// About as many nodes are born for each path of a group.
+const BORN_PER_PATH: usize = 8;
 
 /// A change of one row, hashed.
 #[derive(Debug, Clone)]
@@ -263,7 +266,7 @@ impl<'t> Task<'t> {
     /// Walks the paths of all `slots` in step. Each step of one path waits for memory, but the steps of different
     /// paths do not wait for each other, so the processor fetches them together; the update then finds them in its
     /// cache. Always true.
-    fn warm(&self, from: NodeRef, slots: &[Slot], depth: usize) -> bool {
+    fn warm(&mut self, from: NodeRef, slots: &[Slot], depth: usize) -> bool {
         let mut paths = [(from, 0); WARM];
         let mut open = 0;
         for (path, slot) in paths.iter_mut().zip(slots) {
@@ -271,6 +274,13 @@ impl<'t> Task<'t> {
             open += 1;
         }
         let (mut seen, mut depth) = (0, depth);
+        let fresh = slots.len() * BORN_PER_PATH;
+        if self.inner_ids.len() < fresh {
+            self.arena.take_inner(LEASE, &mut self.inner_ids);
+        }
+        for id in self.inner_ids.iter().rev().take(fresh) {
+            seen ^= self.arena.touch(NodeRef::inner(*id)) ^ self.arena.birth(NodeRef::inner(*id));
+        }
         while open > 0 && depth < 256 {
             let mut still = 0;
             for next in 0..open {
