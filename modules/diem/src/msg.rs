@@ -1,0 +1,173 @@
+//! The calls of diem.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use diem_bank as bank;
+use diem_core::{Address, Amount, CallError, Denom, Module as _, StateRead, TxContext};
+use diem_staking as staking;
+use diem_svvv as svvv;
+use ruint::aliases::U256;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Diem, Error, Event,
+    quote::{PastEnd, quote_in, quote_out},
+    state::{left, steps_from},
+};
+
+/// Gas for a position, its validator, its lock, an account, the supply and some steps of the curve.
+const GAS: u64 = 10_000;
+
+/// A call of diem.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[borsh(use_discriminant = true)]
+#[serde(rename_all = "snake_case", tag = "type")]
+#[repr(u8)]
+pub enum Msg {
+    /// Locks an exact amount of sVVV and mints what it buys.
+    Mint {
+        /// With whom the stake is.
+        validator: Address,
+        /// What to lock, in avvv of its value; not zero.
+        lock: Amount,
+        /// The least DIEM to get, in adiem; with less nothing happens.
+        min_out: Amount,
+    } = 0,
+    /// Mints an exact amount of DIEM and locks what it costs.
+    MintExact {
+        /// With whom the stake is.
+        validator: Address,
+        /// The DIEM to get, in adiem; not zero.
+        out: Amount,
+        /// The most to lock, in avvv of its value; if it costs more nothing happens.
+        max_lock: Amount,
+    } = 1,
+    /// Burns DIEM, whoever minted it, and opens the sender's own lock by as much.
+    Burn {
+        /// With whom the stake is.
+        validator: Address,
+        /// The DIEM, in adiem; not zero, and not more than the lock has outstanding.
+        amount: Amount,
+    } = 2,
+}
+
+impl Msg {
+    pub(crate) fn validate(&self) -> Result<(), CallError> {
+        match self {
+            Self::Mint { lock: amount, .. } | Self::MintExact { out: amount, .. } | Self::Burn { amount, .. }
+                if amount.is_zero() =>
+            {
+                Err(Error::ZeroAmount.into())
+            }
+            Self::Mint { .. } | Self::MintExact { .. } | Self::Burn { .. } => Ok(()),
+        }
+    }
+
+    pub(crate) const fn gas(&self) -> u64 {
+        match self {
+            Self::Mint { .. } | Self::MintExact { .. } | Self::Burn { .. } => GAS,
+        }
+    }
+
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Self::Mint { validator, lock, min_out } => {
+                format!("Lock {lock} sVVV with {} and mint at least {min_out} DIEM", validator.to_hex())
+            }
+            Self::MintExact { validator, out, max_lock } => {
+                format!("Mint {out} DIEM and lock at most {max_lock} sVVV with {}", validator.to_hex())
+            }
+            Self::Burn { validator, amount } => {
+                format!("Burn {amount} DIEM and unlock sVVV with {}", validator.to_hex())
+            }
+        }
+    }
+}
+
+pub(crate) fn execute(ctx: &mut TxContext<'_>, msg: &Msg) -> Result<(), CallError> {
+    match *msg {
+        Msg::Mint { validator, lock, min_out } => {
+            let out = bought(ctx.state, &ctx.sender, &validator, lock, min_out)?;
+            mint(ctx, validator, lock, out)
+        }
+        Msg::MintExact { validator, out, max_lock } => {
+            let lock = price(ctx.state, &ctx.sender, &validator, out, max_lock)?;
+            mint(ctx, validator, lock, out)
+        }
+        Msg::Burn { validator, amount } => burn(ctx, validator, amount),
+    }
+}
+
+/// The DIEM for a lock. The stake must be there before the curve is walked: nobody walks it for free.
+fn bought(
+    state: &dyn StateRead,
+    account: &Address,
+    validator: &Address,
+    lock: Amount,
+    min_out: Amount,
+) -> Result<Amount, CallError> {
+    let free = free_stake(state, account, validator)?;
+    if lock > free {
+        return Err(staking::Error::NotFree { free, needed: lock }.into());
+    }
+    let supply = bank::supply(state, Denom::Diem);
+    let out = quote_in(steps_from(state, supply), supply, U256::from(lock.get())).map_err(Error::PastEnd)?;
+    if out.is_zero() {
+        return Err(Error::Nothing(lock).into());
+    }
+    if out < min_out {
+        return Err(Error::BelowMinimum { out, min_out }.into());
+    }
+    Ok(out)
+}
+
+/// The lock for DIEM. The curve is walked as far as the account's own stake reaches, no further.
+fn price(
+    state: &dyn StateRead,
+    account: &Address,
+    validator: &Address,
+    out: Amount,
+    max_lock: Amount,
+) -> Result<Amount, CallError> {
+    let supply = bank::supply(state, Denom::Diem);
+    let left = left(state, supply);
+    if out > left {
+        return Err(Error::PastEnd(PastEnd { left }).into());
+    }
+    let free = free_stake(state, account, validator)?;
+    let budget = max_lock.min(free);
+    // All that is left of the curve, if the budget buys more than that.
+    let within = quote_in(steps_from(state, supply), supply, U256::from(budget.get())).unwrap_or(left);
+    if within >= out {
+        let lock = quote_out(steps_from(state, supply), supply, out).map_err(Error::PastEnd)?;
+        // Not above the budget, which buys as much.
+        return Ok(Amount::new(lock.saturating_to()));
+    }
+    if max_lock <= free {
+        return Err(Error::AboveMaximum { out, max_lock }.into());
+    }
+    Err(Error::TooLittleStake { out, free }.into())
+}
+
+/// The value of the stake that the account has with the validator and has not locked.
+fn free_stake(state: &dyn StateRead, account: &Address, validator: &Address) -> Result<Amount, staking::Error> {
+    match staking::validator(state, validator) {
+        Some(_) => Ok(svvv::free_to_lock(state, account, validator)),
+        None => Err(staking::Error::UnknownValidator(*validator)),
+    }
+}
+
+fn mint(ctx: &mut TxContext<'_>, validator: Address, lock: Amount, amount: Amount) -> Result<(), CallError> {
+    let account = ctx.sender;
+    svvv::lock(ctx.state, ctx.events, &account, &validator, lock, amount)?;
+    bank::mint(ctx.state, Diem::ID, &account, Denom::Diem, amount)?;
+    ctx.events.emit(Diem::ID, &Event::Minted { account, validator, lock, amount });
+    Ok(())
+}
+
+fn burn(ctx: &mut TxContext<'_>, validator: Address, amount: Amount) -> Result<(), CallError> {
+    let account = ctx.sender;
+    svvv::release(ctx.state, ctx.events, &account, &validator, amount)?;
+    bank::burn(ctx.state, Diem::ID, &account, Denom::Diem, amount)?;
+    ctx.events.emit(Diem::ID, &Event::Burned { account, validator, amount });
+    Ok(())
+}

@@ -1,0 +1,99 @@
+//! The questions that diem answers.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use diem_bank::supply;
+use diem_core::{Amount, CallError, Denom, StateRead};
+use ruint::aliases::U256;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Error,
+    curve::{Rate, Step},
+    quote::{quote_in, quote_out},
+    state::{all_steps, left, steps_from},
+};
+
+/// A question to diem. Quotes are for the supply at that height.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+#[borsh(use_discriminant = true)]
+#[repr(u8)]
+pub enum Query {
+    /// What a lock of so many avvv would mint.
+    QuoteIn(Amount) = 0,
+    /// What so many adiem would cost.
+    QuoteOut(Amount) = 1,
+    /// The price of the next DIEM.
+    Rate = 2,
+    /// The whole curve.
+    Curve = 3,
+}
+
+/// An answer of diem.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[borsh(use_discriminant = true)]
+#[serde(untagged)]
+#[repr(u8)]
+pub enum Answer {
+    /// What a lock would mint.
+    QuoteIn(QuoteIn) = 0,
+    /// What DIEM would cost.
+    QuoteOut(QuoteOut) = 1,
+    /// The price of the next DIEM.
+    Rate(CurrentRate) = 2,
+    /// Every step.
+    Curve(Vec<Step>) = 3,
+}
+
+/// What a lock would mint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+pub struct QuoteIn {
+    /// The DIEM that exist, in adiem.
+    pub supply: Amount,
+    /// The DIEM that the lock would give; it may be 0, which no mint may.
+    pub diem_out: Amount,
+    /// What would be locked: all of it, in avvv.
+    pub charged: Amount,
+}
+
+/// What DIEM would cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+pub struct QuoteOut {
+    /// The DIEM that exist, in adiem.
+    pub supply: Amount,
+    /// What would have to be locked, in avvv; it may be more than there is.
+    pub lock_needed: Rate,
+}
+
+/// The price of the next DIEM.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+pub struct CurrentRate {
+    /// The DIEM that exist, in adiem.
+    pub supply: Amount,
+    /// avvv per DIEM; none at the end of the curve.
+    pub rate: Option<Rate>,
+    /// The supply up to which it holds.
+    pub until: Option<Amount>,
+    /// The DIEM that can still be minted.
+    pub left: Amount,
+}
+
+pub(crate) fn answer(state: &dyn StateRead, query: Query) -> Result<Answer, CallError> {
+    let supply = supply(state, Denom::Diem);
+    let mut steps = steps_from(state, supply);
+    Ok(match query {
+        Query::QuoteIn(lock) => {
+            let diem_out = quote_in(steps, supply, U256::from(lock.get())).map_err(Error::PastEnd)?;
+            Answer::QuoteIn(QuoteIn { supply, diem_out, charged: lock })
+        }
+        Query::QuoteOut(out) => {
+            let lock_needed = quote_out(steps, supply, out).map_err(Error::PastEnd)?;
+            Answer::QuoteOut(QuoteOut { supply, lock_needed: Rate(lock_needed) })
+        }
+        Query::Rate => {
+            let step = steps.next();
+            let (rate, until) = (step.map(|step| step.rate), step.map(|step| step.edge));
+            Answer::Rate(CurrentRate { supply, rate, until, left: left(state, supply) })
+        }
+        Query::Curve => Answer::Curve(all_steps(state)),
+    })
+}

@@ -1,0 +1,70 @@
+//! What emissions refuses.
+
+use diem_core::{Amount, ErrorInfo, MathError, Module as _, ModuleError, Time};
+
+use crate::{
+    Emissions,
+    params::MAX_FEE_BPS,
+    schedule::{MAX_PER_YEAR, MAX_SEGMENTS},
+};
+
+/// An error of emissions.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// No segment or too many.
+    #[error("the schedule has {0} segments; it may have 1 to {MAX_SEGMENTS}")]
+    Segments(usize),
+    /// Segments out of order.
+    #[error("the segments of the schedule must start one after the other")]
+    Order,
+    /// More VVV than any schedule may make.
+    #[error("the schedule makes {0} VVV a year; it may make up to {MAX_PER_YEAR}")]
+    PerYear(Amount),
+    /// A change of what has happened.
+    #[error("a change of the schedule from {from} is not in the future: it is {now}")]
+    Past {
+        /// When it should start.
+        from: Time,
+        /// The time of the last block.
+        now: Time,
+    },
+    /// A fee out of its bounds.
+    #[error("the protocol fee is {0} of 10,000; it may be up to {MAX_FEE_BPS}")]
+    Fee(u16),
+    /// A sum that no amount can hold, or a clock that runs backwards.
+    #[error("{0}")]
+    Math(#[from] MathError),
+    /// An import whose carry is not in the pool of rewards.
+    #[error("{carry} avvv are carried over, but the pool of rewards holds {pool}", carry = .carry.get(), pool = .pool.get())]
+    Carry {
+        /// What the import says.
+        carry: Amount,
+        /// What there is.
+        pool: Amount,
+    },
+}
+
+impl ModuleError for Error {
+    const CODESPACE: &'static str = Emissions::NAME;
+    const TABLE: &'static [ErrorInfo] = &[
+        ErrorInfo { code: 1, name: "segments", http: 400, retry: false },
+        ErrorInfo { code: 2, name: "order", http: 400, retry: false },
+        ErrorInfo { code: 3, name: "per_year", http: 400, retry: false },
+        ErrorInfo { code: 4, name: "past", http: 422, retry: false },
+        ErrorInfo { code: 5, name: "fee", http: 400, retry: false },
+        ErrorInfo { code: 6, name: "math", http: 422, retry: false },
+        ErrorInfo { code: 7, name: "carry", http: 400, retry: false },
+    ];
+
+    fn code(&self) -> u32 {
+        match self {
+            Self::Segments(_) => 1,
+            Self::Order => 2,
+            Self::PerYear(_) => 3,
+            Self::Past { .. } => 4,
+            Self::Fee(_) => 5,
+            Self::Math(_) => 6,
+            Self::Carry { .. } => 7,
+        }
+    }
+}

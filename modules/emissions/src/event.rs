@@ -1,0 +1,22 @@
+//! What emissions reports.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use diem_core::Amount;
+use serde::{Deserialize, Serialize};
+
+/// An event of emissions.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[borsh(use_discriminant = true)]
+#[serde(rename_all = "snake_case", tag = "type")]
+#[repr(u8)]
+pub enum Event {
+    /// A block's emission and the fees of the block before were shared.
+    Shared {
+        /// The new VVV, in avvv.
+        emitted: Amount,
+        /// The transaction fees.
+        fees: Amount,
+        /// What of the new VVV went to the rent pool.
+        rent: Amount,
+    } = 0,
+}

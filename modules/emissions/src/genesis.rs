@@ -1,0 +1,59 @@
+//! emissions' part of the genesis file.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use diem_bank::{Pool, pool, supply};
+use diem_core::{CallError, Denom, GenesisContext, StateRead};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Error, Schedule, Segment,
+    params::Params,
+    state::{Progress, params, progress, schedule, set_params, set_progress, set_schedule},
+};
+
+/// The schedule and the parameters from the start.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Genesis {
+    /// What can be changed.
+    #[serde(default)]
+    pub params: Params,
+    /// The segments of the schedule. In a new chain those that start before genesis count from there.
+    pub schedule: Vec<Segment>,
+    /// How far the schedule is carried out: only an export of a running chain has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<Progress>,
+}
+
+impl Default for Genesis {
+    fn default() -> Self {
+        Self { params: Params::default(), schedule: Schedule::default().segments().to_vec(), progress: None }
+    }
+}
+
+/// Needs bank's rows: what VVV there is at genesis is counted here.
+pub(crate) fn init(ctx: &mut GenesisContext<'_>, genesis: &Genesis) -> Result<(), CallError> {
+    set_params(ctx.state, &genesis.params)?;
+    let schedule = Schedule::new(genesis.schedule.clone())?;
+    if let Some(progress) = &genesis.progress {
+        let rewards = pool(ctx.state, Pool::Rewards, Denom::Vvv);
+        if progress.carry > rewards {
+            return Err(Error::Carry { carry: progress.carry, pool: rewards }.into());
+        }
+        set_schedule(ctx.state, &schedule);
+        set_progress(ctx.state, progress);
+    } else {
+        set_schedule(ctx.state, &schedule.starting_at(ctx.time));
+        let genesis = supply(ctx.state, Denom::Vvv);
+        set_progress(ctx.state, &Progress { last: ctx.time, genesis, ..Progress::default() });
+    }
+    Ok(())
+}
+
+pub(crate) fn export(state: &dyn StateRead) -> Genesis {
+    Genesis {
+        params: params(state),
+        schedule: schedule(state).segments().to_vec(),
+        progress: Some(progress(state)),
+    }
+}

@@ -1,0 +1,102 @@
+//! emissions: new VVV by schedule, shared over the validators of the block with the protocol fee of locked stake taken
+//! first, and the fees of transactions.
+//!
+//! Who gets what of a block's emission is [`diem_staking::reward`]; here stands how much there is to share, and what
+//! the divisions left of it for the next block.
+
+pub mod block;
+pub mod error;
+pub mod event;
+pub mod genesis;
+pub mod msg;
+pub mod params;
+pub mod query;
+pub mod schedule;
+pub mod state;
+
+use diem_bank::{Pool, pool, supply};
+use diem_core::{
+    CallError, Denom, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite, TxContext,
+};
+use diem_staking as staking;
+
+pub use block::begin_block;
+pub use error::Error;
+pub use event::Event;
+pub use genesis::Genesis;
+pub use msg::Msg;
+pub use params::Params;
+pub use query::{Answer, Emission, Query, RentPool};
+pub use schedule::{Schedule, Segment};
+pub use state::{Progress, change_schedule, params, progress, schedule, set_params};
+
+/// The module.
+pub struct Emissions;
+
+impl Module for Emissions {
+    const ID: ModuleId = ModuleId(5);
+    const NAME: &'static str = "emissions";
+    const STORAGE_VERSION: u32 = 1;
+
+    type Msg = Msg;
+    type Query = Query;
+    type Answer = Answer;
+    type Event = Event;
+    type Error = Error;
+    type Genesis = Genesis;
+
+    fn init_genesis(ctx: &mut GenesisContext<'_>, genesis: &Genesis) -> Result<(), CallError> {
+        genesis::init(ctx, genesis)
+    }
+
+    fn export_genesis(state: &dyn StateRead) -> Genesis {
+        genesis::export(state)
+    }
+
+    fn validate(msg: &Msg) -> Result<(), CallError> {
+        match *msg {}
+    }
+
+    fn gas(msg: &Msg) -> u64 {
+        match *msg {}
+    }
+
+    fn text(msg: &Msg) -> String {
+        match *msg {}
+    }
+
+    fn execute(_: &mut TxContext<'_>, msg: &Msg) -> Result<(), CallError> {
+        match *msg {}
+    }
+
+    fn query(ctx: &QueryContext<'_>, query: Query) -> Result<Answer, CallError> {
+        Ok(query::answer(ctx, query))
+    }
+
+    fn check_invariants(state: &dyn StateRead) -> Result<(), String> {
+        check_rewards(state)
+    }
+
+    fn migrate(_: &mut dyn StateWrite, from: u32) -> Result<(), Fatal> {
+        Err(Fatal(format!("emissions has no rows of version {from}: this diemd is not for this chain")))
+    }
+}
+
+/// Invariants 1 and 6 as far as they are known here: no VVV but that of genesis and the schedule, and in the pool of
+/// rewards what stakers are owed and what is carried over, to the last avvv.
+fn check_rewards(state: &dyn StateRead) -> Result<(), String> {
+    let progress = progress(state);
+    let made = progress.genesis.checked_add(progress.emitted).map_err(|error| error.to_string())?;
+    let supply = supply(state, Denom::Vvv);
+    if supply > made {
+        return Err(format!("the supply is {supply} VVV, but genesis and the schedule made only {made}"));
+    }
+    let held = staking::held_rewards(state)?;
+    let parts = held.checked_add(progress.carry).map_err(|error| error.to_string())?;
+    let rewards = pool(state, Pool::Rewards, Denom::Vvv);
+    if rewards != parts {
+        let carry = progress.carry;
+        return Err(format!("the pool of rewards holds {rewards} VVV, but {held} are owed and {carry} carried over"));
+    }
+    Ok(())
+}

@@ -1,0 +1,86 @@
+//! The questions that emissions answers.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use diem_bank::{Pool, pool};
+use diem_core::{Amount, Denom, QueryContext};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    schedule::Segment,
+    state::{params, progress, schedule},
+};
+
+/// A question to emissions.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+#[borsh(use_discriminant = true)]
+#[repr(u8)]
+pub enum Query {
+    /// What is emitted now, what was, and what waits as rent.
+    Emission = 0,
+    /// Every segment of the schedule.
+    Schedule = 1,
+    /// The rent pool of the open day.
+    RentPool = 2,
+}
+
+/// An answer of emissions.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[borsh(use_discriminant = true)]
+#[serde(untagged)]
+#[repr(u8)]
+pub enum Answer {
+    /// What is emitted now.
+    Emission(Emission) = 0,
+    /// Every segment.
+    Schedule(Vec<Segment>) = 1,
+    /// The rent pool.
+    RentPool(RentPool) = 2,
+}
+
+/// What is emitted now, and what was.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+pub struct Emission {
+    /// avvv a year; 0 before the schedule starts.
+    pub per_year: Amount,
+    /// avvv a second.
+    pub per_second: Amount,
+    /// What follows, and when.
+    pub next: Option<Segment>,
+    /// All VVV that was ever emitted.
+    pub emitted: Amount,
+    /// All transaction fees that were ever shared.
+    pub fees: Amount,
+    /// All protocol fees that ever went to the rent pool.
+    pub rent: Amount,
+    /// What locked stake pays into the rent pool, in parts of 10,000.
+    pub fee_bps: u16,
+}
+
+/// What the open day has brought for providers so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+pub struct RentPool {
+    /// avvv.
+    pub rent: Amount,
+}
+
+pub(crate) fn answer(ctx: &QueryContext<'_>, query: Query) -> Answer {
+    match query {
+        Query::Emission => Answer::Emission(emission(ctx)),
+        Query::Schedule => Answer::Schedule(schedule(ctx.state).segments().to_vec()),
+        Query::RentPool => Answer::RentPool(RentPool { rent: pool(ctx.state, Pool::Rent, Denom::Vvv) }),
+    }
+}
+
+fn emission(ctx: &QueryContext<'_>) -> Emission {
+    let (schedule, progress) = (schedule(ctx.state), progress(ctx.state));
+    let now = schedule.at(ctx.block.time);
+    Emission {
+        per_year: now.map_or(Amount::ZERO, |segment| segment.per_year),
+        per_second: now.map_or(Amount::ZERO, |segment| segment.per_second()),
+        next: schedule.after(ctx.block.time),
+        emitted: progress.emitted,
+        fees: progress.fees,
+        rent: progress.rent,
+        fee_bps: params(ctx.state).fee_bps,
+    }
+}

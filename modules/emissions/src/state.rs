@@ -1,0 +1,77 @@
+//! The tables of emissions.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use diem_core::{Amount, Module as _, StateRead, StateWrite, Time, cell::Item};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Emissions, Error,
+    params::Params,
+    schedule::{Schedule, Segment},
+};
+
+const PARAMS: Item<Params> = Item::new(Emissions::ID, 0);
+const SCHEDULE: Item<Schedule> = Item::new(Emissions::ID, 1);
+/// How far the schedule is carried out.
+const PROGRESS: Item<Progress> = Item::new(Emissions::ID, 2);
+
+/// How far the schedule is carried out, and what became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Progress {
+    /// The time of the last block: everything up to it is emitted.
+    pub last: Time,
+    /// All VVV that there was at genesis, in avvv.
+    pub genesis: Amount,
+    /// All VVV that was ever emitted.
+    pub emitted: Amount,
+    /// All transaction fees that were ever shared.
+    pub fees: Amount,
+    /// All protocol fees that ever went to the rent pool.
+    pub rent: Amount,
+    /// What divisions left in the pool of rewards: it joins the next block's emission.
+    pub carry: Amount,
+}
+
+/// The parameters.
+pub fn params(state: &dyn StateRead) -> Params {
+    PARAMS.get(state).unwrap_or_default()
+}
+
+/// Sets the parameters.
+///
+/// # Errors
+/// [`Error::Fee`]; then nothing is written.
+pub fn set_params(state: &mut dyn StateWrite, params: &Params) -> Result<(), Error> {
+    params.check()?;
+    PARAMS.set(state, params);
+    Ok(())
+}
+
+/// The schedule.
+pub fn schedule(state: &dyn StateRead) -> Schedule {
+    SCHEDULE.get(state).unwrap_or_default()
+}
+
+/// Lets `change` hold from its start on, which must be after the last block.
+///
+/// # Errors
+/// As [`Schedule::with`]; then nothing is written.
+pub fn change_schedule(state: &mut dyn StateWrite, change: Segment) -> Result<(), Error> {
+    let schedule = schedule(state).with(progress(state).last, change)?;
+    set_schedule(state, &schedule);
+    Ok(())
+}
+
+pub(crate) fn set_schedule(state: &mut dyn StateWrite, schedule: &Schedule) {
+    SCHEDULE.set(state, schedule);
+}
+
+/// How far the schedule is carried out.
+pub fn progress(state: &dyn StateRead) -> Progress {
+    PROGRESS.get(state).unwrap_or_default()
+}
+
+pub(crate) fn set_progress(state: &mut dyn StateWrite, progress: &Progress) {
+    PROGRESS.set(state, progress);
+}
