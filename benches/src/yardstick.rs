@@ -4,42 +4,46 @@ use rayon::prelude::*;
 
 use crate::report::{median, timed};
 
-/// Costs of verification on this machine, now.
+/// Signed messages to verify whenever a yardstick is needed. It is measured right beside what it measures: on a machine
+/// that is shared, a figure of a minute ago is of another machine.
 pub(crate) struct Yardstick {
-    /// One `verify_strict` of ed25519-dalek, one core, in nanoseconds.
-    pub(crate) verify_strict_ns: f64,
-    /// One signature in batches of 128 on all cores, in nanoseconds of wall time.
-    pub(crate) batch_ns: f64,
+    signed: Vec<([u8; 32], [u8; 64], [u8; MESSAGE])>,
 }
 
 const MESSAGE: usize = 198;
-const COUNT: usize = 4_096;
+const COUNT: usize = 2_048;
+/// Signatures to one measurement on one core.
+const BURST: usize = 128;
 
-/// Measures both.
-pub(crate) fn measure() -> Yardstick {
-    use ed25519_dalek::Signer as _;
-    let signed: Vec<_> = (0..COUNT as u32)
-        .map(|i| {
+impl Yardstick {
+    /// Signs the messages.
+    pub(crate) fn new() -> Self {
+        use ed25519_dalek::Signer as _;
+        let signed = (0..COUNT as u32).map(|i| {
             let mut seed = [1; 32];
             seed[..4].copy_from_slice(&i.to_be_bytes());
             let key = ed25519_dalek::SigningKey::from_bytes(&seed);
             let message = [i as u8; MESSAGE];
             (key.verifying_key().to_bytes(), key.sign(&message).to_bytes(), message)
-        })
-        .collect();
-    let strict = || {
-        let slice = &signed[..COUNT / 4];
+        });
+        Self { signed: signed.collect() }
+    }
+
+    /// Nanoseconds of one `verify_strict` of ed25519-dalek, on one core.
+    pub(crate) fn verify_strict(&self) -> f64 {
         let ((), ns) = timed(|| {
-            for (key, signature, message) in slice {
+            for (key, signature, message) in &self.signed[..BURST] {
                 let key = ed25519_dalek::VerifyingKey::from_bytes(key).unwrap();
                 key.verify_strict(message, &ed25519_dalek::Signature::from_bytes(signature)).unwrap();
             }
         });
-        ns / slice.len() as f64
-    };
-    let batch = || {
+        ns / BURST as f64
+    }
+
+    /// Nanoseconds of wall time of one signature in batches of 128 on all cores.
+    pub(crate) fn batch(&self) -> f64 {
         let ((), ns) = timed(|| {
-            signed.par_chunks(128).for_each(|chunk| {
+            self.signed.par_chunks(128).for_each(|chunk| {
                 let mut batch = ed25519_zebra::batch::Verifier::new();
                 for (key, signature, message) in chunk {
                     let key = ed25519_zebra::VerificationKeyBytes::from(*key);
@@ -49,9 +53,11 @@ pub(crate) fn measure() -> Yardstick {
             });
         });
         ns / COUNT as f64
-    };
-    Yardstick {
-        verify_strict_ns: median((0..9).map(|_| strict()).collect()),
-        batch_ns: median((0..9).map(|_| batch()).collect()),
+    }
+
+    /// Medians of both, for the table.
+    pub(crate) fn medians(&self) -> (f64, f64) {
+        let strict = median((0..15).map(|_| self.verify_strict()).collect());
+        (strict, median((0..15).map(|_| self.batch()).collect()))
     }
 }
