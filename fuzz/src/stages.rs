@@ -120,5 +120,8 @@ pub fn finalize_block(data: &[u8]) {
 /// The transactions of an input, block by block.
 fn blocks(world: &mut World, data: &[u8]) -> Vec<Vec<Bytes>> {
     let steps = steps(data);
-    steps.split(|step| *step == Step::Block).map(|block| block.iter().filter_map(|step| world.tx(step)).collect()).collect()
+    steps
+        .split(|step| *step == Step::Block)
+        .map(|block| block.iter().filter_map(|step| world.tx(step)).collect())
+        .collect()
 }

@@ -103,7 +103,8 @@ fn amount(choice: u8) -> Amount {
 fn calls(plan: &Plan, to: Address) -> Vec<Call> {
     let amount = amount(plan.amount);
     let transfer = |denom| Call::Bank(Msg::Transfer { to, denom, amount });
-    let outputs = |count| Call::Bank(Msg::MultiTransfer { denom: Denom::Vvv, outputs: vec![Output { to, amount }; count] });
+    let outputs =
+        |count| Call::Bank(Msg::MultiTransfer { denom: Denom::Vvv, outputs: vec![Output { to, amount }; count] });
     match plan.calls % 16 {
         0..=7 => vec![transfer(Denom::Vvv)],
         8 => vec![transfer(Denom::Diem)],

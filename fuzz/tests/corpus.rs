@@ -33,10 +33,8 @@ fn replay(target: &str, of: impl Fn(&str) -> bool) {
 
 #[test]
 fn every_target_has_a_corpus_and_a_binary_and_nothing_else_is_there() {
-    let mut folders: Vec<String> = fs::read_dir(corpus(""))
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
+    let mut folders: Vec<String> =
+        fs::read_dir(corpus("")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     folders.sort();
     let mut names: Vec<&str> = TARGETS.iter().map(|(name, _)| *name).collect();
     names.sort_unstable();

@@ -27,7 +27,8 @@ fn named(target: &'static str, seeds: Vec<(&str, Vec<u8>)>) -> Vec<Seed> {
 fn transactions() -> Vec<Seed> {
     let chain = shared_chain();
     let [ada, bob, eve] = [&chain.people[0], &chain.people[1], &chain.people[2]];
-    let outputs = vec![Output { to: ada.address, amount: Amount::ONE }, Output { to: eve.address, amount: Amount::MAX }];
+    let outputs =
+        vec![Output { to: ada.address, amount: Amount::ONE }, Output { to: eve.address, amount: Amount::MAX }];
     let multi = Call::Bank(Msg::MultiTransfer { denom: Denom::Diem, outputs });
     let transfer = TxBuilder::transfer(&chain.doc, ada, 4, bob.address, Amount::new(5));
     let many = TxBuilder::new(&chain.doc, bob, 4, vec![multi.clone(); 3]).with(|tx| tx.memo = "fürs Brot".into());
