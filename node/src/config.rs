@@ -4,22 +4,25 @@
 //! a result of the chain.
 
 mod document;
+mod layers;
+mod values;
 
-use std::{fmt, net::SocketAddr, path::Path, str::FromStr, time::Duration};
+use std::{net::SocketAddr, path::Path};
 
-use diem_genesis::{parse_millis, readable};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use diem_genesis::readable;
+use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use crate::{EngineKind, engine::BlockMode};
 
+use layers::{from_environment, set};
+
 pub use document::document;
+pub use layers::{Override, variable};
+pub use values::{Blocks, Length, Optional};
 
 /// How far apart the ports of two nodes of a devnet are.
 pub const PORT_STEP: u16 = 100;
-
-/// Variables of the environment that begin with `DIEM_` and are no settings.
-const OTHER_VARIABLES: &[&str] = &["DIEM_HOME", "DIEM_NODE", "DIEM_OUTPUT", "DIEM_FROM"];
 
 /// Why a configuration cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -220,126 +223,6 @@ const fn loopback(port: u16) -> SocketAddr {
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), port)
 }
 
-/// Values that are written as one word in the file, in the environment and in flags.
-macro_rules! as_text {
-    ($($name:ty),+) => {$(
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                <String as Deserialize>::deserialize(deserializer)?.parse().map_err(de::Error::custom)
-            }
-        }
-    )+};
-}
-
-as_text!(Optional, Length, Blocks);
-
-/// An address to listen on, or `off`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Optional(pub Option<SocketAddr>);
-
-impl fmt::Display for Optional {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(address) => write!(f, "{address}"),
-            None => f.write_str("off"),
-        }
-    }
-}
-
-impl FromStr for Optional {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text == "off" {
-            return Ok(Self(None));
-        }
-        let address =
-            text.parse().map_err(|_| format!("`{text}` is no address: write it as 127.0.0.1:9464, or off"))?;
-        Ok(Self(Some(address)))
-    }
-}
-
-/// A length of time in milliseconds, written as `1s` or `500ms`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Length(pub u64);
-
-impl Length {
-    /// The same, as the standard library has it.
-    pub const fn duration(self) -> Duration {
-        Duration::from_millis(self.0)
-    }
-}
-
-impl fmt::Display for Length {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.0 / 1_000, self.0 % 1_000) {
-            (seconds, 0) => write!(f, "{seconds}s"),
-            _ => write!(f, "{}ms", self.0),
-        }
-    }
-}
-
-impl FromStr for Length {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        parse_millis(text).map(Self)
-    }
-}
-
-/// When the development engine makes blocks: `on-demand`, `manual`, or a length of time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Blocks(pub BlockMode);
-
-impl fmt::Display for Blocks {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            BlockMode::OnDemand => f.write_str("on-demand"),
-            BlockMode::Manual => f.write_str("manual"),
-            BlockMode::Every(period) => Length(u64::try_from(period.as_millis()).unwrap_or(u64::MAX)).fmt(f),
-        }
-    }
-}
-
-impl FromStr for Blocks {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "on-demand" => Ok(Self(BlockMode::OnDemand)),
-            "manual" => Ok(Self(BlockMode::Manual)),
-            _ => match parse_millis(text) {
-                Ok(millis) if millis > 0 => Ok(Self(BlockMode::Every(Duration::from_millis(millis)))),
-                _ => Err(format!("`{text}` is not known: write on-demand, manual, or a length of time such as 1s")),
-            },
-        }
-    }
-}
-
-/// Something that was given beside the file: where, which setting, and what.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Override {
-    /// The variable or flag, for messages.
-    pub place: String,
-    /// The setting, `api.listen`.
-    pub key: String,
-    /// Its value as text; lists are separated by commas.
-    pub value: String,
-}
-
-impl Override {
-    /// What the flag `--flag` sets.
-    pub fn flag(flag: &str, key: &str, value: impl fmt::Display) -> Self {
-        Self { place: format!("--{flag}"), key: key.into(), value: value.to_string() }
-    }
-}
-
 impl Config {
     /// Reads the file and puts the environment and then the flags over it.
     ///
@@ -416,55 +299,6 @@ impl Config {
         }
         Ok(())
     }
-}
-
-/// The variable of a setting: `DIEM_API_LISTEN` of `api.listen`.
-pub fn variable(key: &str) -> String {
-    format!("DIEM_{}", key.replace('.', "_").to_uppercase())
-}
-
-fn from_environment(variables: impl IntoIterator<Item = (String, String)>) -> Result<Vec<Override>, ConfigError> {
-    let keys: Vec<(String, String)> = Config::keys().into_iter().map(|key| (variable(&key), key)).collect();
-    let mut found = Vec::new();
-    for (name, value) in variables {
-        if !name.starts_with("DIEM_") || OTHER_VARIABLES.contains(&name.as_str()) {
-            continue;
-        }
-        match keys.iter().find(|(variable, _)| *variable == name) {
-            Some((_, key)) => found.push(Override { place: name, key: key.clone(), value }),
-            None => {
-                let known: Vec<&str> = keys.iter().map(|(variable, _)| variable.as_str()).collect();
-                let hint = readable::nearest(&name, &known).map(|near| format!(": did you mean {near}?"));
-                let message = format!("no setting has this variable{}", hint.unwrap_or_default());
-                return Err(ConfigError::Override { place: name, message });
-            }
-        }
-    }
-    Ok(found)
-}
-
-/// Puts a value given as text into a table, as the type that the setting has now.
-fn set(table: &mut Table, key: &str, value: &str) -> Result<(), String> {
-    let known = Config::keys();
-    let unknown = || {
-        let known: Vec<&str> = known.iter().map(String::as_str).collect();
-        let hint = readable::nearest(key, &known).map(|near| format!(": did you mean `{near}`?"));
-        format!("unknown key `{key}`{}", hint.unwrap_or_default())
-    };
-    let place = match key.split_once('.') {
-        Some((section, name)) => table.get_mut(section).and_then(|section| section.get_mut(name)),
-        None => table.get_mut(key).filter(|value| !value.is_table()),
-    };
-    let place = place.ok_or_else(unknown)?;
-    *place = match place {
-        Value::Integer(_) => Value::Integer(value.parse().map_err(|_| format!("`{value}` is not a whole number"))?),
-        Value::Boolean(_) => Value::Boolean(value.parse().map_err(|_| format!("`{value}` is neither true nor false"))?),
-        Value::Array(_) => {
-            Value::Array(value.split(',').filter(|part| !part.is_empty()).map(|part| part.trim().into()).collect())
-        }
-        _ => Value::String(value.into()),
-    };
-    Ok(())
 }
 
 #[cfg(test)]

@@ -158,7 +158,6 @@ pub fn run(options: &Options) -> Result<(), DevnetError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(DevnetError::io("the devnet cannot run"))?;
     runtime.block_on(async {
-        let mut signals = Signals::listen().map_err(DevnetError::io("signals cannot be heard"))?;
         let started = Instant::now();
         if let Some(file) = &options.ready_file {
             forget(file)?;
@@ -170,6 +169,8 @@ pub fn run(options: &Options) -> Result<(), DevnetError> {
         let binary = find_cometbft(options, plan.engine)?;
         homes::write(&plan, binary.as_deref())?;
         let wallet = wallet::fill(&options.wallet, &plan)?;
+        // Only now: before, Ctrl-C simply ends this process, and a compilation of CometBFT with it.
+        let mut signals = Signals::listen().map_err(DevnetError::io("signals cannot be heard"))?;
         let mut nodes = Nodes::start(&plan)?;
         let result = tokio::select! {
             result = live(options, &plan, &wallet, &mut nodes, started) => result,

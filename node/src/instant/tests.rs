@@ -18,7 +18,8 @@ use diem_store::WritePoint;
 use diem_testkit::{Person, TxBuilder, genesis, people};
 use diem_types::{Answer, GenesisDoc, GenesisValidator, Query};
 use ed25519_dalek::SigningKey;
-use proptest::prelude::*;
+
+mod random;
 
 use super::{
     header::consensus_address,
@@ -26,7 +27,7 @@ use super::{
 };
 use crate::{
     Commits,
-    engine::{EngineError, SnapshotId, SubmitError, Warp},
+    engine::{EngineError, SubmitError, Warp},
     metrics::Metrics,
 };
 
@@ -325,109 +326,4 @@ fn whatever_was_written_last_is_where_a_killed_engine_goes_on() {
     let mut producer = open();
     assert_eq!(producer.height(), height + 2);
     producer.make_block(true).unwrap();
-}
-
-/// A step of the property test.
-#[derive(Debug, Clone)]
-enum Step {
-    Transfer { from: usize, to: usize, vvv: u128 },
-    Mine,
-    Warp(u64),
-    Tick(u64),
-    Snapshot,
-    Revert(u64),
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        4 => (0..4usize, 0..4usize, 1..20u128).prop_map(|(from, to, vvv)| Step::Transfer { from, to, vvv }),
-        2 => Just(Step::Mine),
-        1 => (0..100_000_000u64).prop_map(Step::Warp),
-        2 => (0..5_000u64).prop_map(Step::Tick),
-        1 => Just(Step::Snapshot),
-        1 => (1..4u64).prop_map(Step::Revert),
-    ]
-}
-
-/// Carries out a step and makes what it did durable, so that a restart after it changes nothing.
-fn run(rig: &Rig, producer: &mut Producer, step: &Step) {
-    match step {
-        Step::Transfer { from, to, vvv } => {
-            let nonce = {
-                let query = Query::Bank(bank::Query::Account(rig.people[*from].address));
-                let Answer::Bank(bank::Answer::Account(account)) = producer.app().query(query, None).unwrap().answer
-                else {
-                    panic!("another answer")
-                };
-                account.nonce
-            };
-            submit(producer, rig.transfer(*from, nonce, *to, *vvv)).unwrap();
-            producer.make_block(false).unwrap();
-        }
-        Step::Mine => drop(producer.make_block(true).unwrap()),
-        Step::Warp(millis) => {
-            producer.warp(Warp::By(*millis)).unwrap();
-            producer.make_block(true).unwrap();
-        }
-        Step::Tick(millis) => drop(rig.now.fetch_add(*millis, Ordering::Relaxed)),
-        Step::Snapshot | Step::Revert(_) => {}
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(16))]
-
-    #[test]
-    fn a_restart_after_any_step_changes_no_root(
-        steps in prop::collection::vec((step(), any::<bool>()), 1..20),
-    ) {
-        let (steady, restarted) = (Rig::new(), Rig::new());
-        let folder = tempfile::tempdir().unwrap();
-        let mut one = steady.in_memory();
-        let mut other = restarted.on_disk(folder.path());
-        for (step, restart) in &steps {
-            run(&steady, &mut one, step);
-            run(&restarted, &mut other, step);
-            if *restart {
-                drop(other);
-                other = restarted.on_disk(folder.path());
-            }
-            prop_assert_eq!(one.app().info(), other.app().info());
-            let header = |producer: &Producer| signed_header(producer.app(), producer.height()).unwrap().unwrap();
-            prop_assert_eq!(header(&one), header(&other));
-        }
-    }
-
-    #[test]
-    fn a_revert_is_as_if_nothing_had_happened(
-        before in prop::collection::vec(step(), 0..8),
-        lost in prop::collection::vec(step(), 0..12),
-        after in prop::collection::vec(step(), 0..8),
-    ) {
-        // One chain never lives what the other reverts. Snapshots inside are taken and reverted to as well.
-        let (straight, detour) = (Rig::new(), Rig::new());
-        let (mut one, mut other) = (straight.in_memory(), detour.in_memory());
-        for step in &before {
-            run(&straight, &mut one, step);
-            run(&detour, &mut other, step);
-        }
-        let (id, _) = other.snapshot();
-        let clock = detour.now.load(Ordering::Relaxed);
-        for step in &lost {
-            match step {
-                Step::Snapshot => drop(other.snapshot()),
-                Step::Revert(later) => drop(other.revert(SnapshotId(id.0 + later))),
-                step => run(&detour, &mut other, step),
-            }
-        }
-        other.revert(id).unwrap();
-        detour.now.store(clock, Ordering::Relaxed);
-        prop_assert_eq!(one.app().info(), other.app().info());
-        for step in &after {
-            run(&straight, &mut one, step);
-            run(&detour, &mut other, step);
-        }
-        prop_assert_eq!(one.app().info(), other.app().info());
-        prop_assert!(other.app().check_invariants().is_ok());
-    }
 }

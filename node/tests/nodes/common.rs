@@ -162,6 +162,8 @@ impl Devnet {
     /// Starts it again in the same folder.
     pub fn again(&mut self, more: &[&str]) {
         assert!(self.child.is_none(), "it runs");
+        // One that was killed leaves its file.
+        let _ = fs::remove_file(self.ready_file());
         let output = |name: &str| File::create(self.folder.path().join(name)).unwrap();
         let mut command = self.command(more);
         self.child = Some(command.stdout(output("stdout")).stderr(output("stderr")).spawn().unwrap());

@@ -1,5 +1,6 @@
 //! Whole nodes as processes: homes, both engines, devnets, deaths.
 #![allow(
+    unreachable_pub,
     clippy::unwrap_used,
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,

@@ -1,0 +1,81 @@
+//! What is put over the file: the environment, then flags.
+
+use std::fmt;
+
+use diem_genesis::readable;
+use toml::{Table, Value};
+
+use super::{Config, ConfigError};
+
+/// Variables of the environment that begin with `DIEM_` and are no settings.
+const OTHER_VARIABLES: &[&str] = &["DIEM_HOME", "DIEM_NODE", "DIEM_OUTPUT", "DIEM_FROM"];
+
+/// A value that was given beside the file: where, for which setting, and what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Override {
+    /// The variable or flag, for messages.
+    pub place: String,
+    /// The setting, `api.listen`.
+    pub key: String,
+    /// Its value as text; lists are separated by commas.
+    pub value: String,
+}
+
+impl Override {
+    /// What the flag `--flag` sets.
+    pub fn flag(flag: &str, key: &str, value: impl fmt::Display) -> Self {
+        Self { place: format!("--{flag}"), key: key.into(), value: value.to_string() }
+    }
+}
+
+/// The variable of a setting: `DIEM_API_LISTEN` of `api.listen`.
+pub fn variable(key: &str) -> String {
+    format!("DIEM_{}", key.replace('.', "_").to_uppercase())
+}
+
+/// The settings among these variables.
+pub(super) fn from_environment(
+    variables: impl IntoIterator<Item = (String, String)>,
+) -> Result<Vec<Override>, ConfigError> {
+    let keys: Vec<(String, String)> = Config::keys().into_iter().map(|key| (variable(&key), key)).collect();
+    let mut found = Vec::new();
+    for (name, value) in variables {
+        if !name.starts_with("DIEM_") || OTHER_VARIABLES.contains(&name.as_str()) {
+            continue;
+        }
+        match keys.iter().find(|(variable, _)| *variable == name) {
+            Some((_, key)) => found.push(Override { place: name, key: key.clone(), value }),
+            None => {
+                let known: Vec<&str> = keys.iter().map(|(variable, _)| variable.as_str()).collect();
+                let hint = readable::nearest(&name, &known).map(|near| format!(": did you mean {near}?"));
+                let message = format!("no setting has this variable{}", hint.unwrap_or_default());
+                return Err(ConfigError::Override { place: name, message });
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Puts a value given as text into a table, as the type that the setting has now.
+pub(super) fn set(table: &mut Table, key: &str, value: &str) -> Result<(), String> {
+    let known = Config::keys();
+    let unknown = || {
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+        let hint = readable::nearest(key, &known).map(|near| format!(": did you mean `{near}`?"));
+        format!("unknown key `{key}`{}", hint.unwrap_or_default())
+    };
+    let place = match key.split_once('.') {
+        Some((section, name)) => table.get_mut(section).and_then(|section| section.get_mut(name)),
+        None => table.get_mut(key).filter(|value| !value.is_table()),
+    };
+    let place = place.ok_or_else(unknown)?;
+    *place = match place {
+        Value::Integer(_) => Value::Integer(value.parse().map_err(|_| format!("`{value}` is not a whole number"))?),
+        Value::Boolean(_) => Value::Boolean(value.parse().map_err(|_| format!("`{value}` is neither true nor false"))?),
+        Value::Array(_) => {
+            Value::Array(value.split(',').filter(|part| !part.is_empty()).map(|part| part.trim().into()).collect())
+        }
+        _ => Value::String(value.into()),
+    };
+    Ok(())
+}
