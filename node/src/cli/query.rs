@@ -160,6 +160,7 @@ impl QueryCommand {
     ) -> Result<VerifiedAnswer<Account>, Failure> {
         let address = self.common.keys().resolve(address).map_err(|e| usage(anyhow!(e)))?;
         let trust = self.trust(client, verify).await?;
+        let height = newest(client, height, trust.is_some()).await?;
         let mut answer = client.account(&address, height, trust.is_some()).await?;
         let Some(trust) = trust else { return Ok(VerifiedAnswer { answer, verified: None }) };
         let proven = trust.verify_account(&address, &answer).map_err(not_proven)?;
@@ -186,6 +187,7 @@ impl QueryCommand {
         verify: &Verify,
     ) -> Result<VerifiedAnswer<Proof>, Failure> {
         let trust = self.trust(client, verify).await?;
+        let height = newest(client, height, trust.is_some()).await?;
         let answer = client.proof(&key.0, height).await?;
         let Some(trust) = trust else { return Ok(VerifiedAnswer { answer, verified: None }) };
         let proven = trust.verify(&key.0, &answer).map_err(not_proven)?;
@@ -226,6 +228,15 @@ impl QueryCommand {
         };
         Trust::from_genesis(&genesis).map(Some).map_err(usage)
     }
+}
+
+/// What a person verifies is the newest there is, and so what they have just changed themselves, even if its header
+/// takes a moment; a program that gives no height gets the one before, whose header is there.
+async fn newest(client: &Client, height: Option<u64>, verify: bool) -> Result<Option<u64>, Failure> {
+    if height.is_some() || !verify {
+        return Ok(height);
+    }
+    Ok(client.status().await?.latest.map(|head| head.height))
 }
 
 fn load_genesis(path: &Path) -> Result<diem_types::GenesisDoc, Failure> {

@@ -154,8 +154,8 @@ pub(super) fn errors(lines: &[ErrorLine]) -> String {
     list(["codespace", "code", "name", "http", "retry"], rows)
 }
 
-/// A transaction that is in no block yet; `signatures` says whether those in the file hold.
-pub(super) fn draft(view: &TxView, signatures: Option<&Result<(), String>>) -> String {
+/// A transaction that is in no block yet; `fee` is what it costs, `signatures` says whether those in the file hold.
+pub(super) fn draft(view: &TxView, fee: Option<String>, signatures: Option<&Result<(), String>>) -> String {
     let mut lines = vec![
         ("chain", format!("{}, genesis {}", view.chain_id, view.genesis_hash)),
         ("sender", format!("{}, nonce {}", view.sender, view.nonce)),
@@ -163,6 +163,7 @@ pub(super) fn draft(view: &TxView, signatures: Option<&Result<(), String>>) -> S
     lines.extend(view.calls.iter().map(|call| ("call", call.text.clone())));
     lines.extend((!view.memo.is_empty()).then(|| ("memo", view.memo.clone())));
     lines.extend(view.fee_payer.map(|payer| ("fee payer", payer.to_string())));
+    lines.extend(fee.map(|fee| ("fee", fee)));
     lines.push(("fee at most", view.max_fee.display.clone()));
     lines.push(("valid until height", view.expiry.to_string()));
     match signatures {

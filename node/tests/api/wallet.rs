@@ -215,6 +215,10 @@ async fn what_is_verified_is_believed_and_what_is_not_is_refused() {
     let refused = wallet.run(&["query", "account", "p0", "--verify", "--genesis", &path]).await;
     assert_eq!(refused.code, 1);
     assert!(refused.stderr.contains("other validators than the trusted ones"), "{}", refused.stderr);
+    // What one has just done is what one verifies.
+    wallet.run(&["tx", "transfer", "p0", "2VVV", "--from", "p1", "--yes"]).await.ok();
+    let good = wallet.run(&["query", "account", "p0", "--verify", "--genesis-hash", &hash]).await.ok();
+    assert!(good.stdout.contains("1002 VVV"), "{}", good.stdout);
     let path = wallet.file("genesis.json", &diem_genesis::to_json(&node.doc));
     wallet.run(&["query", "account", "p0", "--verify"]).await.ok();
     wallet.run(&["query", "proof", "0100", "--verify", "--genesis", &path]).await.ok();

@@ -183,5 +183,5 @@ fn show(common: &Common, path: &std::path::Path) -> Result<(), Failure> {
     let signed = file.bytes().ok().and_then(|bytes| Signed::decode(&bytes).ok());
     let good = signed.as_ref().map(|signed| signed.verify().map_err(|error| error.to_string()));
     let view = TxView::new_unsigned(&file.tx(), signed.as_ref().map_or(0, |signed| signed.size));
-    common.output.print(&view, |view| tables::draft(view, good.as_ref()))
+    common.output.print(&view, |view| tables::draft(view, None, good.as_ref()))
 }

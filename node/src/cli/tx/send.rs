@@ -55,8 +55,8 @@ pub(super) async fn make_and_send(common: &Common, make: &Make, call: Call) -> R
     if make.dry_run {
         return dry_run(common.output, &client, &draft).await;
     }
-    say(&tables::draft(&TxView::new_unsigned(&draft.tx, 0), None));
-    say(&format!("fee         {} VVV ({} gas)", draft.fee, draft.gas));
+    let fee = format!("{} VVV ({} gas)", draft.fee, draft.gas);
+    say(&tables::draft(&TxView::new_unsigned(&draft.tx, 0), Some(fee), None));
     confirm("Send it?", make.sending.yes)?;
     let mut file = TxFile::new(&draft.tx);
     file.sign(&make.passphrase.open(&make.from, &key, &draft.tx.chain_id)?.key())?;
