@@ -1,11 +1,9 @@
 //! DIEM in and out of stake, and the credit that it gives.
-#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects)]
 
-mod common;
-
-use common::*;
 use diem_core::{Amount, Denom};
 use diem_credits::{Answer, Msg, Query};
+
+use crate::world::*;
 
 #[test]
 fn staked_diem_gives_credit_at_once() {

@@ -1,0 +1,15 @@
+//! The rules of credit, each as a sentence, and random histories against models.
+#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, clippy::float_arithmetic)]
+
+mod day;
+mod genesis;
+mod grants;
+mod history;
+mod market;
+mod promises;
+mod providers;
+mod self_dealing;
+mod simulation;
+mod stake;
+mod vouchers;
+mod world;

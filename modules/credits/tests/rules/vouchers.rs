@@ -1,0 +1,220 @@
+//! Vouchers: each judged alone, by the promise of its own day.
+
+use diem_core::{Address, Amount, keys::SecretKey};
+use diem_credits::{
+    Answer, Msg, Query, SignedVoucher, Voucher,
+    vouchers::{Outcome, Verdict},
+};
+
+use crate::world::*;
+
+/// Alice with 100 staked and 60 promised to pia.
+fn promised() -> World {
+    let mut world = World::new();
+    world.block_at(HOUR).run(alice(), stake_diem(whole(100)));
+    world.run(alice(), allocate(pia(), whole(60)));
+    world
+}
+
+fn verdicts(outcomes: &[Outcome]) -> Vec<(Verdict, Amount)> {
+    outcomes.iter().map(|outcome| (outcome.verdict, outcome.paid)).collect()
+}
+
+fn refused(name: &str) -> (Verdict, Amount) {
+    (Verdict::Refused(error_code(name)), Amount::ZERO)
+}
+
+fn one(world: &mut World, voucher: SignedVoucher) -> (Verdict, Amount) {
+    let provider = world.settle(pia(), vec![voucher]);
+    verdicts(&provider)[0]
+}
+
+#[test]
+fn a_voucher_takes_what_is_new_in_it_from_the_promise() {
+    let mut world = promised();
+    assert_eq!(one(&mut world, signed(1, pia(), FIRST, whole(10))), (Verdict::Paid, whole(10)));
+    assert_eq!(one(&mut world, signed(1, pia(), FIRST, whole(25))), (Verdict::Paid, whole(15)));
+    let account = world.account(alice());
+    assert_eq!((account.today.spent, account.today.promised, account.free), (whole(25), whole(35), whole(40)));
+    assert_eq!(world.provider(pia()).today.consumed, whole(25));
+}
+
+#[test]
+fn the_same_voucher_again_brings_nothing_new_and_a_lower_one_is_an_error() {
+    let mut world = promised();
+    let voucher = signed(1, pia(), FIRST, whole(10));
+    let twice = vec![voucher.clone(), voucher, signed(1, pia(), FIRST, whole(9))];
+    let outcomes = world.settle(pia(), twice);
+    let nothing = (Verdict::NothingNew, Amount::ZERO);
+    assert_eq!(verdicts(&outcomes), [(Verdict::Paid, whole(10)), nothing, refused("voucher_below")]);
+}
+
+#[test]
+fn a_voucher_over_the_promise_is_capped_and_may_come_again_for_the_rest() {
+    let mut world = promised();
+    let voucher = signed(1, pia(), FIRST, whole(70));
+    assert_eq!(one(&mut world, voucher.clone()), (Verdict::Capped, whole(60)));
+    assert_eq!(one(&mut world, voucher.clone()), (Verdict::Capped, Amount::ZERO));
+    world.run(alice(), allocate(pia(), whole(65)));
+    assert_eq!(one(&mut world, voucher.clone()), (Verdict::Capped, whole(5)));
+    world.run(alice(), allocate(pia(), whole(80)));
+    assert_eq!(one(&mut world, voucher), (Verdict::Paid, whole(5)));
+    assert_eq!(world.account(alice()).today.spent, whole(70));
+}
+
+#[test]
+fn requests_count_up_to_the_highest_seen() {
+    let mut world = promised();
+    let with = |amount, requests| Voucher { requests, ..voucher(1, pia(), FIRST, amount) }.sign(&key(1));
+    world.settle(pia(), vec![with(whole(1), 5), with(whole(2), 3), with(whole(2), 9)]);
+    assert_eq!(world.provider(pia()).today.requests, 9);
+    let query = Query::Voucher { account: alice(), signer: alice(), provider: pia() };
+    let Answer::Voucher(info) = world.query(query) else { panic!() };
+    assert_eq!((info.today.signed.requests, info.today.left), (9, whole(58)));
+}
+
+#[test]
+fn a_bad_voucher_is_named_and_harms_no_other() {
+    let mut world = promised();
+    let good = voucher(1, pia(), FIRST, whole(10));
+    let mut forged = good.clone().sign(&key(1));
+    forged.voucher.amount = whole(60);
+    let vouchers = vec![
+        Voucher { chain_id: "other".into(), ..good.clone() }.sign(&key(1)),
+        Voucher { genesis_hash: [8; 32], ..good.clone() }.sign(&key(1)),
+        signed(1, quin(), FIRST, whole(10)),
+        signed(1, pia(), FIRST + 1, whole(10)),
+        signed(1, pia(), FIRST - 1, whole(10)),
+        by_session(1, 3, pia(), FIRST, whole(10)),
+        signed(2, pia(), FIRST, whole(10)),
+        forged,
+        SignedVoucher { voucher: good.clone(), auth: signed(2, pia(), FIRST, whole(10)).auth },
+        good.sign(&key(1)),
+    ];
+    let outcomes = world.settle(pia(), vouchers);
+    let names = [
+        "voucher_chain",
+        "voucher_chain",
+        "voucher_provider",
+        "voucher_day",
+        "voucher_day",
+        "no_grant",
+        "no_promise",
+        "voucher_signature",
+        "voucher_signature",
+    ];
+    let mut expected: Vec<_> = names.iter().map(|name| refused(name)).collect();
+    expected.push((Verdict::Paid, whole(10)));
+    assert_eq!(verdicts(&outcomes), expected);
+    assert_eq!(world.account(alice()).today.spent, whole(10));
+}
+
+#[test]
+fn a_voucher_of_yesterday_counts_in_the_grace_by_yesterdays_promise() {
+    let mut world = promised();
+    world.run(alice(), allocate(pia(), whole(20)));
+    world.run(alice(), unstake_diem(whole(100)));
+    world.midnight(1);
+    assert_eq!(world.account(alice()).today.promised, Amount::ZERO, "nothing is staked any more");
+    assert_eq!(one(&mut world, signed(1, pia(), FIRST, whole(60))), (Verdict::Paid, whole(60)));
+    let account = world.account(alice());
+    assert_eq!((account.previous.spent, account.today.spent), (whole(60), Amount::ZERO));
+    assert_eq!(world.record(0).consumed, whole(60));
+}
+
+#[test]
+fn a_settled_day_takes_no_vouchers() {
+    let mut world = promised();
+    world.midnight(1);
+    let at_the_end = DAY + 1_000 + 2 * HOUR;
+    world.block_at(at_the_end);
+    assert_eq!(one(&mut world, signed(1, pia(), FIRST, whole(1))), (Verdict::Paid, whole(1)));
+    world.block_at(at_the_end + 1);
+    assert_eq!(one(&mut world, signed(1, pia(), FIRST, whole(2))), refused("voucher_day"));
+}
+
+#[test]
+fn a_voucher_counts_for_an_account_that_nobody_touched_since_long() {
+    let mut world = promised();
+    world.midnight(5).midnight(6);
+    assert_eq!(one(&mut world, signed(1, pia(), FIRST + 5, whole(60))), (Verdict::Paid, whole(60)));
+    assert_eq!(one(&mut world, signed(1, pia(), FIRST + 6, whole(61))), (Verdict::Capped, whole(60)));
+    assert_eq!(one(&mut world, signed(1, pia(), FIRST + 4, whole(1))), refused("voucher_day"));
+}
+
+#[test]
+fn amounts_count_from_the_begin_of_each_day() {
+    let mut world = promised();
+    world.settle(pia(), vec![signed(1, pia(), FIRST, whole(50))]);
+    world.midnight(1);
+    assert_eq!(one(&mut world, signed(1, pia(), FIRST + 1, whole(1))), (Verdict::Paid, whole(1)));
+    assert_eq!(one(&mut world, signed(1, pia(), FIRST, whole(51))), (Verdict::Paid, whole(1)));
+}
+
+#[test]
+fn settling_needs_no_credit_of_today() {
+    let mut world = World::new();
+    world.block_at(HOUR).run(alice(), stake_diem(amount("0.1")));
+    world.run(alice(), allocate(pia(), amount("0.1")));
+    world.run(alice(), unstake_diem(amount("0.1")));
+    world.midnight(1);
+    assert_eq!(one(&mut world, signed(1, pia(), FIRST, amount("0.05"))), (Verdict::Paid, amount("0.05")));
+}
+
+#[test]
+fn an_ethereum_wallet_signs_vouchers_too() {
+    let mut world = World::new();
+    let wallet = SecretKey::ethereum(&[5; 32]).unwrap();
+    world.block_at(HOUR);
+    let stake = Msg::StakeDiem { amount: whole(10), beneficiary: Some(wallet.address()) };
+    world.run(alice(), stake);
+    world.run(wallet.address(), allocate(pia(), whole(10)));
+    let unsigned =
+        Voucher { account: wallet.address(), signer: wallet.address(), ..voucher(1, pia(), FIRST, whole(4)) };
+    let mut changed = unsigned.clone().sign(&wallet);
+    changed.voucher.amount = whole(5);
+    assert_eq!(one(&mut world, changed), refused("voucher_signature"));
+    assert_eq!(one(&mut world, unsigned.sign(&wallet)), (Verdict::Paid, whole(4)));
+}
+
+#[test]
+fn only_providers_settle_and_only_one_to_a_thousand_at_once() {
+    let mut world = promised();
+    let voucher = signed(1, pia(), FIRST, whole(1));
+    let settle = |count: usize| Msg::SettleVouchers { vouchers: vec![voucher.clone(); count] };
+    world.refuses(bob(), settle(1), "no_provider");
+    world.refuses(pia(), settle(0), "vouchers");
+    world.refuses(pia(), settle(1_001), "vouchers");
+    assert_eq!(world.settle(pia(), vec![voucher.clone(); 1_000]).len(), 1_000);
+}
+
+#[test]
+fn a_thousand_vouchers_fit_one_transaction() {
+    let longest = Voucher { chain_id: "x".repeat(50), ..voucher(1, pia(), FIRST, whole(1)) };
+    let settle = Msg::SettleVouchers { vouchers: vec![longest.sign(&key(1)); 1_000] };
+    assert!(borsh::to_vec(&settle).unwrap().len() < diem_core::tx::MAX_TX_BYTES - 1_000);
+}
+
+#[test]
+fn a_voucher_survives_json() {
+    let voucher = signed(1, pia(), FIRST, whole(1));
+    let json = serde_json::to_string(&voucher).unwrap();
+    assert_eq!(serde_json::from_str::<SignedVoucher>(&json).unwrap(), voucher);
+}
+
+#[test]
+fn vouchers_to_a_provider_on_its_last_day_count_in_the_grace() {
+    let mut world = promised();
+    world.run(pia(), Msg::Deregister);
+    world.midnight(1);
+    assert_eq!(one(&mut world, signed(1, pia(), FIRST, whole(60))), (Verdict::Paid, whole(60)));
+    assert_eq!(one(&mut world, signed(1, pia(), FIRST + 1, whole(1))), refused("no_promise"));
+    assert_eq!(world.record(0).counted, whole(60));
+}
+
+#[test]
+fn the_zero_address_promises_nothing() {
+    let mut world = promised();
+    let nobody = Voucher { account: Address::ZERO, signer: who(3), ..voucher(1, pia(), FIRST, whole(1)) };
+    assert_eq!(one(&mut world, nobody.sign(&key(3))), refused("no_grant"));
+}
