@@ -8,6 +8,7 @@
 //! The hash map only finds entries; its order never shows.
 
 use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use diem_core::storage::{Key, Value};
 use hashbrown::{DefaultHashBuilder, HashTable};
@@ -23,35 +24,61 @@ pub(crate) struct Cache {
     shards: Box<[RwLock<Shard>]>,
 }
 
-/// Two generations: rows that are used move to the young one, and when that has grown to half of the limit it becomes
-/// the old one, in place of the old one before. So rows that nobody used in the meantime go, without bookkeeping.
 struct Shard {
     current: u64,
-    /// Bytes of one generation at most.
-    half: usize,
-    young: Generation,
-    old: Generation,
-}
-
-#[derive(Default)]
-struct Generation {
-    entries: HashTable<Entry>,
-    /// Bytes of keys and values that do not lie in the table.
-    spilled: usize,
+    bytes: usize,
+    limit: usize,
+    entries: Vec<Entry>,
+    /// Where in `entries` a key lies, by its hash.
+    places: HashTable<u32>,
+    /// The next entry to be asked whether it may go.
+    hand: usize,
 }
 
 struct Entry {
     key: Key,
     /// Empty: there is no such row. Stored values are never empty.
     value: Value,
-    since: u64,
+    /// The version since which it holds, times two; plus one if it was used since the hand last passed.
+    stamp: AtomicU64,
+}
+
+impl Entry {
+    fn since(&self) -> u64 {
+        self.stamp.load(Relaxed) >> 1
+    }
+
+    /// Most entries that are read were read before: no write to shared memory then.
+    fn mark_used(&self) {
+        let stamp = self.stamp.load(Relaxed);
+        if stamp & 1 == 0 {
+            self.stamp.store(stamp | 1, Relaxed);
+        }
+    }
+
+    /// Whether it was used since the last time this was asked.
+    fn was_used(&self) -> bool {
+        self.stamp.fetch_and(!1, Relaxed) & 1 == 1
+    }
+
+    fn bytes(&self) -> usize {
+        let heap = spilled(&self.key).saturating_add(spilled(&self.value));
+        // The entry, its place, and that the table of places is half full on average.
+        heap.saturating_add(size_of::<Entry>()).saturating_add(10)
+    }
 }
 
 impl Cache {
     /// An empty cache of at most `limit` bytes, current for `version`.
     pub(crate) fn new(limit: usize, version: u64) -> Cache {
-        let half = limit / SHARDS / 2;
-        let shard = || Shard { current: version, half, young: Generation::default(), old: Generation::default() };
+        let shard = || Shard {
+            current: version,
+            bytes: 0,
+            limit: limit / SHARDS,
+            entries: Vec::new(),
+            places: HashTable::new(),
+            hand: 0,
+        };
         let shards = std::iter::repeat_with(|| RwLock::new(shard())).take(SHARDS).collect();
         Cache { hasher: DefaultHashBuilder::default(), shards }
     }
@@ -59,15 +86,7 @@ impl Cache {
     /// The row as `version` sees it, `Some(None)` if it knows that there is none; `None` if the cache cannot tell.
     pub(crate) fn get(&self, key: &[u8], version: u64) -> Option<Option<Value>> {
         let hash = self.hasher.hash_one(key);
-        let lock = &self.shards[shard_of(hash)];
-        let shard = lock.read();
-        let (value, old) = shard.get(hash, key, version)?;
-        let value = Value::from_slice(value);
-        drop(shard);
-        if old {
-            lock.write().keep(&self.hasher, hash, key);
-        }
-        Some(Some(value).filter(|value| !value.is_empty()))
+        self.shards[shard_of(hash)].read().get(hash, key, version)
     }
 
     /// [`Cache::get`] for the keys of all `rows`. Their shards are locked once each: between two locks the processor
@@ -78,9 +97,7 @@ impl Cache {
             let Some((first, _)) = group.first() else { continue };
             let shard = self.shards[shard_of(*first)].read();
             for (hash, at) in group {
-                found[*at] = shard.get(*hash, &rows[*at].0, version).map(|(value, _)| {
-                    if value.is_empty() { None } else { Some(Value::from_slice(value)) }
-                });
+                found[*at] = shard.get(*hash, &rows[*at].0, version);
             }
         }
         found
@@ -116,8 +133,9 @@ impl Cache {
         for shard in &self.shards {
             let mut shard = shard.write();
             shard.current = version;
-            shard.young = Generation::default();
-            shard.old = Generation::default();
+            shard.bytes = 0;
+            shard.entries = Vec::new();
+            shard.places = HashTable::new();
         }
     }
 
@@ -136,67 +154,75 @@ fn shard_of(hash: u64) -> usize {
 }
 
 impl Shard {
-    /// The value as `version` sees it, and whether it lies in the old generation.
-    fn get(&self, hash: u64, key: &[u8], version: u64) -> Option<(&Value, bool)> {
-        let young = self.young.find(hash, key);
-        let entry = young.or_else(|| self.old.find(hash, key))?;
-        let usable = entry.since <= version && version <= self.current;
-        usable.then_some((&entry.value, young.is_none()))
+    /// The row as `version` sees it, if its entry can tell.
+    fn get(&self, hash: u64, key: &[u8], version: u64) -> Option<Option<Value>> {
+        let entry = self.entries.get(self.find(hash, key)?)?;
+        if entry.since() > version || version > self.current {
+            return None;
+        }
+        entry.mark_used();
+        Some(if entry.value.is_empty() { None } else { Some(Value::from_slice(&entry.value)) })
+    }
+
+    fn find(&self, hash: u64, key: &[u8]) -> Option<usize> {
+        let same = |at: &u32| self.entries.get(*at as usize).is_some_and(|entry| entry.key.as_slice() == key);
+        self.places.find(hash, same).map(|at| *at as usize)
     }
 
     fn put(&mut self, hasher: &DefaultHashBuilder, hash: u64, key: &[u8], value: Option<&Value>, since: u64) {
         let value = value.map(|value| Value::from_slice(value)).unwrap_or_default();
-        if let Some(entry) = self.young.entries.find_mut(hash, |entry| entry.key.as_slice() == key) {
-            let before = spilled(&entry.value);
-            self.young.spilled = self.young.spilled.saturating_sub(before).saturating_add(spilled(&value));
-            (entry.value, entry.since) = (value, since);
+        let stamp = AtomicU64::new(since << 1);
+        if let Some(at) = self.find(hash, key)
+            && let Some(entry) = self.entries.get_mut(at)
+        {
+            self.bytes = self.bytes.saturating_sub(entry.bytes());
+            (entry.value, entry.stamp) = (value, stamp);
+            entry.mark_used();
+            self.bytes = self.bytes.saturating_add(entry.bytes());
         } else {
-            self.old.take(hash, key);
-            self.insert(hasher, hash, Entry { key: Key::from_slice(key), value, since });
+            let entry = Entry { key: Key::from_slice(key), value, stamp };
+            self.bytes = self.bytes.saturating_add(entry.bytes());
+            let place = place(self.entries.len());
+            self.entries.push(entry);
+            let entries = &self.entries;
+            self.places.insert_unique(hash, place, |at| hash_at(hasher, entries, *at as usize));
+        }
+        while self.bytes > self.limit && !self.entries.is_empty() {
+            self.evict(hasher);
         }
     }
 
-    /// Moves an old row to the young ones, if it is still there.
-    fn keep(&mut self, hasher: &DefaultHashBuilder, hash: u64, key: &[u8]) {
-        if let Some(entry) = self.old.take(hash, key) {
-            self.insert(hasher, hash, entry);
-        }
-    }
-
-    fn insert(&mut self, hasher: &DefaultHashBuilder, hash: u64, entry: Entry) {
-        let more = spilled(&entry.key).saturating_add(spilled(&entry.value));
-        if self.young.bytes_with_one_more().saturating_add(more) > self.half {
-            self.old = std::mem::take(&mut self.young);
-            if self.young.bytes_with_one_more().saturating_add(more) > self.half {
-                return;
+    /// Takes out the next entry that was not used since it was last asked.
+    fn evict(&mut self, hasher: &DefaultHashBuilder) {
+        loop {
+            match self.entries.get(self.hand) {
+                None => self.hand = 0,
+                Some(entry) if entry.was_used() => self.hand = self.hand.saturating_add(1),
+                Some(_) => break,
             }
         }
-        self.young.spilled = self.young.spilled.saturating_add(more);
-        self.young.entries.insert_unique(hash, entry, |entry| hasher.hash_one(entry.key.as_slice()));
+        let last = self.entries.len().saturating_sub(1);
+        let [gone, moved] = [self.hand, last].map(|at| hash_at(hasher, &self.entries, at));
+        let (hand, last) = (place(self.hand), place(last));
+        if let Ok(found) = self.places.find_entry(gone, |at| *at == hand) {
+            found.remove();
+        }
+        if let Some(found) = self.places.find_mut(moved, |at| *at == last) {
+            *found = hand;
+        }
+        let gone = self.entries.swap_remove(self.hand);
+        self.bytes = self.bytes.saturating_sub(gone.bytes());
     }
 }
 
-impl Generation {
-    fn find(&self, hash: u64, key: &[u8]) -> Option<&Entry> {
-        self.entries.find(hash, |entry| entry.key.as_slice() == key)
-    }
+fn hash_at(hasher: &DefaultHashBuilder, entries: &[Entry], at: usize) -> u64 {
+    entries.get(at).map_or(0, |entry| hasher.hash_one(entry.key.as_slice()))
+}
 
-    fn take(&mut self, hash: u64, key: &[u8]) -> Option<Entry> {
-        let (entry, _) = self.entries.find_entry(hash, |entry| entry.key.as_slice() == key).ok()?.remove();
-        self.spilled = self.spilled.saturating_sub(spilled(&entry.key)).saturating_sub(spilled(&entry.value));
-        Some(entry)
-    }
-
-    /// What it will take with another entry: the table doubles when it is full.
-    fn bytes_with_one_more(&self) -> usize {
-        let entries = &self.entries;
-        let table = match entries.allocation_size() {
-            0 => size_of::<Entry>().saturating_mul(4),
-            size if entries.len() == entries.capacity() => size.saturating_mul(2),
-            size => size,
-        };
-        table.saturating_add(self.spilled)
-    }
+/// A place in `entries`. A shard that held more of them would take 500 GB.
+#[expect(clippy::cast_possible_truncation, reason = "see above")]
+fn place(at: usize) -> u32 {
+    at as u32
 }
 
 /// Bytes on the heap of a key or a value.
@@ -278,16 +304,14 @@ mod tests {
         let mut kept = 0;
         for shard in &cache.shards {
             let shard = shard.read();
-            for generation in [&shard.young, &shard.old] {
-                let heap = generation.entries.iter().map(|entry| spilled(&entry.value)).sum::<usize>();
-                assert_eq!(generation.spilled, heap);
-                assert!(generation.entries.allocation_size() + heap <= limit / SHARDS / 2);
-                kept += generation.entries.len();
-            }
+            assert!(shard.bytes <= shard.limit);
+            assert_eq!(shard.bytes, shard.entries.iter().map(Entry::bytes).sum::<usize>());
+            assert_eq!(shard.places.len(), shard.entries.len());
+            kept += shard.entries.len();
         }
-        assert!(kept > 1000, "{kept}");
+        assert!(kept > 4000, "{kept}");
         let found = (0..50_000u32).filter_map(|n| cache.get(&n.to_be_bytes(), 1).map(|found| (n, found.unwrap())));
-        assert!(found.inspect(|(n, found)| assert_eq!(*found, value(*n))).count() > 500);
+        assert!(found.inspect(|(n, found)| assert_eq!(*found, value(*n))).count() == kept);
         assert!(cache.get(&7u32.to_be_bytes(), 1).is_some(), "the row that was read all the time is gone");
     }
 
