@@ -185,3 +185,29 @@ async fn wrong_method(request: Request) -> Failure {
     let wanted = if path == "/v1/tx" || path.starts_with("/v1/dev/") { "POST" } else { "GET" };
     HttpError::Method(format!("{} is not possible here: use {wanted}", request.method())).into()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_in_a_handler_is_a_500_that_is_counted() {
+        let metrics = Arc::new(Metrics::new(prometheus::Registry::new(), None).unwrap());
+        let broken = get(|| async {
+            if true {
+                panic!("a fault of ours")
+            }
+        });
+        let app: Router = Router::new().route("/v1/status", broken).layer(panic_layer(metrics.clone()));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let server = tokio::spawn(axum::serve(listener, app).into_future());
+        let error = diem_client::Client::new(&url).unwrap().status().await.unwrap_err();
+        let refusal = error.refusal().unwrap();
+        assert_eq!((refusal.name.as_str(), refusal.http_status()), ("internal", 500));
+        assert!(!refusal.message.contains("fault of ours"), "{refusal}");
+        assert!(metrics.render().unwrap().contains("diem_http_panics_requests 1"));
+        server.abort();
+    }
+}

@@ -7,5 +7,6 @@
 mod bad_input;
 mod events;
 mod http;
+mod ready;
 mod running;
 mod wallet;

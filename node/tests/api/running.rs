@@ -41,6 +41,11 @@ pub fn dev_genesis(people: &[Person]) -> (GenesisDoc, Vec<ed25519_dalek::Signing
 
 /// Starts a node with that way of making blocks.
 pub async fn start(mode: BlockMode) -> Running {
+    start_behind(mode, |engine| engine).await
+}
+
+/// Starts a node whose HTTP sees the engine as `disguise` shows it.
+pub async fn start_behind(mode: BlockMode, disguise: impl FnOnce(Arc<dyn Engine>) -> Arc<dyn Engine>) -> Running {
     let people = people(4);
     let (doc, keys) = dev_genesis(&people);
     let folder = tempfile::tempdir().unwrap();
@@ -59,7 +64,7 @@ pub async fn start(mode: BlockMode) -> Running {
     let engine = Arc::new(engine);
     let node = Node {
         app: Arc::clone(&app),
-        engine: Arc::clone(&engine) as Arc<dyn Engine>,
+        engine: disguise(Arc::clone(&engine) as Arc<dyn Engine>),
         commits: commits.subscribe(),
         moniker: "test".into(),
         started: Instant::now(),

@@ -1,0 +1,101 @@
+//! What HTTP says when the engine behind it is not well.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use diem_client::{ClientError, api::Wait as ClientWait};
+use diem_node::{
+    Engine, EngineKind,
+    engine::{BlockMode, EngineError, EngineStatus, SubmitError, Wait},
+};
+use futures::future::BoxFuture;
+use tendermint::{block::signed_header::SignedHeader, validator};
+
+use crate::running::{Running, start_behind};
+
+/// CometBFT as it looks on a bad day, with the headers of the development engine.
+struct BadDay {
+    engine: Arc<dyn Engine>,
+    status: Result<EngineStatus, EngineError>,
+    submit: Result<(), SubmitError>,
+}
+
+impl Engine for BadDay {
+    fn kind(&self) -> EngineKind {
+        EngineKind::Comet
+    }
+
+    fn submit(&self, txs: Vec<Bytes>, _: Wait) -> BoxFuture<'_, Vec<Result<(), SubmitError>>> {
+        Box::pin(async move { vec![self.submit.clone(); txs.len()] })
+    }
+
+    fn signed_header(&self, height: u64, patience: Duration) -> BoxFuture<'_, Result<SignedHeader, EngineError>> {
+        self.engine.signed_header(height, patience)
+    }
+
+    fn validators(&self, height: u64) -> BoxFuture<'_, Result<validator::Set, EngineError>> {
+        self.engine.validators(height)
+    }
+
+    fn status(&self) -> BoxFuture<'_, Result<EngineStatus, EngineError>> {
+        Box::pin(async move { self.status.clone() })
+    }
+}
+
+async fn node(status: Result<EngineStatus, EngineError>, submit: Result<(), SubmitError>) -> Running {
+    start_behind(BlockMode::OnDemand, |engine| Arc::new(BadDay { engine, status, submit })).await
+}
+
+fn status(catching_up: bool, peers: u32) -> Result<EngineStatus, EngineError> {
+    Ok(EngineStatus { catching_up, peers: Some(peers), latest_height: 77 })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_cannot_serve_says_why() {
+    let gone = || Err(EngineError::Unavailable("connection refused".into()));
+    for (status, words) in [
+        (status(true, 3), Some("catching up: the engine is at height 77")),
+        (status(false, 0), Some("no peers")),
+        (gone(), Some("connection refused")),
+        (status(false, 3), None),
+    ] {
+        let node = node(status, Ok(())).await;
+        // The first block has the time of the genesis, which lies in the past.
+        let stale = node.client.ready().await.unwrap();
+        assert!(stale.reasons.iter().any(|reason| reason.starts_with("the last block was")), "{stale:?}");
+        node.engine.dev().unwrap().mine(1).await.unwrap();
+        let ready = node.client.ready().await.unwrap();
+        assert_eq!(ready.ready, words.is_none(), "{ready:?}");
+        assert!(words.is_none_or(|words| ready.reasons.iter().any(|reason| reason.contains(words))), "{ready:?}");
+        let answer = reqwest::get(format!("http://{}/readyz", node.address)).await.unwrap();
+        assert_eq!(answer.status().is_success(), words.is_none());
+        let alive = reqwest::get(format!("http://{}/healthz", node.address)).await.unwrap();
+        assert!(alive.status().is_success(), "it lives all the same");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn development_commands_are_not_there_with_a_real_engine() {
+    let node = node(status(false, 3), Ok(())).await;
+    let answer = reqwest::Client::new().post(format!("http://{}/v1/dev/mine", node.address)).send().await.unwrap();
+    assert_eq!(answer.status(), 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_pool_says_is_passed_on() {
+    let rejected = SubmitError::Rejected { codespace: "chain".into(), code: 13, log: "used".into() };
+    for (error, name, http) in [
+        (SubmitError::Full, "busy", 503),
+        (SubmitError::Unavailable("connection refused".into()), "engine", 502),
+        (rejected, "nonce_too_low", 409),
+    ] {
+        let node = node(status(false, 3), Err(error)).await;
+        let tx = node.transfer(0, 0, 1, 1).bytes().to_vec();
+        for wait in [ClientWait::None, ClientWait::Checked, ClientWait::Committed] {
+            match node.client.submit(tx.clone(), wait, Duration::from_secs(5)).await {
+                Err(ClientError::Refused { status, error }) => assert_eq!((error.name.as_str(), status), (name, http)),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
