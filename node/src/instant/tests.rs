@@ -19,6 +19,7 @@ use diem_testkit::{Person, TxBuilder, genesis, people};
 use diem_types::{Answer, GenesisDoc, GenesisValidator, Query};
 use ed25519_dalek::SigningKey;
 
+mod engine;
 mod random;
 
 use super::{

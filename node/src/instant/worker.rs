@@ -19,6 +19,9 @@ use crate::engine::{BlockMode, EngineError, SnapshotId, SubmitError, Warp};
 /// The most blocks that one command makes.
 const MAX_MINED: u64 = 100_000;
 
+/// The most transactions that are checked before a block is made of them.
+const MAX_GATHERED: usize = 10_000;
+
 type Reply<T> = oneshot::Sender<Result<T, EngineError>>;
 
 /// What the worker is asked to do.
@@ -104,7 +107,11 @@ impl Worker {
     fn turn(&mut self) -> Result<Next, Fatal> {
         let first = match self.mode {
             BlockMode::Every(period) => {
-                match self.inbox.recv_timeout(self.due.saturating_duration_since(Instant::now())) {
+                let left = self.due.saturating_duration_since(Instant::now());
+                // Not even a flood of transactions holds the timer up.
+                let received =
+                    if left.is_zero() { Err(RecvTimeoutError::Timeout) } else { self.inbox.recv_timeout(left) };
+                match received {
                     Err(RecvTimeoutError::Timeout) => {
                         self.due = Instant::now().checked_add(period).unwrap_or(self.due);
                         self.producer.make_block(true)?;
@@ -119,33 +126,40 @@ impl Worker {
                 Ok(command) => command,
             },
         };
-        if let Next::Stop = self.run_all_waiting(first)? {
-            return Ok(Next::Stop);
+        let next = self.run_all_waiting(first)?;
+        if let Next::Go = next {
+            self.flush()?;
         }
-        // All that came together share a block; what it has no room for comes in the next.
-        self.flush()?;
-        Ok(Next::Go)
+        Ok(next)
     }
 
+    /// All transactions that have come together share a block, up to a bound; what it has no room for comes in the
+    /// next. Other commands see the blocks of the transactions before them.
     fn run_all_waiting(&mut self, first: Command) -> Result<Next, Fatal> {
-        let mut next = Some(first);
-        while let Some(command) = next {
-            let submitted = matches!(command, Command::Submit { .. });
+        let mut command = first;
+        let mut gathered = 0usize;
+        loop {
+            let submitted = match &command {
+                Command::Submit { txs, .. } => Some(txs.len()),
+                _ => None,
+            };
+            if submitted.is_none() {
+                self.flush()?;
+            }
             if let Next::Stop = self.obey(command)? {
                 return Ok(Next::Stop);
             }
-            // Other commands see the blocks of the transactions before them.
-            next = match submitted.then(|| self.inbox.try_recv()) {
-                Some(Ok(command @ Command::Submit { .. })) => Some(command),
-                Some(Ok(command)) => {
-                    self.flush()?;
-                    Some(command)
-                }
-                Some(Err(TryRecvError::Disconnected)) => return Ok(Next::Stop),
-                Some(Err(TryRecvError::Empty)) | None => None,
+            let Some(txs) = submitted else { return Ok(Next::Go) };
+            gathered = gathered.saturating_add(txs);
+            if gathered >= MAX_GATHERED {
+                return Ok(Next::Go);
+            }
+            command = match self.inbox.try_recv() {
+                Ok(next) => next,
+                Err(TryRecvError::Empty) => return Ok(Next::Go),
+                Err(TryRecvError::Disconnected) => return Ok(Next::Stop),
             };
         }
-        Ok(Next::Go)
     }
 
     /// On demand: makes the blocks that the waiting transactions ask for.
