@@ -48,7 +48,9 @@ pub fn reward(state: &mut dyn StateWrite, amount: Amount, fee_bps: u16) -> Resul
     earnings.dust = rest;
     rewarded.left = rewarded.left.checked_add(whole).map_err(Error::from)?;
     EARNINGS.set(state, &earnings);
-    bank::move_between_pools(state, Pool::Rewards, Pool::Rent, Denom::Vvv, rewarded.fee)?;
+    if !rewarded.fee.is_zero() {
+        bank::move_between_pools(state, Pool::Rewards, Pool::Rent, Denom::Vvv, rewarded.fee)?;
+    }
     Ok(rewarded)
 }
 

@@ -1,0 +1,140 @@
+//! Starting a chain, and starting it again from an export.
+#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, clippy::indexing_slicing, reason = "tests")]
+
+mod common;
+
+use common::{CHAIN, START, World, description, empty, refusal, vote, vvv, who};
+use diem_bank::Bank;
+use diem_core::{CallError, Denom, GenesisContext, Module, ModuleError, StateWrite, Time};
+use diem_staking::{
+    Error, Genesis, Msg, Params, Staking,
+    genesis::{GenesisStake, GenesisValidator},
+};
+use diem_store::Overlay;
+
+/// A chain in the middle of everything: tranches with and without a date, a move, a slash half done, someone jailed.
+fn busy(base: &diem_store::Snapshot) -> World<'_> {
+    let mut world = World::with(base, 4, Params { signed_window: 20, ..Params::default() }, 700);
+    for account in 5..15 {
+        world.stake(account, 1, vvv(100)).unwrap();
+        world.unstake(account, 1, vvv(10)).unwrap();
+        world.restake(account, 1, 2, vvv(10)).unwrap();
+    }
+    world.reward(vvv(3), 2_000);
+    world.job_limit = 3;
+    for _ in 0..12 {
+        world.block(1_000, vec![vote(3, false), vote(4, true)], vec![]);
+    }
+    world.block(1_000, vec![vote(4, false)], vec![]);
+    world.offence(1, 1);
+    world.unstake(5, 1, vvv(10)).unwrap();
+    world.check();
+    world
+}
+
+#[test]
+fn an_export_starts_the_same_state_again() {
+    let base = empty();
+    let mut world = busy(&base);
+    let (bank, staking) = (Bank::export_genesis(&world.state), Staking::export_genesis(&world.state));
+    let mut again = Overlay::new(&base);
+    let mut ctx = GenesisContext { state: &mut again, time: world.now.time };
+    Bank::init_genesis(&mut ctx, &bank).unwrap();
+    Staking::init_genesis(&mut ctx, &staking).unwrap();
+    let rows = |state: &Overlay<'_>| diem_core::StateRead::range(state, &[Staking::ID.0], None, usize::MAX);
+    let first_difference = |a: &Overlay<'_>, b: &Overlay<'_>| {
+        let (a, b) = (rows(a), rows(b));
+        let at = a.iter().zip(&b).position(|(a, b)| a != b);
+        assert_eq!(at.map(|at| (&a[at], &b[at])), None);
+        assert_eq!(a.len(), b.len());
+    };
+    first_difference(&again, &world.state);
+    // And it goes on the same way.
+    let mut copy = World { state: again, now: world.now, job_limit: 3, pay_limit: 1_000 };
+    for world in [&mut world, &mut copy] {
+        for _ in 0..10 {
+            world.next();
+        }
+        world.wait(8 * common::DAY);
+        world.check();
+    }
+    first_difference(&copy.state, &world.state);
+}
+
+#[test]
+fn a_genesis_stakes_for_validators_and_others_out_of_their_accounts() {
+    let base = empty();
+    let mut state = Overlay::new(&base);
+    for number in 1..4 {
+        diem_bank::mint(&mut state, Bank::ID, &who(number), Denom::Vvv, vvv(2_000)).unwrap();
+    }
+    let genesis = Genesis {
+        chain_id: CHAIN.into(),
+        validators: vec![GenesisValidator { operator: who(1), validator: description(1, vvv(1_500)) }],
+        stakes: vec![GenesisStake { account: who(2), validator: who(1), amount: vvv(10) }],
+        ..Genesis::default()
+    };
+    Staking::init_genesis(&mut GenesisContext { state: &mut state, time: Time(START) }, &genesis).unwrap();
+    Staking::check_invariants(&state).unwrap();
+    assert_eq!(diem_bank::balance(&state, &who(1), Denom::Vvv), vvv(500));
+    assert_eq!(diem_bank::balance(&state, &who(2), Denom::Vvv), vvv(1_990));
+    let told: Vec<u64> = diem_staking::told(&state).iter().map(|(update, _)| update.power).collect();
+    assert_eq!(told, [1_510]);
+}
+
+#[test]
+fn a_genesis_that_cannot_be_is_refused() {
+    let base = empty();
+    let refused = |genesis: Genesis| {
+        let mut state = Overlay::new(&base);
+        diem_bank::mint(&mut state, Bank::ID, &who(1), Denom::Vvv, vvv(2_000)).unwrap();
+        let outcome: Result<(), CallError> =
+            Staking::init_genesis(&mut GenesisContext { state: &mut state, time: Time(START) }, &genesis);
+        refusal(outcome)
+    };
+    let validator = |number| GenesisValidator { operator: who(number), validator: description(number, vvv(1_000)) };
+    let good = Genesis { chain_id: CHAIN.into(), validators: vec![validator(1)], ..Genesis::default() };
+    assert_eq!(refused(Genesis { chain_id: "other-dev".into(), ..good.clone() }), "key_proof");
+    assert_eq!(refused(Genesis { params: Params { max_validators: 0, ..Params::default() }, ..good.clone() }), "params");
+    assert_eq!(refused(Genesis { validators: vec![validator(1), validator(1)], ..good.clone() }), "already_validator");
+    assert_eq!(refused(Genesis { validators: vec![validator(2)], ..good.clone() }), "insufficient_funds");
+    let stake = |amount| GenesisStake { account: who(1), validator: who(1), amount };
+    assert_eq!(refused(Genesis { stakes: vec![stake(vvv(0))], ..good.clone() }), "zero_amount");
+    assert_eq!(refused(Genesis { stakes: vec![stake(vvv(1_001))], ..good.clone() }), "insufficient_funds");
+    // Rows that nothing in bank stands for, and rows beside validators.
+    let rows = Staking::export_genesis(&busy(&base).state);
+    assert_eq!(refused(rows.clone()), "genesis");
+    assert_eq!(refused(Genesis { validators: vec![validator(1)], ..rows }), "genesis");
+}
+
+#[test]
+fn broken_rows_are_noticed() {
+    let base = empty();
+    let tables = 6..=22u8;
+    let mut noticed = vec![];
+    for table in tables {
+        let mut world = busy(&base);
+        let prefix = [Staking::ID.0, table];
+        let rows = diem_core::StateRead::range(&world.state, &prefix, Some(&[Staking::ID.0, table + 1]), 1);
+        let Some((key, _)) = rows.first() else { continue };
+        world.state.remove(key);
+        if Staking::check_invariants(&world.state).is_err() {
+            noticed.push(table);
+        }
+    }
+    // Validators, ranking, positions, entries, places, counts, jobs, their queue, signing ring.
+    for table in [6, 10, 12, 13, 14, 15, 18, 19] {
+        assert!(noticed.contains(&table), "table {table}: {noticed:?}");
+    }
+}
+
+#[test]
+fn every_error_has_a_number_and_a_name_of_its_own() {
+    let mut names: Vec<&str> = Error::TABLE.iter().map(|line| line.name).collect();
+    let numbers: Vec<u32> = Error::TABLE.iter().map(|line| line.code).collect();
+    assert_eq!(numbers, (1..=23).collect::<Vec<_>>());
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), 23);
+    let _ = Msg::Unjail;
+}
