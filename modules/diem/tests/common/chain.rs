@@ -1,4 +1,5 @@
 //! A chain of the modules below diem, in memory: two validators, Ada with stake at both, and a curve.
+#![allow(dead_code, reason = "each test file uses its part")]
 
 use diem_bank::{self as bank, Account, Bank};
 use diem_core::{
@@ -10,7 +11,7 @@ use diem_staking::{CreateValidator, Description, KeyProof, Staking, genesis::Gen
 use diem_store::{Options, Overlay, Snapshot, Store};
 use diem_svvv::{Svvv, genesis::GenesisLock};
 
-use super::whole;
+use crate::common::whole;
 
 pub(crate) const ADA: Address = Address([1; 20]);
 pub(crate) const BOB: Address = Address([2; 20]);
