@@ -30,7 +30,7 @@ async fn a_transfer_is_committed_found_and_proven() {
     // Found at once by hash, in its block by height, by the block's hash, and as the latest.
     assert_eq!(node.client.transaction(&answer.hash).await.unwrap(), committed);
     let block = node.client.block(BlockId::Height(committed.height), 0).await.unwrap();
-    assert_eq!(block.txs, [committed.clone()]);
+    assert_eq!(block.txs, std::slice::from_ref(&committed));
     assert_eq!(node.client.block(BlockId::Hash(block.summary.hash), 0).await.unwrap(), block);
     assert_eq!(node.client.block(BlockId::Latest, 0).await.unwrap(), block);
 
