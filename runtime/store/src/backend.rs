@@ -8,6 +8,7 @@ use diem_core::storage::{Key, Value};
 use crate::error::StoreError;
 use crate::memory::{Memory, MemoryView};
 use crate::rocks::{Rocks, RocksView};
+use crate::undo::UndoRow;
 use crate::writes::WriteSet;
 use crate::{IndexOp, Meta};
 
@@ -25,10 +26,10 @@ pub(crate) enum View {
     Memory(MemoryView),
 }
 
-/// State rows made ready to be written.
+/// State rows and the undo row, made ready to be written.
 pub(crate) enum Prepared {
     Rocks(rocksdb::WriteBatch),
-    Memory,
+    Memory(Option<UndoRow>),
 }
 
 /// All that one block writes, at once or not at all.
@@ -36,7 +37,6 @@ pub(crate) struct Block<'a> {
     pub(crate) rows: &'a WriteSet,
     pub(crate) index: &'a [IndexOp],
     pub(crate) meta: &'a Meta,
-    pub(crate) put_undo: Option<(u64, &'a [u8])>,
     /// Heights whose undo rows go.
     pub(crate) drop_undo: Range<u64>,
 }
@@ -56,19 +56,20 @@ impl Backend {
         }
     }
 
-    pub(crate) fn prepare(&self, rows: &WriteSet) -> Prepared {
+    pub(crate) fn prepare(&self, rows: &WriteSet, undo: Option<UndoRow>) -> Prepared {
         match self {
-            Backend::Rocks(rocks) => Prepared::Rocks(rocks.prepare(rows)),
-            Backend::Memory(_) => Prepared::Memory,
+            Backend::Rocks(rocks) => Prepared::Rocks(rocks.prepare(rows, undo)),
+            Backend::Memory(_) => Prepared::Memory(undo),
         }
     }
 
-    /// Writes a block; `prepared` holds its state rows, made by [`Backend::prepare`] of the same backend.
+    /// Writes a block; `prepared` holds its state rows and its undo row, made by [`Backend::prepare`].
     pub(crate) fn write(&self, prepared: Prepared, block: Block<'_>) -> Result<(), StoreError> {
         match (self, prepared) {
             (Backend::Rocks(rocks), Prepared::Rocks(batch)) => rocks.write(batch, block),
-            (Backend::Rocks(rocks), Prepared::Memory) => rocks.write(rocks.prepare(block.rows), block),
-            (Backend::Memory(memory), _) => memory.write(block),
+            (Backend::Rocks(rocks), Prepared::Memory(undo)) => rocks.write(rocks.prepare(block.rows, undo), block),
+            (Backend::Memory(memory), Prepared::Memory(undo)) => memory.write(undo, block),
+            (Backend::Memory(_), Prepared::Rocks(_)) => Err(StoreError::Stale),
         }
     }
 

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 
 use crate::backend::{Block, IndexRow};
 use crate::error::StoreError;
+use crate::undo::UndoRow;
 use crate::{IndexOp, Meta};
 
 /// The rows of a store that never touches a disk.
@@ -49,7 +50,7 @@ impl Memory {
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "the same signature as the backend on disk")]
-    pub(crate) fn write(&self, block: Block<'_>) -> Result<(), StoreError> {
+    pub(crate) fn write(&self, undo: Option<UndoRow>, block: Block<'_>) -> Result<(), StoreError> {
         let mut rows = self.rows.lock();
         for (key, value) in block.rows.rows() {
             match value {
@@ -63,9 +64,7 @@ impl Memory {
                 IndexOp::Delete { key } => rows.view.index.remove(key.as_slice()),
             };
         }
-        if let Some((height, undo)) = block.put_undo {
-            rows.undo.insert(height, undo.to_vec());
-        }
+        rows.undo.extend(undo.map(|undo| (undo.height, undo.bytes)));
         rows.undo.retain(|height, _| !block.drop_undo.contains(height));
         rows.meta = Some(*block.meta);
         Ok(())

@@ -22,6 +22,7 @@ use rocksdb::{
 
 use crate::backend::{Block, IndexRow};
 use crate::error::StoreError;
+use crate::undo::UndoRow;
 use crate::writes::WriteSet;
 use crate::{IndexOp, Meta};
 
@@ -39,6 +40,9 @@ const BLOCK_CACHE: usize = 128 << 20;
 
 /// The log may grow to this before the families that hold it back are flushed.
 const MAX_LOG: u64 = 512 << 20;
+
+/// About what a state row takes in a batch together with its part of the undo row and of the index.
+const BATCH_BYTES_PER_ROW: usize = 256;
 
 pub(crate) struct Rocks {
     db: DB,
@@ -85,20 +89,23 @@ impl Rocks {
         Ok(oldest)
     }
 
-    /// The state rows of a batch, ready to be written.
-    pub(crate) fn prepare(&self, rows: &WriteSet) -> WriteBatch {
+    /// The state rows and the undo row of a block, ready to be written.
+    pub(crate) fn prepare(&self, rows: &WriteSet, undo: Option<UndoRow>) -> WriteBatch {
         let family = self.family(STATE);
-        let mut batch = WriteBatch::default();
+        let mut batch = WriteBatch::with_capacity_bytes(rows.len().saturating_mul(BATCH_BYTES_PER_ROW));
         for (key, value) in in_key_order(rows.rows(), |(key, _)| key) {
             match value {
                 Some(value) => batch.put_cf(family, key, value),
                 None => batch.delete_cf(family, key),
             }
         }
+        if let Some(undo) = undo {
+            batch.put_cf(self.family(UNDO), undo.height.to_be_bytes(), undo.bytes);
+        }
         batch
     }
 
-    /// Writes a block; `batch` holds its state rows.
+    /// Writes a block; `batch` holds its state rows and its undo row.
     pub(crate) fn write(&self, mut batch: WriteBatch, block: Block<'_>) -> Result<(), StoreError> {
         let (undo, index) = (self.family(UNDO), self.family(INDEX));
         for op in in_key_order(block.index, IndexOp::key) {
@@ -106,9 +113,6 @@ impl Rocks {
                 IndexOp::Put { key, value } => batch.put_cf(index, key, value),
                 IndexOp::Delete { key } => batch.delete_cf(index, key),
             }
-        }
-        if let Some((height, bytes)) = block.put_undo {
-            batch.put_cf(undo, height.to_be_bytes(), bytes);
         }
         for height in block.drop_undo {
             batch.delete_cf(undo, height.to_be_bytes());

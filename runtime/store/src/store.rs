@@ -16,7 +16,7 @@ use crate::open;
 use crate::rocks::Rocks;
 use crate::snapshot::{Ring, Rows, Snapshot};
 use crate::tree::{self, Draft, Hash};
-use crate::undo;
+use crate::undo::{self, UndoRow};
 use crate::writes::WriteSet;
 use crate::{IndexOp, Meta, Options, WritePoint};
 
@@ -48,7 +48,6 @@ pub struct Staged {
     writes: WriteSet,
     draft: Draft,
     prepared: Prepared,
-    undo: Option<Vec<u8>>,
 }
 
 impl Staged {
@@ -132,12 +131,17 @@ impl Store {
     /// Computes the root of the last commit with `writes` on top, and prepares them for [`Store::commit`]. Nothing is
     /// written; may be called any number of times.
     pub fn stage(&self, writes: WriteSet) -> Staged {
+        self.stage_with(writes, undo::encode)
+    }
+
+    /// Stages with the undo row that `undo` makes.
+    fn stage_with(&self, writes: WriteSet, undo: fn(&Snapshot, &WriteSet) -> Option<UndoRow>) -> Staged {
         let base = self.latest();
-        let (draft, (prepared, undo)) = rayon::join(
+        let (draft, prepared) = rayon::join(
             || base.tree().update(&tree::changes(writes.rows())),
-            || (self.backend.prepare(&writes), undo::encode(&base, &writes)),
+            || self.backend.prepare(&writes, undo(&base, &writes)),
         );
-        Staged { writes, draft, prepared, undo }
+        Staged { writes, draft, prepared }
     }
 
     /// Writes a staged block with its index rows in one atomic batch, on disk before it returns if
@@ -160,7 +164,8 @@ impl Store {
         {
             return Err(StoreError::Height { given: height, expected: meta.height.saturating_add(1) });
         }
-        let Staged { writes, draft, prepared, undo } = staged;
+        let Staged { writes, draft, prepared } = staged;
+        let undo = self.meta().is_some();
         let tree = draft.commit().ok_or(StoreError::Stale)?;
         let meta = Meta { height, root: tree.hash(), time_ms, app_version };
         let drop_undo = writer.oldest_undo.map_or(0..0, |oldest| oldest..self.keep_undo_from(height).max(oldest));
@@ -168,7 +173,6 @@ impl Store {
             rows: &writes,
             index: &index,
             meta: &meta,
-            put_undo: undo.as_deref().map(|undo| (height, undo)),
             drop_undo: drop_undo.clone(),
         };
         let (written, ()) = rayon::join(
@@ -178,7 +182,7 @@ impl Store {
         writer.note(written)?;
         writer.oldest_undo = match writer.oldest_undo {
             Some(_) => Some(drop_undo.end),
-            None => undo.is_some().then_some(height),
+            None => undo.then_some(height),
         };
         let snapshot = Snapshot::new(Some(meta), tree, self.backend.view(), self.cache.clone());
         let left = self.ring.write().push(snapshot.clone());
@@ -200,14 +204,13 @@ impl Store {
             path: self.path.clone(),
             detail: format!("undo row of height {height}: {error}"),
         })?;
-        let Staged { writes, draft, prepared, .. } = self.stage(writes);
+        let Staged { writes, draft, prepared } = self.stage_with(writes, |_, _| None);
         check_root(&self.path, &meta, &draft.hash())?;
         let tree = draft.commit().ok_or(StoreError::Stale)?;
         let block = Block {
             rows: &writes,
             index: &index_undo,
             meta: &meta,
-            put_undo: None,
             drop_undo: height..height.saturating_add(1),
         };
         let written = self.write(prepared, block);

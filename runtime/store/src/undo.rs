@@ -14,15 +14,25 @@ struct Undo<R> {
     rows: R,
 }
 
-/// The undo row of `writes` over `base`; `None` if there is nothing below to go back to.
-pub(crate) fn encode(base: &Snapshot, writes: &WriteSet) -> Option<Vec<u8>> {
+/// The row of a height: key and value.
+pub(crate) struct UndoRow {
+    pub(crate) height: u64,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// About what a row takes, to make room at once.
+const ROW_BYTES: usize = 100;
+
+/// The undo row of the height after `base`, which makes `writes`; `None` if there is nothing below to go back to.
+pub(crate) fn encode(base: &Snapshot, writes: &WriteSet) -> Option<UndoRow> {
     let meta = base.meta()?;
     let old = base.get_all(writes.rows());
     let rows: Vec<(&[u8], Option<&[u8]>)> =
         writes.rows().iter().zip(&old).map(|((key, _), old)| (key.as_slice(), old.as_deref())).collect();
+    let mut bytes = Vec::with_capacity(rows.len().saturating_mul(ROW_BYTES));
     #[expect(clippy::expect_used, reason = "writing to memory fails only for a row of more than 4 GB")]
-    let bytes = borsh::to_vec(&Undo { meta, rows }).expect("rows are shorter than 4 GB");
-    Some(bytes)
+    Undo { meta, rows }.serialize(&mut bytes).expect("rows are shorter than 4 GB");
+    Some(UndoRow { height: meta.height.saturating_add(1), bytes })
 }
 
 /// The meta row before, and the writes that go back.
