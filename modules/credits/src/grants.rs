@@ -174,12 +174,6 @@ pub(crate) fn revoke(ctx: &mut TxContext<'_>, key: &Address) -> Result<(), Error
     Ok(())
 }
 
-impl Default for Grant {
-    fn default() -> Self {
-        Self { day: 0, last_day: 0, limits: Vec::new() }
-    }
-}
-
 impl Limit {
     fn new(provider: Address) -> Self {
         Self { provider, next: Amount::ZERO, today: Limited::default(), previous: Limited::default() }

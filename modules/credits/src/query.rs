@@ -18,7 +18,8 @@ use crate::{
 /// The most rows in an answer.
 pub const MAX_ROWS: u16 = 100;
 
-/// A question to credits. Lists are in the order of their keys; the next page starts behind the last row of this one.
+/// A question to credits. Lists are in the order of their keys and begin with the row `from`, or the first one; they
+/// hold at most `limit` and [`MAX_ROWS`] rows.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[borsh(use_discriminant = true)]
 #[repr(u8)]

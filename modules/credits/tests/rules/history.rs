@@ -20,6 +20,7 @@ enum Step {
     Stake { staker: u8, beneficiary: u8, amount: u128 },
     Unstake { staker: u8, beneficiary: u8, amount: u128 },
     Cancel { staker: u8, nth: usize },
+    Transfer { from: u8, to: u8, amount: u128 },
     Gift { from: u8, to: u8, amount: u128 },
     Offer { seller: u8, amount: u128 },
     Buy { buyer: u8, seller: u8, amount: u128 },
@@ -46,6 +47,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (person(), person(), amount())
             .prop_map(|(staker, beneficiary, amount)| Step::Unstake { staker, beneficiary, amount }),
         3 => (person(), 0..3_usize).prop_map(|(staker, nth)| Step::Cancel { staker, nth }),
+        2 => (person(), person(), amount()).prop_map(|(from, to, amount)| Step::Transfer { from, to, amount }),
         2 => (person(), person(), amount()).prop_map(|(from, to, amount)| Step::Gift { from, to, amount }),
         2 => (person(), amount()).prop_map(|(seller, amount)| Step::Offer { seller, amount }),
         3 => (person(), person(), amount()).prop_map(|(buyer, seller, amount)| Step::Buy { buyer, seller, amount }),
@@ -203,6 +205,14 @@ impl Both {
                 self.world.run(who(staker), Msg::CancelUnstake { tranche: *id });
                 self.model.cancel(staker, *id);
             }
+            Step::Transfer { from, to, amount } => {
+                if self.world.transfer_diem(who(from), who(to), whole(amount)).is_ok() {
+                    let free = self.model.indices(from, |place| place == Place::Wallet);
+                    for index in &free[..usize::try_from(amount).unwrap()] {
+                        self.model.tokens[*index].owner = to;
+                    }
+                }
+            }
             Step::Gift { from, to, amount } => {
                 let msg = Msg::GiftCredit { to: who(to), day, amount: whole(amount) };
                 if self.world.call(who(from), &msg).is_ok() {
@@ -240,6 +250,8 @@ impl Both {
 
     /// Every row is what the tokens say.
     fn compare(&self) -> Result<(), TestCaseError> {
+        let sold = |token: &Token| token.place == Place::Wallet && token.gave == Some(self.model.day);
+        prop_assert!(!self.model.tokens.iter().any(sold), "a DIEM that gave credit today is free to give it again");
         for account in 1..=PEOPLE {
             let rows = self.world.account(who(account));
             prop_assert_eq!(rows.today.staked, whole(self.model.staked_for(account)));

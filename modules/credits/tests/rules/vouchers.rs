@@ -1,6 +1,9 @@
 //! Vouchers: each judged alone, by the promise of its own day.
 
-use diem_core::{Address, Amount, keys::SecretKey};
+use diem_core::{
+    Address, Amount,
+    keys::{Auth, SecretKey},
+};
 use diem_credits::{
     Answer, Msg, Query, SignedVoucher, Voucher,
     vouchers::{Outcome, Verdict},
@@ -175,6 +178,31 @@ fn an_ethereum_wallet_signs_vouchers_too() {
     changed.voucher.amount = whole(5);
     assert_eq!(one(&mut world, changed), refused("voucher_signature"));
     assert_eq!(one(&mut world, unsigned.sign(&wallet)), (Verdict::Paid, whole(4)));
+}
+
+/// Known answer of ethers: see `tests/vectors/voucher.mjs`.
+#[test]
+fn a_voucher_is_the_typed_data_that_wallets_sign() {
+    let wallet = SecretKey::ethereum(&[5; 32]).unwrap();
+    let voucher = Voucher {
+        chain_id: "diem-test".into(),
+        genesis_hash: [7; 32],
+        account: wallet.address(),
+        signer: wallet.address(),
+        provider: Address([11; 20]),
+        day: 20_777,
+        amount: Amount::MAX,
+        requests: u64::MAX,
+        price_sheet: [1; 32],
+        usage_root: [2; 32],
+    };
+    assert_eq!(wallet.address().to_hex().to_lowercase(), "0xd09ad14080d4b257a819a4f579b8485be88f086c");
+    let digest = "d95a8c08a099e854baaa635c6f3e30668120b133f33e61cae0f4cb988b4ff3aa";
+    assert_eq!(hex::encode(voucher.digest()), digest);
+    let signature = "6cc5ad07c134a3d0c65e50df0ea857fffcd4f763cde157a699647c20e4863b88\
+                     171542c10f7df6ddc214766d165f83fd17de9f061ff2748160eb30ad5e3250691c";
+    let Auth::Ethereum { signature: ours } = voucher.sign(&wallet).auth else { panic!("an ethereum key") };
+    assert_eq!(hex::encode(ours), signature);
 }
 
 #[test]

@@ -220,9 +220,8 @@ impl World {
     #[track_caller]
     pub(crate) fn refuses(&mut self, sender: Address, msg: Msg, name: &str) {
         let error = self.call(sender, &msg).expect_err(name);
-        let info = Error::TABLE.iter().chain(bank::Error::TABLE).filter(|info| info.code == error.code);
         let table = if error.codespace == "bank" { bank::Error::TABLE } else { Error::TABLE };
-        let info = table.iter().find(|info| info.code == error.code).or(info.last()).unwrap();
+        let info = table.iter().find(|info| info.code == error.code).unwrap();
         assert_eq!(info.name, name, "{error}");
     }
 
@@ -260,6 +259,14 @@ impl World {
 
     pub(crate) fn pool(&self, pool: Pool, denom: Denom) -> Amount {
         bank::pool(&self.state.0, pool, denom)
+    }
+
+    /// A transfer of DIEM, which fails without its writes.
+    pub(crate) fn transfer_diem(&mut self, from: Address, to: Address, amount: Amount) -> Result<(), bank::Error> {
+        if self.balance(from, Denom::Diem) < amount {
+            return Err(bank::Error::ZeroAmount);
+        }
+        bank::transfer(&mut self.state.0, &mut Events::default(), &from, &to, Denom::Diem, amount)
     }
 
     /// Rent as emissions book it.
