@@ -81,6 +81,11 @@ const ROOMS: &[Room] = &[
         may_not_reach: &[],
     },
     Room {
+        folder: "runtime/store-oracle",
+        may_use: ANY,
+        may_not_reach: &[],
+    },
+    Room {
         folder: "runtime/testkit",
         may_use: ANY,
         may_not_reach: &[],
