@@ -9,7 +9,7 @@ use ed25519_dalek::SigningKey;
 
 use crate::{
     EngineKind,
-    comet::keys::{KeyError, node_key, validator_key, write_validator_key},
+    comet::keys::{KeyError, ValidatorKey, node_key, validator_key, write_validator_key},
     config::{Config, ConfigError, Override, document},
     home::{Home, HomeError},
     instant::wall_clock,
@@ -130,9 +130,7 @@ impl Init {
         }
         // The validators of presets have public keys; the first is this home's.
         let key = match self.source {
-            Source::Preset(_) => {
-                write_validator_key(&home.comet(), &SigningKey::from_bytes(&presets::validator_secret(1)))?
-            }
+            Source::Preset(_) => preset_key(home)?,
             Source::File(_) => validator_key(&home.comet())?,
         };
         if file.validators.is_empty() {
@@ -141,6 +139,15 @@ impl Init {
         }
         Ok((file.resolve(now)?, key.public_key))
     }
+}
+
+/// The public key of the preset's first validator, unless an earlier attempt has put one there already.
+fn preset_key(home: &Home) -> Result<ValidatorKey, KeyError> {
+    let comet = home.comet();
+    if comet.join("config/priv_validator_key.json").exists() {
+        return validator_key(&comet);
+    }
+    write_validator_key(&comet, &SigningKey::from_bytes(&presets::validator_secret(1)))
 }
 
 fn read(path: &std::path::Path) -> Result<String, diem_genesis::Error> {

@@ -147,6 +147,9 @@ fn the_instant_engine_refuses_a_real_chain() {
     let output = run(&["init", "--home", home.to_str().unwrap(), "--engine", "instant", "--chain-id", "diem-1"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(words(&output).contains("refuses chain `diem-1`"), "{}", words(&output));
+    // What was not finished is no home, and the next attempt finishes it.
+    let again = run(&["init", "--home", home.to_str().unwrap(), "--engine", "instant"]);
+    assert!(again.status.success(), "{}", words(&again));
     let (folder, ports) = (tempfile::tempdir().unwrap(), Ports::claim());
     let home = instant_home(folder.path(), &ports);
     let file = home.join("genesis.json");
