@@ -120,8 +120,11 @@ impl Customer {
 
 impl Promise {
     const fn new(provider: Address) -> Self {
-        let nothing =
-            Promised { amount: Amount::ZERO, used: Amount::ZERO, own: crate::state::Signed { paid: Amount::ZERO, requests: 0 } };
+        let nothing = Promised {
+            amount: Amount::ZERO,
+            used: Amount::ZERO,
+            own: crate::state::Signed { paid: Amount::ZERO, requests: 0 },
+        };
         Self { provider, next: Amount::ZERO, today: nothing, previous: nothing }
     }
 

@@ -106,8 +106,7 @@ fn close(ctx: &mut BlockContext<'_>, global: &Global, now: Time) -> Result<(), C
     record.rent = bank::pool(ctx.state, Pool::Rent, Denom::Vvv);
     bank::move_between_pools(ctx.state, Pool::Rent, Pool::Payouts, Denom::Vvv, record.rent)?;
     DAYS.set(ctx.state, &global.day, &record);
-    let event =
-        Event::DayClosed { day: global.day, allowance: record.allowance, base: record.base, rent: record.rent };
+    let event = Event::DayClosed { day: global.day, allowance: record.allowance, base: record.base, rent: record.rent };
     ctx.events.emit(Credits::ID, &event);
     Ok(())
 }

@@ -82,7 +82,10 @@ pub enum Error {
         provider: Address,
     },
     /// The limit of promises.
-    #[error("an account promises to at most {} providers; one that ended today counts until tomorrow", crate::allocations::MAX_PROMISES)]
+    #[error(
+        "an account promises to at most {} providers; one that ended today counts until tomorrow",
+        crate::allocations::MAX_PROMISES
+    )]
     TooManyPromises,
     /// Below what is worth a transaction.
     #[error("credit of today is {allowance}: it takes at least {} to do this", crate::accounts::MIN_ALLOWANCE)]
@@ -99,7 +102,10 @@ pub enum Error {
         needed: Amount,
     },
     /// A grant not in its form.
-    #[error("a grant names 1 to {} providers, by address ascending, each once; one that was cut today counts until tomorrow", crate::grants::MAX_LIMITS)]
+    #[error(
+        "a grant names 1 to {} providers, by address ascending, each once; one that was cut today counts until tomorrow",
+        crate::grants::MAX_LIMITS
+    )]
     Limits,
     /// The limit of keys.
     #[error("an account has at most {} session keys; a revoked one counts until tomorrow", crate::grants::MAX_KEYS)]

@@ -9,8 +9,8 @@ use crate::{
     accounts,
     genesis::all,
     state::{
-        self, ACCOUNTS, Account, DAYS, GRANTS, Global, LEAVING, MATURING, OFFERS, POSITIONS, PROMISES, PROVIDER_DAYS, PROVIDERS,
-        ProviderDay, Row, TRANCHES,
+        self, ACCOUNTS, Account, DAYS, GRANTS, Global, LEAVING, MATURING, OFFERS, POSITIONS, PROMISES, PROVIDER_DAYS,
+        PROVIDERS, ProviderDay, Row, TRANCHES,
     },
 };
 
@@ -32,7 +32,10 @@ pub(crate) fn check(state: &dyn StateRead) -> Result<(), String> {
     let global = state::global(state);
     let supply = bank::supply(state, Denom::Diem);
     if global.allowance > supply {
-        return Err(format!("the credit of day {} is {}, above the DIEM supply {supply}", global.day, global.allowance));
+        return Err(format!(
+            "the credit of day {} is {}, above the DIEM supply {supply}",
+            global.day, global.allowance
+        ));
     }
     check_accounts(state, &global)?;
     check_stake(state, &global)?;

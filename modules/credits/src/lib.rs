@@ -41,9 +41,7 @@ pub mod state;
 pub mod voucher;
 pub mod vouchers;
 
-use diem_core::{
-    CallError, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite, TxContext,
-};
+use diem_core::{CallError, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite, TxContext};
 
 pub use error::Error;
 pub use event::Event;

@@ -186,7 +186,11 @@ impl Msg {
             Self::PublishPrices { sheet } => sheet.validate(),
             Self::Grant { key, limits, .. } => grants::validate(key, limits),
             Self::SettleVouchers { vouchers } => {
-                if (1..=vouchers::MAX_VOUCHERS).contains(&vouchers.len()) { Ok(()) } else { Err(Error::Vouchers) }
+                if (1..=vouchers::MAX_VOUCHERS).contains(&vouchers.len()) {
+                    Ok(())
+                } else {
+                    Err(Error::Vouchers)
+                }
             }
             Self::Spend { amount, reference, .. } => {
                 check_amount(*amount)?;
@@ -216,13 +220,16 @@ impl Msg {
             Self::EditProvider { .. } | Self::WithdrawOffer | Self::Revoke { .. } => 2,
             Self::RegisterProvider { .. } | Self::Deregister | Self::AddBond { .. } | Self::ListProvider { .. } => 3,
             Self::PublishPrices { sheet } => (sheet.models.len() as u64).saturating_add(3),
-            Self::Grant { limits, .. } => (limits.len() as u64).saturating_add(6),
+            // It looks at all keys.
+            Self::Grant { limits, .. } => (limits.len() as u64).saturating_add(16),
             Self::SettleVouchers { vouchers } => {
                 return GAS_PER_VOUCHER.saturating_mul(vouchers.len() as u64).saturating_add(GAS_PER_ROW);
             }
-            Self::Allocate { .. } | Self::GiftCredit { .. } | Self::OfferCredit { .. } => 4,
+            Self::GiftCredit { .. } | Self::OfferCredit { .. } => 4,
             Self::Spend { .. } | Self::StakeDiem { .. } | Self::DelistProvider { .. } => 5,
-            Self::UnstakeDiem { .. } | Self::CancelUnstake { .. } | Self::BuyCredit { .. } => 6,
+            Self::CancelUnstake { .. } | Self::BuyCredit { .. } => 6,
+            // These look at all promises, or at all tranches.
+            Self::Allocate { .. } | Self::UnstakeDiem { .. } => 8,
         };
         GAS_PER_ROW.saturating_mul(rows)
     }
@@ -253,7 +260,7 @@ impl Msg {
             }
             Self::AddBond { amount } => format!("Add {} to the provider's bond", amount.display(Denom::Vvv)),
             Self::PublishPrices { sheet } => {
-                format!("Publish prices of {} models, sheet {}", sheet.models.len(), hex::encode(sheet.hash()))
+                format!("Publish prices, models: {}, sheet {}", sheet.models.len(), hex::encode(sheet.hash()))
             }
             Self::Deregister => "Stop being a provider".into(),
             Self::ListProvider { provider } => format!("List provider {}", provider.to_hex()),
@@ -270,7 +277,7 @@ impl Msg {
                 format!("Let key {} spend until day {last_day}, a day: {}", key.to_hex(), limits.join(", "))
             }
             Self::Revoke { key } => format!("Revoke key {}", key.to_hex()),
-            Self::SettleVouchers { vouchers } => format!("Settle {} vouchers", vouchers.len()),
+            Self::SettleVouchers { vouchers } => format!("Settle vouchers: {}", vouchers.len()),
             Self::Spend { provider, day, amount, reference } => {
                 format!("Spend {amount} credit of day {day} at {} for \"{reference}\"", provider.to_hex())
             }

@@ -267,7 +267,8 @@ pub(crate) fn answer(ctx: &QueryContext<'_>, query: Query) -> Result<Answer, Err
         Query::Provider(address) => Answer::Provider(Box::new(provider(state, &global, &address)?)),
         Query::Providers { from, limit } => {
             let rows = PROVIDERS.range(state, from.as_ref(), page(limit)).into_iter();
-            let rolled = rows.filter_map(|(address, _)| Some((address, providers::get(state, &global, &address).ok()?)));
+            let rolled =
+                rows.filter_map(|(address, _)| Some((address, providers::get(state, &global, &address).ok()?)));
             Answer::Providers(rolled.collect())
         }
         Query::Today => Answer::Today(Box::new(today(state, global))),

@@ -79,8 +79,7 @@ pub(crate) fn spend(
     add(&mut customer.today().spent, amount)?;
     customer.save(ctx.state);
     count(ctx.state, &serving, provider, day, amount, 1)?;
-    let event =
-        Event::Spent { account: ctx.sender, provider: *provider, day, amount, reference: reference.into() };
+    let event = Event::Spent { account: ctx.sender, provider: *provider, day, amount, reference: reference.into() };
     ctx.events.emit(Credits::ID, &event);
     Ok(())
 }

@@ -5,7 +5,9 @@
 //! taken off.
 
 use diem_bank::{self as bank, Pool};
-use diem_core::{Address, Amount, BlockContext, BlockInfo, CallError, Denom, Events, Module as _, StateWrite, TxContext};
+use diem_core::{
+    Address, Amount, BlockContext, BlockInfo, CallError, Denom, Events, Module as _, StateWrite, TxContext,
+};
 
 use crate::{
     Credits, Error, Event, accounts,

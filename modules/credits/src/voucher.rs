@@ -116,7 +116,8 @@ mod auth_hex {
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Auth, D::Error> {
-        let bytes = hex::decode(<String as serde::Deserialize>::deserialize(deserializer)?).map_err(D::Error::custom)?;
+        let bytes =
+            hex::decode(<String as serde::Deserialize>::deserialize(deserializer)?).map_err(D::Error::custom)?;
         Auth::try_from_slice(&bytes).map_err(D::Error::custom)
     }
 }

@@ -11,7 +11,10 @@ fn closed(events: &[Event]) -> Vec<u64> {
 }
 
 fn settled(events: &[Event]) -> Vec<u64> {
-    events.iter().filter_map(|event| if let Event::DaySettled { day, .. } = event { Some(*day) } else { None }).collect()
+    events
+        .iter()
+        .filter_map(|event| if let Event::DaySettled { day, .. } = event { Some(*day) } else { None })
+        .collect()
 }
 
 /// Everybody together owns 1,000 DIEM, alice has 800 of them staked since the day began.

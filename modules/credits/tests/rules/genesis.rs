@@ -35,7 +35,9 @@ fn the_bounds_follow_the_length_of_the_day() {
     let mut world = World::unfunded();
     diem_core::clock::set_epoch_ms(world.state(), std::num::NonZeroU64::new(60_000).unwrap());
     let short = Params { cooldown_ms: 60_000, grace_ms: 59_999, provider_unbonding_ms: 60_000, ..params() };
-    assert!(world.start(&Genesis { params: Params { grace_ms: 60_000, ..short.clone() }, ..Genesis::default() }).is_err());
+    assert!(
+        world.start(&Genesis { params: Params { grace_ms: 60_000, ..short.clone() }, ..Genesis::default() }).is_err()
+    );
     world.start(&Genesis { params: short, ..Genesis::default() }).unwrap();
     let day = world.today().global.day;
     assert_eq!(day, FIRST * DAY / 60_000);

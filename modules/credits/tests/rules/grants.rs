@@ -1,10 +1,7 @@
 //! Session keys.
 
 use diem_core::Amount;
-use diem_credits::{
-    Answer, Msg, Query, SignedVoucher,
-    vouchers::Verdict,
-};
+use diem_credits::{Answer, Msg, Query, SignedVoucher, vouchers::Verdict};
 
 use crate::world::*;
 
@@ -151,8 +148,7 @@ fn what_cannot_be_granted_is_refused() {
     world.refuses(alice(), grant(FIRST - 1, whole(1)), "grant_expired");
     let own = Msg::Grant { key: alice(), last_day: FIRST, limits: vec![limit(pia(), whole(1))] };
     world.refuses(alice(), own, "own_key");
-    let nobody =
-        Msg::Grant { key: diem_core::Address::ZERO, last_day: FIRST, limits: vec![limit(pia(), whole(1))] };
+    let nobody = Msg::Grant { key: diem_core::Address::ZERO, last_day: FIRST, limits: vec![limit(pia(), whole(1))] };
     world.refuses(alice(), nobody, "zero_address");
     world.refuses(alice(), Msg::Revoke { key: who(50) }, "no_grant");
     world.refuses(bob(), Msg::Revoke { key: who(SESSION) }, "no_grant");

@@ -38,7 +38,9 @@ fn msg(world: &World, (what, _, whom, units, when): Dice) -> Msg {
         3 | 4 => Msg::UnstakeDiem { amount, beneficiary: Some(who(whom)) },
         5 => Msg::CancelUnstake { tranche: u64::from(when) % 20 },
         6 | 7 => allocate(provider(whom), if when < 40 { Amount::ZERO } else { amount }),
-        8 => Msg::Grant { key: who(session), last_day: today + u64::from(when) % 4, limits: vec![limit(pia(), amount)] },
+        8 => {
+            Msg::Grant { key: who(session), last_day: today + u64::from(when) % 4, limits: vec![limit(pia(), amount)] }
+        }
         9 => Msg::Revoke { key: who(session) },
         10 | 11 => spend(provider(whom), day, amount),
         12 => Msg::GiftCredit { to: who(whom), day, amount },
