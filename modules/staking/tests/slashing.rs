@@ -227,6 +227,31 @@ fn a_job_over_many_entries_keeps_its_500_a_block() {
 }
 
 #[test]
+fn how_many_entries_a_block_takes_changes_nothing_in_the_end() {
+    let base = empty();
+    let end = |limit| {
+        let mut world = World::new(&base, 3);
+        for account in 5..12 {
+            world.stake(account, 1, vvv(100)).unwrap();
+            world.lock(account, 1, 60 * ONE).unwrap();
+            world.unstake(account, 1, units(7)).unwrap();
+            world.restake(account, 1, 2 + account % 2, vvv(90)).unwrap();
+        }
+        let now = world.now.height;
+        world.job_limit = limit;
+        world.block(0, vec![], vec![evidence(1, now, world.now.time)]);
+        for _ in 0..20 {
+            world.block(0, vec![], vec![]);
+        }
+        assert_eq!(validator(&world.state, &who(1)).unwrap().jobs, 0);
+        world.check();
+        diem_core::StateRead::range(&world.state, &[], Some(&[3]), usize::MAX)
+    };
+    let (at_once, in_steps, in_odd_steps) = (end(500), end(1), end(3));
+    assert!(at_once == in_steps && at_once == in_odd_steps);
+}
+
+#[test]
 fn two_slashes_reach_the_same_entry_one_after_the_other() {
     let base = empty();
     let mut world = World::new(&base, 2);

@@ -80,6 +80,8 @@ pub(crate) struct World<'a> {
     pub(crate) job_limit: u32,
     /// Entries that are paid in a block.
     pub(crate) pay_limit: u32,
+    /// Everything that [`World::reward`] left.
+    pub(crate) left: Amount,
 }
 
 impl<'a> World<'a> {
@@ -106,7 +108,7 @@ impl<'a> World<'a> {
         let mut ctx = GenesisContext { state: &mut state, time: Time(START) };
         Staking::init_genesis(&mut ctx, &genesis).unwrap();
         let mut world =
-            World { state, now: BlockInfo { height: 0, time: Time(START) }, job_limit: 500, pay_limit: 1_000 };
+            World { state, now: BlockInfo { height: 0, time: Time(START) }, job_limit: 500, pay_limit: 1_000, left: Amount::ZERO };
         world.next();
         world
     }
@@ -200,7 +202,9 @@ impl<'a> World<'a> {
     pub(crate) fn reward(&mut self, amount: Amount, fee_bps: u16) -> diem_staking::Rewarded {
         let emissions = diem_core::ModuleId(5);
         diem_bank::mint_to_pool(&mut self.state, emissions, Pool::Rewards, Denom::Vvv, amount).unwrap();
-        diem_staking::reward(&mut self.state, amount, fee_bps).unwrap()
+        let rewarded = diem_staking::reward(&mut self.state, amount, fee_bps).unwrap();
+        self.left = self.left.checked_add(rewarded.left).unwrap();
+        rewarded
     }
 
     pub(crate) fn balance(&self, account: u8) -> Amount {
