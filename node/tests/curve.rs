@@ -36,7 +36,9 @@ fn refusal(output: &Output) -> String {
 fn lines(output: &Output) -> Vec<Vec<String>> {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout.clone()).unwrap();
-    text.lines().map(|line| line.split("  ").map(str::trim).filter(|w| !w.is_empty()).map(Into::into).collect()).collect()
+    text.lines()
+        .map(|line| line.split("  ").map(str::trim).filter(|w| !w.is_empty()).map(Into::into).collect())
+        .collect()
 }
 
 /// A curve by its name in the vectors.
@@ -108,7 +110,8 @@ fn past_the_table_there_is_null() {
 #[test]
 fn people_ask_one_question_about_the_published_curve() {
     let output = diemd(&["quote", "--supply", "10000DIEM", "--out", "1DIEM"]);
-    let expected = vec![vec!["SUPPLY (DIEM)", "LOCK (SVVV)", "MINT (DIEM)"], vec!["10000", "93.878680997649017595", "1"]];
+    let expected =
+        vec![vec!["SUPPLY (DIEM)", "LOCK (SVVV)", "MINT (DIEM)"], vec!["10000", "93.878680997649017595", "1"]];
     assert_eq!(lines(&output), expected);
     let output = diemd(&["quote", "--supply", "127999DIEM", "--lock", "1VVV", "--output", "json"]);
     assert_eq!(json_of(&output), json!([{"diem_out": "0", "charged": "1000000000000000000"}]));

@@ -22,9 +22,7 @@ pub mod quote;
 mod state;
 pub mod text;
 
-use diem_core::{
-    CallError, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite, TxContext,
-};
+use diem_core::{CallError, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite, TxContext};
 
 pub use curve::{Curve, CurveError, Formula, Rate, Step, Table};
 pub use error::Error;

@@ -1,6 +1,9 @@
 //! The tables of diem.
 
-use diem_core::{Amount, Module as _, StateRead, StateWrite, cell::{Item, Map}};
+use diem_core::{
+    Amount, Module as _, StateRead, StateWrite,
+    cell::{Item, Map},
+};
 
 use crate::{
     Diem,

@@ -1,9 +1,9 @@
 //! What minting and burning promise, one sentence at a time.
 #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, clippy::indexing_slicing, reason = "tests")]
 
-mod common;
 #[path = "common/chain.rs"]
 mod chain;
+mod common;
 
 use borsh::BorshDeserialize as _;
 use chain::{ADA, BOB, Chain, NORTH, SOUTH, empty, start};
@@ -206,7 +206,11 @@ fn only_free_stake_with_that_validator_can_be_locked() {
     assert_eq!(refused(&mut chain, ADA, &mint(all + 1, 0)), "staking.not_free");
     assert_eq!(refused(&mut chain, ADA, &mint(u128::MAX, 0)), "staking.not_free");
     assert_eq!(refused(&mut chain, ADA, &mint_exact(17 * ONE, u128::MAX)), "diem.too_little_stake");
-    assert_eq!(refused(&mut chain, ADA, &mint_exact(17 * ONE, all)), "diem.above_maximum", "what was allowed is short too");
+    assert_eq!(
+        refused(&mut chain, ADA, &mint_exact(17 * ONE, all)),
+        "diem.above_maximum",
+        "what was allowed is short too"
+    );
     let stranger = Msg::Mint { validator: ADA, lock: Amount::ONE, min_out: Amount::ZERO };
     assert_eq!(refused(&mut chain, ADA, &stranger), "staking.unknown_validator");
     let stranger = Msg::MintExact { validator: ADA, out: Amount::ONE, max_lock: Amount::MAX };
@@ -306,11 +310,14 @@ fn stored_bytes_never_change() {
     let own = diem_core::StateRead::range(&chain.state, &[Diem::ID.0], Some(&[Diem::ID.0 + 1]), 10);
     let rows: Vec<String> = own.iter().map(|(key, row)| format!("{} {}", hex::encode(key), hex::encode(row))).collect();
     let zeros = |bytes: usize| "00".repeat(bytes);
-    assert_eq!(rows, [
-        format!("0400{}05 07{}", zeros(15), zeros(31)),
-        format!("0400{}0102 000001{}", zeros(14), zeros(29)),
-        format!("0401 0201{}", zeros(14)),
-    ]);
+    assert_eq!(
+        rows,
+        [
+            format!("0400{}05 07{}", zeros(15), zeros(31)),
+            format!("0400{}0102 000001{}", zeros(14), zeros(29)),
+            format!("0401 0201{}", zeros(14)),
+        ]
+    );
     let calls = [mint(1, 2), mint_exact(1, 2), burn(1)].map(|msg| hex::encode(borsh::to_vec(&msg).unwrap()));
     let (north, one, two) = ("0b".repeat(20), format!("01{}", zeros(15)), format!("02{}", zeros(15)));
     assert_eq!(calls, [format!("00{north}{one}{two}"), format!("01{north}{one}{two}"), format!("02{north}{one}")]);

@@ -34,10 +34,9 @@ fn every_published_entry_is_met_to_the_last_digit() {
 
 #[test]
 fn every_entry_equals_that_of_another_language() {
-    for (target, text) in [
-        (38_000, include_str!("vectors/formula_38000.json")),
-        (40_000, include_str!("vectors/formula_40000.json")),
-    ] {
+    for (target, text) in
+        [(38_000, include_str!("vectors/formula_38000.json")), (40_000, include_str!("vectors/formula_40000.json"))]
+    {
         let expected: Vec<Step> = serde_json::from_str(text).unwrap();
         assert_eq!(expected.len(), 256);
         assert_eq!(formula(target).table().unwrap().steps(), expected, "target {target}");

@@ -1,9 +1,9 @@
 //! diem against a model of a few lines: every single adiem has its price, and locks are plain numbers.
 #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, clippy::indexing_slicing, reason = "tests")]
 
-mod common;
 #[path = "common/chain.rs"]
 mod chain;
+mod common;
 
 use std::collections::BTreeMap;
 

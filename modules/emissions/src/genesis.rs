@@ -51,9 +51,5 @@ pub(crate) fn init(ctx: &mut GenesisContext<'_>, genesis: &Genesis) -> Result<()
 }
 
 pub(crate) fn export(state: &dyn StateRead) -> Genesis {
-    Genesis {
-        params: params(state),
-        schedule: schedule(state).segments().to_vec(),
-        progress: Some(progress(state)),
-    }
+    Genesis { params: params(state), schedule: schedule(state).segments().to_vec(), progress: Some(progress(state)) }
 }

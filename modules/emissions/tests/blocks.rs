@@ -282,13 +282,17 @@ fn stored_bytes_never_change() {
     let mut chain = Chain::new(&base, &Start::emitting(flat(Amount::new(2 * ONE_A_SECOND))));
     chain.block(after(1_000));
     let rows = chain.state.range(&[Emissions::ID.0], Some(&[Emissions::ID.0 + 1]), 10);
-    let rows: Vec<String> = rows.iter().map(|(key, row)| format!("{} {}", hex::encode(key), hex::encode(row))).collect();
+    let rows: Vec<String> =
+        rows.iter().map(|(key, row)| format!("{} {}", hex::encode(key), hex::encode(row))).collect();
     let amount = |amount: u128| hex::encode(amount.to_le_bytes());
     let time = |time: Time| hex::encode(time.millis().to_le_bytes());
     let zero = amount(0);
-    assert_eq!(rows, [
-        "0500 d007".to_owned(),
-        format!("0501 01000000{}{}", time(GENESIS), amount(2 * ONE_A_SECOND)),
-        format!("0502 {}{zero}{}{zero}{zero}{}", time(after(1_000)), amount(2), amount(2)),
-    ]);
+    assert_eq!(
+        rows,
+        [
+            "0500 d007".to_owned(),
+            format!("0501 01000000{}{}", time(GENESIS), amount(2 * ONE_A_SECOND)),
+            format!("0502 {}{zero}{}{zero}{zero}{}", time(after(1_000)), amount(2), amount(2)),
+        ]
+    );
 }

@@ -58,13 +58,8 @@ fn share(validators: &mut [Validator], amount: u128, q: u128) -> (u128, u128) {
 }
 
 fn validator() -> impl Strategy<Value = Validator> {
-    (1_000..5_000u128, 1..5_000u128, 0..=100u128, 0..=10_000u128).prop_map(|(own, ada, percent, commission)| Validator {
-        own,
-        ada,
-        locked: ada * percent / 100,
-        commission,
-        due: 0,
-        earned: [0, 0],
+    (1_000..5_000u128, 1..5_000u128, 0..=100u128, 0..=10_000u128).prop_map(|(own, ada, percent, commission)| {
+        Validator { own, ada, locked: ada * percent / 100, commission, due: 0, earned: [0, 0] }
     })
 }
 

@@ -71,7 +71,8 @@ fn a_change_starts_in_the_future_and_replaces_what_was_planned() {
         let error = schedule.with(Time(25), segment(from, Amount::ONE)).unwrap_err();
         assert_eq!(error, Error::Past { from: Time(from), now: Time(25) });
     }
-    let froms = |schedule: Schedule| schedule.segments().iter().map(|segment| segment.from.millis()).collect::<Vec<_>>();
+    let froms =
+        |schedule: Schedule| schedule.segments().iter().map(|segment| segment.from.millis()).collect::<Vec<_>>();
     let change = |from| froms(schedule.with(Time(25), segment(from, Amount::ONE)).unwrap());
     assert_eq!(change(26), [20, 26], "the plans for 30 and 40 are off, and 10 is long over");
     assert_eq!(change(40), [20, 30, 40]);

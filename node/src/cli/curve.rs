@@ -116,9 +116,11 @@ fn read(path: Option<&Path>) -> Result<(Table, Vec<Question>), Failure> {
 }
 
 fn table_for_people(table: &Table) -> String {
-    let rows = table.steps().iter().enumerate().map(|(number, step)| {
-        [number.to_string(), step.edge.to_string(), decimal(&step.rate.to_string())]
-    });
+    let rows = table
+        .steps()
+        .iter()
+        .enumerate()
+        .map(|(number, step)| [number.to_string(), step.edge.to_string(), decimal(&step.rate.to_string())]);
     list(["step", "up to diem", "svvv per diem"], rows)
 }
 

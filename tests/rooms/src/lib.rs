@@ -1,6 +1,8 @@
 //! The plan of the house as a check: which crate of the workspace may depend on which, and what may not be found
 //! anywhere below it. It looks at normal dependencies only; tests may reach upwards.
 
+pub mod floats;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;

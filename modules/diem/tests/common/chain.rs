@@ -118,7 +118,8 @@ impl<'a> Chain<'a> {
     }
 
     pub(crate) fn check(&self) {
-        let checks = [Bank::check_invariants, Staking::check_invariants, Svvv::check_invariants, Diem::check_invariants];
+        let checks =
+            [Bank::check_invariants, Staking::check_invariants, Svvv::check_invariants, Diem::check_invariants];
         checks.iter().for_each(|check| check(&self.state).unwrap());
     }
 
