@@ -19,110 +19,23 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use bytes::Bytes;
-use diem_bank as bank;
-use diem_core::{Amount, Denom, proof};
+use diem_core::{Amount, proof};
 use diem_node::{
-    Commits,
-    abci::{Address, OnFatal},
-    comet::{self, Launch, LaunchError, Running, Settings, Timing, keys},
+    abci::Address,
+    comet::{self, Launch, LaunchError, Settings, Timing},
     engine::{Engine as _, EngineError, SubmitError, Wait},
 };
 use diem_runtime::{App, Options};
-use diem_testkit::{Person, TxBuilder, genesis, people};
-use diem_types::{Answer, GenesisDoc, GenesisValidator, Query};
-use support::recorder;
-
-/// Far longer than anything here takes, so that a slow machine fails no test.
-const PATIENCE: Duration = Duration::from_secs(120);
-
-/// The home of a node in a test: its own folder, ports and chain.
-struct Home {
-    folder: tempfile::TempDir,
-    settings: Settings,
-    genesis: GenesisDoc,
-}
-
-/// Ports that were free a moment ago.
-fn free_ports<const N: usize>() -> [SocketAddr; N] {
-    let listeners: [TcpListener; N] = std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").unwrap());
-    listeners.map(|listener| listener.local_addr().unwrap())
-}
-
-impl Home {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let key = keys::validator_key(&folder.path().join("comet")).unwrap();
-        let mut genesis = genesis(&people(4));
-        genesis.validators = vec![GenesisValidator { public_key: key.public_key, power: 10 }];
-        let [rpc, p2p, metrics] = free_ports();
-        let mut settings = Settings::new("test", Address::of_home(folder.path()).unwrap());
-        (settings.rpc, settings.p2p, settings.metrics) = (rpc, p2p, Some(metrics));
-        settings.timing = Timing { commit: Duration::from_millis(50), ..Timing::default() };
-        Self { folder, settings, genesis }
-    }
-
-    fn comet(&self) -> PathBuf {
-        self.folder.path().join("comet")
-    }
-
-    fn launch(&self, app: Arc<App>, commits: Arc<Commits>, on_fatal: OnFatal) -> Launch {
-        Launch {
-            home: self.comet(),
-            binary: binary(),
-            genesis: self.genesis.clone(),
-            settings: self.settings.clone(),
-            app,
-            commits,
-            on_fatal,
-        }
-    }
-
-    fn start(&self) -> Node {
-        let app = Arc::new(App::open(&self.folder.path().join("data"), Options::default()).unwrap());
-        let commits = support::commits(&app);
-        let (on_fatal, _) = recorder();
-        let running = self.launch(Arc::clone(&app), Arc::clone(&commits), on_fatal).start().unwrap();
-        Node { app, commits, running }
-    }
-
-    fn transfer(&self, from: &Person, nonce: u64) -> Bytes {
-        TxBuilder::transfer(&self.genesis, from, nonce, people(2)[1].address, Amount::ONE).bytes()
-    }
-}
-
-fn binary() -> PathBuf {
-    comet::find(None, &|text| println!("{text}")).unwrap().path
-}
-
-struct Node {
-    app: Arc<App>,
-    commits: Arc<Commits>,
-    running: Running,
-}
-
-impl Node {
-    async fn reach(&self, height: u64) {
-        let mut heights = self.commits.subscribe();
-        let reached = tokio::time::timeout(PATIENCE, heights.wait_for(|found| *found >= height)).await;
-        assert!(reached.is_ok(), "height {height} was not reached, but {}", self.app.info().height);
-    }
-
-    async fn stop(self) {
-        tokio::task::spawn_blocking(move || self.running.stop()).await.unwrap();
-    }
-}
-
-async fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while !holds() {
-        assert!(started.elapsed() < PATIENCE, "{what} did not happen");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
+use diem_testkit::people;
+use diem_types::GenesisDoc;
+use support::{
+    home::{Home, PATIENCE, binary, until, vvv},
+    recorder,
+};
 
 fn kill(pid: u32) {
     let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
@@ -133,12 +46,6 @@ fn kill(pid: u32) {
 fn runs(pid: u32) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat"))
         .is_ok_and(|stat| !stat.rsplit(')').next().unwrap().trim_start().starts_with('Z'))
-}
-
-fn vvv(app: &App, person: &Person) -> Amount {
-    let query = Query::Bank(bank::Query::Account(person.address));
-    let Answer::Bank(bank::Answer::Account(account)) = app.query(query, None).unwrap().answer else { panic!("other") };
-    account.balance(Denom::Vvv)
 }
 
 #[tokio::test(flavor = "multi_thread")]

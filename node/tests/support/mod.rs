@@ -9,6 +9,8 @@
     reason = "a test that cannot go on should stop where it is; not every test uses all of it"
 )]
 
+pub mod home;
+
 use std::{
     io::{Read, Write},
     os::unix::net::UnixStream,

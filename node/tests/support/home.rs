@@ -1,0 +1,126 @@
+//! Nodes with real CometBFT, in the process of the test.
+
+use std::{
+    net::{SocketAddr, TcpListener},
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use diem_bank as bank;
+use diem_core::{Amount, Denom};
+use diem_node::{
+    Commits,
+    abci::{Address, OnFatal},
+    comet::{self, Launch, Peer, Running, Settings, Timing, keys},
+};
+use diem_runtime::{App, Options};
+use diem_testkit::{Person, TxBuilder, genesis, people};
+use diem_types::{Answer, GenesisDoc, GenesisValidator, Query};
+
+use super::recorder;
+
+/// Far longer than anything here takes, so that a slow machine fails no test.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The home of a node in a test: its own folder, ports and chain.
+pub struct Home {
+    pub folder: tempfile::TempDir,
+    pub settings: Settings,
+    pub genesis: GenesisDoc,
+}
+
+/// Ports that were free a moment ago.
+pub fn free_ports<const N: usize>() -> [SocketAddr; N] {
+    let listeners: [TcpListener; N] = std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").unwrap());
+    listeners.map(|listener| listener.local_addr().unwrap())
+}
+
+impl Home {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let key = keys::validator_key(&folder.path().join("comet")).unwrap();
+        let mut genesis = genesis(&people(4));
+        genesis.validators = vec![GenesisValidator { public_key: key.public_key, power: 10 }];
+        let [rpc, p2p, metrics] = free_ports();
+        let mut settings = Settings::new("test", Address::of_home(folder.path()).unwrap());
+        (settings.rpc, settings.p2p, settings.metrics) = (rpc, p2p, Some(metrics));
+        settings.timing = Timing { commit: Duration::from_millis(50), ..Timing::default() };
+        Self { folder, settings, genesis }
+    }
+
+    /// A home of the same chain whose key validates nothing, and which stays connected to this one.
+    pub fn follower(&self) -> Self {
+        let mut home = Self::new();
+        home.genesis = self.genesis.clone();
+        let id = keys::node_key(&self.comet()).unwrap().id;
+        home.settings.peers = vec![Peer { id, address: self.settings.p2p.to_string() }];
+        home
+    }
+
+    pub fn comet(&self) -> PathBuf {
+        self.folder.path().join("comet")
+    }
+
+    pub fn launch(&self, app: Arc<App>, commits: Arc<Commits>, on_fatal: OnFatal) -> Launch {
+        Launch {
+            home: self.comet(),
+            binary: binary(),
+            genesis: self.genesis.clone(),
+            settings: self.settings.clone(),
+            app,
+            commits,
+            on_fatal,
+        }
+    }
+
+    pub fn start(&self) -> Node {
+        let app = Arc::new(App::open(&self.folder.path().join("data"), Options::default()).unwrap());
+        let commits = super::commits(&app);
+        let (on_fatal, _) = recorder();
+        let running = self.launch(Arc::clone(&app), Arc::clone(&commits), on_fatal).start().unwrap();
+        Node { app, commits, running }
+    }
+
+    pub fn transfer(&self, from: &Person, nonce: u64) -> Bytes {
+        TxBuilder::transfer(&self.genesis, from, nonce, people(2)[1].address, Amount::ONE).bytes()
+    }
+}
+
+pub fn binary() -> PathBuf {
+    comet::find(None, &|text| println!("{text}")).unwrap().path
+}
+
+pub struct Node {
+    pub app: Arc<App>,
+    pub commits: Arc<Commits>,
+    pub running: Running,
+}
+
+impl Node {
+    pub async fn reach(&self, height: u64) {
+        let mut heights = self.commits.subscribe();
+        let reached = tokio::time::timeout(PATIENCE, heights.wait_for(|found| *found >= height)).await;
+        assert!(reached.is_ok(), "height {height} was not reached, but {}", self.app.info().height);
+    }
+
+    pub async fn stop(self) {
+        tokio::task::spawn_blocking(move || self.running.stop()).await.unwrap();
+    }
+}
+
+pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !holds() {
+        assert!(started.elapsed() < PATIENCE, "{what} did not happen");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+pub fn vvv(app: &App, person: &Person) -> Amount {
+    let query = Query::Bank(bank::Query::Account(person.address));
+    let Answer::Bank(bank::Answer::Account(account)) = app.query(query, None).unwrap().answer else { panic!("other") };
+    account.balance(Denom::Vvv)
+}
+
