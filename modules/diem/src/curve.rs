@@ -22,6 +22,8 @@ use crate::exp::{self, Bounds, FRACTION_BITS, Wide};
 pub const MAX_STEPS: u32 = 1_024;
 /// The largest power: exp of it has more than 1,400 bits, and no rate can have more than 256.
 pub const MAX_POWER: Amount = Amount::new(1_000 * Amount::ONE.get());
+/// Up to this many units of 10^-18 a power would read as a whole number in text, so none is that small but 0.
+pub(crate) const TINY_POWER: Amount = Amount::new(1_000);
 
 /// A price: base units of sVVV for 10^18 base units of DIEM.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -121,7 +123,7 @@ pub enum CurveError {
     #[error("step {0} of the curve cannot be computed exactly: choose another step or target")]
     Undecided(usize),
     /// The exponent is out of bounds.
-    #[error("the power of the curve is {0}; it may be up to {MAX_POWER}")]
+    #[error("the power of the curve is {0}; it may be 0, or above {TINY_POWER} and up to {MAX_POWER}")]
     Power(Amount),
     /// A target of zero.
     #[error("the target of the curve is 0: the rate would have no scale")]
@@ -197,7 +199,8 @@ impl Formula {
     /// # Errors
     /// [`CurveError`] says what is wrong with the numbers, or which entry cannot be decided.
     pub fn table(&self) -> Result<Table, CurveError> {
-        if self.power > MAX_POWER {
+        let tiny = !self.power.is_zero() && self.power <= TINY_POWER;
+        if tiny || self.power > MAX_POWER {
             return Err(CurveError::Power(self.power));
         }
         if self.target.is_zero() {

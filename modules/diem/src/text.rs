@@ -9,7 +9,7 @@ use serde::{
     de::{self, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
 };
 
-use crate::curve::{Curve, Formula, Rate, Step};
+use crate::curve::{Curve, Formula, Rate, Step, TINY_POWER};
 
 /// A number of base units of up to 256 bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -120,9 +120,8 @@ impl Visitor<'_> for Number {
 /// The power of a formula: a whole number up to 1,000, a decimal number, or a count of 10^-18.
 pub(crate) fn power<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Amount, D::Error> {
     let text = deserializer.deserialize_any(Number)?;
-    let units: Option<u128> = text.parse().ok();
-    match units {
-        Some(units) if units > 1_000 => Ok(Amount::new(units)),
+    match text.parse().map(Amount::new) {
+        Ok(units) if units > TINY_POWER => Ok(units),
         _ => text.parse().map_err(de::Error::custom),
     }
 }

@@ -9,7 +9,7 @@ use borsh::BorshDeserialize;
 use common::{formula, live_table, mint_curve, rate, step, whole};
 use diem_core::Amount;
 use diem_diem::{
-    Curve, CurveError, Formula, Rate, Step, Table,
+    Curve, CurveError, Formula, Genesis, Rate, Step, Table,
     curve::{MAX_POWER, MAX_STEPS},
 };
 use proptest::prelude::*;
@@ -119,6 +119,9 @@ fn numbers_that_make_no_curve_are_refused() {
     let above = Amount::new(MAX_POWER.get() + 1);
     let formula = Formula { power: above, ..Formula::default() };
     assert_eq!(formula.table(), Err(CurveError::Power(above)));
+    let tiny = Amount::new(1_000);
+    assert_eq!(with(|f| f.power = Amount::new(1_000)), Err(CurveError::Power(tiny)), "text would read 1000");
+    assert!(with(|f| f.power = Amount::new(1_001)).is_ok());
     assert_eq!(with(|f| f.power = MAX_POWER), Err(CurveError::TooLarge(33)));
     assert_eq!(with(|f| f.target = Amount::new(1)), Err(CurveError::TooLarge(0)));
     assert_eq!(with(|f| f.step = Amount::MAX), Err(CurveError::TooLarge(0)));
@@ -146,6 +149,18 @@ fn a_curve_is_written_as_people_speak_of_it() {
             assert_eq!(read(power.clone(), steps).unwrap(), Curve::Formula(expected), "power {power}");
         }
     }
+    let toml = r#"
+        [curve]
+        base = "90000000000000000000"
+        power = 2
+        target = "38000000000000000000000"
+        step = "500000000000000000000"
+        steps = 256
+    "#;
+    assert_eq!(toml::from_str::<Genesis>(toml).unwrap(), Genesis { curve: Curve::Formula(expected) });
+    let toml = r#"curve = [["5", "7"], ["6", "8"]]"#;
+    let table = Curve::Table(vec![step(5, "7"), step(6, "8")]);
+    assert_eq!(toml::from_str::<Genesis>(toml).unwrap(), Genesis { curve: table });
     let half = read(json!("2.5"), json!(256)).unwrap();
     assert_eq!(half, Curve::Formula(Formula { power: "2.5".parse().unwrap(), ..expected }));
     for power in [json!(-2), json!("two"), json!(null), json!(2.5)] {
