@@ -11,16 +11,17 @@ use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use diem_core::storage::{Key, Value};
-use hashbrown::{DefaultHashBuilder, HashTable};
+use foldhash::fast::RandomState;
 use parking_lot::RwLock;
 
+use crate::places::Places;
 use crate::writes::Row;
 
 /// Readers of different shards do not meet.
 const SHARDS: usize = 64;
 
 pub(crate) struct Cache {
-    hasher: DefaultHashBuilder,
+    hasher: RandomState,
     shards: Box<[RwLock<Shard>]>,
 }
 
@@ -30,7 +31,7 @@ struct Shard {
     limit: usize,
     entries: Vec<Entry>,
     /// Where in `entries` a key lies, by its hash.
-    places: HashTable<u32>,
+    places: Places,
     /// The next entry to be asked whether it may go.
     hand: usize,
 }
@@ -63,8 +64,8 @@ impl Entry {
 
     fn bytes(&self) -> usize {
         let heap = spilled(&self.key).saturating_add(spilled(&self.value));
-        // The entry, its place, and that the table of places is half full on average.
-        heap.saturating_add(size_of::<Entry>()).saturating_add(10)
+        // A word of the table of places is taken by about every second of them.
+        heap.saturating_add(size_of::<Entry>()).saturating_add(16)
     }
 }
 
@@ -76,11 +77,11 @@ impl Cache {
             bytes: 0,
             limit: limit / SHARDS,
             entries: Vec::new(),
-            places: HashTable::new(),
+            places: Places::default(),
             hand: 0,
         };
         let shards = std::iter::repeat_with(|| RwLock::new(shard())).take(SHARDS).collect();
-        Cache { hasher: DefaultHashBuilder::default(), shards }
+        Cache { hasher: RandomState::default(), shards }
     }
 
     /// The row as `version` sees it, `Some(None)` if it knows that there is none; `None` if the cache cannot tell.
@@ -135,7 +136,7 @@ impl Cache {
             shard.current = version;
             shard.bytes = 0;
             shard.entries = Vec::new();
-            shard.places = HashTable::new();
+            shard.places = Places::default();
         }
     }
 
@@ -148,7 +149,7 @@ impl Cache {
     }
 }
 
-/// The hash tables use the lowest and the highest bits.
+/// The tables of places use the lower half.
 fn shard_of(hash: u64) -> usize {
     (hash >> 32) as usize % SHARDS
 }
@@ -165,11 +166,10 @@ impl Shard {
     }
 
     fn find(&self, hash: u64, key: &[u8]) -> Option<usize> {
-        let same = |at: &u32| self.entries.get(*at as usize).is_some_and(|entry| entry.key.as_slice() == key);
-        self.places.find(hash, same).map(|at| *at as usize)
+        self.places.find(hash, |at| self.entries.get(at).is_some_and(|entry| entry.key.as_slice() == key))
     }
 
-    fn put(&mut self, hasher: &DefaultHashBuilder, hash: u64, key: &[u8], value: Option<&Value>, since: u64) {
+    fn put(&mut self, hasher: &RandomState, hash: u64, key: &[u8], value: Option<&Value>, since: u64) {
         let value = value.map(|value| Value::from_slice(value)).unwrap_or_default();
         let stamp = AtomicU64::new(since << 1);
         if let Some(at) = self.find(hash, key)
@@ -182,10 +182,8 @@ impl Shard {
         } else {
             let entry = Entry { key: Key::from_slice(key), value, stamp };
             self.bytes = self.bytes.saturating_add(entry.bytes());
-            let place = place(self.entries.len());
+            self.places.insert(hash, self.entries.len());
             self.entries.push(entry);
-            let entries = &self.entries;
-            self.places.insert_unique(hash, place, |at| hash_at(hasher, entries, *at as usize));
         }
         while self.bytes > self.limit && !self.entries.is_empty() {
             self.evict(hasher);
@@ -193,7 +191,7 @@ impl Shard {
     }
 
     /// Takes out the next entry that was not used since it was last asked.
-    fn evict(&mut self, hasher: &DefaultHashBuilder) {
+    fn evict(&mut self, hasher: &RandomState) {
         loop {
             match self.entries.get(self.hand) {
                 None => self.hand = 0,
@@ -202,27 +200,12 @@ impl Shard {
             }
         }
         let last = self.entries.len().saturating_sub(1);
-        let [gone, moved] = [self.hand, last].map(|at| hash_at(hasher, &self.entries, at));
-        let (hand, last) = (place(self.hand), place(last));
-        if let Ok(found) = self.places.find_entry(gone, |at| *at == hand) {
-            found.remove();
-        }
-        if let Some(found) = self.places.find_mut(moved, |at| *at == last) {
-            *found = hand;
-        }
+        let hash_at = |at: usize| self.entries.get(at).map_or(0, |entry| hasher.hash_one(entry.key.as_slice()));
+        self.places.remove(hash_at(self.hand), self.hand);
+        self.places.rename(hash_at(last), last, self.hand);
         let gone = self.entries.swap_remove(self.hand);
         self.bytes = self.bytes.saturating_sub(gone.bytes());
     }
-}
-
-fn hash_at(hasher: &DefaultHashBuilder, entries: &[Entry], at: usize) -> u64 {
-    entries.get(at).map_or(0, |entry| hasher.hash_one(entry.key.as_slice()))
-}
-
-/// A place in `entries`. A shard that held more of them would take 500 GB.
-#[expect(clippy::cast_possible_truncation, reason = "see above")]
-fn place(at: usize) -> u32 {
-    at as u32
 }
 
 /// Bytes on the heap of a key or a value.

@@ -15,6 +15,7 @@ mod error;
 mod memory;
 mod open;
 mod overlay;
+mod places;
 mod proof;
 mod rocks;
 mod snapshot;

@@ -10,8 +10,10 @@ use std::hash::BuildHasher;
 use std::ops::Bound;
 
 use diem_core::storage::{Key, Value};
-use hashbrown::{DefaultHashBuilder, HashTable};
+use foldhash::fast::RandomState;
 use parking_lot::Mutex;
+
+use crate::places::Places;
 
 /// Up to this many rows are found by looking at all of them: cheaper than hashing for the overlay of a transaction.
 const FEW: usize = 8;
@@ -29,9 +31,9 @@ pub(crate) type Row = (Key, Option<Value>);
 #[derive(Default)]
 pub struct WriteSet {
     rows: Vec<Row>,
-    hasher: DefaultHashBuilder,
+    hasher: RandomState,
     /// Places of all rows by hash of key; empty while there are [`FEW`].
-    index: HashTable<usize>,
+    index: Places,
     /// Behind a lock because reading builds it.
     ordered: Mutex<Ordered>,
 }
@@ -103,8 +105,7 @@ impl WriteSet {
         if self.rows.len() <= FEW {
             return self.rows.iter().position(|(k, _)| k.as_slice() == key);
         }
-        let same = |at: &usize| self.rows.get(*at).is_some_and(|(k, _)| k.as_slice() == key);
-        self.index.find(self.hasher.hash_one(key), same).copied()
+        self.index.find(self.hasher.hash_one(key), |at| self.rows.get(at).is_some_and(|(k, _)| k.as_slice() == key))
     }
 
     /// Adds a row that is not there yet.
@@ -118,16 +119,10 @@ impl WriteSet {
         self.rows.push((key, value));
         if at >= FEW {
             let first = if at == FEW { 0 } else { at };
-            for new in first..=at {
-                self.index_row(new);
+            for (place, (key, _)) in self.rows.iter().enumerate().skip(first) {
+                self.index.insert(self.hasher.hash_one(key.as_slice()), place);
             }
         }
-    }
-
-    fn index_row(&mut self, at: usize) {
-        let (rows, hasher) = (&self.rows, &self.hasher);
-        let hash = |at: &usize| rows.get(*at).map_or(0, |(key, _)| hasher.hash_one(key.as_slice()));
-        self.index.insert_unique(hash(&at), at, hash);
     }
 
     /// Calls `scan` with the written rows of `start <= key < end` in key order. `scan` must not read from this set.
