@@ -5,19 +5,22 @@ use std::collections::BTreeMap;
 
 use diem_bank::Pool;
 use diem_core::{Address, Amount, Denom};
-use diem_credits::{Event, Msg};
+use diem_credits::{Answer, Event, Genesis, Msg, Query, Voucher, query::StakeInfo};
 use proptest::{collection::vec, prelude::*};
 
 use crate::world::*;
 
-/// A call by numbers: (what, who, whom, how much, when).
+/// Customers 1 to 3; providers are 11 to 13.
+const PEOPLE: u8 = 3;
+
+/// A call by numbers: (what, who, whom, how much, how).
 type Dice = (u8, u8, u8, u128, u8);
 
 fn dice() -> impl Strategy<Value = Dice> {
-    (0..24_u8, 1..=6_u8, 1..=6_u8, 1..2_000_u128, any::<u8>())
+    (0..33_u8, 1..=PEOPLE, 1..=PEOPLE, 1..400_u128, any::<u8>())
 }
 
-/// Cents of a unit, so that scaling and sales leave fractions.
+/// Hundredths of a unit, so that scaling and sales leave fractions.
 fn cents(units: u128) -> Amount {
     Amount::new(units * 10_000_000_000_000_000)
 }
@@ -26,67 +29,101 @@ fn provider(number: u8) -> Address {
     who(10 + number)
 }
 
-/// The call that the numbers stand for.
-fn msg(world: &World, (what, _, whom, units, when): Dice) -> Msg {
+/// The call that the numbers stand for: mostly one that can succeed, sometimes one that cannot.
+fn msg(world: &World, (what, from, whom, units, how): Dice) -> Msg {
     let today = world.today().global.day;
-    // Mostly today, now and then another day.
-    let day = if when < 8 { today + 1 } else { today };
+    let day = if how < 8 { today + 1 } else { today };
     let amount = cents(units);
-    let session = 40 + whom;
+    // More than there is, now and then.
+    let most = |there: Amount| if how < 16 || there.is_zero() { amount } else { amount.min(there) };
+    let free = world.account(who(from)).free;
     match what {
-        0..=2 => Msg::StakeDiem { amount, beneficiary: Some(who(whom)) },
-        3 | 4 => Msg::UnstakeDiem { amount, beneficiary: Some(who(whom)) },
-        5 => Msg::CancelUnstake { tranche: u64::from(when) % 20 },
-        6 | 7 => allocate(provider(whom), if when < 40 { Amount::ZERO } else { amount }),
-        8 => {
-            Msg::Grant { key: who(session), last_day: today + u64::from(when) % 4, limits: vec![limit(pia(), amount)] }
+        0..=2 => Msg::StakeDiem { amount, beneficiary: (how < 80).then(|| who(whom)) },
+        3 | 4 => {
+            let positions = stakes(world, from).positions;
+            let (beneficiary, staked) = positions.get(usize::from(how % 2)).copied().unwrap_or((who(whom), amount));
+            Msg::UnstakeDiem { amount: most(staked), beneficiary: Some(beneficiary) }
         }
-        9 => Msg::Revoke { key: who(session) },
-        10 | 11 => spend(provider(whom), day, amount),
-        12 => Msg::GiftCredit { to: who(whom), day, amount },
-        13 => Msg::OfferCredit { day, amount, price: cents(u128::from(when) + 1) },
-        14 | 15 => Msg::BuyCredit { seller: who(whom), day, amount, max_price: whole(3) },
+        5 => {
+            let tranche = stakes(world, from).tranches.first().map_or(u64::from(how), |(id, _)| *id);
+            Msg::CancelUnstake { tranche }
+        }
+        6 | 7 => {
+            let provider = if how % 2 == 0 { pia() } else { provider(whom) };
+            allocate(provider, if how < 40 { Amount::ZERO } else { amount })
+        }
+        8 => {
+            let limits = vec![limit(pia(), amount)];
+            Msg::Grant { key: who(40 + from), last_day: today + u64::from(how) % 4, limits }
+        }
+        9 => Msg::Revoke { key: who(40 + from) },
+        10 | 11 => spend(provider(whom), day, most(free)),
+        12 => Msg::GiftCredit { to: who(whom), day, amount: most(free) },
+        13 | 31.. => Msg::OfferCredit { day, amount: most(free), price: cents(u128::from(how) + 1) },
+        14 | 15 => {
+            let Answer::Offers(offers) = world.query(Query::Offers { from: None, limit: 3 }) else { panic!("offers") };
+            let offer = offers.iter().find(|offer| offer.seller != who(from));
+            let (seller, offered) = offer.map_or((who(whom), amount), |offer| (offer.seller, offer.amount));
+            Msg::BuyCredit { seller, day, amount: most(offered), max_price: whole(3) }
+        }
         16 => Msg::WithdrawOffer,
         17 => Msg::AddBond { amount: whole(units) },
-        18 => Msg::Deregister,
-        19 => Msg::ListProvider { provider: provider(whom) },
-        20 => Msg::DelistProvider { provider: provider(whom), forfeit: when < 60 },
-        _ => Msg::RegisterProvider {
-            bond: whole(1_000),
-            payout: who(whom),
-            endpoint: "https://a.example".into(),
-            moniker: "a".into(),
-        },
+        18 if how < 50 => Msg::Deregister,
+        18 | 19 => Msg::ListProvider { provider: provider(whom) },
+        _ => Msg::DelistProvider { provider: provider(whom), forfeit: how < 60 },
     }
 }
 
+fn stakes(world: &World, number: u8) -> StakeInfo {
+    let Answer::Stake(info) = world.query(Query::Stake { staker: who(number), from: None, limit: 10 }) else {
+        panic!()
+    };
+    info
+}
+
 /// Who sends it: providers for their own calls, the authority for its own, customers for the rest.
-fn sender((what, from, ..): Dice) -> Address {
+fn sender((what, from, _, _, how): Dice) -> Address {
     match what {
-        17 | 18 | 21.. => provider(from),
-        19 | 20 => authority(),
+        17 => provider(from),
+        // Pia stays, so that vouchers have somewhere to go.
+        18 if how < 50 => provider(from.max(2)),
+        18..=20 => authority(),
         _ => who(from),
     }
 }
 
-fn wait(when: u8, units: u128) -> u64 {
-    match when {
-        0..=150 => u64::try_from(units).unwrap() * 20_000,
-        151..=240 => 9 * HOUR,
+/// How long until the next block: seconds, hours, to half an hour before midnight, over it, or a halt of days, also one
+/// that ends so late that the grace reaches into the next day.
+fn wait(world: &World, how: u8, units: u128) -> u64 {
+    let to_midnight = DAY - world.time % DAY;
+    match how {
+        0..=80 => u64::try_from(units).unwrap() * 1_000,
+        81..=130 => HOUR,
+        131..=170 => to_midnight.saturating_sub(HOUR / 2).max(1),
+        171..=220 => to_midnight + 1,
+        221..=238 => to_midnight + 3 * DAY - HOUR / 2,
         _ => 3 * DAY + HOUR,
     }
 }
 
-/// Vouchers of everybody at pia, good and bad, for today and the day before.
+/// Vouchers of everybody at pia, by account and by session key, for today and the day before, each for a little more
+/// than was paid so far.
 fn vouchers(world: &World, units: u128) -> Msg {
     let today = world.today().global;
     let previous = today.previous.map_or(today.day, |previous| previous.day);
-    let of = |number: u8| {
-        [today.day, previous].into_iter().flat_map(move |day| {
-            [signed(number, pia(), day, cents(units)), by_session(number, 40 + number, pia(), day, cents(units / 2))]
-        })
+    let next = |number: u8, session: Option<u8>, day: u64| {
+        let signer = session.unwrap_or(number);
+        let query = Query::Voucher { account: who(number), signer: who(signer), provider: pia() };
+        let Answer::Voucher(info) = world.query(query) else { panic!("a voucher") };
+        let on = if day == today.day { Some(info.today) } else { info.previous };
+        let paid = on.map_or(Amount::ZERO, |on| on.signed.paid);
+        let amount = paid.checked_add(cents(units / 4)).unwrap();
+        let voucher = Voucher { signer: who(signer), requests: 3, ..voucher(number, pia(), day, amount) };
+        voucher.sign(&key(signer))
     };
-    Msg::SettleVouchers { vouchers: (1..=3).flat_map(of).collect() }
+    let of =
+        |number: u8| [today.day, previous].map(|day| [next(number, None, day), next(number, Some(40 + number), day)]);
+    Msg::SettleVouchers { vouchers: (1..=PEOPLE).flat_map(of).flatten().collect() }
 }
 
 #[derive(Default)]
@@ -117,21 +154,22 @@ impl Seen {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 120, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 80, ..ProptestConfig::default() })]
     #[test]
-    fn no_history_breaks_a_sum_or_settles_a_day_twice(history in vec(dice(), 1..120)) {
-        let mut world = World::with(&genesis(), 40);
+    fn no_history_breaks_a_sum_or_settles_a_day_twice(history in vec(dice(), 1..250)) {
+        let mut world = World::with(&Genesis { stakes: (1..=PEOPLE).map(|n| staked(n, whole(10))).collect(), ..genesis() }, 40);
         let mut seen = Seen::default();
         world.block_at(1);
         for dice in history {
             let (what, _, _, units, when) = dice;
             match what {
-                22 => {
+                21..=28 => {
                     world.add_rent(cents(units));
-                    world.block_with(world.time - FIRST * DAY + wait(when, units), usize::from(when % 4));
+                    let time = world.time - FIRST * DAY + wait(&world, when, units);
+                    world.block_with(time, usize::from(when % 4));
                     seen.note(&world.events.clone());
                 }
-                23 => { let _no_provider = world.call(pia(), &vouchers(&world, units)); }
+                29..=30 => { let _no_provider = world.call(pia(), &vouchers(&world, units)); }
                 _ => { let _refused = world.call(sender(dice), &msg(&world, dice)); }
             }
         }
