@@ -100,7 +100,10 @@ pub(crate) fn check(state: &dyn diem_core::StateRead) -> Result<(), Error> {
         let ones = rows.iter().flat_map(|(_, bits)| bits).fold(0u32, |sum, byte| sum.saturating_add(byte.count_ones()));
         if ones != signing.missed || signing.next >= signing.window {
             let name = hex::encode(validator);
-            return Err(Error::Genesis(format!("{name} missed {ones} blocks by its ring, {} by its count", signing.missed)));
+            return Err(Error::Genesis(format!(
+                "{name} missed {ones} blocks by its ring, {} by its count",
+                signing.missed
+            )));
         }
     }
     Ok(())

@@ -18,7 +18,9 @@ pub enum Error {
     #[error("this bridge key belongs or belonged to {0} already: make a new key")]
     BridgeKeyUsed(Address),
     /// The proof of possession does not hold.
-    #[error("the proof of the keys does not hold: {0}; make it with `diemd validator prove` for this chain and operator")]
+    #[error(
+        "the proof of the keys does not hold: {0}; make it with `diemd validator prove` for this chain and operator"
+    )]
     KeyProof(SignatureError),
     /// Nothing would be moved.
     #[error("an amount of zero moves nothing")]
@@ -27,7 +29,9 @@ pub enum Error {
     #[error("commission and its change a day must not exceed the maximum, and that not 10,000 basis points")]
     Commission,
     /// A commission beyond what the validator promised.
-    #[error("a commission of {wanted} basis points is refused: at most {max}, and at most {max_change} away from today's {today}")]
+    #[error(
+        "a commission of {wanted} basis points is refused: at most {max}, and at most {max_change} away from today's {today}"
+    )]
     CommissionChange {
         /// What was asked for.
         wanted: u16,
@@ -39,7 +43,11 @@ pub enum Error {
         max_change: u16,
     },
     /// A name or a link that is too long, or no name.
-    #[error("a moniker has 1 to {} bytes and a website at most {}, without control characters", crate::msg::MAX_MONIKER_BYTES, crate::msg::MAX_WEBSITE_BYTES)]
+    #[error(
+        "a moniker has 1 to {} bytes and a website at most {}, without control characters",
+        crate::msg::MAX_MONIKER_BYTES,
+        crate::msg::MAX_WEBSITE_BYTES
+    )]
     Description,
     /// Less own stake than a validator needs.
     #[error("an operator stakes at least {0} VVV with the own validator")]
@@ -51,7 +59,9 @@ pub enum Error {
     #[error("everything staked with {0} was slashed: nothing can be staked with it any more")]
     Worthless(Address),
     /// More than is free to leave.
-    #[error("only {free} VVV of this stake are free for that, but {needed} are needed: the rest is locked or was moved lately")]
+    #[error(
+        "only {free} VVV of this stake are free for that, but {needed} are needed: the rest is locked or was moved lately"
+    )]
     NotFree {
         /// What there is.
         free: Amount,
@@ -59,7 +69,10 @@ pub enum Error {
         needed: Amount,
     },
     /// Too many at once.
-    #[error("an account has at most {} tranches at once: wait for one to be paid or cancel one", crate::leaving::MAX_TRANCHES)]
+    #[error(
+        "an account has at most {} tranches at once: wait for one to be paid or cancel one",
+        crate::leaving::MAX_TRANCHES
+    )]
     TooManyTranches,
     /// No such tranche of this account.
     #[error("you have no tranche {0}: ask for your tranches")]

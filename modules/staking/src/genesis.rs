@@ -15,9 +15,10 @@ use crate::{
     params::{self, Params},
     positions,
     state::{
-        BRIDGE_KEYS, BY_CONSENSUS, BridgeKey, CHAIN_ID, DATES, DESCRIPTIONS, DUE, Description, EARNINGS, ENTRIES, Earnings,
-        Entry, EntryKey, JOB_QUEUE, JOBS, Job, LEFT, Leaving, MISSED, NEXT_ENTRY, NEXT_JOB, PARAMS, PLACES, POSITIONS,
-        Place, Position, RANKING, SIGNING, Signing, TODAY, TOLD, TRANCHES, Told, VALIDATORS, Validator, rank_key,
+        BRIDGE_KEYS, BY_CONSENSUS, BridgeKey, CHAIN_ID, DATES, DESCRIPTIONS, DUE, Description, EARNINGS, ENTRIES,
+        Earnings, Entry, EntryKey, JOB_QUEUE, JOBS, Job, LEFT, Leaving, MISSED, NEXT_ENTRY, NEXT_JOB, PARAMS, PLACES,
+        POSITIONS, Place, Position, RANKING, SIGNING, Signing, TODAY, TOLD, TRANCHES, Told, VALIDATORS, Validator,
+        rank_key,
     },
     updates, validators,
 };

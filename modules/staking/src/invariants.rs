@@ -39,7 +39,10 @@ pub(crate) fn check(state: &dyn StateRead) -> Result<(), String> {
     }
     let owed = EARNINGS.get(state).unwrap_or_default().owed;
     if owed != sums.owed {
-        return Err(format!("{owed:?} avvv of rewards are booked as owed, positions and operators earned {:?}", sums.owed));
+        return Err(format!(
+            "{owed:?} avvv of rewards are booked as owed, positions and operators earned {:?}",
+            sums.owed
+        ));
     }
     crate::rewards::held_rewards(state)?;
     downtime::check(state).map_err(|error| error.to_string())
@@ -79,14 +82,23 @@ fn check_positions(state: &dyn StateRead, sums: &mut Sums) -> Result<(), String>
         let name = || format!("the position of {account} with {operator}");
         let validator = VALIDATORS.get(state, &operator).ok_or_else(|| format!("{} has no validator", name()))?;
         if position.locked > position.shares || position.moved > position.shares {
-            return Err(format!("{} has {} shares, {} locked, {} moved", name(), position.shares, position.locked, position.moved));
+            return Err(format!(
+                "{} has {} shares, {} locked, {} moved",
+                name(),
+                position.shares,
+                position.locked,
+                position.moved
+            ));
         }
         let moved = sums.moved.remove(&(account, operator)).unwrap_or(0);
         if moved != position.moved {
             return Err(format!("{} counts {} moved shares, its entries {moved}", name(), position.moved));
         }
         if account == operator && position.shares != validator.self_shares {
-            return Err(format!("{operator} has {} own shares, its position {}", validator.self_shares, position.shares));
+            return Err(format!(
+                "{operator} has {} own shares, its position {}",
+                validator.self_shares, position.shares
+            ));
         }
         let earned = position.earned(&validator).map_err(|error| format!("{}: {error}", name()))?;
         sums.owed = sums.owed.checked_add(earned).map_err(|error| error.to_string())?;
@@ -94,7 +106,9 @@ fn check_positions(state: &dyn StateRead, sums: &mut Sums) -> Result<(), String>
         grow(&mut sums.locked, operator, position.locked);
     }
     match sums.moved.iter().find(|(_, shares)| **shares > 0) {
-        Some(((account, to), shares)) => Err(format!("{account} moved {shares} shares to {to}, but has no position there")),
+        Some(((account, to), shares)) => {
+            Err(format!("{account} moved {shares} shares to {to}, but has no position there"))
+        }
         None => Ok(()),
     }
 }
@@ -127,7 +141,10 @@ fn check_sums(operator: &Address, validator: &Validator, sums: &Sums) -> Result<
     let held = (of(&sums.shares), of(&sums.locked));
     if held != (validator.shares, validator.locked) {
         let (shares, locked) = (validator.shares, validator.locked);
-        return Err(format!("{operator} counts {shares} shares and {locked} locked, its positions {} and {}", held.0, held.1));
+        return Err(format!(
+            "{operator} counts {shares} shares and {locked} locked, its positions {} and {}",
+            held.0, held.1
+        ));
     }
     if validator.tokens.get() > validator.shares {
         return Err(format!("{operator} has {:?} tokens and only {} shares", validator.tokens.get(), validator.shares));
@@ -140,7 +157,8 @@ fn check_rankings(state: &dyn StateRead) -> Result<(), String> {
     if let Some((key, _)) = told.iter().find(|(_, told)| told.power == 0) {
         return Err(format!("consensus was told a power of 0 for {}", hex::encode(key)));
     }
-    let queue: Vec<(Address, u64)> = JOB_QUEUE.range(state, None, usize::MAX).into_iter().map(|(n, who)| (who, n)).collect();
+    let queue: Vec<(Address, u64)> =
+        JOB_QUEUE.range(state, None, usize::MAX).into_iter().map(|(n, who)| (who, n)).collect();
     let jobs = JOBS.range(state, None, usize::MAX).len();
     let known = queue.iter().all(|key| JOBS.get(state, key).is_some());
     if known && queue.len() == jobs { Ok(()) } else { Err("the queue of slash jobs is not that of the jobs".into()) }

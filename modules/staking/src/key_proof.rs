@@ -104,7 +104,8 @@ mod tests {
     #[test]
     fn the_signed_bytes_are_laid_out_as_written_down() {
         let message = message("ab", &Address([1; 20]), &[2; 32], &Address([3; 20]));
-        let expected = ["6469656d2d6272696467652d6b65792f31", "02", "6162", &"01".repeat(20), &"02".repeat(32), &"03".repeat(20)];
+        let expected =
+            ["6469656d2d6272696467652d6b65792f31", "02", "6162", &"01".repeat(20), &"02".repeat(32), &"03".repeat(20)];
         assert_eq!(hex::encode(message), expected.concat());
     }
 

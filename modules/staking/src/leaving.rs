@@ -5,13 +5,17 @@
 //! whose time is known only then; so [`date_groups`] runs at the start of each block.
 
 use diem_bank::{self as bank, Pool};
-use diem_core::{Address, Amount, BlockContext, BlockInfo, CallError, Denom, Events, Module as _, StateRead, StateWrite, Time};
+use diem_core::{
+    Address, Amount, BlockContext, BlockInfo, CallError, Denom, Events, Module as _, StateRead, StateWrite, Time,
+};
 
 use crate::{
     Error, Event, Staking,
     params::params,
     positions::{Open, add, sub},
-    state::{DATES, DUE, ENTRIES, Entry, EntryKey, JOBS, LEFT, Leaving, NEXT_ENTRY, PLACES, POSITIONS, Place, TRANCHES},
+    state::{
+        DATES, DUE, ENTRIES, Entry, EntryKey, JOBS, LEFT, Leaving, NEXT_ENTRY, PLACES, POSITIONS, Place, TRANCHES,
+    },
     validators,
 };
 
@@ -178,9 +182,14 @@ pub(crate) fn date_groups(state: &mut dyn StateWrite, time: Time) {
 /// Those of bank, if its pools contradict these rows.
 pub fn pay_matured(ctx: &mut BlockContext<'_>, limit: u32) -> Result<(), CallError> {
     let now = ctx.block.info.time.millis();
+    let is_due = |group: &(u64, u64, Address)| group.0 < now;
+    // Most blocks have nothing to pay: they read one row, not a page.
+    if !DUE.range(ctx.state, None, 1).iter().any(|(group, _)| is_due(group)) {
+        return Ok(());
+    }
     let mut left = limit as usize;
     for (group, _) in DUE.range(ctx.state, None, left) {
-        if group.0 >= now || left == 0 {
+        if left == 0 || !is_due(&group) {
             break;
         }
         left = pay_group(ctx.state, ctx.events, group, now, left)?;

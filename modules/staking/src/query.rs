@@ -8,7 +8,10 @@ use crate::{
     Error, downtime,
     params::{Params, params},
     positions,
-    state::{BRIDGE_KEYS, BridgeKey, DATES, DESCRIPTIONS, Description, ENTRIES, Leaving, PLACES, POSITIONS, Position, TOLD, Told, VALIDATORS, Validator},
+    state::{
+        BRIDGE_KEYS, BridgeKey, DATES, DESCRIPTIONS, Description, ENTRIES, Leaving, PLACES, POSITIONS, Position, TOLD,
+        Told, VALIDATORS, Validator,
+    },
     validators::consensus_address,
 };
 

@@ -65,7 +65,12 @@ impl Scaled {
     ///
     /// # Errors
     /// [`MathError::Overflow`] if the rise does not fit.
-    pub fn rise(self, factor: u16, [free_weight, free]: [u128; 2], [locked_weight, locked]: [u128; 2]) -> Result<Self, MathError> {
+    pub fn rise(
+        self,
+        factor: u16,
+        [free_weight, free]: [u128; 2],
+        [locked_weight, locked]: [u128; 2],
+    ) -> Result<Self, MathError> {
         let weighted = |weight: u128, shares: u128| Wide::from(weight).wrapping_mul(Wide::from(shares));
         // Two products of at most 256 bits cannot overflow 512.
         let divisor = weighted(free_weight, free).wrapping_add(weighted(locked_weight, locked));

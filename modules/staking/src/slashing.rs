@@ -1,10 +1,11 @@
 //! Slashing: what it takes at once from the validator's tokens, and the jobs that take it from what left before.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use diem_bank::{self as bank, Pool};
 use diem_core::{
-    Address, Amount, BlockContext, BlockInfo, CallError, Denom, Events, MathError, Module as _, StateWrite, Time, context::Misbehaviour,
+    Address, Amount, BlockContext, BlockInfo, CallError, Denom, Events, MathError, Module as _, StateWrite, Time,
+    context::Misbehaviour,
 };
-use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -278,7 +279,8 @@ fn take_moved(
     open.position.moved = sub(open.position.moved, lost).map_err(Error::from)?;
     let above = sub(open.position.locked, open.position.locked.min(open.position.shares)).map_err(Error::from)?;
     open.unlock(above)?;
-    let trimmed = (above > 0).then_some(Trimmed { account: *account, validator: *holder, locked: open.position.locked });
+    let trimmed =
+        (above > 0).then_some(Trimmed { account: *account, validator: *holder, locked: open.position.locked });
     open.close(state)?;
     Ok((burned, trimmed))
 }

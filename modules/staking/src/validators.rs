@@ -1,6 +1,9 @@
 //! Validators: how they come to be, their keys, their commission, and the ranking that decides who makes blocks.
 
-use diem_core::{Address, Amount, BlockInfo, CallError, Events, Module as _, StateRead, StateWrite, clock, context::ConsensusAddress, sha256};
+use diem_core::{
+    Address, Amount, BlockInfo, CallError, Events, Module as _, StateRead, StateWrite, clock,
+    context::ConsensusAddress, sha256,
+};
 
 use crate::{
     Error, Event, Staking,
@@ -9,7 +12,8 @@ use crate::{
     params::{FULL, Params, params},
     positions,
     state::{
-        BRIDGE_KEYS, BY_CONSENSUS, BridgeKey, CHAIN_ID, Commission, DESCRIPTIONS, RANKING, VALIDATORS, Validator, rank_key,
+        BRIDGE_KEYS, BY_CONSENSUS, BridgeKey, CHAIN_ID, Commission, DESCRIPTIONS, RANKING, VALIDATORS, Validator,
+        rank_key,
     },
 };
 

@@ -95,7 +95,10 @@ fn a_genesis_that_cannot_be_is_refused() {
     let validator = |number| GenesisValidator { operator: who(number), validator: description(number, vvv(1_000)) };
     let good = Genesis { chain_id: CHAIN.into(), validators: vec![validator(1)], ..Genesis::default() };
     assert_eq!(refused(Genesis { chain_id: "other-dev".into(), ..good.clone() }), "key_proof");
-    assert_eq!(refused(Genesis { params: Params { max_validators: 0, ..Params::default() }, ..good.clone() }), "params");
+    assert_eq!(
+        refused(Genesis { params: Params { max_validators: 0, ..Params::default() }, ..good.clone() }),
+        "params"
+    );
     assert_eq!(refused(Genesis { validators: vec![validator(1), validator(1)], ..good.clone() }), "already_validator");
     assert_eq!(refused(Genesis { validators: vec![validator(2)], ..good.clone() }), "insufficient_funds");
     let stake = |amount| GenesisStake { account: who(1), validator: who(1), amount };
@@ -138,7 +141,10 @@ fn every_stored_byte_stays_what_it_is() {
     let tables: std::collections::BTreeSet<u8> = rows.iter().map(|(key, _)| key[1]).collect();
     assert_eq!(tables, (0..=22).collect(), "every table has a row");
     let bytes: Vec<u8> = rows.iter().flat_map(|(key, value)| [&key[..], &value[..]].concat()).collect();
-    assert_eq!(hex::encode(diem_core::sha256(&[&bytes])), "e2c6603218cde1b6cd3be45f612b012ca636cdadaa108d133d31c8c6f67d2188");
+    assert_eq!(
+        hex::encode(diem_core::sha256(&[&bytes])),
+        "e2c6603218cde1b6cd3be45f612b012ca636cdadaa108d133d31c8c6f67d2188"
+    );
 }
 
 /// 100,000 entries as a chain could have them after a run on a validator, as rows of an export.

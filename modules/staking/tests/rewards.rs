@@ -50,7 +50,8 @@ fn the_fee_comes_before_a_tenth_of_commission() {
 fn a_minter_at_the_own_validator_with_all_the_commission_pays_the_fee_all_the_same() {
     let base = empty();
     let mut world = World::with(&base, 0, Params::default(), 0);
-    let greedy = diem_staking::CreateValidator { commission: 10_000, max_commission: 10_000, ..description(1, vvv(1_000)) };
+    let greedy =
+        diem_staking::CreateValidator { commission: 10_000, max_commission: 10_000, ..description(1, vvv(1_000)) };
     world.call(1, &Msg::CreateValidator(greedy)).unwrap();
     world.lock(1, 1, 1_000 * ONE).unwrap();
     world.next();

@@ -113,7 +113,9 @@ fn consensus_is_told_what_changed_and_nothing_else() {
 fn the_most_powerful_make_blocks_and_ties_go_by_address() {
     let base = empty();
     let mut world = World::with(&base, 3, Params { max_validators: 2, ..Params::default() }, 0);
-    let operators = |world: &World<'_>| told(&world.state).iter().map(|(_, told)| told.operator).collect::<std::collections::BTreeSet<_>>();
+    let operators = |world: &World<'_>| {
+        told(&world.state).iter().map(|(_, told)| told.operator).collect::<std::collections::BTreeSet<_>>()
+    };
     assert_eq!(operators(&world), [who(1), who(2)].into());
     world.stake(9, 3, vvv(2)).unwrap();
     world.stake(9, 2, vvv(1)).unwrap();
@@ -138,7 +140,18 @@ fn own_stake_counts_by_its_value_with_what_is_locked_of_it() {
     // Stake of others does not help.
     world.stake(9, 1, vvv(500_000)).unwrap();
     world.next();
-    world.try_do(|state, events| diem_staking::slash(state, events, &who(1), diem_staking::Offence::Downtime, 1, diem_staking::Reach::Since(0))).unwrap();
+    world
+        .try_do(|state, events| {
+            diem_staking::slash(
+                state,
+                events,
+                &who(1),
+                diem_staking::Offence::Downtime,
+                1,
+                diem_staking::Reach::Since(0),
+            )
+        })
+        .unwrap();
     assert_eq!(world.next().updates, [update(1, 0)]);
     world.check();
 }

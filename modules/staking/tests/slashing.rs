@@ -84,13 +84,17 @@ fn what_left_in_the_block_before_the_offence_is_slashed_and_what_left_earlier_is
     }
     let offence = left_at[2];
     let begun = world.offence(1, offence);
-    let hit: Vec<u64> = begun.events.iter().filter_map(|e| match e {
-        Event::EntrySlashed { id, burned, .. } => {
-            assert_eq!(*burned, vvv(5));
-            Some(*id)
-        }
-        _ => None,
-    }).collect();
+    let hit: Vec<u64> = begun
+        .events
+        .iter()
+        .filter_map(|e| match e {
+            Event::EntrySlashed { id, burned, .. } => {
+                assert_eq!(*burned, vvv(5));
+                Some(*id)
+            }
+            _ => None,
+        })
+        .collect();
     // Entries 2k and 2k+1 left in block k; from the block before the offence on they voted at it.
     assert_eq!(hit, [2, 3, 4, 5, 6, 7]);
     assert_eq!(world.staked(9, 2), vvv(385));

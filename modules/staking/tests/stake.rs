@@ -6,7 +6,7 @@ mod common;
 use common::{DAY, ONE, START, World, empty, refusal, units, vvv, who};
 use diem_bank::Pool;
 use diem_core::{Amount, Time};
-use diem_staking::{Error, Event, Msg, position, slash, validator};
+use diem_staking::{Error, Event, Msg, Offence, Reach, position, slash, validator};
 
 const WEEK: u64 = 7 * DAY;
 
@@ -153,11 +153,25 @@ fn locked_stake_stays_unless_it_moves() {
 }
 
 #[test]
+fn what_stays_locked_of_moved_stake_rounds_up() {
+    let base = empty();
+    let mut world = World::new(&base, 2);
+    world.stake(9, 1, units(10)).unwrap();
+    world.lock(9, 1, 5).unwrap();
+    world.try_do(|state, events| slash(state, events, &who(2), Offence::Downtime, 1_000, Reach::Everything)).unwrap();
+    world.restake(9, 1, 2, units(10)).unwrap();
+    // 10 units buy 11 shares of nine tenths; half of the stake was locked: 5.5 of them.
+    let target = position(&world.state, &who(9), &who(2));
+    assert_eq!((target.shares, target.locked), (11, 6));
+    world.check();
+}
+
+#[test]
 fn after_a_slash_amounts_round_against_who_leaves_and_all_takes_all() {
     let base = empty();
     let mut world = World::new(&base, 1);
     world.stake(9, 1, units(100)).unwrap();
-    world.try_do(|state, events| slash(state, events, &who(1), diem_staking::Offence::Equivocation, 500, diem_staking::Reach::Everything)).unwrap();
+    world.try_do(|state, events| slash(state, events, &who(1), Offence::Equivocation, 500, Reach::Everything)).unwrap();
     assert_eq!(world.staked(9, 1), units(95));
     assert_eq!(world.shares(9, 1), 100);
     // 10 of 95 are ceil(10 * S / T) shares: 10.52 round up.
@@ -188,7 +202,9 @@ fn a_refusal_says_what_would_be_possible() {
 fn the_last_to_leave_takes_everything_and_the_next_starts_one_to_one() {
     let base = empty();
     let mut world = World::new(&base, 2);
-    world.try_do(|state, events| slash(state, events, &who(1), diem_staking::Offence::Equivocation, 3_333, diem_staking::Reach::Everything)).unwrap();
+    world
+        .try_do(|state, events| slash(state, events, &who(1), Offence::Equivocation, 3_333, Reach::Everything))
+        .unwrap();
     let all = world.staked(1, 1);
     assert_eq!(all, units(666_700_000_000_000_000_000));
     world.unstake(1, 1, all).unwrap();
@@ -209,7 +225,8 @@ fn a_tranche_knows_its_date_once_the_next_block_has_a_time() {
     world.unstake(9, 1, vvv(40)).unwrap();
     let until = |world: &World<'_>| {
         let ctx = QueryContext { state: &world.state, block: world.now };
-        let Answer::Leaving(list) = Staking::query(&ctx, Query::Leaving { account: who(9), after: None }).unwrap() else {
+        let Answer::Leaving(list) = Staking::query(&ctx, Query::Leaving { account: who(9), after: None }).unwrap()
+        else {
             panic!("what leaves was asked for")
         };
         list[0].until

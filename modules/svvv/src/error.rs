@@ -9,7 +9,9 @@ pub enum Error {
     #[error("an amount of zero changes nothing")]
     ZeroAmount,
     /// More is to be opened than is closed.
-    #[error("your lock with {validator} holds {outstanding} DIEM, less than the {asked} that you would burn: name a validator with a larger lock, or burn less")]
+    #[error(
+        "your lock with {validator} holds {outstanding} DIEM, less than the {asked} that you would burn: name a validator with a larger lock, or burn less"
+    )]
     Outstanding {
         /// With whom the lock is.
         validator: Address,

@@ -59,7 +59,9 @@ pub(crate) fn check(state: &dyn StateRead) -> Result<(), String> {
         let counted = staking::position(state, &account, &validator).locked;
         if counted != lock.shares {
             let held = lock.shares;
-            return Err(format!("{account}'s lock with {validator} holds {held} shares, its position counts {counted}"));
+            return Err(format!(
+                "{account}'s lock with {validator} holds {held} shares, its position counts {counted}"
+            ));
         }
         let sum = locked.entry(validator).or_default();
         *sum = sum.saturating_add(lock.shares);

@@ -276,7 +276,8 @@ fn an_export_starts_the_same_locks_again_and_a_genesis_can_have_some() {
     let rows = |state: &Overlay<'_>| diem_core::StateRead::range(state, &[2], Some(&[4]), usize::MAX);
     assert!(rows(&again) == rows(&world.state));
     // More DIEM than rows of another chain stand for is noticed.
-    let wrong = Genesis { rows: vec![((who(9), who(3)), Lock { shares: 1, outstanding: vvv(1) })], ..Genesis::default() };
+    let wrong =
+        Genesis { rows: vec![((who(9), who(3)), Lock { shares: 1, outstanding: vvv(1) })], ..Genesis::default() };
     let outcome = Svvv::init_genesis(&mut GenesisContext { state: &mut again, time: Time(0) }, &wrong);
     assert_eq!(refusal(outcome), "genesis");
 }

@@ -107,8 +107,13 @@ impl<'a> World<'a> {
         };
         let mut ctx = GenesisContext { state: &mut state, time: Time(START) };
         Staking::init_genesis(&mut ctx, &genesis).unwrap();
-        let mut world =
-            World { state, now: BlockInfo { height: 0, time: Time(START) }, job_limit: 500, pay_limit: 1_000, left: Amount::ZERO };
+        let mut world = World {
+            state,
+            now: BlockInfo { height: 0, time: Time(START) },
+            job_limit: 500,
+            pay_limit: 1_000,
+            left: Amount::ZERO,
+        };
         world.next();
         world
     }
@@ -176,7 +181,8 @@ impl<'a> World<'a> {
 
     pub(crate) fn unstake(&mut self, account: u8, validator: u8, amount: Amount) -> Result<u64, CallError> {
         let events = self.call(account, &Msg::Unstake { validator: who(validator), amount })?;
-        let id = events.iter().find_map(|e| if let Event::Unstaked { tranche, .. } = e { Some(*tranche) } else { None });
+        let id =
+            events.iter().find_map(|e| if let Event::Unstaked { tranche, .. } = e { Some(*tranche) } else { None });
         Ok(id.unwrap())
     }
 

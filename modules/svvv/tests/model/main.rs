@@ -24,22 +24,76 @@ const COMMISSION: u16 = 700;
 
 #[derive(Debug, Clone)]
 enum Step {
-    Stake { who: u8, with: u8, amount: u128 },
-    Unstake { who: u8, with: u8, amount: u128 },
+    Stake {
+        who: u8,
+        with: u8,
+        amount: u128,
+    },
+    Unstake {
+        who: u8,
+        with: u8,
+        amount: u128,
+    },
     /// All that is free to go.
-    UnstakeAll { who: u8, with: u8 },
-    Cancel { who: u8, nth: usize },
-    Restake { who: u8, from: u8, to: u8, amount: u128 },
-    RestakeAll { who: u8, from: u8, to: u8 },
-    Lock { who: u8, with: u8, amount: u128, diem: u128 },
-    Release { who: u8, with: u8, diem: u128 },
-    ReleaseAll { who: u8, with: u8 },
-    Claim { who: u8, with: u8, stake: bool },
-    Reward { amount: u128, fee_bps: u16 },
-    Block { ms: u64 },
-    Offence { by: u8, back: u64 },
-    Slash { of: u8, bps: u16, back: Option<u64> },
-    Forgery { of: u8, bps: u16 },
+    UnstakeAll {
+        who: u8,
+        with: u8,
+    },
+    Cancel {
+        who: u8,
+        nth: usize,
+    },
+    Restake {
+        who: u8,
+        from: u8,
+        to: u8,
+        amount: u128,
+    },
+    RestakeAll {
+        who: u8,
+        from: u8,
+        to: u8,
+    },
+    Lock {
+        who: u8,
+        with: u8,
+        amount: u128,
+        diem: u128,
+    },
+    Release {
+        who: u8,
+        with: u8,
+        diem: u128,
+    },
+    ReleaseAll {
+        who: u8,
+        with: u8,
+    },
+    Claim {
+        who: u8,
+        with: u8,
+        stake: bool,
+    },
+    Reward {
+        amount: u128,
+        fee_bps: u16,
+    },
+    Block {
+        ms: u64,
+    },
+    Offence {
+        by: u8,
+        back: u64,
+    },
+    Slash {
+        of: u8,
+        bps: u16,
+        back: Option<u64>,
+    },
+    Forgery {
+        of: u8,
+        bps: u16,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {

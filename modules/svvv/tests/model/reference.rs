@@ -137,7 +137,9 @@ impl Model {
             Step::Reward { amount, fee_bps } => self.reward(amount, fee_bps),
             Step::Block { ms } => self.block(ms, None),
             Step::Offence { by, back } => self.block(1_000, Some((by, self.height.saturating_sub(back)))),
-            Step::Slash { of, bps, back } => self.slash(of, bps, back.map_or(0, |back| self.height.saturating_sub(back + 1))),
+            Step::Slash { of, bps, back } => {
+                self.slash(of, bps, back.map_or(0, |back| self.height.saturating_sub(back + 1)))
+            }
             Step::Forgery { of, bps } => {
                 if !self.validators[&of].forged {
                     self.slash(of, bps, 0);
@@ -222,7 +224,8 @@ impl Model {
         let wide = |n: u128| U512::from(n);
         let narrow = |n: U512| -> u128 { n.try_into().unwrap() };
         let (scale, full, q) = (U512::from(10).pow(U512::from(36)), wide(10_000), wide(u128::from(fee_bps)));
-        let members: Vec<u8> = self.told.iter().map(|(number, _)| *number).filter(|n| !self.validators[n].out).collect();
+        let members: Vec<u8> =
+            self.told.iter().map(|(number, _)| *number).filter(|n| !self.validators[n].out).collect();
         let total: u128 = members.iter().map(|n| self.validators[n].tokens).sum();
         let mut left = amount;
         for number in members {
