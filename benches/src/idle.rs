@@ -35,10 +35,9 @@ impl Handler for Idle {
             Value::Echo(echo) => response::Value::Echo(ResponseEcho { message: echo.message }),
             Value::Flush(_) => response::Value::Flush(ResponseFlush {}),
             Value::Info(_) => response::Value::Info(ResponseInfo { app_version: 1, ..Default::default() }),
-            Value::InitChain(_) => response::Value::InitChain(ResponseInitChain {
-                app_hash: ROOT.to_vec().into(),
-                ..Default::default()
-            }),
+            Value::InitChain(_) => {
+                response::Value::InitChain(ResponseInitChain { app_hash: ROOT.to_vec().into(), ..Default::default() })
+            }
             Value::Query(_) => response::Value::Query(ResponseQuery::default()),
             Value::CheckTx(_) => response::Value::CheckTx(ResponseCheckTx { gas_wanted: 1, ..Default::default() }),
             Value::PrepareProposal(proposal) => {
@@ -50,9 +49,7 @@ impl Handler for Idle {
                 let txs = proposal.txs.into_iter().take_while(fits).collect();
                 response::Value::PrepareProposal(ResponsePrepareProposal { txs })
             }
-            Value::ProcessProposal(_) => {
-                response::Value::ProcessProposal(ResponseProcessProposal { status: 1 })
-            }
+            Value::ProcessProposal(_) => response::Value::ProcessProposal(ResponseProcessProposal { status: 1 }),
             Value::FinalizeBlock(block) => {
                 self.height.store(block.height as u64, Ordering::Relaxed);
                 self.txs.fetch_add(block.txs.len() as u64, Ordering::Relaxed);
@@ -70,9 +67,7 @@ impl Handler for Idle {
             Value::ListSnapshots(_) => response::Value::ListSnapshots(ResponseListSnapshots::default()),
             Value::OfferSnapshot(_) => response::Value::OfferSnapshot(ResponseOfferSnapshot::default()),
             Value::LoadSnapshotChunk(_) => response::Value::LoadSnapshotChunk(ResponseLoadSnapshotChunk::default()),
-            Value::ApplySnapshotChunk(_) => {
-                response::Value::ApplySnapshotChunk(ResponseApplySnapshotChunk::default())
-            }
+            Value::ApplySnapshotChunk(_) => response::Value::ApplySnapshotChunk(ResponseApplySnapshotChunk::default()),
         };
         Some(Response { value: Some(value) })
     }

@@ -112,7 +112,11 @@ impl Chain {
         report.fact("  part: decode and hash, both cores", each(median((0..9).map(|_| decode()).collect())), "us");
         self.app.verify_signatures(&txs);
         let remembered = || timed(|| self.app.verify_signatures(&txs)).1;
-        report.fact("  part: decode and look up signatures", each(median((0..9).map(|_| remembered()).collect())), "us");
+        report.fact(
+            "  part: decode and look up signatures",
+            each(median((0..9).map(|_| remembered()).collect())),
+            "us",
+        );
         let block = self.work.block(self.height);
         let prepare = || {
             let strict = yardstick.verify_strict();

@@ -39,9 +39,8 @@ fn random_rows(rng: &mut StdRng, keys: u32, salt: u64) -> Vec<Row> {
 }
 
 fn jmt_values(rows: &[Row]) -> Vec<(KeyHash, Option<Vec<u8>>)> {
-    let value = |(key, value): &Row| {
-        (KeyHash::with::<sha2_10::Sha256>(key), value.as_ref().map(|value| value.to_vec()))
-    };
+    let value =
+        |(key, value): &Row| (KeyHash::with::<sha2_10::Sha256>(key), value.as_ref().map(|value| value.to_vec()));
     rows.iter().map(value).collect()
 }
 

@@ -2,7 +2,10 @@
 //!
 //! This crate talks to the world, so it may do what execution may not: read clocks and the environment, start threads.
 //! What the chain computes depends on none of it.
-#![allow(clippy::disallowed_methods, reason = "the node reads clocks, the environment and starts threads; execution does not")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the node reads clocks, the environment and starts threads; execution does not"
+)]
 
 pub mod abci;
 pub mod cli;
@@ -12,10 +15,10 @@ pub mod config;
 pub mod critical;
 pub mod devnet;
 pub mod engine;
-pub mod instant;
 pub mod home;
 pub mod http;
 pub mod init;
+pub mod instant;
 pub mod keys;
 pub mod metrics;
 pub mod node;

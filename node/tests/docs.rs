@@ -114,7 +114,8 @@ fn every_command_of_the_documentation_works() {
     for page in pages() {
         for script in commands(&page) {
             let output = devnet.run(&script);
-            let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+            let said =
+                format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
             assert!(output.status.success(), "{}:\n{script}\n{said}", page.display());
             run += script.lines().count();
         }
@@ -127,9 +128,14 @@ fn the_readme_names_commands_that_the_makefile_has() {
     let makefile = std::fs::read_to_string(root().join("Makefile")).unwrap();
     for page in pages() {
         let text = std::fs::read_to_string(&page).unwrap();
-        for target in text.split("make ").skip(1).filter_map(|rest| rest.split(|c: char| !c.is_ascii_lowercase()).next()) {
+        for target in
+            text.split("make ").skip(1).filter_map(|rest| rest.split(|c: char| !c.is_ascii_lowercase()).next())
+        {
             let known = makefile.contains(&format!("\n{target}:"));
-            assert!(known || !["devnet", "test", "bench", "lint", "fuzz", "setup", "build"].contains(&target), "make {target}");
+            assert!(
+                known || !["devnet", "test", "bench", "lint", "fuzz", "setup", "build"].contains(&target),
+                "make {target}"
+            );
         }
     }
 }
@@ -151,5 +157,8 @@ fn the_page_of_errors_is_the_table_of_errors() {
         std::fs::write(&path, &page).unwrap();
     }
     let written = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(written == page, "docs/src/build/errors.md is not the table: run DIEM_UPDATE_DOCS=1 cargo test -p diem-node --test docs");
+    assert!(
+        written == page,
+        "docs/src/build/errors.md is not the table: run DIEM_UPDATE_DOCS=1 cargo test -p diem-node --test docs"
+    );
 }

@@ -232,13 +232,7 @@ fn shrink_supply(state: &mut dyn StateWrite, by: ModuleId, denom: Denom, amount:
 ///
 /// # Errors
 /// [`Error::NotAllowed`] if [`RIGHTS`] does not list it; [`Error::Math`] if the supply would not fit.
-pub fn mint(
-    state: &mut dyn StateWrite,
-    by: ModuleId,
-    to: &Address,
-    denom: Denom,
-    amount: Amount,
-) -> Result<(), Error> {
+pub fn mint(state: &mut dyn StateWrite, by: ModuleId, to: &Address, denom: Denom, amount: Amount) -> Result<(), Error> {
     grow_supply(state, by, denom, amount)?;
     give(state, to, denom, amount)
 }

@@ -11,16 +11,14 @@ pub mod msg;
 pub mod query;
 pub mod state;
 
-use diem_core::{
-    CallError, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite, TxContext,
-};
+use diem_core::{CallError, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite, TxContext};
 
 pub use error::Error;
 pub use event::Event;
 pub use genesis::Genesis;
 pub use ledger::{
-    ChargeError, balance, burn, burn_from_pool, charge, collect_fees, mint, mint_to_pool, move_between_pools, nonce, pay_from_pool, pay_into_pool, pool,
-    supply, transfer,
+    ChargeError, balance, burn, burn_from_pool, charge, collect_fees, mint, mint_to_pool, move_between_pools, nonce,
+    pay_from_pool, pay_into_pool, pool, supply, transfer,
 };
 pub use msg::{Msg, Output};
 pub use query::{Answer, Query};

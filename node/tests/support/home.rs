@@ -123,4 +123,3 @@ pub fn vvv(app: &App, person: &Person) -> Amount {
     let Answer::Bank(bank::Answer::Account(account)) = app.query(query, None).unwrap().answer else { panic!("other") };
     account.balance(Denom::Vvv)
 }
-

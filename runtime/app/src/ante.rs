@@ -14,12 +14,7 @@ pub(crate) struct Cost {
 }
 
 /// What the bytes and the chain's parameters decide: chain, expiry, gas, price.
-pub(crate) fn check_static(
-    tx: &Signed,
-    chain: &ChainInfo,
-    gas: &GasParams,
-    height: u64,
-) -> Result<Cost, ChainError> {
+pub(crate) fn check_static(tx: &Signed, chain: &ChainInfo, gas: &GasParams, height: u64) -> Result<Cost, ChainError> {
     let body = &tx.tx;
     if body.chain_id != chain.chain_id {
         return Err(ChainError::ChainId { got: body.chain_id.clone(), here: chain.chain_id.clone() });

@@ -1,7 +1,10 @@
 //! Finalizing a block, which writes nothing, and committing it, which writes everything at once.
 
 use bytes::Bytes;
-use diem_core::{Block, BlockInfo, Fatal, Time, tx::{TxHash, tx_hash}};
+use diem_core::{
+    Block, BlockInfo, Fatal, Time,
+    tx::{TxHash, tx_hash},
+};
 use diem_store::{IndexOp, Staged};
 use diem_types::APP_VERSION;
 use rayon::prelude::*;

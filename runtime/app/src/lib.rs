@@ -22,9 +22,9 @@ mod proposal;
 mod query;
 mod signatures;
 
+pub use app::MAX_VOTE_EXTENSION_BYTES;
 pub use app::{App, CheckKind, Info, Options};
 pub use block::{Finalized, TxResult, ValidatorUpdate};
-pub use app::MAX_VOTE_EXTENSION_BYTES;
 pub use chain::ChainInfo;
 pub use commit::Committed;
 pub use genesis::InitChain;

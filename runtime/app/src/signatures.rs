@@ -4,7 +4,6 @@
 //! only saves the work. Only good signatures are remembered; a bad one costs its sender nothing to repeat, and us no
 //! memory.
 
-
 use diem_core::{
     keys::{Auth, SignatureError, check_ed25519_key},
     tx::TxHash,
@@ -87,9 +86,11 @@ impl Generations {
 /// both ways agree, so the verdicts do not depend on who shared a batch with whom.
 fn verify_batch(txs: &[&Signed]) -> Vec<Result<(), SignatureError>> {
     let mut batch = ed25519_zebra::batch::Verifier::new();
-    let mut verdicts: Vec<Result<(), SignatureError>> =
-        txs.iter().map(|tx| queue_or_verify(tx, &mut batch)).collect();
-    #[expect(clippy::disallowed_methods, reason = "a batch needs weights nobody can foresee; no verdict depends on them")]
+    let mut verdicts: Vec<Result<(), SignatureError>> = txs.iter().map(|tx| queue_or_verify(tx, &mut batch)).collect();
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a batch needs weights nobody can foresee; no verdict depends on them"
+    )]
     let weights = rand::rng();
     if batch.verify(weights).is_err() {
         for (tx, verdict) in txs.iter().zip(&mut verdicts).filter(|(_, verdict)| verdict.is_ok()) {

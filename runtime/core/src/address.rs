@@ -81,8 +81,7 @@ fn parse_bech32(text: &str) -> Result<Address, ParseAddressError> {
     if unchecked.hrp() != HRP {
         return Err(ParseAddressError::OtherChain(text.into()));
     }
-    let checked =
-        CheckedHrpstring::new::<Bech32>(text).map_err(|_| ParseAddressError::Checksum(text.into()))?;
+    let checked = CheckedHrpstring::new::<Bech32>(text).map_err(|_| ParseAddressError::Checksum(text.into()))?;
     let bytes: Vec<u8> = checked.byte_iter().collect();
     bytes.try_into().map(Address).map_err(|_| ParseAddressError::Form(text.into()))
 }

@@ -177,13 +177,7 @@ impl<K: KeyPart, T: BorshSerialize + BorshDeserialize> Map<K, T> {
     }
 
     /// At most `limit` rows whose keys start with `part`, in key order, from `from` on (or from the first).
-    pub fn prefix<P: KeyPart>(
-        &self,
-        state: &dyn StateRead,
-        part: &P,
-        from: Option<&K>,
-        limit: usize,
-    ) -> Vec<(K, T)> {
+    pub fn prefix<P: KeyPart>(&self, state: &dyn StateRead, part: &P, from: Option<&K>, limit: usize) -> Vec<(K, T)> {
         let mut prefix = Key::from_slice(&self.prefix);
         part.write(&mut prefix);
         let start = from.map_or_else(|| prefix.clone(), |key| self.key(key));

@@ -120,7 +120,10 @@ fn last_20(hash: [u8; 32]) -> Address {
 
 /// The signer of an Ethereum signature.
 fn recover_ethereum(signature: &[u8; 65], digest: &[u8; 32]) -> Result<Address, SignatureError> {
-    use secp256k1::{Message, ecdsa::{RecoverableSignature, RecoveryId}};
+    use secp256k1::{
+        Message,
+        ecdsa::{RecoverableSignature, RecoveryId},
+    };
     let (compact, v) = (&signature[..64], signature[64]);
     let recovery = match v {
         27 => RecoveryId::Zero,
@@ -221,10 +224,7 @@ impl SecretKey {
         match self {
             Self::Ed25519(key) => {
                 use ed25519_dalek::Signer as _;
-                Auth::Ed25519 {
-                    public_key: key.verifying_key().to_bytes(),
-                    signature: key.sign(message).to_bytes(),
-                }
+                Auth::Ed25519 { public_key: key.verifying_key().to_bytes(), signature: key.sign(message).to_bytes() }
             }
             Self::Ethereum(key) => {
                 use secp256k1::{Message, ecdsa::RecoverableSignature};
@@ -308,10 +308,7 @@ mod tests {
             let auth = key.sign(b"message", || [9; 32]);
             assert_eq!(auth.verify(&key.address(), b"message", || [9; 32]), Ok(()));
             assert!(auth.verify(&key.address(), b"other", || [8; 32]).is_err());
-            assert_eq!(
-                auth.verify(&Address([1; 20]), b"message", || [9; 32]),
-                Err(SignatureError::WrongSigner)
-            );
+            assert_eq!(auth.verify(&Address([1; 20]), b"message", || [9; 32]), Err(SignatureError::WrongSigner));
         }
     }
 

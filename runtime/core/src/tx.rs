@@ -114,7 +114,9 @@ pub enum DecodeError {
     #[error("this kind of transaction is made by proposers only")]
     Reserved,
     /// Too many calls, none, or too long a text.
-    #[error("a transaction has 1 to {MAX_CALLS} calls, a memo of at most {MAX_MEMO_BYTES} bytes and a chain id of at most {MAX_CHAIN_ID_BYTES}")]
+    #[error(
+        "a transaction has 1 to {MAX_CALLS} calls, a memo of at most {MAX_MEMO_BYTES} bytes and a chain id of at most {MAX_CHAIN_ID_BYTES}"
+    )]
     Limits,
     /// A fee payer without a signature, a signature without a fee payer, or the sender named as fee payer.
     #[error("a fee payer other than the sender must sign, and nobody else")]

@@ -3,7 +3,10 @@
 
 use bytes::Bytes;
 use diem_core::{Amount, CallError, Denom, ModuleError};
-use diem_runtime::{App, CheckKind, Options, hooks::{Hook, Hooks, Policy}};
+use diem_runtime::{
+    App, CheckKind, Options,
+    hooks::{Hook, Hooks, Policy},
+};
 use diem_testkit::{Shadows, TestChain, chain::block_hash};
 use diem_types::{ChainError, Event, chain::ChainEvent};
 use proptest::prelude::*;
@@ -30,8 +33,7 @@ fn amounts() -> impl Strategy<Value = u128> {
 /// The transactions of a step: mostly valid; some with a nonce used before, and one that is garbage.
 fn txs_of(chain: &TestChain, step: &Step) -> Vec<Bytes> {
     let state = chain.app.store().latest();
-    let mut nonces: Vec<u64> =
-        chain.people.iter().map(|person| diem_bank::nonce(&state, &person.address)).collect();
+    let mut nonces: Vec<u64> = chain.people.iter().map(|person| diem_bank::nonce(&state, &person.address)).collect();
     let mut txs = Vec::new();
     for (from, to, amount, replayed) in &step.transfers {
         let nonce = if *replayed { 0 } else { nonces[*from] };
@@ -232,8 +234,11 @@ fn checks_and_queries_go_on_while_blocks_are_made() {
                 assert!(info.height >= seen, "heights never go back");
                 seen = info.height;
                 let snapshot = chain.app.snapshot(None).unwrap();
-                let total: u128 = chain.people.iter()
-                    .map(|person| diem_bank::balance(&snapshot, &person.address, Denom::Vvv).get()).sum();
+                let total: u128 = chain
+                    .people
+                    .iter()
+                    .map(|person| diem_bank::balance(&snapshot, &person.address, Denom::Vvv).get())
+                    .sum();
                 let fees = diem_bank::pool(&snapshot, diem_bank::Pool::Fees, Denom::Vvv).get();
                 if snapshot.height() > 0 {
                     assert_eq!(total + fees, 10_000 * Amount::ONE.get(), "a snapshot is of one height");
@@ -243,7 +248,10 @@ fn checks_and_queries_go_on_while_blocks_are_made() {
             seen
         });
         for nonce in 0..200 {
-            chain.force(vec![chain.transfer(0, 2 * nonce, 1, 5).bytes(), chain.transfer(0, 2 * nonce + 1, 2, 5).bytes()]);
+            chain.force(vec![
+                chain.transfer(0, 2 * nonce, 1, 5).bytes(),
+                chain.transfer(0, 2 * nonce + 1, 2, 5).bytes(),
+            ]);
         }
         stop.store(true, std::sync::atomic::Ordering::Relaxed);
         assert!(reader.join().unwrap() > 0);

@@ -89,10 +89,8 @@ fn a_multi_transfer_pays_all_or_none() {
     };
     let diem = |who: usize| chain.balance(&chain.people[who].address, Denom::Diem).get();
     let before = (diem(0), diem(1), diem(2));
-    let outcome = chain.propose(vec![
-        send(0, vec![output(1, 5), output(2, 6)]),
-        send(1, vec![output(1, 5), output(2, u128::MAX)]),
-    ]);
+    let outcome = chain
+        .propose(vec![send(0, vec![output(1, 5), output(2, 6)]), send(1, vec![output(1, 5), output(2, u128::MAX)])]);
     assert_eq!(outcome.results().iter().map(|r| r.code).collect::<Vec<_>>(), [0, 1]);
     assert_eq!((diem(0), diem(1), diem(2)), (before.0 - 11, before.1 + 5, before.2 + 6));
 }
@@ -155,10 +153,20 @@ fn bad(chain: &TestChain) -> Vec<(&'static str, Bytes, (&'static str, u32))> {
         ("gas price too low", good().with(|tx| tx.gas_price = Amount::new(1)).bytes(), ("chain", 16)),
         ("max fee too low", good().with(|tx| tx.max_fee = Amount::new(1)).bytes(), ("chain", 17)),
         ("no funds for the fee", TxBuilder::new(&chain.doc, &poor, 0, good().tx.calls).bytes(), ("chain", 18)),
-        ("fee larger than everything", good().with(|tx| (tx.gas_price, tx.max_fee) = (Amount::ONE, Amount::MAX)).bytes(), ("chain", 18)),
+        (
+            "fee larger than everything",
+            good().with(|tx| (tx.gas_price, tx.max_fee) = (Amount::ONE, Amount::MAX)).bytes(),
+            ("chain", 18),
+        ),
         ("zero amount", good().with(|tx| tx.calls = vec![call(chain.people[1].address, 0)]).bytes(), ("bank", 2)),
         ("zero address", good().with(|tx| tx.calls = vec![call(Address::ZERO, 1)]).bytes(), ("bank", 3)),
-        ("no outputs", good().with(|tx| tx.calls = vec![Call::Bank(Msg::MultiTransfer { denom: Denom::Vvv, outputs: vec![] })]).bytes(), ("bank", 4)),
+        (
+            "no outputs",
+            good()
+                .with(|tx| tx.calls = vec![Call::Bank(Msg::MultiTransfer { denom: Denom::Vvv, outputs: vec![] })])
+                .bytes(),
+            ("bank", 4),
+        ),
     ]
 }
 

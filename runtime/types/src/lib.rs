@@ -108,10 +108,8 @@ impl Event {
 }
 
 /// Every error that a user can meet: (codespace, its table). The documents and the HTTP statuses come from here.
-pub const ERRORS: &[(&str, &[ErrorInfo])] = &[
-    (ChainError::CODESPACE, ChainError::TABLE),
-    (<bank::Bank as Module>::NAME, bank::Error::TABLE),
-];
+pub const ERRORS: &[(&str, &[ErrorInfo])] =
+    &[(ChainError::CODESPACE, ChainError::TABLE), (<bank::Bank as Module>::NAME, bank::Error::TABLE)];
 
 /// The line of the table of errors for a codespace and number.
 pub fn error_info(codespace: &str, code: u32) -> Option<&'static ErrorInfo> {

@@ -18,95 +18,35 @@ struct Room {
 }
 
 const ANY: &[&str] = &["*"];
-const OUTSIDE_WORLD: &[&str] = &[
-    "tokio",
-    "mio",
-    "hyper",
-    "reqwest",
-    "rocksdb",
-    "librocksdb-sys",
-    "libp2p",
-    "tendermint",
-];
+const OUTSIDE_WORLD: &[&str] =
+    &["tokio", "mio", "hyper", "reqwest", "rocksdb", "librocksdb-sys", "libp2p", "tendermint"];
 const ENGINE_ROOM: &[&str] = &["tokio", "libp2p", "tendermint-abci"];
 const SERVER_SIDE: &[&str] = &["rocksdb", "librocksdb-sys", "libp2p", "tendermint-abci"];
 
 /// Every room, the lowest first. A crate that stands in none of them is an error: whoever adds it decides here what
 /// it may know.
 const ROOMS: &[Room] = &[
-    Room {
-        folder: "runtime/core",
-        may_use: &[],
-        may_not_reach: OUTSIDE_WORLD,
-    },
-    Room {
-        folder: "runtime/store",
-        may_use: &["runtime/core"],
-        may_not_reach: ENGINE_ROOM,
-    },
-    Room {
-        folder: "modules/",
-        may_use: &["runtime/core", "modules/"],
-        may_not_reach: OUTSIDE_WORLD,
-    },
-    Room {
-        folder: "runtime/types",
-        may_use: &["runtime/core", "modules/"],
-        may_not_reach: OUTSIDE_WORLD,
-    },
+    Room { folder: "runtime/core", may_use: &[], may_not_reach: OUTSIDE_WORLD },
+    Room { folder: "runtime/store", may_use: &["runtime/core"], may_not_reach: ENGINE_ROOM },
+    Room { folder: "modules/", may_use: &["runtime/core", "modules/"], may_not_reach: OUTSIDE_WORLD },
+    Room { folder: "runtime/types", may_use: &["runtime/core", "modules/"], may_not_reach: OUTSIDE_WORLD },
     Room {
         folder: "runtime/app",
         may_use: &["runtime/core", "runtime/store", "modules/", "runtime/types"],
         may_not_reach: ENGINE_ROOM,
     },
-    Room {
-        folder: "genesis",
-        may_use: &["runtime/core", "modules/", "runtime/types"],
-        may_not_reach: SERVER_SIDE,
-    },
-    Room {
-        folder: "client",
-        may_use: &["runtime/core", "modules/", "runtime/types"],
-        may_not_reach: SERVER_SIDE,
-    },
+    Room { folder: "genesis", may_use: &["runtime/core", "modules/", "runtime/types"], may_not_reach: SERVER_SIDE },
+    Room { folder: "client", may_use: &["runtime/core", "modules/", "runtime/types"], may_not_reach: SERVER_SIDE },
     Room {
         folder: "node",
-        may_use: &[
-            "runtime/core",
-            "runtime/store",
-            "modules/",
-            "runtime/types",
-            "runtime/app",
-            "genesis",
-            "client",
-        ],
+        may_use: &["runtime/core", "runtime/store", "modules/", "runtime/types", "runtime/app", "genesis", "client"],
         may_not_reach: &[],
     },
-    Room {
-        folder: "runtime/store-oracle",
-        may_use: ANY,
-        may_not_reach: &[],
-    },
-    Room {
-        folder: "runtime/testkit",
-        may_use: ANY,
-        may_not_reach: &[],
-    },
-    Room {
-        folder: "benches",
-        may_use: ANY,
-        may_not_reach: &[],
-    },
-    Room {
-        folder: "fuzz",
-        may_use: ANY,
-        may_not_reach: &[],
-    },
-    Room {
-        folder: "tests/",
-        may_use: ANY,
-        may_not_reach: &[],
-    },
+    Room { folder: "runtime/store-oracle", may_use: ANY, may_not_reach: &[] },
+    Room { folder: "runtime/testkit", may_use: ANY, may_not_reach: &[] },
+    Room { folder: "benches", may_use: ANY, may_not_reach: &[] },
+    Room { folder: "fuzz", may_use: ANY, may_not_reach: &[] },
+    Room { folder: "tests/", may_use: ANY, may_not_reach: &[] },
 ];
 
 /// A package of the graph, known by cargo's id.
@@ -129,8 +69,7 @@ impl Graph {
     /// # Errors
     /// Names the first field that is not as expected.
     pub fn from_metadata(json: &str) -> Result<Self, String> {
-        let root: Value =
-            serde_json::from_str(json).map_err(|e| format!("cargo metadata is no json: {e}"))?;
+        let root: Value = serde_json::from_str(json).map_err(|e| format!("cargo metadata is no json: {e}"))?;
         let top = text(&root, "workspace_root")?;
         let mut packages = BTreeMap::new();
         for package in list(&root, "packages")? {
@@ -142,25 +81,11 @@ impl Graph {
                 _ => None,
             };
             let name = text(package, "name")?.to_owned();
-            packages.insert(
-                text(package, "id")?.to_owned(),
-                Package {
-                    name,
-                    folder,
-                    uses: Vec::new(),
-                },
-            );
+            packages.insert(text(package, "id")?.to_owned(), Package { name, folder, uses: Vec::new() });
         }
-        for node in list(
-            root.get("resolve")
-                .ok_or("cargo metadata has no `resolve`")?,
-            "nodes",
-        )? {
+        for node in list(root.get("resolve").ok_or("cargo metadata has no `resolve`")?, "nodes")? {
             let uses = normal_dependencies(node)?;
-            packages
-                .entry(text(node, "id")?.to_owned())
-                .or_default()
-                .uses = uses;
+            packages.entry(text(node, "id")?.to_owned()).or_default().uses = uses;
         }
         Ok(Self(packages))
     }
@@ -178,10 +103,9 @@ impl Graph {
                     found.extend(self.arrows_up(package, room));
                     found.extend(self.forbidden_below(id, package, room));
                 }
-                None => found.push(format!(
-                    "`{}` in {folder} stands in no room: give it one in tests/rooms",
-                    package.name
-                )),
+                None => {
+                    found.push(format!("`{}` in {folder} stands in no room: give it one in tests/rooms", package.name))
+                }
             }
         }
         found
@@ -191,8 +115,7 @@ impl Graph {
         let used = package.uses.iter().filter_map(|id| self.0.get(id));
         used.filter_map(|used| {
             let folder = used.folder.as_ref()?;
-            let allowed =
-                room.may_use == ANY || room.may_use.iter().any(|plan| covers(plan, folder));
+            let allowed = room.may_use == ANY || room.may_use.iter().any(|plan| covers(plan, folder));
             (!allowed).then(|| format!("`{}` may not depend on `{}`", package.name, used.name))
         })
         .collect()
@@ -212,15 +135,8 @@ impl Graph {
                     continue;
                 }
                 let path = format!("{path} -> {}", used.name);
-                if room
-                    .may_not_reach
-                    .iter()
-                    .any(|name| is_of_family(&used.name, name))
-                {
-                    found.push(format!(
-                        "`{}` may not reach `{}`: {path}",
-                        package.name, used.name
-                    ));
+                if room.may_not_reach.iter().any(|name| is_of_family(&used.name, name)) {
+                    found.push(format!("`{}` may not reach `{}`: {path}", package.name, used.name));
                 } else {
                     open.push((next.clone(), path));
                 }
@@ -235,8 +151,7 @@ fn covers(plan: &str, folder: &str) -> bool {
 }
 
 fn is_of_family(name: &str, family: &str) -> bool {
-    name.strip_prefix(family)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    name.strip_prefix(family).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
 }
 
 /// A dependency without a kind is a normal one.
@@ -244,10 +159,7 @@ fn normal_dependencies(node: &Value) -> Result<Vec<String>, String> {
     let mut uses = Vec::new();
     for dependency in list(node, "deps")? {
         let kinds = list(dependency, "dep_kinds")?;
-        if kinds
-            .iter()
-            .any(|kind| kind.get("kind").is_none_or(Value::is_null))
-        {
+        if kinds.iter().any(|kind| kind.get("kind").is_none_or(Value::is_null)) {
             uses.push(text(dependency, "pkg")?.to_owned());
         }
     }
@@ -255,10 +167,7 @@ fn normal_dependencies(node: &Value) -> Result<Vec<String>, String> {
 }
 
 fn text<'a>(value: &'a Value, field: &str) -> Result<&'a str, String> {
-    value
-        .get(field)
-        .and_then(Value::as_str)
-        .ok_or_else(|| format!("cargo metadata has no text `{field}`"))
+    value.get(field).and_then(Value::as_str).ok_or_else(|| format!("cargo metadata has no text `{field}`"))
 }
 
 fn list<'a>(value: &'a Value, field: &str) -> Result<&'a [Value], String> {

@@ -8,21 +8,9 @@ use serde_json::{Value, json};
 #[test]
 fn arrows_of_this_workspace_point_down() {
     let version = cargo(&["-vV"]);
-    let host = version
-        .lines()
-        .find_map(|line| line.strip_prefix("host: "))
-        .expect("cargo -vV names the host");
-    let metadata = cargo(&[
-        "metadata",
-        "--format-version",
-        "1",
-        "--locked",
-        "--filter-platform",
-        host,
-    ]);
-    let breaches = Graph::from_metadata(&metadata)
-        .expect("cargo's own output")
-        .breaches();
+    let host = version.lines().find_map(|line| line.strip_prefix("host: ")).expect("cargo -vV names the host");
+    let metadata = cargo(&["metadata", "--format-version", "1", "--locked", "--filter-platform", host]);
+    let breaches = Graph::from_metadata(&metadata).expect("cargo's own output").breaches();
     assert!(breaches.is_empty(), "\n{}\n", breaches.join("\n"));
 }
 
@@ -32,11 +20,7 @@ fn cargo(arguments: &[&str]) -> String {
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .expect("cargo runs: it has started this test");
-    assert!(
-        output.status.success(),
-        "cargo {arguments:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "cargo {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("cargo writes utf-8")
 }
 
@@ -54,9 +38,7 @@ fn breaches(packages: &[&str], arrows: &[(&str, &str, Value)]) -> Vec<String> {
     };
     let node = |name: &&str| {
         let deps = arrows.iter().filter(|arrow| arrow.0 == *name);
-        let deps: Vec<_> = deps
-            .map(|(_, to, kind)| json!({"pkg": to, "dep_kinds": [{"kind": kind}]}))
-            .collect();
+        let deps: Vec<_> = deps.map(|(_, to, kind)| json!({"pkg": to, "dep_kinds": [{"kind": kind}]})).collect();
         json!({"id": name, "deps": deps})
     };
     let metadata = json!({
@@ -64,9 +46,7 @@ fn breaches(packages: &[&str], arrows: &[(&str, &str, Value)]) -> Vec<String> {
         "packages": packages.iter().map(describe).collect::<Vec<_>>(),
         "resolve": {"nodes": packages.iter().map(node).collect::<Vec<_>>()},
     });
-    Graph::from_metadata(&metadata.to_string())
-        .expect("well formed")
-        .breaches()
+    Graph::from_metadata(&metadata.to_string()).expect("well formed").breaches()
 }
 
 const NORMAL: Value = Value::Null;
@@ -101,89 +81,42 @@ fn a_house_that_follows_the_plan_passes() {
 
 #[test]
 fn an_arrow_that_points_up_is_found() {
-    let found = breaches(
-        &["runtime/core", "runtime/store"],
-        &[("runtime/core", "runtime/store", NORMAL)],
-    );
+    let found = breaches(&["runtime/core", "runtime/store"], &[("runtime/core", "runtime/store", NORMAL)]);
     assert_eq!(found, ["`runtime/core` may not depend on `runtime/store`"]);
-    let found = breaches(
-        &["client", "runtime/app"],
-        &[("client", "runtime/app", NORMAL)],
-    );
+    let found = breaches(&["client", "runtime/app"], &[("client", "runtime/app", NORMAL)]);
     assert_eq!(found, ["`client` may not depend on `runtime/app`"]);
-    let found = breaches(
-        &["node", "runtime/testkit"],
-        &[("node", "runtime/testkit", NORMAL)],
-    );
+    let found = breaches(&["node", "runtime/testkit"], &[("node", "runtime/testkit", NORMAL)]);
     assert_eq!(found, ["`node` may not depend on `runtime/testkit`"]);
 }
 
 #[test]
 fn a_forbidden_package_is_found_at_any_depth() {
     let packages = ["modules/bank", "innocent", "helper", "tokio"];
-    let arrows = [
-        ("modules/bank", "innocent", NORMAL),
-        ("innocent", "helper", NORMAL),
-        ("helper", "tokio", NORMAL),
-    ];
+    let arrows = [("modules/bank", "innocent", NORMAL), ("innocent", "helper", NORMAL), ("helper", "tokio", NORMAL)];
     let found = breaches(&packages, &arrows);
-    assert_eq!(
-        found,
-        ["`modules/bank` may not reach `tokio`: modules/bank -> innocent -> helper -> tokio"]
-    );
+    assert_eq!(found, ["`modules/bank` may not reach `tokio`: modules/bank -> innocent -> helper -> tokio"]);
 }
 
 #[test]
 fn a_family_of_packages_is_forbidden_with_its_name() {
-    for bad in [
-        "libp2p-swarm",
-        "tendermint-abci",
-        "tendermint-proto",
-        "rocksdb",
-        "librocksdb-sys",
-    ] {
-        assert_eq!(
-            breaches(&["modules/bank", bad], &[("modules/bank", bad, NORMAL)]).len(),
-            1,
-            "{bad}"
-        );
+    for bad in ["libp2p-swarm", "tendermint-abci", "tendermint-proto", "rocksdb", "librocksdb-sys"] {
+        assert_eq!(breaches(&["modules/bank", bad], &[("modules/bank", bad, NORMAL)]).len(), 1, "{bad}");
     }
-    assert_eq!(
-        breaches(
-            &["modules/bank", "tokioish"],
-            &[("modules/bank", "tokioish", NORMAL)]
-        )
-        .len(),
-        0
-    );
+    assert_eq!(breaches(&["modules/bank", "tokioish"], &[("modules/bank", "tokioish", NORMAL)]).len(), 0);
 }
 
 #[test]
 fn the_client_knows_no_database_and_no_server() {
     for bad in ["rocksdb", "libp2p", "tendermint-abci"] {
-        assert_eq!(
-            breaches(&["client", bad], &[("client", bad, NORMAL)]).len(),
-            1,
-            "{bad}"
-        );
+        assert_eq!(breaches(&["client", bad], &[("client", bad, NORMAL)]).len(), 1, "{bad}");
     }
-    assert_eq!(
-        breaches(
-            &["client", "tendermint"],
-            &[("client", "tendermint", NORMAL)]
-        )
-        .len(),
-        0
-    );
+    assert_eq!(breaches(&["client", "tendermint"], &[("client", "tendermint", NORMAL)]).len(), 0);
 }
 
 #[test]
 fn tests_and_build_scripts_may_reach_anywhere() {
     let packages = ["modules/bank", "runtime/testkit", "tokio"];
-    let arrows = [
-        ("modules/bank", "runtime/testkit", json!("dev")),
-        ("modules/bank", "tokio", json!("build")),
-    ];
+    let arrows = [("modules/bank", "runtime/testkit", json!("dev")), ("modules/bank", "tokio", json!("build"))];
     assert_eq!(breaches(&packages, &arrows), Vec::<String>::new());
 }
 
