@@ -38,8 +38,14 @@ const INDEX: &str = "index";
 /// Blocks of all families that were read lately. Rows have a cache of their own above.
 const BLOCK_CACHE: usize = 128 << 20;
 
-/// The log may grow to this before the families that hold it back are flushed.
-const MAX_LOG: u64 = 512 << 20;
+/// The two upper levels are rewritten too often to be worth it.
+const COMPRESSION: [DBCompressionType; 7] = {
+    use DBCompressionType::{Lz4, None};
+    [None, None, Lz4, Lz4, Lz4, Lz4, Lz4]
+};
+
+/// The log may grow to this before the families that hold it back are flushed; opening reads it again.
+const MAX_LOG: u64 = 128 << 20;
 
 /// About what a state row takes in a batch together with its part of the undo row and of the index.
 const BATCH_BYTES_PER_ROW: usize = 256;
@@ -71,10 +77,9 @@ impl Rocks {
         let Some(bytes) = self.db.get(META_KEY).map_err(|error| from_rocks(&self.path, &error))? else {
             return Ok(None);
         };
-        borsh::from_slice(&bytes).map(Some).map_err(|error| StoreError::Corrupt {
-            path: self.path.clone(),
-            detail: format!("meta row: {error}"),
-        })
+        borsh::from_slice(&bytes)
+            .map(Some)
+            .map_err(|error| StoreError::Corrupt { path: self.path.clone(), detail: format!("meta row: {error}") })
     }
 
     pub(crate) fn undo(&self, height: u64) -> Result<Option<Vec<u8>>, StoreError> {
@@ -166,7 +171,7 @@ fn families() -> Vec<ColumnFamilyDescriptor> {
         }
         let mut options = Options::default();
         options.set_block_based_table_factory(&table);
-        options.set_compression_type(DBCompressionType::Lz4);
+        options.set_compression_per_level(&COMPRESSION);
         options.set_write_buffer_size(write_buffer);
         options
     };
@@ -243,7 +248,11 @@ impl RocksView {
             read.set_iterate_upper_bound(end);
         }
         let mut rows: DBRawIterator<'_> = self.rocks.db.raw_iterator_cf_opt(self.rocks.family(family), read);
-        if reverse { rows.seek_to_last() } else { rows.seek_to_first() }
+        if reverse {
+            rows.seek_to_last()
+        } else {
+            rows.seek_to_first()
+        }
         let mut found = Vec::new();
         while found.len() < limit
             && let Some((key, value)) = rows.item()
@@ -270,14 +279,14 @@ fn from_rocks(path: &Path, error: &rocksdb::Error) -> StoreError {
     let detail = error.to_string();
     let path = path.to_path_buf();
     let says = |words: &[&str]| words.iter().any(|words| detail.contains(words));
-    if says(&["While lock file", "lock hold by current process"]) {
-        StoreError::Locked { path }
-    } else if says(&["No space left on device", "File too large", "Disk quota exceeded"]) {
+    if says(&["No space left on device", "File too large", "Disk quota exceeded"]) {
         StoreError::DiskFull { path, detail }
     } else if says(&["Read-only file system"]) {
         StoreError::ReadOnly { path, detail }
     } else if says(&["Permission denied", "Operation not permitted"]) {
         StoreError::Permission { path, detail }
+    } else if says(&["While lock file", "lock hold by current process"]) {
+        StoreError::Locked { path }
     } else if matches!(error.kind(), rocksdb::ErrorKind::Corruption | rocksdb::ErrorKind::InvalidArgument) {
         StoreError::Corrupt { path, detail }
     } else {

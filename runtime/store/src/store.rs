@@ -169,16 +169,9 @@ impl Store {
         let tree = draft.commit().ok_or(StoreError::Stale)?;
         let meta = Meta { height, root: tree.hash(), time_ms, app_version };
         let drop_undo = writer.oldest_undo.map_or(0..0, |oldest| oldest..self.keep_undo_from(height).max(oldest));
-        let block = Block {
-            rows: &writes,
-            index: &index,
-            meta: &meta,
-            drop_undo: drop_undo.clone(),
-        };
-        let (written, ()) = rayon::join(
-            || self.write(prepared, block),
-            || self.cache.advance(tree.version(), writes.rows()),
-        );
+        let block = Block { rows: &writes, index: &index, meta: &meta, drop_undo: drop_undo.clone() };
+        let (written, ()) =
+            rayon::join(|| self.write(prepared, block), || self.cache.advance(tree.version(), writes.rows()));
         writer.note(written)?;
         writer.oldest_undo = match writer.oldest_undo {
             Some(_) => Some(drop_undo.end),
@@ -207,12 +200,8 @@ impl Store {
         let Staged { writes, draft, prepared } = self.stage_with(writes, |_, _| None);
         check_root(&self.path, &meta, &draft.hash())?;
         let tree = draft.commit().ok_or(StoreError::Stale)?;
-        let block = Block {
-            rows: &writes,
-            index: &index_undo,
-            meta: &meta,
-            drop_undo: height..height.saturating_add(1),
-        };
+        let block =
+            Block { rows: &writes, index: &index_undo, meta: &meta, drop_undo: height..height.saturating_add(1) };
         let written = self.write(prepared, block);
         writer.note(written)?;
         self.cache.clear(tree.version());

@@ -260,6 +260,16 @@ fn a_pinned_height_can_be_reached_again_from_far() {
 }
 
 #[test]
+fn snapshots_go_to_other_threads_and_staged_writes_move() {
+    fn shared<T: Send + Sync>() {}
+    fn moved<T: Send>() {}
+    shared::<Store>();
+    shared::<Snapshot>();
+    shared::<WriteSet>();
+    moved::<diem_store::Staged>();
+}
+
+#[test]
 fn what_was_staged_on_an_older_state_is_refused() {
     let store = Store::in_memory(options());
     let (a, b) = (store.stage(WriteSet::new()), store.stage(WriteSet::new()));

@@ -131,7 +131,11 @@ impl Drop for Draft {
 /// Hashes rows to change, in parallel if there are many.
 pub fn changes<K: AsRef<[u8]> + Sync>(rows: &[(K, Option<Value>)]) -> Vec<Change> {
     let change = |(key, value): &(K, Option<Value>)| Change::new(key.as_ref(), value.as_deref());
-    if rows.len() < MANY { rows.iter().map(change).collect() } else { rows.par_iter().with_min_len(MANY / 2).map(change).collect() }
+    if rows.len() < MANY {
+        rows.iter().map(change).collect()
+    } else {
+        rows.par_iter().with_min_len(MANY / 2).map(change).collect()
+    }
 }
 
 #[cfg(test)]

@@ -48,9 +48,12 @@ fn check_paths(root: &Root, rows: &Rows, key: &[u8]) {
     let hash = sha256(key);
     let root_of = |path: &Path| {
         let leaf = leaf_hash(&sha256(&path.key), &sha256(&rows[path.key.as_slice()]));
-        path.steps.iter().fold(leaf, |at, (right, other)| {
-            if *right { inner_hash(other, &at) } else { inner_hash(&at, other) }
-        })
+        path.steps.iter().fold(
+            leaf,
+            |at, (right, other)| {
+                if *right { inner_hash(other, &at) } else { inner_hash(&at, other) }
+            },
+        )
     };
     match root.look_up(key) {
         Lookup::Present(path) => {

@@ -80,9 +80,7 @@ fn sorted(changes: &[Change]) -> Vec<Slot> {
         let prefix = change.hash.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
         Slot { prefix, at }
     };
-    let order = |a: &Slot, b: &Slot| {
-        a.prefix.cmp(&b.prefix).then_with(|| changes[a.at].hash.cmp(&changes[b.at].hash))
-    };
+    let order = |a: &Slot, b: &Slot| a.prefix.cmp(&b.prefix).then_with(|| changes[a.at].hash.cmp(&changes[b.at].hash));
     let mut slots: Vec<Slot> = changes.iter().enumerate().map(slot).collect();
     if slots.len() > SPLIT {
         slots.par_sort_unstable_by(order);
