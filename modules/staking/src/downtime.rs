@@ -16,8 +16,8 @@ use crate::{
 /// Blocks in a row of the ring.
 const ROW: u32 = 256;
 
-/// Counts the signature of a validator, and punishes it if that makes too few: it is slashed, jailed, and starts with an
-/// empty window when it comes back.
+/// Counts the signature of a validator, and punishes it if that makes too few: it is slashed, jailed, and starts with
+/// an empty window when it comes back.
 pub(crate) fn observe(ctx: &mut BlockContext<'_>, params: &Params, vote: &Vote) -> Result<Option<Slash>, CallError> {
     let Some(operator) = validators::operator_of(ctx.state, &vote.validator) else { return Ok(None) };
     if !validators::load(ctx.state, &operator)?.in_good_standing() {

@@ -10,8 +10,8 @@
 //! updates ..... the difference between the ranking and what consensus was last told
 //! ```
 //!
-//! State holds shares, calls and answers speak of their value. T tokens belong to S shares of a validator; every division
-//! rounds so that T <= S stays true, and a slash lowers T only.
+//! State holds shares, calls and answers speak of their value. T tokens belong to S shares of a validator; every
+//! division rounds so that T <= S stays true, and a slash lowers T only.
 
 pub mod block;
 mod downtime;

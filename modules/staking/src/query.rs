@@ -157,8 +157,8 @@ pub struct LeavingView {
     pub validator: Address,
     /// When: the height.
     pub height: u64,
-    /// It is paid, or may leave its new validator, in the first block after this time; in the block in which it left nobody
-    /// knows yet.
+    /// It is paid, or may leave its new validator, in the first block after this time; in the block in which it left
+    /// nobody knows yet.
     pub until: Option<Time>,
     /// What it is.
     pub what: Leaving,

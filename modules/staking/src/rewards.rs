@@ -1,4 +1,5 @@
-//! Sharing rewards over the validators that make blocks, and within each over its positions, without touching any position.
+//! Sharing rewards over the validators that make blocks, and within each over its positions, without touching any
+//! position.
 
 use diem_bank::{self as bank, Pool};
 use diem_core::{Address, Amount, CallError, Denom, MathError, StateRead, StateWrite};
@@ -19,9 +20,10 @@ pub struct Rewarded {
     pub left: Amount,
 }
 
-/// Shares `amount`, which stands in the pool of rewards, over the set that consensus was last told, by tokens, without those
-/// that were jailed or tombstoned since. Of a validator's part the protocol fee comes first, `fee_bps` on the gross of its
-/// locked stake; then the operator's commission; the rest belongs to the positions, where a locked share gets so much less.
+/// Shares `amount`, which stands in the pool of rewards, over the set that consensus was last told, by tokens,
+/// without those that were jailed or tombstoned since. Of a validator's part the protocol fee comes first, `fee_bps`
+/// on the gross of its locked stake; then the operator's commission; the rest belongs to the positions, where a
+/// locked share gets so much less.
 ///
 /// # Errors
 /// [`Error::Params`] for a fee above 100%; [`Error::Math`] and those of bank if rows contradict each other.
@@ -88,8 +90,8 @@ fn share(
     Ok(fee)
 }
 
-/// What staking holds in the pool of rewards: earned and not claimed, with the dust of its divisions. Together with what the
-/// last [`Rewarded::left`] said it is all of that pool.
+/// What staking holds in the pool of rewards: earned and not claimed, with the dust of its divisions. Together with
+/// what the last [`Rewarded::left`] said it is all of that pool.
 ///
 /// # Errors
 /// Says so if the parts are no whole number of avvv.

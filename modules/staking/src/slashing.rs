@@ -64,8 +64,8 @@ fn ceil_of(bps: u16, amount: Amount) -> Result<Amount, MathError> {
     amount.mul_div_ceil(u128::from(bps.min(FULL)), u128::from(FULL))
 }
 
-/// Takes `floor(bps * T)` of the validator's tokens at once, burns it, and starts a job for what left before: the entries
-/// within `reach` that exist now. Later ones leave tokens that are slashed already.
+/// Takes `floor(bps * T)` of the validator's tokens at once, burns it, and starts a job for what left before: the
+/// entries within `reach` that exist now. Later ones leave tokens that are slashed already.
 ///
 /// # Errors
 /// [`Error::UnknownValidator`].
@@ -131,9 +131,9 @@ pub fn jail(state: &mut dyn StateWrite, events: &mut Events, operator: &Address,
     Ok(())
 }
 
-/// Punishes a validator that forged a statement of the bridge: `bps` of its tokens and of everything that has not been paid
-/// or freed yet, and it is out for ever. It counts once, also against one that is out for something else; `None` if it
-/// was convicted before.
+/// Punishes a validator that forged a statement of the bridge: `bps` of its tokens and of everything that has not
+/// been paid or freed yet, and it is out for ever. It counts once, also against one that is out for something else;
+/// `None` if it was convicted before.
 ///
 /// # Errors
 /// [`Error::UnknownValidator`].
@@ -154,8 +154,8 @@ pub fn punish_forgery(
     Ok(Some(slash))
 }
 
-/// Punishes what consensus has proven. Ignored: strangers, who is out already, and evidence older than the unbonding time, by
-/// time, whatever its age in blocks.
+/// Punishes what consensus has proven. Ignored: strangers, who is out already, and evidence older than the unbonding
+/// time, by time, whatever its age in blocks.
 pub(crate) fn punish_misbehaviour(
     state: &mut dyn StateWrite,
     events: &mut Events,
@@ -174,8 +174,8 @@ pub(crate) fn punish_misbehaviour(
     Ok(Some(slash))
 }
 
-/// A position whose shares fell because what it holds had left a slashed validator. If its locked shares fell with them, the
-/// lock is to follow.
+/// A position whose shares fell because what it holds had left a slashed validator. If its locked shares fell with
+/// them, the lock is to follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Trimmed {
     /// Whose.
@@ -186,8 +186,8 @@ pub struct Trimmed {
     pub locked: u128,
 }
 
-/// Takes slashes from what left before: the oldest job first, at most `limit` entries together. Gives the positions whose
-/// locked shares fell.
+/// Takes slashes from what left before: the oldest job first, at most `limit` entries together. Gives the positions
+/// whose locked shares fell.
 ///
 /// # Errors
 /// Those of bank, if its pools contradict these rows.

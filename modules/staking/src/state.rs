@@ -51,7 +51,8 @@ pub(crate) const TRANCHES: Map<Address, u32> = Map::new(Staking::ID, 15);
 pub(crate) const LEFT: Map<(u64, Address), u64> = Map::new(Staking::ID, 16);
 /// Groups of entries by (last millisecond of their waiting, height left, validator left); the value says nothing.
 pub(crate) const DUE: Map<(u64, u64, Address), u8> = Map::new(Staking::ID, 17);
-/// The last millisecond of a group's waiting, by (validator left, height left): for who asks, and while entries are left.
+/// The last millisecond of a group's waiting, by (validator left, height left): for who asks, and while entries are
+/// left.
 pub(crate) const DATES: Map<(Address, u64), u64> = Map::new(Staking::ID, 22);
 /// Slashes that have not reached all their entries, by (validator, number).
 pub(crate) const JOBS: Map<(Address, u64), Job> = Map::new(Staking::ID, 18);
@@ -236,7 +237,8 @@ pub(crate) struct Place {
 pub struct Job {
     /// What part of each entry is slashed, in basis points.
     pub bps: u16,
-    /// Entries that left at this height or later, and with this id or a larger one, are still to be slashed: (height, id).
+    /// Entries that left at this height or later, and with this id or a larger one, are still to be slashed: (height,
+    /// id).
     pub next: (u64, u64),
     /// Entries with this id or a larger one left after the slash.
     pub below_id: u64,

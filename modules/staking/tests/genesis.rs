@@ -131,8 +131,8 @@ fn broken_rows_are_noticed() {
     }
 }
 
-/// Keys, values and their encoding are the chain's for ever: whoever changes them on purpose needs a migration, and then a new
-/// hash here.
+/// Keys, values and their encoding are the chain's for ever: whoever changes them on purpose needs a migration, and
+/// then a new hash here.
 #[test]
 fn every_stored_byte_stays_what_it_is() {
     let base = empty();

@@ -14,8 +14,8 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Genesis {
-    /// Locks from the start, on stakes of the genesis. DIEM of the genesis needs them: all DIEM that exists is outstanding on
-    /// some lock.
+    /// Locks from the start, on stakes of the genesis. DIEM of the genesis needs them: all DIEM that exists is
+    /// outstanding on some lock.
     pub locks: Vec<GenesisLock>,
     /// Only an export of a running chain has any: locks by (account, validator), on positions that are locked already.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -51,8 +51,8 @@ pub(crate) fn export(state: &dyn StateRead) -> Genesis {
     Genesis { locks: Vec::new(), rows: LOCKS.range(state, None, usize::MAX) }
 }
 
-/// Every lock is what its position counts as locked, and no position counts what no lock knows. The second follows from the
-/// sums of each validator.
+/// Every lock is what its position counts as locked, and no position counts what no lock knows. The second follows
+/// from the sums of each validator.
 pub(crate) fn check(state: &dyn StateRead) -> Result<(), String> {
     let mut locked = std::collections::BTreeMap::<Address, u128>::new();
     for ((account, validator), lock) in LOCKS.range(state, None, usize::MAX) {

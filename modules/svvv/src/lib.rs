@@ -1,8 +1,8 @@
 //! svvv: locks on staked positions.
 //!
 //! Stake is locked for a reason, and there is one: DIEM that was minted against it. A lock knows how much of that is
-//! outstanding; what is locked keeps earning and cannot be unstaked, but it can go to another validator, and its DIEM with
-//! it. Another reason to lock would be another table beside this one.
+//! outstanding; what is locked keeps earning and cannot be unstaked, but it can go to another validator, and its DIEM
+//! with it. Another reason to lock would be another table beside this one.
 
 pub mod error;
 pub mod event;

@@ -24,8 +24,8 @@ fn put(state: &mut dyn StateWrite, account: &Address, validator: &Address, lock:
     if *lock == Lock::default() { LOCKS.remove(state, &key) } else { LOCKS.set(state, &key, lock) }
 }
 
-/// Locks stake worth `vvv` for `diem`: `ceil(vvv * S / T)` shares, and all free ones for all that they are worth. Gives the
-/// shares.
+/// Locks stake worth `vvv` for `diem`: `ceil(vvv * S / T)` shares, and all free ones for all that they are worth.
+/// Gives the shares.
 ///
 /// # Errors
 /// [`Error::ZeroAmount`]; staking's `not_free` if less is free, and its `unknown_validator`.
@@ -54,8 +54,8 @@ pub fn lock(
     Ok(shares)
 }
 
-/// Opens the part of a lock that `diem` of its DIEM stands for: `floor(locked * diem / outstanding)` shares, and all of them
-/// for all of it. Gives the shares. What locking costs today does not matter.
+/// Opens the part of a lock that `diem` of its DIEM stands for: `floor(locked * diem / outstanding)` shares, and all
+/// of them for all of it. Gives the shares. What locking costs today does not matter.
 ///
 /// # Errors
 /// [`Error::ZeroAmount`]; [`Error::Outstanding`] if the lock stands for less.
@@ -104,7 +104,8 @@ pub fn restake(
     let outstanding = source.outstanding.checked_sub(diem).map_err(Error::from)?;
     let target = lock_of(state, account, to).outstanding.checked_add(diem).map_err(Error::from)?;
     if outstanding.is_zero() {
-        // The DIEM has gone by rounding up; what stood for less than one adiem of it would have nothing left to open it.
+        // The DIEM has gone by rounding up; what stood for less than one adiem of it would have nothing left to open
+        // it.
         let rest = locked(state, account, from);
         staking::unlock_shares(state, account, from, rest)?;
     }
@@ -121,8 +122,8 @@ fn locked(state: &dyn StateRead, account: &Address, validator: &Address) -> u128
     staking::position(state, account, validator).locked
 }
 
-/// Runs slash jobs of staking over at most `limit` entries and lets the locks follow: where a position has fewer shares than
-/// were locked, those that are left are locked, and the DIEM outstanding stays.
+/// Runs slash jobs of staking over at most `limit` entries and lets the locks follow: where a position has fewer
+/// shares than were locked, those that are left are locked, and the DIEM outstanding stays.
 ///
 /// # Errors
 /// Those of [`staking::run_slash_jobs`].

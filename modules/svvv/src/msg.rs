@@ -16,8 +16,8 @@ const GAS: u64 = 12_000;
 #[serde(rename_all = "snake_case", tag = "type")]
 #[repr(u8)]
 pub enum Msg {
-    /// Moves stake to another validator: what is free first, then what is locked, with its DIEM. It can neither move again nor
-    /// be unstaked for the unbonding time.
+    /// Moves stake to another validator: what is free first, then what is locked, with its DIEM. It can neither move
+    /// again nor be unstaked for the unbonding time.
     Restake {
         /// The validator that it leaves.
         from: Address,

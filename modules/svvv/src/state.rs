@@ -10,8 +10,8 @@ use crate::Svvv;
 /// Locks by (account, validator).
 pub(crate) const LOCKS: Map<(Address, Address), Lock> = Map::new(Svvv::ID, 0);
 
-/// What is locked of a position, and for how much DIEM. The validator is part of the key on purpose: who locks at two prices
-/// chooses by it which average a burn opens.
+/// What is locked of a position, and for how much DIEM. The validator is part of the key on purpose: who locks at two
+/// prices chooses by it which average a burn opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Lock {

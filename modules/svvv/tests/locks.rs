@@ -281,3 +281,19 @@ fn an_export_starts_the_same_locks_again_and_a_genesis_can_have_some() {
     let outcome = Svvv::init_genesis(&mut GenesisContext { state: &mut again, time: Time(0) }, &wrong);
     assert_eq!(refusal(outcome), "genesis");
 }
+
+#[test]
+fn every_stored_byte_stays_what_it_is() {
+    let base = empty();
+    let mut world = with_stake(&base);
+    lock(&mut world, 9, 1, units(258), units(3)).unwrap();
+    let rows = diem_core::StateRead::range(&world.state, &[Svvv::ID.0], Some(&[Svvv::ID.0 + 1]), usize::MAX);
+    // Module, table, account, validator; then shares and DIEM, 16 bytes each, the lowest first.
+    let key = [&[3, 0][..], &[9; 20], &[1; 20]].concat();
+    let value = [&258u128.to_le_bytes()[..], &3u128.to_le_bytes()].concat();
+    assert_eq!(rows.len(), 1);
+    assert_eq!((rows[0].0.to_vec(), rows[0].1.to_vec()), (key, value));
+    let msg = Msg::Restake { from: who(1), to: who(2), amount: units(7) };
+    let bytes = [&[0][..], &[1; 20], &[2; 20], &7u128.to_le_bytes()].concat();
+    assert_eq!(borsh::to_vec(&msg).unwrap(), bytes);
+}

@@ -1,5 +1,5 @@
-//! staking and svvv together against a model that loops where the chain keeps indices and queues: every reward walks over
-//! all positions, every slash over all entries, every block over all that is due.
+//! staking and svvv together against a model that loops where the chain keeps indices and queues: every reward walks
+//! over all positions, every slash over all entries, every block over all that is due.
 #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, clippy::indexing_slicing, reason = "tests")]
 
 #[path = "../../../staking/tests/common/mod.rs"]
@@ -15,7 +15,6 @@ use diem_staking::{Offence, Params, Reach, position, punish_forgery, slash, told
 use diem_svvv::{Lock, Msg, Svvv, lock_of};
 use proptest::{collection::vec, prelude::*};
 use reference::{Model, ModelPosition, ModelValidator};
-use ruint::aliases::U256;
 
 const VALIDATORS: u8 = 3;
 const ACCOUNTS: u8 = 6;
@@ -219,10 +218,7 @@ fn compare(world: &World<'_>, model: &Model) -> Result<(), TestCaseError> {
             let lock = Lock { shares: expected.locked, outstanding: units(expected.diem) };
             prop_assert_eq!(lock_of(&world.state, &who(account), &who(number)), lock);
             let earned = position.earned(&row).unwrap();
-            // A position that ended gives up what is below one avvv; the model keeps it.
-            if expected.shares > 0 || expected.earned >= U256::from(10).pow(U256::from(36)) {
-                prop_assert_eq!(format!("{earned:?}"), format!("{}e-36", expected.earned));
-            }
+            prop_assert_eq!(format!("{earned:?}"), format!("{}e-36", expected.earned));
         }
     }
     for account in 1..=ACCOUNTS {

@@ -103,8 +103,17 @@ impl Model {
     pub(crate) fn run(&mut self, step: &Step) -> Option<()> {
         let mut next = self.clone();
         next.change(step)?;
+        next.sweep();
         *self = next;
         Some(())
+    }
+
+    /// Who has no shares and less than one avvv gives that up.
+    fn sweep(&mut self) {
+        let one = U256::from(10).pow(U256::from(36));
+        for position in self.positions.values_mut().filter(|position| position.shares == 0 && position.earned < one) {
+            position.earned = U256::ZERO;
+        }
     }
 
     fn change(&mut self, step: &Step) -> Option<()> {
