@@ -3,7 +3,6 @@
     clippy::unwrap_used,
     clippy::arithmetic_side_effects,
     clippy::disallowed_methods,
-    clippy::print_stdout,
     reason = "a test that cannot go on should stop where it is"
 )]
 

@@ -89,7 +89,7 @@ impl Home {
 }
 
 pub fn binary() -> PathBuf {
-    comet::find(None, &|text| println!("{text}")).unwrap().path
+    comet::find(None, &|_| {}).unwrap().path
 }
 
 pub struct Node {

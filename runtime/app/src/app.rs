@@ -204,7 +204,7 @@ impl App {
             Base::Genesis(_) => chain.initial_height,
         };
         let cost = ante::check_static(tx, &chain, &chain::gas(base.state()), height)?;
-        mempool.admit(base.state(), tx, cost.fee)?;
+        mempool.admit(base.state(), tx, cost.fee, height)?;
         Ok(TxResult { gas_wanted: cost.gas, fee: cost.fee, ..TxResult::default() })
     }
 

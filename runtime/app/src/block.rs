@@ -3,7 +3,7 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 use bytes::Bytes;
 use diem_bank as bank;
-use diem_core::{Amount, Block, BlockInfo, CallError, Events, Fatal, StateRead, TxContext};
+use diem_core::{Amount, Block, BlockInfo, CallError, Events, Fatal, StateRead, TxContext, keys::SignatureError};
 use diem_store::{Overlay, WriteSet};
 use diem_types::{ChainError, GasParams, Signed};
 use rayon::prelude::*;
@@ -83,10 +83,9 @@ pub(crate) fn decode_all(txs: &[Bytes], signatures: &Signatures) -> Vec<Decoded>
         signatures.verify_all(&good)
     };
     let mut verdicts = verdicts.into_iter();
-    for tx in &mut decoded {
-        if tx.is_ok()
-            && let Some(Err(error)) = verdicts.next()
-        {
+    for tx in decoded.iter_mut().filter(|tx| tx.is_ok()) {
+        // One verdict for each that decodes; a missing one is no good one.
+        if let Err(error) = verdicts.next().unwrap_or(Err(SignatureError::Invalid)) {
             *tx = Err(error.into());
         }
     }

@@ -3,6 +3,10 @@
 //!
 //! Gossip may reorder and does not send again, so nonces up to [`AHEAD`] beyond the next one are remembered; when the
 //! gap closes, all of them count. A commit clears everything, and the engine's rechecks rebuild it in their order.
+//!
+//! A transaction behind a gap cannot be in a block, and the engine offers a proposer only the oldest few megabytes of
+//! its pool. So what waits behind gaps is kept far below a block in bytes, and does not wait for ever: otherwise one
+//! sender could fill what is offered with transactions that never come, and pay nothing for it.
 
 use std::collections::BTreeMap;
 
@@ -12,12 +16,22 @@ use diem_types::{ChainError, Signed};
 
 /// How far ahead of the next nonce a transaction may wait.
 const AHEAD: u64 = 16;
+/// The most bytes that wait behind gaps, of all senders. A block holds several times as much.
+const GAPPED_BYTES: usize = 1024 * 1024;
+/// The most bytes that wait behind a gap of one sender.
+const GAPPED_BYTES_PER_SENDER: usize = 64 * 1024;
+/// For how many blocks a transaction may wait behind a gap.
+const GAPPED_BLOCKS: u64 = 20;
 
 /// Pending nonces and fees.
 #[derive(Default)]
 pub(crate) struct Mempool {
     senders: BTreeMap<Address, Nonces>,
     fees: BTreeMap<Address, Amount>,
+    gapped_bytes: usize,
+    /// The height at which a transaction was first seen behind a gap, by sender and nonce. Survives commits; bounded
+    /// by what may wait and by [`GAPPED_BLOCKS`].
+    first_seen: BTreeMap<(Address, u64), u64>,
 }
 
 /// A sender's pending nonces: all below `next`, and those in `ahead`, whose bit i stands for `next + 1 + i`.
@@ -25,18 +39,37 @@ pub(crate) struct Mempool {
 struct Nonces {
     next: u64,
     ahead: u16,
+    gapped_bytes: usize,
 }
 
 impl Mempool {
+    /// Forgets what waited when block `height` was committed; rechecks bring it back.
+    pub(crate) fn committed(&mut self, height: u64) {
+        self.senders.clear();
+        self.fees.clear();
+        self.gapped_bytes = 0;
+        // What is not seen again for this long has left the engine's pool.
+        self.first_seen.retain(|_, seen| height.saturating_sub(*seen) <= GAPPED_BLOCKS.saturating_mul(2));
+    }
+
+    /// Forgets everything: the engine's pool is gone.
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }
 
-    /// Counts the transaction as pending, or says why it cannot wait.
-    pub(crate) fn admit(&mut self, state: &dyn StateRead, tx: &Signed, fee: Amount) -> Result<(), ChainError> {
-        let committed = bank::nonce(state, &tx.tx.sender);
-        let pending = self.senders.get(&tx.tx.sender).copied().unwrap_or(Nonces { next: committed, ahead: 0 });
-        let nonces = pending.with(tx.tx.nonce, committed)?;
+    /// Counts the transaction as pending for block `height`, or says why it cannot wait.
+    pub(crate) fn admit(
+        &mut self,
+        state: &dyn StateRead,
+        tx: &Signed,
+        fee: Amount,
+        height: u64,
+    ) -> Result<(), ChainError> {
+        let (sender, nonce) = (tx.tx.sender, tx.tx.nonce);
+        let committed = bank::nonce(state, &sender);
+        let fresh = Nonces { next: committed, ahead: 0, gapped_bytes: 0 };
+        let pending = self.senders.get(&sender).copied().unwrap_or(fresh);
+        let mut nonces = pending.with(nonce, committed)?;
         let payer = tx.payer();
         let balance = bank::balance(state, &payer, Denom::Vvv);
         let promised = self.fees.get(&payer).copied().unwrap_or_default();
@@ -44,9 +77,42 @@ impl Mempool {
         if total > balance {
             return Err(ChainError::FeeFunds { payer, fee, available: balance.saturating_sub(promised) });
         }
-        self.senders.insert(tx.tx.sender, nonces);
+        if nonces.next <= nonce {
+            nonces.gapped_bytes = self.wait_behind_gap(tx, &nonces, height)?;
+        } else {
+            self.close_gap(&sender, &mut nonces, nonce);
+        }
+        self.senders.insert(sender, nonces);
         self.fees.insert(payer, total);
         Ok(())
+    }
+
+    /// Counts a transaction behind a gap; gives the sender's bytes behind it.
+    fn wait_behind_gap(&mut self, tx: &Signed, nonces: &Nonces, height: u64) -> Result<usize, ChainError> {
+        let refused = ChainError::NonceTooHigh { got: tx.tx.nonce, next: nonces.next };
+        let sender_bytes = nonces.gapped_bytes.saturating_add(tx.size);
+        let all_bytes = self.gapped_bytes.saturating_add(tx.size);
+        if sender_bytes > GAPPED_BYTES_PER_SENDER || all_bytes > GAPPED_BYTES {
+            return Err(refused);
+        }
+        let seen = *self.first_seen.entry((tx.tx.sender, tx.tx.nonce)).or_insert(height);
+        if height.saturating_sub(seen) > GAPPED_BLOCKS {
+            self.first_seen.remove(&(tx.tx.sender, tx.tx.nonce));
+            return Err(refused);
+        }
+        self.gapped_bytes = all_bytes;
+        Ok(sender_bytes)
+    }
+
+    /// The sender's next nonce came. Once nothing waits behind a gap any more, nothing is counted for it.
+    fn close_gap(&mut self, sender: &Address, nonces: &mut Nonces, nonce: u64) {
+        for closed in nonce..nonces.next {
+            self.first_seen.remove(&(*sender, closed));
+        }
+        if nonces.ahead == 0 {
+            self.gapped_bytes = self.gapped_bytes.saturating_sub(nonces.gapped_bytes);
+            nonces.gapped_bytes = 0;
+        }
     }
 }
 

@@ -56,7 +56,7 @@ impl Signatures {
             txs.par_iter().with_min_len(LOOK_UPS).map(|tx| known.contains(&tx.hash)).collect()
         };
         let unknown: Vec<&Signed> = txs.iter().zip(&known).filter(|(_, known)| !**known).map(|(tx, _)| *tx).collect();
-        let mut verdicts: Vec<Result<(), SignatureError>> =
+        let verdicts: Vec<Result<(), SignatureError>> =
             unknown.par_chunks(BATCH).flat_map_iter(verify_batch).collect();
         {
             let mut remembered = self.known.write();
@@ -64,8 +64,10 @@ impl Signatures {
                 remembered.insert(tx.hash, self.capacity);
             }
         }
-        let mut verdicts = verdicts.drain(..);
-        known.iter().map(|known| if *known { Ok(()) } else { verdicts.next().unwrap_or(Ok(())) }).collect()
+        let mut verdicts = verdicts.into_iter();
+        // A verdict that is missing is no good one.
+        let verdict = |known: &bool| if *known { Ok(()) } else { verdicts.next().unwrap_or(Err(SignatureError::Invalid)) };
+        known.iter().map(verdict).collect()
     }
 }
 
@@ -100,8 +102,16 @@ fn verify_batch(txs: &[&Signed]) -> Vec<Result<(), SignatureError>> {
     verdicts
 }
 
-/// Queues ed25519 signatures, verifies Ethereum's at once, and checks that keys belong to their addresses.
+/// Queues ed25519 signatures, verifies Ethereum's at once, and checks that keys belong to their addresses. What is
+/// refused here is verified alone, because of two bad signatures the first must be named, whichever is found first.
 fn queue_or_verify(tx: &Signed, batch: &mut ed25519_zebra::batch::Verifier) -> Result<(), SignatureError> {
+    queue(tx, batch).or_else(|error| match tx.verify() {
+        Ok(()) => Err(error),
+        verdict => verdict,
+    })
+}
+
+fn queue(tx: &Signed, batch: &mut ed25519_zebra::batch::Verifier) -> Result<(), SignatureError> {
     for (address, auth) in tx.signatures() {
         match auth {
             Auth::Ed25519 { public_key, signature } => {

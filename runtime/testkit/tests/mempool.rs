@@ -2,9 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
 use bytes::Bytes;
-use diem_core::Amount;
+use diem_bank::{Msg, Output};
+use diem_core::{Amount, Denom};
 use diem_runtime::CheckKind;
-use diem_testkit::TestChain;
+use diem_testkit::{TestChain, TxBuilder};
+use diem_types::Call;
 use proptest::prelude::*;
 
 /// A pool as CometBFT keeps one: what was accepted, in order; rechecked after each block.
@@ -70,6 +72,45 @@ fn nonces_up_to_sixteen_ahead_wait_and_no_more() {
     assert_eq!(at(17), 14, "the gap at 0 is still open");
     assert_eq!(at(0), 0);
     assert_eq!((at(17), at(33), at(35)), (0, 0, 14), "all of them count now");
+}
+
+/// A multi-transfer of this many outputs: a large transaction.
+fn large(chain: &TestChain, from: usize, nonce: u64, outputs: usize) -> Bytes {
+    let output = Output { to: chain.people[9].address, amount: Amount::new(1) };
+    let call = Call::Bank(Msg::MultiTransfer { denom: Denom::Vvv, outputs: vec![output; outputs] });
+    TxBuilder::new(&chain.doc, &chain.people[from], nonce, vec![call]).bytes()
+}
+
+#[test]
+fn what_waits_behind_gaps_cannot_fill_what_a_proposer_is_offered() {
+    let chain = TestChain::new();
+    let mut pool = Pool(Vec::new());
+    // Everyone sends all that is taken of nonces 1 to 16, each as large as may be, and nobody sends nonce 0.
+    for sender in 0..9 {
+        for nonce in 1..=16 {
+            for outputs in [1_000, 400, 100, 10] {
+                pool.offer(&chain, large(&chain, sender, nonce, outputs));
+            }
+        }
+    }
+    let waiting: usize = pool.0.iter().map(Bytes::len).sum();
+    assert!((100_000..=1_048_576).contains(&waiting), "{waiting} bytes wait");
+    // A victim behind them gets into the next block, because a block holds more than may wait.
+    assert!(waiting < usize::try_from(chain.doc.consensus.block_max_bytes).unwrap() / 2);
+    assert!(pool.offer(&chain, chain.transfer(9, 0, 1, 1).bytes()));
+    assert_eq!(pool.block(&chain, pool.0.len()), 1);
+    // What never comes is not kept for ever.
+    for _ in 0..30 {
+        pool.block(&chain, 1_000);
+    }
+    assert!(pool.0.is_empty(), "{} still wait", pool.0.len());
+    // And a gap that closes in time is no reason to lose anything.
+    assert!(pool.offer(&chain, large(&chain, 0, 1, 100)));
+    for _ in 0..10 {
+        assert_eq!(pool.block(&chain, 1_000), 0);
+    }
+    assert!(pool.offer(&chain, chain.transfer(0, 0, 1, 1).bytes()));
+    assert_eq!(pool.block(&chain, 1_000), 2);
 }
 
 #[test]

@@ -31,11 +31,13 @@ enum Kind {
     KeyOffTheCurve,
     AnothersKey,
     BadPayer,
+    /// Two errors: the sender's must be the one that is named.
+    BothBad,
     HighS,
     BadRecovery,
 }
 
-const KINDS: [Kind; 14] = [
+const KINDS: [Kind; 15] = [
     Kind::Good,
     Kind::PaidByAnother,
     Kind::SmallOrderNonce,
@@ -48,6 +50,7 @@ const KINDS: [Kind; 14] = [
     Kind::KeyOffTheCurve,
     Kind::AnothersKey,
     Kind::BadPayer,
+    Kind::BothBad,
     Kind::HighS,
     Kind::BadRecovery,
 ];
@@ -110,6 +113,12 @@ fn make(chain: &TestChain, people: &People, kind: Kind, number: u64) -> Bytes {
         Kind::BadPayer => {
             let builder = transfer(&ed25519).paid_by(&ethereum);
             let auth = sign(&builder.tx, &ed25519);
+            builder.tx.with_auth(&auth, Some(&auth)).into()
+        }
+        Kind::BothBad => {
+            let builder = transfer(&ed25519).paid_by(&ethereum);
+            let mut auth = sign(&builder.tx, &ed25519);
+            signature(&mut auth)[40] ^= 1;
             builder.tx.with_auth(&auth, Some(&auth)).into()
         }
         Kind::HighS => spoil(&ethereum, |auth| signature(auth)[32] = 0xff),
