@@ -7,7 +7,8 @@ use serde::Serialize;
 #[derive(Serialize)]
 struct Row {
     name: String,
-    value: f64,
+    /// Nothing if it could not be measured.
+    value: Option<f64>,
     unit: String,
     goal: Option<String>,
     holds: Option<bool>,
@@ -30,21 +31,30 @@ pub(crate) enum Goal {
 impl Report {
     /// A figure without a goal.
     pub(crate) fn fact(&mut self, name: &str, value: f64, unit: &str) {
-        self.push(name, value, unit, None);
+        self.push(name, Some(value), unit, None);
     }
 
     /// A ratio with a goal.
     pub(crate) fn goal(&mut self, name: &str, value: f64, unit: &str, goal: Goal) {
-        self.push(name, value, unit, Some(goal));
+        self.push(name, Some(value), unit, Some(goal));
     }
 
-    fn push(&mut self, name: &str, value: f64, unit: &str, goal: Option<Goal>) {
+    /// A goal that could not be measured, and so does not hold.
+    pub(crate) fn missing(&mut self, name: &str, unit: &str, goal: Goal) {
+        self.push(name, None, unit, Some(goal));
+    }
+
+    fn push(&mut self, name: &str, value: Option<f64>, unit: &str, goal: Option<Goal>) {
         let (goal, holds) = match goal {
             None => (None, None),
-            Some(Goal::AtMost(limit)) => (Some(format!("<= {limit:.3}")), Some(value <= limit)),
-            Some(Goal::AtLeast(limit)) => (Some(format!(">= {limit:.3}")), Some(value >= limit)),
+            Some(Goal::AtMost(limit)) => {
+                (Some(format!("<= {limit:.3}")), Some(value.is_some_and(|value| value <= limit)))
+            }
+            Some(Goal::AtLeast(limit)) => {
+                (Some(format!(">= {limit:.3}")), Some(value.is_some_and(|value| value >= limit)))
+            }
         };
-        eprintln!("{name}: {value:.3} {unit}");
+        eprintln!("{name}: {} {unit}", shown(value));
         self.rows.push(Row { name: name.into(), value, unit: unit.into(), goal, holds });
     }
 
@@ -56,7 +66,7 @@ impl Report {
             let holds = row.holds.map_or("", |holds| if holds { "yes" } else { "NO" });
             table.add_row([
                 row.name.clone(),
-                format!("{:.3}", row.value),
+                shown(row.value),
                 row.unit.clone(),
                 row.goal.clone().unwrap_or_default(),
                 holds.into(),
@@ -65,9 +75,14 @@ impl Report {
         println!("{table}");
         let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".into());
         let path = std::path::Path::new(&target).join("bench.json");
+        std::fs::create_dir_all(&target).unwrap();
         std::fs::write(&path, serde_json::to_string_pretty(&self.rows).unwrap()).unwrap();
         println!("written to {}", path.display());
     }
+}
+
+fn shown(value: Option<f64>) -> String {
+    value.map_or_else(|| "not measured".into(), |value| format!("{value:.3}"))
 }
 
 /// The median of some measurements.

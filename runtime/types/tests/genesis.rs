@@ -17,11 +17,13 @@ fn doc() -> GenesisDoc {
     }
 }
 
+type Change = fn(&mut GenesisDoc);
+
 /// Each change breaks a good genesis, and the sentence names what it broke.
 #[test]
 fn what_cannot_start_a_chain_is_refused_by_name() {
     doc().validate().expect("a good genesis");
-    let cases: Vec<(&str, fn(&mut GenesisDoc))> = vec![
+    let cases: Vec<(&str, Change)> = vec![
         ("chain_id", |doc| doc.chain_id.clear()),
         ("chain_id", |doc| doc.chain_id = "c".repeat(51)),
         ("chain_id", |doc| doc.chain_id = "two words".into()),
