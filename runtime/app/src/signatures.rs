@@ -56,8 +56,7 @@ impl Signatures {
             txs.par_iter().with_min_len(LOOK_UPS).map(|tx| known.contains(&tx.hash)).collect()
         };
         let unknown: Vec<&Signed> = txs.iter().zip(&known).filter(|(_, known)| !**known).map(|(tx, _)| *tx).collect();
-        let verdicts: Vec<Result<(), SignatureError>> =
-            unknown.par_chunks(BATCH).flat_map_iter(verify_batch).collect();
+        let verdicts: Vec<Result<(), SignatureError>> = unknown.par_chunks(BATCH).flat_map_iter(verify_batch).collect();
         {
             let mut remembered = self.known.write();
             for (tx, _) in unknown.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_ok()) {
@@ -66,7 +65,8 @@ impl Signatures {
         }
         let mut verdicts = verdicts.into_iter();
         // A verdict that is missing is no good one.
-        let verdict = |known: &bool| if *known { Ok(()) } else { verdicts.next().unwrap_or(Err(SignatureError::Invalid)) };
+        let verdict =
+            |known: &bool| if *known { Ok(()) } else { verdicts.next().unwrap_or(Err(SignatureError::Invalid)) };
         known.iter().map(verdict).collect()
     }
 }
