@@ -89,9 +89,12 @@ pub enum EngineError {
     /// No longer, or never.
     #[error("the engine does not have height {0}: it was pruned or never made here")]
     Gone(u64),
-    /// A development command that cannot be carried out.
+    /// A development command that cannot be carried out as things are.
     #[error("{0}")]
     Refused(String),
+    /// A development command that asks for what there never is.
+    #[error("{0}")]
+    Invalid(String),
     /// The application failed; the node is about to stop.
     #[error("the node is stopping: {0}")]
     Fatal(String),

@@ -163,6 +163,7 @@ async fn run(home: &Home, config: &Config, genesis: &GenesisDoc) -> Result<(), S
     let metrics = metrics_port.map(|port| tokio::spawn(metrics_server::serve(metrics, port, wait(stop.subscribe()))));
     let reason = until_stopped(&stop).await;
     tracing::info!("stopping");
+    engine.prepare_stop();
     // The API first, so that nobody is told yes and then forgotten; a server that ended in an error has said so.
     let _ = api.await;
     if let Some(metrics) = metrics {

@@ -67,6 +67,7 @@ impl From<EngineError> for Failure {
             EngineError::NotYet { .. } => HttpError::NotFound(text),
             EngineError::Gone(_) => HttpError::Pruned(text),
             EngineError::Refused(reason) => HttpError::Refused(reason),
+            EngineError::Invalid(reason) => HttpError::BadRequest(reason),
             EngineError::Fatal(_) => HttpError::NotReady(text),
         }
         .into()

@@ -16,7 +16,7 @@ mod worker;
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc,
     },
     thread::JoinHandle,
@@ -80,6 +80,7 @@ pub struct InstantEngine {
     validators: validator::Set,
     /// Transactions that the worker has not read yet.
     unread: Arc<AtomicUsize>,
+    stopping: Arc<AtomicBool>,
     worker: parking_lot::Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -99,15 +100,23 @@ impl InstantEngine {
         let validators = producer.signers().set().clone();
         let (commands, inbox) = mpsc::channel();
         let unread = Arc::new(AtomicUsize::new(0));
-        let worker = Worker::new(producer, inbox, options.mode, options.on_fatal);
+        let stopping = Arc::new(AtomicBool::new(false));
+        let worker = Worker::new(producer, inbox, options.mode, Arc::clone(&stopping), options.on_fatal);
         let worker = critical::spawn("instant", move || worker.run())
             .map_err(|error| OpenError::Fatal(format!("no thread can be started: {error}")))?;
         let worker = parking_lot::Mutex::new(Some(worker));
-        Ok(Self { app, heights, commands, validators, unread, worker })
+        Ok(Self { app, heights, commands, validators, unread, stopping, worker })
     }
 
-    /// Ends the thread that makes blocks, after the block that it is making.
+    /// Ends all mining on command, now and from now on, after the block that is being made. Transactions still get
+    /// their blocks until [`Self::stop`].
+    pub fn end_mining(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Ends the thread that makes blocks, after the block that it is making and those of transactions sent before.
     pub fn stop(&self) {
+        self.end_mining();
         // A failed send or join says that it has ended already, which the panic hook or `on_fatal` has reported.
         let _ = self.commands.send(Command::Stop);
         if let Some(worker) = self.worker.lock().take() {

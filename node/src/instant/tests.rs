@@ -160,6 +160,34 @@ fn a_warp_moves_the_next_block_and_all_after_it() {
 }
 
 #[test]
+fn no_warp_brings_the_clock_to_its_end() {
+    let rig = Rig::new();
+    let mut producer = rig.in_memory();
+    let at = |text: &str| Time::parse_rfc3339(text).unwrap();
+    let last = at("9000-01-01T00:00:00Z");
+    let refused = |producer: &mut Producer, warp| match producer.warp(warp) {
+        Err(EngineError::Invalid(why)) => assert!(why.contains("the latest is 9000-01-01T00:00:00"), "{why}"),
+        other => panic!("{other:?}"),
+    };
+    let far = [Warp::To(at("9999-12-31T23:59:59Z")), Warp::To(Time(last.millis() + 1)), Warp::By(u64::MAX)];
+    for warp in far {
+        refused(&mut producer, warp);
+    }
+    // What was refused moved nothing.
+    let now = rig.now.load(Ordering::Relaxed);
+    producer.make_block(true).unwrap();
+    assert_eq!(producer.app().store().meta().unwrap().time_ms, now);
+    // At the limit there are blocks still, and no way further.
+    assert_eq!(producer.warp(Warp::To(last)).unwrap(), last);
+    producer.make_block(true).unwrap();
+    for warp in far.into_iter().chain([Warp::By(86_400_000)]) {
+        refused(&mut producer, warp);
+    }
+    producer.make_block(true).unwrap();
+    assert_eq!(producer.app().store().meta().unwrap().time_ms, last.millis() + 1);
+}
+
+#[test]
 fn a_revert_returns_state_index_pool_and_clock() {
     let rig = Rig::new();
     let mut producer = rig.in_memory();

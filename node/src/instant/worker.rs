@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc::{Receiver, RecvTimeoutError, TryRecvError},
     },
     time::Instant,
@@ -16,8 +16,8 @@ use tokio::sync::oneshot;
 use super::producer::Producer;
 use crate::engine::{BlockMode, EngineError, SnapshotId, SubmitError, Warp};
 
-/// The most blocks that one command makes.
-const MAX_MINED: u64 = 100_000;
+/// The most blocks that one command makes: seconds of work, so that the answer comes while someone waits for it.
+pub(super) const MAX_MINED: u64 = 10_000;
 
 /// The most transactions that are checked before a block is made of them.
 const MAX_GATHERED: usize = 10_000;
@@ -80,6 +80,8 @@ pub(crate) struct Worker {
     mode: BlockMode,
     /// When the next block of a timer is due.
     due: Instant,
+    /// Set when the engine is about to stop: mining ends after the block that is being made.
+    stopping: Arc<AtomicBool>,
     on_fatal: Arc<dyn Fn(&str) + Send + Sync>,
 }
 
@@ -88,9 +90,10 @@ impl Worker {
         producer: Producer,
         inbox: Receiver<Command>,
         mode: BlockMode,
+        stopping: Arc<AtomicBool>,
         on_fatal: Arc<dyn Fn(&str) + Send + Sync>,
     ) -> Self {
-        Self { producer, inbox, mode, due: Instant::now(), on_fatal }
+        Self { producer, inbox, mode, due: Instant::now(), stopping, on_fatal }
     }
 
     /// Works until it is told to stop, nobody is left to command it, or the application fails.
@@ -214,9 +217,12 @@ impl Worker {
 
     fn mine(&mut self, count: u64) -> Result<Result<u64, EngineError>, Fatal> {
         if count > MAX_MINED {
-            return Ok(Err(EngineError::Refused(format!("at most {MAX_MINED} blocks at once"))));
+            return Ok(Err(EngineError::Invalid(format!("at most {MAX_MINED} blocks at once"))));
         }
         for _ in 0..count {
+            if self.stopping.load(Ordering::Relaxed) {
+                return Ok(Err(EngineError::Unavailable("the instant engine is stopping".into())));
+            }
             self.producer.make_block(true)?;
         }
         Ok(Ok(self.producer.height()))

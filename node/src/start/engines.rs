@@ -67,6 +67,13 @@ impl Running {
         }
     }
 
+    /// Ends what could take long and nobody waits for any more, before the API and then the engine stop.
+    pub(super) fn prepare_stop(&self) {
+        if let Self::Instant(engine) = self {
+            engine.end_mining();
+        }
+    }
+
     pub(super) fn stop(self) {
         match self {
             Self::Comet(running) => running.stop(),

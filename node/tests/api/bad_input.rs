@@ -233,6 +233,22 @@ async fn wrong_bodies_are_told_what_is_wrong() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn development_commands_beyond_their_limits_are_told_so() {
+    let node = start(BlockMode::Manual).await;
+    for (path, body, words) in [
+        ("/v1/dev/warp", r#"{"to":"9999-12-31T23:59:59Z"}"#, "goes too far: the latest is 9000-01-01T00:00:00"),
+        ("/v1/dev/warp", r#"{"by":"3000000d"}"#, "goes too far: the latest is 9000-01-01T00:00:00"),
+        ("/v1/dev/mine", r#"{"blocks":10001}"#, "at most 10000 blocks"),
+    ] {
+        let body = body.as_bytes().to_vec();
+        let (status, ErrorReply { error }) = raw(&node, Method::POST, path, Some("application/json"), body).await;
+        assert_eq!((status.as_u16(), error.name.as_str()), (400, "bad_request"), "{path}: {}", error.message);
+        assert!(error.message.contains(words), "{path}: {}", error.message);
+    }
+    assert_eq!(diem_node::Engine::dev(&*node.engine).unwrap().mine(1).await, Ok(2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_transaction_may_come_as_bytes_hex_or_base64() {
     use base64::Engine as _;
     let node = start(BlockMode::OnDemand).await;

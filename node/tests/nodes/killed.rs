@@ -6,7 +6,9 @@ use diem_client::api::{State, Wait};
 use diem_core::{Address, Amount};
 use diem_testkit::TxBuilder;
 
-use crate::common::{Ports, Single, instant_home, person, reach, run, words};
+use rustix::process::Signal;
+
+use crate::common::{Ports, Single, height, instant_home, person, reach, run, signal, words};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_node_keeps_what_it_confirmed() {
@@ -49,4 +51,33 @@ async fn a_killed_node_keeps_what_it_confirmed() {
     };
     assert_eq!(total(&exported), total(&doc));
     assert!(confirmed > 0);
+}
+
+/// What one command mines at most.
+const MAX_MINED: u64 = 10_000;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ctrl_c_ends_a_node_that_mines() {
+    let (folder, ports) = (tempfile::tempdir().unwrap(), Ports::claim());
+    let home = instant_home(folder.path(), &ports);
+    let node = Single::start(&home, &[]);
+    reach(&node.client(), 1).await;
+    let mine = |_| {
+        let request = reqwest::Client::new().post(format!("{}/v1/dev/mine", node.api));
+        let request = request.header("content-type", "application/json").body(format!("{{\"blocks\":{MAX_MINED}}}"));
+        tokio::spawn(async move { request.send().await.map(|answer| answer.status().as_u16()) })
+    };
+    let mining: Vec<_> = (0..8).map(mine).collect();
+    reach(&node.client(), 5).await;
+    signal(node.pid(), Signal::INT);
+    let (status, said) = node.ended();
+    assert!(status.success(), "{said}");
+    for answer in mining {
+        // A connection that the stopping node did not take is as good as its refusal.
+        assert_ne!(answer.await.unwrap().ok(), Some(200));
+    }
+    let node = Single::start(&home, &["--block-time", "manual"]);
+    reach(&node.client(), 5).await;
+    assert!(height(&node.client()).await.unwrap() < MAX_MINED);
+    assert!(node.stop().success());
 }

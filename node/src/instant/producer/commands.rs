@@ -6,6 +6,10 @@ use diem_store::IndexOp;
 use super::{Producer, Saved, load_head, row_key};
 use crate::engine::{EngineError, SnapshotId, Warp};
 
+/// No warp goes beyond 9000-01-01. A header has no time after the year 9999, and a clock that was set cannot be set
+/// back: a chain that came close to the end could make no more blocks, ever.
+const LATEST_WARP: Time = Time(221_845_392_000_000);
+
 impl Producer {
     /// Moves the clock of the chain forward; the time that the next block has at least.
     pub(crate) fn warp(&mut self, warp: Warp) -> Result<Time, EngineError> {
@@ -17,6 +21,11 @@ impl Producer {
             }
             Warp::To(time) => time,
         };
+        if target > LATEST_WARP {
+            return Err(EngineError::Invalid(format!(
+                "a warp to {target} goes too far: the latest is {LATEST_WARP}, and the next block is at {next}"
+            )));
+        }
         self.offset_ms = target.millis().saturating_sub((self.clock)()).max(self.offset_ms);
         Ok(self.next_time())
     }

@@ -10,7 +10,7 @@ use super::{Rig, commits, options};
 use crate::{
     Engine as _,
     engine::{BlockMode, DevControls as _, EngineError, SubmitError, Wait},
-    instant::{InstantEngine, Options, wall_clock},
+    instant::{InstantEngine, Options, wall_clock, worker::MAX_MINED},
 };
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -84,7 +84,7 @@ async fn commands_see_what_was_sent_before_them() {
     assert_eq!(app.info().height, height);
     assert_eq!(engine.mine(3).await.unwrap(), height + 3);
     assert_eq!(app.block(height + 1).unwrap().tx_count, 1);
-    assert!(matches!(engine.mine(u64::MAX).await, Err(EngineError::Refused(_))));
+    assert!(matches!(engine.mine(u64::MAX).await, Err(EngineError::Invalid(_))));
     assert_eq!(engine.revert(id).await.unwrap(), height);
     assert_eq!(
         engine.signed_header(height + 2, SHORT).await,
@@ -95,6 +95,24 @@ async fn commands_see_what_was_sent_before_them() {
     engine.signed_header(height + 1, PATIENCE).await.unwrap();
     let paid = diem_bank::balance(&app.snapshot(None).unwrap(), &rig.people[2].address, diem_core::Denom::Vvv);
     assert_eq!(paid, Amount::ONE.checked_mul(1_005).unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stopping_does_not_wait_for_what_is_still_to_be_mined() {
+    let rig = Rig::new();
+    let (app, engine) = start(&rig, BlockMode::Manual);
+    let engine = Arc::new(engine);
+    let mine = |_| {
+        let engine = Arc::clone(&engine);
+        tokio::spawn(async move { engine.mine(MAX_MINED).await })
+    };
+    let mining: Vec<_> = (0..8).map(mine).collect();
+    engine.signed_header(4, PATIENCE).await.unwrap();
+    engine.stop();
+    for answer in mining {
+        assert!(matches!(answer.await.unwrap(), Err(EngineError::Unavailable(_))));
+    }
+    assert!(app.info().height < MAX_MINED);
 }
 
 #[tokio::test]
