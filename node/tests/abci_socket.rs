@@ -433,6 +433,25 @@ fn stopping_ends_every_connection_and_removes_the_socket() {
 }
 
 #[test]
+fn stopping_removes_the_folder_of_a_socket_outside_the_home() {
+    let base = tempfile::tempdir().unwrap();
+    let inside = base.path().join("home");
+    let outside = base.path().join("x".repeat(110));
+    for (home, stays) in [(inside, true), (outside, false)] {
+        let address = Address::of_home(&home).unwrap();
+        let Address::Unix(path) = &address else { panic!("not a unix socket") };
+        let path = path.clone();
+        let folder = path.parent().unwrap();
+        assert_eq!(folder.starts_with(&home), stays);
+        let server = Server::start(address, 100, Panics, recorder().0).unwrap();
+        assert!(path.exists());
+        server.stop();
+        assert!(!path.exists());
+        assert_eq!(folder.exists(), stays, "{}", folder.display());
+    }
+}
+
+#[test]
 fn a_stale_socket_is_replaced() {
     let home = tempfile::tempdir().unwrap();
     let address = Address::of_home(home.path()).unwrap();

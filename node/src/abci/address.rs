@@ -45,17 +45,31 @@ impl Address {
             private_folder(&inside)?;
             return Ok(Self::Unix(socket));
         }
-        let user = rustix::process::getuid().as_raw();
-        let base = match std::env::var_os("XDG_RUNTIME_DIR") {
-            Some(folder) if folder.len() <= 40 => PathBuf::from(folder).join("diem"),
-            _ => PathBuf::from(format!("/tmp/diem-{user}")),
-        };
+        let base = run_time_folder();
         let hash = diem_core::sha256(&[home.as_os_str().as_encoded_bytes()]);
         let name = hex::encode(hash.get(..8).unwrap_or_default());
         private_folder(&base)?;
         let folder = base.join(name);
         private_folder(&folder)?;
         Ok(Self::Unix(folder.join("abci.sock")))
+    }
+
+    /// Removes the socket, and its folder where that was made outside the home for it alone. The folder of all such
+    /// folders stays: other nodes of this user may be about to make theirs.
+    pub(super) fn remove(&self) {
+        let Self::Unix(path) = self else { return };
+        let _ = std::fs::remove_file(path);
+        if let Some(folder) = path.parent().filter(|folder| folder.parent() == Some(&*run_time_folder())) {
+            let _ = std::fs::remove_dir(folder);
+        }
+    }
+}
+
+/// Where the sockets of homes with long paths lie, in a folder each.
+fn run_time_folder() -> PathBuf {
+    match std::env::var_os("XDG_RUNTIME_DIR") {
+        Some(folder) if folder.len() <= 40 => PathBuf::from(folder).join("diem"),
+        _ => PathBuf::from(format!("/tmp/diem-{}", rustix::process::getuid().as_raw())),
     }
 }
 
@@ -109,8 +123,16 @@ mod tests {
         assert_ne!(first, second);
         assert_eq!(std::fs::metadata(first.parent().unwrap()).unwrap().mode() & 0o777, 0o700);
         assert_eq!(Address::of_home(&one).unwrap(), Address::Unix(first.clone()));
-        for folder in [first, second] {
-            std::fs::remove_dir(folder.parent().unwrap()).unwrap();
+        for socket in [first, second] {
+            let folder = socket.parent().unwrap();
+            // What is not ours stays, with its folder.
+            let other = folder.join("other");
+            std::fs::write(&other, "").unwrap();
+            Address::Unix(socket.clone()).remove();
+            assert!(other.exists());
+            std::fs::remove_file(other).unwrap();
+            Address::Unix(socket.clone()).remove();
+            assert!(!folder.exists());
         }
     }
 }

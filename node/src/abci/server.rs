@@ -108,9 +108,7 @@ impl Server {
             tracing::error!("the thread that accepts ABCI connections panicked");
         }
         self.connection_watch().wait_idle(Duration::from_secs(5));
-        if let Address::Unix(path) = &self.address {
-            let _ = std::fs::remove_file(path);
-        }
+        self.address.remove();
     }
 }
 
