@@ -2,12 +2,19 @@
 
 use std::{fs, sync::Arc, time::Duration};
 
-use diem_client::{Client, api::Wait};
-use diem_core::Address;
+use diem_client::{
+    Client,
+    api::{State, Wait},
+};
+use diem_core::{Address, Amount};
+use diem_testkit::TxBuilder;
+use diem_types::GenesisDoc;
 use rustix::process::Signal;
 use tokio::sync::Notify;
 
-use crate::common::{Devnet, EngineUnderTest, Single, commit, height, reach, root, run, signal, until, wait, words};
+use crate::common::{
+    Devnet, EngineUnderTest, Single, commit, height, person, reach, root, run, signal, until, wait, words,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn four_validators_show_themselves_and_survive() {
@@ -70,35 +77,53 @@ fn a_second_devnet_in_the_folder_is_refused(devnet: &Devnet) {
     assert!(words(&output).contains("another devnet runs in"), "{}", words(&output));
 }
 
-/// Sends transfers to one node until told to stop.
-async fn load(client: Client, txs: Vec<Vec<u8>>, stop: Arc<Notify>) {
-    for tx in txs {
-        let _ = client.submit(tx, Wait::None, Duration::from_secs(5)).await;
-        tokio::select! {
-            () = stop.notified() => return,
-            () = tokio::time::sleep(Duration::from_millis(5)) => {}
+/// Sends dave's transfers to one node, each until it is taken, until told to stop.
+async fn load(client: Client, doc: GenesisDoc, stop: Arc<Notify>) {
+    let dave = person(3);
+    for nonce in nonce(&client).await.. {
+        let tx = TxBuilder::transfer(&doc, &dave, nonce, Address([3; 20]), Amount::ONE).bytes();
+        loop {
+            let sent = client.submit(tx.to_vec(), Wait::Checked, Duration::from_secs(5)).await;
+            tokio::select! {
+                () = stop.notified() => return,
+                () = tokio::time::sleep(Duration::from_millis(5)) => {}
+            }
+            if sent.is_ok_and(|sent| matches!(sent.state, State::Checked | State::Committed)) {
+                break;
+            }
         }
     }
+}
+
+/// How many of dave's transfers have landed, as that node sees it.
+async fn nonce(client: &Client) -> u64 {
+    client.account(&person(3).address, None, false).await.unwrap().nonce
+}
+
+/// Waits until one more has landed than had when this was called.
+async fn one_lands(seen_by: &Client, when: &str) {
+    let before = nonce(seen_by).await;
+    until(when, async || (nonce(seen_by).await > before).then_some(())).await;
 }
 
 /// Returns the node that the test has started again.
 async fn one_killed_under_load_returns(devnet: &Devnet) -> Single {
     let client = devnet.client(0);
-    let nonce = client.account(&crate::common::person(3).address, None, false).await.unwrap().nonce;
-    let txs = (0..2_000).map(|n| devnet.transfer(3, nonce + n, Address([3; 20]), 1).to_vec()).collect();
     let stop = Arc::new(Notify::new());
-    let sender = tokio::spawn(load(client.clone(), txs, Arc::clone(&stop)));
+    let sender = tokio::spawn(load(client.clone(), devnet.doc.clone(), Arc::clone(&stop)));
     let start = height(&client).await.unwrap();
     reach(&client, start + 2).await;
 
     signal(devnet.pid(2), Signal::KILL);
     let at = height(&client).await.unwrap();
+    one_lands(&client, "a transfer while one validator is dead").await;
     reach(&client, at + 4).await;
     assert!(height(&devnet.client(2)).await.is_none());
 
     let returned = Single::start(&devnet.home(2), &[]);
     let goal = height(&client).await.unwrap();
     reach(&returned.client(), goal + 2).await;
+    one_lands(&returned.client(), "a transfer after the return, at the one who returned").await;
     stop.notify_one();
     sender.await.unwrap();
     let common = reach(&client, goal + 2).await.min(height(&returned.client()).await.unwrap());
