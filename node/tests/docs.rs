@@ -140,6 +140,35 @@ fn the_readme_names_commands_that_the_makefile_has() {
     }
 }
 
+/// The last cells of the rows of a page's table whose last column has that name.
+fn column<'a>(text: &'a str, name: &str) -> Vec<&'a str> {
+    let heading = format!("| {name} |");
+    let rows =
+        text.lines().skip_while(|line| !line.ends_with(&heading)).skip(2).take_while(|line| line.starts_with('|'));
+    rows.map(|row| row.trim_end_matches('|').rsplit('|').next().unwrap().trim().trim_matches('`')).collect()
+}
+
+#[test]
+fn settings_are_called_what_the_configuration_calls_them() {
+    let text = std::fs::read_to_string(root().join("docs/src/operate/README.md")).unwrap();
+    let (named, known) = (column(&text, "setting"), diem_node::config::Config::keys());
+    assert_eq!(named.len(), 5, "{named:?}");
+    for setting in named {
+        assert!(known.iter().any(|key| key == setting), "there is no setting `{setting}`");
+    }
+}
+
+#[test]
+fn every_exit_code_is_explained() {
+    use diem_node::cli::Exit;
+    let text = std::fs::read_to_string(root().join("docs/src/use/README.md")).unwrap();
+    let exits = [Exit::Failed, Exit::Usage, Exit::Rejected, Exit::FailedInBlock, Exit::Unknown, Exit::Halted];
+    assert!(text.contains("\n| 0 | "));
+    for exit in exits {
+        assert!(text.contains(&format!("\n| {} | ", exit as u8)), "{exit:?}");
+    }
+}
+
 #[test]
 fn the_page_of_errors_is_the_table_of_errors() {
     let mut page = String::from(
