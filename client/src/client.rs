@@ -14,6 +14,8 @@ use crate::api::{
 
 /// How long the client looks for the node.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long an unused connection is kept: shorter than a node keeps it (10 s), so that none is used while it is closed.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long it waits for an answer that needs no waiting for blocks.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -87,7 +89,8 @@ impl Client {
         }
         // Whoever came first has chosen already; both choices work.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).build().map_err(|_| bad())?;
+        let http = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).pool_idle_timeout(IDLE_TIMEOUT);
+        let http = http.build().map_err(|_| bad())?;
         Ok(Self { base: url.trim_end_matches('/').into(), http })
     }
 

@@ -104,6 +104,9 @@ pub enum HttpError {
     /// A development command that cannot be carried out now.
     #[error("{0}")]
     Refused(String),
+    /// The request did not arrive in time.
+    #[error("{0}")]
+    Timeout(String),
 }
 
 impl ModuleError for HttpError {
@@ -122,6 +125,7 @@ impl ModuleError for HttpError {
         ErrorInfo { code: 11, name: "internal", http: 500, retry: true },
         ErrorInfo { code: 12, name: "media_type", http: 415, retry: false },
         ErrorInfo { code: 13, name: "refused", http: 409, retry: false },
+        ErrorInfo { code: 14, name: "timeout", http: 408, retry: true },
     ];
 
     fn code(&self) -> u32 {
@@ -139,6 +143,7 @@ impl ModuleError for HttpError {
             Self::Internal => 11,
             Self::MediaType(_) => 12,
             Self::Refused(_) => 13,
+            Self::Timeout(_) => 14,
         }
     }
 }

@@ -9,6 +9,7 @@ use axum::{
     http::{StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse as _, Response},
 };
+use bytes::Bytes;
 use diem_client::api::{
     Coin, ErrorLine, Hash, Head, HexBytes, HttpError, Limits, Params, Ready, Status, Validator, Validators, error_table,
 };
@@ -76,11 +77,13 @@ pub(crate) async fn params(State(api): Shared, Query(Nothing {}): Query<Nothing>
 pub(crate) async fn genesis(State(api): Shared, Query(Nothing {}): Query<Nothing>) -> Result<Response, Failure> {
     let missing = || HttpError::NotFound("this node does not serve its genesis".into());
     let path = api.options.genesis.as_ref().ok_or_else(missing)?;
-    let bytes = tokio::fs::read(path).await.map_err(|error| {
+    let read = || async { tokio::fs::read(path).await.map(Bytes::from) };
+    // All answers share the same bytes, however many read them slowly.
+    let bytes = api.genesis.get_or_try_init(read).await.map_err(|error| {
         tracing::error!(path = %path.display(), %error, "the genesis cannot be read");
         HttpError::Internal
     })?;
-    Ok(([(CONTENT_TYPE, "application/json")], Body::from(bytes)).into_response())
+    Ok(([(CONTENT_TYPE, "application/json")], Body::from(bytes.clone())).into_response())
 }
 
 /// `GET /v1/errors`

@@ -7,6 +7,8 @@ mod chain;
 mod door;
 mod error;
 mod events;
+mod intake;
+mod listener;
 mod params;
 mod state;
 mod submit;
@@ -22,12 +24,12 @@ use axum::{
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
     routing::{get, post},
-    serve::ListenerExt as _,
 };
-use diem_client::api::{HttpError, MAX_BATCH_BYTES};
+use bytes::Bytes;
+use diem_client::api::HttpError;
 use tokio::{
     net::TcpListener,
-    sync::{Semaphore, watch},
+    sync::{OnceCell, Semaphore, watch},
     time::Instant,
 };
 use tower_http::catch_panic::{CatchPanicLayer, ResponseForPanic};
@@ -35,10 +37,9 @@ use tower_http::catch_panic::{CatchPanicLayer, ResponseForPanic};
 use crate::{Node, instant, metrics::Metrics};
 use door::Door;
 pub(crate) use error::Failure;
+use intake::Intake;
 use waiters::Waiters;
 
-/// The most bytes of a request: a batch as hex in JSON, and some air.
-const MAX_BODY_BYTES: usize = 2 * MAX_BATCH_BYTES + 64 * 1024;
 /// How long a stopping server waits for requests under way.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -72,6 +73,9 @@ pub struct Options {
 pub(crate) struct Api {
     pub(crate) node: Arc<Node>,
     pub(crate) options: Options,
+    /// The genesis document, once it was asked for.
+    pub(crate) genesis: OnceCell<Bytes>,
+    pub(crate) intake: Intake,
     pub(crate) door: Door,
     pub(crate) waiters: Arc<Waiters>,
     /// Permits of streams of events.
@@ -86,45 +90,62 @@ pub(crate) type Shared = State<Arc<Api>>;
 /// Serves the API on `listener` until `stop` completes; then takes no new requests and gives those under way some
 /// seconds.
 ///
+/// Connections, the time that a request takes to arrive, and the memory for requests are limited. When all connections
+/// are taken a few more get answers for monitoring, and `busy` for everything else.
+///
 /// # Errors
-/// The listener fails.
+/// None now: a connection that cannot be accepted is said in the log and tried again.
 pub async fn serve(
     node: Arc<Node>,
     options: Options,
     listener: TcpListener,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let (stopping, mut stopped) = watch::channel(false);
-    let app = router(node, options, stopped.clone());
-    // An answer is small and someone waits for it.
-    let listener = listener.tap_io(|stream| {
-        let _ = stream.set_nodelay(true);
-    });
-    let signal = async move {
+    let (stopping, stopped) = watch::channel(false);
+    let api = Api::new(node, options, stopped.clone());
+    let limits = listener::Limits::of_system();
+    let server = listener::serve(listener, limits, router(&api), probes(&api), stopped);
+    let stopped_and_late = async move {
         stop.await;
         stopping.send_replace(true);
-    };
-    let server = axum::serve(listener, app).with_graceful_shutdown(signal).into_future();
-    let out_of_time = async move {
-        // An error says that the sender is gone, which happens after the signal only.
-        let _ = stopped.wait_for(|stopping| *stopping).await;
         tokio::time::sleep(GRACE).await;
     };
     tokio::select! {
-        result = server => result,
-        () = out_of_time => Ok(()),
+        () = server => {}
+        () = stopped_and_late => {}
+    }
+    Ok(())
+}
+
+impl Api {
+    /// Waits end when `stopping` becomes true.
+    fn new(node: Arc<Node>, options: Options, stopping: watch::Receiver<bool>) -> Arc<Self> {
+        let waiters = Waiters::start(&node, stopping.clone());
+        let (door, streams) = (Door::open(&node), Arc::new(Semaphore::new(events::MAX_STREAMS)));
+        let (genesis, intake) = (OnceCell::new(), Intake::default());
+        Arc::new(Self { node, options, genesis, intake, door, waiters, streams, stopping })
     }
 }
 
-/// The API as a service, for [`serve`] and tests. Waits end when `stopping` becomes true.
-pub fn router(node: Arc<Node>, options: Options, stopping: watch::Receiver<bool>) -> Router {
-    let waiters = Waiters::start(&node, stopping.clone());
-    let development = match node.engine.dev() {
-        Some(_) => instant::routes::router().with_state(node.clone()),
+/// What monitoring asks, and nothing else: for when all connections are taken.
+fn probes(api: &Arc<Api>) -> Router {
+    let busy = || async { Failure::from(HttpError::Busy("it has as many connections as it takes".into())) };
+    Router::new()
+        .route("/healthz", get(chain::health))
+        .route("/readyz", get(chain::ready))
+        .fallback(busy)
+        .method_not_allowed_fallback(busy)
+        .layer(panic_layer(api.node.metrics.clone()))
+        .layer(middleware::from_fn_with_state(api.clone(), count))
+        .with_state(api.clone())
+}
+
+/// The API as a service.
+fn router(api: &Arc<Api>) -> Router {
+    let development = match api.node.engine.dev() {
+        Some(_) => instant::routes::router().with_state(api.node.clone()),
         None => Router::new(),
     };
-    let (door, streams) = (Door::open(&node), Arc::new(Semaphore::new(events::MAX_STREAMS)));
-    let api = Arc::new(Api { node, options, door, waiters, streams, stopping });
     Router::new()
         .route("/v1", get(list))
         .route("/v1/status", get(chain::status))
@@ -145,11 +166,12 @@ pub fn router(node: Arc<Node>, options: Options, stopping: watch::Receiver<bool>
         .merge(development)
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
-        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        // For the commands of development; transactions are taken in by themselves.
+        .layer(DefaultBodyLimit::max(intake::SMALL_BYTES))
         // Below the counter, so that a panic is counted as the 500 that it becomes.
         .layer(panic_layer(api.node.metrics.clone()))
         .layer(middleware::from_fn_with_state(api.clone(), count))
-        .with_state(api)
+        .with_state(api.clone())
 }
 
 fn panic_layer(metrics: Arc<Metrics>) -> CatchPanicLayer<impl ResponseForPanic<ResponseBody = Body>> {

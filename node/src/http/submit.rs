@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::{
     Json,
-    extract::{FromRequest as _, Request, State, rejection::BytesRejection},
+    extract::{Request, State},
     http::{StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse as _, Response},
 };
@@ -20,6 +20,7 @@ use super::{
     Api, Shared,
     door::{EnterError, Entered},
     error::Failure,
+    intake::Intake,
     params::{Query, parse},
     view,
     waiters::Waiting,
@@ -55,7 +56,7 @@ pub(crate) async fn submit(
         return Err(HttpError::BadRequest(words).into());
     }
     let patience = Duration::from_secs(seconds);
-    match read_body(request).await? {
+    match read_body(&api.intake, request).await? {
         Body::One(tx) => {
             let mut answers = enter(&api, vec![tx], wait, patience).await?;
             let answer = answers.pop().ok_or(HttpError::Internal)?;
@@ -131,21 +132,14 @@ fn refused(api: &Api, hash: Hash, error: ErrorBody) -> Submitted {
     }
 }
 
-async fn read_body(request: Request) -> Result<Body, Failure> {
+async fn read_body(intake: &Intake, request: Request) -> Result<Body, Failure> {
     let media_type = request.headers().get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or("?").to_owned());
     let media_type = media_type.as_deref().and_then(|text| text.split(';').next()).map(str::trim);
-    let read = async {
-        Bytes::from_request(request, &()).await.map_err(|rejection| match rejection {
-            BytesRejection::FailedToBufferBody(reason) if reason.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-                HttpError::BodyTooLarge(format!("the body is too large: at most {} bytes", super::MAX_BODY_BYTES))
-            }
-            _ => HttpError::BadRequest("the body did not arrive whole".into()),
-        })
-    };
+    let read = intake.read(request.into_body());
     match media_type {
-        None | Some(TX_MEDIA_TYPE) => Ok(Body::One(read.await?)),
-        Some("application/json") => read_json(&read.await?),
-        Some(TXS_MEDIA_TYPE) => bounded(split_borsh(&read.await?)?),
+        None | Some(TX_MEDIA_TYPE) => Ok(Body::One(read.await?.bytes)),
+        Some("application/json") => read_json(&read.await?.bytes),
+        Some(TXS_MEDIA_TYPE) => bounded(split_borsh(&read.await?.bytes)?),
         Some(other) => Err(HttpError::MediaType(format!(
             "Content-Type `{other}` is not understood here: send {TX_MEDIA_TYPE} for one transaction as raw bytes, \
              application/json for {{\"tx\": ..}} or {{\"txs\": [..]}}, or {TXS_MEDIA_TYPE} for many as borsh"

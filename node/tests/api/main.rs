@@ -7,6 +7,7 @@
 mod bad_input;
 mod events;
 mod http;
+mod limits;
 mod ready;
 mod running;
 mod wallet;

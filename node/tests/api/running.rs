@@ -26,7 +26,7 @@ pub struct Running {
     pub address: SocketAddr,
     stop: watch::Sender<bool>,
     server: Option<JoinHandle<std::io::Result<()>>>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// A genesis that the instant engine can run: four people, two validators whose keys are known.
@@ -79,7 +79,7 @@ pub async fn start_behind(mode: BlockMode, disguise: impl FnOnce(Arc<dyn Engine>
     let options = http::Options { genesis: Some(genesis_file) };
     let server = tokio::spawn(http::serve(Arc::new(node), options, listener, wait));
     let client = Client::new(&format!("http://{address}")).unwrap();
-    Running { client, app, engine, doc, people, address, stop, server: Some(server), _folder: folder }
+    Running { client, app, engine, doc, people, address, stop, server: Some(server), folder }
 }
 
 impl Running {
@@ -96,6 +96,11 @@ impl Running {
     /// Trust in the genesis validators.
     pub fn trust(&self) -> Trust {
         Trust::from_genesis(&self.doc).unwrap()
+    }
+
+    /// The file that `GET /v1/genesis` serves.
+    pub fn genesis_file(&self) -> PathBuf {
+        self.folder.path().join("genesis.json")
     }
 
     /// Asks the server to stop and waits until it has.

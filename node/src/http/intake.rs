@@ -1,0 +1,154 @@
+//! How bodies come in: each in a bounded time, all together in bounded memory.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::body::Body;
+use bytes::Bytes;
+use diem_client::api::{HttpError, MAX_BATCH_BYTES};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::body::Body as _;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::error::Failure;
+
+/// The most bytes of a body: a batch as hex in JSON, and some air.
+const MAX_BYTES: usize = 2 * MAX_BATCH_BYTES + 64 * 1024;
+/// A body of at most so many bytes takes no part of the budget, so that whoever holds all of it with batches does not
+/// keep out single transactions; the number of connections bounds the memory for these.
+pub(super) const SMALL_BYTES: usize = 64 * 1024;
+/// The most bytes of larger bodies at one time.
+const BUDGET: usize = 64 * 1024 * 1024;
+/// How long a body may take to arrive.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How much of a refused body is read and forgotten, so that its sender hears why before the connection ends.
+const MAX_FORGOTTEN: usize = 4 * MAX_BYTES;
+
+/// Where bodies come in.
+pub(crate) struct Intake {
+    budget: Arc<Semaphore>,
+    patience: Duration,
+}
+
+/// A body that has arrived; its part of the budget is free again when this is dropped.
+#[derive(Debug)]
+pub(super) struct Arrived {
+    pub(super) bytes: Bytes,
+    _part: Option<OwnedSemaphorePermit>,
+}
+
+impl Default for Intake {
+    fn default() -> Self {
+        Self::new(BUDGET, PATIENCE)
+    }
+}
+
+impl Intake {
+    fn new(budget: usize, patience: Duration) -> Self {
+        Self { budget: Arc::new(Semaphore::new(budget)), patience }
+    }
+
+    /// Reads a body for which there is memory; what it announces, or the most there may be, is set aside before.
+    ///
+    /// # Errors
+    /// It is too large, comes too slowly or not whole, or too many others are on their way.
+    pub(super) async fn read(&self, body: Body) -> Result<Arrived, Failure> {
+        let arrived = async {
+            match self.part_for(&body) {
+                Ok(part) => Ok(Arrived { bytes: collect(body).await?, _part: part }),
+                Err(refusal) => {
+                    forget(body).await;
+                    Err(refusal.into())
+                }
+            }
+        };
+        let late = || HttpError::Timeout(format!("the body did not arrive within {} s", self.patience.as_secs()));
+        tokio::time::timeout(self.patience, arrived).await.unwrap_or_else(|_| Err(late().into()))
+    }
+
+    fn part_for(&self, body: &Body) -> Result<Option<OwnedSemaphorePermit>, HttpError> {
+        let limit = MAX_BYTES as u64;
+        let announced = body.size_hint().upper().unwrap_or(limit);
+        if announced > limit {
+            return Err(too_large());
+        }
+        if announced <= SMALL_BYTES as u64 {
+            return Ok(None);
+        }
+        let busy = || HttpError::Busy("too many large requests are on their way".into());
+        let announced = u32::try_from(announced).map_err(|_| too_large())?;
+        self.budget.clone().try_acquire_many_owned(announced).map(Some).map_err(|_| busy())
+    }
+}
+
+fn too_large() -> HttpError {
+    HttpError::BodyTooLarge(format!("the body is too large: at most {MAX_BYTES} bytes"))
+}
+
+async fn collect(body: Body) -> Result<Bytes, HttpError> {
+    match Limited::new(body, MAX_BYTES).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
+        Err(_) => Err(HttpError::BadRequest("the body did not arrive whole".into())),
+    }
+}
+
+async fn forget(body: Body) {
+    let mut rest = Limited::new(body, MAX_FORGOTTEN);
+    while let Some(Ok(_)) = rest.frame().await {}
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use futures::StreamExt as _;
+
+    use super::*;
+
+    const PATIENT: Duration = Duration::from_secs(60);
+
+    /// A body of unknown length that begins with these parts and then stalls or ends.
+    fn parts(parts: Vec<Vec<u8>>, stalls: bool) -> Body {
+        let parts = futures::stream::iter(parts).map(Ok::<_, std::io::Error>);
+        if stalls { Body::from_stream(parts.chain(futures::stream::pending())) } else { Body::from_stream(parts) }
+    }
+
+    async fn refusal(intake: &Intake, body: Body) -> String {
+        intake.read(body).await.unwrap_err().0.name
+    }
+
+    #[tokio::test]
+    async fn a_body_that_stalls_ends_in_a_timeout_and_gives_its_part_back() {
+        let intake = Intake::new(MAX_BYTES, Duration::from_millis(20));
+        let error = intake.read(parts(vec![vec![1; 100]], true)).await.unwrap_err().0;
+        assert_eq!((error.name.as_str(), error.http_status(), error.retry), ("timeout", 408, true));
+        assert_eq!(intake.budget.available_permits(), MAX_BYTES);
+    }
+
+    #[tokio::test]
+    async fn large_bodies_share_a_budget_and_small_ones_do_not_wait_for_it() {
+        let intake = Intake::new(MAX_BYTES, PATIENT);
+        let large = || Body::from(vec![7; SMALL_BYTES + 1]);
+        let first = intake.read(large()).await.unwrap();
+        assert_eq!(
+            (first.bytes.len(), intake.budget.available_permits()),
+            (SMALL_BYTES + 1, MAX_BYTES - SMALL_BYTES - 1)
+        );
+        // Of unknown length, so that it counts as the largest.
+        assert_eq!(refusal(&intake, parts(vec![vec![1]], false)).await, "busy");
+        assert_eq!(intake.read(Body::from(vec![7; SMALL_BYTES])).await.unwrap().bytes.len(), SMALL_BYTES);
+        drop(first);
+        let all = intake.read(parts(vec![vec![1], vec![2]], false)).await.unwrap();
+        assert_eq!((&all.bytes[..], intake.budget.available_permits()), (&[1, 2][..], 0));
+        assert_eq!(refusal(&intake, large()).await, "busy");
+    }
+
+    #[tokio::test]
+    async fn what_is_too_large_is_refused_whether_it_says_so_or_not() {
+        let intake = Intake::new(BUDGET, PATIENT);
+        assert_eq!(refusal(&intake, Body::from(vec![0; MAX_BYTES + 1])).await, "body_too_large");
+        let unannounced = parts(vec![vec![0; MAX_BYTES], vec![0]], false);
+        assert_eq!(refusal(&intake, unannounced).await, "body_too_large");
+        assert_eq!(intake.read(Body::from(vec![0; MAX_BYTES])).await.unwrap().bytes.len(), MAX_BYTES);
+        assert_eq!(intake.budget.available_permits(), BUDGET);
+    }
+}

@@ -1,0 +1,259 @@
+//! Connections: how many there are at one time, and how long the head of a request may take.
+
+use std::{io, pin::pin, sync::Arc, time::Duration};
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
+};
+
+/// The most memory for what a connection has sent and nobody has read yet, and so for the head of a request.
+const MAX_BUFFER: usize = 64 * 1024;
+/// How many files the process should be able to open: connections, and as many again for the store and the engine.
+const FILES: u64 = 4_096;
+/// How long to wait when the system has no room for another connection.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What connections may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// The most connections that are served everything.
+    connections: usize,
+    /// The most beyond them, for one question of monitoring each.
+    probes: usize,
+    /// How long a connection may be without a whole head of a request.
+    patience: Duration,
+    /// The same for those beyond.
+    probe_patience: Duration,
+}
+
+impl Limits {
+    /// The usual limits, or fewer connections where the system lets this process open few files even if asked for more.
+    pub(super) fn of_system() -> Self {
+        let limit = getrlimit(Resource::Nofile);
+        let wanted = limit.maximum.map_or(FILES, |most| most.min(FILES));
+        if limit.current.is_some_and(|current| current < wanted) {
+            // If the system refuses, what it allows now is read below.
+            let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), ..limit });
+        }
+        let files = getrlimit(Resource::Nofile).current.and_then(|files| usize::try_from(files).ok());
+        // The other half is for the store and the engine.
+        let connections = files.map_or(1_024, |files| (files / 2).clamp(1, 1_024));
+        let (patience, probe_patience) = (Duration::from_secs(10), Duration::from_secs(2));
+        Self { connections, probes: 32, patience, probe_patience }
+    }
+}
+
+/// A place for a connection; free again when dropped.
+struct Slot {
+    _permit: OwnedSemaphorePermit,
+    /// Beyond what is served everything.
+    beyond: bool,
+}
+
+/// Serves `app` until `stopping` becomes true, and then until all requests under way are answered. Connections beyond
+/// the limit are served `probes`, one request each; if there are too many of these too, they wait to be accepted.
+pub(super) async fn serve(
+    listener: TcpListener,
+    limits: Limits,
+    app: Router,
+    probes: Router,
+    mut stopping: watch::Receiver<bool>,
+) {
+    let slots = Arc::new(Semaphore::new(limits.connections));
+    let beyond = Arc::new(Semaphore::new(limits.probes));
+    loop {
+        let next = async {
+            let stream = accept(&listener).await;
+            (stream, slot(&slots, &beyond).await)
+        };
+        let (stream, slot) = tokio::select! {
+            (stream, Some(slot)) = next => (stream, slot),
+            () = stopped(&mut stopping) => break,
+        };
+        let app = if slot.beyond { probes.clone() } else { app.clone() };
+        tokio::spawn(connection(stream, app, limits, slot, stopping.clone()));
+    }
+    drop(listener);
+    for (slots, all) in [(slots, limits.connections), (beyond, limits.probes)] {
+        // All are free when the last connection has ended.
+        let _ = slots.acquire_many(u32::try_from(all).unwrap_or(u32::MAX)).await;
+    }
+}
+
+/// Completes when the server stops, or whoever would say so has gone.
+async fn stopped(stopping: &mut watch::Receiver<bool>) {
+    let _ = stopping.wait_for(|stopping| *stopping).await;
+}
+
+async fn accept(listener: &TcpListener) -> TcpStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return stream,
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                tracing::error!(%error, "no connection can be accepted now");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionRefused | ConnectionAborted | ConnectionReset)
+}
+
+/// The first place that is free; never `None` as long as the semaphores are open, which is always.
+async fn slot(slots: &Arc<Semaphore>, beyond: &Arc<Semaphore>) -> Option<Slot> {
+    let (permit, beyond) = tokio::select! {
+        biased;
+        permit = slots.clone().acquire_owned() => (permit, false),
+        permit = beyond.clone().acquire_owned() => (permit, true),
+    };
+    permit.ok().map(|permit| Slot { _permit: permit, beyond })
+}
+
+async fn connection(stream: TcpStream, app: Router, limits: Limits, slot: Slot, mut stopping: watch::Receiver<bool>) {
+    // An answer is small and someone waits for it.
+    let _ = stream.set_nodelay(true);
+    let patience = if slot.beyond { limits.probe_patience } else { limits.patience };
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(patience).max_buf_size(MAX_BUFFER).keep_alive(!slot.beyond);
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(app)));
+    // How a connection ends concerns its peer only.
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        () = stopped(&mut stopping) => connection.as_mut().graceful_shutdown(),
+    }
+    let _ = connection.await;
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use axum::routing::get;
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        task::JoinHandle,
+    };
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    struct Server {
+        address: std::net::SocketAddr,
+        stop: watch::Sender<bool>,
+        task: JoinHandle<()>,
+    }
+
+    async fn start(connections: usize, probes: usize, patience: Duration) -> Server {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopping) = watch::channel(false);
+        let limits = Limits { connections, probes, patience, probe_patience: patience };
+        let slow = || async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            "late"
+        };
+        let app = Router::new().route("/", get(|| async { "all" })).route("/slow", get(slow));
+        let some = Router::new().route("/", get(|| async { "some" }).post(|_: bytes::Bytes| async { "read" }));
+        let task = tokio::spawn(serve(listener, limits, app, some, stopping));
+        Server { address, stop, task }
+    }
+
+    impl Server {
+        async fn send(&self, text: &str) -> TcpStream {
+            let mut stream = TcpStream::connect(self.address).await.unwrap();
+            stream.write_all(text.as_bytes()).await.unwrap();
+            stream
+        }
+
+        async fn ask(&self, path: &str) -> String {
+            rest(self.send(&format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")).await).await
+        }
+    }
+
+    /// What comes until the server closes.
+    async fn rest(mut stream: TcpStream) -> String {
+        let mut text = String::new();
+        tokio::time::timeout(LONG, stream.read_to_string(&mut text)).await.unwrap().unwrap();
+        text
+    }
+
+    /// A connection that has a place, which its first answer shows, and keeps it with half of a second request.
+    async fn hold(server: &Server) -> (TcpStream, String) {
+        let mut stream = server.send("GET / HTTP/1.1\r\nhost: x\r\n\r\nGET / HT").await;
+        let mut answer = vec![0; 1024];
+        let length = tokio::time::timeout(LONG, stream.read(&mut answer)).await.unwrap().unwrap();
+        (stream, String::from_utf8_lossy(&answer[..length]).into_owned())
+    }
+
+    #[tokio::test]
+    async fn half_a_head_is_not_waited_for() {
+        let server = start(4, 1, Duration::from_millis(100)).await;
+        for half in ["", "GET / HT", "GET / HTTP/1.1\r\nhost: x\r\n"] {
+            let said = rest(server.send(half).await).await;
+            assert!(said.is_empty() || said.starts_with("HTTP/1.1 408"), "{half}: {said}");
+        }
+        // Nor a second one.
+        let said = rest(hold(&server).await.0).await;
+        assert!(!said.contains("all"), "{said}");
+        assert!(server.ask("/").await.ends_with("all"));
+    }
+
+    #[tokio::test]
+    async fn beyond_the_limit_there_are_probes_and_then_waiting() {
+        let server = start(2, 1, LONG).await;
+        let (first, said) = hold(&server).await;
+        assert!(said.ends_with("all"), "{said}");
+        let second = hold(&server).await;
+        assert!(server.ask("/").await.ends_with("some"));
+        // One request each: half of another is not waited for, so that the place is free again.
+        let (third, said) = hold(&server).await;
+        assert!(said.contains("some") && said.contains("connection: close"), "{said}");
+        drop(third);
+        assert!(server.ask("/").await.ends_with("some"));
+        drop(first);
+        while !server.ask("/").await.ends_with("all") {}
+        drop(second);
+    }
+
+    #[tokio::test]
+    async fn who_waits_to_be_accepted_is_served_when_another_leaves() {
+        let server = start(1, 1, LONG).await;
+        let (held, _) = hold(&server).await;
+        // Takes the place beyond, which the answer shows, and sends no body.
+        let head = "POST / HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 5\r\n\r\n";
+        let mut silent = server.send(head).await;
+        assert!(silent.read(&mut [0; 256]).await.unwrap() > 0);
+        let waiting = server.send("GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+        drop(held);
+        assert!(rest(waiting).await.ends_with("all"));
+        drop(silent);
+    }
+
+    #[tokio::test]
+    async fn stopping_answers_what_is_under_way_and_ends_the_rest() {
+        let server = start(8, 1, LONG).await;
+        let (idle, _) = hold(&server).await;
+        let silent = server.send("").await;
+        drop(idle);
+        let slow = server.send("GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        while server.ask("/").await.is_empty() {}
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        server.stop.send_replace(true);
+        assert!(rest(slow).await.ends_with("late"));
+        assert_eq!(rest(silent).await, "");
+        tokio::time::timeout(LONG, server.task).await.unwrap().unwrap();
+        assert!(TcpStream::connect(server.address).await.is_err());
+    }
+}

@@ -1,0 +1,68 @@
+//! What one peer may take from a node: the others go on.
+
+use std::time::Duration;
+
+use crate::running::{Running, start};
+use diem_client::api::{ErrorReply, State, Wait};
+use diem_node::engine::BlockMode;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Close to the largest body; seven of them fit into the memory for bodies, and an eighth does not.
+const LARGE: usize = 8 * 1024 * 1024 + 60_000;
+
+/// A request whose body is announced and never comes; the server waits for it when this returns.
+async fn stalled(node: &Running, length: usize) -> TcpStream {
+    let mut stream = TcpStream::connect(node.address).await.unwrap();
+    let head =
+        format!("POST /v1/tx HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: {length}\r\n\r\nhalf");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 100");
+    stream
+}
+
+async fn send_large(node: &Running) -> (u16, ErrorReply) {
+    let request = reqwest::Client::new().post(format!("http://{}/v1/tx", node.address)).body(vec![0; LARGE]);
+    let answer = request.send().await.unwrap();
+    (answer.status().as_u16(), answer.json().await.unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stalled_bodies_take_bounded_memory_and_keep_no_transaction_out() {
+    let node = start(BlockMode::OnDemand).await;
+    let mut stalls = Vec::new();
+    for _ in 0..7 {
+        stalls.push(stalled(&node, LARGE).await);
+    }
+    let (status, ErrorReply { error }) = send_large(&node).await;
+    assert_eq!((status, error.name.as_str(), error.retry), (503, "busy", true), "{}", error.message);
+    let tx = node.transfer(0, 0, 1, 5).bytes();
+    let answer = node.client.submit(tx.to_vec(), Wait::Committed, PATIENCE).await.unwrap();
+    assert_eq!(answer.state, State::Committed);
+    // One waits for its time to be over; the memory of the others is free when they have gone.
+    let mut last = stalls.pop().unwrap();
+    drop(stalls);
+    let until_heard = async {
+        while send_large(&node).await.1.error.name == "busy" {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let mut answer = String::new();
+        last.read_to_string(&mut answer).await.unwrap();
+        answer
+    };
+    let answer = tokio::time::timeout(2 * PATIENCE, until_heard).await.unwrap();
+    assert!(answer.contains("HTTP/1.1 408") && answer.contains("\"timeout\""), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_genesis_is_read_once() {
+    let node = start(BlockMode::Manual).await;
+    assert_eq!(node.client.genesis().await.unwrap(), node.doc);
+    std::fs::remove_file(node.genesis_file()).unwrap();
+    assert_eq!(node.client.genesis().await.unwrap(), node.doc);
+}
