@@ -38,6 +38,16 @@ pub enum KeyStoreError {
         /// What the system says.
         reason: String,
     },
+    /// The folder takes no new file.
+    #[error(
+        "the folder of keys {folder} cannot be written: {reason}: make it writable, or name another home with --home"
+    )]
+    Folder {
+        /// Which.
+        folder: String,
+        /// What the system says.
+        reason: String,
+    },
     /// The file is no key.
     #[error("{path}: {error}")]
     File {
@@ -73,12 +83,12 @@ impl KeyStore {
         let path = self.path(name)?;
         self.create_folder()?;
         let temporary = self.folder.join(format!(".{name}.{}.new", std::process::id()));
-        let written = write_new(&temporary, &key.to_text()).map_err(|e| io_error(&temporary, &e));
+        let written = write_new(&temporary, &key.to_text()).map_err(|e| self.unwritable(&e));
         let linked = written.and_then(|()| {
             // A hard link, unlike a rename, fails where there is a file already.
             fs::hard_link(&temporary, &path).map_err(|e| match e.kind() {
                 io::ErrorKind::AlreadyExists => KeyStoreError::Exists(name.into()),
-                _ => io_error(&path, &e),
+                _ => self.unwritable(&e),
             })
         });
         let removed = fs::remove_file(&temporary).map_err(|e| io_error(&temporary, &e));
@@ -156,8 +166,12 @@ impl KeyStore {
         KeyStoreError::Missing { name: name.into(), folder: self.folder.display().to_string() }
     }
 
+    fn unwritable(&self, error: &io::Error) -> KeyStoreError {
+        KeyStoreError::Folder { folder: self.folder.display().to_string(), reason: error.to_string() }
+    }
+
     fn create_folder(&self) -> Result<(), KeyStoreError> {
-        DirBuilder::new().recursive(true).mode(0o700).create(&self.folder).map_err(|e| io_error(&self.folder, &e))
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.folder).map_err(|e| self.unwritable(&e))
     }
 }
 
@@ -220,6 +234,21 @@ mod tests {
         store.delete("alice").unwrap();
         assert!(matches!(store.get("alice"), Err(KeyStoreError::Missing { .. })));
         assert!(matches!(store.delete("alice"), Err(KeyStoreError::Missing { .. })));
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_written_is_named_with_what_to_do() {
+        let home = tempfile::tempdir().unwrap();
+        let store = KeyStore::of_home(home.path());
+        // A file where the folder should be, and then one of the system's that takes no files, whoever asks.
+        for spoil in [(|folder| fs::write(folder, "")) as fn(&Path) -> io::Result<()>, |folder| {
+            fs::remove_file(folder).and_then(|()| std::os::unix::fs::symlink("/proc/self", folder))
+        }] {
+            spoil(store.folder()).unwrap();
+            let said = store.add("alice", &key(1)).unwrap_err().to_string();
+            assert!(said.contains(&format!("keys {} cannot be written", store.folder().display())), "{said}");
+            assert!(said.contains("--home") && !said.contains(".new"), "{said}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The wallet on the command line, as a script sees it: stdout, stderr and exit code of the real program.
 
 use std::{
+    io::Write as _,
     path::Path,
     process::{Command, Output, Stdio},
 };
@@ -48,11 +49,22 @@ impl Wallet {
 
     /// Runs the program on another thread, so that the node of this process goes on.
     async fn run(&self, arguments: &[&str]) -> Ran {
+        self.run_with(arguments, "").await
+    }
+
+    /// The same, with this text on a pipe as its stdin.
+    async fn run_with(&self, arguments: &[&str], stdin: &str) -> Ran {
         let mut command = Command::new(env!("CARGO_BIN_EXE_diemd"));
         command.args(arguments).env_clear().env("DIEM_HOME", self.home.path()).env("DIEM_NODE", &self.node);
-        command.stdin(Stdio::null());
-        let Output { status, stdout, stderr } =
-            tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let stdin = stdin.to_owned();
+        let whole = move || {
+            let mut child = command.spawn().unwrap();
+            // A command that does not read it may have ended before.
+            let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
+            child.wait_with_output().unwrap()
+        };
+        let Output { status, stdout, stderr } = tokio::task::spawn_blocking(whole).await.unwrap();
         Ran {
             code: status.code().unwrap(),
             stdout: String::from_utf8(stdout).unwrap(),
@@ -190,6 +202,32 @@ async fn two_signers_complete_a_transaction_file() {
     let fee: u128 = sent["tx"]["result"]["fee"]["amount"].as_str().unwrap().parse().unwrap();
     let expected = payer.get() + 2 * Amount::ONE.get() - fee;
     assert_eq!(vvv(&node, node.address_of(2)).await, Amount::new(expected));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_goes_from_command_to_command_through_pipes() {
+    let node = start(BlockMode::OnDemand).await;
+    let wallet = wallet_of(&node).await;
+    let unsigned = wallet.run(&["tx", "transfer", "p1", "1VVV", "--from", "p0", "--unsigned"]).await.ok();
+    let signed = wallet.run_with(&["tx", "sign", "-", "--from", "p0"], &unsigned.stdout).await.ok();
+    wallet.run_with(&["tx", "show", "-"], &signed.stdout).await.ok();
+    let sent = wallet.run_with(&["tx", "broadcast", "-", "--output", "json"], &signed.stdout).await.ok().json();
+    assert_eq!(sent["state"], "committed");
+    let empty = wallet.run_with(&["tx", "broadcast", "-"], "").await;
+    assert_eq!(empty.code, 2);
+    assert!(empty.stderr.contains("this is no transaction"), "{}", empty.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_wait_is_told_where_to_look() {
+    let node = start(BlockMode::Manual).await;
+    let wallet = wallet_of(&node).await;
+    for (nonce, wait) in [("0", "none"), ("1", "checked")] {
+        let send = ["tx", "transfer", "p1", "1VVV", "--from", "p0", "--yes", "--nonce", nonce, "--wait", wait];
+        let sent = wallet.run(&send).await.ok();
+        let look = format!("`diemd query tx {} --node {}`", sent.stdout.trim(), wallet.node);
+        assert!(sent.stderr.contains(&look), "{}", sent.stderr);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -82,8 +82,12 @@ impl TxFile {
                 let signed = Signed::decode(&bytes).map_err(|e| in_file(e.to_string()))?;
                 Ok(Self::of_signed(&signed))
             }
-            json => serde_json::from_str(json).map_err(|e| in_file(format!("this is no transaction: {e}"))),
+            json => Self::from_json(json, path),
         }
+    }
+
+    fn from_json(text: &str, path: &Path) -> Result<Self, Failure> {
+        serde_json::from_str(text).map_err(|e| usage(anyhow!("{}: this is no transaction: {e}", path.display())))
     }
 
     /// Reads a file that is completely signed, and gives its bytes.
@@ -95,7 +99,7 @@ impl TxFile {
             let TxBytes(bytes) = text.trim().parse().map_err(in_file)?;
             return Ok(bytes);
         }
-        Self::read(path)?.bytes()
+        Self::from_json(&text, path)?.bytes()
     }
 
     /// The transaction.

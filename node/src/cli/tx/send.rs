@@ -162,7 +162,7 @@ fn report(answer: &Submitted, output: Output, url: &str) -> Result<(), Failure> 
     match answer.state {
         State::Committed => Ok(()),
         State::Accepted | State::Checked => {
-            say(&format!("sent, not in a block yet: `diemd query tx {hash}` finds it there"));
+            say(&format!("sent, not in a block yet: `diemd query tx {hash} --node {url}` finds it there"));
             Ok(())
         }
         State::Failed => {
