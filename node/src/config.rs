@@ -7,7 +7,7 @@ mod document;
 mod layers;
 mod values;
 
-use std::{net::SocketAddr, path::Path};
+use std::{net::SocketAddr, ops::RangeInclusive, path::Path};
 
 use diem_genesis::readable;
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,11 @@ pub use values::{Blocks, Length, Optional};
 /// How far apart the ports of two nodes of a devnet are.
 pub const PORT_STEP: u16 = 100;
 
+/// How many past heights can be kept: one at least, from which blocks and answers are made.
+const PAST_HEIGHTS: RangeInclusive<usize> = 1..=10_000;
+/// How large the cache can be, up to 1 TiB.
+const CACHE_MIB: RangeInclusive<usize> = 1..=1_048_576;
+
 /// Why a configuration cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
@@ -38,10 +43,10 @@ pub enum ConfigError {
         /// What the system says.
         reason: String,
     },
-    /// A variable or flag is wrong.
+    /// A value is wrong.
     #[error("{place}: {message}")]
     Override {
-        /// The variable or flag.
+        /// The file, variable or flag.
         place: String,
         /// What is wrong with it.
         message: String,
@@ -244,15 +249,31 @@ impl Config {
     /// Reads the text of a file.
     ///
     /// # Errors
-    /// [`ConfigError::File`].
+    /// [`ConfigError::File`], or [`ConfigError::Override`] for a value out of its bounds.
     pub fn parse(text: &str, source_name: &str) -> Result<Self, ConfigError> {
-        Ok(readable::parse(text, source_name)?)
+        let config: Self = readable::parse(text, source_name)?;
+        config.check().map_err(|message| ConfigError::Override { place: source_name.into(), message })?;
+        Ok(config)
+    }
+
+    /// What the type of a setting does not say.
+    fn check(&self) -> Result<(), String> {
+        let Store { past_heights, cache_mib, .. } = self.store;
+        for (key, value, bounds, unit) in [
+            ("store.past_heights", past_heights, PAST_HEIGHTS, "heights"),
+            ("store.cache_mib", cache_mib, CACHE_MIB, "MiB"),
+        ] {
+            if !bounds.contains(&value) {
+                return Err(format!("`{key}` is {value}: set it to {} to {} {unit}", bounds.start(), bounds.end()));
+            }
+        }
+        Ok(())
     }
 
     /// The same with other values put over it.
     ///
     /// # Errors
-    /// [`ConfigError::Override`] for a key that is not known, or a value that does not fit it.
+    /// [`ConfigError::Override`] for a key that is not known, or a value that does not fit it or is out of its bounds.
     pub fn with(self, overrides: &[Override]) -> Result<Self, ConfigError> {
         let mut config = self;
         for layer in overrides {
@@ -260,6 +281,7 @@ impl Config {
             let mut table = config.table();
             set(&mut table, &layer.key, &layer.value).map_err(wrong)?;
             config = table.try_into().map_err(|error: toml::de::Error| wrong(readable::explain(error.message())))?;
+            config.check().map_err(wrong)?;
         }
         Ok(config)
     }

@@ -19,7 +19,7 @@ const HELP: &[(&str, &str)] = &[
     ("log.level", "error, warn, info, debug or trace, also by module: \"info,diem_node::abci=debug\"."),
     ("log.format", "\"text\" for people, \"json\" for machines."),
     ("store", "The state on disk. None of this changes what the chain computes."),
-    ("store.past_heights", "How many of the last heights can be read, proven and rolled back."),
+    ("store.past_heights", "How many of the last heights can be read, proven and rolled back: 1 to 10000."),
     ("store.cache_mib", "Memory for rows that were read or written lately, in MiB."),
     ("store.keep_blocks", "How many blocks CometBFT keeps; 0 keeps all. Never fewer than evidence may refer to."),
     ("store.sync", "Whether a block is committed only when the disk has it. Without it a power cut loses blocks."),

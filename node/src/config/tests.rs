@@ -89,6 +89,26 @@ fn a_wrong_value_says_how_to_write_it() {
 }
 
 #[test]
+fn a_size_out_of_its_bounds_is_told_with_its_place_and_the_bounds() {
+    let (heights, cache) = ("set it to 1 to 10000 heights", "set it to 1 to 1048576 MiB");
+    for (key, value, words) in [
+        ("past_heights", "0", heights),
+        ("past_heights", "10001", heights),
+        ("cache_mib", "0", cache),
+        ("cache_mib", "99999999999999999", cache),
+    ] {
+        let (_folder, path) = file(&format!("[store]\n{key} = {value}\n"));
+        let error = Config::load(&path, vec![], &[]).unwrap_err().to_string();
+        assert_eq!(error, format!("{}: `store.{key}` is {value}: {words}", path.display()));
+        let error = Config::default().with(&[Override::flag("x", &format!("store.{key}"), value)]).unwrap_err();
+        assert_eq!(error.to_string(), format!("--x: `store.{key}` is {value}: {words}"));
+    }
+    for (key, value) in [("past_heights", 1), ("past_heights", 10_000), ("cache_mib", 1), ("cache_mib", 1_048_576)] {
+        Config::default().with(&[Override::flag("x", &format!("store.{key}"), value)]).unwrap();
+    }
+}
+
+#[test]
 fn nothing_listens_beyond_this_machine_unless_told_and_ports_move_together() {
     let mut config = Config::default();
     let addresses = |config: &Config| {
