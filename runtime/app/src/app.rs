@@ -3,8 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use bytes::Bytes;
-use diem_bank::Bank;
-use diem_core::{CallError, Fatal, Module as _, StateRead, TxContext};
+use diem_core::{CallError, Fatal, StateRead};
 use diem_store::{Snapshot, Store, StoreError, WriteSet};
 use diem_types::{APP_VERSION, Call, ChainError, GasParams, Signed};
 use parking_lot::{Mutex, RwLock};
@@ -107,14 +106,6 @@ impl Base {
             Self::Committed(snapshot) => snapshot,
             Self::Genesis(genesis) => &genesis.state,
         }
-    }
-}
-
-/// Hands a call to its module.
-pub(crate) fn execute_call(ctx: &mut TxContext<'_>, call: &Call) -> Result<(), CallError> {
-    call.validate()?;
-    match call {
-        Call::Bank(msg) => Bank::execute(ctx, msg),
     }
 }
 
@@ -236,7 +227,7 @@ impl App {
     /// # Errors
     /// Names the invariant that does not hold.
     pub fn check_invariants(&self) -> Result<(), String> {
-        crate::hooks::check_invariants(&self.store.latest())
+        crate::modules::check_invariants(&self.store.latest())
     }
 
     /// The genesis rows that go into the first commit.

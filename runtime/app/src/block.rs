@@ -12,6 +12,7 @@ use crate::{
     ante::{self, Cost},
     chain::{self, ChainInfo},
     hooks::{self, Hooks},
+    modules,
     signatures::Signatures,
 };
 
@@ -139,7 +140,7 @@ impl<'a> Execution<'a> {
             let mut overlay = Overlay::new(&self.state);
             let mut ctx =
                 TxContext { state: &mut overlay, events: &mut events, block: self.block, sender: tx.tx.sender };
-            let outcome = tx.tx.calls.iter().try_for_each(|call| crate::app::execute_call(&mut ctx, call));
+            let outcome = tx.tx.calls.iter().try_for_each(|call| modules::execute(&mut ctx, call));
             (outcome, overlay.into_writes())
         };
         let mut result = match outcome {

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use diem_bank::Bank;
-use diem_core::{CallError, Fatal, GenesisContext, Key, Module as _, StateRead, Time, Value};
+use diem_core::{Fatal, GenesisContext, Key, StateRead, Time, Value};
 use diem_store::{Overlay, WriteSet};
-use diem_types::{APP_VERSION, AppGenesis, GenesisDoc};
+use diem_types::{APP_VERSION, GenesisDoc};
 
 use crate::{
     App,
     chain::{self, ChainInfo},
+    modules,
 };
 
 /// What InitChain answers.
@@ -53,9 +53,8 @@ fn build(doc: &GenesisDoc) -> Result<PendingGenesis, Fatal> {
     chain::GAS.set(&mut state, &doc.app.gas);
     chain::VALIDATORS.set(&mut state, &doc.clone().canonical().validators);
     let mut ctx = GenesisContext { state: &mut state, time: doc.genesis_time };
-    let in_module = |name, error: CallError| Fatal(format!("genesis, section `{name}`: {}", error.message));
-    Bank::init_genesis(&mut ctx, &doc.app.bank).map_err(|error| in_module(Bank::NAME, error))?;
-    crate::hooks::check_invariants(&state).map_err(|error| Fatal(format!("genesis: {error}")))?;
+    modules::init_genesis(&mut ctx, &doc.app)?;
+    modules::check_invariants(&state).map_err(|error| Fatal(format!("genesis: {error}")))?;
     Ok(PendingGenesis { chain: Arc::new(info), state })
 }
 
@@ -97,7 +96,7 @@ impl App {
             initial_height: state.height().saturating_add(1),
             consensus: info.consensus,
             validators: chain::VALIDATORS.get(&state).unwrap_or_default(),
-            app: AppGenesis { gas: chain::gas(&state), bank: Bank::export_genesis(&state) },
+            app: modules::export_genesis(&state),
         })
     }
 }

@@ -3,8 +3,7 @@
 //! Each runs in an overlay of its own. None loops over all accounts: indices settle lazily, and queues drain with a
 //! limit per block.
 
-use diem_bank as bank;
-use diem_core::{BlockContext, CallError, Events, Fatal, StateRead, StateWrite};
+use diem_core::{BlockContext, CallError, Events, Fatal, StateWrite};
 use diem_store::Overlay;
 use diem_types::chain::ChainEvent;
 
@@ -116,13 +115,4 @@ fn count_failure(state: &mut dyn StateWrite, hook: &Hook) -> u64 {
     let failures = HOOK_FAILURES.get(state, &hook.number).unwrap_or(0).saturating_add(1);
     HOOK_FAILURES.set(state, &hook.number, &failures);
     failures
-}
-
-/// What must be true of every committed state, over all modules.
-///
-/// # Errors
-/// Names the invariant that does not hold.
-pub(crate) fn check_invariants(state: &dyn StateRead) -> Result<(), String> {
-    use diem_core::Module as _;
-    bank::Bank::check_invariants(state)
 }

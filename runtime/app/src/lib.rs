@@ -18,6 +18,7 @@ mod genesis;
 pub mod hooks;
 mod index;
 mod mempool;
+mod modules;
 mod proposal;
 mod query;
 mod signatures;

@@ -1,11 +1,10 @@
 //! Questions, each answered from one committed height.
 
-use diem_bank::Bank;
-use diem_core::{BlockInfo, CallError, Module as _, QueryContext, Time};
+use diem_core::{BlockInfo, CallError, QueryContext, Time};
 use diem_store::{Snapshot, StoreError};
 use diem_types::{Answer, Query};
 
-use crate::App;
+use crate::{App, modules};
 
 /// Why a question has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -49,9 +48,7 @@ impl App {
         let snapshot = self.snapshot(height)?;
         let block = BlockInfo { height: snapshot.height(), time: Time(snapshot.time_ms()) };
         let ctx = QueryContext { state: &snapshot, block };
-        let answer = match query {
-            Query::Bank(query) => Answer::Bank(Bank::query(&ctx, query)?),
-        };
+        let answer = modules::query(&ctx, query)?;
         Ok(Answered { height: block.height, time: block.time, answer })
     }
 }
