@@ -1,0 +1,243 @@
+"""Staked DIEM, daily credit, promises, grants and vouchers (section 5).
+
+There are no lazily rolled rows here: when a day opens, every account and promise is rolled, and
+every total is counted anew whenever it is asked for.
+"""
+
+from dataclasses import dataclass, field
+
+from curve import ONE, Refused, ceil_div
+
+MAX_TRANCHES = 32
+MIN_UNSTAKE = ONE // 100
+MIN_ALLOWANCE = ONE // 10
+
+
+@dataclass
+class Credit:
+    """One account's credit of one day."""
+
+    allowance: int = 0
+    spent: int = 0
+    promised: int = 0
+    offered: int = 0
+    price: int = 0
+
+    def free(self):
+        return self.allowance - self.spent - self.promised - self.offered
+
+
+@dataclass
+class Promise:
+    """What an account promises a provider: of the previous day, today and each next day."""
+
+    previous: int = 0
+    previous_used: int = 0
+    today: int = 0
+    used: int = 0
+    next: int = 0
+
+
+@dataclass
+class Grant:
+    """A session key's limits per provider: of the previous day, today and from tomorrow on."""
+
+    previous: dict = field(default_factory=dict)
+    today: dict = field(default_factory=dict)
+    next: dict = field(default_factory=dict)
+    last_day: int = 0
+
+
+@dataclass
+class Tranche:
+    """DIEM on its way out of a stake."""
+
+    staker: str
+    beneficiary: str
+    amount: int
+    day: int
+    start: int
+
+
+def today(s, account):
+    return s.today.setdefault(account, Credit())
+
+
+def staked_for(s, account):
+    """The DIEM that gives `account` credit."""
+    return sum(amount for (_, b), amount in s.diem_stakes.items() if b == account)
+
+
+def allowance_of_all(s):
+    return sum(c.allowance for c in s.today.values())
+
+
+def roll(s, accounts):
+    """Opens `s.day` for every account; what was today becomes the previous day."""
+    s.previous, s.today = s.today, {a: Credit(allowance=staked_for(s, a)) for a in accounts}
+    for p in s.promises.values():
+        p.previous, p.previous_used, p.today, p.used = p.today, p.used, 0, 0
+    for (account, provider), p in s.promises.items():
+        if s.gone_before_today(provider):
+            p.next = 0
+    for account in accounts:
+        promises = [p for (a, _), p in s.promises.items() if a == account]
+        staked, total = staked_for(s, account), sum(p.next for p in promises)
+        for p in promises:
+            p.today = p.next * staked // total if total > staked else p.next
+        s.today[account].promised = sum(p.today for p in promises)
+    for g in s.grants.values():
+        g.previous, g.today = g.today, dict(g.next) if s.day <= g.last_day else {}
+
+
+def stake_diem(s, sender, amount, beneficiary=None):
+    beneficiary = beneficiary or sender
+    s.pay(sender, "diem", amount)
+    key = sender, beneficiary
+    s.diem_stakes[key] = s.diem_stakes.get(key, 0) + amount
+    today(s, beneficiary).allowance += amount
+
+
+def unstake_diem(s, sender, amount, beneficiary=None):
+    key = sender, beneficiary or sender
+    held = s.diem_stakes.get(key, 0)
+    if amount <= 0 or amount > held or (amount < MIN_UNSTAKE and amount != held):
+        raise Refused("more than is staked, or dust")
+    if len([t for t in s.diem_tranches.values() if t.staker == sender]) >= MAX_TRANCHES:
+        raise Refused("too many tranches")
+    s.diem_stakes[key] = held - amount
+    s.diem_tranches[s.next_diem_tranche] = Tranche(*key, amount, s.day, s.time)
+    s.next_diem_tranche += 1
+
+
+def cancel_diem(s, sender, tranche):
+    t = s.diem_tranches.get(tranche)
+    if t is None or t.staker != sender:
+        raise Refused("not a tranche of the sender")
+    s.diem_stakes[t.staker, t.beneficiary] = s.diem_stakes.get((t.staker, t.beneficiary), 0) + t.amount
+    if t.day < s.day:
+        today(s, t.beneficiary).allowance += t.amount
+    del s.diem_tranches[tranche]
+
+
+def pay_matured(s):
+    for i, t in sorted(s.diem_tranches.items()):
+        if s.time >= t.start + s.cooldown_ms:
+            s.give(t.staker, "diem", t.amount)
+            del s.diem_tranches[i]
+
+
+def use_free(s, sender, day, amount):
+    """The sender's row of today, with at least `amount` of it free."""
+    if day != s.day:
+        raise Refused("another day")
+    row = today(s, sender)
+    if row.allowance < MIN_ALLOWANCE or amount <= 0 or amount > row.free():
+        raise Refused("not enough free credit")
+    return row
+
+
+def spend(s, sender, provider, day, amount):
+    row = use_free(s, sender, day, amount)
+    s.serving(provider)
+    row.spent += amount
+    s.consume(day, provider, amount)
+
+
+def gift(s, sender, to, day, amount):
+    use_free(s, sender, day, amount).allowance -= amount
+    today(s, to).allowance += amount
+
+
+def offer(s, sender, day, amount, price):
+    row = today(s, sender)
+    row.offered = 0
+    use_free(s, sender, day, amount)
+    row.offered, row.price = amount, price
+
+
+def withdraw_offer(s, sender):
+    row = today(s, sender)
+    if row.offered == 0:
+        raise Refused("no offer")
+    row.offered = row.price = 0
+
+
+def buy(s, sender, seller, day, amount, max_price):
+    row = today(s, seller)
+    if day != s.day or sender == seller:
+        raise Refused("another day, or one's own offer")
+    if amount <= 0 or amount > row.offered or row.price > max_price:
+        raise Refused("not offered")
+    s.pay(sender, "vvv", ceil_div(amount * row.price, ONE))
+    s.give(seller, "vvv", ceil_div(amount * row.price, ONE))
+    row.offered -= amount
+    row.allowance -= amount
+    today(s, sender).allowance += amount
+
+
+def allocate(s, sender, provider, amount):
+    s.serving(provider)
+    row, p = today(s, sender), s.promises.setdefault((sender, provider), Promise())
+    if amount > p.next and row.allowance < MIN_ALLOWANCE:
+        raise Refused("too little allowance to promise more")
+    raised = max(p.today, min(amount, p.today + row.free()))
+    row.promised += raised - p.today
+    p.today, p.next = raised, amount
+
+
+def grant(s, sender, key, last_day, limits):
+    """Raises count today, cuts from tomorrow."""
+    if last_day < s.day:
+        raise Refused("over before it begins")
+    g = s.grants.setdefault((sender, key), Grant())
+    limits = {provider: int(limit) for provider, limit in limits.items()}
+    g.next, g.last_day = limits, last_day
+    for provider, limit in limits.items():
+        g.today[provider] = max(limit, g.today.get(provider, 0))
+
+
+def revoke(s, sender, key):
+    g = s.grants.get((sender, key))
+    if g is None or not g.next:
+        raise Refused("no such grant")
+    g.next = {}
+
+
+def settle(s, sender, vouchers):
+    """Each voucher by itself: ["paid" | "capped" | "nothing_new" | "bad", credit paid]."""
+    if sender not in s.providers:
+        raise Refused("not a provider")
+    return [settle_one(s, sender, v) for v in vouchers]
+
+
+def settle_one(s, provider, v):
+    account, signer, day = v["account"], v["signer"], int(v["day"])
+    is_today = day == s.day
+    if not v["good"] or v["provider"] != provider or not s.settles(day):
+        return ["bad", 0]
+    limit = None
+    if signer != account:
+        g = s.grants.get((account, signer), Grant())
+        limit = (g.today if is_today else g.previous).get(provider)
+        if limit is None:
+            return ["bad", 0]
+    key = account, signer, provider, day
+    stored = s.vouchers.get(key, 0)
+    asked = int(v["cumulative"]) - stored
+    if asked <= 0:
+        return ["nothing_new" if asked == 0 else "bad", 0]
+    p = s.promises.get((account, provider), Promise())
+    left = p.today - p.used if is_today else p.previous - p.previous_used
+    paid = min(asked, left, asked if limit is None else max(0, limit - stored))
+    if paid:
+        s.vouchers[key] = stored + paid
+        row = (s.today if is_today else s.previous)[account]
+        row.promised -= paid
+        row.spent += paid
+        if is_today:
+            p.used += paid
+        else:
+            p.previous_used += paid
+        s.consume(day, provider, paid)
+    return ["paid" if paid == asked else "capped", paid]

@@ -1,0 +1,245 @@
+"""A model of the chain's economy, written from its rules alone, to compare the chain with.
+
+Reads a history from stdin, one JSON object {"genesis": {...}, "blocks": [...]}; prints one JSON
+object per line: the state after genesis, then what each block did and the state after it. Amounts
+come and go as decimal strings of base units. Nothing here is fast or lazy: totals are counted
+anew whenever they are needed. Only integers and fractions: no float.
+"""
+
+import json
+import pickle
+import sys
+
+import credits
+import curve
+import days
+import emissions
+import staking
+from curve import Refused
+
+DEFAULTS = {
+    "epoch_ms": 86_400_000, "grace_ms": 7_200_000, "cooldown_ms": 86_400_000,
+    "unbonding_ms": 7 * 86_400_000, "protocol_fee_bps": 2_000, "stakers_bps": 0,
+    "max_validators": 100, "min_self_stake": 1_000 * curve.ONE, "min_bond": 1_000 * curve.ONE,
+    "equivocation_bps": 500,
+}
+
+
+def transfer(s, sender, to, denom, amount):
+    s.pay(sender, denom, amount)
+    s.give(to, denom, amount)
+
+
+# Each call by its name in a history: the function, and which of its arguments are numbers.
+CALLS = {
+    "transfer": (transfer, ["amount"]),
+    "stake": (staking.stake, ["amount"]),
+    "unstake": (staking.unstake, ["amount"]),
+    "cancel_unstake": (staking.cancel_unstake, ["tranche"]),
+    "restake": (staking.restake, ["amount"]),
+    "claim": (staking.claim, []),
+    "claim_and_stake": (staking.claim_and_stake, []),
+    "mint": (staking.mint, ["lock", "min_out"]),
+    "mint_exact": (staking.mint_exact, ["out", "max_lock"]),
+    "burn": (staking.burn, ["amount"]),
+    "stake_diem": (credits.stake_diem, ["amount"]),
+    "unstake_diem": (credits.unstake_diem, ["amount"]),
+    "cancel_diem": (credits.cancel_diem, ["tranche"]),
+    "register": (days.register, ["bond"]),
+    "add_bond": (days.add_bond, ["amount"]),
+    "deregister": (days.deregister, []),
+    "list": (days.list_provider, []),
+    "delist": (days.delist_provider, []),
+    "allocate": (credits.allocate, ["amount"]),
+    "grant": (credits.grant, ["last_day"]),
+    "revoke": (credits.revoke, []),
+    "settle": (credits.settle, []),
+    "spend": (credits.spend, ["day", "amount"]),
+    "gift": (credits.gift, ["day", "amount"]),
+    "offer": (credits.offer, ["day", "amount", "price"]),
+    "withdraw_offer": (credits.withdraw_offer, []),
+    "buy": (credits.buy, ["day", "amount", "max_price"]),
+}
+
+
+class State:
+    """Everything the model remembers; balances by (account, denomination)."""
+
+    def __init__(self, genesis):
+        for name, value in DEFAULTS.items():
+            setattr(self, name, int(genesis.get(name, value)))
+        self.table = curve.table_of(genesis["curve"])
+        self.schedule = [(int(start), int(rate)) for start, rate in genesis["schedule"]]
+        self.authority = genesis.get("authority")
+        self.balances, self.height, self.time = {}, int(genesis.get("height", 0)), int(genesis["time_ms"])
+        self.times = {self.height: self.time}
+        self.validators, self.positions, self.entries, self.next_entry = {}, {}, {}, 1
+        self.bonded = self.rewards = self.burned = self.treasury = self.bonds = self.fees = 0
+        self.schedule_paid = emissions.emitted_until(self.schedule, self.time)
+        self.emitted = self.carry = self.open_rent = self.payout_pot = 0
+        self.day, self.day_opened, self.idle, self.idle_time = self.time // self.epoch_ms, self.time, 0, self.time
+        self.today, self.previous, self.promises, self.grants = {}, {}, {}, {}
+        self.diem_stakes, self.diem_tranches, self.next_diem_tranche = {}, {}, 1
+        self.vouchers, self.consumed, self.providers = {}, {}, {}
+        self.closed, self.payouts, self.days, self.provider_paid = None, [], {}, {}
+        self.load(genesis)
+
+    def load(self, genesis):
+        for a in genesis.get("accounts", []):
+            self.give(a["address"], "vvv", int(a["vvv"]))
+        for v in genesis.get("validators", []):
+            name, stake = v["operator"], int(v["self_stake"])
+            self.validators[name] = staking.Validator(commission_bps=int(v.get("commission_bps", 0)))
+            staking.deposit(self, name, name, stake)
+            self.bonded += stake
+        self.told = []
+        self.told = staking.told_set(self)
+        for p in genesis.get("providers", []):
+            bond, listed = int(p["bond"]), p.get("listed", True)
+            self.bonds += bond
+            self.providers[p["address"]] = days.Provider(
+                p.get("payout", p["address"]), bond, listed, bond_today=bond, listed_today=listed)
+
+    def give(self, account, denom, amount):
+        self.balances[account, denom] = self.balances.get((account, denom), 0) + amount
+
+    def pay(self, account, denom, amount):
+        """Takes a positive amount out of a balance."""
+        if amount <= 0 or amount > self.balances.get((account, denom), 0):
+            raise Refused("more than the balance, or nothing")
+        self.balances[account, denom] -= amount
+
+    def burn_bonded(self, amount):
+        self.bonded -= amount
+        self.burned += amount
+
+    def accounts(self):
+        return sorted({a for a, _ in self.balances} | {b for _, b in self.diem_stakes})
+
+    def diem_supply(self):
+        """Every DIEM there is: held, staked, or in a tranche."""
+        held = sum(n for (_, denom), n in self.balances.items() if denom == "diem")
+        leaving = sum(t.amount for t in self.diem_tranches.values())
+        return held + sum(self.diem_stakes.values()) + leaving
+
+    def gone_before_today(self, provider):
+        """Deregistered on an earlier day, or no provider."""
+        p = self.providers.get(provider)
+        return p is None or (p.left_day is not None and p.left_day < self.day)
+
+    def serving(self, provider):
+        """A registered provider that has not deregistered."""
+        p = self.providers.get(provider)
+        if p is None or p.left_day is not None:
+            raise Refused("not a provider")
+        return p
+
+    def settles(self, day):
+        """Whether vouchers of `day` may be settled now."""
+        return day == self.day or (self.closed is not None and day == self.closed.day)
+
+    def consume(self, day, provider, amount):
+        key = day, provider
+        self.consumed[key] = self.consumed.get(key, 0) + amount
+
+
+def begin(s, block):
+    """The begin step of a block, in the order of section 1."""
+    s.height, s.time = int(block["height"]), int(block["time_ms"])
+    s.times[s.height] = s.time
+    days.advance_idle(s)
+    for e in block.get("evidence", []):
+        staking.equivocation(s, e["validator"], int(e["height"]), int(e["time_ms"]), s.equivocation_bps)
+    emissions.emit(s)
+    emissions.share_fees(s)
+    if s.closed and s.time > s.closed.time + s.grace_ms:
+        days.settle(s)
+    if s.time // s.epoch_ms > s.day and s.closed is None:
+        days.close(s)
+        days.open_day(s)
+    staking.pay_matured(s)
+    credits.pay_matured(s)
+    days.return_bonds(s)
+    days.pay_providers(s)
+
+
+def execute(s, call):
+    """One call that paid its fee: the state after it, and whether it was accepted."""
+    fee, sender = int(call.get("fee", 0)), call["sender"]
+    if fee:
+        s.pay(sender, "vvv", fee)
+        s.fees += fee
+    function, numbers = CALLS[call["call"]]
+    arguments = {k: int(v) if k in numbers else v for k, v in call.get("args", {}).items()}
+    before = pickle.dumps(s)
+    try:
+        outcomes = function(s, sender, **arguments)
+    except Refused:
+        return pickle.loads(before), {"ok": False}
+    if outcomes is None:
+        return s, {"ok": True}
+    return s, {"ok": True, "vouchers": [[outcome, str(paid)] for outcome, paid in outcomes]}
+
+
+def summary(s):
+    """The state as {path: number as text}; what is 0 is left out."""
+    out = {f"account {a} {denom}": n for (a, denom), n in s.balances.items()}
+    for name in ("bonded", "rewards", "treasury", "bonds", "fees", "payout_pot", "emitted",
+                 "carry", "burned", "day", "open_rent"):
+        out[name] = getattr(s, name)
+    out["rent"] = s.open_rent + (s.closed.rent if s.closed else 0)
+    out["diem_supply"] = s.diem_supply()
+    out["active"], out["allowance"] = sum(s.diem_stakes.values()), credits.allowance_of_all(s)
+    for n, v in s.validators.items():
+        out |= {f"validator {n} tokens": v.tokens, f"validator {n} shares": v.shares,
+                f"validator {n} active": int(n in s.told)}
+    for (a, n), p in s.positions.items():
+        fields = {"shares": p.shares, "locked": p.locked, "outstanding": p.outstanding,
+                  "moved": staking.moved(s, a, n), "pending": staking.pending(s, a, n)}
+        out |= {f"position {a} {n} {k}": x for k, x in fields.items()}
+    for i, e in s.entries.items():
+        kind = "tranche" if e.to is None else "move"
+        out[f"{kind} {i} {e.account} {e.source}"] = e.amount
+    for day, rows in (("today", s.today), ("previous", s.previous)):
+        for a, row in rows.items():
+            out |= {f"credit {day} {a} {k}": getattr(row, k)
+                    for k in ("allowance", "spent", "promised", "offered")}
+    for (a, b), n in s.diem_stakes.items():
+        out[f"diem_stake {a} {b}"] = n
+    for i, t in s.diem_tranches.items():
+        out[f"diem_tranche {i} {t.staker} {t.beneficiary}"] = t.amount
+    for (a, p), row in s.promises.items():
+        out |= {f"promise {a} {p} {k}": n for k, n in vars(row).items()}
+    for (a, signer, p, day), n in s.vouchers.items():
+        if s.settles(day):
+            out[f"voucher {a} {signer} {p} {day}"] = n
+    for n, p in s.providers.items():
+        out |= {f"provider {n} bond": p.bond, f"provider {n} paid": s.provider_paid.get(n, 0),
+                f"provider {n} consumed": s.consumed.get((s.day, n), 0)}
+    for day, record in s.days.items():
+        out |= {f"day {day} {k}": n for k, n in record.items()}
+    return {k: str(n) for k, n in sorted(out.items()) if n}
+
+
+def run(history):
+    """Yields the state after genesis, then each block's results and state."""
+    s = State(history["genesis"])
+    yield {"height": s.height, "results": [], "state": summary(s)}
+    for block in history["blocks"]:
+        begin(s, block)
+        results = []
+        for call in block.get("calls", []):
+            s, result = execute(s, call)
+            results.append(result)
+        s.told = staking.told_set(s)
+        yield {"height": s.height, "results": results, "state": summary(s)}
+
+
+def main():
+    for line in run(json.load(sys.stdin)):
+        json.dump(line, sys.stdout)
+        print()
+
+
+if __name__ == "__main__":
+    main()
