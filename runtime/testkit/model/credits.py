@@ -150,6 +150,8 @@ def gift(s, sender, to, day, amount):
 
 
 def offer(s, sender, day, amount, price):
+    if price <= 0:
+        raise Refused("a sale needs a price")
     row = today(s, sender)
     row.offered = 0
     use_free(s, sender, day, amount)

@@ -52,10 +52,12 @@ def formula_table(base, power, target, step, steps):
 
 
 def table_of(genesis):
-    """The table of a genesis: given as [[edge, rate], ...], or by the formula's five numbers."""
+    """The table of a genesis: given as [[edge, rate], ...], or by the formula's five numbers, of
+    which the power has 18 decimals."""
     if isinstance(genesis, list):
         return [(int(edge), int(rate)) for edge, rate in genesis]
-    return formula_table(*(int(genesis[k]) for k in ("base", "power", "target", "step", "steps")))
+    base, power, target, step, steps = (int(genesis[k]) for k in ("base", "power", "target", "step", "steps"))
+    return formula_table(base, Fraction(power, ONE), target, step, steps)
 
 
 def mint_out(table, supply, lock):

@@ -79,7 +79,7 @@ def delist_provider(s, sender, provider, forfeit):
 
 def return_bonds(s):
     for name, p in s.providers.items():
-        if p.bond and p.left_time is not None and s.time >= p.left_time + s.unbonding_ms:
+        if p.bond and p.left_time is not None and s.time >= p.left_time + s.provider_unbonding_ms:
             s.bonds -= p.bond
             s.give(name, "vvv", p.bond)
             p.bond = 0
@@ -116,23 +116,30 @@ def counted(s, name, day):
     return min(s.consumed.get((day, name), 0), p.bond_previous) if p.listed_previous else 0
 
 
+def record(s, c):
+    """What is known of a closed day until it is settled."""
+    return {
+        "allowance": c.allowance, "supply": c.supply, "base": c.base, "rent": c.rent,
+        "consumed": sum(n for (day, _), n in s.consumed.items() if day == c.day),
+        "counted": sum(counted(s, name, c.day) for name in s.providers),
+    }
+
+
 def settle(s):
     """Divides the rent of the closed day, once."""
-    c, s.closed = s.closed, None
-    count = {name: counted(s, name, c.day) for name in s.providers}
-    total = sum(count.values())
-    pot = c.rent * total // c.base if c.base else 0
+    c = s.closed
+    done = record(s, c)
+    pot = c.rent * done["counted"] // c.base if c.base else 0
     rest = c.rent - pot
     to_stakers = rest * s.stakers_bps // BPS
     s.fees += to_stakers
     s.treasury += rest - to_stakers
     s.payout_pot += pot
-    s.payouts += [(p, c.rent * count[p] // c.base) for p in sorted(count) if count[p]]
-    s.days[c.day] = {
-        "allowance": c.allowance, "supply": c.supply, "counted": total, "base": c.base, "rent": c.rent,
-        "consumed": sum(n for (day, _), n in s.consumed.items() if day == c.day),
-        "paid": pot, "treasury": rest - to_stakers,
-    }
+    for name in sorted(s.providers):
+        if counted(s, name, c.day):
+            s.payouts.append((name, c.rent * counted(s, name, c.day) // c.base))
+    s.days[c.day] = {**done, "pot": pot, "treasury": rest - to_stakers, "stakers": to_stakers}
+    s.closed = None
 
 
 def pay_providers(s):
@@ -141,7 +148,6 @@ def pay_providers(s):
     for name, amount in queue:
         s.payout_pot -= amount
         s.give(s.providers[name].payout, "vvv", amount)
-        s.provider_paid[name] = s.provider_paid.get(name, 0) + amount
     if not s.payouts:
         s.open_rent += s.payout_pot
         s.payout_pot = 0

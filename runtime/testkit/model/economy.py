@@ -19,9 +19,9 @@ from curve import Refused
 
 DEFAULTS = {
     "epoch_ms": 86_400_000, "grace_ms": 7_200_000, "cooldown_ms": 86_400_000,
-    "unbonding_ms": 7 * 86_400_000, "protocol_fee_bps": 2_000, "stakers_bps": 0,
+    "unbonding_ms": 7 * 86_400_000, "provider_unbonding_ms": 7 * 86_400_000, "protocol_fee_bps": 2_000, "stakers_bps": 0,
     "max_validators": 100, "min_self_stake": 1_000 * curve.ONE, "min_bond": 1_000 * curve.ONE,
-    "equivocation_bps": 500,
+    "equivocation_bps": 500, "max_commission_bps": 10_000, "max_commission_change_bps": 10_000,
 }
 
 
@@ -37,6 +37,7 @@ CALLS = {
     "unstake": (staking.unstake, ["amount"]),
     "cancel_unstake": (staking.cancel_unstake, ["tranche"]),
     "restake": (staking.restake, ["amount"]),
+    "edit_commission": (staking.edit_commission, ["bps"]),
     "claim": (staking.claim, []),
     "claim_and_stake": (staking.claim_and_stake, []),
     "mint": (staking.mint, ["lock", "min_out"]),
@@ -76,26 +77,27 @@ class State:
         self.validators, self.positions, self.entries, self.next_entry = {}, {}, {}, 1
         self.bonded = self.rewards = self.burned = self.treasury = self.bonds = self.fees = 0
         self.schedule_paid = emissions.emitted_until(self.schedule, self.time)
-        self.emitted = self.carry = self.open_rent = self.payout_pot = 0
+        self.emitted = self.dust = self.open_rent = self.payout_pot = 0
         self.day, self.day_opened, self.idle, self.idle_time = self.time // self.epoch_ms, self.time, 0, self.time
         self.today, self.previous, self.promises, self.grants = {}, {}, {}, {}
         self.diem_stakes, self.diem_tranches, self.next_diem_tranche = {}, {}, 1
         self.vouchers, self.consumed, self.providers = {}, {}, {}
-        self.closed, self.payouts, self.days, self.provider_paid = None, [], {}, {}
+        self.closed, self.payouts, self.days = None, [], {}
         self.load(genesis)
 
     def load(self, genesis):
+        """Stakes and bonds come out of the accounts."""
         for a in genesis.get("accounts", []):
             self.give(a["address"], "vvv", int(a["vvv"]))
         for v in genesis.get("validators", []):
             name, stake = v["operator"], int(v["self_stake"])
             self.validators[name] = staking.Validator(commission_bps=int(v.get("commission_bps", 0)))
-            staking.deposit(self, name, name, stake)
-            self.bonded += stake
+            staking.stake(self, name, name, stake)
         self.told = []
         self.told = staking.told_set(self)
         for p in genesis.get("providers", []):
             bond, listed = int(p["bond"]), p.get("listed", True)
+            self.pay(p["address"], "vvv", bond)
             self.bonds += bond
             self.providers[p["address"]] = days.Provider(
                 p.get("payout", p["address"]), bond, listed, bond_today=bond, listed_today=listed)
@@ -112,6 +114,10 @@ class State:
     def burn_bonded(self, amount):
         self.bonded -= amount
         self.burned += amount
+
+    def epoch(self):
+        """The day of the clock; the open day may be an earlier one."""
+        return self.time // self.epoch_ms
 
     def accounts(self):
         return sorted({a for a, _ in self.balances} | {b for _, b in self.diem_stakes})
@@ -154,7 +160,7 @@ def begin(s, block):
     emissions.share_fees(s)
     if s.closed and s.time > s.closed.time + s.grace_ms:
         days.settle(s)
-    if s.time // s.epoch_ms > s.day and s.closed is None:
+    if s.epoch() > s.day and s.closed is None:
         days.close(s)
         days.open_day(s)
     staking.pay_matured(s)
@@ -184,41 +190,57 @@ def execute(s, call):
 def summary(s):
     """The state as {path: number as text}; what is 0 is left out."""
     out = {f"account {a} {denom}": n for (a, denom), n in s.balances.items()}
-    for name in ("bonded", "rewards", "treasury", "bonds", "fees", "payout_pot", "emitted",
-                 "carry", "burned", "day", "open_rent"):
+    for name in ("bonded", "rewards", "treasury", "bonds", "fees", "payout_pot", "emitted", "burned", "day"):
         out[name] = getattr(s, name)
     out["rent"] = s.open_rent + (s.closed.rent if s.closed else 0)
+    out["carry"] = s.dust // staking.INDEX
     out["diem_supply"] = s.diem_supply()
     out["active"], out["allowance"] = sum(s.diem_stakes.values()), credits.allowance_of_all(s)
+    for part in (staking_summary, credit_summary, day_summary):
+        out.update(part(s))
+    return {k: str(n) for k, n in sorted(out.items()) if n}
+
+
+def staking_summary(s):
     for n, v in s.validators.items():
-        out |= {f"validator {n} tokens": v.tokens, f"validator {n} shares": v.shares,
-                f"validator {n} active": int(n in s.told)}
+        yield f"validator {n} tokens", v.tokens
+        yield f"validator {n} shares", v.shares
+        yield f"validator {n} commission_due", v.commission_due
+        yield f"validator {n} told", int(n in s.told)
     for (a, n), p in s.positions.items():
-        fields = {"shares": p.shares, "locked": p.locked, "outstanding": p.outstanding,
-                  "moved": staking.moved(s, a, n), "pending": staking.pending(s, a, n)}
-        out |= {f"position {a} {n} {k}": x for k, x in fields.items()}
+        for field in ("shares", "locked", "outstanding"):
+            yield f"position {a} {n} {field}", getattr(p, field)
+        yield f"position {a} {n} moved", staking.moved(s, a, n)
+        yield f"position {a} {n} pending", staking.pending(s, a, n)
     for i, e in s.entries.items():
-        kind = "tranche" if e.to is None else "move"
-        out[f"{kind} {i} {e.account} {e.source}"] = e.amount
+        kind = f"tranche {i} {e.account} {e.source}" if e.to is None else f"move {i} {e.account} {e.source} {e.to}"
+        yield kind, e.amount
+
+
+def credit_summary(s):
     for day, rows in (("today", s.today), ("previous", s.previous)):
         for a, row in rows.items():
-            out |= {f"credit {day} {a} {k}": getattr(row, k)
-                    for k in ("allowance", "spent", "promised", "offered")}
+            for field in ("allowance", "spent", "promised", "offered"):
+                yield f"credit {day} {a} {field}", getattr(row, field)
     for (a, b), n in s.diem_stakes.items():
-        out[f"diem_stake {a} {b}"] = n
+        yield f"diem_stake {a} {b}", n
     for i, t in s.diem_tranches.items():
-        out[f"diem_tranche {i} {t.staker} {t.beneficiary}"] = t.amount
+        yield f"diem_tranche {i} {t.staker} {t.beneficiary}", t.amount
     for (a, p), row in s.promises.items():
-        out |= {f"promise {a} {p} {k}": n for k, n in vars(row).items()}
-    for (a, signer, p, day), n in s.vouchers.items():
-        if s.settles(day):
-            out[f"voucher {a} {signer} {p} {day}"] = n
+        for field, n in vars(row).items():
+            yield f"promise {a} {p} {field}", n
+
+
+def day_summary(s):
     for n, p in s.providers.items():
-        out |= {f"provider {n} bond": p.bond, f"provider {n} paid": s.provider_paid.get(n, 0),
-                f"provider {n} consumed": s.consumed.get((s.day, n), 0)}
-    for day, record in s.days.items():
-        out |= {f"day {day} {k}": n for k, n in record.items()}
-    return {k: str(n) for k, n in sorted(out.items()) if n}
+        yield f"provider {n} bond", p.bond
+        yield f"provider {n} consumed", s.consumed.get((s.day, n), 0)
+    records = dict(s.days)
+    if s.closed:
+        records[s.closed.day] = days.record(s, s.closed)
+    for day, record in records.items():
+        for field, n in record.items():
+            yield f"day {day} {field}", n
 
 
 def run(history):

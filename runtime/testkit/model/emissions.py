@@ -1,5 +1,6 @@
 """Emission, the protocol fee and transaction fees (section 4)."""
 
+import staking
 from staking import BPS, INDEX
 
 SECONDS_PER_YEAR = 31_536_000
@@ -21,14 +22,15 @@ def locked_shares(s, name):
 
 
 def share_out(s, amount, fee_bps):
-    """Gives `amount` to the active validators' positions, returns (protocol fee, left over)."""
+    """Gives `amount` to the active validators' positions; what the divisions leave is dust for the
+    next block. Returns the protocol fee in it."""
     active = [n for n in s.told if not s.validators[n].tombstoned]
     total = sum(s.validators[n].tokens for n in active)
+    s.dust += amount * INDEX
     if total == 0:
-        return 0, amount
+        return 0
     parts = [(n, amount * s.validators[n].tokens // total) for n in active]
-    fees = sum(reward(s, name, part, fee_bps) for name, part in parts)
-    return fees, amount - sum(part for _, part in parts)
+    return sum(reward(s, name, part, fee_bps) for name, part in parts)
 
 
 def reward(s, name, part, fee_bps):
@@ -38,26 +40,33 @@ def reward(s, name, part, fee_bps):
         return 0
     locked = locked_shares(s, name)
     fee = part * fee_bps * locked // (BPS * v.shares)
-    commission = (part - fee) * v.commission_bps // BPS
+    commission = (part - fee) * staking.commission(s, v) // BPS
     rest = part - fee - commission
-    weight = BPS * (v.shares - locked) + (BPS - fee_bps) * locked
-    v.free_index += BPS * rest * INDEX // weight
-    v.locked_index += (BPS - fee_bps) * rest * INDEX // weight
+    free = v.shares - locked
+    weight = BPS * free + (BPS - fee_bps) * locked
+    per_free = BPS * rest * INDEX // weight
+    per_locked = (BPS - fee_bps) * rest * INDEX // weight
+    v.free_index += per_free
+    v.locked_index += per_locked
     v.commission_due += commission
-    s.rewards += part - fee
+    s.dust -= (fee + commission) * INDEX + per_free * free + per_locked * locked
     return fee
 
 
 def emit(s):
-    """The emission since the last block, with what its divisions left."""
+    """The emission since the last block, with the whole avvv of what divisions left."""
     until = emitted_until(s.schedule, s.time)
     new = until - s.schedule_paid
     s.schedule_paid = until
     s.emitted += new
-    fees, s.carry = share_out(s, new + s.carry, s.protocol_fee_bps)
+    carry, s.dust = divmod(s.dust, INDEX)
+    fees = share_out(s, new + carry, s.protocol_fee_bps)
+    s.rewards += new - fees
     s.open_rent += fees
 
 
 def share_fees(s):
     """The transaction fees of the last block."""
-    _, s.fees = share_out(s, s.fees, 0)
+    fees, s.fees = s.fees, 0
+    share_out(s, fees, 0)
+    s.rewards += fees

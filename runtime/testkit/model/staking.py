@@ -20,6 +20,7 @@ class Validator:
     tokens: int = 0
     shares: int = 0
     commission_bps: int = 0
+    next_commission: Optional[tuple] = None
     commission_due: int = 0
     free_index: int = 0
     locked_index: int = 0
@@ -28,12 +29,13 @@ class Validator:
 
 @dataclass
 class Position:
-    """What one account holds with one validator."""
+    """What one account holds with one validator. `earned` is in units of 10^-36 avvv: claims pay
+    whole avvv, the rest stays."""
 
     shares: int = 0
     locked: int = 0
     outstanding: int = 0
-    pending: int = 0
+    earned: int = 0
     free_index: int = 0
     locked_index: int = 0
 
@@ -58,17 +60,17 @@ def position(s, account, name):
 
 
 def unsettled(s, p, name):
-    """Rewards that the indices promise this position since it was last settled."""
+    """Rewards that the indices promise this position since it was last settled, in 10^-36 avvv."""
     v = s.validators[name]
     free = (p.shares - p.locked) * (v.free_index - p.free_index)
     locked = p.locked * (v.locked_index - p.locked_index)
-    return (free + locked) // INDEX
+    return free + locked
 
 
 def settled(s, account, name):
     """The position with its rewards settled: called before every change of it."""
     p, v = position(s, account, name), s.validators[name]
-    p.pending += unsettled(s, p, name)
+    p.earned += unsettled(s, p, name)
     p.free_index, p.locked_index = v.free_index, v.locked_index
     return p
 
@@ -161,18 +163,36 @@ def pending(s, account, name):
     """What a claim would pay, the operator's commission included."""
     p = position(s, account, name)
     due = s.validators[name].commission_due if account == name else 0
-    return p.pending + unsettled(s, p, name) + due
+    return (p.earned + unsettled(s, p, name)) // INDEX + due
 
 
 def take_rewards(s, account, name):
     amount = pending(s, account, name)
-    settled(s, account, name).pending = 0
+    settled(s, account, name).earned %= INDEX
     if account == name:
         s.validators[name].commission_due = 0
     if amount == 0:
         raise Refused("nothing to claim")
     s.rewards -= amount
     return amount
+
+
+def commission(s, v):
+    """The commission of this block's day in basis points: a changed one counts from the day after."""
+    if v.next_commission and v.next_commission[1] <= s.epoch():
+        return v.next_commission[0]
+    return v.commission_bps
+
+
+def edit_commission(s, sender, bps):
+    """At most `max_commission_bps`, and at most `max_commission_change_bps` from today's."""
+    v = s.validators.get(sender)
+    if v is None or bps > s.max_commission_bps:
+        raise Refused("no validator, or too much")
+    v.commission_bps = commission(s, v)
+    if abs(bps - v.commission_bps) > s.max_commission_change_bps:
+        raise Refused("too far from today's")
+    v.next_commission = bps, s.epoch() + 1
 
 
 def claim(s, sender, validator):

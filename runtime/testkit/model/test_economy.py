@@ -20,14 +20,14 @@ FLAT = [["1000000000000000000000000", str(90 * ONE)]]
 def state(table=FLAT, validators=(("val", 1_000),), **more):
     genesis = {
         "time_ms": 10 * DAY, "curve": table, "schedule": [], "authority": "gov",
-        "accounts": [{"address": a, "vvv": 10**6 * ONE} for a in ("ann", "ben", "cy")],
+        "accounts": [{"address": a, "vvv": 10**6 * ONE} for a in ("ann", "ben", "val")],
         "validators": [{"operator": v, "self_stake": n * ONE} for v, n in validators], **more}
     return economy.State(genesis)
 
 
-def provider(bond=10**6, listed=True):
-    bond *= ONE
-    return days.Provider("purse", bond, listed, bond, listed, bond, listed)
+def providers():
+    bond = 10**6 * ONE
+    return {n: days.Provider(f"purse of {n}", bond, True, bond, True, bond, True) for n in ("p", "q")}
 
 
 def rounded(rate, digits):
@@ -88,10 +88,10 @@ class Emission(unittest.TestCase):
         v.commission_bps = commission_bps
         staking.stake(s, "ann", "val", 1_000 * ONE)
         staking.mint(s, "ann", "val", 1_000 * ONE, 0)
-        fees, left = emissions.share_out(s, ONE, 2_000)
-        free = staking.unsettled(s, s.positions["val", "val"], "val")
-        locked = staking.unsettled(s, s.positions["ann", "val"], "val")
-        self.assertEqual(left, 0)
+        fees = emissions.share_out(s, ONE, 2_000)
+        free = staking.pending(s, "val", "val") - v.commission_due
+        locked = staking.pending(s, "ann", "val")
+        self.assertEqual(fees + v.commission_due + free + locked, ONE)
         return [n * 100 // ONE for n in (fees, v.commission_due, free, locked)]
 
     def test_half_locked(self):
@@ -109,7 +109,7 @@ class Credit(unittest.TestCase):
     def staked(self, amount):
         s = state()
         s.give("ann", "diem", 100 * ONE)
-        s.providers = {"p": provider(), "q": provider()}
+        s.providers = providers()
         credits.stake_diem(s, "ann", amount * ONE)
         return s
 
@@ -144,7 +144,7 @@ class Credit(unittest.TestCase):
         for name, n in (("ann", 800), ("ben", 200)):
             s.give(name, "diem", n * ONE)
         credits.stake_diem(s, "ann", 800 * ONE)
-        s.providers = {"p": provider(), "q": provider()}
+        s.providers = providers()
         self.open(s, 11)
         s.idle_time = s.time
         s.open_rent = 100 * ONE
@@ -156,7 +156,7 @@ class Credit(unittest.TestCase):
         days.open_day(s)
         days.settle(s)
         days.pay_providers(s)
-        paid = [s.provider_paid[n] // ONE for n in ("p", "q")]
+        paid = [s.balances[f"purse of {n}", "vvv"] // ONE for n in ("p", "q")]
         record = s.days[11]
         self.assertEqual((paid, s.treasury // ONE, record["base"]), ([30, 10], 60, 1_000 * ONE))
         self.assertEqual(2 * record["consumed"], record["allowance"])
