@@ -21,7 +21,7 @@ use diem_node::{
     metrics::Metrics,
 };
 use diem_runtime::{App, Options};
-use diem_types::{GenesisDoc, GenesisValidator};
+use diem_types::GenesisDoc;
 
 use crate::{
     idle::Idle,
@@ -97,8 +97,8 @@ fn settings(app: Address) -> Settings {
 
 /// The workload's genesis with the validator whose key lies in `home`.
 fn genesis(work: &mut Workload, home: &Path) -> GenesisDoc {
-    let public_key = keys::validator_key(home).unwrap().public_key;
-    work.with_validator(GenesisValidator { public_key, power: 10 })
+    keys::validator_key(home).unwrap();
+    work.with_validator(keys::validator_signing_key(home).unwrap())
 }
 
 /// Waits until `count` gives `target` and returns how long that took since `start`.

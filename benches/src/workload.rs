@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use diem_bank as bank;
 use diem_core::{Address, Amount, Block, BlockInfo, Denom, Time, keys::SecretKey, sha256};
-use diem_types::{AppGenesis, Call, ConsensusParams, GasParams, GenesisDoc, GenesisValidator, Tx};
+use diem_testkit::{consensus_key, with_validators};
+use diem_types::{AppGenesis, Call, ConsensusParams, GenesisDoc, Tx};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use rayon::prelude::*;
 
@@ -49,15 +50,16 @@ impl Workload {
             genesis_time: Time(1_790_000_000_000),
             initial_height: 1,
             consensus: ConsensusParams::default(),
-            validators: vec![GenesisValidator { public_key: [7; 32], power: 10 }],
-            app: AppGenesis { gas: GasParams::default(), bank: bank::Genesis { accounts: rows, pools: Vec::new() } },
+            validators: Vec::new(),
+            app: AppGenesis { bank: bank::Genesis { accounts: rows, pools: Vec::new() }, ..AppGenesis::default() },
         };
+        let doc = with_validators(doc, &[(consensus_key(), 10)]);
         Self { genesis_hash: doc.hash(), doc, senders, accounts, rng: StdRng::seed_from_u64(1) }
     }
 
-    /// Makes `validator` the only one; gives the changed genesis.
-    pub(crate) fn with_validator(&mut self, validator: GenesisValidator) -> GenesisDoc {
-        self.doc.validators = vec![validator];
+    /// Makes the one with that consensus key the only validator; gives the changed genesis.
+    pub(crate) fn with_validator(&mut self, consensus: SecretKey) -> GenesisDoc {
+        self.doc = with_validators(self.doc.clone(), &[(consensus, 10)]);
         self.genesis_hash = self.doc.hash();
         self.doc.clone()
     }

@@ -1,13 +1,22 @@
 //! The genesis file that people write.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    num::NonZeroU64,
+};
 
 use diem_bank::Account;
-use diem_core::{Address, Amount, Denom, Time};
-use diem_types::{AppGenesis, ConsensusParams, GasParams, GenesisDoc, GenesisValidator, genesis::GenesisError};
+use diem_core::{Address, Amount, Denom, Time, clock::DAY_MS};
+use diem_types::{AppGenesis, ConsensusParams, GasParams, GenesisDoc, genesis::GenesisError};
 use serde::{Deserialize, Deserializer, de};
 
-use crate::readable::{self, ReadError};
+use crate::{
+    economy::{
+        self, CreditsParams, CurveFile, DiemStake, Economy, Emissions, Lock, Provider, Stake, StakingParams, Validator,
+    },
+    readable::{self, ReadError},
+    units::{Coin, Millis, Names, Vvv, Who},
+};
 
 /// Why a genesis file makes no chain.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,6 +38,18 @@ pub enum Error {
     /// The same denomination twice for one account, or a sum that fits no amount.
     #[error("account `{0}` has two balances in {1}: write one")]
     DuplicateBalance(String, Denom),
+    /// No account of that name, and no address.
+    #[error("there is no account `{0}`: name one of the accounts of this file, or write an address")]
+    Unknown(String),
+    /// Both forms of the curve.
+    #[error("the curve has a table and numbers of the formula: write one of them")]
+    Curve,
+    /// Keys of the wrong kinds.
+    #[error("a validator needs an ed25519 key for consensus and a secp256k1 key for the bridge")]
+    Keys,
+    /// A day of no length.
+    #[error("epoch is the length of a day and must not be 0")]
+    Epoch,
     /// Together they have more than there can be.
     #[error("the balances in {0} sum to more than any amount can be")]
     Supply(Denom),
@@ -53,18 +74,49 @@ pub struct GenesisFile {
     /// The first height.
     #[serde(default = "first_height")]
     pub initial_height: u64,
+    /// The length of a day, for ever.
+    #[serde(default = "day")]
+    pub epoch: Millis,
     /// What consensus is told.
     #[serde(default)]
     pub consensus: Consensus,
     /// What gas costs.
     #[serde(default)]
     pub gas: Gas,
+    /// Parameters of staking.
+    #[serde(default)]
+    pub staking: StakingParams,
+    /// The mint curve of DIEM.
+    #[serde(default)]
+    pub curve: CurveFile,
+    /// The schedule of new VVV.
+    #[serde(default)]
+    pub emissions: Emissions,
+    /// Parameters of credits.
+    #[serde(default)]
+    pub credits: CreditsParams,
     /// Who starts the chain. May be left out where `diemd devnet` or `diemd init` adds them.
     #[serde(default)]
     pub validators: Vec<Validator>,
     /// Who has what.
     #[serde(default)]
     pub accounts: Vec<Person>,
+    /// Who staked VVV.
+    #[serde(default)]
+    pub stakes: Vec<Stake>,
+    /// What of it is locked for DIEM.
+    #[serde(default)]
+    pub locks: Vec<Lock>,
+    /// Who staked DIEM.
+    #[serde(default)]
+    pub diem_stakes: Vec<DiemStake>,
+    /// Who serves.
+    #[serde(default)]
+    pub providers: Vec<Provider>,
+}
+
+fn day() -> Millis {
+    Millis(DAY_MS.get())
 }
 
 fn first_height() -> u64 {
@@ -141,20 +193,6 @@ impl Gas {
     }
 }
 
-/// A validator of the first block.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Validator {
-    /// What people call it.
-    #[serde(default)]
-    pub name: Option<String>,
-    /// Its ed25519 consensus key, in hex.
-    #[serde(with = "hex::serde")]
-    pub public_key: [u8; 32],
-    /// Its voting power.
-    pub power: u64,
-}
-
 /// Somebody with a balance.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -170,6 +208,11 @@ pub struct Person {
 }
 
 impl Person {
+    /// Whether that is the name or the address of this one.
+    pub(crate) fn is(&self, who: &Who) -> bool {
+        self.name.as_deref() == Some(&who.0) || who.0.parse() == Ok(self.address)
+    }
+
     fn label(&self) -> String {
         self.name.clone().unwrap_or_else(|| self.address.to_string())
     }
@@ -190,61 +233,6 @@ impl Person {
     }
 }
 
-/// An amount with its unit, `12.5VVV`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Coin(pub Amount, pub Denom);
-
-impl<'de> Deserialize<'de> for Coin {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = <String as Deserialize>::deserialize(deserializer)?;
-        let (amount, denom) = Denom::parse_amount(&text).map_err(de::Error::custom)?;
-        Ok(Self(amount, denom))
-    }
-}
-
-/// An amount of VVV with its unit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Vvv(Amount);
-
-impl<'de> Deserialize<'de> for Vvv {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Coin::deserialize(deserializer)? {
-            Coin(amount, Denom::Vvv) => Ok(Self(amount)),
-            Coin(_, denom) => Err(de::Error::custom(format!("gas is paid in VVV, not in {denom}"))),
-        }
-    }
-}
-
-/// A length of time: `8d`, `12h`, `30m`, `10s`, `500ms`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Millis(u64);
-
-impl<'de> Deserialize<'de> for Millis {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = <String as Deserialize>::deserialize(deserializer)?;
-        parse_millis(&text).map(Self).map_err(de::Error::custom)
-    }
-}
-
-/// Parses a length of time such as `8d`, `12h`, `30m`, `10s` or `500ms` to milliseconds.
-///
-/// # Errors
-/// A sentence that says how to write it.
-pub fn parse_millis(text: &str) -> Result<u64, String> {
-    let unit_at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(unit_at);
-    let factor = match unit {
-        "ms" => Some(1),
-        "s" => Some(1_000),
-        "m" => Some(60_000),
-        "h" => Some(3_600_000),
-        "d" => Some(86_400_000),
-        _ => None,
-    };
-    let millis = number.parse::<u64>().ok().zip(factor).and_then(|(number, factor)| number.checked_mul(factor));
-    millis.ok_or_else(|| format!("`{text}` is not a length of time: write it as 8d, 12h, 30m, 10s or 500ms"))
-}
-
 impl GenesisFile {
     /// Reads the text of a genesis file.
     ///
@@ -263,20 +251,50 @@ impl GenesisFile {
             Start::At(time) => time,
             Start::Now => now.ok_or(Error::NotResolved)?,
         };
-        let validators = self.validators.iter().map(|v| GenesisValidator { public_key: v.public_key, power: v.power });
+        let accounts = self.accounts()?;
+        let names = self.names();
+        let economy = self.economy(&names);
+        let staking = economy.staking()?;
         let doc = GenesisDoc {
             chain_id: self.chain_id.clone(),
             genesis_time,
             initial_height: self.initial_height,
             consensus: self.consensus.params(),
-            validators: validators.collect(),
+            validators: economy::powers(&staking),
             app: AppGenesis {
                 gas: self.gas.params(),
-                bank: diem_bank::Genesis { accounts: self.accounts()?, pools: Vec::new() },
+                epoch_ms: NonZeroU64::new(self.epoch.0).ok_or(Error::Epoch)?,
+                bank: diem_bank::Genesis { accounts, pools: Vec::new() },
+                staking,
+                svvv: economy.svvv()?,
+                diem: economy.diem()?,
+                emissions: economy.emissions(),
+                credits: economy.credits()?,
             },
         };
         doc.validate()?;
         Ok(doc.canonical())
+    }
+
+    fn names(&self) -> Names {
+        let named = self.accounts.iter().filter_map(|person| Some((person.name.clone()?, person.address)));
+        Names(named.collect())
+    }
+
+    fn economy<'a>(&'a self, names: &'a Names) -> Economy<'a> {
+        Economy {
+            names,
+            chain_id: &self.chain_id,
+            staking: &self.staking,
+            curve: &self.curve,
+            emissions: &self.emissions,
+            credits: &self.credits,
+            validators: &self.validators,
+            stakes: &self.stakes,
+            locks: &self.locks,
+            diem_stakes: &self.diem_stakes,
+            providers: &self.providers,
+        }
     }
 
     fn accounts(&self) -> Result<BTreeMap<Address, Account>, Error> {

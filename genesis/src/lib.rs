@@ -3,16 +3,20 @@
 //! What people write ([`GenesisFile`]) has names, amounts with units and a start that may be "now". What a chain
 //! starts from is the canonical document: a home keeps it as `genesis.json`, and its hash is the chain's identity.
 
+pub mod economy;
 mod file;
 pub mod presets;
 pub mod readable;
+pub mod units;
 
 use std::path::Path;
 
 use diem_core::Time;
 use diem_types::GenesisDoc;
 
-pub use file::{Coin, Consensus, Error, Gas, GenesisFile, Person, Start, Validator, parse_millis};
+pub use economy::Validator;
+pub use file::{Consensus, Error, Gas, GenesisFile, Person, Start};
+pub use units::{Coin, Vvv, Who, parse_millis};
 
 /// Whether a chain of this name is for development: one of its parts between dashes is `dev`.
 pub fn is_development(chain_id: &str) -> bool {

@@ -18,8 +18,9 @@ fn the_hashes_of_the_presets_are_pinned() {
     // A change here is a change of borsh layout, parameters, people or validators: every running chain of the old
     // kind refuses the new program.
     for (name, expected) in [
-        ("dev", "5aaaa3cf96d4abcbee0cca8730adf2096d5563002f34441c2b4344c6e1fcdccc"),
-        ("localnet", "7a50a60ab2c2d78e0375e7a61aaedb623f949e706a77ccc9a1329b71ad1958d6"),
+        ("dev", "d3e6bc1dca2efd3a7c8365f5c2d8facaf173cbbe84e07a970b08bb7d62b7ecb7"),
+        ("localnet", "337c6c080a9bf27e2befe8ff63666fdc6db409b970c1dabaf11a6b863203d041"),
+        ("live", "90caaecc73c6f07736f7dbf4b9627fb53bdb9c3a9e23c2a795734efe5a871f4c"),
     ] {
         let doc = presets::preset(name).unwrap().unwrap().resolve(Some(NOW)).unwrap();
         assert_eq!(hex::encode(doc.hash()), expected, "{name}");
@@ -28,13 +29,14 @@ fn the_hashes_of_the_presets_are_pinned() {
 
 #[test]
 fn the_presets_are_for_development_and_everyone_is_funded() {
-    for name in ["dev", "localnet"] {
+    for name in presets::NAMES {
         let file = presets::preset(name).unwrap().unwrap();
         assert!(is_development(&file.chain_id), "{}", file.chain_id);
         let doc = file.resolve(Some(NOW)).unwrap();
-        let names: Vec<_> = file.accounts.iter().map(|person| person.name.as_deref().unwrap()).collect();
+        let names: Vec<_> = file.accounts.iter().take(4).map(|person| person.name.as_deref().unwrap()).collect();
         assert_eq!(names, ["alice", "bob", "carol", "dave"]);
-        for account in doc.app.bank.accounts.values() {
+        for person in file.accounts.iter().take(4) {
+            let account = doc.app.bank.accounts[&person.address];
             assert_eq!(account.balance(Denom::Vvv), Amount::ONE.checked_mul(1_000_000).unwrap());
         }
     }
@@ -42,15 +44,47 @@ fn the_presets_are_for_development_and_everyone_is_funded() {
 }
 
 #[test]
-fn the_validators_of_the_presets_have_the_public_secrets() {
-    for (name, count) in [("dev", 1), ("localnet", 4)] {
+fn the_validators_of_the_presets_have_the_public_keys() {
+    for (name, count) in [("dev", 1), ("localnet", 4), ("live", 4)] {
         let file = presets::preset(name).unwrap().unwrap();
-        assert_eq!(file.validators.len(), count);
-        for (at, validator) in file.validators.iter().enumerate() {
-            let key = ed25519_dalek::SigningKey::from_bytes(&presets::validator_secret(at + 1));
-            assert_eq!(validator.public_key, key.verifying_key().to_bytes());
+        assert_eq!(presets::with_validators(file.clone(), &file.chain_id, count).unwrap(), file, "{name}");
+        let doc = file.resolve(Some(NOW)).unwrap();
+        for at in 1..=count {
+            let key = ed25519_dalek::SigningKey::from_bytes(&presets::validator_secret(at));
+            let public_key = key.verifying_key().to_bytes();
+            let found = doc.validators.iter().find(|validator| validator.public_key == public_key).unwrap();
+            assert_eq!(found.power, 10_000);
         }
+        assert_eq!(doc.validators.len(), count);
     }
+}
+
+#[test]
+fn another_name_or_number_of_validators_needs_other_proofs() {
+    let file = presets::preset("dev").unwrap().unwrap();
+    let other = presets::with_validators(file.clone(), "other-dev", 3).unwrap();
+    assert_eq!((other.validators.len(), other.accounts.len()), (3, 7));
+    let doc = other.resolve(Some(NOW)).unwrap();
+    for validator in &doc.app.staking.validators {
+        let staking = &validator.validator;
+        let check = |chain_id: &str| {
+            staking.proof.verify(chain_id, &validator.operator, &staking.consensus_key, &staking.bridge_address)
+        };
+        assert!(check("other-dev").is_ok() && check("diem-dev-1").is_err());
+    }
+}
+
+#[test]
+fn the_live_table_is_imported_digit_for_digit() {
+    let doc = presets::preset("live").unwrap().unwrap().resolve(Some(NOW)).unwrap();
+    let diem_diem::Curve::Table(steps) = &doc.app.diem.curve else { panic!("a table") };
+    assert_eq!(steps.len(), 256);
+    // Published values of the contract: entries 0, 1, 75, 78 to 80 and 255 of 500 DIEM each.
+    let rates = serde_json::to_value(steps).unwrap();
+    let published: serde_json::Value =
+        serde_json::from_str(include_str!("../../modules/diem/tests/vectors/live_table_2026_09.json")).unwrap();
+    assert_eq!(rates, published);
+    assert_eq!(doc.app.epoch_ms.get(), 86_400_000);
 }
 
 #[test]
@@ -101,9 +135,21 @@ fn bad_values_say_what_is_wrong_with_them() {
         (dev.replace("1000000VVV", "200000000000000000000VVV"), "the balances in VVV sum to more"),
         (dev.replace("\"now\"", "\"yesterday\""), "`yesterday` is not a time"),
         (dev.replace("\"8d\"", "\"8 days\""), "`8 days` is not a length of time"),
-        (dev.replace("\"1000000000avvv\"", "\"1DIEM\""), "gas is paid in VVV, not in DIEM"),
+        (dev.replace("\"1000000000avvv\"", "\"1DIEM\""), "this is an amount of VVV, not of DIEM"),
         (dev.replace("name = \"bob\"", "name = \"alice\""), "account `alice` is listed twice"),
-        (dev.replace("power = 10", "power = 0"), "has no voting power"),
+        (
+            dev.replace("self_stake = \"10000VVV\"", "self_stake = \"999VVV\""),
+            "there is no validator with voting power",
+        ),
+        (dev.replace("account = \"carol\"", "account = \"carl\""), "there is no account `carl`"),
+        (dev.replace("epoch = \"30s\"", "epoch = \"0s\""), "epoch is the length of a day"),
+        (dev.replace("epoch = \"30s\"", "epoch = \"1s\""), "app.epoch_ms must be 10 seconds to a year"),
+        (dev.replace("base = \"90VVV\"", "base = \"90DIEM\""), "this is an amount of VVV, not of DIEM"),
+        (dev.replace("steps = 256", "table = [[\"1\", \"2\"]]"), "the curve has a table and numbers of the formula"),
+        (
+            dev.replace("per_year = \"10000000VVV\"", "per_year = \"10000000VVV\", from = \"soon\""),
+            "`soon` is not a time",
+        ),
         (dev.replace("diem-dev-1", "diem dev"), "chain_id `diem dev` must be"),
         (dev.replacen("diem1", "diem1q", 1), "its checksum does not hold"),
     ];

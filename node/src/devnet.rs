@@ -90,6 +90,9 @@ pub enum DevnetError {
     /// A key.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// A key for the bridge.
+    #[error(transparent)]
+    Bridge(#[from] crate::keys::bridge::BridgeKeyError),
     /// The settings.
     #[error(transparent)]
     Config(#[from] ConfigError),

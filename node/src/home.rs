@@ -107,6 +107,11 @@ impl Home {
         self.root.join("genesis.json")
     }
 
+    /// `bridge_key.json`, the validator's key for the bridge.
+    pub fn bridge_key_file(&self) -> PathBuf {
+        self.root.join("bridge_key.json")
+    }
+
     /// The store's folder.
     pub fn data(&self) -> PathBuf {
         self.root.join("data")

@@ -2,26 +2,24 @@
 
 use std::path::PathBuf;
 
-use diem_core::Time;
-use diem_genesis::{GenesisFile, presets};
+use diem_core::{Denom, Time};
+use diem_genesis::{Coin, GenesisFile, Person, Who, presets};
 use diem_types::GenesisDoc;
 use ed25519_dalek::SigningKey;
 
 use crate::{
     EngineKind,
-    comet::keys::{KeyError, ValidatorKey, node_key, validator_key, write_validator_key},
+    comet::keys::{KeyError, ValidatorKey, node_key, validator_key, validator_signing_key, write_validator_key},
     config::{Config, ConfigError, Override, document},
     home::{Home, HomeError},
     instant::wall_clock,
+    keys::bridge::{BridgeKeyError, bridge_key, write_development_key},
 };
-
-/// The power of the only validator of a genesis that names none.
-const POWER: u64 = 10;
 
 /// Where the chain comes from.
 #[derive(Debug, Clone)]
 pub enum Source {
-    /// A chain that comes along: `dev` or `localnet`.
+    /// A chain that comes along: `dev`, `localnet` or `live`.
     Preset(String),
     /// A file: the readable TOML, or the canonical `genesis.json` of another node.
     File(PathBuf),
@@ -43,7 +41,7 @@ pub enum InitError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// A chain that does not come along.
-    #[error("there is no chain `{0}`: `dev` and `localnet` come along, and --genesis takes a file")]
+    #[error("there is no chain `{0}`: `dev`, `localnet` and `live` come along, and --genesis takes a file")]
     NoPreset(String),
     /// Not the file that was promised.
     #[error(
@@ -55,6 +53,14 @@ pub enum InitError {
         /// The hash that was given.
         wanted: String,
     },
+    /// The key for the bridge.
+    #[error(transparent)]
+    Bridge(#[from] BridgeKeyError),
+    /// Nobody to start it.
+    #[error(
+        "this genesis names no validator, and none of its accounts has the 10,000 VVV that this node would stake: add [[validators]], or such an account"
+    )]
+    NoOperator,
     /// The wrong engine for it.
     #[error(
         "the instant engine is for development and refuses chain `{0}`: use --engine comet, or a chain id with a part -dev"
@@ -125,8 +131,15 @@ impl Init {
             }
             Source::Preset(name) => presets::preset(name).ok_or_else(|| InitError::NoPreset(name.clone()))??,
         };
-        if let Some(chain_id) = &self.chain_id {
-            file.chain_id.clone_from(chain_id);
+        if let Some(chain_id) = self.chain_id.as_ref().filter(|chain_id| **chain_id != file.chain_id) {
+            file = match &self.source {
+                // Key proofs name their chain.
+                Source::Preset(_) => {
+                    let count = file.validators.len();
+                    presets::with_validators(file, chain_id, count)?
+                }
+                Source::File(_) => GenesisFile { chain_id: chain_id.clone(), ..file },
+            };
         }
         // The validators of presets have public keys; the first is this home's.
         let key = match self.source {
@@ -134,10 +147,24 @@ impl Init {
             Source::File(_) => validator_key(&home.comet())?,
         };
         if file.validators.is_empty() {
-            let name = Some("this node".into());
-            file.validators.push(diem_genesis::Validator { name, public_key: key.public_key, power: POWER });
+            let this = self.this_node(home, &file)?;
+            file.validators.push(this);
+        } else if matches!(self.source, Source::Preset(_)) {
+            write_development_key(home, presets::bridge_secret(1))?;
         }
         Ok((file.resolve(now)?, key.public_key))
+    }
+
+    /// This home as the only validator of a genesis that names none, operated by its first account that can.
+    fn this_node(&self, home: &Home, file: &GenesisFile) -> Result<diem_genesis::Validator, InitError> {
+        let can = |person: &&Person| {
+            person.balances.iter().any(|Coin(amount, denom)| *denom == Denom::Vvv && *amount >= presets::SELF_STAKE)
+        };
+        let person = file.accounts.iter().find(can).ok_or(InitError::NoOperator)?;
+        let (consensus, bridge) = (validator_signing_key(&home.comet())?, bridge_key(home)?);
+        let validator = presets::validator(&file.chain_id, "this node", person.address, &consensus, &bridge);
+        let validator = validator.ok_or(InitError::NoOperator)?;
+        Ok(diem_genesis::Validator { operator: Who(person.address.to_string()), ..validator })
     }
 }
 

@@ -82,14 +82,17 @@ impl Module for Emissions {
     }
 }
 
-/// Invariants 1 and 6 as far as they are known here: no VVV but that of genesis and the schedule, and in the pool of
-/// rewards what stakers are owed and what is carried over, to the last avvv.
+/// Invariants 1 and 6 as far as they are known here: the VVV that exists is that of genesis and the schedule without
+/// what was burned, and in the pool of rewards is what stakers are owed and what is carried over, to the last avvv.
 fn check_rewards(state: &dyn StateRead) -> Result<(), String> {
     let progress = progress(state);
     let made = progress.genesis.checked_add(progress.emitted).map_err(|error| error.to_string())?;
     let supply = supply(state, Denom::Vvv);
-    if supply > made {
-        return Err(format!("the supply is {supply} VVV, but genesis and the schedule made only {made}"));
+    let burned = staking::burned(state);
+    if supply.checked_add(burned).map_err(|error| error.to_string())? != made {
+        return Err(format!(
+            "the supply is {supply} VVV and {burned} were burned, but genesis and the schedule made {made}"
+        ));
     }
     let held = staking::held_rewards(state)?;
     let parts = held.checked_add(progress.carry).map_err(|error| error.to_string())?;

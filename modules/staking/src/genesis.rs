@@ -15,10 +15,10 @@ use crate::{
     params::{self, Params},
     positions,
     state::{
-        BRIDGE_KEYS, BY_CONSENSUS, BridgeKey, CHAIN_ID, DATES, DESCRIPTIONS, DUE, Description, EARNINGS, ENTRIES,
-        Earnings, Entry, EntryKey, JOB_QUEUE, JOBS, Job, LEFT, Leaving, MISSED, NEXT_ENTRY, NEXT_JOB, PARAMS, PLACES,
-        POSITIONS, Place, Position, RANKING, SIGNING, Signing, TODAY, TOLD, TRANCHES, Told, VALIDATORS, Validator,
-        rank_key,
+        BRIDGE_KEYS, BURNED, BY_CONSENSUS, BridgeKey, CHAIN_ID, DATES, DESCRIPTIONS, DUE, Description, EARNINGS,
+        ENTRIES, Earnings, Entry, EntryKey, JOB_QUEUE, JOBS, Job, LEFT, Leaving, MISSED, NEXT_ENTRY, NEXT_JOB, PARAMS,
+        PLACES, POSITIONS, Place, Position, RANKING, SIGNING, Signing, TODAY, TOLD, TRANCHES, Told, VALIDATORS,
+        Validator, rank_key,
     },
     updates, validators,
 };
@@ -70,6 +70,7 @@ pub struct Rows {
     pub next_entry: u64,
     pub next_job: u64,
     pub earnings: Earnings,
+    pub burned: Amount,
     pub validators: Vec<(Address, Validator)>,
     pub descriptions: Vec<(Address, Description)>,
     pub bridge_keys: Vec<(Address, BridgeKey)>,
@@ -123,6 +124,7 @@ fn load(state: &mut dyn StateWrite, rows: &Rows) {
     set_unless_default(state, &NEXT_ENTRY, &rows.next_entry);
     set_unless_default(state, &NEXT_JOB, &rows.next_job);
     set_unless_default(state, &EARNINGS, &rows.earnings);
+    set_unless_default(state, &BURNED, &rows.burned);
     put(state, &VALIDATORS, &rows.validators);
     put(state, &DESCRIPTIONS, &rows.descriptions);
     put(state, &BRIDGE_KEYS, &rows.bridge_keys);
@@ -185,6 +187,7 @@ pub(crate) fn export(state: &dyn StateRead) -> Genesis {
         next_entry: NEXT_ENTRY.get(state).unwrap_or_default(),
         next_job: NEXT_JOB.get(state).unwrap_or_default(),
         earnings: EARNINGS.get(state).unwrap_or_default(),
+        burned: BURNED.get(state).unwrap_or_default(),
         validators: all(state, &VALIDATORS),
         descriptions: all(state, &DESCRIPTIONS),
         bridge_keys: all(state, &BRIDGE_KEYS),

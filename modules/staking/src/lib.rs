@@ -46,7 +46,7 @@ pub use positions::{lock_shares, position, unlock_shares};
 pub use query::{Answer, Query};
 pub use rewards::{Rewarded, held_rewards, reward};
 pub use slashing::{Offence, Reach, Slash, Trimmed, jail, punish_forgery, run_slash_jobs, slash, tombstone};
-pub use state::{Description, Position, Validator};
+pub use state::{Description, Position, Validator, burned};
 pub use updates::{ValidatorUpdate, end_block, told};
 pub use validators::{bridge_key, consensus_address, operator_of, validator};
 

@@ -6,7 +6,7 @@ use diem_core::{Address, Amount, CallError, Denom, Events, MathError, Module as 
 use crate::{
     Error, Event, Staking,
     scaled::Scaled,
-    state::{EARNINGS, POSITIONS, Position, Validator},
+    state::{EARNINGS, POSITIONS, Position, Validator, burn},
     validators,
 };
 
@@ -68,7 +68,7 @@ impl Open {
     /// Writes both. What is left of the tokens of a validator without shares is burned.
     pub(crate) fn close(mut self, state: &mut dyn StateWrite) -> Result<(), CallError> {
         if self.validator.shares == 0 && !self.validator.tokens.is_zero() {
-            bank::burn_from_pool(state, Staking::ID, Pool::Bonded, Denom::Vvv, self.validator.tokens)?;
+            burn(state, self.validator.tokens)?;
             self.validator.tokens = Amount::ZERO;
         }
         if self.account == self.operator {

@@ -1,9 +1,8 @@
 //! Slashing: what it takes at once from the validator's tokens, and the jobs that take it from what left before.
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use diem_bank::{self as bank, Pool};
 use diem_core::{
-    Address, Amount, BlockContext, BlockInfo, CallError, Denom, Events, MathError, Module as _, StateWrite, Time,
+    Address, Amount, BlockContext, BlockInfo, CallError, Events, MathError, Module as _, StateWrite, Time,
     context::Misbehaviour,
 };
 use serde::{Deserialize, Serialize};
@@ -12,7 +11,9 @@ use crate::{
     Error, Event, Staking,
     params::{FULL, Params},
     positions::{Open, sub},
-    state::{ENTRIES, Entry, EntryKey, JOB_QUEUE, JOBS, Job, Leaving, NEXT_ENTRY, NEXT_JOB, VALIDATORS, Validator},
+    state::{
+        ENTRIES, Entry, EntryKey, JOB_QUEUE, JOBS, Job, Leaving, NEXT_ENTRY, NEXT_JOB, VALIDATORS, Validator, burn,
+    },
     validators,
 };
 
@@ -80,7 +81,7 @@ pub fn slash(
     let mut validator = validators::load(state, operator)?;
     let burned = floor_of(bps, validator.tokens).map_err(Error::from)?;
     validator.tokens = validator.tokens.checked_sub(burned).map_err(Error::from)?;
-    bank::burn_from_pool(state, Staking::ID, Pool::Bonded, Denom::Vvv, burned)?;
+    burn(state, burned)?;
     start_job(state, operator, &mut validator, bps, reach);
     validators::save(state, operator, &mut validator);
     events.emit(Staking::ID, &Event::Slashed { validator: *operator, offence, bps, burned });
@@ -260,7 +261,7 @@ fn slash_entry(
             (Leaving::Moved { to, shares: sub(shares, lost).map_err(Error::from)? }, burned, trimmed)
         }
     };
-    bank::burn_from_pool(state, Staking::ID, Pool::Bonded, Denom::Vvv, burned)?;
+    burn(state, burned)?;
     ENTRIES.set(state, key, &Entry { account, what });
     events.emit(Staking::ID, &Event::EntrySlashed { account, validator: key.0, id: key.2, burned });
     Ok(trimmed)

@@ -1,8 +1,9 @@
 //! The tables of staking.
 
 use borsh::{BorshDeserialize, BorshSerialize};
+use diem_bank::{self as bank, Pool};
 use diem_core::{
-    Address, Amount, MathError, Module as _, Time,
+    Address, Amount, CallError, Denom, MathError, Module as _, StateRead, StateWrite, Time,
     cell::{Item, Map},
     context::ConsensusAddress,
 };
@@ -62,6 +63,24 @@ pub(crate) const JOB_QUEUE: Map<u64, Address> = Map::new(Staking::ID, 19);
 pub(crate) const SIGNING: Map<ConsensusAddress, Signing> = Map::new(Staking::ID, 20);
 /// Which ones: a ring of bits in rows of 256, 1 for missed; a row without ones is absent.
 pub(crate) const MISSED: Map<(ConsensusAddress, u32), [u8; 32]> = Map::new(Staking::ID, 21);
+/// All VVV that was ever burned: by slashes, and with the last share of a validator.
+pub(crate) const BURNED: Item<Amount> = Item::new(Staking::ID, 23);
+
+/// All VVV that was ever burned, in avvv: nothing else burns VVV.
+pub fn burned(state: &dyn StateRead) -> Amount {
+    BURNED.get(state).unwrap_or_default()
+}
+
+/// Burns `amount` of the stake.
+pub(crate) fn burn(state: &mut dyn StateWrite, amount: Amount) -> Result<(), CallError> {
+    if amount.is_zero() {
+        return Ok(());
+    }
+    bank::burn_from_pool(state, Staking::ID, Pool::Bonded, Denom::Vvv, amount)?;
+    let total = burned(state).checked_add(amount).map_err(Error::from)?;
+    BURNED.set(state, &total);
+    Ok(())
+}
 
 /// (validator left, height left, id).
 pub(crate) type EntryKey = (Address, u64, u64);

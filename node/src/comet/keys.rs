@@ -11,6 +11,7 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use diem_core::keys::SecretKey;
 use diem_core::sha256;
 use ed25519_dalek::SigningKey;
 use rand::Rng as _;
@@ -107,6 +108,15 @@ pub fn validator_key(home: &Path) -> Result<ValidatorKey, KeyError> {
         return Ok(ValidatorKey { public_key: read(&key_file)?.verifying_key().to_bytes() });
     }
     write_validator_key(home, &generate())
+}
+
+/// The validator's key of the CometBFT home `home`, to sign what is no vote: the proof that its operator holds it.
+///
+/// # Errors
+/// [`KeyError`]: the file is missing, unreadable or none.
+pub fn validator_signing_key(home: &Path) -> Result<SecretKey, KeyError> {
+    let key = read(&home.join("config/priv_validator_key.json"))?;
+    Ok(SecretKey::ed25519(&Zeroizing::new(key.to_bytes())))
 }
 
 /// Puts a key into the CometBFT home `home` as its validator's, with a fresh signing state. For keys that never

@@ -6,7 +6,7 @@ use std::{
 };
 
 use diem_core::Time;
-use diem_genesis::{GenesisFile, Validator, presets};
+use diem_genesis::{GenesisFile, presets};
 use diem_types::GenesisDoc;
 use ed25519_dalek::SigningKey;
 use serde::{Deserialize, Serialize};
@@ -18,6 +18,7 @@ use crate::{
     config::{Config, Override, PORT_STEP, document},
     home::{Home, private_folder, write_whole},
     instant::wall_clock,
+    keys::bridge::write_development_key,
 };
 
 /// The most validators of a devnet; the start of the instant engine tries as many keys.
@@ -25,8 +26,6 @@ pub const MAX_VALIDATORS: usize = 64;
 
 /// What marks a folder as a devnet's, and what it is one of.
 const MARK: &str = "devnet.json";
-/// The power of every validator.
-const POWER: u64 = 10;
 
 /// What stands in the mark.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -207,12 +206,7 @@ fn validator_key(number: usize) -> SigningKey {
 }
 
 fn genesis_file(mark: &Mark) -> Result<GenesisFile, DevnetError> {
-    let validators = (1..=mark.validators).map(|number| Validator {
-        name: Some(format!("validator-{number}")),
-        public_key: validator_key(number).verifying_key().to_bytes(),
-        power: POWER,
-    });
-    Ok(GenesisFile { chain_id: mark.chain_id.clone(), validators: validators.collect(), ..preset(mark.engine)? })
+    Ok(presets::with_validators(preset(mark.engine)?, &mark.chain_id, mark.validators)?)
 }
 
 fn node_plan(dir: &Path, number: usize, mark: &Mark, options: &Options) -> Result<NodePlan, DevnetError> {
@@ -239,6 +233,7 @@ fn make(plan: &Plan, mark: &Mark) -> Result<(), DevnetError> {
         }
         node.home.create()?;
         keys::write_validator_key(&node.home.comet(), &validator_key(node.number))?;
+        write_development_key(&node.home, presets::bridge_secret(node.number))?;
         node.home.write(&node.home.genesis_file(), &genesis)?;
     }
     write_whole(&plan.dir.join("genesis.json"), &genesis)?;

@@ -3,16 +3,23 @@
 use std::path::{Path, PathBuf};
 
 use diem_client::build::KeyKind;
-use diem_genesis::presets::{TEST_MNEMONIC, person_path};
+use diem_genesis::presets::{self, TEST_MNEMONIC, person_path};
+use zeroize::Zeroizing;
 
-use super::{DevnetError, homes::Plan};
-use crate::keys::{KeyFile, KeyStore, KeyStoreError, derive};
+use super::{DevnetError, MAX_VALIDATORS, homes::Plan};
+use crate::keys::{KeyFile, KeyStore, KeyStoreError, Secret, derive};
 
 /// Where the keys are.
 pub(super) struct Wallet {
     pub(super) home: PathBuf,
     /// Names that belong to other keys there.
     pub(super) taken: Vec<String>,
+}
+
+/// The secret of an operator's account, if `name` is one's: those are not derived from the phrase.
+fn operator_secret(name: &str) -> Option<[u8; 32]> {
+    let number = (1..=MAX_VALIDATORS).find(|number| presets::validator_name(*number) == name)?;
+    Some(presets::operator_secret(number))
 }
 
 /// Puts the keys of the genesis' people into the wallet, where their names are free.
@@ -23,9 +30,16 @@ pub(super) fn fill(home: &Path, plan: &Plan) -> Result<Wallet, DevnetError> {
     let mut taken = Vec::new();
     for (number, person) in (0u32..).zip(&plan.file.accounts) {
         let Some(name) = &person.name else { continue };
-        let path = person_path(number);
-        let secret = derive::derive(&phrase, KeyKind::Ed25519, &path).map_err(|error| usage(&error))?;
-        let key = KeyFile::plain(&secret, Some(path), &plan.genesis.chain_id).map_err(|error| usage(&error))?;
+        let (secret, path) = match operator_secret(name) {
+            Some(secret) => {
+                (Secret::new(KeyKind::Ed25519, Zeroizing::new(secret)).ok_or_else(|| usage(&"no key"))?, None)
+            }
+            None => {
+                let path = person_path(number);
+                (derive::derive(&phrase, KeyKind::Ed25519, &path).map_err(|error| usage(&error))?, Some(path))
+            }
+        };
+        let key = KeyFile::plain(&secret, path, &plan.genesis.chain_id).map_err(|error| usage(&error))?;
         match store.add(name, &key) {
             Ok(()) => {}
             Err(KeyStoreError::Exists(_)) => {

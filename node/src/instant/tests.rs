@@ -12,11 +12,11 @@ use std::{
 
 use bytes::Bytes;
 use diem_bank as bank;
-use diem_core::{Amount, Denom, Time};
+use diem_core::{Amount, Denom, Time, keys::SecretKey};
 use diem_runtime::{App, Options};
 use diem_store::WritePoint;
-use diem_testkit::{Person, TxBuilder, genesis, people};
-use diem_types::{Answer, GenesisDoc, GenesisValidator, Query};
+use diem_testkit::{Person, TxBuilder, genesis, people, with_validators};
+use diem_types::{Answer, GenesisDoc, Query};
 use ed25519_dalek::SigningKey;
 
 mod engine;
@@ -53,15 +53,12 @@ impl Rig {
     fn new() -> Self {
         let people = people(4);
         let keys: Vec<SigningKey> = [1, 2, 3].map(|seed| SigningKey::from_bytes(&[seed; 32])).into();
-        let mut doc = genesis(&people);
         let powers = [10, 10, 30];
-        doc.validators = keys
-            .iter()
-            .zip(powers)
-            .map(|(key, power)| GenesisValidator { public_key: key.verifying_key().to_bytes(), power })
-            .collect();
+        let validators: Vec<_> =
+            keys.iter().zip(powers).map(|(key, power)| (SecretKey::ed25519(key.as_bytes()), power)).collect();
+        let doc = with_validators(genesis(&people), &validators);
         let now = Arc::new(AtomicU64::new(doc.genesis_time.millis() + 1_000));
-        Self { doc: doc.canonical(), keys, people, now }
+        Self { doc, keys, people, now }
     }
 
     fn try_open(&self, app: App) -> Result<Producer, OpenError> {

@@ -3,6 +3,7 @@
 //! Secrets never travel in arguments or the environment: they come from a terminal or a file and are wiped from memory
 //! when dropped.
 
+pub mod bridge;
 pub mod derive;
 pub mod file;
 pub mod store;

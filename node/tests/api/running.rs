@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Instant};
 
 use diem_client::{Client, verify::Trust};
-use diem_core::{Address, Amount};
+use diem_core::{Address, Amount, keys::SecretKey};
 use diem_node::{
     Commits, Engine, Node,
     engine::BlockMode,
@@ -12,8 +12,8 @@ use diem_node::{
     metrics::Metrics,
 };
 use diem_runtime::{App, Options};
-use diem_testkit::people::{Person, TxBuilder, genesis, people};
-use diem_types::{GenesisDoc, GenesisValidator};
+use diem_testkit::people::{Person, TxBuilder, genesis, people, with_validators};
+use diem_types::GenesisDoc;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 /// A running node; ends when dropped.
@@ -32,11 +32,8 @@ pub struct Running {
 /// A genesis that the instant engine can run: four people, two validators whose keys are known.
 pub fn dev_genesis(people: &[Person]) -> (GenesisDoc, Vec<ed25519_dalek::SigningKey>) {
     let keys: Vec<_> = [21, 22].map(|seed| ed25519_dalek::SigningKey::from_bytes(&[seed; 32])).into();
-    let mut doc = genesis(people);
-    let validator =
-        |key: &ed25519_dalek::SigningKey| GenesisValidator { public_key: key.verifying_key().to_bytes(), power: 10 };
-    doc.validators = keys.iter().map(validator).collect();
-    (doc.canonical(), keys)
+    let validators: Vec<_> = keys.iter().map(|key| (SecretKey::ed25519(key.as_bytes()), 10)).collect();
+    (with_validators(genesis(people), &validators), keys)
 }
 
 /// Starts a node with that way of making blocks.

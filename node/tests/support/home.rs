@@ -16,8 +16,8 @@ use diem_node::{
     comet::{self, Launch, Peer, Running, Settings, Timing, keys},
 };
 use diem_runtime::{App, Options};
-use diem_testkit::{Person, TxBuilder, genesis, people};
-use diem_types::{Answer, GenesisDoc, GenesisValidator, Query};
+use diem_testkit::{Person, TxBuilder, genesis, people, with_validators};
+use diem_types::{Answer, GenesisDoc, Query};
 
 use super::recorder;
 
@@ -40,9 +40,9 @@ pub fn free_ports<const N: usize>() -> [SocketAddr; N] {
 impl Home {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let key = keys::validator_key(&folder.path().join("comet")).unwrap();
-        let mut genesis = genesis(&people(4));
-        genesis.validators = vec![GenesisValidator { public_key: key.public_key, power: 10 }];
+        keys::validator_key(&folder.path().join("comet")).unwrap();
+        let key = keys::validator_signing_key(&folder.path().join("comet")).unwrap();
+        let genesis = with_validators(genesis(&people(4)), &[(key, 10)]);
         let [rpc, p2p, metrics] = free_ports();
         let mut settings = Settings::new("test", Address::of_home(folder.path()).unwrap());
         (settings.rpc, settings.p2p, settings.metrics) = (rpc, p2p, Some(metrics));

@@ -4,6 +4,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use bytes::Bytes;
 use diem_bank as bank;
 use diem_core::{Amount, Block, BlockInfo, CallError, Events, Fatal, StateRead, TxContext, keys::SignatureError};
+use diem_staking::ValidatorUpdate;
 use diem_store::{Overlay, WriteSet};
 use diem_types::{ChainError, GasParams, Signed};
 use rayon::prelude::*;
@@ -42,15 +43,6 @@ impl TxResult {
     }
 }
 
-/// A validator whose power changes; power 0 removes it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ValidatorUpdate {
-    /// Its ed25519 key.
-    pub public_key: [u8; 32],
-    /// Its new power.
-    pub power: u64,
-}
-
 /// What a finalized block gives to consensus.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finalized {
@@ -68,6 +60,7 @@ pub struct Finalized {
 pub(crate) struct Executed {
     pub(crate) results: Vec<TxResult>,
     pub(crate) writes: WriteSet,
+    pub(crate) validator_updates: Vec<ValidatorUpdate>,
     pub(crate) events: Vec<u8>,
     pub(crate) gas_used: u64,
 }
@@ -154,13 +147,16 @@ impl<'a> Execution<'a> {
         result
     }
 
-    /// Books the fees, runs the end hooks and gives back what is to be written.
+    /// Books the fees, runs the end hooks, asks for the validators and gives back what is to be written.
     pub(crate) fn end(mut self, results: Vec<TxResult>, block: &Block, hooks: &Hooks) -> Result<Executed, Fatal> {
         bank::collect_fees(&mut self.state, self.fees)
             .map_err(|error| Fatal(format!("block {}: the fees cannot be booked: {error}", block.info.height)))?;
         hooks::run(&hooks.end, &mut self.state, &mut self.events, block)?;
+        let validator_updates = modules::validator_updates(&mut self.state)
+            .map_err(|error| Fatal(format!("block {}: the validators: {error}", block.info.height)))?;
         Ok(Executed {
             results,
+            validator_updates,
             writes: self.state.into_writes(),
             events: self.events.into_bytes(),
             gas_used: self.gas_used,

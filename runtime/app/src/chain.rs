@@ -2,7 +2,7 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::{BlockInfo, ModuleId, StateRead, cell::Item, cell::Map};
-use diem_types::{ConsensusParams, GasParams, GenesisValidator};
+use diem_types::{ConsensusParams, GasParams};
 use serde::Serialize;
 
 /// The runtime's own byte.
@@ -14,8 +14,6 @@ pub(crate) const GAS: Item<GasParams> = Item::new(ID, 1);
 pub(crate) const LAST_BLOCK: Item<BlockInfo> = Item::new(ID, 2);
 /// Failures in a row of each Retry hook, by its number.
 pub(crate) const HOOK_FAILURES: Map<u8, u64> = Map::new(ID, 3);
-/// The validators of genesis, until a module owns the set.
-pub(crate) const VALIDATORS: Item<Vec<GenesisValidator>> = Item::new(ID, 4);
 
 /// What defines the chain. It stands in state, because a node restored from a snapshot never sees InitChain.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize)]

@@ -61,7 +61,12 @@ impl App {
         let root = staged.root();
         let index = index::with_root(rows, root);
         consensus.pending = Some(Pending { info: block.info, staged, index, hashes });
-        Ok(Finalized { results: executed.results, root, validator_updates: Vec::new(), events: executed.events })
+        Ok(Finalized {
+            results: executed.results,
+            root,
+            validator_updates: executed.validator_updates,
+            events: executed.events,
+        })
     }
 
     /// Writes the finalized block: state, undo row, index, `extra` rows of the node and the meta row in one synced

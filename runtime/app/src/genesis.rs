@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use diem_core::{Fatal, GenesisContext, Key, StateRead, Time, Value};
 use diem_store::{Overlay, WriteSet};
-use diem_types::{APP_VERSION, GenesisDoc};
+use diem_types::{APP_VERSION, GenesisDoc, GenesisValidator};
 
 use crate::{
     App,
@@ -51,11 +51,29 @@ fn build(doc: &GenesisDoc) -> Result<PendingGenesis, Fatal> {
     let mut state = Overlay::with_writes(&Nothing, WriteSet::new());
     chain::INFO.set(&mut state, &info);
     chain::GAS.set(&mut state, &doc.app.gas);
-    chain::VALIDATORS.set(&mut state, &doc.clone().canonical().validators);
     let mut ctx = GenesisContext { state: &mut state, time: doc.genesis_time };
-    modules::init_genesis(&mut ctx, &doc.app)?;
+    modules::init_genesis(&mut ctx, &info, &doc.app)?;
+    check_validators(doc, &modules::validators(&state))?;
     modules::check_invariants(&state).map_err(|error| Fatal(format!("genesis: {error}")))?;
     Ok(PendingGenesis { chain: Arc::new(info), state })
+}
+
+/// Consensus starts with the validators of the document; the state must mean the same ones.
+fn check_validators(doc: &GenesisDoc, staked: &[GenesisValidator]) -> Result<(), Fatal> {
+    let named = doc.clone().canonical().validators;
+    let Some(wrong) = named.iter().find(|validator| !staked.contains(validator)) else {
+        return match staked.iter().find(|validator| !named.contains(validator)) {
+            Some(missing) => {
+                Err(disagree(missing, "has that power by its stake, but `validators` does not list it so"))
+            }
+            None => Ok(()),
+        };
+    };
+    Err(disagree(wrong, "is listed so in `validators`, but its stake gives it another power or none"))
+}
+
+fn disagree(validator: &GenesisValidator, how: &str) -> Fatal {
+    Fatal(format!("genesis: validator {} with power {} {how}", hex::encode(validator.public_key), validator.power))
 }
 
 impl App {
@@ -95,7 +113,7 @@ impl App {
             genesis_time: time,
             initial_height: state.height().saturating_add(1),
             consensus: info.consensus,
-            validators: chain::VALIDATORS.get(&state).unwrap_or_default(),
+            validators: modules::validators(&state),
             app: modules::export_genesis(&state),
         })
     }

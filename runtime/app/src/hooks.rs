@@ -4,7 +4,11 @@
 //! limit per block.
 
 use diem_core::{BlockContext, CallError, Events, Fatal, StateWrite};
+use diem_credits as credits;
+use diem_emissions as emissions;
+use diem_staking as staking;
 use diem_store::Overlay;
+use diem_svvv as svvv;
 use diem_types::chain::ChainEvent;
 
 use crate::chain::{self, HOOK_FAILURES, LAST_BLOCK};
@@ -46,11 +50,37 @@ impl Default for Hooks {
         Self {
             begin: vec![
                 // First: every later step may ask what time it is.
-                Hook { number: 0, name: "last_block", policy: Policy::Must, run: record_block },
+                must(0, "last_block", record_block),
+                // What stood idle until this block, before anything of it changes the supply of DIEM.
+                must(1, "credits_idle", credits::day::track_idle),
+                // Who misbehaved earns nothing of this block.
+                must(2, "staking_begin", |ctx| staking::begin_block(ctx).map(|_| ())),
+                // A block's emission belongs to the day that it closes.
+                must(3, "emissions", emissions::begin_block),
+                // The day before is settled before the next one closes: never two unsettled ones.
+                must(4, "credits_settle", credits::day::settle),
+                must(5, "credits_day", credits::day::close_and_open),
+                // Slashes reach what is on its way before it is paid. svvv's step wraps staking's: locks follow.
+                retry(6, "slash_jobs", |ctx| svvv::run_slash_jobs(ctx, 500)),
+                retry(7, "unbonded", |ctx| staking::pay_matured(ctx, 1_000)),
+                retry(8, "cooled_down", |ctx| credits::stake::pay_matured(ctx, 1_000)),
+                retry(9, "provider_payouts", |ctx| credits::payouts::pay_providers(ctx, 100)),
+                retry(10, "provider_bonds", |ctx| credits::providers::pay_bonds(ctx, 100)),
+                retry(11, "old_offers", |ctx| credits::market::clear_offers(ctx, 1_000)),
             ],
             end: vec![],
         }
     }
+}
+
+/// A step whose failure stops the node.
+fn must(number: u8, name: &'static str, run: fn(&mut BlockContext<'_>) -> Result<(), CallError>) -> Hook {
+    Hook { number, name, policy: Policy::Must, run }
+}
+
+/// A step with a limit, which goes on in the next block where it failed or stopped.
+fn retry(number: u8, name: &'static str, run: fn(&mut BlockContext<'_>) -> Result<(), CallError>) -> Hook {
+    Hook { number, name, policy: Policy::Retry, run }
 }
 
 /// Records height and time, and refuses a block whose time runs backwards.

@@ -25,9 +25,10 @@ mod signatures;
 
 pub use app::MAX_VOTE_EXTENSION_BYTES;
 pub use app::{App, CheckKind, Info, Options};
-pub use block::{Finalized, TxResult, ValidatorUpdate};
+pub use block::{Finalized, TxResult};
 pub use chain::ChainInfo;
 pub use commit::Committed;
+pub use diem_staking::ValidatorUpdate;
 pub use genesis::InitChain;
 pub use index::{NODE_PREFIX, StoredBlock, StoredTx};
 pub use query::{Answered, QueryError};

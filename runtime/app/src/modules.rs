@@ -2,21 +2,61 @@
 //! the enums of `diem-types`, and its steps to the hooks.
 
 use diem_bank::Bank;
-use diem_core::{CallError, Fatal, GenesisContext, Module, QueryContext, StateRead, TxContext};
-use diem_types::{Answer, AppGenesis, Call, Query};
+use diem_core::{
+    CallError, Fatal, GenesisContext, Module, QueryContext, StateRead, StateWrite, TxContext,
+    clock::{epoch_ms, set_epoch_ms},
+};
+use diem_credits::{self as credits, Credits};
+use diem_diem::Diem;
+use diem_emissions::Emissions;
+use diem_staking::{self as staking, Staking, ValidatorUpdate};
+use diem_svvv::Svvv;
+use diem_types::{Answer, AppGenesis, Call, GenesisValidator, Query};
+
+use crate::chain::ChainInfo;
 
 /// Writes every module's first rows, in the order in which they need each other.
-pub(crate) fn init_genesis(ctx: &mut GenesisContext<'_>, genesis: &AppGenesis) -> Result<(), Fatal> {
-    Bank::init_genesis(ctx, &genesis.bank).map_err(|error| in_section(Bank::NAME, &error))
+pub(crate) fn init_genesis(ctx: &mut GenesisContext<'_>, chain: &ChainInfo, genesis: &AppGenesis) -> Result<(), Fatal> {
+    // Before all: modules ask what day it is.
+    set_epoch_ms(ctx.state, genesis.epoch_ms);
+    // Balances before what takes from them.
+    init::<Bank>(ctx, &genesis.bank)?;
+    init::<Staking>(ctx, &genesis.staking)?;
+    // Locks before the DIEM that must have them.
+    init::<Svvv>(ctx, &genesis.svvv)?;
+    init::<Diem>(ctx, &genesis.diem)?;
+    init::<Emissions>(ctx, &genesis.emissions)?;
+    credits::set_chain(ctx.state, &chain.chain_id, chain.genesis_hash);
+    init::<Credits>(ctx, &genesis.credits)
 }
 
-fn in_section(name: &str, error: &CallError) -> Fatal {
-    Fatal(format!("genesis, section `{name}`: {}", error.message))
+fn init<M: Module>(ctx: &mut GenesisContext<'_>, genesis: &M::Genesis) -> Result<(), Fatal> {
+    M::init_genesis(ctx, genesis).map_err(|error| Fatal(format!("genesis, section `{}`: {}", M::NAME, error.message)))
 }
 
 /// The genesis that would give the present rows again.
 pub(crate) fn export_genesis(state: &dyn StateRead) -> AppGenesis {
-    AppGenesis { gas: crate::chain::gas(state), bank: Bank::export_genesis(state) }
+    AppGenesis {
+        gas: crate::chain::gas(state),
+        epoch_ms: epoch_ms(state),
+        bank: Bank::export_genesis(state),
+        staking: Staking::export_genesis(state),
+        svvv: Svvv::export_genesis(state),
+        diem: Diem::export_genesis(state),
+        emissions: Emissions::export_genesis(state),
+        credits: Credits::export_genesis(state),
+    }
+}
+
+/// The validators as consensus was last told, sorted by key.
+pub(crate) fn validators(state: &dyn StateRead) -> Vec<GenesisValidator> {
+    let validator = |update: ValidatorUpdate| GenesisValidator { public_key: update.public_key, power: update.power };
+    staking::told(state).into_iter().map(|(update, _)| validator(update)).collect()
+}
+
+/// What consensus is to be told at the end of a block, sorted by key.
+pub(crate) fn validator_updates(state: &mut dyn StateWrite) -> Result<Vec<ValidatorUpdate>, CallError> {
+    staking::end_block(state)
 }
 
 /// Hands a call to its module.
@@ -24,6 +64,10 @@ pub(crate) fn execute(ctx: &mut TxContext<'_>, call: &Call) -> Result<(), CallEr
     call.validate()?;
     match call {
         Call::Bank(msg) => Bank::execute(ctx, msg),
+        Call::Staking(msg) => Staking::execute(ctx, msg),
+        Call::Svvv(msg) => Svvv::execute(ctx, msg),
+        Call::Diem(msg) => Diem::execute(ctx, msg),
+        Call::Credits(msg) => Credits::execute(ctx, msg),
     }
 }
 
@@ -31,10 +75,23 @@ pub(crate) fn execute(ctx: &mut TxContext<'_>, call: &Call) -> Result<(), CallEr
 pub(crate) fn query(ctx: &QueryContext<'_>, query: Query) -> Result<Answer, CallError> {
     Ok(match query {
         Query::Bank(query) => Answer::Bank(Bank::query(ctx, query)?),
+        Query::Staking(query) => Answer::Staking(Staking::query(ctx, query)?),
+        Query::Svvv(query) => Answer::Svvv(Svvv::query(ctx, query)?),
+        Query::Diem(query) => Answer::Diem(Diem::query(ctx, query)?),
+        Query::Emissions(query) => Answer::Emissions(Emissions::query(ctx, query)?),
+        Query::Credits(query) => Answer::Credits(Credits::query(ctx, query)?),
     })
 }
 
 /// What must be true of every committed state, over all modules.
 pub(crate) fn check_invariants(state: &dyn StateRead) -> Result<(), String> {
-    Bank::check_invariants(state)
+    let checks: [(&str, fn(&dyn StateRead) -> Result<(), String>); 6] = [
+        (Bank::NAME, Bank::check_invariants),
+        (Staking::NAME, Staking::check_invariants),
+        (Svvv::NAME, Svvv::check_invariants),
+        (Diem::NAME, Diem::check_invariants),
+        (Emissions::NAME, Emissions::check_invariants),
+        (Credits::NAME, Credits::check_invariants),
+    ];
+    checks.into_iter().try_for_each(|(name, check)| check(state).map_err(|broken| format!("{name}: {broken}")))
 }

@@ -13,5 +13,5 @@ pub mod people;
 pub mod shadow;
 
 pub use chain::{BlockOutcome, TestChain};
-pub use people::{Person, TxBuilder, genesis, people};
+pub use people::{Person, TxBuilder, consensus_key, genesis, operator, people, with_validators};
 pub use shadow::Shadows;

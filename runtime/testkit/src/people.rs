@@ -3,7 +3,9 @@
 use bytes::Bytes;
 use diem_bank as bank;
 use diem_core::{Address, Amount, Denom, Time, keys::SecretKey};
-use diem_types::{AppGenesis, Call, ConsensusParams, GasParams, GenesisDoc, GenesisValidator, Tx};
+use diem_staking::{self as staking, CreateValidator, Description, KeyProof};
+use diem_svvv as svvv;
+use diem_types::{AppGenesis, Call, ConsensusParams, GenesisDoc, GenesisValidator, Tx};
 
 /// Someone with a key.
 #[derive(Debug, Clone)]
@@ -29,22 +31,84 @@ pub fn people(count: u32) -> Vec<Person> {
     (0..count).map(Person::new).collect()
 }
 
-/// A genesis with one validator in which each of `people` has 1,000 VVV and 10 DIEM.
+/// Whole units.
+fn whole(units: u128) -> Amount {
+    Amount::ONE.checked_mul(units).unwrap()
+}
+
+/// Who operates the validator of a test's chain, counted from 0.
+pub fn operator(number: u32) -> Person {
+    Person::new(u32::MAX - number)
+}
+
+/// The consensus key of the only validator of [`genesis`].
+pub fn consensus_key() -> SecretKey {
+    SecretKey::ed25519(&[7; 32])
+}
+
+/// A genesis with one validator in which each of `people` has 1,000 VVV and 10 DIEM. The operator's stake is locked for
+/// all that DIEM.
 pub fn genesis(people: &[Person]) -> GenesisDoc {
-    let row = bank::Account {
-        nonce: 0,
-        vvv: Amount::ONE.checked_mul(1_000).unwrap(),
-        diem: Amount::ONE.checked_mul(10).unwrap(),
-    };
+    let row = bank::Account { nonce: 0, vvv: whole(1_000), diem: whole(10) };
     let accounts = people.iter().map(|person| (person.address, row)).collect();
-    GenesisDoc {
+    let doc = GenesisDoc {
         chain_id: "diem-test-dev".into(),
         genesis_time: Time(1_790_000_000_000),
         initial_height: 1,
         consensus: ConsensusParams::default(),
-        validators: vec![GenesisValidator { public_key: [7; 32], power: 10 }],
-        app: AppGenesis { gas: GasParams::default(), bank: bank::Genesis { accounts, pools: Vec::new() } },
+        validators: Vec::new(),
+        app: AppGenesis { bank: bank::Genesis { accounts, pools: Vec::new() }, ..AppGenesis::default() },
+    };
+    with_validators(doc, &[(consensus_key(), 10_000)])
+}
+
+/// The same chain with these validators alone, as (consensus key, power). Each has an operator who stakes that much VVV;
+/// the stake of the first is locked for all DIEM that the accounts have.
+pub fn with_validators(mut doc: GenesisDoc, validators: &[(SecretKey, u64)]) -> GenesisDoc {
+    let operators: Vec<Address> = (0..).take(validators.len()).map(|number| operator(number).address).collect();
+    let app = &mut doc.app;
+    app.staking.chain_id.clone_from(&doc.chain_id);
+    (app.staking.validators, app.svvv.locks, doc.validators) = Default::default();
+    for ((number, operator), (consensus, power)) in (1..).zip(&operators).zip(validators) {
+        let stake = whole((*power).into());
+        // 1,000 VVV beside the stake, for fees.
+        let vvv = stake.checked_add(whole(1_000)).unwrap();
+        app.bank.accounts.insert(*operator, bank::Account { vvv, ..bank::Account::default() });
+        let validator = validator(&doc.chain_id, *operator, consensus, number, stake);
+        doc.validators.push(GenesisValidator { public_key: validator.validator.consensus_key, power: *power });
+        app.staking.validators.push(validator);
+        app.staking.params.min_self_stake = app.staking.params.min_self_stake.min(stake);
     }
+    let diem = app.bank.accounts.values().fold(Amount::ZERO, |sum, row| sum.checked_add(row.diem).unwrap());
+    if let (Some(first), false) = (app.staking.validators.first(), diem.is_zero()) {
+        let (account, vvv) = (first.operator, first.validator.self_stake);
+        app.svvv.locks.push(svvv::genesis::GenesisLock { account, validator: account, vvv, diem });
+    }
+    doc.canonical()
+}
+
+fn validator(
+    chain_id: &str,
+    operator: Address,
+    consensus: &SecretKey,
+    number: u32,
+    self_stake: Amount,
+) -> staking::genesis::GenesisValidator {
+    let mut seed = [0xb1; 32];
+    seed[..4].copy_from_slice(&number.to_be_bytes());
+    let bridge = SecretKey::ethereum(&seed).unwrap();
+    let SecretKey::Ed25519(key) = consensus else { panic!("a consensus key is ed25519") };
+    let validator = CreateValidator {
+        consensus_key: key.verifying_key().to_bytes(),
+        bridge_address: bridge.address(),
+        proof: KeyProof::sign(chain_id, &operator, consensus, &bridge).unwrap(),
+        commission: 500,
+        max_commission: 2_000,
+        max_commission_change: 100,
+        description: Description { moniker: format!("validator-{number}"), website: String::new() },
+        self_stake,
+    };
+    staking::genesis::GenesisValidator { operator, validator }
 }
 
 /// A transaction in the making. Starts as a valid one of one call; each part can be spoilt.

@@ -1,19 +1,48 @@
 //! The genesis of a chain in its one canonical form, and its hash.
 
+use std::num::NonZeroU64;
+
 use borsh::{BorshDeserialize, BorshSerialize};
-use diem_core::{Time, sha256, tx::MAX_CHAIN_ID_BYTES};
+use diem_core::{Time, clock::DAY_MS, sha256, tx::MAX_CHAIN_ID_BYTES};
 use serde::{Deserialize, Serialize};
 
 use crate::{ConsensusParams, GasParams};
 
 /// The state machine's part of the genesis: one field per module.
-#[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AppGenesis {
     /// What gas costs.
     pub gas: GasParams,
+    /// The length of a day in milliseconds, for ever.
+    pub epoch_ms: NonZeroU64,
     /// Accounts.
     pub bank: diem_bank::Genesis,
+    /// Validators and stakes. Their power must be what `validators` of the document says.
+    pub staking: diem_staking::Genesis,
+    /// Locks on stakes.
+    pub svvv: diem_svvv::Genesis,
+    /// The curve of DIEM.
+    pub diem: diem_diem::Genesis,
+    /// The schedule of new VVV.
+    pub emissions: diem_emissions::Genesis,
+    /// Providers and staked DIEM.
+    pub credits: diem_credits::Genesis,
+}
+
+impl Default for AppGenesis {
+    fn default() -> Self {
+        Self {
+            gas: GasParams::default(),
+            epoch_ms: DAY_MS,
+            bank: diem_bank::Genesis::default(),
+            staking: diem_staking::Genesis::default(),
+            svvv: diem_svvv::Genesis::default(),
+            diem: diem_diem::Genesis::default(),
+            emissions: diem_emissions::Genesis::default(),
+            credits: diem_credits::Genesis::default(),
+        }
+    }
 }
 
 /// A validator that starts the chain.
@@ -88,10 +117,15 @@ pub const MAX_INITIAL_HEIGHT: u64 = (i64::MAX / 2) as u64;
 /// The longest that evidence can count: consensus has an int64 of nanoseconds.
 const MAX_EVIDENCE_AGE_MS: u64 = (i64::MAX / 1_000_000) as u64;
 
+/// A day holds at least some blocks, and times stay far from where they end.
+const MIN_EPOCH_MS: u64 = 10_000;
+const MAX_EPOCH_MS: u64 = 365 * 86_400_000;
+
 impl GenesisDoc {
-    /// The same with its validators in the order of their keys, as the hash wants them.
+    /// The same with its validators in the order of their keys and operators, as the hash wants them.
     pub fn canonical(mut self) -> Self {
         self.validators.sort();
+        self.app.staking.validators.sort_by_key(|validator| validator.operator);
         self
     }
 
@@ -157,6 +191,12 @@ impl GenesisDoc {
         }
         if consensus.vote_extensions_enable_height != 1 {
             return Err(GenesisError::Params("consensus.vote_extensions_enable_height must be 1"));
+        }
+        if self.app.staking.chain_id != self.chain_id {
+            return Err(GenesisError::Params("app.staking.chain_id must be the chain_id"));
+        }
+        if !(MIN_EPOCH_MS..=MAX_EPOCH_MS).contains(&self.app.epoch_ms.get()) {
+            return Err(GenesisError::Params("app.epoch_ms must be 10 seconds to a year"));
         }
         if !(1..=i64::MAX as u64).contains(&self.app.gas.block_limit) {
             return Err(GenesisError::Params("app.gas.block_limit must not be 0 and must fit an int64"));

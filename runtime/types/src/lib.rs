@@ -7,11 +7,16 @@ pub mod chain;
 pub mod genesis;
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use diem_bank as bank;
+use diem_bank::{self as bank, Bank};
 use diem_core::{
     CallError, ErrorInfo, Module, ModuleError,
     tx::{CallBody, SignedTx, Transaction},
 };
+use diem_credits::{self as credits, Credits};
+use diem_diem::{self as diem, Diem};
+use diem_emissions::{self as emissions, Emissions};
+use diem_staking::{self as staking, Staking};
+use diem_svvv::{self as svvv, Svvv};
 use serde::{Deserialize, Serialize};
 
 pub use chain::{ChainError, ConsensusParams, GasParams};
@@ -33,6 +38,14 @@ pub type Signed = SignedTx<Call>;
 pub enum Call {
     /// Accounts and transfers.
     Bank(bank::Msg) = 1,
+    /// Validators, stake and its rewards.
+    Staking(staking::Msg) = 2,
+    /// Moving stake, locked or not.
+    Svvv(svvv::Msg) = 3,
+    /// Minting and burning DIEM.
+    Diem(diem::Msg) = 4,
+    /// Credit: staked DIEM, providers, promises, vouchers, the market of a day.
+    Credits(credits::Msg) = 6,
 }
 
 impl Call {
@@ -42,14 +55,22 @@ impl Call {
     /// The call can never succeed.
     pub fn validate(&self) -> Result<(), CallError> {
         match self {
-            Self::Bank(msg) => bank::Bank::validate(msg),
+            Self::Bank(msg) => Bank::validate(msg),
+            Self::Staking(msg) => Staking::validate(msg),
+            Self::Svvv(msg) => Svvv::validate(msg),
+            Self::Diem(msg) => Diem::validate(msg),
+            Self::Credits(msg) => Credits::validate(msg),
         }
     }
 
     /// The gas of the call beside what its bytes cost.
     pub fn gas(&self) -> u64 {
         match self {
-            Self::Bank(msg) => bank::Bank::gas(msg),
+            Self::Bank(msg) => Bank::gas(msg),
+            Self::Staking(msg) => Staking::gas(msg),
+            Self::Svvv(msg) => Svvv::gas(msg),
+            Self::Diem(msg) => Diem::gas(msg),
+            Self::Credits(msg) => Credits::gas(msg),
         }
     }
 }
@@ -57,7 +78,11 @@ impl Call {
 impl CallBody for Call {
     fn text(&self) -> String {
         match self {
-            Self::Bank(msg) => bank::Bank::text(msg),
+            Self::Bank(msg) => Bank::text(msg),
+            Self::Staking(msg) => Staking::text(msg),
+            Self::Svvv(msg) => Svvv::text(msg),
+            Self::Diem(msg) => Diem::text(msg),
+            Self::Credits(msg) => Credits::text(msg),
         }
     }
 }
@@ -69,6 +94,16 @@ impl CallBody for Call {
 pub enum Query {
     /// To bank.
     Bank(bank::Query) = 1,
+    /// To staking.
+    Staking(staking::Query) = 2,
+    /// To svvv.
+    Svvv(svvv::Query) = 3,
+    /// To diem.
+    Diem(diem::Query) = 4,
+    /// To emissions.
+    Emissions(emissions::Query) = 5,
+    /// To credits.
+    Credits(credits::Query) = 6,
 }
 
 /// The answer to a [`Query`].
@@ -79,6 +114,16 @@ pub enum Query {
 pub enum Answer {
     /// Of bank.
     Bank(bank::Answer) = 1,
+    /// Of staking.
+    Staking(staking::Answer) = 2,
+    /// Of svvv.
+    Svvv(svvv::Answer) = 3,
+    /// Of diem.
+    Diem(diem::Answer) = 4,
+    /// Of emissions.
+    Emissions(emissions::Answer) = 5,
+    /// Of credits.
+    Credits(credits::Answer) = 6,
 }
 
 /// An event of the runtime or of any module.
@@ -91,6 +136,16 @@ pub enum Event {
     Chain(chain::ChainEvent) = 0,
     /// Of bank.
     Bank(bank::Event) = 1,
+    /// Of staking.
+    Staking(staking::Event) = 2,
+    /// Of svvv.
+    Svvv(svvv::Event) = 3,
+    /// Of diem.
+    Diem(diem::Event) = 4,
+    /// Of emissions.
+    Emissions(emissions::Event) = 5,
+    /// Of credits.
+    Credits(credits::Event) = 6,
 }
 
 impl Event {
@@ -108,8 +163,15 @@ impl Event {
 }
 
 /// Every error that a user can meet: (codespace, its table). The documents and the HTTP statuses come from here.
-pub const ERRORS: &[(&str, &[ErrorInfo])] =
-    &[(ChainError::CODESPACE, ChainError::TABLE), (<bank::Bank as Module>::NAME, bank::Error::TABLE)];
+pub const ERRORS: &[(&str, &[ErrorInfo])] = &[
+    (ChainError::CODESPACE, ChainError::TABLE),
+    (Bank::NAME, bank::Error::TABLE),
+    (Staking::NAME, staking::Error::TABLE),
+    (Svvv::NAME, svvv::Error::TABLE),
+    (Diem::NAME, diem::Error::TABLE),
+    (Emissions::NAME, emissions::Error::TABLE),
+    (Credits::NAME, credits::Error::TABLE),
+];
 
 /// The line of the table of errors for a codespace and number.
 pub fn error_info(codespace: &str, code: u32) -> Option<&'static ErrorInfo> {

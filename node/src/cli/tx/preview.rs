@@ -46,7 +46,8 @@ fn flows(draft: &Draft) -> Result<Flows, MathError> {
     let mut flows = Flows::new();
     let tx = &draft.tx;
     spend(&mut flows, tx.fee_payer.unwrap_or(tx.sender), Denom::Vvv, draft.fee)?;
-    for Call::Bank(msg) in &tx.calls {
+    for call in &tx.calls {
+        let Call::Bank(msg) = call else { continue };
         match msg {
             Msg::Transfer { to, denom, amount } => pay(&mut flows, tx.sender, *to, *denom, *amount)?,
             Msg::MultiTransfer { denom, outputs } => {

@@ -1,0 +1,116 @@
+//! The key with which a validator signs for the bridge: a file of its home, for its owner alone.
+
+use std::{fs, io, path::PathBuf};
+
+use diem_core::{Address, keys::SecretKey};
+use rand::Rng as _;
+use serde::{Deserialize, Serialize};
+use zeroize::{Zeroize as _, Zeroizing};
+
+use crate::home::{Home, HomeError};
+
+/// Why there is no bridge key.
+#[derive(Debug, thiserror::Error)]
+pub enum BridgeKeyError {
+    /// The file cannot be read.
+    #[error("{path}: {source}")]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file cannot be written.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// The file holds no key.
+    #[error(
+        "{0} holds no key of the bridge: restore it from a copy, or move it away to get a new one, which the chain has to be told"
+    )]
+    Malformed(PathBuf),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    address: Address,
+    #[serde(with = "hex::serde")]
+    secret: [u8; 32],
+}
+
+/// The bridge key of `home`; a new one if there is none yet.
+///
+/// # Errors
+/// [`BridgeKeyError`] with the path of the file.
+pub fn bridge_key(home: &Home) -> Result<SecretKey, BridgeKeyError> {
+    let path = home.bridge_key_file();
+    match fs::read_to_string(&path) {
+        Ok(text) => read(&Zeroizing::new(text)).ok_or(BridgeKeyError::Malformed(path)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let (secret, key) = generate();
+            write_bridge_key(home, &secret, &key)?;
+            Ok(key)
+        }
+        Err(source) => Err(BridgeKeyError::Read { path, source }),
+    }
+}
+
+/// Puts a key whose secret everyone knows into the home, for a chain of development.
+///
+/// # Errors
+/// The file cannot be written, or the bytes are no key.
+pub fn write_development_key(home: &Home, secret: [u8; 32]) -> Result<(), BridgeKeyError> {
+    let key = SecretKey::ethereum(&secret).ok_or_else(|| BridgeKeyError::Malformed(home.bridge_key_file()))?;
+    write_bridge_key(home, &Zeroizing::new(secret), &key)
+}
+
+fn write_bridge_key(home: &Home, secret: &Zeroizing<[u8; 32]>, key: &SecretKey) -> Result<(), BridgeKeyError> {
+    let path = home.bridge_key_file();
+    let mut file = File { address: key.address(), secret: **secret };
+    let text = serde_json::to_string_pretty(&file).map(Zeroizing::new);
+    file.secret.zeroize();
+    let text = text.map_err(|_| BridgeKeyError::Malformed(path.clone()))?;
+    Ok(home.write(&path, &text)?)
+}
+
+fn read(text: &str) -> Option<SecretKey> {
+    let mut file: File = serde_json::from_str(text).ok()?;
+    let key = SecretKey::ethereum(&file.secret).filter(|key| key.address() == file.address);
+    file.secret.zeroize();
+    key
+}
+
+fn generate() -> (Zeroizing<[u8; 32]>, SecretKey) {
+    loop {
+        let mut secret = Zeroizing::new([0; 32]);
+        rand::rng().fill_bytes(&mut *secret);
+        // All but one of 2^128 numbers are keys.
+        if let Some(key) = SecretKey::ethereum(&secret) {
+            return (secret, key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_key_is_made_once_and_for_its_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::at(&folder.path().join("home"));
+        home.create().unwrap();
+        let key = bridge_key(&home).unwrap();
+        assert_eq!(bridge_key(&home).unwrap().address(), key.address());
+        let mode = fs::metadata(home.bridge_key_file()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0);
+        // An address that is not the secret's is a file that somebody mixed up.
+        let text = fs::read_to_string(home.bridge_key_file()).unwrap();
+        fs::write(home.bridge_key_file(), text.replace(&key.address().to_string(), &Address([9; 20]).to_string()))
+            .unwrap();
+        assert!(matches!(bridge_key(&home).unwrap_err(), BridgeKeyError::Malformed(_)));
+    }
+}
