@@ -1,5 +1,5 @@
 //! `make bench`: what the chain costs, as ratios to yardsticks measured in the same run, because the machine is
-//! never twice the same. `make bench ARGS="tree pipeline network"` runs some parts only.
+//! never twice the same. `make bench ARGS="tree pipeline credits network"` runs some parts only.
 //!
 //! Ends in one table and `bench.json` in cargo's target folder: `[{name, value, unit, goal, holds}]`.
 
@@ -18,6 +18,7 @@
     reason = "a benchmark reads clocks, computes ratios, prints, and stops where it cannot go on"
 )]
 
+mod credits;
 mod idle;
 mod load;
 mod network;
@@ -46,6 +47,9 @@ fn main() {
     }
     if asked("pipeline") {
         pipeline::run(&mut report, accounts, &yardstick);
+    }
+    if asked("credits") {
+        credits::run(&mut report, &yardstick);
     }
     if asked("network") {
         network::run(&mut report);

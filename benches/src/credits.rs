@@ -1,0 +1,253 @@
+//! Credit: what the step costs that closes a day and opens the next, whatever the number of accounts; what it costs to
+//! touch an account for the first time on a day; what a batch of vouchers costs beside its signatures.
+
+use std::path::Path;
+
+use diem_bank as bank;
+use diem_core::{
+    Address, Amount, Block, BlockContext, BlockInfo, Denom, Events, Module as _, ModuleId, StateWrite, Time, TxContext,
+    keys::SecretKey, sha256,
+};
+use diem_credits::{Credits, Msg, Voucher, day, genesis::GenesisProvider, prices::PriceSheet};
+use diem_runtime::{App, Options};
+use diem_store::{Overlay, Store};
+use diem_testkit::{Person, genesis, people};
+use diem_types::{APP_VERSION, GenesisDoc};
+
+use crate::{
+    report::{Goal, Report, median, timed},
+    workload::block_hash,
+    yardstick::Yardstick,
+};
+
+/// Credit accounts; `DIEM_BENCH_CREDIT_ACCOUNTS` (numbers with commas between) measures others.
+const SIZES: &str = "10000,1000000,10000000";
+/// Accounts that are written at a time.
+const CHUNK: u32 = 100_000;
+/// Days that are closed, opened and settled.
+const DAYS: u64 = 25;
+const DAY_MS: u64 = 86_400_000;
+const GRACE_MS: u64 = 7_200_000;
+/// Accounts that are touched, and vouchers of a batch.
+const TOUCHED: u32 = 10_000;
+const VOUCHERS: u32 = 1_000;
+/// One voucher in so many has a bad signature.
+const BAD: u32 = 50;
+
+/// Runs all figures of credit.
+pub(crate) fn run(report: &mut Report, yardstick: &Yardstick) {
+    let sizes = std::env::var("DIEM_BENCH_CREDIT_ACCOUNTS").unwrap_or_else(|_| SIZES.into());
+    let sizes: Vec<u32> = sizes.split(',').map(|size| size.trim().parse().expect("a number of accounts")).collect();
+    let steps: Vec<f64> = sizes.iter().map(|accounts| day_step(report, *accounts)).collect();
+    let most = steps.iter().copied().fold(0.0, f64::max);
+    report.goal("closing and opening a day beside an ordinary block, the largest", most / 1e6, "ms", Goal::AtMost(1.0));
+    touch(report);
+    batch(report, yardstick);
+}
+
+/// The people of the chain: one who stakes DIEM for everybody's credit, and a provider.
+struct World {
+    doc: GenesisDoc,
+    staker: Person,
+    provider: Person,
+}
+
+impl World {
+    fn new() -> Self {
+        let people = people(2);
+        let mut doc = genesis(&people);
+        let (staker, provider) = (people[0].clone(), people[1].clone());
+        doc.app.credits.providers.push(GenesisProvider {
+            provider: provider.address,
+            payout: None,
+            endpoint: "http://127.0.0.1:1".into(),
+            moniker: "bench".into(),
+            bond: Amount::ONE.checked_mul(1_000).unwrap(),
+            listed: true,
+            prices: PriceSheet::default(),
+        });
+        Self { doc, staker, provider }
+    }
+
+    /// A dollar of credit a day for each of the accounts from `first` to before `end`.
+    fn give_credit(&self, state: &mut dyn StateWrite, block: BlockInfo, first: u32, end: u32) {
+        let amount = Amount::ONE.checked_mul(u128::from(end - first)).unwrap();
+        bank::mint(state, ModuleId(4), &self.staker.address, Denom::Diem, amount).unwrap();
+        for number in first..end {
+            let msg = Msg::StakeDiem { amount: Amount::ONE, beneficiary: Some(key(number).1) };
+            execute(state, block, self.staker.address, &msg);
+        }
+    }
+}
+
+/// An account with its key.
+fn key(number: u32) -> (SecretKey, Address) {
+    let seed = sha256(&[b"credit", &number.to_be_bytes()]);
+    // Only few of them sign: an address needs no key.
+    let address = Address(seed[..20].try_into().unwrap());
+    if number < VOUCHERS {
+        let key = SecretKey::ed25519(&seed);
+        let address = key.address();
+        return (key, address);
+    }
+    (SecretKey::ed25519(&[1; 32]), address)
+}
+
+fn execute(state: &mut dyn StateWrite, block: BlockInfo, sender: Address, msg: &Msg) -> Events {
+    let mut events = Events::default();
+    Credits::execute(&mut TxContext { state, events: &mut events, block, sender }, msg).unwrap();
+    events
+}
+
+fn options(ring: usize) -> diem_store::Options {
+    // Without waiting for the disk: what is measured are steps of execution.
+    diem_store::Options { ring, sync: false, ..diem_store::Options::default() }
+}
+
+fn open(home: &Path) -> App {
+    App::open(home, Options { store: options(8), ..Options::default() }).unwrap()
+}
+
+/// A chain with that many credit accounts, written below the application in blocks of their own.
+fn populate(home: &Path, accounts: u32) -> (App, World) {
+    let world = World::new();
+    let app = open(home);
+    app.init_chain(&world.doc).unwrap();
+    let first = BlockInfo { height: 1, time: world.doc.genesis_time };
+    block(&app, first);
+    drop(app);
+    let store = Store::open(home, options(1)).unwrap();
+    for (height, start) in (2..).zip((0..accounts).step_by(CHUNK as usize)) {
+        let latest = store.latest();
+        let mut state = Overlay::new(&latest);
+        let info = BlockInfo { height, time: first.time };
+        world.give_credit(&mut state, info, start, accounts.min(start + CHUNK));
+        let staged = store.stage(state.into_writes());
+        store.commit(staged, height, first.time.millis(), APP_VERSION, Vec::new()).unwrap();
+    }
+    drop(store);
+    (open(home), world)
+}
+
+/// Nanoseconds of an empty block without the disk.
+fn block(app: &App, info: BlockInfo) -> f64 {
+    let block = Block { info, proposer: [1; 20], ..Block::default() };
+    let (_, ns) = timed(|| app.finalize(&block, block_hash(info.height), &[]).unwrap());
+    app.commit(Vec::new()).unwrap();
+    ns
+}
+
+/// What closing one day and opening the next costs beside an ordinary block, and settling it; gives the first.
+fn day_step(report: &mut Report, accounts: u32) -> f64 {
+    let home = tempfile::tempdir().unwrap();
+    let ((app, world), ns) = timed(|| populate(home.path(), accounts));
+    eprintln!("{accounts} credit accounts: {:.1} s", ns / 1e9);
+    let mut info = BlockInfo { height: app.info().height, time: world.doc.genesis_time };
+    let mut next = |time: u64| {
+        info = BlockInfo { height: info.height + 1, time: Time(time) };
+        block(&app, info)
+    };
+    let (mut ordinary, mut close, mut settle) = (Vec::new(), Vec::new(), Vec::new());
+    let today = world.doc.genesis_time.millis() / DAY_MS;
+    for day in today + 1..=today + DAYS {
+        let midnight = day * DAY_MS;
+        ordinary.push(next(midnight - 1));
+        close.push(next(midnight));
+        ordinary.push(next(midnight + 1));
+        settle.push(next(midnight + GRACE_MS + 1));
+    }
+    let usual = median(ordinary);
+    let (close, settle) = (median(close) - usual, median(settle) - usual);
+    report.fact(&format!("an ordinary empty block, {accounts} credit accounts"), usual / 1e3, "us");
+    report.fact("  closing and opening a day, more than that", close / 1e3, "us");
+    report.fact("  settling a day, more than that", settle / 1e3, "us");
+    close
+}
+
+/// What it costs more to touch an account for the first time on a day.
+fn touch(report: &mut Report) {
+    let world = World::new();
+    let app = App::in_memory(Options::default());
+    app.init_chain(&world.doc).unwrap();
+    let start = BlockInfo { height: 1, time: world.doc.genesis_time };
+    block(&app, start);
+    let latest = app.store().latest();
+    let mut state = Overlay::new(&latest);
+    world.give_credit(&mut state, start, 0, TOUCHED);
+    let spend = |state: &mut Overlay<'_>, info: BlockInfo| {
+        let day = info.time.millis() / DAY_MS;
+        let msg = Msg::Spend { provider: world.provider.address, day, amount: tenth(), reference: String::new() };
+        let (_, ns) = timed(|| {
+            for number in 0..TOUCHED {
+                execute(state, info, key(number).1, &msg);
+            }
+        });
+        ns / f64::from(TOUCHED)
+    };
+    let mut more = Vec::new();
+    for days in 1..=9 {
+        let time = Time(world.doc.genesis_time.millis() / DAY_MS * DAY_MS + days * DAY_MS);
+        let info = BlockInfo { height: 1 + days, time };
+        new_day(&mut state, info);
+        let first = spend(&mut state, info);
+        more.push(first - spend(&mut state, info));
+    }
+    report.goal("touching an account first on a day, more than again", median(more) / 1e3, "us", Goal::AtMost(1.0));
+}
+
+/// A tenth of a credit: the least that a call takes.
+fn tenth() -> Amount {
+    Amount::ONE.mul_div_floor(1, 10).unwrap()
+}
+
+/// The steps of the block that opens a day.
+fn new_day(state: &mut Overlay<'_>, info: BlockInfo) {
+    let (block, mut events) = (Block { info, ..Block::default() }, Events::default());
+    let mut ctx = BlockContext { state, events: &mut events, block: &block };
+    day::track_idle(&mut ctx).unwrap();
+    day::settle(&mut ctx).unwrap();
+    day::close_and_open(&mut ctx).unwrap();
+}
+
+/// A batch of vouchers, some of them bad, beside verifying as many signatures.
+fn batch(report: &mut Report, yardstick: &Yardstick) {
+    let world = World::new();
+    let app = App::in_memory(Options::default());
+    app.init_chain(&world.doc).unwrap();
+    let start = BlockInfo { height: 1, time: world.doc.genesis_time };
+    block(&app, start);
+    let latest = app.store().latest();
+    let mut state = Overlay::new(&latest);
+    world.give_credit(&mut state, start, 0, VOUCHERS);
+    let vouchers = (0..VOUCHERS).map(|number| {
+        let (key, account) = key(number);
+        execute(&mut state, start, account, &Msg::Allocate { provider: world.provider.address, amount: Amount::ONE });
+        let mut signed = Voucher {
+            chain_id: world.doc.chain_id.clone(),
+            genesis_hash: world.doc.hash(),
+            account,
+            signer: account,
+            provider: world.provider.address,
+            day: start.time.millis() / DAY_MS,
+            amount: Amount::ONE,
+            requests: 1,
+            price_sheet: PriceSheet::default().hash(),
+            usage_root: [0; 32],
+        }
+        .sign(&key);
+        if number % BAD == 0 {
+            signed.voucher.requests += 1;
+        }
+        signed
+    });
+    let msg = Msg::SettleVouchers { vouchers: vouchers.collect() };
+    let writes = state.into_writes();
+    let ratios = (0..9).map(|_| {
+        let strict = yardstick.verify_strict();
+        let mut state = Overlay::with_writes(&latest, writes.clone());
+        let (_, ns) = timed(|| execute(&mut state, start, world.provider.address, &msg));
+        ns / f64::from(VOUCHERS) / strict
+    });
+    let ratio = median(ratios.collect());
+    report.goal("a batch of 1,000 vouchers / verifying 1,000 signatures", ratio, "ratio", Goal::AtMost(1.5));
+}
