@@ -179,7 +179,10 @@ def buy(s, sender, seller, day, amount, max_price):
 
 
 def allocate(s, sender, provider, amount):
-    s.serving(provider)
+    if amount == 0 and (sender, provider) not in s.promises:
+        raise Refused("nothing to end")
+    if amount:
+        s.serving(provider)
     row, p = today(s, sender), s.promises.setdefault((sender, provider), Promise())
     if amount > p.next and row.allowance < MIN_ALLOWANCE:
         raise Refused("too little allowance to promise more")
@@ -190,8 +193,10 @@ def allocate(s, sender, provider, amount):
 
 def grant(s, sender, key, last_day, limits):
     """Raises count today, cuts from tomorrow."""
-    if last_day < s.day:
-        raise Refused("over before it begins")
+    if last_day < s.day or key == sender:
+        raise Refused("over before it begins, or no key of its own")
+    for provider in limits:
+        s.serving(provider)
     g = s.grants.setdefault((sender, key), Grant())
     limits = {provider: int(limit) for provider, limit in limits.items()}
     g.next, g.last_day = limits, last_day
@@ -201,9 +206,9 @@ def grant(s, sender, key, last_day, limits):
 
 def revoke(s, sender, key):
     g = s.grants.get((sender, key))
-    if g is None or not g.next:
+    if g is None or not (any(g.today.values()) or (g.next and g.last_day > s.day)):
         raise Refused("no such grant")
-    g.next = {}
+    g.next, g.last_day = {}, s.day
 
 
 def settle(s, sender, vouchers):
@@ -224,14 +229,16 @@ def settle_one(s, provider, v):
         limit = (g.today if is_today else g.previous).get(provider)
         if limit is None:
             return ["bad", 0]
+    p = s.promises.get((account, provider), Promise())
+    promised, used = (p.today, p.used) if is_today else (p.previous, p.previous_used)
     key = account, signer, provider, day
     stored = s.vouchers.get(key, 0)
     asked = int(v["cumulative"]) - stored
-    if asked <= 0:
-        return ["nothing_new" if asked == 0 else "bad", 0]
-    p = s.promises.get((account, provider), Promise())
-    left = p.today - p.used if is_today else p.previous - p.previous_used
-    paid = min(asked, left, asked if limit is None else max(0, limit - stored))
+    if promised == 0 or asked < 0:
+        return ["bad", 0]
+    if asked == 0:
+        return ["nothing_new", 0]
+    paid = min(asked, promised - used, asked if limit is None else max(0, limit - stored))
     if paid:
         s.vouchers[key] = stored + paid
         row = (s.today if is_today else s.previous)[account]

@@ -61,15 +61,19 @@ def deregister(s, sender):
 def list_provider(s, sender, provider):
     if sender != s.authority:
         raise Refused("not the authority")
-    s.serving(provider).listed = True
+    p = s.serving(provider)
+    if p.listed or p.bond < s.min_bond:
+        raise Refused("listed already, or too small a bond")
+    p.listed = True
 
 
 def delist_provider(s, sender, provider, forfeit):
     if sender != s.authority or provider not in s.providers:
         raise Refused("not the authority, or no provider")
     p = s.providers[provider]
-    if not p.listed and p.left_day is None:
-        raise Refused("not listed")
+    listed = p.listed or p.listed_today or (p.listed_previous and s.closed)
+    if not listed and not (forfeit and p.bond):
+        raise Refused("nothing to change")
     p.listed = p.listed_today = p.listed_previous = False
     if forfeit:
         s.bonds -= p.bond
@@ -78,8 +82,11 @@ def delist_provider(s, sender, provider, forfeit):
 
 
 def return_bonds(s):
+    """A bond also waits for the settlement of its provider's last day."""
     for name, p in s.providers.items():
-        if p.bond and p.left_time is not None and s.time >= p.left_time + s.provider_unbonding_ms:
+        if p.left_time is None or s.settles(p.left_day):
+            continue
+        if p.bond and s.time >= p.left_time + s.provider_unbonding_ms:
             s.bonds -= p.bond
             s.give(name, "vvv", p.bond)
             p.bond = 0

@@ -74,13 +74,14 @@ class State:
         self.authority = genesis.get("authority")
         self.balances, self.height, self.time = {}, int(genesis.get("height", 0)), int(genesis["time_ms"])
         self.times = {self.height: self.time}
-        self.validators, self.positions, self.entries, self.next_entry = {}, {}, {}, 1
+        self.validators, self.positions, self.entries, self.next_entry = {}, {}, {}, 0
+        self.jobs = []
         self.bonded = self.rewards = self.burned = self.treasury = self.bonds = self.fees = 0
         self.schedule_paid = emissions.emitted_until(self.schedule, self.time)
-        self.emitted = self.dust = self.open_rent = self.payout_pot = 0
+        self.emitted = self.carry = self.dust = self.open_rent = self.payout_pot = 0
         self.day, self.day_opened, self.idle, self.idle_time = self.time // self.epoch_ms, self.time, 0, self.time
         self.today, self.previous, self.promises, self.grants = {}, {}, {}, {}
-        self.diem_stakes, self.diem_tranches, self.next_diem_tranche = {}, {}, 1
+        self.diem_stakes, self.diem_tranches, self.next_diem_tranche = {}, {}, 0
         self.vouchers, self.consumed, self.providers = {}, {}, {}
         self.closed, self.payouts, self.days = None, [], {}
         self.load(genesis)
@@ -163,6 +164,8 @@ def begin(s, block):
     if s.epoch() > s.day and s.closed is None:
         days.close(s)
         days.open_day(s)
+    staking.run_jobs(s)
+    staking.end_positions(s)
     staking.pay_matured(s)
     credits.pay_matured(s)
     days.return_bonds(s)
@@ -180,6 +183,7 @@ def execute(s, call):
     before = pickle.dumps(s)
     try:
         outcomes = function(s, sender, **arguments)
+        staking.end_positions(s)
     except Refused:
         return pickle.loads(before), {"ok": False}
     if outcomes is None:
@@ -190,10 +194,12 @@ def execute(s, call):
 def summary(s):
     """The state as {path: number as text}; what is 0 is left out."""
     out = {f"account {a} {denom}": n for (a, denom), n in s.balances.items()}
-    for name in ("bonded", "rewards", "treasury", "bonds", "fees", "payout_pot", "emitted", "burned", "day"):
+    for name in ("bonded", "rewards", "treasury", "bonds", "fees", "emitted", "carry",
+                 "burned", "day"):
         out[name] = getattr(s, name)
-    out["rent"] = s.open_rent + (s.closed.rent if s.closed else 0)
-    out["carry"] = s.dust // staking.INDEX
+    out["rent"] = s.open_rent
+    # The rent of a closed day waits for its settlement where the payouts come from.
+    out["payouts"] = s.payout_pot + (s.closed.rent if s.closed else 0)
     out["diem_supply"] = s.diem_supply()
     out["active"], out["allowance"] = sum(s.diem_stakes.values()), credits.allowance_of_all(s)
     for part in (staking_summary, credit_summary, day_summary):

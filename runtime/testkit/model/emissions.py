@@ -22,15 +22,16 @@ def locked_shares(s, name):
 
 
 def share_out(s, amount, fee_bps):
-    """Gives `amount` to the active validators' positions; what the divisions leave is dust for the
-    next block. Returns the protocol fee in it."""
+    """Gives `amount` to the active validators' positions; whole avvv of what the divisions leave
+    are carried to the next emission. Returns the protocol fee in it."""
     active = [n for n in s.told if not s.validators[n].tombstoned]
     total = sum(s.validators[n].tokens for n in active)
     s.dust += amount * INDEX
-    if total == 0:
-        return 0
-    parts = [(n, amount * s.validators[n].tokens // total) for n in active]
-    return sum(reward(s, name, part, fee_bps) for name, part in parts)
+    parts = [(n, amount * s.validators[n].tokens // total) for n in active] if total else []
+    fee = sum(reward(s, name, part, fee_bps) for name, part in parts)
+    whole, s.dust = divmod(s.dust, INDEX)
+    s.carry += whole
+    return fee
 
 
 def reward(s, name, part, fee_bps):
@@ -54,13 +55,13 @@ def reward(s, name, part, fee_bps):
 
 
 def emit(s):
-    """The emission since the last block, with the whole avvv of what divisions left."""
+    """The emission since the last block, with what earlier divisions left."""
     until = emitted_until(s.schedule, s.time)
     new = until - s.schedule_paid
     s.schedule_paid = until
     s.emitted += new
-    carry, s.dust = divmod(s.dust, INDEX)
-    fees = share_out(s, new + carry, s.protocol_fee_bps)
+    amount, s.carry = new + s.carry, 0
+    fees = share_out(s, amount, s.protocol_fee_bps)
     s.rewards += new - fees
     s.open_rent += fees
 

@@ -1,0 +1,210 @@
+//! The chain's state in the words of the model: a number by what it is; what is 0 is left out.
+
+use std::collections::BTreeMap;
+
+use diem_bank::{self as bank, Pool};
+use diem_core::{Address, Amount, BlockInfo, Denom, Module, QueryContext, StateRead};
+use diem_credits::{self as credits, Credits};
+use diem_emissions as emissions;
+use diem_staking::{self as staking, Staking};
+use diem_svvv::{self as svvv, Svvv};
+use diem_types::Event;
+use serde_json::{Value, json};
+
+use crate::scene::Scene;
+
+/// Numbers by name.
+pub(crate) type Numbers = BTreeMap<String, String>;
+
+struct Observer<'a> {
+    scene: &'a Scene,
+    ctx: QueryContext<'a>,
+    out: Numbers,
+}
+
+/// Everything that the model knows too, read from the chain.
+pub(crate) fn observe(scene: &Scene, state: &dyn StateRead, block: BlockInfo) -> Numbers {
+    let mut observer = Observer { scene, ctx: QueryContext { state, block }, out: Numbers::new() };
+    observer.pools();
+    observer.validators();
+    for person in &scene.people {
+        observer.account(&person.address);
+        observer.stake(&person.address);
+        observer.credit(&person.address);
+        observer.provider(&person.address);
+    }
+    observer.days();
+    observer.out
+}
+
+/// The result of a call: whether it succeeded, and what became of its vouchers.
+pub(crate) fn outcome(result: &diem_runtime::TxResult) -> Value {
+    if result.code != 0 {
+        return json!({"ok": false});
+    }
+    let settled = Event::decode_all(&result.events).unwrap().into_iter().find_map(|event| match event {
+        Event::Credits(credits::Event::VouchersSettled { outcomes, .. }) => Some(outcomes),
+        _ => None,
+    });
+    let Some(outcomes) = settled else { return json!({"ok": true}) };
+    let words = outcomes.iter().map(|outcome| {
+        let verdict = match outcome.verdict {
+            credits::vouchers::Verdict::Paid => "paid",
+            credits::vouchers::Verdict::Capped => "capped",
+            credits::vouchers::Verdict::NothingNew => "nothing_new",
+            credits::vouchers::Verdict::Refused(_) => "bad",
+        };
+        json!([verdict, outcome.paid.get().to_string()])
+    });
+    json!({"ok": true, "vouchers": words.collect::<Vec<_>>()})
+}
+
+impl Observer<'_> {
+    fn put(&mut self, name: String, number: impl Into<u128>) {
+        let number = number.into();
+        if number != 0 {
+            self.out.insert(name, number.to_string());
+        }
+    }
+
+    fn amount(&mut self, name: impl Into<String>, amount: Amount) {
+        self.put(name.into(), amount.get());
+    }
+
+    fn staking(&self, query: staking::Query) -> staking::Answer {
+        Staking::query(&self.ctx, query).unwrap()
+    }
+
+    fn credits(&self, query: credits::Query) -> credits::Answer {
+        Credits::query(&self.ctx, query).unwrap()
+    }
+
+    fn pools(&mut self) {
+        let state = self.ctx.state;
+        let pools = [
+            ("bonded", Pool::Bonded),
+            ("rewards", Pool::Rewards),
+            ("treasury", Pool::Treasury),
+            ("bonds", Pool::ProviderBonds),
+            ("fees", Pool::Fees),
+            ("payouts", Pool::Payouts),
+            ("rent", Pool::Rent),
+        ];
+        for (name, pool) in pools {
+            self.amount(name, bank::pool(state, pool, Denom::Vvv));
+        }
+        let progress = emissions::progress(state);
+        self.amount("emitted", progress.emitted);
+        self.amount("carry", progress.carry);
+        self.amount("burned", staking::burned(state));
+        self.amount("diem_supply", bank::supply(state, Denom::Diem));
+        let global = credits::state::global(state);
+        self.put("day".into(), global.day);
+        self.amount("active", global.active);
+        self.amount("allowance", global.allowance);
+    }
+
+    fn validators(&mut self) {
+        let staking::Answer::Told(told) = self.staking(staking::Query::Told) else { unreachable!() };
+        for name in self.scene.all("v") {
+            let operator = self.scene.named(&name).address;
+            let row = staking::validator(self.ctx.state, &operator).unwrap();
+            self.amount(format!("validator {name} tokens"), row.tokens);
+            self.put(format!("validator {name} shares"), row.shares);
+            self.amount(format!("validator {name} commission_due"), row.commission_due);
+            let is_told = told.iter().any(|view| view.told.operator == operator);
+            self.put(format!("validator {name} told"), is_told);
+        }
+    }
+
+    fn account(&mut self, address: &Address) {
+        let name = self.scene.name(address);
+        for (denom, word) in [(Denom::Vvv, "vvv"), (Denom::Diem, "diem")] {
+            self.amount(format!("account {name} {word}"), bank::balance(self.ctx.state, address, denom));
+        }
+    }
+
+    fn stake(&mut self, account: &Address) {
+        let name = self.scene.name(account);
+        let query = staking::Query::Positions { account: *account, after: None };
+        let staking::Answer::Positions(positions) = self.staking(query) else { unreachable!() };
+        for view in positions {
+            let at = format!("position {name} {}", self.scene.name(&view.validator));
+            let query = svvv::Query::Lock { account: *account, validator: view.validator };
+            let svvv::Answer::Lock(lock) = Svvv::query(&self.ctx, query).unwrap() else { unreachable!() };
+            assert_eq!(lock.lock.shares, view.position.locked, "{at}");
+            self.put(format!("{at} shares"), view.position.shares);
+            self.put(format!("{at} locked"), view.position.locked);
+            self.put(format!("{at} moved"), view.position.moved);
+            self.amount(format!("{at} pending"), view.rewards);
+            self.amount(format!("{at} outstanding"), lock.lock.outstanding);
+        }
+        let query = staking::Query::Leaving { account: *account, after: None };
+        let staking::Answer::Leaving(leaving) = self.staking(query) else { unreachable!() };
+        for view in leaving {
+            let (id, from) = (view.id, self.scene.name(&view.validator));
+            match view.what {
+                staking::state::Leaving::Tranche(amount) => self.amount(format!("tranche {id} {name} {from}"), amount),
+                staking::state::Leaving::Moved { to, shares } => {
+                    self.put(format!("move {id} {name} {from} {}", self.scene.name(&to)), shares);
+                }
+            }
+        }
+    }
+
+    fn credit(&mut self, account: &Address) {
+        let name = self.scene.name(account);
+        let credits::Answer::Account(info) = self.credits(credits::Query::Account(*account)) else { unreachable!() };
+        for (day, row) in [("today", &info.today), ("previous", &info.previous)] {
+            self.amount(format!("credit {day} {name} allowance"), row.allowance);
+            self.amount(format!("credit {day} {name} spent"), row.spent);
+            self.amount(format!("credit {day} {name} promised"), row.promised);
+            self.amount(format!("credit {day} {name} offered"), row.offered);
+        }
+        for promise in info.promises {
+            let at = format!("promise {name} {}", self.scene.name(&promise.provider));
+            self.amount(format!("{at} today"), promise.today.amount);
+            self.amount(format!("{at} used"), promise.today.used);
+            self.amount(format!("{at} previous"), promise.previous.amount);
+            self.amount(format!("{at} previous_used"), promise.previous.used);
+            self.amount(format!("{at} next"), promise.next);
+        }
+        let query = credits::Query::Stake { staker: *account, from: None, limit: 100 };
+        let credits::Answer::Stake(stake) = self.credits(query) else { unreachable!() };
+        for (beneficiary, amount) in stake.positions {
+            self.amount(format!("diem_stake {name} {}", self.scene.name(&beneficiary)), amount);
+        }
+        for (id, tranche) in stake.tranches {
+            let beneficiary = self.scene.name(&tranche.beneficiary);
+            self.amount(format!("diem_tranche {id} {name} {beneficiary}"), tranche.amount);
+        }
+    }
+
+    fn provider(&mut self, address: &Address) {
+        let Ok(credits::Answer::Provider(info)) = Credits::query(&self.ctx, credits::Query::Provider(*address)) else {
+            return;
+        };
+        let name = self.scene.name(address);
+        self.amount(format!("provider {name} bond"), info.provider.bond);
+        self.amount(format!("provider {name} consumed"), info.today.consumed);
+    }
+
+    fn days(&mut self) {
+        let from = self.scene.doc.genesis_time.epoch(self.scene.doc.app.epoch_ms);
+        let credits::Answer::Days(days) = self.credits(credits::Query::Days { from, limit: 100 }) else {
+            unreachable!()
+        };
+        for info in days.into_iter().filter(|info| info.record.closed_at.is_some()) {
+            let (at, record) = (format!("day {}", info.day), info.record);
+            self.amount(format!("{at} allowance"), record.allowance);
+            self.amount(format!("{at} supply"), record.supply);
+            self.amount(format!("{at} base"), record.base);
+            self.amount(format!("{at} rent"), record.rent);
+            self.amount(format!("{at} consumed"), record.consumed);
+            self.amount(format!("{at} counted"), record.counted);
+            self.amount(format!("{at} pot"), record.pot);
+            self.amount(format!("{at} treasury"), record.treasury);
+            self.amount(format!("{at} stakers"), record.stakers);
+        }
+    }
+}
