@@ -42,7 +42,8 @@ fn the_ready_file_says_what_there_is(devnet: &Devnet) {
     }
     let accounts = ready["accounts"].as_array().unwrap();
     let names: Vec<&str> = accounts.iter().map(|account| account["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["alice", "bob", "carol", "dave"]);
+    let operators = ["validator-1", "validator-2", "validator-3", "validator-4"];
+    assert_eq!(names, [&["alice", "bob", "carol", "dave"][..], &operators].concat());
     assert!(accounts.iter().all(|account| account["address"].as_str().unwrap().starts_with("diem1")));
 }
 
