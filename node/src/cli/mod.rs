@@ -66,6 +66,8 @@ pub enum Command {
     Start(Box<node::StartCommand>),
     /// Run a chain for development on this machine.
     Devnet(devnet::DevnetCommand),
+    /// Check what must be true of the state in a home whose node is stopped: supplies, stakes, locks, credit.
+    Check(node::CheckCommand),
     /// Look at the start of a chain, or make one out of a chain's state.
     Genesis(genesis::GenesisCommand),
     /// The keys of this home.
@@ -85,6 +87,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Init(command) => command.run(),
         Command::Start(command) => command.run(),
         Command::Devnet(command) => command.run(),
+        Command::Check(command) => command.run(),
         Command::Genesis(command) => command.run(),
         Command::Keys(command) => command.run(),
         Command::Tx(command) => command.run(),

@@ -1,9 +1,10 @@
-//! `diemd init` and `diemd start`.
+//! `diemd init`, `diemd start` and `diemd check`.
 
 use std::path::PathBuf;
 
 use anyhow::anyhow;
 use clap::Args;
+use diem_runtime::{App, Options};
 use serde::Serialize;
 
 use super::{
@@ -193,6 +194,52 @@ impl StartCommand {
             StartError::Config(_) | StartError::Log(_) | StartError::Genesis(_) => usage(error),
             _ => failed(error),
         })
+    }
+}
+
+/// Checks what must be true of the state in a home whose node is stopped.
+#[derive(Debug, Args)]
+pub struct CheckCommand {
+    #[command(flatten)]
+    home: HomeArgs,
+    /// How to print the result.
+    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
+    output: Output,
+}
+
+#[derive(Serialize)]
+struct Checked {
+    height: u64,
+    app_hash: String,
+    /// What does not hold; nothing if all does.
+    broken: Option<String>,
+}
+
+impl CheckCommand {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// The home cannot be opened, or something does not hold.
+    pub fn run(self) -> Result<(), Failure> {
+        let home = self.home.home();
+        let _lock = home.lock().map_err(failed)?;
+        let app = App::open(&home.data(), Options::default()).map_err(failed)?;
+        let info = app.info();
+        if info.height == 0 {
+            return Err(failed(anyhow!("there is nothing to check: no block was committed in this home yet")));
+        }
+        let broken = app.check_invariants().err();
+        let checked = Checked { height: info.height, app_hash: hex::encode(info.root), broken };
+        self.output.print(&checked, |checked| {
+            let holds = if checked.broken.is_none() { "holds" } else { "is BROKEN" };
+            format!("the state of height {} (app hash {}) {holds}", checked.height, checked.app_hash)
+        })?;
+        match checked.broken {
+            None => Ok(()),
+            Some(broken) => Err(failed(anyhow!(
+                "{broken}. Stop this node, keep its home as it is, and compare its app hash with those of other nodes"
+            ))),
+        }
     }
 }
 

@@ -206,3 +206,21 @@ async fn a_full_disk_stops_the_node_and_room_starts_it_again() {
     let (status, _) = node.ended();
     assert!(status.success());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_state_of_a_stopped_node_is_checked() {
+    let (folder, ports) = (tempfile::tempdir().unwrap(), Ports::claim());
+    let home = instant_home(folder.path(), &ports);
+    let check = || run(&["check", "--home", home.to_str().unwrap(), "--output", "json"]);
+    let empty = check();
+    assert!(words(&empty).contains("there is nothing to check"), "{}", words(&empty));
+    let node = Single::start(&home, &[]);
+    reach(&node.client(), 1).await;
+    let running = check();
+    assert!(words(&running).contains("in use"), "{}", words(&running));
+    assert!(node.stop().success());
+    let checked = check();
+    assert!(checked.status.success(), "{}", words(&checked));
+    let checked: serde_json::Value = serde_json::from_slice(&checked.stdout).unwrap();
+    assert!(checked["height"].as_u64() >= Some(1) && checked["broken"].is_null(), "{checked}");
+}
