@@ -85,7 +85,8 @@ pub(crate) fn query(ctx: &QueryContext<'_>, query: Query) -> Result<Answer, Call
 
 /// What must be true of every committed state, over all modules.
 pub(crate) fn check_invariants(state: &dyn StateRead) -> Result<(), String> {
-    let checks: [(&str, fn(&dyn StateRead) -> Result<(), String>); 6] = [
+    type Check = fn(&dyn StateRead) -> Result<(), String>;
+    let checks: [(&str, Check); 6] = [
         (Bank::NAME, Bank::check_invariants),
         (Staking::NAME, Staking::check_invariants),
         (Svvv::NAME, Svvv::check_invariants),

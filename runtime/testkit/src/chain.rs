@@ -6,7 +6,7 @@ use bytes::Bytes;
 use diem_bank as bank;
 use diem_core::{Address, Amount, Block, BlockInfo, Denom, Time, sha256};
 use diem_runtime::{App, CheckKind, Finalized, Options, TxResult};
-use diem_types::GenesisDoc;
+use diem_types::{Call, GenesisDoc};
 
 use crate::people::{Person, TxBuilder, genesis, people};
 
@@ -82,8 +82,19 @@ impl TestChain {
     pub fn on(app: App, count: u32) -> Self {
         let people = people(count);
         let doc = genesis(&people);
+        Self::start(app, people, doc)
+    }
+
+    /// Starts the chain of `doc` on an empty application.
+    pub fn start(app: App, people: Vec<Person>, doc: GenesisDoc) -> Self {
         app.init_chain(&doc).expect("a valid genesis");
         Self { app: Arc::new(app), doc, people }
+    }
+
+    /// A transaction with the sender's next nonce.
+    pub fn tx(&self, sender: &Person, calls: Vec<Call>) -> TxBuilder {
+        let nonce = bank::nonce(&self.app.store().latest(), &sender.address);
+        TxBuilder::new(&self.doc, sender, nonce, calls)
     }
 
     /// A transfer of VVV between two of the people.
@@ -103,7 +114,11 @@ impl TestChain {
 
     /// Finalizes and commits the next block with exactly these transactions, without asking whether they are good.
     pub fn force(&self, txs: Vec<Bytes>) -> BlockOutcome {
-        let block = self.next_block();
+        self.run(self.next_block(), txs)
+    }
+
+    /// The same with a block of the caller's making: another time, votes, evidence.
+    pub fn run(&self, block: Block, txs: Vec<Bytes>) -> BlockOutcome {
         let hash = block_hash(&block, &txs);
         let finalized = self.app.finalize(&block, hash, &txs).expect("the next block");
         self.app.commit(Vec::new()).expect("a finalized block");

@@ -5,13 +5,19 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
     reason = "a test that cannot go on should stop where it is"
 )]
 
 pub mod chain;
+pub mod economy;
 pub mod people;
+pub mod rng;
 pub mod shadow;
+pub mod story;
 
 pub use chain::{BlockOutcome, TestChain};
+pub use economy::Economy;
 pub use people::{Person, TxBuilder, consensus_key, genesis, operator, people, with_validators};
+pub use rng::Rng;
 pub use shadow::Shadows;
