@@ -139,12 +139,15 @@ def use_free(s, sender, day, amount):
 
 def spend(s, sender, provider, day, amount):
     row = use_free(s, sender, day, amount)
-    s.serving(provider)
+    if s.gone_before_today(provider):
+        raise Refused("not a provider of today")
     row.spent += amount
     s.consume(day, provider, amount)
 
 
 def gift(s, sender, to, day, amount):
+    if to == sender:
+        raise Refused("a gift to oneself")
     use_free(s, sender, day, amount).allowance -= amount
     today(s, to).allowance += amount
 
