@@ -61,7 +61,10 @@ pub enum Error {
         minimum: Amount,
     },
     /// A moniker or endpoint.
-    #[error("monikers and endpoints have 1 to {} bytes and no control characters", crate::providers::MAX_TEXT_BYTES)]
+    #[error(
+        "monikers and endpoints have 1 to {} bytes without double quotes and control characters",
+        crate::providers::MAX_TEXT_BYTES
+    )]
     Text,
     /// A price sheet not in its form.
     #[error("{0}")]
@@ -150,7 +153,10 @@ pub enum Error {
         max_price: Amount,
     },
     /// A reference too long.
-    #[error("a reference has at most {} bytes and no control characters", crate::spend::MAX_REFERENCE_BYTES)]
+    #[error(
+        "a reference has at most {} bytes, without double quotes and control characters",
+        crate::spend::MAX_REFERENCE_BYTES
+    )]
     Reference,
     /// No voucher, or too many.
     #[error("a call settles 1 to {} vouchers", crate::vouchers::MAX_VOUCHERS)]

@@ -1,7 +1,7 @@
 //! The calls of credits.
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use diem_core::{Address, Amount, CallError, Denom, TxContext};
+use diem_core::{Address, Amount, CallError, Denom, TxContext, text::is_plain};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -162,7 +162,7 @@ fn check_address(address: &Address) -> Result<(), Error> {
 }
 
 fn check_reference(reference: &str) -> Result<(), Error> {
-    let is_good = reference.len() <= spend::MAX_REFERENCE_BYTES && !reference.chars().any(char::is_control);
+    let is_good = reference.len() <= spend::MAX_REFERENCE_BYTES && is_plain(reference);
     if is_good { Ok(()) } else { Err(Error::Reference) }
 }
 

@@ -2,7 +2,10 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_bank::{self as bank, Pool};
-use diem_core::{Address, Amount, BlockContext, CallError, Denom, Module as _, StateRead, StateWrite, Time, TxContext};
+use diem_core::{
+    Address, Amount, BlockContext, CallError, Denom, Module as _, StateRead, StateWrite, Time, TxContext,
+    text::is_plain,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -118,7 +121,7 @@ pub(crate) fn left_before(state: &dyn StateRead, address: &Address, day: u64) ->
 
 /// What a text must be to be shown.
 pub(crate) fn check_text(text: &str) -> Result<(), Error> {
-    let is_good = (1..=MAX_TEXT_BYTES).contains(&text.len()) && !text.chars().any(char::is_control);
+    let is_good = (1..=MAX_TEXT_BYTES).contains(&text.len()) && is_plain(text);
     if is_good { Ok(()) } else { Err(Error::Text) }
 }
 

@@ -44,7 +44,7 @@ pub enum Error {
     },
     /// A name or a link that is too long, or no name.
     #[error(
-        "a moniker has 1 to {} bytes and a website at most {}, without control characters",
+        "a moniker has 1 to {} bytes and a website at most {}, without double quotes and control characters",
         crate::msg::MAX_MONIKER_BYTES,
         crate::msg::MAX_WEBSITE_BYTES
     )]

@@ -1,7 +1,7 @@
 //! The calls of staking.
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use diem_core::{Address, Amount, CallError, Denom, TxContext};
+use diem_core::{Address, Amount, CallError, Denom, TxContext, text::is_plain};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -108,9 +108,8 @@ pub struct EditValidator {
 pub(crate) fn check_description(description: &Description) -> Result<(), Error> {
     let Description { moniker, website } = description;
     let fits = (1..=MAX_MONIKER_BYTES).contains(&moniker.len()) && website.len() <= MAX_WEBSITE_BYTES;
-    // They stand in the text that a wallet shows, which nobody may bend with line ends.
-    let plain = !moniker.chars().chain(website.chars()).any(char::is_control);
-    if fits && plain { Ok(()) } else { Err(Error::Description) }
+    // They stand in the text that a wallet shows.
+    if fits && is_plain(moniker) && is_plain(website) { Ok(()) } else { Err(Error::Description) }
 }
 
 /// Refuses zero.
@@ -175,7 +174,7 @@ fn percent(bps: u16) -> String {
 
 fn create_text(msg: &CreateValidator) -> String {
     format!(
-        "Become validator \"{}\" ({}) with consensus key {} and bridge key {}, commission {} (at most {}, changing by at most {} a day), and stake {}",
+        "Become validator \"{}\" (\"{}\") with consensus key {} and bridge key {}, commission {} (at most {}, changing by at most {} a day), and stake {}",
         msg.description.moniker,
         msg.description.website,
         hex::encode(msg.consensus_key),
@@ -190,7 +189,7 @@ fn create_text(msg: &CreateValidator) -> String {
 fn edit_text(msg: &EditValidator) -> String {
     let mut parts = Vec::new();
     if let Some(Description { moniker, website }) = &msg.description {
-        parts.push(format!("it is called \"{moniker}\" ({website})"));
+        parts.push(format!("it is called \"{moniker}\" (\"{website}\")"));
     }
     if let Some(rate) = msg.commission {
         parts.push(format!("its commission is {} from tomorrow", percent(rate)));

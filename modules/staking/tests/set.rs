@@ -46,7 +46,9 @@ fn a_validator_needs_both_keys_enough_stake_and_rates_that_fit() {
     assert_eq!(refused(&|msg| msg.description.moniker = String::new()), "description");
     assert_eq!(refused(&|msg| msg.description.moniker = "x".repeat(65)), "description");
     assert_eq!(refused(&|msg| msg.description.moniker = "two\nlines".into()), "description");
+    assert_eq!(refused(&|msg| msg.description.moniker = "two\" and more".into()), "description");
     assert_eq!(refused(&|msg| msg.description.website = "x".repeat(129)), "description");
+    assert_eq!(refused(&|msg| msg.description.website = "https://two.example\")".into()), "description");
     // Another chain's proof.
     let foreign = KeyProof::sign("diem-other-dev", &who(5), &SecretKey::ed25519(&[5; 32]), &bridge(5)).unwrap();
     assert_eq!(refused(&|msg| msg.proof = foreign), "key_proof");
@@ -241,7 +243,7 @@ fn a_wallet_is_shown_what_is_signed() {
     assert_eq!(text(&edit(None, None)), "Change my validator: nothing");
     let (key, bridge) = (hex::encode(consensus_key(5)), bridge(5).address().to_hex());
     let expected = format!(
-        "Become validator \"validator 5\" () with consensus key {key} and bridge key {bridge}, commission 10% (at most 50%, changing by at most 5% a day), and stake 1000 VVV"
+        "Become validator \"validator 5\" (\"\") with consensus key {key} and bridge key {bridge}, commission 10% (at most 50%, changing by at most 5% a day), and stake 1000 VVV"
     );
     assert_eq!(text(&create(5)), expected);
 }

@@ -14,6 +14,7 @@ pub mod keys;
 pub mod module;
 pub mod proof;
 pub mod storage;
+pub mod text;
 pub mod time;
 pub mod tx;
 pub mod typed_data;

@@ -189,6 +189,8 @@ fn direct_spending_takes_free_credit_of_today_only() {
     let reference = "x".repeat(65);
     let long = Msg::Spend { provider: pia(), day: FIRST, amount: whole(1), reference };
     world.refuses(alice(), long, "reference");
+    let bent = Msg::Spend { provider: pia(), day: FIRST, amount: whole(1), reference: "two\" and more".into() };
+    world.refuses(alice(), bent, "reference");
     world.midnight(1);
     world.refuses(alice(), spend(pia(), FIRST, whole(1)), "not_today");
     assert_eq!(world.record(0).consumed, whole(10));

@@ -160,6 +160,7 @@ fn what_no_provider_may_do_is_refused() {
     let text = |moniker: &str| Msg::EditProvider { payout: None, endpoint: None, moniker: Some(moniker.into()) };
     world.refuses(pia(), text(""), "text");
     world.refuses(pia(), text("two\nlines"), "text");
+    world.refuses(pia(), text("two\" and more"), "text");
     world.refuses(pia(), text(&"x".repeat(129)), "text");
     let nobody = Msg::EditProvider { payout: Some(Address::ZERO), endpoint: None, moniker: None };
     world.refuses(pia(), nobody, "zero_address");
