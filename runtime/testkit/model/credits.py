@@ -142,7 +142,7 @@ def spend(s, sender, provider, day, amount):
     if s.gone_before_today(provider):
         raise Refused("not a provider of today")
     row.spent += amount
-    s.consume(day, provider, amount)
+    s.consume(day, provider, amount, 1)
 
 
 def gift(s, sender, to, day, amount):
@@ -239,8 +239,6 @@ def settle_one(s, provider, v):
     asked = int(v["cumulative"]) - stored
     if promised == 0 or asked < 0:
         return ["bad", 0]
-    if asked == 0:
-        return ["nothing_new", 0]
     paid = min(asked, promised - used, asked if limit is None else max(0, limit - stored))
     if paid:
         s.vouchers[key] = stored + paid
@@ -251,5 +249,9 @@ def settle_one(s, provider, v):
             p.used += paid
         else:
             p.previous_used += paid
-        s.consume(day, provider, paid)
+    seen = s.requests_seen.get(key, 0)
+    s.requests_seen[key] = max(seen, int(v["requests"]))
+    s.consume(day, provider, paid, s.requests_seen[key] - seen)
+    if asked == 0:
+        return ["nothing_new", 0]
     return ["paid" if paid == asked else "capped", paid]

@@ -46,6 +46,12 @@ def register(s, sender, payout, bond):
     s.providers[sender] = Provider(payout, bond, bond_today=bond)
 
 
+def set_payout(s, sender, payout):
+    if sender not in s.providers:
+        raise Refused("not a provider")
+    s.providers[sender].payout = payout
+
+
 def add_bond(s, sender, amount):
     p = s.serving(sender)
     s.pay(sender, "vvv", amount)
@@ -128,6 +134,7 @@ def record(s, c):
     return {
         "allowance": c.allowance, "supply": c.supply, "base": c.base, "rent": c.rent,
         "consumed": sum(n for (day, _), n in s.consumed.items() if day == c.day),
+        "requests": sum(n for (day, _), n in s.requests.items() if day == c.day),
         "counted": sum(counted(s, name, c.day) for name in s.providers),
     }
 

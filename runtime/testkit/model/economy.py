@@ -47,6 +47,7 @@ CALLS = {
     "unstake_diem": (credits.unstake_diem, ["amount"]),
     "cancel_diem": (credits.cancel_diem, ["tranche"]),
     "register": (days.register, ["bond"]),
+    "set_payout": (days.set_payout, []),
     "add_bond": (days.add_bond, ["amount"]),
     "deregister": (days.deregister, []),
     "list": (days.list_provider, []),
@@ -82,7 +83,7 @@ class State:
         self.day, self.day_opened, self.idle, self.idle_time = self.time // self.epoch_ms, self.time, 0, self.time
         self.today, self.previous, self.promises, self.grants = {}, {}, {}, {}
         self.diem_stakes, self.diem_tranches, self.next_diem_tranche = {}, {}, 0
-        self.vouchers, self.consumed, self.providers = {}, {}, {}
+        self.vouchers, self.requests_seen, self.consumed, self.requests, self.providers = {}, {}, {}, {}, {}
         self.closed, self.payouts, self.days = None, [], {}
         self.load(genesis)
 
@@ -145,9 +146,10 @@ class State:
         """Whether vouchers of `day` may be settled now."""
         return day == self.day or (self.closed is not None and day == self.closed.day)
 
-    def consume(self, day, provider, amount):
+    def consume(self, day, provider, amount, requests):
         key = day, provider
         self.consumed[key] = self.consumed.get(key, 0) + amount
+        self.requests[key] = self.requests.get(key, 0) + requests
 
 
 def begin(s, block):
@@ -241,6 +243,7 @@ def day_summary(s):
     for n, p in s.providers.items():
         yield f"provider {n} bond", p.bond
         yield f"provider {n} consumed", s.consumed.get((s.day, n), 0)
+        yield f"provider {n} requests", s.requests.get((s.day, n), 0)
     records = dict(s.days)
     if s.closed:
         records[s.closed.day] = days.record(s, s.closed)

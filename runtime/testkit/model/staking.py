@@ -159,6 +159,9 @@ def restake(s, sender, source, to, amount):
     outstanding = ceil_div(p.outstanding * locked, p.locked) if locked else 0
     p.locked -= locked
     p.outstanding -= outstanding
+    if locked and p.outstanding == 0:
+        # Rounding up took the last DIEM along: no burn could ever open the rest.
+        p.locked = 0
     take_out(s, p, source, shares, amount)
     new = deposit(s, sender, to, amount)
     target = position(s, sender, to)

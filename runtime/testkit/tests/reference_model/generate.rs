@@ -8,11 +8,11 @@ use diem_credits::{Msg as Credits, SignedVoucher, Voucher, grants::ProviderLimit
 use diem_diem::Msg as Diem;
 use diem_staking::{EditValidator, Msg as Staking};
 use diem_svvv::Msg as Svvv;
+use diem_testkit::Rng;
 use diem_types::Call;
 
 use crate::{
     play::{Plan, Play},
-    rng::Rng,
     scene::{DAY_MS, ONE, Scene},
 };
 
@@ -59,9 +59,9 @@ impl<'a> Generator<'a> {
         match self.rng.below(20) {
             0..=6 => self.rng.pick(&marks) + self.rng.pick(&[0, 0, 1, 5]),
             7 | 8 => midnight.saturating_sub(1).max(now + 1),
-            9 => now + DAY_MS * (1 + self.rng.below(4) as u64) + self.rng.below(DAY_MS.into()) as u64,
+            9 => now + DAY_MS * (1 + self.rng.below(4)) + self.rng.below(DAY_MS),
             10 => now + 1,
-            _ => now + 1 + self.rng.below(4 * 3_600_000) as u64,
+            _ => now + 1 + self.rng.below(4 * 3_600_000),
         }
     }
 
@@ -71,7 +71,7 @@ impl<'a> Generator<'a> {
             return None;
         }
         self.offences += 1;
-        let back = if self.rng.chance(80) { self.rng.below(4) } else { self.rng.below(40) } as u64;
+        let back = if self.rng.chance(80) { self.rng.below(4) } else { self.rng.below(40) };
         let height = height.saturating_sub(1 + back).max(1);
         let time = self.times[height as usize - 1];
         Some((self.rng.below(2) as usize, height, time))
@@ -92,7 +92,11 @@ impl<'a> Generator<'a> {
     }
 
     fn any(&mut self, kind: &str) -> String {
-        self.rng.pick(&self.scene.all(kind))
+        self.choose(&self.scene.all(kind))
+    }
+
+    fn choose(&mut self, of: &[String]) -> String {
+        of[self.rng.place(of.len())].clone()
     }
 
     fn user(&mut self) -> String {
@@ -115,7 +119,7 @@ impl<'a> Generator<'a> {
         match self.rng.below(50) {
             // Nobody operates this one.
             0 => "u0".into(),
-            n if n < 40 && !own.is_empty() => self.rng.pick(&own),
+            n if n < 40 && !own.is_empty() => self.choose(&own),
             _ => self.any("v"),
         }
     }
@@ -150,7 +154,7 @@ impl<'a> Generator<'a> {
         let ids =
             rows.iter().filter(|row| row[0] == kind && row[2].starts_with(own)).map(|row| row[1].parse().unwrap());
         let ids: Vec<u64> = ids.collect();
-        if ids.is_empty() { self.rng.below(10) as u64 } else { self.rng.pick(&ids) }
+        if ids.is_empty() { self.rng.below(10) } else { self.rng.pick(&ids) }
     }
 
     fn diem(&mut self, view: &View<'_>, user: &str) -> Call {
@@ -193,7 +197,12 @@ impl<'a> Generator<'a> {
     fn provider(&mut self) -> (String, Call) {
         let name = self.any("p");
         let (provider, bond) = (self.address(&name), self.amount(20 * ONE));
-        match self.rng.below(12) {
+        match self.rng.below(13) {
+            12 => {
+                let payout = self.any("u");
+                let payout = Some(self.address(&payout));
+                (name, Call::Credits(Credits::EditProvider { payout, endpoint: None, moniker: None }))
+            }
             0..=2 => {
                 let (endpoint, moniker) = ("https://later.example".into(), "later".into());
                 let payout = self.any("u");
@@ -224,7 +233,7 @@ impl<'a> Generator<'a> {
             }
             7 | 8 => {
                 let key = self.any("k");
-                let last_day = (view.number("day") as u64 + self.rng.below(4) as u64).saturating_sub(1);
+                let last_day = (view.number("day") as u64 + self.rng.below(4)).saturating_sub(1);
                 let mut limits = vec![ProviderLimit { provider, limit: self.amount(most) }];
                 if self.rng.chance(30) {
                     let name = self.any("p");
@@ -251,7 +260,7 @@ impl<'a> Generator<'a> {
         let to_provider: Vec<&Vec<&str>> = promises.iter().filter(|row| row[2] == provider).collect();
         let account = match to_provider.len() {
             0 => self.any("u"),
-            _ => self.rng.pick(&to_provider)[1].to_string(),
+            _ => to_provider[self.rng.place(to_provider.len())][1].to_string(),
         };
         let today = view.number("day") as u64;
         let day = today.saturating_sub(self.rng.pick(&[0, 0, 0, 0, 1, 1, 2])) + u64::from(self.rng.chance(2));
@@ -277,7 +286,7 @@ impl<'a> Generator<'a> {
             provider: self.address(&of),
             day,
             amount: Amount::new(amount),
-            requests: self.rng.below(100) as u64,
+            requests: self.rng.below(100),
             price_sheet: [0; 32],
             usage_root: [0; 32],
         };

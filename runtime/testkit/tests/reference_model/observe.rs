@@ -187,6 +187,7 @@ impl Observer<'_> {
         let name = self.scene.name(address);
         self.amount(format!("provider {name} bond"), info.provider.bond);
         self.amount(format!("provider {name} consumed"), info.today.consumed);
+        self.put(format!("provider {name} requests"), info.today.requests);
     }
 
     fn days(&mut self) {
@@ -202,6 +203,7 @@ impl Observer<'_> {
             self.amount(format!("{at} rent"), record.rent);
             self.amount(format!("{at} consumed"), record.consumed);
             self.amount(format!("{at} counted"), record.counted);
+            self.put(format!("{at} requests"), record.requests);
             self.amount(format!("{at} pot"), record.pot);
             self.amount(format!("{at} treasury"), record.treasury);
             self.amount(format!("{at} stakers"), record.stakers);

@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use crate::{
     observe::{Numbers, observe, outcome},
     scene::Scene,
+    tally::Tally,
     translate::translate,
 };
 
@@ -42,8 +43,8 @@ pub(crate) struct Play<'a> {
     pub(crate) blocks: Vec<Value>,
     /// What the chain says after genesis' first block and each later one: the results of the calls, the state.
     pub(crate) seen: Vec<(Value, Numbers)>,
-    /// How many calls were executed, and how many of them succeeded.
-    pub(crate) executed: (usize, usize),
+    /// What happened.
+    pub(crate) tally: Tally,
 }
 
 impl<'a> Play<'a> {
@@ -52,7 +53,7 @@ impl<'a> Play<'a> {
         let app = App::in_memory(Options::default());
         app.init_chain(&scene.doc).expect("a valid genesis");
         let chain = TestChain { app: Arc::new(app), doc: scene.doc.clone(), people: scene.people.clone() };
-        Self { scene, chain, blocks: Vec::new(), seen: Vec::new(), executed: (0, 0) }
+        Self { scene, chain, blocks: Vec::new(), seen: Vec::new(), tally: Tally::default() }
     }
 
     /// Height and time of the last block.
@@ -78,11 +79,12 @@ impl<'a> Play<'a> {
         self.chain.app.check_invariants().unwrap();
         let executed: Vec<(&(Address, Call), &TxResult)> =
             plan.calls.iter().zip(&finalized.results).filter(|(_, result)| result.gas_used > 0).collect();
-        self.executed.0 += executed.len();
-        self.executed.1 += executed.iter().filter(|(_, result)| result.code == 0).count();
         let calls: Vec<Value> =
             executed.iter().map(|((sender, call), result)| self.call(sender, call, result)).collect();
-        let results = executed.iter().map(|(_, result)| outcome(result)).collect();
+        let results: Vec<Value> = executed.iter().map(|(_, result)| outcome(result)).collect();
+        for (call, result) in calls.iter().zip(&results) {
+            self.tally.call(call["call"].as_str().unwrap(), result);
+        }
         let evidence = plan.evidence.iter().map(
             |(number, height, time)| json!({"validator": format!("v{number}"), "height": height, "time_ms": time}),
         );
@@ -92,7 +94,11 @@ impl<'a> Play<'a> {
             "evidence": evidence.collect::<Vec<_>>(),
             "calls": calls,
         }));
-        self.seen.push((Value::Array(results), observe(self.scene, &self.chain.app.store().latest(), block.info)));
+        let state = observe(self.scene, &self.chain.app.store().latest(), block.info);
+        if let Some((_, before)) = self.seen.last() {
+            self.tally.block(before, &state);
+        }
+        self.seen.push((Value::Array(results), state));
     }
 
     fn call(&self, sender: &Address, call: &Call, result: &TxResult) -> Value {

@@ -7,11 +7,9 @@ use diem_core::{Address, Amount, Time, keys::SecretKey};
 use diem_credits::genesis::GenesisProvider;
 use diem_diem::curve::{Curve, Formula};
 use diem_emissions::Segment;
-use diem_testkit::{Person, genesis, operator, people, with_validators};
+use diem_testkit::{Person, Rng, genesis, operator, people, with_validators};
 use diem_types::GenesisDoc;
 use serde_json::{Value, json};
-
-use crate::rng::Rng;
 
 /// A day of the clock.
 pub(crate) const DAY_MS: u64 = 86_400_000;
@@ -121,15 +119,14 @@ fn whole(units: u128) -> Amount {
 fn document(rng: &mut Rng, people: &[Person]) -> (GenesisDoc, BTreeMap<Address, [u8; 20]>) {
     let mut doc = genesis(&[]);
     // Some way into a day, so that the first one is short.
-    doc.genesis_time = Time(20_000 * DAY_MS + u64::from(rng.below(DAY_MS.into()) as u32));
+    doc.genesis_time = Time(20_000 * DAY_MS + rng.below(DAY_MS));
     let (providers, others) = people.split_at(PROVIDERS);
     for person in providers.iter().chain(&others[..USERS]).chain(&others[USERS + KEYS..=USERS + KEYS]) {
-        let row = bank::Account { vvv: whole(20_000 + rng.below(80_000)), ..bank::Account::default() };
+        let row = bank::Account { vvv: whole(u128::from(20_000 + rng.below(80_000))), ..bank::Account::default() };
         doc.app.bank.accounts.insert(person.address, row);
     }
     let keys: Vec<SecretKey> = (0..VALIDATORS as u8).map(|n| SecretKey::ed25519(&[7 + n; 32])).collect();
-    let validators: Vec<(SecretKey, u64)> =
-        keys.into_iter().map(|key| (key, 1_000 + rng.below(9_000) as u64)).collect();
+    let validators: Vec<(SecretKey, u64)> = keys.into_iter().map(|key| (key, 1_000 + rng.below(9_000))).collect();
     let mut doc = with_validators(doc, &validators);
     let seats = 2 + rng.below(2) as u16;
     doc.validators.sort_by_key(|validator| std::cmp::Reverse(validator.power));
@@ -142,21 +139,21 @@ fn document(rng: &mut Rng, people: &[Person]) -> (GenesisDoc, BTreeMap<Address, 
         consensus.insert(row.operator, diem_staking::consensus_address(&row.validator.consensus_key));
     }
     app.staking.params.min_self_stake = whole(1_000);
-    app.staking.params.unbonding_ms = DAY_MS * (1 + rng.below(6) as u64) + rng.below(DAY_MS.into()) as u64;
+    app.staking.params.unbonding_ms = DAY_MS * (1 + rng.below(6)) + rng.below(DAY_MS);
     app.emissions.params.fee_bps = rng.pick(&[2_000, 2_000, 0, 3_333, 5_000]);
     app.emissions.schedule = schedule(rng, doc.genesis_time);
     app.diem.curve = Curve::Formula(Formula {
         base: whole(90),
-        power: Amount::new(ONE / 10 * (10 + rng.below(20))),
+        power: Amount::new(ONE / 10 * u128::from(10 + rng.below(20))),
         target: whole(400),
-        step: Amount::new(ONE * (3 + rng.below(20)) + rng.below(ONE)),
+        step: Amount::new(ONE * u128::from(3 + rng.below(20)) + rng.below_wide(ONE)),
         steps: 50,
     });
     let params = &mut app.credits.params;
     params.authority = people[PROVIDERS + USERS + KEYS].address;
     params.cooldown_ms = DAY_MS + rng.pick(&[0, 1, 3_600_000, DAY_MS]);
     params.grace_ms = rng.pick(&[7_200_000, 7_200_000, 1, DAY_MS - 1]);
-    params.provider_unbonding_ms = DAY_MS + rng.below(3 * u128::from(DAY_MS)) as u64;
+    params.provider_unbonding_ms = DAY_MS + rng.below(3 * DAY_MS);
     params.min_bond = whole(10);
     params.stakers_bps = rng.pick(&[0, 0, 2_500, 10_000]);
     // The last provider registers by itself, or never.
@@ -167,8 +164,8 @@ fn document(rng: &mut Rng, people: &[Person]) -> (GenesisDoc, BTreeMap<Address, 
 fn schedule(rng: &mut Rng, start: Time) -> Vec<Segment> {
     let mut from = start;
     let mut next = |rng: &mut Rng| {
-        let segment = Segment { from, per_year: Amount::new(rng.below(10_000_000 * ONE)) };
-        from = Time(from.millis() + 1 + rng.below(5 * u128::from(DAY_MS)) as u64);
+        let segment = Segment { from, per_year: Amount::new(rng.below_wide(10_000_000 * ONE)) };
+        from = Time(from.millis() + 1 + rng.below(5 * DAY_MS));
         segment
     };
     (0..1 + rng.below(3)).map(|_| next(rng)).collect()
@@ -176,7 +173,7 @@ fn schedule(rng: &mut Rng, start: Time) -> Vec<Segment> {
 
 fn provider(rng: &mut Rng, provider: Address) -> GenesisProvider {
     let (endpoint, moniker) = ("https://provider.example".into(), "provider".into());
-    let bond = whole(10 + rng.below(300));
+    let bond = whole(u128::from(10 + rng.below(300)));
     GenesisProvider {
         provider,
         payout: None,

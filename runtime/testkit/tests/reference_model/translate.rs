@@ -114,6 +114,7 @@ fn credits(scene: &Scene, msg: &Credits) -> (&'static str, Value) {
             let (seller, amount, price) = (scene.name(seller), digits(amount), digits(max_price));
             ("buy", json!({"seller": seller, "day": day, "amount": amount, "max_price": price}))
         }
+        Credits::EditProvider { payout: Some(payout), .. } => ("set_payout", json!({"payout": scene.name(payout)})),
         Credits::EditProvider { .. } | Credits::PublishPrices { .. } => panic!("a history holds no {msg:?}"),
     }
 }
@@ -128,6 +129,7 @@ fn voucher(scene: &Scene, signed: &SignedVoucher) -> Value {
         "provider": scene.name(&voucher.provider),
         "day": voucher.day,
         "cumulative": digits(&voucher.amount),
+        "requests": voucher.requests,
         "good": of_this_chain && signed.verify().is_ok(),
     })
 }
