@@ -8,8 +8,8 @@ use reqwest::{Method, RequestBuilder, StatusCode, header::CONTENT_TYPE};
 use serde::de::DeserializeOwned;
 
 use crate::api::{
-    Account, Batch, Block, BlockId, BlockPage, ErrorBody, ErrorLine, ErrorReply, Hash, HexBytes, Params, Proof, Ready,
-    Status, Submitted, Supply, TX_MEDIA_TYPE, TXS_MEDIA_TYPE, Transaction, Validators, Wait,
+    Account, Batch, Block, BlockId, BlockPage, ErrorBody, ErrorLine, ErrorReply, Hash, HexBytes, LightBlock, Proof,
+    Ready, Status, Submitted, TX_MEDIA_TYPE, TXS_MEDIA_TYPE, Transaction, Wait,
 };
 
 /// How long the client looks for the node.
@@ -104,19 +104,9 @@ impl Client {
         self.get("/v1/status").await
     }
 
-    /// `GET /v1/params`
-    pub async fn params(&self) -> Result<Params, ClientError> {
-        self.get("/v1/params").await
-    }
-
-    /// `GET /v1/supply`
-    pub async fn supply(&self) -> Result<Supply, ClientError> {
-        self.get("/v1/supply").await
-    }
-
-    /// `GET /v1/validators`
-    pub async fn validators(&self) -> Result<Validators, ClientError> {
-        self.get("/v1/validators").await
+    /// `GET /v1/light/{height}`, which [`crate::verify::Trust::advance`] checks.
+    pub async fn light_block(&self, height: u64) -> Result<LightBlock, ClientError> {
+        self.get(&format!("/v1/light/{height}")).await
     }
 
     /// `GET /v1/genesis`. The answer is only as good as the node: compare its hash with one that you trust.
@@ -195,17 +185,17 @@ impl Client {
         self.request(Method::POST, &path).timeout(patience).header(CONTENT_TYPE, media_type).body(body)
     }
 
-    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
         let body = self.accepted(self.request(Method::GET, path)).await?;
         self.decode(&body)
     }
 
-    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("{}{path}", self.base)).timeout(ANSWER_TIMEOUT)
     }
 
     /// The body of an answer that is no error.
-    async fn accepted(&self, request: RequestBuilder) -> Result<bytes::Bytes, ClientError> {
+    pub(crate) async fn accepted(&self, request: RequestBuilder) -> Result<bytes::Bytes, ClientError> {
         let (status, body) = self.answer(request).await?;
         if status.is_success() {
             return Ok(body);
@@ -223,11 +213,11 @@ impl Client {
         Ok((status, body))
     }
 
-    fn decode<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, ClientError> {
+    pub(crate) fn decode<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, ClientError> {
         serde_json::from_slice(body).map_err(|e| self.not_a_node(e.to_string()))
     }
 
-    fn not_a_node(&self, reason: String) -> ClientError {
+    pub(crate) fn not_a_node(&self, reason: String) -> ClientError {
         ClientError::NotANode { url: self.base.clone(), reason }
     }
 
@@ -247,10 +237,10 @@ fn root_cause(error: &dyn std::error::Error) -> String {
 }
 
 /// Appends parameters to a path: what is `None` is left out.
-struct Query<'a>(&'a mut String, char);
+pub(crate) struct Query<'a>(pub(crate) &'a mut String, pub(crate) char);
 
 impl Query<'_> {
-    fn add(&mut self, name: &str, value: Option<impl std::fmt::Display>) {
+    pub(crate) fn add(&mut self, name: &str, value: Option<impl std::fmt::Display>) {
         if let Some(value) = value {
             // Writing to a String cannot fail.
             let _ = write!(self.0, "{}{name}={value}", self.1);

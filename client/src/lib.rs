@@ -3,13 +3,13 @@
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! use diem_client::{Client, verify::Trust};
+//! use diem_client::{Client, LightClient, verify::Trust};
 //!
 //! let client = Client::new("http://127.0.0.1:1317")?;
 //! let trust = Trust::from_genesis(&client.genesis().await?)?;
+//! let mut light = LightClient::new(client, trust);
 //! let address = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266".parse()?;
-//! let answer = client.account(&address, None, true).await?;
-//! let verified = trust.verify_account(&address, &answer)?;
+//! let (_, verified) = light.account(&address, None).await?;
 //! println!("{} at height {}", verified.account.vvv, verified.height);
 //! # Ok(())
 //! # }
@@ -21,6 +21,9 @@
 pub mod api;
 pub mod build;
 pub mod client;
+mod economy;
+pub mod light;
 pub mod verify;
 
 pub use client::{Client, ClientError};
+pub use light::{LightClient, LightError};

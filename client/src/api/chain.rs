@@ -6,7 +6,7 @@ use diem_core::Time;
 use diem_types::{ConsensusParams, Event, GasParams};
 use serde::{Deserialize, Serialize};
 
-use super::{Coin, Hash, HexBytes, Transaction};
+use super::{Base64Bytes, Coin, Hash, HexBytes, Transaction};
 
 /// `GET /v1/status`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,9 +132,17 @@ pub struct BlockPage {
     pub next: Option<u64>,
 }
 
-/// `GET /v1/params`
+/// `GET /v1/params?height=`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Params {
+    /// The height after which they hold; 0 before the first block.
+    pub height: u64,
+    /// The time of that block.
+    pub time: Time,
+    /// The day of that time.
+    pub epoch: u64,
+    /// The length of a day in milliseconds.
+    pub epoch_ms: u64,
     /// What gas costs.
     pub gas: GasParams,
     /// The lowest price of a unit of gas, for people.
@@ -143,6 +151,16 @@ pub struct Params {
     pub limits: Limits,
     /// What consensus is told; `null` before the first block.
     pub consensus: Option<ConsensusParams>,
+    /// Of validators and stake.
+    pub staking: diem_staking::Params,
+    /// What an operator must have staked for its validator to make blocks, for people.
+    pub min_self_stake: Coin,
+    /// Of emissions.
+    pub emissions: diem_emissions::Params,
+    /// Of credit and providers.
+    pub credits: diem_credits::Params,
+    /// The least that a provider puts up, for people.
+    pub min_bond: Coin,
 }
 
 /// The limits of transactions and requests.
@@ -176,9 +194,9 @@ impl Default for Limits {
     }
 }
 
-/// `GET /v1/validators`
+/// `GET /v1/consensus`: those who sign the latest block, as the engine knows them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Validators {
+pub struct ConsensusSet {
     /// The height that they sign.
     pub height: u64,
     /// The sum of their power.
@@ -196,6 +214,19 @@ pub struct Validator {
     pub public_key: Hash,
     /// Its voting power.
     pub power: u64,
+}
+
+/// `GET /v1/light/{height}`: what a light client needs to follow the chain to this height.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LightBlock {
+    /// The height.
+    pub height: u64,
+    /// Tendermint `SignedHeader` of the height, protobuf: the header and its commit.
+    pub signed_header: Base64Bytes,
+    /// Who signs this height, the strongest first.
+    pub validators: Vec<Validator>,
+    /// Who signs the next one.
+    pub next_validators: Vec<Validator>,
 }
 
 /// `GET /readyz`; the status is 200 when ready and 503 when not.

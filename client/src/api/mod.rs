@@ -1,10 +1,16 @@
 //! The JSON of the HTTP API, the same types for server and client.
 //!
-//! Amounts are strings of base units beside a form for people; hashes and keys are lower-case hex; times are RFC 3339.
+//! Amounts are strings of base units beside a form for people; hashes and keys are lower-case hex; times are RFC 3339,
+//! beside the day of the chain that holds them.
 //! What a node may add later does not break a client: unknown fields are ignored when reading.
 
 mod chain;
+mod credits;
+mod economy;
 mod error;
+mod mint;
+mod simulate;
+mod staking;
 mod state;
 mod tx;
 
@@ -13,9 +19,23 @@ use std::{fmt, str::FromStr};
 use diem_core::{Amount, Denom};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-pub use chain::{Block, BlockId, BlockPage, BlockSummary, Head, Limits, Params, Ready, Status, Validator, Validators};
+pub use chain::{
+    Block, BlockId, BlockPage, BlockSummary, ConsensusSet, Head, LightBlock, Limits, Params, Ready, Status, Validator,
+};
+pub use credits::{
+    AccountCredit, AccountOffer, Allocation, AllocationDay, Allocations, CreditDay, Day, DayProvider, DiemStake,
+    DiemTranche, DiemTranches, Grant, GrantDay, GrantLimit, Grants, Left, Offer, Provider, ProviderDetail,
+    ProviderStanding, Served, Today, VoucherDay, Vouchers,
+};
+pub use economy::{At, Credit, Moment, Page, WideCoin};
 pub use error::{ErrorBody, ErrorLine, ErrorReply, HttpError, error_table};
-pub use state::{Account, Proof, Supply};
+pub use mint::{CurrentRate, Curve, Emission, Quote, Rent, Schedule, Segment, Step};
+pub use simulate::{BalanceChange, SimulateCalls, SimulateRequest, SimulateTx, Simulated};
+pub use staking::{
+    Commission, Lock, NextCommission, Position, Reward, Rewards, Unstaking, ValidatorDetail, ValidatorStanding,
+    Validators,
+};
+pub use state::{Account, Holdings, Proof, Supply};
 pub use tx::{
     Batch, BatchRequest, CallView, Outcome, State, SubmitRequest, Submitted, Transaction, TxBytes, TxView, Wait,
 };

@@ -3,7 +3,7 @@
 use diem_core::{Address, Time};
 use serde::{Deserialize, Serialize};
 
-use super::{Base64Bytes, Coin, HexBytes};
+use super::{Base64Bytes, Coin, Credit, HexBytes};
 
 /// `GET /v1/accounts/{address}?height=&prove=true`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,18 +22,50 @@ pub struct Account {
     pub height: u64,
     /// The time of that block.
     pub time: Time,
+    /// The day of that time.
+    pub epoch: u64,
+    /// What it owns beside its balances.
+    #[serde(flatten)]
+    pub holdings: Holdings,
     /// The proof of the account's row, if it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<Proof>,
 }
 
-/// `GET /v1/supply`
+/// What an account owns beside its balances. The proof of an account says nothing of these.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holdings {
+    /// What its stake is worth, with all validators together.
+    pub staked: Coin,
+    /// What of it is locked.
+    pub locked: Coin,
+    /// The DIEM that was minted against the locks and not burned again.
+    pub diem_outstanding: Coin,
+    /// VVV on its way out of stake.
+    pub unstaking: Coin,
+    /// What it may claim.
+    pub rewards: Coin,
+    /// The DIEM that it has staked, for itself and for others.
+    pub diem_staked: Coin,
+    /// DIEM on its way out of stake.
+    pub diem_unstaking: Coin,
+    /// Its credit of the open day.
+    pub credit_today: Credit,
+    /// What of that nobody has a claim on.
+    pub credit_free: Credit,
+    /// The credit with which the next day opens for it, if nothing changes.
+    pub credit_tomorrow: Credit,
+}
+
+/// `GET /v1/supply?height=`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Supply {
     /// The height after which this holds.
     pub height: u64,
     /// The time of that block.
     pub time: Time,
+    /// The day of that time.
+    pub epoch: u64,
     /// All VVV.
     pub vvv: Coin,
     /// All DIEM.

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The most rows in an answer.
-pub const MAX_ROWS: u16 = 100;
+pub const MAX_ROWS: u16 = 200;
 
 /// A question to credits. Lists are in the order of their keys and begin with the row `from`, or the first one; they
 /// hold at most `limit` and [`MAX_ROWS`] rows.

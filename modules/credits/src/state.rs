@@ -294,6 +294,16 @@ pub fn global(state: &dyn StateRead) -> Global {
     GLOBAL.get(state).unwrap_or_default()
 }
 
+/// The key of the row of an account's credit, for proofs.
+pub fn account_key(address: &Address) -> diem_core::Key {
+    ACCOUNTS.key(address)
+}
+
+/// The key of a provider's row, for proofs.
+pub fn provider_key(provider: &Address) -> diem_core::Key {
+    PROVIDERS.key(provider)
+}
+
 /// The parameters.
 pub fn params(state: &dyn StateRead) -> Params {
     PARAMS.get(state).unwrap_or_default()

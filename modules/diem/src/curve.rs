@@ -42,6 +42,12 @@ impl BorshDeserialize for Rate {
     }
 }
 
+impl From<Amount> for Rate {
+    fn from(amount: Amount) -> Self {
+        Self(U256::from(amount.get()))
+    }
+}
+
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.0, f)

@@ -351,3 +351,13 @@ impl Position {
         self.earned.checked_add(free)?.checked_add(locked)
     }
 }
+
+/// The key of a validator's row, for proofs.
+pub fn validator_key(operator: &Address) -> diem_core::Key {
+    VALIDATORS.key(operator)
+}
+
+/// The key of a position's row, for proofs.
+pub fn position_key(account: &Address, validator: &Address) -> diem_core::Key {
+    POSITIONS.key(&(*account, *validator))
+}

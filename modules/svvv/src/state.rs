@@ -21,3 +21,8 @@ pub struct Lock {
     /// The DIEM that was minted against them and not burned again, in adiem.
     pub outstanding: Amount,
 }
+
+/// The key of a lock's row, for proofs.
+pub fn lock_key(account: &Address, validator: &Address) -> diem_core::Key {
+    LOCKS.key(&(*account, *validator))
+}

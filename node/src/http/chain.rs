@@ -1,17 +1,21 @@
 //! The chain as a whole, and whether this node can serve it.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use axum::{
     Json,
     body::Body,
-    extract::State,
+    extract::{Path, State},
     http::{StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse as _, Response},
 };
 use bytes::Bytes;
-use diem_client::api::{
-    Coin, ErrorLine, Hash, Head, HexBytes, HttpError, Limits, Params, Ready, Status, Validator, Validators, error_table,
+use diem_client::{
+    api::{
+        Base64Bytes, Coin, ConsensusSet, ErrorLine, Hash, Head, HexBytes, HttpError, LightBlock, Limits, Params, Ready,
+        Status, Validator, error_table,
+    },
+    verify::encode_header,
 };
 use diem_store::StoreError;
 use tendermint::PublicKey;
@@ -19,9 +23,11 @@ use tendermint::PublicKey;
 use super::{
     Api, Shared,
     error::Failure,
-    params::{Nothing, Query},
+    mint,
+    params::{Nothing, Query, parse},
+    reading::{HeightParams, Reader, wrong_answer},
 };
-use crate::engine::EngineKind;
+use crate::engine::{EngineError, EngineKind};
 
 /// A real chain whose last block is older than this is not ready.
 const STALE_SECONDS: u64 = 60;
@@ -62,15 +68,33 @@ fn oldest_state(api: &Api) -> Option<u64> {
     }
 }
 
-/// `GET /v1/params`
-pub(crate) async fn params(State(api): Shared, Query(Nothing {}): Query<Nothing>) -> Json<Params> {
-    let gas = api.node.app.gas_params();
-    Json(Params {
+/// `GET /v1/params?height=`
+pub(crate) async fn params(State(api): Shared, Query(params): Query<HeightParams>) -> Result<Json<Params>, Failure> {
+    let reader = Reader::at(&api, params.height)?;
+    let diem_staking::Answer::Params(staking) = reader.staking(diem_staking::Query::Params)? else {
+        return Err(wrong_answer());
+    };
+    let diem_credits::Answer::Params(credits) = reader.credits(diem_credits::Query::Params)? else {
+        return Err(wrong_answer());
+    };
+    // Before the first block there is no state yet, but the genesis says what gas will cost.
+    let before_first = reader.height() == 0;
+    let gas = if before_first { api.node.app.gas_params() } else { diem_runtime::gas_params(reader.snapshot()) };
+    Ok(Json(Params {
+        height: reader.height(),
+        time: reader.time(),
+        epoch: reader.epoch(),
+        epoch_ms: reader.epoch_ms().get(),
         gas,
         min_gas_price: Coin::vvv(gas.min_price),
         limits: Limits::default(),
         consensus: api.node.app.chain().map(|chain| chain.consensus),
-    })
+        min_self_stake: Coin::vvv(staking.min_self_stake),
+        staking,
+        emissions: diem_emissions::Params { fee_bps: mint::emission_at(&reader)?.fee_bps },
+        min_bond: Coin::vvv(credits.min_bond),
+        credits,
+    }))
 }
 
 /// `GET /v1/genesis`: the file as it is, however large.
@@ -91,21 +115,48 @@ pub(crate) async fn errors(Query(Nothing {}): Query<Nothing>) -> Json<Vec<ErrorL
     Json(error_table())
 }
 
-/// `GET /v1/validators`: those who sign the latest block.
-pub(crate) async fn validators(
+/// `GET /v1/consensus`: those who sign the latest block.
+pub(crate) async fn consensus(
     State(api): Shared,
     Query(Nothing {}): Query<Nothing>,
-) -> Result<Json<Validators>, Failure> {
+) -> Result<Json<ConsensusSet>, Failure> {
     let height = head(&api).ok_or_else(no_block)?.height;
     let set = api.node.engine.validators(height).await?;
+    Ok(Json(ConsensusSet { height, total_power: set.total_voting_power().value(), validators: listed(&set)? }))
+}
+
+/// The validators of a set, the strongest first.
+fn listed(set: &tendermint::validator::Set) -> Result<Vec<Validator>, HttpError> {
     let of = |info: &tendermint::validator::Info| {
         let PublicKey::Ed25519(key) = info.pub_key else { return None };
         let public_key = Hash(key.as_bytes().try_into().ok()?);
         Some(Validator { address: HexBytes(info.address.as_bytes().into()), public_key, power: info.power() })
     };
     let validators: Option<Vec<_>> = set.validators().iter().map(of).collect();
-    let validators = validators.ok_or_else(|| HttpError::Engine("a validator's key is not ed25519".into()))?;
-    Ok(Json(Validators { height, total_power: set.total_voting_power().value(), validators }))
+    validators.ok_or_else(|| HttpError::Engine("a validator's key is not ed25519".into()))
+}
+
+/// `GET /v1/light/{height}`: header, commit, and the validators of this height and the next.
+pub(crate) async fn light(
+    State(api): Shared,
+    Path(height): Path<String>,
+    Query(Nothing {}): Query<Nothing>,
+) -> Result<Json<LightBlock>, Failure> {
+    let height: u64 = parse(&height)?;
+    let latest = head(&api).ok_or_else(no_block)?.height;
+    if height > latest {
+        return Err(EngineError::NotYet { asked: height, latest }.into());
+    }
+    let engine = &api.node.engine;
+    // Of a committed height both are there.
+    let header = engine.signed_header(height, Duration::ZERO).await?;
+    let (now, next) = (engine.validators(height).await?, engine.validators(height.saturating_add(1)).await?);
+    Ok(Json(LightBlock {
+        height,
+        signed_header: Base64Bytes(encode_header(&header)),
+        validators: listed(&now)?,
+        next_validators: listed(&next)?,
+    }))
 }
 
 pub(crate) fn no_block() -> HttpError {
@@ -158,6 +209,6 @@ async fn needs_peers(api: &Api) -> bool {
 }
 
 fn age_seconds(time: diem_core::Time) -> u64 {
-    let then = SystemTime::UNIX_EPOCH.checked_add(std::time::Duration::from_millis(time.millis()));
+    let then = SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(time.millis()));
     then.and_then(|then| then.elapsed().ok()).map_or(0, |age| age.as_secs())
 }

@@ -4,12 +4,17 @@
 
 mod blocks;
 mod chain;
+mod credits;
+mod days;
 mod door;
 mod error;
 mod events;
 mod intake;
 mod listener;
+mod mint;
 mod params;
+mod reading;
+mod staking;
 mod state;
 mod submit;
 mod view;
@@ -46,12 +51,41 @@ const GRACE: Duration = Duration::from_secs(5);
 /// What every `GET /v1` lists: method and path.
 const ROUTES: &[&str] = &[
     "GET /v1/status",
-    "GET /v1/params",
+    "GET /v1/params?height=",
     "GET /v1/genesis",
     "GET /v1/errors",
-    "GET /v1/validators",
-    "GET /v1/supply",
+    "GET /v1/consensus",
+    "GET /v1/light/{height}",
+    "GET /v1/supply?height=",
+    "GET /v1/validators?height=&cursor=&limit=",
+    "GET /v1/validators/{operator}?height=&prove=true",
     "GET /v1/accounts/{address}?height=&prove=true",
+    "GET /v1/accounts/{address}/positions?height=&cursor=&limit=",
+    "GET /v1/accounts/{address}/positions/{validator}?height=&prove=true",
+    "GET /v1/accounts/{address}/locks?height=&cursor=&limit=",
+    "GET /v1/accounts/{address}/locks/{validator}?height=&prove=true",
+    "GET /v1/accounts/{address}/unstaking?height=&cursor=&limit=",
+    "GET /v1/accounts/{address}/rewards?height=",
+    "GET /v1/accounts/{address}/credit?height=&prove=true",
+    "GET /v1/accounts/{address}/allocations?height=",
+    "GET /v1/accounts/{address}/offer?height=",
+    "GET /v1/accounts/{address}/diem-stakes?height=&cursor=&limit=",
+    "GET /v1/accounts/{address}/diem-tranches?height=",
+    "GET /v1/accounts/{address}/grants?height=",
+    "GET /v1/accounts/{address}/vouchers/{provider}?signer=&height=",
+    "GET /v1/curve?height=",
+    "GET /v1/curve/rate?height=",
+    "GET /v1/curve/quote?lock=&out=&height=",
+    "GET /v1/emission?height=",
+    "GET /v1/emission/schedule?height=",
+    "GET /v1/rent?height=",
+    "GET /v1/credit/today?height=",
+    "GET /v1/offers?height=&cursor=&limit=",
+    "GET /v1/days?height=&cursor=&limit=",
+    "GET /v1/days/{day|today}?height=",
+    "GET /v1/days/{day|today}/providers?height=&cursor=&limit=",
+    "GET /v1/providers?height=&cursor=&limit=",
+    "GET /v1/providers/{address}?height=&prove=true",
     "GET /v1/proof/{key}?height=",
     "GET /v1/blocks?before=&limit=",
     "GET /v1/blocks/{height|hash|latest}?from=&limit=",
@@ -152,10 +186,12 @@ fn router(api: &Arc<Api>) -> Router {
         .route("/v1/params", get(chain::params))
         .route("/v1/genesis", get(chain::genesis))
         .route("/v1/errors", get(chain::errors))
-        .route("/v1/validators", get(chain::validators))
+        .route("/v1/consensus", get(chain::consensus))
+        .route("/v1/light/{height}", get(chain::light))
         .route("/v1/supply", get(state::supply))
         .route("/v1/accounts/{address}", get(state::account))
         .route("/v1/proof/{key}", get(state::proof))
+        .merge(economy())
         .route("/v1/blocks", get(blocks::page))
         .route("/v1/blocks/{block}", get(blocks::block))
         .route("/v1/tx/{hash}", get(blocks::transaction))
@@ -172,6 +208,39 @@ fn router(api: &Arc<Api>) -> Router {
         .layer(panic_layer(api.node.metrics.clone()))
         .layer(middleware::from_fn_with_state(api.clone(), count))
         .with_state(api.clone())
+}
+
+/// What everyone owns, and wants to know before acting.
+fn economy() -> Router<Arc<Api>> {
+    Router::new()
+        .route("/v1/validators", get(staking::validators))
+        .route("/v1/validators/{operator}", get(staking::validator))
+        .route("/v1/accounts/{address}/positions", get(staking::positions))
+        .route("/v1/accounts/{address}/positions/{validator}", get(staking::position))
+        .route("/v1/accounts/{address}/locks", get(staking::locks))
+        .route("/v1/accounts/{address}/locks/{validator}", get(staking::lock))
+        .route("/v1/accounts/{address}/unstaking", get(staking::unstaking))
+        .route("/v1/accounts/{address}/rewards", get(staking::rewards))
+        .route("/v1/accounts/{address}/credit", get(credits::credit))
+        .route("/v1/accounts/{address}/allocations", get(credits::allocations))
+        .route("/v1/accounts/{address}/offer", get(credits::offer))
+        .route("/v1/accounts/{address}/diem-stakes", get(credits::diem_stakes))
+        .route("/v1/accounts/{address}/diem-tranches", get(credits::diem_tranches))
+        .route("/v1/accounts/{address}/grants", get(credits::grants))
+        .route("/v1/accounts/{address}/vouchers/{provider}", get(credits::vouchers))
+        .route("/v1/curve", get(mint::curve))
+        .route("/v1/curve/rate", get(mint::rate))
+        .route("/v1/curve/quote", get(mint::quote))
+        .route("/v1/emission", get(mint::emission))
+        .route("/v1/emission/schedule", get(mint::schedule))
+        .route("/v1/rent", get(mint::rent))
+        .route("/v1/credit/today", get(days::today))
+        .route("/v1/offers", get(credits::offers))
+        .route("/v1/days", get(days::days))
+        .route("/v1/days/{day}", get(days::day))
+        .route("/v1/days/{day}/providers", get(days::day_providers))
+        .route("/v1/providers", get(days::providers))
+        .route("/v1/providers/{address}", get(days::provider))
 }
 
 fn panic_layer(metrics: Arc<Metrics>) -> CatchPanicLayer<impl ResponseForPanic<ResponseBody = Body>> {

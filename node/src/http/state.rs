@@ -6,21 +6,22 @@ use axum::{
     Json,
     extract::{Path, State},
 };
-use diem_bank::state::{Account as Row, account_key};
+use diem_bank::state::account_key;
 use diem_client::{
-    api::{Account, Base64Bytes, Coin, HexBytes, HttpError, Proof, Supply},
+    api::{Account, Base64Bytes, Coin, HexBytes, Holdings, HttpError, Proof, Supply},
     verify::{encode_header, encode_proof},
 };
-use diem_core::{Address, Time};
+use diem_core::Address;
 use diem_store::Snapshot;
-use diem_types::{Answer, Query as Question};
-use serde::Deserialize;
 
 use super::{
     Api, Shared,
     chain::no_block,
+    credits,
     error::Failure,
-    params::{Nothing, Query, parse},
+    params::{Query, parse},
+    reading::{HeightParams, ProveParams, Reader, blocking, wrong_answer},
+    staking,
 };
 
 /// How long a proof waits for the header that holds its root.
@@ -28,60 +29,65 @@ const HEADER_PATIENCE: Duration = Duration::from_secs(10);
 /// The longest key that is looked up.
 const MAX_KEY_BYTES: usize = 1024;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct AccountParams {
-    height: Option<u64>,
-    #[serde(default)]
-    prove: bool,
-}
-
 /// `GET /v1/accounts/{address}?height=&prove=true`; an account never used is empty.
 pub(crate) async fn account(
     State(api): Shared,
     Path(address): Path<String>,
-    Query(params): Query<AccountParams>,
+    Query(params): Query<ProveParams>,
 ) -> Result<Json<Account>, Failure> {
     let address: Address = parse(&address)?;
-    if !params.prove {
-        let answered = api.node.app.query(Question::Bank(diem_bank::Query::Account(address)), params.height)?;
-        let Answer::Bank(diem_bank::Answer::Account(row)) = answered.answer else {
-            return Err(HttpError::Internal.into());
-        };
-        return Ok(Json(answer(address, &row, answered.height, answered.time, None)));
-    }
-    let (snapshot, proof) = prove(&api, account_key(&address).to_vec(), params.height).await?;
-    let row = match &proof.value {
-        Some(HexBytes(row)) => borsh::from_slice(row).map_err(|_| HttpError::Internal)?,
-        None => Row::default(),
+    let (reader, proof) = if params.prove {
+        let (snapshot, proof) = prove(&api, account_key(&address).to_vec(), params.height).await?;
+        (Reader::new(snapshot), Some(proof))
+    } else {
+        (Reader::at(&api, params.height)?, None)
     };
-    Ok(Json(answer(address, &row, snapshot.height(), Time(snapshot.time_ms()), Some(proof))))
+    blocking(move || {
+        let row = match reader.bank(diem_bank::Query::Account(address))? {
+            diem_bank::Answer::Account(row) => row,
+            diem_bank::Answer::Supply(_) => return Err(wrong_answer()),
+        };
+        Ok(Json(Account {
+            address,
+            hex: address.to_hex(),
+            nonce: row.nonce,
+            vvv: Coin::vvv(row.vvv),
+            diem: Coin::diem(row.diem),
+            height: reader.height(),
+            time: reader.time(),
+            epoch: reader.epoch(),
+            holdings: holdings(&reader, address)?,
+            proof,
+        }))
+    })
+    .await
 }
 
-fn answer(address: Address, row: &Row, height: u64, time: Time, proof: Option<Proof>) -> Account {
-    Account {
-        address,
-        hex: address.to_hex(),
-        nonce: row.nonce,
-        vvv: Coin::vvv(row.vvv),
-        diem: Coin::diem(row.diem),
-        height,
-        time,
-        proof,
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ProofParams {
-    height: Option<u64>,
+/// What an account owns beside its balances.
+fn holdings(reader: &Reader, address: Address) -> Result<Holdings, Failure> {
+    let positions = staking::all_positions(reader, address)?;
+    let locks = staking::all_locks(reader, address)?;
+    let credit = credits::account(reader, address)?;
+    let (diem_staked, diem_unstaking) = credits::stake_totals(reader, address)?;
+    Ok(Holdings {
+        staked: Coin::vvv(staking::sum(positions.iter().map(|row| row.staked))),
+        locked: Coin::vvv(staking::sum(locks.iter().map(|row| row.locked))),
+        diem_outstanding: Coin::diem(staking::sum(locks.iter().map(|row| row.lock.outstanding))),
+        unstaking: Coin::vvv(staking::leaving_total(reader, address)?),
+        rewards: Coin::vvv(staking::sum(positions.iter().map(|row| row.rewards))),
+        diem_staked: Coin::diem(diem_staked),
+        diem_unstaking: Coin::diem(diem_unstaking),
+        credit_today: credit.today.allowance.into(),
+        credit_free: credit.free.into(),
+        credit_tomorrow: credit.tomorrow.into(),
+    })
 }
 
 /// `GET /v1/proof/{key}?height=`: any row, or its absence.
 pub(crate) async fn proof(
     State(api): Shared,
     Path(key): Path<String>,
-    Query(params): Query<ProofParams>,
+    Query(params): Query<HeightParams>,
 ) -> Result<Json<Proof>, Failure> {
     let HexBytes(key) = parse(&key)?;
     if !(1..=MAX_KEY_BYTES).contains(&key.len()) {
@@ -92,7 +98,7 @@ pub(crate) async fn proof(
 
 /// A row at `height` with its proof. Without a height it is the one before the latest, whose root stands in a header
 /// that is there already; the latest itself waits for the next header.
-async fn prove(api: &Api, key: Vec<u8>, height: Option<u64>) -> Result<(Snapshot, Proof), Failure> {
+pub(super) async fn prove(api: &Api, key: Vec<u8>, height: Option<u64>) -> Result<(Snapshot, Proof), Failure> {
     let snapshot = match height {
         Some(height) => api.node.app.snapshot(Some(height))?,
         None => before_latest(api)?,
@@ -128,15 +134,14 @@ fn before_latest(api: &Api) -> Result<Snapshot, Failure> {
     Ok(before.and_then(|height| api.node.app.snapshot(Some(height)).ok()).unwrap_or(latest))
 }
 
-/// `GET /v1/supply`
-pub(crate) async fn supply(State(api): Shared, Query(Nothing {}): Query<Nothing>) -> Result<Json<Supply>, Failure> {
-    let answered = api.node.app.query(Question::Bank(diem_bank::Query::Supply), None)?;
-    let Answer::Bank(diem_bank::Answer::Supply(supply)) = answered.answer else {
-        return Err(HttpError::Internal.into());
-    };
+/// `GET /v1/supply?height=`
+pub(crate) async fn supply(State(api): Shared, Query(params): Query<HeightParams>) -> Result<Json<Supply>, Failure> {
+    let reader = Reader::at(&api, params.height)?;
+    let diem_bank::Answer::Supply(supply) = reader.bank(diem_bank::Query::Supply)? else { return Err(wrong_answer()) };
     Ok(Json(Supply {
-        height: answered.height,
-        time: answered.time,
+        height: reader.height(),
+        time: reader.time(),
+        epoch: reader.epoch(),
         vvv: Coin::vvv(supply.vvv),
         diem: Coin::diem(supply.diem),
         fees: Coin::vvv(supply.fees),

@@ -22,6 +22,7 @@ mod modules;
 mod proposal;
 mod query;
 mod signatures;
+pub mod simulation;
 
 pub use app::MAX_VOTE_EXTENSION_BYTES;
 pub use app::{App, CheckKind, Info, Options};
@@ -31,4 +32,4 @@ pub use commit::Committed;
 pub use diem_staking::ValidatorUpdate;
 pub use genesis::InitChain;
 pub use index::{NODE_PREFIX, StoredBlock, StoredTx};
-pub use query::{Answered, QueryError};
+pub use query::{Answered, QueryError, answer, gas_params};

@@ -2,9 +2,9 @@
 
 use diem_core::{BlockInfo, CallError, QueryContext, Time};
 use diem_store::{Snapshot, StoreError};
-use diem_types::{Answer, Query};
+use diem_types::{Answer, GasParams, Query};
 
-use crate::{App, modules};
+use crate::{App, chain, modules};
 
 /// Why a question has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -46,9 +46,21 @@ impl App {
     /// [`QueryError`].
     pub fn query(&self, query: Query, height: Option<u64>) -> Result<Answered, QueryError> {
         let snapshot = self.snapshot(height)?;
-        let block = BlockInfo { height: snapshot.height(), time: Time(snapshot.time_ms()) };
-        let ctx = QueryContext { state: &snapshot, block };
-        let answer = modules::query(&ctx, query)?;
-        Ok(Answered { height: block.height, time: block.time, answer })
+        let answer = answer(&snapshot, query)?;
+        Ok(Answered { height: snapshot.height(), time: Time(snapshot.time_ms()), answer })
     }
+}
+
+/// Answers a question from a snapshot: for several questions to the same state.
+///
+/// # Errors
+/// The module says no.
+pub fn answer(snapshot: &Snapshot, query: Query) -> Result<Answer, CallError> {
+    let block = BlockInfo { height: snapshot.height(), time: Time(snapshot.time_ms()) };
+    modules::query(&QueryContext { state: snapshot, block }, query)
+}
+
+/// What gas costs at a snapshot's height.
+pub fn gas_params(snapshot: &Snapshot) -> GasParams {
+    chain::gas(snapshot)
 }

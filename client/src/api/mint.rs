@@ -1,0 +1,89 @@
+//! The curve of DIEM, and emissions.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Coin, Moment, WideCoin};
+
+/// `GET /v1/curve`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Curve {
+    /// Every step, in ascending order.
+    pub steps: Vec<Step>,
+}
+
+/// A step of the curve. It begins where the one before ends, the first at 0.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// The supply of DIEM at which it ends.
+    pub edge: Coin,
+    /// What one DIEM costs inside it.
+    pub rate: WideCoin,
+}
+
+/// `GET /v1/curve/rate`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CurrentRate {
+    /// The DIEM that exist.
+    pub supply: Coin,
+    /// What the next one costs; `null` at the end of the curve.
+    pub rate: Option<WideCoin>,
+    /// The supply up to which it holds.
+    pub until: Option<Coin>,
+    /// The DIEM that can still be minted.
+    pub left: Coin,
+}
+
+/// `GET /v1/curve/quote?lock=` or `?out=`, both in base units
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quote {
+    /// The DIEM that exist.
+    pub supply: Coin,
+    /// What has to be locked; it may be more than there is.
+    pub lock: WideCoin,
+    /// The DIEM that it gives; 0 is less than can be minted.
+    pub out: Coin,
+}
+
+/// `GET /v1/emission`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Emission {
+    /// In a year; 0 before the schedule starts.
+    pub per_year: Coin,
+    /// In a second.
+    pub per_second: Coin,
+    /// What follows, and when.
+    pub next: Option<Segment>,
+    /// All VVV that was ever emitted.
+    pub emitted: Coin,
+    /// All transaction fees that were ever shared.
+    pub fees: Coin,
+    /// All that locked stake ever paid into the rent pool.
+    pub rent: Coin,
+    /// The part of its rewards that locked stake pays into the rent pool, of 10,000.
+    pub fee_bps: u16,
+}
+
+/// `GET /v1/emission/schedule`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Schedule {
+    /// Every segment, in the order of time.
+    pub segments: Vec<Segment>,
+}
+
+/// A rate of emission; it holds until the next one starts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Segment {
+    /// Its first moment.
+    pub from: Moment,
+    /// In a year.
+    pub per_year: Coin,
+}
+
+/// `GET /v1/rent`: what waits for providers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rent {
+    /// The open day.
+    pub day: u64,
+    /// What that day has brought so far.
+    pub rent: Coin,
+}

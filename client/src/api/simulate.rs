@@ -1,0 +1,86 @@
+//! `POST /v1/simulate`: what a transaction would do.
+
+use diem_core::{Address, Time};
+use diem_types::Call;
+use serde::{Deserialize, Serialize};
+
+use super::{Coin, Outcome, TxBytes};
+use crate::build::KeyKind;
+
+/// What to simulate. Nobody has to have signed it; the kinds of the keys decide its size and so its gas.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "the body must be {\"tx\": \"0x..\"} or {\"sender\": .., \"calls\": [..]}")]
+pub enum SimulateRequest {
+    /// A complete transaction.
+    Tx(SimulateTx),
+    /// Calls; the rest is what the chain would suggest.
+    Calls(SimulateCalls),
+}
+
+/// A complete transaction without signatures.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SimulateTx {
+    /// Borsh of the transaction, `0x` and hex, or base64.
+    pub tx: TxBytes,
+    /// The kind of the sender's key.
+    #[serde(default = "ed25519")]
+    pub sender_key: KeyKind,
+    /// The kind of the fee payer's key.
+    #[serde(default = "ed25519")]
+    pub payer_key: KeyKind,
+}
+
+/// Calls that somebody might send.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SimulateCalls {
+    /// Who would act.
+    pub sender: Address,
+    /// The kind of the sender's key.
+    #[serde(default = "ed25519")]
+    pub sender_key: KeyKind,
+    /// Who would pay, if not the sender.
+    #[serde(default)]
+    pub fee_payer: Option<Address>,
+    /// The kind of the fee payer's key.
+    #[serde(default = "ed25519")]
+    pub payer_key: KeyKind,
+    /// What would be asked for.
+    pub calls: Vec<Call>,
+    /// Free text.
+    #[serde(default)]
+    pub memo: String,
+}
+
+const fn ed25519() -> KeyKind {
+    KeyKind::Ed25519
+}
+
+/// What the transaction would do in a block right after `height` with the time of that block.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Simulated {
+    /// The committed height on which it was tried.
+    pub height: u64,
+    /// The time of that block.
+    pub time: Time,
+    /// The day of that time.
+    pub epoch: u64,
+    /// What would become of it.
+    pub result: Outcome,
+    /// The balances that would change, by account and denomination.
+    pub changes: Vec<BalanceChange>,
+}
+
+/// A balance before and after.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BalanceChange {
+    /// Whose.
+    pub account: Address,
+    /// Before.
+    pub before: Coin,
+    /// After.
+    pub after: Coin,
+    /// The difference for people: `+1.5 VVV`, `-3 DIEM`.
+    pub display: String,
+}

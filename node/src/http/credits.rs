@@ -1,0 +1,294 @@
+//! Credit: what an account has, promised and granted, providers, offers and days.
+
+use std::str::FromStr;
+
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use diem_client::api::{
+    AccountCredit, AccountOffer, Allocation, AllocationDay, Allocations, At, Coin, Credit, CreditDay, DiemStake,
+    DiemTranche, DiemTranches, Grant, GrantDay, GrantLimit, Grants, Offer, Page, VoucherDay, Vouchers,
+};
+use diem_core::{Address, Amount};
+use diem_credits::{
+    Answer, Query as Question,
+    query::{AccountInfo, MAX_ROWS, OfferInfo, PromiseInfo, StakeInfo, TodayInfo},
+    state::{self, Limit, Limited, Promised, Row, Tranche},
+};
+use serde::Deserialize;
+
+use super::{
+    Shared,
+    error::Failure,
+    params::{Query, parse},
+    reading::{HeightParams, ListParams, ProveParams, Reader, answer, answer_page, answer_proven, wrong_answer},
+    staking::sum,
+};
+
+pub(super) fn account(reader: &Reader, address: Address) -> Result<AccountInfo, Failure> {
+    match reader.credits(Question::Account(address))? {
+        Answer::Account(account) => Ok(*account),
+        _ => Err(wrong_answer()),
+    }
+}
+
+pub(super) fn today(reader: &Reader) -> Result<TodayInfo, Failure> {
+    match reader.credits(Question::Today)? {
+        Answer::Today(today) => Ok(*today),
+        _ => Err(wrong_answer()),
+    }
+}
+
+/// A page of what `staker` has staked, and all that it has on its way.
+pub(super) fn stake(reader: &Reader, staker: Address, from: Option<Address>, limit: u16) -> Result<StakeInfo, Failure> {
+    match reader.credits(Question::Stake { staker, from, limit })? {
+        Answer::Stake(stake) => Ok(stake),
+        _ => Err(wrong_answer()),
+    }
+}
+
+/// All DIEM that an account has staked, and all that is on its way out.
+pub(super) fn stake_totals(reader: &Reader, staker: Address) -> Result<(Amount, Amount), Failure> {
+    let first = stake(reader, staker, None, MAX_ROWS)?;
+    let leaving = sum(first.tranches.iter().map(|(_, tranche)| tranche.amount));
+    let (mut staked, mut rows) = (Amount::ZERO, first.positions);
+    loop {
+        staked = sum(std::iter::once(staked).chain(rows.iter().map(|(_, amount)| *amount)));
+        let last = rows.last().map(|(beneficiary, _)| *beneficiary);
+        if last.is_none() || rows.len() < usize::from(MAX_ROWS) {
+            return Ok((staked, leaving));
+        }
+        // The page begins with the last row of the one before.
+        rows = stake(reader, staker, last, MAX_ROWS)?.positions;
+        rows.retain(|(beneficiary, _)| Some(*beneficiary) != last);
+    }
+}
+
+/// `GET /v1/accounts/{address}/credit?height=&prove=true`
+pub(crate) async fn credit(
+    State(api): Shared,
+    Path(address): Path<String>,
+    Query(params): Query<ProveParams>,
+) -> Result<Json<At<AccountCredit>>, Failure> {
+    let address: Address = parse(&address)?;
+    answer_proven(&api, params, &state::account_key(&address), move |reader| {
+        let account = account(reader, address)?;
+        Ok(AccountCredit {
+            today: credit_day(&account.today),
+            previous: credit_day(&account.previous),
+            tomorrow: account.tomorrow.into(),
+            offer: own_offer(address, &account),
+            allocations: account.promises.iter().map(allocation).collect(),
+        })
+    })
+    .await
+}
+
+fn credit_day(row: &Row) -> CreditDay {
+    CreditDay {
+        day: row.day,
+        staked: Coin::diem(row.staked),
+        allowance: row.allowance.into(),
+        spent: row.spent.into(),
+        promised: row.promised.into(),
+        offered: row.offered.into(),
+        free: row.free().into(),
+    }
+}
+
+fn own_offer(seller: Address, account: &AccountInfo) -> Option<Offer> {
+    let (day, amount) = (account.today.day, account.today.offered);
+    account.offer_price.map(|price| Offer { seller, day, amount: amount.into(), price: Coin::vvv(price) })
+}
+
+fn allocation(promise: &PromiseInfo) -> Allocation {
+    Allocation {
+        provider: promise.provider,
+        today: allocation_day(&promise.today),
+        previous: allocation_day(&promise.previous),
+        next: promise.next.into(),
+        tomorrow: promise.tomorrow.into(),
+    }
+}
+
+fn allocation_day(promised: &Promised) -> AllocationDay {
+    AllocationDay { amount: promised.amount.into(), used: promised.used.into(), left: promised.left().into() }
+}
+
+/// `GET /v1/accounts/{address}/allocations?height=`
+pub(crate) async fn allocations(
+    State(api): Shared,
+    Path(address): Path<String>,
+    Query(params): Query<HeightParams>,
+) -> Result<Json<At<Allocations>>, Failure> {
+    let address: Address = parse(&address)?;
+    answer(&api, params.height, move |reader| {
+        let promises = account(reader, address)?.promises;
+        Ok(Allocations { allocations: promises.iter().map(allocation).collect() })
+    })
+    .await
+}
+
+/// `GET /v1/accounts/{address}/offer?height=`
+pub(crate) async fn offer(
+    State(api): Shared,
+    Path(address): Path<String>,
+    Query(params): Query<HeightParams>,
+) -> Result<Json<At<AccountOffer>>, Failure> {
+    let address: Address = parse(&address)?;
+    answer(&api, params.height, move |reader| {
+        Ok(AccountOffer { offer: own_offer(address, &account(reader, address)?) })
+    })
+    .await
+}
+
+/// `GET /v1/offers?height=&cursor=&limit=`
+pub(crate) async fn offers(
+    State(api): Shared,
+    Query(params): Query<ListParams>,
+) -> Result<Json<At<Page<Offer>>>, Failure> {
+    answer_page(&api, params, |reader, part| {
+        let question = Question::Offers { from: part.cursor, limit: part.one_more() };
+        let Answer::Offers(rows) = reader.credits(question)? else { return Err(wrong_answer()) };
+        let day = today(reader)?.global.day;
+        let (rows, next) = part.cut_from(rows, |row| row.seller);
+        let offer =
+            |row: OfferInfo| Offer { seller: row.seller, day, amount: row.amount.into(), price: Coin::vvv(row.price) };
+        Ok((rows.into_iter().map(offer).collect(), next))
+    })
+    .await
+}
+
+/// `GET /v1/accounts/{address}/diem-stakes?height=&cursor=&limit=`
+pub(crate) async fn diem_stakes(
+    State(api): Shared,
+    Path(address): Path<String>,
+    Query(params): Query<ListParams>,
+) -> Result<Json<At<Page<DiemStake>>>, Failure> {
+    let staker: Address = parse(&address)?;
+    answer_page(&api, params, move |reader, part| {
+        let rows = stake(reader, staker, part.cursor, part.one_more())?.positions;
+        let (rows, next) = part.cut_from(rows, |(beneficiary, _)| *beneficiary);
+        let view = |(beneficiary, amount)| DiemStake { beneficiary, amount: Coin::diem(amount) };
+        Ok((rows.into_iter().map(view).collect(), next))
+    })
+    .await
+}
+
+/// `GET /v1/accounts/{address}/diem-tranches?height=`
+pub(crate) async fn diem_tranches(
+    State(api): Shared,
+    Path(address): Path<String>,
+    Query(params): Query<HeightParams>,
+) -> Result<Json<At<DiemTranches>>, Failure> {
+    let staker: Address = parse(&address)?;
+    answer(&api, params.height, move |reader| {
+        let rows = stake(reader, staker, None, 1)?.tranches;
+        let view = |(id, tranche): (u64, Tranche)| DiemTranche {
+            id,
+            beneficiary: tranche.beneficiary,
+            amount: Coin::diem(tranche.amount),
+            day: tranche.day,
+            due: reader.moment(tranche.due),
+        };
+        Ok(DiemTranches { tranches: rows.into_iter().map(view).collect() })
+    })
+    .await
+}
+
+/// `GET /v1/accounts/{address}/grants?height=`
+pub(crate) async fn grants(
+    State(api): Shared,
+    Path(address): Path<String>,
+    Query(params): Query<HeightParams>,
+) -> Result<Json<At<Grants>>, Failure> {
+    let address: Address = parse(&address)?;
+    answer(&api, params.height, move |reader| {
+        let Answer::Grants(rows) = reader.credits(Question::Grants(address))? else { return Err(wrong_answer()) };
+        let grant = |(key, grant): (Address, state::Grant)| Grant {
+            key,
+            last_day: grant.last_day,
+            limits: grant.limits.iter().map(grant_limit).collect(),
+        };
+        Ok(Grants { grants: rows.into_iter().map(grant).collect() })
+    })
+    .await
+}
+
+fn grant_limit(limit: &Limit) -> GrantLimit {
+    GrantLimit {
+        provider: limit.provider,
+        today: grant_day(&limit.today),
+        previous: grant_day(&limit.previous),
+        next: limit.next.into(),
+    }
+}
+
+fn grant_day(limited: &Limited) -> GrantDay {
+    let (amount, paid) = (limited.amount, limited.signed.paid);
+    GrantDay { amount: amount.into(), paid: paid.into(), left: amount.saturating_sub(paid).into() }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct VoucherParams {
+    signer: Option<String>,
+    height: Option<u64>,
+}
+
+/// `GET /v1/accounts/{address}/vouchers/{provider}?signer=&height=`
+pub(crate) async fn vouchers(
+    State(api): Shared,
+    Path((account, provider)): Path<(String, String)>,
+    Query(params): Query<VoucherParams>,
+) -> Result<Json<At<Vouchers>>, Failure> {
+    let (account, provider): (Address, Address) = (parse(&account)?, parse(&provider)?);
+    let signer = params.signer.as_deref().map(parse).transpose()?.unwrap_or(account);
+    answer(&api, params.height, move |reader| {
+        let question = Question::Voucher { account, signer, provider };
+        let Answer::Voucher(can) = reader.credits(question)? else { return Err(wrong_answer()) };
+        let (today, previous) = (voucher_day(&can.today), can.previous.as_ref().map(voucher_day));
+        Ok(Vouchers { account, signer, provider, today, previous })
+    })
+    .await
+}
+
+fn voucher_day(row: &diem_credits::query::VoucherDay) -> VoucherDay {
+    VoucherDay {
+        day: row.day,
+        paid: Credit::from(row.signed.paid),
+        requests: row.signed.requests,
+        left: row.left.into(),
+    }
+}
+
+/// A day in a path: its number, or `today` for the open one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum DayId {
+    /// The open day.
+    Today,
+    /// By number.
+    Number(u64),
+}
+
+impl FromStr for DayId {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "today" => Ok(Self::Today),
+            _ => text.parse().map(Self::Number).map_err(|_| "a day is written as its number, or `today`"),
+        }
+    }
+}
+
+impl DayId {
+    /// Its number.
+    pub(super) fn number(self, reader: &Reader) -> Result<u64, Failure> {
+        match self {
+            Self::Today => Ok(today(reader)?.global.day),
+            Self::Number(day) => Ok(day),
+        }
+    }
+}

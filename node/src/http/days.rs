@@ -1,0 +1,194 @@
+//! Days and providers.
+
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use diem_client::api::{
+    At, Coin, Day, DayProvider, Hash, Left, Page, Provider, ProviderDetail, ProviderStanding, Served, Today,
+};
+use diem_core::Address;
+use diem_credits::{
+    Answer, Query as Question,
+    providers::{Provider as Row, Standing},
+    query::{DayInfo, MAX_ROWS},
+    state::{ProviderDay, provider_key},
+};
+
+use super::{
+    Shared,
+    credits::{self, DayId},
+    error::Failure,
+    params::{Query, parse},
+    reading::{HeightParams, ListParams, Part, ProveParams, Reader, answer, answer_page, answer_proven, wrong_answer},
+};
+
+/// `GET /v1/credit/today?height=`
+pub(crate) async fn today(State(api): Shared, Query(params): Query<HeightParams>) -> Result<Json<At<Today>>, Failure> {
+    answer(&api, params.height, |reader| {
+        let today = credits::today(reader)?;
+        Ok(Today {
+            day: today.global.day,
+            opened_at: reader.moment(today.day.opened_at),
+            closes_at: reader.moment(today.closes_at),
+            allowance: today.global.allowance.into(),
+            staked: Coin::diem(today.global.active),
+            supply: Coin::diem(today.supply),
+            consumed: today.day.consumed.into(),
+            counted: today.day.counted.into(),
+            requests: today.day.requests,
+            rent: Coin::vvv(today.rent),
+            unsettled: today.unsettled.as_ref().map(|day| day_view(reader, day)),
+            settles_after: today.settles_after.map(|time| reader.moment(time)),
+        })
+    })
+    .await
+}
+
+/// `GET /v1/days?height=&cursor=&limit=`: the newest first.
+pub(crate) async fn days(State(api): Shared, Query(params): Query<ListParams>) -> Result<Json<At<Page<Day>>>, Failure> {
+    answer_page(&api, params, |reader, part| {
+        let before = match part.cursor {
+            Some(day) => day,
+            None => credits::today(reader)?.global.day.saturating_add(1),
+        };
+        let (rows, next) = part.cut_after(days_before(reader, part, before)?, |row| row.day);
+        Ok((rows.iter().map(|row| day_view(reader, row)).collect(), next))
+    })
+    .await
+}
+
+/// One day more than a page holds, of those before `before`, the newest first. A halt leaves days out, so the window
+/// grows until it holds enough, and shrinks when it holds more than a module answers at once.
+fn days_before(reader: &Reader, part: &Part<u64>, before: u64) -> Result<Vec<DayInfo>, Failure> {
+    let (mut found, mut end, mut width) = (Vec::new(), before, u64::from(part.one_more()));
+    while found.len() <= part.limit && end > 0 {
+        let from = end.saturating_sub(width);
+        let Answer::Days(rows) = reader.credits(Question::Days { from, limit: MAX_ROWS })? else {
+            return Err(wrong_answer());
+        };
+        let is_full = rows.len() >= usize::from(MAX_ROWS);
+        if is_full && width > u64::from(MAX_ROWS) && rows.last().is_some_and(|last| last.day < end) {
+            width = width.div_euclid(2);
+            continue;
+        }
+        found.extend(rows.into_iter().rev().filter(|row| row.day < end));
+        (end, width) = (from, width.saturating_mul(2));
+    }
+    Ok(found)
+}
+
+/// `GET /v1/days/{day|today}?height=`
+pub(crate) async fn day(
+    State(api): Shared,
+    Path(day): Path<String>,
+    Query(params): Query<HeightParams>,
+) -> Result<Json<At<Day>>, Failure> {
+    let day: DayId = parse(&day)?;
+    answer(&api, params.height, move |reader| {
+        let question = Question::Day(day.number(reader)?);
+        let Answer::Day(row) = reader.credits(question)? else { return Err(wrong_answer()) };
+        Ok(day_view(reader, &row))
+    })
+    .await
+}
+
+fn day_view(reader: &Reader, row: &DayInfo) -> Day {
+    let record = &row.record;
+    Day {
+        day: row.day,
+        opened_at: reader.moment(record.opened_at),
+        closed_at: record.closed_at.map(|time| reader.moment(time)),
+        settled_at: record.settled_at.map(|time| reader.moment(time)),
+        allowance: record.allowance.into(),
+        supply: Coin::diem(record.supply),
+        base: record.base.into(),
+        consumed: record.consumed.into(),
+        counted: record.counted.into(),
+        utilisation_bps: row.utilisation_bps,
+        requests: record.requests,
+        rent: Coin::vvv(record.rent),
+        pot: Coin::vvv(record.pot),
+        treasury: Coin::vvv(record.treasury),
+        stakers: Coin::vvv(record.stakers),
+        paid: Coin::vvv(record.paid),
+    }
+}
+
+/// `GET /v1/days/{day|today}/providers?height=&cursor=&limit=`
+pub(crate) async fn day_providers(
+    State(api): Shared,
+    Path(day): Path<String>,
+    Query(params): Query<ListParams>,
+) -> Result<Json<At<Page<DayProvider>>>, Failure> {
+    let day: DayId = parse(&day)?;
+    answer_page(&api, params, move |reader, part| {
+        let day = day.number(reader)?;
+        // A day that never was is an error, not an empty list.
+        reader.credits(Question::Day(day))?;
+        let question = Question::DayProviders { day, from: part.cursor, limit: part.one_more() };
+        let Answer::DayProviders(rows) = reader.credits(question)? else { return Err(wrong_answer()) };
+        let (rows, next) = part.cut_from(rows, |(provider, _)| *provider);
+        let view = |(provider, row): (Address, ProviderDay)| DayProvider { provider, served: served(&row) };
+        Ok((rows.into_iter().map(view).collect(), next))
+    })
+    .await
+}
+
+fn served(row: &ProviderDay) -> Served {
+    Served { consumed: row.consumed.into(), counted: row.counted.into(), requests: row.requests }
+}
+
+/// `GET /v1/providers?height=&cursor=&limit=`
+pub(crate) async fn providers(
+    State(api): Shared,
+    Query(params): Query<ListParams>,
+) -> Result<Json<At<Page<Provider>>>, Failure> {
+    answer_page(&api, params, |reader, part| {
+        let question = Question::Providers { from: part.cursor, limit: part.one_more() };
+        let Answer::Providers(rows) = reader.credits(question)? else { return Err(wrong_answer()) };
+        let (rows, next) = part.cut_from(rows, |(address, _)| *address);
+        Ok((rows.into_iter().map(|(address, row)| provider_view(reader, address, row)).collect(), next))
+    })
+    .await
+}
+
+fn provider_view(reader: &Reader, provider: Address, row: Row) -> Provider {
+    Provider {
+        provider,
+        moniker: row.moniker,
+        endpoint: row.endpoint,
+        payout: row.payout,
+        bond: Coin::vvv(row.bond),
+        left: row.left.map(|left| Left { day: left.day, due: reader.moment(left.due) }),
+        today: standing(row.today),
+        next: standing(row.next),
+    }
+}
+
+fn standing(row: Standing) -> ProviderStanding {
+    ProviderStanding { listed: row.listed, bond: Coin::vvv(row.bond) }
+}
+
+/// `GET /v1/providers/{address}?height=&prove=true`
+pub(crate) async fn provider(
+    State(api): Shared,
+    Path(address): Path<String>,
+    Query(params): Query<ProveParams>,
+) -> Result<Json<At<ProviderDetail>>, Failure> {
+    let address: Address = parse(&address)?;
+    answer_proven(&api, params, &provider_key(&address), move |reader| {
+        let Answer::Provider(info) = reader.credits(Question::Provider(address))? else { return Err(wrong_answer()) };
+        Ok(ProviderDetail {
+            day: credits::today(reader)?.global.day,
+            prices_today: info.sheets.today,
+            prices_hash: Hash(info.sheet_hash),
+            prices_next: info.sheets.next,
+            earned_today: served(&info.today),
+            left_to_earn: info.left_to_earn.into(),
+            earned_previous: info.previous.as_ref().map(served),
+            provider: provider_view(reader, address, info.provider),
+        })
+    })
+    .await
+}

@@ -1,0 +1,131 @@
+//! The curve of DIEM, quotes, and emissions.
+
+use axum::{Json, extract::State};
+use diem_client::api::{
+    At, Coin, CurrentRate, Curve, Emission, HttpError, Quote, Rent, Schedule, Segment, Step, WideCoin,
+};
+use diem_core::Amount;
+use diem_credits as credits;
+use diem_diem::{Answer, Query as Question, Rate};
+use diem_emissions as emissions;
+use serde::Deserialize;
+
+use super::{
+    Shared,
+    error::Failure,
+    params::Query,
+    reading::{HeightParams, Reader, answer, wrong_answer},
+};
+
+/// `GET /v1/curve?height=`
+pub(crate) async fn curve(State(api): Shared, Query(params): Query<HeightParams>) -> Result<Json<At<Curve>>, Failure> {
+    answer(&api, params.height, |reader| {
+        let Answer::Curve(steps) = reader.diem(Question::Curve)? else { return Err(wrong_answer()) };
+        let step = |step: diem_diem::Step| Step { edge: Coin::diem(step.edge), rate: WideCoin::vvv(step.rate) };
+        Ok(Curve { steps: steps.into_iter().map(step).collect() })
+    })
+    .await
+}
+
+/// `GET /v1/curve/rate?height=`
+pub(crate) async fn rate(
+    State(api): Shared,
+    Query(params): Query<HeightParams>,
+) -> Result<Json<At<CurrentRate>>, Failure> {
+    answer(&api, params.height, |reader| {
+        let Answer::Rate(now) = reader.diem(Question::Rate)? else { return Err(wrong_answer()) };
+        Ok(CurrentRate {
+            supply: Coin::diem(now.supply),
+            rate: now.rate.map(WideCoin::vvv),
+            until: now.until.map(Coin::diem),
+            left: Coin::diem(now.left),
+        })
+    })
+    .await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct QuoteParams {
+    lock: Option<Amount>,
+    out: Option<Amount>,
+    height: Option<u64>,
+}
+
+/// `GET /v1/curve/quote?lock=` or `?out=`, and `&height=`
+pub(crate) async fn quote(State(api): Shared, Query(params): Query<QuoteParams>) -> Result<Json<At<Quote>>, Failure> {
+    let question = match (params.lock, params.out) {
+        (Some(lock), None) => Question::QuoteIn(lock),
+        (None, Some(out)) => Question::QuoteOut(out),
+        _ => {
+            let words = "write either lock= with avvv to lock, or out= with adiem to mint";
+            return Err(HttpError::BadRequest(words.into()).into());
+        }
+    };
+    answer(&api, params.height, move |reader| match (reader.diem(question)?, params.out) {
+        (Answer::QuoteIn(quote), _) => Ok(Quote {
+            supply: Coin::diem(quote.supply),
+            lock: WideCoin::vvv(Rate::from(quote.charged)),
+            out: Coin::diem(quote.diem_out),
+        }),
+        (Answer::QuoteOut(quote), Some(out)) => {
+            Ok(Quote { supply: Coin::diem(quote.supply), lock: WideCoin::vvv(quote.lock_needed), out: Coin::diem(out) })
+        }
+        _ => Err(wrong_answer()),
+    })
+    .await
+}
+
+/// `GET /v1/emission?height=`
+pub(crate) async fn emission(
+    State(api): Shared,
+    Query(params): Query<HeightParams>,
+) -> Result<Json<At<Emission>>, Failure> {
+    answer(&api, params.height, |reader| {
+        let now = emission_at(reader)?;
+        Ok(Emission {
+            per_year: Coin::vvv(now.per_year),
+            per_second: Coin::vvv(now.per_second),
+            next: now.next.map(|next| segment(reader, next)),
+            emitted: Coin::vvv(now.emitted),
+            fees: Coin::vvv(now.fees),
+            rent: Coin::vvv(now.rent),
+            fee_bps: now.fee_bps,
+        })
+    })
+    .await
+}
+
+pub(super) fn emission_at(reader: &Reader) -> Result<emissions::Emission, Failure> {
+    match reader.emissions(emissions::Query::Emission)? {
+        emissions::Answer::Emission(now) => Ok(now),
+        _ => Err(wrong_answer()),
+    }
+}
+
+/// `GET /v1/emission/schedule?height=`
+pub(crate) async fn schedule(
+    State(api): Shared,
+    Query(params): Query<HeightParams>,
+) -> Result<Json<At<Schedule>>, Failure> {
+    answer(&api, params.height, |reader| match reader.emissions(emissions::Query::Schedule)? {
+        emissions::Answer::Schedule(segments) => {
+            Ok(Schedule { segments: segments.into_iter().map(|next| segment(reader, next)).collect() })
+        }
+        _ => Err(wrong_answer()),
+    })
+    .await
+}
+
+fn segment(reader: &Reader, segment: emissions::Segment) -> Segment {
+    Segment { from: reader.moment(segment.from), per_year: Coin::vvv(segment.per_year) }
+}
+
+/// `GET /v1/rent?height=`
+pub(crate) async fn rent(State(api): Shared, Query(params): Query<HeightParams>) -> Result<Json<At<Rent>>, Failure> {
+    answer(&api, params.height, |reader| {
+        let credits::Answer::Today(today) = reader.credits(credits::Query::Today)? else { return Err(wrong_answer()) };
+        Ok(Rent { day: today.global.day, rent: Coin::vvv(today.rent) })
+    })
+    .await
+}

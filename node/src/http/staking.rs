@@ -1,0 +1,300 @@
+//! Validators, and what an account has staked and locked.
+
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use diem_client::api::{
+    At, Coin, Commission, Hash, HexBytes, Lock, NextCommission, Page, Position, Reward, Rewards, Unstaking,
+    ValidatorDetail, Validators,
+};
+use diem_core::{Address, Amount};
+use diem_staking::{
+    Answer, Query as Question,
+    query::{LeavingView, PositionView, ValidatorView},
+    state::Leaving,
+};
+use diem_svvv as svvv;
+
+use super::{
+    Shared,
+    error::Failure,
+    params::{Query, parse},
+    reading::{
+        HeightParams, ListParams, ProveParams, Reader, answer, answer_page, answer_proven, blocking, cursor,
+        wrong_answer,
+    },
+};
+
+/// `GET /v1/validators?height=&cursor=&limit=`
+pub(crate) async fn validators(
+    State(api): Shared,
+    Query(params): Query<ListParams>,
+) -> Result<Json<Validators>, Failure> {
+    let (height, part) = params.part::<Address>()?;
+    let reader = Reader::at(&api, height)?;
+    blocking(move || {
+        let question = Question::Validators { after: part.cursor, limit: part.one_more().into() };
+        let Answer::Validators(rows) = reader.staking(question)? else { return Err(wrong_answer()) };
+        let Answer::Told(told) = reader.staking(Question::Told)? else { return Err(wrong_answer()) };
+        let (rows, next) = part.cut_after(rows, |row| row.operator);
+        Ok(Json(Validators {
+            height: reader.height(),
+            time: reader.time(),
+            epoch: reader.epoch(),
+            total_power: told.iter().fold(0u64, |sum, row| sum.saturating_add(row.told.power)),
+            validators: rows.into_iter().map(|row| detail(&reader, row)).collect(),
+            next: next.map(|key| cursor(reader.height(), key)),
+        }))
+    })
+    .await
+}
+
+/// `GET /v1/validators/{operator}?height=&prove=true`
+pub(crate) async fn validator(
+    State(api): Shared,
+    Path(operator): Path<String>,
+    Query(params): Query<ProveParams>,
+) -> Result<Json<At<ValidatorDetail>>, Failure> {
+    let operator: Address = parse(&operator)?;
+    let key = diem_staking::state::validator_key(&operator);
+    answer_proven(&api, params, &key, move |reader| Ok(detail(reader, view(reader, operator)?))).await
+}
+
+fn view(reader: &Reader, operator: Address) -> Result<ValidatorView, Failure> {
+    match reader.staking(Question::Validator(operator))? {
+        Answer::Validator(row) => Ok(*row),
+        _ => Err(wrong_answer()),
+    }
+}
+
+fn detail(reader: &Reader, view: ValidatorView) -> ValidatorDetail {
+    let row = view.validator;
+    let commission = Commission {
+        today_bps: view.commission_today,
+        next: row.commission.next.filter(|(_, from)| *from > reader.epoch()).map(next_commission),
+        max_bps: row.commission.max,
+        max_change_bps: row.commission.max_change,
+        due: Coin::vvv(row.commission_due),
+    };
+    ValidatorDetail {
+        operator: view.operator,
+        address: HexBytes(view.consensus_address.into()),
+        public_key: Hash(row.consensus_key),
+        bridge_address: row.bridge_address,
+        moniker: view.description.moniker,
+        website: view.description.website,
+        standing: view.standing,
+        power: view.power,
+        staked: Coin::vvv(row.tokens),
+        locked: Coin::vvv(row.value_of(row.locked)),
+        self_stake: Coin::vvv(view.self_stake),
+        commission,
+        missed: view.missed,
+        may_miss: view.may_miss,
+        jailed_until: row.jailed_until.map(|time| reader.moment(time)),
+    }
+}
+
+const fn next_commission((bps, epoch): (u16, u64)) -> NextCommission {
+    NextCommission { bps, epoch }
+}
+
+/// `GET /v1/accounts/{address}/positions?height=&cursor=&limit=`
+pub(crate) async fn positions(
+    State(api): Shared,
+    Path(account): Path<String>,
+    Query(params): Query<ListParams>,
+) -> Result<Json<At<Page<Position>>>, Failure> {
+    let account: Address = parse(&account)?;
+    answer_page(&api, params, move |reader, part| {
+        let (rows, next) = part.cut_after(positions_after(reader, account, part.cursor)?, |row| row.validator);
+        Ok((rows.iter().map(position_view).collect(), next))
+    })
+    .await
+}
+
+/// `GET /v1/accounts/{address}/positions/{validator}?height=&prove=true`
+pub(crate) async fn position(
+    State(api): Shared,
+    Path((account, validator)): Path<(String, String)>,
+    Query(params): Query<ProveParams>,
+) -> Result<Json<At<Position>>, Failure> {
+    let (account, validator): (Address, Address) = (parse(&account)?, parse(&validator)?);
+    let key = diem_staking::state::position_key(&account, &validator);
+    answer_proven(&api, params, &key, move |reader| {
+        match reader.staking(Question::Position { account, validator })? {
+            Answer::Position(row) => Ok(position_view(&row)),
+            _ => Err(wrong_answer()),
+        }
+    })
+    .await
+}
+
+fn positions_after(reader: &Reader, account: Address, after: Option<Address>) -> Result<Vec<PositionView>, Failure> {
+    match reader.staking(Question::Positions { account, after })? {
+        Answer::Positions(rows) => Ok(rows),
+        _ => Err(wrong_answer()),
+    }
+}
+
+fn position_view(row: &PositionView) -> Position {
+    Position {
+        validator: row.validator,
+        staked: Coin::vvv(row.staked),
+        locked: Coin::vvv(row.locked),
+        free_to_lock: Coin::vvv(row.free_to_lock),
+        free_to_unstake: Coin::vvv(row.free_to_unstake),
+        free_to_move: Coin::vvv(row.free_to_move),
+        rewards: Coin::vvv(row.rewards),
+    }
+}
+
+/// `GET /v1/accounts/{address}/rewards?height=`
+pub(crate) async fn rewards(
+    State(api): Shared,
+    Path(account): Path<String>,
+    Query(params): Query<HeightParams>,
+) -> Result<Json<At<Rewards>>, Failure> {
+    let account: Address = parse(&account)?;
+    answer(&api, params.height, move |reader| {
+        let rows = all_positions(reader, account)?;
+        let total = sum(rows.iter().map(|row| row.rewards));
+        let earning = rows.iter().filter(|row| !row.rewards.is_zero());
+        let reward = |row: &PositionView| Reward { validator: row.validator, amount: Coin::vvv(row.rewards) };
+        Ok(Rewards { total: Coin::vvv(total), rewards: earning.map(reward).collect() })
+    })
+    .await
+}
+
+/// Everything that an account has staked. There are at most as many positions as validators.
+pub(super) fn all_positions(reader: &Reader, account: Address) -> Result<Vec<PositionView>, Failure> {
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let rows = positions_after(reader, account, after)?;
+        let Some(last) = rows.last() else { return Ok(all) };
+        after = Some(last.validator);
+        all.extend(rows);
+    }
+}
+
+/// All locks of an account: as many as positions at most.
+pub(super) fn all_locks(reader: &Reader, account: Address) -> Result<Vec<svvv::query::LockView>, Failure> {
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let rows = locks_after(reader, account, after)?;
+        let Some(last) = rows.last() else { return Ok(all) };
+        after = Some(last.validator);
+        all.extend(rows);
+    }
+}
+
+/// The avvv that an account has on its way out of stake.
+pub(super) fn leaving_total(reader: &Reader, account: Address) -> Result<Amount, Failure> {
+    let (mut total, mut after) = (Amount::ZERO, None);
+    loop {
+        let rows = leaving_after(reader, account, after)?;
+        let Some(last) = rows.last() else { return Ok(total) };
+        after = Some(last.id);
+        let tranche = |row: &LeavingView| match row.what {
+            Leaving::Tranche(amount) => amount,
+            Leaving::Moved { .. } => Amount::ZERO,
+        };
+        total = sum(std::iter::once(total).chain(rows.iter().map(tranche)));
+    }
+}
+
+/// All VVV fits an amount, and these are parts of it.
+pub(super) fn sum(amounts: impl Iterator<Item = Amount>) -> Amount {
+    amounts.fold(Amount::ZERO, |sum, amount| sum.checked_add(amount).unwrap_or(Amount::MAX))
+}
+
+/// `GET /v1/accounts/{address}/unstaking?height=&cursor=&limit=`
+pub(crate) async fn unstaking(
+    State(api): Shared,
+    Path(account): Path<String>,
+    Query(params): Query<ListParams>,
+) -> Result<Json<At<Page<Unstaking>>>, Failure> {
+    let account: Address = parse(&account)?;
+    answer_page(&api, params, move |reader, part| {
+        let (rows, next) = part.cut_after(leaving_after(reader, account, part.cursor)?, |row| row.id);
+        let items: Result<Vec<_>, Failure> = rows.iter().map(|row| leaving_view(reader, row)).collect();
+        Ok((items?, next))
+    })
+    .await
+}
+
+fn leaving_after(reader: &Reader, account: Address, after: Option<u64>) -> Result<Vec<LeavingView>, Failure> {
+    match reader.staking(Question::Leaving { account, after })? {
+        Answer::Leaving(rows) => Ok(rows),
+        _ => Err(wrong_answer()),
+    }
+}
+
+fn leaving_view(reader: &Reader, row: &LeavingView) -> Result<Unstaking, Failure> {
+    let (amount, moved_to) = match row.what {
+        Leaving::Tranche(amount) => (amount, None),
+        Leaving::Moved { to, shares } => (view(reader, to)?.validator.value_of(shares), Some(to)),
+    };
+    Ok(Unstaking {
+        id: row.id,
+        validator: row.validator,
+        left_at: row.height,
+        until: row.until.map(|time| reader.moment(time)),
+        amount: Coin::vvv(amount),
+        moved_to,
+    })
+}
+
+/// `GET /v1/accounts/{address}/locks?height=&cursor=&limit=`
+pub(crate) async fn locks(
+    State(api): Shared,
+    Path(account): Path<String>,
+    Query(params): Query<ListParams>,
+) -> Result<Json<At<Page<Lock>>>, Failure> {
+    let account: Address = parse(&account)?;
+    answer_page(&api, params, move |reader, part| {
+        let (rows, next) = part.cut_after(locks_after(reader, account, part.cursor)?, |row| row.validator);
+        Ok((rows.iter().map(lock_view).collect(), next))
+    })
+    .await
+}
+
+/// `GET /v1/accounts/{address}/locks/{validator}?height=&prove=true`
+pub(crate) async fn lock(
+    State(api): Shared,
+    Path((account, validator)): Path<(String, String)>,
+    Query(params): Query<ProveParams>,
+) -> Result<Json<At<Lock>>, Failure> {
+    let (account, validator): (Address, Address) = (parse(&account)?, parse(&validator)?);
+    let key = svvv::state::lock_key(&account, &validator);
+    answer_proven(&api, params, &key, move |reader| {
+        // An unknown validator is an error here as for a position, not an empty lock.
+        view(reader, validator)?;
+        match reader.svvv(svvv::Query::Lock { account, validator })? {
+            svvv::Answer::Lock(row) => Ok(lock_view(&row)),
+            svvv::Answer::Locks(_) => Err(wrong_answer()),
+        }
+    })
+    .await
+}
+
+fn locks_after(
+    reader: &Reader,
+    account: Address,
+    after: Option<Address>,
+) -> Result<Vec<svvv::query::LockView>, Failure> {
+    match reader.svvv(svvv::Query::Locks { account, after })? {
+        svvv::Answer::Locks(rows) => Ok(rows),
+        svvv::Answer::Lock(_) => Err(wrong_answer()),
+    }
+}
+
+fn lock_view(row: &svvv::query::LockView) -> Lock {
+    Lock {
+        validator: row.validator,
+        locked: Coin::vvv(row.locked),
+        outstanding: Coin::diem(row.lock.outstanding),
+        free_to_lock: Coin::vvv(row.free_to_lock),
+    }
+}
