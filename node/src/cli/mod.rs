@@ -1,15 +1,23 @@
 //! The command line.
 
+mod ask;
 pub mod common;
 pub mod curve;
+pub mod demo;
 pub mod devnet;
+mod events;
 pub mod genesis;
+mod headings;
 pub mod keys;
 pub mod node;
 pub mod output;
+mod prices;
 pub mod query;
 mod tables;
 pub mod tx;
+mod units;
+pub mod validator;
+pub mod voucher;
 
 use std::process::ExitCode;
 
@@ -66,6 +74,8 @@ pub enum Command {
     Start(Box<node::StartCommand>),
     /// Run a chain for development on this machine.
     Devnet(devnet::DevnetCommand),
+    /// Play the product on a running development chain, each step with its command.
+    Demo(demo::DemoCommand),
     /// Check what must be true of the state in a home whose node is stopped: supplies, stakes, locks, credit.
     Check(node::CheckCommand),
     /// Look at the start of a chain, or make one out of a chain's state.
@@ -74,6 +84,10 @@ pub enum Command {
     Keys(keys::Keys),
     /// Make, sign and send transactions.
     Tx(Box<tx::TxCommand>),
+    /// What an operator does on the machine that holds the keys.
+    Validator(validator::ValidatorCommand),
+    /// What an account signs for a provider, off chain.
+    Voucher(voucher::VoucherCommand),
     /// Read the chain.
     Query(query::QueryCommand),
     /// Compute the mint curve and quotes on it, without a node.
@@ -88,9 +102,12 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Start(command) => command.run(),
         Command::Devnet(command) => command.run(),
         Command::Check(command) => command.run(),
+        Command::Demo(command) => command.run(),
         Command::Genesis(command) => command.run(),
         Command::Keys(command) => command.run(),
         Command::Tx(command) => command.run(),
+        Command::Validator(command) => command.run(),
+        Command::Voucher(command) => command.run(),
         Command::Query(command) => command.run(),
         Command::Curve(command) => command.run(),
     };

@@ -1,25 +1,32 @@
 //! `diemd query`: reading the chain, and believing only what is proven.
 
+mod credit;
+mod days;
+mod mint;
+mod staking;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use clap::{Args, Subcommand};
 use diem_client::{
-    Client, ClientError,
+    Client, ClientError, LightClient, LightError,
     api::{Account, BlockId, Coin, Hash, HexBytes, Proof},
-    verify::{Trust, VerifyError},
+    verify::Trust,
 };
-use diem_core::Time;
+use diem_core::{Address, Time};
 use serde::Serialize;
 
 use super::{
     Exit, Failure,
     common::{Common, block_on, failed, usage},
+    headings::{Group, template},
     tables,
 };
 
 /// Reading the chain.
 #[derive(Debug, Args)]
+#[command(help_template = help())]
 pub struct QueryCommand {
     #[command(flatten)]
     common: Common,
@@ -29,9 +36,32 @@ pub struct QueryCommand {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// The node and the end of its chain.
+    #[command(flatten)]
+    Chain(Chain),
+    #[command(flatten)]
+    Staking(staking::Verb),
+    #[command(flatten)]
+    Mint(mint::Verb),
+    #[command(flatten)]
+    Credit(credit::Verb),
+    #[command(flatten)]
+    Days(days::Verb),
+}
+
+/// Where in the past to look.
+#[derive(Debug, Args)]
+struct Height {
+    /// The height after which to look; one of the last 64 [default: the latest].
+    #[arg(long)]
+    height: Option<u64>,
+}
+
+/// Reading accounts, blocks and transactions.
+#[derive(Debug, Subcommand)]
+enum Chain {
+    /// The node and the end of its chain
     Status,
-    /// An account's balances and nonce.
+    /// Everything that an account owns
     Account {
         /// An address (diem1... or 0x...) or the name of a key.
         address: String,
@@ -41,12 +71,12 @@ enum What {
         #[command(flatten)]
         verify: Verify,
     },
-    /// A transaction in a block.
+    /// A transaction in a block
     Tx {
         /// Its hash.
         hash: Hash,
     },
-    /// A block with its transactions.
+    /// A block with its transactions
     Block {
         /// A height, a hash, or `latest`.
         #[arg(default_value = "latest")]
@@ -55,7 +85,7 @@ enum What {
         #[arg(long, default_value_t = 0)]
         from: u32,
     },
-    /// The latest blocks.
+    /// The latest blocks
     Blocks {
         /// Only those below this height.
         #[arg(long)]
@@ -64,13 +94,11 @@ enum What {
         #[arg(long, default_value_t = 20)]
         limit: u32,
     },
-    /// How much VVV and DIEM there is.
-    Supply,
-    /// Who makes the blocks.
-    Validators,
-    /// What gas costs and what the limits are.
+    /// Who signs the blocks, as consensus knows them
+    Consensus,
+    /// The parameters of the chain: gas, limits, staking, credit
     Params,
-    /// A row of state, or its absence, with a proof.
+    /// A row of state, or its absence, with a proof
     Proof {
         /// The row's key, in hex.
         key: HexBytes,
@@ -80,7 +108,7 @@ enum What {
         #[command(flatten)]
         verify: Verify,
     },
-    /// The table of errors.
+    /// The table of errors
     Errors,
 }
 
@@ -96,6 +124,16 @@ struct Verify {
     /// Take the genesis from the node, but only if it has this hash.
     #[arg(long, value_name = "HASH", requires = "verify")]
     genesis_hash: Option<Hash>,
+    /// A block of the chain that you trust: what is trusted of a real chain must not be older than two thirds of its
+    /// unbonding time.
+    #[arg(long, value_name = "HEIGHT:HASH", requires = "verify", value_parser = block_point)]
+    trust: Option<(u64, Hash)>,
+}
+
+fn block_point(text: &str) -> Result<(u64, Hash), String> {
+    let (height, hash) = text.split_once(':').ok_or("write it as HEIGHT:HASH")?;
+    let height = height.parse().map_err(|_| format!("`{height}` is no height"))?;
+    Ok((height, hash.parse().map_err(|error| format!("{error}"))?))
 }
 
 /// What was proven, beside the data.
@@ -127,27 +165,36 @@ impl QueryCommand {
     }
 
     async fn answer(&self, client: &Client) -> Result<(), Failure> {
-        let output = self.common.output;
         match &self.what {
-            What::Status => output.print(&client.status().await?, tables::status),
-            What::Account { address, height, verify } => {
+            What::Chain(what) => self.chain(client, what).await,
+            What::Staking(what) => what.answer(&self.common, client).await,
+            What::Mint(what) => what.answer(&self.common, client).await,
+            What::Credit(what) => what.answer(&self.common, client).await,
+            What::Days(what) => what.answer(&self.common, client).await,
+        }
+    }
+
+    async fn chain(&self, client: &Client, what: &Chain) -> Result<(), Failure> {
+        let output = self.common.output;
+        match what {
+            Chain::Status => output.print(&client.status().await?, tables::status),
+            Chain::Account { address, height, verify } => {
                 let answer = self.account(client, address, *height, verify).await?;
-                output.print(&answer, tables::account)
+                output.print(&answer, |answer| tables::account(answer, address))
             }
-            What::Tx { hash } => {
+            Chain::Tx { hash } => {
                 let found = client.transaction(hash).await.map_err(|e| not_found(e, Exit::Unknown))?;
                 output.print(&found, tables::tx)
             }
-            What::Block { block, from } => output.print(&client.block(*block, *from).await?, tables::block),
-            What::Blocks { before, limit } => output.print(&client.blocks(*before, *limit).await?, tables::blocks),
-            What::Supply => output.print(&client.supply().await?, tables::supply),
-            What::Validators => output.print(&client.validators().await?, tables::validators),
-            What::Params => output.print(&client.params().await?, tables::params),
-            What::Proof { key, height, verify } => {
+            Chain::Block { block, from } => output.print(&client.block(*block, *from).await?, tables::block),
+            Chain::Blocks { before, limit } => output.print(&client.blocks(*before, *limit).await?, tables::blocks),
+            Chain::Consensus => output.print(&client.consensus().await?, tables::consensus),
+            Chain::Params => output.print(&client.params().await?, tables::params),
+            Chain::Proof { key, height, verify } => {
                 let answer = self.proof(client, key, *height, verify).await?;
                 output.print(&answer, tables::proof)
             }
-            What::Errors => output.print(&client.errors().await?, |lines| tables::errors(lines)),
+            Chain::Errors => output.print(&client.errors().await?, |lines| tables::errors(lines)),
         }
     }
 
@@ -158,19 +205,22 @@ impl QueryCommand {
         height: Option<u64>,
         verify: &Verify,
     ) -> Result<VerifiedAnswer<Account>, Failure> {
-        let address = self.common.keys().resolve(address).map_err(|e| usage(anyhow!(e)))?;
+        let address = who(&self.common, address)?;
         let trust = self.trust(client, verify).await?;
         let height = newest(client, height, trust.is_some()).await?;
-        let mut answer = client.account(&address, height, trust.is_some()).await?;
-        let Some(trust) = trust else { return Ok(VerifiedAnswer { answer, verified: None }) };
-        let proven = trust.verify_account(&address, &answer).map_err(not_proven)?;
+        let Some(trust) = trust else {
+            let answer = client.account(&address, height, false).await?;
+            return Ok(VerifiedAnswer { answer, verified: None });
+        };
+        let mut light = LightClient::new(client.clone(), trust);
+        let (mut answer, proven) = light.account(&address, height).await.map_err(not_proven)?;
         // What is printed is what was proven, not what the node says beside it.
         answer.nonce = proven.account.nonce;
         answer.vvv = Coin::vvv(proven.account.vvv);
         answer.diem = Coin::diem(proven.account.diem);
         answer.height = proven.height;
         let verified = Proven {
-            chain_id: trust.chain_id().into(),
+            chain_id: light.trust().chain_id().into(),
             height: proven.height,
             header_time: proven.header_time,
             root: Hash(proven.root),
@@ -188,11 +238,14 @@ impl QueryCommand {
     ) -> Result<VerifiedAnswer<Proof>, Failure> {
         let trust = self.trust(client, verify).await?;
         let height = newest(client, height, trust.is_some()).await?;
-        let answer = client.proof(&key.0, height).await?;
-        let Some(trust) = trust else { return Ok(VerifiedAnswer { answer, verified: None }) };
-        let proven = trust.verify(&key.0, &answer).map_err(not_proven)?;
+        let Some(trust) = trust else {
+            let answer = client.proof(&key.0, height).await?;
+            return Ok(VerifiedAnswer { answer, verified: None });
+        };
+        let mut light = LightClient::new(client.clone(), trust);
+        let (answer, proven) = light.row(&key.0, height).await.map_err(not_proven)?;
         let verified = Proven {
-            chain_id: trust.chain_id().into(),
+            chain_id: light.trust().chain_id().into(),
             height: proven.height,
             header_time: proven.header_time,
             root: Hash(proven.root),
@@ -226,8 +279,30 @@ impl QueryCommand {
                 load_genesis(&path)?
             }
         };
-        Trust::from_genesis(&genesis).map(Some).map_err(usage)
+        let trust = match &verify.trust {
+            None => Trust::from_genesis(&genesis).map_err(usage)?,
+            Some((height, hash)) => {
+                let block = client.light_block(*height).await?;
+                Trust::from_header(&genesis, hash.0, &block).map_err(|error| not_proven(error.into()))?
+            }
+        };
+        Ok(Some(trust))
     }
+}
+
+fn help() -> String {
+    template(&[
+        Group::of::<Chain>("The chain and its accounts"),
+        Group::of::<staking::Verb>("Staking VVV"),
+        Group::of::<mint::Verb>("VVV and DIEM"),
+        Group::of::<credit::Verb>("Staked DIEM and its credit"),
+        Group::of::<days::Verb>("Providers and days"),
+    ])
+}
+
+/// An address, or that of a key of this wallet.
+fn who(common: &Common, text: &str) -> Result<Address, Failure> {
+    common.keys().resolve(text).map_err(|error| usage(anyhow!(error)))
 }
 
 /// What a person verifies is the newest there is, and so what they have just changed themselves, even if its header
@@ -243,8 +318,12 @@ fn load_genesis(path: &Path) -> Result<diem_types::GenesisDoc, Failure> {
     diem_genesis::load(path, None).map_err(usage)
 }
 
-fn not_proven(error: VerifyError) -> Failure {
-    failed(anyhow!("do not believe this node: {error}"))
+fn not_proven(error: LightError) -> Failure {
+    match error {
+        LightError::Client(error) => error.into(),
+        LightError::Verify(error) => failed(anyhow!("do not believe this node: {error}")),
+        changes @ LightError::TooManyChanges { .. } => failed(anyhow!("{changes}")),
+    }
 }
 
 fn not_found(error: ClientError, exit: Exit) -> Failure {

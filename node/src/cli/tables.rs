@@ -1,12 +1,15 @@
 //! Answers of the API as tables for people.
 
 use diem_client::api::{
-    Account, Block, BlockPage, ErrorLine, HexBytes, Params, Proof, Status, Supply, Transaction, TxView, Validators,
+    Account, Block, BlockPage, ConsensusSet, ErrorLine, HexBytes, Params, Proof, Status, Supply, Transaction, TxView,
 };
+use diem_core::Amount;
 
 use super::{
+    events,
     output::{fields, list, say},
     query::{Proven, VerifiedAnswer},
+    units::show_percent,
 };
 
 pub(super) fn status(status: &Status) -> String {
@@ -25,16 +28,42 @@ pub(super) fn status(status: &Status) -> String {
     ])
 }
 
-pub(super) fn account(VerifiedAnswer { answer, verified }: &VerifiedAnswer<Account>) -> String {
+/// An account with everything that it owns; `name` is how the user called it.
+pub(super) fn account(VerifiedAnswer { answer, verified }: &VerifiedAnswer<Account>, name: &str) -> String {
+    let owned = &answer.holdings;
     let mut lines = vec![
         ("address", answer.address.to_string()),
         ("hex", answer.hex.clone()),
         ("VVV", answer.vvv.display.clone()),
         ("DIEM", answer.diem.display.clone()),
         ("nonce", answer.nonce.to_string()),
+        ("staked", format!("{}, {} of it locked", owned.staked.display, owned.locked.display)),
+        ("opened by burning", owned.diem_outstanding.display.clone()),
+        ("rewards to claim", owned.rewards.display.clone()),
+        ("on its way out", format!("{}, {}", owned.unstaking.display, owned.diem_unstaking.display)),
+        ("DIEM staked", owned.diem_staked.display.clone()),
+        ("credit today", format!("{}, {} of it free", owned.credit_today.display, owned.credit_free.display)),
+        ("credit tomorrow", owned.credit_tomorrow.display.clone()),
         ("at height", answer.height.to_string()),
     ];
     lines.extend(verified.as_ref().map(|proven| ("verified", proven_words(proven))));
+    if verified.is_some() {
+        say("VVV, DIEM and nonce are proven; the rest is what the node says");
+    }
+    let has = |amount: Amount| !amount.is_zero();
+    let further = [
+        ("positions", has(owned.staked.amount)),
+        ("locks", has(owned.locked.amount)),
+        ("unstaking", has(owned.unstaking.amount)),
+        ("rewards", has(owned.rewards.amount)),
+        ("diem-stakes", has(owned.diem_staked.amount)),
+        ("unstaking-diem", has(owned.diem_unstaking.amount)),
+        ("credit", has(owned.credit_today.amount) || has(owned.credit_tomorrow.amount)),
+    ];
+    let further: Vec<&str> = further.into_iter().filter(|(_, has)| *has).map(|(what, _)| what).collect();
+    if !further.is_empty() {
+        say(&format!("more with `diemd query {} {name}`", further.join("|")));
+    }
     fields(lines)
 }
 
@@ -78,6 +107,7 @@ pub(super) fn tx(tx: &Transaction) -> String {
         }
         None => lines.push(("bytes", "no transaction".into())),
     }
+    lines.extend(events::lines(&tx.result.events).into_iter().map(|line| ("what happened", line)));
     fields(lines)
 }
 
@@ -125,8 +155,8 @@ pub(super) fn supply(supply: &Supply) -> String {
     ])
 }
 
-pub(super) fn validators(validators: &Validators) -> String {
-    let rows = validators.validators.iter().map(|validator| {
+pub(super) fn consensus(set: &ConsensusSet) -> String {
+    let rows = set.validators.iter().map(|validator| {
         [validator.address.to_string(), validator.power.to_string(), validator.public_key.to_string()]
     });
     list(["address", "power", "public key"], rows)
@@ -134,7 +164,9 @@ pub(super) fn validators(validators: &Validators) -> String {
 
 pub(super) fn params(params: &Params) -> String {
     let (gas, limits) = (&params.gas, &params.limits);
+    let (staking, credits) = (&params.staking, &params.credits);
     fields([
+        ("a day", duration(params.epoch_ms)),
         ("lowest gas price", format!("{} avvv", gas.min_price.get())),
         ("gas of a transaction", gas.per_tx.to_string()),
         ("gas of a byte", gas.per_byte.to_string()),
@@ -143,7 +175,26 @@ pub(super) fn params(params: &Params) -> String {
         ("bytes of a transaction, at most", limits.max_tx_bytes.to_string()),
         ("calls of a transaction, at most", limits.max_calls.to_string()),
         ("bytes of a memo, at most", limits.max_memo_bytes.to_string()),
+        ("unstaked VVV is paid after", duration(staking.unbonding_ms)),
+        ("validators, at most", staking.max_validators.to_string()),
+        ("own stake of a validator, at least", params.min_self_stake.display.clone()),
+        ("locked stake pays as rent", show_percent(params.emissions.fee_bps.into())),
+        ("unstaked DIEM is paid after", duration(credits.cooldown_ms)),
+        ("a closed day takes vouchers for", duration(credits.grace_ms)),
+        ("bond of a provider, at least", params.min_bond.display.clone()),
+        ("a leaving provider's bond is paid after", duration(credits.provider_unbonding_ms)),
+        ("who lists providers", credits.authority.to_string()),
     ])
+}
+
+/// Milliseconds in the largest unit that divides them.
+fn duration(millis: u64) -> String {
+    let units = [("day", 86_400_000), ("hour", 3_600_000), ("minute", 60_000), ("second", 1_000)];
+    let whole = |(name, length): (&str, u64)| {
+        let count = millis.checked_div(length).filter(|count| *count > 0 && millis.checked_rem(length) == Some(0))?;
+        Some(format!("{count} {name}{}", if count == 1 { "" } else { "s" }))
+    };
+    units.into_iter().find_map(whole).unwrap_or_else(|| format!("{millis} ms"))
 }
 
 pub(super) fn errors(lines: &[ErrorLine]) -> String {

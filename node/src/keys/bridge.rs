@@ -55,6 +55,29 @@ pub fn bridge_key(home: &Home) -> Result<SecretKey, BridgeKeyError> {
     }
 }
 
+/// A new bridge key in place of the one that `home` has, which stays in a file beside it: until the chain has been told
+/// of the new one, it is the old one that counts. Gives the key and where the old one is now.
+///
+/// # Errors
+/// [`BridgeKeyError`] with the path of the file; then the old key is still in its place.
+pub fn new_bridge_key(home: &Home) -> Result<(SecretKey, Option<PathBuf>), BridgeKeyError> {
+    let path = home.bridge_key_file();
+    let mut kept = None;
+    if path.exists() {
+        let old = home.root().join(format!("bridge_key-{}.json", bridge_key(home)?.address()));
+        // A second name for the same file: at no moment is the old key without one.
+        match fs::hard_link(&path, &old) {
+            Err(source) if source.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(BridgeKeyError::Read { path: old, source });
+            }
+            _ => kept = Some(old),
+        }
+    }
+    let (secret, key) = generate();
+    write_bridge_key(home, &secret, &key)?;
+    Ok((key, kept))
+}
+
 /// Puts a key whose secret everyone knows into the home, for a chain of development.
 ///
 /// # Errors
@@ -112,5 +135,22 @@ mod tests {
         fs::write(home.bridge_key_file(), text.replace(&key.address().to_string(), &Address([9; 20]).to_string()))
             .unwrap();
         assert!(matches!(bridge_key(&home).unwrap_err(), BridgeKeyError::Malformed(_)));
+        assert!(matches!(new_bridge_key(&home).unwrap_err(), BridgeKeyError::Malformed(_)));
+    }
+
+    #[test]
+    fn a_new_key_keeps_the_old_one_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::at(&folder.path().join("home"));
+        home.create().unwrap();
+        let (first, kept) = new_bridge_key(&home).unwrap();
+        assert_eq!(kept, None);
+        let text = fs::read_to_string(home.bridge_key_file()).unwrap();
+        let (second, kept) = new_bridge_key(&home).unwrap();
+        assert_ne!(first.address(), second.address());
+        assert_eq!(bridge_key(&home).unwrap().address(), second.address());
+        let kept = kept.unwrap();
+        assert!(kept.display().to_string().contains(&first.address().to_string()));
+        assert_eq!(fs::read_to_string(&kept).unwrap(), text);
     }
 }

@@ -163,9 +163,11 @@ async fn a_dry_run_tells_what_would_change_and_changes_nothing() {
             wallet.run(&arguments).await
         }
     };
-    let changes = dry("100VVV").await.ok().json();
+    let simulated = dry("100VVV").await.ok().json();
+    assert_eq!(simulated["result"]["ok"], true);
     let of = |address: Address| {
-        let found = changes.as_array().unwrap().iter().find(|change| change["address"] == address.to_string());
+        let changes = simulated["changes"].as_array().unwrap();
+        let found = changes.iter().find(|change| change["account"] == address.to_string());
         found.unwrap()["after"]["amount"].as_str().unwrap().parse::<u128>().unwrap()
     };
     assert_eq!(of(node.address_of(1)), 1_100 * Amount::ONE.get());

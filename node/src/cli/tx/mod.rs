@@ -1,29 +1,35 @@
 //! `diemd tx`: making, signing and sending transactions.
 
+mod credits;
+mod diem;
 mod file;
+mod make;
+mod pay;
 mod preview;
+mod providers;
 mod send;
+mod staking;
+mod validator;
 
 use std::path::PathBuf;
 
-use anyhow::anyhow;
 use clap::{Args, Subcommand};
-use diem_bank::{Msg, Output as Payment};
-use diem_client::api::{Hash, TxView};
-use diem_core::{Address, Amount, Denom};
-use diem_types::{Call, Signed};
+use diem_client::api::TxView;
+use diem_types::Signed;
 
 use super::{
     Failure,
-    common::{Common, PassphraseSource, block_on, usage},
+    common::{Common, PassphraseSource, block_on},
+    headings::{Group, template},
     tables,
 };
-use crate::keys::KeyStore;
 use file::TxFile;
-use send::{SendOptions, Sending};
+use make::{Sending, Wallet};
+use send::SendOptions;
 
 /// Making, signing and sending transactions.
 #[derive(Debug, Args)]
+#[command(help_template = help())]
 pub struct TxCommand {
     #[command(flatten)]
     common: Common,
@@ -33,25 +39,26 @@ pub struct TxCommand {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Pay one account.
-    Transfer {
-        /// Who is paid: an address (diem1... or 0x...) or the name of a key.
-        to: String,
-        /// How much: 12.5VVV, 3DIEM, 100avvv.
-        #[arg(value_parser = Denom::parse_amount)]
-        amount: (Amount, Denom),
-        #[command(flatten)]
-        make: Make,
-    },
-    /// Pay many accounts in one transaction, all or none.
-    MultiTransfer {
-        /// Payments, each written TO=AMOUNT: bob=1VVV carol=2.5VVV. All in one denomination.
-        #[arg(required = true, value_name = "TO=AMOUNT")]
-        payments: Vec<String>,
-        #[command(flatten)]
-        make: Make,
-    },
-    /// Sign a transaction file, as its sender or its fee payer.
+    #[command(flatten)]
+    Pay(pay::Verb),
+    #[command(flatten)]
+    Staking(staking::Verb),
+    #[command(flatten)]
+    Diem(diem::Verb),
+    #[command(flatten)]
+    Credits(credits::Verb),
+    #[command(flatten)]
+    Providers(providers::Verb),
+    #[command(flatten)]
+    Validator(validator::Verb),
+    #[command(flatten)]
+    Files(Files),
+}
+
+/// Transactions in files.
+#[derive(Debug, Subcommand)]
+enum Files {
+    /// Sign a transaction file, as its sender or its fee payer
     Sign {
         /// The file, or `-` for stdin.
         file: PathBuf,
@@ -61,65 +68,30 @@ enum Verb {
         #[command(flatten)]
         passphrase: PassphraseSource,
     },
-    /// Send a signed transaction file.
+    /// Send a signed transaction file
     Broadcast {
         /// The file, or `-` for stdin: JSON of `sign`, or 0x and hex.
         file: PathBuf,
         #[command(flatten)]
         sending: Sending,
     },
-    /// Show what a transaction file asks for, in words. Asks no node.
+    /// Show what a transaction file asks for, in words; asks no node
     Show {
         /// The file, or `-` for stdin: JSON of `sign`, or 0x and hex.
         file: PathBuf,
     },
 }
 
-/// Who signs a new transaction and what it may cost.
-#[derive(Debug, Args)]
-struct Make {
-    /// The key that acts and signs.
-    #[arg(long, value_name = "KEY")]
-    from: String,
-    /// Who pays the fee instead: a key, or with --unsigned an address.
-    #[arg(long, value_name = "KEY")]
-    fee_payer: Option<String>,
-    /// avvv for a unit of gas [default: the chain's lowest].
-    #[arg(long, value_name = "AVVV")]
-    gas_price: Option<u128>,
-    /// The most to pay as fee, such as 0.01VVV [default: what it costs].
-    #[arg(long, value_name = "AMOUNT", value_parser = parse_vvv)]
-    max_fee: Option<Amount>,
-    /// The last height at which the transaction is valid [default: 600 blocks from now].
-    #[arg(long, value_name = "HEIGHT")]
-    expiry: Option<u64>,
-    /// The sender's number of transactions so far [default: what the chain says].
-    #[arg(long)]
-    nonce: Option<u64>,
-    /// A text that everybody can read.
-    #[arg(long, default_value = "")]
-    memo: String,
-    /// Refuse to sign for any other chain than the one with this genesis hash.
-    #[arg(long, value_name = "HASH")]
-    genesis_hash: Option<Hash>,
-    /// Say what balances would change, then stop.
-    #[arg(long, conflicts_with = "unsigned")]
-    dry_run: bool,
-    /// Print the unsigned transaction as a file for `sign`, then stop.
-    #[arg(long)]
-    unsigned: bool,
-    #[command(flatten)]
-    passphrase: PassphraseSource,
-    #[command(flatten)]
-    sending: Sending,
-}
-
-fn parse_vvv(text: &str) -> Result<Amount, String> {
-    match Denom::parse_amount(text) {
-        Ok((amount, Denom::Vvv)) => Ok(amount),
-        Ok(_) => Err("fees are paid in VVV".into()),
-        Err(error) => Err(error.to_string()),
-    }
+fn help() -> String {
+    template(&[
+        Group::of::<pay::Verb>("Paying"),
+        Group::of::<staking::Verb>("Staking VVV"),
+        Group::of::<diem::Verb>("Minting DIEM"),
+        Group::of::<credits::Verb>("Staking DIEM and using its credit"),
+        Group::of::<providers::Verb>("Providing compute"),
+        Group::of::<validator::Verb>("Being a validator"),
+        Group::of::<Files>("Transactions in files"),
+    ])
 }
 
 impl TxCommand {
@@ -129,44 +101,38 @@ impl TxCommand {
     /// The exit code tells how far the transaction came; the sentence says what to do.
     pub fn run(self) -> Result<(), Failure> {
         let common = &self.common;
-        match self.verb {
-            Verb::Transfer { to, amount: (amount, denom), make } => {
-                let to = resolve(&common.keys(), &to)?;
-                block_on(send::make_and_send(common, &make, Call::Bank(Msg::Transfer { to, denom, amount })))
+        let verb = match self.verb {
+            Verb::Files(files) => return files.run(common),
+            verb => verb,
+        };
+        let wallet = Wallet::new(common)?;
+        block_on(async {
+            match verb {
+                Verb::Pay(verb) => verb.run(&wallet).await,
+                Verb::Staking(verb) => verb.run(&wallet).await,
+                Verb::Diem(verb) => verb.run(&wallet).await,
+                Verb::Credits(verb) => verb.run(&wallet).await,
+                Verb::Providers(verb) => verb.run(&wallet).await,
+                Verb::Validator(verb) => verb.run(&wallet).await,
+                Verb::Files(files) => files.run(common),
             }
-            Verb::MultiTransfer { payments, make } => {
-                let call = multi_transfer(&common.keys(), &payments)?;
-                block_on(send::make_and_send(common, &make, call))
-            }
-            Verb::Sign { file, from, passphrase } => sign(common, &file, &from, &passphrase),
-            Verb::Broadcast { file, sending } => {
+        })
+    }
+}
+
+impl Files {
+    fn run(self, common: &Common) -> Result<(), Failure> {
+        match self {
+            Self::Sign { file, from, passphrase } => sign(common, &file, &from, &passphrase),
+            Self::Broadcast { file, sending } => {
                 let bytes = TxFile::read_signed(&file)?;
                 let options = SendOptions { sending: &sending, output: common.output };
                 let client = common.client()?;
                 block_on(async { send::send(&client, bytes, options).await })
             }
-            Verb::Show { file } => show(common, &file),
+            Self::Show { file } => show(common, &file),
         }
     }
-}
-
-fn resolve(keys: &KeyStore, text: &str) -> Result<Address, Failure> {
-    keys.resolve(text).map_err(|error| usage(anyhow!(error)))
-}
-
-fn multi_transfer(keys: &KeyStore, payments: &[String]) -> Result<Call, Failure> {
-    let mut first: Option<Denom> = None;
-    let mut outputs = Vec::with_capacity(payments.len());
-    for payment in payments {
-        let form = || usage(anyhow!("`{payment}` is not a payment: write TO=AMOUNT, such as bob=1VVV"));
-        let (to, amount) = payment.split_once('=').ok_or_else(form)?;
-        let (amount, denom) = Denom::parse_amount(amount).map_err(usage)?;
-        if *first.get_or_insert(denom) != denom {
-            return Err(usage(anyhow!("one transfer is in one denomination: send VVV and DIEM apart")));
-        }
-        outputs.push(Payment { to: resolve(keys, to)?, amount });
-    }
-    Ok(Call::Bank(Msg::MultiTransfer { denom: first.unwrap_or(Denom::Vvv), outputs }))
 }
 
 fn sign(common: &Common, path: &std::path::Path, name: &str, passphrase: &PassphraseSource) -> Result<(), Failure> {

@@ -5,36 +5,26 @@ use std::time::Duration;
 use anyhow::anyhow;
 use diem_client::{
     Client, ClientError,
-    api::{ErrorReply, Hash, State, Submitted, TxView, Wait},
+    api::{ErrorReply, Hash, State, Submitted, TxView},
     build::{BuildError, Draft, Intent, KeyKind},
 };
 use diem_core::{Address, Amount, tx::tx_hash};
 use diem_types::{Call, Signed};
 
-use super::{Make, file::TxFile, preview, resolve};
+use super::{
+    file::TxFile,
+    make::{Make, Sending, Wallet},
+    preview,
+};
 use crate::{
     cli::{
         Exit, Failure,
-        common::{Common, confirm, failed, usage},
+        common::{confirm, failed, usage},
         output::{Output, say},
         tables,
     },
     keys::KeyFile,
 };
-
-/// For what the command waits, and how long.
-#[derive(Debug, clap::Args)]
-pub(super) struct Sending {
-    /// When to be satisfied: handed on, checked by the pool, or in a block.
-    #[arg(long, default_value = "committed", value_name = "none|checked|committed")]
-    wait: Wait,
-    /// How many seconds to wait for the block.
-    #[arg(long, default_value_t = 60, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=120))]
-    timeout: u64,
-    /// Do not ask before sending.
-    #[arg(long, short)]
-    yes: bool,
-}
 
 /// How to send and print.
 pub(super) struct SendOptions<'a> {
@@ -43,17 +33,18 @@ pub(super) struct SendOptions<'a> {
 }
 
 /// Completes, shows, signs and sends a transaction with one call.
-pub(super) async fn make_and_send(common: &Common, make: &Make, call: Call) -> Result<(), Failure> {
+pub(super) async fn make_and_send(wallet: &Wallet<'_>, make: &Make, call: Call) -> Result<(), Failure> {
     call.validate().map_err(usage)?;
-    let (client, keys) = (common.client()?, common.keys());
+    let Wallet { common, client, keys } = wallet;
     let key = keys.get(&make.from)?;
-    let payer = make.fee_payer.as_ref().map(|text| payer(common, make, text)).transpose()?;
-    let draft = draft(&client, make, call, &key, payer.as_ref()).await?;
+    let payer = make.fee_payer.as_ref().map(|text| payer(wallet, make, text)).transpose()?;
+    let draft = draft(client, make, call, &key, payer.as_ref()).await?;
     if make.unsigned {
         return Output::Json.print(&TxFile::new(&draft.tx), |_| String::new());
     }
     if make.dry_run {
-        return dry_run(common.output, &client, &draft).await;
+        let payer_kind = payer.as_ref().map(Payer::kind);
+        return preview::preview(common.output, client, &draft, key.kind, payer_kind).await;
     }
     let fee = format!("{} VVV ({} gas)", draft.fee, draft.gas);
     say(&tables::draft(&TxView::new_unsigned(&draft.tx, 0), Some(fee), None));
@@ -66,7 +57,7 @@ pub(super) async fn make_and_send(common: &Common, make: &Make, call: Call) -> R
         })?;
         file.sign(&make.passphrase.open(name, key, &draft.tx.chain_id)?.key())?;
     }
-    send(&client, file.bytes()?, SendOptions { sending: &make.sending, output: common.output }).await
+    send(client, file.bytes()?, SendOptions { sending: &make.sending, output: common.output }).await
 }
 
 struct Payer {
@@ -74,13 +65,19 @@ struct Payer {
     key: Option<KeyFile>,
 }
 
-fn payer(common: &Common, make: &Make, text: &str) -> Result<Payer, Failure> {
-    let keys = common.keys();
-    let address = resolve(&keys, text)?;
+impl Payer {
+    /// The size of a signature that is made elsewhere is that of the default kind; the larger one.
+    fn kind(&self) -> KeyKind {
+        self.key.as_ref().map_or(KeyKind::Ed25519, |key| key.kind)
+    }
+}
+
+fn payer(wallet: &Wallet<'_>, make: &Make, text: &str) -> Result<Payer, Failure> {
+    let address = wallet.who(text)?;
     if text == make.from {
         return Err(usage(anyhow!("the sender pays the fee anyway: leave --fee-payer out")));
     }
-    Ok(Payer { address, key: keys.get(text).ok() })
+    Ok(Payer { address, key: wallet.keys.get(text).ok() })
 }
 
 async fn draft(
@@ -90,10 +87,8 @@ async fn draft(
     key: &KeyFile,
     payer: Option<&Payer>,
 ) -> Result<Draft, Failure> {
-    // The size of a signature that is made elsewhere is that of the default kind; the larger one.
-    let payer_kind = |payer: &Payer| payer.key.as_ref().map_or(KeyKind::Ed25519, |key| key.kind);
     let intent = Intent {
-        fee_payer: payer.map(|payer| (payer.address, payer_kind(payer))),
+        fee_payer: payer.map(|payer| (payer.address, payer.kind())),
         memo: make.memo.clone(),
         nonce: make.nonce,
         expiry: make.expiry,
@@ -116,18 +111,6 @@ fn build_error(error: BuildError) -> Failure {
         BuildError::Client(error) => error.into(),
         BuildError::NoBlock => failed(error),
         other => usage(other),
-    }
-}
-
-async fn dry_run(output: Output, client: &Client, draft: &Draft) -> Result<(), Failure> {
-    let changes = preview::preview(client, draft).await?;
-    output.print(&changes, |changes| preview::table(changes))?;
-    match preview::shortage(&changes) {
-        Some(why) => Err(failed(anyhow!("this would fail: {why}"))),
-        None => {
-            say("nothing was sent");
-            Ok(())
-        }
     }
 }
 

@@ -1,0 +1,200 @@
+//! What happened in a transaction, in words.
+
+use diem_core::{Address, Denom};
+use diem_types::Event;
+
+use super::units::{date, show_credit, show_diem, show_percent, show_vvv};
+
+/// What the events say, a line each; several for vouchers, of which each has its own verdict.
+pub(super) fn lines(events: &[Event]) -> Vec<String> {
+    events.iter().flat_map(words).collect()
+}
+
+fn words(event: &Event) -> Vec<String> {
+    match event {
+        Event::Bank(diem_bank::Event::Transferred { to, denom, amount, .. }) => {
+            vec![format!("{} went to {to}", amount.display(*denom))]
+        }
+        Event::Staking(event) => vec![staking(event)],
+        Event::Svvv(event) => svvv(event),
+        Event::Diem(event) => vec![diem(event)],
+        Event::Credits(event) => credits(event),
+        // Of the block, not of a transaction.
+        Event::Chain(_) | Event::Emissions(_) => Vec::new(),
+    }
+}
+
+fn staking(event: &diem_staking::Event) -> String {
+    use diem_staking::Event;
+    match event {
+        Event::ValidatorCreated { validator, .. } => format!("{validator} is a validator"),
+        Event::ValidatorEdited { commission: Some(bps), .. } => {
+            format!("the validator takes {} from tomorrow", show_percent((*bps).into()))
+        }
+        Event::ValidatorEdited { .. } => "the validator is described anew".into(),
+        Event::Unjailed { .. } => "the validator is back".into(),
+        Event::BridgeKeyRotated { bridge_address, .. } => {
+            format!("the validator's bridge key is {}", bridge_address.to_hex())
+        }
+        Event::Staked { validator, amount, .. } => format!("{} staked with {validator}", show_vvv(*amount)),
+        Event::Unstaked { amount, tranche, .. } => format!("{} on its way out as tranche {tranche}", show_vvv(*amount)),
+        Event::UnstakeCancelled { tranche, amount, .. } => {
+            format!("{} of tranche {tranche} staked again", show_vvv(*amount))
+        }
+        Event::Restaked { to, amount, .. } => format!("{} moved to {to}", show_vvv(*amount)),
+        Event::Claimed { amount, .. } => format!("{} of rewards claimed", show_vvv(*amount)),
+        Event::TranchePaid { tranche, amount, .. } => format!("{} of tranche {tranche} paid", show_vvv(*amount)),
+        Event::MoveSettled { id, .. } => format!("moved stake {id} may move again"),
+        Event::Slashed { validator, burned, .. } => format!("{validator} slashed by {}", show_vvv(*burned)),
+        Event::EntrySlashed { id, burned, .. } => format!("entry {id} slashed by {}", show_vvv(*burned)),
+        Event::Jailed { validator, until } => format!("{validator} jailed until {}", date(*until)),
+        Event::Tombstoned { validator } => format!("{validator} is out for ever"),
+    }
+}
+
+fn svvv(event: &diem_svvv::Event) -> Vec<String> {
+    use diem_svvv::Event;
+    match event {
+        // Minting and burning say it themselves.
+        Event::Locked { .. } | Event::Released { .. } => Vec::new(),
+        Event::LockMoved { to, diem, .. } => vec![format!("the lock for {} moved to {to}", show_diem(*diem))],
+        Event::Trimmed { validator, .. } => vec![format!("a slash took of the lock with {validator}")],
+    }
+}
+
+fn diem(event: &diem_diem::Event) -> String {
+    use diem_diem::Event;
+    match event {
+        Event::Minted { lock, amount, .. } => format!("{lock} sVVV locked, {} minted", show_diem(*amount)),
+        Event::Burned { amount, .. } => format!("{} burned, sVVV unlocked in proportion", show_diem(*amount)),
+    }
+}
+
+fn credits(event: &diem_credits::Event) -> Vec<String> {
+    use diem_credits::Event;
+    let line = match event {
+        Event::VouchersSettled { outcomes, .. } => return vouchers(outcomes),
+        Event::Staked { beneficiary, amount, .. } => {
+            format!("{} staked for the credit of {beneficiary}", show_diem(*amount))
+        }
+        Event::Unstaked { amount, tranche, due, .. } => {
+            format!("{} on its way out as tranche {tranche}, paid after {}", show_diem(*amount), date(*due))
+        }
+        Event::UnstakeCancelled { amount, tranche, .. } => {
+            format!("{} of tranche {tranche} staked again", show_diem(*amount))
+        }
+        Event::TranchePaid { amount, tranche, .. } => format!("{} of tranche {tranche} paid", show_diem(*amount)),
+        Event::Allocated { provider, today, next, .. } => {
+            format!("promised to {provider}: {} today, {} every day after", show_credit(*today), show_credit(*next))
+        }
+        Event::Granted { key, last_day, .. } => format!("key {key} may sign until day {last_day}"),
+        Event::Revoked { key, .. } => format!("key {key} may not sign from tomorrow on"),
+        Event::Spent { provider, amount, day, .. } => {
+            format!("{} of day {day} spent at {provider}", show_credit(*amount))
+        }
+        Event::Gifted { to, amount, day, .. } => format!("{} of day {day} given to {to}", show_credit(*amount)),
+        Event::Offered { amount, price, .. } => {
+            format!("{} for sale at {} each", show_credit(*amount), show_vvv(*price))
+        }
+        Event::OfferWithdrawn { amount, .. } => format!("{} no longer for sale", show_credit(*amount)),
+        Event::Bought { seller, amount, payment, .. } => {
+            format!("{} bought from {seller} for {}", show_credit(*amount), show_vvv(*payment))
+        }
+        Event::DayOpened { .. } | Event::DayClosed { .. } | Event::DaySettled { .. } => return Vec::new(),
+        other => return provider(other).into_iter().collect(),
+    };
+    vec![line]
+}
+
+fn provider(event: &diem_credits::Event) -> Option<String> {
+    use diem_credits::Event;
+    Some(match event {
+        Event::ProviderRegistered { bond, .. } => format!("registered as provider with a bond of {}", show_vvv(*bond)),
+        Event::ProviderEdited { .. } => "the provider is described anew".into(),
+        Event::BondAdded { bond, .. } => format!("the bond is {}, which counts from tomorrow", show_vvv(*bond)),
+        Event::PricesPublished { today, next, .. } if today == next => "the prices count at once".into(),
+        Event::PricesPublished { .. } => "what became dearer or went counts from tomorrow, the rest at once".into(),
+        Event::ProviderLeft { day, due, .. } => {
+            format!("day {day} is the provider's last, its bond is paid after {}", date(*due))
+        }
+        Event::ProviderListed { provider } => format!("{provider} earns rent from tomorrow on"),
+        Event::ProviderDelisted { provider, .. } => format!("{provider} earns no rent any more"),
+        Event::BondPaid { amount, .. } => format!("a bond of {} paid back", show_vvv(*amount)),
+        Event::ProviderPaid { day, to, amount, .. } => paid(*day, to, *amount),
+        _ => return None,
+    })
+}
+
+fn paid(day: u64, to: &Address, amount: diem_core::Amount) -> String {
+    format!("{} paid to {to} for day {day}", amount.display(Denom::Vvv))
+}
+
+/// The verdict of each voucher, by its place in the call.
+fn vouchers(outcomes: &[diem_credits::vouchers::Outcome]) -> Vec<String> {
+    use diem_credits::vouchers::Verdict;
+    let line = |(number, outcome): (usize, &diem_credits::vouchers::Outcome)| {
+        let verdict = match outcome.verdict {
+            Verdict::Paid => format!("paid, {}", show_credit(outcome.paid)),
+            Verdict::Capped => format!("capped, {}: the promise or the limit holds no more", show_credit(outcome.paid)),
+            Verdict::NothingNew => "nothing new: all of it was paid before".into(),
+            Verdict::Refused(code) => format!("bad, {}", why(code)),
+        };
+        format!("voucher {} of {}, day {}: {verdict}", number.saturating_add(1), outcome.account, outcome.day)
+    };
+    outcomes.iter().enumerate().map(line).collect()
+}
+
+/// A refusal by its name in the table of errors, and in words where the name alone says too little.
+fn why(code: u32) -> String {
+    let name = diem_types::error_info("credits", code).map_or("unknown", |info| info.name);
+    let words = match name {
+        "voucher_chain" => "it is for another chain",
+        "voucher_provider" => "it is for another provider",
+        "voucher_day" => "its day is settled or has not begun",
+        "voucher_signature" => "its signature is not by its signer",
+        "voucher_below" => "more was paid already: amounts count from the day's begin",
+        "no_promise" => "nothing is promised to this provider that day",
+        "no_grant" => "its signer is not granted for this account, provider and day",
+        "grant_expired" => "its signer's grant is over",
+        _ => "see `diemd query errors`",
+    };
+    format!("{name} (credits {code}): {words}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use diem_core::{Amount, ModuleError as _};
+    use diem_credits::vouchers::{Outcome, Verdict};
+
+    #[test]
+    fn every_verdict_of_a_voucher_has_its_words() {
+        let outcome = |verdict| Outcome { account: Address([7; 20]), day: 4, paid: Amount::ONE, verdict };
+        let refused = Verdict::Refused(diem_credits::Error::VoucherSignature.code());
+        let outcomes = [Verdict::Paid, Verdict::Capped, Verdict::NothingNew, refused].map(outcome);
+        let event = diem_credits::Event::VouchersSettled { provider: Address([8; 20]), outcomes: outcomes.to_vec() };
+        let said = lines(&[Event::Credits(event)]);
+        let expected = ["paid, 1 credit", "capped, 1 credit", "nothing new", "bad, voucher_signature (credits 37)"];
+        assert_eq!(said.len(), expected.len());
+        for (number, (line, expected)) in said.iter().zip(expected).enumerate() {
+            assert!(line.starts_with(&format!("voucher {} of diem1", number.saturating_add(1))), "{line}");
+            assert!(line.contains(&format!("day 4: {expected}")), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_a_voucher_can_be_refused_for_is_explained() {
+        for error in [
+            diem_credits::Error::VoucherChain,
+            diem_credits::Error::VoucherProvider,
+            diem_credits::Error::VoucherDay { day: 1 },
+            diem_credits::Error::VoucherSignature,
+            diem_credits::Error::VoucherBelow { paid: Amount::ONE, amount: Amount::ZERO },
+            diem_credits::Error::NoPromise { provider: Address([1; 20]) },
+            diem_credits::Error::NoGrant,
+            diem_credits::Error::GrantExpired,
+        ] {
+            assert!(!why(error.code()).contains("diemd query errors"), "{error}");
+        }
+    }
+}

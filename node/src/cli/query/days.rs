@@ -1,0 +1,244 @@
+//! Reading days and providers.
+
+use std::str::FromStr;
+
+use clap::Subcommand;
+use diem_client::{
+    Client,
+    api::{At, Day, Moment, Page, Provider, ProviderDetail, ProviderStanding, Served, Today},
+};
+use diem_credits::prices::{LongContext, ModelPrices, Price, PriceSheet, Unit};
+
+use super::{Height, staking::or_nothing, who};
+use crate::cli::{
+    Failure,
+    common::Common,
+    output::{fields, list},
+    units::{moment, show_credit, show_percent},
+};
+
+/// Reading days and providers.
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// All providers
+    Providers {
+        #[command(flatten)]
+        at: Height,
+    },
+    /// One provider: its bond, its prices, what was used there
+    Provider {
+        /// An address or the name of a key.
+        #[arg(value_name = "WHO")]
+        provider: String,
+        #[command(flatten)]
+        at: Height,
+    },
+    /// A day: its credit, its use, its rent
+    Day {
+        /// Its number, or `today`.
+        #[arg(default_value = "today", value_name = "N|today")]
+        day: WhichDay,
+        #[command(flatten)]
+        at: Height,
+    },
+    /// The last days
+    Days {
+        /// How many.
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+        limit: u32,
+        #[command(flatten)]
+        at: Height,
+    },
+}
+
+/// A day by its number, or the open one.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum WhichDay {
+    Open,
+    Number(u64),
+}
+
+impl FromStr for WhichDay {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "today" => Ok(Self::Open),
+            number => {
+                number.parse().map(Self::Number).map_err(|_| format!("`{text}` is no day: write its number, or today"))
+            }
+        }
+    }
+}
+
+impl Verb {
+    pub(super) async fn answer(&self, common: &Common, client: &Client) -> Result<(), Failure> {
+        let output = common.output;
+        match self {
+            Self::Providers { at } => output.print(&client.providers(at.height).await?, providers),
+            Self::Provider { provider, at } => {
+                output.print(&client.provider(&who(common, provider)?, at.height, false).await?, detail)
+            }
+            Self::Day { day: WhichDay::Open, at } => output.print(&client.today(at.height).await?, today),
+            Self::Day { day: WhichDay::Number(day), at } => {
+                output.print(&client.day(*day, at.height).await?, |answer| one_day(&answer.answer))
+            }
+            Self::Days { limit, at } => output.print(&client.days(*limit, at.height).await?, days),
+        }
+    }
+}
+
+fn listed(standing: &ProviderStanding) -> &'static str {
+    if standing.listed { "yes" } else { "no" }
+}
+
+fn providers(all: &At<Page<Provider>>) -> String {
+    let row = |provider: &Provider| {
+        let listed = if provider.left.is_some() { "has left" } else { listed(&provider.today) };
+        [
+            provider.moniker.clone(),
+            provider.provider.to_string(),
+            listed.into(),
+            provider.bond.display.clone(),
+            provider.endpoint.clone(),
+        ]
+    };
+    or_nothing(["name", "provider", "listed", "bond", "endpoint"], &all.items, row, "there are no providers")
+}
+
+fn detail(answer: &At<ProviderDetail>) -> String {
+    let (detail, provider) = (&answer.answer, &answer.answer.provider);
+    let tomorrow = if provider.today == provider.next {
+        String::new()
+    } else {
+        format!("listed: {}, bond that counts: {}", listed(&provider.next), provider.next.bond.display)
+    };
+    let left = provider.left.map(|left| format!("with day {}; bond paid after {}", left.day, moment(&left.due)));
+    let lines = [
+        ("name", provider.moniker.clone()),
+        ("provider", provider.provider.to_string()),
+        ("endpoint", provider.endpoint.clone()),
+        ("paid to", provider.payout.to_string()),
+        ("bond", provider.bond.display.clone()),
+        ("listed", listed(&provider.today).into()),
+        ("tomorrow", tomorrow),
+        ("leaves", left.unwrap_or_default()),
+        ("used today", served(&detail.earned_today)),
+        ("can still earn rent today", detail.left_to_earn.display.clone()),
+        ("used the day before", detail.earned_previous.as_ref().map(served).unwrap_or_default()),
+        ("price sheet", detail.prices_hash.to_string()),
+    ];
+    let head = fields(lines.into_iter().filter(|(_, value)| !value.is_empty()));
+    if detail.prices_today.models.is_empty() && detail.prices_next.models.is_empty() {
+        return head;
+    }
+    format!("{head}\n\n{}", prices(&detail.prices_today, &detail.prices_next))
+}
+
+fn served(served: &Served) -> String {
+    let Served { consumed, counted, requests } = served;
+    format!("{} in {requests} requests, {} of it earns rent", consumed.display, counted.display)
+}
+
+const fn unit(unit: Unit) -> &'static str {
+    match unit {
+        Unit::InputToken => "input token",
+        Unit::OutputToken => "output token",
+        Unit::CachedToken => "cached token",
+        Unit::CacheWriteToken => "cache write token",
+        Unit::Image => "image",
+        Unit::Second => "second",
+        Unit::Character => "character",
+        Unit::Call => "call",
+    }
+}
+
+/// Today's prices, and tomorrow's where they differ.
+fn prices(today: &PriceSheet, next: &PriceSheet) -> String {
+    let same = today == next;
+    let sheets = [("today", today), ("tomorrow", next)];
+    let sheets = sheets.into_iter().take(if same { 1 } else { 2 });
+    let when = |name: &str| if same { "from today on".to_owned() } else { name.to_owned() };
+    let rows = sheets.flat_map(|(name, sheet)| {
+        let row = move |model: &ModelPrices, price: &Price| {
+            let long = model.long_context.map(|LongContext { threshold, multiplier_bps }| {
+                format!("{} from {threshold} tokens of context on", show_percent(multiplier_bps.into()))
+            });
+            [
+                when(name),
+                model.model.clone(),
+                unit(price.unit).into(),
+                show_credit(price.price),
+                long.unwrap_or_default(),
+            ]
+        };
+        sheet.models.iter().flat_map(move |model| model.prices.iter().map(move |price| row(model, price)))
+    });
+    list(["when", "model", "unit", "price", "long context"], rows)
+}
+
+fn today(today: &At<Today>) -> String {
+    let open = fields([
+        ("open day", today.day.to_string()),
+        ("opened", moment(&today.opened_at)),
+        ("closes", moment(&today.closes_at)),
+        ("credit", today.allowance.display.clone()),
+        ("used so far", format!("{} in {} requests", today.consumed.display, today.requests)),
+        ("of it earns rent", today.counted.display.clone()),
+        ("rent so far", today.rent.display.clone()),
+        ("staked for tomorrow", today.staked.display.clone()),
+        ("DIEM", today.supply.display.clone()),
+    ]);
+    match &today.unsettled {
+        Some(day) => format!("{open}\n\n{}", one_day(day)),
+        None => open,
+    }
+}
+
+fn one_day(day: &Day) -> String {
+    let or = |moment_: &Option<Moment>, otherwise: &str| moment_.as_ref().map_or(otherwise.into(), moment);
+    let mut lines = vec![
+        ("day", day.day.to_string()),
+        ("opened", moment(&day.opened_at)),
+        ("closed", or(&day.closed_at, "open")),
+        ("settled", or(&day.settled_at, "not yet")),
+        ("used", format!("{} in {} requests", day.consumed.display, day.requests)),
+        ("of it earns rent", day.counted.display.clone()),
+    ];
+    if day.closed_at.is_some() {
+        lines.extend([
+            ("credit", day.allowance.display.clone()),
+            ("utilisation", show_percent(day.utilisation_bps)),
+            ("DIEM at the close", day.supply.display.clone()),
+            ("rent", format!("{} for {}", day.rent.display, day.base.display)),
+        ]);
+    }
+    if day.settled_at.is_some() {
+        lines.extend([
+            ("to providers", format!("{}, {} of it paid", day.pot.display, day.paid.display)),
+            ("to the treasury", day.treasury.display.clone()),
+            ("to stakers", day.stakers.display.clone()),
+        ]);
+    }
+    fields(lines)
+}
+
+fn days(all: &At<Page<Day>>) -> String {
+    let row = |day: &Day| {
+        let state = match (day.closed_at, day.settled_at) {
+            (None, _) => "open",
+            (Some(_), None) => "takes vouchers",
+            (Some(_), Some(_)) => "settled",
+        };
+        [
+            day.day.to_string(),
+            state.into(),
+            moment(&day.opened_at),
+            day.consumed.display.clone(),
+            show_percent(day.utilisation_bps),
+            day.rent.display.clone(),
+            day.pot.display.clone(),
+        ]
+    };
+    list(["day", "state", "opened", "used", "utilisation", "rent", "to providers"], all.items.iter().map(row))
+}

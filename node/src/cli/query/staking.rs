@@ -1,0 +1,197 @@
+//! Reading stake: validators, and what accounts have with them.
+
+use clap::Subcommand;
+use diem_client::{
+    Client,
+    api::{At, Lock, Page, Position, Rewards, Unstaking, ValidatorDetail, ValidatorStanding as Standing, Validators},
+};
+
+use super::{Height, who};
+use crate::cli::{
+    Failure,
+    common::Common,
+    output::{fields, list, say},
+    units::{moment, show_percent},
+};
+
+/// Reading stake.
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// All validators: what is staked with them, what they take
+    Validators {
+        #[command(flatten)]
+        at: Height,
+    },
+    /// One validator with everything known of it
+    Validator {
+        /// Its operator: an address or the name of a key.
+        #[arg(value_name = "WHO")]
+        operator: String,
+        #[command(flatten)]
+        at: Height,
+    },
+    /// What an account has staked, by validator
+    Positions {
+        /// An address or the name of a key.
+        who: String,
+        #[command(flatten)]
+        at: Height,
+    },
+    /// What an account has on its way out of stake, and what it moved lately
+    Unstaking {
+        /// An address or the name of a key.
+        who: String,
+        #[command(flatten)]
+        at: Height,
+    },
+    /// What an account has locked for DIEM, by validator
+    Locks {
+        /// An address or the name of a key.
+        who: String,
+        #[command(flatten)]
+        at: Height,
+    },
+    /// What an account may claim, by validator
+    Rewards {
+        /// An address or the name of a key.
+        who: String,
+        #[command(flatten)]
+        at: Height,
+    },
+}
+
+impl Verb {
+    pub(super) async fn answer(&self, common: &Common, client: &Client) -> Result<(), Failure> {
+        let output = common.output;
+        match self {
+            Self::Validators { at } => output.print(&client.validators_at(at.height).await?, validators),
+            Self::Validator { operator, at } => {
+                output.print(&client.validator(&who(common, operator)?, at.height, false).await?, validator)
+            }
+            Self::Positions { who: text, at } => {
+                output.print(&client.positions(&who(common, text)?, at.height).await?, positions)
+            }
+            Self::Unstaking { who: text, at } => {
+                output.print(&client.unstaking(&who(common, text)?, at.height).await?, unstaking)
+            }
+            Self::Locks { who: text, at } => output.print(&client.locks(&who(common, text)?, at.height).await?, locks),
+            Self::Rewards { who: text, at } => {
+                output.print(&client.rewards(&who(common, text)?, at.height).await?, rewards)
+            }
+        }
+    }
+}
+
+const fn standing(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Active => "active",
+        Standing::Waiting => "waiting",
+        Standing::Jailed => "jailed",
+        Standing::Tombstoned => "out for ever",
+    }
+}
+
+fn validators(all: &Validators) -> String {
+    let row = |validator: &ValidatorDetail| {
+        [
+            validator.moniker.clone(),
+            validator.operator.to_string(),
+            standing(validator.standing).into(),
+            validator.power.to_string(),
+            validator.staked.display.clone(),
+            show_percent(validator.commission.today_bps.into()),
+        ]
+    };
+    list(["name", "operator", "standing", "power", "staked", "commission"], all.validators.iter().map(row))
+}
+
+fn validator(validator: &At<ValidatorDetail>) -> String {
+    let commission = &validator.commission;
+    let mut lines = vec![
+        ("name", validator.moniker.clone()),
+        ("operator", validator.operator.to_string()),
+        ("website", validator.website.clone()),
+        ("standing", standing(validator.standing).into()),
+        ("power", validator.power.to_string()),
+        ("staked", format!("{}, {} of it locked", validator.staked.display, validator.locked.display)),
+        ("own stake", validator.self_stake.display.clone()),
+        (
+            "commission",
+            format!(
+                "{}, at most {}, changing by at most {} a day",
+                show_percent(commission.today_bps.into()),
+                show_percent(commission.max_bps.into()),
+                show_percent(commission.max_change_bps.into())
+            ),
+        ),
+    ];
+    lines.extend(
+        commission
+            .next
+            .map(|next| ("commission then", format!("{} from day {} on", show_percent(next.bps.into()), next.epoch))),
+    );
+    lines.extend([
+        ("commission due", commission.due.display.clone()),
+        ("missed blocks", format!("{} of at most {}", validator.missed, validator.may_miss)),
+    ]);
+    lines.extend(validator.jailed_until.as_ref().map(|until| ("jailed until", moment(until))));
+    lines.extend([
+        ("consensus address", validator.address.to_string()),
+        ("consensus key", validator.public_key.to_string()),
+        ("bridge key", validator.bridge_address.to_hex()),
+    ]);
+    fields(lines.into_iter().filter(|(_, value)| !value.is_empty()))
+}
+
+fn positions(all: &At<Page<Position>>) -> String {
+    let row = |position: &Position| {
+        [
+            position.validator.to_string(),
+            position.staked.display.clone(),
+            position.locked.display.clone(),
+            position.free_to_unstake.display.clone(),
+            position.free_to_lock.display.clone(),
+            position.rewards.display.clone(),
+        ]
+    };
+    let headings = ["validator", "staked", "locked", "may leave", "may be locked", "rewards"];
+    or_nothing(headings, &all.items, row, "nothing is staked: `diemd tx stake` does it")
+}
+
+fn unstaking(all: &At<Page<Unstaking>>) -> String {
+    let row = |entry: &Unstaking| {
+        let until = entry.until.as_ref().map_or("known after the next block".into(), moment);
+        let what = entry.moved_to.map_or("paid by itself".into(), |to| format!("moved to {to}"));
+        [entry.id.to_string(), entry.amount.display.clone(), what, until, entry.validator.to_string()]
+    };
+    let headings = ["tranche", "amount", "what becomes of it", "free after", "left validator"];
+    or_nothing(headings, &all.items, row, "nothing is on its way out of stake")
+}
+
+fn locks(all: &At<Page<Lock>>) -> String {
+    let row = |lock: &Lock| {
+        let (locked, burn) = (lock.locked.display.clone(), lock.outstanding.display.clone());
+        [lock.validator.to_string(), locked, burn, lock.free_to_lock.display.clone()]
+    };
+    let headings = ["validator", "locked", "opened by burning", "may be locked"];
+    or_nothing(headings, &all.items, row, "nothing is locked: `diemd tx mint` does it")
+}
+
+fn rewards(all: &At<Rewards>) -> String {
+    let rows = all.rewards.iter().map(|reward| [reward.validator.to_string(), reward.amount.display.clone()]);
+    let total = ["in all".to_owned(), all.total.display.clone()];
+    list(["validator", "may be claimed"], rows.chain([total]))
+}
+
+/// A table, or on stderr why there is none.
+pub(super) fn or_nothing<T, const N: usize>(
+    headings: [&str; N],
+    items: &[T],
+    row: impl Fn(&T) -> [String; N],
+    nothing: &str,
+) -> String {
+    if items.is_empty() {
+        say(nothing);
+    }
+    list(headings, items.iter().map(row))
+}

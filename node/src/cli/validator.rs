@@ -1,0 +1,129 @@
+//! `diemd validator`: what an operator does on the machine that holds the keys.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::anyhow;
+use clap::{Args, Subcommand};
+use diem_core::{Address, keys::SecretKey};
+use diem_staking::KeyProof;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Failure,
+    common::{failed, usage},
+    output::{Output, say},
+};
+use crate::{
+    comet::keys::validator_signing_key,
+    home::{Home, default_home},
+    keys::{
+        KeyStore,
+        bridge::{bridge_key, new_bridge_key},
+    },
+};
+
+/// What an operator does on the machine that holds the keys.
+#[derive(Debug, Args)]
+pub struct ValidatorCommand {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Prove that both keys of a home belong to an operator; asks no node
+    #[command(after_help = "Example: diemd validator prove --home ~/.diem --operator dave > proof.json\n\
+                      The proof goes to `diemd tx create-validator --proof proof.json`.")]
+    Prove(Prove),
+}
+
+#[derive(Debug, Args)]
+struct Prove {
+    /// The node's home, with its genesis, its consensus key and its bridge key.
+    #[arg(long, value_name = "FOLDER")]
+    home: PathBuf,
+    /// The operator's account: an address, or a key of that home or of the usual one.
+    #[arg(long, value_name = "WHO")]
+    operator: String,
+    /// Make a new bridge key first; the old one is kept in a file beside it.
+    #[arg(long)]
+    new_bridge_key: bool,
+}
+
+/// What `prove` prints and `tx create-validator` reads.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ProofFile {
+    /// For which chain.
+    pub(super) chain_id: String,
+    /// For whom.
+    pub(super) operator: Address,
+    /// The key in consensus.
+    #[serde(with = "hex::serde")]
+    pub(super) consensus_key: [u8; 32],
+    /// The address of the bridge key.
+    pub(super) bridge_address: Address,
+    /// Both signatures.
+    pub(super) proof: KeyProof,
+}
+
+impl ProofFile {
+    /// Reads a proof and checks it.
+    pub(super) fn read(path: &Path) -> Result<Self, Failure> {
+        let wrong = |error: &dyn std::fmt::Display| usage(anyhow!("{}: this is no key proof: {error}", path.display()));
+        let text = std::fs::read_to_string(path).map_err(|error| usage(anyhow!("{}: {error}", path.display())))?;
+        let file: Self = serde_json::from_str(&text).map_err(|error| wrong(&error))?;
+        let verdict = file.proof.verify(&file.chain_id, &file.operator, &file.consensus_key, &file.bridge_address);
+        verdict.map_err(|error| wrong(&error))?;
+        Ok(file)
+    }
+}
+
+impl ValidatorCommand {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// The sentence says what to do.
+    pub fn run(self) -> Result<(), Failure> {
+        let Verb::Prove(prove) = self.verb;
+        // A proof is data for the next command, whatever the form of other output.
+        Output::Json.print(&prove.run()?, |_| String::new())
+    }
+}
+
+impl Prove {
+    fn run(&self) -> Result<ProofFile, Failure> {
+        let home = Home::at(&self.home);
+        if !home.exists() {
+            return Err(usage(anyhow!("there is no node in {}: `diemd init` makes one", self.home.display())));
+        }
+        let operator = self.operator(&home)?;
+        let chain_id = diem_genesis::load(&home.genesis_file(), None).map_err(usage)?.chain_id;
+        let consensus = validator_signing_key(&home.comet()).map_err(failed)?;
+        let bridge = if self.new_bridge_key {
+            let (key, old) = new_bridge_key(&home).map_err(failed)?;
+            if let Some(old) = old {
+                say(&format!("the old bridge key is kept in {}", old.display()));
+            }
+            key
+        } else {
+            bridge_key(&home).map_err(failed)?
+        };
+        let wrong = || failed(anyhow!("the keys of {} are of the wrong kinds", self.home.display()));
+        let SecretKey::Ed25519(key) = &consensus else { return Err(wrong()) };
+        Ok(ProofFile {
+            consensus_key: key.verifying_key().to_bytes(),
+            bridge_address: bridge.address(),
+            proof: KeyProof::sign(&chain_id, &operator, &consensus, &bridge).ok_or_else(wrong)?,
+            chain_id,
+            operator,
+        })
+    }
+
+    /// An operator's key often lies in a wallet elsewhere.
+    fn operator(&self, home: &Home) -> Result<Address, Failure> {
+        let usual = std::env::var_os("DIEM_HOME").map_or_else(default_home, PathBuf::from);
+        let here = KeyStore::of_home(home.root()).resolve(&self.operator);
+        here.or_else(|_| KeyStore::of_home(&usual).resolve(&self.operator)).map_err(|error| usage(anyhow!(error)))
+    }
+}

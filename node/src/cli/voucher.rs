@@ -1,0 +1,211 @@
+//! `diemd voucher`: what an account signs for a provider, off chain.
+
+use std::{
+    io::Read as _,
+    path::{Path, PathBuf},
+};
+
+use anyhow::anyhow;
+use clap::{Args, Subcommand};
+use diem_client::api::Hash;
+use diem_core::Amount;
+use diem_credits::{SignedVoucher, Voucher};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Exit, Failure, ask,
+    common::{Common, PassphraseSource, block_on, failed, usage},
+    output::{Output, fields, say},
+    units,
+};
+
+/// What an account signs for a provider, off chain.
+#[derive(Debug, Args)]
+pub struct VoucherCommand {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Sign a voucher: so much in all since the day began
+    #[command(after_help = "Example: diemd voucher sign 2.5 --provider carol --from bob --out voucher.json\n\
+                      The provider hands it in: diemd tx settle voucher.json --from carol")]
+    Sign(Box<Sign>),
+    /// Show a voucher and check its signature; asks no node
+    #[command(after_help = "Example: diemd voucher show voucher.json")]
+    Show {
+        /// The file, or `-` for stdin.
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Sign {
+    /// Credit in all since the day began, from this signer to this provider: 2.5.
+    #[arg(value_parser = units::credit, value_name = "CREDIT")]
+    amount: Amount,
+    /// Who is paid.
+    #[arg(long, value_name = "WHO")]
+    provider: String,
+    /// The key that signs: the account's own or a session key.
+    #[arg(long, value_name = "KEY")]
+    from: String,
+    /// Whose credit it is [default: that of the key that signs].
+    #[arg(long, value_name = "WHO")]
+    account: Option<String>,
+    /// For which day [default: the open one].
+    #[arg(long)]
+    day: Option<u64>,
+    /// Requests in all since the day began.
+    #[arg(long, default_value_t = 1)]
+    requests: u64,
+    /// The price sheet that was charged by [default: the provider's of today].
+    #[arg(long, value_name = "HASH")]
+    price_sheet: Option<Hash>,
+    /// A root over the usage that both sides keep [default: zeros, no such record].
+    #[arg(long, value_name = "HASH")]
+    usage_root: Option<Hash>,
+    /// Where to write it [default: stdout].
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    passphrase: PassphraseSource,
+}
+
+/// A voucher and whether its signature holds.
+#[derive(Debug, Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    signed: SignedVoucher,
+    signature: String,
+}
+
+impl VoucherCommand {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// The sentence says what to do.
+    pub fn run(self) -> Result<(), Failure> {
+        match self.verb {
+            Verb::Sign(sign) => {
+                let signed = block_on(sign.sign(&self.common))?;
+                let Some(path) = &sign.out else { return Output::Json.print(&signed, |_| String::new()) };
+                let text = serde_json::to_string_pretty(&signed).map_err(failed)?;
+                std::fs::write(path, text + "\n").map_err(|e| failed(anyhow!("{}: {e}", path.display())))?;
+                say(&format!("written to {}", path.display()));
+                self.common.output.print(&signed, |signed| table(signed, None))
+            }
+            Verb::Show { file } => show(&self.common, &file),
+        }
+    }
+}
+
+impl Sign {
+    async fn sign(&self, common: &Common) -> Result<SignedVoucher, Failure> {
+        let (client, keys) = (common.client()?, common.keys());
+        let who = |text: &str| keys.resolve(text).map_err(|error| usage(anyhow!(error)));
+        let key = keys.get(&self.from)?;
+        let (provider, account) = (who(&self.provider)?, self.account.as_deref().map(who).transpose()?);
+        let status = client.status().await?;
+        let day = match self.day {
+            Some(day) => day,
+            None => ask::open_day(&client).await?,
+        };
+        let price_sheet = match self.price_sheet {
+            Some(Hash(hash)) => hash,
+            None => ask::price_sheet(&client, &provider).await?,
+        };
+        let voucher = Voucher {
+            genesis_hash: status.genesis_hash.0,
+            account: account.unwrap_or(key.address),
+            signer: key.address,
+            provider,
+            day,
+            amount: self.amount,
+            requests: self.requests,
+            price_sheet,
+            usage_root: self.usage_root.map_or([0; 32], |Hash(root)| root),
+            chain_id: status.chain_id,
+        };
+        let secret = self.passphrase.open(&self.from, &key, &voucher.chain_id)?;
+        Ok(voucher.sign(&secret.key()))
+    }
+}
+
+fn show(common: &Common, path: &Path) -> Result<(), Failure> {
+    let mut bad = false;
+    let shown: Vec<Shown> = read(path)?
+        .into_iter()
+        .map(|signed| {
+            let signature = signed.verify().map_or_else(|error| error.to_string(), |()| "good".into());
+            bad |= signature != "good";
+            Shown { signed, signature }
+        })
+        .collect();
+    common.output.print(&shown, |shown| {
+        let tables: Vec<String> = shown.iter().map(|one| table(&one.signed, Some(&one.signature))).collect();
+        tables.join("\n\n")
+    })?;
+    if bad {
+        Err(Failure { exit: Exit::Failed, error: anyhow!("a signature is bad: no chain pays for it") })
+    } else {
+        Ok(())
+    }
+}
+
+fn table(signed: &SignedVoucher, signature: Option<&str>) -> String {
+    let voucher = &signed.voucher;
+    let signer = if voucher.signer == voucher.account { "the account".into() } else { voucher.signer.to_string() };
+    let mut lines = vec![
+        ("chain", format!("{}, genesis {}", voucher.chain_id, Hash(voucher.genesis_hash))),
+        ("day", voucher.day.to_string()),
+        ("account", voucher.account.to_string()),
+        ("signed by", signer),
+        ("provider", voucher.provider.to_string()),
+        ("in all that day", format!("{} for {} requests", units::show_credit(voucher.amount), voucher.requests)),
+        ("price sheet", Hash(voucher.price_sheet).to_string()),
+    ];
+    lines.extend(signature.map(|signature| ("signature", signature.to_owned())));
+    fields(lines)
+}
+
+/// One voucher, or a list of them.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    Many(Vec<SignedVoucher>),
+    One(Box<SignedVoucher>),
+}
+
+/// The vouchers of a file.
+fn read(path: &Path) -> Result<Vec<SignedVoucher>, Failure> {
+    let unreadable = |error: std::io::Error| usage(anyhow!("{}: {error}", path.display()));
+    let text = if path == Path::new("-") {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).map_err(unreadable)?;
+        text
+    } else {
+        std::fs::read_to_string(path).map_err(unreadable)?
+    };
+    match serde_json::from_str(&text) {
+        Ok(OneOrMany::Many(vouchers)) => Ok(vouchers),
+        Ok(OneOrMany::One(voucher)) => Ok(vec![*voucher]),
+        // The reader of one says what is wrong; the reader of either does not.
+        Err(_) => Err(match serde_json::from_str::<SignedVoucher>(&text) {
+            Err(error) => usage(anyhow!("{}: this is no voucher: {error}", path.display())),
+            Ok(_) => usage(anyhow!("{}: this is no voucher", path.display())),
+        }),
+    }
+}
+
+/// The vouchers of many files, in their order.
+pub(super) fn read_all(paths: &[PathBuf]) -> Result<Vec<SignedVoucher>, Failure> {
+    let mut vouchers = Vec::new();
+    for path in paths {
+        vouchers.extend(read(path)?);
+    }
+    Ok(vouchers)
+}
