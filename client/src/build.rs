@@ -32,7 +32,7 @@ impl KeyKind {
     }
 
     /// A signature of this kind's size that signs nothing.
-    fn placeholder(self) -> Auth {
+    pub const fn placeholder(self) -> Auth {
         match self {
             Self::Ed25519 => Auth::Ed25519 { public_key: [0; 32], signature: [0; 64] },
             Self::Ethereum => Auth::Ethereum { signature: [0; 65] },

@@ -17,8 +17,8 @@ pub use error::Error;
 pub use event::Event;
 pub use genesis::Genesis;
 pub use ledger::{
-    ChargeError, balance, burn, burn_from_pool, charge, collect_fees, mint, mint_to_pool, move_between_pools, nonce,
-    pay_from_pool, pay_into_pool, pool, supply, transfer,
+    ChargeError, account, balance, burn, burn_from_pool, charge, collect_fees, mint, mint_to_pool, move_between_pools,
+    nonce, pay_from_pool, pay_into_pool, pool, supply, transfer,
 };
 pub use msg::{Msg, Output};
 pub use query::{Answer, Query};

@@ -88,3 +88,23 @@ impl Pool {
 pub fn account_key(address: &Address) -> diem_core::Key {
     ACCOUNTS.key(address)
 }
+
+/// Whose account's row has this key; `None` if it is the key of another row.
+pub fn account_of(key: &[u8]) -> Option<Address> {
+    let address = key.strip_prefix(account_key(&Address::ZERO).get(..2)?)?;
+    address.try_into().ok().map(Address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_owner_of_a_row_is_in_its_key() {
+        let address = Address([9; 20]);
+        assert_eq!(account_of(&account_key(&address)), Some(address));
+        for other in [&SUPPLY.key(&0)[..], &POOLS.key(&(1, 2)), &account_key(&address)[1..], b""] {
+            assert_eq!(account_of(other), None);
+        }
+    }
+}

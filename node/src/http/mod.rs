@@ -14,6 +14,7 @@ mod listener;
 mod mint;
 mod params;
 mod reading;
+mod simulate;
 mod staking;
 mod state;
 mod submit;
@@ -91,6 +92,7 @@ const ROUTES: &[&str] = &[
     "GET /v1/blocks/{height|hash|latest}?from=&limit=",
     "GET /v1/tx/{hash}",
     "POST /v1/tx?wait=none|checked|committed&timeout=",
+    "POST /v1/simulate",
     "GET /v1/events?from=",
     "GET /healthz",
     "GET /readyz",
@@ -114,6 +116,8 @@ pub(crate) struct Api {
     pub(crate) waiters: Arc<Waiters>,
     /// Permits of streams of events.
     pub(crate) streams: Arc<Semaphore>,
+    /// Permits of simulations.
+    pub(crate) simulations: Arc<Semaphore>,
     /// Becomes true when the server stops.
     pub(crate) stopping: watch::Receiver<bool>,
 }
@@ -156,8 +160,9 @@ impl Api {
     fn new(node: Arc<Node>, options: Options, stopping: watch::Receiver<bool>) -> Arc<Self> {
         let waiters = Waiters::start(&node, stopping.clone());
         let (door, streams) = (Door::open(&node), Arc::new(Semaphore::new(events::MAX_STREAMS)));
+        let simulations = Arc::new(Semaphore::new(simulate::MAX_SIMULATIONS));
         let (genesis, intake) = (OnceCell::new(), Intake::default());
-        Arc::new(Self { node, options, genesis, intake, door, waiters, streams, stopping })
+        Arc::new(Self { node, options, genesis, intake, door, waiters, streams, simulations, stopping })
     }
 }
 
@@ -196,6 +201,7 @@ fn router(api: &Arc<Api>) -> Router {
         .route("/v1/blocks/{block}", get(blocks::block))
         .route("/v1/tx/{hash}", get(blocks::transaction))
         .route("/v1/tx", post(submit::submit))
+        .route("/v1/simulate", post(simulate::simulate))
         .route("/v1/events", get(events::stream))
         .route("/healthz", get(chain::health))
         .route("/readyz", get(chain::ready))
@@ -273,7 +279,8 @@ async fn unknown_path(request: Request) -> Failure {
 
 async fn wrong_method(request: Request) -> Failure {
     let path = request.uri().path();
-    let wanted = if path == "/v1/tx" || path.starts_with("/v1/dev/") { "POST" } else { "GET" };
+    let posted = matches!(path, "/v1/tx" | "/v1/simulate") || path.starts_with("/v1/dev/");
+    let wanted = if posted { "POST" } else { "GET" };
     HttpError::Method(format!("{} is not possible here: use {wanted}", request.method())).into()
 }
 

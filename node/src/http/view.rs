@@ -26,7 +26,8 @@ pub(crate) fn find(app: &App, hash: &Hash) -> Option<Transaction> {
     Some(transaction(stored, time))
 }
 
-fn outcome(result: TxResult) -> Outcome {
+/// What became of a transaction.
+pub(crate) fn outcome(result: TxResult) -> Outcome {
     Outcome {
         ok: result.code == 0,
         error: (result.code != 0).then(|| ErrorBody::new(&result.codespace, result.code, result.log)),

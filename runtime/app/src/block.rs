@@ -108,8 +108,22 @@ impl<'a> Execution<'a> {
         let mut state = Overlay::new(base);
         let mut events = Events::default();
         hooks::run(&hooks.begin, &mut state, &mut events, block)?;
+        Ok(Self::new(chain, block.info, state, events))
+    }
+
+    /// Without any hooks, on top of a state that a block left: for trying out a transaction.
+    pub(crate) fn after(base: &'a dyn StateRead, chain: &'a ChainInfo, block: BlockInfo) -> Self {
+        Self::new(chain, block, Overlay::new(base), Events::default())
+    }
+
+    fn new(chain: &'a ChainInfo, block: BlockInfo, state: Overlay<'a>, events: Events) -> Self {
         let gas = chain::gas(&state);
-        Ok(Self { chain, gas, block: block.info, state, events, fees: Amount::ZERO, gas_used: 0 })
+        Self { chain, gas, block, state, events, fees: Amount::ZERO, gas_used: 0 }
+    }
+
+    /// The state as the transactions so far left it.
+    pub(crate) const fn state(&self) -> &Overlay<'a> {
+        &self.state
     }
 
     /// Admits a transaction and runs its calls. Their failure is a result; an invalid transaction is an error and

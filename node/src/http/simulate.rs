@@ -1,0 +1,116 @@
+//! `POST /v1/simulate`: what a transaction would do.
+
+use axum::{
+    Json,
+    extract::{Request, State},
+    http::header::CONTENT_TYPE,
+};
+use borsh::BorshDeserialize as _;
+use diem_client::{
+    api::{BalanceChange, Coin, HttpError, SimulateCalls, SimulateRequest, SimulateTx, Simulated},
+    build::{KeyKind, with_fee},
+};
+use diem_core::{Amount, CallError};
+use diem_runtime::{App, Change, DryRun};
+use diem_types::{ChainError, Signed, Tx};
+
+use super::{
+    Shared,
+    error::Failure,
+    params::{Nothing, Query},
+    reading::{Reader, blocking},
+    view,
+};
+
+/// The most simulations at one time: each can take as long as the largest transaction of a block.
+pub(crate) const MAX_SIMULATIONS: usize = 4;
+
+/// `POST /v1/simulate`
+pub(crate) async fn simulate(
+    State(api): Shared,
+    Query(Nothing {}): Query<Nothing>,
+    request: Request,
+) -> Result<Json<Simulated>, Failure> {
+    let media_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    if media_type.is_some_and(|text| text.split(';').next().map(str::trim) != Some("application/json")) {
+        let words = "what to simulate is sent as application/json: {\"tx\": ..} or {\"sender\": .., \"calls\": [..]}";
+        return Err(HttpError::MediaType(words.into()).into());
+    }
+    let body = api.intake.read(request.into_body()).await?;
+    let busy = || HttpError::Busy(format!("{MAX_SIMULATIONS} simulations are running already"));
+    let permit = api.simulations.clone().try_acquire_owned().map_err(|_| busy())?;
+    let (app, reader) = (api.node.app.clone(), Reader::at(&api, None)?);
+    blocking(move || {
+        let request = serde_json::from_slice(&body.bytes).map_err(|e| HttpError::BadRequest(e.to_string()))?;
+        let tx = match request {
+            SimulateRequest::Tx(request) => complete(&request)?,
+            SimulateRequest::Calls(request) => suggested(&app, &reader, request)?,
+        };
+        let tried = app.simulate(reader.snapshot(), &tx).map_err(CallError::from)?;
+        drop(permit);
+        Ok(Json(simulated(&reader, tried)))
+    })
+    .await
+}
+
+/// The transaction as it was sent, with signatures that sign nothing.
+fn complete(request: &SimulateTx) -> Result<Signed, Failure> {
+    let malformed = |_| HttpError::BadRequest("`tx` is not borsh of a transaction without signatures".into());
+    let tx = Tx::try_from_slice(&request.tx.0).map_err(malformed)?;
+    with_placeholders(&tx, request.sender_key, request.payer_key)
+}
+
+fn with_placeholders(tx: &Tx, sender: KeyKind, payer: KeyKind) -> Result<Signed, Failure> {
+    let payer = tx.fee_payer.map(|_| payer.placeholder());
+    let signed = Signed::decode(&tx.with_auth(&sender.placeholder(), payer.as_ref()));
+    signed.map_err(|error| CallError::from(ChainError::from(error)).into())
+}
+
+/// A transaction with these calls and what the chain suggests.
+fn suggested(app: &App, reader: &Reader, request: SimulateCalls) -> Result<Signed, Failure> {
+    let chain = app.chain().ok_or(ChainError::NotStarted).map_err(CallError::from)?;
+    let gas = diem_runtime::gas_params(reader.snapshot());
+    let tx = Tx {
+        chain_id: chain.chain_id.clone(),
+        genesis_hash: chain.genesis_hash,
+        sender: request.sender,
+        nonce: diem_bank::nonce(reader.snapshot(), &request.sender),
+        expiry: reader.height().saturating_add(1),
+        gas_price: gas.min_price,
+        max_fee: Amount::ZERO,
+        fee_payer: request.fee_payer,
+        calls: request.calls,
+        memo: request.memo,
+    };
+    // Its size is in the fee; what is too large or has no call says so before that.
+    with_placeholders(&tx, request.sender_key, request.payer_key)?;
+    let payer_key = request.fee_payer.map(|_| request.payer_key);
+    let draft = with_fee(tx, &gas, request.sender_key, payer_key, None);
+    let draft = draft.map_err(|error| HttpError::BadRequest(error.to_string()))?;
+    with_placeholders(&draft.tx, request.sender_key, request.payer_key)
+}
+
+fn simulated(reader: &Reader, tried: DryRun) -> Simulated {
+    Simulated {
+        height: reader.height(),
+        time: reader.time(),
+        epoch: reader.epoch(),
+        result: view::outcome(tried.result),
+        changes: tried.changes.iter().flat_map(balance_changes).collect(),
+    }
+}
+
+/// At most one change for each denomination.
+fn balance_changes(change: &Change) -> impl Iterator<Item = BalanceChange> + use<> {
+    let Change { account, before, after } = *change;
+    let coins = [(Coin::vvv(before.vvv), Coin::vvv(after.vvv)), (Coin::diem(before.diem), Coin::diem(after.diem))];
+    let changed = coins.into_iter().filter(|(before, after)| before != after);
+    changed.map(move |(before, after)| BalanceChange { account, display: difference(&before, &after), before, after })
+}
+
+/// `+1.5 VVV`, `-3 DIEM`.
+fn difference(before: &Coin, after: &Coin) -> String {
+    let (sign, larger, smaller) =
+        if after.amount > before.amount { ('+', after, before) } else { ('-', before, after) };
+    format!("{sign}{}", larger.amount.saturating_sub(smaller.amount).display(after.denom))
+}
