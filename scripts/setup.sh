@@ -35,10 +35,14 @@ install_packages() {
         packages+=(libclang-dev)
         say "libclang-dev: bindgen reads RocksDB's C header with it"
     fi
+    if ! have python3; then
+        packages+=(python3)
+        say 'python3: runs the model of the economy that tests compare the chain with'
+    fi
     [ ${#packages[@]} -gt 0 ] || return 0
 
-    have apt-get || fail "this is no Debian or Ubuntu: install a C++20 compiler and libclang with its headers, then run again
-  Fedora: dnf install gcc-c++ clang-devel    Arch: pacman -S base-devel clang    Alpine: apk add build-base clang-dev linux-headers"
+    have apt-get || fail "this is no Debian or Ubuntu: install a C++20 compiler, libclang with its headers and Python 3, then run again
+  Fedora: dnf install gcc-c++ clang-devel python3    Arch: pacman -S base-devel clang python    Alpine: apk add build-base clang-dev linux-headers python3"
     if [ "$(id -u)" -ne 0 ]; then
         have sudo || fail "neither root nor sudo: run as root: apt-get install ${packages[*]}"
         run=(sudo)
@@ -88,6 +92,7 @@ if [ "$(uname -s)" = Linux ]; then
     point_cargo_at_rocksdb
 else
     have_cxx || fail 'install a C++20 compiler (macOS: xcode-select --install), then run again'
+    have python3 || say 'no python3: the tests run the model of the economy with it (macOS: brew install python3)'
     say 'not Linux: cargo will compile RocksDB itself; libclang must be there (macOS: brew install llvm)'
 fi
 install_cometbft
