@@ -2,21 +2,18 @@
 //!
 //! A node is believed nothing: its header must be of the trusted chain and signed by more than two thirds of the
 //! trusted validators' power, the proof must lead to the header's root, and the value is taken from the proof.
+//! Whom to trust at a later height follows from headers too: see [`Trust::advance`].
 
-use diem_bank::state::{Account, account_key};
-use diem_core::{Address, Time, proof::ProofError};
-use diem_types::{GenesisDoc, genesis::GenesisError};
+mod trust;
+
+use diem_bank::state::Account;
+use diem_core::{Time, proof::ProofError};
 use ics23::CommitmentProof;
 use prost_ics23::Message as _;
-use tendermint::{PublicKey, block::signed_header::SignedHeader, validator, vote::Power};
-use tendermint_light_client_verifier::{
-    errors::VerificationError,
-    operations::{ProdCommitValidator, ProdVotingPowerCalculator, VotingPowerCalculator as _},
-    predicates::{ProdPredicates, VerificationPredicates as _},
-};
+use tendermint::block::signed_header::SignedHeader;
 use tendermint_proto::{Protobuf, v0_38::types::SignedHeader as RawSignedHeader};
 
-use crate::api;
+pub use trust::Trust;
 
 /// Why an answer is not believed.
 #[derive(Debug, thiserror::Error)]
@@ -46,9 +43,55 @@ pub enum VerifyError {
         /// The state's.
         state: u64,
     },
+    /// The header is not of the height that was asked for.
+    #[error("height {asked} was asked for, and the answer is of height {got}")]
+    OtherHeight {
+        /// Of which height it is.
+        got: u64,
+        /// Which one was asked for.
+        asked: u64,
+    },
     /// The header names validators that are not the trusted ones.
-    #[error("the header names other validators than the trusted ones")]
-    Validators,
+    #[error("the header of height {0} names other validators than the trusted ones")]
+    Validators(u64),
+    /// The list of validators is not the one whose hash the header has.
+    #[error("the node's list of the validators of height {0} is not the one that the header names")]
+    Listed(u64),
+    /// Too few of the validators that are trusted signed a later header: it may be right, but not on their word.
+    #[error(
+        "{signed} of {total} power that is trusted signed the header of height {height}, more than one third is needed"
+    )]
+    NotEnoughTrust {
+        /// The header's height.
+        height: u64,
+        /// The trusted power that signed.
+        signed: u64,
+        /// The trusted power.
+        total: u64,
+    },
+    /// Before what is trusted.
+    #[error("height {got} lies before the trusted height {trusted}: trust an earlier header, or the genesis")]
+    Older {
+        /// The header's height.
+        got: u64,
+        /// What is trusted.
+        trusted: u64,
+    },
+    /// Another header of the trusted height.
+    #[error("the header of height {0} is another one than the trusted one")]
+    OtherHeader(u64),
+    /// The validators of the trusted header may have taken their stake and have nothing to lose.
+    #[error(
+        "what is trusted is of {0}, too long ago: validators of that time may have left with their stake. Give a newer \
+         header that you trust"
+    )]
+    Expired(Time),
+    /// A header from the future.
+    #[error("the header is of {0}, ahead of this machine's clock: is the clock right?")]
+    Future(Time),
+    /// Time or height runs backwards.
+    #[error("the header's time does not lie after that of the trusted one")]
+    Order,
     /// The commit is not for this header: something in the header was changed.
     #[error("the commit is for another header: the header was changed")]
     HeaderHash,
@@ -72,13 +115,6 @@ pub enum VerifyError {
     /// The proven row is not one of this version.
     #[error("the proven row does not decode: this client is of another version than the chain")]
     Row,
-}
-
-/// A chain and its validators as the user trusts them.
-#[derive(Debug, Clone)]
-pub struct Trust {
-    chain_id: String,
-    validators: validator::Set,
 }
 
 /// A row of state that was proven.
@@ -110,95 +146,6 @@ pub struct VerifiedAccount {
     pub root: [u8; 32],
 }
 
-impl Trust {
-    /// Trust in the validators that start a chain. Whoever took the genesis from a node compares
-    /// [`GenesisDoc::hash`] with a hash that they trust first.
-    ///
-    /// # Errors
-    /// [`VerifyError::Genesis`].
-    pub fn from_genesis(genesis: &GenesisDoc) -> Result<Self, VerifyError> {
-        let invalid = |e: GenesisError| VerifyError::Genesis(e.to_string());
-        genesis.validate().map_err(invalid)?;
-        let infos: Result<Vec<_>, _> =
-            genesis.validators.iter().map(|v| validator_info(&v.public_key, v.power)).collect();
-        Ok(Self { chain_id: genesis.chain_id.clone(), validators: validator::Set::without_proposer(infos?) })
-    }
-
-    /// The trusted chain's name.
-    pub fn chain_id(&self) -> &str {
-        &self.chain_id
-    }
-
-    /// Checks that `header` is of the trusted chain, unchanged, and signed by more than two thirds of the trusted
-    /// power.
-    ///
-    /// # Errors
-    /// The first thing that does not hold.
-    pub fn verify_header(&self, header: &SignedHeader) -> Result<(), VerifyError> {
-        let rules = ProdPredicates;
-        let got = header.header.chain_id.as_str();
-        if got != self.chain_id {
-            return Err(VerifyError::ChainId { got: got.into(), trusted: self.chain_id.clone() });
-        }
-        rules
-            .header_matches_commit(&header.header, header.commit.block_id.hash)
-            .map_err(|_| VerifyError::HeaderHash)?;
-        rules
-            .validator_sets_match(&self.validators, header.header.validators_hash)
-            .map_err(|_| VerifyError::Validators)?;
-        rules.valid_commit(header, &self.validators, &ProdCommitValidator).map_err(commit_error)?;
-        let power = ProdVotingPowerCalculator::default()
-            .voting_power_in(header, &self.validators, two_thirds())
-            .map_err(commit_error)?;
-        // Thirds by multiplication in 128 bits: exact for every power there can be.
-        let enough = u128::from(power.tallied).saturating_mul(3) > u128::from(power.total).saturating_mul(2);
-        if enough { Ok(()) } else { Err(VerifyError::TooFewSignatures { signed: power.tallied, total: power.total }) }
-    }
-
-    /// Checks that the row `key` is, or is not, in the state as `proof` says.
-    ///
-    /// # Errors
-    /// The first thing that does not hold.
-    pub fn verify(&self, key: &[u8], proof: &api::Proof) -> Result<Verified, VerifyError> {
-        if proof.key.0 != key {
-            return Err(VerifyError::Key);
-        }
-        let header = decode_header(&proof.signed_header.0)?;
-        self.verify_header(&header)?;
-        let height = header.header.height.value();
-        if proof.state_height.checked_add(1) != Some(height) {
-            return Err(VerifyError::Height { header: height, state: proof.state_height });
-        }
-        let root: [u8; 32] =
-            header.header.app_hash.as_bytes().try_into().map_err(|_| VerifyError::Malformed("app hash"))?;
-        let commitment = decode_proof(&proof.proof.0)?;
-        let value = proof.value.as_ref().map(|value| value.0.as_slice());
-        diem_core::proof::verify(&root, key, value, &commitment)?;
-        let header_time = Time(header_millis(&header)?);
-        Ok(Verified { height: proof.state_height, header_time, root, value: value.map(Into::into) })
-    }
-
-    /// Checks an account's answer and takes its balances from the proof.
-    ///
-    /// # Errors
-    /// The first thing that does not hold.
-    pub fn verify_account(&self, address: &Address, answer: &api::Account) -> Result<VerifiedAccount, VerifyError> {
-        let proof = answer.proof.as_ref().ok_or(VerifyError::NoProof)?;
-        let Verified { height, header_time, root, value } = self.verify(&account_key(address), proof)?;
-        let account = match &value {
-            Some(row) => borsh::from_slice(row).map_err(|_| VerifyError::Row)?,
-            None => Account::default(),
-        };
-        Ok(VerifiedAccount { account, exists: value.is_some(), height, header_time, root })
-    }
-}
-
-fn validator_info(public_key: &[u8; 32], power: u64) -> Result<validator::Info, VerifyError> {
-    let bad = || VerifyError::Genesis(format!("validator {} has no valid key or power", hex::encode(public_key)));
-    let key = PublicKey::from_raw_ed25519(public_key).ok_or_else(bad)?;
-    Ok(validator::Info::new(key, Power::try_from(power).map_err(|_| bad())?))
-}
-
 /// Decodes a signed header as [`encode_header`] writes it.
 ///
 /// # Errors
@@ -228,12 +175,4 @@ pub fn encode_proof(proof: &CommitmentProof) -> Vec<u8> {
 fn header_millis(header: &SignedHeader) -> Result<u64, VerifyError> {
     let nanos = header.header.time.unix_timestamp_nanos();
     u64::try_from(nanos.div_euclid(1_000_000)).map_err(|_| VerifyError::Malformed("header's time"))
-}
-
-fn two_thirds() -> tendermint::trust_threshold::TrustThresholdFraction {
-    tendermint::trust_threshold::TrustThresholdFraction::TWO_THIRDS
-}
-
-fn commit_error(error: VerificationError) -> VerifyError {
-    VerifyError::Commit(error.detail().to_string())
 }

@@ -14,14 +14,10 @@ use std::path::Path;
 use diem_core::Time;
 use diem_types::GenesisDoc;
 
+pub use diem_types::genesis::is_development;
 pub use economy::Validator;
 pub use file::{Consensus, Error, Gas, GenesisFile, Person, Start};
 pub use units::{Coin, Vvv, Who, parse_millis};
-
-/// Whether a chain of this name is for development: one of its parts between dashes is `dev`.
-pub fn is_development(chain_id: &str) -> bool {
-    chain_id.split('-').skip(1).any(|part| part == "dev")
-}
 
 /// Reads a genesis: a file ending in `.json` is the canonical document, any other the readable TOML.
 ///

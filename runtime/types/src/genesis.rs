@@ -121,6 +121,11 @@ const MAX_EVIDENCE_AGE_MS: u64 = (i64::MAX / 1_000_000) as u64;
 const MIN_EPOCH_MS: u64 = 10_000;
 const MAX_EPOCH_MS: u64 = 365 * 86_400_000;
 
+/// Whether a chain of this name is for development: one of its parts between dashes is `dev`. Its keys may be public.
+pub fn is_development(chain_id: &str) -> bool {
+    chain_id.split('-').skip(1).any(|part| part == "dev")
+}
+
 impl GenesisDoc {
     /// The same with its validators in the order of their keys and operators, as the hash wants them.
     pub fn canonical(mut self) -> Self {

@@ -1,0 +1,144 @@
+//! A client that believes a node nothing: it follows the chain's validators from what the user trusts to whatever
+//! header a proof needs.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use diem_core::{Address, Time};
+
+use crate::{
+    Client, ClientError,
+    api::{Account, LightBlock, Proof},
+    verify::{Trust, Verified, VerifiedAccount, VerifyError, decode_header},
+};
+
+/// The most headers that are fetched to reach another one: enough for a set that is replaced as a whole a hundred
+/// times over, and some seconds of a lying node's time.
+const MAX_FETCHED: usize = 256;
+
+/// Why there is no answer that can be believed.
+#[derive(Debug, thiserror::Error)]
+pub enum LightError {
+    /// The node does not answer.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The answer does not hold.
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
+    /// The validators changed too often in between.
+    #[error(
+        "validators changed too often between the trusted height {trusted} and {height}: give a newer header that you \
+         trust"
+    )]
+    TooManyChanges {
+        /// How far trust came.
+        trusted: u64,
+        /// Where it should go.
+        height: u64,
+    },
+}
+
+/// A client whose answers are proven. What it has verified it trusts from then on.
+#[derive(Debug, Clone)]
+pub struct LightClient {
+    client: Client,
+    trust: Trust,
+}
+
+impl LightClient {
+    /// Believes what follows from `trust`, and takes the rest from the node of `client`.
+    pub const fn new(client: Client, trust: Trust) -> Self {
+        Self { client, trust }
+    }
+
+    /// What is trusted now.
+    pub const fn trust(&self) -> &Trust {
+        &self.trust
+    }
+
+    /// Trusts the chain up to the header of `height`: directly if enough of the trusted validators signed it, else by
+    /// headers in between, halving the way each time.
+    ///
+    /// # Errors
+    /// [`LightError`]; what was verified on the way stays trusted.
+    pub async fn follow(&mut self, height: u64) -> Result<(), LightError> {
+        // What is not reached yet, the lowest last.
+        let mut ahead: Vec<LightBlock> = Vec::new();
+        let mut fetched = 0usize;
+        while self.trust.height() < height {
+            let block = match ahead.pop() {
+                Some(block) => block,
+                None => self.fetch(height, &mut fetched).await?,
+            };
+            match self.trust.advance(&block, now()) {
+                Ok(trust) => self.trust = trust,
+                Err(VerifyError::NotEnoughTrust { .. }) => {
+                    let middle = self.trust.height().midpoint(block.height);
+                    if fetched >= MAX_FETCHED || middle <= self.trust.height() {
+                        return Err(LightError::TooManyChanges { trusted: self.trust.height(), height });
+                    }
+                    ahead.push(block);
+                    ahead.push(self.fetch(middle, &mut fetched).await?);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    async fn fetch(&self, height: u64, fetched: &mut usize) -> Result<LightBlock, LightError> {
+        *fetched = fetched.saturating_add(1);
+        let block = self.client.light_block(height).await?;
+        let got = decode_header(&block.signed_header.0)?.header.height.value();
+        same_height(height, block.height)?;
+        same_height(height, got)?;
+        Ok(block)
+    }
+
+    /// An account after `height`, or at the end of the chain, from its proof. The node's own words come along.
+    ///
+    /// # Errors
+    /// [`LightError`]
+    pub async fn account(
+        &mut self,
+        address: &Address,
+        height: Option<u64>,
+    ) -> Result<(Account, VerifiedAccount), LightError> {
+        let answer = self.client.account(address, height, true).await?;
+        let proof = answer.proof.as_ref().ok_or(VerifyError::NoProof)?;
+        self.reach(proof, height).await?;
+        let verified = self.trust.verify_account(address, &answer)?;
+        Ok((answer, verified))
+    }
+
+    /// A row of state, or its absence, after `height` or at the end of the chain.
+    ///
+    /// # Errors
+    /// [`LightError`]
+    pub async fn row(&mut self, key: &[u8], height: Option<u64>) -> Result<(Proof, Verified), LightError> {
+        let proof = self.client.proof(key, height).await?;
+        self.reach(&proof, height).await?;
+        let verified = self.trust.verify(key, &proof)?;
+        Ok((proof, verified))
+    }
+
+    /// Makes the header of a proof one that can be judged.
+    async fn reach(&mut self, proof: &Proof, asked: Option<u64>) -> Result<(), LightError> {
+        same_height(asked.unwrap_or(proof.state_height), proof.state_height)?;
+        let header = decode_header(&proof.signed_header.0)?;
+        self.trust.check_age(&header, now())?;
+        if self.trust.reaches(&header) {
+            return Ok(());
+        }
+        self.follow(header.header.height.value()).await
+    }
+}
+
+const fn same_height(asked: u64, got: u64) -> Result<(), VerifyError> {
+    if asked == got { Ok(()) } else { Err(VerifyError::OtherHeight { got, asked }) }
+}
+
+/// The clock of this machine.
+fn now() -> Time {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Time(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
