@@ -25,18 +25,22 @@ pub const LIVE: &str = include_str!("../live/genesis.toml");
 /// The names of the presets.
 pub const NAMES: [&str; 3] = ["dev", "localnet", "live"];
 
+/// The text of the preset of that name.
+pub fn text(name: &str) -> Option<&'static str> {
+    match name {
+        "dev" => Some(DEV),
+        "localnet" => Some(LOCALNET),
+        "live" => Some(LIVE),
+        _ => None,
+    }
+}
+
 /// The preset of that name.
 ///
 /// # Errors
 /// The text of the preset is wrong, which the tests of this crate exclude.
 pub fn preset(name: &str) -> Option<Result<GenesisFile, Error>> {
-    let text = match name {
-        "dev" => DEV,
-        "localnet" => LOCALNET,
-        "live" => LIVE,
-        _ => return None,
-    };
-    Some(GenesisFile::parse(text, name).map_err(Error::from))
+    text(name).map(|text| GenesisFile::parse(text, name).map_err(Error::from))
 }
 
 /// The same chain under that name and with this many development validators: a key proof names its chain.

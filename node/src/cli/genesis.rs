@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use clap::{Args, Subcommand};
-use diem_core::{Denom, Time};
+use diem_core::{Amount, Denom, Time};
+use diem_diem::Curve;
+use diem_emissions::Segment;
 use diem_genesis::{GenesisFile, presets};
 use diem_runtime::{App, Options};
 use diem_types::GenesisDoc;
@@ -35,6 +37,12 @@ enum Verb {
         #[arg(long, value_enum, default_value_t, value_name = "FORM")]
         output: Output,
     },
+    /// Print a chain that comes along as the readable file, to write another from it.
+    Text {
+        /// dev, localnet or live.
+        #[arg(value_parser = presets::NAMES)]
+        name: String,
+    },
     /// Print the hash, which names the chain.
     Hash {
         #[command(flatten)]
@@ -58,8 +66,8 @@ enum Verb {
 /// Which genesis is meant.
 #[derive(Debug, Args)]
 struct Which {
-    /// A readable TOML file, a genesis.json, or the name of a chain that comes along: dev, localnet [default: that of
-    /// the home].
+    /// A readable TOML file, a genesis.json, or the name of a chain that comes along: dev, localnet, live
+    /// [default: that of the home].
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
     #[command(flatten)]
@@ -108,6 +116,10 @@ impl GenesisCommand {
                 let which = Which { now: which.now.or_else(|| Some(Time(wall_clock()()))), ..which };
                 output.print(&which.load()?, table)
             }
+            Verb::Text { name } => {
+                let text = presets::text(&name).ok_or_else(|| usage(anyhow!("no chain `{name}` comes along")))?;
+                Output::Table.print(&text, |text| (*text).into())
+            }
             Verb::Hash { which } => {
                 let view = HashView::of(&which.load()?);
                 Output::Table.print(&view, |view| view.genesis_hash.clone())
@@ -143,6 +155,12 @@ fn table(genesis: &GenesisDoc) -> String {
         ("first height", genesis.initial_height.to_string()),
         ("gas price", Denom::Vvv.to_string() + " " + &genesis.app.gas.min_price.to_string()),
         ("gas of a block", genesis.app.gas.block_limit.to_string()),
+        ("a day", readable_ms(genesis.app.epoch_ms.get())),
+        ("grace of a day", readable_ms(genesis.app.credits.params.grace_ms)),
+        ("unbonding", readable_ms(genesis.app.staking.params.unbonding_ms)),
+        ("curve", curve(&genesis.app.diem.curve)),
+        ("new VVV", schedule(&genesis.app.emissions.schedule)),
+        ("authority", genesis.app.credits.params.authority.to_string()),
     ]);
     let validators = genesis.validators.iter().map(|validator| {
         let key = &validator.public_key;
@@ -151,5 +169,42 @@ fn table(genesis: &GenesisDoc) -> String {
     let accounts = genesis.app.bank.accounts.iter();
     let accounts = accounts.map(|(address, row)| [address.to_string(), row.vvv.to_string(), row.diem.to_string()]);
     let validators = list(["validator", "key", "power"], validators);
-    format!("{head}\n\n{validators}\n\n{}", list(["account", "VVV", "DIEM"], accounts))
+    let providers = genesis.app.credits.providers.iter().map(|provider| {
+        let listed = if provider.listed { "listed" } else { "not listed" };
+        [provider.provider.to_string(), provider.moniker.clone(), provider.bond.display(Denom::Vvv), listed.into()]
+    });
+    let providers = list(["provider", "name", "bond", ""], providers);
+    format!("{head}\n\n{validators}\n\n{providers}\n\n{}", list(["account", "VVV", "DIEM"], accounts))
+}
+
+/// A length of time in the largest unit that divides it: the way in which the readable file has it.
+fn readable_ms(ms: u64) -> String {
+    let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s"), (1, "ms")];
+    let fits = |(unit, _): &(u64, &str)| ms.checked_rem(*unit) == Some(0);
+    units
+        .into_iter()
+        .find(fits)
+        .map_or_else(String::new, |(unit, name)| format!("{}{name}", ms.checked_div(unit).unwrap_or_default()))
+}
+
+fn curve(curve: &Curve) -> String {
+    match curve {
+        Curve::Table(steps) => {
+            let end = steps.last().map_or(Amount::ZERO, |step| step.edge);
+            format!("a table of {} steps up to {}", steps.len(), end.display(Denom::Diem))
+        }
+        Curve::Formula(formula) => format!(
+            "{} * exp({} * (supply / {})^3), {} steps of {}",
+            formula.base, formula.power, formula.target, formula.steps, formula.step
+        ),
+    }
+}
+
+fn schedule(segments: &[Segment]) -> String {
+    let rate = |segment: &Segment| {
+        let start = segment.from.millis() == 0;
+        let from = if start { "from the start".into() } else { format!("from {}", segment.from) };
+        format!("{} a year {from}", segment.per_year.display(Denom::Vvv))
+    };
+    segments.iter().map(rate).collect::<Vec<_>>().join(", ")
 }

@@ -25,8 +25,13 @@ pub(super) struct Person {
 }
 
 /// What the people of the genesis do.
-const ROLES: &[(&str, &str)] =
-    &[("alice", "stakes"), ("bob", "builds with AI"), ("carol", "provides compute"), ("dave", "bridges")];
+const ROLES: &[(&str, &str)] = &[
+    ("alice", "stakes"),
+    ("bob", "builds with AI"),
+    ("carol", "provides compute"),
+    ("dave", "bridges"),
+    ("validator-1", "operates, lists providers"),
+];
 
 /// A word on the way there.
 pub(super) fn note(text: &str) {
@@ -137,15 +142,18 @@ fn to_try(plan: &Plan, wallet: &Wallet) -> Vec<String> {
         |url: &str| if url == crate::cli::common::DEFAULT_NODE { String::new() } else { format!(" --node {url}") };
     let (first, last) = (node(&at(0)), node(&at(usize::MAX)));
     let genesis = plan.dir.join("genesis.json");
+    let look = match plan.engine {
+        EngineKind::Comet => {
+            format!("{diemd} query account bob --verify --genesis {}{home}{last}", genesis.display())
+        }
+        EngineKind::Instant => {
+            format!("curl -X POST {}/v1/dev/warp -H 'content-type: application/json' -d '{{\"by\":\"1d\"}}'", at(0))
+        }
+    };
     vec![
+        format!("{diemd} demo{home}{first}"),
         format!("{diemd} tx transfer bob 12.5VVV --from alice --yes{home}{first}"),
-        format!("{diemd} query account bob --verify --genesis {}{home}{last}", genesis.display()),
-        match plan.engine {
-            EngineKind::Comet => format!("curl {}/v1/status", at(0)),
-            EngineKind::Instant => {
-                format!("curl -X POST {}/v1/dev/warp -H 'content-type: application/json' -d '{{\"by\":\"1d\"}}'", at(0))
-            }
-        },
+        look,
     ]
 }
 

@@ -13,6 +13,7 @@
 mod chain;
 mod common;
 mod critical;
+mod demo;
 mod devnet;
 mod genesis;
 mod killed;

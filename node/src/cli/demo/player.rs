@@ -1,0 +1,207 @@
+//! Runs the commands of the demo as a person would, and shows them.
+
+use std::{
+    io::Write as _,
+    path::PathBuf,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::anyhow;
+use diem_client::Client;
+use diem_core::{Amount, Time};
+use serde_json::Value;
+
+use crate::{
+    cli::{
+        Exit, Failure,
+        common::{Common, DEFAULT_NODE, block_on, failed},
+    },
+    home::private_folder,
+};
+
+/// After this time without a block the chain makes them on demand only.
+const STANDSTILL: Duration = Duration::from_secs(3);
+/// Longer than anything that the demo waits for.
+const LONGEST: Duration = Duration::from_secs(300);
+
+/// Runs and shows commands.
+pub(super) struct Player {
+    program: PathBuf,
+    client: Client,
+    /// `--node` and `--home` where they are not the defaults.
+    place: Vec<String>,
+    started: Instant,
+    steps: u32,
+    /// For what commands hand to each other.
+    folder: PathBuf,
+}
+
+impl Player {
+    pub(super) fn new(common: &Common) -> Result<Self, Failure> {
+        let mut place = Vec::new();
+        if common.node != DEFAULT_NODE {
+            place.extend(["--node".into(), common.node.clone()]);
+        }
+        if let Some(home) = &common.home {
+            place.extend(["--home".into(), home.display().to_string()]);
+        }
+        let program = std::env::current_exe().map_err(failed)?;
+        let folder = common.home().root().join("demo");
+        private_folder(&folder).map_err(failed)?;
+        let client = common.client()?;
+        Ok(Self { program, client, place, started: Instant::now(), steps: 0, folder })
+    }
+
+    /// Says something before the first act.
+    pub(super) fn say(&self, words: &str) {
+        print(words);
+    }
+
+    /// The path of a file of the demo.
+    pub(super) fn file(&self, name: &str) -> String {
+        self.folder.join(name).display().to_string()
+    }
+
+    /// Names what comes next.
+    pub(super) fn act(&self, title: &str) {
+        print(&format!("\n== {title} =="));
+    }
+
+    /// Says what a step is about.
+    pub(super) fn step(&mut self, words: &str) {
+        self.steps = self.steps.saturating_add(1);
+        print(&format!("\n{:>2}  {words}", self.steps));
+    }
+
+    /// Says what came out of a step.
+    pub(super) fn result(&self, words: &str) {
+        for line in words.lines() {
+            print(&format!("    {line}"));
+        }
+    }
+
+    /// Sends a transaction; gives what the block made of it.
+    pub(super) fn tx(&self, args: &[&str]) -> Result<Value, Failure> {
+        let args = [args, &["--yes"]].concat();
+        self.show(&args);
+        let answer = self.run(&[&args[..], &["--output", "json"]].concat())?;
+        let answer: Value = serde_json::from_str(&answer).map_err(failed)?;
+        let height = answer.pointer("/tx/height").and_then(Value::as_u64).unwrap_or_default();
+        let fee = answer.pointer("/tx/result/fee/display").and_then(Value::as_str).unwrap_or("?");
+        self.result(&format!("in block {height}, for a fee of {fee}"));
+        Ok(answer)
+    }
+
+    /// Runs a command and shows what it prints.
+    pub(super) fn see(&self, args: &[&str]) -> Result<(), Failure> {
+        self.show(args);
+        let text = self.run(args)?;
+        self.result(text.trim_end());
+        Ok(())
+    }
+
+    fn show(&self, args: &[&str]) {
+        let words = args.iter().copied().chain(self.place.iter().map(String::as_str)).map(quoted);
+        print(&format!("    $ diemd {}", words.collect::<Vec<_>>().join(" ")));
+    }
+
+    fn run(&self, args: &[&str]) -> Result<String, Failure> {
+        let mut command = Command::new(&self.program);
+        command.args(args).args(&self.place).stdin(Stdio::null());
+        let output = command.output().map_err(failed)?;
+        if output.status.success() {
+            return String::from_utf8(output.stdout).map_err(failed);
+        }
+        let said = String::from_utf8_lossy(&output.stderr);
+        let why = said.lines().last().unwrap_or("it said nothing").trim_start_matches("diemd: ").to_owned();
+        Err(Failure { exit: Exit::Failed, error: anyhow!("step {} failed: {why}", self.steps) })
+    }
+
+    /// Waits until enough is left of a day for the steps that belong to one; gives the day. On a chain whose days are
+    /// too long to wait for, any moment is good enough.
+    pub(super) fn fresh_day(&mut self, needed: Duration, patience: Duration) -> Result<u64, Failure> {
+        let clock = self.clock()?;
+        if clock.left >= needed || clock.length > patience {
+            return Ok(clock.day);
+        }
+        self.step("The day is almost over; the next one is long enough for what follows");
+        self.wait(async |client| Ok(client.today(None).await?.answer.day > clock.day))?;
+        Ok(self.clock()?.day)
+    }
+
+    /// Waits until a day is settled; false if that is further away than `patience`.
+    pub(super) fn wait_for_settlement(&mut self, day: u64, patience: Duration) -> Result<bool, Failure> {
+        let clock = self.clock()?;
+        if clock.left > patience {
+            return Ok(false);
+        }
+        self.step(&format!("Day {day} closes; a grace later, when the last vouchers are in, it is settled"));
+        self.wait(async |client| Ok(client.day(day, None).await?.answer.settled_at.is_some()))?;
+        Ok(true)
+    }
+
+    fn clock(&self) -> Result<Clock, Failure> {
+        let today = block_on(async { Ok(self.client.today(None).await?) })?;
+        let until =
+            |from: Time| Duration::from_millis(today.answer.closes_at.time.millis().saturating_sub(from.millis()));
+        Ok(Clock { day: today.answer.day, length: until(today.answer.opened_at.time), left: until(today.time) })
+    }
+
+    /// Asks again and again. Where blocks are made on demand, small payments make them.
+    fn wait(&self, done: impl AsyncFn(&Client) -> Result<bool, Failure>) -> Result<(), Failure> {
+        let started = Instant::now();
+        let mut last = (0, Instant::now());
+        while !block_on(done(&self.client))? {
+            let height = block_on(async { Ok(self.client.status().await?) })?.latest.map_or(0, |head| head.height);
+            if height != last.0 {
+                last = (height, Instant::now());
+            } else if last.1.elapsed() > STANDSTILL {
+                self.run(&["tx", "transfer", "bob", "1avvv", "--from", "bob", "--yes"])?;
+            }
+            if started.elapsed() > LONGEST {
+                return Err(failed(anyhow!("nothing happened for {} s at height {height}", LONGEST.as_secs())));
+            }
+            std::thread::sleep(Duration::from_millis(250));
+        }
+        Ok(())
+    }
+
+    /// The end of the play.
+    pub(super) fn end(&self) {
+        print(&format!("\n{} steps in {} s.", self.steps, self.started.elapsed().as_secs()));
+    }
+}
+
+/// Where the chain's days are, by its own clock.
+struct Clock {
+    day: u64,
+    length: Duration,
+    left: Duration,
+}
+
+/// `'one image'` where a shell would take it apart.
+fn quoted(word: &str) -> String {
+    let plain = !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./:=,".contains(c));
+    if plain { word.into() } else { format!("'{word}'") }
+}
+
+/// The event of a module in an answer of `tx`.
+pub(super) fn event(answer: &Value, module: &str, kind: &str) -> Result<Value, Failure> {
+    let events = answer.pointer("/tx/result/events").and_then(Value::as_array);
+    let is_it = |event: &&Value| event["module"] == module && event["event"]["type"] == kind;
+    let found = events.and_then(|events| events.iter().find(is_it));
+    found.map(|event| event["event"].clone()).ok_or_else(|| failed(anyhow!("the block reports no {module} {kind}")))
+}
+
+/// A field that holds base units.
+pub(super) fn units(value: &Value, field: &str) -> Result<Amount, Failure> {
+    let units = value[field].as_str().and_then(|text| text.parse().ok());
+    units.map(Amount::new).ok_or_else(|| failed(anyhow!("the block reports no {field}")))
+}
+
+fn print(line: &str) {
+    // A closed terminal ends the program at its next command.
+    let mut stdout = std::io::stdout().lock();
+    let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
+}
