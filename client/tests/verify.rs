@@ -4,7 +4,7 @@
 
 use diem_bank::state::{Account as Row, account_key};
 use diem_client::{
-    api::{Account, Base64Bytes, Coin, HexBytes, Proof},
+    api::{Account, Base64Bytes, Coin, Credit, HexBytes, Holdings, Proof},
     verify::{Trust, VerifyError, encode_header, encode_proof},
 };
 use diem_core::{
@@ -161,6 +161,23 @@ fn proof(signed: &SignedHeader, proof: Vec<u8>) -> Proof {
     }
 }
 
+/// What no proof of an account speaks of.
+fn holdings() -> Holdings {
+    let (vvv, diem, credit) = (Coin::vvv(Amount::ZERO), Coin::diem(Amount::ZERO), Credit::from(Amount::ZERO));
+    Holdings {
+        staked: vvv.clone(),
+        locked: vvv.clone(),
+        diem_outstanding: diem.clone(),
+        unstaking: vvv.clone(),
+        rewards: vvv,
+        diem_staked: diem.clone(),
+        diem_unstaking: diem,
+        credit_today: credit.clone(),
+        credit_free: credit.clone(),
+        credit_tomorrow: credit,
+    }
+}
+
 fn answer(address: Address, proof: Proof) -> Account {
     Account {
         address,
@@ -170,6 +187,8 @@ fn answer(address: Address, proof: Proof) -> Account {
         diem: Coin::diem(Amount::MAX),
         height: 7,
         time: Time(0),
+        epoch: 0,
+        holdings: holdings(),
         proof: Some(proof),
     }
 }

@@ -4,10 +4,9 @@
 
 use diem_core::{Fatal, Time, context::Misbehaviour, sha256};
 use diem_runtime::TxResult;
-use ed25519_dalek::{Signer as _, SigningKey};
 use prost::Message as _;
 use tendermint::{
-    AppHash, Hash, PublicKey, Signature, account,
+    AppHash, Hash, Signature, account,
     block::{self, CommitSig, Header, header::Version, parts, signed_header::SignedHeader},
     crypto::default::Sha256,
     merkle::simple_hash_from_byte_vectors,
@@ -15,18 +14,17 @@ use tendermint::{
 };
 use tendermint_proto::v0_38::{abci as abci_pb, types as pb};
 
+use super::signers::{Members, Signers, set_of};
+
 /// The version of the block format of the 0.38 line.
 const BLOCK_VERSION: u64 = 11;
 
-/// Who signs: the validators whose keys the engine holds.
-pub(crate) struct Signers {
-    set: validator::Set,
-    /// In the order of the set.
-    keys: Vec<SigningKey>,
-}
-
 /// Everything of a header that is not computed from it.
 pub(crate) struct Draft<'a> {
+    /// The validators of this height.
+    pub(crate) signers: &'a Signers<'a>,
+    /// Those of the next.
+    pub(crate) next_validators: &'a Members,
     pub(crate) chain_id: &'a str,
     pub(crate) app_version: u64,
     pub(crate) block_max_bytes: u64,
@@ -47,90 +45,50 @@ pub(crate) fn unusual(error: impl std::fmt::Display) -> Fatal {
     Fatal(format!("a header cannot be made: {error}"))
 }
 
-/// CometBFT's address of a consensus key.
-pub(crate) fn consensus_address(public_key: &[u8; 32]) -> [u8; 20] {
-    let mut address = [0; 20];
-    let hash = sha256(&[public_key]);
-    address.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
-    address
+/// Makes the header.
+pub(crate) fn make(draft: &Draft<'_>) -> Result<Header, Fatal> {
+    let evidence: Vec<_> = draft.misbehaviour.iter().map(evidence_bytes).collect();
+    let last_commit = draft.last.map(|last| commit_hash(&last.commit));
+    Ok(Header {
+        version: Version { block: BLOCK_VERSION, app: draft.app_version },
+        chain_id: draft.chain_id.try_into().map_err(unusual)?,
+        height: draft.height.try_into().map_err(unusual)?,
+        time: to_tendermint(draft.time)?,
+        last_block_id: draft.last.map(|last| last.commit.block_id),
+        last_commit_hash: Some(last_commit.unwrap_or_else(|| merkle::<&[u8]>(&[]))),
+        data_hash: Some(merkle(draft.tx_hashes)),
+        validators_hash: draft.signers.set().hash(),
+        next_validators_hash: set_of(draft.next_validators)?.hash(),
+        consensus_hash: consensus_hash(draft.block_max_bytes)?,
+        app_hash: AppHash::try_from(draft.root.to_vec()).map_err(unusual)?,
+        last_results_hash: Some(draft.last_results),
+        evidence_hash: Some(merkle(&evidence)),
+        proposer_address: account::Id::new(draft.signers.proposer(draft.height)?),
+    })
 }
 
-fn consensus_address_of(id: account::Id) -> [u8; 20] {
-    let mut address = [0; 20];
-    address.iter_mut().zip(id.as_bytes()).for_each(|(to, from)| *to = *from);
-    address
-}
-
-impl Signers {
-    /// `members` are the validators of genesis as (key, power).
-    pub(crate) fn new(members: &[(SigningKey, u64)]) -> Result<Self, Fatal> {
-        let mut infos = Vec::new();
-        for (key, power) in members {
-            let public = PublicKey::from_raw_ed25519(key.verifying_key().as_bytes())
-                .ok_or_else(|| unusual("the public key of a validator is no point of the curve"))?;
-            infos.push(validator::Info::new(public, vote::Power::try_from(*power).map_err(unusual)?));
-        }
-        let set = validator::Set::without_proposer(infos);
-        let find = |info: &validator::Info| {
-            let key = members.iter().find(|(key, _)| info.pub_key.to_bytes() == key.verifying_key().as_bytes());
-            key.map(|(key, _)| key.clone())
-        };
-        let keys = set.validators().iter().filter_map(find).collect();
-        Ok(Self { set, keys })
-    }
-
-    pub(crate) const fn set(&self) -> &validator::Set {
-        &self.set
-    }
-
-    /// The validators take turns.
-    pub(crate) fn proposer(&self, height: u64) -> Result<[u8; 20], Fatal> {
-        let turn = height.checked_rem(self.set.validators().len() as u64);
-        let info = turn.and_then(|turn| self.set.validators().get(usize::try_from(turn).ok()?));
-        info.map(|info| consensus_address_of(info.address)).ok_or_else(|| unusual("there is no validator"))
-    }
-
-    /// Makes the header.
-    pub(crate) fn header(&self, draft: &Draft<'_>) -> Result<Header, Fatal> {
-        let evidence: Vec<_> = draft.misbehaviour.iter().map(evidence_bytes).collect();
-        let last_commit = draft.last.map(|last| commit_hash(&last.commit));
-        Ok(Header {
-            version: Version { block: BLOCK_VERSION, app: draft.app_version },
-            chain_id: draft.chain_id.try_into().map_err(unusual)?,
-            height: draft.height.try_into().map_err(unusual)?,
-            time: to_tendermint(draft.time)?,
-            last_block_id: draft.last.map(|last| last.commit.block_id),
-            last_commit_hash: Some(last_commit.unwrap_or_else(|| merkle::<&[u8]>(&[]))),
-            data_hash: Some(merkle(draft.tx_hashes)),
-            validators_hash: self.set.hash(),
-            next_validators_hash: self.set.hash(),
-            consensus_hash: consensus_hash(draft.block_max_bytes)?,
-            app_hash: AppHash::try_from(draft.root.to_vec()).map_err(unusual)?,
-            last_results_hash: Some(draft.last_results),
-            evidence_hash: Some(merkle(&evidence)),
-            proposer_address: account::Id::new(self.proposer(draft.height)?),
-        })
-    }
-
-    /// Signs the header: one precommit of every validator.
-    pub(crate) fn sign(&self, header: Header) -> Result<SignedHeader, Fatal> {
-        // Nobody fetches this block in parts, so its only part is its header.
-        let bytes = tendermint_proto::Protobuf::<pb::Header>::encode_vec(header.clone());
-        let part_set_header = parts::Header::new(1, merkle(&[bytes])).map_err(unusual)?;
-        let block_id = block::Id { hash: header.hash(), part_set_header };
-        let mut signatures = Vec::new();
-        for (place, (info, key)) in self.set.validators().iter().zip(&self.keys).enumerate() {
-            let bytes = precommit_bytes(&header, block_id, header.time, info.address, place)?;
-            let signature = key.sign(&bytes);
-            signatures.push(CommitSig::BlockIdFlagCommit {
+/// Signs the header: one precommit of every validator whose key is here. Validators whose absence was injected sign as
+/// well: only the application is told that they did not, so that the header can be verified.
+pub(crate) fn sign(header: Header, signers: &Signers<'_>) -> Result<SignedHeader, Fatal> {
+    // Nobody fetches this block in parts, so its only part is its header.
+    let bytes = tendermint_proto::Protobuf::<pb::Header>::encode_vec(header.clone());
+    let part_set_header = parts::Header::new(1, merkle(&[bytes])).map_err(unusual)?;
+    let block_id = block::Id { hash: header.hash(), part_set_header };
+    let bytes_of =
+        |place: usize, info: &validator::Info| precommit_bytes(&header, block_id, header.time, info.address, place);
+    let mut signatures = Vec::new();
+    for (info, signature) in signers.sign(bytes_of)? {
+        signatures.push(match signature {
+            Some(signature) => CommitSig::BlockIdFlagCommit {
                 validator_address: info.address,
                 timestamp: header.time,
                 signature: Signature::new(signature.to_bytes()).map_err(unusual)?,
-            });
-        }
-        let commit = block::Commit { height: header.height, round: block::Round::default(), block_id, signatures };
-        SignedHeader::new(header, commit).map_err(unusual)
+            },
+            None => CommitSig::BlockIdFlagAbsent,
+        });
     }
+    let commit = block::Commit { height: header.height, round: block::Round::default(), block_id, signatures };
+    SignedHeader::new(header, commit).map_err(unusual)
 }
 
 /// What the validator at `place` of the set signs for a block, in round 0.
@@ -225,7 +183,10 @@ mod tests {
 
     use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 
+    use ed25519_dalek::{Signer as _, SigningKey};
+
     use super::*;
+    use crate::instant::signers::Keys;
 
     /// The gas of the transfer in the first block.
     const GAS: u64 = 7_670;
@@ -241,9 +202,12 @@ mod tests {
         serde_json::from_str(include_str!("cometbft_0_38_25.json")).unwrap()
     }
 
-    fn signers() -> Signers {
-        let key = SigningKey::from_bytes(&diem_genesis::presets::validator_secret(1));
-        Signers::new(&[(key, 10)]).unwrap()
+    fn key() -> SigningKey {
+        SigningKey::from_bytes(&diem_genesis::presets::validator_secret(1))
+    }
+
+    fn members() -> Members {
+        Members::from([(key().verifying_key().to_bytes(), 10)])
     }
 
     #[test]
@@ -258,7 +222,7 @@ mod tests {
         assert_eq!(Some(results_hash(&[]).unwrap()), first.header.last_results_hash);
         let result = TxResult { gas_wanted: GAS, gas_used: GAS, log: "any".into(), ..TxResult::default() };
         assert_eq!(Some(results_hash(&[result]).unwrap()), second.header.last_results_hash);
-        assert_eq!(signers().set().hash(), first.header.validators_hash);
+        assert_eq!(set_of(&members()).unwrap().hash(), first.header.validators_hash);
         assert_eq!(first.header.hash(), first.commit.block_id.hash);
     }
 
@@ -268,7 +232,10 @@ mod tests {
         let result = TxResult { gas_wanted: GAS, gas_used: GAS, ..TxResult::default() };
         let mut root = [0; 32];
         root.copy_from_slice(second.header.app_hash.as_bytes());
+        let (members, keys) = (members(), Keys::from([(key().verifying_key().to_bytes(), key())]));
         let draft = Draft {
+            signers: &Signers::new(&members, &keys).unwrap(),
+            next_validators: &members,
             chain_id: "diem-local-dev-1",
             app_version: 1,
             block_max_bytes: 4 * 1024 * 1024,
@@ -281,13 +248,12 @@ mod tests {
             tx_hashes: &[],
             misbehaviour: &[],
         };
-        let made = signers().header(&draft).unwrap();
+        let made = make(&draft).unwrap();
         assert_eq!(Header { time: second.header.time, ..made }, second.header);
     }
 
     #[test]
     fn a_precommit_is_signed_as_cometbft_signs_it() {
-        let key = SigningKey::from_bytes(&diem_genesis::presets::validator_secret(1));
         for SignedHeader { header, commit, .. } in [blocks().first, blocks().second] {
             let Some(CommitSig::BlockIdFlagCommit { validator_address, timestamp, signature }) =
                 commit.signatures.first()
@@ -295,7 +261,7 @@ mod tests {
                 panic!("no signature")
             };
             let bytes = precommit_bytes(&header, commit.block_id, *timestamp, *validator_address, 0).unwrap();
-            assert_eq!(key.sign(&bytes).to_bytes(), signature.as_ref().unwrap().as_bytes());
+            assert_eq!(key().sign(&bytes).to_bytes(), signature.as_ref().unwrap().as_bytes());
         }
     }
 

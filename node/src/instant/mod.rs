@@ -1,14 +1,16 @@
 //! The instant engine: drives the same application in process, without CometBFT, for development only.
 //!
 //! Blocks come when a transaction arrives, on a timer, or on command. Their headers and commits are real ones, signed
-//! by the development keys of all validators, and lie in the same batch as the block, so that a restart goes on from
-//! whatever was written last. What waits for the next block (pool, warp, absences, evidence) and snapshots end with the
+//! by all validators whose keys the engine has, and lie in the same batch as the block, so that a restart goes on from
+//! whatever was written last. Changes of the validators count two heights later, as with CometBFT. A validator whose
+//! key is elsewhere counts as absent; if that leaves nobody, the engine stops. What waits for the next block (pool, warp, absences, evidence) and snapshots end with the
 //! process.
 
 mod header;
 mod pool;
 mod producer;
 pub mod routes;
+mod signers;
 #[cfg(test)]
 mod tests;
 mod worker;
@@ -46,7 +48,7 @@ const MAX_UNREAD_TXS: usize = 100_000;
 
 /// How the engine runs.
 pub struct Options {
-    /// The keys of all validators of the genesis.
+    /// The keys of all validators of the genesis, and of others that may join.
     pub keys: Vec<SigningKey>,
     /// When blocks are made.
     pub mode: BlockMode,
@@ -77,7 +79,6 @@ pub struct InstantEngine {
     app: Arc<App>,
     heights: watch::Receiver<u64>,
     commands: mpsc::Sender<Command>,
-    validators: validator::Set,
     /// Transactions that the worker has not read yet.
     unread: Arc<AtomicUsize>,
     stopping: Arc<AtomicBool>,
@@ -97,7 +98,6 @@ impl InstantEngine {
     ) -> Result<Self, OpenError> {
         let heights = commits.subscribe();
         let producer = Producer::open(Arc::clone(&app), commits, genesis, &options.keys, options.clock)?;
-        let validators = producer.signers().set().clone();
         let (commands, inbox) = mpsc::channel();
         let unread = Arc::new(AtomicUsize::new(0));
         let stopping = Arc::new(AtomicBool::new(false));
@@ -105,7 +105,7 @@ impl InstantEngine {
         let worker = critical::spawn("instant", move || worker.run())
             .map_err(|error| OpenError::Fatal(format!("no thread can be started: {error}")))?;
         let worker = parking_lot::Mutex::new(Some(worker));
-        Ok(Self { app, heights, commands, validators, unread, stopping, worker })
+        Ok(Self { app, heights, commands, unread, stopping, worker })
     }
 
     /// Ends all mining on command, now and from now on, after the block that is being made. Transactions still get
@@ -204,10 +204,11 @@ impl Engine for InstantEngine {
 
     fn validators(&self, height: u64) -> BoxFuture<'_, Result<validator::Set, EngineError>> {
         let latest = self.latest();
-        let answer = if height > latest.saturating_add(1) {
-            Err(EngineError::NotYet { asked: height, latest })
-        } else {
-            Ok(self.validators.clone())
+        let answer = match producer::validators(&self.app, height) {
+            Ok(Some(set)) => Ok(set),
+            Ok(None) if height > latest => Err(EngineError::NotYet { asked: height, latest }),
+            Ok(None) => Err(EngineError::Gone(height)),
+            Err(error) => Err(EngineError::Fatal(error)),
         };
         futures::future::ready(answer).boxed()
     }

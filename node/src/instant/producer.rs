@@ -18,11 +18,12 @@ use diem_runtime::{App, ChainInfo, CheckKind, NODE_PREFIX, TxResult, ValidatorUp
 use diem_store::IndexOp;
 use diem_types::GenesisDoc;
 use ed25519_dalek::SigningKey;
-use tendermint::{Hash, block::signed_header::SignedHeader};
+use tendermint::{Hash, block::signed_header::SignedHeader, validator};
 
 use super::{
-    header::{self, Draft, Signers, consensus_address, results_hash, unusual},
+    header::{self, Draft, results_hash, unusual},
     pool::Pool,
+    signers::{Keys, Members, Signers, consensus_address, set_of, updated, warn_of_strangers},
 };
 use crate::{Commits, engine::SubmitError};
 
@@ -66,9 +67,6 @@ impl From<Fatal> for OpenError {
     }
 }
 
-/// A set of validators as the application sees it: key to power.
-type Members = BTreeMap<[u8; 32], u64>;
-
 /// What the next block needs to know of the one before; written in the same batch as that block.
 #[derive(Debug, Clone, BorshSerialize, BorshDeserialize)]
 struct Row {
@@ -98,7 +96,7 @@ pub(crate) struct Producer {
     app: Arc<App>,
     commits: Arc<Commits>,
     clock: Clock,
-    signers: Signers,
+    keys: Keys,
     chain: Arc<ChainInfo>,
     genesis_time: Time,
     /// Read by the first block only.
@@ -121,16 +119,31 @@ fn row_key(height: u64) -> Key {
     key
 }
 
+fn row(app: &App, height: u64) -> Result<Option<Row>, String> {
+    let bytes = app.index_get(&row_key(height));
+    bytes.map(|bytes| Row::try_from_slice(&bytes).map_err(|error| error.to_string())).transpose()
+}
+
 /// Header and commit of a committed height.
 pub(crate) fn signed_header(app: &App, height: u64) -> Result<Option<SignedHeader>, String> {
-    let Some(bytes) = app.index_get(&row_key(height)) else { return Ok(None) };
-    let row = Row::try_from_slice(&bytes).map_err(|error| error.to_string())?;
-    header::decode(&row.signed_header).map(Some)
+    row(app, height)?.map(|row| header::decode(&row.signed_header)).transpose()
+}
+
+/// The validators of a committed height, or of the one after the last.
+pub(crate) fn validators(app: &App, height: u64) -> Result<Option<validator::Set>, String> {
+    let members = match row(app, height)? {
+        Some(Row { members: [at, ..], .. }) => Some(at),
+        None => match height.checked_sub(1) {
+            Some(before) => row(app, before)?.map(|Row { members: [_, next, _], .. }| next),
+            None => None,
+        },
+    };
+    members.map(|members| set_of(&members).map_err(|fatal| fatal.0)).transpose()
 }
 
 impl Producer {
-    /// Continues the chain of the application, or starts the one of `genesis` and makes its first block. `keys` must
-    /// be those of all validators of the genesis.
+    /// Continues the chain of the application, or starts the one of `genesis` and makes its first block. Those of all
+    /// validators of the genesis must be among `keys`.
     pub(crate) fn open(
         app: Arc<App>,
         commits: Arc<Commits>,
@@ -141,7 +154,10 @@ impl Producer {
         if !diem_genesis::is_development(&genesis.chain_id) {
             return Err(OpenError::NotDevelopment(genesis.chain_id.clone()));
         }
-        let signers = Signers::new(&members_with_keys(genesis, keys)?)?;
+        let keys: Keys = keys.iter().map(|key| (key.verifying_key().to_bytes(), key.clone())).collect();
+        if let Some(stranger) = genesis.validators.iter().find(|v| !keys.contains_key(&v.public_key)) {
+            return Err(OpenError::NoKey(hex::encode(stranger.public_key)));
+        }
         let height = app.info().height;
         let genesis_root = if height == 0 { app.init_chain(genesis)?.root } else { [0; 32] };
         let chain = app.chain().ok_or_else(|| OpenError::Fatal("the application does not know its chain".into()))?;
@@ -156,7 +172,7 @@ impl Producer {
             app,
             commits,
             clock,
-            signers,
+            keys,
             chain,
             genesis_time: genesis.genesis_time,
             genesis_root,
@@ -175,9 +191,18 @@ impl Producer {
         Ok(producer)
     }
 
-    /// The validators that sign the headers.
-    pub(crate) const fn signers(&self) -> &Signers {
-        &self.signers
+    /// The validators of the next block, and those of the one after it.
+    fn members(&self) -> [&Members; 2] {
+        match &self.head {
+            Some(Head { row: Row { members: [_, now, next], .. }, .. }) => [now, next],
+            None => [&self.genesis_members; 2],
+        }
+    }
+
+    /// Who signs the next block.
+    fn signers(&self) -> Result<Signers<'_>, Fatal> {
+        let [now, _] = self.members();
+        Signers::new(now, &self.keys)
     }
 
     /// The application, as tests look at it.
@@ -230,7 +255,8 @@ impl Producer {
             return Ok(None);
         }
         let tx_hashes: Vec<_> = txs.iter().map(|tx| diem_core::tx::tx_hash(tx)).collect();
-        let signed = self.signers.sign(self.header(&block, &tx_hashes)?)?;
+        let signers = self.signers()?;
+        let signed = header::sign(self.header(&block, &tx_hashes, &signers)?, &signers)?;
         let Hash::Sha256(hash) = signed.commit.block_id.hash else { return Err(unusual("a header without a hash")) };
         self.app
             .process(&block, hash, &txs)
@@ -270,7 +296,7 @@ impl Producer {
         };
         Ok(Block {
             info: BlockInfo { height, time: self.next_time() },
-            proposer: self.signers.proposer(height)?,
+            proposer: self.signers()?.proposer(height)?,
             votes: self.votes(),
             misbehaviour: self.misbehaviour(),
         })
@@ -289,13 +315,13 @@ impl Producer {
         self.head.as_ref().and_then(|_| self.app.store().meta()).map(|meta| Time(meta.time_ms))
     }
 
-    /// Who signed the block before, strongest first, as CometBFT tells it.
+    /// Who signed the block before, strongest first, as CometBFT tells it. Whose key is elsewhere did not.
     fn votes(&self) -> Vec<Vote> {
         let Some(Head { row: Row { members: [members, ..], .. }, .. }) = &self.head else { return Vec::new() };
         let (absent, blocks) = &self.absent;
         let vote = |(key, power): (&[u8; 32], &u64)| {
             let validator = consensus_address(key);
-            let signed = *blocks == 0 || !absent.contains(&validator);
+            let signed = self.keys.contains_key(key) && (*blocks == 0 || !absent.contains(&validator));
             Vote { validator, power: *power, signed }
         };
         let mut votes: Vec<Vote> = members.iter().map(vote).collect();
@@ -311,12 +337,20 @@ impl Producer {
         found.map(|vote| Misbehaviour { kind, validator: vote.validator, power: vote.power, height, time }).collect()
     }
 
-    fn header(&self, block: &Block, tx_hashes: &[[u8; 32]]) -> Result<tendermint::block::Header, Fatal> {
+    fn header(
+        &self,
+        block: &Block,
+        tx_hashes: &[[u8; 32]],
+        signers: &Signers<'_>,
+    ) -> Result<tendermint::block::Header, Fatal> {
         let last_results = match &self.head {
             Some(head) => Hash::Sha256(head.row.results_hash),
             None => results_hash(&[])?,
         };
-        self.signers.header(&Draft {
+        let [_, next_validators] = self.members();
+        header::make(&Draft {
+            signers,
+            next_validators,
             chain_id: &self.chain.chain_id,
             app_version: self.chain.app_version,
             block_max_bytes: self.chain.consensus.block_max_bytes,
@@ -338,36 +372,19 @@ impl Producer {
         updates: &[ValidatorUpdate],
     ) -> Result<Row, Fatal> {
         let Hash::Sha256(results_hash) = results_hash(results)? else { return Err(unusual("results without a hash")) };
-        let [_, now, next] = match &self.head {
-            Some(head) => head.row.members.clone(),
-            None => std::array::from_fn(|_| self.genesis_members.clone()),
-        };
-        let mut after = next.clone();
-        for update in updates {
-            match update.power {
-                0 => after.remove(&update.public_key),
-                power => after.insert(update.public_key, power),
-            };
+        let [now, next] = self.members();
+        let after = updated(next, updates)?;
+        if after != *next {
+            warn_of_strangers(block.info.height.saturating_add(2), next, &after, &self.keys);
         }
         tracing::debug!(height = block.info.height, validators = after.len(), "made in process");
         let signed_header = header::encode(signed.clone());
-        Ok(Row { signed_header, results_hash, offset_ms: self.offset_ms, members: [now, next, after] })
+        Ok(Row { signed_header, results_hash, offset_ms: self.offset_ms, members: [now.clone(), next.clone(), after] })
     }
-}
-
-fn members_with_keys(genesis: &GenesisDoc, keys: &[SigningKey]) -> Result<Vec<(SigningKey, u64)>, OpenError> {
-    let mut members = Vec::new();
-    for validator in &genesis.validators {
-        let key = keys.iter().find(|key| key.verifying_key().to_bytes() == validator.public_key);
-        let key = key.ok_or_else(|| OpenError::NoKey(hex::encode(validator.public_key)))?;
-        members.push((key.clone(), validator.power));
-    }
-    Ok(members)
 }
 
 fn load_head(app: &App, height: u64) -> Result<Head, OpenError> {
-    let bytes = app.index_get(&row_key(height)).ok_or(OpenError::OtherEngine)?;
     let damaged = |error: String| OpenError::Fatal(format!("the engine's row of height {height} is damaged: {error}"));
-    let row = Row::try_from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
+    let row = row(app, height).map_err(damaged)?.ok_or(OpenError::OtherEngine)?;
     Ok(Head { signed: header::decode(&row.signed_header).map_err(damaged)?, row })
 }

@@ -21,10 +21,11 @@ use ed25519_dalek::SigningKey;
 
 mod engine;
 mod random;
+mod sets;
 
 use super::{
-    header::consensus_address,
-    producer::{OpenError, Producer, signed_header},
+    producer::{OpenError, Producer, signed_header, validators},
+    signers::consensus_address,
 };
 use crate::{
     Commits,
@@ -113,7 +114,7 @@ fn blocks_are_linked_and_carry_the_root_of_the_state_before() {
         assert_eq!(this.header.last_block_id, Some(before.commit.block_id));
         assert_eq!(this.commit.block_id.hash, this.header.hash());
         assert_eq!(this.header.app_hash.as_bytes(), roots[usize::try_from(height).unwrap() - 2]);
-        assert_eq!(this.header.validators_hash, producer.signers().set().hash());
+        assert_eq!(this.header.validators_hash, validators(producer.app(), height).unwrap().unwrap().hash());
         assert_eq!(this.commit.signatures.len(), 3);
     }
     assert_eq!(producer.app().block(2).unwrap().tx_count, 1);

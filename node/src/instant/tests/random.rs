@@ -3,10 +3,14 @@
 use std::sync::atomic::Ordering;
 
 use diem_bank as bank;
-use diem_types::{Answer, Query};
+use diem_client::verify::Trust;
+use diem_core::Time;
+use diem_staking as staking;
+use diem_testkit::{TxBuilder, operator};
+use diem_types::{Answer, Call, Query};
 use proptest::prelude::*;
 
-use super::{Rig, submit};
+use super::{Rig, consensus_address, sets::light, submit, whole};
 use crate::{
     engine::{SnapshotId, Warp},
     instant::producer::{Producer, signed_header},
@@ -16,6 +20,9 @@ use crate::{
 #[derive(Debug, Clone)]
 enum Step {
     Transfer { from: usize, to: usize, vvv: u128 },
+    Stake { from: usize, with: u32, vvv: u128 },
+    Unstake { from: usize, with: u32, vvv: u128 },
+    Equivocate(usize),
     Mine,
     Warp(u64),
     Tick(u64),
@@ -26,6 +33,9 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (0..4usize, 0..4usize, 1..20u128).prop_map(|(from, to, vvv)| Step::Transfer { from, to, vvv }),
+        3 => (0..4usize, 0..3u32, 1..60u128).prop_map(|(from, with, vvv)| Step::Stake { from, with, vvv }),
+        1 => (0..4usize, 0..3u32, 1..20u128).prop_map(|(from, with, vvv)| Step::Unstake { from, with, vvv }),
+        1 => (0..2usize).prop_map(Step::Equivocate),
         2 => Just(Step::Mine),
         1 => (0..100_000_000u64).prop_map(Step::Warp),
         2 => (0..5_000u64).prop_map(Step::Tick),
@@ -34,20 +44,43 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+fn nonce(rig: &Rig, producer: &Producer, who: usize) -> u64 {
+    let query = Query::Bank(bank::Query::Account(rig.people[who].address));
+    let Answer::Bank(bank::Answer::Account(account)) = producer.app().query(query, None).unwrap().answer else {
+        panic!("another answer")
+    };
+    account.nonce
+}
+
+/// A call in a block; it may fail there.
+fn call(rig: &Rig, producer: &mut Producer, who: usize, msg: staking::Msg) {
+    let nonce = nonce(rig, producer, who);
+    let tx = TxBuilder::new(&rig.doc, &rig.people[who], nonce, vec![Call::Staking(msg)]).bytes();
+    submit(producer, tx).unwrap();
+    producer.make_block(false).unwrap();
+}
+
 /// Carries out a step and makes what it did durable, so that a restart after it changes nothing.
 fn run(rig: &Rig, producer: &mut Producer, step: &Step) {
     match step {
         Step::Transfer { from, to, vvv } => {
-            let nonce = {
-                let query = Query::Bank(bank::Query::Account(rig.people[*from].address));
-                let Answer::Bank(bank::Answer::Account(account)) = producer.app().query(query, None).unwrap().answer
-                else {
-                    panic!("another answer")
-                };
-                account.nonce
-            };
-            submit(producer, rig.transfer(*from, nonce, *to, *vvv)).unwrap();
+            let tx = rig.transfer(*from, nonce(rig, producer, *from), *to, *vvv);
+            submit(producer, tx).unwrap();
             producer.make_block(false).unwrap();
+        }
+        Step::Stake { from, with, vvv } => {
+            let (validator, amount) = (operator(*with).address, whole(*vvv));
+            call(rig, producer, *from, staking::Msg::Stake { validator, amount });
+        }
+        Step::Unstake { from, with, vvv } => {
+            let (validator, amount) = (operator(*with).address, whole(*vvv));
+            call(rig, producer, *from, staking::Msg::Unstake { validator, amount });
+        }
+        Step::Equivocate(number) => {
+            // Refused when it has left already; then the block is an empty one.
+            let address = consensus_address(&rig.keys[*number].verifying_key().to_bytes());
+            let _ = producer.add_evidence(address);
+            producer.make_block(true).unwrap();
         }
         Step::Mine => drop(producer.make_block(true).unwrap()),
         Step::Warp(millis) => {
@@ -80,6 +113,11 @@ proptest! {
             prop_assert_eq!(one.app().info(), other.app().info());
             let header = |producer: &Producer| signed_header(producer.app(), producer.height()).unwrap().unwrap();
             prop_assert_eq!(header(&one), header(&other));
+        }
+        // And a light client follows it all.
+        let mut trust = Trust::from_genesis(&restarted.doc).unwrap();
+        for height in 1..=other.height() {
+            trust = trust.advance(&light(&other, height), Time(0)).unwrap();
         }
     }
 
