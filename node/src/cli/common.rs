@@ -18,19 +18,36 @@ use crate::keys::{KeyFile, KeyFileError, KeyStore, KeyStoreError, Secret};
 
 /// Where the API of a local node is unless told otherwise.
 pub const DEFAULT_NODE: &str = "http://127.0.0.1:1317";
+/// Where these options stand on a page of help.
+const HEADING: &str = "Node, keys and output";
 const SHORTEST_PASSPHRASE: usize = 8;
 
 /// Options of every wallet command.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Common {
     /// The URL of a node's API.
-    #[arg(long, global = true, env = "DIEM_NODE", default_value = DEFAULT_NODE, value_name = "URL")]
+    #[arg(
+        long,
+        global = true,
+        env = "DIEM_NODE",
+        default_value = DEFAULT_NODE,
+        value_name = "URL",
+        help_heading = HEADING
+    )]
     pub node: String,
     /// The folder with the keys [default: ~/.diem].
-    #[arg(long, global = true, env = "DIEM_HOME", value_name = "FOLDER")]
+    #[arg(long, global = true, env = "DIEM_HOME", value_name = "FOLDER", help_heading = HEADING)]
     pub home: Option<PathBuf>,
-    /// How to print what was asked for.
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORM")]
+    /// How to print what was asked for: table for people, json for programs.
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "FORM",
+        hide_possible_values = true,
+        help_heading = HEADING
+    )]
     pub output: Output,
 }
 

@@ -1,0 +1,254 @@
+//! A node of the `dev` preset in this process, with days of an hour that only the test moves on, and the real program
+//! beside it with the keys of the preset's people.
+
+use std::{
+    process::{Command, Output, Stdio},
+    sync::Arc,
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
+
+use diem_client::build::KeyKind;
+use diem_core::{Amount, Denom, Time};
+use diem_genesis::{
+    GenesisFile,
+    presets::{self, TEST_MNEMONIC, person_path},
+};
+use diem_node::{
+    Commits, Engine as _, Node,
+    engine::{BlockMode, Warp},
+    http,
+    instant::{self, InstantEngine},
+    keys::{KeyFile, KeyStore, Secret, derive},
+    metrics::Metrics,
+};
+use diem_runtime::{App, Options};
+use ed25519_dalek::SigningKey;
+use serde_json::Value;
+use tokio::{net::TcpListener, sync::watch};
+use zeroize::Zeroizing;
+
+/// An hour: no test lasts so long.
+const DAY_MS: u64 = 3_600_000;
+/// How long a closed day takes vouchers.
+const GRACE_MS: u64 = 600_000;
+
+/// A running chain with a wallet; ends when dropped.
+pub struct Chain {
+    engine: Arc<InstantEngine>,
+    pub home: tempfile::TempDir,
+    url: String,
+    stop: watch::Sender<bool>,
+}
+
+/// How a command ended.
+pub struct Ran {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ran {
+    pub fn ok(self) -> Self {
+        assert_eq!(self.code, 0, "{}\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("{e}: {}\n{}", self.stdout, self.stderr))
+    }
+}
+
+/// The preset with longer days, so that none ends where no test wants it to.
+fn genesis() -> diem_types::GenesisDoc {
+    let mut text = presets::DEV.to_owned();
+    for (short, long) in [
+        ("epoch = \"30s\"", "epoch = \"1h\""),
+        ("\nunbonding = \"2m\"", "\nunbonding = \"2h\""),
+        ("cooldown = \"30s\"", "cooldown = \"1h\""),
+        ("grace = \"5s\"", "grace = \"10m\""),
+        ("provider_unbonding = \"2m\"", "provider_unbonding = \"2h\""),
+    ] {
+        assert!(text.contains(short), "the preset has no {short}");
+        text = text.replace(short, long);
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+    GenesisFile::parse(&text, "dev").unwrap().resolve(Some(Time(now.try_into().unwrap()))).unwrap()
+}
+
+impl Chain {
+    /// A chain at the begin of a day, with its first blocks made.
+    pub async fn start() -> Self {
+        let doc = genesis();
+        let home = tempfile::tempdir().unwrap();
+        let genesis_file = home.path().join("genesis.json");
+        std::fs::write(&genesis_file, diem_genesis::to_json(&doc)).unwrap();
+        fill_wallet(&home, &doc.chain_id);
+        let app = Arc::new(App::in_memory(Options::default()));
+        let metrics = Arc::new(Metrics::new(prometheus::Registry::new(), None).unwrap());
+        let commits = Commits::new(&app, Arc::clone(&metrics));
+        let options = instant::Options {
+            keys: vec![SigningKey::from_bytes(&presets::validator_secret(1))],
+            mode: BlockMode::OnDemand,
+            clock: instant::wall_clock(),
+            on_fatal: Arc::new(|reason: &str| panic!("the engine failed: {reason}")),
+        };
+        let engine = Arc::new(InstantEngine::start(Arc::clone(&app), Arc::clone(&commits), &doc, options).unwrap());
+        let node = Node {
+            app,
+            engine: Arc::clone(&engine) as Arc<dyn diem_node::Engine>,
+            commits: commits.subscribe(),
+            moniker: "test".into(),
+            started: Instant::now(),
+            metrics,
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (stop, mut stopped) = watch::channel(false);
+        let wait = async move {
+            let _ = stopped.wait_for(|stopped| *stopped).await;
+        };
+        tokio::spawn(http::serve(Arc::new(node), http::Options { genesis: Some(genesis_file) }, listener, wait));
+        let chain = Self { engine, home, url, stop };
+        chain.mine(2).await;
+        chain.next_day().await;
+        chain
+    }
+
+    /// Makes empty blocks.
+    pub async fn mine(&self, blocks: u64) {
+        self.engine.dev().unwrap().mine(blocks).await.unwrap();
+    }
+
+    /// Moves the clock on and makes a block there.
+    pub async fn pass(&self, millis: u64) {
+        self.engine.dev().unwrap().warp(Warp::By(millis)).await.unwrap();
+        self.mine(1).await;
+    }
+
+    /// The open day.
+    pub async fn today(&self) -> u64 {
+        self.query("day today").await["day"].as_u64().unwrap()
+    }
+
+    /// Ends the open day, lets its grace pass and opens the next one.
+    pub async fn next_day(&self) {
+        let closes = self.query("day today").await["closes_at"]["time"].as_str().unwrap().to_owned();
+        self.engine.dev().unwrap().warp(Warp::To(Time::parse_rfc3339(&closes).unwrap())).await.unwrap();
+        self.mine(1).await;
+        self.pass(GRACE_MS + 1_000).await;
+    }
+
+    /// The length of a day.
+    pub const fn day_ms() -> u64 {
+        DAY_MS
+    }
+
+    /// A file of the wallet's home.
+    pub fn file(&self, name: &str, text: &str) -> String {
+        let path = self.home.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    }
+
+    /// A path in the wallet's home.
+    pub fn path(&self, name: &str) -> String {
+        self.home.path().join(name).display().to_string()
+    }
+
+    /// Runs `diemd` with words that have no spaces in them.
+    pub async fn run(&self, line: &str) -> Ran {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_diemd"));
+        command.args(line.split_whitespace()).env_clear();
+        command.env("DIEM_HOME", self.home.path()).env("DIEM_NODE", &self.url);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let Output { status, stdout, stderr } =
+            tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        Ran {
+            code: status.code().unwrap(),
+            stdout: String::from_utf8(stdout).unwrap(),
+            stderr: String::from_utf8(stderr).unwrap(),
+        }
+    }
+
+    /// Sends a transaction that succeeds; gives the block's answer. Its dry run says the same before, and changes
+    /// nothing.
+    pub async fn tx(&self, line: &str) -> Value {
+        let dry = self.run(&format!("tx {line} --dry-run --output json")).await;
+        assert_eq!(dry.code, 0, "{line}: {}\n{}", dry.stdout, dry.stderr);
+        assert!(dry.stderr.contains("nothing was sent"), "{line}: {}", dry.stderr);
+        let ran = self.run(&format!("tx {line} --yes --output json")).await;
+        assert_eq!(ran.code, 0, "{line}: {}\n{}", ran.stdout, ran.stderr);
+        let (dry, answer) = (dry.json(), ran.json());
+        assert_eq!(answer["state"], "committed", "{line}");
+        let result = &answer["tx"]["result"];
+        assert_eq!(dry["result"]["fee"], result["fee"], "{line}");
+        assert_eq!(kinds(&dry["result"]), kinds(result), "{line}");
+        answer["tx"].clone()
+    }
+
+    /// Asks; the table of the same question is there too.
+    pub async fn query(&self, line: &str) -> Value {
+        let table = self.run(&format!("query {line}")).await;
+        assert_eq!(table.code, 0, "{line}: {}", table.stderr);
+        assert!(!table.stdout.trim().is_empty(), "{line}");
+        self.run(&format!("query {line} --output json")).await.ok().json()
+    }
+
+    /// Fails as expected: the exit code, and words of the sentence.
+    pub async fn fails(&self, line: &str, code: i32, words: &str) {
+        let ran = self.run(line).await;
+        let said = format!("{line}: exit {}\n{}{}", ran.code, ran.stdout, ran.stderr);
+        assert_eq!(ran.code, code, "{said}");
+        assert!(ran.stderr.contains(words), "{said}");
+    }
+
+    /// The address of a key of the wallet.
+    pub fn address(&self, name: &str) -> String {
+        KeyStore::of_home(self.home.path()).get(name).unwrap().address.to_string()
+    }
+}
+
+impl Drop for Chain {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+        self.engine.stop();
+    }
+}
+
+fn kinds(result: &Value) -> Vec<Value> {
+    result["events"].as_array().unwrap().iter().map(|event| event["event"]["type"].clone()).collect()
+}
+
+fn fill_wallet(home: &tempfile::TempDir, chain_id: &str) {
+    let store = KeyStore::of_home(home.path());
+    let phrase = derive::parse_phrase(TEST_MNEMONIC).unwrap();
+    let add = |name: &str, secret: Secret| store.add(name, &KeyFile::plain(&secret, None, chain_id).unwrap()).unwrap();
+    for (number, name) in (0..).zip(["alice", "bob", "carol", "dave", "agent", "erin"]) {
+        add(name, derive::derive(&phrase, KeyKind::Ed25519, &person_path(number)).unwrap());
+    }
+    let operator = Zeroizing::new(presets::operator_secret(1));
+    add("validator-1", Secret::new(KeyKind::Ed25519, operator).unwrap());
+}
+
+/// The event of that kind in what a block made of a transaction.
+pub fn event(tx: &Value, kind: &str) -> Value {
+    let events = tx["result"]["events"].as_array().unwrap();
+    let found = events.iter().find(|event| event["event"]["type"] == kind);
+    found.unwrap_or_else(|| panic!("no {kind} in {events:?}"))["event"].clone()
+}
+
+/// The base units of an amount of the API.
+pub fn units(value: &Value) -> u128 {
+    let text = value["amount"].as_str().or_else(|| value.as_str());
+    text.unwrap_or_else(|| panic!("{value} is no amount")).parse().unwrap()
+}
+
+/// Base units of a decimal number.
+pub fn whole(text: &str) -> u128 {
+    text.parse::<Amount>().unwrap().get()
+}
+
+/// Base units of an amount with its unit.
+pub fn coins(text: &str) -> u128 {
+    Denom::parse_amount(text).unwrap().0.get()
+}

@@ -1,0 +1,18 @@
+//! Every command of the wallet on a node of the `dev` preset: its effect on the chain, and what typical mistakes say.
+#![allow(
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test that cannot go on should stop where it is"
+)]
+
+mod chain;
+mod credit;
+mod help;
+mod mint;
+mod mistakes;
+mod providers;
+mod stake;
+mod validators;
