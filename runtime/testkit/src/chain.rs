@@ -127,7 +127,11 @@ impl TestChain {
 
     /// Makes a block as a proposer does out of what the pool offers: prepare, process, finalize, commit.
     pub fn propose(&self, offered: Vec<Bytes>) -> BlockOutcome {
-        let block = self.next_block();
+        self.propose_in(self.next_block(), offered)
+    }
+
+    /// The same with a block of the caller's making.
+    pub fn propose_in(&self, block: Block, offered: Vec<Bytes>) -> BlockOutcome {
         let txs = self.app.prepare(&block, offered, self.doc.consensus.block_max_bytes);
         let hash = block_hash(&block, &txs);
         self.app.process(&block, hash, &txs).expect("what prepare makes, process accepts");
