@@ -86,6 +86,8 @@ def roll(s, accounts):
         for p in promises:
             p.today = p.next * staked // total if total > staked else p.next
         s.today[account].promised = sum(p.today for p in promises)
+    # What promises nothing any more is no promise.
+    s.promises = {key: p for key, p in s.promises.items() if p.previous or p.today or p.next}
     for g in s.grants.values():
         g.previous, g.today = g.today, dict(g.next) if s.day <= g.last_day else {}
 
@@ -187,11 +189,13 @@ def allocate(s, sender, provider, amount):
     if amount:
         s.serving(provider)
     row, p = today(s, sender), s.promises.setdefault((sender, provider), Promise())
-    if amount > p.next and row.allowance < MIN_ALLOWANCE:
-        raise Refused("too little allowance to promise more")
     raised = max(p.today, min(amount, p.today + row.free()))
+    if (amount > p.next or raised > p.today) and row.allowance < MIN_ALLOWANCE:
+        raise Refused("too little allowance to promise more")
     row.promised += raised - p.today
     p.today, p.next = raised, amount
+    if sum(p.next for (a, _), p in s.promises.items() if a == sender) >= 2**128:
+        raise Refused("more than a number holds")
 
 
 def grant(s, sender, key, last_day, limits):

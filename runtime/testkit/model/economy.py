@@ -214,6 +214,7 @@ def staking_summary(s):
         yield f"validator {n} tokens", v.tokens
         yield f"validator {n} shares", v.shares
         yield f"validator {n} commission_due", v.commission_due
+        yield f"validator {n} commission", staking.commission(s, v)
         yield f"validator {n} told", int(n in s.told)
     for (a, n), p in s.positions.items():
         for field in ("shares", "locked", "outstanding"):

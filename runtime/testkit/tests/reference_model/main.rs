@@ -15,6 +15,7 @@
     reason = "tests: the environment says how long they run, and all processors work on them"
 )]
 
+mod draw;
 mod generate;
 mod observe;
 mod play;

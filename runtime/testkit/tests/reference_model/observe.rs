@@ -112,6 +112,9 @@ impl Observer<'_> {
             self.amount(format!("validator {name} tokens"), row.tokens);
             self.put(format!("validator {name} shares"), row.shares);
             self.amount(format!("validator {name} commission_due"), row.commission_due);
+            let query = staking::Query::Validator(operator);
+            let staking::Answer::Validator(view) = self.staking(query) else { unreachable!() };
+            self.put(format!("validator {name} commission"), view.commission_today);
             let is_told = told.iter().any(|view| view.told.operator == operator);
             self.put(format!("validator {name} told"), is_told);
         }
