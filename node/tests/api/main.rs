@@ -5,9 +5,13 @@
 #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, clippy::disallowed_methods, unreachable_pub)]
 
 mod bad_input;
+mod credit;
+mod decoded;
+mod economy;
 mod events;
 mod http;
 mod limits;
 mod ready;
 mod running;
+mod simulate;
 mod wallet;

@@ -1,19 +1,31 @@
 //! A whole node in this process: application, instant engine, HTTP on a free port, and a client of it.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Instant};
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use diem_client::{Client, verify::Trust};
+use diem_client::{
+    Client,
+    api::{State, Transaction, Wait},
+    verify::Trust,
+};
 use diem_core::{Address, Amount, keys::SecretKey};
 use diem_node::{
     Commits, Engine, Node,
-    engine::BlockMode,
+    engine::{BlockMode, Warp},
     http,
     instant::{self, InstantEngine},
     metrics::Metrics,
 };
 use diem_runtime::{App, Options};
-use diem_testkit::people::{Person, TxBuilder, genesis, people, with_validators};
-use diem_types::GenesisDoc;
+use diem_testkit::{
+    economy,
+    people::{Person, TxBuilder, genesis, people, with_validators},
+};
+use diem_types::{Call, GenesisDoc};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 /// A running node; ends when dropped.
@@ -45,6 +57,29 @@ pub async fn start(mode: BlockMode) -> Running {
 pub async fn start_behind(mode: BlockMode, disguise: impl FnOnce(Arc<dyn Engine>) -> Arc<dyn Engine>) -> Running {
     let people = people(4);
     let (doc, keys) = dev_genesis(&people);
+    launch(people, doc, keys, mode, instant::wall_clock(), disguise).await
+}
+
+/// Starts a node of the small economy, whose time stands still but for a millisecond from block to block.
+pub async fn start_economy() -> Running {
+    let people = people(economy::PEOPLE);
+    let doc = economy::economy_genesis(&people);
+    let keys = [0, 1, 2].map(|number| match economy::consensus(number) {
+        SecretKey::Ed25519(key) => key,
+        SecretKey::Ethereum(_) => panic!("a consensus key is ed25519"),
+    });
+    let start = doc.genesis_time.millis();
+    launch(people, doc, keys.into(), BlockMode::OnDemand, Arc::new(move || start), |engine| engine).await
+}
+
+async fn launch(
+    people: Vec<Person>,
+    doc: GenesisDoc,
+    keys: Vec<ed25519_dalek::SigningKey>,
+    mode: BlockMode,
+    clock: instant::Clock,
+    disguise: impl FnOnce(Arc<dyn Engine>) -> Arc<dyn Engine>,
+) -> Running {
     let folder = tempfile::tempdir().unwrap();
     let genesis_file: PathBuf = folder.path().join("genesis.json");
     std::fs::write(&genesis_file, diem_genesis::to_json(&doc)).unwrap();
@@ -54,7 +89,7 @@ pub async fn start_behind(mode: BlockMode, disguise: impl FnOnce(Arc<dyn Engine>
     let options = instant::Options {
         keys,
         mode,
-        clock: instant::wall_clock(),
+        clock,
         on_fatal: Arc::new(|reason: &str| panic!("the engine failed: {reason}")),
     };
     let engine = InstantEngine::start(Arc::clone(&app), Arc::clone(&commits), &doc, options).unwrap();
@@ -83,6 +118,25 @@ impl Running {
     /// A transfer of one person to another, changeable before it is signed.
     pub fn transfer(&self, from: usize, nonce: u64, to: usize, units: u128) -> TxBuilder {
         TxBuilder::transfer(&self.doc, &self.people[from], nonce, self.people[to].address, Amount::new(units))
+    }
+
+    /// Commits a transaction with the sender's next nonce and these calls.
+    ///
+    /// # Panics
+    /// It fails.
+    pub async fn commit(&self, sender: &Person, calls: Vec<Call>) -> Transaction {
+        let nonce = self.client.account(&sender.address, None, false).await.unwrap().nonce;
+        let tx = TxBuilder::new(&self.doc, sender, nonce, calls).bytes();
+        let answer = self.client.submit(tx.to_vec(), Wait::Committed, Duration::from_secs(30)).await.unwrap();
+        assert_eq!(answer.state, State::Committed, "{answer:?}");
+        answer.tx.unwrap()
+    }
+
+    /// Moves the time of the next block on by so many milliseconds and makes it.
+    pub async fn pass(&self, millis: u64) {
+        let controls = self.engine.dev().unwrap();
+        controls.warp(Warp::By(millis)).await.unwrap();
+        controls.mine(1).await.unwrap();
     }
 
     /// The address of a person.
