@@ -6,6 +6,7 @@
     reason = "a test that cannot go on should stop where it is"
 )]
 
+use diem_client::Client;
 use std::{
     net::TcpListener,
     path::{Path, PathBuf},
@@ -77,6 +78,24 @@ impl Devnet {
         devnet
     }
 
+    /// Opens a new day: what a script spends, offers and buys belongs to one, and those of this chain are short.
+    fn next_day(&self) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let client = Client::new(&self.api).unwrap();
+            let command = async |name: &str, body: serde_json::Value| {
+                let url = format!("{}/v1/dev/{name}", self.api);
+                reqwest::Client::new().post(url).json(&body).send().await.unwrap()
+            };
+            command("mine", serde_json::json!({})).await.error_for_status().unwrap();
+            let today = client.today(None).await.unwrap();
+            // Where that moment is over already, the next block opens a day anyway.
+            command("warp", serde_json::json!({ "to": today.closes_at.time })).await;
+            command("mine", serde_json::json!({})).await.error_for_status().unwrap();
+            assert!(client.today(None).await.unwrap().day > today.day);
+        });
+    }
+
     fn run(&self, script: &str) -> std::process::Output {
         let binaries = Path::new(env!("CARGO_BIN_EXE_diemd")).parent().unwrap();
         let path = format!("{}:{}", binaries.display(), std::env::var("PATH").unwrap());
@@ -113,6 +132,7 @@ fn every_command_of_the_documentation_works() {
     let mut run = 0;
     for page in pages() {
         for script in commands(&page) {
+            devnet.next_day();
             let output = devnet.run(&script);
             let said =
                 format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
