@@ -146,7 +146,10 @@ impl Rows {
     fn write(&self, state: &mut dyn StateWrite) {
         GLOBAL.set(state, &self.global);
         IDLE.set(state, &self.idle);
-        NEXT_TRANCHE.set(state, &self.next_tranche);
+        // A chain on which nobody ever unstaked has no such row.
+        if self.next_tranche != 0 {
+            NEXT_TRANCHE.set(state, &self.next_tranche);
+        }
         fill(&ACCOUNTS, state, &self.accounts);
         fill(&PROMISES, state, &self.promises);
         fill(&GRANTS, state, &self.grants);

@@ -39,7 +39,7 @@ pub(crate) struct PendingGenesis {
 }
 
 /// Builds the genesis state of every module.
-fn build(doc: &GenesisDoc) -> Result<PendingGenesis, Fatal> {
+pub(crate) fn build(doc: &GenesisDoc) -> Result<PendingGenesis, Fatal> {
     doc.validate().map_err(|error| Fatal(format!("genesis: {error}")))?;
     let info = ChainInfo {
         chain_id: doc.chain_id.clone(),
@@ -105,16 +105,21 @@ impl App {
     /// There is no committed state yet.
     pub fn export(&self, time: Time) -> Result<GenesisDoc, Fatal> {
         let state = self.store.latest();
-        let info = chain::INFO
-            .get(&state)
-            .ok_or_else(|| Fatal("there is nothing to export: no block was committed yet".into()))?;
-        Ok(GenesisDoc {
-            chain_id: info.chain_id,
-            genesis_time: time,
-            initial_height: state.height().saturating_add(1),
-            consensus: info.consensus,
-            validators: modules::validators(&state),
-            app: modules::export_genesis(&state),
-        })
+        document(&state, state.height(), time)
     }
+}
+
+/// The genesis that would start a chain from `state`, which a block of `height` left, at `time`.
+pub(crate) fn document(state: &dyn StateRead, height: u64, time: Time) -> Result<GenesisDoc, Fatal> {
+    let info = chain::INFO
+        .get(state)
+        .ok_or_else(|| Fatal("there is nothing to export: no block was committed yet".into()))?;
+    Ok(GenesisDoc {
+        chain_id: info.chain_id,
+        genesis_time: time,
+        initial_height: height.saturating_add(1),
+        consensus: info.consensus,
+        validators: modules::validators(state),
+        app: modules::export_genesis(state),
+    })
 }

@@ -60,6 +60,17 @@ pub fn block_hash(block: &Block, txs: &[Bytes]) -> [u8; 32] {
     sha256(&parts)
 }
 
+/// A transaction for each call on top of `app`, with the next nonce of its sender.
+pub fn sign(app: &App, doc: &GenesisDoc, calls: &[(&Person, Call)]) -> Vec<Bytes> {
+    let state = app.store().latest();
+    let tx = |(place, (sender, call)): (usize, &(&Person, Call))| {
+        let before = calls.iter().take(place).filter(|(other, _)| other.address == sender.address).count() as u64;
+        let nonce = bank::nonce(&state, &sender.address) + before;
+        TxBuilder::new(doc, sender, nonce, vec![call.clone()]).bytes()
+    };
+    calls.iter().enumerate().map(tx).collect()
+}
+
 impl TestChain {
     /// A chain in memory with ten people and one empty block.
     pub fn new() -> Self {

@@ -1,0 +1,210 @@
+//! What a history is made of: blocks of concrete operations, of which any can be left out.
+
+use diem_core::{Address, Amount};
+use diem_credits::{Msg as Credits, Params as CreditsParams, SignedVoucher, Voucher};
+use diem_diem::Msg as Diem;
+use diem_emissions::{Params as EmissionsParams, Segment};
+use diem_staking::{Msg as Staking, Params as StakingParams};
+use diem_types::Call;
+
+use crate::world::World;
+
+/// One block.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Plan {
+    /// Its time.
+    pub(crate) time: u64,
+    /// What governance does before it.
+    pub(crate) steps: Vec<Step>,
+    /// Validators, by number, whose signatures are not in the commit before it.
+    pub(crate) missed: Vec<usize>,
+    /// What consensus proves.
+    pub(crate) evidence: Vec<Evidence>,
+    /// Transactions of one call each.
+    pub(crate) ops: Vec<Op>,
+    /// Whether the state is exported after it, and the chain goes on from what the export gives.
+    pub(crate) restart: bool,
+}
+
+/// A misbehaviour.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Evidence {
+    /// The validator's number; a stranger's beyond the last.
+    pub(crate) who: usize,
+    pub(crate) height: u64,
+    pub(crate) time: u64,
+    pub(crate) light_client: bool,
+}
+
+/// What governance does.
+#[derive(Debug, Clone)]
+pub(crate) enum Step {
+    Staking(StakingParams),
+    Emissions(EmissionsParams),
+    Credits(CreditsParams),
+    Schedule(Segment),
+    /// The bridge convicts a validator: (operator, basis points).
+    Forgery(Address, u16),
+}
+
+/// A transaction.
+#[derive(Debug, Clone)]
+pub(crate) struct Op {
+    /// The sender's place.
+    pub(crate) sender: usize,
+    /// Whether another account pays the fee.
+    pub(crate) paid: bool,
+    pub(crate) act: Act,
+}
+
+/// What a transaction does.
+#[derive(Debug, Clone)]
+pub(crate) enum Act {
+    Call(Call),
+    /// Settles vouchers, which are signed when the transaction is made: they name the chain's genesis.
+    Vouchers(Vec<Draft>),
+}
+
+/// A voucher before it is signed.
+#[derive(Debug, Clone)]
+pub(crate) struct Draft {
+    pub(crate) account: Address,
+    /// The place of the signer that it names.
+    pub(crate) signer: usize,
+    /// The place of whoever signs it.
+    pub(crate) signed_by: usize,
+    pub(crate) provider: Address,
+    pub(crate) day: u64,
+    pub(crate) amount: Amount,
+    pub(crate) requests: u64,
+    pub(crate) other_chain: bool,
+}
+
+impl Draft {
+    fn sign(&self, world: &World, genesis_hash: [u8; 32]) -> SignedVoucher {
+        let name = if self.other_chain { "diem-other-dev".into() } else { world.doc.chain_id.clone() };
+        let voucher = Voucher {
+            chain_id: name,
+            genesis_hash,
+            account: self.account,
+            signer: world.address(self.signer),
+            provider: self.provider,
+            day: self.day,
+            amount: self.amount,
+            requests: self.requests,
+            price_sheet: [0; 32],
+            usage_root: [0; 32],
+        };
+        voucher.sign(&world.actors[self.signed_by].person.key)
+    }
+}
+
+impl Op {
+    /// The call that goes into the transaction.
+    pub(crate) fn call(&self, world: &World, genesis_hash: [u8; 32]) -> Call {
+        match &self.act {
+            Act::Call(call) => call.clone(),
+            Act::Vouchers(drafts) => {
+                let vouchers = drafts.iter().map(|draft| draft.sign(world, genesis_hash)).collect();
+                Call::Credits(Credits::SettleVouchers { vouchers })
+            }
+        }
+    }
+
+    /// The name under which it is counted.
+    pub(crate) fn kind(&self) -> &'static str {
+        match &self.act {
+            Act::Vouchers(_) => "credits settle_vouchers",
+            Act::Call(call) => kind_of(call),
+        }
+    }
+}
+
+fn kind_of(call: &Call) -> &'static str {
+    match call {
+        Call::Bank(diem_bank::Msg::Transfer { .. }) => "bank transfer",
+        Call::Bank(diem_bank::Msg::MultiTransfer { .. }) => "bank multi_transfer",
+        Call::Staking(msg) => match msg {
+            Staking::CreateValidator(_) => "staking create_validator",
+            Staking::EditValidator(_) => "staking edit_validator",
+            Staking::Unjail => "staking unjail",
+            Staking::RotateBridgeKey { .. } => "staking rotate_bridge_key",
+            Staking::Stake { .. } => "staking stake",
+            Staking::Unstake { .. } => "staking unstake",
+            Staking::CancelUnstake { .. } => "staking cancel_unstake",
+            Staking::Claim { .. } => "staking claim",
+            Staking::ClaimAndStake { .. } => "staking claim_and_stake",
+        },
+        Call::Svvv(diem_svvv::Msg::Restake { .. }) => "svvv restake",
+        Call::Diem(Diem::Mint { .. }) => "diem mint",
+        Call::Diem(Diem::MintExact { .. }) => "diem mint_exact",
+        Call::Diem(Diem::Burn { .. }) => "diem burn",
+        Call::Credits(msg) => credits_kind(msg),
+    }
+}
+
+fn credits_kind(msg: &Credits) -> &'static str {
+    match msg {
+        Credits::StakeDiem { .. } => "credits stake_diem",
+        Credits::UnstakeDiem { .. } => "credits unstake_diem",
+        Credits::CancelUnstake { .. } => "credits cancel_unstake",
+        Credits::RegisterProvider { .. } => "credits register_provider",
+        Credits::EditProvider { .. } => "credits edit_provider",
+        Credits::AddBond { .. } => "credits add_bond",
+        Credits::PublishPrices { .. } => "credits publish_prices",
+        Credits::Deregister => "credits deregister",
+        Credits::ListProvider { .. } => "credits list_provider",
+        Credits::DelistProvider { .. } => "credits delist_provider",
+        Credits::Allocate { .. } => "credits allocate",
+        Credits::Grant { .. } => "credits grant",
+        Credits::Revoke { .. } => "credits revoke",
+        Credits::SettleVouchers { .. } => "credits settle_vouchers",
+        Credits::Spend { .. } => "credits spend",
+        Credits::GiftCredit { .. } => "credits gift_credit",
+        Credits::OfferCredit { .. } => "credits offer_credit",
+        Credits::WithdrawOffer => "credits withdraw_offer",
+        Credits::BuyCredit { .. } => "credits buy_credit",
+    }
+}
+
+impl Plan {
+    /// How many operations it holds.
+    pub(crate) fn operations(&self) -> usize {
+        self.steps.len() + self.evidence.len() + self.ops.len() + usize::from(self.restart)
+    }
+
+    /// What can be left out of it.
+    pub(crate) fn parts(&self) -> usize {
+        self.operations() + self.missed.len()
+    }
+
+    /// Keeps the parts of which `stays` says so.
+    pub(crate) fn keep(&mut self, stays: &mut impl FnMut() -> bool) {
+        self.steps.retain(|_| stays());
+        self.missed.retain(|_| stays());
+        self.evidence.retain(|_| stays());
+        self.ops.retain(|_| stays());
+        self.restart &= !self.restart || stays();
+    }
+
+    /// The block in words.
+    pub(crate) fn text(&self, world: &World, height: u64) -> String {
+        let mut lines = vec![format!("block {height} at {} ms", self.time)];
+        lines.extend(self.steps.iter().map(|step| format!("  governance: {step:?}")));
+        if !self.missed.is_empty() {
+            lines.push(format!("  not signed by validators {:?}", self.missed));
+        }
+        lines.extend(self.evidence.iter().map(|evidence| format!("  proven: {evidence:?}")));
+        lines.extend(self.ops.iter().map(|op| {
+            let act = match &op.act {
+                Act::Call(call) => format!("{call:?}"),
+                Act::Vouchers(drafts) => format!("settle {drafts:?}"),
+            };
+            format!("  {}{}: {act}", world.actors[op.sender].name, if op.paid { " (fee paid)" } else { "" })
+        }));
+        if self.restart {
+            lines.push("  exported and started again".into());
+        }
+        world.readable(&lines.join("\n"))
+    }
+}
