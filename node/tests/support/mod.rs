@@ -10,6 +10,7 @@
 )]
 
 pub mod home;
+pub mod network;
 
 use std::{
     io::{Read, Write},
