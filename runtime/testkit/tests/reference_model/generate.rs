@@ -24,13 +24,12 @@ pub(crate) struct Generator<'a> {
     pub(crate) granted: BTreeSet<(String, String)>,
     /// The times of the blocks by height.
     times: Vec<u64>,
-    offences: usize,
 }
 
 impl<'a> Generator<'a> {
     /// The generator of a seed.
     pub(crate) fn new(scene: &'a Scene, rng: Rng) -> Self {
-        Self { scene, rng, signed: BTreeMap::new(), granted: BTreeSet::new(), times: Vec::new(), offences: 0 }
+        Self { scene, rng, signed: BTreeMap::new(), granted: BTreeSet::new(), times: Vec::new() }
     }
 
     /// The first block stands at the time of genesis and is empty.
@@ -43,7 +42,7 @@ impl<'a> Generator<'a> {
     /// The next block.
     pub(crate) fn block(&mut self, play: &Play<'_>) -> Plan {
         let time = self.time(play);
-        let evidence = self.evidence(play.last().height + 1).into_iter().collect();
+        let evidence = self.evidence(play.last().height + 1, time).into_iter().collect();
         self.times.push(time);
         let view = View { play };
         let mut calls = self.opening(&view, self.times.len() - 2);
@@ -84,29 +83,32 @@ impl<'a> Generator<'a> {
     fn time(&mut self, play: &Play<'_>) -> u64 {
         let now = play.last().time.millis();
         let midnight = (now / DAY_MS + 1) * DAY_MS;
-        let grace = self.scene.doc.app.credits.params.grace_ms;
-        // A closing block's grace ends so long after it; blocks that closed a day stand right after midnight.
-        let graces = self.times.iter().rev().take(8).map(|closed| closed + grace);
-        let marks: Vec<u64> = graces.chain([midnight, midnight]).filter(|mark| *mark > now).collect();
+        let app = &self.scene.doc.app;
+        let (credits, staking) = (&app.credits.params, &app.staking.params);
+        // Whatever began in a block, a grace, a cooldown or an unbonding, ends so long after it.
+        let spans = [credits.grace_ms, credits.cooldown_ms, credits.provider_unbonding_ms, staking.unbonding_ms];
+        let ends = self.times.iter().flat_map(|time| spans.map(|span| time + span));
+        let mut marks: Vec<u64> = ends.filter(|mark| (now + 1..now + DAY_MS / 2).contains(mark)).collect();
+        marks.extend([midnight; 4]);
         match self.rng.below(20) {
-            0..=6 => self.rng.pick(&marks) + self.rng.pick(&[0, 0, 1, 5]),
-            7 | 8 => midnight.saturating_sub(1).max(now + 1),
+            0..=7 => self.rng.pick(&marks) + self.rng.pick(&[0, 0, 1, 5]),
+            8 => midnight.saturating_sub(1).max(now + 1),
             9 => now + DAY_MS * (1 + self.rng.below(4)) + self.rng.below(DAY_MS),
             10 => now + 1,
             _ => now + 1 + self.rng.below(4 * 3_600_000),
         }
     }
 
-    /// All but one validator may vote twice; some evidence is old.
-    fn evidence(&mut self, height: u64) -> Option<(usize, u64, u64)> {
-        if self.offences >= 3 || !self.rng.chance(3) {
+    /// Somebody voted twice, not long ago in most cases; evidence grows too old to the millisecond.
+    fn evidence(&mut self, height: u64, now: u64) -> Option<(usize, u64, u64)> {
+        if !self.rng.chance(5) {
             return None;
         }
-        self.offences += 1;
-        let back = if self.rng.chance(80) { self.rng.below(4) } else { self.rng.below(40) };
+        let back = if self.rng.chance(80) { self.rng.below(8) } else { self.rng.below(60) };
         let height = height.saturating_sub(1 + back).max(1);
-        let time = self.times[height as usize - 1];
-        Some((self.rng.below(2) as usize, height, time))
+        let oldest = now - self.scene.doc.app.staking.params.unbonding_ms;
+        let time = if self.rng.chance(70) { self.times[height as usize - 1] } else { oldest - 1 + self.rng.below(3) };
+        Some((self.rng.place(3), height, time))
     }
 
     fn call(&mut self, view: &View<'_>) -> Option<(Address, Call)> {
