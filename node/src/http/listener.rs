@@ -1,4 +1,5 @@
-//! Connections: how many there are at one time, and how long the head of a request may take.
+//! Connections: how many there are at one time, how long the head of a request may take, and how long an answer waits for
+//! its reader.
 
 use std::{io, pin::pin, sync::Arc, time::Duration};
 
@@ -14,12 +15,17 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, watch},
 };
 
+use super::impatient::Impatient;
+
 /// The most memory for what a connection has sent and nobody has read yet, and so for the head of a request.
 const MAX_BUFFER: usize = 64 * 1024;
 /// How many files the process should be able to open: connections, and as many again for the store and the engine.
 const FILES: u64 = 4_096;
 /// How long to wait when the system has no room for another connection.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long an answer waits for a reader who takes nothing of it.
+const READER_PATIENCE: Duration = Duration::from_secs(30);
 
 /// What connections may take.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +38,8 @@ pub(super) struct Limits {
     patience: Duration,
     /// The same for those beyond.
     probe_patience: Duration,
+    /// How long an answer waits for a reader who takes nothing of it; however slow, who takes something is served.
+    reader_patience: Duration,
 }
 
 impl Limits {
@@ -47,7 +55,7 @@ impl Limits {
         // The other half is for the store and the engine.
         let connections = files.map_or(1_024, |files| (files / 2).clamp(1, 1_024));
         let (patience, probe_patience) = (Duration::from_secs(10), Duration::from_secs(2));
-        Self { connections, probes: 32, patience, probe_patience }
+        Self { connections, probes: 32, patience, probe_patience, reader_patience: READER_PATIENCE }
     }
 }
 
@@ -124,6 +132,7 @@ async fn slot(slots: &Arc<Semaphore>, beyond: &Arc<Semaphore>) -> Option<Slot> {
 async fn connection(stream: TcpStream, app: Router, limits: Limits, slot: Slot, mut stopping: watch::Receiver<bool>) {
     // An answer is small and someone waits for it.
     let _ = stream.set_nodelay(true);
+    let stream = Impatient::new(stream, limits.reader_patience);
     let patience = if slot.beyond { limits.probe_patience } else { limits.patience };
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(patience).max_buf_size(MAX_BUFFER).keep_alive(!slot.beyond);
@@ -159,7 +168,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopping) = watch::channel(false);
-        let limits = Limits { connections, probes, patience, probe_patience: patience };
+        let limits =
+            Limits { connections, probes, patience, probe_patience: patience, reader_patience: READER_PATIENCE };
         let slow = || async {
             tokio::time::sleep(Duration::from_millis(300)).await;
             "late"

@@ -9,6 +9,7 @@ mod days;
 mod door;
 mod error;
 mod events;
+mod impatient;
 mod intake;
 mod listener;
 mod mint;
