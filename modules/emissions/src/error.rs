@@ -42,6 +42,14 @@ pub enum Error {
         /// What there is.
         pool: Amount,
     },
+    /// An import that starts before its last block: the first one could not be made.
+    #[error("everything up to {last} is emitted, so this chain cannot start at {genesis}: start it then or later")]
+    Ahead {
+        /// Up to when the schedule is carried out.
+        last: Time,
+        /// When the chain starts.
+        genesis: Time,
+    },
 }
 
 impl ModuleError for Error {
@@ -54,6 +62,7 @@ impl ModuleError for Error {
         ErrorInfo { code: 5, name: "fee", http: 400, retry: false },
         ErrorInfo { code: 6, name: "math", http: 422, retry: false },
         ErrorInfo { code: 7, name: "carry", http: 400, retry: false },
+        ErrorInfo { code: 8, name: "ahead", http: 400, retry: false },
     ];
 
     fn code(&self) -> u32 {
@@ -65,6 +74,7 @@ impl ModuleError for Error {
             Self::Fee(_) => 5,
             Self::Math(_) => 6,
             Self::Carry { .. } => 7,
+            Self::Ahead { .. } => 8,
         }
     }
 }

@@ -40,6 +40,9 @@ pub(crate) fn init(ctx: &mut GenesisContext<'_>, genesis: &Genesis) -> Result<()
         if progress.carry > rewards {
             return Err(Error::Carry { carry: progress.carry, pool: rewards }.into());
         }
+        if progress.last > ctx.time {
+            return Err(Error::Ahead { last: progress.last, genesis: ctx.time }.into());
+        }
         set_schedule(ctx.state, &schedule);
         set_progress(ctx.state, progress);
     } else {

@@ -45,6 +45,7 @@ const NOT_BY_CALLS: &[(&str, &str, &str)] = &[
     ("emissions", "fee", "of a genesis or a proposal"),
     ("emissions", "math", "of a step of a block, which stops the node"),
     ("emissions", "carry", "of a genesis"),
+    ("emissions", "ahead", "of a genesis"),
     ("credits", "param", "of a genesis or a proposal"),
     ("credits", "genesis", "of a genesis"),
 ];

@@ -175,7 +175,7 @@ fn a_transfer_signed_by_ethers_is_a_transaction_here() {
 fn genesis_hash_and_root() {
     let chain = TestChain::fresh();
     let story = story::history(Options::default()).chain;
-    let exported = story.app.export(story.doc.genesis_time).unwrap();
+    let exported = story.app.export(diem_core::Time(story.app.store().meta().unwrap().time_ms)).unwrap();
     let pinned = [("fresh", &chain.doc), ("economy", &story.doc), ("exported", &exported)].map(|(name, doc)| {
         let app = diem_runtime::App::in_memory(Options::default());
         json!({
