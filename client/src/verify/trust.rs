@@ -267,8 +267,8 @@ impl Trust {
 
 /// Two thirds of the time for which stake that leaves can still be slashed.
 fn trusting_period(genesis: &GenesisDoc) -> Option<Duration> {
-    let unbonding = Duration::from_millis(genesis.app.staking.params.unbonding_ms);
-    (!is_development(&genesis.chain_id)).then(|| unbonding.saturating_mul(2) / 3)
+    let millis = genesis.app.staking.params.unbonding_ms.saturating_mul(2) / 3;
+    (!is_development(&genesis.chain_id)).then(|| Duration::from_millis(millis))
 }
 
 fn millis(time: tendermint::Time) -> Result<u64, VerifyError> {

@@ -2,6 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
+use diem_core::keys::SecretKey;
 use diem_runtime::App;
 use diem_types::GenesisDoc;
 use ed25519_dalek::SigningKey;
@@ -142,13 +143,18 @@ fn peers(texts: &[String], setting: &'static str) -> Result<Vec<Peer>, EngineSta
 }
 
 fn start_instant(parts: Parts<'_>) -> Result<Running, EngineStartError> {
-    let Parts { config, genesis, app, commits, on_fatal, .. } = parts;
+    let Parts { home, config, genesis, app, commits, on_fatal } = parts;
     tracing::warn!(
         "the instant engine is for development: one process makes all blocks, with keys that everyone knows"
     );
     let secrets = (1..=PRESET_KEYS).map(diem_genesis::presets::validator_secret);
+    let mut keys: Vec<SigningKey> = secrets.map(|secret| SigningKey::from_bytes(&secret)).collect();
+    // A validator that joins with the key of this home, where there is one, signs here too.
+    if let Ok(SecretKey::Ed25519(own)) = comet::keys::validator_signing_key(&home.comet()) {
+        keys.push(own);
+    }
     let options = instant::Options {
-        keys: secrets.map(|secret| SigningKey::from_bytes(&secret)).collect(),
+        keys,
         mode: config.instant.blocks.0,
         clock: instant::wall_clock(),
         on_fatal,
