@@ -118,29 +118,27 @@ fn report(world: &World, seed: u64, operations: u64, found: Found) -> String {
     )
 }
 
-/// What a call cannot meet: no call reads a genesis or sets parameters, numbers too large for 128 bits need more than
-/// there is, and limits that take more providers, models or keys than these worlds have are tested with their modules.
-const NOT_MET: [(&str, u32); 20] = [
+/// What a call here cannot meet: no call reads a genesis or sets parameters, and no supply reaches 128 bits. Slashes
+/// wait for a second block above 500 entries only, and take all of a validator that is out already; limits that take
+/// more providers or keys than these worlds have are tested with their modules.
+const NOT_MET: [(&str, u32); 17] = [
+    ("bank", 5),
     ("bank", 6),
     ("bank", 7),
     ("bank", 8),
-    ("staking", 20),
+    ("staking", 12),
+    ("staking", 16),
     ("staking", 22),
     ("staking", 23),
     ("svvv", 3),
     ("svvv", 4),
     ("diem", 7),
     ("diem", 8),
-    ("credits", 1),
     ("credits", 19),
     ("credits", 23),
     ("credits", 39),
     ("credits", 40),
     ("credits", 41),
-    ("bank", 5),
-    ("staking", 16),
-    ("staking", 21),
-    ("staking", 12),
 ];
 
 fn assert_exercised(tally: &Tally) {

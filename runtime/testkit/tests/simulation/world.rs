@@ -17,7 +17,7 @@ pub(crate) const ONE: u128 = Amount::ONE.get();
 const USERS: usize = 20;
 const PROVIDERS: usize = 10;
 /// Of the providers, those from genesis on; others may register.
-const FIRST_PROVIDERS: usize = 4;
+const FIRST_PROVIDERS: usize = 7;
 const KEYS: usize = 4;
 const VALIDATORS: u32 = 5;
 /// Who can become validators besides.
