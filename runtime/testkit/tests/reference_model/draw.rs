@@ -118,7 +118,11 @@ impl Generator<'_> {
                 (name, Call::Credits(Credits::RegisterProvider { bond, payout, endpoint, moniker }))
             }
             3..=5 => (name, Call::Credits(Credits::AddBond { amount: bond })),
-            6 if self.rng.chance(30) => (name, Call::Credits(Credits::Deregister)),
+            6 if self.rng.chance(60) => {
+                let unbonding = self.scene.doc.app.credits.params.provider_unbonding_ms;
+                self.bonds.extend(self.times.last().map(|now| now + unbonding));
+                (name, Call::Credits(Credits::Deregister))
+            }
             7 => ("gov".into(), Call::Credits(Credits::DelistProvider { provider, forfeit: self.rng.chance(20) })),
             8 => (self.user(), Call::Credits(Credits::ListProvider { provider })),
             _ => ("gov".into(), Call::Credits(Credits::ListProvider { provider })),

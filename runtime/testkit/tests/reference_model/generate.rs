@@ -22,14 +22,16 @@ pub(crate) struct Generator<'a> {
     pub(crate) signed: BTreeMap<(String, String, String, u64), u128>,
     /// Which keys were granted something: (account, key).
     pub(crate) granted: BTreeSet<(String, String)>,
+    /// When the bonds of providers that left may be paid.
+    pub(crate) bonds: Vec<u64>,
     /// The times of the blocks by height.
-    times: Vec<u64>,
+    pub(crate) times: Vec<u64>,
 }
 
 impl<'a> Generator<'a> {
     /// The generator of a seed.
     pub(crate) fn new(scene: &'a Scene, rng: Rng) -> Self {
-        Self { scene, rng, signed: BTreeMap::new(), granted: BTreeSet::new(), times: Vec::new() }
+        Self { scene, rng, signed: BTreeMap::new(), granted: BTreeSet::new(), bonds: Vec::new(), times: Vec::new() }
     }
 
     /// The first block stands at the time of genesis and is empty.
@@ -90,6 +92,9 @@ impl<'a> Generator<'a> {
         let ends = self.times.iter().flat_map(|time| spans.map(|span| time + span));
         let mut marks: Vec<u64> = ends.filter(|mark| (now + 1..now + DAY_MS / 2).contains(mark)).collect();
         marks.extend([midnight; 4]);
+        marks.extend(
+            self.bonds.iter().filter(|end| (now + 1..now + 3 * DAY_MS).contains(end)).flat_map(|end| [*end; 4]),
+        );
         match self.rng.below(20) {
             0..=7 => self.rng.pick(&marks) + self.rng.pick(&[0, 0, 1, 5]),
             8 => midnight.saturating_sub(1).max(now + 1),
