@@ -250,7 +250,9 @@ async fn what_is_verified_is_believed_and_what_is_not_is_refused() {
     assert!(none.stderr.contains("--genesis-hash"), "{}", none.stderr);
     // A genesis of the same name with other validators: the node is honest, but not for whoever trusts those.
     let mut other = node.doc.clone();
-    other.validators[0].public_key = ed25519_dalek::SigningKey::from_bytes(&[99; 32]).verifying_key().to_bytes();
+    for (seed, validator) in (98..).zip(&mut other.validators) {
+        validator.public_key = ed25519_dalek::SigningKey::from_bytes(&[seed; 32]).verifying_key().to_bytes();
+    }
     let path = wallet.file("other.json", &diem_genesis::to_json(&other));
     let refused = wallet.run(&["query", "account", "p0", "--verify", "--genesis", &path]).await;
     assert_eq!(refused.code, 1);

@@ -61,5 +61,11 @@ async fn what_the_chain_refuses_is_told_with_its_reason() {
     // In a block the fee is paid, and the exit code says so.
     chain.fails("tx stake 10VVV --validator bob --from alice --yes", 4, "its fee is paid").await;
     // Without a terminal nothing is sent that nobody confirmed.
-    chain.fails("tx stake 10VVV --validator validator-1 --from alice", 2, "add --yes").await;
+    let asked = chain.run("tx stake 10VVV --validator validator-1 --from alice").await;
+    assert_eq!(asked.code, 2, "{}", asked.stderr);
+    for words in ["10 VVV staked with", "-10.0", "add --yes"] {
+        assert!(asked.stderr.contains(words), "{words}: {}", asked.stderr);
+    }
+    let doomed = chain.run("tx stake 10VVV --validator bob --from alice").await;
+    assert!(doomed.stderr.contains("this would fail"), "{}", doomed.stderr);
 }

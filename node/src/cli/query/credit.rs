@@ -108,7 +108,9 @@ fn credit(credit: &At<AccountCredit>) -> String {
     };
     let none = || "-".to_owned();
     let tomorrow = ["tomorrow".into(), credit.tomorrow.display.clone(), none(), none(), none(), none()];
-    let rows = [row("yesterday", &credit.previous), row("today", &credit.today), tomorrow];
+    // An account that is new today has no day before.
+    let yesterday = (credit.previous.day > 0).then(|| row("the day before", &credit.previous));
+    let rows = yesterday.into_iter().chain([row("today", &credit.today), tomorrow]);
     let days = list(["day", "credit", "spent", "promised, not spent", "for sale", "free"], rows);
     if let Some(offer) = &credit.offer {
         say(&format!("{} for sale at {} each", offer.amount.display, offer.price.display));

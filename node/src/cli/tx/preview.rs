@@ -32,6 +32,18 @@ pub(super) async fn preview(
     }
 }
 
+/// What `draft` would do, in words.
+pub(super) async fn outlook(
+    client: &Client,
+    draft: &Draft,
+    sender: KeyKind,
+    payer: Option<KeyKind>,
+) -> Result<String, Failure> {
+    let simulated = client.simulate(&draft.tx, sender, payer).await?;
+    let why = simulated.result.error.as_ref().map(|why| format!("\nthis would fail: {why}"));
+    Ok(format!("\n{}{}\n", table(&simulated), why.unwrap_or_default()))
+}
+
 fn table(simulated: &Simulated) -> String {
     let result = &simulated.result;
     let mut head = vec![

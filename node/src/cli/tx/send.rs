@@ -48,6 +48,10 @@ pub(super) async fn make_and_send(wallet: &Wallet<'_>, make: &Make, call: Call) 
     }
     let fee = format!("{} VVV ({} gas)", draft.fee, draft.gas);
     say(&tables::draft(&TxView::new_unsigned(&draft.tx, 0), Some(fee), None));
+    if !make.sending.yes {
+        // Who is asked should know what the answer means.
+        say(&preview::outlook(client, &draft, key.kind, payer.as_ref().map(Payer::kind)).await?);
+    }
     confirm("Send it?", make.sending.yes)?;
     let mut file = TxFile::new(&draft.tx);
     file.sign(&make.passphrase.open(&make.from, &key, &draft.tx.chain_id)?.key())?;
