@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use diem_client::{
-    Client,
+    Client, LightClient,
     api::{State, Wait},
+    verify::VerifyError,
 };
 use diem_core::{Address, Amount};
+use diem_testkit::TxBuilder;
+use diem_types::Call;
 
-use crate::common::{Devnet, EngineUnderTest, commit, height, person, reach, root, until};
+use crate::common::{Devnet, EngineUnderTest, commit, height, person, reach, root, run, until, words};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_story_on_cometbft() {
@@ -25,6 +28,7 @@ async fn story(engine: EngineUnderTest) {
     let committed = a_transfer_is_found_at_once_and_proven_elsewhere(&devnet).await;
     nonces_in_any_order_land(&devnet).await;
     what_is_wrong_is_refused_alike(&devnet).await;
+    trust_follows_a_stake(&devnet).await;
     a_restart_forgets_nothing(&mut devnet, committed).await;
 }
 
@@ -44,18 +48,54 @@ async fn a_transfer_is_found_at_once_and_proven_elsewhere(devnet: &Devnet) -> u6
 
     // The proof of a height needs the next header: whoever asks for it waits.
     reach(&last, tx.height).await;
-    let trust = devnet.trust();
-    let known = last.account(&stranger, Some(tx.height), true).await.unwrap();
-    let verified = trust.verify_account(&stranger, &known).unwrap();
+    let mut light = LightClient::new(last.clone(), devnet.trust());
+    let (known, verified) = light.account(&stranger, Some(tx.height)).await.unwrap();
     assert_eq!((known.vvv.amount, known.height), (vvv(5), tx.height));
     assert!(verified.exists);
     assert_eq!(verified.account.vvv, vvv(5));
     let absent = Address([8; 20]);
-    let unknown = last.account(&absent, Some(tx.height), true).await.unwrap();
-    assert!(!trust.verify_account(&absent, &unknown).unwrap().exists);
+    let (_, unknown) = light.account(&absent, Some(tx.height)).await.unwrap();
+    assert!(!unknown.exists);
     // A proof speaks of its own account only.
-    assert!(trust.verify_account(&absent, &known).is_err());
+    assert!(light.trust().verify_account(&absent, &known).is_err());
     tx.height
+}
+
+/// Most of the power moves, and whoever trusts the genesis still believes what is proven afterwards.
+async fn trust_follows_a_stake(devnet: &Devnet) {
+    let (first, last, dave) = (devnet.client(0), devnet.last(), person(3));
+    let operator = devnet.doc.app.staking.validators[0].operator;
+    let nonce = first.account(&dave.address, None, false).await.unwrap().nonce;
+    let stake = diem_staking::Msg::Stake { validator: operator, amount: vvv(50_000) };
+    let tx = TxBuilder::new(&devnet.doc, &dave, nonce, vec![Call::Staking(stake)]).bytes();
+    let staked = commit(&first, tx).await.tx.unwrap();
+    assert!(staked.result.ok, "{staked:?}");
+    // The set that counts from two heights later signs this one's next header.
+    let changed = staked.height + 2;
+    let mut nonce = nonce + 1;
+    while reach(&first, staked.height).await < changed {
+        commit(&first, devnet.transfer(3, nonce, Address([6; 20]), 1)).await;
+        nonce += 1;
+    }
+    reach(&last, changed).await;
+    let answer = last.account(&dave.address, Some(changed), true).await.unwrap();
+    let error = devnet.trust().verify_account(&dave.address, &answer).unwrap_err();
+    assert!(matches!(error, VerifyError::Validators(height) if height == changed + 1), "{error}");
+    let mut light = LightClient::new(last.clone(), devnet.trust());
+    let (_, verified) = light.account(&dave.address, Some(changed)).await.unwrap();
+    assert_eq!((verified.height, light.trust().height()), (changed, changed + 1));
+    assert!(verified.account.vvv < vvv(950_000));
+    // As people ask it.
+    let genesis = devnet.home(0).join("genesis.json");
+    let (node, genesis) = (last.url().to_string(), genesis.to_str().unwrap().to_string());
+    let address = dave.address.to_string();
+    let asked = tokio::task::spawn_blocking(move || {
+        run(&["query", "account", &address, "--verify", "--genesis", &genesis, "--node", &node, "--output", "json"])
+    });
+    let asked = asked.await.unwrap();
+    assert!(asked.status.success(), "{}", words(&asked));
+    let answer: serde_json::Value = serde_json::from_slice(&asked.stdout).unwrap();
+    assert_eq!(answer["verified"]["exists"], true, "{answer}");
 }
 
 async fn nonces_in_any_order_land(devnet: &Devnet) {
