@@ -2,11 +2,12 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::{
-    StateRead as _,
+    Block, BlockInfo, StateRead as _,
     proof::verify,
     tx::{CallBody as _, DecodeError},
     typed_data,
 };
+use diem_credits::SignedVoucher;
 use diem_runtime::{App, Options, StoredBlock, TxResult};
 use diem_types::{Answer, Event, Query, Signed};
 use ics23::{CommitmentProof, commitment_proof::Proof};
@@ -49,12 +50,21 @@ pub fn init_chain(data: &[u8]) {
     let Ok(first) = app.init_chain(&doc) else { return };
     assert_eq!(app.init_chain(&doc).unwrap(), first);
     let block = diem_testkit::chain::next_block(&app, &doc);
-    app.finalize(&block, [1; 32], &[]).unwrap();
+    live(&app, &block);
+    let exported = app.export(doc.genesis_time).unwrap();
+    let again = App::in_memory(Options::default());
+    again.init_chain(&exported).unwrap();
+    // A block of the same time for both: what was exported is what goes on.
+    let next = Block { info: BlockInfo { height: block.info.height + 1, ..block.info }, ..block };
+    live(&app, &next);
+    live(&again, &next);
+    assert_eq!(app.export(doc.genesis_time).unwrap(), again.export(doc.genesis_time).unwrap(), "an export goes on");
+}
+
+fn live(app: &App, block: &Block) {
+    app.finalize(block, [1; 32], &[]).unwrap();
     app.commit(Vec::new()).unwrap();
     app.check_invariants().unwrap();
-    let exported = app.export(doc.genesis_time).unwrap();
-    assert_eq!(exported.app, doc.app, "nothing has happened yet");
-    App::in_memory(Options::default()).init_chain(&exported).unwrap();
 }
 
 /// Queries and proofs: any question is answered or refused at any height, and any key is proven to be there or not.
@@ -92,6 +102,36 @@ pub fn proof(data: &[u8]) {
     let truth = snapshot.get(&key);
     assert!(!believed || truth.as_deref() == claimed.as_deref(), "a lie about {key:02x?} was believed");
     let _ = verify(&snapshot.root(), &key, claimed.is_none().then_some(&b"x"[..]), &proof);
+}
+
+/// Vouchers as providers collect them: what decodes has one encoding, in borsh and in JSON, and a signature is judged
+/// without a panic.
+pub fn vouchers(data: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(data)
+        && let Ok(signed) = serde_json::from_str::<SignedVoucher>(text)
+    {
+        let written = serde_json::to_string(&signed).unwrap();
+        assert_eq!(
+            serde_json::from_str::<SignedVoucher>(&written).unwrap(),
+            signed,
+            "a voucher survives being written"
+        );
+        judge(&signed);
+    }
+    round_trip::<SignedVoucher>(data);
+    round_trip::<Vec<SignedVoucher>>(data);
+    for signed in Vec::<SignedVoucher>::try_from_slice(data).unwrap_or_default() {
+        judge(&signed);
+    }
+}
+
+/// Nobody but the signer makes a good signature, and it is good for these bytes alone.
+fn judge(signed: &SignedVoucher) {
+    if signed.verify().is_ok() {
+        let mut other = signed.clone();
+        other.voucher.requests ^= 1;
+        assert!(other.verify().is_err(), "a signature for two vouchers");
+    }
 }
 
 /// Events and index rows: what decodes has one encoding.

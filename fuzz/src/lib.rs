@@ -11,13 +11,15 @@
     reason = "a fuzz target that finds something should stop where it is"
 )]
 
+mod calls;
 mod data;
 pub mod plan;
 mod stages;
 mod world;
 
-pub use data::{events, init_chain, proof, query, transaction};
-pub use stages::{check_tx, finalize_block, prepare_proposal, process_proposal};
+pub use calls::KINDS;
+pub use data::{events, init_chain, proof, query, transaction, vouchers};
+pub use stages::{check_tx, finalize_block, prepare_proposal, process_proposal, results};
 pub use world::shared_chain;
 
 /// A target: takes any bytes, panics if it finds something.
@@ -34,4 +36,5 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("query", query),
     ("proof", proof),
     ("events", events),
+    ("vouchers", vouchers),
 ];

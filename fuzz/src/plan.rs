@@ -25,6 +25,8 @@ pub struct Plan {
     pub payer: u8,
     /// What else is unusual about it.
     pub oddity: u8,
+    /// What else its calls want to know: another person, a day, a limit, a number.
+    pub detail: u8,
 }
 
 /// One step of an input.
@@ -40,8 +42,12 @@ pub enum Step {
     Raw(Vec<u8>),
     /// A transaction of before, once more.
     Again(u8),
-    /// The block ends here.
+    /// The block ends here, and the next one comes a second later.
     Block,
+    /// The block ends here. The next one comes up to a minute later, three days: so many seconds as the lowest six bits
+    /// say; with bit 6 the second validator signs no more, without it signs again; with bit 7 one of them is proven
+    /// to have voted twice.
+    Later(u8),
 }
 
 impl<'a> Arbitrary<'a> for Step {
@@ -56,12 +62,18 @@ impl<'a> Arbitrary<'a> for Step {
                 Self::Raw(u.bytes(length)?.to_vec())
             }
             0xd0..=0xdf => Self::Again(u.arbitrary()?),
-            0xe0..=0xff => Self::Block,
+            0xe0..=0xf3 => Self::Block,
+            0xf4..=0xff => Self::Later(u.arbitrary()?),
         })
     }
 }
 
 impl Step {
+    /// Whether a block ends with it.
+    pub const fn ends_block(&self) -> bool {
+        matches!(self, Self::Block | Self::Later(_))
+    }
+
     /// Appends the bytes from which this step is read.
     pub fn write(&self, out: &mut Vec<u8>) {
         match self {
@@ -88,6 +100,7 @@ impl Step {
             }
             Self::Again(which) => out.extend([0xd0, *which]),
             Self::Block => out.push(0xe0),
+            Self::Later(how) => out.extend([0xf4, *how]),
         }
     }
 }
@@ -95,7 +108,7 @@ impl Step {
 impl Plan {
     fn write(&self, out: &mut Vec<u8>) {
         let [nonce] = self.nonce.to_le_bytes();
-        out.extend([self.sender, nonce, self.calls, self.to, self.amount, self.payer, self.oddity]);
+        out.extend([self.sender, nonce, self.calls, self.to, self.amount, self.payer, self.oddity, self.detail]);
     }
 }
 

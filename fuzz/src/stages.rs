@@ -1,7 +1,7 @@
 //! The stages of a transaction's life in consensus.
 
 use bytes::Bytes;
-use diem_runtime::CheckKind;
+use diem_runtime::{CheckKind, TxResult};
 use diem_testkit::chain::block_hash;
 use diem_types::{Event, Signed};
 
@@ -20,7 +20,8 @@ pub fn check_tx(data: &[u8]) {
     let mut pool: Vec<Bytes> = Vec::new();
     for step in steps(data) {
         let Some(tx) = world.tx(&step) else {
-            let outcome = world.chain.propose(pool.clone());
+            let block = world.block_after(Some(&step));
+            let outcome = world.chain.propose_in(block, pool.clone());
             pool.retain(|tx| !outcome.txs.contains(tx));
             pool.retain(|tx| world.chain.app.check_tx(tx, CheckKind::Recheck).code == 0);
             continue;
@@ -44,8 +45,8 @@ pub fn prepare_proposal(data: &[u8]) {
     let (limit, data) = data.split_at_checked(2).unwrap_or((&[0xff, 0xff], data));
     let limit = u64::from(u16::from_le_bytes([limit[0], limit[1]]));
     let mut world = World::new();
-    for offered in blocks(&mut world, data) {
-        let block = world.chain.next_block();
+    for (block, offered) in blocks(data) {
+        let (block, offered) = world.block(block, &offered);
         let txs = world.chain.app.prepare(&block, offered.clone(), limit);
         assert!(txs.iter().map(|tx| field_bytes(tx.len())).sum::<u64>() <= limit);
         let mut left = offered;
@@ -76,8 +77,8 @@ fn field_bytes(mut length: usize) -> u64 {
 pub fn process_proposal(data: &[u8]) {
     let mut world = World::new();
     let twin = world.twin();
-    for txs in blocks(&mut world, data) {
-        let block = world.chain.next_block();
+    for (block, txs) in blocks(data) {
+        let (block, txs) = world.block(block, &txs);
         let hash = block_hash(&block, &txs);
         let verdict = world.chain.app.process(&block, hash, &txs);
         let finalized = world.chain.app.finalize(&block, hash, &txs).unwrap();
@@ -99,8 +100,9 @@ pub fn process_proposal(data: &[u8]) {
 /// afterwards, and every invariant holds after every block.
 pub fn finalize_block(data: &[u8]) {
     let mut world = World::new();
-    for txs in blocks(&mut world, data) {
-        let outcome = world.chain.force(txs);
+    for (block, txs) in blocks(data) {
+        let (block, txs) = world.block(block, &txs);
+        let outcome = world.chain.run(block, txs);
         let height = outcome.block.info.height;
         assert_eq!(outcome.results().len(), outcome.txs.len());
         for (tx, result) in outcome.txs.iter().zip(outcome.results()) {
@@ -117,11 +119,27 @@ pub fn finalize_block(data: &[u8]) {
     }
 }
 
-/// The transactions of an input, block by block.
-fn blocks(world: &mut World, data: &[u8]) -> Vec<Vec<Bytes>> {
-    let steps = steps(data);
-    steps
-        .split(|step| *step == Step::Block)
-        .map(|block| block.iter().filter_map(|step| world.tx(step)).collect())
-        .collect()
+/// What became of the transactions of an input, for tests of the inputs.
+pub fn results(data: &[u8]) -> Vec<(Bytes, TxResult)> {
+    let mut world = World::new();
+    let mut results = Vec::new();
+    for (block, txs) in blocks(data) {
+        let (block, txs) = world.block(block, &txs);
+        let outcome = world.chain.run(block, txs);
+        results.extend(outcome.txs.iter().cloned().zip(outcome.results().iter().cloned()));
+    }
+    results
+}
+
+/// The steps of an input, block by block, each with the step that ended the block before.
+fn blocks(data: &[u8]) -> Vec<(Option<Step>, Vec<Step>)> {
+    let mut blocks = vec![(None, Vec::new())];
+    for step in steps(data) {
+        if step.ends_block() {
+            blocks.push((Some(step), Vec::new()));
+        } else if let Some((_, block)) = blocks.last_mut() {
+            block.push(step);
+        }
+    }
+    blocks
 }

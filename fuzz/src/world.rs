@@ -3,24 +3,43 @@
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use diem_bank::{Msg, Output};
-use diem_core::{Address, Amount, Denom, tx::MAX_CALLS};
+use diem_core::{
+    Amount, Block, Time,
+    context::{Misbehaviour, MisbehaviourKind, Vote},
+};
 use diem_runtime::{App, Options, TxResult};
-use diem_testkit::{Person, TestChain, TxBuilder, genesis, people};
-use diem_types::{Call, GenesisDoc, Signed, error_info};
+use diem_testkit::{
+    Person, TestChain, TxBuilder,
+    economy::{consensus, economy_genesis, public},
+    operator, people, story,
+};
+use diem_types::{GenesisDoc, Signed, error_info};
 
-use crate::plan::{Plan, Step};
+use crate::{
+    calls::calls,
+    plan::{Plan, Step},
+};
 
-/// People with balances. Two of them have Ethereum keys.
+/// People with balances; the fourth is a listed provider. Two of them have Ethereum keys.
 const PEOPLE: u32 = 6;
+/// The validators of the genesis, whose operators send transactions as well.
+const VALIDATORS: u32 = 3;
 
 /// The same people on every chain: making their keys would cost more than the rest of a short input.
-fn start() -> &'static (Vec<Person>, GenesisDoc) {
-    static START: OnceLock<(Vec<Person>, GenesisDoc)> = OnceLock::new();
+struct Start {
+    people: Vec<Person>,
+    doc: GenesisDoc,
+    genesis_hash: [u8; 32],
+}
+
+fn start() -> &'static Start {
+    static START: OnceLock<Start> = OnceLock::new();
     START.get_or_init(|| {
-        let people = people(PEOPLE);
-        let doc = genesis(&people);
-        (people, doc)
+        let mut people = people(PEOPLE);
+        let mut doc = economy_genesis(&people);
+        doc.app.credits.params.authority = people[0].address;
+        people.extend((0..VALIDATORS).map(operator));
+        Start { genesis_hash: doc.hash(), people, doc }
     })
 }
 
@@ -30,22 +49,60 @@ pub(crate) struct World {
     /// Each person's next nonce, if everything sent so far lands.
     nonces: Vec<u64>,
     made: Vec<Bytes>,
+    /// Whether the second validator has stopped to sign.
+    silent: bool,
 }
 
 impl World {
     pub(crate) fn new() -> Self {
-        let (people, doc) = start();
-        let app = App::in_memory(Options::default());
-        app.init_chain(doc).unwrap();
-        let chain = TestChain { app: Arc::new(app), doc: doc.clone(), people: people.clone() };
-        Self { nonces: vec![0; people.len()], made: Vec::new(), chain }
+        let Start { people, doc, .. } = start();
+        let chain = TestChain::start(App::in_memory(Options::default()), people.clone(), doc.clone());
+        chain.force(Vec::new());
+        Self { nonces: vec![0; people.len()], made: Vec::new(), silent: false, chain }
     }
 
     /// An application that starts the same chain beside this one.
     pub(crate) fn twin(&self) -> App {
-        let app = App::in_memory(Options::default());
-        app.init_chain(&self.chain.doc).unwrap();
-        app
+        let chain = TestChain::start(App::in_memory(Options::default()), Vec::new(), self.chain.doc.clone());
+        chain.force(Vec::new());
+        Arc::into_inner(chain.app).unwrap()
+    }
+
+    /// The hash of the genesis, which every voucher names.
+    pub(crate) fn genesis_hash(&self) -> [u8; 32] {
+        start().genesis_hash
+    }
+
+    /// The open day.
+    pub(crate) fn today(&self) -> u64 {
+        diem_credits::state::global(&self.chain.app.store().latest()).day
+    }
+
+    /// The next block, as the step that ends the one before says.
+    pub(crate) fn block_after(&mut self, end: Option<&Step>) -> Block {
+        let mut block = self.chain.next_block();
+        if let Some(Step::Later(how)) = end {
+            self.silent = how & 0x40 != 0;
+            block.info.time = Time(block.info.time.millis() + u64::from(how & 0x3f) * 1_000);
+            if how & 0x80 != 0 {
+                block.misbehaviour.push(Misbehaviour {
+                    kind: MisbehaviourKind::DuplicateVote,
+                    validator: consensus_name(how % 3),
+                    power: 1,
+                    height: block.info.height.saturating_sub(1),
+                    time: block.info.time,
+                });
+            }
+        }
+        let vote = |number| Vote { validator: consensus_name(number), power: 1, signed: number != 1 || !self.silent };
+        block.votes = (0..3).map(vote).collect();
+        block
+    }
+
+    /// The next block with its transactions, made on the state before it.
+    pub(crate) fn block(&mut self, end: Option<Step>, steps: &[Step]) -> (Block, Vec<Bytes>) {
+        let block = self.block_after(end.as_ref());
+        (block, steps.iter().filter_map(|step| self.tx(step)).collect())
     }
 
     /// The bytes that a step means; `None` where a block ends.
@@ -67,55 +124,31 @@ impl World {
                 0 => Bytes::new(),
                 made => self.made[usize::from(*which) % made].clone(),
             },
-            Step::Block => return None,
+            Step::Block | Step::Later(_) => return None,
         };
         self.made.push(tx.clone());
         Some(tx)
     }
 
-    fn person(&self, number: u8) -> &Person {
+    pub(crate) fn person(&self, number: u8) -> &Person {
         &self.chain.people[usize::from(number) % self.chain.people.len()]
     }
 
     fn signed(&mut self, plan: &Plan) -> Bytes {
-        let next = &mut self.nonces[usize::from(plan.sender) % PEOPLE as usize];
+        let calls = calls(self, plan);
+        let sender = usize::from(plan.sender) % self.nonces.len();
+        let next = &mut self.nonces[sender];
         let nonce = next.saturating_add_signed(plan.nonce.into());
         *next += u64::from(nonce == *next);
-        let calls = calls(plan, self.person(plan.to).address);
         let builder = TxBuilder::new(&self.chain.doc, self.person(plan.sender), nonce, calls);
         let builder = if plan.payer == 0 { builder } else { builder.paid_by(self.person(plan.payer)) };
         odd(builder, plan.oddity).bytes()
     }
 }
 
-fn amount(choice: u8) -> Amount {
-    match choice {
-        0..=250 => Amount::new(choice.into()),
-        251 => Amount::ONE,
-        // What everybody starts with: it can no longer be paid beside a fee.
-        252 => Amount::ONE.checked_mul(1_000).unwrap(),
-        253 => Amount::ONE.checked_mul(5_000).unwrap(),
-        254 => Amount::new(u128::MAX / 2 + 1),
-        255 => Amount::MAX,
-    }
-}
-
-fn calls(plan: &Plan, to: Address) -> Vec<Call> {
-    let amount = amount(plan.amount);
-    let transfer = |denom| Call::Bank(Msg::Transfer { to, denom, amount });
-    let outputs =
-        |count| Call::Bank(Msg::MultiTransfer { denom: Denom::Vvv, outputs: vec![Output { to, amount }; count] });
-    match plan.calls % 16 {
-        0..=7 => vec![transfer(Denom::Vvv)],
-        8 => vec![transfer(Denom::Diem)],
-        9 => vec![outputs(1), transfer(Denom::Diem)],
-        10 => vec![outputs(100)],
-        11 => vec![outputs(0)],
-        12 => vec![Call::Bank(Msg::Transfer { to: Address::ZERO, denom: Denom::Vvv, amount })],
-        13 => Vec::new(),
-        14 => vec![transfer(Denom::Vvv); MAX_CALLS],
-        _ => vec![transfer(Denom::Vvv); MAX_CALLS + 1],
-    }
+/// How consensus names a validator of the genesis.
+fn consensus_name(number: u8) -> [u8; 20] {
+    diem_staking::consensus_address(&public(&consensus(number)))
 }
 
 fn odd(builder: TxBuilder, oddity: u8) -> TxBuilder {
@@ -149,15 +182,8 @@ pub(crate) fn check_result(tx: &Bytes, result: &TxResult) {
     assert!(!result.log.is_empty() && result.events.is_empty(), "{result:?}");
 }
 
-/// A chain with a few blocks that nobody changes any more.
+/// A chain that has lived two days and that nobody changes any more.
 pub fn shared_chain() -> &'static TestChain {
     static CHAIN: OnceLock<TestChain> = OnceLock::new();
-    CHAIN.get_or_init(|| {
-        let chain = TestChain::with(Options::default(), PEOPLE);
-        for nonce in 0..4 {
-            let txs = (0..4).map(|from| chain.transfer(from, nonce, from + 1, 1_000).bytes()).collect();
-            chain.propose(txs);
-        }
-        chain
-    })
+    CHAIN.get_or_init(|| story::history(Options::default()).chain)
 }

@@ -1,15 +1,24 @@
 //! Every input in `corpus/` goes through its target, and through every target: what broke one decoder may break
 //! another.
-#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, reason = "a test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test, which is told in the environment how long to run"
+)]
 
 mod seeds;
 
-use std::{fs, path::PathBuf};
+use std::{collections::BTreeSet, fs, path::PathBuf};
 
+use diem_core::typed_data;
 use diem_fuzz::{
     TARGETS,
     plan::{Plan, Step, steps},
+    results,
 };
+use diem_types::Signed;
 
 fn corpus(target: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target)
@@ -49,7 +58,7 @@ fn every_target_has_a_corpus_and_a_binary_and_nothing_else_is_there() {
 
 #[test]
 fn the_decoders_take_every_input_of_every_corpus() {
-    for target in ["transaction", "init_chain", "query", "proof", "events"] {
+    for target in ["transaction", "init_chain", "query", "proof", "events", "vouchers"] {
         replay(target, |_| true);
     }
 }
@@ -81,7 +90,7 @@ fn is_stage(target: &str) -> bool {
 
 #[test]
 fn a_step_is_read_as_it_was_written() {
-    let plan = Plan { sender: 3, nonce: -2, calls: 9, to: 1, amount: 255, payer: 4, oddity: 20 };
+    let plan = Plan { sender: 3, nonce: -2, calls: 9, to: 1, amount: 255, payer: 4, oddity: 20, detail: 77 };
     let written = [
         Step::Signed(plan),
         Step::Spoilt(plan, 513, 0x80),
@@ -89,10 +98,36 @@ fn a_step_is_read_as_it_was_written() {
         Step::Raw(b"anything".to_vec()),
         Step::Again(2),
         Step::Block,
+        Step::Later(0xc7),
+        Step::Signed(plan),
     ];
     let mut bytes = Vec::new();
     written.iter().for_each(|step| step.write(&mut bytes));
     assert_eq!(steps(&bytes), written);
+}
+
+/// Without this the fuzzer would have to find by itself what makes a call of each module work.
+#[test]
+fn every_call_works_in_some_seed() {
+    let mut all = BTreeSet::new();
+    let mut worked = BTreeSet::new();
+    let mut refused = Vec::new();
+    for (_, path, input) in seeds::all().into_iter().filter(|(target, ..)| *target == "finalize_block") {
+        for (tx, result) in results(&input) {
+            let Ok(signed) = Signed::decode(&tx) else { continue };
+            let kinds = signed.tx.calls.iter().map(|call| typed_data::kind(&typed_data::call_data(call)));
+            let kinds: Vec<u16> = kinds.collect();
+            all.extend(kinds.clone());
+            if result.code == 0 {
+                worked.extend(kinds);
+            } else if ["life", "offices", "punished"].contains(&&path[..]) {
+                refused.push(format!("{path}: {:04x?}: {}", kinds, result.log));
+            }
+        }
+    }
+    assert_eq!(refused, Vec::<String>::new());
+    assert_eq!(all.len(), 34, "there are so many calls");
+    assert_eq!(worked, all);
 }
 
 /// The seeds are what a valid input looks like. Without them a fuzzer would need days to find the first transaction.
@@ -115,5 +150,59 @@ fn the_seeds_are_up_to_date() {
             "{} is not what this code makes: cargo test -p diem-fuzz -- --ignored write_seeds",
             path.display()
         );
+    }
+}
+
+/// Numbers that look random and are the same every time.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap() % limit.max(1)
+    }
+
+    fn byte(&mut self) -> u8 {
+        // What decides in many formats, and any other.
+        [0, 1, 0x7f, 0x80, 0xff, u8::try_from(self.below(256)).unwrap()][self.below(6)]
+    }
+
+    /// A few changes of `input`, some of them taken from `other`.
+    fn spoil(&mut self, mut input: Vec<u8>, other: &[u8]) -> Vec<u8> {
+        for _ in 0..=self.below(6) {
+            let at = self.below(input.len());
+            match self.below(5) {
+                0 if at < input.len() => input[at] = self.byte(),
+                1 => input.insert(at, self.byte()),
+                2 if at < input.len() => {
+                    input.remove(at);
+                }
+                3 => input.truncate(at),
+                _ => {
+                    let from = self.below(other.len());
+                    let part = &other[from..(from + self.below(64)).min(other.len())];
+                    input.splice(at..at, part.iter().copied());
+                }
+            }
+        }
+        input
+    }
+}
+
+/// A little of what a fuzzer does, on every machine: `DIEM_FUZZ_ROUNDS` says how many inputs each target gets, and
+/// `DIEM_FUZZ_SEED` which ones.
+#[test]
+fn spoilt_seeds_are_taken_too() {
+    let number = |name, default| std::env::var(name).map_or(default, |text| text.parse().unwrap());
+    let rounds = number("DIEM_FUZZ_ROUNDS", 60);
+    let mut dice = Dice(number("DIEM_FUZZ_SEED", 1));
+    for (name, run) in TARGETS {
+        let inputs: Vec<Vec<u8>> = inputs(name).into_iter().map(|(_, input)| input).collect();
+        for _ in 0..rounds {
+            let (one, other) = (dice.below(inputs.len()), dice.below(inputs.len()));
+            let input = dice.spoil(inputs[one].clone(), &inputs[other]);
+            let ended = std::panic::catch_unwind(|| run(&input));
+            assert!(ended.is_ok(), "this breaks the target {name}: {}", hex::encode(&input));
+        }
     }
 }

@@ -1,14 +1,13 @@
 //! Inputs made from real transactions, blocks and proofs.
 
+mod stages;
+
 use borsh::to_vec;
 use diem_bank::{Msg, Output};
 use diem_core::{Address, Amount, Denom, ModuleId};
-use diem_fuzz::{
-    plan::{Plan, Step},
-    shared_chain,
-};
-use diem_testkit::TxBuilder;
-use diem_types::{Call, Query};
+use diem_fuzz::shared_chain;
+use diem_testkit::{TestChain, TxBuilder};
+use diem_types::{Call, Event, Query};
 use prost_ics23::Message as _;
 
 /// Target, name, bytes.
@@ -16,14 +15,14 @@ type Seed = (&'static str, String, Vec<u8>);
 
 /// Every seed of every target.
 pub(crate) fn all() -> Vec<Seed> {
-    [transactions(), stages(), genesis(), queries(), proofs(), events()].concat()
+    [transactions(), stages::all(), genesis(), queries(), proofs(), events(), vouchers()].concat()
 }
 
 fn named(target: &'static str, seeds: Vec<(&str, Vec<u8>)>) -> Vec<Seed> {
     seeds.into_iter().map(|(name, bytes)| (target, name.to_owned(), bytes)).collect()
 }
 
-/// One transaction of each kind, signed.
+/// Everything that was sent to the shared chain, which has every call in it, and transactions that are unusual.
 fn transactions() -> Vec<Seed> {
     let chain = shared_chain();
     let [ada, bob, eve] = [&chain.people[0], &chain.people[1], &chain.people[2]];
@@ -36,7 +35,7 @@ fn transactions() -> Vec<Seed> {
     let mut left_over = transfer.bytes().to_vec();
     left_over.push(0);
     let reserved = [&[1], &transfer.bytes()[1..]].concat();
-    named(
+    let mut seeds = named(
         "transaction",
         vec![
             ("transfer", transfer.bytes().to_vec()),
@@ -49,78 +48,76 @@ fn transactions() -> Vec<Seed> {
             ("reserved", reserved),
             ("empty", Vec::new()),
         ],
-    )
-}
-
-/// A step of each kind, and blocks of them.
-fn stages() -> Vec<Seed> {
-    let chain = shared_chain();
-    let plan = |sender, to, amount| Plan { sender, to, amount, ..Plan::default() };
-    let send = |sender, to| Step::Signed(plan(sender, to, 7));
-    let of = |change: fn(&mut Plan)| {
-        let mut changed = plan(1, 0, 9);
-        change(&mut changed);
-        Step::Signed(changed)
-    };
-    let raw = TxBuilder::transfer(&chain.doc, &chain.people[4], 0, chain.people[0].address, Amount::ONE).bytes();
-    let disorder = [2, 1, -1, 5, 0].map(|nonce| Step::Signed(Plan { nonce, ..plan(0, 1, 3) }));
-    let odd: Vec<Step> = (1..=14).map(|oddity| Step::Signed(Plan { oddity, ..plan(3, 0, 2) })).collect();
-    let calls: Vec<Step> = (8..=15).map(|calls| Step::Signed(Plan { calls, ..plan(0, 4, 1) })).collect();
-    let prices: Vec<Step> = (0..6).map(|who| Step::Signed(Plan { oddity: 60 - who * 5, ..plan(who, 0, 2) })).collect();
-    let inputs: Vec<(&str, Vec<Step>)> = vec![
-        ("transfers", vec![send(0, 1), send(1, 2), send(2, 3), Step::Block, send(0, 5), send(2, 0)]),
-        ("disorder", [&disorder[..], &[Step::Block], &disorder[..]].concat()),
-        ("odd", odd),
-        ("calls", calls),
-        ("prices", prices),
-        ("payers", vec![of(|plan| plan.payer = 2), of(|plan| plan.payer = 1), of(|plan| plan.payer = 5), Step::Block]),
-        ("poor", vec![of(|plan| plan.amount = 252), of(|plan| plan.amount = 255), send(1, 0)]),
-        ("raw", vec![Step::Raw(raw.to_vec()), Step::Raw(Vec::new()), Step::Raw(b"\0garbage".to_vec()), send(4, 0)]),
-        ("spoilt", vec![Step::Spoilt(plan(0, 1, 1), 220, 1), Step::Cut(plan(2, 1, 1), 100), send(0, 2)]),
-        ("replayed", vec![send(0, 1), Step::Again(0), Step::Block, Step::Again(0), send(0, 1), Step::Block]),
-        ("empty-blocks", vec![Step::Block; 5]),
-    ];
-    let encode = |steps: &[Step], out: Vec<u8>| {
-        steps.iter().fold(out, |mut out, step| {
-            step.write(&mut out);
-            out
-        })
-    };
-    let mut seeds = Vec::new();
-    for (name, steps) in &inputs {
-        for target in ["check_tx", "process_proposal", "finalize_block"] {
-            seeds.push((target, (*name).to_owned(), encode(steps, Vec::new())));
-        }
-        // The first two bytes are the most bytes of a block.
-        for (size, limit) in [("", u16::MAX), ("-tight", 700)] {
-            seeds.push(("prepare_proposal", format!("{name}{size}"), encode(steps, limit.to_le_bytes().to_vec())));
-        }
+    );
+    for height in 1..=chain.app.info().height {
+        let sent = chain.app.block_txs(height, 0, u32::MAX).into_iter();
+        seeds.extend(sent.map(|tx| ("transaction", format!("story-{height}-{}", tx.index), tx.bytes.to_vec())));
     }
     seeds
 }
 
 fn genesis() -> Vec<Seed> {
     let chain = shared_chain();
-    let json = |doc| diem_genesis::to_json(doc).into_bytes();
-    let exported = chain.app.export(chain.doc.genesis_time).unwrap();
-    let mut bad = chain.doc.clone();
-    bad.validators.push(bad.validators[0]);
-    let mut huge = chain.doc.clone();
-    huge.initial_height = u64::MAX;
-    let mut rich = chain.doc.clone();
-    rich.app.bank.accounts.values_mut().for_each(|row| row.vvv = Amount::MAX);
+    let json = |doc: &diem_types::GenesisDoc| diem_genesis::to_json(doc).into_bytes();
+    let now = diem_core::Time(chain.app.store().meta().unwrap().time_ms);
+    let exported = chain.app.export(now).unwrap();
+    let early = chain.app.export(chain.doc.genesis_time).unwrap();
+    let changed = |change: fn(&mut diem_types::GenesisDoc)| {
+        let mut doc = chain.doc.clone();
+        change(&mut doc);
+        json(&doc)
+    };
+    let mut late = exported.clone();
+    late.genesis_time = diem_core::Time(exported.genesis_time.millis() + 86_400_000);
     named(
         "init_chain",
         vec![
-            ("fresh", json(&chain.doc)),
+            ("fresh", json(&TestChain::fresh().doc)),
+            ("economy", json(&chain.doc)),
             ("exported", json(&exported)),
-            ("validator-twice", json(&bad)),
-            ("highest-height", json(&huge)),
-            ("more-than-fits", json(&rich)),
+            ("exported-later", json(&late)),
+            ("exported-too-early", json(&early)),
+            ("validator-twice", changed(|doc| doc.validators.push(doc.validators[0]))),
+            ("highest-height", changed(|doc| doc.initial_height = u64::MAX)),
+            ("more-than-fits", changed(|doc| doc.app.bank.accounts.values_mut().for_each(|row| row.vvv = Amount::MAX))),
+            ("unlocked", changed(|doc| doc.app.svvv.locks.clear())),
+            ("no-curve", changed(|doc| doc.app.diem.curve = diem_diem::Curve::Table(Vec::new()))),
+            ("no-schedule", changed(|doc| doc.app.emissions.schedule.clear())),
+            ("provider-twice", changed(|doc| doc.app.credits.providers.extend_from_within(..))),
+            ("stake-of-nobody", changed(|doc| doc.app.credits.stakes[0].staker = Address([7; 20]))),
+            ("days-too-short", changed(|doc| doc.app.epoch_ms = 1_000.try_into().unwrap())),
             ("cut", json(&chain.doc)[..300].to_vec()),
             ("nothing", b"{}".to_vec()),
         ],
     )
+}
+
+/// One of each, by trying what may follow the numbers of module and question.
+fn questions() -> Vec<([u8; 2], Query)> {
+    let chain = shared_chain();
+    let (one, provider) = (chain.people[0].address.0, chain.people[3].address.0);
+    let day = diem_credits::state::global(&chain.app.store().latest()).day.to_le_bytes();
+    let amount = to_vec(&Amount::ONE).unwrap();
+    let endings: [&[&[u8]]; 12] = [
+        &[],
+        &[&one],
+        &[&one, &[0]],
+        &[&one, &provider],
+        &[&one, &one, &provider],
+        &[&one, &[0], &[10, 0]],
+        &[&[0], &[10, 0]],
+        &[&[0], &[10, 0, 0, 0]],
+        &[&day],
+        &[&day, &[10, 0]],
+        &[&day, &[0], &[10, 0]],
+        &[&amount],
+    ];
+    let kinds = (1..=6u8).flat_map(|module| (0..=20u8).map(move |number| [module, number]));
+    let question = |kind: [u8; 2]| {
+        let mut tried = endings.iter().map(|ending| [&kind, &ending.concat()[..]].concat());
+        Some((kind, tried.find_map(|bytes| borsh::from_slice::<Query>(&bytes).ok())?))
+    };
+    kinds.filter_map(question).collect()
 }
 
 fn queries() -> Vec<Seed> {
@@ -128,19 +125,21 @@ fn queries() -> Vec<Seed> {
     let person = chain.people[0].address;
     let ask = |choice: u8, query| [&[choice][..], &to_vec(&query).unwrap()].concat();
     let prove = |choice: u8, key: &[u8]| [&[choice], key].concat();
-    named(
+    let mut seeds = named(
         "query",
         vec![
-            ("account", ask(0, Query::Bank(diem_bank::Query::Account(person)))),
             ("past", ask(1, Query::Bank(diem_bank::Query::Account(Address::ZERO)))),
             ("not-there-yet", ask(7, Query::Bank(diem_bank::Query::Supply))),
-            ("supply", ask(2, Query::Bank(diem_bank::Query::Supply))),
             ("proof-of-presence", prove(0x80, &diem_bank::account_key(&person))),
             ("proof-of-absence", prove(0x81, &diem_bank::account_key(&Address([0xee; 20])))),
             ("proof-of-nothing", prove(0x80, b"")),
             ("proof-of-the-chain", prove(0x82, &[0, 0])),
+            ("proof-of-a-day", prove(0x80, &[6, 2])),
         ],
-    )
+    );
+    let questions = questions().into_iter();
+    seeds.extend(questions.map(|([module, number], query)| ("query", format!("{module}-{number}"), ask(0, query))));
+    seeds
 }
 
 fn proofs() -> Vec<Seed> {
@@ -165,20 +164,64 @@ fn proofs() -> Vec<Seed> {
 fn events() -> Vec<Seed> {
     let chain = shared_chain();
     let stored = chain.app.block_txs(2, 0, 3);
-    let transferred = stored.iter().flat_map(|tx| tx.result.events.clone()).collect();
     let mut failed = diem_core::Events::default();
     let event = diem_types::chain::ChainEvent::HookFailed { hook: "a_hook".into(), failures: 3 };
     failed.emit(ModuleId(0), &event);
     let rows: Vec<(&[u8], &diem_runtime::TxResult)> = stored.iter().map(|tx| (&tx.bytes[..], &tx.result)).collect();
-    let answer = chain.app.query(Query::Bank(diem_bank::Query::Supply), None).unwrap().answer;
-    named(
+    let mut seeds = named(
         "events",
         vec![
-            ("transfers", transferred),
             ("hook", failed.into_bytes()),
             ("block", to_vec(&chain.app.block(2).unwrap()).unwrap()),
             ("transactions", to_vec(&rows).unwrap()),
-            ("answer", to_vec(&answer).unwrap()),
+        ],
+    );
+    for height in 1..=chain.app.info().height {
+        let txs = chain.app.block_txs(height, 0, u32::MAX);
+        let events =
+            [chain.app.block(height).unwrap().events, txs.into_iter().flat_map(|tx| tx.result.events).collect()];
+        let events = events.concat();
+        assert!(Event::decode_all(&events).is_ok());
+        seeds.push(("events", format!("story-{height}"), events));
+    }
+    for ([module, number], query) in questions() {
+        let answer = chain.app.query(query, None).map(|answered| to_vec(&answered.answer).unwrap());
+        seeds.extend(answer.ok().map(|bytes| ("events", format!("answer-{module}-{number}"), bytes)));
+    }
+    seeds
+}
+
+/// Vouchers of both kinds of keys, as providers write them down and hand them in.
+fn vouchers() -> Vec<Seed> {
+    let chain = shared_chain();
+    let by = |person: usize| {
+        diem_credits::Voucher {
+            chain_id: chain.doc.chain_id.clone(),
+            genesis_hash: chain.doc.hash(),
+            account: chain.people[0].address,
+            signer: chain.people[person].address,
+            provider: chain.people[3].address,
+            day: 89_500_001,
+            amount: Amount::ONE,
+            requests: 7,
+            price_sheet: [1; 32],
+            usage_root: [2; 32],
+        }
+        .sign(&chain.people[person].key)
+    };
+    let (own, key) = (by(0), by(2));
+    let mut forged = own.clone();
+    forged.voucher.amount = Amount::MAX;
+    named(
+        "vouchers",
+        vec![
+            ("ed25519", to_vec(&own).unwrap()),
+            ("ethereum", to_vec(&key).unwrap()),
+            ("ed25519-json", serde_json::to_vec(&own).unwrap()),
+            ("ethereum-json", serde_json::to_vec(&key).unwrap()),
+            ("forged", to_vec(&vec![forged.clone()]).unwrap()),
+            ("batch", to_vec(&vec![own, key, forged]).unwrap()),
+            ("nothing", Vec::new()),
         ],
     )
 }

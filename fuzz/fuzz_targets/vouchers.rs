@@ -1,0 +1,4 @@
+//! See `diem_fuzz::vouchers`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| diem_fuzz::vouchers(data));
