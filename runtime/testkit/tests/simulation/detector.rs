@@ -68,7 +68,8 @@ fn forgets_to_burn(ctx: &mut BlockContext<'_>) -> Result<(), CallError> {
 fn a_burn_that_is_skipped_is_found_and_told_in_a_few_operations() {
     let (world, found) = shortest(forgets_to_burn);
     assert!(found.violation.rule.starts_with("1: VVV"), "{}", found.text(&world));
-    assert!(found.operations() <= 1, "{}", found.text(&world));
+    // Somebody becomes a validator, and misbehaves.
+    assert!(found.operations() <= 2, "{}", found.text(&world));
 }
 
 /// Rows of credits: the chain's own, and those of accounts.

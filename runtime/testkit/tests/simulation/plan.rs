@@ -197,7 +197,7 @@ impl Plan {
         lines.extend(self.evidence.iter().map(|evidence| format!("  proven: {evidence:?}")));
         lines.extend(self.ops.iter().map(|op| {
             let act = match &op.act {
-                Act::Call(call) => format!("{call:?}"),
+                Act::Call(call) => call_text(call),
                 Act::Vouchers(drafts) => format!("settle {drafts:?}"),
             };
             format!("  {}{}: {act}", world.actors[op.sender].name, if op.paid { " (fee paid)" } else { "" })
@@ -206,5 +206,19 @@ impl Plan {
             lines.push("  exported and started again".into());
         }
         world.readable(&lines.join("\n"))
+    }
+}
+
+/// A call in words; proofs of keys are left out.
+fn call_text(call: &Call) -> String {
+    match call {
+        Call::Staking(Staking::CreateValidator(msg)) => format!(
+            "create_validator, bridge key {}, commission {} of {} by {}, self-stake {}",
+            msg.bridge_address, msg.commission, msg.max_commission, msg.max_commission_change, msg.self_stake
+        ),
+        Call::Staking(Staking::RotateBridgeKey { bridge_address, .. }) => {
+            format!("rotate_bridge_key, {bridge_address}")
+        }
+        _ => format!("{call:?}"),
     }
 }
