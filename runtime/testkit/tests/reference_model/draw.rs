@@ -136,14 +136,15 @@ impl Generator<'_> {
 
     pub(crate) fn rights(&mut self, view: &View<'_>, user: &str) -> Call {
         let most = view.number(&format!("credit today {user} allowance"));
-        let name = self.served_by();
+        let promised = view.all(&format!("promise {user} "), " today");
+        let name = if promised.is_empty() || self.rng.chance(70) { self.served_by() } else { self.choose(&promised) };
         let provider = self.address(&name);
         match self.rng.below(10) {
-            0..=6 => {
+            0..=5 => {
                 let amount = if self.rng.chance(10) { Amount::ZERO } else { self.amount(most) };
                 Call::Credits(Credits::Allocate { provider, amount })
             }
-            7 | 8 => {
+            6..=8 => {
                 let key = self.any("k");
                 let last_day = (view.number("day") as u64 + self.rng.below(4)).saturating_sub(1);
                 let mut limits = vec![ProviderLimit { provider, limit: self.amount(most) }];
