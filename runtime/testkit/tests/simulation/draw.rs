@@ -252,5 +252,5 @@ impl Draw<'_> {
 }
 
 pub(crate) fn call(call: Call) -> Act {
-    Act::Call(call)
+    Act::Call(Box::new(call))
 }

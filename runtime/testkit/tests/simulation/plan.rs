@@ -60,7 +60,7 @@ pub(crate) struct Op {
 /// What a transaction does.
 #[derive(Debug, Clone)]
 pub(crate) enum Act {
-    Call(Call),
+    Call(Box<Call>),
     /// Settles vouchers, which are signed when the transaction is made: they name the chain's genesis.
     Vouchers(Vec<Draft>),
 }
@@ -103,7 +103,7 @@ impl Op {
     /// The call that goes into the transaction.
     pub(crate) fn call(&self, world: &World, genesis_hash: [u8; 32]) -> Call {
         match &self.act {
-            Act::Call(call) => call.clone(),
+            Act::Call(call) => (**call).clone(),
             Act::Vouchers(drafts) => {
                 let vouchers = drafts.iter().map(|draft| draft.sign(world, genesis_hash)).collect();
                 Call::Credits(Credits::SettleVouchers { vouchers })
