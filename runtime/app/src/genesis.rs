@@ -111,9 +111,8 @@ impl App {
 
 /// The genesis that would start a chain from `state`, which a block of `height` left, at `time`.
 pub(crate) fn document(state: &dyn StateRead, height: u64, time: Time) -> Result<GenesisDoc, Fatal> {
-    let info = chain::INFO
-        .get(state)
-        .ok_or_else(|| Fatal("there is nothing to export: no block was committed yet".into()))?;
+    let info =
+        chain::INFO.get(state).ok_or_else(|| Fatal("there is nothing to export: no block was committed yet".into()))?;
     Ok(GenesisDoc {
         chain_id: info.chain_id,
         genesis_time: time,
