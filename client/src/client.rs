@@ -69,6 +69,9 @@ impl ClientError {
     }
 }
 
+/// The longest answer that is read: the genesis of some million accounts. Whoever sends more has no node behind it.
+const MAX_ANSWER_BYTES: usize = 1 << 30;
+
 /// A client of one node. Cheap to clone; clones share connections.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -207,10 +210,15 @@ impl Client {
     }
 
     async fn answer(&self, request: RequestBuilder) -> Result<(StatusCode, bytes::Bytes), ClientError> {
-        let answer = request.send().await.map_err(|e| self.no_answer(&e))?;
-        let status = answer.status();
-        let body = answer.bytes().await.map_err(|e| self.no_answer(&e))?;
-        Ok((status, body))
+        let mut answer = request.send().await.map_err(|e| self.no_answer(&e))?;
+        let mut body = bytes::BytesMut::new();
+        while let Some(part) = answer.chunk().await.map_err(|e| self.no_answer(&e))? {
+            if body.len().saturating_add(part.len()) > MAX_ANSWER_BYTES {
+                return Err(self.not_a_node(format!("it answers with more than {MAX_ANSWER_BYTES} bytes")));
+            }
+            body.extend_from_slice(&part);
+        }
+        Ok((answer.status(), body.freeze()))
     }
 
     pub(crate) fn decode<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, ClientError> {

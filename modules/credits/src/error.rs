@@ -199,6 +199,9 @@ pub enum Error {
     /// An offer without a price.
     #[error("a price of zero is a gift: use gift_credit")]
     ZeroPrice,
+    /// More requests than anyone can serve, which would drown the day's count.
+    #[error("a voucher counts at most {} requests in its day", crate::vouchers::MAX_REQUESTS)]
+    VoucherRequests,
 }
 
 const fn row(code: u32, name: &'static str, http: u16, retry: bool) -> ErrorInfo {
@@ -250,6 +253,7 @@ impl ModuleError for Error {
         row(40, "genesis", 400, false),
         row(41, "no_day", 404, true),
         row(42, "zero_price", 400, false),
+        row(43, "voucher_requests", 400, false),
     ];
 
     fn code(&self) -> u32 {
@@ -296,6 +300,7 @@ impl ModuleError for Error {
             Self::Genesis(_) => 40,
             Self::NoDay { .. } => 41,
             Self::ZeroPrice => 42,
+            Self::VoucherRequests => 43,
         }
     }
 }

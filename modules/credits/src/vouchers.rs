@@ -15,6 +15,10 @@ use crate::{
 /// The most vouchers in a call.
 pub const MAX_VOUCHERS: usize = 1_000;
 
+/// The most requests that a voucher may count. Nothing is paid by them; the bound keeps a day's sum far from where 64
+/// bits end, so that no voucher can drown what others have counted.
+pub const MAX_REQUESTS: u64 = 1_000_000_000_000;
+
 /// What became of a voucher.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[borsh(use_discriminant = true)]
@@ -147,6 +151,9 @@ fn check_names(voucher: &Voucher, sender: &Address, global: &Global, chain: &Cha
     }
     if !global.is_unsettled(voucher.day) {
         return Err(Error::VoucherDay { day: voucher.day });
+    }
+    if voucher.requests > MAX_REQUESTS {
+        return Err(Error::VoucherRequests);
     }
     Ok(())
 }

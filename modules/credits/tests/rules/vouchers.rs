@@ -6,7 +6,7 @@ use diem_core::{
 };
 use diem_credits::{
     Answer, Msg, Query, SignedVoucher, Voucher,
-    vouchers::{Outcome, Verdict},
+    vouchers::{MAX_REQUESTS, Outcome, Verdict},
 };
 
 use crate::world::*;
@@ -91,6 +91,7 @@ fn a_bad_voucher_is_named_and_harms_no_other() {
         by_session(1, 3, pia(), FIRST, whole(10)),
         signed(2, pia(), FIRST, whole(10)),
         forged,
+        Voucher { requests: MAX_REQUESTS + 1, ..good.clone() }.sign(&key(1)),
         SignedVoucher { voucher: good.clone(), auth: signed(2, pia(), FIRST, whole(10)).auth },
         good.sign(&key(1)),
     ];
@@ -104,6 +105,7 @@ fn a_bad_voucher_is_named_and_harms_no_other() {
         "no_grant",
         "no_promise",
         "voucher_signature",
+        "voucher_requests",
         "voucher_signature",
     ];
     let mut expected: Vec<_> = names.iter().map(|name| refused(name)).collect();

@@ -24,6 +24,7 @@ pub(crate) fn scene() -> Scene {
         (|voucher| voucher.day += 1, "voucher_day"),
         (|voucher| voucher.day = u64::MAX, "voucher_day"),
         (|voucher| voucher.amount = milli(1_499), "voucher_below"),
+        (|voucher| voucher.requests = u64::MAX, "voucher_requests"),
     ];
     for (change, name) in names {
         let mut bad = good.clone();
