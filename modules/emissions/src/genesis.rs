@@ -43,6 +43,8 @@ pub(crate) fn init(ctx: &mut GenesisContext<'_>, genesis: &Genesis) -> Result<()
         if progress.last > ctx.time {
             return Err(Error::Ahead { last: progress.last, genesis: ctx.time }.into());
         }
+        // Room for the fees to come, which are paid out of the supply: a count that is full would stop the chain.
+        progress.fees.checked_add(supply(ctx.state, Denom::Vvv)).map_err(Error::Math)?;
         set_schedule(ctx.state, &schedule);
         set_progress(ctx.state, progress);
     } else {

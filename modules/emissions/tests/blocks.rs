@@ -233,6 +233,13 @@ fn an_export_goes_on_where_the_chain_stood() {
     let mut again = Chain { state };
     again.block(after(61_500));
     assert_eq!(progress(&again.state).emitted.get(), ONE * 615 / 10, "the minute between is emitted for");
+    // With a count of fees that is full it would stop at the next one.
+    let mut full = exported.clone();
+    full.progress.as_mut().unwrap().fees = Amount::MAX;
+    let mut state = Overlay::new(&base);
+    let mut ctx = GenesisContext { state: &mut state, time: after(60_000) };
+    diem_bank::Bank::init_genesis(&mut ctx, &bank).unwrap();
+    assert_eq!(Emissions::init_genesis(&mut ctx, &full).unwrap_err().code, 6);
     // Before its last block it could not go on.
     let mut state = Overlay::new(&base);
     let mut ctx = GenesisContext { state: &mut state, time: after(1_499) };

@@ -43,7 +43,7 @@ const NOT_BY_CALLS: &[(&str, &str, &str)] = &[
     ("emissions", "per_year", "of a genesis or a proposal"),
     ("emissions", "past", "of a proposal"),
     ("emissions", "fee", "of a genesis or a proposal"),
-    ("emissions", "math", "of a step of a block, which stops the node"),
+    ("emissions", "math", "of a genesis, or of a step of a block, which stops the node"),
     ("emissions", "carry", "of a genesis"),
     ("emissions", "ahead", "of a genesis"),
     ("credits", "param", "of a genesis or a proposal"),
