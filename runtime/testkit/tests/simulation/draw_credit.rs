@@ -202,7 +202,8 @@ impl Draw<'_> {
         };
         let signed_by = if self.rng.chance(97) { signer } else { self.any(Kind::User) };
         let named = if self.rng.chance(98) { provider } else { self.served_by() };
-        let requests = before.requests + self.rng.below(100);
+        let more = if self.rng.chance(99) { self.rng.below(100) } else { u64::MAX };
+        let requests = before.requests.saturating_add(more);
         let other_chain = self.rng.chance(2);
         Draft { account, signer, signed_by, provider: named, day, amount: Amount::new(amount), requests, other_chain }
     }
