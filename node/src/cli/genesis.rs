@@ -16,7 +16,7 @@ use super::{
     Failure,
     common::{failed, usage},
     node::HomeArgs,
-    output::{Output, fields, list},
+    output::{Output, fields, list, print_json},
 };
 use crate::{comet::keys::address, instant::wall_clock};
 
@@ -136,7 +136,7 @@ impl GenesisCommand {
                 let _lock = home.lock().map_err(failed)?;
                 let app = App::open(&home.data(), Options::default()).map_err(failed)?;
                 let genesis = app.export(time.unwrap_or_else(|| Time(wall_clock()()))).map_err(failed)?;
-                Output::Table.print(&HashView::of(&genesis), |_| diem_genesis::to_json(&genesis))
+                print_json(&diem_genesis::to_json(&genesis))
             }
         }
     }

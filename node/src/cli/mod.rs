@@ -95,7 +95,6 @@ pub enum Command {
 }
 
 /// Runs the command; says on stderr why it failed.
-#[expect(clippy::print_stderr, reason = "words for people go to stderr")]
 pub fn run(cli: Cli) -> ExitCode {
     let result: Result<(), Failure> = match cli.command {
         Command::Init(command) => command.run(),
@@ -114,7 +113,7 @@ pub fn run(cli: Cli) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure { exit, error }) => {
-            eprintln!("diemd: {error:#}");
+            output::say(&format!("diemd: {error:#}"));
             ExitCode::from(exit as u8)
         }
     }

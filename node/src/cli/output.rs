@@ -1,8 +1,12 @@
 //! Data on stdout, words on stderr. Nothing is coloured, so that every terminal, pipe and `NO_COLOR` gets the same.
+//!
+//! Memos, names and foreign files hold whatever a stranger wrote. No text goes out before what could steer a terminal,
+//! turn the direction of writing or look like a line of its own is written as its number.
 
-use std::io::Write as _;
+use std::{borrow::Cow, io::Write as _};
 
 use comfy_table::{ContentArrangement, Table, presets};
+use diem_core::text::is_plain;
 use serde::Serialize;
 
 use super::{Failure, common::failed};
@@ -21,28 +25,66 @@ impl Output {
     /// Prints `data`: as JSON, or as the text that `table` makes of it.
     ///
     /// # Errors
-    /// stdout is closed.
+    /// stdout takes nothing. A reader who has seen enough and closed the pipe, as `head` does, is none.
     pub fn print<T: Serialize>(self, data: &T, table: impl FnOnce(&T) -> String) -> Result<(), Failure> {
-        let text = match self {
-            Self::Table => table(data),
-            Self::Json => serde_json::to_string_pretty(data).map_err(failed)?,
-        };
-        let mut stdout = std::io::stdout().lock();
-        writeln!(stdout, "{}", text.trim_end()).and_then(|()| stdout.flush()).map_err(failed)
+        match self {
+            Self::Table => write(&plain_lines(&table(data))),
+            Self::Json => print_json(&serde_json::to_string_pretty(data).map_err(failed)?),
+        }
+    }
+}
+
+/// Prints a JSON document that is text already.
+///
+/// # Errors
+/// As [`Output::print`].
+pub fn print_json(text: &str) -> Result<(), Failure> {
+    // Between strings JSON has no such character but the line end, and within them it means the same in this form.
+    write(&escaped(text, |c| c != '\n' && steers(c), |c| format!("\\u{:04x}", u32::from(c))))
+}
+
+fn write(text: &str) -> Result<(), Failure> {
+    let mut stdout = std::io::stdout().lock();
+    match writeln!(stdout, "{}", text.trim_end()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(failed(error)),
+        _ => Ok(()),
     }
 }
 
 /// Says something to the person at the terminal.
 #[expect(clippy::print_stderr, reason = "words for people go to stderr")]
 pub fn say(words: &str) {
-    eprintln!("{words}");
+    eprintln!("{}", plain_lines(words));
+}
+
+/// `text` as it can stand within a line: what could steer a terminal is written as `\u{1b}`.
+pub fn plain(text: &str) -> Cow<'_, str> {
+    escaped(text, steers, |c| c.escape_unicode().to_string())
+}
+
+/// The same for a text of several lines.
+fn plain_lines(text: &str) -> Cow<'_, str> {
+    escaped(text, |c| c != '\n' && steers(c), |c| c.escape_unicode().to_string())
+}
+
+/// What the chain keeps out of names, except the double quote: that one only matters between double quotes.
+fn steers(c: char) -> bool {
+    c != '"' && !is_plain(c.encode_utf8(&mut [0; 4]))
+}
+
+fn escaped(text: &str, is_bad: impl Fn(char) -> bool, form: impl Fn(char) -> String) -> Cow<'_, str> {
+    if !text.contains(&is_bad) {
+        return Cow::Borrowed(text);
+    }
+    let one = |c| if is_bad(c) { form(c) } else { String::from(c) };
+    Cow::Owned(text.chars().map(one).collect())
 }
 
 /// Lines of a name and a value, the values below each other.
 pub fn fields<'a>(lines: impl IntoIterator<Item = (&'a str, String)>) -> String {
     let mut table = bare();
     for (name, value) in lines {
-        table.add_row([name, value.as_str()]);
+        table.add_row([plain(name), plain(&value)]);
     }
     trimmed(&table)
 }
@@ -52,7 +94,7 @@ pub fn list<const N: usize>(headings: [&str; N], rows: impl IntoIterator<Item = 
     let mut table = bare();
     table.set_header(headings.map(str::to_uppercase));
     for row in rows {
-        table.add_row(row);
+        table.add_row(row.each_ref().map(|cell| plain(cell)));
     }
     trimmed(&table)
 }
@@ -80,5 +122,21 @@ mod tests {
         let words: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
         assert_eq!(words, [vec!["NAME", "AMOUNT"], vec!["alice", "1", "VVV"], vec!["bob", "12.5", "VVV"]]);
         assert!(text.lines().all(|line| line.trim_end() == line));
+    }
+
+    #[test]
+    fn a_strangers_text_stays_within_its_cell() {
+        let text = "x\nresult  failed\x1b[31m \u{202e}\u{9b}\u{200b}\t\r\u{2028}";
+        let expected = r"x\u{a}result  failed\u{1b}[31m \u{202e}\u{9b}\u{200b}\u{9}\u{d}\u{2028}";
+        assert_eq!(fields([("memo", text.into())]), format!("memo  {expected}"));
+        assert_eq!(list(["memo"], [[text.into()]]), format!("MEMO\n{expected}"));
+    }
+
+    #[test]
+    fn what_steers_nothing_stays_as_it_is() {
+        for text in ["", "für \"dich\"", "Müller & Söhne", "節点", "👩\u{200d}🚀", "c:\\u{1b}"] {
+            assert_eq!(plain(text), text);
+        }
+        assert_eq!(plain_lines("two\nlines"), "two\nlines");
     }
 }

@@ -119,6 +119,13 @@ impl Chain {
         self.engine.dev().unwrap().mine(blocks).await.unwrap();
     }
 
+    /// Lets the next block know of two votes of this validator in one round.
+    pub async fn double_vote(&self, consensus_address: &str) {
+        let address = hex::decode(consensus_address).unwrap().try_into().unwrap();
+        self.engine.dev().unwrap().equivocation(address).await.unwrap();
+        self.mine(1).await;
+    }
+
     /// Moves the clock on and makes a block there.
     pub async fn pass(&self, millis: u64) {
         self.engine.dev().unwrap().warp(Warp::By(millis)).await.unwrap();
@@ -157,8 +164,13 @@ impl Chain {
 
     /// Runs `diemd` with words that have no spaces in them.
     pub async fn run(&self, line: &str) -> Ran {
+        self.run_words(line.split_whitespace()).await
+    }
+
+    /// Runs `diemd` with these words.
+    pub async fn run_words(&self, words: impl IntoIterator<Item = &str>) -> Ran {
         let mut command = Command::new(env!("CARGO_BIN_EXE_diemd"));
-        command.args(line.split_whitespace()).env_clear();
+        command.args(words).env_clear();
         command.env("DIEM_HOME", self.home.path()).env("DIEM_NODE", &self.url);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let Output { status, stdout, stderr } =
@@ -192,6 +204,16 @@ impl Chain {
         assert_eq!(table.code, 0, "{line}: {}", table.stderr);
         assert!(!table.stdout.trim().is_empty(), "{line}");
         self.run(&format!("query {line} --output json")).await.ok().json()
+    }
+
+    /// The blocks from `first` on, as people read them.
+    pub async fn blocks_from(&self, first: u64) -> String {
+        let last = self.query("status").await["latest"]["height"].as_u64().unwrap();
+        let mut text = String::new();
+        for height in first..=last {
+            text += &self.run(&format!("query block {height}")).await.ok().stdout;
+        }
+        text
     }
 
     /// Fails as expected: the exit code, and words of the sentence.

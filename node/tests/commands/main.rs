@@ -15,4 +15,5 @@ mod mint;
 mod mistakes;
 mod providers;
 mod stake;
+mod strangers;
 mod validators;

@@ -9,7 +9,7 @@ use diem_staking::{CreateValidator, Description, EditValidator, Msg};
 use diem_types::Call;
 
 use super::make::{Make, Wallet};
-use crate::cli::{Failure, ask, common::usage, units, validator::ProofFile};
+use crate::cli::{Failure, ask, common::usage, output::plain, units, validator::ProofFile};
 
 /// Being a validator.
 #[derive(Debug, Subcommand)]
@@ -132,7 +132,7 @@ async fn proof_of(wallet: &Wallet<'_>, path: &std::path::Path, make: &Make) -> R
             "{} is a proof for {} on {}, not for {sender} on {chain_id}: make one with `diemd validator prove`",
             path.display(),
             file.operator,
-            file.chain_id
+            plain(&file.chain_id)
         )));
     }
     Ok(file)
