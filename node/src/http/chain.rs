@@ -18,7 +18,8 @@ use diem_client::{
     verify::encode_header,
 };
 use diem_store::StoreError;
-use tendermint::PublicKey;
+use tendermint::{PublicKey, block::signed_header::SignedHeader, validator};
+use tokio::time::Instant;
 
 use super::{
     Api, Shared,
@@ -31,6 +32,10 @@ use crate::engine::{EngineError, EngineKind};
 
 /// A real chain whose last block is older than this is not ready.
 const STALE_SECONDS: u64 = 60;
+/// How long an answer waits for a block that the engine has and the application not yet.
+const BLOCK_PATIENCE: Duration = Duration::from_secs(10);
+/// How often it looks.
+const BLOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// `GET /v1/status`
 pub(crate) async fn status(State(api): Shared, Query(Nothing {}): Query<Nothing>) -> Result<Json<Status>, Failure> {
@@ -126,8 +131,8 @@ pub(crate) async fn consensus(
 }
 
 /// The validators of a set, the strongest first.
-fn listed(set: &tendermint::validator::Set) -> Result<Vec<Validator>, HttpError> {
-    let of = |info: &tendermint::validator::Info| {
+fn listed(set: &validator::Set) -> Result<Vec<Validator>, HttpError> {
+    let of = |info: &validator::Info| {
         let PublicKey::Ed25519(key) = info.pub_key else { return None };
         let public_key = Hash(key.as_bytes().try_into().ok()?);
         Some(Validator { address: HexBytes(info.address.as_bytes().into()), public_key, power: info.power() })
@@ -137,26 +142,56 @@ fn listed(set: &tendermint::validator::Set) -> Result<Vec<Validator>, HttpError>
 }
 
 /// `GET /v1/light/{height}`: header, commit, and the validators of this height and the next.
+///
+/// The engine has the commit of a block before the application has committed it, and while it catches up it names the
+/// validators of the next height only with the next block. A block that the engine has is therefore waited for: the
+/// proof that needs it may have been given out already.
 pub(crate) async fn light(
     State(api): Shared,
     Path(height): Path<String>,
     Query(Nothing {}): Query<Nothing>,
 ) -> Result<Json<LightBlock>, Failure> {
     let height: u64 = parse(&height)?;
-    let latest = head(&api).ok_or_else(no_block)?.height;
-    if height > latest {
-        return Err(EngineError::NotYet { asked: height, latest }.into());
-    }
-    let engine = &api.node.engine;
-    // Of a committed height both are there.
-    let header = engine.signed_header(height, Duration::ZERO).await?;
-    let (now, next) = (engine.validators(height).await?, engine.validators(height.saturating_add(1)).await?);
+    let begun = Instant::now();
+    let Signers { header, now, next } = loop {
+        let error = match signers(&api, height).await? {
+            Ok(signers) => break signers,
+            Err(error) => error,
+        };
+        let coming = matches!(error, EngineError::NotYet { .. }) && begun.elapsed() < BLOCK_PATIENCE;
+        if !coming || api.node.engine.status().await?.latest_height < height {
+            return Err(error.into());
+        }
+        tokio::time::sleep(BLOCK_PAUSE).await;
+    };
     Ok(Json(LightBlock {
         height,
         signed_header: Base64Bytes(encode_header(&header)),
         validators: listed(&now)?,
         next_validators: listed(&next)?,
     }))
+}
+
+/// A header with its commit, and those who sign it and the next one.
+struct Signers {
+    header: SignedHeader,
+    now: validator::Set,
+    next: validator::Set,
+}
+
+/// What engine and application have of a height at this moment.
+async fn signers(api: &Api, height: u64) -> Result<Result<Signers, EngineError>, Failure> {
+    let latest = head(api).ok_or_else(no_block)?.height;
+    if height > latest {
+        return Ok(Err(EngineError::NotYet { asked: height, latest }));
+    }
+    let engine = &api.node.engine;
+    Ok(async {
+        let header = engine.signed_header(height, Duration::ZERO).await?;
+        let (now, next) = (engine.validators(height).await?, engine.validators(height.saturating_add(1)).await?);
+        Ok(Signers { header, now, next })
+    }
+    .await)
 }
 
 pub(crate) fn no_block() -> HttpError {

@@ -82,6 +82,20 @@ async fn development_commands_are_not_there_with_a_real_engine() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_header_of_a_block_that_the_engine_has_is_waited_for() {
+    // The engine says that it has 77 blocks; the application has committed one.
+    let node = node(status(false, 3), Ok(())).await;
+    let (client, coming) = (node.client.clone(), node.app.info().height + 1);
+    let asked = tokio::spawn(async move { client.light_block(coming).await });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    node.engine.dev().unwrap().mine(1).await.unwrap();
+    assert_eq!(asked.await.unwrap().unwrap().height, coming);
+    // A block that the engine does not have either is not waited for.
+    let error = node.client.light_block(78).await.unwrap_err();
+    assert_eq!(error.refusal().unwrap().name, "not_found");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_the_pool_says_is_passed_on() {
     let rejected = SubmitError::Rejected { codespace: "chain".into(), code: 13, log: "used".into() };
     for (error, name, http) in [
