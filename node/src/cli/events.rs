@@ -1,7 +1,8 @@
-//! What happened in a transaction, in words.
+//! What happened in a transaction, or in a block outside any, in words.
 
-use diem_core::{Address, Denom};
-use diem_types::Event;
+use diem_core::{Address, Amount};
+use diem_staking::Offence;
+use diem_types::{Event, chain::ChainEvent};
 
 use super::units::{date, show_credit, show_diem, show_percent, show_vvv};
 
@@ -19,8 +20,15 @@ fn words(event: &Event) -> Vec<String> {
         Event::Svvv(event) => svvv(event),
         Event::Diem(event) => vec![diem(event)],
         Event::Credits(event) => credits(event),
-        // Of the block, not of a transaction.
-        Event::Chain(_) | Event::Emissions(_) => Vec::new(),
+        Event::Chain(ChainEvent::HookFailed { hook, failures }) => {
+            vec![format!("step {hook} failed, {failures} times in a row: the next block repeats it")]
+        }
+        Event::Emissions(diem_emissions::Event::Shared { emitted, fees, rent }) => vec![format!(
+            "shared out: {} new, {} of fees; {} of it is rent",
+            show_vvv(*emitted),
+            show_vvv(*fees),
+            show_vvv(*rent)
+        )],
     }
 }
 
@@ -32,7 +40,7 @@ fn staking(event: &diem_staking::Event) -> String {
             format!("the validator takes {} from tomorrow", show_percent((*bps).into()))
         }
         Event::ValidatorEdited { .. } => "the validator is described anew".into(),
-        Event::Unjailed { .. } => "the validator is back".into(),
+        Event::Unjailed { .. } => "unjailed: the validator makes blocks again as soon as its stake suffices".into(),
         Event::BridgeKeyRotated { bridge_address, .. } => {
             format!("the validator's bridge key is {}", bridge_address.to_hex())
         }
@@ -43,12 +51,28 @@ fn staking(event: &diem_staking::Event) -> String {
         }
         Event::Restaked { to, amount, .. } => format!("{} moved to {to}", show_vvv(*amount)),
         Event::Claimed { amount, .. } => format!("{} of rewards claimed", show_vvv(*amount)),
-        Event::TranchePaid { tranche, amount, .. } => format!("{} of tranche {tranche} paid", show_vvv(*amount)),
-        Event::MoveSettled { id, .. } => format!("moved stake {id} may move again"),
-        Event::Slashed { validator, burned, .. } => format!("{validator} slashed by {}", show_vvv(*burned)),
-        Event::EntrySlashed { id, burned, .. } => format!("entry {id} slashed by {}", show_vvv(*burned)),
+        Event::TranchePaid { account, tranche, amount, .. } => {
+            format!("{} of tranche {tranche} paid to {account}", show_vvv(*amount))
+        }
+        Event::MoveSettled { account, id, .. } => format!("moved stake {id} of {account} may move again"),
+        Event::Slashed { validator, offence, bps, burned } => {
+            let part = show_percent((*bps).into());
+            format!("{validator} slashed by {part} for {}: {} burned", what_for(*offence), show_vvv(*burned))
+        }
+        Event::EntrySlashed { account, id, burned, .. } => {
+            format!("tranche {id} of {account}, which had left the validator, slashed: {} burned", show_vvv(*burned))
+        }
         Event::Jailed { validator, until } => format!("{validator} jailed until {}", date(*until)),
         Event::Tombstoned { validator } => format!("{validator} is out for ever"),
+    }
+}
+
+const fn what_for(offence: Offence) -> &'static str {
+    match offence {
+        Offence::Equivocation => "two votes in one round",
+        Offence::Downtime => "missed blocks",
+        Offence::Forgery => "a statement of the bridge that the chain never made",
+        Offence::BridgeEquivocation => "two statements of one checkpoint",
     }
 }
 
@@ -83,7 +107,9 @@ fn credits(event: &diem_credits::Event) -> Vec<String> {
         Event::UnstakeCancelled { amount, tranche, .. } => {
             format!("{} of tranche {tranche} staked again", show_diem(*amount))
         }
-        Event::TranchePaid { amount, tranche, .. } => format!("{} of tranche {tranche} paid", show_diem(*amount)),
+        Event::TranchePaid { staker, amount, tranche } => {
+            format!("{} of tranche {tranche} paid to {staker}", show_diem(*amount))
+        }
         Event::Allocated { provider, today, next, .. } => {
             format!("promised to {provider}: {} today, {} every day after", show_credit(*today), show_credit(*next))
         }
@@ -100,10 +126,26 @@ fn credits(event: &diem_credits::Event) -> Vec<String> {
         Event::Bought { seller, amount, payment, .. } => {
             format!("{} bought from {seller} for {}", show_credit(*amount), show_vvv(*payment))
         }
-        Event::DayOpened { .. } | Event::DayClosed { .. } | Event::DaySettled { .. } => return Vec::new(),
-        other => return provider(other).into_iter().collect(),
+        other => return day(other).or_else(|| provider(other)).into_iter().collect(),
     };
     vec![line]
+}
+
+fn day(event: &diem_credits::Event) -> Option<String> {
+    use diem_credits::Event;
+    Some(match event {
+        Event::DayOpened { day, allowance } => format!("day {day} opened with {}", show_credit(*allowance)),
+        Event::DayClosed { day, rent, .. } => format!("day {day} closed with a rent of {}", show_vvv(*rent)),
+        Event::DaySettled { day, record } => format!(
+            "day {day} settled: {} used, {} for providers, {} to the treasury, {} to stakers",
+            show_credit(record.consumed),
+            show_vvv(record.pot),
+            show_vvv(record.treasury),
+            show_vvv(record.stakers)
+        ),
+        Event::ProviderPaid { day, provider, to, amount, .. } => paid(*day, provider, to, *amount),
+        _ => return None,
+    })
 }
 
 fn provider(event: &diem_credits::Event) -> Option<String> {
@@ -118,15 +160,23 @@ fn provider(event: &diem_credits::Event) -> Option<String> {
             format!("day {day} is the provider's last, its bond is paid after {}", date(*due))
         }
         Event::ProviderListed { provider } => format!("{provider} earns rent from tomorrow on"),
-        Event::ProviderDelisted { provider, .. } => format!("{provider} earns no rent any more"),
-        Event::BondPaid { amount, .. } => format!("a bond of {} paid back", show_vvv(*amount)),
-        Event::ProviderPaid { day, to, amount, .. } => paid(*day, to, *amount),
+        Event::ProviderDelisted { provider, forfeited } if forfeited.is_zero() => {
+            format!("{provider} earns no rent any more")
+        }
+        Event::ProviderDelisted { provider, forfeited } => {
+            format!(
+                "{provider} earns no rent any more and forfeits its bond, {} for the treasury",
+                show_vvv(*forfeited)
+            )
+        }
+        Event::BondPaid { provider, amount } => format!("the bond of {provider} is paid back, {}", show_vvv(*amount)),
         _ => return None,
     })
 }
 
-fn paid(day: u64, to: &Address, amount: diem_core::Amount) -> String {
-    format!("{} paid to {to} for day {day}", amount.display(Denom::Vvv))
+fn paid(day: u64, provider: &Address, to: &Address, amount: Amount) -> String {
+    let whose = if provider == to { String::new() } else { format!(", for provider {provider}") };
+    format!("{} of rent for day {day} paid to {to}{whose}", show_vvv(amount))
 }
 
 /// The verdict of each voucher, by its place in the call.
@@ -164,7 +214,7 @@ fn why(code: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use diem_core::{Amount, ModuleError as _};
+    use diem_core::ModuleError as _;
     use diem_credits::vouchers::{Outcome, Verdict};
 
     #[test]
@@ -180,6 +230,22 @@ mod tests {
             assert!(line.starts_with(&format!("voucher {} of diem1", number.saturating_add(1))), "{line}");
             assert!(line.contains(&format!("day 4: {expected}")), "{line}");
         }
+    }
+
+    #[test]
+    fn a_jailed_validator_and_a_forfeited_bond_are_told() {
+        let (validator, provider) = (Address([7; 20]), Address([8; 20]));
+        let downtime =
+            diem_staking::Event::Slashed { validator, offence: Offence::Downtime, bps: 1, burned: Amount::ONE };
+        let jailed = diem_staking::Event::Jailed { validator, until: diem_core::Time(0) };
+        let forfeited = diem_credits::Event::ProviderDelisted { provider, forfeited: Amount::ONE };
+        let said = lines(&[Event::Staking(downtime), Event::Staking(jailed), Event::Credits(forfeited)]);
+        let expected = [
+            format!("{validator} slashed by 0.01% for missed blocks: 1 VVV burned"),
+            format!("{validator} jailed until 1970-01-01T00:00:00Z"),
+            format!("{provider} earns no rent any more and forfeits its bond, 1 VVV for the treasury"),
+        ];
+        assert_eq!(said, expected);
     }
 
     #[test]

@@ -113,7 +113,7 @@ pub(super) fn tx(tx: &Transaction) -> String {
 
 pub(super) fn block(block: &Block) -> String {
     let summary = &block.summary;
-    let head = fields([
+    let mut lines = vec![
         ("height", summary.height.to_string()),
         ("time", summary.time.to_string()),
         ("hash", summary.hash.to_string()),
@@ -121,7 +121,9 @@ pub(super) fn block(block: &Block) -> String {
         ("proposer", summary.proposer.to_string()),
         ("transactions", summary.tx_count.to_string()),
         ("gas used", summary.gas_used.to_string()),
-    ]);
+    ];
+    lines.extend(events::lines(&block.events).into_iter().map(|line| ("by itself", line)));
+    let head = fields(lines);
     if block.txs.is_empty() {
         return head;
     }

@@ -8,6 +8,7 @@
     reason = "a test that cannot go on should stop where it is"
 )]
 
+mod blocks;
 mod chain;
 mod credit;
 mod help;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::chain::{Chain, units, whole};
 
 /// A home of the chain with keys of its own.
-fn new_home(chain: &Chain) -> String {
+pub fn new_home(chain: &Chain) -> String {
     let (home, genesis) = (chain.path("dave-home"), chain.path("genesis.json"));
     let init = ["init", "--engine", "comet", "--genesis", &genesis, "--home", &home];
     let made = Command::new(env!("CARGO_BIN_EXE_diemd")).args(init).output().unwrap();
