@@ -296,7 +296,7 @@ pub struct Today {
 }
 
 /// `GET /v1/days?height=&cursor=&limit=` and `GET /v1/days/{day|today}`: a day, running totals while it is open or takes
-/// vouchers, its record afterwards.
+/// vouchers, its record afterwards. What is not known yet is `null`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Day {
     /// Its number.
@@ -307,12 +307,12 @@ pub struct Day {
     pub closed_at: Option<Moment>,
     /// When it was settled.
     pub settled_at: Option<Moment>,
-    /// All credit of the day; recorded at the close.
+    /// All credit of the day.
     pub allowance: Credit,
-    /// The DIEM that existed at the close.
+    /// The DIEM that exists, or existed when the day closed.
     pub supply: Coin,
-    /// What the rent is divided by; recorded at the close.
-    pub base: Credit,
+    /// What the rent is divided by, once the day has closed.
+    pub base: Option<Credit>,
     /// All credit consumed.
     pub consumed: Credit,
     /// The part of it that earns rent.
@@ -321,14 +321,14 @@ pub struct Day {
     pub utilisation_bps: u64,
     /// All requests.
     pub requests: u64,
-    /// The rent; recorded at the close.
+    /// The rent; so far while the day is open.
     pub rent: Coin,
-    /// The rent that belongs to providers; recorded at the settlement, as the next two are.
-    pub pot: Coin,
+    /// The rent that belongs to providers, once the day is settled, as the next two are.
+    pub pot: Option<Coin>,
     /// The rent that went to the treasury.
-    pub treasury: Coin,
+    pub treasury: Option<Coin>,
     /// The rent that went to stakers.
-    pub stakers: Coin,
+    pub stakers: Option<Coin>,
     /// The rent that providers have been paid so far.
     pub paid: Coin,
 }

@@ -251,7 +251,7 @@ impl ModuleError for Error {
         row(38, "voucher_below", 409, false),
         row(39, "param", 422, false),
         row(40, "genesis", 400, false),
-        row(41, "no_day", 404, true),
+        row(41, "no_day", 404, false),
         row(42, "zero_price", 400, false),
         row(43, "voucher_requests", 400, false),
     ];

@@ -240,10 +240,14 @@ pub struct DayInfo {
     pub utilisation_bps: u64,
 }
 
+/// consumed / allowance, of 10,000, rounded down; nothing if there was no credit.
+pub fn utilisation_bps(consumed: Amount, allowance: Amount) -> u64 {
+    let bps = consumed.mul_div_floor(10_000, allowance.get()).map_or(0, Amount::get);
+    u64::try_from(bps).unwrap_or(u64::MAX)
+}
+
 fn day_info(day: u64, record: DayRecord) -> DayInfo {
-    let bps = |allowance: Amount| record.consumed.mul_div_floor(10_000, allowance.get()).map_or(0, Amount::get);
-    let utilisation_bps = u64::try_from(bps(record.allowance)).unwrap_or(u64::MAX);
-    DayInfo { day, record, utilisation_bps }
+    DayInfo { day, utilisation_bps: utilisation_bps(record.consumed, record.allowance), record }
 }
 
 fn page(limit: u16) -> usize {

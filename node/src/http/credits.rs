@@ -8,7 +8,7 @@ use axum::{
 };
 use diem_client::api::{
     AccountCredit, AccountOffer, Allocation, AllocationDay, Allocations, At, Coin, Credit, CreditDay, DiemStake,
-    DiemTranche, DiemTranches, Grant, GrantDay, GrantLimit, Grants, Offer, Page, VoucherDay, Vouchers,
+    DiemTranche, DiemTranches, Grant, GrantDay, GrantLimit, Grants, HttpError, Offer, Page, VoucherDay, Vouchers,
 };
 use diem_core::{Address, Amount};
 use diem_credits::{
@@ -284,10 +284,14 @@ impl FromStr for DayId {
 }
 
 impl DayId {
-    /// Its number.
-    pub(super) fn number(self, reader: &Reader) -> Result<u64, Failure> {
+    /// Its number. A day that the chain has not opened may come; one that it left out will not.
+    pub(super) fn number(self, today: &TodayInfo) -> Result<u64, Failure> {
+        let open = today.global.day;
         match self {
-            Self::Today => Ok(today(reader)?.global.day),
+            Self::Today => Ok(open),
+            Self::Number(day) if day > open => {
+                Err(HttpError::NotFound(format!("day {day} is not there yet: the open one is {open}")).into())
+            }
             Self::Number(day) => Ok(day),
         }
     }

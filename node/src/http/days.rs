@@ -11,7 +11,7 @@ use diem_core::Address;
 use diem_credits::{
     Answer, Query as Question,
     providers::{Provider as Row, Standing},
-    query::{DayInfo, MAX_ROWS},
+    query::{DayInfo, MAX_ROWS, TodayInfo, utilisation_bps},
     state::{ProviderDay, provider_key},
 };
 
@@ -27,6 +27,7 @@ use super::{
 pub(crate) async fn today(State(api): Shared, Query(params): Query<HeightParams>) -> Result<Json<At<Today>>, Failure> {
     answer(&api, params.height, |reader| {
         let today = credits::today(reader)?;
+        let unsettled = today.unsettled.as_ref().map(|day| day_view(reader, day, &today));
         Ok(Today {
             day: today.global.day,
             opened_at: reader.moment(today.day.opened_at),
@@ -38,7 +39,7 @@ pub(crate) async fn today(State(api): Shared, Query(params): Query<HeightParams>
             counted: today.day.counted.into(),
             requests: today.day.requests,
             rent: Coin::vvv(today.rent),
-            unsettled: today.unsettled.as_ref().map(|day| day_view(reader, day)),
+            unsettled,
             settles_after: today.settles_after.map(|time| reader.moment(time)),
         })
     })
@@ -48,12 +49,10 @@ pub(crate) async fn today(State(api): Shared, Query(params): Query<HeightParams>
 /// `GET /v1/days?height=&cursor=&limit=`: the newest first.
 pub(crate) async fn days(State(api): Shared, Query(params): Query<ListParams>) -> Result<Json<At<Page<Day>>>, Failure> {
     answer_page(&api, params, |reader, part| {
-        let before = match part.cursor {
-            Some(day) => day,
-            None => credits::today(reader)?.global.day.saturating_add(1),
-        };
+        let today = credits::today(reader)?;
+        let before = part.cursor.unwrap_or(today.global.day.saturating_add(1));
         let (rows, next) = part.cut_after(days_before(reader, part, before)?, |row| row.day);
-        Ok((rows.iter().map(|row| day_view(reader, row)).collect(), next))
+        Ok((rows.iter().map(|row| day_view(reader, row, &today)).collect(), next))
     })
     .await
 }
@@ -86,31 +85,43 @@ pub(crate) async fn day(
 ) -> Result<Json<At<Day>>, Failure> {
     let day: DayId = parse(&day)?;
     answer(&api, params.height, move |reader| {
-        let question = Question::Day(day.number(reader)?);
-        let Answer::Day(row) = reader.credits(question)? else { return Err(wrong_answer()) };
-        Ok(day_view(reader, &row))
+        let today = credits::today(reader)?;
+        Ok(day_view(reader, &info(reader, day.number(&today)?)?, &today))
     })
     .await
 }
 
-fn day_view(reader: &Reader, row: &DayInfo) -> Day {
+fn info(reader: &Reader, day: u64) -> Result<DayInfo, Failure> {
+    match reader.credits(Question::Day(day))? {
+        Answer::Day(info) => Ok(*info),
+        _ => Err(wrong_answer()),
+    }
+}
+
+/// A day as its record says; what the close has not recorded yet, the open day says itself.
+fn day_view(reader: &Reader, row: &DayInfo, today: &TodayInfo) -> Day {
     let record = &row.record;
+    let (allowance, supply, rent) = match record.closed_at {
+        Some(_) => (record.allowance, record.supply, record.rent),
+        None => (today.global.allowance, today.supply, today.rent),
+    };
+    let settled = |amount| record.settled_at.map(|_| Coin::vvv(amount));
     Day {
         day: row.day,
         opened_at: reader.moment(record.opened_at),
         closed_at: record.closed_at.map(|time| reader.moment(time)),
         settled_at: record.settled_at.map(|time| reader.moment(time)),
-        allowance: record.allowance.into(),
-        supply: Coin::diem(record.supply),
-        base: record.base.into(),
+        allowance: allowance.into(),
+        supply: Coin::diem(supply),
+        base: record.closed_at.map(|_| record.base.into()),
         consumed: record.consumed.into(),
         counted: record.counted.into(),
-        utilisation_bps: row.utilisation_bps,
+        utilisation_bps: utilisation_bps(record.consumed, allowance),
         requests: record.requests,
-        rent: Coin::vvv(record.rent),
-        pot: Coin::vvv(record.pot),
-        treasury: Coin::vvv(record.treasury),
-        stakers: Coin::vvv(record.stakers),
+        rent: Coin::vvv(rent),
+        pot: settled(record.pot),
+        treasury: settled(record.treasury),
+        stakers: settled(record.stakers),
         paid: Coin::vvv(record.paid),
     }
 }
@@ -123,7 +134,7 @@ pub(crate) async fn day_providers(
 ) -> Result<Json<At<Page<DayProvider>>>, Failure> {
     let day: DayId = parse(&day)?;
     answer_page(&api, params, move |reader, part| {
-        let day = day.number(reader)?;
+        let day = day.number(&credits::today(reader)?)?;
         // A day that never was is an error, not an empty list.
         reader.credits(Question::Day(day))?;
         let question = Question::DayProviders { day, from: part.cursor, limit: part.one_more() };

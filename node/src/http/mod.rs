@@ -50,7 +50,7 @@ use waiters::Waiters;
 /// How long a stopping server waits for requests under way.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// What every `GET /v1` lists: method and path.
+/// What every `GET /v1` lists, development or not: method and path.
 const ROUTES: &[&str] = &[
     "GET /v1/status",
     "GET /v1/params?height=",
@@ -269,8 +269,9 @@ async fn count(State(api): Shared, route: Option<MatchedPath>, request: Request,
     response
 }
 
-async fn list() -> Json<&'static [&'static str]> {
-    Json(ROUTES)
+async fn list(State(api): Shared) -> Json<Vec<&'static str>> {
+    let development = api.node.engine.dev().map_or(&[][..], |_| instant::routes::ROUTES);
+    Json([ROUTES, development].concat())
 }
 
 async fn unknown_path(request: Request) -> Failure {
@@ -280,7 +281,7 @@ async fn unknown_path(request: Request) -> Failure {
 
 async fn wrong_method(request: Request) -> Failure {
     let path = request.uri().path();
-    let posted = matches!(path, "/v1/tx" | "/v1/simulate") || path.starts_with("/v1/dev/");
+    let posted = matches!(path, "/v1/tx" | "/v1/simulate") || (path.starts_with("/v1/dev/") && path != "/v1/dev/clock");
     let wanted = if posted { "POST" } else { "GET" };
     HttpError::Method(format!("{} is not possible here: use {wanted}", request.method())).into()
 }

@@ -11,7 +11,7 @@ use diem_node::{
 use futures::future::BoxFuture;
 use tendermint::{block::signed_header::SignedHeader, validator};
 
-use crate::running::{Running, start_behind};
+use crate::running::{Running, start, start_behind};
 
 /// CometBFT as it looks on a bad day, with the headers of the development engine.
 struct BadDay {
@@ -79,6 +79,13 @@ async fn development_commands_are_not_there_with_a_real_engine() {
     let node = node(status(false, 3), Ok(())).await;
     let answer = reqwest::Client::new().post(format!("http://{}/v1/dev/mine", node.address)).send().await.unwrap();
     assert_eq!(answer.status(), 404);
+    let development = start(BlockMode::Manual).await;
+    for (address, listed) in [(node.address, false), (development.address, true)] {
+        let routes = reqwest::get(format!("http://{address}/v1")).await.unwrap().text().await.unwrap();
+        let routes: Vec<String> = serde_json::from_str(&routes).unwrap();
+        assert!(routes.contains(&"GET /v1/status".to_owned()));
+        assert_eq!(routes.contains(&"POST /v1/dev/mine".to_owned()), listed);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -205,19 +205,21 @@ fn one_day(day: &Day) -> String {
         ("used", format!("{} in {} requests", day.consumed.display, day.requests)),
         ("of it earns rent", day.counted.display.clone()),
     ];
-    if day.closed_at.is_some() {
+    let (diem, rent) = match &day.base {
+        Some(base) => ("DIEM at the close", format!("{} for {}", day.rent.display, base.display)),
+        None => ("DIEM", format!("{} so far", day.rent.display)),
+    };
+    lines.extend([
+        ("credit", day.allowance.display.clone()),
+        ("utilisation", show_percent(day.utilisation_bps)),
+        (diem, day.supply.display.clone()),
+        ("rent", rent),
+    ]);
+    if let (Some(pot), Some(treasury), Some(stakers)) = (&day.pot, &day.treasury, &day.stakers) {
         lines.extend([
-            ("credit", day.allowance.display.clone()),
-            ("utilisation", show_percent(day.utilisation_bps)),
-            ("DIEM at the close", day.supply.display.clone()),
-            ("rent", format!("{} for {}", day.rent.display, day.base.display)),
-        ]);
-    }
-    if day.settled_at.is_some() {
-        lines.extend([
-            ("to providers", format!("{}, {} of it paid", day.pot.display, day.paid.display)),
-            ("to the treasury", day.treasury.display.clone()),
-            ("to stakers", day.stakers.display.clone()),
+            ("to providers", format!("{}, {} of it paid", pot.display, day.paid.display)),
+            ("to the treasury", treasury.display.clone()),
+            ("to stakers", stakers.display.clone()),
         ]);
     }
     fields(lines)
@@ -237,7 +239,7 @@ fn days(all: &At<Page<Day>>) -> String {
             day.consumed.display.clone(),
             show_percent(day.utilisation_bps),
             day.rent.display.clone(),
-            day.pot.display.clone(),
+            day.pot.as_ref().map_or("not settled".into(), |pot| pot.display.clone()),
         ]
     };
     list(["day", "state", "opened", "used", "utilisation", "rent", "to providers"], all.items.iter().map(row))
