@@ -211,3 +211,28 @@ fn the_page_of_errors_is_the_table_of_errors() {
         "docs/src/build/errors.md is not the table: run DIEM_UPDATE_DOCS=1 cargo test -p diem-node --test docs"
     );
 }
+
+#[test]
+fn every_link_leads_somewhere() {
+    let mut links = 0;
+    for page in pages() {
+        let text = std::fs::read_to_string(&page).unwrap();
+        let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        for target in targets.filter(|target| !target.contains("://") && !target.starts_with('#')) {
+            let file = page.parent().unwrap().join(target.split('#').next().unwrap());
+            assert!(file.exists(), "{}: {target} leads nowhere", page.display());
+            links += 1;
+        }
+    }
+    assert!(links > 10, "the book has links");
+    // A page that the book does not list is one that nobody finds.
+    let summary = std::fs::read_to_string(root().join("docs/src/SUMMARY.md")).unwrap();
+    for page in pages() {
+        let Ok(name) = page.strip_prefix(root().join("docs/src")) else { continue };
+        assert!(
+            name.ends_with("SUMMARY.md") || summary.contains(name.to_str().unwrap()),
+            "{} is not listed",
+            name.display()
+        );
+    }
+}
