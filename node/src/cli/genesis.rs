@@ -57,7 +57,7 @@ enum Verb {
     Export {
         #[command(flatten)]
         home: HomeArgs,
-        /// When the new chain starts [default: now].
+        /// When the new chain starts; not before the last block [default: now].
         #[arg(long, value_name = "TIME", value_parser = parse_time)]
         time: Option<Time>,
     },
@@ -135,7 +135,10 @@ impl GenesisCommand {
                 let home = home.home();
                 let _lock = home.lock().map_err(failed)?;
                 let app = App::open(&home.data(), Options::default()).map_err(failed)?;
-                let genesis = app.export(time.unwrap_or_else(|| Time(wall_clock()()))).map_err(failed)?;
+                // A development chain's clock may be ahead of the wall's.
+                let last = app.store().meta().map_or(0, |meta| meta.time_ms);
+                let time = time.unwrap_or_else(|| Time(wall_clock()().max(last)));
+                let genesis = app.export(time).map_err(failed)?;
                 print_json(&diem_genesis::to_json(&genesis))
             }
         }

@@ -102,7 +102,7 @@ impl App {
     /// The genesis that would start a chain from the last committed state, at `time`.
     ///
     /// # Errors
-    /// There is no committed state yet.
+    /// There is no committed state yet, or its block is later than `time`.
     pub fn export(&self, time: Time) -> Result<GenesisDoc, Fatal> {
         let state = self.store.latest();
         document(&state, state.height(), time)
@@ -113,6 +113,10 @@ impl App {
 pub(crate) fn document(state: &dyn StateRead, height: u64, time: Time) -> Result<GenesisDoc, Fatal> {
     let info =
         chain::INFO.get(state).ok_or_else(|| Fatal("there is nothing to export: no block was committed yet".into()))?;
+    if let Some(last) = chain::LAST_BLOCK.get(state).filter(|last| last.time > time) {
+        let last = last.time;
+        return Err(Fatal(format!("the last block is of {last}: a chain that goes on from it cannot start at {time}")));
+    }
     Ok(GenesisDoc {
         chain_id: info.chain_id,
         genesis_time: time,

@@ -201,6 +201,8 @@ fn an_export_starts_the_same_chain_again() {
     let options = || Options { hooks: hooks_without_slash_jobs(), ..Options::default() };
     let mut old = story::history(options());
     let now = diem_core::Time(old.chain.app.store().meta().unwrap().time_ms);
+    let before = old.chain.app.export(diem_core::Time(now.0 - 1)).unwrap_err();
+    assert!(before.0.contains("cannot start at"), "{before}");
     let doc = old.chain.app.export(now).unwrap();
     assert_eq!(doc.initial_height, old.chain.app.info().height + 1);
     let json = serde_json::to_string(&doc).unwrap();
