@@ -224,7 +224,7 @@ impl Client {
         self.read(&format!("/v1/days/{day}"), height).await
     }
 
-    /// `GET /v1/days/{day}/providers`: what was consumed at each provider that is not paid for the day yet.
+    /// `GET /v1/days/{day}/providers`: what was consumed at each provider, and what it was paid for it.
     pub async fn day_providers(&self, day: u64, height: Option<u64>) -> Result<At<Page<DayProvider>>, ClientError> {
         self.list(&format!("/v1/days/{day}/providers"), height).await
     }

@@ -333,7 +333,7 @@ pub struct Day {
     pub paid: Coin,
 }
 
-/// `GET /v1/days/{day|today}/providers?height=&cursor=&limit=`: a provider that is not paid for the day yet.
+/// `GET /v1/days/{day|today}/providers?height=&cursor=&limit=`: a provider at which credit of the day was consumed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DayProvider {
     /// Who.
@@ -341,4 +341,17 @@ pub struct DayProvider {
     /// What was consumed there.
     #[serde(flatten)]
     pub served: Served,
+    /// What it was paid for it, once it was.
+    pub paid: Option<Payout>,
+}
+
+/// The rent of a day that a provider was paid.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Payout {
+    /// How much; nothing if all of it was above its bond, or it was not listed.
+    pub amount: Coin,
+    /// Who received it.
+    pub to: Address,
+    /// In which block.
+    pub height: u64,
 }

@@ -24,7 +24,7 @@ pub use chain::{
 };
 pub use credits::{
     AccountCredit, AccountOffer, Allocation, AllocationDay, Allocations, CreditDay, Day, DayProvider, DiemStake,
-    DiemTranche, DiemTranches, Grant, GrantDay, GrantLimit, Grants, Left, Offer, Provider, ProviderDetail,
+    DiemTranche, DiemTranches, Grant, GrantDay, GrantLimit, Grants, Left, Offer, Payout, Provider, ProviderDetail,
     ProviderStanding, Served, Today, VoucherDay, Vouchers,
 };
 pub use economy::{At, Credit, Moment, Page, WideCoin};

@@ -5,7 +5,8 @@ use axum::{
     extract::{Path, State},
 };
 use diem_client::api::{
-    At, Coin, Day, DayProvider, Hash, Left, Page, Provider, ProviderDetail, ProviderStanding, Served, Today,
+    At, Coin, Day, DayProvider, Hash, HttpError, Left, Page, Payout, Provider, ProviderDetail, ProviderStanding,
+    Served, Today,
 };
 use diem_core::Address;
 use diem_credits::{
@@ -14,6 +15,7 @@ use diem_credits::{
     query::{DayInfo, MAX_ROWS, TodayInfo, utilisation_bps},
     state::{ProviderDay, provider_key},
 };
+use diem_runtime::{PaidProvider, paid_providers};
 
 use super::{
     Shared,
@@ -21,6 +23,7 @@ use super::{
     error::Failure,
     params::{Query, parse},
     reading::{HeightParams, ListParams, Part, ProveParams, Reader, answer, answer_page, answer_proven, wrong_answer},
+    staking::sum,
 };
 
 /// `GET /v1/credit/today?height=`
@@ -134,16 +137,47 @@ pub(crate) async fn day_providers(
 ) -> Result<Json<At<Page<DayProvider>>>, Failure> {
     let day: DayId = parse(&day)?;
     answer_page(&api, params, move |reader, part| {
-        let day = day.number(&credits::today(reader)?)?;
-        // A day that never was is an error, not an empty list.
-        reader.credits(Question::Day(day))?;
-        let question = Question::DayProviders { day, from: part.cursor, limit: part.one_more() };
-        let Answer::DayProviders(rows) = reader.credits(question)? else { return Err(wrong_answer()) };
-        let (rows, next) = part.cut_from(rows, |(provider, _)| *provider);
-        let view = |(provider, row): (Address, ProviderDay)| DayProvider { provider, served: served(&row) };
-        Ok((rows.into_iter().map(view).collect(), next))
+        let mut rows = providers_of(reader, &info(reader, day.number(&credits::today(reader)?)?)?)?;
+        rows.retain(|row| part.cursor.is_none_or(|first| row.provider >= first));
+        Ok(part.cut_from(rows, |row| row.provider))
     })
     .await
+}
+
+/// Everybody who served on a day, by address. Who is paid has left the state and stands in this node's own index, which
+/// knows only the blocks that the node executed: when it lacks somebody, the sum of the rest is not the day's.
+fn providers_of(reader: &Reader, day: &DayInfo) -> Result<Vec<DayProvider>, Failure> {
+    let mut rows: Vec<DayProvider> = paid_providers(reader.snapshot(), day.day).into_iter().map(paid_view).collect();
+    rows.extend(unpaid(reader, day.day)?);
+    rows.sort_unstable_by_key(|row| row.provider);
+    if sum(rows.iter().map(|row| row.served.consumed.amount)) == day.record.consumed {
+        return Ok(rows);
+    }
+    let words = format!("this node does not know who was paid for day {}: it has not executed those blocks", day.day);
+    Err(HttpError::Pruned(words).into())
+}
+
+fn paid_view(row: PaidProvider) -> DayProvider {
+    let PaidProvider { provider, amount, to, height, .. } = row;
+    let paid = Some(Payout { amount: Coin::vvv(amount), to, height });
+    DayProvider { provider, served: served(&row.served), paid }
+}
+
+/// All providers of a day that are not paid for it, read in as many parts as a module takes.
+fn unpaid(reader: &Reader, day: u64) -> Result<Vec<DayProvider>, Failure> {
+    let (mut found, mut from) = (Vec::new(), None);
+    loop {
+        let question = Question::DayProviders { day, from, limit: MAX_ROWS };
+        let Answer::DayProviders(rows) = reader.credits(question)? else { return Err(wrong_answer()) };
+        let is_full = rows.len() >= usize::from(MAX_ROWS);
+        // A part begins with the last row of the one before.
+        let fresh = rows.iter().filter(|(provider, _)| from != Some(*provider));
+        found.extend(fresh.map(|(provider, row)| DayProvider { provider: *provider, served: served(row), paid: None }));
+        match rows.last() {
+            Some((last, _)) if is_full => from = Some(*last),
+            _ => return Ok(found),
+        }
+    }
 }
 
 fn served(row: &ProviderDay) -> Served {

@@ -221,6 +221,54 @@ async fn a_day_closes_is_settled_and_stays_on_record() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_served_on_a_day_is_known_after_the_payment_and_at_the_heights_before() {
+    let node = start_economy().await;
+    let day = spend_credit(&node).await;
+    let (client, dev) = (&node.client, diem_node::Engine::dev(&*node.engine).unwrap());
+    node.pass(EPOCH_MS).await;
+    let unpaid = client.day_providers(day, None).await.unwrap();
+    let [before] = &unpaid.items[..] else { panic!("{unpaid:?}") };
+    assert_eq!((before.provider, before.paid.as_ref()), (node.address_of(PROVIDER), None));
+
+    let (snapshot, _) = dev.snapshot().await.unwrap();
+    let payments = async |grace| {
+        node.pass(grace).await;
+        client.day_providers(day, None).await.unwrap().answer.items
+    };
+    let paid = payments(GRACE_MS + 1).await;
+    let [after] = &paid[..] else { panic!("{paid:?}") };
+    assert_eq!((after.provider, &after.served), (before.provider, &before.served));
+    let payout = after.paid.as_ref().unwrap();
+    let record = client.day(day, None).await.unwrap();
+    assert_eq!((&payout.amount, payout.amount.amount.is_zero()), (&record.paid, false));
+    assert_eq!((payout.to, payout.height), (before.provider, record.height));
+    assert!(client.provider(&before.provider, None, false).await.unwrap().earned_previous.is_none());
+    assert_eq!(client.day_providers(day, Some(unpaid.height)).await.unwrap(), unpaid);
+
+    // What is undone was never paid.
+    dev.revert(snapshot).await.unwrap();
+    assert_eq!(client.day_providers(day, None).await.unwrap().items, unpaid.items);
+    assert_eq!(payments(GRACE_MS + 1).await[0].served, after.served);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_has_not_seen_the_payments_says_so() {
+    let node = start_economy().await;
+    let day = spend_credit(&node).await;
+    node.pass(EPOCH_MS).await;
+    node.pass(GRACE_MS + 1).await;
+    let paid = node.client.day_providers(day, None).await.unwrap();
+    assert!(paid.items[0].paid.is_some());
+    // A chain that goes on from an export has the day and not the events.
+    let onward = node.continued().await;
+    assert_eq!(onward.client.day(day, None).await.unwrap().consumed.amount, whole(1));
+    let error = onward.client.day_providers(day, None).await.unwrap_err();
+    assert_eq!(error.refusal().unwrap().name, "pruned");
+    let today = onward.client.today(None).await.unwrap().day;
+    assert!(onward.client.day_providers(today, None).await.unwrap().items.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn rows_of_credit_are_proven_on_request() {
     let node = start_economy().await;
     spend_credit(&node).await;

@@ -64,6 +64,10 @@ pub async fn start_behind(mode: BlockMode, disguise: impl FnOnce(Arc<dyn Engine>
 pub async fn start_economy() -> Running {
     let people = people(economy::PEOPLE);
     let doc = economy::economy_genesis(&people);
+    start_economy_of(people, doc).await
+}
+
+async fn start_economy_of(people: Vec<Person>, doc: GenesisDoc) -> Running {
     let keys = [0, 1, 2].map(|number| match economy::consensus(number) {
         SecretKey::Ed25519(key) => key,
         SecretKey::Ethereum(_) => panic!("a consensus key is ed25519"),
@@ -137,6 +141,12 @@ impl Running {
         let controls = self.engine.dev().unwrap();
         controls.warp(Warp::By(millis)).await.unwrap();
         controls.mine(1).await.unwrap();
+    }
+
+    /// Another node, of a chain that starts from an export of this one.
+    pub async fn continued(&self) -> Running {
+        let time = self.app.block(self.app.info().height).unwrap().time;
+        start_economy_of(people(economy::PEOPLE), self.app.export(time).unwrap()).await
     }
 
     /// The address of a person.

@@ -6,13 +6,16 @@
 //! 't' height chunk         up to CHUNK transactions with their results
 //! 'h' transaction hash     height, place
 //! 'k' block hash           height
+//! 'p' day provider         what the provider was paid for the day
 //! 'n' ...                  rows of the node around the runtime
 //! ```
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use bytes::Bytes;
-use diem_core::{Block, Key, Time, context::ConsensusAddress, tx::TxHash};
-use diem_store::{IndexOp, Store};
+use diem_core::{Address, Amount, Block, Key, Time, context::ConsensusAddress, tx::TxHash};
+use diem_credits::{Event as Credits, state::ProviderDay};
+use diem_store::{IndexOp, Snapshot, Store};
+use diem_types::Event;
 
 use crate::{App, TxResult};
 
@@ -23,6 +26,7 @@ const BLOCK: u8 = b'b';
 const TXS: u8 = b't';
 const TX_HASH: u8 = b'h';
 const BLOCK_HASH: u8 = b'k';
+const PAID: u8 = b'p';
 
 /// Transactions to a row: a row each would cost more than executing them, and one row for all would make reading one
 /// transaction read four megabytes.
@@ -62,6 +66,23 @@ pub struct StoredBlock {
     pub events: Vec<u8>,
 }
 
+/// A provider that was paid for a day. Its row of the state is gone since then.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct PaidProvider {
+    /// The day.
+    pub day: u64,
+    /// Who.
+    pub provider: Address,
+    /// What was consumed there.
+    pub served: ProviderDay,
+    /// The rent of the day that it was paid, in avvv.
+    pub amount: Amount,
+    /// Who received it.
+    pub to: Address,
+    /// The height of the payment.
+    pub height: u64,
+}
+
 fn key(kind: u8, parts: &[&[u8]]) -> Key {
     let mut key = Key::from_slice(&[kind]);
     parts.iter().for_each(|part| key.extend_from_slice(part));
@@ -74,6 +95,10 @@ fn height_key(kind: u8, height: u64) -> Key {
 
 fn chunk_key(height: u64, chunk: u32) -> Key {
     key(TXS, &[&height.to_be_bytes(), &chunk.to_be_bytes()])
+}
+
+fn paid_key(day: u64, provider: &Address) -> Key {
+    key(PAID, &[&day.to_be_bytes(), &provider.0])
 }
 
 fn encode(row: &impl BorshSerialize) -> Vec<u8> {
@@ -108,6 +133,8 @@ pub(crate) fn block_rows(
         let rows: Vec<(&[u8], &TxResult)> = txs.iter().map(|tx| &tx[..]).zip(results).collect();
         ops.push(IndexOp::Put { key: chunk_key(height, chunk), value: encode(&rows) });
     }
+    let paid = paid_in(events, height);
+    ops.extend(paid.map(|row| IndexOp::Put { key: paid_key(row.day, &row.provider), value: encode(&row) }));
     let block = StoredBlock {
         height,
         time: block.info.time,
@@ -119,6 +146,26 @@ pub(crate) fn block_rows(
         events: events.to_vec(),
     };
     Rows { block, ops }
+}
+
+/// The payments among the events of a block's hooks; no transaction makes any.
+fn paid_in(events: &[u8], height: u64) -> impl Iterator<Item = PaidProvider> {
+    let events = Event::decode_all(events).unwrap_or_default();
+    events.into_iter().filter_map(move |event| match event {
+        Event::Credits(Credits::ProviderPaid { day, provider, to, row, amount }) => {
+            Some(PaidProvider { day, provider, served: row, amount, to, height })
+        }
+        _ => None,
+    })
+}
+
+/// Who had been paid for a day at the height of `snapshot`, by address. Only of payments in blocks that this node
+/// executed: what an export or a snapshot of state left behind is missing.
+pub fn paid_providers(snapshot: &Snapshot, day: u64) -> Vec<PaidProvider> {
+    let [from, to] = [day, day.saturating_add(1)].map(|day| key(PAID, &[&day.to_be_bytes()]));
+    // As many as there are providers, each of which has put up a bond.
+    let rows = snapshot.index_range(&from, Some(&to), usize::MAX, false);
+    rows.iter().filter_map(|(_, row)| PaidProvider::try_from_slice(row).ok()).collect()
 }
 
 /// Completes the rows with the root.
@@ -140,6 +187,8 @@ pub(crate) fn removal(store: &Store, height: u64) -> Vec<IndexOp> {
         ops.extend(hashes.map(|hash| IndexOp::Delete { key: key(TX_HASH, &[&hash]) }));
         ops.push(IndexOp::Delete { key: chunk_key(height, chunk) });
     }
+    let paid = paid_in(&block.events, height);
+    ops.extend(paid.map(|row| IndexOp::Delete { key: paid_key(row.day, &row.provider) }));
     ops
 }
 

@@ -33,5 +33,5 @@ pub use commit::Committed;
 pub use diem_staking::ValidatorUpdate;
 pub use dry_run::{Change, DryRun};
 pub use genesis::InitChain;
-pub use index::{NODE_PREFIX, StoredBlock, StoredTx};
+pub use index::{NODE_PREFIX, PaidProvider, StoredBlock, StoredTx, paid_providers};
 pub use query::{Answered, QueryError, answer, gas_params};
