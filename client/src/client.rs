@@ -2,7 +2,7 @@
 
 use std::{fmt::Write as _, time::Duration};
 
-use diem_core::Address;
+use diem_core::{Address, Time};
 use diem_types::GenesisDoc;
 use reqwest::{Method, RequestBuilder, StatusCode, header::CONTENT_TYPE};
 use serde::de::DeserializeOwned;
@@ -105,6 +105,20 @@ impl Client {
     /// `GET /v1/status`
     pub async fn status(&self) -> Result<Status, ClientError> {
         self.get("/v1/status").await
+    }
+
+    /// `GET /v1/dev/clock`: the time that the next block would have if it were made now. Only a development engine makes
+    /// blocks when it is asked to, and knows; of every other one the answer is `None`.
+    pub async fn next_block_time(&self) -> Result<Option<Time>, ClientError> {
+        #[derive(serde::Deserialize)]
+        struct Clock {
+            next_block_time: Time,
+        }
+        match self.get::<Clock>("/v1/dev/clock").await {
+            Ok(clock) => Ok(Some(clock.next_block_time)),
+            Err(ClientError::Refused { status: 404, .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// `GET /v1/light/{height}`, which [`crate::verify::Trust::advance`] checks.

@@ -167,6 +167,9 @@ pub trait DevControls: Send + Sync {
     /// Moves the time of the next block forward; the time that it will have at least.
     fn warp(&self, warp: Warp) -> BoxFuture<'_, Result<Time, EngineError>>;
 
+    /// The time that the next block would have if it were made now.
+    fn next_block_time(&self) -> BoxFuture<'_, Result<Time, EngineError>>;
+
     /// Remembers the latest height so that [`Self::revert`] can return to it.
     fn snapshot(&self) -> BoxFuture<'_, Result<(SnapshotId, u64), EngineError>>;
 

@@ -232,6 +232,10 @@ impl DevControls for InstantEngine {
         self.ask(move |reply| Command::Warp { warp, reply }).boxed()
     }
 
+    fn next_block_time(&self) -> BoxFuture<'_, Result<Time, EngineError>> {
+        self.ask(|reply| Command::NextTime { reply }).boxed()
+    }
+
     fn snapshot(&self) -> BoxFuture<'_, Result<(SnapshotId, u64), EngineError>> {
         self.ask(|reply| Command::Snapshot { reply }).boxed()
     }

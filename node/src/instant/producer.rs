@@ -303,7 +303,7 @@ impl Producer {
     }
 
     /// The chain's clock, but always later than the block before. The first block has the time of genesis.
-    fn next_time(&self) -> Time {
+    pub(crate) fn next_time(&self) -> Time {
         let now = (self.clock)().saturating_add(self.offset_ms);
         match self.last_time() {
             Some(last) => Time(now.max(last.millis().saturating_add(1))),

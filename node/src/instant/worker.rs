@@ -44,6 +44,9 @@ pub(crate) enum Command {
         warp: Warp,
         reply: Reply<Time>,
     },
+    NextTime {
+        reply: Reply<Time>,
+    },
     Snapshot {
         reply: Reply<(SnapshotId, u64)>,
     },
@@ -193,6 +196,7 @@ impl Worker {
                 let _ = reply.send(Ok(()));
             }
             Command::Warp { warp, reply } => drop(reply.send(self.producer.warp(warp))),
+            Command::NextTime { reply } => drop(reply.send(Ok(self.producer.next_time()))),
             Command::Snapshot { reply } => drop(reply.send(Ok(self.producer.snapshot()))),
             Command::Revert { id, reply } => {
                 let answer = self.producer.revert(id);

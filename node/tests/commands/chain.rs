@@ -132,6 +132,11 @@ impl Chain {
         self.mine(1).await;
     }
 
+    /// Moves the clock on without a block, as time passes where nobody sends anything.
+    pub async fn idle(&self, millis: u64) {
+        self.engine.dev().unwrap().warp(Warp::By(millis)).await.unwrap();
+    }
+
     /// The open day.
     pub async fn today(&self) -> u64 {
         self.query("day today").await["day"].as_u64().unwrap()

@@ -124,3 +124,20 @@ async fn vouchers_are_signed_shown_settled_and_each_is_told_its_verdict() {
     let days = chain.query("days --limit 2").await;
     assert_eq!(days["items"][1]["day"], day);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_default_day_is_that_of_the_next_block() {
+    let chain = with_credit().await;
+    // The chain's clock is days ahead of this machine's, and a midnight passes without a block.
+    for _ in 0..2 {
+        let open = chain.today().await;
+        chain.idle(Chain::day_ms()).await;
+        let file = chain.path(&format!("{open}.json"));
+        chain.run(&format!("voucher sign 0.5 --provider carol --from bob --out {file}")).await.ok();
+        let voucher: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+        assert_eq!(voucher["voucher"]["day"], open + 1);
+        // The dry run looks at the latest state, where the old day is open still.
+        let spent = chain.run("tx spend 1 --provider carol --from bob --yes --output json").await.ok().json();
+        assert_eq!(event(&spent["tx"], "spent")["day"], open + 1);
+    }
+}
