@@ -195,7 +195,7 @@ fn vouchers(outcomes: &[diem_credits::vouchers::Outcome]) -> Vec<String> {
 }
 
 /// A refusal by its name in the table of errors, and in words where the name alone says too little.
-fn why(code: u32) -> String {
+pub(super) fn why(code: u32) -> String {
     let name = diem_types::error_info("credits", code).map_or("unknown", |info| info.name);
     let words = match name {
         "voucher_chain" => "it is for another chain",

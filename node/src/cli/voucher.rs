@@ -1,6 +1,7 @@
 //! `diemd voucher`: what an account signs for a provider, off chain.
 
 use std::{
+    collections::BTreeMap,
     io::Read as _,
     path::{Path, PathBuf},
 };
@@ -8,13 +9,14 @@ use std::{
 use anyhow::anyhow;
 use clap::{Args, Subcommand};
 use diem_client::api::Hash;
-use diem_core::Amount;
-use diem_credits::{SignedVoucher, Voucher};
+use diem_core::{Address, Amount, ModuleError as _};
+use diem_credits::{Error, SignedVoucher, Voucher};
 use serde::{Deserialize, Serialize};
 
 use super::{
     Exit, Failure, ask,
     common::{Common, PassphraseSource, block_on, failed, usage},
+    events,
     output::{Output, fields, say},
     units,
 };
@@ -208,4 +210,43 @@ pub(super) fn read_all(paths: &[PathBuf]) -> Result<Vec<SignedVoucher>, Failure>
         vouchers.extend(read(path)?);
     }
     Ok(vouchers)
+}
+
+/// Which of `vouchers` will bring `provider` nothing, as far as they tell by themselves, and why: a line each. Whether
+/// credit was promised and how much of it was paid only the chain knows.
+pub(super) fn doubts(
+    vouchers: &[SignedVoucher],
+    chain_id: &str,
+    genesis_hash: &[u8; 32],
+    provider: &Address,
+) -> Vec<String> {
+    let refusal = |signed: &SignedVoucher| {
+        let voucher = &signed.voucher;
+        if voucher.chain_id != chain_id || voucher.genesis_hash != *genesis_hash {
+            Some(Error::VoucherChain)
+        } else if voucher.provider != *provider {
+            Some(Error::VoucherProvider)
+        } else {
+            signed.verify().err().map(|_| Error::VoucherSignature)
+        }
+    };
+    // Amounts count from the begin of the day: what is no more than before is paid already.
+    let mut highest: BTreeMap<(Address, Address, u64), (usize, Amount)> = BTreeMap::new();
+    let mut doubts = Vec::new();
+    for (number, signed) in (1_usize..).zip(vouchers) {
+        let Voucher { account, signer, day, amount, .. } = signed.voucher;
+        let before = highest.get(&(account, signer, day)).copied();
+        let why = match (refusal(signed), before) {
+            (Some(error), _) => events::why(error.code()),
+            (None, Some((earlier, covered))) if amount <= covered => {
+                format!("voucher {earlier} of the same signer and day is for {} already", units::show_credit(covered))
+            }
+            (None, _) => {
+                highest.insert((account, signer, day), (number, amount));
+                continue;
+            }
+        };
+        doubts.push(format!("voucher {number} of {account}, day {day}, will bring nothing: {why}"));
+    }
+    doubts
 }

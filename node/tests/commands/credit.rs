@@ -96,7 +96,25 @@ async fn vouchers_are_signed_shown_settled_and_each_is_told_its_verdict() {
     let agents = sign("1.5", "--account bob --from agent", "agent.json").await;
     let stranger = sign("0.1", "--account bob --from erin", "stranger.json").await;
     let line = format!("settle {good} {good} {forged} {agents} {stranger} --from carol --yes");
-    let settled = chain.run(&format!("tx {line}")).await.ok().stdout;
+    let foreign = chain.file("foreign.json", &text.replace("\"chain_id\": \"", "\"chain_id\": \"other-"));
+    for (line, words) in [
+        (format!("settle {foreign} --from carol"), vec!["voucher 1 of", "voucher_chain"]),
+        (format!("settle {good} --from dave"), vec!["voucher 1 of", "voucher_provider"]),
+        (line.replace("--yes", ""), vec!["voucher 2 of", "voucher 1 of the same signer and day", "voucher 3 of"]),
+    ] {
+        // Nothing is sent before anybody has confirmed, or asked not to be asked.
+        let warned = chain.run(&format!("tx {line}")).await;
+        assert_eq!(warned.code, 2, "{}", warned.stderr);
+        for words in words {
+            assert!(warned.stderr.contains(words), "{words}: {}", warned.stderr);
+        }
+        assert!(warned.stderr.contains("leave those out"), "{}", warned.stderr);
+    }
+    let settled = chain.run(&format!("tx {line}")).await.ok();
+    let doubted =
+        |number| settled.stderr.contains(&format!("voucher {number} of {}, day {day}, will", chain.address("bob")));
+    assert_eq!([1, 2, 3, 4, 5].map(doubted), [false, true, true, false, false], "{}", settled.stderr);
+    let settled = settled.stdout;
     for (number, words) in [
         (1, "paid, 1.25 credit"),
         (2, "nothing new"),

@@ -8,7 +8,7 @@ use diem_credits::Msg;
 use diem_types::Call;
 
 use super::make::{Make, Wallet};
-use crate::cli::{Failure, prices, units, voucher};
+use crate::cli::{Failure, output::say, prices, units, voucher};
 
 /// Providing compute.
 #[derive(Debug, Subcommand)]
@@ -140,7 +140,7 @@ impl Verb {
             Self::AddBond { amount, make } => (Msg::AddBond { amount }, make),
             Self::PublishPrices { file, make } => (Msg::PublishPrices { sheet: prices::read(&file)? }, make),
             Self::Deregister { make } => (Msg::Deregister, make),
-            Self::Settle { files, make } => (Msg::SettleVouchers { vouchers: voucher::read_all(&files)? }, make),
+            Self::Settle { files, make } => (settle(wallet, &files, &make).await?, make),
             Self::ListProvider { provider, make } => (Msg::ListProvider { provider: wallet.who(&provider)? }, make),
             Self::DelistProvider { provider, forfeit, make } => {
                 (Msg::DelistProvider { provider: wallet.who(&provider)?, forfeit }, make)
@@ -148,4 +148,16 @@ impl Verb {
         };
         wallet.send(&make, Call::Credits(msg)).await
     }
+}
+
+/// The call that hands in the vouchers of `files`; says first which of them the chain will pay nothing for.
+async fn settle(wallet: &Wallet<'_>, files: &[PathBuf], make: &Make) -> Result<Msg, Failure> {
+    let vouchers = voucher::read_all(files)?;
+    let (status, provider) = (wallet.client.status().await?, wallet.who(&make.from)?);
+    let doubts = voucher::doubts(&vouchers, &status.chain_id, &status.genesis_hash.0, &provider);
+    doubts.iter().for_each(|doubt| say(doubt));
+    if !doubts.is_empty() {
+        say("gas is paid for every voucher: leave those out");
+    }
+    Ok(Msg::SettleVouchers { vouchers })
 }
