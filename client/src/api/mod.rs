@@ -35,7 +35,7 @@ pub use staking::{
     Commission, Lock, NextCommission, Position, Reward, Rewards, Unstaking, ValidatorDetail, ValidatorStanding,
     Validators,
 };
-pub use state::{Account, Holdings, Proof, Supply};
+pub use state::{Account, Holdings, PoolHoldings, Proof, Supply};
 pub use tx::{
     Batch, BatchRequest, CallView, Outcome, State, SubmitRequest, Submitted, Transaction, TxBytes, TxView, Wait,
 };

@@ -66,12 +66,31 @@ pub struct Supply {
     pub time: Time,
     /// The day of that time.
     pub epoch: u64,
-    /// All VVV.
+    /// All VVV: that of genesis and what was emitted, less what was burned. Accounts and pools hold it.
     pub vvv: Coin,
-    /// All DIEM.
+    /// The VVV that there was at genesis.
+    pub genesis: Coin,
+    /// All VVV that was emitted since.
+    pub emitted: Coin,
+    /// All VVV that was burned since.
+    pub burned: Coin,
+    /// All DIEM. Accounts and pools hold it.
     pub diem: Coin,
-    /// The VVV that was paid as fees and not yet shared out; part of the supply.
+    /// The VVV that was paid as fees and not yet shared out: that of the pool `fees`.
     pub fees: Coin,
+    /// What belongs to no account, or not to it yet.
+    pub pools: Vec<PoolHoldings>,
+}
+
+/// What a pool holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolHoldings {
+    /// Its name.
+    pub name: String,
+    /// Its VVV.
+    pub vvv: Coin,
+    /// Its DIEM.
+    pub diem: Coin,
 }
 
 /// `GET /v1/proof/{key}?height=`, and part of other answers: a row of state, or its absence, and what shows it.

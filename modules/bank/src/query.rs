@@ -1,7 +1,7 @@
 //! The questions that bank answers.
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use diem_core::{Address, Amount, StateRead};
+use diem_core::{Address, Amount, Denom, StateRead};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -18,6 +18,8 @@ pub enum Query {
     Account(Address) = 0,
     /// How much there is, and what waits in pools.
     Supply = 1,
+    /// What every pool holds of every denomination.
+    Pools = 2,
 }
 
 /// An answer of bank.
@@ -30,6 +32,8 @@ pub enum Answer {
     Account(Account) = 0,
     /// The supply.
     Supply(Supply) = 1,
+    /// Every pool with every denomination, in the order of their numbers.
+    Pools(Vec<PoolBalance>) = 2,
 }
 
 /// How much there is.
@@ -43,19 +47,35 @@ pub struct Supply {
     pub fees: Amount,
 }
 
+/// What a pool holds of a denomination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+pub struct PoolBalance {
+    /// The pool.
+    pub pool: Pool,
+    /// The denomination.
+    pub denom: Denom,
+    /// How much, in base units.
+    pub amount: Amount,
+}
+
 pub(crate) fn answer(state: &dyn StateRead, query: Query) -> Answer {
     match query {
         Query::Account(address) => Answer::Account(ledger::account(state, &address)),
         Query::Supply => Answer::Supply(supply(state)),
+        Query::Pools => Answer::Pools(pools(state)),
     }
+}
+
+fn pools(state: &dyn StateRead) -> Vec<PoolBalance> {
+    let of = |pool| Denom::ALL.map(|denom| PoolBalance { pool, denom, amount: ledger::pool(state, pool, denom) });
+    Pool::ALL.into_iter().flat_map(of).collect()
 }
 
 /// How much there is.
 pub fn supply(state: &dyn StateRead) -> Supply {
-    use diem_core::Denom::{Diem, Vvv};
     Supply {
-        vvv: ledger::supply(state, Vvv),
-        diem: ledger::supply(state, Diem),
-        fees: ledger::pool(state, Pool::Fees, Vvv),
+        vvv: ledger::supply(state, Denom::Vvv),
+        diem: ledger::supply(state, Denom::Diem),
+        fees: ledger::pool(state, Pool::Fees, Denom::Vvv),
     }
 }

@@ -45,7 +45,11 @@ impl Account {
 }
 
 /// A named pool: value on its way from one owner to the next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
+)]
+#[borsh(use_discriminant = true)]
+#[serde(rename_all = "snake_case")]
 #[repr(u8)]
 pub enum Pool {
     /// Transaction fees of the block, until they are shared out.
@@ -78,6 +82,20 @@ impl Pool {
         Self::ProviderBonds,
         Self::StakedDiem,
     ];
+
+    /// Its name, as in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fees => "fees",
+            Self::Bonded => "bonded",
+            Self::Rewards => "rewards",
+            Self::Rent => "rent",
+            Self::Payouts => "payouts",
+            Self::Treasury => "treasury",
+            Self::ProviderBonds => "provider_bonds",
+            Self::StakedDiem => "staked_diem",
+        }
+    }
 
     pub(crate) const fn key(self, denom: Denom) -> (u8, u8) {
         (self as u8, denom as u8)

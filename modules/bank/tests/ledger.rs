@@ -326,4 +326,12 @@ fn questions_are_answered_from_state() {
     assert_eq!(ask(Query::Account(who(9))), Answer::Account(Account::default()));
     let Answer::Supply(supply) = ask(Query::Supply) else { panic!("the supply was asked for") };
     assert_eq!((supply.vvv, supply.diem, supply.fees), (units(100), units(10), units(9)));
+    ledger::pay_into_pool(&mut state, &who(1), Pool::StakedDiem, Denom::Diem, units(4)).unwrap();
+    let ctx = QueryContext { state: &state as &dyn StateRead, block: BlockInfo::default() };
+    let Answer::Pools(pools) = Bank::query(&ctx, Query::Pools).unwrap() else { panic!("the pools were asked for") };
+    let expected = Pool::ALL.iter().flat_map(|pool| Denom::ALL.map(|denom| (*pool, denom)));
+    assert!(pools.iter().map(|row| (row.pool, row.denom)).eq(expected), "each pool with each denomination, once");
+    let full = pools.iter().filter(|row| !row.amount.is_zero()).map(|row| (row.pool.name(), row.denom, row.amount));
+    let expected = [("fees", Denom::Vvv, units(9)), ("staked_diem", Denom::Diem, units(4))];
+    assert_eq!(full.collect::<Vec<_>>(), expected);
 }

@@ -149,12 +149,17 @@ pub(super) fn blocks(page: &BlockPage) -> String {
 }
 
 pub(super) fn supply(supply: &Supply) -> String {
-    fields([
+    let all = fields([
         ("VVV", supply.vvv.display.clone()),
+        ("of genesis", supply.genesis.display.clone()),
+        ("emitted", supply.emitted.display.clone()),
+        ("burned", supply.burned.display.clone()),
         ("DIEM", supply.diem.display.clone()),
-        ("fees not yet shared out", supply.fees.display.clone()),
         ("at height", supply.height.to_string()),
-    ])
+    ]);
+    let pools = supply.pools.iter();
+    let rows = pools.map(|pool| [pool.name.clone(), pool.vvv.display.clone(), pool.diem.display.clone()]);
+    format!("{all}\n\n{}", list(["pool", "VVV", "DIEM"], rows))
 }
 
 pub(super) fn consensus(set: &ConsensusSet) -> String {
@@ -180,7 +185,15 @@ pub(super) fn params(params: &Params) -> String {
         ("unstaked VVV is paid after", duration(staking.unbonding_ms)),
         ("validators, at most", staking.max_validators.to_string()),
         ("own stake of a validator, at least", params.min_self_stake.display.clone()),
+        ("two votes in one round cost", show_percent(staking.equivocation_bps.into())),
+        ("too many missed blocks cost", show_percent(staking.downtime_bps.into())),
+        (
+            "blocks to sign, at least",
+            format!("{} of the last {}", show_percent(staking.min_signed_bps.into()), staking.signed_window),
+        ),
+        ("who missed more is jailed for", duration(staking.jail_ms)),
         ("locked stake pays as rent", show_percent(params.emissions.fee_bps.into())),
+        ("of rent that no provider earned, to stakers", show_percent(credits.stakers_bps.into())),
         ("unstaked DIEM is paid after", duration(credits.cooldown_ms)),
         ("a closed day takes vouchers for", duration(credits.grace_ms)),
         ("bond of a provider, at least", params.min_bond.display.clone()),

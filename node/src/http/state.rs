@@ -6,12 +6,12 @@ use axum::{
     Json,
     extract::{Path, State},
 };
-use diem_bank::state::account_key;
+use diem_bank::{Answer, Pool, Query as Question, query::PoolBalance, state::account_key};
 use diem_client::{
-    api::{Account, Base64Bytes, Coin, HexBytes, Holdings, HttpError, Proof, Supply},
+    api::{Account, Base64Bytes, Coin, HexBytes, Holdings, HttpError, PoolHoldings, Proof, Supply},
     verify::{encode_header, encode_proof},
 };
-use diem_core::Address;
+use diem_core::{Address, Denom};
 use diem_store::Snapshot;
 
 use super::{
@@ -43,10 +43,7 @@ pub(crate) async fn account(
         (Reader::at(&api, params.height)?, None)
     };
     blocking(move || {
-        let row = match reader.bank(diem_bank::Query::Account(address))? {
-            diem_bank::Answer::Account(row) => row,
-            diem_bank::Answer::Supply(_) => return Err(wrong_answer()),
-        };
+        let Answer::Account(row) = reader.bank(Question::Account(address))? else { return Err(wrong_answer()) };
         Ok(Json(Account {
             address,
             hex: address.to_hex(),
@@ -137,13 +134,28 @@ fn before_latest(api: &Api) -> Result<Snapshot, Failure> {
 /// `GET /v1/supply?height=`
 pub(crate) async fn supply(State(api): Shared, Query(params): Query<HeightParams>) -> Result<Json<Supply>, Failure> {
     let reader = Reader::at(&api, params.height)?;
-    let diem_bank::Answer::Supply(supply) = reader.bank(diem_bank::Query::Supply)? else { return Err(wrong_answer()) };
-    Ok(Json(Supply {
-        height: reader.height(),
-        time: reader.time(),
-        epoch: reader.epoch(),
-        vvv: Coin::vvv(supply.vvv),
-        diem: Coin::diem(supply.diem),
-        fees: Coin::vvv(supply.fees),
-    }))
+    blocking(move || {
+        let Answer::Supply(supply) = reader.bank(Question::Supply)? else { return Err(wrong_answer()) };
+        let Answer::Pools(pools) = reader.bank(Question::Pools)? else { return Err(wrong_answer()) };
+        let progress = diem_emissions::progress(reader.snapshot());
+        Ok(Json(Supply {
+            height: reader.height(),
+            time: reader.time(),
+            epoch: reader.epoch(),
+            vvv: Coin::vvv(supply.vvv),
+            genesis: Coin::vvv(progress.genesis),
+            emitted: Coin::vvv(progress.emitted),
+            burned: Coin::vvv(diem_staking::burned(reader.snapshot())),
+            diem: Coin::diem(supply.diem),
+            fees: Coin::vvv(supply.fees),
+            pools: Pool::ALL.into_iter().map(|pool| pool_holdings(pool, &pools)).collect(),
+        }))
+    })
+    .await
+}
+
+fn pool_holdings(pool: Pool, all: &[PoolBalance]) -> PoolHoldings {
+    let of =
+        |denom| staking::sum(all.iter().filter(|row| (row.pool, row.denom) == (pool, denom)).map(|row| row.amount));
+    PoolHoldings { name: pool.name().into(), vvv: Coin::vvv(of(Denom::Vvv)), diem: Coin::diem(of(Denom::Diem)) }
 }

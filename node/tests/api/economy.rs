@@ -212,6 +212,20 @@ async fn emission_schedule_rent_supply_and_params_are_of_a_height() {
     let supply = client.supply_at(Some(emission.height)).await.unwrap();
     let genesis = client.supply_at(Some(1)).await.unwrap().vvv.amount.checked_sub(emitted(Some(1)).await).unwrap();
     assert_eq!(supply.vvv.amount, genesis.checked_add(emission.emitted.amount).unwrap());
+    let parts = [&supply.genesis, &supply.emitted, &supply.burned].map(|coin| coin.amount);
+    assert_eq!(parts, [genesis, emission.emitted.amount, Amount::ZERO]);
+    let sum = |of: Vec<Amount>| of.into_iter().fold(Amount::ZERO, |sum, amount| sum.checked_add(amount).unwrap());
+    assert_eq!(genesis, sum(node.doc.app.bank.accounts.values().map(|row| row.vvv).collect()));
+    // Accounts and pools hold all that there is.
+    let all = node.app.export(supply.time).unwrap().app.bank.accounts;
+    let vvv = all.values().map(|row| row.vvv).chain(supply.pools.iter().map(|pool| pool.vvv.amount));
+    assert_eq!(sum(vvv.collect()), supply.vvv.amount);
+    let diem = all.values().map(|row| row.diem).chain(supply.pools.iter().map(|pool| pool.diem.amount));
+    assert_eq!(sum(diem.collect()), supply.diem.amount);
+    let names: Vec<&str> = supply.pools.iter().map(|pool| pool.name.as_str()).collect();
+    let pools = serde_json::to_value(diem_bank::Pool::ALL).unwrap();
+    assert_eq!(serde_json::to_value(&names).unwrap(), pools, "a pool has one name");
+    assert!(!supply.pools[1].vvv.amount.is_zero(), "stake lies in its pool");
     let rent = client.rent(None).await.unwrap();
     assert_eq!(rent.rent, emission.rent, "everything since genesis is of the open day");
     assert!(!rent.rent.amount.is_zero());

@@ -10,6 +10,7 @@ use diem_runtime::{
 };
 use diem_testkit::{
     Economy, TestChain,
+    economy::GRACE_MS,
     story::{self, hooks_without_slash_jobs},
 };
 use diem_types::{ChainError, Event, chain::ChainEvent};
@@ -135,8 +136,14 @@ fn chain_with_a_block() -> TestChain {
 fn every_row_of_the_index() {
     let chain = chain_with_a_block();
     let rows = chain.app.store().index_range(&[], None, usize::MAX, false);
+    // Providers are paid when a day is settled.
+    let mut story = chain_with_every_row();
+    story.block(GRACE_MS + 1, vec![]);
+    let paid = story.chain.app.store().index_range(b"p", Some(b"q"), usize::MAX, false);
+    assert!(!paid.is_empty());
     let rows: Vec<Value> = rows
         .iter()
+        .chain(&paid)
         .map(|(key, value)| json!({"kind": char::from(key[0]).to_string(), "key": hex::encode(key), "value": hex::encode(value)}))
         .collect();
     insta::assert_json_snapshot!(rows);
