@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use clap::{Args, Subcommand};
-use diem_core::{Amount, Denom, Time};
+use diem_core::{Address, Amount, Denom, Time};
 use diem_diem::Curve;
 use diem_emissions::Segment;
 use diem_genesis::{GenesisFile, presets};
@@ -156,7 +156,7 @@ fn table(genesis: &GenesisDoc) -> String {
         ("chain", genesis.chain_id.clone()),
         ("starts", genesis.genesis_time.to_string()),
         ("first height", genesis.initial_height.to_string()),
-        ("gas price", Denom::Vvv.to_string() + " " + &genesis.app.gas.min_price.to_string()),
+        ("gas price", genesis.app.gas.min_price.display(Denom::Vvv)),
         ("gas of a block", genesis.app.gas.block_limit.to_string()),
         ("a day", readable_ms(genesis.app.epoch_ms.get())),
         ("grace of a day", readable_ms(genesis.app.credits.params.grace_ms)),
@@ -172,12 +172,23 @@ fn table(genesis: &GenesisDoc) -> String {
     let accounts = genesis.app.bank.accounts.iter();
     let accounts = accounts.map(|(address, row)| [address.to_string(), row.vvv.to_string(), row.diem.to_string()]);
     let validators = list(["validator", "key", "power"], validators);
-    let providers = genesis.app.credits.providers.iter().map(|provider| {
-        let listed = if provider.listed { "listed" } else { "not listed" };
-        [provider.provider.to_string(), provider.moniker.clone(), provider.bond.display(Denom::Vvv), listed.into()]
-    });
-    let providers = list(["provider", "name", "bond", ""], providers);
+    let providers = list(["provider", "name", "bond", ""], providers(&genesis.app.credits));
     format!("{head}\n\n{validators}\n\n{providers}\n\n{}", list(["account", "VVV", "DIEM"], accounts))
+}
+
+/// Those of a genesis that somebody wrote, and those of an exported chain, which are in its rows.
+fn providers(credits: &diem_credits::Genesis) -> impl Iterator<Item = [String; 4]> {
+    let row = |address: &Address, name: &str, bond: Amount, standing: &str| {
+        [address.to_string(), name.to_owned(), bond.display(Denom::Vvv), standing.to_owned()]
+    };
+    let listed = |listed| if listed { "listed" } else { "not listed" };
+    let written = credits.providers.iter();
+    let written = written.map(move |one| row(&one.provider, &one.moniker, one.bond, listed(one.listed)));
+    let exported = credits.rows.iter().flat_map(|rows| &rows.providers).map(move |(address, provider)| {
+        let standing = if provider.left.is_some() { "has left" } else { listed(provider.next.listed) };
+        row(address, &provider.moniker, provider.bond, standing)
+    });
+    written.chain(exported)
 }
 
 /// A length of time in the largest unit that divides it: the way in which the readable file has it.

@@ -34,6 +34,7 @@ const GRACE_MS: u64 = 600_000;
 
 /// A running chain with a wallet; ends when dropped.
 pub struct Chain {
+    app: Arc<App>,
     engine: Arc<InstantEngine>,
     pub home: tempfile::TempDir,
     url: String,
@@ -94,7 +95,7 @@ impl Chain {
         };
         let engine = Arc::new(InstantEngine::start(Arc::clone(&app), Arc::clone(&commits), &doc, options).unwrap());
         let node = Node {
-            app,
+            app: Arc::clone(&app),
             engine: Arc::clone(&engine) as Arc<dyn diem_node::Engine>,
             commits: commits.subscribe(),
             moniker: "test".into(),
@@ -108,7 +109,7 @@ impl Chain {
             let _ = stopped.wait_for(|stopped| *stopped).await;
         };
         tokio::spawn(http::serve(Arc::new(node), http::Options { genesis: Some(genesis_file) }, listener, wait));
-        let chain = Self { engine, home, url, stop };
+        let chain = Self { app, engine, home, url, stop };
         chain.mine(2).await;
         chain.next_day().await;
         chain
@@ -160,6 +161,12 @@ impl Chain {
         let path = self.home.path().join(name);
         std::fs::write(&path, text).unwrap();
         path.display().to_string()
+    }
+
+    /// A file with the genesis that would start a chain from the latest state.
+    pub fn export(&self) -> String {
+        let latest = Time(self.app.store().meta().unwrap().time_ms);
+        self.file("export.json", &diem_genesis::to_json(&self.app.export(latest).unwrap()))
     }
 
     /// A path in the wallet's home.
