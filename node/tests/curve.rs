@@ -140,7 +140,10 @@ fn what_is_no_curve_or_no_question_is_named() {
     assert!(with(json!({"lock": "1"})).contains("missing field `supply`"));
     assert!(with(json!({"supply": "1.5", "lock": "1"})).contains("`1.5` is not a string of digits"));
     assert!(refusal(&diemd(&["table", "--file", "no/such/file"])).contains("no/such/file cannot be read"));
-    assert!(refusal(&diemd(&["quote"])).contains("--file"));
+    for unasked in [&["quote"][..], &["quote", "--supply", "1DIEM"]] {
+        let said = refusal(&diemd(unasked));
+        assert!(["--file", "--supply", "--lock", "--out"].iter().all(|option| said.contains(option)), "{said}");
+    }
     assert!(refusal(&diemd(&["quote", "--supply", "1VVV", "--lock", "1VVV"])).contains("this takes DIEM"));
     assert!(refusal(&diemd(&["quote", "--supply", "1DIEM", "--lock", "1VVV", "--out", "1DIEM"])).contains("--out"));
 }

@@ -26,7 +26,10 @@ pub enum Error {
     #[error("an amount of zero moves nothing")]
     ZeroAmount,
     /// Commissions that contradict each other.
-    #[error("commission and its change a day must not exceed the maximum, and that not 10,000 basis points")]
+    #[error(
+        "commission and its change a day must not exceed the maximum of this validator, and that not 100%: raise it \
+         with `--max-commission`, which is 20% unless named"
+    )]
     Commission,
     /// A commission beyond what the validator promised.
     #[error(

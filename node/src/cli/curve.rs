@@ -44,13 +44,13 @@ enum What {
 struct Quote {
     /// A JSON file with a `curve`, and with `quotes`, a list of {supply, lock} or {supply, exact_out} in base units as
     /// strings [default: the published curve].
-    #[arg(long, required_unless_present = "supply")]
+    #[arg(long)]
     file: Option<PathBuf>,
     /// Ask one question instead of those in the file: how much DIEM exists (10000DIEM).
     #[arg(long, value_parser = diem)]
     supply: Option<Amount>,
     /// How much sVVV to lock (300VVV).
-    #[arg(long, value_parser = vvv, requires = "supply", conflicts_with = "out", required_unless_present_any = ["out", "file"])]
+    #[arg(long, value_parser = vvv, requires = "supply", conflicts_with = "out")]
     lock: Option<Amount>,
     /// How much DIEM to mint (2.5DIEM).
     #[arg(long, value_parser = diem, requires = "supply")]
@@ -85,6 +85,7 @@ impl CurveCommand {
                 self.output.print(&table.steps(), |_| table_for_people(&table))
             }
             What::Quote(quote) => {
+                quote.check()?;
                 let (table, questions) = read(quote.file.as_deref())?;
                 let questions = quote.question().map_or(questions, |question| vec![question]);
                 let answers = offline::answer(&table, &questions).map_err(usage)?;
@@ -95,6 +96,17 @@ impl CurveCommand {
 }
 
 impl Quote {
+    /// Whether anything is asked.
+    fn check(&self) -> Result<(), Failure> {
+        let asked = self.lock.is_some() || self.out.is_some();
+        if asked || (self.supply.is_none() && self.file.is_some()) {
+            return Ok(());
+        }
+        Err(usage(anyhow!(
+            "ask with --supply 10000DIEM and either --lock 300VVV or --out 2.5DIEM, or give a --file with questions"
+        )))
+    }
+
     /// The question on the command line, if there is one.
     fn question(&self) -> Option<Question> {
         let units = |amount: Amount| Units(amount.get().try_into().unwrap_or_default());

@@ -74,7 +74,7 @@ impl ProofFile {
         let text = std::fs::read_to_string(path).map_err(|error| usage(anyhow!("{}: {error}", path.display())))?;
         let file: Self = serde_json::from_str(&text).map_err(|error| wrong(&error))?;
         let verdict = file.proof.verify(&file.chain_id, &file.operator, &file.consensus_key, &file.bridge_address);
-        verdict.map_err(|error| wrong(&error))?;
+        verdict.map_err(|error| wrong(&diem_staking::Error::KeyProof(error)))?;
         Ok(file)
     }
 }

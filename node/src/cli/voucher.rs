@@ -142,7 +142,8 @@ fn show(common: &Common, path: &Path) -> Result<(), Failure> {
     let shown: Vec<Shown> = read(path)?
         .into_iter()
         .map(|signed| {
-            let signature = signed.verify().map_or_else(|error| error.to_string(), |()| "good".into());
+            let signature =
+                signed.verify().map_or_else(|error| format!("bad for this voucher: {error}"), |()| "good".into());
             bad |= signature != "good";
             Shown { signed, signature }
         })

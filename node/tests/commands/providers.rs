@@ -48,6 +48,23 @@ async fn a_provider_comes_is_listed_changes_and_goes() {
     assert_eq!(chain.query("provider dave").await["today"]["listed"], false);
     chain.tx("deregister --from dave").await;
     assert_eq!(chain.query("provider dave").await["left"]["day"], chain.today().await);
+    let genesis = chain.run(&format!("genesis show {}", chain.export())).await.ok().stdout;
+    for (who, end) in [("carol", "10000 VVV listed"), ("dave", "VVV has left")] {
+        let lines = genesis.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+        let told = |line: String| line.starts_with(&chain.address(who)) && line.ends_with(end);
+        assert!(lines.map(told).any(|told| told), "{who}: {genesis}");
+    }
+    assert!(genesis.lines().any(|line| line.starts_with("gas price") && line.ends_with(" VVV")), "{genesis}");
+    chain.tx("delist-provider dave --forfeit --from validator-1").await;
+    let table = chain.run("query provider dave").await.ok().stdout;
+    assert!(table.contains("paid back or forfeited") && !table.contains("bond paid after"), "{table}");
+    chain
+        .fails(
+            "tx register-provider --bond 1000VVV --endpoint http://d --moniker D --from dave --dry-run",
+            1,
+            "was a provider",
+        )
+        .await;
     chain.tx("delist-provider carol --forfeit --from validator-1").await;
     assert_eq!(units(&chain.query("provider carol").await["bond"]), 0);
 }

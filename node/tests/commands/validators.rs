@@ -28,10 +28,12 @@ async fn a_validator_is_made_from_a_proof_edited_jailed_and_brought_back() {
         .fails(
             &format!("tx create-validator --proof {broken} --moniker B --self-stake 1000VVV --from bob"),
             2,
-            "this is no key proof",
+            "this is no key proof: the proof of the keys does not hold: the signature does not fit what it should sign",
         )
         .await;
-    chain.fails(&format!("{create} --commission 25% --from dave --dry-run"), 2, "commission").await;
+    chain
+        .fails(&format!("{create} --commission 25% --from dave --dry-run"), 2, "`--max-commission`, which is 20%")
+        .await;
     chain
         .tx(&format!(
             "create-validator --proof {file} --moniker Dave --self-stake 1000VVV --commission 7.5% --from dave"
@@ -66,7 +68,8 @@ async fn a_validator_is_made_from_a_proof_edited_jailed_and_brought_back() {
     chain.mine(60).await;
     assert_eq!(chain.query("validator dave").await["standing"], "jailed");
     chain.pass(120_000).await;
-    chain.tx("unjail --from dave").await;
+    let unjailed = chain.run("tx unjail --from dave --yes").await.ok().stdout;
+    assert!(unjailed.contains("makes blocks again as soon as its stake suffices"), "{unjailed}");
     assert_ne!(chain.query("validator dave").await["standing"], "jailed");
 }
 

@@ -207,7 +207,10 @@ impl Denom {
         let (number, unit) = text.split_at(start);
         let number = number.trim_end();
         let base_units = |denom| {
-            let units = number.parse().map_err(|_| ParseAmountError::NotANumber(text.into()))?;
+            if number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit()) {
+                return Err(ParseAmountError::NotANumber(text.into()));
+            }
+            let units = number.parse().map_err(|_| ParseAmountError::TooLarge(text.into()))?;
             Ok((Amount(units), denom))
         };
         match unit {

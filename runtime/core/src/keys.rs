@@ -25,7 +25,7 @@ const HALF_ORDER: [u8; 32] = [
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
     /// The signature does not fit the bytes and the key.
-    #[error("the signature does not fit the transaction: sign exactly these bytes, for this chain, with this key")]
+    #[error("the signature does not fit what it should sign: sign exactly that, for this chain, with this key")]
     Invalid,
     /// The key that signed is not the key of the address.
     #[error("the signature is by another key than that of the address it should speak for")]

@@ -126,6 +126,13 @@ fn units_are_named_exactly() {
     for text in ["12.5", "12.5ETH", "VVV", "", "1Vvv", "1.5avvv", "1VVV ", "1VVVV"] {
         assert!(Denom::parse_amount(text).is_err(), "{text}");
     }
+    // 2^128, in base units and in whole ones.
+    for text in ["340282366920938463463374607431768211456avvv", "340282366920938463463.374607431768211456VVV"] {
+        assert!(matches!(Denom::parse_amount(text), Err(ParseAmountError::TooLarge(_))), "{text}");
+    }
+    for text in ["avvv", "1.5avvv", "+1avvv"] {
+        assert!(matches!(Denom::parse_amount(text), Err(ParseAmountError::NotANumber(_))), "{text}");
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ pub enum ChainError {
     #[error(transparent)]
     Decode(#[from] DecodeError),
     /// A signature does not count.
-    #[error(transparent)]
+    #[error("the transaction is not signed as it should be: {0}")]
     Signature(#[from] SignatureError),
     /// Made for another chain.
     #[error("the transaction is for chain `{got}`, this is `{here}`")]

@@ -113,7 +113,14 @@ fn detail(answer: &At<ProviderDetail>) -> String {
     } else {
         format!("listed: {}, bond that counts: {}", listed(&provider.next), provider.next.bond.display)
     };
-    let left = provider.left.map(|left| format!("with day {}; bond paid after {}", left.day, moment(&left.due)));
+    let left = provider.left.map(|left| {
+        let bond = if provider.bond.amount.is_zero() {
+            "its bond was paid back or forfeited".into()
+        } else {
+            format!("bond paid after {}", moment(&left.due))
+        };
+        format!("with day {}; {bond}", left.day)
+    });
     let lines = [
         ("name", provider.moniker.clone()),
         ("provider", provider.provider.to_string()),

@@ -58,9 +58,9 @@ pub(super) enum Verb {
         #[command(flatten)]
         make: Box<Make>,
     },
-    /// Stop being a provider: today is the last day
+    /// Stop being a provider, for ever: today is the last day
     #[command(
-        after_help = "Example: diemd tx deregister --from dave\nThe bond comes back by itself after its unbonding time."
+        after_help = "Example: diemd tx deregister --from dave\nThe bond comes back by itself after its unbonding time. This account can never be a provider again."
     )]
     Deregister {
         #[command(flatten)]
