@@ -50,9 +50,9 @@ async fn a_provider_comes_is_listed_changes_and_goes() {
     assert_eq!(chain.query("provider dave").await["left"]["day"], chain.today().await);
     let genesis = chain.run(&format!("genesis show {}", chain.export())).await.ok().stdout;
     for (who, end) in [("carol", "10000 VVV listed"), ("dave", "VVV has left")] {
-        let lines = genesis.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+        let mut lines = genesis.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
         let told = |line: String| line.starts_with(&chain.address(who)) && line.ends_with(end);
-        assert!(lines.map(told).any(|told| told), "{who}: {genesis}");
+        assert!(lines.any(told), "{who}: {genesis}");
     }
     assert!(genesis.lines().any(|line| line.starts_with("gas price") && line.ends_with(" VVV")), "{genesis}");
     chain.tx("delist-provider dave --forfeit --from validator-1").await;
