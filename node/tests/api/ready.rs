@@ -85,6 +85,11 @@ async fn development_commands_are_not_there_with_a_real_engine() {
         let routes: Vec<String> = serde_json::from_str(&routes).unwrap();
         assert!(routes.contains(&"GET /v1/status".to_owned()));
         assert_eq!(routes.contains(&"POST /v1/dev/mine".to_owned()), listed);
+        for path in routes.iter().filter_map(|route| route.strip_prefix("POST /v1/dev/")) {
+            let url = format!("http://{address}/v1/dev/{path}");
+            let answer = reqwest::Client::new().post(url).json(&()).send().await.unwrap();
+            assert!(matches!(answer.status().as_u16(), 200 | 400), "{path}: {}", answer.status());
+        }
     }
 }
 
