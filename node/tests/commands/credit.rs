@@ -93,6 +93,11 @@ async fn vouchers_are_signed_shown_settled_and_each_is_told_its_verdict() {
     // A changed one, one of a session key above its limit, one of a key without a grant.
     let forged = chain.file("forged.json", &text.replace("1250000000000000000", "1350000000000000000"));
     chain.fails(&format!("voucher show {forged}"), 1, "a signature is bad").await;
+    let shown = chain.run(&format!("voucher show {forged}")).await.stdout;
+    assert!(
+        shown.contains("bad for this voucher: the signature does not fit") && !shown.contains("transaction"),
+        "{shown}"
+    );
     let agents = sign("1.5", "--account bob --from agent", "agent.json").await;
     let stranger = sign("0.1", "--account bob --from erin", "stranger.json").await;
     let line = format!("settle {good} {good} {forged} {agents} {stranger} --from carol --yes");
