@@ -153,12 +153,7 @@ fn start_instant(parts: Parts<'_>) -> Result<Running, EngineStartError> {
     if let Ok(SecretKey::Ed25519(own)) = comet::keys::validator_signing_key(&home.comet()) {
         keys.push(own);
     }
-    let options = instant::Options {
-        keys,
-        mode: config.instant.blocks.0,
-        clock: instant::wall_clock(),
-        on_fatal,
-    };
+    let options = instant::Options { keys, mode: config.instant.blocks.0, clock: instant::wall_clock(), on_fatal };
     let engine = InstantEngine::start(Arc::clone(app), Arc::clone(commits), genesis, options)?;
     Ok(Running::Instant(Arc::new(engine)))
 }

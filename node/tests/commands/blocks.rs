@@ -24,6 +24,9 @@ async fn what_a_block_does_by_itself_is_told_in_words() {
     let day = chain.today().await;
     chain.next_day().await;
     chain.pass(2 * Chain::day_ms()).await;
+    let served = chain.query(&format!("day {day}")).await;
+    assert_eq!((&served["day"], &served["providers"][0]["provider"]), (&day.into(), &carol.to_string().into()));
+    assert!(served["providers"][0]["paid"]["height"].is_u64(), "{served}");
     let text = chain.blocks_from(first).await;
     for words in [
         format!("{dave} slashed by 5% for two votes in one round: 50 VVV burned"),

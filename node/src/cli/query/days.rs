@@ -4,16 +4,17 @@ use std::str::FromStr;
 
 use clap::Subcommand;
 use diem_client::{
-    Client,
-    api::{At, Day, Moment, Page, Provider, ProviderDetail, ProviderStanding, Served, Today},
+    Client, ClientError,
+    api::{At, Day, DayProvider, Moment, Page, Provider, ProviderDetail, ProviderStanding, Served, Today},
 };
 use diem_credits::prices::{LongContext, ModelPrices, Price, PriceSheet, Unit};
+use serde::Serialize;
 
 use super::{Height, staking::or_nothing, who};
 use crate::cli::{
     Failure,
     common::Common,
-    output::{fields, list},
+    output::{fields, list, say},
     units::{moment, show_credit, show_percent},
 };
 
@@ -81,11 +82,53 @@ impl Verb {
             }
             Self::Day { day: WhichDay::Open, at } => output.print(&client.today(at.height).await?, today),
             Self::Day { day: WhichDay::Number(day), at } => {
-                output.print(&client.day(*day, at.height).await?, |answer| one_day(&answer.answer))
+                output.print(&whole_day(client, *day, at).await?, |answer| {
+                    let served = answer.providers.as_ref().map_or_else(String::new, |rows| day_providers(rows));
+                    format!("{}\n\n{served}", one_day(&answer.day.answer))
+                })
             }
             Self::Days { limit, at } => output.print(&client.days(*limit, at.height).await?, days),
         }
     }
+}
+
+/// A day and who served on it.
+#[derive(Serialize)]
+struct WholeDay {
+    #[serde(flatten)]
+    day: At<Day>,
+    /// Absent where this node does not know them any more.
+    providers: Option<Vec<DayProvider>>,
+}
+
+async fn whole_day(client: &Client, day: u64, at: &Height) -> Result<WholeDay, Failure> {
+    let answer = client.day(day, at.height).await?;
+    let providers = match client.day_providers(day, Some(answer.height)).await {
+        Ok(page) => Some(page.answer.items),
+        Err(ClientError::Refused { error, .. }) => {
+            say(&format!("who served on day {day} cannot be told: {error}"));
+            None
+        }
+        Err(other) => return Err(other.into()),
+    };
+    Ok(WholeDay { day: answer, providers })
+}
+
+fn day_providers(rows: &[DayProvider]) -> String {
+    let row = |row: &DayProvider| {
+        let paid = row
+            .paid
+            .as_ref()
+            .map_or("not yet".into(), |paid| format!("{} in block {}", paid.amount.display, paid.height));
+        [
+            row.provider.to_string(),
+            row.served.consumed.display.clone(),
+            row.served.counted.display.clone(),
+            row.served.requests.to_string(),
+            paid,
+        ]
+    };
+    or_nothing(["provider", "used", "earns rent", "requests", "paid"], rows, row, "nobody served")
 }
 
 fn listed(standing: &ProviderStanding) -> &'static str {
