@@ -61,7 +61,7 @@ fn genesis() -> Vec<Seed> {
     let json = |doc: &diem_types::GenesisDoc| diem_genesis::to_json(doc).into_bytes();
     let now = diem_core::Time(chain.app.store().meta().unwrap().time_ms);
     let exported = chain.app.export(now).unwrap();
-    let early = chain.app.export(chain.doc.genesis_time).unwrap();
+    let early = diem_types::GenesisDoc { genesis_time: chain.doc.genesis_time, ..exported.clone() };
     let changed = |change: fn(&mut diem_types::GenesisDoc)| {
         let mut doc = chain.doc.clone();
         change(&mut doc);
