@@ -105,6 +105,12 @@ impl App {
     /// There is no committed state yet, or its block is later than `time`.
     pub fn export(&self, time: Time) -> Result<GenesisDoc, Fatal> {
         let state = self.store.latest();
+        if let Some(last) = chain::LAST_BLOCK.get(&state).filter(|last| last.time > time) {
+            let last = last.time;
+            return Err(Fatal(format!(
+                "the last block is of {last}: a chain that goes on from it cannot start at {time}"
+            )));
+        }
         document(&state, state.height(), time)
     }
 }
@@ -113,10 +119,6 @@ impl App {
 pub(crate) fn document(state: &dyn StateRead, height: u64, time: Time) -> Result<GenesisDoc, Fatal> {
     let info =
         chain::INFO.get(state).ok_or_else(|| Fatal("there is nothing to export: no block was committed yet".into()))?;
-    if let Some(last) = chain::LAST_BLOCK.get(state).filter(|last| last.time > time) {
-        let last = last.time;
-        return Err(Fatal(format!("the last block is of {last}: a chain that goes on from it cannot start at {time}")));
-    }
     Ok(GenesisDoc {
         chain_id: info.chain_id,
         genesis_time: time,

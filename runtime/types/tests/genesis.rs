@@ -1,5 +1,7 @@
 //! What a genesis may say: everything in it must fit what consensus can count.
 
+use std::num::NonZeroU64;
+
 use diem_core::Time;
 use diem_types::{
     AppGenesis, ConsensusParams, GenesisDoc, GenesisValidator,
@@ -7,13 +9,15 @@ use diem_types::{
 };
 
 fn doc() -> GenesisDoc {
+    let mut app = AppGenesis::default();
+    app.staking.chain_id = "diem-test-dev".into();
     GenesisDoc {
         chain_id: "diem-test-dev".into(),
         genesis_time: Time(0),
         initial_height: 1,
         consensus: ConsensusParams::default(),
         validators: vec![GenesisValidator { public_key: [7; 32], power: 10 }],
-        app: AppGenesis::default(),
+        app,
     }
 }
 
@@ -49,6 +53,9 @@ fn what_cannot_start_a_chain_is_refused_by_name() {
         // 293 years are more nanoseconds than an int64 holds.
         ("evidence_max_age", |doc| doc.consensus.evidence_max_age_ms = 293 * 366 * 86_400_000),
         ("vote_extensions", |doc| doc.consensus.vote_extensions_enable_height = 2),
+        ("staking.chain_id", |doc| doc.app.staking.chain_id = "another-dev".into()),
+        ("epoch_ms", |doc| doc.app.epoch_ms = NonZeroU64::new(9_999).expect("not zero")),
+        ("epoch_ms", |doc| doc.app.epoch_ms = NonZeroU64::MAX),
         ("block_limit", |doc| doc.app.gas.block_limit = 0),
         ("block_limit", |doc| doc.app.gas.block_limit = u64::MAX),
     ];
