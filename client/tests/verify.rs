@@ -188,7 +188,7 @@ fn answer(address: Address, proof: Proof) -> Account {
         height: 7,
         time: Time(0),
         epoch: 0,
-        holdings: holdings(),
+        holdings: Some(holdings()),
         proof: Some(proof),
     }
 }

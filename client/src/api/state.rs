@@ -24,9 +24,9 @@ pub struct Account {
     pub time: Time,
     /// The day of that time.
     pub epoch: u64,
-    /// What it owns beside its balances.
+    /// What it owns beside its balances; absent where that is more rows than one answer sums. Then the lists tell.
     #[serde(flatten)]
-    pub holdings: Holdings,
+    pub holdings: Option<Holdings>,
     /// The proof of the account's row, if it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<Proof>,

@@ -1,7 +1,8 @@
 //! Answers of the API as tables for people.
 
 use diem_client::api::{
-    Account, Block, BlockPage, ConsensusSet, ErrorLine, HexBytes, Params, Proof, Status, Supply, Transaction, TxView,
+    Account, Block, BlockPage, ConsensusSet, ErrorLine, HexBytes, Holdings, Params, Proof, Status, Supply, Transaction,
+    TxView,
 };
 use diem_core::Amount;
 
@@ -28,15 +29,8 @@ pub(super) fn status(status: &Status) -> String {
     ])
 }
 
-/// An account with everything that it owns; `name` is how the user called it.
-pub(super) fn account(VerifiedAnswer { answer, verified }: &VerifiedAnswer<Account>, name: &str) -> String {
-    let owned = &answer.holdings;
-    let mut lines = vec![
-        ("address", answer.address.to_string()),
-        ("hex", answer.hex.clone()),
-        ("VVV", answer.vvv.display.clone()),
-        ("DIEM", answer.diem.display.clone()),
-        ("nonce", answer.nonce.to_string()),
+fn owned_lines(owned: &Holdings) -> [(&'static str, String); 7] {
+    [
         ("staked", format!("{}, {} of it locked", owned.staked.display, owned.locked.display)),
         ("opened by burning", owned.diem_outstanding.display.clone()),
         ("rewards to claim", owned.rewards.display.clone()),
@@ -44,12 +38,28 @@ pub(super) fn account(VerifiedAnswer { answer, verified }: &VerifiedAnswer<Accou
         ("DIEM staked", owned.diem_staked.display.clone()),
         ("credit today", format!("{}, {} of it free", owned.credit_today.display, owned.credit_free.display)),
         ("credit tomorrow", owned.credit_tomorrow.display.clone()),
-        ("at height", answer.height.to_string()),
+    ]
+}
+
+/// An account with everything that it owns; `name` is how the user called it.
+pub(super) fn account(VerifiedAnswer { answer, verified }: &VerifiedAnswer<Account>, name: &str) -> String {
+    let mut lines = vec![
+        ("address", answer.address.to_string()),
+        ("hex", answer.hex.clone()),
+        ("VVV", answer.vvv.display.clone()),
+        ("DIEM", answer.diem.display.clone()),
+        ("nonce", answer.nonce.to_string()),
     ];
+    lines.extend(answer.holdings.iter().flat_map(owned_lines));
+    lines.push(("at height", answer.height.to_string()));
     lines.extend(verified.as_ref().map(|proven| ("verified", proven_words(proven))));
     if verified.is_some() {
         say("VVV, DIEM and nonce are proven; the rest is what the node says");
     }
+    let Some(owned) = &answer.holdings else {
+        say("it owns more than one answer sums: ask for positions, locks, unstaking and diem-stakes");
+        return fields(lines);
+    };
     let has = |amount: Amount| !amount.is_zero();
     let further = [
         ("positions", has(owned.staked.amount)),

@@ -23,7 +23,7 @@ use super::{
     error::Failure,
     params::{Query, parse},
     reading::{HeightParams, ListParams, ProveParams, Reader, answer, answer_page, answer_proven, wrong_answer},
-    staking::sum,
+    staking::{MAX_SUMMED, sum},
 };
 
 pub(super) fn account(reader: &Reader, address: Address) -> Result<AccountInfo, Failure> {
@@ -48,16 +48,22 @@ pub(super) fn stake(reader: &Reader, staker: Address, from: Option<Address>, lim
     }
 }
 
-/// All DIEM that an account has staked, and all that is on its way out.
-pub(super) fn stake_totals(reader: &Reader, staker: Address) -> Result<(Amount, Amount), Failure> {
+/// All DIEM that an account has staked, and all that is on its way out; nothing if that is more rows than an answer sums.
+pub(super) fn stake_totals(reader: &Reader, staker: Address) -> Result<Option<(Amount, Amount)>, Failure> {
     let first = stake(reader, staker, None, MAX_ROWS)?;
     let leaving = sum(first.tranches.iter().map(|(_, tranche)| tranche.amount));
-    let (mut staked, mut rows) = (Amount::ZERO, first.positions);
+    let (mut staked, mut rows, mut read) = (Amount::ZERO, first.positions, 0usize);
     loop {
+        read = read.saturating_add(rows.len());
+        if read > MAX_SUMMED {
+            return Ok(None);
+        }
+        let is_full = rows.len().saturating_add(1) >= usize::from(MAX_ROWS);
         staked = sum(std::iter::once(staked).chain(rows.iter().map(|(_, amount)| *amount)));
         let last = rows.last().map(|(beneficiary, _)| *beneficiary);
-        if last.is_none() || rows.len() < usize::from(MAX_ROWS) {
-            return Ok((staked, leaving));
+        // All pages but the first lack the row with which they begin.
+        if last.is_none() || !is_full {
+            return Ok(Some((staked, leaving)));
         }
         // The page begins with the last row of the one before.
         rows = stake(reader, staker, last, MAX_ROWS)?.positions;

@@ -5,7 +5,7 @@ use axum::{
     extract::{Path, State},
 };
 use diem_client::api::{
-    At, Coin, Commission, Hash, HexBytes, Lock, NextCommission, Page, Position, Reward, Rewards, Unstaking,
+    At, Coin, Commission, Hash, HexBytes, HttpError, Lock, NextCommission, Page, Position, Reward, Rewards, Unstaking,
     ValidatorDetail, Validators,
 };
 use diem_core::{Address, Amount};
@@ -158,7 +158,8 @@ pub(crate) async fn rewards(
 ) -> Result<Json<At<Rewards>>, Failure> {
     let account: Address = parse(&account)?;
     answer(&api, params.height, move |reader| {
-        let rows = all_positions(reader, account)?;
+        let too_many = || HttpError::BadRequest("too many positions to sum: read them page by page".into());
+        let rows = all_positions(reader, account)?.ok_or_else(too_many)?;
         let total = sum(rows.iter().map(|row| row.rewards));
         let earning = rows.iter().filter(|row| !row.rewards.is_zero());
         let reward = |row: &PositionView| Reward { validator: row.validator, amount: Coin::vvv(row.rewards) };
@@ -167,41 +168,45 @@ pub(crate) async fn rewards(
     .await
 }
 
-/// Everything that an account has staked. There are at most as many positions as validators.
-pub(super) fn all_positions(reader: &Reader, account: Address) -> Result<Vec<PositionView>, Failure> {
-    let (mut all, mut after) = (Vec::new(), None);
+/// The most rows of one kind that an answer sums: whoever has more made them cheaply, and reading them all is not.
+pub(super) const MAX_SUMMED: usize = 1_000;
+
+/// Everything that an account has staked; nothing if that is more than an answer sums.
+pub(super) fn all_positions(reader: &Reader, account: Address) -> Result<Option<Vec<PositionView>>, Failure> {
+    read_all(|after| positions_after(reader, account, after), |row| row.validator)
+}
+
+/// All locks of an account; nothing if they are more than an answer sums.
+pub(super) fn all_locks(reader: &Reader, account: Address) -> Result<Option<Vec<svvv::query::LockView>>, Failure> {
+    read_all(|after| locks_after(reader, account, after), |row| row.validator)
+}
+
+/// Reads page after page, each after the last row of the one before.
+fn read_all<R, K>(
+    mut page: impl FnMut(Option<K>) -> Result<Vec<R>, Failure>,
+    key: impl Fn(&R) -> K,
+) -> Result<Option<Vec<R>>, Failure> {
+    let mut all: Vec<R> = Vec::new();
     loop {
-        let rows = positions_after(reader, account, after)?;
-        let Some(last) = rows.last() else { return Ok(all) };
-        after = Some(last.validator);
+        let rows = page(all.last().map(&key))?;
+        if rows.is_empty() {
+            return Ok(Some(all));
+        }
         all.extend(rows);
+        if all.len() > MAX_SUMMED {
+            return Ok(None);
+        }
     }
 }
 
-/// All locks of an account: as many as positions at most.
-pub(super) fn all_locks(reader: &Reader, account: Address) -> Result<Vec<svvv::query::LockView>, Failure> {
-    let (mut all, mut after) = (Vec::new(), None);
-    loop {
-        let rows = locks_after(reader, account, after)?;
-        let Some(last) = rows.last() else { return Ok(all) };
-        after = Some(last.validator);
-        all.extend(rows);
-    }
-}
-
-/// The avvv that an account has on its way out of stake.
-pub(super) fn leaving_total(reader: &Reader, account: Address) -> Result<Amount, Failure> {
-    let (mut total, mut after) = (Amount::ZERO, None);
-    loop {
-        let rows = leaving_after(reader, account, after)?;
-        let Some(last) = rows.last() else { return Ok(total) };
-        after = Some(last.id);
-        let tranche = |row: &LeavingView| match row.what {
-            Leaving::Tranche(amount) => amount,
-            Leaving::Moved { .. } => Amount::ZERO,
-        };
-        total = sum(std::iter::once(total).chain(rows.iter().map(tranche)));
-    }
+/// The avvv that an account has on its way out of stake; nothing if that is more rows than an answer sums.
+pub(super) fn leaving_total(reader: &Reader, account: Address) -> Result<Option<Amount>, Failure> {
+    let rows = read_all(|after| leaving_after(reader, account, after), |row| row.id)?;
+    let tranche = |row: &LeavingView| match row.what {
+        Leaving::Tranche(amount) => amount,
+        Leaving::Moved { .. } => Amount::ZERO,
+    };
+    Ok(rows.map(|rows| sum(rows.iter().map(tranche))))
 }
 
 /// All VVV fits an amount, and these are parts of it.

@@ -60,24 +60,25 @@ pub(crate) async fn account(
     .await
 }
 
-/// What an account owns beside its balances.
-fn holdings(reader: &Reader, address: Address) -> Result<Holdings, Failure> {
-    let positions = staking::all_positions(reader, address)?;
-    let locks = staking::all_locks(reader, address)?;
+/// What an account owns beside its balances; nothing if that is more rows than an answer sums.
+fn holdings(reader: &Reader, address: Address) -> Result<Option<Holdings>, Failure> {
+    let Some(positions) = staking::all_positions(reader, address)? else { return Ok(None) };
+    let Some(locks) = staking::all_locks(reader, address)? else { return Ok(None) };
+    let Some(unstaking) = staking::leaving_total(reader, address)? else { return Ok(None) };
+    let Some((diem_staked, diem_unstaking)) = credits::stake_totals(reader, address)? else { return Ok(None) };
     let credit = credits::account(reader, address)?;
-    let (diem_staked, diem_unstaking) = credits::stake_totals(reader, address)?;
-    Ok(Holdings {
+    Ok(Some(Holdings {
         staked: Coin::vvv(staking::sum(positions.iter().map(|row| row.staked))),
         locked: Coin::vvv(staking::sum(locks.iter().map(|row| row.locked))),
         diem_outstanding: Coin::diem(staking::sum(locks.iter().map(|row| row.lock.outstanding))),
-        unstaking: Coin::vvv(staking::leaving_total(reader, address)?),
+        unstaking: Coin::vvv(unstaking),
         rewards: Coin::vvv(staking::sum(positions.iter().map(|row| row.rewards))),
         diem_staked: Coin::diem(diem_staked),
         diem_unstaking: Coin::diem(diem_unstaking),
         credit_today: credit.today.allowance.into(),
         credit_free: credit.free.into(),
         credit_tomorrow: credit.tomorrow.into(),
-    })
+    }))
 }
 
 /// `GET /v1/proof/{key}?height=`: any row, or its absence.

@@ -15,6 +15,7 @@ use diem_core::{
     context::{Misbehaviour, MisbehaviourKind, Vote},
 };
 use diem_runtime::{App, ChainInfo, CheckKind, NODE_PREFIX, TxResult, ValidatorUpdate};
+use diem_staking::consensus_address;
 use diem_store::IndexOp;
 use diem_types::GenesisDoc;
 use ed25519_dalek::SigningKey;
@@ -23,7 +24,7 @@ use tendermint::{Hash, block::signed_header::SignedHeader, validator};
 use super::{
     header::{self, Draft, results_hash, unusual},
     pool::Pool,
-    signers::{Keys, Members, Signers, consensus_address, set_of, updated, warn_of_strangers},
+    signers::{Keys, Members, Signers, set_of, updated, warn_of_strangers},
 };
 use crate::{Commits, engine::SubmitError};
 

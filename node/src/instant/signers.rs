@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use diem_core::{Fatal, sha256};
+use diem_core::Fatal;
 use diem_runtime::ValidatorUpdate;
+use diem_staking::consensus_address;
 use ed25519_dalek::{Signature, Signer as _, SigningKey};
 use tendermint::{PublicKey, validator, vote};
 
@@ -14,14 +15,6 @@ pub(crate) type Members = BTreeMap<[u8; 32], u64>;
 
 /// The keys that the engine has, by their public half.
 pub(crate) type Keys = BTreeMap<[u8; 32], SigningKey>;
-
-/// CometBFT's address of a consensus key.
-pub(crate) fn consensus_address(public_key: &[u8; 32]) -> [u8; 20] {
-    let mut address = [0; 20];
-    let hash = sha256(&[public_key]);
-    address.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
-    address
-}
 
 /// The set in CometBFT's form and order: the strongest first.
 pub(crate) fn set_of(members: &Members) -> Result<validator::Set, Fatal> {

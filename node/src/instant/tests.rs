@@ -14,6 +14,7 @@ use bytes::Bytes;
 use diem_bank as bank;
 use diem_core::{Amount, Denom, Time, keys::SecretKey};
 use diem_runtime::{App, Options};
+use diem_staking::consensus_address;
 use diem_store::WritePoint;
 use diem_testkit::{Person, TxBuilder, genesis, people, with_validators};
 use diem_types::{Answer, GenesisDoc, Query};
@@ -23,10 +24,7 @@ mod engine;
 mod random;
 mod sets;
 
-use super::{
-    producer::{OpenError, Producer, signed_header, validators},
-    signers::consensus_address,
-};
+use super::producer::{OpenError, Producer, signed_header, validators};
 use crate::{
     Commits,
     engine::{EngineError, SubmitError, Warp},

@@ -57,7 +57,7 @@ async fn an_accounts_credit_is_what_its_transactions_made_of_it() {
     assert_eq!(parts.map(|part| part.display.as_str()), ["4 credit", "1 credit", "1 credit", "1 credit", "1 credit"]);
     assert_eq!(credit.tomorrow.amount, whole(4));
 
-    let account = client.account(&alice, at, false).await.unwrap().holdings;
+    let account = client.account(&alice, at, false).await.unwrap().holdings.unwrap();
     assert_eq!((&account.credit_today, &account.credit_free), (&today.allowance, &today.free));
     assert_eq!((account.credit_tomorrow, account.diem_staked.amount), (credit.tomorrow.clone(), milli(5_500)));
     assert_eq!(account.diem_unstaking.amount, milli(500));

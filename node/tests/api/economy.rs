@@ -34,7 +34,7 @@ async fn what_an_account_owns_adds_up() {
     stake_and_lock(&node).await;
     let (client, alice) = (&node.client, node.address_of(0));
     let account = client.account(&alice, None, false).await.unwrap();
-    let (at, owns) = (Some(account.height), &account.holdings);
+    let (at, owns) = (Some(account.height), account.holdings.as_ref().unwrap());
 
     let positions = client.positions(&alice, at).await.unwrap();
     assert_eq!((positions.height, positions.time, positions.epoch), (account.height, account.time, account.epoch));
@@ -76,7 +76,7 @@ async fn what_an_account_owns_adds_up() {
         rewards.rewards.iter().map(|reward| (reward.validator, reward.amount.clone())).collect::<Vec<_>>(),
         by_position
     );
-    let nobody = client.account(&Address([0xab; 20]), None, false).await.unwrap().holdings;
+    let nobody = client.account(&Address([0xab; 20]), None, false).await.unwrap().holdings.unwrap();
     assert!(nobody.staked.amount.is_zero() && nobody.credit_tomorrow.amount.is_zero());
     assert_eq!(client.positions(&Address([0xab; 20]), None).await.unwrap().items, []);
 
@@ -182,7 +182,7 @@ async fn the_curve_quotes_what_a_mint_then_gives() {
     let mint = diem::Msg::Mint { validator: validator(0), lock: whole(900), min_out: quote.out.amount };
     node.commit(&node.people[0], vec![Call::Diem(mint)]).await;
     let after = client.account(&node.address_of(0), None, false).await.unwrap();
-    assert_eq!(after.holdings.diem_outstanding, quote.out);
+    assert_eq!(after.holdings.as_ref().unwrap().diem_outstanding, quote.out);
     assert_eq!(quote.lock.checked_amount(), Some(whole(900)));
 
     let quote = client.quote_out(milli(1_500), None).await.unwrap();
@@ -190,7 +190,7 @@ async fn the_curve_quotes_what_a_mint_then_gives() {
     let mint = diem::Msg::MintExact { validator: validator(0), out: milli(1_500), max_lock: needed };
     node.commit(&node.people[0], vec![Call::Diem(mint)]).await;
     let then = client.account(&node.address_of(0), None, false).await.unwrap();
-    assert_eq!(then.holdings.locked.amount, after.holdings.locked.amount.checked_add(needed).unwrap());
+    assert_eq!(then.holdings.as_ref().unwrap().locked.amount, after.holdings.as_ref().unwrap().locked.amount.checked_add(needed).unwrap());
     // At the height before, the price was the one before.
     let before = client.quote_out(milli(1_500), Some(after.height)).await.unwrap();
     assert_eq!((before.answer, before.height), (quote.answer, after.height));
