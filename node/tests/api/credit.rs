@@ -317,3 +317,34 @@ async fn offers_and_providers_page_by_address() {
     let ErrorReply { error } = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
     assert_eq!(error.name, "bad_request");
 }
+
+/// Each row costs its owner next to nothing, so what an answer sums is bounded; up to there the sum is of all pages.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sums_of_an_account_are_complete_or_absent() {
+    for (count, expected) in [(700u16, Some(700u128)), (1_001, None)] {
+        let spread = |doc: &mut diem_types::GenesisDoc| {
+            let staker = *doc.app.bank.accounts.iter().find(|(_, row)| row.diem >= whole(2)).unwrap().0;
+            let stake = |number: u16| {
+                let mut beneficiary = [0xbe; 20];
+                beneficiary[..2].copy_from_slice(&number.to_be_bytes());
+                diem_credits::genesis::GenesisStake {
+                    staker,
+                    beneficiary: Some(Address(beneficiary)),
+                    amount: milli(1),
+                }
+            };
+            doc.app.credits.stakes.extend((0..count).map(stake));
+        };
+        let node = crate::running::start_economy_with(spread).await;
+        let staker = node.doc.app.credits.stakes.last().unwrap().staker;
+        let own: u128 = {
+            let stakes = node.doc.app.credits.stakes.iter().filter(|stake| stake.staker == staker);
+            stakes.map(|stake| stake.amount.get()).sum()
+        };
+        let account = node.client.account(&staker, None, false).await.unwrap();
+        let staked = account.holdings.map(|holdings| holdings.diem_staked.amount.get());
+        assert_eq!(staked, expected.map(|_| own), "{count} rows");
+        let listed = node.client.diem_stakes(&staker, None).await.unwrap().answer.items;
+        assert!(listed.len() >= usize::from(count), "the lists hold all: {}", listed.len());
+    }
+}

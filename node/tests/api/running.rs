@@ -62,8 +62,14 @@ pub async fn start_behind(mode: BlockMode, disguise: impl FnOnce(Arc<dyn Engine>
 
 /// Starts a node of the small economy, whose time stands still but for a millisecond from block to block.
 pub async fn start_economy() -> Running {
+    start_economy_with(|_| {}).await
+}
+
+/// The same with another genesis.
+pub async fn start_economy_with(change: impl FnOnce(&mut GenesisDoc)) -> Running {
     let people = people(economy::PEOPLE);
-    let doc = economy::economy_genesis(&people);
+    let mut doc = economy::economy_genesis(&people);
+    change(&mut doc);
     start_economy_of(people, doc).await
 }
 
