@@ -190,7 +190,10 @@ async fn the_curve_quotes_what_a_mint_then_gives() {
     let mint = diem::Msg::MintExact { validator: validator(0), out: milli(1_500), max_lock: needed };
     node.commit(&node.people[0], vec![Call::Diem(mint)]).await;
     let then = client.account(&node.address_of(0), None, false).await.unwrap();
-    assert_eq!(then.holdings.as_ref().unwrap().locked.amount, after.holdings.as_ref().unwrap().locked.amount.checked_add(needed).unwrap());
+    assert_eq!(
+        then.holdings.as_ref().unwrap().locked.amount,
+        after.holdings.as_ref().unwrap().locked.amount.checked_add(needed).unwrap()
+    );
     // At the height before, the price was the one before.
     let before = client.quote_out(milli(1_500), Some(after.height)).await.unwrap();
     assert_eq!((before.answer, before.height), (quote.answer, after.height));
