@@ -14,13 +14,13 @@ use std::{
 };
 
 use diem_client::Client;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
     EngineKind,
     comet::{self, FindError, keys::KeyError},
     config::ConfigError,
     home::HomeError,
+    signals::Signals,
 };
 use homes::Plan;
 use nodes::Nodes;
@@ -131,25 +131,6 @@ impl DevnetError {
     fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let what = what.into();
         move |error| Self::Io { what, error }
-    }
-}
-
-/// Ctrl-C and a polite request to end.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    fn listen() -> io::Result<Self> {
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
-    }
-
-    async fn any(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
     }
 }
 

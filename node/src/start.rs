@@ -24,6 +24,7 @@ use crate::{
     home::{Home, HomeError},
     http,
     metrics::Metrics,
+    signals::Signals,
 };
 
 pub use engines::EngineStartError;
@@ -158,10 +159,13 @@ async fn run(home: &Home, config: &Config, genesis: &GenesisDoc) -> Result<(), S
         api = %config.api.listen,
         "running"
     );
+    // Before the first answer: whoever has one may ask this node to end. Until here a signal ends the process at once,
+    // and a compilation of CometBFT with it; nothing is lost by that.
+    let mut signals = Signals::listen().map_err(StartError::System)?;
     let options = http::Options { genesis: Some(home.genesis_file()) };
     let api = tokio::spawn(http::serve(node, options, api, wait(stop.subscribe())));
     let metrics = metrics_port.map(|port| tokio::spawn(metrics_server::serve(metrics, port, wait(stop.subscribe()))));
-    let reason = until_stopped(&stop).await;
+    let reason = until_stopped(&stop, &mut signals).await;
     tracing::info!("stopping");
     engine.prepare_stop();
     // The API first, so that nobody is told yes and then forgotten; a server that ended in an error has said so.
@@ -227,23 +231,10 @@ async fn wait(mut stop: watch::Receiver<Option<Reason>>) {
 }
 
 /// Waits for a signal or a failure, and tells everybody.
-async fn until_stopped(stop: &Stop) -> Reason {
-    use tokio::signal::unix::{SignalKind, signal};
+async fn until_stopped(stop: &Stop, signals: &mut Signals) -> Reason {
     let mut changes = stop.subscribe();
-    let signalled = async {
-        match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
-            (Ok(mut interrupt), Ok(mut terminate)) => tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            },
-            (Err(error), _) | (_, Err(error)) => {
-                tracing::error!(%error, "signals cannot be heard: only a kill stops this node");
-                std::future::pending::<()>().await;
-            }
-        }
-    };
     tokio::select! {
-        () = signalled => {
+        () = signals.any() => {
             stop.send_replace(Some(Reason::Asked));
             Reason::Asked
         }

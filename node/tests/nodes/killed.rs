@@ -1,6 +1,11 @@
 //! The application killed at any moment: what was told committed is there, and the sums are right.
 
-use std::{fs, time::Duration};
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    time::Duration,
+};
 
 use diem_client::api::{State, Wait};
 use diem_core::{Address, Amount, Denom};
@@ -8,7 +13,7 @@ use diem_testkit::TxBuilder;
 
 use rustix::process::Signal;
 
-use crate::common::{Ports, Single, height, instant_home, person, reach, run, signal, words};
+use crate::common::{Ports, Single, height, instant_home, person, reach, run, signal, until, words};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_node_keeps_what_it_confirmed() {
@@ -55,6 +60,21 @@ async fn a_killed_node_keeps_what_it_confirmed() {
     assert!(emitted > 0);
     assert_eq!(total(&exported), total(&doc) + emitted - burned);
     assert!(confirmed > 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_ends_in_order_from_its_first_answer_on() {
+    let (folder, ports) = (tempfile::tempdir().unwrap(), Ports::claim());
+    let home = instant_home(folder.path(), &ports);
+    for round in 0..10 {
+        let node = Single::start(&home, &[]);
+        let host = node.api.trim_start_matches("http://").to_owned();
+        let mut stream = until("the port", async || TcpStream::connect(&host).ok()).await;
+        stream.write_all(format!("GET /livez HTTP/1.1\r\nhost: {host}\r\n\r\n").as_bytes()).unwrap();
+        stream.read_exact(&mut [0]).unwrap();
+        let ended = node.stop();
+        assert!(ended.success(), "round {round}: {ended}");
+    }
 }
 
 /// What one command mines at most.
