@@ -5,8 +5,8 @@ use std::path::Path;
 
 use diem_bank as bank;
 use diem_core::{
-    Address, Amount, Block, BlockContext, BlockInfo, Denom, Events, Module as _, ModuleId, StateWrite, Time, TxContext,
-    keys::SecretKey, sha256,
+    Address, Amount, Block, BlockContext, BlockInfo, Denom, Events, Forgetful, Module as _, ModuleId, StateWrite, Time,
+    TxContext, keys::SecretKey, sha256,
 };
 use diem_credits::{Credits, Msg, Voucher, day, genesis::GenesisProvider, prices::PriceSheet};
 use diem_runtime::{App, Options};
@@ -110,7 +110,7 @@ fn key(number: u32) -> (SecretKey, Address) {
 
 fn execute(state: &mut dyn StateWrite, block: BlockInfo, sender: Address, msg: &Msg) -> Events {
     let mut events = Events::default();
-    Credits::execute(&mut TxContext { state, events: &mut events, block, sender }, msg).unwrap();
+    Credits::execute(&mut TxContext { state, events: &mut events, block, sender, verifier: &Forgetful }, msg).unwrap();
     events
 }
 

@@ -2,7 +2,7 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::{
-    Block, BlockInfo, StateRead as _,
+    Block, BlockInfo, StateRead as _, Statement as _,
     proof::verify,
     tx::{CallBody as _, DecodeError},
     typed_data,

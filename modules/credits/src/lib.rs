@@ -41,7 +41,9 @@ pub mod state;
 pub mod voucher;
 pub mod vouchers;
 
-use diem_core::{CallError, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite, TxContext};
+use diem_core::{
+    CallError, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite, Statement, TxContext,
+};
 
 pub use error::Error;
 pub use event::Event;
@@ -80,6 +82,10 @@ impl Module for Credits {
 
     fn gas(msg: &Msg) -> u64 {
         msg.gas()
+    }
+
+    fn statements(msg: &Msg) -> Vec<&dyn Statement> {
+        msg.statements()
     }
 
     fn text(msg: &Msg) -> String {

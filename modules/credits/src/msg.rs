@@ -1,7 +1,7 @@
 //! The calls of credits.
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use diem_core::{Address, Amount, CallError, Denom, TxContext, text::is_plain};
+use diem_core::{Address, Amount, CallError, Denom, Statement, TxContext, text::is_plain};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -232,6 +232,13 @@ impl Msg {
             Self::Allocate { .. } | Self::UnstakeDiem { .. } => 8,
         };
         GAS_PER_ROW.saturating_mul(rows)
+    }
+
+    pub(crate) fn statements(&self) -> Vec<&dyn Statement> {
+        match self {
+            Self::SettleVouchers { vouchers } => vouchers.iter().map(|signed| signed as &dyn Statement).collect(),
+            _ => Vec::new(),
+        }
     }
 
     /// Consensus: it is part of what is signed.

@@ -5,8 +5,8 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::{
-    Address, Amount, keccak256,
-    keys::{Auth, SecretKey, SignatureError},
+    Address, Amount, Statement, keccak256,
+    keys::{Auth, SecretKey},
     typed_data::call_data,
 };
 use serde::{Deserialize, Serialize};
@@ -89,13 +89,21 @@ impl Voucher {
     }
 }
 
-impl SignedVoucher {
-    /// Checks the signature. A pure function of the bytes.
-    ///
-    /// # Errors
-    /// [`SignatureError`].
-    pub fn verify(&self) -> Result<(), SignatureError> {
-        self.auth.verify(&self.voucher.signer, &self.voucher.message(), || self.voucher.digest())
+impl Statement for SignedVoucher {
+    fn signer(&self) -> &Address {
+        &self.voucher.signer
+    }
+
+    fn auth(&self) -> &Auth {
+        &self.auth
+    }
+
+    fn message(&self) -> Vec<u8> {
+        self.voucher.message()
+    }
+
+    fn digest(&self) -> [u8; 32] {
+        self.voucher.digest()
     }
 }
 

@@ -98,7 +98,7 @@ fn judge(
     let voucher = &signed.voucher;
     check_names(voucher, &ctx.sender, global, chain)?;
     let mut grant = grant_for(ctx.state, global, voucher)?;
-    signed.verify().map_err(|_| Error::VoucherSignature)?;
+    ctx.verifier.verify(signed).map_err(|_| Error::VoucherSignature)?;
     let mut customer = accounts::load(ctx.state, global, &voucher.account);
 
     let promised = customer.promised(&voucher.provider, voucher.day).filter(|promised| !promised.amount.is_zero());

@@ -6,7 +6,8 @@ mod common;
 
 use common::{DAY, ONE, World, empty, units, vvv, who};
 use diem_core::{
-    Amount, Block, BlockContext, CallError, Events, GenesisContext, Module, ModuleError, QueryContext, Time, TxContext,
+    Amount, Block, BlockContext, CallError, Events, Forgetful, GenesisContext, Module, ModuleError, QueryContext, Time,
+    TxContext,
 };
 use diem_staking::{Staking, position, slash};
 use diem_store::Overlay;
@@ -34,7 +35,10 @@ fn restake(world: &mut World<'_>, account: u8, from: u8, to: u8, amount: Amount)
     let step = |state: &mut dyn diem_core::StateWrite, _: &mut Events| {
         let mut events = Events::default();
         Svvv::validate(&msg)?;
-        Svvv::execute(&mut TxContext { state, events: &mut events, block, sender: who(account) }, &msg)
+        Svvv::execute(
+            &mut TxContext { state, events: &mut events, block, sender: who(account), verifier: &Forgetful },
+            &msg,
+        )
     };
     world.try_do(step).map(|_| ())
 }

@@ -9,7 +9,7 @@ use std::{
 use anyhow::anyhow;
 use clap::{Args, Subcommand};
 use diem_client::api::Hash;
-use diem_core::{Address, Amount, ModuleError as _};
+use diem_core::{Address, Amount, ModuleError as _, Statement as _};
 use diem_credits::{Error, SignedVoucher, Voucher};
 use serde::{Deserialize, Serialize};
 

@@ -3,7 +3,9 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 use bytes::Bytes;
 use diem_bank as bank;
-use diem_core::{Amount, Block, BlockInfo, CallError, Events, Fatal, StateRead, TxContext, keys::SignatureError};
+use diem_core::{
+    Amount, Block, BlockInfo, CallError, Events, Fatal, StateRead, TxContext, Verifier, keys::SignatureError,
+};
 use diem_staking::ValidatorUpdate;
 use diem_store::{Overlay, WriteSet};
 use diem_types::{ChainError, GasParams, Signed};
@@ -68,7 +70,7 @@ pub(crate) struct Executed {
 /// A transaction as it arrives in a block: decoded and with good signatures, or why not.
 pub(crate) type Decoded = Result<Signed, ChainError>;
 
-/// Decodes and verifies all transactions of a block in parallel.
+/// Decodes and verifies all transactions of a block in parallel, and what others signed inside them.
 pub(crate) fn decode_all(txs: &[Bytes], signatures: &Signatures) -> Vec<Decoded> {
     let mut decoded: Vec<Decoded> =
         txs.par_iter().with_min_len(64).map(|bytes| Signed::decode(bytes).map_err(ChainError::from)).collect();
@@ -90,6 +92,7 @@ pub(crate) fn decode_all(txs: &[Bytes], signatures: &Signatures) -> Vec<Decoded>
 pub(crate) struct Execution<'a> {
     chain: &'a ChainInfo,
     gas: GasParams,
+    verifier: &'a dyn Verifier,
     block: BlockInfo,
     state: Overlay<'a>,
     events: Events,
@@ -102,23 +105,35 @@ impl<'a> Execution<'a> {
     pub(crate) fn begin(
         base: &'a dyn StateRead,
         chain: &'a ChainInfo,
+        verifier: &'a dyn Verifier,
         block: &Block,
         hooks: &Hooks,
     ) -> Result<Self, Fatal> {
         let mut state = Overlay::new(base);
         let mut events = Events::default();
         hooks::run(&hooks.begin, &mut state, &mut events, block)?;
-        Ok(Self::new(chain, block.info, state, events))
+        Ok(Self::new(chain, verifier, block.info, state, events))
     }
 
     /// Without any hooks, on top of a state that a block left: for trying out a transaction.
-    pub(crate) fn after(base: &'a dyn StateRead, chain: &'a ChainInfo, block: BlockInfo) -> Self {
-        Self::new(chain, block, Overlay::new(base), Events::default())
+    pub(crate) fn after(
+        base: &'a dyn StateRead,
+        chain: &'a ChainInfo,
+        verifier: &'a dyn Verifier,
+        block: BlockInfo,
+    ) -> Self {
+        Self::new(chain, verifier, block, Overlay::new(base), Events::default())
     }
 
-    fn new(chain: &'a ChainInfo, block: BlockInfo, state: Overlay<'a>, events: Events) -> Self {
+    fn new(
+        chain: &'a ChainInfo,
+        verifier: &'a dyn Verifier,
+        block: BlockInfo,
+        state: Overlay<'a>,
+        events: Events,
+    ) -> Self {
         let gas = chain::gas(&state);
-        Self { chain, gas, block, state, events, fees: Amount::ZERO, gas_used: 0 }
+        Self { chain, gas, verifier, block, state, events, fees: Amount::ZERO, gas_used: 0 }
     }
 
     /// The state as the transactions so far left it.
@@ -145,8 +160,13 @@ impl<'a> Execution<'a> {
         let mut events = Events::default();
         let (outcome, writes) = {
             let mut overlay = Overlay::new(&self.state);
-            let mut ctx =
-                TxContext { state: &mut overlay, events: &mut events, block: self.block, sender: tx.tx.sender };
+            let mut ctx = TxContext {
+                state: &mut overlay,
+                events: &mut events,
+                block: self.block,
+                sender: tx.tx.sender,
+                verifier: self.verifier,
+            };
             let outcome = tx.tx.calls.iter().try_for_each(|call| modules::execute(&mut ctx, call));
             (outcome, overlay.into_writes())
         };
@@ -182,11 +202,12 @@ impl<'a> Execution<'a> {
 pub(crate) fn execute(
     base: &dyn StateRead,
     chain: &ChainInfo,
+    verifier: &dyn Verifier,
     block: &Block,
     txs: &[Decoded],
     hooks: &Hooks,
 ) -> Result<Executed, Fatal> {
-    let mut execution = Execution::begin(base, chain, block, hooks)?;
+    let mut execution = Execution::begin(base, chain, verifier, block, hooks)?;
     let mut result_of = |tx: &Decoded| match tx {
         Ok(tx) => execution.transaction(tx).unwrap_or_else(|error| TxResult::refused(error.into())),
         Err(error) => TxResult::refused(error.clone().into()),

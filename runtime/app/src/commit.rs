@@ -48,7 +48,7 @@ impl App {
             Some((processed, executed)) if processed == hash => executed,
             _ => {
                 let decoded = block::decode_all(txs, &self.signatures);
-                block::execute(self.base().state(), &chain, block, &decoded, &self.hooks)?
+                block::execute(self.base().state(), &chain, &self.signatures, block, &decoded, &self.hooks)?
             }
         };
         let mut writes = self.genesis_writes();

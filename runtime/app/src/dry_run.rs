@@ -36,7 +36,7 @@ impl App {
     pub fn simulate(&self, snapshot: &Snapshot, tx: &Signed) -> Result<DryRun, ChainError> {
         let chain = self.chain().filter(|_| snapshot.height() > 0).ok_or(ChainError::NotStarted)?;
         let block = BlockInfo { height: snapshot.height().saturating_add(1), time: Time(snapshot.time_ms()) };
-        let mut execution = Execution::after(snapshot, &chain, block);
+        let mut execution = Execution::after(snapshot, &chain, &self.signatures, block);
         let result = execution.transaction(tx).unwrap_or_else(|error| TxResult::refused(error.into()));
         let after = execution.state();
         // Keys come in order, and with them accounts.

@@ -21,7 +21,7 @@ impl App {
         let decoded = block::decode_all(&txs, &self.signatures);
         let Ok(chain) = self.known_chain() else { return Vec::new() };
         let base = self.base();
-        let chosen = match Execution::begin(base.state(), &chain, block, &self.hooks) {
+        let chosen = match Execution::begin(base.state(), &chain, &self.signatures, block, &self.hooks) {
             Ok(execution) => choose(execution, &decoded, max_tx_bytes),
             Err(fatal) => {
                 // The same failure stops the node in FinalizeBlock, with its own words.
@@ -44,7 +44,8 @@ impl App {
         let chain = self.known_chain().map_err(refuse)?;
         self.check_height(block.info.height, &chain).map_err(refuse)?;
         let base = self.base();
-        let mut execution = Execution::begin(base.state(), &chain, block, &self.hooks).map_err(refuse)?;
+        let mut execution =
+            Execution::begin(base.state(), &chain, &self.signatures, block, &self.hooks).map_err(refuse)?;
         let mut results = Vec::with_capacity(txs.len());
         for (place, tx) in decoded.iter().enumerate() {
             let result = tx.as_ref().map_err(Clone::clone).and_then(|tx| execution.transaction(tx));

@@ -1,66 +1,85 @@
-//! Signatures: verified once, in parallel batches, and remembered.
+//! Signatures, of transactions and of the statements inside them: verified once, in parallel batches, and remembered.
 //!
-//! What is remembered is a pure function of a transaction's bytes, so a hit or a miss can never change a result: it
-//! only saves the work. Only good signatures are remembered; a bad one costs its sender nothing to repeat, and us no
-//! memory.
+//! What is remembered is a pure function of a transaction's or a statement's bytes, so a hit or a miss can never
+//! change a result: it only saves the work. Of transactions only good signatures are remembered; a bad one costs its
+//! sender nothing to repeat, and us no memory. A bad statement can be in a block, is paid for, and is remembered.
 
 use diem_core::{
+    Address, Statement, Verifier,
     keys::{Auth, SignatureError, check_ed25519_key},
+    sha256,
     tx::TxHash,
-    typed_data,
+    typed_data::{self, call_data},
 };
-use diem_types::Signed;
-use hashbrown::HashSet;
+use diem_types::{Call, Signed};
+use ed25519_zebra::batch::Verifier as Batch;
+use hashbrown::HashMap;
 use parking_lot::RwLock;
 use rayon::prelude::*;
 
-/// How many transactions are verified together. Larger batches gain little and spread worse over cores.
+/// How many signatures are verified together. Larger batches gain little and spread worse over cores.
 const BATCH: usize = 128;
 
 /// How many look-ups are worth a thread.
 const LOOK_UPS: usize = 512;
 
-/// The transactions whose signatures were found good, in two generations: when the younger is full the older goes.
+/// What names a statement with its signature here begins with this.
+const STATEMENT_TAG: &[u8] = b"diem-statement/1";
+
+/// The signatures that were verified.
 pub(crate) struct Signatures {
     capacity: usize,
-    known: RwLock<Generations>,
+    /// Transactions whose signatures are good.
+    txs: RwLock<Generations<()>>,
+    /// The verdicts on statements.
+    statements: RwLock<Generations<Result<(), SignatureError>>>,
 }
 
-/// Only ever looked into: their order is never seen.
-#[derive(Default)]
-struct Generations {
-    young: HashSet<TxHash>,
-    old: HashSet<TxHash>,
+/// What was learned of hashes, in two generations: when the younger is full the older goes. Only ever looked into:
+/// their order is never seen.
+struct Generations<V> {
+    young: HashMap<[u8; 32], V>,
+    old: HashMap<[u8; 32], V>,
 }
 
 impl Signatures {
+    /// Remembers at most `capacity` transactions and as many statements.
     pub(crate) fn new(capacity: usize) -> Self {
-        Self { capacity: capacity / 2, known: RwLock::default() }
+        Self { capacity: capacity / 2, txs: RwLock::default(), statements: RwLock::default() }
     }
 
     /// Verifies one transaction, unless it is remembered.
     pub(crate) fn verify(&self, tx: &Signed) -> Result<(), SignatureError> {
-        if self.known.read().contains(&tx.hash) {
+        if self.txs.read().get(&tx.hash).is_some() {
             return Ok(());
         }
         tx.verify()?;
-        self.known.write().insert(tx.hash, self.capacity);
+        self.txs.write().insert(tx.hash, (), self.capacity);
         Ok(())
     }
 
     /// Verifies many, those that are not remembered in parallel batches. One answer for each, as [`Self::verify`]
-    /// would give it.
+    /// would give it. Statements inside of those that are good are verified after them, for execution.
     pub(crate) fn verify_all(&self, txs: &[&Signed]) -> Vec<Result<(), SignatureError>> {
+        let verdicts = self.verify_txs(txs);
+        let good = txs.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_ok());
+        let statements: Vec<&dyn Statement> =
+            good.flat_map(|(tx, _)| tx.tx.calls.iter().flat_map(Call::statements)).collect();
+        self.learn(&statements);
+        verdicts
+    }
+
+    fn verify_txs(&self, txs: &[&Signed]) -> Vec<Result<(), SignatureError>> {
         let known: Vec<bool> = {
-            let known = self.known.read();
-            txs.par_iter().with_min_len(LOOK_UPS).map(|tx| known.contains(&tx.hash)).collect()
+            let known = self.txs.read();
+            txs.par_iter().with_min_len(LOOK_UPS).map(|tx: &&Signed| known.get(&tx.hash).is_some()).collect()
         };
         let unknown: Vec<&Signed> = txs.iter().zip(&known).filter(|(_, known)| !**known).map(|(tx, _)| *tx).collect();
-        let verdicts: Vec<Result<(), SignatureError>> = unknown.par_chunks(BATCH).flat_map_iter(verify_batch).collect();
+        let verdicts = in_batches(&unknown);
         {
-            let mut remembered = self.known.write();
+            let mut remembered = self.txs.write();
             for (tx, _) in unknown.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_ok()) {
-                remembered.insert(tx.hash, self.capacity);
+                remembered.insert(tx.hash, (), self.capacity);
             }
         }
         let mut verdicts = verdicts.into_iter();
@@ -69,61 +88,125 @@ impl Signatures {
             |known: &bool| if *known { Ok(()) } else { verdicts.next().unwrap_or(Err(SignatureError::Invalid)) };
         known.iter().map(verdict).collect()
     }
+
+    /// Verifies the statements that are not remembered, in parallel batches.
+    fn learn(&self, statements: &[&dyn Statement]) {
+        if statements.is_empty() {
+            return;
+        }
+        let named = statements.par_iter().with_min_len(BATCH).map(|statement| (name(*statement), *statement));
+        let unknown: Vec<(TxHash, &dyn Statement)> = {
+            let known = self.statements.read();
+            named.filter(|(name, _)| known.get(name).is_none()).collect()
+        };
+        let signed: Vec<&dyn Statement> = unknown.iter().map(|(_, statement)| *statement).collect();
+        let verdicts = in_batches(&signed);
+        let mut remembered = self.statements.write();
+        for ((name, _), verdict) in unknown.into_iter().zip(verdicts) {
+            remembered.insert(name, verdict, self.capacity);
+        }
+    }
 }
 
-impl Generations {
-    fn contains(&self, hash: &TxHash) -> bool {
-        self.young.contains(hash) || self.old.contains(hash)
+impl Verifier for Signatures {
+    fn verify(&self, statement: &dyn Statement) -> Result<(), SignatureError> {
+        let known = self.statements.read().get(&name(statement));
+        known.unwrap_or_else(|| statement.verify())
+    }
+}
+
+/// Names a statement together with its signature: two that differ in anything have two names.
+fn name(statement: &dyn Statement) -> [u8; 32] {
+    sha256(&[STATEMENT_TAG, &statement.signer().0, &call_data(statement.auth()), &statement.message()])
+}
+
+impl<V> Default for Generations<V> {
+    fn default() -> Self {
+        Self { young: HashMap::new(), old: HashMap::new() }
+    }
+}
+
+impl<V: Copy> Generations<V> {
+    fn get(&self, hash: &[u8; 32]) -> Option<V> {
+        self.young.get(hash).or_else(|| self.old.get(hash)).copied()
     }
 
-    fn insert(&mut self, hash: TxHash, capacity: usize) {
+    fn insert(&mut self, hash: [u8; 32], learned: V, capacity: usize) {
         if self.young.len() >= capacity {
             self.old = std::mem::take(&mut self.young);
         }
-        self.young.insert(hash);
+        self.young.insert(hash, learned);
     }
+}
+
+/// What has signatures that can be verified alone, or together with those of others.
+trait Batched: Sync {
+    fn alone(&self) -> Result<(), SignatureError>;
+
+    /// Queues ed25519 signatures, verifies Ethereum's at once, and checks that keys belong to their addresses.
+    fn queue(&self, batch: &mut Batch) -> Result<(), SignatureError>;
+}
+
+impl Batched for &Signed {
+    fn alone(&self) -> Result<(), SignatureError> {
+        self.verify()
+    }
+
+    fn queue(&self, batch: &mut Batch) -> Result<(), SignatureError> {
+        self.signatures().try_for_each(|(address, auth)| {
+            queue(batch, address, auth, self.message(), || typed_data::digest(&self.tx))
+        })
+    }
+}
+
+impl Batched for &dyn Statement {
+    fn alone(&self) -> Result<(), SignatureError> {
+        self.verify()
+    }
+
+    fn queue(&self, batch: &mut Batch) -> Result<(), SignatureError> {
+        queue(batch, self.signer(), self.auth(), &self.message(), || self.digest())
+    }
+}
+
+fn queue(
+    batch: &mut Batch,
+    address: &Address,
+    auth: &Auth,
+    message: &[u8],
+    digest: impl FnOnce() -> [u8; 32],
+) -> Result<(), SignatureError> {
+    let Auth::Ed25519 { public_key, signature } = auth else { return auth.verify(address, message, digest) };
+    check_ed25519_key(public_key, address)?;
+    batch.queue((
+        ed25519_zebra::VerificationKeyBytes::from(*public_key),
+        ed25519_zebra::Signature::from_bytes(signature),
+        message,
+    ));
+    Ok(())
+}
+
+/// One verdict for each.
+fn in_batches<T: Batched>(items: &[T]) -> Vec<Result<(), SignatureError>> {
+    items.par_chunks(BATCH).flat_map_iter(verify_batch).collect()
 }
 
 /// Verifies the ed25519 signatures of a chunk as one equation. If that fails, each is verified alone: under ZIP-215
 /// both ways agree, so the verdicts do not depend on who shared a batch with whom.
-fn verify_batch(txs: &[&Signed]) -> Vec<Result<(), SignatureError>> {
-    let mut batch = ed25519_zebra::batch::Verifier::new();
-    let mut verdicts: Vec<Result<(), SignatureError>> = txs.iter().map(|tx| queue_or_verify(tx, &mut batch)).collect();
+fn verify_batch<T: Batched>(items: &[T]) -> Vec<Result<(), SignatureError>> {
+    let mut batch = Batch::new();
+    // What cannot be queued is verified alone: of two bad signatures the first must be named, whichever is found first.
+    let queued = |item: &T| item.queue(&mut batch).or_else(|error| item.alone().and(Err(error)));
+    let mut verdicts: Vec<Result<(), SignatureError>> = items.iter().map(queued).collect();
     #[expect(
         clippy::disallowed_methods,
         reason = "a batch needs weights nobody can foresee; no verdict depends on them"
     )]
     let weights = rand::rng();
     if batch.verify(weights).is_err() {
-        for (tx, verdict) in txs.iter().zip(&mut verdicts).filter(|(_, verdict)| verdict.is_ok()) {
-            *verdict = tx.verify();
+        for (item, verdict) in items.iter().zip(&mut verdicts).filter(|(_, verdict)| verdict.is_ok()) {
+            *verdict = item.alone();
         }
     }
     verdicts
-}
-
-/// Queues ed25519 signatures, verifies Ethereum's at once, and checks that keys belong to their addresses. What is
-/// refused here is verified alone, because of two bad signatures the first must be named, whichever is found first.
-fn queue_or_verify(tx: &Signed, batch: &mut ed25519_zebra::batch::Verifier) -> Result<(), SignatureError> {
-    queue(tx, batch).or_else(|error| match tx.verify() {
-        Ok(()) => Err(error),
-        verdict => verdict,
-    })
-}
-
-fn queue(tx: &Signed, batch: &mut ed25519_zebra::batch::Verifier) -> Result<(), SignatureError> {
-    for (address, auth) in tx.signatures() {
-        match auth {
-            Auth::Ed25519 { public_key, signature } => {
-                check_ed25519_key(public_key, address)?;
-                batch.queue((
-                    ed25519_zebra::VerificationKeyBytes::from(*public_key),
-                    ed25519_zebra::Signature::from_bytes(signature),
-                    tx.message(),
-                ));
-            }
-            Auth::Ethereum { .. } => auth.verify(address, tx.message(), || typed_data::digest(&tx.tx))?,
-        }
-    }
-    Ok(())
 }

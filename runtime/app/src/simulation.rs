@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 
-use diem_core::{Block, Fatal, Key, StateRead, Time, Value};
+use diem_core::{Block, Fatal, Forgetful, Key, StateRead, Time, Value};
 use diem_store::WriteSet;
 use diem_types::{GenesisDoc, Signed};
 
@@ -90,7 +90,7 @@ impl Simulation {
     /// A step that must not fail has failed; an application would stop.
     pub fn block(&self, state: &dyn StateRead, block: &Block, txs: Vec<Signed>) -> Result<Simulated, Fatal> {
         let txs: Vec<block::Decoded> = txs.into_iter().map(Ok).collect();
-        let executed = block::execute(state, &self.chain, block, &txs, &self.hooks)?;
+        let executed = block::execute(state, &self.chain, &Forgetful, block, &txs, &self.hooks)?;
         let block::Executed { results, writes, validator_updates, events, .. } = executed;
         Ok(Simulated { results, writes, validator_updates, events })
     }

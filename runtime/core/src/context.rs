@@ -3,7 +3,7 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 
-use crate::{Address, Events, StateRead, StateWrite, Time};
+use crate::{Address, Events, StateRead, StateWrite, Time, Verifier};
 
 /// Height and time of a block, from its header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
@@ -93,6 +93,8 @@ pub struct TxContext<'a> {
     pub block: BlockInfo,
     /// Who signed it.
     pub sender: Address,
+    /// Verifies what others signed inside it.
+    pub verifier: &'a dyn Verifier,
 }
 
 /// A question at one committed height.

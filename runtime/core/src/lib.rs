@@ -13,6 +13,7 @@ pub mod event;
 pub mod keys;
 pub mod module;
 pub mod proof;
+pub mod statement;
 pub mod storage;
 pub mod text;
 pub mod time;
@@ -25,6 +26,7 @@ pub use context::{Block, BlockContext, BlockInfo, GenesisContext, QueryContext, 
 pub use error::{CallError, ErrorInfo, Fatal, ModuleError};
 pub use event::Events;
 pub use module::{Module, ModuleId};
+pub use statement::{Forgetful, Statement, Verifier};
 pub use storage::{Key, StateRead, StateWrite, Value};
 pub use time::Time;
 

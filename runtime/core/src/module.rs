@@ -2,7 +2,7 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 
-use crate::{CallError, Fatal, GenesisContext, ModuleError, QueryContext, StateRead, StateWrite, TxContext};
+use crate::{CallError, Fatal, GenesisContext, ModuleError, QueryContext, StateRead, StateWrite, Statement, TxContext};
 
 /// A module's byte: the first byte of its keys, the discriminant of its calls, events and queries. Never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,6 +50,11 @@ pub trait Module {
 
     /// The gas of a call beside what its bytes cost; a pure function of the call.
     fn gas(msg: &Self::Msg) -> u64;
+
+    /// What others signed inside a call; [`Module::execute`] has each of it verified by [`TxContext::verifier`].
+    fn statements(_: &Self::Msg) -> Vec<&dyn Statement> {
+        Vec::new()
+    }
 
     /// The call in words, as a wallet shows it before signing. Consensus: it is part of what is signed.
     fn text(msg: &Self::Msg) -> String;

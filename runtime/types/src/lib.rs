@@ -9,7 +9,7 @@ pub mod genesis;
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_bank::{self as bank, Bank};
 use diem_core::{
-    CallError, ErrorInfo, Module, ModuleError,
+    CallError, ErrorInfo, Module, ModuleError, Statement,
     tx::{CallBody, SignedTx, Transaction},
 };
 use diem_credits::{self as credits, Credits};
@@ -71,6 +71,17 @@ impl Call {
             Self::Svvv(msg) => Svvv::gas(msg),
             Self::Diem(msg) => Diem::gas(msg),
             Self::Credits(msg) => Credits::gas(msg),
+        }
+    }
+
+    /// What others signed inside the call.
+    pub fn statements(&self) -> Vec<&dyn Statement> {
+        match self {
+            Self::Bank(msg) => Bank::statements(msg),
+            Self::Staking(msg) => Staking::statements(msg),
+            Self::Svvv(msg) => Svvv::statements(msg),
+            Self::Diem(msg) => Diem::statements(msg),
+            Self::Credits(msg) => Credits::statements(msg),
         }
     }
 }

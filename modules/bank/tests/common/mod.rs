@@ -1,7 +1,7 @@
 //! State in memory, and a way to run something all or nothing, as the runtime does.
 
 use diem_bank::{Bank, Msg};
-use diem_core::{Address, Amount, BlockInfo, CallError, Denom, Events, Module as _, StateWrite, TxContext};
+use diem_core::{Address, Amount, BlockInfo, CallError, Denom, Events, Forgetful, Module as _, StateWrite, TxContext};
 use diem_store::{Options, Overlay, Snapshot, Store};
 
 /// Committed state with nothing in it.
@@ -44,7 +44,8 @@ pub(crate) fn all_or_nothing<T, E>(
 pub(crate) fn call(state: &mut Overlay<'_>, sender: Address, msg: &Msg) -> Result<Vec<u8>, CallError> {
     all_or_nothing(state, |state| {
         let mut events = Events::default();
-        let mut ctx = TxContext { state, events: &mut events, block: BlockInfo::default(), sender };
+        let mut ctx =
+            TxContext { state, events: &mut events, block: BlockInfo::default(), sender, verifier: &Forgetful };
         Bank::validate(msg)?;
         Bank::execute(&mut ctx, msg)?;
         Ok(events.into_bytes())

@@ -4,8 +4,9 @@
 use borsh::BorshDeserialize as _;
 use diem_bank::{self as bank, Bank, Pool};
 use diem_core::{
-    Address, Amount, Block, BlockContext, BlockInfo, CallError, Denom, Events, GenesisContext, Key, Module as _,
-    ModuleError as _, ModuleId, QueryContext, StateRead, StateWrite, Time, TxContext, Value, keys::SecretKey,
+    Address, Amount, Block, BlockContext, BlockInfo, CallError, Denom, Events, Forgetful, GenesisContext, Key,
+    Module as _, ModuleError as _, ModuleId, QueryContext, StateRead, StateWrite, Time, TxContext, Value,
+    keys::SecretKey,
 };
 use diem_credits::{
     Answer, Credits, Error, Event, Genesis, Msg, Params, Query, SignedVoucher, Voucher, day, genesis::GenesisProvider,
@@ -201,7 +202,8 @@ impl World {
         let mut events = Events::default();
         let (outcome, writes) = {
             let mut overlay = Overlay::new(&self.state.0);
-            let mut ctx = TxContext { state: &mut overlay, events: &mut events, block: info, sender };
+            let mut ctx =
+                TxContext { state: &mut overlay, events: &mut events, block: info, sender, verifier: &Forgetful };
             let outcome = Credits::validate(msg).and_then(|()| Credits::execute(&mut ctx, msg));
             (outcome, overlay.into_writes())
         };

@@ -3,8 +3,8 @@
 
 use diem_bank::{self as bank, Account, Bank};
 use diem_core::{
-    Address, Amount, BlockInfo, CallError, Denom, Events, GenesisContext, Module, QueryContext, StateWrite, Time,
-    TxContext, keys::SecretKey,
+    Address, Amount, BlockInfo, CallError, Denom, Events, Forgetful, GenesisContext, Module, QueryContext, StateWrite,
+    Time, TxContext, keys::SecretKey,
 };
 use diem_diem::{Answer, Curve, Diem, Genesis, Msg, Query};
 use diem_staking::{CreateValidator, Description, KeyProof, Staking, genesis::GenesisStake, genesis::GenesisValidator};
@@ -107,7 +107,7 @@ impl<'a> Chain<'a> {
         let (outcome, writes) = {
             let mut overlay = Overlay::new(&self.state);
             let block = BlockInfo { height: 1, time: Time(2_000) };
-            let mut ctx = TxContext { state: &mut overlay, events: &mut events, block, sender };
+            let mut ctx = TxContext { state: &mut overlay, events: &mut events, block, sender, verifier: &Forgetful };
             (Diem::execute(&mut ctx, msg), overlay.into_writes())
         };
         if outcome.is_ok() {

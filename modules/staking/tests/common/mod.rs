@@ -4,8 +4,8 @@
 use borsh::BorshDeserialize;
 use diem_bank::{Bank, Pool};
 use diem_core::{
-    Address, Amount, Block, BlockContext, BlockInfo, CallError, Denom, Events, GenesisContext, Module, ModuleError,
-    Time, TxContext,
+    Address, Amount, Block, BlockContext, BlockInfo, CallError, Denom, Events, Forgetful, GenesisContext, Module,
+    ModuleError, Time, TxContext,
     context::{Misbehaviour, MisbehaviourKind, Vote},
     keys::SecretKey,
 };
@@ -153,7 +153,7 @@ impl<'a> World<'a> {
     pub(crate) fn call(&mut self, sender: u8, msg: &Msg) -> Result<Vec<Event>, CallError> {
         let now = self.now;
         self.try_do(|state, events| {
-            let mut ctx = TxContext { state, events, block: now, sender: who(sender) };
+            let mut ctx = TxContext { state, events, block: now, sender: who(sender), verifier: &Forgetful };
             Staking::validate(msg)?;
             Staking::execute(&mut ctx, msg)
         })

@@ -1,7 +1,7 @@
 //! One of each call, and what wallets show of them.
 
 use diem_bank::{self as bank, Output};
-use diem_core::{Address, Amount, Denom, tx::CallBody as _, typed_data};
+use diem_core::{Address, Amount, Denom, Statement as _, tx::CallBody as _, typed_data};
 use diem_credits::{
     self as credits, SignedVoucher, Voucher,
     grants::ProviderLimit,

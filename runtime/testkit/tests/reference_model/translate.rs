@@ -1,7 +1,7 @@
 //! A call in the words of the model.
 
 use diem_bank::Msg as Bank;
-use diem_core::{Amount, Denom};
+use diem_core::{Amount, Denom, Statement as _};
 use diem_credits::{Msg as Credits, SignedVoucher};
 use diem_diem::Msg as Diem;
 use diem_staking::Msg as Staking;

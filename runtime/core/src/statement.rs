@@ -1,0 +1,51 @@
+//! Statements: what somebody signs on its own and another one hands in inside a call, such as a voucher.
+//!
+//! Whether such a signature is good is a pure function of the statement. So whoever runs transactions may verify many
+//! at once before execution comes to them, and remember the verdicts: it only saves work.
+
+use crate::{
+    Address,
+    keys::{Auth, SignatureError},
+};
+
+/// Something that was signed.
+pub trait Statement: Send + Sync {
+    /// Who should have signed.
+    fn signer(&self) -> &Address;
+
+    /// The signature.
+    fn auth(&self) -> &Auth;
+
+    /// The bytes that an ed25519 key signs. All of the content is in them, and what kind of statement it is.
+    fn message(&self) -> Vec<u8>;
+
+    /// The digest that an Ethereum key signs: of the same content.
+    fn digest(&self) -> [u8; 32];
+
+    /// Checks the signature.
+    ///
+    /// # Errors
+    /// [`SignatureError`].
+    fn verify(&self) -> Result<(), SignatureError> {
+        self.auth().verify(self.signer(), &self.message(), || self.digest())
+    }
+}
+
+/// What verifies statements while a transaction runs.
+pub trait Verifier {
+    /// The verdict of [`Statement::verify`], which may be known already.
+    ///
+    /// # Errors
+    /// [`SignatureError`].
+    fn verify(&self, statement: &dyn Statement) -> Result<(), SignatureError>;
+}
+
+/// Verifies each statement when it is asked and remembers nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct Forgetful;
+
+impl Verifier for Forgetful {
+    fn verify(&self, statement: &dyn Statement) -> Result<(), SignatureError> {
+        statement.verify()
+    }
+}
