@@ -2,7 +2,7 @@
 //! write, as a validator runs it.
 
 use bytes::Bytes;
-use diem_runtime::{App, CheckKind, Options};
+use diem_runtime::{App, Options};
 use diem_types::Signed;
 use rayon::prelude::*;
 
@@ -129,12 +129,12 @@ impl Chain {
     /// CheckTx of new and of waiting transactions, in runs beside the yardstick.
     fn pool(&mut self, report: &mut Report, yardstick: &Yardstick) {
         let txs = self.work.transfers(BLOCK);
-        let check = |kind| {
+        let check = || {
             let run = |txs: &[Bytes]| {
                 let strict = yardstick.verify_strict();
                 let ((), ns) = timed(|| {
                     for tx in txs {
-                        let result = self.app.check_tx(tx, kind);
+                        let result = self.app.check_tx(tx);
                         assert_eq!(result.code, 0, "{}", result.log);
                     }
                 });
@@ -142,9 +142,9 @@ impl Chain {
             };
             median(txs.chunks(1_000).map(run).collect())
         };
-        report.fact("CheckTx, signature unknown / verify_strict", check(CheckKind::New), "ratio");
+        report.fact("CheckTx, signature unknown / verify_strict", check(), "ratio");
         // A commit empties the pool; what waits is checked again, its signature remembered.
         self.app.drop_pending();
-        report.fact("Recheck (and CheckTx behind the door) / verify_strict", check(CheckKind::Recheck), "ratio");
+        report.fact("Recheck (and CheckTx behind the door) / verify_strict", check(), "ratio");
     }
 }

@@ -1,7 +1,7 @@
 //! The stages of a transaction's life in consensus.
 
 use bytes::Bytes;
-use diem_runtime::{CheckKind, TxResult};
+use diem_runtime::TxResult;
 use diem_testkit::chain::block_hash;
 use diem_types::{Event, Signed};
 
@@ -23,7 +23,7 @@ pub fn check_tx(data: &[u8]) {
             let block = world.block_after(Some(&step));
             let outcome = world.chain.propose_in(block, pool.clone());
             pool.retain(|tx| !outcome.txs.contains(tx));
-            pool.retain(|tx| world.chain.app.check_tx(tx, CheckKind::Recheck).code == 0);
+            pool.retain(|tx| world.chain.app.check_tx(tx).code == 0);
             continue;
         };
         let before = world.chain.app.info();

@@ -15,7 +15,7 @@ use std::{panic::resume_unwind, sync::Arc, time::Instant};
 use borsh::BorshDeserialize as _;
 use bytes::Bytes;
 use diem_core::{Fatal, StateRead as _};
-use diem_runtime::{App, CheckKind, QueryError};
+use diem_runtime::{App, QueryError};
 use diem_types::Query;
 use prost_ics23::Message as _;
 use tendermint_abci::Application;
@@ -245,12 +245,9 @@ impl Application for Consensus {
     }
 
     fn check_tx(&self, request: RequestCheckTx) -> ResponseCheckTx {
-        let kind = match CheckTxType::try_from(request.r#type) {
-            Ok(CheckTxType::Recheck) => CheckKind::Recheck,
-            Ok(CheckTxType::New) | Err(_) => CheckKind::New,
-        };
-        let result = self.app.check_tx(&request.tx, kind);
-        if kind == CheckKind::New {
+        let result = self.app.check_tx(&request.tx);
+        // Nobody waits for the verdict on a transaction that was taken before, and it was counted then.
+        if request.r#type != i32::from(CheckTxType::Recheck) {
             self.checks.tell(&request.tx, &result);
             self.commits.metrics().checked(&result);
         }

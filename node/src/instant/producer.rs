@@ -14,7 +14,7 @@ use diem_core::{
     Block, BlockInfo, Fatal, Key, Time,
     context::{Misbehaviour, MisbehaviourKind, Vote},
 };
-use diem_runtime::{App, ChainInfo, CheckKind, NODE_PREFIX, TxResult, ValidatorUpdate};
+use diem_runtime::{App, ChainInfo, NODE_PREFIX, TxResult, ValidatorUpdate};
 use diem_staking::consensus_address;
 use diem_store::IndexOp;
 use diem_types::GenesisDoc;
@@ -236,7 +236,7 @@ impl Producer {
         if !self.pool.has_room(&tx) {
             return Err(SubmitError::Full);
         }
-        let result = self.app.check_tx(&tx, CheckKind::New);
+        let result = self.app.check_tx(&tx);
         self.commits.metrics().checked(&result);
         if result.code != 0 {
             let TxResult { codespace, code, log, .. } = result;
@@ -285,7 +285,7 @@ impl Producer {
     /// Drops what was committed and what is no longer valid from the pool.
     fn recheck(&mut self, committed: &[[u8; 32]]) {
         let app = &self.app;
-        self.pool.update(committed, |tx| app.check_tx(tx, CheckKind::Recheck).code == 0);
+        self.pool.update(committed, |tx| app.check_tx(tx).code == 0);
         self.commits.metrics().waiting(self.pool.len());
     }
 

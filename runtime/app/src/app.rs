@@ -85,15 +85,6 @@ pub struct Info {
     pub app_version: u64,
 }
 
-/// Why a transaction is checked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CheckKind {
-    /// It is new.
-    New,
-    /// It waited while a block was committed.
-    Recheck,
-}
-
 /// The state that the next block stands on.
 pub(crate) enum Base {
     Committed(Snapshot),
@@ -174,7 +165,7 @@ impl App {
 
     /// Whether a transaction may wait in the mempool: signature, nonce, expiry, fee, stateless validation. It counts
     /// as pending until the next commit, so that the sender's next nonce is accepted after it.
-    pub fn check_tx(&self, bytes: &[u8], _kind: CheckKind) -> TxResult {
+    pub fn check_tx(&self, bytes: &[u8]) -> TxResult {
         let checked = Signed::decode(bytes).map_err(ChainError::from).map_err(CallError::from);
         match checked.and_then(|tx| self.check_decoded(&tx)) {
             Ok(result) => result,

@@ -26,7 +26,7 @@ mod signatures;
 pub mod simulation;
 
 pub use app::MAX_VOTE_EXTENSION_BYTES;
-pub use app::{App, CheckKind, Info, Options};
+pub use app::{App, Info, Options};
 pub use block::{Finalized, TxResult};
 pub use chain::ChainInfo;
 pub use commit::Committed;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use diem_bank as bank;
 use diem_core::{Address, Amount, Block, BlockInfo, Denom, Time, sha256};
-use diem_runtime::{App, CheckKind, Finalized, Options, TxResult};
+use diem_runtime::{App, Finalized, Options, TxResult};
 use diem_types::{Call, GenesisDoc};
 
 use crate::people::{Person, TxBuilder, genesis, people};
@@ -113,9 +113,9 @@ impl TestChain {
         TxBuilder::transfer(&self.doc, &self.people[from], nonce, self.people[to].address, Amount::new(amount))
     }
 
-    /// Checks a transaction as new.
+    /// Checks a transaction as the pool does.
     pub fn check(&self, tx: &Bytes) -> TxResult {
-        self.app.check_tx(tx, CheckKind::New)
+        self.app.check_tx(tx)
     }
 
     /// The next block.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use diem_bank::Pool;
 use diem_core::{Amount, CallError, Denom, ModuleError};
 use diem_runtime::{
-    App, CheckKind, Options,
+    App, Options,
     hooks::{Hook, Hooks, Policy},
 };
 use diem_testkit::{
@@ -299,7 +299,7 @@ fn checks_and_queries_go_on_while_blocks_are_made() {
                     let supply = diem_bank::supply(&snapshot, Denom::Vvv).get();
                     assert_eq!(vvv_of(&chain, &snapshot), supply, "a snapshot is of one height");
                 }
-                let _ = chain.app.check_tx(&chain.transfer(5, 0, 6, 1).bytes(), CheckKind::New);
+                let _ = chain.app.check_tx(&chain.transfer(5, 0, 6, 1).bytes());
             }
             seen
         });

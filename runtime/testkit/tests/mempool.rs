@@ -4,7 +4,6 @@
 use bytes::Bytes;
 use diem_bank::{Msg, Output};
 use diem_core::{Amount, Denom};
-use diem_runtime::CheckKind;
 use diem_testkit::{TestChain, TxBuilder};
 use diem_types::Call;
 use proptest::prelude::*;
@@ -25,7 +24,7 @@ impl Pool {
     fn block(&mut self, chain: &TestChain, offered: usize) -> usize {
         let outcome = chain.propose(self.0.iter().take(offered).cloned().collect());
         self.0.retain(|tx| !outcome.txs.contains(tx));
-        self.0.retain(|tx| chain.app.check_tx(tx, CheckKind::Recheck).code == 0);
+        self.0.retain(|tx| chain.app.check_tx(tx).code == 0);
         outcome.txs.len()
     }
 }

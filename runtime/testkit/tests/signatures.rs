@@ -256,7 +256,7 @@ proptest! {
                 signature.then_some(("chain", code))
             };
             prop_assert_eq!(of(&result.codespace, result.code), refused);
-            let check = checked.check_tx(tx, diem_runtime::CheckKind::New);
+            let check = checked.check_tx(tx);
             prop_assert_eq!(of(&check.codespace, check.code), refused);
             let process = fresh(&chain).process(&block, [1; 32], std::slice::from_ref(tx)).err();
             prop_assert_eq!(process.and_then(|error| of(error.codespace, error.code)), refused);
