@@ -62,7 +62,8 @@ pub fn settle(ctx: &mut BlockContext<'_>) -> Result<(), CallError> {
     record.settled_at = Some(now);
     record.pot = payouts::share(&record, record.counted)?;
     let rest = record.rent.checked_sub(record.pot).map_err(Error::from)?;
-    record.stakers = state::params(ctx.state).stakers_part(rest)?;
+    // Rent of a day without DIEM is all the treasury's.
+    record.stakers = if record.base.is_zero() { Amount::ZERO } else { state::params(ctx.state).stakers_part(rest)? };
     record.treasury = rest.checked_sub(record.stakers).map_err(Error::from)?;
     bank::move_between_pools(ctx.state, Pool::Payouts, Pool::Treasury, Denom::Vvv, record.treasury)?;
     // What waits with the fees is shared among stakers in the next block.

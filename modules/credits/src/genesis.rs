@@ -114,6 +114,9 @@ pub(crate) fn init(ctx: &mut GenesisContext<'_>, genesis: &Genesis) -> Result<()
         if *staker == Address::ZERO || *beneficiary == Some(Address::ZERO) {
             return Err(Error::ZeroAddress.into());
         }
+        if amount.is_zero() {
+            return Err(Error::ZeroAmount.into());
+        }
         stake::stake(ctx.state, &mut Events::default(), staker, &beneficiary.unwrap_or(*staker), *amount)?;
     }
     genesis.providers.iter().try_for_each(|provider| provider.write(ctx.state, global.day))

@@ -133,10 +133,7 @@ pub(crate) fn offers(
 /// None; the signature is that of every step.
 pub fn clear_offers(ctx: &mut BlockContext<'_>, limit: usize) -> Result<(), CallError> {
     let today = state::global(ctx.state).day;
-    for (key, _) in OFFERS.range(ctx.state, None, limit) {
-        if key.0 >= today {
-            break;
-        }
+    for (key, _) in state::due(&OFFERS, ctx.state, limit, |(day, _)| *day < today) {
         OFFERS.remove(ctx.state, &key);
     }
     Ok(())

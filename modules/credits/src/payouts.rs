@@ -29,10 +29,7 @@ fn payout_address(state: &dyn StateRead, provider: &Address) -> Address {
 /// The pool holds less than it owes, which the invariants exclude.
 pub fn pay_providers(ctx: &mut BlockContext<'_>, limit: usize) -> Result<(), CallError> {
     let global = state::global(ctx.state);
-    for ((day, provider), row) in PROVIDER_DAYS.range(ctx.state, None, limit) {
-        if global.is_unsettled(day) {
-            break;
-        }
+    for ((day, provider), row) in state::due(&PROVIDER_DAYS, ctx.state, limit, |(day, _)| !global.is_unsettled(*day)) {
         let mut record = DAYS.get(ctx.state, &day).unwrap_or_default();
         let amount = share(&record, row.counted)?;
         let to = payout_address(ctx.state, &provider);

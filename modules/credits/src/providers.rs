@@ -281,10 +281,10 @@ fn discount(state: &mut dyn StateWrite, provider: &Address, day: u64) -> Result<
 pub fn pay_bonds(ctx: &mut BlockContext<'_>, limit: usize) -> Result<(), CallError> {
     let now = ctx.block.info.time.millis();
     let global = state::global(ctx.state);
-    for ((due, address), _) in LEAVING.range(ctx.state, None, limit) {
+    for ((due, address), _) in state::due(&LEAVING, ctx.state, limit, |(due, _)| *due <= now) {
         let mut provider = get(ctx.state, &global, &address)?;
         let is_over = provider.left.is_some_and(|left| !global.is_unsettled(left.day));
-        if due > now || !is_over {
+        if !is_over {
             break;
         }
         let bond = std::mem::take(&mut provider.bond);

@@ -368,10 +368,12 @@ fn today(state: &dyn StateRead, global: Global) -> TodayInfo {
         (day_info(previous.day, record), Time(previous.closed_at.millis().saturating_add(grace)))
     });
     let (unsettled, settles_after) = unsettled.unzip();
+    // The day in its grace still takes vouchers at that last moment: it is settled, and the next day opens, after it.
+    let settled_by = settles_after.map_or(Time(0), |last: Time| Time(last.millis().saturating_add(1)));
     let midnight = global.day.saturating_add(1).saturating_mul(clock::epoch_ms(state).get());
     TodayInfo {
         day: DAYS.get(state, &global.day).unwrap_or_default(),
-        closes_at: settles_after.map_or(Time(midnight), |after: Time| after.max(Time(midnight))),
+        closes_at: settled_by.max(Time(midnight)),
         unsettled,
         settles_after,
         rent: bank::pool(state, Pool::Rent, Denom::Vvv),

@@ -131,11 +131,8 @@ pub(crate) fn cancel(ctx: &mut TxContext<'_>, id: u64) -> Result<(), Error> {
 pub fn pay_matured(ctx: &mut BlockContext<'_>, limit: usize) -> Result<(), CallError> {
     let now = ctx.block.info.time.millis();
     let today = state::global(ctx.state).day;
-    for ((due, id), staker) in MATURING.range(ctx.state, None, limit) {
-        let Some(tranche) = TRANCHES.get(ctx.state, &(staker, id)).filter(|tranche| due <= now && tranche.day < today)
-        else {
-            break;
-        };
+    for ((due, id), staker) in state::due(&MATURING, ctx.state, limit, |(due, _)| *due <= now) {
+        let Some(tranche) = TRANCHES.get(ctx.state, &(staker, id)).filter(|tranche| tranche.day < today) else { break };
         bank::pay_from_pool(ctx.state, Pool::StakedDiem, &staker, Denom::Diem, tranche.amount)?;
         MATURING.remove(ctx.state, &(due, id));
         TRANCHES.remove(ctx.state, &(staker, id));

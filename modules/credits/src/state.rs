@@ -3,7 +3,7 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::{
     Address, Amount, Module as _, StateRead, Time,
-    cell::{Item, Map},
+    cell::{Item, KeyPart, Map},
 };
 use ruint::aliases::U256;
 use serde::{Deserialize, Serialize};
@@ -307,6 +307,23 @@ pub fn provider_key(provider: &Address) -> diem_core::Key {
 /// The parameters.
 pub fn params(state: &dyn StateRead) -> Params {
     PARAMS.get(state).unwrap_or_default()
+}
+
+/// At most `limit` rows from the head of a queue, as far as they are due. Most blocks find nothing due: they read one
+/// row, not a page.
+pub(crate) fn due<K: KeyPart, V: BorshSerialize + BorshDeserialize>(
+    queue: &Map<K, V>,
+    state: &dyn StateRead,
+    limit: usize,
+    is_due: impl Fn(&K) -> bool,
+) -> Vec<(K, V)> {
+    let is_due = |(key, _): &(K, V)| is_due(key);
+    if !queue.range(state, None, 1).iter().any(is_due) {
+        return Vec::new();
+    }
+    let mut rows = queue.range(state, None, limit);
+    rows.truncate(rows.partition_point(is_due));
+    rows
 }
 
 /// `total += amount`.

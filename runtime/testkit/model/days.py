@@ -145,7 +145,7 @@ def settle(s):
     done = record(s, c)
     pot = c.rent * done["counted"] // c.base if c.base else 0
     rest = c.rent - pot
-    to_stakers = rest * s.stakers_bps // BPS
+    to_stakers = rest * s.stakers_bps // BPS if c.base else 0
     s.fees += to_stakers
     s.treasury += rest - to_stakers
     s.payout_pot += pot

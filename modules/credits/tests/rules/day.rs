@@ -166,6 +166,16 @@ fn without_diem_all_rent_goes_to_the_treasury() {
 }
 
 #[test]
+fn without_diem_stakers_get_no_part_of_the_rent() {
+    let mut world = World::with(&genesis(), 0);
+    diem_credits::params::set_params(world.state(), &diem_credits::Params { stakers_bps: 2_500, ..params() }).unwrap();
+    world.add_rent(whole(8));
+    world.midnight(1).block_at(DAY + 3 * HOUR);
+    assert_eq!((world.record(0).treasury, world.record(0).stakers), (whole(8), Amount::ZERO));
+    assert_eq!(world.pool(Pool::Fees, Denom::Vvv), Amount::ZERO);
+}
+
+#[test]
 fn a_part_of_what_no_provider_earned_can_go_to_stakers() {
     let mut world = World::new();
     world.state();
@@ -248,7 +258,11 @@ fn today_says_when_the_day_ends() {
     let today = world.today();
     assert_eq!(today.unsettled.unwrap().day, FIRST + 1);
     assert_eq!(today.settles_after.unwrap().millis(), FIRST * DAY + 5 * DAY + HOUR);
-    assert_eq!(today.closes_at.millis(), FIRST * DAY + 5 * DAY + HOUR);
+    assert_eq!(today.closes_at.millis(), FIRST * DAY + 5 * DAY + HOUR + 1, "in that moment vouchers still count");
+    world.block_at(5 * DAY + HOUR);
+    assert_eq!(world.today().global.day, FIRST + 4);
+    world.block_at(5 * DAY + HOUR + 1);
+    assert_eq!(world.today().global.day, FIRST + 5);
 }
 
 #[test]

@@ -63,6 +63,8 @@ fn a_changed_duration_applies_to_new_tranches_only() {
 fn what_cannot_be_true_is_refused() {
     let stakes = vec![staked(1, whole(1))];
     assert!(refused(&Genesis { stakes, ..Genesis::default() }).contains("has 0 DIEM"));
+    let nothing = vec![staked(1, Amount::ZERO)];
+    assert!(refused(&Genesis { stakes: nothing, ..Genesis::default() }).contains("zero"));
     let twice = vec![genesis().providers[0].clone(); 2];
     assert!(refused(&Genesis { providers: twice, ..genesis() }).contains("twice"));
     let poor = GenesisProvider { bond: whole(999), ..genesis().providers[0].clone() };

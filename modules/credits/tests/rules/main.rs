@@ -8,6 +8,7 @@ mod history;
 mod market;
 mod promises;
 mod providers;
+mod queues;
 mod self_dealing;
 mod simulation;
 mod stake;
