@@ -90,7 +90,7 @@ pub struct Intent {
     pub fee_payer: Option<(Address, KeyKind)>,
     /// Free text.
     pub memo: String,
-    /// The sender's number of transactions so far.
+    /// The sender's number of transactions so far, those that wait in the pool included.
     pub nonce: Option<u64>,
     /// The last height at which the transaction is valid.
     pub expiry: Option<u64>,
@@ -138,7 +138,7 @@ impl Client {
         let height = status.latest.ok_or(BuildError::NoBlock)?.height;
         let nonce = match intent.nonce {
             Some(nonce) => nonce,
-            None => self.account(&intent.sender, None, false).await?.nonce,
+            None => self.account(&intent.sender, None, false).await?.nonce_to_send(),
         };
         let Hash(genesis_hash) = status.genesis_hash;
         let tx = Tx {

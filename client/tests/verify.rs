@@ -180,6 +180,7 @@ fn holdings() -> Holdings {
 
 fn answer(address: Address, proof: Proof) -> Account {
     Account {
+        next_nonce: None,
         address,
         hex: address.to_hex(),
         nonce: 999,

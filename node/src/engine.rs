@@ -119,6 +119,12 @@ pub trait Engine: Send + Sync + 'static {
     /// Enters transactions into the pool; one answer for each, in order. Accepted means handed on, not committed.
     fn submit(&self, txs: Vec<Bytes>, wait: Wait) -> BoxFuture<'_, Vec<Result<(), SubmitError>>>;
 
+    /// Waits, `patience` at the longest, until what was handed on before has been checked, so that a sender who did not
+    /// wait for that finds its transactions counted. Returns at once where the engine cannot tell.
+    fn settle(&self, _patience: Duration) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
     /// Header and commit of a committed height; waits for it at most `patience`. The commit of height H exists once
     /// the block of H is committed. An on-demand engine makes one empty block when asked for the height after its latest.
     fn signed_header(&self, height: u64, patience: Duration) -> BoxFuture<'_, Result<SignedHeader, EngineError>>;

@@ -112,6 +112,27 @@ async fn keep_asking(rpc: SocketAddr) -> std::convert::Infallible {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_asks_for_the_next_nonce_is_never_refused_while_blocks_come_and_go() {
+    let home = Home::new();
+    let node = home.start();
+    node.running.engine.ready(PATIENCE).await.unwrap();
+    node.reach(1).await;
+    let alice = &people(1)[0];
+    // Over at least five commits, each with what waits checked again after it.
+    let (first, mut nonce) = (node.app.info().height, 0);
+    while node.app.info().height < first + 5 || nonce < 100 {
+        assert_eq!(node.app.next_nonce(&alice.address), nonce);
+        let sent = node.running.engine.submit(vec![home.transfer(alice, nonce)], Wait::Checked).await;
+        assert_eq!(sent, [Ok(())], "nonce {nonce}");
+        nonce += 1;
+    }
+    let committed = || diem_bank::nonce(&node.app.snapshot(None).unwrap(), &alice.address);
+    until("all of them in blocks", || committed() == nonce).await;
+    assert_eq!(node.app.next_nonce(&alice.address), nonce);
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn cometbft_killed_is_started_again_and_catches_up() {
     let home = Home::new();
     let node = home.start();

@@ -12,8 +12,12 @@ pub struct Account {
     pub address: Address,
     /// The same as `0x...`.
     pub hex: String,
-    /// The number of transactions that it has sent, and so its next nonce.
+    /// The number of its transactions in blocks, and so the nonce of the next one there.
     pub nonce: u64,
+    /// The nonce of the next transaction that it can send: what waits in this node's pool counts. No part of the state
+    /// and of no proof: only an answer without `height` and `prove` has it, and an older node does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_nonce: Option<u64>,
     /// Its VVV.
     pub vvv: Coin,
     /// Its DIEM.
@@ -30,6 +34,13 @@ pub struct Account {
     /// The proof of the account's row, if it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<Proof>,
+}
+
+impl Account {
+    /// The nonce for a new transaction, as far as the node knows.
+    pub fn nonce_to_send(&self) -> u64 {
+        self.next_nonce.map_or(self.nonce, |next| next.max(self.nonce))
+    }
 }
 
 /// What an account owns beside its balances. The proof of an account says nothing of these.

@@ -48,7 +48,7 @@ pub(super) fn account(VerifiedAnswer { answer, verified }: &VerifiedAnswer<Accou
         ("hex", answer.hex.clone()),
         ("VVV", answer.vvv.display.clone()),
         ("DIEM", answer.diem.display.clone()),
-        ("nonce", answer.nonce.to_string()),
+        ("nonce", nonce(answer)),
     ];
     lines.extend(answer.holdings.iter().flat_map(owned_lines));
     lines.push(("at height", answer.height.to_string()));
@@ -75,6 +75,15 @@ pub(super) fn account(VerifiedAnswer { answer, verified }: &VerifiedAnswer<Accou
         say(&format!("more with `diemd query {} {name}`", further.join("|")));
     }
     fields(lines)
+}
+
+/// An account's nonce, and the next one where its transactions wait.
+fn nonce(account: &Account) -> String {
+    let next = account.nonce_to_send();
+    match next.checked_sub(account.nonce) {
+        None | Some(0) => account.nonce.to_string(),
+        Some(waiting) => format!("{}, {next} after the {waiting} that wait in the pool", account.nonce),
+    }
 }
 
 fn proven_words(proven: &Proven) -> String {

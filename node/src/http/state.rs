@@ -29,6 +29,9 @@ const HEADER_PATIENCE: Duration = Duration::from_secs(10);
 /// The longest key that is looked up.
 const MAX_KEY_BYTES: usize = 1024;
 
+/// How long an account's answer waits for the checks of transactions that were just handed on.
+const CHECKS_PATIENCE: Duration = Duration::from_millis(500);
+
 /// `GET /v1/accounts/{address}?height=&prove=true`; an account never used is empty.
 pub(crate) async fn account(
     State(api): Shared,
@@ -36,6 +39,11 @@ pub(crate) async fn account(
     Query(params): Query<ProveParams>,
 ) -> Result<Json<Account>, Failure> {
     let address: Address = parse(&address)?;
+    // The pool is of now: a nonce from it stands beside the latest state and nothing else.
+    let pool = (params.height.is_none() && !params.prove).then(|| api.node.app.clone());
+    if pool.is_some() {
+        api.node.engine.settle(CHECKS_PATIENCE).await;
+    }
     let (reader, proof) = if params.prove {
         let (snapshot, proof) = prove(&api, account_key(&address).to_vec(), params.height).await?;
         (Reader::new(snapshot), Some(proof))
@@ -48,6 +56,7 @@ pub(crate) async fn account(
             address,
             hex: address.to_hex(),
             nonce: row.nonce,
+            next_nonce: pool.map(|app| app.next_nonce(&address).max(row.nonce)),
             vvv: Coin::vvv(row.vvv),
             diem: Coin::diem(row.diem),
             height: reader.height(),

@@ -44,7 +44,10 @@ use producer::Producer;
 use worker::{Command, Worker};
 
 /// The most transactions on their way to the pool; more are told that it is full.
-const MAX_UNREAD_TXS: usize = 100_000;
+const MAX_UNCHECKED_TXS: usize = 100_000;
+
+/// How long a look at what is not checked yet waits for the next one.
+const CHECK_PAUSE: Duration = Duration::from_millis(2);
 
 /// How the engine runs.
 pub struct Options {
@@ -79,8 +82,8 @@ pub struct InstantEngine {
     app: Arc<App>,
     heights: watch::Receiver<u64>,
     commands: mpsc::Sender<Command>,
-    /// Transactions that the worker has not read yet.
-    unread: Arc<AtomicUsize>,
+    /// Transactions that the worker has not checked yet.
+    unchecked: Arc<AtomicUsize>,
     stopping: Arc<AtomicBool>,
     worker: parking_lot::Mutex<Option<JoinHandle<()>>>,
 }
@@ -99,13 +102,13 @@ impl InstantEngine {
         let heights = commits.subscribe();
         let producer = Producer::open(Arc::clone(&app), commits, genesis, &options.keys, options.clock)?;
         let (commands, inbox) = mpsc::channel();
-        let unread = Arc::new(AtomicUsize::new(0));
+        let unchecked = Arc::new(AtomicUsize::new(0));
         let stopping = Arc::new(AtomicBool::new(false));
         let worker = Worker::new(producer, inbox, options.mode, Arc::clone(&stopping), options.on_fatal);
         let worker = critical::spawn("instant", move || worker.run())
             .map_err(|error| OpenError::Fatal(format!("no thread can be started: {error}")))?;
         let worker = parking_lot::Mutex::new(Some(worker));
-        Ok(Self { app, heights, commands, unread, stopping, worker })
+        Ok(Self { app, heights, commands, unchecked, stopping, worker })
     }
 
     /// Ends all mining on command, now and from now on, after the block that is being made. Transactions still get
@@ -137,19 +140,27 @@ impl InstantEngine {
 
     async fn submit_all(&self, txs: Vec<Bytes>, wait: Wait) -> Vec<Result<(), SubmitError>> {
         let count = txs.len();
-        if self.unread.fetch_add(count, Ordering::Relaxed).saturating_add(count) > MAX_UNREAD_TXS {
-            self.unread.fetch_sub(count, Ordering::Relaxed);
+        if self.unchecked.fetch_add(count, Ordering::Relaxed).saturating_add(count) > MAX_UNCHECKED_TXS {
+            self.unchecked.fetch_sub(count, Ordering::Relaxed);
             return vec![Err(SubmitError::Full); count];
         }
         let gone = || vec![Err(SubmitError::Unavailable("the instant engine has stopped".into())); count];
         let (reply, answer) = oneshot::channel();
-        let unread = Arc::clone(&self.unread);
-        if self.commands.send(Command::Submit { txs, unread, reply }).is_err() {
+        let unchecked = Arc::clone(&self.unchecked);
+        if self.commands.send(Command::Submit { txs, unchecked, reply }).is_err() {
+            self.unchecked.fetch_sub(count, Ordering::Relaxed);
             return gone();
         }
         match wait {
             Wait::None => vec![Ok(()); count],
             Wait::Checked => answer.await.unwrap_or_else(|_| gone()),
+        }
+    }
+
+    /// Waits until the worker has checked what it was sent.
+    async fn all_checked(&self) {
+        while self.unchecked.load(Ordering::Acquire) > 0 {
+            tokio::time::sleep(CHECK_PAUSE).await;
         }
     }
 
@@ -196,6 +207,11 @@ impl Engine for InstantEngine {
 
     fn submit(&self, txs: Vec<Bytes>, wait: Wait) -> BoxFuture<'_, Vec<Result<(), SubmitError>>> {
         self.submit_all(txs, wait).boxed()
+    }
+
+    fn settle(&self, patience: Duration) -> BoxFuture<'_, ()> {
+        // Who runs out of patience goes on without.
+        tokio::time::timeout(patience, self.all_checked()).map(drop).boxed()
     }
 
     fn signed_header(&self, height: u64, patience: Duration) -> BoxFuture<'_, Result<SignedHeader, EngineError>> {

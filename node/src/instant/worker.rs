@@ -28,7 +28,7 @@ type Reply<T> = oneshot::Sender<Result<T, EngineError>>;
 pub(crate) enum Command {
     Submit {
         txs: Vec<Bytes>,
-        unread: Arc<AtomicUsize>,
+        unchecked: Arc<AtomicUsize>,
         reply: oneshot::Sender<Vec<Result<(), SubmitError>>>,
     },
     Mine {
@@ -181,9 +181,11 @@ impl Worker {
     /// Carries a command out. An asker who has left gets no answer, which hurts nobody.
     fn obey(&mut self, command: Command) -> Result<Next, Fatal> {
         match command {
-            Command::Submit { txs, unread, reply } => {
-                unread.fetch_sub(txs.len(), Ordering::Relaxed);
-                let _ = reply.send(self.producer.submit(txs));
+            Command::Submit { txs, unchecked, reply } => {
+                let count = txs.len();
+                let answers = self.producer.submit(txs);
+                unchecked.fetch_sub(count, Ordering::Release);
+                let _ = reply.send(answers);
             }
             Command::Mine { count, reply } => {
                 let _ = reply.send(self.mine(count)?);

@@ -11,6 +11,7 @@ mod economy;
 mod events;
 mod http;
 mod limits;
+mod pending;
 mod ready;
 mod running;
 mod simulate;

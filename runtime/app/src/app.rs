@@ -3,7 +3,8 @@
 use std::{path::Path, sync::Arc};
 
 use bytes::Bytes;
-use diem_core::{CallError, Fatal, StateRead};
+use diem_bank as bank;
+use diem_core::{Address, CallError, Fatal, StateRead};
 use diem_store::{Snapshot, Store, StoreError, WriteSet};
 use diem_types::{APP_VERSION, Call, ChainError, GasParams, Signed};
 use parking_lot::{Mutex, RwLock};
@@ -185,9 +186,21 @@ impl App {
             Base::Committed(snapshot) => snapshot.height().saturating_add(1),
             Base::Genesis(_) => chain.initial_height,
         };
-        let cost = ante::check_static(tx, &chain, &chain::gas(base.state()), height)?;
-        mempool.admit(base.state(), tx, cost.fee, height)?;
+        let checked = ante::check_static(tx, &chain, &chain::gas(base.state()), height);
+        let admitted = checked.and_then(|cost| mempool.admit(base.state(), tx, cost.fee, height).map(|()| cost));
+        let cost = admitted.inspect_err(|_| mempool.refused(tx))?;
         Ok(TxResult { gas_wanted: cost.gas, fee: cost.fee, ..TxResult::default() })
+    }
+
+    /// The nonce of the next transaction that `sender` can send: that of the last committed state, and beyond it those
+    /// that wait in the pool one after the other. Behind a gap nothing counts, so the gap is what is given.
+    ///
+    /// It is what this node's pool knows now. A transaction that waits may be dropped, and another node may know of
+    /// others: no promise, and nothing that could be proven.
+    pub fn next_nonce(&self, sender: &Address) -> u64 {
+        // The lock first, for the reason given at a check.
+        let mempool = self.mempool.lock();
+        mempool.next(sender, bank::nonce(self.base().state(), sender))
     }
 
     /// Decodes and verifies signatures in parallel batches and remembers the good ones, so that the checks that follow

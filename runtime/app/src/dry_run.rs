@@ -29,7 +29,8 @@ pub struct Change {
 
 impl App {
     /// Runs `tx` as the first transaction of a block right after `snapshot` with the same time and without a block's
-    /// own steps. Its signatures are not looked at; nothing is written, and nothing waits for it.
+    /// own steps. Its signatures are not looked at; nothing is written, and nothing waits for it. Of what waits in the
+    /// pool before it only the nonces count: what that will do nobody knows yet.
     ///
     /// # Errors
     /// The chain has not started. Everything that is wrong with the transaction is a result.
@@ -37,7 +38,8 @@ impl App {
         let chain = self.chain().filter(|_| snapshot.height() > 0).ok_or(ChainError::NotStarted)?;
         let block = BlockInfo { height: snapshot.height().saturating_add(1), time: Time(snapshot.time_ms()) };
         let mut execution = Execution::after(snapshot, &chain, &self.signatures, block);
-        let result = execution.transaction(tx).unwrap_or_else(|error| TxResult::refused(error.into()));
+        let result =
+            execution.transaction(&self.in_turn(snapshot, tx)).unwrap_or_else(|error| TxResult::refused(error.into()));
         let after = execution.state();
         // Keys come in order, and with them accounts.
         let accounts = after.writes().iter().filter_map(|(key, _)| bank::state::account_of(key));
@@ -47,6 +49,15 @@ impl App {
             after: bank::account(after, &account),
         };
         Ok(DryRun { result, changes: accounts.map(change).filter(Change::is_one).collect() })
+    }
+
+    /// The transaction as if those of its sender that wait in the pool were in blocks already, if it follows them.
+    fn in_turn(&self, snapshot: &Snapshot, tx: &Signed) -> Signed {
+        let mut tx = tx.clone();
+        if tx.tx.nonce == self.next_nonce(&tx.tx.sender) {
+            tx.tx.nonce = bank::nonce(snapshot, &tx.tx.sender);
+        }
+        tx
     }
 }
 

@@ -3,6 +3,7 @@
 //!
 //! Gossip may reorder and does not send again, so nonces up to [`AHEAD`] beyond the next one are remembered; when the
 //! gap closes, all of them count. A commit clears everything, and the engine's rechecks rebuild it in their order.
+//! Until they have, whoever asks for a sender's next nonce still hears of what waited before.
 //!
 //! A transaction behind a gap cannot be in a block, and the engine offers a proposer only the oldest few megabytes of
 //! its pool. So what waits behind gaps is kept far below a block in bytes, and does not wait for ever: otherwise one
@@ -27,6 +28,9 @@ const GAPPED_BLOCKS: u64 = 20;
 #[derive(Default)]
 pub(crate) struct Mempool {
     senders: BTreeMap<Address, Nonces>,
+    /// The pending nonces before the last commit. They decide nothing: they only tell readers what is about to be
+    /// checked again, so what never is (it left the engine's pool unseen) counts for one block more and no longer.
+    before: BTreeMap<Address, Nonces>,
     fees: BTreeMap<Address, Amount>,
     gapped_bytes: usize,
     /// The height at which a transaction was first seen behind a gap, by sender and nonce. Survives commits; bounded
@@ -45,7 +49,7 @@ struct Nonces {
 impl Mempool {
     /// Forgets what waited when block `height` was committed; rechecks bring it back.
     pub(crate) fn committed(&mut self, height: u64) {
-        self.senders.clear();
+        self.before = std::mem::take(&mut self.senders);
         self.fees.clear();
         self.gapped_bytes = 0;
         // What is not seen again for this long has left the engine's pool.
@@ -55,6 +59,24 @@ impl Mempool {
     /// Forgets everything: the engine's pool is gone.
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
+    }
+
+    /// The nonce that follows all that waits without a gap; `committed` is the sender's nonce in state.
+    pub(crate) fn next(&self, sender: &Address, committed: u64) -> u64 {
+        let pending = |nonces: &BTreeMap<Address, Nonces>| nonces.get(sender).map_or(0, |nonces| nonces.next);
+        committed.max(pending(&self.senders)).max(pending(&self.before))
+    }
+
+    /// The transaction cannot wait. If it did before the last commit, its nonce is free again.
+    pub(crate) fn refused(&mut self, tx: &Signed) {
+        let (sender, nonce) = (tx.tx.sender, tx.tx.nonce);
+        if self.senders.get(&sender).is_some_and(|nonces| nonce < nonces.next) {
+            // Another transaction waits with this nonce.
+            return;
+        }
+        if let Some(before) = self.before.get_mut(&sender) {
+            before.next = before.next.min(nonce);
+        }
     }
 
     /// Counts the transaction as pending for block `height`, or says why it cannot wait.

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use diem_bank::{Msg, Output};
 use diem_core::{Amount, Denom};
 use diem_testkit::{TestChain, TxBuilder};
-use diem_types::Call;
+use diem_types::{Call, Signed};
 use proptest::prelude::*;
 
 /// A pool as CometBFT keeps one: what was accepted, in order; rechecked after each block.
@@ -22,10 +22,20 @@ impl Pool {
 
     /// Makes one block out of the first `offered` transactions and rechecks the rest.
     fn block(&mut self, chain: &TestChain, offered: usize) -> usize {
+        let made = self.commit(chain, offered);
+        self.recheck(chain);
+        made
+    }
+
+    /// The same up to the commit.
+    fn commit(&mut self, chain: &TestChain, offered: usize) -> usize {
         let outcome = chain.propose(self.0.iter().take(offered).cloned().collect());
         self.0.retain(|tx| !outcome.txs.contains(tx));
-        self.0.retain(|tx| chain.app.check_tx(tx).code == 0);
         outcome.txs.len()
+    }
+
+    fn recheck(&mut self, chain: &TestChain) {
+        self.0.retain(|tx| chain.app.check_tx(tx).code == 0);
     }
 }
 
@@ -71,6 +81,99 @@ fn nonces_up_to_sixteen_ahead_wait_and_no_more() {
     assert_eq!(at(17), 14, "the gap at 0 is still open");
     assert_eq!(at(0), 0);
     assert_eq!((at(17), at(33), at(35)), (0, 0, 14), "all of them count now");
+}
+
+/// The next nonce of the first person.
+fn next(chain: &TestChain) -> u64 {
+    chain.app.next_nonce(&chain.people[0].address)
+}
+
+#[test]
+fn the_next_nonce_counts_what_waits_and_stops_at_a_gap() {
+    let chain = TestChain::fresh();
+    assert_eq!(next(&chain), 0, "before the first block too");
+    chain.force(Vec::new());
+    let mut pool = Pool(Vec::new());
+    for nonce in 0..5 {
+        assert_eq!(next(&chain), nonce);
+        assert!(pool.offer(&chain, chain.transfer(0, nonce, 1, 1).bytes()));
+    }
+    for nonce in [6, 7, 9] {
+        assert!(pool.offer(&chain, chain.transfer(0, nonce, 1, 1).bytes()));
+        assert_eq!(next(&chain), 5, "the gap is what is missing");
+    }
+    assert!(pool.offer(&chain, chain.transfer(0, 5, 1, 1).bytes()));
+    assert_eq!(next(&chain), 8, "up to the next gap");
+    assert!(!pool.offer(&chain, chain.transfer(0, 3, 2, 1).bytes()));
+    assert_eq!(next(&chain), 8, "what is refused changes nothing");
+    assert_eq!(chain.app.next_nonce(&chain.people[1].address), 0, "another sender");
+    assert_eq!(pool.block(&chain, 1_000), 8);
+    assert_eq!(next(&chain), 8);
+    chain.app.rollback().unwrap();
+    assert_eq!(next(&chain), 0, "an undone block takes the pool with it");
+}
+
+#[test]
+fn between_a_commit_and_the_rechecks_what_waits_still_counts() {
+    let chain = TestChain::new();
+    let mut pool = Pool((0..6).map(|nonce| chain.transfer(0, nonce, 1, 1).bytes()).collect());
+    pool.recheck(&chain);
+    for left in [4, 1] {
+        pool.commit(&chain, pool.0.len() - left);
+        assert_eq!(next(&chain), 6);
+        for tx in &pool.0 {
+            assert_eq!(chain.app.check_tx(tx).code, 0);
+            assert_eq!(next(&chain), 6);
+        }
+    }
+    assert_eq!(pool.block(&chain, 1), 1);
+    assert_eq!(next(&chain), 6);
+}
+
+#[test]
+fn what_a_recheck_refuses_leaves_its_nonce_to_another() {
+    let chain = TestChain::new();
+    let mut pool = Pool(Vec::new());
+    let height = chain.app.info().height;
+    for nonce in 0..4 {
+        let tx = chain.transfer(0, nonce, 1, 1);
+        // The third waits for one block only.
+        let tx = if nonce == 2 { tx.with(|tx| tx.expiry = height + 1) } else { tx };
+        assert!(pool.offer(&chain, tx.bytes()));
+    }
+    assert_eq!((pool.commit(&chain, 1), next(&chain)), (1, 4));
+    pool.recheck(&chain);
+    assert_eq!((pool.0.len(), next(&chain)), (2, 2), "the second and the fourth wait");
+    assert!(pool.offer(&chain, chain.transfer(0, 2, 1, 7).bytes()));
+    assert_eq!(next(&chain), 4, "the gap is closed");
+    assert_eq!(pool.block(&chain, 1_000), 3);
+}
+
+#[test]
+fn what_left_the_pool_unseen_counts_for_one_block_more_and_no_longer() {
+    let chain = TestChain::new();
+    // As CometBFT does when its pool is full: the transaction was checked, and is not kept.
+    assert_eq!(chain.check(&chain.transfer(0, 0, 1, 1).bytes()).code, 0);
+    assert_eq!(next(&chain), 1);
+    chain.propose(Vec::new());
+    assert_eq!(next(&chain), 1);
+    chain.propose(Vec::new());
+    assert_eq!(next(&chain), 0);
+    assert_eq!(chain.check(&chain.transfer(0, 0, 1, 1).bytes()).code, 0);
+    chain.app.drop_pending();
+    assert_eq!(next(&chain), 0, "the engine is gone, and its pool");
+}
+
+#[test]
+fn a_transaction_behind_those_that_wait_can_be_tried() {
+    let chain = TestChain::new();
+    let tried = |nonce| {
+        let tx = Signed::decode(&chain.transfer(0, nonce, 1, 1).bytes()).unwrap();
+        chain.app.simulate(&chain.app.snapshot(None).unwrap(), &tx).unwrap().result.code
+    };
+    assert_eq!((tried(0), tried(1)), (0, 14));
+    assert_eq!(chain.check(&chain.transfer(0, 0, 1, 1).bytes()).code, 0);
+    assert_eq!((tried(0), tried(1), tried(2)), (0, 0, 14));
 }
 
 /// A multi-transfer of this many outputs: a large transaction.

@@ -38,7 +38,7 @@ pub(super) struct Make {
     /// The last height at which the transaction is valid [default: 600 blocks from now].
     #[arg(long, value_name = "HEIGHT")]
     pub(super) expiry: Option<u64>,
-    /// The sender's number of transactions so far [default: what the chain says].
+    /// The sender's number of transactions so far [default: what the node says, those that wait in its pool included].
     #[arg(long)]
     pub(super) nonce: Option<u64>,
     /// A text that everybody can read.

@@ -8,8 +8,8 @@ use diem_client::{
     api::{ErrorReply, Hash, State, Submitted, TxView},
     build::{BuildError, Draft, Intent, KeyKind},
 };
-use diem_core::{Address, Amount, tx::tx_hash};
-use diem_types::{Call, Signed};
+use diem_core::{Address, Amount, ModuleError as _, tx::tx_hash};
+use diem_types::{Call, ChainError, Signed, Tx};
 
 use super::{
     file::TxFile,
@@ -23,8 +23,11 @@ use crate::{
         output::{Output, say},
         tables,
     },
-    keys::KeyFile,
+    keys::{KeyFile, Secret},
 };
+
+/// How often a transaction is signed at most.
+const NONCE_ATTEMPTS: u32 = 8;
 
 /// How to send and print.
 pub(super) struct SendOptions<'a> {
@@ -53,15 +56,75 @@ pub(super) async fn make_and_send(wallet: &Wallet<'_>, make: &Make, call: Call) 
         say(&preview::outlook(client, &draft, key.kind, payer.as_ref().map(Payer::kind)).await?);
     }
     confirm("Send it?", make.sending.yes)?;
-    let mut file = TxFile::new(&draft.tx);
-    file.sign(&make.passphrase.open(&make.from, &key, &draft.tx.chain_id)?.key())?;
-    if let (Some(name), Some(payer)) = (&make.fee_payer, &payer) {
-        let key = payer.key.as_ref().ok_or_else(|| {
-            usage(anyhow!("`{name}` is no key here and cannot sign: use --unsigned, and `diemd tx sign` there"))
-        })?;
-        file.sign(&make.passphrase.open(name, key, &draft.tx.chain_id)?.key())?;
+    let signers = Signers::open(make, &draft.tx.chain_id, &key, payer.as_ref())?;
+    let options = SendOptions { sending: &make.sending, output: common.output };
+    sign_and_send(client, draft.tx, &signers, make.nonce.is_none(), options).await
+}
+
+/// The secrets that sign, open for as long as the command runs.
+struct Signers {
+    sender: Secret,
+    payer: Option<Secret>,
+}
+
+impl Signers {
+    fn open(make: &Make, chain_id: &str, key: &KeyFile, payer: Option<&Payer>) -> Result<Self, Failure> {
+        let sender = make.passphrase.open(&make.from, key, chain_id)?;
+        let payer = match (&make.fee_payer, payer) {
+            (Some(name), Some(payer)) => {
+                let key = payer.key.as_ref().ok_or_else(|| {
+                    usage(anyhow!("`{name}` is no key here and cannot sign: use --unsigned, and `diemd tx sign` there"))
+                })?;
+                Some(make.passphrase.open(name, key, chain_id)?)
+            }
+            _ => None,
+        };
+        Ok(Self { sender, payer })
     }
-    send(client, file.bytes()?, SendOptions { sending: &make.sending, output: common.output }).await
+
+    fn sign(&self, tx: &Tx) -> Result<Vec<u8>, Failure> {
+        let mut file = TxFile::new(tx);
+        file.sign(&self.sender.key())?;
+        if let Some(payer) = &self.payer {
+            file.sign(&payer.key())?;
+        }
+        file.bytes()
+    }
+}
+
+/// Signs and sends. Commands of one sender that run at the same time find the same nonce free, and the pool refuses all
+/// but the first: nothing of those waits anywhere, so they are signed anew with the next nonce, if the sender did not
+/// choose one.
+async fn sign_and_send(
+    client: &Client,
+    mut tx: Tx,
+    signers: &Signers,
+    may_renumber: bool,
+    options: SendOptions<'_>,
+) -> Result<(), Failure> {
+    for _ in 1..NONCE_ATTEMPTS {
+        let bytes = signers.sign(&tx)?;
+        let hash = Hash(tx_hash(&bytes));
+        let answer = submit(client, bytes, options.sending).await;
+        if !may_renumber || !is_taken(&answer) {
+            return conclude(client, &hash, answer, options.output);
+        }
+        let next = client.account(&tx.sender, None, false).await?.nonce_to_send();
+        if next <= tx.nonce {
+            return conclude(client, &hash, answer, options.output);
+        }
+        say(&format!("nonce {} was taken meanwhile", tx.nonce));
+        tx.nonce = next;
+    }
+    send(client, signers.sign(&tx)?, options).await
+}
+
+/// Whether another transaction of the sender has the nonce.
+fn is_taken(answer: &Result<Submitted, ClientError>) -> bool {
+    let refusal = answer.as_ref().err().and_then(ClientError::refusal);
+    refusal.is_some_and(|error| {
+        error.codespace == ChainError::CODESPACE && matches!(error.name.as_str(), "nonce_taken" | "nonce_too_low")
+    })
 }
 
 struct Payer {
@@ -121,20 +184,33 @@ fn build_error(error: BuildError) -> Failure {
 /// Sends signed bytes, prints what became of them, and fails with the exit code that tells how far they came.
 pub(super) async fn send(client: &Client, bytes: Vec<u8>, options: SendOptions<'_>) -> Result<(), Failure> {
     let hash = Hash(tx_hash(&bytes));
-    let Sending { wait, timeout, .. } = options.sending;
+    let answer = submit(client, bytes, options.sending).await;
+    conclude(client, &hash, answer, options.output)
+}
+
+async fn submit(client: &Client, bytes: Vec<u8>, sending: &Sending) -> Result<Submitted, ClientError> {
     if let Ok(signed) = Signed::decode(&bytes) {
-        say(&format!("sending {hash}, nonce {}", signed.tx.nonce));
+        say(&format!("sending {}, nonce {}", Hash(tx_hash(&bytes)), signed.tx.nonce));
     }
-    match client.submit(bytes, *wait, Duration::from_secs(*timeout)).await {
-        Ok(answer) => report(&answer, options.output, client.url()),
+    client.submit(bytes, sending.wait, Duration::from_secs(sending.timeout)).await
+}
+
+fn conclude(
+    client: &Client,
+    hash: &Hash,
+    answer: Result<Submitted, ClientError>,
+    output: Output,
+) -> Result<(), Failure> {
+    match answer {
+        Ok(answer) => report(&answer, output, client.url()),
         Err(ClientError::Refused { error, .. }) => {
             let failure = Failure { exit: Exit::Rejected, error: anyhow!("the transaction was refused: {error}") };
-            if options.output == Output::Json {
-                options.output.print(&ErrorReply { error }, |_| String::new())?;
+            if output == Output::Json {
+                output.print(&ErrorReply { error }, |_| String::new())?;
             }
             Err(failure)
         }
-        Err(error @ ClientError::Lost { .. }) => Err(unknown(&hash, client.url(), &error.to_string())),
+        Err(error @ ClientError::Lost { .. }) => Err(unknown(hash, client.url(), &error.to_string())),
         Err(other) => Err(other.into()),
     }
 }
