@@ -206,13 +206,22 @@ fn pay_group(
     limit: usize,
 ) -> Result<usize, CallError> {
     let (_, height, validator) = group;
+    let requeue = |state: &mut dyn StateWrite| {
+        DUE.remove(state, &group);
+        DUE.set(state, &(now, height, validator), &1);
+    };
+    // One row tells of a group that waits; a page of each of them would be the square of the limit.
+    let first = ENTRIES.prefix(state, &(validator, height), None, 1);
+    if first.iter().any(|(key, _)| awaits_slash(state, key)) {
+        requeue(state);
+        return Ok(limit.saturating_sub(1));
+    }
     let page = ENTRIES.prefix(state, &(validator, height), None, limit);
     let mut left = limit.saturating_sub(usize::from(page.is_empty()));
     let all = page.len() < limit;
     for (key, entry) in page {
         if awaits_slash(state, &key) {
-            DUE.remove(state, &group);
-            DUE.set(state, &(now, height, validator), &1);
+            requeue(state);
             return Ok(left.saturating_sub(1));
         }
         mature(state, events, &key, &entry)?;
