@@ -2,12 +2,13 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_bank::{Pool, pool, supply};
-use diem_core::{CallError, Denom, GenesisContext, StateRead};
+use diem_core::{Amount, CallError, Denom, GenesisContext, StateRead};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Error, Schedule, Segment,
     params::Params,
+    schedule::most_ever,
     state::{Progress, params, progress, schedule, set_params, set_progress, set_schedule},
 };
 
@@ -35,6 +36,7 @@ impl Default for Genesis {
 pub(crate) fn init(ctx: &mut GenesisContext<'_>, genesis: &Genesis) -> Result<(), CallError> {
     set_params(ctx.state, &genesis.params)?;
     let schedule = Schedule::new(genesis.schedule.clone())?;
+    check_room(&[supply(ctx.state, Denom::Vvv)])?;
     if let Some(progress) = &genesis.progress {
         let rewards = pool(ctx.state, Pool::Rewards, Denom::Vvv);
         if progress.carry > rewards {
@@ -45,6 +47,7 @@ pub(crate) fn init(ctx: &mut GenesisContext<'_>, genesis: &Genesis) -> Result<()
         }
         // Room for the fees to come, which are paid out of the supply: a count that is full would stop the chain.
         progress.fees.checked_add(supply(ctx.state, Denom::Vvv)).map_err(Error::Math)?;
+        check_room(&[progress.emitted, progress.rent])?;
         set_schedule(ctx.state, &schedule);
         set_progress(ctx.state, progress);
     } else {
@@ -53,6 +56,12 @@ pub(crate) fn init(ctx: &mut GenesisContext<'_>, genesis: &Genesis) -> Result<()
         set_progress(ctx.state, &Progress { last: ctx.time, genesis, ..Progress::default() });
     }
     Ok(())
+}
+
+/// Whether these counts of VVV hold what any schedule can still make: one that is full would stop the chain.
+fn check_room(counts: &[Amount]) -> Result<(), Error> {
+    let room = most_ever()?;
+    counts.iter().try_for_each(|count| Ok(count.checked_add(room).map(|_| ())?))
 }
 
 pub(crate) fn export(state: &dyn StateRead) -> Genesis {

@@ -36,6 +36,11 @@ impl Segment {
     }
 }
 
+/// More than any schedule makes in all the time that can be counted.
+pub(crate) fn most_ever() -> Result<Amount, MathError> {
+    Segment { from: Time::default(), per_year: MAX_PER_YEAR }.emitted(Time(u64::MAX))
+}
+
 /// Rates one after the other: 1 to [`MAX_SEGMENTS`], their starts ascending, none above [`MAX_PER_YEAR`].
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Schedule(Vec<Segment>);

@@ -262,6 +262,28 @@ fn a_genesis_that_cannot_be_is_refused() {
     assert!(refused(Genesis { progress, ..default() }).contains("2 avvv are carried over"));
 }
 
+/// A supply so large that a schedule could fill it would stop the chain one day: with the largest rate and as long as
+/// time can be counted it still fits.
+#[test]
+fn a_genesis_without_room_for_what_a_schedule_can_make_is_refused() {
+    let base = empty();
+    let start = |vvv: u128, progress| {
+        let mut state = Overlay::new(&base);
+        diem_bank::mint(&mut state, diem_bank::Bank::ID, &BOB, Denom::Vvv, Amount::new(vvv)).unwrap();
+        let genesis =
+            Genesis { schedule: flat(diem_emissions::schedule::MAX_PER_YEAR), progress, ..Genesis::default() };
+        let mut ctx = GenesisContext { state: &mut state, time: GENESIS };
+        Emissions::init_genesis(&mut ctx, &genesis)
+    };
+    let made = Schedule::new(vec![Segment { from: Time(0), per_year: diem_emissions::schedule::MAX_PER_YEAR }]);
+    let most = u128::MAX - made.unwrap().emitted(Time(u64::MAX)).unwrap().get();
+    start(most, None).unwrap();
+    assert_eq!(start(most + 1, None).unwrap_err().code, 6);
+    let emitted = |emitted| Some(diem_emissions::Progress { emitted: Amount::new(emitted), ..Default::default() });
+    start(0, emitted(most)).unwrap();
+    assert_eq!(start(0, emitted(most + 1)).unwrap_err().code, 6);
+}
+
 #[test]
 fn the_default_makes_ten_million_a_year() {
     let genesis = Genesis::default();

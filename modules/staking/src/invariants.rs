@@ -1,6 +1,6 @@
 //! What must always be true of staking's rows. Walks over everything: for tests and operators, never inside a block.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use diem_bank::{self as bank, Pool};
 use diem_core::{Address, Amount, Denom, StateRead};
@@ -10,9 +10,10 @@ use crate::{
     params::params,
     scaled::Scaled,
     state::{
-        EARNINGS, ENTRIES, JOB_QUEUE, JOBS, Leaving, PLACES, POSITIONS, RANKING, TOLD, TRANCHES, VALIDATORS, Validator,
-        rank_key,
+        BRIDGE_KEYS, BY_CONSENSUS, DATES, DUE, EARNINGS, ENTRIES, JOB_QUEUE, JOBS, LEFT, Leaving, NEXT_ENTRY, NEXT_JOB,
+        PLACES, POSITIONS, RANKING, TOLD, TRANCHES, VALIDATORS, Validator, rank_key,
     },
+    validators::{check_commission, consensus_address},
 };
 
 /// Sums over the positions and entries of each validator.
@@ -55,6 +56,7 @@ fn grow<K: Ord>(map: &mut BTreeMap<K, u128>, key: K, by: u128) {
 
 fn check_entries(state: &dyn StateRead, sums: &mut Sums) -> Result<(), String> {
     let mut places = 0usize;
+    let (groups, next) = (waiting_groups(state)?, NEXT_ENTRY.get(state).unwrap_or(0));
     for ((validator, height, id), entry) in ENTRIES.range(state, None, usize::MAX) {
         match entry.what {
             Leaving::Tranche(amount) => {
@@ -63,6 +65,12 @@ fn check_entries(state: &dyn StateRead, sums: &mut Sums) -> Result<(), String> {
                 *count = count.saturating_add(1);
             }
             Leaving::Moved { to, shares } => grow(&mut sums.moved, (entry.account, to), shares),
+        }
+        if id >= next {
+            return Err(format!("there is an entry {id}, but the next id is {next}"));
+        }
+        if !groups.contains(&(validator, height)) {
+            return Err(format!("entry {id} of {} waits for no date: it would never be paid", entry.account));
         }
         let place = PLACES.get(state, &(entry.account, id)).map(|place| (place.validator, place.height));
         if place != Some((validator, height)) {
@@ -75,6 +83,19 @@ fn check_entries(state: &dyn StateRead, sums: &mut Sums) -> Result<(), String> {
     }
     let counts: BTreeMap<Address, u32> = TRANCHES.range(state, None, usize::MAX).into_iter().collect();
     if counts != sums.tranches { Err("the counted tranches are not those there are".into()) } else { Ok(()) }
+}
+
+/// The groups of entries, by (validator left, height left), that have a date or get one in the next block.
+fn waiting_groups(state: &dyn StateRead) -> Result<BTreeSet<(Address, u64)>, String> {
+    let due = DUE.range(state, None, usize::MAX).into_iter();
+    let due: Vec<_> = due.map(|((_, height, validator), _)| (validator, height)).collect();
+    let mut groups: BTreeSet<_> = due.iter().copied().collect();
+    let dates: BTreeSet<_> = DATES.range(state, None, usize::MAX).into_iter().map(|(group, _)| group).collect();
+    if groups.len() != due.len() || groups != dates {
+        return Err("the queue of what left is not that of its dates".into());
+    }
+    groups.extend(LEFT.range(state, None, usize::MAX).into_iter().map(|((height, validator), _)| (validator, height)));
+    Ok(groups)
 }
 
 fn check_positions(state: &dyn StateRead, sums: &mut Sums) -> Result<(), String> {
@@ -118,6 +139,7 @@ fn check_validators(state: &dyn StateRead, sums: &mut Sums) -> Result<(), String
     let mut ranked = BTreeMap::new();
     for (operator, validator) in VALIDATORS.range(state, None, usize::MAX) {
         check_sums(&operator, &validator, sums)?;
+        check_identity(state, &operator, &validator)?;
         sums.bonded = sums.bonded.saturating_add(validator.tokens.get());
         let due = Scaled::from_amount(validator.commission_due);
         sums.owed = sums.owed.checked_add(due).map_err(|error| error.to_string())?;
@@ -152,10 +174,35 @@ fn check_sums(operator: &Address, validator: &Validator, sums: &Sums) -> Result<
     Ok(())
 }
 
+/// Its keys are its own, and its commission what it promised.
+fn check_identity(state: &dyn StateRead, operator: &Address, validator: &Validator) -> Result<(), String> {
+    if BY_CONSENSUS.get(state, &consensus_address(&validator.consensus_key)) != Some(*operator) {
+        return Err(format!("the consensus key of {operator} is another validator's too"));
+    }
+    let bridge = BRIDGE_KEYS.get(state, &validator.bridge_address);
+    if bridge.is_none_or(|key| key.operator != *operator || key.until.is_some()) {
+        return Err(format!("the bridge key of {operator} is not booked as its own"));
+    }
+    let commission = &validator.commission;
+    let rate = commission.next.map_or(commission.rate, |(next, _)| next.max(commission.rate));
+    check_commission(rate, commission.max, commission.max_change).map_err(|_| {
+        format!("the commission of {operator} is {rate} of at most {}: no share could be that large", commission.max)
+    })
+}
+
 fn check_rankings(state: &dyn StateRead) -> Result<(), String> {
-    let told = TOLD.range(state, None, usize::MAX);
-    if let Some((key, _)) = told.iter().find(|(_, told)| told.power == 0) {
-        return Err(format!("consensus was told a power of 0 for {}", hex::encode(key)));
+    for (key, told) in TOLD.range(state, None, usize::MAX) {
+        let owner = VALIDATORS.get(state, &told.operator);
+        if told.power == 0 || owner.is_none_or(|validator| validator.consensus_key != key) {
+            let (key, operator) = (hex::encode(key), told.operator);
+            return Err(format!("consensus was told a power of {} for {key} of {operator}", told.power));
+        }
+    }
+    let numbers = (NEXT_JOB.get(state).unwrap_or(0), NEXT_ENTRY.get(state).unwrap_or(0));
+    for ((operator, number), job) in JOBS.range(state, None, usize::MAX) {
+        if number >= numbers.0 || job.below_id > numbers.1 {
+            return Err(format!("slash job {number} of {operator} has a number or an id that is still to be given"));
+        }
     }
     let queue: Vec<(Address, u64)> =
         JOB_QUEUE.range(state, None, usize::MAX).into_iter().map(|(n, who)| (who, n)).collect();

@@ -8,7 +8,7 @@ use diem_bank::Bank;
 use diem_core::{CallError, Denom, GenesisContext, Module, ModuleError, StateWrite, Time};
 use diem_staking::{
     Error, Genesis, Params, Staking,
-    genesis::{GenesisStake, GenesisValidator},
+    genesis::{GenesisStake, GenesisValidator, Rows},
 };
 use diem_store::Overlay;
 
@@ -110,6 +110,44 @@ fn a_genesis_that_cannot_be_is_refused() {
     assert_eq!(refused(Genesis { validators: vec![validator(1)], ..rows }), "genesis");
 }
 
+type Change = fn(&mut Rows);
+
+/// Rows that would stop the chain, lose somebody's stake or overwrite it.
+#[test]
+fn rows_that_a_chain_could_not_go_on_from_are_refused() {
+    let base = empty();
+    let world = busy(&base);
+    let (bank, staking) = (Bank::export_genesis(&world.state), Staking::export_genesis(&world.state));
+    let init = |change: Change| {
+        let mut genesis = staking.clone();
+        change(genesis.rows.as_mut().unwrap());
+        let mut state = Overlay::new(&base);
+        let mut ctx = GenesisContext { state: &mut state, time: world.now.time };
+        Bank::init_genesis(&mut ctx, &bank).unwrap();
+        Staking::init_genesis(&mut ctx, &genesis)
+    };
+    init(|_| {}).unwrap();
+    let changes: [(Change, &str); 13] = [
+        (|rows| rows.validators[3].1.commission.rate = 10_001, "commission"),
+        (|rows| rows.validators[3].1.commission.next = Some((5_001, 0)), "commission"),
+        (|rows| rows.validators[3].1.consensus_key = rows.validators[1].1.consensus_key, "consensus key"),
+        (|rows| rows.validators[3].1.bridge_address = who(99), "bridge key"),
+        (|rows| rows.bridge_keys.clear(), "bridge key"),
+        (|rows| rows.told[0].1.operator = rows.told[1].1.operator, "was told"),
+        (|rows| rows.told[0].1.operator = who(99), "was told"),
+        (|rows| rows.left.clear(), "waits for no date"),
+        (|rows| rows.due.clear(), "dates"),
+        (|rows| (rows.due.clear(), rows.dates.clear()).0, "waits for no date"),
+        (|rows| rows.next_entry -= 1, "next id"),
+        (|rows| rows.jobs[0].1.below_id = rows.next_entry + 1, "slash job"),
+        (|rows| rows.next_job = 0, "slash job"),
+    ];
+    for (number, (change, words)) in changes.into_iter().enumerate() {
+        let error = init(change).expect_err(&format!("change {number}")).message;
+        assert!(error.contains(words), "change {number}: {error}");
+    }
+}
+
 #[test]
 fn broken_rows_are_noticed() {
     let base = empty();
@@ -125,8 +163,9 @@ fn broken_rows_are_noticed() {
             noticed.push(table);
         }
     }
-    // Validators, ranking, positions, entries, places, counts, jobs, their queue, signing ring.
-    for table in [6, 10, 12, 13, 14, 15, 18, 19] {
+    // Validators, names in consensus, bridge keys, ranking, positions, entries, places, counts, groups without and with
+    // a date, jobs, their queue, dates.
+    for table in [6, 8, 9, 10, 12, 13, 14, 15, 16, 17, 18, 19, 22] {
         assert!(noticed.contains(&table), "table {table}: {noticed:?}");
     }
 }

@@ -63,6 +63,9 @@ pub(crate) fn check(state: &dyn StateRead) -> Result<(), String> {
                 "{account}'s lock with {validator} holds {held} shares, its position counts {counted}"
             ));
         }
+        if lock.outstanding.is_zero() {
+            return Err(format!("{account}'s lock with {validator} stands for no DIEM: nothing could ever open it"));
+        }
         let sum = locked.entry(validator).or_default();
         *sum = sum.saturating_add(lock.shares);
     }

@@ -282,6 +282,11 @@ fn an_export_starts_the_same_locks_again_and_a_genesis_can_have_some() {
     // More DIEM than rows of another chain stand for is noticed.
     let wrong =
         Genesis { rows: vec![((who(9), who(3)), Lock { shares: 1, outstanding: vvv(1) })], ..Genesis::default() };
+    let outcome = Svvv::init_genesis(&mut GenesisContext { state: &mut Overlay::new(&again), time: Time(0) }, &wrong);
+    assert_eq!(refusal(outcome), "genesis");
+    // A lock that stands for no DIEM would hold its stake for ever.
+    let mut wrong = svvv.clone();
+    wrong.rows[0].1.outstanding = Amount::ZERO;
     let outcome = Svvv::init_genesis(&mut GenesisContext { state: &mut again, time: Time(0) }, &wrong);
     assert_eq!(refusal(outcome), "genesis");
 }
