@@ -211,8 +211,10 @@ impl Ledger {
         if book.settled.is_some() || now.millis() <= closed_at.millis() + params.grace_ms {
             return Err(broken(DAY, format!("day {day} is settled at {now}, twice or within its grace")));
         }
-        let pot = if base.is_zero() { 0 } else { mul_div(rent.get(), record.counted.get(), base.get()) };
-        let stakers = mul_div(rent.get() - pot, params.stakers_bps.into(), 10_000);
+        // Without a base all of it is the treasury's.
+        let shared = |part: u128, of: u128, whole: u128| if base.is_zero() { 0 } else { mul_div(part, of, whole) };
+        let pot = shared(rent.get(), record.counted.get(), base.get());
+        let stakers = shared(rent.get() - pot, params.stakers_bps.into(), 10_000);
         equal(DAY, "the rent of providers", record.pot.get(), pot)?;
         equal(DAY, "the rent of stakers", record.stakers.get(), stakers)?;
         equal(DAY, "the rent of the treasury", record.treasury.get(), rent.get() - pot - stakers)?;
