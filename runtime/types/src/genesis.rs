@@ -194,6 +194,12 @@ impl GenesisDoc {
                 "consensus.evidence_max_age_blocks and _ms must not be 0 and must fit an int64, _ms in nanoseconds",
             ));
         }
+        // Older than that by blocks alone it counts: consensus drops what is too old by both.
+        if consensus.evidence_max_age_ms < self.app.staking.params.unbonding_ms {
+            return Err(GenesisError::Params(
+                "consensus.evidence_max_age_ms must be at least the unbonding time, app.staking.params.unbonding_ms",
+            ));
+        }
         if consensus.vote_extensions_enable_height != 1 {
             return Err(GenesisError::Params("consensus.vote_extensions_enable_height must be 1"));
         }

@@ -52,6 +52,8 @@ fn what_cannot_start_a_chain_is_refused_by_name() {
         ("evidence_max_age", |doc| doc.consensus.evidence_max_age_ms = 0),
         // 293 years are more nanoseconds than an int64 holds.
         ("evidence_max_age", |doc| doc.consensus.evidence_max_age_ms = 293 * 366 * 86_400_000),
+        // Evidence that consensus drops while stake can still be slashed would let an offender wait.
+        ("unbonding", |doc| doc.consensus.evidence_max_age_ms = doc.app.staking.params.unbonding_ms - 1),
         ("vote_extensions", |doc| doc.consensus.vote_extensions_enable_height = 2),
         ("staking.chain_id", |doc| doc.app.staking.chain_id = "another-dev".into()),
         ("epoch_ms", |doc| doc.app.epoch_ms = NonZeroU64::new(9_999).expect("not zero")),
