@@ -2,14 +2,14 @@
 
 use std::{fmt::Write as _, time::Duration};
 
-use diem_core::{Address, Time};
+use diem_core::Address;
 use diem_types::GenesisDoc;
 use reqwest::{Method, RequestBuilder, StatusCode, header::CONTENT_TYPE};
 use serde::de::DeserializeOwned;
 
 use crate::api::{
-    Account, Batch, Block, BlockId, BlockPage, ErrorBody, ErrorLine, ErrorReply, Hash, HexBytes, LightBlock, Proof,
-    Ready, Status, Submitted, TX_MEDIA_TYPE, TXS_MEDIA_TYPE, Transaction, Wait,
+    Account, Batch, Block, BlockId, BlockPage, Clock, ErrorBody, ErrorLine, ErrorReply, Hash, HexBytes, LightBlock,
+    Proof, Ready, Status, Submitted, TX_MEDIA_TYPE, TXS_MEDIA_TYPE, Transaction, Wait,
 };
 
 /// How long the client looks for the node.
@@ -107,18 +107,9 @@ impl Client {
         self.get("/v1/status").await
     }
 
-    /// `GET /v1/dev/clock`: the time that the next block would have if it were made now. Only a development engine makes
-    /// blocks when it is asked to, and knows; of every other one the answer is `None`.
-    pub async fn next_block_time(&self) -> Result<Option<Time>, ClientError> {
-        #[derive(serde::Deserialize)]
-        struct Clock {
-            next_block_time: Time,
-        }
-        match self.get::<Clock>("/v1/dev/clock").await {
-            Ok(clock) => Ok(Some(clock.next_block_time)),
-            Err(ClientError::Refused { status: 404, .. }) => Ok(None),
-            Err(error) => Err(error),
-        }
+    /// `GET /v1/clock`: when the next block would be.
+    pub async fn clock(&self) -> Result<Clock, ClientError> {
+        self.get("/v1/clock").await
     }
 
     /// `GET /v1/light/{height}`, which [`crate::verify::Trust::advance`] checks.

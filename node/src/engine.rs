@@ -132,6 +132,9 @@ pub trait Engine: Send + Sync + 'static {
     /// The validators whose signatures count at `height`.
     fn validators(&self, height: u64) -> BoxFuture<'_, Result<validator::Set, EngineError>>;
 
+    /// The time that the next block would have if it were made now, as far as it can be foreseen.
+    fn next_block_time(&self) -> BoxFuture<'_, Result<Time, EngineError>>;
+
     /// How it is doing.
     fn status(&self) -> BoxFuture<'_, Result<EngineStatus, EngineError>>;
 
@@ -172,9 +175,6 @@ pub trait DevControls: Send + Sync {
 
     /// Moves the time of the next block forward; the time that it will have at least.
     fn warp(&self, warp: Warp) -> BoxFuture<'_, Result<Time, EngineError>>;
-
-    /// The time that the next block would have if it were made now.
-    fn next_block_time(&self) -> BoxFuture<'_, Result<Time, EngineError>>;
 
     /// Remembers the latest height so that [`Self::revert`] can return to it.
     fn snapshot(&self) -> BoxFuture<'_, Result<(SnapshotId, u64), EngineError>>;

@@ -133,6 +133,24 @@ async fn who_asks_for_the_next_nonce_is_never_refused_while_blocks_come_and_go()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_time_of_the_next_block_is_foreseen_to_the_millisecond() {
+    let home = Home::new();
+    let node = home.start();
+    let engine = Arc::clone(&node.running.engine);
+    engine.ready(PATIENCE).await.unwrap();
+    node.reach(2).await;
+    for _ in 0..5 {
+        let before = node.app.info().height;
+        let foreseen = engine.next_block_time().await.unwrap();
+        node.reach(before + 3).await;
+        // Blocks come while it is asked: it was the next one, or the one after.
+        let times: Vec<_> = (before + 1..=before + 3).map(|height| node.app.block(height).unwrap().time).collect();
+        assert!(times.contains(&foreseen), "{foreseen} is none of {times:?}");
+    }
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn cometbft_killed_is_started_again_and_catches_up() {
     let home = Home::new();
     let node = home.start();

@@ -6,7 +6,7 @@ use diem_core::Time;
 use diem_types::{ConsensusParams, Event, GasParams};
 use serde::{Deserialize, Serialize};
 
-use super::{Base64Bytes, Coin, Hash, HexBytes, Transaction};
+use super::{Base64Bytes, Coin, Hash, HexBytes, Moment, Transaction};
 
 /// `GET /v1/status`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +46,13 @@ pub struct Head {
     pub hash: Hash,
     /// The root of the state after it; the next block's header carries it.
     pub root: Hash,
+}
+
+/// `GET /v1/clock`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Clock {
+    /// When the next block would be if it were made now, as far as the engine foresees it.
+    pub next_block: Moment,
 }
 
 /// Which block is meant: a height, a hash, or the latest.

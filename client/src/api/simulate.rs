@@ -57,12 +57,12 @@ const fn ed25519() -> KeyKind {
     KeyKind::Ed25519
 }
 
-/// What the transaction would do in a block right after `height` with the time of that block.
+/// What the transaction would do as the first one of the next block.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Simulated {
     /// The committed height on which it was tried.
     pub height: u64,
-    /// The time of that block.
+    /// The time of the block after it, in which it was tried.
     pub time: Time,
     /// The day of that time.
     pub epoch: u64,
@@ -77,9 +77,9 @@ pub struct Simulated {
 pub struct BalanceChange {
     /// Whose.
     pub account: Address,
-    /// Before.
+    /// Right before the transaction: what the block does by itself, such as paying what is due, has happened.
     pub before: Coin,
-    /// After.
+    /// Right after it.
     pub after: Coin,
     /// The difference for people: `+1.5 VVV`, `-3 DIEM`.
     pub display: String,

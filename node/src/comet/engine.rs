@@ -7,10 +7,14 @@ use std::{
 };
 
 use bytes::Bytes;
+use diem_core::Time;
 use futures::{FutureExt as _, future::BoxFuture};
 use serde::Deserialize;
 use serde_json::json;
-use tendermint::{block::signed_header::SignedHeader, validator};
+use tendermint::{
+    block::{CommitSig, signed_header::SignedHeader},
+    validator,
+};
 
 use super::{
     rpc::{Rpc, RpcError},
@@ -79,10 +83,6 @@ impl CometEngine {
     }
 
     async fn wait_for_header(&self, height: u64, patience: Duration) -> Result<SignedHeader, EngineError> {
-        #[derive(Deserialize)]
-        struct Commit {
-            signed_header: SignedHeader,
-        }
         let started = Instant::now();
         let mut pause = FIRST_PAUSE;
         loop {
@@ -98,6 +98,15 @@ impl CometEngine {
             tokio::time::sleep(pause.min(left)).await;
             pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
         }
+    }
+
+    /// The header of a block, and with it the time of the next one, follows from the commit of the block before: from
+    /// when the validators voted, however long nothing happened since.
+    async fn foreseen_time(&self) -> Result<Time, EngineError> {
+        let Commit { signed_header } = self.rpc.call("commit", json!({})).await.map_err(unavailable)?;
+        let signers = self.all_validators(signed_header.header.height.value()).await?;
+        let none = || EngineError::Unavailable("the latest commit has no signature of a validator".into());
+        median_time(&signed_header.commit.signatures, &signers).ok_or_else(none)
     }
 
     async fn all_validators(&self, height: u64) -> Result<validator::Set, EngineError> {
@@ -149,6 +158,34 @@ impl CometEngine {
     }
 }
 
+/// CometBFT's answer to `commit`.
+#[derive(Deserialize)]
+struct Commit {
+    signed_header: SignedHeader,
+}
+
+/// When the signers voted: the median of their clocks, each weighing its power. CometBFT gives this time to the next
+/// block. `None` if nobody signed.
+fn median_time(signatures: &[CommitSig], signers: &validator::Set) -> Option<Time> {
+    let weighted = |signature: &CommitSig| match signature {
+        CommitSig::BlockIdFlagAbsent => None,
+        CommitSig::BlockIdFlagCommit { validator_address, timestamp, .. }
+        | CommitSig::BlockIdFlagNil { validator_address, timestamp, .. } => {
+            let millis = timestamp.unix_timestamp_nanos().checked_div(1_000_000)?;
+            Some((Time(u64::try_from(millis).ok()?), signers.validator(*validator_address)?.power()))
+        }
+    };
+    let mut times: Vec<(Time, u64)> = signatures.iter().filter_map(weighted).collect();
+    times.sort_unstable();
+    let total = times.iter().fold(0u64, |sum, (_, power)| sum.saturating_add(*power));
+    let mut left = total / 2;
+    times.into_iter().find_map(|(time, power)| {
+        let reached = left <= power;
+        left = left.saturating_sub(power);
+        reached.then_some(time)
+    })
+}
+
 fn heard(verdict: Option<Verdict>) -> Result<(), SubmitError> {
     match verdict {
         Some(Verdict { code: 0, .. }) => Ok(()),
@@ -192,6 +229,10 @@ impl Engine for CometEngine {
         self.all_validators(height).boxed()
     }
 
+    fn next_block_time(&self) -> BoxFuture<'_, Result<Time, EngineError>> {
+        self.foreseen_time().boxed()
+    }
+
     fn status(&self) -> BoxFuture<'_, Result<EngineStatus, EngineError>> {
         async { self.read_status().await.map_err(unavailable) }.boxed()
     }
@@ -199,7 +240,51 @@ impl Engine for CometEngine {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+    use tendermint::PublicKey;
+
     use super::*;
+
+    /// Signers with these powers; the first of the given times is when the first one voted.
+    fn median(votes: &[(u64, Option<u64>)]) -> Option<Time> {
+        let signer = |number: u8, power: u64| {
+            let key = ed25519_dalek::SigningKey::from_bytes(&[number; 32]).verifying_key();
+            let key = PublicKey::from_raw_ed25519(key.as_bytes()).unwrap();
+            validator::Info::new(key, power.try_into().unwrap())
+        };
+        let all: Vec<_> = (1..).zip(votes).map(|(number, (power, _))| signer(number, *power)).collect();
+        let signature = |(info, (_, millis)): (&validator::Info, &(u64, Option<u64>))| match millis {
+            None => CommitSig::BlockIdFlagAbsent,
+            Some(millis) => CommitSig::BlockIdFlagCommit {
+                validator_address: info.address,
+                timestamp: tendermint::Time::from_unix_timestamp(
+                    i64::try_from(millis / 1_000).unwrap(),
+                    u32::try_from(millis % 1_000).unwrap() * 1_000_000 + 999_999,
+                )
+                .unwrap(),
+                signature: None,
+            },
+        };
+        let signatures: Vec<CommitSig> = all.iter().zip(votes).map(signature).collect();
+        median_time(&signatures, &validator::Set::without_proposer(all))
+    }
+
+    #[test]
+    fn the_time_of_the_next_block_is_the_median_by_power() {
+        // CometBFT's own rule: the first, in order of time, with which half of the power is reached.
+        for (votes, expected) in [
+            (&[(10, Some(5_000))][..], Some(5_000)),
+            (&[(27, Some(9_000)), (33, Some(1_000)), (40, Some(5_123))], Some(5_123)),
+            (&[(1, Some(9_000)), (1, Some(1_000)), (1, Some(5_123))], Some(1_000)),
+            (&[(1, Some(1_000)), (1, Some(2_000)), (1, Some(3_000)), (1, Some(4_000))], Some(2_000)),
+            (&[(10, Some(9_000)), (1, Some(1_000)), (1, Some(2_000))], Some(9_000)),
+            (&[(10, None), (1, Some(1_000)), (2, Some(2_000))], Some(1_000)),
+            (&[(10, None)], None),
+            (&[], None),
+        ] {
+            assert_eq!(median(votes), expected.map(Time), "{votes:?}");
+        }
+    }
 
     #[test]
     fn words_about_heights_become_errors() {

@@ -12,8 +12,8 @@ use axum::{
 use bytes::Bytes;
 use diem_client::{
     api::{
-        Base64Bytes, Coin, ConsensusSet, ErrorLine, Hash, Head, HexBytes, HttpError, LightBlock, Limits, Params, Ready,
-        Status, Validator, error_table,
+        Base64Bytes, Clock, Coin, ConsensusSet, ErrorLine, Hash, Head, HexBytes, HttpError, LightBlock, Limits, Params,
+        Ready, Status, Validator, error_table,
     },
     verify::encode_header,
 };
@@ -54,6 +54,12 @@ pub(crate) async fn status(State(api): Shared, Query(Nothing {}): Query<Nothing>
         peers: engine.and_then(|engine| engine.peers),
         uptime_seconds: api.node.started.elapsed().as_secs(),
     }))
+}
+
+/// `GET /v1/clock`
+pub(crate) async fn clock(State(api): Shared, Query(Nothing {}): Query<Nothing>) -> Result<Json<Clock>, Failure> {
+    let time = api.node.engine.next_block_time().await?;
+    Ok(Json(Clock { next_block: Reader::at(&api, None)?.moment(time) }))
 }
 
 fn not_started() -> HttpError {

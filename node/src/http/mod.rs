@@ -53,6 +53,7 @@ const GRACE: Duration = Duration::from_secs(5);
 /// What every `GET /v1` lists, development or not: method and path.
 const ROUTES: &[&str] = &[
     "GET /v1/status",
+    "GET /v1/clock",
     "GET /v1/params?height=",
     "GET /v1/genesis",
     "GET /v1/errors",
@@ -189,6 +190,7 @@ fn router(api: &Arc<Api>) -> Router {
     Router::new()
         .route("/v1", get(list))
         .route("/v1/status", get(chain::status))
+        .route("/v1/clock", get(chain::clock))
         .route("/v1/params", get(chain::params))
         .route("/v1/genesis", get(chain::genesis))
         .route("/v1/errors", get(chain::errors))

@@ -1,5 +1,7 @@
 //! `POST /v1/simulate`: what a transaction would do.
 
+use std::time::Duration;
+
 use axum::{
     Json,
     extract::{Request, State},
@@ -7,23 +9,26 @@ use axum::{
 };
 use borsh::BorshDeserialize as _;
 use diem_client::{
-    api::{BalanceChange, Coin, HttpError, SimulateCalls, SimulateRequest, SimulateTx, Simulated},
+    api::{BalanceChange, Coin, HttpError, Moment, SimulateCalls, SimulateRequest, SimulateTx, Simulated},
     build::{KeyKind, with_fee},
 };
-use diem_core::{Amount, CallError};
-use diem_runtime::{App, Change, DryRun};
+use diem_core::{Amount, CallError, Time};
+use diem_runtime::{App, Change, DryRun, DryRunError};
 use diem_types::{ChainError, Signed, Tx};
 
 use super::{
-    Shared,
+    Api, Shared,
     error::Failure,
     params::{Nothing, Query},
     reading::{Reader, blocking},
     view,
 };
+use crate::instant::wall_clock;
 
-/// The most simulations at one time: each can take as long as the largest transaction of a block.
+/// The most simulations at one time: each can take as long as the begin of a block and the largest transaction in it.
 pub(crate) const MAX_SIMULATIONS: usize = 4;
+/// How long the engine has to say when the next block is.
+const ENGINE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// `POST /v1/simulate`
 pub(crate) async fn simulate(
@@ -39,6 +44,7 @@ pub(crate) async fn simulate(
     let body = api.intake.read(request.into_body()).await?;
     let busy = || HttpError::Busy(format!("{MAX_SIMULATIONS} simulations are running already"));
     let permit = api.simulations.clone().try_acquire_owned().map_err(|_| busy())?;
+    let time = next_block_time(&api).await;
     let (app, reader) = (api.node.app.clone(), Reader::at(&api, None)?);
     blocking(move || {
         let request = serde_json::from_slice(&body.bytes).map_err(|e| HttpError::BadRequest(e.to_string()))?;
@@ -46,11 +52,26 @@ pub(crate) async fn simulate(
             SimulateRequest::Tx(request) => complete(&request)?,
             SimulateRequest::Calls(request) => suggested(&app, &reader, request)?,
         };
-        let tried = app.simulate(reader.snapshot(), &tx).map_err(CallError::from)?;
+        let tried = app.simulate(reader.snapshot(), time, &tx).map_err(refused)?;
         drop(permit);
         Ok(Json(simulated(&reader, tried)))
     })
     .await
+}
+
+/// When the next block is; by the clock of this machine if the engine does not say so in time.
+async fn next_block_time(api: &Api) -> Time {
+    match tokio::time::timeout(ENGINE_PATIENCE, api.node.engine.next_block_time()).await {
+        Ok(Ok(time)) => time,
+        Ok(Err(_)) | Err(_) => Time(wall_clock()()),
+    }
+}
+
+fn refused(error: DryRunError) -> Failure {
+    match error {
+        DryRunError::Chain(error) => CallError::from(error).into(),
+        broken @ DryRunError::Block(_) => HttpError::NotReady(broken.to_string()).into(),
+    }
 }
 
 /// The transaction as it was sent, with signatures that sign nothing.
@@ -91,10 +112,11 @@ fn suggested(app: &App, reader: &Reader, request: SimulateCalls) -> Result<Signe
 }
 
 fn simulated(reader: &Reader, tried: DryRun) -> Simulated {
+    let Moment { time, epoch } = reader.moment(tried.block.time);
     Simulated {
         height: reader.height(),
-        time: reader.time(),
-        epoch: reader.epoch(),
+        time,
+        epoch,
         result: view::outcome(tried.result),
         changes: tried.changes.iter().flat_map(balance_changes).collect(),
     }

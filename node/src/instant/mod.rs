@@ -229,6 +229,10 @@ impl Engine for InstantEngine {
         futures::future::ready(answer).boxed()
     }
 
+    fn next_block_time(&self) -> BoxFuture<'_, Result<Time, EngineError>> {
+        self.ask(|reply| Command::NextTime { reply }).boxed()
+    }
+
     fn status(&self) -> BoxFuture<'_, Result<EngineStatus, EngineError>> {
         let status = EngineStatus { catching_up: false, peers: None, latest_height: self.latest() };
         futures::future::ready(Ok(status)).boxed()
@@ -246,10 +250,6 @@ impl DevControls for InstantEngine {
 
     fn warp(&self, warp: Warp) -> BoxFuture<'_, Result<Time, EngineError>> {
         self.ask(move |reply| Command::Warp { warp, reply }).boxed()
-    }
-
-    fn next_block_time(&self) -> BoxFuture<'_, Result<Time, EngineError>> {
-        self.ask(|reply| Command::NextTime { reply }).boxed()
     }
 
     fn snapshot(&self) -> BoxFuture<'_, Result<(SnapshotId, u64), EngineError>> {

@@ -139,7 +139,8 @@ async fn warp(State(node): State<Arc<Node>>, Body(body): Body<WarpTo>) -> Answer
 }
 
 async fn clock(State(node): State<Arc<Node>>) -> Answer<impl Serialize> {
-    let next = controls(&node)?.next_block_time().await?;
+    controls(&node)?;
+    let next = node.engine.next_block_time().await?;
     Ok(Json(json!({ "next_block_time": next })))
 }
 

@@ -3,15 +3,25 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use diem_client::{ClientError, api::Wait as ClientWait};
+use diem_client::{
+    ClientError,
+    api::{Moment, SimulateCalls, Wait as ClientWait},
+    build::KeyKind,
+};
+use diem_core::Time;
 use diem_node::{
     Engine, EngineKind,
     engine::{BlockMode, EngineError, EngineStatus, SubmitError, Wait},
+    instant,
 };
+use diem_types::Signed;
 use futures::future::BoxFuture;
 use tendermint::{block::signed_header::SignedHeader, validator};
 
 use crate::running::{Running, start, start_behind};
+
+/// When this engine says that the next block is.
+const FORESEEN: Time = Time(4_000_000_000_123);
 
 /// CometBFT as it looks on a bad day, with the headers of the development engine.
 struct BadDay {
@@ -35,6 +45,11 @@ impl Engine for BadDay {
 
     fn validators(&self, height: u64) -> BoxFuture<'_, Result<validator::Set, EngineError>> {
         self.engine.validators(height)
+    }
+
+    fn next_block_time(&self) -> BoxFuture<'_, Result<Time, EngineError>> {
+        let foreseen = self.status.clone().map(|_| FORESEEN);
+        Box::pin(async move { foreseen })
     }
 
     fn status(&self) -> BoxFuture<'_, Result<EngineStatus, EngineError>> {
@@ -71,6 +86,32 @@ async fn a_node_that_cannot_serve_says_why() {
         assert_eq!(answer.status().is_success(), words.is_none());
         let alive = reqwest::get(format!("http://{}/healthz", node.address)).await.unwrap();
         assert!(alive.status().is_success(), "it lives all the same");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_tried_is_tried_at_the_time_that_the_engine_foresees_or_by_the_clock() {
+    let gone = Err(EngineError::Unavailable("connection refused".into()));
+    for status in [status(false, 3), gone] {
+        let node = node(status.clone(), Ok(())).await;
+        let calls = SimulateCalls {
+            sender: node.address_of(0),
+            sender_key: KeyKind::Ed25519,
+            fee_payer: None,
+            payer_key: KeyKind::Ed25519,
+            calls: Signed::decode(&node.transfer(0, 0, 1, 1).bytes()).unwrap().tx.calls,
+            memo: String::new(),
+        };
+        let (before, clock) = (Time(instant::wall_clock()()), node.client.clock().await);
+        let tried = node.client.simulate_calls(calls).await.unwrap();
+        assert!(tried.result.ok, "{tried:?}");
+        if status.is_ok() {
+            assert_eq!(clock.unwrap().next_block, Moment { time: FORESEEN, epoch: tried.epoch });
+            assert_eq!(tried.time, FORESEEN);
+        } else {
+            assert_eq!(clock.unwrap_err().refusal().unwrap().name, "engine");
+            assert!((before..=Time(instant::wall_clock()())).contains(&tried.time), "{tried:?}");
+        }
     }
 }
 

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use crate::running::{Running, start_economy};
 use diem_client::{
-    api::{ErrorReply, MAX_BATCH_BYTES, SimulateCalls, Simulated, State, Wait},
+    api::{ErrorReply, MAX_BATCH_BYTES, Moment, SimulateCalls, Simulated, State, Wait},
     build::{Intent, KeyKind},
 };
 use diem_core::{Amount, Denom, tx::MAX_CALLS};
+use diem_credits as credits;
 use diem_diem as diem;
+use diem_node::{Engine as _, engine::Warp};
 use diem_testkit::economy::{validator, whole};
 use diem_types::Call;
 use reqwest::header::CONTENT_TYPE;
@@ -77,6 +79,26 @@ async fn calls_alone_are_completed_with_what_the_chain_suggests() {
     );
     assert!(!failed.result.fee.amount.is_zero());
     assert_eq!(failed.changes.len(), 1, "only the fee");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_midnight_without_a_block_the_new_day_counts() {
+    let node = start_economy().await;
+    let open = node.client.today(None).await.unwrap();
+    let gift = |day| Call::Credits(credits::Msg::GiftCredit { to: node.address_of(1), day, amount: whole(1) });
+    let tried = |day| node.client.simulate_calls(calls(&node, vec![gift(day)]));
+    assert!(tried(open.day).await.unwrap().result.ok);
+    assert!(!tried(open.day + 1).await.unwrap().result.ok);
+
+    let warped = node.engine.dev().unwrap().warp(Warp::To(open.closes_at.time)).await.unwrap();
+    assert_eq!(node.client.clock().await.unwrap().next_block, Moment { time: warped, epoch: open.day + 1 });
+    let yesterday = tried(open.day).await.unwrap();
+    assert_eq!(yesterday.result.error.unwrap().name, "not_today");
+    let today = tried(open.day + 1).await.unwrap();
+    assert!(today.result.ok, "{today:?}");
+    assert_eq!((today.height, today.time, today.epoch), (open.height, warped, open.day + 1));
+    let done = node.commit(&node.people[0], vec![gift(open.day + 1)]).await;
+    assert_eq!((done.result, done.height, done.time), (today.result, today.height + 1, today.time));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -115,7 +115,7 @@ impl<'a> Execution<'a> {
         Ok(Self::new(chain, verifier, block.info, state, events))
     }
 
-    /// Without any hooks, on top of a state that a block left: for trying out a transaction.
+    /// On top of a state that the begin hooks left already: for trying out a transaction.
     pub(crate) fn after(
         base: &'a dyn StateRead,
         chain: &'a ChainInfo,

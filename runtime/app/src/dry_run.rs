@@ -1,15 +1,17 @@
-//! What a transaction would do: run on the last committed state and thrown away.
+//! What a transaction would do: run in the next block, and thrown away with it.
 
 use diem_bank::{self as bank, Account};
-use diem_core::{Address, BlockInfo, Time};
-use diem_store::Snapshot;
+use diem_core::{Address, Block, BlockInfo, Events, Fatal, Time};
+use diem_store::{Overlay, Snapshot};
 use diem_types::{ChainError, Signed};
 
-use crate::{App, TxResult, block::Execution};
+use crate::{App, TxResult, block::Execution, hooks};
 
 /// What a transaction would do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DryRun {
+    /// The block in which it was tried.
+    pub block: BlockInfo,
     /// What would become of it.
     pub result: TxResult,
     /// The accounts whose balances it would change, by address.
@@ -21,23 +23,41 @@ pub struct DryRun {
 pub struct Change {
     /// Whose.
     pub account: Address,
-    /// Before.
+    /// Right before the transaction: what the block does by itself has happened.
     pub before: Account,
-    /// After.
+    /// Right after it.
     pub after: Account,
 }
 
+/// Why nothing can be tried.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DryRunError {
+    /// The chain has not started.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// A step that must not fail does, and would stop this node in the block itself.
+    #[error("the next block cannot be made: {0}")]
+    Block(#[from] Fatal),
+}
+
 impl App {
-    /// Runs `tx` as the first transaction of a block right after `snapshot` with the same time and without a block's
-    /// own steps. Its signatures are not looked at; nothing is written, and nothing waits for it. Of what waits in the
-    /// pool before it only the nonces count: what that will do nobody knows yet.
+    /// Runs `tx` as the first transaction of the block that follows `snapshot`, after the steps with which that block
+    /// begins. The block is of `time`, or a millisecond after the one before if that is later; of votes and evidence,
+    /// which nobody knows yet, it has none, so that no validator is punished in it.
+    ///
+    /// Its signatures are not looked at; nothing is written, and nothing waits for it. Of what waits in the pool before
+    /// it only the nonces count: what that will do nobody knows yet.
     ///
     /// # Errors
-    /// The chain has not started. Everything that is wrong with the transaction is a result.
-    pub fn simulate(&self, snapshot: &Snapshot, tx: &Signed) -> Result<DryRun, ChainError> {
+    /// [`DryRunError`]. Everything that is wrong with the transaction is a result.
+    pub fn simulate(&self, snapshot: &Snapshot, time: Time, tx: &Signed) -> Result<DryRun, DryRunError> {
         let chain = self.chain().filter(|_| snapshot.height() > 0).ok_or(ChainError::NotStarted)?;
-        let block = BlockInfo { height: snapshot.height().saturating_add(1), time: Time(snapshot.time_ms()) };
-        let mut execution = Execution::after(snapshot, &chain, &self.signatures, block);
+        let earliest = Time(snapshot.time_ms().saturating_add(1));
+        let block = BlockInfo { height: snapshot.height().saturating_add(1), time: time.max(earliest) };
+        let mut begun = Overlay::new(snapshot);
+        let next = Block { info: block, ..Block::default() };
+        hooks::run(&self.hooks.begin, &mut begun, &mut Events::default(), &next)?;
+        let mut execution = Execution::after(&begun, &chain, &self.signatures, block);
         let result =
             execution.transaction(&self.in_turn(snapshot, tx)).unwrap_or_else(|error| TxResult::refused(error.into()));
         let after = execution.state();
@@ -45,10 +65,10 @@ impl App {
         let accounts = after.writes().iter().filter_map(|(key, _)| bank::state::account_of(key));
         let change = |account| Change {
             account,
-            before: bank::account(snapshot, &account),
+            before: bank::account(&begun, &account),
             after: bank::account(after, &account),
         };
-        Ok(DryRun { result, changes: accounts.map(change).filter(Change::is_one).collect() })
+        Ok(DryRun { block, result, changes: accounts.map(change).filter(Change::is_one).collect() })
     }
 
     /// The transaction as if those of its sender that wait in the pool were in blocks already, if it follows them.

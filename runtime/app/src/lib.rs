@@ -31,7 +31,7 @@ pub use block::{Finalized, TxResult};
 pub use chain::ChainInfo;
 pub use commit::Committed;
 pub use diem_staking::ValidatorUpdate;
-pub use dry_run::{Change, DryRun};
+pub use dry_run::{Change, DryRun, DryRunError};
 pub use genesis::InitChain;
 pub use index::{NODE_PREFIX, PaidProvider, StoredBlock, StoredTx, paid_providers};
 pub use query::{Answered, QueryError, answer, gas_params};

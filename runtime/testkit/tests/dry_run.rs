@@ -2,9 +2,17 @@
 #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
 use diem_bank::Msg;
-use diem_core::{Address, Amount, Denom, keys::Auth};
-use diem_runtime::DryRun;
-use diem_testkit::{TestChain, TxBuilder};
+use diem_core::{Address, Amount, BlockContext, CallError, Denom, Time, keys::Auth};
+use diem_credits::Msg as Credits;
+use diem_runtime::{
+    DryRun, DryRunError, Options,
+    hooks::{Hook, Hooks, Policy},
+};
+use diem_testkit::{
+    TestChain, TxBuilder,
+    economy::{EPOCH_MS, Economy, GRACE_MS, PROVIDER, UNBONDING_MS, milli, validator, whole},
+    story::{history, stake, unstake},
+};
 use diem_types::{Call, ChainError, Signed};
 
 /// The transaction with signatures that sign nothing.
@@ -15,7 +23,12 @@ fn unsigned(tx: &TxBuilder) -> Signed {
 }
 
 fn simulate(chain: &TestChain, tx: &TxBuilder) -> DryRun {
-    chain.app.simulate(&chain.app.store().latest(), &unsigned(tx)).unwrap()
+    at(chain, chain.next_block().info.time, tx)
+}
+
+/// Tried in a block of that time.
+fn at(chain: &TestChain, time: Time, tx: &TxBuilder) -> DryRun {
+    chain.app.simulate(&chain.app.store().latest(), time, &unsigned(tx)).unwrap()
 }
 
 fn pay(to: Address, amount: u128) -> Call {
@@ -68,15 +81,118 @@ fn calls_that_fail_cost_their_fee_and_an_invalid_transaction_nothing() {
 #[test]
 fn an_older_state_is_tried_as_it_was_and_none_before_the_first_block() {
     let chain = TestChain::new();
-    let before = chain.app.store().latest();
+    let (before, time) = (chain.app.store().latest(), chain.next_block().info.time);
     let tx = chain.transfer(0, 0, 1, 7);
     let tried = simulate(&chain, &tx);
     chain.propose(vec![tx.bytes()]);
-    assert_eq!(chain.app.simulate(&before, &unsigned(&tx)).unwrap(), tried);
+    assert_eq!(chain.app.simulate(&before, time, &unsigned(&tx)).unwrap(), tried);
     assert_ne!(simulate(&chain, &tx).result.code, 0, "its nonce is used now");
 
     let fresh = TestChain::fresh();
     let tx = unsigned(&fresh.transfer(0, 0, 1, 7));
-    let error = fresh.app.simulate(&fresh.app.store().latest(), &tx).unwrap_err();
-    assert!(matches!(error, ChainError::NotStarted), "{error}");
+    let error = fresh.app.simulate(&fresh.app.store().latest(), time, &tx).unwrap_err();
+    assert_eq!(error, DryRunError::Chain(ChainError::NotStarted));
+}
+
+#[test]
+fn whatever_the_next_block_does_by_itself_has_happened_before() {
+    let mut economy = history(Options::default());
+    let (today, provider) = (economy.today(), economy.who(PROVIDER));
+    let spend = |day| Credits::Spend { provider, day, amount: milli(100), reference: "image".into() };
+    let burn = diem_diem::Msg::Burn { validator: validator(0), amount: whole(1) };
+    let claim = diem_staking::Msg::Claim { validator: validator(0) };
+    let mut calls = vec![
+        Call::Diem(burn),
+        Call::Staking(claim),
+        stake(validator(1), whole(5)),
+        unstake(validator(0), whole(1)),
+        pay(provider, 7),
+    ];
+    calls.extend((today - 1..today + 5).map(|day| Call::Credits(spend(day))));
+    let mut days = std::collections::BTreeSet::new();
+    // Around the ends of days and of graces, and after a halt.
+    for elapsed in [1, 1_000, GRACE_MS, EPOCH_MS - 1_000, EPOCH_MS, EPOCH_MS + GRACE_MS, 4 * EPOCH_MS] {
+        for call in &calls {
+            let tx = economy.chain.tx(&economy.chain.people[0], vec![call.clone()]);
+            let block = economy.block_after(elapsed);
+            let tried = at(&economy.chain, block.info.time, &tx);
+            assert_eq!(tried.block, block.info);
+            let outcome = economy.chain.run(block, vec![tx.bytes()]);
+            assert_eq!(outcome.results()[0], tried.result, "{call:?} after {elapsed} ms");
+            for change in &tried.changes {
+                for (denom, then) in [(Denom::Vvv, change.after.vvv), (Denom::Diem, change.after.diem)] {
+                    assert_eq!(economy.chain.balance(&change.account, denom), then, "{call:?} after {elapsed} ms");
+                }
+            }
+            if let (Call::Credits(Credits::Spend { day, .. }), 0) = (call, tried.result.code) {
+                days.insert(*day);
+            }
+            economy.chain.app.rollback().unwrap();
+        }
+    }
+    assert!(days.len() >= 3, "credit of {days:?} was spent");
+}
+
+#[test]
+fn what_is_due_in_the_next_block_can_be_spent_in_it() {
+    let mut economy = Economy::new();
+    let v1 = validator(1);
+    economy.people_block(1_000, vec![(1, vec![stake(v1, whole(90_000))])]);
+    economy.people_block(1_000, vec![(1, vec![unstake(v1, whole(90_000))])]);
+    // The wait begins with the time of the next block.
+    economy.people_block(1_000, Vec::new());
+    let (chain, to) = (&economy.chain, economy.who(2));
+    let tx = chain.tx(&chain.people[1], vec![pay(to, whole(50_000).get())]);
+    let last = chain.app.store().meta().unwrap().time_ms;
+    let (early, due) = (Time(last + UNBONDING_MS), Time(last + UNBONDING_MS + 1));
+    assert_eq!(at(chain, early, &tx).result.codespace, "bank");
+    let tried = at(chain, due, &tx);
+    assert_eq!(tried.result.code, 0, "{}", tried.result.log);
+    let sender = tried.changes.iter().find(|change| change.account == economy.who(1)).unwrap();
+    assert!(sender.before.vvv > whole(90_000), "what was due is paid: {sender:?}");
+    assert!(chain.balance(&economy.who(1), Denom::Vvv) < whole(11_000), "in no block yet");
+}
+
+#[test]
+fn time_never_runs_backwards() {
+    let chain = TestChain::new();
+    let tx = chain.transfer(0, 0, 1, 7);
+    let last = chain.app.store().meta().unwrap();
+    for (asked, expected) in [(0, last.time_ms + 1), (last.time_ms, last.time_ms + 1), (u64::MAX, u64::MAX)] {
+        let tried = at(&chain, Time(asked), &tx);
+        assert_eq!((tried.block.height, tried.block.time), (last.height + 1, Time(expected)));
+        assert_eq!(tried.result.code, 0, "{}", tried.result.log);
+    }
+}
+
+/// Options with one more step at the begin of a block, which fails from the second height on.
+fn with_failing(policy: Policy) -> Options {
+    let mut hooks = Hooks::default();
+    let run = |ctx: &mut BlockContext<'_>| match ctx.block.info.height {
+        1 => Ok(()),
+        _ => Err(CallError { codespace: "test", code: 1, message: "out of order".into() }),
+    };
+    hooks.begin.push(Hook { number: 200, name: "broken", policy, run });
+    Options { hooks, ..Options::default() }
+}
+
+#[test]
+fn a_step_that_stops_the_chain_is_an_error_and_one_that_is_repeated_is_not() {
+    for policy in [Policy::Must, Policy::Retry] {
+        let chain = TestChain::with(with_failing(policy), 3);
+        chain.force(Vec::new());
+        let (tx, root) = (chain.transfer(0, 0, 1, 7), chain.root());
+        let time = chain.next_block().info.time;
+        for _ in 0..3 {
+            let tried = chain.app.simulate(&chain.app.store().latest(), time, &unsigned(&tx));
+            match policy {
+                Policy::Must => {
+                    let words = tried.unwrap_err().to_string();
+                    assert!(words.contains("the next block cannot be made") && words.contains("`broken`"), "{words}");
+                }
+                Policy::Retry => assert_eq!(tried.unwrap().result.code, 0),
+            }
+        }
+        assert_eq!((chain.root(), chain.check(&tx.bytes()).code), (root, 0), "the application goes on");
+    }
 }

@@ -169,7 +169,8 @@ fn a_transaction_behind_those_that_wait_can_be_tried() {
     let chain = TestChain::new();
     let tried = |nonce| {
         let tx = Signed::decode(&chain.transfer(0, nonce, 1, 1).bytes()).unwrap();
-        chain.app.simulate(&chain.app.snapshot(None).unwrap(), &tx).unwrap().result.code
+        let (latest, time) = (chain.app.snapshot(None).unwrap(), chain.next_block().info.time);
+        chain.app.simulate(&latest, time, &tx).unwrap().result.code
     };
     assert_eq!((tried(0), tried(1)), (0, 14));
     assert_eq!(chain.check(&chain.transfer(0, 0, 1, 1).bytes()).code, 0);

@@ -1,4 +1,4 @@
-//! What a transaction would do, tried by a node on its latest state and thrown away.
+//! What a transaction would do, tried by a node in its next block and thrown away.
 
 use anyhow::anyhow;
 use diem_client::{
