@@ -9,8 +9,8 @@ use crate::{
     accounts,
     genesis::all,
     state::{
-        self, ACCOUNTS, Account, DAYS, GRANTS, Global, LEAVING, MATURING, OFFERS, POSITIONS, PROMISES, PROVIDER_DAYS,
-        PROVIDERS, ProviderDay, Row, TRANCHES,
+        self, ACCOUNTS, Account, DAYS, GRANTS, Global, LEAVING, MATURING, NEXT_TRANCHE, OFFERS, POSITIONS, PROMISES,
+        PROVIDER_DAYS, PROVIDERS, ProviderDay, Row, SHEETS, TRANCHES,
     },
 };
 
@@ -37,10 +37,50 @@ pub(crate) fn check(state: &dyn StateRead) -> Result<(), String> {
             global.day, global.allowance
         ));
     }
+    check_dates(state, &global)?;
+    check_order(state)?;
     check_accounts(state, &global)?;
     check_stake(state, &global)?;
     check_days(state, &global)?;
     check_providers(state)
+}
+
+/// No row is of a day to come: it would not roll until then.
+fn check_dates(state: &dyn StateRead, global: &Global) -> Result<(), String> {
+    let (accounts, grants) = (all(&ACCOUNTS, state), all(&GRANTS, state));
+    let latest = [
+        ("the closed day", global.previous.as_ref().map(|previous| previous.day.saturating_add(1))),
+        ("a credit", accounts.iter().map(|(_, account)| account.today.day.max(account.previous.day)).max()),
+        ("a grant", grants.iter().map(|(_, grant)| grant.day).max()),
+        ("a tranche", all(&TRANCHES, state).iter().map(|(_, tranche)| tranche.day).max()),
+        ("an offer", all(&OFFERS, state).iter().map(|((day, _), _)| *day).max()),
+        ("a provider", all(&PROVIDERS, state).iter().map(|(_, provider)| provider.day).max()),
+        ("a price sheet", all(&SHEETS, state).iter().map(|(_, sheets)| sheets.day).max()),
+        ("a record", all(&DAYS, state).iter().map(|(day, _)| *day).max()),
+    ];
+    match latest.into_iter().find(|(_, day)| day.is_some_and(|day| day > global.day)) {
+        Some((what, _)) => Err(format!("{what} is of a day after the open one, {}", global.day)),
+        None => Ok(()),
+    }
+}
+
+/// What is looked up by halving is in order, and the next tranche takes nobody's number.
+fn check_order(state: &dyn StateRead) -> Result<(), String> {
+    for (account, promises) in all(&PROMISES, state) {
+        if !promises.is_sorted_by(|a, b| a.provider < b.provider) {
+            return Err(format!("the promises of {account} are not in order"));
+        }
+    }
+    for ((account, key), grant) in all(&GRANTS, state) {
+        if !grant.limits.is_sorted_by(|a, b| a.provider < b.provider) {
+            return Err(format!("the limits of key {key} of {account} are not in order"));
+        }
+    }
+    let next = NEXT_TRANCHE.get(state).unwrap_or_default();
+    match all(&TRANCHES, state).iter().find(|((_, id), _)| *id >= next) {
+        Some(((staker, id), _)) => Err(format!("{staker} has tranche {id}, but the next one is {next}")),
+        None => Ok(()),
+    }
 }
 
 /// Per account and day: spent + promised + offered <= allowance; together: the chain's row and the day's totals.
@@ -131,7 +171,10 @@ fn check_stake(state: &dyn StateRead, global: &Global) -> Result<(), String> {
 /// Provider totals are the day's totals, and the pool of payouts holds what is owed.
 fn check_days(state: &dyn StateRead, global: &Global) -> Result<(), String> {
     let mut totals: BTreeMap<u64, ProviderDay> = BTreeMap::new();
-    for ((day, _), row) in all(&PROVIDER_DAYS, state) {
+    for ((day, provider), row) in all(&PROVIDER_DAYS, state) {
+        if row.counted > row.consumed {
+            return Err(format!("more counts of {provider} on day {day} than was consumed there"));
+        }
         let sum = totals.entry(day).or_default();
         sum.consumed = plus(sum.consumed, row.consumed);
         sum.counted = plus(sum.counted, row.counted);

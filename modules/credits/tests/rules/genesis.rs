@@ -3,7 +3,10 @@
 use borsh::BorshDeserialize as _;
 use diem_bank::Bank;
 use diem_core::{Address, Amount, Denom, GenesisContext, Module as _, Time};
-use diem_credits::{Credits, Genesis, Msg, Params, genesis::GenesisProvider};
+use diem_credits::{
+    Credits, Genesis, Msg, Params,
+    genesis::{GenesisProvider, Rows},
+};
 use diem_store::{Overlay, WriteSet};
 
 use crate::world::*;
@@ -112,6 +115,46 @@ fn an_export_gives_the_same_rows_again() {
 #[test]
 fn an_export_of_a_chain_on_which_nobody_ever_unstaked_gives_the_same_rows_again() {
     exported_and_started_again(&World::new());
+}
+
+#[test]
+fn rows_that_no_chain_can_have_are_noticed() {
+    type Change = fn(&mut Rows);
+    let mut world = busy();
+    world.run(alice(), unstake_diem(whole(1)));
+    let changes: [(&str, Change); 13] = [
+        ("nothing", |_| ()),
+        ("the closed day", |rows| rows.global.previous.as_mut().unwrap().day = FIRST + 1),
+        ("a credit", |rows| rows.accounts[0].1.today.day = FIRST + 2),
+        ("a grant", |rows| rows.grants[0].1.day = FIRST + 2),
+        ("a tranche", |rows| rows.tranches[0].1.day = FIRST + 2),
+        ("an offer", |rows| rows.offers[0].0.0 = FIRST + 2),
+        ("a provider", |rows| rows.providers[0].1.day = FIRST + 2),
+        ("a price sheet", |rows| rows.sheets[0].1.day = FIRST + 2),
+        ("a record", |rows| rows.days.push((FIRST + 2, Default::default()))),
+        ("promises", |rows| rows.promises[0].1.extend_from_within(..)),
+        ("limits", |rows| rows.grants[0].1.limits.extend_from_within(..)),
+        ("next one is 0", |rows| rows.next_tranche = 0),
+        ("more counts", |rows| {
+            // The day's own sum says the same.
+            let ((day, _), row) = &mut rows.provider_days[0];
+            row.counted = whole(50);
+            rows.days.iter_mut().find(|(of, _)| of == day).unwrap().1.counted = whole(50);
+        }),
+    ];
+    for (words, change) in changes {
+        let mut exported = Credits::export_genesis(&world.state.0);
+        change(exported.rows.as_mut().unwrap());
+        let mut state = Overlay::with_writes(nothing(), WriteSet::new());
+        let mut ctx = GenesisContext { state: &mut state, time: Time(world.time) };
+        Bank::init_genesis(&mut ctx, &Bank::export_genesis(&world.state.0)).unwrap();
+        Credits::init_genesis(&mut ctx, &exported).unwrap();
+        let verdict = Credits::check_invariants(&state);
+        match words {
+            "nothing" => assert_eq!(verdict, Ok(())),
+            _ => assert!(verdict.as_ref().is_err_and(|error| error.contains(words)), "{words}: {verdict:?}"),
+        }
+    }
 }
 
 /// The chain that starts from an export of `world`, whose rows are the same.
