@@ -9,6 +9,7 @@ mod events;
 pub mod genesis;
 mod headings;
 pub mod keys;
+mod names;
 pub mod node;
 pub mod output;
 mod prices;

@@ -21,6 +21,7 @@ use super::{
     Exit, Failure,
     common::{Common, block_on, failed, usage},
     headings::{Group, template},
+    names::Names,
     tables,
 };
 
@@ -184,9 +185,12 @@ impl QueryCommand {
             }
             Chain::Tx { hash } => {
                 let found = client.transaction(hash).await.map_err(|e| not_found(e, Exit::Unknown))?;
-                output.print(&found, tables::tx)
+                output.print(&found, |found| tables::tx(found, &self.names()))
             }
-            Chain::Block { block, from } => output.print(&client.block(*block, *from).await?, tables::block),
+            Chain::Block { block, from } => {
+                let found = client.block(*block, *from).await?;
+                output.print(&found, |found| tables::block(found, &self.names()))
+            }
             Chain::Blocks { before, limit } => output.print(&client.blocks(*before, *limit).await?, tables::blocks),
             Chain::Consensus => output.print(&client.consensus().await?, tables::consensus),
             Chain::Params => output.print(&client.params().await?, tables::params),
@@ -196,6 +200,10 @@ impl QueryCommand {
             }
             Chain::Errors => output.print(&client.errors().await?, |lines| tables::errors(lines)),
         }
+    }
+
+    fn names(&self) -> Names {
+        Names::of(&self.common.keys())
     }
 
     async fn account(

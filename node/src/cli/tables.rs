@@ -8,6 +8,7 @@ use diem_core::Amount;
 
 use super::{
     events,
+    names::Names,
     output::{fields, list, say},
     query::{Proven, VerifiedAnswer},
     units::show_percent,
@@ -106,10 +107,10 @@ pub(super) fn proof(VerifiedAnswer { answer, verified }: &VerifiedAnswer<Proof>)
     fields(lines)
 }
 
-pub(super) fn tx(tx: &Transaction) -> String {
+pub(super) fn tx(tx: &Transaction, names: &Names) -> String {
     let result = match &tx.result.error {
         None => "succeeded".into(),
-        Some(error) => format!("failed: {error}"),
+        Some(error) => names.text(&format!("failed: {error}")),
     };
     let mut lines = vec![
         ("hash", tx.hash.to_string()),
@@ -119,18 +120,18 @@ pub(super) fn tx(tx: &Transaction) -> String {
     ];
     match &tx.tx {
         Some(view) => {
-            lines.push(("sender", format!("{}, nonce {}", view.sender, view.nonce)));
-            lines.extend(view.fee_payer.map(|payer| ("fee payer", payer.to_string())));
-            lines.extend(view.calls.iter().map(|call| ("call", call.text.clone())));
+            lines.push(("sender", format!("{}, nonce {}", names.who(&view.sender), view.nonce)));
+            lines.extend(view.fee_payer.map(|payer| ("fee payer", names.who(&payer))));
+            lines.extend(view.calls.iter().map(|call| ("call", names.text(&call.text))));
             lines.extend((!view.memo.is_empty()).then(|| ("memo", view.memo.clone())));
         }
         None => lines.push(("bytes", "no transaction".into())),
     }
-    lines.extend(events::lines(&tx.result.events).into_iter().map(|line| ("what happened", line)));
+    lines.extend(events::lines(&tx.result.events).iter().map(|line| ("what happened", names.text(line))));
     fields(lines)
 }
 
-pub(super) fn block(block: &Block) -> String {
+pub(super) fn block(block: &Block, names: &Names) -> String {
     let summary = &block.summary;
     let mut lines = vec![
         ("height", summary.height.to_string()),
@@ -141,13 +142,13 @@ pub(super) fn block(block: &Block) -> String {
         ("transactions", summary.tx_count.to_string()),
         ("gas used", summary.gas_used.to_string()),
     ];
-    lines.extend(events::lines(&block.events).into_iter().map(|line| ("by itself", line)));
+    lines.extend(events::lines(&block.events).iter().map(|line| ("by itself", names.text(line))));
     let head = fields(lines);
     if block.txs.is_empty() {
         return head;
     }
     let row = |tx: &Transaction| {
-        let calls = tx.tx.iter().flat_map(|tx| &tx.calls).map(|call| call.text.as_str());
+        let calls = tx.tx.iter().flat_map(|tx| &tx.calls).map(|call| names.text(&call.text));
         let result = if tx.result.ok { "ok" } else { "failed" };
         [tx.index.to_string(), tx.hash.to_string(), result.into(), calls.collect::<Vec<_>>().join("; ")]
     };
@@ -240,14 +241,19 @@ pub(super) fn errors(lines: &[ErrorLine]) -> String {
 }
 
 /// A transaction that is in no block yet; `fee` is what it costs, `signatures` says whether those in the file hold.
-pub(super) fn draft(view: &TxView, fee: Option<String>, signatures: Option<&Result<(), String>>) -> String {
+pub(super) fn draft(
+    view: &TxView,
+    names: &Names,
+    fee: Option<String>,
+    signatures: Option<&Result<(), String>>,
+) -> String {
     let mut lines = vec![
         ("chain", format!("{}, genesis {}", view.chain_id, view.genesis_hash)),
-        ("sender", format!("{}, nonce {}", view.sender, view.nonce)),
+        ("sender", format!("{}, nonce {}", names.who(&view.sender), view.nonce)),
     ];
-    lines.extend(view.calls.iter().map(|call| ("call", call.text.clone())));
+    lines.extend(view.calls.iter().map(|call| ("call", names.text(&call.text))));
     lines.extend((!view.memo.is_empty()).then(|| ("memo", view.memo.clone())));
-    lines.extend(view.fee_payer.map(|payer| ("fee payer", payer.to_string())));
+    lines.extend(view.fee_payer.map(|payer| ("fee payer", names.who(&payer))));
     lines.extend(fee.map(|fee| ("fee", fee)));
     lines.push(("fee at most", view.max_fee.display.clone()));
     lines.push(("valid until height", view.expiry.to_string()));

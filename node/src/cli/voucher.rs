@@ -17,6 +17,7 @@ use super::{
     Exit, Failure, ask,
     common::{Common, PassphraseSource, block_on, failed, usage},
     events,
+    names::Names,
     output::{Output, fields, say},
     units,
 };
@@ -98,7 +99,8 @@ impl VoucherCommand {
                 let text = serde_json::to_string_pretty(&signed).map_err(failed)?;
                 std::fs::write(path, text + "\n").map_err(|e| failed(anyhow!("{}: {e}", path.display())))?;
                 say(&format!("written to {}", path.display()));
-                self.common.output.print(&signed, |signed| table(signed, None))
+                let names = Names::of(&self.common.keys());
+                self.common.output.print(&signed, |signed| table(signed, &names, None))
             }
             Verb::Show { file } => show(&self.common, &file),
         }
@@ -148,8 +150,9 @@ fn show(common: &Common, path: &Path) -> Result<(), Failure> {
             Shown { signed, signature }
         })
         .collect();
+    let names = Names::of(&common.keys());
     common.output.print(&shown, |shown| {
-        let tables: Vec<String> = shown.iter().map(|one| table(&one.signed, Some(&one.signature))).collect();
+        let tables: Vec<String> = shown.iter().map(|one| table(&one.signed, &names, Some(&one.signature))).collect();
         tables.join("\n\n")
     })?;
     if bad {
@@ -159,15 +162,15 @@ fn show(common: &Common, path: &Path) -> Result<(), Failure> {
     }
 }
 
-fn table(signed: &SignedVoucher, signature: Option<&str>) -> String {
+fn table(signed: &SignedVoucher, names: &Names, signature: Option<&str>) -> String {
     let voucher = &signed.voucher;
-    let signer = if voucher.signer == voucher.account { "the account".into() } else { voucher.signer.to_string() };
+    let signer = if voucher.signer == voucher.account { "the account".into() } else { names.who(&voucher.signer) };
     let mut lines = vec![
         ("chain", format!("{}, genesis {}", voucher.chain_id, Hash(voucher.genesis_hash))),
         ("day", voucher.day.to_string()),
-        ("account", voucher.account.to_string()),
+        ("account", names.who(&voucher.account)),
         ("signed by", signer),
-        ("provider", voucher.provider.to_string()),
+        ("provider", names.who(&voucher.provider)),
         ("in all that day", format!("{} for {} requests", units::show_credit(voucher.amount), voucher.requests)),
         ("price sheet", Hash(voucher.price_sheet).to_string()),
     ];

@@ -106,7 +106,11 @@ async fn a_transfer_by_name_is_in_a_block_when_the_command_ends() {
         assert_eq!(vvv(&node, node.address_of(1)).await, before.checked_add(twelve_and_a_half).unwrap());
         let hash = answer["hash"].as_str().unwrap();
         let found = wallet.run(&["query", "tx", hash]).await.ok();
-        assert!(found.stdout.contains("Send 12.5 VVV to 0x") && found.stdout.contains("succeeded"), "{}", found.stdout);
+        assert!(
+            found.stdout.contains("Send 12.5 VVV to p1 (0x") && found.stdout.contains("succeeded"),
+            "{}",
+            found.stdout
+        );
     }
 }
 

@@ -215,6 +215,11 @@ impl Chain {
         let table = self.run(&format!("query {line}")).await;
         assert_eq!(table.code, 0, "{line}: {}", table.stderr);
         assert!(!table.stdout.trim().is_empty(), "{line}");
+        self.query_json(line).await
+    }
+
+    /// Asks as a program does.
+    pub async fn query_json(&self, line: &str) -> Value {
         self.run(&format!("query {line} --output json")).await.ok().json()
     }
 

@@ -116,8 +116,9 @@ async fn vouchers_are_signed_shown_settled_and_each_is_told_its_verdict() {
         assert!(warned.stderr.contains("leave those out"), "{}", warned.stderr);
     }
     let settled = chain.run(&format!("tx {line}")).await.ok();
-    let doubted =
-        |number| settled.stderr.contains(&format!("voucher {number} of {}, day {day}, will", chain.address("bob")));
+    let doubted = |number| {
+        settled.stderr.contains(&format!("voucher {number} of bob ({}), day {day}, will", chain.address("bob")))
+    };
     assert_eq!([1, 2, 3, 4, 5].map(doubted), [false, true, true, false, false], "{}", settled.stderr);
     let settled = settled.stdout;
     for (number, words) in [
@@ -127,7 +128,7 @@ async fn vouchers_are_signed_shown_settled_and_each_is_told_its_verdict() {
         (4, "capped, 1 credit"),
         (5, "bad, no_grant"),
     ] {
-        let start = format!("voucher {number} of {}, day {day}: {words}", chain.address("bob"));
+        let start = format!("voucher {number} of bob ({}), day {day}: {words}", chain.address("bob"));
         assert!(settled.contains(&start), "{start}\n{settled}");
     }
     let left = chain.query("vouchers bob --provider carol").await;

@@ -14,6 +14,7 @@ mod credit;
 mod help;
 mod mint;
 mod mistakes;
+mod names;
 mod providers;
 mod stake;
 mod strangers;

@@ -14,6 +14,7 @@ use crate::{
     cli::{
         Failure, ask,
         common::{Common, PassphraseSource, usage},
+        names::Names,
         units,
     },
     keys::KeyStore,
@@ -84,6 +85,11 @@ impl<'a> Wallet<'a> {
     /// The wallet of `common`.
     pub(super) fn new(common: &'a Common) -> Result<Self, Failure> {
         Ok(Self { common, client: common.client()?, keys: common.keys() })
+    }
+
+    /// The names that this wallet has for addresses.
+    pub(super) fn names(&self) -> Names {
+        Names::of(&self.keys)
     }
 
     /// An address, or that of a key of this wallet.

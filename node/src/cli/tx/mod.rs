@@ -21,6 +21,7 @@ use super::{
     Failure,
     common::{Common, PassphraseSource, block_on},
     headings::{Group, template},
+    names::Names,
     tables,
 };
 use file::TxFile;
@@ -126,7 +127,8 @@ impl Files {
             Self::Sign { file, from, passphrase } => sign(common, &file, &from, &passphrase),
             Self::Broadcast { file, sending } => {
                 let bytes = TxFile::read_signed(&file)?;
-                let options = SendOptions { sending: &sending, output: common.output };
+                let names = Names::of(&common.keys());
+                let options = SendOptions { sending: &sending, output: common.output, names: &names };
                 let client = common.client()?;
                 block_on(async { send::send(&client, bytes, options).await })
             }
@@ -149,5 +151,6 @@ fn show(common: &Common, path: &std::path::Path) -> Result<(), Failure> {
     let signed = file.bytes().ok().and_then(|bytes| Signed::decode(&bytes).ok());
     let good = signed.as_ref().map(|signed| signed.verify().map_err(|error| error.to_string()));
     let view = TxView::new_unsigned(&file.tx(), signed.as_ref().map_or(0, |signed| signed.size));
-    common.output.print(&view, |view| tables::draft(view, None, good.as_ref()))
+    let names = Names::of(&common.keys());
+    common.output.print(&view, |view| tables::draft(view, &names, None, good.as_ref()))
 }

@@ -155,7 +155,8 @@ async fn settle(wallet: &Wallet<'_>, files: &[PathBuf], make: &Make) -> Result<M
     let vouchers = voucher::read_all(files)?;
     let (status, provider) = (wallet.client.status().await?, wallet.who(&make.from)?);
     let doubts = voucher::doubts(&vouchers, &status.chain_id, &status.genesis_hash.0, &provider);
-    doubts.iter().for_each(|doubt| say(doubt));
+    let names = wallet.names();
+    doubts.iter().for_each(|doubt| say(&names.text(doubt)));
     if !doubts.is_empty() {
         say("gas is paid for every voucher: leave those out");
     }

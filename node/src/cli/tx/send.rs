@@ -20,6 +20,7 @@ use crate::{
     cli::{
         Exit, Failure,
         common::{confirm, failed, usage},
+        names::Names,
         output::{Output, say},
         tables,
     },
@@ -33,12 +34,14 @@ const NONCE_ATTEMPTS: u32 = 8;
 pub(super) struct SendOptions<'a> {
     pub(super) sending: &'a Sending,
     pub(super) output: Output,
+    pub(super) names: &'a Names,
 }
 
 /// Completes, shows, signs and sends a transaction with one call.
 pub(super) async fn make_and_send(wallet: &Wallet<'_>, make: &Make, call: Call) -> Result<(), Failure> {
     call.validate().map_err(usage)?;
     let Wallet { common, client, keys } = wallet;
+    let names = wallet.names();
     let key = keys.get(&make.from)?;
     let payer = make.fee_payer.as_ref().map(|text| payer(wallet, make, text)).transpose()?;
     let draft = draft(client, make, call, &key, payer.as_ref()).await?;
@@ -47,17 +50,17 @@ pub(super) async fn make_and_send(wallet: &Wallet<'_>, make: &Make, call: Call) 
     }
     if make.dry_run {
         let payer_kind = payer.as_ref().map(Payer::kind);
-        return preview::preview(common.output, client, &draft, key.kind, payer_kind).await;
+        return preview::preview(common.output, client, &draft, &names, key.kind, payer_kind).await;
     }
     let fee = format!("{} VVV ({} gas)", draft.fee, draft.gas);
-    say(&tables::draft(&TxView::new_unsigned(&draft.tx, 0), Some(fee), None));
+    say(&tables::draft(&TxView::new_unsigned(&draft.tx, 0), &names, Some(fee), None));
     if !make.sending.yes {
         // Who is asked should know what the answer means.
-        say(&preview::outlook(client, &draft, key.kind, payer.as_ref().map(Payer::kind)).await?);
+        say(&preview::outlook(client, &draft, &names, key.kind, payer.as_ref().map(Payer::kind)).await?);
     }
     confirm("Send it?", make.sending.yes)?;
     let signers = Signers::open(make, &draft.tx.chain_id, &key, payer.as_ref())?;
-    let options = SendOptions { sending: &make.sending, output: common.output };
+    let options = SendOptions { sending: &make.sending, output: common.output, names: &names };
     sign_and_send(client, draft.tx, &signers, make.nonce.is_none(), options).await
 }
 
@@ -107,11 +110,11 @@ async fn sign_and_send(
         let hash = Hash(tx_hash(&bytes));
         let answer = submit(client, bytes, options.sending).await;
         if !may_renumber || !is_taken(&answer) {
-            return conclude(client, &hash, answer, options.output);
+            return conclude(client, &hash, answer, &options);
         }
         let next = client.account(&tx.sender, None, false).await?.nonce_to_send();
         if next <= tx.nonce {
-            return conclude(client, &hash, answer, options.output);
+            return conclude(client, &hash, answer, &options);
         }
         say(&format!("nonce {} was taken meanwhile", tx.nonce));
         tx.nonce = next;
@@ -185,7 +188,7 @@ fn build_error(error: BuildError) -> Failure {
 pub(super) async fn send(client: &Client, bytes: Vec<u8>, options: SendOptions<'_>) -> Result<(), Failure> {
     let hash = Hash(tx_hash(&bytes));
     let answer = submit(client, bytes, options.sending).await;
-    conclude(client, &hash, answer, options.output)
+    conclude(client, &hash, answer, &options)
 }
 
 async fn submit(client: &Client, bytes: Vec<u8>, sending: &Sending) -> Result<Submitted, ClientError> {
@@ -199,14 +202,15 @@ fn conclude(
     client: &Client,
     hash: &Hash,
     answer: Result<Submitted, ClientError>,
-    output: Output,
+    options: &SendOptions<'_>,
 ) -> Result<(), Failure> {
     match answer {
-        Ok(answer) => report(&answer, output, client.url()),
+        Ok(answer) => report(&answer, options, client.url()),
         Err(ClientError::Refused { error, .. }) => {
-            let failure = Failure { exit: Exit::Rejected, error: anyhow!("the transaction was refused: {error}") };
-            if output == Output::Json {
-                output.print(&ErrorReply { error }, |_| String::new())?;
+            let why = options.names.text(&error.to_string());
+            let failure = Failure { exit: Exit::Rejected, error: anyhow!("the transaction was refused: {why}") };
+            if options.output == Output::Json {
+                options.output.print(&ErrorReply { error }, |_| String::new())?;
             }
             Err(failure)
         }
@@ -215,13 +219,16 @@ fn conclude(
     }
 }
 
-fn report(answer: &Submitted, output: Output, url: &str) -> Result<(), Failure> {
-    output.print(answer, |answer| match &answer.tx {
-        Some(tx) => tables::tx(tx),
+fn report(answer: &Submitted, options: &SendOptions<'_>, url: &str) -> Result<(), Failure> {
+    options.output.print(answer, |answer| match &answer.tx {
+        Some(tx) => tables::tx(tx, options.names),
         None => answer.hash.to_string(),
     })?;
     let hash = &answer.hash;
-    let why = || answer.error.as_ref().map_or_else(|| "no reason given".into(), ToString::to_string);
+    let why = || match &answer.error {
+        Some(error) => options.names.text(&error.to_string()),
+        None => "no reason given".into(),
+    };
     match answer.state {
         State::Committed => Ok(()),
         State::Accepted | State::Checked => {

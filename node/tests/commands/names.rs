@@ -1,0 +1,79 @@
+//! People see the names that they typed, beside the addresses; programs see what they always saw.
+
+use diem_core::Address;
+
+use crate::chain::Chain;
+
+/// The `0x` form of an address of the wallet.
+fn hex(chain: &Chain, name: &str) -> String {
+    chain.address(name).parse::<Address>().unwrap().to_hex()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_is_told_with_the_names_of_the_wallet() {
+    let chain = Chain::start().await;
+    let [alice, bob] = ["alice", "bob"].map(|name| chain.address(name));
+    let (sender, call) = (format!("alice ({alice}), nonce 0"), format!("Send 2 VVV to bob ({})", hex(&chain, "bob")));
+    let (paid, payer) = (format!("2 VVV went to bob ({bob})"), format!("carol ({})", chain.address("carol")));
+    let pay = "tx transfer bob 2VVV --from alice --fee-payer carol";
+
+    let dry = chain.run(&format!("{pay} --dry-run")).await.ok().stdout;
+    for words in [&paid, &format!("bob ({bob})"), &format!("alice ({alice})"), &payer] {
+        assert!(dry.contains(words.as_str()), "{words} is not in\n{dry}");
+    }
+    let file = chain.file("tx.json", &chain.run(&format!("{pay} --unsigned")).await.ok().stdout);
+    let shown = chain.run(&format!("tx show {file}")).await.ok().stdout;
+    // What one is asked before sending goes to stderr; here nobody can answer.
+    let asked = chain.run(pay).await;
+    assert_eq!(asked.code, 2);
+    assert!(asked.stderr.contains(&paid), "{}", asked.stderr);
+    let sent = chain.run(&format!("{pay} --yes")).await.ok();
+    let hash = sent.stdout.split_whitespace().nth(1).unwrap().to_owned();
+    let found = chain.run(&format!("query tx {hash}")).await.ok().stdout;
+    for text in [&shown, &asked.stderr, &sent.stderr, &sent.stdout, &found] {
+        for words in [&sender, &call, &payer] {
+            assert!(text.contains(words.as_str()), "{words} is not in\n{text}");
+        }
+    }
+    let block = chain.run("query block latest").await.ok().stdout;
+    assert!(found.contains(&paid) && block.contains(&call), "{found}\n{block}");
+
+    let json = chain.query_json(&format!("tx {hash}")).await;
+    assert_eq!(json["tx"]["calls"][0]["text"], format!("Send 2 VVV to {}", hex(&chain, "bob")));
+    let dry = chain.run(&format!("{pay} --dry-run --output json")).await.ok().stdout;
+    assert!(!dry.contains("bob"), "{dry}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_would_fail_and_who_is_paid_are_named_too() {
+    let chain = Chain::start().await;
+    let alice = format!("alice ({})", chain.address("alice"));
+    chain.fails("tx transfer bob 999999999VVV --from alice --dry-run", 1, &alice).await;
+    chain.fails("tx transfer bob 999999999VVV --from alice --yes", 4, &alice).await;
+    let voucher = chain.path("voucher.json");
+    let signed = chain.run(&format!("voucher sign 1 --provider carol --from bob --out {voucher}")).await.ok();
+    let shown = chain.run(&format!("voucher show {voucher}")).await.ok();
+    for text in [signed.stdout, shown.stdout] {
+        for name in ["bob", "carol"] {
+            assert!(text.contains(&format!("{name} ({})", chain.address(name))), "{text}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wallet_without_the_name_shows_the_address_alone() {
+    let chain = Chain::start().await;
+    let (to, reference) = (hex(&chain, "carol"), hex(&chain, "bob"));
+    chain.tx("stake 2000VVV --validator validator-1 --from alice").await;
+    chain.tx("mint-exact 2DIEM --max-lock 1000VVV --validator validator-1 --from alice").await;
+    chain.tx("stake-diem 2DIEM --from alice").await;
+    let tx = chain.tx(&format!("spend 1 --provider carol --reference {reference} --from alice")).await;
+    let hash = tx["hash"].as_str().unwrap();
+    let own = chain.run(&format!("query tx {hash}")).await.ok().stdout;
+    // A reference is the sender's own words.
+    assert!(own.contains(&format!("at carol ({to}) for \"{reference}\"")), "{own}");
+    let elsewhere = chain.path("another-home");
+    let other = chain.run(&format!("query tx {hash} --home {elsewhere}")).await.ok().stdout;
+    assert!(other.contains(&format!("at {to} for")) && !other.contains("carol"), "{other}");
+    assert!(!std::path::Path::new(&elsewhere).exists(), "nothing was made by looking");
+}
