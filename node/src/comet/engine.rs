@@ -257,11 +257,8 @@ mod tests {
             None => CommitSig::BlockIdFlagAbsent,
             Some(millis) => CommitSig::BlockIdFlagCommit {
                 validator_address: info.address,
-                timestamp: tendermint::Time::from_unix_timestamp(
-                    i64::try_from(millis / 1_000).unwrap(),
-                    u32::try_from(millis % 1_000).unwrap() * 1_000_000 + 999_999,
-                )
-                .unwrap(),
+                // What is less than a millisecond is cut off.
+                timestamp: format!("1970-01-01T00:00:0{}.{:03}999Z", millis / 1_000, millis % 1_000).parse().unwrap(),
                 signature: None,
             },
         };

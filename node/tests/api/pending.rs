@@ -1,15 +1,27 @@
 //! Senders who do not wait for a block: the next nonce counts what waits in the pool.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
-use crate::running::{Running, start};
+use crate::{
+    running::{Running, start, start_behind},
+    wallet::{vvv, wallet_of},
+};
+use bytes::Bytes;
 use diem_client::{
     api::{Account, State, Wait},
     build::{Draft, Intent, KeyKind},
 };
-use diem_core::{Amount, Denom};
-use diem_node::{Engine as _, engine::BlockMode};
+use diem_core::{Amount, Denom, Time};
+use diem_node::{
+    Engine, EngineKind,
+    engine::{self, BlockMode, EngineError, EngineStatus, SubmitError},
+};
 use diem_types::Call;
+use futures::future::BoxFuture;
+use tendermint::{block::signed_header::SignedHeader, validator};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -67,6 +79,102 @@ async fn handed_on_without_waiting_they_never_miss_each_other() {
     }
     assert_eq!(send(&node, &draft(&node).await, Wait::Committed).await, State::Committed);
     assert_eq!(node.client.account(&node.address_of(0), None, false).await.unwrap().nonce, 201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_in_a_row_wait_for_no_block() {
+    let node = start(BlockMode::Manual).await;
+    let wallet = wallet_of(&node).await;
+    let pay = ["tx", "transfer", "p1", "1VVV", "--from", "p0"];
+    for wait in ["checked", "none", "none", "checked", "none"] {
+        wallet.run(&[&pay[..], &["--yes", "--wait", wait]].concat()).await.ok();
+    }
+    wallet.run(&[&pay[..], &["--dry-run"]].concat()).await.ok();
+    let shown = wallet.run(&["query", "account", "p0"]).await.ok();
+    assert!(shown.stdout.contains("0, 5 after the 5 that wait in the pool"), "{}", shown.stdout);
+    // A nonce that was chosen is not exchanged for another.
+    let other = ["--yes", "--wait", "checked", "--nonce", "2", "--memo", "another"];
+    let chosen = wallet.run(&[&pay[..], &other].concat()).await;
+    assert_eq!(chosen.code, 3, "{}", chosen.stderr);
+    assert!(chosen.stderr.contains("nonce_taken"), "{}", chosen.stderr);
+    let height = node.engine.dev().unwrap().mine(1).await.unwrap();
+    assert_eq!(node.app.block(height).unwrap().tx_count, 5);
+    let shown = wallet.run(&["query", "account", "p0", "--output", "json"]).await.ok().json();
+    assert_eq!((&shown["nonce"], &shown["next_nonce"]), (&5.into(), &5.into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_at_the_same_time_take_turns() {
+    let node = start(BlockMode::Manual).await;
+    let wallet = wallet_of(&node).await;
+    let send = |amount: &'static str| {
+        let wallet = &wallet;
+        async move {
+            let pay = ["tx", "transfer", "p1", amount, "--from", "p0", "--yes", "--wait", "checked"];
+            wallet.run(&pay).await.ok()
+        }
+    };
+    tokio::join!(send("1VVV"), send("2VVV"), send("3VVV"), send("4VVV"));
+    let height = node.engine.dev().unwrap().mine(1).await.unwrap();
+    assert_eq!(node.app.block(height).unwrap().tx_count, 4);
+    assert_eq!(vvv(&node, node.address_of(1)).await, Amount::ONE.checked_mul(1_010).unwrap());
+}
+
+/// An engine before which another wallet of the same sender is faster, once.
+struct Rival {
+    engine: Arc<dyn Engine>,
+    tx: Arc<Mutex<Option<Bytes>>>,
+}
+
+impl Engine for Rival {
+    fn kind(&self) -> EngineKind {
+        self.engine.kind()
+    }
+
+    fn submit(&self, txs: Vec<Bytes>, wait: engine::Wait) -> BoxFuture<'_, Vec<Result<(), SubmitError>>> {
+        let first = self.tx.lock().unwrap().take();
+        Box::pin(async move {
+            if let Some(tx) = first {
+                assert_eq!(self.engine.submit(vec![tx], engine::Wait::Checked).await, [Ok(())]);
+            }
+            self.engine.submit(txs, wait).await
+        })
+    }
+
+    fn signed_header(&self, height: u64, patience: Duration) -> BoxFuture<'_, Result<SignedHeader, EngineError>> {
+        self.engine.signed_header(height, patience)
+    }
+
+    fn validators(&self, height: u64) -> BoxFuture<'_, Result<validator::Set, EngineError>> {
+        self.engine.validators(height)
+    }
+
+    fn next_block_time(&self) -> BoxFuture<'_, Result<Time, EngineError>> {
+        self.engine.next_block_time()
+    }
+
+    fn status(&self) -> BoxFuture<'_, Result<EngineStatus, EngineError>> {
+        self.engine.status()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_late_takes_the_next_nonce_unless_one_was_chosen() {
+    let rival = Arc::new(Mutex::new(None));
+    let tx = Arc::clone(&rival);
+    let node = start_behind(BlockMode::Manual, |engine| Arc::new(Rival { engine, tx })).await;
+    let wallet = wallet_of(&node).await;
+    let pay = ["tx", "transfer", "p1", "1VVV", "--from", "p0", "--fee-payer", "p2", "--yes", "--wait", "checked"];
+    rival.lock().unwrap().replace(node.transfer(0, 0, 1, 7).bytes());
+    let sent = wallet.run(&pay).await.ok();
+    assert!(sent.stderr.contains("nonce 0 was taken meanwhile"), "{}", sent.stderr);
+    assert_eq!(node.app.next_nonce(&node.address_of(0)), 2);
+    rival.lock().unwrap().replace(node.transfer(0, 2, 1, 7).bytes());
+    let chosen = wallet.run(&[&pay[..], &["--nonce", "2"]].concat()).await;
+    assert_eq!(chosen.code, 3, "{}", chosen.stderr);
+    assert!(chosen.stderr.contains("nonce_taken"), "{}", chosen.stderr);
+    let height = node.engine.dev().unwrap().mine(1).await.unwrap();
+    assert_eq!(node.app.block(height).unwrap().tx_count, 3);
 }
 
 #[test]

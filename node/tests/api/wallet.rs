@@ -13,25 +13,25 @@ use diem_testkit::people::Person;
 use serde_json::Value;
 
 /// A home with the keys of the first people as `p0`, `p1`, ...; removed when dropped.
-struct Wallet {
+pub struct Wallet {
     home: tempfile::TempDir,
     node: String,
 }
 
 /// How a command ended.
-struct Ran {
-    code: i32,
-    stdout: String,
-    stderr: String,
+pub struct Ran {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
 }
 
 impl Ran {
-    fn ok(self) -> Self {
+    pub fn ok(self) -> Self {
         assert_eq!(self.code, 0, "{}\n{}", self.stdout, self.stderr);
         self
     }
 
-    fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("{e}: {}\n{}", self.stdout, self.stderr))
     }
 }
@@ -48,7 +48,7 @@ impl Wallet {
     }
 
     /// Runs the program on another thread, so that the node of this process goes on.
-    async fn run(&self, arguments: &[&str]) -> Ran {
+    pub async fn run(&self, arguments: &[&str]) -> Ran {
         self.run_with(arguments, "").await
     }
 
@@ -74,7 +74,7 @@ impl Wallet {
 }
 
 /// A wallet that holds the keys of three people of the node, for its development chain.
-async fn wallet_of(node: &Running) -> Wallet {
+pub async fn wallet_of(node: &Running) -> Wallet {
     let wallet = Wallet::new(&format!("http://{}", node.address));
     for number in 0..3u32 {
         let mut secret = [0x5e; 32];
@@ -89,7 +89,7 @@ async fn wallet_of(node: &Running) -> Wallet {
     wallet
 }
 
-async fn vvv(node: &Running, address: Address) -> Amount {
+pub async fn vvv(node: &Running, address: Address) -> Amount {
     node.client.account(&address, None, false).await.unwrap().vvv.amount
 }
 
@@ -153,45 +153,6 @@ async fn an_outcome_that_nobody_knows_has_its_own_exit_code() {
     assert_eq!(wallet.run(&["query", "tx", &hash]).await.code, 5);
     diem_node::Engine::dev(&*node.engine).unwrap().mine(1).await.unwrap();
     wallet.run(&["query", "tx", &hash]).await.ok();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn commands_in_a_row_wait_for_no_block() {
-    let node = start(BlockMode::Manual).await;
-    let wallet = wallet_of(&node).await;
-    let pay = ["tx", "transfer", "p1", "1VVV", "--from", "p0"];
-    for wait in ["checked", "none", "none", "checked", "none"] {
-        wallet.run(&[&pay[..], &["--yes", "--wait", wait]].concat()).await.ok();
-    }
-    wallet.run(&[&pay[..], &["--dry-run"]].concat()).await.ok();
-    let shown = wallet.run(&["query", "account", "p0"]).await.ok();
-    assert!(shown.stdout.contains("0, 5 after the 5 that wait in the pool"), "{}", shown.stdout);
-    // A nonce that was chosen is not exchanged for another.
-    let other = ["--yes", "--wait", "checked", "--nonce", "2", "--memo", "another"];
-    let chosen = wallet.run(&[&pay[..], &other].concat()).await;
-    assert_eq!(chosen.code, 3, "{}", chosen.stderr);
-    assert!(chosen.stderr.contains("nonce_taken"), "{}", chosen.stderr);
-    let height = diem_node::Engine::dev(&*node.engine).unwrap().mine(1).await.unwrap();
-    assert_eq!(node.app.block(height).unwrap().tx_count, 5);
-    let shown = wallet.run(&["query", "account", "p0", "--output", "json"]).await.ok().json();
-    assert_eq!((&shown["nonce"], &shown["next_nonce"]), (&5.into(), &5.into()));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn commands_at_the_same_time_take_turns() {
-    let node = start(BlockMode::Manual).await;
-    let wallet = wallet_of(&node).await;
-    let send = |amount: &'static str| {
-        let wallet = &wallet;
-        async move {
-            let pay = ["tx", "transfer", "p1", amount, "--from", "p0", "--yes", "--wait", "checked"];
-            wallet.run(&pay).await.ok()
-        }
-    };
-    tokio::join!(send("1VVV"), send("2VVV"), send("3VVV"), send("4VVV"));
-    let height = diem_node::Engine::dev(&*node.engine).unwrap().mine(1).await.unwrap();
-    assert_eq!(node.app.block(height).unwrap().tx_count, 4);
-    assert_eq!(vvv(&node, node.address_of(1)).await, Amount::ONE.checked_mul(1_010).unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread")]
