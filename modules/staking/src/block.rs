@@ -4,9 +4,8 @@ use diem_core::{BlockContext, CallError, clock};
 
 use crate::{
     downtime, leaving,
-    params::params,
     slashing::{self, Slash},
-    state::TODAY,
+    state::{TODAY, params},
 };
 
 /// Notes the day, dates what left in the block before, punishes what consensus has proven and who signs too few

@@ -10,15 +10,15 @@ use diem_core::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error,
-    msg::{self, CreateValidator},
-    params::{self, Params},
+    Error, msg,
+    operators::{self, CreateValidator},
+    params::Params,
     positions,
     state::{
         BRIDGE_KEYS, BURNED, BY_CONSENSUS, BridgeKey, CHAIN_ID, DATES, DESCRIPTIONS, DUE, Description, EARNINGS,
         ENTRIES, Earnings, Entry, EntryKey, JOB_QUEUE, JOBS, Job, LEFT, Leaving, MISSED, NEXT_ENTRY, NEXT_JOB, PARAMS,
         PLACES, POSITIONS, Place, Position, RANKING, SIGNING, Signing, TODAY, TOLD, TRANCHES, Told, VALIDATORS,
-        Validator, rank_key,
+        Validator, params, rank_key,
     },
     updates, validators,
 };
@@ -107,7 +107,7 @@ fn start(state: &mut dyn StateWrite, block: BlockInfo, genesis: &Genesis) -> Res
     TODAY.set(state, &today);
     for GenesisValidator { operator, validator } in &genesis.validators {
         msg::Msg::CreateValidator(validator.clone()).validate()?;
-        validators::create(state, &mut events, block, operator, validator)?;
+        operators::create(state, &mut events, block, operator, validator)?;
     }
     for GenesisStake { account, validator, amount } in &genesis.stakes {
         if amount.is_zero() {
@@ -203,7 +203,7 @@ pub(crate) fn export(state: &dyn StateRead) -> Genesis {
     };
     Genesis {
         chain_id: CHAIN_ID.get(state).unwrap_or_default(),
-        params: params::params(state),
+        params: params(state),
         rows: Some(rows),
         ..Genesis::default()
     }

@@ -7,13 +7,13 @@ use diem_core::{Address, Amount, Denom, StateRead};
 
 use crate::{
     downtime,
-    params::params,
+    operators::check_commission,
     scaled::Scaled,
     state::{
         BRIDGE_KEYS, BY_CONSENSUS, DATES, DUE, EARNINGS, ENTRIES, JOB_QUEUE, JOBS, LEFT, Leaving, NEXT_ENTRY, NEXT_JOB,
-        PLACES, POSITIONS, RANKING, TOLD, TRANCHES, VALIDATORS, Validator, rank_key,
+        PLACES, POSITIONS, RANKING, TOLD, TRANCHES, VALIDATORS, Validator, params, rank_key,
     },
-    validators::{check_commission, consensus_address},
+    validators::consensus_address,
 };
 
 /// Sums over the positions and entries of each validator.

@@ -11,10 +11,10 @@ use diem_core::{
 
 use crate::{
     Error, Event, Staking,
-    params::params,
     positions::{Open, add, sub},
     state::{
         DATES, DUE, ENTRIES, Entry, EntryKey, JOBS, LEFT, Leaving, NEXT_ENTRY, PLACES, POSITIONS, Place, TRANCHES,
+        params,
     },
     validators,
 };

@@ -1,8 +1,9 @@
 //! staking: validators, stake in shares, what leaves, rewards, slashing, and what consensus is told.
 //!
 //! ```text
-//! validators .. registration, keys, commission, the ranking by power
+//! validators .. their rows, the ranking by power
 //! positions ... stake, lock, claim: an account's shares of a validator's tokens
+//! operators ... registration, keys, commission
 //! leaving ..... tranches, stake moved to another validator, the queue that ends their waiting
 //! rewards ..... indices per share, so that sharing costs O(validators) and claiming O(1)
 //! slashing .... what a slash takes at once, and jobs for what left before
@@ -22,6 +23,7 @@ mod invariants;
 pub mod key_proof;
 pub mod leaving;
 pub mod msg;
+pub mod operators;
 pub mod params;
 pub mod positions;
 pub mod query;
@@ -40,15 +42,16 @@ pub use event::Event;
 pub use genesis::Genesis;
 pub use key_proof::KeyProof;
 pub use leaving::{MovedLock, Route, move_stake, pay_matured};
-pub use msg::{CreateValidator, EditValidator, Msg};
-pub use params::{Params, params, set_params};
+pub use msg::Msg;
+pub use operators::{CreateValidator, EditValidator};
+pub use params::Params;
 pub use positions::{lock_shares, position, unlock_shares};
 pub use query::{Answer, Query};
 pub use rewards::{Rewarded, held_rewards, reward};
 pub use slashing::{Offence, Reach, Slash, Trimmed, jail, punish_forgery, run_slash_jobs, slash, tombstone};
-pub use state::{Description, Position, Validator, burned};
+pub use state::{Description, Position, Validator, burned, params};
 pub use updates::{ValidatorUpdate, end_block, told};
-pub use validators::{bridge_key, consensus_address, operator_of, validator};
+pub use validators::{bridge_key, consensus_address, operator_of, set_params, validator};
 
 /// The module.
 pub struct Staking;

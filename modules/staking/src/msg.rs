@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Error,
     key_proof::KeyProof,
-    leaving, positions,
+    leaving,
+    operators::{self, CreateValidator, EditValidator, check_commission},
+    positions,
     state::Description,
-    validators::{self, check_commission},
 };
 
 /// The longest name of a validator.
@@ -70,39 +71,6 @@ pub enum Msg {
         /// Earned with whom.
         validator: Address,
     } = 8,
-}
-
-/// What a new validator says of itself. Rates are in basis points.
-#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
-pub struct CreateValidator {
-    /// Its ed25519 key in consensus; for ever.
-    #[serde(with = "hex::serde")]
-    pub consensus_key: [u8; 32],
-    /// The address of its secp256k1 key for the bridge.
-    pub bridge_address: Address,
-    /// That the operator holds both keys.
-    pub proof: KeyProof,
-    /// What it takes of the rewards.
-    pub commission: u16,
-    /// The most that it will ever take.
-    pub max_commission: u16,
-    /// By how much that changes from a day to the next at most.
-    pub max_commission_change: u16,
-    /// What people are told.
-    pub description: Description,
-    /// What the operator stakes with it, in avvv.
-    pub self_stake: Amount,
-}
-
-/// What changes; what is absent stays.
-#[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
-pub struct EditValidator {
-    /// What people are told.
-    #[serde(default)]
-    pub description: Option<Description>,
-    /// The commission from the next day on, in basis points.
-    #[serde(default)]
-    pub commission: Option<u16>,
 }
 
 pub(crate) fn check_description(description: &Description) -> Result<(), Error> {
@@ -201,11 +169,11 @@ pub(crate) fn execute(ctx: &mut TxContext<'_>, msg: &Msg) -> Result<(), CallErro
     let (sender, block) = (ctx.sender, ctx.block);
     let (state, events) = (&mut *ctx.state, &mut *ctx.events);
     match msg {
-        Msg::CreateValidator(msg) => validators::create(state, events, block, &sender, msg)?,
-        Msg::EditValidator(msg) => validators::edit(state, events, block, &sender, msg)?,
-        Msg::Unjail => validators::unjail(state, events, block, &sender)?,
+        Msg::CreateValidator(msg) => operators::create(state, events, block, &sender, msg)?,
+        Msg::EditValidator(msg) => operators::edit(state, events, block, &sender, msg)?,
+        Msg::Unjail => operators::unjail(state, events, block, &sender)?,
         Msg::RotateBridgeKey { bridge_address, proof } => {
-            validators::rotate_bridge_key(state, events, block, &sender, bridge_address, proof)?;
+            operators::rotate_bridge_key(state, events, block, &sender, bridge_address, proof)?;
         }
         Msg::Stake { validator, amount } => positions::stake(state, events, &sender, validator, *amount)?,
         Msg::Unstake { validator, amount } => leaving::unstake(state, events, block, &sender, validator, *amount)?,

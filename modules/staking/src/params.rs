@@ -1,10 +1,10 @@
 //! What can be tuned, and the bounds that no vote can leave.
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use diem_core::{Amount, StateRead, StateWrite};
+use diem_core::Amount;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, state::PARAMS, validators};
+use crate::Error;
 
 /// One hundred percent in basis points.
 pub const FULL: u16 = 10_000;
@@ -73,21 +73,4 @@ impl Params {
             None => Ok(()),
         }
     }
-}
-
-/// The parameters now.
-pub fn params(state: &dyn StateRead) -> Params {
-    PARAMS.get(state).unwrap_or_default()
-}
-
-/// Changes the parameters. Walks over all validators, because what an operator must have staked decides who stands in
-/// the ranking; so it belongs into a governance step, not into a call.
-///
-/// # Errors
-/// [`Error::Params`]; then nothing is written.
-pub fn set_params(state: &mut dyn StateWrite, params: &Params) -> Result<(), Error> {
-    params.validate()?;
-    PARAMS.set(state, params);
-    validators::rank_all(state);
-    Ok(())
 }

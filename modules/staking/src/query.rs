@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Error, downtime,
-    params::{Params, params},
+    params::Params,
     positions,
     state::{
         BRIDGE_KEYS, BridgeKey, DATES, DESCRIPTIONS, Description, ENTRIES, Leaving, PLACES, POSITIONS, Position, TOLD,
-        Told, VALIDATORS, Validator,
+        Told, VALIDATORS, Validator, params,
     },
     validators::consensus_address,
 };

@@ -66,6 +66,11 @@ pub(crate) const MISSED: Map<(ConsensusAddress, u32), [u8; 32]> = Map::new(Staki
 /// All VVV that was ever burned: by slashes, and with the last share of a validator.
 pub(crate) const BURNED: Item<Amount> = Item::new(Staking::ID, 23);
 
+/// The parameters now.
+pub fn params(state: &dyn StateRead) -> Params {
+    PARAMS.get(state).unwrap_or_default()
+}
+
 /// All VVV that was ever burned, in avvv: nothing else burns VVV.
 pub fn burned(state: &dyn StateRead) -> Amount {
     BURNED.get(state).unwrap_or_default()

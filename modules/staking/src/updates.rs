@@ -4,10 +4,7 @@ use std::collections::BTreeMap;
 
 use diem_core::{CallError, StateRead, StateWrite};
 
-use crate::{
-    params::params,
-    state::{RANKING, TOLD, Told, rank_key},
-};
+use crate::state::{RANKING, TOLD, Told, params, rank_key};
 
 /// A validator whose power changes; power 0 removes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

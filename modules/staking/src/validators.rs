@@ -1,19 +1,12 @@
-//! Validators: how they come to be, their keys, their commission, and the ranking that decides who makes blocks.
+//! Validators: their rows, by what names they are found, and the ranking that decides who makes blocks.
 
-use diem_core::{
-    Address, Amount, BlockInfo, CallError, Events, Module as _, StateRead, StateWrite, clock,
-    context::ConsensusAddress, sha256,
-};
+use diem_core::{Address, Amount, StateRead, StateWrite, context::ConsensusAddress, sha256};
 
 use crate::{
-    Error, Event, Staking,
-    key_proof::KeyProof,
-    msg::{CreateValidator, EditValidator},
-    params::{FULL, Params, params},
-    positions,
+    Error,
+    params::Params,
     state::{
-        BRIDGE_KEYS, BY_CONSENSUS, BridgeKey, CHAIN_ID, Commission, DESCRIPTIONS, RANKING, VALIDATORS, Validator,
-        rank_key,
+        BRIDGE_KEYS, BY_CONSENSUS, BridgeKey, Commission, PARAMS, RANKING, VALIDATORS, Validator, params, rank_key,
     },
 };
 
@@ -48,6 +41,27 @@ pub(crate) fn load(state: &dyn StateRead, operator: &Address) -> Result<Validato
 }
 
 impl Validator {
+    /// One that nobody has staked with yet.
+    pub(crate) fn new(consensus_key: [u8; 32], bridge_address: Address, commission: Commission) -> Self {
+        Self {
+            consensus_key,
+            bridge_address,
+            tokens: Amount::ZERO,
+            shares: 0,
+            locked: 0,
+            self_shares: 0,
+            free_index: Default::default(),
+            locked_index: Default::default(),
+            commission,
+            commission_due: Amount::ZERO,
+            jailed_until: None,
+            tombstoned: false,
+            forged: false,
+            jobs: 0,
+            rank: 0,
+        }
+    }
+
     /// The voting power of its tokens: whole VVV.
     pub fn power(&self) -> u64 {
         let whole = self.tokens.get().checked_div(Amount::ONE.get()).unwrap_or(0);
@@ -82,153 +96,20 @@ pub fn all(state: &dyn StateRead) -> Vec<(Address, Validator)> {
 }
 
 /// Puts every validator into its place again, after a parameter of the ranking changed.
-pub(crate) fn rank_all(state: &mut dyn StateWrite) {
+fn rank_all(state: &mut dyn StateWrite) {
     for (operator, mut validator) in all(state) {
         save(state, &operator, &mut validator);
     }
 }
 
-/// Whether the three rates fit each other.
-pub(crate) fn check_commission(rate: u16, max: u16, max_change: u16) -> Result<(), Error> {
-    if max <= FULL && rate <= max && max_change <= max { Ok(()) } else { Err(Error::Commission) }
-}
-
-pub(crate) fn create(
-    state: &mut dyn StateWrite,
-    events: &mut Events,
-    block: BlockInfo,
-    operator: &Address,
-    msg: &CreateValidator,
-) -> Result<(), CallError> {
-    if validator(state, operator).is_some() {
-        return Err(Error::AlreadyValidator(*operator).into());
-    }
-    let name = consensus_address(&msg.consensus_key);
-    if let Some(owner) = operator_of(state, &name) {
-        return Err(Error::ConsensusKeyUsed(owner).into());
-    }
-    let least = params(state).min_self_stake;
-    if msg.self_stake < least {
-        return Err(Error::SelfStake(least).into());
-    }
-    take_bridge_key(state, block, operator, &msg.consensus_key, &msg.bridge_address, &msg.proof)?;
-    BY_CONSENSUS.set(state, &name, operator);
-    DESCRIPTIONS.set(state, operator, &msg.description);
-    let commission =
-        Commission { rate: msg.commission, max: msg.max_commission, max_change: msg.max_commission_change, next: None };
-    let mut validator = Validator::new(msg.consensus_key, msg.bridge_address, commission);
-    save(state, operator, &mut validator);
-    events.emit(Staking::ID, &Event::ValidatorCreated { validator: *operator, consensus_key: msg.consensus_key });
-    positions::stake(state, events, operator, operator, msg.self_stake)
-}
-
-impl Validator {
-    fn new(consensus_key: [u8; 32], bridge_address: Address, commission: Commission) -> Self {
-        Self {
-            consensus_key,
-            bridge_address,
-            tokens: Amount::ZERO,
-            shares: 0,
-            locked: 0,
-            self_shares: 0,
-            free_index: Default::default(),
-            locked_index: Default::default(),
-            commission,
-            commission_due: Amount::ZERO,
-            jailed_until: None,
-            tombstoned: false,
-            forged: false,
-            jobs: 0,
-            rank: 0,
-        }
-    }
-}
-
-/// Checks the proof of a bridge key that was never used, and books it.
-fn take_bridge_key(
-    state: &mut dyn StateWrite,
-    block: BlockInfo,
-    operator: &Address,
-    consensus_key: &[u8; 32],
-    bridge: &Address,
-    proof: &KeyProof,
-) -> Result<(), Error> {
-    if let Some(used) = bridge_key(state, bridge) {
-        return Err(Error::BridgeKeyUsed(used.operator));
-    }
-    let chain_id = CHAIN_ID.get(state).unwrap_or_default();
-    proof.verify(&chain_id, operator, consensus_key, bridge).map_err(Error::KeyProof)?;
-    BRIDGE_KEYS.set(state, bridge, &BridgeKey { operator: *operator, from: block.height, until: None });
-    Ok(())
-}
-
-pub(crate) fn edit(
-    state: &mut dyn StateWrite,
-    events: &mut Events,
-    block: BlockInfo,
-    operator: &Address,
-    msg: &EditValidator,
-) -> Result<(), Error> {
-    let mut validator = load(state, operator)?;
-    if let Some(description) = &msg.description {
-        DESCRIPTIONS.set(state, operator, description);
-    }
-    if let Some(wanted) = msg.commission {
-        let today = clock::epoch(state, block.time);
-        validator.commission = change_commission(&validator.commission, wanted, today)?;
-        VALIDATORS.set(state, operator, &validator);
-    }
-    events.emit(Staking::ID, &Event::ValidatorEdited { validator: *operator, commission: msg.commission });
-    Ok(())
-}
-
-/// A changed commission counts from the next day; a second change on a day replaces the first.
-fn change_commission(old: &Commission, wanted: u16, today: u64) -> Result<Commission, Error> {
-    let rate = old.on(today);
-    if wanted > old.max || wanted.abs_diff(rate) > old.max_change {
-        return Err(Error::CommissionChange { wanted, today: rate, max: old.max, max_change: old.max_change });
-    }
-    Ok(Commission { rate, next: Some((wanted, today.saturating_add(1))), ..*old })
-}
-
-pub(crate) fn unjail(
-    state: &mut dyn StateWrite,
-    events: &mut Events,
-    block: BlockInfo,
-    operator: &Address,
-) -> Result<(), Error> {
-    let mut validator = load(state, operator)?;
-    if validator.tombstoned {
-        return Err(Error::Tombstoned(*operator));
-    }
-    let until = validator.jailed_until.ok_or(Error::NotJailed(*operator))?;
-    if block.time < until {
-        return Err(Error::StillJailed { validator: *operator, until });
-    }
-    validator.jailed_until = None;
-    save(state, operator, &mut validator);
-    events.emit(Staking::ID, &Event::Unjailed { validator: *operator });
-    Ok(())
-}
-
-pub(crate) fn rotate_bridge_key(
-    state: &mut dyn StateWrite,
-    events: &mut Events,
-    block: BlockInfo,
-    operator: &Address,
-    bridge: &Address,
-    proof: &KeyProof,
-) -> Result<(), Error> {
-    let mut validator = load(state, operator)?;
-    if validator.tombstoned {
-        return Err(Error::Tombstoned(*operator));
-    }
-    take_bridge_key(state, block, operator, &validator.consensus_key, bridge, proof)?;
-    if let Some(old) = bridge_key(state, &validator.bridge_address) {
-        BRIDGE_KEYS.set(state, &validator.bridge_address, &BridgeKey { until: Some(block.height), ..old });
-    }
-    validator.bridge_address = *bridge;
-    VALIDATORS.set(state, operator, &validator);
-    events.emit(Staking::ID, &Event::BridgeKeyRotated { validator: *operator, bridge_address: *bridge });
+/// Changes the parameters. Walks over all validators, because what an operator must have staked decides who stands in
+/// the ranking; so it belongs into a governance step, not into a call.
+///
+/// # Errors
+/// [`Error::Params`]; then nothing is written.
+pub fn set_params(state: &mut dyn StateWrite, params: &Params) -> Result<(), Error> {
+    params.validate()?;
+    PARAMS.set(state, params);
+    rank_all(state);
     Ok(())
 }

@@ -1,0 +1,174 @@
+//! What operators do with their validators: they register them, say what people are told and what they take, and give
+//! them other keys.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use diem_core::{Address, Amount, BlockInfo, CallError, Events, Module as _, StateWrite, clock};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Error, Event, Staking,
+    key_proof::KeyProof,
+    params::FULL,
+    positions,
+    state::{
+        BRIDGE_KEYS, BY_CONSENSUS, BridgeKey, CHAIN_ID, Commission, DESCRIPTIONS, Description, VALIDATORS, Validator,
+        params,
+    },
+    validators::{bridge_key, consensus_address, load, operator_of, save, validator},
+};
+
+/// What a new validator says of itself. Rates are in basis points.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+pub struct CreateValidator {
+    /// Its ed25519 key in consensus; for ever.
+    #[serde(with = "hex::serde")]
+    pub consensus_key: [u8; 32],
+    /// The address of its secp256k1 key for the bridge.
+    pub bridge_address: Address,
+    /// That the operator holds both keys.
+    pub proof: KeyProof,
+    /// What it takes of the rewards.
+    pub commission: u16,
+    /// The most that it will ever take.
+    pub max_commission: u16,
+    /// By how much that changes from a day to the next at most.
+    pub max_commission_change: u16,
+    /// What people are told.
+    pub description: Description,
+    /// What the operator stakes with it, in avvv.
+    pub self_stake: Amount,
+}
+
+/// What changes; what is absent stays.
+#[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+pub struct EditValidator {
+    /// What people are told.
+    #[serde(default)]
+    pub description: Option<Description>,
+    /// The commission from the next day on, in basis points.
+    #[serde(default)]
+    pub commission: Option<u16>,
+}
+
+/// Whether the three rates fit each other.
+pub(crate) fn check_commission(rate: u16, max: u16, max_change: u16) -> Result<(), Error> {
+    if max <= FULL && rate <= max && max_change <= max { Ok(()) } else { Err(Error::Commission) }
+}
+
+pub(crate) fn create(
+    state: &mut dyn StateWrite,
+    events: &mut Events,
+    block: BlockInfo,
+    operator: &Address,
+    msg: &CreateValidator,
+) -> Result<(), CallError> {
+    if validator(state, operator).is_some() {
+        return Err(Error::AlreadyValidator(*operator).into());
+    }
+    let name = consensus_address(&msg.consensus_key);
+    if let Some(owner) = operator_of(state, &name) {
+        return Err(Error::ConsensusKeyUsed(owner).into());
+    }
+    let least = params(state).min_self_stake;
+    if msg.self_stake < least {
+        return Err(Error::SelfStake(least).into());
+    }
+    take_bridge_key(state, block, operator, &msg.consensus_key, &msg.bridge_address, &msg.proof)?;
+    BY_CONSENSUS.set(state, &name, operator);
+    DESCRIPTIONS.set(state, operator, &msg.description);
+    let commission =
+        Commission { rate: msg.commission, max: msg.max_commission, max_change: msg.max_commission_change, next: None };
+    let mut validator = Validator::new(msg.consensus_key, msg.bridge_address, commission);
+    save(state, operator, &mut validator);
+    events.emit(Staking::ID, &Event::ValidatorCreated { validator: *operator, consensus_key: msg.consensus_key });
+    positions::stake(state, events, operator, operator, msg.self_stake)
+}
+
+/// Checks the proof of a bridge key that was never used, and books it.
+fn take_bridge_key(
+    state: &mut dyn StateWrite,
+    block: BlockInfo,
+    operator: &Address,
+    consensus_key: &[u8; 32],
+    bridge: &Address,
+    proof: &KeyProof,
+) -> Result<(), Error> {
+    if let Some(used) = bridge_key(state, bridge) {
+        return Err(Error::BridgeKeyUsed(used.operator));
+    }
+    let chain_id = CHAIN_ID.get(state).unwrap_or_default();
+    proof.verify(&chain_id, operator, consensus_key, bridge).map_err(Error::KeyProof)?;
+    BRIDGE_KEYS.set(state, bridge, &BridgeKey { operator: *operator, from: block.height, until: None });
+    Ok(())
+}
+
+pub(crate) fn edit(
+    state: &mut dyn StateWrite,
+    events: &mut Events,
+    block: BlockInfo,
+    operator: &Address,
+    msg: &EditValidator,
+) -> Result<(), Error> {
+    let mut validator = load(state, operator)?;
+    if let Some(description) = &msg.description {
+        DESCRIPTIONS.set(state, operator, description);
+    }
+    if let Some(wanted) = msg.commission {
+        let today = clock::epoch(state, block.time);
+        validator.commission = change_commission(&validator.commission, wanted, today)?;
+        VALIDATORS.set(state, operator, &validator);
+    }
+    events.emit(Staking::ID, &Event::ValidatorEdited { validator: *operator, commission: msg.commission });
+    Ok(())
+}
+
+/// A changed commission counts from the next day; a second change on a day replaces the first.
+fn change_commission(old: &Commission, wanted: u16, today: u64) -> Result<Commission, Error> {
+    let rate = old.on(today);
+    if wanted > old.max || wanted.abs_diff(rate) > old.max_change {
+        return Err(Error::CommissionChange { wanted, today: rate, max: old.max, max_change: old.max_change });
+    }
+    Ok(Commission { rate, next: Some((wanted, today.saturating_add(1))), ..*old })
+}
+
+pub(crate) fn unjail(
+    state: &mut dyn StateWrite,
+    events: &mut Events,
+    block: BlockInfo,
+    operator: &Address,
+) -> Result<(), Error> {
+    let mut validator = load(state, operator)?;
+    if validator.tombstoned {
+        return Err(Error::Tombstoned(*operator));
+    }
+    let until = validator.jailed_until.ok_or(Error::NotJailed(*operator))?;
+    if block.time < until {
+        return Err(Error::StillJailed { validator: *operator, until });
+    }
+    validator.jailed_until = None;
+    save(state, operator, &mut validator);
+    events.emit(Staking::ID, &Event::Unjailed { validator: *operator });
+    Ok(())
+}
+
+pub(crate) fn rotate_bridge_key(
+    state: &mut dyn StateWrite,
+    events: &mut Events,
+    block: BlockInfo,
+    operator: &Address,
+    bridge: &Address,
+    proof: &KeyProof,
+) -> Result<(), Error> {
+    let mut validator = load(state, operator)?;
+    if validator.tombstoned {
+        return Err(Error::Tombstoned(*operator));
+    }
+    take_bridge_key(state, block, operator, &validator.consensus_key, bridge, proof)?;
+    if let Some(old) = bridge_key(state, &validator.bridge_address) {
+        BRIDGE_KEYS.set(state, &validator.bridge_address, &BridgeKey { until: Some(block.height), ..old });
+    }
+    validator.bridge_address = *bridge;
+    VALIDATORS.set(state, operator, &validator);
+    events.emit(Staking::ID, &Event::BridgeKeyRotated { validator: *operator, bridge_address: *bridge });
+    Ok(())
+}
