@@ -5,9 +5,10 @@ use std::time::Duration;
 use diem_client::{
     Client, LightClient,
     api::{State, Wait},
+    build::{Intent, KeyKind},
     verify::VerifyError,
 };
-use diem_core::{Address, Amount};
+use diem_core::{Address, Amount, Denom};
 use diem_testkit::TxBuilder;
 use diem_types::Call;
 
@@ -27,6 +28,7 @@ async fn story(engine: EngineUnderTest) {
     let mut devnet = Devnet::start(engine);
     let committed = a_transfer_is_found_at_once_and_proven_elsewhere(&devnet).await;
     nonces_in_any_order_land(&devnet).await;
+    who_waits_for_no_block_is_never_refused(&devnet).await;
     what_is_wrong_is_refused_alike(&devnet).await;
     trust_follows_a_stake(&devnet).await;
     a_restart_forgets_nothing(&mut devnet, committed).await;
@@ -109,6 +111,25 @@ async fn nonces_in_any_order_land(devnet: &Devnet) {
     until("all four transfers", async || {
         let account = devnet.last().account(&stranger, None, false).await.ok()?;
         (account.vvv.amount == vvv(4)).then_some(())
+    })
+    .await;
+}
+
+/// One payment after the other, each with the nonce that the node names, whatever its blocks do meanwhile.
+async fn who_waits_for_no_block_is_never_refused(devnet: &Devnet) {
+    let (client, carol, to) = (devnet.client(0), person(2), Address([5; 20]));
+    for nonce in 0..40 {
+        let pay = diem_bank::Msg::Transfer { to, denom: Denom::Vvv, amount: vvv(1) };
+        let draft = client.draft(Intent::new(carol.address, KeyKind::Ed25519, vec![Call::Bank(pay)])).await.unwrap();
+        assert_eq!(draft.tx.nonce, nonce);
+        let tx = draft.tx.sign(&carol.key, None).unwrap();
+        let submitted = client.submit(tx, Wait::Checked, Duration::from_secs(30)).await.unwrap();
+        assert_eq!(submitted.state, State::Checked, "{submitted:?}");
+    }
+    until("all forty payments", async || {
+        let account = client.account(&carol.address, None, false).await.ok()?;
+        assert_eq!(account.next_nonce, Some(40));
+        (account.nonce == 40).then_some(())
     })
     .await;
 }
