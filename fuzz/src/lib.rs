@@ -15,6 +15,7 @@ mod calls;
 mod data;
 pub mod plan;
 mod stages;
+mod txs;
 mod world;
 
 pub use calls::KINDS;
