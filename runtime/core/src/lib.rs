@@ -17,6 +17,7 @@ pub mod statement;
 pub mod storage;
 pub mod text;
 pub mod time;
+mod transaction;
 pub mod tx;
 pub mod typed_data;
 

@@ -1,4 +1,4 @@
-//! The transaction: what its bytes are and what can be said of them without state.
+//! The envelope of a transaction: what its bytes are and what can be said of them without state.
 //!
 //! ```text
 //! envelope  = 0 (signed) transaction sender-auth option(payer-auth)   | 1 reserved
@@ -9,22 +9,17 @@
 //! Decoding is strict: unknown discriminants, wrong option bytes and left-over bytes are errors, so every transaction
 //! has exactly one encoding.
 
-use borsh::{BorshDeserialize, BorshSerialize};
+use borsh::BorshDeserialize;
 
+pub use crate::transaction::{CallBody, MAX_CALLS, MAX_CHAIN_ID_BYTES, MAX_MEMO_BYTES, Transaction};
 use crate::{
-    Address, Amount,
+    Address,
     keys::{Auth, SecretKey, SignatureError},
     sha256, typed_data,
 };
 
 /// The largest transaction, in bytes.
 pub const MAX_TX_BYTES: usize = 512 * 1024;
-/// The most calls in a transaction.
-pub const MAX_CALLS: usize = 16;
-/// The longest memo, in bytes.
-pub const MAX_MEMO_BYTES: usize = 256;
-/// The longest chain id, in bytes (CometBFT's limit).
-pub const MAX_CHAIN_ID_BYTES: usize = 50;
 
 /// What an ed25519 key signs begins with this.
 const SIGN_TAG: &[u8] = b"diem-tx/1";
@@ -35,37 +30,6 @@ pub const BRIDGE_VOTES: u8 = 1;
 
 /// sha256 of a transaction's bytes.
 pub type TxHash = [u8; 32];
-
-/// The composed enum of all modules' calls.
-pub trait CallBody: BorshSerialize + BorshDeserialize {
-    /// The call in words; part of what an Ethereum key signs.
-    fn text(&self) -> String;
-}
-
-/// What a sender asks for. Its calls succeed or fail together.
-#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-pub struct Transaction<C> {
-    /// The chain it is for.
-    pub chain_id: String,
-    /// The genesis of that chain: a fork or a restarted chain of the same name is another chain.
-    pub genesis_hash: [u8; 32],
-    /// Who acts.
-    pub sender: Address,
-    /// The sender's number of transactions so far.
-    pub nonce: u64,
-    /// The last height at which it is valid.
-    pub expiry: u64,
-    /// avvv per unit of gas.
-    pub gas_price: Amount,
-    /// The most that gas * gas_price may be, in avvv.
-    pub max_fee: Amount,
-    /// Who pays the fee, if not the sender; signs too.
-    pub fee_payer: Option<Address>,
-    /// 1 to [`MAX_CALLS`] calls.
-    pub calls: Vec<C>,
-    /// Free text, at most [`MAX_MEMO_BYTES`].
-    pub memo: String,
-}
 
 impl<C: CallBody> Transaction<C> {
     /// The bytes that an ed25519 key signs.

@@ -7,7 +7,7 @@ use borsh::BorshSerialize;
 
 use crate::{
     Address, keccak256,
-    tx::{CallBody, Transaction},
+    transaction::{CallBody, Transaction},
 };
 
 const DOMAIN_TYPE: &[u8] = b"EIP712Domain(string name,string version)";
