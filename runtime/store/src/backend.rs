@@ -1,6 +1,5 @@
 //! Where rows are kept: RocksDB, or memory for tests. Both keep the same four kinds of rows and write a block at once.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use diem_core::storage::{Key, Value};
@@ -8,12 +7,8 @@ use diem_core::storage::{Key, Value};
 use crate::error::StoreError;
 use crate::memory::{Memory, MemoryView};
 use crate::rocks::{Rocks, RocksView};
-use crate::undo::UndoRow;
+use crate::rows::{Block, IndexRow, Meta, UndoRow};
 use crate::writes::WriteSet;
-use crate::{IndexOp, Meta};
-
-/// A row of an index: the node's own business.
-pub type IndexRow = (Vec<u8>, Vec<u8>);
 
 pub(crate) enum Backend {
     Rocks(Arc<Rocks>),
@@ -30,15 +25,6 @@ pub(crate) enum View {
 pub(crate) enum Prepared {
     Rocks(rocksdb::WriteBatch),
     Memory(Option<UndoRow>),
-}
-
-/// All that one block writes, at once or not at all.
-pub(crate) struct Block<'a> {
-    pub(crate) rows: &'a WriteSet,
-    pub(crate) index: &'a [IndexOp],
-    pub(crate) meta: &'a Meta,
-    /// Heights whose undo rows go.
-    pub(crate) drop_undo: Range<u64>,
 }
 
 impl Backend {

@@ -18,18 +18,16 @@ mod overlay;
 mod places;
 mod proof;
 mod rocks;
+mod rows;
 mod snapshot;
 mod store;
 pub mod tree;
 mod undo;
 mod writes;
 
-use borsh::{BorshDeserialize, BorshSerialize};
-use diem_core::storage::Key;
-
-pub use backend::IndexRow;
 pub use error::StoreError;
 pub use overlay::Overlay;
+pub use rows::{IndexOp, IndexRow, Meta};
 pub use snapshot::{Rows, Snapshot};
 pub use store::{Staged, Store};
 pub use writes::WriteSet;
@@ -60,43 +58,4 @@ pub enum WritePoint {
     Before,
     /// All of it is.
     After,
-}
-
-/// What was committed last, in a row of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-pub struct Meta {
-    /// The height.
-    pub height: u64,
-    /// The state root after it.
-    pub root: [u8; 32],
-    /// The block's time, milliseconds since 1970.
-    pub time_ms: u64,
-    /// The application's version.
-    pub app_version: u64,
-}
-
-/// A change of the node's index, written in the same batch as the block.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum IndexOp {
-    /// Sets a row.
-    Put {
-        /// The key; up to 32 bytes lie inline.
-        key: Key,
-        /// The value.
-        value: Vec<u8>,
-    },
-    /// Removes a row.
-    Delete {
-        /// The key.
-        key: Key,
-    },
-}
-
-impl IndexOp {
-    /// The key of the row.
-    pub fn key(&self) -> &Key {
-        match self {
-            IndexOp::Put { key, .. } | IndexOp::Delete { key } => key,
-        }
-    }
 }

@@ -7,10 +7,8 @@ use diem_core::storage::{Key, Value};
 use imbl::OrdMap;
 use parking_lot::Mutex;
 
-use crate::backend::{Block, IndexRow};
 use crate::error::StoreError;
-use crate::undo::UndoRow;
-use crate::{IndexOp, Meta};
+use crate::rows::{Block, IndexOp, IndexRow, Meta, UndoRow};
 
 /// The rows of a store that never touches a disk.
 #[derive(Default)]

@@ -20,11 +20,9 @@ use rocksdb::{
     Options, ReadOptions, SnapshotWithThreadMode, WriteBatch, WriteOptions,
 };
 
-use crate::backend::{Block, IndexRow};
 use crate::error::StoreError;
-use crate::undo::UndoRow;
+use crate::rows::{Block, IndexOp, IndexRow, Meta, UndoRow};
 use crate::writes::WriteSet;
-use crate::{IndexOp, Meta};
 
 /// Raised when the files of older versions can no longer be read.
 const LAYOUT: &[u8] = &[1];

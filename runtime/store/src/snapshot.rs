@@ -6,11 +6,11 @@ use std::sync::Arc;
 use diem_core::storage::{Key, StateRead, Value};
 use ics23::CommitmentProof;
 
-use crate::Meta;
-use crate::backend::{IndexRow, View};
+use crate::backend::View;
 use crate::cache::Cache;
 use crate::error::StoreError;
 use crate::proof;
+use crate::rows::{IndexRow, Meta};
 use crate::tree::{Hash, Root};
 use crate::writes::Row;
 

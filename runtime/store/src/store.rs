@@ -8,17 +8,18 @@ use std::sync::Arc;
 use diem_core::proof::EMPTY_HASH;
 use parking_lot::{Mutex, RwLock};
 
-use crate::backend::{Backend, Block, IndexRow, Prepared};
+use crate::backend::{Backend, Prepared};
 use crate::cache::Cache;
 use crate::error::StoreError;
 use crate::memory::Memory;
 use crate::open;
 use crate::rocks::Rocks;
+use crate::rows::{Block, IndexOp, IndexRow, Meta, UndoRow};
 use crate::snapshot::{Ring, Rows, Snapshot};
 use crate::tree::{self, Draft, Hash};
-use crate::undo::{self, UndoRow};
+use crate::undo;
 use crate::writes::WriteSet;
-use crate::{IndexOp, Meta, Options, WritePoint};
+use crate::{Options, WritePoint};
 
 /// The folder of the rows inside the store's.
 const ROWS: &str = "rows";

@@ -3,7 +3,7 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::storage::{Key, Value};
 
-use crate::Meta;
+use crate::rows::{Meta, UndoRow};
 use crate::snapshot::Snapshot;
 use crate::writes::WriteSet;
 
@@ -12,12 +12,6 @@ use crate::writes::WriteSet;
 struct Undo<R> {
     meta: Meta,
     rows: R,
-}
-
-/// The row of a height: key and value.
-pub(crate) struct UndoRow {
-    pub(crate) height: u64,
-    pub(crate) bytes: Vec<u8>,
 }
 
 /// About what a row takes, to make room at once.

@@ -1,0 +1,65 @@
+//! The rows beside those of state, and what one block writes of all of them.
+
+use std::ops::Range;
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use diem_core::storage::Key;
+
+use crate::writes::WriteSet;
+
+/// What was committed last, in a row of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Meta {
+    /// The height.
+    pub height: u64,
+    /// The state root after it.
+    pub root: [u8; 32],
+    /// The block's time, milliseconds since 1970.
+    pub time_ms: u64,
+    /// The application's version.
+    pub app_version: u64,
+}
+
+/// A row of an index: the node's own business.
+pub type IndexRow = (Vec<u8>, Vec<u8>);
+
+/// A change of the node's index, written in the same batch as the block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IndexOp {
+    /// Sets a row.
+    Put {
+        /// The key; up to 32 bytes lie inline.
+        key: Key,
+        /// The value.
+        value: Vec<u8>,
+    },
+    /// Removes a row.
+    Delete {
+        /// The key.
+        key: Key,
+    },
+}
+
+impl IndexOp {
+    /// The key of the row.
+    pub fn key(&self) -> &Key {
+        match self {
+            IndexOp::Put { key, .. } | IndexOp::Delete { key } => key,
+        }
+    }
+}
+
+/// The undo row of a height: key and value.
+pub(crate) struct UndoRow {
+    pub(crate) height: u64,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// All that one block writes, at once or not at all.
+pub(crate) struct Block<'a> {
+    pub(crate) rows: &'a WriteSet,
+    pub(crate) index: &'a [IndexOp],
+    pub(crate) meta: &'a Meta,
+    /// Heights whose undo rows go.
+    pub(crate) drop_undo: Range<u64>,
+}
