@@ -11,12 +11,11 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::{
     ante,
-    block::{Executed, TxResult},
+    block::TxResult,
     chain::{self, ChainInfo},
-    commit::Pending,
-    genesis::PendingGenesis,
     hooks::Hooks,
     mempool::Mempool,
+    pending::{Consensus, PendingGenesis},
     signatures::Signatures,
 };
 
@@ -58,21 +57,6 @@ pub struct App {
     pub(crate) signatures: Signatures,
     pub(crate) chain: RwLock<Option<Arc<ChainInfo>>>,
     pub(crate) genesis: RwLock<Option<Arc<PendingGenesis>>>,
-}
-
-/// What consensus is in the middle of. Nothing of it is written.
-#[derive(Default)]
-pub(crate) struct Consensus {
-    /// The last proposal that was accepted, by block hash.
-    pub(crate) processed: Option<([u8; 32], Executed)>,
-    /// The block that was finalized and waits for its commit.
-    pub(crate) pending: Option<Pending>,
-}
-
-impl Consensus {
-    pub(crate) fn forget(&mut self) {
-        *self = Self::default();
-    }
 }
 
 /// What the application holds on disk.

@@ -5,19 +5,11 @@ use diem_core::{
     Block, BlockInfo, Fatal, Time,
     tx::{TxHash, tx_hash},
 };
-use diem_store::{IndexOp, Staged};
+use diem_store::IndexOp;
 use diem_types::APP_VERSION;
 use rayon::prelude::*;
 
-use crate::{App, Finalized, app::Info, block, chain::ChainInfo, index};
-
-/// A finalized block that waits for its commit.
-pub(crate) struct Pending {
-    info: BlockInfo,
-    staged: Staged,
-    index: Vec<IndexOp>,
-    hashes: Vec<TxHash>,
-}
+use crate::{App, Finalized, app::Info, block, chain::ChainInfo, index, pending::Pending};
 
 /// What a commit wrote.
 #[derive(Debug, Clone)]

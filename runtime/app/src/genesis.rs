@@ -10,6 +10,7 @@ use crate::{
     App,
     chain::{self, ChainInfo},
     modules,
+    pending::PendingGenesis,
 };
 
 /// What InitChain answers.
@@ -30,12 +31,6 @@ impl StateRead for Nothing {
     fn range(&self, _: &[u8], _: Option<&[u8]>, _: usize) -> Vec<(Key, Value)> {
         Vec::new()
     }
-}
-
-/// The state of genesis, kept until the first block is committed in one batch with it.
-pub(crate) struct PendingGenesis {
-    pub(crate) chain: Arc<ChainInfo>,
-    pub(crate) state: Overlay<'static>,
 }
 
 /// Builds the genesis state of every module.

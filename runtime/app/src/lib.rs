@@ -20,6 +20,7 @@ pub mod hooks;
 mod index;
 mod mempool;
 mod modules;
+mod pending;
 mod proposal;
 mod query;
 mod signatures;

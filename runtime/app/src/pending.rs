@@ -1,0 +1,38 @@
+//! What waits between the calls of an engine: a genesis for the first commit, a proposal for its decision, a block for
+//! its commit. Nothing of it is written.
+
+use std::sync::Arc;
+
+use diem_core::{BlockInfo, tx::TxHash};
+use diem_store::{IndexOp, Overlay, Staged};
+
+use crate::{block::Executed, chain::ChainInfo};
+
+/// The state of genesis, kept until the first block is committed in one batch with it.
+pub(crate) struct PendingGenesis {
+    pub(crate) chain: Arc<ChainInfo>,
+    pub(crate) state: Overlay<'static>,
+}
+
+/// What consensus is in the middle of. Nothing of it is written.
+#[derive(Default)]
+pub(crate) struct Consensus {
+    /// The last proposal that was accepted, by block hash.
+    pub(crate) processed: Option<([u8; 32], Executed)>,
+    /// The block that was finalized and waits for its commit.
+    pub(crate) pending: Option<Pending>,
+}
+
+impl Consensus {
+    pub(crate) fn forget(&mut self) {
+        *self = Self::default();
+    }
+}
+
+/// A finalized block that waits for its commit.
+pub(crate) struct Pending {
+    pub(crate) info: BlockInfo,
+    pub(crate) staged: Staged,
+    pub(crate) index: Vec<IndexOp>,
+    pub(crate) hashes: Vec<TxHash>,
+}
