@@ -3,7 +3,10 @@
 use std::{
     net::{SocketAddr, TcpListener},
     path::PathBuf,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -31,10 +34,20 @@ pub struct Home {
     pub genesis: GenesisDoc,
 }
 
-/// Ports that were free a moment ago.
+/// The first of the ports that nodes here get, and how many there are: above and below them are those of whole
+/// devnets. They lie below the range out of which the system gives one to every connection, so that a node which was
+/// stopped finds its own free again.
+const FIRST_PORT: u16 = 15_000;
+const PORTS: u32 = 4_900;
+
+/// Ports that were free a moment ago; each process begins to look somewhere else.
 pub fn free_ports<const N: usize>() -> [SocketAddr; N] {
-    let listeners: [TcpListener; N] = std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").unwrap());
-    listeners.map(|listener| listener.local_addr().unwrap())
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+    let next = || {
+        let step = std::process::id().wrapping_mul(97).wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed));
+        SocketAddr::from(([127, 0, 0, 1], FIRST_PORT + u16::try_from(step % PORTS).unwrap()))
+    };
+    std::array::from_fn(|_| std::iter::repeat_with(next).find(|port| TcpListener::bind(port).is_ok()).unwrap())
 }
 
 impl Home {

@@ -180,7 +180,7 @@ impl App {
     /// that wait in the pool one after the other. Behind a gap nothing counts, so the gap is what is given.
     ///
     /// It is what this node's pool knows now. A transaction that waits may be dropped, and another node may know of
-    /// others: no promise, and nothing that could be proven.
+    /// others: no promise, and nothing that could be proven. Waits for a commit under way, as a check does.
     pub fn next_nonce(&self, sender: &Address) -> u64 {
         // The lock first, for the reason given at a check.
         let mempool = self.mempool.lock();
