@@ -163,13 +163,16 @@ proptest! {
     }
 }
 
+/// Changes a voucher after it was signed; the address is another's.
+type Change = fn(&mut SignedVoucher, Address);
+
 /// Nothing that differs from a voucher that is remembered as good passes for it.
 #[test]
 fn a_remembered_voucher_speaks_for_no_other() {
     let mut economy = promised();
     let good = make(&economy, Kind::Good, 1);
     let other = economy.who(SIGNERS[1]);
-    let changes: [(&str, fn(&mut SignedVoucher, Address)); 7] = [
+    let changes: [(&str, Change); 7] = [
         ("amount", |signed, _| signed.voucher.amount = whole(1)),
         ("requests", |signed, _| signed.voucher.requests += 1),
         ("price sheet", |signed, _| signed.voucher.price_sheet[0] ^= 1),
