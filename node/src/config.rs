@@ -280,7 +280,12 @@ impl Config {
             let wrong = |message: String| ConfigError::Override { place: layer.place.clone(), message };
             let mut table = config.table();
             set(&mut table, &layer.key, &layer.value).map_err(wrong)?;
-            config = table.try_into().map_err(|error: toml::de::Error| wrong(readable::explain(error.message())))?;
+            let misfit = |error: toml::de::Error| {
+                let why = readable::explain(error.message());
+                let value = if why.contains(&layer.value) { String::new() } else { format!(" `{}`:", layer.value) };
+                wrong(format!("`{}`:{value} {why}", layer.key))
+            };
+            config = table.try_into().map_err(misfit)?;
             config.check().map_err(wrong)?;
         }
         Ok(config)

@@ -9,7 +9,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use diem_runtime::{App, Options};
@@ -100,6 +100,12 @@ pub struct Start {
     pub flags: Vec<Override>,
 }
 
+/// The HTTP API's port, and that of metrics.
+type Ports = (TcpListener, Option<TcpListener>);
+
+/// How long threads that use the store may take to end when the node stops.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
+
 /// What stops a node: a signal, or a reason why it must not go on.
 type Stop = watch::Sender<Option<Reason>>;
 
@@ -121,17 +127,39 @@ impl Start {
         critical::end_process_on_panic();
         let genesis = diem_genesis::load(&home.genesis_file(), None)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(StartError::System)?;
-        let result = runtime.block_on(run(home, &config, &genesis));
-        // Requests that still wait for something do not hold the process up.
-        runtime.shutdown_background();
+        let ports = runtime.block_on(listen(&config))?;
+        let app = Arc::new(open(home, &config, &genesis)?);
+        let result = runtime.block_on(run(home, &config, &genesis, ports, Arc::clone(&app)));
+        // Requests that still wait for something do not hold the process up; those that read the store end first.
+        runtime.shutdown_timeout(CLOSE_PATIENCE);
+        close(app);
         drop(lock);
         result
     }
 }
 
-async fn run(home: &Home, config: &Config, genesis: &GenesisDoc) -> Result<(), StartError> {
-    let (api, metrics_port) = listen(config).await?;
-    let app = Arc::new(open(home, config, genesis)?);
+/// Closes the store while the process is still whole: a thread that uses RocksDB while the process takes its statics
+/// down makes it abort.
+fn close(app: Arc<App>) {
+    let started = Instant::now();
+    let mut shared = app;
+    while let Err(still_shared) = Arc::try_unwrap(shared) {
+        if started.elapsed() > CLOSE_PATIENCE {
+            tracing::warn!("the store is still being read: the process ends without closing it; nothing is lost");
+            return;
+        }
+        shared = still_shared;
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+async fn run(
+    home: &Home,
+    config: &Config,
+    genesis: &GenesisDoc,
+    (api, metrics_port): Ports,
+    app: Arc<App>,
+) -> Result<(), StartError> {
     let metrics = Metrics::new(prometheus::Registry::new(), Some(&home.data()));
     let metrics = Arc::new(metrics.map_err(|error| StartError::Fatal(error.to_string()))?);
     let commits = Commits::new(&app, Arc::clone(&metrics));
@@ -183,7 +211,7 @@ async fn run(home: &Home, config: &Config, genesis: &GenesisDoc) -> Result<(), S
 }
 
 /// Takes all ports of this process before anything else happens.
-async fn listen(config: &Config) -> Result<(TcpListener, Option<TcpListener>), StartError> {
+async fn listen(config: &Config) -> Result<Ports, StartError> {
     let api = bind(config.api.listen, "the HTTP API", "api.listen").await?;
     let metrics = match config.metrics.listen.0 {
         Some(address) => Some(bind(address, "metrics", "metrics.listen").await?),

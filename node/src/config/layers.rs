@@ -70,8 +70,12 @@ pub(super) fn set(table: &mut Table, key: &str, value: &str) -> Result<(), Strin
     };
     let place = place.ok_or_else(unknown)?;
     *place = match place {
-        Value::Integer(_) => Value::Integer(value.parse().map_err(|_| format!("`{value}` is not a whole number"))?),
-        Value::Boolean(_) => Value::Boolean(value.parse().map_err(|_| format!("`{value}` is neither true nor false"))?),
+        Value::Integer(_) => {
+            Value::Integer(value.parse().map_err(|_| format!("`{key}`: `{value}` is not a whole number"))?)
+        }
+        Value::Boolean(_) => {
+            Value::Boolean(value.parse().map_err(|_| format!("`{key}`: `{value}` is neither true nor false"))?)
+        }
         Value::Array(_) => {
             Value::Array(value.split(',').filter(|part| !part.is_empty()).map(|part| part.trim().into()).collect())
         }

@@ -86,6 +86,8 @@ fn a_wrong_value_says_how_to_write_it() {
     assert!(error("store.sync", "yes").contains("neither true nor false"));
     assert!(error("store.cache_mib", "lots").contains("not a whole number"));
     assert!(error("metrics.listen", "here").contains("or off"));
+    assert_eq!(error("api.listen", "here"), "--x: `api.listen`: `here`: invalid socket address syntax");
+    assert_eq!(error("store.cache_mib", "lots"), "--x: `store.cache_mib`: `lots` is not a whole number");
 }
 
 #[test]

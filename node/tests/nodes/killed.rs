@@ -77,6 +77,38 @@ async fn a_node_ends_in_order_from_its_first_answer_on() {
     }
 }
 
+/// Whoever reads the store when the node ends must not make the process abort.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_is_read_all_the_time_ends_in_order() {
+    let (folder, ports) = (tempfile::tempdir().unwrap(), Ports::claim());
+    let home = instant_home(folder.path(), &ports);
+    for round in 0..5 {
+        let node = Single::start(&home, &["--block-time", "5ms"]);
+        reach(&node.client(), (round + 1) * 50).await;
+        let read = |_| {
+            let (http, url) = (reqwest::Client::new(), format!("{}/v1/blocks?limit=100", node.api));
+            tokio::spawn(async move {
+                let mut read = 0u32;
+                while let Ok(answer) = http.get(&url).send().await {
+                    read += u32::from(answer.bytes().await.is_ok());
+                }
+                read
+            })
+        };
+        let readers: Vec<_> = (0..8).map(read).collect();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        signal(node.pid(), Signal::TERM);
+        let (ended, said) = node.ended();
+        assert!(ended.success(), "round {round}: {ended}: {said}");
+        assert!(!said.contains("still being read"), "round {round}: {said}");
+        let mut read = 0;
+        for reader in readers {
+            read += reader.await.unwrap();
+        }
+        assert!(read > 0, "nobody has read");
+    }
+}
+
 /// What one command mines at most.
 const MAX_MINED: u64 = 10_000;
 
