@@ -33,6 +33,7 @@ pub mod msg;
 pub mod params;
 pub mod payouts;
 pub mod prices;
+mod provider;
 pub mod providers;
 pub mod query;
 pub mod spend;

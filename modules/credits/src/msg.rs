@@ -5,8 +5,8 @@ use diem_core::{Address, Amount, CallError, Denom, Statement, TxContext, text::i
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error, SignedVoucher, allocations, grants, grants::ProviderLimit, market, prices, prices::PriceSheet, providers,
-    spend, stake, vouchers,
+    Error, SignedVoucher, allocations, grants, grants::ProviderLimit, market, prices::PriceSheet, providers, spend,
+    stake, vouchers,
 };
 
 /// Gas for reading, changing and writing one row.
@@ -321,7 +321,7 @@ pub(crate) fn execute(ctx: &mut TxContext<'_>, msg: &Msg) -> Result<(), CallErro
             providers::edit(ctx, payout.as_ref(), endpoint.as_deref(), moniker.as_deref())?;
         }
         Msg::AddBond { amount } => providers::add_bond(ctx, *amount)?,
-        Msg::PublishPrices { sheet } => prices::publish(ctx, sheet)?,
+        Msg::PublishPrices { sheet } => providers::publish_prices(ctx, sheet)?,
         Msg::Deregister => providers::deregister(ctx)?,
         Msg::ListProvider { provider } => providers::list(ctx, provider)?,
         Msg::DelistProvider { provider, forfeit } => providers::delist(ctx, provider, *forfeit)?,

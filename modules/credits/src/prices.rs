@@ -1,13 +1,10 @@
 //! Price sheets: what a provider charges, in credit units, by model and unit.
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use diem_core::{Amount, Module as _, StateRead, TxContext, sha256};
+use diem_core::{Amount, sha256};
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Credits, Error, Event, providers,
-    state::{self, Global, SHEETS},
-};
+use crate::Error;
 
 /// The most models on a sheet.
 pub const MAX_MODELS: usize = 64;
@@ -128,36 +125,8 @@ pub struct Sheets {
     pub next: PriceSheet,
 }
 
-/// A provider's sheets as they stand today.
-pub(crate) fn sheets(state: &dyn StateRead, global: &Global, provider: &diem_core::Address) -> Option<Sheets> {
-    let sheets = SHEETS.get(state, provider)?;
-    if sheets.day == global.day {
-        return Some(sheets);
-    }
-    Some(Sheets { day: global.day, today: sheets.next.clone(), next: sheets.next })
-}
-
-/// Publishes a sheet. What is new or cheaper counts at once, what is dearer from the next day; what it leaves out can
-/// be charged for until then, so that nothing becomes dearer by leaving and coming back.
-///
-/// # Errors
-/// The sender is no provider, or has published too many models in one day.
-pub(crate) fn publish(ctx: &mut TxContext<'_>, sheet: &PriceSheet) -> Result<(), Error> {
-    let global = state::global(ctx.state);
-    providers::get_staying(ctx.state, &global, &ctx.sender)?;
-    let old = sheets(ctx.state, &global, &ctx.sender).unwrap_or_default();
-    let today = cheapest(&old.today, sheet);
-    if today.models.len() > 2 * MAX_MODELS {
-        return Err(Error::Prices("too many models changed in one day: leave the rest for tomorrow"));
-    }
-    let event = Event::PricesPublished { provider: ctx.sender, today: today.hash(), next: sheet.hash() };
-    SHEETS.set(ctx.state, &ctx.sender, &Sheets { day: global.day, today, next: sheet.clone() });
-    ctx.events.emit(Credits::ID, &event);
-    Ok(())
-}
-
 /// Everything that is on either sheet, each at the lower of its prices.
-fn cheapest(old: &PriceSheet, new: &PriceSheet) -> PriceSheet {
+pub(crate) fn cheapest(old: &PriceSheet, new: &PriceSheet) -> PriceSheet {
     let name = |model: &ModelPrices| model.model.clone();
     PriceSheet { models: merge(&old.models, &new.models, name, cheapest_model) }
 }

@@ -1,93 +1,22 @@
 //! Providers: who serves inference, what stands behind it, and who among them earns rent.
 
-use borsh::{BorshDeserialize, BorshSerialize};
 use diem_bank::{self as bank, Pool};
 use diem_core::{
     Address, Amount, BlockContext, CallError, Denom, Module as _, StateRead, StateWrite, Time, TxContext,
     text::is_plain,
 };
-use serde::{Deserialize, Serialize};
 
+pub use crate::provider::{Left, Provider, Standing};
 use crate::{
     Credits, Error, Event,
-    state::{self, DAYS, Global, LEAVING, PROVIDER_DAYS, PROVIDERS, add, sub},
+    prices::{MAX_MODELS, PriceSheet, Sheets, cheapest},
+    state::{self, DAYS, Global, LEAVING, PROVIDER_DAYS, PROVIDERS, SHEETS, add, sub},
 };
 
 /// The longest endpoint and moniker, in bytes.
 pub const MAX_TEXT_BYTES: usize = 128;
 
-/// A provider's row. It stays for ever, so that a promise made to it can never become one to its successor.
-#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Provider {
-    /// Who is paid for settled days.
-    pub payout: Address,
-    /// Where it serves.
-    pub endpoint: String,
-    /// Its name.
-    pub moniker: String,
-    /// What it has put up, in avvv.
-    pub bond: Amount,
-    /// Whether it has left.
-    pub left: Option<Left>,
-    /// The day of `today`.
-    pub day: u64,
-    /// What counted on the day before.
-    pub previous: Standing,
-    /// What counts today.
-    pub today: Standing,
-    /// What counts from the next day on.
-    pub next: Standing,
-}
-
-/// A provider that leaves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Left {
-    /// Its last day.
-    pub day: u64,
-    /// When its bond is paid back by itself.
-    pub due: Time,
-}
-
-/// What counts of a provider on a day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Standing {
-    /// Whether it earns rent.
-    pub listed: bool,
-    /// The bond that bounds what it earns, in avvv: one credit for one VVV.
-    pub bond: Amount,
-}
-
-impl Standing {
-    /// What of `consumed` earns rent.
-    pub(crate) fn counted(&self, consumed: Amount) -> Amount {
-        if self.listed { consumed.min(self.bond) } else { Amount::ZERO }
-    }
-}
-
 impl Provider {
-    pub(crate) fn new(payout: Address, endpoint: &str, moniker: &str, bond: Amount, day: u64) -> Self {
-        let (none, next) = (Standing::default(), Standing { listed: false, bond });
-        Self {
-            payout,
-            endpoint: endpoint.into(),
-            moniker: moniker.into(),
-            bond,
-            left: None,
-            day,
-            previous: none,
-            today: none,
-            next,
-        }
-    }
-
-    /// What counts on `day`, which is today or the day before.
-    pub(crate) const fn standing(&self, day: u64) -> &Standing {
-        if day == self.day { &self.today } else { &self.previous }
-    }
-
     fn roll(mut self, global: &Global) -> Self {
         for day in global.days_after(self.day) {
             (self.previous, self.today, self.day) = (self.today, self.next, day);
@@ -201,6 +130,34 @@ pub(crate) fn deregister(ctx: &mut TxContext<'_>) -> Result<(), Error> {
         LEAVING.set(ctx.state, &(due.millis(), ctx.sender), &1);
     }
     ctx.events.emit(Credits::ID, &Event::ProviderLeft { provider: ctx.sender, day: global.day, due });
+    Ok(())
+}
+
+/// A provider's sheets as they stand today.
+pub(crate) fn sheets(state: &dyn StateRead, global: &Global, provider: &Address) -> Option<Sheets> {
+    let sheets = SHEETS.get(state, provider)?;
+    if sheets.day == global.day {
+        return Some(sheets);
+    }
+    Some(Sheets { day: global.day, today: sheets.next.clone(), next: sheets.next })
+}
+
+/// Publishes a sheet. What is new or cheaper counts at once, what is dearer from the next day; what it leaves out can
+/// be charged for until then, so that nothing becomes dearer by leaving and coming back.
+///
+/// # Errors
+/// The sender is no provider, or has published too many models in one day.
+pub(crate) fn publish_prices(ctx: &mut TxContext<'_>, sheet: &PriceSheet) -> Result<(), Error> {
+    let global = state::global(ctx.state);
+    get_staying(ctx.state, &global, &ctx.sender)?;
+    let old = sheets(ctx.state, &global, &ctx.sender).unwrap_or_default();
+    let today = cheapest(&old.today, sheet);
+    if today.models.len() > 2 * MAX_MODELS {
+        return Err(Error::Prices("too many models changed in one day: leave the rest for tomorrow"));
+    }
+    let event = Event::PricesPublished { provider: ctx.sender, today: today.hash(), next: sheet.hash() };
+    SHEETS.set(ctx.state, &ctx.sender, &Sheets { day: global.day, today, next: sheet.clone() });
+    ctx.events.emit(Credits::ID, &event);
     Ok(())
 }
 

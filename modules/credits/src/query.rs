@@ -6,7 +6,7 @@ use diem_core::{Address, Amount, Denom, QueryContext, StateRead, Time, clock};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error, Params, accounts, grants, market, prices,
+    Error, Params, accounts, grants, market,
     prices::Sheets,
     providers::{self, Provider},
     state::{
@@ -347,7 +347,7 @@ fn voucher(
 
 fn provider(state: &dyn StateRead, global: &Global, address: &Address) -> Result<ProviderInfo, Error> {
     let provider = providers::get(state, global, address)?;
-    let sheets = prices::sheets(state, global, address).unwrap_or_default();
+    let sheets = providers::sheets(state, global, address).unwrap_or_default();
     let today = PROVIDER_DAYS.get(state, &(global.day, *address)).unwrap_or_default();
     let most = provider.today.counted(Amount::MAX);
     let previous = global.previous.as_ref().and_then(|previous| PROVIDER_DAYS.get(state, &(previous.day, *address)));

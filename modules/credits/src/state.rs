@@ -8,7 +8,7 @@ use diem_core::{
 use ruint::aliases::U256;
 use serde::{Deserialize, Serialize};
 
-use crate::{Credits, Error, Params, prices::Sheets, providers::Provider};
+use crate::{Credits, Error, Params, prices::Sheets, provider::Provider};
 
 pub(crate) const PARAMS: Item<Params> = Item::new(Credits::ID, 0);
 /// Which chain this is: vouchers name it.

@@ -1,0 +1,78 @@
+//! A provider's row: what stands behind it, and what of it counts on which day.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use diem_core::{Address, Amount, Time};
+use serde::{Deserialize, Serialize};
+
+/// A provider's row. It stays for ever, so that a promise made to it can never become one to its successor.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Provider {
+    /// Who is paid for settled days.
+    pub payout: Address,
+    /// Where it serves.
+    pub endpoint: String,
+    /// Its name.
+    pub moniker: String,
+    /// What it has put up, in avvv.
+    pub bond: Amount,
+    /// Whether it has left.
+    pub left: Option<Left>,
+    /// The day of `today`.
+    pub day: u64,
+    /// What counted on the day before.
+    pub previous: Standing,
+    /// What counts today.
+    pub today: Standing,
+    /// What counts from the next day on.
+    pub next: Standing,
+}
+
+/// A provider that leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Left {
+    /// Its last day.
+    pub day: u64,
+    /// When its bond is paid back by itself.
+    pub due: Time,
+}
+
+/// What counts of a provider on a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Standing {
+    /// Whether it earns rent.
+    pub listed: bool,
+    /// The bond that bounds what it earns, in avvv: one credit for one VVV.
+    pub bond: Amount,
+}
+
+impl Standing {
+    /// What of `consumed` earns rent.
+    pub(crate) fn counted(&self, consumed: Amount) -> Amount {
+        if self.listed { consumed.min(self.bond) } else { Amount::ZERO }
+    }
+}
+
+impl Provider {
+    pub(crate) fn new(payout: Address, endpoint: &str, moniker: &str, bond: Amount, day: u64) -> Self {
+        let (none, next) = (Standing::default(), Standing { listed: false, bond });
+        Self {
+            payout,
+            endpoint: endpoint.into(),
+            moniker: moniker.into(),
+            bond,
+            left: None,
+            day,
+            previous: none,
+            today: none,
+            next,
+        }
+    }
+
+    /// What counts on `day`, which is today or the day before.
+    pub(crate) const fn standing(&self, day: u64) -> &Standing {
+        if day == self.day { &self.today } else { &self.previous }
+    }
+}
