@@ -23,7 +23,7 @@ use tokio::time::Instant;
 
 use super::{
     Api, Shared,
-    error::Failure,
+    error::{Failure, no_block},
     mint,
     params::{Nothing, Query, parse},
     reading::{HeightParams, Reader, wrong_answer},
@@ -198,10 +198,6 @@ async fn signers(api: &Api, height: u64) -> Result<Result<Signers, EngineError>,
         Ok(Signers { header, now, next })
     }
     .await)
-}
-
-pub(crate) fn no_block() -> HttpError {
-    HttpError::NotReady("there is no committed block yet: wait a moment".into())
 }
 
 /// `GET /healthz`: the process answers. Whether it can serve is what `/readyz` says.

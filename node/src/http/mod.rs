@@ -6,6 +6,7 @@ mod blocks;
 mod chain;
 mod credits;
 mod days;
+mod dev;
 mod door;
 mod error;
 mod events;
@@ -14,6 +15,7 @@ mod intake;
 mod listener;
 mod mint;
 mod params;
+mod proving;
 mod reading;
 mod simulate;
 mod staking;
@@ -41,9 +43,9 @@ use tokio::{
 };
 use tower_http::catch_panic::{CatchPanicLayer, ResponseForPanic};
 
-use crate::{Node, instant, metrics::Metrics};
+use crate::{Node, metrics::Metrics};
 use door::Door;
-pub(crate) use error::Failure;
+use error::Failure;
 use intake::Intake;
 use waiters::Waiters;
 
@@ -184,7 +186,7 @@ fn probes(api: &Arc<Api>) -> Router {
 /// The API as a service.
 fn router(api: &Arc<Api>) -> Router {
     let development = match api.node.engine.dev() {
-        Some(_) => instant::routes::router().with_state(api.node.clone()),
+        Some(_) => dev::router().with_state(api.node.clone()),
         None => Router::new(),
     };
     Router::new()
@@ -272,7 +274,7 @@ async fn count(State(api): Shared, route: Option<MatchedPath>, request: Request,
 }
 
 async fn list(State(api): Shared) -> Json<Vec<&'static str>> {
-    let development = api.node.engine.dev().map_or(&[][..], |_| instant::routes::ROUTES);
+    let development = api.node.engine.dev().map_or(&[][..], |_| dev::ROUTES);
     Json([ROUTES, development].concat())
 }
 

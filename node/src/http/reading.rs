@@ -13,7 +13,7 @@ use super::{
     Api,
     error::Failure,
     params::{page_size, parse},
-    state::prove,
+    proving::prove,
 };
 
 /// `?height=`

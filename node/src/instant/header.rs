@@ -14,7 +14,7 @@ use tendermint::{
 };
 use tendermint_proto::v0_38::{abci as abci_pb, types as pb};
 
-use super::signers::{Members, Signers, set_of};
+use super::signers::{Members, Signers, set_of, unusual};
 
 /// The version of the block format of the 0.38 line.
 const BLOCK_VERSION: u64 = 11;
@@ -38,11 +38,6 @@ pub(crate) struct Draft<'a> {
     pub(crate) last_results: Hash,
     pub(crate) tx_hashes: &'a [[u8; 32]],
     pub(crate) misbehaviour: &'a [Misbehaviour],
-}
-
-/// Values out of a range that the chain never leaves: heights above 2^63, say.
-pub(crate) fn unusual(error: impl std::fmt::Display) -> Fatal {
-    Fatal(format!("a header cannot be made: {error}"))
 }
 
 /// Makes the header.

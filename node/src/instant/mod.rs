@@ -9,7 +9,6 @@
 mod header;
 mod pool;
 mod producer;
-pub mod routes;
 mod signers;
 #[cfg(test)]
 mod tests;

@@ -22,9 +22,9 @@ use ed25519_dalek::SigningKey;
 use tendermint::{Hash, block::signed_header::SignedHeader, validator};
 
 use super::{
-    header::{self, Draft, results_hash, unusual},
+    header::{self, Draft, results_hash},
     pool::Pool,
-    signers::{Keys, Members, Signers, set_of, updated, warn_of_strangers},
+    signers::{Keys, Members, Signers, set_of, unusual, updated, warn_of_strangers},
 };
 use crate::{Commits, engine::SubmitError};
 

@@ -8,13 +8,16 @@ use diem_staking::consensus_address;
 use ed25519_dalek::{Signature, Signer as _, SigningKey};
 use tendermint::{PublicKey, validator, vote};
 
-use super::header::unusual;
-
 /// A set of validators as the application sees it: key to power.
 pub(crate) type Members = BTreeMap<[u8; 32], u64>;
 
 /// The keys that the engine has, by their public half.
 pub(crate) type Keys = BTreeMap<[u8; 32], SigningKey>;
+
+/// Values out of a range that the chain never leaves: heights above 2^63, say.
+pub(crate) fn unusual(error: impl std::fmt::Display) -> Fatal {
+    Fatal(format!("a header cannot be made: {error}"))
+}
 
 /// The set in CometBFT's form and order: the strongest first.
 pub(crate) fn set_of(members: &Members) -> Result<validator::Set, Fatal> {

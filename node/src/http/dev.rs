@@ -12,10 +12,10 @@ use diem_core::Time;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::json;
 
+use super::error::Failure;
 use crate::{
     Node,
     engine::{BlockMode, DevControls, SnapshotId, Warp},
-    http::Failure,
 };
 
 /// How many blocks to make.
@@ -77,7 +77,7 @@ enum ModeName {
 }
 
 /// What `GET /v1` lists beside everything else where they are there.
-pub const ROUTES: &[&str] = &[
+pub(super) const ROUTES: &[&str] = &[
     "POST /v1/dev/mine",
     "POST /v1/dev/warp",
     "GET /v1/dev/clock",
@@ -89,7 +89,7 @@ pub const ROUTES: &[&str] = &[
 ];
 
 /// The routes; they answer 404 where the engine is not the development one.
-pub fn router() -> Router<Arc<Node>> {
+pub(super) fn router() -> Router<Arc<Node>> {
     Router::new()
         .route("/v1/dev/mine", post(mine))
         .route("/v1/dev/warp", post(warp))

@@ -1,0 +1,55 @@
+//! Rows of state with their proofs.
+
+use std::time::Duration;
+
+use diem_client::{
+    api::{Base64Bytes, HexBytes, HttpError, Proof},
+    verify::{encode_header, encode_proof},
+};
+use diem_store::Snapshot;
+
+use super::{
+    Api,
+    error::{Failure, no_block},
+};
+
+/// How long a proof waits for the header that holds its root.
+const HEADER_PATIENCE: Duration = Duration::from_secs(10);
+
+/// A row at `height` with its proof. Without a height it is the one before the latest, whose root stands in a header
+/// that is there already; the latest itself waits for the next header.
+pub(super) async fn prove(api: &Api, key: Vec<u8>, height: Option<u64>) -> Result<(Snapshot, Proof), Failure> {
+    let snapshot = match height {
+        Some(height) => api.node.app.snapshot(Some(height))?,
+        None => before_latest(api)?,
+    };
+    let chain = api.node.app.chain().ok_or_else(no_block)?;
+    let next = snapshot.height().checked_add(1).ok_or(HttpError::Internal)?;
+    let header = api.node.engine.signed_header(next, HEADER_PATIENCE).await?;
+    if header.header.app_hash.as_bytes() != snapshot.root() {
+        // A development chain was taken back meanwhile.
+        return Err(HttpError::NotFound(format!("height {} was replaced: ask again", snapshot.height())).into());
+    }
+    let (at, row) = (snapshot.clone(), key.clone());
+    let proven = tokio::task::spawn_blocking(move || at.prove(&row));
+    let (value, proof) = proven.await.map_err(|_| HttpError::Internal)?;
+    let proof = Proof {
+        chain_id: chain.chain_id.clone(),
+        state_height: snapshot.height(),
+        key: HexBytes(key),
+        value: value.map(|value| HexBytes(value.to_vec())),
+        proof: Base64Bytes(encode_proof(&proof)),
+        signed_header: Base64Bytes(encode_header(&header)),
+    };
+    Ok((snapshot, proof))
+}
+
+fn before_latest(api: &Api) -> Result<Snapshot, Failure> {
+    let latest = api.node.app.snapshot(None)?;
+    if latest.height() == 0 {
+        return Err(no_block().into());
+    }
+    // The one before is missing at the chain's first height and right after a restart.
+    let before = latest.height().checked_sub(1).filter(|height| *height > 0);
+    Ok(before.and_then(|height| api.node.app.snapshot(Some(height)).ok()).unwrap_or(latest))
+}
