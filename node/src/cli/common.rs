@@ -1,4 +1,4 @@
-//! What the commands of a wallet share: where the node and the keys are, and how a command ends.
+//! What the commands of a wallet share: where the node and the keys are.
 
 use std::{
     io::{IsTerminal as _, Write as _},
@@ -6,15 +6,16 @@ use std::{
 };
 
 use anyhow::anyhow;
-use diem_client::{Client, ClientError};
+use diem_client::Client;
 use zeroize::Zeroizing;
 
 use super::{
     Exit, Failure,
+    failure::{failed, usage},
     output::{Output, say},
 };
 use crate::home::{Home, default_home};
-use crate::keys::{KeyFile, KeyFileError, KeyStore, KeyStoreError, Secret};
+use crate::keys::{KeyFile, KeyStore, Secret};
 
 /// Where the API of a local node is unless told otherwise.
 pub const DEFAULT_NODE: &str = "http://127.0.0.1:1317";
@@ -158,34 +159,6 @@ pub fn confirm(question: &str, yes: bool) -> Result<(), Failure> {
     }
     say("nothing was done");
     Err(Failure { exit: Exit::Failed, error: anyhow!("stopped by the answer") })
-}
-
-/// A failure of what the user typed.
-pub fn usage(error: impl Into<anyhow::Error>) -> Failure {
-    Failure { exit: Exit::Usage, error: error.into() }
-}
-
-/// Any other failure.
-pub fn failed(error: impl Into<anyhow::Error>) -> Failure {
-    Failure { exit: Exit::Failed, error: error.into() }
-}
-
-impl From<ClientError> for Failure {
-    fn from(error: ClientError) -> Self {
-        failed(error)
-    }
-}
-
-impl From<KeyStoreError> for Failure {
-    fn from(error: KeyStoreError) -> Self {
-        usage(error)
-    }
-}
-
-impl From<KeyFileError> for Failure {
-    fn from(error: KeyFileError) -> Self {
-        usage(error)
-    }
 }
 
 /// Runs a command that talks to a node.

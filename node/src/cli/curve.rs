@@ -13,7 +13,7 @@ use diem_diem::{
 
 use super::{
     Failure,
-    common::usage,
+    failure::usage,
     output::{Output, list},
 };
 

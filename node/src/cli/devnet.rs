@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::{
     Failure,
-    common::{failed, usage},
+    failure::{failed, usage},
 };
 use crate::{
     EngineKind,

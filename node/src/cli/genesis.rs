@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::{
     Failure,
-    common::{failed, usage},
+    failure::{failed, usage},
     node::HomeArgs,
     output::{Output, fields, list, print_json},
 };

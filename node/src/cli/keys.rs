@@ -12,7 +12,8 @@ use zeroize::Zeroizing;
 
 use super::{
     Failure,
-    common::{Common, PassphraseSource, ask_secret, confirm, usage},
+    common::{Common, PassphraseSource, ask_secret, confirm},
+    failure::usage,
     output::{fields, list, say},
 };
 use crate::keys::{Cost, KeyFile, KeyStore, Secret, derive};

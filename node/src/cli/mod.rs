@@ -6,6 +6,7 @@ pub mod curve;
 pub mod demo;
 pub mod devnet;
 mod events;
+pub mod failure;
 pub mod genesis;
 mod headings;
 pub mod keys;
@@ -13,6 +14,7 @@ mod names;
 pub mod node;
 pub mod output;
 mod prices;
+mod proven;
 pub mod query;
 mod tables;
 pub mod tx;
@@ -24,38 +26,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// How a command ended, for scripts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Exit {
-    /// Something else went wrong.
-    Failed = 1,
-    /// The command line or the configuration is wrong.
-    Usage = 2,
-    /// The transaction was rejected before it was in a block.
-    Rejected = 3,
-    /// The transaction is in a block and failed there.
-    FailedInBlock = 4,
-    /// Nobody knows: the transaction was not found, or the wait was over.
-    Unknown = 5,
-    /// The node halted for an upgrade.
-    Halted = 6,
-}
-
-/// A command that did not succeed.
-#[derive(Debug)]
-pub struct Failure {
-    /// How to exit.
-    pub exit: Exit,
-    /// What to say, on stderr.
-    pub error: anyhow::Error,
-}
-
-impl From<anyhow::Error> for Failure {
-    fn from(error: anyhow::Error) -> Self {
-        Self { exit: Exit::Failed, error }
-    }
-}
+pub use failure::{Exit, Failure};
 
 /// The chain of DIEM and VVV: node, wallet, devnet.
 #[derive(Debug, Parser)]

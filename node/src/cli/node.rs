@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{
     Failure,
-    common::{failed, usage},
+    failure::{failed, usage},
     output::{Output, fields},
 };
 use crate::{

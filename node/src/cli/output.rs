@@ -9,7 +9,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use diem_core::text::is_plain;
 use serde::Serialize;
 
-use super::{Failure, common::failed};
+use super::{Failure, failure::failed};
 
 /// How data is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]

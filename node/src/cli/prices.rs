@@ -7,7 +7,7 @@ use diem_core::Amount;
 use diem_credits::prices::{LongContext, ModelPrices, Price, PriceSheet, Unit};
 use serde::Deserialize;
 
-use super::{Failure, common::usage, units};
+use super::{Failure, failure::usage, units};
 
 /// What TOML holds.
 #[derive(Deserialize)]

@@ -14,14 +14,15 @@ use diem_client::{
     api::{Account, BlockId, Coin, Hash, HexBytes, Proof},
     verify::Trust,
 };
-use diem_core::{Address, Time};
-use serde::Serialize;
+use diem_core::Address;
 
 use super::{
     Exit, Failure,
-    common::{Common, block_on, failed, usage},
+    common::{Common, block_on},
+    failure::{failed, usage},
     headings::{Group, template},
     names::Names,
+    proven::{Proven, VerifiedAnswer},
     tables,
 };
 
@@ -135,24 +136,6 @@ fn block_point(text: &str) -> Result<(u64, Hash), String> {
     let (height, hash) = text.split_once(':').ok_or("write it as HEIGHT:HASH")?;
     let height = height.parse().map_err(|_| format!("`{height}` is no height"))?;
     Ok((height, hash.parse().map_err(|error| format!("{error}"))?))
-}
-
-/// What was proven, beside the data.
-#[derive(Debug, Serialize)]
-pub(super) struct Proven {
-    pub(super) chain_id: String,
-    pub(super) height: u64,
-    pub(super) header_time: Time,
-    pub(super) root: Hash,
-    pub(super) exists: bool,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct VerifiedAnswer<T> {
-    #[serde(flatten)]
-    pub(super) answer: T,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) verified: Option<Proven>,
 }
 
 impl QueryCommand {

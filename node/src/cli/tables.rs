@@ -10,7 +10,7 @@ use super::{
     events,
     names::Names,
     output::{fields, list, say},
-    query::{Proven, VerifiedAnswer},
+    proven::{Proven, VerifiedAnswer},
     units::show_percent,
 };
 

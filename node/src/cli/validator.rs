@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Failure,
-    common::{failed, usage},
+    failure::{failed, usage},
     output::{Output, say},
 };
 use crate::{

@@ -15,8 +15,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Exit, Failure, ask,
-    common::{Common, PassphraseSource, block_on, failed, usage},
+    common::{Common, PassphraseSource, block_on},
     events,
+    failure::{failed, usage},
     names::Names,
     output::{Output, fields, say},
     units,

@@ -11,7 +11,8 @@ use diem_core::{Amount, Denom};
 
 use super::{
     Failure,
-    common::{Common, block_on, failed, usage},
+    common::{Common, block_on},
+    failure::{failed, usage},
 };
 use player::{Player, event, units};
 

@@ -15,7 +15,8 @@ use serde_json::Value;
 use crate::{
     cli::{
         Exit, Failure,
-        common::{Common, DEFAULT_NODE, block_on, failed},
+        common::{Common, DEFAULT_NODE, block_on},
+        failure::failed,
     },
     home::private_folder,
 };

@@ -7,7 +7,7 @@ use diem_credits::{Msg, grants::ProviderLimit};
 use diem_types::Call;
 
 use super::make::{Make, Wallet};
-use crate::cli::{Failure, common::usage, units};
+use crate::cli::{Failure, failure::usage, units};
 
 /// Staking DIEM and using its credit.
 #[derive(Debug, Subcommand)]

@@ -12,7 +12,7 @@ use diem_core::{
 use diem_types::{Call, Signed, Tx};
 use serde::{Deserialize, Serialize};
 
-use crate::cli::{Failure, common::usage};
+use crate::cli::{Failure, failure::usage};
 
 /// What the file holds: the transaction readable, the signatures as borsh.
 #[derive(Debug, Clone, Serialize, Deserialize)]

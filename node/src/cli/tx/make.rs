@@ -7,13 +7,12 @@ use diem_client::{
     api::{Hash, Wait},
 };
 use diem_core::{Address, Amount};
-use diem_types::Call;
 
-use super::send;
 use crate::{
     cli::{
         Failure, ask,
-        common::{Common, PassphraseSource, usage},
+        common::{Common, PassphraseSource},
+        failure::usage,
         names::Names,
         units,
     },
@@ -108,10 +107,5 @@ impl<'a> Wallet<'a> {
             Some(day) => Ok(day),
             None => ask::open_day(&self.client).await,
         }
-    }
-
-    /// Completes, shows, signs and sends a transaction with this call.
-    pub(super) async fn send(&self, make: &Make, call: Call) -> Result<(), Failure> {
-        send::make_and_send(self, make, call).await
     }
 }

@@ -7,7 +7,7 @@ use diem_core::{Amount, Denom};
 use diem_types::Call;
 
 use super::make::{Make, Wallet};
-use crate::cli::{Failure, common::usage};
+use crate::cli::{Failure, failure::usage};
 
 /// Paying.
 #[derive(Debug, Subcommand)]

@@ -19,7 +19,8 @@ use super::{
 use crate::{
     cli::{
         Exit, Failure,
-        common::{confirm, failed, usage},
+        common::confirm,
+        failure::{failed, usage},
         names::Names,
         output::{Output, say},
         tables,
@@ -37,31 +38,33 @@ pub(super) struct SendOptions<'a> {
     pub(super) names: &'a Names,
 }
 
-/// Completes, shows, signs and sends a transaction with one call.
-pub(super) async fn make_and_send(wallet: &Wallet<'_>, make: &Make, call: Call) -> Result<(), Failure> {
-    call.validate().map_err(usage)?;
-    let Wallet { common, client, keys } = wallet;
-    let names = wallet.names();
-    let key = keys.get(&make.from)?;
-    let payer = make.fee_payer.as_ref().map(|text| payer(wallet, make, text)).transpose()?;
-    let draft = draft(client, make, call, &key, payer.as_ref()).await?;
-    if make.unsigned {
-        return Output::Json.print(&TxFile::new(&draft.tx), |_| String::new());
+impl Wallet<'_> {
+    /// Completes, shows, signs and sends a transaction with this call.
+    pub(super) async fn send(&self, make: &Make, call: Call) -> Result<(), Failure> {
+        call.validate().map_err(usage)?;
+        let Wallet { common, client, keys } = self;
+        let names = self.names();
+        let key = keys.get(&make.from)?;
+        let payer = make.fee_payer.as_ref().map(|text| payer(self, make, text)).transpose()?;
+        let draft = draft(client, make, call, &key, payer.as_ref()).await?;
+        if make.unsigned {
+            return Output::Json.print(&TxFile::new(&draft.tx), |_| String::new());
+        }
+        if make.dry_run {
+            let payer_kind = payer.as_ref().map(Payer::kind);
+            return preview::preview(common.output, client, &draft, &names, key.kind, payer_kind).await;
+        }
+        let fee = format!("{} VVV ({} gas)", draft.fee, draft.gas);
+        say(&tables::draft(&TxView::new_unsigned(&draft.tx, 0), &names, Some(fee), None));
+        if !make.sending.yes {
+            // Who is asked should know what the answer means.
+            say(&preview::outlook(client, &draft, &names, key.kind, payer.as_ref().map(Payer::kind)).await?);
+        }
+        confirm("Send it?", make.sending.yes)?;
+        let signers = Signers::open(make, &draft.tx.chain_id, &key, payer.as_ref())?;
+        let options = SendOptions { sending: &make.sending, output: common.output, names: &names };
+        sign_and_send(client, draft.tx, &signers, make.nonce.is_none(), options).await
     }
-    if make.dry_run {
-        let payer_kind = payer.as_ref().map(Payer::kind);
-        return preview::preview(common.output, client, &draft, &names, key.kind, payer_kind).await;
-    }
-    let fee = format!("{} VVV ({} gas)", draft.fee, draft.gas);
-    say(&tables::draft(&TxView::new_unsigned(&draft.tx, 0), &names, Some(fee), None));
-    if !make.sending.yes {
-        // Who is asked should know what the answer means.
-        say(&preview::outlook(client, &draft, &names, key.kind, payer.as_ref().map(Payer::kind)).await?);
-    }
-    confirm("Send it?", make.sending.yes)?;
-    let signers = Signers::open(make, &draft.tx.chain_id, &key, payer.as_ref())?;
-    let options = SendOptions { sending: &make.sending, output: common.output, names: &names };
-    sign_and_send(client, draft.tx, &signers, make.nonce.is_none(), options).await
 }
 
 /// The secrets that sign, open for as long as the command runs.

@@ -9,7 +9,7 @@ use diem_staking::{CreateValidator, Description, EditValidator, Msg};
 use diem_types::Call;
 
 use super::make::{Make, Wallet};
-use crate::cli::{Failure, ask, common::usage, output::plain, units, validator::ProofFile};
+use crate::cli::{Failure, ask, failure::usage, output::plain, units, validator::ProofFile};
 
 /// Being a validator.
 #[derive(Debug, Subcommand)]

@@ -1,0 +1,66 @@
+//! How a command ends that did not succeed.
+
+use diem_client::ClientError;
+
+use crate::keys::{KeyFileError, KeyStoreError};
+
+/// How a command ended, for scripts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Something else went wrong.
+    Failed = 1,
+    /// The command line or the configuration is wrong.
+    Usage = 2,
+    /// The transaction was rejected before it was in a block.
+    Rejected = 3,
+    /// The transaction is in a block and failed there.
+    FailedInBlock = 4,
+    /// Nobody knows: the transaction was not found, or the wait was over.
+    Unknown = 5,
+    /// The node halted for an upgrade.
+    Halted = 6,
+}
+
+/// A command that did not succeed.
+#[derive(Debug)]
+pub struct Failure {
+    /// How to exit.
+    pub exit: Exit,
+    /// What to say, on stderr.
+    pub error: anyhow::Error,
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self { exit: Exit::Failed, error }
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        failed(error)
+    }
+}
+
+impl From<KeyStoreError> for Failure {
+    fn from(error: KeyStoreError) -> Self {
+        usage(error)
+    }
+}
+
+impl From<KeyFileError> for Failure {
+    fn from(error: KeyFileError) -> Self {
+        usage(error)
+    }
+}
+
+/// A failure of what the user typed.
+pub fn usage(error: impl Into<anyhow::Error>) -> Failure {
+    Failure { exit: Exit::Usage, error: error.into() }
+}
+
+/// Any other failure.
+pub fn failed(error: impl Into<anyhow::Error>) -> Failure {
+    Failure { exit: Exit::Failed, error: error.into() }
+}
