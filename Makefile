@@ -43,8 +43,8 @@ fuzz: setup ## fuzz one entrance: TARGET=check_tx TIME=60 (seconds); needs night
 	CARGO_PROFILE_RELEASE_LTO=off RAYON_NUM_THREADS=1 cargo +nightly fuzz run -s none --features libfuzzer $(TARGET) $(TARGET_DIR)/fuzz/$(TARGET) fuzz/corpus/$(TARGET) \
 		-- -max_total_time=$(TIME) -timeout=20 -rss_limit_mb=4096
 
-doc: setup ## build the documentation of the crates
-	cargo doc --workspace --no-deps
+doc: setup ## build the documentation of the crates; warnings fail
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
 clean: ## remove what cargo built; the archives in the cache folder stay
 	cargo clean

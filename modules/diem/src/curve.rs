@@ -7,7 +7,7 @@
 //! ```
 //!
 //! where each step is charged at the rate of its upper edge. The computation is in integers between two proven bounds
-//! ([`crate::exp`]), so that every entry is the exact floor and equal on every machine.
+//! (the file `exp.rs`), so that every entry is the exact floor and equal on every machine.
 
 use std::fmt;
 

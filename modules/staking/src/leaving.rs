@@ -2,7 +2,7 @@
 //! ends their waiting.
 //!
 //! Entries that left the same validator in the same block form a group. A group's waiting starts with the block after,
-//! whose time is known only then; so [`date_groups`] runs at the start of each block.
+//! whose time is known only then; so `date_groups` runs at the start of each block.
 
 use diem_bank::{self as bank, Pool};
 use diem_core::{
