@@ -14,7 +14,7 @@ pub enum Event {
     Shared {
         /// The new VVV, in avvv.
         emitted: Amount,
-        /// The transaction fees.
+        /// What lay with the fees: those of transactions, and the part of a settled day's rent that is for stakers.
         fees: Amount,
         /// What of the new VVV went to the rent pool.
         rent: Amount,

@@ -48,7 +48,7 @@ pub struct Emission {
     pub next: Option<Segment>,
     /// All VVV that was ever emitted.
     pub emitted: Amount,
-    /// All transaction fees that were ever shared.
+    /// All transaction fees that were ever shared, and with them what stakers got of the rent.
     pub fees: Amount,
     /// All protocol fees that ever went to the rent pool.
     pub rent: Amount,
