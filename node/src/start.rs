@@ -103,7 +103,7 @@ pub struct Start {
 /// The HTTP API's port, and that of metrics.
 type Ports = (TcpListener, Option<TcpListener>);
 
-/// How long threads that use the store may take to end when the node stops.
+/// How long threads that use the store may take to end when all else has stopped.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What stops a node: a signal, or a reason why it must not go on.
@@ -131,8 +131,9 @@ impl Start {
         let app = Arc::new(open(home, &config, &genesis)?);
         let result = runtime.block_on(run(home, &config, &genesis, ports, Arc::clone(&app)));
         // Requests that still wait for something do not hold the process up; those that read the store end first.
+        let stopped = Instant::now();
         runtime.shutdown_timeout(CLOSE_PATIENCE);
-        close(app);
+        close(app, stopped);
         drop(lock);
         result
     }
@@ -140,11 +141,10 @@ impl Start {
 
 /// Closes the store while the process is still whole: a thread that uses RocksDB while the process takes its statics
 /// down makes it abort.
-fn close(app: Arc<App>) {
-    let started = Instant::now();
+fn close(app: Arc<App>, stopped: Instant) {
     let mut shared = app;
     while let Err(still_shared) = Arc::try_unwrap(shared) {
-        if started.elapsed() > CLOSE_PATIENCE {
+        if stopped.elapsed() > CLOSE_PATIENCE {
             tracing::warn!("the store is still being read: the process ends without closing it; nothing is lost");
             return;
         }
@@ -189,7 +189,13 @@ async fn run(
     );
     // Before the first answer: whoever has one may ask this node to end. Until here a signal ends the process at once,
     // and a compilation of CometBFT with it; nothing is lost by that.
-    let mut signals = Signals::listen().map_err(StartError::System)?;
+    let mut signals = match Signals::listen() {
+        Ok(signals) => signals,
+        Err(error) => {
+            tokio::task::block_in_place(|| engine.stop());
+            return Err(StartError::System(error));
+        }
+    };
     let options = http::Options { genesis: Some(home.genesis_file()) };
     let api = tokio::spawn(http::serve(node, options, api, wait(stop.subscribe())));
     let metrics = metrics_port.map(|port| tokio::spawn(metrics_server::serve(metrics, port, wait(stop.subscribe()))));

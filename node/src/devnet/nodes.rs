@@ -16,8 +16,9 @@ use super::{
     screen,
 };
 
-/// How long a validator may take to stop when asked: CometBFT has its own grace inside of it.
-const GRACE: Duration = Duration::from_secs(15);
+/// How long a validator may take to stop when asked. Inside of it the HTTP API, CometBFT and the threads that use the store
+/// have 5 s each, one after the other.
+const GRACE: Duration = Duration::from_secs(20);
 /// How often a stopping process is looked at.
 const TICK: Duration = Duration::from_millis(50);
 /// How much of a log is shown when its validator has ended.
