@@ -48,7 +48,7 @@ fn share(state: &mut dyn StateWrite, progress: &mut Progress, emitted: Amount) -
     let fee_bps = params(state).fee_bps;
     let rewarded = staking::reward(state, amount, fee_bps)?;
     progress.carry = rewarded.left;
-    progress.rent = progress.rent.checked_add(rewarded.fee).map_err(Error::Math)?;
+    progress.rent = progress.rent.checked_add(rewarded.fee).unwrap_or(Amount::MAX);
     Ok(rewarded.fee)
 }
 
@@ -61,6 +61,6 @@ fn share_fees(state: &mut dyn StateWrite, progress: &mut Progress) -> Result<Amo
     move_between_pools(state, Pool::Fees, Pool::Rewards, Denom::Vvv, fees)?;
     let rewarded = staking::reward(state, fees, 0)?;
     progress.carry = progress.carry.checked_add(rewarded.left).map_err(Error::Math)?;
-    progress.fees = progress.fees.checked_add(fees).map_err(Error::Math)?;
+    progress.fees = progress.fees.checked_add(fees).unwrap_or(Amount::MAX);
     Ok(fees)
 }

@@ -25,9 +25,11 @@ pub struct Progress {
     pub genesis: Amount,
     /// All VVV that was ever emitted.
     pub emitted: Amount,
-    /// All transaction fees that were ever shared, and with them what stakers got of the rent.
+    /// All transaction fees that were ever shared, and with them what stakers got of the rent. The same VVV pays again
+    /// and again, so no supply bounds it: a count for people, which ends at the largest amount and stops nothing.
     pub fees: Amount,
-    /// All protocol fees that ever went to the rent pool.
+    /// All protocol fees that ever went to the rent pool. Ends at the largest amount, as `fees` does: what divisions left
+    /// of fees is in it.
     pub rent: Amount,
     /// What divisions left in the pool of rewards: it joins the next block's emission.
     pub carry: Amount,

@@ -8,8 +8,8 @@ use common::{ADA, BOB, Chain, GENESIS, NORTH, SOUTH, Start, after, empty, flat, 
 use diem_bank::{Pool, supply};
 use diem_core::{Amount, BlockInfo, Denom, GenesisContext, Module as _, QueryContext, StateRead as _, Time};
 use diem_emissions::{
-    Answer, Emission, Emissions, Error, Event, Genesis, Params, Query, RentPool, Schedule, Segment, change_schedule,
-    progress, set_params,
+    Answer, Emission, Emissions, Error, Event, Genesis, Params, Progress, Query, RentPool, Schedule, Segment,
+    change_schedule, progress, set_params,
 };
 use diem_store::Overlay;
 
@@ -233,18 +233,31 @@ fn an_export_goes_on_where_the_chain_stood() {
     let mut again = Chain { state };
     again.block(after(61_500));
     assert_eq!(progress(&again.state).emitted.get(), ONE * 615 / 10, "the minute between is emitted for");
-    // With a count of fees that is full it would stop at the next one.
-    let mut full = exported.clone();
-    full.progress.as_mut().unwrap().fees = Amount::MAX;
-    let mut state = Overlay::new(&base);
-    let mut ctx = GenesisContext { state: &mut state, time: after(60_000) };
-    diem_bank::Bank::init_genesis(&mut ctx, &bank).unwrap();
-    assert_eq!(Emissions::init_genesis(&mut ctx, &full).unwrap_err().code, 6);
     // Before its last block it could not go on.
     let mut state = Overlay::new(&base);
     let mut ctx = GenesisContext { state: &mut state, time: after(1_499) };
     diem_bank::Bank::init_genesis(&mut ctx, &bank).unwrap();
     assert_eq!(Emissions::init_genesis(&mut ctx, &exported).unwrap_err().code, 8);
+}
+
+/// The same VVV pays fees again and again, so no supply bounds what was paid: a count that is full stays so.
+#[test]
+fn full_counts_of_fees_and_rent_stop_no_chain() {
+    let base = empty();
+    let mut start = half_locked(0);
+    start.purses = vec![(BOB, whole(5))];
+    let almost = Amount::new(u128::MAX - 1);
+    start.emissions.progress =
+        Some(Progress { last: GENESIS, genesis: whole(2_005), fees: almost, rent: almost, ..Progress::default() });
+    let mut chain = Chain::new(&base, &start);
+    lock_ada(&mut chain);
+    for seconds in 1..=2 {
+        chain.pay_fees(BOB, whole(2));
+        chain.block(after(1_000 * seconds));
+        assert_eq!((progress(&chain.state).fees, progress(&chain.state).rent), (Amount::MAX, Amount::MAX));
+    }
+    assert_eq!(chain.pending(NORTH, NORTH).get(), ONE * 3, "half of all that came");
+    assert_eq!(chain.pool(Pool::Rent).get(), ONE * 2 / 10);
 }
 
 #[test]
@@ -258,30 +271,44 @@ fn a_genesis_that_cannot_be_is_refused() {
     let default = Genesis::default;
     assert!(refused(Genesis { schedule: vec![], ..default() }).contains("0 segments"));
     assert!(refused(Genesis { params: Params { fee_bps: 10_000 }, ..default() }).contains("up to 5000"));
-    let progress = Some(diem_emissions::Progress { carry: Amount::new(2), ..Default::default() });
+    let progress = Some(Progress { carry: Amount::new(2), ..Default::default() });
     assert!(refused(Genesis { progress, ..default() }).contains("2 avvv are carried over"));
 }
 
-/// A supply so large that a schedule could fill it would stop the chain one day: with the largest rate and as long as
-/// time can be counted it still fits.
+/// VVV so much that a schedule could fill a count of it would stop the chain one day: with the largest rate and as long
+/// as time can be counted it still fits, with what was burned and could be burned yet.
 #[test]
 fn a_genesis_without_room_for_what_a_schedule_can_make_is_refused() {
     let base = empty();
-    let start = |vvv: u128, progress| {
+    let start = |vvv: u128, burned: u128, progress| {
         let mut state = Overlay::new(&base);
         diem_bank::mint(&mut state, diem_bank::Bank::ID, &BOB, Denom::Vvv, Amount::new(vvv)).unwrap();
         let genesis =
             Genesis { schedule: flat(diem_emissions::schedule::MAX_PER_YEAR), progress, ..Genesis::default() };
         let mut ctx = GenesisContext { state: &mut state, time: GENESIS };
+        let rows = diem_staking::genesis::Rows { burned: Amount::new(burned), ..Default::default() };
+        let staking = diem_staking::Genesis { rows: Some(rows), ..Default::default() };
+        diem_staking::Staking::init_genesis(&mut ctx, &staking).unwrap();
         Emissions::init_genesis(&mut ctx, &genesis)
     };
     let made = Schedule::new(vec![Segment { from: Time(0), per_year: diem_emissions::schedule::MAX_PER_YEAR }]);
     let most = u128::MAX - made.unwrap().emitted(Time(u64::MAX)).unwrap().get();
-    start(most, None).unwrap();
-    assert_eq!(start(most + 1, None).unwrap_err().code, 6);
-    let emitted = |emitted| Some(diem_emissions::Progress { emitted: Amount::new(emitted), ..Default::default() });
-    start(0, emitted(most)).unwrap();
-    assert_eq!(start(0, emitted(most + 1)).unwrap_err().code, 6);
+    let emitted = |emitted| Some(Progress { emitted: Amount::new(emitted), ..Progress::default() });
+    for fits in
+        [(most, 0, None), (0, most, None), (most - 7, 7, None), (0, 0, emitted(most)), (7, most - 7, emitted(most))]
+    {
+        start(fits.0, fits.1, fits.2).unwrap();
+    }
+    for full in [
+        (most + 1, 0, None),
+        (0, most + 1, None),
+        (most - 7, 8, None),
+        (0, u128::MAX, emitted(0)),
+        (1, u128::MAX, emitted(0)),
+        (0, 0, emitted(most + 1)),
+    ] {
+        assert_eq!(start(full.0, full.1, full.2).unwrap_err().code, 6, "{full:?}");
+    }
 }
 
 #[test]
