@@ -260,7 +260,7 @@ fn new_day(state: &mut Overlay<'_>, info: BlockInfo) {
 }
 
 /// A block with a batch of vouchers, some of them bad, judged as a proposal, beside verifying as many signatures: new to
-/// the node, and once the door has seen them.
+/// the node, and remembered from judging it before.
 fn batch(report: &mut Report, yardstick: &Yardstick) {
     let home = tempfile::tempdir().unwrap();
     let (app, world) = populate(home.path(), VOUCHERS);
@@ -284,7 +284,7 @@ fn batch(report: &mut Report, yardstick: &Yardstick) {
     let (new, remembered) = rounds(1, BAD);
     let name = "a batch of 1,000 vouchers, one in fifty bad / verifying 1,000 signatures";
     report.goal(name, median(new), "ratio", Goal::AtMost(1.0));
-    report.fact("  the same, signatures remembered from the door", median(remembered), "ratio");
+    report.fact("  the same, signatures remembered", median(remembered), "ratio");
     report.fact("  the same, new and all good", median(rounds(100, VOUCHERS + 1).0), "ratio");
 }
 
