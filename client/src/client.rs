@@ -1,6 +1,6 @@
 //! Requests.
 
-use std::{fmt::Write as _, time::Duration};
+use std::{fmt::Write as _, net::IpAddr, time::Duration};
 
 use diem_core::Address;
 use diem_types::GenesisDoc;
@@ -76,6 +76,7 @@ const MAX_ANSWER_BYTES: usize = 1 << 30;
 #[derive(Debug, Clone)]
 pub struct Client {
     base: String,
+    on_loopback: bool,
     http: reqwest::Client,
 }
 
@@ -94,12 +95,18 @@ impl Client {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).pool_idle_timeout(IDLE_TIMEOUT);
         let http = http.build().map_err(|_| bad())?;
-        Ok(Self { base: url.trim_end_matches('/').into(), http })
+        let on_loopback = parsed.host_str().is_some_and(is_loopback);
+        Ok(Self { base: url.trim_end_matches('/').into(), on_loopback, http })
     }
 
     /// The node's URL, without a slash at its end.
     pub fn url(&self) -> &str {
         &self.base
+    }
+
+    /// Whether the URL is one of this machine: its host is `localhost` or a loopback address.
+    pub const fn is_on_loopback(&self) -> bool {
+        self.on_loopback
     }
 
     /// `GET /v1/status`
@@ -240,6 +247,12 @@ impl Client {
     }
 }
 
+/// Whether the host of a URL is one of this machine, by its name alone: nobody is asked for its address.
+fn is_loopback(host: &str) -> bool {
+    let address = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
+    host == "localhost" || address.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+}
+
 /// The last error of a chain: the system's own words, without those of the libraries in between.
 fn root_cause(error: &dyn std::error::Error) -> String {
     let mut cause = error;
@@ -276,6 +289,31 @@ mod tests {
             assert!(Client::new(bad).is_err(), "{bad}");
         }
         assert_eq!(Client::new("http://a/").unwrap().url(), "http://a");
+    }
+
+    #[test]
+    fn a_url_of_this_machine_is_told_from_one_that_looks_like_it() {
+        let is_here = |url: &str| Client::new(url).unwrap().is_on_loopback();
+        let here = ["http://127.0.0.1:1317", "http://127.8.9.10", "https://LOCALHOST:1/", "http://[::1]:1/diem"];
+        for url in here {
+            assert!(is_here(url), "{url}");
+        }
+        let elsewhere = [
+            "https://node.example",
+            "http://192.168.0.1:1317",
+            "http://0.0.0.0:1317",
+            "http://[::]:1",
+            "http://[2001:db8::1]:1",
+            "http://127.0.0.1.node.example",
+            "http://localhost.node.example",
+            "http://localhost@node.example",
+            "http://127.0.0.1:1317@node.example",
+            "http://node.example/localhost",
+            "http://node.example#@127.0.0.1",
+        ];
+        for url in elsewhere {
+            assert!(!is_here(url), "{url}");
+        }
     }
 
     #[test]

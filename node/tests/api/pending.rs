@@ -177,6 +177,27 @@ async fn who_comes_late_takes_the_next_nonce_unless_one_was_chosen() {
     assert_eq!(node.app.block(height).unwrap().tx_count, 3);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn on_the_word_of_a_node_elsewhere_nothing_is_signed_twice() {
+    let rival = Arc::new(Mutex::new(None));
+    let tx = Arc::clone(&rival);
+    let node = start_behind(BlockMode::Manual, |engine| Arc::new(Rival { engine, tx })).await;
+    let wallet = wallet_of(&node).await;
+    rival.lock().unwrap().replace(node.transfer(0, 0, 1, 7).bytes());
+    // The same node by an address that is not one of loopback, though it leads there.
+    let elsewhere = format!("http://0.0.0.0:{}", node.address.port());
+    let pay = ["tx", "transfer", "p1", "1VVV", "--from", "p0", "--yes", "--wait", "checked", "--node", &elsewhere];
+    let refused = wallet.run(&pay).await;
+    assert_eq!(refused.code, 3, "{}", refused.stderr);
+    assert_eq!(refused.stderr.matches("sending ").count(), 1, "{}", refused.stderr);
+    for words in ["nonce_taken", "took nonce 0", "run the command again", "choose --nonce 0"] {
+        assert!(refused.stderr.contains(words), "{words}: {}", refused.stderr);
+    }
+    assert_eq!(node.app.next_nonce(&node.address_of(0)), 1, "only the rival's waits");
+    wallet.run(&pay).await.ok();
+    assert_eq!(node.app.next_nonce(&node.address_of(0)), 2);
+}
+
 #[test]
 fn a_node_that_does_not_tell_the_next_nonce_is_taken_at_its_word() {
     let zero = serde_json::json!({ "denom": "VVV", "amount": "0", "display": "0 VVV" });

@@ -28,7 +28,7 @@ use crate::{
     keys::{KeyFile, Secret},
 };
 
-/// How often a transaction is signed at most.
+/// How often a transaction for a node on this machine is signed at most.
 const NONCE_ATTEMPTS: u32 = 8;
 
 /// How to send and print.
@@ -99,8 +99,10 @@ impl Signers {
 }
 
 /// Signs and sends. Commands of one sender that run at the same time find the same nonce free, and the pool refuses all
-/// but the first: nothing of those waits anywhere, so they are signed anew with the next nonce, if the sender did not
-/// choose one.
+/// but the first: those are signed anew with the next nonce, if the sender did not choose one.
+///
+/// That nothing of the first signature waits anywhere is the node's word alone. A node that lies would collect several
+/// payments with one confirmation, all of them valid; so only one on this machine is believed.
 async fn sign_and_send(
     client: &Client,
     mut tx: Tx,
@@ -114,6 +116,9 @@ async fn sign_and_send(
         let answer = submit(client, bytes, options.sending).await;
         if !may_renumber || !is_taken(&answer) {
             return conclude(client, &hash, answer, &options);
+        }
+        if !client.is_on_loopback() {
+            return conclude(client, &hash, answer, &options).map_err(|failure| taken(failure, tx.nonce));
         }
         let next = client.account(&tx.sender, None, false).await?.nonce_to_send();
         if next <= tx.nonce {
@@ -131,6 +136,16 @@ fn is_taken(answer: &Result<Submitted, ClientError>) -> bool {
     refusal.is_some_and(|error| {
         error.codespace == ChainError::CODESPACE && matches!(error.name.as_str(), "nonce_taken" | "nonce_too_low")
     })
+}
+
+/// What to do about it, where the node's word is not enough to sign again.
+fn taken(failure: Failure, nonce: u64) -> Failure {
+    let Failure { exit, error } = failure;
+    let error = anyhow!(
+        "{error}. The node says that another transaction of this sender took nonce {nonce}: if one of yours did, run the \
+         command again; if you know of none, choose --nonce {nonce}, with which only one can ever be in a block"
+    );
+    Failure { exit, error }
 }
 
 struct Payer {
