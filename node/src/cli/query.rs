@@ -207,6 +207,7 @@ impl QueryCommand {
         let (mut answer, proven) = light.account(&address, height).await.map_err(not_proven)?;
         // What is printed is what was proven, not what the node says beside it.
         answer.nonce = proven.account.nonce;
+        answer.next_nonce = None;
         answer.vvv = Coin::vvv(proven.account.vvv);
         answer.diem = Coin::diem(proven.account.diem);
         answer.height = proven.height;

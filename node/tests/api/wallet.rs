@@ -270,6 +270,41 @@ async fn what_is_verified_is_believed_and_what_is_not_is_refused() {
     wallet.run(&["query", "proof", "0100", "--verify", "--genesis", &path]).await.ok();
 }
 
+/// A node between the wallet and the real one, which adds a next nonce to every account.
+async fn with_a_next_nonce(node: &Running, next: u64) -> (String, tokio::task::JoinHandle<std::io::Result<()>>) {
+    let real = node.client.url().to_owned();
+    let forward = move |request: axum::extract::Request| async move {
+        let url = format!("{real}{}", request.uri());
+        let answer = reqwest::Client::new().get(url).send().await.unwrap();
+        let mut answer: Value = answer.json().await.unwrap();
+        if request.uri().path().starts_with("/v1/accounts/") {
+            answer["next_nonce"] = next.into();
+        }
+        axum::Json(answer)
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let server = axum::serve(listener, axum::Router::new().fallback(forward));
+    (url, tokio::spawn(server.into_future()))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_in_a_pool_is_no_part_of_what_is_verified() {
+    let node = start(BlockMode::OnDemand).await;
+    let wallet = wallet_of(&node).await;
+    let (url, server) = with_a_next_nonce(&node, 7).await;
+    let ask = ["query", "account", "p0", "--node", &url];
+    let told = wallet.run(&ask).await.ok();
+    assert!(told.stdout.contains("7 after the 7 that wait"), "{}", told.stdout);
+    let path = wallet.file("genesis.json", &diem_genesis::to_json(&node.doc));
+    let verify = [&ask[..], &["--verify", "--genesis", &path]].concat();
+    let proven = wallet.run(&verify).await.ok();
+    assert!(proven.stdout.contains("more than 2/3") && !proven.stdout.contains("wait"), "{}", proven.stdout);
+    let json = wallet.run(&[&verify[..], &["--output", "json"]].concat()).await.ok().json();
+    assert_eq!((&json["nonce"], json.get("next_nonce")), (&0.into(), None));
+    server.abort();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_query_has_a_table_and_json() {
     let node = start(BlockMode::OnDemand).await;
