@@ -249,8 +249,8 @@ impl Client {
         self.list("/v1/offers", height).await
     }
 
-    /// `POST /v1/simulate`: what `tx` would do now. Nobody has to sign; the kinds of keys decide its size and so its
-    /// gas.
+    /// `POST /v1/simulate`: what `tx` would do in the next block. Nobody has to sign; the kinds of keys decide its
+    /// size and so its gas.
     pub async fn simulate(
         &self,
         tx: &Tx,

@@ -121,7 +121,7 @@ pub trait Engine: Send + Sync + 'static {
 
     /// Waits, `patience` at the longest, until what was handed on before has been checked, so that a sender who did not
     /// wait for that finds its transactions counted. Returns at once where the engine cannot tell.
-    fn settle(&self, _patience: Duration) -> BoxFuture<'_, ()> {
+    fn checks_done(&self, _patience: Duration) -> BoxFuture<'_, ()> {
         Box::pin(std::future::ready(()))
     }
 

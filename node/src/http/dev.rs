@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{
     Json, Router,
     extract::{FromRequest, Request, State, rejection::JsonRejection},
-    routing::{get, post},
+    routing::post,
 };
 use diem_client::api::HttpError;
 use diem_core::Time;
@@ -80,7 +80,6 @@ enum ModeName {
 pub(super) const ROUTES: &[&str] = &[
     "POST /v1/dev/mine",
     "POST /v1/dev/warp",
-    "GET /v1/dev/clock",
     "POST /v1/dev/snapshot",
     "POST /v1/dev/revert",
     "POST /v1/dev/absences",
@@ -93,7 +92,6 @@ pub(super) fn router() -> Router<Arc<Node>> {
     Router::new()
         .route("/v1/dev/mine", post(mine))
         .route("/v1/dev/warp", post(warp))
-        .route("/v1/dev/clock", get(clock))
         .route("/v1/dev/snapshot", post(snapshot))
         .route("/v1/dev/revert", post(revert))
         .route("/v1/dev/absences", post(absences))
@@ -135,12 +133,6 @@ async fn warp(State(node): State<Arc<Node>>, Body(body): Body<WarpTo>) -> Answer
         WarpTo::To(time) => Warp::To(time),
     };
     let next = controls(&node)?.warp(warp).await?;
-    Ok(Json(json!({ "next_block_time": next })))
-}
-
-async fn clock(State(node): State<Arc<Node>>) -> Answer<impl Serialize> {
-    controls(&node)?;
-    let next = node.engine.next_block_time().await?;
     Ok(Json(json!({ "next_block_time": next })))
 }
 

@@ -285,7 +285,7 @@ async fn unknown_path(request: Request) -> Failure {
 
 async fn wrong_method(request: Request) -> Failure {
     let path = request.uri().path();
-    let posted = matches!(path, "/v1/tx" | "/v1/simulate") || (path.starts_with("/v1/dev/") && path != "/v1/dev/clock");
+    let posted = matches!(path, "/v1/tx" | "/v1/simulate") || path.starts_with("/v1/dev/");
     let wanted = if posted { "POST" } else { "GET" };
     HttpError::Method(format!("{} is not possible here: use {wanted}", request.method())).into()
 }

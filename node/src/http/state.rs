@@ -23,7 +23,7 @@ use super::{
 const MAX_KEY_BYTES: usize = 1024;
 
 /// How long an account's answer waits for the checks of transactions that were just handed on.
-const CHECKS_PATIENCE: Duration = Duration::from_millis(500);
+const CHECKS_PATIENCE: Duration = Duration::from_secs(10);
 
 /// `GET /v1/accounts/{address}?height=&prove=true`; an account never used is empty.
 pub(crate) async fn account(
@@ -35,7 +35,7 @@ pub(crate) async fn account(
     // The pool is of now: a nonce from it stands beside the latest state and nothing else.
     let pool = (params.height.is_none() && !params.prove).then(|| api.node.app.clone());
     if pool.is_some() {
-        api.node.engine.settle(CHECKS_PATIENCE).await;
+        api.node.engine.checks_done(CHECKS_PATIENCE).await;
     }
     let (reader, proof) = if params.prove {
         let (snapshot, proof) = prove(&api, account_key(&address).to_vec(), params.height).await?;

@@ -17,7 +17,7 @@ mod worker;
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
         mpsc,
     },
     thread::JoinHandle,
@@ -43,10 +43,7 @@ use producer::Producer;
 use worker::{Command, Worker};
 
 /// The most transactions on their way to the pool; more are told that it is full.
-const MAX_UNCHECKED_TXS: usize = 100_000;
-
-/// How long a look at what is not checked yet waits for the next one.
-const CHECK_PAUSE: Duration = Duration::from_millis(2);
+const MAX_UNCHECKED_TXS: u64 = 100_000;
 
 /// How the engine runs.
 pub struct Options {
@@ -81,8 +78,10 @@ pub struct InstantEngine {
     app: Arc<App>,
     heights: watch::Receiver<u64>,
     commands: mpsc::Sender<Command>,
-    /// Transactions that the worker has not checked yet.
-    unchecked: Arc<AtomicUsize>,
+    /// How many transactions were ever handed on to the worker.
+    handed_on: AtomicU64,
+    /// How many of those it has checked, in the order in which they came; closed when it has ended.
+    checked: watch::Receiver<u64>,
     stopping: Arc<AtomicBool>,
     worker: parking_lot::Mutex<Option<JoinHandle<()>>>,
 }
@@ -101,13 +100,13 @@ impl InstantEngine {
         let heights = commits.subscribe();
         let producer = Producer::open(Arc::clone(&app), commits, genesis, &options.keys, options.clock)?;
         let (commands, inbox) = mpsc::channel();
-        let unchecked = Arc::new(AtomicUsize::new(0));
         let stopping = Arc::new(AtomicBool::new(false));
-        let worker = Worker::new(producer, inbox, options.mode, Arc::clone(&stopping), options.on_fatal);
+        let (count, checked) = watch::channel(0);
+        let worker = Worker::new(producer, inbox, options.mode, count, Arc::clone(&stopping), options.on_fatal);
         let worker = critical::spawn("instant", move || worker.run())
             .map_err(|error| OpenError::Fatal(format!("no thread can be started: {error}")))?;
         let worker = parking_lot::Mutex::new(Some(worker));
-        Ok(Self { app, heights, commands, unchecked, stopping, worker })
+        Ok(Self { app, heights, commands, handed_on: AtomicU64::new(0), checked, stopping, worker })
     }
 
     /// Ends all mining on command, now and from now on, after the block that is being made. Transactions still get
@@ -139,15 +138,14 @@ impl InstantEngine {
 
     async fn submit_all(&self, txs: Vec<Bytes>, wait: Wait) -> Vec<Result<(), SubmitError>> {
         let count = txs.len();
-        if self.unchecked.fetch_add(count, Ordering::Relaxed).saturating_add(count) > MAX_UNCHECKED_TXS {
-            self.unchecked.fetch_sub(count, Ordering::Relaxed);
+        let counted = u64::try_from(count).unwrap_or(u64::MAX);
+        if !self.hand_on(counted) {
             return vec![Err(SubmitError::Full); count];
         }
         let gone = || vec![Err(SubmitError::Unavailable("the instant engine has stopped".into())); count];
         let (reply, answer) = oneshot::channel();
-        let unchecked = Arc::clone(&self.unchecked);
-        if self.commands.send(Command::Submit { txs, unchecked, reply }).is_err() {
-            self.unchecked.fetch_sub(count, Ordering::Relaxed);
+        if self.commands.send(Command::Submit { txs, reply }).is_err() {
+            self.handed_on.fetch_sub(counted, Ordering::AcqRel);
             return gone();
         }
         match wait {
@@ -156,11 +154,20 @@ impl InstantEngine {
         }
     }
 
-    /// Waits until the worker has checked what it was sent.
+    /// Counts transactions that are about to be handed on, unless too many are on their way.
+    fn hand_on(&self, count: u64) -> bool {
+        let checked = *self.checked.borrow();
+        let add = |total: u64| {
+            let total = total.checked_add(count)?;
+            (total.saturating_sub(checked) <= MAX_UNCHECKED_TXS).then_some(total)
+        };
+        self.handed_on.fetch_update(Ordering::AcqRel, Ordering::Acquire, add).is_ok()
+    }
+
+    /// Waits until the worker has checked what was handed on before, however much comes after it, or has ended.
     async fn all_checked(&self) {
-        while self.unchecked.load(Ordering::Acquire) > 0 {
-            tokio::time::sleep(CHECK_PAUSE).await;
-        }
+        let handed_on = self.handed_on.load(Ordering::Acquire);
+        let _ = self.checked.clone().wait_for(|checked| *checked >= handed_on).await;
     }
 
     async fn header(&self, height: u64, patience: Duration) -> Result<SignedHeader, EngineError> {
@@ -208,7 +215,7 @@ impl Engine for InstantEngine {
         self.submit_all(txs, wait).boxed()
     }
 
-    fn settle(&self, patience: Duration) -> BoxFuture<'_, ()> {
+    fn checks_done(&self, patience: Duration) -> BoxFuture<'_, ()> {
         // Who runs out of patience goes on without.
         tokio::time::timeout(patience, self.all_checked()).map(drop).boxed()
     }

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
         mpsc::{Receiver, RecvTimeoutError, TryRecvError},
     },
     time::Instant,
@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use diem_core::{Fatal, Time};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::producer::Producer;
 use crate::engine::{BlockMode, EngineError, SnapshotId, SubmitError, Warp};
@@ -28,7 +28,6 @@ type Reply<T> = oneshot::Sender<Result<T, EngineError>>;
 pub(crate) enum Command {
     Submit {
         txs: Vec<Bytes>,
-        unchecked: Arc<AtomicUsize>,
         reply: oneshot::Sender<Vec<Result<(), SubmitError>>>,
     },
     Mine {
@@ -83,6 +82,8 @@ pub(crate) struct Worker {
     mode: BlockMode,
     /// When the next block of a timer is due.
     due: Instant,
+    /// How many transactions it has checked.
+    checked: watch::Sender<u64>,
     /// Set when the engine is about to stop: mining ends after the block that is being made.
     stopping: Arc<AtomicBool>,
     on_fatal: Arc<dyn Fn(&str) + Send + Sync>,
@@ -93,10 +94,11 @@ impl Worker {
         producer: Producer,
         inbox: Receiver<Command>,
         mode: BlockMode,
+        checked: watch::Sender<u64>,
         stopping: Arc<AtomicBool>,
         on_fatal: Arc<dyn Fn(&str) + Send + Sync>,
     ) -> Self {
-        Self { producer, inbox, mode, due: Instant::now(), stopping, on_fatal }
+        Self { producer, inbox, mode, due: Instant::now(), checked, stopping, on_fatal }
     }
 
     /// Works until it is told to stop, nobody is left to command it, or the application fails.
@@ -181,10 +183,10 @@ impl Worker {
     /// Carries a command out. An asker who has left gets no answer, which hurts nobody.
     fn obey(&mut self, command: Command) -> Result<Next, Fatal> {
         match command {
-            Command::Submit { txs, unchecked, reply } => {
-                let count = txs.len();
+            Command::Submit { txs, reply } => {
+                let count = u64::try_from(txs.len()).unwrap_or(u64::MAX);
                 let answers = self.producer.submit(txs);
-                unchecked.fetch_sub(count, Ordering::Release);
+                self.checked.send_modify(|checked| *checked = checked.saturating_add(count));
                 let _ = reply.send(answers);
             }
             Command::Mine { count, reply } => {

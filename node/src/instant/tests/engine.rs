@@ -75,6 +75,45 @@ async fn a_flood_does_not_hold_the_timer_up() {
     flooding.abort();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_the_checks_before_waits_for_none_after() {
+    let rig = Rig::new();
+    let (app, engine) = start(&rig, BlockMode::Manual);
+    let engine = Arc::new(engine);
+    let stream = {
+        let engine = Arc::clone(&engine);
+        tokio::spawn(async move {
+            loop {
+                let _ = engine.submit(vec![Bytes::from_static(b"no transaction"); 1_000], Wait::None).await;
+                tokio::task::yield_now().await;
+            }
+        })
+    };
+    let mut sent = 0;
+    while sent < 10 {
+        // Refused where the stream has filled the way to the pool.
+        if engine.submit(vec![rig.transfer(0, sent, 1, 1)], Wait::None).await == [Ok(())] {
+            sent += 1;
+            let done = engine.checks_done(Duration::from_secs(3_600));
+            tokio::time::timeout(PATIENCE, done).await.expect("the stream goes on, the checks before it are done");
+            assert_eq!(app.next_nonce(&rig.people[0].address), sent);
+        }
+        tokio::task::yield_now().await;
+    }
+    assert!(!stream.is_finished());
+    stream.abort();
+}
+
+#[tokio::test]
+async fn nobody_waits_for_the_checks_of_an_engine_that_has_ended() {
+    let rig = Rig::new();
+    let (_, engine) = start(&rig, BlockMode::Manual);
+    let _ = engine.submit(vec![rig.transfer(0, 0, 1, 1)], Wait::None).await;
+    engine.stop();
+    let done = engine.checks_done(Duration::from_secs(3_600));
+    tokio::time::timeout(PATIENCE, done).await.expect("there is nothing to wait for");
+}
+
 #[tokio::test]
 async fn commands_see_what_was_sent_before_them() {
     let rig = Rig::new();
