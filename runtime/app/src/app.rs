@@ -27,7 +27,7 @@ pub const MAX_VOTE_EXTENSION_BYTES: usize = 1_024;
 pub struct Options {
     /// How the store is run.
     pub store: diem_store::Options,
-    /// For how many transactions good signatures are remembered.
+    /// For how many transactions good signatures are remembered, and for as many statements the verdicts.
     pub remembered_signatures: usize,
     /// How many blocks CometBFT should keep; 0 keeps all.
     pub keep_blocks: u64,
@@ -46,8 +46,9 @@ impl Default for Options {
     }
 }
 
-/// The state machine of the chain. Shared between threads; consensus calls come one after the other, checks and
-/// queries at any time and without waiting for them.
+/// The state machine of the chain. Shared between threads; consensus calls come one after the other, all others at any
+/// time. Queries wait for none of them. What looks into the pool (checks, next nonces, and dry runs of transactions
+/// that do not follow the committed nonce) waits for a commit under way, which holds the pool over its synced write.
 pub struct App {
     pub(crate) store: Store,
     pub(crate) hooks: Hooks,
@@ -172,7 +173,7 @@ impl App {
         };
         let checked = ante::check_static(tx, &chain, &chain::gas(base.state()), height);
         let admitted = checked.and_then(|cost| mempool.admit(base.state(), tx, cost.fee, height).map(|()| cost));
-        let cost = admitted.inspect_err(|_| mempool.refused(tx))?;
+        let cost = admitted.inspect_err(|_| mempool.refused(base.state(), tx))?;
         Ok(TxResult { gas_wanted: cost.gas, fee: cost.fee, ..TxResult::default() })
     }
 

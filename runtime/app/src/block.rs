@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use crate::{
     ante::{self, Cost},
     chain::{self, ChainInfo},
-    hooks::{self, Hooks},
+    hooks::{self, Failure, Hooks},
     modules,
     signatures::Signatures,
 };
@@ -65,6 +65,8 @@ pub(crate) struct Executed {
     pub(crate) validator_updates: Vec<ValidatorUpdate>,
     pub(crate) events: Vec<u8>,
     pub(crate) gas_used: u64,
+    /// Steps that run again in the next block.
+    pub(crate) failed: Vec<Failure>,
 }
 
 /// A transaction as it arrives in a block: decoded and with good signatures, or why not.
@@ -98,6 +100,7 @@ pub(crate) struct Execution<'a> {
     events: Events,
     fees: Amount,
     gas_used: u64,
+    failed: Vec<Failure>,
 }
 
 impl<'a> Execution<'a> {
@@ -111,8 +114,8 @@ impl<'a> Execution<'a> {
     ) -> Result<Self, Fatal> {
         let mut state = Overlay::new(base);
         let mut events = Events::default();
-        hooks::run(&hooks.begin, &mut state, &mut events, block)?;
-        Ok(Self::new(chain, verifier, block.info, state, events))
+        let failed = hooks::run(&hooks.begin, &mut state, &mut events, block)?;
+        Ok(Self { failed, ..Self::new(chain, verifier, block.info, state, events) })
     }
 
     /// On top of a state that the begin hooks left already: for trying out a transaction.
@@ -133,7 +136,7 @@ impl<'a> Execution<'a> {
         events: Events,
     ) -> Self {
         let gas = chain::gas(&state);
-        Self { chain, gas, verifier, block, state, events, fees: Amount::ZERO, gas_used: 0 }
+        Self { chain, gas, verifier, block, state, events, fees: Amount::ZERO, gas_used: 0, failed: Vec::new() }
     }
 
     /// The state as the transactions so far left it.
@@ -185,7 +188,7 @@ impl<'a> Execution<'a> {
     pub(crate) fn end(mut self, results: Vec<TxResult>, block: &Block, hooks: &Hooks) -> Result<Executed, Fatal> {
         bank::collect_fees(&mut self.state, self.fees)
             .map_err(|error| Fatal(format!("block {}: the fees cannot be booked: {error}", block.info.height)))?;
-        hooks::run(&hooks.end, &mut self.state, &mut self.events, block)?;
+        self.failed.extend(hooks::run(&hooks.end, &mut self.state, &mut self.events, block)?);
         let validator_updates = modules::validator_updates(&mut self.state)
             .map_err(|error| Fatal(format!("block {}: the validators: {error}", block.info.height)))?;
         Ok(Executed {
@@ -194,6 +197,7 @@ impl<'a> Execution<'a> {
             writes: self.state.into_writes(),
             events: self.events.into_bytes(),
             gas_used: self.gas_used,
+            failed: self.failed,
         })
     }
 }

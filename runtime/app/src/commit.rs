@@ -9,7 +9,7 @@ use diem_store::IndexOp;
 use diem_types::APP_VERSION;
 use rayon::prelude::*;
 
-use crate::{App, Finalized, app::Info, block, chain::ChainInfo, index, pending::Pending};
+use crate::{App, Finalized, app::Info, block, chain::ChainInfo, hooks::Failure, index, pending::Pending};
 
 /// What a commit wrote.
 #[derive(Debug, Clone)]
@@ -43,6 +43,7 @@ impl App {
                 block::execute(self.base().state(), &chain, &self.signatures, block, &decoded, &self.hooks)?
             }
         };
+        executed.failed.iter().for_each(Failure::log);
         let mut writes = self.genesis_writes();
         writes.merge(executed.writes);
         let hashes: Vec<TxHash> = txs.par_iter().with_min_len(256).map(|tx| tx_hash(tx)).collect();

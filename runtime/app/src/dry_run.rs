@@ -1,5 +1,7 @@
 //! What a transaction would do: run in the next block, and thrown away with it.
 
+use std::borrow::Cow;
+
 use diem_bank::{self as bank, Account};
 use diem_core::{Address, Block, BlockInfo, Events, Fatal, Time};
 use diem_store::{Overlay, Snapshot};
@@ -46,7 +48,8 @@ impl App {
     /// which nobody knows yet, it has none, so that no validator is punished in it.
     ///
     /// Its signatures are not looked at; nothing is written, and nothing waits for it. Of what waits in the pool before
-    /// it only the nonces count: what that will do nobody knows yet.
+    /// it only the nonces count: what that will do nobody knows yet. Where it does not follow the nonce in `snapshot`
+    /// the pool is asked, which waits for a commit under way.
     ///
     /// # Errors
     /// [`DryRunError`]. Everything that is wrong with the transaction is a result.
@@ -72,12 +75,16 @@ impl App {
     }
 
     /// The transaction as if those of its sender that wait in the pool were in blocks already, if it follows them.
-    fn in_turn(&self, snapshot: &Snapshot, tx: &Signed) -> Signed {
-        let mut tx = tx.clone();
-        if tx.tx.nonce == self.next_nonce(&tx.tx.sender) {
-            tx.tx.nonce = bank::nonce(snapshot, &tx.tx.sender);
+    fn in_turn<'a>(&self, snapshot: &Snapshot, tx: &'a Signed) -> Cow<'a, Signed> {
+        let (sender, nonce) = (tx.tx.sender, tx.tx.nonce);
+        let committed = bank::nonce(snapshot, &sender);
+        // A transaction can be large, so it is copied only where something changes.
+        if nonce == committed || nonce != self.next_nonce(&sender) {
+            return Cow::Borrowed(tx);
         }
-        tx
+        let mut tx = tx.clone();
+        tx.tx.nonce = committed;
+        Cow::Owned(tx)
     }
 }
 

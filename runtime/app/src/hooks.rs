@@ -99,7 +99,22 @@ fn record_block(ctx: &mut BlockContext<'_>) -> Result<(), CallError> {
     Ok(())
 }
 
-/// Runs `hooks` in order on `state`.
+/// A step that failed and runs again in the next block. An event tells everybody; the error is for this node's log.
+pub(crate) struct Failure {
+    hook: &'static str,
+    failures: u64,
+    error: CallError,
+}
+
+impl Failure {
+    /// Only of blocks that were decided: proposals and dry runs may fail in many ways that never happen.
+    pub(crate) fn log(&self) {
+        let Self { hook, failures, error } = self;
+        tracing::warn!(hook, failures, %error, "a step failed and runs again next block");
+    }
+}
+
+/// Runs `hooks` in order on `state`; gives the failures of those that run again in the next block.
 ///
 /// # Errors
 /// A Must hook failed.
@@ -108,7 +123,8 @@ pub(crate) fn run(
     state: &mut Overlay<'_>,
     events: &mut Events,
     block: &diem_core::Block,
-) -> Result<(), Fatal> {
+) -> Result<Vec<Failure>, Fatal> {
+    let mut failed = Vec::new();
     for hook in hooks {
         let mark = events.mark();
         let (outcome, writes) = {
@@ -127,12 +143,12 @@ pub(crate) fn run(
             Err(error) => {
                 events.rewind(mark);
                 let failures = count_failure(state, hook);
-                tracing::warn!(hook = hook.name, failures, %error, "a step failed and runs again next block");
                 events.emit(chain::ID, &ChainEvent::HookFailed { hook: hook.name.into(), failures });
+                failed.push(Failure { hook: hook.name, failures, error });
             }
         }
     }
-    Ok(())
+    Ok(failed)
 }
 
 fn clear_failures(state: &mut dyn StateWrite, hook: &Hook) {

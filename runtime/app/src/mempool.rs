@@ -67,11 +67,12 @@ impl Mempool {
         committed.max(pending(&self.senders)).max(pending(&self.before))
     }
 
-    /// The transaction cannot wait. If it did before the last commit, its nonce is free again.
-    pub(crate) fn refused(&mut self, tx: &Signed) {
+    /// The transaction cannot wait. If it did before the last commit, its nonce is free again, unless it is used up in
+    /// `state` or another transaction waits with it.
+    pub(crate) fn refused(&mut self, state: &dyn StateRead, tx: &Signed) {
         let (sender, nonce) = (tx.tx.sender, tx.tx.nonce);
-        if self.senders.get(&sender).is_some_and(|nonces| nonce < nonces.next) {
-            // Another transaction waits with this nonce.
+        let taken = self.senders.get(&sender).is_some_and(|nonces| nonces.hold(nonce));
+        if taken || nonce < bank::nonce(state, &sender) {
             return;
         }
         if let Some(before) = self.before.get_mut(&sender) {
@@ -143,17 +144,23 @@ impl Nonces {
         if nonce < committed {
             return Err(ChainError::NonceTooLow { got: nonce, next: self.next });
         }
-        let Some(distance) = nonce.checked_sub(self.next) else {
+        if self.hold(nonce) {
             return Err(ChainError::NonceTaken(nonce));
-        };
+        }
+        let distance = nonce.saturating_sub(self.next);
         if distance > AHEAD {
             return Err(ChainError::NonceTooHigh { got: nonce, next: self.next });
         }
         match distance.checked_sub(1) {
             None => Ok(self.advance()),
-            Some(bit) if self.ahead >> bit & 1 == 1 => Err(ChainError::NonceTaken(nonce)),
             Some(bit) => Ok(Self { ahead: self.ahead | 1 << bit, ..self }),
         }
+    }
+
+    /// Whether this nonce is below `next` or in `ahead`.
+    fn hold(&self, nonce: u64) -> bool {
+        let Some(distance) = nonce.checked_sub(self.next) else { return true };
+        distance.checked_sub(1).is_some_and(|bit| bit < AHEAD && self.ahead >> bit & 1 == 1)
     }
 
     /// The next nonce has come, and with it those behind it that wait without a gap.

@@ -2,7 +2,12 @@
 //!
 //! What is remembered is a pure function of a transaction's or a statement's bytes, so a hit or a miss can never
 //! change a result: it only saves the work. Of transactions only good signatures are remembered; a bad one costs its
-//! sender nothing to repeat, and us no memory. A bad statement can be in a block, is paid for, and is remembered.
+//! sender nothing to repeat, and us no memory.
+//!
+//! Of statements bad ones are remembered too: a block can hold them. At the door those of every transaction with a good
+//! signature are verified, whether or not its sender has an account or can pay. That is safe because two generations
+//! bound what is remembered, no verdict depends on it, and a byte of statements costs no more work than a byte of
+//! small transactions, which anyone can send as well.
 
 use diem_core::{
     Address, Statement, Verifier,
@@ -94,10 +99,12 @@ impl Signatures {
         if statements.is_empty() {
             return;
         }
-        let named = statements.par_iter().with_min_len(BATCH).map(|statement| (name(*statement), *statement));
+        // Hashing takes long, so it comes before the lock.
+        let named: Vec<(TxHash, &dyn Statement)> =
+            statements.par_iter().with_min_len(BATCH).map(|statement| (name(*statement), *statement)).collect();
         let unknown: Vec<(TxHash, &dyn Statement)> = {
             let known = self.statements.read();
-            named.filter(|(name, _)| known.get(name).is_none()).collect()
+            named.into_par_iter().with_min_len(LOOK_UPS).filter(|(name, _)| known.get(name).is_none()).collect()
         };
         let signed: Vec<&dyn Statement> = unknown.iter().map(|(_, statement)| *statement).collect();
         let verdicts = in_batches(&signed);
@@ -110,7 +117,8 @@ impl Signatures {
 
 impl Verifier for Signatures {
     fn verify(&self, statement: &dyn Statement) -> Result<(), SignatureError> {
-        let known = self.statements.read().get(&name(statement));
+        let name = name(statement);
+        let known = self.statements.read().get(&name);
         known.unwrap_or_else(|| statement.verify())
     }
 }

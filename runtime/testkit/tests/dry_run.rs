@@ -1,6 +1,8 @@
 //! What a transaction would do is what it then does, and trying it leaves nothing behind.
 #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
+use std::sync::Arc;
+
 use diem_bank::Msg;
 use diem_core::{Address, Amount, BlockContext, CallError, Denom, Time, keys::Auth};
 use diem_credits::Msg as Credits;
@@ -14,6 +16,7 @@ use diem_testkit::{
     story::{history, stake, unstake},
 };
 use diem_types::{Call, ChainError, Signed};
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// The transaction with signatures that sign nothing.
 fn unsigned(tx: &TxBuilder) -> Signed {
@@ -194,5 +197,26 @@ fn a_step_that_stops_the_chain_is_an_error_and_one_that_is_repeated_is_not() {
             }
         }
         assert_eq!((chain.root(), chain.check(&tx.bytes()).code), (root, 0), "the application goes on");
+    }
+}
+
+#[test]
+fn a_step_that_is_repeated_is_logged_once_for_a_block_and_not_for_what_is_only_tried() {
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let _guard =
+        tracing_subscriber::fmt().with_ansi(false).with_writer(log.reopen().map(Arc::new).unwrap()).set_default();
+    let warnings = || std::fs::read_to_string(log.path()).unwrap().matches("hook=\"broken\"").count();
+    let chain = TestChain::with(with_failing(Policy::Retry), 3);
+    chain.force(Vec::new());
+    let (tx, block) = (chain.transfer(0, 0, 1, 7), chain.next_block());
+    let txs = [tx.bytes()];
+    assert_eq!(simulate(&chain, &tx).result.code, 0);
+    assert_eq!(chain.app.prepare(&block, txs.to_vec(), u64::MAX), txs);
+    chain.app.process(&block, [1; 32], &txs).unwrap();
+    assert_eq!(warnings(), 0, "no block was decided");
+    // Decided as it was judged, and decided unseen.
+    for (hash, logged) in [([1; 32], 1), ([2; 32], 2)] {
+        chain.app.finalize(&block, hash, &txs).unwrap();
+        assert_eq!(warnings(), logged);
     }
 }

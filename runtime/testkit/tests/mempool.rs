@@ -150,6 +150,25 @@ fn what_a_recheck_refuses_leaves_its_nonce_to_another() {
 }
 
 #[test]
+fn what_could_never_wait_frees_no_nonce_of_what_does() {
+    let chain = TestChain::new();
+    let mut pool = Pool(Vec::new());
+    // In the disorder in which gossip brought them.
+    for nonce in [0, 2, 1, 3] {
+        assert!(pool.offer(&chain, chain.transfer(0, nonce, 1, 1).bytes()));
+    }
+    assert_eq!((pool.commit(&chain, 1), next(&chain)), (1, 4));
+    let used = chain.transfer(0, 0, 2, 1).bytes();
+    assert_eq!((chain.check(&used).code, next(&chain)), (13, 4), "its nonce is used up");
+    // The first recheck finds a gap before it.
+    assert_eq!(chain.app.check_tx(&pool.0[0]).code, 0);
+    let twin = chain.transfer(0, 2, 2, 1).bytes();
+    assert_eq!((chain.check(&twin).code, next(&chain)), (15, 4), "its nonce is another's");
+    assert!(pool.0[1..].iter().all(|tx| chain.app.check_tx(tx).code == 0));
+    assert_eq!(next(&chain), 4);
+}
+
+#[test]
 fn what_left_the_pool_unseen_counts_for_one_block_more_and_no_longer() {
     let chain = TestChain::new();
     // As CometBFT does when its pool is full: the transaction was checked, and is not kept.
