@@ -2,49 +2,21 @@
 #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, reason = "tests")]
 
 mod common;
-
-use std::sync::atomic::{AtomicUsize, Ordering};
+#[path = "common/counting.rs"]
+mod counting;
 
 use common::{DAY, World, empty, units, vvv, who};
-use diem_core::{Block, BlockContext, Events, Key, StateRead, StateWrite, Value};
+use counting::Counting;
+use diem_core::{Block, BlockContext, Events};
 use diem_staking::{Offence, Reach, pay_matured, slash};
-
-/// State that counts the rows it shows.
-struct Counting<'a> {
-    state: &'a mut dyn StateWrite,
-    rows: AtomicUsize,
-}
-
-impl StateRead for Counting<'_> {
-    fn get(&self, key: &[u8]) -> Option<Value> {
-        self.rows.fetch_add(1, Ordering::Relaxed);
-        self.state.get(key)
-    }
-
-    fn range(&self, start: &[u8], end: Option<&[u8]>, limit: usize) -> Vec<(Key, Value)> {
-        let rows = self.state.range(start, end, limit);
-        self.rows.fetch_add(rows.len(), Ordering::Relaxed);
-        rows
-    }
-}
-
-impl StateWrite for Counting<'_> {
-    fn set(&mut self, key: &[u8], value: Value) {
-        self.state.set(key, value);
-    }
-
-    fn remove(&mut self, key: &[u8]) {
-        self.state.remove(key);
-    }
-}
 
 /// The rows that paying what is due reads with this limit.
 fn rows_read(world: &mut World<'_>, limit: u32) -> usize {
     let block = Block { info: world.now, ..Block::default() };
     let mut events = Events::default();
-    let mut state = Counting { state: &mut world.state, rows: AtomicUsize::new(0) };
+    let mut state = Counting::new(&mut world.state);
     pay_matured(&mut BlockContext { state: &mut state, events: &mut events, block: &block }, limit).unwrap();
-    state.rows.into_inner()
+    state.got.into_inner() + state.listed.into_inner()
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! The rules of credit, each as a sentence, and random histories against models.
 #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, clippy::float_arithmetic)]
 
+#[path = "../../../staking/tests/common/counting.rs"]
+mod counting;
 mod day;
 mod genesis;
 mod grants;

@@ -1,46 +1,18 @@
 //! What the queues of a block cost while nothing in them is due.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use diem_core::{Block, BlockContext, BlockInfo, CallError, Events, Key, StateRead, StateWrite, Time, Value};
+use diem_core::{Block, BlockContext, BlockInfo, CallError, Events, Time};
 use diem_credits::{Msg, market, payouts, providers, stake};
 
-use crate::world::*;
-
-/// State that counts the rows which ranges read.
-struct Counting<'a> {
-    state: &'a mut dyn StateWrite,
-    rows: AtomicUsize,
-}
-
-impl StateRead for Counting<'_> {
-    fn get(&self, key: &[u8]) -> Option<Value> {
-        self.state.get(key)
-    }
-    fn range(&self, start: &[u8], end: Option<&[u8]>, limit: usize) -> Vec<(Key, Value)> {
-        let rows = self.state.range(start, end, limit);
-        self.rows.fetch_add(rows.len(), Ordering::Relaxed);
-        rows
-    }
-}
-
-impl StateWrite for Counting<'_> {
-    fn set(&mut self, key: &[u8], value: Value) {
-        self.state.set(key, value);
-    }
-    fn remove(&mut self, key: &[u8]) {
-        self.state.remove(key);
-    }
-}
+use crate::{counting::Counting, world::*};
 
 type Step = fn(&mut BlockContext<'_>, usize) -> Result<(), CallError>;
 
 /// How many rows a step of the next block reads from its queue.
 fn rows_read(world: &mut World, step: Step) -> usize {
     let block = Block { info: BlockInfo { height: world.height + 1, time: Time(world.time + 1) }, ..Block::default() };
-    let mut counting = Counting { state: world.state(), rows: AtomicUsize::new(0) };
+    let mut counting = Counting::new(world.state());
     step(&mut BlockContext { state: &mut counting, events: &mut Events::default(), block: &block }, 1_000).unwrap();
-    counting.rows.into_inner()
+    counting.listed.into_inner()
 }
 
 #[test]
