@@ -174,6 +174,9 @@ impl App {
         let checked = ante::check_static(tx, &chain, &chain::gas(base.state()), height);
         let admitted = checked.and_then(|cost| mempool.admit(base.state(), tx, cost.fee, height).map(|()| cost));
         let cost = admitted.inspect_err(|_| mempool.refused(base.state(), tx))?;
+        drop(mempool);
+        // It may be in the next block: what it holds is verified before that block is.
+        self.signatures.learn_statements([tx]);
         Ok(TxResult { gas_wanted: cost.gas, fee: cost.fee, ..TxResult::default() })
     }
 

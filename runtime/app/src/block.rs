@@ -73,6 +73,13 @@ pub(crate) struct Executed {
 pub(crate) type Decoded = Result<Signed, ChainError>;
 
 /// Decodes and verifies all transactions of a block in parallel, and what others signed inside them.
+pub(crate) fn decode_block(txs: &[Bytes], signatures: &Signatures) -> Vec<Decoded> {
+    let decoded = decode_all(txs, signatures);
+    signatures.learn_statements(decoded.iter().flatten());
+    decoded
+}
+
+/// Decodes and verifies transactions in parallel.
 pub(crate) fn decode_all(txs: &[Bytes], signatures: &Signatures) -> Vec<Decoded> {
     let mut decoded: Vec<Decoded> =
         txs.par_iter().with_min_len(64).map(|bytes| Signed::decode(bytes).map_err(ChainError::from)).collect();

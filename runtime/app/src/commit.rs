@@ -39,7 +39,7 @@ impl App {
         let executed = match consensus.processed.take() {
             Some((processed, executed)) if processed == hash => executed,
             _ => {
-                let decoded = block::decode_all(txs, &self.signatures);
+                let decoded = block::decode_block(txs, &self.signatures);
                 block::execute(self.base().state(), &chain, &self.signatures, block, &decoded, &self.hooks)?
             }
         };

@@ -18,7 +18,7 @@ impl App {
     /// Chooses and orders the transactions of a block out of what the engine offers: the highest gas price first among
     /// each sender's next nonce, as long as they are valid where they stand and fit bytes and gas. Never fails.
     pub fn prepare(&self, block: &Block, txs: Vec<Bytes>, max_tx_bytes: u64) -> Vec<Bytes> {
-        let decoded = block::decode_all(&txs, &self.signatures);
+        let decoded = block::decode_block(&txs, &self.signatures);
         let Ok(chain) = self.known_chain() else { return Vec::new() };
         let base = self.base();
         let chosen = match Execution::begin(base.state(), &chain, &self.signatures, block, &self.hooks) {
@@ -39,7 +39,7 @@ impl App {
     /// Why the block is rejected.
     pub fn process(&self, block: &Block, hash: [u8; 32], txs: &[Bytes]) -> Result<(), CallError> {
         let mut consensus = self.consensus.lock();
-        let decoded = block::decode_all(txs, &self.signatures);
+        let decoded = block::decode_block(txs, &self.signatures);
         let refuse = |fatal: diem_core::Fatal| CallError { codespace: "chain", code: u32::MAX, message: fatal.0 };
         let chain = self.known_chain().map_err(refuse)?;
         self.check_height(block.info.height, &chain).map_err(refuse)?;

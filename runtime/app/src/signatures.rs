@@ -4,10 +4,8 @@
 //! change a result: it only saves the work. Of transactions only good signatures are remembered; a bad one costs its
 //! sender nothing to repeat, and us no memory.
 //!
-//! Of statements bad ones are remembered too: a block can hold them. At the door those of every transaction with a good
-//! signature are verified, whether or not its sender has an account or can pay. That is safe because two generations
-//! bound what is remembered, no verdict depends on it, and a byte of statements costs no more work than a byte of
-//! small transactions, which anyone can send as well.
+//! Statements are verified once their transaction may wait in the pool, or is in a proposal: who cannot pay has none
+//! verified. Bad ones are remembered too: a block can hold them, and they are paid for.
 
 use diem_core::{
     Address, Statement, Verifier,
@@ -64,17 +62,8 @@ impl Signatures {
     }
 
     /// Verifies many, those that are not remembered in parallel batches. One answer for each, as [`Self::verify`]
-    /// would give it. Statements inside of those that are good are verified after them, for execution.
+    /// would give it.
     pub(crate) fn verify_all(&self, txs: &[&Signed]) -> Vec<Result<(), SignatureError>> {
-        let verdicts = self.verify_txs(txs);
-        let good = txs.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_ok());
-        let statements: Vec<&dyn Statement> =
-            good.flat_map(|(tx, _)| tx.tx.calls.iter().flat_map(Call::statements)).collect();
-        self.learn(&statements);
-        verdicts
-    }
-
-    fn verify_txs(&self, txs: &[&Signed]) -> Vec<Result<(), SignatureError>> {
         let known: Vec<bool> = {
             let known = self.txs.read();
             txs.par_iter().with_min_len(LOOK_UPS).map(|tx: &&Signed| known.get(&tx.hash).is_some()).collect()
@@ -94,8 +83,10 @@ impl Signatures {
         known.iter().map(verdict).collect()
     }
 
-    /// Verifies the statements that are not remembered, in parallel batches.
-    fn learn(&self, statements: &[&dyn Statement]) {
+    /// Verifies the statements inside these transactions that are not remembered, in parallel batches, for execution.
+    pub(crate) fn learn_statements<'a>(&self, txs: impl IntoIterator<Item = &'a Signed>) {
+        let statements: Vec<&dyn Statement> =
+            txs.into_iter().flat_map(|tx| tx.tx.calls.iter().flat_map(Call::statements)).collect();
         if statements.is_empty() {
             return;
         }
