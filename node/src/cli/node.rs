@@ -103,7 +103,7 @@ pub struct InitCommand {
     /// The hash that this genesis must have.
     #[arg(long, value_name = "HASH", requires = "genesis")]
     genesis_hash: Option<String>,
-    /// A chain that comes along, instead of a file: dev or localnet.
+    /// A chain that comes along, instead of a file: dev, localnet or live.
     #[arg(long, value_name = "NAME", default_value = "dev", conflicts_with = "genesis")]
     preset: String,
     /// Another name for the chain of the preset or TOML file.
