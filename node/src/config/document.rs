@@ -16,7 +16,7 @@ const HELP: &[(&str, &str)] = &[
     ("metrics", "Prometheus metrics of this node."),
     ("metrics.listen", "Where they are served, or \"off\"."),
     ("log", "What is written to the log, on standard error."),
-    ("log.level", "error, warn, info, debug or trace, also by module: \"info,diem_node::abci=debug\"."),
+    ("log.level", "off, error, warn, info, debug or trace, also by module: \"info,diem_node::abci=debug\"."),
     ("log.format", "\"text\" for people, \"json\" for machines."),
     ("store", "The state on disk. None of this changes what the chain computes."),
     ("store.past_heights", "How many of the last heights can be read, proven and rolled back: 1 to 10000."),

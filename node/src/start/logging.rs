@@ -6,10 +6,13 @@ use tracing_subscriber::{EnvFilter, fmt, util::SubscriberInitExt as _};
 
 use crate::config::{Log, LogFormat};
 
+/// What stands without a module.
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
 /// Why there is no log.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "log.level: `{level}` is no level: write error, warn, info, debug or trace, or by module such as info,diem_node=debug ({reason})"
+    "log.level: `{level}` is no level: write off, error, warn, info, debug or trace, or by module such as info,diem_node=debug ({reason})"
 )]
 pub struct LogError {
     level: String,
@@ -18,8 +21,7 @@ pub struct LogError {
 
 /// Starts the log of this process. One that runs already, in a test, stays.
 pub(super) fn start(log: &Log) -> Result<(), LogError> {
-    let filter = EnvFilter::try_new(&log.level)
-        .map_err(|error| LogError { level: log.level.clone(), reason: error.to_string() })?;
+    let filter = filter(&log.level)?;
     let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let builder = fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colours);
     let result = match log.format {
@@ -29,4 +31,41 @@ pub(super) fn start(log: &Log) -> Result<(), LogError> {
     // An error says that there is a log already.
     drop(result);
     Ok(())
+}
+
+/// The filter that `level` asks for. To `EnvFilter` a word without `=` that is no level is a module, and no word at all is
+/// no filter: a typo would make a node that logs nothing.
+fn filter(level: &str) -> Result<EnvFilter, LogError> {
+    let error = |reason: String| LogError { level: level.into(), reason };
+    for part in level.split(',') {
+        let is_level = LEVELS.iter().any(|known| part.eq_ignore_ascii_case(known));
+        if !is_level && !part.contains('=') {
+            let reason = if part.is_empty() { "a part is empty".into() } else { format!("`{part}` is none of them") };
+            return Err(error(reason));
+        }
+    }
+    EnvFilter::try_new(level).map_err(|reason| error(reason.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn levels_stand_alone_or_with_a_module() {
+        for good in ["off", "error", "warn", "INFO", "Debug", "trace", "info,diem_node::abci=debug"] {
+            filter(good).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_would_silence_the_log_is_refused() {
+        for bad in ["", " ", ",", "loud", "info,", "info,loud", "info, debug", "diem_node", "diem_node=loud", "3"] {
+            let error = filter(bad).unwrap_err().to_string();
+            assert!(error.contains("log.level") && error.contains("off, error, warn, info, debug or trace"), "{error}");
+            assert!(error.contains(&format!("`{bad}`")), "{error}");
+        }
+    }
 }

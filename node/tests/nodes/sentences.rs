@@ -68,8 +68,12 @@ fn a_typo_in_the_configuration_is_named_with_its_line() {
     let (code, said) = start(&home, &["--set", "store.keep_block=1"]);
     assert_eq!(code, Some(2));
     assert!(said.contains("--set: unknown key `store.keep_block`: did you mean `store.keep_blocks`?"), "{said}");
-    let (_, said) = start(&home, &["--log-level", "loud,,x=y=z"]);
-    assert!(said.contains("log.level"), "{said}");
+    for level in ["loud,,x=y=z", "loud", ""] {
+        let output = diemd().args(["start", "--home"]).arg(&home).env("DIEM_LOG_LEVEL", level).output().unwrap();
+        let said = words(&output);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(&format!("log.level: `{level}` is no level: write off, error, warn")), "{said}");
+    }
 }
 
 #[test]
