@@ -127,8 +127,15 @@ fn settings(home: &Home, config: &Config) -> Result<Settings, EngineStartError> 
         local: config.comet.local,
         timing: Timing::of_block_time(config.comet.block_time.duration()),
         log_level: config.comet.log_level.clone(),
-        ..Settings::new(&config.moniker, app)
+        ..Settings::new(&ascii_moniker(&config.moniker), app)
     })
+}
+
+/// A moniker as CometBFT takes it: printable ASCII, and not only spaces. With any other it ends as soon as it starts.
+fn ascii_moniker(moniker: &str) -> String {
+    let printable = |c: char| if c == ' ' || c.is_ascii_graphic() { c } else { '?' };
+    let ascii: String = moniker.chars().map(printable).collect();
+    if ascii.trim().is_empty() { Config::default().moniker } else { ascii }
 }
 
 fn peers(texts: &[String], setting: &'static str) -> Result<Vec<Peer>, EngineStartError> {
@@ -163,6 +170,27 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+
+    #[test]
+    fn the_moniker_of_cometbft_is_printable_ascii_and_not_empty() {
+        for (moniker, expected) in [
+            ("my node-1 \"~", "my node-1 \"~"),
+            ("Zoë", "Zo?"),
+            ("a\tb\u{7f}\n", "a?b??"),
+            ("節点", "??"),
+            ("", "node"),
+            ("  ", "node"),
+        ] {
+            assert_eq!(ascii_moniker(moniker), expected);
+        }
+    }
+
+    #[test]
+    fn the_settings_of_cometbft_have_its_form_of_the_moniker() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config { moniker: "Zoë".into(), ..Config::default() };
+        assert_eq!(settings(&Home::at(folder.path()), &config).unwrap().moniker, "Zo?");
+    }
 
     #[test]
     fn peers_are_id_host_and_port() {
