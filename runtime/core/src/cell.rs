@@ -196,3 +196,16 @@ impl<K: KeyPart, T: BorshSerialize + BorshDeserialize> Map<K, T> {
         }
     }
 }
+/// The largest id that an import may name as the next one to be given.
+///
+/// Counters stop at 2^64 - 1, and there each new row would overwrite the one before. Above this bound is room for
+/// 2^63 ids: a chain that gives a million each second needs 290,000 years for them. No chain that ran has come near it.
+pub const MAX_NEXT_ID: u64 = 1 << 63;
+
+/// Refuses a next id that leaves no room for those of a chain's life; `what` names the counter.
+///
+/// # Errors
+/// A sentence, if `next` is above [`MAX_NEXT_ID`].
+pub fn check_next_id(what: &str, next: u64) -> Result<(), String> {
+    if next > MAX_NEXT_ID { Err(format!("{what} is {next}: ids above {MAX_NEXT_ID} would run out")) } else { Ok(()) }
+}
