@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use diem_bank::{self as bank, Pool};
-use diem_core::{Address, Amount, Denom, StateRead};
+use diem_core::{Address, Amount, Denom, StateRead, cell::check_next_id};
 
 use crate::{
     accounts,
@@ -37,12 +37,36 @@ pub(crate) fn check(state: &dyn StateRead) -> Result<(), String> {
             global.day, global.allowance
         ));
     }
+    check_owners(state)?;
     check_dates(state, &global)?;
     check_order(state)?;
     check_accounts(state, &global)?;
     check_stake(state, &global)?;
     check_days(state, &global)?;
     check_providers(state)
+}
+
+/// Nothing is the zero address's, which nobody owns: bank takes no account of it, so an export after it was paid would
+/// start no chain.
+fn check_owners(state: &dyn StateRead) -> Result<(), String> {
+    fn has_zero<R>(rows: &[R], addresses: impl Fn(&R) -> [Address; 2]) -> bool {
+        rows.iter().any(|row| addresses(row).contains(&Address::ZERO))
+    }
+    let found = [
+        ("a credit", has_zero(&all(&ACCOUNTS, state), |(owner, _)| [*owner; 2])),
+        ("a promise", has_zero(&all(&PROMISES, state), |(owner, _)| [*owner; 2])),
+        ("a grant", has_zero(&all(&GRANTS, state), |((owner, key), _)| [*owner, *key])),
+        ("a position", has_zero(&all(&POSITIONS, state), |((staker, beneficiary), _)| [*staker, *beneficiary])),
+        ("a tranche", has_zero(&all(&TRANCHES, state), |((staker, _), tranche)| [*staker, tranche.beneficiary])),
+        ("an offer", has_zero(&all(&OFFERS, state), |((_, seller), _)| [*seller; 2])),
+        ("a provider", has_zero(&all(&PROVIDERS, state), |(address, provider)| [*address, provider.payout])),
+        ("a price sheet", has_zero(&all(&SHEETS, state), |(provider, _)| [*provider; 2])),
+        ("consumption", has_zero(&all(&PROVIDER_DAYS, state), |((_, provider), _)| [*provider; 2])),
+    ];
+    match found.into_iter().find(|(_, found)| *found) {
+        Some((what, _)) => Err(format!("{what} is the zero address's, which nobody owns")),
+        None => Ok(()),
+    }
 }
 
 /// No row is of a day to come: it would not roll until then.
@@ -77,6 +101,7 @@ fn check_order(state: &dyn StateRead) -> Result<(), String> {
         }
     }
     let next = NEXT_TRANCHE.get(state).unwrap_or_default();
+    check_next_id("the next tranche", next)?;
     match all(&TRANCHES, state).iter().find(|((_, id), _)| *id >= next) {
         Some(((staker, id), _)) => Err(format!("{staker} has tranche {id}, but the next one is {next}")),
         None => Ok(()),

@@ -3,15 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use diem_bank::{self as bank, Pool};
-use diem_core::{Address, Amount, Denom, StateRead};
+use diem_core::{Address, Amount, Denom, StateRead, Time, cell::check_next_id, clock};
 
 use crate::{
     downtime,
     operators::check_commission,
+    params::YEAR_MS,
     scaled::Scaled,
     state::{
         BRIDGE_KEYS, BY_CONSENSUS, DATES, DUE, EARNINGS, ENTRIES, JOB_QUEUE, JOBS, LEFT, Leaving, NEXT_ENTRY, NEXT_JOB,
-        PLACES, POSITIONS, RANKING, TOLD, TRANCHES, VALIDATORS, Validator, params, rank_key,
+        PLACES, POSITIONS, RANKING, TODAY, TOLD, TRANCHES, VALIDATORS, Validator, params, rank_key,
     },
     validators::consensus_address,
 };
@@ -29,6 +30,9 @@ struct Sums {
 
 pub(crate) fn check(state: &dyn StateRead) -> Result<(), String> {
     let mut sums = Sums::default();
+    check_next_id("the next entry", NEXT_ENTRY.get(state).unwrap_or(0))?;
+    check_next_id("the next slash job", NEXT_JOB.get(state).unwrap_or(0))?;
+    check_owners(state)?;
     check_entries(state, &mut sums)?;
     check_positions(state, &mut sums)?;
     check_validators(state, &mut sums)?;
@@ -47,6 +51,30 @@ pub(crate) fn check(state: &dyn StateRead) -> Result<(), String> {
     }
     crate::rewards::held_rewards(state)?;
     downtime::check(state).map_err(|error| error.to_string())
+}
+
+/// Nothing is the zero address's, which nobody owns: bank takes no account of it, so an export after it was paid would
+/// start no chain.
+fn check_owners(state: &dyn StateRead) -> Result<(), String> {
+    let positions = POSITIONS.range(state, None, usize::MAX);
+    let entries = ENTRIES.range(state, None, usize::MAX);
+    let targets = entries.iter().filter_map(|(_, entry)| match entry.what {
+        Leaving::Moved { to, .. } => Some(to),
+        Leaving::Tranche(_) => None,
+    });
+    let keys = BRIDGE_KEYS.range(state, None, usize::MAX);
+    let is_zero = |address: Address| address == Address::ZERO;
+    let found = [
+        ("a validator", VALIDATORS.range(state, None, usize::MAX).into_iter().any(|(operator, _)| is_zero(operator))),
+        ("a position", positions.iter().any(|((account, _), _)| is_zero(*account))),
+        ("an entry", entries.iter().any(|(_, entry)| is_zero(entry.account))),
+        ("moved stake", targets.into_iter().any(is_zero)),
+        ("a bridge key", keys.iter().any(|(key, owner)| is_zero(*key) || is_zero(owner.operator))),
+    ];
+    match found.into_iter().find(|(_, found)| *found) {
+        Some((what, _)) => Err(format!("{what} is the zero address's, which nobody owns")),
+        None => Ok(()),
+    }
 }
 
 fn grow<K: Ord>(map: &mut BTreeMap<K, u128>, key: K, by: u128) {
@@ -88,13 +116,29 @@ fn check_entries(state: &dyn StateRead, sums: &mut Sums) -> Result<(), String> {
 /// The groups of entries, by (validator left, height left), that have a date or get one in the next block.
 fn waiting_groups(state: &dyn StateRead) -> Result<BTreeSet<(Address, u64)>, String> {
     let due = DUE.range(state, None, usize::MAX).into_iter();
-    let due: Vec<_> = due.map(|((_, height, validator), _)| (validator, height)).collect();
-    let mut groups: BTreeSet<_> = due.iter().copied().collect();
-    let dates: BTreeSet<_> = DATES.range(state, None, usize::MAX).into_iter().map(|(group, _)| group).collect();
-    if groups.len() != due.len() || groups != dates {
+    let due: Vec<_> = due.map(|((due, height, validator), _)| ((validator, height), due)).collect();
+    let dates: BTreeMap<_, _> = DATES.range(state, None, usize::MAX).into_iter().collect();
+    let mut groups: BTreeSet<_> = due.iter().map(|(group, _)| *group).collect();
+    if groups.len() != due.len() || !groups.iter().eq(dates.keys()) {
         return Err("the queue of what left is not that of its dates".into());
     }
-    groups.extend(LEFT.range(state, None, usize::MAX).into_iter().map(|((height, validator), _)| (validator, height)));
+    let today = TODAY.get(state).unwrap_or(0);
+    // The time of a block of today at the latest, and the longest waiting that the parameters can ask for.
+    let latest = today.saturating_add(1).saturating_mul(clock::epoch_ms(state).get()).saturating_add(YEAR_MS);
+    for (group, due) in due {
+        let date = dates.get(&group).copied().unwrap_or(due);
+        // What waits for a slash goes to the end of the queue, under the time of the block that put it there.
+        let was_put_back = due > date && clock::epoch(state, Time(due)) <= today;
+        if date > latest || due != date && !was_put_back {
+            let (validator, height) = group;
+            return Err(format!("what left {validator} in block {height} is due at {due} ms, but its date is {date}"));
+        }
+    }
+    for ((height, validator), unbonding_ms) in LEFT.range(state, None, usize::MAX) {
+        if unbonding_ms > YEAR_MS || !groups.insert((validator, height)) {
+            return Err(format!("what left {validator} in block {height} waits for another {unbonding_ms} ms"));
+        }
+    }
     Ok(groups)
 }
 
@@ -200,6 +244,9 @@ fn check_rankings(state: &dyn StateRead) -> Result<(), String> {
     }
     let numbers = (NEXT_JOB.get(state).unwrap_or(0), NEXT_ENTRY.get(state).unwrap_or(0));
     for ((operator, number), job) in JOBS.range(state, None, usize::MAX) {
+        if VALIDATORS.get(state, &operator).is_none() {
+            return Err(format!("slash job {number} is of {operator}, which is no validator"));
+        }
         if number >= numbers.0 || job.below_id > numbers.1 {
             return Err(format!("slash job {number} of {operator} has a number or an id that is still to be given"));
         }

@@ -49,7 +49,7 @@ impl Default for Params {
 
 /// The largest set that the bridge's contract takes.
 pub const MAX_VALIDATORS: u16 = 150;
-const YEAR_MS: u64 = 365 * 86_400_000;
+pub(crate) const YEAR_MS: u64 = 365 * 86_400_000;
 const WINDOW: std::ops::RangeInclusive<u32> = 10..=100_000;
 
 impl Params {

@@ -5,10 +5,11 @@ mod common;
 
 use common::{CHAIN, START, World, description, empty, refusal, vote, vvv, who};
 use diem_bank::Bank;
-use diem_core::{CallError, Denom, GenesisContext, Module, ModuleError, StateWrite, Time};
+use diem_core::{Address, CallError, Denom, GenesisContext, Module, ModuleError, StateWrite, Time};
 use diem_staking::{
     Error, Genesis, Params, Staking,
     genesis::{GenesisStake, GenesisValidator, Rows},
+    state::{Entry, Leaving},
 };
 use diem_store::Overlay;
 
@@ -112,6 +113,16 @@ fn a_genesis_that_cannot_be_is_refused() {
 
 type Change = fn(&mut Rows);
 
+/// Says of the first stake that moved that it went to `target`.
+fn moved(rows: &mut Rows, target: Address) {
+    let target_of = |entry: &mut Entry| match &mut entry.what {
+        Leaving::Moved { to, .. } => *to = target,
+        Leaving::Tranche(_) => unreachable!("the entry is a move"),
+    };
+    let moves = |(_, entry): &&mut (_, Entry)| matches!(entry.what, Leaving::Moved { .. });
+    target_of(&mut rows.entries.iter_mut().find(moves).unwrap().1);
+}
+
 /// Rows that would stop the chain, lose somebody's stake or overwrite it.
 #[test]
 fn rows_that_a_chain_could_not_go_on_from_are_refused() {
@@ -127,7 +138,8 @@ fn rows_that_a_chain_could_not_go_on_from_are_refused() {
         Staking::init_genesis(&mut ctx, &genesis)
     };
     init(|_| {}).unwrap();
-    let changes: [(Change, &str); 13] = [
+    init(|rows| (rows.next_entry, rows.next_job) = (1 << 63, 1 << 63)).unwrap();
+    let changes: [(Change, &str); 27] = [
         (|rows| rows.validators[3].1.commission.rate = 10_001, "commission"),
         (|rows| rows.validators[3].1.commission.next = Some((5_001, 0)), "commission"),
         (|rows| rows.validators[3].1.consensus_key = rows.validators[1].1.consensus_key, "consensus key"),
@@ -141,6 +153,29 @@ fn rows_that_a_chain_could_not_go_on_from_are_refused() {
         (|rows| rows.next_entry -= 1, "next id"),
         (|rows| rows.jobs[0].1.below_id = rows.next_entry + 1, "slash job"),
         (|rows| rows.next_job = 0, "slash job"),
+        (
+            |rows| {
+                rows.jobs.push(((who(99), rows.next_job), rows.jobs[0].1));
+                rows.next_job += 1;
+            },
+            "no validator",
+        ),
+        // Counters that have no ids left: each new row would overwrite the one before.
+        (|rows| rows.next_entry = u64::MAX, "the next entry"),
+        (|rows| rows.next_entry = (1 << 63) + 1, "the next entry"),
+        (|rows| rows.next_job = (1 << 63) + 1, "the next slash job"),
+        // Nobody's.
+        (|rows| rows.entries[0].1.account = Address::ZERO, "an entry is the zero address's"),
+        (|rows| rows.positions[0].0.0 = Address::ZERO, "a position is the zero address's"),
+        (|rows| rows.validators[0].0 = Address::ZERO, "a validator is the zero address's"),
+        (|rows| rows.bridge_keys[0].1.operator = Address::ZERO, "a bridge key is the zero address's"),
+        (|rows| moved(rows, Address::ZERO), "moved stake is the zero address's"),
+        // Dates that never come, or not when the queue says.
+        (|rows| rows.due[0].0.0 -= 1, "its date is"),
+        (|rows| rows.due[0].0.0 = u64::MAX, "its date is"),
+        (|rows| rows.dates[0].1 = 0, "its date is"),
+        (|rows| (rows.due[0].0.0, rows.dates[0].1) = (u64::MAX, u64::MAX), "its date is"),
+        (|rows| rows.left[0].1 = u64::MAX, "waits for another"),
     ];
     for (number, (change, words)) in changes.into_iter().enumerate() {
         let error = init(change).expect_err(&format!("change {number}")).message;

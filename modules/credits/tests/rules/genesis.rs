@@ -122,7 +122,7 @@ fn rows_that_no_chain_can_have_are_noticed() {
     type Change = fn(&mut Rows);
     let mut world = busy();
     world.run(alice(), unstake_diem(whole(1)));
-    let changes: [(&str, Change); 13] = [
+    let changes: [(&str, Change); 27] = [
         ("nothing", |_| ()),
         ("the closed day", |rows| rows.global.previous.as_mut().unwrap().day = FIRST + 1),
         ("a credit", |rows| rows.accounts[0].1.today.day = FIRST + 2),
@@ -135,6 +135,21 @@ fn rows_that_no_chain_can_have_are_noticed() {
         ("promises", |rows| rows.promises[0].1.extend_from_within(..)),
         ("limits", |rows| rows.grants[0].1.limits.extend_from_within(..)),
         ("next one is 0", |rows| rows.next_tranche = 0),
+        // Without ids left each new tranche would overwrite the one before.
+        ("the next tranche", |rows| rows.next_tranche = u64::MAX),
+        ("the next tranche", |rows| rows.next_tranche = (1 << 63) + 1),
+        ("a credit is the zero address's", |rows| rows.accounts[0].0 = Address::ZERO),
+        ("a promise is the zero address's", |rows| rows.promises[0].0 = Address::ZERO),
+        ("a grant is the zero address's", |rows| rows.grants[0].0.1 = Address::ZERO),
+        ("a position is the zero address's", |rows| rows.positions[0].0.0 = Address::ZERO),
+        ("a position is the zero address's", |rows| rows.positions[0].0.1 = Address::ZERO),
+        ("a tranche is the zero address's", |rows| rows.tranches[0].0.0 = Address::ZERO),
+        ("a tranche is the zero address's", |rows| rows.tranches[0].1.beneficiary = Address::ZERO),
+        ("an offer is the zero address's", |rows| rows.offers[0].0.1 = Address::ZERO),
+        ("a provider is the zero address's", |rows| rows.providers[0].0 = Address::ZERO),
+        ("a provider is the zero address's", |rows| rows.providers[0].1.payout = Address::ZERO),
+        ("a price sheet is the zero address's", |rows| rows.sheets[0].0 = Address::ZERO),
+        ("consumption is the zero address's", |rows| rows.provider_days[0].0.1 = Address::ZERO),
         ("more counts", |rows| {
             // The day's own sum says the same.
             let ((day, _), row) = &mut rows.provider_days[0];
