@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn what_steers_nothing_stays_as_it_is() {
-        for text in ["", "für \"dich\"", "Müller & Söhne", "節点", "👩\u{200d}🚀", "c:\\u{1b}"] {
+        for text in ["", "für \"dich\"", "Müller & Söhne", "節点", "🚀", "c:\\u{1b}"] {
             assert_eq!(plain(text), text);
         }
         assert_eq!(plain_lines("two\nlines"), "two\nlines");
