@@ -77,3 +77,33 @@ async fn a_wallet_without_the_name_shows_the_address_alone() {
     assert!(other.contains(&format!("at {to} for")) && !other.contains("carol"), "{other}");
     assert!(!std::path::Path::new(&elsewhere).exists(), "nothing was made by looking");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_signs_a_file_is_shown_what() {
+    let chain = Chain::start().await;
+    let [alice, bob] = ["alice", "bob"].map(|name| chain.address(name));
+    let genesis = chain.query("status").await["genesis_hash"].as_str().unwrap().to_owned();
+    let pay = "tx transfer bob 2VVV --from alice --fee-payer carol --nonce 0 --max-fee 0.5VVV --memo rent --unsigned";
+    let mut file = chain.file("tx.json", &chain.run(pay).await.ok().stdout);
+    for signer in ["alice", "carol"] {
+        let signed = chain.run(&format!("tx sign {file} --from {signer}")).await.ok();
+        let shown = signed.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+        for words in [
+            &format!("call Send 2 VVV to bob ({})", hex(&chain, "bob")),
+            &format!("sender alice ({alice}), nonce 0"),
+            &format!("fee payer carol ({})", chain.address("carol")),
+            "fee at most 0.5 VVV",
+            "memo rent",
+            &format!("genesis {genesis}"),
+            "valid until height",
+        ] {
+            assert!(shown.contains(words), "{words} is not in\n{shown}");
+        }
+        file = chain.file("tx.json", &signed.stdout);
+    }
+    // One who may not sign sees the same, and signs nothing.
+    let refused = chain.run(&format!("tx sign {file} --from bob")).await;
+    assert!(refused.code == 2 && refused.stdout.is_empty(), "{}", refused.stdout);
+    assert!(refused.stderr.contains("Send 2 VVV to bob") && refused.stderr.contains(&bob), "{}", refused.stderr);
+    chain.run(&format!("tx broadcast {file} --yes")).await.ok();
+}

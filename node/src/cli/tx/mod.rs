@@ -139,7 +139,10 @@ impl Files {
 
 fn sign(common: &Common, path: &std::path::Path, name: &str, passphrase: &PassphraseSource) -> Result<(), Failure> {
     let mut file = TxFile::read(path)?;
-    let key = common.keys().get(name)?;
+    let keys = common.keys();
+    let key = keys.get(name)?;
+    // Whoever signs sees what, before the passphrase is asked for: the file may be somebody else's.
+    super::output::say(&tables::draft(&TxView::new_unsigned(&file.tx(), 0), &Names::of(&keys), None, None));
     let secret = passphrase.open(name, &key, &file.tx.chain_id)?;
     file.sign(&secret.key())?;
     // A signed file is data for the next command, whatever the form of other output.
