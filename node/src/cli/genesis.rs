@@ -16,7 +16,7 @@ use super::{
     Failure,
     failure::{failed, usage},
     node::HomeArgs,
-    output::{Output, fields, list, print_json},
+    output::{Output, fields, list, print_json, quoted},
 };
 use crate::{comet::keys::address, instant::wall_clock};
 
@@ -179,7 +179,7 @@ fn table(genesis: &GenesisDoc) -> String {
 /// Those of a genesis that somebody wrote, and those of an exported chain, which are in its rows.
 fn providers(credits: &diem_credits::Genesis) -> impl Iterator<Item = [String; 4]> {
     let row = |address: &Address, name: &str, bond: Amount, standing: &str| {
-        [address.to_string(), name.to_owned(), bond.display(Denom::Vvv), standing.to_owned()]
+        [address.to_string(), quoted(name), bond.display(Denom::Vvv), standing.to_owned()]
     };
     let listed = |listed| if listed { "listed" } else { "not listed" };
     let written = credits.providers.iter();

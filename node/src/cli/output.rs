@@ -80,6 +80,13 @@ fn escaped(text: &str, is_bad: impl Fn(char) -> bool, form: impl Fn(char) -> Str
     Cow::Owned(text.chars().map(one).collect())
 }
 
+/// The name that somebody gave to what is theirs, between double quotes: without, `alice (diem1..)` as a name would look
+/// like a key of this wallet.
+pub fn quoted(name: &str) -> String {
+    // The chain takes no double quote in a name; other sources may.
+    format!("\"{}\"", name.replace('"', r"\u{22}"))
+}
+
 /// Lines of a name and a value, the values below each other.
 pub fn fields<'a>(lines: impl IntoIterator<Item = (&'a str, String)>) -> String {
     let mut table = bare();
@@ -122,6 +129,12 @@ mod tests {
         let words: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
         assert_eq!(words, [vec!["NAME", "AMOUNT"], vec!["alice", "1", "VVV"], vec!["bob", "12.5", "VVV"]]);
         assert!(text.lines().all(|line| line.trim_end() == line));
+    }
+
+    #[test]
+    fn the_quotes_of_a_name_are_the_outer_ones() {
+        assert_eq!(quoted("alice (0x1)"), "\"alice (0x1)\"");
+        assert_eq!(quoted("a\" b"), r#""a\u{22} b""#);
     }
 
     #[test]

@@ -9,17 +9,18 @@ use diem_core::Amount;
 use super::{
     events,
     names::Names,
-    output::{fields, list, say},
+    output::{fields, list, quoted, say},
     proven::{Proven, VerifiedAnswer},
     units::show_percent,
 };
 
 pub(super) fn status(status: &Status) -> String {
     let or_none = |value: Option<String>| value.unwrap_or_else(|| "none".into());
+    let name = quoted(&status.moniker);
     fields([
         ("chain", status.chain_id.clone()),
         ("genesis hash", status.genesis_hash.to_string()),
-        ("node", format!("{} (diemd {}, state version {})", status.moniker, status.version, status.app_version)),
+        ("node", format!("{name} (diemd {}, state version {})", status.version, status.app_version)),
         ("engine", status.engine.clone()),
         ("height", or_none(status.latest.map(|head| head.height.to_string()))),
         ("time", or_none(status.latest.map(|head| head.time.to_string()))),

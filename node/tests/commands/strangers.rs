@@ -51,3 +51,23 @@ async fn a_strangers_files_can_steer_no_terminal() {
     let ran = chain.run(&format!("voucher show {file}")).await;
     assert!(ran.code == 2 && ran.stderr.contains("this is no voucher") && !steers(&ran.stderr), "{:?}", ran.stderr);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_strangers_name_is_not_taken_for_a_key_of_the_wallet() {
+    let chain = Chain::start().await;
+    let name = format!("alice ({})", chain.address("alice"));
+    let register = "tx register-provider --bond 1000VVV --endpoint http://d --from dave --yes --moniker";
+    chain.run_words(register.split(' ').chain([name.as_str()])).await.ok();
+    let edit = "tx edit-validator --from validator-1 --yes --moniker";
+    chain.run_words(edit.split(' ').chain([name.as_str()])).await.ok();
+    let export = chain.export();
+    let tables = ["query providers", "query provider dave", "query validators", "query validator validator-1"];
+    for line in tables.map(String::from).into_iter().chain([format!("genesis show {export}")]) {
+        let table = chain.run(&line).await.ok().stdout;
+        assert!(table.contains(&format!("\"{name}\"")), "{line}: {table}");
+        assert_eq!(table.matches(&name).count(), 1, "{line}: {table}");
+    }
+    assert_eq!(chain.query("provider dave").await["moniker"], name);
+    let status = chain.run("query status").await.ok().stdout;
+    assert!(status.contains("\"test\" (diemd "), "{status}");
+}

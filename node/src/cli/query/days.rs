@@ -14,7 +14,7 @@ use super::{Height, staking::or_nothing, who};
 use crate::cli::{
     Failure,
     common::Common,
-    output::{fields, list, say},
+    output::{fields, list, quoted, say},
     units::{moment, show_credit, show_percent},
 };
 
@@ -139,7 +139,7 @@ fn providers(all: &At<Page<Provider>>) -> String {
     let row = |provider: &Provider| {
         let listed = if provider.left.is_some() { "has left" } else { listed(&provider.today) };
         [
-            provider.moniker.clone(),
+            quoted(&provider.moniker),
             provider.provider.to_string(),
             listed.into(),
             provider.bond.display.clone(),
@@ -165,7 +165,7 @@ fn detail(answer: &At<ProviderDetail>) -> String {
         format!("with day {}; {bond}", left.day)
     });
     let lines = [
-        ("name", provider.moniker.clone()),
+        ("name", quoted(&provider.moniker)),
         ("provider", provider.provider.to_string()),
         ("endpoint", provider.endpoint.clone()),
         ("paid to", provider.payout.to_string()),

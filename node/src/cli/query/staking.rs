@@ -10,7 +10,7 @@ use super::{Height, who};
 use crate::cli::{
     Failure,
     common::Common,
-    output::{fields, list, say},
+    output::{fields, list, quoted, say},
     units::{moment, show_percent},
 };
 
@@ -94,7 +94,7 @@ const fn standing(standing: Standing) -> &'static str {
 fn validators(all: &Validators) -> String {
     let row = |validator: &ValidatorDetail| {
         [
-            validator.moniker.clone(),
+            quoted(&validator.moniker),
             validator.operator.to_string(),
             standing(validator.standing).into(),
             validator.power.to_string(),
@@ -108,7 +108,7 @@ fn validators(all: &Validators) -> String {
 fn validator(validator: &At<ValidatorDetail>) -> String {
     let commission = &validator.commission;
     let mut lines = vec![
-        ("name", validator.moniker.clone()),
+        ("name", quoted(&validator.moniker)),
         ("operator", validator.operator.to_string()),
         ("website", validator.website.clone()),
         ("standing", standing(validator.standing).into()),
