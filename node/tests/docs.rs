@@ -3,16 +3,21 @@
     clippy::unwrap_used,
     clippy::disallowed_methods,
     clippy::print_stderr,
+    clippy::arithmetic_side_effects,
     reason = "a test that cannot go on should stop where it is"
 )]
 
-use diem_client::Client;
+#[path = "support/ports.rs"]
+mod ports;
+
 use std::{
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
+
+use diem_client::Client;
+use ports::Ports;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
@@ -48,14 +53,16 @@ struct Devnet {
     child: Child,
     scratch: tempfile::TempDir,
     api: String,
+    _ports: Ports,
 }
 
 impl Devnet {
     fn start() -> Self {
         let scratch = tempfile::tempdir().unwrap();
         let ready = scratch.path().join("ready.json");
+        let (ports, log) = (Ports::claim(), scratch.path().join("devnet.log"));
         let child = Command::new(env!("CARGO_BIN_EXE_diemd"))
-            .args(["devnet", "--engine", "instant", "--port-offset", &free_offset().to_string()])
+            .args(["devnet", "--engine", "instant", "--port-offset", &ports.offset.to_string()])
             .arg("--dir")
             .arg(scratch.path().join("devnet"))
             .arg("--home")
@@ -63,13 +70,14 @@ impl Devnet {
             .arg("--ready-file")
             .arg(&ready)
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(std::fs::File::create(&log).unwrap())
             .spawn()
             .unwrap();
-        let mut devnet = Self { child, scratch, api: String::new() };
+        let mut devnet = Self { child, scratch, api: String::new(), _ports: ports };
         let started = Instant::now();
         while !ready.exists() {
-            assert!(devnet.child.try_wait().unwrap().is_none(), "the devnet ended");
+            let ended = devnet.child.try_wait().unwrap();
+            assert!(ended.is_none(), "the devnet ended: {}", std::fs::read_to_string(&log).unwrap());
             assert!(started.elapsed() < Duration::from_secs(120), "the devnet does not get ready");
             std::thread::sleep(Duration::from_millis(50));
         }
@@ -118,12 +126,6 @@ impl Drop for Devnet {
         let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
         let _ = self.child.wait();
     }
-}
-
-/// An offset at which the API's port is free.
-fn free_offset() -> u16 {
-    let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
-    port.saturating_sub(1317).min(30_000)
 }
 
 #[test]

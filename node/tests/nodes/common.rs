@@ -2,7 +2,6 @@
 
 use std::{
     fs::{self, File},
-    net::TcpListener,
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
@@ -23,6 +22,11 @@ use diem_testkit::{Person, TxBuilder};
 use diem_types::GenesisDoc;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+
+#[path = "../support/ports.rs"]
+mod ports;
+
+pub(crate) use ports::Ports;
 
 /// Far longer than anything here takes, so that a slow machine fails no test.
 pub const PATIENCE: Duration = Duration::from_secs(180);
@@ -61,33 +65,6 @@ pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T
         }
         assert!(started.elapsed() < PATIENCE, "{what} did not happen");
         tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
-
-/// Ports for at most four nodes, kept from other tests of this machine for as long as it lives.
-pub struct Ports {
-    pub offset: u16,
-    _claim: TcpListener,
-}
-
-impl Ports {
-    /// All of them lie below the range that the system gives to others.
-    pub fn claim() -> Self {
-        let started = Instant::now();
-        loop {
-            for slot in 0..12u16 {
-                let offset = 500 + slot * 400;
-                let Ok(claim) = TcpListener::bind(("127.0.0.1", 20_000 + slot)) else { continue };
-                let free = [1_317, 9_464, 26_656, 26_657, 26_660].iter().all(|port: &u16| {
-                    (0..4).all(|node| TcpListener::bind(("127.0.0.1", port + offset + 100 * node)).is_ok())
-                });
-                if free {
-                    return Self { offset, _claim: claim };
-                }
-            }
-            assert!(started.elapsed() < PATIENCE, "no free ports");
-            std::thread::sleep(Duration::from_millis(200));
-        }
     }
 }
 

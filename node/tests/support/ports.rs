@@ -1,0 +1,33 @@
+//! Ports of devnets and nodes in tests.
+
+use std::{
+    net::TcpListener,
+    time::{Duration, Instant},
+};
+
+/// Ports for at most four nodes, kept from other tests of this machine for as long as it lives.
+pub(crate) struct Ports {
+    pub(crate) offset: u16,
+    _claim: TcpListener,
+}
+
+impl Ports {
+    /// All of them lie below the range that the system gives to others.
+    pub(crate) fn claim() -> Self {
+        let started = Instant::now();
+        loop {
+            for slot in 0..12u16 {
+                let offset = 500 + slot * 400;
+                let Ok(claim) = TcpListener::bind(("127.0.0.1", 20_000 + slot)) else { continue };
+                let free = [1_317, 9_464, 26_656, 26_657, 26_660].iter().all(|port: &u16| {
+                    (0..4).all(|node| TcpListener::bind(("127.0.0.1", port + offset + 100 * node)).is_ok())
+                });
+                if free {
+                    return Self { offset, _claim: claim };
+                }
+            }
+            assert!(started.elapsed() < Duration::from_secs(180), "no free ports");
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+}
