@@ -176,7 +176,7 @@ impl App {
         let cost = admitted.inspect_err(|_| mempool.refused(base.state(), tx))?;
         drop(mempool);
         // It may be in the next block: what it holds is verified before that block is.
-        self.signatures.learn_statements([tx]);
+        self.signatures.learn_waiting(tx);
         Ok(TxResult { gas_wanted: cost.gas, fee: cost.fee, ..TxResult::default() })
     }
 

@@ -32,8 +32,8 @@ const STATEMENT_TAG: &[u8] = b"diem-statement/1";
 /// The signatures that were verified.
 pub(crate) struct Signatures {
     capacity: usize,
-    /// Transactions whose signatures are good.
-    txs: RwLock<Generations<()>>,
+    /// Transactions whose signatures are good, and whether the statements inside were learned while it waited.
+    txs: RwLock<Generations<bool>>,
     /// The verdicts on statements.
     statements: RwLock<Generations<Result<(), SignatureError>>>,
 }
@@ -57,7 +57,7 @@ impl Signatures {
             return Ok(());
         }
         tx.verify()?;
-        self.txs.write().insert(tx.hash, (), self.capacity);
+        self.txs.write().insert(tx.hash, false, self.capacity);
         Ok(())
     }
 
@@ -73,7 +73,7 @@ impl Signatures {
         {
             let mut remembered = self.txs.write();
             for (tx, _) in unknown.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_ok()) {
-                remembered.insert(tx.hash, (), self.capacity);
+                remembered.insert(tx.hash, false, self.capacity);
             }
         }
         let mut verdicts = verdicts.into_iter();
@@ -81,6 +81,16 @@ impl Signatures {
         let verdict =
             |known: &bool| if *known { Ok(()) } else { verdicts.next().unwrap_or(Err(SignatureError::Invalid)) };
         known.iter().map(verdict).collect()
+    }
+
+    /// The same as [`Self::learn_statements`] for a transaction that waits in the pool, and only once: it is checked again
+    /// after every block.
+    pub(crate) fn learn_waiting(&self, tx: &Signed) {
+        let has_statements = tx.tx.calls.iter().any(|call| !call.statements().is_empty());
+        if has_statements && self.txs.read().get(&tx.hash) != Some(true) {
+            self.learn_statements([tx]);
+            self.txs.write().insert(tx.hash, true, self.capacity);
+        }
     }
 
     /// Verifies the statements inside these transactions that are not remembered, in parallel batches, for execution.

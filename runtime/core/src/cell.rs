@@ -196,6 +196,7 @@ impl<K: KeyPart, T: BorshSerialize + BorshDeserialize> Map<K, T> {
         }
     }
 }
+
 /// The largest id that an import may name as the next one to be given.
 ///
 /// Counters stop at 2^64 - 1, and there each new row would overwrite the one before. Above this bound is room for
