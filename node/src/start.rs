@@ -125,10 +125,12 @@ impl Start {
         let config = Config::load(&home.config_file(), std::env::vars(), &self.flags)?;
         logging::start(&config.log)?;
         critical::end_process_on_panic();
-        let genesis = diem_genesis::load(&home.genesis_file(), None)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(StartError::System)?;
         let ports = runtime.block_on(listen(&config))?;
-        let app = Arc::new(open(home, &config, &genesis)?);
+        // Before the genesis: that of another version may not even be readable, and the store says which version it is.
+        let app = Arc::new(open(home, &config)?);
+        let genesis = diem_genesis::load(&home.genesis_file(), None)?;
+        check_genesis(home.root(), &app, &genesis)?;
         let result = runtime.block_on(run(home, &config, &genesis, ports, Arc::clone(&app)));
         // Requests that still wait for something do not hold the process up; those that read the store end first.
         let stopped = Instant::now();
@@ -233,7 +235,7 @@ async fn bind(address: SocketAddr, purpose: &'static str, setting: &'static str)
     })
 }
 
-fn open(home: &Home, config: &Config, genesis: &GenesisDoc) -> Result<App, StartError> {
+fn open(home: &Home, config: &Config) -> Result<App, StoreError> {
     let store = diem_store::Options {
         ring: config.store.past_heights,
         cache_bytes: config.store.cache_mib.saturating_mul(1 << 20),
@@ -241,9 +243,7 @@ fn open(home: &Home, config: &Config, genesis: &GenesisDoc) -> Result<App, Start
         ..diem_store::Options::default()
     };
     let options = Options { store, keep_blocks: config.store.keep_blocks, ..Options::default() };
-    let app = App::open(&home.data(), options)?;
-    check_genesis(home.root(), &app, genesis)?;
-    Ok(app)
+    App::open(&home.data(), options)
 }
 
 fn check_genesis(home: &Path, app: &App, genesis: &GenesisDoc) -> Result<(), StartError> {

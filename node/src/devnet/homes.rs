@@ -7,6 +7,8 @@ use std::{
 
 use diem_core::Time;
 use diem_genesis::{GenesisFile, presets};
+use diem_runtime::App;
+use diem_store::StoreError;
 use diem_types::GenesisDoc;
 use ed25519_dalek::SigningKey;
 use serde::{Deserialize, Serialize};
@@ -102,7 +104,10 @@ pub(super) fn plan(options: &Options) -> Result<Plan, DevnetError> {
     let mark = wanted(options, found.as_ref())?;
     let file = genesis_file(&mark)?;
     let genesis = match &found {
-        Some(_) => diem_genesis::load(&dir.join("genesis.json"), None)?,
+        Some(_) => {
+            check_version(&dir)?;
+            diem_genesis::load(&dir.join("genesis.json"), None)?
+        }
         None => file.resolve(Some(Time(wall_clock()())))?,
     };
     let nodes = (1..=mark.validators).map(|number| node_plan(&dir, number, &mark, options));
@@ -112,6 +117,21 @@ pub(super) fn plan(options: &Options) -> Result<Plan, DevnetError> {
         make(&plan, &mark)?;
     }
     Ok(plan)
+}
+
+/// Refuses a chain that another version of the state machine computed, before anything of it is read or started.
+fn check_version(dir: &Path) -> Result<(), DevnetError> {
+    for home in node_homes(dir)? {
+        App::held(&home.data()).map_err(|error| match error {
+            StoreError::OtherVersion { held, ours, .. } => DevnetError::Usage(format!(
+                "the chain in {} has a state of version {held}, and this diemd computes version {ours}: add --fresh to \
+                 start a new chain there",
+                dir.display()
+            )),
+            other => DevnetError::Usage(other.to_string()),
+        })?;
+    }
+    Ok(())
 }
 
 fn read_mark(dir: &Path) -> Result<Option<Mark>, DevnetError> {

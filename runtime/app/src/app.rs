@@ -90,10 +90,24 @@ impl App {
     /// Opens the store in the folder `data` and takes its lock.
     ///
     /// # Errors
-    /// Another process holds it, the disk refuses, or the rows and the recorded root disagree.
+    /// Another process holds it, the disk refuses, the rows are of another version of the state machine, or the rows
+    /// and the recorded root disagree.
     pub fn open(data: &Path, options: Options) -> Result<Self, StoreError> {
+        // Read-only and first: opening for use replays RocksDB's log, which changes files of a home that is refused.
+        Self::held(data)?;
         let store = Store::open(data, options.store)?;
         Ok(Self::with_store(store, options))
+    }
+
+    /// What the folder `data` holds, without opening it for use: nothing is created, changed or locked. `None` before
+    /// the first commit.
+    ///
+    /// # Errors
+    /// The rows are of another version of the state machine, or cannot be read.
+    pub fn held(data: &Path) -> Result<Option<Info>, StoreError> {
+        let Some(meta) = Store::held(data)? else { return Ok(None) };
+        meta.check_version(data, APP_VERSION)?;
+        Ok(Some(Info { height: meta.height, root: meta.root, app_version: meta.app_version }))
     }
 
     /// The same on a store in memory, for tests.

@@ -53,6 +53,19 @@ pub enum StoreError {
         /// What was answered.
         detail: String,
     },
+    /// The rows were written by another version of the state machine.
+    #[error(
+        "{path} holds a state of version {held}, and this diemd computes version {ours}: run a diemd of version {held} \
+         on this home, or start a new home; nothing was changed (COMPATIBILITY.md lists the versions)"
+    )]
+    OtherVersion {
+        /// The store's folder.
+        path: PathBuf,
+        /// The version in the store.
+        held: u64,
+        /// The version that was asked for.
+        ours: u64,
+    },
     /// The rows do not hash to the root that was committed with them.
     #[error(
         "the rows in {path} hash to {found}, but height {height} was committed with root {expected}; \

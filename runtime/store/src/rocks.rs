@@ -71,13 +71,19 @@ impl Rocks {
         Ok(Rocks { db, path: path.to_path_buf(), write })
     }
 
-    pub(crate) fn meta(&self) -> Result<Option<Meta>, StoreError> {
-        let Some(bytes) = self.db.get(META_KEY).map_err(|error| from_rocks(&self.path, &error))? else {
+    /// The meta row of the database in `path`, which is opened read-only; `None` where there is no database.
+    pub(crate) fn held(path: &Path) -> Result<Option<Meta>, StoreError> {
+        if !path.join("CURRENT").exists() {
             return Ok(None);
-        };
-        borsh::from_slice(&bytes)
-            .map(Some)
-            .map_err(|error| StoreError::Corrupt { path: self.path.clone(), detail: format!("meta row: {error}") })
+        }
+        let mut options = Options::default();
+        options.set_log_level(LogLevel::Fatal);
+        let db = DB::open_for_read_only(&options, path, false).map_err(|error| from_rocks(path, &error))?;
+        read_meta(&db, path)
+    }
+
+    pub(crate) fn meta(&self) -> Result<Option<Meta>, StoreError> {
+        read_meta(&self.db, &self.path)
     }
 
     pub(crate) fn undo(&self, height: u64) -> Result<Option<Vec<u8>>, StoreError> {
@@ -129,6 +135,13 @@ impl Rocks {
         #[expect(clippy::expect_used, reason = "opening creates every family that is named in this file")]
         self.db.cf_handle(name).expect("the family was opened")
     }
+}
+
+fn read_meta(db: &DB, path: &Path) -> Result<Option<Meta>, StoreError> {
+    let Some(bytes) = db.get(META_KEY).map_err(|error| from_rocks(path, &error))? else { return Ok(None) };
+    borsh::from_slice(&bytes)
+        .map(Some)
+        .map_err(|error| StoreError::Corrupt { path: path.to_path_buf(), detail: format!("meta row: {error}") })
 }
 
 /// `rows` in the order of their keys: RocksDB's tables in memory take neighbours in half the time of strangers.

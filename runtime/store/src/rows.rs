@@ -1,10 +1,12 @@
 //! The rows beside those of state, and what one block writes of all of them.
 
 use std::ops::Range;
+use std::path::Path;
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::storage::Key;
 
+use crate::error::StoreError;
 use crate::writes::WriteSet;
 
 /// What was committed last, in a row of its own.
@@ -18,6 +20,19 @@ pub struct Meta {
     pub time_ms: u64,
     /// The application's version.
     pub app_version: u64,
+}
+
+impl Meta {
+    /// Refuses rows of another version of the state machine than `ours`; `path` is the store's folder.
+    ///
+    /// # Errors
+    /// [`StoreError::OtherVersion`].
+    pub fn check_version(&self, path: &Path, ours: u64) -> Result<(), StoreError> {
+        if self.app_version == ours {
+            return Ok(());
+        }
+        Err(StoreError::OtherVersion { path: path.to_path_buf(), held: self.app_version, ours })
+    }
 }
 
 /// A row of an index: the node's own business.

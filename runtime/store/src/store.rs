@@ -81,6 +81,14 @@ impl Store {
         Store::start(backend, Path::new("memory"), options, None).expect("memory cannot fail")
     }
 
+    /// What was committed last in the folder `path`; `None` if nothing was. It opens the rows read-only: nothing is
+    /// created, changed or locked, so that a home can be judged before anything uses it.
+    ///
+    /// Errors: [`StoreError::Corrupt`], and whatever the disk answers.
+    pub fn held(path: &Path) -> Result<Option<Meta>, StoreError> {
+        Rocks::held(&path.join(ROWS))
+    }
+
     fn start(backend: Backend, path: &Path, options: Options, lock: Option<File>) -> Result<Store, StoreError> {
         let options = Options { ring: options.ring.max(1), ..options };
         let (meta, oldest_undo, view) = (backend.meta()?, backend.oldest_undo()?, backend.view());

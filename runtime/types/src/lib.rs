@@ -23,7 +23,7 @@ pub use chain::{ChainError, ConsensusParams, GasParams};
 pub use genesis::{AppGenesis, GenesisDoc, GenesisValidator};
 
 /// The version of the state machine. A change of any result, row or byte raises it.
-pub const APP_VERSION: u64 = 1;
+pub const APP_VERSION: u64 = 2;
 
 /// A transaction of this chain, before it is signed.
 pub type Tx = Transaction<Call>;
