@@ -16,7 +16,7 @@ use diem_types::Call;
 use crate::{plan::Plan, world::World};
 
 /// How many ways to choose calls there are: the first sixteen are transfers.
-pub const KINDS: u8 = 54;
+pub const KINDS: u8 = 56;
 
 /// What a plan's amount means.
 pub(crate) fn amount(choice: u8) -> Amount {
@@ -65,7 +65,9 @@ pub(crate) fn calls(world: &World, plan: &Plan) -> Vec<Call> {
             vec![Call::Svvv(svvv::Msg::Restake { from, to, amount: choices.amount })]
         }
         kind @ 28..=32 => vec![Call::Diem(choices.diem(kind - 28))],
-        kind => vec![Call::Credits(choices.credits(kind - 33))],
+        kind @ 33..=53 => vec![Call::Credits(choices.credits(kind - 33))],
+        54 => vec![Call::Svvv(svvv::Msg::Collect { entry: (plan.detail % 32).into() })],
+        _ => vec![Call::Credits(credits::Msg::CollectTranche { id: (plan.detail % 32).into() })],
     }
 }
 

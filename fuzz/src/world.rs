@@ -7,7 +7,7 @@ use diem_core::{
     Block, Time,
     context::{Misbehaviour, MisbehaviourKind, Vote},
 };
-use diem_runtime::{App, Options, TxResult};
+use diem_runtime::{App, Options, TxResult, hooks::Hooks};
 use diem_testkit::{
     Person, TestChain,
     economy::{consensus, economy_genesis, public},
@@ -40,6 +40,20 @@ fn start() -> &'static Start {
     })
 }
 
+/// An application whose queues of what left stake serve one a block: with the chain's own limits nothing would be left
+/// for its owner to collect.
+fn options() -> Options {
+    let mut hooks = Hooks::default();
+    for hook in &mut hooks.begin {
+        match hook.name {
+            "unbonded" => hook.run = |ctx| diem_staking::pay_matured(ctx, 1),
+            "cooled_down" => hook.run = |ctx| diem_credits::stake::pay_matured(ctx, 1),
+            _ => {}
+        }
+    }
+    Options { hooks, ..Options::default() }
+}
+
 /// A chain and what was sent to it.
 pub(crate) struct World {
     pub(crate) chain: TestChain,
@@ -53,14 +67,14 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new() -> Self {
         let Start { people, doc, .. } = start();
-        let chain = TestChain::start(App::in_memory(Options::default()), people.clone(), doc.clone());
+        let chain = TestChain::start(App::in_memory(options()), people.clone(), doc.clone());
         chain.force(Vec::new());
         Self { nonces: vec![0; people.len()], made: Vec::new(), silent: false, chain }
     }
 
     /// An application that starts the same chain beside this one.
     pub(crate) fn twin(&self) -> App {
-        let chain = TestChain::start(App::in_memory(Options::default()), Vec::new(), self.chain.doc.clone());
+        let chain = TestChain::start(App::in_memory(options()), Vec::new(), self.chain.doc.clone());
         chain.force(Vec::new());
         Arc::into_inner(chain.app).unwrap()
     }

@@ -119,6 +119,7 @@ pub struct StakingParams {
     unbonding: Option<Millis>,
     max_validators: Option<u16>,
     min_self_stake: Option<Vvv>,
+    min_stake: Option<Vvv>,
     equivocation_bps: Option<u16>,
     downtime_bps: Option<u16>,
     signed_window: Option<u32>,
@@ -138,6 +139,7 @@ impl StakingParams {
             signed_window: self.signed_window.unwrap_or(base.signed_window),
             min_signed_bps: self.min_signed_bps.unwrap_or(base.min_signed_bps),
             jail_ms: self.jail.map_or(base.jail_ms, |time| time.0),
+            min_stake: self.min_stake.map_or(base.min_stake, |stake| stake.0),
         }
     }
 }

@@ -162,6 +162,8 @@ pub struct Params {
     pub staking: diem_staking::Params,
     /// What an operator must have staked for its validator to make blocks, for people.
     pub min_self_stake: Coin,
+    /// The least that a stake with a validator is worth, and that leaves it at once, for people.
+    pub min_stake: Coin,
     /// Of emissions.
     pub emissions: diem_emissions::Params,
     /// Of credit and providers.

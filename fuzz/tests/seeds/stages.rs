@@ -85,6 +85,25 @@ fn punished() -> Vec<Step> {
     [&leave[..], &silence, &back].concat()
 }
 
+/// Two entries and two tranches of DIEM that are due at once: the queues pay one of each, the owner collects the others.
+fn collected() -> Vec<Step> {
+    vec![
+        call(16, 0, 0, 217, 0),
+        call(28, 0, 0, 207, 0),
+        call(33, 0, 0, 122, 0),
+        Step::Block,
+        call(18, 0, 0, 118, 0),
+        call(18, 0, 0, 118, 0),
+        call(35, 0, 0, 30, 0),
+        call(35, 0, 0, 30, 0),
+        Step::Block,
+        Step::Later(60),
+        call(54, 0, 0, 0, 1),
+        call(55, 0, 0, 0, 1),
+        Step::Block,
+    ]
+}
+
 fn inputs() -> Vec<(&'static str, Vec<Step>)> {
     let chain = shared_chain();
     let send = |sender, to| Step::Signed(plan(sender, to, 7));
@@ -114,6 +133,7 @@ fn inputs() -> Vec<(&'static str, Vec<Step>)> {
         ("life", life()),
         ("offices", offices()),
         ("punished", punished()),
+        ("collected", collected()),
         ("every-kind", every(118)),
         ("every-kind-of-nothing", every(0)),
         ("every-kind-of-all", every(255)),

@@ -1,6 +1,6 @@
 //! What credits refuses.
 
-use diem_core::{Address, Amount, ErrorInfo, MathError, Module as _, ModuleError};
+use diem_core::{Address, Amount, ErrorInfo, MathError, Module as _, ModuleError, Time};
 
 /// An error of credits.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -26,7 +26,7 @@ pub enum Error {
         needed: Amount,
     },
     /// Too little to unstake.
-    #[error("unstake at least 0.01 DIEM, or the whole position")]
+    #[error("unstake at least {} DIEM, or the whole position", crate::stake::MIN_STAKE)]
     Dust,
     /// The limit of tranches.
     #[error("an account has at most {} tranches: wait until one is paid, or cancel one", crate::stake::MAX_TRANCHES)]
@@ -202,6 +202,34 @@ pub enum Error {
     /// More requests than anyone can serve, which would drown the day's count.
     #[error("a voucher counts at most {} requests in its day", crate::vouchers::MAX_REQUESTS)]
     VoucherRequests,
+    /// A tranche that still cools down, or that backs credit of today.
+    #[error("tranche {tranche} is not due: it is paid from {at} on, and never on the day on which it left")]
+    NotDue {
+        /// Which.
+        tranche: u64,
+        /// When it is due.
+        at: Time,
+    },
+    /// A position that would hold too little.
+    #[error(
+        "{position} DIEM would be staked for this beneficiary, and {} is the least: stake more at once",
+        crate::stake::MIN_STAKE
+    )]
+    PositionTooSmall {
+        /// What it would hold.
+        position: Amount,
+    },
+    /// What stays would be too little.
+    #[error(
+        "{rest} DIEM would stay staked, less than {}: unstake the whole position of {position} DIEM, or less",
+        crate::stake::MIN_STAKE
+    )]
+    WouldLeaveDust {
+        /// What would stay.
+        rest: Amount,
+        /// The whole position.
+        position: Amount,
+    },
 }
 
 const fn row(code: u32, name: &'static str, http: u16, retry: bool) -> ErrorInfo {
@@ -254,6 +282,9 @@ impl ModuleError for Error {
         row(41, "no_day", 404, false),
         row(42, "zero_price", 400, false),
         row(43, "voucher_requests", 400, false),
+        row(44, "not_due", 409, true),
+        row(45, "position_too_small", 422, true),
+        row(46, "would_leave_dust", 422, true),
     ];
 
     fn code(&self) -> u32 {
@@ -301,6 +332,9 @@ impl ModuleError for Error {
             Self::NoDay { .. } => 41,
             Self::ZeroPrice => 42,
             Self::VoucherRequests => 43,
+            Self::NotDue { .. } => 44,
+            Self::PositionTooSmall { .. } => 45,
+            Self::WouldLeaveDust { .. } => 46,
         }
     }
 }

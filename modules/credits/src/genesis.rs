@@ -117,7 +117,7 @@ pub(crate) fn init(ctx: &mut GenesisContext<'_>, genesis: &Genesis) -> Result<()
         if amount.is_zero() {
             return Err(Error::ZeroAmount.into());
         }
-        stake::stake(ctx.state, &mut Events::default(), staker, &beneficiary.unwrap_or(*staker), *amount)?;
+        stake::deposit(ctx.state, &mut Events::default(), staker, &beneficiary.unwrap_or(*staker), *amount)?;
     }
     genesis.providers.iter().try_for_each(|provider| provider.write(ctx.state, global.day))
 }

@@ -20,7 +20,7 @@ const GAS_PER_VOUCHER: u64 = 5_000;
 #[serde(rename_all = "snake_case", tag = "type")]
 #[repr(u8)]
 pub enum Msg {
-    /// Stakes DIEM; it gives credit at once.
+    /// Stakes DIEM; it gives credit at once. The position then holds at least 0.01 DIEM.
     StakeDiem {
         /// How much, in adiem.
         amount: Amount,
@@ -29,7 +29,7 @@ pub enum Msg {
     } = 0,
     /// Takes DIEM out of stake; it is paid by itself after the cooldown.
     UnstakeDiem {
-        /// How much, in adiem: at least 0.01 DIEM or the whole position.
+        /// How much, in adiem: the whole position, or at least 0.01 DIEM such that at least 0.01 DIEM stays.
         amount: Amount,
         /// Whose credit it backs; the sender's if nobody is named.
         beneficiary: Option<Address>,
@@ -151,6 +151,12 @@ pub enum Msg {
         /// The most avvv for a whole credit.
         max_price: Amount,
     } = 18,
+    /// Pays a tranche of the sender that is due at once, whatever waits before it; one that left today is not due. The
+    /// queue does the same by itself, later when it is long.
+    CollectTranche {
+        /// Its number.
+        id: u64,
+    } = 19,
 }
 
 fn check_amount(amount: Amount) -> Result<(), Error> {
@@ -206,6 +212,7 @@ impl Msg {
             }
             Self::BuyCredit { amount, .. } => check_amount(*amount),
             Self::CancelUnstake { .. }
+            | Self::CollectTranche { .. }
             | Self::Deregister
             | Self::ListProvider { .. }
             | Self::DelistProvider { .. }
@@ -230,6 +237,7 @@ impl Msg {
             Self::CancelUnstake { .. } | Self::BuyCredit { .. } => 6,
             // These look at all promises, or at all tranches.
             Self::Allocate { .. } | Self::UnstakeDiem { .. } => 8,
+            Self::CollectTranche { .. } => 10,
         };
         GAS_PER_ROW.saturating_mul(rows)
     }
@@ -251,6 +259,7 @@ impl Msg {
                 format!("Unstake {}{}", amount.display(Denom::Diem), for_whom(beneficiary.as_ref()))
             }
             Self::CancelUnstake { tranche } => format!("Stake DIEM tranche {tranche} again"),
+            Self::CollectTranche { id } => format!("Collect DIEM tranche {id}"),
             Self::RegisterProvider { bond, payout, endpoint, moniker } => format!(
                 "Register as provider \"{moniker}\" at \"{endpoint}\" with a bond of {}, paid to {}",
                 bond.display(Denom::Vvv),
@@ -314,6 +323,7 @@ pub(crate) fn execute(ctx: &mut TxContext<'_>, msg: &Msg) -> Result<(), CallErro
         }
         Msg::UnstakeDiem { amount, beneficiary } => stake::unstake(ctx, &beneficiary.unwrap_or(sender), *amount)?,
         Msg::CancelUnstake { tranche } => stake::cancel(ctx, *tranche)?,
+        Msg::CollectTranche { id } => stake::collect(ctx, *id)?,
         Msg::RegisterProvider { bond, payout, endpoint, moniker } => {
             providers::register(ctx, *bond, payout, endpoint, moniker)?;
         }

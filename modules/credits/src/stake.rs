@@ -16,14 +16,28 @@ use crate::{
 
 /// How many tranches an account can have.
 pub const MAX_TRANCHES: usize = 32;
-/// The least that can be unstaked, unless it is all: 0.01 DIEM.
-pub const MIN_TRANCHE: Amount = Amount::new(10_000_000_000_000_000);
+/// The least DIEM that a position holds after `stake_diem`, and that leaves it or stays in it: 0.01. A tranche that waits
+/// costs its owner so much stake, not gas alone.
+pub const MIN_STAKE: Amount = Amount::new(10_000_000_000_000_000);
 
 /// Stakes DIEM of `staker` for the credit of `beneficiary`; it counts at once.
 ///
 /// # Errors
-/// The staker does not have it.
+/// The staker does not have it, or the position would hold less than [`MIN_STAKE`].
 pub(crate) fn stake(
+    state: &mut dyn StateWrite,
+    events: &mut Events,
+    staker: &Address,
+    beneficiary: &Address,
+    amount: Amount,
+) -> Result<(), CallError> {
+    deposit(state, events, staker, beneficiary, amount)?;
+    let position = POSITIONS.get(state, &(*staker, *beneficiary)).unwrap_or_default();
+    if position < MIN_STAKE { Err(Error::PositionTooSmall { position }.into()) } else { Ok(()) }
+}
+
+/// Stakes DIEM, however little it is: only a genesis may.
+pub(crate) fn deposit(
     state: &mut dyn StateWrite,
     events: &mut Events,
     staker: &Address,
@@ -64,14 +78,19 @@ fn bring_in(
 /// Takes DIEM out of stake into a tranche that is paid after the cooldown. Today's credit stays, tomorrow's falls.
 ///
 /// # Errors
-/// No such position, more than it holds, dust, or too many tranches.
+/// No such position, more than it holds, less than [`MIN_STAKE`] would leave or stay, or too many tranches.
 pub(crate) fn unstake(ctx: &mut TxContext<'_>, beneficiary: &Address, amount: Amount) -> Result<(), Error> {
     let staker = ctx.sender;
     let key = (staker, *beneficiary);
     let position = POSITIONS.get(ctx.state, &key).ok_or(Error::NoPosition)?;
     let rest = position.checked_sub(amount).map_err(|_| Error::MoreThanStaked { staked: position, needed: amount })?;
-    if amount < MIN_TRANCHE && !rest.is_zero() {
-        return Err(Error::Dust);
+    if !rest.is_zero() {
+        if amount < MIN_STAKE {
+            return Err(Error::Dust);
+        }
+        if rest < MIN_STAKE {
+            return Err(Error::WouldLeaveDust { rest, position });
+        }
     }
     if TRANCHES.prefix(ctx.state, &staker, None, MAX_TRANCHES).len() >= MAX_TRANCHES {
         return Err(Error::TooManyTranches);
@@ -131,12 +150,39 @@ pub(crate) fn cancel(ctx: &mut TxContext<'_>, id: u64) -> Result<(), Error> {
 pub fn pay_matured(ctx: &mut BlockContext<'_>, limit: usize) -> Result<(), CallError> {
     let now = ctx.block.info.time.millis();
     let today = state::global(ctx.state).day;
-    for ((due, id), staker) in state::due(&MATURING, ctx.state, limit, |(due, _)| *due <= now) {
+    for ((_, id), staker) in state::due(&MATURING, ctx.state, limit, |(due, _)| *due <= now) {
         let Some(tranche) = TRANCHES.get(ctx.state, &(staker, id)).filter(|tranche| tranche.day < today) else { break };
-        bank::pay_from_pool(ctx.state, Pool::StakedDiem, &staker, Denom::Diem, tranche.amount)?;
-        MATURING.remove(ctx.state, &(due, id));
-        TRANCHES.remove(ctx.state, &(staker, id));
-        ctx.events.emit(Credits::ID, &Event::TranchePaid { staker, amount: tranche.amount, tranche: id });
+        pay(ctx.state, ctx.events, &staker, id, &tranche)?;
     }
+    Ok(())
+}
+
+/// Pays at once a tranche of the sender that is due, whatever waits before it.
+///
+/// # Errors
+/// The sender has no such tranche, or it is not due.
+pub(crate) fn collect(ctx: &mut TxContext<'_>, id: u64) -> Result<(), CallError> {
+    let staker = ctx.sender;
+    let tranche = TRANCHES.get(ctx.state, &(staker, id)).ok_or(Error::NoTranche { tranche: id })?;
+    let is_due = tranche.due <= ctx.block.time && tranche.day < state::global(ctx.state).day;
+    if !is_due {
+        return Err(Error::NotDue { tranche: id, at: tranche.due }.into());
+    }
+    pay(ctx.state, ctx.events, &staker, id, &tranche)
+}
+
+/// Pays a tranche and removes its rows.
+fn pay(
+    state: &mut dyn StateWrite,
+    events: &mut Events,
+    staker: &Address,
+    id: u64,
+    tranche: &Tranche,
+) -> Result<(), CallError> {
+    let Tranche { amount, due, .. } = *tranche;
+    bank::pay_from_pool(state, Pool::StakedDiem, staker, Denom::Diem, amount)?;
+    MATURING.remove(state, &(due.millis(), id));
+    TRANCHES.remove(state, &(*staker, id));
+    events.emit(Credits::ID, &Event::TranchePaid { staker: *staker, amount, tranche: id });
     Ok(())
 }

@@ -73,10 +73,11 @@ pub enum Error {
     },
     /// Too many at once.
     #[error(
-        "an account has at most {} tranches at once: wait for one to be paid or cancel one",
-        crate::leaving::MAX_TRANCHES
+        "an account has at most {} entries at once, tranches and moved stake together: collect one that is due, cancel a \
+         tranche, or wait",
+        crate::leaving::MAX_ENTRIES
     )]
-    TooManyTranches,
+    TooManyEntries,
     /// No such tranche of this account.
     #[error("you have no tranche {0}: ask for your tranches")]
     UnknownTranche(u64),
@@ -100,6 +101,60 @@ pub enum Error {
     /// Moving from a validator to itself.
     #[error("both validators are the same: there is nothing to move")]
     SameValidator,
+    /// A stake that would be worth less than the least one.
+    #[error(
+        "this stake would be worth {staked} VVV, and {least} is the least: stake more at once; rewards can be paid out \
+         with `claim` instead"
+    )]
+    BelowMinStake {
+        /// What it would be worth.
+        staked: Amount,
+        /// The least stake.
+        least: Amount,
+    },
+    /// A part of a position that is too small to leave alone.
+    #[error("{amount} VVV is too little to leave: take at least {least} VVV, or the whole stake of {staked} VVV")]
+    AmountTooSmall {
+        /// What was asked for.
+        amount: Amount,
+        /// The least stake.
+        least: Amount,
+        /// What the position is worth.
+        staked: Amount,
+    },
+    /// Free stake beside a lock, or beside stake that moved lately, that is too small to leave alone.
+    #[error(
+        "only {free} VVV of this stake are free, and {least} is the least that leaves by itself: they wait for the burn \
+         that opens the lock beside them or for the end of moved stake's waiting, or go along when the whole stake is \
+         restaked"
+    )]
+    FreeTooSmall {
+        /// What is free.
+        free: Amount,
+        /// The least stake.
+        least: Amount,
+    },
+    /// What stays of a position would be less than the least stake.
+    #[error("{rest} VVV would stay, less than {least}: at most {most} VVV of this stake may go now")]
+    WouldLeaveDust {
+        /// What would stay.
+        rest: Amount,
+        /// The least stake.
+        least: Amount,
+        /// The largest amount that may go; zero if none may.
+        most: Amount,
+    },
+    /// No such entry of this account.
+    #[error("you have no entry {0}: it was paid, freed or cancelled, or it is another account's")]
+    UnknownEntry(u64),
+    /// An entry that still waits.
+    #[error("entry {entry} is not due: {}", waits(*.at))]
+    NotDue {
+        /// Which.
+        entry: u64,
+        /// The last moment of its waiting; nobody knows it in the block in which the entry left.
+        at: Option<Time>,
+    },
     /// Something does not fit.
     #[error("{0}")]
     Math(#[from] MathError),
@@ -109,6 +164,10 @@ pub enum Error {
     /// A genesis that contradicts itself.
     #[error("{0}")]
     Genesis(String),
+}
+
+fn waits(at: Option<Time>) -> String {
+    at.map_or_else(|| "its date is known from the next block on".into(), |at| format!("it waits until {at}"))
 }
 
 impl ModuleError for Error {
@@ -127,7 +186,7 @@ impl ModuleError for Error {
         ErrorInfo { code: 11, name: "tombstoned", http: 409, retry: false },
         ErrorInfo { code: 12, name: "worthless", http: 409, retry: false },
         ErrorInfo { code: 13, name: "not_free", http: 422, retry: true },
-        ErrorInfo { code: 14, name: "too_many_tranches", http: 422, retry: true },
+        ErrorInfo { code: 14, name: "too_many_entries", http: 422, retry: true },
         ErrorInfo { code: 15, name: "unknown_tranche", http: 404, retry: false },
         ErrorInfo { code: 16, name: "pending_slash", http: 409, retry: true },
         ErrorInfo { code: 17, name: "not_jailed", http: 409, retry: false },
@@ -137,6 +196,12 @@ impl ModuleError for Error {
         ErrorInfo { code: 21, name: "math", http: 422, retry: false },
         ErrorInfo { code: 22, name: "params", http: 400, retry: false },
         ErrorInfo { code: 23, name: "genesis", http: 400, retry: false },
+        ErrorInfo { code: 24, name: "below_min_stake", http: 422, retry: true },
+        ErrorInfo { code: 25, name: "amount_too_small", http: 422, retry: false },
+        ErrorInfo { code: 26, name: "free_too_small", http: 422, retry: true },
+        ErrorInfo { code: 27, name: "would_leave_dust", http: 422, retry: true },
+        ErrorInfo { code: 28, name: "unknown_entry", http: 404, retry: false },
+        ErrorInfo { code: 29, name: "not_due", http: 409, retry: true },
     ];
 
     fn code(&self) -> u32 {
@@ -154,7 +219,7 @@ impl ModuleError for Error {
             Self::Tombstoned(_) => 11,
             Self::Worthless(_) => 12,
             Self::NotFree { .. } => 13,
-            Self::TooManyTranches => 14,
+            Self::TooManyEntries => 14,
             Self::UnknownTranche(_) => 15,
             Self::PendingSlash(_) => 16,
             Self::NotJailed(_) => 17,
@@ -164,6 +229,12 @@ impl ModuleError for Error {
             Self::Math(_) => 21,
             Self::Params(_) => 22,
             Self::Genesis(_) => 23,
+            Self::BelowMinStake { .. } => 24,
+            Self::AmountTooSmall { .. } => 25,
+            Self::FreeTooSmall { .. } => 26,
+            Self::WouldLeaveDust { .. } => 27,
+            Self::UnknownEntry(_) => 28,
+            Self::NotDue { .. } => 29,
         }
     }
 }

@@ -16,8 +16,8 @@ use crate::{
     positions,
     state::{
         BRIDGE_KEYS, BURNED, BY_CONSENSUS, BridgeKey, CHAIN_ID, DATES, DESCRIPTIONS, DUE, Description, EARNINGS,
-        ENTRIES, Earnings, Entry, EntryKey, JOB_QUEUE, JOBS, Job, LEFT, Leaving, MISSED, NEXT_ENTRY, NEXT_JOB, PARAMS,
-        PLACES, POSITIONS, Place, Position, RANKING, SIGNING, Signing, TODAY, TOLD, TRANCHES, Told, VALIDATORS,
+        ENTRIES, ENTRY_COUNTS, Earnings, Entry, EntryKey, JOB_QUEUE, JOBS, Job, LEFT, MISSED, NEXT_ENTRY, NEXT_JOB,
+        PARAMS, PLACES, POSITIONS, Place, Position, RANKING, SIGNING, Signing, TODAY, TOLD, Told, VALIDATORS,
         Validator, params, rank_key,
     },
     updates, validators,
@@ -107,13 +107,14 @@ fn start(state: &mut dyn StateWrite, block: BlockInfo, genesis: &Genesis) -> Res
     TODAY.set(state, &today);
     for GenesisValidator { operator, validator } in &genesis.validators {
         msg::Msg::CreateValidator(validator.clone()).validate()?;
-        operators::create(state, &mut events, block, operator, validator)?;
+        operators::register(state, &mut events, block, operator, validator)?;
+        positions::bond(state, &mut events, operator, operator, validator.self_stake)?;
     }
     for GenesisStake { account, validator, amount } in &genesis.stakes {
         if amount.is_zero() {
             return Err(Error::ZeroAmount.into());
         }
-        positions::stake(state, &mut events, account, validator, *amount)?;
+        positions::bond(state, &mut events, account, validator, *amount)?;
     }
     updates::end_block(state)?;
     Ok(())
@@ -150,10 +151,8 @@ fn derive(state: &mut dyn StateWrite, rows: &Rows) {
     }
     for ((validator, height, id), entry) in &rows.entries {
         PLACES.set(state, &(entry.account, *id), &Place { validator: *validator, height: *height });
-        if matches!(entry.what, Leaving::Tranche(_)) {
-            let count = TRANCHES.get(state, &entry.account).unwrap_or(0);
-            TRANCHES.set(state, &entry.account, &count.saturating_add(1));
-        }
+        let count = ENTRY_COUNTS.get(state, &entry.account).unwrap_or(0);
+        ENTRY_COUNTS.set(state, &entry.account, &count.saturating_add(1));
     }
     for ((validator, number), _) in &rows.jobs {
         JOB_QUEUE.set(state, number, validator);

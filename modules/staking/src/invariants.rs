@@ -11,8 +11,8 @@ use crate::{
     params::YEAR_MS,
     scaled::Scaled,
     state::{
-        BRIDGE_KEYS, BY_CONSENSUS, DATES, DUE, EARNINGS, ENTRIES, JOB_QUEUE, JOBS, LEFT, Leaving, NEXT_ENTRY, NEXT_JOB,
-        PLACES, POSITIONS, RANKING, TODAY, TOLD, TRANCHES, VALIDATORS, Validator, params, rank_key,
+        BRIDGE_KEYS, BY_CONSENSUS, DATES, DUE, EARNINGS, ENTRIES, ENTRY_COUNTS, JOB_QUEUE, JOBS, LEFT, Leaving,
+        NEXT_ENTRY, NEXT_JOB, PLACES, POSITIONS, RANKING, TODAY, TOLD, VALIDATORS, Validator, params, rank_key,
     },
     validators::consensus_address,
 };
@@ -23,7 +23,7 @@ struct Sums {
     shares: BTreeMap<Address, u128>,
     locked: BTreeMap<Address, u128>,
     moved: BTreeMap<(Address, Address), u128>,
-    tranches: BTreeMap<Address, u32>,
+    entries: BTreeMap<Address, u32>,
     owed: Scaled,
     bonded: u128,
 }
@@ -87,13 +87,11 @@ fn check_entries(state: &dyn StateRead, sums: &mut Sums) -> Result<(), String> {
     let (groups, next) = (waiting_groups(state)?, NEXT_ENTRY.get(state).unwrap_or(0));
     for ((validator, height, id), entry) in ENTRIES.range(state, None, usize::MAX) {
         match entry.what {
-            Leaving::Tranche(amount) => {
-                sums.bonded = sums.bonded.saturating_add(amount.get());
-                let count = sums.tranches.entry(entry.account).or_default();
-                *count = count.saturating_add(1);
-            }
+            Leaving::Tranche(amount) => sums.bonded = sums.bonded.saturating_add(amount.get()),
             Leaving::Moved { to, shares } => grow(&mut sums.moved, (entry.account, to), shares),
         }
+        let count = sums.entries.entry(entry.account).or_default();
+        *count = count.saturating_add(1);
         if id >= next {
             return Err(format!("there is an entry {id}, but the next id is {next}"));
         }
@@ -109,8 +107,8 @@ fn check_entries(state: &dyn StateRead, sums: &mut Sums) -> Result<(), String> {
     if PLACES.range(state, None, usize::MAX).len() != places {
         return Err(format!("there are {places} entries, and another number of places"));
     }
-    let counts: BTreeMap<Address, u32> = TRANCHES.range(state, None, usize::MAX).into_iter().collect();
-    if counts != sums.tranches { Err("the counted tranches are not those there are".into()) } else { Ok(()) }
+    let counts: BTreeMap<Address, u32> = ENTRY_COUNTS.range(state, None, usize::MAX).into_iter().collect();
+    if counts != sums.entries { Err("the counted entries are not those there are".into()) } else { Ok(()) }
 }
 
 /// The groups of entries, by (validator left, height left), that have a date or get one in the next block.

@@ -12,18 +12,24 @@ use diem_core::{
 use crate::{
     Error, Event, Staking,
     positions::{Open, add, sub},
+    slashing::{self, Trimmed},
     state::{
-        DATES, DUE, ENTRIES, Entry, EntryKey, JOBS, LEFT, Leaving, NEXT_ENTRY, PLACES, POSITIONS, Place, TRANCHES,
+        DATES, DUE, ENTRIES, ENTRY_COUNTS, Entry, EntryKey, JOBS, LEFT, Leaving, NEXT_ENTRY, PLACES, POSITIONS, Place,
         params,
     },
     validators,
 };
 
-/// The most tranches of an account at once.
-pub const MAX_TRANCHES: u32 = 32;
+/// The most entries of an account at once: tranches and moved stake together, of all validators.
+pub const MAX_ENTRIES: u32 = 32;
 
 /// Books something that leaves `validator` in this block; gives its id.
-fn begin(state: &mut dyn StateWrite, block: BlockInfo, validator: &Address, entry: &Entry) -> u64 {
+fn begin(state: &mut dyn StateWrite, block: BlockInfo, validator: &Address, entry: &Entry) -> Result<u64, Error> {
+    let count = ENTRY_COUNTS.get(state, &entry.account).unwrap_or(0);
+    if count >= MAX_ENTRIES {
+        return Err(Error::TooManyEntries);
+    }
+    ENTRY_COUNTS.set(state, &entry.account, &count.saturating_add(1));
     let id = NEXT_ENTRY.get(state).unwrap_or(0);
     NEXT_ENTRY.set(state, &id.saturating_add(1));
     ENTRIES.set(state, &(*validator, block.height, id), entry);
@@ -33,20 +39,18 @@ fn begin(state: &mut dyn StateWrite, block: BlockInfo, validator: &Address, entr
         let unbonding_ms = params(state).unbonding_ms;
         LEFT.set(state, &group, &unbonding_ms);
     }
-    id
+    Ok(id)
 }
 
 /// Removes an entry with what points to it. Its group stays in the queue and is found empty there.
 fn end(state: &mut dyn StateWrite, key: &EntryKey, entry: &Entry) {
     ENTRIES.remove(state, key);
     PLACES.remove(state, &(entry.account, key.2));
-    if matches!(entry.what, Leaving::Tranche(_)) {
-        let count = TRANCHES.get(state, &entry.account).unwrap_or(0).saturating_sub(1);
-        if count == 0 {
-            TRANCHES.remove(state, &entry.account);
-        } else {
-            TRANCHES.set(state, &entry.account, &count);
-        }
+    let count = ENTRY_COUNTS.get(state, &entry.account).unwrap_or(0).saturating_sub(1);
+    if count == 0 {
+        ENTRY_COUNTS.remove(state, &entry.account);
+    } else {
+        ENTRY_COUNTS.set(state, &entry.account, &count);
     }
 }
 
@@ -56,7 +60,8 @@ fn awaits_slash(state: &dyn StateRead, (validator, height, id): &EntryKey) -> bo
     has_jobs && JOBS.prefix(state, validator, None, usize::MAX).iter().any(|(_, job)| job.awaits(*height, *id))
 }
 
-/// Takes `amount` of free stake out into a tranche, where it earns nothing.
+/// Takes `amount` of free stake out into a tranche, where it earns nothing: the least stake or more, or the whole
+/// position.
 pub(crate) fn unstake(
     state: &mut dyn StateWrite,
     events: &mut Events,
@@ -65,16 +70,11 @@ pub(crate) fn unstake(
     operator: &Address,
     amount: Amount,
 ) -> Result<(), CallError> {
-    let count = TRANCHES.get(state, account).unwrap_or(0);
-    if count >= MAX_TRANCHES {
-        return Err(Error::TooManyTranches.into());
-    }
     let mut open = Open::read(state, account, operator)?;
-    let shares = open.validator.shares_out_of(open.position.free_to_unstake(), amount)?;
+    let shares = open.leaving_shares(state, open.position.free_to_unstake(), amount)?;
     open.take(shares, amount)?;
     open.close(state)?;
-    TRANCHES.set(state, account, &count.saturating_add(1));
-    let tranche = begin(state, block, operator, &Entry { account: *account, what: Leaving::Tranche(amount) });
+    let tranche = begin(state, block, operator, &Entry { account: *account, what: Leaving::Tranche(amount) })?;
     events.emit(Staking::ID, &Event::Unstaked { account: *account, validator: *operator, amount, shares, tranche });
     Ok(())
 }
@@ -128,7 +128,8 @@ pub struct Route<'a> {
 /// still be slashed for what it did before.
 ///
 /// # Errors
-/// [`Error::NotFree`], [`Error::SameValidator`], [`Error::ZeroAmount`], and why the other validator takes no stake.
+/// [`Error::NotFree`], [`Error::SameValidator`], [`Error::ZeroAmount`], [`Error::TooManyEntries`], those of the least
+/// stake, and why the other validator takes no stake.
 pub fn move_stake(
     state: &mut dyn StateWrite,
     events: &mut Events,
@@ -145,7 +146,7 @@ pub fn move_stake(
         return Err(Error::SameValidator.into());
     }
     let mut source = Open::read(state, account, from)?;
-    let shares = source.validator.shares_out_of(source.position.free_to_move(), amount)?;
+    let shares = source.leaving_shares(state, source.position.free_to_move(), amount)?;
     let before = source.position.locked;
     let went = shares.saturating_sub(source.position.free_to_lock());
     source.unlock(went)?;
@@ -159,7 +160,7 @@ pub fn move_stake(
     target.position.moved = add(target.position.moved, new).map_err(Error::from)?;
     target.close(state)?;
     let entry = Entry { account: *account, what: Leaving::Moved { to: *to, shares: new } };
-    let id = begin(state, block, from, &entry);
+    let id = begin(state, block, from, &entry)?;
     let (from, to) = (*from, *to);
     events.emit(Staking::ID, &Event::Restaked { account: *account, from, to, amount, shares: new, locked, id });
     Ok(MovedLock { before, went })
@@ -234,6 +235,32 @@ fn pay_group(
     Ok(left)
 }
 
+/// Works off at once an entry of the account whose date is past, whatever waits before it: slashes that await it take
+/// their part first, in their order, then it is paid or freed. The entry is gone after that, so no slash finds it again.
+/// Gives the positions whose locked shares fell.
+///
+/// # Errors
+/// [`Error::UnknownEntry`]; [`Error::NotDue`], and those of bank, if its pools contradict these rows.
+pub fn collect(
+    state: &mut dyn StateWrite,
+    events: &mut Events,
+    block: BlockInfo,
+    account: &Address,
+    id: u64,
+) -> Result<Vec<Trimmed>, CallError> {
+    let Place { validator, height } = PLACES.get(state, &(*account, id)).ok_or(Error::UnknownEntry(id))?;
+    let at = DATES.get(state, &(validator, height)).map(Time);
+    if at.is_none_or(|at| block.time <= at) {
+        return Err(Error::NotDue { entry: id, at }.into());
+    }
+    let key = (validator, height, id);
+    let trimmed = slashing::run_jobs_on(state, events, &key)?;
+    let entry = ENTRIES.get(state, &key).ok_or(Error::UnknownEntry(id))?;
+    mature(state, events, &key, &entry)?;
+    Ok(trimmed)
+}
+
+/// Pays a tranche or frees moved stake.
 fn mature(state: &mut dyn StateWrite, events: &mut Events, key: &EntryKey, entry: &Entry) -> Result<(), CallError> {
     let account = entry.account;
     match entry.what {

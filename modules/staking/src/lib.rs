@@ -5,6 +5,7 @@
 //! positions ... stake, lock, claim: an account's shares of a validator's tokens
 //! operators ... registration, keys, commission
 //! leaving ..... tranches, stake moved to another validator, the queue that ends their waiting
+//! minimum ..... the least stake: what may come, go and stay
 //! rewards ..... indices per share, so that sharing costs O(validators) and claiming O(1)
 //! slashing .... what a slash takes at once, and jobs for what left before
 //! downtime .... a ring of missed signatures
@@ -22,6 +23,7 @@ pub mod genesis;
 mod invariants;
 pub mod key_proof;
 pub mod leaving;
+mod minimum;
 pub mod msg;
 pub mod operators;
 pub mod params;
@@ -41,7 +43,7 @@ pub use error::Error;
 pub use event::Event;
 pub use genesis::Genesis;
 pub use key_proof::KeyProof;
-pub use leaving::{MovedLock, Route, move_stake, pay_matured};
+pub use leaving::{MovedLock, Route, collect, move_stake, pay_matured};
 pub use msg::Msg;
 pub use operators::{CreateValidator, EditValidator};
 pub use params::Params;

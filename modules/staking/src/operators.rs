@@ -55,6 +55,7 @@ pub(crate) fn check_commission(rate: u16, max: u16, max_change: u16) -> Result<(
     if max <= FULL && rate <= max && max_change <= max { Ok(()) } else { Err(Error::Commission) }
 }
 
+/// Makes the operator a validator and stakes with it.
 pub(crate) fn create(
     state: &mut dyn StateWrite,
     events: &mut Events,
@@ -62,16 +63,28 @@ pub(crate) fn create(
     operator: &Address,
     msg: &CreateValidator,
 ) -> Result<(), CallError> {
+    register(state, events, block, operator, msg)?;
+    positions::stake(state, events, operator, operator, msg.self_stake)
+}
+
+/// Makes the operator a validator with which nobody has staked yet.
+pub(crate) fn register(
+    state: &mut dyn StateWrite,
+    events: &mut Events,
+    block: BlockInfo,
+    operator: &Address,
+    msg: &CreateValidator,
+) -> Result<(), Error> {
     if validator(state, operator).is_some() {
-        return Err(Error::AlreadyValidator(*operator).into());
+        return Err(Error::AlreadyValidator(*operator));
     }
     let name = consensus_address(&msg.consensus_key);
     if let Some(owner) = operator_of(state, &name) {
-        return Err(Error::ConsensusKeyUsed(owner).into());
+        return Err(Error::ConsensusKeyUsed(owner));
     }
     let least = params(state).min_self_stake;
     if msg.self_stake < least {
-        return Err(Error::SelfStake(least).into());
+        return Err(Error::SelfStake(least));
     }
     take_bridge_key(state, block, operator, &msg.consensus_key, &msg.bridge_address, &msg.proof)?;
     BY_CONSENSUS.set(state, &name, operator);
@@ -81,7 +94,7 @@ pub(crate) fn create(
     let mut validator = Validator::new(msg.consensus_key, msg.bridge_address, commission);
     save(state, operator, &mut validator);
     events.emit(Staking::ID, &Event::ValidatorCreated { validator: *operator, consensus_key: msg.consensus_key });
-    positions::stake(state, events, operator, operator, msg.self_stake)
+    Ok(())
 }
 
 /// Checks the proof of a bridge key that was never used, and books it.

@@ -30,6 +30,9 @@ pub struct Params {
     pub min_signed_bps: u16,
     /// For how long a validator that missed too many stays out, in milliseconds.
     pub jail_ms: u64,
+    /// The least that a position is worth, and that leaves it at once, in avvv: an entry that waits costs its owner so
+    /// much stake for the unbonding time.
+    pub min_stake: Amount,
 }
 
 impl Default for Params {
@@ -43,6 +46,7 @@ impl Default for Params {
             signed_window: 10_000,
             min_signed_bps: 5_000,
             jail_ms: 600_000,
+            min_stake: Amount::ONE,
         }
     }
 }
@@ -50,6 +54,8 @@ impl Default for Params {
 /// The largest set that the bridge's contract takes.
 pub const MAX_VALIDATORS: u16 = 150;
 pub(crate) const YEAR_MS: u64 = 365 * 86_400_000;
+/// 0.01 to 100 VVV.
+const MIN_STAKE: std::ops::RangeInclusive<u128> = Amount::ONE.get() / 100..=100 * Amount::ONE.get();
 const WINDOW: std::ops::RangeInclusive<u32> = 10..=100_000;
 
 impl Params {
@@ -58,7 +64,7 @@ impl Params {
     /// # Errors
     /// [`Error::Params`] names the parameter and its bounds.
     pub fn validate(&self) -> Result<(), Error> {
-        let bounds: [(bool, &'static str); 8] = [
+        let bounds: [(bool, &'static str); 9] = [
             ((1_000..=YEAR_MS).contains(&self.unbonding_ms), "unbonding_ms must be a second to a year"),
             ((1..=MAX_VALIDATORS).contains(&self.max_validators), "max_validators must be 1 to 150"),
             (self.min_self_stake >= Amount::ONE, "min_self_stake must be at least 1 VVV"),
@@ -67,6 +73,7 @@ impl Params {
             (WINDOW.contains(&self.signed_window), "signed_window must be 10 to 100,000 blocks"),
             ((1..FULL).contains(&self.min_signed_bps), "min_signed_bps must be 1 to 9,999"),
             ((1_000..=YEAR_MS).contains(&self.jail_ms), "jail_ms must be a second to a year"),
+            (MIN_STAKE.contains(&self.min_stake.get()), "min_stake must be 0.01 to 100 VVV"),
         ];
         match bounds.into_iter().find(|(holds, _)| !holds) {
             Some((_, rule)) => Err(Error::Params(rule)),

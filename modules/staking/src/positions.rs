@@ -111,7 +111,7 @@ pub(crate) fn sub(a: u128, b: u128) -> Result<u128, MathError> {
     a.checked_sub(b).ok_or(MathError::Underflow)
 }
 
-/// Stakes `amount` of the account's VVV.
+/// Stakes `amount` of the account's VVV, so that the position is worth the least stake.
 pub(crate) fn stake(
     state: &mut dyn StateWrite,
     events: &mut Events,
@@ -119,11 +119,29 @@ pub(crate) fn stake(
     operator: &Address,
     amount: Amount,
 ) -> Result<(), CallError> {
-    let mut open = Open::read(state, account, operator)?;
+    let open = Open::read(state, account, operator)?;
+    open.check_deposit(state, amount)?;
+    deposit(state, events, open, amount)
+}
+
+/// Stakes `amount` of the account's VVV, however little it is: only a genesis may.
+pub(crate) fn bond(
+    state: &mut dyn StateWrite,
+    events: &mut Events,
+    account: &Address,
+    operator: &Address,
+    amount: Amount,
+) -> Result<(), CallError> {
+    let open = Open::read(state, account, operator)?;
+    deposit(state, events, open, amount)
+}
+
+fn deposit(state: &mut dyn StateWrite, events: &mut Events, mut open: Open, amount: Amount) -> Result<(), CallError> {
+    let (account, validator) = (open.account, open.operator);
     let shares = open.put(amount)?;
-    bank::pay_into_pool(state, account, Pool::Bonded, Denom::Vvv, amount)?;
+    bank::pay_into_pool(state, &account, Pool::Bonded, Denom::Vvv, amount)?;
     open.close(state)?;
-    events.emit(Staking::ID, &Event::Staked { account: *account, validator: *operator, amount, shares });
+    events.emit(Staking::ID, &Event::Staked { account, validator, amount, shares });
     Ok(())
 }
 
@@ -186,6 +204,7 @@ pub(crate) fn claim(
     EARNINGS.set(state, &earnings);
     events.emit(Staking::ID, &Event::Claimed { account: *account, validator: *operator, amount });
     if restake {
+        open.check_deposit(state, amount)?;
         let shares = open.put(amount)?;
         bank::move_between_pools(state, Pool::Rewards, Pool::Bonded, Denom::Vvv, amount)?;
         events.emit(Staking::ID, &Event::Staked { account: *account, validator: *operator, amount, shares });

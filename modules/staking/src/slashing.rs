@@ -241,6 +241,25 @@ fn finish_job(state: &mut dyn StateWrite, operator: &Address, number: u64) -> Re
     Ok(())
 }
 
+/// Takes from one entry what every job that awaits it would take, the oldest job first. Gives the positions whose
+/// locked shares fell.
+///
+/// The jobs still await the entry afterwards: it is for the caller to end it in the same call.
+pub(crate) fn run_jobs_on(
+    state: &mut dyn StateWrite,
+    events: &mut Events,
+    key: &EntryKey,
+) -> Result<Vec<Trimmed>, CallError> {
+    let (validator, height, id) = key;
+    let mut trimmed = Vec::new();
+    for (_, job) in JOBS.prefix(state, validator, None, usize::MAX) {
+        if let Some(entry) = ENTRIES.get(state, key).filter(|_| job.awaits(*height, *id)) {
+            trimmed.extend(slash_entry(state, events, key, entry, job.bps)?);
+        }
+    }
+    Ok(trimmed)
+}
+
 fn slash_entry(
     state: &mut dyn StateWrite,
     events: &mut Events,

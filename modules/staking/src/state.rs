@@ -46,8 +46,8 @@ pub(crate) const POSITIONS: Map<(Address, Address), Position> = Map::new(Staking
 pub(crate) const ENTRIES: Map<EntryKey, Entry> = Map::new(Staking::ID, 13);
 /// Where an account's entry lies: (account, id) to (validator left, height left).
 pub(crate) const PLACES: Map<(Address, u64), Place> = Map::new(Staking::ID, 14);
-/// How many tranches an account has.
-pub(crate) const TRANCHES: Map<Address, u32> = Map::new(Staking::ID, 15);
+/// How many entries an account has, tranches and moved stake together; an account without any has no row.
+pub(crate) const ENTRY_COUNTS: Map<Address, u32> = Map::new(Staking::ID, 15);
 /// Entries that left in this block, in groups by (height left, validator left), with the duration that counts for them.
 pub(crate) const LEFT: Map<(u64, Address), u64> = Map::new(Staking::ID, 16);
 /// Groups of entries by (last millisecond of their waiting, height left, validator left); the value says nothing.

@@ -93,7 +93,7 @@ fn keys_and_operators_are_unique_for_ever() {
 #[test]
 fn consensus_is_told_what_changed_and_nothing_else() {
     let base = empty();
-    let mut world = World::new(&base, 3);
+    let mut world = World::new(&base, 3).without_minimum();
     assert_eq!(told(&world.state).len(), 3);
     assert_eq!(world.next().updates, [], "genesis told it already");
     world.stake(9, 2, vvv(5)).unwrap();

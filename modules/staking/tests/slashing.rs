@@ -128,7 +128,7 @@ fn what_leaves_after_the_slash_left_tokens_that_were_slashed_already() {
 #[test]
 fn a_slash_of_a_tranche_rounds_up_and_of_tokens_down() {
     let base = empty();
-    let mut world = World::new(&base, 1);
+    let mut world = World::new(&base, 1).without_minimum();
     world.stake(9, 1, units(31)).unwrap();
     world.unstake(9, 1, units(10)).unwrap();
     world.offence(1, 1);
@@ -234,7 +234,7 @@ fn a_job_over_many_entries_keeps_its_500_a_block() {
 fn how_many_entries_a_block_takes_changes_nothing_in_the_end() {
     let base = empty();
     let end = |limit| {
-        let mut world = World::new(&base, 3);
+        let mut world = World::new(&base, 3).without_minimum();
         for account in 5..12 {
             world.stake(account, 1, vvv(100)).unwrap();
             world.lock(account, 1, 60 * ONE).unwrap();

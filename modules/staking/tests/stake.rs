@@ -65,10 +65,10 @@ fn many_tranches_run_beside_each_other_up_to_the_limit() {
         world.unstake(9, 1, vvv(1)).unwrap();
         world.next();
     }
-    assert_eq!(refusal(world.unstake(9, 1, vvv(1))), "too_many_tranches");
+    assert_eq!(refusal(world.unstake(9, 1, vvv(1))), "too_many_entries");
     world.cancel(9, 5).unwrap();
     world.unstake(9, 1, vvv(2)).unwrap();
-    assert_eq!(refusal(world.unstake(9, 1, vvv(1))), "too_many_tranches");
+    assert_eq!(refusal(world.unstake(9, 1, vvv(1))), "too_many_entries");
     world.check();
     world.wait(WEEK + 1);
     assert_eq!(world.balance(9), vvv(999_933));
@@ -155,7 +155,7 @@ fn locked_stake_stays_unless_it_moves() {
 #[test]
 fn what_stays_locked_of_moved_stake_rounds_up() {
     let base = empty();
-    let mut world = World::new(&base, 2);
+    let mut world = World::new(&base, 2).without_minimum();
     world.stake(9, 1, units(10)).unwrap();
     world.lock(9, 1, 5).unwrap();
     world.try_do(|state, events| slash(state, events, &who(2), Offence::Downtime, 1_000, Reach::Everything)).unwrap();
@@ -169,7 +169,7 @@ fn what_stays_locked_of_moved_stake_rounds_up() {
 #[test]
 fn after_a_slash_amounts_round_against_who_leaves_and_all_takes_all() {
     let base = empty();
-    let mut world = World::new(&base, 1);
+    let mut world = World::new(&base, 1).without_minimum();
     world.stake(9, 1, units(100)).unwrap();
     world.try_do(|state, events| slash(state, events, &who(1), Offence::Equivocation, 500, Reach::Everything)).unwrap();
     assert_eq!(world.staked(9, 1), units(95));

@@ -5,7 +5,7 @@ mod common;
 #[path = "common/counting.rs"]
 mod counting;
 
-use common::{DAY, World, empty, units, vvv, who};
+use common::{DAY, World, empty, vvv, who};
 use counting::Counting;
 use diem_core::{Block, BlockContext, Events};
 use diem_staking::{Offence, Reach, pay_matured, slash};
@@ -21,14 +21,17 @@ fn rows_read(world: &mut World<'_>, limit: u32) -> usize {
 
 #[test]
 fn what_waits_for_a_slash_costs_a_few_rows_for_each_of_the_limit() {
-    const LIMIT: u32 = 40;
+    // As many as an account may have.
+    const LIMIT: u8 = 32;
     let base = empty();
     let mut world = World::new(&base, 2);
-    world.stake(9, 1, vvv(1)).unwrap();
+    for account in 5..5 + LIMIT {
+        world.stake(account, 1, vvv(LIMIT.into())).unwrap();
+    }
     // As many groups as a block takes on, with as many entries in each.
     for _ in 0..LIMIT {
-        for _ in 0..LIMIT {
-            world.restake(9, 1, 2, units(1)).unwrap();
+        for account in 5..5 + LIMIT {
+            world.restake(account, 1, 2, vvv(1)).unwrap();
         }
         world.next();
     }
@@ -37,13 +40,13 @@ fn what_waits_for_a_slash_costs_a_few_rows_for_each_of_the_limit() {
     let forgery = (Offence::Forgery, Reach::Everything);
     world.try_do(|state, events| slash(state, events, &who(1), forgery.0, 500, forgery.1)).unwrap();
     world.wait(8 * DAY);
-    let waiting = rows_read(&mut world, LIMIT);
-    assert!(waiting <= 8 * LIMIT as usize, "{waiting} rows read for a limit of {LIMIT}");
+    let waiting = rows_read(&mut world, LIMIT.into());
+    assert!(waiting <= 8 * usize::from(LIMIT), "{waiting} rows read for a limit of {LIMIT}");
     // All of them wait still, in the queue.
     world.check();
     world.job_limit = u32::MAX;
     world.next();
-    let paid = rows_read(&mut world, LIMIT);
-    assert!(paid <= 8 * LIMIT as usize, "{paid} rows read for a limit of {LIMIT}");
+    let paid = rows_read(&mut world, LIMIT.into());
+    assert!(paid <= 8 * usize::from(LIMIT), "{paid} rows read for a limit of {LIMIT}");
     world.check();
 }

@@ -17,7 +17,9 @@ use diem_core::{CallError, Fatal, GenesisContext, Module, ModuleId, QueryContext
 pub use error::Error;
 pub use event::Event;
 pub use genesis::Genesis;
-pub use locks::{after_slash, free_to_lock, lock, lock_of, release, restake, run_slash_jobs, total_outstanding};
+pub use locks::{
+    after_slash, collect, free_to_lock, lock, lock_of, release, restake, run_slash_jobs, total_outstanding,
+};
 pub use msg::Msg;
 pub use query::{Answer, Query};
 pub use state::Lock;

@@ -133,6 +133,22 @@ pub fn run_slash_jobs(ctx: &mut BlockContext<'_>, limit: u32) -> Result<(), Call
     Ok(())
 }
 
+/// Works off an entry of the account whose date is past, and lets the lock follow what slashes take from moved stake.
+///
+/// # Errors
+/// Those of [`staking::collect`].
+pub fn collect(
+    state: &mut dyn StateWrite,
+    events: &mut Events,
+    block: BlockInfo,
+    account: &Address,
+    entry: u64,
+) -> Result<(), CallError> {
+    let trimmed = staking::collect(state, events, block, account, entry)?;
+    after_slash(state, events, &trimmed);
+    Ok(())
+}
+
 /// Lets locks follow positions whose locked shares fell.
 pub fn after_slash(state: &mut dyn StateWrite, events: &mut Events, trimmed: &[Trimmed]) {
     for Trimmed { account, validator, locked } in trimmed {

@@ -1,4 +1,4 @@
-//! The call of svvv.
+//! The calls of svvv.
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::{Address, Amount, CallError, Denom, TxContext};
@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::{Error, locks};
 
 /// Gas of a change of two positions and two locks.
-const GAS: u64 = 12_000;
+const GAS_PER_MOVE: u64 = 12_000;
+/// Gas of working off an entry with the slashes that await it.
+const GAS_PER_ENTRY: u64 = 10_000;
 
 /// A call of svvv.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
@@ -26,29 +28,46 @@ pub enum Msg {
         /// How much, in avvv of today's value; not zero.
         amount: Amount,
     } = 0,
+    /// Works off an entry of the sender whose date is past, whatever waits before it: a tranche is paid, moved stake is
+    /// free. The queue does the same by itself, later when it is long.
+    Collect {
+        /// Its id.
+        entry: u64,
+    } = 1,
 }
 
 impl Msg {
     pub(crate) fn validate(&self) -> Result<(), CallError> {
-        let Self::Restake { from, to, amount } = self;
-        if amount.is_zero() {
-            return Err(Error::ZeroAmount.into());
+        match self {
+            Self::Restake { amount, .. } if amount.is_zero() => Err(Error::ZeroAmount.into()),
+            Self::Restake { from, to, .. } if from == to => Err(diem_staking::Error::SameValidator.into()),
+            Self::Restake { .. } | Self::Collect { .. } => Ok(()),
         }
-        if from == to { Err(diem_staking::Error::SameValidator.into()) } else { Ok(()) }
     }
 
     pub(crate) fn gas(&self) -> u64 {
-        let Self::Restake { .. } = self;
-        GAS
+        match self {
+            Self::Restake { .. } => GAS_PER_MOVE,
+            Self::Collect { .. } => GAS_PER_ENTRY,
+        }
     }
 
     pub(crate) fn text(&self) -> String {
-        let Self::Restake { from, to, amount } = self;
-        format!("Move stake of {} from {} to {}", amount.display(Denom::Vvv), from.to_hex(), to.to_hex())
+        match self {
+            Self::Restake { from, to, amount } => {
+                format!("Move stake of {} from {} to {}", amount.display(Denom::Vvv), from.to_hex(), to.to_hex())
+            }
+            Self::Collect { entry } => format!("Collect stake entry {entry}"),
+        }
     }
 }
 
 pub(crate) fn execute(ctx: &mut TxContext<'_>, msg: &Msg) -> Result<(), CallError> {
-    let Msg::Restake { from, to, amount } = msg;
-    locks::restake(ctx.state, ctx.events, ctx.block, &ctx.sender, Route { from, to }, *amount)
+    let (sender, block) = (ctx.sender, ctx.block);
+    match msg {
+        Msg::Restake { from, to, amount } => {
+            locks::restake(ctx.state, ctx.events, block, &sender, Route { from, to }, *amount)
+        }
+        Msg::Collect { entry } => locks::collect(ctx.state, ctx.events, block, &sender, *entry),
+    }
 }

@@ -60,7 +60,7 @@ fn staking(event: &diem_staking::Event) -> String {
             format!("{validator} slashed by {part} for {}: {} burned", what_for(*offence), show_vvv(*burned))
         }
         Event::EntrySlashed { account, id, burned, .. } => {
-            format!("tranche {id} of {account}, which had left the validator, slashed: {} burned", show_vvv(*burned))
+            format!("entry {id} of {account}, which had left the validator, slashed: {} burned", show_vvv(*burned))
         }
         Event::Jailed { validator, until } => format!("{validator} jailed until {}", date(*until)),
         Event::Tombstoned { validator } => format!("{validator} is out for ever"),

@@ -206,6 +206,7 @@ pub(super) fn params(params: &Params) -> String {
         ("unstaked VVV is paid after", duration(staking.unbonding_ms)),
         ("validators, at most", staking.max_validators.to_string()),
         ("own stake of a validator, at least", params.min_self_stake.display.clone()),
+        ("stake with a validator, at least", params.min_stake.display.clone()),
         ("two votes in one round cost", show_percent(staking.equivocation_bps.into())),
         ("too many missed blocks cost", show_percent(staking.downtime_bps.into())),
         (

@@ -101,6 +101,7 @@ pub(crate) async fn params(State(api): Shared, Query(params): Query<HeightParams
         limits: Limits::default(),
         consensus: api.node.app.chain().map(|chain| chain.consensus),
         min_self_stake: Coin::vvv(staking.min_self_stake),
+        min_stake: Coin::vvv(staking.min_stake),
         staking,
         emissions: diem_emissions::Params { fee_bps: mint::emission_at(&reader)?.fee_bps },
         min_bond: Coin::vvv(credits.min_bond),

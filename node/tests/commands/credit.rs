@@ -33,7 +33,9 @@ async fn staked_diem_is_credit_for_whom_it_was_staked() {
     let credit = chain.query("credit bob").await;
     assert_eq!(units(&credit["today"]["allowance"]), whole("6"), "today's credit stays");
     assert_eq!(units(&credit["tomorrow"]), whole("5"));
-    chain.tx(&format!("cancel-unstake-diem {} --from alice", out["tranches"][0]["id"])).await;
+    let tranche = &out["tranches"][0]["id"];
+    chain.fails(&format!("tx collect-tranche {tranche} --from alice --dry-run"), 1, "is not due").await;
+    chain.tx(&format!("cancel-unstake-diem {tranche} --from alice")).await;
     assert_eq!(units(&chain.query("credit bob").await["tomorrow"]), whole("6"));
     chain.fails("tx unstake-diem 0.001DIEM --from alice --dry-run", 1, "at least 0.01 DIEM").await;
     chain.fails("tx unstake-diem 9DIEM --from alice --dry-run", 1, "2 DIEM are staked").await;

@@ -33,6 +33,8 @@ async fn vvv_goes_into_stake_out_of_it_back_again_and_home() {
     chain.tx(&format!("unstake 300VVV {VALIDATOR}")).await;
     let before = units(&chain.query("account alice").await["vvv"]);
     chain.mine(1).await;
+    let entry = chain.query("unstaking alice").await["items"][0]["id"].as_u64().unwrap();
+    chain.fails(&format!("tx collect {entry} --from alice --dry-run"), 1, "is not due").await;
     chain.pass(2 * Chain::day_ms() + 1_000).await;
     let after = units(&chain.query("account alice").await["vvv"]);
     assert_eq!(after - before, whole("300"), "it is paid by itself");
@@ -64,6 +66,10 @@ async fn what_one_cannot_have_is_told() {
     // Too much: the node refuses or the block does, and says what there is.
     chain.fails(&format!("tx unstake 11VVV {VALIDATOR} --dry-run"), 1, "10").await;
     chain.fails(&format!("tx unstake 11VVV {VALIDATOR} --yes"), 4, "failed there").await;
+    chain.fails(&format!("tx unstake 0.5VVV {VALIDATOR} --dry-run"), 1, "at least 1 VVV, or the whole stake").await;
+    chain.fails(&format!("tx unstake 9.5VVV {VALIDATOR} --dry-run"), 1, "at most 10 VVV").await;
+    chain.fails("tx stake 0.5VVV --validator validator-1 --from bob --dry-run", 1, "1 is the least").await;
+    chain.fails("tx collect 77 --from alice --dry-run", 1, "you have no entry 77").await;
     chain.fails("tx cancel-unstake 77 --from alice --dry-run", 1, "this would fail").await;
     assert_eq!(staked(&chain).await, coins("10VVV"));
 }

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from curve import ONE, Refused, ceil_div
 
 MAX_TRANCHES = 32
-MIN_UNSTAKE = ONE // 100
+MIN_STAKE = ONE // 100
 MIN_ALLOWANCE = ONE // 10
 
 
@@ -94,8 +94,10 @@ def roll(s, accounts):
 
 def stake_diem(s, sender, amount, beneficiary=None):
     beneficiary = beneficiary or sender
-    s.pay(sender, "diem", amount)
     key = sender, beneficiary
+    if s.diem_stakes.get(key, 0) + amount < MIN_STAKE:
+        raise Refused("less than the least stake")
+    s.pay(sender, "diem", amount)
     s.diem_stakes[key] = s.diem_stakes.get(key, 0) + amount
     today(s, beneficiary).allowance += amount
 
@@ -103,7 +105,7 @@ def stake_diem(s, sender, amount, beneficiary=None):
 def unstake_diem(s, sender, amount, beneficiary=None):
     key = sender, beneficiary or sender
     held = s.diem_stakes.get(key, 0)
-    if amount <= 0 or amount > held or (amount < MIN_UNSTAKE and amount != held):
+    if amount <= 0 or amount > held or (amount != held and min(amount, held - amount) < MIN_STAKE):
         raise Refused("more than is staked, or dust")
     if len([t for t in s.diem_tranches.values() if t.staker == sender]) >= MAX_TRANCHES:
         raise Refused("too many tranches")
@@ -122,11 +124,27 @@ def cancel_diem(s, sender, tranche):
     del s.diem_tranches[tranche]
 
 
+def is_due(s, tranche):
+    return s.time >= tranche.start + s.cooldown_ms and tranche.day < s.day
+
+
+def pay(s, i):
+    t = s.diem_tranches.pop(i)
+    s.give(t.staker, "diem", t.amount)
+
+
 def pay_matured(s):
+    """What is due, unless the queues of this history stand still."""
     for i, t in sorted(s.diem_tranches.items()):
-        if s.time >= t.start + s.cooldown_ms:
-            s.give(t.staker, "diem", t.amount)
-            del s.diem_tranches[i]
+        if is_due(s, t) and not s.queues_stand:
+            pay(s, i)
+
+
+def collect_tranche(s, sender, id):
+    t = s.diem_tranches.get(id)
+    if t is None or t.staker != sender or not is_due(s, t):
+        raise Refused("not a tranche of the sender, or not due")
+    pay(s, id)
 
 
 def use_free(s, sender, day, amount):

@@ -20,6 +20,7 @@ from curve import Refused
 DEFAULTS = {
     "epoch_ms": 86_400_000, "grace_ms": 7_200_000, "cooldown_ms": 86_400_000,
     "unbonding_ms": 7 * 86_400_000, "provider_unbonding_ms": 7 * 86_400_000, "protocol_fee_bps": 2_000, "stakers_bps": 0,
+    "min_stake": curve.ONE, "queues_stand": 0,
     "max_validators": 100, "min_self_stake": 1_000 * curve.ONE, "min_bond": 1_000 * curve.ONE,
     "equivocation_bps": 500, "max_commission_bps": 10_000, "max_commission_change_bps": 10_000,
 }
@@ -37,6 +38,7 @@ CALLS = {
     "unstake": (staking.unstake, ["amount"]),
     "cancel_unstake": (staking.cancel_unstake, ["tranche"]),
     "restake": (staking.restake, ["amount"]),
+    "collect": (staking.collect, ["entry"]),
     "edit_commission": (staking.edit_commission, ["bps"]),
     "claim": (staking.claim, []),
     "claim_and_stake": (staking.claim_and_stake, []),
@@ -46,6 +48,7 @@ CALLS = {
     "stake_diem": (credits.stake_diem, ["amount"]),
     "unstake_diem": (credits.unstake_diem, ["amount"]),
     "cancel_diem": (credits.cancel_diem, ["tranche"]),
+    "collect_tranche": (credits.collect_tranche, ["id"]),
     "register": (days.register, ["bond"]),
     "set_payout": (days.set_payout, []),
     "add_bond": (days.add_bond, ["amount"]),
@@ -94,7 +97,7 @@ class State:
         for v in genesis.get("validators", []):
             name, stake = v["operator"], int(v["self_stake"])
             self.validators[name] = staking.Validator(commission_bps=int(v.get("commission_bps", 0)))
-            staking.stake(self, name, name, stake)
+            staking.bond(self, name, name, stake)
         self.told = []
         self.told = staking.told_set(self)
         for p in genesis.get("providers", []):

@@ -10,7 +10,7 @@ from curve import ONE, Refused, ceil_div, mint_cost, mint_out
 
 BPS = 10**4
 INDEX = 10**36
-MAX_TRANCHES = 32
+MAX_ENTRIES = 32
 
 
 @dataclass
@@ -111,8 +111,26 @@ def take_out(s, p, name, shares, amount):
         v.tokens = 0
 
 
+def value(v, shares):
+    return shares * v.tokens // v.shares if v.shares else 0
+
+
+def check_left(s, account, name, amount):
+    """What an unstake or a restake of `amount` may leave behind: nothing, or the least stake of both."""
+    p = s.positions[account, name]
+    if p.shares and (amount < s.min_stake or value(s.validators[name], p.shares) < s.min_stake):
+        raise Refused("dust")
+
+
+def check_deposit(s, account, name, amount):
+    if value(s.validators[name], position(s, account, name).shares) + amount < s.min_stake:
+        raise Refused("less than the least stake")
+
+
 def add_entry(s, entry):
     """Tranches and moves share one row of ids."""
+    if len([e for e in s.entries.values() if e.account == entry.account]) >= MAX_ENTRIES:
+        raise Refused("too many entries")
     s.entries[s.next_entry] = entry
     s.next_entry += 1
 
@@ -125,19 +143,24 @@ def end_positions(s):
             del s.positions[key]
 
 
-def stake(s, sender, validator, amount):
+def bond(s, sender, validator, amount):
     s.pay(sender, "vvv", amount)
     deposit(s, sender, validator, amount)
     s.bonded += amount
+
+
+def stake(s, sender, validator, amount):
+    position(s, sender, validator)
+    check_deposit(s, sender, validator, amount)
+    bond(s, sender, validator, amount)
 
 
 def unstake(s, sender, validator, amount):
     p = settled(s, sender, validator)
     free = p.shares - max(p.locked, moved(s, sender, validator))
     shares = shares_for(s.validators[validator], amount, free)
-    if len([e for e in s.entries.values() if e.account == sender and e.to is None]) >= MAX_TRANCHES:
-        raise Refused("too many tranches")
     take_out(s, p, validator, shares, amount)
+    check_left(s, sender, validator, amount)
     add_entry(s, Entry(sender, validator, None, amount, s.height))
 
 
@@ -145,6 +168,8 @@ def cancel_unstake(s, sender, tranche):
     entry = s.entries.get(tranche)
     if entry is None or entry.to is not None or entry.account != sender:
         raise Refused("not a tranche of the sender")
+    if jobs_for(s, tranche, entry):
+        raise Refused("a slash is pending")
     deposit(s, sender, entry.source, entry.amount)
     del s.entries[tranche]
 
@@ -163,6 +188,7 @@ def restake(s, sender, source, to, amount):
         # Rounding up took the last DIEM along: no burn could ever open the rest.
         p.locked = 0
     take_out(s, p, source, shares, amount)
+    check_left(s, sender, source, amount)
     new = deposit(s, sender, to, amount)
     target = position(s, sender, to)
     target.locked += ceil_div(new * locked, shares)
@@ -212,6 +238,7 @@ def claim(s, sender, validator):
 
 def claim_and_stake(s, sender, validator):
     amount = take_rewards(s, sender, validator)
+    check_deposit(s, sender, validator, amount)
     deposit(s, sender, validator, amount)
     s.bonded += amount
 
@@ -255,16 +282,35 @@ def left_at(s, entry):
     return s.times.get(entry.height + 1)
 
 
+def is_due(s, entry):
+    start = left_at(s, entry)
+    return start is not None and s.time > start + s.unbonding_ms
+
+
+def finish(s, i, e):
+    """A tranche is paid, a move is free."""
+    if e.to is None:
+        s.bonded -= e.amount
+        s.give(e.account, "vvv", e.amount)
+    del s.entries[i]
+
+
 def pay_matured(s):
-    """Tranches whose time is over are paid; moves whose time is over are free."""
+    """What is due, unless the queues of this history stand still."""
     for i, e in sorted(s.entries.items()):
-        start = left_at(s, e)
-        if start is None or s.time <= start + s.unbonding_ms:
-            continue
-        if e.to is None:
-            s.bonded -= e.amount
-            s.give(e.account, "vvv", e.amount)
-        del s.entries[i]
+        if is_due(s, e) and not s.queues_stand:
+            finish(s, i, e)
+
+
+def collect(s, sender, entry):
+    """Slashes that the entry has not met yet come first."""
+    e = s.entries.get(entry)
+    if e is None or e.account != sender or not is_due(s, e):
+        raise Refused("not an entry of the sender, or not due")
+    for _, _, slash_bps, _ in jobs_for(s, entry, e):
+        slash_entry(s, entry, e, slash_bps)
+    if entry in s.entries:
+        finish(s, entry, e)
 
 
 def equivocation(s, name, height, time, slash_bps):
@@ -274,17 +320,23 @@ def equivocation(s, name, height, time, slash_bps):
         return
     v.tombstoned = True
     slash_tokens(s, v, v.tokens * slash_bps // BPS)
-    s.jobs.append((name, height, slash_bps))
+    s.jobs.append((name, height, slash_bps, s.next_entry))
+
+
+def jobs_for(s, i, e):
+    """The slashes that this entry has not met: of what it left, since the block before the offence, and begun after it
+    left."""
+    return [job for job in s.jobs if job[0] == e.source and e.height >= job[1] - 1 and i < job[3]]
 
 
 def run_jobs(s):
     """Slashes what left before the offence could count. A queue: it comes after the emission. No
-    history has so many entries that a job takes more than one block."""
-    for name, height, slash_bps in s.jobs:
+    history has so many entries that a job takes more than one block, unless its queues stand still."""
+    while s.jobs and not s.queues_stand:
         for i, e in sorted(s.entries.items()):
-            if e.source == name and e.height >= height - 1:
-                slash_entry(s, i, e, slash_bps)
-    s.jobs = []
+            if s.jobs[0] in jobs_for(s, i, e):
+                slash_entry(s, i, e, s.jobs[0][2])
+        del s.jobs[0]
 
 
 def slash_tokens(s, v, amount):
@@ -314,8 +366,7 @@ def told_set(s):
 
     def counts(name):
         v, own = s.validators[name], s.positions.get((name, name), Position())
-        value = own.shares * v.tokens // v.shares if v.shares else 0
-        return not v.tombstoned and power(name) > 0 and value >= s.min_self_stake
+        return not v.tombstoned and power(name) > 0 and value(v, own.shares) >= s.min_self_stake
 
     active = sorted(filter(counts, s.validators), key=lambda n: (-power(n), n))
     return active[: s.max_validators] or s.told

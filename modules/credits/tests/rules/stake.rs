@@ -1,7 +1,8 @@
 //! DIEM in and out of stake, and the credit that it gives.
 
-use diem_core::{Amount, Denom};
-use diem_credits::{Answer, Msg, Query};
+use diem_bank::Bank;
+use diem_core::{Amount, Denom, GenesisContext, Module as _, Time};
+use diem_credits::{Answer, Credits, Msg, Query};
 
 use crate::world::*;
 
@@ -131,10 +132,74 @@ fn what_cannot_be_staked_or_unstaked_is_refused() {
     world.refuses(alice(), unstake_diem(Amount::ZERO), "zero_amount");
     world.refuses(alice(), unstake_diem(whole(2)), "more_than_staked");
     world.refuses(alice(), unstake_diem(amount("0.009")), "dust");
-    world.run(alice(), unstake_diem(amount("0.995")));
-    world.run(alice(), unstake_diem(amount("0.005")));
+    world.refuses(alice(), unstake_diem(amount("0.995")), "would_leave_dust");
+    world.run(alice(), unstake_diem(amount("0.99")));
+    world.run(alice(), unstake_diem(amount("0.01")));
     world.refuses(alice(), Msg::CancelUnstake { tranche: 2 }, "no_tranche");
     world.refuses(bob(), Msg::CancelUnstake { tranche: 0 }, "no_tranche");
+}
+
+#[test]
+fn no_beneficiary_is_new_enough_to_make_a_tranche_of_dust() {
+    let mut world = World::new();
+    world.block_at(HOUR);
+    let stake_for = |number, amount| Msg::StakeDiem { amount, beneficiary: Some(who(number)) };
+    for beneficiary in 1..=30 {
+        world.refuses(alice(), stake_for(beneficiary, amount("0.009999999999999999")), "position_too_small");
+    }
+    world.run(alice(), stake_for(20, amount("0.01")));
+    // Beside a stake, any amount may come, and none of it leaves alone.
+    world.run(alice(), stake_for(20, amount("0.000000000000000001")));
+    let of_20 = |amount| Msg::UnstakeDiem { amount, beneficiary: Some(who(20)) };
+    world.refuses(alice(), of_20(amount("0.000000000000000001")), "dust");
+    world.refuses(alice(), of_20(amount("0.01")), "would_leave_dust");
+    world.run(alice(), of_20(amount("0.010000000000000001")));
+}
+
+fn collect(id: u64) -> Msg {
+    Msg::CollectTranche { id }
+}
+
+#[test]
+fn a_tranche_that_is_due_is_collected_whatever_waits_before_it() {
+    let mut world = World::new();
+    world.block_at(HOUR).run(alice(), stake_diem(whole(100)));
+    world.run(bob(), stake_diem(whole(100)));
+    for _ in 0..5 {
+        world.block().run(alice(), unstake_diem(whole(1)));
+    }
+    world.run(bob(), unstake_diem(whole(7)));
+    // Queues of this block serve nobody.
+    world.block_with(3 * DAY, 0);
+    assert_eq!(world.balance(alice(), Denom::Diem), whole(900));
+    world.refuses(alice(), collect(5), "no_tranche");
+    world.run(bob(), collect(5));
+    world.refuses(bob(), collect(5), "no_tranche");
+    assert_eq!(world.balance(bob(), Denom::Diem), whole(907));
+    world.block_with(3 * DAY + HOUR, 1_000);
+    assert_eq!(world.balance(alice(), Denom::Diem), whole(905));
+    assert_eq!(world.balance(bob(), Denom::Diem), whole(907), "it is paid once");
+}
+
+#[test]
+fn a_tranche_of_today_and_one_that_cools_down_are_not_collected() {
+    let mut world = World::new();
+    world.block_at(HOUR).run(alice(), stake_diem(whole(10)));
+    world.run(alice(), unstake_diem(whole(5)));
+    world.refuses(alice(), collect(0), "not_due");
+    world.block_with(DAY + HOUR / 2, 0).refuses(alice(), collect(0), "not_due");
+    // An import may say that one of today is past its date: it still backs the credit of today.
+    let mut genesis = Credits::export_genesis(&world.state.0);
+    let rows = genesis.rows.as_mut().unwrap();
+    (rows.tranches[0].1.day, rows.tranches[0].1.due) = (rows.global.day, Time(world.time));
+    let balances = Bank::export_genesis(&world.state.0);
+    let mut world = World { time: world.time, ..World::unfunded() };
+    let mut ctx = GenesisContext { state: &mut world.state.0, time: Time(world.time) };
+    Bank::init_genesis(&mut ctx, &balances).unwrap();
+    world.start(&genesis).unwrap();
+    world.refuses(alice(), collect(0), "not_due");
+    world.midnight(2);
+    assert_eq!(world.balance(alice(), Denom::Diem), whole(995), "the queue pays it on the next day");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use borsh::BorshDeserialize;
 use diem_bank::{Bank, Pool};
 use diem_core::{
     Address, Amount, Block, BlockContext, BlockInfo, CallError, Denom, Events, Forgetful, GenesisContext, Module,
-    ModuleError, Time, TxContext,
+    ModuleError, StateWrite, Time, TxContext, Value,
     context::{Misbehaviour, MisbehaviourKind, Vote},
     keys::SecretKey,
 };
@@ -118,6 +118,14 @@ impl<'a> World<'a> {
         world
     }
 
+    /// Lets stakes and entries be as small as they like, past the bounds of the parameter: what divisions leave shows in
+    /// the smallest numbers.
+    pub(crate) fn without_minimum(mut self) -> Self {
+        let params = Params { min_stake: Amount::ZERO, ..diem_staking::params(&self.state) };
+        self.state.set(&[Staking::ID.0, 0], Value::from_vec(borsh::to_vec(&params).unwrap()));
+        self
+    }
+
     /// The next block, a second later.
     pub(crate) fn next(&mut self) -> Begun {
         self.block(1_000, vec![], vec![])
@@ -198,6 +206,12 @@ impl<'a> World<'a> {
             diem_staking::move_stake(state, events, now, &who(account), route, amount)
         })
         .map(|_| ())
+    }
+
+    pub(crate) fn collect(&mut self, account: u8, entry: u64) -> Result<Vec<Event>, CallError> {
+        let now = self.now;
+        self.try_do(|state, events| diem_staking::collect(state, events, now, &who(account), entry).map(|_| ()))
+            .map(|(_, events)| events)
     }
 
     pub(crate) fn lock(&mut self, account: u8, validator: u8, shares: u128) -> Result<(), CallError> {

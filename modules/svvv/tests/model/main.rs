@@ -235,10 +235,13 @@ fn compare(world: &World<'_>, model: &Model) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-fn start(base: &diem_store::Snapshot) -> (World<'_>, Model) {
-    let params = Params { max_validators: 2, min_self_stake: Amount::ONE, ..Params::default() };
+/// A world and its model with this least stake; zero is below the bounds and lets everything be as small as it likes.
+fn start(base: &diem_store::Snapshot, least: u128) -> (World<'_>, Model) {
+    let min_stake = if least == 0 { Amount::ONE } else { units(least) };
+    let params = Params { max_validators: 2, min_self_stake: Amount::ONE, min_stake, ..Params::default() };
     let world = World::with(base, VALIDATORS, params, COMMISSION);
-    let mut model = Model { height: 1, ..Model::default() };
+    let world = if least == 0 { world.without_minimum() } else { world };
+    let mut model = Model { height: 1, least, ..Model::default() };
     model.times = [(0, world.now.time.0 - 1_000), (1, world.now.time.0)].into();
     for number in 1..=VALIDATORS {
         let (tokens, shares) = (1_000 * ONE, 1_000 * ONE);
@@ -255,9 +258,13 @@ fn start(base: &diem_store::Snapshot) -> (World<'_>, Model) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
     #[test]
-    fn the_chain_agrees_with_its_model_after_every_step(steps in vec(step(), 1..70), small in any::<bool>()) {
+    fn the_chain_agrees_with_its_model_after_every_step(
+        steps in vec(step(), 1..70),
+        small in any::<bool>(),
+        least in prop_oneof![2 => Just(0), 1 => Just(ONE / 100), 1 => Just(ONE / 2)],
+    ) {
         let base = empty();
-        let (mut world, mut model) = start(&base);
+        let (mut world, mut model) = start(&base, least);
         if small {
             // Operators keep little, so that shares are few and every rounding shows.
             for number in 1..=VALIDATORS {

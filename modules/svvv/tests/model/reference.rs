@@ -56,6 +56,8 @@ pub(crate) struct Model {
     pub(crate) next: u64,
     pub(crate) left: u128,
     pub(crate) fees: u128,
+    /// The least stake.
+    pub(crate) least: u128,
 }
 
 impl Model {
@@ -91,9 +93,22 @@ impl Model {
         self.positions.get_mut(&(who, with)).unwrap().shares -= shares;
     }
 
-    fn leave(&mut self, of: u8, left: u8, size: u128, to: Option<u8>) {
+    /// Whether so much may come into a position.
+    fn may_come(&self, who: u8, with: u8, amount: u128) -> Option<()> {
+        (self.value(with, self.at(who, with).shares) + amount >= self.least).then_some(())
+    }
+
+    /// Whether a position may be left as it is after so much went.
+    fn may_stay(&self, who: u8, with: u8, amount: u128) -> Option<()> {
+        let shares = self.at(who, with).shares;
+        (shares == 0 || amount >= self.least && self.value(with, shares) >= self.least).then_some(())
+    }
+
+    fn leave(&mut self, of: u8, left: u8, size: u128, to: Option<u8>) -> Option<()> {
+        (self.entries.iter().filter(|entry| entry.of == of).count() < 32).then_some(())?;
         self.entries.push(ModelEntry { id: self.next, of, left, height: self.height, due: None, size, to });
         self.next += 1;
+        Some(())
     }
 
     pub(crate) fn at(&self, who: u8, with: u8) -> ModelPosition {
@@ -119,6 +134,7 @@ impl Model {
     fn change(&mut self, step: &Step) -> Option<()> {
         match *step {
             Step::Stake { who, with, amount } => {
+                self.may_come(who, with, amount)?;
                 self.put(who, with, amount)?;
                 *self.balances.get_mut(&who).unwrap() -= amount;
             }
@@ -171,12 +187,11 @@ impl Model {
     }
 
     fn unstake(&mut self, who: u8, with: u8, amount: u128) -> Option<()> {
-        (self.entries.iter().filter(|e| e.of == who && e.to.is_none()).count() < 32).then_some(())?;
         let position = self.at(who, with);
         let shares = self.shares_out(with, position.shares - position.locked.max(position.moved), amount)?;
         self.take(who, with, shares, amount);
-        self.leave(who, with, amount, None);
-        Some(())
+        self.may_stay(who, with, amount)?;
+        self.leave(who, with, amount, None)
     }
 
     fn restake(&mut self, who: u8, from: u8, to: u8, amount: u128) -> Option<()> {
@@ -185,6 +200,7 @@ impl Model {
         let shares = self.shares_out(from, old.shares - old.moved, amount)?;
         let went = shares.saturating_sub(old.shares - old.locked);
         self.take(who, from, shares, amount);
+        self.may_stay(who, from, amount)?;
         let new = self.put(who, to, amount)?;
         let diem = if went == 0 { 0 } else { mul_div(old.diem, went, old.locked, true)? };
         let source = self.positions.get_mut(&(who, from))?;
@@ -197,8 +213,7 @@ impl Model {
         target.moved += new;
         target.locked += mul_div(new, went, shares, true)?;
         target.diem += diem;
-        self.leave(who, from, new, Some(to));
-        Some(())
+        self.leave(who, from, new, Some(to))
     }
 
     fn release(&mut self, who: u8, with: u8, diem: u128) -> Option<()> {
@@ -221,6 +236,7 @@ impl Model {
             self.validators.get_mut(&with).unwrap().commission = 0;
         }
         if stake {
+            self.may_come(who, with, whole)?;
             self.put(who, with, whole)?;
         } else {
             *self.balances.get_mut(&who).unwrap() += whole;

@@ -164,7 +164,7 @@ fn unstaking(all: &At<Page<Unstaking>>) -> String {
         let what = entry.moved_to.map_or("paid by itself".into(), |to| format!("moved to {to}"));
         [entry.id.to_string(), entry.amount.display.clone(), what, until, entry.validator.to_string()]
     };
-    let headings = ["tranche", "amount", "what becomes of it", "free after", "left validator"];
+    let headings = ["entry", "amount", "what becomes of it", "free after", "left validator"];
     or_nothing(headings, &all.items, row, "nothing is on its way out of stake")
 }
 

@@ -15,7 +15,7 @@ pub(super) enum Verb {
     /// Stake DIEM: one credit a day for each, from now on
     #[command(after_help = "Example: diemd tx stake-diem 5DIEM --beneficiary bob --from alice")]
     StakeDiem {
-        /// How much: 5DIEM.
+        /// How much: 5DIEM; at least 0.01DIEM stands staked for a beneficiary.
         #[arg(value_parser = units::diem)]
         amount: Amount,
         /// Who has the credit [default: the sender].
@@ -27,7 +27,7 @@ pub(super) enum Verb {
     /// Take DIEM out of stake; it is paid by itself after the cooldown
     #[command(after_help = "Example: diemd tx unstake-diem 5DIEM --beneficiary bob --from alice")]
     UnstakeDiem {
-        /// How much: at least 0.01DIEM, or the whole position.
+        /// How much: the whole position, or at least 0.01DIEM if as much stays.
         #[arg(value_parser = units::diem)]
         amount: Amount,
         /// Whose credit it backs [default: the sender's].
@@ -42,6 +42,15 @@ pub(super) enum Verb {
     CancelUnstakeDiem {
         /// The tranche's number.
         tranche: u64,
+        #[command(flatten)]
+        make: Box<Make>,
+    },
+    /// Pay at once a tranche of DIEM that is due, instead of waiting for the queue
+    #[command(after_help = "Example: diemd tx collect-tranche 3 --from alice\n\
+                      `diemd query unstaking-diem alice` lists the tranches by number, with their dates.")]
+    CollectTranche {
+        /// The tranche's number.
+        id: u64,
         #[command(flatten)]
         make: Box<Make>,
     },
@@ -171,6 +180,7 @@ impl Verb {
                 (Msg::UnstakeDiem { amount, beneficiary: wallet.who_if_any(beneficiary.as_ref())? }, make)
             }
             Self::CancelUnstakeDiem { tranche, make } => (Msg::CancelUnstake { tranche }, make),
+            Self::CollectTranche { id, make } => (Msg::CollectTranche { id }, make),
             Self::Allocate { amount, provider, make } => {
                 (Msg::Allocate { provider: wallet.who(&provider)?, amount }, make)
             }

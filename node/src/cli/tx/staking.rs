@@ -23,7 +23,7 @@ pub(super) enum Verb {
         #[command(flatten)]
         make: Box<Make>,
     },
-    /// Take free stake out; it is paid by itself after the unbonding time
+    /// Take free stake out, at least the least stake or all; it is paid by itself after the unbonding time
     #[command(after_help = "Example: diemd tx unstake 10VVV --validator validator-1 --from alice\n\
                       `diemd query unstaking alice` says when it is paid.")]
     Unstake {
@@ -42,6 +42,15 @@ pub(super) enum Verb {
     CancelUnstake {
         /// The tranche's number.
         tranche: u64,
+        #[command(flatten)]
+        make: Box<Make>,
+    },
+    /// Pay or free at once what is past its date, instead of waiting for the queue
+    #[command(after_help = "Example: diemd tx collect 3 --from alice\n\
+                      `diemd query unstaking alice` lists what is on its way by number, with its date.")]
+    Collect {
+        /// The number of the tranche or of the moved stake.
+        entry: u64,
         #[command(flatten)]
         make: Box<Make>,
     },
@@ -85,6 +94,9 @@ impl Verb {
                 (Msg::Unstake { validator: wallet.who(&validator)?, amount }, make)
             }
             Self::CancelUnstake { tranche, make } => (Msg::CancelUnstake { tranche }, make),
+            Self::Collect { entry, make } => {
+                return wallet.send(&make, Call::Svvv(diem_svvv::Msg::Collect { entry })).await;
+            }
             Self::Restake { amount, validator, to, make } => {
                 let (from, to) = (wallet.who(&validator)?, wallet.who(&to)?);
                 let call = Call::Svvv(diem_svvv::Msg::Restake { from, to, amount });

@@ -101,10 +101,16 @@ fn stakes(scene: &mut Scene) {
     scene.refuses(0, unstake_diem(Amount::MAX, None), "credits/more_than_staked");
     scene.refuses(0, unstake_diem(milli(9), None), "credits/dust");
     scene.refuses(0, unstake_diem(Amount::new(1), None), "credits/dust");
+    scene.refuses(0, unstake_diem(milli(8_491), None), "credits/would_leave_dust");
+    scene.refuses(0, stake_diem(milli(9), Some(scene.who(UNLISTED))), "credits/position_too_small");
     for tranche in [1, u64::MAX] {
         scene.refuses(0, cancel_diem(tranche), "credits/no_tranche");
     }
     scene.refuses(1, cancel_diem(0), "credits/no_tranche");
+    let collect = |id| call(Msg::CollectTranche { id });
+    scene.refuses(1, collect(0), "credits/no_tranche");
+    scene.refuses(0, collect(1), "credits/no_tranche");
+    scene.refuses(0, collect(0), "credits/not_due");
 }
 
 fn promises(scene: &mut Scene) {

@@ -2,6 +2,7 @@
 
 use diem_core::{Address, Amount, tx::MAX_CALLS};
 use diem_runtime::Options;
+use diem_svvv as svvv;
 use diem_testkit::{
     Economy,
     economy::{milli, validator, whole},
@@ -51,7 +52,9 @@ fn economy() -> Economy {
 pub(crate) fn scene() -> Scene {
     let mut scene = Scene::new(economy());
     let (today, providers) = (scene.today(), providers(&scene.economy));
-    scene.refuses(0, unstake(validator(0), whole(1)), "staking/too_many_tranches");
+    scene.refuses(0, unstake(validator(0), whole(1)), "staking/too_many_entries");
+    let restake = svvv::Msg::Restake { from: validator(0), to: validator(1), amount: whole(1) };
+    scene.refuses(0, Call::Svvv(restake), "staking/too_many_entries");
     scene.refuses(0, unstake_diem(milli(10), None), "credits/too_many_tranches");
     scene.refuses(0, allocate(providers[16], milli(1)), "credits/too_many_promises");
     let one_more = vec![(providers[0], whole(1))];

@@ -6,7 +6,7 @@ use diem_staking::{Msg, Query};
 use diem_svvv as svvv;
 use diem_testkit::{
     Economy,
-    economy::{validator, whole},
+    economy::{milli, validator, whole},
     story::{stake, unstake},
 };
 use diem_types::Call;
@@ -24,15 +24,22 @@ fn cancel(tranche: u64) -> Call {
     Call::Staking(Msg::CancelUnstake { tranche })
 }
 
+fn collect(entry: u64) -> Call {
+    Call::Svvv(svvv::Msg::Collect { entry })
+}
+
 /// The first person has 1,900 VVV with the first validator, 900 of them locked, and tranche 0. The second has 1,400
-/// with the second validator and 600 with the third, which came there just now as entry 1.
+/// with the second validator and 600 with the third, which came there just now as entry 1. The fifth has 91 with the
+/// second validator, and all but a half of one is locked.
 pub(crate) fn economy() -> Economy {
     let mut economy = Economy::new();
     let (v0, v1, v2) = (validator(0), validator(1), validator(2));
     let mint = diem::Msg::Mint { validator: v0, lock: whole(900), min_out: whole(10) };
+    let most = diem::Msg::Mint { validator: v1, lock: milli(90_500), min_out: Amount::ZERO };
     let calls = vec![
         (0, vec![Call::Diem(mint), unstake(v0, whole(100))]),
         (1, vec![stake(v1, whole(2_000)), restake(v1, v2, whole(600))]),
+        (4, vec![stake(v1, whole(91)), Call::Diem(most)]),
     ];
     economy.people_block(1_000, calls);
     economy
@@ -49,6 +56,11 @@ pub(crate) fn scene() -> Scene {
     // Someone else's, and an entry that is no tranche.
     scene.refuses(1, cancel(0), "staking/unknown_tranche");
     scene.refuses(1, cancel(1), "staking/unknown_tranche");
+    for entry in [1, 2, 99, u64::MAX] {
+        scene.refuses(0, collect(entry), "staking/unknown_entry");
+    }
+    scene.refuses(0, collect(0), "staking/not_due");
+    scene.refuses(1, collect(1), "staking/not_due");
     for claim in [|validator| Msg::Claim { validator }, |validator| Msg::ClaimAndStake { validator }] {
         scene.refuses(0, Call::Staking(claim(NOBODY)), "staking/unknown_validator");
         scene.refuses(0, Call::Staking(claim(v1)), "staking/nothing_to_claim");
@@ -72,6 +84,13 @@ fn stakes(scene: &mut Scene) {
     scene.refuses(0, unstake(v0, over(whole(1_000))), "staking/not_free");
     scene.refuses(0, unstake(v0, Amount::MAX), "staking/not_free");
     scene.refuses(0, unstake(v1, Amount::new(1)), "staking/not_free");
+    // Less than the least stake may come, leave or stay only with the rest of it.
+    scene.refuses(2, stake(v0, milli(999)), "staking/below_min_stake");
+    scene.refuses(0, unstake(v0, milli(999)), "staking/amount_too_small");
+    scene.refuses(1, unstake(v1, milli(1_399_001)), "staking/would_leave_dust");
+    scene.refuses(4, unstake(v1, milli(500)), "staking/free_too_small");
+    scene.refuses(1, restake(v1, v2, milli(999)), "staking/amount_too_small");
+    scene.refuses(4, restake(v1, v2, milli(90_500)), "staking/would_leave_dust");
     // What was moved lately cannot leave.
     scene.refuses(1, unstake(v2, Amount::new(1)), "staking/not_free");
     scene.refuses(1, unstake(v1, over(whole(1_400))), "staking/not_free");

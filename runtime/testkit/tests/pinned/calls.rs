@@ -130,14 +130,16 @@ fn credits_calls() -> Vec<Call> {
         Msg::OfferCredit { day, amount: amount(), price: Amount::ONE },
         Msg::WithdrawOffer,
         Msg::BuyCredit { seller: TO, day, amount: amount(), max_price: Amount::ONE },
+        Msg::CollectTranche { id: 7 },
     ];
     calls.map(Call::Credits).into()
 }
 
 /// One of each.
 pub(crate) fn calls() -> Vec<Call> {
-    let restake = Call::Svvv(svvv::Msg::Restake { from: FROM, to: TO, amount: amount() });
-    [bank_calls(), staking_calls(), vec![restake], diem_calls(), credits_calls()].concat()
+    let restake = svvv::Msg::Restake { from: FROM, to: TO, amount: amount() };
+    let svvv_calls = [restake, svvv::Msg::Collect { entry: 7 }].map(Call::Svvv).to_vec();
+    [bank_calls(), staking_calls(), svvv_calls, diem_calls(), credits_calls()].concat()
 }
 
 #[test]

@@ -39,7 +39,7 @@ const STAKING: Names = &[
     (12, "positions"),
     (13, "entries"),
     (14, "places"),
-    (15, "tranches"),
+    (15, "entry_counts"),
     (16, "left"),
     (17, "due"),
     (18, "jobs"),

@@ -21,7 +21,14 @@ impl Generator<'_> {
         let msg = match self.rng.below(20) {
             0..=6 => Staking::Stake { validator, amount: self.amount(view.number(&format!("account {user} vvv")) / 4) },
             7..=9 => Staking::Unstake { validator, amount: self.amount(shares - view.position(user, &name, "locked")) },
-            10 => Staking::CancelUnstake { tranche: self.id(view, "tranche", user) },
+            10 => {
+                let kind = self.rng.pick(&["tranche", "tranche", "move"]);
+                let entry = self.id(view, kind, user);
+                if self.rng.chance(60) {
+                    return Call::Svvv(Svvv::Collect { entry });
+                }
+                Staking::CancelUnstake { tranche: entry }
+            }
             11..=15 => {
                 let to = self.any("v");
                 let amount = self.amount(shares - view.position(user, &name, "moved"));
@@ -97,7 +104,15 @@ impl Generator<'_> {
             _ => {
                 let user = self.with(&view.second("diem_tranche ", ""));
                 let tranche = self.id(view, "diem_tranche", &user);
-                (user, Call::Credits(Credits::CancelUnstake { tranche }))
+                let collects = self.rng.chance(50);
+                (
+                    user,
+                    Call::Credits(if collects {
+                        Credits::CollectTranche { id: tranche }
+                    } else {
+                        Credits::CancelUnstake { tranche }
+                    }),
+                )
             }
         }
     }

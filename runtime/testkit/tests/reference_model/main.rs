@@ -105,12 +105,13 @@ fn the_model_knows_the_known_answers() {
 }
 
 /// The calls that a history can hold, by their names in the model.
-const CALLS: [&str; 29] = [
+const CALLS: [&str; 31] = [
     "transfer",
     "stake",
     "unstake",
     "cancel_unstake",
     "restake",
+    "collect",
     "claim",
     "claim_and_stake",
     "edit_commission",
@@ -120,6 +121,7 @@ const CALLS: [&str; 29] = [
     "stake_diem",
     "unstake_diem",
     "cancel_diem",
+    "collect_tranche",
     "register",
     "set_payout",
     "add_bond",

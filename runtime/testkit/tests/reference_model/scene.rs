@@ -32,6 +32,8 @@ pub(crate) struct Scene {
     /// The validators as consensus calls them, by operator.
     pub(crate) consensus: BTreeMap<Address, [u8; 20]>,
     names: BTreeMap<Address, String>,
+    /// Whether the queues stand still: then what is due waits until its owner collects it.
+    pub(crate) queues_stand: bool,
 }
 
 impl Scene {
@@ -46,7 +48,7 @@ impl Scene {
         names.extend((0..VALIDATORS).map(|n| format!("v{n}")));
         let (doc, consensus) = document(rng, &people);
         let names = people.iter().map(|person| person.address).zip(names).collect();
-        Self { doc, people, consensus, names }
+        Self { doc, people, consensus, names, queues_stand: rng.chance(40) }
     }
 
     /// The name of an account in the model.
@@ -88,6 +90,8 @@ impl Scene {
             "epoch_ms": app.epoch_ms.get(),
             "unbonding_ms": staking.unbonding_ms,
             "max_validators": staking.max_validators,
+            "min_stake": staking.min_stake.get().to_string(),
+            "queues_stand": u8::from(self.queues_stand),
             "min_self_stake": staking.min_self_stake.get().to_string(),
             "equivocation_bps": staking.equivocation_bps,
             "max_commission_bps": 2_000,
@@ -141,6 +145,7 @@ fn document(rng: &mut Rng, people: &[Person]) -> (GenesisDoc, BTreeMap<Address, 
         consensus.insert(row.operator, diem_staking::consensus_address(&row.validator.consensus_key));
     }
     app.staking.params.min_self_stake = whole(1_000);
+    app.staking.params.min_stake = Amount::new(ONE / 100 * u128::from(rng.pick(&[100_u64, 1, 10_000])));
     app.staking.params.unbonding_ms = DAY_MS * (1 + rng.below(6)) + rng.below(DAY_MS);
     app.emissions.params.fee_bps = rng.pick(&[2_000, 2_000, 0, 3_333, 5_000]);
     app.emissions.schedule = schedule(rng, doc.genesis_time);

@@ -23,6 +23,7 @@ pub(crate) fn translate(scene: &Scene, call: &Call) -> (&'static str, Value) {
         Call::Svvv(Svvv::Restake { from, to, amount }) => {
             ("restake", json!({"source": scene.name(from), "to": scene.name(to), "amount": digits(amount)}))
         }
+        Call::Svvv(Svvv::Collect { entry }) => ("collect", json!({"entry": entry})),
         Call::Diem(msg) => diem(scene, msg),
         Call::Credits(msg) => credits(scene, msg),
     }
@@ -78,6 +79,7 @@ fn credits(scene: &Scene, msg: &Credits) -> (&'static str, Value) {
             ("unstake_diem", json!({"amount": digits(amount), "beneficiary": of(beneficiary)}))
         }
         Credits::CancelUnstake { tranche } => ("cancel_diem", json!({"tranche": tranche})),
+        Credits::CollectTranche { id } => ("collect_tranche", json!({"id": id})),
         Credits::RegisterProvider { bond, payout, .. } => {
             ("register", json!({"payout": scene.name(payout), "bond": digits(bond)}))
         }

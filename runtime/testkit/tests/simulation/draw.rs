@@ -2,9 +2,9 @@
 
 use diem_bank::{Msg as Bank, Output};
 use diem_core::{Address, Amount, Denom};
-use diem_credits::stake::MIN_TRANCHE;
+use diem_credits::stake::MIN_STAKE;
 use diem_diem::Msg as Diem;
-use diem_staking::{Description, EditValidator, KeyProof, Msg as Staking, state::Leaving};
+use diem_staking::{Description, EditValidator, KeyProof, Msg as Staking, Position, state::Leaving};
 use diem_svvv::Msg as Svvv;
 use diem_testkit::Rng;
 use diem_types::Call;
@@ -47,13 +47,23 @@ impl Draw<'_> {
     /// More parts of somebody's stake, of either kind, than may be on their way at once.
     pub(crate) fn burst(&mut self) -> Vec<Op> {
         let act = if self.rng.chance(50) {
+            let least = self.seen.app.staking.params.min_stake;
+            // Enough of it is free in most cases; where it is not, the refusals are those of the least stake.
+            let large = |((_, validator), position): &&(_, Position)| {
+                self.value(validator, position.free_to_unstake()) > 36 * least.get()
+            };
             let rows = &self.seen.staking().positions;
-            let ((account, validator), _) = rows[self.rng.place(rows.len())];
-            (account, Call::Staking(Staking::Unstake { validator, amount: Amount::new(1_000) }))
+            let enough: Vec<_> = rows.iter().filter(large).collect();
+            let ((account, validator), _) = if enough.is_empty() {
+                rows[self.rng.place(rows.len())]
+            } else {
+                *enough[self.rng.place(enough.len())]
+            };
+            (account, Call::Staking(Staking::Unstake { validator, amount: least }))
         } else {
             let rows = &self.seen.credits().positions;
             let ((account, beneficiary), _) = rows[self.rng.place(rows.len())];
-            let (amount, beneficiary) = (MIN_TRANCHE, Some(beneficiary));
+            let (amount, beneficiary) = (MIN_STAKE, Some(beneficiary));
             (account, Call::Credits(diem_credits::Msg::UnstakeDiem { amount, beneficiary }))
         };
         let (account, part) = act;
@@ -133,7 +143,8 @@ impl Draw<'_> {
                 let most = self.value(&validator, position.free_to_unstake());
                 Staking::Unstake { validator, amount: self.amount(most) }
             }
-            14..=16 => Staking::CancelUnstake { tranche: self.entry(&account) },
+            14 => return call(Call::Svvv(Svvv::Collect { entry: self.entry(&account, |_| true) })),
+            15 | 16 => Staking::CancelUnstake { tranche: self.entry(&account, is_tranche) },
             17..=22 => {
                 let most = self.value(&validator, position.free_to_move());
                 let to = if self.rng.chance(96) { self.any_validator() } else { self.anyone() };
@@ -146,11 +157,10 @@ impl Draw<'_> {
     }
 
     /// The id of something on its way: of the account in most cases, else of anyone.
-    fn entry(&mut self, account: &Address) -> u64 {
+    fn entry(&mut self, account: &Address, of_kind: impl Fn(&Leaving) -> bool) -> u64 {
         let rows = &self.seen.staking().entries;
-        let own = rows.iter().filter(|(_, entry)| entry.account == *account);
-        let own: Vec<u64> =
-            own.filter(|(_, entry)| matches!(entry.what, Leaving::Tranche(_))).map(|(key, _)| key.2).collect();
+        let own = rows.iter().filter(|(_, entry)| entry.account == *account && of_kind(&entry.what));
+        let own: Vec<u64> = own.map(|(key, _)| key.2).collect();
         match self.rng.below(10) {
             0..=7 if !own.is_empty() => self.rng.pick(&own),
             0..=8 if !rows.is_empty() => rows[self.rng.place(rows.len())].0.2,
@@ -249,6 +259,10 @@ impl Draw<'_> {
         };
         call(Call::Bank(msg))
     }
+}
+
+const fn is_tranche(what: &Leaving) -> bool {
+    matches!(what, Leaving::Tranche(_))
 }
 
 pub(crate) fn call(call: Call) -> Act {

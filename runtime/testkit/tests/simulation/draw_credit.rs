@@ -51,7 +51,12 @@ impl Draw<'_> {
                     _ if !rows.is_empty() => rows[self.rng.place(rows.len())].0.1,
                     _ => self.rng.below(1_000),
                 };
-                credits(Credits::CancelUnstake { tranche })
+                let collects = self.rng.chance(40);
+                credits(if collects {
+                    Credits::CollectTranche { id: tranche }
+                } else {
+                    Credits::CancelUnstake { tranche }
+                })
             }
         }
     }

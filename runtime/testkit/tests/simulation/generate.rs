@@ -114,6 +114,7 @@ impl Generator {
                 params.unbonding_ms = rng.pick(&[day / 2, day, 2 * day, 0]);
                 params.max_validators = rng.pick(&[2, 3, 4, 5]);
                 params.min_self_stake = Amount::new(ONE * u128::from(rng.pick(&[1_000_u64, 1_000, 500, 2_000])));
+                params.min_stake = Amount::new(ONE / 100 * u128::from(rng.pick(&[100_u64, 100, 1, 10_000, 10_001])));
                 params.signed_window = rng.pick(&[10, 20, 50, params.signed_window]);
                 params.equivocation_bps = rng.pick(&[500, 500, 1, 10_000]);
                 Step::Staking(params)

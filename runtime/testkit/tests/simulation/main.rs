@@ -53,6 +53,23 @@ fn variable(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} must be a number")))
 }
 
+/// The steps of a seed's blocks. In every third history queues are slow: slashes, tranches and moved stake wait in them
+/// for one another, and only who collects is served.
+fn hooks_of(seed: u64) -> Hooks {
+    let mut hooks = Hooks::default();
+    if seed.is_multiple_of(3) {
+        for hook in &mut hooks.begin {
+            match hook.name {
+                "slash_jobs" => hook.run = |ctx| diem_svvv::run_slash_jobs(ctx, 1),
+                "unbonded" => hook.run = |ctx| diem_staking::pay_matured(ctx, 1),
+                "cooled_down" => hook.run = |ctx| diem_credits::stake::pay_matured(ctx, 1),
+                _ => {}
+            }
+        }
+    }
+    hooks
+}
+
 /// Lives the history of a seed.
 fn live(seed: u64, operations: u64, hooks: &Hooks) -> (World, Result<Tally, Found>) {
     let mut rng = Rng::new(seed);
@@ -84,7 +101,7 @@ fn live_all(seeds: std::ops::Range<u64>, operations: u64) -> Tally {
             if seed >= seeds.end {
                 return tally;
             }
-            match live(seed, operations, &Hooks::default()) {
+            match live(seed, operations, &hooks_of(seed)) {
                 (_, Ok(lived)) => tally.merge(&lived),
                 (world, Err(found)) => panic!("{}", report(&world, seed, operations, found)),
             }
@@ -107,7 +124,7 @@ fn live_all(seeds: std::ops::Range<u64>, operations: u64) -> Tally {
 /// What was found, the shortest history that shows it, and how to see it again.
 fn report(world: &World, seed: u64, operations: u64, found: Found) -> String {
     let (violation, blocks) = (found.violation.clone(), found.plans.len());
-    let shortest = shrink(world, &Hooks::default(), found);
+    let shortest = shrink(world, &hooks_of(seed), found);
     format!(
         "seed {seed}, block {blocks} breaks \"{}\":\n  {}\n\nthe shortest history found:\n{}\n\nagain: \
          DIEM_SIM_FIRST_SEED={seed} DIEM_SIM_SEEDS=1 DIEM_SIM_OPERATIONS={operations} cargo test -p diem-testkit \
@@ -119,15 +136,14 @@ fn report(world: &World, seed: u64, operations: u64, found: Found) -> String {
 }
 
 /// What a call here cannot meet: no call reads a genesis or sets parameters, and no supply reaches 128 bits. Slashes
-/// wait for a second block above 500 entries only, and take all of a validator that is out already; limits that take
-/// more providers or keys than these worlds have are tested with their modules.
-const NOT_MET: [(&str, u32); 17] = [
+/// take all of a validator that is out already; limits that take more providers or keys than these worlds have are
+/// tested with their modules.
+const NOT_MET: [(&str, u32); 16] = [
     ("bank", 5),
     ("bank", 6),
     ("bank", 7),
     ("bank", 8),
     ("staking", 12),
-    ("staking", 16),
     ("staking", 22),
     ("staking", 23),
     ("svvv", 3),
@@ -152,7 +168,7 @@ fn assert_exercised(tally: &Tally) {
     let idle: Vec<_> =
         tally.kinds.iter().filter(|(kind, [good, bad])| *good == 0 || (*bad == 0 && !never_fails(kind))).collect();
     assert!(idle.is_empty(), "never succeeded, or never failed: {idle:?}");
-    assert_eq!(tally.kinds.len(), 58, "kinds of operations and things seen");
+    assert_eq!(tally.kinds.len(), 60, "kinds of operations and things seen");
     let modules = ERRORS.iter().filter(|(name, _)| !["chain", "emissions"].contains(name));
     let errors = modules.flat_map(|(name, table)| table.iter().map(|info| (*name, info.code, info.name)));
     let unmet: Vec<_> = errors

@@ -136,6 +136,7 @@ fn kind_of(call: &Call) -> &'static str {
             Staking::ClaimAndStake { .. } => "staking claim_and_stake",
         },
         Call::Svvv(diem_svvv::Msg::Restake { .. }) => "svvv restake",
+        Call::Svvv(diem_svvv::Msg::Collect { .. }) => "svvv collect",
         Call::Diem(Diem::Mint { .. }) => "diem mint",
         Call::Diem(Diem::MintExact { .. }) => "diem mint_exact",
         Call::Diem(Diem::Burn { .. }) => "diem burn",
@@ -164,6 +165,7 @@ fn credits_kind(msg: &Credits) -> &'static str {
         Credits::OfferCredit { .. } => "credits offer_credit",
         Credits::WithdrawOffer => "credits withdraw_offer",
         Credits::BuyCredit { .. } => "credits buy_credit",
+        Credits::CollectTranche { .. } => "credits collect_tranche",
     }
 }
 
