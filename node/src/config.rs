@@ -19,7 +19,7 @@ use layers::{from_environment, set};
 
 pub use document::document;
 pub use layers::{Override, variable};
-pub use values::{Blocks, Length, Optional};
+pub use values::{Blocks, Length, MAX_BLOCK_TIME, Optional};
 
 /// How far apart the ports of two nodes of a devnet are.
 pub const PORT_STEP: u16 = 100;
@@ -266,6 +266,9 @@ impl Config {
             if !bounds.contains(&value) {
                 return Err(format!("`{key}` is {value}: set it to {} to {} {unit}", bounds.start(), bounds.end()));
             }
+        }
+        if self.comet.block_time.0 > MAX_BLOCK_TIME {
+            return Err(format!("`comet.block_time` is {}: set it to at most 1d", self.comet.block_time));
         }
         Ok(())
     }

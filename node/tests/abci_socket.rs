@@ -225,6 +225,7 @@ fn a_genesis_that_consensus_may_not_have_is_refused() {
             request.consensus_params.as_mut().unwrap().version.as_mut().unwrap().app = 7;
         }),
         ("time before 1970", |request| request.time.as_mut().unwrap().seconds = -1),
+        ("time after the year 9999", |request| request.time.as_mut().unwrap().seconds = 253_402_300_800),
     ];
     for (sentence, spoil) in cases {
         let served = serve(None);

@@ -50,6 +50,9 @@ pub enum Error {
         /// When the chain starts.
         genesis: Time,
     },
+    /// A segment beyond any clock of a chain.
+    #[error("a segment of the schedule starts at {0}; the latest that one can is {latest}", latest = Time::LATEST)]
+    Late(Time),
 }
 
 impl ModuleError for Error {
@@ -63,6 +66,7 @@ impl ModuleError for Error {
         ErrorInfo { code: 6, name: "math", http: 422, retry: false },
         ErrorInfo { code: 7, name: "carry", http: 400, retry: false },
         ErrorInfo { code: 8, name: "ahead", http: 400, retry: false },
+        ErrorInfo { code: 9, name: "late", http: 400, retry: false },
     ];
 
     fn code(&self) -> u32 {
@@ -75,6 +79,7 @@ impl ModuleError for Error {
             Self::Math(_) => 6,
             Self::Carry { .. } => 7,
             Self::Ahead { .. } => 8,
+            Self::Late(_) => 9,
         }
     }
 }

@@ -49,13 +49,16 @@ impl Schedule {
     /// The schedule of these segments.
     ///
     /// # Errors
-    /// [`Error::Segments`], [`Error::Order`] or [`Error::PerYear`].
+    /// [`Error::Segments`], [`Error::Order`], [`Error::Late`] or [`Error::PerYear`].
     pub fn new(segments: Vec<Segment>) -> Result<Self, Error> {
         if segments.is_empty() || segments.len() > MAX_SEGMENTS {
             return Err(Error::Segments(segments.len()));
         }
         if !segments.is_sorted_by(|a, b| a.from < b.from) {
             return Err(Error::Order);
+        }
+        if let Some(late) = segments.iter().find(|segment| segment.from > Time::LATEST) {
+            return Err(Error::Late(late.from));
         }
         match segments.iter().find(|segment| segment.per_year > MAX_PER_YEAR) {
             Some(segment) => Err(Error::PerYear(segment.per_year)),

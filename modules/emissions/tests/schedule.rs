@@ -54,11 +54,14 @@ fn a_schedule_that_is_none_is_refused() {
     assert!(Schedule::new(vec![segment(0, MAX_PER_YEAR)]).is_ok());
     let above = MAX_PER_YEAR.checked_add(Amount::new(1)).unwrap();
     assert_eq!(Schedule::new(vec![segment(0, above)]), Err(Error::PerYear(above)));
+    let last = Time::LATEST.millis();
+    assert!(Schedule::new(vec![segment(last, Amount::ONE)]).is_ok());
+    assert_eq!(Schedule::new(vec![segment(last + 1, Amount::ONE)]), Err(Error::Late(Time(last + 1))));
 }
 
 #[test]
 fn the_largest_schedule_never_overflows() {
-    let last = u64::MAX - MAX_SEGMENTS as u64;
+    let last = Time::LATEST.millis() - MAX_SEGMENTS as u64;
     let segments = (0..MAX_SEGMENTS as u64).map(|n| segment(if n == 0 { 0 } else { last + n }, MAX_PER_YEAR));
     let schedule = Schedule::new(segments.collect()).unwrap();
     assert!(schedule.emitted(Time(u64::MAX)).unwrap() > Amount::ZERO);

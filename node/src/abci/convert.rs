@@ -203,7 +203,8 @@ pub(super) fn height(value: i64) -> Result<u64, Malformed> {
 /// The header's time, cut to milliseconds: what the chain calls the time of a block.
 fn time(stamp: Option<Timestamp>) -> Result<Time, Malformed> {
     let stamp = stamp.ok_or_else(|| malformed("block without a time"))?;
-    millis(stamp.seconds, stamp.nanos).map(Time).ok_or_else(|| malformed("time before 1970"))
+    let time = millis(stamp.seconds, stamp.nanos).map(Time).ok_or_else(|| malformed("time before 1970"))?;
+    if time > Time::END { Err(malformed("time after the year 9999")) } else { Ok(time) }
 }
 
 fn millis(seconds: i64, nanos: i32) -> Option<u64> {

@@ -78,7 +78,11 @@ struct Which {
 }
 
 fn parse_time(text: &str) -> Result<Time, String> {
-    Time::parse_rfc3339(text).ok_or_else(|| "write RFC 3339 such as 2026-11-20T12:00:00Z".into())
+    match Time::parse_rfc3339(text) {
+        Some(time) if time <= Time::LATEST => Ok(time),
+        Some(_) => Err(format!("the latest time that a chain can start is {}", Time::LATEST)),
+        None => Err("write RFC 3339 such as 2026-11-20T12:00:00Z".into()),
+    }
 }
 
 impl Which {

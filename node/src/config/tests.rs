@@ -83,6 +83,8 @@ fn a_wrong_value_says_how_to_write_it() {
     assert!(error("engine", "cosmos").contains("expected"), "{}", error("engine", "cosmos"));
     assert!(error("comet.block_time", "fast").contains("`fast` is not a length of time"));
     assert!(error("instant.blocks", "0s").contains("on-demand, manual"));
+    assert!(error("instant.blocks", "100000000000d").contains("too long for a block: at most 1d"));
+    assert!(error("comet.block_time", "25h").contains("set it to at most 1d"));
     assert!(error("store.sync", "yes").contains("neither true nor false"));
     assert!(error("store.cache_mib", "lots").contains("not a whole number"));
     assert!(error("metrics.listen", "here").contains("or off"));

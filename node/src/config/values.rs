@@ -52,6 +52,9 @@ impl FromStr for Optional {
     }
 }
 
+/// The longest that a block can be set to take, in milliseconds: a day. Expiries, gaps and absences count blocks.
+pub const MAX_BLOCK_TIME: u64 = 86_400_000;
+
 /// A length of time in milliseconds, written as `1s` or `500ms`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Length(pub u64);
@@ -102,6 +105,7 @@ impl FromStr for Blocks {
             "on-demand" => Ok(Self(BlockMode::OnDemand)),
             "manual" => Ok(Self(BlockMode::Manual)),
             _ => match parse_millis(text) {
+                Ok(millis) if millis > MAX_BLOCK_TIME => Err(format!("`{text}` is too long for a block: at most 1d")),
                 Ok(millis) if millis > 0 => Ok(Self(BlockMode::Every(Duration::from_millis(millis)))),
                 _ => Err(format!("`{text}` is not known: write on-demand, manual, or a length of time such as 1s")),
             },

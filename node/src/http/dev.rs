@@ -15,6 +15,7 @@ use serde_json::json;
 use super::error::Failure;
 use crate::{
     Node,
+    config::MAX_BLOCK_TIME,
     engine::{BlockMode, DevControls, SnapshotId, Warp},
 };
 
@@ -160,7 +161,12 @@ async fn mode(State(node): State<Arc<Node>>, Body(body): Body<Mode>) -> Answer<i
     let mode = match body.mode {
         ModeName::OnDemand => BlockMode::OnDemand,
         ModeName::Manual => BlockMode::Manual,
-        ModeName::Every(text) => BlockMode::Every(std::time::Duration::from_millis(millis(&text)?.max(1))),
+        ModeName::Every(text) => match millis(&text)?.max(1) {
+            millis if millis > MAX_BLOCK_TIME => {
+                return Err(HttpError::BadRequest(format!("`{text}` is too long for a block: at most 1d")).into());
+            }
+            millis => BlockMode::Every(std::time::Duration::from_millis(millis)),
+        },
     };
     controls(&node)?.set_mode(mode).await?;
     Ok(Json(json!({})))

@@ -39,18 +39,6 @@ impl Pool {
         }
     }
 
-    /// The oldest transactions whose bytes sum to at most `max_bytes`.
-    pub(crate) fn offer(&self, max_bytes: u64) -> Vec<Bytes> {
-        let mut left = max_bytes;
-        let fits = |tx: &Bytes| {
-            let rest = left.checked_sub(tx.len() as u64);
-            left = rest.unwrap_or(0);
-            rest.is_some()
-        };
-        let mut fits = fits;
-        self.queue.iter().map(|(_, tx)| tx.clone()).take_while(|tx| fits(tx)).collect()
-    }
-
     /// Removes what was committed, and of the rest what `stays` no longer wants, asked in order.
     pub(crate) fn update(&mut self, committed: &[TxHash], mut stays: impl FnMut(&Bytes) -> bool) {
         let committed: BTreeSet<&TxHash> = committed.iter().collect();

@@ -1,12 +1,9 @@
 //! Makes blocks, one after the other, in one thread: pool, clock, headers, and what a developer may do to them.
 
 mod commands;
+mod orders;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Instant,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use bytes::Bytes;
@@ -27,6 +24,7 @@ use super::{
     signers::{Keys, Members, Signers, set_of, unusual, updated, warn_of_strangers},
 };
 use crate::{Commits, engine::SubmitError};
+use orders::Orders;
 
 /// The wall clock in milliseconds since 1970. Tests bring their own.
 pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
@@ -73,8 +71,6 @@ impl From<Fatal> for OpenError {
 struct Row {
     signed_header: Vec<u8>,
     results_hash: [u8; 32],
-    /// How far the clock of the chain is ahead of the wall clock.
-    offset_ms: u64,
     /// The validators at this height and the two that follow: a change counts two heights later.
     members: [Members; 3],
 }
@@ -105,12 +101,9 @@ pub(crate) struct Producer {
     genesis_members: Members,
     head: Option<Head>,
     pool: Pool,
-    offset_ms: u64,
+    orders: Orders,
     saved: BTreeMap<u64, Saved>,
     next_id: u64,
-    /// Who is absent, and for how many blocks still.
-    absent: (BTreeSet<[u8; 20]>, u64),
-    evidence: Vec<[u8; 20]>,
 }
 
 /// The key of a height's row.
@@ -168,7 +161,7 @@ impl Producer {
         }
         let head = if height == 0 { None } else { Some(load_head(&app, height)?) };
         let genesis_members = genesis.validators.iter().map(|v| (v.public_key, v.power)).collect();
-        let offset_ms = head.as_ref().map_or(0, |head| head.row.offset_ms);
+        let orders = Orders::load(&app)?;
         let mut producer = Self {
             app,
             commits,
@@ -180,11 +173,9 @@ impl Producer {
             genesis_members,
             head,
             pool: Pool::default(),
-            offset_ms,
+            orders,
             saved: BTreeMap::new(),
             next_id: 1,
-            absent: (BTreeSet::new(), 0),
-            evidence: Vec::new(),
         };
         if producer.head.is_none() {
             producer.make_block(true)?;
@@ -251,7 +242,7 @@ impl Producer {
     pub(crate) fn make_block(&mut self, allow_empty: bool) -> Result<Option<usize>, Fatal> {
         let block = self.next_block()?;
         let max_bytes = self.chain.consensus.block_max_bytes;
-        let txs = self.app.prepare(&block, self.pool.offer(max_bytes), max_bytes);
+        let txs = self.app.prepare(&block, self.pool.all(), max_bytes);
         if txs.is_empty() && !allow_empty {
             return Ok(None);
         }
@@ -274,10 +265,14 @@ impl Producer {
     fn write(&mut self, block: &Block, signed: SignedHeader, row: Row) -> Result<(), Fatal> {
         let start = Instant::now();
         let value = borsh::to_vec(&row).map_err(unusual)?;
-        let committed = self.app.commit(vec![IndexOp::Put { key: row_key(block.info.height), value }])?;
+        let mut rows = vec![IndexOp::Put { key: row_key(block.info.height), value }];
+        let orders = self.orders.after_block();
+        if orders != self.orders {
+            rows.push(orders.put()?);
+        }
+        let committed = self.app.commit(rows)?;
         self.head = Some(Head { signed, row });
-        self.evidence.clear();
-        self.absent.1 = self.absent.1.saturating_sub(1);
+        self.orders = orders;
         self.commits.committed(&committed, start.elapsed());
         Ok(())
     }
@@ -305,7 +300,7 @@ impl Producer {
 
     /// The chain's clock, but always later than the block before. The first block has the time of genesis.
     pub(crate) fn next_time(&self) -> Time {
-        let now = (self.clock)().saturating_add(self.offset_ms);
+        let now = (self.clock)().saturating_add(self.orders.offset_ms);
         match self.last_time() {
             Some(last) => Time(now.max(last.millis().saturating_add(1))),
             None => self.genesis_time,
@@ -319,7 +314,7 @@ impl Producer {
     /// Who signed the block before, strongest first, as CometBFT tells it. Whose key is elsewhere did not.
     fn votes(&self) -> Vec<Vote> {
         let Some(Head { row: Row { members: [members, ..], .. }, .. }) = &self.head else { return Vec::new() };
-        let (absent, blocks) = &self.absent;
+        let (absent, blocks) = &self.orders.absent;
         let vote = |(key, power): (&[u8; 32], &u64)| {
             let validator = consensus_address(key);
             let signed = self.keys.contains_key(key) && (*blocks == 0 || !absent.contains(&validator));
@@ -333,7 +328,7 @@ impl Producer {
     fn misbehaviour(&self) -> Vec<Misbehaviour> {
         let (height, time) = (self.height(), self.last_time().unwrap_or_default());
         let vote_of = |validator: &[u8; 20]| self.votes().into_iter().find(|vote| vote.validator == *validator);
-        let found = self.evidence.iter().filter_map(vote_of);
+        let found = self.orders.evidence.iter().filter_map(vote_of);
         let kind = MisbehaviourKind::DuplicateVote;
         found.map(|vote| Misbehaviour { kind, validator: vote.validator, power: vote.power, height, time }).collect()
     }
@@ -380,7 +375,7 @@ impl Producer {
         }
         tracing::debug!(height = block.info.height, validators = after.len(), "made in process");
         let signed_header = header::encode(signed.clone());
-        Ok(Row { signed_header, results_hash, offset_ms: self.offset_ms, members: [now.clone(), next.clone(), after] })
+        Ok(Row { signed_header, results_hash, members: [now.clone(), next.clone(), after] })
     }
 }
 

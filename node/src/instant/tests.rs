@@ -156,11 +156,43 @@ fn a_warp_moves_the_next_block_and_all_after_it() {
 }
 
 #[test]
+fn what_was_acknowledged_outlives_a_restart_before_the_next_block() {
+    let rig = Rig::new();
+    let folder = tempfile::tempdir().unwrap();
+    let mut producer = rig.on_disk(folder.path());
+    let now = rig.now.load(Ordering::Relaxed);
+    let address = |at: usize| consensus_address(&rig.keys[at].verifying_key().to_bytes());
+    let absent = |producer: &Producer| producer.next_block().unwrap().votes.iter().filter(|vote| !vote.signed).count();
+    let warped = producer.warp(Warp::By(86_400_000)).unwrap();
+    producer.set_absent(vec![address(1)], 2).unwrap();
+    producer.add_evidence(address(2)).unwrap();
+    for left in [2, 1, 0] {
+        drop(producer);
+        producer = rig.on_disk(folder.path());
+        assert_eq!(absent(&producer), usize::from(left > 0));
+        assert_eq!(producer.next_block().unwrap().misbehaviour.len(), usize::from(left == 2), "it happened once");
+        producer.make_block(true).unwrap();
+    }
+    assert_eq!(producer.app().block(2).unwrap().time, warped);
+    // What a revert takes back stays taken back.
+    let (id, height) = producer.snapshot();
+    let before = producer.next_time();
+    producer.warp(Warp::By(1_000_000)).unwrap();
+    producer.set_absent(vec![address(1)], 9).unwrap();
+    producer.make_block(true).unwrap();
+    assert_eq!(producer.revert(id).unwrap(), height);
+    drop(producer);
+    let producer = rig.on_disk(folder.path());
+    assert_eq!((producer.height(), producer.next_time(), absent(&producer)), (height, before, 0));
+    assert_eq!(rig.now.load(Ordering::Relaxed), now);
+}
+
+#[test]
 fn no_warp_brings_the_clock_to_its_end() {
     let rig = Rig::new();
     let mut producer = rig.in_memory();
     let at = |text: &str| Time::parse_rfc3339(text).unwrap();
-    let last = at("9000-01-01T00:00:00Z");
+    let last = Time::LATEST;
     let refused = |producer: &mut Producer, warp| match producer.warp(warp) {
         Err(EngineError::Invalid(why)) => assert!(why.contains("the latest is 9000-01-01T00:00:00"), "{why}"),
         other => panic!("{other:?}"),
@@ -169,6 +201,8 @@ fn no_warp_brings_the_clock_to_its_end() {
     for warp in far {
         refused(&mut producer, warp);
     }
+    let error = producer.warp(Warp::By(260_000_000_000_000)).unwrap_err().to_string();
+    assert!(error.starts_with("a warp to a time after the year 9999 goes too far"), "{error}");
     // What was refused moved nothing.
     let now = rig.now.load(Ordering::Relaxed);
     producer.make_block(true).unwrap();
@@ -272,6 +306,18 @@ fn the_pool_refuses_what_it_has_and_what_is_wrong_and_keeps_what_waits() {
 }
 
 #[test]
+fn a_chain_of_the_last_genesis_that_there_can_be_goes_on() {
+    let mut rig = Rig::new();
+    rig.doc.genesis_time = Time::LATEST;
+    let mut producer = rig.in_memory();
+    for _ in 0..3 {
+        producer.make_block(true).unwrap();
+    }
+    assert_eq!(producer.app().block(4).unwrap().time, Time(Time::LATEST.millis() + 3));
+    producer.app().check_invariants().unwrap();
+}
+
+#[test]
 fn what_is_not_this_chain_is_refused() {
     let rig = Rig::new();
     let refused = |doc: &GenesisDoc, keys: &[SigningKey], app: App| {
@@ -282,6 +328,9 @@ fn what_is_not_this_chain_is_refused() {
     let real = GenesisDoc { chain_id: "diem-1".into(), ..rig.doc.clone() };
     assert_eq!(refused(&real, &rig.keys, memory()), OpenError::NotDevelopment("diem-1".into()));
     assert!(matches!(refused(&rig.doc, &rig.keys[..2], memory()), OpenError::NoKey(_)));
+    let late = GenesisDoc { genesis_time: Time(Time::LATEST.millis() + 1), ..rig.doc.clone() };
+    let error = refused(&late, &rig.keys, memory()).to_string();
+    assert!(error.contains("no chain can start after 9000-01-01T00:00:00Z"), "{error}");
 
     let folder = tempfile::tempdir().unwrap();
     drop(rig.on_disk(folder.path()));

@@ -69,6 +69,17 @@ pub(crate) enum Command {
     Stop,
 }
 
+/// Answers a command. What the disk refused ends the engine after that.
+fn answer<T>(reply: Reply<T>, answer: Result<T, EngineError>) -> Result<(), Fatal> {
+    let fatal = match &answer {
+        Err(EngineError::Fatal(why)) => Err(Fatal(why.clone())),
+        _ => Ok(()),
+    };
+    // An asker who has left gets no answer, which hurts nobody.
+    let _ = reply.send(answer);
+    fatal
+}
+
 /// Whether the worker goes on.
 enum Next {
     Go,
@@ -199,20 +210,12 @@ impl Worker {
                 }
                 let _ = reply.send(Ok(()));
             }
-            Command::Warp { warp, reply } => drop(reply.send(self.producer.warp(warp))),
+            Command::Warp { warp, reply } => answer(reply, self.producer.warp(warp))?,
             Command::NextTime { reply } => drop(reply.send(Ok(self.producer.next_time()))),
             Command::Snapshot { reply } => drop(reply.send(Ok(self.producer.snapshot()))),
-            Command::Revert { id, reply } => {
-                let answer = self.producer.revert(id);
-                let fatal = match &answer {
-                    Err(EngineError::Fatal(why)) => Some(Fatal(why.clone())),
-                    _ => None,
-                };
-                let _ = reply.send(answer);
-                fatal.map_or(Ok(()), Err)?;
-            }
-            Command::Absences { absent, blocks, reply } => drop(reply.send(self.producer.set_absent(absent, blocks))),
-            Command::Equivocation { validator, reply } => drop(reply.send(self.producer.add_evidence(validator))),
+            Command::Revert { id, reply } => answer(reply, self.producer.revert(id))?,
+            Command::Absences { absent, blocks, reply } => answer(reply, self.producer.set_absent(absent, blocks))?,
+            Command::Equivocation { validator, reply } => answer(reply, self.producer.add_evidence(validator))?,
             Command::SetMode { mode, reply } => {
                 self.mode = mode;
                 self.due = Instant::now();

@@ -237,7 +237,12 @@ async fn development_commands_beyond_their_limits_are_told_so() {
     let node = start(BlockMode::Manual).await;
     for (path, body, words) in [
         ("/v1/dev/warp", r#"{"to":"9999-12-31T23:59:59Z"}"#, "goes too far: the latest is 9000-01-01T00:00:00"),
-        ("/v1/dev/warp", r#"{"by":"3000000d"}"#, "goes too far: the latest is 9000-01-01T00:00:00"),
+        (
+            "/v1/dev/warp",
+            r#"{"by":"3000000d"}"#,
+            "a warp to a time after the year 9999 goes too far: the latest is 9000-01-01T00:00:00",
+        ),
+        ("/v1/dev/mode", r#"{"mode":{"every":"2d"}}"#, "too long for a block: at most 1d"),
         ("/v1/dev/mine", r#"{"blocks":10001}"#, "at most 10000 blocks"),
     ] {
         let body = body.as_bytes().to_vec();

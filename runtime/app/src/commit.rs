@@ -85,6 +85,14 @@ impl App {
         Ok(Committed { height, root, time, retain_height, tx_hashes: pending.hashes })
     }
 
+    /// Writes rows of the node between two blocks, synced like a block; their keys begin with [`crate::NODE_PREFIX`].
+    ///
+    /// # Errors
+    /// Nothing is committed yet, or the disk refused: this node must stop.
+    pub fn write_index(&self, rows: &[IndexOp]) -> Result<(), Fatal> {
+        self.store.write_index(rows).map_err(|error| Fatal(format!("rows of the node cannot be written: {error}")))
+    }
+
     /// Undoes the last height: state and index rows, and `extra` rows of the node.
     ///
     /// # Errors

@@ -11,6 +11,12 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 pub struct Time(pub u64);
 
 impl Time {
+    /// The latest moment that anybody may set, be it in a genesis, by a warp or on the command line: the first of the
+    /// year 9000. Whatever a chain counts from there, it has a thousand years left until [`Time::END`].
+    pub const LATEST: Self = Self(221_845_392_000_000);
+    /// The last moment of the year 9999, after which neither a header nor RFC 3339 has a time.
+    pub const END: Self = Self(253_402_300_799_999);
+
     /// The milliseconds.
     pub const fn millis(self) -> u64 {
         self.0
@@ -29,14 +35,14 @@ impl Time {
     }
 }
 
-/// RFC 3339 with milliseconds.
+/// RFC 3339 with milliseconds, and words for what is after [`Time::END`].
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let nanos = i128::from(self.0).saturating_mul(1_000_000);
         let text = OffsetDateTime::from_unix_timestamp_nanos(nanos).ok().and_then(|t| t.format(&Rfc3339).ok());
         match text {
             Some(text) => f.write_str(&text),
-            None => write!(f, "{} ms", self.0),
+            None => f.write_str("a time after the year 9999"),
         }
     }
 }

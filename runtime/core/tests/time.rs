@@ -31,7 +31,12 @@ fn moments_are_shown_with_what_they_have() {
     ] {
         assert_eq!(Time(millis).to_string(), text);
     }
-    assert_eq!(Time(u64::MAX).to_string(), "18446744073709551615 ms", "too far for a calendar, but no panic");
+    let beyond = Time(Time::END.millis() + 1);
+    for far in [beyond, Time(u64::MAX)] {
+        assert_eq!(far.to_string(), "a time after the year 9999", "too far for a calendar");
+    }
+    assert_eq!(Time::END.to_string(), "9999-12-31T23:59:59.999Z");
+    assert_eq!(Time::LATEST.to_string(), "9000-01-01T00:00:00Z");
 }
 
 #[test]

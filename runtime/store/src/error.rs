@@ -108,6 +108,9 @@ pub enum StoreError {
         /// The last committed height.
         height: u64,
     },
+    /// Rows of the index belong to a height.
+    #[error("nothing is committed yet, so there is no height to which rows could be added")]
+    NoBlock,
     /// An earlier write failed, so that nobody knows what is on disk.
     #[error("an earlier write failed; restart the node")]
     Poisoned,

@@ -169,6 +169,11 @@ impl Ring {
         left
     }
 
+    /// The same height with other rows of the node's index. Gives back what left the ring.
+    pub(crate) fn renew(&mut self, snapshot: Snapshot) -> Snapshot {
+        std::mem::replace(&mut self.latest, snapshot)
+    }
+
     /// Goes back to a lower height: `snapshot` replaces it and all above.
     pub(crate) fn rewind(&mut self, snapshot: Snapshot) -> Vec<Snapshot> {
         let mut left: Vec<Snapshot> = self.past.split_off(&snapshot.height()).into_values().collect();

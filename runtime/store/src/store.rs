@@ -192,6 +192,25 @@ impl Store {
         Ok(snapshot)
     }
 
+    /// Writes rows of the node's index between two blocks, on disk before it returns if [`Options::sync`] is set. State
+    /// and height stay as they are.
+    ///
+    /// Errors: [`StoreError::NoBlock`] before the first commit, and failures to write, as [`Store::commit`].
+    pub fn write_index(&self, index: &[IndexOp]) -> Result<(), StoreError> {
+        let mut writer = self.writer.lock();
+        writer.check()?;
+        let latest = self.latest();
+        let meta = latest.meta().ok_or(StoreError::NoBlock)?;
+        let rows = WriteSet::new();
+        let block = Block { rows: &rows, index, meta: &meta, drop_undo: 0..0 };
+        let written = self.write(self.backend.prepare(&rows, None), block);
+        writer.note(written)?;
+        let snapshot = Snapshot::new(Some(meta), latest.tree().clone(), self.backend.view(), self.cache.clone());
+        let left = self.ring.write().renew(snapshot);
+        drop(left);
+        Ok(())
+    }
+
     /// Takes the last height back by its undo row, together with `index_undo`, which undoes the node's index.
     ///
     /// Errors: [`StoreError::NothingToUndo`] if the undo row is gone or the height is the first,

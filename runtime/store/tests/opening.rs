@@ -44,6 +44,28 @@ fn said(output: &Output) -> String {
 }
 
 #[test]
+fn rows_between_two_blocks_are_kept_and_change_nothing_else() {
+    let home = tempfile::tempdir().unwrap();
+    let store = Store::open(home.path(), Options::default()).unwrap();
+    let key = Key::from_slice(b"between");
+    let put = |value: &[u8]| [IndexOp::Put { key: key.clone(), value: value.to_vec() }];
+    assert!(matches!(store.write_index(&put(b"early")), Err(StoreError::NoBlock)));
+    let root = commit(&store, 7).unwrap();
+    let before = store.latest();
+    store.write_index(&put(b"one")).unwrap();
+    assert_eq!((store.index_get(&key), before.index_get(&key)), (Some(b"one".to_vec()), None));
+    assert_eq!((store.latest().height(), store.latest().root()), (7, root));
+    commit(&store, 8).unwrap();
+    store.rollback(Vec::new()).unwrap();
+    store.write_index(&put(b"two")).unwrap();
+    drop((store, before));
+    let store = Store::open(home.path(), Options::default()).unwrap();
+    assert_eq!(store.index_get(&key), Some(b"two".to_vec()));
+    assert_eq!((store.latest().height(), store.latest().root()), (7, root));
+    commit(&store, 8).unwrap();
+}
+
+#[test]
 fn one_folder_belongs_to_one_process() {
     let home = tempfile::tempdir().unwrap();
     let store = Store::open(home.path(), Options::default()).unwrap();

@@ -97,6 +97,12 @@ pub enum GenesisError {
     /// CometBFT's limit.
     #[error("the voting power sums to more than {MAX_TOTAL_POWER}")]
     TotalPower,
+    /// Nothing would be left of the calendar.
+    #[error(
+        "genesis_time is {0}, but no chain can start after {latest}: headers have no time after the year 9999",
+        latest = Time::LATEST
+    )]
+    Time(Time),
     /// A parameter out of its bounds.
     #[error("{0}")]
     Params(&'static str),
@@ -153,6 +159,9 @@ impl GenesisDoc {
         }
         if !(1..=MAX_INITIAL_HEIGHT).contains(&self.initial_height) {
             return Err(GenesisError::InitialHeight);
+        }
+        if self.genesis_time > Time::LATEST {
+            return Err(GenesisError::Time(self.genesis_time));
         }
         self.validate_validators()?;
         self.validate_params()

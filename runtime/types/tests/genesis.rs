@@ -34,6 +34,8 @@ fn what_cannot_start_a_chain_is_refused_by_name() {
         ("chain_id", |doc| doc.chain_id = "../home".into()),
         ("initial_height", |doc| doc.initial_height = 0),
         ("initial_height", |doc| doc.initial_height = MAX_INITIAL_HEIGHT + 1),
+        ("no chain can start after 9000-01-01", |doc| doc.genesis_time = Time(Time::LATEST.millis() + 1)),
+        ("a time after the year 9999", |doc| doc.genesis_time = Time(u64::MAX)),
         ("no validator", |doc| doc.validators.clear()),
         ("listed twice", |doc| doc.validators.push(GenesisValidator { public_key: [7; 32], power: 1 })),
         ("no voting power", |doc| doc.validators.push(GenesisValidator { public_key: [8; 32], power: 0 })),

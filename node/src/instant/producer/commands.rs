@@ -3,12 +3,8 @@
 use diem_core::{Fatal, Time};
 use diem_store::IndexOp;
 
-use super::{Producer, Saved, load_head, row_key};
+use super::{Producer, Saved, load_head, orders::Orders, row_key};
 use crate::engine::{EngineError, SnapshotId, Warp};
-
-/// No warp goes beyond 9000-01-01. A header has no time after the year 9999, and a clock that was set cannot be set
-/// back: a chain that came close to the end could make no more blocks, ever.
-const LATEST_WARP: Time = Time(221_845_392_000_000);
 
 impl Producer {
     /// Moves the clock of the chain forward; the time that the next block has at least.
@@ -21,20 +17,33 @@ impl Producer {
             }
             Warp::To(time) => time,
         };
-        if target > LATEST_WARP {
+        // A clock that was set cannot be set back: a chain close to the end could make no more blocks, ever.
+        if target > Time::LATEST {
             return Err(EngineError::Invalid(format!(
-                "a warp to {target} goes too far: the latest is {LATEST_WARP}, and the next block is at {next}"
+                "a warp to {target} goes too far: the latest is {}, and the next block is at {next}",
+                Time::LATEST
             )));
         }
-        self.offset_ms = target.millis().saturating_sub((self.clock)()).max(self.offset_ms);
+        let offset_ms = target.millis().saturating_sub((self.clock)()).max(self.orders.offset_ms);
+        self.order(Orders { offset_ms, ..self.orders.clone() })?;
         Ok(self.next_time())
+    }
+
+    /// Gives the next blocks these orders, once they are on disk.
+    fn order(&mut self, orders: Orders) -> Result<(), EngineError> {
+        if orders != self.orders {
+            let written = orders.put().and_then(|row| self.app.write_index(&[row]));
+            written.map_err(|fatal| EngineError::Fatal(fatal.0))?;
+            self.orders = orders;
+        }
+        Ok(())
     }
 
     /// Remembers the latest height, clock and pool.
     pub(crate) fn snapshot(&mut self) -> (SnapshotId, u64) {
         let (id, height) = (self.next_id, self.height());
         self.app.store().pin(height);
-        self.saved.insert(id, Saved { height, offset_ms: self.offset_ms, pool: self.pool.all() });
+        self.saved.insert(id, Saved { height, offset_ms: self.orders.offset_ms, pool: self.pool.all() });
         self.next_id = id.saturating_add(1);
         (SnapshotId(id), height)
     }
@@ -57,9 +66,7 @@ impl Producer {
         for later in self.saved.split_off(&id.saturating_add(1)).into_values() {
             self.app.store().unpin(later.height);
         }
-        self.offset_ms = offset_ms;
-        self.absent.1 = 0;
-        self.evidence.clear();
+        self.order(Orders { offset_ms, ..Orders::default() })?;
         self.pool.clear();
         self.submit(pool);
         self.commits.reverted(target, self.last_time().unwrap_or_default().millis());
@@ -69,15 +76,15 @@ impl Producer {
     /// Who is absent from the next `blocks` commits.
     pub(crate) fn set_absent(&mut self, absent: Vec<[u8; 20]>, blocks: u64) -> Result<(), EngineError> {
         absent.iter().try_for_each(|validator| self.check_validator(validator))?;
-        self.absent = (absent.into_iter().collect(), blocks);
-        Ok(())
+        self.order(Orders { absent: (absent.into_iter().collect(), blocks), ..self.orders.clone() })
     }
 
     /// Puts evidence against `validator` into the next block.
     pub(crate) fn add_evidence(&mut self, validator: [u8; 20]) -> Result<(), EngineError> {
         self.check_validator(&validator)?;
-        self.evidence.push(validator);
-        Ok(())
+        let mut orders = self.orders.clone();
+        orders.evidence.push(validator);
+        self.order(orders)
     }
 
     fn check_validator(&self, validator: &[u8; 20]) -> Result<(), EngineError> {

@@ -46,6 +46,7 @@ const NOT_BY_CALLS: &[(&str, &str, &str)] = &[
     ("emissions", "math", "of a genesis, or of a step of a block, which stops the node"),
     ("emissions", "carry", "of a genesis"),
     ("emissions", "ahead", "of a genesis"),
+    ("emissions", "late", "of a genesis or a proposal"),
     ("credits", "param", "of a genesis or a proposal"),
     ("credits", "genesis", "of a genesis"),
 ];

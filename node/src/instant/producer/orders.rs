@@ -1,0 +1,46 @@
+//! What a developer ordered of the next blocks.
+
+use std::collections::BTreeSet;
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use diem_core::{Fatal, Key};
+use diem_runtime::{App, NODE_PREFIX};
+use diem_store::IndexOp;
+
+use super::{OpenError, unusual};
+
+/// What a developer ordered and the next blocks carry out. It is on disk before it is acknowledged.
+#[derive(Debug, Clone, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub(super) struct Orders {
+    /// How far the clock of the chain is ahead of the wall clock, in milliseconds.
+    pub(super) offset_ms: u64,
+    /// Who is absent, and for how many blocks still.
+    pub(super) absent: (BTreeSet<[u8; 20]>, u64),
+    /// Who is proven to have voted twice, in the next block.
+    pub(super) evidence: Vec<[u8; 20]>,
+}
+
+impl Orders {
+    /// The key of their only row.
+    fn key() -> Key {
+        Key::from_slice(&[NODE_PREFIX, b'o'])
+    }
+
+    pub(super) fn load(app: &App) -> Result<Self, OpenError> {
+        let row = app.index_get(&Self::key());
+        let orders = row.map(|bytes| Self::try_from_slice(&bytes)).transpose();
+        let orders =
+            orders.map_err(|error| OpenError::Fatal(format!("the engine's row of orders is damaged: {error}")))?;
+        Ok(orders.unwrap_or_default())
+    }
+
+    pub(super) fn put(&self) -> Result<IndexOp, Fatal> {
+        Ok(IndexOp::Put { key: Self::key(), value: borsh::to_vec(self).map_err(unusual)? })
+    }
+
+    /// What is left of them after a block.
+    pub(super) fn after_block(&self) -> Self {
+        let (who, blocks) = &self.absent;
+        Self { offset_ms: self.offset_ms, absent: (who.clone(), blocks.saturating_sub(1)), evidence: Vec::new() }
+    }
+}
