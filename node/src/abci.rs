@@ -8,9 +8,14 @@ mod address;
 mod checks;
 mod convert;
 mod frames;
+mod pace;
 mod server;
 
-use std::{panic::resume_unwind, sync::Arc, time::Instant};
+use std::{
+    panic::resume_unwind,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use borsh::BorshDeserialize as _;
 use bytes::Bytes;
@@ -40,6 +45,7 @@ pub use server::{ConnectionWatch, Handler, OnFatal, Server};
 
 use crate::Commits;
 use convert::{BlockParts, Malformed};
+use pace::Pace;
 
 /// The kind of proof in the answer to a query of `/store`: one ICS23 commitment proof.
 pub const PROOF_TYPE: &str = "ics23:diem";
@@ -53,13 +59,20 @@ pub struct Consensus {
     genesis_hash: Option<[u8; 32]>,
     commits: Arc<Commits>,
     checks: Arc<Checks>,
+    pace: Pace,
 }
 
 impl Consensus {
     /// `genesis_hash` is that of the node's own genesis: a chain that starts with another one is refused. Blocks are
     /// reported to `commits`.
     pub fn new(app: Arc<App>, genesis_hash: Option<[u8; 32]>, commits: Arc<Commits>) -> Self {
-        Self { app, genesis_hash, commits, checks: Arc::default() }
+        Self { app, genesis_hash, commits, checks: Arc::default(), pace: Pace::default() }
+    }
+
+    /// The same, with at least so much from the time of a block to that of the next.
+    #[must_use]
+    pub fn paced(self, least: Duration) -> Self {
+        Self { pace: Pace::new(least), ..self }
     }
 
     /// Where verdicts of CheckTx are heard.
@@ -130,7 +143,9 @@ impl Consensus {
             misbehavior: &request.misbehavior,
         };
         let block = parts.block()?;
-        Ok(self.app.prepare(&block, request.txs, u64::try_from(request.max_tx_bytes).unwrap_or(0)))
+        let txs = self.app.prepare(&block, request.txs, u64::try_from(request.max_tx_bytes).unwrap_or(0));
+        self.pace.hold_back(block.info.time);
+        Ok(txs)
     }
 
     /// One row, with a proof under the app hash of the header after `height` where it is wanted.

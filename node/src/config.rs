@@ -186,7 +186,7 @@ pub struct Comet {
     pub seeds: Vec<String>,
     /// Whether all nodes are on this machine or on private addresses.
     pub local: bool,
-    /// How long a block takes, about.
+    /// The least from a block to the next; which takes little longer.
     pub block_time: Length,
     /// What it logs, in its own words.
     pub log_level: String,

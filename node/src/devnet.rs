@@ -49,7 +49,7 @@ pub struct Options {
     pub wallet: PathBuf,
     /// Where to write what there is, as JSON, once it is ready.
     pub ready_file: Option<PathBuf>,
-    /// About how long a block takes.
+    /// The least from a block to the next.
     pub block_time: Option<String>,
     /// The CometBFT binary.
     pub cometbft: Option<PathBuf>,

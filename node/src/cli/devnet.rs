@@ -33,7 +33,7 @@ pub struct DevnetCommand {
     /// Write homes, addresses and accounts to this file as JSON when everything is ready.
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
-    /// About how long a block takes, such as 500ms; with the instant engine also on-demand or manual.
+    /// The least from a block to the next, such as 500ms; with the instant engine also on-demand or manual.
     #[arg(long, value_name = "TIME")]
     block_time: Option<String>,
     /// The CometBFT binary [default: looked for in PATH and in the cache, else compiled with Go].

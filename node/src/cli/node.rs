@@ -54,7 +54,7 @@ pub struct Settings {
     /// The CometBFT binary; looked for if not given.
     #[arg(long, value_name = "PATH")]
     cometbft: Option<PathBuf>,
-    /// About how long a block takes; for the instant engine also on-demand or manual.
+    /// The least from a block to the next; for the instant engine also on-demand or manual.
     #[arg(long, value_name = "TIME")]
     block_time: Option<String>,
     /// How much is logged: error, warn, info, debug or trace.

@@ -82,7 +82,8 @@ impl Launch {
         keys::node_key(&self.home)?;
         config::write_genesis(&self.home, &self.genesis)?;
         let genesis_bytes = config::genesis_size(&self.home)?;
-        let consensus = Consensus::new(self.app, Some(self.genesis.hash()), self.commits);
+        let consensus =
+            Consensus::new(self.app, Some(self.genesis.hash()), self.commits).paced(self.settings.timing.least);
         let checks = consensus.checks();
         let limit = frame_limit(self.genesis.consensus.block_max_bytes, genesis_bytes);
         let mut settings = self.settings;
