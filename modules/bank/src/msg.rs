@@ -66,6 +66,17 @@ impl Msg {
         GAS_PER_ACCOUNT.saturating_mul(accounts)
     }
 
+    /// See [`diem_core::Module::spends`]. What goes to oneself counts too: it must be there when it is sent.
+    pub(crate) fn spends(&self) -> Amount {
+        match self {
+            Self::Transfer { denom: Denom::Vvv, amount, .. } => *amount,
+            Self::MultiTransfer { denom: Denom::Vvv, outputs } => {
+                outputs.iter().fold(Amount::ZERO, |sum, output| sum.saturating_add(output.amount))
+            }
+            Self::Transfer { denom: Denom::Diem, .. } | Self::MultiTransfer { denom: Denom::Diem, .. } => Amount::ZERO,
+        }
+    }
+
     pub(crate) fn text(&self) -> String {
         match self {
             Self::Transfer { to, denom, amount } => {

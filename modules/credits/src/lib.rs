@@ -43,7 +43,8 @@ pub mod voucher;
 pub mod vouchers;
 
 use diem_core::{
-    CallError, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite, Statement, TxContext,
+    Amount, CallError, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite, Statement,
+    TxContext,
 };
 
 pub use error::Error;
@@ -83,6 +84,10 @@ impl Module for Credits {
 
     fn gas(msg: &Msg) -> u64 {
         msg.gas()
+    }
+
+    fn spends(msg: &Msg) -> Amount {
+        msg.spends()
     }
 
     fn statements(msg: &Msg) -> Vec<&dyn Statement> {

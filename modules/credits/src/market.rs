@@ -78,6 +78,11 @@ pub(crate) fn withdraw(ctx: &mut TxContext<'_>) -> Result<(), Error> {
     Ok(())
 }
 
+/// The avvv for `amount` of credit at `price` avvv for a whole one, rounded up.
+pub(crate) fn payment(amount: Amount, price: Amount) -> Result<Amount, Error> {
+    Ok(amount.mul_div_ceil(price.get(), Amount::ONE.get())?)
+}
+
 /// Buys offered credit of today: VVV and credit change hands together, what is paid rounds up.
 ///
 /// # Errors
@@ -103,7 +108,7 @@ pub(crate) fn buy(
     if price > max_price {
         return Err(Error::Price { price, max_price }.into());
     }
-    let payment = amount.mul_div_ceil(price.get(), Amount::ONE.get()).map_err(Error::from)?;
+    let payment = payment(amount, price)?;
     bank::transfer(ctx.state, ctx.events, &ctx.sender, seller, Denom::Vvv, payment)?;
     sub(&mut from.today().offered, amount)?;
     if from.account.today.offered.is_zero() {

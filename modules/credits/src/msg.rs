@@ -242,6 +242,33 @@ impl Msg {
         GAS_PER_ROW.saturating_mul(rows)
     }
 
+    /// See [`diem_core::Module::spends`].
+    pub(crate) fn spends(&self) -> Amount {
+        match self {
+            Self::RegisterProvider { bond, .. } => *bond,
+            Self::AddBond { amount } => *amount,
+            Self::BuyCredit { amount, max_price, .. } => market::payment(*amount, *max_price).unwrap_or(Amount::MAX),
+            // These take DIEM, or credit, which nobody pays fees with.
+            Self::StakeDiem { .. }
+            | Self::Allocate { .. }
+            | Self::Spend { .. }
+            | Self::GiftCredit { .. }
+            | Self::OfferCredit { .. } => Amount::ZERO,
+            Self::UnstakeDiem { .. }
+            | Self::CancelUnstake { .. }
+            | Self::CollectTranche { .. }
+            | Self::EditProvider { .. }
+            | Self::PublishPrices { .. }
+            | Self::Deregister
+            | Self::ListProvider { .. }
+            | Self::DelistProvider { .. }
+            | Self::Grant { .. }
+            | Self::Revoke { .. }
+            | Self::SettleVouchers { .. }
+            | Self::WithdrawOffer => Amount::ZERO,
+        }
+    }
+
     pub(crate) fn statements(&self) -> Vec<&dyn Statement> {
         match self {
             Self::SettleVouchers { vouchers } => vouchers.iter().map(|signed| signed as &dyn Statement).collect(),

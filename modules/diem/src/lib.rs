@@ -22,7 +22,9 @@ pub mod quote;
 mod state;
 pub mod text;
 
-use diem_core::{CallError, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite, TxContext};
+use diem_core::{
+    Amount, CallError, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite, TxContext,
+};
 
 pub use curve::{Curve, CurveError, Formula, Rate, Step, Table};
 pub use error::Error;
@@ -61,6 +63,10 @@ impl Module for Diem {
 
     fn gas(msg: &Msg) -> u64 {
         msg.gas()
+    }
+
+    fn spends(msg: &Msg) -> Amount {
+        msg.spends()
     }
 
     fn text(msg: &Msg) -> String {

@@ -68,6 +68,13 @@ impl Msg {
         }
     }
 
+    /// See [`diem_core::Module::spends`]. What is locked is staked already, and DIEM is burned.
+    pub(crate) const fn spends(&self) -> Amount {
+        match self {
+            Self::Mint { .. } | Self::MintExact { .. } | Self::Burn { .. } => Amount::ZERO,
+        }
+    }
+
     pub(crate) fn text(&self) -> String {
         match self {
             Self::Mint { validator, lock, min_out } => {

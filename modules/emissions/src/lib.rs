@@ -16,7 +16,7 @@ pub mod state;
 
 use diem_bank::{Pool, pool, supply};
 use diem_core::{
-    CallError, Denom, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite, TxContext,
+    Amount, CallError, Denom, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite, TxContext,
 };
 use diem_staking as staking;
 
@@ -58,6 +58,10 @@ impl Module for Emissions {
     }
 
     fn gas(msg: &Msg) -> u64 {
+        match *msg {}
+    }
+
+    fn spends(msg: &Msg) -> Amount {
         match *msg {}
     }
 

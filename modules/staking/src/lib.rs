@@ -36,7 +36,9 @@ pub mod state;
 pub mod updates;
 pub mod validators;
 
-use diem_core::{CallError, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite, TxContext};
+use diem_core::{
+    Amount, CallError, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite, TxContext,
+};
 
 pub use block::begin_block;
 pub use error::Error;
@@ -84,6 +86,10 @@ impl Module for Staking {
 
     fn gas(msg: &Msg) -> u64 {
         msg.gas()
+    }
+
+    fn spends(msg: &Msg) -> Amount {
+        msg.spends()
     }
 
     fn text(msg: &Msg) -> String {

@@ -112,6 +112,21 @@ impl Msg {
         }
     }
 
+    /// See [`diem_core::Module::spends`].
+    pub(crate) fn spends(&self) -> Amount {
+        match self {
+            Self::CreateValidator(msg) => msg.self_stake,
+            Self::Stake { amount, .. } => *amount,
+            // What these stake comes from tranches and rewards, which are in no account.
+            Self::CancelUnstake { .. } | Self::ClaimAndStake { .. } => Amount::ZERO,
+            Self::EditValidator(_)
+            | Self::Unjail
+            | Self::RotateBridgeKey { .. }
+            | Self::Unstake { .. }
+            | Self::Claim { .. } => Amount::ZERO,
+        }
+    }
+
     pub(crate) fn text(&self) -> String {
         let vvv = |amount: &Amount| amount.display(Denom::Vvv);
         match self {

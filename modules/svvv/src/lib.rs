@@ -12,7 +12,9 @@ pub mod msg;
 pub mod query;
 pub mod state;
 
-use diem_core::{CallError, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite, TxContext};
+use diem_core::{
+    Amount, CallError, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite, TxContext,
+};
 
 pub use error::Error;
 pub use event::Event;
@@ -53,6 +55,10 @@ impl Module for Svvv {
 
     fn gas(msg: &Msg) -> u64 {
         msg.gas()
+    }
+
+    fn spends(msg: &Msg) -> Amount {
+        msg.spends()
     }
 
     fn text(msg: &Msg) -> String {

@@ -52,6 +52,13 @@ impl Msg {
         }
     }
 
+    /// See [`diem_core::Module::spends`]. What moves is staked already, and what is collected is paid.
+    pub(crate) const fn spends(&self) -> Amount {
+        match self {
+            Self::Restake { .. } | Self::Collect { .. } => Amount::ZERO,
+        }
+    }
+
     pub(crate) fn text(&self) -> String {
         match self {
             Self::Restake { from, to, amount } => {

@@ -49,7 +49,8 @@ async fn what_would_fail_and_who_is_paid_are_named_too() {
     let chain = Chain::start().await;
     let alice = format!("alice ({})", chain.address("alice"));
     chain.fails("tx transfer bob 999999999VVV --from alice --dry-run", 1, &alice).await;
-    chain.fails("tx transfer bob 999999999VVV --from alice --yes", 4, &alice).await;
+    chain.fails("tx transfer bob 999999999VVV --from alice --yes", 3, "insufficient_call_funds").await;
+    chain.fails("tx transfer bob 999999999DIEM --from alice --yes", 4, &alice).await;
     let voucher = chain.path("voucher.json");
     let signed = chain.run(&format!("voucher sign 1 --provider carol --from bob --out {voucher}")).await.ok();
     let shown = chain.run(&format!("voucher show {voucher}")).await.ok();

@@ -14,7 +14,7 @@ use crate::{
     block::TxResult,
     chain::{self, ChainInfo},
     hooks::Hooks,
-    mempool::Mempool,
+    mempool::{Mempool, Waits},
     pending::{Consensus, PendingGenesis},
     signatures::Signatures,
 };
@@ -186,11 +186,14 @@ impl App {
             Base::Genesis(_) => chain.initial_height,
         };
         let checked = ante::check_static(tx, &chain, &chain::gas(base.state()), height);
-        let admitted = checked.and_then(|cost| mempool.admit(base.state(), tx, cost.fee, height).map(|()| cost));
-        let cost = admitted.inspect_err(|_| mempool.refused(base.state(), tx))?;
+        let admitted = checked.and_then(|cost| Ok((cost, mempool.admit(base.state(), tx, cost.fee, height)?)));
+        let (cost, waits) = admitted.inspect_err(|_| mempool.refused(base.state(), tx))?;
         drop(mempool);
-        // It may be in the next block: what it holds is verified before that block is.
-        self.signatures.learn_waiting(tx);
+        // It may be in the next block: what it holds is verified before that block is. What waits behind a gap pays
+        // nothing for as long as it does, so nothing of it is verified.
+        if waits == Waits::InTurn {
+            self.signatures.learn_waiting(tx);
+        }
         Ok(TxResult { gas_wanted: cost.gas, fee: cost.fee, ..TxResult::default() })
     }
 

@@ -154,6 +154,12 @@ impl<'a> Execution<'a> {
     /// Admits a transaction and runs its calls. Their failure is a result; an invalid transaction is an error and
     /// changes nothing.
     pub(crate) fn transaction(&mut self, tx: &Signed) -> Result<TxResult, ChainError> {
+        let cost = self.admit(tx)?;
+        Ok(self.calls(tx, cost))
+    }
+
+    /// Takes fee, nonce and gas of a transaction; its calls have to follow before another is admitted.
+    pub(crate) fn admit(&mut self, tx: &Signed) -> Result<Cost, ChainError> {
         let left = self.gas.block_limit.saturating_sub(self.gas_used);
         let wanted = self.gas.gas(tx);
         if wanted > left {
@@ -163,10 +169,11 @@ impl<'a> Execution<'a> {
         self.gas_used = self.gas_used.saturating_add(cost.gas);
         // All VVV fits 128 bits, and fees are VVV taken from accounts.
         self.fees = self.fees.checked_add(cost.fee).unwrap_or(Amount::MAX);
-        Ok(self.calls(tx, cost))
+        Ok(cost)
     }
 
-    fn calls(&mut self, tx: &Signed, cost: Cost) -> TxResult {
+    /// Runs the calls of a transaction that was admitted.
+    pub(crate) fn calls(&mut self, tx: &Signed, cost: Cost) -> TxResult {
         let mut events = Events::default();
         let (outcome, writes) = {
             let mut overlay = Overlay::new(&self.state);

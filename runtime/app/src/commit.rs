@@ -79,7 +79,7 @@ impl App {
             .commit(pending.staged, height, time.millis(), APP_VERSION, index)
             .map_err(|error| Fatal(format!("block {height} cannot be written: {error}")))?;
         *self.genesis.write() = None;
-        mempool.committed(height);
+        mempool.committed(&self.store.latest(), height);
         consensus.forget();
         let retain_height = self.retain_height(height);
         Ok(Committed { height, root, time, retain_height, tx_hashes: pending.hashes })

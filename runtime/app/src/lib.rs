@@ -6,7 +6,7 @@
 //! ```text
 //! check_tx ──> prepare ──> process ──> finalize ──> commit
 //!    │             └───────────┴──────────┴── block::execute (one function for all three)
-//!    └── mempool: nonces and fees above the last commit
+//!    └── mempool: nonces, and what accounts must keep, above the last commit
 //! ```
 
 mod ante;
@@ -15,6 +15,7 @@ mod block;
 mod chain;
 mod commit;
 mod dry_run;
+mod gaps;
 mod genesis;
 pub mod hooks;
 mod index;

@@ -1,13 +1,14 @@
-//! What waits above the last commit: nonces and fees, so that several transactions of one sender can follow each
-//! other before any is in a block.
+//! What waits above the last commit: nonces, and what accounts must keep for it, so that several transactions of one
+//! sender can follow each other before any is in a block.
+//!
+//! Of each account, in whatever role, the pool sets aside the fees of what waits and all VVV that the calls of what
+//! waits can send away. A transaction is let in if the committed balance covers it beside that. So none can take the
+//! fee of another, whichever of them come into blocks first, and the room in a proposal is paid for. What has yet to
+//! arrive does not count: who wants to send on what somebody else has just sent waits for the block.
 //!
 //! Gossip may reorder and does not send again, so nonces up to [`AHEAD`] beyond the next one are remembered; when the
-//! gap closes, all of them count. A commit clears everything, and the engine's rechecks rebuild it in their order.
-//! Until they have, whoever asks for a sender's next nonce still hears of what waited before.
-//!
-//! A transaction behind a gap cannot be in a block, and the engine offers a proposer only the oldest few megabytes of
-//! its pool. So what waits behind gaps is kept far below a block in bytes, and does not wait for ever: otherwise one
-//! sender could fill what is offered with transactions that never come, and pay nothing for it.
+//! gap closes, all of them count. A commit clears everything but the room behind gaps, and the engine's rechecks
+//! rebuild it in their order. Until they have, whoever asks for a sender's next nonce still hears of what waited before.
 
 use std::collections::BTreeMap;
 
@@ -15,27 +16,21 @@ use diem_bank as bank;
 use diem_core::{Address, Amount, Denom, StateRead};
 use diem_types::{ChainError, Signed};
 
+use crate::gaps::Gaps;
+
 /// How far ahead of the next nonce a transaction may wait.
 const AHEAD: u64 = 16;
-/// The most bytes that wait behind gaps, of all senders. A block holds several times as much.
-const GAPPED_BYTES: usize = 1024 * 1024;
-/// The most bytes that wait behind a gap of one sender.
-const GAPPED_BYTES_PER_SENDER: usize = 64 * 1024;
-/// For how many blocks a transaction may wait behind a gap.
-const GAPPED_BLOCKS: u64 = 20;
 
-/// Pending nonces and fees.
+/// What waits.
 #[derive(Default)]
 pub(crate) struct Mempool {
     senders: BTreeMap<Address, Nonces>,
-    /// The pending nonces before the last commit. They decide nothing: they only tell readers what is about to be
-    /// checked again, so what never is (it left the engine's pool unseen) counts for one block more and no longer.
+    /// The pending nonces before the last commit, which tell what is about to be checked again. What never is (it left
+    /// the engine's pool unseen) counts for one block more and no longer.
     before: BTreeMap<Address, Nonces>,
-    fees: BTreeMap<Address, Amount>,
-    gapped_bytes: usize,
-    /// The height at which a transaction was first seen behind a gap, by sender and nonce. Survives commits; bounded
-    /// by what may wait and by [`GAPPED_BLOCKS`].
-    first_seen: BTreeMap<(Address, u64), u64>,
+    /// What is set aside of each account, in avvv.
+    reserved: BTreeMap<Address, Amount>,
+    gaps: Gaps,
 }
 
 /// A sender's pending nonces: all below `next`, and those in `ahead`, whose bit i stands for `next + 1 + i`.
@@ -43,17 +38,23 @@ pub(crate) struct Mempool {
 struct Nonces {
     next: u64,
     ahead: u16,
-    gapped_bytes: usize,
+}
+
+/// Where a transaction that was let in waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Waits {
+    /// It may be in the next block.
+    InTurn,
+    /// One before it has to come first.
+    BehindGap,
 }
 
 impl Mempool {
-    /// Forgets what waited when block `height` was committed; rechecks bring it back.
-    pub(crate) fn committed(&mut self, height: u64) {
+    /// Forgets what waited when block `height` was committed, with `state` after it; rechecks bring it back.
+    pub(crate) fn committed(&mut self, state: &dyn StateRead, height: u64) {
         self.before = std::mem::take(&mut self.senders);
-        self.fees.clear();
-        self.gapped_bytes = 0;
-        // What is not seen again for this long has left the engine's pool.
-        self.first_seen.retain(|_, seen| height.saturating_sub(*seen) <= GAPPED_BLOCKS.saturating_mul(2));
+        self.reserved.clear();
+        self.gaps.committed(state, height);
     }
 
     /// Forgets everything: the engine's pool is gone.
@@ -63,8 +64,12 @@ impl Mempool {
 
     /// The nonce that follows all that waits without a gap; `committed` is the sender's nonce in state.
     pub(crate) fn next(&self, sender: &Address, committed: u64) -> u64 {
-        let pending = |nonces: &BTreeMap<Address, Nonces>| nonces.get(sender).map_or(0, |nonces| nonces.next);
-        committed.max(pending(&self.senders)).max(pending(&self.before))
+        let pending = self.senders.get(sender).map_or(0, |nonces| nonces.next);
+        committed.max(pending).max(self.next_before(sender))
+    }
+
+    fn next_before(&self, sender: &Address) -> u64 {
+        self.before.get(sender).map_or(0, |nonces| nonces.next)
     }
 
     /// The transaction cannot wait. If it did before the last commit, its nonce is free again, unless it is used up in
@@ -87,55 +92,46 @@ impl Mempool {
         tx: &Signed,
         fee: Amount,
         height: u64,
-    ) -> Result<(), ChainError> {
+    ) -> Result<Waits, ChainError> {
         let (sender, nonce) = (tx.tx.sender, tx.tx.nonce);
         let committed = bank::nonce(state, &sender);
-        let fresh = Nonces { next: committed, ahead: 0, gapped_bytes: 0 };
+        let fresh = Nonces { next: committed, ahead: 0 };
         let pending = self.senders.get(&sender).copied().unwrap_or(fresh);
-        let mut nonces = pending.with(nonce, committed)?;
-        let payer = tx.payer();
-        let balance = bank::balance(state, &payer, Denom::Vvv);
-        let promised = self.fees.get(&payer).copied().unwrap_or_default();
-        let total = promised.checked_add(fee).unwrap_or(Amount::MAX);
-        if total > balance {
-            return Err(ChainError::FeeFunds { payer, fee, available: balance.saturating_sub(promised) });
-        }
-        if nonces.next <= nonce {
-            nonces.gapped_bytes = self.wait_behind_gap(tx, &nonces, height)?;
+        let nonces = pending.with(nonce, committed)?;
+        let claims = self.claims(state, tx, fee)?;
+        // Right after a commit a transaction may be checked before those that it follows. It waited in turn, and does.
+        let in_turn = nonce < nonces.next || nonce < self.next_before(&sender);
+        if in_turn {
+            self.gaps.close(&sender, nonce..nonces.next);
         } else {
-            self.close_gap(&sender, &mut nonces, nonce);
+            let room = self.gaps.wait(sender, nonce, tx.size, committed > 0, height);
+            room.map_err(|_| ChainError::NonceTooHigh { got: nonce, next: nonces.next })?;
         }
         self.senders.insert(sender, nonces);
-        self.fees.insert(payer, total);
-        Ok(())
+        self.reserved.extend(claims);
+        Ok(if in_turn { Waits::InTurn } else { Waits::BehindGap })
     }
 
-    /// Counts a transaction behind a gap; gives the sender's bytes behind it.
-    fn wait_behind_gap(&mut self, tx: &Signed, nonces: &Nonces, height: u64) -> Result<usize, ChainError> {
-        let refused = ChainError::NonceTooHigh { got: tx.tx.nonce, next: nonces.next };
-        let sender_bytes = nonces.gapped_bytes.saturating_add(tx.size);
-        let all_bytes = self.gapped_bytes.saturating_add(tx.size);
-        if sender_bytes > GAPPED_BYTES_PER_SENDER || all_bytes > GAPPED_BYTES {
-            return Err(refused);
-        }
-        let seen = *self.first_seen.entry((tx.tx.sender, tx.tx.nonce)).or_insert(height);
-        if height.saturating_sub(seen) > GAPPED_BLOCKS {
-            self.first_seen.remove(&(tx.tx.sender, tx.tx.nonce));
-            return Err(refused);
-        }
-        self.gapped_bytes = all_bytes;
-        Ok(sender_bytes)
-    }
+    /// What the accounts of payer and sender have to keep once this transaction waits too.
+    fn claims(&self, state: &dyn StateRead, tx: &Signed, fee: Amount) -> Result<[(Address, Amount); 2], ChainError> {
+        let (sender, payer) = (tx.tx.sender, tx.payer());
+        let spends = tx.tx.calls.iter().fold(Amount::ZERO, |sum, call| sum.saturating_add(call.spends()));
+        let reserved = |account| self.reserved.get(account).copied().unwrap_or_default();
+        let left = |account, reserved| bank::balance(state, account, Denom::Vvv).saturating_sub(reserved);
 
-    /// The sender's next nonce came. Once nothing waits behind a gap any more, nothing is counted for it.
-    fn close_gap(&mut self, sender: &Address, nonces: &mut Nonces, nonce: u64) {
-        for closed in nonce..nonces.next {
-            self.first_seen.remove(&(*sender, closed));
+        let for_fees = reserved(&payer);
+        let available = left(&payer, for_fees);
+        if fee > available {
+            return Err(ChainError::FeeFunds { payer, fee, available });
         }
-        if nonces.ahead == 0 {
-            self.gapped_bytes = self.gapped_bytes.saturating_sub(nonces.gapped_bytes);
-            nonces.gapped_bytes = 0;
+        let with_fee = for_fees.saturating_add(fee);
+        let before = if sender == payer { with_fee } else { reserved(&sender) };
+        let available = left(&sender, before);
+        if spends > available {
+            return Err(ChainError::CallFunds { sender, needed: spends, available });
         }
+        // Where both are one account, the second claim holds the first.
+        Ok([(payer, with_fee), (sender, before.saturating_add(spends))])
     }
 }
 

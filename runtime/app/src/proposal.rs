@@ -9,6 +9,7 @@ use diem_types::Signed;
 use crate::{
     App,
     block::{self, Decoded, Execution},
+    signatures::Signatures,
 };
 
 /// Each sender's transactions of a proposal by nonce, each with its place in what the engine offered.
@@ -18,11 +19,11 @@ impl App {
     /// Chooses and orders the transactions of a block out of what the engine offers: the highest gas price first among
     /// each sender's next nonce, as long as they are valid where they stand and fit bytes and gas. Never fails.
     pub fn prepare(&self, block: &Block, txs: Vec<Bytes>, max_tx_bytes: u64) -> Vec<Bytes> {
-        let decoded = block::decode_block(&txs, &self.signatures);
+        let decoded = block::decode_all(&txs, &self.signatures);
         let Ok(chain) = self.known_chain() else { return Vec::new() };
         let base = self.base();
         let chosen = match Execution::begin(base.state(), &chain, &self.signatures, block, &self.hooks) {
-            Ok(execution) => choose(execution, &decoded, max_tx_bytes),
+            Ok(execution) => choose(execution, &decoded, &self.signatures, max_tx_bytes),
             Err(fatal) => {
                 // The same failure stops the node in FinalizeBlock, with its own words.
                 tracing::error!(%fatal, "proposing an empty block");
@@ -70,7 +71,8 @@ struct Candidate {
     sender: Address,
 }
 
-fn choose(mut execution: Execution<'_>, txs: &[Decoded], max_tx_bytes: u64) -> Vec<usize> {
+/// The places of those that are chosen. What is void takes no room, and nothing inside it is verified.
+fn choose(mut execution: Execution<'_>, txs: &[Decoded], signatures: &Signatures, max_tx_bytes: u64) -> Vec<usize> {
     let mut queues = queues(txs);
     let mut heads: BinaryHeap<Candidate> =
         queues.iter().filter_map(|(sender, queue)| candidate(*sender, queue, txs)).collect();
@@ -80,9 +82,10 @@ fn choose(mut execution: Execution<'_>, txs: &[Decoded], max_tx_bytes: u64) -> V
         let Some(Ok(tx)) = txs.get(index) else { continue };
         // What does not fit or is not valid here ends the sender's queue: whatever follows has a later nonce.
         let Some(rest) = left.checked_sub(proposal_bytes(tx.size)) else { continue };
-        if execution.transaction(tx).is_err() {
-            continue;
-        }
+        let Ok(cost) = execution.admit(tx) else { continue };
+        // Most were verified while they waited.
+        signatures.learn_statements([tx]);
+        execution.calls(tx, cost);
         left = rest;
         chosen.push(index);
         if let Some(queue) = queues.get_mut(&sender) {

@@ -58,6 +58,11 @@ impl Amount {
         self.0.checked_add(other.0).map(Self).ok_or(MathError::Overflow)
     }
 
+    /// The sum, or [`Amount::MAX`] where it does not fit: for bounds, never for what is booked.
+    pub const fn saturating_add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+
     /// The difference, or [`MathError::Underflow`].
     pub fn checked_sub(self, other: Self) -> Result<Self, MathError> {
         self.0.checked_sub(other.0).map(Self).ok_or(MathError::Underflow)

@@ -2,7 +2,9 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 
-use crate::{CallError, Fatal, GenesisContext, ModuleError, QueryContext, StateRead, StateWrite, Statement, TxContext};
+use crate::{
+    Amount, CallError, Fatal, GenesisContext, ModuleError, QueryContext, StateRead, StateWrite, Statement, TxContext,
+};
 
 /// A module's byte: the first byte of its keys, the discriminant of its calls, events and queries. Never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,6 +52,13 @@ pub trait Module {
 
     /// The gas of a call beside what its bytes cost; a pure function of the call.
     fn gas(msg: &Self::Msg) -> u64;
+
+    /// The most avvv that a call can take out of the sender's account, beside the fee; a pure function of the call.
+    ///
+    /// The pool sets so much aside while the transaction waits, so that none is let in whose fee an earlier one can
+    /// send away. Whoever adds a call has to answer, hence no default; a call that takes more than it says here makes
+    /// room in blocks free for those who drain their accounts.
+    fn spends(msg: &Self::Msg) -> Amount;
 
     /// What others signed inside a call; [`Module::execute`] has each of it verified by [`TxContext::verifier`].
     fn statements(_: &Self::Msg) -> Vec<&dyn Statement> {

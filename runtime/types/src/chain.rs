@@ -85,6 +85,19 @@ pub enum ChainError {
         /// The block's.
         limit: u64,
     },
+    /// The calls can take more than is left beside what waits.
+    #[error(
+        "the calls can take {needed} VVV from {sender}, which has {available} VVV beside the fee and what its waiting \
+         transactions can take; only what is in a block counts: send less, or wait until more has arrived"
+    )]
+    CallFunds {
+        /// Whose account it is.
+        sender: diem_core::Address,
+        /// The most that the calls can take.
+        needed: Amount,
+        /// What is left for them.
+        available: Amount,
+    },
     /// There is no chain yet.
     #[error("this chain has not started: try again after its first block")]
     NotStarted,
@@ -113,6 +126,7 @@ impl ModuleError for ChainError {
         ErrorInfo { code: 18, name: "insufficient_fee_funds", http: 402, retry: true },
         ErrorInfo { code: 19, name: "block_gas", http: 413, retry: false },
         ErrorInfo { code: 20, name: "not_started", http: 503, retry: true },
+        ErrorInfo { code: 21, name: "insufficient_call_funds", http: 402, retry: true },
     ];
 
     fn code(&self) -> u32 {
@@ -137,6 +151,7 @@ impl ModuleError for ChainError {
             Self::FeeFunds { .. } => 18,
             Self::BlockGas { .. } => 19,
             Self::NotStarted => 20,
+            Self::CallFunds { .. } => 21,
         }
     }
 }

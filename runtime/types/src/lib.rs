@@ -9,7 +9,7 @@ pub mod genesis;
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_bank::{self as bank, Bank};
 use diem_core::{
-    CallError, ErrorInfo, Module, ModuleError, Statement,
+    Amount, CallError, ErrorInfo, Module, ModuleError, Statement,
     tx::{CallBody, SignedTx, Transaction},
 };
 use diem_credits::{self as credits, Credits};
@@ -71,6 +71,17 @@ impl Call {
             Self::Svvv(msg) => Svvv::gas(msg),
             Self::Diem(msg) => Diem::gas(msg),
             Self::Credits(msg) => Credits::gas(msg),
+        }
+    }
+
+    /// The most avvv that the call can take out of the sender's account, beside the fee: [`Module::spends`].
+    pub fn spends(&self) -> Amount {
+        match self {
+            Self::Bank(msg) => Bank::spends(msg),
+            Self::Staking(msg) => Staking::spends(msg),
+            Self::Svvv(msg) => Svvv::spends(msg),
+            Self::Diem(msg) => Diem::spends(msg),
+            Self::Credits(msg) => Credits::spends(msg),
         }
     }
 

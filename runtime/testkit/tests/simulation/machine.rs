@@ -23,6 +23,7 @@ use crate::{
     plan::{Evidence, Op, Plan, Step},
     restart,
     snapshot::Snapshot,
+    spends::Spends,
     tally::Tally,
     world::World,
 };
@@ -97,6 +98,7 @@ impl<'a> Machine<'a> {
         let block = self.next_block(plan);
         let info = block.info;
         let txs = self.transactions(&plan.ops);
+        let spends = Spends::of(&txs);
         let done = self.simulation.block(&self.state, &block, txs);
         let Simulated { results, writes, validator_updates, events } =
             done.map_err(|fatal| broken("no step fails that must not", fatal.0))?;
@@ -107,6 +109,7 @@ impl<'a> Machine<'a> {
         self.sets.push_back(told(&self.snapshot));
         let events = decode(&events)?;
         self.tally.block(plan, &results, &events)?;
+        spends.check(&results, &before, &self.snapshot)?;
         let called = results.iter().filter(|result| result.code == 0).map(|result| decode(&result.events));
         let called: Vec<Vec<Event>> = called.collect::<Result<_, _>>()?;
         self.ledger.fees(&results);

@@ -28,6 +28,7 @@ mod real_chain;
 mod restart;
 mod shrink;
 mod snapshot;
+mod spends;
 mod tally;
 mod world;
 

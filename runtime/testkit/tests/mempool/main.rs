@@ -1,14 +1,17 @@
 //! The pool and the proposal: nonces in disorder, full pools, prices.
 #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
+mod funds;
+mod gaps;
+
 use bytes::Bytes;
-use diem_bank::{Msg, Output};
-use diem_core::{Amount, Denom};
-use diem_testkit::{TestChain, TxBuilder};
-use diem_types::{Call, Signed};
+use diem_core::Amount;
+use diem_testkit::{TestChain, chain::BlockOutcome};
+use diem_types::Signed;
 use proptest::prelude::*;
 
 /// A pool as CometBFT keeps one: what was accepted, in order; rechecked after each block.
+#[derive(Default)]
 struct Pool(Vec<Bytes>);
 
 impl Pool {
@@ -32,6 +35,25 @@ impl Pool {
         let outcome = chain.propose(self.0.iter().take(offered).cloned().collect());
         self.0.retain(|tx| !outcome.txs.contains(tx));
         outcome.txs.len()
+    }
+
+    /// Makes one block out of what CometBFT gives a proposer: the oldest transactions, up to the bytes of a block. The
+    /// rest is rechecked.
+    fn comet_block(&mut self, chain: &TestChain) -> BlockOutcome {
+        let mut left = usize::try_from(chain.doc.consensus.block_max_bytes).unwrap();
+        let fits = |tx: &&Bytes| {
+            let rest = left.checked_sub(tx.len());
+            left = rest.unwrap_or(0);
+            rest.is_some()
+        };
+        let outcome = chain.propose(self.0.iter().take_while(fits).cloned().collect());
+        self.0.retain(|tx| !outcome.txs.contains(tx));
+        self.recheck(chain);
+        outcome
+    }
+
+    fn bytes(&self) -> usize {
+        self.0.iter().map(Bytes::len).sum()
     }
 
     fn recheck(&mut self, chain: &TestChain) {
@@ -71,7 +93,8 @@ fn what_a_block_does_not_offer_lands_in_later_blocks() {
 #[test]
 fn nonces_up_to_sixteen_ahead_wait_and_no_more() {
     let chain = TestChain::new();
-    let at = |nonce| chain.check(&chain.transfer(0, nonce, 1, 1).bytes()).code;
+    chain.force(vec![chain.transfer(0, 0, 1, 1).bytes()]);
+    let at = |ahead: u64| chain.check(&chain.transfer(0, 1 + ahead, 1, 1).bytes()).code;
     assert_eq!(at(17), 14);
     assert_eq!(at(16), 0);
     assert_eq!(at(16), 15);
@@ -92,25 +115,25 @@ fn next(chain: &TestChain) -> u64 {
 fn the_next_nonce_counts_what_waits_and_stops_at_a_gap() {
     let chain = TestChain::fresh();
     assert_eq!(next(&chain), 0, "before the first block too");
-    chain.force(Vec::new());
+    chain.force(vec![chain.transfer(0, 0, 1, 1).bytes()]);
     let mut pool = Pool(Vec::new());
-    for nonce in 0..5 {
+    for nonce in 1..6 {
         assert_eq!(next(&chain), nonce);
         assert!(pool.offer(&chain, chain.transfer(0, nonce, 1, 1).bytes()));
     }
-    for nonce in [6, 7, 9] {
+    for nonce in [7, 8, 10] {
         assert!(pool.offer(&chain, chain.transfer(0, nonce, 1, 1).bytes()));
-        assert_eq!(next(&chain), 5, "the gap is what is missing");
+        assert_eq!(next(&chain), 6, "the gap is what is missing");
     }
-    assert!(pool.offer(&chain, chain.transfer(0, 5, 1, 1).bytes()));
-    assert_eq!(next(&chain), 8, "up to the next gap");
-    assert!(!pool.offer(&chain, chain.transfer(0, 3, 2, 1).bytes()));
-    assert_eq!(next(&chain), 8, "what is refused changes nothing");
+    assert!(pool.offer(&chain, chain.transfer(0, 6, 1, 1).bytes()));
+    assert_eq!(next(&chain), 9, "up to the next gap");
+    assert!(!pool.offer(&chain, chain.transfer(0, 4, 2, 1).bytes()));
+    assert_eq!(next(&chain), 9, "what is refused changes nothing");
     assert_eq!(chain.app.next_nonce(&chain.people[1].address), 0, "another sender");
     assert_eq!(pool.block(&chain, 1_000), 8);
-    assert_eq!(next(&chain), 8);
+    assert_eq!(next(&chain), 9);
     chain.app.rollback().unwrap();
-    assert_eq!(next(&chain), 0, "an undone block takes the pool with it");
+    assert_eq!(next(&chain), 1, "an undone block takes the pool with it");
 }
 
 #[test]
@@ -194,59 +217,6 @@ fn a_transaction_behind_those_that_wait_can_be_tried() {
     assert_eq!((tried(0), tried(1)), (0, 14));
     assert_eq!(chain.check(&chain.transfer(0, 0, 1, 1).bytes()).code, 0);
     assert_eq!((tried(0), tried(1), tried(2)), (0, 0, 14));
-}
-
-/// A multi-transfer of this many outputs: a large transaction.
-fn large(chain: &TestChain, from: usize, nonce: u64, outputs: usize) -> Bytes {
-    let output = Output { to: chain.people[9].address, amount: Amount::new(1) };
-    let call = Call::Bank(Msg::MultiTransfer { denom: Denom::Vvv, outputs: vec![output; outputs] });
-    TxBuilder::new(&chain.doc, &chain.people[from], nonce, vec![call]).bytes()
-}
-
-#[test]
-fn what_waits_behind_gaps_cannot_fill_what_a_proposer_is_offered() {
-    let chain = TestChain::new();
-    let mut pool = Pool(Vec::new());
-    // Everyone sends all that is taken of nonces 1 to 16, each as large as may be, and nobody sends nonce 0.
-    for sender in 0..9 {
-        for nonce in 1..=16 {
-            for outputs in [1_000, 400, 100, 10] {
-                pool.offer(&chain, large(&chain, sender, nonce, outputs));
-            }
-        }
-    }
-    let waiting: usize = pool.0.iter().map(Bytes::len).sum();
-    assert!((100_000..=1_048_576).contains(&waiting), "{waiting} bytes wait");
-    // A victim behind them gets into the next block, because a block holds more than may wait.
-    assert!(waiting < usize::try_from(chain.doc.consensus.block_max_bytes).unwrap() / 2);
-    assert!(pool.offer(&chain, chain.transfer(9, 0, 1, 1).bytes()));
-    assert_eq!(pool.block(&chain, pool.0.len()), 1);
-    // What never comes is not kept for ever.
-    for _ in 0..30 {
-        pool.block(&chain, 1_000);
-    }
-    assert!(pool.0.is_empty(), "{} still wait", pool.0.len());
-    // And a gap that closes in time is no reason to lose anything.
-    assert!(pool.offer(&chain, large(&chain, 0, 1, 100)));
-    for _ in 0..10 {
-        assert_eq!(pool.block(&chain, 1_000), 0);
-    }
-    assert!(pool.offer(&chain, chain.transfer(0, 0, 1, 1).bytes()));
-    assert_eq!(pool.block(&chain, 1_000), 2);
-}
-
-#[test]
-fn pending_fees_cannot_exceed_the_balance() {
-    let chain = TestChain::new();
-    let price = Amount::new(10_000_000_000_000_000);
-    let tx = |nonce| {
-        let builder = chain.transfer(0, nonce, 1, 1);
-        builder.with(|tx| (tx.gas_price, tx.max_fee) = (price, Amount::MAX)).bytes()
-    };
-    let codes: Vec<u32> = (0..20).map(|nonce| chain.check(&tx(nonce)).code).collect();
-    let accepted = codes.iter().take_while(|code| **code == 0).count();
-    assert!((1..20).contains(&accepted), "{codes:?}");
-    assert!(codes[accepted..].iter().all(|code| *code == 18), "{codes:?}");
 }
 
 #[test]
