@@ -2,7 +2,12 @@
 //!
 //! A panic while a request is answered, on any other thread, ends that request only.
 
-use std::{io, panic, process, thread};
+use std::{
+    backtrace::{Backtrace, BacktraceStatus},
+    io, panic, process, thread,
+};
+
+use crate::outlet;
 
 /// The exit code after a panic on a critical thread, sysexits' EX_SOFTWARE.
 const EXIT_CODE: i32 = 70;
@@ -22,15 +27,35 @@ pub fn spawn<T: Send + 'static>(
 
 /// Makes a panic on a critical thread, or on the first thread, end the process after it was reported. Called once, by
 /// a process that is a node.
+///
+/// The hook of the standard library writes to standard error itself and waits for whoever reads it, so this one
+/// replaces it: a report that nobody reads must not keep half a node alive.
 pub fn end_process_on_panic() {
-    let report = panic::take_hook();
-    panic::set_hook(Box::new(move |info| {
-        report(info);
+    panic::set_hook(Box::new(|info| {
         let current = thread::current();
-        let name = current.name().unwrap_or_default();
+        let name = current.name().unwrap_or("unnamed");
+        report(name, info);
         if name == "main" || name.starts_with(PREFIX) {
             tracing::error!(thread = name, "this node cannot go on after a panic here: it stops; start it again");
+            outlet::finish();
             process::exit(EXIT_CODE);
         }
     }));
+}
+
+/// Says where and why a thread panicked, with a backtrace where the environment asks for one.
+fn report(thread: &str, info: &panic::PanicHookInfo<'_>) {
+    let message = info.payload_as_str().unwrap_or("it says nothing about itself");
+    let place = info.location().map_or_else(|| "an unknown place".into(), ToString::to_string);
+    let mut text = format!("thread `{thread}` panicked at {place}: {message}");
+    let backtrace = Backtrace::capture();
+    if backtrace.status() == BacktraceStatus::Captured {
+        text.push_str(&format!("\n{backtrace}"));
+    }
+    if tracing::enabled!(tracing::Level::ERROR) {
+        tracing::error!("{text}");
+    } else {
+        // A panic is said even where the log is off.
+        outlet::err(&format!("{text}\n"));
+    }
 }

@@ -207,7 +207,7 @@ async fn live(
         let json = screen::ready_json(plan, &people)?;
         crate::home::write_whole(file, &json)?;
     }
-    screen::show(plan, wallet, &people, started.elapsed())?;
+    screen::show(plan, wallet, &people, started.elapsed());
     watch(plan, nodes, &clients).await
 }
 
@@ -244,7 +244,7 @@ async fn wait_until_ready(plan: &Plan, nodes: &mut Nodes, clients: &[Client]) ->
 
 /// Draws the status line and reports validators that end, until all have.
 async fn watch(plan: &Plan, nodes: &mut Nodes, clients: &[Client]) -> Result<(), DevnetError> {
-    let mut status = screen::Status::new(io::stdout().is_terminal());
+    let mut status = screen::Status::new(io::stdout().is_terminal(), plan);
     loop {
         for ended in nodes.newly_ended() {
             status.clear();

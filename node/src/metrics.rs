@@ -37,6 +37,7 @@ pub struct Metrics {
     http_seconds: HistogramVec,
     panics: IntCounter,
     bytes: IntGauge,
+    lost_lines: IntCounter,
 }
 
 impl Metrics {
@@ -74,6 +75,10 @@ impl Metrics {
             )?,
             panics: IntCounter::new("diem_http_panics_requests", "Requests whose handler panicked")?,
             bytes: IntGauge::new("diem_store_disk_bytes", "What the data folder takes on disk")?,
+            lost_lines: IntCounter::new(
+                "diem_log_lost_lines_total",
+                "Lines of the log that nobody took, or whose disk was full",
+            )?,
             registry,
         };
         metrics.register()?;
@@ -81,7 +86,7 @@ impl Metrics {
     }
 
     fn register(&self) -> Result<(), prometheus::Error> {
-        let counters = [&self.txs, &self.failed, &self.accepted, &self.panics];
+        let counters = [&self.txs, &self.failed, &self.accepted, &self.panics, &self.lost_lines];
         counters.into_iter().try_for_each(|metric| self.registry.register(Box::new(metric.clone())))?;
         let gauges = [&self.height, &self.pool, &self.bytes];
         gauges.into_iter().try_for_each(|metric| self.registry.register(Box::new(metric.clone())))?;
@@ -145,6 +150,7 @@ impl Metrics {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         let block_time = self.block_time.get();
         self.block_age.set(if block_time > 0.0 { (now - block_time).max(0.0) } else { 0.0 });
+        self.lost_lines.inc_by(crate::outlet::lost().saturating_sub(self.lost_lines.get()));
         if let Some(data) = &self.data {
             self.bytes.set(to_i64(folder_bytes(data)));
         }
@@ -185,9 +191,9 @@ mod tests {
         for family in metrics.registry.gather() {
             let parts: Vec<&str> = family.name().split('_').collect();
             assert!(parts.len() >= 4 && parts[0] == "diem", "{}", family.name());
-            assert!(["chain", "mempool", "http", "store"].contains(&parts[1]), "{}", family.name());
-            let unit = *parts.last().unwrap();
-            assert!(["blocks", "seconds", "txs", "requests", "bytes"].contains(&unit), "{}", family.name());
+            assert!(["chain", "mempool", "http", "store", "log"].contains(&parts[1]), "{}", family.name());
+            let unit = *parts.iter().rfind(|part| **part != "total").unwrap();
+            assert!(["blocks", "seconds", "txs", "requests", "bytes", "lines"].contains(&unit), "{}", family.name());
         }
     }
 

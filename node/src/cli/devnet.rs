@@ -12,6 +12,7 @@ use crate::{
     EngineKind,
     devnet::{self, DevnetError, Options},
     home::default_home,
+    outlet,
 };
 
 /// Runs a chain for development on this machine: validators, funded people, everything on loopback. Run again, it
@@ -64,6 +65,7 @@ impl DevnetCommand {
     /// # Errors
     /// The sentence says what to do.
     pub fn run(self) -> Result<(), Failure> {
+        outlet::detach().map_err(failed)?;
         let wallet = self.home.unwrap_or_else(default_home);
         let options = Options {
             validators: self.validators,

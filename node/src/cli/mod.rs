@@ -82,11 +82,13 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Query(command) => command.run(),
         Command::Curve(command) => command.run(),
     };
-    match result {
+    let code = match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure { exit, error }) => {
             output::say(&format!("diemd: {error:#}"));
             ExitCode::from(exit as u8)
         }
-    }
+    };
+    crate::outlet::finish();
+    code
 }

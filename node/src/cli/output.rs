@@ -10,6 +10,7 @@ use diem_core::text::is_plain;
 use serde::Serialize;
 
 use super::{Failure, failure::failed};
+use crate::outlet;
 
 /// How data is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -52,9 +53,10 @@ fn write(text: &str) -> Result<(), Failure> {
 }
 
 /// Says something to the person at the terminal.
-#[expect(clippy::print_stderr, reason = "words for people go to stderr")]
+///
+/// Nobody there to hear it is no failure: what only reports stops nothing.
 pub fn say(words: &str) {
-    eprintln!("{}", plain_lines(words));
+    outlet::err(&format!("{}\n", plain_lines(words)));
 }
 
 /// `text` as it can stand within a line: what could steer a terminal is written as `\u{1b}`.

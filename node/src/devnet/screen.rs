@@ -1,11 +1,12 @@
 //! What a devnet says: one screen, then one quiet line.
 
 use std::{
-    io::{self, IsTerminal as _, Write as _},
+    collections::VecDeque,
+    io::{self, IsTerminal as _},
     time::{Duration, Instant},
 };
 
-use diem_client::Client;
+use diem_client::{Client, api::Head};
 use diem_core::{Address, Amount, Denom};
 use diem_genesis::presets::TEST_MNEMONIC;
 use serde_json::json;
@@ -14,8 +15,20 @@ use super::{DevnetError, homes::Plan, wallet::Wallet};
 use crate::{
     EngineKind,
     cli::output::{list, say},
+    engine::BlockMode,
     home::default_home,
+    outlet,
 };
+
+/// How long words on one stream wait for those before them on the other. Where nobody reads, they do not wait longer.
+const ORDER_PATIENCE: Duration = Duration::from_millis(100);
+/// The pace of blocks is measured over this time.
+const PACE_WINDOW: Duration = Duration::from_secs(20);
+/// How far the chain's clock and this machine's may differ over that time, unless somebody moved the former.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(2);
+/// After so long without a block, and this many times the usual, the line says so.
+const STANDING: Duration = Duration::from_secs(5);
+const STANDING_BLOCKS: u32 = 5;
 
 /// Somebody with a balance.
 pub(super) struct Person {
@@ -35,6 +48,7 @@ const ROLES: &[(&str, &str)] = &[
 
 /// A word on the way there.
 pub(super) fn note(text: &str) {
+    outlet::settle(ORDER_PATIENCE);
     say(text);
 }
 
@@ -44,14 +58,12 @@ pub(super) fn progress(ready: usize, all: usize) {
         return;
     }
     let end = if ready == all { "\n" } else { "" };
-    let mut stderr = io::stderr();
-    // A terminal that is gone needs no progress.
-    let _ = write!(stderr, "\rvalidators ready: {ready} of {all}{end}").and_then(|()| stderr.flush());
+    outlet::err(&format!("\rvalidators ready: {ready} of {all}{end}"));
 }
 
 /// The end begins.
 pub(super) fn stopping() {
-    say("\nstopping");
+    note("\nstopping");
 }
 
 /// The people with what they have now; what they had at genesis where the node does not answer.
@@ -89,10 +101,9 @@ pub(super) fn ready_json(plan: &Plan, people: &[Person]) -> Result<String, Devne
 }
 
 /// The screen.
-pub(super) fn show(plan: &Plan, wallet: &Wallet, people: &[Person], took: Duration) -> Result<(), DevnetError> {
-    let text = text(plan, wallet, people, took);
-    let mut stdout = io::stdout();
-    writeln!(stdout, "{text}").and_then(|()| stdout.flush()).map_err(DevnetError::io("standard output"))
+pub(super) fn show(plan: &Plan, wallet: &Wallet, people: &[Person], took: Duration) {
+    outlet::settle(ORDER_PATIENCE);
+    outlet::out(&format!("{}\n", text(plan, wallet, people, took)));
 }
 
 fn text(plan: &Plan, wallet: &Wallet, people: &[Person], took: Duration) -> String {
@@ -171,56 +182,149 @@ fn seconds(took: Duration) -> String {
 pub(super) struct Status {
     terminal: bool,
     shown: bool,
-    last: Option<(u64, Instant)>,
-    pace: Option<Duration>,
+    pace: Pace,
 }
 
 impl Status {
-    pub(super) fn new(terminal: bool) -> Self {
-        Self { terminal, shown: false, last: None, pace: None }
+    pub(super) fn new(terminal: bool, plan: &Plan) -> Self {
+        let blocks = plan.nodes.first().map(|node| node.config.instant.blocks.0);
+        let timed = plan.engine == EngineKind::Comet || matches!(blocks, Some(BlockMode::Every(_)));
+        Self { terminal, shown: false, pace: Pace { timed, seen: VecDeque::new() } }
     }
 
-    /// Draws the line over the last one; where there is no terminal, nothing.
+    /// Draws the line over the last one; where there is no terminal, or nobody has read the last one, nothing.
     pub(super) async fn draw(&mut self, clients: &[Client], running: usize) {
         if !self.terminal {
             return;
         }
-        let mut height = None;
+        let mut latest = None;
         for client in clients {
-            height = client.status().await.ok().and_then(|status| status.latest).map(|head| head.height);
-            if height.is_some() {
+            latest = client.status().await.ok().and_then(|status| status.latest);
+            if latest.is_some() {
                 break;
             }
         }
-        let text = match height {
-            Some(height) => format!("height {height}{} · {running} of {} running", self.pace(height), clients.len()),
-            None => format!("no node answers · {running} of {} running", clients.len()),
+        let all = clients.len();
+        let text = match latest {
+            Some(head) => format!("height {}{} · {running} of {all} running", head.height, self.pace.after(&head)),
+            None => format!("no node answers · {running} of {all} running"),
         };
-        let mut stdout = io::stdout();
-        // A terminal that is gone needs no line.
-        let _ = write!(stdout, "\r\x1b[2K{text}").and_then(|()| stdout.flush());
-        self.shown = true;
+        if outlet::out_is_read() {
+            outlet::out(&format!("\r\x1b[2K{text}"));
+            self.shown = true;
+        }
     }
 
     /// Makes room for something else.
     pub(super) fn clear(&mut self) {
         if self.shown {
-            let mut stdout = io::stdout();
-            let _ = writeln!(stdout).and_then(|()| stdout.flush());
+            outlet::out("\n");
             self.shown = false;
         }
     }
+}
 
-    fn pace(&mut self, height: u64) -> String {
-        match self.last {
-            Some((before, when)) if height > before => {
-                let blocks = u32::try_from(height.saturating_sub(before)).unwrap_or(u32::MAX);
-                self.pace = when.elapsed().checked_div(blocks);
-                self.last = Some((height, Instant::now()));
-            }
-            None => self.last = Some((height, Instant::now())),
-            Some(_) => {}
+/// How fast blocks follow each other, measured; and since when none came.
+struct Pace {
+    /// Whether blocks come by themselves, so that a pause means something.
+    timed: bool,
+    seen: VecDeque<Seen>,
+}
+
+/// A height, when it was first seen here, and the time in its header.
+#[derive(Clone, Copy)]
+struct Seen {
+    height: u64,
+    at: Instant,
+    time_ms: u64,
+}
+
+impl Pace {
+    fn after(&mut self, head: &Head) -> String {
+        self.text(Seen { height: head.height, at: Instant::now(), time_ms: head.time.millis() })
+    }
+
+    /// What the line says of blocks when the chain is found like that.
+    fn text(&mut self, now: Seen) -> String {
+        let last = self.seen.back().copied();
+        if last.is_some_and(|last| now.height < last.height) {
+            // Somebody took the chain back.
+            self.seen.clear();
         }
-        self.pace.map(|pace| format!(" · {} s a block", seconds(pace))).unwrap_or_default()
+        if last.is_none_or(|last| now.height != last.height) {
+            self.seen.push_back(now);
+        }
+        let old = |seen: &Seen| now.at.saturating_duration_since(seen.at) > PACE_WINDOW;
+        // The first two stay: between slow blocks there is a pace as well.
+        while self.seen.len() > 2 && self.seen.front().is_some_and(old) {
+            self.seen.pop_front();
+        }
+        let (Some(first), Some(last)) = (self.seen.front(), self.seen.back()) else { return String::new() };
+        let pace = measured(first, last);
+        let still = now.at.saturating_duration_since(last.at);
+        if self.timed && still > STANDING.max(pace.unwrap_or_default().saturating_mul(STANDING_BLOCKS)) {
+            return format!(" · no block for {} s", still.as_secs());
+        }
+        pace.map(|pace| format!(" · {} s a block", hundredths(pace))).unwrap_or_default()
+    }
+}
+
+/// The time of a block between two heights: by their headers, which are exact, unless the chain's clock was moved.
+fn measured(first: &Seen, last: &Seen) -> Option<Duration> {
+    let here = last.at.saturating_duration_since(first.at);
+    let headers = Duration::from_millis(last.time_ms.saturating_sub(first.time_ms));
+    let took = if headers.abs_diff(here) <= CLOCK_TOLERANCE { headers } else { here };
+    took.checked_div(u32::try_from(last.height.saturating_sub(first.height)).ok()?)
+}
+
+/// Seconds with two digits, rounded.
+fn hundredths(time: Duration) -> String {
+    let hundredths = time.as_millis().saturating_add(5) / 10;
+    format!("{}.{:02}", hundredths / 100, hundredths % 100)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::arithmetic_side_effects, clippy::unwrap_used)]
+
+    use super::*;
+
+    /// What the line says when every second the chain is at a height of this list, with blocks of `block_ms`.
+    fn lines(timed: bool, block_ms: u64, heights: &[u64]) -> Vec<String> {
+        let (mut pace, start) = (Pace { timed, seen: VecDeque::new() }, Instant::now());
+        let seen = (0..).zip(heights).map(|(second, height)| Seen {
+            height: *height,
+            at: start + Duration::from_secs(second),
+            time_ms: height * block_ms,
+        });
+        seen.map(|now| pace.text(now)).collect()
+    }
+
+    #[test]
+    fn the_pace_is_measured_and_not_rounded_to_how_often_it_is_looked_at() {
+        let heights: Vec<u64> = (0..60).map(|second| second * 1_000 / 745).collect();
+        let shown = lines(true, 745, &heights);
+        assert_eq!(shown[0], "");
+        assert!(shown[2..].iter().all(|line| line == " · 0.75 s a block"), "{shown:?}");
+    }
+
+    #[test]
+    fn a_standing_chain_is_said_and_its_pace_is_not() {
+        let heights = [1, 2, 3, 4, 4, 4, 4, 4, 4, 4, 4, 4, 5];
+        let shown = lines(true, 1_000, &heights);
+        assert_eq!(shown[8], " · 1.00 s a block");
+        assert_eq!(shown[9], " · no block for 6 s");
+        assert_eq!(shown[11], " · no block for 8 s");
+        assert!(shown[12].contains("s a block"), "{shown:?}");
+        // Where blocks come on demand, none is no fault.
+        assert!(lines(false, 1_000, &heights).iter().all(|line| !line.contains("no block")));
+    }
+
+    #[test]
+    fn a_clock_that_was_moved_does_not_count() {
+        // Blocks every second, and each is an hour later by the chain's clock.
+        assert_eq!(lines(true, 3_600_000, &[1, 2, 3]).last().unwrap(), " · 1.00 s a block");
+        // After a step back the measure begins anew.
+        assert_eq!(lines(true, 1_000, &[8, 9, 3]).last().unwrap(), "");
     }
 }

@@ -4,7 +4,10 @@ use std::io::{self, IsTerminal as _};
 
 use tracing_subscriber::{EnvFilter, fmt, util::SubscriberInitExt as _};
 
-use crate::config::{Log, LogFormat};
+use crate::{
+    config::{Log, LogFormat},
+    outlet::ErrWriter,
+};
 
 /// What stands without a module.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
@@ -19,11 +22,12 @@ pub struct LogError {
     reason: String,
 }
 
-/// Starts the log of this process. One that runs already, in a test, stays.
+/// Starts the log of this process. One that runs already, in a test, stays. Nobody ever waits for the log's reader.
 pub(super) fn start(log: &Log) -> Result<(), LogError> {
     let filter = filter(&log.level)?;
     let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let builder = fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colours);
+    // Its own errors would go to standard error past the writer, and panic where nobody takes them.
+    let builder = fmt().with_env_filter(filter).with_writer(|| ErrWriter).with_ansi(colours).log_internal_errors(false);
     let result = match log.format {
         LogFormat::Text => builder.with_target(false).finish().try_init(),
         LogFormat::Json => builder.json().finish().try_init(),

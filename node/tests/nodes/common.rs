@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, File},
+    io::{PipeReader, PipeWriter, Write as _},
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
@@ -20,7 +21,10 @@ use diem_genesis::presets::{TEST_MNEMONIC, person_path};
 use diem_node::keys::derive;
 use diem_testkit::{Person, TxBuilder};
 use diem_types::GenesisDoc;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::{
+    fs::{OFlags, fcntl_getfl, fcntl_setfl},
+    process::{Pid, Signal, kill_process},
+};
 use serde_json::Value;
 
 #[path = "../support/ports.rs"]
@@ -88,11 +92,28 @@ pub struct Devnet {
 impl Devnet {
     /// Starts one and waits until it says that it is ready.
     pub fn start(engine: EngineUnderTest) -> Self {
+        Self::start_with(engine, &[])
+    }
+
+    /// The same with more words on its command line.
+    pub fn start_with(engine: EngineUnderTest, more: &[&str]) -> Self {
+        let mut devnet = Self::prepared(engine);
+        devnet.again(more);
+        devnet
+    }
+
+    /// A folder and ports for one that nobody has started yet.
+    pub fn prepared(engine: EngineUnderTest) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let ports = Ports::claim();
         let doc = diem_testkit::genesis(&[]);
-        let mut devnet = Self { engine, folder, ports, child: None, ready: Value::Null, doc };
-        devnet.again(&[]);
+        Self { engine, folder, ports, child: None, ready: Value::Null, doc }
+    }
+
+    /// One with a single validator, stopped: a home that [`Single`] can start.
+    pub fn of_one(engine: EngineUnderTest) -> Self {
+        let mut devnet = Self::start_with(engine, &["--validators", "1"]);
+        assert!(devnet.stop().success(), "{}", devnet.said());
         devnet
     }
 
@@ -301,10 +322,15 @@ pub struct Single {
 
 impl Single {
     pub fn start(home: &Path, args: &[&str]) -> Self {
+        let log = File::options().create(true).append(true).open(home.join("node.log")).unwrap();
+        Self::start_telling(home, args, log)
+    }
+
+    /// Starts it with something else than a file in its home behind its standard error.
+    pub fn start_telling(home: &Path, args: &[&str], to: impl Into<Stdio>) -> Self {
         let mut command = diemd();
         command.arg("start").arg("--home").arg(home).args(args).stdin(Stdio::null());
-        let log = File::options().create(true).append(true).open(home.join("node.log")).unwrap();
-        let child = command.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
+        let child = command.stdout(Stdio::null()).stderr(to).spawn().unwrap();
         let config = fs::read_to_string(home.join("config.toml")).unwrap();
         let config: toml::Table = toml::from_str(&config).unwrap();
         let api = format!("http://{}", config["api"]["listen"].as_str().unwrap());
@@ -319,9 +345,13 @@ impl Single {
         self.child.as_ref().unwrap().id()
     }
 
-    pub fn stop(mut self) -> ExitStatus {
+    pub fn stop(self) -> ExitStatus {
+        self.stop_by(Signal::TERM)
+    }
+
+    pub fn stop_by(mut self, kind: Signal) -> ExitStatus {
         let mut child = self.child.take().unwrap();
-        signal(child.id(), Signal::TERM);
+        signal(child.id(), kind);
         wait(&mut child)
     }
 
@@ -357,4 +387,15 @@ pub fn instant_home(folder: &Path, ports: &Ports) -> PathBuf {
     let made = run(&args);
     assert!(made.status.success(), "{}", words(&made));
     home
+}
+
+/// A pipe in which there is no room any more, and whose reader reads nothing.
+pub fn full_pipe() -> (PipeReader, PipeWriter) {
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let flags = fcntl_getfl(&writer).unwrap();
+    fcntl_setfl(&writer, flags | OFlags::NONBLOCK).unwrap();
+    while writer.write(&[b'x'; 4_096]).is_ok() {}
+    while writer.write(b"x").is_ok() {}
+    fcntl_setfl(&writer, flags).unwrap();
+    (reader, writer)
 }

@@ -1,6 +1,12 @@
 //! A panic where there is no node without the thread ends the process; elsewhere it does not.
 
-use std::{env, process::Command};
+use std::{
+    env,
+    fs::File,
+    process::{Command, Stdio},
+};
+
+use crate::common::{full_pipe, wait};
 
 const ROLE: &str = "DIEM_TEST_CRITICAL_ROLE";
 
@@ -8,6 +14,7 @@ const ROLE: &str = "DIEM_TEST_CRITICAL_ROLE";
 #[test]
 fn process_with_a_panic() {
     let Ok(role) = env::var(ROLE) else { return };
+    diem_node::outlet::detach().unwrap();
     diem_node::critical::end_process_on_panic();
     let panics = || panic!("on purpose");
     if role == "critical" {
@@ -26,4 +33,16 @@ fn only_a_critical_thread_takes_the_process_with_it() {
     };
     assert_eq!(run("critical"), Some(70));
     assert_eq!(run("any"), Some(0));
+}
+
+#[test]
+fn a_panic_whose_report_nobody_reads_ends_the_process_all_the_same() {
+    let (_reader, stalled) = full_pipe();
+    let full_disk = File::options().write(true).open("/dev/full").unwrap();
+    for stderr in [Stdio::from(stalled), full_disk.into()] {
+        let mut command = Command::new(env::current_exe().unwrap());
+        command.args(["--exact", "critical::process_with_a_panic"]).env(ROLE, "critical");
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr).spawn().unwrap();
+        assert_eq!(wait(&mut child).code(), Some(70));
+    }
 }

@@ -1,7 +1,6 @@
 //! Runs the commands of the demo as a person would, and shows them.
 
 use std::{
-    io::Write as _,
     path::PathBuf,
     process::{Command, Stdio},
     time::{Duration, Instant},
@@ -19,6 +18,7 @@ use crate::{
         failure::failed,
     },
     home::private_folder,
+    outlet,
 };
 
 /// After this time without a block the chain makes them on demand only.
@@ -202,7 +202,5 @@ pub(super) fn units(value: &Value, field: &str) -> Result<Amount, Failure> {
 }
 
 fn print(line: &str) {
-    // A closed terminal ends the program at its next command.
-    let mut stdout = std::io::stdout().lock();
-    let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
+    outlet::out(&format!("{line}\n"));
 }

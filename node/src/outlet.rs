@@ -1,0 +1,337 @@
+//! Words on their way to whoever reads them, who may be slow, gone, or a full disk.
+//!
+//! What only reports must never hold up what works. A line is put into a bounded queue and written by a thread of its
+//! own: whoever has something to say never waits and never fails. A line that finds the queue full, or that cannot be
+//! written, is dropped and counted; once lines get through again, one says how many are missing.
+//!
+//! A node and a devnet begin with [`detach`]. Other commands write to standard error directly, so that their words
+//! keep their place between their data, and ignore that nobody takes them.
+
+use std::{
+    collections::VecDeque,
+    fs::File,
+    io::{self, Write},
+    os::fd::{AsFd as _, BorrowedFd},
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
+};
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::critical;
+
+/// The most bytes that wait for a reader.
+const MAX_WAITING: usize = 4 * 1024 * 1024;
+/// How long a process that ends waits for its last words to be read.
+const LAST_PATIENCE: Duration = Duration::from_secs(1);
+/// The pause while a descriptor that must not block has no room.
+const NO_ROOM_PAUSE: Duration = Duration::from_millis(10);
+
+static ERR: OnceLock<Outlet> = OnceLock::new();
+static OUT: OnceLock<Outlet> = OnceLock::new();
+
+/// From now on no word on standard error or standard output waits for its reader. Called once by a process that has
+/// more to do than to report; a second call changes nothing.
+///
+/// # Errors
+/// The system has no more descriptors or threads.
+pub fn detach() -> io::Result<()> {
+    attach(&ERR, "stderr", io::stderr().as_fd(), say_lost)?;
+    attach(&OUT, "stdout", io::stdout().as_fd(), |_| {})
+}
+
+fn attach(place: &OnceLock<Outlet>, name: &str, fd: BorrowedFd<'_>, recovered: fn(u64)) -> io::Result<()> {
+    if place.get().is_none() {
+        // A descriptor of its own: the lock of `io::stderr` would be held for as long as a write waits.
+        let outlet = Outlet::start(name, File::from(fd.try_clone_to_owned()?), recovered)?;
+        // Two at once are as good as one.
+        let _ = place.set(outlet);
+    }
+    Ok(())
+}
+
+fn say_lost(lines: u64) {
+    tracing::warn!(lines, "so many lines before this one were lost: nobody took them, or their disk was full");
+}
+
+/// Puts text on standard error.
+pub fn err(text: &str) {
+    match ERR.get() {
+        Some(outlet) => outlet.put(text.as_bytes()),
+        // Whoever closed standard error wants no words.
+        None => drop(io::stderr().write_all(text.as_bytes())),
+    }
+}
+
+/// Puts text that only reports on standard output. Data that somebody asked for is written directly: there a failure
+/// is an error.
+pub fn out(text: &str) {
+    match OUT.get() {
+        Some(outlet) => outlet.put(text.as_bytes()),
+        None => {
+            let mut stdout = io::stdout().lock();
+            let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+        }
+    }
+}
+
+/// Gives what was said so far a moment to be read, so that what comes next on the other stream comes after it.
+pub fn settle(patience: Duration) {
+    let started = Instant::now();
+    for outlet in [&ERR, &OUT].into_iter().filter_map(OnceLock::get) {
+        outlet.settle(patience.saturating_sub(started.elapsed()));
+    }
+}
+
+/// Gives the last words of a process a moment to be read. Called right before it ends.
+pub fn finish() {
+    settle(LAST_PATIENCE);
+}
+
+/// Whether everything on standard output was taken: what only shows how things are now need not wait in line.
+pub fn out_is_read() -> bool {
+    OUT.get().is_none_or(|outlet| outlet.settle(Duration::ZERO))
+}
+
+/// How many lines of standard error were dropped since the process began.
+pub fn lost() -> u64 {
+    ERR.get().map_or(0, Outlet::lost)
+}
+
+/// Standard error as a writer that never waits and never fails, for the log.
+#[derive(Debug, Clone, Copy)]
+pub struct ErrWriter;
+
+impl Write for ErrWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match ERR.get() {
+            Some(outlet) => outlet.put(bytes),
+            None => drop(io::stderr().write_all(bytes)),
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A queue before one descriptor.
+struct Outlet(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    queue: Mutex<Queue>,
+    /// Something was put in.
+    filled: Condvar,
+    /// Everything was written or dropped.
+    emptied: Condvar,
+}
+
+#[derive(Default)]
+struct Queue {
+    lines: VecDeque<Box<[u8]>>,
+    bytes: usize,
+    /// One has been taken out and is being written.
+    writing: bool,
+    /// How many were ever dropped, and how many of those were told of.
+    lost: u64,
+    told: u64,
+}
+
+impl Outlet {
+    /// Writes to `to` on a thread that ends with the process. `recovered` is told how many lines were lost when one
+    /// gets through again; it may put lines itself.
+    fn start(name: &str, to: impl Write + Send + 'static, recovered: fn(u64)) -> io::Result<Self> {
+        let shared = Arc::new(Shared::default());
+        let queue = Arc::clone(&shared);
+        critical::spawn(name, move || queue.write_all(to, recovered))?;
+        Ok(Self(shared))
+    }
+
+    /// Leaves a line to be written, or drops it if too many wait.
+    fn put(&self, line: &[u8]) {
+        let mut queue = self.0.queue.lock();
+        let bytes = queue.bytes.saturating_add(line.len());
+        if bytes > MAX_WAITING {
+            queue.lost = queue.lost.saturating_add(1);
+            return;
+        }
+        queue.bytes = bytes;
+        queue.lines.push_back(line.into());
+        drop(queue);
+        self.0.filled.notify_one();
+    }
+
+    /// Waits until everything was written or dropped; `false` if that takes longer than `patience`.
+    fn settle(&self, patience: Duration) -> bool {
+        let deadline = Instant::now().checked_add(patience);
+        let mut queue = self.0.queue.lock();
+        while queue.writing || !queue.lines.is_empty() {
+            let Some(deadline) = deadline else { return false };
+            if self.0.emptied.wait_until(&mut queue, deadline).timed_out() {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn lost(&self) -> u64 {
+        self.0.queue.lock().lost
+    }
+}
+
+impl Shared {
+    fn write_all(&self, mut to: impl Write, recovered: fn(u64)) {
+        // The last line broke off: the next one must not go on in it.
+        let mut torn = false;
+        loop {
+            let line = self.take();
+            let written =
+                if torn { write(&mut to, b"\n").and_then(|()| write(&mut to, &line)) } else { write(&mut to, &line) };
+            let missing = {
+                let mut queue = self.queue.lock();
+                queue.writing = false;
+                match written {
+                    Ok(()) => torn = false,
+                    Err(begun) => {
+                        torn |= begun;
+                        queue.lost = queue.lost.saturating_add(1);
+                    }
+                }
+                let missing = queue.lost.saturating_sub(queue.told);
+                if written.is_ok() {
+                    queue.told = queue.lost;
+                }
+                if queue.lines.is_empty() {
+                    self.emptied.notify_all();
+                }
+                missing
+            };
+            if written.is_ok() && missing > 0 {
+                recovered(missing);
+            }
+        }
+    }
+
+    /// The next line; waits for one.
+    fn take(&self) -> Box<[u8]> {
+        let mut queue = self.queue.lock();
+        loop {
+            if let Some(line) = queue.lines.pop_front() {
+                queue.bytes = queue.bytes.saturating_sub(line.len());
+                queue.writing = true;
+                return line;
+            }
+            self.filled.wait(&mut queue);
+        }
+    }
+}
+
+/// Writes all of `bytes`; the error says whether some of them were written.
+fn write(to: &mut impl Write, bytes: &[u8]) -> Result<(), bool> {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        match to.write(rest) {
+            Ok(0) => return Err(rest.len() < bytes.len()),
+            Ok(written) => rest = rest.get(written..).unwrap_or_default(),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // Another process that shares the descriptor has made it one that does not block.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => std::thread::sleep(NO_ROOM_PAUSE),
+            Err(_) => return Err(rest.len() < bytes.len()),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::sync::{
+        atomic::{AtomicU64, Ordering},
+        mpsc::{Receiver, Sender, channel},
+    };
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    /// Takes what it is given when it is told to, or refuses it.
+    struct Reader {
+        orders: Receiver<Result<usize, io::ErrorKind>>,
+        got: Arc<Mutex<Vec<u8>>>,
+    }
+
+    impl Write for Reader {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let most = self.orders.recv().unwrap_or(Ok(usize::MAX))?;
+            let taken = bytes.get(..most).unwrap_or(bytes);
+            self.got.lock().extend_from_slice(taken);
+            Ok(taken.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn outlet(recovered: fn(u64)) -> (Outlet, Sender<Result<usize, io::ErrorKind>>, Arc<Mutex<Vec<u8>>>) {
+        let (order, orders) = channel();
+        let got = Arc::new(Mutex::new(Vec::new()));
+        let reader = Reader { orders, got: Arc::clone(&got) };
+        (Outlet::start("test", reader, recovered).unwrap(), order, got)
+    }
+
+    #[test]
+    fn nobody_waits_for_a_reader_who_stalls_and_what_is_lost_is_counted_and_told() {
+        static TOLD: AtomicU64 = AtomicU64::new(0);
+        let (outlet, order, got) = outlet(|lines| {
+            TOLD.fetch_add(lines, Ordering::SeqCst);
+        });
+        let line = vec![b'x'; 1024 * 1024];
+        for _ in 0..10 {
+            outlet.put(&line);
+        }
+        assert!(!outlet.settle(Duration::from_millis(1)));
+        // Four wait, and perhaps one more is being written.
+        let lost = outlet.lost();
+        assert!(matches!(lost, 5 | 6), "{lost}");
+        drop(order);
+        assert!(outlet.settle(PATIENCE));
+        assert_eq!(got.lock().len() as u64, (10 - lost) * (1 << 20));
+        let told = Instant::now();
+        while TOLD.load(Ordering::SeqCst) < lost {
+            assert!(told.elapsed() < PATIENCE, "nobody was told");
+        }
+        assert_eq!(TOLD.load(Ordering::SeqCst), lost);
+    }
+
+    #[test]
+    fn a_line_that_cannot_be_written_is_dropped_and_the_next_one_begins_anew() {
+        let (outlet, order, got) = outlet(|_| {});
+        for text in ["first\n", "second\n", "third\n", "fourth\n"] {
+            outlet.put(text.as_bytes());
+        }
+        let (full, all) = (Err(io::ErrorKind::StorageFull), Ok(usize::MAX));
+        // The second breaks off, the third finds no room for a line end, the fourth gets through.
+        for step in [all, Ok(3), full, full, all, Err(io::ErrorKind::Interrupted), Err(io::ErrorKind::WouldBlock), all]
+        {
+            order.send(step).unwrap();
+        }
+        assert!(outlet.settle(PATIENCE));
+        assert_eq!(String::from_utf8_lossy(&got.lock()), "first\nsec\nfourth\n");
+        assert_eq!(outlet.lost(), 2);
+    }
+
+    #[test]
+    fn a_reader_who_is_gone_costs_nothing() {
+        let (outlet, order, _) = outlet(|_| {});
+        for _ in 0..100 {
+            order.send(Err(io::ErrorKind::BrokenPipe)).unwrap();
+            outlet.put(b"x\n");
+        }
+        assert!(outlet.settle(PATIENCE));
+        assert_eq!(outlet.lost(), 100);
+    }
+}
