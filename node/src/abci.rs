@@ -49,6 +49,8 @@ use pace::Pace;
 
 /// The kind of proof in the answer to a query of `/store`: one ICS23 commitment proof.
 pub const PROOF_TYPE: &str = "ics23:diem";
+/// Vote extensions of a proposal may take this much memory while the block is made.
+const MAX_KEPT_EXTENSIONS: usize = 1024 * 1024;
 /// The codespace of queries that are refused here.
 const CODESPACE: &str = "abci";
 
@@ -134,12 +136,20 @@ impl Consensus {
         self.app.process(&block, hash, &request.txs).map_err(|error| error.to_string())
     }
 
-    fn propose(&self, request: RequestPrepareProposal) -> Result<Vec<Bytes>, Malformed> {
+    fn propose(&self, mut request: RequestPrepareProposal) -> Result<Vec<Bytes>, Malformed> {
+        let commit = request.local_last_commit.take();
+        let votes = convert::extended_votes(commit.as_ref())?;
+        if convert::extension_bytes(commit.as_ref()) > MAX_KEPT_EXTENSIONS {
+            // Late precommits bring what nobody has verified. It is not for this application, and it shares the memory
+            // of the whole request with the transactions: they move out, so that it can go before the block is made.
+            request.txs = request.txs.iter().map(|tx| Bytes::copy_from_slice(tx)).collect();
+        }
+        drop(commit);
         let parts = BlockParts {
             height: request.height,
             time: request.time,
             proposer: &request.proposer_address,
-            votes: convert::extended_votes(request.local_last_commit.as_ref())?,
+            votes,
             misbehavior: &request.misbehavior,
         };
         let block = parts.block()?;
@@ -374,10 +384,18 @@ impl Handler for Consensus {
     }
 }
 
-/// The largest message that consensus may send: a block, or the genesis, each with room for what goes along.
+/// The largest message that consensus may send: the genesis, or a block with the extended commit that its proposer is
+/// given, each with room for what goes along.
+///
+/// What honest validators send is no measure for it: precommits that arrive while the next height waits bring extensions
+/// that nobody has verified, as large as a message between peers may be. A limit below that would let a few validators
+/// without power end the connection to consensus, height after height.
 pub fn frame_limit(block_max_bytes: u64, genesis_bytes: u64) -> usize {
     const ALONG: u64 = 8 * 1024 * 1024;
-    let largest = block_max_bytes.max(genesis_bytes).saturating_add(ALONG);
+    // CometBFT's bound of a message of consensus between peers.
+    const MAX_EXTENSION: u64 = 1024 * 1024;
+    let extensions = MAX_EXTENSION.saturating_mul(u64::from(diem_staking::params::MAX_VALIDATORS));
+    let largest = block_max_bytes.saturating_add(extensions).max(genesis_bytes).saturating_add(ALONG);
     usize::try_from(largest).unwrap_or(usize::MAX)
 }
 
@@ -385,6 +403,7 @@ pub fn frame_limit(block_max_bytes: u64, genesis_bytes: u64) -> usize {
 pub fn end_process() -> OnFatal {
     Arc::new(|sentence: &str| {
         tracing::error!("{sentence}");
+        crate::outlet::finish();
         std::process::exit(FATAL_EXIT_CODE)
     })
 }

@@ -57,6 +57,12 @@ pub(super) fn extended_votes(commit: Option<&ExtendedCommitInfo>) -> Result<Vec<
     votes.iter().map(|vote| one_vote(vote.validator.as_ref(), vote.block_id_flag)).collect()
 }
 
+/// How many bytes the extensions of a commit have together.
+pub(super) fn extension_bytes(commit: Option<&ExtendedCommitInfo>) -> usize {
+    let votes = commit.map(|commit| commit.votes.as_slice()).unwrap_or_default();
+    votes.iter().map(|vote| vote.vote_extension.len()).fold(0, usize::saturating_add)
+}
+
 fn one_vote(validator: Option<&abci::Validator>, flag: i32) -> Result<Vote, Malformed> {
     let validator = validator.ok_or_else(|| malformed("vote of nobody"))?;
     // A signature for no block is one as well: the validator was there.

@@ -1,7 +1,7 @@
 //! Messages on a byte stream: a varint with the length, then so many bytes.
 //!
 //! The buffer grows with what has arrived, never with what a length promises, and every byte is copied a bounded
-//! number of times however large the frame is.
+//! number of times however large the frame is. The memory of a large frame goes with it.
 
 use std::io::{self, Read};
 
@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 
 /// How much is read at a time.
 const CHUNK: usize = 64 * 1024;
-/// The same inside a large frame.
+/// The same inside a large frame, at most: never more than has arrived of it already.
 const LARGE_CHUNK: usize = 1024 * 1024;
 /// The longest varint of 64 bits.
 const MAX_VARINT: usize = 10;
@@ -54,7 +54,12 @@ impl Frames {
             return Ok(None);
         }
         let _ = self.buffer.split_to(prefix);
-        Ok(Some(self.buffer.split_to(length).freeze()))
+        let frame = self.buffer.split_to(length).freeze();
+        if length > LARGE_CHUNK {
+            // What follows would share the memory of this frame, and keep it for as long as the connection lasts.
+            self.buffer = BytesMut::from(&self.buffer[..]);
+        }
+        Ok(Some(frame))
     }
 
     /// Reads what is there, once; 0 at the end of the stream.
@@ -67,7 +72,8 @@ impl Frames {
             _ => 0,
         };
         let start = self.buffer.len();
-        self.buffer.resize(start.saturating_add(missing.clamp(CHUNK, LARGE_CHUNK)), 0);
+        let most = start.clamp(CHUNK, LARGE_CHUNK);
+        self.buffer.resize(start.saturating_add(missing.clamp(CHUNK, most)), 0);
         let read = loop {
             match stream.read(self.buffer.get_mut(start..).unwrap_or_default()) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -151,6 +157,28 @@ mod tests {
     fn a_large_frame_arrives_whole() {
         let message = vec![7u8; 5 * 1024 * 1024];
         assert_eq!(cut(&framed(std::slice::from_ref(&message)), usize::MAX, 6 << 20).unwrap(), [message]);
+    }
+
+    #[test]
+    fn a_length_alone_takes_no_memory_and_a_large_frame_leaves_none_behind() {
+        let (limit, message) = (200 << 20, vec![7u8; 8 << 20]);
+        let mut frames = Frames::new(limit);
+        let mut bytes = Vec::new();
+        encode_varint(limit as u64, &mut bytes);
+        frames.fill(&mut &bytes[..]).unwrap();
+        assert_eq!(frames.next(), Ok(None));
+        frames.fill(&mut &[7u8; 10][..]).unwrap();
+        assert!(frames.buffer.capacity() <= 4 * CHUNK, "{} bytes are taken", frames.buffer.capacity());
+
+        let mut frames = Frames::new(limit);
+        let sent = framed(&[message.clone(), vec![1, 2, 3]]);
+        let mut rest = &sent[..];
+        while !rest.is_empty() {
+            frames.fill(&mut rest).unwrap();
+        }
+        assert_eq!(frames.next().unwrap().unwrap(), message);
+        assert!(frames.buffer.capacity() <= 4 * CHUNK, "{} bytes are kept", frames.buffer.capacity());
+        assert_eq!(frames.next().unwrap().unwrap()[..], [1, 2, 3]);
     }
 
     #[test]

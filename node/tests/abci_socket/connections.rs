@@ -3,14 +3,19 @@
 use std::{io::Write, time::Duration};
 
 use bytes::Bytes;
-use diem_node::abci::{Address, Handler, Server};
-use tendermint_proto::v0_38::abci::{
-    Request, RequestCommit, RequestEcho, RequestFlush, Response, request::Value as Ask, response::Value as Tell,
+use diem_node::abci::{Address, Handler, Server, frame_limit};
+use tendermint_proto::v0_38::{
+    abci::{
+        ExtendedCommitInfo, ExtendedVoteInfo, Request, RequestCommit, RequestEcho, RequestFlush,
+        RequestPrepareProposal, Response, Validator, request::Value as Ask, response::Value as Tell,
+    },
+    types::BlockIdFlag,
 };
 
 use crate::{
-    commit, finalize, started,
-    support::{self, recorder},
+    commit, doc, finalize, started,
+    support::{self, recorder, serve_up_to, timestamp},
+    transfer,
 };
 
 #[test]
@@ -73,6 +78,40 @@ fn a_block_of_megabytes_passes() {
     let txs: Vec<Bytes> = (0..20_000).map(|_| Bytes::from(vec![7u8; 200])).collect();
     let answer = finalize(&mut client, &doc, 2, txs);
     assert_eq!(answer.tx_results.len(), 20_000);
+}
+
+/// Precommits that arrive late reach the proposer with extensions that nobody has verified: 1 MiB from each validator.
+#[test]
+fn a_proposal_with_the_largest_extensions_that_validators_can_send_is_made() {
+    let doc = doc();
+    let served = serve_up_to(frame_limit(doc.consensus.block_max_bytes, 0), None);
+    let mut client = served.client();
+    client.start_chain(&doc);
+    finalize(&mut client, &doc, 1, Vec::new());
+    commit(&mut client);
+    let vote = |number: u16| ExtendedVoteInfo {
+        validator: Some(Validator { address: [&[7; 18][..], &number.to_be_bytes()].concat().into(), power: 1 }),
+        vote_extension: vec![0xee; 1 << 20].into(),
+        extension_signature: vec![1; 64].into(),
+        block_id_flag: BlockIdFlag::Commit.into(),
+    };
+    let prepare = RequestPrepareProposal {
+        max_tx_bytes: 1_000_000,
+        txs: vec![transfer(&doc, 0)],
+        local_last_commit: Some(ExtendedCommitInfo { round: 0, votes: (0..150).map(vote).collect() }),
+        height: 2,
+        time: Some(timestamp(doc.genesis_time.0 + 2_000)),
+        proposer_address: vec![9; 20].into(),
+        ..RequestPrepareProposal::default()
+    };
+    let Some(Tell::PrepareProposal(prepared)) = client.ask(Ask::PrepareProposal(prepare)) else {
+        panic!("no proposal")
+    };
+    assert_eq!(prepared.txs, [transfer(&doc, 0)]);
+    // The connection goes on.
+    finalize(&mut client, &doc, 2, prepared.txs);
+    commit(&mut client);
+    assert!(served.fatal.lock().is_empty(), "{:?}", served.fatal.lock());
 }
 
 #[test]

@@ -61,12 +61,17 @@ pub fn recorder() -> (OnFatal, Arc<Mutex<Vec<String>>>) {
 }
 
 pub fn serve(genesis_hash: Option<[u8; 32]>) -> Served {
+    serve_up_to(MAX_FRAME, genesis_hash)
+}
+
+/// The same with another limit of messages.
+pub fn serve_up_to(max_frame: usize, genesis_hash: Option<[u8; 32]>) -> Served {
     let home = tempfile::tempdir().unwrap();
     let app = Arc::new(App::in_memory(Options::default()));
     let consensus = Consensus::new(Arc::clone(&app), genesis_hash, commits(&app));
     let (on_fatal, fatal) = recorder();
     let address = Address::of_home(home.path()).unwrap();
-    let server = Server::start(address, MAX_FRAME, consensus, on_fatal).unwrap();
+    let server = Server::start(address, max_frame, consensus, on_fatal).unwrap();
     let Address::Unix(path) = server.address().clone() else { panic!("not a unix socket") };
     Served { server: Some(server), app, path, fatal, _home: home }
 }
