@@ -3,6 +3,7 @@
 pub mod config;
 mod engine;
 pub mod find;
+mod follow;
 pub mod keys;
 mod rpc;
 mod run;

@@ -135,8 +135,16 @@ pub trait Engine: Send + Sync + 'static {
     /// The time that the next block would have if it were made now, as far as it can be foreseen.
     fn next_block_time(&self) -> BoxFuture<'_, Result<Time, EngineError>>;
 
-    /// How it is doing.
+    /// How it is doing, as far as this process knows: it is not waited for.
+    ///
+    /// # Errors
+    /// It has not answered for a while, and since when.
     fn status(&self) -> BoxFuture<'_, Result<EngineStatus, EngineError>>;
+
+    /// About how often blocks come by themselves; `None` while they come on demand only, so that a pause means nothing.
+    fn period(&self) -> Option<Duration> {
+        None
+    }
 
     /// What only a development engine can do.
     fn dev(&self) -> Option<&dyn DevControls> {

@@ -93,6 +93,16 @@ pub enum StartError {
     Fatal(String),
 }
 
+impl StartError {
+    /// Whether a full disk is the cause. Many layers report one, CometBFT among them, and what reaches this place of
+    /// each is its sentence.
+    pub fn is_full_disk(&self) -> bool {
+        const SIGNS: [&str; 4] = ["no space left", "the disk is full", "quota exceeded", "file too large"];
+        let sentence = self.to_string().to_lowercase();
+        SIGNS.iter().any(|sign| sentence.contains(sign))
+    }
+}
+
 /// What `diemd start` was told.
 #[derive(Debug, Clone, Default)]
 pub struct Start {
@@ -169,7 +179,12 @@ async fn run(
     let stop_signal = stop.clone();
     let on_fatal: Arc<dyn Fn(&str) + Send + Sync> = Arc::new(move |reason| {
         tracing::error!("{reason}");
-        stop_signal.send_replace(Some(Reason::Fatal(reason.into())));
+        // What fails next fails because of the first.
+        stop_signal.send_if_modified(|told| {
+            let first = told.is_none();
+            told.get_or_insert_with(|| Reason::Fatal(reason.into()));
+            first
+        });
     });
     let parts = engines::Parts { home, config, genesis, app: &app, commits: &commits, on_fatal };
     let engine = engines::start(parts)?;
@@ -198,7 +213,7 @@ async fn run(
             return Err(StartError::System(error));
         }
     };
-    let options = http::Options { genesis: Some(home.genesis_file()) };
+    let options = http::Options { genesis: Some(home.genesis_file()), ..http::Options::default() };
     let api = tokio::spawn(http::serve(node, options, api, wait(stop.subscribe())));
     let metrics = metrics_port.map(|port| tokio::spawn(metrics_server::serve(metrics, port, wait(stop.subscribe()))));
     let reason = until_stopped(&stop, &mut signals).await;
@@ -273,5 +288,26 @@ async fn until_stopped(stop: &Stop, signals: &mut Signals) -> Reason {
             Reason::Asked
         }
         reason = changes.wait_for(Option::is_some) => reason.ok().and_then(|reason| reason.clone()).unwrap_or(Reason::Asked),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_known_whoever_reports_it() {
+        let system = || io::Error::from_raw_os_error(rustix::io::Errno::NOSPC.raw_os_error());
+        let home = Path::new("/h");
+        let full = [
+            StartError::Home(HomeError::io(home, system())),
+            StartError::Store(StoreError::DiskFull { path: home.into(), detail: "x".into() }),
+            StartError::System(system()),
+            StartError::Fatal("consensus has failed: the disk is full: make room and start again".into()),
+        ];
+        for error in full {
+            assert!(error.is_full_disk(), "{error}");
+        }
+        assert!(!StartError::Fatal("block 7 is not block 2".into()).is_full_disk());
     }
 }

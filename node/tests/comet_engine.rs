@@ -10,6 +10,8 @@
 
 #[path = "comet_engine/block_time.rs"]
 mod block_time;
+#[path = "comet_engine/late.rs"]
+mod late;
 mod support;
 
 use std::{
@@ -356,5 +358,30 @@ async fn a_cometbft_that_never_stays_is_given_up_with_its_last_words() {
     for part in ["6 times in a row", "exit code 3", "one of its ports is taken"] {
         assert!(sentence.contains(part), "{sentence}");
     }
+    tokio::task::spawn_blocking(move || running.stop()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn consensus_that_fails_in_a_process_that_lives_is_an_end_and_not_started_again() {
+    let home = Home::new();
+    // As CometBFT logs it, with a stack that is longer than what is shown of a line.
+    let line = format!(
+        r#"{{"_msg":"CONSENSUS FAILURE!!!","err":"failed to write to WAL: no space left on device","level":"error","module":"consensus","stack":"{}"}}"#,
+        "goroutine 1 ".repeat(500)
+    );
+    std::fs::write(home.folder.path().join("line"), line).unwrap();
+    let body = format!("echo $$ >> '{0}/pids'; cat '{0}/line'; echo; exec sleep 600", home.folder.path().display());
+    let fake = script(home.folder.path(), &body);
+    let app = Arc::new(App::in_memory(Options::default()));
+    let (on_fatal, said) = recorder();
+    let launch = Launch { binary: fake, ..home.launch(Arc::clone(&app), support::commits(&app), on_fatal) };
+    let running = launch.start().unwrap();
+    until("the node is told", || !said.lock().is_empty()).await;
+    let sentence = said.lock().join("");
+    assert!(sentence.contains("consensus has failed: the disk is full"), "{sentence}");
+    assert!(sentence.contains("failed to write to WAL") && !sentence.contains("goroutine"), "{sentence}");
+    let pids = std::fs::read_to_string(home.folder.path().join("pids")).unwrap();
+    let pids: Vec<u32> = pids.lines().map(|pid| pid.parse().unwrap()).collect();
+    assert!(matches!(&pids[..], [pid] if !runs(*pid)), "it was stopped, and not started again: {pids:?}");
     tokio::task::spawn_blocking(move || running.stop()).await.unwrap();
 }

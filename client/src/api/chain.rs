@@ -31,6 +31,9 @@ pub struct Status {
     pub catching_up: Option<bool>,
     /// The number of nodes that it is connected to, where it has such connections.
     pub peers: Option<u32>,
+    /// What is wrong with the engine, such as since when it is silent; `null` while it answers.
+    #[serde(default)]
+    pub trouble: Option<String>,
     /// For how many seconds this process has run.
     pub uptime_seconds: u64,
 }

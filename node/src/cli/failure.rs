@@ -20,6 +20,8 @@ pub enum Exit {
     Unknown = 5,
     /// The node halted for an upgrade.
     Halted = 6,
+    /// The disk of the node is full.
+    Disk = 8,
 }
 
 /// A command that did not succeed.

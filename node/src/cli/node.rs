@@ -8,7 +8,7 @@ use diem_runtime::{App, Options};
 use serde::Serialize;
 
 use super::{
-    Failure,
+    Exit, Failure,
     failure::{failed, usage},
     output::{Output, fields},
 };
@@ -18,6 +18,7 @@ use crate::{
     config::Override,
     home::{Home, default_home},
     init::{Init, InitError, Source},
+    outlet,
     start::{Start, StartError},
 };
 
@@ -186,11 +187,13 @@ impl StartCommand {
     /// # Errors
     /// The sentence says what to do.
     pub fn run(self) -> Result<(), Failure> {
+        outlet::detach().map_err(failed)?;
         if let Some(parent) = self.die_with_parent {
             die_with(parent)?;
         }
         let start = Start { flags: self.settings.overrides() };
         start.run(&self.home.home()).map_err(|error| match error {
+            full if full.is_full_disk() => Failure { exit: Exit::Disk, error: full.into() },
             StartError::Config(_) | StartError::Log(_) | StartError::Genesis(_) => usage(error),
             _ => failed(error),
         })

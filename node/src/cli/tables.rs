@@ -17,11 +17,15 @@ use super::{
 pub(super) fn status(status: &Status) -> String {
     let or_none = |value: Option<String>| value.unwrap_or_else(|| "none".into());
     let name = quoted(&status.moniker);
+    let engine = status
+        .trouble
+        .as_ref()
+        .map_or_else(|| status.engine.clone(), |trouble| format!("{}: {trouble}", status.engine));
     fields([
         ("chain", status.chain_id.clone()),
         ("genesis hash", status.genesis_hash.to_string()),
         ("node", format!("{name} (diemd {}, state version {})", status.version, status.app_version)),
-        ("engine", status.engine.clone()),
+        ("engine", engine),
         ("height", or_none(status.latest.map(|head| head.height.to_string()))),
         ("time", or_none(status.latest.map(|head| head.time.to_string()))),
         ("state root", or_none(status.latest.map(|head| head.root.to_string()))),

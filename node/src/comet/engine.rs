@@ -9,14 +9,15 @@ use std::{
 use bytes::Bytes;
 use diem_core::Time;
 use futures::{FutureExt as _, future::BoxFuture};
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Value, json};
 use tendermint::{
     block::{CommitSig, signed_header::SignedHeader},
     validator,
 };
 
 use super::{
+    follow::{Followed, look},
     rpc::{Rpc, RpcError},
     submit::Submitter,
 };
@@ -27,6 +28,8 @@ use crate::{
 
 /// How long CheckTx may take once a transaction was handed on.
 const CHECK_PATIENCE: Duration = Duration::from_secs(30);
+/// How long CometBFT may take to answer what it only has to look up.
+const READ_PATIENCE: Duration = Duration::from_secs(5);
 /// The pauses while a height is waited for.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
@@ -38,14 +41,16 @@ pub struct CometEngine {
     rpc: Rpc,
     submitter: Submitter,
     checks: Arc<Checks>,
+    followed: Arc<Followed>,
+    period: Duration,
 }
 
 impl CometEngine {
-    /// Speaks to the RPC at `address`; `checks` are those of the application that this CometBFT drives. Must be called
-    /// on a tokio runtime.
-    pub fn new(address: SocketAddr, checks: Arc<Checks>) -> Self {
+    /// Speaks to the RPC at `address`; `checks` are those of the application that this CometBFT drives, which makes a
+    /// block about every `period`. Must be called on a tokio runtime.
+    pub fn new(address: SocketAddr, checks: Arc<Checks>, period: Duration) -> Self {
         let rpc = Rpc::new(address);
-        Self { submitter: Submitter::start(&rpc), rpc, checks }
+        Self { submitter: Submitter::start(&rpc), followed: Followed::start(&rpc), rpc, checks, period }
     }
 
     /// Waits until the RPC answers.
@@ -55,15 +60,27 @@ impl CometEngine {
     pub async fn ready(&self, patience: Duration) -> Result<EngineStatus, EngineError> {
         let started = Instant::now();
         loop {
-            match self.read_status().await {
-                Ok(status) => return Ok(status),
+            match look(&self.rpc, READ_PATIENCE).await {
+                Ok(status) => {
+                    self.followed.heard(status);
+                    return Ok(status);
+                }
                 Err(error) if started.elapsed() >= patience => return Err(unavailable(error)),
                 Err(_) => tokio::time::sleep(LONGEST_PAUSE).await,
             }
         }
     }
 
+    /// Calls a method that only looks something up.
+    async fn read<T: DeserializeOwned>(&self, method: &str, params: Value) -> Result<T, Unread> {
+        self.followed.check().map_err(Unread::Silent)?;
+        self.rpc.call(method, params, READ_PATIENCE).await.map_err(Unread::Rpc)
+    }
+
     async fn submit_all(&self, txs: Vec<Bytes>, wait: Wait) -> Vec<Result<(), SubmitError>> {
+        if let Err(EngineError::Unavailable(reason)) = self.followed.check() {
+            return txs.iter().map(|_| Err(SubmitError::Unavailable(reason.clone()))).collect();
+        }
         let mut handed = Vec::with_capacity(txs.len());
         for tx in txs {
             // Listened for first: the verdict may come before CometBFT's answer.
@@ -86,10 +103,13 @@ impl CometEngine {
         let started = Instant::now();
         let mut pause = FIRST_PAUSE;
         loop {
-            let answer = self.rpc.call::<Commit>("commit", json!({ "height": height.to_string() })).await;
+            let answer = self.read::<Commit>("commit", json!({ "height": height.to_string() })).await;
             let error = match answer {
-                Ok(commit) => return Ok(commit.signed_header),
-                Err(error) => at_height(error, height),
+                Ok(commit) => {
+                    self.followed.has(height);
+                    return Ok(commit.signed_header);
+                }
+                Err(error) => error.at_height(height),
             };
             let left = patience.saturating_sub(started.elapsed());
             if !matches!(error, EngineError::NotYet { .. }) || left.is_zero() {
@@ -103,7 +123,7 @@ impl CometEngine {
     /// The header of a block, and with it the time of the next one, follows from the commit of the block before: from
     /// when the validators voted, however long nothing happened since.
     async fn foreseen_time(&self) -> Result<Time, EngineError> {
-        let Commit { signed_header } = self.rpc.call("commit", json!({})).await.map_err(unavailable)?;
+        let Commit { signed_header } = self.read("commit", json!({})).await?;
         let signers = self.all_validators(signed_header.header.height.value()).await?;
         let none = || EngineError::Unavailable("the latest commit has no signature of a validator".into());
         median_time(&signed_header.commit.signatures, &signers).ok_or_else(none)
@@ -119,7 +139,7 @@ impl CometEngine {
         for page in 1u64.. {
             let params =
                 json!({ "height": height.to_string(), "page": page.to_string(), "per_page": PAGE.to_string() });
-            let answer: Page = self.rpc.call("validators", params).await.map_err(|error| at_height(error, height))?;
+            let answer: Page = self.read("validators", params).await.map_err(|error| error.at_height(height))?;
             let empty = answer.validators.is_empty();
             found.extend(answer.validators);
             let total: usize = answer
@@ -131,30 +151,6 @@ impl CometEngine {
             }
         }
         Ok(validator::Set::without_proposer(found))
-    }
-
-    async fn read_status(&self) -> Result<EngineStatus, RpcError> {
-        #[derive(Deserialize)]
-        struct Status {
-            sync_info: SyncInfo,
-        }
-        #[derive(Deserialize)]
-        struct SyncInfo {
-            latest_block_height: String,
-            catching_up: bool,
-        }
-        #[derive(Deserialize)]
-        struct NetInfo {
-            n_peers: String,
-        }
-        let status: Status = self.rpc.call("status", json!({})).await?;
-        let net: NetInfo = self.rpc.call("net_info", json!({})).await?;
-        let sync = status.sync_info;
-        let latest_height = sync
-            .latest_block_height
-            .parse()
-            .map_err(|_| RpcError::Garbled(format!("height `{}`", sync.latest_block_height)))?;
-        Ok(EngineStatus { catching_up: sync.catching_up, peers: net.n_peers.parse().ok(), latest_height })
     }
 }
 
@@ -198,6 +194,33 @@ fn unavailable(error: RpcError) -> EngineError {
     EngineError::Unavailable(error.to_string())
 }
 
+/// Why something could not be looked up.
+enum Unread {
+    /// Nobody was asked: CometBFT has been silent for long.
+    Silent(EngineError),
+    /// The call failed.
+    Rpc(RpcError),
+}
+
+impl Unread {
+    /// The same where a height was asked for.
+    fn at_height(self, asked: u64) -> EngineError {
+        match self {
+            Self::Silent(error) => error,
+            Self::Rpc(error) => at_height(error, asked),
+        }
+    }
+}
+
+impl From<Unread> for EngineError {
+    fn from(error: Unread) -> Self {
+        match error {
+            Unread::Silent(error) => error,
+            Unread::Rpc(error) => unavailable(error),
+        }
+    }
+}
+
 /// CometBFT's words about a height as one of our errors.
 fn at_height(error: RpcError, asked: u64) -> EngineError {
     if let RpcError::Refused(reason) = &error {
@@ -234,7 +257,11 @@ impl Engine for CometEngine {
     }
 
     fn status(&self) -> BoxFuture<'_, Result<EngineStatus, EngineError>> {
-        async { self.read_status().await.map_err(unavailable) }.boxed()
+        std::future::ready(self.followed.status()).boxed()
+    }
+
+    fn period(&self) -> Option<Duration> {
+        Some(self.period)
     }
 }
 

@@ -48,6 +48,15 @@ pub enum KeyError {
         /// The file.
         path: PathBuf,
     },
+    /// What the key last signed cannot be read.
+    #[error(
+        "{path} does not say what its signing key signed last: restore it, since a validator without it may sign twice \
+             and be punished; only if this key never signed may it be written anew"
+    )]
+    SigningStateUnreadable {
+        /// The file.
+        path: PathBuf,
+    },
 }
 
 /// The key that signs votes, as the rest of the world knows it.
@@ -102,12 +111,33 @@ pub fn validator_key(home: &Path) -> Result<ValidatorKey, KeyError> {
     let (key_file, state_file) =
         (home.join("config/priv_validator_key.json"), home.join("data/priv_validator_state.json"));
     if key_file.exists() {
-        if !state_file.exists() {
-            return Err(KeyError::SigningStateMissing { path: state_file });
-        }
+        check_signing_state(&state_file)?;
         return Ok(ValidatorKey { public_key: read(&key_file)?.verifying_key().to_bytes() });
     }
     write_validator_key(home, &generate())
+}
+
+/// Checks that CometBFT will find in `path` what the key signed last. An empty file would end it at every start, and one
+/// without a height would make it begin at 0.
+fn check_signing_state(path: &Path) -> Result<(), KeyError> {
+    #[derive(Deserialize)]
+    struct State {
+        height: String,
+        #[serde(rename = "round")]
+        _round: i32,
+        #[serde(rename = "step")]
+        _step: i8,
+    }
+    match std::fs::read(path) {
+        Ok(text) => match serde_json::from_slice::<State>(&text) {
+            Ok(state) if state.height.parse::<i64>().is_ok_and(|height| height >= 0) => Ok(()),
+            _ => Err(KeyError::SigningStateUnreadable { path: path.into() }),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(KeyError::SigningStateMissing { path: path.into() })
+        }
+        Err(error) => Err(io_error(path, error)),
+    }
 }
 
 /// The validator's key of the CometBFT home `home`, to sign what is no vote: the proof that its operator holds it.
@@ -222,13 +252,36 @@ mod tests {
         "value": "6v1jJlJ6oXl9XIJcIxts58NqN2TfVCorPVTY8mSk8Lo2NO1iJ+jHdq9i394BAfn9UXZbgDG0bEXrqZTHkERrPA==" }
     }"#;
 
+    /// Likewise, after its first precommit.
+    const COMET_STATE: &str = r#"{
+      "height": "7",
+      "round": 0,
+      "step": 3,
+      "signature": "q83vEjRWeJA=",
+      "signbytes": "71080211"
+    }"#;
+
+    #[test]
+    fn a_signing_state_that_does_not_say_what_was_signed_is_refused_and_kept() {
+        let home = tempfile::tempdir().unwrap();
+        validator_key(home.path()).unwrap();
+        let file = home.path().join("data/priv_validator_state.json");
+        for text in ["", "{}", "{\"height\":\"x\",\"round\":0,\"step\":0}", "\0\0\0\0"] {
+            std::fs::write(&file, text).unwrap();
+            let error = validator_key(home.path()).unwrap_err();
+            assert!(matches!(error, KeyError::SigningStateUnreadable { .. }), "{text}: {error}");
+            assert!(error.to_string().contains("may sign twice and be punished"), "{error}");
+            assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
+        }
+    }
+
     #[test]
     fn a_key_that_cometbft_made_is_read() {
         let home = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(home.path().join("config")).unwrap();
         std::fs::create_dir_all(home.path().join("data")).unwrap();
         std::fs::write(home.path().join("config/priv_validator_key.json"), COMET_KEY).unwrap();
-        std::fs::write(home.path().join("data/priv_validator_state.json"), "{}").unwrap();
+        std::fs::write(home.path().join("data/priv_validator_state.json"), COMET_STATE).unwrap();
         let key = validator_key(home.path()).unwrap();
         assert_eq!(hex::encode_upper(key.address()), "C7E12BA01ACF6E52A198EBD59AB8C408AD87502B");
         assert_eq!(BASE64.encode(key.public_key), "NjTtYifox3avYt/eAQH5/VF2W4AxtGxF66mUx5BEazw=");

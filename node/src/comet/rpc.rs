@@ -12,8 +12,6 @@ use hyper_util::{
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-/// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// The largest answer that is read.
 const MAX_ANSWER: usize = 64 * 1024 * 1024;
 
@@ -87,17 +85,22 @@ impl Rpc {
         Self { client: Client::builder(TokioExecutor::new()).build(connector), uri: format!("http://{address}/") }
     }
 
-    /// Calls one method.
-    pub(super) async fn call<T: DeserializeOwned>(&self, method: &str, params: Value) -> Result<T, RpcError> {
+    /// Calls one method; the answer may take as long as `patience`, which differs with who waits for it.
+    pub(super) async fn call<T: DeserializeOwned>(
+        &self,
+        method: &str,
+        params: Value,
+        patience: Duration,
+    ) -> Result<T, RpcError> {
         let request = json!({ "jsonrpc": "2.0", "id": 0, "method": method, "params": params });
-        let text = self.post(request.to_string().into()).await?;
+        let text = self.post(request.to_string().into(), patience).await?;
         let answer: Answer = serde_json::from_slice(&text).map_err(|error| RpcError::Garbled(error.to_string()))?;
         answer.result()
     }
 
     /// Sends a whole batch; the answers come in any order.
-    pub(super) async fn batch(&self, body: Bytes) -> Result<Vec<Answer>, RpcError> {
-        let text = self.post(body).await?;
+    pub(super) async fn batch(&self, body: Bytes, patience: Duration) -> Result<Vec<Answer>, RpcError> {
+        let text = self.post(body, patience).await?;
         match serde_json::from_slice(&text).map_err(|error| RpcError::Garbled(error.to_string()))? {
             Answers::Many(answers) => Ok(answers),
             Answers::One(Answer { id: Value::Null, error: Some(complaint), .. }) => {
@@ -107,7 +110,7 @@ impl Rpc {
         }
     }
 
-    async fn post(&self, body: Bytes) -> Result<Bytes, RpcError> {
+    async fn post(&self, body: Bytes, patience: Duration) -> Result<Bytes, RpcError> {
         let unreachable = |error: &dyn std::fmt::Display| RpcError::Unreachable(error.to_string());
         let request = Request::builder()
             .method(Method::POST)
@@ -121,9 +124,9 @@ impl Rpc {
             let text = body.collect().await.map_err(|error| unreachable(&error))?;
             Ok(text.to_bytes())
         };
-        match tokio::time::timeout(PATIENCE, exchange).await {
+        match tokio::time::timeout(patience, exchange).await {
             Ok(answer) => answer,
-            Err(_) => Err(RpcError::Unreachable(format!("no answer within {} s", PATIENCE.as_secs()))),
+            Err(_) => Err(RpcError::Unreachable(format!("no answer within {} s", patience.as_secs()))),
         }
     }
 }
@@ -152,7 +155,7 @@ mod tests {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = free.local_addr().unwrap();
         drop(free);
-        let error = Rpc::new(address).call::<Value>("status", json!({})).await.unwrap_err();
+        let error = Rpc::new(address).call::<Value>("status", json!({}), Duration::from_secs(5)).await.unwrap_err();
         assert!(matches!(error, RpcError::Unreachable(_)), "{error}");
     }
 }

@@ -104,7 +104,8 @@ impl Launch {
         });
         match started {
             Ok(supervisor) => {
-                Ok(Running { engine: Arc::new(CometEngine::new(settings.rpc, checks)), server, supervisor })
+                let engine = CometEngine::new(settings.rpc, checks, settings.timing.commit);
+                Ok(Running { engine: Arc::new(engine), server, supervisor })
             }
             Err(error) => {
                 server.stop();
@@ -118,6 +119,11 @@ impl Running {
     /// CometBFT's process id and how often it was started again.
     pub fn status(&self) -> Status {
         self.supervisor.status()
+    }
+
+    /// Says that this node is about to stop, so that what CometBFT says about it alarms nobody.
+    pub fn prepare_stop(&self) {
+        self.supervisor.prepare_stop();
     }
 
     /// Stops CometBFT, then the socket. Blocks for at most the grace and a little.

@@ -3,6 +3,8 @@
 //! A lane sends one batch at a time and collects the next meanwhile, so batches grow with the load by themselves. All
 //! transactions of a sender take the same lane, or a later nonce could overtake an earlier one on its way.
 
+use std::time::Duration;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use bytes::Bytes;
 use diem_core::ModuleError as _;
@@ -21,6 +23,8 @@ use crate::engine::SubmitError;
 const LANES: usize = 2;
 /// How many transactions may wait for each lane.
 const WAITING: usize = 16 * 1024;
+/// How long CometBFT may take to put a batch into its pool, which is locked while it commits a block.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// What a request in a batch takes beside its transaction.
 const ENVELOPE: usize = 100;
 
@@ -98,7 +102,7 @@ fn fitting(jobs: &[Job]) -> usize {
 }
 
 async fn send(rpc: &Rpc, jobs: &[Job]) -> Vec<Handed> {
-    match rpc.batch(body(jobs)).await {
+    match rpc.batch(body(jobs), PATIENCE).await {
         Ok(answers) => in_order(answers, jobs.len()),
         Err(error) => jobs.iter().map(|_| Err(refused(&error))).collect(),
     }

@@ -4,6 +4,7 @@
 //! when the *thread* that started it ends, which is why it is this one and lives on. A child that a killed process
 //! left behind is found by its pid file and ended at the next start.
 
+mod advice;
 mod log;
 mod process;
 
@@ -14,6 +15,7 @@ use std::{
     process::{Child, ExitStatus},
     sync::{
         Arc,
+        atomic::{AtomicBool, Ordering},
         mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     },
     thread::JoinHandle,
@@ -23,7 +25,7 @@ use std::{
 use parking_lot::Mutex;
 
 use crate::{abci::ConnectionWatch, critical};
-use log::LastWords;
+use log::{LastWords, Story};
 
 /// How often the child is looked at.
 const TICK: Duration = Duration::from_millis(50);
@@ -108,6 +110,7 @@ pub struct Supervisor {
     commands: Sender<()>,
     thread: Option<JoinHandle<()>>,
     status: Arc<Mutex<Status>>,
+    stopping: Arc<AtomicBool>,
 }
 
 /// What the supervisor knows.
@@ -128,10 +131,12 @@ impl Supervisor {
         let (commands, received) = channel();
         let (started, first) = channel();
         let status = Arc::new(Mutex::new(Status::default()));
-        let watcher = Watcher { plan, commands: received, status: Arc::clone(&status) };
+        let stopping = Arc::new(AtomicBool::new(false));
+        let watcher =
+            Watcher { plan, commands: received, status: Arc::clone(&status), stopping: Arc::clone(&stopping) };
         let thread = critical::spawn("comet", move || watcher.run(&started))?;
         match first.recv() {
-            Ok(Ok(())) => Ok(Self { commands, thread: Some(thread), status }),
+            Ok(Ok(())) => Ok(Self { commands, thread: Some(thread), status, stopping }),
             Ok(Err(error)) => Err(error),
             Err(_) => Err(io::Error::other("its supervisor ended at once").into()),
         }
@@ -142,12 +147,19 @@ impl Supervisor {
         *self.status.lock()
     }
 
+    /// Says that this node, and perhaps others with it, are about to stop: what CometBFT has to say about that from now
+    /// on alarms nobody.
+    pub fn prepare_stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
     /// Stops CometBFT: politely, and with force after the grace.
     pub fn stop(mut self) {
         self.finish();
     }
 
     fn finish(&mut self) {
+        self.prepare_stop();
         // A thread that is gone already has stopped its child.
         let _ = self.commands.send(());
         if let Some(thread) = self.thread.take()
@@ -168,12 +180,15 @@ impl Drop for Supervisor {
 enum End {
     Asked,
     OnItsOwn(ExitStatus),
+    /// The process lived on, but consensus in it had failed; it was stopped.
+    Failed(Story),
 }
 
 struct Watcher {
     plan: Plan,
     commands: Receiver<()>,
     status: Arc<Mutex<Status>>,
+    stopping: Arc<AtomicBool>,
 }
 
 impl Watcher {
@@ -190,11 +205,17 @@ impl Watcher {
         let mut short_lives = 0u32;
         loop {
             let born = Instant::now();
-            let end = self.watch(&mut child);
+            let end = self.watch(&mut child, &words);
             self.status.lock().pid = None;
             let _ = std::fs::remove_file(&self.plan.pid_file);
-            let End::OnItsOwn(status) = end else { return };
-            let story = words.explain(status);
+            let Story { text: story, lasting } = match end {
+                End::Asked => return,
+                End::Failed(Story { text, .. }) => return self.give_up(&format!("consensus has failed: {text}")),
+                End::OnItsOwn(status) => words.explain(status),
+            };
+            if lasting {
+                return self.give_up(&format!("CometBFT ended, and would again: {story}"));
+            }
             short_lives = if born.elapsed() < HEALTHY { short_lives.saturating_add(1) } else { 1 };
             if short_lives >= MAX_SHORT_LIVES {
                 return self.give_up(&format!("CometBFT ended {short_lives} times in a row: {story}"));
@@ -218,24 +239,32 @@ impl Watcher {
 
     fn spawn(&self) -> io::Result<(Child, LastWords)> {
         let mut child = process::spawn(&self.plan.binary, &self.plan.home)?;
-        let words = LastWords::follow(child.stdout.take(), child.stderr.take());
         let pid = child.id();
-        if let Err(error) = write_pid(&self.plan.pid_file, pid) {
-            process::stop(&mut child, Duration::ZERO);
-            return Err(error);
-        }
+        let mut follow = || LastWords::follow(child.stdout.take(), child.stderr.take(), Arc::clone(&self.stopping));
+        let words = match write_pid(&self.plan.pid_file, pid).and_then(|()| follow()) {
+            Ok(words) => words,
+            Err(error) => {
+                process::stop(&mut child, Duration::ZERO);
+                return Err(error);
+            }
+        };
         self.status.lock().pid = Some(pid);
         tracing::info!(pid, "CometBFT started");
         Ok((child, words))
     }
 
-    /// Waits until the child has ended or is told to.
-    fn watch(&self, child: &mut Child) -> End {
+    /// Waits until the child has ended, is told to, or lives on without consensus, and sees to it that it has ended.
+    fn watch(&self, child: &mut Child, words: &LastWords) -> End {
         loop {
             match child.try_wait() {
                 Ok(Some(status)) => return End::OnItsOwn(status),
                 Ok(None) => {}
                 Err(error) => tracing::error!(%error, "CometBFT cannot be watched"),
+            }
+            if let Some(story) = words.failure() {
+                self.stopping.store(true, Ordering::Relaxed);
+                process::stop(child, self.plan.grace);
+                return End::Failed(story);
             }
             match self.commands.recv_timeout(TICK) {
                 Err(RecvTimeoutError::Timeout) => {}
@@ -269,7 +298,6 @@ impl Watcher {
     }
 
     fn give_up(&self, sentence: &str) {
-        tracing::error!("{sentence}");
         (self.plan.on_give_up)(sentence);
     }
 }

@@ -1,19 +1,19 @@
 //! The chain as a whole, and whether this node can serve it.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use axum::{
     Json,
     body::Body,
     extract::{Path, State},
-    http::{StatusCode, header::CONTENT_TYPE},
+    http::header::CONTENT_TYPE,
     response::{IntoResponse as _, Response},
 };
 use bytes::Bytes;
 use diem_client::{
     api::{
         Base64Bytes, Clock, Coin, ConsensusSet, ErrorLine, Hash, Head, HexBytes, HttpError, LightBlock, Limits, Params,
-        Ready, Status, Validator, error_table,
+        Status, Validator, error_table,
     },
     verify::encode_header,
 };
@@ -28,10 +28,10 @@ use super::{
     params::{Nothing, Query, parse},
     reading::{HeightParams, Reader, wrong_answer},
 };
-use crate::engine::{EngineError, EngineKind};
+use crate::engine::EngineError;
 
-/// A real chain whose last block is older than this is not ready.
-const STALE_SECONDS: u64 = 60;
+/// How long the engine may take to foresee the next block. What asks how a node is doing does not wait longer.
+const PROBE_PATIENCE: Duration = Duration::from_millis(900);
 /// How long an answer waits for a block that the engine has and the application not yet.
 const BLOCK_PATIENCE: Duration = Duration::from_secs(10);
 /// How often it looks.
@@ -39,7 +39,9 @@ const BLOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// `GET /v1/status`
 pub(crate) async fn status(State(api): Shared, Query(Nothing {}): Query<Nothing>) -> Result<Json<Status>, Failure> {
-    let (app, engine) = (&api.node.app, api.node.engine.status().await.ok());
+    let (app, engine) = (&api.node.app, api.node.engine.status().await);
+    let trouble = engine.as_ref().err().map(ToString::to_string);
+    let engine = engine.ok();
     let chain = app.chain().ok_or_else(not_started)?;
     Ok(Json(Status {
         chain_id: chain.chain_id.clone(),
@@ -52,13 +54,21 @@ pub(crate) async fn status(State(api): Shared, Query(Nothing {}): Query<Nothing>
         oldest_state_height: oldest_state(&api),
         catching_up: engine.map(|engine| engine.catching_up),
         peers: engine.and_then(|engine| engine.peers),
+        trouble,
         uptime_seconds: api.node.started.elapsed().as_secs(),
     }))
 }
 
 /// `GET /v1/clock`
 pub(crate) async fn clock(State(api): Shared, Query(Nothing {}): Query<Nothing>) -> Result<Json<Clock>, Failure> {
-    let time = api.node.engine.next_block_time().await?;
+    // An engine that is known to be silent is not asked.
+    let status = api.node.engine.status().await?;
+    let foreseen = tokio::time::timeout(PROBE_PATIENCE, api.node.engine.next_block_time()).await;
+    let late = |_| {
+        let (height, millis) = (status.latest_height, PROBE_PATIENCE.as_millis());
+        EngineError::Unavailable(format!("at height {height} it did not foresee the next block within {millis} ms"))
+    };
+    let time = foreseen.map_err(late)??;
     Ok(Json(Clock { next_block: Reader::at(&api, None)?.moment(time) }))
 }
 
@@ -66,7 +76,7 @@ fn not_started() -> HttpError {
     HttpError::NotReady("the node has not received its genesis from the engine yet: wait a moment".into())
 }
 
-fn head(api: &Api) -> Option<Head> {
+pub(super) fn head(api: &Api) -> Option<Head> {
     let block = api.node.app.block(api.node.app.info().height)?;
     Some(Head { height: block.height, time: block.time, hash: Hash(block.hash), root: Hash(block.root) })
 }
@@ -204,49 +214,4 @@ async fn signers(api: &Api, height: u64) -> Result<Result<Signers, EngineError>,
 /// `GET /healthz`: the process answers. Whether it can serve is what `/readyz` says.
 pub(crate) async fn health() -> &'static str {
     "ok\n"
-}
-
-/// `GET /readyz`: 200 if the node can serve, else 503 with the reasons.
-pub(crate) async fn ready(State(api): Shared) -> Response {
-    let mut reasons = Vec::new();
-    let head = head(&api);
-    let engine = api.node.engine.status().await;
-    match &engine {
-        Ok(status) if status.catching_up => {
-            reasons.push(format!("catching up: the engine is at height {}", status.latest_height));
-        }
-        Ok(status) if status.peers == Some(0) && needs_peers(&api).await => reasons.push("no peers".into()),
-        Ok(_) => {}
-        Err(error) => reasons.push(error.to_string()),
-    }
-    match head {
-        None => reasons.push("no block is committed yet".into()),
-        // The development engine makes blocks when there is something to put into them.
-        Some(head) if api.node.engine.kind() == EngineKind::Comet => {
-            let age = age_seconds(head.time);
-            if age > STALE_SECONDS {
-                reasons.push(format!("the last block was {age} s ago"));
-            }
-        }
-        Some(_) => {}
-    }
-    let body = Ready {
-        ready: reasons.is_empty(),
-        reasons,
-        height: head.map_or(0, |head| head.height),
-        peers: engine.ok().and_then(|status| status.peers),
-    };
-    let status = if body.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(body)).into_response()
-}
-
-/// A validator that is alone needs nobody.
-async fn needs_peers(api: &Api) -> bool {
-    let height = api.node.app.info().height;
-    api.node.engine.validators(height).await.is_ok_and(|set| set.validators().len() > 1)
-}
-
-fn age_seconds(time: diem_core::Time) -> u64 {
-    let then = SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(time.millis()));
-    then.and_then(|then| then.elapsed().ok()).map_or(0, |age| age.as_secs())
 }

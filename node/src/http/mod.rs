@@ -17,6 +17,7 @@ mod mint;
 mod params;
 mod proving;
 mod reading;
+mod ready;
 mod simulate;
 mod staking;
 mod state;
@@ -47,6 +48,7 @@ use crate::{Node, metrics::Metrics};
 use door::Door;
 use error::Failure;
 use intake::Intake;
+use ready::Pulse;
 use waiters::Waiters;
 
 /// How long a stopping server waits for requests under way.
@@ -103,10 +105,18 @@ const ROUTES: &[&str] = &[
 ];
 
 /// What the server needs beside the node.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// The canonical genesis document, `genesis.json`, that `GET /v1/genesis` serves.
     pub genesis: Option<PathBuf>,
+    /// A chain whose blocks come by themselves is not ready after this time without one; later where they are slow.
+    pub stale: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { genesis: None, stale: Duration::from_secs(20) }
+    }
 }
 
 /// What the handlers share.
@@ -118,6 +128,7 @@ pub(crate) struct Api {
     pub(crate) intake: Intake,
     pub(crate) door: Door,
     pub(crate) waiters: Arc<Waiters>,
+    pub(crate) pulse: Arc<Pulse>,
     /// Permits of streams of events.
     pub(crate) streams: Arc<Semaphore>,
     /// Permits of simulations.
@@ -162,11 +173,11 @@ pub async fn serve(
 impl Api {
     /// Waits end when `stopping` becomes true.
     fn new(node: Arc<Node>, options: Options, stopping: watch::Receiver<bool>) -> Arc<Self> {
-        let waiters = Waiters::start(&node, stopping.clone());
+        let (waiters, pulse) = (Waiters::start(&node, stopping.clone()), Pulse::start(&node));
         let (door, streams) = (Door::open(&node), Arc::new(Semaphore::new(events::MAX_STREAMS)));
         let simulations = Arc::new(Semaphore::new(simulate::MAX_SIMULATIONS));
         let (genesis, intake) = (OnceCell::new(), Intake::default());
-        Arc::new(Self { node, options, genesis, intake, door, waiters, streams, simulations, stopping })
+        Arc::new(Self { node, options, genesis, intake, door, waiters, pulse, streams, simulations, stopping })
     }
 }
 
@@ -175,7 +186,7 @@ fn probes(api: &Arc<Api>) -> Router {
     let busy = || async { Failure::from(HttpError::Busy("it has as many connections as it takes".into())) };
     Router::new()
         .route("/healthz", get(chain::health))
-        .route("/readyz", get(chain::ready))
+        .route("/readyz", get(ready::ready))
         .fallback(busy)
         .method_not_allowed_fallback(busy)
         .layer(panic_layer(api.node.metrics.clone()))
@@ -209,7 +220,7 @@ fn router(api: &Arc<Api>) -> Router {
         .route("/v1/simulate", post(simulate::simulate))
         .route("/v1/events", get(events::stream))
         .route("/healthz", get(chain::health))
-        .route("/readyz", get(chain::ready))
+        .route("/readyz", get(ready::ready))
         .merge(development)
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)

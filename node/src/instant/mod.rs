@@ -83,6 +83,7 @@ pub struct InstantEngine {
     /// How many of those it has checked, in the order in which they came; closed when it has ended.
     checked: watch::Receiver<u64>,
     stopping: Arc<AtomicBool>,
+    mode: parking_lot::Mutex<BlockMode>,
     worker: parking_lot::Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -105,8 +106,8 @@ impl InstantEngine {
         let worker = Worker::new(producer, inbox, options.mode, count, Arc::clone(&stopping), options.on_fatal);
         let worker = critical::spawn("instant", move || worker.run())
             .map_err(|error| OpenError::Fatal(format!("no thread can be started: {error}")))?;
-        let worker = parking_lot::Mutex::new(Some(worker));
-        Ok(Self { app, heights, commands, handed_on: AtomicU64::new(0), checked, stopping, worker })
+        let (mode, worker) = (parking_lot::Mutex::new(options.mode), parking_lot::Mutex::new(Some(worker)));
+        Ok(Self { app, heights, commands, handed_on: AtomicU64::new(0), checked, stopping, mode, worker })
     }
 
     /// Ends all mining on command, now and from now on, after the block that is being made. Transactions still get
@@ -244,6 +245,13 @@ impl Engine for InstantEngine {
         futures::future::ready(Ok(status)).boxed()
     }
 
+    fn period(&self) -> Option<Duration> {
+        match *self.mode.lock() {
+            BlockMode::Every(period) => Some(period),
+            BlockMode::OnDemand | BlockMode::Manual => None,
+        }
+    }
+
     fn dev(&self) -> Option<&dyn DevControls> {
         Some(self)
     }
@@ -275,6 +283,11 @@ impl DevControls for InstantEngine {
     }
 
     fn set_mode(&self, mode: BlockMode) -> BoxFuture<'_, Result<(), EngineError>> {
-        self.ask(move |reply| Command::SetMode { mode, reply }).boxed()
+        async move {
+            self.ask(move |reply| Command::SetMode { mode, reply }).await?;
+            *self.mode.lock() = mode;
+            Ok(())
+        }
+        .boxed()
     }
 }

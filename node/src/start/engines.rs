@@ -70,8 +70,9 @@ impl Running {
 
     /// Ends what could take long and nobody waits for any more, before the API and then the engine stop.
     pub(super) fn prepare_stop(&self) {
-        if let Self::Instant(engine) = self {
-            engine.end_mining();
+        match self {
+            Self::Comet(running) => running.prepare_stop(),
+            Self::Instant(engine) => engine.end_mining(),
         }
     }
 

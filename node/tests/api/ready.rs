@@ -55,6 +55,10 @@ impl Engine for BadDay {
     fn status(&self) -> BoxFuture<'_, Result<EngineStatus, EngineError>> {
         Box::pin(async move { self.status.clone() })
     }
+
+    fn period(&self) -> Option<Duration> {
+        Some(Duration::from_secs(3))
+    }
 }
 
 async fn node(status: Result<EngineStatus, EngineError>, submit: Result<(), SubmitError>) -> Running {
@@ -87,6 +91,69 @@ async fn a_node_that_cannot_serve_says_why() {
         let alive = reqwest::get(format!("http://{}/healthz", node.address)).await.unwrap();
         assert!(alive.status().is_success(), "it lives all the same");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_engine_is_told_by_whatever_asks_how_the_node_is() {
+    let silent = || Err(EngineError::Unavailable("CometBFT is silent for 12 s".into()));
+    let node = node(silent(), Ok(())).await;
+    assert!(node.client.status().await.unwrap().trouble.unwrap().contains("silent for 12 s"));
+    assert!(node.client.ready().await.unwrap().reasons.iter().any(|reason| reason.contains("silent for 12 s")));
+    let clock = node.client.clock().await.unwrap_err();
+    assert!(clock.refusal().unwrap().message.contains("silent for 12 s"), "{clock}");
+}
+
+/// The development engine, which says that it makes a block so often and makes none.
+struct Standing(Arc<dyn Engine>);
+
+impl Engine for Standing {
+    fn kind(&self) -> EngineKind {
+        EngineKind::Instant
+    }
+
+    fn submit(&self, txs: Vec<Bytes>, wait: Wait) -> BoxFuture<'_, Vec<Result<(), SubmitError>>> {
+        self.0.submit(txs, wait)
+    }
+
+    fn signed_header(&self, height: u64, patience: Duration) -> BoxFuture<'_, Result<SignedHeader, EngineError>> {
+        self.0.signed_header(height, patience)
+    }
+
+    fn validators(&self, height: u64) -> BoxFuture<'_, Result<validator::Set, EngineError>> {
+        self.0.validators(height)
+    }
+
+    fn next_block_time(&self) -> BoxFuture<'_, Result<Time, EngineError>> {
+        Box::pin(std::future::pending())
+    }
+
+    fn status(&self) -> BoxFuture<'_, Result<EngineStatus, EngineError>> {
+        self.0.status()
+    }
+
+    fn period(&self) -> Option<Duration> {
+        Some(Duration::from_millis(10))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_development_engine_with_a_timer_that_stands_is_not_ready() {
+    let node = start_behind(BlockMode::Manual, |engine| Arc::new(Standing(engine))).await;
+    let standing = async || node.client.ready().await.unwrap().reasons.iter().any(|reason| reason.contains("ago"));
+    while !standing().await {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    while standing().await {
+        node.engine.dev().unwrap().mine(1).await.unwrap();
+    }
+    // An engine that is busy holds nobody up who asks how the node is.
+    let clock = node.client.clock().await.unwrap_err();
+    assert!(clock.refusal().unwrap().message.contains("did not foresee"), "{clock}");
+    // The real one says the same of itself: how often it makes blocks, while it does so by itself.
+    let dev = node.engine.dev().unwrap();
+    assert_eq!(node.engine.period(), None);
+    dev.set_mode(BlockMode::Every(Duration::from_secs(3_600))).await.unwrap();
+    assert_eq!(node.engine.period(), Some(Duration::from_secs(3_600)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -118,7 +118,8 @@ async fn launch(
     let wait = async move {
         let _ = stopped.wait_for(|stopped| *stopped).await;
     };
-    let options = http::Options { genesis: Some(genesis_file) };
+    // Short, so that a test need not wait for long until a chain stands.
+    let options = http::Options { genesis: Some(genesis_file), stale: Duration::from_secs(1) };
     let server = tokio::spawn(http::serve(Arc::new(node), options, listener, wait));
     let client = Client::new(&format!("http://{address}")).unwrap();
     Running { client, app, engine, doc, people, address, stop, server: Some(server), folder }

@@ -108,7 +108,12 @@ impl Chain {
         let wait = async move {
             let _ = stopped.wait_for(|stopped| *stopped).await;
         };
-        tokio::spawn(http::serve(Arc::new(node), http::Options { genesis: Some(genesis_file) }, listener, wait));
+        tokio::spawn(http::serve(
+            Arc::new(node),
+            http::Options { genesis: Some(genesis_file), ..http::Options::default() },
+            listener,
+            wait,
+        ));
         let chain = Self { app, engine, home, url, stop };
         chain.mine(2).await;
         chain.next_day().await;

@@ -26,6 +26,16 @@ async fn four_validators_show_themselves_and_survive() {
     all_killed_come_back(&mut devnet, returned).await;
     assert!(devnet.stop().success());
     assert_eq!(devnet.processes(), Vec::<u32>::new());
+    an_ordinary_stop_alarms_nobody(&devnet);
+}
+
+fn an_ordinary_stop_alarms_nobody(devnet: &Devnet) {
+    for node in 0..4 {
+        let log = fs::read_to_string(devnet.home(node).join("node.log")).unwrap();
+        let (_, end) = log.rsplit_once("stopping").unwrap();
+        assert!(end.contains("stopped"), "{end}");
+        assert!(!end.contains(" WARN ") && !end.contains("ERROR"), "{end}");
+    }
 }
 
 fn the_ready_file_says_what_there_is(devnet: &Devnet) {

@@ -15,6 +15,8 @@ mod common;
 mod critical;
 mod demo;
 mod devnet;
+mod ends;
 mod genesis;
 mod killed;
+mod readers;
 mod sentences;

@@ -202,7 +202,7 @@ async fn a_full_disk_stops_the_node_and_room_starts_it_again() {
         .output()
         .unwrap();
     let said = words(&output);
-    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(output.status.code(), Some(8), "{said}");
     assert!(said.contains("no space left for"), "{said}");
     let node = Single::start(&home, &[]);
     reach(&node.client(), 2).await;

@@ -1,112 +1,229 @@
-//! CometBFT's log as part of ours, and its last words when it ends.
+//! CometBFT's log as part of ours, and its last words when it ends or can no longer go on.
 
 use std::{
     collections::VecDeque,
-    io::{BufRead as _, BufReader, Read},
+    io::{self, BufRead, BufReader, Read},
     os::unix::process::ExitStatusExt as _,
     process::ExitStatus,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread::JoinHandle,
 };
 
 use parking_lot::Mutex;
 use serde_json::{Map, Value};
 
+use super::advice::{Advice, advice};
+use crate::critical;
+
 /// How many lines are kept to explain an end.
 const KEPT: usize = 12;
-/// What of a line is kept.
-const MAX_LINE: usize = 2_000;
+/// The most characters of a line that are shown or kept.
+const MAX_SHOWN: usize = 2_000;
+/// The most bytes of a line that are read to understand it; the rest is skipped. A line can quote what a peer sent.
+const MAX_LINE: usize = 4 * 1024 * 1024;
+/// What CometBFT logs when consensus has panicked. Its process lives on, and does nothing any more.
+const CONSENSUS_FAILURE: &str = "CONSENSUS FAILURE";
 
 /// What CometBFT said last.
 pub(super) struct LastWords {
-    lines: Arc<Mutex<VecDeque<String>>>,
+    said: Arc<Said>,
     readers: Vec<JoinHandle<()>>,
 }
 
+/// Why CometBFT ended or cannot go on, as far as its words tell.
+pub(super) struct Story {
+    /// For people: how, why, and what to do.
+    pub(super) text: String,
+    /// Whether another start would end the same way.
+    pub(super) lasting: bool,
+}
+
+/// What the readers of both streams and the supervisor share.
+#[derive(Default)]
+struct Said {
+    lines: Mutex<VecDeque<String>>,
+    /// The first line of the first panic. What follows it are stacks of goroutines.
+    panic: Mutex<Option<String>>,
+    /// Why consensus has ended inside a process that lives on.
+    failure: Mutex<Option<String>>,
+    /// Set when this node stops: what CometBFT has to say about lost peers and closed connections alarms nobody then.
+    stopping: Arc<AtomicBool>,
+}
+
 impl LastWords {
-    /// Reads both streams to their end, each on a thread of its own.
+    /// Reads both streams to their end, each on a thread of its own. Once `stopping` is set, warnings are not shown.
+    ///
+    /// # Errors
+    /// The system starts no more threads.
     pub(super) fn follow(
         stdout: Option<impl Read + Send + 'static>,
         stderr: Option<impl Read + Send + 'static>,
-    ) -> Self {
-        let lines = Arc::new(Mutex::new(VecDeque::new()));
-        let readers = [stdout.map(|pipe| read(pipe, &lines)), stderr.map(|pipe| read(pipe, &lines))];
-        Self { lines, readers: readers.into_iter().flatten().collect() }
+        stopping: Arc<AtomicBool>,
+    ) -> io::Result<Self> {
+        let said = Arc::new(Said { stopping, ..Said::default() });
+        let mut readers = Vec::new();
+        if let Some(pipe) = stdout {
+            readers.push(read(pipe, &said)?);
+        }
+        if let Some(pipe) = stderr {
+            readers.push(read(pipe, &said)?);
+        }
+        Ok(Self { said, readers })
+    }
+
+    /// Why consensus cannot go on although the process lives, once CometBFT has said so.
+    pub(super) fn failure(&self) -> Option<Story> {
+        let reason = self.said.failure.lock().clone()?;
+        let advice = advice(&reason);
+        let words = advice.map_or_else(String::new, |advice| format!("{}; ", advice.text));
+        Some(Story { text: format!("{words}it says: {reason}"), lasting: true })
     }
 
     /// How the child ended and, as far as its words tell, why and what to do.
-    pub(super) fn explain(self, status: ExitStatus) -> String {
+    pub(super) fn explain(self, status: ExitStatus) -> Story {
         for reader in self.readers {
             let _ = reader.join();
         }
-        let lines = self.lines.lock();
         let how = match (status.code(), status.signal()) {
             (Some(code), _) => format!("exit code {code}"),
             (None, Some(signal)) => format!("killed by signal {signal}"),
             (None, None) => status.to_string(),
         };
-        let advice = lines.iter().rev().find_map(|line| advice(line));
-        let last = lines.iter().rev().take(3).rev().cloned().collect::<Vec<_>>().join(" | ");
-        match (advice, last.is_empty()) {
-            (Some(advice), _) => format!("{how}, {advice}; its last words: {last}"),
+        let lines = self.said.lines.lock();
+        let failure = self.said.failure.lock().take();
+        let panic = failure.clone().or_else(|| self.said.panic.lock().take());
+        let last = match &panic {
+            Some(panic) => panic.clone(),
+            None => lines.iter().rev().take(3).rev().cloned().collect::<Vec<_>>().join(" | "),
+        };
+        let found = panic.iter().chain(lines.iter().rev()).find_map(|line| advice(line));
+        let lasting = failure.is_some() || found.is_some_and(|advice| advice.lasting);
+        let text = match (found, last.is_empty()) {
+            (Some(Advice { text, .. }), _) => format!("{how}, {text}; its last words: {last}"),
             (None, false) => format!("{how}; its last words: {last}"),
             (None, true) => format!("{how}, without a word"),
-        }
+        };
+        Story { text, lasting }
     }
 }
 
-fn read(pipe: impl Read + Send + 'static, lines: &Arc<Mutex<VecDeque<String>>>) -> JoinHandle<()> {
-    let lines = Arc::clone(lines);
-    std::thread::spawn(move || {
+fn read(pipe: impl Read + Send + 'static, said: &Arc<Said>) -> io::Result<JoinHandle<()>> {
+    let said = Arc::clone(said);
+    // Critical: a pipe that nobody reads any more would hold CometBFT up.
+    critical::spawn("comet-log", move || {
         let mut pipe = BufReader::new(pipe);
-        let mut line = Vec::new();
+        let (mut line, mut in_panic) = (Vec::new(), false);
         // The pipe ends with the child.
-        while matches!(pipe.read_until(b'\n', &mut line), Ok(read) if read > 0) {
-            let text = String::from_utf8_lossy(&line);
-            if let Some(kept) = fold(text.trim_end()) {
-                let mut lines = lines.lock();
-                if lines.len() >= KEPT {
-                    lines.pop_front();
-                }
-                lines.push_back(kept);
-            }
-            line.clear();
+        while matches!(next_line(&mut pipe, &mut line), Ok(true)) {
+            said.hear(String::from_utf8_lossy(&line).trim_end(), &mut in_panic);
         }
     })
 }
 
-/// Hands a line to our log; what is worth keeping to explain an end is returned.
-fn fold(line: &str) -> Option<String> {
-    if line.is_empty() {
-        return None;
+/// Reads the next line, or as much of it as is looked at; `false` at the end.
+fn next_line(pipe: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
+    line.clear();
+    let mut any = false;
+    loop {
+        let part = match pipe.fill_buf() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            part => part?,
+        };
+        if part.is_empty() {
+            return Ok(any);
+        }
+        any = true;
+        let end = part.iter().position(|byte| *byte == b'\n');
+        let whole = end.unwrap_or(part.len());
+        let room = MAX_LINE.saturating_sub(line.len()).min(whole);
+        line.extend_from_slice(part.get(..room).unwrap_or_default());
+        let used = end.map_or(whole, |end| end.saturating_add(1));
+        pipe.consume(used);
+        if end.is_some() {
+            return Ok(true);
+        }
     }
-    let line: String = line.chars().take(MAX_LINE).collect();
-    let Ok(Value::Object(mut fields)) = serde_json::from_str(&line) else {
-        // Not its logger: a panic or a complaint about the command line.
+}
+
+impl Said {
+    /// Hands a line to our log, and keeps what may explain an end.
+    fn hear(&self, line: &str, in_panic: &mut bool) {
+        if line.is_empty() {
+            return;
+        }
+        match serde_json::from_str(line) {
+            Ok(Value::Object(fields)) => {
+                *in_panic = false;
+                self.hear_logger(fields);
+            }
+            _ => self.hear_raw(line, in_panic),
+        }
+    }
+
+    /// A line that its logger has not written: a panic, or a complaint about the command line.
+    fn hear_raw(&self, line: &str, in_panic: &mut bool) {
+        let line = shown(line);
+        if line.starts_with("panic: ") || line.starts_with("fatal error: ") {
+            *in_panic = true;
+            self.panic.lock().get_or_insert_with(|| line.clone());
+        } else if *in_panic {
+            // Stacks of goroutines; and what a panic says in more lines, the first of which has the reason.
+            tracing::debug!(target: "cometbft", "{line}");
+            return;
+        }
         tracing::warn!(target: "cometbft", "{line}");
-        return Some(line);
-    };
-    let mut take = |name| match fields.remove(name) {
-        Some(Value::String(text)) => text,
-        Some(other) => other.to_string(),
-        None => String::new(),
-    };
-    let (level, message, module, _) = (take("level"), take("_msg"), take("module"), take("ts"));
-    let text = format!("{message}{}", rest(&fields));
-    match level.as_str() {
-        "error" => {
-            tracing::warn!(target: "cometbft", module, "{text}");
-            Some(text)
+        self.keep(line);
+    }
+
+    fn hear_logger(&self, mut fields: Map<String, Value>) {
+        let mut take = |name| match fields.remove(name) {
+            Some(Value::String(text)) => text,
+            Some(other) => other.to_string(),
+            None => String::new(),
+        };
+        let (level, message, module, _) = (take("level"), take("_msg"), take("module"), take("ts"));
+        if message.starts_with(CONSENSUS_FAILURE) {
+            return self.hear_failure(&take("err"), &take("stack"));
         }
-        "info" => {
-            tracing::debug!(target: "cometbft", module, "{text}");
-            None
-        }
-        _ => {
-            tracing::trace!(target: "cometbft", module, "{text}");
-            None
+        let text = shown(&format!("{message}{}", rest(&fields)));
+        match level.as_str() {
+            "error" if self.stopping.load(Ordering::Relaxed) => tracing::debug!(target: "cometbft", module, "{text}"),
+            "error" => {
+                tracing::warn!(target: "cometbft", module, "{text}");
+                self.keep(text);
+            }
+            "info" => tracing::debug!(target: "cometbft", module, "{text}"),
+            _ => tracing::trace!(target: "cometbft", module, "{text}"),
         }
     }
+
+    fn hear_failure(&self, reason: &str, stack: &str) {
+        let reason = shown(reason.lines().next().unwrap_or_default());
+        if self.stopping.load(Ordering::Relaxed) {
+            // The application has gone first, and consensus cannot do without.
+            tracing::debug!(target: "cometbft", "{CONSENSUS_FAILURE}: {reason}");
+            return;
+        }
+        tracing::error!(target: "cometbft", "{CONSENSUS_FAILURE}: {reason}");
+        tracing::debug!(target: "cometbft", "{stack}");
+        self.failure.lock().get_or_insert(reason);
+    }
+
+    fn keep(&self, line: String) {
+        let mut lines = self.lines.lock();
+        if lines.len() >= KEPT {
+            lines.pop_front();
+        }
+        lines.push_back(line);
+    }
+}
+
+/// As much of a text as is shown.
+fn shown(text: &str) -> String {
+    text.chars().take(MAX_SHOWN).collect()
 }
 
 fn rest(fields: &Map<String, Value>) -> String {
@@ -119,63 +236,100 @@ fn rest(fields: &Map<String, Value>) -> String {
         .collect()
 }
 
-/// What to do about an end, where its words say what was wrong.
-fn advice(line: &str) -> Option<&'static str> {
-    const KNOWN: &[(&str, &str)] = &[
-        (
-            "address already in use",
-            "one of its ports is taken: stop the other program or change the port in diemd's configuration",
-        ),
-        ("resource temporarily unavailable", "another process uses its data: stop that node first"),
-        ("no space left on device", "the disk is full: make room and start again"),
-        ("read-only file system", "the disk is read-only: mount it writable"),
-        ("permission denied", "it may not use its files: check who owns the node's home"),
-        ("too many open files", "the limit of open files is too low: raise it (ulimit -n)"),
-        (
-            "conflicting data",
-            "its own vote conflicts with one that it signed before: make sure that this key runs once only",
-        ),
-        (
-            "app block height",
-            "its blocks and the application's state do not fit together: roll back or restore one of them",
-        ),
-        (
-            "wrong Block.Header.AppHash",
-            "this node computes another state than the network: check its version, then sync again",
-        ),
-        (
-            "error on replay",
-            "its blocks and the application's state do not fit together: roll back or restore one of them",
-        ),
-    ];
-    let lower = line.to_lowercase();
-    KNOWN.iter().find(|(sign, _)| lower.contains(&sign.to_lowercase())).map(|(_, advice)| *advice)
-}
-
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::time::{Duration, Instant};
+
     use super::*;
 
-    fn ended(code: i32, stdout: &'static str, stderr: &'static str) -> String {
-        let words = LastWords::follow(Some(stdout.as_bytes()), Some(stderr.as_bytes()));
-        words.explain(ExitStatus::from_raw(code))
+    fn follow(stdout: impl Into<Vec<u8>>, stderr: &'static str) -> LastWords {
+        let stdout = io::Cursor::new(stdout.into());
+        LastWords::follow(Some(stdout), Some(stderr.as_bytes()), Arc::default()).unwrap()
+    }
+
+    fn ended(code: i32, stdout: &str, stderr: &'static str) -> Story {
+        follow(stdout, stderr).explain(ExitStatus::from_raw(code))
+    }
+
+    fn failed(line: String) -> Story {
+        let (words, started) = (follow(line, ""), Instant::now());
+        loop {
+            if let Some(story) = words.failure() {
+                return story;
+            }
+            assert!(started.elapsed() < Duration::from_secs(60), "the failure is not seen");
+            std::thread::yield_now();
+        }
     }
 
     #[test]
     fn an_end_is_explained_by_what_was_said_last() {
         let line = r#"{"_msg":"failed","err":"listen tcp 127.0.0.1:1: bind: address already in use","level":"error","module":"main","ts":"x"}"#;
         let story = ended(1 << 8, line, "");
-        assert!(story.starts_with("exit code 1, one of its ports is taken"), "{story}");
-        assert!(story.contains("failed err=listen tcp"), "{story}");
-        assert_eq!(ended(9, "", ""), "killed by signal 9, without a word");
-        let story = ended(2 << 8, "", "panic: what\n\ngoroutine 1\n");
-        assert_eq!(story, "exit code 2; its last words: panic: what | goroutine 1");
+        assert!(story.text.starts_with("exit code 1, one of its ports is taken"), "{}", story.text);
+        assert!(story.text.contains("failed err=listen tcp") && !story.lasting, "{}", story.text);
+        assert_eq!(ended(9, "", "").text, "killed by signal 9, without a word");
+        assert_eq!(ended(2 << 8, "", "unknown flag\n").text, "exit code 2; its last words: unknown flag");
     }
 
     #[test]
-    fn chatter_is_not_kept() {
-        assert_eq!(fold(r#"{"_msg":"committed","level":"info","module":"state","ts":"x"}"#), None);
-        assert_eq!(fold(""), None);
-        assert_eq!(fold("panic: x"), Some("panic: x".into()));
+    fn of_a_panic_the_first_line_is_shown_and_not_the_bottom_of_its_stack() {
+        let panic = "panic: state.AppHash does not match AppHash after replay. Got\nAB, expected CD.\n\nState: x\n\
+                     goroutine 1 [running]:\nmain.main()\n\t/go/main.go:1\n";
+        let story = ended(2 << 8, "", Box::leak([panic, &"\truntime.go\n".repeat(50)].concat().into_boxed_str()));
+        let words = "its last words: panic: state.AppHash does not match AppHash after replay. Got";
+        assert!(story.text.ends_with(words), "{}", story.text);
+        assert!(story.text.contains("its blocks and the application's state do not fit together"), "{}", story.text);
+        assert!(story.lasting, "another start ends the same way");
+    }
+
+    #[test]
+    fn consensus_that_failed_in_a_process_that_lives_is_an_end() {
+        // As long as CometBFT's own lines with a stack: longer than what is shown of a line.
+        let stack = "goroutine 77\\n".repeat(1_000);
+        let line = format!(
+            r#"{{"_msg":"CONSENSUS FAILURE!!!","err":"write /h/cs.wal/wal: no space left on device","level":"error","module":"consensus","stack":"{stack}"}}"#
+        );
+        let story = failed(line + "\n");
+        assert!(story.text.contains("the disk is full") && story.text.contains("cs.wal"), "{}", story.text);
+        assert!(!story.text.contains("goroutine"), "{}", story.text);
+        // The same where its process did not live on.
+        let died = r#"{"level":"error","err":"failed to write: disk quota exceeded","_msg":"CONSENSUS FAILURE!!!"}"#;
+        let story = ended(9, died, "");
+        assert!(story.lasting && story.text.starts_with("killed by signal 9, the disk is full"), "{}", story.text);
+        let other = r#"{"stack":"x","level":"error","err":"failed to apply block; error x\n\nmore","_msg":"CONSENSUS FAILURE!!!"}"#;
+        assert_eq!(failed(other.into()).text, "it says: failed to apply block; error x");
+    }
+
+    #[test]
+    fn a_line_without_an_end_does_not_fill_the_memory() {
+        let endless = [&b"x".repeat(3 * MAX_LINE)[..], b"\nthe next\n"].concat();
+        let mut pipe = BufReader::new(io::Cursor::new(endless));
+        let mut line = Vec::new();
+        assert!(next_line(&mut pipe, &mut line).unwrap());
+        assert_eq!(line.len(), MAX_LINE);
+        assert!(next_line(&mut pipe, &mut line).unwrap());
+        assert_eq!(line, b"the next");
+        assert!(!next_line(&mut pipe, &mut line).unwrap());
+    }
+
+    #[test]
+    fn chatter_is_not_kept_and_neither_is_what_an_ordinary_stop_brings() {
+        let said = Said::default();
+        for line in [r#"{"_msg":"committed","level":"info","module":"state","ts":"x"}"#, ""] {
+            said.hear(line, &mut false);
+        }
+        assert!(said.lines.lock().is_empty());
+        said.hear("a complaint", &mut false);
+        let lost = r#"{"_msg":"Stopping peer for error","level":"error","module":"p2p","err":"EOF"}"#;
+        said.hear(lost, &mut false);
+        assert_eq!(said.lines.lock().len(), 2);
+        said.stopping.store(true, Ordering::Relaxed);
+        said.hear(lost, &mut false);
+        said.hear(r#"{"_msg":"CONSENSUS FAILURE!!!","level":"error","err":"EOF"}"#, &mut false);
+        assert_eq!(said.lines.lock().len(), 2);
+        assert!(said.failure.lock().is_none());
     }
 }

@@ -1,0 +1,137 @@
+//! `GET /readyz`: whether this node can serve, and if not, why. It costs no call to the engine.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
+
+use axum::{
+    Json,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse as _, Response},
+};
+use diem_client::api::Ready;
+use diem_core::Time;
+use parking_lot::Mutex;
+
+use super::{Api, Shared, chain::head};
+use crate::{
+    Node,
+    engine::{EngineError, EngineKind, EngineStatus},
+};
+
+/// So many blocks in a row may be missing before a chain with a timer stands.
+const MISSING_BLOCKS: u32 = 20;
+
+/// When the last block was committed here, by the clock of this process.
+pub(crate) struct Pulse(Mutex<Instant>);
+
+impl Pulse {
+    /// Follows the commits of a node until it has ended. Must be called on a tokio runtime.
+    pub(crate) fn start(node: &Node) -> Arc<Self> {
+        let pulse = Arc::new(Self(Mutex::new(Instant::now())));
+        let (weak, mut commits) = (Arc::downgrade(&pulse), node.commits.clone());
+        tokio::spawn(async move {
+            while commits.changed().await.is_ok() {
+                let Some(pulse) = weak.upgrade() else { return };
+                *pulse.0.lock() = Instant::now();
+            }
+        });
+        pulse
+    }
+
+    fn still(&self) -> Duration {
+        self.0.lock().elapsed()
+    }
+}
+
+/// What is looked at.
+struct Seen {
+    engine: Result<EngineStatus, EngineError>,
+    /// Whether the validators of this chain are several.
+    needs_peers: bool,
+    /// How old the last block is by its header, if there is one.
+    age: Option<Duration>,
+    /// For how long no block was committed here.
+    still: Duration,
+    /// How long this may be; `None` where blocks come on demand.
+    most: Option<Duration>,
+}
+
+/// `GET /readyz`: 200 if the node can serve, else 503 with the reasons.
+pub(crate) async fn ready(State(api): Shared) -> Response {
+    let (node, head) = (&api.node, head(&api));
+    let engine = node.engine.status().await;
+    let peers = engine.as_ref().ok().and_then(|status| status.peers);
+    // On a chain with real time a header is as old as it says. The development engine's clock can be moved.
+    let real_time = node.engine.kind() == EngineKind::Comet;
+    let age = head.map(|head| if real_time { age(head.time) } else { Duration::ZERO });
+    let most = node.engine.period().map(|period| longest_pause(period, api.options.stale));
+    let reasons = reasons(&Seen { engine, needs_peers: needs_peers(&api), age, still: api.pulse.still(), most });
+    let body = Ready { ready: reasons.is_empty(), reasons, height: head.map_or(0, |head| head.height), peers };
+    let status = if body.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(body)).into_response()
+}
+
+fn longest_pause(period: Duration, least: Duration) -> Duration {
+    period.saturating_mul(MISSING_BLOCKS).max(least)
+}
+
+fn reasons(seen: &Seen) -> Vec<String> {
+    let mut reasons = Vec::new();
+    match &seen.engine {
+        Ok(status) if status.catching_up => {
+            reasons.push(format!("catching up: the engine is at height {}", status.latest_height));
+        }
+        Ok(status) if status.peers == Some(0) && seen.needs_peers => reasons.push("no peers".into()),
+        Ok(_) => {}
+        Err(error) => reasons.push(error.to_string()),
+    }
+    let Some(age) = seen.age else {
+        reasons.push("no block is committed yet".into());
+        return reasons;
+    };
+    // After a restart the header is the older of the two; with a wrong clock the other one is right.
+    let since = age.max(seen.still);
+    if seen.most.is_some_and(|most| since > most) {
+        reasons.push(format!("the last block was {} s ago", since.as_secs()));
+    }
+    reasons
+}
+
+/// A validator that is alone needs nobody.
+fn needs_peers(api: &Api) -> bool {
+    api.node.app.snapshot(None).is_ok_and(|state| diem_staking::updates::told(&state).len() > 1)
+}
+
+fn age(time: Time) -> Duration {
+    let then = SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(time.millis()));
+    then.and_then(|then| then.elapsed().ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chain_with_a_timer_that_stands_is_not_ready_with_either_engine() {
+        let status = EngineStatus { catching_up: false, peers: None, latest_height: 7 };
+        let (second, minute) = (Duration::from_secs(1), Duration::from_secs(60));
+        let told = |age, still, most| {
+            reasons(&Seen { engine: Ok(status), needs_peers: true, age: Some(age), still, most }).join("; ")
+        };
+        assert_eq!(told(second, second, Some(minute)), "");
+        assert_eq!(told(second, 2 * minute, Some(minute)), "the last block was 120 s ago");
+        assert_eq!(told(2 * minute, second, Some(minute)), "the last block was 120 s ago", "after a restart");
+        assert_eq!(told(2 * minute, 2 * minute, None), "", "on demand");
+    }
+
+    #[test]
+    fn the_pause_that_means_something_grows_with_the_time_of_a_block() {
+        let (second, least) = (Duration::from_secs(1), Duration::from_secs(20));
+        assert_eq!(longest_pause(second / 10, least), least);
+        assert_eq!(longest_pause(3 * second, least), 60 * second);
+        assert_eq!(longest_pause(Duration::MAX, least), Duration::MAX);
+    }
+}

@@ -1,0 +1,210 @@
+//! Ends that are not the end of a process, and processes whose end must be understood: CometBFT that fails, hangs or has
+//! lost its data, a full disk, a terminal that goes.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Write as _},
+    path::Path,
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    time::Duration,
+};
+
+use diem_client::Client;
+use rustix::process::Signal;
+
+use crate::common::{Devnet, EngineUnderTest, Ports, Single, height, instant_home, reach, root, signal, until, wait};
+
+/// What is asked to know how a node is doing answers within a second; here it may take ten times as long.
+const PROBE_DEADLINE: Duration = Duration::from_secs(10);
+
+fn comet_pid(home: &Path) -> u32 {
+    fs::read_to_string(home.join("cometbft/cometbft.pid")).unwrap().trim().parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn probes_do_not_wait_for_a_cometbft_that_hangs_and_say_since_when_it_is_silent() {
+    let devnet = Devnet::of_one(EngineUnderTest::Comet);
+    let home = devnet.home(0);
+    let node = Single::start(&home, &[]);
+    reach(&node.client(), 2).await;
+    until("readiness", async || node.client().ready().await.ok().filter(|ready| ready.ready)).await;
+
+    signal(comet_pid(&home), Signal::STOP);
+    let http = reqwest::Client::builder().timeout(PROBE_DEADLINE).build().unwrap();
+    let ask = async |path: &str| http.get(format!("{}{path}", node.api)).send().await.unwrap().text().await.unwrap();
+    for path in ["/readyz", "/v1/status", "/v1/clock"] {
+        ask(path).await;
+    }
+    until("the silence is told", async || ask("/readyz").await.contains("CometBFT is silent for").then_some(())).await;
+    let status = node.client().status().await.unwrap();
+    let trouble = status.trouble.unwrap();
+    assert!(trouble.contains("CometBFT is silent for") && trouble.contains(", since 2"), "{trouble}");
+    assert_eq!((status.catching_up, status.peers), (None, None));
+    assert!(status.latest.is_some(), "what the node has itself is shown");
+    let clock = ask("/v1/clock").await;
+    assert!(clock.contains("CometBFT is silent for"), "{clock}");
+
+    signal(comet_pid(&home), Signal::CONT);
+    until("readiness", async || node.client().ready().await.ok().filter(|ready| ready.ready)).await;
+    assert_eq!(node.client().status().await.unwrap().trouble, None);
+    assert!(node.stop().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_whose_terminal_goes_stops_in_order() {
+    let (folder, ports) = (tempfile::tempdir().unwrap(), Ports::claim());
+    let home = instant_home(folder.path(), &ports);
+    let node = Single::start(&home, &[]);
+    reach(&node.client(), 1).await;
+    assert!(node.stop_by(Signal::HUP).success());
+    assert!(fs::read_to_string(home.join("node.log")).unwrap().contains("stopped"));
+
+    // Who started it with the signal ignored, as nohup does, wants it to live on.
+    let script = "trap '' HUP; exec \"$@\"";
+    let mut command = Command::new("sh");
+    command.args(["-c", script, "sh", env!("CARGO_BIN_EXE_diemd"), "start", "--home"]).arg(&home);
+    let mut child = command.stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let client = Client::new(&node_api(&home)).unwrap();
+    reach(&client, 1).await;
+    signal(child.id(), Signal::HUP);
+    // The answer to a request that came after the signal.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(height(&client).await.is_some());
+    signal(child.id(), Signal::TERM);
+    assert!(wait(&mut child).success());
+}
+
+fn node_api(home: &Path) -> String {
+    let config: toml::Table = toml::from_str(&fs::read_to_string(home.join("config.toml")).unwrap()).unwrap();
+    format!("http://{}", config["api"]["listen"].as_str().unwrap())
+}
+
+/// What the last run of a node said, and how it ended.
+fn last_run(home: &Path) -> (Option<i32>, String) {
+    let before = fs::read_to_string(home.join("node.log")).unwrap_or_default().len();
+    let (status, said) = Single::start(home, &[]).ended();
+    (status.code(), said[before..].to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn databases_that_were_lost_are_named_with_what_to_do() {
+    let devnet = Devnet::of_one(EngineUnderTest::Comet);
+    let home = devnet.home(0);
+    let data = home.join("cometbft/data");
+    let backup = home.join("backup");
+    let copy = |from: &Path, to: &Path| {
+        let _ = fs::remove_dir_all(to);
+        assert!(Command::new("cp").arg("-a").args([from, to]).status().unwrap().success());
+    };
+    copy(&data, &backup);
+    for lost in [&["blockstore.db", "state.db", "cs.wal"][..], &["blockstore.db"], &["state.db"]] {
+        copy(&backup, &data);
+        for name in lost {
+            fs::remove_dir_all(data.join(name)).unwrap();
+        }
+        let (code, said) = last_run(&home);
+        assert_eq!(code, Some(1), "{lost:?}: {said}");
+        let end = said.lines().last().unwrap();
+        assert!(end.contains("its blocks and the application's state do not fit together"), "{lost:?}: {said}");
+        assert!(end.contains("its last words: ") && !end.contains("goroutine") && !end.contains(".go:"), "{end}");
+        assert_eq!(said.matches("CometBFT started").count(), 1, "another start changes nothing: {said}");
+    }
+    copy(&backup, &data);
+    for text in ["", "{}"] {
+        fs::write(data.join("priv_validator_state.json"), text).unwrap();
+        let (code, said) = last_run(&home);
+        assert_eq!(code, Some(1));
+        assert!(said.contains("may sign twice and be punished") && !said.contains("CometBFT started"), "{said}");
+    }
+    copy(&backup, &data);
+    let node = Single::start(&home, &[]);
+    reach(&node.client(), 3).await;
+    assert!(node.stop().success());
+}
+
+/// A shell in a mount namespace of its own, with a small disk at a folder.
+struct SmallDisk {
+    shell: Child,
+    orders: ChildStdin,
+    answers: BufReader<ChildStdout>,
+}
+
+impl SmallDisk {
+    /// `None` where the kernel does not let a test have mounts of its own.
+    fn mount(at: &Path) -> Option<Self> {
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--map-root-user", "sh"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut shell = command.spawn().ok()?;
+        let orders = shell.stdin.take().unwrap();
+        let answers = BufReader::new(shell.stdout.take().unwrap());
+        let mut disk = Self { shell, orders, answers };
+        let mounted = disk.run(&format!("mount -t tmpfs -o size=100m tmpfs '{}'", at.display()));
+        (mounted == Some(0)).then_some(disk)
+    }
+
+    /// Runs a line to its end; its exit code.
+    fn run(&mut self, line: &str) -> Option<i32> {
+        writeln!(self.orders, "{line}\necho \"rc $?\"").ok()?;
+        loop {
+            let mut answer = String::new();
+            if self.answers.read_line(&mut answer).ok()? == 0 {
+                return None;
+            }
+            if let Some(code) = answer.trim().strip_prefix("rc ") {
+                return code.parse().ok();
+            }
+        }
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = self.shell.kill();
+        let _ = self.shell.wait();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_under_cometbft_stops_the_node_and_room_starts_it_again() {
+    let devnet = Devnet::of_one(EngineUnderTest::Comet);
+    let (folder, api) = (tempfile::tempdir().unwrap(), node_api(&devnet.home(0)));
+    let Some(mut disk) = SmallDisk::mount(folder.path()) else {
+        println!("skipped: this machine does not let a test have mounts of its own");
+        return;
+    };
+    let (home, log) = (folder.path().join("home"), devnet.dir().join("small-disk.log"));
+    let (home, log) = (home.to_str().unwrap(), log.to_str().unwrap());
+    let said = || fs::read_to_string(log).unwrap();
+    assert_eq!(disk.run(&format!("cp -a '{}' '{home}'", devnet.home(0).display())), Some(0));
+    let start = format!(
+        "'{}' start --home '{home}' --die-with-parent $$ 2>>'{log}' >/dev/null & node=$!",
+        env!("CARGO_BIN_EXE_diemd")
+    );
+    let fill = |name: &str| format!("dd if=/dev/zero of='{home}/{name}' bs=4k 2>/dev/null");
+    disk.run(&start);
+    let client = Client::new(&api).unwrap();
+    let before = reach(&client, 3).await;
+    let remembered = root(&client, before).await;
+
+    // All the room there is goes.
+    assert_eq!(disk.run(&fill("filler")), Some(1));
+    let ended = tokio::task::spawn_blocking(move || (disk.run("wait $node"), disk));
+    let (code, mut disk) = tokio::time::timeout(crate::common::PATIENCE, ended).await.expect("the node ends").unwrap();
+    assert_eq!(code, Some(8), "{}", said());
+    let last = said().lines().last().unwrap().to_owned();
+    assert!(last.contains("the disk is full") || last.contains("no space left for"), "{}", said());
+    let pid = fs::read_to_string(format!("/proc/{}/root{home}/cometbft/cometbft.pid", disk.shell.id()));
+    assert!(pid.is_err(), "CometBFT was stopped: {pid:?}");
+
+    // Without any room it does not start, and harms nothing.
+    assert_eq!(disk.run(&fill("more")), Some(1));
+    disk.run(&start);
+    assert_eq!(disk.run("wait $node"), Some(8), "{}", said());
+
+    assert_eq!(disk.run(&format!("rm '{home}/filler' '{home}/more'")), Some(0));
+    disk.run(&start);
+    reach(&client, before + 2).await;
+    assert_eq!(root(&client, before).await, remembered);
+    disk.run("kill $node");
+    assert_eq!(disk.run("wait $node"), Some(0), "{}", said());
+}
