@@ -18,7 +18,7 @@ use diem_bank as bank;
 use diem_core::{Amount, proof};
 use diem_node::abci::PROOF_TYPE;
 use diem_testkit::{TxBuilder, genesis, people};
-use diem_types::{Answer, GenesisDoc, Query};
+use diem_types::{APP_VERSION, Answer, GenesisDoc, Query};
 use support::{Client, Served, block, init_chain, serve, timestamp};
 use tendermint_proto::v0_38::{
     abci::{
@@ -130,7 +130,7 @@ fn sixteen_questions_get_sixteen_answers_of_their_kind() {
     assert!(matches!(echo, Some(Tell::Echo(answer)) if answer.message == "hello"));
     assert!(matches!(client.ask(Ask::Flush(RequestFlush {})), Some(Tell::Flush(_))));
     let Some(Tell::Info(info)) = client.ask(Ask::Info(RequestInfo::default())) else { panic!("no info") };
-    assert_eq!((info.data.as_str(), info.app_version, info.last_block_height), ("diem", 1, 0));
+    assert_eq!((info.data.as_str(), info.app_version, info.last_block_height), ("diem", APP_VERSION, 0));
     assert!(info.last_block_app_hash.is_empty());
     assert_ne!(asked(&mut client, query("/nowhere", Vec::new(), 0, false)).code, 0);
     let Some(Tell::CheckTx(checked)) = client.ask(check(b"garbage".as_slice().into())) else { panic!("no check") };
@@ -170,7 +170,7 @@ fn sixteen_questions_get_sixteen_answers_of_their_kind() {
     assert!(finalized.consensus_param_updates.is_none() && finalized.validator_updates.is_empty());
     commit(&mut client);
     let Some(Tell::Info(info)) = client.ask(Ask::Info(RequestInfo::default())) else { panic!("no info") };
-    assert_eq!((info.last_block_height, info.app_version), (1, 1));
+    assert_eq!((info.last_block_height, info.app_version), (1, APP_VERSION));
     assert_eq!(info.last_block_app_hash, finalized.app_hash);
 
     let listed = client.ask(Ask::ListSnapshots(RequestListSnapshots {}));
