@@ -257,9 +257,12 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_secs(30);
 
+    /// How many bytes to take of the next write, or how to refuse it.
+    type Order = Result<usize, io::ErrorKind>;
+
     /// Takes what it is given when it is told to, or refuses it.
     struct Reader {
-        orders: Receiver<Result<usize, io::ErrorKind>>,
+        orders: Receiver<Order>,
         got: Arc<Mutex<Vec<u8>>>,
     }
 
@@ -276,7 +279,7 @@ mod tests {
         }
     }
 
-    fn outlet(recovered: fn(u64)) -> (Outlet, Sender<Result<usize, io::ErrorKind>>, Arc<Mutex<Vec<u8>>>) {
+    fn outlet(recovered: fn(u64)) -> (Outlet, Sender<Order>, Arc<Mutex<Vec<u8>>>) {
         let (order, orders) = channel();
         let got = Arc::new(Mutex::new(Vec::new()));
         let reader = Reader { orders, got: Arc::clone(&got) };
