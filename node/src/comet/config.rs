@@ -80,7 +80,7 @@ impl Timing {
         if block_time.is_zero() {
             return Self::fastest();
         }
-        let held_back = (block_time / 6).min(MOST_HELD_BACK);
+        let held_back = block_time.checked_div(6).unwrap_or_default().min(MOST_HELD_BACK);
         Self { commit: block_time.saturating_sub(held_back), least: block_time, ..Self::default() }
     }
 
