@@ -1,5 +1,5 @@
 //! `make bench`: what the chain costs, as ratios to yardsticks measured in the same run, because the machine is
-//! never twice the same. `make bench ARGS="tree pipeline credits network"` runs some parts only.
+//! never twice the same. `make bench ARGS="tree pipeline credits gas network"` runs some parts only.
 //!
 //! Ends in one table and `bench.json` in cargo's target folder: `[{name, value, unit, goal, holds}]`.
 
@@ -19,6 +19,7 @@
 )]
 
 mod credits;
+mod gas;
 mod idle;
 mod load;
 mod network;
@@ -50,6 +51,9 @@ fn main() {
     }
     if asked("credits") {
         credits::run(&mut report, &yardstick);
+    }
+    if asked("gas") {
+        gas::run(&mut report);
     }
     if asked("network") {
         network::run(&mut report);

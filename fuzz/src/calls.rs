@@ -149,8 +149,10 @@ impl Choices<'_> {
             }
             _ => {
                 let bridge = bridge(self.plan.to % 8);
-                let proof = self.proof(&consensus(self.plan.sender % 6), &bridge);
-                staking::Msg::RotateBridgeKey { bridge_address: bridge.address(), proof }
+                let consensus = consensus(self.plan.sender % 6);
+                let proof = self.proof(&consensus, &bridge);
+                let (consensus_key, bridge_address) = (public(&consensus), bridge.address());
+                staking::Msg::RotateBridgeKey { consensus_key, bridge_address, proof }
             }
         }
     }

@@ -11,6 +11,9 @@ pub const MAX_OUTPUTS: usize = 1_000;
 
 /// Gas for reading, changing and writing one account; a transfer changes two.
 const GAS_PER_ACCOUNT: u64 = 1_000;
+/// Gas of an output of a [`Msg::MultiTransfer`]. Each may make a row, which bytes and signatures, the greater part of
+/// what a transfer pays, do not pay for here.
+const GAS_PER_OUTPUT: u64 = 10_000;
 
 /// A call of bank.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
@@ -59,11 +62,12 @@ impl Msg {
     }
 
     pub(crate) fn gas(&self) -> u64 {
-        let accounts = match self {
-            Self::Transfer { .. } => 2,
-            Self::MultiTransfer { outputs, .. } => (outputs.len() as u64).saturating_add(1),
-        };
-        GAS_PER_ACCOUNT.saturating_mul(accounts)
+        match self {
+            Self::Transfer { .. } => GAS_PER_ACCOUNT.saturating_mul(2),
+            Self::MultiTransfer { outputs, .. } => {
+                GAS_PER_OUTPUT.saturating_mul(outputs.len() as u64).saturating_add(GAS_PER_ACCOUNT)
+            }
+        }
     }
 
     /// See [`diem_core::Module::spends`]. What goes to oneself counts too: it must be there when it is sent.

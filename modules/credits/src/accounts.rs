@@ -1,5 +1,7 @@
 //! An account's credit, brought up to the open day when it is touched. No step of a block loops over accounts.
 
+use std::collections::BTreeMap;
+
 use diem_core::{Address, Amount, StateRead, StateWrite};
 
 use crate::{
@@ -26,19 +28,26 @@ pub(crate) fn load(state: &dyn StateRead, global: &Global, address: &Address) ->
     let promises = if account.promises == 0 { None } else { PROMISES.get(state, address) };
     let mut customer =
         Customer { address: *address, account, promises: promises.unwrap_or_default(), promises_changed: false };
-    for day in global.days_after(customer.account.today.day) {
-        customer.enter(state, day);
+    let mut days = global.days_after(customer.account.today.day).peekable();
+    if days.peek().is_some() {
+        // Each provider is looked up once, however many days have passed, and only where something is promised on.
+        let promises = customer.promises.iter().filter(|promise| !promise.next.is_zero());
+        let last_days: BTreeMap<Address, Option<u64>> =
+            promises.map(|promise| (promise.provider, providers::last_day(state, &promise.provider))).collect();
+        days.for_each(|day| customer.enter(&last_days, day));
     }
     customer
 }
 
 impl Customer {
     /// Opens `day` for this account: its stake becomes its credit, its standing promises are scaled to fit, once.
-    fn enter(&mut self, state: &dyn StateRead, day: u64) {
+    /// Providers that leave end their promises with their last day.
+    fn enter(&mut self, last_days: &BTreeMap<Address, Option<u64>>, day: u64) {
         let staked = self.account.today.staked;
         for promise in &mut self.promises {
             promise.previous = std::mem::take(&mut promise.today);
-            if providers::left_before(state, &promise.provider, day) {
+            let last_day = last_days.get(&promise.provider).copied().flatten();
+            if last_day.is_some_and(|last_day| last_day < day) {
                 promise.next = Amount::ZERO;
             }
         }
@@ -154,7 +163,7 @@ fn scale(promises: &mut [Promise], staked: Amount) -> Amount {
 pub(crate) fn tomorrow(state: &dyn StateRead, customer: &Customer) -> Vec<(Address, Amount)> {
     let mut promises = customer.promises.clone();
     for promise in &mut promises {
-        if providers::left_before(state, &promise.provider, u64::MAX) {
+        if providers::last_day(state, &promise.provider).is_some() {
             promise.next = Amount::ZERO;
         }
     }

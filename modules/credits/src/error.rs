@@ -230,6 +230,12 @@ pub enum Error {
         /// The whole position.
         position: Amount,
     },
+    /// The limit of price sheets.
+    #[error(
+        "a provider publishes at most {} price sheets a day: the next one from tomorrow on",
+        crate::prices::MAX_SHEETS_A_DAY
+    )]
+    TooManySheets,
 }
 
 const fn row(code: u32, name: &'static str, http: u16, retry: bool) -> ErrorInfo {
@@ -285,6 +291,7 @@ impl ModuleError for Error {
         row(44, "not_due", 409, true),
         row(45, "position_too_small", 422, true),
         row(46, "would_leave_dust", 422, true),
+        row(47, "too_many_sheets", 409, true),
     ];
 
     fn code(&self) -> u32 {
@@ -335,6 +342,7 @@ impl ModuleError for Error {
             Self::NotDue { .. } => 44,
             Self::PositionTooSmall { .. } => 45,
             Self::WouldLeaveDust { .. } => 46,
+            Self::TooManySheets => 47,
         }
     }
 }

@@ -14,9 +14,9 @@ use crate::{
     providers::{self, Left, Provider, Standing},
     stake,
     state::{
-        self, ACCOUNTS, Account, CHAIN, ChainName, DAYS, DayRecord, GLOBAL, GRANTS, Global, Grant, IDLE, Idle, LEAVING,
-        MATURING, NEXT_TRANCHE, OFFERS, POSITIONS, PROMISES, PROVIDER_DAYS, PROVIDERS, Promise, ProviderDay, SHEETS,
-        TRANCHES, Tranche,
+        self, ACCOUNTS, Account, CHAIN, ChainName, DAYS, DayRecord, GLOBAL, GRANTS, Global, Grant, IDLE, Idle, KEYS,
+        LEAVING, MATURING, NEXT_TRANCHE, OFFERS, POSITIONS, PROMISES, PROVIDER_DAYS, PROVIDERS, Promise, ProviderDay,
+        SHEETS, SessionKey, TRANCHES, Tranche,
     },
 };
 
@@ -139,7 +139,7 @@ impl GenesisProvider {
         let standing = Standing { listed: self.listed, bond: self.bond };
         (provider.today, provider.next) = (standing, standing);
         PROVIDERS.set(state, &self.provider, &provider);
-        let sheets = Sheets { day, today: self.prices.clone(), next: self.prices.clone() };
+        let sheets = Sheets { day, today: self.prices.clone(), next: self.prices.clone(), published: 0 };
         SHEETS.set(state, &self.provider, &sheets);
         Ok(())
     }
@@ -163,6 +163,11 @@ impl Rows {
         fill(&SHEETS, state, &self.sheets);
         fill(&DAYS, state, &self.days);
         fill(&PROVIDER_DAYS, state, &self.provider_days);
+        for ((account, key), grant) in &self.grants {
+            let mut keys = KEYS.get(state, account).unwrap_or_default();
+            SessionKey::put(&mut keys, *key, grant.last_day);
+            KEYS.set(state, account, &keys);
+        }
         for ((staker, id), tranche) in &self.tranches {
             MATURING.set(state, &(tranche.due.millis(), *id), staker);
         }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Credits, Error, Event, providers,
-    state::{self, GRANTS, Global, Grant, Limit, Limited},
+    state::{self, GRANTS, Global, Grant, KEYS, Limit, Limited, SessionKey},
 };
 
 /// How many keys an account can have.
@@ -120,7 +120,8 @@ pub(crate) fn grant(
         providers::get_staying(ctx.state, &global, &limit.provider)?;
     }
     let account = ctx.sender;
-    remove_ended(ctx.state, &global, &account);
+    let mut keys = KEYS.get(ctx.state, &account).unwrap_or_default();
+    remove_ended(ctx.state, &global, &account, &mut keys);
     let mut grant = get(ctx.state, &global, &account, key).unwrap_or_default();
     (grant.day, grant.last_day) = (global.day, last_day);
     grant.limits.iter_mut().for_each(|limit| limit.next = Amount::ZERO);
@@ -142,21 +143,26 @@ pub(crate) fn grant(
     if live > MAX_LIMITS {
         return Err(Error::Limits);
     }
-    GRANTS.set(ctx.state, &(account, *key), &grant);
-    let keys = of(ctx.state, &global, &account).iter().filter(|(_, grant)| grant.is_live()).count();
-    if keys > MAX_KEYS {
+    SessionKey::put(&mut keys, *key, last_day);
+    if keys.iter().filter(|key| key.last_day >= global.day).count() > MAX_KEYS {
         return Err(Error::TooManyKeys);
     }
+    GRANTS.set(ctx.state, &(account, *key), &grant);
+    KEYS.set(ctx.state, &account, &keys);
     ctx.events.emit(Credits::ID, &Event::Granted { account, key: *key, last_day });
     Ok(())
 }
 
-fn remove_ended(state: &mut dyn StateWrite, global: &Global, account: &Address) {
-    for ((_, key), grant) in GRANTS.prefix(state, account, None, MAX_ROWS) {
-        if grant.roll(global).is_over() {
-            GRANTS.remove(state, &(*account, key));
+/// Removes the grants of which no voucher can come any more: their last day is neither open nor the one before.
+fn remove_ended(state: &mut dyn StateWrite, global: &Global, account: &Address, keys: &mut Vec<SessionKey>) {
+    let before = global.previous.as_ref().map_or(global.day, |previous| previous.day);
+    keys.retain(|SessionKey { key, last_day }| {
+        let counts = *last_day >= before;
+        if !counts {
+            GRANTS.remove(state, &(*account, *key));
         }
-    }
+        counts
+    });
 }
 
 /// Takes a key's rights from the next day on: what it may sign today, its providers count on.
@@ -170,6 +176,9 @@ pub(crate) fn revoke(ctx: &mut TxContext<'_>, key: &Address) -> Result<(), Error
     grant.limits.iter_mut().for_each(|limit| limit.next = Amount::ZERO);
     grant.last_day = global.day;
     GRANTS.set(ctx.state, &(account, *key), &grant);
+    let mut keys = KEYS.get(ctx.state, &account).unwrap_or_default();
+    SessionKey::put(&mut keys, *key, grant.last_day);
+    KEYS.set(ctx.state, &account, &keys);
     ctx.events.emit(Credits::ID, &Event::Revoked { account, key: *key });
     Ok(())
 }

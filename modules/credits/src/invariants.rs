@@ -9,8 +9,8 @@ use crate::{
     accounts,
     genesis::all,
     state::{
-        self, ACCOUNTS, Account, DAYS, GRANTS, Global, LEAVING, MATURING, NEXT_TRANCHE, OFFERS, POSITIONS, PROMISES,
-        PROVIDER_DAYS, PROVIDERS, ProviderDay, Row, SHEETS, TRANCHES,
+        self, ACCOUNTS, Account, DAYS, GRANTS, Global, KEYS, LEAVING, MATURING, NEXT_TRANCHE, OFFERS, POSITIONS,
+        PROMISES, PROVIDER_DAYS, PROVIDERS, ProviderDay, Row, SHEETS, TRANCHES,
     },
 };
 
@@ -100,12 +100,22 @@ fn check_order(state: &dyn StateRead) -> Result<(), String> {
             return Err(format!("the limits of key {key} of {account} are not in order"));
         }
     }
+    check_keys(state)?;
     let next = NEXT_TRANCHE.get(state).unwrap_or_default();
     check_next_id("the next tranche", next)?;
     match all(&TRANCHES, state).iter().find(|((_, id), _)| *id >= next) {
         Some(((staker, id), _)) => Err(format!("{staker} has tranche {id}, but the next one is {next}")),
         None => Ok(()),
     }
+}
+
+/// The row of an account's session keys names each of its grants with its last day, and no other.
+fn check_keys(state: &dyn StateRead) -> Result<(), String> {
+    let rows = all(&KEYS, state).into_iter();
+    let named: Vec<_> = rows.flat_map(|(account, keys)| keys.into_iter().map(move |key| (account, key))).collect();
+    let named = named.iter().map(|(account, key)| ((*account, key.key), key.last_day));
+    let grants = all(&GRANTS, state).into_iter().map(|(key, grant)| (key, grant.last_day));
+    if named.eq(grants) { Ok(()) } else { Err("the rows of session keys are not those of their grants".into()) }
 }
 
 /// Per account and day: spent + promised + offered <= allowance; together: the chain's row and the day's totals.

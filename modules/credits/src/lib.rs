@@ -43,8 +43,8 @@ pub mod voucher;
 pub mod vouchers;
 
 use diem_core::{
-    Amount, CallError, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite, Statement,
-    TxContext,
+    Amount, CallError, Fatal, GenesisContext, HandedIn, Module, ModuleId, QueryContext, StateRead, StateWrite,
+    Statements, TxContext,
 };
 
 pub use error::Error;
@@ -90,7 +90,7 @@ impl Module for Credits {
         msg.spends()
     }
 
-    fn statements(msg: &Msg) -> Vec<&dyn Statement> {
+    fn statements<'a>(msg: &'a Msg, _: HandedIn<'a>) -> Statements<'a> {
         msg.statements()
     }
 

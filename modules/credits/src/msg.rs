@@ -1,7 +1,7 @@
 //! The calls of credits.
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use diem_core::{Address, Amount, CallError, Denom, Statement, TxContext, text::is_plain};
+use diem_core::{Address, Amount, CallError, Denom, Statement, Statements, TxContext, text::is_plain};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -10,9 +10,17 @@ use crate::{
 };
 
 /// Gas for reading, changing and writing one row.
-const GAS_PER_ROW: u64 = 1_000;
-/// Gas for judging one voucher, good or bad: a signature and the rows of account, promises and grant.
-const GAS_PER_VOUCHER: u64 = 5_000;
+const GAS_PER_ROW: u64 = 2_500;
+/// Gas for an account's credit: its rows, its promises, and to look up on a new day which of their providers are left.
+const GAS_PER_CREDIT: u64 = 40_000;
+/// Gas for a session key's grant.
+const GAS_PER_GRANT: u64 = 14_000;
+/// Gas for reading one row of many.
+const GAS_PER_LOOK: u64 = 1_500;
+/// Gas for judging one voucher, good or bad: a signature, the credit of its account and the grant of its signer.
+const GAS_PER_VOUCHER: u64 = 50_000;
+/// Gas for a price sheet: each rewrites up to 128 stored models.
+const GAS_PER_SHEET: u64 = 131_000;
 
 /// A call of credits. Every amount is more than zero where nothing else is said.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
@@ -159,6 +167,11 @@ pub enum Msg {
     } = 19,
 }
 
+/// Gas of so many of something.
+const fn many(gas: u64, count: usize) -> u64 {
+    gas.saturating_mul(count as u64)
+}
+
 fn check_amount(amount: Amount) -> Result<(), Error> {
     if amount.is_zero() { Err(Error::ZeroAmount) } else { Ok(()) }
 }
@@ -223,23 +236,33 @@ impl Msg {
     }
 
     pub(crate) fn gas(&self) -> u64 {
-        let rows = match self {
-            Self::EditProvider { .. } | Self::WithdrawOffer | Self::Revoke { .. } => 2,
-            Self::RegisterProvider { .. } | Self::Deregister | Self::AddBond { .. } | Self::ListProvider { .. } => 3,
-            Self::PublishPrices { sheet } => (sheet.models.len() as u64).saturating_add(3),
-            // It looks at all keys.
-            Self::Grant { limits, .. } => (limits.len() as u64).saturating_add(16),
-            Self::SettleVouchers { vouchers } => {
-                return GAS_PER_VOUCHER.saturating_mul(vouchers.len() as u64).saturating_add(GAS_PER_ROW);
+        let (rows, credits, rest) = match self {
+            Self::EditProvider { .. } => (2, 0, 0),
+            Self::RegisterProvider { .. } | Self::Deregister | Self::AddBond { .. } | Self::ListProvider { .. } => {
+                (4, 0, 0)
             }
-            Self::GiftCredit { .. } | Self::OfferCredit { .. } => 4,
-            Self::Spend { .. } | Self::StakeDiem { .. } | Self::DelistProvider { .. } => 5,
-            Self::CancelUnstake { .. } | Self::BuyCredit { .. } => 6,
-            // These look at all promises, or at all tranches.
-            Self::Allocate { .. } | Self::UnstakeDiem { .. } => 8,
-            Self::CollectTranche { .. } => 10,
+            // What was consumed on two days is looked up too.
+            Self::DelistProvider { .. } => (8, 0, 0),
+            Self::PublishPrices { .. } => (0, 0, GAS_PER_SHEET),
+            // The other keys of the account are removed once they have ended: as many as it can have.
+            Self::Grant { limits, .. } => {
+                let removed = many(GAS_PER_ROW, grants::MAX_KEYS);
+                (2, 0, many(GAS_PER_LOOK, limits.len()).saturating_add(GAS_PER_GRANT).saturating_add(removed))
+            }
+            Self::Revoke { .. } => (1, 0, GAS_PER_GRANT),
+            Self::SettleVouchers { vouchers } => (4, 0, many(GAS_PER_VOUCHER, vouchers.len())),
+            Self::StakeDiem { .. } => (4, 1, 0),
+            // It looks at all tranches.
+            Self::UnstakeDiem { .. } => (6, 1, many(GAS_PER_LOOK / 4, stake::MAX_TRANCHES)),
+            Self::CancelUnstake { .. } => (5, 1, 0),
+            Self::CollectTranche { .. } => (4, 0, 0),
+            Self::Allocate { .. } | Self::OfferCredit { .. } | Self::WithdrawOffer => (2, 1, 0),
+            Self::Spend { .. } => (4, 1, 0),
+            Self::GiftCredit { .. } => (1, 2, 0),
+            Self::BuyCredit { .. } => (4, 2, 0),
         };
-        GAS_PER_ROW.saturating_mul(rows)
+        let rows = GAS_PER_ROW.saturating_mul(rows).saturating_add(GAS_PER_CREDIT.saturating_mul(credits));
+        rows.saturating_add(rest)
     }
 
     /// See [`diem_core::Module::spends`].
@@ -269,9 +292,11 @@ impl Msg {
         }
     }
 
-    pub(crate) fn statements(&self) -> Vec<&dyn Statement> {
+    pub(crate) fn statements(&self) -> Statements<'_> {
         match self {
-            Self::SettleVouchers { vouchers } => vouchers.iter().map(|signed| signed as &dyn Statement).collect(),
+            Self::SettleVouchers { vouchers } => {
+                vouchers.iter().map(|signed| Box::new(signed) as Box<dyn Statement>).collect()
+            }
             _ => Vec::new(),
         }
     }

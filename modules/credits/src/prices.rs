@@ -8,6 +8,8 @@ use crate::Error;
 
 /// The most models on a sheet.
 pub const MAX_MODELS: usize = 64;
+/// The most sheets that a provider publishes in a day: each rewrites up to twice [`MAX_MODELS`] stored models.
+pub const MAX_SHEETS_A_DAY: u8 = 16;
 /// The longest name of a model, in bytes.
 pub const MAX_MODEL_BYTES: usize = 64;
 /// A multiplier of 1.
@@ -123,6 +125,8 @@ pub struct Sheets {
     pub today: PriceSheet,
     /// The sheet of the days after.
     pub next: PriceSheet,
+    /// How many were published on that day.
+    pub published: u8,
 }
 
 /// Everything that is on either sheet, each at the lower of its prices.

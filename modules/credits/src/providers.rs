@@ -9,7 +9,7 @@ use diem_core::{
 pub use crate::provider::{Left, Provider, Standing};
 use crate::{
     Credits, Error, Event,
-    prices::{MAX_MODELS, PriceSheet, Sheets, cheapest},
+    prices::{MAX_MODELS, MAX_SHEETS_A_DAY, PriceSheet, Sheets, cheapest},
     state::{self, DAYS, Global, LEAVING, PROVIDER_DAYS, PROVIDERS, SHEETS, add, sub},
 };
 
@@ -43,9 +43,9 @@ pub(crate) fn get_staying(state: &dyn StateRead, global: &Global, address: &Addr
     if provider.left.is_some() { Err(Error::ProviderLeft { provider: *address }) } else { Ok(provider) }
 }
 
-/// Whether the provider's last day was before `day`.
-pub(crate) fn left_before(state: &dyn StateRead, address: &Address, day: u64) -> bool {
-    PROVIDERS.get(state, address).is_none_or(|provider| provider.left.is_some_and(|left| left.day < day))
+/// The last day on which the provider serves: none while it stays, and day 0 of one that never was.
+pub(crate) fn last_day(state: &dyn StateRead, address: &Address) -> Option<u64> {
+    PROVIDERS.get(state, address).map_or(Some(0), |provider| provider.left.map(|left| left.day))
 }
 
 /// What a text must be to be shown.
@@ -139,24 +139,28 @@ pub(crate) fn sheets(state: &dyn StateRead, global: &Global, provider: &Address)
     if sheets.day == global.day {
         return Some(sheets);
     }
-    Some(Sheets { day: global.day, today: sheets.next.clone(), next: sheets.next })
+    Some(Sheets { day: global.day, today: sheets.next.clone(), next: sheets.next, published: 0 })
 }
 
 /// Publishes a sheet. What is new or cheaper counts at once, what is dearer from the next day; what it leaves out can
 /// be charged for until then, so that nothing becomes dearer by leaving and coming back.
 ///
 /// # Errors
-/// The sender is no provider, or has published too many models in one day.
+/// The sender is no provider, or has published too many sheets or models in one day.
 pub(crate) fn publish_prices(ctx: &mut TxContext<'_>, sheet: &PriceSheet) -> Result<(), Error> {
     let global = state::global(ctx.state);
     get_staying(ctx.state, &global, &ctx.sender)?;
     let old = sheets(ctx.state, &global, &ctx.sender).unwrap_or_default();
+    if old.published >= MAX_SHEETS_A_DAY {
+        return Err(Error::TooManySheets);
+    }
     let today = cheapest(&old.today, sheet);
     if today.models.len() > 2 * MAX_MODELS {
         return Err(Error::Prices("too many models changed in one day: leave the rest for tomorrow"));
     }
     let event = Event::PricesPublished { provider: ctx.sender, today: today.hash(), next: sheet.hash() };
-    SHEETS.set(ctx.state, &ctx.sender, &Sheets { day: global.day, today, next: sheet.clone() });
+    let published = old.published.saturating_add(1);
+    SHEETS.set(ctx.state, &ctx.sender, &Sheets { day: global.day, today, next: sheet.clone(), published });
     ctx.events.emit(Credits::ID, &event);
     Ok(())
 }

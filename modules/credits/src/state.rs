@@ -22,6 +22,8 @@ pub(crate) const ACCOUNTS: Map<Address, Account> = Map::new(Credits::ID, 5);
 pub(crate) const PROMISES: Map<Address, Vec<Promise>> = Map::new(Credits::ID, 6);
 /// By (account, session key).
 pub(crate) const GRANTS: Map<(Address, Address), Grant> = Map::new(Credits::ID, 7);
+/// The session keys that an account has grants for, by address ascending: what is counted of them stands in one row.
+pub(crate) const KEYS: Map<Address, Vec<SessionKey>> = Map::new(Credits::ID, 17);
 /// Staked DIEM by (staker, beneficiary).
 pub(crate) const POSITIONS: Map<(Address, Address), Amount> = Map::new(Credits::ID, 8);
 /// By (staker, number).
@@ -203,6 +205,25 @@ pub struct Grant {
     pub last_day: u64,
     /// By provider ascending.
     pub limits: Vec<Limit>,
+}
+
+/// A session key that an account has a grant for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub(crate) struct SessionKey {
+    pub(crate) key: Address,
+    /// The last day on which it may sign, as its grant says.
+    pub(crate) last_day: u64,
+}
+
+impl SessionKey {
+    /// Puts a key among the others of its account, in place of what was said of it before.
+    pub(crate) fn put(keys: &mut Vec<Self>, key: Address, last_day: u64) {
+        let row = Self { key, last_day };
+        match keys.binary_search_by_key(&key, |row| row.key) {
+            Ok(index) => keys.iter_mut().skip(index).take(1).for_each(|old| *old = row),
+            Err(index) => keys.insert(index, row),
+        }
+    }
 }
 
 /// What a session key may spend at a provider.

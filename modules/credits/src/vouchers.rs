@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use diem_core::{Address, Amount, Module as _, ModuleError as _, StateRead, TxContext};
+use diem_core::{Address, Amount, Module as _, ModuleError as _, StateRead, StateWrite, TxContext, Verifier};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Credits, Error, Event, SignedVoucher, accounts, grants, spend,
-    state::{self, CHAIN, ChainName, GRANTS, Global, Grant, Signed, add, sub},
+    Credits, Error, Event, SignedVoucher,
+    accounts::{self, Customer},
+    grants, spend,
+    state::{self, CHAIN, ChainName, GRANTS, Global, Grant, Limited, Signed, add, sub},
     voucher::Voucher,
 };
 
@@ -58,9 +60,11 @@ pub(crate) fn settle(ctx: &mut TxContext<'_>, vouchers: &[SignedVoucher]) -> Res
     let provider = crate::providers::get(ctx.state, &global, &ctx.sender)?;
     let mut totals: BTreeMap<u64, (Amount, u64)> = BTreeMap::new();
     let mut outcomes = Vec::with_capacity(vouchers.len());
+    let mut batch = Batch { global: &global, customers: BTreeMap::new(), grants: BTreeMap::new() };
     for signed in vouchers {
         let Voucher { account, day, .. } = signed.voucher;
-        let settled = judge(ctx, &global, &chain, signed);
+        let settled = check_names(&signed.voucher, &ctx.sender, &global, &chain)
+            .and_then(|()| batch.judge(ctx.state, ctx.verifier, signed));
         if let Ok(Settled { paid, requests, .. }) = settled {
             let (consumed, served) = totals.entry(day).or_default();
             add(consumed, paid)?;
@@ -68,10 +72,13 @@ pub(crate) fn settle(ctx: &mut TxContext<'_>, vouchers: &[SignedVoucher]) -> Res
         }
         let (paid, verdict) = match settled {
             Ok(settled) => (settled.paid, settled.verdict),
+            // Rows that contradict each other: half a voucher must not stay in what the next ones see.
+            Err(error @ Error::Math(_)) => return Err(error),
             Err(error) => (Amount::ZERO, Verdict::Refused(error.code())),
         };
         outcomes.push(Outcome { account, day, paid, verdict });
     }
+    batch.save(ctx.state);
     for (day, (consumed, requests)) in totals {
         if !consumed.is_zero() || requests > 0 {
             spend::count(ctx.state, &provider, &ctx.sender, day, consumed, requests)?;
@@ -88,57 +95,97 @@ struct Settled {
     verdict: Verdict,
 }
 
-/// Checks a voucher and takes what it is worth from the promise of its own day. An error changes nothing.
-fn judge(
-    ctx: &mut TxContext<'_>,
-    global: &Global,
-    chain: &ChainName,
-    signed: &SignedVoucher,
-) -> Result<Settled, Error> {
-    let voucher = &signed.voucher;
-    check_names(voucher, &ctx.sender, global, chain)?;
-    let mut grant = grant_for(ctx.state, global, voucher)?;
-    ctx.verifier.verify(signed).map_err(|_| Error::VoucherSignature)?;
-    let mut customer = accounts::load(ctx.state, global, &voucher.account);
+/// What a batch has read: each account and each grant once, however many vouchers are of it.
+struct Batch<'a> {
+    global: &'a Global,
+    customers: BTreeMap<Address, Read<Customer>>,
+    /// By (account, session key).
+    grants: BTreeMap<(Address, Address), Read<Option<Grant>>>,
+}
 
-    let promised = customer.promised(&voucher.provider, voucher.day).filter(|promised| !promised.amount.is_zero());
-    let promised = promised.ok_or(Error::NoPromise { provider: voucher.provider })?;
-    let mut left = promised.left();
-    let mut stored = promised.own;
-    if let Some(limited) = grant.as_ref().and_then(|grant| grant.limit(&voucher.provider, voucher.day)) {
-        stored = limited.signed;
-        left = left.min(limited.amount.saturating_sub(stored.paid));
-    }
-    let asked = voucher
-        .amount
-        .checked_sub(stored.paid)
-        .map_err(|_| Error::VoucherBelow { paid: stored.paid, amount: voucher.amount })?;
-    let paid = asked.min(left);
-    let seen = Signed { paid: stored.paid.checked_add(paid)?, requests: stored.requests.max(voucher.requests) };
+/// A row in memory, and whether it is to be written.
+struct Read<T> {
+    row: T,
+    changed: bool,
+}
 
-    if let Some(row) = customer.row_of(voucher.day) {
-        sub(&mut row.promised, paid)?;
-        add(&mut row.spent, paid)?;
+impl<T> Read<T> {
+    const fn new(row: T) -> Self {
+        Self { row, changed: false }
     }
-    if let Some(promised) = customer.promised_mut(&voucher.provider, voucher.day) {
-        add(&mut promised.used, paid)?;
-        if grant.is_none() {
-            promised.own = seen;
+}
+
+impl Batch<'_> {
+    /// Checks a voucher and takes what it is worth from the promise of its own day. An error changes nothing, but for
+    /// [`Error::Math`], after which nothing of the batch may be kept.
+    fn judge(
+        &mut self,
+        state: &dyn StateRead,
+        verifier: &dyn Verifier,
+        signed: &SignedVoucher,
+    ) -> Result<Settled, Error> {
+        let voucher = &signed.voucher;
+        let (global, account) = (self.global, voucher.account);
+        let mut by_key = if voucher.signer == account {
+            None
+        } else {
+            let read = || Read::new(grants::get(state, global, &account, &voucher.signer));
+            let read = self.grants.entry((account, voucher.signer)).or_insert_with(read);
+            Some(check_grant(read, voucher)?)
+        };
+        verifier.verify(signed).map_err(|_| Error::VoucherSignature)?;
+        let read = || Read::new(accounts::load(state, global, &account));
+        let customer = self.customers.entry(account).or_insert_with(read);
+
+        let promised = customer.row.promised(&voucher.provider, voucher.day);
+        let promised = promised.filter(|promised| !promised.amount.is_zero());
+        let promised = promised.ok_or(Error::NoPromise { provider: voucher.provider })?;
+        let mut left = promised.left();
+        let mut stored = promised.own;
+        if let Some((limited, _)) = &by_key {
+            stored = limited.signed;
+            left = left.min(limited.amount.saturating_sub(stored.paid));
+        }
+        let asked = voucher
+            .amount
+            .checked_sub(stored.paid)
+            .map_err(|_| Error::VoucherBelow { paid: stored.paid, amount: voucher.amount })?;
+        let paid = asked.min(left);
+        let seen = Signed { paid: stored.paid.checked_add(paid)?, requests: stored.requests.max(voucher.requests) };
+
+        customer.changed = true;
+        if let Some(row) = customer.row.row_of(voucher.day) {
+            sub(&mut row.promised, paid)?;
+            add(&mut row.spent, paid)?;
+        }
+        if let Some(promised) = customer.row.promised_mut(&voucher.provider, voucher.day) {
+            add(&mut promised.used, paid)?;
+            if by_key.is_none() {
+                promised.own = seen;
+            }
+        }
+        if let Some((limited, changed)) = &mut by_key {
+            (limited.signed, **changed) = (seen, true);
+        }
+        let verdict = match (asked.is_zero(), paid == asked) {
+            (true, _) => Verdict::NothingNew,
+            (false, true) => Verdict::Paid,
+            (false, false) => Verdict::Capped,
+        };
+        Ok(Settled { paid, requests: seen.requests.saturating_sub(stored.requests), verdict })
+    }
+
+    /// Writes what changed.
+    fn save(self, state: &mut dyn StateWrite) {
+        for Read { row, .. } in self.customers.into_values().filter(|read| read.changed) {
+            row.save(state);
+        }
+        for (key, Read { row, changed }) in self.grants {
+            if let Some(grant) = row.filter(|_| changed) {
+                GRANTS.set(state, &key, &grant);
+            }
         }
     }
-    if let Some(grant) = &mut grant {
-        if let Some(limited) = grant.limit_mut(&voucher.provider, voucher.day) {
-            limited.signed = seen;
-        }
-        GRANTS.set(ctx.state, &(voucher.account, voucher.signer), grant);
-    }
-    customer.save(ctx.state);
-    let verdict = match (asked.is_zero(), paid == asked) {
-        (true, _) => Verdict::NothingNew,
-        (false, true) => Verdict::Paid,
-        (false, false) => Verdict::Capped,
-    };
-    Ok(Settled { paid, requests: seen.requests.saturating_sub(stored.requests), verdict })
 }
 
 /// Whether it is for this chain, this provider and a day that still takes vouchers.
@@ -158,16 +205,17 @@ fn check_names(voucher: &Voucher, sender: &Address, global: &Global, chain: &Cha
     Ok(())
 }
 
-/// The grant by which the signer may sign on the voucher's day; none if the account itself signs.
-fn grant_for(state: &dyn StateRead, global: &Global, voucher: &Voucher) -> Result<Option<Grant>, Error> {
-    if voucher.signer == voucher.account {
-        return Ok(None);
-    }
-    let grant = grants::get(state, global, &voucher.account, &voucher.signer).ok_or(Error::NoGrant)?;
-    let may = grant.limit(&voucher.provider, voucher.day).is_some_and(|limit| !limit.amount.is_zero());
-    match may {
-        true => Ok(Some(grant)),
-        false if grant.last_day < voucher.day => Err(Error::GrantExpired),
-        false => Err(Error::NoGrant),
+/// The limit within which the signer may sign on the voucher's day, and the mark that it changed.
+fn check_grant<'a>(
+    read: &'a mut Read<Option<Grant>>,
+    voucher: &Voucher,
+) -> Result<(&'a mut Limited, &'a mut bool), Error> {
+    let grant = read.row.as_mut().ok_or(Error::NoGrant)?;
+    let is_over = grant.last_day < voucher.day;
+    let limit = grant.limit_mut(&voucher.provider, voucher.day).filter(|limit| !limit.amount.is_zero());
+    match limit {
+        Some(limit) => Ok((limit, &mut read.changed)),
+        None if is_over => Err(Error::GrantExpired),
+        None => Err(Error::NoGrant),
     }
 }

@@ -4,6 +4,7 @@
 //! exp ....... the exponential function between two bounds, in integers
 //! curve ..... a table of steps, given or computed from the formula
 //! quote ..... what a mint costs and gives: pure functions over steps and supply
+//! stored .... the same out of state, by binary search
 //! offline ... the same without a chain, for the command line
 //! msg ....... mint, mint_exact, burn over the locks of svvv
 //! ```
@@ -20,6 +21,7 @@ pub mod offline;
 pub mod query;
 pub mod quote;
 mod state;
+mod stored;
 pub mod text;
 
 use diem_core::{

@@ -8,14 +8,10 @@ use diem_svvv as svvv;
 use ruint::aliases::U256;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Diem, Error, Event,
-    quote::{PastEnd, quote_in, quote_out},
-    state::{left, steps_from},
-};
+use crate::{Diem, Error, Event, stored::Place};
 
-/// Gas for a position, its validator, its lock, an account, the supply and some steps of the curve.
-const GAS: u64 = 10_000;
+/// Gas for a position, its validator, its lock, an account and the supply, and to find the place on the curve twice.
+const GAS: u64 = 45_000;
 
 /// A call of diem.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
@@ -104,7 +100,7 @@ pub(crate) fn execute(ctx: &mut TxContext<'_>, msg: &Msg) -> Result<(), CallErro
     }
 }
 
-/// The DIEM for a lock. The stake must be there before the curve is walked: nobody walks it for free.
+/// The DIEM for a lock, which must be there.
 fn bought(
     state: &dyn StateRead,
     account: &Address,
@@ -116,8 +112,7 @@ fn bought(
     if lock > free {
         return Err(staking::Error::NotFree { free, needed: lock }.into());
     }
-    let supply = bank::supply(state, Denom::Diem);
-    let out = quote_in(steps_from(state, supply), supply, U256::from(lock.get())).map_err(Error::PastEnd)?;
+    let out = Place::now(state).quote_in(U256::from(lock.get())).map_err(Error::PastEnd)?;
     if out.is_zero() {
         return Err(Error::Nothing(lock).into());
     }
@@ -127,7 +122,7 @@ fn bought(
     Ok(out)
 }
 
-/// The lock for DIEM. The curve is walked as far as the account's own stake reaches, no further.
+/// The lock for DIEM, if the account has it.
 fn price(
     state: &dyn StateRead,
     account: &Address,
@@ -135,18 +130,10 @@ fn price(
     out: Amount,
     max_lock: Amount,
 ) -> Result<Amount, CallError> {
-    let supply = bank::supply(state, Denom::Diem);
-    let left = left(state, supply);
-    if out > left {
-        return Err(Error::PastEnd(PastEnd { left }).into());
-    }
+    let lock = Place::now(state).quote_out(out).map_err(Error::PastEnd)?;
     let free = free_stake(state, account, validator)?;
-    let budget = max_lock.min(free);
-    // All that is left of the curve, if the budget buys more than that.
-    let within = quote_in(steps_from(state, supply), supply, U256::from(budget.get())).unwrap_or(left);
-    if within >= out {
-        let lock = quote_out(steps_from(state, supply), supply, out).map_err(Error::PastEnd)?;
-        // Not above the budget, which buys as much.
+    if lock <= U256::from(max_lock.min(free).get()) {
+        // Not above the budget, which is an amount.
         return Ok(Amount::new(lock.saturating_to()));
     }
     if max_lock <= free {

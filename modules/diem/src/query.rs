@@ -1,16 +1,15 @@
 //! The questions that diem answers.
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use diem_bank::supply;
-use diem_core::{Amount, CallError, Denom, StateRead};
+use diem_core::{Amount, CallError, StateRead};
 use ruint::aliases::U256;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Error,
     curve::{Rate, Step},
-    quote::{quote_in, quote_out},
-    state::{all_steps, left, steps_from},
+    state::all_steps,
+    stored::Place,
 };
 
 /// A question to diem. Quotes are for the supply at that height.
@@ -78,21 +77,20 @@ pub struct CurrentRate {
 }
 
 pub(crate) fn answer(state: &dyn StateRead, query: Query) -> Result<Answer, CallError> {
-    let supply = supply(state, Denom::Diem);
-    let mut steps = steps_from(state, supply);
+    let place = Place::now(state);
+    let supply = place.supply;
     Ok(match query {
         Query::QuoteIn(lock) => {
-            let diem_out = quote_in(steps, supply, U256::from(lock.get())).map_err(Error::PastEnd)?;
+            let diem_out = place.quote_in(U256::from(lock.get())).map_err(Error::PastEnd)?;
             Answer::QuoteIn(QuoteIn { supply, diem_out, charged: lock })
         }
         Query::QuoteOut(out) => {
-            let lock_needed = quote_out(steps, supply, out).map_err(Error::PastEnd)?;
+            let lock_needed = place.quote_out(out).map_err(Error::PastEnd)?;
             Answer::QuoteOut(QuoteOut { supply, lock_needed: Rate(lock_needed) })
         }
         Query::Rate => {
-            let step = steps.next();
-            let (rate, until) = (step.map(|step| step.rate), step.map(|step| step.edge));
-            Answer::Rate(CurrentRate { supply, rate, until, left: left(state, supply) })
+            let (rate, until) = (place.step.map(|step| step.rate), place.step.map(|step| step.edge));
+            Answer::Rate(CurrentRate { supply, rate, until, left: place.left() })
         }
         Query::Curve => Answer::Curve(all_steps(state)),
     })

@@ -61,17 +61,17 @@ pub fn quote_out(steps: impl IntoIterator<Item = Step>, supply: Amount, out: Amo
 }
 
 /// `ceil(rate * amount / 10^18)`. A table has no step whose rate times width reaches 2^256.
-fn cost(rate: Rate, amount: Amount) -> U256 {
+pub(crate) fn cost(rate: Rate, amount: Amount) -> U256 {
     rate.0.saturating_mul(U256::from(amount.get())).div_ceil(WHOLE)
 }
 
 /// `floor(lock * 10^18 / rate)` for a lock that does not finish the step: less than its width, so nothing saturates.
-fn affordable(rate: Rate, lock: U256) -> Amount {
+pub(crate) fn affordable(rate: Rate, lock: U256) -> Amount {
     let out = lock.saturating_mul(WHOLE).checked_div(rate.0).unwrap_or_default();
     Amount::new(out.saturating_to())
 }
 
 /// Two amounts below the last edge.
-fn sum(a: Amount, b: Amount) -> Amount {
+pub(crate) fn sum(a: Amount, b: Amount) -> Amount {
     Amount::new(a.get().saturating_add(b.get()))
 }

@@ -1,38 +1,59 @@
 //! The tables of diem.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::{
     Amount, Module as _, StateRead, StateWrite,
     cell::{Item, Map},
 };
+use ruint::aliases::U256;
 
 use crate::{
     Diem,
     curve::{MAX_STEPS, Rate, Step, Table},
+    quote::cost,
 };
 
-/// The curve: each step's rate by its upper edge in adiem.
-const STEPS: Map<u128, Rate> = Map::new(Diem::ID, 0);
+// Table 0 held the steps by their upper edges.
 /// The last edge: how much DIEM there can be.
 const END: Item<Amount> = Item::new(Diem::ID, 1);
+/// The curve's steps, numbered from 0.
+const STEPS: Map<u32, Row> = Map::new(Diem::ID, 2);
 
-/// How many steps are read at a time: a mint seldom crosses more than one edge.
-const PAGE: usize = 4;
+/// A step as it is stored.
+#[derive(Debug, Clone, Copy, BorshSerialize, BorshDeserialize)]
+pub(crate) struct Row {
+    /// The supply at which it ends.
+    pub(crate) edge: Amount,
+    /// What DIEM costs inside it.
+    pub(crate) rate: Rate,
+    /// What all steps up to its end cost, each finished on its own: so that a mint over many steps reads a few.
+    pub(crate) total: Rate,
+}
 
-/// The steps that end above `supply`, in ascending order, read as they are asked for.
-pub(crate) fn steps_from(state: &dyn StateRead, supply: Amount) -> impl Iterator<Item = Step> + '_ {
-    let mut next = supply.get().checked_add(1);
-    let pages = std::iter::from_fn(move || {
-        let page = STEPS.range(state, Some(&next?), PAGE);
-        next = page.last().and_then(|(edge, _)| edge.checked_add(1));
-        (!page.is_empty()).then_some(page)
-    });
-    pages.flatten().map(|(edge, rate)| Step { edge: Amount::new(edge), rate })
+/// The step with this number.
+pub(crate) fn step(state: &dyn StateRead, number: u32) -> Option<Row> {
+    STEPS.get(state, &number)
+}
+
+/// The number of the first step from `from` on for which `is_before` does not hold: that of no step, if it holds for
+/// all of them. It must hold for the steps up to some place and for none after. Binary search: it reads ten rows.
+pub(crate) fn partition_point(state: &dyn StateRead, from: u32, is_before: impl Fn(&Row) -> bool) -> u32 {
+    let (mut low, mut high) = (from, MAX_STEPS);
+    while low < high {
+        let middle = low.midpoint(high);
+        if step(state, middle).is_some_and(|row| is_before(&row)) {
+            low = middle.saturating_add(1);
+        } else {
+            high = middle;
+        }
+    }
+    low
 }
 
 /// Every step.
 pub(crate) fn all_steps(state: &dyn StateRead) -> Vec<Step> {
     let rows = STEPS.range(state, None, MAX_STEPS as usize);
-    rows.into_iter().map(|(edge, rate)| Step { edge: Amount::new(edge), rate }).collect()
+    rows.into_iter().map(|(_, row)| Step { edge: row.edge, rate: row.rate }).collect()
 }
 
 /// How much DIEM can still be minted.
@@ -42,8 +63,12 @@ pub(crate) fn left(state: &dyn StateRead, supply: Amount) -> Amount {
 
 /// Writes the curve of a new chain.
 pub(crate) fn set_table(state: &mut dyn StateWrite, table: &Table) {
-    for step in table.steps() {
-        STEPS.set(state, &step.edge.get(), &step.rate);
-        END.set(state, &step.edge);
+    let (mut begin, mut total) = (Amount::ZERO, U256::ZERO);
+    for (number, Step { edge, rate }) in (0..).zip(table.steps()) {
+        // At most 1,024 steps of less than 2^256 / 10^18 each.
+        total = total.saturating_add(cost(*rate, edge.saturating_sub(begin)));
+        begin = *edge;
+        STEPS.set(state, &number, &Row { edge: *edge, rate: *rate, total: Rate(total) });
+        END.set(state, edge);
     }
 }

@@ -313,9 +313,10 @@ fn stored_bytes_never_change() {
     assert_eq!(
         rows,
         [
-            format!("0400{}05 07{}", zeros(15), zeros(31)),
-            format!("0400{}0102 000001{}", zeros(14), zeros(29)),
             format!("0401 0201{}", zeros(14)),
+            // A step ends at an edge, has a rate, and all up to it have a price.
+            format!("040200000000 05{}07{}01{}", zeros(15), zeros(31), zeros(31)),
+            format!("040200000001 0201{}000001{}02{}", zeros(14), zeros(29), zeros(31)),
         ]
     );
     let calls = [mint(1, 2), mint_exact(1, 2), burn(1)].map(|msg| hex::encode(borsh::to_vec(&msg).unwrap()));

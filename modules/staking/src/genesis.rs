@@ -2,7 +2,7 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::{
-    Address, Amount, BlockInfo, CallError, Events, GenesisContext, StateRead, StateWrite,
+    Address, Amount, BlockInfo, CallError, Events, Forgetful, GenesisContext, StateRead, StateWrite,
     cell::{KeyPart, Map},
     clock,
     context::ConsensusAddress,
@@ -109,6 +109,7 @@ fn start(state: &mut dyn StateWrite, block: BlockInfo, genesis: &Genesis) -> Res
         msg::Msg::CreateValidator(validator.clone()).validate()?;
         operators::register(state, &mut events, block, operator, validator)?;
         positions::bond(state, &mut events, operator, operator, validator.self_stake)?;
+        operators::check_proof(state, &Forgetful, operator, validator)?;
     }
     for GenesisStake { account, validator, amount } in &genesis.stakes {
         if amount.is_zero() {

@@ -6,7 +6,7 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::{
-    Address, keccak256,
+    Address, Forgetful, Statement, Verifier, keccak256,
     keys::{Auth, SecretKey, SignatureError, ed25519_address},
 };
 use serde::{Deserialize, Serialize};
@@ -44,14 +44,40 @@ impl KeyProof {
         consensus_key: &[u8; 32],
         bridge: &Address,
     ) -> Result<(), SignatureError> {
-        let message = message(chain_id, operator, consensus_key, bridge);
-        let digest = || keccak256(&message);
-        let consensus = Auth::Ed25519 { public_key: *consensus_key, signature: self.consensus };
-        consensus.verify(&ed25519_address(consensus_key), &message, digest)?;
+        self.verify_by(&Forgetful, chain_id, operator, consensus_key, bridge)
+    }
+
+    /// The same by a verifier, which may know the verdicts already.
+    pub(crate) fn verify_by(
+        &self,
+        verifier: &dyn Verifier,
+        chain_id: &str,
+        operator: &Address,
+        consensus_key: &[u8; 32],
+        bridge: &Address,
+    ) -> Result<(), SignatureError> {
         if *bridge == Address::ZERO {
             return Err(SignatureError::WrongSigner);
         }
-        Auth::Ethereum { signature: expand(&self.bridge) }.verify(bridge, &message, digest)
+        let statements = self.statements(chain_id, operator, consensus_key, bridge);
+        statements.iter().try_for_each(|statement| verifier.verify(statement))
+    }
+
+    /// The two signatures as the statements that they are: by the consensus key, then by the bridge key.
+    pub(crate) fn statements(
+        &self,
+        chain_id: &str,
+        operator: &Address,
+        consensus_key: &[u8; 32],
+        bridge: &Address,
+    ) -> [KeyStatement; 2] {
+        let message = message(chain_id, operator, consensus_key, bridge);
+        let consensus = Auth::Ed25519 { public_key: *consensus_key, signature: self.consensus };
+        let by_bridge = Auth::Ethereum { signature: expand(&self.bridge) };
+        [
+            KeyStatement { signer: ed25519_address(consensus_key), auth: consensus, message: message.clone() },
+            KeyStatement { signer: *bridge, auth: by_bridge, message },
+        ]
     }
 
     /// Makes the proof, or `None` if the keys are not an ed25519 and an Ethereum key.
@@ -65,6 +91,31 @@ impl KeyProof {
             }
             _ => None,
         }
+    }
+}
+
+/// One signature of a proof: "these two keys are this operator's", said by one of the keys.
+pub(crate) struct KeyStatement {
+    signer: Address,
+    auth: Auth,
+    message: Vec<u8>,
+}
+
+impl Statement for KeyStatement {
+    fn signer(&self) -> &Address {
+        &self.signer
+    }
+
+    fn auth(&self) -> &Auth {
+        &self.auth
+    }
+
+    fn message(&self) -> Vec<u8> {
+        self.message.clone()
+    }
+
+    fn digest(&self) -> [u8; 32] {
+        keccak256(&self.message)
     }
 }
 

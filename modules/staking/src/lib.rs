@@ -37,7 +37,8 @@ pub mod updates;
 pub mod validators;
 
 use diem_core::{
-    Amount, CallError, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite, TxContext,
+    Amount, CallError, Fatal, GenesisContext, HandedIn, Module, ModuleId, QueryContext, StateRead, StateWrite,
+    Statements, TxContext,
 };
 
 pub use block::begin_block;
@@ -90,6 +91,10 @@ impl Module for Staking {
 
     fn spends(msg: &Msg) -> Amount {
         msg.spends()
+    }
+
+    fn statements<'a>(msg: &'a Msg, by: HandedIn<'a>) -> Statements<'a> {
+        msg.statements(by)
     }
 
     fn text(msg: &Msg) -> String {

@@ -1,7 +1,7 @@
 //! The calls of staking.
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use diem_core::{Address, Amount, CallError, Denom, TxContext, text::is_plain};
+use diem_core::{Address, Amount, CallError, Denom, HandedIn, Statement, Statements, TxContext, text::is_plain};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -18,10 +18,14 @@ pub const MAX_MONIKER_BYTES: usize = 64;
 /// The longest link of a validator.
 pub const MAX_WEBSITE_BYTES: usize = 128;
 
-/// Gas of a change of one position and its validator.
-const GAS_PER_CHANGE: u64 = 5_000;
+/// Gas of a change of what a validator says of itself, or of its standing.
+const GAS_PER_VALIDATOR: u64 = 6_000;
+/// Gas of a change of one position, its validator and its place in the ranking, with what is paid.
+const GAS_PER_CHANGE: u64 = 16_000;
+/// Gas of something that begins or stops to leave.
+const GAS_PER_ENTRY: u64 = 5_000;
 /// Gas of checking the two signatures of a key proof.
-const GAS_PER_PROOF: u64 = 10_000;
+const GAS_PER_PROOF: u64 = 20_000;
 
 /// A call of staking.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
@@ -37,6 +41,10 @@ pub enum Msg {
     Unjail = 2,
     /// Gives the sender's validator another bridge key.
     RotateBridgeKey {
+        /// The validator's key in consensus, which signs the proof: so that it can be verified before the validator is
+        /// looked up.
+        #[serde(with = "hex::serde")]
+        consensus_key: [u8; 32],
         /// The address of the new key.
         bridge_address: Address,
         /// By the consensus key and the new bridge key.
@@ -106,9 +114,11 @@ impl Msg {
 
     pub(crate) fn gas(&self) -> u64 {
         match self {
-            Self::CreateValidator(_) => GAS_PER_PROOF.saturating_add(GAS_PER_CHANGE.saturating_mul(2)),
-            Self::RotateBridgeKey { .. } => GAS_PER_PROOF.saturating_add(GAS_PER_CHANGE),
-            _ => GAS_PER_CHANGE,
+            Self::CreateValidator(_) => GAS_PER_PROOF.saturating_add(GAS_PER_CHANGE).saturating_add(GAS_PER_VALIDATOR),
+            Self::RotateBridgeKey { .. } => GAS_PER_PROOF.saturating_add(GAS_PER_VALIDATOR),
+            Self::EditValidator(_) | Self::Unjail => GAS_PER_VALIDATOR,
+            Self::Stake { .. } | Self::Claim { .. } | Self::ClaimAndStake { .. } => GAS_PER_CHANGE,
+            Self::Unstake { .. } | Self::CancelUnstake { .. } => GAS_PER_CHANGE.saturating_add(GAS_PER_ENTRY),
         }
     }
 
@@ -125,6 +135,17 @@ impl Msg {
             | Self::Unstake { .. }
             | Self::Claim { .. } => Amount::ZERO,
         }
+    }
+
+    /// The two signatures of a key proof.
+    pub(crate) fn statements<'a>(&'a self, by: HandedIn<'a>) -> Statements<'a> {
+        let (consensus_key, bridge, proof) = match self {
+            Self::CreateValidator(msg) => (&msg.consensus_key, &msg.bridge_address, &msg.proof),
+            Self::RotateBridgeKey { consensus_key, bridge_address, proof } => (consensus_key, bridge_address, proof),
+            _ => return Vec::new(),
+        };
+        let statements = proof.statements(by.chain_id, by.sender, consensus_key, bridge);
+        statements.into_iter().map(|statement| Box::new(statement) as Box<dyn Statement>).collect()
     }
 
     pub(crate) fn text(&self) -> String {
@@ -181,14 +202,15 @@ fn edit_text(msg: &EditValidator) -> String {
 }
 
 pub(crate) fn execute(ctx: &mut TxContext<'_>, msg: &Msg) -> Result<(), CallError> {
-    let (sender, block) = (ctx.sender, ctx.block);
+    let (sender, block, verifier) = (ctx.sender, ctx.block, ctx.verifier);
     let (state, events) = (&mut *ctx.state, &mut *ctx.events);
     match msg {
-        Msg::CreateValidator(msg) => operators::create(state, events, block, &sender, msg)?,
+        Msg::CreateValidator(msg) => operators::create(state, events, block, verifier, &sender, msg)?,
         Msg::EditValidator(msg) => operators::edit(state, events, block, &sender, msg)?,
         Msg::Unjail => operators::unjail(state, events, block, &sender)?,
-        Msg::RotateBridgeKey { bridge_address, proof } => {
-            operators::rotate_bridge_key(state, events, block, &sender, bridge_address, proof)?;
+        Msg::RotateBridgeKey { consensus_key, bridge_address, proof } => {
+            let rotation = operators::Rotation { consensus_key, bridge: bridge_address, proof };
+            operators::rotate_bridge_key(state, events, block, verifier, &sender, rotation)?;
         }
         Msg::Stake { validator, amount } => positions::stake(state, events, &sender, validator, *amount)?,
         Msg::Unstake { validator, amount } => leaving::unstake(state, events, block, &sender, validator, *amount)?,

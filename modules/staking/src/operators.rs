@@ -2,7 +2,10 @@
 //! them other keys.
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use diem_core::{Address, Amount, BlockInfo, CallError, Events, Module as _, StateWrite, clock};
+use diem_core::{
+    Address, Amount, BlockInfo, CallError, Events, Module as _, StateRead, StateWrite, Verifier, clock,
+    keys::SignatureError,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -60,11 +63,15 @@ pub(crate) fn create(
     state: &mut dyn StateWrite,
     events: &mut Events,
     block: BlockInfo,
+    verifier: &dyn Verifier,
     operator: &Address,
     msg: &CreateValidator,
 ) -> Result<(), CallError> {
     register(state, events, block, operator, msg)?;
-    positions::stake(state, events, operator, operator, msg.self_stake)
+    positions::stake(state, events, operator, operator, msg.self_stake)?;
+    // Last, because it is the dearest: whoever has not the stake has no signature looked at.
+    check_proof(state, verifier, operator, msg)?;
+    Ok(())
 }
 
 /// Makes the operator a validator with which nobody has staked yet.
@@ -86,7 +93,7 @@ pub(crate) fn register(
     if msg.self_stake < least {
         return Err(Error::SelfStake(least));
     }
-    take_bridge_key(state, block, operator, &msg.consensus_key, &msg.bridge_address, &msg.proof)?;
+    take_bridge_key(state, block, operator, &msg.bridge_address)?;
     BY_CONSENSUS.set(state, &name, operator);
     DESCRIPTIONS.set(state, operator, &msg.description);
     let commission =
@@ -97,22 +104,30 @@ pub(crate) fn register(
     Ok(())
 }
 
-/// Checks the proof of a bridge key that was never used, and books it.
+/// Books a bridge key that was never used.
 fn take_bridge_key(
     state: &mut dyn StateWrite,
     block: BlockInfo,
     operator: &Address,
-    consensus_key: &[u8; 32],
     bridge: &Address,
-    proof: &KeyProof,
 ) -> Result<(), Error> {
     if let Some(used) = bridge_key(state, bridge) {
         return Err(Error::BridgeKeyUsed(used.operator));
     }
-    let chain_id = CHAIN_ID.get(state).unwrap_or_default();
-    proof.verify(&chain_id, operator, consensus_key, bridge).map_err(Error::KeyProof)?;
     BRIDGE_KEYS.set(state, bridge, &BridgeKey { operator: *operator, from: block.height, until: None });
     Ok(())
+}
+
+/// Whether the operator of a new validator holds both its keys.
+pub(crate) fn check_proof(
+    state: &dyn StateRead,
+    verifier: &dyn Verifier,
+    operator: &Address,
+    msg: &CreateValidator,
+) -> Result<(), Error> {
+    let chain_id = CHAIN_ID.get(state).unwrap_or_default();
+    let verdict = msg.proof.verify_by(verifier, &chain_id, operator, &msg.consensus_key, &msg.bridge_address);
+    verdict.map_err(Error::KeyProof)
 }
 
 pub(crate) fn edit(
@@ -164,19 +179,31 @@ pub(crate) fn unjail(
     Ok(())
 }
 
+/// Another bridge key, as the call says it.
+pub(crate) struct Rotation<'a> {
+    pub(crate) consensus_key: &'a [u8; 32],
+    pub(crate) bridge: &'a Address,
+    pub(crate) proof: &'a KeyProof,
+}
+
 pub(crate) fn rotate_bridge_key(
     state: &mut dyn StateWrite,
     events: &mut Events,
     block: BlockInfo,
+    verifier: &dyn Verifier,
     operator: &Address,
-    bridge: &Address,
-    proof: &KeyProof,
+    Rotation { consensus_key, bridge, proof }: Rotation<'_>,
 ) -> Result<(), Error> {
     let mut validator = load(state, operator)?;
     if validator.tombstoned {
         return Err(Error::Tombstoned(*operator));
     }
-    take_bridge_key(state, block, operator, &validator.consensus_key, bridge, proof)?;
+    if validator.consensus_key != *consensus_key {
+        return Err(Error::KeyProof(SignatureError::WrongSigner));
+    }
+    take_bridge_key(state, block, operator, bridge)?;
+    let chain_id = CHAIN_ID.get(state).unwrap_or_default();
+    proof.verify_by(verifier, &chain_id, operator, consensus_key, bridge).map_err(Error::KeyProof)?;
     if let Some(old) = bridge_key(state, &validator.bridge_address) {
         BRIDGE_KEYS.set(state, &validator.bridge_address, &BridgeKey { until: Some(block.height), ..old });
     }

@@ -15,7 +15,11 @@ fn calls() -> Vec<Msg> {
         Msg::CreateValidator(description(5, Amount::MAX)),
         Msg::EditValidator(EditValidator { description: Some(described), commission: None }),
         Msg::Unjail,
-        Msg::RotateBridgeKey { bridge_address: bridge(1).address(), proof: proof(5, &bridge(1)) },
+        Msg::RotateBridgeKey {
+            consensus_key: [5; 32],
+            bridge_address: bridge(1).address(),
+            proof: proof(5, &bridge(1)),
+        },
         Msg::Stake { validator: who(1), amount: units(1) },
         Msg::Unstake { validator: who(1), amount: Amount::MAX },
         Msg::CancelUnstake { tranche: u64::MAX },

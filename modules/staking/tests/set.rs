@@ -40,6 +40,11 @@ fn a_validator_needs_both_keys_enough_stake_and_rates_that_fit() {
     assert_eq!(refused(&|msg| msg.self_stake = units(vvv(1_000).get() - 1)), "self_stake");
     assert_eq!(refused(&|msg| msg.self_stake = Amount::ZERO), "zero_amount");
     assert_eq!(refused(&|msg| msg.self_stake = vvv(1_000_001)), "insufficient_funds");
+    let poor_and_wrong: &dyn Fn(&mut CreateValidator) = &|msg| {
+        msg.self_stake = vvv(1_000_001);
+        msg.proof.bridge[3] ^= 1;
+    };
+    assert_eq!(refused(poor_and_wrong), "insufficient_funds", "a proof is looked at after the stake");
     assert_eq!(refused(&|msg| msg.commission = 5_001), "commission");
     assert_eq!(refused(&|msg| msg.max_commission = 10_001), "commission");
     assert_eq!(refused(&|msg| msg.max_commission_change = 5_001), "commission");
@@ -74,12 +79,18 @@ fn keys_and_operators_are_unique_for_ever() {
     assert_eq!(refusal(world.call(6, &Msg::CreateValidator(msg.clone()))), "bridge_key_used");
     // Also after the first has another one.
     let rotate = |number: u8, key: u8| Msg::RotateBridgeKey {
+        consensus_key: consensus_key(number),
         bridge_address: bridge(key).address(),
         proof: proof(number, &bridge(key)),
     };
     assert_eq!(refusal(world.call(1, &rotate(1, 1))), "bridge_key_used");
     assert_eq!(refusal(world.call(2, &rotate(2, 21))), "unknown_validator");
     assert_eq!(refusal(world.call(1, &rotate(2, 21))), "key_proof");
+    // A good proof for this operator by a key in consensus that is not its validator's.
+    let own = KeyProof::sign(CHAIN, &who(1), &SecretKey::ed25519(&[2; 32]), &bridge(21)).unwrap();
+    let foreign =
+        Msg::RotateBridgeKey { consensus_key: consensus_key(2), bridge_address: bridge(21).address(), proof: own };
+    assert_eq!(refusal(world.call(1, &foreign)), "key_proof");
     world.call(1, &rotate(1, 21)).unwrap();
     assert_eq!(refusal(world.call(6, &Msg::CreateValidator(msg))), "bridge_key_used");
     let (old, new) = (bridge_key(&world.state, &bridge(1).address()), bridge_key(&world.state, &bridge(21).address()));

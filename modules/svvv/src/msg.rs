@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, locks};
 
-/// Gas of a change of two positions and two locks.
-const GAS_PER_MOVE: u64 = 12_000;
+/// Gas of a change of two positions with their validators and two locks, and of an entry.
+const GAS_PER_MOVE: u64 = 36_000;
 /// Gas of working off an entry with the slashes that await it.
 const GAS_PER_ENTRY: u64 = 10_000;
 

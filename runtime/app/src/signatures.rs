@@ -14,7 +14,7 @@ use diem_core::{
     tx::TxHash,
     typed_data::{self, call_data},
 };
-use diem_types::{Call, Signed};
+use diem_types::{Signed, statements};
 use ed25519_zebra::batch::Verifier as Batch;
 use hashbrown::HashMap;
 use parking_lot::RwLock;
@@ -86,7 +86,7 @@ impl Signatures {
     /// The same as [`Self::learn_statements`] for a transaction that waits in the pool, and only once: it is checked again
     /// after every block.
     pub(crate) fn learn_waiting(&self, tx: &Signed) {
-        let has_statements = tx.tx.calls.iter().any(|call| !call.statements().is_empty());
+        let has_statements = statements(&tx.tx).next().is_some();
         if has_statements && self.txs.read().get(&tx.hash) != Some(true) {
             self.learn_statements([tx]);
             self.txs.write().insert(tx.hash, true, self.capacity);
@@ -95,14 +95,13 @@ impl Signatures {
 
     /// Verifies the statements inside these transactions that are not remembered, in parallel batches, for execution.
     pub(crate) fn learn_statements<'a>(&self, txs: impl IntoIterator<Item = &'a Signed>) {
-        let statements: Vec<&dyn Statement> =
-            txs.into_iter().flat_map(|tx| tx.tx.calls.iter().flat_map(Call::statements)).collect();
+        let statements: Vec<Box<dyn Statement + 'a>> = txs.into_iter().flat_map(|tx| statements(&tx.tx)).collect();
         if statements.is_empty() {
             return;
         }
         // Hashing takes long, so it comes before the lock.
         let named: Vec<(TxHash, &dyn Statement)> =
-            statements.par_iter().with_min_len(BATCH).map(|statement| (name(*statement), *statement)).collect();
+            statements.par_iter().with_min_len(BATCH).map(|statement| (name(&**statement), &**statement)).collect();
         let unknown: Vec<(TxHash, &dyn Statement)> = {
             let known = self.statements.read();
             named.into_par_iter().with_min_len(LOOK_UPS).filter(|(name, _)| known.get(name).is_none()).collect()

@@ -3,7 +3,8 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use crate::{
-    Amount, CallError, Fatal, GenesisContext, ModuleError, QueryContext, StateRead, StateWrite, Statement, TxContext,
+    Amount, CallError, Fatal, GenesisContext, HandedIn, ModuleError, QueryContext, StateRead, StateWrite, Statements,
+    TxContext,
 };
 
 /// A module's byte: the first byte of its keys, the discriminant of its calls, events and queries. Never reused.
@@ -60,8 +61,9 @@ pub trait Module {
     /// room in blocks free for those who drain their accounts.
     fn spends(msg: &Self::Msg) -> Amount;
 
-    /// What others signed inside a call; [`Module::execute`] has each of it verified by [`TxContext::verifier`].
-    fn statements(_: &Self::Msg) -> Vec<&dyn Statement> {
+    /// What is signed inside a call, beside the transaction; [`Module::execute`] has each of it verified by
+    /// [`TxContext::verifier`].
+    fn statements<'a>(_: &'a Self::Msg, _: HandedIn<'a>) -> Statements<'a> {
         Vec::new()
     }
 

@@ -31,6 +31,38 @@ pub trait Statement: Send + Sync {
     }
 }
 
+/// What is asked of a statement may be asked of a reference to it.
+impl<T: Statement + ?Sized> Statement for &T {
+    fn signer(&self) -> &Address {
+        (**self).signer()
+    }
+
+    fn auth(&self) -> &Auth {
+        (**self).auth()
+    }
+
+    fn message(&self) -> Vec<u8> {
+        (**self).message()
+    }
+
+    fn digest(&self) -> [u8; 32] {
+        (**self).digest()
+    }
+}
+
+/// The statements inside a call. Some are bytes of the call, others are put together from it and from what the
+/// transaction around it says.
+pub type Statements<'a> = Vec<Box<dyn Statement + 'a>>;
+
+/// What statements may name of the transaction that hands them in.
+#[derive(Debug, Clone, Copy)]
+pub struct HandedIn<'a> {
+    /// The chain that the transaction is for: on another one it is invalid, whatever is inside.
+    pub chain_id: &'a str,
+    /// Who sends it.
+    pub sender: &'a Address,
+}
+
 /// What verifies statements while a transaction runs.
 pub trait Verifier {
     /// The verdict of [`Statement::verify`], which may be known already.

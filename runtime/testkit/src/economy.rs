@@ -113,7 +113,7 @@ pub fn economy_genesis(people: &[Person]) -> GenesisDoc {
 }
 
 /// VVV for a DIEM, as a rate of the curve.
-fn rate_of(vvv: u128) -> diem::curve::Rate {
+pub(crate) fn rate_of(vvv: u128) -> diem::curve::Rate {
     diem::curve::Rate(U256::from(whole(vvv).get()))
 }
 

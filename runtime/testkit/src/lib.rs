@@ -10,6 +10,7 @@
 )]
 
 pub mod chain;
+pub mod dearest;
 pub mod economy;
 pub mod people;
 pub mod rng;

@@ -113,7 +113,8 @@ fn operators(economy: &mut Economy) {
     let edit = staking::EditValidator { description: Some(description), commission: Some(550) };
     let key = bridge(0);
     let proof = KeyProof::sign(&economy.chain.doc.chain_id, &validator(0), &consensus(0), &key).unwrap();
-    let rotate = staking::Msg::RotateBridgeKey { bridge_address: key.address(), proof };
+    let rotate =
+        staking::Msg::RotateBridgeKey { consensus_key: public(&consensus(0)), bridge_address: key.address(), proof };
     let list = credits::Msg::ListProvider { provider: economy.who(2) };
     let calls = vec![Call::Staking(staking::Msg::EditValidator(edit)), Call::Staking(rotate), Call::Credits(list)];
     let create = create_validator(economy);

@@ -9,7 +9,7 @@ pub mod genesis;
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_bank::{self as bank, Bank};
 use diem_core::{
-    Amount, CallError, ErrorInfo, Module, ModuleError, Statement,
+    Amount, CallError, ErrorInfo, HandedIn, Module, ModuleError, Statement, Statements,
     tx::{CallBody, SignedTx, Transaction},
 };
 use diem_credits::{self as credits, Credits};
@@ -85,16 +85,22 @@ impl Call {
         }
     }
 
-    /// What others signed inside the call.
-    pub fn statements(&self) -> Vec<&dyn Statement> {
+    /// What is signed inside the call, beside the transaction that hands it in.
+    pub fn statements<'a>(&'a self, by: HandedIn<'a>) -> Statements<'a> {
         match self {
-            Self::Bank(msg) => Bank::statements(msg),
-            Self::Staking(msg) => Staking::statements(msg),
-            Self::Svvv(msg) => Svvv::statements(msg),
-            Self::Diem(msg) => Diem::statements(msg),
-            Self::Credits(msg) => Credits::statements(msg),
+            Self::Bank(msg) => Bank::statements(msg, by),
+            Self::Staking(msg) => Staking::statements(msg, by),
+            Self::Svvv(msg) => Svvv::statements(msg, by),
+            Self::Diem(msg) => Diem::statements(msg, by),
+            Self::Credits(msg) => Credits::statements(msg, by),
         }
     }
+}
+
+/// The statements inside a transaction's calls.
+pub fn statements(tx: &Tx) -> impl Iterator<Item = Box<dyn Statement + '_>> {
+    let by = HandedIn { chain_id: &tx.chain_id, sender: &tx.sender };
+    tx.calls.iter().flat_map(move |call| call.statements(by))
 }
 
 impl CallBody for Call {

@@ -216,6 +216,17 @@ fn leaving_a_model_out_and_bringing_it_back_dearer_is_a_raise() {
 }
 
 #[test]
+fn sixteen_sheets_a_day() {
+    let mut world = with_credit();
+    for price in 1..=16 {
+        world.run(pia(), publish(&[model("m", &[(Unit::Call, price)], None)]));
+    }
+    world.refuses(pia(), publish(&[]), "too_many_sheets");
+    world.midnight(1);
+    world.run(pia(), publish(&[]));
+}
+
+#[test]
 fn a_sheet_has_one_form() {
     let mut world = with_credit();
     let (a, b) = (model("a", &[(Unit::Call, 1)], None), model("b", &[(Unit::Call, 1)], None));

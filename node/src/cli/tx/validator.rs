@@ -114,8 +114,8 @@ impl Verb {
             Self::EditValidator { change, make } => (edit(wallet, &make, change).await?, make),
             Self::Unjail { make } => (Msg::Unjail, make),
             Self::RotateBridgeKey { proof, make } => {
-                let ProofFile { bridge_address, proof, .. } = proof_of(wallet, &proof, &make).await?;
-                (Msg::RotateBridgeKey { bridge_address, proof }, make)
+                let ProofFile { consensus_key, bridge_address, proof, .. } = proof_of(wallet, &proof, &make).await?;
+                (Msg::RotateBridgeKey { consensus_key, bridge_address, proof }, make)
             }
         };
         wallet.send(&make, Call::Staking(msg)).await

@@ -18,7 +18,11 @@ use crate::{
 };
 
 pub(crate) fn scene() -> Scene {
-    let mut scene = Scene::new(economy());
+    let mut economy = economy();
+    // As many sheets as a provider may publish in a day.
+    let sheets = vec![call(Msg::PublishPrices { sheet: sheet(1) }); 16];
+    economy.people_block(1, vec![(UNLISTED, sheets)]);
+    let mut scene = Scene::new(economy);
     registrations(&mut scene);
     changes(&mut scene);
     price_sheets(&mut scene);
@@ -94,6 +98,7 @@ fn price_sheets(scene: &mut Scene) {
     for models in bad {
         scene.refuses(PROVIDER, publish(PriceSheet { models }), "credits/prices");
     }
+    scene.refuses(UNLISTED, publish(sheet(1)), "credits/too_many_sheets");
 }
 
 fn listings(scene: &mut Scene) {

@@ -45,7 +45,10 @@ pub(crate) fn scene() -> Scene {
     }
     scene.refuses(0, Call::Staking(Msg::Unjail), "staking/unknown_validator");
     scene.refuses_of(&operator(0), Call::Staking(Msg::Unjail), "staking/not_jailed");
-    let rotate = |address, proof| Call::Staking(Msg::RotateBridgeKey { bridge_address: address, proof });
+    let rotate = |bridge_address, proof| {
+        let consensus_key = diem_testkit::economy::public(&consensus(0));
+        Call::Staking(Msg::RotateBridgeKey { consensus_key, bridge_address, proof })
+    };
     let of_operator =
         |consensus_key| KeyProof::sign(&chain, &validator(0), &consensus(consensus_key), &bridge(0)).unwrap();
     scene.refuses(0, rotate(bridge(0).address(), of_operator(0)), "staking/unknown_validator");
@@ -133,7 +136,8 @@ pub(crate) fn punished() -> Scene {
     scene.refuses(2, Call::Staking(Msg::CancelUnstake { tranche: 0 }), "staking/tombstoned");
     scene.refuses(2, Call::Staking(Msg::CancelUnstake { tranche: 1 }), "staking/pending_slash");
     let proof = KeyProof::sign(&scene.economy.chain.doc.chain_id, &v2, &consensus(2), &bridge(3)).unwrap();
-    let rotate = Msg::RotateBridgeKey { bridge_address: bridge(3).address(), proof };
+    let consensus_key = diem_testkit::economy::public(&consensus(2));
+    let rotate = Msg::RotateBridgeKey { consensus_key, bridge_address: bridge(3).address(), proof };
     scene.refuses_of(&out, Call::Staking(rotate), "staking/tombstoned");
     // It cannot begin anew, nor can another with its key.
     let again = create(&scene, |_| ());

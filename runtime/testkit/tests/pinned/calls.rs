@@ -84,7 +84,11 @@ fn staking_calls() -> Vec<Call> {
         staking::Msg::CreateValidator(create),
         staking::Msg::EditValidator(edit),
         staking::Msg::Unjail,
-        staking::Msg::RotateBridgeKey { bridge_address: bridge(9).address(), proof: proof() },
+        staking::Msg::RotateBridgeKey {
+            consensus_key: public(&consensus(9)),
+            bridge_address: bridge(9).address(),
+            proof: proof(),
+        },
         staking::Msg::Stake { validator: TO, amount: amount() },
         staking::Msg::Unstake { validator: TO, amount: amount() },
         staking::Msg::CancelUnstake { tranche: 7 },

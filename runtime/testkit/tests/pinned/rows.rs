@@ -50,7 +50,7 @@ const STAKING: Names = &[
     (23, "burned"),
 ];
 const SVVV: Names = &[(0, "locks")];
-const DIEM: Names = &[(0, "steps"), (1, "end")];
+const DIEM: Names = &[(1, "end"), (2, "steps")];
 const EMISSIONS: Names = &[(0, "params"), (1, "schedule"), (2, "progress")];
 const CREDITS: Names = &[
     (0, "params"),
@@ -70,6 +70,7 @@ const CREDITS: Names = &[
     (14, "leaving"),
     (15, "days"),
     (16, "provider_days"),
+    (17, "keys"),
 ];
 
 /// The tables by the first two bytes of their keys: the module and the number.

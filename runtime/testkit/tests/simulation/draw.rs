@@ -6,7 +6,7 @@ use diem_credits::stake::MIN_STAKE;
 use diem_diem::Msg as Diem;
 use diem_staking::{Description, EditValidator, KeyProof, Msg as Staking, Position, state::Leaving};
 use diem_svvv::Msg as Svvv;
-use diem_testkit::Rng;
+use diem_testkit::{Rng, economy::public};
 use diem_types::Call;
 
 use crate::{
@@ -186,7 +186,7 @@ impl Draw<'_> {
                 let key = bridge_key(bridge);
                 let proof = KeyProof::sign(&self.world.doc.chain_id, &one.operator, &one.consensus, &key).unwrap();
                 let bridge_address = if self.rng.chance(90) { key.address() } else { self.address(0) };
-                Staking::RotateBridgeKey { bridge_address, proof }
+                Staking::RotateBridgeKey { consensus_key: public(&one.consensus), bridge_address, proof }
             }
             7..=12 => {
                 let jailed = self.seen.staking().validators.iter().find(|(_, row)| row.jailed_until.is_some());

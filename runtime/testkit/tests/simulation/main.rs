@@ -137,9 +137,9 @@ fn report(world: &World, seed: u64, operations: u64, found: Found) -> String {
 }
 
 /// What a call here cannot meet: no call reads a genesis or sets parameters, and no supply reaches 128 bits. Slashes
-/// take all of a validator that is out already; limits that take more providers or keys than these worlds have are
-/// tested with their modules.
-const NOT_MET: [(&str, u32); 16] = [
+/// take all of a validator that is out already; limits that take more providers, keys or price sheets than these worlds
+/// have are tested with their modules.
+const NOT_MET: [(&str, u32); 17] = [
     ("bank", 5),
     ("bank", 6),
     ("bank", 7),
@@ -156,6 +156,7 @@ const NOT_MET: [(&str, u32); 16] = [
     ("credits", 39),
     ("credits", 40),
     ("credits", 41),
+    ("credits", 47),
 ];
 
 fn assert_exercised(tally: &Tally) {

@@ -1,0 +1,116 @@
+//! The dearest use of every call: what whoever wants to cost the chain the most work for the least gas would send.
+//!
+//! [`Scene`] is a chain prepared for it: accounts with all the rows that an account can have, at a moment when each of
+//! them is touched for the first time on a day. `make bench ARGS=gas` times full blocks of these calls beside a full
+//! block of transfers; `tests/gas.rs` counts their reads, writes and signatures.
+
+mod calls;
+mod scene;
+
+use diem_bank::Msg as Bank;
+use diem_core::{Amount, Denom};
+use diem_credits::Msg as Credits;
+use diem_diem::Msg as Diem;
+use diem_staking::Msg as Staking;
+use diem_svvv::Msg as Svvv;
+use diem_types::Call;
+
+pub use scene::{Scene, Size};
+
+/// One line for each call. A call that has no line here does not compile: [`Use::of`] names all of them.
+macro_rules! uses {
+    ($($name:ident = $call:pat,)*) => {
+        /// A call of any module, by its name alone.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[expect(missing_docs, reason = "each is the call of its name")]
+        pub enum Use {
+            $($name,)*
+        }
+
+        impl Use {
+            /// Every call of every module.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// Which call this is.
+            pub const fn of(call: &Call) -> Self {
+                match call {
+                    $($call => Self::$name,)*
+                }
+            }
+        }
+    };
+}
+
+uses! {
+    Transfer = Call::Bank(Bank::Transfer { .. }),
+    MultiTransfer = Call::Bank(Bank::MultiTransfer { .. }),
+    CreateValidator = Call::Staking(Staking::CreateValidator(_)),
+    EditValidator = Call::Staking(Staking::EditValidator(_)),
+    Unjail = Call::Staking(Staking::Unjail),
+    RotateBridgeKey = Call::Staking(Staking::RotateBridgeKey { .. }),
+    Stake = Call::Staking(Staking::Stake { .. }),
+    Unstake = Call::Staking(Staking::Unstake { .. }),
+    CancelUnstake = Call::Staking(Staking::CancelUnstake { .. }),
+    Claim = Call::Staking(Staking::Claim { .. }),
+    ClaimAndStake = Call::Staking(Staking::ClaimAndStake { .. }),
+    Restake = Call::Svvv(Svvv::Restake { .. }),
+    Collect = Call::Svvv(Svvv::Collect { .. }),
+    Mint = Call::Diem(Diem::Mint { .. }),
+    MintExact = Call::Diem(Diem::MintExact { .. }),
+    Burn = Call::Diem(Diem::Burn { .. }),
+    StakeDiem = Call::Credits(Credits::StakeDiem { .. }),
+    UnstakeDiem = Call::Credits(Credits::UnstakeDiem { .. }),
+    CancelUnstakeDiem = Call::Credits(Credits::CancelUnstake { .. }),
+    RegisterProvider = Call::Credits(Credits::RegisterProvider { .. }),
+    EditProvider = Call::Credits(Credits::EditProvider { .. }),
+    AddBond = Call::Credits(Credits::AddBond { .. }),
+    PublishPrices = Call::Credits(Credits::PublishPrices { .. }),
+    Deregister = Call::Credits(Credits::Deregister),
+    ListProvider = Call::Credits(Credits::ListProvider { .. }),
+    DelistProvider = Call::Credits(Credits::DelistProvider { .. }),
+    Allocate = Call::Credits(Credits::Allocate { .. }),
+    Grant = Call::Credits(Credits::Grant { .. }),
+    Revoke = Call::Credits(Credits::Revoke { .. }),
+    SettleVouchers = Call::Credits(Credits::SettleVouchers { .. }),
+    Spend = Call::Credits(Credits::Spend { .. }),
+    GiftCredit = Call::Credits(Credits::GiftCredit { .. }),
+    OfferCredit = Call::Credits(Credits::OfferCredit { .. }),
+    WithdrawOffer = Call::Credits(Credits::WithdrawOffer),
+    BuyCredit = Call::Credits(Credits::BuyCredit { .. }),
+    CollectTranche = Call::Credits(Credits::CollectTranche { .. }),
+}
+
+/// How calls are put into a transaction. Which of them is the dearest depends on the call, so all are tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// As many as fit, which may all succeed.
+    Whole,
+    /// As many as fit, and at the end one that fails: everything is done and undone, so that the next transaction can
+    /// do it again.
+    Undone,
+    /// One alone, undone as well: whatever it touches, it touches for the first time.
+    OneUndone,
+}
+
+impl Shape {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Whole, Self::Undone, Self::OneUndone];
+
+    /// These calls in this shape.
+    fn of(self, mut calls: Vec<Call>) -> Vec<Call> {
+        let most = match self {
+            Self::Whole => return calls,
+            Self::Undone => diem_core::tx::MAX_CALLS - 1,
+            Self::OneUndone => 1,
+        };
+        calls.truncate(most);
+        calls.push(undoing());
+        calls
+    }
+}
+
+/// A call that fails, and does next to nothing before it does.
+pub fn undoing() -> Call {
+    let to = diem_core::Address([1; 20]);
+    Call::Bank(Bank::Transfer { to, denom: Denom::Vvv, amount: Amount::MAX })
+}
