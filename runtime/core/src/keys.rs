@@ -33,6 +33,12 @@ pub enum SignatureError {
     /// An ed25519 key of small order.
     #[error("the public key is of small order: anyone could sign for it")]
     WeakKey,
+    /// A secp256k1 signature that ends in another number than 27 or 28.
+    #[error(
+        "the signature ends in v = {0}, and v must be 27 or 28: some signers, such as Ledger's, give 0 or 1, to which 27 \
+         is to be added"
+    )]
+    RecoveryByte(u8),
     /// A secp256k1 signature in its malleable form.
     #[error("the signature has a high s value: use its low form")]
     HighS,
@@ -128,7 +134,7 @@ fn recover_ethereum(signature: &[u8; 65], digest: &[u8; 32]) -> Result<Address, 
     let recovery = match v {
         27 => RecoveryId::Zero,
         28 => RecoveryId::One,
-        _ => return Err(SignatureError::Invalid),
+        _ => return Err(SignatureError::RecoveryByte(v)),
     };
     if compact[32..] > HALF_ORDER[..] {
         return Err(SignatureError::HighS);
@@ -309,6 +315,19 @@ mod tests {
             assert_eq!(auth.verify(&key.address(), b"message", || [9; 32]), Ok(()));
             assert!(auth.verify(&key.address(), b"other", || [8; 32]).is_err());
             assert_eq!(auth.verify(&Address([1; 20]), b"message", || [9; 32]), Err(SignatureError::WrongSigner));
+        }
+    }
+
+    #[test]
+    fn a_signature_that_ends_in_0_or_1_is_told_what_is_wrong_with_it() {
+        let key = SecretKey::ethereum(&[7; 32]).unwrap();
+        let Auth::Ethereum { signature } = key.sign(b"", || [9; 32]) else { panic!("an Ethereum signature") };
+        for v in [0, 1, 2, 26, 29, 255] {
+            let mut other = signature;
+            other[64] = v;
+            let error = Auth::Ethereum { signature: other }.verify(&key.address(), b"", || [9; 32]).unwrap_err();
+            assert_eq!(error, SignatureError::RecoveryByte(v));
+            assert!(error.to_string().contains(&format!("v = {v}, and v must be 27 or 28")), "{error}");
         }
     }
 

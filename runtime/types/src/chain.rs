@@ -136,7 +136,7 @@ impl ModuleError for ChainError {
             Self::Decode(DecodeError::Reserved) => 3,
             Self::Decode(DecodeError::Limits) => 4,
             Self::Decode(DecodeError::FeePayer) => 5,
-            Self::Signature(SignatureError::Invalid) => 6,
+            Self::Signature(SignatureError::Invalid | SignatureError::RecoveryByte(_)) => 6,
             Self::Signature(SignatureError::WrongSigner) => 7,
             Self::Signature(SignatureError::WeakKey) => 8,
             Self::Signature(SignatureError::HighS) => 9,
