@@ -7,7 +7,11 @@ use diem_core::{
 };
 use diem_types::{Call, GasParams, Signed, Tx};
 
-use crate::{Client, ClientError, api::Hash};
+use crate::{
+    Client, ClientError, KnownChain,
+    api::Hash,
+    guard::{Unproven, Unsettled},
+};
 
 /// For how many blocks a transaction is valid unless its sender says otherwise.
 pub const EXPIRY_BLOCKS: u64 = 600;
@@ -75,6 +79,57 @@ pub enum BuildError {
         /// What the sender allows.
         max: Amount,
     },
+    /// The fee is more than is paid without being told.
+    #[error(
+        "the fee would be {fee} VVV, more than the {limit} VVV that are paid without being told. {url} asks {price} avvv \
+         for a unit of gas; the chain asked {known} when it was first seen. Nothing was signed: to pay that much, name \
+         it as --max-fee (`max_fee` of an intent)",
+        price = .price.get(), known = .known.get()
+    )]
+    FeeUntold {
+        /// Who asks so much.
+        url: String,
+        /// gas * gas_price.
+        fee: Amount,
+        /// The most that is paid without being told.
+        limit: Amount,
+        /// avvv for a unit of gas now.
+        price: Amount,
+        /// avvv for a unit of gas when the chain was first seen.
+        known: Amount,
+    },
+    /// The node shows another chain than the one that is known.
+    #[error(
+        "{url} shows the chain `{chain_id}` with genesis hash {genesis_hash}, but the one that is known here is `{}` \
+         with {}: nothing was signed", .known.chain_id, .known.genesis_hash
+    )]
+    OtherChain {
+        /// Who shows it.
+        url: String,
+        /// What is known.
+        known: Box<KnownChain>,
+        /// The name of the other.
+        chain_id: String,
+        /// The hash of its genesis.
+        genesis_hash: Hash,
+    },
+    /// A signature of this sender may still count, and the node wants another beside it.
+    #[error(
+        "transaction {hash} of this sender with nonce {nonce} may still count: nothing shows that it cannot, and whoever \
+         holds it can bring it into a block until height {expiry}. Nothing was signed, because {url} names {next} as \
+         the next nonce: with both, the sender could pay twice. `diemd query tx {hash}` says whether it is in a block; \
+         --nonce {nonce} (`nonce` of an intent) signs something of which only one of both can be in a block, --nonce \
+         {next} signs another transaction beside it",
+        hash = .open.hash, nonce = .open.nonce, expiry = .open.expiry
+    )]
+    Unsettled {
+        /// The node.
+        url: String,
+        /// The signature that may still count.
+        open: Unsettled,
+        /// The nonce that the node names.
+        next: u64,
+    },
 }
 
 /// What a sender decides; `None` takes what the chain suggests.
@@ -96,7 +151,7 @@ pub struct Intent {
     pub expiry: Option<u64>,
     /// avvv for a unit of gas.
     pub gas_price: Option<Amount>,
-    /// The most avvv to pay; what it costs if `None`.
+    /// The most avvv to pay. `None` pays what it costs, within the bounds of [`crate::Guard`].
     pub max_fee: Option<Amount>,
 }
 
@@ -126,36 +181,75 @@ pub struct Draft {
     pub gas: u64,
     /// `gas * gas_price`: what it pays.
     pub fee: Amount,
+    /// What of it is the node's word alone.
+    pub unproven: Unproven,
 }
 
 impl Client {
-    /// Completes an intent with chain id, genesis hash, nonce, expiry and fee.
+    /// Completes an intent with chain id, genesis hash, nonce, expiry and fee. What a node says of these is bounded by
+    /// what the client knows itself ([`crate::guard`]); what stays without a bound stands in [`Draft::unproven`].
     ///
     /// # Errors
-    /// [`BuildError`].
+    /// [`BuildError`]; then nothing is to be signed.
     pub async fn draft(&self, intent: Intent) -> Result<Draft, BuildError> {
         let (status, params) = (self.status().await?, self.params().await?);
         let height = status.latest.ok_or(BuildError::NoBlock)?.height;
+        let known = self.know(KnownChain::new(&status, &params))?;
         let nonce = match intent.nonce {
             Some(nonce) => nonce,
-            None => self.account(&intent.sender, None, false).await?.nonce_to_send(),
+            None => self.next_nonce(&intent.sender).await?,
         };
         let Hash(genesis_hash) = status.genesis_hash;
+        let price = params.gas.min_price;
         let tx = Tx {
             chain_id: status.chain_id,
             genesis_hash,
             sender: intent.sender,
             nonce,
             expiry: intent.expiry.unwrap_or(height.saturating_add(EXPIRY_BLOCKS)),
-            gas_price: intent.gas_price.unwrap_or(params.gas.min_price),
+            gas_price: intent.gas_price.unwrap_or(price),
             max_fee: Amount::ZERO,
             fee_payer: intent.fee_payer.map(|(address, _)| address),
             calls: intent.calls,
             memo: intent.memo,
         };
         let payer_kind = intent.fee_payer.map(|(_, kind)| kind);
-        with_fee(tx, &params.gas, intent.sender_kind, payer_kind, intent.max_fee)
+        let mut draft = with_fee(tx, &params.gas, intent.sender_kind, payer_kind, intent.max_fee)?;
+        if intent.max_fee.is_none() {
+            self.check_fee(known, &draft, intent.sender_kind, payer_kind)?;
+        }
+        draft.unproven = Unproven {
+            nonce: intent.nonce.is_none().then_some(nonce),
+            height: intent.expiry.is_none().then_some(height),
+            gas_price: intent.gas_price.is_none().then_some(price),
+        };
+        Ok(draft)
     }
+
+    /// Refuses a fee that nobody has agreed to.
+    fn check_fee(
+        &self,
+        known: &KnownChain,
+        draft: &Draft,
+        sender: KeyKind,
+        payer: Option<KeyKind>,
+    ) -> Result<(), BuildError> {
+        let limit = self.guard.limit(Some(known), &placeholder(&draft.tx, sender, payer)?);
+        if draft.fee <= limit {
+            return Ok(());
+        }
+        let (url, price, known) = (self.url().into(), draft.tx.gas_price, known.min_gas_price);
+        Err(BuildError::FeeUntold { url, fee: draft.fee, limit, price, known })
+    }
+}
+
+/// The transaction with signatures of the right size that sign nothing: what its gas is computed from.
+///
+/// # Errors
+/// [`DecodeError`]: it would be no transaction.
+pub fn placeholder(tx: &Tx, sender: KeyKind, payer: Option<KeyKind>) -> Result<Signed, DecodeError> {
+    let payer = payer.map(KeyKind::placeholder);
+    Signed::decode(&tx.with_auth(&sender.placeholder(), payer.as_ref()))
 }
 
 /// Computes the fee of `tx` and sets its `max_fee`: the one given, or exactly the fee.
@@ -170,16 +264,14 @@ pub fn with_fee(
     max_fee: Option<Amount>,
 ) -> Result<Draft, BuildError> {
     // Amounts have a fixed width: the size, and with it the gas, does not depend on max_fee or the signatures.
-    let payer_auth = payer.map(KeyKind::placeholder);
-    let signed = Signed::decode(&tx.with_auth(&sender.placeholder(), payer_auth.as_ref()))?;
-    let gas = params.gas(&signed);
+    let gas = params.gas(&placeholder(&tx, sender, payer)?);
     let fee = tx.gas_price.checked_mul(gas.into())?;
     let max = max_fee.unwrap_or(fee);
     if fee > max {
         return Err(BuildError::MaxFee { fee, max });
     }
     tx.max_fee = max;
-    Ok(Draft { tx, gas, fee })
+    Ok(Draft { tx, gas, fee, unproven: Unproven::default() })
 }
 
 #[cfg(test)]

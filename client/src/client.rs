@@ -1,16 +1,17 @@
 //! Requests.
 
-use std::{fmt::Write as _, net::IpAddr, time::Duration};
+use std::{fmt::Write as _, net::IpAddr, sync::Arc, time::Duration};
 
 use diem_core::Address;
-use diem_types::GenesisDoc;
+use diem_types::{GenesisDoc, Signed};
 use reqwest::{Method, RequestBuilder, StatusCode, header::CONTENT_TYPE};
 use serde::de::DeserializeOwned;
 
 use crate::api::{
     Account, Batch, Block, BlockId, BlockPage, Clock, ErrorBody, ErrorLine, ErrorReply, Hash, HexBytes, LightBlock,
-    Proof, Ready, Status, Submitted, TX_MEDIA_TYPE, TXS_MEDIA_TYPE, Transaction, Wait,
+    Proof, Ready, State, Status, Submitted, TX_MEDIA_TYPE, TXS_MEDIA_TYPE, Transaction, Wait,
 };
+use crate::guard::{Guard, KnownChain, Memory, Unsettled};
 
 /// How long the client looks for the node.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -25,6 +26,17 @@ pub enum ClientError {
     /// The URL cannot be one of a node.
     #[error("`{0}` is not the URL of a node: write it as http://127.0.0.1:1317")]
     Url(String),
+    /// Whom an https URL leads to cannot be checked on this machine.
+    #[error(
+        "`{url}` is an https URL, and whom it leads to cannot be checked here ({reason}): install the certificates of \
+         the authorities (often the package ca-certificates), or name a file of them in SSL_CERT_FILE"
+    )]
+    Certificates {
+        /// The URL.
+        url: String,
+        /// What the library says.
+        reason: String,
+    },
     /// Nobody listens there; nothing was sent.
     #[error("no node answers at {url} ({reason}): `make devnet` starts a local chain, `--node URL` asks another node")]
     Unreachable {
@@ -76,15 +88,17 @@ const MAX_ANSWER_BYTES: usize = 1 << 30;
 #[derive(Debug, Clone)]
 pub struct Client {
     base: String,
-    on_loopback: bool,
     http: reqwest::Client,
+    pub(crate) guard: Guard,
+    pub(crate) memory: Arc<Memory>,
 }
 
 impl Client {
-    /// A client of the node at `url`, such as `http://127.0.0.1:1317`. Connects only when asked something.
+    /// A client of the node at `url`, such as `http://127.0.0.1:1317`. Connects only when asked something. To a host
+    /// of this machine it connects itself, whatever proxy the environment names.
     ///
     /// # Errors
-    /// [`ClientError::Url`].
+    /// [`ClientError::Url`], or [`ClientError::Certificates`] for an https URL on a machine without any.
     pub fn new(url: &str) -> Result<Self, ClientError> {
         let bad = || ClientError::Url(url.into());
         let parsed = reqwest::Url::parse(url).map_err(|_| bad())?;
@@ -93,20 +107,37 @@ impl Client {
         }
         // Whoever came first has chosen already; both choices work.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).pool_idle_timeout(IDLE_TIMEOUT);
-        let http = http.build().map_err(|_| bad())?;
-        let on_loopback = parsed.host_str().is_some_and(is_loopback);
-        Ok(Self { base: url.trim_end_matches('/').into(), on_loopback, http })
+        let mut http = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).pool_idle_timeout(IDLE_TIMEOUT);
+        if parsed.host_str().is_some_and(is_loopback) {
+            http = http.no_proxy();
+        }
+        if parsed.scheme() == "http" {
+            // Nothing is encrypted, so a machine without certificates of authorities does as well.
+            http = http.tls_certs_only([]);
+        }
+        let no_certificates =
+            |error: reqwest::Error| ClientError::Certificates { url: url.into(), reason: root_cause(&error) };
+        let http = http.build().map_err(no_certificates)?;
+        Ok(Self { base: url.trim_end_matches('/').into(), http, guard: Guard::default(), memory: Arc::default() })
+    }
+
+    /// The same client, which pays so much without being told.
+    #[must_use]
+    pub const fn guarded(mut self, guard: Guard) -> Self {
+        self.guard = guard;
+        self
+    }
+
+    /// The same client for this chain only, as it was first seen. It remembers nothing else yet.
+    #[must_use]
+    pub fn knowing(mut self, chain: KnownChain) -> Self {
+        self.memory = Arc::new(Memory::of(chain));
+        self
     }
 
     /// The node's URL, without a slash at its end.
     pub fn url(&self) -> &str {
         &self.base
-    }
-
-    /// Whether the URL is one of this machine: its host is `localhost` or a loopback address.
-    pub const fn is_on_loopback(&self) -> bool {
-        self.on_loopback
     }
 
     /// `GET /v1/status`
@@ -175,13 +206,22 @@ impl Client {
     }
 
     /// `POST /v1/tx` with one signed transaction. With [`Wait::Committed`] the node waits up to `timeout`, then says
-    /// [`crate::api::State::Unknown`].
+    /// [`State::Unknown`].
+    ///
+    /// What is refused, lost or in no block yet may still count, because a refusal is the node's word alone: the client
+    /// remembers it, and [`Self::draft`] takes no other nonce for this sender until the caller names one.
     pub async fn submit(&self, tx: Vec<u8>, wait: Wait, timeout: Duration) -> Result<Submitted, ClientError> {
-        let request = self.post(TX_MEDIA_TYPE, tx, wait, timeout);
-        self.decode(&self.accepted(request).await?)
+        let signed = Signed::decode(&tx).ok();
+        let answer = match self.accepted(self.post(TX_MEDIA_TYPE, tx, wait, timeout)).await {
+            Ok(body) => self.decode(&body),
+            Err(error) => Err(error),
+        };
+        self.note(signed.as_ref(), answer.as_ref().map(|answer: &Submitted| answer.state));
+        answer
     }
 
-    /// `POST /v1/tx` with many signed transactions; one answer for each, in their order.
+    /// `POST /v1/tx` with many signed transactions; one answer for each, in their order. They are remembered as
+    /// [`Self::submit`] does.
     pub async fn submit_batch(
         &self,
         txs: &[Vec<u8>],
@@ -189,9 +229,29 @@ impl Client {
         timeout: Duration,
     ) -> Result<Vec<Submitted>, ClientError> {
         let body = diem_core::typed_data::call_data(&txs);
-        let request = self.post(TXS_MEDIA_TYPE, body, wait, timeout);
-        let Batch { results } = self.decode(&self.accepted(request).await?)?;
-        Ok(results)
+        let answer = match self.accepted(self.post(TXS_MEDIA_TYPE, body, wait, timeout)).await {
+            Ok(body) => self.decode(&body),
+            Err(error) => Err(error),
+        };
+        for (number, tx) in txs.iter().enumerate() {
+            let state =
+                answer.as_ref().map(|Batch { results }| results.get(number).map_or(State::Unknown, |one| one.state));
+            self.note(Signed::decode(tx).ok().as_ref(), state);
+        }
+        answer.map(|Batch { results }| results)
+    }
+
+    /// Remembers a signature that may still count, and forgets those that cannot any more.
+    fn note(&self, signed: Option<&Signed>, state: Result<State, &ClientError>) {
+        let Some(signed) = signed else { return };
+        match state {
+            // Nothing has left this machine.
+            Err(ClientError::Unreachable { .. }) => {}
+            Ok(State::Accepted | State::Checked | State::Committed | State::Failed) => {
+                self.forget(&signed.tx.sender, signed.tx.nonce);
+            }
+            Ok(State::Rejected | State::Unknown) | Err(_) => self.remember(signed.tx.sender, Unsettled::of(signed)),
+        }
     }
 
     fn post(&self, media_type: &str, body: Vec<u8>, wait: Wait, timeout: Duration) -> RequestBuilder {
@@ -293,7 +353,7 @@ mod tests {
 
     #[test]
     fn a_url_of_this_machine_is_told_from_one_that_looks_like_it() {
-        let is_here = |url: &str| Client::new(url).unwrap().is_on_loopback();
+        let is_here = |url: &str| reqwest::Url::parse(url).unwrap().host_str().is_some_and(is_loopback);
         let here = ["http://127.0.0.1:1317", "http://127.8.9.10", "https://LOCALHOST:1/", "http://[::1]:1/diem"];
         for url in here {
             assert!(is_here(url), "{url}");

@@ -22,8 +22,10 @@ pub mod api;
 pub mod build;
 pub mod client;
 mod economy;
+pub mod guard;
 pub mod light;
 pub mod verify;
 
 pub use client::{Client, ClientError};
+pub use guard::{Guard, KnownChain};
 pub use light::{LightClient, LightError};

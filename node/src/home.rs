@@ -6,6 +6,7 @@
 //! data/            state and index
 //! cometbft/        CometBFT's own home, with the validator's key and signing state
 //! keys/            keys of accounts
+//! wallet/          chains that these keys have seen, and what of each sender's signatures may still count
 //! run/             locks, sockets, process ids: of no worth when nothing runs
 //! ```
 

@@ -13,9 +13,10 @@ use super::{
     Exit, Failure,
     failure::{failed, usage},
     output::{Output, say},
+    terminal::ask_secret,
 };
 use crate::home::{Home, default_home};
-use crate::keys::{KeyFile, KeyStore, Secret};
+use crate::keys::{Chains, KeyFile, KeyFileError, KeyStore, Secret};
 
 /// Where the API of a local node is unless told otherwise.
 pub const DEFAULT_NODE: &str = "http://127.0.0.1:1317";
@@ -64,6 +65,11 @@ impl Common {
     /// The home with the keys.
     pub fn home(&self) -> Home {
         Home::at(&self.home.clone().unwrap_or_else(default_home))
+    }
+
+    /// The chains that this wallet has seen.
+    pub fn chains(&self) -> Chains {
+        Chains::of_home(self.home().root())
     }
 
     /// The keys.
@@ -119,24 +125,28 @@ impl PassphraseSource {
     /// # Errors
     /// The passphrase cannot be had or is wrong, or the key is not for this chain.
     pub fn open(&self, name: &str, key: &KeyFile, chain_id: &str) -> Result<Secret, Failure> {
-        key.open(chain_id, || self.read(name))
+        key.open(chain_id, || self.read(name)).map_err(|failure| {
+            // Two keys can be asked for by one command, and take one file.
+            let Failure { exit, error } = failure;
+            match error.downcast_ref() {
+                Some(KeyFileError::Passphrase) => Failure { exit, error: anyhow!("key `{name}`: {error}") },
+                _ => Failure { exit, error },
+            }
+        })
     }
+}
+
+/// The text of a file that holds a secret. Some editors put a byte order mark before it, which nobody types.
+pub(super) fn secret_text(path: &Path) -> Result<Zeroizing<String>, Failure> {
+    let text = std::fs::read_to_string(path).map_err(|e| usage(anyhow!("{}: {e}", path.display())))?;
+    let text = Zeroizing::new(text);
+    Ok(Zeroizing::new(text.trim_start_matches('\u{feff}').to_owned()))
 }
 
 /// The first line of a file that holds a secret.
 pub(super) fn first_line(path: &Path) -> Result<Zeroizing<String>, Failure> {
-    let text = std::fs::read_to_string(path).map_err(|e| usage(anyhow!("{}: {e}", path.display())))?;
-    let text = Zeroizing::new(text);
+    let text = secret_text(path)?;
     Ok(Zeroizing::new(text.lines().next().unwrap_or_default().to_owned()))
-}
-
-/// Asks on the terminal without showing what is typed.
-pub(super) fn ask_secret(prompt: &str, instead: &str) -> Result<Zeroizing<String>, Failure> {
-    if !std::io::stdin().is_terminal() {
-        return Err(usage(anyhow!("there is no terminal to ask on: give {instead}")));
-    }
-    let answer = rpassword::prompt_password(prompt).map_err(|e| usage(anyhow!("the terminal cannot be read: {e}")))?;
-    Ok(Zeroizing::new(answer))
 }
 
 /// Asks before something that cannot be taken back.

@@ -2,7 +2,7 @@
 
 use diem_client::ClientError;
 
-use crate::keys::{KeyFileError, KeyStoreError};
+use crate::keys::{ChainsError, KeyFileError, KeyStoreError};
 
 /// How a command ended, for scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub enum Exit {
     Halted = 6,
     /// The disk of the node is full.
     Disk = 8,
+    /// The transaction is committed, but the answer could not be written.
+    Unwritten = 9,
 }
 
 /// A command that did not succeed.
@@ -53,6 +55,12 @@ impl From<KeyStoreError> for Failure {
 
 impl From<KeyFileError> for Failure {
     fn from(error: KeyFileError) -> Self {
+        usage(error)
+    }
+}
+
+impl From<ChainsError> for Failure {
+    fn from(error: ChainsError) -> Self {
         usage(error)
     }
 }

@@ -12,11 +12,12 @@ use zeroize::Zeroizing;
 
 use super::{
     Failure,
-    common::{Common, PassphraseSource, ask_secret, confirm},
-    failure::usage,
+    common::{Common, PassphraseSource, confirm, secret_text},
+    failure::{failed, usage},
     output::{fields, list, say},
+    terminal::ask_secret,
 };
-use crate::keys::{Cost, KeyFile, KeyStore, Secret, derive};
+use crate::keys::{Cost, KeyFile, KeyStore, Secret, derive, store::Listed};
 
 /// The keys of this home.
 #[derive(Debug, Args)]
@@ -47,6 +48,12 @@ enum Verb {
         /// Do not ask.
         #[arg(long, short)]
         yes: bool,
+    },
+    /// Forget what this wallet knows of a chain, because it was started anew: it is then seen as for the first time.
+    ForgetChain {
+        /// The chain's name.
+        #[arg(value_name = "CHAIN_ID")]
+        chain: String,
     },
 }
 
@@ -152,6 +159,30 @@ impl View {
     }
 }
 
+/// A line of the list: a key, or the fault of its file.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Line {
+    Key(View),
+    Broken { name: String, error: String },
+}
+
+impl Line {
+    fn new((name, key): Listed) -> Self {
+        match key {
+            Ok(key) => Self::Key(View::new(&name, &key)),
+            Err(error) => Self::Broken { name, error: error.to_string() },
+        }
+    }
+
+    fn row(&self) -> [String; 3] {
+        match self {
+            Self::Key(view) => [view.name.clone(), view.kind.to_string(), view.address.to_string()],
+            Self::Broken { name, error } => [name.clone(), "broken".into(), error.clone()],
+        }
+    }
+}
+
 impl Keys {
     /// Runs the command.
     ///
@@ -163,14 +194,22 @@ impl Keys {
             Verb::Add(Add { how }) => output.print(&add(&store, &how)?, View::table),
             Verb::Import(import) => output.print(&import.run(&store)?, View::table),
             Verb::List => {
-                let keys = store.list()?;
-                let views: Vec<View> = keys.iter().map(|(name, key)| View::new(name, key)).collect();
-                if views.is_empty() {
+                let lines: Vec<Line> = store.list()?.into_iter().map(Line::new).collect();
+                if lines.is_empty() {
                     say(&format!("no keys in {}: `diemd keys add NAME` makes one", store.folder().display()));
                 }
-                output.print(&views, |views| {
-                    let row = |view: &View| [view.name.clone(), view.kind.to_string(), view.address.to_string()];
-                    list(["name", "kind", "address"], views.iter().map(row))
+                output.print(&lines, |lines| list(["name", "kind", "address"], lines.iter().map(Line::row)))?;
+                match lines.iter().filter(|line| matches!(line, Line::Broken { .. })).count() {
+                    0 => Ok(()),
+                    broken => {
+                        Err(failed(anyhow!("{broken} of these keys cannot be read: restore or remove their files")))
+                    }
+                }
+            }
+            Verb::ForgetChain { chain } => {
+                let known = self.common.chains().forget(&chain)?;
+                output.print(&known, |known| {
+                    fields([("forgotten", known.chain_id.clone()), ("genesis hash", known.genesis_hash.to_string())])
                 })
             }
             Verb::Show { name } => output.print(&View::new(&name, &store.get(&name)?), View::table),
@@ -231,10 +270,7 @@ impl Import {
             return self.how.keep(store, &self.secret(path)?, false);
         }
         let text = match &self.phrase_file {
-            Some(path) => {
-                let text = std::fs::read_to_string(path);
-                Zeroizing::new(text.map_err(|e| usage(anyhow!("{}: {e}", path.display())))?)
-            }
+            Some(path) => secret_text(path)?,
             None => ask_secret("phrase: ", "--phrase-file FILE")?,
         };
         let phrase = derive::parse_phrase(&text).map_err(usage)?;

@@ -5,19 +5,27 @@ use std::collections::BTreeMap;
 
 use diem_core::Address;
 
-use crate::keys::KeyStore;
+use crate::keys::{KeyStore, store::is_reserved};
 
 /// The names that a wallet has for addresses.
 #[derive(Debug, Default)]
 pub(super) struct Names(BTreeMap<Address, String>);
 
 impl Names {
-    /// The names of the keys of a wallet; of two for one address the first by the alphabet. A folder that cannot be read
-    /// gives none, because what is shown is right without: whoever needs a key hears what is wrong.
-    pub(super) fn of(keys: &KeyStore) -> Self {
+    /// The names that the keys of a wallet have on a chain; of two for one address the first by the alphabet. Names of
+    /// development keys count on development chains only. A folder or a file that cannot be read gives none, because
+    /// what is shown is right without: whoever needs a key hears what is wrong.
+    pub(super) fn of(keys: &KeyStore, chain_id: &str) -> Self {
+        let development = diem_genesis::is_development(chain_id);
         let mut names = BTreeMap::new();
         for (name, key) in keys.list().unwrap_or_default() {
-            names.entry(key.address).or_insert(name);
+            // What looks like an address would be shown as somebody else's.
+            if let Ok(key) = key
+                && (development || !key.is_for_development())
+                && !is_reserved(&name)
+            {
+                names.entry(key.address).or_insert(name);
+            }
         }
         Self(names)
     }

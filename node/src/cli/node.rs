@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::{
     Exit, Failure,
     failure::{failed, usage},
-    output::{Output, fields},
+    output::{Output, fields, say},
 };
 use crate::{
     EngineKind,
@@ -18,6 +18,7 @@ use crate::{
     config::Override,
     home::{Home, default_home},
     init::{Init, InitError, Source},
+    keys::folder,
     outlet,
     start::{Start, StartError},
 };
@@ -34,6 +35,14 @@ impl HomeArgs {
     /// The home, whether there is one or not.
     pub fn home(&self) -> Home {
         Home::at(&self.home.clone().unwrap_or_else(default_home))
+    }
+}
+
+/// A node runs in a home that others can change, because volumes of containers often are like that; but its owner hears
+/// of it, since the keys of a validator lie there.
+fn say_if_unsafe(home: &Home) {
+    if let Err(error) = folder::check(home.root()) {
+        say(&format!("warning: {error}"));
     }
 }
 
@@ -135,6 +144,7 @@ impl InitCommand {
     /// The sentence says what to do.
     pub fn run(self) -> Result<(), Failure> {
         let home = self.home.home();
+        say_if_unsafe(&home);
         let init = Init {
             source: self.genesis.map_or(Source::Preset(self.preset), Source::File),
             hash: self.genesis_hash,
@@ -191,6 +201,7 @@ impl StartCommand {
         if let Some(parent) = self.die_with_parent {
             die_with(parent)?;
         }
+        say_if_unsafe(&self.home.home());
         let start = Start { flags: self.settings.overrides() };
         start.run(&self.home.home()).map_err(|error| match error {
             full if full.is_full_disk() => Failure { exit: Exit::Disk, error: full.into() },

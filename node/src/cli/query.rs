@@ -168,11 +168,13 @@ impl QueryCommand {
             }
             Chain::Tx { hash } => {
                 let found = client.transaction(hash).await.map_err(|e| not_found(e, Exit::Unknown))?;
-                output.print(&found, |found| tables::tx(found, &self.names()))
+                let names = self.names(found.tx.as_ref().map_or("", |tx| &tx.chain_id));
+                output.print(&found, |found| tables::tx(found, &names))
             }
             Chain::Block { block, from } => {
                 let found = client.block(*block, *from).await?;
-                output.print(&found, |found| tables::block(found, &self.names()))
+                let names = self.names(&client.status().await?.chain_id);
+                output.print(&found, |found| tables::block(found, &names))
             }
             Chain::Blocks { before, limit } => output.print(&client.blocks(*before, *limit).await?, tables::blocks),
             Chain::Consensus => output.print(&client.consensus().await?, tables::consensus),
@@ -185,8 +187,8 @@ impl QueryCommand {
         }
     }
 
-    fn names(&self) -> Names {
-        Names::of(&self.common.keys())
+    fn names(&self, chain_id: &str) -> Names {
+        Names::of(&self.common.keys(), chain_id)
     }
 
     async fn account(
@@ -196,7 +198,7 @@ impl QueryCommand {
         height: Option<u64>,
         verify: &Verify,
     ) -> Result<VerifiedAnswer<Account>, Failure> {
-        let address = who(&self.common, address)?;
+        let address = who(&self.common, client, address).await?;
         let trust = self.trust(client, verify).await?;
         let height = newest(client, height, trust.is_some()).await?;
         let Some(trust) = trust else {
@@ -292,9 +294,16 @@ fn help() -> String {
     ])
 }
 
-/// An address, or that of a key of this wallet.
-fn who(common: &Common, text: &str) -> Result<Address, Failure> {
-    common.keys().resolve(text).map_err(|error| usage(anyhow!(error)))
+/// An address, or that of a key of this wallet. The node is asked for its chain only where that decides whom a name
+/// means.
+async fn who(common: &Common, client: &Client, text: &str) -> Result<Address, Failure> {
+    let keys = common.keys();
+    let found = keys.find(text).map_err(|error| usage(anyhow!(error)))?;
+    if !found.development {
+        return Ok(found.address);
+    }
+    let chain_id = client.status().await?.chain_id;
+    keys.resolve(text, &chain_id).map_err(|error| usage(anyhow!(error)))
 }
 
 /// What a person verifies is the newest there is, and so what they have just changed themselves, even if its header

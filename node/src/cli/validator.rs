@@ -97,8 +97,8 @@ impl Prove {
         if !home.exists() {
             return Err(usage(anyhow!("there is no node in {}: `diemd init` makes one", self.home.display())));
         }
-        let operator = self.operator(&home)?;
         let chain_id = diem_genesis::load(&home.genesis_file(), None).map_err(usage)?.chain_id;
+        let operator = self.operator(&home, &chain_id)?;
         let consensus = validator_signing_key(&home.comet()).map_err(failed)?;
         let bridge = if self.new_bridge_key {
             let (key, old) = new_bridge_key(&home).map_err(failed)?;
@@ -121,9 +121,9 @@ impl Prove {
     }
 
     /// An operator's key often lies in a wallet elsewhere.
-    fn operator(&self, home: &Home) -> Result<Address, Failure> {
+    fn operator(&self, home: &Home, chain_id: &str) -> Result<Address, Failure> {
         let usual = std::env::var_os("DIEM_HOME").map_or_else(default_home, PathBuf::from);
-        let here = KeyStore::of_home(home.root()).resolve(&self.operator);
-        here.or_else(|_| KeyStore::of_home(&usual).resolve(&self.operator)).map_err(|error| usage(anyhow!(error)))
+        let resolve = |home: &Path| KeyStore::of_home(home).resolve(&self.operator, chain_id);
+        resolve(home.root()).or_else(|_| resolve(&usual)).map_err(|error| usage(anyhow!(error)))
     }
 }

@@ -18,6 +18,7 @@ use super::{
     common::{Common, PassphraseSource, block_on},
     events,
     failure::{failed, usage},
+    known::{Known, say_unproven},
     names::Names,
     output::{Output, fields, say},
     units,
@@ -100,7 +101,7 @@ impl VoucherCommand {
                 let text = serde_json::to_string_pretty(&signed).map_err(failed)?;
                 std::fs::write(path, text + "\n").map_err(|e| failed(anyhow!("{}: {e}", path.display())))?;
                 say(&format!("written to {}", path.display()));
-                let names = Names::of(&self.common.keys());
+                let names = Names::of(&self.common.keys(), &signed.voucher.chain_id);
                 self.common.output.print(&signed, |signed| table(signed, &names, None))
             }
             Verb::Show { file } => show(&self.common, &file),
@@ -110,30 +111,41 @@ impl VoucherCommand {
 
 impl Sign {
     async fn sign(&self, common: &Common) -> Result<SignedVoucher, Failure> {
-        let (client, keys) = (common.client()?, common.keys());
-        let who = |text: &str| keys.resolve(text).map_err(|error| usage(anyhow!(error)));
-        let key = keys.get(&self.from)?;
+        let Known { client, chain } = Known::ask(common).await?;
+        let keys = common.keys();
+        let who = |text: &str| keys.resolve(text, &chain.chain_id).map_err(|error| usage(anyhow!(error)));
+        let (key, signer) = (keys.get(&self.from)?, who(&self.from)?);
         let (provider, account) = (who(&self.provider)?, self.account.as_deref().map(who).transpose()?);
-        let status = client.status().await?;
+        // What the node says is signed, and nothing bounds it: it is shown by itself before the passphrase is asked for.
+        let mut told = Vec::new();
         let day = match self.day {
             Some(day) => day,
-            None => ask::open_day(&client).await?,
+            None => {
+                let day = ask::open_day(&client).await?;
+                told.push(("day", day.to_string()));
+                day
+            }
         };
         let price_sheet = match self.price_sheet {
             Some(Hash(hash)) => hash,
-            None => ask::price_sheet(&client, &provider).await?,
+            None => {
+                let hash = ask::price_sheet(&client, &provider).await?;
+                told.push(("price sheet", Hash(hash).to_string()));
+                hash
+            }
         };
+        say_unproven(client.url(), told);
         let voucher = Voucher {
-            genesis_hash: status.genesis_hash.0,
-            account: account.unwrap_or(key.address),
-            signer: key.address,
+            genesis_hash: chain.genesis_hash.0,
+            account: account.unwrap_or(signer),
+            signer,
             provider,
             day,
             amount: self.amount,
             requests: self.requests,
             price_sheet,
             usage_root: self.usage_root.map_or([0; 32], |Hash(root)| root),
-            chain_id: status.chain_id,
+            chain_id: chain.chain_id,
         };
         let secret = self.passphrase.open(&self.from, &key, &voucher.chain_id)?;
         Ok(voucher.sign(&secret.key()))
@@ -151,11 +163,9 @@ fn show(common: &Common, path: &Path) -> Result<(), Failure> {
             Shown { signed, signature }
         })
         .collect();
-    let names = Names::of(&common.keys());
-    common.output.print(&shown, |shown| {
-        let tables: Vec<String> = shown.iter().map(|one| table(&one.signed, &names, Some(&one.signature))).collect();
-        tables.join("\n\n")
-    })?;
+    let keys = common.keys();
+    let one = |one: &Shown| table(&one.signed, &Names::of(&keys, &one.signed.voucher.chain_id), Some(&one.signature));
+    common.output.print(&shown, |shown| shown.iter().map(one).collect::<Vec<_>>().join("\n\n"))?;
     if bad {
         Err(Failure { exit: Exit::Failed, error: anyhow!("a signature is bad: no chain pays for it") })
     } else {

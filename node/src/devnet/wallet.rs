@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use diem_client::build::KeyKind;
+use diem_client::{KnownChain, api::Hash, build::KeyKind};
 use diem_genesis::presets::{self, TEST_MNEMONIC, person_path};
 use zeroize::Zeroizing;
 
 use super::{DevnetError, MAX_VALIDATORS, homes::Plan};
-use crate::keys::{KeyFile, KeyStore, KeyStoreError, Secret, derive};
+use crate::keys::{Chains, KeyFile, KeyStore, KeyStoreError, Secret, derive};
 
 /// Where the keys are.
 pub(super) struct Wallet {
@@ -22,7 +22,8 @@ fn operator_secret(name: &str) -> Option<[u8; 32]> {
     Some(presets::operator_secret(number))
 }
 
-/// Puts the keys of the genesis' people into the wallet, where their names are free.
+/// Puts the keys of the genesis' people into the wallet, where their names are free, and the chain that its name stands
+/// for.
 pub(super) fn fill(home: &Path, plan: &Plan) -> Result<Wallet, DevnetError> {
     let usage = |error: &dyn std::fmt::Display| DevnetError::Usage(error.to_string());
     let store = KeyStore::of_home(home);
@@ -49,5 +50,12 @@ pub(super) fn fill(home: &Path, plan: &Plan) -> Result<Wallet, DevnetError> {
             Err(error) => return Err(usage(&error)),
         }
     }
+    // Whoever starts a chain anew knows that its name stands for another one now.
+    let chain = KnownChain {
+        chain_id: plan.genesis.chain_id.clone(),
+        genesis_hash: Hash(plan.genesis.hash()),
+        min_gas_price: plan.genesis.app.gas.min_price,
+    };
+    Chains::of_home(home).put(&chain).map_err(|error| usage(&error))?;
     Ok(Wallet { home: home.to_path_buf(), taken })
 }

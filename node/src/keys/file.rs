@@ -127,6 +127,11 @@ impl KeyFile {
         matches!(self.secret, Sealed::Encrypted { .. })
     }
 
+    /// Whether it counts on development chains only: its secret lies open here, and others may have it.
+    pub const fn is_for_development(&self) -> bool {
+        !self.is_encrypted()
+    }
+
     /// Takes the secret out, for use on the chain `chain_id`; `passphrase` is asked for only if it is needed.
     ///
     /// # Errors

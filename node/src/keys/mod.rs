@@ -4,16 +4,21 @@
 //! when dropped.
 
 pub mod bridge;
+pub mod chains;
 pub mod derive;
 pub mod file;
+pub mod folder;
 pub mod store;
+pub mod turns;
 
 use diem_client::build::KeyKind;
 use diem_core::keys::SecretKey;
 use zeroize::Zeroizing;
 
+pub use chains::{Chains, ChainsError};
 pub use file::{Cost, KeyFile, KeyFileError};
 pub use store::{KeyStore, KeyStoreError};
+pub use turns::{Turn, TurnError};
 
 /// The secret of a key: 32 bytes, wiped when dropped.
 #[derive(Clone)]

@@ -9,7 +9,10 @@ use std::{
 
 use diem_core::Address;
 
-use super::{KeyFile, KeyFileError};
+use super::{
+    KeyFile, KeyFileError,
+    folder::{self, UnsafeFolder},
+};
 
 const LONGEST_NAME: usize = 64;
 
@@ -19,6 +22,11 @@ pub enum KeyStoreError {
     /// A name that could not be a file's.
     #[error("`{0}` cannot be a key's name: use 1 to {LONGEST_NAME} small letters, digits, `-` and `_`")]
     Name(String),
+    /// A name that means something else.
+    #[error(
+        "`{0}` cannot be a key's name: it would be taken for an address, or for a time (today, latest): choose another"
+    )]
+    Reserved(String),
     /// The name is taken.
     #[error("there is a key `{0}` already: choose another name, or delete it first")]
     Exists(String),
@@ -56,18 +64,34 @@ pub enum KeyStoreError {
         /// What is wrong with it.
         error: KeyFileError,
     },
+    /// Others decide what is in the folder.
+    #[error(transparent)]
+    Unsafe(#[from] UnsafeFolder),
 }
 
 /// The keys of one home.
 #[derive(Debug, Clone)]
 pub struct KeyStore {
+    home: PathBuf,
     folder: PathBuf,
+}
+
+/// A key of the folder: its name, and what its file holds or why it cannot be read.
+pub type Listed = (String, Result<KeyFile, KeyStoreError>);
+
+/// Whom a text names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Found {
+    /// Their address.
+    pub address: Address,
+    /// Whether they are known by the name of a key that counts on development chains only.
+    pub development: bool,
 }
 
 impl KeyStore {
     /// The keys below `home`. Nothing is created until a key is added.
     pub fn of_home(home: &Path) -> Self {
-        Self { folder: home.join("keys") }
+        Self { home: home.into(), folder: home.join("keys") }
     }
 
     /// The folder.
@@ -81,6 +105,10 @@ impl KeyStore {
     /// [`KeyStoreError::Exists`] if the name is taken, whoever took it and when.
     pub fn add(&self, name: &str, key: &KeyFile) -> Result<(), KeyStoreError> {
         let path = self.path(name)?;
+        if is_reserved(name) {
+            return Err(KeyStoreError::Reserved(name.into()));
+        }
+        self.check_folders()?;
         self.create_folder()?;
         let temporary = self.folder.join(format!(".{name}.{}.new", std::process::id()));
         let written = write_new(&temporary, &key.to_text()).map_err(|e| self.unwritable(&e));
@@ -99,9 +127,10 @@ impl KeyStore {
     /// The key of that name.
     ///
     /// # Errors
-    /// [`KeyStoreError::Missing`], or the file cannot be read.
+    /// [`KeyStoreError::Missing`], the file cannot be read, or others can write where it lies.
     pub fn get(&self, name: &str) -> Result<KeyFile, KeyStoreError> {
         let path = self.path(name)?;
+        self.check_folders()?;
         let text = fs::read_to_string(&path).map_err(|e| match e.kind() {
             io::ErrorKind::NotFound => self.missing(name),
             _ => io_error(&path, &e),
@@ -109,11 +138,12 @@ impl KeyStore {
         KeyFile::parse(&text).map_err(|error| KeyStoreError::File { path: path.display().to_string(), error })
     }
 
-    /// Every key by name; a file that cannot be read is an error, so that none is overlooked.
+    /// Every key by name, or why its file cannot be read: one that is broken hides no other.
     ///
     /// # Errors
-    /// The folder or one of its files cannot be read.
-    pub fn list(&self) -> Result<Vec<(String, KeyFile)>, KeyStoreError> {
+    /// The folder cannot be read, or others can write in it.
+    pub fn list(&self) -> Result<Vec<Listed>, KeyStoreError> {
+        self.check_folders()?;
         let entries = match fs::read_dir(&self.folder) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries.map_err(|e| io_error(&self.folder, &e))?,
@@ -125,7 +155,7 @@ impl KeyStore {
             names.extend(name.filter(|name| is_name(name)).map(String::from));
         }
         names.sort();
-        names.into_iter().map(|name| self.get(&name).map(|key| (name, key))).collect()
+        Ok(names.into_iter().map(|name| (name.clone(), self.get(&name))).collect())
     }
 
     /// Removes the key of that name for good.
@@ -144,18 +174,39 @@ impl KeyStore {
     ///
     /// # Errors
     /// It is neither; the sentence names both possibilities.
-    pub fn resolve(&self, text: &str) -> Result<Address, String> {
-        let looks_like_address = text.starts_with("diem1") || text.starts_with("0x");
-        if looks_like_address || !is_name(text) {
-            return text.parse().map_err(|e: diem_core::address::ParseAddressError| e.to_string());
+    pub fn find(&self, text: &str) -> Result<Found, String> {
+        if looks_like_address(text) || !is_name(text) {
+            let parsed = text.parse().map_err(|e: diem_core::address::ParseAddressError| e.to_string());
+            return parsed.map(|address| Found { address, development: false });
         }
         match self.get(text) {
-            Ok(key) => Ok(key.address),
+            Ok(key) => Ok(Found { address: key.address, development: key.is_for_development() }),
             Err(KeyStoreError::Missing { name, folder }) => {
                 Err(format!("`{name}` is neither an address (diem1... or 0x...) nor a key in {folder}"))
             }
             Err(error) => Err(error.to_string()),
         }
+    }
+
+    /// The same on the chain `chain_id`. Keys whose secrets everybody may have, such as those of a devnet, have names on
+    /// development chains only: `bob` is somebody else elsewhere.
+    ///
+    /// # Errors
+    /// As [`Self::find`]; or the name does not count on that chain.
+    pub fn resolve(&self, text: &str, chain_id: &str) -> Result<Address, String> {
+        let found = self.find(text)?;
+        if found.development && !diem_genesis::is_development(chain_id) {
+            return Err(format!(
+                "`{text}` is the name of a development key here, whose secret others may have, and `{chain_id}` is no \
+                 development chain (its id has no part `dev`): write the address of whom you mean"
+            ));
+        }
+        Ok(found.address)
+    }
+
+    fn check_folders(&self) -> Result<(), UnsafeFolder> {
+        folder::check(&self.home)?;
+        folder::check(&self.folder)
     }
 
     fn path(&self, name: &str) -> Result<PathBuf, KeyStoreError> {
@@ -178,6 +229,15 @@ impl KeyStore {
 fn is_name(text: &str) -> bool {
     let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
     (1..=LONGEST_NAME).contains(&text.len()) && text.bytes().all(allowed)
+}
+
+fn looks_like_address(text: &str) -> bool {
+    text.starts_with("diem1") || text.starts_with("0x")
+}
+
+/// Whether a name would be shown or read as something else.
+pub(crate) fn is_reserved(name: &str) -> bool {
+    looks_like_address(name) || matches!(name, "today" | "latest")
 }
 
 /// Writes a file that did not exist, readable by its owner only, and syncs it.
@@ -265,10 +325,67 @@ mod tests {
         let store = KeyStore::of_home(home.path());
         store.add("alice", &key(1)).unwrap();
         let alice = key(1).address;
-        assert_eq!(store.resolve("alice"), Ok(alice));
-        assert_eq!(store.resolve(&alice.to_string()), Ok(alice));
-        assert_eq!(store.resolve(&alice.to_hex()), Ok(alice));
-        assert!(store.resolve("carol").unwrap_err().contains("neither an address"));
-        assert!(store.resolve("diem1xyz").is_err());
+        let resolve = |text: &str| store.resolve(text, "test-dev");
+        assert_eq!(resolve("alice"), Ok(alice));
+        assert_eq!(resolve(&alice.to_string()), Ok(alice));
+        assert_eq!(resolve(&alice.to_hex()), Ok(alice));
+        assert!(resolve("carol").unwrap_err().contains("neither an address"));
+        assert!(resolve("diem1xyz").is_err());
+    }
+
+    #[test]
+    fn names_of_development_keys_count_on_development_chains_only() {
+        let home = tempfile::tempdir().unwrap();
+        let store = KeyStore::of_home(home.path());
+        store.add("alice", &key(1)).unwrap();
+        let secret = Secret::new(KeyKind::Ed25519, Zeroizing::new([2; 32])).unwrap();
+        let cheap = crate::keys::Cost { memory_kib: 64, passes: 1 };
+        let own = KeyFile::encrypt(&secret, None, "correct horse", cheap).unwrap();
+        store.add("own", &own).unwrap();
+        let said = store.resolve("alice", "diem-1").unwrap_err();
+        assert!(said.contains("`alice`") && said.contains("`diem-1` is no development chain"), "{said}");
+        assert_eq!(store.resolve("own", "diem-1"), Ok(own.address));
+        // An address is nobody's name.
+        assert_eq!(store.resolve(&key(1).address.to_string(), "diem-1"), Ok(key(1).address));
+    }
+
+    #[test]
+    fn a_name_that_means_something_else_is_no_keys() {
+        let home = tempfile::tempdir().unwrap();
+        let store = KeyStore::of_home(home.path());
+        let address = key(9).address;
+        for name in ["today", "latest", "0x1", "diem1bob", &address.to_string(), &address.to_hex().to_lowercase()] {
+            assert!(matches!(store.add(name, &key(1)), Err(KeyStoreError::Reserved(_))), "{name}");
+        }
+        assert!(store.list().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_broken_file_hides_no_other_key() {
+        let home = tempfile::tempdir().unwrap();
+        let store = KeyStore::of_home(home.path());
+        store.add("alice", &key(1)).unwrap();
+        store.add("carol", &key(3)).unwrap();
+        fs::write(store.folder().join("bob.json"), "{\"version\": 1").unwrap();
+        let listed = store.list().unwrap();
+        let good: Vec<(&str, bool)> = listed.iter().map(|(name, key)| (name.as_str(), key.is_ok())).collect();
+        assert_eq!(good, [("alice", true), ("bob", false), ("carol", true)]);
+        assert!(matches!(&listed[1].1, Err(KeyStoreError::File { .. })), "{:?}", listed[1].1);
+    }
+
+    #[test]
+    fn keys_are_neither_read_nor_written_where_others_can_write() {
+        let home = tempfile::tempdir().unwrap();
+        let store = KeyStore::of_home(home.path());
+        store.add("alice", &key(1)).unwrap();
+        for folder in [home.path(), store.folder()] {
+            fs::set_permissions(folder, fs::Permissions::from_mode(0o777)).unwrap();
+            assert!(matches!(store.get("alice"), Err(KeyStoreError::Unsafe(_))));
+            assert!(matches!(store.list(), Err(KeyStoreError::Unsafe(_))));
+            assert!(matches!(store.add("bob", &key(2)), Err(KeyStoreError::Unsafe(_))));
+            assert!(store.resolve("alice", "test-dev").unwrap_err().contains("others can write"));
+            fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).unwrap();
+        }
+        assert!(store.get("alice").is_ok());
     }
 }

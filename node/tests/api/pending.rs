@@ -159,43 +159,37 @@ impl Engine for Rival {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_comes_late_takes_the_next_nonce_unless_one_was_chosen() {
+async fn who_comes_late_is_refused_and_nothing_is_signed_twice() {
     let rival = Arc::new(Mutex::new(None));
     let tx = Arc::clone(&rival);
     let node = start_behind(BlockMode::Manual, |engine| Arc::new(Rival { engine, tx })).await;
-    let wallet = wallet_of(&node).await;
-    let pay = ["tx", "transfer", "p1", "1VVV", "--from", "p0", "--fee-payer", "p2", "--yes", "--wait", "checked"];
-    rival.lock().unwrap().replace(node.transfer(0, 0, 1, 7).bytes());
-    let sent = wallet.run(&pay).await.ok();
-    assert!(sent.stderr.contains("nonce 0 was taken meanwhile"), "{}", sent.stderr);
-    assert_eq!(node.app.next_nonce(&node.address_of(0)), 2);
-    rival.lock().unwrap().replace(node.transfer(0, 2, 1, 7).bytes());
-    let chosen = wallet.run(&[&pay[..], &["--nonce", "2"]].concat()).await;
-    assert_eq!(chosen.code, 3, "{}", chosen.stderr);
-    assert!(chosen.stderr.contains("nonce_taken"), "{}", chosen.stderr);
-    let height = node.engine.dev().unwrap().mine(1).await.unwrap();
-    assert_eq!(node.app.block(height).unwrap().tx_count, 3);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn on_the_word_of_a_node_elsewhere_nothing_is_signed_twice() {
-    let rival = Arc::new(Mutex::new(None));
-    let tx = Arc::clone(&rival);
-    let node = start_behind(BlockMode::Manual, |engine| Arc::new(Rival { engine, tx })).await;
-    let wallet = wallet_of(&node).await;
-    rival.lock().unwrap().replace(node.transfer(0, 0, 1, 7).bytes());
-    // The same node by an address that is not one of loopback, though it leads there.
-    let elsewhere = format!("http://0.0.0.0:{}", node.address.port());
-    let pay = ["tx", "transfer", "p1", "1VVV", "--from", "p0", "--yes", "--wait", "checked", "--node", &elsewhere];
-    let refused = wallet.run(&pay).await;
-    assert_eq!(refused.code, 3, "{}", refused.stderr);
-    assert_eq!(refused.stderr.matches("sending ").count(), 1, "{}", refused.stderr);
-    for words in ["nonce_taken", "took nonce 0", "run the command again", "choose --nonce 0"] {
-        assert!(refused.stderr.contains(words), "{words}: {}", refused.stderr);
+    // The same node by an address of loopback, and by one that is not: the spelling changes nothing.
+    let hosts = ["127.0.0.1", "0.0.0.0"];
+    for (from, host) in [("p0", hosts[0]), ("p1", hosts[1])] {
+        let wallet = wallet_of(&node).await;
+        let url = format!("http://{host}:{}", node.address.port());
+        let number = usize::from(from == "p1");
+        let pay = ["tx", "transfer", "p2", "1VVV", "--from", from, "--yes", "--wait", "checked", "--node", &url];
+        rival.lock().unwrap().replace(node.transfer(number, 0, 3, 7).bytes());
+        let refused = wallet.run(&pay).await;
+        assert_eq!(refused.code, 3, "{}", refused.stderr);
+        assert_eq!(refused.stderr.matches("sending ").count(), 1, "{}", refused.stderr);
+        for words in ["nonce_taken", "may still count", "with --nonce and the next number"] {
+            assert!(refused.stderr.contains(words), "{words}: {}", refused.stderr);
+        }
+        assert_eq!(node.app.next_nonce(&node.address_of(number)), 1, "only the rival's waits");
+        let open = wallet.run(&pay).await;
+        assert_eq!(open.code, 2, "{}", open.stderr);
+        assert!(open.stderr.contains("--nonce 1 signs another"), "{}", open.stderr);
+        let chosen = wallet.run(&[&pay[..], &["--nonce", "0"]].concat()).await;
+        assert_eq!(chosen.code, 3, "{}", chosen.stderr);
+        wallet.run(&[&pay[..], &["--nonce", "1"]].concat()).await.ok();
+        // With that one taken, those before it are settled.
+        wallet.run(&pay).await.ok();
+        assert_eq!(node.app.next_nonce(&node.address_of(number)), 3);
     }
-    assert_eq!(node.app.next_nonce(&node.address_of(0)), 1, "only the rival's waits");
-    wallet.run(&pay).await.ok();
-    assert_eq!(node.app.next_nonce(&node.address_of(0)), 2);
+    let height = node.engine.dev().unwrap().mine(1).await.unwrap();
+    assert_eq!(node.app.block(height).unwrap().tx_count, 6);
 }
 
 #[test]

@@ -127,7 +127,7 @@ async fn exit_codes_tell_how_far_a_transaction_came() {
     assert_eq!(rejected.code, 3, "{}", rejected.stderr);
     assert!(rejected.stderr.contains("nonce 0 was used before: the sender's next is 1"), "{}", rejected.stderr);
     // Of VVV the pool would refuse it.
-    let failed = send(&["5000DIEM"]).await;
+    let failed = send(&["5000DIEM", "--no-preview"]).await;
     assert_eq!(failed.code, 4, "{}", failed.stderr);
     assert!(failed.stderr.contains("failed there") && failed.stderr.contains("insufficient_funds"));
     for usage in [&["1"][..], &["1EUR"], &["0VVV"], &["1VVV", "--max-fee", "1avvv"], &["1VVV", "--wait", "x"]] {

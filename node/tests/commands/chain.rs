@@ -186,17 +186,36 @@ impl Chain {
 
     /// Runs `diemd` with these words.
     pub async fn run_words(&self, words: impl IntoIterator<Item = &str>) -> Ran {
+        self.ran(words, &[], Stdio::piped()).await
+    }
+
+    /// The same with more in the environment.
+    pub async fn run_with(&self, line: &str, environment: &[(&str, &str)]) -> Ran {
+        self.ran(line.split_whitespace(), environment, Stdio::piped()).await
+    }
+
+    /// The same where stdout leads somewhere else.
+    pub async fn run_to(&self, line: &str, stdout: Stdio) -> Ran {
+        self.ran(line.split_whitespace(), &[], stdout).await
+    }
+
+    async fn ran(&self, words: impl IntoIterator<Item = &str>, environment: &[(&str, &str)], stdout: Stdio) -> Ran {
         let mut command = Command::new(env!("CARGO_BIN_EXE_diemd"));
         command.args(words).env_clear();
-        command.env("DIEM_HOME", self.home.path()).env("DIEM_NODE", &self.url);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let Output { status, stdout, stderr } =
-            tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        command.env("DIEM_HOME", self.home.path()).env("DIEM_NODE", &self.url).envs(environment.iter().copied());
+        command.stdin(Stdio::null()).stdout(stdout).stderr(Stdio::piped());
+        let run = move || command.spawn().unwrap().wait_with_output().unwrap();
+        let Output { status, stdout, stderr } = tokio::task::spawn_blocking(run).await.unwrap();
         Ran {
             code: status.code().unwrap(),
             stdout: String::from_utf8(stdout).unwrap(),
             stderr: String::from_utf8(stderr).unwrap(),
         }
+    }
+
+    /// Where the node answers.
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     /// Sends a transaction that succeeds; gives the block's answer. Its dry run says the same before, and changes

@@ -12,10 +12,14 @@ mod blocks;
 mod chain;
 mod credit;
 mod help;
+mod lies;
 mod mint;
 mod mistakes;
 mod names;
 mod providers;
+#[path = "../support/proxy.rs"]
+mod proxy;
 mod stake;
 mod strangers;
+mod tidy;
 mod validators;

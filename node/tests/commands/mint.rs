@@ -10,7 +10,7 @@ async fn svvv_is_locked_for_diem_and_opened_by_burning_it() {
     chain.tx(&format!("stake 1000VVV {VALIDATOR}")).await;
     let quote = chain.query("quote 500VVV").await;
     let ran = chain.run(&format!("tx mint 500VVV {VALIDATOR} --dry-run --output json")).await.ok();
-    assert!(ran.stderr.contains("the curve gives 5."), "{}", ran.stderr);
+    assert!(ran.stderr.contains("what the curve gives now"), "{}", ran.stderr);
     let changes = ran.json()["changes"].clone();
     assert!(changes.as_array().unwrap().iter().any(|change| change["after"]["denom"] == "DIEM"), "{changes}");
 

@@ -60,7 +60,8 @@ async fn what_the_chain_refuses_is_told_with_its_reason() {
         chain.fails(&format!("tx {line} --dry-run"), code, words).await;
     }
     // In a block the fee is paid, and the exit code says so.
-    chain.fails("tx stake 10VVV --validator bob --from alice --yes", 4, "its fee is paid").await;
+    chain.fails("tx stake 10VVV --validator bob --from alice --yes", 3, "this would fail").await;
+    chain.fails("tx stake 10VVV --validator bob --from alice --yes --no-preview", 4, "its fee is paid").await;
     // Without a terminal nothing is sent that nobody confirmed.
     let asked = chain.run("tx stake 10VVV --validator validator-1 --from alice").await;
     assert_eq!(asked.code, 2, "{}", asked.stderr);

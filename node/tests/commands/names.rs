@@ -49,8 +49,8 @@ async fn what_would_fail_and_who_is_paid_are_named_too() {
     let chain = Chain::start().await;
     let alice = format!("alice ({})", chain.address("alice"));
     chain.fails("tx transfer bob 999999999VVV --from alice --dry-run", 1, &alice).await;
-    chain.fails("tx transfer bob 999999999VVV --from alice --yes", 3, "insufficient_call_funds").await;
-    chain.fails("tx transfer bob 999999999DIEM --from alice --yes", 4, &alice).await;
+    chain.fails("tx transfer bob 999999999VVV --from alice --yes --no-preview", 3, "insufficient_call_funds").await;
+    chain.fails("tx transfer bob 999999999DIEM --from alice --yes --no-preview", 4, &alice).await;
     let voucher = chain.path("voucher.json");
     let signed = chain.run(&format!("voucher sign 1 --provider carol --from bob --out {voucher}")).await.ok();
     let shown = chain.run(&format!("voucher show {voucher}")).await.ok();
@@ -87,7 +87,7 @@ async fn who_signs_a_file_is_shown_what() {
     let pay = "tx transfer bob 2VVV --from alice --fee-payer carol --nonce 0 --max-fee 0.5VVV --memo rent --unsigned";
     let mut file = chain.file("tx.json", &chain.run(pay).await.ok().stdout);
     for signer in ["alice", "carol"] {
-        let signed = chain.run(&format!("tx sign {file} --from {signer}")).await.ok();
+        let signed = chain.run(&format!("tx sign {file} --max-fee 0.5VVV --from {signer}")).await.ok();
         let shown = signed.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
         for words in [
             &format!("call Send 2 VVV to bob ({})", hex(&chain, "bob")),
@@ -102,8 +102,10 @@ async fn who_signs_a_file_is_shown_what() {
         }
         file = chain.file("tx.json", &signed.stdout);
     }
+    // Half a VVV is more than what is signed for without being told.
+    chain.fails(&format!("tx sign {file} --from alice"), 2, "a fee of 0.5 VVV").await;
     // One who may not sign sees the same, and signs nothing.
-    let refused = chain.run(&format!("tx sign {file} --from bob")).await;
+    let refused = chain.run(&format!("tx sign {file} --max-fee 0.5VVV --from bob")).await;
     assert!(refused.code == 2 && refused.stdout.is_empty(), "{}", refused.stdout);
     assert!(refused.stderr.contains("Send 2 VVV to bob") && refused.stderr.contains(&bob), "{}", refused.stderr);
     chain.run(&format!("tx broadcast {file} --yes")).await.ok();

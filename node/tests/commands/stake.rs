@@ -65,7 +65,7 @@ async fn what_one_cannot_have_is_told() {
     chain.tx(&format!("stake 10VVV {VALIDATOR}")).await;
     // Too much: the node refuses or the block does, and says what there is.
     chain.fails(&format!("tx unstake 11VVV {VALIDATOR} --dry-run"), 1, "10").await;
-    chain.fails(&format!("tx unstake 11VVV {VALIDATOR} --yes"), 4, "failed there").await;
+    chain.fails(&format!("tx unstake 11VVV {VALIDATOR} --yes --no-preview"), 4, "failed there").await;
     chain.fails(&format!("tx unstake 0.5VVV {VALIDATOR} --dry-run"), 1, "at least 1 VVV, or the whole stake").await;
     chain.fails(&format!("tx unstake 9.5VVV {VALIDATOR} --dry-run"), 1, "at most 10 VVV").await;
     chain.fails("tx stake 0.5VVV --validator validator-1 --from bob --dry-run", 1, "1 is the least").await;

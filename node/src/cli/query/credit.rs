@@ -74,20 +74,23 @@ impl Verb {
         let output = common.output;
         match self {
             Self::Credit { who: text, at } => {
-                output.print(&client.credit(&who(common, text)?, at.height, false).await?, credit)
+                output.print(&client.credit(&who(common, client, text).await?, at.height, false).await?, credit)
             }
             Self::DiemStakes { who: text, at } => {
-                output.print(&client.diem_stakes(&who(common, text)?, at.height).await?, stakes)
+                output.print(&client.diem_stakes(&who(common, client, text).await?, at.height).await?, stakes)
             }
             Self::UnstakingDiem { who: text, at } => {
-                output.print(&client.diem_tranches(&who(common, text)?, at.height).await?, tranches)
+                output.print(&client.diem_tranches(&who(common, client, text).await?, at.height).await?, tranches)
             }
             Self::Grants { who: text, at } => {
-                output.print(&client.grants(&who(common, text)?, at.height).await?, grants)
+                output.print(&client.grants(&who(common, client, text).await?, at.height).await?, grants)
             }
             Self::Vouchers { who: text, provider, signer, at } => {
-                let signer = signer.as_ref().map(|signer| who(common, signer)).transpose()?;
-                let (account, provider) = (who(common, text)?, who(common, provider)?);
+                let signer = match signer {
+                    Some(signer) => Some(who(common, client, signer).await?),
+                    None => None,
+                };
+                let (account, provider) = (who(common, client, text).await?, who(common, client, provider).await?);
                 output.print(&client.vouchers(&account, &provider, signer.as_ref(), at.height).await?, vouchers)
             }
             Self::Offers { at } => output.print(&client.offers(at.height).await?, offers),

@@ -78,7 +78,7 @@ impl Verb {
         match self {
             Self::Providers { at } => output.print(&client.providers(at.height).await?, providers),
             Self::Provider { provider, at } => {
-                output.print(&client.provider(&who(common, provider)?, at.height, false).await?, detail)
+                output.print(&client.provider(&who(common, client, provider).await?, at.height, false).await?, detail)
             }
             Self::Day { day: WhichDay::Open, at } => output.print(&client.today(at.height).await?, today),
             Self::Day { day: WhichDay::Number(day), at } => {

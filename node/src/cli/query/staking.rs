@@ -65,18 +65,19 @@ impl Verb {
         let output = common.output;
         match self {
             Self::Validators { at } => output.print(&client.validators_at(at.height).await?, validators),
-            Self::Validator { operator, at } => {
-                output.print(&client.validator(&who(common, operator)?, at.height, false).await?, validator)
-            }
+            Self::Validator { operator, at } => output
+                .print(&client.validator(&who(common, client, operator).await?, at.height, false).await?, validator),
             Self::Positions { who: text, at } => {
-                output.print(&client.positions(&who(common, text)?, at.height).await?, positions)
+                output.print(&client.positions(&who(common, client, text).await?, at.height).await?, positions)
             }
             Self::Unstaking { who: text, at } => {
-                output.print(&client.unstaking(&who(common, text)?, at.height).await?, unstaking)
+                output.print(&client.unstaking(&who(common, client, text).await?, at.height).await?, unstaking)
             }
-            Self::Locks { who: text, at } => output.print(&client.locks(&who(common, text)?, at.height).await?, locks),
+            Self::Locks { who: text, at } => {
+                output.print(&client.locks(&who(common, client, text).await?, at.height).await?, locks)
+            }
             Self::Rewards { who: text, at } => {
-                output.print(&client.rewards(&who(common, text)?, at.height).await?, rewards)
+                output.print(&client.rewards(&who(common, client, text).await?, at.height).await?, rewards)
             }
         }
     }

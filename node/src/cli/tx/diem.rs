@@ -6,7 +6,7 @@ use diem_diem::Msg;
 use diem_types::Call;
 
 use super::make::{Make, Wallet};
-use crate::cli::{Failure, ask, output::say, units};
+use crate::cli::{Failure, ask, units};
 
 /// Minting and burning DIEM.
 #[derive(Debug, Subcommand)]
@@ -83,6 +83,9 @@ async fn least(wallet: &Wallet<'_>, lock: Amount, named: Option<Amount>) -> Resu
         return Ok(named);
     }
     let out = ask::quote_in(&wallet.client, lock).await?;
-    say(&format!("the curve gives {out} DIEM for {lock} sVVV now: less is refused (--min-out accepts less)"));
+    wallet.tell(
+        "least to get",
+        format!("{out} DIEM for {lock} sVVV, what the curve gives now (--min-out names another)"),
+    );
     Ok(out)
 }

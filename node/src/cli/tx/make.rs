@@ -1,9 +1,11 @@
 //! What every verb that makes a transaction has in common.
 
+use std::cell::RefCell;
+
 use anyhow::anyhow;
 use clap::Args;
 use diem_client::{
-    Client,
+    Client, KnownChain,
     api::{Hash, Wait},
 };
 use diem_core::{Address, Amount};
@@ -13,6 +15,7 @@ use crate::{
         Failure, ask,
         common::{Common, PassphraseSource},
         failure::usage,
+        known::Known,
         names::Names,
         units,
     },
@@ -32,7 +35,8 @@ pub(super) struct Make {
     /// avvv for a unit of gas [default: the chain's lowest].
     #[arg(long, value_name = "AVVV")]
     pub(super) gas_price: Option<u128>,
-    /// The most to pay as fee, such as 0.01VVV [default: what it costs].
+    /// The most to pay as fee, such as 0.01VVV [default: what it costs, up to 0.1VVV and to 10 times what it was when
+    /// this wallet first saw the chain].
     #[arg(long, value_name = "AMOUNT", value_parser = units::vvv)]
     pub(super) max_fee: Option<Amount>,
     /// The last height at which the transaction is valid [default: 600 blocks from now].
@@ -57,6 +61,8 @@ pub(super) struct Make {
     pub(super) passphrase: PassphraseSource,
     #[command(flatten)]
     pub(super) sending: Sending,
+    #[command(flatten)]
+    pub(super) preview: Preview,
 }
 
 /// For what the command waits, and how long.
@@ -73,27 +79,39 @@ pub(super) struct Sending {
     pub(super) yes: bool,
 }
 
+/// Whether a node is asked first what a new transaction would do.
+#[derive(Debug, Args)]
+pub(super) struct Preview {
+    /// Do not ask the node first what it would do; with --yes, what would fail is sent all the same.
+    #[arg(long)]
+    pub(super) no_preview: bool,
+}
+
 /// What a verb needs to become a call: the names of this wallet, and what the node knows.
 pub(super) struct Wallet<'a> {
     pub(super) common: &'a Common,
     pub(super) client: Client,
+    pub(super) chain: KnownChain,
     pub(super) keys: KeyStore,
+    /// What of the call is the node's word alone.
+    told: RefCell<Vec<(&'static str, String)>>,
 }
 
 impl<'a> Wallet<'a> {
-    /// The wallet of `common`.
-    pub(super) fn new(common: &'a Common) -> Result<Self, Failure> {
-        Ok(Self { common, client: common.client()?, keys: common.keys() })
+    /// The wallet of `common`, for the chain of its node.
+    pub(super) async fn open(common: &'a Common) -> Result<Self, Failure> {
+        let Known { client, chain } = Known::ask(common).await?;
+        Ok(Self { common, client, chain, keys: common.keys(), told: RefCell::default() })
     }
 
     /// The names that this wallet has for addresses.
     pub(super) fn names(&self) -> Names {
-        Names::of(&self.keys)
+        Names::of(&self.keys, &self.chain.chain_id)
     }
 
     /// An address, or that of a key of this wallet.
     pub(super) fn who(&self, text: &str) -> Result<Address, Failure> {
-        self.keys.resolve(text).map_err(|error| usage(anyhow!(error)))
+        self.keys.resolve(text, &self.chain.chain_id).map_err(|error| usage(anyhow!(error)))
     }
 
     /// The same where nobody has to be named.
@@ -105,7 +123,21 @@ impl<'a> Wallet<'a> {
     pub(super) async fn day(&self, named: Option<u64>) -> Result<u64, Failure> {
         match named {
             Some(day) => Ok(day),
-            None => ask::open_day(&self.client).await,
+            None => {
+                let day = ask::open_day(&self.client).await?;
+                self.tell("day", day.to_string());
+                Ok(day)
+            }
         }
+    }
+
+    /// Notes something that is signed because the node says so.
+    pub(super) fn tell(&self, what: &'static str, value: String) {
+        self.told.borrow_mut().push((what, value));
+    }
+
+    /// What was noted.
+    pub(super) fn told(&self) -> Vec<(&'static str, String)> {
+        self.told.borrow().clone()
     }
 }

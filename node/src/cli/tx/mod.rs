@@ -4,6 +4,7 @@ mod credits;
 mod diem;
 mod file;
 mod make;
+mod outcome;
 mod pay;
 mod preview;
 mod providers;
@@ -13,20 +14,28 @@ mod validator;
 
 use std::path::PathBuf;
 
+use anyhow::anyhow;
 use clap::{Args, Subcommand};
-use diem_client::api::TxView;
-use diem_types::Signed;
+use diem_client::{
+    Guard, KnownChain,
+    api::{Hash, TxView},
+    build::{KeyKind, placeholder},
+};
+use diem_core::Amount;
+use diem_types::{Signed, Tx};
 
 use super::{
     Failure,
     common::{Common, PassphraseSource, block_on},
+    failure::usage,
     headings::{Group, template},
+    known,
     names::Names,
-    tables,
+    tables, units,
 };
 use file::TxFile;
 use make::{Sending, Wallet};
-use send::SendOptions;
+use outcome::SendOptions;
 
 /// Making, signing and sending transactions.
 #[derive(Debug, Args)]
@@ -66,6 +75,10 @@ enum Files {
         /// The key that signs.
         #[arg(long, value_name = "KEY")]
         from: String,
+        /// The most that it may pay as fee, such as 0.01VVV [default: 0.1VVV, and 10 times what it was when this wallet
+        /// first saw the chain].
+        #[arg(long, value_name = "AMOUNT", value_parser = units::vvv)]
+        max_fee: Option<Amount>,
         #[command(flatten)]
         passphrase: PassphraseSource,
     },
@@ -106,8 +119,8 @@ impl TxCommand {
             Verb::Files(files) => return files.run(common),
             verb => verb,
         };
-        let wallet = Wallet::new(common)?;
         block_on(async {
+            let wallet = Wallet::open(common).await?;
             match verb {
                 Verb::Pay(verb) => verb.run(&wallet).await,
                 Verb::Staking(verb) => verb.run(&wallet).await,
@@ -124,29 +137,62 @@ impl TxCommand {
 impl Files {
     fn run(self, common: &Common) -> Result<(), Failure> {
         match self {
-            Self::Sign { file, from, passphrase } => sign(common, &file, &from, &passphrase),
+            Self::Sign { file, from, max_fee, passphrase } => sign(common, &file, &from, max_fee, &passphrase),
             Self::Broadcast { file, sending } => {
                 let bytes = TxFile::read_signed(&file)?;
-                let names = Names::of(&common.keys());
+                let chain_id = Signed::decode(&bytes).map(|signed| signed.tx.chain_id).unwrap_or_default();
+                let names = Names::of(&common.keys(), &chain_id);
                 let options = SendOptions { sending: &sending, output: common.output, names: &names };
                 let client = common.client()?;
-                block_on(async { send::send(&client, bytes, options).await })
+                block_on(async { outcome::send(&client, bytes, options).await })
             }
             Self::Show { file } => show(common, &file),
         }
     }
 }
 
-fn sign(common: &Common, path: &std::path::Path, name: &str, passphrase: &PassphraseSource) -> Result<(), Failure> {
+fn sign(
+    common: &Common,
+    path: &std::path::Path,
+    name: &str,
+    max_fee: Option<Amount>,
+    passphrase: &PassphraseSource,
+) -> Result<(), Failure> {
     let mut file = TxFile::read(path)?;
     let keys = common.keys();
-    let key = keys.get(name)?;
+    let (tx, key) = (file.tx(), keys.get(name)?);
+    keys.resolve(name, &tx.chain_id).map_err(|error| usage(anyhow!(error)))?;
     // Whoever signs sees what, before the passphrase is asked for: the file may be somebody else's.
-    super::output::say(&tables::draft(&TxView::new_unsigned(&file.tx(), 0), &Names::of(&keys), None, None));
-    let secret = passphrase.open(name, &key, &file.tx.chain_id)?;
+    super::output::say(&tables::draft(&TxView::new_unsigned(&tx, 0), &Names::of(&keys, &tx.chain_id), None, None));
+    let known = common.chains().get(&tx.chain_id)?;
+    if let Some(known) = &known {
+        known::check(known, &tx.chain_id, &Hash(tx.genesis_hash), "the transaction of this file")?;
+    }
+    check_fee(&tx, known.as_ref(), max_fee)?;
+    let secret = passphrase.open(name, &key, &tx.chain_id)?;
     file.sign(&secret.key())?;
     // A signed file is data for the next command, whatever the form of other output.
     super::output::Output::Json.print(&file, |_| String::new())
+}
+
+/// Refuses a fee that the signer has not agreed to: the file may come from a node that was lied about.
+fn check_fee(tx: &Tx, known: Option<&KnownChain>, named: Option<Amount>) -> Result<(), Failure> {
+    let limit = match named {
+        Some(named) => named,
+        None => {
+            // A signature that is made elsewhere counts with the larger size.
+            let payer = tx.fee_payer.map(|_| KeyKind::Ed25519);
+            Guard::default().limit(known, &placeholder(tx, KeyKind::Ed25519, payer).map_err(usage)?)
+        }
+    };
+    if tx.max_fee <= limit {
+        return Ok(());
+    }
+    Err(usage(anyhow!(
+        "this may pay a fee of {} VVV, more than the {limit} VVV that are signed for without being told: nothing was \
+         signed; to sign for that much, name it as --max-fee",
+        tx.max_fee
+    )))
 }
 
 fn show(common: &Common, path: &std::path::Path) -> Result<(), Failure> {
@@ -154,6 +200,6 @@ fn show(common: &Common, path: &std::path::Path) -> Result<(), Failure> {
     let signed = file.bytes().ok().and_then(|bytes| Signed::decode(&bytes).ok());
     let good = signed.as_ref().map(|signed| signed.verify().map_err(|error| error.to_string()));
     let view = TxView::new_unsigned(&file.tx(), signed.as_ref().map_or(0, |signed| signed.size));
-    let names = Names::of(&common.keys());
+    let names = Names::of(&common.keys(), &view.chain_id);
     common.output.print(&view, |view| tables::draft(view, &names, None, good.as_ref()))
 }

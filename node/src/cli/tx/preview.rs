@@ -1,11 +1,15 @@
 //! What a transaction would do, tried by a node in its next block and thrown away.
 
+use std::time::Duration;
+
 use anyhow::anyhow;
 use diem_client::{
-    Client,
-    api::{BalanceChange, ErrorBody, Simulated},
+    Client, ClientError,
+    api::{BalanceChange, ErrorBody, SimulateCalls, Simulated},
     build::{Draft, KeyKind},
 };
+use diem_core::ModuleError as _;
+use diem_types::ChainError;
 
 use crate::cli::{
     Exit, Failure,
@@ -13,6 +17,20 @@ use crate::cli::{
     names::Names,
     output::{Output, fields, list, say},
 };
+
+/// How often a node that is busy is asked.
+const BUSY_ATTEMPTS: u32 = 40;
+/// How long a busy node is left alone.
+const BUSY_PAUSE: Duration = Duration::from_millis(250);
+
+/// What is tried, and the kinds of the keys that would sign it.
+pub(super) struct Asked<'a> {
+    pub(super) draft: &'a Draft,
+    pub(super) sender: KeyKind,
+    pub(super) payer: Option<KeyKind>,
+    /// Whether the sender chose the nonce.
+    pub(super) chosen: bool,
+}
 
 /// Prints what `draft` would do; fails if it would fail.
 pub(super) async fn preview(
@@ -34,17 +52,68 @@ pub(super) async fn preview(
     }
 }
 
-/// What `draft` would do, in words.
-pub(super) async fn outlook(
+/// Says what the transaction would do, before it is sent. Who is asked should know what the answer means; where nobody
+/// is asked, what would fail is not sent, because in a block it would cost its fee.
+pub(super) async fn before_sending(
     client: &Client,
-    draft: &Draft,
+    asked: &Asked<'_>,
     names: &Names,
-    sender: KeyKind,
-    payer: Option<KeyKind>,
-) -> Result<String, Failure> {
-    let simulated = client.simulate(&draft.tx, sender, payer).await?;
-    let why = simulated.result.error.as_ref().map(|why| format!("\n{}", would_fail(why, names)));
-    Ok(format!("\n{}{}\n", table(&simulated, names), why.unwrap_or_default()))
+    unasked: bool,
+) -> Result<(), Failure> {
+    let simulated = tried(client, asked).await?;
+    let why = simulated.result.error.as_ref().filter(|why| !(asked.chosen && is_ahead(why)));
+    match why {
+        Some(why) if unasked => Err(Failure {
+            exit: Exit::Rejected,
+            error: anyhow!("{}. Nothing was sent; --no-preview sends it without asking first", would_fail(why, names)),
+        }),
+        _ => {
+            if !unasked {
+                let why = why.map(|why| format!("\n{}", would_fail(why, names)));
+                say(&format!("\n{}{}\n", table(&simulated, names), why.unwrap_or_default()));
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Tries the transaction as it is; its calls alone where the nonce of the draft was taken meanwhile, because one that
+/// nobody chose is asked for again when it is signed.
+async fn tried(client: &Client, asked: &Asked<'_>) -> Result<Simulated, ClientError> {
+    let tx = &asked.draft.tx;
+    let simulated = patiently(async || client.simulate(tx, asked.sender, asked.payer).await).await?;
+    if asked.chosen || !simulated.result.error.as_ref().is_some_and(is_about_nonce) {
+        return Ok(simulated);
+    }
+    let calls = SimulateCalls {
+        sender: tx.sender,
+        sender_key: asked.sender,
+        fee_payer: tx.fee_payer,
+        payer_key: asked.payer.unwrap_or(KeyKind::Ed25519),
+        calls: tx.calls.clone(),
+        memo: tx.memo.clone(),
+    };
+    patiently(async || client.simulate_calls(calls.clone()).await).await
+}
+
+/// A node tries only a few transactions at one time: many commands that start together wait for each other.
+async fn patiently(ask: impl AsyncFn() -> Result<Simulated, ClientError>) -> Result<Simulated, ClientError> {
+    for _ in 1..BUSY_ATTEMPTS {
+        match ask().await {
+            Err(ClientError::Refused { error, .. }) if error.name == "busy" => tokio::time::sleep(BUSY_PAUSE).await,
+            answer => return answer,
+        }
+    }
+    ask().await
+}
+
+fn is_about_nonce(why: &ErrorBody) -> bool {
+    why.codespace == ChainError::CODESPACE && why.name.starts_with("nonce_")
+}
+
+/// Whether a transaction only comes before its turn: the pool keeps it until those before it are there.
+fn is_ahead(why: &ErrorBody) -> bool {
+    why.codespace == ChainError::CODESPACE && why.name == "nonce_too_high"
 }
 
 fn would_fail(why: &ErrorBody, names: &Names) -> String {

@@ -140,7 +140,7 @@ impl Verb {
             Self::AddBond { amount, make } => (Msg::AddBond { amount }, make),
             Self::PublishPrices { file, make } => (Msg::PublishPrices { sheet: prices::read(&file)? }, make),
             Self::Deregister { make } => (Msg::Deregister, make),
-            Self::Settle { files, make } => (settle(wallet, &files, &make).await?, make),
+            Self::Settle { files, make } => (settle(wallet, &files, &make)?, make),
             Self::ListProvider { provider, make } => (Msg::ListProvider { provider: wallet.who(&provider)? }, make),
             Self::DelistProvider { provider, forfeit, make } => {
                 (Msg::DelistProvider { provider: wallet.who(&provider)?, forfeit }, make)
@@ -151,10 +151,10 @@ impl Verb {
 }
 
 /// The call that hands in the vouchers of `files`; says first which of them the chain will pay nothing for.
-async fn settle(wallet: &Wallet<'_>, files: &[PathBuf], make: &Make) -> Result<Msg, Failure> {
+fn settle(wallet: &Wallet<'_>, files: &[PathBuf], make: &Make) -> Result<Msg, Failure> {
     let vouchers = voucher::read_all(files)?;
-    let (status, provider) = (wallet.client.status().await?, wallet.who(&make.from)?);
-    let doubts = voucher::doubts(&vouchers, &status.chain_id, &status.genesis_hash.0, &provider);
+    let (chain, provider) = (&wallet.chain, wallet.who(&make.from)?);
+    let doubts = voucher::doubts(&vouchers, &chain.chain_id, &chain.genesis_hash.0, &provider);
     let names = wallet.names();
     doubts.iter().for_each(|doubt| say(&names.text(doubt)));
     if !doubts.is_empty() {

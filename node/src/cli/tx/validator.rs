@@ -9,7 +9,13 @@ use diem_staking::{CreateValidator, Description, EditValidator, Msg};
 use diem_types::Call;
 
 use super::make::{Make, Wallet};
-use crate::cli::{Failure, ask, failure::usage, output::plain, units, validator::ProofFile};
+use crate::cli::{
+    Failure, ask,
+    failure::usage,
+    output::{plain, quoted},
+    units,
+    validator::ProofFile,
+};
 
 /// Being a validator.
 #[derive(Debug, Subcommand)]
@@ -98,7 +104,7 @@ impl Verb {
                 website,
                 make,
             } => {
-                let file = proof_of(wallet, &proof, &make).await?;
+                let file = proof_of(wallet, &proof, &make)?;
                 let create = CreateValidator {
                     consensus_key: file.consensus_key,
                     bridge_address: file.bridge_address,
@@ -114,7 +120,7 @@ impl Verb {
             Self::EditValidator { change, make } => (edit(wallet, &make, change).await?, make),
             Self::Unjail { make } => (Msg::Unjail, make),
             Self::RotateBridgeKey { proof, make } => {
-                let ProofFile { consensus_key, bridge_address, proof, .. } = proof_of(wallet, &proof, &make).await?;
+                let ProofFile { consensus_key, bridge_address, proof, .. } = proof_of(wallet, &proof, &make)?;
                 (Msg::RotateBridgeKey { consensus_key, bridge_address, proof }, make)
             }
         };
@@ -123,11 +129,11 @@ impl Verb {
 }
 
 /// The proof, if it is this sender's and this chain's.
-async fn proof_of(wallet: &Wallet<'_>, path: &std::path::Path, make: &Make) -> Result<ProofFile, Failure> {
+fn proof_of(wallet: &Wallet<'_>, path: &std::path::Path, make: &Make) -> Result<ProofFile, Failure> {
     let file = ProofFile::read(path)?;
     let sender = wallet.who(&make.from)?;
-    let chain_id = wallet.client.status().await?.chain_id;
-    if file.operator != sender || file.chain_id != chain_id {
+    let chain_id = &wallet.chain.chain_id;
+    if file.operator != sender || file.chain_id != *chain_id {
         return Err(usage(anyhow!(
             "{} is a proof for {} on {}, not for {sender} on {chain_id}: make one with `diemd validator prove`",
             path.display(),
@@ -143,7 +149,14 @@ async fn edit(wallet: &Wallet<'_>, make: &Make, change: Change) -> Result<Msg, F
     let Change { moniker, website, commission } = change;
     let description = if moniker.is_some() || website.is_some() {
         let now = ask::validator(&wallet.client, &wallet.who(&make.from)?).await?;
-        Some(Description { moniker: moniker.unwrap_or(now.moniker), website: website.unwrap_or(now.website) })
+        let kept = |what, now: String| {
+            wallet.tell(what, format!("{}, as it is now", quoted(&now)));
+            now
+        };
+        Some(Description {
+            moniker: moniker.unwrap_or_else(|| kept("moniker", now.moniker)),
+            website: website.unwrap_or_else(|| kept("website", now.website)),
+        })
     } else {
         None
     };

@@ -1,0 +1,83 @@
+//! The chain for which a wallet signs: the one that it knows by that name, whatever a node shows.
+
+use anyhow::anyhow;
+use diem_client::{Client, KnownChain, api::Hash, build::BuildError};
+
+use super::{
+    Failure,
+    common::Common,
+    failure::{failed, usage},
+    output::{fields, plain, say},
+};
+use crate::keys::Chains;
+
+/// A client that signs for this chain only, and what is known of the chain.
+pub(super) struct Known {
+    pub(super) client: Client,
+    pub(super) chain: KnownChain,
+}
+
+impl Known {
+    /// Asks the node which chain it has, and compares that with what the wallet knows by this name. A chain that it sees
+    /// for the first time it remembers, and says so.
+    pub(super) async fn ask(common: &Common) -> Result<Self, Failure> {
+        let client = common.client()?;
+        let seen = client.chain().await.map_err(build_error)?;
+        let chain = match common.chains().get(&seen.chain_id)? {
+            Some(known) => {
+                check(&known, &seen.chain_id, &seen.genesis_hash, &format!("the node at {}", client.url()))?;
+                known
+            }
+            None => {
+                first_seen(&common.chains(), &seen, client.url());
+                seen
+            }
+        };
+        Ok(Self { client: client.knowing(chain.clone()), chain })
+    }
+}
+
+/// Refuses another genesis than the one that is known by this name; `who` shows it.
+pub(super) fn check(known: &KnownChain, chain_id: &str, genesis_hash: &Hash, who: &str) -> Result<(), Failure> {
+    if known.genesis_hash == *genesis_hash {
+        return Ok(());
+    }
+    Err(usage(anyhow!(
+        "{who} names the chain `{chain_id}` with genesis hash {genesis_hash}, but this wallet knows `{chain_id}` by \
+         {}: it is another chain under the same name, and nothing was signed. If that chain was started anew, `diemd keys \
+         forget-chain {chain_id}` makes the wallet see it as for the first time",
+        known.genesis_hash
+    )))
+}
+
+fn first_seen(chains: &Chains, seen: &KnownChain, url: &str) {
+    let lines = fields([
+        ("chain", seen.chain_id.clone()),
+        ("genesis hash", seen.genesis_hash.to_string()),
+        ("least gas price", format!("{} avvv", seen.min_gas_price.get())),
+        ("says", url.to_owned()),
+    ]);
+    say(&format!(
+        "This wallet sees a chain for the first time. Compare its genesis hash with a source that you trust:\n{lines}\n"
+    ));
+    // Without a place to remember it the command goes on as it would on a new machine.
+    if let Err(error) = chains.put(seen) {
+        say(&format!("it cannot be remembered: {}", plain(&error.to_string())));
+    }
+}
+
+/// Shows, by itself, what is signed because the node at `url` says so, and what nobody has proven.
+pub(super) fn say_unproven(url: &str, told: Vec<(&'static str, String)>) {
+    if !told.is_empty() {
+        say(&format!("On the word of {url}, which nobody has proven:\n{}\n", fields(told)));
+    }
+}
+
+/// Why a draft or what it needs cannot be had.
+pub(super) fn build_error(error: BuildError) -> Failure {
+    match error {
+        BuildError::Client(error) => error.into(),
+        BuildError::NoBlock => failed(error),
+        other => usage(other),
+    }
+}

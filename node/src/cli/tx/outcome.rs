@@ -1,0 +1,154 @@
+//! What became of a transaction that was sent: what is printed, and the exit code that says how far it came.
+
+use std::time::Duration;
+
+use anyhow::anyhow;
+use diem_client::{
+    Client, ClientError,
+    api::{ErrorReply, Hash, State, Submitted, Wait},
+};
+use diem_core::{ModuleError as _, tx::tx_hash};
+use diem_types::{ChainError, Signed};
+
+use super::make::Sending;
+use crate::cli::{
+    Exit, Failure,
+    names::Names,
+    output::{Output, say},
+    tables,
+};
+
+/// How to send and print.
+pub(super) struct SendOptions<'a> {
+    pub(super) sending: &'a Sending,
+    pub(super) output: Output,
+    pub(super) names: &'a Names,
+}
+
+/// Sends signed bytes, prints what became of them, and fails with the exit code that tells how far they came.
+pub(super) async fn send(client: &Client, bytes: Vec<u8>, options: SendOptions<'_>) -> Result<(), Failure> {
+    let hash = Hash(tx_hash(&bytes));
+    let answer = submit(client, bytes, options.sending.wait, options.sending).await;
+    conclude(client, &hash, answer, &options)
+}
+
+/// Hands signed bytes on, waiting for no more than `wait`.
+pub(super) async fn submit(
+    client: &Client,
+    bytes: Vec<u8>,
+    wait: Wait,
+    sending: &Sending,
+) -> Result<Submitted, ClientError> {
+    if let Ok(signed) = Signed::decode(&bytes) {
+        say(&format!("sending {}, nonce {}", Hash(tx_hash(&bytes)), signed.tx.nonce));
+    }
+    client.submit(bytes, wait, Duration::from_secs(sending.timeout)).await
+}
+
+/// Whether the node says that another transaction of the sender has the nonce.
+fn is_taken(error: &diem_client::api::ErrorBody) -> bool {
+    error.codespace == ChainError::CODESPACE && matches!(error.name.as_str(), "nonce_taken" | "nonce_too_low")
+}
+
+/// Prints the answer, and fails with the exit code that tells how far the transaction came.
+pub(super) fn conclude(
+    client: &Client,
+    hash: &Hash,
+    answer: Result<Submitted, ClientError>,
+    options: &SendOptions<'_>,
+) -> Result<(), Failure> {
+    match answer {
+        Ok(answer) => report(&answer, options, client.url()),
+        Err(ClientError::Refused { error, .. }) => {
+            let why = options.names.text(&error.to_string());
+            let mut words = format!("the transaction was refused: {why}");
+            if is_taken(&error) {
+                words = format!("{words}. {}", not_again(hash, client.url()));
+            }
+            let failure = Failure { exit: Exit::Rejected, error: anyhow!(words) };
+            if options.output == Output::Json {
+                options.output.print(&ErrorReply { error }, |_| String::new())?;
+            }
+            Err(failure)
+        }
+        Err(error @ ClientError::Lost { .. }) => Err(unknown(hash, client.url(), &error.to_string())),
+        Err(other) => Err(other.into()),
+    }
+}
+
+/// Why nothing was signed with the next nonce: of two signatures with different nonces both can count, and that the
+/// first cannot is the node's word, or that of whoever stands before it.
+fn not_again(hash: &Hash, url: &str) -> String {
+    format!(
+        "Nothing else was signed, because {hash} may still count: that it does not is the word of {url}, and of whatever \
+         stands between (a proxy, ssh -L, a forwarded or published port). If another wallet with this key sent the other \
+         transaction, run the command again with --nonce and the next number; with the same --nonce only one of both can \
+         ever be in a block"
+    )
+}
+
+fn report(answer: &Submitted, options: &SendOptions<'_>, url: &str) -> Result<(), Failure> {
+    let written = options.output.print(answer, |answer| match &answer.tx {
+        Some(tx) => tables::tx(tx, options.names),
+        None => answer.hash.to_string(),
+    });
+    match (judge(answer, options, url), written) {
+        (outcome, Ok(())) => outcome,
+        // What became of the transaction counts more than where it is told.
+        (Err(Failure { exit, error }), Err(unwritten)) => {
+            Err(Failure { exit, error: anyhow!("{error} (and the answer could not be written: {})", unwritten.error) })
+        }
+        (Ok(()), Err(unwritten)) => Err(sent_but_not_written(answer, &unwritten)),
+    }
+}
+
+fn sent_but_not_written(answer: &Submitted, unwritten: &Failure) -> Failure {
+    let (hash, why) = (&answer.hash, &unwritten.error);
+    match &answer.tx {
+        Some(tx) => Failure {
+            exit: Exit::Unwritten,
+            error: anyhow!(
+                "transaction {hash} is committed in block {}, but the answer could not be written: {why}. Do not send it \
+                 again",
+                tx.height
+            ),
+        },
+        None => Failure {
+            exit: Exit::Failed,
+            error: anyhow!(
+                "transaction {hash} was sent, but the answer could not be written: {why}. Do not send it again"
+            ),
+        },
+    }
+}
+
+fn judge(answer: &Submitted, options: &SendOptions<'_>, url: &str) -> Result<(), Failure> {
+    let hash = &answer.hash;
+    let why = || match &answer.error {
+        Some(error) => options.names.text(&error.to_string()),
+        None => "no reason given".into(),
+    };
+    match answer.state {
+        State::Committed => Ok(()),
+        State::Accepted | State::Checked => {
+            say(&format!("sent, not in a block yet: `diemd query tx {hash} --node {url}` finds it there"));
+            Ok(())
+        }
+        State::Failed => {
+            let error = anyhow!("the transaction is in a block and failed there, its fee is paid: {}", why());
+            Err(Failure { exit: Exit::FailedInBlock, error })
+        }
+        State::Rejected => {
+            Err(Failure { exit: Exit::Rejected, error: anyhow!("the transaction was refused: {}", why()) })
+        }
+        State::Unknown => Err(unknown(hash, url, "it was in no block when the time to wait was over")),
+    }
+}
+
+fn unknown(hash: &Hash, url: &str, why: &str) -> Failure {
+    let error = anyhow!(
+        "nobody knows yet what became of {hash}: {why}. It may still come: look with `diemd query tx {hash} --node \
+         {url}` before you send another"
+    );
+    Failure { exit: Exit::Unknown, error }
+}

@@ -1,0 +1,292 @@
+//! What somebody between a wallet and its node can change, and what the wallet still signs.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use diem_client::{
+    Client,
+    api::Wait,
+    build::{BuildError, Intent, KeyKind},
+};
+use diem_core::{Amount, Denom, keys::SecretKey};
+use diem_genesis::presets::{TEST_MNEMONIC, person_path};
+use diem_node::keys::derive;
+use diem_types::Call;
+use serde_json::Value;
+
+use crate::{chain::Chain, proxy::Proxy};
+
+/// A change of one path's answers.
+fn at(
+    path: &'static str,
+    change: impl Fn(&mut Value) + Send + Sync + 'static,
+) -> impl Fn(&str, &mut Value) + Send + Sync {
+    move |asked, answer| {
+        if asked == path {
+            change(answer);
+        }
+    }
+}
+
+fn alice() -> SecretKey {
+    let phrase = derive::parse_phrase(TEST_MNEMONIC).unwrap();
+    derive::derive(&phrase, KeyKind::Ed25519, &person_path(0)).unwrap().key()
+}
+
+fn pays(key: &SecretKey, chain: &Chain) -> Intent {
+    let to = chain.address("bob").parse().unwrap();
+    let pay = diem_bank::Msg::Transfer { to, denom: Denom::Vvv, amount: Amount::ONE };
+    Intent::new(key.address(), KeyKind::Ed25519, vec![Call::Bank(pay)])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_keeps_a_payment_gets_no_second_one_from_a_command() {
+    let chain = Chain::start().await;
+    let proxy = Proxy::that_keeps_payments(chain.url()).await;
+    let pay = format!("tx transfer bob 100VVV --from alice --yes --node {}", proxy.url);
+    let refused = chain.run(&pay).await;
+    assert_eq!(refused.code, 3, "{}", refused.stderr);
+    for words in ["nonce_taken", "may still count", &proxy.url, "stands between", "--nonce"] {
+        assert!(refused.stderr.contains(words), "{words}: {}", refused.stderr);
+    }
+    assert_eq!(proxy.sent().len(), 1);
+    // The next command knows of the first, whatever it pays.
+    let hash = hex::encode(proxy.sent()[0].hash);
+    for again in [pay.clone(), pay.replace("100VVV", "1VVV")] {
+        let again = chain.run(&again).await;
+        assert_eq!(again.code, 2, "{}", again.stderr);
+        for words in [&hash, "nonce 0", "Nothing was signed", "--nonce 0", "--nonce 1"] {
+            assert!(again.stderr.contains(words), "{words}: {}", again.stderr);
+        }
+    }
+    assert_eq!(proxy.sent().len(), 1);
+    // With the same nonce only one of both can be in a block.
+    let same = chain.run(&format!("{pay} --nonce 0 --memo again")).await;
+    assert_eq!((same.code, proxy.sent().len()), (3, 2), "{}", same.stderr);
+    assert!(proxy.sent().iter().all(|signed| signed.tx.nonce == 0));
+    // An honest node names the same nonce, and when that is used nothing is open any more.
+    chain.run("tx transfer bob 100VVV --from alice --yes").await.ok();
+    chain.run("tx transfer bob 1VVV --from alice --yes").await.ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_keeps_a_payment_gets_no_second_one_from_the_demo() {
+    let chain = Chain::start().await;
+    let proxy = Proxy::that_keeps_payments(chain.url()).await;
+    let played = chain.run(&format!("demo --node {}", proxy.url)).await;
+    assert_ne!(played.code, 0, "{}", played.stdout);
+    assert!(played.stderr.contains("may still count"), "{}", played.stderr);
+    assert_eq!(proxy.sent().len(), 1, "{}", played.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_keeps_a_payment_gets_no_second_one_from_the_client() {
+    let chain = Chain::start().await;
+    let proxy = Proxy::that_keeps_payments(chain.url()).await;
+    let (client, key) = (Client::new(&proxy.url).unwrap(), alice());
+    let draft = client.draft(pays(&key, &chain)).await.unwrap();
+    let bytes = draft.tx.sign(&key, None).unwrap();
+    let refused = client.submit(bytes, Wait::Checked, Duration::from_secs(5)).await.unwrap_err();
+    assert_eq!(refused.refusal().unwrap().name, "nonce_taken");
+    // Whoever tries again in a loop gets an error instead of another nonce, also from a clone.
+    for client in [&client, &client.clone()] {
+        let error = client.draft(pays(&key, &chain)).await.unwrap_err();
+        assert!(matches!(error, BuildError::Unsettled { next: 1, ref open, .. } if open.nonce == 0), "{error}");
+    }
+    let chosen = client.draft(Intent { nonce: Some(0), ..pays(&key, &chain) }).await.unwrap();
+    assert_eq!((chosen.tx.nonce, chosen.unproven.nonce), (0, None));
+    client.forget(&key.address(), 0);
+    assert_eq!(client.draft(pays(&key, &chain)).await.unwrap().tx.nonce, 1, "the caller has accepted both");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_price_that_only_the_node_knows_is_not_paid() {
+    let chain = Chain::start().await;
+    let factor = Arc::new(AtomicU64::new(1_000_000_000));
+    let used = Arc::clone(&factor);
+    let proxy = Proxy::before(
+        chain.url(),
+        at("/v1/params", move |params| {
+            let price: u128 = params["gas"]["min_price"].as_str().unwrap().parse().unwrap();
+            let price = price * u128::from(used.load(Ordering::SeqCst)) / 1_000;
+            params["gas"]["min_price"] = price.to_string().into();
+        }),
+    )
+    .await;
+    let pay = format!("tx transfer bob 1VVV --from alice --yes --node {}", proxy.url);
+    // At first sight the bound is a fixed one.
+    chain.fails(&pay, 2, "more than the 0.1 VVV").await;
+    // Once the chain is known, a tenth of that is too much: it was seen with the node's own price.
+    chain.run("keys forget-chain diem-dev-1").await.ok();
+    chain.run("tx transfer bob 1VVV --from alice --yes").await.ok();
+    factor.store(10_001, Ordering::SeqCst);
+    let refused = chain.run(&pay).await;
+    assert_eq!(refused.code, 2, "{}", refused.stderr);
+    for words in ["10001000000 avvv", "1000000000 when it was first seen", "Nothing was signed", "--max-fee"] {
+        assert!(refused.stderr.contains(words), "{words}: {}", refused.stderr);
+    }
+    let unsigned = chain.run(&format!("tx transfer bob 1VVV --from alice --unsigned --node {}", proxy.url)).await;
+    assert_eq!((unsigned.code, unsigned.stdout.as_str()), (2, ""));
+    assert_eq!(proxy.sent().len(), 0);
+    factor.store(9_000, Ordering::SeqCst);
+    let shown = chain.run(&pay).await.ok();
+    assert!(shown.stderr.contains("9000000000 avvv; it was 1000000000"), "{}", shown.stderr);
+    factor.store(10_001, Ordering::SeqCst);
+    chain.run(&format!("{pay} --max-fee 1VVV")).await.ok();
+
+    let (client, key) = (Client::new(&proxy.url).unwrap(), alice());
+    let known = Client::new(chain.url()).unwrap().chain().await.unwrap();
+    let error = client.clone().knowing(known).draft(pays(&key, &chain)).await.unwrap_err();
+    assert!(matches!(error, BuildError::FeeUntold { .. }), "{error}");
+    factor.store(1_000_000_000, Ordering::SeqCst);
+    let error = client.draft(pays(&key, &chain)).await.unwrap_err();
+    assert!(matches!(error, BuildError::FeeUntold { .. }), "{error}");
+    let told = Intent { max_fee: Some(Amount::new(1_000_000 * Amount::ONE.get())), ..pays(&key, &chain) };
+    client.draft(told).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_of_gas_that_only_the_node_knows_is_not_paid() {
+    let chain = Chain::start().await;
+    for name in ["per_tx", "per_byte", "per_signature"] {
+        let lie = at("/v1/params", move |params| params["gas"][name] = 5_000_000_u64.into());
+        let proxy = Proxy::before(chain.url(), lie).await;
+        chain.fails(&format!("tx transfer bob 1VVV --from alice --yes --node {}", proxy.url), 2, "--max-fee").await;
+        let error = Client::new(&proxy.url).unwrap().draft(pays(&alice(), &chain)).await.unwrap_err();
+        assert!(matches!(error, BuildError::FeeUntold { .. }), "{name}: {error}");
+        assert_eq!(proxy.sent().len(), 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_chain_under_a_known_name_is_refused_until_it_is_forgotten() {
+    let chain = Chain::start().await;
+    let first = chain.run("tx transfer bob 1VVV --from alice --yes").await.ok();
+    assert!(first.stderr.contains("sees a chain for the first time"), "{}", first.stderr);
+    let again = chain.run("tx transfer bob 1VVV --from alice --yes").await.ok();
+    assert!(!again.stderr.contains("first time"), "{}", again.stderr);
+    let other = "ab".repeat(32);
+    let hash = other.clone();
+    let proxy =
+        Proxy::before(chain.url(), at("/v1/status", move |status| status["genesis_hash"] = hash.clone().into()));
+    let proxy = proxy.await;
+    for line in [
+        "tx transfer bob 1VVV --from alice --yes",
+        "tx transfer bob 1VVV --from alice --unsigned",
+        "voucher sign 1 --provider carol --from bob",
+    ] {
+        let refused = chain.run(&format!("{line} --node {}", proxy.url)).await;
+        assert_eq!((refused.code, refused.stdout.as_str()), (2, ""), "{}", refused.stderr);
+        for words in [&other, "nothing was signed", "diemd keys forget-chain diem-dev-1"] {
+            assert!(refused.stderr.contains(words), "{words}: {}", refused.stderr);
+        }
+    }
+    assert_eq!(proxy.sent().len(), 0);
+    // A file for the other chain is not signed either.
+    let file = chain.run("tx transfer bob 1VVV --from alice --unsigned").await.ok().stdout;
+    let own = chain.query("status").await["genesis_hash"].as_str().unwrap().to_owned();
+    let file = chain.file("other.json", &file.replace(&own, &other));
+    chain.fails(&format!("tx sign {file} --from alice"), 2, "forget-chain").await;
+    chain.run("keys forget-chain diem-dev-1").await.ok();
+    let unsigned = chain.run(&format!("tx transfer bob 1VVV --from alice --unsigned --node {}", proxy.url)).await.ok();
+    assert!(unsigned.stdout.contains(&other) && unsigned.stderr.contains("first time"), "{}", unsigned.stderr);
+
+    let client = Client::new(&proxy.url).unwrap();
+    let known = Client::new(chain.url()).unwrap().chain().await.unwrap();
+    let error = client.knowing(known).draft(pays(&alice(), &chain)).await.unwrap_err();
+    assert!(matches!(error, BuildError::OtherChain { .. }), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nothing_bounds_is_shown_by_itself() {
+    let chain = Chain::start().await;
+    let proxy = Proxy::before(chain.url(), |path, answer| match path {
+        "/v1/status" => answer["latest"]["height"] = 7_000_000_u64.into(),
+        "/v1/credit/today" => answer["day"] = 123_456_u64.into(),
+        "/v1/curve/quote" => answer["out"]["amount"] = "42".into(),
+        path if path.starts_with("/v1/providers/") => answer["prices_hash"] = "cd".repeat(32).into(),
+        path if path.starts_with("/v1/validators/") => answer["website"] = "https://evil.example".into(),
+        path if path.starts_with("/v1/accounts/") => answer["next_nonce"] = 9.into(),
+        _ => {}
+    })
+    .await;
+    for (line, words) in [
+        (
+            "tx transfer bob 1VVV --from alice --unsigned",
+            &["nonce", " 9", "height 7000600", "said to be at 7000000"][..],
+        ),
+        ("tx gift 1 --to dave --from bob --unsigned", &["day", "123456"]),
+        (
+            "tx mint 500VVV --validator validator-1 --from alice --unsigned",
+            &["least to get", "0.000000000000000042 DIEM"],
+        ),
+        ("tx edit-validator --moniker New --from validator-1 --unsigned", &["website", "\"https://evil.example\""]),
+        ("voucher sign 1 --provider carol --from bob", &["day", "123456", "price sheet", &"cd".repeat(32)]),
+    ] {
+        let shown = chain.run(&format!("{line} --node {}", proxy.url)).await.ok();
+        let (_, unproven) = shown.stderr.split_once("On the word of ").unwrap_or_else(|| panic!("{}", shown.stderr));
+        let (unproven, _) = unproven.split_once("\n\n").unwrap_or((unproven, ""));
+        assert!(unproven.contains(&proxy.url), "{unproven}");
+        for words in words {
+            assert!(unproven.contains(words), "{line}: {words} is not in\n{unproven}");
+        }
+    }
+    // What the caller chooses is nobody's word.
+    let chosen = "tx gift 1 --to dave --day 5 --nonce 3 --expiry 900 --from bob --unsigned";
+    let shown = chain.run(&format!("{chosen} --node {}", proxy.url)).await.ok();
+    assert!(!shown.stderr.contains("On the word"), "{}", shown.stderr);
+    let draft = Client::new(&proxy.url).unwrap().draft(pays(&alice(), &chain)).await.unwrap();
+    assert_eq!((draft.unproven.nonce, draft.unproven.height), (Some(9), Some(7_000_000)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_real_chain_the_people_of_a_devnet_have_no_names() {
+    let chain = Chain::start().await;
+    let rename = |path: &str, answer: &mut Value| {
+        if path == "/v1/status" {
+            answer["chain_id"] = "diem-1".into();
+        }
+        if let Some(tx) = answer.get_mut("tx").filter(|tx| tx.is_object()) {
+            tx["chain_id"] = "diem-1".into();
+        }
+    };
+    let proxy = Proxy::before(chain.url(), rename).await;
+    let bob = chain.address("bob");
+    let sent = chain.run(&format!("tx transfer {bob} 1VVV --from alice --yes --output json")).await.ok().json();
+    // The user's own key, encrypted, has its name everywhere.
+    let (secret, passphrase) = (chain.file("secret", &"5e".repeat(32)), chain.file("passphrase", "correct horse"));
+    chain.run(&format!("keys import own --secret-file {secret} --passphrase-file {passphrase}")).await.ok();
+    chain.run(&format!("query account own --node {}", proxy.url)).await.ok();
+    let stranger = format!("0x{}", "ab".repeat(20));
+    for line in [
+        "tx transfer bob 5VVV --from own".to_owned(),
+        format!("tx transfer {stranger} 5VVV --from alice --unsigned"),
+        format!("tx transfer {stranger} 5VVV --from alice --dry-run"),
+        format!("tx multi-transfer {stranger}=1VVV bob=1VVV --from alice --unsigned"),
+        format!("tx transfer {stranger} 5VVV --from own --fee-payer alice --unsigned"),
+        "tx stake-diem 1DIEM --beneficiary bob --from own".to_owned(),
+        "tx stake 1VVV --validator validator-1 --from own".to_owned(),
+        "tx register-provider --bond 1VVV --endpoint http://a --moniker m --payout bob --from own".to_owned(),
+        format!("tx grant --key dave --last-day 5 --limit {stranger}=1 --from own"),
+        format!("tx grant --key {stranger} --last-day 5 --limit carol=1 --from own"),
+        "voucher sign 1 --provider carol --from own".to_owned(),
+        format!("voucher sign 1 --provider {stranger} --account bob --from own"),
+        format!("voucher sign 1 --provider {stranger} --from bob"),
+        "query account bob".into(),
+        "query provider carol".into(),
+        "query vouchers bob --provider carol".into(),
+    ] {
+        let refused = chain.run(&format!("{line} --node {}", proxy.url)).await;
+        assert_eq!((refused.code, refused.stdout.as_str()), (2, ""), "{line}: {}", refused.stderr);
+        assert!(refused.stderr.contains("is no development chain"), "{line}: {}", refused.stderr);
+    }
+    // Nor are others shown under their names.
+    let shown = chain.run(&format!("query tx {} --node {}", sent["hash"].as_str().unwrap(), proxy.url)).await.ok();
+    assert!(!shown.stdout.contains("bob ("), "{}", shown.stdout);
+    assert_eq!(proxy.sent().len(), 0);
+}

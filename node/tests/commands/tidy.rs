@@ -1,0 +1,174 @@
+//! A wallet in a house that is not tidy: folders that are open to others, broken files, full disks, a crowd at the door.
+
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    os::unix::fs::PermissionsExt as _,
+    process::{Command, Stdio},
+};
+
+use crate::chain::Chain;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_home_that_is_open_to_others_is_no_place_for_keys() {
+    let chain = Chain::start().await;
+    let mode = |mode| fs::set_permissions(chain.home.path(), fs::Permissions::from_mode(mode)).unwrap();
+    mode(0o777);
+    for line in ["keys list", "keys show alice", "keys add new", "tx transfer bob 1VVV --from alice --yes"] {
+        chain.fails(line, 2, "chmod go-w").await;
+    }
+    chain.run("query status").await.ok();
+    mode(0o755);
+    chain.run("tx transfer bob 1VVV --from alice --yes").await.ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_key_is_listed_with_its_fault_beside_the_others() {
+    let chain = Chain::start().await;
+    fs::write(chain.home.path().join("keys/broken.json"), "{").unwrap();
+    let listed = chain.run("keys list").await;
+    assert_eq!(listed.code, 1, "{}", listed.stderr);
+    let row = listed.stdout.lines().find(|line| line.starts_with("broken")).unwrap();
+    assert!(row.contains("this is not a key file"), "{row}");
+    for name in ["alice", "validator-1"] {
+        assert!(listed.stdout.contains(&chain.address(name)), "{}", listed.stdout);
+    }
+    let json = chain.run("keys list --output json").await.json();
+    let broken = json.as_array().unwrap().iter().find(|line| line["name"] == "broken").unwrap();
+    assert!(broken["error"].as_str().unwrap().contains("keys/broken.json"), "{broken}");
+    // What needs another key goes on.
+    chain.run("tx transfer bob 1VVV --from alice --yes").await.ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_not_called_what_means_something_else() {
+    let chain = Chain::start().await;
+    let secret = chain.file("secret", &"5e".repeat(32));
+    for name in ["today", "latest", "0xabc", &chain.address("bob"), "diem1x"] {
+        let import = format!("keys import {name} --secret-file {secret} --plain-for x-dev");
+        chain.fails(&import, 2, "cannot be a key's name").await;
+        chain.fails(&format!("keys add {name} --plain-for x-dev"), 2, "cannot be a key's name").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_marks_the_order_of_bytes_is_no_part_of_a_passphrase() {
+    let chain = Chain::start().await;
+    let secret = chain.file("secret", &format!("\u{feff}{}", "5e".repeat(32)));
+    let marked = chain.file("marked", "\u{feff}correct horse\r\n");
+    let bare = chain.file("bare", "correct horse");
+    let other = chain.file("other", "another horse");
+    chain.run(&format!("keys import own --secret-file {secret} --passphrase-file {marked}")).await.ok();
+    let payer = chain.file("secret", &"5f".repeat(32));
+    chain.run(&format!("keys import payer --secret-file {payer} --passphrase-file {other}")).await.ok();
+    chain.run("tx multi-transfer own=5VVV payer=5VVV --from alice --yes").await.ok();
+    chain.run(&format!("tx transfer bob 1VVV --from own --passphrase-file {bare} --yes")).await.ok();
+    // Two keys, one file: it is said which of them it does not open.
+    let both = "tx transfer bob 1VVV --from own --fee-payer payer --yes --passphrase-file";
+    chain.fails(&format!("{both} {bare}"), 2, "key `payer`: wrong passphrase").await;
+    chain.fails(&format!("{both} {other}"), 2, "key `own`: wrong passphrase").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_of_one_sender_at_the_same_time_take_turns() {
+    let chain = Chain::start().await;
+    let line = |number: u32| format!("tx transfer carol 1VVV --memo {number} --from alice --yes --output json");
+    let lines: Vec<String> = (0..20).map(line).collect();
+    let ran = futures::future::join_all(lines.iter().map(|line| chain.run(line))).await;
+    let mut nonces: Vec<u64> =
+        ran.into_iter().map(|ran| ran.ok().json()["tx"]["tx"]["nonce"].as_u64().unwrap()).collect();
+    nonces.sort_unstable();
+    assert_eq!(nonces, (0..20).collect::<Vec<u64>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_committed_is_told_where_the_answer_cannot_be_written() {
+    let chain = Chain::start().await;
+    let full = || Stdio::from(fs::File::options().write(true).open("/dev/full").unwrap());
+    for form in ["table", "json"] {
+        let sent = chain.run_to(&format!("tx transfer bob 1VVV --from alice --yes --output {form}"), full()).await;
+        assert_eq!(sent.code, 9, "{}", sent.stderr);
+        assert!(sent.stderr.contains("is committed in block"), "{}", sent.stderr);
+        assert!(sent.stderr.contains("could not be written"), "{}", sent.stderr);
+    }
+    let line = "tx transfer bob 999999999DIEM --from alice --yes --no-preview";
+    let failed = chain.run_to(line, full()).await;
+    assert_eq!(failed.code, 4, "{}", failed.stderr);
+    assert!(failed.stderr.contains("could not be written"), "{}", failed.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_would_fail_is_not_sent_unless_nobody_asks() {
+    let chain = Chain::start().await;
+    let nonce = || async { chain.query("account alice").await["nonce"].as_u64().unwrap() };
+    for line in [
+        "tx transfer bob 999999999VVV --from alice --yes",
+        "tx transfer bob 999999999DIEM --from alice --yes",
+        "tx unjail --from alice --yes",
+        "tx unstake 5VVV --validator validator-1 --from alice --yes",
+    ] {
+        chain.fails(line, 3, "this would fail").await;
+        assert_eq!(nonce().await, 0, "{line}");
+    }
+    chain.fails("tx transfer bob 999999999DIEM --from alice --yes --no-preview", 4, "its fee is paid").await;
+    assert_eq!(nonce().await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_on_this_machine_is_asked_without_a_proxy() {
+    let chain = Chain::start().await;
+    let nobody = "http://127.0.0.1:9";
+    for name in ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "https_proxy"] {
+        chain.run_with("query status", &[(name, nobody)]).await.ok();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_without_certificates_speaks_http() {
+    let chain = Chain::start().await;
+    let none = [("SSL_CERT_FILE", "/nowhere/at/all"), ("SSL_CERT_DIR", "/nowhere/either")];
+    chain.run_with("query status", &none).await.ok();
+    let refused = chain.run_with("query status --node https://node.example", &none).await;
+    assert_eq!(refused.code, 2, "{}", refused.stderr);
+    for words in ["https://node.example", "ca-certificates", "SSL_CERT_FILE"] {
+        assert!(refused.stderr.contains(words), "{words}: {}", refused.stderr);
+    }
+    assert!(!refused.stderr.contains("is not the URL"), "{}", refused.stderr);
+}
+
+/// Runs `diemd` on a terminal of its own, presses Ctrl-C at the prompt, and asks that terminal how it is then.
+#[test]
+fn a_terminal_shows_again_what_is_typed_after_ctrl_c() {
+    let home = tempfile::tempdir().unwrap();
+    let diemd = env!("CARGO_BIN_EXE_diemd");
+    // The shell outlives the interrupt, which goes to both.
+    let commands = format!("trap : INT; {diemd} keys add new --home {}; echo code $?; stty -a", home.path().display());
+    let mut script = Command::new("script");
+    script.args(["-q", "-e", "-c", &commands, "/dev/null"]).env("SHELL", "/bin/sh");
+    let Ok(mut script) = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn() else {
+        #[expect(clippy::print_stderr, reason = "what was left out is said")]
+        {
+            eprintln!("there is no `script` (util-linux) here: the terminal was not tried");
+        }
+        return;
+    };
+    let (mut stdin, mut stdout) = (script.stdin.take().unwrap(), script.stdout.take().unwrap());
+    let mut screen = Vec::new();
+    let mut part = [0; 256];
+    while !String::from_utf8_lossy(&screen).contains("new passphrase for `new`") {
+        let read = stdout.read(&mut part).unwrap();
+        assert_ne!(read, 0, "{}", String::from_utf8_lossy(&screen));
+        screen.extend_from_slice(&part[..read]);
+    }
+    // The prompt comes a moment before the terminal stops showing what is typed.
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    stdin.write_all(&[3]).unwrap();
+    stdin.flush().unwrap();
+    stdout.read_to_end(&mut screen).unwrap();
+    drop(stdin);
+    script.wait().unwrap();
+    let screen = String::from_utf8_lossy(&screen);
+    let (_, after) = screen.split_once("code ").unwrap_or_else(|| panic!("{screen}"));
+    assert!(after.starts_with("130"), "{screen}");
+    assert!(after.split_whitespace().any(|word| word == "echo"), "{screen}");
+}
