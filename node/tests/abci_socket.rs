@@ -217,7 +217,7 @@ fn init_chain_twice_gives_the_same_root_and_another_genesis_is_refused() {
 #[test]
 fn a_genesis_that_consensus_may_not_have_is_refused() {
     type Spoil = fn(&mut tendermint_proto::v0_38::abci::RequestInitChain);
-    let cases: [(&str, Spoil); 5] = [
+    let cases: [(&str, Spoil); 6] = [
         ("app_state cannot be read", |request| request.app_state_bytes = b"{}".as_slice().into()),
         ("not ed25519", |request| request.validators[0].pub_key = None),
         ("without consensus parameters", |request| request.consensus_params = None),
