@@ -94,9 +94,9 @@ pub struct Position {
     pub locked: Coin,
     /// What may be locked besides.
     pub free_to_lock: Coin,
-    /// What may be unstaked.
+    /// The most that may be unstaked at once: what is free, or less where what stays would be below the least stake.
     pub free_to_unstake: Coin,
-    /// What may go to another validator.
+    /// The most that may go to another validator at once, likewise.
     pub free_to_move: Coin,
     /// What may be claimed now; an operator's commission included.
     pub rewards: Coin,

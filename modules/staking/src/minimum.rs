@@ -37,7 +37,7 @@ impl Open {
         }
         let rest = self.rest_after(shares, amount)?;
         if rest < least {
-            let most = self.most_that_may_go(free, least)?;
+            let most = self.most_that_may_go(state, free)?;
             return Err(Error::WouldLeaveDust { rest, least, most });
         }
         Ok(shares)
@@ -65,8 +65,8 @@ impl Open {
     /// With P shares in the position, what stays after a went is above P*T/S - a - 1 and at most P*T/S - a, because the
     /// shares that rounding up takes besides are worth less than one avvv. So the answer is the difference to the least
     /// stake or one avvv less, or what is free where that is less still.
-    fn most_that_may_go(&self, free: u128, least: Amount) -> Result<Amount, Error> {
-        let all = self.validator.value_of(free);
+    pub(crate) fn most_that_may_go(&self, state: &dyn StateRead, free: u128) -> Result<Amount, Error> {
+        let (all, least) = (self.validator.value_of(free), params(state).min_stake);
         if free == self.position.shares {
             return Ok(all);
         }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Error, downtime,
     params::Params,
-    positions,
+    positions::{self, Open},
     state::{
         BRIDGE_KEYS, BridgeKey, DATES, DESCRIPTIONS, Description, ENTRIES, Leaving, PLACES, POSITIONS, Position, TOLD,
         Told, VALIDATORS, Validator, params,
@@ -134,11 +134,11 @@ pub struct PositionView {
     pub validator: Address,
     /// What it is worth.
     pub staked: Amount,
-    /// What may be unstaked.
+    /// The most that may be unstaked at once: what is free, or less where what stays would be below the least stake.
     pub free_to_unstake: Amount,
     /// What may be locked.
     pub free_to_lock: Amount,
-    /// What may go to another validator.
+    /// The most that may go to another validator at once, likewise.
     pub free_to_move: Amount,
     /// What is locked.
     pub locked: Amount,
@@ -235,13 +235,14 @@ fn position_view(
 ) -> Result<PositionView, CallError> {
     let validator = VALIDATORS.get(state, &operator).ok_or(Error::UnknownValidator(operator))?;
     let (earned, _) = position.earned(&validator).and_then(|earned| earned.split()).map_err(Error::from)?;
+    let open = Open::read(state, account, &operator)?;
     let commission = if *account == operator { validator.commission_due } else { Amount::ZERO };
     Ok(PositionView {
         validator: operator,
         staked: validator.value_of(position.shares),
-        free_to_unstake: validator.value_of(position.free_to_unstake()),
+        free_to_unstake: open.most_that_may_go(state, position.free_to_unstake())?,
         free_to_lock: validator.value_of(position.free_to_lock()),
-        free_to_move: validator.value_of(position.free_to_move()),
+        free_to_move: open.most_that_may_go(state, position.free_to_move())?,
         locked: validator.value_of(position.locked),
         rewards: earned.checked_add(commission).map_err(Error::from)?,
         position: *position,

@@ -4,9 +4,9 @@
 mod common;
 
 use common::{DAY, ONE, World, bridge, consensus_key, description, empty, proof, refusal, units, vvv, who};
-use diem_core::{Amount, CallError, GenesisContext, Module, Time};
+use diem_core::{Amount, CallError, GenesisContext, Module, QueryContext, Time};
 use diem_staking::{
-    CreateValidator, Error, Genesis, Msg, Offence, Params, Reach, Staking,
+    Answer, CreateValidator, Error, Genesis, Msg, Offence, Params, Query, Reach, Staking,
     genesis::{GenesisStake, GenesisValidator},
     set_params, slash,
 };
@@ -19,6 +19,14 @@ const BELOW: u128 = ONE - 1;
 /// The message of a refusal.
 fn message<T>(outcome: Result<T, CallError>) -> String {
     outcome.map(|_| ()).unwrap_err().message
+}
+
+/// What the chain says may be unstaked, and may go to another validator.
+fn may_go(world: &World<'_>, account: u8, number: u8) -> (Amount, Amount) {
+    let ctx = QueryContext { state: &world.state, block: world.now };
+    let query = Query::Position { account: who(account), validator: who(number) };
+    let Ok(Answer::Position(position)) = Staking::query(&ctx, query) else { panic!("a position was asked for") };
+    (position.free_to_unstake, position.free_to_move)
 }
 
 /// Takes a part of what is staked with a validator.
@@ -105,6 +113,7 @@ fn where_a_lock_holds_the_rest_the_largest_amount_that_may_go_leaves_the_least_s
     let said = Error::WouldLeaveDust { rest: units(ONE / 2), least: vvv(1), most: vvv(4) };
     assert_eq!(message(world.unstake(9, 1, all)), said.to_string());
     assert_eq!(refusal(world.unstake(9, 1, units(4 * ONE + 1))), "would_leave_dust");
+    assert_eq!(may_go(&world, 9, 1), (vvv(4), vvv(5)));
     world.unstake(9, 1, vvv(4)).unwrap();
     assert_eq!(world.staked(9, 1), vvv(1));
     // Nothing more may go, and the error says so.
@@ -122,6 +131,7 @@ fn free_stake_below_the_minimum_waits_beside_a_lock_or_goes_along_with_the_whole
     world.lock(9, 1, 5 * ONE - ONE / 2).unwrap();
     let refused = world.unstake(9, 1, units(ONE / 2));
     assert_eq!(refusal(refused.clone()), "free_too_small");
+    assert_eq!(may_go(&world, 9, 1), (Amount::ZERO, vvv(5)));
     let said = message(refused);
     assert!(
         said.contains("only 0.5 VVV of this stake are free") && said.contains("the burn that opens the lock"),

@@ -231,6 +231,7 @@ fn calls_are_pinned() {
         Msg::OfferCredit { day: 5, amount: whole(1), price: amount("0.5") },
         Msg::WithdrawOffer,
         Msg::BuyCredit { seller: Address([1; 20]), day: 5, amount: whole(1), max_price: whole(1) },
+        Msg::CollectTranche { id: 7 },
     ];
     let line = |msg: &Msg| {
         let bytes = borsh::to_vec(msg).unwrap();
