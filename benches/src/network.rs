@@ -115,8 +115,8 @@ async fn flood_idle(binary: &Path) -> f64 {
     let mut work = Workload::new(ACCOUNTS);
     let doc = genesis(&mut work, home.path());
     keys::node_key(home.path()).unwrap();
-    config::write_genesis(home.path(), &doc).unwrap();
-    let limit = frame_limit(doc.consensus.block_max_bytes, config::genesis_size(home.path()).unwrap());
+    let limit = frame_limit(doc.consensus.block_max_bytes);
+    config::write_genesis(home.path(), &doc.into()).unwrap();
     let handler = Idle::default();
     let server = Server::start(Address::of_home(home.path()).unwrap(), limit, handler.clone(), on_fatal()).unwrap();
     let settings = settings(server.address().clone());
@@ -131,7 +131,7 @@ async fn flood_idle(binary: &Path) -> f64 {
         on_give_up: on_fatal(),
     })
     .unwrap();
-    let engine = Arc::new(CometEngine::new(settings.rpc, Arc::default()));
+    let engine = Arc::new(CometEngine::new(settings.rpc, Arc::default(), settings.timing.commit));
     engine.ready(Duration::from_secs(60)).await.unwrap();
     wait_for(1, Instant::now(), || handler.height.load(Ordering::Relaxed)).await;
 
@@ -181,7 +181,7 @@ impl Ours {
         let launch = Launch {
             home: home.path().to_path_buf(),
             binary,
-            genesis,
+            origin: genesis.into(),
             settings,
             app: Arc::clone(&app),
             commits: Arc::clone(&commits),

@@ -3,12 +3,14 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use diem_bank::state::account_key;
 use diem_core::{Address, Time};
+use diem_types::chain::INFO;
 
 use crate::{
     Client, ClientError,
     api::{Account, LightBlock, Proof},
-    verify::{Trust, Verified, VerifiedAccount, VerifyError, decode_header},
+    verify::{Trust, Verified, VerifiedAccount, VerifyError, account, decode_header},
 };
 
 /// The most headers that are fetched to reach another one: enough for a set that is replaced as a whole a hundred
@@ -42,12 +44,14 @@ pub enum LightError {
 pub struct LightClient {
     client: Client,
     trust: Trust,
+    /// The state that was last shown to be of the trusted chain, by its root.
+    shown: Option<[u8; 32]>,
 }
 
 impl LightClient {
     /// Believes what follows from `trust`, and takes the rest from the node of `client`.
     pub const fn new(client: Client, trust: Trust) -> Self {
-        Self { client, trust }
+        Self { client, trust, shown: None }
     }
 
     /// What is trusted now.
@@ -106,8 +110,9 @@ impl LightClient {
         let answer = self.client.account(address, height, true).await?;
         let proof = answer.proof.as_ref().ok_or(VerifyError::NoProof)?;
         self.reach(proof, height).await?;
-        let verified = self.trust.verify_account(address, &answer)?;
-        Ok((answer, verified))
+        let proven = self.trust.verify(&account_key(address), proof)?;
+        self.identify(&proven).await?;
+        Ok((answer, account(proven)?))
     }
 
     /// A row of state, or its absence, after `height` or at the end of the chain.
@@ -118,7 +123,19 @@ impl LightClient {
         let proof = self.client.proof(key, height).await?;
         self.reach(&proof, height).await?;
         let verified = self.trust.verify(key, &proof)?;
+        self.identify(&verified).await?;
         Ok((proof, verified))
+    }
+
+    /// Has the node prove which chain the state is of in which something was proven.
+    async fn identify(&mut self, verified: &Verified) -> Result<(), LightError> {
+        if self.shown == Some(verified.root) {
+            return Ok(());
+        }
+        let proof = self.client.proof(&INFO.key(), Some(verified.height)).await?;
+        self.trust.verify_chain(verified, &proof)?;
+        self.shown = Some(verified.root);
+        Ok(())
     }
 
     /// Makes the header of a proof one that can be judged.

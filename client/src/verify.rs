@@ -14,6 +14,7 @@ use tendermint::block::signed_header::SignedHeader;
 use tendermint_proto::{Protobuf, v0_38::types::SignedHeader as RawSignedHeader};
 
 pub use trust::Trust;
+pub(crate) use trust::account;
 
 /// Why an answer is not believed.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +32,16 @@ pub enum VerifyError {
     #[error("the header is of chain `{got}`, but `{trusted}` is trusted")]
     ChainId {
         /// The header's.
+        got: String,
+        /// The trusted one.
+        trusted: String,
+    },
+    /// The state is of a chain of the same name, and perhaps the same validators, that began otherwise.
+    #[error(
+        "the state is of a chain with the genesis {got}, but {trusted} is trusted: this node has another chain of that name, or the trusted genesis is of an earlier one"
+    )]
+    OtherGenesis {
+        /// The hash in the proven state.
         got: String,
         /// The trusted one.
         trusted: String,

@@ -35,6 +35,9 @@ pub enum Error {
     /// An account, by name or address, appears twice.
     #[error("account `{0}` is listed twice")]
     DuplicateAccount(String),
+    /// A name that means something else wherever names are read.
+    #[error("an account cannot be named `{0}`: {1}; choose another name")]
+    Name(String, &'static str),
     /// The same denomination twice for one account, or a sum that fits no amount.
     #[error("account `{0}` has two balances in {1}: write one")]
     DuplicateBalance(String, Denom),
@@ -301,6 +304,9 @@ impl GenesisFile {
         let mut names = BTreeSet::new();
         let mut accounts = BTreeMap::new();
         for person in &self.accounts {
+            if let Some((name, why)) = person.name.as_ref().and_then(|name| Some((name, means_otherwise(name)?))) {
+                return Err(Error::Name(name.clone(), why));
+            }
             let known_name = person.name.as_ref().is_some_and(|name| !names.insert(name));
             if known_name || accounts.insert(person.address, person.account()?).is_some() {
                 return Err(Error::DuplicateAccount(person.label()));
@@ -312,4 +318,15 @@ impl GenesisFile {
         }
         Ok(accounts)
     }
+}
+
+/// Why somebody with this name would be taken for something else: addresses, days and heights are written where names
+/// are, and whoever has the name of an address would be shown as its owner.
+fn means_otherwise(name: &str) -> Option<&'static str> {
+    let hex = name.strip_prefix("0x").or_else(|| name.strip_prefix("0X"));
+    let like_hex = hex.is_some_and(|digits| digits.len() == 40 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    if name.parse::<Address>().is_ok() || like_hex || name.to_ascii_lowercase().starts_with("diem1") {
+        return Some("it looks like an address");
+    }
+    ["today", "latest"].contains(&name).then_some("a word that means a time wherever a name can stand")
 }

@@ -141,6 +141,33 @@ fn bad_values_say_what_is_wrong_with_them() {
             dev.replace("self_stake = \"10000VVV\"", "self_stake = \"999VVV\""),
             "there is no validator with voting power",
         ),
+        (
+            dev.replace("name = \"bob\"", "name = \"diem1jrn6x5f7slnyd06z2cqcq8c8f6vzu07kk4wvc6\""),
+            "account cannot be named `diem1jrn6x5f7slnyd06z2cqcq8c8f6vzu07kk4wvc6`: it looks like an address",
+        ),
+        (dev.replace("name = \"bob\"", "name = \"diem1jrn6x5f\""), "it looks like an address"),
+        (
+            dev.replace("name = \"bob\"", "name = \"0xF39FD6e51aad88F6F4ce6aB8827279cffFb92266\""),
+            "it looks like an address",
+        ),
+        (dev.replace("name = \"bob\"", "name = \"today\""), "account cannot be named `today`"),
+        (dev.replace("name = \"bob\"", "name = \"latest\""), "account cannot be named `latest`"),
+        (
+            dev.replace("block_limit = 1", "").replace("[gas]", "[gas]\nblock_limit = 7000"),
+            "gas, and a block has 7000: set app.gas.block_limit to",
+        ),
+        (
+            dev.replace("\"1000000000avvv\"", "\"3402823669209VVV\""),
+            "costs more than an amount can be at app.gas.min_price",
+        ),
+        (
+            dev.replace("\"10000VVV\"", "\"1100000000000000000VVV\""),
+            "with one validator at most 7686143364045646 VVV can be staked",
+        ),
+        (
+            dev.replace("diem-dev-1", "diem-1"),
+            "everybody knows the consensus key of development validator 1, and in this genesis it is a validator",
+        ),
         (dev.replace("account = \"carol\"", "account = \"carl\""), "there is no account `carl`"),
         (dev.replace("epoch = \"30s\"", "epoch = \"0s\""), "epoch is the length of a day"),
         (dev.replace("epoch = \"30s\"", "epoch = \"1s\""), "app.epoch_ms must be 10 seconds to a year"),

@@ -22,6 +22,7 @@ use bytes::Bytes;
 use diem_core::{Fatal, StateRead as _};
 use diem_runtime::{App, QueryError};
 use diem_types::Query;
+use parking_lot::Mutex;
 use prost_ics23::Message as _;
 use tendermint_abci::Application;
 use tendermint_proto::v0_38::{
@@ -43,7 +44,7 @@ pub use address::Address;
 pub use checks::{Checks, Listening, Verdict};
 pub use server::{ConnectionWatch, Handler, OnFatal, Server};
 
-use crate::Commits;
+use crate::{Commits, origin::Origin};
 use convert::{BlockParts, Malformed};
 use pace::Pace;
 
@@ -58,17 +59,18 @@ const CODESPACE: &str = "abci";
 #[derive(Clone)]
 pub struct Consensus {
     app: Arc<App>,
-    genesis_hash: Option<[u8; 32]>,
+    /// Let go of with the first commit: nobody needs it afterwards.
+    origin: Arc<Mutex<Option<Origin>>>,
     commits: Arc<Commits>,
     checks: Arc<Checks>,
     pace: Pace,
 }
 
 impl Consensus {
-    /// `genesis_hash` is that of the node's own genesis: a chain that starts with another one is refused. Blocks are
-    /// reported to `commits`.
-    pub fn new(app: Arc<App>, genesis_hash: Option<[u8; 32]>, commits: Arc<Commits>) -> Self {
-        Self { app, genesis_hash, commits, checks: Arc::default(), pace: Pace::default() }
+    /// `origin` is the node's own: a chain that starts otherwise is refused. Blocks are reported to `commits`.
+    pub fn new(app: Arc<App>, origin: Origin, commits: Arc<Commits>) -> Self {
+        let origin = Arc::new(Mutex::new(Some(origin)));
+        Self { app, origin, commits, checks: Arc::default(), pace: Pace::default() }
     }
 
     /// The same, with at least so much from the time of a block to that of the next.
@@ -83,17 +85,22 @@ impl Consensus {
     }
 
     fn start_chain(&self, request: &RequestInitChain) -> Result<ResponseInitChain, Fatal> {
-        let genesis = convert::genesis(request).map_err(fatal)?;
-        let hash = genesis.hash();
-        if let Some(own) = self.genesis_hash
-            && own != hash
-        {
+        let named = convert::named_genesis(request).map_err(fatal)?;
+        let Some(Origin::Genesis { doc: genesis, hash }) = self.origin.lock().clone() else {
+            let height = self.app.info().height;
+            return Err(Fatal(format!(
+                "CometBFT starts the chain `{}` anew, but this home holds it at height {height}: CometBFT's databases are \
+                 missing; put them back, or start in a new home",
+                request.chain_id
+            )));
+        };
+        if hash != named || !convert::is_of(request, &genesis).map_err(fatal)? {
             return Err(Fatal(format!(
                 "CometBFT starts the chain `{}` with genesis {}, but this node's own genesis is {}: \
                  both must come from the same file",
-                genesis.chain_id,
-                hex::encode(hash),
-                hex::encode(own)
+                request.chain_id,
+                hex::encode(named),
+                hex::encode(hash)
             )));
         }
         let started = self.app.init_chain(&genesis)?;
@@ -314,6 +321,7 @@ impl Application for Consensus {
     fn commit(&self) -> ResponseCommit {
         let started = Instant::now();
         let committed = self.app.commit(Vec::new()).unwrap_or_else(|error| stop(error));
+        *self.origin.lock() = None;
         self.commits.committed(&committed, started.elapsed());
         ResponseCommit { retain_height: signed(committed.retain_height) }
     }
@@ -384,18 +392,18 @@ impl Handler for Consensus {
     }
 }
 
-/// The largest message that consensus may send: the genesis, or a block with the extended commit that its proposer is
-/// given, each with room for what goes along.
+/// The largest message that consensus may send: a block with the extended commit that its proposer is given, with room
+/// for what goes along.
 ///
 /// What honest validators send is no measure for it: precommits that arrive while the next height waits bring extensions
 /// that nobody has verified, as large as a message between peers may be. A limit below that would let a few validators
 /// without power end the connection to consensus, height after height.
-pub fn frame_limit(block_max_bytes: u64, genesis_bytes: u64) -> usize {
+pub fn frame_limit(block_max_bytes: u64) -> usize {
     const ALONG: u64 = 8 * 1024 * 1024;
     // CometBFT's bound of a message of consensus between peers.
     const MAX_EXTENSION: u64 = 1024 * 1024;
     let extensions = MAX_EXTENSION.saturating_mul(u64::from(diem_staking::params::MAX_VALIDATORS));
-    let largest = block_max_bytes.saturating_add(extensions).max(genesis_bytes).saturating_add(ALONG);
+    let largest = block_max_bytes.saturating_add(extensions).saturating_add(ALONG);
     usize::try_from(largest).unwrap_or(usize::MAX)
 }
 

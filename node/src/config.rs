@@ -3,11 +3,12 @@
 //! Every setting has a default, a place in the environment and a line in the generated file. Nothing here can change
 //! a result of the chain.
 
+mod check;
 mod document;
 mod layers;
 mod values;
 
-use std::{net::SocketAddr, ops::RangeInclusive, path::Path};
+use std::{net::SocketAddr, path::Path};
 
 use diem_genesis::readable;
 use serde::{Deserialize, Serialize};
@@ -17,17 +18,13 @@ use crate::{EngineKind, engine::BlockMode};
 
 use layers::{from_environment, set};
 
+pub(crate) use check::is_host_and_port;
 pub use document::document;
-pub use layers::{Override, variable};
+pub use layers::{Override, service_links, variable};
 pub use values::{Blocks, Length, MAX_BLOCK_TIME, Optional};
 
 /// How far apart the ports of two nodes of a devnet are.
 pub const PORT_STEP: u16 = 100;
-
-/// How many past heights can be kept: one at least, from which blocks and answers are made.
-const PAST_HEIGHTS: RangeInclusive<usize> = 1..=10_000;
-/// How large the cache can be, up to 1 TiB.
-const CACHE_MIB: RangeInclusive<usize> = 1..=1_048_576;
 
 /// Why a configuration cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -126,11 +123,13 @@ pub struct Log {
     pub level: String,
     /// How.
     pub format: LogFormat,
+    /// After how long without a block a line says who is missing, again and again.
+    pub standstill: Length,
 }
 
 impl Default for Log {
     fn default() -> Self {
-        Self { level: "info".into(), format: LogFormat::Text }
+        Self { level: "info".into(), format: LogFormat::Text, standstill: Length(30_000) }
     }
 }
 
@@ -243,7 +242,9 @@ impl Config {
             .map_err(|error| ConfigError::Open { path: name.clone(), reason: error.to_string() })?;
         let mut layers = from_environment(environment)?;
         layers.extend_from_slice(flags);
-        Self::parse(&text, &name)?.with(&layers)
+        let config = Self::parse(&text, &name)?.with(&layers)?;
+        config.check_addresses()?;
+        Ok(config)
     }
 
     /// Reads the text of a file.
@@ -258,19 +259,17 @@ impl Config {
 
     /// What the type of a setting does not say.
     fn check(&self) -> Result<(), String> {
-        let Store { past_heights, cache_mib, .. } = self.store;
-        for (key, value, bounds, unit) in [
-            ("store.past_heights", past_heights, PAST_HEIGHTS, "heights"),
-            ("store.cache_mib", cache_mib, CACHE_MIB, "MiB"),
-        ] {
-            if !bounds.contains(&value) {
-                return Err(format!("`{key}` is {value}: set it to {} to {} {unit}", bounds.start(), bounds.end()));
-            }
-        }
-        if self.comet.block_time.0 > MAX_BLOCK_TIME {
-            return Err(format!("`comet.block_time` is {}: set it to at most 1d", self.comet.block_time));
-        }
-        Ok(())
+        check::check(self)
+    }
+
+    /// Checks that no two settings listen at the same place. For a whole configuration: on the way to it, one layer may
+    /// put an address where another one takes it away.
+    ///
+    /// # Errors
+    /// [`ConfigError::Override`] names both.
+    pub fn check_addresses(&self) -> Result<(), ConfigError> {
+        let wrong = |message| ConfigError::Override { place: "the configuration".into(), message };
+        check::addresses(self).map_err(wrong)
     }
 
     /// The same with other values put over it.

@@ -1,6 +1,7 @@
 //! `diemd devnet`: a chain for development on this machine, each validator a process of its own.
 
 mod homes;
+mod mark;
 mod nodes;
 mod ports;
 mod screen;
@@ -142,36 +143,62 @@ pub fn run(options: &Options) -> Result<(), DevnetError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(DevnetError::io("the devnet cannot run"))?;
     runtime.block_on(async {
-        let started = Instant::now();
-        if let Some(file) = &options.ready_file {
-            forget(file)?;
+        let is_new = !options.dir.exists();
+        let lock = homes::lock(&options.dir)?;
+        let result = run_locked(options).await;
+        if result.is_err() && is_new {
+            homes::leave(&options.dir);
         }
-        let _lock = homes::lock(&options.dir)?;
-        nodes::end_leftovers(&options.dir)?;
-        let plan = homes::plan(options)?;
-        ports::check(&plan)?;
-        let binary = find_cometbft(options, plan.engine)?;
-        homes::write(&plan, binary.as_deref())?;
-        let wallet = wallet::fill(&options.wallet, &plan)?;
-        // Only now: before, Ctrl-C simply ends this process, and a compilation of CometBFT with it.
-        let mut signals = Signals::listen().map_err(DevnetError::io("signals cannot be heard"))?;
-        let mut nodes = Nodes::start(&plan)?;
-        let result = tokio::select! {
-            result = live(options, &plan, &wallet, &mut nodes, started) => result,
-            () = signals.any() => Ok(()),
-        };
-        if let Some(file) = &options.ready_file {
-            forget(file)?;
-        }
-        screen::stopping();
-        tokio::select! {
-            () = nodes.stop() => {}
-            // Asked twice: at once.
-            () = signals.any() => {}
-        }
-        nodes.kill();
+        drop(lock);
         result
     })
+}
+
+async fn run_locked(options: &Options) -> Result<(), DevnetError> {
+    let started = Instant::now();
+    if let Some(file) = &options.ready_file {
+        check_folder(file)?;
+        forget(file)?;
+    }
+    nodes::end_leftovers(&options.dir)?;
+    // Everything that can be wrong is found before anything is written, or an old chain forgotten.
+    let plan = homes::plan(options)?;
+    ports::check(&plan)?;
+    let binary = find_cometbft(options, plan.engine)?;
+    homes::make(&plan)?;
+    homes::write(&plan, binary.as_deref())?;
+    let wallet = wallet::fill(&options.wallet, &plan)?;
+    // Only now: before, Ctrl-C simply ends this process, and a compilation of CometBFT with it.
+    let mut signals = Signals::listen().map_err(DevnetError::io("signals cannot be heard"))?;
+    let mut nodes = Nodes::start(&plan)?;
+    let result = tokio::select! {
+        result = live(options, &plan, &wallet, &mut nodes, started) => result,
+        () = signals.any() => Ok(()),
+    };
+    if let Some(file) = &options.ready_file {
+        forget(file)?;
+    }
+    screen::stopping();
+    tokio::select! {
+        () = nodes.stop() => {}
+        // Asked twice: at once.
+        () = signals.any() => {}
+    }
+    nodes.kill();
+    result
+}
+
+/// The ready file is written when all the rest is done, too late to find out that it has no place.
+fn check_folder(file: &Path) -> Result<(), DevnetError> {
+    let folder = std::path::absolute(file).ok().and_then(|file| file.parent().map(Path::to_path_buf));
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        return Err(DevnetError::Usage(format!(
+            "--ready-file {}: there is no folder {}: make it first",
+            file.display(),
+            folder.display()
+        )));
+    }
+    Ok(())
 }
 
 fn forget(file: &Path) -> Result<(), DevnetError> {
@@ -202,12 +229,13 @@ async fn live(
 ) -> Result<(), DevnetError> {
     let clients = clients(plan)?;
     wait_until_ready(plan, nodes, &clients).await?;
+    homes::ran(plan)?;
     let people = screen::people(plan, clients.first()).await;
     if let Some(file) = &options.ready_file {
         let json = screen::ready_json(plan, &people)?;
         crate::home::write_whole(file, &json)?;
     }
-    screen::show(plan, wallet, &people, started.elapsed());
+    screen::show(plan, wallet, &people, started.elapsed())?;
     watch(plan, nodes, &clients).await
 }
 

@@ -2,7 +2,7 @@
 //!
 //! HTTP, the command line and the tests talk to an [`Engine`] and never care which one it is.
 
-use std::{fmt, time::Duration};
+use std::{fmt, net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
 use diem_core::Time;
@@ -100,6 +100,20 @@ pub enum EngineError {
     Fatal(String),
 }
 
+/// How consensus names a validator.
+pub use diem_core::context::ConsensusAddress;
+
+/// How other nodes find this one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnPeer {
+    /// Its id, of its node key.
+    pub id: String,
+    /// Where it listens for peers.
+    pub listen: SocketAddr,
+    /// `host:port` to which peers are told to connect, where that is another place.
+    pub external: Option<String>,
+}
+
 /// How the engine is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EngineStatus {
@@ -143,6 +157,16 @@ pub trait Engine: Send + Sync + 'static {
 
     /// About how often blocks come by themselves; `None` while they come on demand only, so that a pause means nothing.
     fn period(&self) -> Option<Duration> {
+        None
+    }
+
+    /// The validators from whom a vote on the next block was heard, in whatever round. None where nobody votes.
+    fn voters(&self) -> BoxFuture<'_, Result<Vec<ConsensusAddress>, EngineError>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+
+    /// How other nodes find this one; `None` where there are no others.
+    fn own_peer(&self) -> Option<&OwnPeer> {
         None
     }
 

@@ -82,6 +82,32 @@ pub struct HomeLock {
     _file: File,
 }
 
+/// A home that is being made. Until it is finished, dropping it removes what the attempt has written, so that a command
+/// that fails leaves nothing: no key that nobody uses, no half of a home.
+#[derive(Debug)]
+pub struct Attempt {
+    /// What was not there when the attempt began, folders before what is in them.
+    new: Vec<PathBuf>,
+    lock: Option<HomeLock>,
+}
+
+impl Attempt {
+    /// The home is whole and stays.
+    pub fn finish(mut self) {
+        self.new.clear();
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        for path in self.new.iter().rev() {
+            // A folder that somebody else has put something into stays, and what was not written is not there.
+            let _ = if path.is_dir() { fs::remove_dir(path) } else { fs::remove_file(path) };
+        }
+        self.lock = None;
+    }
+}
+
 /// `~/.diem`, or `.diem` in the current folder where there is no home directory.
 pub fn default_home() -> PathBuf {
     std::env::home_dir().unwrap_or_default().join(".diem")
@@ -146,10 +172,45 @@ impl Home {
         if self.exists() {
             return Err(HomeError::Exists(self.root.clone()));
         }
-        for folder in [self.root.clone(), self.data(), self.comet(), self.keys(), self.run()] {
-            private_folder(&folder)?;
+        self.folders().iter().try_for_each(|folder| private_folder(folder))
+    }
+
+    fn folders(&self) -> [PathBuf; 5] {
+        [self.root.clone(), self.data(), self.comet(), self.keys(), self.run()]
+    }
+
+    /// Begins to make a home: the folders, and the lock on them. What was not there before is taken away again when the
+    /// attempt is dropped before [`Attempt::finish`].
+    ///
+    /// # Errors
+    /// There is a node already, another process is at it, or the disk refuses.
+    pub fn begin(&self) -> Result<Attempt, HomeError> {
+        let comet = self.comet();
+        let above =
+            self.root.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty()).map(Path::to_path_buf);
+        let mut paths: Vec<PathBuf> = above.collect();
+        paths.reverse();
+        paths.extend(self.folders());
+        paths.extend([comet.join("config"), comet.join("data"), self.run().join("diemd.pid")]);
+        paths.extend([self.genesis_file(), self.bridge_key_file(), self.config_file()]);
+        let keys = ["config/priv_validator_key.json", "config/node_key.json", "data/priv_validator_state.json"];
+        paths.extend(keys.map(|name| comet.join(name)));
+        paths.retain(|path| fs::symlink_metadata(path).is_err());
+        let mut attempt = Attempt { new: paths, lock: None };
+        self.create()?;
+        match self.take() {
+            Ok(lock) => attempt.lock = Some(lock),
+            Err(error) => {
+                // What is there belongs to the other one.
+                attempt.new.clear();
+                return Err(error);
+            }
         }
-        Ok(())
+        if self.exists() {
+            attempt.new.clear();
+            return Err(HomeError::Exists(self.root.clone()));
+        }
+        Ok(attempt)
     }
 
     /// Writes a file whole or not at all, for this user alone.
@@ -168,6 +229,10 @@ impl Home {
         if !self.exists() {
             return Err(HomeError::Missing(self.root.clone()));
         }
+        self.take()
+    }
+
+    fn take(&self) -> Result<HomeLock, HomeError> {
         let path = self.run().join("diemd.pid");
         private_folder(&self.run())?;
         let failed = |error| HomeError::io(&path, error);

@@ -1,19 +1,27 @@
 //! Making a home: keys, genesis, configuration.
+//!
+//! Everything that can be wrong is found before anything is written: the whole genesis is run, as a start would, in
+//! memory. What the disk then refuses is taken away again.
 
 use std::path::PathBuf;
 
-use diem_core::{Denom, Time};
+use diem_core::{Denom, Time, keys::SecretKey};
 use diem_genesis::{Coin, GenesisFile, Person, Who, presets};
+use diem_runtime::{App, Options};
 use diem_types::GenesisDoc;
 use ed25519_dalek::SigningKey;
+use zeroize::Zeroizing;
 
 use crate::{
     EngineKind,
-    comet::keys::{KeyError, ValidatorKey, node_key, validator_key, validator_signing_key, write_validator_key},
+    comet::keys::{self, KeyError, node_key, write_validator_key},
     config::{Config, ConfigError, Override, document},
     home::{Home, HomeError},
     instant::wall_clock,
-    keys::bridge::{BridgeKeyError, bridge_key, write_development_key},
+    keys::{
+        bridge::{self, BridgeKeyError},
+        known::{self, KnownKeyError},
+    },
 };
 
 /// Where the chain comes from.
@@ -34,6 +42,9 @@ pub enum InitError {
     /// The genesis.
     #[error(transparent)]
     Genesis(#[from] diem_genesis::Error),
+    /// The genesis is well-formed, and no chain can start from it.
+    #[error("{0}")]
+    NoStart(String),
     /// The keys.
     #[error(transparent)]
     Keys(#[from] KeyError),
@@ -53,9 +64,32 @@ pub enum InitError {
         /// The hash that was given.
         wanted: String,
     },
+    /// A genesis that somebody has put into the home.
+    #[error(
+        "{path} is there already and has hash {found}, not {wanted}: leave --genesis and --preset out to use it, or move it away"
+    )]
+    GenesisThere {
+        /// The file.
+        path: PathBuf,
+        /// Its hash.
+        found: String,
+        /// The hash of the genesis that was asked for.
+        wanted: String,
+    },
+    /// Another name for a chain whose name is part of what everybody has agreed on.
+    #[error("{path} is the genesis of chain `{found}`, and --chain-id cannot rename it: only a TOML file is renamed")]
+    Renamed {
+        /// The file.
+        path: PathBuf,
+        /// Its chain.
+        found: String,
+    },
     /// The key for the bridge.
     #[error(transparent)]
     Bridge(#[from] BridgeKeyError),
+    /// A key of the home that everybody knows.
+    #[error(transparent)]
+    Known(#[from] KnownKeyError),
     /// Nobody to start it.
     #[error(
         "this genesis names no validator, and none of its accounts has the 10,000 VVV that this node would stake: add [[validators]], or such an account"
@@ -71,8 +105,8 @@ pub enum InitError {
 /// What `diemd init` was told.
 #[derive(Debug, Clone)]
 pub struct Init {
-    /// Where the chain comes from.
-    pub source: Source,
+    /// Where the chain comes from; if nothing is said, from the genesis that lies in the home, else from `dev`.
+    pub source: Option<Source>,
     /// The hash that its genesis must have, in hex.
     pub hash: Option<String>,
     /// Another name for the chain.
@@ -94,37 +128,84 @@ pub struct Made {
     pub node_id: String,
 }
 
+/// The keys of the home, whether they lie there already or not.
+struct Keys {
+    validator: SigningKey,
+    /// The bridge key, where the home has or will have one; its secret, if it is new.
+    bridge: Option<(SecretKey, Option<Zeroizing<[u8; 32]>>)>,
+}
+
 impl Init {
     /// Makes the home. The configuration is written last: a home without it is none.
     ///
     /// # Errors
-    /// [`InitError`]: a sentence that says what to do.
+    /// [`InitError`]: a sentence that says what to do. The home is then as it was.
     pub fn run(&self, home: &Home) -> Result<Made, InitError> {
-        home.create()?;
-        let (genesis, public_key) = self.chain(home)?;
-        let found = hex::encode(genesis.hash());
-        if let Some(wanted) = &self.hash
-            && !wanted.trim_start_matches("0x").eq_ignore_ascii_case(&found)
-        {
-            return Err(InitError::Hash { found, wanted: wanted.clone() });
+        if home.exists() {
+            return Err(HomeError::Exists(home.root().into()).into());
         }
-        let config = Config::default().with(&self.settings)?;
-        if config.engine == EngineKind::Instant && !diem_genesis::is_development(&genesis.chain_id) {
-            return Err(InitError::NotDevelopment(genesis.chain_id));
+        let source = self.source(home);
+        let (genesis, keys) = self.chain(home, &source)?;
+        let lies_there = self.check_genesis(home, &source, &genesis)?;
+        let config = self.config(&source, &genesis)?;
+        known::refuse_consensus(&home.comet(), &keys.validator.verifying_key().to_bytes(), &genesis.chain_id)?;
+        if let Some((key, _)) = &keys.bridge {
+            known::refuse_bridge(home, key, &genesis.chain_id)?;
+        }
+        App::in_memory(Options::default()).init_chain(&genesis).map_err(|fatal| InitError::NoStart(fatal.0))?;
+
+        let attempt = home.begin()?;
+        let public_key = match keys::found_validator_key(&home.comet())? {
+            Some(key) => key.verifying_key().to_bytes(),
+            None => write_validator_key(&home.comet(), &keys.validator)?.public_key,
+        };
+        if let Some((key, Some(secret))) = &keys.bridge {
+            bridge::write_bridge_key(home, secret, key)?;
         }
         let node_id = node_key(&home.comet())?.id;
-        home.write(&home.genesis_file(), &diem_genesis::to_json(&genesis))?;
+        if !lies_there {
+            home.write(&home.genesis_file(), &diem_genesis::to_json(&genesis))?;
+        }
         home.write(&home.config_file(), &document(&config))?;
+        attempt.finish();
         Ok(Made { genesis, config, public_key, node_id })
     }
 
-    /// The chain, and the validator's key of this home.
-    fn chain(&self, home: &Home) -> Result<(GenesisDoc, [u8; 32]), InitError> {
+    fn source(&self, home: &Home) -> Source {
+        let there = || home.genesis_file().exists().then(|| Source::File(home.genesis_file()));
+        self.source.clone().or_else(there).unwrap_or_else(|| Source::Preset("dev".into()))
+    }
+
+    /// Whether the home has this genesis already. Another one that lies there is never replaced.
+    fn check_genesis(&self, home: &Home, source: &Source, genesis: &GenesisDoc) -> Result<bool, InitError> {
+        let wanted = hex::encode(genesis.hash());
+        if let Some(promised) = &self.hash
+            && !promised.trim_start_matches("0x").eq_ignore_ascii_case(&wanted)
+        {
+            return Err(InitError::Hash { found: wanted, wanted: promised.clone() });
+        }
+        let path = home.genesis_file();
+        if matches!(source, Source::File(file) if *file == path) {
+            return Ok(true);
+        }
+        if !path.exists() {
+            return Ok(false);
+        }
+        let found = diem_genesis::load(&path, None).map_or_else(|_| "none".into(), |found| hex::encode(found.hash()));
+        if found == wanted { Ok(true) } else { Err(InitError::GenesisThere { path, found, wanted }) }
+    }
+
+    /// The chain, and the keys of this home.
+    fn chain(&self, home: &Home, source: &Source) -> Result<(GenesisDoc, Keys), InitError> {
         let now = Some(Time(wall_clock()()));
-        let mut file = match &self.source {
+        let mut keys = Keys::of(home, source)?;
+        let mut file = match source {
             Source::File(path) if path.extension().is_some_and(|extension| extension == "json") => {
-                let key = validator_key(&home.comet())?;
-                return Ok((diem_genesis::load(path, now)?, key.public_key));
+                let genesis = diem_genesis::load(path, now)?;
+                if self.chain_id.as_ref().is_some_and(|chain_id| *chain_id != genesis.chain_id) {
+                    return Err(InitError::Renamed { path: path.clone(), found: genesis.chain_id });
+                }
+                return Ok((genesis, keys));
             }
             Source::File(path) => {
                 GenesisFile::parse(&read(path)?, &path.display().to_string()).map_err(diem_genesis::Error::from)?
@@ -132,7 +213,7 @@ impl Init {
             Source::Preset(name) => presets::preset(name).ok_or_else(|| InitError::NoPreset(name.clone()))??,
         };
         if let Some(chain_id) = self.chain_id.as_ref().filter(|chain_id| **chain_id != file.chain_id) {
-            file = match &self.source {
+            file = match source {
                 // Key proofs name their chain.
                 Source::Preset(_) => {
                     let count = file.validators.len();
@@ -141,40 +222,63 @@ impl Init {
                 Source::File(_) => GenesisFile { chain_id: chain_id.clone(), ..file },
             };
         }
-        // The validators of presets have public keys; the first is this home's.
-        let key = match self.source {
-            Source::Preset(_) => preset_key(home)?,
-            Source::File(_) => validator_key(&home.comet())?,
-        };
         if file.validators.is_empty() {
-            let this = self.this_node(home, &file)?;
+            let this = keys.this_node(&file)?;
             file.validators.push(this);
-        } else if matches!(self.source, Source::Preset(_)) {
-            write_development_key(home, presets::bridge_secret(1))?;
         }
-        Ok((file.resolve(now)?, key.public_key))
+        Ok((file.resolve(now)?, keys))
+    }
+
+    fn config(&self, source: &Source, genesis: &GenesisDoc) -> Result<Config, InitError> {
+        // The preset `live` rehearses a real chain: its nodes are on different machines, with addresses of their own.
+        let rehearsal = matches!(source, Source::Preset(name) if name == "live");
+        let local = diem_genesis::is_development(&genesis.chain_id) && !rehearsal;
+        let own = Override::flag("preset", "comet.local", local);
+        let config = Config::default().with(&[own])?.with(&self.settings)?;
+        config.check_addresses()?;
+        if config.engine == EngineKind::Instant && !diem_genesis::is_development(&genesis.chain_id) {
+            return Err(InitError::NotDevelopment(genesis.chain_id.clone()));
+        }
+        Ok(config)
+    }
+}
+
+impl Keys {
+    /// The keys that lie in the home, and new ones in place of those that do not. The first validator of a preset has
+    /// keys that everybody knows.
+    fn of(home: &Home, source: &Source) -> Result<Self, InitError> {
+        let preset = matches!(source, Source::Preset(_));
+        let validator = match keys::found_validator_key(&home.comet())? {
+            Some(key) => key,
+            None if preset => SigningKey::from_bytes(&presets::validator_secret(1)),
+            None => keys::generate(),
+        };
+        let bridge = match bridge::found_bridge_key(home)? {
+            Some(key) => Some((key, None)),
+            None if preset => {
+                let secret = Zeroizing::new(presets::bridge_secret(1));
+                SecretKey::ethereum(&secret).map(|key| (key, Some(secret)))
+            }
+            None => None,
+        };
+        Ok(Self { validator, bridge })
     }
 
     /// This home as the only validator of a genesis that names none, operated by its first account that can.
-    fn this_node(&self, home: &Home, file: &GenesisFile) -> Result<diem_genesis::Validator, InitError> {
+    fn this_node(&mut self, file: &GenesisFile) -> Result<diem_genesis::Validator, InitError> {
         let can = |person: &&Person| {
             person.balances.iter().any(|Coin(amount, denom)| *denom == Denom::Vvv && *amount >= presets::SELF_STAKE)
         };
         let person = file.accounts.iter().find(can).ok_or(InitError::NoOperator)?;
-        let (consensus, bridge) = (validator_signing_key(&home.comet())?, bridge_key(home)?);
-        let validator = presets::validator(&file.chain_id, "this node", person.address, &consensus, &bridge);
+        let (bridge, _) = self.bridge.get_or_insert_with(|| {
+            let (secret, key) = bridge::generate();
+            (key, Some(secret))
+        });
+        let consensus = SecretKey::ed25519(&Zeroizing::new(self.validator.to_bytes()));
+        let validator = presets::validator(&file.chain_id, "this node", person.address, &consensus, bridge);
         let validator = validator.ok_or(InitError::NoOperator)?;
         Ok(diem_genesis::Validator { operator: Who(person.address.to_string()), ..validator })
     }
-}
-
-/// The public key of the preset's first validator, unless an earlier attempt has put one there already.
-fn preset_key(home: &Home) -> Result<ValidatorKey, KeyError> {
-    let comet = home.comet();
-    if comet.join("config/priv_validator_key.json").exists() {
-        return validator_key(&comet);
-    }
-    write_validator_key(&comet, &SigningKey::from_bytes(&presets::validator_secret(1)))
 }
 
 fn read(path: &std::path::Path) -> Result<String, diem_genesis::Error> {

@@ -22,6 +22,7 @@ pub mod instant;
 pub mod keys;
 pub mod metrics;
 pub mod node;
+pub mod origin;
 pub mod outlet;
 mod signals;
 pub mod start;

@@ -3,29 +3,32 @@
 mod engines;
 mod logging;
 mod metrics_server;
+mod standstill;
 
 use std::{
     io,
     net::SocketAddr,
-    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use diem_runtime::{App, Options};
 use diem_store::StoreError;
-use diem_types::GenesisDoc;
 use tokio::{net::TcpListener, sync::watch};
 
 use crate::{
-    Commits, Node,
-    config::{Config, ConfigError, Override},
+    Commits, EngineKind, Node,
+    comet::keys::KeyError,
+    config::{Config, ConfigError, Override, service_links},
     critical,
     home::{Home, HomeError},
     http,
     metrics::Metrics,
+    origin::{Origin, OriginError},
     signals::Signals,
 };
+
+use standstill::Part;
 
 pub use engines::EngineStartError;
 pub use logging::LogError;
@@ -42,24 +45,12 @@ pub enum StartError {
     /// The log.
     #[error(transparent)]
     Log(#[from] LogError),
-    /// The genesis.
+    /// The start of the chain.
     #[error(transparent)]
-    Genesis(#[from] diem_genesis::Error),
+    Origin(#[from] OriginError),
     /// The state on disk.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The state on disk is of another chain.
-    #[error(
-        "{home} holds the state of a chain with genesis {held}, but its genesis.json has {given}: put the old genesis.json back, or start in a new home"
-    )]
-    OtherGenesis {
-        /// The home.
-        home: PathBuf,
-        /// The hash in the store.
-        held: String,
-        /// The hash of the file.
-        given: String,
-    },
     /// A port is taken.
     #[error("port {port} on {host}, for {purpose}, is in use by another program: stop that program, or set `{setting}` to another port", port = .address.port(), host = .address.ip())]
     PortBusy {
@@ -82,6 +73,9 @@ pub enum StartError {
         /// What the system says.
         error: io::Error,
     },
+    /// A key of the home.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// The engine.
     #[error(transparent)]
     Engine(#[from] EngineStartError),
@@ -135,13 +129,19 @@ impl Start {
         let config = Config::load(&home.config_file(), std::env::vars(), &self.flags)?;
         logging::start(&config.log)?;
         critical::end_process_on_panic();
+        let links = service_links(std::env::vars());
+        if !links.is_empty() {
+            tracing::info!(
+                variables = links.join(" "),
+                "Kubernetes has put variables of a service called diem into the environment: they are no settings and are ignored"
+            );
+        }
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(StartError::System)?;
         let ports = runtime.block_on(listen(&config))?;
         // Before the genesis: that of another version may not even be readable, and the store says which version it is.
         let app = Arc::new(open(home, &config)?);
-        let genesis = diem_genesis::load(&home.genesis_file(), None)?;
-        check_genesis(home.root(), &app, &genesis)?;
-        let result = runtime.block_on(run(home, &config, &genesis, ports, Arc::clone(&app)));
+        let origin = Origin::of(home, app.chain())?;
+        let result = runtime.block_on(run(home, &config, origin, ports, Arc::clone(&app)));
         // Requests that still wait for something do not hold the process up; those that read the store end first.
         let stopped = Instant::now();
         runtime.shutdown_timeout(CLOSE_PATIENCE);
@@ -168,7 +168,7 @@ fn close(app: Arc<App>, stopped: Instant) {
 async fn run(
     home: &Home,
     config: &Config,
-    genesis: &GenesisDoc,
+    origin: Origin,
     (api, metrics_port): Ports,
     app: Arc<App>,
 ) -> Result<(), StartError> {
@@ -186,7 +186,12 @@ async fn run(
             first
         });
     });
-    let parts = engines::Parts { home, config, genesis, app: &app, commits: &commits, on_fatal };
+    let (chain_id, genesis_hash) = (origin.chain_id().to_owned(), hex::encode(origin.hash()));
+    let part = match config.engine {
+        EngineKind::Comet => Some(Part::of(&home.comet(), &config.comet, &origin, &app)?),
+        EngineKind::Instant => None,
+    };
+    let parts = engines::Parts { home, config, origin, app: &app, commits: &commits, on_fatal };
     let engine = engines::start(parts)?;
     let node = Arc::new(Node {
         app,
@@ -197,11 +202,12 @@ async fn run(
         metrics: Arc::clone(&metrics),
     });
     tracing::info!(
-        chain = genesis.chain_id,
-        genesis = hex::encode(genesis.hash()),
+        chain = chain_id,
+        genesis = genesis_hash,
         engine = %config.engine,
         height = node.app.info().height,
         api = %config.api.listen,
+        node_id = node.engine.own_peer().map(|own| own.id.as_str()),
         "running"
     );
     // Before the first answer: whoever has one may ask this node to end. Until here a signal ends the process at once,
@@ -213,11 +219,19 @@ async fn run(
             return Err(StartError::System(error));
         }
     };
+    let watch = part.map(|part| {
+        part.say();
+        let patience = config.log.standstill.duration();
+        tokio::spawn(part.watch(engine.engine(), commits.subscribe(), patience))
+    });
     let options = http::Options { genesis: Some(home.genesis_file()), ..http::Options::default() };
     let api = tokio::spawn(http::serve(node, options, api, wait(stop.subscribe())));
     let metrics = metrics_port.map(|port| tokio::spawn(metrics_server::serve(metrics, port, wait(stop.subscribe()))));
     let reason = until_stopped(&stop, &mut signals).await;
     tracing::info!("stopping");
+    if let Some(watch) = watch {
+        watch.abort();
+    }
     engine.prepare_stop();
     // The API first, so that nobody is told yes and then forgotten; a server that ended in an error has said so.
     let _ = api.await;
@@ -261,18 +275,6 @@ fn open(home: &Home, config: &Config) -> Result<App, StoreError> {
     App::open(&home.data(), options)
 }
 
-fn check_genesis(home: &Path, app: &App, genesis: &GenesisDoc) -> Result<(), StartError> {
-    let given = genesis.hash();
-    match app.chain() {
-        Some(chain) if chain.genesis_hash != given => Err(StartError::OtherGenesis {
-            home: home.to_path_buf(),
-            held: hex::encode(chain.genesis_hash),
-            given: hex::encode(given),
-        }),
-        _ => Ok(()),
-    }
-}
-
 /// Completes when the node is told to stop.
 async fn wait(mut stop: watch::Receiver<Option<Reason>>) {
     // An error says that the sender is gone, and with it the node.
@@ -293,6 +295,8 @@ async fn until_stopped(stop: &Stop, signals: &mut Signals) -> Reason {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]

@@ -23,9 +23,10 @@ use support::{Client, Served, block, init_chain, serve, timestamp};
 use tendermint_proto::v0_38::{
     abci::{
         CommitInfo, ExtendedCommitInfo, Misbehavior, Request, RequestApplySnapshotChunk, RequestCheckTx, RequestCommit,
-        RequestEcho, RequestExtendVote, RequestFlush, RequestInfo, RequestListSnapshots, RequestLoadSnapshotChunk,
-        RequestOfferSnapshot, RequestPrepareProposal, RequestProcessProposal, RequestQuery, RequestVerifyVoteExtension,
-        ResponseFinalizeBlock, ResponseQuery, Validator, VoteInfo, request::Value as Ask, response::Value as Tell,
+        RequestEcho, RequestExtendVote, RequestFlush, RequestInfo, RequestInitChain, RequestListSnapshots,
+        RequestLoadSnapshotChunk, RequestOfferSnapshot, RequestPrepareProposal, RequestProcessProposal, RequestQuery,
+        RequestVerifyVoteExtension, ResponseFinalizeBlock, ResponseQuery, Validator, VoteInfo, request::Value as Ask,
+        response::Value as Tell,
     },
     types::BlockIdFlag,
 };
@@ -82,7 +83,8 @@ fn asked(client: &mut Client, ask: Ask) -> ResponseQuery {
 
 /// A chain with `blocks` committed empty blocks.
 fn started(blocks: u64) -> (Served, Client, GenesisDoc) {
-    let (served, doc) = (serve(None), doc());
+    let doc = doc();
+    let served = serve(&doc);
     let mut client = served.client();
     client.start_chain(&doc);
     for height in 1..=blocks {
@@ -202,21 +204,37 @@ fn a_block_gets_one_result_for_each_transaction_and_garbage_changes_nothing() {
 #[test]
 fn init_chain_twice_gives_the_same_root_and_another_genesis_is_refused() {
     let doc = doc();
-    let served = serve(Some(doc.hash()));
+    let served = serve(&doc);
     let mut client = served.client();
     let first = client.start_chain(&doc);
     assert_eq!(client.start_chain(&doc), first);
     assert_eq!(served.app.chain().unwrap().genesis_hash, doc.hash());
 
-    let other = GenesisDoc { chain_id: "other-dev".into(), ..doc };
-    assert_eq!(client.ask(Ask::InitChain(init_chain(&other))), None, "closed unanswered");
+    // Another genesis, and the right one with anything beside it that is not what it says.
+    let right = init_chain(&doc);
+    let mut weaker = right.clone();
+    weaker.validators[0].power -= 1;
+    let mut later = right.clone();
+    later.time.as_mut().unwrap().seconds += 1;
+    let renamed = RequestInitChain { chain_id: "other-dev".into(), ..right };
+    let other = GenesisDoc { genesis_time: diem_core::Time(doc.genesis_time.0 + 1), ..doc.clone() };
+    for request in [init_chain(&other), weaker, later, renamed] {
+        let served = serve(&doc);
+        assert_eq!(served.client().ask(Ask::InitChain(request)), None, "closed unanswered");
+        let said = served.fatal.lock().join("\n");
+        assert!(said.contains("both must come from the same file"), "{said}");
+    }
+    // Once a block is committed there is nothing to start.
+    finalize(&mut client, &doc, 1, Vec::new());
+    commit(&mut client);
+    assert_eq!(client.ask(Ask::InitChain(init_chain(&doc))), None, "closed unanswered");
     let said = served.fatal.lock().join("\n");
-    assert!(said.contains("both must come from the same file"), "{said}");
+    assert!(said.contains("this home holds it at height 1"), "{said}");
 }
 
 #[test]
 fn a_genesis_that_consensus_may_not_have_is_refused() {
-    type Spoil = fn(&mut tendermint_proto::v0_38::abci::RequestInitChain);
+    type Spoil = fn(&mut RequestInitChain);
     let cases: [(&str, Spoil); 6] = [
         ("app_state cannot be read", |request| request.app_state_bytes = b"{}".as_slice().into()),
         ("not ed25519", |request| request.validators[0].pub_key = None),
@@ -228,7 +246,7 @@ fn a_genesis_that_consensus_may_not_have_is_refused() {
         ("time after the year 9999", |request| request.time.as_mut().unwrap().seconds = 253_402_300_800),
     ];
     for (sentence, spoil) in cases {
-        let served = serve(None);
+        let served = serve(&doc());
         let mut request = init_chain(&doc());
         spoil(&mut request);
         assert_eq!(served.client().ask(Ask::InitChain(request)), None);

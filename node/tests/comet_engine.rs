@@ -231,7 +231,7 @@ fn child_node() {
     let running = Launch {
         home: folder.join("comet"),
         binary: binary(),
-        genesis,
+        origin: genesis.into(),
         settings,
         app: Arc::clone(&app),
         commits: Arc::clone(&commits),
@@ -340,7 +340,7 @@ async fn another_chains_home_is_refused() {
     let mut other = home.genesis.clone();
     other.chain_id = "other-dev".into();
     let app = Arc::new(App::in_memory(Options::default()));
-    let launch = Launch { genesis: other, ..home.launch(Arc::clone(&app), support::commits(&app), recorder().0) };
+    let launch = Launch { origin: other.into(), ..home.launch(Arc::clone(&app), support::commits(&app), recorder().0) };
     let Err(error) = launch.start() else { panic!("it started") };
     assert!(error.to_string().contains("genesis of another chain"), "{error}");
 }

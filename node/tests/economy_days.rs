@@ -111,7 +111,7 @@ fn child_node() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let _inside = runtime.enter();
     let told: Value = serde_json::from_slice(&std::fs::read(folder.join("child.json")).unwrap()).unwrap();
-    let genesis = serde_json::from_value(told["genesis"].clone()).unwrap();
+    let genesis: GenesisDoc = serde_json::from_value(told["genesis"].clone()).unwrap();
     let address = |name: &str| told[name].as_str().unwrap().parse().unwrap();
     let mut settings = Settings::new("child", abci::Address::of_home(&folder).unwrap());
     (settings.rpc, settings.p2p, settings.metrics) = (address("rpc"), address("p2p"), None);
@@ -129,7 +129,7 @@ fn child_node() {
     let launch = Launch {
         home: folder.join("comet"),
         binary: binary(),
-        genesis,
+        origin: genesis.into(),
         settings,
         app,
         commits,

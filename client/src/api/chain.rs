@@ -34,8 +34,21 @@ pub struct Status {
     /// What is wrong with the engine, such as since when it is silent; `null` while it answers.
     #[serde(default)]
     pub trouble: Option<String>,
+    /// How other nodes connect to this one; `null` where the engine has no peers.
+    pub peer: Option<Peer>,
     /// For how many seconds this process has run.
     pub uptime_seconds: u64,
+}
+
+/// How other nodes connect to this one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Peer {
+    /// Its id: the first 20 bytes of the sha256 of its node key, in hex.
+    pub id: String,
+    /// The port at which it listens for peers.
+    pub port: u16,
+    /// `host:port` to connect to, where the operator has named one; else the host at which the API is reached.
+    pub address: Option<String>,
 }
 
 /// The end of the chain as this node has it.

@@ -20,8 +20,8 @@ use diem_core::{Amount, Denom};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 pub use chain::{
-    Block, BlockId, BlockPage, BlockSummary, Clock, ConsensusSet, Head, LightBlock, Limits, Params, Ready, Status,
-    Validator,
+    Block, BlockId, BlockPage, BlockSummary, Clock, ConsensusSet, Head, LightBlock, Limits, Params, Peer, Ready,
+    Status, Validator,
 };
 pub use credits::{
     AccountCredit, AccountOffer, Allocation, AllocationDay, Allocations, CreditDay, Day, DayProvider, DiemStake,

@@ -7,7 +7,11 @@ use std::time::Duration;
 
 use diem_bank::state::{Account, account_key};
 use diem_core::{Address, Time};
-use diem_types::{GenesisDoc, genesis::is_development};
+use diem_types::{
+    GenesisDoc,
+    chain::{ChainInfo, INFO},
+    genesis::is_development,
+};
 use tendermint::{
     Hash, PublicKey,
     block::{Height, signed_header::SignedHeader},
@@ -36,6 +40,8 @@ const CLOCK_DRIFT: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone)]
 pub struct Trust {
     chain_id: chain::Id,
+    /// The hash of the chain's genesis, which no header carries: see [`Trust::verify_chain`].
+    genesis_hash: [u8; 32],
     /// For how long a header is trusted: as long as its validators still answer with their stake. `None` on a chain
     /// for development, whose keys are public and whose clock is moved at will.
     period: Option<Duration>,
@@ -95,6 +101,7 @@ impl Trust {
         let (seconds, nanos) = (i64::try_from(seconds).unwrap_or(i64::MAX), u32::try_from(nanos).unwrap_or(0));
         Ok(Self {
             chain_id: genesis.chain_id.as_str().try_into().map_err(|e| invalid(&e))?,
+            genesis_hash: genesis.hash(),
             period: trusting_period(genesis),
             height: Height::try_from(genesis.initial_height.saturating_sub(1)).map_err(|e| invalid(&e))?,
             time: tendermint::Time::from_unix_timestamp(seconds, nanos).map_err(|e| invalid(&e))?,
@@ -164,6 +171,7 @@ impl Trust {
     fn moved_to(&self, Light { signed, next, .. }: Light) -> Self {
         Self {
             chain_id: self.chain_id.clone(),
+            genesis_hash: self.genesis_hash,
             period: self.period,
             height: signed.header.height,
             time: signed.header.time,
@@ -250,19 +258,50 @@ impl Trust {
         Ok(Verified { height: proof.state_height, header_time, root, value: value.map(Into::into) })
     }
 
-    /// Checks an account's answer and takes its balances from the proof.
+    /// Checks that the state in which `verified` was proven is one of the trusted chain, by `proof` of its row
+    /// [`INFO`] under the same header. Two chains can have the same name and the same validators, and a header names
+    /// only those.
+    ///
+    /// # Errors
+    /// [`VerifyError::OtherGenesis`] with both hashes; else the first thing that does not hold of the proof.
+    pub fn verify_chain(&self, verified: &Verified, proof: &api::Proof) -> Result<(), VerifyError> {
+        let shown = self.verify(&INFO.key(), proof)?;
+        if shown.height != verified.height {
+            return Err(VerifyError::OtherHeight { got: shown.height, asked: verified.height });
+        }
+        if shown.root != verified.root {
+            return Err(VerifyError::OtherHeader(shown.height.saturating_add(1)));
+        }
+        let info: ChainInfo = shown.value.and_then(|row| borsh::from_slice(&row).ok()).ok_or(VerifyError::Row)?;
+        if info.genesis_hash != self.genesis_hash {
+            let (got, trusted) = (hex::encode(info.genesis_hash), hex::encode(self.genesis_hash));
+            return Err(VerifyError::OtherGenesis { got, trusted });
+        }
+        if info.chain_id != self.chain_id.as_str() {
+            return Err(VerifyError::ChainId { got: info.chain_id, trusted: self.chain_id.to_string() });
+        }
+        Ok(())
+    }
+
+    /// Checks an account's answer and takes its balances from the proof. Which genesis the chain began with it does not
+    /// say: [`Self::verify_chain`] does, and [`crate::LightClient`] asks for both.
     ///
     /// # Errors
     /// The first thing that does not hold.
     pub fn verify_account(&self, address: &Address, answer: &api::Account) -> Result<VerifiedAccount, VerifyError> {
         let proof = answer.proof.as_ref().ok_or(VerifyError::NoProof)?;
-        let Verified { height, header_time, root, value } = self.verify(&account_key(address), proof)?;
-        let account = match &value {
-            Some(row) => borsh::from_slice(row).map_err(|_| VerifyError::Row)?,
-            None => Account::default(),
-        };
-        Ok(VerifiedAccount { account, exists: value.is_some(), height, header_time, root })
+        account(self.verify(&account_key(address), proof)?)
     }
+}
+
+/// The account in a proven row.
+pub(crate) fn account(proven: Verified) -> Result<VerifiedAccount, VerifyError> {
+    let Verified { height, header_time, root, value } = proven;
+    let account = match &value {
+        Some(row) => borsh::from_slice(row).map_err(|_| VerifyError::Row)?,
+        None => Account::default(),
+    };
+    Ok(VerifiedAccount { account, exists: value.is_some(), height, header_time, root })
 }
 
 /// Two thirds of the time for which stake that leaves can still be slashed.

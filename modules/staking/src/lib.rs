@@ -56,7 +56,7 @@ pub use rewards::{Rewarded, held_rewards, reward};
 pub use slashing::{Offence, Reach, Slash, Trimmed, jail, punish_forgery, run_slash_jobs, slash, tombstone};
 pub use state::{Description, Position, Validator, burned, params};
 pub use updates::{ValidatorUpdate, end_block, told};
-pub use validators::{bridge_key, consensus_address, operator_of, set_params, validator};
+pub use validators::{MAX_POWER, bridge_key, consensus_address, operator_of, set_params, validator};
 
 /// The module.
 pub struct Staking;

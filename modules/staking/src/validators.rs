@@ -10,9 +10,9 @@ use crate::{
     },
 };
 
-/// CometBFT's limit of the sum of voting power is 2^60; a 150th of it keeps any set below. More VVV than that is no
+/// The most power of a validator. CometBFT's limit of the sum of voting power is 2^60; a 150th of it keeps any set below. More VVV than that is no
 /// supply that this chain can have.
-const MAX_POWER: u64 = (1 << 60) / 150;
+pub const MAX_POWER: u64 = (1 << 60) / 150;
 
 /// The validator that `operator` runs.
 pub fn validator(state: &dyn StateRead, operator: &Address) -> Option<Validator> {

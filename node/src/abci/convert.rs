@@ -19,6 +19,8 @@ use tendermint_proto::{
     },
 };
 
+use crate::origin::AppState;
+
 /// Why a message of consensus cannot be what it claims to be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("consensus sent a {0}")]
@@ -90,20 +92,25 @@ fn misbehaviour(found: &Misbehavior) -> Result<Misbehaviour, Malformed> {
     })
 }
 
-/// The genesis that InitChain describes.
-pub(super) fn genesis(request: &RequestInitChain) -> Result<GenesisDoc, Malformed> {
-    let params = request.consensus_params.as_ref().ok_or_else(|| malformed("genesis without consensus parameters"))?;
-    let app = serde_json::from_slice(&request.app_state_bytes)
+/// The hash of the genesis that InitChain names.
+pub(super) fn named_genesis(request: &RequestInitChain) -> Result<[u8; 32], Malformed> {
+    let AppState { genesis_hash } = serde_json::from_slice(&request.app_state_bytes)
         .map_err(|error| malformed(format!("genesis whose app_state cannot be read: {error}")))?;
-    let genesis = GenesisDoc {
-        chain_id: request.chain_id.clone(),
-        genesis_time: time(request.time)?,
-        initial_height: height(request.initial_height)?,
-        consensus: consensus_params(params)?,
-        validators: request.validators.iter().map(genesis_validator).collect::<Result<_, _>>()?,
-        app,
-    };
-    Ok(genesis.canonical())
+    Ok(genesis_hash)
+}
+
+/// Whether what InitChain says beside that is what `genesis` says: consensus and application must start from the same.
+pub(super) fn is_of(request: &RequestInitChain, genesis: &GenesisDoc) -> Result<bool, Malformed> {
+    let params = request.consensus_params.as_ref().ok_or_else(|| malformed("genesis without consensus parameters"))?;
+    let mut validators = request.validators.iter().map(genesis_validator).collect::<Result<Vec<_>, _>>()?;
+    validators.sort();
+    let mut own = genesis.validators.clone();
+    own.sort();
+    Ok(request.chain_id == genesis.chain_id
+        && time(request.time)? == genesis.genesis_time
+        && height(request.initial_height)? == genesis.initial_height
+        && consensus_params(params)? == genesis.consensus
+        && validators == own)
 }
 
 fn genesis_validator(update: &abci::ValidatorUpdate) -> Result<GenesisValidator, Malformed> {

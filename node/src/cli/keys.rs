@@ -191,7 +191,15 @@ impl Keys {
     pub fn run(self) -> Result<(), Failure> {
         let (store, output) = (self.common.keys(), self.common.output);
         match self.verb {
-            Verb::Add(Add { how }) => output.print(&add(&store, &how)?, View::table),
+            Verb::Add(Add { how }) => {
+                let made = add(&store, &how)?;
+                output.print(&made, View::table).inspect_err(|_| {
+                    // Nobody has seen the phrase, and nobody can have used the key.
+                    if let Err(error) = store.delete(&how.name) {
+                        say(&format!("`{}` is there all the same, and its phrase was not shown: {error}", how.name));
+                    }
+                })
+            }
             Verb::Import(import) => output.print(&import.run(&store)?, View::table),
             Verb::List => {
                 let lines: Vec<Line> = store.list()?.into_iter().map(Line::new).collect();

@@ -19,6 +19,7 @@ use crate::{
     home::{Home, default_home},
     init::{Init, InitError, Source},
     keys::folder,
+    origin::OriginError,
     outlet,
     start::{Start, StartError},
 };
@@ -111,11 +112,12 @@ pub struct InitCommand {
     #[arg(long, value_name = "FILE")]
     genesis: Option<PathBuf>,
     /// The hash that this genesis must have.
-    #[arg(long, value_name = "HASH", requires = "genesis")]
+    #[arg(long, value_name = "HASH")]
     genesis_hash: Option<String>,
-    /// A chain that comes along, instead of a file: dev, localnet or live.
-    #[arg(long, value_name = "NAME", default_value = "dev", conflicts_with = "genesis")]
-    preset: String,
+    /// A chain that comes along, instead of a file: dev, localnet or live [default: the genesis.json that lies in the
+    /// home, else dev].
+    #[arg(long, value_name = "NAME", conflicts_with = "genesis")]
+    preset: Option<String>,
     /// Another name for the chain of the preset or TOML file.
     #[arg(long, value_name = "NAME")]
     chain_id: Option<String>,
@@ -146,7 +148,7 @@ impl InitCommand {
         let home = self.home.home();
         say_if_unsafe(&home);
         let init = Init {
-            source: self.genesis.map_or(Source::Preset(self.preset), Source::File),
+            source: self.genesis.map(Source::File).or(self.preset.map(Source::Preset)),
             hash: self.genesis_hash,
             chain_id: self.chain_id,
             settings: self.settings.overrides(),
@@ -205,7 +207,7 @@ impl StartCommand {
         let start = Start { flags: self.settings.overrides() };
         start.run(&self.home.home()).map_err(|error| match error {
             full if full.is_full_disk() => Failure { exit: Exit::Disk, error: full.into() },
-            StartError::Config(_) | StartError::Log(_) | StartError::Genesis(_) => usage(error),
+            StartError::Config(_) | StartError::Log(_) | StartError::Origin(OriginError::Genesis(_)) => usage(error),
             _ => failed(error),
         })
     }

@@ -1,8 +1,8 @@
 //! Answers of the API as tables for people.
 
 use diem_client::api::{
-    Account, Block, BlockPage, ConsensusSet, ErrorLine, HexBytes, Holdings, Params, Proof, Status, Supply, Transaction,
-    TxView,
+    Account, Block, BlockPage, ConsensusSet, ErrorLine, HexBytes, Holdings, Params, Peer, Proof, Status, Supply,
+    Transaction, TxView,
 };
 use diem_core::Amount;
 
@@ -32,7 +32,16 @@ pub(super) fn status(status: &Status) -> String {
         ("oldest state", or_none(status.oldest_state_height.map(|height| height.to_string()))),
         ("catching up", status.catching_up.map_or("unknown".into(), |yes| if yes { "yes" } else { "no" }.into())),
         ("peers", or_none(status.peers.map(|peers| peers.to_string()))),
+        ("node id", or_none(status.peer.as_ref().map(own_peer))),
     ])
+}
+
+/// As it is written into another node's `comet.peers`, where the address is known.
+fn own_peer(peer: &Peer) -> String {
+    match &peer.address {
+        Some(address) => format!("{}@{address}", peer.id),
+        None => format!("{}, at port {}", peer.id, peer.port),
+    }
 }
 
 fn owned_lines(owned: &Holdings) -> [(&'static str, String); 7] {

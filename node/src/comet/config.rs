@@ -12,11 +12,14 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use diem_core::tx::MAX_TX_BYTES;
 use diem_types::{APP_VERSION, GenesisDoc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::keys::address;
-use crate::abci::Address;
+use crate::{
+    abci::Address,
+    origin::{AppState, Origin},
+};
 
 /// The most requests in one call to CometBFT's RPC.
 pub const MAX_BATCH: usize = 512;
@@ -251,36 +254,49 @@ pub fn write_config(home: &Path, settings: &Settings) -> Result<(), ConfigError>
     replace(&path, text.as_bytes())
 }
 
-/// Writes `genesis.json` of the CometBFT home `home`. One that is there already must be the same.
+/// The largest `genesis.json` of CometBFT that is looked at: ours has some validators and no state.
+const GENESIS_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Writes `genesis.json` of the CometBFT home `home` for a chain that is about to start, or looks whether the one that is
+/// there is of the same chain.
 ///
 /// # Errors
 /// [`ConfigError`].
-pub fn write_genesis(home: &Path, genesis: &GenesisDoc) -> Result<(), ConfigError> {
+pub fn write_genesis(home: &Path, origin: &Origin) -> Result<(), ConfigError> {
     let path = home.join("config/genesis.json");
-    let encode = |reason: serde_json::Error| ConfigError::Encode { path: path.clone(), reason: reason.to_string() };
-    let text = serde_json::to_vec(&genesis_json(genesis).map_err(encode)?).map_err(encode)?;
-    match std::fs::read(&path) {
-        Ok(found) if found == text => Ok(()),
-        Ok(_) => Err(ConfigError::OtherGenesis { path }),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => replace(&path, &text),
-        Err(error) => Err(ConfigError::Io { path, error }),
+    let failed = |error| ConfigError::Io { path: path.clone(), error };
+    let found = match std::fs::metadata(&path) {
+        Ok(found) if found.len() > GENESIS_BYTES => return Err(ConfigError::OtherGenesis { path }),
+        Ok(_) => std::fs::read(&path).map_err(failed)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => match origin {
+            Origin::Genesis { doc, .. } => {
+                let encode =
+                    |reason: serde_json::Error| ConfigError::Encode { path: path.clone(), reason: reason.to_string() };
+                return replace(&path, &serde_json::to_vec(&genesis_json(doc, origin.hash())).map_err(encode)?);
+            }
+            // CometBFT has it in its database.
+            Origin::Begun(_) => return Ok(()),
+        },
+        Err(error) => return Err(failed(error)),
+    };
+    /// The parts that say which chain it is.
+    #[derive(Deserialize)]
+    struct Found {
+        chain_id: String,
+        app_state: AppState,
     }
-}
-
-/// How many bytes `genesis.json` of the CometBFT home `home` has.
-///
-/// # Errors
-/// [`ConfigError::Io`] if it is not there.
-pub fn genesis_size(home: &Path) -> Result<u64, ConfigError> {
-    let path = home.join("config/genesis.json");
-    match std::fs::metadata(&path) {
-        Ok(found) => Ok(found.len()),
-        Err(error) => Err(ConfigError::Io { path, error }),
+    match serde_json::from_slice(&found) {
+        Ok(Found { chain_id, app_state: AppState { genesis_hash } })
+            if chain_id == origin.chain_id() && genesis_hash == origin.hash() =>
+        {
+            Ok(())
+        }
+        _ => Err(ConfigError::OtherGenesis { path }),
     }
 }
 
 /// The genesis in CometBFT's own form.
-fn genesis_json(genesis: &GenesisDoc) -> serde_json::Result<Value> {
+fn genesis_json(genesis: &GenesisDoc, genesis_hash: [u8; 32]) -> Value {
     let params = &genesis.consensus;
     let nanos = u128::from(params.evidence_max_age_ms).saturating_mul(1_000_000);
     let validators: Vec<Value> = genesis
@@ -295,7 +311,7 @@ fn genesis_json(genesis: &GenesisDoc) -> serde_json::Result<Value> {
             })
         })
         .collect();
-    Ok(json!({
+    json!({
         "genesis_time": genesis.genesis_time.to_string(),
         "chain_id": genesis.chain_id,
         "initial_height": genesis.initial_height.to_string(),
@@ -312,8 +328,8 @@ fn genesis_json(genesis: &GenesisDoc) -> serde_json::Result<Value> {
         },
         "validators": validators,
         "app_hash": "",
-        "app_state": serde_json::to_value(&genesis.app)?,
-    }))
+        "app_state": AppState { genesis_hash },
+    })
 }
 
 /// Writes a file whole or not at all.
@@ -379,7 +395,7 @@ mod tests {
 
     #[test]
     fn numbers_of_the_genesis_are_text_as_go_wants_them() {
-        let value = genesis_json(&genesis()).unwrap();
+        let value = genesis_json(&genesis(), genesis().hash());
         assert_eq!(value["genesis_time"], "2026-11-20T12:00:00.25Z");
         assert_eq!(value["initial_height"], "5");
         assert_eq!(value["consensus_params"]["evidence"]["max_age_duration"], "691200000000000");
@@ -391,9 +407,31 @@ mod tests {
     #[test]
     fn a_genesis_is_written_once_and_another_chain_is_refused() {
         let home = tempfile::tempdir().unwrap();
-        write_genesis(home.path(), &genesis()).unwrap();
-        write_genesis(home.path(), &genesis()).unwrap();
-        let other = GenesisDoc { chain_id: "other-dev".into(), ..genesis() };
-        assert!(matches!(write_genesis(home.path(), &other), Err(ConfigError::OtherGenesis { .. })));
+        write_genesis(home.path(), &genesis().into()).unwrap();
+        write_genesis(home.path(), &genesis().into()).unwrap();
+        let later = GenesisDoc { genesis_time: Time(1), ..genesis() };
+        for other in [GenesisDoc { chain_id: "other-dev".into(), ..genesis() }, later] {
+            assert!(matches!(write_genesis(home.path(), &other.into()), Err(ConfigError::OtherGenesis { .. })));
+        }
+        let path = home.path().join("config/genesis.json");
+        for foreign in [b"{}".to_vec(), b"no json".to_vec(), vec![b' '; 5 << 20]] {
+            std::fs::write(&path, foreign).unwrap();
+            let refused = write_genesis(home.path(), &genesis().into());
+            assert!(matches!(refused, Err(ConfigError::OtherGenesis { .. })));
+        }
+    }
+
+    #[test]
+    fn cometbft_is_told_which_genesis_it_is_and_not_what_is_in_it() {
+        let mut large = genesis();
+        let account = |n: u32| {
+            let mut address = [1; 20];
+            address[..4].copy_from_slice(&n.to_be_bytes());
+            (diem_core::Address(address), diem_bank::Account::default())
+        };
+        large.app.bank.accounts = (0..10_000).map(account).collect();
+        let text = serde_json::to_string(&genesis_json(&large, large.hash())).unwrap();
+        assert!(text.len() < 2_000, "{} bytes", text.len());
+        assert!(text.contains(&hex::encode(large.hash())));
     }
 }

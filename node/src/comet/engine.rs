@@ -1,6 +1,7 @@
 //! The engine that the rest of the node sees, when it is CometBFT.
 
 use std::{
+    collections::BTreeSet,
     net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
@@ -23,7 +24,7 @@ use super::{
 };
 use crate::{
     abci::{Checks, Verdict},
-    engine::{Engine, EngineError, EngineKind, EngineStatus, SubmitError, Wait},
+    engine::{ConsensusAddress, Engine, EngineError, EngineKind, EngineStatus, OwnPeer, SubmitError, Wait},
 };
 
 /// How long CheckTx may take once a transaction was handed on.
@@ -43,6 +44,7 @@ pub struct CometEngine {
     checks: Arc<Checks>,
     followed: Arc<Followed>,
     period: Duration,
+    own_peer: Option<OwnPeer>,
 }
 
 impl CometEngine {
@@ -50,7 +52,13 @@ impl CometEngine {
     /// block about every `period`. Must be called on a tokio runtime.
     pub fn new(address: SocketAddr, checks: Arc<Checks>, period: Duration) -> Self {
         let rpc = Rpc::new(address);
-        Self { submitter: Submitter::start(&rpc), followed: Followed::start(&rpc), rpc, checks, period }
+        let (submitter, followed) = (Submitter::start(&rpc), Followed::start(&rpc));
+        Self { submitter, followed, rpc, checks, period, own_peer: None }
+    }
+
+    /// The same, knowing how other nodes find this one.
+    pub fn known_as(self, own_peer: OwnPeer) -> Self {
+        Self { own_peer: Some(own_peer), ..self }
     }
 
     /// Waits until the RPC answers.
@@ -152,12 +160,63 @@ impl CometEngine {
         }
         Ok(validator::Set::without_proposer(found))
     }
+
+    async fn heard(&self) -> Result<Vec<ConsensusAddress>, EngineError> {
+        let answer: ConsensusState =
+            self.rpc.call("consensus_state", json!({}), READ_PATIENCE).await.map_err(unavailable)?;
+        let places = answer.voters();
+        if places.is_empty() {
+            // While it looks for blocks to fetch, CometBFT does not even say who the validators are.
+            return Ok(Vec::new());
+        }
+        let height = answer.height().ok_or_else(|| {
+            EngineError::Unavailable(format!("`{}` is no round of consensus", answer.round_state.place))
+        })?;
+        let set = self.all_validators(height).await?;
+        let address = |place: usize| set.validators().get(place)?.address.as_bytes().try_into().ok();
+        Ok(places.into_iter().filter_map(address).collect())
+    }
 }
 
 /// CometBFT's answer to `commit`.
 #[derive(Deserialize)]
 struct Commit {
     signed_header: SignedHeader,
+}
+
+/// CometBFT's answer to `consensus_state`: of each vote of the height, in the order of the validators, a text that
+/// begins with the validator's place and the first bytes of its address, or `nil-Vote`.
+#[derive(Deserialize)]
+struct ConsensusState {
+    round_state: RoundState,
+}
+
+#[derive(Deserialize)]
+struct RoundState {
+    /// `height/round/step`.
+    #[serde(rename = "height/round/step")]
+    place: String,
+    height_vote_set: Vec<RoundVotes>,
+}
+
+#[derive(Deserialize)]
+struct RoundVotes {
+    prevotes: Vec<String>,
+    precommits: Vec<String>,
+}
+
+impl ConsensusState {
+    fn height(&self) -> Option<u64> {
+        self.round_state.place.split('/').next()?.parse().ok()
+    }
+
+    /// The places of those from whom there is a vote in any round.
+    fn voters(&self) -> BTreeSet<usize> {
+        let rounds = self.round_state.height_vote_set.iter();
+        let votes =
+            rounds.flat_map(|round| [&round.prevotes, &round.precommits]).flat_map(|votes| votes.iter().enumerate());
+        votes.filter(|(_, vote)| *vote != "nil-Vote").map(|(place, _)| place).collect()
+    }
 }
 
 /// When the signers voted: the median of their clocks, each weighing its power. CometBFT gives this time to the next
@@ -256,6 +315,14 @@ impl Engine for CometEngine {
         self.foreseen_time().boxed()
     }
 
+    fn voters(&self) -> BoxFuture<'_, Result<Vec<ConsensusAddress>, EngineError>> {
+        self.heard().boxed()
+    }
+
+    fn own_peer(&self) -> Option<&OwnPeer> {
+        self.own_peer.as_ref()
+    }
+
     fn status(&self) -> BoxFuture<'_, Result<EngineStatus, EngineError>> {
         std::future::ready(self.followed.status()).boxed()
     }
@@ -308,6 +375,23 @@ mod tests {
         ] {
             assert_eq!(median(votes), expected.map(Time), "{votes:?}");
         }
+    }
+
+    #[test]
+    fn whoever_voted_in_any_round_was_heard() {
+        // As CometBFT 0.38.25 answers, shortened: four validators in round 1, of whom the second and the fourth voted.
+        let answer = r#"{"round_state": {"height/round/step": "12/1/4", "start_time": "2026-11-28T12:00:00Z",
+            "proposal_block_hash": "", "locked_block_hash": "", "valid_block_hash": "", "height_vote_set": [
+            {"round": 0, "prevotes": ["nil-Vote", "Vote{1:4A2F1A2B3C4D 12/00/SIGNED_MSG_TYPE_PREVOTE(Prevote) 000000000000 5E5E5E5E5E5E 000000000000 @ 2026-11-28T12:00:03Z}", "nil-Vote", "nil-Vote"],
+             "prevotes_bit_array": "BA{4:_x__} 10/40 = 0.25", "precommits": ["nil-Vote", "nil-Vote", "nil-Vote", "nil-Vote"],
+             "precommits_bit_array": "BA{4:____} 0/40 = 0.00"},
+            {"round": 1, "prevotes": ["nil-Vote", "nil-Vote", "nil-Vote", "nil-Vote"], "prevotes_bit_array": "",
+             "precommits": ["nil-Vote", "nil-Vote", "nil-Vote", "Vote{3:A1A2A3A4A5A6 12/01/SIGNED_MSG_TYPE_PRECOMMIT(Precommit) 000000000000 5E5E5E5E5E5E 000000000000 @ 2026-11-28T12:00:06Z}"],
+             "precommits_bit_array": ""}],
+            "proposer": {"address": "4A2F1A2B3C4D4A2F1A2B3C4D4A2F1A2B3C4D4A2F", "index": 1}}}"#;
+        let state: ConsensusState = serde_json::from_str(answer).unwrap();
+        assert_eq!(state.height(), Some(12));
+        assert_eq!(state.voters(), BTreeSet::from([1, 3]));
     }
 
     #[test]

@@ -108,13 +108,24 @@ struct KeyFile {
 /// # Errors
 /// [`KeyError`].
 pub fn validator_key(home: &Path) -> Result<ValidatorKey, KeyError> {
+    match found_validator_key(home)? {
+        Some(key) => Ok(ValidatorKey { public_key: key.verifying_key().to_bytes() }),
+        None => write_validator_key(home, &generate()),
+    }
+}
+
+/// The validator's key that is in the CometBFT home `home`. Writes nothing.
+///
+/// # Errors
+/// [`KeyError`]: it cannot be read, or its signing state is missing.
+pub fn found_validator_key(home: &Path) -> Result<Option<SigningKey>, KeyError> {
     let (key_file, state_file) =
         (home.join("config/priv_validator_key.json"), home.join("data/priv_validator_state.json"));
-    if key_file.exists() {
-        check_signing_state(&state_file)?;
-        return Ok(ValidatorKey { public_key: read(&key_file)?.verifying_key().to_bytes() });
+    if !key_file.exists() {
+        return Ok(None);
     }
-    write_validator_key(home, &generate())
+    check_signing_state(&state_file)?;
+    read(&key_file).map(Some)
 }
 
 /// Checks that CometBFT will find in `path` what the key signed last. An empty file would end it at every start, and one
@@ -191,7 +202,8 @@ pub fn node_key(home: &Path) -> Result<NodeKey, KeyError> {
     Ok(NodeKey { id: hex::encode(address(&key.verifying_key().to_bytes())) })
 }
 
-fn generate() -> SigningKey {
+/// A new key, from the system's randomness.
+pub fn generate() -> SigningKey {
     let mut seed = Zeroizing::new([0u8; 32]);
     rand::rng().fill_bytes(seed.as_mut());
     SigningKey::from_bytes(&seed)

@@ -7,7 +7,6 @@ use std::{
 };
 
 use diem_runtime::App;
-use diem_types::GenesisDoc;
 
 use super::{
     CometEngine, Settings,
@@ -18,6 +17,8 @@ use super::{
 use crate::{
     Commits,
     abci::{Consensus, OnFatal, Server, frame_limit},
+    engine::OwnPeer,
+    origin::Origin,
 };
 
 /// How long CometBFT may take to stop when asked.
@@ -29,8 +30,8 @@ pub struct Launch {
     pub home: PathBuf,
     /// The binary, of [`super::find()`].
     pub binary: PathBuf,
-    /// The chain.
-    pub genesis: GenesisDoc,
+    /// The start of the chain.
+    pub origin: Origin,
     /// What goes into CometBFT's configuration.
     pub settings: Settings,
     /// The application.
@@ -79,13 +80,15 @@ impl Launch {
     /// [`LaunchError`]: a sentence that says what to do. Nothing is left running.
     pub fn start(self) -> Result<Running, LaunchError> {
         keys::validator_key(&self.home)?;
-        keys::node_key(&self.home)?;
-        config::write_genesis(&self.home, &self.genesis)?;
-        let genesis_bytes = config::genesis_size(&self.home)?;
-        let consensus =
-            Consensus::new(self.app, Some(self.genesis.hash()), self.commits).paced(self.settings.timing.least);
+        let own_peer = OwnPeer {
+            id: keys::node_key(&self.home)?.id,
+            listen: self.settings.p2p,
+            external: Some(self.settings.external_address.clone()).filter(|address| !address.is_empty()),
+        };
+        config::write_genesis(&self.home, &self.origin)?;
+        let limit = frame_limit(self.origin.block_max_bytes());
+        let consensus = Consensus::new(self.app, self.origin, self.commits).paced(self.settings.timing.least);
         let checks = consensus.checks();
-        let limit = frame_limit(self.genesis.consensus.block_max_bytes, genesis_bytes);
         let mut settings = self.settings;
         let server = Server::start(settings.app.clone(), limit, consensus, Arc::clone(&self.on_fatal))
             .map_err(|error| LaunchError::Serve { address: settings.app.to_string(), error })?;
@@ -104,7 +107,7 @@ impl Launch {
         });
         match started {
             Ok(supervisor) => {
-                let engine = CometEngine::new(settings.rpc, checks, settings.timing.commit);
+                let engine = CometEngine::new(settings.rpc, checks, settings.timing.commit).known_as(own_peer);
                 Ok(Running { engine: Arc::new(engine), server, supervisor })
             }
             Err(error) => {

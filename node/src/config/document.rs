@@ -18,6 +18,7 @@ const HELP: &[(&str, &str)] = &[
     ("log", "What is written to the log, on standard error."),
     ("log.level", "off, error, warn, info, debug or trace, also by module: \"info,diem_node::abci=debug\"."),
     ("log.format", "\"text\" for people, \"json\" for machines."),
+    ("log.standstill", "After so long without a block a line says how much power takes part and who is missing."),
     ("store", "The state on disk. None of this changes what the chain computes."),
     ("store.past_heights", "How many of the last heights can be read, proven and rolled back: 1 to 10000."),
     ("store.cache_mib", "Memory for rows that were read or written lately, in MiB."),

@@ -33,6 +33,32 @@ pub fn variable(key: &str) -> String {
     format!("DIEM_{}", key.replace('.', "_").to_uppercase())
 }
 
+/// Those of these variables that Kubernetes puts into every container of a namespace in which a service is called `diem`
+/// or `diem-...`: they are no settings, and nobody wrote them for this program.
+pub fn service_links(variables: impl IntoIterator<Item = (String, String)>) -> Vec<String> {
+    let links = variables.into_iter().filter(|(name, value)| is_service_link(name, value));
+    links.map(|(name, _)| name).collect()
+}
+
+/// Whether name and value have the form of such a variable: `DIEM_SERVICE_HOST`, `DIEM_SERVICE_PORT[_NAME]`, and
+/// `DIEM_PORT[_1317_TCP[_PROTO|_PORT|_ADDR]]`. A port that a person has set is a number alone and none of them.
+fn is_service_link(name: &str, value: &str) -> bool {
+    let is_number = |word: &str| word.bytes().all(|byte| byte.is_ascii_digit());
+    let is_protocol = |word: &str| matches!(word, "TCP" | "UDP" | "SCTP");
+    let is_url = ["tcp://", "udp://", "sctp://"].iter().any(|scheme| value.starts_with(scheme));
+    match name.split('_').collect::<Vec<_>>().as_slice() {
+        ["DIEM", .., "SERVICE", "HOST"] => true,
+        ["DIEM", .., "PORT"] if is_url => true,
+        ["DIEM", .., "PORT", number, protocol] | ["DIEM", .., "PORT", number, protocol, "PROTO" | "PORT" | "ADDR"]
+            if is_number(number) && is_protocol(protocol) =>
+        {
+            true
+        }
+        ["DIEM", rest @ ..] => rest.windows(2).any(|pair| pair == ["SERVICE", "PORT"]),
+        _ => false,
+    }
+}
+
 /// The settings among these variables.
 pub(super) fn from_environment(
     variables: impl IntoIterator<Item = (String, String)>,
@@ -45,6 +71,7 @@ pub(super) fn from_environment(
         }
         match keys.iter().find(|(variable, _)| *variable == name) {
             Some((_, key)) => found.push(Override { place: name, key: key.clone(), value }),
+            None if is_service_link(&name, &value) => {}
             None => {
                 let known: Vec<&str> = keys.iter().map(|(variable, _)| variable.as_str()).collect();
                 let hint = readable::nearest(&name, &known).map(|near| format!(": did you mean {near}?"));

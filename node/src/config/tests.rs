@@ -128,3 +128,82 @@ fn nothing_listens_beyond_this_machine_unless_told_and_ports_move_together() {
     assert_eq!(after, [1417, 26756, 26757, 9564, 26760]);
     assert!(config.move_ports(u16::MAX).is_err());
 }
+
+#[test]
+fn variables_that_kubernetes_puts_there_are_no_settings_and_those_of_people_are() {
+    let (_folder, path) = file("");
+    let of_kubernetes = [
+        ("DIEM_SERVICE_HOST", "10.96.0.7"),
+        ("DIEM_SERVICE_PORT", "1317"),
+        ("DIEM_SERVICE_PORT_API", "1317"),
+        ("DIEM_PORT", "tcp://10.96.0.7:1317"),
+        ("DIEM_PORT_1317_TCP", "tcp://10.96.0.7:1317"),
+        ("DIEM_PORT_1317_TCP_PROTO", "tcp"),
+        ("DIEM_PORT_1317_TCP_PORT", "1317"),
+        ("DIEM_PORT_1317_TCP_ADDR", "10.96.0.7"),
+        ("DIEM_NODE_P2P_SERVICE_HOST", "10.96.0.8"),
+        ("DIEM_NODE_P2P_PORT_26656_UDP_ADDR", "10.96.0.8"),
+    ];
+    for (name, value) in of_kubernetes {
+        Config::load(&path, env(name, value), &[]).unwrap();
+        assert_eq!(service_links(env(name, value)), [name]);
+    }
+    for (name, value) in [("DIEM_PORT", "1317"), ("DIEM_PORT_TCP", "1"), ("DIEM_SERVICE", "x"), ("DIEM_HOST", "h")] {
+        let error = Config::load(&path, env(name, value), &[]).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("{name}: no setting has this variable")), "{error}");
+        assert!(service_links(env(name, value)).is_empty());
+    }
+    assert!(service_links(env("DIEM_API_LISTEN", "127.0.0.1:1")).is_empty());
+}
+
+#[test]
+fn what_cometbft_would_end_with_is_refused_here() {
+    let with = |key, value| Config::default().with(&[Override::flag("x", key, value)]);
+    let error = |key, value| with(key, value).unwrap_err().to_string();
+    for bad in
+        ["node.example", "node.example:", ":26656", "tcp://node.example:26656", "a b:1", "h:65536", "::1:1", "h:0"]
+    {
+        let said = error("comet.external_address", bad);
+        assert!(said.contains(&format!("`comet.external_address` is `{bad}`: write")), "{said}");
+    }
+    for good in ["", "node.example:26656", "203.0.113.7:1", "[2001:db8::1]:26656"] {
+        with("comet.external_address", good).unwrap();
+    }
+    let said = error("comet.block_time", "100000000000d");
+    assert!(said.contains("`comet.block_time` is 8640000000000000s: set it to at most 1d"), "{said}");
+    with("comet.block_time", "1h").unwrap();
+    for bad in ["", "loud", "main:loud", ":info", "main:info,"] {
+        let said = error("comet.log_level", bad);
+        assert!(said.contains(&format!("`comet.log_level` is `{bad}`: write debug")), "{said}");
+    }
+    for good in ["none", "main:info,*:error", "consensus:debug"] {
+        with("comet.log_level", good).unwrap();
+    }
+}
+
+#[test]
+fn two_settings_of_one_port_name_each_other() {
+    let load = |text: &str| {
+        let (_folder, path) = file(text);
+        Config::load(&path, vec![], &[])
+    };
+    for (text, words) in [
+        ("[api]\nlisten = \"127.0.0.1:9464\"", "`api.listen` and `metrics.listen` both listen on port 9464"),
+        ("[api]\nlisten = \"0.0.0.0:26657\"", "`api.listen` and `comet.rpc` both listen on port 26657"),
+        ("[api]\nlisten = \"[::]:26657\"", "`api.listen` and `comet.rpc` both listen on port 26657"),
+        ("[comet]\nrpc = \"127.0.0.1:26656\"", "`comet.p2p` and `comet.rpc` both listen on port 26656"),
+    ] {
+        let error = load(text).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
+    load("engine = \"instant\"\n[api]\nlisten = \"127.0.0.1:26657\"").unwrap();
+    load("[api]\nlisten = \"127.0.0.2:26657\"").unwrap();
+    load("[api]\nlisten = \"127.0.0.1:0\"\n[metrics]\nlisten = \"127.0.0.1:0\"").unwrap();
+    // On the way there two may meet.
+    let (_folder, path) = file("");
+    let swapped = [
+        Override::flag("api", "api.listen", "127.0.0.1:9464"),
+        Override::flag("metrics", "metrics.listen", "127.0.0.1:1317"),
+    ];
+    Config::load(&path, vec![], &swapped).unwrap();
+}

@@ -11,12 +11,14 @@ use diem_runtime::App;
 use diem_store::StoreError;
 use diem_types::GenesisDoc;
 use ed25519_dalek::SigningKey;
-use serde::{Deserialize, Serialize};
 
-use super::{DevnetError, Options};
+use super::{
+    DevnetError, Options,
+    mark::{MARK, Mark},
+};
 use crate::{
     EngineKind,
-    comet::{keys, keys::node_key},
+    comet::keys::{self, KeyError, node_key},
     config::{Config, Override, PORT_STEP, document},
     home::{Home, private_folder, write_whole},
     instant::wall_clock,
@@ -26,16 +28,8 @@ use crate::{
 /// The most validators of a devnet; the start of the instant engine tries as many keys.
 pub const MAX_VALIDATORS: usize = 64;
 
-/// What marks a folder as a devnet's, and what it is one of.
-const MARK: &str = "devnet.json";
-
-/// What stands in the mark.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Mark {
-    engine: EngineKind,
-    validators: usize,
-    chain_id: String,
-}
+/// What one process at a time has.
+const LOCK: &str = "devnet.lock";
 
 /// A devnet before it runs.
 pub(super) struct Plan {
@@ -46,6 +40,9 @@ pub(super) struct Plan {
     pub(super) nodes: Vec<NodePlan>,
     /// Whether the chain was there before.
     pub(super) continued: bool,
+    mark: Mark,
+    /// Whether the folder is one of a devnet, whose chain may be forgotten.
+    is_devnet: bool,
 }
 
 /// One validator of it.
@@ -60,6 +57,14 @@ impl NodePlan {
     /// The URL of its API.
     pub(super) fn api(&self) -> String {
         format!("http://{}", self.config.api.listen)
+    }
+
+    /// What other nodes connect to, `id@host:port`; nothing where the engine has no peers.
+    pub(super) fn peer(&self) -> Result<Option<String>, KeyError> {
+        if self.config.engine != EngineKind::Comet {
+            return Ok(None);
+        }
+        Ok(Some(format!("{}@{}", node_key(&self.home.comet())?.id, self.config.comet.p2p)))
     }
 
     /// Its log.
@@ -80,7 +85,7 @@ impl Plan {
 /// Takes the folder for this process, until the file is dropped.
 pub(super) fn lock(dir: &Path) -> Result<File, DevnetError> {
     private_folder(dir)?;
-    let path = dir.join("devnet.lock");
+    let path = dir.join(LOCK);
     let failed = || DevnetError::io(path.display().to_string());
     let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed())?;
     match file.try_lock() {
@@ -93,15 +98,19 @@ pub(super) fn lock(dir: &Path) -> Result<File, DevnetError> {
     }
 }
 
-/// What will run: what the folder has, or what was asked for.
+/// What will run: what the folder has, or what was asked for. Writes nothing.
 pub(super) fn plan(options: &Options) -> Result<Plan, DevnetError> {
     let dir = std::path::absolute(&options.dir).map_err(DevnetError::io(options.dir.display().to_string()))?;
-    let found = read_mark(&dir)?;
-    if options.fresh {
-        clear(&dir, found.is_some())?;
+    // A mark that cannot be read is one all the same: --fresh is what helps then.
+    let is_devnet = dir.join(MARK).exists();
+    let found = if options.fresh { None } else { Mark::read(&dir)? };
+    if !is_devnet {
+        refuse_what_others_made(&dir)?;
     }
-    let found = found.filter(|_| !options.fresh);
+    let found = found.filter(|found| found.made);
     let mark = wanted(options, found.as_ref())?;
+    // One that never ran is continued only if it is what is wanted now.
+    let found = found.filter(|found| found.is_like(&mark));
     let file = genesis_file(&mark)?;
     let genesis = match &found {
         Some(_) => {
@@ -112,11 +121,35 @@ pub(super) fn plan(options: &Options) -> Result<Plan, DevnetError> {
     };
     let nodes = (1..=mark.validators).map(|number| node_plan(&dir, number, &mark, options));
     let nodes = nodes.collect::<Result<_, _>>()?;
-    let plan = Plan { dir, engine: mark.engine, genesis, file, nodes, continued: found.is_some() };
-    if !plan.continued {
-        make(&plan, &mark)?;
+    Ok(Plan { dir, engine: mark.engine, genesis, file, nodes, continued: found.is_some(), mark, is_devnet })
+}
+
+/// A devnet writes and, when it is made anew, removes homes and a genesis. In a folder that is not one of a devnet those
+/// are somebody else's.
+fn refuse_what_others_made(dir: &Path) -> Result<(), DevnetError> {
+    let homes = node_homes(dir)?.into_iter().map(|home| home.root().to_path_buf());
+    let genesis = Some(dir.join("genesis.json")).filter(|path| path.exists());
+    homes.chain(genesis).next().map_or(Ok(()), |path| {
+        Err(DevnetError::Usage(format!(
+            "{} is there, and no devnet has made it: choose another folder with --dir, or move it away",
+            path.display()
+        )))
+    })
+}
+
+/// Removes a folder that this process made and in which nothing came to be. Its lock must be held.
+pub(super) fn leave(dir: &Path) {
+    if !dir.join(MARK).exists() {
+        let _ = fs::remove_file(dir.join(LOCK)).and_then(|()| fs::remove_dir(dir));
     }
-    Ok(plan)
+}
+
+/// Remembers that the chain has run.
+pub(super) fn ran(plan: &Plan) -> Result<(), DevnetError> {
+    if plan.mark.ran && plan.continued {
+        return Ok(());
+    }
+    Mark { ran: true, ..plan.mark.clone() }.write(&plan.dir)
 }
 
 /// Refuses a chain that another version of the state machine computed, before anything of it is read or started.
@@ -132,18 +165,6 @@ fn check_version(dir: &Path) -> Result<(), DevnetError> {
         })?;
     }
     Ok(())
-}
-
-fn read_mark(dir: &Path) -> Result<Option<Mark>, DevnetError> {
-    let path = dir.join(MARK);
-    if !path.exists() {
-        return Ok(None);
-    }
-    let text = fs::read_to_string(&path).map_err(DevnetError::io(path.display().to_string()))?;
-    let mark = serde_json::from_str(&text).map_err(|error| {
-        DevnetError::Usage(format!("{}: {error}: add --fresh to start a new chain there", path.display()))
-    })?;
-    Ok(Some(mark))
 }
 
 /// The homes of validators in the folder, whatever the mark says.
@@ -189,8 +210,10 @@ fn wanted(options: &Options, found: Option<&Mark>) -> Result<Mark, DevnetError> 
             (None, Some(mark)) => mark.chain_id.clone(),
             (None, None) => preset(engine)?.chain_id,
         },
+        ran: found.is_some_and(|found| found.ran),
+        made: true,
     };
-    if let Some(found) = found.filter(|found| **found != mark) {
+    if let Some(found) = found.filter(|found| found.ran && !found.is_like(&mark)) {
         return Err(DevnetError::Usage(format!(
             "{} holds the chain {} of {} validators on {}: leave the flags out to continue it, or add --fresh to forget it",
             options.dir.display(),
@@ -242,34 +265,27 @@ fn node_plan(dir: &Path, number: usize, mark: &Mark, options: &Options) -> Resul
     Ok(NodePlan { number, home, config })
 }
 
-/// Makes the homes of a new chain. The mark comes last.
-fn make(plan: &Plan, mark: &Mark) -> Result<(), DevnetError> {
+/// Makes the homes of a new chain, and forgets an old one. The mark comes last.
+pub(super) fn make(plan: &Plan) -> Result<(), DevnetError> {
+    if plan.continued {
+        return Ok(());
+    }
+    clear(&plan.dir, plan.is_devnet)?;
+    Mark { made: false, ..plan.mark.clone() }.write(&plan.dir)?;
     let genesis = diem_genesis::to_json(&plan.genesis);
     for node in &plan.nodes {
-        // One that was not finished, or whose chain was forgotten.
-        if node.home.root().exists() {
-            let path = node.home.root();
-            fs::remove_dir_all(path).map_err(DevnetError::io(path.display().to_string()))?;
-        }
         node.home.create()?;
         keys::write_validator_key(&node.home.comet(), &validator_key(node.number))?;
         write_development_key(&node.home, presets::bridge_secret(node.number))?;
         node.home.write(&node.home.genesis_file(), &genesis)?;
     }
     write_whole(&plan.dir.join("genesis.json"), &genesis)?;
-    let text = serde_json::to_string(mark).map_err(|error| DevnetError::Usage(error.to_string()))?;
-    write_whole(&plan.dir.join(MARK), &text)?;
-    Ok(())
+    plan.mark.write(&plan.dir)
 }
 
 /// Writes the configurations, anew at every start: ports and peers may have moved.
 pub(super) fn write(plan: &Plan, cometbft: Option<&Path>) -> Result<(), DevnetError> {
-    let mut peers = Vec::new();
-    if plan.engine == EngineKind::Comet {
-        for node in &plan.nodes {
-            peers.push(format!("{}@{}", node_key(&node.home.comet())?.id, node.config.comet.p2p));
-        }
-    }
+    let peers = plan.nodes.iter().filter_map(|node| node.peer().transpose()).collect::<Result<Vec<_>, _>>()?;
     for node in &plan.nodes {
         let mut config = node.config.clone();
         config.comet.binary = cometbft.map(|path| path.display().to_string()).unwrap_or_default();
@@ -280,4 +296,74 @@ pub(super) fn write(plan: &Plan, cometbft: Option<&Path>) -> Result<(), DevnetEr
         node.home.write(&node.home.config_file(), &text)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn options(dir: &Path, validators: Option<usize>, fresh: bool) -> Options {
+        Options {
+            validators,
+            engine: None,
+            dir: dir.into(),
+            wallet: dir.into(),
+            ready_file: None,
+            block_time: None,
+            cometbft: None,
+            fresh,
+            chain_id: None,
+            port_offset: 0,
+        }
+    }
+
+    #[test]
+    fn what_an_attempt_left_is_removed_and_what_others_made_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let planned = || plan(&options(folder.path(), Some(2), false));
+        fs::create_dir(folder.path().join("node1")).unwrap();
+        fs::write(folder.path().join("node1/precious"), "x").unwrap();
+        let refused = planned().err().unwrap().to_string();
+        assert!(refused.contains("node1") && refused.contains("no devnet has made it"), "{refused}");
+        assert!(folder.path().join("node1/precious").exists());
+        fs::rename(folder.path().join("node1"), folder.path().join("mine")).unwrap();
+        fs::write(folder.path().join("genesis.json"), "{}").unwrap();
+        assert!(planned().err().unwrap().to_string().contains("genesis.json is there"));
+        fs::remove_file(folder.path().join("genesis.json")).unwrap();
+        // Killed in the middle: the first mark is there, and one home.
+        let first = planned().unwrap();
+        Mark { made: false, ..first.mark.clone() }.write(folder.path()).unwrap();
+        first.nodes.first().unwrap().home.create().unwrap();
+        let second = planned().unwrap();
+        assert!(!second.continued);
+        make(&second).unwrap();
+        assert!(planned().unwrap().continued);
+        assert!(folder.path().join("mine/precious").exists());
+    }
+
+    #[test]
+    fn what_never_ran_is_made_anew_where_other_flags_are_given_and_taken_up_where_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let planned = |validators| plan(&options(folder.path(), validators, false));
+        make(&planned(Some(2)).unwrap()).unwrap();
+        let again = planned(None).unwrap();
+        assert!(again.continued && again.nodes.len() == 2);
+        let other = planned(Some(3)).unwrap();
+        assert!(!other.continued && other.nodes.len() == 3);
+        // Once it was ready, it is a chain that somebody may miss.
+        ran(&again).unwrap();
+        let refused = planned(Some(3)).err().unwrap().to_string();
+        assert!(refused.contains("of 2 validators") && refused.contains("--fresh"), "{refused}");
+        assert!(planned(None).unwrap().continued);
+        let before = fs::read(folder.path().join("genesis.json")).unwrap();
+        let fresh = plan(&options(folder.path(), Some(3), true)).unwrap();
+        assert!(!fresh.continued);
+        assert_eq!(fs::read(folder.path().join("genesis.json")).unwrap(), before, "a plan writes nothing");
+        fs::write(folder.path().join(MARK), "{").unwrap();
+        assert!(planned(None).err().unwrap().to_string().contains("--fresh"));
+        make(&plan(&options(folder.path(), Some(3), true)).unwrap()).unwrap();
+        assert_ne!(fs::read(folder.path().join("genesis.json")).unwrap(), before);
+    }
 }

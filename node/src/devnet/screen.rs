@@ -87,26 +87,30 @@ pub(super) fn ready_json(plan: &Plan, people: &[Person]) -> Result<String, Devne
     let nodes = plan.nodes.iter().map(|node| {
         let comet = (plan.engine == EngineKind::Comet).then(|| format!("http://{}", node.config.comet.rpc));
         let metrics = node.config.metrics.listen.0.map(|address| format!("http://{address}/metrics"));
-        json!({ "home": node.home.root(), "api": node.api(), "comet_rpc": comet, "metrics": metrics })
+        let peer = node.peer()?;
+        Ok(json!({ "home": node.home.root(), "api": node.api(), "comet_rpc": comet, "metrics": metrics, "peer": peer }))
     });
+    let nodes = nodes.collect::<Result<Vec<_>, DevnetError>>()?;
     let accounts = people.iter().map(|person| json!({ "name": person.name, "address": person.address }));
     let ready = json!({
         "chain_id": plan.genesis.chain_id,
         "genesis_hash": hex::encode(plan.genesis.hash()),
         "engine": plan.engine,
-        "nodes": nodes.collect::<Vec<_>>(),
+        "nodes": nodes,
         "accounts": accounts.collect::<Vec<_>>(),
     });
     serde_json::to_string_pretty(&ready).map_err(|error| DevnetError::Usage(error.to_string()))
 }
 
 /// The screen.
-pub(super) fn show(plan: &Plan, wallet: &Wallet, people: &[Person], took: Duration) {
+pub(super) fn show(plan: &Plan, wallet: &Wallet, people: &[Person], took: Duration) -> Result<(), DevnetError> {
+    let text = text(plan, wallet, people, took)?;
     outlet::settle(ORDER_PATIENCE);
-    outlet::out(&format!("{}\n", text(plan, wallet, people, took)));
+    outlet::out(&format!("{text}\n"));
+    Ok(())
 }
 
-fn text(plan: &Plan, wallet: &Wallet, people: &[Person], took: Duration) -> String {
+fn text(plan: &Plan, wallet: &Wallet, people: &[Person], took: Duration) -> Result<String, DevnetError> {
     let rows = people.iter().map(|person| {
         let role = ROLES.iter().find(|(name, _)| *name == person.name).map_or("", |(_, role)| role);
         [person.name.clone(), person.address.to_string(), person.vvv.display(Denom::Vvv), role.to_string()]
@@ -133,6 +137,10 @@ fn text(plan: &Plan, wallet: &Wallet, people: &[Person], took: Duration) -> Stri
     for line in to_try(plan, wallet) {
         text.push_str(&format!("  {line}\n"));
     }
+    let peers = plan.nodes.iter().filter_map(|node| node.peer().transpose()).collect::<Result<Vec<_>, _>>()?;
+    if !peers.is_empty() {
+        text.push_str(&format!("\npeers for another node's comet.peers\n  {}\n", peers.join("\n  ")));
+    }
     if !wallet.taken.is_empty() {
         let names = wallet.taken.join(", ");
         text.push_str(&format!(
@@ -141,7 +149,7 @@ fn text(plan: &Plan, wallet: &Wallet, people: &[Person], took: Duration) -> Stri
     }
     text.push_str("\nno local Base yet: the bridge is off\n");
     text.push_str(&format!("\nready in {} s; Ctrl-C stops everything", seconds(took)));
-    text
+    Ok(text)
 }
 
 /// Three commands that work as they stand.

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use diem_client::{
     api::{
         Base64Bytes, Clock, Coin, ConsensusSet, ErrorLine, Hash, Head, HexBytes, HttpError, LightBlock, Limits, Params,
-        Status, Validator, error_table,
+        Peer, Status, Validator, error_table,
     },
     verify::encode_header,
 };
@@ -55,6 +55,11 @@ pub(crate) async fn status(State(api): Shared, Query(Nothing {}): Query<Nothing>
         catching_up: engine.map(|engine| engine.catching_up),
         peers: engine.and_then(|engine| engine.peers),
         trouble,
+        peer: api.node.engine.own_peer().map(|own| Peer {
+            id: own.id.clone(),
+            port: own.listen.port(),
+            address: own.external.clone(),
+        }),
         uptime_seconds: api.node.started.elapsed().as_secs(),
     }))
 }
@@ -126,6 +131,9 @@ pub(crate) async fn genesis(State(api): Shared, Query(Nothing {}): Query<Nothing
     let read = || async { tokio::fs::read(path).await.map(Bytes::from) };
     // All answers share the same bytes, however many read them slowly.
     let bytes = api.genesis.get_or_try_init(read).await.map_err(|error| {
+        if error.kind() == std::io::ErrorKind::NotFound {
+            return missing();
+        }
         tracing::error!(path = %path.display(), %error, "the genesis cannot be read");
         HttpError::Internal
     })?;

@@ -27,7 +27,6 @@ use std::{
 use bytes::Bytes;
 use diem_core::Time;
 use diem_runtime::App;
-use diem_types::GenesisDoc;
 use ed25519_dalek::SigningKey;
 use futures::future::{BoxFuture, FutureExt as _};
 use tendermint::{block::signed_header::SignedHeader, validator};
@@ -38,6 +37,7 @@ pub use producer::{Clock, OpenError};
 use crate::{
     Commits, Engine, EngineKind, critical,
     engine::{BlockMode, DevControls, EngineError, EngineStatus, SnapshotId, SubmitError, Wait, Warp},
+    origin::Origin,
 };
 use producer::Producer;
 use worker::{Command, Worker};
@@ -88,18 +88,13 @@ pub struct InstantEngine {
 }
 
 impl InstantEngine {
-    /// Continues the chain of `app`, or starts that of `genesis`: its first block is there when this returns.
+    /// Continues the chain of `app`, or starts that of `origin`: its first block is there when this returns.
     ///
     /// # Errors
     /// [`OpenError`]: not a chain for development, a key is missing, or this store holds another chain.
-    pub fn start(
-        app: Arc<App>,
-        commits: Arc<Commits>,
-        genesis: &GenesisDoc,
-        options: Options,
-    ) -> Result<Self, OpenError> {
+    pub fn start(app: Arc<App>, commits: Arc<Commits>, origin: &Origin, options: Options) -> Result<Self, OpenError> {
         let heights = commits.subscribe();
-        let producer = Producer::open(Arc::clone(&app), commits, genesis, &options.keys, options.clock)?;
+        let producer = Producer::open(Arc::clone(&app), commits, origin, &options.keys, options.clock)?;
         let (commands, inbox) = mpsc::channel();
         let stopping = Arc::new(AtomicBool::new(false));
         let (count, checked) = watch::channel(0);

@@ -23,7 +23,7 @@ use super::{
     pool::Pool,
     signers::{Keys, Members, Signers, set_of, unusual, updated, warn_of_strangers},
 };
-use crate::{Commits, engine::SubmitError};
+use crate::{Commits, engine::SubmitError, origin::Origin};
 use orders::Orders;
 
 /// The wall clock in milliseconds since 1970. Tests bring their own.
@@ -88,6 +88,26 @@ struct Saved {
     pool: Vec<Bytes>,
 }
 
+/// What the first block follows from: nothing where there is one already.
+#[derive(Default)]
+struct Start {
+    time: Time,
+    root: [u8; 32],
+    members: Members,
+}
+
+impl Start {
+    /// Hands the genesis to an application that has no chain yet. Those of all its validators must be among `keys`.
+    fn of(app: &App, genesis: &GenesisDoc, keys: &Keys) -> Result<Self, OpenError> {
+        if let Some(stranger) = genesis.validators.iter().find(|v| !keys.contains_key(&v.public_key)) {
+            return Err(OpenError::NoKey(hex::encode(stranger.public_key)));
+        }
+        let root = if app.info().height == 0 { app.init_chain(genesis)?.root } else { [0; 32] };
+        let members = genesis.validators.iter().map(|v| (v.public_key, v.power)).collect();
+        Ok(Self { time: genesis.genesis_time, root, members })
+    }
+}
+
 /// Makes the blocks.
 pub(crate) struct Producer {
     app: Arc<App>,
@@ -95,10 +115,8 @@ pub(crate) struct Producer {
     clock: Clock,
     keys: Keys,
     chain: Arc<ChainInfo>,
-    genesis_time: Time,
     /// Read by the first block only.
-    genesis_root: [u8; 32],
-    genesis_members: Members,
+    start: Start,
     head: Option<Head>,
     pool: Pool,
     orders: Orders,
@@ -141,26 +159,25 @@ impl Producer {
     pub(crate) fn open(
         app: Arc<App>,
         commits: Arc<Commits>,
-        genesis: &GenesisDoc,
+        origin: &Origin,
         keys: &[SigningKey],
         clock: Clock,
     ) -> Result<Self, OpenError> {
-        if !diem_genesis::is_development(&genesis.chain_id) {
-            return Err(OpenError::NotDevelopment(genesis.chain_id.clone()));
+        if !diem_genesis::is_development(origin.chain_id()) {
+            return Err(OpenError::NotDevelopment(origin.chain_id().into()));
         }
         let keys: Keys = keys.iter().map(|key| (key.verifying_key().to_bytes(), key.clone())).collect();
-        if let Some(stranger) = genesis.validators.iter().find(|v| !keys.contains_key(&v.public_key)) {
-            return Err(OpenError::NoKey(hex::encode(stranger.public_key)));
-        }
+        let start = match origin {
+            Origin::Genesis { doc, .. } => Start::of(&app, doc, &keys)?,
+            Origin::Begun(_) => Start::default(),
+        };
         let height = app.info().height;
-        let genesis_root = if height == 0 { app.init_chain(genesis)?.root } else { [0; 32] };
         let chain = app.chain().ok_or_else(|| OpenError::Fatal("the application does not know its chain".into()))?;
-        if chain.genesis_hash != genesis.hash() {
-            let (held, given) = (hex::encode(chain.genesis_hash), hex::encode(genesis.hash()));
+        if chain.genesis_hash != origin.hash() {
+            let (held, given) = (hex::encode(chain.genesis_hash), hex::encode(origin.hash()));
             return Err(OpenError::OtherGenesis { held, given });
         }
         let head = if height == 0 { None } else { Some(load_head(&app, height)?) };
-        let genesis_members = genesis.validators.iter().map(|v| (v.public_key, v.power)).collect();
         let orders = Orders::load(&app)?;
         let mut producer = Self {
             app,
@@ -168,9 +185,7 @@ impl Producer {
             clock,
             keys,
             chain,
-            genesis_time: genesis.genesis_time,
-            genesis_root,
-            genesis_members,
+            start,
             head,
             pool: Pool::default(),
             orders,
@@ -187,7 +202,7 @@ impl Producer {
     fn members(&self) -> [&Members; 2] {
         match &self.head {
             Some(Head { row: Row { members: [_, now, next], .. }, .. }) => [now, next],
-            None => [&self.genesis_members; 2],
+            None => [&self.start.members; 2],
         }
     }
 
@@ -303,7 +318,7 @@ impl Producer {
         let now = (self.clock)().saturating_add(self.orders.offset_ms);
         match self.last_time() {
             Some(last) => Time(now.max(last.millis().saturating_add(1))),
-            None => self.genesis_time,
+            None => self.start.time,
         }
     }
 
@@ -353,7 +368,7 @@ impl Producer {
             height: block.info.height,
             time: block.info.time,
             last: self.head.as_ref().map(|head| &head.signed),
-            root: if self.head.is_some() { self.app.info().root } else { self.genesis_root },
+            root: if self.head.is_some() { self.app.info().root } else { self.start.root },
             last_results,
             tx_hashes,
             misbehaviour: &block.misbehaviour,

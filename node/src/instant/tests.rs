@@ -63,7 +63,7 @@ impl Rig {
     fn try_open(&self, app: App) -> Result<Producer, OpenError> {
         let (app, now) = (Arc::new(app), Arc::clone(&self.now));
         let clock = Arc::new(move || now.load(Ordering::Relaxed));
-        Producer::open(Arc::clone(&app), commits(&app), &self.doc, &self.keys, clock)
+        Producer::open(Arc::clone(&app), commits(&app), &self.doc.clone().into(), &self.keys, clock)
     }
 
     fn in_memory(&self) -> Producer {
@@ -322,7 +322,7 @@ fn what_is_not_this_chain_is_refused() {
     let rig = Rig::new();
     let refused = |doc: &GenesisDoc, keys: &[SigningKey], app: App| {
         let app = Arc::new(app);
-        Producer::open(Arc::clone(&app), commits(&app), doc, keys, Arc::new(|| 0)).err().unwrap()
+        Producer::open(Arc::clone(&app), commits(&app), &doc.clone().into(), keys, Arc::new(|| 0)).err().unwrap()
     };
     let memory = || App::in_memory(options());
     let real = GenesisDoc { chain_id: "diem-1".into(), ..rig.doc.clone() };

@@ -43,14 +43,23 @@ struct File {
 /// # Errors
 /// [`BridgeKeyError`] with the path of the file.
 pub fn bridge_key(home: &Home) -> Result<SecretKey, BridgeKeyError> {
+    if let Some(key) = found_bridge_key(home)? {
+        return Ok(key);
+    }
+    let (secret, key) = generate();
+    write_bridge_key(home, &secret, &key)?;
+    Ok(key)
+}
+
+/// The bridge key that is in `home`. Writes nothing.
+///
+/// # Errors
+/// [`BridgeKeyError`] with the path of the file.
+pub fn found_bridge_key(home: &Home) -> Result<Option<SecretKey>, BridgeKeyError> {
     let path = home.bridge_key_file();
     match fs::read_to_string(&path) {
-        Ok(text) => read(&Zeroizing::new(text)).ok_or(BridgeKeyError::Malformed(path)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let (secret, key) = generate();
-            write_bridge_key(home, &secret, &key)?;
-            Ok(key)
-        }
+        Ok(text) => read(&Zeroizing::new(text)).map(Some).ok_or(BridgeKeyError::Malformed(path)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(BridgeKeyError::Read { path, source }),
     }
 }
@@ -87,7 +96,11 @@ pub fn write_development_key(home: &Home, secret: [u8; 32]) -> Result<(), Bridge
     write_bridge_key(home, &Zeroizing::new(secret), &key)
 }
 
-fn write_bridge_key(home: &Home, secret: &Zeroizing<[u8; 32]>, key: &SecretKey) -> Result<(), BridgeKeyError> {
+/// Puts a key into the home in place of the one that it has.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write_bridge_key(home: &Home, secret: &Zeroizing<[u8; 32]>, key: &SecretKey) -> Result<(), BridgeKeyError> {
     let path = home.bridge_key_file();
     let mut file = File { address: key.address(), secret: **secret };
     let text = serde_json::to_string_pretty(&file).map(Zeroizing::new);
@@ -103,7 +116,8 @@ fn read(text: &str) -> Option<SecretKey> {
     key
 }
 
-fn generate() -> (Zeroizing<[u8; 32]>, SecretKey) {
+/// A new key and its secret, from the system's randomness.
+pub fn generate() -> (Zeroizing<[u8; 32]>, SecretKey) {
     loop {
         let mut secret = Zeroizing::new([0; 32]);
         rand::rng().fill_bytes(&mut *secret);

@@ -78,9 +78,14 @@ pub fn default_path(kind: KeyKind, index: u32) -> String {
 /// [`DeriveError::Path`] or [`DeriveError::NoKey`].
 pub fn derive(phrase: &Mnemonic, kind: KeyKind, path: &str) -> Result<Secret, DeriveError> {
     let seed = Zeroizing::new(phrase.to_seed_normalized(""));
+    of_seed(&*seed, kind, path)
+}
+
+/// The key of that kind at `path` under the seed of a phrase.
+pub(super) fn of_seed(seed: &[u8], kind: KeyKind, path: &str) -> Result<Secret, DeriveError> {
     let bytes = match kind {
-        KeyKind::Ed25519 => slip10_ed25519(&*seed, path),
-        KeyKind::Ethereum => bip32_secp256k1(&*seed, path),
+        KeyKind::Ed25519 => slip10_ed25519(seed, path),
+        KeyKind::Ethereum => bip32_secp256k1(seed, path),
     }?;
     Secret::new(kind, bytes).ok_or_else(|| DeriveError::NoKey(path.into()))
 }

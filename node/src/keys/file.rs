@@ -11,6 +11,7 @@ use chacha20poly1305::{
 };
 use diem_client::{api::HexBytes, build::KeyKind};
 use diem_core::Address;
+use diem_types::known_keys::known_account;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -45,6 +46,9 @@ pub enum KeyFileError {
     /// A plain file where real money may be.
     #[error("a key that is stored unencrypted may be used on development chains only (their id has the part `dev`)")]
     PlainKey,
+    /// A secret that is public, where real money may be.
+    #[error("everybody knows {0}: it may be used on development chains only (their id has the part `dev`)")]
+    KnownKey(String),
 }
 
 /// What guessing a passphrase costs: Argon2id's memory and passes.
@@ -141,6 +145,12 @@ impl KeyFile {
         chain_id: &str,
         passphrase: impl FnOnce() -> Result<Zeroizing<String>, E>,
     ) -> Result<Secret, E> {
+        // However its file came here and whatever seals it: who reads the documentation has this key as well.
+        if !diem_genesis::is_development(chain_id)
+            && let Some(name) = known_account(&self.address)
+        {
+            return Err(KeyFileError::KnownKey(name).into());
+        }
         let bytes = match &self.secret {
             Sealed::Plain(_) if !diem_genesis::is_development(chain_id) => return Err(KeyFileError::PlainKey.into()),
             Sealed::Plain(HexBytes(bytes)) => Zeroizing::new(bytes.clone()),
@@ -274,6 +284,16 @@ mod tests {
         let never = || -> Result<_, KeyFileError> { panic!("a plain key needs no passphrase") };
         assert_eq!(file.open("diem-dev-1", never).unwrap().key().address(), key.key().address());
         assert!(matches!(open(&file, ""), Err(KeyFileError::PlainKey)));
+    }
+
+    #[test]
+    fn a_key_that_everybody_knows_is_for_development_chains_only_however_it_is_kept() {
+        let operator = Zeroizing::new(diem_genesis::presets::operator_secret(1));
+        let file = KeyFile::encrypt(&Secret::new(KeyKind::Ed25519, operator).unwrap(), None, "p", CHEAP).unwrap();
+        let open = |chain_id| file.open(chain_id, || Ok::<_, KeyFileError>(Zeroizing::new("p".into())));
+        assert!(open("diem-dev-1").is_ok());
+        let error = open("diem-1").err().unwrap();
+        assert!(matches!(&error, KeyFileError::KnownKey(name) if name.contains("development validator 1")), "{error}");
     }
 
     #[test]

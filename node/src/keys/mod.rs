@@ -8,6 +8,7 @@ pub mod chains;
 pub mod derive;
 pub mod file;
 pub mod folder;
+pub mod known;
 pub mod store;
 pub mod turns;
 

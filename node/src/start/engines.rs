@@ -4,7 +4,6 @@ use std::{path::Path, sync::Arc};
 
 use diem_core::keys::SecretKey;
 use diem_runtime::App;
-use diem_types::GenesisDoc;
 use ed25519_dalek::SigningKey;
 
 use super::Home;
@@ -12,8 +11,13 @@ use crate::{
     Commits, Engine, EngineKind,
     abci::{Address, OnFatal},
     comet::{self, FindError, LaunchError, Peer, Settings, Timing},
-    config::Config,
+    config::{Config, is_host_and_port},
     instant::{self, InstantEngine, OpenError},
+    keys::{
+        bridge::{BridgeKeyError, found_bridge_key},
+        known::{self, KnownKeyError},
+    },
+    origin::Origin,
 };
 
 /// So many public keys of validators are tried for a development chain.
@@ -39,6 +43,15 @@ pub enum EngineStartError {
         "{0} holds a chain made by the instant engine: start it with --engine instant, or give CometBFT a home of its own"
     )]
     MadeInstantly(String),
+    /// A key of the home cannot be read.
+    #[error(transparent)]
+    Key(#[from] comet::keys::KeyError),
+    /// The key for the bridge cannot be read.
+    #[error(transparent)]
+    Bridge(#[from] BridgeKeyError),
+    /// A key of the home that everybody knows.
+    #[error(transparent)]
+    Known(#[from] KnownKeyError),
     /// The socket for CometBFT.
     #[error("the application cannot be served to CometBFT: {0}")]
     Socket(std::io::Error),
@@ -48,7 +61,7 @@ pub enum EngineStartError {
 pub(super) struct Parts<'a> {
     pub(super) home: &'a Home,
     pub(super) config: &'a Config,
-    pub(super) genesis: &'a GenesisDoc,
+    pub(super) origin: Origin,
     pub(super) app: &'a Arc<App>,
     pub(super) commits: &'a Arc<Commits>,
     pub(super) on_fatal: OnFatal,
@@ -93,24 +106,36 @@ pub(super) fn start(parts: Parts<'_>) -> Result<Running, EngineStartError> {
 }
 
 fn start_comet(parts: Parts<'_>) -> Result<Running, EngineStartError> {
-    let Parts { home, config, genesis, app, commits, on_fatal } = parts;
+    let Parts { home, config, origin, app, commits, on_fatal } = parts;
     let height = app.info().height;
     if height > 0 && matches!(instant::made(app, height), Ok(true)) {
         return Err(EngineStartError::MadeInstantly(home.root().display().to_string()));
     }
+    refuse_known_keys(home, origin.chain_id())?;
     let named = (!config.comet.binary.is_empty()).then(|| Path::new(&config.comet.binary));
     let found = comet::find(named, &|text| tracing::info!("{text}"))?;
     tracing::info!("{found}");
     let running = comet::Launch {
         home: home.comet(),
         binary: found.path,
-        genesis: genesis.clone(),
+        origin,
         settings: settings(home, config)?,
         app: Arc::clone(app),
         commits: Arc::clone(commits),
         on_fatal,
     };
     Ok(Running::Comet(Box::new(running.start()?)))
+}
+
+/// A home that was made for development and then given a real chain's genesis still has keys that everybody knows.
+fn refuse_known_keys(home: &Home, chain_id: &str) -> Result<(), EngineStartError> {
+    if let Some(key) = comet::keys::found_validator_key(&home.comet())? {
+        known::refuse_consensus(&home.comet(), &key.verifying_key().to_bytes(), chain_id)?;
+    }
+    if let Some(key) = found_bridge_key(home)? {
+        known::refuse_bridge(home, &key, chain_id)?;
+    }
+    Ok(())
 }
 
 fn settings(home: &Home, config: &Config) -> Result<Settings, EngineStartError> {
@@ -143,15 +168,13 @@ fn peers(texts: &[String], setting: &'static str) -> Result<Vec<Peer>, EngineSta
     let peer = |text: &String| {
         let (id, address) = text.split_once('@')?;
         let is_id = id.len() == 40 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let is_address =
-            address.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
-        (is_id && is_address).then(|| Peer { id: id.to_lowercase(), address: address.into() })
+        (is_id && is_host_and_port(address)).then(|| Peer { id: id.to_lowercase(), address: address.into() })
     };
     texts.iter().map(|text| peer(text).ok_or_else(|| EngineStartError::Peer(text.clone(), setting))).collect()
 }
 
 fn start_instant(parts: Parts<'_>) -> Result<Running, EngineStartError> {
-    let Parts { home, config, genesis, app, commits, on_fatal } = parts;
+    let Parts { home, config, origin, app, commits, on_fatal } = parts;
     tracing::warn!(
         "the instant engine is for development: one process makes all blocks, with keys that everyone knows"
     );
@@ -162,7 +185,7 @@ fn start_instant(parts: Parts<'_>) -> Result<Running, EngineStartError> {
         keys.push(own);
     }
     let options = instant::Options { keys, mode: config.instant.blocks.0, clock: instant::wall_clock(), on_fatal };
-    let engine = InstantEngine::start(Arc::clone(app), Arc::clone(commits), genesis, options)?;
+    let engine = InstantEngine::start(Arc::clone(app), Arc::clone(commits), &origin, options)?;
     Ok(Running::Instant(Arc::new(engine)))
 }
 

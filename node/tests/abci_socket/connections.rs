@@ -84,7 +84,7 @@ fn a_block_of_megabytes_passes() {
 #[test]
 fn a_proposal_with_the_largest_extensions_that_validators_can_send_is_made() {
     let doc = doc();
-    let served = serve_up_to(frame_limit(doc.consensus.block_max_bytes, 0), None);
+    let served = serve_up_to(frame_limit(doc.consensus.block_max_bytes), &doc);
     let mut client = served.client();
     client.start_chain(&doc);
     finalize(&mut client, &doc, 1, Vec::new());

@@ -102,7 +102,7 @@ async fn launch(
         clock,
         on_fatal: Arc::new(|reason: &str| panic!("the engine failed: {reason}")),
     };
-    let engine = InstantEngine::start(Arc::clone(&app), Arc::clone(&commits), &doc, options).unwrap();
+    let engine = InstantEngine::start(Arc::clone(&app), Arc::clone(&commits), &doc.clone().into(), options).unwrap();
     let engine = Arc::new(engine);
     let node = Node {
         app: Arc::clone(&app),

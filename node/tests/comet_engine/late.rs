@@ -67,10 +67,10 @@ struct Validator {
 impl Validator {
     fn start(home: &Home) -> Self {
         let app = Arc::new(App::in_memory(Options::default()));
-        let consensus = Consensus::new(Arc::clone(&app), Some(home.genesis.hash()), support::commits(&app));
-        let limit = frame_limit(home.genesis.consensus.block_max_bytes, 0);
+        let consensus = Consensus::new(Arc::clone(&app), home.genesis.clone().into(), support::commits(&app));
+        let limit = frame_limit(home.genesis.consensus.block_max_bytes);
         let server = Server::start(home.settings.app.clone(), limit, Late(consensus), recorder().0).unwrap();
-        config::write_genesis(&home.comet(), &home.genesis).unwrap();
+        config::write_genesis(&home.comet(), &home.genesis.clone().into()).unwrap();
         config::write_config(&home.comet(), &home.settings).unwrap();
         let plan = Plan {
             binary: binary(),

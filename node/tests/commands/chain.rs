@@ -93,7 +93,9 @@ impl Chain {
             clock: instant::wall_clock(),
             on_fatal: Arc::new(|reason: &str| panic!("the engine failed: {reason}")),
         };
-        let engine = Arc::new(InstantEngine::start(Arc::clone(&app), Arc::clone(&commits), &doc, options).unwrap());
+        let engine = Arc::new(
+            InstantEngine::start(Arc::clone(&app), Arc::clone(&commits), &doc.clone().into(), options).unwrap(),
+        );
         let node = Node {
             app: Arc::clone(&app),
             engine: Arc::clone(&engine) as Arc<dyn diem_node::Engine>,

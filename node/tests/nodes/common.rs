@@ -322,13 +322,22 @@ pub struct Single {
 
 impl Single {
     pub fn start(home: &Path, args: &[&str]) -> Self {
+        Self::with_environment(home, args, &[])
+    }
+
+    pub fn with_environment(home: &Path, args: &[&str], variables: &[(&str, &str)]) -> Self {
         let log = File::options().create(true).append(true).open(home.join("node.log")).unwrap();
-        Self::start_telling(home, args, log)
+        Self::start_with(home, args, variables, log)
     }
 
     /// Starts it with something else than a file in its home behind its standard error.
     pub fn start_telling(home: &Path, args: &[&str], to: impl Into<Stdio>) -> Self {
+        Self::start_with(home, args, &[], to)
+    }
+
+    fn start_with(home: &Path, args: &[&str], variables: &[(&str, &str)], to: impl Into<Stdio>) -> Self {
         let mut command = diemd();
+        command.envs(variables.iter().copied());
         command.arg("start").arg("--home").arg(home).args(args).stdin(Stdio::null());
         let child = command.stdout(Stdio::null()).stderr(to).spawn().unwrap();
         let config = fs::read_to_string(home.join("config.toml")).unwrap();
@@ -398,4 +407,30 @@ pub fn full_pipe() -> (PipeReader, PipeWriter) {
     while writer.write(b"x").is_ok() {}
     fcntl_setfl(&writer, flags).unwrap();
     (reader, writer)
+}
+
+/// A home for CometBFT on these ports, made from `source`, which is `--preset NAME` or `--genesis FILE`.
+pub fn comet_home(folder: &Path, ports: &Ports, source: [&str; 2]) -> (PathBuf, Value) {
+    let home = folder.join("home");
+    let at = |port: u16| format!("127.0.0.1:{}", port + ports.offset);
+    let set = [("comet.p2p", 26_656), ("comet.rpc", 26_657), ("comet.metrics", 26_660)];
+    let set: Vec<String> = set.iter().map(|(key, port)| format!("--set={key}={}", at(*port))).collect();
+    let (api, metrics) = (at(1_317), at(9_464));
+    let mut args = vec!["init", "--api", &api, "--metrics", &metrics, "--home", home.to_str().unwrap()];
+    args.extend(source);
+    args.extend(["--output", "json", "--block-time", "400ms"]);
+    args.extend(set.iter().map(String::as_str));
+    let made = run(&args);
+    assert!(made.status.success(), "{}", words(&made));
+    (home, serde_json::from_slice(&made.stdout).unwrap())
+}
+
+/// A chain whose keys nobody else has: its only account is one that nobody knows, and the node that is made for it is its
+/// validator.
+pub fn own_chain(chain_id: &str) -> String {
+    let account = Address([0x5a; 20]);
+    format!(
+        "chain_id = \"{chain_id}\"\ngenesis_time = \"now\"\n\n[[accounts]]\nname = \"founder\"\naddress = \"{account}\"\n\
+         balances = [\"1000000VVV\"]\n"
+    )
 }

@@ -49,6 +49,9 @@ fn the_ready_file_says_what_there_is(devnet: &Devnet) {
         for key in ["api", "comet_rpc", "metrics"] {
             assert!(node[key].as_str().unwrap().starts_with("http://127.0.0.1:"), "{node}");
         }
+        let peer = node["peer"].as_str().unwrap();
+        assert!(peer.split_once('@').is_some_and(|(id, _)| id.len() == 40), "{node}");
+        assert!(devnet.screen().contains(peer), "{peer} is not on the screen");
     }
     let accounts = ready["accounts"].as_array().unwrap();
     let names: Vec<&str> = accounts.iter().map(|account| account["name"].as_str().unwrap()).collect();
@@ -184,7 +187,11 @@ fn what_was_asked_for_must_fit_what_is_there() {
     assert!(refused(&["--chain-id", "diem-1"]).contains("needs a part -dev"));
     assert!(refused(&["--port-offset", "60000"]).contains("above 65535"));
     assert!(refused(&["--block-time", "soon"]).contains("`soon` is not a length of time"));
-    // Nothing of this was started, and a folder that is not a devnet's loses nothing.
+    assert!(!dir.exists(), "nothing is left of any of these");
+    let ready = folder.path().join("nowhere/ready.json");
+    assert!(refused(&["--ready-file", ready.to_str().unwrap()]).contains("there is no folder"));
+    // A folder that is not a devnet's loses nothing.
+    fs::create_dir(&dir).unwrap();
     fs::write(dir.join("precious"), "x").unwrap();
     fs::create_dir(dir.join("node1")).unwrap();
     fs::write(dir.join("devnet.json"), r#"{"engine":"comet","validators":4,"chain_id":"diem-local-dev-1"}"#).unwrap();
@@ -206,6 +213,22 @@ async fn a_busy_port_is_named_before_anything_starts_and_fresh_forgets() {
     let port = api.rsplit(':').next().unwrap();
     assert!(said.contains(&format!("port {port}, for the HTTP API of validator 1")), "{said}");
     assert!(said.contains("--port-offset"), "{said}");
+    // A new chain that cannot start takes nothing from the old one, and a folder that it would have made is not there.
+    let kept = fs::read(devnet.dir().join("genesis.json")).unwrap();
+    let other = devnet.dir().with_file_name("other");
+    for args in [&["--fresh"][..], &["--dir", other.to_str().unwrap()]] {
+        let mut all: Vec<String> = Vec::new();
+        all.extend(devnet.command(&[]).get_args().map(|arg| arg.to_str().unwrap().to_owned()));
+        if args[0] == "--dir" {
+            let at = all.iter().position(|arg| arg == "--dir").unwrap();
+            all.drain(at..at + 2);
+        }
+        all.extend(args.iter().map(ToString::to_string));
+        let output = run(&all.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(output.status.code(), Some(1), "{}", words(&output));
+    }
+    assert!(!other.exists());
+    assert_eq!(fs::read(devnet.dir().join("genesis.json")).unwrap(), kept);
     drop(taken);
     devnet.again(&[]);
     assert_eq!(devnet.ready["genesis_hash"], first);

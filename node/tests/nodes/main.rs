@@ -10,6 +10,7 @@
     reason = "a test that cannot go on should stop where it is"
 )]
 
+mod alone;
 mod chain;
 mod common;
 mod critical;
@@ -18,5 +19,6 @@ mod devnet;
 mod ends;
 mod genesis;
 mod killed;
+mod making;
 mod readers;
 mod sentences;

@@ -4,7 +4,7 @@ use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt as _, path::Path};
 
 use rustix::process::Signal;
 
-use crate::common::{Ports, Single, diemd, instant_home, pid_of, reach, run, signal, words};
+use crate::common::{Ports, Single, diemd, instant_home, own_chain, pid_of, reach, run, signal, words};
 
 fn start(home: &Path, args: &[&str]) -> (Option<i32>, String) {
     let output = run(&[&["start", "--home", home.to_str().unwrap()], args].concat());
@@ -139,6 +139,7 @@ fn a_genesis_is_taken_only_with_the_promised_hash() {
     let refused = init(&"ab".repeat(32));
     assert_eq!(refused.status.code(), Some(2));
     assert!(words(&refused).contains("it is not the file that you were promised"), "{}", words(&refused));
+    assert!(!home.exists(), "nothing is left of it");
     let hash = run(&["genesis", "hash", genesis.to_str().unwrap()]);
     let hash = String::from_utf8(hash.stdout).unwrap();
     assert!(init(hash.trim()).status.success());
@@ -147,18 +148,18 @@ fn a_genesis_is_taken_only_with_the_promised_hash() {
 #[test]
 fn the_instant_engine_refuses_a_real_chain() {
     let folder = tempfile::tempdir().unwrap();
-    let home = folder.path().join("home");
-    let output = run(&["init", "--home", home.to_str().unwrap(), "--engine", "instant", "--chain-id", "diem-1"]);
+    let (home, file) = (folder.path().join("home"), folder.path().join("chain.toml"));
+    fs::write(&file, own_chain("diem-1")).unwrap();
+    let init = |engine| {
+        run(&["init", "--home", home.to_str().unwrap(), "--engine", engine, "--genesis", file.to_str().unwrap()])
+    };
+    let output = init("instant");
     assert_eq!(output.status.code(), Some(2));
     assert!(words(&output).contains("refuses chain `diem-1`"), "{}", words(&output));
-    // What was not finished is no home, and the next attempt finishes it.
-    let again = run(&["init", "--home", home.to_str().unwrap(), "--engine", "instant"]);
-    assert!(again.status.success(), "{}", words(&again));
-    let (folder, ports) = (tempfile::tempdir().unwrap(), Ports::claim());
-    let home = instant_home(folder.path(), &ports);
-    let file = home.join("genesis.json");
-    fs::write(&file, fs::read_to_string(&file).unwrap().replace("diem-dev-1", "diem-1")).unwrap();
-    let (_, said) = start(&home, &[]);
+    assert!(!home.exists(), "nothing is left of it");
+    let made = init("comet");
+    assert!(made.status.success(), "{}", words(&made));
+    let (_, said) = start(&home, &["--engine", "instant"]);
     assert!(said.contains("refuses chain `diem-1`"), "{said}");
 }
 

@@ -80,7 +80,7 @@ impl Home {
         Launch {
             home: self.comet(),
             binary: binary(),
-            genesis: self.genesis.clone(),
+            origin: self.genesis.clone().into(),
             settings: self.settings.clone(),
             app,
             commits,

@@ -24,6 +24,7 @@ use diem_node::{
     Commits,
     abci::{Address, Consensus, OnFatal, Server},
     metrics::Metrics,
+    origin::AppState,
 };
 use diem_runtime::{App, Options};
 use diem_types::{APP_VERSION, GenesisDoc};
@@ -60,15 +61,16 @@ pub fn recorder() -> (OnFatal, Arc<Mutex<Vec<String>>>) {
     (Arc::new(move |sentence: &str| record.lock().push(sentence.into())), said)
 }
 
-pub fn serve(genesis_hash: Option<[u8; 32]>) -> Served {
-    serve_up_to(MAX_FRAME, genesis_hash)
+/// Serves a chain that starts from `doc`.
+pub fn serve(doc: &GenesisDoc) -> Served {
+    serve_up_to(MAX_FRAME, doc)
 }
 
 /// The same with another limit of messages.
-pub fn serve_up_to(max_frame: usize, genesis_hash: Option<[u8; 32]>) -> Served {
+pub fn serve_up_to(max_frame: usize, doc: &GenesisDoc) -> Served {
     let home = tempfile::tempdir().unwrap();
     let app = Arc::new(App::in_memory(Options::default()));
-    let consensus = Consensus::new(Arc::clone(&app), genesis_hash, commits(&app));
+    let consensus = Consensus::new(Arc::clone(&app), doc.clone().into(), commits(&app));
     let (on_fatal, fatal) = recorder();
     let address = Address::of_home(home.path()).unwrap();
     let server = Server::start(address, max_frame, consensus, on_fatal).unwrap();
@@ -166,7 +168,7 @@ pub fn init_chain(doc: &GenesisDoc) -> RequestInitChain {
             }),
         }),
         validators: validators.collect(),
-        app_state_bytes: serde_json::to_vec(&doc.app).unwrap().into(),
+        app_state_bytes: serde_json::to_vec(&AppState { genesis_hash: doc.hash() }).unwrap().into(),
         initial_height: signed(doc.initial_height),
     }
 }

@@ -3,10 +3,11 @@
 use std::num::NonZeroU64;
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use diem_core::{Time, clock::DAY_MS, sha256, tx::MAX_CHAIN_ID_BYTES};
+use diem_core::{Address, Amount, Denom, Time, clock::DAY_MS, sha256, tx::MAX_CHAIN_ID_BYTES};
+use diem_staking::MAX_POWER;
 use serde::{Deserialize, Serialize};
 
-use crate::{ConsensusParams, GasParams};
+use crate::{Call, ConsensusParams, GasParams, known_keys};
 
 /// The state machine's part of the genesis: one field per module.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
@@ -103,9 +104,51 @@ pub enum GenesisError {
         latest = Time::LATEST
     )]
     Time(Time),
+    /// More stake with a validator than power can stand for.
+    #[error(
+        "validator {validator} has stake worth a power of {power}: with one validator at most {MAX_POWER} VVV can be staked"
+    )]
+    Power {
+        /// Its consensus key.
+        validator: String,
+        /// The power of its stake, one for each whole VVV.
+        power: u64,
+    },
     /// A parameter out of its bounds.
     #[error("{0}")]
     Params(&'static str),
+    /// No block would have room for the smallest payment.
+    #[error(
+        "by [gas] a transfer needs {transfer} gas, and a block has {limit}: set app.gas.block_limit to {transfer} or more, or per_tx, per_byte and per_signature to less"
+    )]
+    NoTransferFits {
+        /// The gas of a transfer.
+        transfer: u64,
+        /// The gas of a block.
+        limit: u64,
+    },
+    /// Fees that are no amounts.
+    #[error(
+        "the gas of a block, {limit}, costs more than an amount can be at app.gas.min_price: set min_price to at most {most} avvv, or block_limit to less"
+    )]
+    Fees {
+        /// The gas of a block.
+        limit: u64,
+        /// The highest price.
+        most: u128,
+    },
+    /// A key whose secret is public.
+    #[error(
+        "everybody knows {key}, and in this genesis it is {role}: use a key of your own, or a chain id with a part -dev, which `{chain_id}` has not"
+    )]
+    KnownKey {
+        /// What stands on it.
+        role: String,
+        /// Which key.
+        key: String,
+        /// The chain.
+        chain_id: String,
+    },
 }
 
 /// CometBFT's limit of the sum of voting power: int64 max / 8.
@@ -122,6 +165,9 @@ pub const MAX_INITIAL_HEIGHT: u64 = (i64::MAX / 2) as u64;
 
 /// The longest that evidence can count: consensus has an int64 of nanoseconds.
 const MAX_EVIDENCE_AGE_MS: u64 = (i64::MAX / 1_000_000) as u64;
+
+/// The bytes of a transfer with one signature, the longest chain id and no memo, rounded up.
+const LARGEST_TRANSFER_BYTES: u64 = 320;
 
 /// A day holds at least some blocks, and times stay far from where they end.
 const MIN_EPOCH_MS: u64 = 10_000;
@@ -164,7 +210,12 @@ impl GenesisDoc {
             return Err(GenesisError::Time(self.genesis_time));
         }
         self.validate_validators()?;
-        self.validate_params()
+        self.validate_params()?;
+        self.validate_gas()?;
+        match known_keys::first_of(self) {
+            Some((role, key)) => Err(GenesisError::KnownKey { role, key, chain_id: self.chain_id.clone() }),
+            None => Ok(()),
+        }
     }
 
     fn validate_validators(&self) -> Result<(), GenesisError> {
@@ -177,6 +228,9 @@ impl GenesisDoc {
             let name = hex::encode(validator.public_key);
             if validator.power == 0 {
                 return Err(GenesisError::NoPower(name));
+            }
+            if validator.power > MAX_POWER {
+                return Err(GenesisError::Power { validator: name, power: validator.power });
             }
             if !seen.insert(validator.public_key) {
                 return Err(GenesisError::DuplicateValidator(name));
@@ -218,8 +272,29 @@ impl GenesisDoc {
         if !(MIN_EPOCH_MS..=MAX_EPOCH_MS).contains(&self.app.epoch_ms.get()) {
             return Err(GenesisError::Params("app.epoch_ms must be 10 seconds to a year"));
         }
-        if !(1..=i64::MAX as u64).contains(&self.app.gas.block_limit) {
+        Ok(())
+    }
+
+    /// A chain on which nobody can pay anybody is none.
+    fn validate_gas(&self) -> Result<(), GenesisError> {
+        let gas = &self.app.gas;
+        let limit = gas.block_limit;
+        if !(1..=i64::MAX as u64).contains(&limit) {
             return Err(GenesisError::Params("app.gas.block_limit must not be 0 and must fit an int64"));
+        }
+        let call = diem_bank::Msg::Transfer { to: Address([0xff; 20]), denom: Denom::Vvv, amount: Amount::ONE };
+        let transfer = gas
+            .per_tx
+            .saturating_add(gas.per_byte.saturating_mul(LARGEST_TRANSFER_BYTES))
+            .saturating_add(gas.per_signature)
+            .saturating_add(Call::Bank(call).gas());
+        if transfer > limit {
+            return Err(GenesisError::NoTransferFits { transfer, limit });
+        }
+        // No block pays more than this.
+        if gas.min_price.checked_mul(limit.into()).is_err() {
+            let most = u128::MAX.checked_div(limit.into()).unwrap_or_default();
+            return Err(GenesisError::Fees { limit, most });
         }
         Ok(())
     }

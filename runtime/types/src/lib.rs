@@ -5,6 +5,7 @@
 
 pub mod chain;
 pub mod genesis;
+pub mod known_keys;
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_bank::{self as bank, Bank};

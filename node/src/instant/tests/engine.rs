@@ -20,7 +20,7 @@ fn start(rig: &Rig, mode: BlockMode) -> (Arc<App>, InstantEngine) {
     let app = Arc::new(App::in_memory(options()));
     let on_fatal = Arc::new(|reason: &str| panic!("{reason}"));
     let how = Options { keys: rig.keys.clone(), mode, clock: wall_clock(), on_fatal };
-    let engine = InstantEngine::start(Arc::clone(&app), commits(&app), &rig.doc, how).unwrap();
+    let engine = InstantEngine::start(Arc::clone(&app), commits(&app), &rig.doc.clone().into(), how).unwrap();
     (app, engine)
 }
 

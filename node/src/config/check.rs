@@ -1,0 +1,108 @@
+//! What the type of a setting does not say: bounds, forms that CometBFT wants, and settings that exclude each other.
+//!
+//! CometBFT reads its own file only when it starts, and ends with a stack of Go where it does not like a value. Whatever
+//! of ours goes in there is judged here first.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    ops::RangeInclusive,
+};
+
+use super::{Comet, Config, MAX_BLOCK_TIME, Store};
+use crate::EngineKind;
+
+/// How many past heights can be kept: one at least, from which blocks and answers are made.
+const PAST_HEIGHTS: RangeInclusive<usize> = 1..=10_000;
+/// How large the cache can be, up to 1 TiB.
+const CACHE_MIB: RangeInclusive<usize> = 1..=1_048_576;
+/// The levels of CometBFT's log.
+const COMET_LEVELS: [&str; 4] = ["debug", "info", "error", "none"];
+
+/// Judges every setting for itself.
+pub(super) fn check(config: &Config) -> Result<(), String> {
+    let Store { past_heights, cache_mib, .. } = config.store;
+    for (key, value, bounds, unit) in [
+        ("store.past_heights", past_heights, PAST_HEIGHTS, "heights"),
+        ("store.cache_mib", cache_mib, CACHE_MIB, "MiB"),
+    ] {
+        if !bounds.contains(&value) {
+            return Err(format!("`{key}` is {value}: set it to {} to {} {unit}", bounds.start(), bounds.end()));
+        }
+    }
+    if config.comet.block_time.0 > MAX_BLOCK_TIME {
+        return Err(format!("`comet.block_time` is {}: set it to at most 1d", config.comet.block_time));
+    }
+    if config.log.standstill.0 < 100 {
+        return Err(format!("`log.standstill` is {}: wait for at least 100ms", config.log.standstill));
+    }
+    comet(&config.comet)
+}
+
+fn comet(comet: &Comet) -> Result<(), String> {
+    let Comet { external_address, log_level, .. } = comet;
+    if !external_address.is_empty() && !is_host_and_port(external_address) {
+        return Err(format!(
+            "`comet.external_address` is `{external_address}`: write what peers can connect to as host:port, such as node.example:26656"
+        ));
+    }
+    let is_level = |part: &str| {
+        let (module, level) = part.split_once(':').unwrap_or(("*", part));
+        !module.is_empty() && COMET_LEVELS.contains(&level)
+    };
+    if !log_level.split(',').all(is_level) {
+        return Err(format!(
+            "`comet.log_level` is `{log_level}`: write {} for everything, or by module such as main:info,*:error",
+            COMET_LEVELS.join(", ")
+        ));
+    }
+    Ok(())
+}
+
+/// Whether the text is a host, or an IPv6 address in brackets, and a port.
+pub(crate) fn is_host_and_port(text: &str) -> bool {
+    let Some((host, port)) = text.rsplit_once(':') else { return false };
+    let is_port = port.parse::<u16>().is_ok_and(|port| port > 0);
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+    let is_host = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => !host.is_empty() && host.bytes().all(is_name),
+    };
+    is_port && is_host
+}
+
+/// Judges the addresses together: two settings cannot listen at the same place.
+pub(super) fn addresses(config: &Config) -> Result<(), String> {
+    let comet = &config.comet;
+    let own = [("api.listen", Some(config.api.listen)), ("metrics.listen", config.metrics.listen.0)];
+    let of_comet = [
+        ("comet.p2p", Some(comet.p2p)),
+        ("comet.rpc", Some(comet.rpc)),
+        ("comet.metrics", comet.metrics.0),
+        ("comet.abci", comet.abci.0),
+    ];
+    let of_comet = of_comet.into_iter().filter(|_| config.engine == EngineKind::Comet);
+    let used: Vec<(&str, SocketAddr)> =
+        own.into_iter().chain(of_comet).filter_map(|(key, address)| Some((key, address?))).collect();
+    for (at, (key, address)) in used.iter().enumerate() {
+        for (other, taken) in used.iter().take(at) {
+            if meet(*address, *taken) {
+                return Err(format!(
+                    "`{other}` and `{key}` both listen on port {}: give each a port of its own",
+                    address.port()
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether one program that listens at `a` is in the way of another that would listen at `b`.
+fn meet(a: SocketAddr, b: SocketAddr) -> bool {
+    // Port 0 is whichever is free.
+    a.port() == b.port() && a.port() != 0 && (a.ip() == b.ip() || covers(a.ip(), b.ip()) || covers(b.ip(), a.ip()))
+}
+
+/// Whether listening at `all` takes `one` too: the unspecified address of its own kind, or of IPv6 for either.
+fn covers(all: IpAddr, one: IpAddr) -> bool {
+    all.is_unspecified() && (all.is_ipv6() || one.is_ipv4())
+}

@@ -1,0 +1,331 @@
+//! What a node knows of the start of its chain, and how it learns that without reading what is long past.
+//!
+//! The genesis of a large chain is a large file. A home whose store has a height needs nothing of it: the identity of
+//! the chain is a row of the state. What remains to be asked is whether the file in the home is still the one that the
+//! chain began with; a note of the file as it was when it was last read answers that, and only where the note does not
+//! fit, the file is read again.
+
+use std::{
+    fs::{File, Metadata},
+    io::{self, Read as _},
+    os::unix::fs::MetadataExt as _,
+    path::Path,
+    sync::Arc,
+};
+
+use diem_core::sha256;
+use diem_types::{GenesisDoc, chain::ChainInfo};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::home::{Home, HomeError};
+
+/// The start of a node's chain.
+#[derive(Debug, Clone)]
+pub enum Origin {
+    /// No block is committed yet: the whole genesis, from which the chain starts.
+    Genesis {
+        /// The document.
+        doc: Arc<GenesisDoc>,
+        /// Its hash, which takes a walk over all of it.
+        hash: [u8; 32],
+    },
+    /// The store holds the chain, and its state says which it is.
+    Begun(Arc<ChainInfo>),
+}
+
+impl From<GenesisDoc> for Origin {
+    fn from(genesis: GenesisDoc) -> Self {
+        Self::Genesis { hash: genesis.hash(), doc: Arc::new(genesis) }
+    }
+}
+
+/// What is left of a chain's genesis in the `app_state` of CometBFT's: which one it is. The state itself comes from the
+/// node's own file, so that CometBFT neither keeps nor sends it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AppState {
+    /// sha256 of the canonical genesis.
+    #[serde(with = "hex::serde")]
+    pub genesis_hash: [u8; 32],
+}
+
+/// Why the start of a home's chain is not known.
+#[derive(Debug, thiserror::Error)]
+pub enum OriginError {
+    /// The file is no genesis.
+    #[error(transparent)]
+    Genesis(#[from] diem_genesis::Error),
+    /// The file is of another chain than the state.
+    #[error(
+        "{home} holds the state of a chain with genesis {held}, but its genesis.json has {given}: put the old genesis.json back, or start in a new home"
+    )]
+    Other {
+        /// The home.
+        home: std::path::PathBuf,
+        /// The hash in the store.
+        held: String,
+        /// The hash of the file.
+        given: String,
+    },
+    /// The home cannot be written.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+}
+
+impl Origin {
+    /// The start of the chain of `home`, of whose state `chain` is the identity if a block was committed.
+    ///
+    /// # Errors
+    /// [`OriginError`]: a sentence that says what to do.
+    pub fn of(home: &Home, chain: Option<Arc<ChainInfo>>) -> Result<Self, OriginError> {
+        match chain {
+            None => Ok(Self::from(read(home)?)),
+            Some(chain) => {
+                check(home, &chain)?;
+                Ok(Self::Begun(chain))
+            }
+        }
+    }
+
+    /// The chain's name.
+    pub fn chain_id(&self) -> &str {
+        match self {
+            Self::Genesis { doc, .. } => &doc.chain_id,
+            Self::Begun(chain) => &chain.chain_id,
+        }
+    }
+
+    /// The hash of the genesis.
+    pub fn hash(&self) -> [u8; 32] {
+        match self {
+            Self::Genesis { hash, .. } => *hash,
+            Self::Begun(chain) => chain.genesis_hash,
+        }
+    }
+
+    /// What consensus was told of blocks.
+    pub fn block_max_bytes(&self) -> u64 {
+        match self {
+            Self::Genesis { doc, .. } => doc.consensus.block_max_bytes,
+            Self::Begun(chain) => chain.consensus.block_max_bytes,
+        }
+    }
+}
+
+/// A file as it was when it was read. The time of its last change of any kind, which nobody can set at will, is part of
+/// it: whoever replaces the file leaves a trace here, whatever size and date the new one has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Stamp {
+    device: u64,
+    inode: u64,
+    bytes: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    fn of(file: &Metadata) -> Self {
+        Self {
+            device: file.dev(),
+            inode: file.ino(),
+            bytes: file.len(),
+            modified: (file.mtime(), file.mtime_nsec()),
+            changed: (file.ctime(), file.ctime_nsec()),
+        }
+    }
+}
+
+/// What is remembered of a genesis file that was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Note {
+    file: Stamp,
+    /// sha256 of the file's bytes.
+    #[serde(with = "hex::serde")]
+    digest: [u8; 32],
+    /// The hash of the genesis that it holds.
+    #[serde(with = "hex::serde")]
+    genesis_hash: [u8; 32],
+}
+
+/// Reads the whole genesis of the home and remembers the file.
+fn read(home: &Home) -> Result<GenesisDoc, OriginError> {
+    let path = home.genesis_file();
+    let (stamp, bytes) = load(&path)?;
+    let digest = sha256(&[&bytes]);
+    let name = path.display().to_string();
+    let text = String::from_utf8(bytes).map_err(|_| open_error(&path, "it is not UTF-8 text"))?;
+    let genesis = diem_genesis::from_json(&text, &name)?;
+    keep(home, &Note { file: stamp, digest, genesis_hash: genesis.hash() })?;
+    Ok(genesis)
+}
+
+/// Whether the genesis file of the home is that of `chain`. A home without the file is served all the same: nothing but
+/// the API's `/v1/genesis` needs it.
+fn check(home: &Home, chain: &ChainInfo) -> Result<(), OriginError> {
+    let path = home.genesis_file();
+    let stamp = match std::fs::metadata(&path) {
+        Ok(found) => Stamp::of(&found),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            tracing::warn!(path = %path.display(), "the genesis file is missing: the node runs, but cannot give it to others");
+            return Ok(());
+        }
+        Err(error) => return Err(open_error(&path, error)),
+    };
+    let known = kept(home);
+    if let Some(note) = known.as_ref().filter(|note| note.file == stamp) {
+        return same(home, chain, note.genesis_hash);
+    }
+    let (stamp, digest) = digest(&path)?;
+    // The same bytes elsewhere or with another date: a home that was copied, say.
+    if let Some(note) = known.filter(|note| note.digest == digest) {
+        same(home, chain, note.genesis_hash)?;
+        return keep(home, &Note { file: stamp, ..note });
+    }
+    same(home, chain, read(home)?.hash())
+}
+
+fn same(home: &Home, chain: &ChainInfo, given: [u8; 32]) -> Result<(), OriginError> {
+    if given == chain.genesis_hash {
+        return Ok(());
+    }
+    let (held, given) = (hex::encode(chain.genesis_hash), hex::encode(given));
+    Err(OriginError::Other { home: home.root().into(), held, given })
+}
+
+/// The bytes of a file and what it was when they were read.
+fn load(path: &Path) -> Result<(Stamp, Vec<u8>), OriginError> {
+    let read = || -> io::Result<(Stamp, Vec<u8>)> {
+        let mut file = File::open(path)?;
+        let stamp = Stamp::of(&file.metadata()?);
+        let mut bytes = Vec::with_capacity(usize::try_from(stamp.bytes).unwrap_or_default());
+        file.read_to_end(&mut bytes)?;
+        Ok((stamp, bytes))
+    };
+    read().map_err(|error| open_error(path, error))
+}
+
+/// sha256 of a file and what it was when it was read. No more than a piece of it is in memory.
+fn digest(path: &Path) -> Result<(Stamp, [u8; 32]), OriginError> {
+    let read = || -> io::Result<(Stamp, [u8; 32])> {
+        let mut file = File::open(path)?;
+        let stamp = Stamp::of(&file.metadata()?);
+        let (mut hasher, mut piece) = (Sha256::new(), vec![0; 1 << 16]);
+        loop {
+            let length = file.read(&mut piece)?;
+            if length == 0 {
+                return Ok((stamp, hasher.finalize().into()));
+            }
+            hasher.update(piece.get(..length).unwrap_or_default());
+        }
+    };
+    read().map_err(|error| open_error(path, error))
+}
+
+fn open_error(path: &Path, reason: impl std::fmt::Display) -> OriginError {
+    diem_genesis::Error::Open { path: path.display().to_string(), reason: reason.to_string() }.into()
+}
+
+fn note_file(home: &Home) -> std::path::PathBuf {
+    home.run().join("genesis.note")
+}
+
+/// A note that is missing or unreadable only costs another look at the file.
+fn kept(home: &Home) -> Option<Note> {
+    serde_json::from_slice(&std::fs::read(note_file(home)).ok()?).ok()
+}
+
+fn keep(home: &Home, note: &Note) -> Result<(), OriginError> {
+    #[expect(clippy::expect_used, reason = "numbers and hex have a form in JSON, and memory takes every write")]
+    let text = serde_json::to_string(note).expect("a note is JSON");
+    Ok(home.write(&note_file(home), &text)?)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::{fs, os::unix::fs::PermissionsExt as _, time::SystemTime};
+
+    use diem_core::Time;
+    use diem_genesis::presets;
+
+    use super::*;
+
+    fn genesis(time: u64) -> GenesisDoc {
+        presets::preset("dev").unwrap().unwrap().resolve(Some(Time(time))).unwrap()
+    }
+
+    fn begun(genesis: &GenesisDoc) -> Arc<ChainInfo> {
+        let app = diem_runtime::App::in_memory(diem_runtime::Options::default());
+        app.init_chain(genesis).unwrap();
+        app.chain().unwrap()
+    }
+
+    fn home(folder: &tempfile::TempDir, genesis: &GenesisDoc) -> Home {
+        let home = Home::at(folder.path());
+        home.create().unwrap();
+        home.write(&home.genesis_file(), &diem_genesis::to_json(genesis)).unwrap();
+        home
+    }
+
+    /// Damages the body of the genesis file so that the note still fits, as nothing but a test can: whoever read it would
+    /// fail.
+    fn spoil(home: &Home) {
+        let path = home.genesis_file();
+        fs::write(&path, vec![b'#'; usize::try_from(fs::metadata(&path).unwrap().len()).unwrap()]).unwrap();
+        let note = kept(home).unwrap();
+        keep(home, &Note { file: Stamp::of(&fs::metadata(&path).unwrap()), ..note }).unwrap();
+    }
+
+    #[test]
+    fn the_file_is_read_before_the_first_block_and_never_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let genesis = genesis(1_790_000_000_123);
+        let (home, chain) = (home(&folder, &genesis), begun(&genesis));
+        let first = Origin::of(&home, None).unwrap();
+        assert!(matches!(&first, Origin::Genesis { doc, .. } if **doc == genesis));
+        spoil(&home);
+        let later = Origin::of(&home, Some(Arc::clone(&chain))).unwrap();
+        assert_eq!((later.chain_id(), later.hash()), ("diem-dev-1", genesis.hash()));
+        assert!(Origin::of(&home, None).is_err(), "what reads the file sees the damage");
+    }
+
+    #[test]
+    fn another_chains_file_is_refused_even_with_the_size_and_the_date_of_the_old_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let old = genesis(1_790_000_000_123);
+        let (home, chain) = (home(&folder, &old), begun(&old));
+        Origin::of(&home, None).unwrap();
+        let (path, other) = (home.genesis_file(), genesis(1_790_000_000_124));
+        let date = fs::metadata(&path).unwrap().modified().unwrap();
+        let text = diem_genesis::to_json(&other);
+        assert_eq!(fs::metadata(&path).unwrap().len(), u64::try_from(text.len()).unwrap());
+        fs::write(&path, &text).unwrap();
+        File::options().write(true).open(&path).unwrap().set_modified(date).unwrap();
+        let said = Origin::of(&home, Some(Arc::clone(&chain))).unwrap_err().to_string();
+        assert!(said.contains(&hex::encode(old.hash())) && said.contains(&hex::encode(other.hash())), "{said}");
+        // It is refused the second time too, when the file is known.
+        assert!(Origin::of(&home, Some(chain)).is_err());
+    }
+
+    #[test]
+    fn the_same_genesis_moved_dated_anew_or_written_otherwise_is_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let genesis = genesis(1_790_000_000_123);
+        let (home, chain) = (home(&folder, &genesis), begun(&genesis));
+        let start = || Origin::of(&home, Some(Arc::clone(&chain)));
+        start().unwrap();
+        let path = home.genesis_file();
+        File::options().write(true).open(&path).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        start().unwrap();
+        fs::write(&path, serde_json::to_string(&genesis).unwrap()).unwrap();
+        start().unwrap();
+        fs::remove_file(note_file(&home)).unwrap();
+        start().unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        start().unwrap();
+        fs::remove_file(&path).unwrap();
+        start().unwrap();
+    }
+}
