@@ -91,9 +91,16 @@ fn fill<'a>(scene: &Scene, salt: u64, nth: impl Fn(usize) -> (Tx, &'a Person) + 
     };
     let gas = |tx: &Bytes| doc.app.gas.gas(&Signed::decode(tx).unwrap());
     let first = sign(0);
-    let by_gas = doc.app.gas.block_limit / gas(&first);
-    let by_bytes = doc.consensus.block_max_bytes / (first.len() as u64 + 4);
-    (0..by_gas.min(by_bytes).max(1) as usize).into_par_iter().map(sign).collect()
+    let mut left = (doc.app.gas.block_limit, doc.consensus.block_max_bytes);
+    let most = (left.0 / gas(&first)).min(left.1 / first.len() as u64);
+    let signed: Vec<Bytes> = (0..most as usize).into_par_iter().map(sign).collect();
+    // Some have more gas or bytes than the first; CometBFT counts up to four bytes more for each.
+    let fits = |tx: &Bytes| {
+        let rest = left.0.checked_sub(gas(tx)).zip(left.1.checked_sub(tx.len() as u64 + 4));
+        left = rest.unwrap_or((0, 0));
+        rest.is_some()
+    };
+    signed.into_iter().take_while(fits).collect()
 }
 
 fn times(scene: &Scene, what: Use, txs: &[Bytes]) -> Times {
