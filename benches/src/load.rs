@@ -88,7 +88,7 @@ impl Connection {
     /// Posts until the server takes it: a full pool is a reason to wait, anything else to stop.
     async fn post(&mut self, path: &str, tx: &Bytes) {
         let head = format!(
-            "POST {path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/octet-stream\r\ncontent-length: {}\r\n\r\n",
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/octet-stream\r\ncontent-length: {}\r\n\r\n",
             tx.len()
         );
         let request = [head.as_bytes(), tx].concat();

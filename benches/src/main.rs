@@ -1,5 +1,5 @@
 //! `make bench`: what the chain costs, as ratios to yardsticks measured in the same run, because the machine is
-//! never twice the same. `make bench ARGS="tree pipeline credits gas network"` runs some parts only.
+//! never twice the same. `make bench ARGS="tree pipeline credits gas network readers"` runs some parts only.
 //!
 //! Ends in one table and `bench.json` in cargo's target folder: `[{name, value, unit, goal, holds}]`.
 
@@ -24,6 +24,7 @@ mod idle;
 mod load;
 mod network;
 mod pipeline;
+mod readers;
 mod report;
 mod tree;
 mod workload;
@@ -57,6 +58,9 @@ fn main() {
     }
     if asked("network") {
         network::run(&mut report);
+    }
+    if asked("readers") {
+        readers::run(&mut report);
     }
     report.finish();
 }

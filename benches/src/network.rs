@@ -54,8 +54,10 @@ pub(crate) fn run(report: &mut Report) {
     for _ in 0..ROUNDS {
         let idle = runtime.block_on(flood_idle(&binary));
         let ours = runtime.block_on(async {
-            let ours = &mut Ours::start(binary.clone()).await;
-            ours.flood().await
+            let ours = &mut Ours::start(binary.clone(), Timing::fastest()).await;
+            let rate = ours.flood().await;
+            ours.stop().await;
+            rate
         });
         rounds.push((ours, idle));
     }
@@ -161,23 +163,24 @@ async fn pass_on(State(engine): State<Arc<CometEngine>>, body: Bytes) -> StatusC
     }
 }
 
-struct Ours {
-    app: Arc<App>,
-    work: Workload,
+/// A real validator of ours with its API, in this process.
+pub(crate) struct Ours {
+    pub(crate) app: Arc<App>,
+    pub(crate) work: Workload,
     running: Option<Running>,
-    api: SocketAddr,
+    pub(crate) api: SocketAddr,
     _home: tempfile::TempDir,
 }
 
 impl Ours {
-    async fn start(binary: PathBuf) -> Self {
+    pub(crate) async fn start(binary: PathBuf, timing: Timing) -> Self {
         let home = tempfile::tempdir().unwrap();
         let mut work = Workload::new(ACCOUNTS);
         let genesis = genesis(&mut work, home.path());
         let app = Arc::new(App::open(&home.path().join("data"), Options::default()).unwrap());
         let metrics = Arc::new(Metrics::new(prometheus::Registry::new(), None).unwrap());
         let commits = Commits::new(&app, Arc::clone(&metrics));
-        let settings = settings(Address::of_home(home.path()).unwrap());
+        let settings = Settings { timing, ..settings(Address::of_home(home.path()).unwrap()) };
         let launch = Launch {
             home: home.path().to_path_buf(),
             binary,
@@ -211,16 +214,15 @@ impl Ours {
     }
 
     /// Posts as fast as the node takes it; gives committed transfers a second.
-    async fn flood(&mut self) -> f64 {
+    pub(crate) async fn flood(&mut self) -> f64 {
         let txs = Arc::new(self.work.transfers(TRANSFERS));
         let (start, height) = (Instant::now(), self.app.info().height);
         tokio::spawn(load::flood(self.api, "/v1/tx?wait=none", txs));
         let seconds = wait_for(TRANSFERS as u64, start, || self.committed_above(height)).await;
-        self.stop().await;
         TRANSFERS as f64 / seconds
     }
 
-    async fn stop(&mut self) {
+    pub(crate) async fn stop(&mut self) {
         if let Some(running) = self.running.take() {
             tokio::task::spawn_blocking(move || running.stop()).await.unwrap();
         }
@@ -229,7 +231,7 @@ impl Ours {
 
 /// Blocks a second, and latencies of commits in milliseconds, at `rate` transfers a second.
 async fn half_load(binary: &Path, rate: f64) -> (f64, Vec<f64>) {
-    let mut ours = Ours::start(binary.to_path_buf()).await;
+    let mut ours = Ours::start(binary.to_path_buf(), Timing::fastest()).await;
     let txs = ours.work.transfers((rate * HALF_LOAD_SECONDS) as usize);
     let (start, height) = (Instant::now(), ours.app.info().height);
     let latencies = load::steady(ours.api, rate, txs, 97).await;

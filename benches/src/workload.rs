@@ -77,6 +77,12 @@ impl Workload {
         picks.into_par_iter().map(|(sender, nonce, to)| self.transfer(sender, nonce, to)).collect()
     }
 
+    /// One transfer each of so many senders, whose transaction before it is never sent.
+    pub(crate) fn transfers_behind_a_gap(&mut self, count: usize) -> Vec<Bytes> {
+        let (to, senders) = (self.accounts[0], 0..count);
+        senders.map(|sender| self.transfer(sender, self.senders[sender].2 + 1, to)).collect()
+    }
+
     fn transfer(&self, sender: usize, nonce: u64, to: Address) -> Bytes {
         let (key, address, _) = &self.senders[sender];
         let tx = Tx {

@@ -8,8 +8,8 @@ use reqwest::{Method, RequestBuilder, StatusCode, header::CONTENT_TYPE};
 use serde::de::DeserializeOwned;
 
 use crate::api::{
-    Account, Batch, Block, BlockId, BlockPage, Clock, ErrorBody, ErrorLine, ErrorReply, Hash, HexBytes, LightBlock,
-    Proof, Ready, State, Status, Submitted, TX_MEDIA_TYPE, TXS_MEDIA_TYPE, Transaction, Wait,
+    Account, Batch, Block, BlockId, BlockSummary, Clock, ErrorBody, ErrorLine, ErrorReply, Hash, HexBytes, LightBlock,
+    List, Page, Proof, Ready, State, Status, Submitted, TX_MEDIA_TYPE, TXS_MEDIA_TYPE, Transaction, Wait,
 };
 use crate::guard::{Guard, KnownChain, Memory, Unsettled};
 
@@ -162,7 +162,8 @@ impl Client {
 
     /// `GET /v1/errors`
     pub async fn errors(&self) -> Result<Vec<ErrorLine>, ClientError> {
-        self.get("/v1/errors").await
+        let table: Page<ErrorLine> = self.get("/v1/errors").await?;
+        Ok(table.items)
     }
 
     /// `GET /v1/accounts/{address}`, at `height` or at the end of the chain, on request with a proof, which
@@ -187,15 +188,17 @@ impl Client {
         self.get(&format!("/v1/tx/{hash}")).await
     }
 
-    /// `GET /v1/blocks/{height|hash|latest}`, with its transactions from number `from`.
-    pub async fn block(&self, block: BlockId, from: u32) -> Result<Block, ClientError> {
-        self.get(&format!("/v1/blocks/{block}?from={from}")).await
+    /// `GET /v1/blocks/{height|hash|latest}`, with a page of its transactions: the first, or the one behind `after`.
+    pub async fn block(&self, block: BlockId, after: Option<&str>) -> Result<Block, ClientError> {
+        let mut path = format!("/v1/blocks/{block}");
+        Query(&mut path, '?').add("after", after);
+        self.get(&path).await
     }
 
-    /// `GET /v1/blocks`: at most `limit` blocks below `before`, the newest first.
-    pub async fn blocks(&self, before: Option<u64>, limit: u32) -> Result<BlockPage, ClientError> {
+    /// `GET /v1/blocks`: a page of at most `limit` blocks, the newest first; the first, or the one behind `after`.
+    pub async fn blocks(&self, after: Option<&str>, limit: u32) -> Result<List<BlockSummary>, ClientError> {
         let mut path = format!("/v1/blocks?limit={limit}");
-        Query(&mut path, '&').add("before", before);
+        Query(&mut path, '&').add("after", after);
         self.get(&path).await
     }
 

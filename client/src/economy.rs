@@ -9,10 +9,10 @@ use serde::de::DeserializeOwned;
 use crate::{
     Client, ClientError,
     api::{
-        AccountCredit, AccountOffer, Allocations, At, ConsensusSet, CurrentRate, Curve, Day, DayProvider, DiemStake,
-        DiemTranches, Emission, Grants, Lock, Offer, Page, Params, Position, Provider, ProviderDetail, Quote, Rent,
-        Rewards, Schedule, SimulateCalls, SimulateRequest, SimulateTx, Simulated, Supply, Today, TxBytes, Unstaking,
-        ValidatorDetail, Validators, Vouchers,
+        AccountCredit, AccountOffer, Allocation, At, CurrentRate, Day, DayProvider, DiemStake, DiemTranche, Emission,
+        Grant, List, Lock, Offer, Params, Position, Provider, ProviderDetail, Quote, Rent, Reward, Segment,
+        SimulateCalls, SimulateRequest, SimulateTx, Simulated, Step, Supply, Today, TxBytes, Unstaking, Validator,
+        ValidatorDetail, Vouchers,
     },
     build::KeyKind,
     client::Query,
@@ -40,24 +40,18 @@ impl Client {
     }
 
     /// `GET /v1/consensus`: those who sign the latest block.
-    pub async fn consensus(&self) -> Result<ConsensusSet, ClientError> {
-        self.get("/v1/consensus").await
+    pub async fn consensus(&self) -> Result<List<Validator>, ClientError> {
+        self.list("/v1/consensus", None).await
     }
 
     /// `GET /v1/validators`
-    pub async fn validators(&self) -> Result<Validators, ClientError> {
+    pub async fn validators(&self) -> Result<List<ValidatorDetail>, ClientError> {
         self.validators_at(None).await
     }
 
     /// `GET /v1/validators?height=`
-    pub async fn validators_at(&self, height: Option<u64>) -> Result<Validators, ClientError> {
-        let mut all: Validators = self.read_page("/v1/validators", height, None).await?;
-        while let Some(cursor) = all.next.take() {
-            let more: Validators = self.read_page("/v1/validators", None, Some(&cursor)).await?;
-            all.validators.extend(more.validators);
-            all.next = more.next;
-        }
-        Ok(all)
+    pub async fn validators_at(&self, height: Option<u64>) -> Result<List<ValidatorDetail>, ClientError> {
+        self.list("/v1/validators", height).await
     }
 
     /// `GET /v1/validators/{operator}`, on request with a proof.
@@ -71,7 +65,7 @@ impl Client {
     }
 
     /// `GET /v1/accounts/{address}/positions`: what the account has staked.
-    pub async fn positions(&self, who: &Address, height: Option<u64>) -> Result<At<Page<Position>>, ClientError> {
+    pub async fn positions(&self, who: &Address, height: Option<u64>) -> Result<List<Position>, ClientError> {
         self.list(&format!("/v1/accounts/{who}/positions"), height).await
     }
 
@@ -87,7 +81,7 @@ impl Client {
     }
 
     /// `GET /v1/accounts/{address}/locks`: what the account has locked.
-    pub async fn locks(&self, who: &Address, height: Option<u64>) -> Result<At<Page<Lock>>, ClientError> {
+    pub async fn locks(&self, who: &Address, height: Option<u64>) -> Result<List<Lock>, ClientError> {
         self.list(&format!("/v1/accounts/{who}/locks"), height).await
     }
 
@@ -103,13 +97,13 @@ impl Client {
     }
 
     /// `GET /v1/accounts/{address}/unstaking`: what is on its way out, and what went to another validator lately.
-    pub async fn unstaking(&self, who: &Address, height: Option<u64>) -> Result<At<Page<Unstaking>>, ClientError> {
+    pub async fn unstaking(&self, who: &Address, height: Option<u64>) -> Result<List<Unstaking>, ClientError> {
         self.list(&format!("/v1/accounts/{who}/unstaking"), height).await
     }
 
     /// `GET /v1/accounts/{address}/rewards`: what the account may claim.
-    pub async fn rewards(&self, who: &Address, height: Option<u64>) -> Result<At<Rewards>, ClientError> {
-        self.read(&format!("/v1/accounts/{who}/rewards"), height).await
+    pub async fn rewards(&self, who: &Address, height: Option<u64>) -> Result<List<Reward>, ClientError> {
+        self.list(&format!("/v1/accounts/{who}/rewards"), height).await
     }
 
     /// `GET /v1/accounts/{address}/credit`: today, the day before and tomorrow, on request with a proof of the
@@ -124,8 +118,8 @@ impl Client {
     }
 
     /// `GET /v1/accounts/{address}/allocations`: what the account has promised to providers.
-    pub async fn allocations(&self, who: &Address, height: Option<u64>) -> Result<At<Allocations>, ClientError> {
-        self.read(&format!("/v1/accounts/{who}/allocations"), height).await
+    pub async fn allocations(&self, who: &Address, height: Option<u64>) -> Result<List<Allocation>, ClientError> {
+        self.list(&format!("/v1/accounts/{who}/allocations"), height).await
     }
 
     /// `GET /v1/accounts/{address}/offer`: what the account offers for sale today.
@@ -134,18 +128,18 @@ impl Client {
     }
 
     /// `GET /v1/accounts/{address}/diem-stakes`: DIEM that the account has staked, by beneficiary.
-    pub async fn diem_stakes(&self, who: &Address, height: Option<u64>) -> Result<At<Page<DiemStake>>, ClientError> {
+    pub async fn diem_stakes(&self, who: &Address, height: Option<u64>) -> Result<List<DiemStake>, ClientError> {
         self.list(&format!("/v1/accounts/{who}/diem-stakes"), height).await
     }
 
     /// `GET /v1/accounts/{address}/diem-tranches`: DIEM on its way out of stake.
-    pub async fn diem_tranches(&self, who: &Address, height: Option<u64>) -> Result<At<DiemTranches>, ClientError> {
-        self.read(&format!("/v1/accounts/{who}/diem-tranches"), height).await
+    pub async fn diem_tranches(&self, who: &Address, height: Option<u64>) -> Result<List<DiemTranche>, ClientError> {
+        self.list(&format!("/v1/accounts/{who}/diem-tranches"), height).await
     }
 
     /// `GET /v1/accounts/{address}/grants`: session keys with their limits.
-    pub async fn grants(&self, who: &Address, height: Option<u64>) -> Result<At<Grants>, ClientError> {
-        self.read(&format!("/v1/accounts/{who}/grants"), height).await
+    pub async fn grants(&self, who: &Address, height: Option<u64>) -> Result<List<Grant>, ClientError> {
+        self.list(&format!("/v1/accounts/{who}/grants"), height).await
     }
 
     /// `GET /v1/accounts/{address}/vouchers/{provider}`: what vouchers of `signer`, or of the account itself, can still
@@ -165,8 +159,8 @@ impl Client {
     }
 
     /// `GET /v1/curve`: every step.
-    pub async fn curve(&self, height: Option<u64>) -> Result<At<Curve>, ClientError> {
-        self.read("/v1/curve", height).await
+    pub async fn curve(&self, height: Option<u64>) -> Result<List<Step>, ClientError> {
+        self.list("/v1/curve", height).await
     }
 
     /// `GET /v1/curve/rate`: what the next DIEM costs.
@@ -198,8 +192,8 @@ impl Client {
     }
 
     /// `GET /v1/emission/schedule`
-    pub async fn emission_schedule(&self, height: Option<u64>) -> Result<At<Schedule>, ClientError> {
-        self.read("/v1/emission/schedule", height).await
+    pub async fn emission_schedule(&self, height: Option<u64>) -> Result<List<Segment>, ClientError> {
+        self.list("/v1/emission/schedule", height).await
     }
 
     /// `GET /v1/rent`: what the open day has brought for providers so far.
@@ -213,7 +207,7 @@ impl Client {
     }
 
     /// `GET /v1/days?limit=`: the last `limit` days, at most [`crate::api::MAX_PAGE`], the newest first.
-    pub async fn days(&self, limit: u32, height: Option<u64>) -> Result<At<Page<Day>>, ClientError> {
+    pub async fn days(&self, limit: u32, height: Option<u64>) -> Result<List<Day>, ClientError> {
         let mut path = format!("/v1/days?limit={limit}");
         Query(&mut path, '&').add("height", height);
         self.get(&path).await
@@ -225,12 +219,12 @@ impl Client {
     }
 
     /// `GET /v1/days/{day}/providers`: what was consumed at each provider, and what it was paid for it.
-    pub async fn day_providers(&self, day: u64, height: Option<u64>) -> Result<At<Page<DayProvider>>, ClientError> {
+    pub async fn day_providers(&self, day: u64, height: Option<u64>) -> Result<List<DayProvider>, ClientError> {
         self.list(&format!("/v1/days/{day}/providers"), height).await
     }
 
     /// `GET /v1/providers`: also those that have left.
-    pub async fn providers(&self, height: Option<u64>) -> Result<At<Page<Provider>>, ClientError> {
+    pub async fn providers(&self, height: Option<u64>) -> Result<List<Provider>, ClientError> {
         self.list("/v1/providers", height).await
     }
 
@@ -245,7 +239,7 @@ impl Client {
     }
 
     /// `GET /v1/offers`: credit of the open day that is for sale.
-    pub async fn offers(&self, height: Option<u64>) -> Result<At<Page<Offer>>, ClientError> {
+    pub async fn offers(&self, height: Option<u64>) -> Result<List<Offer>, ClientError> {
         self.list("/v1/offers", height).await
     }
 
@@ -281,12 +275,12 @@ impl Client {
         &self,
         path: &str,
         height: Option<u64>,
-        cursor: Option<&str>,
+        after: Option<&str>,
     ) -> Result<T, ClientError> {
         let mut path = path.to_owned();
         let mut query = Query(&mut path, '?');
         query.add("height", height);
-        query.add("cursor", cursor);
+        query.add("after", after);
         self.get(&path).await
     }
 
@@ -304,10 +298,10 @@ impl Client {
     }
 
     /// All pages of a list as one; the cursor keeps them at the height of the first.
-    async fn list<T: DeserializeOwned>(&self, path: &str, height: Option<u64>) -> Result<At<Page<T>>, ClientError> {
-        let mut all: At<Page<T>> = self.read(path, height).await?;
-        while let Some(cursor) = all.answer.next.take() {
-            let more: At<Page<T>> = self.read_page(path, None, Some(&cursor)).await?;
+    async fn list<T: DeserializeOwned>(&self, path: &str, height: Option<u64>) -> Result<List<T>, ClientError> {
+        let mut all: List<T> = self.read(path, height).await?;
+        while let Some(after) = all.answer.next.take() {
+            let more: List<T> = self.read_page(path, None, Some(&after)).await?;
             all.answer.items.extend(more.answer.items);
             all.answer.next = more.answer.next;
         }

@@ -86,7 +86,10 @@ pub fn parse_millis(text: &str) -> Result<u64, String> {
         _ => None,
     };
     let millis = number.parse::<u64>().ok().zip(factor).and_then(|(number, factor)| number.checked_mul(factor));
-    millis.ok_or_else(|| format!("`{text}` is not a length of time: write it as 8d, 12h, 30m, 10s or 500ms"))
+    millis.ok_or_else(|| {
+        let text = diem_core::text::shortened(text);
+        format!("`{text}` is not a length of time: write it as 8d, 12h, 30m, 10s or 500ms")
+    })
 }
 
 /// Somebody: the name of one of the file's accounts, or an address.

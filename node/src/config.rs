@@ -93,11 +93,13 @@ impl Default for Config {
 pub struct Api {
     /// Where it listens.
     pub listen: SocketAddr,
+    /// Names of this machine that a request on loopback may be for, beside localhost, 127.0.0.1 and [::1].
+    pub hosts: Vec<String>,
 }
 
 impl Default for Api {
     fn default() -> Self {
-        Self { listen: loopback(1317) }
+        Self { listen: loopback(1317), hosts: Vec::new() }
     }
 }
 

@@ -178,7 +178,7 @@ pub trait Engine: Send + Sync + 'static {
 
 /// A named point to which [`DevControls::revert`] returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct SnapshotId(pub u64);
+pub struct SnapshotId(#[serde(with = "diem_core::json::number")] pub u64);
 
 /// Where [`DevControls::warp`] goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

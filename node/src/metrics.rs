@@ -3,6 +3,7 @@
 
 use std::{
     path::{Path, PathBuf},
+    sync::Once,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -33,6 +34,8 @@ pub struct Metrics {
     accepted: IntCounter,
     rejected: IntCounterVec,
     pool: IntGauge,
+    /// Whether the pool's size is known, and so shown.
+    pool_is_known: Once,
     http: IntCounterVec,
     http_seconds: HistogramVec,
     panics: IntCounter,
@@ -55,25 +58,26 @@ impl Metrics {
                 "The time of the last committed block, since 1970",
             )?,
             block_age: Gauge::new("diem_chain_block_age_seconds", "How long ago that was")?,
-            txs: IntCounter::new("diem_chain_committed_txs", "Transactions in blocks since the node started")?,
-            failed: IntCounter::new("diem_chain_failed_txs", "Those of them that failed there")?,
+            txs: IntCounter::new("diem_chain_txs_total", "Transactions in blocks since the node started")?,
+            failed: IntCounter::new("diem_chain_failed_txs_total", "Those of them that failed there")?,
             execute: Histogram::with_opts(seconds("diem_chain_execute_seconds", "Executing a block", BLOCK_SECONDS))?,
             commit: Histogram::with_opts(seconds("diem_chain_commit_seconds", "Writing a block", BLOCK_SECONDS))?,
-            accepted: IntCounter::new("diem_mempool_accepted_txs", "Transactions that CheckTx let in")?,
+            accepted: IntCounter::new("diem_mempool_accepted_txs_total", "Transactions that CheckTx let in")?,
             rejected: IntCounterVec::new(
-                Opts::new("diem_mempool_rejected_txs", "Transactions that CheckTx refused, by error"),
+                Opts::new("diem_mempool_rejected_txs_total", "Transactions that CheckTx refused, by error"),
                 &["codespace", "error"],
             )?,
-            pool: IntGauge::new("diem_mempool_waiting_txs", "Transactions in the pool, where the node knows it")?,
+            pool: IntGauge::new("diem_mempool_waiting_txs", "Transactions in the pool")?,
+            pool_is_known: Once::new(),
             http: IntCounterVec::new(
-                Opts::new("diem_http_answered_requests", "Requests by route and status"),
+                Opts::new("diem_http_requests_total", "Requests by route and status"),
                 &["route", "status"],
             )?,
             http_seconds: HistogramVec::new(
                 seconds("diem_http_request_seconds", "Answering a request, by route", HTTP_SECONDS),
                 &["route"],
             )?,
-            panics: IntCounter::new("diem_http_panics_requests", "Requests whose handler panicked")?,
+            panics: IntCounter::new("diem_http_panics_total", "Requests whose handler panicked")?,
             bytes: IntGauge::new("diem_store_disk_bytes", "What the data folder takes on disk")?,
             lost_lines: IntCounter::new(
                 "diem_log_lost_lines_total",
@@ -88,7 +92,7 @@ impl Metrics {
     fn register(&self) -> Result<(), prometheus::Error> {
         let counters = [&self.txs, &self.failed, &self.accepted, &self.panics, &self.lost_lines];
         counters.into_iter().try_for_each(|metric| self.registry.register(Box::new(metric.clone())))?;
-        let gauges = [&self.height, &self.pool, &self.bytes];
+        let gauges = [&self.height, &self.bytes];
         gauges.into_iter().try_for_each(|metric| self.registry.register(Box::new(metric.clone())))?;
         let gauges = [&self.block_time, &self.block_age];
         gauges.into_iter().try_for_each(|metric| self.registry.register(Box::new(metric.clone())))?;
@@ -126,8 +130,10 @@ impl Metrics {
         self.rejected.with_label_values(&[result.codespace.as_str(), name]).inc();
     }
 
-    /// So many transactions wait in the pool.
+    /// So many transactions wait in the pool. A node that never says so, because its pool is elsewhere, shows no number.
     pub fn waiting(&self, txs: usize) {
+        // Refused only if a metric of that name is there already, which `new` would have found.
+        self.pool_is_known.call_once(|| drop(self.registry.register(Box::new(self.pool.clone()))));
         self.pool.set(to_i64(txs as u64));
     }
 
@@ -190,10 +196,32 @@ mod tests {
         metrics.answered("/v1/status", 200, Duration::from_millis(1));
         for family in metrics.registry.gather() {
             let parts: Vec<&str> = family.name().split('_').collect();
-            assert!(parts.len() >= 4 && parts[0] == "diem", "{}", family.name());
+            assert!(parts.len() >= 3 && parts[0] == "diem", "{}", family.name());
             assert!(["chain", "mempool", "http", "store", "log"].contains(&parts[1]), "{}", family.name());
-            let unit = *parts.iter().rfind(|part| **part != "total").unwrap();
-            assert!(["blocks", "seconds", "txs", "requests", "bytes", "lines"].contains(&unit), "{}", family.name());
+            // What `promtool check metrics` wants: a total is a counter, a counter is a total.
+            let is_counter = family.get_field_type() == prometheus::proto::MetricType::COUNTER;
+            let (name, total) = match family.name().strip_suffix("_total") {
+                Some(name) => (name, true),
+                None => (family.name(), false),
+            };
+            assert_eq!(is_counter, total, "{}", family.name());
+            let unit = name.rsplit('_').next().unwrap();
+            assert!(
+                ["blocks", "seconds", "txs", "requests", "bytes", "panics", "lines"].contains(&unit),
+                "{}",
+                family.name()
+            );
+            assert!(!family.help().is_empty(), "{}", family.name());
+        }
+    }
+
+    #[test]
+    fn a_pool_that_nobody_told_of_is_absent() {
+        let metrics = Metrics::new(Registry::new(), None).unwrap();
+        assert!(!metrics.render().unwrap().contains("diem_mempool_waiting_txs"));
+        for waiting in [0, 3] {
+            metrics.waiting(waiting);
+            assert!(metrics.render().unwrap().contains(&format!("diem_mempool_waiting_txs {waiting}\n")));
         }
     }
 
@@ -208,10 +236,10 @@ mod tests {
         for line in [
             "diem_chain_height_blocks 7",
             "diem_chain_block_time_seconds 1.5",
-            "diem_chain_committed_txs 2",
-            "diem_chain_failed_txs 1",
+            "diem_chain_txs_total 2",
+            "diem_chain_failed_txs_total 1",
             "diem_chain_execute_seconds_count 1",
-            "diem_mempool_rejected_txs{codespace=\"chain\",error=\"expired\"} 1",
+            "diem_mempool_rejected_txs_total{codespace=\"chain\",error=\"expired\"} 1",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");
         }

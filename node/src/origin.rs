@@ -74,6 +74,14 @@ pub enum OriginError {
 }
 
 impl Origin {
+    /// The genesis time, if the chain has not begun.
+    pub fn starts_at(&self) -> Option<diem_core::Time> {
+        match self {
+            Self::Genesis { doc, .. } => Some(doc.genesis_time),
+            Self::Begun(_) => None,
+        }
+    }
+
     /// The start of the chain of `home`, of whose state `chain` is the identity if a block was committed.
     ///
     /// # Errors

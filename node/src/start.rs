@@ -187,6 +187,7 @@ async fn run(
         });
     });
     let (chain_id, genesis_hash) = (origin.chain_id().to_owned(), hex::encode(origin.hash()));
+    let starts_at = origin.starts_at();
     let part = match config.engine {
         EngineKind::Comet => Some(Part::of(&home.comet(), &config.comet, &origin, &app)?),
         EngineKind::Instant => None,
@@ -210,6 +211,15 @@ async fn run(
         node_id = node.engine.own_peer().map(|own| own.id.as_str()),
         "running"
     );
+    let options = http::Options {
+        genesis: Some(home.genesis_file()),
+        starts_at,
+        hosts: config.api.hosts.clone(),
+        ..http::Options::default()
+    };
+    if node.app.info().height == 0 {
+        tracing::info!("{}", options.waits_for());
+    }
     // Before the first answer: whoever has one may ask this node to end. Until here a signal ends the process at once,
     // and a compilation of CometBFT with it; nothing is lost by that.
     let mut signals = match Signals::listen() {
@@ -224,9 +234,10 @@ async fn run(
         let patience = config.log.standstill.duration();
         tokio::spawn(part.watch(engine.engine(), commits.subscribe(), patience))
     });
-    let options = http::Options { genesis: Some(home.genesis_file()), ..http::Options::default() };
     let api = tokio::spawn(http::serve(node, options, api, wait(stop.subscribe())));
-    let metrics = metrics_port.map(|port| tokio::spawn(metrics_server::serve(metrics, port, wait(stop.subscribe()))));
+    let metrics = metrics_port.map(|port| {
+        tokio::spawn(metrics_server::serve(metrics, config.api.hosts.clone(), port, wait(stop.subscribe())))
+    });
     let reason = until_stopped(&stop, &mut signals).await;
     tracing::info!("stopping");
     if let Some(watch) = watch {

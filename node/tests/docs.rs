@@ -226,7 +226,7 @@ fn every_exit_code_is_explained() {
 #[test]
 fn the_page_of_errors_is_the_table_of_errors() {
     let mut page = String::from(
-        "# Errors\n\nEvery refusal has a codespace and a number that never change; texts may. `retry` says whether the same bytes may\nsucceed later. This page is generated; `DIEM_UPDATE_DOCS=1 cargo test -p diem-node --test docs` writes it.\n\n\
+        "# Errors\n\nEvery refusal has a codespace and a number that never change; texts may. `retry` says whether the same bytes may\nsucceed later; those of a transaction only until it is in a block: once it failed there, its answers say `false`. This page\nis generated; `DIEM_UPDATE_DOCS=1 cargo test -p diem-node --test docs` writes it.\n\n\
          | codespace | code | name | HTTP | retry |\n|---|---|---|---|---|\n",
     );
     for (codespace, table) in diem_types::ERRORS {

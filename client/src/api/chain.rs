@@ -6,7 +6,7 @@ use diem_core::Time;
 use diem_types::{ConsensusParams, Event, GasParams};
 use serde::{Deserialize, Serialize};
 
-use super::{Base64Bytes, Coin, Hash, HexBytes, Moment, Transaction};
+use super::{Base64Bytes, Hash, HexBytes, Moment, Page, Transaction, params};
 
 /// `GET /v1/status`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,7 +95,7 @@ impl FromStr for BlockId {
             return Ok(Self::Height(height));
         }
         text.parse().map(Self::Hash).map_err(|_| {
-            let text = super::shortened(text);
+            let text = diem_core::text::shortened(text);
             format!("`{text}` names no block: write a height, a hash of 64 hex digits, or `latest`")
         })
     }
@@ -130,35 +130,26 @@ pub struct BlockSummary {
     pub gas_used: u64,
 }
 
-/// `GET /v1/blocks/{height|hash|latest}?from=&limit=`
+/// `GET /v1/blocks/{height|hash|latest}?after=&limit=`: a block, and as items a page of its transactions, in their
+/// order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Block {
     /// The block.
     #[serde(flatten)]
     pub summary: BlockSummary,
+    /// The day of its time.
+    pub epoch: u64,
     /// What happened in it outside any transaction.
     pub events: Vec<Event>,
-    /// A page of its transactions, in their order.
-    pub txs: Vec<Transaction>,
-    /// `from` of the next page, if there is one.
-    pub next: Option<u32>,
-}
-
-/// `GET /v1/blocks?before=&limit=`: the newest first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BlockPage {
-    /// The height at which this answer was made.
-    pub height: u64,
-    /// The blocks.
-    pub blocks: Vec<BlockSummary>,
-    /// `before` of the next page, if there is one.
-    pub next: Option<u64>,
+    /// A page of its transactions.
+    #[serde(flatten)]
+    pub txs: Page<Transaction>,
 }
 
 /// `GET /v1/params?height=`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Params {
-    /// The height after which they hold; 0 before the first block.
+    /// The height after which they hold.
     pub height: u64,
     /// The time of that block.
     pub time: Time,
@@ -167,25 +158,21 @@ pub struct Params {
     /// The length of a day in milliseconds.
     pub epoch_ms: u64,
     /// What gas costs.
+    #[serde(with = "params")]
     pub gas: GasParams,
-    /// The lowest price of a unit of gas, for people.
-    pub min_gas_price: Coin,
     /// What a transaction and a request may hold.
     pub limits: Limits,
-    /// What consensus is told; `null` before the first block.
-    pub consensus: Option<ConsensusParams>,
+    /// What consensus is told.
+    pub consensus: ConsensusParams,
     /// Of validators and stake.
+    #[serde(with = "params")]
     pub staking: diem_staking::Params,
-    /// What an operator must have staked for its validator to make blocks, for people.
-    pub min_self_stake: Coin,
-    /// The least that a stake with a validator is worth, and that leaves it at once, for people.
-    pub min_stake: Coin,
     /// Of emissions.
+    #[serde(with = "params")]
     pub emissions: diem_emissions::Params,
     /// Of credit and providers.
+    #[serde(with = "params")]
     pub credits: diem_credits::Params,
-    /// The least that a provider puts up, for people.
-    pub min_bond: Coin,
 }
 
 /// The limits of transactions and requests.
@@ -219,18 +206,8 @@ impl Default for Limits {
     }
 }
 
-/// `GET /v1/consensus`: those who sign the latest block, as the engine knows them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ConsensusSet {
-    /// The height that they sign.
-    pub height: u64,
-    /// The sum of their power.
-    pub total_power: u64,
-    /// The validators, the strongest first.
-    pub validators: Vec<Validator>,
-}
-
-/// A validator as consensus knows it.
+/// A validator as consensus knows it; `GET /v1/consensus?height=&after=&limit=` lists those who sign a
+/// block, the strongest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Validator {
     /// Its consensus address: the first 20 bytes of the sha256 of its key.

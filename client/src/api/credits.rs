@@ -40,14 +40,7 @@ pub struct CreditDay {
     pub free: Credit,
 }
 
-/// `GET /v1/accounts/{address}/allocations`: all of them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Allocations {
-    /// By provider.
-    pub allocations: Vec<Allocation>,
-}
-
-/// What an account has promised to a provider.
+/// `GET /v1/accounts/{address}/allocations?height=&after=&limit=`: what an account has promised to a provider.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Allocation {
     /// To whom.
@@ -80,7 +73,7 @@ pub struct AccountOffer {
     pub offer: Option<Offer>,
 }
 
-/// `GET /v1/offers?height=&cursor=&limit=`: an open offer of credit of the open day.
+/// `GET /v1/offers?height=&after=&limit=`: an open offer of credit of the open day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Offer {
     /// Who sells.
@@ -93,7 +86,7 @@ pub struct Offer {
     pub price: Coin,
 }
 
-/// `GET /v1/accounts/{address}/diem-stakes`: DIEM that an account has staked for somebody.
+/// `GET /v1/accounts/{address}/diem-stakes?height=&after=&limit=`: DIEM that an account has staked for somebody.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiemStake {
     /// Who gets the credit.
@@ -102,17 +95,11 @@ pub struct DiemStake {
     pub amount: Coin,
 }
 
-/// `GET /v1/accounts/{address}/diem-tranches`: all of them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DiemTranches {
-    /// By number.
-    pub tranches: Vec<DiemTranche>,
-}
-
-/// DIEM on its way out of stake.
+/// `GET /v1/accounts/{address}/diem-tranches?height=&after=&limit=`: DIEM on its way out of stake, by number.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiemTranche {
     /// Its number, by which it can be cancelled.
+    #[serde(with = "diem_core::json::number")]
     pub id: u64,
     /// Whose credit it backed.
     pub beneficiary: Address,
@@ -124,19 +111,13 @@ pub struct DiemTranche {
     pub due: Moment,
 }
 
-/// `GET /v1/accounts/{address}/grants`: all of them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Grants {
-    /// By key.
-    pub grants: Vec<Grant>,
-}
-
-/// A session key and what it may spend.
+/// `GET /v1/accounts/{address}/grants?height=&after=&limit=`: a session key and what it may spend, by key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant {
     /// The key's address.
     pub key: Address,
     /// The last day on which it may sign.
+    #[serde(with = "diem_core::json::number")]
     pub last_day: u64,
     /// By provider.
     pub limits: Vec<GrantLimit>,
@@ -189,12 +170,13 @@ pub struct VoucherDay {
     /// Paid so far: the cumulative amount that the next voucher must exceed.
     pub paid: Credit,
     /// The highest number of requests seen.
+    #[serde(with = "diem_core::json::number")]
     pub requests: u64,
     /// How much more can be paid.
     pub left: Credit,
 }
 
-/// `GET /v1/providers?height=&cursor=&limit=`: a provider, also one that has left.
+/// `GET /v1/providers?height=&after=&limit=`: a provider, also one that has left.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Provider {
     /// Who it is.
@@ -263,6 +245,7 @@ pub struct Served {
     /// The part that earns rent: at most the bond, nothing if not listed.
     pub counted: Credit,
     /// Requests.
+    #[serde(with = "diem_core::json::number")]
     pub requests: u64,
 }
 
@@ -286,6 +269,7 @@ pub struct Today {
     /// The part of it that earns rent.
     pub counted: Credit,
     /// All requests so far.
+    #[serde(with = "diem_core::json::number")]
     pub requests: u64,
     /// The rent that the day has brought so far.
     pub rent: Coin,
@@ -295,7 +279,7 @@ pub struct Today {
     pub settles_after: Option<Moment>,
 }
 
-/// `GET /v1/days?height=&cursor=&limit=` and `GET /v1/days/{day|today}`: a day, running totals while it is open or takes
+/// `GET /v1/days?height=&after=&limit=` and `GET /v1/days/{day|today}`: a day, running totals while it is open or takes
 /// vouchers, its record afterwards. What is not known yet is `null`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Day {
@@ -320,6 +304,7 @@ pub struct Day {
     /// consumed / allowance, of 10,000, rounded down; 0 if there was no credit.
     pub utilisation_bps: u64,
     /// All requests.
+    #[serde(with = "diem_core::json::number")]
     pub requests: u64,
     /// The rent; so far while the day is open.
     pub rent: Coin,
@@ -333,7 +318,7 @@ pub struct Day {
     pub paid: Coin,
 }
 
-/// `GET /v1/days/{day|today}/providers?height=&cursor=&limit=`: a provider at which credit of the day was consumed.
+/// `GET /v1/days/{day|today}/providers?height=&after=&limit=`: a provider at which credit of the day was consumed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DayProvider {
     /// Who.

@@ -33,15 +33,18 @@ impl<T> Deref for At<T> {
     }
 }
 
-/// A part of a list. All pages that follow a cursor are of the height of the first one, so that together they are the
-/// list as it stood there.
+/// A part of a list. All pages of a list of state are of the height of the first one, so that together they are the list
+/// as it stood there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Page<T> {
     /// The items, in the order of their keys.
     pub items: Vec<T>,
-    /// `cursor` of the next page, if there is one.
+    /// `after` of the next page, if there is one: give it back as it is.
     pub next: Option<String>,
 }
+
+/// A part of a list, and the committed state that it is of: the form of every list.
+pub type List<T> = At<Page<T>>;
 
 /// A moment and its day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,23 +60,33 @@ pub struct Moment {
 pub struct Credit {
     /// How much, in base units.
     pub amount: Amount,
+    /// In what.
+    pub denom: CreditUnit,
     /// The same for people: `1.5 credit`.
     pub display: String,
 }
 
+/// The unit of credit, which is no denomination: it is not held, it lasts a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CreditUnit {
+    /// A credit of a day.
+    Credit,
+}
+
 impl From<Amount> for Credit {
     fn from(amount: Amount) -> Self {
-        Self { amount, display: format!("{amount} credit") }
+        Self { amount, denom: CreditUnit::Credit, display: format!("{amount} credit") }
     }
 }
 
 /// A price or a cost that may be larger than any amount there is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WideCoin {
-    /// In what.
-    pub denom: Denom,
     /// How much, in base units: up to 256 bits.
     pub amount: Rate,
+    /// In what.
+    pub denom: Denom,
     /// The same for people: `12.5 VVV`.
     pub display: String,
 }
@@ -85,7 +98,7 @@ impl WideCoin {
         let (whole, fraction) = digits.split_at(digits.len().saturating_sub(diem_core::amount::DECIMALS));
         let fraction = fraction.trim_end_matches('0');
         let point = if fraction.is_empty() { "" } else { "." };
-        Self { denom: Denom::Vvv, amount, display: format!("{whole}{point}{fraction} {}", Denom::Vvv) }
+        Self { amount, denom: Denom::Vvv, display: format!("{whole}{point}{fraction} {}", Denom::Vvv) }
     }
 
     /// The same as an amount, if it is one.

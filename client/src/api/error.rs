@@ -21,7 +21,7 @@ pub struct ErrorBody {
     pub name: String,
     /// What is wrong and what to do.
     pub message: String,
-    /// Whether the same request may succeed later.
+    /// Whether the same bytes may succeed later.
     pub retry: bool,
 }
 
@@ -36,6 +36,11 @@ impl ErrorBody {
             message,
             retry: info.is_some_and(|info| info.retry),
         }
+    }
+
+    /// The same for a transaction that is in a block: these bytes can never succeed again, whatever the error is.
+    pub fn of_committed(self) -> Self {
+        Self { retry: false, ..self }
     }
 
     /// The HTTP status of this error; 500 for what is not in the table.
@@ -107,6 +112,12 @@ pub enum HttpError {
     /// The request did not arrive in time.
     #[error("{0}")]
     Timeout(String),
+    /// A cursor names a block that is no part of the chain any more.
+    #[error("{0}")]
+    Reverted(String),
+    /// A request on loopback that a page of another site has made.
+    #[error("{0}")]
+    Stranger(String),
 }
 
 impl ModuleError for HttpError {
@@ -126,6 +137,8 @@ impl ModuleError for HttpError {
         ErrorInfo { code: 12, name: "media_type", http: 415, retry: false },
         ErrorInfo { code: 13, name: "refused", http: 409, retry: false },
         ErrorInfo { code: 14, name: "timeout", http: 408, retry: true },
+        ErrorInfo { code: 15, name: "reverted", http: 409, retry: false },
+        ErrorInfo { code: 16, name: "wrong_host", http: 403, retry: false },
     ];
 
     fn code(&self) -> u32 {
@@ -144,6 +157,8 @@ impl ModuleError for HttpError {
             Self::MediaType(_) => 12,
             Self::Refused(_) => 13,
             Self::Timeout(_) => 14,
+            Self::Reverted(_) => 15,
+            Self::Stranger(_) => 16,
         }
     }
 }
@@ -159,7 +174,7 @@ pub struct ErrorLine {
     pub name: String,
     /// The HTTP status that it becomes.
     pub http: u16,
-    /// Whether the same request may succeed later.
+    /// Whether the same bytes may succeed later; those of a transaction only as long as it is in no block.
     pub retry: bool,
 }
 

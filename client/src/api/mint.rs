@@ -4,14 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Coin, Moment, WideCoin};
 
-/// `GET /v1/curve`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Curve {
-    /// Every step, in ascending order.
-    pub steps: Vec<Step>,
-}
-
-/// A step of the curve. It begins where the one before ends, the first at 0.
+/// `GET /v1/curve?height=&after=&limit=`: a step of the curve, in ascending order. It begins where the one before ends,
+/// the first at 0.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
     /// The supply of DIEM at which it ends.
@@ -63,14 +57,8 @@ pub struct Emission {
     pub fee_bps: u16,
 }
 
-/// `GET /v1/emission/schedule`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Schedule {
-    /// Every segment, in the order of time.
-    pub segments: Vec<Segment>,
-}
-
-/// A rate of emission; it holds until the next one starts.
+/// `GET /v1/emission/schedule?height=&after=&limit=`: a rate of emission, in the order of time; it holds until the next
+/// one starts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Segment {
     /// Its first moment.

@@ -1,14 +1,18 @@
 //! The JSON of the HTTP API, the same types for server and client.
 //!
-//! Amounts are strings of base units beside a form for people; hashes and keys are lower-case hex; times are RFC 3339,
-//! beside the day of the chain that holds them.
+//! An amount is always `{amount, denom, display}`: a string of base units, their unit, and a form for people. A list is
+//! always `{height, time, epoch, items, next}`, and its next page is asked for with `after`. Numbers that a user can
+//! choose above 2^53 are strings. Hashes and keys are lower-case hex; times are RFC 3339, beside the day of the chain
+//! that holds them.
 //! What a node may add later does not break a client: unknown fields are ignored when reading.
 
 mod chain;
 mod credits;
 mod economy;
 mod error;
+mod json;
 mod mint;
+mod params;
 mod simulate;
 mod staking;
 mod state;
@@ -16,26 +20,23 @@ mod tx;
 
 use std::{fmt, str::FromStr};
 
-use diem_core::{Amount, Denom};
+use diem_core::{Amount, Denom, text::shortened};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 pub use chain::{
-    Block, BlockId, BlockPage, BlockSummary, Clock, ConsensusSet, Head, LightBlock, Limits, Params, Peer, Ready,
-    Status, Validator,
+    Block, BlockId, BlockSummary, Clock, Head, LightBlock, Limits, Params, Peer, Ready, Status, Validator,
 };
 pub use credits::{
-    AccountCredit, AccountOffer, Allocation, AllocationDay, Allocations, CreditDay, Day, DayProvider, DiemStake,
-    DiemTranche, DiemTranches, Grant, GrantDay, GrantLimit, Grants, Left, Offer, Payout, Provider, ProviderDetail,
-    ProviderStanding, Served, Today, VoucherDay, Vouchers,
+    AccountCredit, AccountOffer, Allocation, AllocationDay, CreditDay, Day, DayProvider, DiemStake, DiemTranche, Grant,
+    GrantDay, GrantLimit, Left, Offer, Payout, Provider, ProviderDetail, ProviderStanding, Served, Today, VoucherDay,
+    Vouchers,
 };
-pub use economy::{At, Credit, Moment, Page, WideCoin};
+pub use economy::{At, Credit, CreditUnit, List, Moment, Page, WideCoin};
 pub use error::{ErrorBody, ErrorLine, ErrorReply, HttpError, error_table};
-pub use mint::{CurrentRate, Curve, Emission, Quote, Rent, Schedule, Segment, Step};
+pub use json::{read as read_json, without_long_quotes};
+pub use mint::{CurrentRate, Emission, Quote, Rent, Segment, Step};
 pub use simulate::{BalanceChange, SimulateCalls, SimulateRequest, SimulateTx, Simulated};
-pub use staking::{
-    Commission, Lock, NextCommission, Position, Reward, Rewards, Unstaking, ValidatorDetail, ValidatorStanding,
-    Validators,
-};
+pub use staking::{Commission, Lock, NextCommission, Position, Reward, Unstaking, ValidatorDetail, ValidatorStanding};
 pub use state::{Account, Holdings, PoolHoldings, Proof, Supply};
 pub use tx::{
     Batch, BatchRequest, CallView, Outcome, State, SubmitRequest, Submitted, Transaction, TxBytes, TxView, Wait,
@@ -55,10 +56,10 @@ pub const TXS_MEDIA_TYPE: &str = "application/vnd.diem.txs";
 /// An amount with its unit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Coin {
-    /// In what.
-    pub denom: Denom,
     /// How much, in base units.
     pub amount: Amount,
+    /// In what.
+    pub denom: Denom,
     /// The same for people: `12.5 VVV`.
     pub display: String,
 }
@@ -66,7 +67,7 @@ pub struct Coin {
 impl Coin {
     /// `amount` of `denom`.
     pub fn new(amount: Amount, denom: Denom) -> Self {
-        Self { denom, amount, display: amount.display(denom) }
+        Self { amount, denom, display: amount.display(denom) }
     }
 
     /// `amount` of VVV.
@@ -195,12 +196,6 @@ fn without_0x(text: &str) -> &str {
     text.strip_prefix("0x").unwrap_or(text)
 }
 
-/// A text from outside, short enough to be repeated in an error.
-fn shortened(text: &str) -> String {
-    const LONGEST: usize = 80;
-    if text.chars().count() <= LONGEST { text.into() } else { text.chars().take(LONGEST).chain(['…']).collect() }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -210,7 +205,7 @@ mod tests {
     fn amounts_are_base_units_beside_a_form_for_people() {
         let coin = Coin::vvv(Amount::new(12_500_000_000_000_000_000));
         let json = serde_json::to_string(&coin).unwrap();
-        assert_eq!(json, r#"{"denom":"VVV","amount":"12500000000000000000","display":"12.5 VVV"}"#);
+        assert_eq!(json, r#"{"amount":"12500000000000000000","denom":"VVV","display":"12.5 VVV"}"#);
         assert_eq!(serde_json::from_str::<Coin>(&json).unwrap(), coin);
     }
 

@@ -1,20 +1,37 @@
 //! `POST /v1/simulate`: what a transaction would do.
 
+use std::collections::BTreeMap;
+
 use diem_core::{Address, Time};
 use diem_types::Call;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 
 use super::{Coin, Outcome, TxBytes};
 use crate::build::KeyKind;
 
 /// What to simulate. Nobody has to have signed it; the kinds of the keys decide its size and so its gas.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "the body must be {\"tx\": \"0x..\"} or {\"sender\": .., \"calls\": [..]}")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
 pub enum SimulateRequest {
     /// A complete transaction.
     Tx(SimulateTx),
     /// Calls; the rest is what the chain would suggest.
     Calls(SimulateCalls),
+}
+
+impl SimulateRequest {
+    /// Reads the body of a request. Its fields decide which form is meant, so that an error is that form's.
+    ///
+    /// # Errors
+    /// It is neither form, or not a whole one.
+    pub fn read(json: &[u8]) -> Result<Self, String> {
+        let fields: BTreeMap<String, IgnoredAny> = super::read_json(json)?;
+        match (fields.contains_key("tx"), fields.contains_key("calls") || fields.contains_key("sender")) {
+            (true, _) => super::read_json(json).map(Self::Tx),
+            (false, true) => super::read_json(json).map(Self::Calls),
+            (false, false) => Err("the body must be {\"tx\": \"0x..\"} or {\"sender\": .., \"calls\": [..]}".into()),
+        }
+    }
 }
 
 /// A complete transaction without signatures.

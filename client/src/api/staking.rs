@@ -1,29 +1,13 @@
 //! Validators, stake and locks.
 
-use diem_core::{Address, Time};
+use diem_core::Address;
 pub use diem_staking::query::Standing as ValidatorStanding;
 use serde::{Deserialize, Serialize};
 
 use super::{Coin, Hash, HexBytes, Moment};
 
-/// `GET /v1/validators?height=&cursor=&limit=`: every validator there ever was, by operator.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Validators {
-    /// The height after which this holds.
-    pub height: u64,
-    /// The time of that block.
-    pub time: Time,
-    /// The day of that time.
-    pub epoch: u64,
-    /// The sum of the power of all that make blocks, on this page or not.
-    pub total_power: u64,
-    /// The validators.
-    pub validators: Vec<ValidatorDetail>,
-    /// `cursor` of the next page, if there is one.
-    pub next: Option<String>,
-}
-
-/// `GET /v1/validators/{operator}?height=&prove=true`, and part of the list.
+/// `GET /v1/validators/{operator}?height=&prove=true`, and an item of `GET /v1/validators?height=&after=&limit=`: every
+/// validator there ever was, by operator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ValidatorDetail {
     /// Who operates it.
@@ -119,6 +103,7 @@ pub struct Lock {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unstaking {
     /// Its number, by which it can be cancelled.
+    #[serde(with = "diem_core::json::number")]
     pub id: u64,
     /// The validator that it left, for whose deeds before it can still be slashed.
     pub validator: Address,
@@ -132,16 +117,8 @@ pub struct Unstaking {
     pub moved_to: Option<Address>,
 }
 
-/// `GET /v1/accounts/{address}/rewards`: what an account may claim.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rewards {
-    /// With all validators together.
-    pub total: Coin,
-    /// With each one where there is something.
-    pub rewards: Vec<Reward>,
-}
-
-/// What an account may claim with a validator.
+/// `GET /v1/accounts/{address}/rewards?height=&after=&limit=`: what an account may claim with a validator, where that is
+/// something. The sum of all of them stands in the account's answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reward {
     /// With whom.

@@ -29,7 +29,9 @@ impl FromStr for Wait {
             "none" => Ok(Self::None),
             "checked" => Ok(Self::Checked),
             "committed" => Ok(Self::Committed),
-            _ => Err(format!("wait=`{}` is unknown: write none, checked or committed", super::shortened(text))),
+            _ => {
+                Err(format!("wait=`{}` is unknown: write none, checked or committed", diem_core::text::shortened(text)))
+            }
         }
     }
 }
@@ -179,6 +181,7 @@ pub struct TxView {
     /// The sender's number of transactions before it.
     pub nonce: u64,
     /// The last height at which it is valid.
+    #[serde(with = "diem_core::json::number")]
     pub expiry: u64,
     /// What it pays for a unit of gas.
     pub gas_price: Coin,

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 #[repr(u8)]
 pub enum Event {
     /// An account paid another.
+    #[serde(with = "transferred")]
     Transferred {
         /// Who paid.
         from: Address,
@@ -21,4 +22,42 @@ pub enum Event {
         /// How much, in base units.
         amount: Amount,
     } = 0,
+}
+
+/// The form of [`Event::Transferred`]: the unit stands with the amount.
+mod transferred {
+    use diem_core::{Address, Amount, Denom};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    struct Shown {
+        from: Address,
+        to: Address,
+        amount: Coin,
+    }
+
+    #[derive(Serialize, Deserialize)]
+    struct Coin {
+        amount: Amount,
+        denom: Denom,
+        display: String,
+    }
+
+    pub(super) fn serialize<S: Serializer>(
+        from: &Address,
+        to: &Address,
+        denom: &Denom,
+        amount: &Amount,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let coin = Coin { amount: *amount, denom: *denom, display: amount.display(*denom) };
+        Shown { from: *from, to: *to, amount: coin }.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<(Address, Address, Denom, Amount), D::Error> {
+        let Shown { from, to, amount } = Shown::deserialize(deserializer)?;
+        Ok((from, to, amount.denom, amount.amount))
+    }
 }

@@ -18,7 +18,7 @@ const GAS_PER_OUTPUT: u64 = 10_000;
 /// A call of bank.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[borsh(use_discriminant = true)]
-#[serde(rename_all = "snake_case", tag = "type")]
+#[serde(rename_all = "snake_case", tag = "type", deny_unknown_fields)]
 #[repr(u8)]
 pub enum Msg {
     /// Pays one account.
@@ -41,6 +41,7 @@ pub enum Msg {
 
 /// One payment of a [`Msg::MultiTransfer`].
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Output {
     /// Who is paid.
     pub to: Address,

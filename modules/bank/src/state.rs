@@ -15,6 +15,7 @@ pub(crate) const POOLS: Map<(u8, u8), Amount> = Map::new(Bank::ID, 2);
 
 /// An account's row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Account {
     /// The number of transactions that the account has sent.
     #[serde(default)]

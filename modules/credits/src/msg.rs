@@ -25,7 +25,7 @@ const GAS_PER_SHEET: u64 = 131_000;
 /// A call of credits. Every amount is more than zero where nothing else is said.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[borsh(use_discriminant = true)]
-#[serde(rename_all = "snake_case", tag = "type")]
+#[serde(rename_all = "snake_case", tag = "type", deny_unknown_fields)]
 #[repr(u8)]
 pub enum Msg {
     /// Stakes DIEM; it gives credit at once. The position then holds at least 0.01 DIEM.
@@ -45,6 +45,7 @@ pub enum Msg {
     /// Brings a tranche back into stake.
     CancelUnstake {
         /// Its number.
+        #[serde(with = "diem_core::json::number")]
         tranche: u64,
     } = 2,
     /// Makes the sender a provider.
@@ -78,6 +79,7 @@ pub enum Msg {
         sheet: PriceSheet,
     } = 6,
     /// Ends the sender's service with today.
+    #[serde(deserialize_with = "diem_core::json::no_fields")]
     Deregister = 7,
     /// The authority lets a provider earn rent from the next day on.
     ListProvider {
@@ -103,6 +105,7 @@ pub enum Msg {
         /// The key's address.
         key: Address,
         /// The last day on which it may.
+        #[serde(with = "diem_core::json::number")]
         last_day: u64,
         /// Where and up to how much a day, by provider ascending.
         limits: Vec<ProviderLimit>,
@@ -122,6 +125,7 @@ pub enum Msg {
         /// At whom.
         provider: Address,
         /// Today.
+        #[serde(with = "diem_core::json::number")]
         day: u64,
         /// How much, in credit units.
         amount: Amount,
@@ -133,6 +137,7 @@ pub enum Msg {
         /// To whom.
         to: Address,
         /// Today.
+        #[serde(with = "diem_core::json::number")]
         day: u64,
         /// How much, in credit units.
         amount: Amount,
@@ -140,6 +145,7 @@ pub enum Msg {
     /// Sets free credit of today aside for sale, in place of an earlier offer.
     OfferCredit {
         /// Today.
+        #[serde(with = "diem_core::json::number")]
         day: u64,
         /// How much, in credit units.
         amount: Amount,
@@ -147,12 +153,14 @@ pub enum Msg {
         price: Amount,
     } = 16,
     /// Takes the sender's offer back.
+    #[serde(deserialize_with = "diem_core::json::no_fields")]
     WithdrawOffer = 17,
     /// Buys credit of today.
     BuyCredit {
         /// From whom.
         seller: Address,
         /// Today.
+        #[serde(with = "diem_core::json::number")]
         day: u64,
         /// How much, in credit units.
         amount: Amount,
@@ -163,6 +171,7 @@ pub enum Msg {
     /// queue does the same by itself, later when it is long.
     CollectTranche {
         /// Its number.
+        #[serde(with = "diem_core::json::number")]
         id: u64,
     } = 19,
 }

@@ -58,6 +58,7 @@ pub struct Price {
 #[serde(deny_unknown_fields)]
 pub struct LongContext {
     /// From how many tokens of context on.
+    #[serde(with = "diem_core::json::number")]
     pub threshold: u64,
     /// By how much prices multiply there, of 10,000; more than 10,000.
     pub multiplier_bps: u32,

@@ -33,10 +33,12 @@ pub struct Voucher {
     /// Who is paid.
     pub provider: Address,
     /// For which day.
+    #[serde(with = "diem_core::json::number")]
     pub day: u64,
     /// Credit units since the day began, of this signer at this provider.
     pub amount: Amount,
     /// Requests since the day began, of this signer at this provider.
+    #[serde(with = "diem_core::json::number")]
     pub requests: u64,
     /// The price sheet that was charged by.
     #[serde(with = "hex::serde")]

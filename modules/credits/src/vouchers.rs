@@ -43,8 +43,10 @@ pub struct Outcome {
     /// Whose credit it names.
     pub account: Address,
     /// The day that it names.
+    #[serde(with = "diem_core::json::number")]
     pub day: u64,
     /// What was paid for it now.
+    #[serde(with = "diem_core::json::credit")]
     pub paid: Amount,
     /// The verdict.
     pub verdict: Verdict,

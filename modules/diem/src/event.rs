@@ -17,8 +17,10 @@ pub enum Event {
         /// With whom the stake is.
         validator: Address,
         /// What was locked, in avvv of its value.
+        #[serde(with = "diem_core::json::vvv")]
         lock: Amount,
         /// The DIEM, in adiem.
+        #[serde(with = "diem_core::json::diem")]
         amount: Amount,
     } = 0,
     /// An account burned DIEM and opened its lock by as much.
@@ -28,6 +30,7 @@ pub enum Event {
         /// With whom the stake is.
         validator: Address,
         /// The DIEM, in adiem.
+        #[serde(with = "diem_core::json::diem")]
         amount: Amount,
     } = 1,
 }

@@ -16,7 +16,7 @@ const GAS: u64 = 45_000;
 /// A call of diem.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[borsh(use_discriminant = true)]
-#[serde(rename_all = "snake_case", tag = "type")]
+#[serde(rename_all = "snake_case", tag = "type", deny_unknown_fields)]
 #[repr(u8)]
 pub enum Msg {
     /// Locks an exact amount of sVVV and mints what it buys.

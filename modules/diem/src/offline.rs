@@ -11,6 +11,7 @@ use crate::{
 
 /// A curve and what is asked of it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct File {
     /// The curve.
     pub curve: Curve,
@@ -22,6 +23,7 @@ pub struct File {
 /// One question, in base units: [`Question::lock`] or [`Question::exact_out`], not both. Numbers that no amount can
 /// hold are none of the curve either, and are answered like all that lies past its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Question {
     /// The DIEM that exist.
     pub supply: Units,

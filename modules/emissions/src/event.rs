@@ -13,10 +13,13 @@ pub enum Event {
     /// A block's emission and the fees of the block before were shared.
     Shared {
         /// The new VVV, in avvv.
+        #[serde(with = "diem_core::json::vvv")]
         emitted: Amount,
         /// What lay with the fees: those of transactions, and the part of a settled day's rent that is for stakers.
+        #[serde(with = "diem_core::json::vvv")]
         fees: Amount,
         /// What of the new VVV went to the rent pool.
+        #[serde(with = "diem_core::json::vvv")]
         rent: Amount,
     } = 0,
 }

@@ -29,6 +29,7 @@ pub enum Event {
     Staked {
         account: Address,
         validator: Address,
+        #[serde(with = "diem_core::json::vvv")]
         amount: Amount,
         #[serde(with = "digits")]
         shares: u128,
@@ -37,16 +38,20 @@ pub enum Event {
     Unstaked {
         account: Address,
         validator: Address,
+        #[serde(with = "diem_core::json::vvv")]
         amount: Amount,
         #[serde(with = "digits")]
         shares: u128,
+        #[serde(with = "diem_core::json::number")]
         tranche: u64,
     } = 5,
     /// A tranche was staked again.
     UnstakeCancelled {
         account: Address,
         validator: Address,
+        #[serde(with = "diem_core::json::number")]
         tranche: u64,
+        #[serde(with = "diem_core::json::vvv")]
         amount: Amount,
         #[serde(with = "digits")]
         shares: u128,
@@ -56,29 +61,57 @@ pub enum Event {
         account: Address,
         from: Address,
         to: Address,
+        #[serde(with = "diem_core::json::vvv")]
         amount: Amount,
         #[serde(with = "digits")]
         shares: u128,
         #[serde(with = "digits")]
         locked: u128,
+        #[serde(with = "diem_core::json::number")]
         id: u64,
     } = 7,
     /// Rewards were claimed.
-    Claimed { account: Address, validator: Address, amount: Amount } = 8,
+    Claimed {
+        account: Address,
+        validator: Address,
+        #[serde(with = "diem_core::json::vvv")]
+        amount: Amount,
+    } = 8,
     /// A tranche was paid.
-    TranchePaid { account: Address, validator: Address, tranche: u64, amount: Amount } = 9,
+    TranchePaid {
+        account: Address,
+        validator: Address,
+        #[serde(with = "diem_core::json::number")]
+        tranche: u64,
+        #[serde(with = "diem_core::json::vvv")]
+        amount: Amount,
+    } = 9,
     /// Moved stake may leave its new validator.
     MoveSettled {
         account: Address,
         validator: Address,
+        #[serde(with = "diem_core::json::number")]
         id: u64,
         #[serde(with = "digits")]
         shares: u128,
     } = 10,
     /// A validator was slashed.
-    Slashed { validator: Address, offence: Offence, bps: u16, burned: Amount } = 11,
+    Slashed {
+        validator: Address,
+        offence: Offence,
+        bps: u16,
+        #[serde(with = "diem_core::json::vvv")]
+        burned: Amount,
+    } = 11,
     /// A slash reached something that had left the validator.
-    EntrySlashed { account: Address, validator: Address, id: u64, burned: Amount } = 12,
+    EntrySlashed {
+        account: Address,
+        validator: Address,
+        #[serde(with = "diem_core::json::number")]
+        id: u64,
+        #[serde(with = "diem_core::json::vvv")]
+        burned: Amount,
+    } = 12,
     /// A validator missed too many blocks.
     Jailed { validator: Address, until: Time } = 13,
     /// A validator is out for ever.

@@ -30,7 +30,7 @@ const GAS_PER_PROOF: u64 = 20_000;
 /// A call of staking.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[borsh(use_discriminant = true)]
-#[serde(rename_all = "snake_case", tag = "type")]
+#[serde(rename_all = "snake_case", tag = "type", deny_unknown_fields)]
 #[repr(u8)]
 pub enum Msg {
     /// Makes the sender a validator.
@@ -38,6 +38,7 @@ pub enum Msg {
     /// Changes what people are told, or the commission from the next day on.
     EditValidator(EditValidator) = 1,
     /// Brings the sender's validator back after it was jailed.
+    #[serde(deserialize_with = "diem_core::json::no_fields")]
     Unjail = 2,
     /// Gives the sender's validator another bridge key.
     RotateBridgeKey {
@@ -67,6 +68,7 @@ pub enum Msg {
     /// Stakes a tranche again with the validator that it left.
     CancelUnstake {
         /// Its id.
+        #[serde(with = "diem_core::json::number")]
         tranche: u64,
     } = 6,
     /// Pays out rewards.

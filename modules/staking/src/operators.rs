@@ -22,6 +22,7 @@ use crate::{
 
 /// What a new validator says of itself. Rates are in basis points.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct CreateValidator {
     /// Its ed25519 key in consensus; for ever.
     #[serde(with = "hex::serde")]
@@ -44,6 +45,7 @@ pub struct CreateValidator {
 
 /// What changes; what is absent stays.
 #[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct EditValidator {
     /// What people are told.
     #[serde(default)]

@@ -233,7 +233,7 @@ pub struct Entry {
 /// What left a validator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[borsh(use_discriminant = true)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", remote = "Self", deny_unknown_fields)]
 #[repr(u8)]
 pub enum Leaving {
     /// Stake on its way out: pays this many avvv.
@@ -247,6 +247,8 @@ pub enum Leaving {
         shares: u128,
     } = 1,
 }
+
+diem_core::one_field_enum!(Leaving);
 
 /// Where an entry lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]

@@ -18,6 +18,7 @@ pub enum Event {
         validator: Address,
         #[serde(with = "digits")]
         shares: u128,
+        #[serde(with = "diem_core::json::diem")]
         diem: Amount,
     } = 0,
     /// Stake was unlocked for so much DIEM.
@@ -26,10 +27,17 @@ pub enum Event {
         validator: Address,
         #[serde(with = "digits")]
         shares: u128,
+        #[serde(with = "diem_core::json::diem")]
         diem: Amount,
     } = 1,
     /// Locked stake went to another validator, and so much DIEM with it.
-    LockMoved { account: Address, from: Address, to: Address, diem: Amount } = 2,
+    LockMoved {
+        account: Address,
+        from: Address,
+        to: Address,
+        #[serde(with = "diem_core::json::diem")]
+        diem: Amount,
+    } = 2,
     /// A slash of a validator that the stake had left took locked shares too; so many are left.
     Trimmed {
         account: Address,

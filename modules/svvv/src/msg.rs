@@ -15,7 +15,7 @@ const GAS_PER_ENTRY: u64 = 10_000;
 /// A call of svvv.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[borsh(use_discriminant = true)]
-#[serde(rename_all = "snake_case", tag = "type")]
+#[serde(rename_all = "snake_case", tag = "type", deny_unknown_fields)]
 #[repr(u8)]
 pub enum Msg {
     /// Moves stake to another validator: what is free first, then what is locked, with its DIEM. It can neither move
@@ -32,6 +32,7 @@ pub enum Msg {
     /// free. The queue does the same by itself, later when it is long.
     Collect {
         /// Its id.
+        #[serde(with = "diem_core::json::number")]
         entry: u64,
     } = 1,
 }

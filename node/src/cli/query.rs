@@ -83,15 +83,15 @@ enum Chain {
         /// A height, a hash, or `latest`.
         #[arg(default_value = "latest")]
         block: BlockId,
-        /// The first of its transactions to show.
-        #[arg(long, default_value_t = 0)]
-        from: u32,
+        /// The page of its transactions behind the one that named this.
+        #[arg(long, value_name = "NEXT")]
+        after: Option<String>,
     },
     /// The latest blocks
     Blocks {
-        /// Only those below this height.
-        #[arg(long)]
-        before: Option<u64>,
+        /// The page behind the one that named this.
+        #[arg(long, value_name = "NEXT")]
+        after: Option<String>,
         /// How many.
         #[arg(long, default_value_t = 20)]
         limit: u32,
@@ -171,12 +171,14 @@ impl QueryCommand {
                 let names = self.names(found.tx.as_ref().map_or("", |tx| &tx.chain_id));
                 output.print(&found, |found| tables::tx(found, &names))
             }
-            Chain::Block { block, from } => {
-                let found = client.block(*block, *from).await?;
+            Chain::Block { block, after } => {
+                let found = client.block(*block, after.as_deref()).await?;
                 let names = self.names(&client.status().await?.chain_id);
                 output.print(&found, |found| tables::block(found, &names))
             }
-            Chain::Blocks { before, limit } => output.print(&client.blocks(*before, *limit).await?, tables::blocks),
+            Chain::Blocks { after, limit } => {
+                output.print(&client.blocks(after.as_deref(), *limit).await?, tables::blocks)
+            }
             Chain::Consensus => output.print(&client.consensus().await?, tables::consensus),
             Chain::Params => output.print(&client.params().await?, tables::params),
             Chain::Proof { key, height, verify } => {

@@ -1,10 +1,10 @@
 //! Answers of the API as tables for people.
 
 use diem_client::api::{
-    Account, Block, BlockPage, ConsensusSet, ErrorLine, HexBytes, Holdings, Params, Peer, Proof, Status, Supply,
-    Transaction, TxView,
+    Account, Block, BlockSummary, ErrorLine, HexBytes, Holdings, List, Params, Peer, Proof, Status, Supply,
+    Transaction, TxView, Validator,
 };
-use diem_core::Amount;
+use diem_core::{Amount, Denom};
 
 use super::{
     events,
@@ -158,7 +158,7 @@ pub(super) fn block(block: &Block, names: &Names) -> String {
     ];
     lines.extend(events::lines(&block.events).iter().map(|line| ("by itself", names.text(line))));
     let head = fields(lines);
-    if block.txs.is_empty() {
+    if block.txs.items.is_empty() {
         return head;
     }
     let row = |tx: &Transaction| {
@@ -166,18 +166,18 @@ pub(super) fn block(block: &Block, names: &Names) -> String {
         let result = if tx.result.ok { "ok" } else { "failed" };
         [tx.index.to_string(), tx.hash.to_string(), result.into(), calls.collect::<Vec<_>>().join("; ")]
     };
-    if let Some(next) = block.next {
-        say(&format!("more transactions: --from {next}"));
+    if let Some(next) = &block.txs.next {
+        say(&format!("more transactions: `diemd query block {} --after {next}`", summary.height));
     }
-    format!("{head}\n\n{}", list(["number", "transaction", "result", "what"], block.txs.iter().map(row)))
+    format!("{head}\n\n{}", list(["number", "transaction", "result", "what"], block.txs.items.iter().map(row)))
 }
 
-pub(super) fn blocks(page: &BlockPage) -> String {
-    let rows = page.blocks.iter().map(|block| {
+pub(super) fn blocks(page: &List<BlockSummary>) -> String {
+    let rows = page.items.iter().map(|block| {
         [block.height.to_string(), block.time.to_string(), block.tx_count.to_string(), block.hash.to_string()]
     });
-    if let Some(next) = page.next {
-        say(&format!("older blocks: --before {next}"));
+    if let Some(next) = &page.next {
+        say(&format!("older blocks: `diemd query blocks --after {next}`"));
     }
     list(["height", "time", "txs", "hash"], rows)
 }
@@ -196,8 +196,8 @@ pub(super) fn supply(supply: &Supply) -> String {
     format!("{all}\n\n{}", list(["pool", "VVV", "DIEM"], rows))
 }
 
-pub(super) fn consensus(set: &ConsensusSet) -> String {
-    let rows = set.validators.iter().map(|validator| {
+pub(super) fn consensus(set: &List<Validator>) -> String {
+    let rows = set.items.iter().map(|validator| {
         [validator.address.to_string(), validator.power.to_string(), validator.public_key.to_string()]
     });
     list(["address", "power", "public key"], rows)
@@ -218,8 +218,8 @@ pub(super) fn params(params: &Params) -> String {
         ("bytes of a memo, at most", limits.max_memo_bytes.to_string()),
         ("unstaked VVV is paid after", duration(staking.unbonding_ms)),
         ("validators, at most", staking.max_validators.to_string()),
-        ("own stake of a validator, at least", params.min_self_stake.display.clone()),
-        ("stake with a validator, at least", params.min_stake.display.clone()),
+        ("own stake of a validator, at least", staking.min_self_stake.display(Denom::Vvv)),
+        ("stake with a validator, at least", staking.min_stake.display(Denom::Vvv)),
         ("two votes in one round cost", show_percent(staking.equivocation_bps.into())),
         ("too many missed blocks cost", show_percent(staking.downtime_bps.into())),
         (
@@ -231,7 +231,7 @@ pub(super) fn params(params: &Params) -> String {
         ("of rent that no provider earned, to stakers", show_percent(credits.stakers_bps.into())),
         ("unstaked DIEM is paid after", duration(credits.cooldown_ms)),
         ("a closed day takes vouchers for", duration(credits.grace_ms)),
-        ("bond of a provider, at least", params.min_bond.display.clone()),
+        ("bond of a provider, at least", credits.min_bond.display(Denom::Vvv)),
         ("a leaving provider's bond is paid after", duration(credits.provider_unbonding_ms)),
         ("who lists providers", credits.authority.to_string()),
     ])

@@ -8,10 +8,10 @@ use std::{
 
 use anyhow::anyhow;
 use clap::{Args, Subcommand};
-use diem_client::api::Hash;
+use diem_client::api::{Hash, read_json};
 use diem_core::{Address, Amount, ModuleError as _, Statement as _};
 use diem_credits::{Error, SignedVoucher, Voucher};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{
     Exit, Failure, ask,
@@ -189,15 +189,7 @@ fn table(signed: &SignedVoucher, names: &Names, signature: Option<&str>) -> Stri
     fields(lines)
 }
 
-/// One voucher, or a list of them.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum OneOrMany {
-    Many(Vec<SignedVoucher>),
-    One(Box<SignedVoucher>),
-}
-
-/// The vouchers of a file.
+/// The vouchers of a file: one, or a list of them.
 fn read(path: &Path) -> Result<Vec<SignedVoucher>, Failure> {
     let unreadable = |error: std::io::Error| usage(anyhow!("{}: {error}", path.display()));
     let text = if path == Path::new("-") {
@@ -207,14 +199,11 @@ fn read(path: &Path) -> Result<Vec<SignedVoucher>, Failure> {
     } else {
         std::fs::read_to_string(path).map_err(unreadable)?
     };
-    match serde_json::from_str(&text) {
-        Ok(OneOrMany::Many(vouchers)) => Ok(vouchers),
-        Ok(OneOrMany::One(voucher)) => Ok(vec![*voucher]),
-        // The reader of one says what is wrong; the reader of either does not.
-        Err(_) => Err(match serde_json::from_str::<SignedVoucher>(&text) {
-            Err(error) => usage(anyhow!("{}: this is no voucher: {error}", path.display())),
-            Ok(_) => usage(anyhow!("{}: this is no voucher", path.display())),
-        }),
+    let in_file = |error: String| usage(anyhow!("{}: this is no voucher: {error}", path.display()));
+    if text.trim_start().starts_with('[') {
+        read_json(text.as_bytes()).map_err(in_file)
+    } else {
+        read_json(text.as_bytes()).map(|voucher| vec![voucher]).map_err(in_file)
     }
 }
 

@@ -13,6 +13,10 @@ const HELP: &[(&str, &str)] = &[
     ),
     ("api", "REST and pages."),
     ("api.listen", "Where it listens. Only this machine reaches 127.0.0.1; 0.0.0.0 is reached from everywhere."),
+    (
+        "api.hosts",
+        "Names that a request over loopback may be for, beside localhost, 127.0.0.1 and [::1]: [\"node.example\"].",
+    ),
     ("metrics", "Prometheus metrics of this node."),
     ("metrics.listen", "Where they are served, or \"off\"."),
     ("log", "What is written to the log, on standard error."),

@@ -12,6 +12,7 @@ pub(super) const MARK: &str = "devnet.json";
 
 /// What a devnet is one of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Mark {
     pub(super) engine: EngineKind,
     pub(super) validators: usize,

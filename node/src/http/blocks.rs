@@ -2,16 +2,19 @@
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::State,
+    response::{IntoResponse as _, Response},
 };
-use diem_client::api::{Block, BlockId, BlockPage, HttpError, MAX_PAGE, Transaction};
+use diem_client::api::{Block, BlockId, BlockSummary, HttpError, List, MAX_PAGE, Page, Transaction};
 use diem_runtime::App;
 use serde::Deserialize;
 
 use super::{
     Shared,
+    cursor::{Branch, Cursor},
     error::Failure,
-    params::{Nothing, Query, page_size, parse},
+    params::{Nothing, Path, Query, page_size, parse},
+    reading::Reader,
     view,
 };
 
@@ -28,66 +31,98 @@ pub(crate) async fn transaction(
         .ok_or_else(|| HttpError::NotFound(format!("no committed block of this node holds transaction {hash}")).into())
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct BlockParams {
-    from: Option<u32>,
-    limit: Option<u32>,
-}
-
-/// `GET /v1/blocks/{height|hash|latest}?from=&limit=`
-pub(crate) async fn block(
-    State(api): Shared,
-    Path(block): Path<String>,
-    Query(params): Query<BlockParams>,
-) -> Result<Json<Block>, Failure> {
-    let (id, limit): (BlockId, _) = (parse(&block)?, page_size(params.limit, MAX_PAGE)?);
-    let app = api.node.app.clone();
-    // A page of large transactions is megabytes to read and decode.
-    let read = tokio::task::spawn_blocking(move || read_block(&app, id, params.from.unwrap_or(0), limit));
-    read.await.map_err(|_| HttpError::Internal)?.map(Json)
-}
-
-fn read_block(app: &App, id: BlockId, from: u32, limit: u32) -> Result<Block, Failure> {
-    let missing = || Failure::from(HttpError::NotFound(format!("this node has no block {id}")));
-    let height = match id {
-        BlockId::Height(height) => height,
-        BlockId::Hash(hash) => app.height_of_block(&hash.0).ok_or_else(missing)?,
-        BlockId::Latest => app.info().height,
-    };
-    let stored = app.block(height).ok_or_else(missing)?;
-    let txs = app.block_txs(height, from, limit);
-    let end = from.saturating_add(limit);
-    Ok(Block {
-        summary: view::summary(&stored),
-        events: view::events(&stored.events),
-        txs: txs.into_iter().map(|tx| view::transaction(tx, stored.time)).collect(),
-        next: (end < stored.tx_count).then_some(end),
-    })
-}
-
+/// `?after=&limit=`
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PageParams {
-    before: Option<u64>,
+    after: Option<String>,
     limit: Option<u32>,
 }
 
-/// `GET /v1/blocks?before=&limit=`: the newest first.
-pub(crate) async fn page(State(api): Shared, Query(params): Query<PageParams>) -> Result<Json<BlockPage>, Failure> {
-    const DEFAULT: u32 = 20;
-    let limit = page_size(params.limit, DEFAULT)?;
-    let app = api.node.app.clone();
-    let read = tokio::task::spawn_blocking(move || read_page(&app, params.before, limit));
-    Ok(Json(read.await.map_err(|_| HttpError::Internal)?))
+impl PageParams {
+    fn cursor(&self) -> Result<Option<Cursor<u64>>, Failure> {
+        self.after.as_deref().map(parse).transpose()
+    }
 }
 
-fn read_page(app: &App, before: Option<u64>, limit: u32) -> BlockPage {
-    let height = app.info().height;
-    let end = before.unwrap_or(u64::MAX).min(height.saturating_add(1));
+/// `GET /v1/blocks/{height|hash|latest}?after=&limit=`
+pub(crate) async fn block(
+    State(api): Shared,
+    Path(block): Path<String>,
+    Query(params): Query<PageParams>,
+) -> Result<Response, Failure> {
+    let (id, after): (BlockId, _) = (parse(&block)?, params.cursor()?);
+    let limit = page_size(params.limit, MAX_PAGE)?;
+    let (app, reader) = (api.node.app.clone(), Reader::at(&api, None)?);
+    // A page of large transactions is megabytes to read, to decode and to write as JSON.
+    api.read(move || Ok(Json(read_block(&app, &reader, id, after, limit)?).into_response())).await
+}
+
+fn read_block(
+    app: &App,
+    reader: &Reader,
+    id: BlockId,
+    after: Option<Cursor<u64>>,
+    limit: u32,
+) -> Result<Block, Failure> {
+    let missing = || Failure::from(HttpError::NotFound(format!("this node has no block {id}")));
+    let height = match (id, after) {
+        (BlockId::Height(height), _) => height,
+        (BlockId::Hash(hash), _) => app.height_of_block(&hash.0).ok_or_else(missing)?,
+        // The pages of the latest block are those of the block that was the latest at the first page.
+        (BlockId::Latest, Some(after)) => after.height,
+        (BlockId::Latest, None) => reader.height(),
+    };
+    let stored = app.block(height).ok_or_else(missing)?;
+    let branch = Branch::of(&stored.hash);
+    if let Some(after) = after {
+        if after.height != height {
+            return Err(HttpError::BadRequest(format!("`after` is of block {}, not of {height}", after.height)).into());
+        }
+        after.branch.must_be(branch, height)?;
+    }
+    let from = after.map_or(Ok(0), |after| u32::try_from(after.key)).map_err(|_| missing())?;
+    let items = app.block_txs(height, from, limit).into_iter().map(|tx| view::transaction(tx, stored.time)).collect();
+    let end = from.saturating_add(limit);
+    let next = (end < stored.tx_count).then(|| Cursor { height, branch, key: u64::from(end) }.to_string());
+    Ok(Block {
+        summary: view::summary(&stored),
+        epoch: reader.moment(stored.time).epoch,
+        events: view::events(&stored.events),
+        txs: Page { items, next },
+    })
+}
+
+/// `GET /v1/blocks?after=&limit=`: the newest first.
+pub(crate) async fn page(
+    State(api): Shared,
+    Query(params): Query<PageParams>,
+) -> Result<Json<List<BlockSummary>>, Failure> {
+    const DEFAULT: u32 = 20;
+    let (after, limit) = (params.cursor()?, page_size(params.limit, DEFAULT)?);
+    let (app, reader) = (api.node.app.clone(), Reader::at(&api, None)?);
+    api.read(move || Ok(Json(reader.answer(read_page(&app, &reader, after, limit)?, None)))).await
+}
+
+fn read_page(
+    app: &App,
+    reader: &Reader,
+    after: Option<Cursor<u64>>,
+    limit: u32,
+) -> Result<Page<BlockSummary>, Failure> {
+    if let Some(after) = after {
+        let gone = || HttpError::Pruned(format!("block {} is not kept by this node", after.height));
+        let here = Branch::of(&app.block(after.height).ok_or_else(gone)?.hash);
+        after.branch.must_be(here, after.height)?;
+    }
+    let end = after.map_or(reader.height().saturating_add(1), |after| after.height);
     let start = end.saturating_sub(limit.into());
     let blocks: Vec<_> = (start..end).rev().map_while(|height| app.block(height)).collect();
-    let lowest = blocks.last().map_or(0, |block| block.height);
-    let more = lowest.checked_sub(1).is_some_and(|below| app.block(below).is_some());
-    BlockPage { height, blocks: blocks.iter().map(view::summary).collect(), next: more.then_some(lowest) }
+    let lowest = blocks.last();
+    let more = lowest.and_then(|block| block.height.checked_sub(1)).is_some_and(|below| app.block(below).is_some());
+    let next = lowest.filter(|_| more).map(|block| {
+        let (height, branch) = (block.height, Branch::of(&block.hash));
+        Cursor { height, branch, key: height }.to_string()
+    });
+    Ok(Page { items: blocks.iter().map(view::summary).collect(), next })
 }

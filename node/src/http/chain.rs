@@ -5,15 +5,15 @@ use std::time::Duration;
 use axum::{
     Json,
     body::Body,
-    extract::{Path, State},
+    extract::State,
     http::header::CONTENT_TYPE,
     response::{IntoResponse as _, Response},
 };
 use bytes::Bytes;
 use diem_client::{
     api::{
-        Base64Bytes, Clock, Coin, ConsensusSet, ErrorLine, Hash, Head, HexBytes, HttpError, LightBlock, Limits, Params,
-        Peer, Status, Validator, error_table,
+        Base64Bytes, Clock, ErrorLine, Hash, Head, HexBytes, HttpError, LightBlock, Limits, List, Page, Params, Peer,
+        Status, Validator, error_table,
     },
     verify::encode_header,
 };
@@ -23,10 +23,10 @@ use tokio::time::Instant;
 
 use super::{
     Api, Shared,
-    error::{Failure, no_block},
+    error::Failure,
     mint,
-    params::{Nothing, Query, parse},
-    reading::{HeightParams, Reader, wrong_answer},
+    params::{Nothing, Path, Query, parse},
+    reading::{HeightParams, ListParams, Reader, wrong_answer},
 };
 use crate::engine::EngineError;
 
@@ -66,6 +66,7 @@ pub(crate) async fn status(State(api): Shared, Query(Nothing {}): Query<Nothing>
 
 /// `GET /v1/clock`
 pub(crate) async fn clock(State(api): Shared, Query(Nothing {}): Query<Nothing>) -> Result<Json<Clock>, Failure> {
+    let reader = Reader::at(&api, None)?;
     // An engine that is known to be silent is not asked.
     let status = api.node.engine.status().await?;
     let foreseen = tokio::time::timeout(PROBE_PATIENCE, api.node.engine.next_block_time()).await;
@@ -74,7 +75,7 @@ pub(crate) async fn clock(State(api): Shared, Query(Nothing {}): Query<Nothing>)
         EngineError::Unavailable(format!("at height {height} it did not foresee the next block within {millis} ms"))
     };
     let time = foreseen.map_err(late)??;
-    Ok(Json(Clock { next_block: Reader::at(&api, None)?.moment(time) }))
+    Ok(Json(Clock { next_block: reader.moment(time) }))
 }
 
 fn not_started() -> HttpError {
@@ -103,23 +104,17 @@ pub(crate) async fn params(State(api): Shared, Query(params): Query<HeightParams
     let diem_credits::Answer::Params(credits) = reader.credits(diem_credits::Query::Params)? else {
         return Err(wrong_answer());
     };
-    // Before the first block there is no state yet, but the genesis says what gas will cost.
-    let before_first = reader.height() == 0;
-    let gas = if before_first { api.node.app.gas_params() } else { diem_runtime::gas_params(reader.snapshot()) };
+    let chain = api.node.app.chain().ok_or(HttpError::Internal)?;
     Ok(Json(Params {
         height: reader.height(),
         time: reader.time(),
         epoch: reader.epoch(),
         epoch_ms: reader.epoch_ms().get(),
-        gas,
-        min_gas_price: Coin::vvv(gas.min_price),
+        gas: diem_runtime::gas_params(reader.snapshot()),
         limits: Limits::default(),
-        consensus: api.node.app.chain().map(|chain| chain.consensus),
-        min_self_stake: Coin::vvv(staking.min_self_stake),
-        min_stake: Coin::vvv(staking.min_stake),
+        consensus: chain.consensus,
         staking,
         emissions: diem_emissions::Params { fee_bps: mint::emission_at(&reader)?.fee_bps },
-        min_bond: Coin::vvv(credits.min_bond),
         credits,
     }))
 }
@@ -141,18 +136,18 @@ pub(crate) async fn genesis(State(api): Shared, Query(Nothing {}): Query<Nothing
 }
 
 /// `GET /v1/errors`
-pub(crate) async fn errors(Query(Nothing {}): Query<Nothing>) -> Json<Vec<ErrorLine>> {
-    Json(error_table())
+pub(crate) async fn errors(Query(Nothing {}): Query<Nothing>) -> Json<Page<ErrorLine>> {
+    Json(Page { items: error_table(), next: None })
 }
 
-/// `GET /v1/consensus`: those who sign the latest block.
+/// `GET /v1/consensus?height=&after=&limit=`: those who sign a block, the latest if none is named.
 pub(crate) async fn consensus(
     State(api): Shared,
-    Query(Nothing {}): Query<Nothing>,
-) -> Result<Json<ConsensusSet>, Failure> {
-    let height = head(&api).ok_or_else(no_block)?.height;
-    let set = api.node.engine.validators(height).await?;
-    Ok(Json(ConsensusSet { height, total_power: set.total_voting_power().value(), validators: listed(&set)? }))
+    Query(params): Query<ListParams>,
+) -> Result<Json<List<Validator>>, Failure> {
+    let (reader, part) = params.open::<u64>(&api)?;
+    let (items, next) = part.cut_whole(listed(&api.node.engine.validators(reader.height()).await?)?);
+    Ok(Json(reader.page(items, next)))
 }
 
 /// The validators of a set, the strongest first.
@@ -177,6 +172,9 @@ pub(crate) async fn light(
     Query(Nothing {}): Query<Nothing>,
 ) -> Result<Json<LightBlock>, Failure> {
     let height: u64 = parse(&height)?;
+    if height == 0 {
+        return Err(HttpError::BadRequest("there is no height 0: heights begin at 1".into()).into());
+    }
     let begun = Instant::now();
     let Signers { header, now, next } = loop {
         let error = match signers(&api, height).await? {
@@ -206,7 +204,7 @@ struct Signers {
 
 /// What engine and application have of a height at this moment.
 async fn signers(api: &Api, height: u64) -> Result<Result<Signers, EngineError>, Failure> {
-    let latest = head(api).ok_or_else(no_block)?.height;
+    let latest = api.state(None)?.height();
     if height > latest {
         return Ok(Err(EngineError::NotYet { asked: height, latest }));
     }

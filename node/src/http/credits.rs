@@ -2,13 +2,10 @@
 
 use std::str::FromStr;
 
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::State};
 use diem_client::api::{
-    AccountCredit, AccountOffer, Allocation, AllocationDay, Allocations, At, Coin, Credit, CreditDay, DiemStake,
-    DiemTranche, DiemTranches, Grant, GrantDay, GrantLimit, Grants, HttpError, Offer, Page, VoucherDay, Vouchers,
+    AccountCredit, AccountOffer, Allocation, AllocationDay, At, Coin, Credit, CreditDay, DiemStake, DiemTranche, Grant,
+    GrantDay, GrantLimit, HttpError, List, Offer, VoucherDay, Vouchers,
 };
 use diem_core::{Address, Amount};
 use diem_credits::{
@@ -21,8 +18,8 @@ use serde::Deserialize;
 use super::{
     Shared,
     error::Failure,
-    params::{Query, parse},
-    reading::{HeightParams, ListParams, ProveParams, Reader, answer, answer_page, answer_proven, wrong_answer},
+    params::{Path, Query, parse},
+    reading::{HeightParams, ListParams, Part, ProveParams, Reader, answer, answer_page, answer_proven, wrong_answer},
     staking::{MAX_SUMMED, sum},
 };
 
@@ -122,16 +119,16 @@ fn allocation_day(promised: &Promised) -> AllocationDay {
     AllocationDay { amount: promised.amount.into(), used: promised.used.into(), left: promised.left().into() }
 }
 
-/// `GET /v1/accounts/{address}/allocations?height=`
+/// `GET /v1/accounts/{address}/allocations?height=&after=&limit=`
 pub(crate) async fn allocations(
     State(api): Shared,
     Path(address): Path<String>,
-    Query(params): Query<HeightParams>,
-) -> Result<Json<At<Allocations>>, Failure> {
+    Query(params): Query<ListParams>,
+) -> Result<Json<List<Allocation>>, Failure> {
     let address: Address = parse(&address)?;
-    answer(&api, params.height, move |reader| {
-        let promises = account(reader, address)?.promises;
-        Ok(Allocations { allocations: promises.iter().map(allocation).collect() })
+    answer_page(&api, params, move |reader, part: &Part<u64>| {
+        let (rows, next) = part.cut_whole(account(reader, address)?.promises);
+        Ok((rows.iter().map(allocation).collect(), next))
     })
     .await
 }
@@ -149,11 +146,8 @@ pub(crate) async fn offer(
     .await
 }
 
-/// `GET /v1/offers?height=&cursor=&limit=`
-pub(crate) async fn offers(
-    State(api): Shared,
-    Query(params): Query<ListParams>,
-) -> Result<Json<At<Page<Offer>>>, Failure> {
+/// `GET /v1/offers?height=&after=&limit=`
+pub(crate) async fn offers(State(api): Shared, Query(params): Query<ListParams>) -> Result<Json<List<Offer>>, Failure> {
     answer_page(&api, params, |reader, part| {
         let question = Question::Offers { from: part.cursor, limit: part.one_more() };
         let Answer::Offers(rows) = reader.credits(question)? else { return Err(wrong_answer()) };
@@ -166,12 +160,12 @@ pub(crate) async fn offers(
     .await
 }
 
-/// `GET /v1/accounts/{address}/diem-stakes?height=&cursor=&limit=`
+/// `GET /v1/accounts/{address}/diem-stakes?height=&after=&limit=`
 pub(crate) async fn diem_stakes(
     State(api): Shared,
     Path(address): Path<String>,
     Query(params): Query<ListParams>,
-) -> Result<Json<At<Page<DiemStake>>>, Failure> {
+) -> Result<Json<List<DiemStake>>, Failure> {
     let staker: Address = parse(&address)?;
     answer_page(&api, params, move |reader, part| {
         let rows = stake(reader, staker, part.cursor, part.one_more())?.positions;
@@ -182,15 +176,15 @@ pub(crate) async fn diem_stakes(
     .await
 }
 
-/// `GET /v1/accounts/{address}/diem-tranches?height=`
+/// `GET /v1/accounts/{address}/diem-tranches?height=&after=&limit=`
 pub(crate) async fn diem_tranches(
     State(api): Shared,
     Path(address): Path<String>,
-    Query(params): Query<HeightParams>,
-) -> Result<Json<At<DiemTranches>>, Failure> {
+    Query(params): Query<ListParams>,
+) -> Result<Json<List<DiemTranche>>, Failure> {
     let staker: Address = parse(&address)?;
-    answer(&api, params.height, move |reader| {
-        let rows = stake(reader, staker, None, 1)?.tranches;
+    answer_page(&api, params, move |reader, part: &Part<u64>| {
+        let (rows, next) = part.cut_whole(stake(reader, staker, None, 1)?.tranches);
         let view = |(id, tranche): (u64, Tranche)| DiemTranche {
             id,
             beneficiary: tranche.beneficiary,
@@ -198,26 +192,27 @@ pub(crate) async fn diem_tranches(
             day: tranche.day,
             due: reader.moment(tranche.due),
         };
-        Ok(DiemTranches { tranches: rows.into_iter().map(view).collect() })
+        Ok((rows.into_iter().map(view).collect(), next))
     })
     .await
 }
 
-/// `GET /v1/accounts/{address}/grants?height=`
+/// `GET /v1/accounts/{address}/grants?height=&after=&limit=`
 pub(crate) async fn grants(
     State(api): Shared,
     Path(address): Path<String>,
-    Query(params): Query<HeightParams>,
-) -> Result<Json<At<Grants>>, Failure> {
+    Query(params): Query<ListParams>,
+) -> Result<Json<List<Grant>>, Failure> {
     let address: Address = parse(&address)?;
-    answer(&api, params.height, move |reader| {
+    answer_page(&api, params, move |reader, part: &Part<u64>| {
         let Answer::Grants(rows) = reader.credits(Question::Grants(address))? else { return Err(wrong_answer()) };
         let grant = |(key, grant): (Address, state::Grant)| Grant {
             key,
             last_day: grant.last_day,
             limits: grant.limits.iter().map(grant_limit).collect(),
         };
-        Ok(Grants { grants: rows.into_iter().map(grant).collect() })
+        let (rows, next) = part.cut_whole(rows);
+        Ok((rows.into_iter().map(grant).collect(), next))
     })
     .await
 }

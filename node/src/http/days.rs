@@ -1,11 +1,8 @@
 //! Days and providers.
 
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::State};
 use diem_client::api::{
-    At, Coin, Day, DayProvider, Hash, HttpError, Left, Page, Payout, Provider, ProviderDetail, ProviderStanding,
+    At, Coin, Day, DayProvider, Hash, HttpError, Left, List, Payout, Provider, ProviderDetail, ProviderStanding,
     Served, Today,
 };
 use diem_core::Address;
@@ -21,7 +18,7 @@ use super::{
     Shared,
     credits::{self, DayId},
     error::Failure,
-    params::{Query, parse},
+    params::{Path, Query, parse},
     reading::{HeightParams, ListParams, Part, ProveParams, Reader, answer, answer_page, answer_proven, wrong_answer},
     staking::sum,
 };
@@ -49,8 +46,8 @@ pub(crate) async fn today(State(api): Shared, Query(params): Query<HeightParams>
     .await
 }
 
-/// `GET /v1/days?height=&cursor=&limit=`: the newest first.
-pub(crate) async fn days(State(api): Shared, Query(params): Query<ListParams>) -> Result<Json<At<Page<Day>>>, Failure> {
+/// `GET /v1/days?height=&after=&limit=`: the newest first.
+pub(crate) async fn days(State(api): Shared, Query(params): Query<ListParams>) -> Result<Json<List<Day>>, Failure> {
     answer_page(&api, params, |reader, part| {
         let today = credits::today(reader)?;
         let before = part.cursor.unwrap_or(today.global.day.saturating_add(1));
@@ -129,12 +126,12 @@ fn day_view(reader: &Reader, row: &DayInfo, today: &TodayInfo) -> Day {
     }
 }
 
-/// `GET /v1/days/{day|today}/providers?height=&cursor=&limit=`
+/// `GET /v1/days/{day|today}/providers?height=&after=&limit=`
 pub(crate) async fn day_providers(
     State(api): Shared,
     Path(day): Path<String>,
     Query(params): Query<ListParams>,
-) -> Result<Json<At<Page<DayProvider>>>, Failure> {
+) -> Result<Json<List<DayProvider>>, Failure> {
     let day: DayId = parse(&day)?;
     answer_page(&api, params, move |reader, part| {
         let mut rows = providers_of(reader, &info(reader, day.number(&credits::today(reader)?)?)?)?;
@@ -184,11 +181,11 @@ fn served(row: &ProviderDay) -> Served {
     Served { consumed: row.consumed.into(), counted: row.counted.into(), requests: row.requests }
 }
 
-/// `GET /v1/providers?height=&cursor=&limit=`
+/// `GET /v1/providers?height=&after=&limit=`
 pub(crate) async fn providers(
     State(api): Shared,
     Query(params): Query<ListParams>,
-) -> Result<Json<At<Page<Provider>>>, Failure> {
+) -> Result<Json<List<Provider>>, Failure> {
     answer_page(&api, params, |reader, part| {
         let question = Question::Providers { from: part.cursor, limit: part.one_more() };
         let Answer::Providers(rows) = reader.credits(question)? else { return Err(wrong_answer()) };

@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use axum::{
     Json, Router,
-    extract::{FromRequest, Request, State, rejection::JsonRejection},
+    extract::{FromRequest, Request, State},
+    http::{StatusCode, header::CONTENT_TYPE},
     routing::post,
 };
+use bytes::Bytes;
 use diem_client::api::HttpError;
-use diem_core::Time;
+use diem_core::{Time, text::shortened};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::json;
+use serde_json::json as object;
 
-use super::error::Failure;
+use super::{error::Failure, params::json};
 use crate::{
     Node,
     config::MAX_BLOCK_TIME,
@@ -32,12 +34,14 @@ const fn one() -> u64 {
 }
 
 /// Where to move the clock: `{"by": "1d"}` or `{"to": "2026-11-21T00:00:00Z"}`.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", remote = "Self")]
 enum WarpTo {
     By(String),
     To(Time),
 }
+
+diem_core::one_field_enum!(WarpTo);
 
 /// To which snapshot.
 #[derive(Debug, Deserialize)]
@@ -69,13 +73,15 @@ struct Mode {
     mode: ModeName,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", remote = "Self")]
 enum ModeName {
     OnDemand,
     Manual,
     Every(String),
 }
+
+diem_core::one_field_enum!(ModeName);
 
 /// What `GET /v1` lists beside everything else where they are there.
 pub(super) const ROUTES: &[&str] = &[
@@ -107,9 +113,16 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
-        let body = Json::<T>::from_request(request, state).await;
-        body.map(|Json(body)| Self(body))
-            .map_err(|error: JsonRejection| HttpError::BadRequest(error.body_text()).into())
+        // A page of another site can send a body without asking first, but not with this type.
+        let media_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        if media_type.split(';').next().map(str::trim) != Some("application/json") {
+            return Err(HttpError::MediaType("a command is sent as application/json".into()).into());
+        }
+        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => HttpError::BodyTooLarge("the body of a command is too large".into()),
+            _ => HttpError::BadRequest("the body did not arrive whole".into()),
+        })?;
+        json(&bytes).map(Self)
     }
 }
 
@@ -121,7 +134,7 @@ fn controls(node: &Node) -> Result<&dyn DevControls, Failure> {
 }
 
 fn height(height: u64) -> Json<impl Serialize> {
-    Json(json!({ "height": height }))
+    Json(object!({ "height": height }))
 }
 
 async fn mine(State(node): State<Arc<Node>>, Body(body): Body<Mine>) -> Answer<impl Serialize> {
@@ -134,12 +147,12 @@ async fn warp(State(node): State<Arc<Node>>, Body(body): Body<WarpTo>) -> Answer
         WarpTo::To(time) => Warp::To(time),
     };
     let next = controls(&node)?.warp(warp).await?;
-    Ok(Json(json!({ "next_block_time": next })))
+    Ok(Json(object!({ "next_block_time": next })))
 }
 
 async fn snapshot(State(node): State<Arc<Node>>) -> Answer<impl Serialize> {
     let (id, height) = controls(&node)?.snapshot().await?;
-    Ok(Json(json!({ "snapshot": id, "height": height })))
+    Ok(Json(object!({ "snapshot": id, "height": height })))
 }
 
 async fn revert(State(node): State<Arc<Node>>, Body(body): Body<Revert>) -> Answer<impl Serialize> {
@@ -149,12 +162,12 @@ async fn revert(State(node): State<Arc<Node>>, Body(body): Body<Revert>) -> Answ
 async fn absences(State(node): State<Arc<Node>>, Body(body): Body<Absences>) -> Answer<impl Serialize> {
     let absent = body.validators.iter().map(|text| consensus_address(text)).collect::<Result<_, _>>()?;
     controls(&node)?.absences(absent, body.blocks).await?;
-    Ok(Json(json!({})))
+    Ok(Json(object!({})))
 }
 
 async fn equivocation(State(node): State<Arc<Node>>, Body(body): Body<Equivocation>) -> Answer<impl Serialize> {
     controls(&node)?.equivocation(consensus_address(&body.validator)?).await?;
-    Ok(Json(json!({})))
+    Ok(Json(object!({})))
 }
 
 async fn mode(State(node): State<Arc<Node>>, Body(body): Body<Mode>) -> Answer<impl Serialize> {
@@ -169,7 +182,7 @@ async fn mode(State(node): State<Arc<Node>>, Body(body): Body<Mode>) -> Answer<i
         },
     };
     controls(&node)?.set_mode(mode).await?;
-    Ok(Json(json!({})))
+    Ok(Json(object!({})))
 }
 
 fn millis(text: &str) -> Result<u64, Failure> {
@@ -178,7 +191,8 @@ fn millis(text: &str) -> Result<u64, Failure> {
 
 fn consensus_address(text: &str) -> Result<[u8; 20], Failure> {
     let mut address = [0; 20];
-    let wrong = || HttpError::BadRequest(format!("`{text}` is not a consensus address: write 40 hex digits"));
+    let wrong =
+        || HttpError::BadRequest(format!("`{}` is not a consensus address: write 40 hex digits", shortened(text)));
     hex::decode_to_slice(text, &mut address).map_err(|_| wrong())?;
     Ok(address)
 }

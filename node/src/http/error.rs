@@ -74,11 +74,6 @@ impl From<EngineError> for Failure {
     }
 }
 
-/// The answer while there is no block to speak of.
-pub(crate) fn no_block() -> HttpError {
-    HttpError::NotReady("there is no committed block yet: wait a moment".into())
-}
-
 /// The pool's answer as an error of the table.
 pub(crate) fn submit_error(error: SubmitError) -> ErrorBody {
     match error {

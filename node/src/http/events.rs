@@ -1,8 +1,12 @@
 //! `GET /v1/events`: what happens, as it happens, resumable and complete.
 //!
-//! A stream of server-sent events. Each carries an id `height.index`: index 0 is the block itself, index n its n-th
-//! transaction. Whoever reconnects gives the last id (`from=`, or the browser's `Last-Event-ID`) and misses nothing
-//! that this node keeps. A heartbeat comment shows that the line is alive.
+//! A stream of server-sent events. Each carries an id `height.index.branch`: index 0 is the block itself, index n its
+//! n-th transaction, and the branch is the begin of the block's hash. Whoever reconnects gives the last id (`from=`, or
+//! the browser's `Last-Event-ID`) and misses nothing that this node keeps, or is told that the chain is another one by
+//! now. A heartbeat comment shows that the line is alive.
+//!
+//! Streams are read a piece at a time by threads that all of them share, in turn: a reader who is far behind costs the
+//! others their turn once a piece, and consensus nothing.
 
 use std::{collections::VecDeque, convert::Infallible, str::FromStr, sync::Arc, time::Duration};
 
@@ -11,14 +15,16 @@ use axum::{
     http::HeaderMap,
     response::sse::{Event, KeepAlive, Sse},
 };
-use diem_client::api::{HttpError, MAX_PAGE};
-use diem_runtime::App;
-use futures::Stream;
+use diem_client::api::HttpError;
+use diem_core::text::shortened;
+use diem_runtime::{App, StoredBlock};
+use futures::{Stream, StreamExt as _};
 use serde::{Deserialize, Serialize};
-use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::{
-    Shared,
+    Api, Shared,
+    cursor::Branch,
     error::Failure,
     params::{Query, parse},
     view,
@@ -26,8 +32,10 @@ use super::{
 
 /// The most streams at one time.
 pub(crate) const MAX_STREAMS: usize = 256;
-/// Events on their way to a reader; a slower one makes its stream wait, not the node.
-const BUFFER: usize = 64;
+/// A piece ends with the event that reaches so many bytes, or with so many events. A piece waits for its reader while
+/// the next one is read, so that a stream holds two of them at the most.
+const PIECE_BYTES: usize = 128 * 1024;
+const PIECE_EVENTS: usize = 64;
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// How many sent blocks a stream remembers, to see when a development chain is taken back.
 const REMEMBERED: u64 = 128;
@@ -38,18 +46,62 @@ struct Cursor {
     height: u64,
     /// `None` before the block itself.
     seen: Option<u32>,
+    /// Of which block of that height something was seen, if the cursor says it.
+    branch: Option<Branch>,
 }
 
 impl FromStr for Cursor {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is no cursor: write a height, or the id of the last event seen, such as 12.3");
-        let (height, seen) = match text.split_once('.') {
-            Some((height, index)) => (height, Some(index.parse().map_err(|_| wrong())?)),
-            None => (text, None),
+        let mut parts = text.split('.');
+        let mut part = || parts.next();
+        let (height, seen, branch, more) = (part(), part(), part(), part());
+        let cursor = || {
+            let seen = seen.map(|text| text.parse().ok()).map_or(Some(None), |seen| seen.map(Some))?;
+            let branch = branch.map(|text| text.parse().ok()).map_or(Some(None), |branch| branch.map(Some))?;
+            Some(Self { height: height?.parse().ok()?, seen, branch })
         };
-        Ok(Self { height: height.parse().map_err(|_| wrong())?, seen })
+        cursor().filter(|_| more.is_none()).ok_or_else(|| {
+            let text = shortened(text);
+            format!("`{text}` is no cursor: write a height, or the id of the last event seen, such as 12.3.0a1b2c3d")
+        })
+    }
+}
+
+impl Cursor {
+    /// Before the block of this height.
+    const fn before(height: u64) -> Self {
+        Self { height, seen: None, branch: None }
+    }
+
+    /// Whether the stream can go on behind this place.
+    ///
+    /// # Errors
+    /// Nothing has happened there yet, it is not kept, or the block that was seen is no part of the chain any more.
+    fn check(&self, api: &Api) -> Result<(), HttpError> {
+        let (height, latest) = (self.height, api.node.app.info().height);
+        let reverted = || {
+            HttpError::Reverted(format!(
+                "block {height} of this cursor is no part of the chain any more: go back, and read on from an earlier \
+                 height"
+            ))
+        };
+        let block = api.node.app.block(height);
+        match (&block, self.seen) {
+            (None, None) if Some(height) == latest.checked_add(1) => Ok(()),
+            // Only a development chain is taken back; another node may just not be there yet.
+            (None, Some(_)) if height > latest && api.node.engine.dev().is_some() => Err(reverted()),
+            (None, _) if height > latest => {
+                Err(HttpError::NotFound(format!("height {height} is not there yet: the latest is {latest}")))
+            }
+            (None, _) => Err(HttpError::Pruned(format!("block {height} is not kept by this node"))),
+            (Some(block), _) if self.branch.is_some_and(|branch| branch != Branch::of(&block.hash)) => Err(reverted()),
+            (Some(block), Some(seen)) if seen > block.tx_count => {
+                Err(HttpError::BadRequest(format!("block {height} has no event {seen}: it has {}", block.tx_count)))
+            }
+            (Some(_), _) => Ok(()),
+        }
     }
 }
 
@@ -67,84 +119,130 @@ pub(crate) async fn stream(
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Failure> {
     let last_id = headers.get("last-event-id").and_then(|value| value.to_str().ok());
     let from: Option<Cursor> = last_id.or(params.from.as_deref()).map(parse).transpose()?;
-    let latest = api.node.app.info().height;
-    let from = from.unwrap_or(Cursor { height: latest.saturating_add(1), seen: None });
-    if from.height <= latest && api.node.app.block(from.height).is_none() {
-        return Err(HttpError::Pruned(format!("block {} is not kept by this node", from.height)).into());
-    }
+    let from = from.unwrap_or_else(|| Cursor::before(api.node.app.info().height.saturating_add(1)));
+    from.check(&api)?;
     let busy = |_| HttpError::Busy(format!("{MAX_STREAMS} streams of events are open already"));
     let permit = api.streams.clone().try_acquire_owned().map_err(busy)?;
-    let (sender, receiver) = mpsc::channel(BUFFER);
+    let (sender, receiver) = mpsc::channel(1);
     // The blocks before count as sent, so that a reader is told when the chain is taken back behind its start.
     let before = from.height.saturating_sub(REMEMBERED)..from.height;
     let sent = before.filter_map(|height| api.node.app.block(height)).map(|block| (block.height, block.hash)).collect();
-    let follower = Follower { app: api.node.app.clone(), next: from, sent, sender };
-    tokio::spawn(follower.follow(api.node.commits.clone(), api.stopping.clone(), permit));
-    let events = futures::stream::unfold(receiver, |mut receiver| async move {
-        receiver.recv().await.map(|event| (Ok(event), receiver))
+    let follower = Follower { app: api.node.app.clone(), next: from, sent };
+    tokio::spawn(follow(api, follower, sender, permit));
+    let pieces = futures::stream::unfold(receiver, |mut receiver: mpsc::Receiver<Vec<Event>>| async move {
+        receiver.recv().await.map(|piece| (futures::stream::iter(piece.into_iter().map(Ok)), receiver))
     });
-    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT).text("alive")))
+    Ok(Sse::new(pieces.flatten()).keep_alive(KeepAlive::new().interval(HEARTBEAT).text("alive")))
 }
 
-/// Reads the index and sends what one reader has not seen.
+/// Sends piece after piece until the reader has gone or the server stops.
+async fn follow(
+    api: Arc<Api>,
+    mut follower: Follower,
+    sender: mpsc::Sender<Vec<Event>>,
+    _permit: OwnedSemaphorePermit,
+) {
+    let (mut commits, mut stopping) = (api.node.commits.clone(), api.stopping.clone());
+    loop {
+        commits.borrow_and_update();
+        // Room for a piece before it is read: a slow reader makes its stream wait, not the node.
+        let Ok(room) = sender.reserve().await else { return };
+        let read = move || {
+            let piece = follower.piece();
+            (follower, piece)
+        };
+        // There is a place in the queue for each stream.
+        let Ok((back, Ok(piece))) = api.followers.run(read).await else { return };
+        follower = back;
+        if !piece.is_empty() {
+            room.send(piece);
+            continue;
+        }
+        drop(room);
+        tokio::select! {
+            changed = commits.changed() => if changed.is_err() { return },
+            () = sender.closed() => return,
+            _ = stopping.wait_for(|stopping| *stopping) => return,
+        }
+    }
+}
+
+/// Reads the index for one reader: what that reader has not seen.
 struct Follower {
     app: Arc<App>,
     next: Cursor,
     /// Heights and hashes of the last blocks that were sent.
     sent: VecDeque<(u64, [u8; 32])>,
-    sender: mpsc::Sender<Event>,
 }
 
-/// The reader has gone.
-struct Gone;
+/// Events on their way, and their bytes.
+#[derive(Default)]
+struct Piece {
+    events: Vec<Event>,
+    bytes: usize,
+}
 
-impl Follower {
-    async fn follow(
-        mut self,
-        mut commits: watch::Receiver<u64>,
-        mut stopping: watch::Receiver<bool>,
-        _permit: OwnedSemaphorePermit,
-    ) {
-        loop {
-            commits.borrow_and_update();
-            if self.catch_up().await.is_err() {
-                return;
-            }
-            tokio::select! {
-                changed = commits.changed() => if changed.is_err() { return },
-                () = self.sender.closed() => return,
-                _ = stopping.wait_for(|stopping| *stopping) => return,
-            }
-        }
+impl Piece {
+    const fn is_full(&self) -> bool {
+        self.bytes >= PIECE_BYTES || self.events.len() >= PIECE_EVENTS
     }
 
-    async fn catch_up(&mut self) -> Result<(), Gone> {
-        self.notice_revert().await?;
-        while let Some(block) = self.app.block(self.next.height) {
-            if self.next.seen.is_none() {
+    fn push(&mut self, kind: &str, id: String, data: &impl Serialize) -> Result<(), serde_json::Error> {
+        let data = serde_json::to_string(data)
+            .inspect_err(|error| tracing::error!(%error, "an event cannot be written as JSON"))?;
+        self.bytes = self.bytes.saturating_add(data.len());
+        self.events.push(Event::default().event(kind).id(id).data(data));
+        Ok(())
+    }
+}
+
+impl Follower {
+    /// The next events; none if the reader has seen everything there is.
+    fn piece(&mut self) -> Result<Vec<Event>, serde_json::Error> {
+        let mut piece = Piece::default();
+        self.notice_revert(&mut piece)?;
+        while !piece.is_full()
+            && let Some(block) = self.app.block(self.next.height)
+        {
+            self.read(&block, &mut piece)?;
+        }
+        Ok(piece.events)
+    }
+
+    /// Reads on in a block, to its end or to that of the piece.
+    fn read(&mut self, block: &StoredBlock, piece: &mut Piece) -> Result<(), serde_json::Error> {
+        let id = |index: u32| format!("{}.{index}.{}", block.height, Branch::of(&block.hash));
+        let mut seen = match self.next.seen {
+            Some(seen) => seen,
+            None => {
                 let data = serde_json::json!({
-                    "block": view::summary(&block),
+                    "block": view::summary(block),
                     "events": view::events(&block.events),
                 });
-                self.send("block", 0, &data).await?;
+                piece.push("block", id(0), &data)?;
+                0
             }
-            while let Some(seen) = self.next.seen.filter(|seen| *seen < block.tx_count) {
-                for tx in self.app.block_txs(block.height, seen, MAX_PAGE) {
-                    let index = tx.index.saturating_add(1);
-                    self.send("tx", index, &view::transaction(tx, block.time)).await?;
-                }
-            }
-            self.sent.push_back((block.height, block.hash));
-            if self.sent.len() as u64 > REMEMBERED {
-                self.sent.pop_front();
-            }
-            self.next = Cursor { height: block.height.saturating_add(1), seen: None };
+        };
+        // One by one, so that a piece ends where it is full, however large a transaction is.
+        while seen < block.tx_count && !piece.is_full() {
+            let Some(tx) = self.app.block_txs(block.height, seen, 1).pop() else { break };
+            seen = seen.saturating_add(1);
+            piece.push("tx", id(seen), &view::transaction(tx, block.time))?;
         }
+        if seen < block.tx_count {
+            self.next = Cursor { seen: Some(seen), ..Cursor::before(block.height) };
+            return Ok(());
+        }
+        self.sent.push_back((block.height, block.hash));
+        if self.sent.len() as u64 > REMEMBERED {
+            self.sent.pop_front();
+        }
+        self.next = Cursor::before(block.height.saturating_add(1));
         Ok(())
     }
 
     /// Says so if blocks that were sent are no longer part of the chain, and goes on behind the last that is.
-    async fn notice_revert(&mut self) -> Result<(), Gone> {
+    fn notice_revert(&mut self, piece: &mut Piece) -> Result<(), serde_json::Error> {
         let is_there =
             |(height, hash): &(u64, [u8; 32])| self.app.block(*height).is_some_and(|block| block.hash == *hash);
         let kept = self.sent.iter().rposition(is_there).map_or(0, |last| last.saturating_add(1));
@@ -154,38 +252,22 @@ impl Follower {
         let to = self.sent.get(kept).map_or(0, |(height, _)| height.saturating_sub(1));
         self.sent.truncate(kept);
         let next = to.saturating_add(1);
-        self.next = Cursor { height: next, seen: None };
-        let event = Event::default().event("reverted").id(next.to_string()).json_data(serde_json::json!({ "to": to }));
-        self.push(event).await
-    }
-
-    async fn send(&mut self, kind: &str, index: u32, data: &impl Serialize) -> Result<(), Gone> {
-        let id = format!("{}.{index}", self.next.height);
-        self.push(Event::default().event(kind).id(id).json_data(data)).await?;
-        self.next.seen = Some(index);
-        Ok(())
-    }
-
-    async fn push(&self, event: Result<Event, axum::Error>) -> Result<(), Gone> {
-        let event = event.map_err(|error| {
-            tracing::error!(%error, "an event cannot be written as JSON");
-            Gone
-        })?;
-        self.sender.send(event).await.map_err(|_| Gone)
+        self.next = Cursor::before(next);
+        piece.push("reverted", next.to_string(), &serde_json::json!({ "to": to }))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
     fn a_cursor_is_a_height_or_the_id_of_an_event() {
-        assert_eq!("12".parse(), Ok(Cursor { height: 12, seen: None }));
-        assert_eq!("12.0".parse(), Ok(Cursor { height: 12, seen: Some(0) }));
-        assert_eq!("12.3".parse(), Ok(Cursor { height: 12, seen: Some(3) }));
-        for bad in ["", ".", "12.", "x", "1.2.3", "-1"] {
+        assert_eq!("12".parse(), Ok(Cursor::before(12)));
+        assert_eq!("12.0".parse(), Ok(Cursor { seen: Some(0), ..Cursor::before(12) }));
+        let branch = Some(Branch::of(&[0xab; 32]));
+        assert_eq!("12.3.abababab".parse(), Ok(Cursor { height: 12, seen: Some(3), branch }));
+        for bad in ["", ".", "12.", "x", "1.2.3", "-1", "1..abababab", "1.2.abababab.", "1.2.abababab.4"] {
             assert!(bad.parse::<Cursor>().is_err(), "{bad}");
         }
     }

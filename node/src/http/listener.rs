@@ -3,8 +3,13 @@
 
 use std::{io, pin::pin, sync::Arc, time::Duration};
 
-use axum::Router;
-use hyper::server::conn::http1;
+use axum::{Router, extract::ConnectInfo};
+use hyper::{
+    Request,
+    body::Incoming,
+    server::conn::http1,
+    service::{Service as _, service_fn},
+};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
@@ -15,7 +20,7 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, watch},
 };
 
-use super::impatient::Impatient;
+use super::{impatient::Impatient, local::Side};
 
 /// The most memory for what a connection has sent and nobody has read yet, and so for the head of a request.
 const MAX_BUFFER: usize = 64 * 1024;
@@ -132,11 +137,17 @@ async fn slot(slots: &Arc<Semaphore>, beyond: &Arc<Semaphore>) -> Option<Slot> {
 async fn connection(stream: TcpStream, app: Router, limits: Limits, slot: Slot, mut stopping: watch::Receiver<bool>) {
     // An answer is small and someone waits for it.
     let _ = stream.set_nodelay(true);
+    let side = Side::of(&stream);
     let stream = Impatient::new(stream, limits.reader_patience);
     let patience = if slot.beyond { limits.probe_patience } else { limits.patience };
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(patience).max_buf_size(MAX_BUFFER).keep_alive(!slot.beyond);
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(app)));
+    let app = TowerToHyperService::new(app);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(side));
+        app.call(request)
+    });
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     // How a connection ends concerns its peer only.
     tokio::select! {
         _ = connection.as_mut() => return,

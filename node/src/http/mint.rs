@@ -1,9 +1,7 @@
 //! The curve of DIEM, quotes, and emissions.
 
 use axum::{Json, extract::State};
-use diem_client::api::{
-    At, Coin, CurrentRate, Curve, Emission, HttpError, Quote, Rent, Schedule, Segment, Step, WideCoin,
-};
+use diem_client::api::{At, Coin, CurrentRate, Emission, HttpError, List, Quote, Rent, Segment, Step, WideCoin};
 use diem_core::Amount;
 use diem_credits as credits;
 use diem_diem::{Answer, Query as Question, Rate};
@@ -14,15 +12,16 @@ use super::{
     Shared,
     error::Failure,
     params::Query,
-    reading::{HeightParams, Reader, answer, wrong_answer},
+    reading::{HeightParams, ListParams, Part, Reader, answer, answer_page, wrong_answer},
 };
 
-/// `GET /v1/curve?height=`
-pub(crate) async fn curve(State(api): Shared, Query(params): Query<HeightParams>) -> Result<Json<At<Curve>>, Failure> {
-    answer(&api, params.height, |reader| {
+/// `GET /v1/curve?height=&after=&limit=`
+pub(crate) async fn curve(State(api): Shared, Query(params): Query<ListParams>) -> Result<Json<List<Step>>, Failure> {
+    answer_page(&api, params, |reader, part: &Part<u64>| {
         let Answer::Curve(steps) = reader.diem(Question::Curve)? else { return Err(wrong_answer()) };
         let step = |step: diem_diem::Step| Step { edge: Coin::diem(step.edge), rate: WideCoin::vvv(step.rate) };
-        Ok(Curve { steps: steps.into_iter().map(step).collect() })
+        let (steps, next) = part.cut_whole(steps);
+        Ok((steps.into_iter().map(step).collect(), next))
     })
     .await
 }
@@ -103,14 +102,15 @@ pub(super) fn emission_at(reader: &Reader) -> Result<emissions::Emission, Failur
     }
 }
 
-/// `GET /v1/emission/schedule?height=`
+/// `GET /v1/emission/schedule?height=&after=&limit=`
 pub(crate) async fn schedule(
     State(api): Shared,
-    Query(params): Query<HeightParams>,
-) -> Result<Json<At<Schedule>>, Failure> {
-    answer(&api, params.height, |reader| match reader.emissions(emissions::Query::Schedule)? {
+    Query(params): Query<ListParams>,
+) -> Result<Json<List<Segment>>, Failure> {
+    answer_page(&api, params, |reader, part: &Part<u64>| match reader.emissions(emissions::Query::Schedule)? {
         emissions::Answer::Schedule(segments) => {
-            Ok(Schedule { segments: segments.into_iter().map(|next| segment(reader, next)).collect() })
+            let (segments, next) = part.cut_whole(segments);
+            Ok((segments.into_iter().map(|next| segment(reader, next)).collect(), next))
         }
         _ => Err(wrong_answer()),
     })

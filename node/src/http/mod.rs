@@ -5,6 +5,7 @@
 mod blocks;
 mod chain;
 mod credits;
+mod cursor;
 mod days;
 mod dev;
 mod door;
@@ -13,9 +14,11 @@ mod events;
 mod impatient;
 mod intake;
 mod listener;
+mod local;
 mod mint;
 mod params;
 mod proving;
+mod readers;
 mod reading;
 mod ready;
 mod simulate;
@@ -30,13 +33,15 @@ use std::{future::Future, io, path::PathBuf, sync::Arc, time::Duration};
 use axum::{
     Json, Router,
     body::Body,
-    extract::{DefaultBodyLimit, MatchedPath, Request, State},
+    extract::{DefaultBodyLimit, MatchedPath, Request, State, connect_info::IntoMakeServiceWithConnectInfo},
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
     routing::{get, post},
 };
 use bytes::Bytes;
-use diem_client::api::HttpError;
+use diem_client::api::{HttpError, Page};
+use diem_core::{Time, text::shortened};
+use diem_store::Snapshot;
 use tokio::{
     net::TcpListener,
     sync::{OnceCell, Semaphore, watch},
@@ -44,12 +49,18 @@ use tokio::{
 };
 use tower_http::catch_panic::{CatchPanicLayer, ResponseForPanic};
 
-use crate::{Node, metrics::Metrics};
+use crate::{Node, instant::wall_clock, metrics::Metrics};
 use door::Door;
 use error::Failure;
 use intake::Intake;
+use local::{Hosts, Side};
+use readers::Readers;
 use ready::Pulse;
 use waiters::Waiters;
+
+/// How many threads answer reads, and how many reads wait for one of them.
+const READING_THREADS: usize = 2;
+const MAX_WAITING_READS: usize = 1_024;
 
 /// How long a stopping server waits for requests under way.
 const GRACE: Duration = Duration::from_secs(5);
@@ -61,41 +72,41 @@ const ROUTES: &[&str] = &[
     "GET /v1/params?height=",
     "GET /v1/genesis",
     "GET /v1/errors",
-    "GET /v1/consensus",
+    "GET /v1/consensus?height=&after=&limit=",
     "GET /v1/light/{height}",
     "GET /v1/supply?height=",
-    "GET /v1/validators?height=&cursor=&limit=",
+    "GET /v1/validators?height=&after=&limit=",
     "GET /v1/validators/{operator}?height=&prove=true",
     "GET /v1/accounts/{address}?height=&prove=true",
-    "GET /v1/accounts/{address}/positions?height=&cursor=&limit=",
+    "GET /v1/accounts/{address}/positions?height=&after=&limit=",
     "GET /v1/accounts/{address}/positions/{validator}?height=&prove=true",
-    "GET /v1/accounts/{address}/locks?height=&cursor=&limit=",
+    "GET /v1/accounts/{address}/locks?height=&after=&limit=",
     "GET /v1/accounts/{address}/locks/{validator}?height=&prove=true",
-    "GET /v1/accounts/{address}/unstaking?height=&cursor=&limit=",
-    "GET /v1/accounts/{address}/rewards?height=",
+    "GET /v1/accounts/{address}/unstaking?height=&after=&limit=",
+    "GET /v1/accounts/{address}/rewards?height=&after=&limit=",
     "GET /v1/accounts/{address}/credit?height=&prove=true",
-    "GET /v1/accounts/{address}/allocations?height=",
+    "GET /v1/accounts/{address}/allocations?height=&after=&limit=",
     "GET /v1/accounts/{address}/offer?height=",
-    "GET /v1/accounts/{address}/diem-stakes?height=&cursor=&limit=",
-    "GET /v1/accounts/{address}/diem-tranches?height=",
-    "GET /v1/accounts/{address}/grants?height=",
+    "GET /v1/accounts/{address}/diem-stakes?height=&after=&limit=",
+    "GET /v1/accounts/{address}/diem-tranches?height=&after=&limit=",
+    "GET /v1/accounts/{address}/grants?height=&after=&limit=",
     "GET /v1/accounts/{address}/vouchers/{provider}?signer=&height=",
-    "GET /v1/curve?height=",
+    "GET /v1/curve?height=&after=&limit=",
     "GET /v1/curve/rate?height=",
     "GET /v1/curve/quote?lock=&out=&height=",
     "GET /v1/emission?height=",
-    "GET /v1/emission/schedule?height=",
+    "GET /v1/emission/schedule?height=&after=&limit=",
     "GET /v1/rent?height=",
     "GET /v1/credit/today?height=",
-    "GET /v1/offers?height=&cursor=&limit=",
-    "GET /v1/days?height=&cursor=&limit=",
+    "GET /v1/offers?height=&after=&limit=",
+    "GET /v1/days?height=&after=&limit=",
     "GET /v1/days/{day|today}?height=",
-    "GET /v1/days/{day|today}/providers?height=&cursor=&limit=",
-    "GET /v1/providers?height=&cursor=&limit=",
+    "GET /v1/days/{day|today}/providers?height=&after=&limit=",
+    "GET /v1/providers?height=&after=&limit=",
     "GET /v1/providers/{address}?height=&prove=true",
     "GET /v1/proof/{key}?height=",
-    "GET /v1/blocks?before=&limit=",
-    "GET /v1/blocks/{height|hash|latest}?from=&limit=",
+    "GET /v1/blocks?after=&limit=",
+    "GET /v1/blocks/{height|hash|latest}?after=&limit=",
     "GET /v1/tx/{hash}",
     "POST /v1/tx?wait=none|checked|committed&timeout=",
     "POST /v1/simulate",
@@ -111,11 +122,25 @@ pub struct Options {
     pub genesis: Option<PathBuf>,
     /// A chain whose blocks come by themselves is not ready after this time without one; later where they are slow.
     pub stale: Duration,
+    /// The genesis time, before which there is no block to wait for.
+    pub starts_at: Option<Time>,
+    /// Names that a request's Host may bear on loopback, beside localhost, 127.0.0.1 and [::1].
+    pub hosts: Vec<String>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { genesis: None, stale: Duration::from_secs(20) }
+        Self { genesis: None, stale: Duration::from_secs(20), starts_at: None, hosts: Vec::new() }
+    }
+}
+
+impl Options {
+    /// What a node without a block waits for.
+    pub fn waits_for(&self) -> String {
+        match self.starts_at.filter(|start| start.millis() > wall_clock()()) {
+            Some(start) => format!("there is no state yet: the chain starts at {start}, its genesis time"),
+            None => "there is no state yet: the node waits for the chain's first block".into(),
+        }
     }
 }
 
@@ -131,8 +156,12 @@ pub(crate) struct Api {
     pub(crate) pulse: Arc<Pulse>,
     /// Permits of streams of events.
     pub(crate) streams: Arc<Semaphore>,
-    /// Permits of simulations.
-    pub(crate) simulations: Arc<Semaphore>,
+    /// Where answers are read from the store and written as JSON.
+    readers: Readers,
+    /// Where streams of events are.
+    pub(crate) followers: Readers,
+    /// Where transactions are tried.
+    pub(crate) simulators: Readers,
     /// Becomes true when the server stops.
     pub(crate) stopping: watch::Receiver<bool>,
 }
@@ -147,7 +176,7 @@ pub(crate) type Shared = State<Arc<Api>>;
 /// are taken a few more get answers for monitoring, and `busy` for everything else.
 ///
 /// # Errors
-/// None now: a connection that cannot be accepted is said in the log and tried again.
+/// The system starts no more threads. A connection that cannot be accepted is said in the log and tried again.
 pub async fn serve(
     node: Arc<Node>,
     options: Options,
@@ -155,7 +184,7 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let (stopping, stopped) = watch::channel(false);
-    let api = Api::new(node, options, stopped.clone());
+    let api = Api::new(node, options, stopped.clone())?;
     let limits = listener::Limits::of_system();
     let server = listener::serve(listener, limits, router(&api), probes(&api), stopped);
     let stopped_and_late = async move {
@@ -171,14 +200,57 @@ pub async fn serve(
 }
 
 impl Api {
+    /// The state at a committed height; the latest if none is given.
+    ///
+    /// # Errors
+    /// There is none yet, so that whatever a reader found would be a default; or not of that height.
+    fn state(&self, height: Option<u64>) -> Result<Snapshot, Failure> {
+        if self.node.app.info().height == 0 {
+            return Err(HttpError::NotReady(self.options.waits_for()).into());
+        }
+        Ok(self.node.app.snapshot(height)?)
+    }
+
+    /// Reads the store, and writes what was read, on threads that do not hold up the chain.
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        self.readers.run(read).await?
+    }
+
     /// Waits end when `stopping` becomes true.
-    fn new(node: Arc<Node>, options: Options, stopping: watch::Receiver<bool>) -> Arc<Self> {
+    fn new(node: Arc<Node>, options: Options, stopping: watch::Receiver<bool>) -> io::Result<Arc<Self>> {
         let (waiters, pulse) = (Waiters::start(&node, stopping.clone()), Pulse::start(&node));
         let (door, streams) = (Door::open(&node), Arc::new(Semaphore::new(events::MAX_STREAMS)));
-        let simulations = Arc::new(Semaphore::new(simulate::MAX_SIMULATIONS));
+        let readers = Readers::start("http-read", READING_THREADS, MAX_WAITING_READS)?;
+        let followers = Readers::start("http-events", 1, events::MAX_STREAMS)?;
+        let simulators = Readers::start("http-simulate", 1, simulate::MAX_SIMULATIONS)?;
         let (genesis, intake) = (OnceCell::new(), Intake::default());
-        Arc::new(Self { node, options, genesis, intake, door, waiters, pulse, streams, simulations, stopping })
+        Ok(Arc::new(Self {
+            node,
+            options,
+            genesis,
+            intake,
+            door,
+            waiters,
+            pulse,
+            streams,
+            readers,
+            followers,
+            simulators,
+            stopping,
+        }))
     }
+}
+
+/// A service that lets in over loopback only what is for this machine, as the API does; an unknown path and a wrong
+/// method get errors of the API's shape.
+pub(crate) fn guarded(app: Router, hosts: Vec<String>) -> IntoMakeServiceWithConnectInfo<Router, Side> {
+    app.fallback(unknown_path)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(middleware::from_fn_with_state(Hosts::from(hosts), local::guard))
+        .into_make_service_with_connect_info::<Side>()
 }
 
 /// What monitoring asks, and nothing else: for when all connections are taken.
@@ -190,6 +262,7 @@ fn probes(api: &Arc<Api>) -> Router {
         .fallback(busy)
         .method_not_allowed_fallback(busy)
         .layer(panic_layer(api.node.metrics.clone()))
+        .layer(middleware::from_fn_with_state(Hosts::from(api.options.hosts.clone()), local::guard))
         .layer(middleware::from_fn_with_state(api.clone(), count))
         .with_state(api.clone())
 }
@@ -228,6 +301,7 @@ fn router(api: &Arc<Api>) -> Router {
         .layer(DefaultBodyLimit::max(intake::SMALL_BYTES))
         // Below the counter, so that a panic is counted as the 500 that it becomes.
         .layer(panic_layer(api.node.metrics.clone()))
+        .layer(middleware::from_fn_with_state(Hosts::from(api.options.hosts.clone()), local::guard))
         .layer(middleware::from_fn_with_state(api.clone(), count))
         .with_state(api.clone())
 }
@@ -284,21 +358,20 @@ async fn count(State(api): Shared, route: Option<MatchedPath>, request: Request,
     response
 }
 
-async fn list(State(api): Shared) -> Json<Vec<&'static str>> {
+async fn list(State(api): Shared) -> Json<Page<&'static str>> {
     let development = api.node.engine.dev().map_or(&[][..], |_| dev::ROUTES);
-    Json([ROUTES, development].concat())
+    Json(Page { items: [ROUTES, development].concat(), next: None })
 }
 
 async fn unknown_path(request: Request) -> Failure {
-    let path: String = request.uri().path().chars().take(120).collect();
-    HttpError::UnknownPath(path).into()
+    HttpError::UnknownPath(shortened(request.uri().path())).into()
 }
 
 async fn wrong_method(request: Request) -> Failure {
     let path = request.uri().path();
     let posted = matches!(path, "/v1/tx" | "/v1/simulate") || path.starts_with("/v1/dev/");
     let wanted = if posted { "POST" } else { "GET" };
-    HttpError::Method(format!("{} is not possible here: use {wanted}", request.method())).into()
+    HttpError::Method(format!("{} is not possible here: use {wanted}", shortened(request.method().as_str()))).into()
 }
 
 #[cfg(test)]
@@ -322,7 +395,7 @@ mod tests {
         let refusal = error.refusal().unwrap();
         assert_eq!((refusal.name.as_str(), refusal.http_status()), ("internal", 500));
         assert!(!refusal.message.contains("fault of ours"), "{refusal}");
-        assert!(metrics.render().unwrap().contains("diem_http_panics_requests 1"));
+        assert!(metrics.render().unwrap().contains("diem_http_panics_total 1"));
         server.abort();
     }
 }

@@ -3,10 +3,14 @@
 use std::str::FromStr;
 
 use axum::{
-    extract::{FromRequestParts, rejection::QueryRejection},
+    extract::{
+        FromRequestParts,
+        rejection::{PathRejection, QueryRejection},
+    },
     http::request::Parts,
 };
-use diem_client::api::{HttpError, MAX_PAGE};
+use diem_client::api::{HttpError, MAX_PAGE, read_json, without_long_quotes};
+use diem_core::text::shortened;
 use serde::de::DeserializeOwned;
 
 use super::error::Failure;
@@ -21,6 +25,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
         let explain = |rejection: QueryRejection| {
             let text = rejection.body_text();
             let text = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
+            // The place stands in front, and is a name that the sender chose.
+            let (place, text) = text.split_once(": ").unwrap_or(("query", text));
+            let text = format!("{}: {}", shortened(place), without_long_quotes(text));
             Failure::from(HttpError::BadRequest(format!("the parameters of this request are wrong: {text}")))
         };
         let axum::extract::Query(query) =
@@ -29,10 +36,33 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     }
 }
 
+/// The parts of a path that a route names.
+pub(crate) struct Path<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let explain = |rejection: PathRejection| {
+            Failure::from(HttpError::BadRequest(format!(
+                "the path of this request is wrong: {}",
+                rejection.body_text()
+            )))
+        };
+        let axum::extract::Path(path) = axum::extract::Path::from_request_parts(parts, state).await.map_err(explain)?;
+        Ok(Self(path))
+    }
+}
+
 /// No parameters at all.
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Nothing {}
+
+/// Reads a body of JSON.
+pub(crate) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
+    read_json(body).map_err(|error| HttpError::BadRequest(error).into())
+}
 
 /// Parses a part of a path or a parameter.
 pub(crate) fn parse<T: FromStr>(text: &str) -> Result<T, Failure>

@@ -8,10 +8,7 @@ use diem_client::{
 };
 use diem_store::Snapshot;
 
-use super::{
-    Api,
-    error::{Failure, no_block},
-};
+use super::{Api, error::Failure};
 
 /// How long a proof waits for the header that holds its root.
 const HEADER_PATIENCE: Duration = Duration::from_secs(10);
@@ -20,10 +17,10 @@ const HEADER_PATIENCE: Duration = Duration::from_secs(10);
 /// that is there already; the latest itself waits for the next header.
 pub(super) async fn prove(api: &Api, key: Vec<u8>, height: Option<u64>) -> Result<(Snapshot, Proof), Failure> {
     let snapshot = match height {
-        Some(height) => api.node.app.snapshot(Some(height))?,
+        Some(height) => api.state(Some(height))?,
         None => before_latest(api)?,
     };
-    let chain = api.node.app.chain().ok_or_else(no_block)?;
+    let chain = api.node.app.chain().ok_or(HttpError::Internal)?;
     let next = snapshot.height().checked_add(1).ok_or(HttpError::Internal)?;
     let header = api.node.engine.signed_header(next, HEADER_PATIENCE).await?;
     if header.header.app_hash.as_bytes() != snapshot.root() {
@@ -45,10 +42,7 @@ pub(super) async fn prove(api: &Api, key: Vec<u8>, height: Option<u64>) -> Resul
 }
 
 fn before_latest(api: &Api) -> Result<Snapshot, Failure> {
-    let latest = api.node.app.snapshot(None)?;
-    if latest.height() == 0 {
-        return Err(no_block().into());
-    }
+    let latest = api.state(None)?;
     // The one before is missing at the chain's first height and right after a restart.
     let before = latest.height().checked_sub(1).filter(|height| *height > 0);
     Ok(before.and_then(|height| api.node.app.snapshot(Some(height)).ok()).unwrap_or(latest))

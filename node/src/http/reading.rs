@@ -1,16 +1,17 @@
 //! Reading one committed state: every answer, and every page that follows a cursor, is of one height.
 
-use std::{fmt::Display, num::NonZeroU64, str::FromStr};
+use std::num::NonZeroU64;
 
 use axum::Json;
-use diem_client::api::{At, HttpError, MAX_PAGE, Moment, Page, Proof};
-use diem_core::{Address, Time, clock};
+use diem_client::api::{At, HttpError, List, MAX_PAGE, Moment, Page, Proof};
+use diem_core::{Time, clock};
 use diem_store::Snapshot;
 use diem_types::{Answer, Query as Question};
 use serde::Deserialize;
 
 use super::{
     Api,
+    cursor::{Branch, Cursor, Key},
     error::Failure,
     params::{page_size, parse},
     proving::prove,
@@ -32,12 +33,12 @@ pub(crate) struct ProveParams {
     pub(crate) prove: bool,
 }
 
-/// `?height=&cursor=&limit=`
+/// `?height=&after=&limit=`
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ListParams {
     height: Option<u64>,
-    cursor: Option<String>,
+    after: Option<String>,
     limit: Option<u32>,
 }
 
@@ -55,7 +56,7 @@ impl Reader {
 
     /// The state at a committed height; the latest if none is given.
     pub(crate) fn at(api: &Api, height: Option<u64>) -> Result<Self, Failure> {
-        Ok(Self::new(api.node.app.snapshot(height)?))
+        Ok(Self::new(api.state(height)?))
     }
 
     pub(crate) const fn snapshot(&self) -> &Snapshot {
@@ -128,7 +129,18 @@ impl Reader {
         Ok(diem_runtime::answer(&self.snapshot, question)?)
     }
 
-    fn answer<T>(&self, answer: T, proof: Option<Proof>) -> At<T> {
+    fn branch(&self) -> Branch {
+        Branch::of(&self.snapshot.root())
+    }
+
+    /// A page of a list of this state.
+    pub(crate) fn page<T>(&self, items: Vec<T>, next: Option<impl Key>) -> List<T> {
+        let next = next.map(|key| Cursor { height: self.height(), branch: self.branch(), key }.to_string());
+        self.answer(Page { items, next }, None)
+    }
+
+    /// The answer beside the state that it is of.
+    pub(crate) fn answer<T>(&self, answer: T, proof: Option<Proof>) -> At<T> {
         At { height: self.height(), time: self.time(), epoch: self.epoch(), answer, proof }
     }
 }
@@ -138,13 +150,6 @@ pub(crate) fn wrong_answer() -> Failure {
     HttpError::Internal.into()
 }
 
-/// Reads off the async threads: an answer can be many rows.
-pub(crate) async fn blocking<T: Send + 'static>(
-    read: impl FnOnce() -> Result<T, Failure> + Send + 'static,
-) -> Result<T, Failure> {
-    tokio::task::spawn_blocking(read).await.map_err(|_| HttpError::Internal)?
-}
-
 /// Answers from the state at `height`.
 pub(crate) async fn answer<T: Send + 'static>(
     api: &Api,
@@ -152,7 +157,7 @@ pub(crate) async fn answer<T: Send + 'static>(
     read: impl FnOnce(&Reader) -> Result<T, Failure> + Send + 'static,
 ) -> Result<Json<At<T>>, Failure> {
     let reader = Reader::at(api, height)?;
-    blocking(move || Ok(Json(reader.answer(read(&reader)?, None)))).await
+    api.read(move || Ok(Json(reader.answer(read(&reader)?, None)))).await
 }
 
 /// The same, with a proof of the row `key` if it is asked for.
@@ -167,7 +172,7 @@ pub(crate) async fn answer_proven<T: Send + 'static>(
     }
     let (snapshot, proof) = prove(api, key.to_vec(), params.height).await?;
     let reader = Reader::new(snapshot);
-    blocking(move || Ok(Json(reader.answer(read(&reader)?, Some(proof))))).await
+    api.read(move || Ok(Json(reader.answer(read(&reader)?, Some(proof))))).await
 }
 
 /// A page of a list: which part of it was asked for.
@@ -183,52 +188,30 @@ pub(crate) async fn answer_page<K: Key, T: Send + 'static>(
     api: &Api,
     params: ListParams,
     read: impl FnOnce(&Reader, &Part<K>) -> Result<(Vec<T>, Option<K>), Failure> + Send + 'static,
-) -> Result<Json<At<Page<T>>>, Failure> {
-    let (height, part) = params.part::<K>()?;
-    answer(api, height, move |reader| {
-        let (items, next) = read(reader, &part)?;
-        Ok(Page { items, next: next.map(|key| cursor(reader.height(), key)) })
+) -> Result<Json<List<T>>, Failure> {
+    let (reader, part) = params.open(api)?;
+    api.read(move || {
+        let (items, next) = read(&reader, &part)?;
+        Ok(Json(reader.page(items, next)))
     })
     .await
 }
 
 impl ListParams {
-    /// The height and the part of a list; a cursor brings its height along.
-    pub(crate) fn part<K: Key>(&self) -> Result<(Option<u64>, Part<K>), Failure> {
+    /// The state of the list, and which part of it is meant; a cursor brings its height along.
+    pub(crate) fn open<K: Key>(&self, api: &Api) -> Result<(Reader, Part<K>), Failure> {
         let limit = page_size(self.limit, MAX_PAGE)? as usize;
-        let Some(cursor) = &self.cursor else { return Ok((self.height, Part { cursor: None, limit })) };
-        let Cursor { height, key } = parse(cursor)?;
+        let cursor: Option<Cursor<K>> = self.after.as_deref().map(parse).transpose()?;
+        let Some(Cursor { height, branch, key }) = cursor else {
+            return Ok((Reader::at(api, self.height)?, Part { cursor: None, limit }));
+        };
         if self.height.is_some_and(|other| other != height) {
             let words = format!("the cursor is of height {height}: leave out height, or start without a cursor");
             return Err(HttpError::BadRequest(words).into());
         }
-        Ok((Some(height), Part { cursor: Some(key), limit }))
-    }
-}
-
-/// What a cursor can stand on.
-pub(crate) trait Key: FromStr + Display + Send + 'static {}
-impl Key for u64 {}
-impl Key for Address {}
-
-/// The text of a cursor.
-pub(crate) fn cursor(height: u64, key: impl Key) -> String {
-    format!("{height}.{key}")
-}
-
-/// `height.key`.
-struct Cursor<K> {
-    height: u64,
-    key: K,
-}
-
-impl<K: Key> FromStr for Cursor<K> {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let parts = text.split_once('.').and_then(|(height, key)| Some((height.parse().ok()?, key.parse().ok()?)));
-        let (height, key) = parts.ok_or("this is no cursor: give back `next` of the page before as it is")?;
-        Ok(Self { height, key })
+        let reader = Reader::at(api, Some(height))?;
+        branch.must_be(reader.branch(), height)?;
+        Ok((reader, Part { cursor: Some(key), limit }))
     }
 }
 
@@ -248,6 +231,19 @@ impl<K: Copy> Part<K> {
         (rows, next)
     }
 
+    /// Cuts a list that was read whole to a page; the next one begins behind so many items.
+    pub(crate) fn cut_whole<R>(&self, rows: Vec<R>) -> (Vec<R>, Option<u64>)
+    where
+        K: Into<u64>,
+    {
+        let seen = self.cursor.map_or(0, Into::into);
+        let all = rows.len();
+        let start = usize::try_from(seen).unwrap_or(usize::MAX);
+        let rows: Vec<R> = rows.into_iter().skip(start).take(self.limit).collect();
+        let end = seen.saturating_add(rows.len() as u64);
+        (rows, (end < all as u64).then_some(end))
+    }
+
     /// One more than the page holds, to see whether there is more.
     pub(crate) fn one_more(&self) -> u16 {
         u16::try_from(self.limit.saturating_add(1)).unwrap_or(u16::MAX)
@@ -256,20 +252,7 @@ impl<K: Copy> Part<K> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
-
-    #[test]
-    fn a_cursor_is_a_height_and_a_key_and_is_read_back() {
-        let address = Address([7; 20]);
-        let Cursor { height, key } = cursor(12, address).parse::<Cursor<Address>>().unwrap();
-        assert_eq!((height, key), (12, address));
-        let Cursor { height, key } = cursor(12, 3).parse::<Cursor<u64>>().unwrap();
-        assert_eq!((height, key), (12, 3));
-        for bad in ["", ".", "12", "12.", ".3", "12.3.4", "x.3", "12.-3", "12.diem1qq"] {
-            assert!(bad.parse::<Cursor<u64>>().is_err() && bad.parse::<Cursor<Address>>().is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn pages_follow_each_other_without_gaps_or_doubles() {
@@ -295,7 +278,16 @@ mod tests {
                     break;
                 }
             }
-            assert_eq!((&by_after, &by_from), (&all, &all), "{limit}");
+            let (mut whole, mut of_whole) = (Part { cursor: None, limit }, Vec::new());
+            loop {
+                let (rows, next) = whole.cut_whole(all.clone());
+                of_whole.extend(rows);
+                whole.cursor = next;
+                if next.is_none() {
+                    break;
+                }
+            }
+            assert_eq!((&by_after, &by_from, &of_whole), (&all, &all, &all), "{limit}");
         }
     }
 }

@@ -57,6 +57,8 @@ struct Seen {
     still: Duration,
     /// How long this may be; `None` where blocks come on demand.
     most: Option<Duration>,
+    /// What a node without a block waits for.
+    waits_for: String,
 }
 
 /// `GET /readyz`: 200 if the node can serve, else 503 with the reasons.
@@ -68,7 +70,8 @@ pub(crate) async fn ready(State(api): Shared) -> Response {
     let real_time = node.engine.kind() == EngineKind::Comet;
     let age = head.map(|head| if real_time { age(head.time) } else { Duration::ZERO });
     let most = node.engine.period().map(|period| longest_pause(period, api.options.stale));
-    let reasons = reasons(&Seen { engine, needs_peers: needs_peers(&api), age, still: api.pulse.still(), most });
+    let (needs_peers, waits_for) = (needs_peers(&api), api.options.waits_for());
+    let reasons = reasons(&Seen { engine, needs_peers, age, still: api.pulse.still(), most, waits_for });
     let body = Ready { ready: reasons.is_empty(), reasons, height: head.map_or(0, |head| head.height), peers };
     let status = if body.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(body)).into_response()
@@ -89,7 +92,7 @@ fn reasons(seen: &Seen) -> Vec<String> {
         Err(error) => reasons.push(error.to_string()),
     }
     let Some(age) = seen.age else {
-        reasons.push("no block is committed yet".into());
+        reasons.push(seen.waits_for.clone());
         return reasons;
     };
     // After a restart the header is the older of the two; with a wrong clock the other one is right.
@@ -119,7 +122,15 @@ mod tests {
         let status = EngineStatus { catching_up: false, peers: None, latest_height: 7 };
         let (second, minute) = (Duration::from_secs(1), Duration::from_secs(60));
         let told = |age, still, most| {
-            reasons(&Seen { engine: Ok(status), needs_peers: true, age: Some(age), still, most }).join("; ")
+            reasons(&Seen {
+                engine: Ok(status),
+                needs_peers: true,
+                age: Some(age),
+                still,
+                most,
+                waits_for: String::new(),
+            })
+            .join("; ")
         };
         assert_eq!(told(second, second, Some(minute)), "");
         assert_eq!(told(second, 2 * minute, Some(minute)), "the last block was 120 s ago");

@@ -20,12 +20,12 @@ use super::{
     Api, Shared,
     error::Failure,
     params::{Nothing, Query},
-    reading::{Reader, blocking},
+    reading::Reader,
     view,
 };
 use crate::instant::wall_clock;
 
-/// The most simulations at one time: each can take as long as the begin of a block and the largest transaction in it.
+/// The most simulations that wait: each can take as long as the begin of a block and the largest transaction in it.
 pub(crate) const MAX_SIMULATIONS: usize = 4;
 /// How long the engine has to say when the next block is.
 const ENGINE_PATIENCE: Duration = Duration::from_secs(2);
@@ -42,21 +42,19 @@ pub(crate) async fn simulate(
         return Err(HttpError::MediaType(words.into()).into());
     }
     let body = api.intake.read(request.into_body()).await?;
-    let busy = || HttpError::Busy(format!("{MAX_SIMULATIONS} simulations are running already"));
-    let permit = api.simulations.clone().try_acquire_owned().map_err(|_| busy())?;
     let time = next_block_time(&api).await;
     let (app, reader) = (api.node.app.clone(), Reader::at(&api, None)?);
-    blocking(move || {
-        let request = serde_json::from_slice(&body.bytes).map_err(|e| HttpError::BadRequest(e.to_string()))?;
-        let tx = match request {
-            SimulateRequest::Tx(request) => complete(&request)?,
-            SimulateRequest::Calls(request) => suggested(&app, &reader, request)?,
-        };
-        let tried = app.simulate(reader.snapshot(), time, &tx).map_err(refused)?;
-        drop(permit);
-        Ok(Json(simulated(&reader, tried)))
-    })
-    .await
+    api.simulators
+        .run(move || {
+            let request = SimulateRequest::read(&body.bytes).map_err(HttpError::BadRequest)?;
+            let tx = match request {
+                SimulateRequest::Tx(request) => complete(&request)?,
+                SimulateRequest::Calls(request) => suggested(&app, &reader, request)?,
+            };
+            let tried = app.simulate(reader.snapshot(), time, &tx).map_err(refused)?;
+            Ok(Json(simulated(&reader, tried)))
+        })
+        .await?
 }
 
 /// When the next block is; by the clock of this machine if the engine does not say so in time.

@@ -1,12 +1,8 @@
 //! Validators, and what an account has staked and locked.
 
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::State};
 use diem_client::api::{
-    At, Coin, Commission, Hash, HexBytes, HttpError, Lock, NextCommission, Page, Position, Reward, Rewards, Unstaking,
-    ValidatorDetail, Validators,
+    At, Coin, Commission, Hash, HexBytes, List, Lock, NextCommission, Position, Reward, Unstaking, ValidatorDetail,
 };
 use diem_core::{Address, Amount};
 use diem_staking::{
@@ -19,33 +15,20 @@ use diem_svvv as svvv;
 use super::{
     Shared,
     error::Failure,
-    params::{Query, parse},
-    reading::{
-        HeightParams, ListParams, ProveParams, Reader, answer, answer_page, answer_proven, blocking, cursor,
-        wrong_answer,
-    },
+    params::{Path, Query, parse},
+    reading::{ListParams, ProveParams, Reader, answer_page, answer_proven, wrong_answer},
 };
 
-/// `GET /v1/validators?height=&cursor=&limit=`
+/// `GET /v1/validators?height=&after=&limit=`
 pub(crate) async fn validators(
     State(api): Shared,
     Query(params): Query<ListParams>,
-) -> Result<Json<Validators>, Failure> {
-    let (height, part) = params.part::<Address>()?;
-    let reader = Reader::at(&api, height)?;
-    blocking(move || {
+) -> Result<Json<List<ValidatorDetail>>, Failure> {
+    answer_page(&api, params, |reader, part| {
         let question = Question::Validators { after: part.cursor, limit: part.one_more().into() };
         let Answer::Validators(rows) = reader.staking(question)? else { return Err(wrong_answer()) };
-        let Answer::Told(told) = reader.staking(Question::Told)? else { return Err(wrong_answer()) };
         let (rows, next) = part.cut_after(rows, |row| row.operator);
-        Ok(Json(Validators {
-            height: reader.height(),
-            time: reader.time(),
-            epoch: reader.epoch(),
-            total_power: told.iter().fold(0u64, |sum, row| sum.saturating_add(row.told.power)),
-            validators: rows.into_iter().map(|row| detail(&reader, row)).collect(),
-            next: next.map(|key| cursor(reader.height(), key)),
-        }))
+        Ok((rows.into_iter().map(|row| detail(reader, row)).collect(), next))
     })
     .await
 }
@@ -100,12 +83,12 @@ const fn next_commission((bps, epoch): (u16, u64)) -> NextCommission {
     NextCommission { bps, epoch }
 }
 
-/// `GET /v1/accounts/{address}/positions?height=&cursor=&limit=`
+/// `GET /v1/accounts/{address}/positions?height=&after=&limit=`
 pub(crate) async fn positions(
     State(api): Shared,
     Path(account): Path<String>,
     Query(params): Query<ListParams>,
-) -> Result<Json<At<Page<Position>>>, Failure> {
+) -> Result<Json<List<Position>>, Failure> {
     let account: Address = parse(&account)?;
     answer_page(&api, params, move |reader, part| {
         let (rows, next) = part.cut_after(positions_after(reader, account, part.cursor)?, |row| row.validator);
@@ -150,20 +133,18 @@ fn position_view(row: &PositionView) -> Position {
     }
 }
 
-/// `GET /v1/accounts/{address}/rewards?height=`
+/// `GET /v1/accounts/{address}/rewards?height=&after=&limit=`: a page of positions, without those that earned nothing.
 pub(crate) async fn rewards(
     State(api): Shared,
     Path(account): Path<String>,
-    Query(params): Query<HeightParams>,
-) -> Result<Json<At<Rewards>>, Failure> {
+    Query(params): Query<ListParams>,
+) -> Result<Json<List<Reward>>, Failure> {
     let account: Address = parse(&account)?;
-    answer(&api, params.height, move |reader| {
-        let too_many = || HttpError::BadRequest("too many positions to sum: read them page by page".into());
-        let rows = all_positions(reader, account)?.ok_or_else(too_many)?;
-        let total = sum(rows.iter().map(|row| row.rewards));
+    answer_page(&api, params, move |reader, part| {
+        let (rows, next) = part.cut_after(positions_after(reader, account, part.cursor)?, |row| row.validator);
         let earning = rows.iter().filter(|row| !row.rewards.is_zero());
         let reward = |row: &PositionView| Reward { validator: row.validator, amount: Coin::vvv(row.rewards) };
-        Ok(Rewards { total: Coin::vvv(total), rewards: earning.map(reward).collect() })
+        Ok((earning.map(reward).collect(), next))
     })
     .await
 }
@@ -214,12 +195,12 @@ pub(super) fn sum(amounts: impl Iterator<Item = Amount>) -> Amount {
     amounts.fold(Amount::ZERO, |sum, amount| sum.checked_add(amount).unwrap_or(Amount::MAX))
 }
 
-/// `GET /v1/accounts/{address}/unstaking?height=&cursor=&limit=`
+/// `GET /v1/accounts/{address}/unstaking?height=&after=&limit=`
 pub(crate) async fn unstaking(
     State(api): Shared,
     Path(account): Path<String>,
     Query(params): Query<ListParams>,
-) -> Result<Json<At<Page<Unstaking>>>, Failure> {
+) -> Result<Json<List<Unstaking>>, Failure> {
     let account: Address = parse(&account)?;
     answer_page(&api, params, move |reader, part| {
         let (rows, next) = part.cut_after(leaving_after(reader, account, part.cursor)?, |row| row.id);
@@ -251,12 +232,12 @@ fn leaving_view(reader: &Reader, row: &LeavingView) -> Result<Unstaking, Failure
     })
 }
 
-/// `GET /v1/accounts/{address}/locks?height=&cursor=&limit=`
+/// `GET /v1/accounts/{address}/locks?height=&after=&limit=`
 pub(crate) async fn locks(
     State(api): Shared,
     Path(account): Path<String>,
     Query(params): Query<ListParams>,
-) -> Result<Json<At<Page<Lock>>>, Failure> {
+) -> Result<Json<List<Lock>>, Failure> {
     let account: Address = parse(&account)?;
     answer_page(&api, params, move |reader, part| {
         let (rows, next) = part.cut_after(locks_after(reader, account, part.cursor)?, |row| row.validator);

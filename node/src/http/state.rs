@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::State};
 use diem_bank::{Answer, Pool, Query as Question, query::PoolBalance, state::account_key};
 use diem_client::api::{Account, Coin, HexBytes, Holdings, HttpError, PoolHoldings, Proof, Supply};
 use diem_core::{Address, Denom};
@@ -13,9 +10,9 @@ use diem_core::{Address, Denom};
 use super::{
     Shared, credits,
     error::Failure,
-    params::{Query, parse},
+    params::{Path, Query, parse},
     proving::prove,
-    reading::{HeightParams, ProveParams, Reader, blocking, wrong_answer},
+    reading::{HeightParams, ProveParams, Reader, wrong_answer},
     staking,
 };
 
@@ -43,7 +40,7 @@ pub(crate) async fn account(
     } else {
         (Reader::at(&api, params.height)?, None)
     };
-    blocking(move || {
+    api.read(move || {
         let Answer::Account(row) = reader.bank(Question::Account(address))? else { return Err(wrong_answer()) };
         Ok(Json(Account {
             address,
@@ -99,7 +96,7 @@ pub(crate) async fn proof(
 /// `GET /v1/supply?height=`
 pub(crate) async fn supply(State(api): Shared, Query(params): Query<HeightParams>) -> Result<Json<Supply>, Failure> {
     let reader = Reader::at(&api, params.height)?;
-    blocking(move || {
+    api.read(move || {
         let Answer::Supply(supply) = reader.bank(Question::Supply)? else { return Err(wrong_answer()) };
         let Answer::Pools(pools) = reader.bank(Question::Pools)? else { return Err(wrong_answer()) };
         let progress = diem_emissions::progress(reader.snapshot());

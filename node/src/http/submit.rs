@@ -1,6 +1,6 @@
 //! `POST /v1/tx`
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use axum::{
     Json,
@@ -13,15 +13,14 @@ use diem_client::api::{
     Batch, BatchRequest, ErrorBody, Hash, HttpError, MAX_BATCH_BYTES, MAX_BATCH_TXS, State as TxState, SubmitRequest,
     Submitted, TX_MEDIA_TYPE, TXS_MEDIA_TYPE, Wait,
 };
-use diem_core::tx::tx_hash;
-use serde::Deserialize;
+use diem_core::{text::shortened, tx::tx_hash};
+use serde::{Deserialize, de::IgnoredAny};
 
 use super::{
     Api, Shared,
     door::{EnterError, Entered},
     error::Failure,
-    intake::Intake,
-    params::{Query, parse},
+    params::{Query, json, parse},
     view,
     waiters::Waiting,
 };
@@ -56,7 +55,7 @@ pub(crate) async fn submit(
         return Err(HttpError::BadRequest(words).into());
     }
     let patience = Duration::from_secs(seconds);
-    match read_body(&api.intake, request).await? {
+    match read_body(&api, request).await? {
         Body::One(tx) => {
             let mut answers = enter(&api, vec![tx], wait, patience).await?;
             let answer = answers.pop().ok_or(HttpError::Internal)?;
@@ -78,10 +77,34 @@ fn one(answer: Submitted) -> Response {
     }
 }
 
+/// The same bytes are entered, waited for and answered once, however often a request repeats them.
 async fn enter(api: &Api, txs: Vec<Bytes>, wait: Wait, patience: Duration) -> Result<Vec<Submitted>, Failure> {
-    let hashes: Vec<Hash> = txs.iter().map(|tx| Hash(tx_hash(tx))).collect();
+    let asked: Vec<Hash> = txs.iter().map(|tx| Hash(tx_hash(tx))).collect();
+    let mut places = BTreeMap::new();
+    let (txs, hashes): (Vec<Bytes>, Vec<Hash>) = txs
+        .into_iter()
+        .zip(&asked)
+        .filter(|(_, hash)| {
+            let place = places.len();
+            let known = *places.entry(**hash).or_insert(place);
+            known == place
+        })
+        .map(|(tx, hash)| (tx, *hash))
+        .unzip();
+    let answers = enter_once(api, txs, hashes, wait, patience).await?;
+    let answer = |hash: &Hash| places.get(hash).and_then(|place| answers.get(*place)).cloned();
+    asked.iter().map(answer).collect::<Option<_>>().ok_or_else(|| HttpError::Internal.into())
+}
+
+async fn enter_once(
+    api: &Api,
+    txs: Vec<Bytes>,
+    hashes: Vec<Hash>,
+    wait: Wait,
+    patience: Duration,
+) -> Result<Vec<Submitted>, Failure> {
     let waiting: Vec<Option<Waiting>> = match wait {
-        Wait::Committed => hashes.iter().map(|hash| Some(api.waiters.wait_for(*hash))).collect(),
+        Wait::Committed => api.waiters.wait_for(&hashes)?.into_iter().map(Some).collect(),
         Wait::None | Wait::Checked => hashes.iter().map(|_| None).collect(),
     };
     let engine_wait = match wait {
@@ -132,33 +155,42 @@ fn refused(api: &Api, hash: Hash, error: ErrorBody) -> Submitted {
     }
 }
 
-async fn read_body(intake: &Intake, request: Request) -> Result<Body, Failure> {
+async fn read_body(api: &Api, request: Request) -> Result<Body, Failure> {
     let media_type = request.headers().get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or("?").to_owned());
     let media_type = media_type.as_deref().and_then(|text| text.split(';').next()).map(str::trim);
-    let read = intake.read(request.into_body());
+    let read = api.intake.read(request.into_body());
     match media_type {
         None | Some(TX_MEDIA_TYPE) => Ok(Body::One(read.await?.bytes)),
-        Some("application/json") => read_json(&read.await?.bytes),
+        Some("application/json") => {
+            let body = read.await?;
+            api.read(move || read_json(&body.bytes)).await
+        }
         Some(TXS_MEDIA_TYPE) => bounded(split_borsh(&read.await?.bytes)?),
         Some(other) => Err(HttpError::MediaType(format!(
-            "Content-Type `{other}` is not understood here: send {TX_MEDIA_TYPE} for one transaction as raw bytes, \
-             application/json for {{\"tx\": ..}} or {{\"txs\": [..]}}, or {TXS_MEDIA_TYPE} for many as borsh"
+            "Content-Type `{}` is not understood here: send {TX_MEDIA_TYPE} for one transaction as raw bytes, \
+             application/json for {{\"tx\": ..}} or {{\"txs\": [..]}}, or {TXS_MEDIA_TYPE} for many as borsh",
+            shortened(other)
         ))
         .into()),
     }
 }
 
-/// `{"tx": ..}` or `{"txs": [..]}`.
+/// `{"tx": ..}` or `{"txs": [..]}`. Its field decides which is meant, so that an error is that form's.
 fn read_json(body: &[u8]) -> Result<Body, Failure> {
-    #[derive(Deserialize)]
-    #[serde(untagged, expecting = "the body must be {\"tx\": \"0x..\"} or {\"txs\": [\"0x..\"]}, hex or base64")]
-    enum Json {
-        One(SubmitRequest),
-        Many(BatchRequest),
-    }
-    match serde_json::from_slice(body).map_err(|e| HttpError::BadRequest(e.to_string()))? {
-        Json::One(SubmitRequest { tx }) => Ok(Body::One(tx.0.into())),
-        Json::Many(BatchRequest { txs }) => bounded(txs.into_iter().map(|tx| tx.0.into()).collect()),
+    let fields: BTreeMap<String, IgnoredAny> = json(body)?;
+    match (fields.contains_key("tx"), fields.contains_key("txs")) {
+        (true, _) => {
+            let SubmitRequest { tx } = json(body)?;
+            Ok(Body::One(tx.0.into()))
+        }
+        (false, true) => {
+            let BatchRequest { txs } = json(body)?;
+            bounded(txs.into_iter().map(|tx| tx.0.into()).collect())
+        }
+        (false, false) => {
+            let words = "the body must be {\"tx\": \"0x..\"} or {\"txs\": [\"0x..\"]}, hex or base64";
+            Err(HttpError::BadRequest(words.into()).into())
+        }
     }
 }
 

@@ -13,7 +13,7 @@ pub(crate) fn transaction(stored: StoredTx, time: Time) -> Transaction {
         height: stored.height,
         index: stored.index,
         time,
-        result: outcome(stored.result),
+        result: committed(stored.result),
         raw: view.is_none().then_some(HexBytes(stored.bytes)),
         tx: view,
     }
@@ -24,6 +24,12 @@ pub(crate) fn find(app: &App, hash: &Hash) -> Option<Transaction> {
     let stored = app.transaction(&hash.0)?;
     let time = app.block(stored.height).map_or(Time(0), |block| block.time);
     Some(transaction(stored, time))
+}
+
+/// What became of a transaction in a block: whatever it failed for, its bytes cannot succeed any more.
+fn committed(result: TxResult) -> Outcome {
+    let outcome = outcome(result);
+    Outcome { error: outcome.error.map(ErrorBody::of_committed), ..outcome }
 }
 
 /// What became of a transaction.

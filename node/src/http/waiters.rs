@@ -1,38 +1,40 @@
 //! Requests that wait for their transaction to be committed.
+//!
+//! Whoever waits for the same transaction shares one entry, and all that wait at one time are bounded: each entry is
+//! looked up after every block, which costs the node and not the one who asked.
 
 use std::{
     collections::BTreeMap,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Weak},
     time::Duration,
 };
 
-use diem_client::api::{Hash, Transaction};
+use diem_client::api::{Hash, HttpError, Transaction};
 use diem_runtime::App;
 use parking_lot::Mutex;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::view;
 use crate::Node;
 
-/// Who waits, by transaction and number of the wait.
-type Table = BTreeMap<([u8; 32], u64), oneshot::Sender<Transaction>>;
+/// The most transactions that are waited for, each counted once for every request.
+const MAX_WAITS: usize = 4_096;
 
-/// The table of those who wait. After each commit the index says who is served.
+/// What those who wait for a transaction share.
+type Shared = watch::Sender<Option<Arc<Transaction>>>;
+
+/// The table of what is waited for. After each commit the index says what has come.
 pub(crate) struct Waiters {
     app: Arc<App>,
-    table: Mutex<Table>,
-    next: AtomicU64,
+    table: Mutex<BTreeMap<Hash, Weak<Shared>>>,
+    room: Arc<Semaphore>,
     stopping: watch::Receiver<bool>,
 }
 
 impl Waiters {
     /// Starts the task that looks after each commit; it ends with the node.
     pub(crate) fn start(node: &Node, stopping: watch::Receiver<bool>) -> Arc<Self> {
-        let waiters =
-            Arc::new(Self { app: node.app.clone(), table: Mutex::default(), next: AtomicU64::new(0), stopping });
+        let waiters = Arc::new(Self::new(node.app.clone(), MAX_WAITS, stopping));
         let (weak, mut commits) = (Arc::downgrade(&waiters), node.commits.clone());
         tokio::spawn(async move {
             while commits.changed().await.is_ok() {
@@ -46,45 +48,65 @@ impl Waiters {
         waiters
     }
 
-    /// Starts to wait for a transaction; call it before the transaction is handed on, so that no commit is missed.
-    pub(crate) fn wait_for(self: &Arc<Self>, hash: Hash) -> Waiting {
-        let (sender, receiver) = oneshot::channel();
-        let key = (hash.0, self.next.fetch_add(1, Ordering::Relaxed));
-        self.table.lock().insert(key, sender);
-        Waiting { waiters: self.clone(), key, receiver }
+    fn new(app: Arc<App>, most: usize, stopping: watch::Receiver<bool>) -> Self {
+        Self { app, table: Mutex::default(), room: Arc::new(Semaphore::new(most)), stopping }
+    }
+
+    /// Starts to wait for transactions, each of them named once; call it before they are handed on, so that no commit
+    /// is missed.
+    ///
+    /// # Errors
+    /// [`HttpError::Busy`]: there is no room for all of them.
+    pub(crate) fn wait_for(self: &Arc<Self>, hashes: &[Hash]) -> Result<Vec<Waiting>, HttpError> {
+        let busy = || HttpError::Busy(format!("{MAX_WAITS} transactions are waited for already"));
+        let count = u32::try_from(hashes.len()).map_err(|_| busy())?;
+        let mut room = self.room.clone().try_acquire_many_owned(count).map_err(|_| busy())?;
+        let mut table = self.table.lock();
+        let wait = |hash: &Hash| {
+            let shared = table.get(hash).and_then(Weak::upgrade).unwrap_or_else(|| {
+                let shared = Arc::new(watch::Sender::new(None));
+                table.insert(*hash, Arc::downgrade(&shared));
+                shared
+            });
+            Some(Waiting { waiters: self.clone(), hash: *hash, shared: Some(shared), _room: room.split(1)? })
+        };
+        hashes.iter().map(wait).collect::<Option<_>>().ok_or_else(busy)
     }
 
     fn serve(&self) {
         // The lock is not held while the index is read.
-        let keys: Vec<_> = self.table.lock().keys().copied().collect();
-        for key in keys {
-            if let Some(found) = view::find(&self.app, &Hash(key.0))
-                && let Some(sender) = self.table.lock().remove(&key)
+        let hashes: Vec<Hash> = self.table.lock().keys().copied().collect();
+        for hash in hashes {
+            if let Some(found) = view::find(&self.app, &hash)
+                && let Some(shared) = self.table.lock().get(&hash).and_then(Weak::upgrade)
             {
-                // A caller that has gone needs no answer.
-                let _ = sender.send(found);
+                shared.send_replace(Some(Arc::new(found)));
             }
         }
+        // Whoever left while an entry was served could not see that nobody else had it.
+        self.table.lock().retain(|_, shared| shared.strong_count() > 0);
     }
 }
 
-/// A wait; leaves the table when dropped.
+/// A wait; the last one for its transaction takes it out of the table.
 pub(crate) struct Waiting {
     waiters: Arc<Waiters>,
-    key: ([u8; 32], u64),
-    receiver: oneshot::Receiver<Transaction>,
+    hash: Hash,
+    /// There until it is dropped.
+    shared: Option<Arc<Shared>>,
+    _room: OwnedSemaphorePermit,
 }
 
 impl Waiting {
     /// The transaction in its block, or `None` when `patience` is over or the server stops.
-    pub(crate) async fn committed(mut self, patience: Duration) -> Option<Transaction> {
+    pub(crate) async fn committed(self, patience: Duration) -> Option<Transaction> {
         // It may have been committed by an earlier submission of the same bytes.
-        if let Some(found) = view::find(&self.waiters.app, &Hash(self.key.0)) {
+        if let Some(found) = view::find(&self.waiters.app, &self.hash) {
             return Some(found);
         }
-        let mut stopping = self.waiters.stopping.clone();
+        let (mut news, mut stopping) = (self.shared.as_ref()?.subscribe(), self.waiters.stopping.clone());
         tokio::select! {
-            found = &mut self.receiver => found.ok(),
+            found = news.wait_for(Option::is_some) => found.ok()?.as_deref().cloned(),
             () = tokio::time::sleep(patience) => None,
             Ok(_) = stopping.wait_for(|stopping| *stopping) => None,
         }
@@ -93,6 +115,46 @@ impl Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.waiters.table.lock().remove(&self.key);
+        // Nobody joins or leaves while the table is locked, so that the count holds.
+        let mut table = self.waiters.table.lock();
+        self.shared = None;
+        if table.get(&self.hash).is_some_and(|shared| shared.strong_count() == 0) {
+            table.remove(&self.hash);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn waiters(most: usize) -> (Arc<Waiters>, watch::Sender<bool>) {
+        let (stop, stopping) = watch::channel(false);
+        let app = Arc::new(App::in_memory(diem_runtime::Options::default()));
+        (Arc::new(Waiters::new(app, most, stopping)), stop)
+    }
+
+    #[test]
+    fn those_who_wait_for_the_same_share_one_entry() {
+        let (waiters, _stop) = waiters(8);
+        let hash = Hash([1; 32]);
+        let mut waits = [waiters.wait_for(&[hash]).unwrap(), waiters.wait_for(&[hash, Hash([2; 32])]).unwrap()];
+        assert_eq!((waiters.table.lock().len(), waiters.room.available_permits()), (2, 5));
+        waits[0].clear();
+        assert_eq!(waiters.table.lock().len(), 2, "another still waits");
+        waits[1].clear();
+        assert_eq!((waiters.table.lock().len(), waiters.room.available_permits()), (0, 8));
+    }
+
+    #[test]
+    fn who_finds_no_room_for_all_waits_for_nothing() {
+        let (waiters, _stop) = waiters(2);
+        let held = waiters.wait_for(&[Hash([1; 32])]).unwrap();
+        let refused = waiters.wait_for(&[Hash([2; 32]), Hash([3; 32])]).err();
+        assert!(matches!(refused, Some(HttpError::Busy(_))), "{refused:?}");
+        assert_eq!((waiters.table.lock().len(), waiters.room.available_permits()), (1, 1));
+        drop(held);
+        assert_eq!(waiters.room.available_permits(), 2);
     }
 }

@@ -84,13 +84,15 @@ pub struct KeyFile {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[serde(rename_all = "snake_case", remote = "Self", deny_unknown_fields)]
 enum Sealed {
     /// Argon2id, ChaCha20-Poly1305.
     Encrypted { argon2id: Cost, salt: HexBytes, nonce: HexBytes, ciphertext: HexBytes },
     /// For development chains only.
     Plain(HexBytes),
 }
+
+diem_core::one_field_enum!(Sealed);
 
 impl KeyFile {
     /// Encrypts `secret`.

@@ -147,8 +147,8 @@ async fn a_batch_of_garbage_answers_each_and_the_good_one_lands() {
         assert_eq!(answer.state, expected, "{index}: {answer:?}");
     }
     assert_eq!(answers[40].error.as_ref().unwrap().name, "too_large");
-    let block = node.client.block(diem_client::api::BlockId::Latest, 0).await.unwrap();
-    assert_eq!(block.txs.len(), 1);
+    let block = node.client.block(diem_client::api::BlockId::Latest, None).await.unwrap();
+    assert_eq!(block.txs.items.len(), 1);
 }
 
 /// Sends a request as it is and reads the error out of the answer.

@@ -1,7 +1,7 @@
 //! Credit, providers, offers and days by HTTP, after transactions that made them.
 
 use crate::running::{Running, start_economy};
-use diem_client::api::{At, Day, DiemStake, ErrorReply, Page};
+use diem_client::api::{At, Day, DiemStake, ErrorReply, List};
 use diem_core::{Address, Amount};
 use diem_credits::{Msg, SignedVoucher, Voucher, grants::ProviderLimit};
 use diem_testkit::{
@@ -66,14 +66,14 @@ async fn an_accounts_credit_is_what_its_transactions_made_of_it() {
     assert_eq!((bobs.today.allowance.amount, bobs.tomorrow.amount), (whole(2), milli(1_500)));
 
     let allocations = client.allocations(&alice, at).await.unwrap();
-    assert_eq!(allocations.allocations, credit.allocations);
-    let [promise] = &allocations.allocations[..] else { panic!("{allocations:?}") };
+    assert_eq!(allocations.items, credit.allocations);
+    let [promise] = &allocations.items[..] else { panic!("{allocations:?}") };
     assert_eq!((promise.provider, promise.next.amount, promise.tomorrow.amount), (provider, whole(2), whole(2)));
     let promised = &promise.today;
     assert_eq!((promised.amount.amount, promised.used.amount, promised.left.amount), (whole(2), whole(1), whole(1)));
 
     let grants = client.grants(&alice, at).await.unwrap();
-    let [grant] = &grants.grants[..] else { panic!("{grants:?}") };
+    let [grant] = &grants.items[..] else { panic!("{grants:?}") };
     assert_eq!((grant.key, grant.last_day), (node.address_of(5), day + 5));
     let limit = &grant.limits[0];
     assert_eq!((limit.provider, limit.next.amount), (provider, milli(800)));
@@ -93,7 +93,7 @@ async fn an_accounts_credit_is_what_its_transactions_made_of_it() {
     assert_eq!(client.offer(&bob, at).await.unwrap().answer.offer, None);
 
     let tranches = client.diem_tranches(&alice, at).await.unwrap();
-    let [tranche] = &tranches.tranches[..] else { panic!("{tranches:?}") };
+    let [tranche] = &tranches.items[..] else { panic!("{tranches:?}") };
     assert_eq!((tranche.beneficiary, tranche.amount.amount, tranche.day), (bob, milli(500), day));
     assert!(tranche.due.time > credit.time && tranche.due.epoch > day, "{tranche:?}");
     let stakes = client.diem_stakes(&alice, at).await.unwrap();
@@ -102,10 +102,10 @@ async fn an_accounts_credit_is_what_its_transactions_made_of_it() {
     let found: Vec<(Address, Amount)> = stakes.items.iter().map(|row| (row.beneficiary, row.amount.amount)).collect();
     assert_eq!(found, expected);
     let path = format!("http://{}/v1/accounts/{alice}/diem-stakes?limit=1", node.address);
-    let first: At<Page<DiemStake>> =
+    let first: List<DiemStake> =
         serde_json::from_str(&reqwest::get(&path).await.unwrap().text().await.unwrap()).unwrap();
-    let path = format!("{path}&cursor={}", first.next.as_ref().unwrap());
-    let second: At<Page<DiemStake>> =
+    let path = format!("{path}&after={}", first.next.as_ref().unwrap());
+    let second: List<DiemStake> =
         serde_json::from_str(&reqwest::get(path).await.unwrap().text().await.unwrap()).unwrap();
     assert_eq!((&first.items[..], &second.items[..]), (&stakes.items[..1], &stakes.items[1..]));
     assert_eq!((second.height, second.next.as_ref()), (first.height, None));
@@ -203,10 +203,10 @@ async fn a_day_closes_is_settled_and_stays_on_record() {
     loop {
         let path = format!("http://{}/v1/days?limit=4{query}", node.address);
         let page = reqwest::get(path).await.unwrap().text().await.unwrap();
-        let page: At<Page<Day>> = serde_json::from_str(&page).unwrap();
+        let page: List<Day> = serde_json::from_str(&page).unwrap();
         paged.extend(page.answer.items);
         let Some(next) = page.answer.next else { break };
-        query = format!("&cursor={next}");
+        query = format!("&after={next}");
     }
     assert_eq!(paged, listed.items);
     // A day that was left out never comes, the next one may.
@@ -307,13 +307,13 @@ async fn offers_and_providers_page_by_address() {
     loop {
         let path = format!("http://{}/v1/offers?limit=1{query}", node.address);
         let page = reqwest::get(path).await.unwrap().text().await.unwrap();
-        let page: At<Page<diem_client::api::Offer>> = serde_json::from_str(&page).unwrap();
+        let page: List<diem_client::api::Offer> = serde_json::from_str(&page).unwrap();
         found.extend(page.answer.items);
         let Some(next) = page.answer.next else { break };
-        query = format!("&cursor={next}");
+        query = format!("&after={next}");
     }
     assert_eq!(found, complete);
-    let answer = reqwest::get(format!("http://{}/v1/providers?cursor=1.7", node.address)).await.unwrap();
+    let answer = reqwest::get(format!("http://{}/v1/providers?after=1.00000000.7", node.address)).await.unwrap();
     let ErrorReply { error } = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
     assert_eq!(error.name, "bad_request");
 }

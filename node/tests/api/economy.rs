@@ -1,7 +1,7 @@
 //! Stake, locks, the curve and emissions by HTTP, after transactions that made them.
 
 use crate::running::{Running, start_economy};
-use diem_client::api::{Account, Coin, ErrorReply, MAX_PAGE, Page, Position, ValidatorStanding};
+use diem_client::api::{Account, Coin, ErrorReply, List, MAX_PAGE, Position, ValidatorStanding};
 use diem_core::{Address, Amount, Denom};
 use diem_diem as diem;
 use diem_staking as staking;
@@ -68,12 +68,12 @@ async fn what_an_account_owns_adds_up() {
     assert!(until.time.millis() > account.time.millis() + UNBONDING_MS - 1_100, "{until:?}");
 
     let rewards = client.rewards(&alice, at).await.unwrap();
-    assert_eq!(rewards.total, owns.rewards);
-    assert!(!rewards.total.amount.is_zero());
+    assert_eq!(total(rewards.items.iter().map(|reward| &reward.amount)), owns.rewards.amount);
+    assert!(!owns.rewards.amount.is_zero());
     let by_position = positions.items.iter().filter(|position| !position.rewards.amount.is_zero());
     let by_position: Vec<_> = by_position.map(|position| (position.validator, position.rewards.clone())).collect();
     assert_eq!(
-        rewards.rewards.iter().map(|reward| (reward.validator, reward.amount.clone())).collect::<Vec<_>>(),
+        rewards.items.iter().map(|reward| (reward.validator, reward.amount.clone())).collect::<Vec<_>>(),
         by_position
     );
     let nobody = client.account(&Address([0xab; 20]), None, false).await.unwrap().holdings.unwrap();
@@ -87,7 +87,7 @@ async fn what_an_account_owns_adds_up() {
     let after = client.account(&alice, None, false).await.unwrap();
     assert!(after.vvv.amount.checked_add(fee).unwrap() > before);
     let rewards = client.rewards(&alice, None).await.unwrap();
-    assert!(rewards.rewards.iter().all(|reward| reward.validator != validator(1)), "{rewards:?}");
+    assert!(rewards.items.iter().all(|reward| reward.validator != validator(1)), "{rewards:?}");
     // What was said of the height before still stands there.
     let past = Account { next_nonce: None, ..account };
     assert_eq!(client.account(&alice, at, false).await.unwrap(), past);
@@ -136,8 +136,7 @@ async fn validators_are_listed_with_their_standing_and_consensus_apart() {
     stake_and_lock(&node).await;
     let client = &node.client;
     let all = client.validators().await.unwrap();
-    assert_eq!(all.validators.len(), 3);
-    assert_eq!(all.total_power, all.validators.iter().map(|validator| validator.power).sum::<u64>());
+    assert_eq!(all.items.len(), 3);
     let change = staking::EditValidator { description: None, commission: Some(550) };
     node.commit(&operator(0), vec![Call::Staking(staking::Msg::EditValidator(change))]).await;
     let first = client.validator(&validator(0), None, false).await.unwrap();
@@ -150,14 +149,14 @@ async fn validators_are_listed_with_their_standing_and_consensus_apart() {
     assert_eq!((first.missed, first.may_miss, first.jailed_until), (0, 5, None));
 
     let set = client.consensus().await.unwrap();
-    assert_eq!(set.validators.len(), 3);
-    for signs in &set.validators {
-        let listed = all.validators.iter().find(|validator| validator.public_key == signs.public_key).unwrap();
+    assert_eq!(set.items.len(), 3);
+    for signs in &set.items {
+        let listed = all.items.iter().find(|validator| validator.public_key == signs.public_key).unwrap();
         assert_eq!(listed.address, signs.address);
     }
     // Absent for too long: jailed, and out of the set.
     let address: [u8; 20] =
-        all.validators.iter().find(|row| row.operator == validator(1)).unwrap().address.0[..].try_into().unwrap();
+        all.items.iter().find(|row| row.operator == validator(1)).unwrap().address.0[..].try_into().unwrap();
     let controls = diem_node::Engine::dev(&*node.engine).unwrap();
     controls.absences(vec![address], 20).await.unwrap();
     controls.mine(20).await.unwrap();
@@ -171,12 +170,12 @@ async fn the_curve_quotes_what_a_mint_then_gives() {
     let node = start_economy().await;
     let client = &node.client;
     let curve = client.curve(None).await.unwrap();
-    assert_eq!(curve.steps.len(), 3);
-    assert_eq!((curve.steps[0].edge.display.as_str(), curve.steps[0].rate.display.as_str()), ("1000 DIEM", "90 VVV"));
+    assert_eq!(curve.items.len(), 3);
+    assert_eq!((curve.items[0].edge.display.as_str(), curve.items[0].rate.display.as_str()), ("1000 DIEM", "90 VVV"));
     let rate = client.rate(None).await.unwrap();
     let supply = client.supply().await.unwrap();
-    assert_eq!((rate.supply.clone(), rate.rate.clone()), (supply.diem.clone(), Some(curve.steps[0].rate.clone())));
-    assert_eq!(rate.until, Some(curve.steps[0].edge.clone()));
+    assert_eq!((rate.supply.clone(), rate.rate.clone()), (supply.diem.clone(), Some(curve.items[0].rate.clone())));
+    assert_eq!(rate.until, Some(curve.items[0].edge.clone()));
     assert_eq!(rate.left.amount, whole(3_000).checked_sub(supply.diem.amount).unwrap());
 
     let quote = client.quote_lock(whole(900), None).await.unwrap();
@@ -209,8 +208,8 @@ async fn emission_schedule_rent_supply_and_params_are_of_a_height() {
     let client = &node.client;
     let emission = client.emission(None).await.unwrap();
     let schedule = client.emission_schedule(Some(emission.height)).await.unwrap();
-    assert_eq!(schedule.segments.len(), node.doc.app.emissions.schedule.len());
-    let running = schedule.segments.iter().rfind(|segment| segment.from.time <= emission.time).unwrap();
+    assert_eq!(schedule.items.len(), node.doc.app.emissions.schedule.len());
+    let running = schedule.items.iter().rfind(|segment| segment.from.time <= emission.time).unwrap();
     assert_eq!((&emission.per_year, emission.fee_bps), (&running.per_year, 2_000));
     let emitted = |height| async move { client.emission(height).await.unwrap().emitted.amount };
     let supply = client.supply_at(Some(emission.height)).await.unwrap();
@@ -242,7 +241,11 @@ async fn emission_schedule_rent_supply_and_params_are_of_a_height() {
     assert_eq!((params.height, params.epoch_ms), (emission.height, node.doc.app.epoch_ms.get()));
     assert_eq!((&params.staking, &params.credits), (&node.doc.app.staking.params, &node.doc.app.credits.params));
     assert_eq!((params.emissions.fee_bps, params.gas), (2_000, node.doc.app.gas));
-    assert_eq!(params.min_bond.denom, Denom::Vvv);
+    let shown = reqwest::get(format!("http://{}/v1/params", node.address)).await.unwrap().text().await.unwrap();
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    for coin in [&shown["gas"]["min_price"], &shown["staking"]["min_self_stake"], &shown["credits"]["min_bond"]] {
+        assert!(serde_json::from_value::<Coin>(coin.clone()).is_ok_and(|coin| coin.denom == Denom::Vvv), "{coin}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -255,12 +258,12 @@ async fn a_cursor_goes_on_at_the_height_of_its_first_page() {
     loop {
         let path = format!("http://{}/v1/accounts/{alice}/positions?limit=1{cursor}", node.address);
         let page = reqwest::get(&path).await.unwrap().text().await.unwrap();
-        let page: diem_client::api::At<Page<Position>> = serde_json::from_str(&page).unwrap();
+        let page: List<Position> = serde_json::from_str(&page).unwrap();
         assert_eq!(page.height, complete.height, "the first page fixed the height");
         assert!(page.items.len() <= 1);
         found.extend(page.answer.items);
         let Some(next) = page.answer.next else { break };
-        cursor = format!("&cursor={next}");
+        cursor = format!("&after={next}");
         // What happens between two pages does not show in the second.
         node.commit(&node.people[0], vec![stake(validator(0), whole(1))]).await;
     }
@@ -271,19 +274,19 @@ async fn a_cursor_goes_on_at_the_height_of_its_first_page() {
 async fn bad_questions_have_stable_errors() {
     let node = start_economy().await;
     let (alice, nobody) = (node.address_of(0), Address([0xab; 20]));
-    let (old, huge) = (format!("999.{alice}"), "1".repeat(40));
+    let (old, huge) = (format!("999.00000000.{alice}"), "1".repeat(40));
     for (path, status, codespace, name) in [
         ("/v1/accounts/nobody/positions".to_owned(), 400, "http", "bad_request"),
         (format!("/v1/accounts/{alice}/positions/{nobody}"), 404, "staking", "unknown_validator"),
         (format!("/v1/accounts/{alice}/locks/{nobody}"), 404, "staking", "unknown_validator"),
-        (format!("/v1/accounts/{alice}/positions?cursor=x"), 400, "http", "bad_request"),
-        (format!("/v1/accounts/{alice}/positions?cursor={old}"), 404, "http", "not_found"),
-        (format!("/v1/accounts/{alice}/positions?height=1&cursor={old}"), 400, "http", "bad_request"),
-        (format!("/v1/accounts/{alice}/unstaking?cursor=1.{alice}"), 400, "http", "bad_request"),
+        (format!("/v1/accounts/{alice}/positions?after=x"), 400, "http", "bad_request"),
+        (format!("/v1/accounts/{alice}/positions?after={old}"), 404, "http", "not_found"),
+        (format!("/v1/accounts/{alice}/positions?height=1&after={old}"), 400, "http", "bad_request"),
+        (format!("/v1/accounts/{alice}/unstaking?after=1.00000000.{alice}"), 400, "http", "bad_request"),
         (format!("/v1/accounts/{alice}/locks?limit=0"), 400, "http", "bad_request"),
         (format!("/v1/accounts/{alice}/locks?limit={}", MAX_PAGE + 1), 400, "http", "bad_request"),
         (format!("/v1/accounts/{alice}/rewards?height=999"), 404, "http", "not_found"),
-        (format!("/v1/accounts/{alice}/rewards?limit=1"), 400, "http", "bad_request"),
+        (format!("/v1/accounts/{alice}/rewards?cursor=1"), 400, "http", "bad_request"),
         (format!("/v1/accounts/{alice}/vouchers/{nobody}?signer=me"), 400, "http", "bad_request"),
         (format!("/v1/accounts/{alice}/credit?prove=perhaps"), 400, "http", "bad_request"),
         (format!("/v1/validators/{nobody}"), 404, "staking", "unknown_validator"),
@@ -299,7 +302,7 @@ async fn bad_questions_have_stable_errors() {
         ("/v1/days/1".to_owned(), 404, "credits", "no_day"),
         ("/v1/days/1/providers".to_owned(), 404, "credits", "no_day"),
         ("/v1/days/yesterday".to_owned(), 400, "http", "bad_request"),
-        ("/v1/days?cursor=5".to_owned(), 400, "http", "bad_request"),
+        ("/v1/days?after=5".to_owned(), 400, "http", "bad_request"),
         ("/v1/supply?height=-1".to_owned(), 400, "http", "bad_request"),
     ] {
         let answer = reqwest::get(format!("http://{}{path}", node.address)).await.unwrap();
@@ -314,7 +317,7 @@ async fn bad_questions_have_stable_errors() {
     }
     // A height that is no longer kept, and a cursor of one.
     diem_node::Engine::dev(&*node.engine).unwrap().mine(80).await.unwrap();
-    for query in ["height=1".to_owned(), format!("cursor=1.{alice}")] {
+    for query in ["height=1".to_owned(), format!("after=1.00000000.{alice}")] {
         let path = format!("http://{}/v1/accounts/{alice}/positions?{query}", node.address);
         assert_eq!(reqwest::get(path).await.unwrap().status().as_u16(), 410, "{query}");
     }

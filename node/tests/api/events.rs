@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use diem_client::api::{ErrorReply, List, ValidatorDetail};
 use diem_node::{Engine as _, engine::BlockMode};
 use serde_json::Value;
 
@@ -72,8 +73,18 @@ fn parse(event: &str) -> Option<Seen> {
     Some(Seen { id: field("id:")?, kind: field("event:")?, data })
 }
 
+/// Kinds and places; the third part of an id is the begin of the block's hash.
 fn ids(events: &[Seen]) -> Vec<(&str, &str)> {
-    events.iter().map(|event| (event.kind.as_str(), event.id.as_str())).collect()
+    let place = |event: &Seen| event.id.rsplit_once('.').unwrap().0.len();
+    events.iter().map(|event| (event.kind.as_str(), &event.id[..place(event)])).collect()
+}
+
+/// What is answered to who would read the stream from there.
+async fn refusal(node: &Running, path: &str) -> (u16, String) {
+    let answer = reqwest::get(format!("http://{}{path}", node.address)).await.unwrap();
+    let status = answer.status().as_u16();
+    let error = serde_json::from_str::<ErrorReply>(&answer.text().await.unwrap()).unwrap().error;
+    (status, error.name)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -119,6 +130,43 @@ async fn a_chain_that_is_taken_back_is_told() {
     assert_eq!(early.take(2).await, events[2..]);
     // The id of the news leads to what replaced them.
     assert_eq!(read(&node, "/v1/events", Some(&events[2].id), 1).await, events[3..]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_back_to_another_branch_is_told_and_never_left_in_silence() {
+    let node = start(BlockMode::Manual).await;
+    let dev = node.engine.dev().unwrap();
+    let (snapshot, height) = dev.snapshot().await.unwrap();
+    dev.mine(5).await.unwrap();
+    let seen = read(&node, &format!("/v1/events?from={}", height + 1), None, 5).await;
+    let page = node.client.blocks(None, 2).await.unwrap();
+    let pages = format!("/v1/blocks?after={}", page.next.as_ref().unwrap());
+    let list = format!("http://{}/v1/validators?limit=1", node.address);
+    let list: List<ValidatorDetail> = reqwest::get(list).await.unwrap().json().await.unwrap();
+    let list = format!("/v1/validators?after={}", list.next.as_ref().unwrap());
+    dev.revert(snapshot).await.unwrap();
+    let reverted = (409, "reverted".to_owned());
+    let last = seen.last().unwrap();
+    assert_eq!(refusal(&node, &format!("/v1/events?from={}", last.id)).await, reverted, "the block is gone");
+    // The new branch is as high as the old one was, and higher.
+    dev.mine(6).await.unwrap();
+    for event in &seen {
+        assert_eq!(refusal(&node, &format!("/v1/events?from={}", event.id)).await, reverted, "{}", event.id);
+    }
+    assert_eq!(refusal(&node, &pages).await, reverted);
+    assert_eq!(refusal(&node, &list).await, reverted);
+    let again = read(&node, &format!("/v1/events?from={}", height + 1), None, 6).await;
+    assert!(again.iter().zip(&seen).all(|(new, old)| new.data["block"]["hash"] != old.data["block"]["hash"]));
+    let latest = node.app.info().height;
+    for (from, expected) in [
+        ("999999999".to_owned(), (404, "not_found")),
+        (format!("{}", latest + 2), (404, "not_found")),
+        (format!("{latest}.7"), (400, "bad_request")),
+        ("1.0.zz".into(), (400, "bad_request")),
+    ] {
+        let (status, name) = refusal(&node, &format!("/v1/events?from={from}")).await;
+        assert_eq!((status, name.as_str()), expected, "{from}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,18 +1,63 @@
 //! The HTTP API of a real application under the instant engine.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
-use crate::running::start;
+use crate::running::{start, start_behind};
+use bytes::Bytes;
 use diem_bank::{Msg, state::account_key};
 use diem_client::{
-    api::{BlockId, Hash, State, Wait},
+    api::{BlockId, Hash, MAX_BATCH_TXS, State, Wait},
     build::{Intent, KeyKind},
 };
-use diem_core::{Address, Amount, Denom};
-use diem_node::engine::BlockMode;
+use diem_core::{Address, Amount, Denom, Time};
+use diem_node::{
+    Engine, EngineKind,
+    engine::{self, BlockMode, EngineError, EngineStatus, SubmitError},
+};
 use diem_types::{Call, Event};
+use futures::future::BoxFuture;
+use tendermint::{block::signed_header::SignedHeader, validator};
 
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The engine, and how many transactions it was handed.
+struct Counting {
+    engine: Arc<dyn Engine>,
+    submitted: Arc<AtomicUsize>,
+}
+
+impl Engine for Counting {
+    fn kind(&self) -> EngineKind {
+        self.engine.kind()
+    }
+
+    fn submit(&self, txs: Vec<Bytes>, wait: engine::Wait) -> BoxFuture<'_, Vec<Result<(), SubmitError>>> {
+        self.submitted.fetch_add(txs.len(), Ordering::Relaxed);
+        self.engine.submit(txs, wait)
+    }
+
+    fn signed_header(&self, height: u64, patience: Duration) -> BoxFuture<'_, Result<SignedHeader, EngineError>> {
+        self.engine.signed_header(height, patience)
+    }
+
+    fn validators(&self, height: u64) -> BoxFuture<'_, Result<validator::Set, EngineError>> {
+        self.engine.validators(height)
+    }
+
+    fn next_block_time(&self) -> BoxFuture<'_, Result<Time, EngineError>> {
+        self.engine.next_block_time()
+    }
+
+    fn status(&self) -> BoxFuture<'_, Result<EngineStatus, EngineError>> {
+        self.engine.status()
+    }
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_transfer_is_committed_found_and_proven() {
@@ -29,10 +74,10 @@ async fn a_transfer_is_committed_found_and_proven() {
 
     // Found at once by hash, in its block by height, by the block's hash, and as the latest.
     assert_eq!(node.client.transaction(&answer.hash).await.unwrap(), committed);
-    let block = node.client.block(BlockId::Height(committed.height), 0).await.unwrap();
-    assert_eq!(block.txs, std::slice::from_ref(&committed));
-    assert_eq!(node.client.block(BlockId::Hash(block.summary.hash), 0).await.unwrap(), block);
-    assert_eq!(node.client.block(BlockId::Latest, 0).await.unwrap(), block);
+    let block = node.client.block(BlockId::Height(committed.height), None).await.unwrap();
+    assert_eq!(block.txs.items, std::slice::from_ref(&committed));
+    assert_eq!(node.client.block(BlockId::Hash(block.summary.hash), None).await.unwrap(), block);
+    assert_eq!(node.client.block(BlockId::Latest, None).await.unwrap(), block);
 
     // Proven at its own height, which waits for the next header, and believed only for what it is.
     let bob = node.address_of(1);
@@ -79,6 +124,12 @@ async fn a_call_that_fails_is_in_a_block_with_its_reason() {
     assert_eq!(answer.state, State::Failed);
     let error = answer.error.unwrap();
     assert_eq!((error.codespace.as_str(), error.name.as_str()), ("bank", "insufficient_funds"));
+    // Of this transaction nothing can come any more, though another one like it may succeed later.
+    let found = node.client.transaction(&answer.hash).await.unwrap().result.error.unwrap();
+    let again = node.client.submit(tx.to_vec(), Wait::Committed, PATIENCE).await.unwrap().error.unwrap();
+    assert_eq!((error.retry, found.retry, again.retry), (false, false, false));
+    let line = node.client.errors().await.unwrap().into_iter().find(|line| line.name == error.name).unwrap();
+    assert!(line.retry, "before it is in a block it may wait for its funds");
     let account = node.client.account(&node.address_of(0), None, false).await.unwrap();
     assert_eq!(account.nonce, 1, "the nonce is used");
 }
@@ -100,6 +151,20 @@ async fn a_batch_answers_for_each_transaction_in_order() {
     assert_eq!(states, [State::Committed, State::Rejected, State::Rejected, State::Committed]);
     let name = |index: usize| answers[index].error.clone().unwrap().name;
     assert_eq!((name(1).as_str(), name(2).as_str()), ("bad_signature", "reserved"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_transaction_many_times_is_one() {
+    let submitted = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&submitted);
+    let node = start_behind(BlockMode::Manual, |engine| Arc::new(Counting { engine, submitted: count })).await;
+    // Behind a gap, so that it waits.
+    let tx = node.transfer(0, 1, 1, 1).bytes().to_vec();
+    let answers = node.client.submit_batch(&vec![tx; MAX_BATCH_TXS], Wait::Committed, Duration::from_secs(1)).await;
+    let answers = answers.unwrap();
+    assert_eq!(answers.len(), MAX_BATCH_TXS);
+    assert!(answers.iter().all(|answer| *answer == answers[0] && answer.state == State::Unknown), "{:?}", answers[0]);
+    assert_eq!(submitted.load(Ordering::Relaxed), 1, "the engine saw it once");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -146,7 +211,7 @@ async fn reads_agree_with_each_other() {
     assert_eq!(status.engine, "instant (development)");
     assert_eq!(client.genesis().await.unwrap(), node.doc);
     let validators = client.validators().await.unwrap();
-    assert_eq!((validators.validators.len(), validators.total_power), (2, 20));
+    assert_eq!(validators.items.iter().map(|validator| validator.power).collect::<Vec<_>>(), [10, 10]);
     let supply = client.supply().await.unwrap();
     // Four people with 1,000 each; two operators with as much and 10 staked.
     assert_eq!(supply.vvv.display, "6020 VVV");
@@ -162,12 +227,12 @@ async fn reads_agree_with_each_other() {
 async fn blocks_are_paged_from_the_newest_to_the_first() {
     let node = start(BlockMode::OnDemand).await;
     diem_node::Engine::dev(&*node.engine).unwrap().mine(6).await.unwrap();
-    let (mut before, mut heights) = (None, Vec::new());
+    let (mut after, mut heights) = (None, Vec::new());
     loop {
-        let page = node.client.blocks(before, 3).await.unwrap();
-        heights.extend(page.blocks.iter().map(|block| block.height));
-        before = page.next;
-        if before.is_none() {
+        let page = node.client.blocks(after.as_deref(), 3).await.unwrap();
+        heights.extend(page.items.iter().map(|block| block.height));
+        after = page.answer.next;
+        if after.is_none() {
             break;
         }
     }

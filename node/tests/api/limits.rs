@@ -17,8 +17,9 @@ const LARGE: usize = 8 * 1024 * 1024 + 60_000;
 /// A request whose body is announced and never comes; the server waits for it when this returns.
 async fn stalled(node: &Running, length: usize) -> TcpStream {
     let mut stream = TcpStream::connect(node.address).await.unwrap();
-    let head =
-        format!("POST /v1/tx HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: {length}\r\n\r\nhalf");
+    let head = format!(
+        "POST /v1/tx HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\ncontent-length: {length}\r\n\r\nhalf"
+    );
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut answer = [0; 12];
     stream.read_exact(&mut answer).await.unwrap();

@@ -4,16 +4,18 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use diem_client::{
-    ClientError,
-    api::{Moment, SimulateCalls, Wait as ClientWait},
+    Client, ClientError,
+    api::{ErrorReply, Moment, Page, SimulateCalls, Wait as ClientWait},
     build::KeyKind,
 };
 use diem_core::Time;
 use diem_node::{
-    Engine, EngineKind,
+    Commits, Engine, EngineKind, Node,
     engine::{BlockMode, EngineError, EngineStatus, SubmitError, Wait},
-    instant,
+    http, instant,
+    metrics::Metrics,
 };
+use diem_runtime::{App, Options};
 use diem_types::Signed;
 use futures::future::BoxFuture;
 use tendermint::{block::signed_header::SignedHeader, validator};
@@ -182,6 +184,64 @@ async fn what_is_tried_is_tried_at_the_time_that_the_engine_foresees_or_by_the_c
     }
 }
 
+/// Serves an application that has its genesis and no block yet.
+async fn without_a_block(node: &Running, starts_at: Option<Time>) -> String {
+    let app = Arc::new(App::in_memory(Options::default()));
+    app.init_chain(&node.doc).unwrap();
+    let metrics = Arc::new(Metrics::new(prometheus::Registry::new(), None).unwrap());
+    let commits = Commits::new(&app, Arc::clone(&metrics)).subscribe();
+    let engine = Arc::clone(&node.engine) as Arc<dyn Engine>;
+    let started = std::time::Instant::now();
+    let young = Node { app, engine, commits, moniker: "young".into(), started, metrics };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let options = http::Options { starts_at, ..http::Options::default() };
+    tokio::spawn(http::serve(Arc::new(young), options, listener, std::future::pending()));
+    url
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_without_a_block_shows_no_defaults_and_says_what_it_waits_for() {
+    let node = start(BlockMode::Manual).await;
+    let (alice, later) = (node.address_of(0), Time(4_102_444_800_000));
+    for (starts_at, words) in [(Some(later), "starts at 2100-01-01T00:00:00Z"), (Some(Time(1)), "first block")] {
+        let url = without_a_block(&node, starts_at).await;
+        for path in [
+            format!("accounts/{alice}"),
+            format!("accounts/{alice}?prove=true"),
+            format!("accounts/{alice}?height=1"),
+            format!("accounts/{alice}/positions"),
+            format!("accounts/{alice}/credit"),
+            "supply".into(),
+            "params".into(),
+            "validators".into(),
+            "consensus".into(),
+            "curve".into(),
+            "curve/quote?lock=1".into(),
+            "emission".into(),
+            "rent".into(),
+            "credit/today".into(),
+            "days".into(),
+            "days/today".into(),
+            "providers".into(),
+            "offers".into(),
+            "blocks".into(),
+            "blocks/latest".into(),
+            "light/1".into(),
+            "proof/00".into(),
+            "clock".into(),
+        ] {
+            let answer = reqwest::get(format!("{url}/v1/{path}")).await.unwrap();
+            assert_eq!(answer.status(), 503, "{path}");
+            let ErrorReply { error } = answer.json().await.unwrap();
+            assert_eq!((error.name.as_str(), error.retry), ("not_ready", true), "{path}: {error}");
+            assert!(error.message.contains(words), "{path}: {error}");
+        }
+        let ready = Client::new(&url).unwrap().ready().await.unwrap();
+        assert!(!ready.ready && ready.reasons.iter().any(|reason| reason.contains(words)), "{ready:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn development_commands_are_not_there_with_a_real_engine() {
     let node = node(status(false, 3), Ok(())).await;
@@ -190,7 +250,7 @@ async fn development_commands_are_not_there_with_a_real_engine() {
     let development = start(BlockMode::Manual).await;
     for (address, listed) in [(node.address, false), (development.address, true)] {
         let routes = reqwest::get(format!("http://{address}/v1")).await.unwrap().text().await.unwrap();
-        let routes: Vec<String> = serde_json::from_str(&routes).unwrap();
+        let routes = serde_json::from_str::<Page<String>>(&routes).unwrap().items;
         assert!(routes.contains(&"GET /v1/status".to_owned()));
         assert_eq!(routes.contains(&"POST /v1/dev/mine".to_owned()), listed);
         for path in routes.iter().filter_map(|route| route.strip_prefix("POST /v1/dev/")) {

@@ -57,7 +57,14 @@ pub async fn start(mode: BlockMode) -> Running {
 pub async fn start_behind(mode: BlockMode, disguise: impl FnOnce(Arc<dyn Engine>) -> Arc<dyn Engine>) -> Running {
     let people = people(4);
     let (doc, keys) = dev_genesis(&people);
-    launch(people, doc, keys, mode, instant::wall_clock(), disguise).await
+    launch(people, doc, keys, mode, instant::wall_clock(), disguise, |_| {}).await
+}
+
+/// Starts a node whose server has other options.
+pub async fn start_with(mode: BlockMode, change: impl FnOnce(&mut http::Options)) -> Running {
+    let people = people(4);
+    let (doc, keys) = dev_genesis(&people);
+    launch(people, doc, keys, mode, instant::wall_clock(), |engine| engine, change).await
 }
 
 /// Starts a node of the small economy, whose time stands still but for a millisecond from block to block.
@@ -79,7 +86,7 @@ async fn start_economy_of(people: Vec<Person>, doc: GenesisDoc) -> Running {
         SecretKey::Ethereum(_) => panic!("a consensus key is ed25519"),
     });
     let start = doc.genesis_time.millis();
-    launch(people, doc, keys.into(), BlockMode::OnDemand, Arc::new(move || start), |engine| engine).await
+    launch(people, doc, keys.into(), BlockMode::OnDemand, Arc::new(move || start), |engine| engine, |_| {}).await
 }
 
 async fn launch(
@@ -89,6 +96,7 @@ async fn launch(
     mode: BlockMode,
     clock: instant::Clock,
     disguise: impl FnOnce(Arc<dyn Engine>) -> Arc<dyn Engine>,
+    change: impl FnOnce(&mut http::Options),
 ) -> Running {
     let folder = tempfile::tempdir().unwrap();
     let genesis_file: PathBuf = folder.path().join("genesis.json");
@@ -118,8 +126,15 @@ async fn launch(
     let wait = async move {
         let _ = stopped.wait_for(|stopped| *stopped).await;
     };
-    // Short, so that a test need not wait for long until a chain stands.
-    let options = http::Options { genesis: Some(genesis_file), stale: Duration::from_secs(1) };
+    let mut options = http::Options {
+        genesis: Some(genesis_file),
+        // Short, so that a test need not wait for long until a chain stands.
+        stale: Duration::from_secs(1),
+        // Under this name the node looks like one elsewhere to its clients.
+        hosts: vec!["0.0.0.0".into()],
+        ..http::Options::default()
+    };
+    change(&mut options);
     let server = tokio::spawn(http::serve(Arc::new(node), options, listener, wait));
     let client = Client::new(&format!("http://{address}")).unwrap();
     Running { client, app, engine, doc, people, address, stop, server: Some(server), folder }

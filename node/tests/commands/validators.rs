@@ -44,7 +44,7 @@ async fn a_validator_is_made_from_a_proof_edited_jailed_and_brought_back() {
     let dave = chain.query("validator dave").await;
     assert_eq!((&dave["moniker"], &dave["public_key"]), (&"Dave".into(), &proof["consensus_key"]));
     assert_eq!((units(&dave["self_stake"]), &dave["commission"]["today_bps"]), (whole("1000"), &750.into()));
-    assert_eq!(chain.query("validators").await["validators"].as_array().unwrap().len(), 2);
+    assert_eq!(chain.query("validators").await["items"].as_array().unwrap().len(), 2);
 
     // The name and the website change together on the chain; what is not named stays.
     chain.tx("edit-validator --website https://dave.example --from dave").await;

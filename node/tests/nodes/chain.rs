@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use diem_client::{
     Client, LightClient,
-    api::{State, Wait},
+    api::{MAX_BATCH_TXS, State, Wait},
     build::{Intent, KeyKind},
     verify::VerifyError,
 };
@@ -30,8 +30,60 @@ async fn story(engine: EngineUnderTest) {
     nonces_in_any_order_land(&devnet).await;
     who_waits_for_no_block_is_never_refused(&devnet).await;
     what_is_wrong_is_refused_alike(&devnet).await;
+    readers_are_few_threads_and_blocks_go_on(&devnet).await;
     trust_follows_a_stake(&devnet).await;
     a_restart_forgets_nothing(&mut devnet, committed).await;
+}
+
+/// Strangers who read everything and wait for what does not come cost threads of their own, of which there are few.
+async fn readers_are_few_threads_and_blocks_go_on(devnet: &Devnet) {
+    const STREAMS: usize = 100;
+    let client = devnet.client(0);
+    let url = format!("{}/v1/events?from=1", client.url());
+    let (http, mut streams) = (reqwest::Client::new(), Vec::new());
+    for _ in 0..STREAMS {
+        streams.push(http.get(&url).send().await.unwrap());
+    }
+    let sender = person(2).address;
+    let nonce = client.account(&sender, None, false).await.unwrap().nonce_to_send();
+    let later = devnet.transfer(2, nonce + 1, Address([9; 20]), 1).to_vec();
+    let repeated = vec![later; MAX_BATCH_TXS];
+    let batches = (0..10).map(|_| client.submit_batch(&repeated, Wait::Committed, Duration::from_secs(5)));
+    let others = async {
+        // While all of them wait or are read, a transaction comes into a block, and the next one too.
+        let mut nonce = client.account(&person(1).address, None, false).await.unwrap().nonce_to_send();
+        for _ in 0..2 {
+            commit(&client, devnet.transfer(1, nonce, Address([9; 20]), 1)).await;
+            nonce += 1;
+        }
+        threads(devnet.pid(0))
+    };
+    let (answers, threads) = futures::join!(futures::future::join_all(batches), others);
+    for answer in answers {
+        let answer = answer.unwrap();
+        assert_eq!(answer.len(), MAX_BATCH_TXS);
+        assert!(answer.iter().all(|one| one.state == State::Unknown), "{:?}", answer[0]);
+    }
+    for (name, count) in [("http-events", 1), ("http-read", 2), ("http-simulate", 1)] {
+        assert_eq!(threads.iter().filter(|thread| *thread == name).count(), count, "{threads:?}");
+    }
+    assert!(threads.len() < STREAMS, "{threads:?}");
+    for stream in &mut streams {
+        // The first event of each is the first block.
+        let mut text = Vec::new();
+        while !text.windows(2).any(|end| end == b"\n\n") {
+            text.extend_from_slice(&stream.chunk().await.unwrap().unwrap());
+        }
+        assert!(String::from_utf8_lossy(&text).contains("id: 1.0."), "{}", String::from_utf8_lossy(&text));
+    }
+}
+
+/// The names of a process's threads, as the system shows them.
+fn threads(pid: u32) -> Vec<String> {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
+    // A thread may end meanwhile.
+    let name = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("comm")).ok();
+    tasks.filter_map(name).map(|name| name.trim().to_owned()).collect()
 }
 
 fn vvv(whole: u128) -> Amount {
@@ -45,7 +97,7 @@ async fn a_transfer_is_found_at_once_and_proven_elsewhere(devnet: &Devnet) -> u6
     let submitted = commit(&first, devnet.transfer(0, 0, stranger, 5)).await;
     let tx = submitted.tx.unwrap();
     assert_eq!(first.transaction(&submitted.hash).await.unwrap().height, tx.height);
-    let block = first.block(diem_client::api::BlockId::Height(tx.height), 0).await.unwrap();
+    let block = first.block(diem_client::api::BlockId::Height(tx.height), None).await.unwrap();
     assert!(serde_json::to_string(&block).unwrap().contains(&submitted.hash.to_string()));
 
     // The proof of a height needs the next header: whoever asks for it waits.

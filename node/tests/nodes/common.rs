@@ -305,7 +305,7 @@ pub async fn height(client: &Client) -> Option<u64> {
 
 /// The root after a height.
 pub async fn root(client: &Client, height: u64) -> String {
-    serde_json::to_value(client.block(BlockId::Height(height), 0).await.unwrap()).unwrap()["root"].to_string()
+    serde_json::to_value(client.block(BlockId::Height(height), None).await.unwrap()).unwrap()["root"].to_string()
 }
 
 /// Waits until the node has committed `wanted`.

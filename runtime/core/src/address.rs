@@ -6,7 +6,7 @@ use bech32::{Bech32, Hrp};
 use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::keccak256;
+use crate::{keccak256, text::shortened};
 
 const HRP: Hrp = Hrp::parse_unchecked("diem");
 
@@ -69,21 +69,21 @@ impl FromStr for Address {
 
 fn parse_hex(text: &str, digits: &str) -> Result<Address, ParseAddressError> {
     let mut bytes = [0; 20];
-    hex::decode_to_slice(digits, &mut bytes).map_err(|_| ParseAddressError::Form(text.into()))?;
+    hex::decode_to_slice(digits, &mut bytes).map_err(|_| ParseAddressError::Form(shortened(text)))?;
     let address = Address(bytes);
     let one_case = digits == digits.to_ascii_lowercase() || digits == digits.to_ascii_uppercase();
-    if one_case || address.to_hex() == text { Ok(address) } else { Err(ParseAddressError::Checksum(text.into())) }
+    if one_case || address.to_hex() == text { Ok(address) } else { Err(ParseAddressError::Checksum(shortened(text))) }
 }
 
 fn parse_bech32(text: &str) -> Result<Address, ParseAddressError> {
     use bech32::primitives::decode::{CheckedHrpstring, UncheckedHrpstring};
-    let unchecked = UncheckedHrpstring::new(text).map_err(|_| ParseAddressError::Form(text.into()))?;
+    let unchecked = UncheckedHrpstring::new(text).map_err(|_| ParseAddressError::Form(shortened(text)))?;
     if unchecked.hrp() != HRP {
-        return Err(ParseAddressError::OtherChain(text.into()));
+        return Err(ParseAddressError::OtherChain(shortened(text)));
     }
-    let checked = CheckedHrpstring::new::<Bech32>(text).map_err(|_| ParseAddressError::Checksum(text.into()))?;
+    let checked = CheckedHrpstring::new::<Bech32>(text).map_err(|_| ParseAddressError::Checksum(shortened(text)))?;
     let bytes: Vec<u8> = checked.byte_iter().collect();
-    bytes.try_into().map(Address).map_err(|_| ParseAddressError::Form(text.into()))
+    bytes.try_into().map(Address).map_err(|_| ParseAddressError::Form(shortened(text)))
 }
 
 impl Serialize for Address {

@@ -6,6 +6,8 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use ruint::aliases::U256;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::text::shortened;
+
 /// Decimals of VVV, DIEM and credit.
 pub const DECIMALS: usize = 18;
 
@@ -149,13 +151,13 @@ impl FromStr for Amount {
         let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
         let is_number = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
         if whole.is_empty() || !is_number(whole) || !is_number(fraction) || text.ends_with('.') {
-            return Err(ParseAmountError::NotANumber(text.into()));
+            return Err(ParseAmountError::NotANumber(shortened(text)));
         }
         if fraction.len() > DECIMALS {
-            return Err(ParseAmountError::TooPrecise(text.into()));
+            return Err(ParseAmountError::TooPrecise(shortened(text)));
         }
         let units = format!("{whole}{fraction:0<DECIMALS$}");
-        units.parse().map(Self).map_err(|_| ParseAmountError::TooLarge(text.into()))
+        units.parse().map(Self).map_err(|_| ParseAmountError::TooLarge(shortened(text)))
     }
 }
 
@@ -172,7 +174,10 @@ impl<'de> Deserialize<'de> for Amount {
         let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
         let units = plain.then(|| text.parse().ok()).flatten();
         units.map(Self).ok_or_else(|| {
-            de::Error::custom(format!("`{text}` is not an amount: write base units as a string of digits"))
+            de::Error::custom(format!(
+                "`{}` is not an amount: write base units as a string of digits",
+                shortened(&text)
+            ))
         })
     }
 }
@@ -213,9 +218,9 @@ impl Denom {
         let number = number.trim_end();
         let base_units = |denom| {
             if number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit()) {
-                return Err(ParseAmountError::NotANumber(text.into()));
+                return Err(ParseAmountError::NotANumber(shortened(text)));
             }
-            let units = number.parse().map_err(|_| ParseAmountError::TooLarge(text.into()))?;
+            let units = number.parse().map_err(|_| ParseAmountError::TooLarge(shortened(text)))?;
             Ok((Amount(units), denom))
         };
         match unit {
@@ -223,7 +228,7 @@ impl Denom {
             "DIEM" | "diem" => Ok((number.parse()?, Self::Diem)),
             "avvv" => base_units(Self::Vvv),
             "adiem" => base_units(Self::Diem),
-            _ => Err(ParseAmountError::Unit(text.into())),
+            _ => Err(ParseAmountError::Unit(shortened(text))),
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod clock;
 pub mod context;
 pub mod error;
 pub mod event;
+pub mod json;
 pub mod keys;
 pub mod module;
 pub mod proof;

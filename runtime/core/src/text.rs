@@ -1,4 +1,14 @@
-//! What a sender's strings may hold where a wallet shows them in the text of a call.
+//! What a sender's strings may hold where a wallet shows them in the text of a call, and how much of a stranger's text
+//! an error repeats.
+
+/// A text of a stranger, short enough to be repeated in an error: its first 80 characters.
+pub fn shortened(text: &str) -> String {
+    const LONGEST: usize = 80;
+    match text.char_indices().nth(LONGEST) {
+        None => text.into(),
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+    }
+}
 
 /// Whether `text` stays what it is when it stands in double quotes within a line: it has no double quotes, no line
 /// ends or other control characters, nothing that turns the direction of writing, and nothing that takes no room. With
@@ -35,6 +45,12 @@ const fn is_ignorable(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_text_is_repeated_up_to_80_characters() {
+        assert_eq!(shortened(&"ä".repeat(80)), "ä".repeat(80));
+        assert_eq!(shortened(&"ä".repeat(60_000)), format!("{}…", "ä".repeat(80)));
+    }
 
     #[test]
     fn names_and_links_are_plain() {

@@ -57,7 +57,10 @@ impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = <String as Deserialize>::deserialize(deserializer)?;
         Self::parse_rfc3339(&text).ok_or_else(|| {
-            de::Error::custom(format!("`{text}` is not a time: write RFC 3339 such as 2026-11-20T12:00:00Z"))
+            de::Error::custom(format!(
+                "`{}` is not a time: write RFC 3339 such as 2026-11-20T12:00:00Z",
+                crate::text::shortened(&text)
+            ))
         })
     }
 }

@@ -16,6 +16,7 @@ pub mod people;
 pub mod rng;
 pub mod shadow;
 pub mod story;
+pub mod strict;
 
 pub use chain::{BlockOutcome, TestChain};
 pub use economy::Economy;

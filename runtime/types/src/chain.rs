@@ -1,7 +1,9 @@
 //! What belongs to the chain as a whole: why a transaction is invalid, gas, consensus parameters.
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use diem_core::{Amount, ErrorInfo, ModuleError, ModuleId, cell::Item, keys::SignatureError, tx::DecodeError};
+use diem_core::{
+    Amount, ErrorInfo, ModuleError, ModuleId, cell::Item, keys::SignatureError, text::shortened, tx::DecodeError,
+};
 use serde::{Deserialize, Serialize};
 
 /// Why a transaction is invalid: it changes nothing and pays nothing.
@@ -14,7 +16,7 @@ pub enum ChainError {
     #[error("the transaction is not signed as it should be: {0}")]
     Signature(#[from] SignatureError),
     /// Made for another chain.
-    #[error("the transaction is for chain `{got}`, this is `{here}`")]
+    #[error("the transaction is for chain `{}`, this is `{here}`", shortened(got))]
     ChainId {
         /// The transaction's chain.
         got: String,

@@ -34,7 +34,7 @@ pub type Signed = SignedTx<Call>;
 /// A call of any module.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[borsh(use_discriminant = true)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", remote = "Self")]
 #[repr(u8)]
 pub enum Call {
     /// Accounts and transfers.
@@ -48,6 +48,8 @@ pub enum Call {
     /// Credit: staked DIEM, providers, promises, vouchers, the market of a day.
     Credits(credits::Msg) = 6,
 }
+
+diem_core::one_field_enum!(Call);
 
 impl Call {
     /// What can be said without state.

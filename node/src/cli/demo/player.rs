@@ -197,7 +197,7 @@ pub(super) fn event(answer: &Value, module: &str, kind: &str) -> Result<Value, F
 
 /// A field that holds base units.
 pub(super) fn units(value: &Value, field: &str) -> Result<Amount, Failure> {
-    let units = value[field].as_str().and_then(|text| text.parse().ok());
+    let units = value[field]["amount"].as_str().and_then(|text| text.parse().ok());
     units.map(Amount::new).ok_or_else(|| failed(anyhow!("the block reports no {field}")))
 }
 

@@ -3,10 +3,7 @@
 use clap::Subcommand;
 use diem_client::{
     Client,
-    api::{
-        AccountCredit, Allocation, At, CreditDay, DiemStake, DiemTranche, DiemTranches, Grant, Grants, Offer, Page,
-        VoucherDay, Vouchers,
-    },
+    api::{AccountCredit, Allocation, At, CreditDay, DiemStake, DiemTranche, Grant, List, Offer, VoucherDay, Vouchers},
 };
 
 use super::{Height, staking::or_nothing, who};
@@ -134,20 +131,20 @@ fn credit(credit: &At<AccountCredit>) -> String {
     format!("{days}\n\n{}", list(headings, credit.allocations.iter().map(row)))
 }
 
-fn stakes(all: &At<Page<DiemStake>>) -> String {
+fn stakes(all: &List<DiemStake>) -> String {
     let row = |stake: &DiemStake| [stake.beneficiary.to_string(), stake.amount.display.clone()];
     or_nothing(["for the credit of", "staked"], &all.items, row, "no DIEM is staked: `diemd tx stake-diem` does it")
 }
 
-fn tranches(all: &At<DiemTranches>) -> String {
+fn tranches(all: &List<DiemTranche>) -> String {
     let row = |tranche: &DiemTranche| {
         [tranche.id.to_string(), tranche.amount.display.clone(), moment(&tranche.due), tranche.beneficiary.to_string()]
     };
     let headings = ["tranche", "amount", "paid after", "backed the credit of"];
-    or_nothing(headings, &all.tranches, row, "no DIEM is on its way out of stake")
+    or_nothing(headings, &all.items, row, "no DIEM is on its way out of stake")
 }
 
-fn grants(all: &At<Grants>) -> String {
+fn grants(all: &List<Grant>) -> String {
     let rows = |grant: &Grant| -> Vec<[String; 6]> {
         let row = |limit: &diem_client::api::GrantLimit| {
             [
@@ -161,7 +158,7 @@ fn grants(all: &At<Grants>) -> String {
         };
         grant.limits.iter().map(row).collect()
     };
-    let rows: Vec<[String; 6]> = all.grants.iter().flat_map(rows).collect();
+    let rows: Vec<[String; 6]> = all.items.iter().flat_map(rows).collect();
     let headings = ["key", "last day", "provider", "limit today", "left", "a day from tomorrow"];
     or_nothing(headings, &rows, Clone::clone, "no session keys: `diemd tx grant` makes one")
 }
@@ -174,7 +171,7 @@ fn vouchers(vouchers: &At<Vouchers>) -> String {
     list(["day", "paid so far", "requests", "can still bring"], days.into_iter().flatten().map(row))
 }
 
-fn offers(all: &At<Page<Offer>>) -> String {
+fn offers(all: &List<Offer>) -> String {
     let row = |offer: &Offer| {
         [offer.seller.to_string(), offer.day.to_string(), offer.amount.display.clone(), offer.price.display.clone()]
     };

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use clap::Subcommand;
 use diem_client::{
     Client, ClientError,
-    api::{At, Day, DayProvider, Moment, Page, Provider, ProviderDetail, ProviderStanding, Served, Today},
+    api::{At, Day, DayProvider, List, Moment, Provider, ProviderDetail, ProviderStanding, Served, Today},
 };
 use diem_credits::prices::{LongContext, ModelPrices, Price, PriceSheet, Unit};
 use serde::Serialize;
@@ -135,7 +135,7 @@ fn listed(standing: &ProviderStanding) -> &'static str {
     if standing.listed { "yes" } else { "no" }
 }
 
-fn providers(all: &At<Page<Provider>>) -> String {
+fn providers(all: &List<Provider>) -> String {
     let row = |provider: &Provider| {
         let listed = if provider.left.is_some() { "has left" } else { listed(&provider.today) };
         [
@@ -275,7 +275,7 @@ fn one_day(day: &Day) -> String {
     fields(lines)
 }
 
-fn days(all: &At<Page<Day>>) -> String {
+fn days(all: &List<Day>) -> String {
     let row = |day: &Day| {
         let state = match (day.closed_at, day.settled_at) {
             (None, _) => "open",

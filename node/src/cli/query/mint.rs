@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use diem_client::{
     Client,
-    api::{At, CurrentRate, Curve, Emission, Quote, Rent, Schedule, Segment},
+    api::{At, CurrentRate, Emission, List, Quote, Rent, Segment, Step},
 };
 use diem_core::{Amount, Denom};
 
@@ -98,8 +98,8 @@ fn quote(quote: &At<Quote>) -> String {
     ])
 }
 
-fn curve(curve: &At<Curve>) -> String {
-    let rows = curve.steps.iter().map(|step| [step.edge.display.clone(), step.rate.display.clone()]);
+fn curve(curve: &List<Step>) -> String {
+    let rows = curve.items.iter().map(|step| [step.edge.display.clone(), step.rate.display.clone()]);
     list(["up to a supply of", "one DIEM costs"], rows)
 }
 
@@ -121,9 +121,9 @@ fn emission(emission: &At<Emission>) -> String {
     fields(lines)
 }
 
-fn schedule(schedule: &At<Schedule>) -> String {
+fn schedule(schedule: &List<Segment>) -> String {
     let row = |segment: &Segment| [moment(&segment.from), segment.per_year.display.clone()];
-    list(["from", "a year"], schedule.segments.iter().map(row))
+    list(["from", "a year"], schedule.items.iter().map(row))
 }
 
 fn rent(rent: &At<Rent>) -> String {

@@ -3,8 +3,9 @@
 use clap::Subcommand;
 use diem_client::{
     Client,
-    api::{At, Lock, Page, Position, Rewards, Unstaking, ValidatorDetail, ValidatorStanding as Standing, Validators},
+    api::{At, List, Lock, Position, Reward, Unstaking, ValidatorDetail, ValidatorStanding as Standing},
 };
+use diem_core::{Amount, Denom};
 
 use super::{Height, who};
 use crate::cli::{
@@ -92,7 +93,7 @@ const fn standing(standing: Standing) -> &'static str {
     }
 }
 
-fn validators(all: &Validators) -> String {
+fn validators(all: &List<ValidatorDetail>) -> String {
     let row = |validator: &ValidatorDetail| {
         [
             quoted(&validator.moniker),
@@ -103,7 +104,7 @@ fn validators(all: &Validators) -> String {
             show_percent(validator.commission.today_bps.into()),
         ]
     };
-    list(["name", "operator", "standing", "power", "staked", "commission"], all.validators.iter().map(row))
+    list(["name", "operator", "standing", "power", "staked", "commission"], all.items.iter().map(row))
 }
 
 fn validator(validator: &At<ValidatorDetail>) -> String {
@@ -144,7 +145,7 @@ fn validator(validator: &At<ValidatorDetail>) -> String {
     fields(lines.into_iter().filter(|(_, value)| !value.is_empty()))
 }
 
-fn positions(all: &At<Page<Position>>) -> String {
+fn positions(all: &List<Position>) -> String {
     let row = |position: &Position| {
         [
             position.validator.to_string(),
@@ -159,7 +160,7 @@ fn positions(all: &At<Page<Position>>) -> String {
     or_nothing(headings, &all.items, row, "nothing is staked: `diemd tx stake` does it")
 }
 
-fn unstaking(all: &At<Page<Unstaking>>) -> String {
+fn unstaking(all: &List<Unstaking>) -> String {
     let row = |entry: &Unstaking| {
         let until = entry.until.as_ref().map_or("known after the next block".into(), moment);
         let what = entry.moved_to.map_or("paid by itself".into(), |to| format!("moved to {to}"));
@@ -169,7 +170,7 @@ fn unstaking(all: &At<Page<Unstaking>>) -> String {
     or_nothing(headings, &all.items, row, "nothing is on its way out of stake")
 }
 
-fn locks(all: &At<Page<Lock>>) -> String {
+fn locks(all: &List<Lock>) -> String {
     let row = |lock: &Lock| {
         let (locked, burn) = (lock.locked.display.clone(), lock.outstanding.display.clone());
         [lock.validator.to_string(), locked, burn, lock.free_to_lock.display.clone()]
@@ -178,9 +179,11 @@ fn locks(all: &At<Page<Lock>>) -> String {
     or_nothing(headings, &all.items, row, "nothing is locked: `diemd tx mint` does it")
 }
 
-fn rewards(all: &At<Rewards>) -> String {
-    let rows = all.rewards.iter().map(|reward| [reward.validator.to_string(), reward.amount.display.clone()]);
-    let total = ["in all".to_owned(), all.total.display.clone()];
+fn rewards(all: &List<Reward>) -> String {
+    let rows = all.items.iter().map(|reward| [reward.validator.to_string(), reward.amount.display.clone()]);
+    // Together they are a part of all VVV, which fits an amount.
+    let add = |sum: Amount, reward: &Reward| sum.checked_add(reward.amount.amount).unwrap_or(Amount::MAX);
+    let total = ["in all".to_owned(), all.items.iter().fold(Amount::ZERO, add).display(Denom::Vvv)];
     list(["validator", "may be claimed"], rows.chain([total]))
 }
 

@@ -3,7 +3,7 @@
 use std::{io::Read as _, path::Path};
 
 use anyhow::anyhow;
-use diem_client::api::{Hash, HexBytes, TxBytes};
+use diem_client::api::{Hash, HexBytes, TxBytes, read_json};
 use diem_core::{
     Address, Amount,
     keys::{Auth, SecretKey},
@@ -34,6 +34,7 @@ pub(super) struct Body {
     genesis_hash: Hash,
     sender: Address,
     nonce: u64,
+    #[serde(with = "diem_core::json::number")]
     expiry: u64,
     gas_price: Amount,
     max_fee: Amount,
@@ -87,7 +88,7 @@ impl TxFile {
     }
 
     fn from_json(text: &str, path: &Path) -> Result<Self, Failure> {
-        serde_json::from_str(text).map_err(|e| usage(anyhow!("{}: this is no transaction: {e}", path.display())))
+        read_json(text.as_bytes()).map_err(|e| usage(anyhow!("{}: this is no transaction: {e}", path.display())))
     }
 
     /// Reads a file that is completely signed, and gives its bytes.
@@ -200,6 +201,26 @@ mod tests {
             }
             assert_eq!(file.bytes().unwrap(), tx.sign(&sender, Some(&payer)).unwrap());
         }
+    }
+
+    #[test]
+    fn a_misspelt_field_is_named_wherever_it_stands() {
+        let (sender, payer) = (SecretKey::ed25519(&[1; 32]), SecretKey::ed25519(&[2; 32]));
+        let mut tx = tx(&sender, Some(&payer));
+        tx.calls.push(Call::Credits(diem_credits::Msg::StakeDiem {
+            amount: Amount::ONE,
+            beneficiary: Some(Address([8; 20])),
+        }));
+        tx.calls.push(Call::Staking(diem_staking::Msg::Unjail));
+        let mut file = TxFile::new(&tx);
+        file.sign(&sender).unwrap();
+        let read = |json: &str| {
+            TxFile::from_json(json, Path::new("t.json")).map(drop).map_err(|failure| failure.error.to_string())
+        };
+        let places = diem_testkit::strict::check(&serde_json::to_value(&file).unwrap(), read);
+        assert_eq!(places, 2 + 3 * 2, "the file, the transaction, and two for each call");
+        let misspelt = serde_json::to_string(&file).unwrap().replace("\"beneficiary\"", "\"beneficary\"");
+        assert!(read(&misspelt).unwrap_err().contains("calls[1]"), "the error says where");
     }
 
     #[test]

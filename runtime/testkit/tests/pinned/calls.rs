@@ -229,6 +229,43 @@ fn no_text_is_bent_by_what_the_sender_writes() {
     assert_eq!(shown, 9);
 }
 
+/// A misspelt field of a call would be a call that does something else.
+#[test]
+fn a_call_with_a_field_more_is_none_wherever_it_stands() {
+    let mut places = 0;
+    for call in calls() {
+        let valid = serde_json::to_value(&call).unwrap();
+        let read = |json: &str| {
+            let found: Call = serde_json::from_str(json).map_err(|error| error.to_string())?;
+            assert_eq!(found, call);
+            Ok(())
+        };
+        places += diem_testkit::strict::check(&valid, read);
+    }
+    // Each call is two objects at least.
+    assert!(places > 2 * calls().len(), "{places}");
+}
+
+/// A number that a sender chooses is a string where it can be larger than readers of JSON hold.
+#[test]
+fn no_number_of_a_call_is_one_that_a_reader_may_round() {
+    fn numbers(value: &Value, name: &str, found: &mut Vec<String>) {
+        match value {
+            Value::Number(_) => found.push(name.into()),
+            Value::Object(fields) => fields.iter().for_each(|(name, value)| numbers(value, name, found)),
+            Value::Array(items) => items.iter().for_each(|item| numbers(item, name, found)),
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    calls().iter().for_each(|call| numbers(&serde_json::to_value(call).unwrap(), "", &mut found));
+    assert!(!found.is_empty());
+    // Rates, which have 16 or 32 bits.
+    found
+        .retain(|name| !["commission", "max_commission", "max_commission_change", "multiplier_bps"].contains(&&**name));
+    assert_eq!(found, Vec::<String>::new());
+}
+
 /// What is signed off chain, and what it names.
 #[test]
 fn vouchers_price_sheets_and_key_proofs() {

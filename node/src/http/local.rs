@@ -1,0 +1,159 @@
+//! Who may come in over loopback.
+//!
+//! A web page whose name resolves to 127.0.0.1 (DNS rebinding) makes a browser ask this node as if the node were the
+//! page's own server. Such a request names the page's host; and one that a page of another site sends to this node's
+//! own name bears that site as its origin. Neither is let in where only this machine should be.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use axum::{
+    extract::{ConnectInfo, Request, State, connect_info::Connected},
+    http::{HeaderMap, Version, header},
+    middleware::Next,
+    response::{IntoResponse as _, Response},
+    serve::IncomingStream,
+};
+use diem_client::api::HttpError;
+use diem_core::text::shortened;
+use tokio::net::{TcpListener, TcpStream};
+
+use super::error::Failure;
+
+/// Our side of a connection.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Side {
+    on_loopback: bool,
+}
+
+impl Side {
+    pub(crate) fn of(stream: &TcpStream) -> Self {
+        // A connection that has no address any more reaches nobody; the stricter rule does no harm.
+        Self {
+            on_loopback: stream.local_addr().is_ok_and(|address: SocketAddr| address.ip().to_canonical().is_loopback()),
+        }
+    }
+}
+
+impl Connected<IncomingStream<'_, TcpListener>> for Side {
+    fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Self {
+        Self::of(stream.io())
+    }
+}
+
+/// The names of this machine that a request over loopback may be for, beside those that it always has.
+pub(crate) type Hosts = Arc<[String]>;
+
+/// Refuses what came over loopback for a host of another name, or from a page of another host.
+pub(crate) async fn guard(State(hosts): State<Hosts>, request: Request, next: Next) -> Response {
+    let side = request.extensions().get::<ConnectInfo<Side>>();
+    let is_local = side.is_some_and(|ConnectInfo(side)| side.on_loopback);
+    match is_local.then(|| stranger(&hosts, &request)).flatten() {
+        Some(words) => Failure::from(HttpError::Stranger(words)).into_response(),
+        None => next.run(request).await,
+    }
+}
+
+/// Why a request is not one of this machine, if it is not.
+fn stranger(hosts: &[String], request: &Request) -> Option<String> {
+    let headers = request.headers();
+    let is_ours = |name: &str| {
+        ["localhost", "127.0.0.1", "[::1]"].into_iter().chain(hosts.iter().map(String::as_str)).any(|known| {
+            // `api.hosts` may name an IPv6 address without its brackets.
+            name.eq_ignore_ascii_case(known) || name.trim_matches(['[', ']']).eq_ignore_ascii_case(known)
+        })
+    };
+    let named = request.uri().authority().map(|authority| authority.as_str()).or_else(|| text(headers, header::HOST));
+    let host = named.map(without_port);
+    // Only HTTP/1.0 can leave it out, which no browser speaks.
+    let host_is_ours = host.map_or(request.version() < Version::HTTP_11, is_ours);
+    if !host_is_ours {
+        return Some(format!(
+            "this request came over loopback for the host `{}`, which is no name of this machine: ask for localhost, \
+             127.0.0.1 or [::1], or list that name in `api.hosts`",
+            shortened(host.unwrap_or_default())
+        ));
+    }
+    if !headers.contains_key(header::ORIGIN) {
+        return None;
+    }
+    let origin = text(headers, header::ORIGIN).unwrap_or_default();
+    let site = origin.split_once("://").map(|(_, site)| without_port(site)).unwrap_or_default();
+    (!is_ours(site)).then(|| {
+        format!(
+            "this request over loopback was sent by a page of `{}`, which is no name of this machine: list it in \
+             `api.hosts` if it is yours",
+            shortened(origin)
+        )
+    })
+}
+
+/// A header as text; one that is none names nobody.
+fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
+    headers.get(name).map(|value| value.to_str().unwrap_or("?"))
+}
+
+fn without_port(authority: &str) -> &str {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => authority,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use axum::body::Body;
+
+    use super::*;
+
+    fn refused(host: Option<&str>, origin: Option<&str>) -> bool {
+        let mut request = Request::builder().uri("/v1/status");
+        for (name, value) in [("host", host), ("origin", origin)] {
+            request = value.into_iter().fold(request, |request, value| request.header(name, value));
+        }
+        stranger(&["Node.Example".into(), "fd00::7".into()], &request.body(Body::empty()).unwrap()).is_some()
+    }
+
+    #[test]
+    fn the_names_of_this_machine_are_let_in_with_any_port() {
+        for host in ["localhost", "LOCALHOST:1317", "127.0.0.1", "127.0.0.1:80", "[::1]", "[::1]:1317"] {
+            assert!(!refused(Some(host), None), "{host}");
+        }
+        for host in ["node.example", "node.example:8080", "[fd00::7]:1"] {
+            assert!(!refused(Some(host), None), "{host}");
+        }
+    }
+
+    #[test]
+    fn other_names_are_not_nor_is_silence() {
+        let strangers = [
+            "evil.example",
+            "evil.example:1317",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "evil.example:127.0.0.1",
+            "localhost@evil.example",
+            "",
+            ":1317",
+            "::1",
+            "0.0.0.0",
+        ];
+        for host in strangers {
+            assert!(refused(Some(host), None), "{host}");
+        }
+        assert!(refused(None, None), "a browser always says");
+    }
+
+    #[test]
+    fn a_page_of_another_site_is_not_let_in_under_our_own_name() {
+        for (origin, is_refused) in [
+            ("https://evil.example", true),
+            ("null", true),
+            ("http://127.0.0.1.evil.example:1", true),
+            ("http://localhost:3000", false),
+            ("https://node.example", false),
+        ] {
+            assert_eq!(refused(Some("127.0.0.1:1317"), Some(origin)), is_refused, "{origin}");
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Threads that read the store and write JSON for strangers: few, and behind everything else.
+//!
+//! What a stranger asks for must not cost a block: reading runs on threads of its own, at most so many at a time, with
+//! a low priority, so that consensus gets a core whenever it wants one. What waits for them is bounded too.
+
+use std::{
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    thread,
+};
+
+use diem_client::api::HttpError;
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+/// How much lower their priority is than that of the node's other threads; 19 is the most there is.
+const NICE: i32 = 10;
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// Some threads with a queue. They end when this is dropped, after the job that each of them is at.
+pub(crate) struct Readers {
+    jobs: SyncSender<Job>,
+}
+
+impl Readers {
+    /// Starts `threads` threads, for which at most `queue` jobs wait.
+    ///
+    /// # Errors
+    /// The system starts no more threads.
+    pub(crate) fn start(name: &str, threads: usize, queue: usize) -> io::Result<Self> {
+        let (jobs, incoming) = sync_channel(queue);
+        let incoming = Arc::new(Mutex::new(incoming));
+        for _ in 0..threads {
+            let incoming = Arc::clone(&incoming);
+            thread::Builder::new().name(name.into()).spawn(move || work(&incoming))?;
+        }
+        Ok(Self { jobs })
+    }
+
+    /// Runs `work` on one of the threads.
+    ///
+    /// # Errors
+    /// [`HttpError::Busy`] if too many wait already, [`HttpError::Internal`] if `work` panicked.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, HttpError> {
+        let (reply, answer) = oneshot::channel();
+        let job = move || {
+            // Who has gone needs no answer, and nothing read for it.
+            if !reply.is_closed() {
+                let _ = reply.send(work());
+            }
+        };
+        let busy = |_| HttpError::Busy("too many readers wait already".into());
+        self.jobs.try_send(Box::new(job)).map_err(busy)?;
+        answer.await.map_err(|_| HttpError::Internal)
+    }
+}
+
+fn work(incoming: &Mutex<Receiver<Job>>) {
+    // Of this thread alone. If the system refuses, reading competes with the rest as before.
+    let _ = rustix::process::setpriority_process(None, NICE);
+    loop {
+        // Whoever holds the lock waits for the next job, the others for the lock.
+        let job = incoming.lock().recv();
+        let Ok(job) = job else { return };
+        // The hook has reported a panic; it ends this answer only.
+        let _ = catch_unwind(AssertUnwindSafe(job));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_would_wait_beyond_the_bound_is_told_that_the_node_is_busy() {
+        let readers = Arc::new(Readers::start("test", 1, 1).unwrap());
+        let (begun, running) = channel();
+        let (release, held) = channel::<()>();
+        let first = tokio::spawn({
+            let readers = Arc::clone(&readers);
+            async move {
+                let hold = move || {
+                    begun.send(()).unwrap();
+                    held.recv()
+                };
+                readers.run(hold).await
+            }
+        });
+        tokio::task::block_in_place(|| running.recv()).unwrap();
+        let second = tokio::spawn({
+            let readers = Arc::clone(&readers);
+            async move { readers.run(|| 2).await }
+        });
+        // The one place in the queue is taken as soon as a third is refused.
+        while readers.run(|| 3).await.is_ok_and(|_| panic!("the thread is held")) {}
+        release.send(()).unwrap();
+        first.await.unwrap().unwrap().unwrap();
+        assert_eq!(second.await.unwrap().map_err(|error| error.to_string()).unwrap_or(2), 2);
+        assert_eq!(readers.run(|| 4).await.unwrap(), 4);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_panic_ends_one_answer_and_no_thread() {
+        let readers = Readers::start("test", 1, 4).unwrap();
+        let broken = readers
+            .run(|| {
+                if true {
+                    panic!("a fault of ours")
+                }
+            })
+            .await;
+        assert_eq!(broken, Err(HttpError::Internal));
+        assert_eq!(readers.run(|| 1).await, Ok(1));
+    }
+}

@@ -1,0 +1,173 @@
+//! Forms of JSON that a plain derive does not give: numbers that no reader may round, and enums that refuse every field
+//! which they do not know.
+
+/// A number that a user chooses, as a string of digits: a JSON number above 2^53 is rounded by many readers. Read from
+/// either form.
+pub mod number {
+    use std::fmt;
+
+    use serde::{Deserializer, Serializer, de};
+
+    /// Writes the digits.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn serialize<S: Serializer>(number: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(number)
+    }
+
+    /// Reads a number or its digits.
+    ///
+    /// # Errors
+    /// It is neither.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+        deserializer.deserialize_any(EitherForm)
+    }
+
+    struct EitherForm;
+
+    impl de::Visitor<'_> for EitherForm {
+        type Value = u64;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a whole number below 2^64, or the same as a string of digits")
+        }
+
+        fn visit_u64<E: de::Error>(self, number: u64) -> Result<u64, E> {
+            Ok(number)
+        }
+
+        fn visit_i64<E: de::Error>(self, number: i64) -> Result<u64, E> {
+            u64::try_from(number).map_err(|_| E::invalid_value(de::Unexpected::Signed(number), &self))
+        }
+
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<u64, E> {
+            let is_plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+            let number = is_plain.then(|| text.parse().ok()).flatten();
+            number.ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
+        }
+    }
+}
+
+macro_rules! coin_form {
+    ($(#[$doc:meta])* $name:ident, $unit:literal) => {
+        $(#[$doc])*
+        pub mod $name {
+            use serde::{Deserialize, Deserializer, Serialize as _, Serializer};
+
+            use super::Coin;
+            use crate::Amount;
+
+            /// Writes amount, unit and the form for people.
+            ///
+            /// # Errors
+            /// Those of the serializer.
+            pub fn serialize<S: Serializer>(amount: &Amount, serializer: S) -> Result<S::Ok, S::Error> {
+                Coin { amount: *amount, denom: $unit.into(), display: format!("{amount} {}", $unit) }.serialize(serializer)
+            }
+
+            /// Reads the amount of that.
+            ///
+            /// # Errors
+            /// It is none of these, or not the unit of this field.
+            pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Amount, D::Error> {
+                Coin::deserialize(deserializer)?.of($unit).map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+/// An amount as it is shown wherever the chain tells something.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Coin {
+    amount: crate::Amount,
+    denom: String,
+    display: String,
+}
+
+impl Coin {
+    fn of(self, unit: &str) -> Result<crate::Amount, String> {
+        let words = || format!("an amount of {}, where it should be of {unit}", crate::text::shortened(&self.denom));
+        if self.denom == unit { Ok(self.amount) } else { Err(words()) }
+    }
+}
+
+coin_form!(
+    /// An amount of VVV in an event: `{amount, denom, display}`.
+    vvv,
+    "VVV"
+);
+coin_form!(
+    /// An amount of DIEM in an event.
+    diem,
+    "DIEM"
+);
+coin_form!(
+    /// An amount of credit in an event.
+    credit,
+    "credit"
+);
+
+/// Reads an object without any field: for the unit variants of an enum with a tag, which would ignore the fields
+/// beside their tag.
+///
+/// # Errors
+/// There is a field; the error names it.
+pub fn no_fields<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Nothing {}
+    let Nothing {} = serde::Deserialize::deserialize(deserializer)?;
+    Ok(())
+}
+
+/// Gives an enum that is written as `{"variant": ..}` a form in which a second field is an error that names the field;
+/// the plain derive complains about a missing brace. The enum derives both traits with `#[serde(remote = "Self")]`.
+#[macro_export]
+macro_rules! one_field_enum {
+    ($name:ident) => {
+        impl ::serde::Serialize for $name {
+            fn serialize<S: ::serde::Serializer>(&self, serializer: S) -> ::core::result::Result<S::Ok, S::Error> {
+                Self::serialize(self, serializer)
+            }
+        }
+
+        impl<'de> ::serde::Deserialize<'de> for $name {
+            fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> ::core::result::Result<Self, D::Error> {
+                struct OneField;
+
+                impl<'de> ::serde::de::Visitor<'de> for OneField {
+                    type Value = $name;
+
+                    fn expecting(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                        f.write_str(concat!(
+                            "the name of a ",
+                            stringify!($name),
+                            ", or an object with it as its one field"
+                        ))
+                    }
+
+                    fn visit_str<E: ::serde::de::Error>(self, text: &str) -> ::core::result::Result<$name, E> {
+                        $name::deserialize(::serde::de::IntoDeserializer::<E>::into_deserializer(text))
+                    }
+
+                    fn visit_map<A: ::serde::de::MapAccess<'de>>(
+                        self,
+                        mut map: A,
+                    ) -> ::core::result::Result<$name, A::Error> {
+                        let found = $name::deserialize(::serde::de::value::MapAccessDeserializer::new(&mut map))?;
+                        match map.next_key::<::std::string::String>()? {
+                            None => Ok(found),
+                            Some(more) => Err(::serde::de::Error::custom(format_args!(
+                                "unknown field `{more}`, there is one field in a {}",
+                                stringify!($name)
+                            ))),
+                        }
+                    }
+                }
+
+                deserializer.deserialize_any(OneField)
+            }
+        }
+    };
+}

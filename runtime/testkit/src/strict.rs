@@ -1,0 +1,40 @@
+//! Whether JSON is read strictly: a misspelt field that is ignored says something else than what was meant.
+
+use serde_json::Value;
+
+/// The field that nobody knows.
+pub const UNKNOWN: &str = "beneficary";
+
+/// Checks that `read` takes `valid`, and that with a field more in any one of its objects it does not and the error
+/// names the field. Gives the number of objects.
+///
+/// # Panics
+/// A form is taken or refused wrongly, or the error does not say for what.
+pub fn check(valid: &Value, read: impl Fn(&str) -> Result<(), String>) -> usize {
+    read(&valid.to_string()).unwrap_or_else(|error| panic!("{error}: {valid}"));
+    let places = objects(valid);
+    for place in &places {
+        let mut changed = valid.clone();
+        changed.pointer_mut(place).unwrap()[UNKNOWN] = 1.into();
+        match read(&changed.to_string()) {
+            Ok(()) => panic!("a field more at `{place}` was ignored: {changed}"),
+            Err(error) => assert!(error.contains(UNKNOWN), "at `{place}`, the error does not name the field: {error}"),
+        }
+    }
+    places.len()
+}
+
+/// The JSON pointers of all objects.
+fn objects(value: &Value) -> Vec<String> {
+    let below = |(name, value): (String, &Value)| -> Vec<String> {
+        objects(value).into_iter().map(|place| format!("/{name}{place}")).collect()
+    };
+    match value {
+        Value::Object(fields) => {
+            let fields = fields.iter().map(|(name, value)| (name.replace('~', "~0").replace('/', "~1"), value));
+            std::iter::once(String::new()).chain(fields.flat_map(below)).collect()
+        }
+        Value::Array(items) => (0..).map(|index: usize| index.to_string()).zip(items).flat_map(below).collect(),
+        _ => Vec::new(),
+    }
+}
