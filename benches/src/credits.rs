@@ -167,7 +167,7 @@ fn populate(home: &Path, accounts: u32) -> (App, World) {
         let mut state = Overlay::new(&latest);
         let info = BlockInfo { height, time: first.time };
         world.give_credit(&mut state, info, start, accounts.min(start + CHUNK));
-        let staged = store.stage(state.into_writes());
+        let staged = store.stage(state.into_writes()).unwrap();
         store.commit(staged, height, first.time.millis(), APP_VERSION, Vec::new()).unwrap();
     }
     drop(store);
@@ -297,6 +297,6 @@ fn promise(home: &Path, world: &World, block: BlockInfo) {
         let msg = Msg::Allocate { provider: world.provider.address, amount: Amount::ONE };
         execute(&mut state, block, key(number).1, &msg);
     }
-    let staged = store.stage(state.into_writes());
+    let staged = store.stage(state.into_writes()).unwrap();
     store.commit(staged, block.height, block.time.millis(), APP_VERSION, Vec::new()).unwrap();
 }

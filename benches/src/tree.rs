@@ -47,7 +47,7 @@ fn jmt_values(rows: &[Row]) -> Vec<(KeyHash, Option<Vec<u8>>)> {
 /// Updates both trees with the same rows and compares times and roots.
 pub(crate) fn run(report: &mut Report, keys: u32) {
     let all = rows(0..keys, 0);
-    let mut root = Root::new().update(&changes(&all)).commit().unwrap();
+    let mut root = Root::new().update(&changes(&all)).unwrap().commit().unwrap();
     let store = MockTreeStore::default();
     let jmt = Sha256Jmt::new(&store);
     // In parts: jmt is not made for a million rows at once.
@@ -63,7 +63,7 @@ pub(crate) fn run(report: &mut Report, keys: u32) {
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         let rows = random_rows(&mut rng, keys, round + 1);
-        let (next, ns) = timed(|| root.update(&changes(&rows)).commit().unwrap());
+        let (next, ns) = timed(|| root.update(&changes(&rows)).unwrap().commit().unwrap());
         root = next;
         ring.push_back(root.clone());
         if ring.len() > RING {

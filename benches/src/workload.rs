@@ -51,7 +51,10 @@ impl Workload {
             initial_height: 1,
             consensus: ConsensusParams::default(),
             validators: Vec::new(),
-            app: AppGenesis { bank: bank::Genesis { accounts: rows, pools: Vec::new() }, ..AppGenesis::default() },
+            app: AppGenesis {
+                bank: bank::Genesis { accounts: rows, ..bank::Genesis::default() },
+                ..AppGenesis::default()
+            },
         };
         let doc = with_validators(doc, &[(consensus_key(), 10)]);
         Self { genesis_hash: doc.hash(), doc, senders, accounts, rng: StdRng::seed_from_u64(1) }

@@ -7,7 +7,7 @@ use std::{
 
 use diem_bank::Account;
 use diem_core::{Address, Amount, Denom, Time, clock::DAY_MS};
-use diem_types::{AppGenesis, ConsensusParams, GasParams, GenesisDoc, genesis::GenesisError};
+use diem_types::{AppGenesis, ChainParams, ConsensusParams, GasParams, GenesisDoc, genesis::GenesisError};
 use serde::{Deserialize, Deserializer, de};
 
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
         self, CreditsParams, CurveFile, DiemStake, Economy, Emissions, Lock, Provider, Stake, StakingParams, Validator,
     },
     readable::{self, ReadError},
-    units::{Coin, Millis, Names, Vvv, Who},
+    units::{Coin, Diem, Millis, Names, Vvv, Who},
 };
 
 /// Why a genesis file makes no chain.
@@ -86,6 +86,12 @@ pub struct GenesisFile {
     /// What gas costs.
     #[serde(default)]
     pub gas: Gas,
+    /// How large the state may become.
+    #[serde(default)]
+    pub chain: Chain,
+    /// Parameters of accounts.
+    #[serde(default)]
+    pub bank: Bank,
     /// Parameters of staking.
     #[serde(default)]
     pub staking: StakingParams,
@@ -196,6 +202,47 @@ impl Gas {
     }
 }
 
+/// How large the state may become; what is left out has its default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Chain {
+    max_rows: Option<u64>,
+}
+
+impl Chain {
+    fn params(&self) -> ChainParams {
+        let base = ChainParams::default();
+        ChainParams { max_rows: self.max_rows.unwrap_or(base.max_rows) }
+    }
+}
+
+/// Parameters of accounts; what is left out has its default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bank {
+    #[serde(default)]
+    min_new_account: MinNewAccount,
+}
+
+/// The least first payment to an address: `{ vvv = "0.01VVV", diem = "0.001DIEM" }`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MinNewAccount {
+    vvv: Option<Vvv>,
+    diem: Option<Diem>,
+}
+
+impl Bank {
+    fn params(&self) -> diem_bank::Params {
+        let (base, file) = (diem_bank::MinNewAccount::default(), self.min_new_account);
+        let min_new_account = diem_bank::MinNewAccount {
+            vvv: file.vvv.map_or(base.vvv, |amount| amount.0),
+            diem: file.diem.map_or(base.diem, |amount| amount.0),
+        };
+        diem_bank::Params { min_new_account }
+    }
+}
+
 /// Somebody with a balance.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -266,8 +313,9 @@ impl GenesisFile {
             validators: economy::powers(&staking),
             app: AppGenesis {
                 gas: self.gas.params(),
+                chain: self.chain.params(),
                 epoch_ms: NonZeroU64::new(self.epoch.0).ok_or(Error::Epoch)?,
-                bank: diem_bank::Genesis { accounts, pools: Vec::new() },
+                bank: diem_bank::Genesis { params: self.bank.params(), accounts, pools: Vec::new() },
                 staking,
                 svvv: economy.svvv()?,
                 diem: economy.diem()?,

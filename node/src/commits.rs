@@ -21,6 +21,8 @@ impl Commits {
         if let Some(meta) = app.store().meta() {
             metrics.at_height(meta.height, meta.time_ms);
         }
+        let (rows, params) = app.state_size();
+        metrics.state_of(rows, params.max_rows);
         Arc::new(Self { height: watch::Sender::new(height), metrics })
     }
 
@@ -43,13 +45,16 @@ impl Commits {
     pub fn committed(&self, block: &Committed, took: Duration) {
         self.metrics.committed(took);
         self.metrics.at_height(block.height, block.time.millis());
+        self.metrics.state_of(block.rows, block.max_rows);
         tracing::info!(height = block.height, root = %hex::encode(block.root), txs = block.tx_hashes.len(), "committed");
         self.height.send_replace(block.height);
     }
 
     /// The chain was taken back to an earlier height, which only the development engine and operators do.
-    pub fn reverted(&self, height: u64, time_ms: u64) {
+    pub fn reverted(&self, app: &App, height: u64, time_ms: u64) {
         self.metrics.at_height(height, time_ms);
+        let (rows, params) = app.state_size();
+        self.metrics.state_of(rows, params.max_rows);
         tracing::info!(height, "reverted");
         self.height.send_replace(height);
     }

@@ -41,6 +41,8 @@ pub struct Metrics {
     panics: IntCounter,
     bytes: IntGauge,
     lost_lines: IntCounter,
+    rows: IntGauge,
+    max_rows: IntGauge,
 }
 
 impl Metrics {
@@ -79,6 +81,11 @@ impl Metrics {
             )?,
             panics: IntCounter::new("diem_http_panics_total", "Requests whose handler panicked")?,
             bytes: IntGauge::new("diem_store_disk_bytes", "What the data folder takes on disk")?,
+            rows: IntGauge::new("diem_store_rows", "The rows of the state, which the node holds in memory")?,
+            max_rows: IntGauge::new(
+                "diem_store_max_rows",
+                "How many there may be: above nine tenths of them nothing makes new ones",
+            )?,
             lost_lines: IntCounter::new(
                 "diem_log_lost_lines_total",
                 "Lines of the log that nobody took, or whose disk was full",
@@ -92,7 +99,7 @@ impl Metrics {
     fn register(&self) -> Result<(), prometheus::Error> {
         let counters = [&self.txs, &self.failed, &self.accepted, &self.panics, &self.lost_lines];
         counters.into_iter().try_for_each(|metric| self.registry.register(Box::new(metric.clone())))?;
-        let gauges = [&self.height, &self.bytes];
+        let gauges = [&self.height, &self.bytes, &self.rows, &self.max_rows];
         gauges.into_iter().try_for_each(|metric| self.registry.register(Box::new(metric.clone())))?;
         let gauges = [&self.block_time, &self.block_age];
         gauges.into_iter().try_for_each(|metric| self.registry.register(Box::new(metric.clone())))?;
@@ -107,6 +114,12 @@ impl Metrics {
     pub fn at_height(&self, height: u64, time_ms: u64) {
         self.height.set(to_i64(height));
         self.block_time.set(Duration::from_millis(time_ms).as_secs_f64());
+    }
+
+    /// The last committed state has so many rows of so many that it may have.
+    pub fn state_of(&self, rows: u64, max_rows: u64) {
+        self.rows.set(to_i64(rows));
+        self.max_rows.set(to_i64(max_rows));
     }
 
     /// A block was executed.
@@ -207,7 +220,7 @@ mod tests {
             assert_eq!(is_counter, total, "{}", family.name());
             let unit = name.rsplit('_').next().unwrap();
             assert!(
-                ["blocks", "seconds", "txs", "requests", "bytes", "panics", "lines"].contains(&unit),
+                ["blocks", "seconds", "txs", "requests", "bytes", "panics", "lines", "rows"].contains(&unit),
                 "{}",
                 family.name()
             );
@@ -229,6 +242,7 @@ mod tests {
     fn what_happened_is_in_the_text() {
         let metrics = Metrics::new(Registry::new(), None).unwrap();
         metrics.at_height(7, 1_500);
+        metrics.state_of(5, 9);
         let failed = TxResult { code: 1, ..TxResult::default() };
         metrics.executed(&[TxResult::default(), failed], Duration::from_millis(3));
         metrics.checked(&TxResult { code: 12, codespace: "chain".into(), ..TxResult::default() });
@@ -238,6 +252,8 @@ mod tests {
             "diem_chain_block_time_seconds 1.5",
             "diem_chain_txs_total 2",
             "diem_chain_failed_txs_total 1",
+            "diem_store_rows 5",
+            "diem_store_max_rows 9",
             "diem_chain_execute_seconds_count 1",
             "diem_mempool_rejected_txs_total{codespace=\"chain\",error=\"expired\"} 1",
         ] {

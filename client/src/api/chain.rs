@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use diem_core::Time;
-use diem_types::{ConsensusParams, Event, GasParams};
+use diem_types::{ChainParams, ConsensusParams, Event, GasParams};
 use serde::{Deserialize, Serialize};
 
 use super::{Base64Bytes, Hash, HexBytes, Moment, Page, Transaction, params};
@@ -160,6 +160,10 @@ pub struct Params {
     /// What gas costs.
     #[serde(with = "params")]
     pub gas: GasParams,
+    /// How large the state may become.
+    pub chain: ChainParams,
+    /// Of accounts.
+    pub bank: BankParams,
     /// What a transaction and a request may hold.
     pub limits: Limits,
     /// What consensus is told.
@@ -173,6 +177,14 @@ pub struct Params {
     /// Of credit and providers.
     #[serde(with = "params")]
     pub credits: diem_credits::Params,
+}
+
+/// The parameters of accounts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BankParams {
+    /// The least first payment to an address, by denomination.
+    #[serde(with = "params")]
+    pub min_new_account: diem_bank::MinNewAccount,
 }
 
 /// The limits of transactions and requests.

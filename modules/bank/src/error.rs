@@ -43,6 +43,24 @@ pub enum Error {
     /// A genesis file names a pool that does not exist.
     #[error("there is no pool {0}")]
     UnknownPool(u8),
+    /// Too little for a row of its own.
+    #[error(
+        "{address} has no account yet: the first payment to it is at least {}, not {}",
+        .minimum.display(*.denom), .amount.display(*.denom)
+    )]
+    NewAccount {
+        /// Who would be paid.
+        address: Address,
+        /// In what.
+        denom: Denom,
+        /// How much.
+        amount: Amount,
+        /// The least of it.
+        minimum: Amount,
+    },
+    /// A parameter out of its bounds.
+    #[error("{0}")]
+    Params(&'static str),
 }
 
 impl ModuleError for Error {
@@ -56,6 +74,8 @@ impl ModuleError for Error {
         ErrorInfo { code: 6, name: "not_allowed", http: 403, retry: false },
         ErrorInfo { code: 7, name: "pool_too_small", http: 422, retry: true },
         ErrorInfo { code: 8, name: "unknown_pool", http: 400, retry: false },
+        ErrorInfo { code: 9, name: "new_account", http: 422, retry: true },
+        ErrorInfo { code: 10, name: "params", http: 400, retry: false },
     ];
 
     fn code(&self) -> u32 {
@@ -68,6 +88,8 @@ impl ModuleError for Error {
             Self::NotAllowed(..) => 6,
             Self::PoolTooSmall { .. } => 7,
             Self::UnknownPool(_) => 8,
+            Self::NewAccount { .. } => 9,
+            Self::Params(_) => 10,
         }
     }
 }

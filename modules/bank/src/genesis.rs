@@ -7,14 +7,18 @@ use diem_core::{Address, CallError, Denom, Module as _, StateRead, StateWrite};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Bank, Error, ledger,
-    state::{ACCOUNTS, Account, Pool},
+    Bank, Error, Params, ledger,
+    params::{params, set_params},
+    state::{Account, Pool},
 };
 
 /// The accounts that exist from the start; the supply is their sum.
 #[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Genesis {
+    /// What can be tuned.
+    #[serde(default)]
+    pub params: Params,
     /// Each account's row.
     pub accounts: BTreeMap<Address, Account>,
     /// What pools hold from the start, as (pool, denomination, amount): only an export of a running chain has any.
@@ -23,11 +27,12 @@ pub struct Genesis {
 }
 
 pub(crate) fn init(state: &mut dyn StateWrite, genesis: &Genesis) -> Result<(), CallError> {
+    set_params(state, &genesis.params)?;
     for (address, row) in &genesis.accounts {
         if *address == Address::ZERO {
             return Err(Error::ZeroAddress.into());
         }
-        ACCOUNTS.set(state, address, &Account { nonce: row.nonce, ..Account::default() });
+        ledger::put(state, address, &Account { nonce: row.nonce, ..Account::default() });
         for denom in Denom::ALL {
             ledger::mint(state, Bank::ID, address, denom, row.balance(denom))?;
         }
@@ -41,7 +46,7 @@ pub(crate) fn init(state: &mut dyn StateWrite, genesis: &Genesis) -> Result<(), 
 }
 
 pub(crate) fn export(state: &dyn StateRead) -> Genesis {
-    let mut genesis = Genesis::default();
+    let mut genesis = Genesis { params: params(state), ..Genesis::default() };
     ledger::for_each_account(state, |address, row| {
         genesis.accounts.insert(address, row);
     });

@@ -4,6 +4,7 @@ use diem_core::{Address, Amount, Denom, Events, Module as _, ModuleId, StateRead
 
 use crate::{
     Bank, Error, Event,
+    params::params,
     state::{ACCOUNTS, Account, POOLS, Pool, SUPPLY},
 };
 
@@ -34,6 +35,21 @@ fn check_right(module: ModuleId, denom: Denom, right: Right) -> Result<(), Error
     if RIGHTS.contains(&(module, denom, right)) { Ok(()) } else { Err(Error::NotAllowed(module, denom)) }
 }
 
+/// Whether the account has a row: it has something, or has sent a transaction.
+pub fn has_account(state: &dyn StateRead, address: &Address) -> bool {
+    ACCOUNTS.get(state, address).is_some()
+}
+
+/// Writes an account's row; one that says nothing is no row. A used nonce always says something: without it, what its
+/// owner has sent could be sent again.
+pub(crate) fn put(state: &mut dyn StateWrite, address: &Address, row: &Account) {
+    if *row == Account::default() {
+        ACCOUNTS.remove(state, address);
+    } else {
+        ACCOUNTS.set(state, address, row);
+    }
+}
+
 /// The account's row; an account never used is empty.
 pub fn account(state: &dyn StateRead, address: &Address) -> Account {
     ACCOUNTS.get(state, address).unwrap_or_default()
@@ -57,6 +73,8 @@ pub enum ChargeError {
         /// The one that is.
         next: u64,
     },
+    /// The sender has no row: a fee that another pays makes it none.
+    NoAccount,
     /// The payer has less than the fee.
     Funds {
         /// What the payer has, in avvv.
@@ -76,7 +94,7 @@ pub fn charge(
     payer: &Address,
     fee: Amount,
 ) -> Result<(), ChargeError> {
-    let mut row = account(state, sender);
+    let mut row = ACCOUNTS.get(state, sender).ok_or(ChargeError::NoAccount)?;
     // The last nonce of all is never used: after it there would be no next one.
     let next = row.nonce.checked_add(1).filter(|_| row.nonce == nonce).ok_or(ChargeError::Nonce { next: row.nonce })?;
     if payer == sender {
@@ -126,7 +144,7 @@ fn debit(row: &mut Account, address: &Address, denom: Denom, amount: Amount) -> 
 fn take(state: &mut dyn StateWrite, from: &Address, denom: Denom, amount: Amount) -> Result<(), Error> {
     let mut row = account(state, from);
     debit(&mut row, from, denom, amount)?;
-    ACCOUNTS.set(state, from, &row);
+    put(state, from, &row);
     Ok(())
 }
 
@@ -134,14 +152,21 @@ fn give(state: &mut dyn StateWrite, to: &Address, denom: Denom, amount: Amount) 
     let mut row = account(state, to);
     let balance = row.balance_mut(denom);
     *balance = balance.checked_add(amount)?;
-    ACCOUNTS.set(state, to, &row);
+    put(state, to, &row);
     Ok(())
+}
+
+/// Refuses a first payment that is not worth a row.
+fn check_new_account(state: &dyn StateRead, address: &Address, denom: Denom, amount: Amount) -> Result<(), Error> {
+    let minimum = params(state).min_new_account.of(denom);
+    if amount < minimum { Err(Error::NewAccount { address: *address, denom, amount, minimum }) } else { Ok(()) }
 }
 
 /// Moves `amount` from one account to another; to oneself it changes nothing, but the amount must be there.
 ///
 /// # Errors
-/// [`Error::InsufficientFunds`]; then nothing is written.
+/// [`Error::InsufficientFunds`]; [`Error::NewAccount`] if the receiver has no row and the amount is not worth one.
+/// Then nothing is written.
 pub fn transfer(
     state: &mut dyn StateWrite,
     events: &mut Events,
@@ -150,8 +175,19 @@ pub fn transfer(
     denom: Denom,
     amount: Amount,
 ) -> Result<(), Error> {
-    take(state, from, denom, amount)?;
-    give(state, to, denom, amount)?;
+    let mut payer = account(state, from);
+    debit(&mut payer, from, denom, amount)?;
+    if from != to {
+        let receiver = ACCOUNTS.get(state, to);
+        if receiver.is_none() {
+            check_new_account(state, to, denom, amount)?;
+        }
+        let mut receiver = receiver.unwrap_or_default();
+        let balance = receiver.balance_mut(denom);
+        *balance = balance.checked_add(amount)?;
+        put(state, from, &payer);
+        put(state, to, &receiver);
+    }
     events.emit(Bank::ID, &Event::Transferred { from: *from, to: *to, denom, amount });
     Ok(())
 }
@@ -184,7 +220,8 @@ pub fn pay_into_pool(
     grow_pool(state, to, denom, amount)
 }
 
-/// Moves `amount` from a pool to an account.
+/// Moves `amount` from a pool to an account. What the chain pays makes a row of any size: a queue must not stand
+/// still for it.
 ///
 /// # Errors
 /// [`Error::PoolTooSmall`].

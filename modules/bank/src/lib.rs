@@ -1,6 +1,9 @@
 //! bank: accounts, transfers, supply, named pools, and who may mint and burn what.
 //!
-//! One row per account holds nonce and both balances, so that a transfer touches two leaves of the state tree.
+//! One row per account holds nonce and both balances, so that a transfer touches two leaves of the state tree. A row
+//! has its price: an address without one must receive at least [`Params::min_new_account`], only an account with a row
+//! can send, and a row that says nothing any more goes. One whose nonce was used stays, or what its owner has sent
+//! could be sent again.
 //! Other modules use the functions of [`ledger`]; the tables are nobody else's.
 
 pub mod error;
@@ -8,6 +11,7 @@ pub mod event;
 pub mod genesis;
 pub mod ledger;
 pub mod msg;
+pub mod params;
 pub mod query;
 pub mod state;
 
@@ -19,10 +23,11 @@ pub use error::Error;
 pub use event::Event;
 pub use genesis::Genesis;
 pub use ledger::{
-    ChargeError, account, balance, burn, burn_from_pool, charge, collect_fees, mint, mint_to_pool, move_between_pools,
-    nonce, pay_from_pool, pay_into_pool, pool, supply, transfer,
+    ChargeError, account, balance, burn, burn_from_pool, charge, collect_fees, has_account, mint, mint_to_pool,
+    move_between_pools, nonce, pay_from_pool, pay_into_pool, pool, supply, transfer,
 };
 pub use msg::{Msg, Output};
+pub use params::{MinNewAccount, Params, params, set_params};
 pub use query::{Answer, Query};
 pub use state::{Account, Pool, account_key};
 

@@ -5,7 +5,7 @@ use diem_core::{Address, Amount, Denom, StateRead};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ledger,
+    Params, ledger, params,
     state::{Account, Pool},
 };
 
@@ -20,6 +20,8 @@ pub enum Query {
     Supply = 1,
     /// What every pool holds of every denomination.
     Pools = 2,
+    /// The parameters.
+    Params = 3,
 }
 
 /// An answer of bank.
@@ -34,6 +36,8 @@ pub enum Answer {
     Supply(Supply) = 1,
     /// Every pool with every denomination, in the order of their numbers.
     Pools(Vec<PoolBalance>) = 2,
+    /// The parameters.
+    Params(Params) = 3,
 }
 
 /// How much there is.
@@ -63,6 +67,7 @@ pub(crate) fn answer(state: &dyn StateRead, query: Query) -> Answer {
         Query::Account(address) => Answer::Account(ledger::account(state, &address)),
         Query::Supply => Answer::Supply(supply(state)),
         Query::Pools => Answer::Pools(pools(state)),
+        Query::Params => Answer::Params(params::params(state)),
     }
 }
 

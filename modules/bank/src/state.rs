@@ -1,17 +1,22 @@
 //! The tables of bank.
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use diem_core::{Address, Amount, Denom, Module as _, cell::Map};
+use diem_core::{
+    Address, Amount, Denom, Module as _,
+    cell::{Item, Map},
+};
 use serde::{Deserialize, Serialize};
 
-use crate::Bank;
+use crate::{Bank, Params};
 
-/// Every account that was ever used.
+/// Every account that has something, or has sent a transaction.
 pub(crate) const ACCOUNTS: Map<Address, Account> = Map::new(Bank::ID, 0);
 /// How much of a denomination there is, by its number.
 pub(crate) const SUPPLY: Map<u8, Amount> = Map::new(Bank::ID, 1);
 /// What belongs to nobody yet, by pool and denomination.
 pub(crate) const POOLS: Map<(u8, u8), Amount> = Map::new(Bank::ID, 2);
+/// What can be tuned.
+pub(crate) const PARAMS: Item<Params> = Item::new(Bank::ID, 3);
 
 /// An account's row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]

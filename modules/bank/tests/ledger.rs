@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use borsh::BorshDeserialize;
 use common::{call, empty, fund, units, who};
 use diem_bank::{
-    Account, Answer, Bank, Error, Event, Genesis, Msg, Output, Pool, Query, balance, ledger, msg::MAX_OUTPUTS, pool,
-    supply,
+    Account, Answer, Bank, ChargeError, Error, Event, Genesis, MinNewAccount, Msg, Output, Params, Pool, Query,
+    balance, ledger, msg::MAX_OUTPUTS, pool, supply,
 };
 use diem_core::{
     Address, Amount, BlockInfo, CallError, Denom, GenesisContext, Module, ModuleError, ModuleId, QueryContext,
@@ -20,11 +20,12 @@ use diem_store::{Overlay, Snapshot};
 const VVV: Denom = Denom::Vvv;
 const DIEM: Denom = Denom::Diem;
 
-/// Ada (1) with 100 VVV and 10 DIEM, in base units.
+/// Ada (1) with 100 VVV and 9 DIEM, in base units, and Bob (2), whose one unit of DIEM makes him an account.
 fn with_ada(base: &Snapshot) -> Overlay<'_> {
     let mut state = Overlay::new(base);
     fund(&mut state, who(1), VVV, 100);
-    fund(&mut state, who(1), DIEM, 10);
+    fund(&mut state, who(1), DIEM, 9);
+    fund(&mut state, who(2), DIEM, 1);
     state
 }
 
@@ -43,7 +44,7 @@ fn a_transfer_moves_exactly_its_amount_and_reports_it() {
     let mut state = with_ada(&base);
     let events = call(&mut state, who(1), &transfer(who(2), VVV, 30)).unwrap();
     assert_eq!((balance(&state, &who(1), VVV), balance(&state, &who(2), VVV)), (units(70), units(30)));
-    assert_eq!(balance(&state, &who(1), DIEM), units(10), "the other denomination is untouched");
+    assert_eq!(balance(&state, &who(1), DIEM), units(9), "the other denomination is untouched");
     let [module, event @ ..] = &events[..] else { panic!("there is an event") };
     assert_eq!(*module, Bank::ID.0);
     let expected = Event::Transferred { from: who(1), to: who(2), denom: VVV, amount: units(30) };
@@ -96,6 +97,7 @@ fn a_multi_transfer_pays_everyone_or_no_one() {
     let mut state = with_ada(&base);
     let output = |to, amount| Output { to: who(to), amount: units(amount) };
     let pay = |outputs| Msg::MultiTransfer { denom: VVV, outputs };
+    fund(&mut state, who(3), DIEM, 1);
     call(&mut state, who(1), &pay(vec![output(2, 10), output(3, 20), output(2, 5)])).unwrap();
     assert_eq!([1, 2, 3].map(|n| balance(&state, &who(n), VVV).get()), [65, 15, 20]);
     let error = call(&mut state, who(1), &pay(vec![output(2, 60), output(3, 6)])).unwrap_err();
@@ -104,11 +106,102 @@ fn a_multi_transfer_pays_everyone_or_no_one() {
 }
 
 #[test]
-fn gas_grows_with_the_accounts_that_a_call_touches() {
+fn gas_is_a_function_of_the_call_and_grows_with_its_outputs() {
     let outputs =
         |count| Msg::MultiTransfer { denom: VVV, outputs: vec![Output { to: who(2), amount: units(1) }; count] };
-    assert_eq!(Bank::gas(&transfer(who(2), VVV, 1)), Bank::gas(&outputs(1)));
-    assert_eq!(Bank::gas(&outputs(9)) * 2, Bank::gas(&outputs(19)));
+    assert_eq!(Bank::gas(&transfer(who(2), VVV, 1)), 2_000);
+    assert_eq!([1, 2, MAX_OUTPUTS].map(|count| Bank::gas(&outputs(count))), [11_000, 21_000, 10_001_000]);
+}
+
+/// Whether somebody has a row, as the store sees it.
+fn has_row(state: &dyn StateRead, address: &Address) -> bool {
+    state.get(&diem_bank::account_key(address)).is_some()
+}
+
+#[test]
+fn a_first_payment_must_be_worth_a_row() {
+    let base = empty();
+    let (vvv, diem) = (10_000_000_000_000_000, 1_000_000_000_000_000);
+    for (denom, least) in [(VVV, vvv), (DIEM, diem)] {
+        let mut state = with_ada(&base);
+        fund(&mut state, who(1), denom, least);
+        let error = call(&mut state, who(1), &transfer(who(3), denom, least - 1)).unwrap_err();
+        assert_eq!(number_of(&error), "new_account");
+        assert!(error.message.contains(&format!("at least {}", units(least).display(denom))), "{}", error.message);
+        let outputs = vec![Output { to: who(3), amount: units(least - 1) }, Output { to: who(3), amount: units(1) }];
+        let error = call(&mut state, who(1), &Msg::MultiTransfer { denom, outputs }).unwrap_err();
+        assert_eq!(number_of(&error), "new_account", "each output by itself");
+        assert!(!has_row(&state, &who(3)));
+        call(&mut state, who(1), &transfer(who(3), denom, least)).unwrap();
+        call(&mut state, who(1), &transfer(who(3), VVV, 1)).unwrap();
+        assert!(has_row(&state, &who(3)));
+    }
+}
+
+#[test]
+fn the_least_first_payment_is_a_parameter_within_bounds() {
+    let base = empty();
+    let mut state = with_ada(&base);
+    fund(&mut state, who(1), VVV, 100_000_000_000_000);
+    let with = |vvv: u128, diem: u128| Params { min_new_account: MinNewAccount { vvv: units(vvv), diem: units(diem) } };
+    let (low, high) = ((100_000_000_000_000, 10_000_000_000_000), (Amount::ONE.get(), Amount::ONE.get() / 10));
+    for out in [with(low.0 - 1, low.1), with(low.0, low.1 - 1), with(high.0 + 1, high.1), with(high.0, high.1 + 1)] {
+        assert_eq!(diem_bank::set_params(&mut state, &out).unwrap_err().code(), 10);
+        let genesis = Genesis { params: out, ..Genesis::default() };
+        let mut ctx = GenesisContext { state: &mut Overlay::new(&base), time: Time(0) };
+        assert_eq!(number_of(&Bank::init_genesis(&mut ctx, &genesis).unwrap_err()), "params");
+    }
+    diem_bank::set_params(&mut state, &with(high.0, high.1)).unwrap();
+    diem_bank::set_params(&mut state, &with(low.0, low.1)).unwrap();
+    call(&mut state, who(1), &transfer(who(3), VVV, low.0)).unwrap();
+    let ctx = QueryContext { state: &state as &dyn StateRead, block: BlockInfo::default() };
+    assert_eq!(Bank::query(&ctx, Query::Params).unwrap(), Answer::Params(with(low.0, low.1)));
+    assert_eq!(Bank::export_genesis(&state).params, with(low.0, low.1));
+}
+
+#[test]
+fn what_the_chain_pays_makes_a_row_of_any_size() {
+    let base = empty();
+    let mut state = with_ada(&base);
+    ledger::pay_into_pool(&mut state, &who(1), Pool::Payouts, VVV, units(1)).unwrap();
+    ledger::pay_from_pool(&mut state, Pool::Payouts, &who(3), VVV, units(1)).unwrap();
+    assert!(has_row(&state, &who(3)));
+    ledger::pay_from_pool(&mut state, Pool::Payouts, &who(4), VVV, Amount::ZERO).unwrap();
+    assert!(!has_row(&state, &who(4)), "and nothing makes none");
+}
+
+#[test]
+fn an_emptied_row_goes_unless_its_nonce_was_used() {
+    let base = empty();
+    let mut state = with_ada(&base);
+    // Ada has never sent anything: she paid somebody's fee, and a pool takes the rest.
+    ledger::charge(&mut state, &who(2), 0, &who(1), units(40)).unwrap();
+    ledger::pay_into_pool(&mut state, &who(1), Pool::Fees, VVV, units(60)).unwrap();
+    ledger::pay_into_pool(&mut state, &who(1), Pool::StakedDiem, DIEM, units(9)).unwrap();
+    assert!(!has_row(&state, &who(1)));
+    // Bob has, so what he sent could be sent again if his nonce were forgotten.
+    ledger::pay_into_pool(&mut state, &who(2), Pool::StakedDiem, DIEM, units(1)).unwrap();
+    assert!(has_row(&state, &who(2)));
+    assert_eq!(ledger::charge(&mut state, &who(2), 0, &who(2), Amount::ZERO), Err(ChargeError::Nonce { next: 1 }));
+}
+
+#[test]
+fn a_fee_that_another_pays_makes_nobody_an_account() {
+    let base = empty();
+    let mut state = with_ada(&base);
+    assert_eq!(ledger::charge(&mut state, &who(3), 0, &who(1), units(7)), Err(ChargeError::NoAccount));
+    assert_eq!(ledger::charge(&mut state, &who(3), 0, &who(3), Amount::ZERO), Err(ChargeError::NoAccount));
+    assert!(!has_row(&state, &who(3)));
+}
+
+#[test]
+fn a_genesis_writes_no_row_for_nothing() {
+    let base = empty();
+    let accounts = [(who(1), Account::default()), (who(2), Account { nonce: 3, ..Account::default() })];
+    let genesis = Genesis { accounts: BTreeMap::from(accounts), ..Genesis::default() };
+    let mut state = Overlay::new(&base);
+    Bank::init_genesis(&mut GenesisContext { state: &mut state, time: Time(0) }, &genesis).unwrap();
+    assert_eq!([1, 2].map(|number| has_row(&state, &who(number))), [false, true]);
 }
 
 #[test]
@@ -127,7 +220,7 @@ fn a_charge_takes_the_fee_and_counts_the_transaction() {
     let base = empty();
     let mut state = with_ada(&base);
     ledger::charge(&mut state, &who(1), 0, &who(1), units(7)).unwrap();
-    assert_eq!(ledger::account(&state, &who(1)), Account { nonce: 1, vvv: units(93), diem: units(10) });
+    assert_eq!(ledger::account(&state, &who(1)), Account { nonce: 1, vvv: units(93), diem: units(9) });
     assert!(Bank::check_invariants(&state).is_err(), "until the fees are collected they are in nobody's hands");
     ledger::collect_fees(&mut state, units(7)).unwrap();
     assert_eq!(pool(&state, Pool::Fees, VVV), units(7));
@@ -286,6 +379,7 @@ fn more_accounts_than_fit_a_page_are_all_counted() {
 fn an_export_starts_the_same_state_again() {
     let base = empty();
     let mut state = with_ada(&base);
+    diem_bank::set_params(&mut state, &Params::default()).unwrap();
     call(&mut state, who(1), &transfer(who(2), DIEM, 4)).unwrap();
     ledger::charge(&mut state, &who(1), 0, &who(1), units(9)).unwrap();
     ledger::collect_fees(&mut state, units(9)).unwrap();
@@ -321,7 +415,7 @@ fn questions_are_answered_from_state() {
         let ctx = QueryContext { state: &state as &dyn StateRead, block: BlockInfo::default() };
         Bank::query(&ctx, query).unwrap()
     };
-    let row = Account { nonce: 1, vvv: units(91), diem: units(10) };
+    let row = Account { nonce: 1, vvv: units(91), diem: units(9) };
     assert_eq!(ask(Query::Account(who(1))), Answer::Account(row));
     assert_eq!(ask(Query::Account(who(9))), Answer::Account(Account::default()));
     let Answer::Supply(supply) = ask(Query::Supply) else { panic!("the supply was asked for") };

@@ -13,6 +13,10 @@ use proptest::{collection::vec, prelude::*};
 
 /// How many people there are.
 const PEOPLE: u8 = 5;
+/// How many of them have something from the start.
+const RICH: u8 = 3;
+/// Half a thousandth: what makes a new account is a multiple of it, so that amounts meet that bound from both sides.
+const GRAIN: u128 = 500_000_000_000_000;
 
 /// Something that can be asked of bank.
 #[derive(Debug, Clone)]
@@ -77,8 +81,10 @@ fn step() -> impl Strategy<Value = Step> {
     let who = || 1..=PEOPLE;
     let denom = || prop_oneof![Just(Denom::Vvv), Just(Denom::Diem)];
     // Small enough to succeed often, large enough to fail sometimes, and all that there can be.
-    let amount =
-        || prop_oneof![20 => 0..200u128, 4 => 200..2_000u128, 1 => Just(u128::MAX), 1 => Just(u128::MAX - 5_000)];
+    let amount = || {
+        prop_oneof![20 => (0..40u128).prop_map(|n| n * GRAIN), 4 => (40..400u128).prop_map(|n| n * GRAIN), 2 => 0..40u128,
+            1 => Just(u128::MAX), 1 => Just(u128::MAX - 1_000 * GRAIN)]
+    };
     let module = || prop_oneof![Just(1u8), Just(2), Just(4), Just(5), Just(6)];
     let pool = || prop_oneof![Just(Pool::Fees), Just(Pool::Bonded), Just(Pool::Treasury)];
     prop_oneof![
@@ -142,7 +148,7 @@ impl Model {
                 self.fill(*to, *denom, *amount)
             }
             Step::Fee { sender, ahead, payer, amount } => {
-                (*ahead == 0).then_some(())?;
+                (*ahead == 0 && self.has_row(*sender)).then_some(())?;
                 self.take(*payer, Denom::Vvv, *amount)?;
                 *self.nonces.entry(*sender).or_default() += 1;
                 self.fill(Pool::Fees, Denom::Vvv, *amount)
@@ -183,6 +189,12 @@ impl Model {
         Some(())
     }
 
+    /// Whether the account has something, or has sent a transaction.
+    fn has_row(&self, person: u8) -> bool {
+        let has = |denom| self.balances.get(&(person, denom)).is_some_and(|held| *held > 0);
+        self.nonces.get(&person).is_some_and(|nonce| *nonce > 0) || Denom::ALL.into_iter().any(has)
+    }
+
     fn take(&mut self, from: u8, denom: Denom, amount: u128) -> Option<()> {
         let balance = self.balances.entry((from, denom)).or_default();
         *balance = balance.checked_sub(amount)?;
@@ -191,6 +203,11 @@ impl Model {
 
     fn pay(&mut self, from: u8, to: u8, denom: Denom, amount: u128) -> Option<()> {
         (amount > 0).then_some(())?;
+        let least = match denom {
+            Denom::Vvv => 20 * GRAIN,
+            Denom::Diem => 2 * GRAIN,
+        };
+        (self.has_row(to) || amount >= least).then_some(())?;
         self.take(from, denom, amount)?;
         self.give(to, denom, amount)
     }
@@ -246,10 +263,10 @@ proptest! {
         let base = empty();
         let mut state = Overlay::new(&base);
         let mut model = Model::default();
-        for person in 1..=PEOPLE {
+        for person in 1..=RICH {
             for denom in Denom::ALL {
-                fund(&mut state, who(person), denom, 500);
-                model.balances.insert((person, denom), 500);
+                fund(&mut state, who(person), denom, 100 * GRAIN);
+                model.balances.insert((person, denom), 100 * GRAIN);
             }
         }
         for step in &steps {
@@ -269,6 +286,7 @@ proptest! {
             for person in 1..=PEOPLE {
                 let nonce = model.nonces.get(&person).copied().unwrap_or(0);
                 prop_assert_eq!(ledger::nonce(&state, &who(person)), nonce);
+                prop_assert_eq!(ledger::has_account(&state, &who(person)), model.has_row(person));
             }
         }
     }

@@ -2,15 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use diem_core::{Address, Amount, StateRead, StateWrite};
+use diem_core::{Address, Amount, BlockContext, CallError, StateRead, StateWrite};
 
 use crate::{
     Error, providers,
-    state::{ACCOUNTS, Account, Global, PROMISES, Promise, Promised, Row},
+    state::{self, ACCOUNTS, Account, Global, LAPSING, PROMISES, Promise, Promised, Row},
 };
 
 /// The least credit of today with which one may spend, give, sell and promise more: 0.1.
 pub const MIN_ALLOWANCE: Amount = Amount::new(100_000_000_000_000_000);
+
+/// The least credit with which somebody's first row of credit is made: 0.01. Credit comes anew every day, a row must
+/// not come as cheaply.
+pub const MIN_NEW_CREDIT: Amount = Amount::new(10_000_000_000_000_000);
 
 /// An account in memory, rolled to the open day.
 #[derive(Debug, Clone)]
@@ -20,14 +24,16 @@ pub(crate) struct Customer {
     /// By provider ascending.
     pub(crate) promises: Vec<Promise>,
     promises_changed: bool,
+    is_new: bool,
 }
 
 /// Reads an account and rolls it. Nothing is written; an account never used is empty.
 pub(crate) fn load(state: &dyn StateRead, global: &Global, address: &Address) -> Customer {
-    let account = ACCOUNTS.get(state, address).unwrap_or_default();
-    let promises = if account.promises == 0 { None } else { PROMISES.get(state, address) };
-    let mut customer =
-        Customer { address: *address, account, promises: promises.unwrap_or_default(), promises_changed: false };
+    let account = ACCOUNTS.get(state, address);
+    let promises = PROMISES.get(state, address).unwrap_or_default();
+    let is_new = account.is_none();
+    let account = account.unwrap_or_default();
+    let mut customer = Customer { address: *address, account, promises, promises_changed: false, is_new };
     let mut days = global.days_after(customer.account.today.day).peekable();
     if days.peek().is_some() {
         // Each provider is looked up once, however many days have passed, and only where something is promised on.
@@ -36,7 +42,33 @@ pub(crate) fn load(state: &dyn StateRead, global: &Global, address: &Address) ->
             promises.map(|promise| (promise.provider, providers::last_day(state, &promise.provider))).collect();
         days.for_each(|day| customer.enter(&last_days, day));
     }
+    customer.promises.retain(|promise| !promise.is_over());
     customer
+}
+
+/// Removes at most `limit` rows of accounts that nobody has staked for and nobody has touched since a day before the
+/// last one: nothing of their credit is left. A step that may be repeated.
+///
+/// # Errors
+/// None; the signature is that of every step.
+pub fn clear_lapsed(ctx: &mut BlockContext<'_>, limit: usize) -> Result<(), CallError> {
+    let global = state::global(ctx.state);
+    let Some(last) = global.previous.as_ref().map(|previous| previous.day) else { return Ok(()) };
+    for (key, _) in state::due(&LAPSING, ctx.state, limit, |(day, _)| *day < last) {
+        LAPSING.remove(ctx.state, &key);
+        let (day, address) = key;
+        let row = ACCOUNTS.get(ctx.state, &address);
+        // Touched on a later day, it stands in the queue again, unless somebody has staked for it.
+        if row.is_some_and(|row| row.today.day == day && row.today.staked.is_zero()) {
+            let customer = load(ctx.state, &global, &address);
+            // Who still promises something for later keeps the row.
+            if customer.promises.is_empty() {
+                PROMISES.remove(ctx.state, &address);
+                ACCOUNTS.remove(ctx.state, &address);
+            }
+        }
+    }
+    Ok(())
 }
 
 impl Customer {
@@ -53,23 +85,36 @@ impl Customer {
         }
         let promised = scale(&mut self.promises, staked);
         self.promises_changed |= !self.promises.is_empty();
-        self.promises.retain(|promise| !promise.is_over());
         let row = Row { day, staked, allowance: staked, promised, ..Row::default() };
         self.account.previous = std::mem::replace(&mut self.account.today, row);
     }
 
-    /// Writes it back.
+    /// Writes it back, without promises that are over and without a row that says nothing.
     pub(crate) fn save(mut self, state: &mut dyn StateWrite) {
         if self.promises_changed {
-            // At most 32: see `allocations`.
-            self.account.promises = u8::try_from(self.promises.len()).unwrap_or(u8::MAX);
+            self.promises.retain(|promise| !promise.is_over());
             if self.promises.is_empty() {
                 PROMISES.remove(state, &self.address);
             } else {
                 PROMISES.set(state, &self.address, &self.promises);
             }
         }
+        if self.account.is_empty() && self.promises.is_empty() {
+            ACCOUNTS.remove(state, &self.address);
+            return;
+        }
+        if self.account.today.staked.is_zero() {
+            LAPSING.set(state, &(self.account.today.day, self.address), &1);
+        }
         ACCOUNTS.set(state, &self.address, &self.account);
+    }
+
+    /// Refuses a first credit that is not worth a row.
+    pub(crate) fn check_new(&self, amount: Amount) -> Result<(), Error> {
+        if self.is_new && amount < MIN_NEW_CREDIT {
+            return Err(Error::NewCredit { account: self.address, amount });
+        }
+        Ok(())
     }
 
     pub(crate) fn today(&mut self) -> &mut Row {

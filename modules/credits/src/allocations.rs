@@ -10,6 +10,10 @@ use crate::{
 /// To how many providers an account can promise.
 pub const MAX_PROMISES: usize = 16;
 
+/// The most promises that an account's row can hold: those of today, and as many that ended with the day before and
+/// still take vouchers of it. What says nothing of either day nor of a later one leaves the row at once.
+pub const MAX_ROWS: usize = 2 * MAX_PROMISES;
+
 /// Promises `provider` so much a day. A raise counts today as far as free credit reaches, a cut from tomorrow: nothing
 /// promised for a day shrinks during that day.
 ///

@@ -236,6 +236,23 @@ pub enum Error {
         crate::prices::MAX_SHEETS_A_DAY
     )]
     TooManySheets,
+    /// A name that shows nothing.
+    #[error("a moniker of blanks shows no name: write one that people can read")]
+    BlankMoniker,
+    /// A place that no client can call.
+    #[error("an endpoint is an http or https URL such as https://ai.example/v1")]
+    Endpoint,
+    /// A first credit too small for a row of its own.
+    #[error(
+        "{account} has no credit yet: what it gets first is at least {} credit, not {amount}",
+        crate::accounts::MIN_NEW_CREDIT
+    )]
+    NewCredit {
+        /// Who would get it.
+        account: Address,
+        /// How much.
+        amount: Amount,
+    },
 }
 
 const fn row(code: u32, name: &'static str, http: u16, retry: bool) -> ErrorInfo {
@@ -292,6 +309,9 @@ impl ModuleError for Error {
         row(45, "position_too_small", 422, true),
         row(46, "would_leave_dust", 422, true),
         row(47, "too_many_sheets", 409, true),
+        row(48, "blank_moniker", 400, false),
+        row(49, "endpoint", 400, false),
+        row(50, "new_credit", 422, true),
     ];
 
     fn code(&self) -> u32 {
@@ -343,6 +363,9 @@ impl ModuleError for Error {
             Self::PositionTooSmall { .. } => 45,
             Self::WouldLeaveDust { .. } => 46,
             Self::TooManySheets => 47,
+            Self::BlankMoniker => 48,
+            Self::Endpoint => 49,
+            Self::NewCredit { .. } => 50,
         }
     }
 }

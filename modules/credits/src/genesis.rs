@@ -15,8 +15,8 @@ use crate::{
     stake,
     state::{
         self, ACCOUNTS, Account, CHAIN, ChainName, DAYS, DayRecord, GLOBAL, GRANTS, Global, Grant, IDLE, Idle, KEYS,
-        LEAVING, MATURING, NEXT_TRANCHE, OFFERS, POSITIONS, PROMISES, PROVIDER_DAYS, PROVIDERS, Promise, ProviderDay,
-        SHEETS, SessionKey, TRANCHES, Tranche,
+        LAPSING, LEAVING, MATURING, NEXT_TRANCHE, OFFERS, POSITIONS, PROMISES, PROVIDER_DAYS, PROVIDERS, Promise,
+        ProviderDay, SHEETS, SessionKey, TRANCHES, Tranche,
     },
 };
 
@@ -73,7 +73,8 @@ pub struct GenesisStake {
     pub amount: Amount,
 }
 
-/// Every row of a running chain. The queues follow from what they lead to.
+/// Every row of a running chain. The queues follow from what they lead to, but for the one of lapsing credit, which has
+/// been worked off as far as it says.
 #[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "each field is the table of its name")]
@@ -91,6 +92,7 @@ pub struct Rows {
     pub sheets: Vec<(Address, Sheets)>,
     pub days: Vec<(u64, DayRecord)>,
     pub provider_days: Vec<((u64, Address), ProviderDay)>,
+    pub lapsing: Vec<(u64, Address)>,
 }
 
 /// Says which chain this is, so that vouchers of others are refused. The runtime calls it once, when it builds the
@@ -131,7 +133,8 @@ impl GenesisProvider {
         if self.provider == Address::ZERO || payout == Address::ZERO {
             return Err(Error::ZeroAddress.into());
         }
-        [&self.endpoint, &self.moniker].into_iter().try_for_each(|text| providers::check_text(text))?;
+        providers::check_endpoint(&self.endpoint)?;
+        providers::check_moniker(&self.moniker)?;
         self.prices.validate()?;
         providers::check_min_bond(state, self.bond)?;
         bank::pay_into_pool(state, &self.provider, Pool::ProviderBonds, Denom::Vvv, self.bond)?;
@@ -168,6 +171,7 @@ impl Rows {
             SessionKey::put(&mut keys, *key, grant.last_day);
             KEYS.set(state, account, &keys);
         }
+        self.lapsing.iter().for_each(|key| LAPSING.set(state, key, &1));
         for ((staker, id), tranche) in &self.tranches {
             MATURING.set(state, &(tranche.due.millis(), *id), staker);
         }
@@ -194,6 +198,7 @@ pub(crate) fn export(state: &dyn StateRead) -> Genesis {
         sheets: all(&SHEETS, state),
         days: all(&DAYS, state),
         provider_days: all(&PROVIDER_DAYS, state),
+        lapsing: all(&LAPSING, state).into_iter().map(|(key, _)| key).collect(),
     };
     Genesis { params: state::params(state), rows: Some(Box::new(rows)), ..Genesis::default() }
 }

@@ -20,6 +20,7 @@ fn move_allowance(
     sub(&mut from.today().allowance, amount)?;
     from.save(state);
     let mut to = accounts::load(state, global, to);
+    to.check_new(amount)?;
     add(&mut to.today().allowance, amount)?;
     to.save(state);
     Ok(())
@@ -28,7 +29,7 @@ fn move_allowance(
 /// Gives free credit of today to another account.
 ///
 /// # Errors
-/// Another day than today, oneself, too little credit.
+/// Another day than today, oneself, too little credit, or too little for somebody's first.
 pub(crate) fn gift(ctx: &mut TxContext<'_>, to: &Address, day: u64, amount: Amount) -> Result<(), Error> {
     let global = state::global(ctx.state);
     check_today(&global, day)?;
@@ -86,7 +87,8 @@ pub(crate) fn payment(amount: Amount, price: Amount) -> Result<Amount, Error> {
 /// Buys offered credit of today: VVV and credit change hands together, what is paid rounds up.
 ///
 /// # Errors
-/// Another day than today, oneself, no offer, less on offer, a higher price, or the buyer does not have the payment.
+/// Another day than today, oneself, no offer, less on offer, a higher price, too little for the buyer's first credit, or
+/// the buyer does not have the payment.
 pub(crate) fn buy(
     ctx: &mut TxContext<'_>,
     seller: &Address,

@@ -204,11 +204,13 @@ impl Msg {
             Self::RegisterProvider { bond, payout, endpoint, moniker } => {
                 check_amount(*bond)?;
                 check_address(payout)?;
-                [endpoint, moniker].into_iter().try_for_each(|text| providers::check_text(text))
+                providers::check_endpoint(endpoint)?;
+                providers::check_moniker(moniker)
             }
             Self::EditProvider { payout, endpoint, moniker } => {
                 payout.iter().try_for_each(check_address)?;
-                [endpoint, moniker].into_iter().flatten().try_for_each(|text| providers::check_text(text))
+                endpoint.iter().try_for_each(|endpoint| providers::check_endpoint(endpoint))?;
+                moniker.iter().try_for_each(|moniker| providers::check_moniker(moniker))
             }
             Self::AddBond { amount } => check_amount(*amount),
             Self::PublishPrices { sheet } => sheet.validate(),

@@ -3,7 +3,7 @@
 use diem_bank::{self as bank, Pool};
 use diem_core::{
     Address, Amount, BlockContext, CallError, Denom, Module as _, StateRead, StateWrite, Time, TxContext,
-    text::is_plain,
+    text::{is_blank, is_plain, is_web_url},
 };
 
 pub use crate::provider::{Left, Provider, Standing};
@@ -49,9 +49,21 @@ pub(crate) fn last_day(state: &dyn StateRead, address: &Address) -> Option<u64> 
 }
 
 /// What a text must be to be shown.
-pub(crate) fn check_text(text: &str) -> Result<(), Error> {
+fn check_text(text: &str) -> Result<(), Error> {
     let is_good = (1..=MAX_TEXT_BYTES).contains(&text.len()) && is_plain(text);
     if is_good { Ok(()) } else { Err(Error::Text) }
+}
+
+/// A name that shows something.
+pub(crate) fn check_moniker(moniker: &str) -> Result<(), Error> {
+    check_text(moniker)?;
+    if is_blank(moniker) { Err(Error::BlankMoniker) } else { Ok(()) }
+}
+
+/// A place that a client can call.
+pub(crate) fn check_endpoint(endpoint: &str) -> Result<(), Error> {
+    check_text(endpoint)?;
+    if is_web_url(endpoint) { Ok(()) } else { Err(Error::Endpoint) }
 }
 
 /// Registers the sender with a bond. It can be spent to at once; it earns rent from the day after it was listed.
@@ -115,7 +127,7 @@ pub(crate) fn add_bond(ctx: &mut TxContext<'_>, amount: Amount) -> Result<(), Ca
 }
 
 /// Ends the sender's service with today: today still counts, promises to it end with the day, and the bond is paid
-/// back by itself.
+/// back by itself. Its prices go with its bond, which is after the last voucher that could name them.
 ///
 /// # Errors
 /// The sender is no provider, or has left.
@@ -126,7 +138,9 @@ pub(crate) fn deregister(ctx: &mut TxContext<'_>) -> Result<(), Error> {
     provider.left = Some(Left { day: global.day, due });
     provider.next = Standing::default();
     PROVIDERS.set(ctx.state, &ctx.sender, &provider);
-    if !provider.bond.is_zero() {
+    if provider.bond.is_zero() {
+        SHEETS.remove(ctx.state, &ctx.sender);
+    } else {
         LEAVING.set(ctx.state, &(due.millis(), ctx.sender), &1);
     }
     ctx.events.emit(Credits::ID, &Event::ProviderLeft { provider: ctx.sender, day: global.day, due });
@@ -216,6 +230,7 @@ pub(crate) fn delist(ctx: &mut TxContext<'_>, address: &Address, forfeit: bool) 
         provider.bond = Amount::ZERO;
         if let Some(left) = provider.left {
             LEAVING.remove(ctx.state, &(left.due.millis(), *address));
+            SHEETS.remove(ctx.state, address);
         }
     }
     PROVIDERS.set(ctx.state, address, &provider);
@@ -251,6 +266,7 @@ pub fn pay_bonds(ctx: &mut BlockContext<'_>, limit: usize) -> Result<(), CallErr
         let bond = std::mem::take(&mut provider.bond);
         bank::pay_from_pool(ctx.state, Pool::ProviderBonds, &address, Denom::Vvv, bond)?;
         LEAVING.remove(ctx.state, &(due, address));
+        SHEETS.remove(ctx.state, &address);
         PROVIDERS.set(ctx.state, &address, &provider);
         ctx.events.emit(Credits::ID, &Event::BondPaid { provider: address, amount: bond });
     }

@@ -40,6 +40,8 @@ pub(crate) const LEAVING: Map<(u64, Address), u8> = Map::new(Credits::ID, 14);
 pub(crate) const DAYS: Map<u64, DayRecord> = Map::new(Credits::ID, 15);
 /// What was consumed by (day, provider), until it is paid: the queue of payouts.
 pub(crate) const PROVIDER_DAYS: Map<(u64, Address), ProviderDay> = Map::new(Credits::ID, 16);
+/// The queue of accounts without stake, by (day of the last touch, account): what was given to them or bought lapses.
+pub(crate) const LAPSING: Map<(u64, Address), u8> = Map::new(Credits::ID, 18);
 
 /// The chain as vouchers name it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
@@ -148,8 +150,14 @@ pub struct Account {
     pub today: Row,
     /// Of the day before that.
     pub previous: Row,
-    /// How many promises it has rows for.
-    pub promises: u8,
+}
+
+impl Account {
+    /// Whether nothing of it is worth a row: no DIEM is staked for it, and no credit of either day is left, of which
+    /// whatever was spent, promised or offered would be a part.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.today.staked.is_zero() && self.today.allowance.is_zero() && self.previous.allowance.is_zero()
+    }
 }
 
 /// What an account has promised to a provider.

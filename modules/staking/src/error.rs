@@ -164,6 +164,12 @@ pub enum Error {
     /// A genesis that contradicts itself.
     #[error("{0}")]
     Genesis(String),
+    /// A name that shows nothing.
+    #[error("a moniker of blanks shows no name: write one that people can read")]
+    BlankMoniker,
+    /// A link that no browser follows.
+    #[error("a website is an http or https URL such as https://one.example, or empty")]
+    Website,
 }
 
 fn waits(at: Option<Time>) -> String {
@@ -202,6 +208,8 @@ impl ModuleError for Error {
         ErrorInfo { code: 27, name: "would_leave_dust", http: 422, retry: true },
         ErrorInfo { code: 28, name: "unknown_entry", http: 404, retry: false },
         ErrorInfo { code: 29, name: "not_due", http: 409, retry: true },
+        ErrorInfo { code: 30, name: "blank_moniker", http: 400, retry: false },
+        ErrorInfo { code: 31, name: "website", http: 400, retry: false },
     ];
 
     fn code(&self) -> u32 {
@@ -235,6 +243,8 @@ impl ModuleError for Error {
             Self::WouldLeaveDust { .. } => 27,
             Self::UnknownEntry(_) => 28,
             Self::NotDue { .. } => 29,
+            Self::BlankMoniker => 30,
+            Self::Website => 31,
         }
     }
 }

@@ -1,7 +1,10 @@
 //! The calls of staking.
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use diem_core::{Address, Amount, CallError, Denom, HandedIn, Statement, Statements, TxContext, text::is_plain};
+use diem_core::{
+    Address, Amount, CallError, Denom, HandedIn, Statement, Statements, TxContext,
+    text::{is_blank, is_plain, is_web_url},
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -87,7 +90,13 @@ pub(crate) fn check_description(description: &Description) -> Result<(), Error> 
     let Description { moniker, website } = description;
     let fits = (1..=MAX_MONIKER_BYTES).contains(&moniker.len()) && website.len() <= MAX_WEBSITE_BYTES;
     // They stand in the text that a wallet shows.
-    if fits && is_plain(moniker) && is_plain(website) { Ok(()) } else { Err(Error::Description) }
+    if !fits || !is_plain(moniker) || !is_plain(website) {
+        return Err(Error::Description);
+    }
+    if is_blank(moniker) {
+        return Err(Error::BlankMoniker);
+    }
+    if website.is_empty() || is_web_url(website) { Ok(()) } else { Err(Error::Website) }
 }
 
 /// Refuses zero.

@@ -54,6 +54,13 @@ fn a_validator_needs_both_keys_enough_stake_and_rates_that_fit() {
     assert_eq!(refused(&|msg| msg.description.moniker = "two\" and more".into()), "description");
     assert_eq!(refused(&|msg| msg.description.website = "x".repeat(129)), "description");
     assert_eq!(refused(&|msg| msg.description.website = "https://two.example\")".into()), "description");
+    for blank in [" ", "\u{2003}\u{a0}"] {
+        assert_eq!(refused(&|msg| msg.description.moniker = blank.into()), "blank_moniker");
+    }
+    for website in ["two.example", " ", "ftp://two.example", "javascript:alert(1)", "https://two.example@three.example"]
+    {
+        assert_eq!(refused(&|msg| msg.description.website = website.into()), "website");
+    }
     // Another chain's proof.
     let foreign = KeyProof::sign("diem-other-dev", &who(5), &SecretKey::ed25519(&[5; 32]), &bridge(5)).unwrap();
     assert_eq!(refused(&|msg| msg.proof = foreign), "key_proof");

@@ -213,6 +213,8 @@ pub(super) fn params(params: &Params) -> String {
         ("gas of a byte", gas.per_byte.to_string()),
         ("gas of a signature", gas.per_signature.to_string()),
         ("gas of a block, at most", gas.block_limit.to_string()),
+        ("first payment to an address, at least", first_payment(&params.bank.min_new_account)),
+        ("rows of the state, at most", params.chain.max_rows.to_string()),
         ("bytes of a transaction, at most", limits.max_tx_bytes.to_string()),
         ("calls of a transaction, at most", limits.max_calls.to_string()),
         ("bytes of a memo, at most", limits.max_memo_bytes.to_string()),
@@ -235,6 +237,11 @@ pub(super) fn params(params: &Params) -> String {
         ("a leaving provider's bond is paid after", duration(credits.provider_unbonding_ms)),
         ("who lists providers", credits.authority.to_string()),
     ])
+}
+
+/// The least of each denomination: one of them is enough.
+fn first_payment(least: &diem_bank::MinNewAccount) -> String {
+    Denom::ALL.map(|denom| least.of(denom).display(denom)).join(" or ")
 }
 
 /// Milliseconds in the largest unit that divides them.

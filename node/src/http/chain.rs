@@ -12,8 +12,8 @@ use axum::{
 use bytes::Bytes;
 use diem_client::{
     api::{
-        Base64Bytes, Clock, ErrorLine, Hash, Head, HexBytes, HttpError, LightBlock, Limits, List, Page, Params, Peer,
-        Status, Validator, error_table,
+        BankParams, Base64Bytes, Clock, ErrorLine, Hash, Head, HexBytes, HttpError, LightBlock, Limits, List, Page,
+        Params, Peer, Status, Validator, error_table,
     },
     verify::encode_header,
 };
@@ -105,12 +105,17 @@ pub(crate) async fn params(State(api): Shared, Query(params): Query<HeightParams
         return Err(wrong_answer());
     };
     let chain = api.node.app.chain().ok_or(HttpError::Internal)?;
+    let diem_bank::Answer::Params(bank) = reader.bank(diem_bank::Query::Params)? else {
+        return Err(wrong_answer());
+    };
     Ok(Json(Params {
         height: reader.height(),
         time: reader.time(),
         epoch: reader.epoch(),
         epoch_ms: reader.epoch_ms().get(),
         gas: diem_runtime::gas_params(reader.snapshot()),
+        chain: diem_runtime::chain_params(reader.snapshot()),
+        bank: BankParams { min_new_account: bank.min_new_account },
         limits: Limits::default(),
         consensus: chain.consensus,
         staking,

@@ -75,7 +75,7 @@ async fn every_bad_transaction_has_its_error_and_changes_nothing() {
     let mut identity = [0; 64];
     identity[0] = 1;
     let weak = weak.with_auth(&Auth::Ed25519 { public_key: weak_key, signature: identity }, None);
-    let poor =
+    let nobody =
         TxBuilder::transfer(&node.doc, &diem_testkit::people::Person::new(999), 0, node.address_of(1), Amount::new(1));
     let many_calls = good.clone().with(|tx| tx.calls = vec![tx.calls[0].clone(); MAX_CALLS + 1]).bytes();
     let unknown_module = {
@@ -103,7 +103,14 @@ async fn every_bad_transaction_has_its_error_and_changes_nothing() {
         ("nonce too high", with(|tx| tx.nonce = 17), "chain", "nonce_too_high", 409),
         ("gas price too low", with(|tx| tx.gas_price = Amount::new(1)), "chain", "gas_price_too_low", 402),
         ("max fee too low", with(|tx| tx.max_fee = Amount::new(1)), "chain", "max_fee_too_low", 402),
-        ("no funds for the fee", poor.bytes().to_vec(), "chain", "insufficient_fee_funds", 402),
+        ("never paid", nobody.bytes().to_vec(), "chain", "no_account", 402),
+        (
+            "no funds for the fee",
+            with(|tx| (tx.gas_price, tx.max_fee) = (Amount::ONE, Amount::MAX)),
+            "chain",
+            "insufficient_fee_funds",
+            402,
+        ),
         ("amount of zero", node.transfer(0, 0, 1, 0).bytes().to_vec(), "bank", "zero_amount", 400),
     ];
     for (what, tx, codespace, name, status) in cases {

@@ -1,7 +1,7 @@
 //! Whether a transaction is valid where it stands, and what it pays. An invalid one changes nothing.
 
 use diem_bank::{self as bank, ChargeError};
-use diem_core::{Amount, BlockInfo, StateWrite};
+use diem_core::{Amount, BlockInfo, StateRead, StateWrite};
 use diem_types::{ChainError, GasParams, Signed};
 
 use crate::chain::ChainInfo;
@@ -40,6 +40,12 @@ pub(crate) fn check_static(tx: &Signed, chain: &ChainInfo, gas: &GasParams, heig
     Ok(Cost { gas: units, fee })
 }
 
+/// Refuses a sender that nobody has paid yet, whoever pays the fee: a transaction makes no account.
+pub(crate) fn check_sender(state: &dyn StateRead, tx: &Signed) -> Result<(), ChainError> {
+    let sender = tx.tx.sender;
+    if bank::has_account(state, &sender) { Ok(()) } else { Err(ChainError::NoAccount(sender)) }
+}
+
 /// Takes the fee and the nonce of a transaction at its place in a block. The fees of a block are collected by the
 /// caller and go to their pool once, at the end of its transactions.
 pub(crate) fn admit(
@@ -54,6 +60,7 @@ pub(crate) fn admit(
     bank::charge(state, &tx.tx.sender, nonce, &payer, cost.fee).map_err(|error| match error {
         ChargeError::Nonce { next } if nonce < next => ChainError::NonceTooLow { got: nonce, next },
         ChargeError::Nonce { next } => ChainError::NonceTooHigh { got: nonce, next },
+        ChargeError::NoAccount => ChainError::NoAccount(tx.tx.sender),
         ChargeError::Funds { available } => ChainError::FeeFunds { payer, fee: cost.fee, available },
     })?;
     Ok(cost)

@@ -77,7 +77,28 @@ pub(crate) enum Base {
     Genesis(Arc<PendingGenesis>),
 }
 
+/// A state to execute a block on.
+#[derive(Clone, Copy)]
+pub(crate) struct Below<'a> {
+    pub(crate) state: &'a dyn StateRead,
+    /// How many rows it has.
+    pub(crate) rows: u64,
+}
+
 impl Base {
+    /// How many rows there are: what decides whether the next block may make more.
+    pub(crate) fn rows(&self) -> u64 {
+        match self {
+            Self::Committed(snapshot) => snapshot.row_count(),
+            Self::Genesis(genesis) => genesis.rows,
+        }
+    }
+
+    /// What the next block is executed on.
+    pub(crate) fn below(&self) -> Below<'_> {
+        Below { state: self.state(), rows: self.rows() }
+    }
+
     pub(crate) fn state(&self) -> &dyn StateRead {
         match self {
             Self::Committed(snapshot) => snapshot,
@@ -147,6 +168,12 @@ impl App {
         &self.store
     }
 
+    /// How many rows the last committed state has, or the genesis before the first commit, and how large it may become.
+    pub fn state_size(&self) -> (u64, diem_types::ChainParams) {
+        let base = self.base();
+        (base.rows(), chain::params(base.state()))
+    }
+
     /// What gas costs now.
     pub fn gas_params(&self) -> GasParams {
         chain::gas(self.base().state())
@@ -186,6 +213,7 @@ impl App {
             Base::Genesis(_) => chain.initial_height,
         };
         let checked = ante::check_static(tx, &chain, &chain::gas(base.state()), height);
+        let checked = checked.and_then(|cost| ante::check_sender(base.state(), tx).map(|()| cost));
         let admitted = checked.and_then(|cost| Ok((cost, mempool.admit(base.state(), tx, cost.fee, height)?)));
         let (cost, waits) = admitted.inspect_err(|_| mempool.refused(base.state(), tx))?;
         drop(mempool);

@@ -3,9 +3,7 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 use bytes::Bytes;
 use diem_bank as bank;
-use diem_core::{
-    Amount, Block, BlockInfo, CallError, Events, Fatal, StateRead, TxContext, Verifier, keys::SignatureError,
-};
+use diem_core::{Amount, Block, BlockInfo, CallError, Events, Fatal, TxContext, Verifier, keys::SignatureError};
 use diem_staking::ValidatorUpdate;
 use diem_store::{Overlay, WriteSet};
 use diem_types::{ChainError, GasParams, Signed};
@@ -13,6 +11,7 @@ use rayon::prelude::*;
 
 use crate::{
     ante::{self, Cost},
+    app::Below,
     chain::{self, ChainInfo},
     hooks::{self, Failure, Hooks},
     modules,
@@ -101,6 +100,9 @@ pub(crate) fn decode_all(txs: &[Bytes], signatures: &Signatures) -> Vec<Decoded>
 pub(crate) struct Execution<'a> {
     chain: &'a ChainInfo,
     gas: GasParams,
+    /// Whether a transaction may leave more rows than it found, by what the last block left: it is the same for all
+    /// transactions of a block, which together cannot make the tenth of the rows that is left then.
+    room: Result<(), ChainError>,
     verifier: &'a dyn Verifier,
     block: BlockInfo,
     state: Overlay<'a>,
@@ -113,37 +115,24 @@ pub(crate) struct Execution<'a> {
 impl<'a> Execution<'a> {
     /// Runs the begin hooks on top of `base`.
     pub(crate) fn begin(
-        base: &'a dyn StateRead,
+        base: Below<'a>,
         chain: &'a ChainInfo,
         verifier: &'a dyn Verifier,
         block: &Block,
         hooks: &Hooks,
     ) -> Result<Self, Fatal> {
-        let mut state = Overlay::new(base);
-        let mut events = Events::default();
-        let failed = hooks::run(&hooks.begin, &mut state, &mut events, block)?;
-        Ok(Self { failed, ..Self::new(chain, verifier, block.info, state, events) })
+        let mut begun = Self::after(base, chain, verifier, block.info);
+        begun.failed = hooks::run(&hooks.begin, &mut begun.state, &mut begun.events, block)?;
+        (begun.gas, begun.room) = (chain::gas(&begun.state), chain::params(&begun.state).check_room(base.rows));
+        Ok(begun)
     }
 
     /// On top of a state that the begin hooks left already: for trying out a transaction.
-    pub(crate) fn after(
-        base: &'a dyn StateRead,
-        chain: &'a ChainInfo,
-        verifier: &'a dyn Verifier,
-        block: BlockInfo,
-    ) -> Self {
-        Self::new(chain, verifier, block, Overlay::new(base), Events::default())
-    }
-
-    fn new(
-        chain: &'a ChainInfo,
-        verifier: &'a dyn Verifier,
-        block: BlockInfo,
-        state: Overlay<'a>,
-        events: Events,
-    ) -> Self {
-        let gas = chain::gas(&state);
-        Self { chain, gas, verifier, block, state, events, fees: Amount::ZERO, gas_used: 0, failed: Vec::new() }
+    pub(crate) fn after(base: Below<'a>, chain: &'a ChainInfo, verifier: &'a dyn Verifier, block: BlockInfo) -> Self {
+        let state = Overlay::new(base.state);
+        let (gas, room) = (chain::gas(&state), chain::params(&state).check_room(base.rows));
+        let (events, fees, failed) = (Events::default(), Amount::ZERO, Vec::new());
+        Self { chain, gas, room, verifier, block, state, events, fees, gas_used: 0, failed }
     }
 
     /// The state as the transactions so far left it.
@@ -185,7 +174,8 @@ impl<'a> Execution<'a> {
                 verifier: self.verifier,
             };
             let outcome = tx.tx.calls.iter().try_for_each(|call| modules::execute(&mut ctx, call));
-            (outcome, overlay.into_writes())
+            let writes = overlay.into_writes();
+            (outcome.and_then(|()| self.check_room(&writes)), writes)
         };
         let mut result = match outcome {
             Ok(()) => {
@@ -196,6 +186,14 @@ impl<'a> Execution<'a> {
         };
         (result.gas_wanted, result.gas_used, result.fee) = (cost.gas, cost.gas, cost.fee);
         result
+    }
+
+    /// Refuses what makes rows where there is no room for them.
+    fn check_room(&self, writes: &WriteSet) -> Result<(), CallError> {
+        match &self.room {
+            Err(full) if writes.growth(&self.state) > 0 => Err(full.clone().into()),
+            _ => Ok(()),
+        }
     }
 
     /// Books the fees, runs the end hooks, asks for the validators and gives back what is to be written.
@@ -218,7 +216,7 @@ impl<'a> Execution<'a> {
 
 /// Executes a whole block: one result for each transaction, whatever its bytes.
 pub(crate) fn execute(
-    base: &dyn StateRead,
+    base: Below<'_>,
     chain: &ChainInfo,
     verifier: &dyn Verifier,
     block: &Block,

@@ -1,7 +1,7 @@
 //! The rows of the chain as a whole (module byte 0): who it is, what gas costs, the last block, failed hooks.
 
 use diem_core::{BlockInfo, ModuleId, StateRead, cell::Item, cell::Map};
-use diem_types::{GasParams, chain::CHAIN_ROWS};
+use diem_types::{ChainParams, GasParams, chain::CHAIN_ROWS};
 
 pub use diem_types::chain::ChainInfo;
 pub(crate) use diem_types::chain::INFO;
@@ -14,6 +14,13 @@ pub(crate) const GAS: Item<GasParams> = Item::new(ID, 1);
 pub(crate) const LAST_BLOCK: Item<BlockInfo> = Item::new(ID, 2);
 /// Failures in a row of each Retry hook, by its number.
 pub(crate) const HOOK_FAILURES: Map<u8, u64> = Map::new(ID, 3);
+/// How large the state may become. Number 5 is the length of a day, in `diem_core::clock`.
+pub(crate) const PARAMS: Item<ChainParams> = Item::new(ID, 6);
+
+/// How large the state may become. Every state has it from genesis on.
+pub(crate) fn params(state: &dyn StateRead) -> ChainParams {
+    PARAMS.get(state).unwrap_or_default()
+}
 
 /// What gas costs. Every state has it from genesis on.
 pub(crate) fn gas(state: &dyn StateRead) -> GasParams {

@@ -6,7 +6,7 @@ use diem_core::{
     tx::{TxHash, tx_hash},
 };
 use diem_store::IndexOp;
-use diem_types::APP_VERSION;
+use diem_types::{APP_VERSION, ChainParams};
 use rayon::prelude::*;
 
 use crate::{App, Finalized, app::Info, block, chain::ChainInfo, hooks::Failure, index, pending::Pending};
@@ -24,6 +24,10 @@ pub struct Committed {
     pub retain_height: u64,
     /// The hashes of the block's transactions, in order.
     pub tx_hashes: Vec<TxHash>,
+    /// How many rows the state has.
+    pub rows: u64,
+    /// How many it may have: `chain.max_rows`.
+    pub max_rows: u64,
 }
 
 impl App {
@@ -40,7 +44,8 @@ impl App {
             Some((processed, executed)) if processed == hash => executed,
             _ => {
                 let decoded = block::decode_block(txs, &self.signatures);
-                block::execute(self.base().state(), &chain, &self.signatures, block, &decoded, &self.hooks)?
+                let base = self.base();
+                block::execute(base.below(), &chain, &self.signatures, block, &decoded, &self.hooks)?
             }
         };
         executed.failed.iter().for_each(Failure::log);
@@ -51,6 +56,7 @@ impl App {
             || self.store.stage(writes),
             || index::block_rows(block, hash, txs, &hashes, &executed.results, &executed.events, executed.gas_used),
         );
+        let staged = staged.map_err(|error| Fatal(format!("block {}: {error}", block.info.height)))?;
         let root = staged.root();
         let index = index::with_root(rows, root);
         consensus.pending = Some(Pending { info: block.info, staged, index, hashes });
@@ -82,7 +88,8 @@ impl App {
         mempool.committed(&self.store.latest(), height);
         consensus.forget();
         let retain_height = self.retain_height(height);
-        Ok(Committed { height, root, time, retain_height, tx_hashes: pending.hashes })
+        let (rows, ChainParams { max_rows }) = self.state_size();
+        Ok(Committed { height, root, time, retain_height, tx_hashes: pending.hashes, rows, max_rows })
     }
 
     /// Writes rows of the node between two blocks, synced like a block; their keys begin with [`crate::NODE_PREFIX`].

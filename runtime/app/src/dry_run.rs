@@ -7,7 +7,7 @@ use diem_core::{Address, Block, BlockInfo, Events, Fatal, Time};
 use diem_store::{Overlay, Snapshot};
 use diem_types::{ChainError, Signed};
 
-use crate::{App, TxResult, block::Execution, hooks};
+use crate::{App, TxResult, app::Below, block::Execution, hooks};
 
 /// What a transaction would do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,7 +60,8 @@ impl App {
         let mut begun = Overlay::new(snapshot);
         let next = Block { info: block, ..Block::default() };
         hooks::run(&self.hooks.begin, &mut begun, &mut Events::default(), &next)?;
-        let mut execution = Execution::after(&begun, &chain, &self.signatures, block);
+        let below = Below { state: &begun, rows: snapshot.row_count() };
+        let mut execution = Execution::after(below, &chain, &self.signatures, block);
         let result =
             execution.transaction(&self.in_turn(snapshot, tx)).unwrap_or_else(|error| TxResult::refused(error.into()));
         let after = execution.state();

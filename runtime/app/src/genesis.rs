@@ -46,11 +46,17 @@ pub(crate) fn build(doc: &GenesisDoc) -> Result<PendingGenesis, Fatal> {
     let mut state = Overlay::with_writes(&Nothing, WriteSet::new());
     chain::INFO.set(&mut state, &info);
     chain::GAS.set(&mut state, &doc.app.gas);
+    chain::PARAMS.set(&mut state, &doc.app.chain);
     let mut ctx = GenesisContext { state: &mut state, time: doc.genesis_time };
     modules::init_genesis(&mut ctx, &info, &doc.app)?;
     check_validators(doc, &modules::validators(&state))?;
     modules::check_invariants(&state).map_err(|error| Fatal(format!("genesis: {error}")))?;
-    Ok(PendingGenesis { chain: Arc::new(info), state })
+    let rows = u64::try_from(state.writes().growth(&Nothing)).unwrap_or_default();
+    let most = doc.app.chain.max_rows;
+    if rows > most {
+        return Err(Fatal(format!("genesis: it makes {rows} rows, more than the {most} of `chain.max_rows`")));
+    }
+    Ok(PendingGenesis { chain: Arc::new(info), state, rows })
 }
 
 /// Consensus starts with the validators of the document; the state must mean the same ones.
@@ -86,7 +92,8 @@ impl App {
             )));
         }
         let genesis = build(doc)?;
-        let root = self.store.stage(genesis.state.writes().clone()).root();
+        let staged = self.store.stage(genesis.state.writes().clone());
+        let root = staged.map_err(|error| Fatal(format!("genesis: {error}")))?.root();
         consensus.forget();
         self.mempool.lock().clear();
         *self.chain.write() = Some(Arc::clone(&genesis.chain));

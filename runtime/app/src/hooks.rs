@@ -67,6 +67,7 @@ impl Default for Hooks {
                 retry(9, "provider_payouts", |ctx| credits::payouts::pay_providers(ctx, 100)),
                 retry(10, "provider_bonds", |ctx| credits::providers::pay_bonds(ctx, 100)),
                 retry(11, "old_offers", |ctx| credits::market::clear_offers(ctx, 1_000)),
+                retry(12, "lapsed_credit", |ctx| credits::accounts::clear_lapsed(ctx, 1_000)),
             ],
             end: vec![],
         }

@@ -36,4 +36,4 @@ pub use diem_staking::ValidatorUpdate;
 pub use dry_run::{Change, DryRun, DryRunError};
 pub use genesis::InitChain;
 pub use index::{NODE_PREFIX, PaidProvider, StoredBlock, StoredTx, paid_providers};
-pub use query::{Answered, QueryError, answer, gas_params};
+pub use query::{Answered, QueryError, answer, chain_params, gas_params};

@@ -38,6 +38,7 @@ fn init<M: Module>(ctx: &mut GenesisContext<'_>, genesis: &M::Genesis) -> Result
 pub(crate) fn export_genesis(state: &dyn StateRead) -> AppGenesis {
     AppGenesis {
         gas: crate::chain::gas(state),
+        chain: crate::chain::params(state),
         epoch_ms: epoch_ms(state),
         bank: Bank::export_genesis(state),
         staking: Staking::export_genesis(state),

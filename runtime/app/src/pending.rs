@@ -12,6 +12,8 @@ use crate::{block::Executed, chain::ChainInfo};
 pub(crate) struct PendingGenesis {
     pub(crate) chain: Arc<ChainInfo>,
     pub(crate) state: Overlay<'static>,
+    /// How many rows it has.
+    pub(crate) rows: u64,
 }
 
 /// What consensus is in the middle of. Nothing of it is written.

@@ -22,7 +22,7 @@ impl App {
         let decoded = block::decode_all(&txs, &self.signatures);
         let Ok(chain) = self.known_chain() else { return Vec::new() };
         let base = self.base();
-        let chosen = match Execution::begin(base.state(), &chain, &self.signatures, block, &self.hooks) {
+        let chosen = match Execution::begin(base.below(), &chain, &self.signatures, block, &self.hooks) {
             Ok(execution) => choose(execution, &decoded, &self.signatures, max_tx_bytes),
             Err(fatal) => {
                 // The same failure stops the node in FinalizeBlock, with its own words.
@@ -46,7 +46,7 @@ impl App {
         self.check_height(block.info.height, &chain).map_err(refuse)?;
         let base = self.base();
         let mut execution =
-            Execution::begin(base.state(), &chain, &self.signatures, block, &self.hooks).map_err(refuse)?;
+            Execution::begin(base.below(), &chain, &self.signatures, block, &self.hooks).map_err(refuse)?;
         let mut results = Vec::with_capacity(txs.len());
         for (place, tx) in decoded.iter().enumerate() {
             let result = tx.as_ref().map_err(Clone::clone).and_then(|tx| execution.transaction(tx));

@@ -2,7 +2,7 @@
 
 use diem_core::{BlockInfo, CallError, QueryContext, Time};
 use diem_store::{Snapshot, StoreError};
-use diem_types::{Answer, GasParams, Query};
+use diem_types::{Answer, ChainParams, GasParams, Query};
 
 use crate::{App, chain, modules};
 
@@ -58,6 +58,11 @@ impl App {
 pub fn answer(snapshot: &Snapshot, query: Query) -> Result<Answer, CallError> {
     let block = BlockInfo { height: snapshot.height(), time: Time(snapshot.time_ms()) };
     modules::query(&QueryContext { state: snapshot, block }, query)
+}
+
+/// How large the state may become, as of a snapshot's height.
+pub fn chain_params(snapshot: &Snapshot) -> ChainParams {
+    chain::params(snapshot)
 }
 
 /// What gas costs at a snapshot's height.

@@ -8,7 +8,9 @@ use diem_store::WriteSet;
 use diem_types::{GenesisDoc, Signed};
 
 use crate::{
-    TxResult, ValidatorUpdate, block,
+    TxResult, ValidatorUpdate,
+    app::Below,
+    block,
     chain::ChainInfo,
     genesis::{build, document},
     hooks::Hooks,
@@ -88,9 +90,10 @@ impl Simulation {
     ///
     /// # Errors
     /// A step that must not fail has failed; an application would stop.
-    pub fn block(&self, state: &dyn StateRead, block: &Block, txs: Vec<Signed>) -> Result<Simulated, Fatal> {
+    pub fn block(&self, state: &Rows, block: &Block, txs: Vec<Signed>) -> Result<Simulated, Fatal> {
         let txs: Vec<block::Decoded> = txs.into_iter().map(Ok).collect();
-        let executed = block::execute(state, &self.chain, &Forgetful, block, &txs, &self.hooks)?;
+        let below = Below { state, rows: state.0.len() as u64 };
+        let executed = block::execute(below, &self.chain, &Forgetful, block, &txs, &self.hooks)?;
         let block::Executed { results, writes, validator_updates, events, .. } = executed;
         Ok(Simulated { results, writes, validator_updates, events })
     }

@@ -42,6 +42,76 @@ const fn is_ignorable(c: char) -> bool {
         | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
+/// Whether `text` shows nothing: it is empty, or holds nothing but blanks. A name like that could be anybody's.
+///
+/// Consensus: the set is Unicode's `White_Space`, which is written out for the reason above, with the blank of Braille.
+pub fn is_blank(text: &str) -> bool {
+    text.chars().all(|c| {
+        matches!(c,
+            '\t'..='\r' | ' ' | '\u{85}' | '\u{a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{2028}' | '\u{2029}'
+            | '\u{202f}' | '\u{205f}' | '\u{2800}' | '\u{3000}')
+    })
+}
+
+/// Whether `text` is an absolute http or https URL as RFC 3986 writes one: a host by name or address, perhaps a port,
+/// and then path, query and fragment. A name before the host is none: `https://bank.example@evil.example` only looks
+/// like the bank's.
+///
+/// Consensus, and so without a library, whose reading changes with the edition of Unicode: names of other scripts are
+/// written in their ASCII form (`xn--...`), as they stand in the domain name system.
+pub fn is_web_url(text: &str) -> bool {
+    let scheme = |scheme: &str| text.get(..scheme.len()).filter(|start| start.eq_ignore_ascii_case(scheme));
+    let Some(scheme) = scheme("https://").or_else(|| scheme("http://")) else { return false };
+    let rest = text.get(scheme.len()..).unwrap_or_default();
+    let (authority, rest) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    is_authority(authority) && is_url_rest(rest)
+}
+
+/// A host with an optional port.
+fn is_authority(authority: &str) -> bool {
+    let (host, port) = match authority.strip_prefix('[') {
+        Some(address) => match address.split_once(']') {
+            Some((address, port)) if address.parse::<std::net::Ipv6Addr>().is_ok() => (None, port),
+            _ => return false,
+        },
+        None => {
+            let (host, port) = authority.split_at(authority.find(':').unwrap_or(authority.len()));
+            (Some(host), port)
+        }
+    };
+    host.is_none_or(is_host) && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
+}
+
+/// A name of the domain name system, or an IPv4 address, which has the same form.
+fn is_host(host: &str) -> bool {
+    // A name may end with the dot of the root.
+    let labels = host.strip_suffix('.').unwrap_or(host);
+    let is_label = |label: &str| {
+        let inner = label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        inner && (1..=63).contains(&label.len()) && !label.starts_with('-') && !label.ends_with('-')
+    };
+    host.len() <= 253 && labels.split('.').all(is_label)
+}
+
+fn is_port(port: &str) -> bool {
+    port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port != 0)
+}
+
+/// Path, query and fragment: the characters of RFC 3986, and percent signs only before two hex digits.
+fn is_url_rest(rest: &str) -> bool {
+    let bytes = rest.as_bytes();
+    let hex_follows = |at: usize| {
+        let digits = bytes.get(at.saturating_add(1)..at.saturating_add(3));
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    let is_good = |(at, byte): (usize, &u8)| match byte {
+        b'%' => hex_follows(at),
+        byte => byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?#".contains(byte),
+    };
+    // A second mark of a fragment would belong to the fragment, where RFC 3986 has none.
+    rest.matches('#').count() <= 1 && bytes.iter().enumerate().all(is_good)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,6 +120,70 @@ mod tests {
     fn a_long_text_is_repeated_up_to_80_characters() {
         assert_eq!(shortened(&"ä".repeat(80)), "ä".repeat(80));
         assert_eq!(shortened(&"ä".repeat(60_000)), format!("{}…", "ä".repeat(80)));
+    }
+
+    #[test]
+    fn blanks_of_any_width_show_nothing() {
+        for text in ["", " ", "   ", "\t \n", "\u{a0}", "\u{2003}\u{3000}", "\u{2800}"] {
+            assert!(is_blank(text), "{text:?}");
+        }
+        for text in ["a", " a ", ".", "\u{3000}ν", "0"] {
+            assert!(!is_blank(text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn web_addresses_are_urls() {
+        let good = [
+            "http://d",
+            "https://one.example",
+            "HTTPS://One.Example/",
+            "http://127.0.0.1:8402",
+            "http://[::1]:8402/v1",
+            "https://ai.example/v1?model=a%20b#top",
+            "https://xn--mller-kva.example./",
+            "https://my_host.internal:65535?x",
+        ];
+        for text in good {
+            assert!(is_web_url(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_a_browser_would_not_open_as_a_web_page_is_no_url() {
+        let bad = [
+            "",
+            "e",
+            "one.example",
+            "https://",
+            "https:///path",
+            "https:one.example",
+            "ftp://one.example",
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "http://:80",
+            "http://a..b",
+            "http://-a.example",
+            "http://a.example:0",
+            "http://a.example:65536",
+            "http://a.example:",
+            "http://a.example:+80",
+            "http://[::1",
+            "http://[1.2.3]",
+            "http://[::1]80",
+            "https://bank.example@evil.example",
+            "https://user:secret@one.example",
+            "https://one.example/a b",
+            "https://one.example/%2",
+            "https://one.example/<script>",
+            "https://one.example/#a#b",
+            "https://one.example\\evil",
+            "https://mü.example",
+            " https://one.example",
+        ];
+        for text in bad {
+            assert!(!is_web_url(text), "{text}");
+        }
     }
 
     #[test]

@@ -94,7 +94,7 @@ proptest! {
         let mut rows = BTreeMap::new();
         for (height, batch) in (1..).zip(&batches) {
             let root = oracle.apply(batch);
-            let snapshot = store.commit(store.stage(write_set(batch)), height, 0, 0, vec![]).unwrap();
+            let snapshot = store.commit(store.stage(write_set(batch)).unwrap(), height, 0, 0, vec![]).unwrap();
             prop_assert_eq!(snapshot.root(), root);
             rows.extend(batch.clone());
         }
@@ -122,7 +122,7 @@ proptest! {
 fn keys_before_the_first_and_after_the_last_are_proven_absent() {
     let store = Store::in_memory(Options::default());
     let batch = (0..200u8).map(|n| (vec![1, 1, n], Some(vec![n, 1]))).collect();
-    let snapshot = store.commit(store.stage(write_set(&batch)), 1, 0, 0, vec![]).unwrap();
+    let snapshot = store.commit(store.stage(write_set(&batch)).unwrap(), 1, 0, 0, vec![]).unwrap();
     let (mut first, mut last) = (0, 0);
     for n in 0..20_000u32 {
         let key = n.to_be_bytes();
@@ -143,9 +143,9 @@ fn keys_before_the_first_and_after_the_last_are_proven_absent() {
 fn a_proof_of_one_root_shows_nothing_under_another() {
     let store = Store::in_memory(Options::default());
     let batch: BTreeMap<_, _> = (0..50u8).map(|n| (vec![1, n], Some(vec![n, 1]))).collect();
-    let old = store.commit(store.stage(write_set(&batch)), 1, 0, 0, vec![]).unwrap();
+    let old = store.commit(store.stage(write_set(&batch)).unwrap(), 1, 0, 0, vec![]).unwrap();
     let changed = BTreeMap::from([(vec![1, 7], Some(vec![9])), (vec![1, 8], None)]);
-    let new = store.commit(store.stage(write_set(&changed)), 2, 0, 0, vec![]).unwrap();
+    let new = store.commit(store.stage(write_set(&changed)).unwrap(), 2, 0, 0, vec![]).unwrap();
     for key in [vec![1, 7], vec![1, 8], vec![1, 9], vec![5]] {
         let (value, proof) = old.prove(&key);
         proof::verify(&old.root(), &key, value.as_deref(), &proof).unwrap();

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::tree::TreeFull;
+
 /// Why the store refuses or fails.
 #[derive(Debug, Error)]
 pub enum StoreError {
@@ -111,6 +113,14 @@ pub enum StoreError {
     /// Rows of the index belong to a height.
     #[error("nothing is committed yet, so there is no height to which rows could be added")]
     NoBlock,
+    /// The tree of the state has no slots left, which `chain.max_rows` keeps far away.
+    #[error("{path}: {full}; this build of the node cannot hold a larger state: install a newer one")]
+    Full {
+        /// The store's folder, or `memory`.
+        path: PathBuf,
+        /// How many rows there are.
+        full: TreeFull,
+    },
     /// An earlier write failed, so that nobody knows what is on disk.
     #[error("an earlier write failed; restart the node")]
     Poisoned,

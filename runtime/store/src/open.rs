@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use crate::backend::View;
 use crate::error::StoreError;
-use crate::tree::{Change, Root};
+use crate::tree::{Change, Root, TreeFull};
 
 /// The file whose lock says that a process uses the folder.
 const LOCK: &str = "lock";
@@ -32,7 +32,10 @@ pub(crate) fn lock(path: &Path) -> Result<File, StoreError> {
 }
 
 /// The tree of all rows of `view`: one thread reads, the others hash.
-pub(crate) fn rebuild(view: &View) -> Root {
+///
+/// # Errors
+/// There are more rows than a tree can hold.
+pub(crate) fn rebuild(view: &View) -> Result<Root, TreeFull> {
     let mut root = Root::new();
     let mut changes: Vec<Change> = Vec::new();
     let mut page = view.range(&[], None, PAGE);
@@ -44,16 +47,16 @@ pub(crate) fn rebuild(view: &View) -> Root {
         );
         page = next;
         if changes.len() >= BATCH || page.is_empty() {
-            root = put(root, &changes);
+            root = put(root, &changes)?;
             changes.clear();
         }
     }
-    root
+    Ok(root)
 }
 
-fn put(root: Root, changes: &[Change]) -> Root {
+fn put(root: Root, changes: &[Change]) -> Result<Root, TreeFull> {
     #[expect(clippy::expect_used, reason = "nobody else knows this tree yet, so nobody can have changed it")]
-    root.update(changes).commit().expect("the base is the latest version")
+    Ok(root.update(changes)?.commit().expect("the base is the latest version"))
 }
 
 fn after(key: &Key) -> Key {

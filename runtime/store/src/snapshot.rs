@@ -55,6 +55,12 @@ impl Snapshot {
         self.at.meta.map_or(0, |meta| meta.time_ms)
     }
 
+    /// How many state rows there are. Every node that has this state counts the same, whether it executed the blocks
+    /// before, went back to it, or read it from disk.
+    pub fn row_count(&self) -> u64 {
+        self.at.tree.rows()
+    }
+
     pub(crate) fn tree(&self) -> &Root {
         &self.at.tree
     }

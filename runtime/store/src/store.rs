@@ -67,7 +67,7 @@ impl Store {
     /// Opens the store in the folder `path`, or makes an empty one there. Takes the folder's lock, rebuilds the tree
     /// from the rows and compares its root with the one that was committed.
     ///
-    /// Errors: [`StoreError::Locked`], [`StoreError::RootMismatch`], and whatever the disk answers.
+    /// Errors: [`StoreError::Locked`], [`StoreError::RootMismatch`], [`StoreError::Full`], and whatever the disk answers.
     pub fn open(path: &Path, options: Options) -> Result<Store, StoreError> {
         let lock = open::lock(path)?;
         let rocks = Rocks::open(&path.join(ROWS), options.sync)?;
@@ -92,7 +92,7 @@ impl Store {
     fn start(backend: Backend, path: &Path, options: Options, lock: Option<File>) -> Result<Store, StoreError> {
         let options = Options { ring: options.ring.max(1), ..options };
         let (meta, oldest_undo, view) = (backend.meta()?, backend.oldest_undo()?, backend.view());
-        let tree = open::rebuild(&view);
+        let tree = open::rebuild(&view).map_err(|full| StoreError::Full { path: path.to_path_buf(), full })?;
         let expected = meta.unwrap_or(Meta { height: 0, root: EMPTY_HASH, time_ms: 0, app_version: 0 });
         check_root(path, &expected, &tree.hash())?;
         let cache = Arc::new(Cache::new(options.cache_bytes, tree.version()));
@@ -139,18 +139,25 @@ impl Store {
 
     /// Computes the root of the last commit with `writes` on top, and prepares them for [`Store::commit`]. Nothing is
     /// written; may be called any number of times.
-    pub fn stage(&self, writes: WriteSet) -> Staged {
+    ///
+    /// Errors: [`StoreError::Full`].
+    pub fn stage(&self, writes: WriteSet) -> Result<Staged, StoreError> {
         self.stage_with(writes, undo::encode)
     }
 
     /// Stages with the undo row that `undo` makes.
-    fn stage_with(&self, writes: WriteSet, undo: fn(&Snapshot, &WriteSet) -> Option<UndoRow>) -> Staged {
+    fn stage_with(
+        &self,
+        writes: WriteSet,
+        undo: fn(&Snapshot, &WriteSet) -> Option<UndoRow>,
+    ) -> Result<Staged, StoreError> {
         let base = self.latest();
         let (draft, prepared) = rayon::join(
             || base.tree().update(&tree::changes(writes.rows())),
             || self.backend.prepare(&writes, undo(&base, &writes)),
         );
-        Staged { writes, draft, prepared }
+        let draft = draft.map_err(|full| StoreError::Full { path: self.path.clone(), full })?;
+        Ok(Staged { writes, draft, prepared })
     }
 
     /// Writes a staged block with its index rows in one atomic batch, on disk before it returns if
@@ -225,7 +232,7 @@ impl Store {
             path: self.path.clone(),
             detail: format!("undo row of height {height}: {error}"),
         })?;
-        let Staged { writes, draft, prepared } = self.stage_with(writes, |_, _| None);
+        let Staged { writes, draft, prepared } = self.stage_with(writes, |_, _| None)?;
         check_root(&self.path, &meta, &draft.hash())?;
         let tree = draft.commit().ok_or(StoreError::Stale)?;
         let block =

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::hash::BuildHasher;
 use std::ops::Bound;
 
-use diem_core::storage::{Key, Value};
+use diem_core::storage::{Key, StateRead, Value};
 use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 
@@ -52,6 +52,16 @@ impl WriteSet {
     /// Whether nothing is written.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
+    }
+
+    /// How many rows `base` has more with these writes than without; negative if it has fewer.
+    pub fn growth(&self, base: &dyn StateRead) -> i64 {
+        let change = |(key, value): &Row| match (base.get(key).is_some(), value.is_some()) {
+            (false, true) => 1,
+            (true, false) => -1,
+            (true, true) | (false, false) => 0,
+        };
+        self.rows.iter().map(change).fold(0i64, i64::saturating_add)
     }
 
     /// What was written to `key`: `Some(None)` if the row was removed, `None` if the key was not written.

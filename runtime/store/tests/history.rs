@@ -130,6 +130,7 @@ fn check_snapshot(snapshot: &Snapshot, at: &At) {
     assert_eq!(snapshot.meta(), at.meta);
     let rows: Rows = snapshot.rows().map(|(k, v)| (k.to_vec(), v.to_vec())).collect();
     assert_eq!(rows, at.rows);
+    assert_eq!(snapshot.row_count(), at.rows.len() as u64);
     for key in (0..40u8).map(|n| vec![1, 1, n]).chain([vec![2; 100], vec![9]]) {
         let expected = at.rows.get(&key).map(Vec::as_slice);
         assert_eq!(snapshot.get(&key).as_deref(), expected);
@@ -175,7 +176,7 @@ impl Pair {
                     };
                 }
                 let height = if model.heights.is_empty() { FIRST } else { model.height() + 1 };
-                let staged = store.stage(write_set(batch));
+                let staged = store.stage(write_set(batch)).unwrap();
                 let root = staged.root();
                 let index = index.iter().map(index_op).collect();
                 let snapshot = store.commit(staged, height, height * 1000, 3, index).unwrap();
@@ -183,7 +184,7 @@ impl Pair {
                 at.meta = Some(Meta { height, root, time_ms: height * 1000, app_version: 3 });
                 model.push(at);
             }
-            Op::StageAndDrop(batch) => drop(store.stage(write_set(batch))),
+            Op::StageAndDrop(batch) => drop(store.stage(write_set(batch)).unwrap()),
             Op::Rollback => {
                 let height = model.height();
                 if !model.undo.contains(&height) {
@@ -244,12 +245,12 @@ fn a_pinned_height_can_be_reached_again_from_far() {
     let store = Store::in_memory(options());
     let one = |n: u8| -> WriteSet { [(Key::from_slice(b"k"), Some(Value::from_slice(&[n])))].into_iter().collect() };
     for height in 1..=3u8 {
-        store.commit(store.stage(one(height)), height.into(), 0, 0, vec![]).unwrap();
+        store.commit(store.stage(one(height)).unwrap(), height.into(), 0, 0, vec![]).unwrap();
     }
     store.pin(3);
     let root = store.latest().root();
     for height in 4..=40u8 {
-        store.commit(store.stage(one(height)), height.into(), 0, 0, vec![]).unwrap();
+        store.commit(store.stage(one(height)).unwrap(), height.into(), 0, 0, vec![]).unwrap();
     }
     while store.latest().height() > 3 {
         store.rollback(vec![]).unwrap();
@@ -272,10 +273,10 @@ fn snapshots_go_to_other_threads_and_staged_writes_move() {
 #[test]
 fn what_was_staged_on_an_older_state_is_refused() {
     let store = Store::in_memory(options());
-    let (a, b) = (store.stage(WriteSet::new()), store.stage(WriteSet::new()));
+    let (a, b) = (store.stage(WriteSet::new()).unwrap(), store.stage(WriteSet::new()).unwrap());
     store.commit(a, 1, 0, 0, vec![]).unwrap();
     assert!(matches!(store.commit(b, 2, 0, 0, vec![]), Err(StoreError::Stale)));
-    let c = store.stage(WriteSet::new());
+    let c = store.stage(WriteSet::new()).unwrap();
     assert!(matches!(store.commit(c, 3, 0, 0, vec![]), Err(StoreError::Height { given: 3, expected: 2 })));
     assert_eq!(store.latest().height(), 1);
 }
@@ -286,7 +287,7 @@ fn readers_of_any_height_see_that_height_while_blocks_are_committed_and_taken_ba
     let store = Store::open(home.path(), options()).unwrap();
     let keys: Vec<Key> = (0..60u8).map(|n| Key::from_slice(&[1, 1, n])).collect();
     let rows = |n: u8| keys.iter().map(|k| (k.clone(), Some(Value::from_slice(&[n])))).collect::<WriteSet>();
-    store.commit(store.stage(rows(1)), 1, 1, 0, vec![]).unwrap();
+    store.commit(store.stage(rows(1)).unwrap(), 1, 1, 0, vec![]).unwrap();
     let done = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|scope| {
         for _ in 0..3 {
@@ -312,7 +313,7 @@ fn readers_of_any_height_see_that_height_while_blocks_are_committed_and_taken_ba
                 height = store.rollback(vec![]).unwrap().height;
             }
             height += 1;
-            store.commit(store.stage(rows(n)), height, n.into(), 0, vec![]).unwrap();
+            store.commit(store.stage(rows(n)).unwrap(), height, n.into(), 0, vec![]).unwrap();
         }
         done.store(true, std::sync::atomic::Ordering::Relaxed);
     });

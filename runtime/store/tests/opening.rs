@@ -20,7 +20,7 @@ fn rows(height: u64) -> WriteSet {
 
 fn commit(store: &Store, height: u64) -> Result<[u8; 32], StoreError> {
     let index = vec![IndexOp::Put { key: Key::from_slice(&height.to_be_bytes()), value: vec![1; 20_000] }];
-    store.commit(store.stage(rows(height)), height, 0, 0, index).map(|snapshot| snapshot.root())
+    store.commit(store.stage(rows(height)).unwrap(), height, 0, 0, index).map(|snapshot| snapshot.root())
 }
 
 /// Runs one of the ignored tests below in a process of its own, with a shell's help if `prelude` is given.

@@ -58,7 +58,7 @@ proptest! {
     ) {
         let store = Store::in_memory(Options::default());
         let rows: WriteSet = below.iter().map(|(k, v)| (Key::from_slice(k), Some(value(&[*v])))).collect();
-        store.commit(store.stage(rows), 1, 0, 0, vec![]).unwrap();
+        store.commit(store.stage(rows).unwrap(), 1, 0, 0, vec![]).unwrap();
         let snapshot = store.latest();
         let mut model: Model = below.into_iter().map(|(k, v)| (k, vec![v])).collect();
         let (mut lower, mut upper) = (WriteSet::new(), WriteSet::new());
@@ -92,7 +92,8 @@ proptest! {
         lower.merge(upper);
         let keys: Vec<_> = lower.iter().map(|(key, _)| key.clone()).collect();
         prop_assert!(keys.is_sorted() && keys.len() == lower.len());
-        store.commit(store.stage(lower), 2, 0, 0, vec![]).unwrap();
+        prop_assert_eq!(lower.growth(&snapshot), model.len() as i64 - snapshot.row_count() as i64);
+        store.commit(store.stage(lower).unwrap(), 2, 0, 0, vec![]).unwrap();
         prop_assert_eq!(plain(store.state_rows().collect()), model_range(&model, &[], None, usize::MAX));
     }
 }
@@ -102,7 +103,7 @@ fn a_queue_drained_above_a_long_table_is_read_on() {
     let store = Store::in_memory(Options::default());
     let key = |n: u16| [&[1, 1][..], &n.to_be_bytes()].concat();
     let rows: WriteSet = (0..5000).map(|n| (Key::from_vec(key(n)), Some(value(&[1])))).collect();
-    store.commit(store.stage(rows), 1, 0, 0, vec![]).unwrap();
+    store.commit(store.stage(rows).unwrap(), 1, 0, 0, vec![]).unwrap();
     let snapshot = store.latest();
     let mut overlay = Overlay::new(&snapshot);
     for n in 0..4000 {

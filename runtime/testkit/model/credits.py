@@ -11,6 +11,7 @@ from curve import ONE, Refused, ceil_div
 MAX_TRANCHES = 32
 MIN_STAKE = ONE // 100
 MIN_ALLOWANCE = ONE // 10
+MIN_NEW_CREDIT = ONE // 100
 
 
 @dataclass
@@ -68,6 +69,40 @@ def staked_for(s, account):
     return sum(amount for (_, b), amount in s.diem_stakes.items() if b == account)
 
 
+def promises_of(s, account):
+    return [p for (a, _), p in s.promises.items() if a == account]
+
+
+def touch(s, *accounts):
+    """An account that was changed has a row of credit, unless it says nothing."""
+    for account in accounts:
+        credit = today(s, account).allowance or s.previous.get(account, Credit()).allowance
+        staked = staked_for(s, account)
+        if not (credit or staked or promises_of(s, account)):
+            s.touched.pop(account, None)
+            continue
+        s.touched[account] = s.day
+        if not staked:
+            s.lapsing.add((s.day, account))
+
+
+def lapse(s):
+    """Rows without stake end when the day of their last change is older than the previous one."""
+    if s.previous_day is None:
+        return
+    for day, account in sorted(s.lapsing):
+        if day < s.previous_day:
+            s.lapsing.remove((day, account))
+            if s.touched.get(account) == day and not staked_for(s, account) and not promises_of(s, account):
+                del s.touched[account]
+
+
+def check_new(s, account, amount):
+    """A first credit is worth a row."""
+    if account not in s.touched and amount < MIN_NEW_CREDIT:
+        raise Refused("a first credit that is not worth a row")
+
+
 def allowance_of_all(s):
     return sum(c.allowance for c in s.today.values())
 
@@ -81,15 +116,19 @@ def roll(s, accounts):
         if s.gone_before_today(provider):
             p.next = 0
     for account in accounts:
-        promises = [p for (a, _), p in s.promises.items() if a == account]
+        promises = promises_of(s, account)
         staked, total = staked_for(s, account), sum(p.next for p in promises)
         for p in promises:
             p.today = p.next * staked // total if total > staked else p.next
         s.today[account].promised = sum(p.today for p in promises)
-    # What promises nothing any more is no promise.
-    s.promises = {key: p for key, p in s.promises.items() if p.previous or p.today or p.next}
+    drop_ended(s)
     for g in s.grants.values():
         g.previous, g.today = g.today, dict(g.next) if s.day <= g.last_day else {}
+
+
+def drop_ended(s):
+    """What promises nothing any more is no promise."""
+    s.promises = {key: p for key, p in s.promises.items() if p.previous or p.today or p.next}
 
 
 def stake_diem(s, sender, amount, beneficiary=None):
@@ -100,6 +139,7 @@ def stake_diem(s, sender, amount, beneficiary=None):
     s.pay(sender, "diem", amount)
     s.diem_stakes[key] = s.diem_stakes.get(key, 0) + amount
     today(s, beneficiary).allowance += amount
+    touch(s, beneficiary)
 
 
 def unstake_diem(s, sender, amount, beneficiary=None):
@@ -112,6 +152,7 @@ def unstake_diem(s, sender, amount, beneficiary=None):
     s.diem_stakes[key] = held - amount
     s.diem_tranches[s.next_diem_tranche] = Tranche(*key, amount, s.day, s.time)
     s.next_diem_tranche += 1
+    touch(s, key[1])
 
 
 def cancel_diem(s, sender, tranche):
@@ -122,6 +163,7 @@ def cancel_diem(s, sender, tranche):
     if t.day < s.day:
         today(s, t.beneficiary).allowance += t.amount
     del s.diem_tranches[tranche]
+    touch(s, t.beneficiary)
 
 
 def is_due(s, tranche):
@@ -163,13 +205,16 @@ def spend(s, sender, provider, day, amount):
         raise Refused("not a provider of today")
     row.spent += amount
     s.consume(day, provider, amount, 1)
+    touch(s, sender)
 
 
 def gift(s, sender, to, day, amount):
     if to == sender:
         raise Refused("a gift to oneself")
     use_free(s, sender, day, amount).allowance -= amount
+    check_new(s, to, amount)
     today(s, to).allowance += amount
+    touch(s, sender, to)
 
 
 def offer(s, sender, day, amount, price):
@@ -179,6 +224,7 @@ def offer(s, sender, day, amount, price):
     row.offered = 0
     use_free(s, sender, day, amount)
     row.offered, row.price = amount, price
+    touch(s, sender)
 
 
 def withdraw_offer(s, sender):
@@ -186,6 +232,7 @@ def withdraw_offer(s, sender):
     if row.offered == 0:
         raise Refused("no offer")
     row.offered = row.price = 0
+    touch(s, sender)
 
 
 def buy(s, sender, seller, day, amount, max_price):
@@ -194,11 +241,13 @@ def buy(s, sender, seller, day, amount, max_price):
         raise Refused("another day, or one's own offer")
     if amount <= 0 or amount > row.offered or row.price > max_price:
         raise Refused("not offered")
+    check_new(s, sender, amount)
     s.pay(sender, "vvv", ceil_div(amount * row.price, ONE))
     s.give(seller, "vvv", ceil_div(amount * row.price, ONE))
     row.offered -= amount
     row.allowance -= amount
     today(s, sender).allowance += amount
+    touch(s, seller, sender)
 
 
 def allocate(s, sender, provider, amount):
@@ -214,6 +263,8 @@ def allocate(s, sender, provider, amount):
     p.today, p.next = raised, amount
     if sum(p.next for (a, _), p in s.promises.items() if a == sender) >= 2**128:
         raise Refused("more than a number holds")
+    drop_ended(s)
+    touch(s, sender)
 
 
 def grant(s, sender, key, last_day, limits):
@@ -271,6 +322,7 @@ def settle_one(s, provider, v):
             p.used += paid
         else:
             p.previous_used += paid
+    touch(s, account)
     seen = s.requests_seen.get(key, 0)
     s.requests_seen[key] = max(seen, int(v["requests"]))
     s.consume(day, provider, paid, s.requests_seen[key] - seen)

@@ -115,6 +115,7 @@ def close(s):
 
 def open_day(s):
     """Opens the day of this block's time and rolls everything into it."""
+    s.previous_day = s.day
     s.day, s.day_opened, s.idle = s.time // s.epoch_ms, s.time, 0
     for p in s.providers.values():
         p.bond_previous, p.listed_previous = p.bond_today, p.listed_today

@@ -22,11 +22,14 @@ DEFAULTS = {
     "unbonding_ms": 7 * 86_400_000, "provider_unbonding_ms": 7 * 86_400_000, "protocol_fee_bps": 2_000, "stakers_bps": 0,
     "min_stake": curve.ONE, "queues_stand": 0,
     "max_validators": 100, "min_self_stake": 1_000 * curve.ONE, "min_bond": 1_000 * curve.ONE,
+    "min_new_vvv": curve.ONE // 100, "min_new_diem": curve.ONE // 1_000,
     "equivocation_bps": 500, "max_commission_bps": 10_000, "max_commission_change_bps": 10_000,
 }
 
 
 def transfer(s, sender, to, denom, amount):
+    if not s.has_account(to) and amount < getattr(s, f"min_new_{denom}"):
+        raise Refused("a first payment that is not worth an account")
     s.pay(sender, denom, amount)
     s.give(to, denom, amount)
 
@@ -88,6 +91,7 @@ class State:
         self.diem_stakes, self.diem_tranches, self.next_diem_tranche = {}, {}, 0
         self.vouchers, self.requests_seen, self.consumed, self.requests, self.providers = {}, {}, {}, {}, {}
         self.closed, self.payouts, self.days = None, [], {}
+        self.previous_day, self.touched, self.lapsing, self.senders = None, {}, set(), set()
         self.load(genesis)
 
     def load(self, genesis):
@@ -115,6 +119,10 @@ class State:
         if amount <= 0 or amount > self.balances.get((account, denom), 0):
             raise Refused("more than the balance, or nothing")
         self.balances[account, denom] -= amount
+
+    def has_account(self, account):
+        """Has something, or has sent a transaction, which is never forgotten."""
+        return account in self.senders or any(self.balances.get((account, denom), 0) for denom in ("vvv", "diem"))
 
     def burn_bonded(self, amount):
         self.bonded -= amount
@@ -175,11 +183,13 @@ def begin(s, block):
     credits.pay_matured(s)
     days.return_bonds(s)
     days.pay_providers(s)
+    credits.lapse(s)
 
 
 def execute(s, call):
     """One call that paid its fee: the state after it, and whether it was accepted."""
     fee, sender = int(call.get("fee", 0)), call["sender"]
+    s.senders.add(sender)
     if fee:
         s.pay(sender, "vvv", fee)
         s.fees += fee

@@ -57,7 +57,7 @@ pub fn genesis(people: &[Person]) -> GenesisDoc {
         initial_height: 1,
         consensus: ConsensusParams::default(),
         validators: Vec::new(),
-        app: AppGenesis { bank: bank::Genesis { accounts, pools: Vec::new() }, ..AppGenesis::default() },
+        app: AppGenesis { bank: bank::Genesis { accounts, ..bank::Genesis::default() }, ..AppGenesis::default() },
     };
     with_validators(doc, &[(consensus_key(), 10_000)])
 }

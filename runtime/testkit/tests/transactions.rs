@@ -124,7 +124,7 @@ fn bad(chain: &TestChain) -> Vec<(&'static str, Bytes, (&'static str, u32))> {
     let wrong_signer = with_auth(&good(), &other_key.sign(&good().tx.sign_message(), || [0; 32]));
     let ethereum = chain.transfer(2, 0, 1, 5);
     let high_s = with_auth(&ethereum, &high_s_twin(chain, &ethereum));
-    let poor = Person::new(77);
+    let nobody = Person::new(77);
     let call = |to, amount| Call::Bank(Msg::Transfer { to, denom: Denom::Vvv, amount: Amount::new(amount) });
     let mut unknown_call = bytes.to_vec();
     let at = position_of(&unknown_call, &borsh::to_vec(&good().tx.calls).unwrap()) + 4;
@@ -152,7 +152,8 @@ fn bad(chain: &TestChain) -> Vec<(&'static str, Bytes, (&'static str, u32))> {
         ("nonce far ahead", chain.transfer(0, 100, 1, 5).bytes(), ("chain", 14)),
         ("gas price too low", good().with(|tx| tx.gas_price = Amount::new(1)).bytes(), ("chain", 16)),
         ("max fee too low", good().with(|tx| tx.max_fee = Amount::new(1)).bytes(), ("chain", 17)),
-        ("no funds for the fee", TxBuilder::new(&chain.doc, &poor, 0, good().tx.calls).bytes(), ("chain", 18)),
+        ("never paid", TxBuilder::new(&chain.doc, &nobody, 0, good().tx.calls).bytes(), ("chain", 22)),
+        ("payer was never paid", good().paid_by(&nobody).bytes(), ("chain", 18)),
         (
             "fee larger than everything",
             good().with(|tx| (tx.gas_price, tx.max_fee) = (Amount::ONE, Amount::MAX)).bytes(),

@@ -103,6 +103,20 @@ pub enum ChainError {
     /// There is no chain yet.
     #[error("this chain has not started: try again after its first block")]
     NotStarted,
+    /// Nobody has paid the sender yet.
+    #[error("{0} has no account yet: it must be paid once before it can send a transaction, whoever pays the fee")]
+    NoAccount(diem_core::Address),
+    /// There is room for the chain's own rows only.
+    #[error(
+        "the state is nearly full: it has {rows} of at most {max_rows} rows, so what makes new ones is refused; \
+         payments to accounts that exist, claims and burns go on"
+    )]
+    StateFull {
+        /// How many there were after the last block.
+        rows: u64,
+        /// How many there may be.
+        max_rows: u64,
+    },
 }
 
 impl ModuleError for ChainError {
@@ -129,6 +143,8 @@ impl ModuleError for ChainError {
         ErrorInfo { code: 19, name: "block_gas", http: 413, retry: false },
         ErrorInfo { code: 20, name: "not_started", http: 503, retry: true },
         ErrorInfo { code: 21, name: "insufficient_call_funds", http: 402, retry: true },
+        ErrorInfo { code: 22, name: "no_account", http: 402, retry: true },
+        ErrorInfo { code: 23, name: "state_full", http: 503, retry: true },
     ];
 
     fn code(&self) -> u32 {
@@ -154,6 +170,8 @@ impl ModuleError for ChainError {
             Self::BlockGas { .. } => 19,
             Self::NotStarted => 20,
             Self::CallFunds { .. } => 21,
+            Self::NoAccount(_) => 22,
+            Self::StateFull { .. } => 23,
         }
     }
 }
@@ -171,6 +189,51 @@ pub enum ChainEvent {
         /// How often it failed since it last succeeded.
         failures: u64,
     } = 0,
+}
+
+/// How large the state may become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ChainParams {
+    /// The most rows. Above nine tenths of them a transaction fails that would leave more rows than it found; the last
+    /// tenth is for what the chain writes by itself.
+    pub max_rows: u64,
+}
+
+impl Default for ChainParams {
+    fn default() -> Self {
+        Self { max_rows: 20_000_000 }
+    }
+}
+
+/// Every node holds the tree of all rows in memory, some 200 bytes for each, and its slots end at 2^28: with a hundred
+/// million rows more than half of them are left for the versions of the last heights.
+const MAX_ROWS: std::ops::RangeInclusive<u64> = 10_000..=100_000_000;
+
+impl ChainParams {
+    /// Checks the bounds that no vote can leave.
+    ///
+    /// # Errors
+    /// Says them.
+    pub fn check(&self) -> Result<(), &'static str> {
+        if MAX_ROWS.contains(&self.max_rows) {
+            return Ok(());
+        }
+        Err("chain.max_rows must be 10,000 to 100,000,000")
+    }
+
+    /// How many rows there may be before transactions are refused that make more.
+    pub const fn full_above(&self) -> u64 {
+        self.max_rows.saturating_sub(self.max_rows / 10)
+    }
+
+    /// Why a transaction may not make rows in the block that follows a state of `rows`.
+    ///
+    /// # Errors
+    /// [`ChainError::StateFull`].
+    pub fn check_room(&self, rows: u64) -> Result<(), ChainError> {
+        if rows > self.full_above() { Err(ChainError::StateFull { rows, max_rows: self.max_rows }) } else { Ok(()) }
+    }
 }
 
 /// What gas costs and how much of it there is.

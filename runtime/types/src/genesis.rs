@@ -7,7 +7,7 @@ use diem_core::{Address, Amount, Denom, Time, clock::DAY_MS, sha256, tx::MAX_CHA
 use diem_staking::MAX_POWER;
 use serde::{Deserialize, Serialize};
 
-use crate::{Call, ConsensusParams, GasParams, known_keys};
+use crate::{Call, ChainParams, ConsensusParams, GasParams, known_keys};
 
 /// The state machine's part of the genesis: one field per module.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
@@ -15,6 +15,9 @@ use crate::{Call, ConsensusParams, GasParams, known_keys};
 pub struct AppGenesis {
     /// What gas costs.
     pub gas: GasParams,
+    /// How large the state may become.
+    #[serde(default)]
+    pub chain: ChainParams,
     /// The length of a day in milliseconds, for ever.
     pub epoch_ms: NonZeroU64,
     /// Accounts.
@@ -35,6 +38,7 @@ impl Default for AppGenesis {
     fn default() -> Self {
         Self {
             gas: GasParams::default(),
+            chain: ChainParams::default(),
             epoch_ms: DAY_MS,
             bank: diem_bank::Genesis::default(),
             staking: diem_staking::Genesis::default(),
@@ -272,7 +276,7 @@ impl GenesisDoc {
         if !(MIN_EPOCH_MS..=MAX_EPOCH_MS).contains(&self.app.epoch_ms.get()) {
             return Err(GenesisError::Params("app.epoch_ms must be 10 seconds to a year"));
         }
-        Ok(())
+        self.app.chain.check().map_err(GenesisError::Params)
     }
 
     /// A chain on which nobody can pay anybody is none.

@@ -20,7 +20,7 @@ use diem_staking::{self as staking, Staking};
 use diem_svvv::{self as svvv, Svvv};
 use serde::{Deserialize, Serialize};
 
-pub use chain::{ChainError, ConsensusParams, GasParams};
+pub use chain::{ChainError, ChainParams, ConsensusParams, GasParams};
 pub use genesis::{AppGenesis, GenesisDoc, GenesisValidator};
 
 /// The version of the state machine. A change of any result, row or byte raises it.

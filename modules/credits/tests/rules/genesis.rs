@@ -6,6 +6,7 @@ use diem_core::{Address, Amount, Denom, GenesisContext, Module as _, Time};
 use diem_credits::{
     Credits, Genesis, Msg, Params,
     genesis::{GenesisProvider, Rows},
+    state::Promise,
 };
 use diem_store::{Overlay, WriteSet};
 
@@ -122,7 +123,7 @@ fn rows_that_no_chain_can_have_are_noticed() {
     type Change = fn(&mut Rows);
     let mut world = busy();
     world.run(alice(), unstake_diem(whole(1)));
-    let changes: [(&str, Change); 27] = [
+    let changes: [(&str, Change); 29] = [
         ("nothing", |_| ()),
         ("the closed day", |rows| rows.global.previous.as_mut().unwrap().day = FIRST + 1),
         ("a credit", |rows| rows.accounts[0].1.today.day = FIRST + 2),
@@ -133,6 +134,12 @@ fn rows_that_no_chain_can_have_are_noticed() {
         ("a price sheet", |rows| rows.sheets[0].1.day = FIRST + 2),
         ("a record", |rows| rows.days.push((FIRST + 2, Default::default()))),
         ("promises", |rows| rows.promises[0].1.extend_from_within(..)),
+        ("1 to 32", |rows| rows.promises[0].1.clear()),
+        ("1 to 32", |rows| {
+            let one = rows.promises[0].1[0].clone();
+            let to = |number| Address([number; 20]);
+            rows.promises[0].1 = (1..=33).map(|number| Promise { provider: to(number), ..one.clone() }).collect();
+        }),
         ("limits", |rows| rows.grants[0].1.limits.extend_from_within(..)),
         ("next one is 0", |rows| rows.next_tranche = 0),
         // Without ids left each new tranche would overwrite the one before.
@@ -173,7 +180,7 @@ fn rows_that_no_chain_can_have_are_noticed() {
 }
 
 /// The chain that starts from an export of `world`, whose rows are the same.
-fn exported_and_started_again(world: &World) -> World {
+pub(crate) fn exported_and_started_again(world: &World) -> World {
     let bank = Bank::export_genesis(&world.state.0);
     let exported = Credits::export_genesis(&world.state.0);
     let bytes = borsh::to_vec(&exported).unwrap();

@@ -1,9 +1,9 @@
 //! Today's free credit, given away and sold.
 
 use diem_core::{Address, Amount, Denom};
-use diem_credits::{Answer, Msg, Query, query::OfferInfo};
+use diem_credits::{Answer, Msg, Query, accounts, query::OfferInfo};
 
-use crate::world::*;
+use crate::{genesis::exported_and_started_again, world::*};
 
 fn gift(to: Address, amount: Amount) -> Msg {
     Msg::GiftCredit { to, day: FIRST, amount }
@@ -53,7 +53,7 @@ fn a_gift_moves_credit_of_today_only() {
 fn a_purchase_rounds_what_is_paid_up() {
     let mut world = with_ten();
     world.run(alice(), offer(whole(10), Amount::new(1)));
-    world.run(bob(), buy(Amount::new(1), whole(1)));
+    world.run(bob(), buy(amount("0.010000000000000001"), whole(1)));
     assert_eq!(world.balance(bob(), Denom::Vvv), Amount::new(whole(100_000).get() - 1));
 }
 
@@ -86,6 +86,89 @@ fn an_offer_ends_with_its_day() {
     assert_eq!(world.account(alice()).free, whole(10));
     let Answer::Offers(offers) = world.query(Query::Offers { from: None, limit: 10 }) else { panic!() };
     assert_eq!(offers, []);
+}
+
+/// The tables of accounts and of those without stake.
+const ACCOUNTS: u8 = 5;
+const LAPSING: u8 = 18;
+
+#[test]
+fn a_first_credit_is_worth_a_row() {
+    let least = accounts::MIN_NEW_CREDIT;
+    assert_eq!(least, amount("0.01"));
+    let dust = Amount::new(least.get() - 1);
+    let mut world = with_ten();
+    world.run(alice(), offer(whole(1), whole(1)));
+    world.refuses(alice(), gift(bob(), dust), "new_credit");
+    world.refuses(bob(), buy(dust, whole(1)), "new_credit");
+    assert_eq!(world.rows(ACCOUNTS), 1);
+    world.run(alice(), gift(bob(), least));
+    world.run(bob(), buy(Amount::new(1), whole(1)));
+    world.run(alice(), gift(bob(), Amount::new(1)));
+    assert_eq!(world.account(bob()).free, Amount::new(least.get() + 2));
+}
+
+#[test]
+fn what_was_given_lapses_with_its_row_once_nothing_of_it_counts() {
+    let mut world = with_ten();
+    for number in 3..=8 {
+        world.run(alice(), gift(who(number), whole(1)));
+    }
+    // Who is given more later stays longer, and who stakes stays.
+    assert_eq!((world.rows(ACCOUNTS), world.rows(LAPSING)), (7, 6));
+    world.midnight(1);
+    world.run(alice(), Msg::GiftCredit { to: who(3), day: FIRST + 1, amount: whole(1) });
+    world.run(who(4), stake_diem(whole(1)));
+    // A voucher of the first day might have come until its settlement, and yesterday is shown until a day later.
+    world.block_at(DAY + 3 * HOUR);
+    assert_eq!(world.rows(ACCOUNTS), 7);
+    world.midnight(2);
+    assert_eq!((world.rows(ACCOUNTS), world.rows(LAPSING)), (3, 1));
+    assert_eq!(world.account(who(3)).previous.allowance, whole(1));
+    exported_and_started_again(&world);
+    world.block_at(2 * DAY + 3 * HOUR);
+    world.midnight(3);
+    assert_eq!((world.rows(ACCOUNTS), world.rows(LAPSING)), (2, 0));
+    assert_eq!(world.account(who(4)).free, whole(1));
+}
+
+#[test]
+fn lapsed_rows_go_a_few_a_block() {
+    let mut world = with_ten();
+    for number in 3..=8 {
+        world.run(alice(), gift(who(number), whole(1)));
+    }
+    world.midnight(1).block_at(DAY + 3 * HOUR);
+    for left in [4, 2, 0, 0] {
+        world.block_with(2 * DAY + 1_000 + world.height, 2);
+        assert_eq!(world.rows(LAPSING), left);
+        exported_and_started_again(&world);
+    }
+}
+
+#[test]
+fn a_row_stays_while_its_owner_promises_something_and_goes_when_all_is_given_away() {
+    let mut world = with_ten();
+    world.run(alice(), gift(bob(), whole(1)));
+    world.run(bob(), allocate(pia(), whole(1)));
+    world.run(alice(), gift(who(3), whole(1)));
+    world.run(who(3), gift(who(4), whole(1)));
+    assert_eq!(world.rows(ACCOUNTS), 3, "alice, bob and the last of the line");
+    for day in 1..4 {
+        world.midnight(day).block_at(day * DAY + 3 * HOUR);
+    }
+    assert_eq!(world.rows(ACCOUNTS), 2);
+    assert_eq!(world.account(bob()).promises[0].next, whole(1));
+    // The promise is carried out when there is stake again, and the row goes after it has ended.
+    world.run(bob(), stake_diem(whole(2)));
+    world.midnight(4).block_at(4 * DAY + 3 * HOUR);
+    assert_eq!(world.account(bob()).today.promised, whole(1));
+    world.run(bob(), unstake_diem(whole(2)));
+    world.run(bob(), allocate(pia(), Amount::ZERO));
+    for day in 5..8 {
+        world.midnight(day).block_at(day * DAY + 3 * HOUR);
+    }
+    assert_eq!((world.rows(ACCOUNTS), world.rows(LAPSING)), (1, 0));
 }
 
 #[test]

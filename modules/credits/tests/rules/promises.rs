@@ -1,9 +1,13 @@
 //! Standing allocations, and direct spending beside them.
 
-use diem_core::Amount;
-use diem_credits::Msg;
+use diem_bank::{self as bank, Bank};
+use diem_core::{Address, Amount, Denom, Module as _};
+use diem_credits::{Msg, allocations::MAX_ROWS};
 
-use crate::world::*;
+use crate::{genesis::exported_and_started_again, world::*};
+
+/// The table of promises.
+const PROMISES: u8 = 6;
 
 /// Alice with 80 DIEM staked and promises of 60 + 60, on the day after.
 fn scaled() -> World {
@@ -136,6 +140,58 @@ fn sixteen_providers_at_most() {
     world.refuses(alice(), allocate(who(30), whole(1)), "too_many_promises");
     world.midnight(1);
     world.run(alice(), allocate(who(30), whole(1)));
+}
+
+/// A provider of its own for each number.
+fn another_provider(world: &mut World, number: u16) -> Address {
+    let mut address = [0xee; 20];
+    address[..2].copy_from_slice(&number.to_be_bytes());
+    let address = Address(address);
+    bank::mint(world.state(), Bank::ID, &address, Denom::Vvv, whole(1_000)).unwrap();
+    let (endpoint, moniker) = ("https://provider.example".into(), "one of many".into());
+    world.run(address, Msg::RegisterProvider { bond: whole(1_000), payout: address, endpoint, moniker });
+    address
+}
+
+#[test]
+fn promises_made_and_ended_on_one_day_leave_nothing_and_an_export_starts_again() {
+    let mut world = World::new();
+    world.block_at(HOUR).run(alice(), stake_diem(whole(1)));
+    // Without free credit a promise of today is one of nothing.
+    world.run(alice(), Msg::OfferCredit { day: FIRST, amount: whole(1), price: whole(1) });
+    for number in 0..260 {
+        let provider = another_provider(&mut world, number);
+        world.run(alice(), allocate(provider, Amount::new(1)));
+        world.run(alice(), allocate(provider, Amount::ZERO));
+        assert_eq!(world.account(alice()).promises, []);
+        world.refuses(alice(), allocate(provider, Amount::ZERO), "no_promise");
+    }
+    assert_eq!(world.rows(PROMISES), 0);
+    let mut twin = exported_and_started_again(&world);
+    assert_eq!(twin.midnight(1).events, world.midnight(1).events);
+}
+
+#[test]
+fn an_account_has_thirty_two_promises_at_most_those_of_the_day_before_among_them() {
+    let mut world = World::new();
+    world.block_at(HOUR).run(alice(), stake_diem(whole(100)));
+    for day in 0..3 {
+        let mut providers = Vec::new();
+        for number in 0..16 {
+            providers.push(another_provider(&mut world, day * 100 + number));
+            world.run(alice(), allocate(*providers.last().unwrap(), whole(1)));
+        }
+        // What was promised for today counts until tomorrow, and takes vouchers of today until it is settled.
+        for provider in providers {
+            world.run(alice(), allocate(provider, Amount::ZERO));
+        }
+        let another = another_provider(&mut world, day * 100 + 50);
+        world.refuses(alice(), allocate(another, whole(1)), "too_many_promises");
+        let expected = if day == 0 { 16 } else { MAX_ROWS };
+        assert_eq!(world.account(alice()).promises.len(), expected);
+        exported_and_started_again(&world);
+        world.midnight(u64::from(day) + 1);
+    }
 }
 
 #[test]

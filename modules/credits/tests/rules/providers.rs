@@ -147,6 +147,29 @@ fn the_bond_of_a_leaving_provider_can_be_forfeited() {
 }
 
 #[test]
+fn the_prices_of_a_provider_that_left_go_with_its_bond() {
+    /// The table of price sheets.
+    const SHEETS: u8 = 13;
+    let mut world = with_credit();
+    assert_eq!(world.rows(SHEETS), 3);
+    for provider in [pia(), quin()] {
+        world.run(provider, Msg::Deregister);
+    }
+    // Quin's bond is taken before it is paid back, rita's before she leaves.
+    world.run(authority(), delist(quin(), true));
+    assert_eq!(world.rows(SHEETS), 2);
+    world.run(authority(), delist(rita(), true));
+    assert_eq!(world.rows(SHEETS), 2, "she may put up another bond");
+    world.run(rita(), Msg::Deregister);
+    assert_eq!(world.rows(SHEETS), 1);
+    world.midnight(1).block_at(7 * DAY);
+    assert_eq!(world.rows(SHEETS), 1);
+    world.block_at(7 * DAY + HOUR);
+    assert_eq!(world.rows(SHEETS), 0);
+    assert_eq!(world.provider(pia()).sheets.today, PriceSheet::default());
+}
+
+#[test]
 fn what_no_provider_may_do_is_refused() {
     let mut world = with_credit();
     world.refuses(bob(), register(whole(999)), "bond_too_small");
@@ -162,6 +185,14 @@ fn what_no_provider_may_do_is_refused() {
     world.refuses(pia(), text("two\nlines"), "text");
     world.refuses(pia(), text("two\" and more"), "text");
     world.refuses(pia(), text(&"x".repeat(129)), "text");
+    for blank in [" ", "  \u{a0}\u{3000}", "\u{2800}"] {
+        world.refuses(pia(), text(blank), "blank_moniker");
+    }
+    let endpoint = |url: &str| Msg::EditProvider { payout: None, endpoint: Some(url.into()), moniker: None };
+    for url in ["e", " ", "ftp://ai.example", "javascript:alert(1)", "https://", "https://bank.example@ai.example"] {
+        world.refuses(pia(), endpoint(url), "endpoint");
+    }
+    world.run(pia(), endpoint("http://[::1]:8402/v1?tier=1"));
     let nobody = Msg::EditProvider { payout: Some(Address::ZERO), endpoint: None, moniker: None };
     world.refuses(pia(), nobody, "zero_address");
     for msg in [list(rita()), delist(pia(), true)] {

@@ -1,7 +1,7 @@
 //! What the queues of a block cost while nothing in them is due.
 
 use diem_core::{Block, BlockContext, BlockInfo, CallError, Events, Time};
-use diem_credits::{Msg, market, payouts, providers, stake};
+use diem_credits::{Msg, accounts, market, payouts, providers, stake};
 
 use crate::{counting::Counting, world::*};
 
@@ -35,6 +35,13 @@ fn a_queue_in_which_nothing_is_due_costs_one_row() {
             world.run(who(number), unstake_diem(whole(1)));
         }
     }
+    for number in 1..=13 {
+        world.run(who(14), Msg::GiftCredit { to: who(number), day: FIRST, amount: whole(1) });
+    }
+    // Before a first day has closed nothing can have lapsed.
+    assert_eq!(rows_read(&mut world, accounts::clear_lapsed), 0);
     let steps: [Step; 4] = [stake::pay_matured, payouts::pay_providers, providers::pay_bonds, market::clear_offers];
     assert_eq!(steps.map(|step| rows_read(&mut world, step)), [1; 4]);
+    world.midnight(1);
+    assert_eq!(rows_read(&mut world, accounts::clear_lapsed), 1);
 }

@@ -9,9 +9,10 @@ use diem_core::{
     keys::SecretKey,
 };
 use diem_credits::{
-    Answer, Credits, Error, Event, Genesis, Msg, Params, Query, SignedVoucher, Voucher, day, genesis::GenesisProvider,
-    genesis::GenesisStake, grants::ProviderLimit, market, payouts, providers, query::AccountInfo, query::DayInfo,
-    query::ProviderInfo, query::TodayInfo, stake, state::DayRecord, vouchers::Outcome,
+    Answer, Credits, Error, Event, Genesis, Msg, Params, Query, SignedVoucher, Voucher, accounts, day,
+    genesis::GenesisProvider, genesis::GenesisStake, grants::ProviderLimit, market, payouts, providers,
+    query::AccountInfo, query::DayInfo, query::ProviderInfo, query::TodayInfo, stake, state::DayRecord,
+    vouchers::Outcome,
 };
 use diem_store::{Overlay, WriteSet};
 
@@ -171,6 +172,7 @@ impl World {
         payouts::pay_providers(&mut ctx, limit.min(100)).unwrap();
         providers::pay_bonds(&mut ctx, limit).unwrap();
         market::clear_offers(&mut ctx, limit).unwrap();
+        accounts::clear_lapsed(&mut ctx, limit).unwrap();
         self.events = decode(&events.into_bytes());
         self.check();
         self
@@ -225,6 +227,12 @@ impl World {
         let table = if error.codespace == "bank" { bank::Error::TABLE } else { Error::TABLE };
         let info = table.iter().find(|info| info.code == error.code).unwrap();
         assert_eq!(info.name, name, "{error}");
+    }
+
+    /// How many rows a table of credits has.
+    pub(crate) fn rows(&self, table: u8) -> usize {
+        let (start, end) = ([Credits::ID.0, table], [Credits::ID.0, table + 1]);
+        self.state.0.range(&start, Some(&end), usize::MAX).len()
     }
 
     pub(crate) fn query(&self, query: Query) -> Answer {

@@ -58,7 +58,10 @@ pub(crate) fn start(curve: Curve) -> Start {
     let row = |amount| Account { vvv: whole(amount), ..Account::default() };
     let stake = |account, validator| GenesisStake { account, validator, amount: whole(5_000_000) };
     Start {
-        bank: bank::Genesis { accounts: accounts.map(|(who, amount)| (who, row(amount))).into(), pools: vec![] },
+        bank: bank::Genesis {
+            accounts: accounts.map(|(who, amount)| (who, row(amount))).into(),
+            ..bank::Genesis::default()
+        },
         staking: diem_staking::Genesis {
             chain_id: "test".into(),
             validators: vec![validator(NORTH), validator(SOUTH)],

@@ -69,7 +69,7 @@ impl Producer {
         self.order(Orders { offset_ms, ..Orders::default() })?;
         self.pool.clear();
         self.submit(pool);
-        self.commits.reverted(target, self.last_time().unwrap_or_default().millis());
+        self.commits.reverted(&self.app, target, self.last_time().unwrap_or_default().millis());
         Ok(target)
     }
 

@@ -14,6 +14,9 @@
 //! ```
 //!
 //! A leaf slot never changes while its key lives: a new value changes only the hash in its parent.
+//!
+//! A slab has an end. The chain refuses calls that make rows long before it (`chain.max_rows`); whoever comes there
+//! anyway gets an error for his update, and all versions stay as they are.
 
 #![expect(clippy::arithmetic_side_effects, reason = "indices into slabs whose bounds every access checks again")]
 
@@ -31,7 +34,7 @@ use super::hash::Hash;
 const CHUNK: usize = 1 << 13;
 
 /// Chunks in a slab: 2^28 slots are 21 GB of inner nodes.
-const CHUNKS: usize = 1 << 15;
+pub(super) const CHUNKS: usize = 1 << 15;
 
 /// The longest key that fits into its slot.
 const INLINE_KEY: usize = 63;
@@ -118,8 +121,8 @@ struct Free {
 }
 
 impl<T: Default> Slab<T> {
-    fn new(first: u32) -> Slab<T> {
-        let chunks = std::iter::repeat_with(OnceLock::new).take(CHUNKS).collect();
+    fn new(first: u32, chunks: usize) -> Slab<T> {
+        let chunks = std::iter::repeat_with(OnceLock::new).take(chunks).collect();
         Slab { chunks, free: Mutex::new(Free { ids: Vec::new(), next: first }) }
     }
 
@@ -144,22 +147,23 @@ impl<T: Default> Slab<T> {
         &chunk.beside[at]
     }
 
-    /// Moves `count` free ids into `ids`.
+    /// Moves `count` free ids into `ids`, or fewer if the slab ends.
     fn take(&self, count: u32, ids: &mut Vec<u32>) {
         let mut free = self.free.lock();
         let reused = free.ids.len().min(count as usize);
         let keep = free.ids.len() - reused;
         ids.extend(free.ids.drain(keep..));
-        let fresh = free.next..free.next + (count - u32::try_from(reused).unwrap_or(count));
+        let end = u32::try_from(self.chunks.len() * CHUNK).unwrap_or(u32::MAX);
+        let wanted = count - u32::try_from(reused).unwrap_or(count);
+        let fresh = free.next..free.next.saturating_add(wanted).min(end).max(free.next);
         free.next = fresh.end;
         self.cover(&fresh);
         ids.extend(fresh.rev());
     }
 
-    /// Makes the chunks of fresh ids.
+    /// Makes the chunks of fresh ids, all of which lie inside the slab.
     fn cover(&self, fresh: &Range<u32>) {
         for chunk in fresh.start as usize / CHUNK..(fresh.end as usize).div_ceil(CHUNK) {
-            assert!(chunk < CHUNKS, "the state tree is full: {CHUNKS} chunks of {CHUNK} nodes");
             self.chunks[chunk].get_or_init(|| Chunk {
                 lines: std::iter::repeat_with(Line::default).take(CHUNK).collect(),
                 beside: std::iter::repeat_with(T::default).take(CHUNK).collect(),
@@ -189,8 +193,10 @@ pub(super) struct Arena {
 }
 
 impl Arena {
-    pub(super) fn new() -> Arena {
-        Arena { inner: Slab::new(FIRST_INNER), leaves: Slab::new(FIRST_LEAF), long_keys: RwLock::default() }
+    /// Room for so many chunks of inner nodes, and as many of leaves.
+    pub(super) fn new(chunks: usize) -> Arena {
+        let (inner, leaves) = (Slab::new(FIRST_INNER, chunks), Slab::new(FIRST_LEAF, chunks));
+        Arena { inner, leaves, long_keys: RwLock::default() }
     }
 
     pub(super) fn take_inner(&self, count: u32, ids: &mut Vec<u32>) {

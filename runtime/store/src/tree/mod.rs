@@ -17,9 +17,9 @@ use diem_core::storage::Value;
 use parking_lot::Mutex;
 use rayon::prelude::*;
 
-use arena::{Arena, NodeRef};
+use arena::{Arena, CHUNKS, Kind, NodeRef};
 use history::History;
-use update::Node;
+use update::{Node, Updated};
 
 pub use hash::{Hash, sha256};
 pub use path::{Lookup, Path};
@@ -44,6 +44,7 @@ struct Version {
     shared: Arc<Shared>,
     number: u64,
     node: Node,
+    rows: u64,
 }
 
 impl Default for Root {
@@ -55,13 +56,23 @@ impl Default for Root {
 impl Root {
     /// A new tree without rows.
     pub fn new() -> Root {
-        let shared = Shared { arena: Arena::new(), history: Mutex::new(History::new()) };
-        Root { version: Arc::new(Version { shared: Arc::new(shared), number: 0, node: Node::EMPTY }) }
+        Root::with_chunks(CHUNKS)
+    }
+
+    /// A new tree whose nodes have room for so many chunks of slots.
+    fn with_chunks(chunks: usize) -> Root {
+        let shared = Shared { arena: Arena::new(chunks), history: Mutex::new(History::new()) };
+        Root { version: Arc::new(Version { shared: Arc::new(shared), number: 0, node: Node::EMPTY, rows: 0 }) }
     }
 
     /// The root hash.
     pub fn hash(&self) -> Hash {
         self.version.node.hash
+    }
+
+    /// How many rows there are: a function of the rows alone, however the tree came to them.
+    pub fn rows(&self) -> u64 {
+        self.version.rows
     }
 
     /// How many versions came before, in this process.
@@ -70,10 +81,18 @@ impl Root {
     }
 
     /// The tree after `changes`, at most one for each key. Neither this version nor any other changes.
-    pub fn update(&self, changes: &[Change]) -> Draft {
-        let Version { shared, number, node } = &*self.version;
-        let updated = update::update(&shared.arena, number.saturating_add(1), *node, changes);
-        Draft { base: self.clone(), node: updated.root, born: updated.born, dead: updated.dead }
+    ///
+    /// # Errors
+    /// [`TreeFull`].
+    pub fn update(&self, changes: &[Change]) -> Result<Draft, TreeFull> {
+        let Version { shared, number, node, rows } = &*self.version;
+        let Updated { root, born, dead, is_full } =
+            update::update(&shared.arena, number.saturating_add(1), *node, changes);
+        // Every row has its leaf, and every leaf its row: a new value leaves the leaf where it is.
+        let rows = rows.saturating_add(leaves(&born)).saturating_sub(leaves(&dead));
+        // Dropping the draft frees what was born.
+        let draft = Draft { base: self.clone(), node: root, rows, born, dead };
+        if is_full { Err(TreeFull { rows: self.rows() }) } else { Ok(draft) }
     }
 
     /// The path to `key`, or to its neighbours if there is no such row.
@@ -94,10 +113,23 @@ impl Drop for Version {
     }
 }
 
+fn leaves(nodes: &[NodeRef]) -> u64 {
+    nodes.iter().filter(|node| matches!(node.kind(), Kind::Leaf(_))).count() as u64
+}
+
+/// The slots of the tree's nodes are used up. All versions are as they were.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the tree of {rows} rows has no room for more nodes")]
+pub struct TreeFull {
+    /// How many rows the version has that was to be changed.
+    pub rows: u64,
+}
+
 /// A version that is not committed. Dropping it leaves no trace.
 pub struct Draft {
     base: Root,
     node: Node,
+    rows: u64,
     born: Vec<NodeRef>,
     dead: Vec<NodeRef>,
 }
@@ -118,7 +150,8 @@ impl Draft {
         let shared = &self.base.version.shared;
         let number = shared.history.lock().advance(self.base.version(), std::mem::take(&mut self.dead))?;
         self.born = Vec::new();
-        Some(Root { version: Arc::new(Version { shared: shared.clone(), number, node: self.node }) })
+        let version = Version { shared: shared.clone(), number, node: self.node, rows: self.rows };
+        Some(Root { version: Arc::new(version) })
     }
 }
 

@@ -96,8 +96,8 @@ proptest! {
         for batch in batches {
             let changes = apply(&mut rows, &batch);
             // A draft that is thrown away must leave no trace.
-            drop(root.update(&changes));
-            root = root.update(&changes).commit().unwrap();
+            drop(root.update(&changes).unwrap());
+            root = root.update(&changes).unwrap().commit().unwrap();
             prop_assert_eq!(root.hash(), naive_root(&rows));
             kept.push((root.clone(), rows.clone()));
             if kept.len() > 4 {
@@ -105,6 +105,7 @@ proptest! {
             }
             for (root, rows) in &kept {
                 prop_assert_eq!(root.hash(), naive_root(rows));
+                prop_assert_eq!(root.rows(), rows.len() as u64);
                 for n in 0..60u8 {
                     check_paths(root, rows, &[1, n]);
                 }
@@ -116,7 +117,7 @@ proptest! {
         drop(kept);
         let fresh = Root::new();
         let all: Vec<Change> = rows.iter().map(|(k, v)| change(k, Some(v))).collect();
-        let fresh = fresh.update(&all).commit().unwrap();
+        let fresh = fresh.update(&all).unwrap().commit().unwrap();
         prop_assert_eq!(fresh.hash(), root.hash());
         prop_assert_eq!(fresh.nodes(), root.nodes());
     }
@@ -126,25 +127,42 @@ proptest! {
 fn a_large_batch_split_over_threads_gives_the_same_root_as_small_ones() {
     let rows: Rows = (0..6000u32).map(|n| (n.to_be_bytes().to_vec(), vec![1, 2, 3])).collect();
     let all: Vec<Change> = rows.iter().map(|(k, v)| change(k, Some(v))).collect();
-    let at_once = Root::new().update(&all).commit().unwrap();
+    let at_once = Root::new().update(&all).unwrap().commit().unwrap();
     let mut piecewise = Root::new();
     for part in all.chunks(77) {
-        piecewise = piecewise.update(part).commit().unwrap();
+        piecewise = piecewise.update(part).unwrap().commit().unwrap();
     }
     assert_eq!(at_once.hash(), piecewise.hash());
     assert_eq!(at_once.hash(), naive_root(&rows));
     assert_eq!(at_once.nodes(), piecewise.nodes());
     let gone: Vec<Change> = rows.keys().map(|k| change(k, None)).collect();
-    let empty = at_once.update(&gone).commit().unwrap();
+    let empty = at_once.update(&gone).unwrap().commit().unwrap();
     assert_eq!(empty.hash(), EMPTY_HASH);
     drop(at_once);
     assert_eq!(empty.nodes(), (0, 0));
 }
 
 #[test]
+fn a_full_tree_refuses_the_update_and_keeps_every_version() {
+    let rows = |numbers: std::ops::Range<u32>| -> Vec<Change> {
+        numbers.map(|n| change(&n.to_be_bytes(), Some(b"value"))).collect()
+    };
+    // One chunk has 8,192 slots for inner nodes, and as many for leaves.
+    let root = Root::with_chunks(1).update(&rows(0..3_000)).unwrap().commit().unwrap();
+    let before = (root.hash(), root.nodes(), root.rows());
+    for too_many in [3_000..20_000, 3_000..9_000] {
+        assert_eq!(root.update(&rows(too_many)).err(), Some(TreeFull { rows: 3_000 }));
+        assert_eq!((root.hash(), root.nodes(), root.rows()), before, "nothing is left of the attempt");
+    }
+    let more = root.update(&rows(3_000..3_100)).unwrap().commit().unwrap();
+    let all: Rows = (0..3_100u32).map(|n| (n.to_be_bytes().to_vec(), b"value".to_vec())).collect();
+    assert_eq!((more.hash(), more.rows()), (naive_root(&all), 3_100), "what fits still fits");
+}
+
+#[test]
 fn only_one_draft_of_a_version_is_committed() {
     let root = Root::new();
-    let (a, b) = (root.update(&[change(b"a", Some(b"1"))]), root.update(&[change(b"b", Some(b"1"))]));
+    let (a, b) = (root.update(&[change(b"a", Some(b"1"))]).unwrap(), root.update(&[change(b"b", Some(b"1"))]).unwrap());
     let a = a.commit().unwrap();
     assert!(b.commit().is_none());
     assert_eq!(a.nodes(), (0, 1));
@@ -153,13 +171,13 @@ fn only_one_draft_of_a_version_is_committed() {
 #[test]
 fn a_version_held_for_long_keeps_its_own_nodes_only() {
     let rows: Vec<Change> = (0..1000u32).map(|n| change(&n.to_be_bytes(), Some(b"0"))).collect();
-    let held = Root::new().update(&rows).commit().unwrap();
+    let held = Root::new().update(&rows).unwrap().commit().unwrap();
     let alone = held.nodes().0;
     let mut latest = held.clone();
     for round in 0..50u8 {
         let rows: Vec<Change> = (0..1000u32).map(|n| change(&n.to_be_bytes(), Some(&[round + 1]))).collect();
-        latest = latest.update(&rows).commit().unwrap();
+        latest = latest.update(&rows).unwrap().commit().unwrap();
     }
     assert_eq!(latest.nodes(), (2 * alone, 1000));
-    assert_eq!(held.hash(), Root::new().update(&rows).commit().unwrap().hash());
+    assert_eq!(held.hash(), Root::new().update(&rows).unwrap().commit().unwrap().hash());
 }

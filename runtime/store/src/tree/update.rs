@@ -57,6 +57,8 @@ pub(super) struct Updated {
     pub(super) root: Node,
     pub(super) born: Vec<NodeRef>,
     pub(super) dead: Vec<NodeRef>,
+    /// Whether slots were missing: then the root is none.
+    pub(super) is_full: bool,
 }
 
 /// Applies `changes`, at most one for each key, to the tree under `root`; the new nodes belong to version `birth`.
@@ -64,8 +66,7 @@ pub(super) fn update(arena: &Arena, birth: u64, root: Node, changes: &[Change]) 
     let slots = sorted(changes);
     let mut task = Task::new(arena, birth, changes);
     let root = task.update(root, &slots, 0, false);
-    let (born, dead) = task.finish();
-    Updated { root, born, dead }
+    task.finish(root)
 }
 
 /// A change's place and the first bits of its key hash: what the recursion sorts and splits by.
@@ -111,18 +112,19 @@ struct Task<'t> {
     leaf_ids: Vec<u32>,
     born: Vec<NodeRef>,
     dead: Vec<NodeRef>,
+    is_full: bool,
 }
 
 impl<'t> Task<'t> {
     fn new(arena: &'t Arena, birth: u64, changes: &'t [Change]) -> Task<'t> {
         let (inner_ids, leaf_ids, born, dead) = Default::default();
-        Task { arena, birth, changes, inner_ids, leaf_ids, born, dead }
+        Task { arena, birth, changes, inner_ids, leaf_ids, born, dead, is_full: false }
     }
 
-    fn finish(self) -> (Vec<NodeRef>, Vec<NodeRef>) {
+    fn finish(self, root: Node) -> Updated {
         self.arena.give_back_inner(self.inner_ids);
         self.arena.give_back_leaves(self.leaf_ids);
-        (self.born, self.dead)
+        Updated { root, born: self.born, dead: self.dead, is_full: self.is_full }
     }
 
     fn bit(&self, slot: Slot, depth: usize) -> bool {
@@ -228,6 +230,7 @@ impl<'t> Task<'t> {
         self.leaf_ids.append(&mut other.leaf_ids);
         self.born.append(&mut other.born);
         self.dead.append(&mut other.dead);
+        self.is_full |= other.is_full;
         nodes
     }
 
@@ -240,7 +243,7 @@ impl<'t> Task<'t> {
                 if self.inner_ids.is_empty() {
                     self.arena.take_inner(LEASE, &mut self.inner_ids);
                 }
-                let id = self.inner_ids.pop().unwrap_or_default();
+                let Some(id) = self.inner_ids.pop() else { return self.no_room() };
                 self.arena.write_inner(id, self.birth, (left.at, right.at), (&left.hash, &right.hash));
                 let at = NodeRef::inner(id);
                 self.born.push(at);
@@ -249,12 +252,18 @@ impl<'t> Task<'t> {
         }
     }
 
+    /// Stands for a node that has no slot: the whole update is void, so what follows may be anything.
+    fn no_room(&mut self) -> Node {
+        self.is_full = true;
+        Node::EMPTY
+    }
+
     fn new_leaf(&mut self, change: &Change) -> Node {
         let Some(hash) = change.leaf else { return Node::EMPTY };
         if self.leaf_ids.is_empty() {
             self.arena.take_leaves(LEASE, &mut self.leaf_ids);
         }
-        let id = self.leaf_ids.pop().unwrap_or_default();
+        let Some(id) = self.leaf_ids.pop() else { return self.no_room() };
         self.arena.write_leaf(id, self.birth, &change.key);
         let at = NodeRef::leaf(id);
         self.born.push(at);

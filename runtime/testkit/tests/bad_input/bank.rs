@@ -1,6 +1,6 @@
 //! Bad transfers.
 
-use diem_bank::{Msg, Output};
+use diem_bank::{MinNewAccount, Msg, Output};
 use diem_core::{Address, Amount, Denom};
 use diem_testkit::{Economy, economy::whole};
 use diem_types::Call;
@@ -19,6 +19,14 @@ pub(crate) fn scene() -> Scene {
         scene.refuses(0, send(to, denom, whole(100_000)), "bank/insufficient_funds");
         scene.refuses(0, send(to, denom, Amount::MAX), "bank/insufficient_funds");
     }
+    // A first payment that is worth no row, by itself or among others.
+    let nobody = Address([0xee; 20]);
+    let dust = |denom| Amount::new(MinNewAccount::default().of(denom).get() - 1);
+    for denom in Denom::ALL {
+        scene.refuses(0, send(nobody, denom, Amount::new(1)), "bank/new_account");
+        scene.refuses(0, send(nobody, denom, dust(denom)), "bank/new_account");
+    }
+    scene.refuses(0, many(vec![output(nobody, dust(Denom::Vvv)), output(nobody, Amount::ONE)]), "bank/new_account");
     // To oneself as well.
     scene.refuses(0, send(scene.who(0), Denom::Diem, whole(11)), "bank/insufficient_funds");
     scene.refuses(0, many(vec![]), "bank/outputs");

@@ -179,6 +179,7 @@ fn gifts(scene: &mut Scene) {
     scene.refuses(0, gift(to, today, milli(4_001)), "credits/insufficient_credit");
     scene.refuses(0, gift(to, today, Amount::MAX), "credits/insufficient_credit");
     scene.refuses(1, gift(scene.who(0), today, Amount::new(1)), "credits/too_little_credit");
+    scene.refuses(0, gift(NOBODY, today, milli(9)), "credits/new_credit");
 }
 
 fn trades(scene: &mut Scene) {
@@ -201,6 +202,7 @@ fn trades(scene: &mut Scene) {
     scene.refuses(1, buy(seller, today, Amount::MAX, whole(2)), "credits/more_than_offered");
     scene.refuses(1, buy(seller, today, milli(1), milli(1_999)), "credits/price");
     scene.refuses(1, buy(seller, today, milli(1), Amount::ZERO), "credits/price");
+    scene.refuses(PROVIDER, buy(seller, today, milli(9), whole(2)), "credits/new_credit");
     // Amount times price is no amount, or more than anybody has.
     scene.refuses(1, buy(dear, today, whole(2), Amount::MAX), "credits/math");
     scene.refuses(1, buy(dear, today, milli(500), Amount::MAX), "bank/insufficient_funds");

@@ -54,6 +54,8 @@ fn registrations(scene: &mut Scene) {
         scene.refuses(0, with(&|_, _, endpoint, _| endpoint.clone_from(&text)), "credits/text");
         scene.refuses(0, with(&|_, _, _, moniker| moniker.clone_from(&text)), "credits/text");
     }
+    scene.refuses(0, with(&|_, _, endpoint, _| *endpoint = "ai.example".into()), "credits/endpoint");
+    scene.refuses(0, with(&|_, _, _, moniker| *moniker = "  ".into()), "credits/blank_moniker");
 }
 
 fn changes(scene: &mut Scene) {

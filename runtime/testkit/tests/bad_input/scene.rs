@@ -47,7 +47,7 @@ impl Scene {
     /// Somebody's call fails with this error, alone and after one that works; nothing of either stays.
     #[track_caller]
     pub(crate) fn refuses_of(&mut self, sender: &Person, call: Call, error: &str) {
-        let works = diem_bank::Msg::Transfer { to: Address([9; 20]), denom: Denom::Vvv, amount: Amount::new(1) };
+        let works = diem_bank::Msg::Transfer { to: self.who(4), denom: Denom::Vvv, amount: Amount::new(1) };
         for calls in [vec![call.clone()], vec![Call::Bank(works), call.clone()]] {
             let tx = self.economy.chain.tx(sender, calls).bytes();
             let checked = self.economy.chain.check(&tx);

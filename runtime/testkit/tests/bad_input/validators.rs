@@ -39,6 +39,8 @@ pub(crate) fn scene() -> Scene {
     for (moniker, website) in [("", ""), ("n\"", ""), ("n\n", ""), ("n", "\u{202e}"), (&"n".repeat(65), "")] {
         scene.refuses_of(&operator(0), edit(description(moniker, website)), "staking/description");
     }
+    scene.refuses_of(&operator(0), edit(description(" ", "")), "staking/blank_moniker");
+    scene.refuses_of(&operator(0), edit(description("n", "n.example")), "staking/website");
     // More than a day's change from 5%, above the maximum of 20%, and beyond all.
     for rate in [399, 601, 2_001, u16::MAX] {
         scene.refuses_of(&operator(0), edit(commission(rate)), "staking/commission_change");

@@ -209,15 +209,20 @@ fn strings(value: &Value, place: String, places: &mut Vec<String>) {
 /// What a wallet shows is a line of the chain's own words, with the sender's in quotes which these cannot leave.
 #[test]
 fn no_text_is_bent_by_what_the_sender_writes() {
-    let mut shown = 0;
+    let mut shown = [0, 0];
     for call in calls() {
         let text = call.text();
         assert!(!text.is_empty() && !text.chars().any(char::is_control), "{text:?}");
         assert_eq!(text.matches('"').count() % 2, 0, "{text}");
-        for good in with_text(&call, "Söhne & 節").iter().filter(|call| call.text().contains("Söhne & 節")) {
-            assert!(good.text().contains("\"Söhne & 節\""), "not in quotes: {}", good.text());
-            assert_eq!(good.validate(), Ok(()), "{}", good.text());
-            shown += 1;
+        for good in ["Söhne & 節", "https://one.example/~s?n=1"] {
+            for call in with_text(&call, good).iter().filter(|call| call.text().contains(good)) {
+                assert!(call.text().contains(&format!("\"{good}\"")), "not in quotes: {}", call.text());
+                match call.validate() {
+                    Ok(()) => shown[usize::from(good.starts_with("https"))] += 1,
+                    // Links are links.
+                    Err(error) => assert!(error.message.contains("http or https URL"), "{}: {error}", call.text()),
+                }
+            }
         }
         for bad in BENT {
             for call in with_text(&call, bad).iter().filter(|call| call.text().contains(bad)) {
@@ -226,7 +231,7 @@ fn no_text_is_bent_by_what_the_sender_writes() {
         }
     }
     // Moniker and website of a validator, twice; moniker and endpoint of a provider, twice; the reference of a spend.
-    assert_eq!(shown, 9);
+    assert_eq!(shown, [5, 9], "names and the reference take any words, links take URLs");
 }
 
 /// A misspelt field of a call would be a call that does something else.

@@ -88,12 +88,16 @@ fn numbers() {
         "max_outputs": diem_bank::msg::MAX_OUTPUTS,
         "max_vouchers": diem_credits::vouchers::MAX_VOUCHERS,
         "max_promises": diem_credits::allocations::MAX_PROMISES,
+        "max_promise_rows": diem_credits::allocations::MAX_ROWS,
         "max_keys": diem_credits::grants::MAX_KEYS,
         "max_limits": diem_credits::grants::MAX_LIMITS,
         "max_diem_tranches": diem_credits::stake::MAX_TRANCHES,
         "min_diem_stake": diem_credits::stake::MIN_STAKE,
         "min_allowance": diem_credits::accounts::MIN_ALLOWANCE,
         "max_vvv_entries": diem_staking::leaving::MAX_ENTRIES,
+        "min_new_credit": diem_credits::accounts::MIN_NEW_CREDIT,
+        "min_new_account": diem_bank::Params::default(),
+        "chain": diem_types::ChainParams::default(),
         "max_validators": diem_staking::params::MAX_VALIDATORS,
         "max_curve_steps": diem_diem::curve::MAX_STEPS,
         "max_vote_extension_bytes": diem_runtime::MAX_VOTE_EXTENSION_BYTES,
@@ -109,7 +113,8 @@ pub(crate) fn transactions(chain: &TestChain) -> Vec<(String, TxBuilder)> {
         tx.memo = "für das Brot".into();
         tx.expiry = 1_000;
     });
-    let outputs = vec![Output { to: TO, amount: amount() }, Output { to: FROM, amount: Amount::new(1) }];
+    let outputs =
+        vec![Output { to: TO, amount: amount() }, Output { to: FROM, amount: diem_bank::MinNewAccount::default().vvv }];
     let multi = Call::Bank(Msg::MultiTransfer { denom: Denom::Vvv, outputs });
     let mut transactions = vec![
         ("ed25519".to_owned(), transfer(0)),

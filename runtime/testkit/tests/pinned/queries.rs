@@ -56,7 +56,8 @@ fn credits_queries(economy: &Economy) -> Vec<Query> {
 /// One of each.
 pub(crate) fn queries(economy: &Economy) -> Vec<Query> {
     let account = economy.who(1);
-    let bank = [bank::Query::Account(account), bank::Query::Supply, bank::Query::Pools].map(Query::Bank);
+    let bank =
+        [bank::Query::Account(account), bank::Query::Supply, bank::Query::Pools, bank::Query::Params].map(Query::Bank);
     let svvv = [svvv::Query::Lock { account, validator: validator(1) }, svvv::Query::Locks { account, after: None }];
     let diem = [
         diem::Query::QuoteIn(amount()),

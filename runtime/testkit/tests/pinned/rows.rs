@@ -21,8 +21,9 @@ use crate::transactions;
 /// The tables of a module: number and name.
 type Names = &'static [(u8, &'static str)];
 
-const CHAIN: Names = &[(0, "info"), (1, "gas"), (2, "last_block"), (3, "hook_failures"), (5, "epoch_ms")];
-const BANK: Names = &[(0, "accounts"), (1, "supply"), (2, "pools")];
+const CHAIN: Names =
+    &[(0, "info"), (1, "gas"), (2, "last_block"), (3, "hook_failures"), (5, "epoch_ms"), (6, "params")];
+const BANK: Names = &[(0, "accounts"), (1, "supply"), (2, "pools"), (3, "params")];
 const STAKING: Names = &[
     (0, "params"),
     (1, "chain_id"),
@@ -71,6 +72,7 @@ const CREDITS: Names = &[
     (15, "days"),
     (16, "provider_days"),
     (17, "keys"),
+    (18, "lapsing"),
 ];
 
 /// The tables by the first two bytes of their keys: the module and the number.

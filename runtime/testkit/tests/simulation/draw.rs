@@ -95,7 +95,8 @@ impl Draw<'_> {
     pub(crate) fn anyone(&mut self) -> Address {
         match self.rng.below(60) {
             0 => Address::ZERO,
-            1 => Address([0x77; 20]),
+            // Some of them were paid before, others never.
+            1 => Address([1 + self.rng.below(250) as u8; 20]),
             _ => {
                 let place = self.someone();
                 self.address(place)
@@ -199,8 +200,9 @@ impl Draw<'_> {
                 let today = self.seen.validator(&self.address(sender)).map_or(0, |row| row.commission.rate);
                 let commission =
                     self.rng.chance(85).then(|| (u64::from(today) + self.rng.below(300)).saturating_sub(150) as u16);
-                let moniker = if self.rng.chance(90) { "renamed".into() } else { String::new() };
-                let description = self.rng.chance(40).then(|| Description { moniker, website: String::new() });
+                let moniker = self.rng.pick(&["renamed", "renamed", "renamed", "renamed", "", " "]).into();
+                let website = self.rng.pick(&["", "https://one.example", "one.example"]).into();
+                let description = self.rng.chance(40).then_some(Description { moniker, website });
                 Staking::EditValidator(EditValidator { description, commission })
             }
         };

@@ -15,6 +15,12 @@ use crate::{
     world::{Kind, ONE, World},
 };
 
+/// Longer than an endpoint may be.
+const LONG_TEXT: &str = match std::str::from_utf8(&[b'x'; 200]) {
+    Ok(text) => text,
+    Err(_) => "",
+};
+
 fn credits(msg: Credits) -> Act {
     call(Call::Credits(msg))
 }
@@ -66,13 +72,15 @@ impl Draw<'_> {
         let place = self.any(Kind::Provider);
         let provider = self.address(place);
         let authority = if self.rng.chance(90) { World::AUTHORITY } else { self.someone() };
-        let text = |long: bool| if long { "x".repeat(200) } else { "https://later.example".to_string() };
+        let wrong = self.rng.pick(&[LONG_TEXT, "later.example"]);
+        let text = |is_wrong: bool| if is_wrong { wrong } else { "https://later.example" }.to_string();
         match self.rng.below(40) {
             0..=4 => {
                 let bond = self.amount(40 * ONE);
                 let (payout, endpoint) = (self.anyone(), text(self.rng.chance(5)));
                 let place = if self.rng.chance(90) { place } else { self.someone() };
-                (place, credits(Credits::RegisterProvider { bond, payout, endpoint, moniker: "later".into() }))
+                let moniker = if self.rng.chance(97) { "later" } else { " " }.into();
+                (place, credits(Credits::RegisterProvider { bond, payout, endpoint, moniker }))
             }
             5..=8 => {
                 let payout = self.rng.chance(70).then(|| self.anyone());

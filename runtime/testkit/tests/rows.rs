@@ -1,0 +1,288 @@
+//! What a row of state costs, and what happens when there are nearly too many.
+#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, clippy::indexing_slicing)]
+
+use bytes::Bytes;
+use diem_bank::{self as bank, MinNewAccount, Output};
+use diem_core::{Address, Amount, Denom, ModuleError, StateRead, Time, keys::SecretKey, sha256};
+use diem_credits::{self as credits, grants::ProviderLimit};
+use diem_runtime::{App, Options};
+use diem_testkit::{
+    BlockOutcome, Economy, Person, Shadows, TestChain,
+    economy::{PROVIDER, milli, validator, whole},
+    people::{genesis, operator, people},
+    story::{stake, unstake},
+};
+use diem_types::{Call, ChainError, Signed};
+
+/// An address that nobody has paid yet.
+fn stranger(number: u64) -> Address {
+    let mut address = [0; 20];
+    address.copy_from_slice(&sha256(&[b"stranger", &number.to_be_bytes()])[..20]);
+    Address(address)
+}
+
+fn pay(to: Address, amount: Amount) -> Call {
+    Call::Bank(bank::Msg::Transfer { to, denom: Denom::Vvv, amount })
+}
+
+fn least() -> Amount {
+    MinNewAccount::default().vvv
+}
+
+/// The name of a result: `ok`, or that of its error.
+fn name(outcome: &BlockOutcome, place: usize) -> String {
+    let result = &outcome.results()[place];
+    let info = diem_types::error_info(&result.codespace, result.code);
+    info.map_or("ok".into(), |info| format!("{}/{}", result.codespace, info.name))
+}
+
+/// The smallest bound that a chain may have, and from where on it counts as full.
+const MAX_ROWS: u64 = 10_000;
+const FULL: u64 = 9_000;
+
+/// The first blocks of a chain: with them come the rows that every chain has, such as the pool of fees.
+fn begin(chain: &TestChain) -> Vec<BlockOutcome> {
+    let mut blocks = vec![chain.force(Vec::new())];
+    let own = pay(chain.people[3].address, Amount::new(1));
+    blocks.push(chain.force(vec![chain.tx(&chain.people[3], vec![own]).bytes()]));
+    blocks.push(chain.force(Vec::new()));
+    blocks
+}
+
+/// A chain without a block that has `rows` rows of at most [`MAX_ROWS`] once it has begun.
+fn chain_of(rows: u64) -> TestChain {
+    let people = people(4);
+    let with = |strangers: u64| {
+        let mut doc = genesis(&people);
+        doc.app.chain.max_rows = MAX_ROWS;
+        let row = bank::Account { vvv: Amount::new(1), ..bank::Account::default() };
+        doc.app.bank.accounts.extend((0..strangers).map(|number| (stranger(1 << 40 | number), row)));
+        TestChain::start(App::in_memory(Options::default()), people.clone(), doc)
+    };
+    let alone = with(0);
+    begin(&alone);
+    with(rows - count(&alone.app))
+}
+
+fn count(app: &App) -> u64 {
+    let snapshot = app.store().latest();
+    assert_eq!(snapshot.row_count(), snapshot.rows().count() as u64);
+    assert_eq!(app.state_size().0, snapshot.row_count());
+    snapshot.row_count()
+}
+
+#[test]
+fn above_nine_tenths_of_the_bound_a_call_that_makes_rows_fails_and_every_node_agrees() {
+    let chain = chain_of(FULL - 12);
+    let mut shadows = Shadows::new(&chain.doc);
+    begin(&chain).iter().for_each(|outcome| shadows.follow(outcome));
+    let mut run = |txs: Vec<Bytes>| {
+        let outcome = chain.force(txs);
+        shadows.follow(&outcome);
+        outcome
+    };
+    assert_eq!(count(&chain.app), FULL - 12);
+    let own = operator(0).address;
+    let calls = |person: usize, calls: Vec<Call>| chain.tx(&chain.people[person], calls).bytes();
+    // The rows of a stake and of what leaves it, with a date from the block after it.
+    let outcome = run(vec![calls(0, vec![stake(own, whole(10)), unstake(own, whole(5)), unstake(own, whole(2))])]);
+    assert_eq!(name(&outcome, 0), "ok");
+    run(Vec::new());
+    // What the last block left decides for all transactions of a block.
+    let room = FULL - count(&chain.app);
+    let outcome = run(vec![calls(1, (0..room + 4).map(|n| pay(stranger(n), least())).collect())]);
+    assert_eq!(name(&outcome, 0), "ok");
+    let rows = count(&chain.app);
+    assert!(rows > FULL);
+
+    let before = chain.balance(&chain.people[1].address, Denom::Vvv);
+    let outcome = run(vec![
+        calls(1, vec![pay(stranger(9), whole(1))]),
+        calls(2, vec![pay(stranger(0), Amount::new(1)), pay(own, whole(1))]),
+        calls(3, vec![stake(own, whole(10))]),
+        // It makes a row, and ends more than that.
+        calls(0, vec![Call::Staking(diem_staking::Msg::CancelUnstake { tranche: 0 }), pay(stranger(8), least())]),
+    ]);
+    let names: Vec<String> = (0..4).map(|place| name(&outcome, place)).collect();
+    assert_eq!(names, ["chain/state_full", "ok", "chain/state_full", "ok"]);
+    assert!(
+        outcome.results()[0].log.contains(&format!("{rows} of at most {MAX_ROWS}")),
+        "{}",
+        outcome.results()[0].log
+    );
+    let paid = outcome.results()[0].fee;
+    assert_eq!(chain.balance(&chain.people[1].address, Denom::Vvv), before.checked_sub(paid).unwrap());
+    // A dry run says the same before anything is paid.
+    let tx = Signed::decode(&calls(1, vec![pay(stranger(9), whole(1))])).unwrap();
+    let dry = chain.app.simulate(&chain.app.store().latest(), Time(0), &tx).unwrap();
+    assert_eq!((dry.result.codespace.as_str(), dry.result.code), ("chain", state_full(rows).code()));
+
+    // The chain's own rows go on: days are opened, what was unstaked is paid.
+    let mut block = chain.next_block();
+    block.info.time = Time(block.info.time.millis() + 8 * 86_400_000);
+    for outcome in [chain.run(block, Vec::new()), chain.force(Vec::new())] {
+        shadows.follow(&outcome);
+    }
+    assert!(count(&chain.app) < rows - 3, "what was unstaked is paid, and what belonged to it is gone");
+    assert_eq!(shadows.replay().info(), chain.app.info());
+    assert_eq!(count(&shadows.replay()), count(&chain.app));
+}
+
+fn state_full(rows: u64) -> ChainError {
+    ChainError::StateFull { rows, max_rows: MAX_ROWS }
+}
+
+#[test]
+fn what_a_rollback_takes_back_makes_room_again() {
+    let chain = chain_of(FULL);
+    begin(&chain);
+    let fill = chain.tx(&chain.people[0], vec![pay(stranger(0), least())]).bytes();
+    let more = |chain: &TestChain| chain.tx(&chain.people[1], vec![pay(stranger(1), least())]).bytes();
+    assert_eq!(name(&chain.force(vec![fill]), 0), "ok");
+    assert_eq!(count(&chain.app), FULL + 1);
+    assert_eq!(name(&chain.force(vec![more(&chain)]), 0), "chain/state_full");
+    for _ in 0..2 {
+        chain.app.rollback().unwrap();
+    }
+    assert_eq!(count(&chain.app), FULL);
+    assert_eq!(name(&chain.force(vec![more(&chain)]), 0), "ok");
+}
+
+#[test]
+fn a_genesis_with_more_rows_than_it_allows_or_a_bound_out_of_bounds_is_refused() {
+    let mut doc = genesis(&people(4));
+    for max_rows in [0, 9_999, 100_000_001, u64::MAX] {
+        doc.app.chain.max_rows = max_rows;
+        assert!(doc.validate().unwrap_err().to_string().contains("chain.max_rows must be 10,000 to 100,000,000"));
+    }
+    doc.app.chain.max_rows = MAX_ROWS;
+    let row = bank::Account { vvv: Amount::new(1), ..bank::Account::default() };
+    doc.app.bank.accounts.extend((0..MAX_ROWS).map(|number| (stranger(number), row)));
+    let error = App::in_memory(Options::default()).init_chain(&doc).unwrap_err().to_string();
+    assert!(error.contains("more than the 10000 of `chain.max_rows`"), "{error}");
+}
+
+#[test]
+fn whoever_was_never_paid_sends_nothing_whoever_pays_the_fee() {
+    let chain = TestChain::new();
+    let key = SecretKey::ed25519(&[0x77; 32]);
+    let nobody = Person { address: key.address(), key };
+    let sponsored = |chain: &TestChain| {
+        let call = pay(chain.people[1].address, Amount::new(1));
+        chain.tx(&nobody, vec![call]).paid_by(&chain.people[0]).bytes()
+    };
+    let code = ChainError::NoAccount(nobody.address).code();
+    let checked = chain.check(&sponsored(&chain));
+    assert_eq!((checked.codespace.as_str(), checked.code), ("chain", code), "{}", checked.log);
+    assert!(chain.app.prepare(&chain.next_block(), vec![sponsored(&chain)], 1 << 20).is_empty());
+    let outcome = chain.force(vec![sponsored(&chain)]);
+    assert_eq!((outcome.results()[0].code, outcome.results()[0].fee), (code, Amount::ZERO));
+    assert!(!bank::has_account(&chain.app.store().latest(), &nobody.address));
+
+    let first = chain.tx(&chain.people[2], vec![pay(nobody.address, least())]).bytes();
+    chain.force(vec![first]);
+    assert_eq!(chain.check(&sponsored(&chain)).code, 0);
+    assert_eq!(name(&chain.propose(vec![sponsored(&chain)]), 0), "ok");
+}
+
+/// What a way to make rows made of them, and what it cost.
+struct Made {
+    rows: u64,
+    bytes: u64,
+    /// avvv that are paid and gone.
+    fees: u128,
+    /// avvv that cannot be used for anything else while the rows are there.
+    held: u128,
+}
+
+impl Made {
+    /// VVV for a gigabyte of rows and of the tree above them: a leaf of 72 bytes, and nearly one and a half inner nodes
+    /// of 80 bytes.
+    fn a_gigabyte(&self, avvv: u128) -> u128 {
+        let bytes = u128::from(self.bytes + self.rows * (72 + 3 * 80 / 2));
+        avvv * 1_000_000_000 / bytes / Amount::ONE.get()
+    }
+}
+
+/// An economy that has every row that every chain has.
+fn economy() -> Economy {
+    let mut economy = Economy::new();
+    let own = pay(economy.who(0), Amount::new(1));
+    economy.people_block(100, vec![(0, vec![own])]);
+    economy
+}
+
+/// Runs `calls` of a person in a block of its own and looks at what they made.
+fn make(economy: &mut Economy, person: usize, calls: Vec<Call>, held: Amount) -> Made {
+    let size = |economy: &Economy| {
+        let snapshot = economy.chain.app.store().latest();
+        let bytes = snapshot.rows().map(|(key, value)| (key.len() + value.len()) as u64).sum::<u64>();
+        (snapshot.row_count(), bytes)
+    };
+    // What a block changes by itself has settled.
+    economy.people_block(100, vec![]);
+    let before = size(economy);
+    let outcome = economy.people_block(100, vec![(person, calls)]);
+    let after = size(economy);
+    let fees = outcome.results()[0].fee.get();
+    Made { rows: after.0 - before.0, bytes: after.1 - before.1, fees, held: held.get() }
+}
+
+#[test]
+fn a_gigabyte_of_state_has_its_price() {
+    let mut economy = economy();
+    let one = make(&mut economy, 0, vec![pay(stranger(0), least())], least());
+    assert_eq!((one.rows, one.held), (1, 10_000_000_000_000_000));
+    let outputs = (1..=1_000).map(|n| Output { to: stranger(n), amount: least() }).collect();
+    let all = least().checked_mul(1_000).unwrap();
+    let many = make(&mut economy, 0, vec![Call::Bank(bank::Msg::MultiTransfer { denom: Denom::Vvv, outputs })], all);
+    assert_eq!(many.rows, 1_000);
+    // Whoever keeps what the addresses must receive holds 0.01 VVV for each row.
+    for kept in [&one, &many] {
+        let price = kept.a_gigabyte(kept.held + kept.fees);
+        assert!(price > 30_000, "{price} VVV hold a gigabyte");
+    }
+    // Whoever sends it on from each address pays a transaction for each row, whose nonce was used and which stays.
+    let passed_on = one.a_gigabyte(one.fees);
+    assert!(passed_on > 20, "{passed_on} VVV of fees");
+    // The state is full long before that fills a node's memory.
+    let params = economy.chain.doc.app.chain;
+    let to_the_bound = u128::from(params.full_above()) * one.fees / Amount::ONE.get();
+    assert!(to_the_bound > 100, "{to_the_bound} VVV of fees");
+    let held_at_the_bound = u128::from(params.full_above()) * one.held / Amount::ONE.get();
+    assert!(held_at_the_bound >= 180_000, "{held_at_the_bound} VVV");
+    let memory = u128::from(params.max_rows) * (72 + 3 * 80 / 2);
+    assert!(memory < 4 << 30, "{memory} bytes of memory at the bound");
+}
+
+#[test]
+fn rows_of_other_modules_are_no_cheaper_than_those_of_accounts() {
+    let mut economy = economy();
+    let today = economy.today();
+    let provider = economy.who(PROVIDER);
+    // A row of credit needs 0.01 credit of a day, and goes by itself when that day is over.
+    let gift = Call::Credits(credits::Msg::GiftCredit { to: stranger(1), day: today, amount: milli(10) });
+    let credit = make(&mut economy, 0, vec![gift], Amount::ZERO);
+    assert!(credit.rows <= 2, "the row, and its place in the queue that removes it");
+    let dust = Call::Credits(credits::Msg::GiftCredit { to: stranger(2), day: today, amount: milli(9) });
+    let refused = economy.chain.tx(&economy.chain.people[0], vec![dust]).bytes();
+    assert_eq!(name(&economy.chain.force(vec![refused]), 0), "credits/new_credit");
+    // A session key: at most sixteen at sixteen providers for an account, which has its own price.
+    let limits = vec![ProviderLimit { provider, limit: whole(1) }];
+    let key = stranger(3);
+    let grant = Call::Credits(credits::Msg::Grant { key, last_day: today + 9, limits });
+    let granted = make(&mut economy, 0, vec![grant], Amount::ZERO);
+    // A stake holds what it is worth for at least the unbonding time.
+    let staked = make(&mut economy, 1, vec![stake(validator(0), whole(1))], whole(1));
+    for (what, made, least) in [("credit", &credit, 10), ("grants", &granted, 10), ("stake", &staked, 1_000_000)] {
+        let price = made.a_gigabyte(made.held + made.fees);
+        assert!(price > least, "{what}: {price} VVV a gigabyte");
+    }
+    let rows = |economy: &Economy| economy.chain.app.store().latest().range(&[6, 5], Some(&[6, 6]), 100).len();
+    let before = rows(&economy);
+    for _ in 0..4 {
+        economy.people_block(20_000, vec![]);
+        economy.people_block(6_000, vec![]);
+    }
+    assert_eq!(rows(&economy), before - 1, "what was given has lapsed with its row");
+}
