@@ -19,8 +19,8 @@ fn the_hashes_of_the_presets_are_pinned() {
     // kind refuses the new program.
     for (name, expected) in [
         ("dev", "20bfdfce268c0570717b0e6c1e062df479df9efa5a30cac8d6c1242cac16401c"),
-        ("localnet", "337c6c080a9bf27e2befe8ff63666fdc6db409b970c1dabaf11a6b863203d041"),
-        ("live", "90caaecc73c6f07736f7dbf4b9627fb53bdb9c3a9e23c2a795734efe5a871f4c"),
+        ("localnet", "3f8f966ee5699f5ae300a400bd0e4951f1751e176e6d6d6008eeb8875838fa27"),
+        ("live", "1b9718fb0f9dca2db0ce9f40963aee41f160c6d458652418114d510270d96435"),
     ] {
         let doc = presets::preset(name).unwrap().unwrap().resolve(Some(NOW)).unwrap();
         assert_eq!(hex::encode(doc.hash()), expected, "{name}");
