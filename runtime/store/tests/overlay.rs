@@ -92,7 +92,8 @@ proptest! {
         lower.merge(upper);
         let keys: Vec<_> = lower.iter().map(|(key, _)| key.clone()).collect();
         prop_assert!(keys.is_sorted() && keys.len() == lower.len());
-        prop_assert_eq!(lower.growth(&snapshot), model.len() as i64 - snapshot.row_count() as i64);
+        let rows = snapshot.row_count().checked_add_signed(lower.growth(&snapshot));
+        prop_assert_eq!(rows, Some(model.len() as u64));
         store.commit(store.stage(lower).unwrap(), 2, 0, 0, vec![]).unwrap();
         prop_assert_eq!(plain(store.state_rows().collect()), model_range(&model, &[], None, usize::MAX));
     }
