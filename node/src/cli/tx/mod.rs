@@ -1,5 +1,6 @@
 //! `diemd tx`: making, signing and sending transactions.
 
+mod bytes;
 mod credits;
 mod diem;
 mod file;
@@ -33,6 +34,7 @@ use super::{
     names::Names,
     tables, units,
 };
+use bytes::BytesView;
 use file::TxFile;
 use make::{Sending, Wallet};
 use outcome::SendOptions;
@@ -93,6 +95,9 @@ enum Files {
     Show {
         /// The file, or `-` for stdin: JSON of `sign`, or 0x and hex.
         file: PathBuf,
+        /// Show the bytes of its calls, of what is signed and of what is sent instead of words.
+        #[arg(long)]
+        bytes: bool,
     },
 }
 
@@ -146,7 +151,10 @@ impl Files {
                 let client = common.client()?;
                 block_on(async { outcome::send(&client, bytes, options).await })
             }
-            Self::Show { file } => show(common, &file),
+            Self::Show { file, bytes: true } => {
+                common.output.print(&BytesView::new(&TxFile::read(&file)?), BytesView::table)
+            }
+            Self::Show { file, bytes: false } => show(common, &file),
         }
     }
 }

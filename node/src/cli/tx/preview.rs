@@ -15,7 +15,7 @@ use crate::cli::{
     Exit, Failure,
     events::lines,
     names::Names,
-    output::{Output, fields, list, say},
+    output::{Output, fields, list_in_full, say},
 };
 
 /// How often a node that is busy is asked.
@@ -135,5 +135,5 @@ fn table(simulated: &Simulated, names: &Names) -> String {
         let BalanceChange { account, before, after, display } = change;
         [names.who(account), before.display.clone(), display.clone(), after.display.clone()]
     };
-    format!("{head}\n\n{}", list(["account", "now", "change", "then"], simulated.changes.iter().map(row)))
+    format!("{head}\n\n{}", list_in_full(["account", "now", "change", "then"], simulated.changes.iter().map(row)))
 }

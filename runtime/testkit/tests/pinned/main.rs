@@ -12,6 +12,7 @@ mod calls;
 mod events;
 mod queries;
 mod rows;
+mod wire;
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_bank::{Msg, Output, Pool};

@@ -1,0 +1,42 @@
+//! A transaction as its bytes, for whoever writes a client and compares.
+
+use diem_client::api::HexBytes;
+use diem_core::typed_data;
+use serde::Serialize;
+
+use super::file::TxFile;
+use crate::cli::output::fields;
+
+/// What a client has to get right, in hex.
+#[derive(Debug, Serialize)]
+pub(super) struct BytesView {
+    /// Each call.
+    calls: Vec<HexBytes>,
+    /// What an ed25519 key signs.
+    ed25519_message: HexBytes,
+    /// What an Ethereum key signs.
+    eip712_digest: HexBytes,
+    /// What is sent; there is none before all have signed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    envelope: Option<HexBytes>,
+}
+
+impl BytesView {
+    pub(super) fn new(file: &TxFile) -> Self {
+        let tx = file.tx();
+        Self {
+            calls: tx.calls.iter().map(|call| HexBytes(typed_data::call_data(call))).collect(),
+            ed25519_message: HexBytes(tx.sign_message()),
+            eip712_digest: HexBytes(typed_data::digest(&tx).to_vec()),
+            envelope: file.bytes().ok().map(HexBytes),
+        }
+    }
+
+    pub(super) fn table(&self) -> String {
+        let mut lines: Vec<(&str, String)> = self.calls.iter().map(|call| ("call", call.to_string())).collect();
+        lines.push(("signed by ed25519", self.ed25519_message.to_string()));
+        lines.push(("EIP-712 digest", self.eip712_digest.to_string()));
+        lines.extend(self.envelope.as_ref().map(|envelope| ("envelope", envelope.to_string())));
+        fields(lines)
+    }
+}
