@@ -3,10 +3,12 @@
 ARGS ?=
 TARGET ?= transaction
 TIME ?= 60
+PROFILE ?= dev
+BINDIR ?= $(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build devnet test lint bench fuzz doc clean
+.PHONY: help setup build install devnet test lint bench fuzz doc clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -18,6 +20,15 @@ setup: ## install what is missing here; done at once when nothing is
 # `cargo test --workspace` does, so that `make devnet` after `make test`, or the reverse, compiles nothing twice.
 build: setup ## compile the node, diemd
 	cargo build --workspace --bin diemd --test rooms
+
+# What `make devnet` runs, so that nothing is compiled twice; a validator wants PROFILE=release, which takes minutes more.
+install: setup ## put diemd into ~/.cargo/bin, or into BINDIR=FOLDER; PROFILE=release optimises it
+	cargo build --workspace --bin diemd --test rooms --profile $(PROFILE)
+	@install -D -m 755 "$(TARGET_DIR)/$(PROFILE:dev=debug)/diemd" "$(BINDIR)/diemd"
+	@case ":$$PATH:" in \
+		*":$(BINDIR):"*) echo "$(BINDIR)/diemd is installed" ;; \
+		*) echo "$(BINDIR)/diemd is installed, but this shell does not look there: export PATH=\"$(BINDIR):\$$PATH\"" ;; \
+	esac
 
 devnet: build ## run a local chain of four validators; ARGS="..." goes on to `diemd devnet`
 	@exec $(TARGET_DIR)/debug/diemd devnet $(ARGS)
