@@ -21,6 +21,7 @@
 pub mod api;
 pub mod build;
 pub mod client;
+mod dev;
 mod economy;
 pub mod guard;
 pub mod light;

@@ -109,7 +109,7 @@ fn past_the_table_there_is_null() {
 
 #[test]
 fn people_ask_one_question_about_the_published_curve() {
-    let output = diemd(&["quote", "--supply", "10000DIEM", "--out", "1DIEM"]);
+    let output = diemd(&["quote", "--supply", "10000DIEM", "--out", "1DIEM", "--full"]);
     let expected =
         vec![vec!["SUPPLY (DIEM)", "LOCK (SVVV)", "MINT (DIEM)"], vec!["10000", "93.878680997649017595", "1"]];
     assert_eq!(lines(&output), expected);
@@ -121,7 +121,7 @@ fn people_ask_one_question_about_the_published_curve() {
 
 #[test]
 fn people_read_the_table_in_whole_units() {
-    let lines = lines(&diemd(&["table"]));
+    let lines = lines(&diemd(&["table", "--full"]));
     assert_eq!(lines.len(), 257);
     assert_eq!(lines[0], ["STEP", "UP TO DIEM", "SVVV PER DIEM"]);
     assert_eq!(lines[1], ["0", "500", "90.000410046130188937"]);

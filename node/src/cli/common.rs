@@ -21,7 +21,7 @@ use crate::keys::{Chains, KeyFile, KeyFileError, KeyStore, Secret};
 /// Where the API of a local node is unless told otherwise.
 pub const DEFAULT_NODE: &str = "http://127.0.0.1:1317";
 /// Where these options stand on a page of help.
-const HEADING: &str = "Node, keys and output";
+pub(super) const HEADING: &str = "Node, keys and output";
 const SHORTEST_PASSPHRASE: usize = 8;
 
 /// Options of every wallet command.

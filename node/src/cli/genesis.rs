@@ -16,7 +16,7 @@ use super::{
     Failure,
     failure::{failed, usage},
     node::HomeArgs,
-    output::{Output, fields, list, print_json, quoted},
+    output::{Output, fields, list_in_full, print_json, quoted},
 };
 use crate::{comet::keys::address, instant::wall_clock};
 
@@ -175,9 +175,9 @@ fn table(genesis: &GenesisDoc) -> String {
     });
     let accounts = genesis.app.bank.accounts.iter();
     let accounts = accounts.map(|(address, row)| [address.to_string(), row.vvv.to_string(), row.diem.to_string()]);
-    let validators = list(["validator", "key", "power"], validators);
-    let providers = list(["provider", "name", "bond", ""], providers(&genesis.app.credits));
-    format!("{head}\n\n{validators}\n\n{providers}\n\n{}", list(["account", "VVV", "DIEM"], accounts))
+    let validators = list_in_full(["validator", "key", "power"], validators);
+    let providers = list_in_full(["provider", "name", "bond", ""], providers(&genesis.app.credits));
+    format!("{head}\n\n{validators}\n\n{providers}\n\n{}", list_in_full(["account", "VVV", "DIEM"], accounts))
 }
 
 /// Those of a genesis that somebody wrote, and those of an exported chain, which are in its rows.

@@ -1,6 +1,10 @@
 //! Help of a command with many verbs: they stand under headings by subject instead of in one long list.
 
 use clap::{Command, Subcommand};
+use console::Term;
+
+/// The width of help: that of the terminal, at most this.
+const WIDTH: usize = 80;
 
 /// Verbs that belong together, under their heading.
 pub(super) struct Group {
@@ -22,12 +26,16 @@ impl Group {
 
 /// The template of the help page.
 pub(super) fn template(groups: &[Group]) -> String {
+    let width = Term::stdout().size_checked().map_or(WIDTH, |(_, columns)| usize::from(columns).min(WIDTH));
     let longest = groups.iter().flat_map(Group::lines).map(|(name, _)| name.len()).max().unwrap_or_default();
     let mut text = String::from("{about-with-newline}\n{usage-heading} {usage}\n");
     for group in groups {
         text.push_str(&format!("\n{}:\n", group.heading));
         for (name, about) in group.lines() {
-            text.push_str(&format!("  {name:longest$}  {about}\n"));
+            let (first, rest) = (format!("  {name:longest$}  "), " ".repeat(longest.saturating_add(4)));
+            let options = textwrap::Options::new(width).initial_indent(&first).subsequent_indent(&rest);
+            text.push_str(&textwrap::fill(&about, options));
+            text.push('\n');
         }
     }
     text.push_str("\nOptions:\n{options}{after-help}");

@@ -14,7 +14,7 @@ use super::{
     Failure,
     common::{Common, PassphraseSource, confirm, secret_text},
     failure::{failed, usage},
-    output::{fields, list, say},
+    output::{fields, list_in_full, say},
     terminal::ask_secret,
 };
 use crate::keys::{Cost, KeyFile, KeyStore, Secret, derive, store::Listed};
@@ -96,6 +96,9 @@ struct How {
     passphrase: PassphraseSource,
 }
 
+/// How many words of a phrase stand in a row of the screen.
+const WORDS_IN_A_ROW: usize = 4;
+
 fn parse_kind(text: &str) -> Result<KeyKind, String> {
     [KeyKind::Ed25519, KeyKind::Ethereum]
         .into_iter()
@@ -131,6 +134,13 @@ impl std::fmt::Debug for Phrase {
     }
 }
 
+/// The words of a phrase with their numbers, read from left to right: on paper their order is what gets lost.
+fn numbered(phrase: &str) -> String {
+    let words: Vec<String> =
+        (1..).zip(phrase.split_whitespace()).map(|(number, word)| format!("{number:>2} {word:<10}")).collect();
+    words.chunks(WORDS_IN_A_ROW).map(|row| row.join("  ")).collect::<Vec<_>>().join("\n")
+}
+
 impl View {
     fn new(name: &str, key: &KeyFile) -> Self {
         Self {
@@ -154,8 +164,8 @@ impl View {
             ("kept", kept.into()),
         ];
         lines.extend(self.path.clone().map(|path| ("path", path)));
-        lines.extend(self.phrase.as_ref().map(|phrase| ("phrase", phrase.0.to_string())));
-        fields(lines)
+        let words = self.phrase.as_ref().map(|phrase| format!("\n\n{}", numbered(&phrase.0)));
+        fields(lines) + &words.unwrap_or_default()
     }
 }
 
@@ -206,7 +216,7 @@ impl Keys {
                 if lines.is_empty() {
                     say(&format!("no keys in {}: `diemd keys add NAME` makes one", store.folder().display()));
                 }
-                output.print(&lines, |lines| list(["name", "kind", "address"], lines.iter().map(Line::row)))?;
+                output.print(&lines, |lines| list_in_full(["name", "kind", "address"], lines.iter().map(Line::row)))?;
                 match lines.iter().filter(|line| matches!(line, Line::Broken { .. })).count() {
                     0 => Ok(()),
                     broken => {

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod ask;
+mod brief;
 pub mod common;
 pub mod curve;
 pub mod demo;
@@ -34,6 +35,9 @@ pub use failure::{Exit, Failure};
 #[derive(Debug, Parser)]
 #[command(name = "diemd", version, arg_required_else_help = true)]
 pub struct Cli {
+    /// Print amounts, addresses and hashes in tables with all their digits.
+    #[arg(long, global = true, help_heading = common::HEADING)]
+    pub full: bool,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -70,6 +74,9 @@ pub enum Command {
 
 /// Runs the command; says on stderr why it failed.
 pub fn run(cli: Cli) -> ExitCode {
+    if cli.full {
+        brief::print_in_full();
+    }
     let result: Result<(), Failure> = match cli.command {
         Command::Init(command) => command.run(),
         Command::Start(command) => command.run(),
@@ -87,7 +94,7 @@ pub fn run(cli: Cli) -> ExitCode {
     let code = match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure { exit, error }) => {
-            output::say(&format!("diemd: {error:#}"));
+            output::say_failure(&format!("{error:#}"));
             ExitCode::from(exit as u8)
         }
     };

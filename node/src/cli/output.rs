@@ -1,4 +1,5 @@
-//! Data on stdout, words on stderr. Nothing is coloured, so that every terminal, pipe and `NO_COLOR` gets the same.
+//! Data on stdout, words on stderr. Where they go to a terminal, what went well is green and what failed is red, unless
+//! `NO_COLOR` is set; pipes get the same text without colours.
 //!
 //! Memos, names and foreign files hold whatever a stranger wrote. No text goes out before what could steer a terminal,
 //! turn the direction of writing or look like a line of its own is written as its number.
@@ -6,11 +7,15 @@
 use std::{borrow::Cow, io::Write as _};
 
 use comfy_table::{ContentArrangement, Table, presets};
+use console::{Term, style};
 use diem_core::text::is_plain;
 use serde::Serialize;
 
-use super::{Failure, failure::failed};
+use super::{Failure, brief, failure::failed};
 use crate::outlet;
+
+/// How the value of a line `result` begins where all went well.
+const GOOD: [&str; 2] = ["succeeded", "it would succeed"];
 
 /// How data is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -29,7 +34,7 @@ impl Output {
     /// stdout takes nothing. A reader who has seen enough and closed the pipe, as `head` does, is none.
     pub fn print<T: Serialize>(self, data: &T, table: impl FnOnce(&T) -> String) -> Result<(), Failure> {
         match self {
-            Self::Table => write(&plain_lines(&table(data))),
+            Self::Table => write(&painted(&plain_lines(&table(data)))),
             Self::Json => print_json(&serde_json::to_string_pretty(data).map_err(failed)?),
         }
     }
@@ -57,6 +62,24 @@ fn write(text: &str) -> Result<(), Failure> {
 /// Nobody there to hear it is no failure: what only reports stops nothing.
 pub fn say(words: &str) {
     outlet::err(&format!("{}\n", plain_lines(words)));
+}
+
+/// Says why a command failed, its first word in red.
+pub(super) fn say_failure(why: &str) {
+    let name = style("diemd:").red().bold().for_stderr();
+    outlet::err(&format!("{name} {}\n", plain_lines(why)));
+}
+
+/// The table with the value of a line `result` in green where it speaks of success and in red where not. Colours come
+/// last, after what strangers wrote was escaped and the columns were laid out: a colour has no width.
+fn painted(table: &str) -> String {
+    let is_good = |value: &str| GOOD.iter().any(|good| value.trim_start().starts_with(good));
+    let paint = |line: &str| match line.strip_prefix("result ") {
+        Some(value) if is_good(value) => format!("result {}", style(value).green()),
+        Some(value) => format!("result {}", style(value).red()),
+        None => line.to_owned(),
+    };
+    table.lines().map(paint).collect::<Vec<_>>().join("\n")
 }
 
 /// `text` as it can stand within a line: what could steer a terminal is written as `\u{1b}`.
@@ -98,10 +121,27 @@ pub fn fields<'a>(lines: impl IntoIterator<Item = (&'a str, String)>) -> String 
     trimmed(&table)
 }
 
-/// A table with a line of headings.
+/// A table with a line of headings, its cells shortened as [`brief`] says.
 pub fn list<const N: usize>(headings: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
+    let short = |row: [String; N]| row.each_ref().map(|cell| brief::cell(cell).into_owned());
+    let mut rows: Vec<[String; N]> = rows.into_iter().map(short).collect();
+    let mut headings = headings.map(str::to_uppercase);
+    for (column, heading) in headings.iter_mut().enumerate() {
+        if let Some(unit) = brief::take_unit(rows.iter_mut().filter_map(|row| row.get_mut(column))) {
+            heading.push_str(&format!(" ({unit})"));
+        }
+    }
+    table(headings, rows)
+}
+
+/// The same with nothing shortened: for what people copy, or look at before they sign.
+pub fn list_in_full<const N: usize>(headings: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
+    table(headings.map(str::to_uppercase), rows)
+}
+
+fn table<const N: usize>(headings: [String; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
     let mut table = bare();
-    table.set_header(headings.map(str::to_uppercase));
+    table.set_header(headings);
     for row in rows {
         table.add_row(row.each_ref().map(|cell| plain(cell)));
     }
@@ -110,8 +150,19 @@ pub fn list<const N: usize>(headings: [&str; N], rows: impl IntoIterator<Item = 
 
 fn bare() -> Table {
     let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.load_style(presets::NOTHING);
+    // A pipe has no width: whatever reads it wants each row on a line of its own.
+    match columns() {
+        Some(columns) => table.set_content_arrangement(ContentArrangement::Dynamic).set_width(columns),
+        None => table.set_content_arrangement(ContentArrangement::Disabled),
+    };
     table
+}
+
+/// The width of the terminal that shows stdout; `None` where stdout is none.
+pub(super) fn columns() -> Option<u16> {
+    let terminal = Term::stdout();
+    terminal.is_term().then(|| terminal.size().1)
 }
 
 fn trimmed(table: &Table) -> String {
@@ -129,7 +180,7 @@ mod tests {
     fn tables_have_no_borders_and_no_spaces_at_the_end_of_lines() {
         let text = list(["name", "amount"], [["alice".into(), "1 VVV".into()], ["bob".into(), "12.5 VVV".into()]]);
         let words: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
-        assert_eq!(words, [vec!["NAME", "AMOUNT"], vec!["alice", "1", "VVV"], vec!["bob", "12.5", "VVV"]]);
+        assert_eq!(words, [vec!["NAME", "AMOUNT", "(VVV)"], vec!["alice", "1"], vec!["bob", "12.5"]]);
         assert!(text.lines().all(|line| line.trim_end() == line));
     }
 

@@ -14,7 +14,7 @@ use serde_json::json;
 use super::{DevnetError, homes::Plan, wallet::Wallet};
 use crate::{
     EngineKind,
-    cli::output::{list, say},
+    cli::output::{list_in_full, say},
     engine::BlockMode,
     home::default_home,
     outlet,
@@ -129,10 +129,10 @@ fn text(plan: &Plan, wallet: &Wallet, people: &[Person], took: Duration) -> Resu
         engine = plan.engine,
         hash = hex::encode(plan.genesis.hash()),
         dir = plan.dir.display(),
-        people = list(["who", "address", "balance", "what for"], rows),
+        people = list_in_full(["who", "address", "balance", "what for"], rows),
         phrase = TEST_MNEMONIC,
         keys = wallet.home.join("keys").display(),
-        nodes = list(["node", "api", "cometbft rpc", "metrics"], nodes),
+        nodes = list_in_full(["node", "api", "cometbft rpc", "metrics"], nodes),
     );
     for line in to_try(plan, wallet) {
         text.push_str(&format!("  {line}\n"));

@@ -37,7 +37,10 @@ async fn a_provider_comes_is_listed_changes_and_goes() {
     assert_eq!(dave["prices_today"]["models"][0]["prices"][0]["price"], "1000000000000");
     let table = chain.run("query provider dave").await.ok().stdout;
     assert!(table.contains("\"Dave\""), "{table}");
-    assert!(table.contains("input token") && table.contains("0.000001 credit"), "{table}");
+    assert!(
+        table.contains("input token") && table.contains("PRICE (credit)") && table.contains(" 0.000001"),
+        "{table}"
+    );
     // What the API gives can be published again.
     let same = chain.file("prices.json", &dave["prices_next"].to_string());
     chain.tx(&format!("publish-prices {same} --from dave")).await;

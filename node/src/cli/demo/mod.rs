@@ -54,7 +54,7 @@ impl DemoCommand {
                 ))
             })?;
         }
-        let mut player = Player::new(&self.common)?;
+        let mut player = Player::new(&self.common, status.engine == "instant")?;
         let height = status.latest.map_or(0, |head| head.height);
         player.say(&format!("{} at height {height}. Every line after `$` can be typed as it stands.", status.chain_id));
         let shares = mint(&mut player)?;

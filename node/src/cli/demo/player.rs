@@ -1,6 +1,7 @@
 //! Runs the commands of the demo as a person would, and shows them.
 
 use std::{
+    io::IsTerminal as _,
     path::PathBuf,
     process::{Command, Stdio},
     time::{Duration, Instant},
@@ -36,10 +37,13 @@ pub(super) struct Player {
     steps: u32,
     /// For what commands hand to each other.
     folder: PathBuf,
+    /// Whether the chain's clock can be moved.
+    can_warp: bool,
 }
 
 impl Player {
-    pub(super) fn new(common: &Common) -> Result<Self, Failure> {
+    /// `can_warp` says that the node has the development engine, whose clock can be moved.
+    pub(super) fn new(common: &Common, can_warp: bool) -> Result<Self, Failure> {
         let mut place = Vec::new();
         if common.node != DEFAULT_NODE {
             place.extend(["--node".into(), common.node.clone()]);
@@ -51,7 +55,7 @@ impl Player {
         let folder = common.home().root().join("demo");
         private_folder(&folder).map_err(failed)?;
         let client = common.client()?;
-        Ok(Self { program, client, place, started: Instant::now(), steps: 0, folder })
+        Ok(Self { program, client, place, started: Instant::now(), steps: 0, folder, can_warp })
     }
 
     /// Says something before the first act.
@@ -127,7 +131,9 @@ impl Player {
             return Ok(clock.day);
         }
         self.step("The day is almost over; the next one is long enough for what follows");
-        self.wait(async |client| Ok(client.today(None).await?.answer.day > clock.day))?;
+        self.wait("the day closes", clock.closes_at, async |client| {
+            Ok(client.today(None).await?.answer.day > clock.day)
+        })?;
         Ok(self.clock()?.day)
     }
 
@@ -138,7 +144,13 @@ impl Player {
             return Ok(false);
         }
         self.step(&format!("Day {day} closes; a grace later, when the last vouchers are in, it is settled"));
-        self.wait(async |client| Ok(client.day(day, None).await?.answer.settled_at.is_some()))?;
+        let closed = async |client: &Client| Ok(client.day(day, None).await?.answer.closed_at.is_some());
+        self.wait("the day closes", clock.closes_at, closed)?;
+        let settled = async |client: &Client| Ok(client.day(day, None).await?.answer.settled_at.is_some());
+        // A day that is settled already has no such moment any more.
+        let today = block_on(async { Ok(self.client.today(None).await?) })?;
+        let after = today.answer.settles_after.map_or(today.time, |moment| moment.time);
+        self.wait("the day is settled", after, settled)?;
         Ok(true)
     }
 
@@ -146,15 +158,33 @@ impl Player {
         let today = block_on(async { Ok(self.client.today(None).await?) })?;
         let until =
             |from: Time| Duration::from_millis(today.answer.closes_at.time.millis().saturating_sub(from.millis()));
-        Ok(Clock { day: today.answer.day, length: until(today.answer.opened_at.time), left: until(today.time) })
+        Ok(Clock {
+            day: today.answer.day,
+            length: until(today.answer.opened_at.time),
+            left: until(today.time),
+            closes_at: today.answer.closes_at.time,
+        })
     }
 
-    /// Asks again and again. Where blocks are made on demand, small payments make them.
-    fn wait(&self, done: impl AsyncFn(&Client) -> Result<bool, Failure>) -> Result<(), Failure> {
+    /// Waits for what happens some time after `moment` of the chain's clock, and counts down to it. The development
+    /// engine moves its clock there instead; where blocks are made on demand, small payments make them.
+    fn wait(
+        &self,
+        what: &str,
+        moment: Time,
+        done: impl AsyncFn(&Client) -> Result<bool, Failure>,
+    ) -> Result<(), Failure> {
         let started = Instant::now();
         let mut last = (0, Instant::now());
+        let countdown = Countdown::new(what, moment);
+        if self.can_warp {
+            self.result("the development engine moves its clock there");
+            block_on(async { Ok(self.client.warp_to(Time(moment.millis().saturating_add(1))).await?) })?;
+        }
         while !block_on(done(&self.client))? {
-            let height = block_on(async { Ok(self.client.status().await?) })?.latest.map_or(0, |head| head.height);
+            let head = block_on(async { Ok(self.client.status().await?) })?.latest;
+            let height = head.as_ref().map_or(0, |head| head.height);
+            countdown.draw(head.map(|head| head.time));
             if height != last.0 {
                 last = (height, Instant::now());
             } else if last.1.elapsed() > STANDSTILL {
@@ -179,6 +209,38 @@ struct Clock {
     day: u64,
     length: Duration,
     left: Duration,
+    closes_at: Time,
+}
+
+/// A line that says how long there is to wait, on a terminal only. It is gone when the wait is over.
+struct Countdown<'a> {
+    what: &'a str,
+    moment: Time,
+    terminal: bool,
+}
+
+impl<'a> Countdown<'a> {
+    fn new(what: &'a str, moment: Time) -> Self {
+        Self { what, moment, terminal: std::io::stdout().is_terminal() }
+    }
+
+    fn draw(&self, now: Option<Time>) {
+        let left = now.map_or(0, |now| self.moment.millis().saturating_sub(now.millis())).div_ceil(1_000);
+        let text = if left > 0 { format!("{} in {left} s", self.what) } else { format!("{} now", self.what) };
+        self.write(&format!("    {text}"));
+    }
+
+    fn write(&self, text: &str) {
+        if self.terminal {
+            outlet::out(&format!("\r\x1b[2K{text}"));
+        }
+    }
+}
+
+impl Drop for Countdown<'_> {
+    fn drop(&mut self) {
+        self.write("");
+    }
 }
 
 /// `'one image'` where a shell would take it apart.

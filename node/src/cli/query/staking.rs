@@ -1,5 +1,7 @@
 //! Reading stake: validators, and what accounts have with them.
 
+use std::cmp::Reverse;
+
 use clap::Subcommand;
 use diem_client::{
     Client,
@@ -104,7 +106,9 @@ fn validators(all: &List<ValidatorDetail>) -> String {
             show_percent(validator.commission.today_bps.into()),
         ]
     };
-    list(["name", "operator", "standing", "power", "staked", "commission"], all.items.iter().map(row))
+    let mut by_power: Vec<&ValidatorDetail> = all.items.iter().collect();
+    by_power.sort_by_key(|validator| Reverse(validator.power));
+    list(["name", "operator", "standing", "power", "staked", "commission"], by_power.into_iter().map(row))
 }
 
 fn validator(validator: &At<ValidatorDetail>) -> String {
