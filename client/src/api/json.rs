@@ -46,7 +46,7 @@ mod tests {
     #[test]
     fn an_error_names_place_and_line() {
         let error = read::<Vec<Form>>(b"[{\"number\": 1},\n {\"number\": true}]").unwrap_err();
-        assert_eq!(error, "[1].number: invalid type: boolean `true`, expected u64 at line 2 column 17");
+        assert_eq!(error, "[1].number: invalid type: boolean `true`, expected u64 at line 2 column 16");
         assert!(read::<Form>(b"{\"number\": 1} x").is_err());
         assert!(read::<Form>(b"{").unwrap_err().contains("line 1"));
     }

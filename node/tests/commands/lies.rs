@@ -112,9 +112,9 @@ async fn a_price_that_only_the_node_knows_is_not_paid() {
     let proxy = Proxy::before(
         chain.url(),
         at("/v1/params", move |params| {
-            let price: u128 = params["gas"]["min_price"].as_str().unwrap().parse().unwrap();
+            let price: u128 = params["gas"]["min_price"]["amount"].as_str().unwrap().parse().unwrap();
             let price = price * u128::from(used.load(Ordering::SeqCst)) / 1_000;
-            params["gas"]["min_price"] = price.to_string().into();
+            params["gas"]["min_price"]["amount"] = price.to_string().into();
         }),
     )
     .await;
