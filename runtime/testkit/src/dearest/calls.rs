@@ -10,7 +10,9 @@ use diem_types::Call;
 
 use super::{
     Scene, Use,
-    scene::{HALF, VALIDATORS, big_sheet, key_seed, nth_validator, register, session_key, stake_with, with},
+    scene::{
+        HALF, VALIDATORS, big_sheet, key_seed, longest_url, nth_validator, register, session_key, stake_with, with,
+    },
 };
 use crate::{
     economy::{consensus, milli, public, validator, whole},
@@ -65,8 +67,9 @@ impl Scene {
             Use::CancelUnstakeDiem => credits(&|i| Credits::CancelUnstake { tranche: (place * HALF + i) as u64 }),
             Use::RegisterProvider => vec![register(sender.address)],
             Use::EditProvider => credits(&|_| {
-                let text = Some("y".repeat(diem_credits::providers::MAX_TEXT_BYTES));
-                Credits::EditProvider { payout: Some(sender.address), endpoint: text.clone(), moniker: text }
+                let most = diem_credits::providers::MAX_TEXT_BYTES;
+                let (endpoint, moniker) = (Some(longest_url(most)), Some("y".repeat(most)));
+                Credits::EditProvider { payout: Some(sender.address), endpoint, moniker }
             }),
             Use::AddBond => credits(&|_| Credits::AddBond { amount: whole(1) }),
             // The empty sheet costs no bytes, and all models of today are kept until tomorrow; every other transaction
@@ -177,7 +180,7 @@ fn bridge_key(number: usize) -> SecretKey {
 fn longest_description() -> Description {
     Description {
         moniker: "m".repeat(staking::msg::MAX_MONIKER_BYTES),
-        website: "w".repeat(staking::msg::MAX_WEBSITE_BYTES),
+        website: longest_url(staking::msg::MAX_WEBSITE_BYTES),
     }
 }
 

@@ -355,8 +355,14 @@ fn publish(sheet: PriceSheet) -> Call {
 
 /// Makes the sender a provider with the longest texts.
 pub(super) fn register(payout: Address) -> Call {
-    let text = "x".repeat(credits::providers::MAX_TEXT_BYTES);
-    Call::Credits(Credits::RegisterProvider { bond: whole(1_000), payout, endpoint: text.clone(), moniker: text })
+    let most = credits::providers::MAX_TEXT_BYTES;
+    let (endpoint, moniker) = (longest_url(most), "x".repeat(most));
+    Call::Credits(Credits::RegisterProvider { bond: whole(1_000), payout, endpoint, moniker })
+}
+
+/// A URL of so many bytes.
+pub(super) fn longest_url(bytes: usize) -> String {
+    format!("{:x<bytes$}", "https://ai.example/")
 }
 
 /// The largest sheet; two with different letters have no model in common.
