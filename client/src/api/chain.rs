@@ -162,7 +162,7 @@ pub struct Params {
     pub gas: GasParams,
     /// How large the state may become.
     pub chain: ChainParams,
-    /// Of accounts.
+    /// The parameters of accounts and payments.
     pub bank: BankParams,
     /// What a transaction and a request may hold.
     pub limits: Limits,

@@ -60,7 +60,7 @@ pub struct Moment {
 pub struct Credit {
     /// How much, in base units.
     pub amount: Amount,
-    /// In what.
+    /// The denomination of the amount.
     pub denom: CreditUnit,
     /// The same for people: `1.5 credit`.
     pub display: String,
@@ -85,7 +85,7 @@ impl From<Amount> for Credit {
 pub struct WideCoin {
     /// How much, in base units: up to 256 bits.
     pub amount: Rate,
-    /// In what.
+    /// The denomination of the amount.
     pub denom: Denom,
     /// The same for people: `12.5 VVV`.
     pub display: String,

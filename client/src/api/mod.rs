@@ -58,7 +58,7 @@ pub const TXS_MEDIA_TYPE: &str = "application/vnd.diem.txs";
 pub struct Coin {
     /// How much, in base units.
     pub amount: Amount,
-    /// In what.
+    /// The denomination of the amount.
     pub denom: Denom,
     /// The same for people: `12.5 VVV`.
     pub display: String,

@@ -51,7 +51,7 @@ pub enum Error {
     NewAccount {
         /// Who would be paid.
         address: Address,
-        /// In what.
+        /// The denomination of the amount.
         denom: Denom,
         /// How much.
         amount: Amount,
