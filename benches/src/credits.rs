@@ -10,8 +10,9 @@ use diem_core::{
     TxContext, keys::SecretKey, sha256,
 };
 use diem_credits::{Credits, Msg, Voucher, day, genesis::GenesisProvider, prices::PriceSheet};
+use diem_overlay::Overlay;
 use diem_runtime::{App, Options};
-use diem_store::{Overlay, Store};
+use diem_store::Store;
 use diem_testkit::{Person, TxBuilder, genesis, people};
 use diem_types::{APP_VERSION, Call, GenesisDoc};
 

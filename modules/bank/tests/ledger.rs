@@ -15,13 +15,13 @@ use diem_core::{
     Address, Amount, BlockInfo, CallError, Denom, GenesisContext, Module, ModuleError, ModuleId, QueryContext,
     StateRead, StateWrite, Time, Value,
 };
-use diem_store::{Overlay, Snapshot};
+use diem_overlay::{Empty, Overlay};
 
 const VVV: Denom = Denom::Vvv;
 const DIEM: Denom = Denom::Diem;
 
 /// Ada (1) with 100 VVV and 9 DIEM, in base units, and Bob (2), whose one unit of DIEM makes him an account.
-fn with_ada(base: &Snapshot) -> Overlay<'_> {
+fn with_ada(base: &Empty) -> Overlay<'_> {
     let mut state = Overlay::new(base);
     fund(&mut state, who(1), VVV, 100);
     fund(&mut state, who(1), DIEM, 9);

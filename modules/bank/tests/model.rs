@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use common::{all_or_nothing, call, empty, fund, units, who};
 use diem_bank::{Bank, Msg, Output, Pool, ledger};
 use diem_core::{Denom, Module as _, ModuleId};
-use diem_store::Overlay;
+use diem_overlay::Overlay;
 use proptest::{collection::vec, prelude::*};
 
 /// How many people there are.

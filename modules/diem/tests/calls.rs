@@ -20,7 +20,7 @@ fn stairs() -> Vec<Step> {
     [(10, 3), (20, 5), (30, 7)].map(|(edge, price)| step(edge * ONE, &(price * ONE).to_string())).to_vec()
 }
 
-fn on_stairs(base: &diem_store::Snapshot) -> Chain<'_> {
+fn on_stairs(base: &diem_overlay::Empty) -> Chain<'_> {
     Chain::new(base, &start(Curve::Table(stairs())))
 }
 
@@ -259,11 +259,11 @@ fn answers_in_json_are_strings_of_base_units() {
 #[test]
 fn genesis_diem_needs_its_locks_and_a_real_curve() {
     let base = empty();
-    let mut state = diem_store::Overlay::new(&base);
+    let mut state = diem_overlay::Overlay::new(&base);
     let mut unlocked = start(Curve::default());
     unlocked.bank.accounts.get_mut(&ADA).unwrap().diem = Amount::new(1);
     assert_eq!(name(&unlocked.init(&mut state).unwrap_err()), "diem.unlocked");
-    let mut state = diem_store::Overlay::new(&base);
+    let mut state = diem_overlay::Overlay::new(&base);
     let no_curve = start(Curve::Table(vec![]));
     assert_eq!(name(&no_curve.init(&mut state).unwrap_err()), "diem.curve");
 }

@@ -11,7 +11,7 @@ use diem_emissions::{
     Answer, Emission, Emissions, Error, Event, Genesis, Params, Progress, Query, RentPool, Schedule, Segment,
     change_schedule, progress, set_params,
 };
-use diem_store::Overlay;
+use diem_overlay::Overlay;
 
 /// 10^18.
 const ONE: u128 = Amount::ONE.get();

@@ -6,15 +6,15 @@ mod common;
 use common::{CHAIN, START, World, description, empty, refusal, vote, vvv, who};
 use diem_bank::Bank;
 use diem_core::{Address, CallError, Denom, GenesisContext, Module, ModuleError, StateWrite, Time};
+use diem_overlay::Overlay;
 use diem_staking::{
     Error, Genesis, Params, Staking,
     genesis::{GenesisStake, GenesisValidator, Rows},
     state::{Entry, Leaving},
 };
-use diem_store::Overlay;
 
 /// A chain in the middle of everything: tranches with and without a date, a move, a slash half done, someone jailed.
-fn busy(base: &diem_store::Snapshot) -> World<'_> {
+fn busy(base: &diem_overlay::Empty) -> World<'_> {
     let mut world = World::with(base, 4, Params { signed_window: 20, ..Params::default() }, 700);
     for account in 5..15 {
         world.stake(account, 1, vvv(100)).unwrap();

@@ -5,12 +5,12 @@ mod common;
 
 use common::{DAY, ONE, World, bridge, consensus_key, description, empty, proof, refusal, units, vvv, who};
 use diem_core::{Amount, CallError, GenesisContext, Module, QueryContext, Time};
+use diem_overlay::Overlay;
 use diem_staking::{
     Answer, CreateValidator, Error, Genesis, Msg, Offence, Params, Query, Reach, Staking,
     genesis::{GenesisStake, GenesisValidator},
     set_params, slash,
 };
-use diem_store::Overlay;
 
 const WEEK: u64 = 7 * DAY;
 /// A whole VVV less one avvv.

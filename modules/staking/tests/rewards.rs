@@ -16,7 +16,7 @@ const fn tenths(count: u128) -> Amount {
 }
 
 /// One validator; half of all stake is account 9's and locked, the other half the operator's.
-fn half_locked(base: &diem_store::Snapshot, commission: u16) -> World<'_> {
+fn half_locked(base: &diem_overlay::Empty, commission: u16) -> World<'_> {
     let mut world = World::with(base, 1, Params::default(), commission);
     world.stake(9, 1, vvv(1_000)).unwrap();
     world.lock(9, 1, 1_000 * ONE).unwrap();

@@ -55,7 +55,7 @@ fn check(world: &World<'_>) {
 }
 
 /// A world whose queues serve nobody.
-fn standing<'a>(base: &'a diem_store::Snapshot, validators: u8) -> World<'a> {
+fn standing<'a>(base: &'a diem_overlay::Empty, validators: u8) -> World<'a> {
     World { job_limit: 0, pay_limit: 0, ..World::new(base, validators) }
 }
 

@@ -103,7 +103,7 @@ struct Story<'a> {
 impl Story<'_> {
     /// Validators whose shares are worth less than they cost, by slashes before anybody else staked and before their
     /// operators stake again.
-    fn new<'a>(base: &'a diem_store::Snapshot, least: u128, slashed: [u16; 3]) -> Story<'a> {
+    fn new<'a>(base: &'a diem_overlay::Empty, least: u128, slashed: [u16; 3]) -> Story<'a> {
         let params = Params { unbonding_ms: UNBONDING, min_stake: units(least), ..Params::default() };
         let mut world = World { pay_limit: 3, ..World::with(base, VALIDATORS, params, 700) };
         for (number, bps) in (1..).zip(slashed) {

@@ -9,8 +9,8 @@ use diem_core::{
     Amount, Block, BlockContext, CallError, Events, Forgetful, GenesisContext, Module, ModuleError, QueryContext, Time,
     TxContext,
 };
+use diem_overlay::Overlay;
 use diem_staking::{Staking, position, slash};
-use diem_store::Overlay;
 use diem_svvv::{
     Answer, Error, Genesis, Lock, Msg, Query, Svvv, free_to_lock, genesis::GenesisLock, lock_of, total_outstanding,
 };
@@ -68,7 +68,7 @@ fn check(world: &World<'_>) {
 }
 
 /// Account 9 with 1,000 VVV at validator 1.
-fn with_stake(base: &diem_store::Snapshot) -> World<'_> {
+fn with_stake(base: &diem_overlay::Empty) -> World<'_> {
     let mut world = World::new(base, 3);
     world.stake(9, 1, vvv(1_000)).unwrap();
     world

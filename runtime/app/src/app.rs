@@ -5,7 +5,8 @@ use std::{path::Path, sync::Arc};
 use bytes::Bytes;
 use diem_bank as bank;
 use diem_core::{Address, CallError, Fatal, StateRead};
-use diem_store::{Snapshot, Store, StoreError, WriteSet};
+use diem_overlay::WriteSet;
+use diem_store::{Snapshot, Store, StoreError};
 use diem_types::{APP_VERSION, Call, ChainError, GasParams, Signed};
 use parking_lot::{Mutex, RwLock};
 

@@ -4,8 +4,8 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use bytes::Bytes;
 use diem_bank as bank;
 use diem_core::{Amount, Block, BlockInfo, CallError, Events, Fatal, TxContext, Verifier, keys::SignatureError};
+use diem_overlay::{Overlay, WriteSet};
 use diem_staking::ValidatorUpdate;
-use diem_store::{Overlay, WriteSet};
 use diem_types::{ChainError, GasParams, Signed};
 use rayon::prelude::*;
 

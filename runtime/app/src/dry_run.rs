@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use diem_bank::{self as bank, Account};
 use diem_core::{Address, Block, BlockInfo, Events, Fatal, Time};
-use diem_store::{Overlay, Snapshot};
+use diem_overlay::Overlay;
+use diem_store::Snapshot;
 use diem_types::{ChainError, Signed};
 
 use crate::{App, TxResult, app::Below, block::Execution, hooks};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use diem_core::{Fatal, GenesisContext, Key, StateRead, Time, Value};
-use diem_store::{Overlay, WriteSet};
+use diem_overlay::{Overlay, WriteSet};
 use diem_types::{APP_VERSION, GenesisDoc, GenesisValidator};
 
 use crate::{

@@ -6,8 +6,8 @@
 use diem_core::{BlockContext, CallError, Events, Fatal, StateWrite};
 use diem_credits as credits;
 use diem_emissions as emissions;
+use diem_overlay::Overlay;
 use diem_staking as staking;
-use diem_store::Overlay;
 use diem_svvv as svvv;
 use diem_types::chain::ChainEvent;
 

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use diem_core::{BlockInfo, tx::TxHash};
-use diem_store::{IndexOp, Overlay, Staged};
+use diem_overlay::Overlay;
+use diem_store::{IndexOp, Staged};
 
 use crate::{block::Executed, chain::ChainInfo};
 

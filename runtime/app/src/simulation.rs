@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 
 use diem_core::{Block, Fatal, Forgetful, Key, StateRead, Time, Value};
-use diem_store::WriteSet;
+use diem_overlay::WriteSet;
 use diem_types::{GenesisDoc, Signed};
 
 use crate::{

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use diem_core::proof;
 use diem_core::storage::{Key, StateRead, Value};
-use diem_store::{Options, Store, WriteSet};
+use diem_overlay::WriteSet;
+use diem_store::{Options, Store};
 use ics23::{CommitmentProof, HostFunctionsManager, commitment_proof::Proof};
 use jmt::mock::MockTreeStore;
 use jmt::{KeyHash, Sha256Jmt};

@@ -8,7 +8,7 @@ use crate::error::StoreError;
 use crate::memory::{Memory, MemoryView};
 use crate::rocks::{Rocks, RocksView};
 use crate::rows::{Block, IndexRow, Meta, UndoRow};
-use crate::writes::WriteSet;
+use diem_overlay::WriteSet;
 
 pub(crate) enum Backend {
     Rocks(Arc<Rocks>),

@@ -14,8 +14,8 @@ use diem_core::storage::{Key, Value};
 use foldhash::fast::RandomState;
 use parking_lot::RwLock;
 
-use crate::places::Places;
-use crate::writes::Row;
+use diem_overlay::Places;
+use diem_overlay::Row;
 
 /// Readers of different shards do not meet.
 const SHARDS: usize = 64;

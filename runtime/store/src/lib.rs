@@ -1,7 +1,6 @@
-//! Committed state: rows, their Merkle root, past heights, proofs, and the writes that are not committed yet.
+//! Committed state: rows, their Merkle root, past heights and proofs.
 //!
 //! ```text
-//! Overlay ......... writes of a transaction over those of a block over ...
 //! Snapshot ........ the state at one height: rows, root, proofs; the last heights form a ring
 //! Store ........... stage(writes) -> root; commit: rows, undo row, index and meta row in one batch; rollback
 //!   tree .......... sparse binary Merkle tree in RAM, copied on write
@@ -14,8 +13,6 @@ mod cache;
 mod error;
 mod memory;
 mod open;
-mod overlay;
-mod places;
 mod proof;
 mod rocks;
 mod rows;
@@ -23,14 +20,11 @@ mod snapshot;
 mod store;
 pub mod tree;
 mod undo;
-mod writes;
 
 pub use error::StoreError;
-pub use overlay::Overlay;
 pub use rows::{IndexOp, IndexRow, Meta};
 pub use snapshot::{Rows, Snapshot};
 pub use store::{Staged, Store};
-pub use writes::WriteSet;
 
 /// How a store is opened.
 #[derive(Debug, Clone, Copy)]

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use diem_core::storage::{Key, Value};
+use diem_core::storage::{Key, StateRead, Value};
+use diem_overlay::MemoryRows;
 use imbl::OrdMap;
 use parking_lot::Mutex;
 
@@ -26,7 +27,7 @@ struct Rows {
 /// A copy of the rows.
 #[derive(Default, Clone)]
 pub(crate) struct MemoryView {
-    state: OrdMap<Key, Value>,
+    state: MemoryRows,
     index: OrdMap<Vec<u8>, Vec<u8>>,
 }
 
@@ -50,12 +51,7 @@ impl Memory {
     #[expect(clippy::unnecessary_wraps, reason = "the same signature as the backend on disk")]
     pub(crate) fn write(&self, undo: Option<UndoRow>, block: Block<'_>) -> Result<(), StoreError> {
         let mut rows = self.rows.lock();
-        for (key, value) in block.rows.rows() {
-            match value {
-                Some(value) => rows.view.state.insert(key.clone(), value.clone()),
-                None => rows.view.state.remove(key),
-            };
-        }
+        rows.view.state.apply(block.rows);
         for op in block.index {
             match op {
                 IndexOp::Put { key, value } => rows.view.index.insert(key.to_vec(), value.clone()),
@@ -71,12 +67,11 @@ impl Memory {
 
 impl MemoryView {
     pub(crate) fn get(&self, key: &[u8]) -> Option<Value> {
-        self.state.get(key).cloned()
+        self.state.get(key)
     }
 
     pub(crate) fn range(&self, start: &[u8], end: Option<&[u8]>, limit: usize) -> Vec<(Key, Value)> {
-        let Some(bounds) = bounds(start, end) else { return Vec::new() };
-        self.state.range::<_, [u8]>(bounds).take(limit).map(|(k, v)| (k.clone(), v.clone())).collect()
+        self.state.range(start, end, limit)
     }
 
     pub(crate) fn index_get(&self, key: &[u8]) -> Option<Vec<u8>> {

@@ -22,7 +22,7 @@ use rocksdb::{
 
 use crate::error::StoreError;
 use crate::rows::{Block, IndexOp, IndexRow, Meta, UndoRow};
-use crate::writes::WriteSet;
+use diem_overlay::WriteSet;
 
 /// Raised when the files of older versions can no longer be read.
 const LAYOUT: &[u8] = &[1];

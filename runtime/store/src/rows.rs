@@ -7,7 +7,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::storage::Key;
 
 use crate::error::StoreError;
-use crate::writes::WriteSet;
+use diem_overlay::WriteSet;
 
 /// What was committed last, in a row of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]

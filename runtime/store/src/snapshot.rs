@@ -12,7 +12,7 @@ use crate::error::StoreError;
 use crate::proof;
 use crate::rows::{IndexRow, Meta};
 use crate::tree::{Hash, Root};
-use crate::writes::Row;
+use diem_overlay::Row;
 
 /// Rows read at a time by [`Snapshot::rows`].
 const PAGE: usize = 4096;

@@ -18,8 +18,8 @@ use crate::rows::{Block, IndexOp, IndexRow, Meta, UndoRow};
 use crate::snapshot::{Ring, Rows, Snapshot};
 use crate::tree::{self, Draft, Hash};
 use crate::undo;
-use crate::writes::WriteSet;
 use crate::{Options, WritePoint};
+use diem_overlay::WriteSet;
 
 /// The folder of the rows inside the store's.
 const ROWS: &str = "rows";

@@ -5,7 +5,7 @@ use diem_core::storage::{Key, Value};
 
 use crate::rows::{Meta, UndoRow};
 use crate::snapshot::Snapshot;
-use crate::writes::WriteSet;
+use diem_overlay::WriteSet;
 
 /// The meta row before a height, and the value before of every key that the height wrote.
 #[derive(BorshSerialize, BorshDeserialize)]

@@ -7,7 +7,8 @@ use std::path::Path;
 
 use diem_core::proof;
 use diem_core::storage::{Key, StateRead, Value};
-use diem_store::{IndexOp, Meta, Options, Snapshot, Store, StoreError, WriteSet};
+use diem_overlay::WriteSet;
+use diem_store::{IndexOp, Meta, Options, Snapshot, Store, StoreError};
 use proptest::prelude::*;
 
 const RING: usize = 4;

@@ -8,7 +8,8 @@ use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 use diem_core::storage::{Key, StateRead, Value};
-use diem_store::{IndexOp, Options, Store, StoreError, WritePoint, WriteSet};
+use diem_overlay::WriteSet;
+use diem_store::{IndexOp, Options, Store, StoreError, WritePoint};
 
 /// The home of a child process; without it the tests that are children do nothing.
 const HOME: &str = "DIEM_STORE_TEST_HOME";

@@ -16,9 +16,9 @@ use diem_core::{
 };
 use diem_credits::Credits;
 use diem_diem::Diem;
+use diem_overlay::Overlay;
 use diem_runtime::{App, Options};
 use diem_staking::Staking;
-use diem_store::Overlay;
 use diem_svvv::Svvv;
 use diem_testkit::dearest::{Scene, Shape, Size, Use};
 use diem_types::{Call, Signed, Tx, statements};

@@ -1,5 +1,6 @@
 //! The plan of the house as a check: which crate of the workspace may depend on which, and what may not be found
-//! anywhere below it. It looks at normal dependencies only; tests may reach upwards.
+//! anywhere below it. The arrows are those of normal dependencies, because tests may use crates above their own; what
+//! the tests of a room may not reach is a list of its own.
 
 pub mod floats;
 
@@ -15,38 +16,74 @@ struct Room {
     may_use: &'static [&'static str],
     /// Packages that may not be found below it at any depth, by name or by name and a dash.
     may_not_reach: &'static [&'static str],
+    /// The same for its tests, with all that they use.
+    tests_may_not_reach: &'static [&'static str],
 }
 
 const ANY: &[&str] = &["*"];
 const OUTSIDE_WORLD: &[&str] =
     &["tokio", "mio", "hyper", "reqwest", "rocksdb", "librocksdb-sys", "libp2p", "tendermint"];
 const ENGINE_ROOM: &[&str] = &["tokio", "libp2p", "tendermint-abci"];
+const DATABASE: &[&str] = &["rocksdb", "librocksdb-sys"];
 const SERVER_SIDE: &[&str] = &["rocksdb", "librocksdb-sys", "libp2p", "tendermint-abci"];
 
 /// Every room, the lowest first. A crate that stands in none of them is an error: whoever adds it decides here what
 /// it may know.
 const ROOMS: &[Room] = &[
-    Room { folder: "runtime/core", may_use: &[], may_not_reach: OUTSIDE_WORLD },
-    Room { folder: "runtime/store", may_use: &["runtime/core"], may_not_reach: ENGINE_ROOM },
-    Room { folder: "modules/", may_use: &["runtime/core", "modules/"], may_not_reach: OUTSIDE_WORLD },
-    Room { folder: "runtime/types", may_use: &["runtime/core", "modules/"], may_not_reach: OUTSIDE_WORLD },
+    Room { folder: "runtime/core", may_use: &[], may_not_reach: OUTSIDE_WORLD, tests_may_not_reach: DATABASE },
+    Room {
+        folder: "runtime/overlay",
+        may_use: &["runtime/core"],
+        may_not_reach: OUTSIDE_WORLD,
+        tests_may_not_reach: DATABASE,
+    },
+    Room {
+        folder: "runtime/store",
+        may_use: &["runtime/core", "runtime/overlay"],
+        may_not_reach: ENGINE_ROOM,
+        tests_may_not_reach: &[],
+    },
+    Room {
+        folder: "modules/",
+        may_use: &["runtime/core", "modules/"],
+        may_not_reach: OUTSIDE_WORLD,
+        tests_may_not_reach: DATABASE,
+    },
+    Room {
+        folder: "runtime/types",
+        may_use: &["runtime/core", "modules/"],
+        may_not_reach: OUTSIDE_WORLD,
+        tests_may_not_reach: &[],
+    },
     Room {
         folder: "runtime/app",
-        may_use: &["runtime/core", "runtime/store", "modules/", "runtime/types"],
+        may_use: &["runtime/core", "runtime/overlay", "runtime/store", "modules/", "runtime/types"],
         may_not_reach: ENGINE_ROOM,
+        tests_may_not_reach: &[],
     },
-    Room { folder: "genesis", may_use: &["runtime/core", "modules/", "runtime/types"], may_not_reach: SERVER_SIDE },
-    Room { folder: "client", may_use: &["runtime/core", "modules/", "runtime/types"], may_not_reach: SERVER_SIDE },
+    Room {
+        folder: "genesis",
+        may_use: &["runtime/core", "modules/", "runtime/types"],
+        may_not_reach: SERVER_SIDE,
+        tests_may_not_reach: &[],
+    },
+    Room {
+        folder: "client",
+        may_use: &["runtime/core", "modules/", "runtime/types"],
+        may_not_reach: SERVER_SIDE,
+        tests_may_not_reach: &[],
+    },
     Room {
         folder: "node",
         may_use: &["runtime/core", "runtime/store", "modules/", "runtime/types", "runtime/app", "genesis", "client"],
         may_not_reach: &[],
+        tests_may_not_reach: &[],
     },
-    Room { folder: "runtime/store-oracle", may_use: ANY, may_not_reach: &[] },
-    Room { folder: "runtime/testkit", may_use: ANY, may_not_reach: &[] },
-    Room { folder: "benches", may_use: ANY, may_not_reach: &[] },
-    Room { folder: "fuzz", may_use: ANY, may_not_reach: &[] },
-    Room { folder: "tests/", may_use: ANY, may_not_reach: &[] },
+    Room { folder: "runtime/store-oracle", may_use: ANY, may_not_reach: &[], tests_may_not_reach: &[] },
+    Room { folder: "runtime/testkit", may_use: ANY, may_not_reach: &[], tests_may_not_reach: &[] },
+    Room { folder: "benches", may_use: ANY, may_not_reach: &[], tests_may_not_reach: &[] },
+    Room { folder: "fuzz", may_use: ANY, may_not_reach: &[], tests_may_not_reach: &[] },
+    Room { folder: "tests/", may_use: ANY, may_not_reach: &[], tests_may_not_reach: &[] },
 ];
 
 /// A package of the graph, known by cargo's id.
@@ -57,6 +94,8 @@ struct Package {
     folder: Option<String>,
     /// Ids of its normal dependencies.
     uses: Vec<String>,
+    /// Ids of what only its tests depend on.
+    tests_use: Vec<String>,
 }
 
 /// The packages of a workspace and their normal dependencies.
@@ -81,11 +120,12 @@ impl Graph {
                 _ => None,
             };
             let name = text(package, "name")?.to_owned();
-            packages.insert(text(package, "id")?.to_owned(), Package { name, folder, uses: Vec::new() });
+            packages.insert(text(package, "id")?.to_owned(), Package { name, folder, ..Package::default() });
         }
         for node in list(root.get("resolve").ok_or("cargo metadata has no `resolve`")?, "nodes")? {
-            let uses = normal_dependencies(node)?;
-            packages.entry(text(node, "id")?.to_owned()).or_default().uses = uses;
+            let package: &mut Package = packages.entry(text(node, "id")?.to_owned()).or_default();
+            package.uses = dependencies(node, NORMAL)?;
+            package.tests_use = dependencies(node, "dev")?;
         }
         Ok(Self(packages))
     }
@@ -94,14 +134,16 @@ impl Graph {
     #[must_use]
     pub fn breaches(&self) -> Vec<String> {
         let mut found = Vec::new();
-        for (id, package) in &self.0 {
+        for package in self.0.values() {
             let Some(folder) = &package.folder else {
                 continue;
             };
             match ROOMS.iter().find(|room| covers(room.folder, folder)) {
                 Some(room) => {
                     found.extend(self.arrows_up(package, room));
-                    found.extend(self.forbidden_below(id, package, room));
+                    found.extend(self.forbidden_below(&package.name, &package.uses, room.may_not_reach));
+                    let tests = self.forbidden_below(&package.name, &package.tests_use, room.tests_may_not_reach);
+                    found.extend(tests.into_iter().map(|breach| format!("in its tests: {breach}")));
                 }
                 None => {
                     found.push(format!("`{}` in {folder} stands in no room: give it one in tests/rooms", package.name))
@@ -121,25 +163,23 @@ impl Graph {
         .collect()
     }
 
-    /// Walks down from a package and reports the first path to each forbidden one.
-    fn forbidden_below(&self, id: &str, package: &Package, room: &Room) -> Vec<String> {
+    /// Walks down from what a package uses and reports the first path to each forbidden one.
+    fn forbidden_below(&self, name: &str, uses: &[String], forbidden: &[&str]) -> Vec<String> {
         let mut found = Vec::new();
-        let mut seen = BTreeSet::from([id.to_owned()]);
-        let mut open = vec![(id.to_owned(), package.name.clone())];
-        while let Some((id, path)) = open.pop() {
-            for next in self.0.get(&id).map_or(&[][..], |package| &package.uses) {
-                let Some(used) = self.0.get(next) else {
-                    continue;
-                };
-                if !seen.insert(next.clone()) {
-                    continue;
-                }
-                let path = format!("{path} -> {}", used.name);
-                if room.may_not_reach.iter().any(|name| is_of_family(&used.name, name)) {
-                    found.push(format!("`{}` may not reach `{}`: {path}", package.name, used.name));
-                } else {
-                    open.push((next.clone(), path));
-                }
+        let mut seen = BTreeSet::new();
+        let mut open: Vec<(&String, String)> = uses.iter().map(|next| (next, name.to_owned())).collect();
+        while let Some((id, above)) = open.pop() {
+            let Some(used) = self.0.get(id) else {
+                continue;
+            };
+            if !seen.insert(id) {
+                continue;
+            }
+            let path = format!("{above} -> {}", used.name);
+            if forbidden.iter().any(|family| is_of_family(&used.name, family)) {
+                found.push(format!("`{name}` may not reach `{}`: {path}", used.name));
+            } else {
+                open.extend(used.uses.iter().map(|next| (next, path.clone())));
             }
         }
         found
@@ -154,12 +194,14 @@ fn is_of_family(name: &str, family: &str) -> bool {
     name.strip_prefix(family).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
 }
 
-/// A dependency without a kind is a normal one.
-fn normal_dependencies(node: &Value) -> Result<Vec<String>, String> {
+/// The kind of a normal dependency, which cargo writes as null.
+const NORMAL: &str = "normal";
+
+fn dependencies(node: &Value, kind: &str) -> Result<Vec<String>, String> {
     let mut uses = Vec::new();
     for dependency in list(node, "deps")? {
-        let kinds = list(dependency, "dep_kinds")?;
-        if kinds.iter().any(|kind| kind.get("kind").is_none_or(Value::is_null)) {
+        let mut kinds = list(dependency, "dep_kinds")?.iter();
+        if kinds.any(|entry| entry.get("kind").and_then(Value::as_str).unwrap_or(NORMAL) == kind) {
             uses.push(text(dependency, "pkg")?.to_owned());
         }
     }

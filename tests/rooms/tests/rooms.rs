@@ -115,9 +115,22 @@ fn the_client_knows_no_database_and_no_server() {
 
 #[test]
 fn tests_and_build_scripts_may_reach_anywhere() {
-    let packages = ["modules/bank", "runtime/testkit", "tokio"];
-    let arrows = [("modules/bank", "runtime/testkit", json!("dev")), ("modules/bank", "tokio", json!("build"))];
+    let packages = ["runtime/store", "runtime/testkit", "tokio"];
+    let arrows = [("runtime/store", "runtime/testkit", json!("dev")), ("runtime/store", "tokio", json!("build"))];
     assert_eq!(breaches(&packages, &arrows), Vec::<String>::new());
+}
+
+#[test]
+fn a_module_whose_tests_reach_a_database_is_found() {
+    let packages = ["modules/bank", "runtime/testkit", "runtime/store", "rocksdb"];
+    let dev = json!("dev");
+    let arrows = [
+        ("modules/bank", "runtime/testkit", dev),
+        ("runtime/testkit", "runtime/store", NORMAL),
+        ("runtime/store", "rocksdb", NORMAL),
+    ];
+    let path = "modules/bank -> runtime/testkit -> runtime/store -> rocksdb";
+    assert_eq!(breaches(&packages, &arrows), [format!("in its tests: `modules/bank` may not reach `rocksdb`: {path}")]);
 }
 
 #[test]

@@ -2,11 +2,11 @@
 
 use diem_bank::{Bank, Msg};
 use diem_core::{Address, Amount, BlockInfo, CallError, Denom, Events, Forgetful, Module as _, StateWrite, TxContext};
-use diem_store::{Options, Overlay, Snapshot, Store};
+use diem_overlay::{Empty, Overlay};
 
 /// Committed state with nothing in it.
-pub(crate) fn empty() -> Snapshot {
-    Store::in_memory(Options::default()).latest()
+pub(crate) fn empty() -> Empty {
+    Empty
 }
 
 /// Somebody.

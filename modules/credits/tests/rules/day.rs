@@ -3,6 +3,7 @@
 use diem_bank::Pool;
 use diem_core::{Amount, Denom};
 use diem_credits::{Event, Msg, vouchers::Verdict};
+use diem_overlay::{Empty, Overlay};
 
 use crate::world::*;
 
@@ -240,7 +241,7 @@ fn the_closing_block_repeated_gives_the_same_and_nothing_twice() {
     let before = world.state.0.writes().clone();
     world.midnight(1);
     let once = world.record(0);
-    world.state = State(diem_store::Overlay::with_writes(crate::world::nothing(), before));
+    world.state = State(Overlay::with_writes(&Empty, before));
     world.midnight(1);
     assert_eq!(world.record(0), once);
     // The same time again, as a next block of the same second would have it, closes nothing.

@@ -8,7 +8,7 @@ use diem_credits::{
     genesis::{GenesisProvider, Rows},
     state::Promise,
 };
-use diem_store::{Overlay, WriteSet};
+use diem_overlay::{Empty, Overlay, WriteSet};
 
 use crate::world::*;
 
@@ -167,7 +167,7 @@ fn rows_that_no_chain_can_have_are_noticed() {
     for (words, change) in changes {
         let mut exported = Credits::export_genesis(&world.state.0);
         change(exported.rows.as_mut().unwrap());
-        let mut state = Overlay::with_writes(nothing(), WriteSet::new());
+        let mut state = Overlay::with_writes(&Empty, WriteSet::new());
         let mut ctx = GenesisContext { state: &mut state, time: Time(world.time) };
         Bank::init_genesis(&mut ctx, &Bank::export_genesis(&world.state.0)).unwrap();
         Credits::init_genesis(&mut ctx, &exported).unwrap();
@@ -188,7 +188,7 @@ pub(crate) fn exported_and_started_again(world: &World) -> World {
     let json = serde_json::to_string(&exported).unwrap();
     assert_eq!(serde_json::from_str::<Genesis>(&json).unwrap(), exported);
 
-    let mut state = Overlay::with_writes(nothing(), WriteSet::new());
+    let mut state = Overlay::with_writes(&Empty, WriteSet::new());
     diem_credits::set_chain(&mut state, CHAIN_ID, GENESIS_HASH);
     let mut ctx = GenesisContext { state: &mut state, time: Time(world.time) };
     Bank::init_genesis(&mut ctx, &bank).unwrap();

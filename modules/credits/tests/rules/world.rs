@@ -4,9 +4,8 @@
 use borsh::BorshDeserialize as _;
 use diem_bank::{self as bank, Bank, Pool};
 use diem_core::{
-    Address, Amount, Block, BlockContext, BlockInfo, CallError, Denom, Events, Forgetful, GenesisContext, Key,
-    Module as _, ModuleError as _, ModuleId, QueryContext, StateRead, StateWrite, Time, TxContext, Value,
-    keys::SecretKey,
+    Address, Amount, Block, BlockContext, BlockInfo, CallError, Denom, Events, Forgetful, GenesisContext, Module as _,
+    ModuleError as _, ModuleId, QueryContext, StateRead, StateWrite, Time, TxContext, keys::SecretKey,
 };
 use diem_credits::{
     Answer, Credits, Error, Event, Genesis, Msg, Params, Query, SignedVoucher, Voucher, accounts, day,
@@ -14,7 +13,7 @@ use diem_credits::{
     query::AccountInfo, query::DayInfo, query::ProviderInfo, query::TodayInfo, stake, state::DayRecord,
     vouchers::Outcome,
 };
-use diem_store::{Overlay, WriteSet};
+use diem_overlay::{Empty, Overlay, WriteSet};
 
 pub(crate) const HOUR: u64 = 3_600_000;
 pub(crate) const DAY: u64 = 24 * HOUR;
@@ -22,18 +21,6 @@ pub(crate) const DAY: u64 = 24 * HOUR;
 pub(crate) const FIRST: u64 = 100;
 pub(crate) const CHAIN_ID: &str = "diem-test";
 pub(crate) const GENESIS_HASH: [u8; 32] = [7; 32];
-
-/// State with nothing in it.
-struct Nothing;
-
-impl StateRead for Nothing {
-    fn get(&self, _: &[u8]) -> Option<Value> {
-        None
-    }
-    fn range(&self, _: &[u8], _: Option<&[u8]>, _: usize) -> Vec<(Key, Value)> {
-        Vec::new()
-    }
-}
 
 /// Somebody's key; the address is the key's.
 pub(crate) fn key(number: u8) -> SecretKey {
@@ -136,7 +123,7 @@ impl World {
     }
 
     pub(crate) fn unfunded() -> Self {
-        let state = State(Overlay::with_writes(&Nothing, WriteSet::new()));
+        let state = State(Overlay::with_writes(&Empty, WriteSet::new()));
         Self { state, time: FIRST * DAY, height: 0, events: Vec::new() }
     }
 
@@ -363,9 +350,4 @@ pub(crate) fn spend(provider: Address, day: u64, amount: Amount) -> Msg {
 
 pub(crate) fn limit(provider: Address, limit: Amount) -> ProviderLimit {
     ProviderLimit { provider, limit }
-}
-
-/// State with nothing in it, to stand on.
-pub(crate) fn nothing() -> &'static dyn StateRead {
-    &Nothing
 }

@@ -7,8 +7,8 @@ use diem_core::{
     Time, TxContext, keys::SecretKey,
 };
 use diem_diem::{Answer, Curve, Diem, Genesis, Msg, Query};
+use diem_overlay::{Empty, Overlay};
 use diem_staking::{CreateValidator, Description, KeyProof, Staking, genesis::GenesisStake, genesis::GenesisValidator};
-use diem_store::{Options, Overlay, Snapshot, Store};
 use diem_svvv::{Svvv, genesis::GenesisLock};
 
 use crate::common::whole;
@@ -20,8 +20,8 @@ pub(crate) const NORTH: Address = Address([11; 20]);
 pub(crate) const SOUTH: Address = Address([12; 20]);
 
 /// Committed state with nothing in it.
-pub(crate) fn empty() -> Snapshot {
-    Store::in_memory(Options::default()).latest()
+pub(crate) fn empty() -> Empty {
+    Empty
 }
 
 /// A validator with a stake of its own.
@@ -96,7 +96,7 @@ pub(crate) struct Chain<'a> {
 }
 
 impl<'a> Chain<'a> {
-    pub(crate) fn new(base: &'a Snapshot, start: &Start) -> Self {
+    pub(crate) fn new(base: &'a Empty, start: &Start) -> Self {
         let mut state = Overlay::new(base);
         start.init(&mut state).unwrap();
         Self { state }

@@ -7,12 +7,12 @@ use diem_core::{
     keys::SecretKey,
 };
 use diem_emissions::{Emissions, Genesis, Schedule, Segment, begin_block};
+use diem_overlay::{Empty, Overlay};
 use diem_staking::{
     CreateValidator, Description, KeyProof, Staking,
     genesis::{GenesisStake, GenesisValidator},
     lock_shares,
 };
-use diem_store::{Options, Overlay, Snapshot, Store};
 
 /// Two validators; NORTH takes a commission that the test sets, SOUTH none.
 pub(crate) const NORTH: Address = Address([11; 20]);
@@ -34,8 +34,8 @@ pub(crate) fn after(ms: u64) -> Time {
 }
 
 /// Committed state with nothing in it.
-pub(crate) fn empty() -> Snapshot {
-    Store::in_memory(Options::default()).latest()
+pub(crate) fn empty() -> Empty {
+    Empty
 }
 
 fn validator(operator: Address, commission: u16, self_stake: Amount) -> GenesisValidator {
@@ -106,7 +106,7 @@ pub(crate) struct Chain<'a> {
 }
 
 impl<'a> Chain<'a> {
-    pub(crate) fn new(base: &'a Snapshot, start: &Start) -> Self {
+    pub(crate) fn new(base: &'a Empty, start: &Start) -> Self {
         let mut state = Overlay::new(base);
         start.init(&mut state, GENESIS);
         Self { state }

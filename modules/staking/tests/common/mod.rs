@@ -9,11 +9,11 @@ use diem_core::{
     context::{Misbehaviour, MisbehaviourKind, Vote},
     keys::SecretKey,
 };
+use diem_overlay::{Empty, Overlay};
 use diem_staking::{
     CreateValidator, Description, Error, Event, Genesis, KeyProof, Msg, Params, Slash, Staking, Trimmed,
     ValidatorUpdate, consensus_address, genesis::GenesisValidator, position, validator,
 };
-use diem_store::{Options, Overlay, Snapshot, Store};
 
 pub(crate) const CHAIN: &str = "diem-test-dev";
 pub(crate) const ONE: u128 = 1_000_000_000_000_000_000;
@@ -21,8 +21,8 @@ pub(crate) const DAY: u64 = 86_400_000;
 /// Noon of some day, so that a few blocks do not reach midnight.
 pub(crate) const START: u64 = 20_000 * DAY + DAY / 2;
 
-pub(crate) fn empty() -> Snapshot {
-    Store::in_memory(Options::default()).latest()
+pub(crate) fn empty() -> Empty {
+    Empty
 }
 
 /// Somebody.
@@ -86,11 +86,11 @@ pub(crate) struct World<'a> {
 
 impl<'a> World<'a> {
     /// Validators 1 to `validators` with 1,000 VVV of their own and no commission; everybody has 1,000,000 VVV.
-    pub(crate) fn new(base: &'a Snapshot, validators: u8) -> Self {
+    pub(crate) fn new(base: &'a Empty, validators: u8) -> Self {
         Self::with(base, validators, Params::default(), 0)
     }
 
-    pub(crate) fn with(base: &'a Snapshot, validators: u8, params: Params, commission: u16) -> Self {
+    pub(crate) fn with(base: &'a Empty, validators: u8, params: Params, commission: u16) -> Self {
         let mut state = Overlay::new(base);
         for number in 1..=40 {
             diem_bank::mint(&mut state, Bank::ID, &who(number), Denom::Vvv, vvv(1_000_000)).unwrap();

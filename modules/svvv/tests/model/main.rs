@@ -236,7 +236,7 @@ fn compare(world: &World<'_>, model: &Model) -> Result<(), TestCaseError> {
 }
 
 /// A world and its model with this least stake; zero is below the bounds and lets everything be as small as it likes.
-fn start(base: &diem_store::Snapshot, least: u128) -> (World<'_>, Model) {
+fn start(base: &diem_overlay::Empty, least: u128) -> (World<'_>, Model) {
     let min_stake = if least == 0 { Amount::ONE } else { units(least) };
     let params = Params { max_validators: 2, min_self_stake: Amount::ONE, min_stake, ..Params::default() };
     let world = World::with(base, VALIDATORS, params, COMMISSION);

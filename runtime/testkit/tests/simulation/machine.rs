@@ -10,12 +10,12 @@ use diem_core::{
     context::{ConsensusAddress, Misbehaviour, MisbehaviourKind, Vote},
     keys::{Auth, SecretKey},
 };
+use diem_overlay::Overlay;
 use diem_runtime::{
     TxResult,
     hooks::Hooks,
     simulation::{self, Rows, Simulated, Simulation},
 };
-use diem_store::Overlay;
 use diem_types::{Event, Signed, Tx};
 
 use crate::{

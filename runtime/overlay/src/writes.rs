@@ -25,7 +25,7 @@ type Table = [u8; 2];
 type Ordered = BTreeMap<Table, BTreeMap<Key, usize>>;
 
 /// One written row.
-pub(crate) type Row = (Key, Option<Value>);
+pub type Row = (Key, Option<Value>);
 
 /// A set of writes, at most one for each key: `Some` sets the row, `None` removes it.
 #[derive(Default)]
@@ -103,7 +103,7 @@ impl WriteSet {
     }
 
     /// The rows in no promised order.
-    pub(crate) fn rows(&self) -> &[Row] {
+    pub fn rows(&self) -> &[Row] {
         &self.rows
     }
 

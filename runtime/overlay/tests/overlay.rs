@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use diem_core::storage::{Key, StateRead, StateWrite, Value};
-use diem_store::{Options, Overlay, Store, WriteSet};
+use diem_overlay::{MemoryRows, Overlay, WriteSet};
 use proptest::prelude::*;
 
 type Model = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -56,14 +56,14 @@ proptest! {
         below in prop::collection::btree_map(key(), any::<u8>(), 0..40),
         ops in prop::collection::vec(op(), 0..120),
     ) {
-        let store = Store::in_memory(Options::default());
-        let rows: WriteSet = below.iter().map(|(k, v)| (Key::from_slice(k), Some(value(&[*v])))).collect();
-        store.commit(store.stage(rows).unwrap(), 1, 0, 0, vec![]).unwrap();
-        let snapshot = store.latest();
+        let mut rows = MemoryRows::default();
+        rows.apply(&below.iter().map(|(k, v)| (Key::from_slice(k), Some(value(&[*v])))).collect());
+        let base = rows.clone();
+        let before = below.len() as u64;
         let mut model: Model = below.into_iter().map(|(k, v)| (k, vec![v])).collect();
         let (mut lower, mut upper) = (WriteSet::new(), WriteSet::new());
         for op in ops {
-            let low = Overlay::with_writes(&snapshot, lower);
+            let low = Overlay::with_writes(&base, lower);
             let mut top = Overlay::with_writes(&low, upper);
             match op {
                 Op::Set(k, v) => {
@@ -92,21 +92,19 @@ proptest! {
         lower.merge(upper);
         let keys: Vec<_> = lower.iter().map(|(key, _)| key.clone()).collect();
         prop_assert!(keys.is_sorted() && keys.len() == lower.len());
-        let rows = snapshot.row_count().checked_add_signed(lower.growth(&snapshot));
-        prop_assert_eq!(rows, Some(model.len() as u64));
-        store.commit(store.stage(lower).unwrap(), 2, 0, 0, vec![]).unwrap();
-        prop_assert_eq!(plain(store.state_rows().collect()), model_range(&model, &[], None, usize::MAX));
+        prop_assert_eq!(before.checked_add_signed(lower.growth(&base)), Some(model.len() as u64));
+        rows.apply(&lower);
+        prop_assert_eq!(plain(rows.range(&[], None, usize::MAX)), model_range(&model, &[], None, usize::MAX));
+        prop_assert_eq!(base.range(&[], None, usize::MAX).len() as u64, before, "a clone keeps its rows");
     }
 }
 
 #[test]
 fn a_queue_drained_above_a_long_table_is_read_on() {
-    let store = Store::in_memory(Options::default());
     let key = |n: u16| [&[1, 1][..], &n.to_be_bytes()].concat();
-    let rows: WriteSet = (0..5000).map(|n| (Key::from_vec(key(n)), Some(value(&[1])))).collect();
-    store.commit(store.stage(rows).unwrap(), 1, 0, 0, vec![]).unwrap();
-    let snapshot = store.latest();
-    let mut overlay = Overlay::new(&snapshot);
+    let mut base = MemoryRows::default();
+    base.apply(&(0..5000).map(|n| (Key::from_vec(key(n)), Some(value(&[1])))).collect());
+    let mut overlay = Overlay::new(&base);
     for n in 0..4000 {
         overlay.remove(&key(n));
     }

@@ -9,7 +9,7 @@
 
 /// Places by hash. Nothing of a key is kept but half its hash: whoever asks compares the keys.
 #[derive(Default, Clone)]
-pub(crate) struct Places {
+pub struct Places {
     /// 0 is free. Their number is a power of two; at most three quarters are taken.
     slots: Vec<u64>,
     len: usize,
@@ -19,19 +19,24 @@ pub(crate) struct Places {
 const FIRST: usize = 16;
 
 impl Places {
-    #[cfg(test)]
-    pub(crate) fn len(&self) -> usize {
+    /// How many places there are.
+    pub fn len(&self) -> usize {
         self.len
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
     }
 
     /// The place of that hash for which `is_it` says so.
     #[inline]
-    pub(crate) fn find(&self, hash: u64, is_it: impl Fn(usize) -> bool) -> Option<usize> {
+    pub fn find(&self, hash: u64, is_it: impl Fn(usize) -> bool) -> Option<usize> {
         self.slot_of(hash, is_it).map(|(_, place)| place)
     }
 
     /// Adds a place that is not there yet.
-    pub(crate) fn insert(&mut self, hash: u64, place: usize) {
+    pub fn insert(&mut self, hash: u64, place: usize) {
         if self.len * 4 >= self.slots.len() * 3 {
             let larger = vec![0; (self.slots.len() * 2).max(FIRST)];
             for word in std::mem::replace(&mut self.slots, larger).into_iter().filter(|word| *word != 0) {
@@ -43,13 +48,14 @@ impl Places {
     }
 
     /// Gives what lies at `from` the place `to`.
-    pub(crate) fn rename(&mut self, hash: u64, from: usize, to: usize) {
+    pub fn rename(&mut self, hash: u64, from: usize, to: usize) {
         if let Some((at, _)) = self.slot_of(hash, |place| place == from) {
             self.slots[at] = word(hash, to);
         }
     }
 
-    pub(crate) fn remove(&mut self, hash: u64, place: usize) {
+    /// Takes a place out; one that is not there is left alone.
+    pub fn remove(&mut self, hash: u64, place: usize) {
         let Some((mut free, _)) = self.slot_of(hash, |found| found == place) else { return };
         self.len -= 1;
         let mask = self.slots.len() - 1;

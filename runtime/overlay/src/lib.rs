@@ -1,0 +1,20 @@
+//! State without a database: what is written but not committed, and what it can stand on.
+//!
+//! ```text
+//! Overlay ......... writes of a transaction over those of a block over ...
+//!   WriteSet ...... the last value written to each key
+//! MemoryRows ...... rows in memory, copied in constant time
+//! Empty ........... the state of a chain that has not begun
+//! ```
+//!
+//! A test of a module needs nothing else, so it links no database.
+
+mod memory;
+mod overlay;
+mod places;
+mod writes;
+
+pub use memory::{Empty, MemoryRows};
+pub use overlay::Overlay;
+pub use places::Places;
+pub use writes::{Row, WriteSet};
