@@ -209,7 +209,7 @@ impl Ours {
 
     /// Transactions in blocks above `height`.
     fn committed_above(&self, height: u64) -> u64 {
-        let counts = (height + 1..=self.app.info().height).filter_map(|height| self.app.block(height));
+        let counts = (height + 1..=self.app.info().height).filter_map(|height| self.app.index().block(height));
         counts.map(|block| u64::from(block.tx_count)).sum()
     }
 

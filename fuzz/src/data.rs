@@ -8,7 +8,9 @@ use diem_core::{
     typed_data,
 };
 use diem_credits::SignedVoucher;
-use diem_runtime::{App, Options, StoredBlock, TxResult};
+use diem_index::StoredBlock;
+use diem_runtime::{App, Options};
+use diem_types::TxResult;
 use diem_types::{Answer, Event, Query, Signed};
 use ics23::{CommitmentProof, commitment_proof::Proof};
 use prost_ics23::Message as _;

@@ -1,8 +1,8 @@
 //! The stages of a transaction's life in consensus.
 
 use bytes::Bytes;
-use diem_runtime::TxResult;
 use diem_testkit::chain::block_hash;
+use diem_types::TxResult;
 use diem_types::{Event, Signed};
 
 use crate::{
@@ -109,10 +109,10 @@ pub fn finalize_block(data: &[u8]) {
             check_result(tx, result);
             assert!(Signed::decode(tx).is_ok() || (result.gas_used == 0 && result.fee.is_zero()));
             Event::decode_all(&result.events).unwrap();
-            let stored = world.chain.app.transaction(&diem_core::tx::tx_hash(tx)).expect("indexed at once");
+            let stored = world.chain.app.index().transaction(&diem_core::tx::tx_hash(tx)).expect("indexed at once");
             assert_eq!(stored.bytes, tx[..]);
         }
-        let stored = world.chain.app.block_txs(height, 0, u32::MAX);
+        let stored = world.chain.app.index().block_txs(height, 0, u32::MAX);
         let stored = stored.iter().map(|stored| (&stored.bytes[..], &stored.result));
         assert!(stored.eq(outcome.txs.iter().map(|tx| &tx[..]).zip(outcome.results())));
         world.chain.app.check_invariants().unwrap();

@@ -7,12 +7,13 @@ use diem_core::{
     Block, Time,
     context::{Misbehaviour, MisbehaviourKind, Vote},
 };
-use diem_runtime::{App, Options, TxResult, hooks::Hooks};
+use diem_runtime::{App, Options, hooks::Hooks};
 use diem_testkit::{
     Person, TestChain,
     economy::{consensus, economy_genesis, public},
     operator, people, story,
 };
+use diem_types::TxResult;
 use diem_types::{GenesisDoc, Signed, error_info};
 
 use crate::plan::Step;

@@ -2,7 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use diem_runtime::{App, Committed, TxResult};
+use diem_runtime::{App, Committed};
+use diem_types::TxResult;
 use tokio::sync::watch;
 
 use crate::metrics::Metrics;

@@ -73,7 +73,7 @@ async fn a_validator_commits_a_transfer_and_the_state_is_proven_by_its_headers()
     let third: Vec<Bytes> = (0..50).map(|nonce| home.transfer(&people[2], nonce)).collect();
     assert_eq!(engine.submit(third, Wait::None).await, vec![Ok(()); 50]);
     until("all transfers committed", || vvv(&node.app, &people[1]) == Amount::ONE.checked_mul(1_250).unwrap()).await;
-    let stored = node.app.transaction(&diem_core::tx::tx_hash(&txs[199])).unwrap();
+    let stored = node.app.index().transaction(&diem_core::tx::tx_hash(&txs[199])).unwrap();
     assert_eq!(stored.result.code, 0);
     asking.abort();
     match asking.await {
@@ -150,7 +150,8 @@ async fn the_time_of_the_next_block_is_foreseen_to_the_millisecond() {
         // Blocks come while it is asked: it was the next one at some moment of that.
         let after = node.app.info().height;
         node.reach(after + 2).await;
-        let times: Vec<_> = (before + 1..=after + 2).map(|height| node.app.block(height).unwrap().time).collect();
+        let times: Vec<_> =
+            (before + 1..=after + 2).map(|height| node.app.index().block(height).unwrap().time).collect();
         assert!(times.contains(&foreseen), "{foreseen} is none of {times:?}");
     }
     node.stop().await;
@@ -171,7 +172,7 @@ async fn cometbft_killed_is_started_again_and_catches_up() {
     let tx = home.transfer(&people[0], 0);
     node.running.engine.ready(PATIENCE).await.unwrap();
     assert_eq!(node.running.engine.submit(vec![tx.clone()], Wait::Checked).await, [Ok(())]);
-    until("the transfer", || node.app.transaction(&diem_core::tx::tx_hash(&tx)).is_some()).await;
+    until("the transfer", || node.app.index().transaction(&diem_core::tx::tx_hash(&tx)).is_some()).await;
     node.app.check_invariants().unwrap();
     node.stop().await;
 }
@@ -305,7 +306,11 @@ async fn killed_on_either_side_of_a_write_the_node_goes_on_with_the_root_that_it
         node.running.engine.ready(PATIENCE).await.unwrap();
         for height in 1..=4 {
             let header = node.running.engine.signed_header(height + 1, PATIENCE).await.unwrap().header;
-            assert_eq!(header.app_hash.as_bytes(), node.app.block(height).unwrap().root, "{die}, block {height}");
+            assert_eq!(
+                header.app_hash.as_bytes(),
+                node.app.index().block(height).unwrap().root,
+                "{die}, block {height}"
+            );
         }
         node.app.check_invariants().unwrap();
         node.stop().await;

@@ -189,7 +189,7 @@ async fn it_was_that_block(network: &Network, die: &str) {
     .await;
     let height = if side == "After" { last } else { last + 1 };
     network.reach(height).await;
-    let events = Event::decode_all(&network.app(0).block(height).unwrap().events).unwrap();
+    let events = Event::decode_all(&network.app(0).index().block(height).unwrap().events).unwrap();
     let found = events.iter().any(|event| match event {
         Event::Credits(credits::Event::DayClosed { .. }) => what == "close",
         Event::Credits(credits::Event::DaySettled { .. }) => what == "settle",

@@ -50,7 +50,7 @@ fn transactions() -> Vec<Seed> {
         ],
     );
     for height in 1..=chain.app.info().height {
-        let sent = chain.app.block_txs(height, 0, u32::MAX).into_iter();
+        let sent = chain.app.index().block_txs(height, 0, u32::MAX).into_iter();
         seeds.extend(sent.map(|tx| ("transaction", format!("story-{height}-{}", tx.index), tx.bytes.to_vec())));
     }
     seeds
@@ -163,23 +163,25 @@ fn proofs() -> Vec<Seed> {
 
 fn events() -> Vec<Seed> {
     let chain = shared_chain();
-    let stored = chain.app.block_txs(2, 0, 3);
+    let stored = chain.app.index().block_txs(2, 0, 3);
     let mut failed = diem_core::Events::default();
     let event = diem_types::chain::ChainEvent::HookFailed { hook: "a_hook".into(), failures: 3 };
     failed.emit(ModuleId(0), &event);
-    let rows: Vec<(&[u8], &diem_runtime::TxResult)> = stored.iter().map(|tx| (&tx.bytes[..], &tx.result)).collect();
+    let rows: Vec<(&[u8], &diem_types::TxResult)> = stored.iter().map(|tx| (&tx.bytes[..], &tx.result)).collect();
     let mut seeds = named(
         "events",
         vec![
             ("hook", failed.into_bytes()),
-            ("block", to_vec(&chain.app.block(2).unwrap()).unwrap()),
+            ("block", to_vec(&chain.app.index().block(2).unwrap()).unwrap()),
             ("transactions", to_vec(&rows).unwrap()),
         ],
     );
     for height in 1..=chain.app.info().height {
-        let txs = chain.app.block_txs(height, 0, u32::MAX);
-        let events =
-            [chain.app.block(height).unwrap().events, txs.into_iter().flat_map(|tx| tx.result.events).collect()];
+        let txs = chain.app.index().block_txs(height, 0, u32::MAX);
+        let events = [
+            chain.app.index().block(height).unwrap().events,
+            txs.into_iter().flat_map(|tx| tx.result.events).collect(),
+        ];
         let events = events.concat();
         assert!(Event::decode_all(&events).is_ok());
         seeds.push(("events", format!("story-{height}"), events));

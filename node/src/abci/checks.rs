@@ -13,7 +13,7 @@ use std::{
 };
 
 use diem_core::tx::{TxHash, tx_hash};
-use diem_runtime::TxResult;
+use diem_types::TxResult;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 

@@ -5,7 +5,8 @@ use diem_core::{
     Block, BlockInfo, Time,
     context::{ConsensusAddress, Misbehaviour, MisbehaviourKind, Vote},
 };
-use diem_runtime::{Finalized, TxResult, ValidatorUpdate};
+use diem_runtime::{Finalized, ValidatorUpdate};
+use diem_types::TxResult;
 use diem_types::{APP_VERSION, ConsensusParams, GenesisDoc, GenesisValidator};
 use tendermint_proto::{
     google::protobuf::Timestamp,

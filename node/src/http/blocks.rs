@@ -68,12 +68,12 @@ fn read_block(
     let missing = || Failure::from(HttpError::NotFound(format!("this node has no block {id}")));
     let height = match (id, after) {
         (BlockId::Height(height), _) => height,
-        (BlockId::Hash(hash), _) => app.height_of_block(&hash.0).ok_or_else(missing)?,
+        (BlockId::Hash(hash), _) => app.index().height_of_block(&hash.0).ok_or_else(missing)?,
         // The pages of the latest block are those of the block that was the latest at the first page.
         (BlockId::Latest, Some(after)) => after.height,
         (BlockId::Latest, None) => reader.height(),
     };
-    let stored = app.block(height).ok_or_else(missing)?;
+    let stored = app.index().block(height).ok_or_else(missing)?;
     let branch = Branch::of(&stored.hash);
     if let Some(after) = after {
         if after.height != height {
@@ -82,7 +82,8 @@ fn read_block(
         after.branch.must_be(branch, height)?;
     }
     let from = after.map_or(Ok(0), |after| u32::try_from(after.key)).map_err(|_| missing())?;
-    let items = app.block_txs(height, from, limit).into_iter().map(|tx| view::transaction(tx, stored.time)).collect();
+    let items =
+        app.index().block_txs(height, from, limit).into_iter().map(|tx| view::transaction(tx, stored.time)).collect();
     let end = from.saturating_add(limit);
     let next = (end < stored.tx_count).then(|| Cursor { height, branch, key: u64::from(end) }.to_string());
     Ok(Block {
@@ -112,14 +113,15 @@ fn read_page(
 ) -> Result<Page<BlockSummary>, Failure> {
     if let Some(after) = after {
         let gone = || HttpError::Pruned(format!("block {} is not kept by this node", after.height));
-        let here = Branch::of(&app.block(after.height).ok_or_else(gone)?.hash);
+        let here = Branch::of(&app.index().block(after.height).ok_or_else(gone)?.hash);
         after.branch.must_be(here, after.height)?;
     }
     let end = after.map_or(reader.height().saturating_add(1), |after| after.height);
     let start = end.saturating_sub(limit.into());
-    let blocks: Vec<_> = (start..end).rev().map_while(|height| app.block(height)).collect();
+    let blocks: Vec<_> = (start..end).rev().map_while(|height| app.index().block(height)).collect();
     let lowest = blocks.last();
-    let more = lowest.and_then(|block| block.height.checked_sub(1)).is_some_and(|below| app.block(below).is_some());
+    let more =
+        lowest.and_then(|block| block.height.checked_sub(1)).is_some_and(|below| app.index().block(below).is_some());
     let next = lowest.filter(|_| more).map(|block| {
         let (height, branch) = (block.height, Branch::of(&block.hash));
         Cursor { height, branch, key: height }.to_string()

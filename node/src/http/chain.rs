@@ -83,7 +83,7 @@ fn not_started() -> HttpError {
 }
 
 pub(super) fn head(api: &Api) -> Option<Head> {
-    let block = api.node.app.block(api.node.app.info().height)?;
+    let block = api.node.app.index().block(api.node.app.info().height)?;
     Some(Head { height: block.height, time: block.time, hash: Hash(block.hash), root: Hash(block.root) })
 }
 

@@ -12,7 +12,7 @@ use diem_credits::{
     query::{DayInfo, MAX_ROWS, TodayInfo, utilisation_bps},
     state::{ProviderDay, provider_key},
 };
-use diem_runtime::{PaidProvider, paid_providers};
+use diem_index::{PaidProvider, paid_providers};
 
 use super::{
     Shared,

@@ -17,7 +17,8 @@ use axum::{
 };
 use diem_client::api::HttpError;
 use diem_core::text::shortened;
-use diem_runtime::{App, StoredBlock};
+use diem_index::StoredBlock;
+use diem_runtime::App;
 use futures::{Stream, StreamExt as _};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
@@ -87,7 +88,7 @@ impl Cursor {
                  height"
             ))
         };
-        let block = api.node.app.block(height);
+        let block = api.node.app.index().block(height);
         match (&block, self.seen) {
             (None, None) if Some(height) == latest.checked_add(1) => Ok(()),
             // Only a development chain is taken back; another node may just not be there yet.
@@ -126,7 +127,10 @@ pub(crate) async fn stream(
     let (sender, receiver) = mpsc::channel(1);
     // The blocks before count as sent, so that a reader is told when the chain is taken back behind its start.
     let before = from.height.saturating_sub(REMEMBERED)..from.height;
-    let sent = before.filter_map(|height| api.node.app.block(height)).map(|block| (block.height, block.hash)).collect();
+    let sent = before
+        .filter_map(|height| api.node.app.index().block(height))
+        .map(|block| (block.height, block.hash))
+        .collect();
     let follower = Follower { app: api.node.app.clone(), next: from, sent };
     tokio::spawn(follow(api, follower, sender, permit));
     let pieces = futures::stream::unfold(receiver, |mut receiver: mpsc::Receiver<Vec<Event>>| async move {
@@ -202,7 +206,7 @@ impl Follower {
         let mut piece = Piece::default();
         self.notice_revert(&mut piece)?;
         while !piece.is_full()
-            && let Some(block) = self.app.block(self.next.height)
+            && let Some(block) = self.app.index().block(self.next.height)
         {
             self.read(&block, &mut piece)?;
         }
@@ -225,7 +229,7 @@ impl Follower {
         };
         // One by one, so that a piece ends where it is full, however large a transaction is.
         while seen < block.tx_count && !piece.is_full() {
-            let Some(tx) = self.app.block_txs(block.height, seen, 1).pop() else { break };
+            let Some(tx) = self.app.index().block_txs(block.height, seen, 1).pop() else { break };
             seen = seen.saturating_add(1);
             piece.push("tx", id(seen), &view::transaction(tx, block.time))?;
         }
@@ -244,7 +248,7 @@ impl Follower {
     /// Says so if blocks that were sent are no longer part of the chain, and goes on behind the last that is.
     fn notice_revert(&mut self, piece: &mut Piece) -> Result<(), serde_json::Error> {
         let is_there =
-            |(height, hash): &(u64, [u8; 32])| self.app.block(*height).is_some_and(|block| block.hash == *hash);
+            |(height, hash): &(u64, [u8; 32])| self.app.index().block(*height).is_some_and(|block| block.hash == *hash);
         let kept = self.sent.iter().rposition(is_there).map_or(0, |last| last.saturating_add(1));
         if kept == self.sent.len() {
             return Ok(());

@@ -2,7 +2,9 @@
 
 use diem_client::api::{BlockSummary, Coin, ErrorBody, Hash, HexBytes, Outcome, Transaction, TxView};
 use diem_core::{Time, tx::tx_hash};
-use diem_runtime::{App, StoredBlock, StoredTx, TxResult};
+use diem_index::{StoredBlock, StoredTx};
+use diem_runtime::App;
+use diem_types::TxResult;
 use diem_types::{Event, Signed};
 
 /// A transaction in a block of that time.
@@ -21,8 +23,8 @@ pub(crate) fn transaction(stored: StoredTx, time: Time) -> Transaction {
 
 /// The committed transaction of that hash, if there is one.
 pub(crate) fn find(app: &App, hash: &Hash) -> Option<Transaction> {
-    let stored = app.transaction(&hash.0)?;
-    let time = app.block(stored.height).map_or(Time(0), |block| block.time);
+    let stored = app.index().transaction(&hash.0)?;
+    let time = app.index().block(stored.height).map_or(Time(0), |block| block.time);
     Some(transaction(stored, time))
 }
 

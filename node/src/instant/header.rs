@@ -3,7 +3,7 @@
 //! The rules are CometBFT's for its 0.38 line: what each field of a header hashes, and what a precommit signs.
 
 use diem_core::{Fatal, Time, context::Misbehaviour, sha256};
-use diem_runtime::TxResult;
+use diem_types::TxResult;
 use prost::Message as _;
 use tendermint::{
     AppHash, Hash, Signature, account,

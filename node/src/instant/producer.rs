@@ -11,10 +11,12 @@ use diem_core::{
     Block, BlockInfo, Fatal, Key, Time,
     context::{Misbehaviour, MisbehaviourKind, Vote},
 };
-use diem_runtime::{App, ChainInfo, NODE_PREFIX, TxResult, ValidatorUpdate};
+use diem_index::NODE_PREFIX;
+use diem_runtime::{App, ChainInfo, ValidatorUpdate};
 use diem_staking::consensus_address;
 use diem_store::IndexOp;
 use diem_types::GenesisDoc;
+use diem_types::TxResult;
 use ed25519_dalek::SigningKey;
 use tendermint::{Hash, block::signed_header::SignedHeader, validator};
 
@@ -132,7 +134,7 @@ fn row_key(height: u64) -> Key {
 }
 
 fn row(app: &App, height: u64) -> Result<Option<Row>, String> {
-    let bytes = app.index_get(&row_key(height));
+    let bytes = app.index().node_row(&row_key(height));
     bytes.map(|bytes| Row::try_from_slice(&bytes).map_err(|error| error.to_string())).transpose()
 }
 

@@ -115,7 +115,7 @@ fn blocks_are_linked_and_carry_the_root_of_the_state_before() {
         assert_eq!(this.header.validators_hash, validators(producer.app(), height).unwrap().unwrap().hash());
         assert_eq!(this.commit.signatures.len(), 3);
     }
-    assert_eq!(producer.app().block(2).unwrap().tx_count, 1);
+    assert_eq!(producer.app().index().block(2).unwrap().tx_count, 1);
     assert_eq!(vvv(&producer, &rig.people[1]), whole(1_005));
 }
 
@@ -173,7 +173,7 @@ fn what_was_acknowledged_outlives_a_restart_before_the_next_block() {
         assert_eq!(producer.next_block().unwrap().misbehaviour.len(), usize::from(left == 2), "it happened once");
         producer.make_block(true).unwrap();
     }
-    assert_eq!(producer.app().block(2).unwrap().time, warped);
+    assert_eq!(producer.app().index().block(2).unwrap().time, warped);
     // What a revert takes back stays taken back.
     let (id, height) = producer.snapshot();
     let before = producer.next_time();
@@ -236,14 +236,14 @@ fn a_revert_returns_state_index_pool_and_clock() {
     for _ in 0..10 {
         producer.make_block(true).unwrap();
     }
-    assert!(producer.app().transaction(&hash).is_some());
+    assert!(producer.app().index().transaction(&hash).is_some());
     assert_eq!(producer.waiting(), 0);
     let (later, _) = producer.snapshot();
 
     assert_eq!(producer.revert(id).unwrap(), height);
     assert_eq!((producer.app().info().root, producer.app().info().height), (root, height));
-    assert!(producer.app().transaction(&hash).is_none());
-    assert!(producer.app().block(height + 1).is_none());
+    assert!(producer.app().index().transaction(&hash).is_none());
+    assert!(producer.app().index().block(height + 1).is_none());
     assert!(signed_header(producer.app(), height + 1).unwrap().is_none());
     assert_eq!(producer.waiting(), 1);
     assert_eq!(producer.warp(Warp::By(0)).unwrap(), Time(next));
@@ -313,7 +313,7 @@ fn a_chain_of_the_last_genesis_that_there_can_be_goes_on() {
     for _ in 0..3 {
         producer.make_block(true).unwrap();
     }
-    assert_eq!(producer.app().block(4).unwrap().time, Time(Time::LATEST.millis() + 3));
+    assert_eq!(producer.app().index().block(4).unwrap().time, Time(Time::LATEST.millis() + 3));
     producer.app().check_invariants().unwrap();
 }
 

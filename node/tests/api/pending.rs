@@ -63,7 +63,7 @@ async fn many_of_one_sender_wait_for_the_same_block() {
         assert_eq!((account.nonce, account.next_nonce, account.nonce_to_send()), (0, None, 0), "{height:?} {prove}");
     }
     let height = dev.mine(1).await.unwrap();
-    assert_eq!(node.app.block(height).unwrap().tx_count, 20, "all in one block");
+    assert_eq!(node.app.index().block(height).unwrap().tx_count, 20, "all in one block");
     let then = asked(None, false).await;
     assert_eq!((then.nonce, then.next_nonce), (20, Some(20)));
     assert_eq!(asked(Some(height - 1), false).await.nonce, 0);
@@ -98,7 +98,7 @@ async fn commands_in_a_row_wait_for_no_block() {
     assert_eq!(chosen.code, 3, "{}", chosen.stderr);
     assert!(chosen.stderr.contains("nonce_taken"), "{}", chosen.stderr);
     let height = node.engine.dev().unwrap().mine(1).await.unwrap();
-    assert_eq!(node.app.block(height).unwrap().tx_count, 5);
+    assert_eq!(node.app.index().block(height).unwrap().tx_count, 5);
     let shown = wallet.run(&["query", "account", "p0", "--output", "json"]).await.ok().json();
     assert_eq!((&shown["nonce"], &shown["next_nonce"]), (&5.into(), &5.into()));
 }
@@ -116,7 +116,7 @@ async fn commands_at_the_same_time_take_turns() {
     };
     tokio::join!(send("1VVV"), send("2VVV"), send("3VVV"), send("4VVV"));
     let height = node.engine.dev().unwrap().mine(1).await.unwrap();
-    assert_eq!(node.app.block(height).unwrap().tx_count, 4);
+    assert_eq!(node.app.index().block(height).unwrap().tx_count, 4);
     assert_eq!(vvv(&node, node.address_of(1)).await, Amount::ONE.checked_mul(1_010).unwrap());
 }
 
@@ -189,7 +189,7 @@ async fn who_comes_late_is_refused_and_nothing_is_signed_twice() {
         assert_eq!(node.app.next_nonce(&node.address_of(number)), 3);
     }
     let height = node.engine.dev().unwrap().mine(1).await.unwrap();
-    assert_eq!(node.app.block(height).unwrap().tx_count, 6);
+    assert_eq!(node.app.index().block(height).unwrap().tx_count, 6);
 }
 
 #[test]

@@ -167,7 +167,7 @@ impl Running {
 
     /// Another node, of a chain that starts from an export of this one.
     pub async fn continued(&self) -> Running {
-        let time = self.app.block(self.app.info().height).unwrap().time;
+        let time = self.app.index().block(self.app.info().height).unwrap().time;
         start_economy_of(people(economy::PEOPLE), self.app.export(time).unwrap()).await
     }
 

@@ -135,7 +135,7 @@ async fn a_genesis_of_a_chain_that_ran() {
     };
     node.commit(&node.people[0], vec![diem_types::Call::Staking(leave)]).await;
     node.pass(86_400_000).await;
-    let time = node.app.block(node.app.info().height).unwrap().time;
+    let time = node.app.index().block(node.app.info().height).unwrap().time;
     let doc = node.app.export(time).unwrap();
     let read = |json: &str| diem_genesis::from_json(json, "genesis.json").map(drop).map_err(|error| error.to_string());
     let places = strict::check(&serde_json::from_str(&diem_genesis::to_json(&doc)).unwrap(), read);

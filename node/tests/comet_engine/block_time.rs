@@ -25,7 +25,7 @@ async fn intervals(validators: usize, timing: Timing, blocks: u64) -> Vec<u64> {
     // The second block has the first time that a clock of today gave.
     let (first, last) = (3, 3 + blocks);
     network.reach(last).await;
-    let time = |height| network.app(0).block(height).unwrap().time.millis();
+    let time = |height| network.app(0).index().block(height).unwrap().time.millis();
     let found = (first..last).map(|height| time(height + 1) - time(height)).collect();
     network.stop().await;
     found

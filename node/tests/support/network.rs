@@ -103,7 +103,7 @@ impl Network {
     /// Waits until all that run have this height, and compares their roots of it.
     pub async fn agree(&self, height: u64) {
         self.reach(height).await;
-        let roots: Vec<_> = self.running().map(|node| node.app.block(height).unwrap().root).collect();
+        let roots: Vec<_> = self.running().map(|node| node.app.index().block(height).unwrap().root).collect();
         assert!(roots.windows(2).all(|pair| pair.first() == pair.last()), "height {height}: {roots:?}");
     }
 
@@ -124,8 +124,8 @@ impl Network {
         let tx: Bytes = TxBuilder::new(self.doc(), who, account.nonce, vec![call]).bytes();
         let hash = diem_core::tx::tx_hash(&tx);
         assert_eq!(node.running.engine.submit(vec![tx], Wait::Checked).await, [Ok(())]);
-        until("the transaction's block", || node.app.transaction(&hash).is_some()).await;
-        let stored = node.app.transaction(&hash).unwrap();
+        until("the transaction's block", || node.app.index().transaction(&hash).is_some()).await;
+        let stored = node.app.index().transaction(&hash).unwrap();
         assert_eq!(stored.result.code, 0, "{}", stored.result.log);
         stored.height
     }
@@ -166,7 +166,7 @@ impl Network {
 pub fn block_events(app: &App) -> Vec<(u64, Event)> {
     let mut found = Vec::new();
     for height in 1..=app.info().height {
-        let events = Event::decode_all(&app.block(height).unwrap().events).unwrap();
+        let events = Event::decode_all(&app.index().block(height).unwrap().events).unwrap();
         found.extend(events.into_iter().map(|event| (height, event)));
     }
     found

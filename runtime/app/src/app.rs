@@ -5,14 +5,14 @@ use std::{path::Path, sync::Arc};
 use bytes::Bytes;
 use diem_bank as bank;
 use diem_core::{Address, CallError, Fatal, StateRead};
+use diem_index::Index;
 use diem_overlay::WriteSet;
 use diem_store::{Snapshot, Store, StoreError};
-use diem_types::{APP_VERSION, Call, ChainError, GasParams, Signed};
+use diem_types::{APP_VERSION, Call, ChainError, GasParams, Signed, TxResult};
 use parking_lot::{Mutex, RwLock};
 
 use crate::{
     ante,
-    block::TxResult,
     chain::{self, ChainInfo},
     hooks::Hooks,
     mempool::{Mempool, Waits},
@@ -167,6 +167,11 @@ impl App {
     /// The store, for pinning heights and for measuring.
     pub const fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// The blocks and transactions that this node keeps to be found.
+    pub const fn index(&self) -> Index<'_> {
+        Index::new(&self.store)
     }
 
     /// How many rows the last committed state has, or the genesis before the first commit, and how large it may become.

@@ -1,12 +1,11 @@
 //! One block: begin hooks, transactions in order, end hooks. Prepare, Process and Finalize all run this.
 
-use borsh::{BorshDeserialize, BorshSerialize};
 use bytes::Bytes;
 use diem_bank as bank;
 use diem_core::{Amount, Block, BlockInfo, CallError, Events, Fatal, TxContext, Verifier, keys::SignatureError};
 use diem_overlay::{Overlay, WriteSet};
 use diem_staking::ValidatorUpdate;
-use diem_types::{ChainError, GasParams, Signed};
+use diem_types::{ChainError, GasParams, Signed, TxResult};
 use rayon::prelude::*;
 
 use crate::{
@@ -17,32 +16,6 @@ use crate::{
     modules,
     signatures::Signatures,
 };
-
-/// What became of a transaction. Only `code`, `gas_wanted` and `gas_used` are consensus; `log` is for people.
-#[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
-pub struct TxResult {
-    /// 0 if it succeeded.
-    pub code: u32,
-    /// The module that refused it; empty if it succeeded.
-    pub codespace: String,
-    /// What was wrong; empty if it succeeded.
-    pub log: String,
-    /// The gas it needs.
-    pub gas_wanted: u64,
-    /// The gas it paid for; 0 if it was invalid.
-    pub gas_used: u64,
-    /// What it paid, in avvv.
-    pub fee: Amount,
-    /// Its events, for [`diem_types::Event::decode_all`].
-    pub events: Vec<u8>,
-}
-
-impl TxResult {
-    /// The result of something refused.
-    pub(crate) fn refused(error: CallError) -> Self {
-        Self { code: error.code, codespace: error.codespace.into(), log: error.message, ..Self::default() }
-    }
-}
 
 /// What a finalized block gives to consensus.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,11 +5,12 @@ use diem_core::{
     Block, BlockInfo, Fatal, Time,
     tx::{TxHash, tx_hash},
 };
+use diem_index::Draft;
 use diem_store::IndexOp;
 use diem_types::{APP_VERSION, ChainParams};
 use rayon::prelude::*;
 
-use crate::{App, Finalized, app::Info, block, chain::ChainInfo, hooks::Failure, index, pending::Pending};
+use crate::{App, Finalized, app::Info, block, chain::ChainInfo, hooks::Failure, pending::Pending};
 
 /// What a commit wrote.
 #[derive(Debug, Clone)]
@@ -52,13 +53,23 @@ impl App {
         let mut writes = self.genesis_writes();
         writes.merge(executed.writes);
         let hashes: Vec<TxHash> = txs.par_iter().with_min_len(256).map(|tx| tx_hash(tx)).collect();
-        let (staged, rows) = rayon::join(
+        let (staged, index) = rayon::join(
             || self.store.stage(writes),
-            || index::block_rows(block, hash, txs, &hashes, &executed.results, &executed.events, executed.gas_used),
+            || {
+                Draft::new(diem_index::Executed {
+                    block,
+                    hash,
+                    txs,
+                    hashes: &hashes,
+                    results: &executed.results,
+                    events: &executed.events,
+                    gas_used: executed.gas_used,
+                })
+            },
         );
         let staged = staged.map_err(|error| Fatal(format!("block {}: {error}", block.info.height)))?;
         let root = staged.root();
-        let index = index::with_root(rows, root);
+        let index = index.finish(root);
         consensus.pending = Some(Pending { info: block.info, staged, index, hashes });
         Ok(Finalized {
             results: executed.results,
@@ -92,7 +103,7 @@ impl App {
         Ok(Committed { height, root, time, retain_height, tx_hashes: pending.hashes, rows, max_rows })
     }
 
-    /// Writes rows of the node between two blocks, synced like a block; their keys begin with [`crate::NODE_PREFIX`].
+    /// Writes rows of the node between two blocks, synced like a block; their keys begin with [`diem_index::NODE_PREFIX`].
     ///
     /// # Errors
     /// Nothing is committed yet, or the disk refused: this node must stop.
@@ -108,7 +119,7 @@ impl App {
         let mut consensus = self.consensus.lock();
         let mut mempool = self.mempool.lock();
         let height = self.info().height;
-        let mut ops = index::removal(&self.store, height);
+        let mut ops = diem_index::removal(&self.store, height);
         ops.extend(extra);
         self.store.rollback(ops).map_err(|error| Fatal(format!("height {height} cannot be undone: {error}")))?;
         consensus.forget();

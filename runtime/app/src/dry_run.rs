@@ -6,9 +6,9 @@ use diem_bank::{self as bank, Account};
 use diem_core::{Address, Block, BlockInfo, Events, Fatal, Time};
 use diem_overlay::Overlay;
 use diem_store::Snapshot;
-use diem_types::{ChainError, Signed};
+use diem_types::{ChainError, Signed, TxResult};
 
-use crate::{App, TxResult, app::Below, block::Execution, hooks};
+use crate::{App, app::Below, block::Execution, hooks};
 
 /// What a transaction would do.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -22,10 +22,25 @@ impl StateRead for Empty {
 }
 
 /// Rows in memory. A clone takes constant time and shares the rows, so it serves as a snapshot.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct MemoryRows(OrdMap<Key, Value>);
 
 impl MemoryRows {
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// All rows in key order.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.0.iter().map(|(key, value)| (key.as_slice(), value.as_slice()))
+    }
+
     /// Applies the writes of a block.
     pub fn apply(&mut self, writes: &WriteSet) {
         for (key, value) in writes.rows() {
@@ -34,6 +49,12 @@ impl MemoryRows {
                 None => self.0.remove(key),
             };
         }
+    }
+}
+
+impl FromIterator<(Key, Value)> for MemoryRows {
+    fn from_iter<T: IntoIterator<Item = (Key, Value)>>(rows: T) -> Self {
+        Self(rows.into_iter().collect())
     }
 }
 

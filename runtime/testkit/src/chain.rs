@@ -5,7 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use diem_bank as bank;
 use diem_core::{Address, Amount, Block, BlockInfo, Denom, Time, sha256};
-use diem_runtime::{App, Finalized, Options, TxResult};
+use diem_runtime::{App, Finalized, Options};
+use diem_types::TxResult;
 use diem_types::{Call, GenesisDoc};
 
 use crate::people::{Person, TxBuilder, genesis, people};

@@ -89,9 +89,9 @@ proptest! {
         for (undone, before) in outcomes.iter().rev().zip(outcomes.iter().rev().skip(1)) {
             let info = chain.app.rollback().unwrap();
             prop_assert_eq!((info.height, info.root), (before.block.info.height, before.finalized.root));
-            prop_assert!(chain.app.block(undone.block.info.height).is_none());
-            prop_assert!(chain.app.height_of_block(&undone.hash).is_none());
-            let kept = |tx: &&Bytes| !before.txs.contains(tx) && chain.app.transaction(&diem_core::tx::tx_hash(tx))
+            prop_assert!(chain.app.index().block(undone.block.info.height).is_none());
+            prop_assert!(chain.app.index().height_of_block(&undone.hash).is_none());
+            let kept = |tx: &&Bytes| !before.txs.contains(tx) && chain.app.index().transaction(&diem_core::tx::tx_hash(tx))
                 .is_some_and(|stored| stored.height >= undone.block.info.height);
             prop_assert_eq!(undone.txs.iter().filter(kept).count(), 0);
             prop_assert_eq!(chain.app.check_invariants(), Ok(()));

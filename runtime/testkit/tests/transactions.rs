@@ -4,8 +4,8 @@
 use bytes::Bytes;
 use diem_bank::{Msg, Output, Pool};
 use diem_core::{Address, Amount, Denom, keys::Auth, tx::MAX_TX_BYTES};
-use diem_runtime::TxResult;
 use diem_testkit::{Person, TestChain, TxBuilder};
+use diem_types::TxResult;
 use diem_types::{Call, Event};
 
 fn vvv(chain: &TestChain, who: usize) -> u128 {
@@ -36,14 +36,17 @@ fn what_is_committed_is_found_at_once() {
     let outcome = chain.propose(txs.clone());
     assert_eq!(outcome.txs, txs);
     for (place, tx) in (0u32..).zip(&txs) {
-        let stored = chain.app.transaction(&diem_core::tx::tx_hash(tx)).unwrap();
+        let stored = chain.app.index().transaction(&diem_core::tx::tx_hash(tx)).unwrap();
         assert_eq!((stored.height, stored.index, &stored.bytes[..]), (2, place, &tx[..]));
         assert_eq!(stored.result.code, 0);
     }
-    let block = chain.app.block(2).unwrap();
+    let block = chain.app.index().block(2).unwrap();
     assert_eq!((block.tx_count, block.root), (100, chain.root()));
-    assert_eq!(chain.app.height_of_block(&outcome.hash), Some(2));
-    assert_eq!(chain.app.block_txs(2, 30, 5).iter().map(|tx| tx.index).collect::<Vec<_>>(), [30, 31, 32, 33, 34]);
+    assert_eq!(chain.app.index().height_of_block(&outcome.hash), Some(2));
+    assert_eq!(
+        chain.app.index().block_txs(2, 30, 5).iter().map(|tx| tx.index).collect::<Vec<_>>(),
+        [30, 31, 32, 33, 34]
+    );
 }
 
 #[test]

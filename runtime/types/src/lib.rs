@@ -6,6 +6,7 @@
 pub mod chain;
 pub mod genesis;
 pub mod known_keys;
+mod result;
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_bank::{self as bank, Bank};
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 pub use chain::{ChainError, ChainParams, ConsensusParams, GasParams};
 pub use genesis::{AppGenesis, GenesisDoc, GenesisValidator};
+pub use result::TxResult;
 
 /// The version of the state machine. A change of any result, row or byte raises it.
 pub const APP_VERSION: u64 = 2;

@@ -56,8 +56,14 @@ const ROOMS: &[Room] = &[
         tests_may_not_reach: &[],
     },
     Room {
+        folder: "runtime/index",
+        may_use: &["runtime/core", "runtime/store", "modules/", "runtime/types"],
+        may_not_reach: ENGINE_ROOM,
+        tests_may_not_reach: &[],
+    },
+    Room {
         folder: "runtime/app",
-        may_use: &["runtime/core", "runtime/overlay", "runtime/store", "modules/", "runtime/types"],
+        may_use: &["runtime/core", "runtime/overlay", "runtime/store", "modules/", "runtime/types", "runtime/index"],
         may_not_reach: ENGINE_ROOM,
         tests_may_not_reach: &[],
     },
@@ -75,7 +81,7 @@ const ROOMS: &[Room] = &[
     },
     Room {
         folder: "node",
-        may_use: &["runtime/core", "runtime/store", "modules/", "runtime/types", "runtime/app", "genesis", "client"],
+        may_use: &["runtime/", "modules/", "genesis", "client"],
         may_not_reach: &[],
         tests_may_not_reach: &[],
     },

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::{Fatal, Key};
-use diem_runtime::{App, NODE_PREFIX};
+use diem_index::NODE_PREFIX;
+use diem_runtime::App;
 use diem_store::IndexOp;
 
 use super::{OpenError, unusual};
@@ -27,7 +28,7 @@ impl Orders {
     }
 
     pub(super) fn load(app: &App) -> Result<Self, OpenError> {
-        let row = app.index_get(&Self::key());
+        let row = app.index().node_row(&Self::key());
         let orders = row.map(|bytes| Self::try_from_slice(&bytes)).transpose();
         let orders =
             orders.map_err(|error| OpenError::Fatal(format!("the engine's row of orders is damaged: {error}")))?;

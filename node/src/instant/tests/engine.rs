@@ -33,11 +33,11 @@ async fn on_demand_a_transaction_makes_a_block_and_the_next_header_one_empty_blo
     assert_eq!(sent, [Ok(()), Ok(())]);
     let header = engine.signed_header(2, PATIENCE).await.unwrap();
     assert_eq!(header.header.height.value(), 2);
-    assert_eq!(app.block(2).unwrap().tx_count, 2);
+    assert_eq!(app.index().block(2).unwrap().tx_count, 2);
     // The header that carries the root after height 2.
     let next = engine.signed_header(3, PATIENCE).await.unwrap();
-    assert_eq!(next.header.app_hash.as_bytes(), app.block(2).unwrap().root);
-    assert_eq!((app.info().height, app.block(3).unwrap().tx_count), (3, 0));
+    assert_eq!(next.header.app_hash.as_bytes(), app.index().block(2).unwrap().root);
+    assert_eq!((app.info().height, app.index().block(3).unwrap().tx_count), (3, 0));
     // Asking again makes no other block.
     engine.signed_header(3, PATIENCE).await.unwrap();
     assert_eq!(app.info().height, 3);
@@ -52,7 +52,7 @@ async fn without_patience_a_transaction_is_handed_on_and_lands() {
     let (app, engine) = start(&rig, BlockMode::OnDemand);
     assert_eq!(engine.submit(vec![rig.transfer(0, 0, 1, 1)], Wait::None).await, [Ok(())]);
     engine.signed_header(2, PATIENCE).await.unwrap();
-    assert_eq!(app.block(2).unwrap().tx_count, 1);
+    assert_eq!(app.index().block(2).unwrap().tx_count, 1);
     let refused = engine.submit(vec![Bytes::from_static(b"no transaction")], Wait::Checked).await;
     assert!(matches!(refused.as_slice(), [Err(SubmitError::Rejected { .. })]));
 }
@@ -122,7 +122,7 @@ async fn commands_see_what_was_sent_before_them() {
     assert_eq!(engine.submit(vec![rig.transfer(0, 0, 1, 1)], Wait::Checked).await, [Ok(())]);
     assert_eq!(app.info().height, height);
     assert_eq!(engine.mine(3).await.unwrap(), height + 3);
-    assert_eq!(app.block(height + 1).unwrap().tx_count, 1);
+    assert_eq!(app.index().block(height + 1).unwrap().tx_count, 1);
     assert!(matches!(engine.mine(u64::MAX).await, Err(EngineError::Invalid(_))));
     assert_eq!(engine.revert(id).await.unwrap(), height);
     assert_eq!(

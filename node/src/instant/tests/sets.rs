@@ -30,7 +30,7 @@ fn send(rig: &Rig, producer: &mut Producer, who: &Person, msg: staking::Msg) -> 
     let hash = diem_core::tx::tx_hash(&tx);
     submit(producer, tx).unwrap();
     producer.make_block(false).unwrap();
-    assert_eq!(producer.app().transaction(&hash).unwrap().result.code, 0);
+    assert_eq!(producer.app().index().transaction(&hash).unwrap().result.code, 0);
     producer.height()
 }
 
@@ -117,7 +117,7 @@ fn who_equivocates_leaves_two_heights_later_and_proposes_nothing_from_there() {
     let powers: Vec<u64> = (at..=at + 3).map(|height| power(&producer, height, weak)).collect();
     assert_eq!(powers, [10, 10, NONE, NONE]);
     for height in at + 2..=producer.height() {
-        assert_ne!(producer.app().block(height).unwrap().proposer, address);
+        assert_ne!(producer.app().index().block(height).unwrap().proposer, address);
     }
     assert!(matches!(producer.add_evidence(address), Err(EngineError::Refused(_))));
     verify_all(&rig, &producer);
@@ -161,7 +161,7 @@ fn a_validator_whose_key_is_elsewhere_signs_nothing_and_is_jailed_for_it() {
     assert_eq!(power(&producer, jailed + 1, &key), 20);
     assert_eq!(power(&producer, jailed + 2, &key), NONE);
     let address = consensus_address(&key.verifying_key().to_bytes());
-    let proposers = (1..=producer.height()).map(|height| producer.app().block(height).unwrap().proposer);
+    let proposers = (1..=producer.height()).map(|height| producer.app().index().block(height).unwrap().proposer);
     assert!(proposers.into_iter().all(|proposer| proposer != address));
     verify_all(&rig, &producer);
     producer.app().check_invariants().unwrap();

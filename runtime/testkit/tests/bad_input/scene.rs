@@ -113,7 +113,7 @@ impl Scene {
     }
 }
 
-fn named(result: &diem_runtime::TxResult) -> String {
+fn named(result: &diem_types::TxResult) -> String {
     let name = error_info(&result.codespace, result.code).map_or("no error", |info| info.name);
     format!("{}/{name}", result.codespace)
 }

@@ -96,16 +96,16 @@ impl Reference {
     fn check(&mut self, app: &App, height: u64) {
         let info = app.info();
         assert_eq!((info.height, info.root), (height, self.root(height)));
-        let is_stored = |tx: &Bytes| app.transaction(&diem_core::tx::tx_hash(tx));
+        let is_stored = |tx: &Bytes| app.index().transaction(&diem_core::tx::tx_hash(tx));
         for tx in self.history.txs(height + 1) {
             assert!(is_stored(&tx).is_none(), "the index is ahead of the state");
         }
-        assert!(app.block(height + 1).is_none());
+        assert!(app.index().block(height + 1).is_none());
         if height == 0 {
             return;
         }
         app.check_invariants().unwrap();
-        assert_eq!(app.block(height).unwrap().root, info.root);
+        assert_eq!(app.index().block(height).unwrap().root, info.root);
         for tx in self.history.txs(height) {
             assert_eq!(is_stored(&tx).expect("the index is behind the state").height, height);
         }

@@ -96,7 +96,7 @@ pub(crate) fn assert_settled_once(app: &App) {
     let scene = Scene::new();
     let mut told = Told::default();
     for height in 1..=LAST {
-        told.read(&app.block(height).unwrap().events);
+        told.read(&app.index().block(height).unwrap().events);
     }
     assert_eq!((&told.closed, &told.opened), (&vec![scene.first], &vec![scene.first + 1]));
     let [(day, record)] = &told.settled[..] else { panic!("{:?}", told.settled) };

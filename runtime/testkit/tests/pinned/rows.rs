@@ -155,9 +155,9 @@ fn every_row_of_the_index() {
 #[test]
 fn events_of_a_block_decode_to_what_happened() {
     let chain = chain_with_a_block();
-    let block = chain.app.block(1).unwrap();
+    let block = chain.app.index().block(1).unwrap();
     let events: Vec<Vec<Event>> =
-        chain.app.block_txs(1, 0, 10).iter().map(|tx| Event::decode_all(&tx.result.events).unwrap()).collect();
+        chain.app.index().block_txs(1, 0, 10).iter().map(|tx| Event::decode_all(&tx.result.events).unwrap()).collect();
     assert_eq!(events.iter().map(Vec::len).collect::<Vec<_>>(), [1, 1, 1, 2]);
     let failed = ChainEvent::HookFailed { hook: "always_fails".into(), failures: 1 };
     assert_eq!(Event::decode_all(&block.events).unwrap(), [Event::Chain(failed)]);

@@ -38,7 +38,7 @@ pub(crate) fn observe(scene: &Scene, state: &dyn StateRead, block: BlockInfo) ->
 }
 
 /// The result of a call: whether it succeeded, and what became of its vouchers.
-pub(crate) fn outcome(result: &diem_runtime::TxResult) -> Value {
+pub(crate) fn outcome(result: &diem_types::TxResult) -> Value {
     if result.code != 0 {
         return json!({"ok": false});
     }

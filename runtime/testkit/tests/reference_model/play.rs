@@ -12,9 +12,10 @@ use diem_core::{
     Address, BlockInfo, Time,
     context::{Misbehaviour, MisbehaviourKind},
 };
-use diem_runtime::{App, Options, TxResult, hooks::Hooks};
+use diem_runtime::{App, Options, hooks::Hooks};
 use diem_testkit::{TestChain, TxBuilder, chain::block_hash};
 use diem_types::Call;
+use diem_types::TxResult;
 use serde_json::{Value, json};
 
 use crate::{

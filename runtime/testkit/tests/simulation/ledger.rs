@@ -7,9 +7,10 @@ use diem_bank::Pool;
 use diem_core::{Address, Amount, Denom, Time};
 use diem_credits::{Event as Credits, Params, state::DayRecord};
 use diem_diem::Event as Diem;
-use diem_runtime::{TxResult, ValidatorUpdate};
+use diem_runtime::ValidatorUpdate;
 use diem_staking::Event as Staking;
 use diem_types::Event;
+use diem_types::TxResult;
 
 use crate::{
     machine::{Violation, broken},

@@ -10,12 +10,12 @@ use diem_core::{
     context::{ConsensusAddress, Misbehaviour, MisbehaviourKind, Vote},
     keys::{Auth, SecretKey},
 };
-use diem_overlay::Overlay;
+use diem_overlay::{MemoryRows, Overlay};
 use diem_runtime::{
-    TxResult,
     hooks::Hooks,
-    simulation::{self, Rows, Simulated, Simulation},
+    simulation::{self, Simulated, Simulation},
 };
+use diem_types::TxResult;
 use diem_types::{Event, Signed, Tx};
 
 use crate::{
@@ -47,7 +47,7 @@ pub(crate) struct Machine<'a> {
     pub(crate) world: &'a World,
     hooks: Hooks,
     simulation: Simulation,
-    pub(crate) state: Rows,
+    pub(crate) state: MemoryRows,
     /// The last block; before the first one, genesis.
     pub(crate) last: BlockInfo,
     /// The validators of the next commits, as consensus was told.

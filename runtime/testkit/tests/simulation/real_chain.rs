@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use diem_core::{Block, StateRead};
-use diem_runtime::{App, Options, hooks::Hooks, simulation::Rows};
+use diem_overlay::MemoryRows;
+use diem_runtime::{App, Options, hooks::Hooks};
 use diem_testkit::{Rng, chain::block_hash};
 
 use crate::{
@@ -27,7 +28,7 @@ fn sign(machine: &Machine<'_>, ops: &[Op]) -> Vec<Bytes> {
 }
 
 /// All rows.
-fn rows(app: &App) -> Rows {
+fn rows(app: &App) -> MemoryRows {
     app.store().latest().range(&[], None, usize::MAX).into_iter().collect()
 }
 

@@ -1,23 +1,28 @@
 //! A chain that starts again from its own export.
 
 use diem_core::BlockInfo;
+use diem_overlay::MemoryRows;
 use diem_runtime::{
     hooks::Hooks,
-    simulation::{Rows, Simulation, export},
+    simulation::{Simulation, export},
 };
 
 use crate::machine::{Violation, broken};
 
 const RULE: &str = "an export is the state";
 
-/// Rows that say which chain it is, what its last block was and which steps failed: no part of an export. By module
+/// MemoryRows that say which chain it is, what its last block was and which steps failed: no part of an export. By module
 /// and table byte.
 const OWN_ROWS: [[u8; 2]; 4] = [[0, 0], [0, 2], [0, 3], [6, 1]];
 /// Pools of bank.
 const POOLS: [u8; 2] = [1, 2];
 
 /// Starts a chain from the export of `state`, and compares every row.
-pub(crate) fn restart(state: &Rows, last: BlockInfo, hooks: &Hooks) -> Result<(Simulation, Rows), Violation> {
+pub(crate) fn restart(
+    state: &MemoryRows,
+    last: BlockInfo,
+    hooks: &Hooks,
+) -> Result<(Simulation, MemoryRows), Violation> {
     let doc = export(state, last.height, last.time).map_err(|fatal| broken(RULE, fatal.0))?;
     let (simulation, again) = Simulation::start(&doc, hooks.clone()).map_err(|fatal| broken(RULE, fatal.0))?;
     let (before, after) = (rows(state), rows(&again));
@@ -33,7 +38,7 @@ pub(crate) fn restart(state: &Rows, last: BlockInfo, hooks: &Hooks) -> Result<(S
 }
 
 /// The rows that an export must give back. A pool that holds nothing may have a row or none.
-fn rows(state: &Rows) -> Vec<(&[u8], &[u8])> {
+fn rows(state: &MemoryRows) -> Vec<(&[u8], &[u8])> {
     let kept = state.iter().filter(|(key, value)| {
         let table = [key[0], key[1]];
         let empty_pool = table == POOLS && value.iter().all(|byte| *byte == 0);

@@ -6,7 +6,8 @@ use diem_bank::Pool;
 use diem_core::{Address, Amount, Denom, Time};
 use diem_credits::{genesis::Rows as CreditRows, state::Account};
 use diem_emissions::Schedule;
-use diem_runtime::simulation::{self, Rows};
+use diem_overlay::MemoryRows;
+use diem_runtime::simulation;
 use diem_staking::{Position, Validator, genesis::Rows as StakingRows, scaled::Scaled, state::Leaving};
 use diem_svvv::Lock;
 use diem_types::AppGenesis;
@@ -32,7 +33,7 @@ fn sum<T>(rows: &[T], part: impl Fn(&T) -> Amount) -> u128 {
 }
 
 impl Snapshot {
-    pub(crate) fn of(state: &Rows) -> Self {
+    pub(crate) fn of(state: &MemoryRows) -> Self {
         let app = simulation::export(state, 0, Time(0)).expect("a state with a chain").app;
         let supply = Denom::ALL.map(|denom| diem_bank::supply(state, denom).get());
         let (schedule, burned) = (diem_emissions::schedule(state), diem_staking::burned(state).get());

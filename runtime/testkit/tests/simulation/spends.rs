@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use diem_core::{Address, Denom};
-use diem_runtime::TxResult;
 use diem_types::Signed;
+use diem_types::TxResult;
 
 use crate::{
     machine::{Violation, broken},

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use diem_credits::vouchers::Verdict;
-use diem_runtime::TxResult;
+use diem_types::TxResult;
 use diem_types::{Event, chain::ChainEvent};
 
 use crate::{

@@ -1,4 +1,4 @@
-//! The node's own index of blocks and transactions, written in the batch of their block, so that what is committed is
+//! The node's index of blocks and transactions, written in the batch of their block, so that what is committed is
 //! found at once. It is derived from blocks and results, and execution never reads it.
 //!
 //! ```text
@@ -15,9 +15,7 @@ use bytes::Bytes;
 use diem_core::{Address, Amount, Block, Key, Time, context::ConsensusAddress, tx::TxHash};
 use diem_credits::{Event as Credits, state::ProviderDay};
 use diem_store::{IndexOp, Snapshot, Store};
-use diem_types::Event;
-
-use crate::{App, TxResult};
+use diem_types::{Event, TxResult};
 
 /// The first byte of the keys that belong to the node around the runtime.
 pub const NODE_PREFIX: u8 = b'n';
@@ -106,46 +104,68 @@ fn encode(row: &impl BorshSerialize) -> Vec<u8> {
     borsh::to_vec(row).expect("a row encodes into memory")
 }
 
-/// The rows of a block, made beside the computation of its root.
-pub(crate) struct Rows {
+/// An executed block, as its rows are made from it.
+#[derive(Clone, Copy)]
+pub struct Executed<'a> {
+    /// Height, time and proposer.
+    pub block: &'a Block,
+    /// The header's hash.
+    pub hash: [u8; 32],
+    /// The bytes of its transactions.
+    pub txs: &'a [Bytes],
+    /// Their hashes.
+    pub hashes: &'a [TxHash],
+    /// What became of each.
+    pub results: &'a [TxResult],
+    /// The events of the block's hooks.
+    pub events: &'a [u8],
+    /// How much gas the transactions paid for.
+    pub gas_used: u64,
+}
+
+/// The rows of a block but for its root, so that they are made while the root is computed.
+pub struct Draft {
     block: StoredBlock,
     ops: Vec<IndexOp>,
 }
 
-pub(crate) fn block_rows(
-    block: &Block,
-    hash: [u8; 32],
-    txs: &[Bytes],
-    hashes: &[TxHash],
-    results: &[TxResult],
-    events: &[u8],
-    gas_used: u64,
-) -> Rows {
-    let height = block.info.height;
-    let mut ops = Vec::with_capacity(hashes.len().saturating_mul(2));
-    ops.push(IndexOp::Put { key: key(BLOCK_HASH, &[&hash]), value: height.to_be_bytes().to_vec() });
-    for (place, tx) in (0u32..).zip(hashes) {
-        let mut position = height.to_be_bytes().to_vec();
-        position.extend_from_slice(&place.to_be_bytes());
-        ops.push(IndexOp::Put { key: key(TX_HASH, &[tx]), value: position });
+impl Draft {
+    /// The rows of an executed block.
+    pub fn new(executed: Executed<'_>) -> Draft {
+        let Executed { block, hash, txs, hashes, results, events, gas_used } = executed;
+        let height = block.info.height;
+        let mut ops = Vec::with_capacity(hashes.len().saturating_mul(2));
+        ops.push(IndexOp::Put { key: key(BLOCK_HASH, &[&hash]), value: height.to_be_bytes().to_vec() });
+        for (place, tx) in (0u32..).zip(hashes) {
+            let mut position = height.to_be_bytes().to_vec();
+            position.extend_from_slice(&place.to_be_bytes());
+            ops.push(IndexOp::Put { key: key(TX_HASH, &[tx]), value: position });
+        }
+        for (chunk, (txs, results)) in (0u32..).zip(txs.chunks(CHUNK as usize).zip(results.chunks(CHUNK as usize))) {
+            let rows: Vec<(&[u8], &TxResult)> = txs.iter().map(|tx| &tx[..]).zip(results).collect();
+            ops.push(IndexOp::Put { key: chunk_key(height, chunk), value: encode(&rows) });
+        }
+        let paid = paid_in(events, height);
+        ops.extend(paid.map(|row| IndexOp::Put { key: paid_key(row.day, &row.provider), value: encode(&row) }));
+        let block = StoredBlock {
+            height,
+            time: block.info.time,
+            hash,
+            proposer: block.proposer,
+            root: [0; 32],
+            tx_count: u32::try_from(txs.len()).unwrap_or(u32::MAX),
+            gas_used,
+            events: events.to_vec(),
+        };
+        Draft { block, ops }
     }
-    for (chunk, (txs, results)) in (0u32..).zip(txs.chunks(CHUNK as usize).zip(results.chunks(CHUNK as usize))) {
-        let rows: Vec<(&[u8], &TxResult)> = txs.iter().map(|tx| &tx[..]).zip(results).collect();
-        ops.push(IndexOp::Put { key: chunk_key(height, chunk), value: encode(&rows) });
+
+    /// The rows with the root.
+    pub fn finish(mut self, root: [u8; 32]) -> Vec<IndexOp> {
+        self.block.root = root;
+        self.ops.push(IndexOp::Put { key: height_key(BLOCK, self.block.height), value: encode(&self.block) });
+        self.ops
     }
-    let paid = paid_in(events, height);
-    ops.extend(paid.map(|row| IndexOp::Put { key: paid_key(row.day, &row.provider), value: encode(&row) }));
-    let block = StoredBlock {
-        height,
-        time: block.info.time,
-        hash,
-        proposer: block.proposer,
-        root: [0; 32],
-        tx_count: u32::try_from(txs.len()).unwrap_or(u32::MAX),
-        gas_used,
-        events: events.to_vec(),
-    };
-    Rows { block, ops }
 }
 
 /// The payments among the events of a block's hooks; no transaction makes any.
@@ -168,22 +188,16 @@ pub fn paid_providers(snapshot: &Snapshot, day: u64) -> Vec<PaidProvider> {
     rows.iter().filter_map(|(_, row)| PaidProvider::try_from_slice(row).ok()).collect()
 }
 
-/// Completes the rows with the root.
-pub(crate) fn with_root(mut rows: Rows, root: [u8; 32]) -> Vec<IndexOp> {
-    rows.block.root = root;
-    rows.ops.push(IndexOp::Put { key: height_key(BLOCK, rows.block.height), value: encode(&rows.block) });
-    rows.ops
-}
-
 /// What must go when a height is undone.
-pub(crate) fn removal(store: &Store, height: u64) -> Vec<IndexOp> {
-    let Some(block) = read_block(store, height) else { return Vec::new() };
+pub fn removal(store: &Store, height: u64) -> Vec<IndexOp> {
+    let index = Index::new(store);
+    let Some(block) = index.block(height) else { return Vec::new() };
     let mut ops = vec![
         IndexOp::Delete { key: height_key(BLOCK, height) },
         IndexOp::Delete { key: key(BLOCK_HASH, &[&block.hash]) },
     ];
     for chunk in 0..block.tx_count.div_ceil(CHUNK) {
-        let hashes = read_chunk(store, height, chunk).into_iter().map(|(bytes, _)| diem_core::tx::tx_hash(&bytes));
+        let hashes = index.chunk(height, chunk).into_iter().map(|(bytes, _)| diem_core::tx::tx_hash(&bytes));
         ops.extend(hashes.map(|hash| IndexOp::Delete { key: key(TX_HASH, &[&hash]) }));
         ops.push(IndexOp::Delete { key: chunk_key(height, chunk) });
     }
@@ -192,19 +206,19 @@ pub(crate) fn removal(store: &Store, height: u64) -> Vec<IndexOp> {
     ops
 }
 
-fn read_block(store: &Store, height: u64) -> Option<StoredBlock> {
-    StoredBlock::try_from_slice(&store.index_get(&height_key(BLOCK, height))?).ok()
-}
+/// Reads what is found by height or hash, as of the last commit.
+#[derive(Clone, Copy)]
+pub struct Index<'a>(&'a Store);
 
-fn read_chunk(store: &Store, height: u64, chunk: u32) -> Vec<(Vec<u8>, TxResult)> {
-    let row = store.index_get(&chunk_key(height, chunk)).unwrap_or_default();
-    Vec::try_from_slice(&row).unwrap_or_default()
-}
+impl<'a> Index<'a> {
+    /// The index that lies in `store`.
+    pub const fn new(store: &'a Store) -> Index<'a> {
+        Index(store)
+    }
 
-impl App {
     /// A committed transaction.
     pub fn transaction(&self, hash: &TxHash) -> Option<StoredTx> {
-        let position = self.store.index_get(&key(TX_HASH, &[hash]))?;
+        let position = self.0.index_get(&key(TX_HASH, &[hash]))?;
         let (height, index) = position.split_at_checked(8)?;
         let height = u64::from_be_bytes(height.try_into().ok()?);
         let index = u32::from_be_bytes(index.try_into().ok()?);
@@ -213,12 +227,12 @@ impl App {
 
     /// A committed block.
     pub fn block(&self, height: u64) -> Option<StoredBlock> {
-        read_block(&self.store, height)
+        StoredBlock::try_from_slice(&self.0.index_get(&height_key(BLOCK, height))?).ok()
     }
 
     /// The height of the block with this header hash.
     pub fn height_of_block(&self, hash: &[u8; 32]) -> Option<u64> {
-        let row = self.store.index_get(&key(BLOCK_HASH, &[hash]))?;
+        let row = self.0.index_get(&key(BLOCK_HASH, &[hash]))?;
         row[..].try_into().ok().map(u64::from_be_bytes)
     }
 
@@ -229,14 +243,19 @@ impl App {
         let chunks = from / CHUNK..to.div_ceil(CHUNK);
         let stored = chunks.flat_map(|chunk| {
             let first = chunk.saturating_mul(CHUNK);
-            (first..).zip(read_chunk(&self.store, height, chunk))
+            (first..).zip(self.chunk(height, chunk))
         });
         let inside = stored.filter(|(index, _)| (from..to).contains(index));
         inside.map(|(index, (bytes, result))| StoredTx { height, index, bytes, result }).collect()
     }
 
     /// A row of the node around the runtime; its key begins with [`NODE_PREFIX`].
-    pub fn index_get(&self, key: &[u8]) -> Option<Vec<u8>> {
-        self.store.index_get(key)
+    pub fn node_row(&self, key: &[u8]) -> Option<Vec<u8>> {
+        self.0.index_get(key)
+    }
+
+    fn chunk(&self, height: u64, chunk: u32) -> Vec<(Vec<u8>, TxResult)> {
+        let row = self.0.index_get(&chunk_key(height, chunk)).unwrap_or_default();
+        Vec::try_from_slice(&row).unwrap_or_default()
     }
 }
