@@ -6,10 +6,10 @@ use std::path::Path;
 use bytes::Bytes;
 use diem_bank as bank;
 use diem_core::{
-    Address, Amount, Block, BlockContext, BlockInfo, Denom, Events, Forgetful, Module as _, ModuleId, StateWrite, Time,
-    TxContext, keys::SecretKey, sha256,
+    Address, Amount, Block, BlockContext, BlockInfo, Denom, Events, Forgetful, Message as _, ModuleId, StateWrite,
+    Time, TxContext, keys::SecretKey, sha256,
 };
-use diem_credits::{Credits, Msg, Voucher, day, genesis::GenesisProvider, prices::PriceSheet};
+use diem_credits::{Msg, Voucher, day, genesis::GenesisProvider, prices::PriceSheet};
 use diem_overlay::Overlay;
 use diem_runtime::{App, Options};
 use diem_store::Store;
@@ -91,7 +91,7 @@ impl World {
     /// A dollar of credit a day for each of the accounts from `first` to before `end`.
     fn give_credit(&self, state: &mut dyn StateWrite, block: BlockInfo, first: u32, end: u32) {
         let amount = Amount::ONE.checked_mul(u128::from(end - first)).unwrap();
-        bank::mint(state, ModuleId(4), &self.staker.address, Denom::Diem, amount).unwrap();
+        bank::mint(state, ModuleId::DIEM, &self.staker.address, Denom::Diem, amount).unwrap();
         for number in first..end {
             let msg = Msg::StakeDiem { amount: Amount::ONE, beneficiary: Some(key(number).1) };
             execute(state, block, self.staker.address, &msg);
@@ -141,7 +141,7 @@ fn key(number: u32) -> (SecretKey, Address) {
 
 fn execute(state: &mut dyn StateWrite, block: BlockInfo, sender: Address, msg: &Msg) -> Events {
     let mut events = Events::default();
-    Credits::execute(&mut TxContext { state, events: &mut events, block, sender, verifier: &Forgetful }, msg).unwrap();
+    msg.execute(&mut TxContext { state, events: &mut events, block, sender, verifier: &Forgetful }).unwrap();
     events
 }
 

@@ -32,7 +32,7 @@ pub fn transaction(data: &[u8]) {
     assert_eq!(signed.size, data.len());
     let _ = (signed.verify(), typed_data::digest(&signed.tx));
     for call in &signed.tx.calls {
-        let _ = (call.text(), call.validate(), call.gas());
+        let _ = (call.text(), call.message().validate(), call.message().gas());
         let kind = typed_data::kind(&typed_data::call_data(call));
         assert_ne!(kind, 0, "every call has a module and a number");
     }

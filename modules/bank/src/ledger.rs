@@ -23,12 +23,12 @@ pub const RIGHTS: &[(ModuleId, Denom, Right)] = &[
     (Bank::ID, Denom::Vvv, Right::Mint),
     (Bank::ID, Denom::Diem, Right::Mint),
     // staking burns what is slashed.
-    (ModuleId(2), Denom::Vvv, Right::Burn),
+    (ModuleId::STAKING, Denom::Vvv, Right::Burn),
     // diem mints against locked stake and burns to open the lock.
-    (ModuleId(4), Denom::Diem, Right::Mint),
-    (ModuleId(4), Denom::Diem, Right::Burn),
+    (ModuleId::DIEM, Denom::Diem, Right::Mint),
+    (ModuleId::DIEM, Denom::Diem, Right::Burn),
     // emissions follows its schedule.
-    (ModuleId(5), Denom::Vvv, Right::Mint),
+    (ModuleId::EMISSIONS, Denom::Vvv, Right::Mint),
 ];
 
 fn check_right(module: ModuleId, denom: Denom, right: Right) -> Result<(), Error> {

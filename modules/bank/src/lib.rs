@@ -15,9 +15,7 @@ pub mod params;
 pub mod query;
 pub mod state;
 
-use diem_core::{
-    Amount, CallError, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite, TxContext,
-};
+use diem_core::{CallError, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite};
 
 pub use error::Error;
 pub use event::Event;
@@ -35,7 +33,7 @@ pub use state::{Account, Pool, account_key};
 pub struct Bank;
 
 impl Module for Bank {
-    const ID: ModuleId = ModuleId(1);
+    const ID: ModuleId = ModuleId::BANK;
     const NAME: &'static str = "bank";
     const STORAGE_VERSION: u32 = 1;
 
@@ -52,26 +50,6 @@ impl Module for Bank {
 
     fn export_genesis(state: &dyn StateRead) -> Genesis {
         genesis::export(state)
-    }
-
-    fn validate(msg: &Msg) -> Result<(), CallError> {
-        msg.validate()
-    }
-
-    fn gas(msg: &Msg) -> u64 {
-        msg.gas()
-    }
-
-    fn spends(msg: &Msg) -> Amount {
-        msg.spends()
-    }
-
-    fn text(msg: &Msg) -> String {
-        msg.text()
-    }
-
-    fn execute(ctx: &mut TxContext<'_>, msg: &Msg) -> Result<(), CallError> {
-        msg::execute(ctx, msg)
     }
 
     fn query(ctx: &QueryContext<'_>, query: Query) -> Result<Answer, CallError> {

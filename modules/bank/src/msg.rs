@@ -1,7 +1,7 @@
 //! The calls of bank.
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use diem_core::{Address, Amount, CallError, Denom, TxContext};
+use diem_core::{Address, Amount, CallError, Denom, Message, TxContext};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, ledger};
@@ -49,8 +49,8 @@ pub struct Output {
     pub amount: Amount,
 }
 
-impl Msg {
-    pub(crate) fn validate(&self) -> Result<(), CallError> {
+impl Message for Msg {
+    fn validate(&self) -> Result<(), CallError> {
         match self {
             Self::Transfer { to, amount, .. } => check_payment(to, *amount),
             Self::MultiTransfer { outputs, .. } => {
@@ -62,7 +62,7 @@ impl Msg {
         }
     }
 
-    pub(crate) fn gas(&self) -> u64 {
+    fn gas(&self) -> u64 {
         match self {
             Self::Transfer { .. } => GAS_PER_ACCOUNT.saturating_mul(2),
             Self::MultiTransfer { outputs, .. } => {
@@ -71,8 +71,8 @@ impl Msg {
         }
     }
 
-    /// See [`diem_core::Module::spends`]. What goes to oneself counts too: it must be there when it is sent.
-    pub(crate) fn spends(&self) -> Amount {
+    // What goes to oneself counts too: it must be there when it is sent.
+    fn spends(&self) -> Amount {
         match self {
             Self::Transfer { denom: Denom::Vvv, amount, .. } => *amount,
             Self::MultiTransfer { denom: Denom::Vvv, outputs } => {
@@ -82,7 +82,7 @@ impl Msg {
         }
     }
 
-    pub(crate) fn text(&self) -> String {
+    fn text(&self) -> String {
         match self {
             Self::Transfer { to, denom, amount } => {
                 format!("Send {} to {}", amount.display(*denom), to.to_hex())
@@ -94,6 +94,21 @@ impl Msg {
             }
         }
     }
+
+    fn execute(&self, ctx: &mut TxContext<'_>) -> Result<(), CallError> {
+        let from = ctx.sender;
+        match self {
+            Self::Transfer { to, denom, amount } => {
+                ledger::transfer(ctx.state, ctx.events, &from, to, *denom, *amount)?
+            }
+            Self::MultiTransfer { denom, outputs } => {
+                for Output { to, amount } in outputs {
+                    ledger::transfer(ctx.state, ctx.events, &from, to, *denom, *amount)?;
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 fn check_payment(to: &Address, amount: Amount) -> Result<(), CallError> {
@@ -102,19 +117,6 @@ fn check_payment(to: &Address, amount: Amount) -> Result<(), CallError> {
     }
     if amount.is_zero() {
         return Err(Error::ZeroAmount.into());
-    }
-    Ok(())
-}
-
-pub(crate) fn execute(ctx: &mut TxContext<'_>, msg: &Msg) -> Result<(), CallError> {
-    let from = ctx.sender;
-    match msg {
-        Msg::Transfer { to, denom, amount } => ledger::transfer(ctx.state, ctx.events, &from, to, *denom, *amount)?,
-        Msg::MultiTransfer { denom, outputs } => {
-            for Output { to, amount } in outputs {
-                ledger::transfer(ctx.state, ctx.events, &from, to, *denom, *amount)?;
-            }
-        }
     }
     Ok(())
 }

@@ -12,8 +12,8 @@ use diem_bank::{
     balance, ledger, msg::MAX_OUTPUTS, pool, supply,
 };
 use diem_core::{
-    Address, Amount, BlockInfo, CallError, Denom, GenesisContext, Module, ModuleError, ModuleId, QueryContext,
-    StateRead, StateWrite, Time, Value,
+    Address, Amount, BlockInfo, CallError, Denom, GenesisContext, Message as _, Module, ModuleError, ModuleId,
+    QueryContext, StateRead, StateWrite, Time, Value,
 };
 use diem_overlay::{Empty, Overlay};
 
@@ -109,8 +109,8 @@ fn a_multi_transfer_pays_everyone_or_no_one() {
 fn gas_is_a_function_of_the_call_and_grows_with_its_outputs() {
     let outputs =
         |count| Msg::MultiTransfer { denom: VVV, outputs: vec![Output { to: who(2), amount: units(1) }; count] };
-    assert_eq!(Bank::gas(&transfer(who(2), VVV, 1)), 2_000);
-    assert_eq!([1, 2, MAX_OUTPUTS].map(|count| Bank::gas(&outputs(count))), [11_000, 21_000, 10_001_000]);
+    assert_eq!(transfer(who(2), VVV, 1).gas(), 2_000);
+    assert_eq!([1, 2, MAX_OUTPUTS].map(|count| outputs(count).gas()), [11_000, 21_000, 10_001_000]);
 }
 
 /// Whether somebody has a row, as the store sees it.
@@ -207,10 +207,10 @@ fn a_genesis_writes_no_row_for_nothing() {
 #[test]
 fn a_wallet_is_shown_amounts_units_and_recipients() {
     let to = Address([0xaa; 20]);
-    let text = Bank::text(&Msg::Transfer { to, denom: VVV, amount: units(1_500_000_000_000_000_000) });
+    let text = (Msg::Transfer { to, denom: VVV, amount: units(1_500_000_000_000_000_000) }).text();
     assert_eq!(text, format!("Send 1.5 VVV to {}", to.to_hex()));
     let outputs = vec![Output { to, amount: Amount::ONE }, Output { to: who(1), amount: units(1) }];
-    let text = Bank::text(&Msg::MultiTransfer { denom: DIEM, outputs });
+    let text = (Msg::MultiTransfer { denom: DIEM, outputs }).text();
     let (first, second) = (to.to_hex(), who(1).to_hex());
     assert_eq!(text, format!("Send 1 DIEM to {first}, 0.000000000000000001 DIEM to {second}"));
 }
@@ -256,7 +256,7 @@ fn a_charge_that_cannot_be_made_writes_nothing() {
 #[test]
 fn only_the_modules_of_this_table_may_mint_and_burn() {
     use ledger::Right::{Burn, Mint};
-    let (staking, diem, emissions) = (ModuleId(2), ModuleId(4), ModuleId(5));
+    let (staking, diem, emissions) = (ModuleId::STAKING, ModuleId::DIEM, ModuleId::EMISSIONS);
     let allowed = [
         (Bank::ID, VVV, Mint),
         (Bank::ID, DIEM, Mint),
@@ -286,7 +286,7 @@ fn only_the_modules_of_this_table_may_mint_and_burn() {
 fn what_is_burnt_is_gone_and_more_than_there_is_cannot_be_burnt() {
     let base = empty();
     let mut state = with_ada(&base);
-    let staking = ModuleId(2);
+    let staking = ModuleId::STAKING;
     ledger::burn(&mut state, staking, &who(1), VVV, units(30)).unwrap();
     assert_eq!((balance(&state, &who(1), VVV), supply(&state, VVV)), (units(70), units(70)));
     let error = ledger::burn(&mut state, staking, &who(1), VVV, units(71)).unwrap_err();

@@ -42,10 +42,7 @@ pub mod state;
 pub mod voucher;
 pub mod vouchers;
 
-use diem_core::{
-    Amount, CallError, Fatal, GenesisContext, HandedIn, Module, ModuleId, QueryContext, StateRead, StateWrite,
-    Statements, TxContext,
-};
+use diem_core::{CallError, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite};
 
 pub use error::Error;
 pub use event::Event;
@@ -59,7 +56,7 @@ pub use voucher::{SignedVoucher, Voucher};
 pub struct Credits;
 
 impl Module for Credits {
-    const ID: ModuleId = ModuleId(6);
+    const ID: ModuleId = ModuleId::CREDITS;
     const NAME: &'static str = "credits";
     const STORAGE_VERSION: u32 = 1;
 
@@ -76,30 +73,6 @@ impl Module for Credits {
 
     fn export_genesis(state: &dyn StateRead) -> Genesis {
         genesis::export(state)
-    }
-
-    fn validate(msg: &Msg) -> Result<(), CallError> {
-        Ok(msg.validate()?)
-    }
-
-    fn gas(msg: &Msg) -> u64 {
-        msg.gas()
-    }
-
-    fn spends(msg: &Msg) -> Amount {
-        msg.spends()
-    }
-
-    fn statements<'a>(msg: &'a Msg, _: HandedIn<'a>) -> Statements<'a> {
-        msg.statements()
-    }
-
-    fn text(msg: &Msg) -> String {
-        msg.text()
-    }
-
-    fn execute(ctx: &mut TxContext<'_>, msg: &Msg) -> Result<(), CallError> {
-        msg::execute(ctx, msg)
     }
 
     fn query(ctx: &QueryContext<'_>, query: Query) -> Result<Answer, CallError> {

@@ -1,7 +1,9 @@
 //! The calls of credits.
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use diem_core::{Address, Amount, CallError, Denom, Statement, Statements, TxContext, text::is_plain};
+use diem_core::{
+    Address, Amount, CallError, Denom, HandedIn, Message, Statement, Statements, TxContext, text::is_plain,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -195,7 +197,7 @@ fn check_reference(reference: &str) -> Result<(), Error> {
 }
 
 impl Msg {
-    pub(crate) fn validate(&self) -> Result<(), Error> {
+    fn check(&self) -> Result<(), Error> {
         match self {
             Self::StakeDiem { amount, beneficiary } | Self::UnstakeDiem { amount, beneficiary } => {
                 check_amount(*amount)?;
@@ -245,8 +247,14 @@ impl Msg {
             | Self::WithdrawOffer => Ok(()),
         }
     }
+}
 
-    pub(crate) fn gas(&self) -> u64 {
+impl Message for Msg {
+    fn validate(&self) -> Result<(), CallError> {
+        Ok(self.check()?)
+    }
+
+    fn gas(&self) -> u64 {
         let (rows, credits, rest) = match self {
             Self::EditProvider { .. } => (2, 0, 0),
             Self::RegisterProvider { .. } | Self::Deregister | Self::AddBond { .. } | Self::ListProvider { .. } => {
@@ -276,8 +284,8 @@ impl Msg {
         rows.saturating_add(rest)
     }
 
-    /// See [`diem_core::Module::spends`].
-    pub(crate) fn spends(&self) -> Amount {
+    // See [`diem_core::Module::spends`].
+    fn spends(&self) -> Amount {
         match self {
             Self::RegisterProvider { bond, .. } => *bond,
             Self::AddBond { amount } => *amount,
@@ -303,7 +311,7 @@ impl Msg {
         }
     }
 
-    pub(crate) fn statements(&self) -> Statements<'_> {
+    fn statements<'a>(&'a self, _: HandedIn<'a>) -> Statements<'a> {
         match self {
             Self::SettleVouchers { vouchers } => {
                 vouchers.iter().map(|signed| Box::new(signed) as Box<dyn Statement>).collect()
@@ -313,7 +321,7 @@ impl Msg {
     }
 
     /// Consensus: it is part of what is signed.
-    pub(crate) fn text(&self) -> String {
+    fn text(&self) -> String {
         match self {
             Self::StakeDiem { amount, beneficiary } => {
                 format!("Stake {}{}", amount.display(Denom::Diem), for_whom(beneficiary.as_ref()))
@@ -372,41 +380,41 @@ impl Msg {
             ),
         }
     }
+
+    fn execute(&self, ctx: &mut TxContext<'_>) -> Result<(), CallError> {
+        let sender = ctx.sender;
+        match self {
+            Self::StakeDiem { amount, beneficiary } => {
+                stake::stake(ctx.state, ctx.events, &sender, &beneficiary.unwrap_or(sender), *amount)?;
+            }
+            Self::UnstakeDiem { amount, beneficiary } => stake::unstake(ctx, &beneficiary.unwrap_or(sender), *amount)?,
+            Self::CancelUnstake { tranche } => stake::cancel(ctx, *tranche)?,
+            Self::CollectTranche { id } => stake::collect(ctx, *id)?,
+            Self::RegisterProvider { bond, payout, endpoint, moniker } => {
+                providers::register(ctx, *bond, payout, endpoint, moniker)?;
+            }
+            Self::EditProvider { payout, endpoint, moniker } => {
+                providers::edit(ctx, payout.as_ref(), endpoint.as_deref(), moniker.as_deref())?;
+            }
+            Self::AddBond { amount } => providers::add_bond(ctx, *amount)?,
+            Self::PublishPrices { sheet } => providers::publish_prices(ctx, sheet)?,
+            Self::Deregister => providers::deregister(ctx)?,
+            Self::ListProvider { provider } => providers::list(ctx, provider)?,
+            Self::DelistProvider { provider, forfeit } => providers::delist(ctx, provider, *forfeit)?,
+            Self::Allocate { provider, amount } => allocations::allocate(ctx, provider, *amount)?,
+            Self::Grant { key, last_day, limits } => grants::grant(ctx, key, *last_day, limits)?,
+            Self::Revoke { key } => grants::revoke(ctx, key)?,
+            Self::SettleVouchers { vouchers } => vouchers::settle(ctx, vouchers)?,
+            Self::Spend { provider, day, amount, reference } => spend::spend(ctx, provider, *day, *amount, reference)?,
+            Self::GiftCredit { to, day, amount } => market::gift(ctx, to, *day, *amount)?,
+            Self::OfferCredit { day, amount, price } => market::offer(ctx, *day, *amount, *price)?,
+            Self::WithdrawOffer => market::withdraw(ctx)?,
+            Self::BuyCredit { seller, day, amount, max_price } => market::buy(ctx, seller, *day, *amount, *max_price)?,
+        }
+        Ok(())
+    }
 }
 
 fn for_whom(beneficiary: Option<&Address>) -> String {
     beneficiary.map_or_else(String::new, |beneficiary| format!(" for the credit of {}", beneficiary.to_hex()))
-}
-
-pub(crate) fn execute(ctx: &mut TxContext<'_>, msg: &Msg) -> Result<(), CallError> {
-    let sender = ctx.sender;
-    match msg {
-        Msg::StakeDiem { amount, beneficiary } => {
-            stake::stake(ctx.state, ctx.events, &sender, &beneficiary.unwrap_or(sender), *amount)?;
-        }
-        Msg::UnstakeDiem { amount, beneficiary } => stake::unstake(ctx, &beneficiary.unwrap_or(sender), *amount)?,
-        Msg::CancelUnstake { tranche } => stake::cancel(ctx, *tranche)?,
-        Msg::CollectTranche { id } => stake::collect(ctx, *id)?,
-        Msg::RegisterProvider { bond, payout, endpoint, moniker } => {
-            providers::register(ctx, *bond, payout, endpoint, moniker)?;
-        }
-        Msg::EditProvider { payout, endpoint, moniker } => {
-            providers::edit(ctx, payout.as_ref(), endpoint.as_deref(), moniker.as_deref())?;
-        }
-        Msg::AddBond { amount } => providers::add_bond(ctx, *amount)?,
-        Msg::PublishPrices { sheet } => providers::publish_prices(ctx, sheet)?,
-        Msg::Deregister => providers::deregister(ctx)?,
-        Msg::ListProvider { provider } => providers::list(ctx, provider)?,
-        Msg::DelistProvider { provider, forfeit } => providers::delist(ctx, provider, *forfeit)?,
-        Msg::Allocate { provider, amount } => allocations::allocate(ctx, provider, *amount)?,
-        Msg::Grant { key, last_day, limits } => grants::grant(ctx, key, *last_day, limits)?,
-        Msg::Revoke { key } => grants::revoke(ctx, key)?,
-        Msg::SettleVouchers { vouchers } => vouchers::settle(ctx, vouchers)?,
-        Msg::Spend { provider, day, amount, reference } => spend::spend(ctx, provider, *day, *amount, reference)?,
-        Msg::GiftCredit { to, day, amount } => market::gift(ctx, to, *day, *amount)?,
-        Msg::OfferCredit { day, amount, price } => market::offer(ctx, *day, *amount, *price)?,
-        Msg::WithdrawOffer => market::withdraw(ctx)?,
-        Msg::BuyCredit { seller, day, amount, max_price } => market::buy(ctx, seller, *day, *amount, *max_price)?,
-    }
-    Ok(())
 }

@@ -24,9 +24,7 @@ mod state;
 mod stored;
 pub mod text;
 
-use diem_core::{
-    Amount, CallError, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite, TxContext,
-};
+use diem_core::{CallError, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite};
 
 pub use curve::{Curve, CurveError, Formula, Rate, Step, Table};
 pub use error::Error;
@@ -40,7 +38,7 @@ pub use quote::{PastEnd, quote_in, quote_out};
 pub struct Diem;
 
 impl Module for Diem {
-    const ID: ModuleId = ModuleId(4);
+    const ID: ModuleId = ModuleId::DIEM;
     const NAME: &'static str = "diem";
     const STORAGE_VERSION: u32 = 1;
 
@@ -57,26 +55,6 @@ impl Module for Diem {
 
     fn export_genesis(state: &dyn StateRead) -> Genesis {
         genesis::export(state)
-    }
-
-    fn validate(msg: &Msg) -> Result<(), CallError> {
-        msg.validate()
-    }
-
-    fn gas(msg: &Msg) -> u64 {
-        msg.gas()
-    }
-
-    fn spends(msg: &Msg) -> Amount {
-        msg.spends()
-    }
-
-    fn text(msg: &Msg) -> String {
-        msg.text()
-    }
-
-    fn execute(ctx: &mut TxContext<'_>, msg: &Msg) -> Result<(), CallError> {
-        msg::execute(ctx, msg)
     }
 
     fn query(ctx: &QueryContext<'_>, query: Query) -> Result<Answer, CallError> {

@@ -2,7 +2,7 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_bank as bank;
-use diem_core::{Address, Amount, CallError, Denom, Module as _, StateRead, TxContext};
+use diem_core::{Address, Amount, CallError, Denom, Message, Module as _, StateRead, TxContext};
 use diem_staking as staking;
 use diem_svvv as svvv;
 use ruint::aliases::U256;
@@ -46,8 +46,8 @@ pub enum Msg {
     } = 2,
 }
 
-impl Msg {
-    pub(crate) fn validate(&self) -> Result<(), CallError> {
+impl Message for Msg {
+    fn validate(&self) -> Result<(), CallError> {
         match self {
             Self::Mint { lock: amount, .. } | Self::MintExact { out: amount, .. } | Self::Burn { amount, .. }
                 if amount.is_zero() =>
@@ -58,20 +58,20 @@ impl Msg {
         }
     }
 
-    pub(crate) const fn gas(&self) -> u64 {
+    fn gas(&self) -> u64 {
         match self {
             Self::Mint { .. } | Self::MintExact { .. } | Self::Burn { .. } => GAS,
         }
     }
 
-    /// See [`diem_core::Module::spends`]. What is locked is staked already, and DIEM is burned.
-    pub(crate) const fn spends(&self) -> Amount {
+    // What is locked is staked already, and DIEM is burned.
+    fn spends(&self) -> Amount {
         match self {
             Self::Mint { .. } | Self::MintExact { .. } | Self::Burn { .. } => Amount::ZERO,
         }
     }
 
-    pub(crate) fn text(&self) -> String {
+    fn text(&self) -> String {
         match self {
             Self::Mint { validator, lock, min_out } => {
                 format!("Lock {lock} sVVV with {} and mint at least {min_out} DIEM", validator.to_hex())
@@ -84,19 +84,19 @@ impl Msg {
             }
         }
     }
-}
 
-pub(crate) fn execute(ctx: &mut TxContext<'_>, msg: &Msg) -> Result<(), CallError> {
-    match *msg {
-        Msg::Mint { validator, lock, min_out } => {
-            let out = bought(ctx.state, &ctx.sender, &validator, lock, min_out)?;
-            mint(ctx, validator, lock, out)
+    fn execute(&self, ctx: &mut TxContext<'_>) -> Result<(), CallError> {
+        match *self {
+            Self::Mint { validator, lock, min_out } => {
+                let out = bought(ctx.state, &ctx.sender, &validator, lock, min_out)?;
+                mint(ctx, validator, lock, out)
+            }
+            Self::MintExact { validator, out, max_lock } => {
+                let lock = price(ctx.state, &ctx.sender, &validator, out, max_lock)?;
+                mint(ctx, validator, lock, out)
+            }
+            Self::Burn { validator, amount } => burn(ctx, validator, amount),
         }
-        Msg::MintExact { validator, out, max_lock } => {
-            let lock = price(ctx.state, &ctx.sender, &validator, out, max_lock)?;
-            mint(ctx, validator, lock, out)
-        }
-        Msg::Burn { validator, amount } => burn(ctx, validator, amount),
     }
 }
 

@@ -8,7 +8,7 @@ mod common;
 use borsh::BorshDeserialize as _;
 use chain::{ADA, BOB, Chain, NORTH, SOUTH, empty, start};
 use common::{live_table, rate, step, whole};
-use diem_core::{Address, Amount, CallError, Module as _, ModuleError as _};
+use diem_core::{Address, Amount, CallError, Message as _, Module as _, ModuleError as _};
 use diem_diem::{Answer, CurrentRate, Curve, Diem, Error, Event, Genesis, Msg, Query, QuoteIn, QuoteOut, Step};
 use diem_svvv::{Lock, Svvv};
 
@@ -294,7 +294,7 @@ fn an_invariant_is_missed_when_diem_appears_from_nowhere() {
 #[test]
 fn a_wallet_is_shown_what_is_locked_minted_and_burned() {
     let north = NORTH.to_hex();
-    let text = [mint(ONE * 3 / 2, ONE), mint_exact(ONE, 2 * ONE), burn(ONE / 4)].map(|msg| Diem::text(&msg));
+    let text = [mint(ONE * 3 / 2, ONE), mint_exact(ONE, 2 * ONE), burn(ONE / 4)].map(|msg| msg.text());
     let expected = [
         format!("Lock 1.5 sVVV with {north} and mint at least 1 DIEM"),
         format!("Mint 1 DIEM and lock at most 2 sVVV with {north}"),

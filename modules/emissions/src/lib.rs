@@ -15,9 +15,7 @@ pub mod schedule;
 pub mod state;
 
 use diem_bank::{Pool, pool, supply};
-use diem_core::{
-    Amount, CallError, Denom, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite, TxContext,
-};
+use diem_core::{CallError, Denom, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite};
 use diem_staking as staking;
 
 pub use block::begin_block;
@@ -34,7 +32,7 @@ pub use state::{Progress, change_schedule, params, progress, schedule, set_param
 pub struct Emissions;
 
 impl Module for Emissions {
-    const ID: ModuleId = ModuleId(5);
+    const ID: ModuleId = ModuleId::EMISSIONS;
     const NAME: &'static str = "emissions";
     const STORAGE_VERSION: u32 = 1;
 
@@ -51,26 +49,6 @@ impl Module for Emissions {
 
     fn export_genesis(state: &dyn StateRead) -> Genesis {
         genesis::export(state)
-    }
-
-    fn validate(msg: &Msg) -> Result<(), CallError> {
-        match *msg {}
-    }
-
-    fn gas(msg: &Msg) -> u64 {
-        match *msg {}
-    }
-
-    fn spends(msg: &Msg) -> Amount {
-        match *msg {}
-    }
-
-    fn text(msg: &Msg) -> String {
-        match *msg {}
-    }
-
-    fn execute(_: &mut TxContext<'_>, msg: &Msg) -> Result<(), CallError> {
-        match *msg {}
     }
 
     fn query(ctx: &QueryContext<'_>, query: Query) -> Result<Answer, CallError> {

@@ -2,7 +2,7 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::{
-    Address, Amount, BlockInfo, CallError, Events, Forgetful, GenesisContext, StateRead, StateWrite,
+    Address, Amount, BlockInfo, CallError, Events, Forgetful, GenesisContext, Message as _, StateRead, StateWrite,
     cell::{KeyPart, Map},
     clock,
     context::ConsensusAddress,

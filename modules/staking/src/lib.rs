@@ -36,10 +36,7 @@ pub mod state;
 pub mod updates;
 pub mod validators;
 
-use diem_core::{
-    Amount, CallError, Fatal, GenesisContext, HandedIn, Module, ModuleId, QueryContext, StateRead, StateWrite,
-    Statements, TxContext,
-};
+use diem_core::{CallError, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite};
 
 pub use block::begin_block;
 pub use error::Error;
@@ -62,7 +59,7 @@ pub use validators::{MAX_POWER, bridge_key, consensus_address, operator_of, set_
 pub struct Staking;
 
 impl Module for Staking {
-    const ID: ModuleId = ModuleId(2);
+    const ID: ModuleId = ModuleId::STAKING;
     const NAME: &'static str = "staking";
     const STORAGE_VERSION: u32 = 1;
 
@@ -79,30 +76,6 @@ impl Module for Staking {
 
     fn export_genesis(state: &dyn StateRead) -> Genesis {
         genesis::export(state)
-    }
-
-    fn validate(msg: &Msg) -> Result<(), CallError> {
-        msg.validate()
-    }
-
-    fn gas(msg: &Msg) -> u64 {
-        msg.gas()
-    }
-
-    fn spends(msg: &Msg) -> Amount {
-        msg.spends()
-    }
-
-    fn statements<'a>(msg: &'a Msg, by: HandedIn<'a>) -> Statements<'a> {
-        msg.statements(by)
-    }
-
-    fn text(msg: &Msg) -> String {
-        msg.text()
-    }
-
-    fn execute(ctx: &mut TxContext<'_>, msg: &Msg) -> Result<(), CallError> {
-        msg::execute(ctx, msg)
     }
 
     fn query(ctx: &QueryContext<'_>, query: Query) -> Result<Answer, CallError> {

@@ -2,7 +2,7 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::{
-    Address, Amount, CallError, Denom, HandedIn, Statement, Statements, TxContext,
+    Address, Amount, CallError, Denom, HandedIn, Message, Statement, Statements, TxContext,
     text::{is_blank, is_plain, is_web_url},
 };
 use serde::{Deserialize, Serialize};
@@ -104,8 +104,8 @@ fn check_amount(amount: Amount) -> Result<(), Error> {
     if amount.is_zero() { Err(Error::ZeroAmount) } else { Ok(()) }
 }
 
-impl Msg {
-    pub(crate) fn validate(&self) -> Result<(), CallError> {
+impl Message for Msg {
+    fn validate(&self) -> Result<(), CallError> {
         match self {
             Self::CreateValidator(msg) => {
                 check_description(&msg.description)?;
@@ -123,7 +123,7 @@ impl Msg {
         Ok(())
     }
 
-    pub(crate) fn gas(&self) -> u64 {
+    fn gas(&self) -> u64 {
         match self {
             Self::CreateValidator(_) => GAS_PER_PROOF.saturating_add(GAS_PER_CHANGE).saturating_add(GAS_PER_VALIDATOR),
             Self::RotateBridgeKey { .. } => GAS_PER_PROOF.saturating_add(GAS_PER_VALIDATOR),
@@ -133,8 +133,8 @@ impl Msg {
         }
     }
 
-    /// See [`diem_core::Module::spends`].
-    pub(crate) fn spends(&self) -> Amount {
+    // See [`diem_core::Module::spends`].
+    fn spends(&self) -> Amount {
         match self {
             Self::CreateValidator(msg) => msg.self_stake,
             Self::Stake { amount, .. } => *amount,
@@ -149,7 +149,7 @@ impl Msg {
     }
 
     /// The two signatures of a key proof.
-    pub(crate) fn statements<'a>(&'a self, by: HandedIn<'a>) -> Statements<'a> {
+    fn statements<'a>(&'a self, by: HandedIn<'a>) -> Statements<'a> {
         let (consensus_key, bridge, proof) = match self {
             Self::CreateValidator(msg) => (&msg.consensus_key, &msg.bridge_address, &msg.proof),
             Self::RotateBridgeKey { consensus_key, bridge_address, proof } => (consensus_key, bridge_address, proof),
@@ -159,7 +159,7 @@ impl Msg {
         statements.into_iter().map(|statement| Box::new(statement) as Box<dyn Statement>).collect()
     }
 
-    pub(crate) fn text(&self) -> String {
+    fn text(&self) -> String {
         let vvv = |amount: &Amount| amount.display(Denom::Vvv);
         match self {
             Self::CreateValidator(msg) => create_text(msg),
@@ -174,6 +174,26 @@ impl Msg {
             Self::Claim { validator } => format!("Claim rewards earned with {}", validator.to_hex()),
             Self::ClaimAndStake { validator } => format!("Claim and stake rewards earned with {}", validator.to_hex()),
         }
+    }
+
+    fn execute(&self, ctx: &mut TxContext<'_>) -> Result<(), CallError> {
+        let (sender, block, verifier) = (ctx.sender, ctx.block, ctx.verifier);
+        let (state, events) = (&mut *ctx.state, &mut *ctx.events);
+        match self {
+            Self::CreateValidator(msg) => operators::create(state, events, block, verifier, &sender, msg)?,
+            Self::EditValidator(msg) => operators::edit(state, events, block, &sender, msg)?,
+            Self::Unjail => operators::unjail(state, events, block, &sender)?,
+            Self::RotateBridgeKey { consensus_key, bridge_address, proof } => {
+                let rotation = operators::Rotation { consensus_key, bridge: bridge_address, proof };
+                operators::rotate_bridge_key(state, events, block, verifier, &sender, rotation)?;
+            }
+            Self::Stake { validator, amount } => positions::stake(state, events, &sender, validator, *amount)?,
+            Self::Unstake { validator, amount } => leaving::unstake(state, events, block, &sender, validator, *amount)?,
+            Self::CancelUnstake { tranche } => leaving::cancel(state, events, &sender, *tranche)?,
+            Self::Claim { validator } => positions::claim(state, events, &sender, validator, false)?,
+            Self::ClaimAndStake { validator } => positions::claim(state, events, &sender, validator, true)?,
+        }
+        Ok(())
     }
 }
 
@@ -210,24 +230,4 @@ fn edit_text(msg: &EditValidator) -> String {
         parts.push(format!("its commission is {} from tomorrow", percent(rate)));
     }
     format!("Change my validator: {}", if parts.is_empty() { "nothing".into() } else { parts.join("; ") })
-}
-
-pub(crate) fn execute(ctx: &mut TxContext<'_>, msg: &Msg) -> Result<(), CallError> {
-    let (sender, block, verifier) = (ctx.sender, ctx.block, ctx.verifier);
-    let (state, events) = (&mut *ctx.state, &mut *ctx.events);
-    match msg {
-        Msg::CreateValidator(msg) => operators::create(state, events, block, verifier, &sender, msg)?,
-        Msg::EditValidator(msg) => operators::edit(state, events, block, &sender, msg)?,
-        Msg::Unjail => operators::unjail(state, events, block, &sender)?,
-        Msg::RotateBridgeKey { consensus_key, bridge_address, proof } => {
-            let rotation = operators::Rotation { consensus_key, bridge: bridge_address, proof };
-            operators::rotate_bridge_key(state, events, block, verifier, &sender, rotation)?;
-        }
-        Msg::Stake { validator, amount } => positions::stake(state, events, &sender, validator, *amount)?,
-        Msg::Unstake { validator, amount } => leaving::unstake(state, events, block, &sender, validator, *amount)?,
-        Msg::CancelUnstake { tranche } => leaving::cancel(state, events, &sender, *tranche)?,
-        Msg::Claim { validator } => positions::claim(state, events, &sender, validator, false)?,
-        Msg::ClaimAndStake { validator } => positions::claim(state, events, &sender, validator, true)?,
-    }
-    Ok(())
 }

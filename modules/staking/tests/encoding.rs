@@ -5,7 +5,7 @@ mod common;
 
 use borsh::BorshDeserialize;
 use common::{World, bridge, description, empty, proof, units, vvv, who};
-use diem_core::{Amount, Module, QueryContext};
+use diem_core::{Amount, Message as _, Module, QueryContext};
 use diem_staking::{Answer, Description, EditValidator, Genesis, Msg, Query, Staking};
 use proptest::{collection::vec, prelude::*};
 
@@ -98,7 +98,7 @@ proptest! {
         let bytes = [&[tag], &bytes[..]].concat();
         if let Ok(msg) = Msg::try_from_slice(&bytes) {
             prop_assert_eq!(borsh::to_vec(&msg).unwrap(), bytes);
-            let _ = (Staking::validate(&msg), Staking::gas(&msg), Staking::text(&msg));
+            let _ = (msg.validate(), msg.gas(), msg.text());
         }
     }
 }

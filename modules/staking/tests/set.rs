@@ -4,7 +4,7 @@
 mod common;
 
 use common::{CHAIN, World, bridge, consensus_key, description, empty, proof, refusal, units, vvv, who};
-use diem_core::{Amount, Module, QueryContext, keys::SecretKey};
+use diem_core::{Amount, Message as _, Module, QueryContext, keys::SecretKey};
 use diem_staking::{
     Answer, CreateValidator, Description, EditValidator, Error, KeyProof, Msg, Params, Query, Staking, ValidatorUpdate,
     bridge_key, query::Standing, set_params, told, validator,
@@ -248,7 +248,7 @@ fn people_are_told_where_a_validator_stands() {
 
 #[test]
 fn a_wallet_is_shown_what_is_signed() {
-    let text = |msg: &Msg| Staking::text(msg);
+    let text = |msg: &Msg| msg.text();
     let (one, two) = (who(1).to_hex(), vvv(2));
     assert_eq!(text(&Msg::Stake { validator: who(1), amount: two }), format!("Stake 2 VVV with {one}"));
     assert_eq!(text(&Msg::Unstake { validator: who(1), amount: two }), format!("Unstake 2 VVV from {one}"));

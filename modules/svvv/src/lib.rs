@@ -12,9 +12,7 @@ pub mod msg;
 pub mod query;
 pub mod state;
 
-use diem_core::{
-    Amount, CallError, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite, TxContext,
-};
+use diem_core::{CallError, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite};
 
 pub use error::Error;
 pub use event::Event;
@@ -30,7 +28,7 @@ pub use state::Lock;
 pub struct Svvv;
 
 impl Module for Svvv {
-    const ID: ModuleId = ModuleId(3);
+    const ID: ModuleId = ModuleId::SVVV;
     const NAME: &'static str = "svvv";
     const STORAGE_VERSION: u32 = 1;
 
@@ -47,26 +45,6 @@ impl Module for Svvv {
 
     fn export_genesis(state: &dyn StateRead) -> Genesis {
         genesis::export(state)
-    }
-
-    fn validate(msg: &Msg) -> Result<(), CallError> {
-        msg.validate()
-    }
-
-    fn gas(msg: &Msg) -> u64 {
-        msg.gas()
-    }
-
-    fn spends(msg: &Msg) -> Amount {
-        msg.spends()
-    }
-
-    fn text(msg: &Msg) -> String {
-        msg.text()
-    }
-
-    fn execute(ctx: &mut TxContext<'_>, msg: &Msg) -> Result<(), CallError> {
-        msg::execute(ctx, msg)
     }
 
     fn query(ctx: &QueryContext<'_>, query: Query) -> Result<Answer, CallError> {

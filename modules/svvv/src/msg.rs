@@ -1,7 +1,7 @@
 //! The calls of svvv.
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use diem_core::{Address, Amount, CallError, Denom, TxContext};
+use diem_core::{Address, Amount, CallError, Denom, Message, TxContext};
 use diem_staking::Route;
 use serde::{Deserialize, Serialize};
 
@@ -37,8 +37,8 @@ pub enum Msg {
     } = 1,
 }
 
-impl Msg {
-    pub(crate) fn validate(&self) -> Result<(), CallError> {
+impl Message for Msg {
+    fn validate(&self) -> Result<(), CallError> {
         match self {
             Self::Restake { amount, .. } if amount.is_zero() => Err(Error::ZeroAmount.into()),
             Self::Restake { from, to, .. } if from == to => Err(diem_staking::Error::SameValidator.into()),
@@ -46,21 +46,21 @@ impl Msg {
         }
     }
 
-    pub(crate) fn gas(&self) -> u64 {
+    fn gas(&self) -> u64 {
         match self {
             Self::Restake { .. } => GAS_PER_MOVE,
             Self::Collect { .. } => GAS_PER_ENTRY,
         }
     }
 
-    /// See [`diem_core::Module::spends`]. What moves is staked already, and what is collected is paid.
-    pub(crate) const fn spends(&self) -> Amount {
+    // What moves is staked already, and what is collected is paid.
+    fn spends(&self) -> Amount {
         match self {
             Self::Restake { .. } | Self::Collect { .. } => Amount::ZERO,
         }
     }
 
-    pub(crate) fn text(&self) -> String {
+    fn text(&self) -> String {
         match self {
             Self::Restake { from, to, amount } => {
                 format!("Move stake of {} from {} to {}", amount.display(Denom::Vvv), from.to_hex(), to.to_hex())
@@ -68,14 +68,14 @@ impl Msg {
             Self::Collect { entry } => format!("Collect stake entry {entry}"),
         }
     }
-}
 
-pub(crate) fn execute(ctx: &mut TxContext<'_>, msg: &Msg) -> Result<(), CallError> {
-    let (sender, block) = (ctx.sender, ctx.block);
-    match msg {
-        Msg::Restake { from, to, amount } => {
-            locks::restake(ctx.state, ctx.events, block, &sender, Route { from, to }, *amount)
+    fn execute(&self, ctx: &mut TxContext<'_>) -> Result<(), CallError> {
+        let (sender, block) = (ctx.sender, ctx.block);
+        match self {
+            Self::Restake { from, to, amount } => {
+                locks::restake(ctx.state, ctx.events, block, &sender, Route { from, to }, *amount)
+            }
+            Self::Collect { entry } => locks::collect(ctx.state, ctx.events, block, &sender, *entry),
         }
-        Msg::Collect { entry } => locks::collect(ctx.state, ctx.events, block, &sender, *entry),
     }
 }

@@ -7,7 +7,9 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::{DAY, ONE, World, empty, units, vvv, who};
-use diem_core::{Amount, Block, BlockContext, CallError, Events, Forgetful, Module, ModuleError, TxContext};
+use diem_core::{
+    Amount, Block, BlockContext, CallError, Events, Forgetful, Message as _, Module, ModuleError, TxContext,
+};
 use diem_staking::{Offence, Params, Reach, Route, position, slash};
 use diem_svvv::{Lock, Msg, Svvv, lock_of};
 
@@ -18,7 +20,7 @@ fn collect(world: &mut World<'_>, account: u8, entry: u64) -> Result<(), CallErr
     let step = |state: &mut dyn diem_core::StateWrite, _: &mut Events| {
         let mut events = Events::default();
         let mut ctx = TxContext { state, events: &mut events, block, sender: who(account), verifier: &Forgetful };
-        Svvv::execute(&mut ctx, &Msg::Collect { entry })
+        (Msg::Collect { entry }).execute(&mut ctx)
     };
     world.try_do(step).map(|_| ())
 }

@@ -14,7 +14,7 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::{DAY, ONE, World, empty, units, vvv, who};
-use diem_core::{Amount, CallError, Events, Module as _, StateWrite};
+use diem_core::{Amount, CallError, Events, Message as _, Module as _, StateWrite};
 use diem_staking::{
     Error, Msg, Offence, Params, Reach, Route, Staking, position, slash,
     state::{Entry, Leaving},
@@ -255,7 +255,7 @@ proptest! {
                 let mut ctx = diem_core::TxContext {
                     state, events, block: now, sender: who(5), verifier: &diem_core::Forgetful,
                 };
-                Staking::execute(&mut ctx, &Msg::Unstake { validator: who(3), amount })
+                (Msg::Unstake { validator: who(3), amount }).execute(&mut ctx)
             }).map(|_| ())
         };
         let Err(refused) = leave(asked) else { return Ok(()) };

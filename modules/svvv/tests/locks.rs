@@ -6,8 +6,8 @@ mod common;
 
 use common::{DAY, ONE, World, empty, units, vvv, who};
 use diem_core::{
-    Amount, Block, BlockContext, CallError, Events, Forgetful, GenesisContext, Module, ModuleError, QueryContext, Time,
-    TxContext,
+    Amount, Block, BlockContext, CallError, Events, Forgetful, GenesisContext, Message as _, Module, ModuleError,
+    QueryContext, Time, TxContext,
 };
 use diem_overlay::Overlay;
 use diem_staking::{Staking, position, slash};
@@ -34,11 +34,8 @@ fn restake(world: &mut World<'_>, account: u8, from: u8, to: u8, amount: Amount)
     let msg = Msg::Restake { from: who(from), to: who(to), amount };
     let step = |state: &mut dyn diem_core::StateWrite, _: &mut Events| {
         let mut events = Events::default();
-        Svvv::validate(&msg)?;
-        Svvv::execute(
-            &mut TxContext { state, events: &mut events, block, sender: who(account), verifier: &Forgetful },
-            &msg,
-        )
+        msg.validate()?;
+        msg.execute(&mut TxContext { state, events: &mut events, block, sender: who(account), verifier: &Forgetful })
     };
     world.try_do(step).map(|_| ())
 }
@@ -251,7 +248,7 @@ fn people_see_what_a_lock_is_worth() {
     };
     assert_eq!((page(None), page(Some(who(1)))), (1, 0));
     let msg = Msg::Restake { from: who(1), to: who(2), amount: vvv(3) };
-    assert_eq!(Svvv::text(&msg), format!("Move stake of 3 VVV from {} to {}", who(1).to_hex(), who(2).to_hex()));
+    assert_eq!(msg.text(), format!("Move stake of 3 VVV from {} to {}", who(1).to_hex(), who(2).to_hex()));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use diem_core::{Address, CallError, Fatal, StateRead};
 use diem_index::Index;
 use diem_overlay::WriteSet;
 use diem_store::{Snapshot, Store, StoreError};
-use diem_types::{APP_VERSION, Call, ChainError, GasParams, Signed, TxResult};
+use diem_types::{APP_VERSION, ChainError, GasParams, Signed, TxResult};
 use parking_lot::{Mutex, RwLock};
 
 use crate::{
@@ -208,7 +208,7 @@ impl App {
 
     fn check_decoded(&self, tx: &Signed) -> Result<TxResult, CallError> {
         self.signatures.verify(tx).map_err(ChainError::from)?;
-        tx.tx.calls.iter().try_for_each(Call::validate)?;
+        tx.tx.calls.iter().try_for_each(|call| call.message().validate())?;
         let chain = self.chain().ok_or(ChainError::NotStarted)?;
         // The lock first, then the state: a commit clears the pool after it swapped the state, so what is checked
         // here never stands on an older state than the pool's.

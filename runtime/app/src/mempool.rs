@@ -115,7 +115,7 @@ impl Mempool {
     /// What the accounts of payer and sender have to keep once this transaction waits too.
     fn claims(&self, state: &dyn StateRead, tx: &Signed, fee: Amount) -> Result<[(Address, Amount); 2], ChainError> {
         let (sender, payer) = (tx.tx.sender, tx.payer());
-        let spends = tx.tx.calls.iter().fold(Amount::ZERO, |sum, call| sum.saturating_add(call.spends()));
+        let spends = tx.tx.calls.iter().fold(Amount::ZERO, |sum, call| sum.saturating_add(call.message().spends()));
         let reserved = |account| self.reserved.get(account).copied().unwrap_or_default();
         let left = |account, reserved| bank::balance(state, account, Denom::Vvv).saturating_sub(reserved);
 

@@ -62,14 +62,8 @@ pub(crate) fn validator_updates(state: &mut dyn StateWrite) -> Result<Vec<Valida
 
 /// Hands a call to its module.
 pub(crate) fn execute(ctx: &mut TxContext<'_>, call: &Call) -> Result<(), CallError> {
-    call.validate()?;
-    match call {
-        Call::Bank(msg) => Bank::execute(ctx, msg),
-        Call::Staking(msg) => Staking::execute(ctx, msg),
-        Call::Svvv(msg) => Svvv::execute(ctx, msg),
-        Call::Diem(msg) => Diem::execute(ctx, msg),
-        Call::Credits(msg) => Credits::execute(ctx, msg),
-    }
+    call.message().validate()?;
+    call.message().execute(ctx)
 }
 
 /// Hands a question to its module.

@@ -27,7 +27,7 @@ pub use amount::{Amount, Denom, MathError};
 pub use context::{Block, BlockContext, BlockInfo, GenesisContext, QueryContext, TxContext};
 pub use error::{CallError, ErrorInfo, Fatal, ModuleError};
 pub use event::Events;
-pub use module::{Module, ModuleId};
+pub use module::{Message, Module, ModuleId};
 pub use statement::{Forgetful, HandedIn, Statement, Statements, Verifier};
 pub use storage::{Key, StateRead, StateWrite, Value};
 pub use time::Time;

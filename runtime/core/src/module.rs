@@ -11,6 +11,59 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ModuleId(pub u8);
 
+/// The bytes of all modules. A new module takes the next number here, and nowhere else.
+impl ModuleId {
+    /// The chain itself: who it is, its clock, its parameters. It is no module; its rows have a byte like theirs.
+    pub const CHAIN: Self = Self(0);
+    /// Accounts, supply and pools.
+    pub const BANK: Self = Self(1);
+    /// Validators and stake.
+    pub const STAKING: Self = Self(2);
+    /// Locks on stake.
+    pub const SVVV: Self = Self(3);
+    /// The mint curve.
+    pub const DIEM: Self = Self(4);
+    /// The schedule of new VVV.
+    pub const EMISSIONS: Self = Self(5);
+    /// Credit and those who provide it.
+    pub const CREDITS: Self = Self(6);
+}
+
+/// A call of a transaction, as its module defines it. Object-safe, so that whoever handles calls of every kind needs
+/// one match and no more.
+pub trait Message {
+    /// What can be said of the call without state.
+    ///
+    /// # Errors
+    /// The call can never succeed.
+    fn validate(&self) -> Result<(), CallError>;
+
+    /// The gas of the call beside what its bytes cost; a pure function of the call.
+    fn gas(&self) -> u64;
+
+    /// The most avvv that the call can take out of the sender's account, beside the fee; a pure function of the call.
+    ///
+    /// The pool sets so much aside while the transaction waits, so that none is let in whose fee an earlier one can
+    /// send away. Whoever adds a call has to answer, hence no default; a call that takes more than it says here makes
+    /// room in blocks free for those who drain their accounts.
+    fn spends(&self) -> Amount;
+
+    /// The call in words, as a wallet shows it before signing. Consensus: it is part of what is signed.
+    fn text(&self) -> String;
+
+    /// What is signed inside the call, beside the transaction; [`Message::execute`] has each of it verified by
+    /// [`TxContext::verifier`].
+    fn statements<'a>(&'a self, _: HandedIn<'a>) -> Statements<'a> {
+        Vec::new()
+    }
+
+    /// Carries out the call. It is valid by [`Message::validate`], which the runtime asks first.
+    ///
+    /// # Errors
+    /// Every write of the whole transaction but its fee and nonce is dropped.
+    fn execute(&self, ctx: &mut TxContext<'_>) -> Result<(), CallError>;
+}
+
 /// A part of the state machine: it owns the rows under its byte, and other modules reach them through its public
 /// functions only. Modules hold no data; everything they know is in state.
 ///
@@ -24,7 +77,7 @@ pub trait Module {
     const STORAGE_VERSION: u32;
 
     /// Its calls.
-    type Msg: BorshSerialize + BorshDeserialize;
+    type Msg: Message + BorshSerialize + BorshDeserialize;
     /// Its questions.
     type Query: BorshSerialize + BorshDeserialize;
     /// The answers to them.
@@ -44,37 +97,6 @@ pub trait Module {
 
     /// The genesis that would give the present rows again.
     fn export_genesis(state: &dyn StateRead) -> Self::Genesis;
-
-    /// What can be said of a call without state.
-    ///
-    /// # Errors
-    /// The call can never succeed.
-    fn validate(msg: &Self::Msg) -> Result<(), CallError>;
-
-    /// The gas of a call beside what its bytes cost; a pure function of the call.
-    fn gas(msg: &Self::Msg) -> u64;
-
-    /// The most avvv that a call can take out of the sender's account, beside the fee; a pure function of the call.
-    ///
-    /// The pool sets so much aside while the transaction waits, so that none is let in whose fee an earlier one can
-    /// send away. Whoever adds a call has to answer, hence no default; a call that takes more than it says here makes
-    /// room in blocks free for those who drain their accounts.
-    fn spends(msg: &Self::Msg) -> Amount;
-
-    /// What is signed inside a call, beside the transaction; [`Module::execute`] has each of it verified by
-    /// [`TxContext::verifier`].
-    fn statements<'a>(_: &'a Self::Msg, _: HandedIn<'a>) -> Statements<'a> {
-        Vec::new()
-    }
-
-    /// The call in words, as a wallet shows it before signing. Consensus: it is part of what is signed.
-    fn text(msg: &Self::Msg) -> String;
-
-    /// Carries out a call.
-    ///
-    /// # Errors
-    /// Every write of the whole transaction but its fee and nonce is dropped.
-    fn execute(ctx: &mut TxContext<'_>, msg: &Self::Msg) -> Result<(), CallError>;
 
     /// Answers a question.
     ///

@@ -9,17 +9,11 @@ use std::{
     },
 };
 
-use diem_bank::Bank;
 use diem_core::{
-    Address, CallError, Events, Key, Module, StateRead, StateWrite, Statement, TxContext, Value, Verifier,
-    keys::SignatureError,
+    Address, CallError, Events, Key, StateRead, StateWrite, Statement, TxContext, Value, Verifier, keys::SignatureError,
 };
-use diem_credits::Credits;
-use diem_diem::Diem;
 use diem_overlay::Overlay;
 use diem_runtime::{App, Options};
-use diem_staking::Staking;
-use diem_svvv::Svvv;
 use diem_testkit::dearest::{Scene, Shape, Size, Use};
 use diem_types::{Call, Signed, Tx, statements};
 
@@ -102,14 +96,8 @@ impl Verifier for Work {
 }
 
 fn execute(ctx: &mut TxContext<'_>, call: &Call) -> Result<(), CallError> {
-    call.validate()?;
-    match call {
-        Call::Bank(msg) => Bank::execute(ctx, msg),
-        Call::Staking(msg) => Staking::execute(ctx, msg),
-        Call::Svvv(msg) => Svvv::execute(ctx, msg),
-        Call::Diem(msg) => Diem::execute(ctx, msg),
-        Call::Credits(msg) => Credits::execute(ctx, msg),
-    }
+    call.message().validate()?;
+    call.message().execute(ctx)
 }
 
 /// Runs a transaction's calls on the scene's state; gives its work and its failure.

@@ -268,7 +268,7 @@ impl GasParams {
     /// The gas of a transaction: a pure function of its bytes and this table.
     pub fn gas(&self, tx: &crate::Signed) -> u64 {
         let signatures = tx.signatures().count() as u64;
-        let calls = tx.tx.calls.iter().fold(0u64, |sum, call| sum.saturating_add(call.gas()));
+        let calls = tx.tx.calls.iter().fold(0u64, |sum, call| sum.saturating_add(call.message().gas()));
         self.per_tx
             .saturating_add(self.per_byte.saturating_mul(tx.size as u64))
             .saturating_add(self.per_signature.saturating_mul(signatures))
@@ -305,7 +305,7 @@ impl Default for ConsensusParams {
 }
 
 /// The module byte of the rows that belong to the chain as a whole.
-pub const CHAIN_ROWS: ModuleId = ModuleId(0);
+pub const CHAIN_ROWS: ModuleId = ModuleId::CHAIN;
 
 /// The row that says which chain a state is of: what a client asks for a proof of, before it believes any other row.
 pub const INFO: Item<ChainInfo> = Item::new(CHAIN_ROWS, 0);

@@ -291,7 +291,7 @@ impl GenesisDoc {
             .per_tx
             .saturating_add(gas.per_byte.saturating_mul(LARGEST_TRANSFER_BYTES))
             .saturating_add(gas.per_signature)
-            .saturating_add(Call::Bank(call).gas());
+            .saturating_add(Call::Bank(call).message().gas());
         if transfer > limit {
             return Err(GenesisError::NoTransferFits { transfer, limit });
         }

@@ -11,7 +11,7 @@ mod result;
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_bank::{self as bank, Bank};
 use diem_core::{
-    Amount, CallError, ErrorInfo, HandedIn, Module, ModuleError, Statement, Statements,
+    ErrorInfo, HandedIn, Message, Module, ModuleError, Statement,
     tx::{CallBody, SignedTx, Transaction},
 };
 use diem_credits::{self as credits, Credits};
@@ -54,50 +54,14 @@ pub enum Call {
 diem_core::one_field_enum!(Call);
 
 impl Call {
-    /// What can be said without state.
-    ///
-    /// # Errors
-    /// The call can never succeed.
-    pub fn validate(&self) -> Result<(), CallError> {
+    /// The call as its module defines it: the one place that tells the kinds of calls apart.
+    pub fn message(&self) -> &dyn Message {
         match self {
-            Self::Bank(msg) => Bank::validate(msg),
-            Self::Staking(msg) => Staking::validate(msg),
-            Self::Svvv(msg) => Svvv::validate(msg),
-            Self::Diem(msg) => Diem::validate(msg),
-            Self::Credits(msg) => Credits::validate(msg),
-        }
-    }
-
-    /// The gas of the call beside what its bytes cost.
-    pub fn gas(&self) -> u64 {
-        match self {
-            Self::Bank(msg) => Bank::gas(msg),
-            Self::Staking(msg) => Staking::gas(msg),
-            Self::Svvv(msg) => Svvv::gas(msg),
-            Self::Diem(msg) => Diem::gas(msg),
-            Self::Credits(msg) => Credits::gas(msg),
-        }
-    }
-
-    /// The most avvv that the call can take out of the sender's account, beside the fee: [`Module::spends`].
-    pub fn spends(&self) -> Amount {
-        match self {
-            Self::Bank(msg) => Bank::spends(msg),
-            Self::Staking(msg) => Staking::spends(msg),
-            Self::Svvv(msg) => Svvv::spends(msg),
-            Self::Diem(msg) => Diem::spends(msg),
-            Self::Credits(msg) => Credits::spends(msg),
-        }
-    }
-
-    /// What is signed inside the call, beside the transaction that hands it in.
-    pub fn statements<'a>(&'a self, by: HandedIn<'a>) -> Statements<'a> {
-        match self {
-            Self::Bank(msg) => Bank::statements(msg, by),
-            Self::Staking(msg) => Staking::statements(msg, by),
-            Self::Svvv(msg) => Svvv::statements(msg, by),
-            Self::Diem(msg) => Diem::statements(msg, by),
-            Self::Credits(msg) => Credits::statements(msg, by),
+            Self::Bank(msg) => msg,
+            Self::Staking(msg) => msg,
+            Self::Svvv(msg) => msg,
+            Self::Diem(msg) => msg,
+            Self::Credits(msg) => msg,
         }
     }
 }
@@ -105,18 +69,12 @@ impl Call {
 /// The statements inside a transaction's calls.
 pub fn statements(tx: &Tx) -> impl Iterator<Item = Box<dyn Statement + '_>> {
     let by = HandedIn { chain_id: &tx.chain_id, sender: &tx.sender };
-    tx.calls.iter().flat_map(move |call| call.statements(by))
+    tx.calls.iter().flat_map(move |call| call.message().statements(by))
 }
 
 impl CallBody for Call {
     fn text(&self) -> String {
-        match self {
-            Self::Bank(msg) => Bank::text(msg),
-            Self::Staking(msg) => Staking::text(msg),
-            Self::Svvv(msg) => Svvv::text(msg),
-            Self::Diem(msg) => Diem::text(msg),
-            Self::Credits(msg) => Credits::text(msg),
-        }
+        self.message().text()
     }
 }
 

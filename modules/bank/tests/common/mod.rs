@@ -1,7 +1,9 @@
 //! State in memory, and a way to run something all or nothing, as the runtime does.
 
 use diem_bank::{Bank, Msg};
-use diem_core::{Address, Amount, BlockInfo, CallError, Denom, Events, Forgetful, Module as _, StateWrite, TxContext};
+use diem_core::{
+    Address, Amount, BlockInfo, CallError, Denom, Events, Forgetful, Message as _, Module as _, StateWrite, TxContext,
+};
 use diem_overlay::{Empty, Overlay};
 
 /// Committed state with nothing in it.
@@ -46,8 +48,8 @@ pub(crate) fn call(state: &mut Overlay<'_>, sender: Address, msg: &Msg) -> Resul
         let mut events = Events::default();
         let mut ctx =
             TxContext { state, events: &mut events, block: BlockInfo::default(), sender, verifier: &Forgetful };
-        Bank::validate(msg)?;
-        Bank::execute(&mut ctx, msg)?;
+        msg.validate()?;
+        msg.execute(&mut ctx)?;
         Ok(events.into_bytes())
     })
 }

@@ -24,9 +24,9 @@ fn eight_hundred_of_a_thousand() -> World {
     let genesis = diem_credits::Genesis { stakes: vec![staked(1, whole(800))], ..genesis() };
     for number in [11, 12, 13] {
         let vvv = whole(100_000);
-        diem_bank::mint(world.state(), diem_core::ModuleId(1), &who(number), Denom::Vvv, vvv).unwrap();
+        diem_bank::mint(world.state(), diem_core::ModuleId::BANK, &who(number), Denom::Vvv, vvv).unwrap();
     }
-    diem_bank::mint(world.state(), diem_core::ModuleId(1), &alice(), Denom::Diem, whole(1_000)).unwrap();
+    diem_bank::mint(world.state(), diem_core::ModuleId::BANK, &alice(), Denom::Diem, whole(1_000)).unwrap();
     world.start(&genesis).unwrap();
     world
 }

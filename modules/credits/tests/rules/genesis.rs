@@ -2,7 +2,7 @@
 
 use borsh::BorshDeserialize as _;
 use diem_bank::Bank;
-use diem_core::{Address, Amount, Denom, GenesisContext, Module as _, Time};
+use diem_core::{Address, Amount, Denom, GenesisContext, Message as _, Module as _, Time};
 use diem_credits::{
     Credits, Genesis, Msg, Params,
     genesis::{GenesisProvider, Rows},
@@ -243,7 +243,7 @@ fn calls_are_pinned() {
     let line = |msg: &Msg| {
         let bytes = borsh::to_vec(msg).unwrap();
         assert_eq!(&Msg::try_from_slice(&bytes).unwrap(), msg);
-        format!("{} | gas {} | {}", Credits::text(msg), Credits::gas(msg), hex::encode(&bytes[..bytes.len().min(64)]))
+        format!("{} | gas {} | {}", msg.text(), msg.gas(), hex::encode(&bytes[..bytes.len().min(64)]))
     };
     insta::assert_snapshot!(msgs.iter().map(line).collect::<Vec<_>>().join("\n"));
 }

@@ -4,8 +4,8 @@
 use borsh::BorshDeserialize as _;
 use diem_bank::{self as bank, Bank, Pool};
 use diem_core::{
-    Address, Amount, Block, BlockContext, BlockInfo, CallError, Denom, Events, Forgetful, GenesisContext, Module as _,
-    ModuleError as _, ModuleId, QueryContext, StateRead, StateWrite, Time, TxContext, keys::SecretKey,
+    Address, Amount, Block, BlockContext, BlockInfo, CallError, Denom, Events, Forgetful, GenesisContext, Message as _,
+    Module as _, ModuleError as _, ModuleId, QueryContext, StateRead, StateWrite, Time, TxContext, keys::SecretKey,
 };
 use diem_credits::{
     Answer, Credits, Error, Event, Genesis, Msg, Params, Query, SignedVoucher, Voucher, accounts, day,
@@ -193,7 +193,7 @@ impl World {
             let mut overlay = Overlay::new(&self.state.0);
             let mut ctx =
                 TxContext { state: &mut overlay, events: &mut events, block: info, sender, verifier: &Forgetful };
-            let outcome = Credits::validate(msg).and_then(|()| Credits::execute(&mut ctx, msg));
+            let outcome = msg.validate().and_then(|()| msg.execute(&mut ctx));
             (outcome, overlay.into_writes())
         };
         outcome?;
@@ -268,16 +268,16 @@ impl World {
 
     /// Rent as emissions book it.
     pub(crate) fn add_rent(&mut self, amount: Amount) {
-        bank::mint_to_pool(&mut self.state.0, ModuleId(5), Pool::Rent, Denom::Vvv, amount).unwrap();
+        bank::mint_to_pool(&mut self.state.0, ModuleId::EMISSIONS, Pool::Rent, Denom::Vvv, amount).unwrap();
     }
 
     /// DIEM as the curve makes it.
     pub(crate) fn mint(&mut self, to: Address, amount: Amount) {
-        bank::mint(&mut self.state.0, ModuleId(4), &to, Denom::Diem, amount).unwrap();
+        bank::mint(&mut self.state.0, ModuleId::DIEM, &to, Denom::Diem, amount).unwrap();
     }
 
     pub(crate) fn burn(&mut self, from: Address, amount: Amount) {
-        bank::burn(&mut self.state.0, ModuleId(4), &from, Denom::Diem, amount).unwrap();
+        bank::burn(&mut self.state.0, ModuleId::DIEM, &from, Denom::Diem, amount).unwrap();
     }
 
     /// Settles vouchers and gives back what became of each.

@@ -3,8 +3,8 @@
 
 use diem_bank::{self as bank, Account, Bank};
 use diem_core::{
-    Address, Amount, BlockInfo, CallError, Denom, Events, Forgetful, GenesisContext, Module, QueryContext, StateWrite,
-    Time, TxContext, keys::SecretKey,
+    Address, Amount, BlockInfo, CallError, Denom, Events, Forgetful, GenesisContext, Message as _, Module,
+    QueryContext, StateWrite, Time, TxContext, keys::SecretKey,
 };
 use diem_diem::{Answer, Curve, Diem, Genesis, Msg, Query};
 use diem_overlay::{Empty, Overlay};
@@ -105,13 +105,13 @@ impl<'a> Chain<'a> {
     /// Runs a call as a transaction with this call alone would: all or nothing, and every invariant holds after it.
     /// Gives back its events.
     pub(crate) fn call(&mut self, sender: Address, msg: &Msg) -> Result<Vec<u8>, CallError> {
-        Diem::validate(msg)?;
+        msg.validate()?;
         let mut events = Events::default();
         let (outcome, writes) = {
             let mut overlay = Overlay::new(&self.state);
             let block = BlockInfo { height: 1, time: Time(2_000) };
             let mut ctx = TxContext { state: &mut overlay, events: &mut events, block, sender, verifier: &Forgetful };
-            (Diem::execute(&mut ctx, msg), overlay.into_writes())
+            (msg.execute(&mut ctx), overlay.into_writes())
         };
         if outcome.is_ok() {
             self.state.apply(writes);

@@ -4,8 +4,8 @@
 use borsh::BorshDeserialize;
 use diem_bank::{Bank, Pool};
 use diem_core::{
-    Address, Amount, Block, BlockContext, BlockInfo, CallError, Denom, Events, Forgetful, GenesisContext, Module,
-    ModuleError, StateWrite, Time, TxContext, Value,
+    Address, Amount, Block, BlockContext, BlockInfo, CallError, Denom, Events, Forgetful, GenesisContext, Message as _,
+    Module, ModuleError, StateWrite, Time, TxContext, Value,
     context::{Misbehaviour, MisbehaviourKind, Vote},
     keys::SecretKey,
 };
@@ -162,8 +162,8 @@ impl<'a> World<'a> {
         let now = self.now;
         self.try_do(|state, events| {
             let mut ctx = TxContext { state, events, block: now, sender: who(sender), verifier: &Forgetful };
-            Staking::validate(msg)?;
-            Staking::execute(&mut ctx, msg)
+            msg.validate()?;
+            msg.execute(&mut ctx)
         })
         .map(|(_, events)| events)
     }
@@ -220,7 +220,7 @@ impl<'a> World<'a> {
 
     /// Puts new VVV into the pool of rewards and shares it.
     pub(crate) fn reward(&mut self, amount: Amount, fee_bps: u16) -> diem_staking::Rewarded {
-        let emissions = diem_core::ModuleId(5);
+        let emissions = diem_core::ModuleId::EMISSIONS;
         diem_bank::mint_to_pool(&mut self.state, emissions, Pool::Rewards, Denom::Vvv, amount).unwrap();
         let rewarded = diem_staking::reward(&mut self.state, amount, fee_bps).unwrap();
         self.left = self.left.checked_add(rewarded.left).unwrap();

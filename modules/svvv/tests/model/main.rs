@@ -10,7 +10,9 @@ use std::collections::BTreeSet;
 
 use common::{DAY, ONE, World, empty, evidence, units, vvv, who};
 use diem_bank::Pool;
-use diem_core::{Amount, Block, BlockContext, Denom, Events, Forgetful, Module, StateWrite, Time, TxContext};
+use diem_core::{
+    Amount, Block, BlockContext, Denom, Events, Forgetful, Message as _, Module, StateWrite, Time, TxContext,
+};
 use diem_staking::{Offence, Params, Reach, position, punish_forgery, slash, told, validator};
 use diem_svvv::{Lock, Msg, Svvv, lock_of};
 use proptest::{collection::vec, prelude::*};
@@ -194,8 +196,8 @@ fn jobs(world: &mut World<'_>) {
 fn restake(world: &mut World<'_>, account: u8, from: u8, to: u8, amount: u128) -> bool {
     let (block, msg) = (world.now, Msg::Restake { from: who(from), to: who(to), amount: units(amount) });
     silently(world, |state, events| {
-        Svvv::validate(&msg)?;
-        Svvv::execute(&mut TxContext { state, events, block, sender: who(account), verifier: &Forgetful }, &msg)
+        msg.validate()?;
+        msg.execute(&mut TxContext { state, events, block, sender: who(account), verifier: &Forgetful })
     })
 }
 

@@ -31,7 +31,7 @@ use crate::{
 impl Wallet<'_> {
     /// Completes, shows, signs and sends a transaction with this call.
     pub(super) async fn send(&self, make: &Make, call: Call) -> Result<(), Failure> {
-        call.validate().map_err(usage)?;
+        call.message().validate().map_err(usage)?;
         let names = self.names();
         let key = self.keys.get(&make.from)?;
         let sender = self.who(&make.from)?;

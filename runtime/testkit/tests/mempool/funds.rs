@@ -98,7 +98,7 @@ fn every_call_that_takes_vvv_says_how_much_and_the_pool_sets_it_aside() {
         Call::Credits(buy),
     ];
     for call in taking {
-        assert_eq!(call.spends(), most, "{call:?}");
+        assert_eq!(call.message().spends(), most, "{call:?}");
         let tx = |nonce| TxBuilder::new(&chain.doc, &chain.people[0], nonce, vec![call.clone()]).bytes();
         // Of 1,000 VVV the first takes 600, so that a second one has too few: alone, behind it, and in one transaction.
         assert_eq!(chain.check(&tx(0)).code, 0, "{call:?}");
@@ -110,7 +110,7 @@ fn every_call_that_takes_vvv_says_how_much_and_the_pool_sets_it_aside() {
         assert_eq!(chain.check(&both).code, CALL_FUNDS, "{call:?}");
     }
     for call in [transfer(to, Denom::Diem, most), large(&chain)] {
-        assert_eq!(call.spends(), Amount::ZERO);
+        assert_eq!(call.message().spends(), Amount::ZERO);
     }
     // What nobody can have is refused, whatever it sums to.
     let endless =

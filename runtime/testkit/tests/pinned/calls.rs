@@ -155,7 +155,7 @@ fn every_call() {
             "borsh": bytes_of(call),
             "kind": format!("{:04x}", typed_data::kind(&typed_data::call_data(call))),
             "text": call.text(),
-            "gas": call.gas(),
+            "gas": call.message().gas(),
             "json": call,
         })
     });
@@ -163,7 +163,7 @@ fn every_call() {
     for call in &calls {
         let json = serde_json::to_value(call).unwrap();
         assert_eq!(&serde_json::from_value::<Call>(json).unwrap(), call);
-        assert_eq!(call.validate(), Ok(()));
+        assert_eq!(call.message().validate(), Ok(()));
     }
 }
 
@@ -217,7 +217,7 @@ fn no_text_is_bent_by_what_the_sender_writes() {
         for good in ["Söhne & 節", "https://one.example/~s?n=1"] {
             for call in with_text(&call, good).iter().filter(|call| call.text().contains(good)) {
                 assert!(call.text().contains(&format!("\"{good}\"")), "not in quotes: {}", call.text());
-                match call.validate() {
+                match call.message().validate() {
                     Ok(()) => shown[usize::from(good.starts_with("https"))] += 1,
                     // Links are links.
                     Err(error) => assert!(error.message.contains("http or https URL"), "{}: {error}", call.text()),
@@ -226,7 +226,7 @@ fn no_text_is_bent_by_what_the_sender_writes() {
         }
         for bad in BENT {
             for call in with_text(&call, bad).iter().filter(|call| call.text().contains(bad)) {
-                assert!(call.validate().is_err(), "{:?}", call.text());
+                assert!(call.message().validate().is_err(), "{:?}", call.text());
             }
         }
     }

@@ -183,7 +183,8 @@ fn message(module: u8, variant: &syn::Variant, examples: &[Call], needed: &mut B
     let json = serde_json::to_string(example).unwrap();
     let json = if json.len() > 1_000 { String::new() } else { format!("json   {json}\n") };
     let call_text = example.text();
-    write!(text, "\n```text\ntext   {call_text}\ngas    {}\nbytes  {shown}\n{json}```\n", example.gas()).unwrap();
+    write!(text, "\n```text\ntext   {call_text}\ngas    {}\nbytes  {shown}\n{json}```\n", example.message().gas())
+        .unwrap();
     text
 }
 

@@ -77,7 +77,7 @@ impl<'a> Generator<'a> {
                 }
                 _ => self.rights(view, &user),
             };
-            calls.extend(call.validate().is_ok().then(|| (self.address(&user), call)));
+            calls.extend(call.message().validate().is_ok().then(|| (self.address(&user), call)));
         }
         calls
     }
@@ -135,7 +135,7 @@ impl<'a> Generator<'a> {
             _ => self.market(view),
         };
         // What can never succeed is refused without an account paying for it: no history holds it.
-        call.validate().is_ok().then(|| (self.scene.named(&sender).address, call))
+        call.message().validate().is_ok().then(|| (self.scene.named(&sender).address, call))
     }
 
     /// Somebody with credit today, in most cases.

@@ -16,7 +16,8 @@ pub(crate) struct Spends(Vec<(Address, Address, u128)>);
 
 impl Spends {
     pub(crate) fn of(txs: &[Signed]) -> Self {
-        let said = |tx: &Signed| tx.tx.calls.iter().map(|call| call.spends().get()).fold(0, u128::saturating_add);
+        let said =
+            |tx: &Signed| tx.tx.calls.iter().map(|call| call.message().spends().get()).fold(0, u128::saturating_add);
         Self(txs.iter().map(|tx| (tx.tx.sender, tx.payer(), said(tx))).collect())
     }
 
