@@ -81,7 +81,17 @@ const ROOMS: &[Room] = &[
     },
     Room {
         folder: "node",
-        may_use: &["runtime/", "modules/", "genesis", "client"],
+        may_use: &[
+            "runtime/core",
+            "runtime/overlay",
+            "runtime/store",
+            "modules/",
+            "runtime/types",
+            "runtime/index",
+            "runtime/app",
+            "genesis",
+            "client",
+        ],
         may_not_reach: &[],
         tests_may_not_reach: &[],
     },
