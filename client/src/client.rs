@@ -231,7 +231,7 @@ impl Client {
         wait: Wait,
         timeout: Duration,
     ) -> Result<Vec<Submitted>, ClientError> {
-        let body = diem_core::typed_data::call_data(&txs);
+        let body = diem_core::encode(&txs);
         let answer = match self.accepted(self.post(TXS_MEDIA_TYPE, body, wait, timeout)).await {
             Ok(body) => self.decode(&body),
             Err(error) => Err(error),

@@ -252,7 +252,7 @@ impl Client {
         payer_key: Option<KeyKind>,
     ) -> Result<Simulated, ClientError> {
         let payer_key = payer_key.unwrap_or(KeyKind::Ed25519);
-        let tx = TxBytes(diem_core::typed_data::call_data(tx));
+        let tx = TxBytes(diem_core::encode(tx));
         self.simulate_request(&SimulateRequest::Tx(SimulateTx { tx, sender_key, payer_key })).await
     }
 

@@ -33,7 +33,7 @@ pub fn transaction(data: &[u8]) {
     let _ = (signed.verify(), typed_data::digest(&signed.tx));
     for call in &signed.tx.calls {
         let _ = (call.text(), call.message().validate(), call.message().gas());
-        let kind = typed_data::kind(&typed_data::call_data(call));
+        let kind = typed_data::kind(&diem_core::encode(call));
         assert_ne!(kind, 0, "every call has a module and a number");
     }
 }

@@ -115,7 +115,7 @@ fn every_call_works_in_some_seed() {
     for (_, path, input) in seeds::all().into_iter().filter(|(target, ..)| *target == "finalize_block") {
         for (tx, result) in results(&input) {
             let Ok(signed) = Signed::decode(&tx) else { continue };
-            let kinds = signed.tx.calls.iter().map(|call| typed_data::kind(&typed_data::call_data(call)));
+            let kinds = signed.tx.calls.iter().map(|call| typed_data::kind(&diem_core::encode(call)));
             let kinds: Vec<u16> = kinds.collect();
             all.extend(kinds.clone());
             if result.code == 0 {

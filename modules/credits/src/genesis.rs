@@ -3,8 +3,7 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_bank::{self as bank, Pool};
 use diem_core::{
-    Address, Amount, CallError, Denom, Events, GenesisContext, StateRead, StateWrite, Time, cell::KeyPart, cell::Map,
-    clock,
+    Address, Amount, CallError, Denom, Events, GenesisContext, StateRead, StateWrite, Time, cell::KeyPart, clock,
 };
 use serde::{Deserialize, Serialize};
 
@@ -156,16 +155,16 @@ impl Rows {
         if self.next_tranche != 0 {
             NEXT_TRANCHE.set(state, &self.next_tranche);
         }
-        fill(&ACCOUNTS, state, &self.accounts);
-        fill(&PROMISES, state, &self.promises);
-        fill(&GRANTS, state, &self.grants);
-        fill(&POSITIONS, state, &self.positions);
-        fill(&TRANCHES, state, &self.tranches);
-        fill(&OFFERS, state, &self.offers);
-        fill(&PROVIDERS, state, &self.providers);
-        fill(&SHEETS, state, &self.sheets);
-        fill(&DAYS, state, &self.days);
-        fill(&PROVIDER_DAYS, state, &self.provider_days);
+        ACCOUNTS.fill(state, &self.accounts);
+        PROMISES.fill(state, &self.promises);
+        GRANTS.fill(state, &self.grants);
+        POSITIONS.fill(state, &self.positions);
+        TRANCHES.fill(state, &self.tranches);
+        OFFERS.fill(state, &self.offers);
+        PROVIDERS.fill(state, &self.providers);
+        SHEETS.fill(state, &self.sheets);
+        DAYS.fill(state, &self.days);
+        PROVIDER_DAYS.fill(state, &self.provider_days);
         for ((account, key), grant) in &self.grants {
             let mut keys = KEYS.get(state, account).unwrap_or_default();
             SessionKey::put(&mut keys, *key, grant.last_day);
@@ -188,46 +187,17 @@ pub(crate) fn export(state: &dyn StateRead) -> Genesis {
         global: state::global(state),
         idle: IDLE.get(state).unwrap_or_default(),
         next_tranche: NEXT_TRANCHE.get(state).unwrap_or_default(),
-        accounts: all(&ACCOUNTS, state),
-        promises: all(&PROMISES, state),
-        grants: all(&GRANTS, state),
-        positions: all(&POSITIONS, state),
-        tranches: all(&TRANCHES, state),
-        offers: all(&OFFERS, state),
-        providers: all(&PROVIDERS, state),
-        sheets: all(&SHEETS, state),
-        days: all(&DAYS, state),
-        provider_days: all(&PROVIDER_DAYS, state),
-        lapsing: all(&LAPSING, state).into_iter().map(|(key, _)| key).collect(),
+        accounts: ACCOUNTS.all(state),
+        promises: PROMISES.all(state),
+        grants: GRANTS.all(state),
+        positions: POSITIONS.all(state),
+        tranches: TRANCHES.all(state),
+        offers: OFFERS.all(state),
+        providers: PROVIDERS.all(state),
+        sheets: SHEETS.all(state),
+        days: DAYS.all(state),
+        provider_days: PROVIDER_DAYS.all(state),
+        lapsing: LAPSING.all(state).into_iter().map(|(key, _)| key).collect(),
     };
     Genesis { params: state::params(state), rows: Some(Box::new(rows)), ..Genesis::default() }
-}
-
-fn fill<K: KeyPart, V: BorshSerialize + BorshDeserialize>(
-    table: &Map<K, V>,
-    state: &mut dyn StateWrite,
-    rows: &[(K, V)],
-) {
-    rows.iter().for_each(|(key, row)| table.set(state, key, row));
-}
-
-/// How many rows [`all`] reads at a time.
-const PAGE: usize = 4_096;
-
-/// Every row of a table: for export and invariants, never inside a block.
-pub(crate) fn all<K: KeyPart + Copy, V: BorshSerialize + BorshDeserialize>(
-    table: &Map<K, V>,
-    state: &dyn StateRead,
-) -> Vec<(K, V)> {
-    let mut rows = table.range(state, None, PAGE);
-    let mut page = rows.len();
-    while page == PAGE
-        && let Some((last, _)) = rows.last()
-    {
-        let mut more = table.range(state, Some(&last.clone()), PAGE);
-        page = more.len();
-        // A page starts with the last row of the one before.
-        rows.extend(more.drain(1..));
-    }
-    rows
 }

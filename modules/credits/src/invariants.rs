@@ -8,7 +8,6 @@ use diem_core::{Address, Amount, Denom, StateRead, cell::check_next_id};
 use crate::{
     accounts,
     allocations::MAX_ROWS,
-    genesis::all,
     state::{
         self, ACCOUNTS, Account, DAYS, GRANTS, Global, KEYS, LEAVING, MATURING, NEXT_TRANCHE, OFFERS, POSITIONS,
         PROMISES, PROVIDER_DAYS, PROVIDERS, ProviderDay, Row, SHEETS, TRANCHES,
@@ -54,15 +53,15 @@ fn check_owners(state: &dyn StateRead) -> Result<(), String> {
         rows.iter().any(|row| addresses(row).contains(&Address::ZERO))
     }
     let found = [
-        ("a credit", has_zero(&all(&ACCOUNTS, state), |(owner, _)| [*owner; 2])),
-        ("a promise", has_zero(&all(&PROMISES, state), |(owner, _)| [*owner; 2])),
-        ("a grant", has_zero(&all(&GRANTS, state), |((owner, key), _)| [*owner, *key])),
-        ("a position", has_zero(&all(&POSITIONS, state), |((staker, beneficiary), _)| [*staker, *beneficiary])),
-        ("a tranche", has_zero(&all(&TRANCHES, state), |((staker, _), tranche)| [*staker, tranche.beneficiary])),
-        ("an offer", has_zero(&all(&OFFERS, state), |((_, seller), _)| [*seller; 2])),
-        ("a provider", has_zero(&all(&PROVIDERS, state), |(address, provider)| [*address, provider.payout])),
-        ("a price sheet", has_zero(&all(&SHEETS, state), |(provider, _)| [*provider; 2])),
-        ("consumption", has_zero(&all(&PROVIDER_DAYS, state), |((_, provider), _)| [*provider; 2])),
+        ("a credit", has_zero(&ACCOUNTS.all(state), |(owner, _)| [*owner; 2])),
+        ("a promise", has_zero(&PROMISES.all(state), |(owner, _)| [*owner; 2])),
+        ("a grant", has_zero(&GRANTS.all(state), |((owner, key), _)| [*owner, *key])),
+        ("a position", has_zero(&POSITIONS.all(state), |((staker, beneficiary), _)| [*staker, *beneficiary])),
+        ("a tranche", has_zero(&TRANCHES.all(state), |((staker, _), tranche)| [*staker, tranche.beneficiary])),
+        ("an offer", has_zero(&OFFERS.all(state), |((_, seller), _)| [*seller; 2])),
+        ("a provider", has_zero(&PROVIDERS.all(state), |(address, provider)| [*address, provider.payout])),
+        ("a price sheet", has_zero(&SHEETS.all(state), |(provider, _)| [*provider; 2])),
+        ("consumption", has_zero(&PROVIDER_DAYS.all(state), |((_, provider), _)| [*provider; 2])),
     ];
     match found.into_iter().find(|(_, found)| *found) {
         Some((what, _)) => Err(format!("{what} is the zero address's, which nobody owns")),
@@ -72,16 +71,16 @@ fn check_owners(state: &dyn StateRead) -> Result<(), String> {
 
 /// No row is of a day to come: it would not roll until then.
 fn check_dates(state: &dyn StateRead, global: &Global) -> Result<(), String> {
-    let (accounts, grants) = (all(&ACCOUNTS, state), all(&GRANTS, state));
+    let (accounts, grants) = (ACCOUNTS.all(state), GRANTS.all(state));
     let latest = [
         ("the closed day", global.previous.as_ref().map(|previous| previous.day.saturating_add(1))),
         ("a credit", accounts.iter().map(|(_, account)| account.today.day.max(account.previous.day)).max()),
         ("a grant", grants.iter().map(|(_, grant)| grant.day).max()),
-        ("a tranche", all(&TRANCHES, state).iter().map(|(_, tranche)| tranche.day).max()),
-        ("an offer", all(&OFFERS, state).iter().map(|((day, _), _)| *day).max()),
-        ("a provider", all(&PROVIDERS, state).iter().map(|(_, provider)| provider.day).max()),
-        ("a price sheet", all(&SHEETS, state).iter().map(|(_, sheets)| sheets.day).max()),
-        ("a record", all(&DAYS, state).iter().map(|(day, _)| *day).max()),
+        ("a tranche", TRANCHES.all(state).iter().map(|(_, tranche)| tranche.day).max()),
+        ("an offer", OFFERS.all(state).iter().map(|((day, _), _)| *day).max()),
+        ("a provider", PROVIDERS.all(state).iter().map(|(_, provider)| provider.day).max()),
+        ("a price sheet", SHEETS.all(state).iter().map(|(_, sheets)| sheets.day).max()),
+        ("a record", DAYS.all(state).iter().map(|(day, _)| *day).max()),
     ];
     match latest.into_iter().find(|(_, day)| day.is_some_and(|day| day > global.day)) {
         Some((what, _)) => Err(format!("{what} is of a day after the open one, {}", global.day)),
@@ -91,7 +90,7 @@ fn check_dates(state: &dyn StateRead, global: &Global) -> Result<(), String> {
 
 /// What is looked up by halving is in order, and the next tranche takes nobody's number.
 fn check_order(state: &dyn StateRead) -> Result<(), String> {
-    for (account, promises) in all(&PROMISES, state) {
+    for (account, promises) in PROMISES.all(state) {
         if !promises.is_sorted_by(|a, b| a.provider < b.provider) {
             return Err(format!("the promises of {account} are not in order"));
         }
@@ -99,7 +98,7 @@ fn check_order(state: &dyn StateRead) -> Result<(), String> {
             return Err(format!("{account} has {} promises, which must be 1 to {MAX_ROWS}", promises.len()));
         }
     }
-    for ((account, key), grant) in all(&GRANTS, state) {
+    for ((account, key), grant) in GRANTS.all(state) {
         if !grant.limits.is_sorted_by(|a, b| a.provider < b.provider) {
             return Err(format!("the limits of key {key} of {account} are not in order"));
         }
@@ -107,7 +106,7 @@ fn check_order(state: &dyn StateRead) -> Result<(), String> {
     check_keys(state)?;
     let next = NEXT_TRANCHE.get(state).unwrap_or_default();
     check_next_id("the next tranche", next)?;
-    match all(&TRANCHES, state).iter().find(|((_, id), _)| *id >= next) {
+    match TRANCHES.all(state).iter().find(|((_, id), _)| *id >= next) {
         Some(((staker, id), _)) => Err(format!("{staker} has tranche {id}, but the next one is {next}")),
         None => Ok(()),
     }
@@ -115,16 +114,16 @@ fn check_order(state: &dyn StateRead) -> Result<(), String> {
 
 /// The row of an account's session keys names each of its grants with its last day, and no other.
 fn check_keys(state: &dyn StateRead) -> Result<(), String> {
-    let rows = all(&KEYS, state).into_iter();
+    let rows = KEYS.all(state).into_iter();
     let named: Vec<_> = rows.flat_map(|(account, keys)| keys.into_iter().map(move |key| (account, key))).collect();
     let named = named.iter().map(|(account, key)| ((*account, key.key), key.last_day));
-    let grants = all(&GRANTS, state).into_iter().map(|(key, grant)| (key, grant.last_day));
+    let grants = GRANTS.all(state).into_iter().map(|(key, grant)| (key, grant.last_day));
     if named.eq(grants) { Ok(()) } else { Err("the rows of session keys are not those of their grants".into()) }
 }
 
 /// Per account and day: spent + promised + offered <= allowance; together: the chain's row and the day's totals.
 fn check_accounts(state: &dyn StateRead, global: &Global) -> Result<(), String> {
-    let addresses = all(&ACCOUNTS, state).into_iter().map(|(address, _)| address);
+    let addresses = ACCOUNTS.all(state).into_iter().map(|(address, _)| address);
     let customers: Vec<_> = addresses.map(|address| accounts::load(state, global, &address)).collect();
     for customer in &customers {
         check_customer(state, global, customer)?;
@@ -138,7 +137,7 @@ fn check_accounts(state: &dyn StateRead, global: &Global) -> Result<(), String> 
         equal("yesterday's credit", sum(|account| account.previous.allowance), previous.allowance)?;
         equal("yesterday's consumption", sum(|account| account.previous.spent), consumed(previous.day))?;
     }
-    for ((day, seller), _) in all(&OFFERS, state).into_iter().filter(|((day, _), _)| *day == global.day) {
+    for ((day, seller), _) in OFFERS.all(state).into_iter().filter(|((day, _), _)| *day == global.day) {
         if accounts::load(state, global, &seller).account.today.offered.is_zero() {
             return Err(format!("{seller} has an open offer of nothing on day {day}"));
         }
@@ -182,7 +181,7 @@ fn check_signers(state: &dyn StateRead, global: &Global, customer: &accounts::Cu
 
 /// Positions, tranches and their pool.
 fn check_stake(state: &dyn StateRead, global: &Global) -> Result<(), String> {
-    let positions = all(&POSITIONS, state);
+    let positions = POSITIONS.all(state);
     equal("positions", total(positions.iter().map(|(_, amount)| *amount)), global.active)?;
     let mut by_beneficiary: BTreeMap<Address, Amount> = BTreeMap::new();
     for ((_, beneficiary), amount) in positions {
@@ -193,11 +192,11 @@ fn check_stake(state: &dyn StateRead, global: &Global) -> Result<(), String> {
         let row = ACCOUNTS.get(state, &beneficiary).unwrap_or_default();
         equal(&format!("stake for {beneficiary}"), staked, row.today.staked)?;
     }
-    let tranches = all(&TRANCHES, state);
+    let tranches = TRANCHES.all(state);
     let cooling = total(tranches.iter().map(|(_, tranche)| tranche.amount));
     let held = bank::pool(state, Pool::StakedDiem, Denom::Diem);
     equal("the pool of staked DIEM", plus(global.active, cooling), held)?;
-    if all(&MATURING, state).len() != tranches.len() {
+    if MATURING.all(state).len() != tranches.len() {
         return Err("the queue of tranches is not theirs".into());
     }
     Ok(())
@@ -206,7 +205,7 @@ fn check_stake(state: &dyn StateRead, global: &Global) -> Result<(), String> {
 /// Provider totals are the day's totals, and the pool of payouts holds what is owed.
 fn check_days(state: &dyn StateRead, global: &Global) -> Result<(), String> {
     let mut totals: BTreeMap<u64, ProviderDay> = BTreeMap::new();
-    for ((day, provider), row) in all(&PROVIDER_DAYS, state) {
+    for ((day, provider), row) in PROVIDER_DAYS.all(state) {
         if row.counted > row.consumed {
             return Err(format!("more counts of {provider} on day {day} than was consumed there"));
         }
@@ -216,7 +215,7 @@ fn check_days(state: &dyn StateRead, global: &Global) -> Result<(), String> {
         sum.requests = sum.requests.saturating_add(row.requests);
     }
     let mut owed = Amount::ZERO;
-    for (day, record) in all(&DAYS, state) {
+    for (day, record) in DAYS.all(state) {
         let sum = totals.remove(&day);
         if global.is_unsettled(day) {
             let sum = sum.unwrap_or_default();
@@ -241,9 +240,9 @@ fn check_days(state: &dyn StateRead, global: &Global) -> Result<(), String> {
 
 /// Bonds and their pool.
 fn check_providers(state: &dyn StateRead) -> Result<(), String> {
-    let providers = all(&PROVIDERS, state);
+    let providers = PROVIDERS.all(state);
     let bonds = total(providers.iter().map(|(_, provider)| provider.bond));
     equal("bonds", bonds, bank::pool(state, Pool::ProviderBonds, Denom::Vvv))?;
     let leaving = providers.iter().filter(|(_, provider)| provider.left.is_some() && !provider.bond.is_zero()).count();
-    if all(&LEAVING, state).len() == leaving { Ok(()) } else { Err("the queue of bonds is not theirs".into()) }
+    if LEAVING.all(state).len() == leaving { Ok(()) } else { Err("the queue of bonds is not theirs".into()) }
 }

@@ -88,7 +88,7 @@ pub struct PriceSheet {
 impl PriceSheet {
     /// What vouchers name: a hash of the sheet's borsh form.
     pub fn hash(&self) -> [u8; 32] {
-        sha256(&[SHEET_TAG, &diem_core::typed_data::call_data(self)])
+        sha256(&[SHEET_TAG, &diem_core::encode(self)])
     }
 
     pub(crate) fn validate(&self) -> Result<(), Error> {

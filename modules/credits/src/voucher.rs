@@ -5,16 +5,16 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::{
-    Address, Amount, Statement, keccak256,
+    Address, Amount, Statement,
+    eip712::TypedStruct,
+    encode,
     keys::{Auth, SecretKey},
-    typed_data::call_data,
 };
 use serde::{Deserialize, Serialize};
 
 /// What an ed25519 key signs begins with this.
 const VOUCHER_TAG: &[u8] = b"diem-voucher/1";
-const DOMAIN_TYPE: &[u8] = b"EIP712Domain(string name,string version)";
-const VOUCHER_TYPE: &[u8] = b"Voucher(string chainId,bytes32 genesisHash,address account,address signer,\
+const VOUCHER_TYPE: &str = "Voucher(string chainId,bytes32 genesisHash,address account,address signer,\
     address provider,uint64 day,uint128 amount,uint64 requests,bytes32 priceSheet,bytes32 usageRoot)";
 
 /// A promise to pay: so much in all since the day began.
@@ -62,26 +62,23 @@ pub struct SignedVoucher {
 impl Voucher {
     /// The bytes that an ed25519 key signs.
     pub fn message(&self) -> Vec<u8> {
-        [VOUCHER_TAG, &call_data(self)].concat()
+        [VOUCHER_TAG, &encode(self)].concat()
     }
 
     /// The digest that an Ethereum wallet signs. Source: EIP-712.
     pub fn digest(&self) -> [u8; 32] {
-        let domain = keccak256(&[keccak256(DOMAIN_TYPE), keccak256(b"DIEM"), keccak256(b"1")].concat());
-        let words = [
-            keccak256(VOUCHER_TYPE),
-            keccak256(self.chain_id.as_bytes()),
-            self.genesis_hash,
-            word(&self.account.0),
-            word(&self.signer.0),
-            word(&self.provider.0),
-            word(&self.day.to_be_bytes()),
-            word(&self.amount.get().to_be_bytes()),
-            word(&self.requests.to_be_bytes()),
-            self.price_sheet,
-            self.usage_root,
-        ];
-        keccak256(&[&[0x19, 0x01][..], &domain, &keccak256(&words.concat())].concat())
+        TypedStruct::new(VOUCHER_TYPE)
+            .bytes(self.chain_id.as_bytes())
+            .word(self.genesis_hash)
+            .address(&self.account)
+            .address(&self.signer)
+            .address(&self.provider)
+            .number(self.day)
+            .number(self.amount.get())
+            .number(self.requests)
+            .word(self.price_sheet)
+            .word(self.usage_root)
+            .digest()
     }
 
     /// Signs with the key of `signer`.
@@ -109,20 +106,13 @@ impl Statement for SignedVoucher {
     }
 }
 
-/// Big-endian in a word of 32 bytes.
-fn word<const N: usize>(bytes: &[u8; N]) -> [u8; 32] {
-    let mut word = [0; 32];
-    word[32_usize.saturating_sub(N)..].copy_from_slice(bytes);
-    word
-}
-
 mod auth_hex {
     use borsh::BorshDeserialize as _;
-    use diem_core::{keys::Auth, typed_data::call_data};
+    use diem_core::{encode, keys::Auth};
     use serde::{Deserializer, Serializer, de::Error as _};
 
     pub(super) fn serialize<S: Serializer>(auth: &Auth, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&hex::encode(call_data(auth)))
+        serializer.collect_str(&hex::encode(encode(auth)))
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Auth, D::Error> {

@@ -95,7 +95,7 @@ pub(crate) fn standing(state: &dyn diem_core::StateRead, params: &Params, valida
 
 /// Refuses rings that contradict themselves.
 pub(crate) fn check(state: &dyn diem_core::StateRead) -> Result<(), Error> {
-    for (validator, signing) in SIGNING.range(state, None, usize::MAX) {
+    for (validator, signing) in SIGNING.all(state) {
         let rows = MISSED.prefix(state, &validator, None, usize::MAX);
         let ones = rows.iter().flat_map(|(_, bits)| bits).fold(0u32, |sum, byte| sum.saturating_add(byte.count_ones()));
         if ones != signing.missed || signing.next >= signing.window {

@@ -3,9 +3,7 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::{
     Address, Amount, BlockInfo, CallError, Events, Forgetful, GenesisContext, Message as _, StateRead, StateWrite,
-    cell::{KeyPart, Map},
-    clock,
-    context::ConsensusAddress,
+    clock, context::ConsensusAddress,
 };
 use serde::{Deserialize, Serialize};
 
@@ -127,18 +125,18 @@ fn load(state: &mut dyn StateWrite, rows: &Rows) {
     set_unless_default(state, &NEXT_JOB, &rows.next_job);
     set_unless_default(state, &EARNINGS, &rows.earnings);
     set_unless_default(state, &BURNED, &rows.burned);
-    put(state, &VALIDATORS, &rows.validators);
-    put(state, &DESCRIPTIONS, &rows.descriptions);
-    put(state, &BRIDGE_KEYS, &rows.bridge_keys);
-    put(state, &TOLD, &rows.told);
-    put(state, &POSITIONS, &rows.positions);
-    put(state, &ENTRIES, &rows.entries);
-    put(state, &LEFT, &rows.left);
-    put(state, &DUE, &rows.due);
-    put(state, &DATES, &rows.dates);
-    put(state, &JOBS, &rows.jobs);
-    put(state, &SIGNING, &rows.signing);
-    put(state, &MISSED, &rows.missed);
+    VALIDATORS.fill(state, &rows.validators);
+    DESCRIPTIONS.fill(state, &rows.descriptions);
+    BRIDGE_KEYS.fill(state, &rows.bridge_keys);
+    TOLD.fill(state, &rows.told);
+    POSITIONS.fill(state, &rows.positions);
+    ENTRIES.fill(state, &rows.entries);
+    LEFT.fill(state, &rows.left);
+    DUE.fill(state, &rows.due);
+    DATES.fill(state, &rows.dates);
+    JOBS.fill(state, &rows.jobs);
+    SIGNING.fill(state, &rows.signing);
+    MISSED.fill(state, &rows.missed);
     derive(state, rows);
 }
 
@@ -169,18 +167,6 @@ where
     }
 }
 
-fn put<K: KeyPart, T: BorshSerialize + BorshDeserialize>(
-    state: &mut dyn StateWrite,
-    table: &Map<K, T>,
-    rows: &[(K, T)],
-) {
-    rows.iter().for_each(|(key, value)| table.set(state, key, value));
-}
-
-fn all<K: KeyPart, T: BorshSerialize + BorshDeserialize>(state: &dyn StateRead, table: &Map<K, T>) -> Vec<(K, T)> {
-    table.range(state, None, usize::MAX)
-}
-
 pub(crate) fn export(state: &dyn StateRead) -> Genesis {
     let rows = Rows {
         today: TODAY.get(state).unwrap_or_default(),
@@ -188,18 +174,18 @@ pub(crate) fn export(state: &dyn StateRead) -> Genesis {
         next_job: NEXT_JOB.get(state).unwrap_or_default(),
         earnings: EARNINGS.get(state).unwrap_or_default(),
         burned: BURNED.get(state).unwrap_or_default(),
-        validators: all(state, &VALIDATORS),
-        descriptions: all(state, &DESCRIPTIONS),
-        bridge_keys: all(state, &BRIDGE_KEYS),
-        told: all(state, &TOLD),
-        positions: all(state, &POSITIONS),
-        entries: all(state, &ENTRIES),
-        left: all(state, &LEFT),
-        due: all(state, &DUE),
-        dates: all(state, &DATES),
-        jobs: all(state, &JOBS),
-        signing: all(state, &SIGNING),
-        missed: all(state, &MISSED),
+        validators: VALIDATORS.all(state),
+        descriptions: DESCRIPTIONS.all(state),
+        bridge_keys: BRIDGE_KEYS.all(state),
+        told: TOLD.all(state),
+        positions: POSITIONS.all(state),
+        entries: ENTRIES.all(state),
+        left: LEFT.all(state),
+        due: DUE.all(state),
+        dates: DATES.all(state),
+        jobs: JOBS.all(state),
+        signing: SIGNING.all(state),
+        missed: MISSED.all(state),
     };
     Genesis {
         chain_id: CHAIN_ID.get(state).unwrap_or_default(),

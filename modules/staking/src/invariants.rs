@@ -56,16 +56,16 @@ pub(crate) fn check(state: &dyn StateRead) -> Result<(), String> {
 /// Nothing is the zero address's, which nobody owns: bank takes no account of it, so an export after it was paid would
 /// start no chain.
 fn check_owners(state: &dyn StateRead) -> Result<(), String> {
-    let positions = POSITIONS.range(state, None, usize::MAX);
-    let entries = ENTRIES.range(state, None, usize::MAX);
+    let positions = POSITIONS.all(state);
+    let entries = ENTRIES.all(state);
     let targets = entries.iter().filter_map(|(_, entry)| match entry.what {
         Leaving::Moved { to, .. } => Some(to),
         Leaving::Tranche(_) => None,
     });
-    let keys = BRIDGE_KEYS.range(state, None, usize::MAX);
+    let keys = BRIDGE_KEYS.all(state);
     let is_zero = |address: Address| address == Address::ZERO;
     let found = [
-        ("a validator", VALIDATORS.range(state, None, usize::MAX).into_iter().any(|(operator, _)| is_zero(operator))),
+        ("a validator", VALIDATORS.all(state).into_iter().any(|(operator, _)| is_zero(operator))),
         ("a position", positions.iter().any(|((account, _), _)| is_zero(*account))),
         ("an entry", entries.iter().any(|(_, entry)| is_zero(entry.account))),
         ("moved stake", targets.into_iter().any(is_zero)),
@@ -85,7 +85,7 @@ fn grow<K: Ord>(map: &mut BTreeMap<K, u128>, key: K, by: u128) {
 fn check_entries(state: &dyn StateRead, sums: &mut Sums) -> Result<(), String> {
     let mut places = 0usize;
     let (groups, next) = (waiting_groups(state)?, NEXT_ENTRY.get(state).unwrap_or(0));
-    for ((validator, height, id), entry) in ENTRIES.range(state, None, usize::MAX) {
+    for ((validator, height, id), entry) in ENTRIES.all(state) {
         match entry.what {
             Leaving::Tranche(amount) => sums.bonded = sums.bonded.saturating_add(amount.get()),
             Leaving::Moved { to, shares } => grow(&mut sums.moved, (entry.account, to), shares),
@@ -104,18 +104,18 @@ fn check_entries(state: &dyn StateRead, sums: &mut Sums) -> Result<(), String> {
         }
         places = places.saturating_add(1);
     }
-    if PLACES.range(state, None, usize::MAX).len() != places {
+    if PLACES.all(state).len() != places {
         return Err(format!("there are {places} entries, and another number of places"));
     }
-    let counts: BTreeMap<Address, u32> = ENTRY_COUNTS.range(state, None, usize::MAX).into_iter().collect();
+    let counts: BTreeMap<Address, u32> = ENTRY_COUNTS.all(state).into_iter().collect();
     if counts != sums.entries { Err("the counted entries are not those there are".into()) } else { Ok(()) }
 }
 
 /// The groups of entries, by (validator left, height left), that have a date or get one in the next block.
 fn waiting_groups(state: &dyn StateRead) -> Result<BTreeSet<(Address, u64)>, String> {
-    let due = DUE.range(state, None, usize::MAX).into_iter();
+    let due = DUE.all(state).into_iter();
     let due: Vec<_> = due.map(|((due, height, validator), _)| ((validator, height), due)).collect();
-    let dates: BTreeMap<_, _> = DATES.range(state, None, usize::MAX).into_iter().collect();
+    let dates: BTreeMap<_, _> = DATES.all(state).into_iter().collect();
     let mut groups: BTreeSet<_> = due.iter().map(|(group, _)| *group).collect();
     if groups.len() != due.len() || !groups.iter().eq(dates.keys()) {
         return Err("the queue of what left is not that of its dates".into());
@@ -132,7 +132,7 @@ fn waiting_groups(state: &dyn StateRead) -> Result<BTreeSet<(Address, u64)>, Str
             return Err(format!("what left {validator} in block {height} is due at {due} ms, but its date is {date}"));
         }
     }
-    for ((height, validator), unbonding_ms) in LEFT.range(state, None, usize::MAX) {
+    for ((height, validator), unbonding_ms) in LEFT.all(state) {
         if unbonding_ms > YEAR_MS || !groups.insert((validator, height)) {
             return Err(format!("what left {validator} in block {height} waits for another {unbonding_ms} ms"));
         }
@@ -141,7 +141,7 @@ fn waiting_groups(state: &dyn StateRead) -> Result<BTreeSet<(Address, u64)>, Str
 }
 
 fn check_positions(state: &dyn StateRead, sums: &mut Sums) -> Result<(), String> {
-    for ((account, operator), position) in POSITIONS.range(state, None, usize::MAX) {
+    for ((account, operator), position) in POSITIONS.all(state) {
         let name = || format!("the position of {account} with {operator}");
         let validator = VALIDATORS.get(state, &operator).ok_or_else(|| format!("{} has no validator", name()))?;
         if position.locked > position.shares || position.moved > position.shares {
@@ -179,7 +179,7 @@ fn check_positions(state: &dyn StateRead, sums: &mut Sums) -> Result<(), String>
 fn check_validators(state: &dyn StateRead, sums: &mut Sums) -> Result<(), String> {
     let params = params(state);
     let mut ranked = BTreeMap::new();
-    for (operator, validator) in VALIDATORS.range(state, None, usize::MAX) {
+    for (operator, validator) in VALIDATORS.all(state) {
         check_sums(&operator, &validator, sums)?;
         check_identity(state, &operator, &validator)?;
         sums.bonded = sums.bonded.saturating_add(validator.tokens.get());
@@ -196,7 +196,7 @@ fn check_validators(state: &dyn StateRead, sums: &mut Sums) -> Result<(), String
             return Err(format!("{operator} counts {} slash jobs, there are {jobs}", validator.jobs));
         }
     }
-    let ranking: BTreeMap<_, _> = RANKING.range(state, None, usize::MAX).into_iter().collect();
+    let ranking: BTreeMap<_, _> = RANKING.all(state).into_iter().collect();
     if ranking != ranked { Err("the ranking is not that of the validators".into()) } else { Ok(()) }
 }
 
@@ -233,7 +233,7 @@ fn check_identity(state: &dyn StateRead, operator: &Address, validator: &Validat
 }
 
 fn check_rankings(state: &dyn StateRead) -> Result<(), String> {
-    for (key, told) in TOLD.range(state, None, usize::MAX) {
+    for (key, told) in TOLD.all(state) {
         let owner = VALIDATORS.get(state, &told.operator);
         if told.power == 0 || owner.is_none_or(|validator| validator.consensus_key != key) {
             let (key, operator) = (hex::encode(key), told.operator);
@@ -241,7 +241,7 @@ fn check_rankings(state: &dyn StateRead) -> Result<(), String> {
         }
     }
     let numbers = (NEXT_JOB.get(state).unwrap_or(0), NEXT_ENTRY.get(state).unwrap_or(0));
-    for ((operator, number), job) in JOBS.range(state, None, usize::MAX) {
+    for ((operator, number), job) in JOBS.all(state) {
         if VALIDATORS.get(state, &operator).is_none() {
             return Err(format!("slash job {number} is of {operator}, which is no validator"));
         }
@@ -249,9 +249,8 @@ fn check_rankings(state: &dyn StateRead) -> Result<(), String> {
             return Err(format!("slash job {number} of {operator} has a number or an id that is still to be given"));
         }
     }
-    let queue: Vec<(Address, u64)> =
-        JOB_QUEUE.range(state, None, usize::MAX).into_iter().map(|(n, who)| (who, n)).collect();
-    let jobs = JOBS.range(state, None, usize::MAX).len();
+    let queue: Vec<(Address, u64)> = JOB_QUEUE.all(state).into_iter().map(|(n, who)| (who, n)).collect();
+    let jobs = JOBS.all(state).len();
     let known = queue.iter().all(|key| JOBS.get(state, key).is_some());
     if known && queue.len() == jobs { Ok(()) } else { Err("the queue of slash jobs is not that of the jobs".into()) }
 }

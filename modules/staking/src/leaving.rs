@@ -168,7 +168,7 @@ pub fn move_stake(
 
 /// Gives the groups of the blocks before this one their due time: what left in block g waits from the time of g + 1.
 pub(crate) fn date_groups(state: &mut dyn StateWrite, time: Time) {
-    for ((height, validator), unbonding_ms) in LEFT.range(state, None, usize::MAX) {
+    for ((height, validator), unbonding_ms) in LEFT.all(state) {
         let due = time.millis().saturating_add(unbonding_ms);
         LEFT.remove(state, &(height, validator));
         DUE.set(state, &(due, height, validator), &1);

@@ -195,7 +195,7 @@ pub(crate) fn answer(ctx: &QueryContext<'_>, query: Query) -> Result<Answer, Cal
         Query::Positions { account, after } => Answer::Positions(positions_of(state, &account, after)?),
         Query::Leaving { account, after } => Answer::Leaving(leaving_of(state, &account, after)),
         Query::Told => {
-            let told = TOLD.range(state, None, usize::MAX).into_iter();
+            let told = TOLD.all(state).into_iter();
             Answer::Told(told.map(|(consensus_key, told)| ToldView { consensus_key, told }).collect())
         }
         Query::BridgeKey(bridge) => Answer::BridgeKey(BRIDGE_KEYS.get(state, &bridge)),

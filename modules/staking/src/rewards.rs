@@ -58,7 +58,7 @@ pub fn reward(state: &mut dyn StateWrite, amount: Amount, fee_bps: u16) -> Resul
 
 /// The set last told to consensus, as it stands now, without who may not earn.
 fn members(state: &dyn StateRead) -> Vec<(Address, Validator)> {
-    let told = TOLD.range(state, None, usize::MAX).into_iter().map(|(_, told)| told.operator);
+    let told = TOLD.all(state).into_iter().map(|(_, told)| told.operator);
     let known = told.filter_map(|operator| Some((operator, VALIDATORS.get(state, &operator)?)));
     known.filter(|(_, member)| member.in_good_standing() && !member.tokens.is_zero()).collect()
 }

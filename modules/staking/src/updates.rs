@@ -18,7 +18,7 @@ pub struct ValidatorUpdate {
 /// The set that consensus was last told, sorted by key.
 pub fn told(state: &dyn StateRead) -> Vec<(ValidatorUpdate, Told)> {
     let update = |(public_key, told): ([u8; 32], Told)| (ValidatorUpdate { public_key, power: told.power }, told);
-    TOLD.range(state, None, usize::MAX).into_iter().map(update).collect()
+    TOLD.all(state).into_iter().map(update).collect()
 }
 
 /// Who should make blocks: the most powerful, ties by address.
@@ -39,7 +39,7 @@ pub fn end_block(state: &mut dyn StateWrite) -> Result<Vec<ValidatorUpdate>, Cal
     if target.is_empty() {
         return Ok(Vec::new());
     }
-    let before: BTreeMap<[u8; 32], Told> = TOLD.range(state, None, usize::MAX).into_iter().collect();
+    let before: BTreeMap<[u8; 32], Told> = TOLD.all(state).into_iter().collect();
     let mut updates = Vec::new();
     for (key, told) in &target {
         if before.get(key) != Some(told) {

@@ -92,7 +92,7 @@ pub(crate) fn save(state: &mut dyn StateWrite, operator: &Address, validator: &m
 
 /// Every validator by operator: for invariants and changes of parameters, never for a block's usual work.
 pub fn all(state: &dyn StateRead) -> Vec<(Address, Validator)> {
-    VALIDATORS.range(state, None, usize::MAX)
+    VALIDATORS.all(state)
 }
 
 /// Puts every validator into its place again, after a parameter of the ranking changed.

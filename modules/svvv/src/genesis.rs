@@ -48,14 +48,14 @@ pub(crate) fn init(state: &mut dyn StateWrite, genesis: &Genesis) -> Result<(), 
 }
 
 pub(crate) fn export(state: &dyn StateRead) -> Genesis {
-    Genesis { locks: Vec::new(), rows: LOCKS.range(state, None, usize::MAX) }
+    Genesis { locks: Vec::new(), rows: LOCKS.all(state) }
 }
 
 /// Every lock is what its position counts as locked, and no position counts what no lock knows. The second follows
 /// from the sums of each validator.
 pub(crate) fn check(state: &dyn StateRead) -> Result<(), String> {
     let mut locked = std::collections::BTreeMap::<Address, u128>::new();
-    for ((account, validator), lock) in LOCKS.range(state, None, usize::MAX) {
+    for ((account, validator), lock) in LOCKS.all(state) {
         let counted = staking::position(state, &account, &validator).locked;
         if counted != lock.shares {
             let held = lock.shares;

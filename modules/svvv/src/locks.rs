@@ -163,6 +163,6 @@ pub fn after_slash(state: &mut dyn StateWrite, events: &mut Events, trimmed: &[T
 /// # Errors
 /// [`Error::Math`] if that is more than any amount.
 pub fn total_outstanding(state: &dyn StateRead) -> Result<Amount, Error> {
-    let locks = LOCKS.range(state, None, usize::MAX).into_iter();
+    let locks = LOCKS.all(state).into_iter();
     Ok(locks.map(|(_, lock)| lock.outstanding).try_fold(Amount::ZERO, Amount::checked_add)?)
 }

@@ -130,7 +130,7 @@ async fn every_bad_transaction_has_its_error_and_changes_nothing() {
 /// The first byte of the calls' first item is its module; the calls follow the fee payer's option, which is empty.
 fn replace_call_discriminant(bytes: &mut [u8], value: u8) {
     let signed = Signed::decode(bytes).unwrap();
-    let call: Vec<u8> = diem_core::typed_data::call_data(&signed.tx.calls[0]);
+    let call: Vec<u8> = diem_core::encode(&signed.tx.calls[0]);
     let place = bytes.windows(call.len()).position(|window| window == call).unwrap();
     bytes[place] = value;
 }

@@ -8,11 +8,11 @@
 //! verified. Bad ones are remembered too: a block can hold them, and they are paid for.
 
 use diem_core::{
-    Address, Statement, Verifier,
+    Address, Statement, Verifier, encode,
     keys::{Auth, SignatureError, check_ed25519_key},
     sha256,
     tx::TxHash,
-    typed_data::{self, call_data},
+    typed_data,
 };
 use diem_types::{Signed, statements};
 use ed25519_zebra::batch::Verifier as Batch;
@@ -125,7 +125,7 @@ impl Verifier for Signatures {
 
 /// Names a statement together with its signature: two that differ in anything have two names.
 fn name(statement: &dyn Statement) -> [u8; 32] {
-    sha256(&[STATEMENT_TAG, &statement.signer().0, &call_data(statement.auth()), &statement.message()])
+    sha256(&[STATEMENT_TAG, &statement.signer().0, &encode(statement.auth()), &statement.message()])
 }
 
 impl<V> Default for Generations<V> {

@@ -170,6 +170,17 @@ impl<K: KeyPart, T: BorshSerialize + BorshDeserialize> Map<K, T> {
         state.remove(&self.key(key));
     }
 
+    /// Writes rows: of a genesis, over an empty table.
+    pub fn fill(&self, state: &mut dyn StateWrite, rows: &[(K, T)]) {
+        rows.iter().for_each(|(key, row)| self.set(state, key, row));
+    }
+
+    /// Every row in key order. It is for export, invariants and tables that have a bound of their own: what grows
+    /// without one is read page by page.
+    pub fn all(&self, state: &dyn StateRead) -> Vec<(K, T)> {
+        self.range(state, None, usize::MAX)
+    }
+
     /// At most `limit` rows in key order, from `from` on (or from the first).
     pub fn range(&self, state: &dyn StateRead, from: Option<&K>, limit: usize) -> Vec<(K, T)> {
         let start = from.map_or_else(|| Key::from_slice(&self.prefix), |key| self.key(key));

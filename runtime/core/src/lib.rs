@@ -8,6 +8,7 @@ pub mod amount;
 pub mod cell;
 pub mod clock;
 pub mod context;
+pub mod eip712;
 pub mod error;
 pub mod event;
 pub mod json;
@@ -46,4 +47,10 @@ pub fn sha256(parts: &[&[u8]]) -> [u8; 32] {
 pub fn keccak256(bytes: &[u8]) -> [u8; 32] {
     use sha3::Digest as _;
     sha3::Keccak256::digest(bytes).into()
+}
+
+/// The borsh bytes of a value: of a row, a call, or what somebody signs.
+pub fn encode(value: &impl borsh::BorshSerialize) -> Vec<u8> {
+    #[expect(clippy::expect_used, reason = "memory takes every write, and our types hold nothing unencodable")]
+    borsh::to_vec(value).expect("a value encodes into memory")
 }

@@ -34,7 +34,7 @@ pub type TxHash = [u8; 32];
 impl<C: CallBody> Transaction<C> {
     /// The bytes that an ed25519 key signs.
     pub fn sign_message(&self) -> Vec<u8> {
-        sign_message(&typed_data::call_data(self))
+        sign_message(&crate::encode(self))
     }
 
     /// Signs for the sender and, where there is one, for the fee payer; the result is ready to submit.
@@ -55,8 +55,8 @@ impl<C: CallBody> Transaction<C> {
     /// The envelope of this transaction with signatures made elsewhere.
     pub fn with_auth(&self, sender: &Auth, fee_payer: Option<&Auth>) -> Vec<u8> {
         let mut bytes = vec![SIGNED];
-        bytes.extend(typed_data::call_data(self));
-        bytes.extend(typed_data::call_data(&(sender, fee_payer)));
+        bytes.extend(crate::encode(self));
+        bytes.extend(crate::encode(&(sender, fee_payer)));
         bytes
     }
 }

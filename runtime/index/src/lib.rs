@@ -12,7 +12,7 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use bytes::Bytes;
-use diem_core::{Address, Amount, Block, Key, Time, context::ConsensusAddress, tx::TxHash};
+use diem_core::{Address, Amount, Block, Key, Time, context::ConsensusAddress, encode, tx::TxHash};
 use diem_credits::{Event as Credits, state::ProviderDay};
 use diem_store::{IndexOp, Snapshot, Store};
 use diem_types::{Event, TxResult};
@@ -97,11 +97,6 @@ fn chunk_key(height: u64, chunk: u32) -> Key {
 
 fn paid_key(day: u64, provider: &Address) -> Key {
     key(PAID, &[&day.to_be_bytes(), &provider.0])
-}
-
-fn encode(row: &impl BorshSerialize) -> Vec<u8> {
-    #[expect(clippy::expect_used, reason = "memory takes every write, and rows hold nothing unencodable")]
-    borsh::to_vec(row).expect("a row encodes into memory")
 }
 
 /// An executed block, as its rows are made from it.

@@ -25,7 +25,7 @@ impl BytesView {
     pub(super) fn new(file: &TxFile) -> Self {
         let tx = file.tx();
         Self {
-            calls: tx.calls.iter().map(|call| HexBytes(typed_data::call_data(call))).collect(),
+            calls: tx.calls.iter().map(|call| HexBytes(diem_core::encode(call))).collect(),
             ed25519_message: HexBytes(tx.sign_message()),
             eip712_digest: HexBytes(typed_data::digest(&tx).to_vec()),
             envelope: file.bytes().ok().map(HexBytes),

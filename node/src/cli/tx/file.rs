@@ -65,7 +65,7 @@ impl TxFile {
     }
 
     fn of_signed(signed: &Signed) -> Self {
-        let encode = |auth: &Auth| HexBytes(typed_data::call_data(auth));
+        let encode = |auth: &Auth| HexBytes(diem_core::encode(auth));
         Self {
             signature: Some(encode(&signed.auth)),
             fee_payer_signature: signed.payer_auth.as_ref().map(encode),
@@ -124,7 +124,7 @@ impl TxFile {
     pub(super) fn sign(&mut self, key: &SecretKey) -> Result<(), Failure> {
         let (tx, address) = (self.tx(), key.address());
         let auth = key.sign(&tx.sign_message(), || typed_data::digest(&tx));
-        let auth = HexBytes(typed_data::call_data(&auth));
+        let auth = HexBytes(diem_core::encode(&auth));
         if address == tx.sender {
             self.signature = Some(auth);
         } else if Some(address) == tx.fee_payer {

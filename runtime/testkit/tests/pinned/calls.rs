@@ -153,7 +153,7 @@ fn every_call() {
     let pinned = calls.iter().map(|call| {
         json!({
             "borsh": bytes_of(call),
-            "kind": format!("{:04x}", typed_data::kind(&typed_data::call_data(call))),
+            "kind": format!("{:04x}", typed_data::kind(&diem_core::encode(call))),
             "text": call.text(),
             "gas": call.message().gas(),
             "json": call,

@@ -174,7 +174,7 @@ fn snake(name: &str) -> String {
 fn message(module: u8, variant: &syn::Variant, examples: &[Call], needed: &mut BTreeSet<String>) -> String {
     let number = number_of(variant);
     let kind = u16::from_be_bytes([module, number]);
-    let is_it = |call: &&Call| typed_data::kind(&typed_data::call_data(*call)) == kind;
+    let is_it = |call: &&Call| typed_data::kind(&diem_core::encode(*call)) == kind;
     let example = examples.iter().find(is_it).unwrap_or_else(|| panic!("no example of {}", variant.ident));
     let mut text = format!("\n### {number} `{}`\n\n{}\n\n", snake(&variant.ident.to_string()), words(&variant.attrs));
     text += &table(&variant.fields, needed);
@@ -248,6 +248,6 @@ fn the_page_of_the_wire_is_what_the_chain_decodes() {
         written == page,
         "docs/src/build/wire.md is another: run DIEM_UPDATE_DOCS=1 cargo test -p diem-testkit --test pinned wire"
     );
-    let modules: BTreeSet<u8> = calls().iter().map(|call| typed_data::call_data(call)[0]).collect();
+    let modules: BTreeSet<u8> = calls().iter().map(|call| diem_core::encode(call)[0]).collect();
     assert_eq!(modules, MODULES.iter().map(|(module, _)| *module).collect(), "a module with calls is missing");
 }
