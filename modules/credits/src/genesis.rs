@@ -2,9 +2,7 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_bank::{self as bank, Pool};
-use diem_core::{
-    Address, Amount, CallError, Denom, Events, GenesisContext, StateRead, StateWrite, Time, cell::KeyPart, clock,
-};
+use diem_core::{Address, Amount, CallError, Denom, Events, GenesisContext, StateRead, StateWrite, Time, clock};
 use serde::{Deserialize, Serialize};
 
 use crate::{

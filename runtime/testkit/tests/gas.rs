@@ -1,5 +1,12 @@
 //! The dearest use of every call does no more work for its gas than transfers do: counted, not timed.
-#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, clippy::cast_possible_truncation, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::float_arithmetic,
+    clippy::print_stdout,
+    reason = "tests"
+)]
 
 use std::{
     collections::BTreeSet,
