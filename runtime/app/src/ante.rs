@@ -6,14 +6,14 @@ use diem_types::{ChainError, GasParams, Signed};
 
 use crate::chain::ChainInfo;
 
-/// What a transaction costs.
+/// The gas and the fee of a transaction.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cost {
     pub(crate) gas: u64,
     pub(crate) fee: Amount,
 }
 
-/// What the bytes and the chain's parameters decide: chain, expiry, gas, price.
+/// Checks what the bytes and the chain's parameters decide: chain, expiry, gas and price.
 pub(crate) fn check_static(tx: &Signed, chain: &ChainInfo, gas: &GasParams, height: u64) -> Result<Cost, ChainError> {
     let body = &tx.tx;
     if body.chain_id != chain.chain_id {

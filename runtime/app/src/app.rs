@@ -23,14 +23,14 @@ use crate::{
 /// The longest vote extension, in bytes. A constant of consensus.
 pub const MAX_VOTE_EXTENSION_BYTES: usize = 1_024;
 
-/// How an application is run. Nothing here can change a result.
+/// Settings of an application. None of them can change a result.
 #[derive(Clone)]
 pub struct Options {
-    /// How the store is run.
+    /// The settings of the store.
     pub store: diem_store::Options,
-    /// For how many transactions good signatures are remembered, and for as many statements the verdicts.
+    /// The number of transactions whose good signatures are remembered, and of statements whose verdicts are.
     pub remembered_signatures: usize,
-    /// How many blocks CometBFT should keep; 0 keeps all.
+    /// The number of blocks that CometBFT should keep; 0 keeps all.
     pub keep_blocks: u64,
     /// The steps of a block. Tests put failing ones here; every node runs the default.
     pub hooks: Hooks,
@@ -61,12 +61,12 @@ pub struct App {
     pub(crate) genesis: RwLock<Option<Arc<PendingGenesis>>>,
 }
 
-/// What the application holds on disk.
+/// The identity of the state that the application holds on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Info {
     /// The last committed height; 0 before the first commit.
     pub height: u64,
-    /// The root after it.
+    /// The state root after that height.
     pub root: [u8; 32],
     /// The version of the state machine.
     pub app_version: u64,
@@ -82,12 +82,12 @@ pub(crate) enum Base {
 #[derive(Clone, Copy)]
 pub(crate) struct Below<'a> {
     pub(crate) state: &'a dyn StateRead,
-    /// How many rows it has.
+    /// The number of its rows.
     pub(crate) rows: u64,
 }
 
 impl Base {
-    /// How many rows there are: what decides whether the next block may make more.
+    /// The number of rows, which decides whether the next block may make more.
     pub(crate) fn rows(&self) -> u64 {
         match self {
             Self::Committed(snapshot) => snapshot.row_count(),
@@ -95,7 +95,7 @@ impl Base {
         }
     }
 
-    /// What the next block is executed on.
+    /// The state on which the next block is executed.
     pub(crate) fn below(&self) -> Below<'_> {
         Below { state: self.state(), rows: self.rows() }
     }
@@ -115,14 +115,15 @@ impl App {
     /// Another process holds it, the disk refuses, the rows are of another version of the state machine, or the rows
     /// and the recorded root disagree.
     pub fn open(data: &Path, options: Options) -> Result<Self, StoreError> {
-        // Read-only and first: opening for use replays RocksDB's log, which changes files of a home that is refused.
+        // This only reads, and comes first: opening for use replays RocksDB's log, which changes files of a home that
+        // is refused.
         Self::held(data)?;
         let store = Store::open(data, options.store)?;
         Ok(Self::with_store(store, options))
     }
 
-    /// What the folder `data` holds, without opening it for use: nothing is created, changed or locked. `None` before
-    /// the first commit.
+    /// The identity of the state in the folder `data`, without opening it for use: nothing is created, changed or
+    /// locked. `None` before the first commit.
     ///
     /// # Errors
     /// The rows are of another version of the state machine, or cannot be read.
@@ -132,7 +133,7 @@ impl App {
         Ok(Some(Info { height: meta.height, root: meta.root, app_version: meta.app_version }))
     }
 
-    /// The same on a store in memory, for tests.
+    /// Makes an application on a store in memory, for tests.
     pub fn in_memory(options: Options) -> Self {
         Self::with_store(Store::in_memory(options.store), options)
     }
@@ -151,7 +152,7 @@ impl App {
         }
     }
 
-    /// What is on disk. Reads only: anyone may ask CometBFT to ask.
+    /// The identity of the state on disk. It only reads: anyone may ask CometBFT to ask.
     pub fn info(&self) -> Info {
         match self.store.meta() {
             Some(meta) => Info { height: meta.height, root: meta.root, app_version: APP_VERSION },
@@ -159,7 +160,7 @@ impl App {
         }
     }
 
-    /// Who this chain is; `None` before InitChain.
+    /// The identity of this chain; `None` before InitChain.
     pub fn chain(&self) -> Option<Arc<ChainInfo>> {
         self.chain.read().clone()
     }
@@ -174,13 +175,13 @@ impl App {
         Index::new(&self.store)
     }
 
-    /// How many rows the last committed state has, or the genesis before the first commit, and how large it may become.
+    /// The number of rows of the last committed state, or of the genesis before the first commit, and the bound on it.
     pub fn state_size(&self) -> (u64, diem_types::ChainParams) {
         let base = self.base();
         (base.rows(), chain::params(base.state()))
     }
 
-    /// What gas costs now.
+    /// The parameters of gas in the last committed state.
     pub fn gas_params(&self) -> GasParams {
         chain::gas(self.base().state())
     }
@@ -210,8 +211,8 @@ impl App {
         self.signatures.verify(tx).map_err(ChainError::from)?;
         tx.tx.calls.iter().try_for_each(|call| call.message().validate())?;
         let chain = self.chain().ok_or(ChainError::NotStarted)?;
-        // The lock first, then the state: a commit clears the pool after it swapped the state, so what is checked
-        // here never stands on an older state than the pool's.
+        // The lock is taken first and the state read after it: a commit clears the pool after it swapped the state, so
+        // what is checked here never stands on an older state than the pool's.
         let mut mempool = self.mempool.lock();
         let base = self.base();
         let height = match &base {
@@ -237,7 +238,7 @@ impl App {
     /// It is what this node's pool knows now. A transaction that waits may be dropped, and another node may know of
     /// others: no promise, and nothing that could be proven. Waits for a commit under way, as a check does.
     pub fn next_nonce(&self, sender: &Address) -> u64 {
-        // The lock first, for the reason given at a check.
+        // The lock is taken first, for the reason given at a check.
         let mempool = self.mempool.lock();
         mempool.next(sender, bank::nonce(self.base().state(), sender))
     }

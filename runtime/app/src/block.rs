@@ -17,16 +17,16 @@ use crate::{
     signatures::Signatures,
 };
 
-/// What a finalized block gives to consensus.
+/// The outcome of a finalized block, as consensus needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finalized {
-    /// One for each transaction, in order.
+    /// The results of the transactions, one for each, in order.
     pub results: Vec<TxResult>,
     /// The state root after the block.
     pub root: [u8; 32],
-    /// Sorted by key.
+    /// The changes of the validators, sorted by key.
     pub validator_updates: Vec<ValidatorUpdate>,
-    /// Events of the hooks.
+    /// The events of the hooks, as borsh.
     pub events: Vec<u8>,
 }
 
@@ -61,7 +61,7 @@ pub(crate) fn decode_all(txs: &[Bytes], signatures: &Signatures) -> Vec<Decoded>
     };
     let mut verdicts = verdicts.into_iter();
     for tx in decoded.iter_mut().filter(|tx| tx.is_ok()) {
-        // One verdict for each that decodes; a missing one is no good one.
+        // There is one verdict for each that decodes; a missing one counts as a bad one.
         if let Err(error) = verdicts.next().unwrap_or(Err(SignatureError::Invalid)) {
             *tx = Err(error.into());
         }
@@ -100,7 +100,7 @@ impl<'a> Execution<'a> {
         Ok(begun)
     }
 
-    /// On top of a state that the begin hooks left already: for trying out a transaction.
+    /// Continues on a state that the begin hooks left already: for trying out a transaction.
     pub(crate) fn after(base: Below<'a>, chain: &'a ChainInfo, verifier: &'a dyn Verifier, block: BlockInfo) -> Self {
         let state = Overlay::new(base.state);
         let (gas, room) = (chain::gas(&state), chain::params(&state).check_room(base.rows));

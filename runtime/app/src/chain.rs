@@ -12,17 +12,17 @@ pub(crate) const ID: ModuleId = CHAIN_ROWS;
 pub(crate) const GAS: Item<GasParams> = Item::new(ID, 1);
 /// The last block. Its time lets modules and queries know "now" at a committed height.
 pub(crate) const LAST_BLOCK: Item<BlockInfo> = Item::new(ID, 2);
-/// Failures in a row of each Retry hook, by its number.
+/// The failures in a row of each Retry hook, by the hook's number.
 pub(crate) const HOOK_FAILURES: Map<u8, u64> = Map::new(ID, 3);
-/// How large the state may become. Number 5 is the length of a day, in `diem_core::clock`.
+/// The bound on the size of the state. Number 5 is the length of a day, in `diem_core::clock`.
 pub(crate) const PARAMS: Item<ChainParams> = Item::new(ID, 6);
 
-/// How large the state may become. Every state has it from genesis on.
+/// The bound on the size of the state. Every state has it from genesis on.
 pub(crate) fn params(state: &dyn StateRead) -> ChainParams {
     PARAMS.get(state).unwrap_or_default()
 }
 
-/// What gas costs. Every state has it from genesis on.
+/// The parameters of gas. Every state has them from genesis on.
 pub(crate) fn gas(state: &dyn StateRead) -> GasParams {
     GAS.get(state).unwrap_or_default()
 }

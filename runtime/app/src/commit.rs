@@ -12,22 +12,22 @@ use rayon::prelude::*;
 
 use crate::{App, Finalized, app::Info, block, chain::ChainInfo, hooks::Failure, pending::Pending};
 
-/// What a commit wrote.
+/// The outcome of a commit.
 #[derive(Debug, Clone)]
 pub struct Committed {
-    /// The height.
+    /// The height of the block.
     pub height: u64,
-    /// The root after it.
+    /// The state root after the block.
     pub root: [u8; 32],
-    /// The block's time.
+    /// The time of the block's header.
     pub time: Time,
     /// The first height that CometBFT should keep; 0 keeps all.
     pub retain_height: u64,
     /// The hashes of the block's transactions, in order.
     pub tx_hashes: Vec<TxHash>,
-    /// How many rows the state has.
+    /// The number of rows of the state.
     pub rows: u64,
-    /// How many it may have: `chain.max_rows`.
+    /// The most rows that the state may have: `chain.max_rows`.
     pub max_rows: u64,
 }
 
@@ -148,7 +148,7 @@ impl App {
         Err(Fatal(format!("consensus gives block {height}, but this store needs block {expected} next")))
     }
 
-    /// What CometBFT may prune: never what evidence may still refer to.
+    /// The lowest height that CometBFT must keep: evidence may still refer to the blocks from there on.
     fn retain_height(&self, height: u64) -> u64 {
         let evidence = self.chain().map_or(0, |chain| chain.consensus.evidence_max_age_blocks);
         match self.keep_blocks {

@@ -10,25 +10,25 @@ use diem_types::{ChainError, Signed, TxResult};
 
 use crate::{App, app::Below, block::Execution, hooks};
 
-/// What a transaction would do.
+/// The outcome of a transaction that was tried.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DryRun {
     /// The block in which it was tried.
     pub block: BlockInfo,
-    /// What would become of it.
+    /// The result that the transaction would have.
     pub result: TxResult,
     /// The accounts whose balances it would change, by address.
     pub changes: Vec<Change>,
 }
 
-/// An account before and after.
+/// An account before and after the transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Change {
-    /// Whose.
+    /// The account whose balances would change.
     pub account: Address,
     /// Right before the transaction: what the block does by itself has happened.
     pub before: Account,
-    /// Right after it.
+    /// The account right after the transaction.
     pub after: Account,
 }
 

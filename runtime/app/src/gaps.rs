@@ -21,27 +21,27 @@ const BYTES: usize = 1024 * 1024;
 const BYTES_PER_SENDER: usize = 64 * 1024;
 /// So few bytes of a sender find room however much was forgotten since the last block.
 const FEW_BYTES: usize = 4 * 1024;
-/// For how many blocks a transaction may wait.
+/// The number of blocks for which a transaction may wait.
 const BLOCKS: u64 = 20;
 
 /// There is no room for this sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NoRoom;
 
-/// What waits behind gaps. It outlives commits; heights are those of the next block.
+/// The transactions behind gaps. They outlive commits; heights are those of the next block.
 #[derive(Default)]
 pub(crate) struct Gaps {
     senders: BTreeMap<Address, Behind>,
     bytes: usize,
-    /// What was forgotten for others since the last commit, in bytes.
+    /// The bytes that were forgotten for others since the last commit.
     forgotten: usize,
-    /// How many transactions ever came in.
+    /// The number of transactions that ever came in.
     arrivals: u64,
     /// Senders of whom something was forgotten, with the last height at which they must stay out.
     out: BTreeMap<Address, u64>,
 }
 
-/// A sender's transactions behind its gap, by nonce. Never empty.
+/// A sender's transactions behind its gap, by nonce; there is at least one.
 #[derive(Default)]
 struct Behind {
     txs: BTreeMap<u64, Waiting>,

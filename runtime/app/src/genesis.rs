@@ -13,7 +13,7 @@ use crate::{
     pending::PendingGenesis,
 };
 
-/// What InitChain answers.
+/// The answer to InitChain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InitChain {
     /// The root of the genesis state.

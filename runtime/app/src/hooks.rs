@@ -13,7 +13,7 @@ use diem_types::chain::ChainEvent;
 
 use crate::chain::{self, HOOK_FAILURES, LAST_BLOCK};
 
-/// What a failure of a hook means.
+/// The consequence of a failure of a hook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Policy {
     /// The node must stop: supply, the validator set or a day would be wrong.
@@ -29,18 +29,18 @@ pub struct Hook {
     pub number: u8,
     /// Its name in events and logs.
     pub name: &'static str,
-    /// What a failure means.
+    /// The consequence of its failure.
     pub policy: Policy,
-    /// The step.
+    /// The function that carries it out.
     pub run: fn(&mut BlockContext<'_>) -> Result<(), CallError>,
 }
 
 /// The hooks of a block in their order.
 #[derive(Clone)]
 pub struct Hooks {
-    /// Before the transactions.
+    /// The hooks before the transactions.
     pub begin: Vec<Hook>,
-    /// After them.
+    /// The hooks after the transactions.
     pub end: Vec<Hook>,
 }
 
@@ -49,18 +49,19 @@ impl Default for Hooks {
     fn default() -> Self {
         Self {
             begin: vec![
-                // First: every later step may ask what time it is.
+                // This comes first, because every later step may ask what time it is.
                 must(0, "last_block", record_block),
-                // What stood idle until this block, before anything of it changes the supply of DIEM.
+                // It counts what stood idle until this block, before anything of the block changes the supply of DIEM.
                 must(1, "credits_idle", credits::day::track_idle),
-                // Who misbehaved earns nothing of this block.
+                // A validator that misbehaved earns nothing of this block.
                 must(2, "staking_begin", |ctx| staking::begin_block(ctx).map(|_| ())),
                 // A block's emission belongs to the day that it closes.
                 must(3, "emissions", emissions::begin_block),
-                // The day before is settled before the next one closes: never two unsettled ones.
+                // The day before is settled before the next one closes, so that two are never unsettled.
                 must(4, "credits_settle", credits::day::settle),
                 must(5, "credits_day", credits::day::close_and_open),
-                // Slashes reach what is on its way before it is paid. svvv's step wraps staking's: locks follow.
+                // Slashes reach what is on its way before it is paid. svvv's step wraps staking's, because locks
+                // follow.
                 retry(6, "slash_jobs", |ctx| svvv::run_slash_jobs(ctx, 500)),
                 retry(7, "unbonded", |ctx| staking::pay_matured(ctx, 1_000)),
                 retry(8, "cooled_down", |ctx| credits::stake::pay_matured(ctx, 1_000)),
@@ -108,7 +109,8 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// Only of blocks that were decided: proposals and dry runs may fail in many ways that never happen.
+    /// Logs it. Called only for blocks that were decided: proposals and dry runs may fail in many ways that never
+    /// happen.
     pub(crate) fn log(&self) {
         let Self { hook, failures, error } = self;
         tracing::warn!(hook, failures, %error, "a step failed and runs again next block");

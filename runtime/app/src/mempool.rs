@@ -18,17 +18,17 @@ use diem_types::{ChainError, Signed};
 
 use crate::gaps::Gaps;
 
-/// How far ahead of the next nonce a transaction may wait.
+/// The most that a nonce may lie ahead of the next one.
 const AHEAD: u64 = 16;
 
-/// What waits.
+/// The pending overlay: what transactions of the pool have claimed above the last commit.
 #[derive(Default)]
 pub(crate) struct Mempool {
     senders: BTreeMap<Address, Nonces>,
-    /// The pending nonces before the last commit, which tell what is about to be checked again. What never is (it left
-    /// the engine's pool unseen) counts for one block more and no longer.
+    /// The pending nonces before the last commit, which tell what is about to be checked again. A transaction that
+    /// never is, because it left the engine's pool unseen, counts for one block more and no longer.
     before: BTreeMap<Address, Nonces>,
-    /// What is set aside of each account, in avvv.
+    /// The avvv that is set aside of each account.
     reserved: BTreeMap<Address, Amount>,
     gaps: Gaps,
 }
@@ -40,7 +40,7 @@ struct Nonces {
     ahead: u16,
 }
 
-/// Where a transaction that was let in waits.
+/// The place where an admitted transaction waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Waits {
     /// It may be in the next block.
@@ -112,7 +112,7 @@ impl Mempool {
         Ok(if in_turn { Waits::InTurn } else { Waits::BehindGap })
     }
 
-    /// What the accounts of payer and sender have to keep once this transaction waits too.
+    /// The amounts that the accounts of payer and sender have to keep once this transaction waits too.
     fn claims(&self, state: &dyn StateRead, tx: &Signed, fee: Amount) -> Result<[(Address, Amount); 2], ChainError> {
         let (sender, payer) = (tx.tx.sender, tx.payer());
         let spends = tx.tx.calls.iter().fold(Amount::ZERO, |sum, call| sum.saturating_add(call.message().spends()));

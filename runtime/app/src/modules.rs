@@ -17,12 +17,12 @@ use crate::chain::ChainInfo;
 
 /// Writes every module's first rows, in the order in which they need each other.
 pub(crate) fn init_genesis(ctx: &mut GenesisContext<'_>, chain: &ChainInfo, genesis: &AppGenesis) -> Result<(), Fatal> {
-    // Before all: modules ask what day it is.
+    // The length of a day comes before all, because modules ask what day it is.
     set_epoch_ms(ctx.state, genesis.epoch_ms);
-    // Balances before what takes from them.
+    // Balances come before the modules that take from them.
     init::<Bank>(ctx, &genesis.bank)?;
     init::<Staking>(ctx, &genesis.staking)?;
-    // Locks before the DIEM that must have them.
+    // Locks come before the DIEM that must have them.
     init::<Svvv>(ctx, &genesis.svvv)?;
     init::<Diem>(ctx, &genesis.diem)?;
     init::<Emissions>(ctx, &genesis.emissions)?;
@@ -55,7 +55,7 @@ pub(crate) fn validators(state: &dyn StateRead) -> Vec<GenesisValidator> {
     staking::told(state).into_iter().map(|(update, _)| validator(update)).collect()
 }
 
-/// What consensus is to be told at the end of a block, sorted by key.
+/// The changes that consensus is told at the end of a block, sorted by key.
 pub(crate) fn validator_updates(state: &mut dyn StateWrite) -> Result<Vec<ValidatorUpdate>, CallError> {
     staking::end_block(state)
 }
@@ -78,7 +78,7 @@ pub(crate) fn query(ctx: &QueryContext<'_>, query: Query) -> Result<Answer, Call
     })
 }
 
-/// What must be true of every committed state, over all modules.
+/// Checks the invariants of all modules, which every committed state must keep.
 pub(crate) fn check_invariants(state: &dyn StateRead) -> Result<(), String> {
     type Check = fn(&dyn StateRead) -> Result<(), String>;
     let checks: [(&str, Check); 6] = [

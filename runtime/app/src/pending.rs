@@ -13,11 +13,11 @@ use crate::{block::Executed, chain::ChainInfo};
 pub(crate) struct PendingGenesis {
     pub(crate) chain: Arc<ChainInfo>,
     pub(crate) state: Overlay<'static>,
-    /// How many rows it has.
+    /// The number of its rows.
     pub(crate) rows: u64,
 }
 
-/// What consensus is in the middle of. Nothing of it is written.
+/// The state of consensus between two of its calls. Nothing of it is written.
 #[derive(Default)]
 pub(crate) struct Consensus {
     /// The last proposal that was accepted, by block hash.

@@ -83,7 +83,7 @@ fn choose(mut execution: Execution<'_>, txs: &[Decoded], signatures: &Signatures
         // What does not fit or is not valid here ends the sender's queue: whatever follows has a later nonce.
         let Some(rest) = left.checked_sub(proposal_bytes(tx.size)) else { continue };
         let Ok(cost) = execution.admit(tx) else { continue };
-        // Most were verified while they waited.
+        // Most of them were verified while they waited.
         signatures.learn_statements([tx]);
         execution.calls(tx, cost);
         left = rest;
@@ -115,8 +115,8 @@ fn candidate(sender: Address, queue: &BTreeMap<u64, usize>, txs: &[Decoded]) -> 
     Some(Candidate { gas_price: tx.tx.gas_price, arrival: std::cmp::Reverse(*index), sender })
 }
 
-/// What CometBFT counts for a transaction in a proposal: its bytes, their length as a varint, and a tag. A larger sum
-/// than allowed costs the proposer its turn without a word.
+/// The bytes that CometBFT counts for a transaction in a proposal: its own, their length as a varint, and a tag. A
+/// larger sum than allowed silently costs the proposer its turn.
 fn proposal_bytes(size: usize) -> u64 {
     let size = size as u64;
     let bits = u64::from(64u32.saturating_sub(size.leading_zeros())).max(1);

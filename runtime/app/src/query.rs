@@ -12,7 +12,7 @@ pub enum QueryError {
     /// The height is not kept or not there yet.
     #[error(transparent)]
     Height(#[from] StoreError),
-    /// The module says no.
+    /// The module refuses the question.
     #[error(transparent)]
     Call(#[from] CallError),
 }
@@ -20,11 +20,11 @@ pub enum QueryError {
 /// An answer and the height it is of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answered {
-    /// The height.
+    /// The height from which the answer was read.
     pub height: u64,
-    /// Its block's time.
+    /// The time of that height's block.
     pub time: Time,
-    /// The answer.
+    /// The answer of the module.
     pub answer: Answer,
 }
 
@@ -60,12 +60,12 @@ pub fn answer(snapshot: &Snapshot, query: Query) -> Result<Answer, CallError> {
     modules::query(&QueryContext { state: snapshot, block }, query)
 }
 
-/// How large the state may become, as of a snapshot's height.
+/// The bound on the size of the state at a snapshot's height.
 pub fn chain_params(snapshot: &Snapshot) -> ChainParams {
     chain::params(snapshot)
 }
 
-/// What gas costs at a snapshot's height.
+/// The parameters of gas at a snapshot's height.
 pub fn gas_params(snapshot: &Snapshot) -> GasParams {
     chain::gas(snapshot)
 }

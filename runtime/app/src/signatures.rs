@@ -20,13 +20,13 @@ use hashbrown::HashMap;
 use parking_lot::RwLock;
 use rayon::prelude::*;
 
-/// How many signatures are verified together. Larger batches gain little and spread worse over cores.
+/// The number of signatures that are verified together. Larger batches gain little and spread worse over cores.
 const BATCH: usize = 128;
 
-/// How many look-ups are worth a thread.
+/// The number of look-ups that are worth a thread.
 const LOOK_UPS: usize = 512;
 
-/// What names a statement with its signature here begins with this.
+/// The domain tag: the first bytes of what is hashed to the name of a statement with its signature.
 const STATEMENT_TAG: &[u8] = b"diem-statement/1";
 
 /// The signatures that were verified.
@@ -38,8 +38,8 @@ pub(crate) struct Signatures {
     statements: RwLock<Generations<Result<(), SignatureError>>>,
 }
 
-/// What was learned of hashes, in two generations: when the younger is full the older goes. Only ever looked into:
-/// their order is never seen.
+/// Verdicts by hash, in two generations: when the younger one is full the older one is dropped. They are only looked
+/// up, so their order is never seen.
 struct Generations<V> {
     young: HashMap<[u8; 32], V>,
     old: HashMap<[u8; 32], V>,
@@ -61,8 +61,8 @@ impl Signatures {
         Ok(())
     }
 
-    /// Verifies many, those that are not remembered in parallel batches. One answer for each, as [`Self::verify`]
-    /// would give it.
+    /// Verifies many: those that are not remembered, in parallel batches. It gives one answer for each, the one that
+    /// [`Self::verify`] would give.
     pub(crate) fn verify_all(&self, txs: &[&Signed]) -> Vec<Result<(), SignatureError>> {
         let known: Vec<bool> = {
             let known = self.txs.read();
@@ -77,14 +77,14 @@ impl Signatures {
             }
         }
         let mut verdicts = verdicts.into_iter();
-        // A verdict that is missing is no good one.
+        // A missing verdict counts as a bad one.
         let verdict =
             |known: &bool| if *known { Ok(()) } else { verdicts.next().unwrap_or(Err(SignatureError::Invalid)) };
         known.iter().map(verdict).collect()
     }
 
-    /// The same as [`Self::learn_statements`] for a transaction that waits in the pool, and only once: it is checked again
-    /// after every block.
+    /// Does the work of [`Self::learn_statements`] for a transaction that waits in the pool, and does it once, because
+    /// the transaction is checked again after every block.
     pub(crate) fn learn_waiting(&self, tx: &Signed) {
         let has_statements = statements(&tx.tx).next().is_some();
         if has_statements && self.txs.read().get(&tx.hash) != Some(true) {
@@ -147,7 +147,7 @@ impl<V: Copy> Generations<V> {
     }
 }
 
-/// What has signatures that can be verified alone, or together with those of others.
+/// An item whose signatures can be verified alone, or in one batch with those of others.
 trait Batched: Sync {
     fn alone(&self) -> Result<(), SignatureError>;
 

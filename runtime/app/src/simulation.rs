@@ -25,13 +25,13 @@ pub struct Simulation {
 
 /// A block that was executed: what is to be written, and what an application would have answered.
 pub struct Simulated {
-    /// One for each transaction, in order.
+    /// The results of the transactions, one for each, in order.
     pub results: Vec<TxResult>,
-    /// What to write to the state before the next block.
+    /// The writes that must reach the state before the next block.
     pub writes: WriteSet,
-    /// Sorted by key.
+    /// The changes of the validators, sorted by key.
     pub validator_updates: Vec<ValidatorUpdate>,
-    /// Events of the hooks.
+    /// The events of the hooks, as borsh.
     pub events: Vec<u8>,
 }
 

@@ -11,7 +11,7 @@ use crate::text::shortened;
 /// Decimals of VVV, DIEM and credit.
 pub const DECIMALS: usize = 18;
 
-/// What can go wrong when amounts are computed.
+/// Why a computation with amounts fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum MathError {
     /// The result does not fit 128 bits.
@@ -33,7 +33,7 @@ pub enum MathError {
 pub struct Amount(u128);
 
 impl Amount {
-    /// Nothing.
+    /// No base units at all.
     pub const ZERO: Self = Self(0);
     /// One whole VVV, DIEM or credit: 10^18 base units.
     pub const ONE: Self = Self(1_000_000_000_000_000_000);
@@ -129,13 +129,13 @@ impl fmt::Debug for Amount {
 /// Why a text is not an amount.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParseAmountError {
-    /// Not a decimal number.
+    /// The text is no decimal number.
     #[error("`{0}` is not an amount: write a decimal number such as 12.5")]
     NotANumber(String),
-    /// More than 18 decimals.
+    /// The number has more than 18 decimals.
     #[error("`{0}` has more than 18 decimals")]
     TooPrecise(String),
-    /// Does not fit 128 bits of base units.
+    /// The number needs more than 128 bits of base units.
     #[error("`{0}` is larger than any amount can be")]
     TooLarge(String),
     /// The unit is missing or unknown.

@@ -12,7 +12,7 @@ use crate::{Address, Key, ModuleId, StateRead, StateWrite, Value, storage::prefi
 pub trait KeyPart: Sized {
     /// The number of bytes.
     const WIDTH: usize;
-    /// Appends the bytes.
+    /// Appends the part's bytes, [`KeyPart::WIDTH`] of them, to a key.
     fn write(&self, key: &mut Key);
     /// Reads the bytes back; `None` if they are not exactly [`KeyPart::WIDTH`].
     fn read(bytes: &[u8]) -> Option<Self>;
@@ -79,7 +79,7 @@ impl<A: KeyPart, B: KeyPart, C: KeyPart> KeyPart for (A, B, C) {
     }
 }
 
-/// Encodes a row.
+/// Encodes a value as the row that is stored.
 fn encode(value: &impl BorshSerialize) -> Value {
     let mut row = Value::new();
     #[expect(clippy::expect_used, reason = "memory takes every write, and rows hold nothing unencodable")]
@@ -102,7 +102,7 @@ fn decode<T: BorshDeserialize>(key: &[u8], row: &[u8]) -> T {
     }
 }
 
-/// One row.
+/// A table with one row, such as a module's parameters.
 pub struct Item<T> {
     key: [u8; 2],
     of: PhantomData<fn() -> T>,
@@ -124,12 +124,12 @@ impl<T: BorshSerialize + BorshDeserialize> Item<T> {
         state.get(&self.key).map(|row| decode(&self.key, &row))
     }
 
-    /// Sets the value.
+    /// Writes the value, in place of one that was there.
     pub fn set(&self, state: &mut dyn StateWrite, value: &T) {
         state.set(&self.key, encode(value));
     }
 
-    /// Removes the row.
+    /// Removes the row; it is no error if there is none.
     pub fn remove(&self, state: &mut dyn StateWrite) {
         state.remove(&self.key);
     }

@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 
 use crate::{ModuleId, StateRead, StateWrite, Time, cell::Item};
 
-/// A UTC day.
+/// The length of a UTC day in milliseconds.
 pub const DAY_MS: NonZeroU64 = NonZeroU64::new(86_400_000).unwrap();
 
 /// The length of a day. Fixed at genesis: changing it would renumber days under live vouchers and tranches.

@@ -10,7 +10,7 @@ use crate::{Address, Events, StateRead, StateWrite, Time, Verifier};
 pub struct BlockInfo {
     /// The height, from 1.
     pub height: u64,
-    /// The header's time.
+    /// The time of the block's header.
     pub time: Time,
 }
 
@@ -20,7 +20,7 @@ pub type ConsensusAddress = [u8; 20];
 /// One validator's part in the commit of the block before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Vote {
-    /// Who.
+    /// The validator whose vote this is.
     pub validator: ConsensusAddress,
     /// Its voting power at that height.
     pub power: u64,
@@ -28,7 +28,7 @@ pub struct Vote {
     pub signed: bool,
 }
 
-/// What a validator did against the rules, proven to consensus.
+/// The kinds of offences that consensus proves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MisbehaviourKind {
     /// Two different votes in the same round.
@@ -40,9 +40,9 @@ pub enum MisbehaviourKind {
 /// Evidence that consensus has verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Misbehaviour {
-    /// What was done.
+    /// The kind of the offence.
     pub kind: MisbehaviourKind,
-    /// By whom.
+    /// The validator that committed the offence.
     pub validator: ConsensusAddress,
     /// The validator's power at the offence.
     pub power: u64,
@@ -52,24 +52,24 @@ pub struct Misbehaviour {
     pub time: Time,
 }
 
-/// Everything execution knows of a block besides its transactions.
+/// Everything that execution knows of a block besides its transactions.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Block {
-    /// Height and time.
+    /// The block's height and time.
     pub info: BlockInfo,
-    /// Who proposed it.
+    /// The validator that proposed the block.
     pub proposer: ConsensusAddress,
-    /// Who signed the block before.
+    /// The validators of the block before, each with whether it signed.
     pub votes: Vec<Vote>,
-    /// Evidence in this block.
+    /// The evidence that the block carries.
     pub misbehaviour: Vec<Misbehaviour>,
 }
 
 /// Genesis: writes state before there is a block.
 pub struct GenesisContext<'a> {
-    /// State to fill.
+    /// The empty state that genesis fills.
     pub state: &'a mut dyn StateWrite,
-    /// The genesis time.
+    /// The genesis time, at which the chain starts.
     pub time: Time,
 }
 
@@ -77,9 +77,9 @@ pub struct GenesisContext<'a> {
 pub struct BlockContext<'a> {
     /// State inside the hook's own overlay.
     pub state: &'a mut dyn StateWrite,
-    /// What happened.
+    /// The events of the block's hooks, to which this step adds its own.
     pub events: &'a mut Events,
-    /// The block.
+    /// The block in which the step runs.
     pub block: &'a Block,
 }
 
@@ -87,13 +87,13 @@ pub struct BlockContext<'a> {
 pub struct TxContext<'a> {
     /// State inside the transaction's own overlay.
     pub state: &'a mut dyn StateWrite,
-    /// What happened.
+    /// The events of the transaction, to which the call adds its own.
     pub events: &'a mut Events,
     /// Height and time of the block that holds the transaction.
     pub block: BlockInfo,
-    /// Who signed it.
+    /// The account that signed the transaction and for which the call acts.
     pub sender: Address,
-    /// Verifies what others signed inside it.
+    /// Verifies the statements of others that are handed in inside the call.
     pub verifier: &'a dyn Verifier,
 }
 

@@ -15,9 +15,9 @@ pub struct ErrorInfo {
     pub retry: bool,
 }
 
-/// What every module's error enum declares beside its text.
+/// What a module's error enum declares beside the text of each error.
 pub trait ModuleError: std::error::Error {
-    /// The module's name.
+    /// The module's name, which stands beside the number of each error.
     const CODESPACE: &'static str;
     /// Every error that the module can give.
     const TABLE: &'static [ErrorInfo];
@@ -33,7 +33,7 @@ pub struct CallError {
     pub codespace: &'static str,
     /// The number in the codespace; never 0.
     pub code: u32,
-    /// What is wrong and what to do. Never part of any hash.
+    /// What is wrong and what to do. The text is never part of any hash.
     pub message: String,
 }
 

@@ -30,7 +30,7 @@ impl Events {
         event.serialize(&mut self.bytes).expect("an event encodes into memory");
     }
 
-    /// Remembers this place.
+    /// Remembers the present end, for [`Events::rewind`].
     pub fn mark(&self) -> EventMark {
         EventMark(self.bytes.len())
     }
@@ -40,7 +40,7 @@ impl Events {
         self.bytes.truncate(mark.0);
     }
 
-    /// The encoded events.
+    /// The events as borsh, one after the other, each behind its module's byte.
     pub fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }

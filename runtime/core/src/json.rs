@@ -8,7 +8,7 @@ pub mod number {
 
     use serde::{Deserializer, Serializer, de};
 
-    /// Writes the digits.
+    /// Writes the number as a string of digits.
     ///
     /// # Errors
     /// Those of the serializer.

@@ -51,14 +51,14 @@ pub enum SignatureError {
 pub enum Auth {
     /// ed25519 over the tagged bytes.
     Ed25519 {
-        /// The public key.
+        /// The public key of the signer; its hash must be the address.
         public_key: [u8; 32],
-        /// R and s.
+        /// The signature as RFC 8032 encodes it: R, then s.
         signature: [u8; 64],
     } = 0,
     /// secp256k1 over the EIP-712 digest: r, s, and v as 27 or 28, as wallets return it.
     Ethereum {
-        /// r, s, v.
+        /// The signature as r, s and v.
         signature: [u8; 65],
     } = 1,
 }
@@ -246,7 +246,7 @@ impl SecretKey {
     }
 }
 
-/// Never shows the secret.
+/// Shows the address and never the secret.
 impl fmt::Debug for SecretKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SecretKey({})", self.address())

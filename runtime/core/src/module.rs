@@ -17,11 +17,11 @@ impl ModuleId {
     pub const CHAIN: Self = Self(0);
     /// Accounts, supply and pools.
     pub const BANK: Self = Self(1);
-    /// Validators and stake.
+    /// The module of validators and stake.
     pub const STAKING: Self = Self(2);
-    /// Locks on stake.
+    /// The module of locks on stake.
     pub const SVVV: Self = Self(3);
-    /// The mint curve.
+    /// The module of the mint curve.
     pub const DIEM: Self = Self(4);
     /// The schedule of new VVV.
     pub const EMISSIONS: Self = Self(5);
@@ -32,7 +32,7 @@ impl ModuleId {
 /// A call of a transaction, as its module defines it. Object-safe, so that whoever handles calls of every kind needs
 /// one match and no more.
 pub trait Message {
-    /// What can be said of the call without state.
+    /// Checks what can be checked of the call without state.
     ///
     /// # Errors
     /// The call can never succeed.
@@ -51,8 +51,8 @@ pub trait Message {
     /// The call in words, as a wallet shows it before signing. Consensus: it is part of what is signed.
     fn text(&self) -> String;
 
-    /// What is signed inside the call, beside the transaction; [`Message::execute`] has each of it verified by
-    /// [`TxContext::verifier`].
+    /// The statements inside the call, which somebody signed beside the transaction; [`Message::execute`] has each of
+    /// them verified by [`TxContext::verifier`].
     fn statements<'a>(&'a self, _: HandedIn<'a>) -> Statements<'a> {
         Vec::new()
     }
@@ -69,22 +69,22 @@ pub trait Message {
 ///
 /// Begin, end and epoch steps are plain public functions of a module, called line by line in the runtime's list.
 pub trait Module {
-    /// The module's byte.
+    /// The module's byte, which no other module has or had.
     const ID: ModuleId;
     /// Its name: codespace of its errors and prefix of its events.
     const NAME: &'static str;
     /// The version of its rows; a binary with a newer one migrates them.
     const STORAGE_VERSION: u32;
 
-    /// Its calls.
+    /// The enum of its calls.
     type Msg: Message + BorshSerialize + BorshDeserialize;
-    /// Its questions.
+    /// The enum of its questions.
     type Query: BorshSerialize + BorshDeserialize;
     /// The answers to them.
     type Answer: BorshSerialize + BorshDeserialize;
-    /// What it reports.
+    /// The enum of its events.
     type Event: BorshSerialize + BorshDeserialize;
-    /// What it refuses.
+    /// The enum of its errors.
     type Error: ModuleError;
     /// Its part of the genesis file.
     type Genesis: BorshSerialize + BorshDeserialize;
@@ -98,7 +98,7 @@ pub trait Module {
     /// The genesis that would give the present rows again.
     fn export_genesis(state: &dyn StateRead) -> Self::Genesis;
 
-    /// Answers a question.
+    /// Answers a question from one committed state.
     ///
     /// # Errors
     /// Says what there is not.

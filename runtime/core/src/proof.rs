@@ -10,10 +10,10 @@ use ics23::{CommitmentProof, ExistenceProof, HashOp, HostFunctionsManager, Inner
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-/// What a leaf's preimage starts with; `sha256(key)` and `sha256(value)` follow.
+/// The first bytes of a leaf's preimage; `sha256(key)` and `sha256(value)` follow.
 pub const LEAF_PREFIX: [u8; 13] = *b"JMT::LeafNode";
 
-/// What an inner node's preimage starts with; the hashes of the left and the right child follow.
+/// The first bytes of an inner node's preimage; the hashes of the left and the right child follow.
 pub const INNER_PREFIX: [u8; 16] = *b"JMT::IntrnalNode";
 
 /// The hash of an empty subtree, and so the root of the empty state.
@@ -39,7 +39,7 @@ pub enum ProofError {
     Root,
 }
 
-/// How proofs of this chain are checked by any ICS23 verifier.
+/// The ICS23 specification with which any verifier checks proofs of this chain.
 pub fn ics23_spec() -> ics23::ProofSpec {
     ics23::ProofSpec {
         leaf_spec: Some(leaf_op()),
@@ -126,7 +126,7 @@ fn check_path(proof: &ExistenceProof) -> Result<(), ProofError> {
     Ok(())
 }
 
-/// Which child of this inner node the path came from.
+/// Whether the path goes through the right child of this inner node.
 fn is_right_child(step: &InnerOp) -> Result<bool, ProofError> {
     let sibling = step.prefix.strip_prefix(&INNER_PREFIX).ok_or(ProofError::Path("a step is not an inner node"))?;
     match (sibling.len(), step.suffix.len()) {

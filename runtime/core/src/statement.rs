@@ -10,10 +10,10 @@ use crate::{
 
 /// Something that was signed.
 pub trait Statement: Send + Sync {
-    /// Who should have signed.
+    /// The address that must have signed.
     fn signer(&self) -> &Address;
 
-    /// The signature.
+    /// The signature, by the key of [`Statement::signer`].
     fn auth(&self) -> &Auth;
 
     /// The bytes that an ed25519 key signs. All of the content is in them, and what kind of statement it is.
@@ -22,7 +22,7 @@ pub trait Statement: Send + Sync {
     /// The digest that an Ethereum key signs: of the same content.
     fn digest(&self) -> [u8; 32];
 
-    /// Checks the signature.
+    /// Checks that the signature is by the signer and fits the content.
     ///
     /// # Errors
     /// [`SignatureError`].
@@ -31,7 +31,7 @@ pub trait Statement: Send + Sync {
     }
 }
 
-/// What is asked of a statement may be asked of a reference to it.
+/// A reference to a statement is a statement too.
 impl<T: Statement + ?Sized> Statement for &T {
     fn signer(&self) -> &Address {
         (**self).signer()
@@ -54,16 +54,16 @@ impl<T: Statement + ?Sized> Statement for &T {
 /// transaction around it says.
 pub type Statements<'a> = Vec<Box<dyn Statement + 'a>>;
 
-/// What statements may name of the transaction that hands them in.
+/// The parts of a transaction that a statement inside it may name.
 #[derive(Debug, Clone, Copy)]
 pub struct HandedIn<'a> {
     /// The chain that the transaction is for: on another one it is invalid, whatever is inside.
     pub chain_id: &'a str,
-    /// Who sends it.
+    /// The account that sends the transaction.
     pub sender: &'a Address,
 }
 
-/// What verifies statements while a transaction runs.
+/// Verifies statements while a transaction runs.
 pub trait Verifier {
     /// The verdict of [`Statement::verify`], which may be known already.
     ///

@@ -11,8 +11,8 @@ pub type Key = SmallVec<[u8; 32]>;
 /// A stored value: borsh, never empty (an empty value cannot be proven). Most values fit inline.
 pub type Value = SmallVec<[u8; 64]>;
 
-/// Reading rows. Reads cannot fail: a store that cannot be read ends the process with a sentence that says so,
-/// because half a node is worse than none. Shared between threads, which may read but never write.
+/// Reads rows. Reads cannot fail: a store that cannot be read ends the process with a sentence that says so, because
+/// half a node is worse than none. It is shared between threads, which may read but never write.
 pub trait StateRead: Sync {
     /// The value under `key`, or `None` if there is no such row.
     fn get(&self, key: &[u8]) -> Option<Value>;
@@ -21,7 +21,7 @@ pub trait StateRead: Sync {
     fn range(&self, start: &[u8], end: Option<&[u8]>, limit: usize) -> Vec<(Key, Value)>;
 }
 
-/// Writing rows. A write is visible to later reads through the same object.
+/// Writes rows. A write is visible to later reads through the same object.
 pub trait StateWrite: StateRead {
     /// Sets the row. `value` must not be empty.
     fn set(&mut self, key: &[u8], value: Value);

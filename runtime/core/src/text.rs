@@ -22,7 +22,7 @@ pub fn is_plain(text: &str) -> bool {
 const fn bends(c: char) -> bool {
     match c {
         '"' => true,
-        // Control characters (Cc).
+        // These are the control characters (category Cc).
         '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' => true,
         // Line and paragraph separators.
         '\u{2028}' | '\u{2029}' => true,
@@ -253,7 +253,7 @@ mod tests {
                 assert_eq!(plain(code), Some(true), "{code:x}");
             }
         }
-        // As many as Unicode counts, and the three annotation marks.
+        // Unicode counts that many, and the three annotation marks come on top.
         assert_eq!((0..=0x10_ffff).filter_map(char::from_u32).filter(|c| is_ignorable(*c)).count(), 4_174 + 3);
     }
 }

@@ -17,7 +17,7 @@ impl Time {
     /// The last moment of the year 9999, after which neither a header nor RFC 3339 has a time.
     pub const END: Self = Self(253_402_300_799_999);
 
-    /// The milliseconds.
+    /// The number of milliseconds since 1970-01-01 UTC.
     pub const fn millis(self) -> u64 {
         self.0
     }

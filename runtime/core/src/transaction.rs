@@ -17,14 +17,14 @@ pub trait CallBody: BorshSerialize + BorshDeserialize {
     fn text(&self) -> String;
 }
 
-/// What a sender asks for. Its calls succeed or fail together.
+/// A transaction as its sender asks for it. Its calls succeed or fail together.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Transaction<C> {
     /// The chain it is for.
     pub chain_id: String,
     /// The genesis of that chain: a fork or a restarted chain of the same name is another chain.
     pub genesis_hash: [u8; 32],
-    /// Who acts.
+    /// The account that acts, and that signs.
     pub sender: Address,
     /// The sender's number of transactions so far.
     pub nonce: u64,
@@ -34,7 +34,7 @@ pub struct Transaction<C> {
     pub gas_price: Amount,
     /// The most that gas * gas_price may be, in avvv.
     pub max_fee: Amount,
-    /// Who pays the fee, if not the sender; signs too.
+    /// The account that pays the fee where that is not the sender; it signs too.
     pub fee_payer: Option<Address>,
     /// 1 to [`MAX_CALLS`] calls.
     pub calls: Vec<C>,

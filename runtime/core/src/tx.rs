@@ -21,7 +21,7 @@ use crate::{
 /// The largest transaction, in bytes.
 pub const MAX_TX_BYTES: usize = 512 * 1024;
 
-/// What an ed25519 key signs begins with this.
+/// The domain tag: the first bytes of what an ed25519 key signs.
 const SIGN_TAG: &[u8] = b"diem-tx/1";
 const SIGNED: u8 = 0;
 /// The first byte of the transaction that carries the validators' bridge statements; refused where a user's
@@ -68,7 +68,7 @@ fn sign_message(body: &[u8]) -> Vec<u8> {
 /// Why bytes are no transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
-    /// More than [`MAX_TX_BYTES`].
+    /// The transaction has more than [`MAX_TX_BYTES`] bytes.
     #[error("the transaction has more than {MAX_TX_BYTES} bytes")]
     TooLarge,
     /// Cut off, an unknown discriminant, left-over bytes, or text that is not UTF-8.
@@ -90,11 +90,11 @@ pub enum DecodeError {
 /// A decoded transaction, its signatures not yet verified.
 #[derive(Debug, Clone)]
 pub struct SignedTx<C> {
-    /// What is asked for.
+    /// The transaction that was signed.
     pub tx: Transaction<C>,
-    /// The sender's signature.
+    /// The signature of the sender.
     pub auth: Auth,
-    /// The fee payer's.
+    /// The signature of the fee payer, if there is one.
     pub payer_auth: Option<Auth>,
     /// sha256 of all bytes.
     pub hash: TxHash,
@@ -136,7 +136,7 @@ impl<C: CallBody> SignedTx<C> {
         Ok(Self { tx, auth, payer_auth, hash: tx_hash(bytes), size: bytes.len(), message })
     }
 
-    /// Verifies both signatures. A pure function of the bytes.
+    /// Verifies both signatures. The verdict is a pure function of the bytes.
     ///
     /// # Errors
     /// The first signature that does not count.
@@ -158,7 +158,7 @@ impl<C: CallBody> SignedTx<C> {
         &self.message
     }
 
-    /// Who pays the fee.
+    /// The account that pays the fee: the fee payer, or else the sender.
     pub fn payer(&self) -> Address {
         self.tx.fee_payer.unwrap_or(self.tx.sender)
     }

@@ -33,32 +33,32 @@ const CHUNK: u32 = 32;
 /// A transaction that is in a block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredTx {
-    /// The block's height.
+    /// The height of the block that holds it.
     pub height: u64,
     /// Its place in the block.
     pub index: u32,
-    /// Its bytes.
+    /// The bytes of the transaction as they were submitted.
     pub bytes: Vec<u8>,
-    /// What became of it.
+    /// The result with which the block executed it.
     pub result: TxResult,
 }
 
-/// A committed block.
+/// A committed block without its transactions.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct StoredBlock {
-    /// The height.
+    /// The height of the block.
     pub height: u64,
-    /// The header's time.
+    /// The time of the block's header.
     pub time: Time,
-    /// The header's hash.
+    /// The hash of the block's header.
     pub hash: [u8; 32],
-    /// Who proposed it.
+    /// The validator that proposed the block.
     pub proposer: ConsensusAddress,
     /// The state root after it; it stands in the next header.
     pub root: [u8; 32],
-    /// How many transactions it has.
+    /// The number of transactions in the block.
     pub tx_count: u32,
-    /// How much gas they paid for.
+    /// The gas that the transactions paid for.
     pub gas_used: u64,
     /// The events of its hooks.
     pub events: Vec<u8>,
@@ -67,15 +67,15 @@ pub struct StoredBlock {
 /// A provider that was paid for a day. Its row of the state is gone since then.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct PaidProvider {
-    /// The day.
+    /// The day that the payment is for.
     pub day: u64,
-    /// Who.
+    /// The provider that is paid.
     pub provider: Address,
-    /// What was consumed there.
+    /// The credit and requests that were consumed at the provider.
     pub served: ProviderDay,
     /// The rent of the day that it was paid, in avvv.
     pub amount: Amount,
-    /// Who received it.
+    /// The account that received the payment.
     pub to: Address,
     /// The height of the payment.
     pub height: u64,
@@ -104,17 +104,17 @@ fn paid_key(day: u64, provider: &Address) -> Key {
 pub struct Executed<'a> {
     /// Height, time and proposer.
     pub block: &'a Block,
-    /// The header's hash.
+    /// The hash of the block's header.
     pub hash: [u8; 32],
     /// The bytes of its transactions.
     pub txs: &'a [Bytes],
-    /// Their hashes.
+    /// The hashes of the transactions, in the same order.
     pub hashes: &'a [TxHash],
-    /// What became of each.
+    /// The results of the transactions, in the same order.
     pub results: &'a [TxResult],
     /// The events of the block's hooks.
     pub events: &'a [u8],
-    /// How much gas the transactions paid for.
+    /// The gas that the transactions paid for.
     pub gas_used: u64,
 }
 
@@ -174,16 +174,16 @@ fn paid_in(events: &[u8], height: u64) -> impl Iterator<Item = PaidProvider> {
     })
 }
 
-/// Who had been paid for a day at the height of `snapshot`, by address. Only of payments in blocks that this node
-/// executed: what an export or a snapshot of state left behind is missing.
+/// The providers that had been paid for a day at the height of `snapshot`, by address. They are those of blocks that
+/// this node executed: payments from before an export or a snapshot of state are missing.
 pub fn paid_providers(snapshot: &Snapshot, day: u64) -> Vec<PaidProvider> {
     let [from, to] = [day, day.saturating_add(1)].map(|day| key(PAID, &[&day.to_be_bytes()]));
-    // As many as there are providers, each of which has put up a bond.
+    // There are as many as there are providers, each of which has put up a bond.
     let rows = snapshot.index_range(&from, Some(&to), usize::MAX, false);
     rows.iter().filter_map(|(_, row)| PaidProvider::try_from_slice(row).ok()).collect()
 }
 
-/// What must go when a height is undone.
+/// The rows that must be deleted when a height is undone.
 pub fn removal(store: &Store, height: u64) -> Vec<IndexOp> {
     let index = Index::new(store);
     let Some(block) = index.block(height) else { return Vec::new() };
@@ -211,7 +211,7 @@ impl<'a> Index<'a> {
         Index(store)
     }
 
-    /// A committed transaction.
+    /// A committed transaction by its hash.
     pub fn transaction(&self, hash: &TxHash) -> Option<StoredTx> {
         let position = self.0.index_get(&key(TX_HASH, &[hash]))?;
         let (height, index) = position.split_at_checked(8)?;
@@ -220,7 +220,7 @@ impl<'a> Index<'a> {
         self.block_txs(height, index, 1).pop()
     }
 
-    /// A committed block.
+    /// A committed block by its height.
     pub fn block(&self, height: u64) -> Option<StoredBlock> {
         StoredBlock::try_from_slice(&self.0.index_get(&height_key(BLOCK, height))?).ok()
     }

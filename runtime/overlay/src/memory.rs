@@ -26,7 +26,7 @@ impl StateRead for Empty {
 pub struct MemoryRows(OrdMap<Key, Value>);
 
 impl MemoryRows {
-    /// How many rows there are.
+    /// The number of rows.
     pub fn len(&self) -> usize {
         self.0.len()
     }

@@ -11,7 +11,7 @@ pub struct Overlay<'a> {
 }
 
 impl<'a> Overlay<'a> {
-    /// Nothing written yet.
+    /// An overlay without writes.
     pub fn new(base: &'a dyn StateRead) -> Overlay<'a> {
         Overlay::with_writes(base, WriteSet::new())
     }

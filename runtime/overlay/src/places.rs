@@ -10,7 +10,8 @@
 /// Places by hash. Nothing of a key is kept but half its hash: whoever asks compares the keys.
 #[derive(Default, Clone)]
 pub struct Places {
-    /// 0 is free. Their number is a power of two; at most three quarters are taken.
+    /// The words of the table; 0 marks a free slot. Their number is a power of two, and at most three quarters are
+    /// taken.
     slots: Vec<u64>,
     len: usize,
 }
@@ -19,7 +20,7 @@ pub struct Places {
 const FIRST: usize = 16;
 
 impl Places {
-    /// How many places there are.
+    /// The number of places in the table.
     pub fn len(&self) -> usize {
         self.len
     }
@@ -108,7 +109,7 @@ fn place(word: u64) -> usize {
     (word >> 32) as usize - 1
 }
 
-/// Where a hash, or the half of it in a word, wants to lie.
+/// The slot at which the search for a hash, or for the half of it in a word, begins.
 fn home(hash: u64, mask: usize) -> usize {
     hash as u32 as usize & mask
 }

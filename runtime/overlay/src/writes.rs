@@ -24,7 +24,7 @@ type Table = [u8; 2];
 /// The scanned tables, each with its written keys in order and the place of their rows.
 type Ordered = BTreeMap<Table, BTreeMap<Key, usize>>;
 
-/// One written row.
+/// A written row: its key, and the value or `None` where the row is removed.
 pub type Row = (Key, Option<Value>);
 
 /// A set of writes, at most one for each key: `Some` sets the row, `None` removes it.
@@ -34,17 +34,17 @@ pub struct WriteSet {
     hasher: RandomState,
     /// Places of all rows by hash of key; empty while there are [`FEW`].
     index: Places,
-    /// Behind a lock because reading builds it.
+    /// The index that scans use. It stands behind a lock because reading builds it.
     ordered: Mutex<Ordered>,
 }
 
 impl WriteSet {
-    /// No writes.
+    /// A set without writes.
     pub fn new() -> WriteSet {
         WriteSet::default()
     }
 
-    /// How many keys are written.
+    /// The number of written keys.
     pub fn len(&self) -> usize {
         self.rows.len()
     }
@@ -54,7 +54,7 @@ impl WriteSet {
         self.rows.is_empty()
     }
 
-    /// How many rows `base` has more with these writes than without; negative if it has fewer.
+    /// By how many rows these writes make `base` larger; negative if they make it smaller.
     pub fn growth(&self, base: &dyn StateRead) -> i64 {
         let change = |(key, value): &Row| match (base.get(key).is_some(), value.is_some()) {
             (false, true) => 1,
@@ -64,7 +64,7 @@ impl WriteSet {
         self.rows.iter().map(change).fold(0i64, i64::saturating_add)
     }
 
-    /// What was written to `key`: `Some(None)` if the row was removed, `None` if the key was not written.
+    /// The write to `key`: `Some(None)` if the row was removed, `None` if the key was not written.
     pub fn get(&self, key: &[u8]) -> Option<Option<&Value>> {
         self.find(key).and_then(|at| self.rows.get(at)).map(|(_, value)| value.as_ref())
     }

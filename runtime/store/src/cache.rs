@@ -30,7 +30,7 @@ struct Shard {
     bytes: usize,
     limit: usize,
     entries: Vec<Entry>,
-    /// Where in `entries` a key lies, by its hash.
+    /// The place of each key in `entries`, by its hash.
     places: Places,
     /// The next entry to be asked whether it may go.
     hand: usize,

@@ -9,50 +9,50 @@ use crate::tree::TreeFull;
 /// Why the store refuses or fails.
 #[derive(Debug, Error)]
 pub enum StoreError {
-    /// Another process has the folder open.
+    /// The folder is open in another process, which holds its lock.
     #[error("{path} is in use by another process; stop that node first, or give this one a home of its own")]
     Locked {
-        /// The store's folder.
+        /// The folder of the store.
         path: PathBuf,
     },
     /// The operating system denies access.
     #[error("no permission to use {path}; make it belong to the user that runs the node ({detail})")]
     Permission {
-        /// The store's folder.
+        /// The folder of the store.
         path: PathBuf,
-        /// What was answered.
+        /// The answer of the disk or of RocksDB.
         detail: String,
     },
     /// The file system is mounted read only.
     #[error("{path} is on a read-only file system; mount it writable or choose another home ({detail})")]
     ReadOnly {
-        /// The store's folder.
+        /// The folder of the store.
         path: PathBuf,
-        /// What was answered.
+        /// The answer of the disk or of RocksDB.
         detail: String,
     },
-    /// No space, or a quota or file size limit.
+    /// The disk has no space left, or a quota or a limit on file sizes is reached.
     #[error("no space left for {path}; free some or raise the limit, then start the node again ({detail})")]
     DiskFull {
-        /// The store's folder.
+        /// The folder of the store.
         path: PathBuf,
-        /// What was answered.
+        /// The answer of the disk or of RocksDB.
         detail: String,
     },
     /// Files are missing or damaged.
     #[error("{path} is damaged; restore a snapshot or sync again into an empty home ({detail})")]
     Corrupt {
-        /// The store's folder.
+        /// The folder of the store.
         path: PathBuf,
-        /// What was found.
+        /// The defect that was found.
         detail: String,
     },
     /// Any other failure of reading or writing.
     #[error("cannot read or write {path}: {detail}")]
     Io {
-        /// The store's folder.
+        /// The folder of the store.
         path: PathBuf,
-        /// What was answered.
+        /// The answer of the disk or of RocksDB.
         detail: String,
     },
     /// The rows were written by another version of the state machine.
@@ -61,7 +61,7 @@ pub enum StoreError {
          on this home, or start a new home; nothing was changed (COMPATIBILITY.md lists the versions)"
     )]
     OtherVersion {
-        /// The store's folder.
+        /// The folder of the store.
         path: PathBuf,
         /// The version in the store.
         held: u64,
@@ -90,7 +90,7 @@ pub enum StoreError {
         height: u64,
         /// The oldest height kept.
         oldest: u64,
-        /// The newest.
+        /// The newest height that is kept.
         latest: u64,
     },
     /// Something else was committed after staging.
@@ -99,7 +99,7 @@ pub enum StoreError {
     /// Heights follow each other.
     #[error("height {given} cannot follow; the next height is {expected}")]
     Height {
-        /// The height given.
+        /// The height that the caller gave.
         given: u64,
         /// The height that follows the last one.
         expected: u64,
@@ -118,7 +118,7 @@ pub enum StoreError {
     Full {
         /// The store's folder, or `memory`.
         path: PathBuf,
-        /// How many rows there are.
+        /// The number of rows with which the tree is full.
         full: TreeFull,
     },
     /// An earlier write failed, so that nobody knows what is on disk.

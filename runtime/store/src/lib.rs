@@ -45,11 +45,11 @@ impl Default for Options {
     }
 }
 
-/// Where [`Options::on_write`] is called.
+/// The two moments at which [`Options::on_write`] is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WritePoint {
-    /// Nothing of the block is written.
+    /// The moment before anything of the block is written.
     Before,
-    /// All of it is.
+    /// The moment after all of the block is written.
     After,
 }

@@ -9,16 +9,16 @@ use diem_core::storage::Key;
 use crate::error::StoreError;
 use diem_overlay::WriteSet;
 
-/// What was committed last, in a row of its own.
+/// The identity of the last commit, in a row of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Meta {
-    /// The height.
+    /// The height of the last committed block.
     pub height: u64,
     /// The state root after it.
     pub root: [u8; 32],
     /// The block's time, milliseconds since 1970.
     pub time_ms: u64,
-    /// The application's version.
+    /// The version of the state machine that wrote the rows.
     pub app_version: u64,
 }
 
@@ -41,16 +41,16 @@ pub type IndexRow = (Vec<u8>, Vec<u8>);
 /// A change of the node's index, written in the same batch as the block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IndexOp {
-    /// Sets a row.
+    /// Sets a row of the index.
     Put {
         /// The key; up to 32 bytes lie inline.
         key: Key,
-        /// The value.
+        /// The value of the row.
         value: Vec<u8>,
     },
-    /// Removes a row.
+    /// Removes a row of the index.
     Delete {
-        /// The key.
+        /// The key of the row.
         key: Key,
     },
 }
@@ -70,7 +70,7 @@ pub(crate) struct UndoRow {
     pub(crate) bytes: Vec<u8>,
 }
 
-/// All that one block writes, at once or not at all.
+/// All writes of one block, which take effect at once or not at all.
 pub(crate) struct Block<'a> {
     pub(crate) rows: &'a WriteSet,
     pub(crate) index: &'a [IndexOp],

@@ -55,7 +55,7 @@ impl Snapshot {
         self.at.meta.map_or(0, |meta| meta.time_ms)
     }
 
-    /// How many state rows there are. Every node that has this state counts the same, whether it executed the blocks
+    /// The number of state rows. Every node that has this state counts the same, whether it executed the blocks
     /// before, went back to it, or read it from disk.
     pub fn row_count(&self) -> u64 {
         self.at.tree.rows()
@@ -109,10 +109,10 @@ impl StateRead for Snapshot {
     }
 }
 
-/// See [`Snapshot::rows`].
+/// An iterator over all state rows of a snapshot: see [`Snapshot::rows`].
 pub struct Rows {
     snapshot: Snapshot,
-    /// Where the next page starts; `None` after the last one.
+    /// The key at which the next page starts; `None` after the last page.
     next: Option<Key>,
     page: VecDeque<(Key, Value)>,
 }
@@ -136,7 +136,7 @@ impl Iterator for Rows {
     }
 }
 
-/// The last heights.
+/// The snapshots of the last heights: the latest, and at most `len - 1` before it.
 pub(crate) struct Ring {
     latest: Snapshot,
     past: BTreeMap<u64, Snapshot>,
@@ -161,7 +161,7 @@ impl Ring {
         self.past.get(&height).cloned().ok_or(StoreError::NotKept { height, oldest, latest })
     }
 
-    /// A new height. Gives back what left the ring, so that it is dropped outside of the lock.
+    /// Adds a new height. Gives back what left the ring, so that it is dropped outside of the lock.
     pub(crate) fn push(&mut self, snapshot: Snapshot) -> Vec<Snapshot> {
         let before = std::mem::replace(&mut self.latest, snapshot);
         if before.meta().is_none() {
@@ -175,7 +175,7 @@ impl Ring {
         left
     }
 
-    /// The same height with other rows of the node's index. Gives back what left the ring.
+    /// Replaces the latest height by the same one with other rows of the node's index. Gives back what left the ring.
     pub(crate) fn renew(&mut self, snapshot: Snapshot) -> Snapshot {
         std::mem::replace(&mut self.latest, snapshot)
     }

@@ -37,7 +37,7 @@ pub struct Store {
     _lock: Option<File>,
 }
 
-/// What only the one who writes needs.
+/// The state of the writer, which only the holder of its lock sees.
 struct Writer {
     poisoned: bool,
     /// The lowest height that has an undo row.
@@ -57,7 +57,7 @@ impl Staged {
         self.draft.hash()
     }
 
-    /// The writes.
+    /// The writes that are staged.
     pub fn writes(&self) -> &WriteSet {
         &self.writes
     }
@@ -81,8 +81,8 @@ impl Store {
         Store::start(backend, Path::new("memory"), options, None).expect("memory cannot fail")
     }
 
-    /// What was committed last in the folder `path`; `None` if nothing was. It opens the rows read-only: nothing is
-    /// created, changed or locked, so that a home can be judged before anything uses it.
+    /// The meta row of the last commit in the folder `path`; `None` if nothing was committed. It opens the rows
+    /// read-only: nothing is created, changed or locked, so that a home can be judged before anything uses it.
     ///
     /// Errors: [`StoreError::Corrupt`], and whatever the disk answers.
     pub fn held(path: &Path) -> Result<Option<Meta>, StoreError> {

@@ -18,15 +18,15 @@ pub enum ChainError {
     /// Made for another chain.
     #[error("the transaction is for chain `{}`, this is `{here}`", shortened(got))]
     ChainId {
-        /// The transaction's chain.
+        /// The chain that the transaction names.
         got: String,
-        /// This chain.
+        /// The name of this chain.
         here: String,
     },
     /// Made for a chain of this name with another genesis.
     #[error("the transaction is for another genesis of `{0}`: ask /v1/status for this chain's genesis hash")]
     GenesisHash(String),
-    /// Too old.
+    /// The transaction's expiry is below the height of the block.
     #[error("the transaction expired at height {expiry}, this is height {height}: sign it again")]
     Expired {
         /// The last height at which it was valid.
@@ -34,18 +34,18 @@ pub enum ChainError {
         /// The height of the block.
         height: u64,
     },
-    /// Used before.
+    /// The nonce is below the sender's next one.
     #[error("nonce {got} was used before: the sender's next is {next}")]
     NonceTooLow {
-        /// The transaction's.
+        /// The nonce of the transaction.
         got: u64,
         /// The next free one.
         next: u64,
     },
-    /// Skips some.
+    /// The nonce leaves out some before it.
     #[error("nonce {got} is too far ahead: the sender's next is {next}")]
     NonceTooHigh {
-        /// The transaction's.
+        /// The nonce of the transaction.
         got: u64,
         /// The next free one.
         next: u64,
@@ -56,35 +56,35 @@ pub enum ChainError {
     /// Below the chain's minimum.
     #[error("the gas price is {got} avvv, the chain takes at least {minimum}", got = .got.get(), minimum = .minimum.get())]
     GasPrice {
-        /// The transaction's.
+        /// The gas price of the transaction, in avvv.
         got: Amount,
-        /// The chain's.
+        /// The lowest gas price of the chain, in avvv.
         minimum: Amount,
     },
     /// More than the sender allowed.
     #[error("the fee would be {} VVV, more than the {} VVV of max_fee", .fee, .max_fee)]
     MaxFee {
-        /// gas * gas_price.
+        /// The fee: gas times gas price.
         fee: Amount,
-        /// What the sender allows.
+        /// The highest fee that the sender allows.
         max_fee: Amount,
     },
     /// The payer does not have the fee.
     #[error("the fee is {fee} VVV, but {payer} has {available} VVV")]
     FeeFunds {
-        /// Who should pay.
+        /// The account that should pay the fee.
         payer: diem_core::Address,
-        /// The fee.
+        /// The fee of the transaction.
         fee: Amount,
-        /// What the payer has.
+        /// The balance of the payer that nothing else claims.
         available: Amount,
     },
     /// More gas than a block has.
     #[error("the transaction needs {gas} gas, a block has {limit}")]
     BlockGas {
-        /// The transaction's.
+        /// The gas of the transaction.
         gas: u64,
-        /// The block's.
+        /// The gas that the block has left, or has in all.
         limit: u64,
     },
     /// The calls can take more than is left beside what waits.
@@ -93,11 +93,11 @@ pub enum ChainError {
          transactions can take; only what is in a block counts: send less, or wait until more has arrived"
     )]
     CallFunds {
-        /// Whose account it is.
+        /// The account that sends the transaction.
         sender: diem_core::Address,
         /// The most that the calls can take.
         needed: Amount,
-        /// What is left for them.
+        /// The balance that is left for the calls.
         available: Amount,
     },
     /// There is no chain yet.
@@ -112,9 +112,9 @@ pub enum ChainError {
          payments to accounts that exist, claims and burns go on"
     )]
     StateFull {
-        /// How many there were after the last block.
+        /// The number of rows after the last block.
         rows: u64,
-        /// How many there may be.
+        /// The most rows that there may be: `chain.max_rows`.
         max_rows: u64,
     },
 }
@@ -184,14 +184,14 @@ impl ModuleError for ChainError {
 pub enum ChainEvent {
     /// A step that may be repeated failed; its writes are dropped and it runs again next block.
     HookFailed {
-        /// Which.
+        /// The name of the hook.
         hook: String,
-        /// How often it failed since it last succeeded.
+        /// The number of failures since it last succeeded.
         failures: u64,
     } = 0,
 }
 
-/// How large the state may become.
+/// The bound on the size of the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ChainParams {
@@ -222,7 +222,7 @@ impl ChainParams {
         Err("chain.max_rows must be 10,000 to 100,000,000")
     }
 
-    /// How many rows there may be before transactions are refused that make more.
+    /// The number of rows above which transactions that make more are refused.
     pub const fn full_above(&self) -> u64 {
         self.max_rows.saturating_sub(self.max_rows / 10)
     }
@@ -236,7 +236,7 @@ impl ChainParams {
     }
 }
 
-/// What gas costs and how much of it there is.
+/// The price of gas, and how much of it there is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GasParams {
@@ -276,15 +276,15 @@ impl GasParams {
     }
 }
 
-/// What CometBFT must be told in genesis and what this chain holds it to. Times in milliseconds.
+/// The parameters that CometBFT is told in genesis and that this chain holds it to. Times are in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ConsensusParams {
     /// The most bytes of a block.
     pub block_max_bytes: u64,
-    /// For how many blocks evidence counts.
+    /// The number of blocks for which evidence counts.
     pub evidence_max_age_blocks: u64,
-    /// For how long evidence counts; at least the unbonding time.
+    /// The time for which evidence counts; at least the unbonding time.
     pub evidence_max_age_ms: u64,
     /// The most bytes of evidence in a block.
     pub evidence_max_bytes: u64,
@@ -313,14 +313,14 @@ pub const INFO: Item<ChainInfo> = Item::new(CHAIN_ROWS, 0);
 /// What defines the chain. It stands in state, because a node restored from a snapshot never sees InitChain.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize)]
 pub struct ChainInfo {
-    /// The chain's name.
+    /// The name of the chain.
     pub chain_id: String,
     /// sha256 of the canonical genesis.
     #[serde(with = "hex::serde")]
     pub genesis_hash: [u8; 32],
-    /// The first height.
+    /// The height of the chain's first block.
     pub initial_height: u64,
-    /// What consensus was told.
+    /// The parameters that consensus was told.
     pub consensus: ConsensusParams,
     /// The version of the state machine.
     pub app_version: u64,

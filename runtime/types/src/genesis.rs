@@ -13,18 +13,18 @@ use crate::{Call, ChainParams, ConsensusParams, GasParams, known_keys};
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AppGenesis {
-    /// What gas costs.
+    /// The price and the amount of gas.
     pub gas: GasParams,
-    /// How large the state may become.
+    /// The bound on the size of the state.
     #[serde(default)]
     pub chain: ChainParams,
     /// The length of a day in milliseconds, for ever.
     pub epoch_ms: NonZeroU64,
-    /// Accounts.
+    /// Accounts, their balances and the pools.
     pub bank: diem_bank::Genesis,
     /// Validators and stakes. Their power must be what `validators` of the document says.
     pub staking: diem_staking::Genesis,
-    /// Locks on stakes.
+    /// Locks on stakes, and the DIEM outstanding against them.
     pub svvv: diem_svvv::Genesis,
     /// The curve of DIEM.
     pub diem: diem_diem::Genesis,
@@ -59,7 +59,7 @@ pub struct GenesisValidator {
     /// Its ed25519 consensus key.
     #[serde(with = "hex::serde")]
     pub public_key: [u8; 32],
-    /// Its voting power.
+    /// The voting power with which it starts.
     pub power: u64,
 }
 
@@ -67,15 +67,15 @@ pub struct GenesisValidator {
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GenesisDoc {
-    /// The chain's name.
+    /// The name of the chain.
     pub chain_id: String,
-    /// When it starts.
+    /// The time at which it starts.
     pub genesis_time: Time,
-    /// Its first height.
+    /// The height of its first block.
     pub initial_height: u64,
-    /// What consensus is told.
+    /// The parameters that consensus is told.
     pub consensus: ConsensusParams,
-    /// Who starts it.
+    /// The validators that start the chain.
     pub validators: Vec<GenesisValidator>,
     /// The state from which it starts.
     pub app: AppGenesis,
@@ -90,19 +90,19 @@ pub enum GenesisError {
     /// Heights start at 1, and consensus counts them in an int64.
     #[error("initial_height must be 1 to {MAX_INITIAL_HEIGHT}")]
     InitialHeight,
-    /// Nobody would make blocks.
+    /// No validator has power, so nobody would make blocks.
     #[error("there is no validator with voting power")]
     NoValidators,
-    /// A validator twice.
+    /// A validator is listed twice.
     #[error("validator {0} is listed twice")]
     DuplicateValidator(String),
     /// A validator with no power.
     #[error("validator {0} has no voting power")]
     NoPower(String),
-    /// CometBFT's limit.
+    /// The powers sum to more than CometBFT's limit.
     #[error("the voting power sums to more than {MAX_TOTAL_POWER}")]
     TotalPower,
-    /// Nothing would be left of the calendar.
+    /// The chain would start where the calendar of headers ends.
     #[error(
         "genesis_time is {0}, but no chain can start after {latest}: headers have no time after the year 9999",
         latest = Time::LATEST
@@ -113,7 +113,7 @@ pub enum GenesisError {
         "validator {validator} has stake worth a power of {power}: with one validator at most {MAX_POWER} VVV can be staked"
     )]
     Power {
-        /// Its consensus key.
+        /// The consensus key of the validator.
         validator: String,
         /// The power of its stake, one for each whole VVV.
         power: u64,
@@ -121,7 +121,7 @@ pub enum GenesisError {
     /// A parameter out of its bounds.
     #[error("{0}")]
     Params(&'static str),
-    /// No block would have room for the smallest payment.
+    /// A block would have no room for the smallest payment.
     #[error(
         "by [gas] a transfer needs {transfer} gas, and a block has {limit}: set app.gas.block_limit to {transfer} or more, or per_tx, per_byte and per_signature to less"
     )]
@@ -138,7 +138,7 @@ pub enum GenesisError {
     Fees {
         /// The gas of a block.
         limit: u64,
-        /// The highest price.
+        /// The highest price with which the fees of a block are an amount.
         most: u128,
     },
     /// A key whose secret is public.
@@ -146,11 +146,11 @@ pub enum GenesisError {
         "everybody knows {key}, and in this genesis it is {role}: use a key of your own, or a chain id with a part -dev, which `{chain_id}` has not"
     )]
     KnownKey {
-        /// What stands on it.
+        /// The role of the key in the genesis.
         role: String,
-        /// Which key.
+        /// The name of the key among those that everybody knows.
         key: String,
-        /// The chain.
+        /// The name of the chain.
         chain_id: String,
     },
 }
@@ -161,7 +161,7 @@ pub const MAX_TOTAL_POWER: u64 = (i64::MAX / 8) as u64;
 /// A block must hold the largest transaction and what consensus adds to it.
 const MIN_BLOCK_BYTES: u64 = 1024 * 1024;
 const _: () = assert!(diem_core::tx::MAX_TX_BYTES as u64 <= MIN_BLOCK_BYTES / 2);
-/// CometBFT's limit.
+/// The limit of CometBFT on the bytes of a block.
 const MAX_BLOCK_BYTES: u64 = 100 * 1024 * 1024;
 
 /// The highest first height: half of what consensus can count to, which leaves room for a chain above it.
@@ -295,7 +295,7 @@ impl GenesisDoc {
         if transfer > limit {
             return Err(GenesisError::NoTransferFits { transfer, limit });
         }
-        // No block pays more than this.
+        // A block never pays more than this.
         if gas.min_price.checked_mul(limit.into()).is_err() {
             let most = u128::MAX.checked_div(limit.into()).unwrap_or_default();
             return Err(GenesisError::Fees { limit, most });

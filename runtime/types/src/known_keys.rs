@@ -15,7 +15,7 @@ const TABLE: &str = include_str!("known_keys.txt");
 /// A key that everybody knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownKey {
-    /// Which one, in words: `the consensus key of development validator 1`.
+    /// The name of the key in words: `the consensus key of development validator 1`.
     pub name: String,
     id: Id,
 }
@@ -108,7 +108,7 @@ impl<'a> Used<'a> {
         Self { doc, accounts, consensus }
     }
 
-    /// What stands on the key.
+    /// The role of the key in the genesis, if it has one.
     fn role(&self, id: &Id) -> Option<&'static str> {
         match id {
             Id::Consensus(key) => self.consensus.contains(key).then_some("a validator"),

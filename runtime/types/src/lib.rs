@@ -39,7 +39,7 @@ pub type Signed = SignedTx<Call>;
 #[serde(rename_all = "snake_case", remote = "Self")]
 #[repr(u8)]
 pub enum Call {
-    /// Accounts and transfers.
+    /// Paying accounts.
     Bank(bank::Msg) = 1,
     /// Validators, stake and its rewards.
     Staking(staking::Msg) = 2,
@@ -83,17 +83,17 @@ impl CallBody for Call {
 #[borsh(use_discriminant = true)]
 #[repr(u8)]
 pub enum Query {
-    /// To bank.
+    /// A question to the module bank.
     Bank(bank::Query) = 1,
-    /// To staking.
+    /// A question to the module staking.
     Staking(staking::Query) = 2,
-    /// To svvv.
+    /// A question to the module svvv.
     Svvv(svvv::Query) = 3,
-    /// To diem.
+    /// A question to the module diem.
     Diem(diem::Query) = 4,
-    /// To emissions.
+    /// A question to the module emissions.
     Emissions(emissions::Query) = 5,
-    /// To credits.
+    /// A question to the module credits.
     Credits(credits::Query) = 6,
 }
 
@@ -103,17 +103,17 @@ pub enum Query {
 #[serde(rename_all = "snake_case")]
 #[repr(u8)]
 pub enum Answer {
-    /// Of bank.
+    /// The answer of the module bank.
     Bank(bank::Answer) = 1,
-    /// Of staking.
+    /// The answer of the module staking.
     Staking(staking::Answer) = 2,
-    /// Of svvv.
+    /// The answer of the module svvv.
     Svvv(svvv::Answer) = 3,
-    /// Of diem.
+    /// The answer of the module diem.
     Diem(diem::Answer) = 4,
-    /// Of emissions.
+    /// The answer of the module emissions.
     Emissions(emissions::Answer) = 5,
-    /// Of credits.
+    /// The answer of the module credits.
     Credits(credits::Answer) = 6,
 }
 
@@ -123,19 +123,19 @@ pub enum Answer {
 #[serde(rename_all = "snake_case", tag = "module", content = "event")]
 #[repr(u8)]
 pub enum Event {
-    /// Of the runtime itself.
+    /// An event of the runtime itself.
     Chain(chain::ChainEvent) = 0,
-    /// Of bank.
+    /// An event of the module bank.
     Bank(bank::Event) = 1,
-    /// Of staking.
+    /// An event of the module staking.
     Staking(staking::Event) = 2,
-    /// Of svvv.
+    /// An event of the module svvv.
     Svvv(svvv::Event) = 3,
-    /// Of diem.
+    /// An event of the module diem.
     Diem(diem::Event) = 4,
-    /// Of emissions.
+    /// An event of the module emissions.
     Emissions(emissions::Event) = 5,
-    /// Of credits.
+    /// An event of the module credits.
     Credits(credits::Event) = 6,
 }
 

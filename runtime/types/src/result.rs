@@ -3,20 +3,20 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::{Amount, CallError};
 
-/// What became of a transaction. Only `code`, `gas_wanted` and `gas_used` are consensus; `log` is for people.
+/// The result of a transaction. Only `code`, `gas_wanted` and `gas_used` are consensus; `log` is for people.
 #[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
 pub struct TxResult {
     /// 0 if it succeeded.
     pub code: u32,
     /// The module that refused it; empty if it succeeded.
     pub codespace: String,
-    /// What was wrong; empty if it succeeded.
+    /// The reason of the refusal in words; empty if it succeeded.
     pub log: String,
     /// The gas it needs.
     pub gas_wanted: u64,
     /// The gas it paid for; 0 if it was invalid.
     pub gas_used: u64,
-    /// What it paid, in avvv.
+    /// The fee that it paid, in avvv.
     pub fee: Amount,
     /// Its events, for [`crate::Event::decode_all`].
     pub events: Vec<u8>,

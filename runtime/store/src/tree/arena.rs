@@ -46,7 +46,7 @@ const LONG_KEY: u8 = 0xff;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct NodeRef(u32);
 
-/// What a [`NodeRef`] points to.
+/// The kind of node that a [`NodeRef`] points to.
 pub(super) enum Kind {
     Empty,
     Inner(u32),
@@ -175,7 +175,7 @@ impl<T: Default> Slab<T> {
         self.free.lock().ids.extend(ids);
     }
 
-    /// Slots in use.
+    /// The number of slots in use.
     fn used(&self, first: u32) -> usize {
         let free = self.free.lock();
         (free.next - first) as usize - free.ids.len()
@@ -185,7 +185,7 @@ impl<T: Default> Slab<T> {
 const FIRST_INNER: u32 = 1;
 const FIRST_LEAF: u32 = 0;
 
-/// All nodes of all versions.
+/// The nodes of all versions of a tree.
 pub(super) struct Arena {
     inner: Slab<Link>,
     leaves: Slab<AtomicU64>,

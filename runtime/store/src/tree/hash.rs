@@ -7,7 +7,7 @@ use diem_core::proof::{INNER_PREFIX, LEAF_PREFIX};
 use sha2::block_api::compress256;
 use sha2::{Digest, Sha256};
 
-/// A SHA-256 hash.
+/// A SHA-256 hash of 32 bytes.
 pub type Hash = [u8; 32];
 
 /// The initial state of SHA-256 (FIPS 180-4, 5.3.3).
@@ -28,7 +28,7 @@ pub fn sha256(data: &[u8]) -> Hash {
     if let Some(mark) = padding.first_mut() {
         *mark = 0x80;
     }
-    // At most 55 bytes, so the length in bits fits into the last two bytes.
+    // The data has at most 55 bytes, so the length in bits fits into the last two bytes.
     let bits = u16::try_from(data.len().saturating_mul(8)).unwrap_or(0);
     block[62..].copy_from_slice(&bits.to_be_bytes());
     compress(&[block])
@@ -46,7 +46,7 @@ pub(super) fn leaf_hash(key: &Hash, value: &Hash) -> Hash {
     compress(blocks)
 }
 
-/// What follows the 80 bytes of an inner node in its second block.
+/// The padding of an inner node's second block, after its last 16 of 80 bytes.
 const INNER_PADDING: [u8; 48] = {
     let mut padding = [0; 48];
     padding[0] = 0x80;

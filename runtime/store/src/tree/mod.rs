@@ -28,7 +28,7 @@ pub use update::Change;
 /// A batch of this many rows is hashed on all threads.
 const MANY: usize = 512;
 
-/// All versions of one tree.
+/// The memory that all versions of one tree share.
 struct Shared {
     arena: Arena,
     history: Mutex<History>,
@@ -65,17 +65,17 @@ impl Root {
         Root { version: Arc::new(Version { shared: Arc::new(shared), number: 0, node: Node::EMPTY, rows: 0 }) }
     }
 
-    /// The root hash.
+    /// The hash of the root node.
     pub fn hash(&self) -> Hash {
         self.version.node.hash
     }
 
-    /// How many rows there are: a function of the rows alone, however the tree came to them.
+    /// The number of rows: a function of the rows alone, however the tree came to them.
     pub fn rows(&self) -> u64 {
         self.version.rows
     }
 
-    /// How many versions came before, in this process.
+    /// The number of versions that came before this one, in this process.
     pub fn version(&self) -> u64 {
         self.version.number
     }
@@ -121,7 +121,7 @@ fn leaves(nodes: &[NodeRef]) -> u64 {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the tree of {rows} rows has no room for more nodes")]
 pub struct TreeFull {
-    /// How many rows the version has that was to be changed.
+    /// The number of rows of the version that was to be changed.
     pub rows: u64,
 }
 
@@ -135,7 +135,7 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// The root hash.
+    /// The hash of the root node.
     pub fn hash(&self) -> Hash {
         self.node.hash
     }

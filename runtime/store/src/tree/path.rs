@@ -11,20 +11,20 @@ use super::update::{Node, bit};
 pub struct Path {
     /// The raw key of the leaf.
     pub key: Key,
-    /// From the leaf upwards: whether the path comes from the right child, and the hash of the other child.
+    /// The steps from the leaf upwards: whether the path comes from the right child, and the hash of the other child.
     pub steps: Vec<(bool, Hash)>,
 }
 
-/// What lies where a key should be.
+/// The outcome of a search for a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lookup {
     /// The key's own leaf.
     Present(Path),
-    /// No leaf of that key: the nearest ones before and after it in the order of key hashes.
+    /// There is no leaf of that key; these are the nearest ones before and after it in the order of key hashes.
     Absent {
-        /// The leaf before.
+        /// The path of the leaf before it, if there is one.
         left: Option<Path>,
-        /// The leaf after.
+        /// The path of the leaf after it, if there is one.
         right: Option<Path>,
     },
 }
