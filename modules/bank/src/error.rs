@@ -5,28 +5,28 @@ use diem_core::{Address, Amount, Denom, ErrorInfo, MathError, Module as _, Modul
 /// An error of bank.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// More was asked for than there is.
+    /// The account has less than is needed.
     #[error("{address} has {}, but {} are needed", .available.display(*.denom), .needed.display(*.denom))]
     InsufficientFunds {
-        /// Whose.
+        /// The account that has too little.
         address: Address,
-        /// What of.
+        /// The denomination of both amounts.
         denom: Denom,
-        /// What there is.
+        /// The balance of the account, in base units.
         available: Amount,
-        /// What was asked for.
+        /// The amount that was asked for, in base units.
         needed: Amount,
     },
-    /// Nothing would be moved.
+    /// The amount is zero, so nothing would be moved.
     #[error("an amount of zero moves nothing")]
     ZeroAmount,
-    /// The zero address, which nobody owns.
+    /// The payment goes to the zero address, which nobody owns.
     #[error("the zero address is nobody's: what is sent there is lost")]
     ZeroAddress,
-    /// No output, or more than a transfer may have.
+    /// The transfer has no output, or more than one may have.
     #[error("a transfer has 1 to {} outputs", crate::msg::MAX_OUTPUTS)]
     Outputs,
-    /// A sum that no balance can hold.
+    /// A sum is larger than any balance can be.
     #[error("{0}")]
     Math(#[from] MathError),
     /// A module without that right wanted to mint or burn.
@@ -35,30 +35,30 @@ pub enum Error {
     /// More was asked of a pool than it holds.
     #[error("the pool holds {available}, but {needed} are needed")]
     PoolTooSmall {
-        /// What there is, in base units of the pool's denomination.
+        /// The balance of the pool, in base units of its denomination.
         available: Amount,
-        /// What was asked for.
+        /// The amount that was asked for, in the same units.
         needed: Amount,
     },
     /// A genesis file names a pool that does not exist.
     #[error("there is no pool {0}")]
     UnknownPool(u8),
-    /// Too little for a row of its own.
+    /// The address has no row, and the payment is too small to make one.
     #[error(
         "{address} has no account yet: the first payment to it is at least {}, not {}",
         .minimum.display(*.denom), .amount.display(*.denom)
     )]
     NewAccount {
-        /// Who would be paid.
+        /// The address that has no row yet.
         address: Address,
         /// The denomination of the amount.
         denom: Denom,
-        /// How much.
+        /// The amount that would be paid, in base units.
         amount: Amount,
-        /// The least of it.
+        /// The least first payment, in base units.
         minimum: Amount,
     },
-    /// A parameter out of its bounds.
+    /// A parameter is out of its bounds.
     #[error("{0}")]
     Params(&'static str),
 }

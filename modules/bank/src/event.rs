@@ -13,13 +13,13 @@ pub enum Event {
     /// An account paid another.
     #[serde(with = "transferred")]
     Transferred {
-        /// Who paid.
+        /// The account that paid.
         from: Address,
-        /// Who was paid.
+        /// The account that was paid.
         to: Address,
-        /// In what.
+        /// The denomination of the amount.
         denom: Denom,
-        /// How much, in base units.
+        /// The amount, in base units.
         amount: Amount,
     } = 0,
 }

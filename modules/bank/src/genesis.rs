@@ -16,12 +16,13 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Genesis {
-    /// What can be tuned.
+    /// The parameters of the module.
     #[serde(default)]
     pub params: Params,
-    /// Each account's row.
+    /// The row of each account.
     pub accounts: BTreeMap<Address, Account>,
-    /// What pools hold from the start, as (pool, denomination, amount): only an export of a running chain has any.
+    /// The balances of pools from the start, as (pool, denomination, amount): only an export of a running chain has
+    /// any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pools: Vec<(u8, Denom, diem_core::Amount)>,
 }

@@ -11,23 +11,23 @@ use crate::{
 /// Whether a module creates or destroys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Right {
-    /// May make more of it.
+    /// The module may make more of it.
     Mint,
-    /// May make less of it.
+    /// The module may make less of it.
     Burn,
 }
 
-/// Who may mint and burn what. Genesis is written once, by bank itself; every other line belongs to a module, named by
+/// The rights to mint and burn. Genesis is written once, by bank itself; every other line belongs to a module, named by
 /// its byte because bank stands below them all.
 pub const RIGHTS: &[(ModuleId, Denom, Right)] = &[
     (Bank::ID, Denom::Vvv, Right::Mint),
     (Bank::ID, Denom::Diem, Right::Mint),
-    // staking burns what is slashed.
+    // The module staking burns what is slashed.
     (ModuleId::STAKING, Denom::Vvv, Right::Burn),
     // diem mints against locked stake and burns to open the lock.
     (ModuleId::DIEM, Denom::Diem, Right::Mint),
     (ModuleId::DIEM, Denom::Diem, Right::Burn),
-    // emissions follows its schedule.
+    // The module emissions follows its schedule.
     (ModuleId::EMISSIONS, Denom::Vvv, Right::Mint),
 ];
 
@@ -55,7 +55,7 @@ pub fn account(state: &dyn StateRead, address: &Address) -> Account {
     ACCOUNTS.get(state, address).unwrap_or_default()
 }
 
-/// What the account has of `denom`.
+/// The balance of the account in `denom`.
 pub fn balance(state: &dyn StateRead, address: &Address, denom: Denom) -> Amount {
     account(state, address).balance(denom)
 }
@@ -70,14 +70,14 @@ pub fn nonce(state: &dyn StateRead, address: &Address) -> u64 {
 pub enum ChargeError {
     /// The nonce is not the sender's next.
     Nonce {
-        /// The one that is.
+        /// The nonce that is the sender's next.
         next: u64,
     },
     /// The sender has no row: a fee that another pays makes it none.
     NoAccount,
     /// The payer has less than the fee.
     Funds {
-        /// What the payer has, in avvv.
+        /// The balance of the payer, in avvv.
         available: Amount,
     },
 }
@@ -119,12 +119,12 @@ pub fn collect_fees(state: &mut dyn StateWrite, fees: Amount) -> Result<(), Erro
     grow_pool(state, Pool::Fees, Denom::Vvv, fees)
 }
 
-/// How much of `denom` there is.
+/// The supply of `denom`: all that exists, wherever it lies.
 pub fn supply(state: &dyn StateRead, denom: Denom) -> Amount {
     SUPPLY.get(state, &(denom as u8)).unwrap_or_default()
 }
 
-/// What `pool` holds of `denom`.
+/// The balance of `pool` in `denom`.
 pub fn pool(state: &dyn StateRead, pool: Pool, denom: Denom) -> Amount {
     POOLS.get(state, &pool.key(denom)).unwrap_or_default()
 }
@@ -321,7 +321,7 @@ pub fn burn_from_pool(
     shrink_supply(state, by, denom, amount)
 }
 
-/// How many rows [`check_supply`] and the export read at a time.
+/// The number of rows that [`check_supply`] and the export read at a time.
 const PAGE: usize = 4_096;
 
 /// Every account with its row, page by page: for export and invariants, never inside a block.

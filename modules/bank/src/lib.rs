@@ -29,7 +29,7 @@ pub use params::{MinNewAccount, Params, params, set_params};
 pub use query::{Answer, Query};
 pub use state::{Account, Pool, account_key};
 
-/// The module.
+/// The module of accounts, supply and pools.
 pub struct Bank;
 
 impl Module for Bank {

@@ -21,20 +21,20 @@ const GAS_PER_OUTPUT: u64 = 10_000;
 #[serde(rename_all = "snake_case", tag = "type", deny_unknown_fields)]
 #[repr(u8)]
 pub enum Msg {
-    /// Pays one account.
+    /// Pays one account out of the sender's balance.
     Transfer {
-        /// Who is paid.
+        /// The account that is paid.
         to: Address,
-        /// In what.
+        /// The denomination of the amount.
         denom: Denom,
-        /// How much, in base units; not zero.
+        /// The amount in base units; not zero.
         amount: Amount,
     } = 0,
-    /// Pays many accounts, all or none.
+    /// Pays many accounts, all of them or none.
     MultiTransfer {
-        /// In what.
+        /// The denomination of all amounts.
         denom: Denom,
-        /// 1 to [`MAX_OUTPUTS`] payments.
+        /// The payments, 1 to [`MAX_OUTPUTS`].
         outputs: Vec<Output>,
     } = 1,
 }
@@ -43,9 +43,9 @@ pub enum Msg {
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Output {
-    /// Who is paid.
+    /// The account that is paid.
     pub to: Address,
-    /// How much, in base units; not zero.
+    /// The amount in base units; not zero.
     pub amount: Amount,
 }
 
@@ -71,7 +71,7 @@ impl Message for Msg {
         }
     }
 
-    // What goes to oneself counts too: it must be there when it is sent.
+    // A payment to oneself counts too: it must be there when it is sent.
     fn spends(&self) -> Amount {
         match self {
             Self::Transfer { denom: Denom::Vvv, amount, .. } => *amount,

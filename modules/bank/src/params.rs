@@ -10,7 +10,7 @@ use crate::{Error, state::PARAMS};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Params {
-    /// What an address without a row must receive at least.
+    /// The least that an address without a row must receive.
     pub min_new_account: MinNewAccount,
 }
 
@@ -19,9 +19,9 @@ pub struct Params {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MinNewAccount {
-    /// In avvv.
+    /// The least amount of VVV, in avvv.
     pub vvv: Amount,
-    /// In adiem.
+    /// The least amount of DIEM, in adiem.
     pub diem: Amount,
 }
 
@@ -41,9 +41,9 @@ impl MinNewAccount {
     }
 }
 
-/// 0.0001 to 1 VVV.
+/// The bounds are 0.0001 and 1 VVV.
 const VVV: std::ops::RangeInclusive<u128> = 100_000_000_000_000..=1_000_000_000_000_000_000;
-/// 0.00001 to 0.1 DIEM.
+/// The bounds are 0.00001 and 0.1 DIEM.
 const DIEM: std::ops::RangeInclusive<u128> = 10_000_000_000_000..=100_000_000_000_000_000;
 
 impl Params {
@@ -63,7 +63,7 @@ impl Params {
     }
 }
 
-/// The parameters now.
+/// The parameters that hold now.
 pub fn params(state: &dyn StateRead) -> Params {
     PARAMS.get(state).unwrap_or_default()
 }

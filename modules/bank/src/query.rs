@@ -14,13 +14,13 @@ use crate::{
 #[borsh(use_discriminant = true)]
 #[repr(u8)]
 pub enum Query {
-    /// One account; an account never used is empty.
+    /// Asks for the row of one account; that of an account never used is empty.
     Account(Address) = 0,
-    /// How much there is, and what waits in pools.
+    /// Asks for the supply of both denominations, and for what waits as fees.
     Supply = 1,
-    /// What every pool holds of every denomination.
+    /// Asks for the balance of every pool in every denomination.
     Pools = 2,
-    /// The parameters.
+    /// Asks for the parameters of the module.
     Params = 3,
 }
 
@@ -30,35 +30,35 @@ pub enum Query {
 #[serde(untagged)]
 #[repr(u8)]
 pub enum Answer {
-    /// The account's row.
+    /// The row of the account.
     Account(Account) = 0,
-    /// The supply.
+    /// The supply of both denominations.
     Supply(Supply) = 1,
     /// Every pool with every denomination, in the order of their numbers.
     Pools(Vec<PoolBalance>) = 2,
-    /// The parameters.
+    /// The parameters of the module.
     Params(Params) = 3,
 }
 
-/// How much there is.
+/// The supply of both denominations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct Supply {
-    /// All VVV, in avvv.
+    /// The supply of VVV, in avvv.
     pub vvv: Amount,
-    /// All DIEM, in adiem.
+    /// The supply of DIEM, in adiem.
     pub diem: Amount,
     /// The VVV that was paid as fees and not yet shared out.
     pub fees: Amount,
 }
 
-/// What a pool holds of a denomination.
+/// The balance of a pool in one denomination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct PoolBalance {
-    /// The pool.
+    /// The pool that has the balance.
     pub pool: Pool,
-    /// The denomination.
+    /// The denomination of the amount.
     pub denom: Denom,
-    /// How much, in base units.
+    /// The amount, in base units.
     pub amount: Amount,
 }
 
@@ -76,7 +76,7 @@ fn pools(state: &dyn StateRead) -> Vec<PoolBalance> {
     Pool::ALL.into_iter().flat_map(of).collect()
 }
 
-/// How much there is.
+/// The supply of both denominations, from a state.
 pub fn supply(state: &dyn StateRead) -> Supply {
     Supply {
         vvv: ledger::supply(state, Denom::Vvv),

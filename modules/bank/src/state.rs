@@ -11,24 +11,24 @@ use crate::{Bank, Params};
 
 /// Every account that has something, or has sent a transaction.
 pub(crate) const ACCOUNTS: Map<Address, Account> = Map::new(Bank::ID, 0);
-/// How much of a denomination there is, by its number.
+/// The supply of each denomination, by its number.
 pub(crate) const SUPPLY: Map<u8, Amount> = Map::new(Bank::ID, 1);
-/// What belongs to nobody yet, by pool and denomination.
+/// The balances of the pools, by pool and denomination.
 pub(crate) const POOLS: Map<(u8, u8), Amount> = Map::new(Bank::ID, 2);
-/// What can be tuned.
+/// The parameters of the module.
 pub(crate) const PARAMS: Item<Params> = Item::new(Bank::ID, 3);
 
-/// An account's row.
+/// The row of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Account {
     /// The number of transactions that the account has sent.
     #[serde(default)]
     pub nonce: u64,
-    /// Its VVV, in avvv.
+    /// The balance of VVV, in avvv.
     #[serde(default)]
     pub vvv: Amount,
-    /// Its DIEM, in adiem.
+    /// The balance of DIEM, in adiem.
     #[serde(default)]
     pub diem: Amount,
 }
@@ -77,7 +77,7 @@ pub enum Pool {
 }
 
 impl Pool {
-    /// Every pool.
+    /// All pools, in the order of their numbers.
     pub const ALL: [Self; 8] = [
         Self::Fees,
         Self::Bonded,
@@ -113,7 +113,7 @@ pub fn account_key(address: &Address) -> diem_core::Key {
     ACCOUNTS.key(address)
 }
 
-/// Whose account's row has this key; `None` if it is the key of another row.
+/// The address of the account whose row has this key; `None` if it is the key of another row.
 pub fn account_of(key: &[u8]) -> Option<Address> {
     let address = key.strip_prefix(account_key(&Address::ZERO).get(..2)?)?;
     address.try_into().ok().map(Address)

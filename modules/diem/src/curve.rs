@@ -29,7 +29,7 @@ pub(crate) const TINY_POWER: Amount = Amount::new(1_000);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rate(pub U256);
 
-/// 32 bytes, the lowest first.
+/// A rate is 32 bytes, the lowest first.
 impl BorshSerialize for Rate {
     fn serialize<W: borsh::io::Write>(&self, writer: &mut W) -> borsh::io::Result<()> {
         BorshSerialize::serialize(&self.0.to_le_bytes::<32>(), writer)
@@ -59,7 +59,7 @@ impl fmt::Display for Rate {
 pub struct Step {
     /// The supply of DIEM at which it ends, in adiem. It begins where the one before ends, the first at 0.
     pub edge: Amount,
-    /// What DIEM costs inside it.
+    /// The price of DIEM inside the step.
     pub rate: Rate,
 }
 
@@ -67,7 +67,7 @@ pub struct Step {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Formula {
-    /// avvv per DIEM at a supply of 0.
+    /// The price at a supply of 0, in avvv per DIEM.
     pub base: Amount,
     /// The exponent at the target, with 18 decimals. People write it as it is spoken (`2`, `"2.5"`): a whole number
     /// up to 1,000 is read as such, since as a count of 10^-18 it would be nothing.
@@ -77,7 +77,7 @@ pub struct Formula {
     pub target: Amount,
     /// The width of a step, in adiem.
     pub step: Amount,
-    /// How many steps there are.
+    /// The number of steps.
     #[serde(deserialize_with = "crate::text::count")]
     pub steps: u32,
 }
@@ -95,9 +95,9 @@ impl Default for Formula {
 #[borsh(use_discriminant = true)]
 #[repr(u8)]
 pub enum Curve {
-    /// To be computed.
+    /// The numbers from which genesis computes the table.
     Formula(Formula) = 0,
-    /// The table itself.
+    /// The table itself, digit for digit.
     Table(Vec<Step>) = 1,
 }
 
@@ -107,19 +107,19 @@ impl Default for Curve {
     }
 }
 
-/// What is wrong with a curve.
+/// The reason why a curve is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CurveError {
-    /// No step or too many.
+    /// The curve has no step, or too many.
     #[error("the curve has {0} steps; it may have 1 to {MAX_STEPS}")]
     Steps(usize),
     /// An edge is not above the one before (or 0).
     #[error("step {0} of the curve ends where it begins or before: edges must ascend from above 0")]
     Edges(usize),
-    /// A rate of zero.
+    /// A step has a rate of zero.
     #[error("step {0} of the curve has a rate of 0: DIEM is never free")]
     ZeroRate(usize),
-    /// A rate below the one before.
+    /// A step has a lower rate than the one before.
     #[error("step {0} of the curve is cheaper than the one before: rates may not fall")]
     FallingRate(usize),
     /// The price of a whole step does not fit 256 bits.
@@ -131,7 +131,7 @@ pub enum CurveError {
     /// The exponent is out of bounds.
     #[error("the power of the curve is {0}; it may be 0, or above {TINY_POWER} and up to {MAX_POWER}")]
     Power(Amount),
-    /// A target of zero.
+    /// The target is zero.
     #[error("the target of the curve is 0: the rate would have no scale")]
     ZeroTarget,
 }
@@ -171,7 +171,7 @@ impl Table {
     }
 }
 
-/// What must be true of a step after the one `before`.
+/// Checks a step against the one `before`.
 fn check(before: Step, step: Step, number: usize) -> Result<(), CurveError> {
     let width = step.edge.saturating_sub(before.edge);
     if width.is_zero() {

@@ -7,48 +7,48 @@ use crate::{Diem, curve::CurveError, quote::PastEnd};
 /// An error of diem.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// A call about nothing.
+    /// The amount is zero, so nothing would happen.
     #[error("an amount of zero mints and burns nothing")]
     ZeroAmount,
-    /// A lock that buys less than one adiem.
+    /// The lock buys less than one adiem.
     #[error("a lock of {0} sVVV is worth less than the smallest part of a DIEM: lock more")]
     Nothing(Amount),
-    /// Less than the minter wants.
+    /// The lock gives less DIEM than the minter wants.
     #[error("the lock gives {out} DIEM, less than the {min_out} that you want: ask for a quote, the price has moved")]
     BelowMinimum {
-        /// What the mint would give.
+        /// The DIEM that the mint would give.
         out: Amount,
-        /// What was wanted at least.
+        /// The least DIEM that the minter wants.
         min_out: Amount,
     },
-    /// More than the minter allows.
+    /// The DIEM costs more than the minter allows.
     #[error("{out} DIEM cost more than the {max_lock} sVVV that you allow: ask for a quote, the price has moved")]
     AboveMaximum {
-        /// What was wanted.
+        /// The DIEM that the minter wants.
         out: Amount,
-        /// What was allowed.
+        /// The most that the minter allows to lock, in avvv.
         max_lock: Amount,
     },
-    /// The curve ends before.
+    /// The curve ends before the DIEM that is wanted.
     #[error("{0}")]
     PastEnd(#[from] PastEnd),
     /// More than the minter has staked with the validator and not locked.
     #[error("{out} DIEM cost more than the {free} sVVV that you have free to lock there: stake more, or mint less")]
     TooLittleStake {
-        /// What was wanted.
+        /// The DIEM that the minter wants.
         out: Amount,
-        /// What is free.
+        /// The value of the stake that is free to lock, in avvv.
         free: Amount,
     },
-    /// A genesis whose curve is none.
+    /// The genesis has a curve that is refused.
     #[error("{0}")]
     Curve(#[from] CurveError),
     /// A genesis with DIEM that nobody has locked for.
     #[error("genesis has {supply} DIEM, but locks for {locked}: every DIEM needs its lock")]
     Unlocked {
-        /// What there is.
+        /// The DIEM that exists.
         supply: Amount,
-        /// What is outstanding over all locks.
+        /// The DIEM outstanding over all locks.
         locked: Amount,
     },
 }

@@ -12,24 +12,24 @@ use serde::{Deserialize, Serialize};
 pub enum Event {
     /// An account locked stake and got DIEM.
     Minted {
-        /// Who.
+        /// The account that minted.
         account: Address,
-        /// With whom the stake is.
+        /// The validator that the stake is with.
         validator: Address,
-        /// What was locked, in avvv of its value.
+        /// The value that was locked, in avvv.
         #[serde(with = "diem_core::json::vvv")]
         lock: Amount,
-        /// The DIEM, in adiem.
+        /// The DIEM that was minted, in adiem.
         #[serde(with = "diem_core::json::diem")]
         amount: Amount,
     } = 0,
     /// An account burned DIEM and opened its lock by as much.
     Burned {
-        /// Who.
+        /// The account that burned.
         account: Address,
-        /// With whom the stake is.
+        /// The validator that the stake is with.
         validator: Address,
-        /// The DIEM, in adiem.
+        /// The DIEM that was burned, in adiem.
         #[serde(with = "diem_core::json::diem")]
         amount: Amount,
     } = 1,

@@ -7,10 +7,10 @@
 
 use ruint::Uint;
 
-/// Wide enough for every product below: 1,024 bits.
+/// A number of 1,024 bits, which is wide enough for every product below.
 pub(crate) type Wide = Uint<1024, 16>;
 
-/// Bits behind the binary point.
+/// The number of bits behind the binary point.
 pub(crate) const FRACTION_BITS: usize = 320;
 
 /// exp(178) > 2^256, so that no rate of 256 bits needs a larger x.
@@ -57,7 +57,7 @@ pub(crate) fn exp(numerator: Wide, denominator: Wide) -> Option<Bounds> {
     None
 }
 
-/// `term * x / n`, rounded outwards.
+/// Computes `term * x / n`, rounded outwards.
 fn next_term(term: Bounds, x: Bounds, n: u64) -> Option<Bounds> {
     let n = Wide::from(n);
     let low = term.low.checked_mul(x.low)?.wrapping_shr(FRACTION_BITS);
@@ -65,7 +65,7 @@ fn next_term(term: Bounds, x: Bounds, n: u64) -> Option<Bounds> {
     Some(Bounds { low: low.checked_div(n)?, high: div_ceil(high, n)? })
 }
 
-/// `a / 2^FRACTION_BITS`, rounded up.
+/// Computes `a / 2^FRACTION_BITS`, rounded up.
 fn shift_ceil(a: Wide) -> Option<Wide> {
     let (quotient, cut_off) = a.overflowing_shr(FRACTION_BITS);
     if cut_off { quotient.checked_add(Wide::ONE) } else { Some(quotient) }
@@ -100,11 +100,11 @@ mod tests {
 
     #[test]
     fn e_is_what_everybody_says_it_is() {
-        // A001113 of the On-Line Encyclopedia of Integer Sequences.
+        // OEIS A001113, the On-Line Encyclopedia of Integer Sequences, has these digits.
         let e = "2.718281828459045235360287471352662497757247093699959574966967";
         let bounds = exp_of(1, 1).unwrap();
         assert_eq!([decimals(bounds.low), decimals(bounds.high)], [e, e]);
-        // A072334: e squared.
+        // OEIS A072334 has these digits: e squared.
         let square = "7.389056098930650227230427460575007813180315570551847324087127";
         let bounds = exp_of(2, 1).unwrap();
         assert_eq!([decimals(bounds.low), decimals(bounds.high)], [square, square]);
@@ -122,7 +122,8 @@ mod tests {
         for (numerator, denominator) in [(1, 1_000_000), (1, 3), (5, 2), (100, 1), (177, 1), (177_999, 1_000)] {
             let Bounds { low, high } = exp_of(numerator, denominator).unwrap();
             assert!(low < high);
-            // As narrow as 2^-306 of the value, so 2^-50 once the value and its factor are 256 bits long.
+            // The bounds are as narrow as 2^-306 of the value, so 2^-50 once the value and its factor are 256 bits
+            // long.
             assert!((high - low) << (FRACTION_BITS - 14) < low, "exp({numerator}/{denominator})");
         }
     }

@@ -34,7 +34,7 @@ pub use msg::Msg;
 pub use query::{Answer, CurrentRate, Query, QuoteIn, QuoteOut};
 pub use quote::{PastEnd, quote_in, quote_out};
 
-/// The module.
+/// The module of the mint curve.
 pub struct Diem;
 
 impl Module for Diem {

@@ -21,16 +21,16 @@ const GAS: u64 = 45_000;
 pub enum Msg {
     /// Locks an exact amount of sVVV and mints what it buys.
     Mint {
-        /// With whom the stake is.
+        /// The validator that the stake is with.
         validator: Address,
-        /// What to lock, in avvv of its value; not zero.
+        /// The value to lock, in avvv; not zero.
         lock: Amount,
         /// The least DIEM to get, in adiem; with less nothing happens.
         min_out: Amount,
     } = 0,
     /// Mints an exact amount of DIEM and locks what it costs.
     MintExact {
-        /// With whom the stake is.
+        /// The validator that the stake is with.
         validator: Address,
         /// The DIEM to get, in adiem; not zero.
         out: Amount,
@@ -39,7 +39,7 @@ pub enum Msg {
     } = 1,
     /// Burns DIEM, whoever minted it, and opens the sender's own lock by as much.
     Burn {
-        /// With whom the stake is.
+        /// The validator that the stake is with.
         validator: Address,
         /// The DIEM, in adiem; not zero, and not more than the lock has outstanding.
         amount: Amount,
@@ -64,7 +64,7 @@ impl Message for Msg {
         }
     }
 
-    // What is locked is staked already, and DIEM is burned.
+    // Nothing leaves the balance in VVV: what is locked is staked already, and DIEM is burned.
     fn spends(&self) -> Amount {
         match self {
             Self::Mint { .. } | Self::MintExact { .. } | Self::Burn { .. } => Amount::ZERO,
@@ -133,7 +133,7 @@ fn price(
     let lock = Place::now(state).quote_out(out).map_err(Error::PastEnd)?;
     let free = free_stake(state, account, validator)?;
     if lock <= U256::from(max_lock.min(free).get()) {
-        // Not above the budget, which is an amount.
+        // It is not above the budget, which is an amount.
         return Ok(Amount::new(lock.saturating_to()));
     }
     if max_lock <= free {

@@ -13,7 +13,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct File {
-    /// The curve.
+    /// The curve that is asked about.
     pub curve: Curve,
     /// The questions; none if only the table is wanted.
     #[serde(default)]
@@ -27,28 +27,28 @@ pub struct File {
 pub struct Question {
     /// The DIEM that exist.
     pub supply: Units,
-    /// How much sVVV is locked.
+    /// The sVVV that is locked, in avvv.
     #[serde(default)]
     pub lock: Option<Units>,
-    /// How much DIEM is wanted.
+    /// The DIEM that is wanted, in adiem.
     #[serde(default)]
     pub exact_out: Option<Units>,
 }
 
-/// An answer.
+/// The answer to one question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Quoted {
-    /// To a question with a lock.
+    /// The answer to a question with a lock.
     In {
         /// The DIEM that it gives.
         diem_out: Amount,
-        /// What is locked for it: all that was offered.
+        /// The sVVV that is locked for it: all that was offered.
         charged: Units,
     },
-    /// To a question with a wish.
+    /// The answer to a question that names the DIEM it wants.
     Out {
-        /// What has to be locked.
+        /// The sVVV that has to be locked.
         lock_needed: Units,
     },
 }

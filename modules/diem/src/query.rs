@@ -17,13 +17,13 @@ use crate::{
 #[borsh(use_discriminant = true)]
 #[repr(u8)]
 pub enum Query {
-    /// What a lock of so many avvv would mint.
+    /// Asks for the DIEM that a lock of so many avvv would mint.
     QuoteIn(Amount) = 0,
-    /// What so many adiem would cost.
+    /// Asks for the price of so many adiem.
     QuoteOut(Amount) = 1,
-    /// The price of the next DIEM.
+    /// Asks for the price of the next DIEM.
     Rate = 2,
-    /// The whole curve.
+    /// Asks for the whole curve.
     Curve = 3,
 }
 
@@ -33,33 +33,33 @@ pub enum Query {
 #[serde(untagged)]
 #[repr(u8)]
 pub enum Answer {
-    /// What a lock would mint.
+    /// The DIEM that a lock would mint.
     QuoteIn(QuoteIn) = 0,
-    /// What DIEM would cost.
+    /// The price of some DIEM.
     QuoteOut(QuoteOut) = 1,
     /// The price of the next DIEM.
     Rate(CurrentRate) = 2,
-    /// Every step.
+    /// The steps of the curve, in order.
     Curve(Vec<Step>) = 3,
 }
 
-/// What a lock would mint.
+/// The outcome of a mint with an exact lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct QuoteIn {
     /// The DIEM that exist, in adiem.
     pub supply: Amount,
     /// The DIEM that the lock would give; it may be 0, which no mint may.
     pub diem_out: Amount,
-    /// What would be locked: all of it, in avvv.
+    /// The value that would be locked: all of it, in avvv.
     pub charged: Amount,
 }
 
-/// What DIEM would cost.
+/// The outcome of a mint of an exact amount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct QuoteOut {
     /// The DIEM that exist, in adiem.
     pub supply: Amount,
-    /// What would have to be locked, in avvv; it may be more than there is.
+    /// The value that would have to be locked, in avvv; it may be more than there is.
     pub lock_needed: Rate,
 }
 

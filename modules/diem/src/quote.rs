@@ -53,7 +53,7 @@ pub fn quote_out(steps: impl IntoIterator<Item = Step>, supply: Amount, out: Amo
     while !open.is_zero() {
         let Some(step) = steps.next() else { return Err(PastEnd { left: out.saturating_sub(open) }) };
         let taken = step.edge.saturating_sub(at).min(open);
-        // At most 1,024 steps of less than 2^256 / 10^18 each.
+        // There are at most 1,024 steps of less than 2^256 / 10^18 each.
         total = total.saturating_add(cost(step.rate, taken));
         (open, at) = (open.saturating_sub(taken), at.max(step.edge));
     }
@@ -71,7 +71,7 @@ pub(crate) fn affordable(rate: Rate, lock: U256) -> Amount {
     Amount::new(out.saturating_to())
 }
 
-/// Two amounts below the last edge.
+/// The sum of two amounts below the last edge, which cannot overflow.
 pub(crate) fn sum(a: Amount, b: Amount) -> Amount {
     Amount::new(a.get().saturating_add(b.get()))
 }

@@ -24,9 +24,9 @@ const STEPS: Map<u32, Row> = Map::new(Diem::ID, 2);
 pub(crate) struct Row {
     /// The supply at which it ends.
     pub(crate) edge: Amount,
-    /// What DIEM costs inside it.
+    /// The price of DIEM inside the step.
     pub(crate) rate: Rate,
-    /// What all steps up to its end cost, each finished on its own: so that a mint over many steps reads a few.
+    /// The price of all steps up to its end, each finished on its own: so that a mint over many steps reads a few.
     pub(crate) total: Rate,
 }
 
@@ -50,13 +50,13 @@ pub(crate) fn partition_point(state: &dyn StateRead, from: u32, is_before: impl 
     low
 }
 
-/// Every step.
+/// The steps of the curve, in order.
 pub(crate) fn all_steps(state: &dyn StateRead) -> Vec<Step> {
     let rows = STEPS.range(state, None, MAX_STEPS as usize);
     rows.into_iter().map(|(_, row)| Step { edge: row.edge, rate: row.rate }).collect()
 }
 
-/// How much DIEM can still be minted.
+/// The DIEM that can still be minted.
 pub(crate) fn left(state: &dyn StateRead, supply: Amount) -> Amount {
     END.get(state).unwrap_or_default().saturating_sub(supply)
 }
@@ -65,7 +65,7 @@ pub(crate) fn left(state: &dyn StateRead, supply: Amount) -> Amount {
 pub(crate) fn set_table(state: &mut dyn StateWrite, table: &Table) {
     let (mut begin, mut total) = (Amount::ZERO, U256::ZERO);
     for (number, Step { edge, rate }) in (0..).zip(table.steps()) {
-        // At most 1,024 steps of less than 2^256 / 10^18 each.
+        // There are at most 1,024 steps of less than 2^256 / 10^18 each.
         total = total.saturating_add(cost(*rate, edge.saturating_sub(begin)));
         begin = *edge;
         STEPS.set(state, &number, &Row { edge: *edge, rate: *rate, total: Rate(total) });

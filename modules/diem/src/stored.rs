@@ -11,7 +11,7 @@ use crate::{
     state::{Row, left, partition_point, step},
 };
 
-/// Where the supply stands on the curve.
+/// The place of the supply on the curve.
 pub(crate) struct Place<'a> {
     state: &'a dyn StateRead,
     /// The DIEM that exist.
@@ -22,7 +22,7 @@ pub(crate) struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    /// Where it stands now.
+    /// Finds the place at which the supply stands now.
     pub(crate) fn now(state: &'a dyn StateRead) -> Self {
         let supply = supply(state, Denom::Diem);
         let number = partition_point(state, 0, |row| row.edge <= supply);
@@ -34,12 +34,12 @@ impl<'a> Place<'a> {
         left(self.state, self.supply)
     }
 
-    /// What it costs to finish the step at hand.
+    /// The price of finishing the step at hand.
     fn finish(&self, first: &Row) -> U256 {
         cost(first.rate, first.edge.saturating_sub(self.supply))
     }
 
-    /// What it costs to finish every step from here up to `row`, which is not before the one at hand.
+    /// The price of finishing every step from here up to `row`, which is not before the one at hand.
     fn up_to(&self, first: &Row, row: &Row) -> U256 {
         self.finish(first).saturating_add(row.total.0.saturating_sub(first.total.0))
     }

@@ -11,24 +11,24 @@ use crate::{
 /// An error of emissions.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// No segment or too many.
+    /// The schedule has no segment, or too many.
     #[error("the schedule has {0} segments; it may have 1 to {MAX_SEGMENTS}")]
     Segments(usize),
-    /// Segments out of order.
+    /// The segments are not in ascending order of their starts.
     #[error("the segments of the schedule must start one after the other")]
     Order,
-    /// More VVV than any schedule may make.
+    /// A segment emits more VVV than any schedule may.
     #[error("the schedule makes {0} VVV a year; it may make up to {MAX_PER_YEAR}")]
     PerYear(Amount),
-    /// A change of what has happened.
+    /// The change would rewrite what has happened.
     #[error("a change of the schedule from {from} is not in the future: it is {now}")]
     Past {
-        /// When it should start.
+        /// The moment at which it should start.
         from: Time,
         /// The time of the last block.
         now: Time,
     },
-    /// A fee out of its bounds.
+    /// The protocol fee is out of its bounds.
     #[error("the protocol fee is {0} of 10,000; it may be up to {MAX_FEE_BPS}")]
     Fee(u16),
     /// A sum that no amount can hold, or a clock that runs backwards.
@@ -37,20 +37,20 @@ pub enum Error {
     /// An import whose carry is not in the pool of rewards.
     #[error("{carry} avvv are carried over, but the pool of rewards holds {pool}", carry = .carry.get(), pool = .pool.get())]
     Carry {
-        /// What the import says.
+        /// The remainder that the import names, in avvv.
         carry: Amount,
-        /// What there is.
+        /// The balance of the pool of rewards, in avvv.
         pool: Amount,
     },
     /// An import that starts before its last block: the first one could not be made.
     #[error("everything up to {last} is emitted, so this chain cannot start at {genesis}: start it then or later")]
     Ahead {
-        /// Up to when the schedule is carried out.
+        /// The moment up to which the schedule is carried out.
         last: Time,
-        /// When the chain starts.
+        /// The moment at which the chain starts.
         genesis: Time,
     },
-    /// A segment beyond any clock of a chain.
+    /// A segment starts beyond any clock of a chain.
     #[error("a segment of the schedule starts at {0}; the latest that one can is {latest}", latest = Time::LATEST)]
     Late(Time),
 }

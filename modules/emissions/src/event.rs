@@ -15,10 +15,11 @@ pub enum Event {
         /// The new VVV, in avvv.
         #[serde(with = "diem_core::json::vvv")]
         emitted: Amount,
-        /// What lay with the fees: those of transactions, and the part of a settled day's rent that is for stakers.
+        /// The avvv that lay with the fees: those of transactions, and the part of a settled day's rent that is for
+        /// stakers.
         #[serde(with = "diem_core::json::vvv")]
         fees: Amount,
-        /// What of the new VVV went to the rent pool.
+        /// The avvv of the new VVV that went to the rent pool.
         #[serde(with = "diem_core::json::vvv")]
         rent: Amount,
     } = 0,

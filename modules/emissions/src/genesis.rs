@@ -17,12 +17,12 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Genesis {
-    /// What can be changed.
+    /// The parameters of the module.
     #[serde(default)]
     pub params: Params,
     /// The segments of the schedule. In a new chain those that start before genesis count from there.
     pub schedule: Vec<Segment>,
-    /// How far the schedule is carried out: only an export of a running chain has it.
+    /// The progress of the schedule: only an export of a running chain has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<Progress>,
 }

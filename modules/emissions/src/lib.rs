@@ -28,7 +28,7 @@ pub use query::{Answer, Emission, Query, RentPool};
 pub use schedule::{Schedule, Segment};
 pub use state::{Progress, change_schedule, params, progress, schedule, set_params};
 
-/// The module.
+/// The module of new VVV and its shares.
 pub struct Emissions;
 
 impl Module for Emissions {

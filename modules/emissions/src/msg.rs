@@ -4,7 +4,7 @@ use borsh::{BorshDeserialize, BorshSerialize, io};
 use diem_core::{Amount, CallError, Message, TxContext};
 use serde::{Deserialize, Serialize};
 
-/// No call; a value of this type cannot exist.
+/// The module has no call; a value of this type cannot exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Msg {}
 

@@ -12,11 +12,11 @@ pub const MAX_FEE_BPS: u16 = 5_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Params {
-    /// What locked stake pays into the rent pool out of its part of the emission, in parts of 10,000.
+    /// The part of its emission that locked stake pays into the rent pool, in parts of 10,000.
     pub fee_bps: u16,
 }
 
-/// A fifth.
+/// The default fee is a fifth.
 impl Default for Params {
     fn default() -> Self {
         Self { fee_bps: 2_000 }

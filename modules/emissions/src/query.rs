@@ -15,11 +15,11 @@ use crate::{
 #[borsh(use_discriminant = true)]
 #[repr(u8)]
 pub enum Query {
-    /// What is emitted now, what was, and what waits as rent.
+    /// Asks for the present emission, the totals, and what waits as rent.
     Emission = 0,
-    /// Every segment of the schedule.
+    /// Asks for every segment of the schedule.
     Schedule = 1,
-    /// The rent pool of the open day.
+    /// Asks for the rent pool of the open day.
     RentPool = 2,
 }
 
@@ -29,37 +29,37 @@ pub enum Query {
 #[serde(untagged)]
 #[repr(u8)]
 pub enum Answer {
-    /// What is emitted now.
+    /// The present emission and the totals.
     Emission(Emission) = 0,
-    /// Every segment.
+    /// All segments of the schedule.
     Schedule(Vec<Segment>) = 1,
-    /// The rent pool.
+    /// The state of the rent pool.
     RentPool(RentPool) = 2,
 }
 
-/// What is emitted now, and what was.
+/// The present emission and the totals so far.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct Emission {
-    /// avvv a year; 0 before the schedule starts.
+    /// The present rate, in avvv a year; 0 before the schedule starts.
     pub per_year: Amount,
-    /// avvv a second.
+    /// The present rate, in avvv a second.
     pub per_second: Amount,
-    /// What follows, and when.
+    /// The segment that comes next, if there is one.
     pub next: Option<Segment>,
-    /// All VVV that was ever emitted.
+    /// The VVV that was ever emitted, in avvv.
     pub emitted: Amount,
-    /// All transaction fees that were ever shared, and with them what stakers got of the rent.
+    /// The transaction fees that were ever shared, and with them what stakers got of the rent.
     pub fees: Amount,
-    /// All protocol fees that ever went to the rent pool.
+    /// The protocol fees that ever went to the rent pool.
     pub rent: Amount,
-    /// What locked stake pays into the rent pool, in parts of 10,000.
+    /// The part of its emission that locked stake pays into the rent pool, in parts of 10,000.
     pub fee_bps: u16,
 }
 
-/// What the open day has brought for providers so far.
+/// The rent that the open day has brought for providers so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct RentPool {
-    /// avvv.
+    /// The rent, in avvv.
     pub rent: Amount,
 }
 

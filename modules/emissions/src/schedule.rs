@@ -17,14 +17,14 @@ pub const MAX_SEGMENTS: usize = 64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Segment {
-    /// Its first moment.
+    /// The moment from which it counts.
     pub from: Time,
-    /// avvv a year.
+    /// The rate, in avvv a year.
     pub per_year: Amount,
 }
 
 impl Segment {
-    /// avvv a second: `floor(per_year / 31,536,000)`.
+    /// The rate in avvv a second: `floor(per_year / 31,536,000)`.
     pub fn per_second(&self) -> Amount {
         Amount::new(self.per_year.get().checked_div(SECONDS_PER_YEAR).unwrap_or_default())
     }
@@ -71,12 +71,12 @@ impl Schedule {
         &self.0
     }
 
-    /// What holds at `time`; nothing before the first segment.
+    /// The segment that counts at `time`; `None` before the first.
     pub fn at(&self, time: Time) -> Option<Segment> {
         self.0.iter().rev().find(|segment| segment.from <= time).copied()
     }
 
-    /// What starts next after `time`.
+    /// The first segment that starts after `time`.
     pub fn after(&self, time: Time) -> Option<Segment> {
         self.0.iter().find(|segment| segment.from > time).copied()
     }

@@ -12,35 +12,36 @@ use crate::{
 
 const PARAMS: Item<Params> = Item::new(Emissions::ID, 0);
 const SCHEDULE: Item<Schedule> = Item::new(Emissions::ID, 1);
-/// How far the schedule is carried out.
+/// The progress of the schedule.
 const PROGRESS: Item<Progress> = Item::new(Emissions::ID, 2);
 
-/// How far the schedule is carried out, and what became of it.
+/// The progress of the schedule, and the totals of what became of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Progress {
     /// The time of the last block: everything up to it is emitted.
     pub last: Time,
-    /// All VVV that there was at genesis, in avvv.
+    /// The supply of VVV at genesis, in avvv.
     pub genesis: Amount,
-    /// All VVV that was ever emitted.
+    /// The VVV that was ever emitted, in avvv.
     pub emitted: Amount,
-    /// All transaction fees that were ever shared, and with them what stakers got of the rent. The same VVV pays again
-    /// and again, so no supply bounds it: a count for people, which ends at the largest amount and stops nothing.
+    /// The transaction fees that were ever shared, and with them what stakers got of the rent. The same VVV pays again
+    /// and again, so no supply bounds it: it is a count for people, which saturates at the largest amount and stops
+    /// nothing.
     pub fees: Amount,
-    /// All protocol fees that ever went to the rent pool. Ends at the largest amount, as `fees` does: what divisions left
-    /// of fees is in it.
+    /// The protocol fees that ever went to the rent pool. It saturates as `fees` does, because what divisions left of
+    /// fees is in it.
     pub rent: Amount,
-    /// What divisions left in the pool of rewards: it joins the next block's emission.
+    /// The remainder of divisions in the pool of rewards: it joins the next block's emission.
     pub carry: Amount,
 }
 
-/// The parameters.
+/// The parameters that hold now.
 pub fn params(state: &dyn StateRead) -> Params {
     PARAMS.get(state).unwrap_or_default()
 }
 
-/// Sets the parameters.
+/// Replaces the parameters.
 ///
 /// # Errors
 /// [`Error::Fee`]; then nothing is written.
@@ -50,7 +51,7 @@ pub fn set_params(state: &mut dyn StateWrite, params: &Params) -> Result<(), Err
     Ok(())
 }
 
-/// The schedule.
+/// The schedule of the chain.
 pub fn schedule(state: &dyn StateRead) -> Schedule {
     SCHEDULE.get(state).unwrap_or_default()
 }
@@ -69,7 +70,7 @@ pub(crate) fn set_schedule(state: &mut dyn StateWrite, schedule: &Schedule) {
     SCHEDULE.set(state, schedule);
 }
 
-/// How far the schedule is carried out.
+/// The progress of the schedule.
 pub fn progress(state: &dyn StateRead) -> Progress {
     PROGRESS.get(state).unwrap_or_default()
 }

@@ -5,25 +5,25 @@ use diem_core::{Address, Amount, ErrorInfo, MathError, Module as _, ModuleError}
 /// An error of svvv.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// Nothing would be locked, moved or opened.
+    /// The amount is zero, so nothing would be locked, moved or opened.
     #[error("an amount of zero changes nothing")]
     ZeroAmount,
-    /// More is to be opened than is closed.
+    /// The burn would open more of the lock than it holds.
     #[error(
         "your lock with {validator} holds {outstanding} DIEM, less than the {asked} that you would burn: name a validator with a larger lock, or burn less"
     )]
     Outstanding {
-        /// With whom the lock is.
+        /// The validator of the lock.
         validator: Address,
-        /// What is outstanding.
+        /// The DIEM that the lock has outstanding, in adiem.
         outstanding: Amount,
-        /// What was asked for.
+        /// The DIEM that was asked for, in adiem.
         asked: Amount,
     },
-    /// Something does not fit.
+    /// A sum does not fit, or rows contradict each other.
     #[error("{0}")]
     Math(#[from] MathError),
-    /// A genesis that contradicts itself.
+    /// The genesis contradicts itself.
     #[error("{0}")]
     Genesis(String),
 }

@@ -17,7 +17,7 @@ pub struct Genesis {
     /// Locks from the start, on stakes of the genesis. DIEM of the genesis needs them: all DIEM that exists is
     /// outstanding on some lock.
     pub locks: Vec<GenesisLock>,
-    /// Only an export of a running chain has any: locks by (account, validator), on positions that are locked already.
+    /// Locks by (account, validator), on positions that are locked already: only an export of a running chain has any.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rows: Vec<((Address, Address), Lock)>,
 }
@@ -26,11 +26,11 @@ pub struct Genesis {
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GenesisLock {
-    /// Whose.
+    /// The account that holds the stake.
     pub account: Address,
-    /// With whom the stake is.
+    /// The validator that the stake is with.
     pub validator: Address,
-    /// What is locked, in avvv; not zero.
+    /// The value that is locked, in avvv; not zero.
     pub vvv: Amount,
     /// The DIEM that it stands for, in adiem; not zero.
     pub diem: Amount,

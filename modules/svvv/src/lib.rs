@@ -24,7 +24,7 @@ pub use msg::Msg;
 pub use query::{Answer, Query};
 pub use state::Lock;
 
-/// The module.
+/// The module of locks on staked positions.
 pub struct Svvv;
 
 impl Module for Svvv {

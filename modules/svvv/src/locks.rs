@@ -13,7 +13,7 @@ pub fn lock_of(state: &dyn StateRead, account: &Address, validator: &Address) ->
     LOCKS.get(state, &(*account, *validator)).unwrap_or_default()
 }
 
-/// What the account may still lock with a validator, as VVV.
+/// The value that the account may still lock with a validator, in avvv.
 pub fn free_to_lock(state: &dyn StateRead, account: &Address, validator: &Address) -> Amount {
     let free = staking::position(state, account, validator).free_to_lock();
     staking::validator(state, validator).map_or(Amount::ZERO, |validator| validator.value_of(free))
@@ -158,7 +158,7 @@ pub fn after_slash(state: &mut dyn StateWrite, events: &mut Events, trimmed: &[T
     }
 }
 
-/// All DIEM that any lock stands for. Walks over all locks: for invariants, never inside a block.
+/// The DIEM that all locks have outstanding. It walks over all locks: for invariants, never inside a block.
 ///
 /// # Errors
 /// [`Error::Math`] if that is more than any amount.

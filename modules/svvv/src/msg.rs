@@ -25,13 +25,13 @@ pub enum Msg {
         from: Address,
         /// The validator that gets it.
         to: Address,
-        /// How much, in avvv of today's value; not zero.
+        /// The value to move, in avvv of today; not zero.
         amount: Amount,
     } = 0,
     /// Works off an entry of the sender whose date is past, whatever waits before it: a tranche is paid, moved stake is
     /// free. The queue does the same by itself, later when it is long.
     Collect {
-        /// Its id.
+        /// The id of the entry.
         #[serde(with = "diem_core::json::number")]
         entry: u64,
     } = 1,
@@ -53,7 +53,7 @@ impl Message for Msg {
         }
     }
 
-    // What moves is staked already, and what is collected is paid.
+    // Nothing leaves the account: what moves is staked already, and what is collected is paid.
     fn spends(&self) -> Amount {
         match self {
             Self::Restake { .. } | Self::Collect { .. } => Amount::ZERO,

@@ -20,14 +20,14 @@ pub const MAX_PAGE: usize = 200;
 pub enum Query {
     /// The account's lock with one validator; an empty one where there is none.
     Lock {
-        /// Whose.
+        /// The account that holds the stake.
         account: Address,
-        /// With whom.
+        /// The validator that the stake is with.
         validator: Address,
     } = 0,
     /// The account's locks by validator, after `after`, at most [`MAX_PAGE`].
     Locks {
-        /// Whose.
+        /// The account that holds the locks.
         account: Address,
         /// The last validator of the page before.
         after: Option<Address>,
@@ -40,7 +40,7 @@ pub enum Query {
 #[serde(untagged)]
 #[repr(u8)]
 pub enum Answer {
-    /// One lock.
+    /// The lock with one validator.
     Lock(LockView) = 0,
     /// A page of locks.
     Locks(Vec<LockView>) = 1,
@@ -49,13 +49,13 @@ pub enum Answer {
 /// A lock with what it is worth now.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct LockView {
-    /// With whom.
+    /// The validator that the stake is with.
     pub validator: Address,
-    /// What is locked, as avvv.
+    /// The value that is locked, in avvv.
     pub locked: Amount,
-    /// What may be locked besides, as avvv.
+    /// The value that may be locked besides, in avvv.
     pub free_to_lock: Amount,
-    /// The lock.
+    /// The row of the lock.
     pub lock: Lock,
 }
 

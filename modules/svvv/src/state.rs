@@ -10,12 +10,12 @@ use crate::Svvv;
 /// Locks by (account, validator).
 pub(crate) const LOCKS: Map<(Address, Address), Lock> = Map::new(Svvv::ID, 0);
 
-/// What is locked of a position, and for how much DIEM. The validator is part of the key on purpose: who locks at two
-/// prices chooses by it which average a burn opens.
+/// The locked shares of a position, and the DIEM outstanding against them. The validator is part of the key on purpose:
+/// whoever locks at two prices chooses by it which average a burn opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Lock {
-    /// Shares of the validator's tokens.
+    /// The locked shares of the validator's tokens.
     #[serde(with = "digits")]
     pub shares: u128,
     /// The DIEM that was minted against them and not burned again, in adiem.
