@@ -36,7 +36,7 @@ pub(crate) fn observe(ctx: &mut BlockContext<'_>, params: &Params, vote: &Vote) 
     Ok(Some(slash))
 }
 
-/// How many blocks of the window may be missed; blocks before the window began count as signed.
+/// The number of blocks of the window that may be missed; blocks before the window began count as signed.
 fn most_missed(params: &Params) -> u32 {
     let needed = u64::from(params.signed_window).saturating_mul(u64::from(params.min_signed_bps));
     let needed = needed.div_ceil(u64::from(FULL));
@@ -79,7 +79,7 @@ fn swap_bit(state: &mut dyn StateWrite, validator: &ConsensusAddress, place: u32
     was
 }
 
-/// Forgets the window.
+/// Empties the window: the validator starts with nothing missed.
 fn clear(state: &mut dyn StateWrite, validator: &ConsensusAddress) {
     SIGNING.remove(state, validator);
     for (key, _) in MISSED.prefix(state, validator, None, usize::MAX) {
@@ -87,7 +87,7 @@ fn clear(state: &mut dyn StateWrite, validator: &ConsensusAddress) {
     }
 }
 
-/// How many blocks of its window a validator missed, and how many it may.
+/// The number of blocks of its window that a validator missed, and the number that it may miss.
 pub(crate) fn standing(state: &dyn diem_core::StateRead, params: &Params, validator: &ConsensusAddress) -> (u32, u32) {
     let missed = SIGNING.get(state, validator).map_or(0, |signing| signing.missed);
     (missed, most_missed(params))

@@ -5,10 +5,10 @@ use diem_core::{Address, Amount, ErrorInfo, MathError, Module as _, ModuleError,
 /// An error of staking.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// Nobody validates under that address.
+    /// No validator has that operator.
     #[error("{0} is no validator: ask for the list of validators")]
     UnknownValidator(Address),
-    /// One account, one validator.
+    /// The account runs a validator already, and may run one only.
     #[error("{0} operates a validator already: use another account for another one")]
     AlreadyValidator(Address),
     /// A consensus key belongs to one validator for ever.
@@ -22,10 +22,10 @@ pub enum Error {
         "the proof of the keys does not hold: {0}; make it with `diemd validator prove` for this chain and operator"
     )]
     KeyProof(SignatureError),
-    /// Nothing would be moved.
+    /// The amount is zero, so nothing would be moved.
     #[error("an amount of zero moves nothing")]
     ZeroAmount,
-    /// Commissions that contradict each other.
+    /// The commissions contradict each other.
     #[error(
         "commission and its change a day must not exceed the maximum of this validator, and that not 100%: raise it \
          with `--max-commission`, which is 20% unless named"
@@ -36,11 +36,11 @@ pub enum Error {
         "a commission of {wanted} basis points is refused: at most {max}, and at most {max_change} away from today's {today}"
     )]
     CommissionChange {
-        /// What was asked for.
+        /// The commission that was asked for, in basis points.
         wanted: u16,
-        /// Today's.
+        /// The commission of today, in basis points.
         today: u16,
-        /// The promised maximum.
+        /// The maximum that the operator has promised, in basis points.
         max: u16,
         /// The promised maximum of a day's change.
         max_change: u16,
@@ -66,19 +66,19 @@ pub enum Error {
         "only {free} VVV of this stake are free for that, but {needed} are needed: the rest is locked or was moved lately"
     )]
     NotFree {
-        /// What there is.
+        /// The value that is free, in avvv.
         free: Amount,
-        /// What was asked for.
+        /// The value that was asked for, in avvv.
         needed: Amount,
     },
-    /// Too many at once.
+    /// The account has as many entries as it may have at once.
     #[error(
         "an account has at most {} entries at once, tranches and moved stake together: collect one that is due, cancel a \
          tranche, or wait",
         crate::leaving::MAX_ENTRIES
     )]
     TooManyEntries,
-    /// No such tranche of this account.
+    /// The account has no tranche with this id.
     #[error("you have no tranche {0}: ask for your tranches")]
     UnknownTranche(u64),
     /// A slash has not reached this tranche yet.
@@ -87,15 +87,15 @@ pub enum Error {
     /// Only a jailed validator can be unjailed.
     #[error("{0} is not jailed")]
     NotJailed(Address),
-    /// Not yet.
+    /// The validator is jailed for longer.
     #[error("{validator} stays jailed until {until}")]
     StillJailed {
-        /// Who.
+        /// The operator of the validator.
         validator: Address,
-        /// Until when.
+        /// The moment from which it may be unjailed.
         until: Time,
     },
-    /// No rewards yet.
+    /// There are no rewards to claim yet.
     #[error("there is no whole avvv of rewards to claim yet")]
     NothingToClaim,
     /// Moving from a validator to itself.
@@ -107,19 +107,19 @@ pub enum Error {
          with `claim` instead"
     )]
     BelowMinStake {
-        /// What it would be worth.
+        /// The value that the position would have, in avvv.
         staked: Amount,
-        /// The least stake.
+        /// The least stake, in avvv.
         least: Amount,
     },
     /// A part of a position that is too small to leave alone.
     #[error("{amount} VVV is too little to leave: take at least {least} VVV, or the whole stake of {staked} VVV")]
     AmountTooSmall {
-        /// What was asked for.
+        /// The amount that was asked for, in avvv.
         amount: Amount,
-        /// The least stake.
+        /// The least stake, in avvv.
         least: Amount,
-        /// What the position is worth.
+        /// The value of the position, in avvv.
         staked: Amount,
     },
     /// Free stake beside a lock, or beside stake that moved lately, that is too small to leave alone.
@@ -129,42 +129,42 @@ pub enum Error {
          restaked"
     )]
     FreeTooSmall {
-        /// What is free.
+        /// The value that is free, in avvv.
         free: Amount,
-        /// The least stake.
+        /// The least stake, in avvv.
         least: Amount,
     },
     /// What stays of a position would be less than the least stake.
     #[error("{rest} VVV would stay, less than {least}: at most {most} VVV of this stake may go now")]
     WouldLeaveDust {
-        /// What would stay.
+        /// The value that would stay, in avvv.
         rest: Amount,
-        /// The least stake.
+        /// The least stake, in avvv.
         least: Amount,
         /// The largest amount that may go; zero if none may.
         most: Amount,
     },
-    /// No such entry of this account.
+    /// The account has no entry with this id.
     #[error("you have no entry {0}: it was paid, freed or cancelled, or it is another account's")]
     UnknownEntry(u64),
-    /// An entry that still waits.
+    /// The entry still waits.
     #[error("entry {entry} is not due: {}", waits(*.at))]
     NotDue {
-        /// Which.
+        /// The id of the entry.
         entry: u64,
         /// The last moment of its waiting; nobody knows it in the block in which the entry left.
         at: Option<Time>,
     },
-    /// Something does not fit.
+    /// A sum does not fit, or rows contradict each other.
     #[error("{0}")]
     Math(#[from] MathError),
     /// A parameter out of its bounds.
     #[error("{0}")]
     Params(&'static str),
-    /// A genesis that contradicts itself.
+    /// The genesis contradicts itself.
     #[error("{0}")]
     Genesis(String),
-    /// A name that shows nothing.
+    /// The name shows nothing.
     #[error("a moniker of blanks shows no name: write one that people can read")]
     BlankMoniker,
     /// A link that no browser follows.

@@ -25,7 +25,7 @@ pub enum Event {
     Unjailed { validator: Address } = 2,
     /// A validator has another bridge key.
     BridgeKeyRotated { validator: Address, bridge_address: Address } = 3,
-    /// Stake came in.
+    /// Stake came in, and shares were given for it.
     Staked {
         account: Address,
         validator: Address,
@@ -70,7 +70,7 @@ pub enum Event {
         #[serde(with = "diem_core::json::number")]
         id: u64,
     } = 7,
-    /// Rewards were claimed.
+    /// Rewards were paid out to an account.
     Claimed {
         account: Address,
         validator: Address,

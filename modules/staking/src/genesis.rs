@@ -21,19 +21,19 @@ use crate::{
     updates, validators,
 };
 
-/// Who validates from the start, and who staked what.
+/// The validators and stakes of the start.
 #[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Genesis {
     /// The chain's name, for which key proofs are made.
     pub chain_id: String,
-    /// What can be tuned.
+    /// The parameters of the module.
     pub params: Params,
     /// Validators of the first block. Their operators' accounts pay the stake, as with the call of the same name.
     pub validators: Vec<GenesisValidator>,
     /// Stakes of others, paid by their accounts.
     pub stakes: Vec<GenesisStake>,
-    /// Only an export of a running chain has any; then validators and stakes are among them.
+    /// The rows of a running chain: only an export of one has any, and then validators and stakes are among them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rows: Option<Rows>,
 }
@@ -41,9 +41,9 @@ pub struct Genesis {
 /// A validator of the first block.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct GenesisValidator {
-    /// Who operates it.
+    /// The account that operates it.
     pub operator: Address,
-    /// What it says of itself.
+    /// The call with which it would have been created.
     pub validator: CreateValidator,
 }
 
@@ -51,11 +51,11 @@ pub struct GenesisValidator {
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GenesisStake {
-    /// Whose.
+    /// The account that stakes.
     pub account: Address,
-    /// With whom.
+    /// The operator of the validator that the stake is with.
     pub validator: Address,
-    /// How much, in avvv; not zero.
+    /// The amount that is staked, in avvv; not zero.
     pub amount: Amount,
 }
 

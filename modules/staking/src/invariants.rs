@@ -53,8 +53,8 @@ pub(crate) fn check(state: &dyn StateRead) -> Result<(), String> {
     downtime::check(state).map_err(|error| error.to_string())
 }
 
-/// Nothing is the zero address's, which nobody owns: bank takes no account of it, so an export after it was paid would
-/// start no chain.
+/// Checks that nothing belongs to the zero address, which nobody owns: bank takes no account of it, so an export after
+/// it was paid would start no chain.
 fn check_owners(state: &dyn StateRead) -> Result<(), String> {
     let positions = POSITIONS.all(state);
     let entries = ENTRIES.all(state);
@@ -125,7 +125,7 @@ fn waiting_groups(state: &dyn StateRead) -> Result<BTreeSet<(Address, u64)>, Str
     let latest = today.saturating_add(1).saturating_mul(clock::epoch_ms(state).get()).saturating_add(YEAR_MS);
     for (group, due) in due {
         let date = dates.get(&group).copied().unwrap_or(due);
-        // What waits for a slash goes to the end of the queue, under the time of the block that put it there.
+        // An entry that waits for a slash goes to the end of the queue, under the time of the block that put it there.
         let was_put_back = due > date && clock::epoch(state, Time(due)) <= today;
         if date > latest || due != date && !was_put_back {
             let (validator, height) = group;

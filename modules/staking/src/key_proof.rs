@@ -13,19 +13,19 @@ use serde::{Deserialize, Serialize};
 
 const TAG: &[u8] = b"diem-bridge-key/1";
 
-/// The two signatures.
+/// The signatures by which a validator shows that it holds both of its keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeyProof {
-    /// By the consensus key: R and s.
+    /// The signature by the consensus key: R and s.
     #[serde(with = "hex::serde")]
     pub consensus: [u8; 64],
-    /// By the bridge key: r and s with the parity of the point in the highest bit of s (EIP-2098).
+    /// The signature by the bridge key: r and s with the parity of the point in the highest bit of s (EIP-2098).
     #[serde(with = "hex::serde")]
     pub bridge: [u8; 64],
 }
 
-/// What both keys sign.
+/// The bytes that both keys sign.
 pub fn message(chain_id: &str, operator: &Address, consensus_key: &[u8; 32], bridge: &Address) -> Vec<u8> {
     // Chain ids have at most 50 bytes.
     let length = u8::try_from(chain_id.len()).unwrap_or(u8::MAX);
@@ -47,7 +47,7 @@ impl KeyProof {
         self.verify_by(&Forgetful, chain_id, operator, consensus_key, bridge)
     }
 
-    /// The same by a verifier, which may know the verdicts already.
+    /// Verifies both signatures by a verifier, which may know the verdicts already.
     pub(crate) fn verify_by(
         &self,
         verifier: &dyn Verifier,
@@ -119,7 +119,7 @@ impl Statement for KeyStatement {
     }
 }
 
-/// From EIP-2098 to r, s and v as 27 or 28.
+/// Expands a signature of EIP-2098 to r, s and v as 27 or 28.
 fn expand(compact: &[u8; 64]) -> [u8; 65] {
     let mut signature = [0; 65];
     signature[..64].copy_from_slice(compact);

@@ -105,16 +105,16 @@ pub(crate) fn cancel(
     Ok(())
 }
 
-/// What [`move_stake`] did to locked shares: who knows why they are locked moves its own part.
+/// The locked shares that [`move_stake`] moved: the module that knows why they are locked moves its own part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MovedLock {
     /// Shares that were locked at the validator before.
     pub before: u128,
-    /// How many of them went.
+    /// The number of locked shares that went.
     pub went: u128,
 }
 
-/// From one validator to another.
+/// A move from one validator to another.
 #[derive(Debug, Clone, Copy)]
 pub struct Route<'a> {
     /// The validator that stake leaves.

@@ -55,7 +55,7 @@ pub use state::{Description, Position, Validator, burned, params};
 pub use updates::{ValidatorUpdate, end_block, told};
 pub use validators::{MAX_POWER, bridge_key, consensus_address, operator_of, set_params, validator};
 
-/// The module.
+/// The module of validators and stake.
 pub struct Staking;
 
 impl Module for Staking {

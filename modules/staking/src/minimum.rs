@@ -8,7 +8,7 @@ use diem_core::{Amount, StateRead};
 use crate::{Error, positions::Open, state::params};
 
 impl Open {
-    /// What the position is worth.
+    /// The value of the position, in avvv.
     fn worth(&self) -> Amount {
         self.validator.value_of(self.position.shares)
     }
@@ -52,7 +52,7 @@ impl Open {
         }
     }
 
-    /// What is left of the position, by floor, after `shares` of it went with `amount` of the tokens.
+    /// The value that is left of the position, by floor, after `shares` of it went with `amount` of the tokens.
     fn rest_after(&self, shares: u128, amount: Amount) -> Result<Amount, Error> {
         let mut after = self.validator.clone();
         after.tokens = after.tokens.checked_sub(amount)?;

@@ -51,37 +51,37 @@ pub enum Msg {
         consensus_key: [u8; 32],
         /// The address of the new key.
         bridge_address: Address,
-        /// By the consensus key and the new bridge key.
+        /// The signatures by the consensus key and the new bridge key.
         proof: KeyProof,
     } = 3,
     /// Stakes VVV with a validator.
     Stake {
-        /// With whom.
+        /// The operator of the validator.
         validator: Address,
-        /// How much, in avvv; not zero.
+        /// The amount to stake, in avvv; not zero.
         amount: Amount,
     } = 4,
     /// Takes free stake out into a tranche, which is paid by itself after the unbonding time.
     Unstake {
-        /// From whom.
+        /// The operator of the validator.
         validator: Address,
-        /// How much, in avvv of today's value; not zero.
+        /// The value to take out, in avvv of today; not zero.
         amount: Amount,
     } = 5,
     /// Stakes a tranche again with the validator that it left.
     CancelUnstake {
-        /// Its id.
+        /// The id of the tranche.
         #[serde(with = "diem_core::json::number")]
         tranche: u64,
     } = 6,
-    /// Pays out rewards.
+    /// Pays out rewards to the sender.
     Claim {
-        /// Earned with whom.
+        /// The operator of the validator with whom they were earned.
         validator: Address,
     } = 7,
     /// Stakes rewards with the validator with which they were earned.
     ClaimAndStake {
-        /// Earned with whom.
+        /// The operator of the validator with whom they were earned.
         validator: Address,
     } = 8,
 }
@@ -99,7 +99,7 @@ pub(crate) fn check_description(description: &Description) -> Result<(), Error> 
     if website.is_empty() || is_web_url(website) { Ok(()) } else { Err(Error::Website) }
 }
 
-/// Refuses zero.
+/// Refuses an amount of zero.
 fn check_amount(amount: Amount) -> Result<(), Error> {
     if amount.is_zero() { Err(Error::ZeroAmount) } else { Ok(()) }
 }
@@ -133,12 +133,12 @@ impl Message for Msg {
         }
     }
 
-    // See [`diem_core::Module::spends`].
+    // This is the VVV that a call takes out of the account: see [`diem_core::Message::spends`].
     fn spends(&self) -> Amount {
         match self {
             Self::CreateValidator(msg) => msg.self_stake,
             Self::Stake { amount, .. } => *amount,
-            // What these stake comes from tranches and rewards, which are in no account.
+            // The VVV that these stake comes from tranches and rewards, which are in no account.
             Self::CancelUnstake { .. } | Self::ClaimAndStake { .. } => Amount::ZERO,
             Self::EditValidator(_)
             | Self::Unjail

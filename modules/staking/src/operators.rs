@@ -20,7 +20,7 @@ use crate::{
     validators::{bridge_key, consensus_address, load, operator_of, save, validator},
 };
 
-/// What a new validator says of itself. Rates are in basis points.
+/// The description of a new validator by its operator. Rates are in basis points.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CreateValidator {
@@ -31,23 +31,23 @@ pub struct CreateValidator {
     pub bridge_address: Address,
     /// That the operator holds both keys.
     pub proof: KeyProof,
-    /// What it takes of the rewards.
+    /// The part of the rewards that the operator takes.
     pub commission: u16,
     /// The most that it will ever take.
     pub max_commission: u16,
-    /// By how much that changes from a day to the next at most.
+    /// The most by which the commission may change from a day to the next.
     pub max_commission_change: u16,
-    /// What people are told.
+    /// The name and website that people are told.
     pub description: Description,
-    /// What the operator stakes with it, in avvv.
+    /// The stake of the operator with it, in avvv.
     pub self_stake: Amount,
 }
 
-/// What changes; what is absent stays.
+/// The changes of a validator; what is absent stays.
 #[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EditValidator {
-    /// What people are told.
+    /// The name and website that people are told.
     #[serde(default)]
     pub description: Option<Description>,
     /// The commission from the next day on, in basis points.
@@ -181,7 +181,7 @@ pub(crate) fn unjail(
     Ok(())
 }
 
-/// Another bridge key, as the call says it.
+/// A change of the bridge key, as the call names it.
 pub(crate) struct Rotation<'a> {
     pub(crate) consensus_key: &'a [u8; 32],
     pub(crate) bridge: &'a Address,

@@ -13,22 +13,22 @@ pub const FULL: u16 = 10_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Params {
-    /// For how long stake that left its validator can still be slashed, in milliseconds. A change applies to what
+    /// The time for which stake that left its validator can still be slashed, in milliseconds. A change applies to what
     /// leaves from then on.
     pub unbonding_ms: u64,
     /// The most validators that make blocks.
     pub max_validators: u16,
-    /// What an operator must have staked with the own validator for it to make blocks, in avvv.
+    /// The stake that an operator must have with the own validator for it to make blocks, in avvv.
     pub min_self_stake: Amount,
-    /// What two votes in one round cost, in basis points of the stake.
+    /// The punishment of two votes in one round, in basis points of the stake.
     pub equivocation_bps: u16,
-    /// What missing too many blocks costs, in basis points of the stake.
+    /// The punishment of missing too many blocks, in basis points of the stake.
     pub downtime_bps: u16,
-    /// Of how many blocks signatures are counted.
+    /// The number of blocks of which signatures are counted.
     pub signed_window: u32,
-    /// How many of them must be signed, in basis points.
+    /// The part of them that must be signed, in basis points.
     pub min_signed_bps: u16,
-    /// For how long a validator that missed too many stays out, in milliseconds.
+    /// The time for which a validator that missed too many stays out, in milliseconds.
     pub jail_ms: u64,
     /// The least that a position is worth, and that leaves it at once, in avvv: an entry that waits costs its owner so
     /// much stake for the unbonding time.
@@ -54,7 +54,7 @@ impl Default for Params {
 /// The largest set that the bridge's contract takes.
 pub const MAX_VALIDATORS: u16 = 150;
 pub(crate) const YEAR_MS: u64 = 365 * 86_400_000;
-/// 0.01 to 100 VVV.
+/// The bounds are 0.01 and 100 VVV.
 const MIN_STAKE: std::ops::RangeInclusive<u128> = Amount::ONE.get() / 100..=100 * Amount::ONE.get();
 const WINDOW: std::ops::RangeInclusive<u32> = 10..=100_000;
 

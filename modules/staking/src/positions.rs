@@ -10,7 +10,7 @@ use crate::{
     validators,
 };
 
-/// What `account` has staked with `validator`; nothing where it never staked.
+/// The position of `account` with `validator`; an empty one where it never staked.
 pub fn position(state: &dyn StateRead, account: &Address, validator: &Address) -> Position {
     POSITIONS.get(state, &(*account, *validator)).unwrap_or_default()
 }
@@ -51,21 +51,21 @@ impl Open {
         Ok(())
     }
 
-    /// Locks more shares.
+    /// Locks so many more of the free shares.
     pub(crate) fn lock(&mut self, shares: u128) -> Result<(), Error> {
         self.position.locked = add(self.position.locked, shares)?;
         self.validator.locked = add(self.validator.locked, shares)?;
         Ok(())
     }
 
-    /// Unlocks shares.
+    /// Unlocks so many of the locked shares.
     pub(crate) fn unlock(&mut self, shares: u128) -> Result<(), Error> {
         self.position.locked = sub(self.position.locked, shares)?;
         self.validator.locked = sub(self.validator.locked, shares)?;
         Ok(())
     }
 
-    /// Writes both. What is left of the tokens of a validator without shares is burned.
+    /// Writes position and validator. The rest of the tokens of a validator without shares is burned.
     pub(crate) fn close(mut self, state: &mut dyn StateWrite) -> Result<(), CallError> {
         if self.validator.shares == 0 && !self.validator.tokens.is_zero() {
             burn(state, self.validator.tokens)?;

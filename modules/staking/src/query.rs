@@ -23,41 +23,41 @@ pub const MAX_PAGE: u32 = 200;
 #[borsh(use_discriminant = true)]
 #[repr(u8)]
 pub enum Query {
-    /// The parameters.
+    /// Asks for the parameters of the module.
     Params = 0,
-    /// One validator, by operator.
+    /// Asks for one validator, by operator.
     Validator(Address) = 1,
     /// Validators by the address of their operator, after `after`, at most `limit` and [`MAX_PAGE`].
     Validators {
         /// The last one of the page before.
         after: Option<Address>,
-        /// How many.
+        /// The most rows of the page.
         limit: u32,
     } = 2,
-    /// What an account has staked with one validator; nothing where it never staked.
+    /// Asks for the position of an account with one validator; it is empty where the account never staked.
     Position {
-        /// Whose.
+        /// The account that staked.
         account: Address,
-        /// With whom.
+        /// The operator of the validator.
         validator: Address,
     } = 3,
-    /// What an account has staked, by validator, after `after`.
+    /// Asks for the positions of an account, by validator, after `after`.
     Positions {
-        /// Whose.
+        /// The account that staked.
         account: Address,
         /// The last validator of the page before.
         after: Option<Address>,
     } = 4,
-    /// What an account has on its way: tranches and stake that it moved lately, after the entry `after`.
+    /// Asks for an account's entries: tranches and stake that it moved lately, after the entry `after`.
     Leaving {
-        /// Whose.
+        /// The account that owns the entries.
         account: Address,
         /// The last id of the page before.
         after: Option<u64>,
     } = 5,
     /// The set that consensus was last told.
     Told = 6,
-    /// Whose a bridge key is or was.
+    /// Asks for the validator that has or had a bridge key.
     BridgeKey(Address) = 7,
 }
 
@@ -67,13 +67,13 @@ pub enum Query {
 #[serde(untagged)]
 #[repr(u8)]
 pub enum Answer {
-    /// The parameters.
+    /// The parameters of the module.
     Params(Params) = 0,
-    /// One validator.
+    /// The validator that was asked for.
     Validator(Box<ValidatorView>) = 1,
     /// A page of validators.
     Validators(Vec<ValidatorView>) = 2,
-    /// One position.
+    /// The position that was asked for.
     Position(Box<PositionView>) = 3,
     /// A page of positions.
     Positions(Vec<PositionView>) = 4,
@@ -81,96 +81,96 @@ pub enum Answer {
     Leaving(Vec<LeavingView>) = 5,
     /// The set that consensus was last told.
     Told(Vec<ToldView>) = 6,
-    /// Whose a bridge key is or was; nobody's if it was never used.
+    /// The validator that has or had the bridge key; `None` if the key was never used.
     BridgeKey(Option<BridgeKey>) = 7,
 }
 
-/// Where a validator stands.
+/// The standing of a validator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[borsh(use_discriminant = true)]
 #[serde(rename_all = "snake_case")]
 #[repr(u8)]
 pub enum Standing {
-    /// Makes blocks.
+    /// It makes blocks.
     Active = 0,
-    /// Too little stake for the set.
+    /// It has too little stake for the set.
     Waiting = 1,
-    /// Missed too many blocks.
+    /// It missed too many blocks.
     Jailed = 2,
-    /// Out for ever.
+    /// It is out for ever.
     Tombstoned = 3,
 }
 
 /// A validator with everything known of it.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct ValidatorView {
-    /// Who operates it.
+    /// The account that operates it.
     pub operator: Address,
-    /// How consensus names it.
+    /// Its name in consensus.
     #[serde(with = "hex::serde")]
     pub consensus_address: [u8; 20],
-    /// What people are told.
+    /// The name and website that people are told.
     pub description: Description,
-    /// Where it stands.
+    /// Whether it makes blocks, and if not, why.
     pub standing: Standing,
     /// The power that consensus was last told; 0 for none.
     pub power: u64,
-    /// What the operator's own stake is worth, in avvv.
+    /// The value of the operator's own stake, in avvv.
     pub self_stake: Amount,
     /// Today's commission, in basis points.
     pub commission_today: u16,
     /// Blocks missed of the last ones that are counted.
     pub missed: u32,
-    /// How many may be missed.
+    /// The number of blocks of the window that it may miss.
     pub may_miss: u32,
-    /// Its numbers.
+    /// The row of its numbers.
     pub validator: Validator,
 }
 
 /// A position with what it is worth now. Amounts are in avvv.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct PositionView {
-    /// With whom.
+    /// The operator of the validator.
     pub validator: Address,
-    /// What it is worth.
+    /// The value of the position, in avvv.
     pub staked: Amount,
     /// The most that may be unstaked at once: what is free, or less where what stays would be below the least stake.
     pub free_to_unstake: Amount,
-    /// What may be locked.
+    /// The value that may be locked, in avvv.
     pub free_to_lock: Amount,
     /// The most that may go to another validator at once, likewise.
     pub free_to_move: Amount,
-    /// What is locked.
+    /// The value that is locked, in avvv.
     pub locked: Amount,
-    /// What may be claimed now; an operator's commission included.
+    /// The rewards that may be claimed now; an operator's commission included.
     pub rewards: Amount,
-    /// Its shares.
+    /// The row of the position.
     pub position: Position,
 }
 
 /// Something on its way out of a validator.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct LeavingView {
-    /// Its id.
+    /// The id of the entry.
     pub id: u64,
     /// The validator that it left.
     pub validator: Address,
-    /// When: the height.
+    /// The height at which it left.
     pub height: u64,
     /// It is paid, or may leave its new validator, in the first block after this time; in the block in which it left
     /// nobody knows yet.
     pub until: Option<Time>,
-    /// What it is.
+    /// The kind of the entry: a tranche or moved stake.
     pub what: Leaving,
 }
 
 /// A validator as consensus was last told.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct ToldView {
-    /// Its key.
+    /// Its ed25519 key in consensus.
     #[serde(with = "hex::serde")]
     pub consensus_key: [u8; 32],
-    /// Who operates it, and its power.
+    /// Its operator and power, as consensus was told.
     pub told: Told,
 }
 

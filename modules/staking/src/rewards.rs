@@ -11,7 +11,7 @@ use crate::{
     state::{EARNINGS, Earnings, TODAY, TOLD, VALIDATORS, Validator},
 };
 
-/// What became of rewards.
+/// The outcome of sharing rewards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rewarded {
     /// Went to the pool of rent.
@@ -90,8 +90,8 @@ fn share(
     Ok(fee)
 }
 
-/// What staking holds in the pool of rewards: earned and not claimed, with the dust of its divisions. Together with
-/// what the last [`Rewarded::left`] said it is all of that pool.
+/// The balance of staking in the pool of rewards: what was earned and not claimed, with the dust of its divisions.
+/// Together with what the last [`Rewarded::left`] said it is all of that pool.
 ///
 /// # Errors
 /// Says so if the parts are no whole number of avvv.

@@ -22,7 +22,7 @@ const SCALE: u128 = 1_000_000_000_000_000_000_000_000_000_000_000_000;
 pub struct Scaled(U256);
 
 impl Scaled {
-    /// Nothing.
+    /// The number zero.
     pub const ZERO: Self = Self(U256::ZERO);
 
     /// `amount` exactly: 128 bits times 10^36 fit 256 bits.
@@ -117,7 +117,7 @@ impl fmt::Debug for Scaled {
     }
 }
 
-/// In JSON a string of digits.
+/// In JSON it is a string of digits.
 impl Serialize for Scaled {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&self.0)
@@ -138,7 +138,7 @@ pub mod digits {
     use diem_core::Amount;
     use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
 
-    /// Writes the digits.
+    /// Writes the shares as a string of digits.
     ///
     /// # Errors
     /// Those of the serializer.
@@ -146,7 +146,7 @@ pub mod digits {
         Amount::new(*shares).serialize(serializer)
     }
 
-    /// Reads them.
+    /// Reads the shares from a string of digits.
     ///
     /// # Errors
     /// The text is no number of shares.

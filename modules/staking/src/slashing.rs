@@ -17,7 +17,7 @@ use crate::{
     validators,
 };
 
-/// For what a validator is slashed.
+/// The offences for which a validator is slashed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[borsh(use_discriminant = true)]
 #[serde(rename_all = "snake_case")]
@@ -25,7 +25,7 @@ use crate::{
 pub enum Offence {
     /// Two votes in one round, or a forged header shown to a light client.
     Equivocation = 0,
-    /// Too many blocks missed.
+    /// The validator missed too many blocks.
     Downtime = 1,
     /// A statement of the bridge that the chain never made.
     Forgery = 2,
@@ -36,31 +36,32 @@ pub enum Offence {
 /// A slash as it happened; what left before follows in jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Slash {
-    /// Who.
+    /// The operator of the validator that is slashed.
     pub validator: Address,
-    /// For what.
+    /// The offence for which it is slashed.
     pub offence: Offence,
-    /// What part, in basis points.
+    /// The part that is slashed, in basis points.
     pub bps: u16,
     /// The tokens that it took at once.
     pub burned: Amount,
 }
 
-/// Which entries a slash reaches, besides the tokens.
+/// The entries that a slash reaches, besides the tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
-    /// What left in the block before this height or later: what leaves in a block still votes in the next one.
+    /// Entries that left in the block before this height or later: stake that leaves in a block still votes in the next
+    /// one.
     Since(u64),
-    /// Whatever has not been paid or freed yet.
+    /// Every entry that has not been paid or freed yet.
     Everything,
 }
 
-/// `floor(part * amount)`.
+/// The part of an amount rounded down: `floor(part * amount)`.
 fn floor_of(bps: u16, amount: Amount) -> Result<Amount, MathError> {
     amount.mul_div_floor(u128::from(bps.min(FULL)), u128::from(FULL))
 }
 
-/// `ceil(part * amount)`.
+/// The part of an amount rounded up: `ceil(part * amount)`.
 fn ceil_of(bps: u16, amount: Amount) -> Result<Amount, MathError> {
     amount.mul_div_ceil(u128::from(bps.min(FULL)), u128::from(FULL))
 }
@@ -179,9 +180,9 @@ pub(crate) fn punish_misbehaviour(
 /// them, the lock is to follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Trimmed {
-    /// Whose.
+    /// The account that owns the position.
     pub account: Address,
-    /// With whom.
+    /// The operator of the validator.
     pub validator: Address,
     /// The shares that are still locked.
     pub locked: u128,

@@ -15,7 +15,7 @@ use crate::{
     scaled::{Scaled, digits},
 };
 
-/// What can be tuned.
+/// The parameters of the module.
 pub(crate) const PARAMS: Item<Params> = Item::new(Staking::ID, 0);
 /// The chain's name: what key proofs are made for.
 pub(crate) const CHAIN_ID: Item<String> = Item::new(Staking::ID, 1);
@@ -25,28 +25,29 @@ pub(crate) const TODAY: Item<u64> = Item::new(Staking::ID, 2);
 pub(crate) const NEXT_ENTRY: Item<u64> = Item::new(Staking::ID, 3);
 /// The number of the next slash job.
 pub(crate) const NEXT_JOB: Item<u64> = Item::new(Staking::ID, 4);
-/// What everybody together has earned and not claimed, and what divisions left below one avvv.
+/// The rewards that all positions have earned and not claimed, and what divisions left below one avvv.
 pub(crate) const EARNINGS: Item<Earnings> = Item::new(Staking::ID, 5);
 /// Every validator there ever was, by operator.
 pub(crate) const VALIDATORS: Map<Address, Validator> = Map::new(Staking::ID, 6);
-/// What people are told of a validator. Apart from its numbers, which every block rewrites.
+/// The description of each validator. It is apart from its numbers, which every block rewrites.
 pub(crate) const DESCRIPTIONS: Map<Address, Description> = Map::new(Staking::ID, 7);
 /// The operator of a validator by its name in consensus; never removed.
 pub(crate) const BY_CONSENSUS: Map<ConsensusAddress, Address> = Map::new(Staking::ID, 8);
 /// Every bridge key there ever was, by its address; never removed.
 pub(crate) const BRIDGE_KEYS: Map<Address, BridgeKey> = Map::new(Staking::ID, 9);
-/// Who could make blocks, the most powerful first: ([`rank_key`] of the power, operator) to consensus key.
+/// The validators that could make blocks, the most powerful first: ([`rank_key`] of the power, operator) to consensus
+/// key.
 pub(crate) const RANKING: Map<(u64, Address), [u8; 32]> = Map::new(Staking::ID, 10);
-/// What consensus was last told, by consensus key.
+/// The validators as consensus was last told, by consensus key.
 pub(crate) const TOLD: Map<[u8; 32], Told> = Map::new(Staking::ID, 11);
-/// Stake by (account, validator).
+/// The positions by (account, validator).
 pub(crate) const POSITIONS: Map<(Address, Address), Position> = Map::new(Staking::ID, 12);
-/// What left a validator and can still be slashed, by (validator left, height left, id). Ids grow with the height, so
-/// that the entries of a validator lie in the order of their ids.
+/// The entries: what left a validator and can still be slashed, by (validator left, height left, id). Ids grow with the
+/// height, so that the entries of a validator lie in the order of their ids.
 pub(crate) const ENTRIES: Map<EntryKey, Entry> = Map::new(Staking::ID, 13);
-/// Where an account's entry lies: (account, id) to (validator left, height left).
+/// The place of an account's entry: (account, id) to (validator left, height left).
 pub(crate) const PLACES: Map<(Address, u64), Place> = Map::new(Staking::ID, 14);
-/// How many entries an account has, tranches and moved stake together; an account without any has no row.
+/// The number of entries that an account has, tranches and moved stake together; an account without any has no row.
 pub(crate) const ENTRY_COUNTS: Map<Address, u32> = Map::new(Staking::ID, 15);
 /// Entries that left in this block, in groups by (height left, validator left), with the duration that counts for them.
 pub(crate) const LEFT: Map<(u64, Address), u64> = Map::new(Staking::ID, 16);
@@ -59,19 +60,19 @@ pub(crate) const DATES: Map<(Address, u64), u64> = Map::new(Staking::ID, 22);
 pub(crate) const JOBS: Map<(Address, u64), Job> = Map::new(Staking::ID, 18);
 /// The same jobs in the order in which they are worked off.
 pub(crate) const JOB_QUEUE: Map<u64, Address> = Map::new(Staking::ID, 19);
-/// How many of the last blocks a validator missed.
+/// The count of blocks that a validator missed of the last ones.
 pub(crate) const SIGNING: Map<ConsensusAddress, Signing> = Map::new(Staking::ID, 20);
-/// Which ones: a ring of bits in rows of 256, 1 for missed; a row without ones is absent.
+/// The blocks that it missed: a ring of bits in rows of 256, 1 for missed; a row without ones is absent.
 pub(crate) const MISSED: Map<(ConsensusAddress, u32), [u8; 32]> = Map::new(Staking::ID, 21);
-/// All VVV that was ever burned: by slashes, and with the last share of a validator.
+/// The VVV that was ever burned: by slashes, and with the last share of a validator.
 pub(crate) const BURNED: Item<Amount> = Item::new(Staking::ID, 23);
 
-/// The parameters now.
+/// The parameters that hold now.
 pub fn params(state: &dyn StateRead) -> Params {
     PARAMS.get(state).unwrap_or_default()
 }
 
-/// All VVV that was ever burned, in avvv: nothing else burns VVV.
+/// The VVV that was ever burned, in avvv: nothing else burns VVV.
 pub fn burned(state: &dyn StateRead) -> Amount {
     BURNED.get(state).unwrap_or_default()
 }
@@ -87,10 +88,10 @@ pub(crate) fn burn(state: &mut dyn StateWrite, amount: Amount) -> Result<(), Cal
     Ok(())
 }
 
-/// (validator left, height left, id).
+/// The key of an entry: (validator left, height left, id).
 pub(crate) type EntryKey = (Address, u64, u64);
 
-/// Sorts large powers first.
+/// The key of a power in the ranking: large powers sort first.
 pub(crate) const fn rank_key(power: u64) -> u64 {
     u64::MAX.saturating_sub(power)
 }
@@ -104,28 +105,28 @@ pub struct Validator {
     pub consensus_key: [u8; 32],
     /// The address of its bridge key now.
     pub bridge_address: Address,
-    /// What is staked with it, in avvv.
+    /// The tokens that are staked with it, in avvv.
     pub tokens: Amount,
     /// The shares of all positions in that.
     #[serde(with = "digits")]
     pub shares: u128,
-    /// How many of them are locked.
+    /// The number of shares that are locked.
     #[serde(with = "digits")]
     pub locked: u128,
-    /// How many of them are the operator's own.
+    /// The number of shares that are the operator's own.
     #[serde(with = "digits")]
     pub self_shares: u128,
-    /// What a share that was never locked has earned since the start.
+    /// The earnings of a share that was never locked, since the start.
     pub free_index: Scaled,
-    /// What a share that was always locked has earned since the start.
+    /// The earnings of a share that was always locked, since the start.
     pub locked_index: Scaled,
-    /// What the operator takes of the rewards.
+    /// The part of the rewards that the operator takes.
     pub commission: Commission,
     /// Commission that the operator has not claimed.
     pub commission_due: Amount,
-    /// Since it missed too many blocks: when it may come back.
+    /// The moment from which it may come back, if it was jailed for missing too many blocks.
     pub jailed_until: Option<Time>,
-    /// Out for ever.
+    /// Whether it is out for ever.
     pub tombstoned: bool,
     /// Convicted of forging a statement of the bridge.
     pub forged: bool,
@@ -135,17 +136,17 @@ pub struct Validator {
     pub rank: u64,
 }
 
-/// What an operator takes of the rewards, in basis points.
+/// The part of the rewards that an operator takes, in basis points.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Commission {
     /// The rate until [`Commission::next`] counts.
     pub rate: u16,
-    /// A promise for ever.
+    /// The highest rate that the operator may ever set, in basis points.
     pub max: u16,
-    /// A promise for ever.
+    /// The most by which the rate may ever rise or fall in a day, in basis points.
     pub max_change: u16,
-    /// Another rate, and the day from which it counts.
+    /// The next rate, and the day from which it counts.
     pub next: Option<(u16, u64)>,
 }
 
@@ -156,57 +157,57 @@ impl Commission {
     }
 }
 
-/// What people are told of a validator.
+/// The words with which a validator is shown to people.
 #[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Description {
-    /// Its name.
+    /// The name of the validator.
     pub moniker: String,
-    /// Where to read more; may be empty.
+    /// The website where people read more; it may be empty.
     #[serde(default)]
     pub website: String,
 }
 
-/// Whose a bridge key is or was.
+/// The validator that has or had a bridge key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BridgeKey {
-    /// Whose.
+    /// The operator of that validator.
     pub operator: Address,
-    /// Since which height.
+    /// The height since which it has the key.
     pub from: u64,
     /// The height at which another one took its place.
     pub until: Option<u64>,
 }
 
-/// What consensus was last told of a validator.
+/// A validator as consensus was last told of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Told {
-    /// Who operates it.
+    /// The account that operates it.
     pub operator: Address,
     /// Its voting power; never 0.
     pub power: u64,
 }
 
-/// What an account has staked with a validator. `locked <= shares` and `moved <= shares`.
+/// The stake of an account with a validator. `locked <= shares` and `moved <= shares`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Position {
     /// Its shares of the validator's tokens.
     #[serde(with = "digits")]
     pub shares: u128,
-    /// How many of them are locked.
+    /// The number of shares that are locked.
     #[serde(with = "digits")]
     pub locked: u128,
-    /// How many of them came from another validator lately: they cannot leave yet.
+    /// The number of shares that came from another validator lately: they cannot leave yet.
     #[serde(with = "digits")]
     pub moved: u128,
     /// The validator's index up to which free shares are settled.
     pub free_index: Scaled,
     /// The validator's index up to which locked shares are settled.
     pub locked_index: Scaled,
-    /// What was earned up to there and not claimed.
+    /// The earnings up to those indices that are not claimed.
     pub earned: Scaled,
 }
 
@@ -224,13 +225,13 @@ pub struct Earnings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
-    /// Whose.
+    /// The account that owns the entry.
     pub account: Address,
-    /// What.
+    /// The kind of entry, with its amount or shares.
     pub what: Leaving,
 }
 
-/// What left a validator.
+/// The kinds of entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[borsh(use_discriminant = true)]
 #[serde(rename_all = "snake_case", remote = "Self", deny_unknown_fields)]
@@ -240,9 +241,9 @@ pub enum Leaving {
     Tranche(Amount) = 0,
     /// Stake that went to another validator.
     Moved {
-        /// To whom.
+        /// The operator of the validator that has it now.
         to: Address,
-        /// In shares of that one.
+        /// The number of shares of that validator.
         #[serde(with = "digits")]
         shares: u128,
     } = 1,
@@ -250,7 +251,7 @@ pub enum Leaving {
 
 diem_core::one_field_enum!(Leaving);
 
-/// Where an entry lies.
+/// The place of an entry in the table of entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub(crate) struct Place {
     pub(crate) validator: Address,
@@ -261,7 +262,7 @@ pub(crate) struct Place {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Job {
-    /// What part of each entry is slashed, in basis points.
+    /// The part of each entry that is slashed, in basis points.
     pub bps: u16,
     /// Entries that left at this height or later, and with this id or a larger one, are still to be slashed: (height,
     /// id).
@@ -277,20 +278,20 @@ impl Job {
     }
 }
 
-/// How many of the last blocks a validator missed.
+/// The count of blocks that a validator missed of the last ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Signing {
     /// The length of the ring; a change of the parameter starts an empty one.
     pub window: u32,
-    /// Where the next block goes.
+    /// The place in the ring where the next block goes.
     pub next: u32,
-    /// How many in the ring were missed.
+    /// The number of missed blocks in the ring.
     pub missed: u32,
 }
 
 impl Validator {
-    /// What `shares` are worth: `floor(shares * T / S)`.
+    /// The value of `shares` in avvv: `floor(shares * T / S)`.
     pub fn value_of(&self, shares: u128) -> Amount {
         // shares <= S and T is an amount, so nothing overflows; S = 0 has no shares and no value.
         Amount::new(shares).mul_div_floor(self.tokens.get(), self.shares).unwrap_or(Amount::ZERO)
@@ -333,12 +334,12 @@ impl Validator {
 }
 
 impl Position {
-    /// Shares that may be locked.
+    /// The number of shares that may be locked.
     pub fn free_to_lock(&self) -> u128 {
         self.shares.saturating_sub(self.locked)
     }
 
-    /// Shares that may be unstaked.
+    /// The number of shares that may be unstaked.
     pub fn free_to_unstake(&self) -> u128 {
         self.shares.saturating_sub(self.locked.max(self.moved))
     }
@@ -348,7 +349,7 @@ impl Position {
         self.shares.saturating_sub(self.moved)
     }
 
-    /// What it has earned up to now and not claimed.
+    /// The rewards that it has earned up to now and not claimed.
     ///
     /// # Errors
     /// [`MathError`] if rows contradict each other.

@@ -9,9 +9,9 @@ use crate::state::{RANKING, TOLD, Told, params, rank_key};
 /// A validator whose power changes; power 0 removes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ValidatorUpdate {
-    /// Its ed25519 key.
+    /// The ed25519 key of the validator.
     pub public_key: [u8; 32],
-    /// Its new power.
+    /// The power that it has from now on; 0 removes it.
     pub power: u64,
 }
 
@@ -21,7 +21,7 @@ pub fn told(state: &dyn StateRead) -> Vec<(ValidatorUpdate, Told)> {
     TOLD.all(state).into_iter().map(update).collect()
 }
 
-/// Who should make blocks: the most powerful, ties by address.
+/// The validators that should make blocks: the most powerful, ties by address.
 fn target(state: &dyn StateRead) -> BTreeMap<[u8; 32], Told> {
     let most = usize::from(params(state).max_validators);
     let ranked = RANKING.range(state, None, most).into_iter();

@@ -19,17 +19,17 @@ pub fn validator(state: &dyn StateRead, operator: &Address) -> Option<Validator>
     VALIDATORS.get(state, operator)
 }
 
-/// Who operates the validator that consensus knows by that name.
+/// The operator of the validator that consensus knows by that name.
 pub fn operator_of(state: &dyn StateRead, consensus: &ConsensusAddress) -> Option<Address> {
     BY_CONSENSUS.get(state, consensus)
 }
 
-/// Whose the bridge key with that address is or was.
+/// The validator that has or had the bridge key with that address.
 pub fn bridge_key(state: &dyn StateRead, bridge: &Address) -> Option<BridgeKey> {
     BRIDGE_KEYS.get(state, bridge)
 }
 
-/// How consensus names the validator with this key.
+/// The name in consensus of the validator with this key.
 pub fn consensus_address(consensus_key: &[u8; 32]) -> ConsensusAddress {
     let mut address = [0; 20];
     address.copy_from_slice(&sha256(&[consensus_key])[..20]);
