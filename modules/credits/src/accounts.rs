@@ -21,7 +21,7 @@ pub const MIN_NEW_CREDIT: Amount = Amount::new(10_000_000_000_000_000);
 pub(crate) struct Customer {
     pub(crate) address: Address,
     pub(crate) account: Account,
-    /// By provider ascending.
+    /// The promises of the account, by provider ascending.
     pub(crate) promises: Vec<Promise>,
     promises_changed: bool,
     is_new: bool,
@@ -61,7 +61,7 @@ pub fn clear_lapsed(ctx: &mut BlockContext<'_>, limit: usize) -> Result<(), Call
         // Touched on a later day, it stands in the queue again, unless somebody has staked for it.
         if row.is_some_and(|row| row.today.day == day && row.today.staked.is_zero()) {
             let customer = load(ctx.state, &global, &address);
-            // Who still promises something for later keeps the row.
+            // An account that still promises something for later keeps the row.
             if customer.promises.is_empty() {
                 PROMISES.remove(ctx.state, &address);
                 ACCOUNTS.remove(ctx.state, &address);
@@ -126,14 +126,14 @@ impl Customer {
         [&mut self.account.today, &mut self.account.previous].into_iter().find(|row| row.day == day)
     }
 
-    /// What is promised to `provider` for `day`, which is today or the day before.
+    /// The promise to `provider` for `day`, which is today or the day before.
     pub(crate) fn promised(&self, provider: &Address, day: u64) -> Option<&Promised> {
         let index = self.promises.binary_search_by_key(provider, |promise| promise.provider).ok()?;
         let promise = self.promises.get(index)?;
         if day == self.account.today.day { Some(&promise.today) } else { Some(&promise.previous) }
     }
 
-    /// The same, to be changed.
+    /// The promise to `provider` for `day`, to be changed.
     pub(crate) fn promised_mut(&mut self, provider: &Address, day: u64) -> Option<&mut Promised> {
         let is_today = day == self.account.today.day;
         let promise = self.promise_mut(provider)?;
@@ -159,7 +159,7 @@ impl Customer {
         &mut self.promises[index]
     }
 
-    /// Refuses what needs [`MIN_ALLOWANCE`].
+    /// Refuses an account whose allowance of today is below [`MIN_ALLOWANCE`].
     pub(crate) fn check_min_allowance(&self) -> Result<(), Error> {
         let allowance = self.account.today.allowance;
         if allowance < MIN_ALLOWANCE { Err(Error::TooLittleCredit { allowance }) } else { Ok(()) }
@@ -204,7 +204,7 @@ fn scale(promises: &mut [Promise], staked: Amount) -> Amount {
     promises.iter().map(|promise| promise.today.amount).fold(Amount::ZERO, plus)
 }
 
-/// What `next` will be scaled to on the next day with the present stake, for people to see before it opens.
+/// The scaled `next` of each promise on the next day with the present stake, for people to see before it opens.
 pub(crate) fn tomorrow(state: &dyn StateRead, customer: &Customer) -> Vec<(Address, Amount)> {
     let mut promises = customer.promises.clone();
     for promise in &mut promises {

@@ -7,7 +7,7 @@ use crate::{
     state::{self, add},
 };
 
-/// To how many providers an account can promise.
+/// The most providers that an account can promise to.
 pub const MAX_PROMISES: usize = 16;
 
 /// The most promises that an account's row can hold: those of today, and as many that ended with the day before and
@@ -46,7 +46,7 @@ pub(crate) fn allocate(ctx: &mut TxContext<'_>, provider: &Address, amount: Amou
     Ok(())
 }
 
-/// Not too many, and together a number. A promise that ended today counts until the day ends.
+/// Checks that the promises are not too many and have a sum. A promise that ended today counts until the day ends.
 fn check_promises(promises: &[state::Promise]) -> Result<(), Error> {
     let live = promises.iter().filter(|promise| !promise.next.is_zero() || !promise.today.amount.is_zero()).count();
     if live > MAX_PROMISES {

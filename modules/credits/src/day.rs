@@ -66,7 +66,7 @@ pub fn settle(ctx: &mut BlockContext<'_>) -> Result<(), CallError> {
     record.stakers = if record.base.is_zero() { Amount::ZERO } else { state::params(ctx.state).stakers_part(rest)? };
     record.treasury = rest.checked_sub(record.stakers).map_err(Error::from)?;
     bank::move_between_pools(ctx.state, Pool::Payouts, Pool::Treasury, Denom::Vvv, record.treasury)?;
-    // What waits with the fees is shared among stakers in the next block.
+    // The part that waits with the fees is shared among stakers in the next block.
     bank::move_between_pools(ctx.state, Pool::Payouts, Pool::Fees, Denom::Vvv, record.stakers)?;
     DAYS.set(ctx.state, &day, &record);
     GLOBAL.set(ctx.state, &global);
@@ -116,7 +116,7 @@ fn close(ctx: &mut BlockContext<'_>, global: &Global, now: Time) -> Result<(), C
 /// it moves nothing, and the base is never below the allowance.
 fn base(record: &DayRecord, idle: &Idle) -> Result<Amount, Error> {
     let elapsed = idle.at.millis().saturating_sub(idle.since.millis());
-    // Only a day of no length has no average; then nothing was idle for any time.
+    // A day of no length alone has no average; then nothing was idle for any time.
     let average = idle.sum().checked_div(U256::from(elapsed)).unwrap_or_default();
     let exact = average.saturating_mul(U256::from(elapsed)) == idle.sum();
     let average = u128::try_from(average).map_or(Amount::MAX, Amount::new);

@@ -21,7 +21,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Genesis {
-    /// The parameters.
+    /// The parameters of the module.
     #[serde(default)]
     pub params: Params,
     /// Providers that serve from the start; each bond comes from the provider's own account.
@@ -39,20 +39,20 @@ pub struct Genesis {
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GenesisProvider {
-    /// Who.
+    /// The account of the provider.
     pub provider: Address,
-    /// Who is paid for settled days; itself if nobody is named.
+    /// The account that is paid for settled days; the provider if nobody is named.
     #[serde(default)]
     pub payout: Option<Address>,
-    /// Where it serves.
+    /// The URL at which it serves.
     pub endpoint: String,
-    /// Its name.
+    /// The name of the provider.
     pub moniker: String,
-    /// What it puts up, in avvv.
+    /// The bond that it puts up, in avvv.
     pub bond: Amount,
     /// Whether it earns rent from the first day on.
     pub listed: bool,
-    /// Its prices.
+    /// The prices that it charges.
     #[serde(default)]
     pub prices: PriceSheet,
 }
@@ -61,12 +61,12 @@ pub struct GenesisProvider {
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GenesisStake {
-    /// Whose it is.
+    /// The account that stakes.
     pub staker: Address,
-    /// Who has the credit; the staker if nobody is named.
+    /// The account that has the credit; the staker if nobody is named.
     #[serde(default)]
     pub beneficiary: Option<Address>,
-    /// How much, in adiem.
+    /// The DIEM that is staked, in adiem.
     pub amount: Amount,
 }
 

@@ -9,20 +9,20 @@ use crate::{
     state::{self, GRANTS, Global, Grant, KEYS, Limit, Limited, SessionKey},
 };
 
-/// How many keys an account can have.
+/// The most session keys that an account can have.
 pub const MAX_KEYS: usize = 16;
-/// At how many providers a key can spend.
+/// The most providers at which a session key can spend.
 pub const MAX_LIMITS: usize = 16;
 /// The most rows that an account has: its keys, and as many that ended today or yesterday.
 const MAX_ROWS: usize = 64;
 
-/// What a key may spend at a provider a day.
+/// The limit of a session key at one provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProviderLimit {
-    /// At whom.
+    /// The provider at which the key may spend.
     pub provider: Address,
-    /// How much credit a day; not zero.
+    /// The credit that the key may spend a day, in credit units; not zero.
     pub limit: Amount,
 }
 
@@ -31,7 +31,7 @@ pub(crate) fn get(state: &dyn StateRead, global: &Global, account: &Address, key
     Some(GRANTS.get(state, &(*account, *key))?.roll(global))
 }
 
-/// All grants of an account that still say something, rolled.
+/// The grants of an account that still say something, rolled to the open day.
 pub(crate) fn of(state: &dyn StateRead, global: &Global, account: &Address) -> Vec<(Address, Grant)> {
     let rows = GRANTS.prefix(state, account, None, MAX_ROWS);
     rows.into_iter().map(|((_, key), grant)| (key, grant.roll(global))).filter(|(_, grant)| !grant.is_over()).collect()
@@ -72,7 +72,7 @@ impl Grant {
         if day == self.day { Some(&limit.today) } else { Some(&limit.previous) }
     }
 
-    /// The same, to be changed.
+    /// The limit at `provider` on `day`, to be changed.
     pub(crate) fn limit_mut(&mut self, provider: &Address, day: u64) -> Option<&mut Limited> {
         let is_today = day == self.day;
         let limit = self.limits.iter_mut().find(|limit| limit.provider == *provider)?;
@@ -87,7 +87,7 @@ impl Limit {
     }
 }
 
-/// What can be said of a grant without state.
+/// Checks what can be checked of a grant without state.
 pub(crate) fn validate(key: &Address, limits: &[ProviderLimit]) -> Result<(), Error> {
     if *key == Address::ZERO {
         return Err(Error::ZeroAddress);

@@ -46,8 +46,8 @@ pub(crate) fn check(state: &dyn StateRead) -> Result<(), String> {
     check_providers(state)
 }
 
-/// Nothing is the zero address's, which nobody owns: bank takes no account of it, so an export after it was paid would
-/// start no chain.
+/// Checks that nothing belongs to the zero address, which nobody owns: bank takes no account of it, so an export after
+/// it was paid would start no chain.
 fn check_owners(state: &dyn StateRead) -> Result<(), String> {
     fn has_zero<R>(rows: &[R], addresses: impl Fn(&R) -> [Address; 2]) -> bool {
         rows.iter().any(|row| addresses(row).contains(&Address::ZERO))
@@ -69,7 +69,7 @@ fn check_owners(state: &dyn StateRead) -> Result<(), String> {
     }
 }
 
-/// No row is of a day to come: it would not roll until then.
+/// Checks that no row is of a day to come: it would not roll until then.
 fn check_dates(state: &dyn StateRead, global: &Global) -> Result<(), String> {
     let (accounts, grants) = (ACCOUNTS.all(state), GRANTS.all(state));
     let latest = [
@@ -88,7 +88,7 @@ fn check_dates(state: &dyn StateRead, global: &Global) -> Result<(), String> {
     }
 }
 
-/// What is looked up by halving is in order, and the next tranche takes nobody's number.
+/// Checks that lists which are read by binary search are sorted, and that the number of the next tranche is free.
 fn check_order(state: &dyn StateRead) -> Result<(), String> {
     for (account, promises) in PROMISES.all(state) {
         if !promises.is_sorted_by(|a, b| a.provider < b.provider) {
@@ -158,7 +158,7 @@ fn check_customer(state: &dyn StateRead, global: &Global, customer: &accounts::C
     check_signers(state, global, customer)
 }
 
-/// What a promise has paid is what its signers were paid.
+/// Checks that a promise has paid as much as its signers were paid.
 fn check_signers(state: &dyn StateRead, global: &Global, customer: &accounts::Customer) -> Result<(), String> {
     let grants = crate::grants::of(state, global, &customer.address);
     for promise in &customer.promises {
@@ -179,7 +179,7 @@ fn check_signers(state: &dyn StateRead, global: &Global, customer: &accounts::Cu
     Ok(())
 }
 
-/// Positions, tranches and their pool.
+/// Checks positions and tranches against their pool.
 fn check_stake(state: &dyn StateRead, global: &Global) -> Result<(), String> {
     let positions = POSITIONS.all(state);
     equal("positions", total(positions.iter().map(|(_, amount)| *amount)), global.active)?;
@@ -238,7 +238,7 @@ fn check_days(state: &dyn StateRead, global: &Global) -> Result<(), String> {
     equal("the pool of payouts", owed, bank::pool(state, Pool::Payouts, Denom::Vvv))
 }
 
-/// Bonds and their pool.
+/// Checks bonds against their pool.
 fn check_providers(state: &dyn StateRead) -> Result<(), String> {
     let providers = PROVIDERS.all(state);
     let bonds = total(providers.iter().map(|(_, provider)| provider.bond));

@@ -52,7 +52,7 @@ pub use params::Params;
 pub use query::{Answer, Query};
 pub use voucher::{SignedVoucher, Voucher};
 
-/// The module.
+/// The module of credit and those who provide it.
 pub struct Credits;
 
 impl Module for Credits {

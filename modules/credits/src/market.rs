@@ -9,7 +9,7 @@ use crate::{
     state::{self, Global, OFFERS, add, sub},
 };
 
-/// What of today's credit moves from one account to another, once both have agreed.
+/// Moves credit of today from one account to another, once both have agreed.
 fn move_allowance(
     state: &mut dyn StateWrite,
     global: &Global,

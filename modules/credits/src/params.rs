@@ -10,20 +10,20 @@ use crate::{Error, state::PARAMS};
 
 /// The longest duration that a parameter can have: a year.
 const MAX_MS: u64 = 365 * 86_400_000;
-/// All of it, in hundredths of a percent.
+/// The whole, in hundredths of a percent.
 const WHOLE_BPS: u16 = 10_000;
 
-/// The parameters.
+/// The parameters of credits.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Params {
-    /// Who lists and delists providers; the zero address is nobody.
+    /// The account that lists and delists providers; the zero address is nobody.
     pub authority: Address,
-    /// How long unstaked DIEM cools down, in milliseconds; at least a day.
+    /// The time for which unstaked DIEM cools down, in milliseconds; at least a day.
     pub cooldown_ms: u64,
-    /// How long after its close a day takes vouchers, in milliseconds; less than a day.
+    /// The time after its close for which a day takes vouchers, in milliseconds; less than a day.
     pub grace_ms: u64,
-    /// How long a leaving provider's bond stays, in milliseconds; at least a day.
+    /// The time for which a leaving provider's bond stays, in milliseconds; at least a day.
     pub provider_unbonding_ms: u64,
     /// The least that a provider puts up, in avvv.
     pub min_bond: Amount,

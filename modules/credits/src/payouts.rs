@@ -17,7 +17,7 @@ pub(crate) fn share(record: &DayRecord, counted: Amount) -> Result<Amount, Error
     Ok(record.rent.mul_div_floor(counted.get(), record.base.get())?)
 }
 
-/// Where a provider is paid.
+/// The account at which a provider is paid.
 fn payout_address(state: &dyn StateRead, provider: &Address) -> Address {
     PROVIDERS.get(state, provider).map_or(*provider, |row| row.payout)
 }

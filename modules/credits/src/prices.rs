@@ -14,10 +14,10 @@ pub const MAX_SHEETS_A_DAY: u8 = 16;
 pub const MAX_MODEL_BYTES: usize = 64;
 /// A multiplier of 1.
 const ONCE_BPS: u32 = 10_000;
-/// What a sheet's hash begins with.
+/// The domain tag: the first bytes of what is hashed to a sheet's hash.
 const SHEET_TAG: &[u8] = b"diem-prices/1";
 
-/// What is counted.
+/// The units that a provider counts.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
 )]
@@ -25,21 +25,21 @@ const SHEET_TAG: &[u8] = b"diem-prices/1";
 #[serde(rename_all = "snake_case")]
 #[repr(u8)]
 pub enum Unit {
-    /// A token of the prompt.
+    /// One token of the prompt.
     InputToken = 0,
-    /// A token of the answer.
+    /// One token of the answer.
     OutputToken = 1,
     /// A token of the prompt that was found in a cache.
     CachedToken = 2,
     /// A token of the prompt that was written to a cache.
     CacheWriteToken = 3,
-    /// An image.
+    /// One image as a whole.
     Image = 4,
     /// A second of audio or video.
     Second = 5,
-    /// A character.
+    /// One character of text.
     Character = 6,
-    /// A call.
+    /// One call of the model.
     Call = 7,
 }
 
@@ -47,20 +47,20 @@ pub enum Unit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Price {
-    /// Of what.
+    /// The unit that the price is for.
     pub unit: Unit,
-    /// Credit units for one.
+    /// The price of one unit, in credit units.
     pub price: Amount,
 }
 
-/// What long contexts cost more.
+/// The higher prices of long contexts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LongContext {
-    /// From how many tokens of context on.
+    /// The number of tokens of context from which they count.
     #[serde(with = "diem_core::json::number")]
     pub threshold: u64,
-    /// By how much prices multiply there, of 10,000; more than 10,000.
+    /// The factor of prices there, in parts of 10,000; more than 10,000.
     pub multiplier_bps: u32,
 }
 
@@ -68,25 +68,25 @@ pub struct LongContext {
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelPrices {
-    /// Its name: printable ASCII without spaces.
+    /// The name of the model: printable ASCII without spaces.
     pub model: String,
-    /// What long contexts cost more, if they do.
+    /// The higher prices of long contexts, if there are any.
     #[serde(default)]
     pub long_context: Option<LongContext>,
-    /// By unit ascending, each at most once, at least one.
+    /// The prices by unit ascending, each unit at most once; at least one.
     pub prices: Vec<Price>,
 }
 
-/// A provider's prices. In its one form: models by name ascending, each once.
+/// The prices of a provider. A sheet has one form: models by name ascending, each once.
 #[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PriceSheet {
-    /// The models.
+    /// The models, by name ascending.
     pub models: Vec<ModelPrices>,
 }
 
 impl PriceSheet {
-    /// What vouchers name: a hash of the sheet's borsh form.
+    /// The hash that vouchers name: that of the sheet's borsh form.
     pub fn hash(&self) -> [u8; 32] {
         sha256(&[SHEET_TAG, &diem_core::encode(self)])
     }
@@ -116,7 +116,7 @@ impl ModelPrices {
     }
 }
 
-/// A provider's sheets.
+/// The sheets of a provider: of the open day, and of the days after.
 #[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sheets {
@@ -126,11 +126,11 @@ pub struct Sheets {
     pub today: PriceSheet,
     /// The sheet of the days after.
     pub next: PriceSheet,
-    /// How many were published on that day.
+    /// The number of sheets that were published on that day.
     pub published: u8,
 }
 
-/// Everything that is on either sheet, each at the lower of its prices.
+/// The sheet of everything that is on either one, each at the lower of its prices.
 pub(crate) fn cheapest(old: &PriceSheet, new: &PriceSheet) -> PriceSheet {
     let name = |model: &ModelPrices| model.model.clone();
     PriceSheet { models: merge(&old.models, &new.models, name, cheapest_model) }

@@ -8,23 +8,23 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Provider {
-    /// Who is paid for settled days.
+    /// The account that is paid for settled days.
     pub payout: Address,
-    /// Where it serves.
+    /// The URL at which it serves.
     pub endpoint: String,
-    /// Its name.
+    /// The name of the provider.
     pub moniker: String,
-    /// What it has put up, in avvv.
+    /// The bond that it has put up, in avvv.
     pub bond: Amount,
-    /// Whether it has left.
+    /// Its last day and the date of its bond, if it leaves.
     pub left: Option<Left>,
-    /// The day of `today`.
+    /// The day that `today` is of.
     pub day: u64,
-    /// What counted on the day before.
+    /// The standing that counted on the day before.
     pub previous: Standing,
-    /// What counts today.
+    /// The standing that counts today.
     pub today: Standing,
-    /// What counts from the next day on.
+    /// The standing that counts from the next day on.
     pub next: Standing,
 }
 
@@ -32,13 +32,13 @@ pub struct Provider {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Left {
-    /// Its last day.
+    /// The last day on which it serves.
     pub day: u64,
-    /// When its bond is paid back by itself.
+    /// The moment at which its bond is paid back by itself.
     pub due: Time,
 }
 
-/// What counts of a provider on a day.
+/// The standing of a provider on a day, which decides what it can earn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Standing {
@@ -49,7 +49,7 @@ pub struct Standing {
 }
 
 impl Standing {
-    /// What of `consumed` earns rent.
+    /// The part of `consumed` that earns rent.
     pub(crate) fn counted(&self, consumed: Amount) -> Amount {
         if self.listed { consumed.min(self.bond) } else { Amount::ZERO }
     }
@@ -71,7 +71,7 @@ impl Provider {
         }
     }
 
-    /// What counts on `day`, which is today or the day before.
+    /// The standing that counts on `day`, which is today or the day before.
     pub(crate) const fn standing(&self, day: u64) -> &Standing {
         if day == self.day { &self.today } else { &self.previous }
     }

@@ -34,7 +34,7 @@ pub(crate) fn get(state: &dyn StateRead, global: &Global, address: &Address) -> 
     Ok(provider.roll(global))
 }
 
-/// The same, if it has not said that it leaves.
+/// The provider, rolled to the open day, if it has not said that it leaves.
 ///
 /// # Errors
 /// [`Error::NoProvider`] or [`Error::ProviderLeft`].
@@ -48,19 +48,19 @@ pub(crate) fn last_day(state: &dyn StateRead, address: &Address) -> Option<u64> 
     PROVIDERS.get(state, address).map_or(Some(0), |provider| provider.left.map(|left| left.day))
 }
 
-/// What a text must be to be shown.
+/// Refuses a text that cannot be shown.
 fn check_text(text: &str) -> Result<(), Error> {
     let is_good = (1..=MAX_TEXT_BYTES).contains(&text.len()) && is_plain(text);
     if is_good { Ok(()) } else { Err(Error::Text) }
 }
 
-/// A name that shows something.
+/// Refuses a name that shows nothing.
 pub(crate) fn check_moniker(moniker: &str) -> Result<(), Error> {
     check_text(moniker)?;
     if is_blank(moniker) { Err(Error::BlankMoniker) } else { Ok(()) }
 }
 
-/// A place that a client can call.
+/// Refuses a place that no client can call.
 pub(crate) fn check_endpoint(endpoint: &str) -> Result<(), Error> {
     check_text(endpoint)?;
     if is_web_url(endpoint) { Ok(()) } else { Err(Error::Endpoint) }

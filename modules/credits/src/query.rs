@@ -26,63 +26,63 @@ pub const MAX_ROWS: u16 = 200;
 pub enum Query {
     /// An account's credit today, yesterday and tomorrow, with its promises.
     Account(Address) = 0,
-    /// What an account has staked, for whom, from a beneficiary on; and its tranches.
+    /// Asks for the positions of an account, from a beneficiary on; and for its tranches.
     Stake {
-        /// Whose.
+        /// The account that stakes.
         staker: Address,
-        /// The first beneficiary.
+        /// The first beneficiary of the page.
         from: Option<Address>,
-        /// How many positions at most.
+        /// The most positions of the page.
         limit: u16,
     } = 1,
-    /// An account's session keys.
+    /// Asks for the session keys of an account.
     Grants(Address) = 2,
-    /// What a voucher of this signer at this provider can still bring, today and yesterday.
+    /// Asks what a voucher of this signer at this provider can still bring, today and yesterday.
     Voucher {
-        /// Whose credit.
+        /// The account whose credit it is.
         account: Address,
-        /// Who signs.
+        /// The account or session key that signs.
         signer: Address,
-        /// Who is paid.
+        /// The provider that is paid.
         provider: Address,
     } = 3,
-    /// Today's open offers.
+    /// Asks for the open offers of today.
     Offers {
-        /// The first seller.
+        /// The first seller of the page.
         from: Option<Address>,
-        /// How many at most.
+        /// The most offers of the page.
         limit: u16,
     } = 4,
     /// One provider with its prices and its days.
     Provider(Address) = 5,
-    /// All providers, also those that have left.
+    /// Asks for all providers, also those that have left.
     Providers {
-        /// The first.
+        /// The first provider of the page.
         from: Option<Address>,
-        /// How many at most.
+        /// The most providers of the page.
         limit: u16,
     } = 6,
     /// The open day, the one in its grace, and the rent so far.
     Today = 7,
-    /// One day's record.
+    /// Asks for the record of one day.
     Day(u64) = 8,
-    /// Days in order.
+    /// Asks for the records of days in order.
     Days {
-        /// The first.
+        /// The first day of the page.
         from: u64,
-        /// How many at most.
+        /// The most days of the page.
         limit: u16,
     } = 9,
-    /// What was consumed on a day at each provider that is not paid for it yet.
+    /// Asks for what was consumed on a day at each provider that is not paid for it yet.
     DayProviders {
-        /// The day.
+        /// The day that it was consumed on.
         day: u64,
-        /// The first provider.
+        /// The first provider of the page.
         from: Option<Address>,
-        /// How many at most.
+        /// The most providers of the page.
         limit: u16,
     } = 10,
-    /// The parameters.
+    /// Asks for the parameters of the module.
     Params = 11,
 }
 
@@ -92,149 +92,149 @@ pub enum Query {
 #[serde(rename_all = "snake_case")]
 #[repr(u8)]
 pub enum Answer {
-    /// An account.
+    /// The credit of the account.
     Account(Box<AccountInfo>) = 0,
-    /// What it has staked.
+    /// The stake of the account.
     Stake(StakeInfo) = 1,
     /// Session keys with their rights.
     Grants(Vec<(Address, Grant)>) = 2,
-    /// What vouchers can bring.
+    /// The credit that vouchers can still bring.
     Voucher(VoucherInfo) = 3,
-    /// Offers.
+    /// The offers, by seller.
     Offers(Vec<OfferInfo>) = 4,
-    /// A provider.
+    /// The provider that was asked for.
     Provider(Box<ProviderInfo>) = 5,
-    /// Providers.
+    /// The providers, by address.
     Providers(Vec<(Address, Provider)>) = 6,
-    /// The open day.
+    /// The open day and the one before it.
     Today(Box<TodayInfo>) = 7,
-    /// A day.
+    /// The day that was asked for.
     Day(Box<DayInfo>) = 8,
-    /// Days.
+    /// The days, in order.
     Days(Vec<DayInfo>) = 9,
-    /// Providers of a day.
+    /// The providers of the day that are not paid yet.
     DayProviders(Vec<(Address, ProviderDay)>) = 10,
-    /// The parameters.
+    /// The parameters of the module.
     Params(Params) = 11,
 }
 
-/// An account's credit.
+/// The credit of an account, rolled to the open day.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct AccountInfo {
-    /// Today.
+    /// The row of the open day.
     pub today: Row,
-    /// What of today nobody has a claim on.
+    /// The credit of today that nobody has a claim on.
     pub free: Amount,
-    /// The day before.
+    /// The row of the day before.
     pub previous: Row,
     /// The credit with which the next day opens, if nothing changes.
     pub tomorrow: Amount,
     /// The price of its open offer, in avvv for a whole credit.
     pub offer_price: Option<Amount>,
-    /// Its promises.
+    /// The promises of the account, by provider.
     pub promises: Vec<PromiseInfo>,
 }
 
-/// A promise.
+/// A promise to one provider.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct PromiseInfo {
-    /// To whom.
+    /// The provider to which it is made.
     pub provider: Address,
-    /// Today.
+    /// The promise of today.
     pub today: Promised,
-    /// The day before.
+    /// The promise of the day before.
     pub previous: Promised,
-    /// So much a day from tomorrow on.
+    /// The promise of a day from tomorrow on, before it is scaled.
     pub next: Amount,
-    /// What it will be scaled to tomorrow, if nothing changes.
+    /// The amount to which it will be scaled tomorrow, if nothing changes.
     pub tomorrow: Amount,
 }
 
-/// What an account has staked.
+/// The staked DIEM of an account.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct StakeInfo {
-    /// Positions by beneficiary.
+    /// The positions, by beneficiary.
     pub positions: Vec<(Address, Amount)>,
-    /// Tranches by number.
+    /// The tranches, by number.
     pub tranches: Vec<(u64, Tranche)>,
 }
 
-/// What vouchers of a signer can bring at a provider.
+/// The credit that vouchers of a signer can bring at a provider.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct VoucherInfo {
-    /// Today.
+    /// The credit of today.
     pub today: VoucherDay,
-    /// The day before, while it takes vouchers.
+    /// The credit of the day before, while it takes vouchers.
     pub previous: Option<VoucherDay>,
 }
 
-/// What vouchers of a signer can bring at a provider on a day.
+/// The credit that vouchers of a signer can bring at a provider on one day.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct VoucherDay {
-    /// The day.
+    /// The day of the vouchers.
     pub day: u64,
-    /// What was paid and seen so far.
+    /// The amount and requests that were paid and seen so far.
     pub signed: Signed,
-    /// How much more can be paid: the promise's rest, within the signer's limit.
+    /// The credit that can still be paid: the promise's rest, within the signer's limit.
     pub left: Amount,
 }
 
-/// An open offer.
+/// An open offer of today.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct OfferInfo {
-    /// Who sells.
+    /// The account that sells.
     pub seller: Address,
-    /// How much credit of today.
+    /// The credit of today that is on offer, in credit units.
     pub amount: Amount,
-    /// avvv for a whole credit.
+    /// The price, in avvv for a whole credit.
     pub price: Amount,
 }
 
-/// A provider.
+/// A provider with its prices and today's consumption.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct ProviderInfo {
-    /// Its row.
+    /// The row of the provider.
     pub provider: Provider,
-    /// Its prices.
+    /// The price sheets of the provider.
     pub sheets: Sheets,
     /// The hash of today's sheet, as vouchers name it.
     #[serde(with = "hex::serde")]
     pub sheet_hash: [u8; 32],
-    /// What was consumed there today.
+    /// The credit and requests consumed there today.
     pub today: ProviderDay,
-    /// How much more of today would earn rent.
+    /// The credit of today that would still earn rent.
     pub left_to_earn: Amount,
-    /// What was consumed there the day before, until it is paid.
+    /// The credit and requests consumed there the day before, until it is paid.
     pub previous: Option<ProviderDay>,
 }
 
 /// The open day and the one before it.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct TodayInfo {
-    /// The chain's row.
+    /// The row of the chain as a whole.
     pub global: Global,
-    /// The open day's totals so far.
+    /// The totals of the open day so far.
     pub day: DayRecord,
     /// The first moment at which the next day can open.
     pub closes_at: Time,
-    /// The day in its grace.
+    /// The closed day that is in its grace, if there is one.
     pub unsettled: Option<DayInfo>,
     /// The last moment at which it takes vouchers.
     pub settles_after: Option<Time>,
     /// The rent booked since the last close, in avvv.
     pub rent: Amount,
-    /// All DIEM.
+    /// The supply of DIEM, in adiem.
     pub supply: Amount,
     /// The running sum behind the day's base.
     pub idle: Idle,
 }
 
-/// A day.
+/// A day with its record.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct DayInfo {
-    /// Its number.
+    /// The number of the day.
     pub day: u64,
-    /// Its record.
+    /// The record of the day.
     pub record: DayRecord,
     /// consumed / allowance, of 10,000, rounded down; nothing if there was no credit.
     pub utilisation_bps: u64,

@@ -14,7 +14,7 @@ use crate::{
     state::{self, GLOBAL, MATURING, NEXT_TRANCHE, POSITIONS, TRANCHES, Tranche, add, sub},
 };
 
-/// How many tranches an account can have.
+/// The most tranches that an account can have.
 pub const MAX_TRANCHES: usize = 32;
 /// The least DIEM that a position holds after `stake_diem`, and that leaves it or stays in it: 0.01. A tranche that waits
 /// costs its owner so much stake, not gas alone.

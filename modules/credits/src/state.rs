@@ -11,22 +11,22 @@ use serde::{Deserialize, Serialize};
 use crate::{Credits, Error, Params, prices::Sheets, provider::Provider};
 
 pub(crate) const PARAMS: Item<Params> = Item::new(Credits::ID, 0);
-/// Which chain this is: vouchers name it.
+/// The chain's name and genesis, which vouchers name.
 pub(crate) const CHAIN: Item<ChainName> = Item::new(Credits::ID, 1);
 pub(crate) const GLOBAL: Item<Global> = Item::new(Credits::ID, 2);
 pub(crate) const IDLE: Item<Idle> = Item::new(Credits::ID, 3);
 pub(crate) const NEXT_TRANCHE: Item<u64> = Item::new(Credits::ID, 4);
-/// Everyone who has, had or was given credit.
+/// The accounts that have, had or were given credit.
 pub(crate) const ACCOUNTS: Map<Address, Account> = Map::new(Credits::ID, 5);
 /// An account's promises, by provider ascending; an account without any has no row.
 pub(crate) const PROMISES: Map<Address, Vec<Promise>> = Map::new(Credits::ID, 6);
-/// By (account, session key).
+/// The grants of session keys by (account, session key).
 pub(crate) const GRANTS: Map<(Address, Address), Grant> = Map::new(Credits::ID, 7);
 /// The session keys that an account has grants for, by address ascending: what is counted of them stands in one row.
 pub(crate) const KEYS: Map<Address, Vec<SessionKey>> = Map::new(Credits::ID, 17);
 /// Staked DIEM by (staker, beneficiary).
 pub(crate) const POSITIONS: Map<(Address, Address), Amount> = Map::new(Credits::ID, 8);
-/// By (staker, number).
+/// The tranches by (staker, number).
 pub(crate) const TRANCHES: Map<(Address, u64), Tranche> = Map::new(Credits::ID, 9);
 /// The queue of tranches: (due in milliseconds, number) to the staker.
 pub(crate) const MATURING: Map<(u64, u64), Address> = Map::new(Credits::ID, 10);
@@ -38,7 +38,7 @@ pub(crate) const SHEETS: Map<Address, Sheets> = Map::new(Credits::ID, 13);
 pub(crate) const LEAVING: Map<(u64, Address), u8> = Map::new(Credits::ID, 14);
 /// Every day that was ever open.
 pub(crate) const DAYS: Map<u64, DayRecord> = Map::new(Credits::ID, 15);
-/// What was consumed by (day, provider), until it is paid: the queue of payouts.
+/// The credit consumed by (day, provider), until it is paid: the queue of payouts.
 pub(crate) const PROVIDER_DAYS: Map<(u64, Address), ProviderDay> = Map::new(Credits::ID, 16);
 /// The queue of accounts without stake, by (day of the last touch, account): what was given to them or bought lapses.
 pub(crate) const LAPSING: Map<(u64, Address), u8> = Map::new(Credits::ID, 18);
@@ -46,7 +46,7 @@ pub(crate) const LAPSING: Map<(u64, Address), u8> = Map::new(Credits::ID, 18);
 /// The chain as vouchers name it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
 pub struct ChainName {
-    /// Its name.
+    /// The name of the chain.
     pub chain_id: String,
     /// The hash of its genesis.
     pub genesis_hash: [u8; 32],
@@ -58,9 +58,9 @@ pub struct ChainName {
 pub struct Global {
     /// The day that is open.
     pub day: u64,
-    /// All staked DIEM: the allowance with which the next day opens.
+    /// The DIEM that is staked: the allowance with which the next day opens.
     pub active: Amount,
-    /// All credit of the open day, used or not.
+    /// The credit of the open day, used or not.
     pub allowance: Amount,
     /// The last day before it that had blocks.
     pub previous: Option<PreviousDay>,
@@ -70,9 +70,9 @@ pub struct Global {
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PreviousDay {
-    /// Its number.
+    /// The number of the day.
     pub day: u64,
-    /// All its credit.
+    /// The credit of the day, used or not.
     pub allowance: Amount,
     /// The time of the block that closed it.
     pub closed_at: Time,
@@ -105,9 +105,9 @@ pub struct Idle {
     /// The sum up to `at`: an unsigned 256-bit number, big-endian.
     #[serde(with = "hex::serde")]
     pub sum: [u8; 32],
-    /// Up to when it counts.
+    /// The moment up to which it counts.
     pub at: Time,
-    /// When it began: the time of the block that opened the day.
+    /// The moment at which it began: the time of the block that opened the day.
     pub since: Time,
 }
 
@@ -121,22 +121,22 @@ impl Idle {
 #[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Row {
-    /// The day.
+    /// The day of the row.
     pub day: u64,
     /// DIEM staked for this account, at present or when the day closed.
     pub staked: Amount,
     /// Credit of the day: what was staked, given and bought, less what was given away and sold.
     pub allowance: Amount,
-    /// Consumed.
+    /// The credit that was consumed.
     pub spent: Amount,
-    /// Promised to providers and not consumed yet.
+    /// The credit that is promised to providers and not consumed yet.
     pub promised: Amount,
-    /// Set aside for sale.
+    /// The credit that is set aside for sale.
     pub offered: Amount,
 }
 
 impl Row {
-    /// What nobody has a claim on.
+    /// The credit that nobody has a claim on.
     pub const fn free(&self) -> Amount {
         self.allowance.saturating_sub(self.spent).saturating_sub(self.promised).saturating_sub(self.offered)
     }
@@ -146,9 +146,9 @@ impl Row {
 #[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Account {
-    /// Of the day on which it was last touched.
+    /// The row of the day on which it was last touched.
     pub today: Row,
-    /// Of the day before that.
+    /// The row of the day before that.
     pub previous: Row,
 }
 
@@ -160,17 +160,17 @@ impl Account {
     }
 }
 
-/// What an account has promised to a provider.
+/// The promise of an account to a provider.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Promise {
-    /// To whom.
+    /// The provider to which it is made.
     pub provider: Address,
-    /// For every day after today.
+    /// The amount for every day after today.
     pub next: Amount,
-    /// For today, or the day on which the account was last touched.
+    /// The promise of today, or of the day on which the account was last touched.
     pub today: Promised,
-    /// For the day before that.
+    /// The promise of the day before that.
     pub previous: Promised,
 }
 
@@ -178,22 +178,22 @@ pub struct Promise {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Promised {
-    /// How much.
+    /// The credit that is promised.
     pub amount: Amount,
-    /// What vouchers of all signers have taken.
+    /// The credit that vouchers of all signers have taken.
     pub used: Amount,
-    /// What vouchers signed by the account itself have taken.
+    /// The amount and requests of vouchers that the account itself signed.
     pub own: Signed,
 }
 
 impl Promised {
-    /// What is left.
+    /// The credit that is left of the promise.
     pub const fn left(&self) -> Amount {
         self.amount.saturating_sub(self.used)
     }
 }
 
-/// What one signer's vouchers have come to at one provider on one day.
+/// The total of one signer's vouchers at one provider on one day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Signed {
@@ -207,11 +207,11 @@ pub struct Signed {
 #[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Grant {
-    /// The day of `today` in its limits.
+    /// The day that `today` in its limits is of.
     pub day: u64,
     /// The last day on which the key may sign.
     pub last_day: u64,
-    /// By provider ascending.
+    /// The limits, by provider ascending.
     pub limits: Vec<Limit>,
 }
 
@@ -234,17 +234,17 @@ impl SessionKey {
     }
 }
 
-/// What a session key may spend at a provider.
+/// The limits of a session key at one provider.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limit {
-    /// At whom.
+    /// The provider at which it may spend.
     pub provider: Address,
-    /// On every day after today, up to the grant's last.
+    /// The limit of every day after today, up to the grant's last.
     pub next: Amount,
-    /// Today.
+    /// The limit of today, and what came.
     pub today: Limited,
-    /// The day before.
+    /// The limit of the day before, and what came.
     pub previous: Limited,
 }
 
@@ -252,9 +252,9 @@ pub struct Limit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limited {
-    /// How much at most.
+    /// The most credit that may be paid.
     pub amount: Amount,
-    /// What came.
+    /// The amount and requests of the vouchers that came.
     pub signed: Signed,
 }
 
@@ -262,25 +262,25 @@ pub struct Limited {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tranche {
-    /// Whose credit it backed.
+    /// The account whose credit it backed.
     pub beneficiary: Address,
-    /// How much.
+    /// The DIEM that leaves, in adiem.
     pub amount: Amount,
     /// The day on which it began; it still backs that day's credit.
     pub day: u64,
-    /// When it is paid by itself.
+    /// The moment at which it is paid by itself.
     pub due: Time,
 }
 
-/// What was consumed at a provider on a day.
+/// The consumption at a provider on a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProviderDay {
-    /// All of it.
+    /// The credit that was consumed.
     pub consumed: Amount,
-    /// What earns rent: at most the bond, nothing if not listed.
+    /// The part of it that earns rent: at most the bond, nothing if not listed.
     pub counted: Amount,
-    /// Requests.
+    /// The number of requests.
     pub requests: u64,
 }
 
@@ -288,25 +288,25 @@ pub struct ProviderDay {
 #[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DayRecord {
-    /// When it opened.
+    /// The moment at which it opened.
     pub opened_at: Time,
-    /// When it closed.
+    /// The moment at which it closed.
     pub closed_at: Option<Time>,
-    /// When it was settled.
+    /// The moment at which it was settled.
     pub settled_at: Option<Time>,
-    /// All credit of the day; recorded at the close.
+    /// The credit of the day; recorded at the close.
     pub allowance: Amount,
     /// The DIEM that existed at the close.
     pub supply: Amount,
-    /// What the rent is divided by; recorded at the close.
+    /// The divisor of the rent; recorded at the close.
     pub base: Amount,
     /// The rent, in avvv; recorded at the close.
     pub rent: Amount,
-    /// All credit consumed.
+    /// The credit that was consumed.
     pub consumed: Amount,
-    /// The part of it that earns rent.
+    /// The part of that credit that earns rent.
     pub counted: Amount,
-    /// All requests.
+    /// The number of requests.
     pub requests: u64,
     /// The rent that belongs to providers, in avvv; recorded at the settlement, as the next two are.
     pub pot: Amount,
@@ -333,7 +333,7 @@ pub fn provider_key(provider: &Address) -> diem_core::Key {
     PROVIDERS.key(provider)
 }
 
-/// The parameters.
+/// The parameters that hold now.
 pub fn params(state: &dyn StateRead) -> Params {
     PARAMS.get(state).unwrap_or_default()
 }
@@ -355,13 +355,13 @@ pub(crate) fn due<K: KeyPart, V: BorshSerialize + BorshDeserialize>(
     rows
 }
 
-/// `total += amount`.
+/// Adds `amount` to `total`.
 pub(crate) fn add(total: &mut Amount, amount: Amount) -> Result<(), Error> {
     *total = total.checked_add(amount)?;
     Ok(())
 }
 
-/// `total -= amount`.
+/// Takes `amount` from `total`.
 pub(crate) fn sub(total: &mut Amount, amount: Amount) -> Result<(), Error> {
     *total = total.checked_sub(amount)?;
     Ok(())

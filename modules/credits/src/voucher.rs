@@ -12,7 +12,7 @@ use diem_core::{
 };
 use serde::{Deserialize, Serialize};
 
-/// What an ed25519 key signs begins with this.
+/// The domain tag: the first bytes of what an ed25519 key signs.
 const VOUCHER_TAG: &[u8] = b"diem-voucher/1";
 const VOUCHER_TYPE: &str = "Voucher(string chainId,bytes32 genesisHash,address account,address signer,\
     address provider,uint64 day,uint128 amount,uint64 requests,bytes32 priceSheet,bytes32 usageRoot)";
@@ -21,18 +21,18 @@ const VOUCHER_TYPE: &str = "Voucher(string chainId,bytes32 genesisHash,address a
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Voucher {
-    /// The chain.
+    /// The name of the chain.
     pub chain_id: String,
-    /// Its genesis.
+    /// The hash of the chain's genesis.
     #[serde(with = "hex::serde")]
     pub genesis_hash: [u8; 32],
-    /// Whose credit.
+    /// The account whose credit pays.
     pub account: Address,
-    /// Who signs: the account or a session key.
+    /// The address that signs: the account or a session key of it.
     pub signer: Address,
-    /// Who is paid.
+    /// The provider that is paid.
     pub provider: Address,
-    /// For which day.
+    /// The day whose credit pays.
     #[serde(with = "diem_core::json::number")]
     pub day: u64,
     /// Credit units since the day began, of this signer at this provider.
@@ -52,7 +52,7 @@ pub struct Voucher {
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SignedVoucher {
-    /// What was signed.
+    /// The content that was signed.
     pub voucher: Voucher,
     /// The signer's signature; in JSON its borsh bytes in hex.
     #[serde(with = "auth_hex")]
