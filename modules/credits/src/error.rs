@@ -5,198 +5,198 @@ use diem_core::{Address, Amount, ErrorInfo, MathError, Module as _, ModuleError,
 /// An error of credits.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// A number that does not fit.
+    /// A sum does not fit, or rows contradict each other.
     #[error("{0}")]
     Math(#[from] MathError),
-    /// Nothing would happen.
+    /// The amount is zero, so nothing would happen.
     #[error("an amount of zero does nothing")]
     ZeroAmount,
-    /// Nobody's address.
+    /// The address is the zero address, which nobody owns.
     #[error("the zero address is nobody's")]
     ZeroAddress,
-    /// Nothing staked there.
+    /// The sender has no DIEM staked for that beneficiary.
     #[error("the sender has no DIEM staked for this beneficiary")]
     NoPosition,
-    /// More than the position.
+    /// The position has less DIEM than is to be unstaked.
     #[error("{staked} DIEM are staked for this beneficiary, less than {needed}")]
     MoreThanStaked {
-        /// The position.
+        /// The DIEM of the position, in adiem.
         staked: Amount,
-        /// What was asked for.
+        /// The DIEM that was asked for, in adiem.
         needed: Amount,
     },
-    /// Too little to unstake.
+    /// The amount to unstake is below the least one.
     #[error("unstake at least {} DIEM, or the whole position", crate::stake::MIN_STAKE)]
     Dust,
-    /// The limit of tranches.
+    /// The account has as many tranches as it may have.
     #[error("an account has at most {} tranches: wait until one is paid, or cancel one", crate::stake::MAX_TRANCHES)]
     TooManyTranches,
-    /// Paid, cancelled, or another's.
+    /// The tranche was paid or cancelled, or belongs to somebody else.
     #[error("the sender has no tranche {tranche}: it may be paid or another's")]
     NoTranche {
-        /// Which.
+        /// The number of the tranche.
         tranche: u64,
     },
-    /// Not registered.
+    /// The address is not registered as a provider.
     #[error("{provider} is not a provider")]
     NoProvider {
-        /// Who.
+        /// The address that was named.
         provider: Address,
     },
-    /// Registered before.
+    /// The account is or was registered as a provider.
     #[error("this account is or was a provider: register with another one")]
     AlreadyProvider,
-    /// Deregistered.
+    /// The provider has deregistered.
     #[error("provider {provider} has left")]
     ProviderLeft {
-        /// Who.
+        /// The account of the provider.
         provider: Address,
     },
-    /// Below the minimum.
+    /// The bond is below the minimum.
     #[error("the bond is {bond} VVV, a provider needs at least {minimum} VVV")]
     BondTooSmall {
-        /// What there is.
+        /// The bond that was given, in avvv.
         bond: Amount,
-        /// What is needed.
+        /// The least bond, in avvv.
         minimum: Amount,
     },
-    /// A moniker or endpoint.
+    /// A moniker or an endpoint cannot be shown.
     #[error(
         "monikers and endpoints have 1 to {} bytes without double quotes and control characters",
         crate::providers::MAX_TEXT_BYTES
     )]
     Text,
-    /// A price sheet not in its form.
+    /// The price sheet is not in its form.
     #[error("{0}")]
     Prices(&'static str),
-    /// Somebody else's right.
+    /// The sender is not the authority over providers.
     #[error("only the authority lists and delists providers")]
     NotAuthority,
-    /// Nothing to do.
+    /// The provider is listed already.
     #[error("the provider is listed already")]
     AlreadyListed,
-    /// Nothing to do.
+    /// The provider is not listed, and there is nothing to forfeit.
     #[error("the provider is not listed, and there is no bond to forfeit")]
     NotListed,
-    /// Nothing promised.
+    /// The account has promised nothing to the provider for that day.
     #[error("nothing is promised to {provider} for that day")]
     NoPromise {
-        /// To whom.
+        /// The provider that was named.
         provider: Address,
     },
-    /// The limit of promises.
+    /// The account promises to as many providers as it may.
     #[error(
         "an account promises to at most {} providers; one that ended today counts until tomorrow",
         crate::allocations::MAX_PROMISES
     )]
     TooManyPromises,
-    /// Below what is worth a transaction.
+    /// The allowance is below what is worth a transaction.
     #[error("credit of today is {allowance}: it takes at least {} to do this", crate::accounts::MIN_ALLOWANCE)]
     TooLittleCredit {
-        /// Today's.
+        /// The allowance of today, in credit units.
         allowance: Amount,
     },
-    /// More than is free.
+    /// The account has less free credit than is needed.
     #[error("{free} credit of today is free, but {needed} are needed")]
     InsufficientCredit {
-        /// What nobody has a claim on.
+        /// The credit that nobody has a claim on.
         free: Amount,
-        /// What was asked for.
+        /// The credit that was asked for.
         needed: Amount,
     },
-    /// A grant not in its form.
+    /// The grant is not in its form.
     #[error(
         "a grant names 1 to {} providers, by address ascending, each once; one that was cut today counts until tomorrow",
         crate::grants::MAX_LIMITS
     )]
     Limits,
-    /// The limit of keys.
+    /// The account has as many session keys as it may have.
     #[error("an account has at most {} session keys; a revoked one counts until tomorrow", crate::grants::MAX_KEYS)]
     TooManyKeys,
-    /// A key that needs no grant.
+    /// The key is the account's own, which needs no grant.
     #[error("the account's own key signs without a grant")]
     OwnKey,
-    /// Not granted.
+    /// The key has no grant for this account, provider and day.
     #[error("the key is not granted for this account, provider and day")]
     NoGrant,
-    /// Its last day is over.
+    /// The last day of the grant is over.
     #[error("the grant's last day is over")]
     GrantExpired,
-    /// Another day.
+    /// The call names another day than the open one.
     #[error("day {day} is not today, which is {today}: sign it again")]
     NotToday {
-        /// The call's.
+        /// The day that the call names.
         day: u64,
-        /// The open one.
+        /// The day that is open.
         today: u64,
     },
-    /// To the sender.
+    /// The sender would give to, or buy from, itself.
     #[error("giving to oneself and buying from oneself do nothing")]
     ToOneself,
-    /// Nothing offered.
+    /// The seller has no open offer.
     #[error("there is no such offer today")]
     NoOffer,
-    /// More than offered.
+    /// The offer has less credit than is to be bought.
     #[error("{offered} credit is on offer, less than {needed}")]
     MoreThanOffered {
-        /// What there is.
+        /// The credit that is on offer.
         offered: Amount,
-        /// What was asked for.
+        /// The credit that was asked for.
         needed: Amount,
     },
-    /// Too dear.
+    /// The price is above what the buyer allows.
     #[error("the price is {price} VVV per credit, more than {max_price}")]
     Price {
-        /// The offer's.
+        /// The price of the offer, in avvv for a whole credit.
         price: Amount,
-        /// What the buyer allows.
+        /// The highest price that the buyer allows, in the same unit.
         max_price: Amount,
     },
-    /// A reference too long.
+    /// The reference is too long, or cannot be shown.
     #[error(
         "a reference has at most {} bytes, without double quotes and control characters",
         crate::spend::MAX_REFERENCE_BYTES
     )]
     Reference,
-    /// No voucher, or too many.
+    /// The call has no voucher, or too many.
     #[error("a call settles 1 to {} vouchers", crate::vouchers::MAX_VOUCHERS)]
     Vouchers,
-    /// A voucher of another chain.
+    /// The voucher is for another chain.
     #[error("the voucher is for another chain")]
     VoucherChain,
-    /// A voucher for somebody else.
+    /// The voucher is for another provider.
     #[error("the voucher is for another provider")]
     VoucherProvider,
-    /// A voucher of a day that is not open and not in its grace.
+    /// The voucher's day is neither open nor in its grace.
     #[error("day {day} takes no vouchers: it is settled, or has not begun")]
     VoucherDay {
-        /// The voucher's.
+        /// The day that the voucher names.
         day: u64,
     },
-    /// A voucher whose signature does not fit.
+    /// The signature of the voucher does not fit.
     #[error("the voucher's signature is not by its signer over these bytes")]
     VoucherSignature,
-    /// A cumulative amount that went down.
+    /// The cumulative amount is below what was paid before.
     #[error("the voucher's amount is {amount}, but {paid} were paid already: amounts count from the day's begin")]
     VoucherBelow {
-        /// What was paid.
+        /// The credit that was paid before.
         paid: Amount,
-        /// What it asks for in all.
+        /// The credit that the voucher asks for in all.
         amount: Amount,
     },
-    /// A parameter out of its bounds.
+    /// A parameter is out of its bounds.
     #[error("{0}")]
     Param(&'static str),
-    /// A genesis that cannot be.
+    /// The genesis cannot start a chain.
     #[error("{0}")]
     Genesis(String),
-    /// A day that never was.
+    /// The chain never had that day.
     #[error("the chain had no day {day}")]
     NoDay {
-        /// Which.
+        /// The day that was asked for.
         day: u64,
     },
-    /// An offer without a price.
+    /// The offer has a price of zero.
     #[error("a price of zero is a gift: use gift_credit")]
     ZeroPrice,
     /// More requests than anyone can serve, which would drown the day's count.
@@ -205,52 +205,52 @@ pub enum Error {
     /// A tranche that still cools down, or that backs credit of today.
     #[error("tranche {tranche} is not due: it is paid from {at} on, and never on the day on which it left")]
     NotDue {
-        /// Which.
+        /// The number of the tranche.
         tranche: u64,
-        /// When it is due.
+        /// The moment from which it is due.
         at: Time,
     },
-    /// A position that would hold too little.
+    /// The position would hold less than the least.
     #[error(
         "{position} DIEM would be staked for this beneficiary, and {} is the least: stake more at once",
         crate::stake::MIN_STAKE
     )]
     PositionTooSmall {
-        /// What it would hold.
+        /// The DIEM that the position would hold, in adiem.
         position: Amount,
     },
-    /// What stays would be too little.
+    /// The rest of the position would be less than the least.
     #[error(
         "{rest} DIEM would stay staked, less than {}: unstake the whole position of {position} DIEM, or less",
         crate::stake::MIN_STAKE
     )]
     WouldLeaveDust {
-        /// What would stay.
+        /// The DIEM that would stay, in adiem.
         rest: Amount,
-        /// The whole position.
+        /// The DIEM of the whole position, in adiem.
         position: Amount,
     },
-    /// The limit of price sheets.
+    /// The provider has published as many sheets as it may in a day.
     #[error(
         "a provider publishes at most {} price sheets a day: the next one from tomorrow on",
         crate::prices::MAX_SHEETS_A_DAY
     )]
     TooManySheets,
-    /// A name that shows nothing.
+    /// The name shows nothing.
     #[error("a moniker of blanks shows no name: write one that people can read")]
     BlankMoniker,
-    /// A place that no client can call.
+    /// The endpoint is no place that a client can call.
     #[error("an endpoint is an http or https URL such as https://ai.example/v1")]
     Endpoint,
-    /// A first credit too small for a row of its own.
+    /// The first credit is too small for a row of its own.
     #[error(
         "{account} has no credit yet: what it gets first is at least {} credit, not {amount}",
         crate::accounts::MIN_NEW_CREDIT
     )]
     NewCredit {
-        /// Who would get it.
+        /// The account that would get the credit.
         account: Address,
-        /// How much.
+        /// The credit that it would get, in credit units.
         amount: Amount,
     },
 }

@@ -16,7 +16,7 @@ use crate::{
 #[expect(missing_docs, reason = "the fields say what the variants are about")]
 #[repr(u8)]
 pub enum Event {
-    /// DIEM was staked.
+    /// DIEM was put into stake.
     Staked {
         staker: Address,
         beneficiary: Address,
@@ -50,7 +50,7 @@ pub enum Event {
         #[serde(with = "diem_core::json::number")]
         tranche: u64,
     } = 3,
-    /// A provider registered.
+    /// A provider was registered.
     ProviderRegistered {
         provider: Address,
         #[serde(with = "diem_core::json::vvv")]
@@ -136,14 +136,14 @@ pub enum Event {
         #[serde(with = "diem_core::json::vvv")]
         price: Amount,
     } = 18,
-    /// It is not any more.
+    /// An offer was taken back.
     OfferWithdrawn {
         seller: Address,
         day: u64,
         #[serde(with = "diem_core::json::credit")]
         amount: Amount,
     } = 19,
-    /// Credit was bought.
+    /// Credit on offer was bought.
     Bought {
         seller: Address,
         buyer: Address,
@@ -153,13 +153,13 @@ pub enum Event {
         #[serde(with = "diem_core::json::vvv")]
         payment: Amount,
     } = 20,
-    /// A day opened.
+    /// A day was opened.
     DayOpened {
         day: u64,
         #[serde(with = "diem_core::json::credit")]
         allowance: Amount,
     } = 21,
-    /// A day closed.
+    /// A day was closed.
     DayClosed {
         day: u64,
         #[serde(with = "diem_core::json::credit")]

@@ -32,52 +32,52 @@ const GAS_PER_SHEET: u64 = 131_000;
 pub enum Msg {
     /// Stakes DIEM; it gives credit at once. The position then holds at least 0.01 DIEM.
     StakeDiem {
-        /// How much, in adiem.
+        /// The DIEM to stake, in adiem.
         amount: Amount,
-        /// Who has the credit; the sender if nobody is named.
+        /// The account that has the credit; the sender if nobody is named.
         beneficiary: Option<Address>,
     } = 0,
     /// Takes DIEM out of stake; it is paid by itself after the cooldown.
     UnstakeDiem {
-        /// How much, in adiem: the whole position, or at least 0.01 DIEM such that at least 0.01 DIEM stays.
+        /// The DIEM to unstake, in adiem: the whole position, or at least 0.01 DIEM such that at least 0.01 DIEM stays.
         amount: Amount,
-        /// Whose credit it backs; the sender's if nobody is named.
+        /// The account whose credit it backs; the sender if nobody is named.
         beneficiary: Option<Address>,
     } = 1,
     /// Brings a tranche back into stake.
     CancelUnstake {
-        /// Its number.
+        /// The number of the tranche.
         #[serde(with = "diem_core::json::number")]
         tranche: u64,
     } = 2,
     /// Makes the sender a provider.
     RegisterProvider {
-        /// What it puts up, in avvv.
+        /// The bond that it puts up, in avvv.
         bond: Amount,
-        /// Who is paid for settled days.
+        /// The account that is paid for settled days.
         payout: Address,
-        /// Where it serves.
+        /// The URL at which it serves.
         endpoint: String,
-        /// Its name.
+        /// The name of the provider.
         moniker: String,
     } = 3,
     /// Changes what is named.
     EditProvider {
-        /// Who is paid for settled days.
+        /// The account that is paid for settled days.
         payout: Option<Address>,
-        /// Where it serves.
+        /// The URL at which it serves.
         endpoint: Option<String>,
-        /// Its name.
+        /// The name of the provider.
         moniker: Option<String>,
     } = 4,
     /// Adds to the sender's bond; it counts from the next day.
     AddBond {
-        /// How much, in avvv.
+        /// The amount that is added, in avvv.
         amount: Amount,
     } = 5,
     /// Publishes prices; a raised one counts from the next day.
     PublishPrices {
-        /// The whole sheet.
+        /// The whole sheet, with what stays the same too.
         sheet: PriceSheet,
     } = 6,
     /// Ends the sender's service with today.
@@ -85,73 +85,73 @@ pub enum Msg {
     Deregister = 7,
     /// The authority lets a provider earn rent from the next day on.
     ListProvider {
-        /// Who.
+        /// The account of the provider.
         provider: Address,
     } = 8,
     /// The authority stops a provider from earning rent, at once.
     DelistProvider {
-        /// Who.
+        /// The account of the provider.
         provider: Address,
         /// Whether its bond goes to the treasury.
         forfeit: bool,
     } = 9,
     /// Promises a provider so much a day, until changed; zero ends it.
     Allocate {
-        /// To whom.
+        /// The provider to which credit is promised.
         provider: Address,
-        /// How much a day, in credit units; may be zero.
+        /// The credit a day, in credit units; may be zero.
         amount: Amount,
     } = 10,
     /// Lets a session key sign vouchers.
     Grant {
-        /// The key's address.
+        /// The address of the session key.
         key: Address,
         /// The last day on which it may.
         #[serde(with = "diem_core::json::number")]
         last_day: u64,
-        /// Where and up to how much a day, by provider ascending.
+        /// The providers and the limits a day, by provider ascending.
         limits: Vec<ProviderLimit>,
     } = 11,
     /// Takes a session key's rights from the next day on.
     Revoke {
-        /// The key's address.
+        /// The address of the session key.
         key: Address,
     } = 12,
     /// The sender, a provider, hands vouchers in.
     SettleVouchers {
-        /// 1 to 1,000, each judged alone.
+        /// The vouchers, 1 to 1,000, each judged alone.
         vouchers: Vec<SignedVoucher>,
     } = 13,
     /// Consumes free credit at a provider, at once.
     Spend {
-        /// At whom.
+        /// The provider at which it is spent.
         provider: Address,
-        /// Today.
+        /// The number of today: another day is refused.
         #[serde(with = "diem_core::json::number")]
         day: u64,
-        /// How much, in credit units.
+        /// The credit to spend, in credit units.
         amount: Amount,
-        /// What for; may be empty.
+        /// A text for the provider, such as an order's number; may be empty.
         reference: String,
     } = 14,
     /// Gives free credit of today to another account.
     GiftCredit {
-        /// To whom.
+        /// The account that gets the credit.
         to: Address,
-        /// Today.
+        /// The number of today: another day is refused.
         #[serde(with = "diem_core::json::number")]
         day: u64,
-        /// How much, in credit units.
+        /// The credit to give, in credit units.
         amount: Amount,
     } = 15,
     /// Sets free credit of today aside for sale, in place of an earlier offer.
     OfferCredit {
-        /// Today.
+        /// The number of today: another day is refused.
         #[serde(with = "diem_core::json::number")]
         day: u64,
-        /// How much, in credit units.
+        /// The credit to offer, in credit units.
         amount: Amount,
-        /// avvv for a whole credit.
+        /// The price, in avvv for a whole credit.
         price: Amount,
     } = 16,
     /// Takes the sender's offer back.
@@ -159,20 +159,20 @@ pub enum Msg {
     WithdrawOffer = 17,
     /// Buys credit of today.
     BuyCredit {
-        /// From whom.
+        /// The account that sells.
         seller: Address,
-        /// Today.
+        /// The number of today: another day is refused.
         #[serde(with = "diem_core::json::number")]
         day: u64,
-        /// How much, in credit units.
+        /// The credit to buy, in credit units.
         amount: Amount,
-        /// The most avvv for a whole credit.
+        /// The highest price, in avvv for a whole credit.
         max_price: Amount,
     } = 18,
     /// Pays a tranche of the sender that is due at once, whatever waits before it; one that left today is not due. The
     /// queue does the same by itself, later when it is long.
     CollectTranche {
-        /// Its number.
+        /// The number of the tranche.
         #[serde(with = "diem_core::json::number")]
         id: u64,
     } = 19,
@@ -260,7 +260,7 @@ impl Message for Msg {
             Self::RegisterProvider { .. } | Self::Deregister | Self::AddBond { .. } | Self::ListProvider { .. } => {
                 (4, 0, 0)
             }
-            // What was consumed on two days is looked up too.
+            // The consumption of two days is looked up too.
             Self::DelistProvider { .. } => (8, 0, 0),
             Self::PublishPrices { .. } => (0, 0, GAS_PER_SHEET),
             // The other keys of the account are removed once they have ended: as many as it can have.
@@ -284,7 +284,7 @@ impl Message for Msg {
         rows.saturating_add(rest)
     }
 
-    // See [`diem_core::Module::spends`].
+    // This is the VVV that a call takes out of the account: see [`diem_core::Message::spends`].
     fn spends(&self) -> Amount {
         match self {
             Self::RegisterProvider { bond, .. } => *bond,

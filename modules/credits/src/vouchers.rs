@@ -21,7 +21,7 @@ pub const MAX_VOUCHERS: usize = 1_000;
 /// bits end, so that no voucher can drown what others have counted.
 pub const MAX_REQUESTS: u64 = 1_000_000_000_000;
 
-/// What became of a voucher.
+/// The verdict on one voucher.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[borsh(use_discriminant = true)]
 #[serde(rename_all = "snake_case")]
@@ -37,18 +37,18 @@ pub enum Verdict {
     Refused(u32) = 3,
 }
 
-/// What became of a voucher, in the order of the call.
+/// The outcome of one voucher, in the order of the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct Outcome {
-    /// Whose credit it names.
+    /// The account whose credit it names.
     pub account: Address,
     /// The day that it names.
     #[serde(with = "diem_core::json::number")]
     pub day: u64,
-    /// What was paid for it now.
+    /// The credit that was paid for it now.
     #[serde(with = "diem_core::json::credit")]
     pub paid: Amount,
-    /// The verdict.
+    /// The verdict on it.
     pub verdict: Verdict,
 }
 
@@ -92,16 +92,16 @@ pub(crate) fn settle(ctx: &mut TxContext<'_>, vouchers: &[SignedVoucher]) -> Res
 
 struct Settled {
     paid: Amount,
-    /// How many more requests than were seen before.
+    /// The number of requests beyond those that were seen before.
     requests: u64,
     verdict: Verdict,
 }
 
-/// What a batch has read: each account and each grant once, however many vouchers are of it.
+/// The rows that a batch has read: each account and each grant once, however many vouchers are of it.
 struct Batch<'a> {
     global: &'a Global,
     customers: BTreeMap<Address, Read<Customer>>,
-    /// By (account, session key).
+    /// The grants by (account, session key).
     grants: BTreeMap<(Address, Address), Read<Option<Grant>>>,
 }
 
@@ -177,7 +177,7 @@ impl Batch<'_> {
         Ok(Settled { paid, requests: seen.requests.saturating_sub(stored.requests), verdict })
     }
 
-    /// Writes what changed.
+    /// Writes the rows that changed.
     fn save(self, state: &mut dyn StateWrite) {
         for Read { row, .. } in self.customers.into_values().filter(|read| read.changed) {
             row.save(state);
