@@ -1,4 +1,4 @@
-//! What bank refuses.
+//! The errors of bank.
 
 use diem_core::{Address, Amount, Denom, ErrorInfo, MathError, Module as _, ModuleError, ModuleId};
 

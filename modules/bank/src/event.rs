@@ -1,4 +1,4 @@
-//! What bank reports.
+//! The events of bank.
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::{Address, Amount, Denom};

@@ -277,7 +277,7 @@ pub fn mint(state: &mut dyn StateWrite, by: ModuleId, to: &Address, denom: Denom
 /// Makes `amount` anew in a pool, on behalf of module `by`.
 ///
 /// # Errors
-/// As [`mint`].
+/// The errors of [`mint`].
 pub fn mint_to_pool(
     state: &mut dyn StateWrite,
     by: ModuleId,

@@ -1,4 +1,4 @@
-//! What genesis sets and governance may change, within bounds.
+//! The parameters of bank, which genesis sets and governance may change within bounds.
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::{Amount, Denom, StateRead, StateWrite};

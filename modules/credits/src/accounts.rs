@@ -188,8 +188,8 @@ impl Promise {
     }
 }
 
-/// Promises for a day that opens with `staked`: each as it stands if they fit, else each its share, rounded down. Gives
-/// back their sum.
+/// Promises for a day that opens with `staked`: each as it stands if they fit, else each its share, rounded down. It
+/// gives back their sum.
 fn scale(promises: &mut [Promise], staked: Amount) -> Amount {
     // Standing promises fit 128 bits together (`allocations`), and a share of `staked` fits because `staked` does.
     let plus = |sum: Amount, more: Amount| sum.checked_add(more).unwrap_or(Amount::MAX);

@@ -43,8 +43,8 @@ fn idle_at(state: &dyn StateRead, now: Time) -> Result<Idle, Error> {
     Ok(idle)
 }
 
-/// Settles the closed day if its grace is over: fixes what providers have earned and sends the rest of the rent on.
-/// Must not fail.
+/// Settles the closed day if its grace is over: fixes what providers have earned and sends the rest of the rent on. It
+/// must not fail.
 ///
 /// # Errors
 /// The rent is not there, which the invariants exclude.
@@ -74,9 +74,9 @@ pub fn settle(ctx: &mut BlockContext<'_>) -> Result<(), CallError> {
     Ok(())
 }
 
-/// In the first block of a later epoch closes the open day and opens that epoch's, unless a closed day is still
-/// unsettled: then the open day goes on. Must not fail, and runs after the block's emission, whose rent belongs to the
-/// day that closes.
+/// Closes the open day in the first block of a later epoch and opens that epoch's, unless a closed day is still
+/// unsettled: then the open day goes on. It must not fail, and runs after the block's emission, whose rent belongs to
+/// the day that closes.
 ///
 /// # Errors
 /// The rent is not there, or a sum does not fit: the invariants exclude both.

@@ -1,4 +1,4 @@
-//! What credits refuses.
+//! The errors of credits.
 
 use diem_core::{Address, Amount, ErrorInfo, MathError, Module as _, ModuleError, Time};
 

@@ -1,4 +1,4 @@
-//! What credits reports.
+//! The events of credits.
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::{Address, Amount, Time};

@@ -1,4 +1,4 @@
-//! What must be true after every block.
+//! The invariants of credits, which hold after every block.
 
 use std::collections::BTreeMap;
 

@@ -65,7 +65,7 @@ pub(crate) fn offer(ctx: &mut TxContext<'_>, day: u64, amount: Amount, price: Am
 /// Takes an offer back.
 ///
 /// # Errors
-/// There is none.
+/// The sender has no open offer.
 pub(crate) fn withdraw(ctx: &mut TxContext<'_>) -> Result<(), Error> {
     let global = state::global(ctx.state);
     let mut seller = accounts::load(ctx.state, &global, &ctx.sender);

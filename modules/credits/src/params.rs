@@ -1,4 +1,4 @@
-//! What genesis sets and governance may change, within bounds.
+//! The parameters of credits, which genesis sets and governance may change within bounds.
 
 use std::num::NonZeroU64;
 

@@ -1,4 +1,4 @@
-//! What diem refuses.
+//! The errors of diem.
 
 use diem_core::{Amount, ErrorInfo, Module as _, ModuleError};
 

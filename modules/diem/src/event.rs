@@ -1,4 +1,4 @@
-//! What diem reports.
+//! The events of diem.
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::{Address, Amount};

@@ -1,4 +1,4 @@
-//! What a mint costs and gives: pure functions over a curve's steps and the supply.
+//! Quotes of what a mint costs and gives: pure functions over a curve's steps and the supply.
 //!
 //! Both walk the curve: the rest of the step that the supply stands in at its rate, then the next. Finishing a step
 //! costs `ceil(rate * left / 10^18)`; inside the last one that is reached, what is paid rounds up and what is got

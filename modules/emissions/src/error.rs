@@ -1,4 +1,4 @@
-//! What emissions refuses.
+//! The errors of emissions.
 
 use diem_core::{Amount, ErrorInfo, MathError, Module as _, ModuleError, Time};
 

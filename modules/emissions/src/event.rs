@@ -1,4 +1,4 @@
-//! What emissions reports.
+//! The events of emissions.
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::Amount;

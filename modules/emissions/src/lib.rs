@@ -1,8 +1,8 @@
 //! emissions: new VVV by schedule, shared over the validators of the block with the protocol fee of locked stake taken
 //! first, and the fees of transactions.
 //!
-//! Who gets what of a block's emission is [`diem_staking::reward`]; here stands how much there is to share, and what
-//! the divisions left of it for the next block.
+//! How a block's emission is shared is [`diem_staking::reward`]'s matter; this module knows how much there is to share,
+//! and what the divisions left of it for the next block.
 
 pub mod block;
 pub mod error;

@@ -1,4 +1,4 @@
-//! What governance may change, and how far.
+//! The parameters of emissions, and the bounds of what governance may set.
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! How much new VVV there is, as a function of time alone.
+//! The schedule of new VVV, as a function of time alone.
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::{Amount, MathError, Time};

@@ -8,8 +8,8 @@ use crate::{
     state::{TODAY, params},
 };
 
-/// Notes the day, dates what left in the block before, punishes what consensus has proven and who signs too few
-/// blocks. Gives the slashes in their order.
+/// Notes the day, dates what left in the block before, punishes what consensus has proven and who signs too few blocks.
+/// It gives the slashes in their order.
 ///
 /// # Errors
 /// Rows contradict each other: the node must stop.

@@ -1,4 +1,5 @@
-//! Who signs: a ring of bits per validator, of which each block touches one, and a count of the ones in it.
+//! The record of missed signatures: a ring of bits per validator, of which each block touches one, and a count of the
+//! ones in it.
 
 use diem_core::{
     BlockContext, CallError, StateWrite, Time,

@@ -1,4 +1,4 @@
-//! What staking refuses.
+//! The errors of staking.
 
 use diem_core::{Address, Amount, ErrorInfo, MathError, Module as _, ModuleError, Time, keys::SignatureError};
 
@@ -134,7 +134,7 @@ pub enum Error {
         /// The least stake, in avvv.
         least: Amount,
     },
-    /// What stays of a position would be less than the least stake.
+    /// The rest of a position would be less than the least stake.
     #[error("{rest} VVV would stay, less than {least}: at most {most} VVV of this stake may go now")]
     WouldLeaveDust {
         /// The value that would stay, in avvv.

@@ -1,4 +1,4 @@
-//! What staking reports.
+//! The events of staking.
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::{Address, Amount, Time};

@@ -1,4 +1,5 @@
-//! What must always be true of staking's rows. Walks over everything: for tests and operators, never inside a block.
+//! The invariants of staking's rows. Checking them walks over everything: it is for tests and operators, never inside a
+//! block.
 
 use std::collections::{BTreeMap, BTreeSet};
 

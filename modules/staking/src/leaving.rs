@@ -236,8 +236,8 @@ fn pay_group(
 }
 
 /// Works off at once an entry of the account whose date is past, whatever waits before it: slashes that await it take
-/// their part first, in their order, then it is paid or freed. The entry is gone after that, so no slash finds it again.
-/// Gives the positions whose locked shares fell.
+/// their part first, in their order, then it is paid or freed. The entry is gone after that, so no slash finds it
+/// again. It gives the positions whose locked shares fell.
 ///
 /// # Errors
 /// [`Error::UnknownEntry`]; [`Error::NotDue`], and those of bank, if its pools contradict these rows.

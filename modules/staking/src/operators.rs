@@ -1,5 +1,5 @@
-//! What operators do with their validators: they register them, say what people are told and what they take, and give
-//! them other keys.
+//! The calls of operators for their validators: they register them, say what people are told and what they take, and
+//! give them other keys.
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::{

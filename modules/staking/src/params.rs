@@ -1,4 +1,4 @@
-//! What can be tuned, and the bounds that no vote can leave.
+//! The parameters of staking, and the bounds that no vote can leave.
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::Amount;

@@ -141,7 +141,7 @@ pub mod digits {
     /// Writes the shares as a string of digits.
     ///
     /// # Errors
-    /// Those of the serializer.
+    /// The errors of the serializer.
     pub fn serialize<S: Serializer>(shares: &u128, serializer: S) -> Result<S::Ok, S::Error> {
         Amount::new(*shares).serialize(serializer)
     }

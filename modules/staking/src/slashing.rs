@@ -188,7 +188,7 @@ pub struct Trimmed {
     pub locked: u128,
 }
 
-/// Takes slashes from what left before: the oldest job first, at most `limit` entries together. Gives the positions
+/// Takes slashes from what left before: the oldest job first, at most `limit` entries together. It gives the positions
 /// whose locked shares fell.
 ///
 /// # Errors
@@ -242,7 +242,7 @@ fn finish_job(state: &mut dyn StateWrite, operator: &Address, number: u64) -> Re
     Ok(())
 }
 
-/// Takes from one entry what every job that awaits it would take, the oldest job first. Gives the positions whose
+/// Takes from one entry what every job that awaits it would take, the oldest job first. It gives the positions whose
 /// locked shares fell.
 ///
 /// The jobs still await the entry afterwards: it is for the caller to end it in the same call.

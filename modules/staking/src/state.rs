@@ -58,7 +58,7 @@ pub(crate) const DUE: Map<(u64, u64, Address), u8> = Map::new(Staking::ID, 17);
 pub(crate) const DATES: Map<(Address, u64), u64> = Map::new(Staking::ID, 22);
 /// Slashes that have not reached all their entries, by (validator, number).
 pub(crate) const JOBS: Map<(Address, u64), Job> = Map::new(Staking::ID, 18);
-/// The same jobs in the order in which they are worked off.
+/// The slash jobs in the order in which they are worked off.
 pub(crate) const JOB_QUEUE: Map<u64, Address> = Map::new(Staking::ID, 19);
 /// The count of blocks that a validator missed of the last ones.
 pub(crate) const SIGNING: Map<ConsensusAddress, Signing> = Map::new(Staking::ID, 20);

@@ -1,4 +1,4 @@
-//! What consensus is told.
+//! The validators that consensus is told.
 
 use std::collections::BTreeMap;
 
@@ -29,8 +29,8 @@ fn target(state: &dyn StateRead) -> BTreeMap<[u8; 32], Told> {
     ranked.map(|((rank, operator), key)| (key, Told { operator, power: rank_key(rank) })).collect()
 }
 
-/// What consensus is to be told at the end of a block: the difference to what it was last told, sorted by key. Never
-/// leaves an empty set: while nobody may make blocks, the last ones go on.
+/// The changes that consensus is told at the end of a block: the difference to what it was last told, sorted by key.
+/// They never leave an empty set: while nobody may make blocks, the last ones go on.
 ///
 /// # Errors
 /// None today; a step of a block has this form.

@@ -102,8 +102,8 @@ fn rank_all(state: &mut dyn StateWrite) {
     }
 }
 
-/// Changes the parameters. Walks over all validators, because what an operator must have staked decides who stands in
-/// the ranking; so it belongs into a governance step, not into a call.
+/// Changes the parameters. It walks over all validators, because what an operator must have staked decides who stands
+/// in the ranking; so it belongs into a governance step, not into a call.
 ///
 /// # Errors
 /// [`Error::Params`]; then nothing is written.

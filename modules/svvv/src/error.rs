@@ -1,4 +1,4 @@
-//! What svvv refuses.
+//! The errors of svvv.
 
 use diem_core::{Address, Amount, ErrorInfo, MathError, Module as _, ModuleError};
 

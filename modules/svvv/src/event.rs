@@ -1,4 +1,4 @@
-//! What svvv reports.
+//! The events of svvv.
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::{Address, Amount};

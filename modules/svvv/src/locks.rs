@@ -24,8 +24,8 @@ fn put(state: &mut dyn StateWrite, account: &Address, validator: &Address, lock:
     if *lock == Lock::default() { LOCKS.remove(state, &key) } else { LOCKS.set(state, &key, lock) }
 }
 
-/// Locks stake worth `vvv` for `diem`: `ceil(vvv * S / T)` shares, and all free ones for all that they are worth.
-/// Gives the shares.
+/// Locks stake worth `vvv` for `diem`: `ceil(vvv * S / T)` shares, and all free ones for all that they are worth. It
+/// gives the shares.
 ///
 /// # Errors
 /// [`Error::ZeroAmount`]; staking's `not_free` if less is free, and its `unknown_validator`.
@@ -54,8 +54,8 @@ pub fn lock(
     Ok(shares)
 }
 
-/// Opens the part of a lock that `diem` of its DIEM stands for: `floor(locked * diem / outstanding)` shares, and all
-/// of them for all of it. Gives the shares. What locking costs today does not matter.
+/// Opens the part of a lock that `diem` of its DIEM stands for: `floor(locked * diem / outstanding)` shares, and all of
+/// them for all of it. It gives the shares. What locking costs today does not matter.
 ///
 /// # Errors
 /// [`Error::ZeroAmount`]; [`Error::Outstanding`] if the lock stands for less.
@@ -85,7 +85,7 @@ pub fn release(
 /// `ceil(outstanding * k / locked)` of the DIEM. So whoever sold the DIEM can still leave a bad validator.
 ///
 /// # Errors
-/// Those of [`staking::move_stake`].
+/// The errors of [`staking::move_stake`].
 pub fn restake(
     state: &mut dyn StateWrite,
     events: &mut Events,
@@ -126,7 +126,7 @@ fn locked(state: &dyn StateRead, account: &Address, validator: &Address) -> u128
 /// shares than were locked, those that are left are locked, and the DIEM outstanding stays.
 ///
 /// # Errors
-/// Those of [`staking::run_slash_jobs`].
+/// The errors of [`staking::run_slash_jobs`].
 pub fn run_slash_jobs(ctx: &mut BlockContext<'_>, limit: u32) -> Result<(), CallError> {
     let trimmed = staking::run_slash_jobs(ctx, limit)?;
     after_slash(ctx.state, ctx.events, &trimmed);
@@ -136,7 +136,7 @@ pub fn run_slash_jobs(ctx: &mut BlockContext<'_>, limit: u32) -> Result<(), Call
 /// Works off an entry of the account whose date is past, and lets the lock follow what slashes take from moved stake.
 ///
 /// # Errors
-/// Those of [`staking::collect`].
+/// The errors of [`staking::collect`].
 pub fn collect(
     state: &mut dyn StateWrite,
     events: &mut Events,

@@ -47,9 +47,10 @@ impl Default for Options {
     }
 }
 
-/// The state machine of the chain. Shared between threads; consensus calls come one after the other, all others at any
-/// time. Queries wait for none of them. What looks into the pool (checks, next nonces, and dry runs of transactions
-/// that do not follow the committed nonce) waits for a commit under way, which holds the pool over its synced write.
+/// The state machine of the chain. It is shared between threads: consensus calls come one after the other, all others
+/// at any time. Queries wait for none of them. What looks into the pool (checks, next nonces, and dry runs of
+/// transactions that do not follow the committed nonce) waits for a commit under way, which holds the pool over its
+/// synced write.
 pub struct App {
     pub(crate) store: Store,
     pub(crate) hooks: Hooks,
@@ -236,7 +237,7 @@ impl App {
     /// that wait in the pool one after the other. Behind a gap nothing counts, so the gap is what is given.
     ///
     /// It is what this node's pool knows now. A transaction that waits may be dropped, and another node may know of
-    /// others: no promise, and nothing that could be proven. Waits for a commit under way, as a check does.
+    /// others: no promise, and nothing that could be proven. It waits for a commit under way, as a check does.
     pub fn next_nonce(&self, sender: &Address) -> u64 {
         // The lock is taken first, for the reason given at a check.
         let mempool = self.mempool.lock();
@@ -244,7 +245,7 @@ impl App {
     }
 
     /// Decodes and verifies signatures in parallel batches and remembers the good ones, so that the checks that follow
-    /// are cheap. For the door through which transactions come in numbers.
+    /// are cheap. It is for the door through which transactions come in numbers.
     pub fn verify_signatures(&self, txs: &[Bytes]) -> Vec<Result<(), CallError>> {
         let decoded = crate::block::decode_all(txs, &self.signatures);
         decoded.into_iter().map(|tx| tx.map(|_| ()).map_err(CallError::from)).collect()
@@ -266,7 +267,7 @@ impl App {
         self.mempool.lock().clear();
     }
 
-    /// Checks what must be true of the last committed state. Walks all of it.
+    /// Checks what must be true of the last committed state. It walks all of it.
     ///
     /// # Errors
     /// Names the invariant that does not hold.

@@ -32,8 +32,8 @@ pub struct Committed {
 }
 
 impl App {
-    /// Executes a decided block, reusing what `process` computed for the same hash. Writes nothing and may be
-    /// repeated; the last one is what `commit` writes.
+    /// Executes a decided block, reusing what `process` computed for the same hash. It writes nothing and is
+    /// idempotent: it may be repeated, and the last one is what `commit` writes.
     ///
     /// # Errors
     /// The height is not the next one, or a Must hook failed: this node must stop.
@@ -131,7 +131,7 @@ impl App {
     /// [`App::rollback_with`] without rows of the node.
     ///
     /// # Errors
-    /// As there.
+    /// The errors of [`App::rollback_with`].
     pub fn rollback(&self) -> Result<Info, Fatal> {
         self.rollback_with(Vec::new())
     }

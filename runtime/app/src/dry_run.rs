@@ -1,4 +1,4 @@
-//! What a transaction would do: run in the next block, and thrown away with it.
+//! Dry runs: a transaction is run in the next block, and thrown away with it.
 
 use std::borrow::Cow;
 

@@ -109,7 +109,7 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// Logs it. Called only for blocks that were decided: proposals and dry runs may fail in many ways that never
+    /// Logs it. It is called only for blocks that were decided: proposals and dry runs may fail in many ways that never
     /// happen.
     pub(crate) fn log(&self) {
         let Self { hook, failures, error } = self;

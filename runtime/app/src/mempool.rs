@@ -1,5 +1,5 @@
-//! What waits above the last commit: nonces, and what accounts must keep for it, so that several transactions of one
-//! sender can follow each other before any is in a block.
+//! The pending overlay of the pool above the last commit: nonces, and what accounts must keep, so that several
+//! transactions of one sender can follow each other before any is in a block.
 //!
 //! Of each account, in whatever role, the pool sets aside the fees of what waits and all VVV that the calls of what
 //! waits can send away. A transaction is let in if the committed balance covers it beside that. So none can take the

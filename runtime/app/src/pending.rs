@@ -1,5 +1,5 @@
-//! What waits between the calls of an engine: a genesis for the first commit, a proposal for its decision, a block for
-//! its commit. Nothing of it is written.
+//! State between the calls of an engine: a genesis for the first commit, a proposal for its decision, a block for its
+//! commit. Nothing of it is written.
 
 use std::sync::Arc;
 

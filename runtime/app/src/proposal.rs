@@ -17,7 +17,7 @@ type Queues = BTreeMap<Address, BTreeMap<u64, usize>>;
 
 impl App {
     /// Chooses and orders the transactions of a block out of what the engine offers: the highest gas price first among
-    /// each sender's next nonce, as long as they are valid where they stand and fit bytes and gas. Never fails.
+    /// each sender's next nonce, as long as they are valid where they stand and fit bytes and gas. It never fails.
     pub fn prepare(&self, block: &Block, txs: Vec<Bytes>, max_tx_bytes: u64) -> Vec<Bytes> {
         let decoded = block::decode_all(&txs, &self.signatures);
         let Ok(chain) = self.known_chain() else { return Vec::new() };

@@ -1,5 +1,5 @@
 //! Blocks on a state that the caller keeps: the same steps, fees, calls and bookkeeping as in [`crate::App`], without
-//! store, index and signatures. For simulations, which live many long histories and throw them away.
+//! store, index and signatures. It serves simulations, which live many long histories and throw them away.
 
 use std::sync::Arc;
 
@@ -65,7 +65,7 @@ impl Simulation {
     }
 }
 
-/// Checks what must be true of every committed state, over all modules. Walks all of it.
+/// Checks what must be true of every committed state, over all modules. It walks all of it.
 ///
 /// # Errors
 /// Names the invariant that does not hold.

@@ -87,7 +87,7 @@ fn encode(value: &impl BorshSerialize) -> Value {
     row
 }
 
-/// Decodes a row.
+/// Decodes a row of its table.
 ///
 /// # Panics
 /// If the row is not of this type: the store is damaged or was written by a newer binary, and no result computed from

@@ -7,7 +7,7 @@ use crate::{ModuleId, StateRead, StateWrite, Time, cell::Item};
 /// The length of a UTC day in milliseconds.
 pub const DAY_MS: NonZeroU64 = NonZeroU64::new(86_400_000).unwrap();
 
-/// The length of a day. Fixed at genesis: changing it would renumber days under live vouchers and tranches.
+/// The length of a day. It is fixed at genesis: changing it would renumber days under live vouchers and tranches.
 const EPOCH_MS: Item<u64> = Item::new(ModuleId(0), 5);
 
 /// Sets the length of a day; genesis only.

@@ -1,5 +1,5 @@
-//! What code may see and do while it runs. A context gives rights: none shows a clock, randomness, the environment,
-//! the network or the raw store.
+//! The contexts in which code runs: what it may see and do. A context gives rights: none shows a clock, randomness, the
+//! environment, the network or the raw store.
 
 use borsh::{BorshDeserialize, BorshSerialize};
 

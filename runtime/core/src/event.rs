@@ -1,4 +1,4 @@
-//! What happened, in the order in which it happened.
+//! Events: reports of what happened, in the order in which it happened.
 
 use borsh::BorshSerialize;
 

@@ -1,8 +1,8 @@
 //! Forms of JSON that a plain derive does not give: numbers that no reader may round, and enums that refuse every field
 //! which they do not know.
 
-/// A number that a user chooses, as a string of digits: a JSON number above 2^53 is rounded by many readers. Read from
-/// either form.
+/// A number that a user chooses, as a string of digits: a JSON number above 2^53 is rounded by many readers. It is read
+/// from either form.
 pub mod number {
     use std::fmt;
 
@@ -11,7 +11,7 @@ pub mod number {
     /// Writes the number as a string of digits.
     ///
     /// # Errors
-    /// Those of the serializer.
+    /// The errors of the serializer.
     pub fn serialize<S: Serializer>(number: &u64, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(number)
     }
@@ -19,7 +19,7 @@ pub mod number {
     /// Reads a number or its digits.
     ///
     /// # Errors
-    /// It is neither.
+    /// The value is neither of them.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
         deserializer.deserialize_any(EitherForm)
     }
@@ -61,7 +61,7 @@ macro_rules! coin_form {
             /// Writes amount, unit and the form for people.
             ///
             /// # Errors
-            /// Those of the serializer.
+            /// The errors of the serializer.
             pub fn serialize<S: Serializer>(amount: &Amount, serializer: S) -> Result<S::Ok, S::Error> {
                 Coin { amount: *amount, denom: $unit.into(), display: format!("{amount} {}", $unit) }.serialize(serializer)
             }

@@ -1,4 +1,4 @@
-//! What every module of the chain has.
+//! The traits of every module of the chain and of its calls.
 
 use borsh::{BorshDeserialize, BorshSerialize};
 
@@ -7,7 +7,7 @@ use crate::{
     TxContext,
 };
 
-/// A module's byte: the first byte of its keys, the discriminant of its calls, events and queries. Never reused.
+/// A module's byte: the first byte of its keys, the discriminant of its calls, events and queries. It is never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ModuleId(pub u8);
 
@@ -48,7 +48,8 @@ pub trait Message {
     /// room in blocks free for those who drain their accounts.
     fn spends(&self) -> Amount;
 
-    /// The call in words, as a wallet shows it before signing. Consensus: it is part of what is signed.
+    /// The call in words, as a wallet shows it before signing. The text is consensus, because it is part of what is
+    /// signed.
     fn text(&self) -> String;
 
     /// The statements inside the call, which somebody signed beside the transaction; [`Message::execute`] has each of
@@ -101,7 +102,7 @@ pub trait Module {
     /// Answers a question from one committed state.
     ///
     /// # Errors
-    /// Says what there is not.
+    /// There is no answer; the error says what is missing.
     fn query(ctx: &QueryContext<'_>, query: Self::Query) -> Result<Self::Answer, CallError>;
 
     /// Checks what must always be true of the module's rows.

@@ -1,5 +1,5 @@
-//! What a sender's strings may hold where a wallet shows them in the text of a call, and how much of a stranger's text
-//! an error repeats.
+//! The characters that a sender's strings may hold where a wallet shows them in the text of a call, and how much of a
+//! stranger's text an error repeats.
 
 /// A text of a stranger, short enough to be repeated in an error: its first 80 characters.
 pub fn shortened(text: &str) -> String {
@@ -14,7 +14,7 @@ pub fn shortened(text: &str) -> String {
 /// ends or other control characters, nothing that turns the direction of writing, and nothing that takes no room. With
 /// those a name could end its quotes and go on as if the rest were the chain's own words.
 ///
-/// Consensus: the sets are written out, because those of a library change with the edition of Unicode.
+/// The verdict is consensus: the sets are written out, because those of a library change with the edition of Unicode.
 pub fn is_plain(text: &str) -> bool {
     !text.chars().any(bends)
 }
@@ -44,7 +44,8 @@ const fn is_ignorable(c: char) -> bool {
 
 /// Whether `text` shows nothing: it is empty, or holds nothing but blanks. A name like that could be anybody's.
 ///
-/// Consensus: the set is Unicode's `White_Space`, which is written out for the reason above, with the blank of Braille.
+/// The verdict is consensus: the set is Unicode's `White_Space`, which is written out for the reason above, with the
+/// blank of Braille.
 pub fn is_blank(text: &str) -> bool {
     text.chars().all(|c| {
         matches!(c,
@@ -57,8 +58,8 @@ pub fn is_blank(text: &str) -> bool {
 /// and then path, query and fragment. A name before the host is none: `https://bank.example@evil.example` only looks
 /// like the bank's.
 ///
-/// Consensus, and so without a library, whose reading changes with the edition of Unicode: names of other scripts are
-/// written in their ASCII form (`xn--...`), as they stand in the domain name system.
+/// The verdict is consensus, and so made without a library, whose reading changes with the edition of Unicode: names of
+/// other scripts are written in their ASCII form (`xn--...`), as they stand in the domain name system.
 pub fn is_web_url(text: &str) -> bool {
     let scheme = |scheme: &str| text.get(..scheme.len()).filter(|start| start.eq_ignore_ascii_case(scheme));
     let Some(scheme) = scheme("https://").or_else(|| scheme("http://")) else { return false };

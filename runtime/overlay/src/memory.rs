@@ -1,4 +1,4 @@
-//! What an overlay can stand on without a database: rows in memory, or no rows at all.
+//! States on which an overlay can stand without a database: rows in memory, or no rows at all.
 
 use std::ops::Bound;
 

@@ -113,7 +113,7 @@ impl Cache {
         }
     }
 
-    /// Follows a commit: from now on the cache is current for `version`, which wrote `rows`. Must end before anybody
+    /// Follows a commit: from now on the cache is current for `version`, which wrote `rows`. It must end before anybody
     /// gets a snapshot of `version`.
     pub(crate) fn advance(&self, version: u64, rows: &[Row]) {
         for shard in &self.shards {

@@ -1,4 +1,4 @@
-//! What can go wrong, in words for the person who runs the node.
+//! The errors of the store, in words for the person who runs the node.
 
 use std::path::{Path, PathBuf};
 

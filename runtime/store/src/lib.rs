@@ -26,10 +26,11 @@ pub use rows::{IndexOp, IndexRow, Meta};
 pub use snapshot::{Rows, Snapshot};
 pub use store::{Staged, Store};
 
-/// How a store is opened.
+/// The settings with which a store is opened.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// How many heights can be read and proven, the latest among them, and how many can be rolled back. At least 1.
+    /// The number of heights that can be read and proven, the latest among them, and that can be rolled back. It is at
+    /// least 1.
     pub ring: usize,
     /// The most bytes that the cache of rows takes.
     pub cache_bytes: usize,

@@ -65,7 +65,7 @@ impl Snapshot {
         &self.at.tree
     }
 
-    /// The row `key` and an ICS23 proof against [`Snapshot::root`] that it is there, or is not. Verified by
+    /// The row `key` and an ICS23 proof against [`Snapshot::root`] that it is there, or is not. Clients verify it by
     /// [`diem_core::proof::verify`].
     pub fn prove(&self, key: &[u8]) -> (Option<Value>, CommitmentProof) {
         proof::prove(&self.at.tree, key, |key| self.get(key))
@@ -161,7 +161,7 @@ impl Ring {
         self.past.get(&height).cloned().ok_or(StoreError::NotKept { height, oldest, latest })
     }
 
-    /// Adds a new height. Gives back what left the ring, so that it is dropped outside of the lock.
+    /// Adds a new height. It gives back what left the ring, so that it is dropped outside of the lock.
     pub(crate) fn push(&mut self, snapshot: Snapshot) -> Vec<Snapshot> {
         let before = std::mem::replace(&mut self.latest, snapshot);
         if before.meta().is_none() {
@@ -175,7 +175,8 @@ impl Ring {
         left
     }
 
-    /// Replaces the latest height by the same one with other rows of the node's index. Gives back what left the ring.
+    /// Replaces the latest height by the same one with other rows of the node's index. It gives back what left the
+    /// ring.
     pub(crate) fn renew(&mut self, snapshot: Snapshot) -> Snapshot {
         std::mem::replace(&mut self.latest, snapshot)
     }

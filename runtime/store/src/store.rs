@@ -64,7 +64,7 @@ impl Staged {
 }
 
 impl Store {
-    /// Opens the store in the folder `path`, or makes an empty one there. Takes the folder's lock, rebuilds the tree
+    /// Opens the store in the folder `path`, or makes an empty one there. It takes the folder's lock, rebuilds the tree
     /// from the rows and compares its root with the one that was committed.
     ///
     /// Errors: [`StoreError::Locked`], [`StoreError::RootMismatch`], [`StoreError::Full`], and whatever the disk answers.
@@ -138,7 +138,7 @@ impl Store {
     }
 
     /// Computes the root of the last commit with `writes` on top, and prepares them for [`Store::commit`]. Nothing is
-    /// written; may be called any number of times.
+    /// written, and it may be called any number of times.
     ///
     /// Errors: [`StoreError::Full`].
     pub fn stage(&self, writes: WriteSet) -> Result<Staged, StoreError> {

@@ -1,4 +1,4 @@
-//! What belongs to the chain as a whole: why a transaction is invalid, gas, consensus parameters.
+//! Types of the chain as a whole: why a transaction is invalid, gas, consensus parameters.
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::{
@@ -214,7 +214,7 @@ impl ChainParams {
     /// Checks the bounds that no vote can leave.
     ///
     /// # Errors
-    /// Says them.
+    /// The sentence names the bound that does not hold.
     pub fn check(&self) -> Result<(), &'static str> {
         if MAX_ROWS.contains(&self.max_rows) {
             return Ok(());
@@ -310,7 +310,7 @@ pub const CHAIN_ROWS: ModuleId = ModuleId::CHAIN;
 /// The row that says which chain a state is of: what a client asks for a proof of, before it believes any other row.
 pub const INFO: Item<ChainInfo> = Item::new(CHAIN_ROWS, 0);
 
-/// What defines the chain. It stands in state, because a node restored from a snapshot never sees InitChain.
+/// The identity of the chain. It stands in state, because a node restored from a snapshot never sees InitChain.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize)]
 pub struct ChainInfo {
     /// The name of the chain.

@@ -183,7 +183,7 @@ pub fn is_development(chain_id: &str) -> bool {
 }
 
 impl GenesisDoc {
-    /// The same with its validators in the order of their keys and operators, as the hash wants them.
+    /// The document with its validators in the order of their keys and operators, as the hash wants them.
     pub fn canonical(mut self) -> Self {
         self.validators.sort();
         self.app.staking.validators.sort_by_key(|validator| validator.operator);

@@ -69,7 +69,7 @@ pub(crate) fn first_of(doc: &GenesisDoc) -> Option<(String, String)> {
     all().find_map(|known| used.role(&known.id).map(|role| (role.into(), known.name)))
 }
 
-/// Who a genesis names, by role. The accounts themselves are looked up in their own map.
+/// The keys and accounts that a genesis names, by role. The accounts themselves are looked up in their own map.
 struct Used<'a> {
     doc: &'a GenesisDoc,
     accounts: Vec<(&'static str, Address)>,

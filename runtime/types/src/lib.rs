@@ -1,4 +1,4 @@
-//! What the modules' types compose to: the calls of a transaction, the queries, the events, the genesis.
+//! The enums that the modules' types compose to: the calls of a transaction, the queries, the events, the genesis.
 //!
 //! Every discriminant is the module's byte and is written out. Adding a module means adding one line to each enum
 //! here and to the lists of the runtime.

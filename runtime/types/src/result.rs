@@ -1,4 +1,4 @@
-//! What became of a transaction.
+//! The result of a transaction.
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::{Amount, CallError};

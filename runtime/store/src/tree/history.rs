@@ -1,4 +1,4 @@
-//! Which versions are alive, and when a node can be freed.
+//! The record of which versions are alive, and of when a node can be freed.
 //!
 //! Versions form one line: version n + 1 is made from n. A node is born in one version and dies in a later one, and
 //! is reachable from the versions between. When a node dies it is put on the list of the youngest version that

@@ -270,9 +270,9 @@ impl<'t> Task<'t> {
         Node { at, hash }
     }
 
-    /// Walks the paths of all `slots` in step. Each step of one path waits for memory, but the steps of different
-    /// paths do not wait for each other, so the processor fetches them together; the update then finds them in its
-    /// cache. Always true.
+    /// Walks the paths of all `slots` in step. Each step of one path waits for memory, but the steps of different paths
+    /// do not wait for each other, so the processor fetches them together; the update then finds them in its cache. It
+    /// always gives true.
     fn warm(&mut self, from: NodeRef, slots: &[Slot], depth: usize) -> bool {
         let mut paths = [(from, 0); WARM];
         let mut open = 0;
