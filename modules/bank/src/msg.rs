@@ -82,6 +82,13 @@ impl Message for Msg {
         }
     }
 
+    // It fills the state with accounts as well as it takes something out of one.
+    fn is_exit(&self) -> bool {
+        match self {
+            Self::Transfer { .. } | Self::MultiTransfer { .. } => false,
+        }
+    }
+
     fn text(&self) -> String {
         match self {
             Self::Transfer { to, denom, amount } => {

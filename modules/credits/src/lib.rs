@@ -50,6 +50,7 @@ pub use genesis::{Genesis, set_chain};
 pub use msg::Msg;
 pub use params::Params;
 pub use query::{Answer, Query};
+pub use state::is_leaving;
 pub use voucher::{SignedVoucher, Voucher};
 
 /// The module of credit and those who provide it.

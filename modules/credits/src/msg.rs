@@ -320,6 +320,33 @@ impl Message for Msg {
         }
     }
 
+    // An account has at most so many tranches, and a provider one row of a day for all vouchers, which are worth nothing
+    // when the day is over.
+    fn is_exit(&self) -> bool {
+        match self {
+            Self::UnstakeDiem { .. }
+            | Self::CollectTranche { .. }
+            | Self::Deregister
+            | Self::SettleVouchers { .. }
+            | Self::WithdrawOffer => true,
+            Self::StakeDiem { .. }
+            | Self::CancelUnstake { .. }
+            | Self::RegisterProvider { .. }
+            | Self::EditProvider { .. }
+            | Self::AddBond { .. }
+            | Self::PublishPrices { .. }
+            | Self::ListProvider { .. }
+            | Self::DelistProvider { .. }
+            | Self::Allocate { .. }
+            | Self::Grant { .. }
+            | Self::Revoke { .. }
+            | Self::Spend { .. }
+            | Self::GiftCredit { .. }
+            | Self::OfferCredit { .. }
+            | Self::BuyCredit { .. } => false,
+        }
+    }
+
     /// Consensus: it is part of what is signed.
     fn text(&self) -> String {
         match self {

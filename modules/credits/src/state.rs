@@ -43,6 +43,11 @@ pub(crate) const PROVIDER_DAYS: Map<(u64, Address), ProviderDay> = Map::new(Cred
 /// The queue of accounts without stake, by (day of the last touch, account): what was given to them or bought lapses.
 pub(crate) const LAPSING: Map<(u64, Address), u8> = Map::new(Credits::ID, 18);
 
+/// Whether a row belongs to what is on its way to its owner: it goes by itself.
+pub fn is_leaving(key: &[u8]) -> bool {
+    TRANCHES.has_key(key) || MATURING.has_key(key) || LEAVING.has_key(key) || PROVIDER_DAYS.has_key(key)
+}
+
 /// The chain as vouchers name it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
 pub struct ChainName {

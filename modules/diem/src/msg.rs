@@ -71,6 +71,14 @@ impl Message for Msg {
         }
     }
 
+    // Burning opens a lock.
+    fn is_exit(&self) -> bool {
+        match self {
+            Self::Burn { .. } => true,
+            Self::Mint { .. } | Self::MintExact { .. } => false,
+        }
+    }
+
     fn text(&self) -> String {
         match self {
             Self::Mint { validator, lock, min_out } => {

@@ -33,6 +33,10 @@ impl Message for Msg {
         match *self {}
     }
 
+    fn is_exit(&self) -> bool {
+        match *self {}
+    }
+
     fn text(&self) -> String {
         match *self {}
     }

@@ -17,6 +17,11 @@ use crate::{
 /// Blocks in a row of the ring.
 const ROW: u32 = 256;
 
+/// The most rows that a window of so many blocks takes for one validator.
+pub(crate) const fn most_rows(window: u32) -> u64 {
+    window.div_ceil(ROW) as u64
+}
+
 /// Counts the signature of a validator, and punishes it if that makes too few: it is slashed, jailed, and starts with
 /// an empty window when it comes back.
 pub(crate) fn observe(ctx: &mut BlockContext<'_>, params: &Params, vote: &Vote) -> Result<Option<Slash>, CallError> {

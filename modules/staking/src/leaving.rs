@@ -23,6 +23,16 @@ use crate::{
 /// The most entries of an account at once: tranches and moved stake together, of all validators.
 pub const MAX_ENTRIES: u32 = 32;
 
+/// Whether a row belongs to what has left a validator: it goes by itself.
+pub fn is_leaving(key: &[u8]) -> bool {
+    ENTRIES.has_key(key)
+        || PLACES.has_key(key)
+        || ENTRY_COUNTS.has_key(key)
+        || LEFT.has_key(key)
+        || DUE.has_key(key)
+        || DATES.has_key(key)
+}
+
 /// Books something that leaves `validator` in this block; gives its id.
 fn begin(state: &mut dyn StateWrite, block: BlockInfo, validator: &Address, entry: &Entry) -> Result<u64, Error> {
     let count = ENTRY_COUNTS.get(state, &entry.account).unwrap_or(0);

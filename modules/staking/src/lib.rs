@@ -43,7 +43,7 @@ pub use error::Error;
 pub use event::Event;
 pub use genesis::Genesis;
 pub use key_proof::KeyProof;
-pub use leaving::{MovedLock, Route, collect, move_stake, pay_matured};
+pub use leaving::{MovedLock, Route, collect, is_leaving, move_stake, pay_matured};
 pub use msg::Msg;
 pub use operators::{CreateValidator, EditValidator};
 pub use params::Params;

@@ -159,6 +159,20 @@ impl Message for Msg {
         statements.into_iter().map(|statement| Box::new(statement) as Box<dyn Statement>).collect()
     }
 
+    // An account has at most so many tranches.
+    fn is_exit(&self) -> bool {
+        match self {
+            Self::Unstake { .. } | Self::Claim { .. } => true,
+            Self::CreateValidator(_)
+            | Self::EditValidator(_)
+            | Self::Unjail
+            | Self::RotateBridgeKey { .. }
+            | Self::Stake { .. }
+            | Self::CancelUnstake { .. }
+            | Self::ClaimAndStake { .. } => false,
+        }
+    }
+
     fn text(&self) -> String {
         let vvv = |amount: &Amount| amount.display(Denom::Vvv);
         match self {

@@ -4,7 +4,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::Amount;
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
+use crate::{Error, downtime};
 
 /// One hundred percent in basis points.
 pub const FULL: u16 = 10_000;
@@ -59,6 +59,14 @@ const MIN_STAKE: std::ops::RangeInclusive<u128> = Amount::ONE.get() / 100..=100 
 const WINDOW: std::ops::RangeInclusive<u32> = 10..=100_000;
 
 impl Params {
+    /// The most rows that the module writes by itself, beside what calls make: the windows of all validators who make
+    /// blocks, and what consensus was told of them.
+    pub fn own_rows(&self) -> u64 {
+        const OF_EACH: u64 = 4;
+        let of_each = downtime::most_rows(self.signed_window).saturating_add(OF_EACH);
+        of_each.saturating_mul(self.max_validators.into())
+    }
+
     /// Checks every bound.
     ///
     /// # Errors

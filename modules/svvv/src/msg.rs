@@ -60,6 +60,13 @@ impl Message for Msg {
         }
     }
 
+    fn is_exit(&self) -> bool {
+        match self {
+            Self::Collect { .. } => true,
+            Self::Restake { .. } => false,
+        }
+    }
+
     fn text(&self) -> String {
         match self {
             Self::Restake { from, to, amount } => {

@@ -5,7 +5,7 @@ use diem_bank as bank;
 use diem_core::{Amount, Block, BlockInfo, CallError, Events, Fatal, TxContext, Verifier, keys::SignatureError};
 use diem_overlay::{Overlay, WriteSet};
 use diem_staking::ValidatorUpdate;
-use diem_types::{ChainError, GasParams, Signed, TxResult};
+use diem_types::{ChainError, ChainParams, GasParams, Signed, TxResult};
 use rayon::prelude::*;
 
 use crate::{
@@ -73,9 +73,9 @@ pub(crate) fn decode_all(txs: &[Bytes], signatures: &Signatures) -> Vec<Decoded>
 pub(crate) struct Execution<'a> {
     chain: &'a ChainInfo,
     gas: GasParams,
-    /// Whether a transaction may leave more rows than it found, by what the last block left: it is the same for all
-    /// transactions of a block, which together cannot make the tenth of the rows that is left then.
-    room: Result<(), ChainError>,
+    params: ChainParams,
+    /// How many rows the state has after the hooks and transactions so far.
+    rows: u64,
     verifier: &'a dyn Verifier,
     block: BlockInfo,
     state: Overlay<'a>,
@@ -96,16 +96,17 @@ impl<'a> Execution<'a> {
     ) -> Result<Self, Fatal> {
         let mut begun = Self::after(base, chain, verifier, block.info);
         begun.failed = hooks::run(&hooks.begin, &mut begun.state, &mut begun.events, block)?;
-        (begun.gas, begun.room) = (chain::gas(&begun.state), chain::params(&begun.state).check_room(base.rows));
+        (begun.gas, begun.params) = (chain::gas(&begun.state), chain::params(&begun.state));
+        begun.rows = begun.rows.saturating_add_signed(begun.state.writes().growth(base.state));
         Ok(begun)
     }
 
     /// Continues on a state that the begin hooks left already: for trying out a transaction.
     pub(crate) fn after(base: Below<'a>, chain: &'a ChainInfo, verifier: &'a dyn Verifier, block: BlockInfo) -> Self {
         let state = Overlay::new(base.state);
-        let (gas, room) = (chain::gas(&state), chain::params(&state).check_room(base.rows));
+        let (gas, params, rows) = (chain::gas(&state), chain::params(&state), base.rows);
         let (events, fees, failed) = (Events::default(), Amount::ZERO, Vec::new());
-        Self { chain, gas, room, verifier, block, state, events, fees, gas_used: 0, failed }
+        Self { chain, gas, params, rows, verifier, block, state, events, fees, gas_used: 0, failed }
     }
 
     /// The state as the transactions so far left it.
@@ -148,10 +149,11 @@ impl<'a> Execution<'a> {
             };
             let outcome = tx.tx.calls.iter().try_for_each(|call| modules::execute(&mut ctx, call));
             let writes = overlay.into_writes();
-            (outcome.and_then(|()| self.check_room(&writes)), writes)
+            (outcome.and_then(|()| self.rows_after(tx, &writes)), writes)
         };
         let mut result = match outcome {
-            Ok(()) => {
+            Ok(rows) => {
+                self.rows = rows;
                 self.state.apply(writes);
                 TxResult { events: events.into_bytes(), ..TxResult::default() }
             }
@@ -161,12 +163,15 @@ impl<'a> Execution<'a> {
         result
     }
 
-    /// Refuses what makes rows where there is no room for them.
-    fn check_room(&self, writes: &WriteSet) -> Result<(), CallError> {
-        match &self.room {
-            Err(full) if writes.growth(&self.state) > 0 => Err(full.clone().into()),
-            _ => Ok(()),
+    /// How many rows there are after these writes of a transaction. What makes rows is refused where there is no room for
+    /// them, unless the transaction only takes out what its sender has.
+    fn rows_after(&self, tx: &Signed, writes: &WriteSet) -> Result<u64, CallError> {
+        let growth = writes.growth(&self.state);
+        let after = self.rows.saturating_add_signed(growth);
+        if growth > 0 && !tx.tx.calls.iter().all(|call| call.message().is_exit()) {
+            self.params.check_room(self.rows, after)?;
         }
+        Ok(after)
     }
 
     /// Books the fees, runs the end hooks, asks for the validators and gives back what is to be written.

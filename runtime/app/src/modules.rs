@@ -60,6 +60,11 @@ pub(crate) fn validator_updates(state: &mut dyn StateWrite) -> Result<Vec<Valida
     staking::end_block(state)
 }
 
+/// Whether a row belongs to what is on its way out: it goes by itself.
+pub(crate) fn is_leaving(key: &[u8]) -> bool {
+    staking::is_leaving(key) || credits::is_leaving(key)
+}
+
 /// Hands a call to its module.
 pub(crate) fn execute(ctx: &mut TxContext<'_>, call: &Call) -> Result<(), CallError> {
     call.message().validate()?;

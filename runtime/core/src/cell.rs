@@ -147,6 +147,11 @@ impl<K: KeyPart, T: BorshSerialize + BorshDeserialize> Map<K, T> {
         Self { prefix: [module.0, table], of: PhantomData }
     }
 
+    /// Whether a row with this key is one of the table's.
+    pub fn has_key(&self, key: &[u8]) -> bool {
+        key.starts_with(&self.prefix)
+    }
+
     /// The key of a row, for proofs.
     pub fn key(&self, key: &K) -> Key {
         let mut bytes = Key::from_slice(&self.prefix);

@@ -48,6 +48,13 @@ pub trait Message {
     /// room in blocks free for those who drain their accounts.
     fn spends(&self) -> Amount;
 
+    /// Whether the call only takes out what its sender has in the chain: stake, rewards, credit that was earned.
+    ///
+    /// A state that has nearly all the rows it may have refuses what makes rows. These calls pass all the same, so that
+    /// nobody can lock up what others have by filling it. So what such a call makes must go away by itself, and an account
+    /// must not be able to have more than a few of it.
+    fn is_exit(&self) -> bool;
+
     /// The call in words, as a wallet shows it before signing. The text is consensus, because it is part of what is
     /// signed.
     fn text(&self) -> String;

@@ -109,10 +109,10 @@ pub enum ChainError {
     /// There is room for the chain's own rows only.
     #[error(
         "the state is nearly full: it has {rows} of at most {max_rows} rows, so what makes new ones is refused; \
-         payments to accounts that exist, claims and burns go on"
+         payments to accounts that exist go on, and so does whatever takes out what one has"
     )]
     StateFull {
-        /// The number of rows after the last block.
+        /// The number of rows before the transaction.
         rows: u64,
         /// The most rows that there may be: `chain.max_rows`.
         max_rows: u64,
@@ -195,8 +195,9 @@ pub enum ChainEvent {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ChainParams {
-    /// The most rows. Above nine tenths of them a transaction fails that would leave more rows than it found; the last
-    /// tenth is for what the chain writes by itself.
+    /// The most rows. A transaction that makes rows fails where there would be more than nine tenths of them then. The
+    /// last tenth is for what the chain writes by itself. What leaves the chain, a few rows of each account and each for
+    /// some days only, passes and counts beside them.
     pub max_rows: u64,
 }
 
@@ -227,12 +228,12 @@ impl ChainParams {
         self.max_rows.saturating_sub(self.max_rows / 10)
     }
 
-    /// Why a transaction may not make rows in the block that follows a state of `rows`.
+    /// Whether a transaction may make rows, so that a state of `rows` has `after`.
     ///
     /// # Errors
     /// [`ChainError::StateFull`].
-    pub fn check_room(&self, rows: u64) -> Result<(), ChainError> {
-        if rows > self.full_above() { Err(ChainError::StateFull { rows, max_rows: self.max_rows }) } else { Ok(()) }
+    pub fn check_room(&self, rows: u64, after: u64) -> Result<(), ChainError> {
+        if after > self.full_above() { Err(ChainError::StateFull { rows, max_rows: self.max_rows }) } else { Ok(()) }
     }
 }
 

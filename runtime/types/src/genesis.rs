@@ -34,6 +34,9 @@ pub struct AppGenesis {
     pub credits: diem_credits::Genesis,
 }
 
+/// Rows that the chain writes by itself beside those of consensus: parameters, pools, and one of each day for two years.
+const OTHER_OWN_ROWS: u64 = 750;
+
 impl Default for AppGenesis {
     fn default() -> Self {
         Self {
@@ -130,6 +133,16 @@ pub enum GenesisError {
         transfer: u64,
         /// The gas of a block.
         limit: u64,
+    },
+    /// The chain's own rows do not fit beside those of everybody.
+    #[error(
+        "app.chain.max_rows must be at least {least}: a tenth of it is for what the chain writes by itself, up to {own} rows with these app.staking.params.max_validators and signed_window"
+    )]
+    OwnRows {
+        /// The least number of rows.
+        least: u64,
+        /// What the chain writes by itself.
+        own: u64,
     },
     /// Fees that are no amounts.
     #[error(
@@ -276,7 +289,10 @@ impl GenesisDoc {
         if !(MIN_EPOCH_MS..=MAX_EPOCH_MS).contains(&self.app.epoch_ms.get()) {
             return Err(GenesisError::Params("app.epoch_ms must be 10 seconds to a year"));
         }
-        self.app.chain.check().map_err(GenesisError::Params)
+        self.app.chain.check().map_err(GenesisError::Params)?;
+        let own = self.app.staking.params.own_rows().saturating_add(OTHER_OWN_ROWS);
+        let least = own.saturating_mul(10);
+        if self.app.chain.max_rows < least { Err(GenesisError::OwnRows { least, own }) } else { Ok(()) }
     }
 
     /// A chain on which nobody can pay anybody is none.
