@@ -29,7 +29,7 @@ pub enum Error {
     /// A sum is larger than any balance can be.
     #[error("{0}")]
     Math(#[from] MathError),
-    /// A module without that right wanted to mint or burn.
+    /// A module wanted to mint or burn without that right.
     #[error("module {} may not mint or burn {}", .0.0, .1)]
     NotAllowed(ModuleId, Denom),
     /// More was asked of a pool than it holds.

@@ -9,10 +9,10 @@ use crate::{Error, ledger};
 /// The most outputs of a [`Msg::MultiTransfer`].
 pub const MAX_OUTPUTS: usize = 1_000;
 
-/// Gas for reading, changing and writing one account; a transfer changes two.
+/// The gas for reading, changing and writing one account; a transfer changes two.
 const GAS_PER_ACCOUNT: u64 = 1_000;
-/// Gas of an output of a [`Msg::MultiTransfer`]. Each may make a row, which bytes and signatures, the greater part of
-/// what a transfer pays, do not pay for here.
+/// The gas of an output of a [`Msg::MultiTransfer`]. Each may make a row, which bytes and signatures, the greater part
+/// of what a transfer pays, do not pay for here.
 const GAS_PER_OUTPUT: u64 = 10_000;
 
 /// A call of bank.

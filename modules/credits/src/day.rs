@@ -36,7 +36,7 @@ fn idle_at(state: &dyn StateRead, now: Time) -> Result<Idle, Error> {
     let mut idle = IDLE.get(state).unwrap_or_default();
     let elapsed = now.millis().saturating_sub(idle.at.millis());
     let not_backing = bank::supply(state, Denom::Diem).checked_sub(state::global(state).allowance)?;
-    // 128 + 64 bits: only 2^64 blocks of the largest terms would not fit 256.
+    // A term has 128 + 64 bits: only 2^64 blocks of the largest terms would not fit 256.
     let grown = idle.sum().saturating_add(U256::from(not_backing.get()).saturating_mul(U256::from(elapsed)));
     idle.sum = grown.to_be_bytes();
     idle.at = now;
@@ -96,7 +96,7 @@ pub fn close_and_open(ctx: &mut BlockContext<'_>) -> Result<(), CallError> {
     Ok(())
 }
 
-/// Records what the settlement divides and by what it divides, and takes the day's rent.
+/// Records the rent of the day and the base by which the settlement divides it, and takes the rent.
 fn close(ctx: &mut BlockContext<'_>, global: &Global, now: Time) -> Result<(), CallError> {
     let idle = idle_at(ctx.state, now)?;
     let mut record = DAYS.get(ctx.state, &global.day).unwrap_or_default();
@@ -112,8 +112,8 @@ fn close(ctx: &mut BlockContext<'_>, global: &Global, now: Time) -> Result<(), C
     Ok(())
 }
 
-/// min(supply, allowance + time average of what backed nothing, rounded up): DIEM made for the close or burned after
-/// it moves nothing, and the base is never below the allowance.
+/// The base of a day: min(supply, allowance + time average of the DIEM that backed nothing, rounded up). DIEM made for
+/// the close or burned after it moves nothing, and the base is never below the allowance.
 fn base(record: &DayRecord, idle: &Idle) -> Result<Amount, Error> {
     let elapsed = idle.at.millis().saturating_sub(idle.since.millis());
     // A day of no length alone has no average; then nothing was idle for any time.

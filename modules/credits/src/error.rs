@@ -199,10 +199,10 @@ pub enum Error {
     /// The offer has a price of zero.
     #[error("a price of zero is a gift: use gift_credit")]
     ZeroPrice,
-    /// More requests than anyone can serve, which would drown the day's count.
+    /// The voucher counts more requests than anyone can serve, which would drown the day's count.
     #[error("a voucher counts at most {} requests in its day", crate::vouchers::MAX_REQUESTS)]
     VoucherRequests,
-    /// A tranche that still cools down, or that backs credit of today.
+    /// The tranche still cools down, or backs credit of today.
     #[error("tranche {tranche} is not due: it is paid from {at} on, and never on the day on which it left")]
     NotDue {
         /// The number of the tranche.

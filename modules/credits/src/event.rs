@@ -74,7 +74,7 @@ pub enum Event {
         #[serde(with = "hex::serde")]
         next: [u8; 32],
     } = 7,
-    /// A provider leaves: `day` is its last, its bond comes back at `due`.
+    /// A provider leaves: `day` is its last, and its bond comes back at `due`.
     ProviderLeft { provider: Address, day: u64, due: Time } = 8,
     /// A provider earns rent from the next day on.
     ProviderListed { provider: Address } = 9,

@@ -27,7 +27,7 @@ fn equal(what: &str, sum: Amount, expected: Amount) -> Result<(), String> {
     if sum == expected { Ok(()) } else { Err(format!("{what}: the parts sum to {sum}, the whole is {expected}")) }
 }
 
-/// Invariant 5, and that the pools hold what the rows say.
+/// Checks invariant 5, and that the pools hold what the rows say.
 pub(crate) fn check(state: &dyn StateRead) -> Result<(), String> {
     let global = state::global(state);
     let supply = bank::supply(state, Denom::Diem);
@@ -121,7 +121,8 @@ fn check_keys(state: &dyn StateRead) -> Result<(), String> {
     if named.eq(grants) { Ok(()) } else { Err("the rows of session keys are not those of their grants".into()) }
 }
 
-/// Per account and day: spent + promised + offered <= allowance; together: the chain's row and the day's totals.
+/// Checks for each account and day that spent + promised + offered <= allowance, and that together they are the chain's
+/// row and the day's totals.
 fn check_accounts(state: &dyn StateRead, global: &Global) -> Result<(), String> {
     let addresses = ACCOUNTS.all(state).into_iter().map(|(address, _)| address);
     let customers: Vec<_> = addresses.map(|address| accounts::load(state, global, &address)).collect();
@@ -202,7 +203,7 @@ fn check_stake(state: &dyn StateRead, global: &Global) -> Result<(), String> {
     Ok(())
 }
 
-/// Provider totals are the day's totals, and the pool of payouts holds what is owed.
+/// Checks that the totals of providers are the day's, and that the pool of payouts holds what is owed.
 fn check_days(state: &dyn StateRead, global: &Global) -> Result<(), String> {
     let mut totals: BTreeMap<u64, ProviderDay> = BTreeMap::new();
     for ((day, provider), row) in PROVIDER_DAYS.all(state) {

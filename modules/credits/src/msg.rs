@@ -11,17 +11,18 @@ use crate::{
     stake, vouchers,
 };
 
-/// Gas for reading, changing and writing one row.
+/// The gas for reading, changing and writing one row.
 const GAS_PER_ROW: u64 = 2_500;
-/// Gas for an account's credit: its rows, its promises, and to look up on a new day which of their providers are left.
+/// The gas for an account's credit: its rows, its promises, and to look up on a new day which of their providers are
+/// left.
 const GAS_PER_CREDIT: u64 = 40_000;
-/// Gas for a session key's grant.
+/// The gas for a session key's grant.
 const GAS_PER_GRANT: u64 = 14_000;
-/// Gas for reading one row of many.
+/// The gas for reading one row of many.
 const GAS_PER_LOOK: u64 = 1_500;
-/// Gas for judging one voucher, good or bad: a signature, the credit of its account and the grant of its signer.
+/// The gas for judging one voucher, good or bad: a signature, the credit of its account and the grant of its signer.
 const GAS_PER_VOUCHER: u64 = 50_000;
-/// Gas for a price sheet: each rewrites up to 128 stored models.
+/// The gas for a price sheet: each rewrites up to 128 stored models.
 const GAS_PER_SHEET: u64 = 131_000;
 
 /// A call of credits. Every amount is more than zero where nothing else is said.
@@ -178,7 +179,7 @@ pub enum Msg {
     } = 19,
 }
 
-/// Gas of so many of something.
+/// The gas of `count` times `gas`.
 const fn many(gas: u64, count: usize) -> u64 {
     gas.saturating_mul(count as u64)
 }
@@ -347,7 +348,7 @@ impl Message for Msg {
         }
     }
 
-    /// Consensus: it is part of what is signed.
+    /// The text is consensus, because it is part of what is signed.
     fn text(&self) -> String {
         match self {
             Self::StakeDiem { amount, beneficiary } => {

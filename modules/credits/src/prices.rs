@@ -12,7 +12,7 @@ pub const MAX_MODELS: usize = 64;
 pub const MAX_SHEETS_A_DAY: u8 = 16;
 /// The longest name of a model, in bytes.
 pub const MAX_MODEL_BYTES: usize = 64;
-/// A multiplier of 1.
+/// The multiplier of 1, in parts of 10,000.
 const ONCE_BPS: u32 = 10_000;
 /// The domain tag: the first bytes of what is hashed to a sheet's hash.
 const SHEET_TAG: &[u8] = b"diem-prices/1";

@@ -24,7 +24,7 @@ pub const MAX_ROWS: u16 = 200;
 #[borsh(use_discriminant = true)]
 #[repr(u8)]
 pub enum Query {
-    /// An account's credit today, yesterday and tomorrow, with its promises.
+    /// Asks for an account's credit today, yesterday and tomorrow, with its promises.
     Account(Address) = 0,
     /// Asks for the positions of an account, from a beneficiary on; and for its tranches.
     Stake {
@@ -53,7 +53,7 @@ pub enum Query {
         /// The most offers of the page.
         limit: u16,
     } = 4,
-    /// One provider with its prices and its days.
+    /// Asks for one provider with its prices and its days.
     Provider(Address) = 5,
     /// Asks for all providers, also those that have left.
     Providers {
@@ -236,11 +236,11 @@ pub struct DayInfo {
     pub day: u64,
     /// The record of the day.
     pub record: DayRecord,
-    /// consumed / allowance, of 10,000, rounded down; nothing if there was no credit.
+    /// The utilisation: consumed / allowance in parts of 10,000, rounded down; 0 if there was no credit.
     pub utilisation_bps: u64,
 }
 
-/// consumed / allowance, of 10,000, rounded down; nothing if there was no credit.
+/// The utilisation: consumed / allowance in parts of 10,000, rounded down; 0 if there was no credit.
 pub fn utilisation_bps(consumed: Amount, allowance: Amount) -> u64 {
     let bps = consumed.mul_div_floor(10_000, allowance.get()).map_or(0, Amount::get);
     u64::try_from(bps).unwrap_or(u64::MAX)

@@ -50,7 +50,7 @@ pub(crate) fn deposit(
     Ok(())
 }
 
-/// Position, row and chain grow; today's credit as well if this DIEM does not back any yet.
+/// Lets position, row and chain grow, and today's credit as well if this DIEM does not back any yet.
 fn bring_in(
     state: &mut dyn StateWrite,
     staker: &Address,

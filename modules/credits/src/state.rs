@@ -24,7 +24,7 @@ pub(crate) const PROMISES: Map<Address, Vec<Promise>> = Map::new(Credits::ID, 6)
 pub(crate) const GRANTS: Map<(Address, Address), Grant> = Map::new(Credits::ID, 7);
 /// The session keys that an account has grants for, by address ascending: what is counted of them stands in one row.
 pub(crate) const KEYS: Map<Address, Vec<SessionKey>> = Map::new(Credits::ID, 17);
-/// Staked DIEM by (staker, beneficiary).
+/// The staked DIEM by (staker, beneficiary).
 pub(crate) const POSITIONS: Map<(Address, Address), Amount> = Map::new(Credits::ID, 8);
 /// The tranches by (staker, number).
 pub(crate) const TRANCHES: Map<(Address, u64), Tranche> = Map::new(Credits::ID, 9);
@@ -128,9 +128,9 @@ impl Idle {
 pub struct Row {
     /// The day of the row.
     pub day: u64,
-    /// DIEM staked for this account, at present or when the day closed.
+    /// The DIEM that is staked for this account, at present or when the day closed.
     pub staked: Amount,
-    /// Credit of the day: what was staked, given and bought, less what was given away and sold.
+    /// The credit of the day: what was staked, given and bought, less what was given away and sold.
     pub allowance: Amount,
     /// The credit that was consumed.
     pub spent: Amount,
@@ -202,7 +202,7 @@ impl Promised {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Signed {
-    /// Paid so far: the cumulative amount that the next voucher must exceed.
+    /// The credit that was paid so far: the cumulative amount that the next voucher must exceed.
     pub paid: Amount,
     /// The highest number of requests seen.
     pub requests: u64,

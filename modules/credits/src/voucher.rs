@@ -35,9 +35,9 @@ pub struct Voucher {
     /// The day whose credit pays.
     #[serde(with = "diem_core::json::number")]
     pub day: u64,
-    /// Credit units since the day began, of this signer at this provider.
+    /// The credit units since the day began, of this signer at this provider.
     pub amount: Amount,
-    /// Requests since the day began, of this signer at this provider.
+    /// The number of requests since the day began, of this signer at this provider.
     #[serde(with = "diem_core::json::number")]
     pub requests: u64,
     /// The price sheet that was charged by.

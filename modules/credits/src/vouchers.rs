@@ -74,7 +74,7 @@ pub(crate) fn settle(ctx: &mut TxContext<'_>, vouchers: &[SignedVoucher]) -> Res
         }
         let (paid, verdict) = match settled {
             Ok(settled) => (settled.paid, settled.verdict),
-            // Rows contradict each other, and half a voucher must not stay in what the next ones see.
+            // The rows contradict each other, and half a voucher must not stay in what the next ones see.
             Err(error @ Error::Math(_)) => return Err(error),
             Err(error) => (Amount::ZERO, Verdict::Refused(error.code())),
         };

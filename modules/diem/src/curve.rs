@@ -82,7 +82,7 @@ pub struct Formula {
     pub steps: u32,
 }
 
-/// 90 sVVV at first, 90 e^2 at 38,000 DIEM, in 256 steps of 500.
+/// The default costs 90 sVVV at first and 90 e^2 at 38,000 DIEM, in 256 steps of 500.
 impl Default for Formula {
     fn default() -> Self {
         let whole = |units: u128| Amount::new(units.saturating_mul(Amount::ONE.get()));
@@ -227,7 +227,7 @@ impl Formula {
         Ok(Step { edge, rate })
     }
 
-    /// Bounds of `exp(power * (supply / target)^3)`; `None` if no rate could hold it.
+    /// The bounds of `exp(power * (supply / target)^3)`; `None` if no rate could hold it.
     fn exp_at(&self, supply: Amount) -> Option<Bounds> {
         let cube = |amount: Amount| {
             let wide = Wide::from(amount.get());
@@ -239,7 +239,7 @@ impl Formula {
     }
 }
 
-/// `floor(base * value)` for the value between `bounds`, if there is no doubt about it.
+/// Computes `floor(base * value)` for the value between `bounds`, if there is no doubt about it.
 fn exact_floor(base: Amount, bounds: Bounds, number: usize) -> Result<Rate, CurveError> {
     let floor = |factor: Wide| {
         let product = Wide::from(base.get()).checked_mul(factor)?.wrapping_shr(FRACTION_BITS);

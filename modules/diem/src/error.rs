@@ -32,7 +32,7 @@ pub enum Error {
     /// The curve ends before the DIEM that is wanted.
     #[error("{0}")]
     PastEnd(#[from] PastEnd),
-    /// More than the minter has staked with the validator and not locked.
+    /// The minter has less free stake with the validator than the mint would lock.
     #[error("{out} DIEM cost more than the {free} sVVV that you have free to lock there: stake more, or mint less")]
     TooLittleStake {
         /// The DIEM that the minter wants.
@@ -43,7 +43,7 @@ pub enum Error {
     /// The genesis has a curve that is refused.
     #[error("{0}")]
     Curve(#[from] CurveError),
-    /// A genesis with DIEM that nobody has locked for.
+    /// The genesis has DIEM that nobody has locked for.
     #[error("genesis has {supply} DIEM, but locks for {locked}: every DIEM needs its lock")]
     Unlocked {
         /// The DIEM that exists.

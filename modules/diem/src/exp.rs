@@ -13,10 +13,10 @@ pub(crate) type Wide = Uint<1024, 16>;
 /// The number of bits behind the binary point.
 pub(crate) const FRACTION_BITS: usize = 320;
 
-/// exp(178) > 2^256, so that no rate of 256 bits needs a larger x.
+/// The end of the range of x: exp(178) > 2^256, so that no rate of 256 bits needs a larger x.
 const X_END: u64 = 178;
 
-/// More terms than any x below [`X_END`] needs (about 700).
+/// The most terms: more than any x below [`X_END`] needs (about 700).
 const MOST_TERMS: u64 = 2_000;
 
 /// Two fixed-point numbers with the exact value between them, both included.

@@ -20,7 +20,7 @@ pub struct Genesis {
     pub curve: Curve,
 }
 
-/// Needs the rows of bank and svvv: DIEM that exists from the start must have its locks.
+/// Writes the first rows. It needs those of bank and svvv: DIEM that exists from the start must have its locks.
 pub(crate) fn init(state: &mut dyn StateWrite, genesis: &Genesis) -> Result<(), CallError> {
     let table = genesis.curve.table().map_err(Error::Curve)?;
     set_table(state, &table);

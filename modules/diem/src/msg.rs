@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Diem, Error, Event, stored::Place};
 
-/// Gas for a position, its validator, its lock, an account and the supply, and to find the place on the curve twice.
+/// The gas for a position, its validator, its lock, an account and the supply, and to find the place on the curve
+/// twice.
 const GAS: u64 = 45_000;
 
 /// A call of diem.

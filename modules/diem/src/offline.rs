@@ -67,7 +67,7 @@ pub fn answer(table: &Table, questions: &[Question]) -> Result<Vec<Option<Quoted
     questions.map(|(number, question)| answer_one(table, question).ok_or(Unclear(number))).collect()
 }
 
-/// `None` if it is no question, `Some(None)` if the curve has no answer.
+/// Answers one question: `None` if it is none, `Some(None)` if the curve has no answer.
 fn answer_one(table: &Table, question: &Question) -> Option<Option<Quoted>> {
     let amount = |number: Units| u128::try_from(number.0).ok().map(Amount::new);
     let steps = || table.steps().iter().copied();

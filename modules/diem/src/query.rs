@@ -68,7 +68,7 @@ pub struct QuoteOut {
 pub struct CurrentRate {
     /// The DIEM that exist, in adiem.
     pub supply: Amount,
-    /// avvv per DIEM; none at the end of the curve.
+    /// The price in avvv per DIEM; `None` at the end of the curve.
     pub rate: Option<Rate>,
     /// The supply up to which it holds.
     pub until: Option<Amount>,

@@ -60,12 +60,14 @@ pub fn quote_out(steps: impl IntoIterator<Item = Step>, supply: Amount, out: Amo
     Ok(total)
 }
 
-/// `ceil(rate * amount / 10^18)`. A table has no step whose rate times width reaches 2^256.
+/// The price of `amount`, rounded up: `ceil(rate * amount / 10^18)`. A table has no step whose rate times width reaches
+/// 2^256.
 pub(crate) fn cost(rate: Rate, amount: Amount) -> U256 {
     rate.0.saturating_mul(U256::from(amount.get())).div_ceil(WHOLE)
 }
 
-/// `floor(lock * 10^18 / rate)` for a lock that does not finish the step: less than its width, so nothing saturates.
+/// The DIEM for a lock, rounded down: `floor(lock * 10^18 / rate)`, for a lock that does not finish the step: less than
+/// its width, so nothing saturates.
 pub(crate) fn affordable(rate: Rate, lock: U256) -> Amount {
     let out = lock.saturating_mul(WHOLE).checked_div(rate.0).unwrap_or_default();
     Amount::new(out.saturating_to())

@@ -31,10 +31,10 @@ pub enum Error {
     /// The protocol fee is out of its bounds.
     #[error("the protocol fee is {0} of 10,000; it may be up to {MAX_FEE_BPS}")]
     Fee(u16),
-    /// A sum that no amount can hold, or a clock that runs backwards.
+    /// A sum is more than any amount, or the clock runs backwards.
     #[error("{0}")]
     Math(#[from] MathError),
-    /// An import whose carry is not in the pool of rewards.
+    /// The carry of an import is not in the pool of rewards.
     #[error("{carry} avvv are carried over, but the pool of rewards holds {pool}", carry = .carry.get(), pool = .pool.get())]
     Carry {
         /// The remainder that the import names, in avvv.
@@ -42,7 +42,7 @@ pub enum Error {
         /// The balance of the pool of rewards, in avvv.
         pool: Amount,
     },
-    /// An import that starts before its last block: the first one could not be made.
+    /// An import starts before its last block: the first one could not be made.
     #[error("everything up to {last} is emitted, so this chain cannot start at {genesis}: start it then or later")]
     Ahead {
         /// The moment up to which the schedule is carried out.

@@ -33,7 +33,7 @@ impl Default for Genesis {
     }
 }
 
-/// Needs bank's rows: what VVV there is at genesis is counted here.
+/// Writes the first rows. It needs bank's, because the VVV that exists at genesis is counted here.
 pub(crate) fn init(ctx: &mut GenesisContext<'_>, genesis: &Genesis) -> Result<(), CallError> {
     set_params(ctx.state, &genesis.params)?;
     let schedule = Schedule::new(genesis.schedule.clone())?;

@@ -29,14 +29,14 @@ impl Segment {
         Amount::new(self.per_year.get().checked_div(SECONDS_PER_YEAR).unwrap_or_default())
     }
 
-    /// `floor(rate * ms / 1000)` from its start until `until`.
+    /// The VVV of the segment from its start until `until`, in avvv: `floor(rate * ms / 1000)`.
     fn emitted(&self, until: Time) -> Result<Amount, MathError> {
         let ms = until.millis().saturating_sub(self.from.millis());
         self.per_second().mul_div_floor(u128::from(ms), 1_000)
     }
 }
 
-/// More than any schedule makes in all the time that can be counted.
+/// A bound that no schedule reaches in all the time that can be counted.
 pub(crate) fn most_ever() -> Result<Amount, MathError> {
     Segment { from: Time::default(), per_year: MAX_PER_YEAR }.emitted(Time(u64::MAX))
 }
@@ -120,7 +120,7 @@ impl Schedule {
     }
 }
 
-/// 10 million VVV a year from the start of the chain.
+/// The default emits 10 million VVV a year from the start of the chain.
 impl Default for Schedule {
     fn default() -> Self {
         let per_year = Amount::new(Amount::ONE.get().saturating_mul(10_000_000));

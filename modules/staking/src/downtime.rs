@@ -14,7 +14,7 @@ use crate::{
     validators,
 };
 
-/// Blocks in a row of the ring.
+/// The number of blocks in a row of the ring.
 const ROW: u32 = 256;
 
 /// The most rows that a window of so many blocks takes for one validator.

@@ -31,7 +31,7 @@ pub enum Error {
          with `--max-commission`, which is 20% unless named"
     )]
     Commission,
-    /// A commission beyond what the validator promised.
+    /// The commission is beyond what the validator promised.
     #[error(
         "a commission of {wanted} basis points is refused: at most {max}, and at most {max_change} away from today's {today}"
     )]
@@ -45,14 +45,14 @@ pub enum Error {
         /// The promised maximum of a day's change.
         max_change: u16,
     },
-    /// A name or a link that is too long, or no name.
+    /// The name or the link is too long, or there is no name.
     #[error(
         "a moniker has 1 to {} bytes and a website at most {}, without double quotes and control characters",
         crate::msg::MAX_MONIKER_BYTES,
         crate::msg::MAX_WEBSITE_BYTES
     )]
     Description,
-    /// Less own stake than a validator needs.
+    /// The operator stakes less than a validator needs.
     #[error("an operator stakes at least {0} VVV with the own validator")]
     SelfStake(Amount),
     /// The validator is out for ever.
@@ -61,7 +61,7 @@ pub enum Error {
     /// Everything at this validator was slashed away.
     #[error("everything staked with {0} was slashed: nothing can be staked with it any more")]
     Worthless(Address),
-    /// More than is free to leave.
+    /// The amount is more than is free to leave.
     #[error(
         "only {free} VVV of this stake are free for that, but {needed} are needed: the rest is locked or was moved lately"
     )]
@@ -98,10 +98,10 @@ pub enum Error {
     /// There are no rewards to claim yet.
     #[error("there is no whole avvv of rewards to claim yet")]
     NothingToClaim,
-    /// Moving from a validator to itself.
+    /// The stake would move from a validator to itself.
     #[error("both validators are the same: there is nothing to move")]
     SameValidator,
-    /// A stake that would be worth less than the least one.
+    /// The stake would be worth less than the least one.
     #[error(
         "this stake would be worth {staked} VVV, and {least} is the least: stake more at once; rewards can be paid out \
          with `claim` instead"
@@ -112,7 +112,7 @@ pub enum Error {
         /// The least stake, in avvv.
         least: Amount,
     },
-    /// A part of a position that is too small to leave alone.
+    /// The part of the position is too small to leave alone.
     #[error("{amount} VVV is too little to leave: take at least {least} VVV, or the whole stake of {staked} VVV")]
     AmountTooSmall {
         /// The amount that was asked for, in avvv.
@@ -122,7 +122,7 @@ pub enum Error {
         /// The value of the position, in avvv.
         staked: Amount,
     },
-    /// Free stake beside a lock, or beside stake that moved lately, that is too small to leave alone.
+    /// The free stake beside a lock, or beside stake that moved lately, is too small to leave alone.
     #[error(
         "only {free} VVV of this stake are free, and {least} is the least that leaves by itself: they wait for the burn \
          that opens the lock beside them or for the end of moved stake's waiting, or go along when the whole stake is \
@@ -158,7 +158,7 @@ pub enum Error {
     /// A sum does not fit, or rows contradict each other.
     #[error("{0}")]
     Math(#[from] MathError),
-    /// A parameter out of its bounds.
+    /// A parameter is out of its bounds.
     #[error("{0}")]
     Params(&'static str),
     /// The genesis contradicts itself.
@@ -167,7 +167,7 @@ pub enum Error {
     /// The name shows nothing.
     #[error("a moniker of blanks shows no name: write one that people can read")]
     BlankMoniker,
-    /// A link that no browser follows.
+    /// The website is a link that no browser follows.
     #[error("a website is an http or https URL such as https://one.example, or empty")]
     Website,
 }

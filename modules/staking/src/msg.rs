@@ -21,13 +21,13 @@ pub const MAX_MONIKER_BYTES: usize = 64;
 /// The longest link of a validator.
 pub const MAX_WEBSITE_BYTES: usize = 128;
 
-/// Gas of a change of what a validator says of itself, or of its standing.
+/// The gas of a change of what a validator says of itself, or of its standing.
 const GAS_PER_VALIDATOR: u64 = 6_000;
-/// Gas of a change of one position, its validator and its place in the ranking, with what is paid.
+/// The gas of a change of one position, its validator and its place in the ranking, with what is paid.
 const GAS_PER_CHANGE: u64 = 16_000;
-/// Gas of something that begins or stops to leave.
+/// The gas of something that begins or stops to leave.
 const GAS_PER_ENTRY: u64 = 5_000;
-/// Gas of checking the two signatures of a key proof.
+/// The gas of checking the two signatures of a key proof.
 const GAS_PER_PROOF: u64 = 20_000;
 
 /// A call of staking.
@@ -89,7 +89,7 @@ pub enum Msg {
 pub(crate) fn check_description(description: &Description) -> Result<(), Error> {
     let Description { moniker, website } = description;
     let fits = (1..=MAX_MONIKER_BYTES).contains(&moniker.len()) && website.len() <= MAX_WEBSITE_BYTES;
-    // They stand in the text that a wallet shows.
+    // Both stand in the text that a wallet shows.
     if !fits || !is_plain(moniker) || !is_plain(website) {
         return Err(Error::Description);
     }
@@ -211,7 +211,7 @@ impl Message for Msg {
     }
 }
 
-/// Basis points as a percentage: `12.5%`.
+/// Writes basis points as a percentage: `12.5%`.
 fn percent(bps: u16) -> String {
     let (whole, rest) = (bps / 100, bps % 100);
     match (rest / 10, rest % 10) {

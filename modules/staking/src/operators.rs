@@ -29,7 +29,7 @@ pub struct CreateValidator {
     pub consensus_key: [u8; 32],
     /// The address of its secp256k1 key for the bridge.
     pub bridge_address: Address,
-    /// That the operator holds both keys.
+    /// The signatures that show that the operator holds both keys.
     pub proof: KeyProof,
     /// The part of the rewards that the operator takes.
     pub commission: u16,
@@ -71,7 +71,7 @@ pub(crate) fn create(
 ) -> Result<(), CallError> {
     register(state, events, block, operator, msg)?;
     positions::stake(state, events, operator, operator, msg.self_stake)?;
-    // Last, because it is the dearest: whoever has not the stake has no signature looked at.
+    // This comes last, because it is the dearest: whoever has not the stake has no signature looked at.
     check_proof(state, verifier, operator, msg)?;
     Ok(())
 }

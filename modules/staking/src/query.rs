@@ -27,7 +27,7 @@ pub enum Query {
     Params = 0,
     /// Asks for one validator, by operator.
     Validator(Address) = 1,
-    /// Validators by the address of their operator, after `after`, at most `limit` and [`MAX_PAGE`].
+    /// Asks for validators by the address of their operator, after `after`, at most `limit` and [`MAX_PAGE`].
     Validators {
         /// The last one of the page before.
         after: Option<Address>,
@@ -77,7 +77,7 @@ pub enum Answer {
     Position(Box<PositionView>) = 3,
     /// A page of positions.
     Positions(Vec<PositionView>) = 4,
-    /// A page of what is on its way.
+    /// A page of entries that are on their way.
     Leaving(Vec<LeavingView>) = 5,
     /// The set that consensus was last told.
     Told(Vec<ToldView>) = 6,
@@ -119,7 +119,7 @@ pub struct ValidatorView {
     pub self_stake: Amount,
     /// Today's commission, in basis points.
     pub commission_today: u16,
-    /// Blocks missed of the last ones that are counted.
+    /// The number of missed blocks of the last ones that are counted.
     pub missed: u32,
     /// The number of blocks of the window that it may miss.
     pub may_miss: u32,

@@ -14,9 +14,10 @@ use crate::{
 /// The outcome of sharing rewards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rewarded {
-    /// Went to the pool of rent.
+    /// The protocol fee, which went to the pool of rent, in avvv.
     pub fee: Amount,
-    /// Belongs to nobody yet: it stays in the pool of rewards and is to be part of the next rewards.
+    /// The rest, in avvv, which belongs to nobody yet: it stays in the pool of rewards and is to be part of the next
+    /// rewards.
     pub left: Amount,
 }
 

@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 /// A product of what the divisions below see: up to 128 + 128 + 128 bits of factors fit.
 type Wide = U512;
 
-/// 10^36: how many [`Scaled`] units are one avvv.
+/// The number of [`Scaled`] units in one avvv: 10^36.
 const SCALE: u128 = 1_000_000_000_000_000_000_000_000_000_000_000_000;
 
 /// A number of 10^-36 avvv: what a share has earned since the start of its validator, or what somebody is owed. So fine
@@ -25,7 +25,7 @@ impl Scaled {
     /// The number zero.
     pub const ZERO: Self = Self(U256::ZERO);
 
-    /// `amount` exactly: 128 bits times 10^36 fit 256 bits.
+    /// The number for `amount`, exactly: 128 bits times 10^36 fit 256 bits.
     pub fn from_amount(amount: Amount) -> Self {
         Self(U256::from(amount.get()).wrapping_mul(U256::from(SCALE)))
     }

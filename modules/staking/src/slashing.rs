@@ -23,13 +23,13 @@ use crate::{
 #[serde(rename_all = "snake_case")]
 #[repr(u8)]
 pub enum Offence {
-    /// Two votes in one round, or a forged header shown to a light client.
+    /// The validator voted twice in one round, or showed a forged header to a light client.
     Equivocation = 0,
     /// The validator missed too many blocks.
     Downtime = 1,
-    /// A statement of the bridge that the chain never made.
+    /// The validator signed a statement of the bridge that the chain never made.
     Forgery = 2,
-    /// Two different statements of one checkpoint of Base.
+    /// The validator signed two different statements of one checkpoint of Base.
     BridgeEquivocation = 3,
 }
 
@@ -156,8 +156,8 @@ pub fn punish_forgery(
     Ok(Some(slash))
 }
 
-/// Punishes what consensus has proven. Ignored: strangers, who is out already, and evidence older than the unbonding
-/// time, by time, whatever its age in blocks.
+/// Punishes what consensus has proven. It ignores strangers, validators that are out already, and evidence older than
+/// the unbonding time, by time, whatever its age in blocks.
 pub(crate) fn punish_misbehaviour(
     state: &mut dyn StateWrite,
     events: &mut Events,

@@ -49,9 +49,11 @@ pub(crate) const ENTRIES: Map<EntryKey, Entry> = Map::new(Staking::ID, 13);
 pub(crate) const PLACES: Map<(Address, u64), Place> = Map::new(Staking::ID, 14);
 /// The number of entries that an account has, tranches and moved stake together; an account without any has no row.
 pub(crate) const ENTRY_COUNTS: Map<Address, u32> = Map::new(Staking::ID, 15);
-/// Entries that left in this block, in groups by (height left, validator left), with the duration that counts for them.
+/// The entries that left in this block, in groups by (height left, validator left), with the duration that counts for
+/// them.
 pub(crate) const LEFT: Map<(u64, Address), u64> = Map::new(Staking::ID, 16);
-/// Groups of entries by (last millisecond of their waiting, height left, validator left); the value says nothing.
+/// The queue of groups of entries, by (last millisecond of their waiting, height left, validator left); the value says
+/// nothing.
 pub(crate) const DUE: Map<(u64, u64, Address), u8> = Map::new(Staking::ID, 17);
 /// The last millisecond of a group's waiting, by (validator left, height left): for who asks, and while entries are
 /// left.
@@ -122,15 +124,15 @@ pub struct Validator {
     pub locked_index: Scaled,
     /// The part of the rewards that the operator takes.
     pub commission: Commission,
-    /// Commission that the operator has not claimed.
+    /// The commission that the operator has not claimed, in avvv.
     pub commission_due: Amount,
     /// The moment from which it may come back, if it was jailed for missing too many blocks.
     pub jailed_until: Option<Time>,
     /// Whether it is out for ever.
     pub tombstoned: bool,
-    /// Convicted of forging a statement of the bridge.
+    /// Whether it was convicted of forging a statement of the bridge.
     pub forged: bool,
-    /// Slashes of it that have not reached all entries.
+    /// The number of its slashes that have not reached all entries.
     pub jobs: u32,
     /// The power under which it stands in the ranking; 0 if it does not stand there.
     pub rank: u64,
@@ -215,9 +217,9 @@ pub struct Position {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Earnings {
-    /// Earned by positions and operators, not claimed.
+    /// The rewards that positions and operators have earned and not claimed.
     pub owed: Scaled,
-    /// Left by divisions; whole avvv of it join the next rewards.
+    /// The remainder of divisions; whole avvv of it join the next rewards.
     pub dust: Scaled,
 }
 
@@ -237,7 +239,7 @@ pub struct Entry {
 #[serde(rename_all = "snake_case", remote = "Self", deny_unknown_fields)]
 #[repr(u8)]
 pub enum Leaving {
-    /// Stake on its way out: pays this many avvv.
+    /// Stake is on its way out, which pays this many avvv.
     Tranche(Amount) = 0,
     /// Stake that went to another validator.
     Moved {
@@ -344,7 +346,7 @@ impl Position {
         self.shares.saturating_sub(self.locked.max(self.moved))
     }
 
-    /// Shares that may go to another validator.
+    /// The number of shares that may go to another validator.
     pub fn free_to_move(&self) -> u128 {
         self.shares.saturating_sub(self.moved)
     }

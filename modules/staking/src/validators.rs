@@ -41,7 +41,7 @@ pub(crate) fn load(state: &dyn StateRead, operator: &Address) -> Result<Validato
 }
 
 impl Validator {
-    /// One that nobody has staked with yet.
+    /// A validator that nobody has staked with yet.
     pub(crate) fn new(consensus_key: [u8; 32], bridge_address: Address, commission: Commission) -> Self {
         Self {
             consensus_key,

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, locks};
 
-/// Gas of a change of two positions with their validators and two locks, and of an entry.
+/// The gas of a change of two positions with their validators and two locks, and of an entry.
 const GAS_PER_MOVE: u64 = 36_000;
-/// Gas of working off an entry with the slashes that await it.
+/// The gas of working off an entry with the slashes that await it.
 const GAS_PER_ENTRY: u64 = 10_000;
 
 /// A call of svvv.

@@ -42,7 +42,7 @@ pub enum Query {
 pub enum Answer {
     /// The lock with one validator.
     Lock(LockView) = 0,
-    /// A page of locks.
+    /// A page of the account's locks.
     Locks(Vec<LockView>) = 1,
 }
 

@@ -10,7 +10,7 @@ use crate::{keccak256, text::shortened};
 
 const HRP: Hrp = Hrp::parse_unchecked("diem");
 
-/// The address of an account. One type for both ways of writing it; both are accepted everywhere.
+/// The address of an account. There is one type for both ways of writing it, which are accepted everywhere.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, BorshSerialize, BorshDeserialize)]
 pub struct Address(pub [u8; 20]);
 

@@ -33,7 +33,7 @@ pub enum SignatureError {
     /// An ed25519 key of small order.
     #[error("the public key is of small order: anyone could sign for it")]
     WeakKey,
-    /// A secp256k1 signature that ends in another number than 27 or 28.
+    /// A secp256k1 signature ends in another number than 27 or 28.
     #[error(
         "the signature ends in v = {0}, and v must be 27 or 28: some signers, such as Ledger's, give 0 or 1, to which 27 \
          is to be added"

@@ -29,8 +29,8 @@ impl ModuleId {
     pub const CREDITS: Self = Self(6);
 }
 
-/// A call of a transaction, as its module defines it. Object-safe, so that whoever handles calls of every kind needs
-/// one match and no more.
+/// A call of a transaction, as its module defines it. The trait is object-safe, so that whoever handles calls of every
+/// kind needs one match and no more.
 pub trait Message {
     /// Checks what can be checked of the call without state.
     ///

@@ -94,7 +94,8 @@ pub fn verify(root: &[u8; 32], key: &[u8], value: Option<&[u8]>, proof: &Commitm
     if holds { Ok(()) } else { Err(ProofError::Root) }
 }
 
-/// There is a neighbour, each has a path of this tree, and two of them part somewhere (the ics23 crate would panic).
+/// Checks that there is a neighbour, that each has a path of this tree, and that two of them part somewhere (the ics23
+/// crate would panic).
 fn check_neighbours(proof: &NonExistenceProof) -> Result<(), ProofError> {
     for neighbour in [&proof.left, &proof.right].into_iter().flatten() {
         check_path(neighbour)?;
@@ -108,7 +109,7 @@ fn check_neighbours(proof: &NonExistenceProof) -> Result<(), ProofError> {
     }
 }
 
-/// Every step is an inner node of this tree, and the turns spell the leading bits of the key's hash.
+/// Checks that every step is an inner node of this tree, and that the turns spell the leading bits of the key's hash.
 fn check_path(proof: &ExistenceProof) -> Result<(), ProofError> {
     if proof.leaf.as_ref() != Some(&leaf_op()) {
         return Err(ProofError::Path("its leaf step is not this chain's"));

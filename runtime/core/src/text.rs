@@ -83,7 +83,7 @@ fn is_authority(authority: &str) -> bool {
     host.is_none_or(is_host) && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
 }
 
-/// A name of the domain name system, or an IPv4 address, which has the same form.
+/// Whether it is a name of the domain name system, or an IPv4 address, which has the same form.
 fn is_host(host: &str) -> bool {
     // A name may end with the dot of the root.
     let labels = host.strip_suffix('.').unwrap_or(host);
@@ -98,7 +98,7 @@ fn is_port(port: &str) -> bool {
     port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port != 0)
 }
 
-/// Path, query and fragment: the characters of RFC 3986, and percent signs only before two hex digits.
+/// Whether path, query and fragment have only the characters of RFC 3986, and percent signs only before two hex digits.
 fn is_url_rest(rest: &str) -> bool {
     let bytes = rest.as_bytes();
     let hex_follows = |at: usize| {

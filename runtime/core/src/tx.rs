@@ -71,7 +71,7 @@ pub enum DecodeError {
     /// The transaction has more than [`MAX_TX_BYTES`] bytes.
     #[error("the transaction has more than {MAX_TX_BYTES} bytes")]
     TooLarge,
-    /// Cut off, an unknown discriminant, left-over bytes, or text that is not UTF-8.
+    /// The bytes are cut off, have an unknown discriminant, bytes left over, or text that is not UTF-8.
     #[error("the bytes are not a transaction: cut off, of an unknown kind, or with bytes left over")]
     Malformed,
     /// A transaction that only a proposer makes.

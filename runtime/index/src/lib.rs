@@ -26,8 +26,8 @@ const TX_HASH: u8 = b'h';
 const BLOCK_HASH: u8 = b'k';
 const PAID: u8 = b'p';
 
-/// Transactions to a row: a row each would cost more than executing them, and one row for all would make reading one
-/// transaction read four megabytes.
+/// The number of transactions in a row: a row each would cost more than executing them, and one row for all would make
+/// reading one transaction read four megabytes.
 const CHUNK: u32 = 32;
 
 /// A transaction that is in a block.

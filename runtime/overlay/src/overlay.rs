@@ -82,7 +82,7 @@ impl<'a> Overlay<'a> {
                 }
                 return out;
             }
-            // Many rows of the page were removed above it: larger pages, so that a drained queue stays cheap.
+            // Many rows of the page were removed above it, so pages become larger: a drained queue stays cheap.
             page_len = page_len.saturating_mul(2);
         }
     }

@@ -17,7 +17,7 @@ use parking_lot::RwLock;
 use diem_overlay::Places;
 use diem_overlay::Row;
 
-/// Readers of different shards do not meet.
+/// The number of shards: readers of different ones take different locks.
 const SHARDS: usize = 64;
 
 pub(crate) struct Cache {
@@ -38,7 +38,7 @@ struct Shard {
 
 struct Entry {
     key: Key,
-    /// Empty: there is no such row. Stored values are never empty.
+    /// An empty value says that there is no such row. Stored values are never empty.
     value: Value,
     /// The version since which it holds, times two; plus one if it was used since the hand last passed.
     stamp: AtomicU64,
@@ -49,7 +49,7 @@ impl Entry {
         self.stamp.load(Relaxed) >> 1
     }
 
-    /// Most entries that are read were read before: no write to shared memory then.
+    /// Most entries that are read were read before: then nothing is written to shared memory.
     fn mark_used(&self) {
         let stamp = self.stamp.load(Relaxed);
         if stamp & 1 == 0 {
@@ -129,7 +129,7 @@ impl Cache {
         }
     }
 
-    /// Forgets everything; current for `version` from now on.
+    /// Forgets everything; from now on the cache is current for `version`.
     pub(crate) fn clear(&self, version: u64) {
         for shard in &self.shards {
             let mut shard = shard.write();

@@ -83,7 +83,7 @@ pub enum StoreError {
         /// The root of the rows, in hex.
         found: String,
     },
-    /// A past height outside the ring.
+    /// The height is past, and the ring does not hold it.
     #[error("height {height} is not kept; this node answers for heights {oldest} to {latest}")]
     NotKept {
         /// The height asked for.
@@ -96,7 +96,7 @@ pub enum StoreError {
     /// Something else was committed after staging.
     #[error("the staged writes stand on another state than the last committed one; stage them again")]
     Stale,
-    /// Heights follow each other.
+    /// The height does not follow the last one.
     #[error("height {given} cannot follow; the next height is {expected}")]
     Height {
         /// The height that the caller gave.
@@ -110,7 +110,7 @@ pub enum StoreError {
         /// The last committed height.
         height: u64,
     },
-    /// Rows of the index belong to a height.
+    /// Nothing is committed yet, and rows of the index belong to a height.
     #[error("nothing is committed yet, so there is no height to which rows could be added")]
     NoBlock,
     /// The tree of the state has no slots left, which `chain.max_rows` keeps far away.

@@ -13,10 +13,10 @@ use crate::tree::{Change, Root, TreeFull};
 /// The file whose lock says that a process uses the folder.
 const LOCK: &str = "lock";
 
-/// Rows read while the ones before are hashed.
+/// The number of rows that are read while the ones before are hashed.
 const PAGE: usize = 1 << 16;
 
-/// Rows put into the tree at once: bounds the memory that rebuilding takes beside the tree.
+/// The number of rows that are put into the tree at once: it bounds the memory that rebuilding takes beside the tree.
 const BATCH: usize = 1 << 21;
 
 /// Makes the folder and takes its lock, which lasts until the file is dropped.

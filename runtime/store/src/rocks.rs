@@ -24,7 +24,7 @@ use crate::error::StoreError;
 use crate::rows::{Block, IndexOp, IndexRow, Meta, UndoRow};
 use diem_overlay::WriteSet;
 
-/// Raised when the files of older versions can no longer be read.
+/// The version of the layout of the files. It is raised when older ones can no longer be read.
 const LAYOUT: &[u8] = &[1];
 
 const META_KEY: &[u8] = b"meta";
@@ -45,7 +45,7 @@ const COMPRESSION: [DBCompressionType; 7] = {
 /// The log may grow to this before the families that hold it back are flushed; opening reads it again.
 const MAX_LOG: u64 = 128 << 20;
 
-/// About what a state row takes in a batch together with its part of the undo row and of the index.
+/// About the bytes that a state row takes in a batch together with its part of the undo row and of the index.
 const BATCH_BYTES_PER_ROW: usize = 256;
 
 pub(crate) struct Rocks {

@@ -35,7 +35,7 @@ impl Meta {
     }
 }
 
-/// A row of an index: the node's own business.
+/// A row of the node's index, as key and value.
 pub type IndexRow = (Vec<u8>, Vec<u8>);
 
 /// A change of the node's index, written in the same batch as the block.
@@ -75,6 +75,6 @@ pub(crate) struct Block<'a> {
     pub(crate) rows: &'a WriteSet,
     pub(crate) index: &'a [IndexOp],
     pub(crate) meta: &'a Meta,
-    /// Heights whose undo rows go.
+    /// The heights whose undo rows are deleted.
     pub(crate) drop_undo: Range<u64>,
 }

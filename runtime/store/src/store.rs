@@ -33,7 +33,7 @@ pub struct Store {
     ring: RwLock<Ring>,
     writer: Mutex<Writer>,
     pins: Mutex<BTreeMap<u64, usize>>,
-    /// Keeps other processes out of the folder. The last field: let go after everything else.
+    /// Keeps other processes out of the folder. It is the last field, so that it is released after everything else.
     _lock: Option<File>,
 }
 

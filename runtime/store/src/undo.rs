@@ -14,7 +14,7 @@ struct Undo<R> {
     rows: R,
 }
 
-/// About what a row takes, to make room at once.
+/// About the bytes that a row takes, to allocate them at once.
 const ROW_BYTES: usize = 100;
 
 /// The undo row of the height after `base`, which makes `writes`; `None` if there is nothing below to go back to.

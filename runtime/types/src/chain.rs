@@ -15,7 +15,7 @@ pub enum ChainError {
     /// A signature does not count.
     #[error("the transaction is not signed as it should be: {0}")]
     Signature(#[from] SignatureError),
-    /// Made for another chain.
+    /// The transaction is made for another chain.
     #[error("the transaction is for chain `{}`, this is `{here}`", shortened(got))]
     ChainId {
         /// The chain that the transaction names.
@@ -23,7 +23,7 @@ pub enum ChainError {
         /// The name of this chain.
         here: String,
     },
-    /// Made for a chain of this name with another genesis.
+    /// The transaction is made for a chain of this name with another genesis.
     #[error("the transaction is for another genesis of `{0}`: ask /v1/status for this chain's genesis hash")]
     GenesisHash(String),
     /// The transaction's expiry is below the height of the block.
@@ -53,7 +53,7 @@ pub enum ChainError {
     /// Another transaction with this nonce waits already.
     #[error("a transaction of this sender with nonce {0} is waiting already")]
     NonceTaken(u64),
-    /// Below the chain's minimum.
+    /// The gas price is below the chain's minimum.
     #[error("the gas price is {got} avvv, the chain takes at least {minimum}", got = .got.get(), minimum = .minimum.get())]
     GasPrice {
         /// The gas price of the transaction, in avvv.
@@ -61,7 +61,7 @@ pub enum ChainError {
         /// The lowest gas price of the chain, in avvv.
         minimum: Amount,
     },
-    /// More than the sender allowed.
+    /// The fee is more than the sender allowed.
     #[error("the fee would be {} VVV, more than the {} VVV of max_fee", .fee, .max_fee)]
     MaxFee {
         /// The fee: gas times gas price.
@@ -79,7 +79,7 @@ pub enum ChainError {
         /// The balance of the payer that nothing else claims.
         available: Amount,
     },
-    /// More gas than a block has.
+    /// The transaction needs more gas than a block has.
     #[error("the transaction needs {gas} gas, a block has {limit}")]
     BlockGas {
         /// The gas of the transaction.
@@ -243,11 +243,11 @@ impl ChainParams {
 pub struct GasParams {
     /// The lowest price of a unit of gas, in avvv.
     pub min_price: Amount,
-    /// Gas of every transaction.
+    /// The gas of every transaction, whatever it holds.
     pub per_tx: u64,
-    /// Gas of every byte of a transaction.
+    /// The gas of every byte of a transaction.
     pub per_byte: u64,
-    /// Gas of every signature.
+    /// The gas of every signature of a transaction.
     pub per_signature: u64,
     /// The most gas of a block.
     pub block_limit: u64,

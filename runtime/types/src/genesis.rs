@@ -99,7 +99,7 @@ pub enum GenesisError {
     /// A validator is listed twice.
     #[error("validator {0} is listed twice")]
     DuplicateValidator(String),
-    /// A validator with no power.
+    /// A validator has no power.
     #[error("validator {0} has no voting power")]
     NoPower(String),
     /// The powers sum to more than CometBFT's limit.
@@ -111,7 +111,7 @@ pub enum GenesisError {
         latest = Time::LATEST
     )]
     Time(Time),
-    /// More stake with a validator than power can stand for.
+    /// A validator has more stake than power can stand for.
     #[error(
         "validator {validator} has stake worth a power of {power}: with one validator at most {MAX_POWER} VVV can be staked"
     )]
@@ -121,7 +121,7 @@ pub enum GenesisError {
         /// The power of its stake, one for each whole VVV.
         power: u64,
     },
-    /// A parameter out of its bounds.
+    /// A parameter is out of its bounds.
     #[error("{0}")]
     Params(&'static str),
     /// A block would have no room for the smallest payment.
@@ -144,7 +144,7 @@ pub enum GenesisError {
         /// What the chain writes by itself.
         own: u64,
     },
-    /// Fees that are no amounts.
+    /// The fees of a block could be more than any amount.
     #[error(
         "the gas of a block, {limit}, costs more than an amount can be at app.gas.min_price: set min_price to at most {most} avvv, or block_limit to less"
     )]
@@ -154,7 +154,7 @@ pub enum GenesisError {
         /// The highest price with which the fees of a block are an amount.
         most: u128,
     },
-    /// A key whose secret is public.
+    /// Everybody knows the secret of a key.
     #[error(
         "everybody knows {key}, and in this genesis it is {role}: use a key of your own, or a chain id with a part -dev, which `{chain_id}` has not"
     )]
@@ -295,7 +295,7 @@ impl GenesisDoc {
         if self.app.chain.max_rows < least { Err(GenesisError::OwnRows { least, own }) } else { Ok(()) }
     }
 
-    /// A chain on which nobody can pay anybody is none.
+    /// Refuses a chain on which nobody can pay anybody.
     fn validate_gas(&self) -> Result<(), GenesisError> {
         let gas = &self.app.gas;
         let limit = gas.block_limit;

@@ -39,15 +39,15 @@ pub type Signed = SignedTx<Call>;
 #[serde(rename_all = "snake_case", remote = "Self")]
 #[repr(u8)]
 pub enum Call {
-    /// Paying accounts.
+    /// A call of bank: payments.
     Bank(bank::Msg) = 1,
-    /// Validators, stake and its rewards.
+    /// A call of staking: validators, stake and its rewards.
     Staking(staking::Msg) = 2,
-    /// Moving stake, locked or not.
+    /// A call of svvv: moving stake, locked or not.
     Svvv(svvv::Msg) = 3,
-    /// Minting and burning DIEM.
+    /// A call of diem: minting and burning.
     Diem(diem::Msg) = 4,
-    /// Credit: staked DIEM, providers, promises, vouchers, the market of a day.
+    /// A call of credits: staked DIEM, providers, promises, vouchers, the market of a day.
     Credits(credits::Msg) = 6,
 }
 

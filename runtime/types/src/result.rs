@@ -6,7 +6,7 @@ use diem_core::{Amount, CallError};
 /// The result of a transaction. Only `code`, `gas_wanted` and `gas_used` are consensus; `log` is for people.
 #[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
 pub struct TxResult {
-    /// 0 if it succeeded.
+    /// The number of the error in its codespace; 0 if it succeeded.
     pub code: u32,
     /// The module that refused it; empty if it succeeded.
     pub codespace: String,

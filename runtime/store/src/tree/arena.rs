@@ -30,10 +30,10 @@ use parking_lot::{Mutex, RwLock};
 
 use super::hash::Hash;
 
-/// Slots in a chunk.
+/// The number of slots in a chunk.
 const CHUNK: usize = 1 << 13;
 
-/// Chunks in a slab: 2^28 slots are 21 GB of inner nodes.
+/// The number of chunks in a slab: 2^28 slots are 21 GB of inner nodes.
 pub(super) const CHUNKS: usize = 1 << 15;
 
 /// The longest key that fits into its slot.
@@ -74,7 +74,7 @@ impl NodeRef {
     }
 }
 
-/// 64 bytes in one cache line.
+/// A node's 64 bytes, which lie in one cache line.
 #[derive(Default)]
 #[repr(align(64))]
 struct Line([AtomicU64; 8]);

@@ -18,7 +18,7 @@ pub(super) struct History {
 }
 
 impl History {
-    /// Version 0 is alive.
+    /// The history of a new tree, in which version 0 is alive.
     pub(super) fn new() -> History {
         History { latest: 0, alive: BTreeSet::from([0]), waiting: BTreeMap::new() }
     }

@@ -18,7 +18,7 @@ const SPLIT: usize = 1024;
 /// This many paths are walked in step ahead of their update.
 const WARM: usize = 32;
 
-/// Ids taken from the arena at a time.
+/// The number of ids that are taken from the arena at a time.
 const LEASE: u32 = 512;
 
 /// About as many nodes are born for each path of a group.
