@@ -11,9 +11,9 @@ use diem_core::{Denom, Module as _, ModuleId};
 use diem_overlay::Overlay;
 use proptest::{collection::vec, prelude::*};
 
-/// How many people there are.
+/// The number of accounts that act.
 const PEOPLE: u8 = 5;
-/// How many of them have something from the start.
+/// The number of accounts that have something from the start.
 const RICH: u8 = 3;
 /// Half a thousandth: what makes a new account is a multiple of it, so that amounts meet that bound from both sides.
 const GRAIN: u128 = 500_000_000_000_000;
@@ -106,7 +106,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What bank should hold.
+/// The balances that bank should hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Model {
     balances: BTreeMap<(u8, Denom), u128>,
@@ -213,7 +213,7 @@ impl Model {
     }
 }
 
-/// The same step asked of bank: whether it succeeded.
+/// Takes the step in bank; gives whether it succeeded.
 fn run(state: &mut Overlay<'_>, step: &Step) -> bool {
     match step {
         Step::Transfer { from, to, denom, amount } => {

@@ -12,7 +12,7 @@ use diem_core::{Address, Amount, CallError, Message as _, Module as _, ModuleErr
 use diem_diem::{Answer, CurrentRate, Curve, Diem, Error, Event, Genesis, Msg, Query, QuoteIn, QuoteOut, Step};
 use diem_svvv::{Lock, Svvv};
 
-/// 10^18.
+/// One whole unit in base units: 10^18.
 const ONE: u128 = Amount::ONE.get();
 
 /// 10 DIEM at 3, 10 at 5 and 10 at 7 sVVV each.

@@ -14,7 +14,7 @@ use diem_diem::{Curve, Msg, Step};
 use diem_svvv::{Lock, lock_of};
 use proptest::{collection::vec, prelude::*};
 
-/// What each staker has with each validator, in avvv.
+/// The stake of each staker with each validator, in avvv.
 const STAKE: u128 = 300;
 const PEOPLE: [Address; 2] = [ADA, BOB];
 const VALIDATORS: [Address; 2] = [NORTH, SOUTH];
@@ -42,7 +42,7 @@ fn steps() -> impl Strategy<Value = (usize, usize, Do)> {
     (0..2usize, 0..2usize, what)
 }
 
-/// What should be true.
+/// The state that should be.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Model {
     /// The price of each adiem in avvv, the first one first.

@@ -10,7 +10,7 @@ use proptest::{collection::vec, prelude::*, sample::Index};
 use ruint::aliases::U256;
 use serde::Deserialize;
 
-/// 10^18.
+/// One whole unit in base units: 10^18.
 const ONE: u128 = Amount::ONE.get();
 
 fn give(steps: &[Step], supply: u128, lock: u128) -> Result<u128, PastEnd> {

@@ -13,7 +13,7 @@ use diem_emissions::{
 };
 use diem_overlay::Overlay;
 
-/// 10^18.
+/// One whole unit in base units: 10^18.
 const ONE: u128 = Amount::ONE.get();
 /// Makes 1 VVV a second.
 const ONE_A_SECOND: u128 = 31_536_000;

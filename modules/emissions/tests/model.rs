@@ -12,15 +12,15 @@ use proptest::{collection::vec, prelude::*};
 /// A validator as the model sees it, in whole VVV: nobody claims or moves here, and shares are worth one VVV.
 #[derive(Debug, Clone)]
 struct Validator {
-    /// Of the operator, free.
+    /// The shares of the operator, which are free.
     own: u128,
-    /// Of Ada, of which `locked` are.
+    /// The shares of Ada, of which `locked` are locked.
     ada: u128,
     locked: u128,
     commission: u128,
-    /// What it should have been paid by now, in avvv.
+    /// The commission that it should have been paid by now, in avvv.
     due: u128,
-    /// At least and at most what Ada should have earned.
+    /// The least and the most that Ada should have earned.
     earned: [u128; 2],
 }
 

@@ -164,7 +164,7 @@ fn rows_that_a_chain_could_not_go_on_from_are_refused() {
         (|rows| rows.next_entry = u64::MAX, "the next entry"),
         (|rows| rows.next_entry = (1 << 63) + 1, "the next entry"),
         (|rows| rows.next_job = (1 << 63) + 1, "the next slash job"),
-        // Nobody's.
+        // The zero address is nobody's.
         (|rows| rows.entries[0].1.account = Address::ZERO, "an entry is the zero address's"),
         (|rows| rows.positions[0].0.0 = Address::ZERO, "a position is the zero address's"),
         (|rows| rows.validators[0].0 = Address::ZERO, "a validator is the zero address's"),

@@ -21,7 +21,7 @@ fn message<T>(outcome: Result<T, CallError>) -> String {
     outcome.map(|_| ()).unwrap_err().message
 }
 
-/// What the chain says may be unstaked, and may go to another validator.
+/// The amounts that by the chain may be unstaked, and may go to another validator.
 fn may_go(world: &World<'_>, account: u8, number: u8) -> (Amount, Amount) {
     let ctx = QueryContext { state: &world.state, block: world.now };
     let query = Query::Position { account: who(account), validator: who(number) };

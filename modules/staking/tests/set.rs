@@ -61,7 +61,7 @@ fn a_validator_needs_both_keys_enough_stake_and_rates_that_fit() {
     {
         assert_eq!(refused(&|msg| msg.description.website = website.into()), "website");
     }
-    // Another chain's proof.
+    // This is a proof for another chain.
     let foreign = KeyProof::sign("diem-other-dev", &who(5), &SecretKey::ed25519(&[5; 32]), &bridge(5)).unwrap();
     assert_eq!(refused(&|msg| msg.proof = foreign), "key_proof");
     world.call(5, &Msg::CreateValidator(good)).unwrap();
@@ -84,7 +84,7 @@ fn keys_and_operators_are_unique_for_ever() {
     msg.bridge_address = bridge(1).address();
     msg.proof = proof(6, &bridge(1));
     assert_eq!(refusal(world.call(6, &Msg::CreateValidator(msg.clone()))), "bridge_key_used");
-    // Also after the first has another one.
+    // It is refused also after the first has another one.
     let rotate = |number: u8, key: u8| Msg::RotateBridgeKey {
         consensus_key: consensus_key(number),
         bridge_address: bridge(key).address(),
@@ -122,7 +122,7 @@ fn consensus_is_told_what_changed_and_nothing_else() {
     world.unstake(4, 4, units(1)).unwrap();
     assert_eq!(world.next().updates, sorted(vec![update(3, 1_001), update(4, 0)]));
     assert_eq!(world.next().updates, []);
-    // Never heard of, and gone again within a block: not a word.
+    // A validator that comes and goes within a block is never told.
     world.call(5, &create(5)).unwrap();
     world.unstake(5, 5, units(1)).unwrap();
     assert_eq!(world.next().updates, []);

@@ -21,14 +21,14 @@ fn rows_read(world: &mut World<'_>, limit: u32) -> usize {
 
 #[test]
 fn what_waits_for_a_slash_costs_a_few_rows_for_each_of_the_limit() {
-    // As many as an account may have.
+    // The most entries that an account may have.
     const LIMIT: u8 = 32;
     let base = empty();
     let mut world = World::new(&base, 2);
     for account in 5..5 + LIMIT {
         world.stake(account, 1, vvv(LIMIT.into())).unwrap();
     }
-    // As many groups as a block takes on, with as many entries in each.
+    // These are as many groups as a block takes on, with as many entries in each.
     for _ in 0..LIMIT {
         for account in 5..5 + LIMIT {
             world.restake(account, 1, 2, vvv(1)).unwrap();

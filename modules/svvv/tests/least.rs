@@ -33,13 +33,13 @@ const UNBONDING: u64 = 2 * DAY;
 enum Size {
     /// The least stake, and so many avvv more or less.
     Least(i8),
-    /// All that is free, and so many avvv more or less.
+    /// The whole free stake, and so many avvv more or less.
     All(i8),
-    /// As much as leaves the least stake, and so many avvv more or less.
+    /// The amount that leaves the least stake, and so many avvv more or less.
     ButLeast(i8),
     /// So many thousandths of what is free.
     Part(u16),
-    /// So many avvv.
+    /// An amount of so many avvv.
     Dust(u8),
 }
 

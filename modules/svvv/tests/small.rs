@@ -112,7 +112,7 @@ fn check(world: &World<'_>, seed: u64) {
     assert_eq!(world.pool(Pool::Rewards), held.checked_add(world.left).unwrap(), "seed {seed}");
 }
 
-/// All VVV wherever it is, and what was burned.
+/// The sum of all VVV, wherever it is, and of what was burned.
 fn all(world: &World<'_>) -> u128 {
     diem_bank::supply(&world.state, Denom::Vvv).get() + diem_staking::burned(&world.state).get()
 }

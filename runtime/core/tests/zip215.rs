@@ -87,7 +87,7 @@ fn fixed_randomness() -> impl rand::CryptoRng {
     rand::rngs::StdRng::from_seed([7; 32])
 }
 
-/// What we say of it.
+/// The verdict of this crate.
 fn ours(a: &[u8; 32], signed: &[u8; 64], message: &[u8]) -> Result<(), SignatureError> {
     let auth = Auth::Ed25519 { public_key: *a, signature: *signed };
     auth.verify(&ed25519_address(a), message, || [0; 32])

@@ -75,7 +75,7 @@ struct At {
     index: BTreeMap<u8, u8>,
 }
 
-/// What a store should say.
+/// The answers that a store should give.
 #[derive(Default)]
 struct Model {
     heights: Vec<At>,

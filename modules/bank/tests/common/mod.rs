@@ -11,7 +11,7 @@ pub(crate) fn empty() -> Empty {
     Empty
 }
 
-/// Somebody.
+/// An account by its number.
 pub(crate) const fn who(number: u8) -> Address {
     Address([number; 20])
 }

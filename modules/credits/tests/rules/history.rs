@@ -73,7 +73,7 @@ struct Token {
     gave: Option<u64>,
 }
 
-/// What people own and can use, one DIEM at a time.
+/// The DIEM that people own and can use, one at a time.
 #[derive(Debug, Clone, Default)]
 struct Model {
     tokens: Vec<Token>,

@@ -19,7 +19,7 @@ fn scaled() -> World {
     world
 }
 
-/// What alice has promised today to pia and to quin.
+/// The promises of alice today to pia and to quin.
 fn promised(world: &World) -> (Amount, Amount) {
     let promises = world.account(alice()).promises;
     let to = |provider| promises.iter().find(|promise| promise.provider == provider).map(|p| p.today.amount).unwrap();

@@ -7,7 +7,7 @@ use crate::{counting::Counting, world::*};
 
 type Step = fn(&mut BlockContext<'_>, usize) -> Result<(), CallError>;
 
-/// How many rows a step of the next block reads from its queue.
+/// The number of rows that a step of the next block reads from its queue.
 fn rows_read(world: &mut World, step: Step) -> usize {
     let block = Block { info: BlockInfo { height: world.height + 1, time: Time(world.time + 1) }, ..Block::default() };
     let mut counting = Counting::new(world.state());

@@ -23,7 +23,7 @@ struct Day {
     listed: bool,
     /// DIEM that he mints for the last hour and burns after the close.
     flash: u128,
-    /// How he deals with himself: (how, amount), where 0 stands for all that he has left.
+    /// His deals with himself: (how, amount), where 0 stands for all that he has left.
     deals: Vec<(u8, u128)>,
 }
 
@@ -45,7 +45,7 @@ fn day() -> impl Strategy<Value = Day> {
     )
 }
 
-/// What a day left behind.
+/// The outcome of a day.
 #[derive(Debug)]
 struct Result {
     pia: Amount,
@@ -53,7 +53,7 @@ struct Result {
     treasury: Amount,
     attacker: Amount,
     base: Amount,
-    /// How many deals of each kind succeeded.
+    /// The number of deals of each kind that succeeded.
     deals: [u32; 4],
 }
 
@@ -127,7 +127,7 @@ fn self_dealing_case(day: &Day) -> std::result::Result<([u32; 4], bool), TestCas
     let (with, without) = (play(day, true), play(day, false));
     prop_assert_eq!((with.pia, with.quin, with.base), (without.pia, without.quin, without.base));
     prop_assert_eq!(without.attacker, Amount::ZERO);
-    // At most the part of the rent that his own DIEM carries, rounded down, and only from what nobody earned.
+    // He gets at most the part of the rent that his own DIEM carries, rounded down, and only from what nobody earned.
     let own = whole(day.rent).mul_div_floor(whole(day.stake).get(), with.base.get()).unwrap();
     prop_assert!(with.attacker <= own, "{:?} of {:?}", with, own);
     let taken = without.treasury.checked_sub(with.treasury).unwrap();

@@ -81,7 +81,7 @@ fn stakes(world: &World, number: u8) -> StakeInfo {
     info
 }
 
-/// Who sends it: providers for their own calls, the authority for its own, customers for the rest.
+/// The sender of a call: providers for their own calls, the authority for its own, customers for the rest.
 fn sender((what, from, _, _, how): Dice) -> Address {
     match what {
         17 => provider(from),
@@ -92,7 +92,7 @@ fn sender((what, from, _, _, how): Dice) -> Address {
     }
 }
 
-/// How long until the next block: seconds, hours, to half an hour before midnight, over it, or a halt of days, also one
+/// The time until the next block: seconds, hours, to half an hour before midnight, over it, or a halt of days, also one
 /// that ends so late that the grace reaches into the next day.
 fn wait(world: &World, how: u8, units: u128) -> u64 {
     let to_midnight = DAY - world.time % DAY;

@@ -31,7 +31,7 @@ pub(crate) fn who(number: u8) -> Address {
     key(number).address()
 }
 
-/// Customers.
+/// Alice and Bob are customers.
 pub(crate) fn alice() -> Address {
     who(1)
 }
@@ -53,7 +53,7 @@ pub(crate) fn authority() -> Address {
     who(99)
 }
 
-/// Whole units.
+/// An amount of whole units.
 pub(crate) fn whole(units: u128) -> Amount {
     Amount::new(units * 1_000_000_000_000_000_000)
 }
@@ -97,7 +97,7 @@ pub(crate) struct World {
     pub(crate) state: State,
     pub(crate) time: u64,
     pub(crate) height: u64,
-    /// What the steps of the last block reported.
+    /// The events of the steps of the last block.
     pub(crate) events: Vec<Event>,
 }
 
@@ -216,7 +216,7 @@ impl World {
         assert_eq!(info.name, name, "{error}");
     }
 
-    /// How many rows a table of credits has.
+    /// The number of rows of a table of credits.
     pub(crate) fn rows(&self, table: u8) -> usize {
         let (start, end) = ([Credits::ID.0, table], [Credits::ID.0, table + 1]);
         self.state.0.range(&start, Some(&end), usize::MAX).len()

@@ -15,7 +15,7 @@ use crate::common::whole;
 
 pub(crate) const ADA: Address = Address([1; 20]);
 pub(crate) const BOB: Address = Address([2; 20]);
-/// Two validators.
+/// The two validators of the chain.
 pub(crate) const NORTH: Address = Address([11; 20]);
 pub(crate) const SOUTH: Address = Address([12; 20]);
 
@@ -44,7 +44,7 @@ fn validator(operator: Address) -> GenesisValidator {
     GenesisValidator { operator, validator }
 }
 
-/// How a chain starts.
+/// The start of a chain.
 pub(crate) struct Start {
     pub(crate) bank: bank::Genesis,
     pub(crate) staking: diem_staking::Genesis,
@@ -138,7 +138,7 @@ impl<'a> Chain<'a> {
         bank::supply(&self.state, Denom::Diem)
     }
 
-    /// What the account can still lock, in avvv.
+    /// The value that the account can still lock, in avvv.
     pub(crate) fn free(&self, account: Address, validator: Address) -> Amount {
         diem_svvv::free_to_lock(&self.state, &account, &validator)
     }

@@ -56,11 +56,11 @@ fn validator(operator: Address, commission: u16, self_stake: Amount) -> GenesisV
     GenesisValidator { operator, validator }
 }
 
-/// Who has staked what, and what emissions starts with.
+/// The stakes of the start, and the genesis of emissions.
 pub(crate) struct Start {
     /// (validator, commission, own stake).
     pub(crate) validators: Vec<(Address, u16, Amount)>,
-    /// (account, validator, stake).
+    /// The stakes as (account, validator, amount).
     pub(crate) stakes: Vec<(Address, Address, Amount)>,
     /// VVV that is not staked, to pay fees with.
     pub(crate) purses: Vec<(Address, Amount)>,
@@ -139,7 +139,7 @@ impl<'a> Chain<'a> {
         bank::pay_into_pool(&mut self.state, &payer, Pool::Fees, Denom::Vvv, fees).unwrap();
     }
 
-    /// What an account could claim of a position, in whole avvv.
+    /// The rewards that an account could claim of a position, in whole avvv.
     pub(crate) fn pending(&self, account: Address, validator: Address) -> Amount {
         let row = diem_staking::validator(&self.state, &validator).unwrap();
         diem_staking::position(&self.state, &account, &validator).earned(&row).unwrap().split().unwrap().0

@@ -9,7 +9,7 @@ pub(crate) struct Counting<'a> {
     state: &'a mut dyn StateWrite,
     /// Rows asked for by their keys, whether or not there are any.
     pub(crate) got: AtomicUsize,
-    /// Rows of ranges.
+    /// The number of rows that were read in ranges.
     pub(crate) listed: AtomicUsize,
 }
 

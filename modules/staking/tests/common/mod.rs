@@ -25,7 +25,7 @@ pub(crate) fn empty() -> Empty {
     Empty
 }
 
-/// Somebody.
+/// An account by its number.
 pub(crate) const fn who(number: u8) -> Address {
     Address([number; 20])
 }
@@ -35,7 +35,7 @@ pub(crate) const fn units(units: u128) -> Amount {
     Amount::new(units)
 }
 
-/// So many VVV.
+/// An amount of whole VVV.
 pub(crate) const fn vvv(whole: u128) -> Amount {
     Amount::new(whole * ONE)
 }
@@ -45,7 +45,7 @@ pub(crate) fn consensus_key(number: u8) -> [u8; 32] {
     key.verifying_key().to_bytes()
 }
 
-/// How consensus names validator `number`.
+/// The name of validator `number` in consensus.
 pub(crate) fn name(number: u8) -> [u8; 20] {
     consensus_address(&consensus_key(number))
 }
@@ -58,7 +58,7 @@ pub(crate) fn proof(number: u8, bridge: &SecretKey) -> KeyProof {
     KeyProof::sign(CHAIN, &who(number), &SecretKey::ed25519(&[number; 32]), bridge).unwrap()
 }
 
-/// What validator `number`, operated by account `number`, says of itself: 10% commission, at most 50%, 5% a day.
+/// The description of validator `number`, operated by account `number`: 10% commission, at most 50%, 5% a day.
 pub(crate) fn description(number: u8, self_stake: Amount) -> CreateValidator {
     let bridge = bridge(number);
     CreateValidator {
@@ -80,7 +80,7 @@ pub(crate) struct World<'a> {
     pub(crate) job_limit: u32,
     /// Entries that are paid in a block.
     pub(crate) pay_limit: u32,
-    /// Everything that [`World::reward`] left.
+    /// The sum of what each [`World::reward`] left.
     pub(crate) left: Amount,
 }
 
@@ -157,7 +157,7 @@ impl<'a> World<'a> {
         self.block(1_000, vec![], vec![evidence(number, height, time)])
     }
 
-    /// What a transaction with this call alone would do; nothing is written if it fails.
+    /// Runs a transaction with this call alone; nothing is written if it fails.
     pub(crate) fn call(&mut self, sender: u8, msg: &Msg) -> Result<Vec<Event>, CallError> {
         let now = self.now;
         self.try_do(|state, events| {
@@ -239,7 +239,7 @@ impl<'a> World<'a> {
         validator(&self.state, &who(number)).unwrap().tokens
     }
 
-    /// What a position is worth.
+    /// The value of a position.
     pub(crate) fn staked(&self, account: u8, number: u8) -> Amount {
         let position = position(&self.state, &who(account), &who(number));
         validator(&self.state, &who(number)).unwrap().value_of(position.shares)
@@ -249,7 +249,7 @@ impl<'a> World<'a> {
         position(&self.state, &who(account), &who(number)).shares
     }
 
-    /// What `account` would be paid by a claim.
+    /// The rewards that a claim would pay to `account`.
     pub(crate) fn pending(&self, account: u8, number: u8) -> Amount {
         let row = validator(&self.state, &who(number)).unwrap();
         let earned = position(&self.state, &who(account), &who(number)).earned(&row).unwrap().split().unwrap().0;
@@ -262,9 +262,9 @@ impl<'a> World<'a> {
     }
 }
 
-/// What the start of a block did.
+/// The outcome of a block's start.
 pub(crate) struct Begun {
-    /// What consensus was told at the end of the block before.
+    /// The updates that consensus was told at the end of the block before.
     pub(crate) updates: Vec<ValidatorUpdate>,
     pub(crate) slashes: Vec<Slash>,
     pub(crate) trimmed: Vec<Trimmed>,

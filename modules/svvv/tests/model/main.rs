@@ -35,7 +35,7 @@ enum Step {
         with: u8,
         amount: u128,
     },
-    /// All that is free to go.
+    /// Unstakes the whole free stake.
     UnstakeAll {
         who: u8,
         with: u8,
@@ -123,7 +123,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// The same step on the chain: whether it succeeded.
+/// Takes the step on the chain; gives whether it succeeded.
 fn run(world: &mut World<'_>, model: &Model, step: &Step) -> bool {
     match *step {
         Step::Stake { who, with, amount } => world.stake(who, with, units(amount)).is_ok(),

@@ -28,7 +28,7 @@ pub(crate) struct ModelPosition {
     pub(crate) locked: u128,
     pub(crate) moved: u128,
     pub(crate) diem: u128,
-    /// In 10^-36 avvv.
+    /// The rewards that were earned, in 10^-36 avvv.
     pub(crate) earned: U256,
 }
 
@@ -56,7 +56,7 @@ pub(crate) struct Model {
     pub(crate) next: u64,
     pub(crate) left: u128,
     pub(crate) fees: u128,
-    /// The least stake.
+    /// The least stake, in avvv.
     pub(crate) least: u128,
 }
 
@@ -123,7 +123,7 @@ impl Model {
         Some(())
     }
 
-    /// Who has no shares and less than one avvv gives that up.
+    /// Lets whoever has no shares give up less than one avvv.
     fn sweep(&mut self) {
         let one = U256::from(10).pow(U256::from(36));
         for position in self.positions.values_mut().filter(|position| position.shares == 0 && position.earned < one) {
@@ -328,7 +328,7 @@ impl Model {
         }
     }
 
-    /// Sorts everybody anew.
+    /// Ranks all validators anew, as consensus is told.
     pub(crate) fn tell(&mut self) {
         let able = |(number, v): &(&u8, &ModelValidator)| {
             !v.out && self.value(**number, self.at(**number, **number).shares) >= ONE
