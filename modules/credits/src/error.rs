@@ -105,10 +105,7 @@ pub enum Error {
         needed: Amount,
     },
     /// The grant is not in its form.
-    #[error(
-        "a grant names 1 to {} providers, by address ascending, each once; one that was cut today counts until tomorrow",
-        crate::grants::MAX_LIMITS
-    )]
+    #[error("a grant names 1 to {} providers, by address ascending, each once", crate::grants::MAX_LIMITS)]
     Limits,
     /// The account has as many session keys as it may have.
     #[error("an account has at most {} session keys; a revoked one counts until tomorrow", crate::grants::MAX_KEYS)]
@@ -253,6 +250,18 @@ pub enum Error {
         /// The credit that it would get, in credit units.
         amount: Amount,
     },
+    /// The day's prices would name too many models.
+    #[error(
+        "a day's prices name at most {} models, those that changed today with them: leave the rest for tomorrow",
+        2 * crate::prices::MAX_MODELS
+    )]
+    TooManyModels,
+    /// The key would spend at too many providers, those that were cut today counted in.
+    #[error(
+        "a key spends at {} providers at most; one that was cut today counts until tomorrow",
+        crate::grants::MAX_LIMITS
+    )]
+    TooManyLimits,
 }
 
 const fn row(code: u32, name: &'static str, http: u16, retry: bool) -> ErrorInfo {
@@ -302,7 +311,7 @@ impl ModuleError for Error {
         row(38, "voucher_below", 409, false),
         row(39, "param", 422, false),
         row(40, "genesis", 400, false),
-        row(41, "no_day", 404, false),
+        row(41, "no_day", 404, true),
         row(42, "zero_price", 400, false),
         row(43, "voucher_requests", 400, false),
         row(44, "not_due", 409, true),
@@ -312,6 +321,8 @@ impl ModuleError for Error {
         row(48, "blank_moniker", 400, false),
         row(49, "endpoint", 400, false),
         row(50, "new_credit", 422, true),
+        row(51, "too_many_models", 409, true),
+        row(52, "too_many_limits", 409, true),
     ];
 
     fn code(&self) -> u32 {
@@ -366,6 +377,8 @@ impl ModuleError for Error {
             Self::BlankMoniker => 48,
             Self::Endpoint => 49,
             Self::NewCredit { .. } => 50,
+            Self::TooManyModels => 51,
+            Self::TooManyLimits => 52,
         }
     }
 }

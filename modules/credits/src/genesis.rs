@@ -11,8 +11,8 @@ use crate::{
     providers::{self, Left, Provider, Standing},
     stake,
     state::{
-        self, ACCOUNTS, Account, CHAIN, ChainName, DAYS, DayRecord, GLOBAL, GRANTS, Global, Grant, IDLE, Idle, KEYS,
-        LAPSING, LEAVING, MATURING, NEXT_TRANCHE, OFFERS, POSITIONS, PROMISES, PROVIDER_DAYS, PROVIDERS, Promise,
+        self, ACCOUNTS, Account, CHAIN, ChainName, DAYS, DayRecord, ENDING, GLOBAL, GRANTS, Global, Grant, IDLE, Idle,
+        KEYS, LAPSING, LEAVING, MATURING, NEXT_TRANCHE, OFFERS, POSITIONS, PROMISES, PROVIDER_DAYS, PROVIDERS, Promise,
         ProviderDay, SHEETS, SessionKey, TRANCHES, Tranche,
     },
 };
@@ -167,6 +167,7 @@ impl Rows {
             let mut keys = KEYS.get(state, account).unwrap_or_default();
             SessionKey::put(&mut keys, *key, grant.last_day);
             KEYS.set(state, account, &keys);
+            ENDING.set(state, &(grant.last_day, *account), &1);
         }
         self.lapsing.iter().for_each(|key| LAPSING.set(state, key, &1));
         for ((staker, id), tranche) in &self.tranches {

@@ -1,19 +1,20 @@
 //! Session keys: keys that may sign vouchers for an account, each up to a limit a day at each provider.
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use diem_core::{Address, Amount, Module as _, StateRead, StateWrite, TxContext};
+use diem_core::{Address, Amount, BlockContext, CallError, Module as _, StateRead, StateWrite, TxContext};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Credits, Error, Event, providers,
-    state::{self, GRANTS, Global, Grant, KEYS, Limit, Limited, SessionKey},
+    state::{self, ENDING, GRANTS, Global, Grant, KEYS, Limit, Limited, SessionKey},
 };
 
 /// The most session keys that an account can have.
 pub const MAX_KEYS: usize = 16;
 /// The most providers at which a session key can spend.
 pub const MAX_LIMITS: usize = 16;
-/// The most rows that an account has: its keys, and as many that ended today or yesterday.
+/// The most grants that an account has rows of: its keys, as many that ended yesterday, and as many again of days before
+/// while the queue that removes them is behind.
 const MAX_ROWS: usize = 64;
 
 /// The limit of a session key at one provider.
@@ -120,8 +121,11 @@ pub(crate) fn grant(
         providers::get_staying(ctx.state, &global, &limit.provider)?;
     }
     let account = ctx.sender;
-    let mut keys = KEYS.get(ctx.state, &account).unwrap_or_default();
-    remove_ended(ctx.state, &global, &account, &mut keys);
+    let keys = KEYS.get(ctx.state, &account).unwrap_or_default();
+    let others = || keys.iter().filter(|other| other.key != *key);
+    if others().filter(|other| other.last_day >= global.day).count() >= MAX_KEYS || others().count() >= MAX_ROWS {
+        return Err(Error::TooManyKeys);
+    }
     let mut grant = get(ctx.state, &global, &account, key).unwrap_or_default();
     (grant.day, grant.last_day) = (global.day, last_day);
     grant.limits.iter_mut().for_each(|limit| limit.next = Amount::ZERO);
@@ -141,28 +145,53 @@ pub(crate) fn grant(
     }
     let live = grant.limits.iter().filter(|limit| !limit.next.is_zero() || !limit.today.amount.is_zero()).count();
     if live > MAX_LIMITS {
-        return Err(Error::Limits);
-    }
-    SessionKey::put(&mut keys, *key, last_day);
-    if keys.iter().filter(|key| key.last_day >= global.day).count() > MAX_KEYS {
-        return Err(Error::TooManyKeys);
+        return Err(Error::TooManyLimits);
     }
     GRANTS.set(ctx.state, &(account, *key), &grant);
-    KEYS.set(ctx.state, &account, &keys);
+    set_last_day(ctx.state, &account, keys, key, last_day);
     ctx.events.emit(Credits::ID, &Event::Granted { account, key: *key, last_day });
     Ok(())
 }
 
-/// Removes the grants of which no voucher can come any more: their last day is neither open nor the one before.
-fn remove_ended(state: &mut dyn StateWrite, global: &Global, account: &Address, keys: &mut Vec<SessionKey>) {
-    let before = global.previous.as_ref().map_or(global.day, |previous| previous.day);
-    keys.retain(|SessionKey { key, last_day }| {
-        let counts = *last_day >= before;
-        if !counts {
-            GRANTS.remove(state, &(*account, *key));
+/// Writes a key's last day into the row of its account's keys and into the queue. A place in the queue that none of the
+/// keys needs any more goes at once, so that nobody makes rows by granting the same key again and again.
+fn set_last_day(
+    state: &mut dyn StateWrite,
+    account: &Address,
+    mut keys: Vec<SessionKey>,
+    key: &Address,
+    last_day: u64,
+) {
+    let before = keys.iter().find(|row| row.key == *key).map(|row| row.last_day);
+    SessionKey::put(&mut keys, *key, last_day);
+    KEYS.set(state, account, &keys);
+    if let Some(before) = before.filter(|before| keys.iter().all(|row| row.last_day != *before)) {
+        ENDING.remove(state, &(before, *account));
+    }
+    ENDING.set(state, &(last_day, *account), &1);
+}
+
+/// Removes the grants of at most `limit` accounts of which no voucher can come any more: their last day is neither open
+/// nor the one before. A step that may be repeated.
+///
+/// # Errors
+/// None; the signature is that of every step.
+pub fn clear_ended(ctx: &mut BlockContext<'_>, limit: usize) -> Result<(), CallError> {
+    let global = state::global(ctx.state);
+    let last = global.previous.as_ref().map_or(global.day, |previous| previous.day);
+    for (place, _) in state::due(&ENDING, ctx.state, limit, |(day, _)| *day < last) {
+        let (day, account) = place;
+        let (ended, rest): (Vec<_>, Vec<_>) =
+            KEYS.get(ctx.state, &account).unwrap_or_default().into_iter().partition(|key| key.last_day <= day);
+        ended.iter().for_each(|ended| GRANTS.remove(ctx.state, &(account, ended.key)));
+        if rest.is_empty() {
+            KEYS.remove(ctx.state, &account);
+        } else {
+            KEYS.set(ctx.state, &account, &rest);
         }
-        counts
-    });
+        ENDING.remove(ctx.state, &place);
+    }
+    Ok(())
 }
 
 /// Takes a key's rights from the next day on: what it may sign today, its providers count on.
@@ -176,9 +205,8 @@ pub(crate) fn revoke(ctx: &mut TxContext<'_>, key: &Address) -> Result<(), Error
     grant.limits.iter_mut().for_each(|limit| limit.next = Amount::ZERO);
     grant.last_day = global.day;
     GRANTS.set(ctx.state, &(account, *key), &grant);
-    let mut keys = KEYS.get(ctx.state, &account).unwrap_or_default();
-    SessionKey::put(&mut keys, *key, grant.last_day);
-    KEYS.set(ctx.state, &account, &keys);
+    let keys = KEYS.get(ctx.state, &account).unwrap_or_default();
+    set_last_day(ctx.state, &account, keys, key, grant.last_day);
     ctx.events.emit(Credits::ID, &Event::Revoked { account, key: *key });
     Ok(())
 }

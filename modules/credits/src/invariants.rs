@@ -1,6 +1,6 @@
 //! The invariants of credits, which hold after every block.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use diem_bank::{self as bank, Pool};
 use diem_core::{Address, Amount, Denom, StateRead, cell::check_next_id};
@@ -9,8 +9,8 @@ use crate::{
     accounts,
     allocations::MAX_ROWS,
     state::{
-        self, ACCOUNTS, Account, DAYS, GRANTS, Global, KEYS, LEAVING, MATURING, NEXT_TRANCHE, OFFERS, POSITIONS,
-        PROMISES, PROVIDER_DAYS, PROVIDERS, ProviderDay, Row, SHEETS, TRANCHES,
+        self, ACCOUNTS, Account, DAYS, ENDING, GRANTS, Global, KEYS, LEAVING, MATURING, NEXT_TRANCHE, OFFERS,
+        POSITIONS, PROMISES, PROVIDER_DAYS, PROVIDERS, ProviderDay, Row, SHEETS, TRANCHES,
     },
 };
 
@@ -112,10 +112,15 @@ fn check_order(state: &dyn StateRead) -> Result<(), String> {
     }
 }
 
-/// The row of an account's session keys names each of its grants with its last day, and no other.
+/// The row of an account's session keys names each of its grants with its last day, and no other; the queue that removes
+/// them knows each of these days.
 fn check_keys(state: &dyn StateRead) -> Result<(), String> {
     let rows = KEYS.all(state).into_iter();
     let named: Vec<_> = rows.flat_map(|(account, keys)| keys.into_iter().map(move |key| (account, key))).collect();
+    let ending: BTreeSet<_> = named.iter().map(|(account, key)| (key.last_day, *account)).collect();
+    if !ending.into_iter().eq(all(&ENDING, state).into_iter().map(|(place, _)| place)) {
+        return Err("the queue of session keys is not theirs".into());
+    }
     let named = named.iter().map(|(account, key)| ((*account, key.key), key.last_day));
     let grants = GRANTS.all(state).into_iter().map(|(key, grant)| (key, grant.last_day));
     if named.eq(grants) { Ok(()) } else { Err("the rows of session keys are not those of their grants".into()) }

@@ -18,6 +18,8 @@ const GAS_PER_ROW: u64 = 2_500;
 const GAS_PER_CREDIT: u64 = 40_000;
 /// The gas for a session key's grant.
 const GAS_PER_GRANT: u64 = 14_000;
+/// The gas for one limit of a grant: its provider is looked up, and it stays for as long as its owner likes.
+const GAS_PER_LIMIT: u64 = 4_000;
 /// The gas for reading one row of many.
 const GAS_PER_LOOK: u64 = 1_500;
 /// The gas for judging one voucher, good or bad: a signature, the credit of its account and the grant of its signer.
@@ -264,12 +266,10 @@ impl Message for Msg {
             // The consumption of two days is looked up too.
             Self::DelistProvider { .. } => (8, 0, 0),
             Self::PublishPrices { .. } => (0, 0, GAS_PER_SHEET),
-            // The other keys of the account are removed once they have ended: as many as it can have.
-            Self::Grant { limits, .. } => {
-                let removed = many(GAS_PER_ROW, grants::MAX_KEYS);
-                (2, 0, many(GAS_PER_LOOK, limits.len()).saturating_add(GAS_PER_GRANT).saturating_add(removed))
-            }
-            Self::Revoke { .. } => (1, 0, GAS_PER_GRANT),
+            // Four rows now: the grant, the account's keys, the old and the new place in the queue; and three of them
+            // again when the queue removes it.
+            Self::Grant { limits, .. } => (7, 0, many(GAS_PER_LIMIT, limits.len()).saturating_add(GAS_PER_GRANT)),
+            Self::Revoke { .. } => (3, 0, GAS_PER_GRANT),
             Self::SettleVouchers { vouchers } => (4, 0, many(GAS_PER_VOUCHER, vouchers.len())),
             Self::StakeDiem { .. } => (4, 1, 0),
             // It looks at all tranches.

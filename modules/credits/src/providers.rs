@@ -170,7 +170,7 @@ pub(crate) fn publish_prices(ctx: &mut TxContext<'_>, sheet: &PriceSheet) -> Res
     }
     let today = cheapest(&old.today, sheet);
     if today.models.len() > 2 * MAX_MODELS {
-        return Err(Error::Prices("too many models changed in one day: leave the rest for tomorrow"));
+        return Err(Error::TooManyModels);
     }
     let event = Event::PricesPublished { provider: ctx.sender, today: today.hash(), next: sheet.hash() };
     let published = old.published.saturating_add(1);

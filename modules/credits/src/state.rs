@@ -42,6 +42,8 @@ pub(crate) const DAYS: Map<u64, DayRecord> = Map::new(Credits::ID, 15);
 pub(crate) const PROVIDER_DAYS: Map<(u64, Address), ProviderDay> = Map::new(Credits::ID, 16);
 /// The queue of accounts without stake, by (day of the last touch, account): what was given to them or bought lapses.
 pub(crate) const LAPSING: Map<(u64, Address), u8> = Map::new(Credits::ID, 18);
+/// The queue of session keys that end, by (last day, account): one row for all keys of an account that end on a day.
+pub(crate) const ENDING: Map<(u64, Address), u8> = Map::new(Credits::ID, 19);
 
 /// Whether a row belongs to what is on its way to its owner: it goes by itself.
 pub fn is_leaving(key: &[u8]) -> bool {

@@ -57,7 +57,7 @@ impl ModuleError for Error {
     const CODESPACE: &'static str = Diem::NAME;
     const TABLE: &'static [ErrorInfo] = &[
         ErrorInfo { code: 1, name: "zero_amount", http: 400, retry: false },
-        ErrorInfo { code: 2, name: "nothing", http: 422, retry: false },
+        ErrorInfo { code: 2, name: "nothing", http: 422, retry: true },
         ErrorInfo { code: 3, name: "below_minimum", http: 422, retry: true },
         ErrorInfo { code: 4, name: "above_maximum", http: 422, retry: true },
         ErrorInfo { code: 5, name: "past_end", http: 422, retry: true },

@@ -86,7 +86,7 @@ fn swap_bit(state: &mut dyn StateWrite, validator: &ConsensusAddress, place: u32
 }
 
 /// Empties the window: the validator starts with nothing missed.
-fn clear(state: &mut dyn StateWrite, validator: &ConsensusAddress) {
+pub(crate) fn clear(state: &mut dyn StateWrite, validator: &ConsensusAddress) {
     SIGNING.remove(state, validator);
     for (key, _) in MISSED.prefix(state, validator, None, usize::MAX) {
         MISSED.remove(state, &key);

@@ -179,7 +179,7 @@ fn waits(at: Option<Time>) -> String {
 impl ModuleError for Error {
     const CODESPACE: &'static str = crate::Staking::NAME;
     const TABLE: &'static [ErrorInfo] = &[
-        ErrorInfo { code: 1, name: "unknown_validator", http: 404, retry: false },
+        ErrorInfo { code: 1, name: "unknown_validator", http: 404, retry: true },
         ErrorInfo { code: 2, name: "already_validator", http: 409, retry: false },
         ErrorInfo { code: 3, name: "consensus_key_used", http: 409, retry: false },
         ErrorInfo { code: 4, name: "bridge_key_used", http: 409, retry: false },
@@ -195,7 +195,7 @@ impl ModuleError for Error {
         ErrorInfo { code: 14, name: "too_many_entries", http: 422, retry: true },
         ErrorInfo { code: 15, name: "unknown_tranche", http: 404, retry: false },
         ErrorInfo { code: 16, name: "pending_slash", http: 409, retry: true },
-        ErrorInfo { code: 17, name: "not_jailed", http: 409, retry: false },
+        ErrorInfo { code: 17, name: "not_jailed", http: 409, retry: true },
         ErrorInfo { code: 18, name: "still_jailed", http: 409, retry: true },
         ErrorInfo { code: 19, name: "nothing_to_claim", http: 422, retry: true },
         ErrorInfo { code: 20, name: "same_validator", http: 400, retry: false },

@@ -8,7 +8,7 @@ use diem_core::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error, Event, Staking,
+    Error, Event, Staking, downtime,
     params::{FULL, Params},
     positions::{Open, sub},
     state::{
@@ -106,7 +106,7 @@ fn start_job(state: &mut dyn StateWrite, operator: &Address, validator: &mut Val
     validator.jobs = validator.jobs.saturating_add(1);
 }
 
-/// Puts a validator out for ever.
+/// Puts a validator out for ever: which blocks it signed is nobody's concern any more.
 ///
 /// # Errors
 /// [`Error::UnknownValidator`].
@@ -114,6 +114,7 @@ pub fn tombstone(state: &mut dyn StateWrite, events: &mut Events, operator: &Add
     let mut validator = validators::load(state, operator)?;
     if !validator.tombstoned {
         validator.tombstoned = true;
+        downtime::clear(state, &validators::consensus_address(&validator.consensus_key));
         validators::save(state, operator, &mut validator);
         events.emit(Staking::ID, &Event::Tombstoned { validator: *operator });
     }

@@ -3,9 +3,9 @@
 
 mod common;
 
-use common::{ONE, World, empty, refusal, units, vote, vvv, who};
-use diem_core::{Amount, Time};
-use diem_staking::{Msg, Offence, Params, Slash, validator};
+use common::{ONE, World, empty, name, refusal, units, vote, vvv, who};
+use diem_core::{Amount, Module, Time};
+use diem_staking::{Msg, Offence, Params, Slash, Staking, validator};
 use proptest::{collection::vec, prelude::*};
 
 fn short() -> Params {
@@ -43,6 +43,33 @@ fn one_block_too_few_costs_a_ten_thousandth_and_ten_minutes() {
     assert_eq!(world.next().updates, []);
     world.stake(1, 1, vvv(1)).unwrap();
     assert_eq!(world.next().updates[0].power, 1_000);
+    world.check();
+}
+
+#[test]
+fn who_is_out_for_ever_leaves_no_window() {
+    let base = empty();
+    let mut world = World::new(&base, 2);
+    // Rows of a validator's window: its count, and one for each 256 blocks of which it missed one.
+    let rows = |world: &World<'_>, number: u8| {
+        let of = |table: u8| {
+            let prefix = [&[Staking::ID.0, table][..], &name(number)].concat();
+            let found = diem_core::StateRead::range(&world.state, &prefix, None, usize::MAX);
+            found.iter().filter(|(key, _)| key.starts_with(&prefix)).count()
+        };
+        (of(20), of(21))
+    };
+    for block in 0..600 {
+        signed(&mut world, block % 2 == 0);
+    }
+    assert_eq!((rows(&world, 1), rows(&world, 2)), ((1, 3), (1, 0)));
+    world.offence(1, world.now.height);
+    assert_eq!((rows(&world, 1), rows(&world, 2)), ((0, 0), (1, 0)));
+    // Consensus goes on to name it for two blocks.
+    for _ in 0..2 {
+        signed(&mut world, false);
+    }
+    assert_eq!(rows(&world, 1), (0, 0));
     world.check();
 }
 

@@ -69,6 +69,7 @@ impl Default for Hooks {
                 retry(10, "provider_bonds", |ctx| credits::providers::pay_bonds(ctx, 100)),
                 retry(11, "old_offers", |ctx| credits::market::clear_offers(ctx, 1_000)),
                 retry(12, "lapsed_credit", |ctx| credits::accounts::clear_lapsed(ctx, 1_000)),
+                retry(13, "ended_grants", |ctx| credits::grants::clear_ended(ctx, 100)),
             ],
             end: vec![],
         }

@@ -4,10 +4,14 @@
 use bytes::Bytes;
 use diem_bank::{self as bank, MinNewAccount, Output};
 use diem_core::{Address, Amount, Denom, ModuleError, StateRead, Time, keys::SecretKey, sha256};
-use diem_credits::{self as credits, grants::ProviderLimit};
+use diem_credits::{
+    self as credits,
+    grants::{self, ProviderLimit},
+};
 use diem_runtime::{App, Options};
 use diem_testkit::{
     BlockOutcome, Economy, Person, Shadows, TestChain,
+    dearest::{Scene, Shape, Size, Use},
     economy::{PROVIDER, UNBONDING_MS, economy_genesis, milli, validator, whole},
     people::{genesis, operator, people},
     story::{deregister, offer, settle, stake, stake_diem, unstake, unstake_diem},
@@ -338,18 +342,20 @@ fn economy() -> Economy {
     economy
 }
 
+/// How many rows there are, and their bytes.
+fn size(chain: &TestChain) -> (u64, u64) {
+    let snapshot = chain.app.store().latest();
+    let bytes = snapshot.rows().map(|(key, value)| (key.len() + value.len()) as u64).sum::<u64>();
+    (snapshot.row_count(), bytes)
+}
+
 /// Runs `calls` of a person in a block of its own and looks at what they made.
 fn make(economy: &mut Economy, person: usize, calls: Vec<Call>, held: Amount) -> Made {
-    let size = |economy: &Economy| {
-        let snapshot = economy.chain.app.store().latest();
-        let bytes = snapshot.rows().map(|(key, value)| (key.len() + value.len()) as u64).sum::<u64>();
-        (snapshot.row_count(), bytes)
-    };
     // What a block changes by itself has settled.
     economy.people_block(100, vec![]);
-    let before = size(economy);
+    let before = size(&economy.chain);
     let outcome = economy.people_block(100, vec![(person, calls)]);
-    let after = size(economy);
+    let after = size(&economy.chain);
     let fees = outcome.results()[0].fee.get();
     Made { rows: after.0 - before.0, bytes: after.1 - before.1, fees, held: held.get() }
 }
@@ -396,7 +402,7 @@ fn rows_of_other_modules_are_no_cheaper_than_those_of_accounts() {
     // A session key: at most sixteen at sixteen providers for an account, which has its own price.
     let limits = vec![ProviderLimit { provider, limit: whole(1) }];
     let key = stranger(3);
-    let grant = Call::Credits(credits::Msg::Grant { key, last_day: today + 9, limits });
+    let grant = Call::Credits(credits::Msg::Grant { key, last_day: today + 1, limits });
     let granted = make(&mut economy, 0, vec![grant], Amount::ZERO);
     // A stake holds what it is worth for at least the unbonding time.
     let staked = make(&mut economy, 1, vec![stake(validator(0), whole(1))], whole(1));
@@ -404,11 +410,69 @@ fn rows_of_other_modules_are_no_cheaper_than_those_of_accounts() {
         let price = made.a_gigabyte(made.held + made.fees);
         assert!(price > least, "{what}: {price} VVV a gigabyte");
     }
-    let rows = |economy: &Economy| economy.chain.app.store().latest().range(&[6, 5], Some(&[6, 6]), 100).len();
-    let before = rows(&economy);
+    let rows = |economy: &Economy, table: u8| {
+        economy.chain.app.store().latest().range(&[6, table], Some(&[6, table + 1]), 100).len()
+    };
+    let (before, of_keys) = (rows(&economy, 5), [7, 17, 19]);
+    assert_eq!(of_keys.map(|table| rows(&economy, table)), [1; 3]);
     for _ in 0..4 {
         economy.people_block(20_000, vec![]);
         economy.people_block(6_000, vec![]);
     }
-    assert_eq!(rows(&economy), before - 1, "what was given has lapsed with its row");
+    assert_eq!(rows(&economy, 5), before - 1, "what was given has lapsed with its row");
+    assert_eq!(of_keys.map(|table| rows(&economy, table)), [0; 3], "the key has ended with its rows");
+}
+
+/// Rows of which nothing says when they end, by the fees alone: whatever has to be staked or put up for them can be had
+/// back.
+#[test]
+fn no_row_that_may_stay_for_ever_is_much_cheaper_than_an_account() {
+    let scene = Scene::new(App::in_memory(Options::default()), Size { full: 1, customers: 20 });
+    let providers: Vec<Address> = {
+        let all = scene.senders(Use::PublishPrices).iter().map(|provider| provider.address);
+        all.take(grants::MAX_LIMITS).collect()
+    };
+    let stake = Call::Credits(credits::Msg::StakeDiem { amount: whole(1), beneficiary: None });
+    let limits: Vec<_> =
+        providers.iter().map(|provider| ProviderLimit { provider: *provider, limit: whole(1) }).collect();
+    let until = |key| credits::Msg::Grant { key: stranger(key), last_day: u64::MAX, limits: limits.clone() };
+    let promise = |provider: &Address| credits::Msg::Allocate { provider: *provider, amount: milli(10) };
+    let text = "x".repeat(credits::providers::MAX_TEXT_BYTES);
+    let register = |payout| credits::Msg::RegisterProvider {
+        bond: whole(1_000),
+        payout,
+        endpoint: format!("{:x<1$}", "https://ai.example/", text.len()),
+        moniker: text.clone(),
+    };
+    let newcomer = scene.senders(Use::RegisterProvider)[0].address;
+    let cases = [
+        ("session keys", Use::RegisterProvider, (0..16).map(|key| Call::Credits(until(key))).collect()),
+        ("DIEM staked", Use::RegisterProvider, vec![stake]),
+        ("promises", Use::RegisterProvider, providers.iter().map(|to| Call::Credits(promise(to))).collect()),
+        ("a provider", Use::RegisterProvider, vec![Call::Credits(register(newcomer))]),
+        ("a validator", Use::CreateValidator, Vec::new()),
+        ("a bridge key", Use::RotateBridgeKey, Vec::new()),
+    ];
+    for (what, kind, calls) in cases {
+        let (mut tx, sender) = scene.transaction(kind, Shape::Whole, 0);
+        // What the scene has of a kind is one call, again and again.
+        tx.calls.truncate(1);
+        if !calls.is_empty() {
+            tx.calls = calls;
+        }
+        let bytes = tx.sign(&sender.key, None).unwrap();
+        let before = size(&scene.chain);
+        let outcome = scene.chain.force(vec![bytes.into()]);
+        assert_eq!(name(&outcome, 0), "ok", "{what}: {}", outcome.results()[0].log);
+        let after = size(&scene.chain);
+        let fees = outcome.results()[0].fee.get();
+        let made = Made { rows: after.0 - before.0, bytes: after.1 - before.1, fees, held: 0 };
+        let price = made.a_gigabyte(made.fees);
+        println!("{what}: {} rows, {} bytes, {price} VVV a gigabyte", made.rows, made.bytes);
+        assert!(price >= 20, "{what}: {price} VVV of fees a gigabyte");
+        // Each is alone on the chain, but for the stake that promises need.
+        if what != "DIEM staked" {
+            scene.chain.app.rollback().unwrap();
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use diem_core::Amount;
 use diem_credits::{Answer, Msg, Query, SignedVoucher, vouchers::Verdict};
 
-use crate::world::*;
+use crate::{genesis::exported_and_started_again, world::*};
 
 /// A key of alice's.
 const SESSION: u8 = 40;
@@ -125,16 +125,102 @@ fn sixteen_keys_at_most() {
     assert_eq!(grants.len(), 16);
 }
 
+/// The tables of grants, of the keys that an account has, and of the days on which keys end.
+const ROWS: [u8; 3] = [7, 17, 19];
+
+fn rows(world: &World) -> [usize; 3] {
+    ROWS.map(|table| world.rows(table))
+}
+
+fn key_until(number: u8, last_day: u64) -> Msg {
+    Msg::Grant { key: who(number), last_day, limits: vec![limit(pia(), whole(1))] }
+}
+
 #[test]
-fn rows_of_ended_keys_do_not_pile_up() {
+fn the_rows_of_a_key_go_by_themselves_when_no_voucher_of_it_can_come() {
     let mut world = granted();
-    for day in 1..100 {
-        world.midnight(day);
-        let key = who(40 + u8::try_from(day).unwrap());
-        world.run(alice(), Msg::Grant { key, last_day: FIRST + day, limits: vec![limit(pia(), whole(1))] });
+    assert_eq!(rows(&world), [1, 1, 1]);
+    for number in 41..=43 {
+        world.run(alice(), key_until(number, FIRST + 1));
     }
-    let Answer::Grants(grants) = world.query(Query::Grants(alice())) else { panic!() };
-    assert_eq!(grants.len(), 2);
+    world.run(bob(), key_until(41, FIRST + 1));
+    assert_eq!(rows(&world), [5, 2, 3], "keys that end on one day have one place in the queue");
+    world.midnight(1).midnight(2);
+    // Their last day is the one in its grace.
+    assert_eq!(rows(&world), [5, 2, 3]);
+    assert_eq!(one(&mut world, by_session(1, 41, pia(), FIRST + 1, whole(1))), (Verdict::Paid, whole(1)));
+    exported_and_started_again(&world);
+    world.midnight(3);
+    assert_eq!(rows(&world), [1, 1, 1], "one of alice's lasts until the day before");
+    exported_and_started_again(&world);
+    world.midnight(4);
+    assert_eq!(rows(&world), [0, 0, 0]);
+}
+
+#[test]
+fn a_revoked_key_leaves_no_row_either() {
+    let mut world = granted();
+    world.run(alice(), key_until(41, u64::MAX));
+    world.run(alice(), Msg::Revoke { key: who(41) });
+    world.run(alice(), Msg::Revoke { key: who(SESSION) });
+    assert_eq!(rows(&world), [2, 1, 1]);
+    world.midnight(1).midnight(2);
+    assert_eq!(rows(&world), [0, 0, 0]);
+}
+
+#[test]
+fn who_grants_one_key_again_and_again_makes_no_rows() {
+    let mut world = granted();
+    world.run(alice(), key_until(41, FIRST + 2));
+    for last_day in [FIRST + 9, u64::MAX, FIRST, FIRST + 3] {
+        world.run(alice(), key_until(41, last_day));
+        assert_eq!(rows(&world), [2, 1, 2]);
+        exported_and_started_again(&world);
+    }
+    world.run(alice(), key_until(41, FIRST + 2));
+    assert_eq!(rows(&world), [2, 1, 1], "the same day as the other key");
+    // A key that ended is granted again before its rows are gone.
+    world.midnight(3);
+    world.run(alice(), key_until(41, FIRST + 4));
+    world.midnight(4);
+    assert_eq!(rows(&world), [1, 1, 1]);
+    world.midnight(5).midnight(6);
+    assert_eq!(rows(&world), [0, 0, 0]);
+}
+
+#[test]
+fn ended_keys_go_a_few_accounts_a_block() {
+    let mut world = World::new();
+    world.block_at(HOUR);
+    for number in 1..=5 {
+        for key in 41..=44 {
+            world.run(who(number), key_until(key, FIRST));
+        }
+    }
+    world.midnight(1).block_at(DAY + 3 * HOUR);
+    for left in [3, 1, 0, 0] {
+        world.block_with(2 * DAY + 1_000 + world.height, 2);
+        assert_eq!(rows(&world), [4 * left, left, left]);
+        exported_and_started_again(&world);
+    }
+}
+
+#[test]
+fn an_account_has_few_rows_of_keys_even_while_their_queue_stands_still() {
+    let mut world = World::new();
+    world.block_at(HOUR);
+    for day in 0..4 {
+        world.block_with(day * DAY + 1_000, 0).block_with(day * DAY + 3 * HOUR, 0);
+        for number in 0..16 {
+            world.run(alice(), key_until(40 + 16 * u8::try_from(day).unwrap() + number, FIRST + day));
+        }
+    }
+    world.block_with(4 * DAY + 1_000, 0).block_with(4 * DAY + 3 * HOUR, 0);
+    assert_eq!(rows(&world), [64, 1, 4]);
+    world.refuses(alice(), key_until(200, FIRST + 4), "too_many_keys");
+    world.block();
+    world.run(alice(), key_until(200, FIRST + 4));
+    assert_eq!(rows(&world), [17, 1, 2]);
 }
 
 #[test]

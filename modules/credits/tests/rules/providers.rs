@@ -275,7 +275,7 @@ fn a_sheet_has_one_form() {
     world.refuses(pia(), publish(&many("a", 65)), "prices");
     world.run(pia(), publish(&many("a", 64)));
     world.run(pia(), publish(&many("b", 64)));
-    world.refuses(pia(), publish(&many("c", 1)), "prices");
+    world.refuses(pia(), publish(&many("c", 1)), "too_many_models");
     world.midnight(1);
     world.run(pia(), publish(&many("c", 1)));
 }

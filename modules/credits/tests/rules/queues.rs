@@ -1,7 +1,7 @@
 //! What the queues of a block cost while nothing in them is due.
 
 use diem_core::{Block, BlockContext, BlockInfo, CallError, Events, Time};
-use diem_credits::{Msg, accounts, market, payouts, providers, stake};
+use diem_credits::{Msg, accounts, grants, market, payouts, providers, stake};
 
 use crate::{counting::Counting, world::*};
 
@@ -34,14 +34,17 @@ fn a_queue_in_which_nothing_is_due_costs_one_row() {
         for _ in 0..4 {
             world.run(who(number), unstake_diem(whole(1)));
         }
+        let limits = vec![limit(pia(), whole(1))];
+        world.run(who(number), Msg::Grant { key: who(40), last_day: FIRST, limits });
     }
     for number in 1..=13 {
         world.run(who(14), Msg::GiftCredit { to: who(number), day: FIRST, amount: whole(1) });
     }
     // Before a first day has closed nothing can have lapsed.
     assert_eq!(rows_read(&mut world, accounts::clear_lapsed), 0);
-    let steps: [Step; 4] = [stake::pay_matured, payouts::pay_providers, providers::pay_bonds, market::clear_offers];
-    assert_eq!(steps.map(|step| rows_read(&mut world, step)), [1; 4]);
+    let steps: [Step; 5] =
+        [stake::pay_matured, payouts::pay_providers, providers::pay_bonds, market::clear_offers, grants::clear_ended];
+    assert_eq!(steps.map(|step| rows_read(&mut world, step)), [1; 5]);
     world.midnight(1);
     assert_eq!(rows_read(&mut world, accounts::clear_lapsed), 1);
 }

@@ -9,7 +9,7 @@ use diem_core::{
 };
 use diem_credits::{
     Answer, Credits, Error, Event, Genesis, Msg, Params, Query, SignedVoucher, Voucher, accounts, day,
-    genesis::GenesisProvider, genesis::GenesisStake, grants::ProviderLimit, market, payouts, providers,
+    genesis::GenesisProvider, genesis::GenesisStake, grants, grants::ProviderLimit, market, payouts, providers,
     query::AccountInfo, query::DayInfo, query::ProviderInfo, query::TodayInfo, stake, state::DayRecord,
     vouchers::Outcome,
 };
@@ -160,6 +160,7 @@ impl World {
         providers::pay_bonds(&mut ctx, limit).unwrap();
         market::clear_offers(&mut ctx, limit).unwrap();
         accounts::clear_lapsed(&mut ctx, limit).unwrap();
+        grants::clear_ended(&mut ctx, limit).unwrap();
         self.events = decode(&events.into_bytes());
         self.check();
         self

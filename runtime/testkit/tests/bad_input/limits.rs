@@ -60,7 +60,7 @@ pub(crate) fn scene() -> Scene {
     let one_more = vec![(providers[0], whole(1))];
     scene.refuses(0, grant(Address([17; 20]), today + 1, one_more), "credits/too_many_keys");
     // The sixteen that it had until now count until tomorrow.
-    scene.refuses(0, grant(Address([1; 20]), today + 1, vec![(providers[17], whole(1))]), "credits/limits");
+    scene.refuses(0, grant(Address([1; 20]), today + 1, vec![(providers[17], whole(1))]), "credits/too_many_limits");
     scene
 }
 

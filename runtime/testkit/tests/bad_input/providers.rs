@@ -22,6 +22,8 @@ pub(crate) fn scene() -> Scene {
     // As many sheets as a provider may publish in a day.
     let sheets = vec![call(Msg::PublishPrices { sheet: sheet(1) }); 16];
     economy.people_block(1, vec![(UNLISTED, sheets)]);
+    // With the one model that it had before, half of what may change in a day, and one more.
+    economy.people_block(1, vec![(PROVIDER, vec![call(Msg::PublishPrices { sheet: many_models("a") })])]);
     let mut scene = Scene::new(economy);
     registrations(&mut scene);
     changes(&mut scene);
@@ -32,6 +34,14 @@ pub(crate) fn scene() -> Scene {
     scene.refuses(PROVIDER, settle(vec![]), "credits/vouchers");
     scene.refuses(PROVIDER, settle(vec![voucher; 1_001]), "credits/vouchers");
     scene
+}
+
+/// A sheet of as many models as a sheet can have.
+fn many_models(letter: &str) -> PriceSheet {
+    let prices = vec![Price { unit: Unit::Call, price: Amount::new(1) }];
+    let model =
+        |number| ModelPrices { model: format!("{letter}{number:02}"), long_context: None, prices: prices.clone() };
+    PriceSheet { models: (0..64).map(model).collect() }
 }
 
 fn registrations(scene: &mut Scene) {
@@ -101,6 +111,7 @@ fn price_sheets(scene: &mut Scene) {
         scene.refuses(PROVIDER, publish(PriceSheet { models }), "credits/prices");
     }
     scene.refuses(UNLISTED, publish(sheet(1)), "credits/too_many_sheets");
+    scene.refuses(PROVIDER, publish(many_models("b")), "credits/too_many_models");
 }
 
 fn listings(scene: &mut Scene) {

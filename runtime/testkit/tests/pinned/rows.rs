@@ -73,6 +73,7 @@ const CREDITS: Names = &[
     (16, "provider_days"),
     (17, "keys"),
     (18, "lapsing"),
+    (19, "ending"),
 ];
 
 /// The tables by the first two bytes of their keys: the module and the number.
