@@ -11,7 +11,7 @@ use crate::{
     Error, msg,
     operators::{self, CreateValidator},
     params::Params,
-    positions,
+    positions::Open,
     state::{
         BRIDGE_KEYS, BURNED, BY_CONSENSUS, BridgeKey, CHAIN_ID, DATES, DESCRIPTIONS, DUE, Description, EARNINGS,
         ENTRIES, ENTRY_COUNTS, Earnings, Entry, EntryKey, JOB_QUEUE, JOBS, Job, LEFT, MISSED, NEXT_ENTRY, NEXT_JOB,
@@ -106,14 +106,14 @@ fn start(state: &mut dyn StateWrite, block: BlockInfo, genesis: &Genesis) -> Res
     for GenesisValidator { operator, validator } in &genesis.validators {
         msg::Msg::CreateValidator(validator.clone()).validate()?;
         operators::register(state, &mut events, block, operator, validator)?;
-        positions::bond(state, &mut events, operator, operator, validator.self_stake)?;
+        Open::read(state, operator, operator)?.bond(state, &mut events, validator.self_stake)?;
         operators::check_proof(state, &Forgetful, operator, validator)?;
     }
     for GenesisStake { account, validator, amount } in &genesis.stakes {
         if amount.is_zero() {
             return Err(Error::ZeroAmount.into());
         }
-        positions::bond(state, &mut events, account, validator, *amount)?;
+        Open::read(state, account, validator)?.bond(state, &mut events, *amount)?;
     }
     updates::end_block(state)?;
     Ok(())

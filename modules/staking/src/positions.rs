@@ -85,6 +85,21 @@ impl Open {
         Ok(())
     }
 
+    /// Stakes `amount` of the account's VVV, however little it is: only a genesis asks for no more than that.
+    pub(crate) fn bond(
+        mut self,
+        state: &mut dyn StateWrite,
+        events: &mut Events,
+        amount: Amount,
+    ) -> Result<(), CallError> {
+        let (account, validator) = (self.account, self.operator);
+        let shares = self.put(amount)?;
+        bank::pay_into_pool(state, &account, Pool::Bonded, Denom::Vvv, amount)?;
+        self.close(state)?;
+        events.emit(Staking::ID, &Event::Staked { account, validator, amount, shares });
+        Ok(())
+    }
+
     /// Whether the position has no shares and nothing left to claim.
     fn is_over(&self) -> Result<bool, Error> {
         Ok(self.position.shares == 0 && self.position.earned.split()?.0.is_zero())
@@ -121,28 +136,7 @@ pub(crate) fn stake(
 ) -> Result<(), CallError> {
     let open = Open::read(state, account, operator)?;
     open.check_deposit(state, amount)?;
-    deposit(state, events, open, amount)
-}
-
-/// Stakes `amount` of the account's VVV, however little it is: only a genesis may.
-pub(crate) fn bond(
-    state: &mut dyn StateWrite,
-    events: &mut Events,
-    account: &Address,
-    operator: &Address,
-    amount: Amount,
-) -> Result<(), CallError> {
-    let open = Open::read(state, account, operator)?;
-    deposit(state, events, open, amount)
-}
-
-fn deposit(state: &mut dyn StateWrite, events: &mut Events, mut open: Open, amount: Amount) -> Result<(), CallError> {
-    let (account, validator) = (open.account, open.operator);
-    let shares = open.put(amount)?;
-    bank::pay_into_pool(state, &account, Pool::Bonded, Denom::Vvv, amount)?;
-    open.close(state)?;
-    events.emit(Staking::ID, &Event::Staked { account, validator, amount, shares });
-    Ok(())
+    open.bond(state, events, amount)
 }
 
 /// Locks `shares` of a position: they keep earning, less, and cannot be unstaked.

@@ -301,3 +301,23 @@ pub(crate) fn refusal<T>(outcome: Result<T, CallError>) -> &'static str {
     assert_eq!(error.codespace, "staking");
     Error::TABLE.iter().find(|line| line.code == error.code).unwrap().name
 }
+
+/// A chain in the middle of everything: tranches with and without a date, a move, a slash half done, someone jailed.
+pub(crate) fn busy(base: &Empty) -> World<'_> {
+    let mut world = World::with(base, 4, Params { signed_window: 20, ..Params::default() }, 700);
+    for account in 5..15 {
+        world.stake(account, 1, vvv(100)).unwrap();
+        world.unstake(account, 1, vvv(10)).unwrap();
+        world.restake(account, 1, 2, vvv(10)).unwrap();
+    }
+    world.reward(vvv(3), 2_000);
+    world.job_limit = 3;
+    for _ in 0..12 {
+        world.block(1_000, vec![vote(3, false), vote(4, true)], vec![]);
+    }
+    world.block(1_000, vec![vote(4, false)], vec![]);
+    world.offence(1, 1);
+    world.unstake(5, 1, vvv(10)).unwrap();
+    world.check();
+    world
+}
