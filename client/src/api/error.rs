@@ -200,30 +200,4 @@ fn info(codespace: &str, code: u32) -> Option<&'static ErrorInfo> {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    #[test]
-    fn the_table_is_complete_and_without_doubles() {
-        let table = error_table();
-        for (i, line) in table.iter().enumerate() {
-            let same = |other: &ErrorLine| {
-                other.codespace == line.codespace && (other.code == line.code || other.name == line.name)
-            };
-            assert_eq!(table.iter().position(same), Some(i), "{} {}", line.codespace, line.name);
-            assert!((400..600).contains(&line.http), "{line:?}");
-        }
-        assert!(["http", "chain", "bank"].iter().all(|space| table.iter().any(|line| line.codespace == *space)));
-    }
-
-    #[test]
-    fn an_error_takes_name_status_and_retry_from_the_table() {
-        let error = ErrorBody::from(&HttpError::Pruned("height 3 is gone".into()));
-        assert_eq!((error.name.as_str(), error.http_status(), error.retry), ("pruned", 410, false));
-        let error = ErrorBody::new("chain", 14, String::new());
-        assert_eq!((error.name.as_str(), error.http_status(), error.retry), ("nonce_too_high", 409, true));
-        let error = ErrorBody::new("nobody", 1, String::new());
-        assert_eq!((error.name.as_str(), error.http_status(), error.retry), ("unknown", 500, false));
-    }
-}
+mod tests;

@@ -45,6 +45,7 @@ mod tests {
 
     #[test]
     fn an_error_names_place_and_line() {
+        // The 16th byte of the second line is the last of `true`.
         let error = read::<Vec<Form>>(b"[{\"number\": 1},\n {\"number\": true}]").unwrap_err();
         assert_eq!(error, "[1].number: invalid type: boolean `true`, expected u64 at line 2 column 16");
         assert!(read::<Form>(b"{\"number\": 1} x").is_err());

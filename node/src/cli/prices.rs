@@ -130,6 +130,21 @@ long_context = { threshold = 1000, multiplier = "1.5" }
     }
 
     #[test]
+    fn a_field_more_is_an_error_that_names_it_in_both_forms() {
+        let said = |failure: Failure| failure.error.to_string();
+        let written: serde_json::Value = toml::from_str(TOML).unwrap();
+        let as_toml = |json: &str| {
+            let sheet: serde_json::Value = serde_json::from_str(json).unwrap();
+            read_text(&toml::to_string(&sheet).unwrap()).map(drop).map_err(said)
+        };
+        let models = diem_testkit::strict::check(&written, as_toml);
+        assert_eq!(models, 4, "the sheet, two models, and what is long in one");
+        let sheet = serde_json::to_value(read_text(TOML).unwrap()).unwrap();
+        let prices = diem_testkit::strict::check(&sheet, |json| read_text(json).map(drop).map_err(said));
+        assert_eq!(prices, 7, "and each price");
+    }
+
+    #[test]
     fn what_is_wrong_with_a_sheet_is_said() {
         for (text, said) in [
             (TOML.replace("image =", "picture ="), "picture"),

@@ -121,6 +121,33 @@ async fn files_of_people() {
     strict::check(&curve, |json| read_json::<diem_diem::offline::File>(json.as_bytes()).map(drop));
 }
 
+/// TOML is checked as JSON is: what was changed is written as TOML before it is read.
+fn check_toml(valid: &Value, read: impl Fn(&str) -> Result<(), String>) -> usize {
+    strict::check(valid, |json| {
+        let value: Value = serde_json::from_str(json).unwrap();
+        read(&toml::to_string(&value).unwrap())
+    })
+}
+
+#[test]
+fn files_of_operators() {
+    for preset in diem_genesis::presets::NAMES {
+        let text = diem_genesis::presets::text(preset).unwrap();
+        let read =
+            |text: &str| diem_genesis::GenesisFile::parse(text, "f").map(drop).map_err(|error| error.to_string());
+        let places = check_toml(&toml::from_str(text).unwrap(), read);
+        assert!(places > 10, "{preset}: {places}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.toml");
+    let read = |text: &str| {
+        std::fs::write(&path, text).unwrap();
+        diem_node::config::Config::load(&path, vec![], &[]).map(drop).map_err(|error| error.to_string())
+    };
+    let config = serde_json::to_value(diem_node::config::Config::default()).unwrap();
+    assert_eq!(check_toml(&config, read), 7, "the file and its six sections");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_genesis_of_a_chain_that_ran() {
     let node = start_economy().await;
