@@ -1,13 +1,27 @@
-//! Threads without which there is no node. If one of them panics the process ends: half a node is worse than none.
+//! Threads and tasks without which there is no node. If one of them panics the process ends: half a node is worse than
+//! none.
 //!
-//! A panic while a request is answered, on any other thread, ends that request only.
+//! A panic while a request is answered, on any other thread or in any other task, ends that request only.
 
 use std::{
     backtrace::{Backtrace, BacktraceStatus},
-    io, panic, process, thread,
+    cell::Cell,
+    future::Future,
+    io, panic,
+    pin::Pin,
+    process,
+    task::{Context, Poll},
+    thread,
 };
 
+use tokio::task::JoinHandle;
+
 use crate::outlet;
+
+thread_local! {
+    /// Whether this thread is at a critical task right now.
+    static IN_CRITICAL_TASK: Cell<bool> = const { Cell::new(false) };
+}
 
 /// The exit code after a panic on a critical thread, sysexits' EX_SOFTWARE.
 const EXIT_CODE: i32 = 70;
@@ -25,7 +39,31 @@ pub fn spawn<T: Send + 'static>(
     thread::Builder::new().name(format!("{PREFIX}{name}")).spawn(run)
 }
 
-/// Makes a panic on a critical thread, or on the first thread, end the process after it was reported. Called once, by
+/// Starts a critical task on the current tokio runtime. What it spawns itself is not critical by that.
+pub fn spawn_task<T: Send + 'static>(task: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+    tokio::spawn(Critical(Box::pin(task)))
+}
+
+/// A task whose panics the hook knows: a task's thread is any of the runtime's, so that its name says nothing.
+struct Critical<T>(Pin<Box<dyn Future<Output = T> + Send>>);
+
+impl<T> Future for Critical<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        /// Restores the mark in every case, a panic that the process survives among them.
+        struct Marked(bool);
+        impl Drop for Marked {
+            fn drop(&mut self) {
+                IN_CRITICAL_TASK.set(self.0);
+            }
+        }
+        let _marked = Marked(IN_CRITICAL_TASK.replace(true));
+        self.0.as_mut().poll(context)
+    }
+}
+
+/// Makes a panic on a critical thread or in a critical task, or on the first thread, end the process after it was reported. Called once, by
 /// a process that is a node.
 ///
 /// The hook of the standard library writes to standard error itself and waits for whoever reads it, so this one
@@ -35,7 +73,7 @@ pub fn end_process_on_panic() {
         let current = thread::current();
         let name = current.name().unwrap_or("unnamed");
         report(name, info);
-        if name == "main" || name.starts_with(PREFIX) {
+        if name == "main" || name.starts_with(PREFIX) || IN_CRITICAL_TASK.get() {
             tracing::error!(thread = name, "this node cannot go on after a panic here: it stops; start it again");
             outlet::finish();
             process::exit(EXIT_CODE);

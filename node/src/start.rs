@@ -6,6 +6,7 @@ mod metrics_server;
 mod standstill;
 
 use std::{
+    future::Future,
     io,
     net::SocketAddr,
     sync::Arc,
@@ -234,9 +235,10 @@ async fn run(
         let patience = config.log.standstill.duration();
         tokio::spawn(part.watch(engine.engine(), commits.subscribe(), patience))
     });
-    let api = tokio::spawn(http::serve(node, options, api, wait(stop.subscribe())));
+    let api = serve(&stop, "the HTTP API", http::serve(node, options, api, wait(stop.subscribe())));
     let metrics = metrics_port.map(|port| {
-        tokio::spawn(metrics_server::serve(metrics, config.api.hosts.clone(), port, wait(stop.subscribe())))
+        let server = metrics_server::serve(metrics, config.api.hosts.clone(), port, wait(stop.subscribe()));
+        serve(&stop, "the server of metrics", server)
     });
     let reason = until_stopped(&stop, &mut signals).await;
     tracing::info!("stopping");
@@ -244,7 +246,7 @@ async fn run(
         watch.abort();
     }
     engine.prepare_stop();
-    // The API first, so that nobody is told yes and then forgotten; a server that ended in an error has said so.
+    // The API first, so that nobody is told yes and then forgotten.
     let _ = api.await;
     if let Some(metrics) = metrics {
         let _ = metrics.await;
@@ -256,6 +258,25 @@ async fn run(
         Reason::Asked => Ok(()),
         Reason::Fatal(reason) => Err(StartError::Fatal(reason)),
     }
+}
+
+/// Runs a server that ends when the node is told to stop. If it ends before, or in a panic, so does the node: one that
+/// nobody can ask is half a node.
+fn serve(
+    stop: &Stop,
+    what: &'static str,
+    server: impl Future<Output = io::Result<()>> + Send + 'static,
+) -> tokio::task::JoinHandle<()> {
+    let stop = stop.clone();
+    critical::spawn_task(async move {
+        let outcome = server.await;
+        let why = outcome.err().map_or_else(|| "it gave no reason".into(), |error| error.to_string());
+        stop.send_if_modified(|told| {
+            let too_early = told.is_none();
+            told.get_or_insert_with(|| Reason::Fatal(format!("{what} has ended: {why}")));
+            too_early
+        });
+    })
 }
 
 /// Takes all ports of this process before anything else happens.
@@ -306,9 +327,22 @@ async fn until_stopped(stop: &Stop, signals: &mut Signals) -> Reason {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use std::path::Path;
 
     use super::*;
+
+    #[tokio::test]
+    async fn a_server_that_ends_before_the_node_stops_the_node() {
+        let stop = Stop::new(None);
+        serve(&stop, "the HTTP API", async { Err(io::Error::other("there are no more threads")) }).await.unwrap();
+        let reason = Reason::Fatal("the HTTP API has ended: there are no more threads".into());
+        assert_eq!(*stop.borrow(), Some(reason));
+        // One that ends because the node does is no reason.
+        let stop = Stop::new(Some(Reason::Asked));
+        serve(&stop, "the HTTP API", async { Ok(()) }).await.unwrap();
+        assert_eq!(*stop.borrow(), Some(Reason::Asked));
+    }
 
     #[test]
     fn a_full_disk_is_known_whoever_reports_it() {

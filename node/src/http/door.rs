@@ -1,19 +1,27 @@
 //! The door: transactions come in one by one and go on in batches.
 //!
 //! While one batch is verified, those that arrive meanwhile become the next: under load batches grow by themselves,
-//! and a lone transaction waits for nobody. Signatures are verified in parallel off the async threads, the good ones
-//! are remembered by the application, so that CheckTx, which is one thread, finds them done.
+//! and a lone transaction waits for nobody. Signatures are verified in parallel, the good ones are remembered by the
+//! application, so that CheckTx, which is one thread, finds them done.
+//!
+//! Whoever sends signatures makes work before paying for it. It is done by threads of the door's own, behind everything
+//! else: those that all of the node shares, with which a block's signatures are verified and its tree is hashed, never
+//! have a stranger's transaction before them.
 
-use std::sync::Arc;
+use std::{io, sync::Arc, thread};
 
 use bytes::Bytes;
 use diem_client::api::{ErrorBody, HttpError};
 use diem_runtime::App;
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
-use super::error::{Failure, submit_error};
+use super::{
+    error::{Failure, submit_error},
+    readers::stand_behind,
+};
 use crate::{
-    Engine, Node,
+    Engine, Node, critical,
     engine::{SubmitError, Wait},
 };
 
@@ -54,11 +62,14 @@ pub(crate) struct Door {
 }
 
 impl Door {
-    /// Starts the task behind the door; it ends when the door is dropped.
-    pub(crate) fn open(node: &Node) -> Self {
+    /// Starts the task behind the door and its threads; they end when the door is dropped.
+    ///
+    /// # Errors
+    /// The system starts no more threads.
+    pub(crate) fn open(node: &Node) -> io::Result<Self> {
         let (entries, incoming) = mpsc::channel(MAX_REQUESTS);
-        tokio::spawn(work(node.app.clone(), node.engine.clone(), incoming));
-        Self { entries, bytes: Arc::new(Semaphore::new(MAX_BYTES)) }
+        critical::spawn_task(work(Verifiers::start(node.app.clone())?, node.engine.clone(), incoming));
+        Ok(Self { entries, bytes: Arc::new(Semaphore::new(MAX_BYTES)) })
     }
 
     /// Verifies the signatures of `txs` and hands the good ones to the engine's pool; one answer each.
@@ -74,11 +85,11 @@ impl Door {
     }
 }
 
-async fn work(app: Arc<App>, engine: Arc<dyn Engine>, mut incoming: mpsc::Receiver<Entry>) {
+async fn work(verifiers: Verifiers, engine: Arc<dyn Engine>, mut incoming: mpsc::Receiver<Entry>) {
     let upstream = Arc::new(Semaphore::new(UPSTREAM));
     let mut entries = Vec::new();
     while incoming.recv_many(&mut entries, BATCH_TXS).await > 0 {
-        let verified = verify(app.clone(), std::mem::take(&mut entries)).await;
+        let verified = verifiers.verify(std::mem::take(&mut entries)).await;
         // While the engine is slower than the door, the next batch grows.
         let Ok(permit) = upstream.clone().acquire_owned().await else { return };
         let engine = engine.clone();
@@ -89,19 +100,46 @@ async fn work(app: Arc<App>, engine: Arc<dyn Engine>, mut incoming: mpsc::Receiv
     }
 }
 
-/// The entries with the verdict on each transaction; `None` if a panic ate them, whose callers then see an error.
-async fn verify(app: Arc<App>, entries: Vec<Entry>) -> Vec<(Entry, Vec<Entered>)> {
-    let task = tokio::task::spawn_blocking(move || {
-        let txs: Vec<Bytes> = entries.iter().flat_map(|entry| entry.txs.iter().cloned()).collect();
-        let refused = |error| EnterError::Refused(ErrorBody::from(&error));
-        let mut verdicts = app.verify_signatures(&txs).into_iter().map(|verdict| verdict.map_err(refused));
-        let take = |entry: Entry| {
-            let verdicts = verdicts.by_ref().take(entry.txs.len()).collect();
-            (entry, verdicts)
-        };
-        entries.into_iter().map(take).collect()
-    });
-    task.await.unwrap_or_default()
+/// The threads that verify what comes through the door: as many as there are cores, for when nobody else wants them.
+struct Verifiers {
+    app: Arc<App>,
+    threads: ThreadPool,
+}
+
+impl Verifiers {
+    fn start(app: Arc<App>) -> io::Result<Self> {
+        let count = thread::available_parallelism().map_or(1, usize::from);
+        let threads = ThreadPoolBuilder::new()
+            .num_threads(count)
+            .thread_name(|_| "http-verify".into())
+            .start_handler(|_| stand_behind())
+            .build()
+            .map_err(io::Error::other)?;
+        Ok(Self { app, threads })
+    }
+
+    /// The entries with the verdict on each transaction; none if a panic ate them, whose callers then see an error.
+    async fn verify(&self, entries: Vec<Entry>) -> Vec<(Entry, Vec<Entered>)> {
+        let (reply, verified) = oneshot::channel();
+        let app = self.app.clone();
+        self.threads.spawn(move || {
+            // Whoever waits has gone with the door.
+            let _ = reply.send(judge(&app, entries));
+        });
+        verified.await.unwrap_or_default()
+    }
+}
+
+/// The entries with the verdict on each transaction.
+fn judge(app: &App, entries: Vec<Entry>) -> Vec<(Entry, Vec<Entered>)> {
+    let txs: Vec<Bytes> = entries.iter().flat_map(|entry| entry.txs.iter().cloned()).collect();
+    let refused = |error| EnterError::Refused(ErrorBody::from(&error));
+    let mut verdicts = app.verify_signatures(&txs).into_iter().map(|verdict| verdict.map_err(refused));
+    let take = |entry: Entry| {
+        let verdicts = verdicts.by_ref().take(entry.txs.len()).collect();
+        (entry, verdicts)
+    };
+    entries.into_iter().map(take).collect()
 }
 
 /// Answers the entries of which nothing is good at once, and hands the rest to the engine, one batch for each way of
@@ -138,5 +176,66 @@ fn enter_error(error: SubmitError) -> EnterError {
     match error {
         SubmitError::Known => EnterError::Known,
         other => EnterError::Refused(submit_error(other)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::sync::{Barrier, mpsc::channel};
+
+    use diem_testkit::TestChain;
+
+    use super::*;
+    use crate::http::readers::NICE;
+
+    fn entry(txs: Vec<Bytes>) -> Entry {
+        let (reply, _) = oneshot::channel();
+        let bytes = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        Entry { txs, wait: Wait::None, reply, _bytes: bytes }
+    }
+
+    /// More than one batch, of which the application knows none.
+    fn transfers(chain: &TestChain, nonces: std::ops::Range<u64>) -> Vec<Bytes> {
+        nonces.map(|nonce| chain.transfer(0, nonce, 1, 1).bytes()).collect()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn consensus_does_not_wait_for_signatures_of_strangers() {
+        let chain = TestChain::new();
+        let app = chain.app.clone();
+        let (strangers, consensus) = (transfers(&chain, 0..300), transfers(&chain, 300..600));
+        let verifiers = Verifiers::start(app.clone()).unwrap();
+        // All of the door's threads are at something that takes for ever.
+        let count = verifiers.threads.current_num_threads();
+        let (all, (end, ends)) = (Arc::new(Barrier::new(count + 1)), channel::<()>());
+        let ends = Arc::new(parking_lot::Mutex::new(ends));
+        verifiers.threads.spawn_broadcast({
+            let (all, ends) = (all.clone(), ends.clone());
+            move |_| {
+                all.wait();
+                let _ = ends.lock().recv();
+            }
+        });
+        tokio::task::block_in_place(|| all.wait());
+        let mut entered = Box::pin(verifiers.verify(vec![entry(strangers)]));
+        assert!(futures::poll!(&mut entered).is_pending());
+        // What a block asks for is done all the same, on the threads that all of the node shares.
+        let verdicts = tokio::task::block_in_place(|| app.verify_signatures(&consensus));
+        assert!(verdicts.len() == 300 && verdicts.iter().all(Result::is_ok));
+        assert!(futures::poll!(&mut entered).is_pending());
+        drop(end);
+        let verdicts: Vec<Entered> = entered.await.into_iter().flat_map(|(_, verdicts)| verdicts).collect();
+        assert_eq!(verdicts, vec![Ok(()); 300]);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_threads_of_the_door_stand_behind_all_others() {
+        let verifiers = Verifiers::start(TestChain::new().app).unwrap();
+        let priority = || rustix::process::getpriority_process(None).unwrap();
+        let mine = priority();
+        let theirs = verifiers.threads.broadcast(|_| priority());
+        assert!(theirs.iter().all(|theirs| *theirs == (mine + NICE).min(19)), "{mine} and {theirs:?}");
+        assert_eq!(priority(), mine);
     }
 }

@@ -120,7 +120,9 @@ const ROUTES: &[&str] = &[
 pub struct Options {
     /// The canonical genesis document, `genesis.json`, that `GET /v1/genesis` serves.
     pub genesis: Option<PathBuf>,
-    /// A chain whose blocks come by themselves is not ready after this time without one; later where they are slow.
+    /// A chain whose blocks come by themselves is not ready after this time without one; later where they are slow: see
+    /// [`ready`]. In 20 s CometBFT gives up on three absent proposers one after the other, at the 5 s that a round takes
+    /// without one, so that a pause of so long is more than somebody's restart.
     pub stale: Duration,
     /// The genesis time, before which there is no block to wait for.
     pub starts_at: Option<Time>,
@@ -222,7 +224,7 @@ impl Api {
     /// Waits end when `stopping` becomes true.
     fn new(node: Arc<Node>, options: Options, stopping: watch::Receiver<bool>) -> io::Result<Arc<Self>> {
         let (waiters, pulse) = (Waiters::start(&node, stopping.clone()), Pulse::start(&node));
-        let (door, streams) = (Door::open(&node), Arc::new(Semaphore::new(events::MAX_STREAMS)));
+        let (door, streams) = (Door::open(&node)?, Arc::new(Semaphore::new(events::MAX_STREAMS)));
         let readers = Readers::start("http-read", READING_THREADS, MAX_WAITING_READS)?;
         let followers = Readers::start("http-events", 1, events::MAX_STREAMS)?;
         let simulators = Readers::start("http-simulate", 1, simulate::MAX_SIMULATIONS)?;

@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 /// How much lower their priority is than that of the node's other threads; 19 is the most there is.
-const NICE: i32 = 10;
+pub(super) const NICE: i32 = 10;
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -63,9 +63,14 @@ impl Readers {
     }
 }
 
-fn work(incoming: &Mutex<Receiver<Job>>) {
-    // Of this thread alone. If the system refuses, reading competes with the rest as before.
+/// Puts the calling thread, and no other, behind those that make blocks.
+pub(super) fn stand_behind() {
+    // If the system refuses, this thread competes with the rest.
     let _ = rustix::process::setpriority_process(None, NICE);
+}
+
+fn work(incoming: &Mutex<Receiver<Job>>) {
+    stand_behind();
     loop {
         // Whoever holds the lock waits for the next job, the others for the lock.
         let job = incoming.lock().recv();

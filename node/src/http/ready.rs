@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 
 use super::{Api, Shared, chain::head};
 use crate::{
-    Node,
+    Node, critical,
     engine::{EngineError, EngineKind, EngineStatus},
 };
 
@@ -32,7 +32,7 @@ impl Pulse {
     pub(crate) fn start(node: &Node) -> Arc<Self> {
         let pulse = Arc::new(Self(Mutex::new(Instant::now())));
         let (weak, mut commits) = (Arc::downgrade(&pulse), node.commits.clone());
-        tokio::spawn(async move {
+        critical::spawn_task(async move {
             while commits.changed().await.is_ok() {
                 let Some(pulse) = weak.upgrade() else { return };
                 *pulse.0.lock() = Instant::now();

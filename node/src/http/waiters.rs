@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::view;
-use crate::Node;
+use crate::{Node, critical};
 
 /// The most transactions that are waited for, each counted once for every request.
 const MAX_WAITS: usize = 4_096;
@@ -36,7 +36,7 @@ impl Waiters {
     pub(crate) fn start(node: &Node, stopping: watch::Receiver<bool>) -> Arc<Self> {
         let waiters = Arc::new(Self::new(node.app.clone(), MAX_WAITS, stopping));
         let (weak, mut commits) = (Arc::downgrade(&waiters), node.commits.clone());
-        tokio::spawn(async move {
+        critical::spawn_task(async move {
             while commits.changed().await.is_ok() {
                 let Some(waiters) = weak.upgrade() else { return };
                 if !waiters.table.lock().is_empty() {

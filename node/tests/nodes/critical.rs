@@ -1,4 +1,4 @@
-//! A panic where there is no node without the thread ends the process; elsewhere it does not.
+//! A panic where there is no node without the thread or task ends the process; elsewhere it does not.
 
 use std::{
     env,
@@ -17,21 +17,38 @@ fn process_with_a_panic() {
     diem_node::outlet::detach().unwrap();
     diem_node::critical::end_process_on_panic();
     let panics = || panic!("on purpose");
-    if role == "critical" {
-        let _ = diem_node::critical::spawn("test", panics).unwrap().join();
-        std::thread::sleep(std::time::Duration::from_secs(60));
-    } else {
-        assert!(std::thread::spawn(panics).join().is_err());
+    let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
+    match &*role {
+        "thread" => {
+            let _ = diem_node::critical::spawn("test", panics).unwrap().join();
+            std::thread::sleep(std::time::Duration::from_secs(60));
+        }
+        "task" => {
+            let task = async move {
+                tokio::task::yield_now().await;
+                panics()
+            };
+            let _ = runtime.block_on(async { diem_node::critical::spawn_task(task).await });
+            std::thread::sleep(std::time::Duration::from_secs(60));
+        }
+        _ => {
+            assert!(std::thread::spawn(panics).join().is_err());
+            // A request: a task of its own that a critical one has started.
+            let requests = async move { tokio::spawn(async move { panics() }).await.is_err() };
+            let serve = async { diem_node::critical::spawn_task(requests).await };
+            assert!(runtime.block_on(serve).unwrap());
+        }
     }
 }
 
 #[test]
-fn only_a_critical_thread_takes_the_process_with_it() {
+fn only_a_critical_thread_or_task_takes_the_process_with_it() {
     let run = |role: &str| {
         let mut command = Command::new(env::current_exe().unwrap());
         command.args(["--exact", "critical::process_with_a_panic"]).env(ROLE, role).output().unwrap().status.code()
     };
-    assert_eq!(run("critical"), Some(70));
+    assert_eq!(run("thread"), Some(70));
+    assert_eq!(run("task"), Some(70));
     assert_eq!(run("any"), Some(0));
 }
 
@@ -41,7 +58,7 @@ fn a_panic_whose_report_nobody_reads_ends_the_process_all_the_same() {
     let full_disk = File::options().write(true).open("/dev/full").unwrap();
     for stderr in [Stdio::from(stalled), full_disk.into()] {
         let mut command = Command::new(env::current_exe().unwrap());
-        command.args(["--exact", "critical::process_with_a_panic"]).env(ROLE, "critical");
+        command.args(["--exact", "critical::process_with_a_panic"]).env(ROLE, "thread");
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr).spawn().unwrap();
         assert_eq!(wait(&mut child).code(), Some(70));
     }
