@@ -118,7 +118,7 @@ fn check_keys(state: &dyn StateRead) -> Result<(), String> {
     let rows = KEYS.all(state).into_iter();
     let named: Vec<_> = rows.flat_map(|(account, keys)| keys.into_iter().map(move |key| (account, key))).collect();
     let ending: BTreeSet<_> = named.iter().map(|(account, key)| (key.last_day, *account)).collect();
-    if !ending.into_iter().eq(all(&ENDING, state).into_iter().map(|(place, _)| place)) {
+    if !ending.into_iter().eq(ENDING.all(state).into_iter().map(|(place, _)| place)) {
         return Err("the queue of session keys is not theirs".into());
     }
     let named = named.iter().map(|(account, key)| ((*account, key.key), key.last_day));
