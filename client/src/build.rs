@@ -13,14 +13,14 @@ use crate::{
     guard::{Unproven, Unsettled},
 };
 
-/// For how many blocks a transaction is valid unless its sender says otherwise.
+/// The number of blocks for which a transaction is valid unless its sender says otherwise.
 pub const EXPIRY_BLOCKS: u64 = 600;
 
 /// The kind of a key; what a signature costs in bytes depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyKind {
-    /// ed25519, the default.
+    /// An ed25519 key, the default.
     Ed25519,
     /// secp256k1 over EIP-712, the key of an Ethereum wallet.
     Ethereum,
@@ -74,9 +74,9 @@ pub enum BuildError {
     /// The fee would be more than the sender allows.
     #[error("the fee would be {fee} VVV, more than the {max} VVV of --max-fee: raise it or lower the gas price")]
     MaxFee {
-        /// gas * gas_price.
+        /// The fee: gas times gas price.
         fee: Amount,
-        /// What the sender allows.
+        /// The highest fee that the sender allows.
         max: Amount,
     },
     /// The fee is more than is paid without being told.
@@ -87,9 +87,9 @@ pub enum BuildError {
         price = .price.get(), known = .known.get()
     )]
     FeeUntold {
-        /// Who asks so much.
+        /// The URL of the node that asks so much.
         url: String,
-        /// gas * gas_price.
+        /// The fee: gas times gas price.
         fee: Amount,
         /// The most that is paid without being told.
         limit: Amount,
@@ -104,9 +104,9 @@ pub enum BuildError {
          with {}: nothing was signed", .known.chain_id, .known.genesis_hash
     )]
     OtherChain {
-        /// Who shows it.
+        /// The URL of the node that shows it.
         url: String,
-        /// What is known.
+        /// The chain as it was first seen.
         known: Box<KnownChain>,
         /// The name of the other.
         chain_id: String,
@@ -123,7 +123,7 @@ pub enum BuildError {
         hash = .open.hash, nonce = .open.nonce, expiry = .open.expiry
     )]
     Unsettled {
-        /// The node.
+        /// The URL of the node.
         url: String,
         /// The signature that may still count.
         open: Unsettled,
@@ -132,18 +132,18 @@ pub enum BuildError {
     },
 }
 
-/// What a sender decides; `None` takes what the chain suggests.
+/// The decisions of a sender; `None` takes what the chain suggests.
 #[derive(Debug, Clone)]
 pub struct Intent {
-    /// Who acts.
+    /// The account that acts.
     pub sender: Address,
     /// The kind of the sender's key.
     pub sender_kind: KeyKind,
-    /// What is asked for.
+    /// The calls of the transaction.
     pub calls: Vec<Call>,
-    /// Who pays instead of the sender, and the kind of that key.
+    /// The account that pays instead of the sender, and the kind of its key.
     pub fee_payer: Option<(Address, KeyKind)>,
-    /// Free text.
+    /// A text that everybody can read.
     pub memo: String,
     /// The sender's number of transactions so far, those that wait in the pool included.
     pub nonce: Option<u64>,
@@ -175,13 +175,13 @@ impl Intent {
 /// A complete transaction, ready to sign, and what it costs.
 #[derive(Debug, Clone)]
 pub struct Draft {
-    /// The transaction.
+    /// The unsigned transaction.
     pub tx: Tx,
-    /// Its gas.
+    /// The gas of the signed transaction.
     pub gas: u64,
     /// `gas * gas_price`: what it pays.
     pub fee: Amount,
-    /// What of it is the node's word alone.
+    /// The parts of it that are the node's word alone.
     pub unproven: Unproven,
 }
 

@@ -13,11 +13,12 @@ use crate::api::{
 };
 use crate::guard::{Guard, KnownChain, Memory, Unsettled};
 
-/// How long the client looks for the node.
+/// The time for which the client looks for the node.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long an unused connection is kept: shorter than a node keeps it (10 s), so that none is used while it is closed.
+/// The time for which an unused connection is kept: shorter than a node keeps it (10 s), so that none is used while it
+/// is closed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long it waits for an answer that needs no waiting for blocks.
+/// The time for which it waits for an answer that needs no waiting for blocks.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Why there is no answer.
@@ -32,41 +33,41 @@ pub enum ClientError {
          the authorities (often the package ca-certificates), or name a file of them in SSL_CERT_FILE"
     )]
     Certificates {
-        /// The URL.
+        /// The URL that was given.
         url: String,
-        /// What the library says.
+        /// The reason that the library gives.
         reason: String,
     },
     /// Nobody listens there; nothing was sent.
     #[error("no node answers at {url} ({reason}): `make devnet` starts a local chain, `--node URL` asks another node")]
     Unreachable {
-        /// Where.
+        /// The URL of the node.
         url: String,
-        /// What the system says.
+        /// The reason that the system gives.
         reason: String,
     },
     /// The request was sent and no answer came: what it asked for may have happened.
     #[error("the node at {url} did not answer ({reason})")]
     Lost {
-        /// Where.
+        /// The URL of the node.
         url: String,
-        /// What the system says.
+        /// The reason that the system gives.
         reason: String,
     },
-    /// The node refused.
+    /// The node refused the request.
     #[error("{error}")]
     Refused {
-        /// The HTTP status.
+        /// The HTTP status of the answer.
         status: u16,
-        /// Why.
+        /// The error that the node answered.
         error: ErrorBody,
     },
     /// An answer that no node gives.
     #[error("{url} answers, but not as a node of this version does: {reason}")]
     NotANode {
-        /// Where.
+        /// The URL of the node.
         url: String,
-        /// What is wrong with it.
+        /// The fault of the answer.
         reason: String,
     },
 }
@@ -121,14 +122,14 @@ impl Client {
         Ok(Self { base: url.trim_end_matches('/').into(), http, guard: Guard::default(), memory: Arc::default() })
     }
 
-    /// The same client, which pays so much without being told.
+    /// The client with another guard, which bounds what it pays without being told.
     #[must_use]
     pub const fn guarded(mut self, guard: Guard) -> Self {
         self.guard = guard;
         self
     }
 
-    /// The same client for this chain only, as it was first seen. It remembers nothing else yet.
+    /// The client for this chain only, as it was first seen. It remembers nothing else yet.
     #[must_use]
     pub fn knowing(mut self, chain: KnownChain) -> Self {
         self.memory = Arc::new(Memory::of(chain));
@@ -140,7 +141,7 @@ impl Client {
         &self.base
     }
 
-    /// `GET /v1/status`
+    /// Asks `GET /v1/status`.
     pub async fn status(&self) -> Result<Status, ClientError> {
         self.get("/v1/status").await
     }
@@ -160,7 +161,7 @@ impl Client {
         self.get("/v1/genesis").await
     }
 
-    /// `GET /v1/errors`
+    /// Asks `GET /v1/errors`.
     pub async fn errors(&self) -> Result<Vec<ErrorLine>, ClientError> {
         let table: Page<ErrorLine> = self.get("/v1/errors").await?;
         Ok(table.items)
@@ -183,7 +184,7 @@ impl Client {
         self.get(&path).await
     }
 
-    /// `GET /v1/tx/{hash}`
+    /// Asks `GET /v1/tx/{hash}`.
     pub async fn transaction(&self, hash: &Hash) -> Result<Transaction, ClientError> {
         self.get(&format!("/v1/tx/{hash}")).await
     }

@@ -19,22 +19,22 @@ use crate::{
 };
 
 impl Client {
-    /// `GET /v1/params`
+    /// Asks `GET /v1/params`.
     pub async fn params(&self) -> Result<Params, ClientError> {
         self.params_at(None).await
     }
 
-    /// `GET /v1/params?height=`
+    /// Asks `GET /v1/params?height=`.
     pub async fn params_at(&self, height: Option<u64>) -> Result<Params, ClientError> {
         self.read("/v1/params", height).await
     }
 
-    /// `GET /v1/supply`
+    /// Asks `GET /v1/supply`.
     pub async fn supply(&self) -> Result<Supply, ClientError> {
         self.supply_at(None).await
     }
 
-    /// `GET /v1/supply?height=`
+    /// Asks `GET /v1/supply?height=`.
     pub async fn supply_at(&self, height: Option<u64>) -> Result<Supply, ClientError> {
         self.read("/v1/supply", height).await
     }
@@ -44,12 +44,12 @@ impl Client {
         self.list("/v1/consensus", None).await
     }
 
-    /// `GET /v1/validators`
+    /// Asks `GET /v1/validators`.
     pub async fn validators(&self) -> Result<List<ValidatorDetail>, ClientError> {
         self.validators_at(None).await
     }
 
-    /// `GET /v1/validators?height=`
+    /// Asks `GET /v1/validators?height=`.
     pub async fn validators_at(&self, height: Option<u64>) -> Result<List<ValidatorDetail>, ClientError> {
         self.list("/v1/validators", height).await
     }
@@ -191,7 +191,7 @@ impl Client {
         self.read("/v1/emission", height).await
     }
 
-    /// `GET /v1/emission/schedule`
+    /// Asks `GET /v1/emission/schedule`.
     pub async fn emission_schedule(&self, height: Option<u64>) -> Result<List<Segment>, ClientError> {
         self.list("/v1/emission/schedule", height).await
     }
@@ -213,7 +213,7 @@ impl Client {
         self.get(&path).await
     }
 
-    /// `GET /v1/days/{day}`
+    /// Asks `GET /v1/days/{day}`.
     pub async fn day(&self, day: u64, height: Option<u64>) -> Result<At<Day>, ClientError> {
         self.read(&format!("/v1/days/{day}"), height).await
     }

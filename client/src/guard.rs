@@ -21,7 +21,7 @@ use crate::{
 
 /// The most that is paid as a fee unless the caller names a `max_fee`: 0.1 VVV.
 pub const MAX_FEE: Amount = Amount::new(100_000_000_000_000_000);
-/// By how much a fee may exceed what it was when the chain was first seen, unless the caller names a `max_fee`.
+/// The factor by which a fee may exceed what it was when the chain was first seen, unless the caller names a `max_fee`.
 pub const MAX_RISE: u128 = 10;
 
 /// What a client pays without being told: both bounds hold. A caller who wants to pay more for one transaction names
@@ -46,7 +46,7 @@ impl Guard {
     pub fn limit(&self, known: Option<&KnownChain>, signed: &Signed) -> Amount {
         let usual = known.map(|known| {
             let usual = known.min_gas_price.checked_mul(GasParams::default().gas(signed).into());
-            // What is larger than any amount bounds nothing; the other limit does.
+            // A product that is larger than any amount bounds nothing; the other limit does.
             usual.and_then(|usual| usual.checked_mul(self.max_rise)).unwrap_or(Amount::MAX)
         });
         usual.map_or(self.max_fee, |usual| usual.min(self.max_fee))
@@ -58,7 +58,7 @@ impl Guard {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KnownChain {
-    /// Its name.
+    /// The name of the chain.
     pub chain_id: String,
     /// The hash of its genesis, which every signature names.
     pub genesis_hash: Hash,
@@ -82,22 +82,22 @@ impl KnownChain {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Unsettled {
-    /// Its hash.
+    /// The hash of the transaction.
     pub hash: Hash,
-    /// Its nonce.
+    /// The nonce of the transaction.
     pub nonce: u64,
     /// The last height at which it is valid.
     pub expiry: u64,
 }
 
 impl Unsettled {
-    /// What may become of `signed`.
+    /// The record of `signed`, which may still count.
     pub const fn of(signed: &Signed) -> Self {
         Self { hash: Hash(signed.hash), nonce: signed.tx.nonce, expiry: signed.tx.expiry }
     }
 }
 
-/// What of a draft is a node's word alone. It is signed, and no bound of the client reaches it.
+/// The parts of a draft that are a node's word alone. They are signed, and no bound of the client reaches them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Unproven {
     /// The nonce, where the caller chose none.
@@ -108,7 +108,7 @@ pub struct Unproven {
     pub gas_price: Option<Amount>,
 }
 
-/// What the clones of a client remember together.
+/// The memory that all clones of a client share.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     chain: OnceLock<KnownChain>,

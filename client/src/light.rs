@@ -32,9 +32,9 @@ pub enum LightError {
          trust"
     )]
     TooManyChanges {
-        /// How far trust came.
+        /// The height up to which trust came.
         trusted: u64,
-        /// Where it should go.
+        /// The height that it should reach.
         height: u64,
     },
 }
@@ -54,7 +54,7 @@ impl LightClient {
         Self { client, trust, shown: None }
     }
 
-    /// What is trusted now.
+    /// The trust of the client now.
     pub const fn trust(&self) -> &Trust {
         &self.trust
     }
@@ -65,7 +65,7 @@ impl LightClient {
     /// # Errors
     /// [`LightError`]; what was verified on the way stays trusted.
     pub async fn follow(&mut self, height: u64) -> Result<(), LightError> {
-        // What is not reached yet, the lowest last.
+        // These are the headers that are not reached yet, the lowest last.
         let mut ahead: Vec<LightBlock> = Vec::new();
         let mut fetched = 0usize;
         while self.trust.height() < height {

@@ -31,9 +31,9 @@ pub enum VerifyError {
     /// The header is of another chain.
     #[error("the header is of chain `{got}`, but `{trusted}` is trusted")]
     ChainId {
-        /// The header's.
+        /// The chain that the header names.
         got: String,
-        /// The trusted one.
+        /// The chain that is trusted.
         trusted: String,
     },
     /// The state is of a chain of the same name, and perhaps the same validators, that began otherwise.
@@ -43,23 +43,23 @@ pub enum VerifyError {
     OtherGenesis {
         /// The hash in the proven state.
         got: String,
-        /// The trusted one.
+        /// The genesis hash that is trusted.
         trusted: String,
     },
     /// The header is not that which holds the root of the state.
     #[error("the header is of height {header}, but the state after height {state} has its root in the next header")]
     Height {
-        /// The header's.
+        /// The height of the header.
         header: u64,
-        /// The state's.
+        /// The height of the state.
         state: u64,
     },
     /// The header is not of the height that was asked for.
     #[error("height {asked} was asked for, and the answer is of height {got}")]
     OtherHeight {
-        /// Of which height it is.
+        /// The height of the answer.
         got: u64,
-        /// Which one was asked for.
+        /// The height that was asked for.
         asked: u64,
     },
     /// The header names validators that are not the trusted ones.
@@ -73,22 +73,22 @@ pub enum VerifyError {
         "{signed} of {total} power that is trusted signed the header of height {height}, more than one third is needed"
     )]
     NotEnoughTrust {
-        /// The header's height.
+        /// The height of the header.
         height: u64,
         /// The trusted power that signed.
         signed: u64,
-        /// The trusted power.
+        /// The power of all trusted validators.
         total: u64,
     },
     /// Before what is trusted.
     #[error("height {got} lies before the trusted height {trusted}: trust an earlier header, or the genesis")]
     Older {
-        /// The header's height.
+        /// The height of the header.
         got: u64,
-        /// What is trusted.
+        /// The height that is trusted.
         trusted: u64,
     },
-    /// Another header of the trusted height.
+    /// The header is another one than the trusted header of its height.
     #[error("the header of height {0} is another one than the trusted one")]
     OtherHeader(u64),
     /// The validators of the trusted header may have taken their stake and have nothing to lose.
@@ -109,7 +109,7 @@ pub enum VerifyError {
     /// The commit is malformed, or one of its signatures is not by a trusted validator.
     #[error("the commit does not hold: {0}")]
     Commit(String),
-    /// Not more than two thirds of the power signed.
+    /// The signatures are by no more than two thirds of the power.
     #[error("too few signatures: {signed} of {total} power signed, more than two thirds are needed")]
     TooFewSignatures {
         /// The power that signed.

@@ -19,12 +19,12 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Validator {
-    /// What people call it.
+    /// The name that people call it.
     pub name: String,
-    /// Where to read more of it.
+    /// The website where people read more of it.
     #[serde(default)]
     pub website: String,
-    /// Whose account operates it.
+    /// The account that operates it.
     pub operator: Who,
     /// Its ed25519 consensus key, in hex.
     #[serde(with = "hex::serde")]
@@ -33,15 +33,15 @@ pub struct Validator {
     pub bridge_address: Address,
     /// That the operator holds both keys; made for this chain id.
     pub proof: KeyProof,
-    /// What it stakes with itself. Power is one for each whole VVV.
+    /// The amount that it stakes with itself. Power is one for each whole VVV.
     pub self_stake: Vvv,
-    /// What it takes of the rewards, in basis points.
+    /// The part of the rewards that it takes, in basis points.
     #[serde(default)]
     pub commission_bps: u16,
     /// The most that it will ever take.
     #[serde(default = "full")]
     pub max_commission_bps: u16,
-    /// By how much that changes from a day to the next at most.
+    /// The most by which the commission may change from a day to the next, in basis points.
     #[serde(default = "full")]
     pub max_commission_change_bps: u16,
 }
@@ -54,11 +54,11 @@ fn full() -> u16 {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stake {
-    /// Whose.
+    /// The account that stakes.
     pub account: Who,
     /// The operator with whom.
     pub validator: Who,
-    /// How much.
+    /// The amount that is staked.
     pub amount: Vvv,
 }
 
@@ -66,11 +66,11 @@ pub struct Stake {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Lock {
-    /// Whose.
+    /// The account that holds the stake.
     pub account: Who,
     /// The operator with whom the stake is.
     pub validator: Who,
-    /// What is locked.
+    /// The value that is locked.
     pub vvv: Vvv,
     /// The DIEM that it stands for.
     pub diem: Diem,
@@ -80,12 +80,12 @@ pub struct Lock {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DiemStake {
-    /// Whose.
+    /// The account that stakes.
     pub account: Who,
-    /// Who has the credit; the account itself if nobody is named.
+    /// The account that has the credit; the staker if nobody is named.
     #[serde(default)]
     pub beneficiary: Option<Who>,
-    /// How much.
+    /// The DIEM that is staked.
     pub amount: Diem,
 }
 
@@ -93,16 +93,16 @@ pub struct DiemStake {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Provider {
-    /// Whose account it is.
+    /// The account of the provider.
     pub account: Who,
-    /// What people call it.
+    /// The name that people call it.
     pub moniker: String,
-    /// Where it serves.
+    /// The URL at which it serves.
     pub endpoint: String,
-    /// Who is paid for settled days; itself if nobody is named.
+    /// The account that is paid for settled days; the provider if nobody is named.
     #[serde(default)]
     pub payout: Option<Who>,
-    /// What it puts up.
+    /// The bond that it puts up.
     pub bond: Vvv,
     /// Whether it earns rent from the first day on.
     #[serde(default)]
@@ -148,7 +148,7 @@ impl StakingParams {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CurveFile {
-    /// What the first DIEM would cost.
+    /// The price of the first DIEM.
     base: Option<Vvv>,
     /// The exponent at the target.
     power: Option<Decimal>,
@@ -156,7 +156,7 @@ pub struct CurveFile {
     target: Option<Diem>,
     /// The width of a step.
     step: Option<Diem>,
-    /// How many steps there are.
+    /// The number of steps.
     steps: Option<u32>,
     /// `[[edge in adiem, avvv per DIEM], ...]`, digit for digit; instead of all the others.
     #[serde(default, deserialize_with = "table")]
@@ -192,7 +192,7 @@ impl CurveFile {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Emissions {
-    /// What locked stake pays into the rent pool, in basis points.
+    /// The part of its emission that locked stake pays into the rent pool, in basis points.
     fee_bps: Option<u16>,
     /// Rates one after the other; 10 million VVV a year from the start if none is given.
     #[serde(default)]
@@ -234,7 +234,7 @@ impl Emissions {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CreditsParams {
-    /// Who lists and delists providers.
+    /// The account that lists and delists providers.
     authority: Option<Who>,
     cooldown: Option<Millis>,
     grace: Option<Millis>,
@@ -353,7 +353,7 @@ impl Economy<'_> {
     }
 }
 
-/// What consensus starts with: the power that the stakes give, as staking ranks it.
+/// The validators that consensus starts with: the power that the stakes give, as staking ranks it.
 pub(crate) fn powers(genesis: &staking::Genesis) -> Vec<GenesisValidator> {
     let mut ranked = Vec::new();
     for validator in &genesis.validators {

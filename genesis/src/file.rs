@@ -27,9 +27,9 @@ pub enum Error {
     /// The file cannot be read at all.
     #[error("{path}: {reason}")]
     Open {
-        /// Which file.
+        /// The path of the file.
         path: String,
-        /// What the system says.
+        /// The answer of the system.
         reason: String,
     },
     /// An account, by name or address, appears twice.
@@ -38,10 +38,10 @@ pub enum Error {
     /// A name that means something else wherever names are read.
     #[error("an account cannot be named `{0}`: {1}; choose another name")]
     Name(String, &'static str),
-    /// The same denomination twice for one account, or a sum that fits no amount.
+    /// An account has the same denomination twice, or a sum that fits no amount.
     #[error("account `{0}` has two balances in {1}: write one")]
     DuplicateBalance(String, Denom),
-    /// No account of that name, and no address.
+    /// There is no account of that name, and it is no address.
     #[error("there is no account `{0}`: name one of the accounts of this file, or write an address")]
     Unknown(String),
     /// Both forms of the curve.
@@ -72,27 +72,27 @@ pub enum Error {
 pub struct GenesisFile {
     /// The chain's name; a part `-dev` marks chains for development.
     pub chain_id: String,
-    /// When it starts.
+    /// The time at which it starts.
     pub genesis_time: Start,
-    /// The first height.
+    /// The height of its first block.
     #[serde(default = "first_height")]
     pub initial_height: u64,
     /// The length of a day, for ever.
     #[serde(default = "day")]
     pub epoch: Millis,
-    /// What consensus is told.
+    /// The parameters that consensus is told.
     #[serde(default)]
     pub consensus: Consensus,
-    /// What gas costs.
+    /// The price and the amount of gas.
     #[serde(default)]
     pub gas: Gas,
-    /// How large the state may become.
+    /// The bound on the size of the state.
     #[serde(default)]
     pub chain: Chain,
-    /// Parameters of accounts.
+    /// The parameters of accounts.
     #[serde(default)]
     pub bank: Bank,
-    /// Parameters of staking.
+    /// The parameters of staking.
     #[serde(default)]
     pub staking: StakingParams,
     /// The mint curve of DIEM.
@@ -101,25 +101,25 @@ pub struct GenesisFile {
     /// The schedule of new VVV.
     #[serde(default)]
     pub emissions: Emissions,
-    /// Parameters of credits.
+    /// The parameters of credits.
     #[serde(default)]
     pub credits: CreditsParams,
-    /// Who starts the chain. May be left out where `diemd devnet` or `diemd init` adds them.
+    /// The validators that start the chain. They may be left out where `diemd devnet` or `diemd init` adds them.
     #[serde(default)]
     pub validators: Vec<Validator>,
-    /// Who has what.
+    /// The accounts and their balances.
     #[serde(default)]
     pub accounts: Vec<Person>,
-    /// Who staked VVV.
+    /// The stakes of VVV.
     #[serde(default)]
     pub stakes: Vec<Stake>,
-    /// What of it is locked for DIEM.
+    /// The parts of those stakes that are locked for DIEM.
     #[serde(default)]
     pub locks: Vec<Lock>,
-    /// Who staked DIEM.
+    /// The stakes of DIEM.
     #[serde(default)]
     pub diem_stakes: Vec<DiemStake>,
-    /// Who serves.
+    /// The providers that serve from the start.
     #[serde(default)]
     pub providers: Vec<Provider>,
 }
@@ -132,12 +132,12 @@ fn first_height() -> u64 {
     1
 }
 
-/// When a chain starts.
+/// The time at which a chain starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {
-    /// When it is set up.
+    /// The chain starts when it is set up.
     Now,
-    /// Then.
+    /// The chain starts at this time.
     At(Time),
 }
 
@@ -202,7 +202,7 @@ impl Gas {
     }
 }
 
-/// How large the state may become; what is left out has its default.
+/// The bound on the size of the state; what is left out has its default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Chain {
@@ -247,12 +247,12 @@ impl Bank {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Person {
-    /// What people call them.
+    /// The name that people call the account.
     #[serde(default)]
     pub name: Option<String>,
-    /// Their address, `diem1...` or `0x...`.
+    /// The address, `diem1...` or `0x...`.
     pub address: Address,
-    /// What they have: `["1000000VVV", "2.5DIEM"]`.
+    /// The balances: `["1000000VVV", "2.5DIEM"]`.
     #[serde(default)]
     pub balances: Vec<Coin>,
 }

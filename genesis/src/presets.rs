@@ -16,7 +16,7 @@ pub fn person_path(number: u32) -> String {
 /// Days of half a minute, one validator and four people: what the instant engine runs.
 pub const DEV: &str = include_str!("../dev/genesis.toml");
 
-/// The same with four validators: what `diemd devnet` runs.
+/// The chain with four validators that `diemd devnet` runs.
 pub const LOCALNET: &str = include_str!("../localnet/genesis.toml");
 
 /// UTC days, the terms of a real chain and the curve of the contract on Base.
@@ -61,9 +61,9 @@ pub fn with_validators(mut file: GenesisFile, chain_id: &str, count: usize) -> R
     Ok(file)
 }
 
-/// What an operator of a preset has.
+/// The balance of an operator of a preset.
 const BALANCE: Amount = Amount::new(20_000 * Amount::ONE.get());
-/// What it stakes of that.
+/// The part of that balance that it stakes.
 pub const SELF_STAKE: Amount = Amount::new(10_000 * Amount::ONE.get());
 
 /// A validator as presets have it: 10,000 VVV of its operator's account of the same name, 5% commission. `None` if the
@@ -90,7 +90,7 @@ pub fn validator(
     })
 }
 
-/// What a preset's validator and its operator's account are called, counted from 1.
+/// The name of a preset's validator and of its operator's account, counted from 1.
 pub fn validator_name(number: usize) -> String {
     format!("validator-{number}")
 }
@@ -101,12 +101,13 @@ pub fn validator_secret(number: usize) -> [u8; 32] {
     sha256(&[format!("diem development validator {number}").as_bytes()])
 }
 
-/// The secret of the ed25519 key of the account that operates it: sha256 of `diem development operator N`. As public.
+/// The secret of the ed25519 key of the account that operates it: sha256 of `diem development operator N`. It is as
+/// public.
 pub fn operator_secret(number: usize) -> [u8; 32] {
     sha256(&[format!("diem development operator {number}").as_bytes()])
 }
 
-/// The secret of its secp256k1 key for the bridge: sha256 of `diem development bridge key N`. As public.
+/// The secret of its secp256k1 key for the bridge: sha256 of `diem development bridge key N`. It is as public.
 pub fn bridge_secret(number: usize) -> [u8; 32] {
     sha256(&[format!("diem development bridge key {number}").as_bytes()])
 }

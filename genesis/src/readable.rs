@@ -10,7 +10,7 @@ pub struct ReadError {
     pub source_name: String,
     /// The line, from 1.
     pub line: usize,
-    /// What is wrong and what to do.
+    /// The fault, and what to do about it.
     pub message: String,
 }
 
@@ -48,7 +48,7 @@ pub fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     (distance.saturating_mul(3) <= longer.max(3)).then_some(name)
 }
 
-/// How many letters to insert, delete, replace or swap with their neighbour to get from `a` to `b`.
+/// The number of letters to insert, delete, replace or swap with their neighbour to get from `a` to `b`.
 fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     // Rows of the usual table, and the one before the previous for swaps.

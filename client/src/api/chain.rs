@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Base64Bytes, Hash, HexBytes, Moment, Page, Transaction, params};
 
-/// `GET /v1/status`
+/// The answer of `GET /v1/status`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
-    /// The chain's name.
+    /// The name of the chain.
     pub chain_id: String,
     /// The hash of its genesis; every transaction carries it.
     pub genesis_hash: Hash,
@@ -19,7 +19,7 @@ pub struct Status {
     pub app_version: u64,
     /// The version of the program.
     pub version: String,
-    /// What this node calls itself.
+    /// The name of this node.
     pub moniker: String,
     /// `cometbft`, or `instant (development)`.
     pub engine: String,
@@ -31,16 +31,16 @@ pub struct Status {
     pub catching_up: Option<bool>,
     /// The number of nodes that it is connected to, where it has such connections.
     pub peers: Option<u32>,
-    /// What is wrong with the engine, such as since when it is silent; `null` while it answers.
+    /// The trouble of the engine, such as since when it is silent; `null` while it answers.
     #[serde(default)]
     pub trouble: Option<String>,
-    /// How other nodes connect to this one; `null` where the engine has no peers.
+    /// The address by which other nodes connect to this one; `null` where the engine has no peers.
     pub peer: Option<Peer>,
-    /// For how many seconds this process has run.
+    /// The number of seconds that this process has run.
     pub uptime_seconds: u64,
 }
 
-/// How other nodes connect to this one.
+/// The address by which other nodes connect to this one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Peer {
     /// Its id: the first 20 bytes of the sha256 of its node key, in hex.
@@ -54,31 +54,31 @@ pub struct Peer {
 /// The end of the chain as this node has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {
-    /// Its height.
+    /// The height of the block.
     pub height: u64,
-    /// Its time.
+    /// The time of the block's header.
     pub time: Time,
-    /// Its hash.
+    /// The hash of the block's header.
     pub hash: Hash,
     /// The root of the state after it; the next block's header carries it.
     pub root: Hash,
 }
 
-/// `GET /v1/clock`
+/// The answer of `GET /v1/clock`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Clock {
-    /// When the next block would be if it were made now, as far as the engine foresees it.
+    /// The moment of the next block if it were made now, as far as the engine foresees it.
     pub next_block: Moment,
 }
 
-/// Which block is meant: a height, a hash, or the latest.
+/// The name of a block: its height, its hash, or the latest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BlockId {
     /// The last committed one.
     Latest,
-    /// By height.
+    /// The block of this height.
     Height(u64),
-    /// By hash.
+    /// The block whose header has this hash.
     Hash(Hash),
 }
 
@@ -114,11 +114,11 @@ impl fmt::Display for BlockId {
 /// A block without its transactions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlockSummary {
-    /// Its height.
+    /// The height of the block.
     pub height: u64,
-    /// Its time.
+    /// The time of the block's header.
     pub time: Time,
-    /// Its hash.
+    /// The hash of the block's header.
     pub hash: Hash,
     /// The consensus address of who proposed it.
     pub proposer: HexBytes,
@@ -134,19 +134,19 @@ pub struct BlockSummary {
 /// order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Block {
-    /// The block.
+    /// The summary of the block.
     #[serde(flatten)]
     pub summary: BlockSummary,
     /// The day of its time.
     pub epoch: u64,
-    /// What happened in it outside any transaction.
+    /// The events of the block outside any transaction.
     pub events: Vec<Event>,
     /// A page of its transactions.
     #[serde(flatten)]
     pub txs: Page<Transaction>,
 }
 
-/// `GET /v1/params?height=`
+/// The answer of `GET /v1/params?height=`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Params {
     /// The height after which they hold.
@@ -157,24 +157,24 @@ pub struct Params {
     pub epoch: u64,
     /// The length of a day in milliseconds.
     pub epoch_ms: u64,
-    /// What gas costs.
+    /// The price and the amount of gas.
     #[serde(with = "params")]
     pub gas: GasParams,
-    /// How large the state may become.
+    /// The bound on the size of the state.
     pub chain: ChainParams,
     /// The parameters of accounts and payments.
     pub bank: BankParams,
-    /// What a transaction and a request may hold.
+    /// The limits of a transaction and a request.
     pub limits: Limits,
-    /// What consensus is told.
+    /// The parameters that consensus is told.
     pub consensus: ConsensusParams,
-    /// Of validators and stake.
+    /// The parameters of validators and stake.
     #[serde(with = "params")]
     pub staking: diem_staking::Params,
-    /// Of emissions.
+    /// The parameters of emissions.
     #[serde(with = "params")]
     pub emissions: diem_emissions::Params,
-    /// Of credit and providers.
+    /// The parameters of credit and providers.
     #[serde(with = "params")]
     pub credits: diem_credits::Params,
 }
@@ -226,20 +226,20 @@ pub struct Validator {
     pub address: HexBytes,
     /// Its ed25519 consensus key.
     pub public_key: Hash,
-    /// Its voting power.
+    /// The voting power of the validator.
     pub power: u64,
 }
 
 /// `GET /v1/light/{height}`: what a light client needs to follow the chain to this height.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LightBlock {
-    /// The height.
+    /// The height of the header.
     pub height: u64,
     /// Tendermint `SignedHeader` of the height, protobuf: the header and its commit.
     pub signed_header: Base64Bytes,
-    /// Who signs this height, the strongest first.
+    /// The validators that sign this height, the strongest first.
     pub validators: Vec<Validator>,
-    /// Who signs the next one.
+    /// The validators that sign the next height.
     pub next_validators: Vec<Validator>,
 }
 

@@ -17,7 +17,7 @@ pub struct At<T> {
     pub time: Time,
     /// The day of that time, by the chain's own length of a day.
     pub epoch: u64,
-    /// What was asked for.
+    /// The answer itself.
     #[serde(flatten)]
     pub answer: T,
     /// The proof of the row that the answer is read from, if it was asked for.
@@ -49,7 +49,7 @@ pub type List<T> = At<Page<T>>;
 /// A moment and its day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Moment {
-    /// When.
+    /// The moment as a time.
     pub time: Time,
     /// The day that holds it, by the chain's own length of a day.
     pub epoch: u64,
@@ -58,11 +58,11 @@ pub struct Moment {
 /// An amount of credit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Credit {
-    /// How much, in base units.
+    /// The amount, in base units.
     pub amount: Amount,
     /// The denomination of the amount.
     pub denom: CreditUnit,
-    /// The same for people: `1.5 credit`.
+    /// The amount for people: `1.5 credit`.
     pub display: String,
 }
 
@@ -83,16 +83,16 @@ impl From<Amount> for Credit {
 /// A price or a cost that may be larger than any amount there is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WideCoin {
-    /// How much, in base units: up to 256 bits.
+    /// The amount, in base units: up to 256 bits.
     pub amount: Rate,
     /// The denomination of the amount.
     pub denom: Denom,
-    /// The same for people: `12.5 VVV`.
+    /// The amount for people: `12.5 VVV`.
     pub display: String,
 }
 
 impl WideCoin {
-    /// So many avvv.
+    /// An amount of so many avvv.
     pub fn vvv(amount: Rate) -> Self {
         let digits = format!("{amount:0>width$}", width = diem_core::amount::DECIMALS.saturating_add(1));
         let (whole, fraction) = digits.split_at(digits.len().saturating_sub(diem_core::amount::DECIMALS));
@@ -101,7 +101,7 @@ impl WideCoin {
         Self { amount, denom: Denom::Vvv, display: format!("{whole}{point}{fraction} {}", Denom::Vvv) }
     }
 
-    /// The same as an amount, if it is one.
+    /// The number as an amount, if it is one.
     pub fn checked_amount(&self) -> Option<Amount> {
         self.amount.to_string().parse().ok().map(Amount::new)
     }

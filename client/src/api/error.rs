@@ -3,23 +3,23 @@
 use diem_core::{CallError, ErrorInfo, ModuleError};
 use serde::{Deserialize, Serialize};
 
-/// What every request that fails answers: `{"error": {...}}`.
+/// The answer to every request that fails: `{"error": {...}}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorReply {
-    /// The error.
+    /// The error of the request.
     pub error: ErrorBody,
 }
 
 /// An error: codespace and code are stable, the message is for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorBody {
-    /// Who refused: a module's name, `chain`, or `http`.
+    /// The codespace of what refused: a module's name, `chain`, or `http`.
     pub codespace: String,
     /// The number inside the codespace.
     pub code: u32,
-    /// The number's name.
+    /// The name of the number.
     pub name: String,
-    /// What is wrong and what to do.
+    /// The fault, and what to do about it.
     pub message: String,
     /// Whether the same bytes may succeed later.
     pub retry: bool,
@@ -38,7 +38,7 @@ impl ErrorBody {
         }
     }
 
-    /// The same for a transaction that is in a block: these bytes can never succeed again, whatever the error is.
+    /// The error for a transaction that is in a block: these bytes can never succeed again, whatever the error is.
     pub fn of_committed(self) -> Self {
         Self { retry: false, ..self }
     }
@@ -67,10 +67,10 @@ impl std::fmt::Display for ErrorBody {
     }
 }
 
-/// What the HTTP server itself refuses.
+/// The errors of the HTTP server itself.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HttpError {
-    /// No such path.
+    /// There is no such path.
     #[error("there is no {0} here: GET /v1 lists what there is")]
     UnknownPath(String),
     /// The path exists for another method.
@@ -82,7 +82,7 @@ pub enum HttpError {
     /// The body is larger than any transaction, or a batch larger than its limits.
     #[error("{0}")]
     BodyTooLarge(String),
-    /// What was asked for does not exist, or not yet.
+    /// The thing that was asked for does not exist, or not yet.
     #[error("{0}")]
     NotFound(String),
     /// The height is older than what this node keeps.
@@ -166,11 +166,11 @@ impl ModuleError for HttpError {
 /// A line of the table of errors.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorLine {
-    /// Who gives it.
+    /// The codespace of what gives it.
     pub codespace: String,
-    /// The number.
+    /// The number in the codespace.
     pub code: u32,
-    /// Its name.
+    /// The name of the number.
     pub name: String,
     /// The HTTP status that it becomes.
     pub http: u16,

@@ -10,16 +10,16 @@ use super::{Coin, Moment, WideCoin};
 pub struct Step {
     /// The supply of DIEM at which it ends.
     pub edge: Coin,
-    /// What one DIEM costs inside it.
+    /// The price of one DIEM inside it.
     pub rate: WideCoin,
 }
 
-/// `GET /v1/curve/rate`
+/// The answer of `GET /v1/curve/rate`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CurrentRate {
     /// The DIEM that exist.
     pub supply: Coin,
-    /// What the next one costs; `null` at the end of the curve.
+    /// The price of the next one; `null` at the end of the curve.
     pub rate: Option<WideCoin>,
     /// The supply up to which it holds.
     pub until: Option<Coin>,
@@ -32,26 +32,26 @@ pub struct CurrentRate {
 pub struct Quote {
     /// The DIEM that exist.
     pub supply: Coin,
-    /// What has to be locked; it may be more than there is.
+    /// The value that has to be locked; it may be more than there is.
     pub lock: WideCoin,
     /// The DIEM that it gives; 0 is less than can be minted.
     pub out: Coin,
 }
 
-/// `GET /v1/emission`
+/// The answer of `GET /v1/emission`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Emission {
-    /// In a year; 0 before the schedule starts.
+    /// The emission of a year; 0 before the schedule starts.
     pub per_year: Coin,
-    /// In a second.
+    /// The emission of a second.
     pub per_second: Coin,
-    /// What follows, and when.
+    /// The segment that comes next, if there is one.
     pub next: Option<Segment>,
-    /// All VVV that was ever emitted.
+    /// The VVV that was ever emitted.
     pub emitted: Coin,
-    /// All transaction fees that were ever shared.
+    /// The transaction fees that were ever shared.
     pub fees: Coin,
-    /// All that locked stake ever paid into the rent pool.
+    /// The protocol fees that locked stake ever paid into the rent pool.
     pub rent: Coin,
     /// The part of its rewards that locked stake pays into the rent pool, of 10,000.
     pub fee_bps: u16,
@@ -61,17 +61,17 @@ pub struct Emission {
 /// one starts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Segment {
-    /// Its first moment.
+    /// The moment from which it counts.
     pub from: Moment,
-    /// In a year.
+    /// The emission of a year.
     pub per_year: Coin,
 }
 
 /// `GET /v1/rent`: what waits for providers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rent {
-    /// The open day.
+    /// The number of the open day.
     pub day: u64,
-    /// What that day has brought so far.
+    /// The rent that the day has brought so far.
     pub rent: Coin,
 }

@@ -56,26 +56,26 @@ pub const TXS_MEDIA_TYPE: &str = "application/vnd.diem.txs";
 /// An amount with its unit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Coin {
-    /// How much, in base units.
+    /// The amount, in base units.
     pub amount: Amount,
     /// The denomination of the amount.
     pub denom: Denom,
-    /// The same for people: `12.5 VVV`.
+    /// The amount for people: `12.5 VVV`.
     pub display: String,
 }
 
 impl Coin {
-    /// `amount` of `denom`.
+    /// A coin of `amount` of `denom`.
     pub fn new(amount: Amount, denom: Denom) -> Self {
         Self { amount, denom, display: amount.display(denom) }
     }
 
-    /// `amount` of VVV.
+    /// A coin of `amount` of VVV.
     pub fn vvv(amount: Amount) -> Self {
         Self::new(amount, Denom::Vvv)
     }
 
-    /// `amount` of DIEM.
+    /// A coin of `amount` of DIEM.
     pub fn diem(amount: Amount) -> Self {
         Self::new(amount, Denom::Diem)
     }
@@ -100,10 +100,10 @@ impl fmt::Debug for Hash {
 /// A text that is not hex of the right length.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParseHexError {
-    /// Not 32 bytes.
+    /// The text is not of 32 bytes.
     #[error("`{0}` is not a hash: write 64 hex digits")]
     Hash(String),
-    /// Not hex at all.
+    /// The text is not hex at all.
     #[error("`{0}` is not hex: write two hex digits for each byte")]
     Hex(String),
 }

@@ -13,7 +13,7 @@ use crate::build::KeyKind;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum SimulateRequest {
-    /// A complete transaction.
+    /// A complete transaction, signed or not.
     Tx(SimulateTx),
     /// Calls; the rest is what the chain would suggest.
     Calls(SimulateCalls),
@@ -52,20 +52,20 @@ pub struct SimulateTx {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SimulateCalls {
-    /// Who would act.
+    /// The account that would act.
     pub sender: Address,
     /// The kind of the sender's key.
     #[serde(default = "ed25519")]
     pub sender_key: KeyKind,
-    /// Who would pay, if not the sender.
+    /// The account that would pay, if not the sender.
     #[serde(default)]
     pub fee_payer: Option<Address>,
     /// The kind of the fee payer's key.
     #[serde(default = "ed25519")]
     pub payer_key: KeyKind,
-    /// What would be asked for.
+    /// The calls of the transaction.
     pub calls: Vec<Call>,
-    /// Free text.
+    /// A text that everybody can read.
     #[serde(default)]
     pub memo: String,
 }
@@ -74,7 +74,7 @@ const fn ed25519() -> KeyKind {
     KeyKind::Ed25519
 }
 
-/// What the transaction would do as the first one of the next block.
+/// The outcome of the transaction as the first one of the next block.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Simulated {
     /// The committed height on which it was tried.
@@ -83,7 +83,7 @@ pub struct Simulated {
     pub time: Time,
     /// The day of that time.
     pub epoch: u64,
-    /// What would become of it.
+    /// The result that it would have.
     pub result: Outcome,
     /// The balances that would change, by account and denomination.
     pub changes: Vec<BalanceChange>,
@@ -92,11 +92,11 @@ pub struct Simulated {
 /// A balance before and after.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BalanceChange {
-    /// Whose.
+    /// The account whose balance would change.
     pub account: Address,
     /// Right before the transaction: what the block does by itself, such as paying what is due, has happened.
     pub before: Coin,
-    /// Right after it.
+    /// The balance right after it.
     pub after: Coin,
     /// The difference for people: `+1.5 VVV`, `-3 DIEM`.
     pub display: String,

@@ -10,7 +10,7 @@ use super::{Coin, Hash, HexBytes, Moment};
 /// validator there ever was, by operator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ValidatorDetail {
-    /// Who operates it.
+    /// The account that operates it.
     pub operator: Address,
     /// Its consensus address: the first 20 bytes of the sha256 of its key.
     pub address: HexBytes,
@@ -18,40 +18,40 @@ pub struct ValidatorDetail {
     pub public_key: Hash,
     /// The address of its bridge key.
     pub bridge_address: Address,
-    /// Its name.
+    /// The name of the validator.
     pub moniker: String,
-    /// Where to read more; may be empty.
+    /// The website where people read more; it may be empty.
     pub website: String,
-    /// Where it stands.
+    /// Whether it makes blocks, and if not, why.
     pub standing: ValidatorStanding,
     /// The voting power that consensus was last told; 0 for none.
     pub power: u64,
-    /// What is staked with it.
+    /// The stake with it.
     pub staked: Coin,
-    /// What of it is locked.
+    /// The part of it that is locked.
     pub locked: Coin,
-    /// What the operator's own stake is worth.
+    /// The value of the operator's own stake.
     pub self_stake: Coin,
-    /// What the operator takes of the rewards.
+    /// The part of the rewards that the operator takes.
     pub commission: Commission,
     /// Blocks missed of the last ones that are counted.
     pub missed: u32,
-    /// How many may be missed.
+    /// The number of blocks that it may miss.
     pub may_miss: u32,
     /// After too many missed blocks: when it may come back.
     pub jailed_until: Option<Moment>,
 }
 
-/// What an operator takes of the rewards, in parts of 10,000.
+/// The part of the rewards that an operator takes, in parts of 10,000.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Commission {
-    /// Today.
+    /// The commission of today.
     pub today_bps: u16,
     /// A change that was announced: the rate and the first day on which it counts.
     pub next: Option<NextCommission>,
-    /// What it will never exceed.
+    /// The commission that it will never exceed.
     pub max_bps: u16,
-    /// By how much it changes at most at a time.
+    /// The most by which it changes at a time.
     pub max_change_bps: u16,
     /// Commission that the operator has not claimed.
     pub due: Coin,
@@ -62,7 +62,7 @@ pub struct Commission {
 pub struct NextCommission {
     /// The rate, in parts of 10,000.
     pub bps: u16,
-    /// From this day on.
+    /// The day from which it counts.
     pub epoch: u64,
 }
 
@@ -70,32 +70,32 @@ pub struct NextCommission {
 /// staked with a validator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
-    /// With whom.
+    /// The operator of the validator.
     pub validator: Address,
-    /// What it is worth.
+    /// The value of the position.
     pub staked: Coin,
-    /// What of it is locked.
+    /// The part of it that is locked.
     pub locked: Coin,
-    /// What may be locked besides.
+    /// The value that may be locked besides.
     pub free_to_lock: Coin,
     /// The most that may be unstaked at once: what is free, or less where what stays would be below the least stake.
     pub free_to_unstake: Coin,
     /// The most that may go to another validator at once, likewise.
     pub free_to_move: Coin,
-    /// What may be claimed now; an operator's commission included.
+    /// The rewards that may be claimed now; an operator's commission included.
     pub rewards: Coin,
 }
 
 /// `GET /v1/accounts/{address}/locks`, and `/locks/{validator}` with a proof on request: what an account has locked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lock {
-    /// With whom.
+    /// The operator of the validator.
     pub validator: Address,
-    /// What is locked.
+    /// The value that is locked.
     pub locked: Coin,
     /// The DIEM that was minted against it and not burned again: burning all of it opens all of the lock.
     pub outstanding: Coin,
-    /// What may be locked besides.
+    /// The value that may be locked besides.
     pub free_to_lock: Coin,
 }
 
@@ -109,11 +109,11 @@ pub struct Unstaking {
     pub validator: Address,
     /// The height at which it left.
     pub left_at: u64,
-    /// When it is free; in the block in which it left nobody knows yet.
+    /// The moment at which it is free; in the block in which it left nobody knows yet.
     pub until: Option<Moment>,
-    /// What it is worth.
+    /// The value of the entry.
     pub amount: Coin,
-    /// Where it is now: with this validator, or, if with none, on its way to the account, which is paid by itself.
+    /// The validator that has it now; with none it is on its way to the account, which is paid by itself.
     pub moved_to: Option<Address>,
 }
 
@@ -121,8 +121,8 @@ pub struct Unstaking {
 /// something. The sum of all of them stands in the account's answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reward {
-    /// With whom.
+    /// The operator of the validator.
     pub validator: Address,
-    /// How much; an operator's commission included.
+    /// The rewards; an operator's commission included.
     pub amount: Coin,
 }

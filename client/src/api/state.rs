@@ -5,12 +5,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{Base64Bytes, Coin, Credit, HexBytes};
 
-/// `GET /v1/accounts/{address}?height=&prove=true`
+/// The answer of `GET /v1/accounts/{address}?height=&prove=true`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
-    /// The address, `diem1...`.
+    /// The address as `diem1...`.
     pub address: Address,
-    /// The same as `0x...`.
+    /// The address as `0x...`.
     pub hex: String,
     /// The number of its transactions in blocks, and so the nonce of the next one there.
     pub nonce: u64,
@@ -18,9 +18,9 @@ pub struct Account {
     /// and of no proof: only an answer without `height` and `prove` has it, and an older node does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_nonce: Option<u64>,
-    /// Its VVV.
+    /// The balance of VVV.
     pub vvv: Coin,
-    /// Its DIEM.
+    /// The balance of DIEM.
     pub diem: Coin,
     /// The height after which this holds.
     pub height: u64,
@@ -46,15 +46,15 @@ impl Account {
 /// What an account owns beside its balances. The proof of an account says nothing of these.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holdings {
-    /// What its stake is worth, with all validators together.
+    /// The value of its stake, with all validators together.
     pub staked: Coin,
-    /// What of it is locked.
+    /// The part of it that is locked.
     pub locked: Coin,
     /// The DIEM that was minted against the locks and not burned again.
     pub diem_outstanding: Coin,
     /// VVV on its way out of stake.
     pub unstaking: Coin,
-    /// What it may claim.
+    /// The rewards that it may claim.
     pub rewards: Coin,
     /// The DIEM that it has staked, for itself and for others.
     pub diem_staked: Coin,
@@ -62,13 +62,13 @@ pub struct Holdings {
     pub diem_unstaking: Coin,
     /// Its credit of the open day.
     pub credit_today: Credit,
-    /// What of that nobody has a claim on.
+    /// The part of that credit that nobody has a claim on.
     pub credit_free: Credit,
     /// The credit with which the next day opens for it, if nothing changes.
     pub credit_tomorrow: Credit,
 }
 
-/// `GET /v1/supply?height=`
+/// The answer of `GET /v1/supply?height=`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Supply {
     /// The height after which this holds.
@@ -81,26 +81,26 @@ pub struct Supply {
     pub vvv: Coin,
     /// The VVV that there was at genesis.
     pub genesis: Coin,
-    /// All VVV that was emitted since.
+    /// The VVV that was emitted since.
     pub emitted: Coin,
-    /// All VVV that was burned since.
+    /// The VVV that was burned since.
     pub burned: Coin,
-    /// All DIEM. Accounts and pools hold it.
+    /// The DIEM that exists. Accounts and pools hold it.
     pub diem: Coin,
     /// The VVV that was paid as fees and not yet shared out: that of the pool `fees`.
     pub fees: Coin,
-    /// What belongs to no account, or not to it yet.
+    /// The balances of the pools: what belongs to no account, or not to it yet.
     pub pools: Vec<PoolHoldings>,
 }
 
-/// What a pool holds.
+/// The balances of a pool.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PoolHoldings {
-    /// Its name.
+    /// The name of the pool.
     pub name: String,
-    /// Its VVV.
+    /// The balance of VVV.
     pub vvv: Coin,
-    /// Its DIEM.
+    /// The balance of DIEM.
     pub diem: Coin,
 }
 
@@ -113,11 +113,11 @@ pub struct Proof {
     pub chain_id: String,
     /// The height after which the row has this value.
     pub state_height: u64,
-    /// The row's key.
+    /// The key of the row.
     pub key: HexBytes,
     /// The row's value; `null` if there is no such row.
     pub value: Option<HexBytes>,
-    /// ICS23 `CommitmentProof`, protobuf.
+    /// The ICS23 `CommitmentProof`, as protobuf.
     pub proof: Base64Bytes,
     /// Tendermint `SignedHeader` of height `state_height + 1`, protobuf: the header with the root, and its commit.
     pub signed_header: Base64Bytes,

@@ -8,11 +8,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::{Coin, ErrorBody, Hash, HexBytes};
 
-/// For what a submission waits.
+/// The moment for which a submission waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Wait {
-    /// Nothing but the signature check: the answer says that the transaction was handed on.
+    /// It waits for nothing but the signature check: the answer says that the transaction was handed on.
     None,
     /// The pool has checked and taken it.
     #[default]
@@ -79,7 +79,7 @@ impl<'de> Deserialize<'de> for TxBytes {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SubmitRequest {
-    /// The signed transaction.
+    /// The signed transaction, as bytes.
     pub tx: TxBytes,
 }
 
@@ -87,11 +87,11 @@ pub struct SubmitRequest {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BatchRequest {
-    /// The signed transactions.
+    /// The signed transactions, as bytes.
     pub txs: Vec<TxBytes>,
 }
 
-/// What is known of a submitted transaction.
+/// The state of a submitted transaction, as far as it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
@@ -112,9 +112,9 @@ pub enum State {
 /// The answer of `POST /v1/tx` for one transaction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Submitted {
-    /// The transaction's hash.
+    /// The hash of the transaction.
     pub hash: Hash,
-    /// What is known of it.
+    /// The state of the transaction, as far as it is known.
     pub state: State,
     /// Why it was refused or failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -127,14 +127,14 @@ pub struct Submitted {
 /// The answer of `POST /v1/tx` for many: one each, in their order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Batch {
-    /// The answers.
+    /// The answers, in the order of the request.
     pub results: Vec<Submitted>,
 }
 
 /// `GET /v1/tx/{hash}`: a transaction in a block.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transaction {
-    /// Its hash.
+    /// The hash of the transaction.
     pub hash: Hash,
     /// The block that holds it.
     pub height: u64,
@@ -142,21 +142,21 @@ pub struct Transaction {
     pub index: u32,
     /// The time of the block.
     pub time: Time,
-    /// What became of it.
+    /// The result of the transaction.
     pub result: Outcome,
-    /// What it asked for; `null` if its bytes are no transaction.
+    /// The content of the transaction; `null` if its bytes are no transaction.
     pub tx: Option<TxView>,
     /// Its bytes, where they are no transaction.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub raw: Option<HexBytes>,
 }
 
-/// What became of a transaction.
+/// The result of a transaction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
     /// Whether its calls took effect.
     pub ok: bool,
-    /// Why not.
+    /// The error, if it did not succeed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<ErrorBody>,
     /// The gas that it was allowed.
@@ -165,33 +165,33 @@ pub struct Outcome {
     pub gas_used: u64,
     /// The fee that was paid.
     pub fee: Coin,
-    /// What happened.
+    /// The events of the transaction.
     pub events: Vec<Event>,
 }
 
-/// A transaction, decoded.
+/// A decoded transaction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TxView {
     /// The chain it is for.
     pub chain_id: String,
     /// The genesis of that chain.
     pub genesis_hash: Hash,
-    /// Who acts.
+    /// The account that acts.
     pub sender: Address,
     /// The sender's number of transactions before it.
     pub nonce: u64,
     /// The last height at which it is valid.
     #[serde(with = "diem_core::json::number")]
     pub expiry: u64,
-    /// What it pays for a unit of gas.
+    /// The price of a unit of gas.
     pub gas_price: Coin,
     /// The most it pays.
     pub max_fee: Coin,
-    /// Who pays, if not the sender.
+    /// The account that pays, if not the sender.
     pub fee_payer: Option<Address>,
-    /// What it asks for.
+    /// The calls of the transaction.
     pub calls: Vec<CallView>,
-    /// Free text.
+    /// A text that everybody can read.
     pub memo: String,
     /// The number of its bytes.
     pub size: usize,
@@ -200,9 +200,9 @@ pub struct TxView {
 /// A call, in words and decoded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallView {
-    /// In words, as an Ethereum wallet shows it.
+    /// The call in words, as an Ethereum wallet shows it.
     pub text: String,
-    /// Decoded.
+    /// The call as it is decoded.
     pub call: Call,
 }
 

@@ -33,7 +33,7 @@ use crate::api;
 
 /// The most validators of a list that is read: far more than the chain ever has.
 const MAX_VALIDATORS: usize = 1_000;
-/// How far a header may lie ahead of this machine's clock.
+/// The time by which a header may lie ahead of this machine's clock.
 const CLOCK_DRIFT: Duration = Duration::from_secs(10);
 
 /// A chain as the user trusts it: its last verified header, and the validators of the next height.
@@ -52,7 +52,7 @@ pub struct Trust {
     next: validator::Set,
 }
 
-/// A [`api::LightBlock`], decoded.
+/// A decoded [`api::LightBlock`].
 struct Light {
     signed: SignedHeader,
     validators: validator::Set,
@@ -135,7 +135,7 @@ impl Trust {
         self.height.value()
     }
 
-    /// The same chain, trusted up to a later header.
+    /// The trust in the same chain, up to a later header.
     ///
     /// # Errors
     /// [`VerifyError::NotEnoughTrust`] if a header in between may help; else the first thing that does not hold.
