@@ -14,9 +14,10 @@ use diem_types::{GasParams, Signed};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Client,
+    Client, LightClient, LightError,
     api::{Hash, Params, Status},
     build::BuildError,
+    verify::{Trust, VerifyError},
 };
 
 /// The most that is paid as a fee unless the caller names a `max_fee`: 0.1 VVV.
@@ -162,6 +163,49 @@ impl Client {
             }
             _ => Ok(next),
         }
+    }
+
+    /// Forgets those of the sender's signatures of which the chain proves that they cannot count any more, and gives
+    /// them: another transaction with their nonce is in a block, or it was they; or the height has passed until which
+    /// they were valid. The proof is signed by the validators that follow from the genesis whose hash every signature
+    /// names, so it holds whoever the node is; without a known chain ([`Self::knowing`]) nothing is proven.
+    ///
+    /// # Errors
+    /// [`LightError`]: the node proves nothing, or what it proves does not hold. On a chain that is not for development
+    /// that is so once its genesis is older than two thirds of the unbonding time, because the validators of that time
+    /// have nothing to lose any more.
+    pub async fn settle(&self, sender: &Address) -> Result<Vec<Unsettled>, LightError> {
+        let Some(known) = self.memory.chain.get().filter(|_| !self.unsettled(sender).is_empty()) else {
+            return Ok(Vec::new());
+        };
+        let genesis = self.genesis().await?;
+        let (got, Hash(trusted)) = (genesis.hash(), known.genesis_hash);
+        if got != trusted {
+            let (got, trusted) = (Hash(got).to_string(), known.genesis_hash.to_string());
+            return Err(VerifyError::OtherGenesis { got, trusted }.into());
+        }
+        let mut light = LightClient::new(self.clone(), Trust::from_genesis(&genesis)?);
+        let mut settled = self.settled_at(&mut light, sender, None).await?;
+        if let Some(head) = self.status().await?.latest.filter(|_| !self.unsettled(sender).is_empty()) {
+            // The header that proves the newest state may still have to come.
+            settled.extend(self.settled_at(&mut light, sender, Some(head.height)).await?);
+        }
+        Ok(settled)
+    }
+
+    async fn settled_at(
+        &self,
+        light: &mut LightClient,
+        sender: &Address,
+        height: Option<u64>,
+    ) -> Result<Vec<Unsettled>, LightError> {
+        let (_, proven) = light.account(sender, height).await?;
+        let cannot_count = |open: &Unsettled| open.nonce < proven.account.nonce || open.expiry <= proven.height;
+        let settled: Vec<Unsettled> = self.unsettled(sender).into_iter().filter(cannot_count).collect();
+        if let Some(open) = self.memory.unsettled().get_mut(sender) {
+            open.retain(|_, open| !cannot_count(open));
+        }
+        Ok(settled)
     }
 
     /// The sender's signatures that may still count, by nonce.

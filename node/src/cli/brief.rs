@@ -6,29 +6,69 @@
 
 use std::{
     borrow::Cow,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
-/// Decimals that stay of an amount, and digits of one that has nothing before them.
-const DIGITS: usize = 4;
-/// Characters that stay at the end of an address or a hash.
-const TAIL: usize = 4;
+use super::names::Names;
+
+/// Decimals that stay of an amount, and digits of one that has nothing before them, where there is room.
+pub(super) const DIGITS: usize = 4;
+/// The same where there is little room.
+pub(super) const FEW_DIGITS: usize = 2;
+/// Digits that stay of an amount before and behind its point, with one decimal at least.
+const DIGITS_IN_ALL: usize = 10;
+/// What stands where a column has nothing to say.
+const NOTHING: &str = "-";
+/// Characters that stay at the begin of a hash.
+const HASH_HEAD: usize = 8;
+/// Characters that stay at the begin and at the end of an address.
+const ADDRESS_HEAD: usize = 9;
+const ADDRESS_TAIL: usize = 4;
 
 /// Whether everything is printed in full. It is set once, by the command line, before anything is printed.
 static FULL: AtomicBool = AtomicBool::new(false);
+/// The names that the wallet has for addresses on the chain that is shown.
+static NAMES: OnceLock<Names> = OnceLock::new();
 
 /// Prints everything in full from here on.
 pub(super) fn print_in_full() {
     FULL.store(true, Ordering::Relaxed);
 }
 
+/// Shows these names instead of their addresses from here on.
+pub(super) fn know(names: Names) {
+    // Nobody speaks of two chains in one command.
+    let _ = NAMES.set(names);
+}
+
 fn is_full() -> bool {
     FULL.load(Ordering::Relaxed)
 }
 
-/// A cell as it stands in a table.
-pub(super) fn cell(text: &str) -> Cow<'_, str> {
-    if is_full() { Cow::Borrowed(text) } else { shortened(text) }
+/// A cell as it stands in a table, its amounts with so many decimals.
+pub(super) fn cell(text: &str, digits: usize) -> Cow<'_, str> {
+    if is_full() { Cow::Borrowed(text) } else { shortened(text, digits) }
+}
+
+/// A sentence about what has happened, with the amounts, addresses and named addresses in it shortened. What stands
+/// between double quotes is a stranger's text and stays as it is.
+pub(super) fn sentence(text: &str) -> String {
+    if is_full() { text.to_owned() } else { shortened_words(text) }
+}
+
+/// Pads the numbers of a column so that their points stand below each other. A column of anything else stays.
+pub(super) fn align<'a>(column: impl Iterator<Item = &'a mut String>) {
+    let cells: Vec<&mut String> = column.filter(|cell| *cell != NOTHING).collect();
+    let whole =
+        |cell: &str| amount(&cell.replace('…', "")).map(|(number, _)| number.split('.').next().map_or(0, str::len));
+    let Some(wholes) = cells.iter().map(|cell| whole(cell)).collect::<Option<Vec<usize>>>() else { return };
+    let widest = wholes.iter().copied().max().unwrap_or_default();
+    for (cell, whole) in cells.into_iter().zip(wholes) {
+        cell.insert_str(0, &" ".repeat(widest.saturating_sub(whole)));
+    }
 }
 
 /// Takes the unit out of the cells of a column that all have the same one; gives the unit for the heading.
@@ -36,9 +76,9 @@ pub(super) fn take_unit<'a>(column: impl Iterator<Item = &'a mut String>) -> Opt
     if is_full() { None } else { common_unit(column) }
 }
 
-fn shortened(text: &str) -> Cow<'_, str> {
+fn shortened(text: &str, digits: usize) -> Cow<'_, str> {
     if let Some((number, unit)) = amount(text) {
-        return Cow::Owned(format!("{}{}{unit}", rounded(number), if unit.is_empty() { "" } else { " " }));
+        return Cow::Owned(format!("{}{}{unit}", rounded(number, digits), if unit.is_empty() { "" } else { " " }));
     }
     if let Some((name, address)) = text.strip_suffix(')').and_then(|text| text.split_once(" ("))
         && is_name(name)
@@ -46,16 +86,39 @@ fn shortened(text: &str) -> Cow<'_, str> {
     {
         return Cow::Owned(name.into());
     }
+    if is_address(text) {
+        let name = NAMES.get().and_then(|names| names.name(&text.parse().ok()?));
+        return name.map_or_else(|| middle_left_out(text), |name| Cow::Owned(name.into()));
+    }
     let is_hash = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    match (is_address(text), is_hash) {
-        (true, _) => middle_left_out(text, 9),
-        (_, true) => middle_left_out(text, 8),
-        _ => Cow::Borrowed(text),
+    match text.get(..HASH_HEAD).filter(|_| is_hash) {
+        Some(head) => Cow::Owned(format!("{head}…")),
+        None => Cow::Borrowed(text),
     }
 }
 
-fn middle_left_out(text: &str, head: usize) -> Cow<'_, str> {
-    match (text.get(..head), text.get(text.len().saturating_sub(TAIL)..)) {
+fn shortened_words(text: &str) -> String {
+    let (mut words, mut quoted): (Vec<String>, bool) = (Vec::new(), false);
+    for word in text.split(' ') {
+        let quotes = word.matches('"').count();
+        if quoted || quotes > 0 {
+            quoted ^= quotes & 1 == 1;
+            words.push(word.into());
+            continue;
+        }
+        let bare = word.trim_end_matches([',', ';', ':']);
+        let rest = word.strip_prefix(bare).unwrap_or_default();
+        let address = bare.strip_prefix('(').and_then(|bare| bare.strip_suffix(')')).filter(|bare| is_address(bare));
+        match words.last_mut().filter(|name| address.is_some() && is_name(name)) {
+            Some(name) => name.push_str(rest),
+            None => words.push(format!("{}{rest}", shortened(bare, DIGITS))),
+        }
+    }
+    words.join(" ")
+}
+
+fn middle_left_out(text: &str) -> Cow<'_, str> {
+    match (text.get(..ADDRESS_HEAD), text.get(text.len().saturating_sub(ADDRESS_TAIL)..)) {
         (Some(head), Some(tail)) => Cow::Owned(format!("{head}…{tail}")),
         _ => Cow::Borrowed(text),
     }
@@ -84,11 +147,12 @@ fn amount(text: &str) -> Option<(&str, &str)> {
 }
 
 /// Rounded towards zero, so that nobody seems to own more than he does; an ellipsis says that digits are left out.
-fn rounded(number: &str) -> Cow<'_, str> {
+fn rounded(number: &str, digits: usize) -> Cow<'_, str> {
     let Some((whole, decimals)) = number.split_once('.') else { return Cow::Borrowed(number) };
     let is_nothing_before = whole.bytes().all(|byte| !byte.is_ascii_digit() || byte == b'0');
     let zeros = decimals.len().saturating_sub(decimals.trim_start_matches('0').len());
-    let kept = if is_nothing_before { zeros.saturating_add(DIGITS) } else { DIGITS };
+    let room = DIGITS_IN_ALL.saturating_sub(whole.trim_start_matches(['-', '+']).len()).clamp(1, digits);
+    let kept = if is_nothing_before { zeros.saturating_add(digits) } else { room };
     match decimals.get(..kept) {
         Some(kept) if kept.len() < decimals.len() => Cow::Owned(format!("{whole}.{kept}…")),
         _ => Cow::Borrowed(number),
@@ -96,7 +160,7 @@ fn rounded(number: &str) -> Cow<'_, str> {
 }
 
 fn common_unit<'a>(column: impl Iterator<Item = &'a mut String>) -> Option<String> {
-    let cells: Vec<&mut String> = column.collect();
+    let cells: Vec<&mut String> = column.filter(|cell| *cell != NOTHING).collect();
     let unit = cells.first().and_then(|cell| unit(cell)).filter(|unit| !unit.is_empty())?;
     if !cells.iter().all(|cell| self::unit(cell).as_ref() == Some(&unit)) {
         return None;
@@ -126,20 +190,24 @@ mod tests {
             ("0.000000000000000001 VVV", "0.000000000000000001 VVV"),
             ("0.00000012345678 credit", "0.0000001234… credit"),
             ("1000000 VVV", "1000000 VVV"),
+            ("123456.123456 VVV", "123456.1234… VVV"),
+            ("123456789.123456 VVV", "123456789.1… VVV"),
+            ("-123456789012.123456 VVV", "-123456789012.1… VVV"),
             ("0.5", "0.5"),
         ] {
-            assert_eq!(shortened(text), expected);
+            assert_eq!(shortened(text, DIGITS), expected);
         }
+        assert_eq!(shortened("123456.123456 VVV", FEW_DIGITS), "123456.12… VVV");
     }
 
     #[test]
     fn addresses_hashes_and_named_addresses_are_short() {
         let hex = "0x27Cde35f9464228cF499B66dEC04B12180586876";
         let bech32 = "diem1ylx7xhu5vs3geayekek7cp93yxq9s6rk9cpffg";
-        assert_eq!(shortened(hex), "0x27Cde35…6876");
-        assert_eq!(shortened(bech32), "diem1ylx7…pffg");
-        assert_eq!(shortened(&format!("bob ({hex})")), "bob");
-        assert_eq!(shortened(&"ab".repeat(32)), "abababab…abab");
+        assert_eq!(shortened(hex, DIGITS), "0x27Cde35…6876");
+        assert_eq!(shortened(bech32, DIGITS), "diem1ylx7…pffg");
+        assert_eq!(shortened(&format!("bob ({hex})"), DIGITS), "bob");
+        assert_eq!(shortened(&"ab".repeat(32), DIGITS), "abababab…");
     }
 
     #[test]
@@ -155,8 +223,36 @@ mod tests {
             &format!("\"bob ({hex})\""),
             &format!("{hex} and more"),
         ] {
-            assert_eq!(shortened(text), text);
+            assert_eq!(shortened(text, DIGITS), text);
         }
+    }
+
+    #[test]
+    fn sentences_about_the_past_are_short_but_for_the_words_of_others() {
+        let (bob, other) =
+            ("0x27Cde35f9464228cF499B66dEC04B12180586876", "diem1ylx7xhu5vs3geayekek7cp93yxq9s6rk9cpffg");
+        for (text, expected) in [
+            (
+                format!("alice ({other}) sent 1.123456789 VVV to bob ({bob})"),
+                "alice sent 1.1234… VVV to bob".to_owned(),
+            ),
+            (format!("{bob} sent 1 VVV to {other}, once"), "0x27Cde35…6876 sent 1 VVV to diem1ylx7…pffg, once".into()),
+            (format!("for \"a ({bob})\" and bob ({bob}):"), format!("for \"a ({bob})\" and bob:")),
+        ] {
+            assert_eq!(shortened_words(&text), expected);
+        }
+    }
+
+    #[test]
+    fn the_points_of_a_column_of_numbers_stand_below_each_other() {
+        let aligned = |cells: &[&str]| {
+            let mut column: Vec<String> = cells.iter().map(ToString::to_string).collect();
+            align(column.iter_mut());
+            column
+        };
+        assert_eq!(aligned(&["1.5", "200.1234…", "-30"]), ["  1.5", "200.1234…", "-30"]);
+        assert_eq!(aligned(&["1.5 VVV", "20 VVV"]), [" 1.5 VVV", "20 VVV"]);
+        assert_eq!(aligned(&["1.5", "none"]), ["1.5", "none"]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::{
     Exit, Failure,
     failure::{failed, usage},
-    output::{Output, say},
+    output::{Output, say, wrapped},
     terminal::ask_secret,
 };
 use crate::home::{Home, default_home};
@@ -161,7 +161,7 @@ pub fn confirm(question: &str, yes: bool) -> Result<(), Failure> {
         return Err(usage(anyhow!("there is no terminal to ask on: add --yes to go on without a question")));
     }
     let mut stderr = std::io::stderr();
-    let _ = write!(stderr, "{question} [y/N] ").and_then(|()| stderr.flush());
+    let _ = write!(stderr, "{} ", wrapped(&format!("{question} [y/N]"))).and_then(|()| stderr.flush());
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer).map_err(|e| usage(anyhow!("the terminal cannot be read: {e}")))?;
     if matches!(answer.trim(), "y" | "Y" | "yes") {

@@ -1,6 +1,7 @@
 //! What happened in a transaction, or in a block outside any, in words.
 
 use diem_core::{Address, Amount};
+use diem_credits::vouchers::{Outcome, Verdict};
 use diem_staking::Offence;
 use diem_types::{Event, chain::ChainEvent};
 
@@ -11,10 +12,39 @@ pub(super) fn lines(events: &[Event]) -> Vec<String> {
     events.iter().flat_map(words).collect()
 }
 
+/// The same where all vouchers of a call are one line; [`unpaid`] tells of those that were not paid in full.
+pub(super) fn short(events: &[Event]) -> Vec<String> {
+    let brief = |event: &Event| match event {
+        Event::Credits(diem_credits::Event::VouchersSettled { outcomes, .. }) => {
+            let paid = outcomes.iter().filter(|outcome| is_paid(outcome)).count();
+            // Together they are a part of the credit of some days, which fits an amount.
+            let add = |sum: Amount, outcome: &Outcome| sum.checked_add(outcome.paid).unwrap_or(Amount::MAX);
+            let sum = show_credit(outcomes.iter().fold(Amount::ZERO, add));
+            vec![format!("{paid} of {} vouchers paid in full, {sum} in all", outcomes.len())]
+        }
+        event => words(event),
+    };
+    events.iter().flat_map(brief).collect()
+}
+
+/// What became of each voucher that was not paid in full: its provider has to know.
+pub(super) fn unpaid(events: &[Event]) -> Vec<String> {
+    let settled = events.iter().filter_map(|event| match event {
+        Event::Credits(diem_credits::Event::VouchersSettled { outcomes, .. }) => Some(outcomes),
+        _ => None,
+    });
+    let told = settled.flat_map(|outcomes| vouchers(outcomes).into_iter().zip(outcomes));
+    told.filter(|(_, outcome)| !is_paid(outcome)).map(|(line, _)| line).collect()
+}
+
+fn is_paid(outcome: &Outcome) -> bool {
+    outcome.verdict == Verdict::Paid
+}
+
 fn words(event: &Event) -> Vec<String> {
     match event {
-        Event::Bank(diem_bank::Event::Transferred { to, denom, amount, .. }) => {
-            vec![format!("{} went to {to}", amount.display(*denom))]
+        Event::Bank(diem_bank::Event::Transferred { from, to, denom, amount }) => {
+            vec![format!("{from} sent {} to {to}", amount.display(*denom))]
         }
         Event::Staking(event) => vec![staking(event)],
         Event::Svvv(event) => svvv(event),
@@ -180,9 +210,8 @@ fn paid(day: u64, provider: &Address, to: &Address, amount: Amount) -> String {
 }
 
 /// The verdict of each voucher, by its place in the call.
-fn vouchers(outcomes: &[diem_credits::vouchers::Outcome]) -> Vec<String> {
-    use diem_credits::vouchers::Verdict;
-    let line = |(number, outcome): (usize, &diem_credits::vouchers::Outcome)| {
+fn vouchers(outcomes: &[Outcome]) -> Vec<String> {
+    let line = |(number, outcome): (usize, &Outcome)| {
         let verdict = match outcome.verdict {
             Verdict::Paid => format!("paid, {}", show_credit(outcome.paid)),
             Verdict::Capped => format!("capped, {}: the promise or the limit holds no more", show_credit(outcome.paid)),
@@ -215,7 +244,6 @@ pub(super) fn why(code: u32) -> String {
 mod tests {
     use super::*;
     use diem_core::ModuleError as _;
-    use diem_credits::vouchers::{Outcome, Verdict};
 
     #[test]
     fn every_verdict_of_a_voucher_has_its_words() {
@@ -223,9 +251,12 @@ mod tests {
         let refused = Verdict::Refused(diem_credits::Error::VoucherSignature.code());
         let outcomes = [Verdict::Paid, Verdict::Capped, Verdict::NothingNew, refused].map(outcome);
         let event = diem_credits::Event::VouchersSettled { provider: Address([8; 20]), outcomes: outcomes.to_vec() };
-        let said = lines(&[Event::Credits(event)]);
+        let said = lines(&[Event::Credits(event.clone())]);
         let expected = ["paid, 1 credit", "capped, 1 credit", "nothing new", "bad, voucher_signature (credits 37)"];
         assert_eq!(said.len(), expected.len());
+        let events = [Event::Credits(event)];
+        assert_eq!(short(&events), ["1 of 4 vouchers paid in full, 4 credit in all"]);
+        assert_eq!(unpaid(&events), said[1..]);
         for (number, (line, expected)) in said.iter().zip(expected).enumerate() {
             assert!(line.starts_with(&format!("voucher {} of diem1", number.saturating_add(1))), "{line}");
             assert!(line.contains(&format!("day 4: {expected}")), "{line}");

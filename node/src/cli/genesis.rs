@@ -16,7 +16,7 @@ use super::{
     Failure,
     failure::{failed, usage},
     node::HomeArgs,
-    output::{Output, fields, list_in_full, print_json, quoted},
+    output::{Output, fields, list_in_full, print_json, print_text, quoted},
 };
 use crate::{comet::keys::address, instant::wall_clock};
 
@@ -122,7 +122,7 @@ impl GenesisCommand {
             }
             Verb::Text { name } => {
                 let text = presets::text(&name).ok_or_else(|| usage(anyhow!("no chain `{name}` comes along")))?;
-                Output::Table.print(&text, |text| (*text).into())
+                print_text(text)
             }
             Verb::Hash { which } => {
                 let view = HashView::of(&which.load()?);

@@ -1,7 +1,7 @@
 //! The chain for which a wallet signs: the one that it knows by that name, whatever a node shows.
 
 use anyhow::anyhow;
-use diem_client::{Client, KnownChain, api::Hash, build::BuildError};
+use diem_client::{Client, KnownChain, api::Hash, build::BuildError, guard::Unsettled};
 
 use super::{
     Failure,
@@ -76,8 +76,24 @@ pub(super) fn say_unproven(url: &str, told: Vec<(&'static str, String)>) {
 /// Why a draft or what it needs cannot be had.
 pub(super) fn build_error(error: BuildError) -> Failure {
     match error {
+        BuildError::Unsettled { url, open, next } => usage(anyhow!(unsettled(&url, &open, next))),
         BuildError::Client(error) => error.into(),
         BuildError::NoBlock => failed(error),
         other => usage(other),
     }
+}
+
+/// What can be typed while a signature may still count.
+fn unsettled(url: &str, open: &Unsettled, next: u64) -> String {
+    let Unsettled { hash, nonce, expiry } = open;
+    let (same, another) = (format!("--nonce {nonce}"), format!("--nonce {next}"));
+    let choices = fields([
+        (same.as_str(), "signs instead of it: only one of both can be in a block".to_owned()),
+        (another.as_str(), "signs beside it: both can be in blocks, and the sender pays for both".to_owned()),
+    ]);
+    format!(
+        "transaction {hash} of this sender with nonce {nonce} may still count, until height {expiry}: nothing proves \
+         that it cannot. {url} names {next} as the next nonce, and with both the sender could pay twice. Nothing was \
+         signed. `diemd query tx {hash}` says whether it is in a block. Then run the command again with\n{choices}"
+    )
 }

@@ -52,6 +52,11 @@ impl Names {
         named
     }
 
+    /// The name of an address.
+    pub(super) fn name(&self, address: &Address) -> Option<&str> {
+        self.0.get(address).map(String::as_str)
+    }
+
     fn shown(&self, address: &Address, text: &str) -> String {
         match self.0.get(address) {
             Some(name) => format!("{name} ({text})"),

@@ -4,18 +4,24 @@
 //! Memos, names and foreign files hold whatever a stranger wrote. No text goes out before what could steer a terminal,
 //! turn the direction of writing or look like a line of its own is written as its number.
 
-use std::{borrow::Cow, io::Write as _};
+use std::{borrow::Cow, cell::RefCell, io::Write as _};
 
-use comfy_table::{ContentArrangement, Table, presets};
 use console::{Term, style};
 use diem_core::text::is_plain;
 use serde::Serialize;
 
-use super::{Failure, brief, failure::failed};
+use super::{Failure, brief, failure::failed, layout};
 use crate::outlet;
 
+/// The narrowest terminal for which lines are wrapped: on a narrower one nobody reads them anyway.
+const NARROWEST: usize = 40;
 /// How the value of a line `result` begins where all went well.
 const GOOD: [&str; 2] = ["succeeded", "it would succeed"];
+
+thread_local! {
+    /// What is said after the data. A command prints on the thread on which it makes its tables.
+    static HINTS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
 
 /// How data is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -34,7 +40,11 @@ impl Output {
     /// stdout takes nothing. A reader who has seen enough and closed the pipe, as `head` does, is none.
     pub fn print<T: Serialize>(self, data: &T, table: impl FnOnce(&T) -> String) -> Result<(), Failure> {
         match self {
-            Self::Table => write(&painted(&plain_lines(&table(data)))),
+            Self::Table => {
+                let printed = write(&painted(&layout::wrapped(&plain_lines(&table(data)), width())));
+                HINTS.with_borrow_mut(|hints| hints.drain(..).for_each(|words| say(&words)));
+                printed
+            }
             Self::Json => print_json(&serde_json::to_string_pretty(data).map_err(failed)?),
         }
     }
@@ -49,6 +59,14 @@ pub fn print_json(text: &str) -> Result<(), Failure> {
     write(&escaped(text, |c| c != '\n' && steers(c), |c| format!("\\u{:04x}", u32::from(c))))
 }
 
+/// Prints a text that somebody may keep in a file, as it is.
+///
+/// # Errors
+/// As [`Output::print`].
+pub fn print_text(text: &str) -> Result<(), Failure> {
+    write(&plain_lines(text))
+}
+
 fn write(text: &str) -> Result<(), Failure> {
     let mut stdout = std::io::stdout().lock();
     match writeln!(stdout, "{}", text.trim_end()).and_then(|()| stdout.flush()) {
@@ -61,13 +79,24 @@ fn write(text: &str) -> Result<(), Failure> {
 ///
 /// Nobody there to hear it is no failure: what only reports stops nothing.
 pub fn say(words: &str) {
-    outlet::err(&format!("{}\n", plain_lines(words)));
+    outlet::err(&format!("{}\n", wrapped(words)));
+}
+
+/// Says something below the data that is about to be printed: where more of it is, or why there is none.
+pub(super) fn hint(words: &str) {
+    HINTS.with_borrow_mut(|hints| hints.push(words.to_owned()));
 }
 
 /// Says why a command failed, its first word in red.
 pub(super) fn say_failure(why: &str) {
     let name = style("diemd:").red().bold().for_stderr();
-    outlet::err(&format!("{name} {}\n", plain_lines(why)));
+    let text = wrapped(&format!("diemd: {why}"));
+    outlet::err(&format!("{name}{}\n", text.strip_prefix("diemd:").unwrap_or(&text)));
+}
+
+/// Words for the person at the terminal, within its width.
+pub(super) fn wrapped(words: &str) -> String {
+    layout::wrapped(&plain_lines(words), width_of(&Term::stderr()))
 }
 
 /// The table with the value of a line `result` in green where it speaks of success and in red where not. Colours come
@@ -114,62 +143,69 @@ pub fn quoted(name: &str) -> String {
 
 /// Lines of a name and a value, the values below each other.
 pub fn fields<'a>(lines: impl IntoIterator<Item = (&'a str, String)>) -> String {
-    let mut table = bare();
-    for (name, value) in lines {
-        table.add_row([plain(name), plain(&value)]);
-    }
-    trimmed(&table)
+    let row = |(name, value): (&str, String)| vec![plain(name).into_owned(), plain(&value).into_owned()];
+    layout::named(&lines.into_iter().map(row).collect::<Vec<_>>(), width())
 }
 
 /// A table with a line of headings, its cells shortened as [`brief`] says.
 pub fn list<const N: usize>(headings: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
-    let short = |row: [String; N]| row.each_ref().map(|cell| brief::cell(cell).into_owned());
-    let mut rows: Vec<[String; N]> = rows.into_iter().map(short).collect();
-    let mut headings = headings.map(str::to_uppercase);
-    for (column, heading) in headings.iter_mut().enumerate() {
-        if let Some(unit) = brief::take_unit(rows.iter_mut().filter_map(|row| row.get_mut(column))) {
-            heading.push_str(&format!(" ({unit})"));
+    let rows: Vec<[String; N]> = rows.into_iter().collect();
+    let short = |digits| {
+        let row = |row: &[String; N]| row.each_ref().map(|cell| brief::cell(cell, digits).into_owned());
+        rows.iter().map(row).collect::<Vec<_>>()
+    };
+    let in_columns = |digits| {
+        let (mut rows, mut headings) = (short(digits), headings.map(str::to_owned));
+        for (column, heading) in headings.iter_mut().enumerate() {
+            let unit = brief::take_unit(rows.iter_mut().filter_map(|row| row.get_mut(column)));
+            if let Some(unit) = unit.filter(|unit| unit != heading) {
+                heading.push_str(&format!(" ({unit})"));
+            }
+            brief::align(rows.iter_mut().filter_map(|row| row.get_mut(column)));
         }
-    }
-    table(headings, rows)
+        in_columns(&headings, &rows)
+    };
+    // One below the other, each amount has its unit beside it again.
+    let below = || below_each_other(&headings, &short(brief::DIGITS));
+    in_columns(brief::DIGITS).or_else(|| in_columns(brief::FEW_DIGITS)).unwrap_or_else(below)
 }
 
 /// The same with nothing shortened: for what people copy, or look at before they sign.
 pub fn list_in_full<const N: usize>(headings: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
-    table(headings.map(str::to_uppercase), rows)
+    let rows: Vec<[String; N]> = rows.into_iter().collect();
+    in_columns(&headings.map(str::to_owned), &rows).unwrap_or_else(|| below_each_other(&headings, &rows))
 }
 
-fn table<const N: usize>(headings: [String; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
-    let mut table = bare();
-    table.set_header(headings);
-    for row in rows {
-        table.add_row(row.each_ref().map(|cell| plain(cell)));
-    }
-    trimmed(&table)
-}
-
-fn bare() -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    // A pipe has no width: whatever reads it wants each row on a line of its own.
-    match columns() {
-        Some(columns) => table.set_content_arrangement(ContentArrangement::Dynamic).set_width(columns),
-        None => table.set_content_arrangement(ContentArrangement::Disabled),
+fn in_columns<const N: usize>(headings: &[String; N], rows: &[[String; N]]) -> Option<String> {
+    // A unit keeps the letters that it has: avvv is not AVVV.
+    let upper = |heading: &String| match heading.split_once(" (") {
+        Some((name, unit)) => format!("{} ({unit}", name.to_uppercase()),
+        None => heading.to_uppercase(),
     };
-    table
+    let plain_row = |row: &[String; N]| row.iter().map(|cell| plain(cell).into_owned()).collect::<Vec<_>>();
+    let headings = headings.iter().map(upper).collect();
+    layout::side_by_side(&std::iter::once(headings).chain(rows.iter().map(plain_row)).collect::<Vec<_>>(), width())
 }
 
-/// The width of the terminal that shows stdout; `None` where stdout is none.
-pub(super) fn columns() -> Option<u16> {
-    let terminal = Term::stdout();
-    terminal.is_term().then(|| terminal.size().1)
+/// Each row as lines of its own, where the terminal is too narrow for a table.
+fn below_each_other<const N: usize>(headings: &[&str; N], rows: &[[String; N]]) -> String {
+    let row = |row: &[String; N]| {
+        let cells = headings.iter().copied().zip(row.iter().cloned());
+        fields(cells.filter(|(_, cell)| !cell.is_empty()))
+    };
+    rows.iter().map(row).collect::<Vec<_>>().join("\n\n")
 }
 
-fn trimmed(table: &Table) -> String {
-    let text = table.to_string();
-    // The space that pads the first column on its left serves nobody without borders.
-    let lines: Vec<&str> = text.lines().map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end()).collect();
-    lines.join("\n")
+/// The width of the terminal that shows stdout. Where there is none, the one that `COLUMNS` names, as other programs
+/// have it; else `None`: whatever reads a pipe wants each row on a line of its own.
+pub(crate) fn width() -> Option<usize> {
+    width_of(&Term::stdout())
+}
+
+fn width_of(terminal: &Term) -> Option<usize> {
+    let named = || std::env::var("COLUMNS").ok()?.parse().ok();
+    let width: Option<usize> = if terminal.is_term() { Some(terminal.size().1.into()) } else { named() };
+    width.map(|width| width.max(NARROWEST))
 }
 
 #[cfg(test)]

@@ -17,11 +17,12 @@ use diem_client::{
 use diem_core::Address;
 
 use super::{
-    Exit, Failure,
+    Exit, Failure, brief,
     common::{Common, block_on},
     failure::{failed, usage},
     headings::{Group, template},
     names::Names,
+    output::Output,
     proven::{Proven, VerifiedAnswer},
     tables,
 };
@@ -149,6 +150,14 @@ impl QueryCommand {
     }
 
     async fn answer(&self, client: &Client) -> Result<(), Failure> {
+        // Which names count depends on the chain, and only a wallet with keys has any.
+        let has_keys = || self.common.keys().list().is_ok_and(|keys| !keys.is_empty());
+        if self.common.output == Output::Table
+            && has_keys()
+            && let Ok(status) = client.status().await
+        {
+            brief::know(self.names(&status.chain_id));
+        }
         match &self.what {
             What::Chain(what) => self.chain(client, what).await,
             What::Staking(what) => what.answer(&self.common, client).await,

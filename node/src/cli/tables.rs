@@ -7,9 +7,9 @@ use diem_client::api::{
 use diem_core::{Amount, Denom};
 
 use super::{
-    events,
+    brief, events,
     names::Names,
-    output::{fields, list, quoted, say},
+    output::{fields, hint, list, quoted},
     proven::{Proven, VerifiedAnswer},
     units::show_percent,
 };
@@ -69,10 +69,10 @@ pub(super) fn account(VerifiedAnswer { answer, verified }: &VerifiedAnswer<Accou
     lines.push(("at height", answer.height.to_string()));
     lines.extend(verified.as_ref().map(|proven| ("verified", proven_words(proven))));
     if verified.is_some() {
-        say("VVV, DIEM and nonce are proven; the rest is what the node says");
+        hint("VVV, DIEM and nonce are proven; the rest is what the node says");
     }
     let Some(owned) = &answer.holdings else {
-        say("it owns more than one answer sums: ask for positions, locks, unstaking and diem-stakes");
+        hint("it owns more than one answer sums: ask for positions, locks, unstaking and diem-stakes");
         return fields(lines);
     };
     let has = |amount: Amount| !amount.is_zero();
@@ -87,7 +87,7 @@ pub(super) fn account(VerifiedAnswer { answer, verified }: &VerifiedAnswer<Accou
     ];
     let further: Vec<&str> = further.into_iter().filter(|(_, has)| *has).map(|(what, _)| what).collect();
     if !further.is_empty() {
-        say(&format!("more with `diemd query {} {name}`", further.join("|")));
+        hint(&format!("more with `diemd query WHAT {name}`, where WHAT is one of {}", further.join(", ")));
     }
     fields(lines)
 }
@@ -105,7 +105,10 @@ fn proven_words(proven: &Proven) -> String {
     let what = if proven.exists { "this row" } else { "the absence of this row" };
     format!(
         "more than 2/3 of the trusted validators of {} signed {what} (state root {} after height {}, header of {})",
-        proven.chain_id, proven.root, proven.height, proven.header_time
+        proven.chain_id,
+        brief::cell(&proven.root.to_string(), brief::DIGITS),
+        proven.height,
+        proven.header_time
     )
 }
 
@@ -167,7 +170,7 @@ pub(super) fn block(block: &Block, names: &Names) -> String {
         [tx.index.to_string(), tx.hash.to_string(), result.into(), calls.collect::<Vec<_>>().join("; ")]
     };
     if let Some(next) = &block.txs.next {
-        say(&format!("more transactions: `diemd query block {} --after {next}`", summary.height));
+        hint(&format!("more transactions: `diemd query block {} --after {next}`", summary.height));
     }
     format!("{head}\n\n{}", list(["number", "transaction", "result", "what"], block.txs.items.iter().map(row)))
 }
@@ -177,7 +180,7 @@ pub(super) fn blocks(page: &List<BlockSummary>) -> String {
         [block.height.to_string(), block.time.to_string(), block.tx_count.to_string(), block.hash.to_string()]
     });
     if let Some(next) = &page.next {
-        say(&format!("older blocks: `diemd query blocks --after {next}`"));
+        hint(&format!("older blocks: `diemd query blocks --after {next}`"));
     }
     list(["height", "time", "txs", "hash"], rows)
 }
@@ -213,7 +216,7 @@ pub(super) fn params(params: &Params) -> String {
         ("gas of a byte", gas.per_byte.to_string()),
         ("gas of a signature", gas.per_signature.to_string()),
         ("gas of a block, at most", gas.block_limit.to_string()),
-        ("first payment to an address, at least", first_payment(&params.bank.min_new_account)),
+        ("least first payment to an address", first_payment(&params.bank.min_new_account)),
         ("rows of the state, at most", params.chain.max_rows.to_string()),
         ("bytes of a transaction, at most", limits.max_tx_bytes.to_string()),
         ("calls of a transaction, at most", limits.max_calls.to_string()),
@@ -230,11 +233,11 @@ pub(super) fn params(params: &Params) -> String {
         ),
         ("who missed more is jailed for", duration(staking.jail_ms)),
         ("locked stake pays as rent", show_percent(params.emissions.fee_bps.into())),
-        ("of rent that no provider earned, to stakers", show_percent(credits.stakers_bps.into())),
+        ("of rent nobody earned, to stakers", show_percent(credits.stakers_bps.into())),
         ("unstaked DIEM is paid after", duration(credits.cooldown_ms)),
         ("a closed day takes vouchers for", duration(credits.grace_ms)),
         ("bond of a provider, at least", credits.min_bond.display(Denom::Vvv)),
-        ("a leaving provider's bond is paid after", duration(credits.provider_unbonding_ms)),
+        ("bond of a leaver is paid after", duration(credits.provider_unbonding_ms)),
         ("who lists providers", credits.authority.to_string()),
     ])
 }
@@ -270,15 +273,18 @@ pub(super) fn draft(
     signatures: Option<&Result<(), String>>,
 ) -> String {
     let mut lines = vec![
-        ("chain", format!("{}, genesis {}", view.chain_id, view.genesis_hash)),
+        ("chain", view.chain_id.clone()),
+        ("genesis", view.genesis_hash.to_string()),
         ("sender", format!("{}, nonce {}", names.who(&view.sender), view.nonce)),
     ];
     lines.extend(view.calls.iter().map(|call| ("call", names.text(&call.text))));
     lines.extend((!view.memo.is_empty()).then(|| ("memo", view.memo.clone())));
     lines.extend(view.fee_payer.map(|payer| ("fee payer", names.who(&payer))));
-    lines.extend(fee.map(|fee| ("fee", fee)));
-    lines.push(("fee at most", view.max_fee.display.clone()));
-    lines.push(("valid until height", view.expiry.to_string()));
+    // Most fees are at most what they are.
+    let most = fee.as_ref().filter(|fee| fee.starts_with(&format!("{} (", view.max_fee.display)));
+    let most = most.is_none().then(|| ("fee at most", view.max_fee.display.clone()));
+    lines.extend(fee.clone().map(|fee| ("fee", fee)).into_iter().chain(most));
+    lines.push(("valid until", format!("height {}", view.expiry)));
     match signatures {
         Some(Ok(())) => lines.push(("signatures", "good".into())),
         Some(Err(error)) => lines.push(("signatures", error.clone())),

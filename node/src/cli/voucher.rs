@@ -14,14 +14,14 @@ use diem_credits::{Error, SignedVoucher, Voucher};
 use serde::Serialize;
 
 use super::{
-    Exit, Failure, ask,
-    common::{Common, PassphraseSource, block_on},
+    Exit, Failure, ask, brief,
+    common::{Common, PassphraseSource, block_on, confirm},
     events,
     failure::{failed, usage},
     known::{Known, say_unproven},
     names::Names,
     output::{Output, fields, say},
-    units,
+    receivers, units,
 };
 
 /// What an account signs for a provider, off chain.
@@ -76,6 +76,9 @@ struct Sign {
     /// Where to write it [default: stdout].
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Do not ask before signing.
+    #[arg(long, short)]
+    yes: bool,
     #[command(flatten)]
     passphrase: PassphraseSource,
 }
@@ -100,9 +103,8 @@ impl VoucherCommand {
                 let Some(path) = &sign.out else { return Output::Json.print(&signed, |_| String::new()) };
                 let text = serde_json::to_string_pretty(&signed).map_err(failed)?;
                 std::fs::write(path, text + "\n").map_err(|e| failed(anyhow!("{}: {e}", path.display())))?;
-                say(&format!("written to {}", path.display()));
                 let names = Names::of(&self.common.keys(), &signed.voucher.chain_id);
-                self.common.output.print(&signed, |signed| table(signed, &names, None))
+                self.common.output.print(&signed, |signed| done(&signed.voucher, &names, path))
             }
             Verb::Show { file } => show(&self.common, &file),
         }
@@ -116,6 +118,7 @@ impl Sign {
         let who = |text: &str| keys.resolve(text, &chain.chain_id).map_err(|error| usage(anyhow!(error)));
         let (key, signer) = (keys.get(&self.from)?, who(&self.from)?);
         let (provider, account) = (who(&self.provider)?, self.account.as_deref().map(who).transpose()?);
+        receivers::check_address(&provider, &chain.chain_id)?;
         // What the node says is signed, and nothing bounds it: it is shown by itself before the passphrase is asked for.
         let mut told = Vec::new();
         let day = match self.day {
@@ -147,6 +150,10 @@ impl Sign {
             usage_root: self.usage_root.map_or([0; 32], |Hash(root)| root),
             chain_id: chain.chain_id,
         };
+        if !self.yes {
+            say(&table(&voucher, &Names::of(&keys, &voucher.chain_id), None));
+        }
+        confirm("Sign it?", self.yes)?;
         let secret = self.passphrase.open(&self.from, &key, &voucher.chain_id)?;
         Ok(voucher.sign(&secret.key()))
     }
@@ -164,7 +171,8 @@ fn show(common: &Common, path: &Path) -> Result<(), Failure> {
         })
         .collect();
     let keys = common.keys();
-    let one = |one: &Shown| table(&one.signed, &Names::of(&keys, &one.signed.voucher.chain_id), Some(&one.signature));
+    let one =
+        |one: &Shown| table(&one.signed.voucher, &Names::of(&keys, &one.signed.voucher.chain_id), Some(&one.signature));
     common.output.print(&shown, |shown| shown.iter().map(one).collect::<Vec<_>>().join("\n\n"))?;
     if bad {
         Err(Failure { exit: Exit::Failed, error: anyhow!("a signature is bad: no chain pays for it") })
@@ -173,16 +181,24 @@ fn show(common: &Common, path: &Path) -> Result<(), Failure> {
     }
 }
 
-fn table(signed: &SignedVoucher, names: &Names, signature: Option<&str>) -> String {
-    let voucher = &signed.voucher;
+/// What was done, in one line.
+fn done(voucher: &Voucher, names: &Names, path: &Path) -> String {
+    let [signer, provider] = [voucher.signer, voucher.provider].map(|address| names.who(&address));
+    let amount = units::show_credit(voucher.amount);
+    let words = format!("{signer} signed for {provider}: {amount} in all on day {}", voucher.day);
+    format!("{}, written to {}", brief::sentence(&words), path.display())
+}
+
+fn table(voucher: &Voucher, names: &Names, signature: Option<&str>) -> String {
     let signer = if voucher.signer == voucher.account { "the account".into() } else { names.who(&voucher.signer) };
     let mut lines = vec![
-        ("chain", format!("{}, genesis {}", voucher.chain_id, Hash(voucher.genesis_hash))),
+        ("chain", voucher.chain_id.clone()),
+        ("genesis", Hash(voucher.genesis_hash).to_string()),
         ("day", voucher.day.to_string()),
         ("account", names.who(&voucher.account)),
         ("signed by", signer),
         ("provider", names.who(&voucher.provider)),
-        ("in all that day", format!("{} for {} requests", units::show_credit(voucher.amount), voucher.requests)),
+        ("that day", format!("{} for {} requests in all", units::show_credit(voucher.amount), voucher.requests)),
         ("price sheet", Hash(voucher.price_sheet).to_string()),
     ];
     lines.extend(signature.map(|signature| ("signature", signature.to_owned())));

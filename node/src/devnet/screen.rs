@@ -14,7 +14,11 @@ use serde_json::json;
 use super::{DevnetError, homes::Plan, wallet::Wallet};
 use crate::{
     EngineKind,
-    cli::output::{list_in_full, say},
+    cli::{
+        common::DEFAULT_NODE,
+        layout::{command, wrapped},
+        output::{fields, list_in_full, say, width},
+    },
     engine::BlockMode,
     home::default_home,
     outlet,
@@ -40,10 +44,10 @@ pub(super) struct Person {
 /// What the people of the genesis do.
 const ROLES: &[(&str, &str)] = &[
     ("alice", "stakes"),
-    ("bob", "builds with AI"),
-    ("carol", "provides compute"),
+    ("bob", "uses AI"),
+    ("carol", "serves AI"),
     ("dave", "bridges"),
-    ("validator-1", "operates, lists providers"),
+    ("validator-1", "operates"),
 ];
 
 /// A word on the way there.
@@ -118,24 +122,24 @@ fn text(plan: &Plan, wallet: &Wallet, people: &[Person], took: Duration) -> Resu
     let nodes = plan.nodes.iter().map(|node| {
         let comet =
             if plan.engine == EngineKind::Comet { format!("http://{}", node.config.comet.rpc) } else { "-".into() };
-        let metrics = node.config.metrics.listen.0.map_or("-".into(), |address| format!("http://{address}/metrics"));
+        let metrics = node.config.metrics.listen.0.map_or("-".into(), |address| address.to_string());
         [node.config.moniker.clone(), node.api(), comet, metrics]
     });
     let chain = if plan.continued { "continued; --fresh starts a new one" } else { "new" };
-    let mut text = format!(
-        "\n{chain_id} on {engine}, {chain}\ngenesis {hash}\nfolder  {dir}\n\n{people}\n\nkeys    {phrase}\n        \
-         in {keys}; everyone knows them: never use them elsewhere\n\n{nodes}\n\ntry\n",
-        chain_id = plan.genesis.chain_id,
-        engine = plan.engine,
-        hash = hex::encode(plan.genesis.hash()),
-        dir = plan.dir.display(),
-        people = list_in_full(["who", "address", "balance", "what for"], rows),
-        phrase = TEST_MNEMONIC,
-        keys = wallet.home.join("keys").display(),
-        nodes = list_in_full(["node", "api", "cometbft rpc", "metrics"], nodes),
-    );
-    for line in to_try(plan, wallet) {
-        text.push_str(&format!("  {line}\n"));
+    let mut text = format!("\n{} on {}, {chain}\n", plan.genesis.chain_id, plan.engine);
+    text.push_str(&fields([
+        ("genesis", hex::encode(plan.genesis.hash())),
+        ("folder", plan.dir.display().to_string()),
+        ("keys", wallet.home.join("keys").display().to_string()),
+        ("phrase", format!("{TEST_MNEMONIC}; everyone knows it: never use its keys elsewhere")),
+    ]));
+    text.push_str(&format!(
+        "\n\n{}\n\n{}\n\ntry\n",
+        list_in_full(["who", "address", "balance", "what for"], rows),
+        list_in_full(["node", "api", "cometbft rpc", "metrics"], nodes),
+    ));
+    for words in to_try(plan, wallet) {
+        text.push_str(&format!("{}\n", command(&words, "  ", width())));
     }
     let peers = plan.nodes.iter().filter_map(|node| node.peer().transpose()).collect::<Result<Vec<_>, _>>()?;
     if !peers.is_empty() {
@@ -143,37 +147,47 @@ fn text(plan: &Plan, wallet: &Wallet, people: &[Person], took: Duration) -> Resu
     }
     if !wallet.taken.is_empty() {
         let names = wallet.taken.join(", ");
-        text.push_str(&format!(
-            "\n  {names}: another key has this name there; set DIEM_HOME to an empty folder and start again\n"
-        ));
+        let said =
+            format!("\n{names}: another key has this name there; set DIEM_HOME to an empty folder and start again\n");
+        text.push_str(&wrapped(&said, width()));
     }
     text.push_str("\nno local Base yet: the bridge is off\n");
     text.push_str(&format!("\nready in {} s; Ctrl-C stops everything", seconds(took)));
     Ok(text)
 }
 
-/// Three commands that work as they stand.
-fn to_try(plan: &Plan, wallet: &Wallet) -> Vec<String> {
-    let diemd = program();
-    let home = if wallet.home == default_home() { String::new() } else { format!(" --home {}", wallet.home.display()) };
+/// Three commands that work as they stand, word by word.
+fn to_try(plan: &Plan, wallet: &Wallet) -> Vec<Vec<String>> {
     let at = |at: usize| plan.nodes.get(at).or(plan.nodes.last()).map(|node| node.api()).unwrap_or_default();
-    let node =
-        |url: &str| if url == crate::cli::common::DEFAULT_NODE { String::new() } else { format!(" --node {url}") };
-    let (first, last) = (node(&at(0)), node(&at(usize::MAX)));
-    let genesis = plan.dir.join("genesis.json");
+    let place = |url: &str| {
+        let mut words = Vec::new();
+        if wallet.home != default_home() {
+            words.extend(["--home".into(), wallet.home.display().to_string()]);
+        }
+        if url != DEFAULT_NODE {
+            words.extend(["--node".into(), url.to_owned()]);
+        }
+        words
+    };
+    let ours = |words: &[&str], url: &str| {
+        let words = words.iter().map(ToString::to_string);
+        std::iter::once(program()).chain(words).chain(place(url)).collect::<Vec<String>>()
+    };
+    let (first, last) = (at(0), at(usize::MAX));
     let look = match plan.engine {
         EngineKind::Comet => {
-            format!("{diemd} query account bob --verify --genesis {}{home}{last}", genesis.display())
+            let genesis = plan.dir.join("genesis.json").display().to_string();
+            ours(&["query", "account", "bob", "--verify", "--genesis", &genesis], &last)
         }
         EngineKind::Instant => {
-            format!("curl -X POST {}/v1/dev/warp -H 'content-type: application/json' -d '{{\"by\":\"1d\"}}'", at(0))
+            let url = format!("{first}/v1/dev/warp");
+            ["curl", "-X", "POST", &url, "-H", "'content-type: application/json'", "-d", "'{\"by\":\"1d\"}'"]
+                .map(String::from)
+                .to_vec()
         }
     };
-    vec![
-        format!("{diemd} demo{home}{first}"),
-        format!("{diemd} tx transfer bob 12.5VVV --from alice --yes{home}{first}"),
-        look,
-    ]
+    let pay = ["tx", "transfer", "bob", "12.5VVV", "--from", "alice", "--yes"];
+    vec![ours(&["demo"], &first), ours(&pay, &first), look]
 }
 
 /// How this program was called.

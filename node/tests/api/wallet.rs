@@ -196,10 +196,10 @@ async fn two_signers_complete_a_transaction_file() {
     let early = wallet.run(&["tx", "broadcast", &path]).await;
     assert_eq!(early.code, 2);
     assert!(early.stderr.contains("the sender has not signed"), "{}", early.stderr);
-    let stranger = wallet.run(&["tx", "sign", &path, "--from", "p1"]).await;
+    let stranger = wallet.run(&["tx", "sign", &path, "--from", "p1", "--yes"]).await;
     assert_eq!(stranger.code, 2, "{}", stranger.stderr);
     for signer in ["p2", "p0"] {
-        let signed = wallet.run(&["tx", "sign", &path, "--from", signer]).await.ok();
+        let signed = wallet.run(&["tx", "sign", &path, "--from", signer, "--yes"]).await.ok();
         wallet.file("tx.json", &signed.stdout);
     }
     let shown = wallet.run(&["tx", "show", &path]).await.ok();
@@ -216,7 +216,7 @@ async fn a_transaction_goes_from_command_to_command_through_pipes() {
     let node = start(BlockMode::OnDemand).await;
     let wallet = wallet_of(&node).await;
     let unsigned = wallet.run(&["tx", "transfer", "p1", "1VVV", "--from", "p0", "--unsigned"]).await.ok();
-    let signed = wallet.run_with(&["tx", "sign", "-", "--from", "p0"], &unsigned.stdout).await.ok();
+    let signed = wallet.run_with(&["tx", "sign", "-", "--from", "p0", "--yes"], &unsigned.stdout).await.ok();
     wallet.run_with(&["tx", "show", "-"], &signed.stdout).await.ok();
     let sent = wallet.run_with(&["tx", "broadcast", "-", "--output", "json"], &signed.stdout).await.ok().json();
     assert_eq!(sent["state"], "committed");

@@ -60,8 +60,8 @@ impl Ran {
 }
 
 /// The preset with longer days, so that none ends where no test wants it to.
-fn genesis() -> diem_types::GenesisDoc {
-    let mut text = presets::DEV.to_owned();
+fn genesis(change: impl FnOnce(String) -> String) -> diem_types::GenesisDoc {
+    let mut text = change(presets::DEV.to_owned());
     for (short, long) in [
         ("epoch = \"30s\"", "epoch = \"1h\""),
         ("\nunbonding = \"2m\"", "\nunbonding = \"2h\""),
@@ -79,7 +79,12 @@ fn genesis() -> diem_types::GenesisDoc {
 impl Chain {
     /// A chain at the begin of a day, with its first blocks made.
     pub async fn start() -> Self {
-        let doc = genesis();
+        Self::start_with(|genesis| genesis).await
+    }
+
+    /// The same with another text of its genesis.
+    pub async fn start_with(change: impl FnOnce(String) -> String) -> Self {
+        let doc = genesis(change);
         let home = tempfile::tempdir().unwrap();
         let genesis_file = home.path().join("genesis.json");
         std::fs::write(&genesis_file, diem_genesis::to_json(&doc)).unwrap();
@@ -192,6 +197,11 @@ impl Chain {
     }
 
     /// The same with more in the environment.
+    pub async fn run_words_with(&self, words: impl IntoIterator<Item = &str>, environment: &[(&str, &str)]) -> Ran {
+        self.ran(words, environment, Stdio::piped()).await
+    }
+
+    /// The same as [`Self::run`] with more in the environment.
     pub async fn run_with(&self, line: &str, environment: &[(&str, &str)]) -> Ran {
         self.ran(line.split_whitespace(), environment, Stdio::piped()).await
     }

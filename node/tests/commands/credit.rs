@@ -82,7 +82,7 @@ async fn vouchers_are_signed_shown_settled_and_each_is_told_its_verdict() {
 
     let sign = async |amount: &str, more: &str, name: &str| {
         let out = chain.path(name);
-        chain.run(&format!("voucher sign {amount} --provider carol {more} --out {out}")).await.ok();
+        chain.run(&format!("voucher sign {amount} --provider carol {more} --yes --out {out}")).await.ok();
         out
     };
     let good = sign("1.25", "--requests 7 --from bob", "good.json").await;
@@ -117,7 +117,7 @@ async fn vouchers_are_signed_shown_settled_and_each_is_told_its_verdict() {
         }
         assert!(warned.stderr.contains("leave those out"), "{}", warned.stderr);
     }
-    let settled = chain.run(&format!("tx {line}")).await.ok();
+    let settled = chain.run(&format!("tx {line} -v")).await.ok();
     let doubted = |number| {
         settled.stderr.contains(&format!("voucher {number} of bob ({}), day {day}, will", chain.address("bob")))
     };
@@ -159,7 +159,7 @@ async fn the_default_day_is_that_of_the_next_block() {
         let open = chain.today().await;
         chain.idle(Chain::day_ms()).await;
         let file = chain.path(&format!("{open}.json"));
-        chain.run(&format!("voucher sign 0.5 --provider carol --from bob --out {file}")).await.ok();
+        chain.run(&format!("voucher sign 0.5 --provider carol --from bob --yes --out {file}")).await.ok();
         let voucher: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
         assert_eq!(voucher["voucher"]["day"], (open + 1).to_string());
         // Trying it says the same before.

@@ -13,9 +13,10 @@ use diem_client::{
     api::Wait,
     build::{BuildError, Intent, KeyKind},
 };
-use diem_core::{Amount, Denom, keys::SecretKey};
-use diem_genesis::presets::{TEST_MNEMONIC, person_path};
+use diem_core::{Address, Amount, Denom, keys::SecretKey};
+use diem_genesis::presets::{self, TEST_MNEMONIC, person_path};
 use diem_node::keys::derive;
+use diem_staking::KeyProof;
 use diem_types::Call;
 use serde_json::Value;
 
@@ -72,6 +73,77 @@ async fn whoever_keeps_a_payment_gets_no_second_one_from_a_command() {
     // An honest node names the same nonce, and when that is used nothing is open any more.
     chain.run("tx transfer bob 100VVV --from alice --yes").await.ok();
     chain.run("tx transfer bob 1VVV --from alice --yes").await.ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_became_of_a_payment_is_settled_by_a_proof() {
+    let chain = Chain::start().await;
+    // It is committed, and who sent it is told that nobody knows.
+    let lost = Proxy::before(
+        chain.url(),
+        at("/v1/tx", |answer| {
+            answer["state"] = "unknown".into();
+            answer.as_object_mut().unwrap().remove("tx");
+        }),
+    )
+    .await;
+    let first = chain.run(&format!("tx transfer bob 100VVV --from alice --yes --node {}", lost.url)).await;
+    assert_eq!(first.code, 5, "{}", first.stderr);
+    let hash = hex::encode(lost.sent()[0].hash);
+    for words in ["nobody knows yet", &format!("diemd query tx {hash}"), "proves", "--nonce"] {
+        assert!(first.stderr.contains(words), "{words}: {}", first.stderr);
+    }
+    let second = chain.run("tx transfer bob 1VVV --from alice --yes --output json").await.ok();
+    assert!(second.stderr.contains(&format!("transaction {hash}, sent before, is in block ")), "{}", second.stderr);
+    assert_eq!(second.json()["tx"]["tx"]["nonce"], 1);
+    let third = chain.run("tx transfer bob 1VVV --from alice --yes").await.ok();
+    assert!(!third.stderr.contains("sent before"), "it is told once: {}", third.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_whose_height_has_passed_is_settled_without_being_paid() {
+    let chain = Chain::start().await;
+    let proxy = Proxy::that_keeps_payments(chain.url()).await;
+    let pay = format!("tx transfer bob 100VVV --from alice --yes --node {}", proxy.url);
+    let expiry = chain.query("status").await["latest"]["height"].as_u64().unwrap() + 3;
+    assert_eq!(chain.run(&format!("{pay} --expiry {expiry}")).await.code, 3);
+    chain.fails(&pay, 2, "may still count").await;
+    chain.mine(4).await;
+    let second = chain.run(&pay).await;
+    assert_eq!((second.code, proxy.sent().len()), (3, 2), "{}", second.stderr);
+    assert!(second.stderr.contains("can be in no block any more"), "{}", second.stderr);
+    assert!(proxy.sent().iter().any(|signed| signed.tx.expiry == expiry));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_nonce_that_only_the_node_says_settles_nothing() {
+    let chain = Chain::start().await;
+    // It keeps payments, and counts them as if they were in blocks.
+    let proxy = Proxy::that_keeps_payments_and(chain.url(), |path, answer| {
+        if path.starts_with("/v1/accounts/") {
+            answer["nonce"] = answer["next_nonce"].clone();
+        }
+    })
+    .await;
+    let pay = format!("tx transfer bob 100VVV --from alice --yes --node {}", proxy.url);
+    assert_eq!(chain.run(&pay).await.code, 3);
+    let hash = hex::encode(proxy.sent()[0].hash);
+    for _ in 0..2 {
+        let again = chain.run(&pay).await;
+        assert_eq!((again.code, proxy.sent().len()), (2, 1), "{}", again.stderr);
+        for words in [&hash, "nothing proves that it cannot", "--nonce 0  signs instead", "--nonce 1  signs beside"] {
+            assert!(again.stderr.contains(words), "{words}: {}", again.stderr);
+        }
+    }
+    // One with a genesis of its own proves nothing to whom knows the chain.
+    let other = Proxy::that_keeps_payments_and(chain.url(), |path, answer| {
+        if path == "/v1/genesis" {
+            answer["genesis_time"] = "2001-01-01T00:00:00Z".into();
+        }
+    })
+    .await;
+    let told = chain.run(&format!("tx transfer bob 1VVV --from alice --yes --node {}", other.url)).await;
+    assert!(told.stderr.contains("nothing proves what became of"), "{}", told.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -226,7 +298,7 @@ async fn what_nothing_bounds_is_shown_by_itself() {
             &["least to get", "0.000000000000000042 DIEM"],
         ),
         ("tx edit-validator --moniker New --from validator-1 --unsigned", &["website", "\"https://evil.example\""]),
-        ("voucher sign 1 --provider carol --from bob", &["day", "123456", "price sheet", &"cd".repeat(32)]),
+        ("voucher sign 1 --provider carol --from bob --yes", &["day", "123456", "price sheet", &"cd".repeat(32)]),
     ] {
         let shown = chain.run(&format!("{line} --node {}", proxy.url)).await.ok();
         let (_, unproven) = shown.stderr.split_once("On the word of ").unwrap_or_else(|| panic!("{}", shown.stderr));
@@ -284,6 +356,57 @@ async fn on_a_real_chain_the_people_of_a_devnet_have_no_names() {
         let refused = chain.run(&format!("{line} --node {}", proxy.url)).await;
         assert_eq!((refused.code, refused.stdout.as_str()), (2, ""), "{line}: {}", refused.stderr);
         assert!(refused.stderr.contains("is no development chain"), "{line}: {}", refused.stderr);
+    }
+    // A copy of such a key is one, whatever it is called and however it is kept.
+    let secret = chain.file("known", &hex::encode(presets::operator_secret(1)));
+    chain.run(&format!("keys import mine --secret-file {secret} --passphrase-file {passphrase}")).await.ok();
+    for line in ["tx transfer mine 5VVV --from own".to_owned(), format!("tx transfer {stranger} 5VVV --from mine")] {
+        chain.fails(&format!("{line} --node {}", proxy.url), 2, "is no development chain").await;
+    }
+    chain.fails(&format!("query account mine --node {}", proxy.url), 2, "is no development chain").await;
+    // Nor does its address get anything where it is written out, in either form.
+    let hex = bob.parse::<Address>().unwrap().to_hex();
+    let operator = chain.address("validator-1");
+    for line in [
+        format!("tx transfer {bob} 5VVV --from own"),
+        format!("tx transfer {hex} 5VVV --from own --unsigned"),
+        format!("tx multi-transfer {stranger}=1VVV {bob}=1VVV --from own --dry-run"),
+        format!("tx stake 1VVV --validator {operator} --from own"),
+        format!("tx stake-diem 1DIEM --beneficiary {bob} --from own"),
+        format!("tx allocate 1 --provider {bob} --from own"),
+        format!("tx gift 1 --to {bob} --day 5 --from own"),
+        format!("tx register-provider --bond 1VVV --endpoint http://a --moniker m --payout {bob} --from own"),
+        format!("tx grant --key {bob} --last-day 5 --limit {stranger}=1 --from own"),
+        format!("voucher sign 1 --provider {bob} --from own"),
+    ] {
+        let refused = chain.run(&format!("{line} --node {}", proxy.url)).await;
+        assert_eq!((refused.code, refused.stdout.as_str()), (2, ""), "{line}: {}", refused.stderr);
+        assert!(refused.stderr.contains("everybody knows"), "{line}: {}", refused.stderr);
+    }
+    // What it has is taken back as ever.
+    for line in [format!("tx revoke --key {bob}"), format!("tx allocate 0 --provider {bob}")] {
+        chain.run(&format!("{line} --from own --unsigned --node {}", proxy.url)).await.ok();
+    }
+    chain.run(&format!("query account {bob} --node {}", proxy.url)).await.ok();
+    // A file from elsewhere is read the same way.
+    let file = chain.run("tx transfer bob 1VVV --from alice --unsigned").await.ok().stdout;
+    let file = chain.file("real.json", &file.replace("diem-dev-1", "diem-1"));
+    chain.fails(&format!("tx sign {file} --from own --yes"), 2, "everybody knows").await;
+    // Nor does a validator sign with such keys.
+    let own = chain.address("own").parse().unwrap();
+    let (consensus, bridge) = (presets::validator_secret(1), presets::bridge_secret(1));
+    for (consensus, bridge) in [(consensus, [9; 32]), ([9; 32], bridge)] {
+        let (consensus, bridge) = (SecretKey::ed25519(&consensus), SecretKey::ethereum(&bridge).unwrap());
+        let SecretKey::Ed25519(key) = &consensus else { panic!("ed25519") };
+        let proof = serde_json::json!({
+            "chain_id": "diem-1", "operator": own, "consensus_key": hex::encode(key.verifying_key().as_bytes()),
+            "bridge_address": bridge.address(), "proof": KeyProof::sign("diem-1", &own, &consensus, &bridge).unwrap(),
+        });
+        let file = chain.file("proof.json", &proof.to_string());
+        let create = format!("tx create-validator --proof {file} --moniker M --self-stake 1VVV --from own");
+        chain.fails(&format!("{create} --node {}", proxy.url), 2, "everybody knows").await;
+        let rotate = format!("tx rotate-bridge-key --proof {file} --from own");
+        chain.fails(&format!("{rotate} --node {}", proxy.url), 2, "everybody knows").await;
     }
     // Nor are others shown under their names.
     let shown = chain.run(&format!("query tx {} --node {}", sent["hash"].as_str().unwrap(), proxy.url)).await.ok();

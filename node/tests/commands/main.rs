@@ -19,6 +19,7 @@ mod names;
 mod providers;
 #[path = "../support/proxy.rs"]
 mod proxy;
+mod screens;
 mod stake;
 mod strangers;
 mod tidy;

@@ -61,7 +61,7 @@ async fn the_chain_answers_what_one_wants_to_know_before() {
         ("too many missed blocks cost", "0.01%"),
         ("blocks to sign, at least", "50% of the last 100"),
         ("who missed more is jailed for", "1 minute"),
-        ("of rent that no provider earned, to stakers", "0%"),
+        ("of rent nobody earned, to stakers", "0%"),
     ] {
         assert!(table.lines().any(|line| line.starts_with(name) && line.ends_with(value)), "{name}: {table}");
     }

@@ -17,7 +17,7 @@ async fn a_memo_can_steer_no_terminal() {
     let chain = Chain::start().await;
     let to = chain.address("bob");
     let transfer = ["tx", "transfer", &to, "1VVV", "--from", "alice", "--memo", TEXT];
-    let sent = chain.run_words(transfer.into_iter().chain(["--yes"])).await.ok();
+    let sent = chain.run_words(transfer.into_iter().chain(["--yes", "-v"])).await.ok();
     let hash = sent.stdout.split_whitespace().nth(1).unwrap().to_owned();
     let unsigned = chain.run_words(transfer.into_iter().chain(["--unsigned"])).await.ok().stdout;
     assert!(!steers(&unsigned), "{unsigned:?}");
@@ -38,7 +38,7 @@ async fn a_memo_can_steer_no_terminal() {
 async fn a_strangers_files_can_steer_no_terminal() {
     let chain = Chain::start().await;
     let out = chain.path("voucher.json");
-    chain.run(&format!("voucher sign 1 --provider carol --from bob --out {out}")).await.ok();
+    chain.run(&format!("voucher sign 1 --provider carol --from bob --yes --out {out}")).await.ok();
     let mut voucher: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&out).unwrap()).unwrap();
     voucher["voucher"]["chain_id"] = TEXT.into();
     let file = chain.file("foreign.json", &voucher.to_string());

@@ -59,7 +59,15 @@ impl Proxy {
 
     /// One that keeps every transaction, says that its nonce is taken, and counts what it keeps as waiting.
     pub async fn that_keeps_payments(node: &str) -> Self {
-        let proxy = Self::before(node, |_, _| {}).await;
+        Self::that_keeps_payments_and(node, |_, _| {}).await
+    }
+
+    /// The same, which changes answers besides.
+    pub async fn that_keeps_payments_and(
+        node: &str,
+        change: impl Fn(&str, &mut Value) + Send + Sync + 'static,
+    ) -> Self {
+        let proxy = Self::before(node, change).await;
         proxy.shared.keeps.store(true, Ordering::SeqCst);
         proxy
     }

@@ -119,6 +119,7 @@ fn use_credit(player: &mut Player, shares: &Shares) -> Result<u64, Failure> {
         "bob",
         "--out",
         &file,
+        "--yes",
     ])?;
     player.step("carol hands it in: thousands of requests can be one line on chain");
     let settled = player.tx(&["tx", "settle", &file, "--from", "carol"])?;

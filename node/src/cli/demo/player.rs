@@ -17,6 +17,8 @@ use crate::{
         Exit, Failure,
         common::{Common, DEFAULT_NODE, block_on},
         failure::failed,
+        layout,
+        output::width,
     },
     home::private_folder,
     outlet,
@@ -24,6 +26,8 @@ use crate::{
 
 /// After this time without a block the chain makes them on demand only.
 const STANDSTILL: Duration = Duration::from_secs(3);
+/// Before what a step runs and shows.
+const INDENT: &str = "    ";
 /// Longer than anything that the demo waits for.
 const LONGEST: Duration = Duration::from_secs(300);
 
@@ -60,7 +64,7 @@ impl Player {
 
     /// Says something before the first act.
     pub(super) fn say(&self, words: &str) {
-        print(words);
+        print(&layout::wrapped(words, width()));
     }
 
     /// The path of a file of the demo.
@@ -76,13 +80,14 @@ impl Player {
     /// Says what a step is about.
     pub(super) fn step(&mut self, words: &str) {
         self.steps = self.steps.saturating_add(1);
-        print(&format!("\n{:>2}  {words}", self.steps));
+        print(&layout::wrapped(&format!("\n{:>2}  {words}", self.steps), width()));
     }
 
     /// Says what came out of a step.
     pub(super) fn result(&self, words: &str) {
-        for line in words.lines() {
-            print(&format!("    {line}"));
+        let room = width().map(|width| width.saturating_sub(INDENT.len()));
+        for line in layout::wrapped(words, room).lines() {
+            print(&format!("{INDENT}{line}"));
         }
     }
 
@@ -108,12 +113,17 @@ impl Player {
 
     fn show(&self, args: &[&str]) {
         let words = args.iter().copied().chain(self.place.iter().map(String::as_str)).map(quoted);
-        print(&format!("    $ diemd {}", words.collect::<Vec<_>>().join(" ")));
+        let words: Vec<String> = ["$", "diemd"].map(String::from).into_iter().chain(words).collect();
+        print(&layout::command(&words, INDENT, width()));
     }
 
     fn run(&self, args: &[&str]) -> Result<String, Failure> {
         let mut command = Command::new(&self.program);
         command.args(args).args(&self.place).stdin(Stdio::null());
+        if let Some(width) = width() {
+            // What it prints is shown further to the right.
+            command.env("COLUMNS", width.saturating_sub(INDENT.len()).to_string());
+        }
         let output = command.output().map_err(failed)?;
         if output.status.success() {
             return String::from_utf8(output.stdout).map_err(failed);
@@ -227,7 +237,7 @@ impl<'a> Countdown<'a> {
     fn draw(&self, now: Option<Time>) {
         let left = now.map_or(0, |now| self.moment.millis().saturating_sub(now.millis())).div_ceil(1_000);
         let text = if left > 0 { format!("{} in {left} s", self.what) } else { format!("{} now", self.what) };
-        self.write(&format!("    {text}"));
+        self.write(&format!("{INDENT}{text}"));
     }
 
     fn write(&self, text: &str) {

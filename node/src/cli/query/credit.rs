@@ -10,7 +10,7 @@ use super::{Height, staking::or_nothing, who};
 use crate::cli::{
     Failure,
     common::Common,
-    output::{list, say},
+    output::{hint, list},
     units::moment,
 };
 
@@ -98,7 +98,8 @@ impl Verb {
 fn credit(credit: &At<AccountCredit>) -> String {
     let row = |when: &str, day: &CreditDay| {
         [
-            format!("{when}, {}", day.day),
+            when.into(),
+            day.day.to_string(),
             day.allowance.display.clone(),
             day.spent.display.clone(),
             day.promised.display.clone(),
@@ -107,13 +108,14 @@ fn credit(credit: &At<AccountCredit>) -> String {
         ]
     };
     let none = || "-".to_owned();
-    let tomorrow = ["tomorrow".into(), credit.tomorrow.display.clone(), none(), none(), none(), none()];
+    let day = credit.today.day.saturating_add(1).to_string();
+    let tomorrow = ["tomorrow".into(), day, credit.tomorrow.display.clone(), none(), none(), none(), none()];
     // An account that is new today has no day before.
-    let yesterday = (credit.previous.day > 0).then(|| row("the day before", &credit.previous));
+    let yesterday = (credit.previous.day > 0).then(|| row("yesterday", &credit.previous));
     let rows = yesterday.into_iter().chain([row("today", &credit.today), tomorrow]);
-    let days = list(["day", "credit", "spent", "promised, not spent", "for sale", "free"], rows);
+    let days = list(["", "day", "credit", "spent", "promised", "for sale", "free"], rows);
     if let Some(offer) = &credit.offer {
-        say(&format!("{} for sale at {} each", offer.amount.display, offer.price.display));
+        hint(&format!("{} for sale at {} each", offer.amount.display, offer.price.display));
     }
     if credit.allocations.is_empty() {
         return days;
@@ -127,7 +129,7 @@ fn credit(credit: &At<AccountCredit>) -> String {
             promise.tomorrow.display.clone(),
         ]
     };
-    let headings = ["promised to", "today", "used", "a day from tomorrow", "tomorrow, scaled"];
+    let headings = ["promised to", "today", "used", "each day after", "tomorrow, scaled"];
     format!("{days}\n\n{}", list(headings, credit.allocations.iter().map(row)))
 }
 
@@ -159,7 +161,7 @@ fn grants(all: &List<Grant>) -> String {
         grant.limits.iter().map(row).collect()
     };
     let rows: Vec<[String; 6]> = all.items.iter().flat_map(rows).collect();
-    let headings = ["key", "last day", "provider", "limit today", "left", "a day from tomorrow"];
+    let headings = ["key", "last day", "provider", "limit today", "left", "each day after"];
     or_nothing(headings, &rows, Clone::clone, "no session keys: `diemd tx grant` makes one")
 }
 

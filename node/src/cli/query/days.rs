@@ -15,7 +15,7 @@ use crate::cli::{
     Failure,
     common::Common,
     output::{fields, list, quoted, say},
-    units::{moment, show_credit, show_percent},
+    units::{date, moment, show_credit, show_percent},
 };
 
 /// Reading days and providers.
@@ -174,8 +174,8 @@ fn detail(answer: &At<ProviderDetail>) -> String {
         ("tomorrow", tomorrow),
         ("leaves", left.unwrap_or_default()),
         ("used today", served(&detail.earned_today)),
-        ("can still earn rent today", detail.left_to_earn.display.clone()),
-        ("used the day before", detail.earned_previous.as_ref().map(served).unwrap_or_default()),
+        ("may still earn", format!("{} of rent today", detail.left_to_earn.display)),
+        ("used yesterday", detail.earned_previous.as_ref().map(served).unwrap_or_default()),
         ("price sheet", detail.prices_hash.to_string()),
     ];
     let head = fields(lines.into_iter().filter(|(_, value)| !value.is_empty()));
@@ -285,12 +285,12 @@ fn days(all: &List<Day>) -> String {
         [
             day.day.to_string(),
             state.into(),
-            moment(&day.opened_at),
+            date(day.opened_at.time),
             day.consumed.display.clone(),
             show_percent(day.utilisation_bps),
             day.rent.display.clone(),
             day.pot.as_ref().map_or("not settled".into(), |pot| pot.display.clone()),
         ]
     };
-    list(["day", "state", "opened", "used", "utilisation", "rent", "to providers"], all.items.iter().map(row))
+    list(["day", "state", "opened", "used", "of all", "rent", "to providers"], all.items.iter().map(row))
 }

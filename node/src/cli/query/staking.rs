@@ -11,9 +11,9 @@ use diem_core::{Amount, Denom};
 
 use super::{Height, who};
 use crate::cli::{
-    Failure,
+    Failure, brief,
     common::Common,
-    output::{fields, list, quoted, say},
+    output::{fields, hint, list, quoted},
     units::{moment, show_percent},
 };
 
@@ -142,8 +142,8 @@ fn validator(validator: &At<ValidatorDetail>) -> String {
     ]);
     lines.extend(validator.jailed_until.as_ref().map(|until| ("jailed until", moment(until))));
     lines.extend([
-        ("consensus address", validator.address.to_string()),
         ("consensus key", validator.public_key.to_string()),
+        ("its address", validator.address.to_string()),
         ("bridge key", validator.bridge_address.to_hex()),
     ]);
     fields(lines.into_iter().filter(|(_, value)| !value.is_empty()))
@@ -167,7 +167,7 @@ fn positions(all: &List<Position>) -> String {
 fn unstaking(all: &List<Unstaking>) -> String {
     let row = |entry: &Unstaking| {
         let until = entry.until.as_ref().map_or("known after the next block".into(), moment);
-        let what = entry.moved_to.map_or("paid by itself".into(), |to| format!("moved to {to}"));
+        let what = entry.moved_to.map_or("paid by itself".into(), |to| brief::sentence(&format!("moved to {to}")));
         [entry.id.to_string(), entry.amount.display.clone(), what, until, entry.validator.to_string()]
     };
     let headings = ["entry", "amount", "what becomes of it", "free after", "left validator"];
@@ -191,7 +191,7 @@ fn rewards(all: &List<Reward>) -> String {
     list(["validator", "may be claimed"], rows.chain([total]))
 }
 
-/// A table, or on stderr why there is none.
+/// A table, and where it is empty a word on stderr why.
 pub(super) fn or_nothing<T, const N: usize>(
     headings: [&str; N],
     items: &[T],
@@ -199,7 +199,7 @@ pub(super) fn or_nothing<T, const N: usize>(
     nothing: &str,
 ) -> String {
     if items.is_empty() {
-        say(nothing);
+        hint(nothing);
     }
     list(headings, items.iter().map(row))
 }

@@ -77,6 +77,9 @@ pub(super) struct Sending {
     /// Do not ask before sending.
     #[arg(long, short)]
     pub(super) yes: bool,
+    /// Say everything of what is sent and of what became of it, not one line.
+    #[arg(long, short)]
+    pub(super) verbose: bool,
 }
 
 /// Whether a node is asked first what a new transaction would do.

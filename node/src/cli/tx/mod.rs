@@ -27,12 +27,12 @@ use diem_types::{Signed, Tx};
 
 use super::{
     Failure,
-    common::{Common, PassphraseSource, block_on},
+    common::{Common, PassphraseSource, block_on, confirm},
     failure::usage,
     headings::{Group, template},
     known,
     names::Names,
-    tables, units,
+    receivers, tables, units,
 };
 use bytes::BytesView;
 use file::TxFile;
@@ -81,6 +81,9 @@ enum Files {
         /// first saw the chain].
         #[arg(long, value_name = "AMOUNT", value_parser = units::vvv)]
         max_fee: Option<Amount>,
+        /// Do not ask before signing.
+        #[arg(long, short)]
+        yes: bool,
         #[command(flatten)]
         passphrase: PassphraseSource,
     },
@@ -142,7 +145,9 @@ impl TxCommand {
 impl Files {
     fn run(self, common: &Common) -> Result<(), Failure> {
         match self {
-            Self::Sign { file, from, max_fee, passphrase } => sign(common, &file, &from, max_fee, &passphrase),
+            Self::Sign { file, from, max_fee, yes, passphrase } => {
+                sign(common, &file, &from, max_fee, yes, &passphrase)
+            }
             Self::Broadcast { file, sending } => {
                 let bytes = TxFile::read_signed(&file)?;
                 let chain_id = Signed::decode(&bytes).map(|signed| signed.tx.chain_id).unwrap_or_default();
@@ -164,6 +169,7 @@ fn sign(
     path: &std::path::Path,
     name: &str,
     max_fee: Option<Amount>,
+    yes: bool,
     passphrase: &PassphraseSource,
 ) -> Result<(), Failure> {
     let mut file = TxFile::read(path)?;
@@ -176,7 +182,10 @@ fn sign(
     if let Some(known) = &known {
         known::check(known, &tx.chain_id, &Hash(tx.genesis_hash), "the transaction of this file")?;
     }
+    tx.calls.iter().try_for_each(|call| receivers::check(call, &tx.chain_id))?;
     check_fee(&tx, known.as_ref(), max_fee)?;
+    // Day, nonce, expiry and what a mint gives at least may be some node's word, and the file does not say which.
+    confirm("Sign it?", yes)?;
     let secret = passphrase.open(name, &key, &tx.chain_id)?;
     file.sign(&secret.key())?;
     // A signed file is data for the next command, whatever the form of other output.

@@ -5,18 +5,21 @@ use std::time::Duration;
 use anyhow::anyhow;
 use diem_client::{
     Client, ClientError,
-    api::{ErrorReply, Hash, State, Submitted, Wait},
+    api::{ErrorReply, Hash, State, Submitted, Transaction, Wait},
 };
 use diem_core::{ModuleError as _, tx::tx_hash};
 use diem_types::{ChainError, Signed};
 
 use super::make::Sending;
 use crate::cli::{
-    Exit, Failure,
+    Exit, Failure, brief, events,
     names::Names,
     output::{Output, say},
     tables,
 };
+
+/// So much of what happened is told in one line.
+const MOST_TOLD: usize = 4;
 
 /// How to send and print.
 pub(super) struct SendOptions<'a> {
@@ -39,8 +42,8 @@ pub(super) async fn submit(
     wait: Wait,
     sending: &Sending,
 ) -> Result<Submitted, ClientError> {
-    if let Ok(signed) = Signed::decode(&bytes) {
-        say(&format!("sending {}, nonce {}", Hash(tx_hash(&bytes)), signed.tx.nonce));
+    if Signed::decode(&bytes).is_ok() {
+        say(&format!("sending {}", Hash(tx_hash(&bytes))));
     }
     client.submit(bytes, wait, Duration::from_secs(sending.timeout)).await
 }
@@ -89,6 +92,7 @@ fn not_again(hash: &Hash, url: &str) -> String {
 
 fn report(answer: &Submitted, options: &SendOptions<'_>, url: &str) -> Result<(), Failure> {
     let written = options.output.print(answer, |answer| match &answer.tx {
+        Some(tx) if answer.state == State::Committed && !options.sending.verbose => done(tx, options.names),
         Some(tx) => tables::tx(tx, options.names),
         None => answer.hash.to_string(),
     });
@@ -100,6 +104,25 @@ fn report(answer: &Submitted, options: &SendOptions<'_>, url: &str) -> Result<()
         }
         (Ok(()), Err(unwritten)) => Err(sent_but_not_written(answer, &unwritten)),
     }
+}
+
+/// What was done, in one line. Where more happened than fits there, the line says how much more; a voucher that was not
+/// paid in full has a line of its own.
+fn done(tx: &Transaction, names: &Names) -> String {
+    let happened = events::short(&tx.result.events);
+    // What left no event behind is told as it was asked for.
+    let asked = tx.tx.iter().flat_map(|tx| &tx.calls).map(|call| call.text.clone());
+    let happened = if happened.is_empty() { asked.collect() } else { happened };
+    let told = happened.iter().take(MOST_TOLD).map(|line| brief::sentence(&names.text(line)));
+    let mut told = told.collect::<Vec<_>>().join("; ");
+    if let Some(more) = happened.len().checked_sub(MOST_TOLD).filter(|more| *more > 0) {
+        told.push_str(&format!(" and {more} more (-v names them)"));
+    }
+    let (fee, hash) = (&tx.result.fee.display, tx.hash.to_string());
+    let [fee, hash] = [fee, &hash].map(|text| brief::cell(text, brief::DIGITS));
+    let unpaid = events::unpaid(&tx.result.events);
+    let unpaid: String = unpaid.iter().map(|line| format!("\n{}", brief::sentence(&names.text(line)))).collect();
+    format!("committed in block {}: {told}, fee {fee}  {hash}{unpaid}", tx.height)
 }
 
 fn sent_but_not_written(answer: &Submitted, unwritten: &Failure) -> Failure {
@@ -148,7 +171,9 @@ fn judge(answer: &Submitted, options: &SendOptions<'_>, url: &str) -> Result<(),
 fn unknown(hash: &Hash, url: &str, why: &str) -> Failure {
     let error = anyhow!(
         "nobody knows yet what became of {hash}: {why}. It may still come: look with `diemd query tx {hash} --node \
-         {url}` before you send another"
+         {url}` before you send another. The next command of this sender signs with another nonce only once the chain \
+         proves that this one is in a block or can be in none; --nonce with the same number signs something of which \
+         only one of both can be in a block"
     );
     Failure { exit: Exit::Unknown, error }
 }

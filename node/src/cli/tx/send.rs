@@ -23,7 +23,7 @@ use crate::{
         failure::usage,
         known::{build_error, say_unproven},
         output::{Output, plain, say},
-        tables,
+        receivers, tables,
     },
     keys::{KeyFile, Secret, Turn},
 };
@@ -36,20 +36,24 @@ impl Wallet<'_> {
         let key = self.keys.get(&make.from)?;
         let sender = self.who(&make.from)?;
         let payer = make.fee_payer.as_ref().map(|text| payer(self, make, text)).transpose()?;
-        // What an earlier command has left open is known before anything is shown.
-        drop(self.turn(sender));
+        receivers::check(&call, &self.chain.chain_id)?;
+        // What an earlier command has left open is known, and settled where it can be, before anything is shown.
+        self.settle(sender, make.nonce.is_none()).await;
         let draft = self.draft(make, call, &key, payer.as_ref()).await?;
         let payer_kind = payer.as_ref().map(Payer::kind);
         if make.dry_run {
             say_unproven(self.client.url(), self.told());
             return preview::preview(self.common.output, &self.client, &draft, &names, key.kind, payer_kind).await;
         }
-        say_unproven(self.client.url(), self.unproven(&draft));
+        self.say_unproven(&draft, make);
         if make.unsigned {
             return Output::Json.print(&TxFile::new(&draft.tx), |_| String::new());
         }
-        let fee = format!("{} VVV ({} gas)", draft.fee, draft.gas);
-        say(&tables::draft(&TxView::new_unsigned(&draft.tx, 0), &names, Some(fee), None));
+        // Where nobody is asked, what was done is told in one line afterwards.
+        if !make.sending.yes || make.sending.verbose {
+            let fee = format!("{} VVV ({} gas)", draft.fee, draft.gas);
+            say(&tables::draft(&TxView::new_unsigned(&draft.tx, 0), &names, Some(fee), None));
+        }
         if !make.preview.no_preview {
             let asked =
                 preview::Asked { draft: &draft, sender: key.kind, payer: payer_kind, chosen: make.nonce.is_some() };
@@ -81,19 +85,50 @@ impl Wallet<'_> {
         }
     }
 
-    /// What of a draft is signed on the node's word alone.
-    fn unproven(&self, draft: &Draft) -> Vec<(&'static str, String)> {
+    /// Shows what of a draft is signed on the node's word alone: by itself, and in one line where nobody is asked.
+    fn say_unproven(&self, draft: &Draft, make: &Make) {
+        let in_one_line = make.sending.yes && !make.sending.verbose && !make.unsigned;
         let mut lines = self.told();
         lines.extend(draft.unproven.nonce.map(|nonce| ("nonce", nonce.to_string())));
         lines.extend(draft.unproven.height.map(|height| {
-            let expiry = draft.tx.expiry;
-            ("valid until", format!("height {expiry}, because the chain is said to be at {height}"))
+            let until = format!("height {}", draft.tx.expiry);
+            let why =
+                if in_one_line { String::new() } else { format!(", because the chain is said to be at {height}") };
+            ("valid until", until + &why)
         }));
         let known = self.chain.min_gas_price;
         lines.extend(draft.unproven.gas_price.filter(|price| *price != known).map(|price| {
             ("gas price", format!("{} avvv; it was {} when this wallet first saw the chain", price.get(), known.get()))
         }));
-        lines
+        if in_one_line && !lines.is_empty() {
+            let words: Vec<String> = lines.iter().map(|(what, value)| format!("{what} {value}")).collect();
+            say(&format!("On the word of {}, unproven: {}", self.client.url(), words.join(", ")));
+        } else {
+            say_unproven(self.client.url(), lines);
+        }
+    }
+
+    /// Takes what an earlier command has left open, and has the chain prove what of it cannot count any more. What
+    /// became of that is told, because the user may not know it yet.
+    async fn settle(&self, sender: Address, wanted: bool) {
+        let mut turn = self.turn(sender);
+        if !wanted || self.client.unsettled(&sender).is_empty() {
+            return;
+        }
+        let settled = match self.client.settle(&sender).await {
+            Ok(settled) => settled,
+            Err(error) => return say(&format!("nothing proves what became of the transactions before: {error}")),
+        };
+        keep(turn.as_mut(), self.client.unsettled(&sender));
+        for open in settled {
+            let what = match self.client.transaction(&open.hash).await {
+                Ok(found) => format!("is in block {}", found.height),
+                Err(_) => {
+                    format!("can be in no block any more: nonce {} is used, or its height has passed", open.nonce)
+                }
+            };
+            say(&format!("transaction {}, sent before, {what}", open.hash));
+        }
     }
 
     /// The turn of `sender`. Where the wallet's folder cannot be written there are none, which is said.
