@@ -51,8 +51,13 @@ pub(crate) fn command(words: &[String], indent: &str, width: Option<usize>) -> S
             None => parts.push(word.clone()),
         }
     }
+    let is_too_long = |part: &str| {
+        let needed = display_width(indent).saturating_add(display_width(part)).saturating_add(4);
+        width.is_some_and(|width| needed > width)
+    };
+    let parts = parts.iter().flat_map(|part| part.splitn(if is_too_long(part) { 2 } else { 1 }, ' '));
     let mut lines = vec![String::from(indent)];
-    for (number, part) in parts.iter().enumerate() {
+    for (number, part) in parts.enumerate() {
         let line = lines.last().map_or("", String::as_str);
         // Behind a line that goes on there is a space and a backslash.
         let needed = display_width(line).saturating_add(display_width(part)).saturating_add(3);
@@ -207,6 +212,7 @@ mod tests {
     #[test]
     fn a_long_command_can_still_be_typed() {
         let words: Vec<String> = "diemd tx transfer bob 1VVV --from alice".split(' ').map(Into::into).collect();
+        assert_eq!(command(&words, "  ", Some(14)).lines().last(), Some("    alice"));
         assert_eq!(command(&words, "  ", None), "  diemd tx transfer bob 1VVV --from alice");
         assert_eq!(command(&words, "  ", Some(30)), "  diemd tx transfer bob 1VVV \\\n    --from alice");
     }

@@ -80,14 +80,16 @@ impl Player {
     /// Says what a step is about.
     pub(super) fn step(&mut self, words: &str) {
         self.steps = self.steps.saturating_add(1);
-        print(&layout::wrapped(&format!("\n{:>2}  {words}", self.steps), width()));
+        // The number stands before the words, also where these take two lines.
+        let step = vec![format!("{:>2}", self.steps), words.to_owned()];
+        print(&format!("\n{}", layout::named(&[step], width())));
     }
 
     /// Says what came out of a step.
     pub(super) fn result(&self, words: &str) {
         let room = width().map(|width| width.saturating_sub(INDENT.len()));
         for line in layout::wrapped(words, room).lines() {
-            print(&format!("{INDENT}{line}"));
+            print(format!("{INDENT}{line}").trim_end());
         }
     }
 

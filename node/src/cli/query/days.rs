@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::{Height, staking::or_nothing, who};
 use crate::cli::{
-    Failure,
+    Failure, brief,
     common::Common,
     output::{fields, list, quoted, say},
     units::{date, moment, show_credit, show_percent},
@@ -116,10 +116,9 @@ async fn whole_day(client: &Client, day: u64, at: &Height) -> Result<WholeDay, F
 
 fn day_providers(rows: &[DayProvider]) -> String {
     let row = |row: &DayProvider| {
-        let paid = row
-            .paid
-            .as_ref()
-            .map_or("not yet".into(), |paid| format!("{} in block {}", paid.amount.display, paid.height));
+        let paid = row.paid.as_ref().map_or("not yet".into(), |paid| {
+            brief::sentence(&format!("{} in block {}", paid.amount.display, paid.height))
+        });
         [
             row.provider.to_string(),
             row.served.consumed.display.clone(),
@@ -289,7 +288,7 @@ fn days(all: &List<Day>) -> String {
             day.consumed.display.clone(),
             show_percent(day.utilisation_bps),
             day.rent.display.clone(),
-            day.pot.as_ref().map_or("not settled".into(), |pot| pot.display.clone()),
+            day.pot.as_ref().map_or("-".into(), |pot| pot.display.clone()),
         ]
     };
     list(["day", "state", "opened", "used", "of all", "rent", "to providers"], all.items.iter().map(row))
