@@ -74,7 +74,7 @@ pub(crate) struct Execution<'a> {
     chain: &'a ChainInfo,
     gas: GasParams,
     params: ChainParams,
-    /// How many rows the state has after the hooks and transactions so far.
+    /// The number of rows that the state has after the hooks and transactions so far.
     rows: u64,
     verifier: &'a dyn Verifier,
     block: BlockInfo,
@@ -163,7 +163,7 @@ impl<'a> Execution<'a> {
         result
     }
 
-    /// How many rows there are after these writes of a transaction. What makes rows is refused where there is no room for
+    /// The number of rows after these writes of a transaction. What makes rows is refused where there is no room for
     /// them, unless the transaction only takes out what its sender has.
     fn rows_after(&self, tx: &Signed, writes: &WriteSet) -> Result<u64, CallError> {
         let growth = writes.growth(&self.state);

@@ -141,7 +141,7 @@ pub enum GenesisError {
     OwnRows {
         /// The least number of rows.
         least: u64,
-        /// What the chain writes by itself.
+        /// The number of rows that the chain writes by itself.
         own: u64,
     },
     /// The fees of a block could be more than any amount.
