@@ -1,9 +1,9 @@
 //! The chain as a whole: status, blocks, parameters, validators.
 
-use std::{fmt, str::FromStr};
+use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use diem_core::Time;
-use diem_types::{ChainParams, ConsensusParams, Event, GasParams};
+use diem_types::{Call, ChainParams, ConsensusParams, Event, GasParams};
 use serde::{Deserialize, Serialize};
 
 use super::{Base64Bytes, Hash, HexBytes, Moment, Page, Transaction, params};
@@ -160,6 +160,8 @@ pub struct Params {
     /// The price and the amount of gas.
     #[serde(with = "params")]
     pub gas: GasParams,
+    /// What each call costs beside: by module, then by the call's `type`.
+    pub gas_of_calls: BTreeMap<String, BTreeMap<String, CallGas>>,
     /// The bound on the size of the state.
     pub chain: ChainParams,
     /// The parameters of accounts and payments.
@@ -177,6 +179,26 @@ pub struct Params {
     /// The parameters of credit and providers.
     #[serde(with = "params")]
     pub credits: diem_credits::Params,
+}
+
+/// The gas of one kind of call. It is `base`, and for each list that `per_item` names as much for each of its items.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallGas {
+    /// Gas of every such call.
+    pub base: u64,
+    /// Gas of an item, by the field that holds the list; empty for most calls.
+    pub per_item: BTreeMap<String, u64>,
+}
+
+impl CallGas {
+    /// The gas of every call of the chain, as this version of it computes it.
+    pub fn table() -> BTreeMap<String, BTreeMap<String, Self>> {
+        let row = |row: &diem_core::CallGas| {
+            let per_item = row.per_item.map(|item| (item.list.to_owned(), item.gas)).into_iter().collect();
+            (row.name.to_owned(), Self { base: row.base, per_item })
+        };
+        Call::GAS.iter().map(|(module, rows)| ((*module).to_owned(), rows.iter().map(row).collect())).collect()
+    }
 }
 
 /// The parameters of accounts.

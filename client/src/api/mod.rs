@@ -24,7 +24,8 @@ use diem_core::{Amount, Denom, text::shortened};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 pub use chain::{
-    BankParams, Block, BlockId, BlockSummary, Clock, Head, LightBlock, Limits, Params, Peer, Ready, Status, Validator,
+    BankParams, Block, BlockId, BlockSummary, CallGas, Clock, Head, LightBlock, Limits, Params, Peer, Ready, Status,
+    Validator,
 };
 pub use credits::{
     AccountCredit, AccountOffer, Allocation, AllocationDay, CreditDay, Day, DayProvider, DiemStake, DiemTranche, Grant,

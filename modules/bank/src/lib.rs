@@ -15,7 +15,7 @@ pub mod params;
 pub mod query;
 pub mod state;
 
-use diem_core::{CallError, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite};
+use diem_core::{CallError, CallGas, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite};
 
 pub use error::Error;
 pub use event::Event;
@@ -36,6 +36,7 @@ impl Module for Bank {
     const ID: ModuleId = ModuleId::BANK;
     const NAME: &'static str = "bank";
     const STORAGE_VERSION: u32 = 1;
+    const GAS: &'static [CallGas] = Msg::GAS;
 
     type Msg = Msg;
     type Query = Query;

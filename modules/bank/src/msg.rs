@@ -1,7 +1,7 @@
 //! The calls of bank.
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use diem_core::{Address, Amount, CallError, Denom, Message, TxContext};
+use diem_core::{Address, Amount, CallError, Denom, Message, TxContext, gas_of_calls};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, ledger};
@@ -49,6 +49,11 @@ pub struct Output {
     pub amount: Amount,
 }
 
+gas_of_calls!(Msg {
+    Transfer "transfer" = 2 * GAS_PER_ACCOUNT,
+    MultiTransfer "multi_transfer" = GAS_PER_ACCOUNT; GAS_PER_OUTPUT => each outputs,
+});
+
 impl Message for Msg {
     fn validate(&self) -> Result<(), CallError> {
         match self {
@@ -63,12 +68,7 @@ impl Message for Msg {
     }
 
     fn gas(&self) -> u64 {
-        match self {
-            Self::Transfer { .. } => GAS_PER_ACCOUNT.saturating_mul(2),
-            Self::MultiTransfer { outputs, .. } => {
-                GAS_PER_OUTPUT.saturating_mul(outputs.len() as u64).saturating_add(GAS_PER_ACCOUNT)
-            }
-        }
+        self.gas_in_table()
     }
 
     // A payment to oneself counts too: it must be there when it is sent.

@@ -43,7 +43,7 @@ pub mod state;
 pub mod voucher;
 pub mod vouchers;
 
-use diem_core::{CallError, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite};
+use diem_core::{CallError, CallGas, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite};
 
 pub use error::Error;
 pub use event::Event;
@@ -61,6 +61,7 @@ impl Module for Credits {
     const ID: ModuleId = ModuleId::CREDITS;
     const NAME: &'static str = "credits";
     const STORAGE_VERSION: u32 = 1;
+    const GAS: &'static [CallGas] = Msg::GAS;
 
     type Msg = Msg;
     type Query = Query;

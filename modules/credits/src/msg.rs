@@ -2,7 +2,8 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::{
-    Address, Amount, CallError, Denom, HandedIn, Message, Statement, Statements, TxContext, text::is_plain,
+    Address, Amount, CallError, Denom, HandedIn, Message, Statement, Statements, TxContext, gas_of_calls,
+    text::is_plain,
 };
 use serde::{Deserialize, Serialize};
 
@@ -181,11 +182,6 @@ pub enum Msg {
     } = 19,
 }
 
-/// The gas of `count` times `gas`.
-const fn many(gas: u64, count: usize) -> u64 {
-    gas.saturating_mul(count as u64)
-}
-
 fn check_amount(amount: Amount) -> Result<(), Error> {
     if amount.is_zero() { Err(Error::ZeroAmount) } else { Ok(()) }
 }
@@ -252,37 +248,47 @@ impl Msg {
     }
 }
 
+/// The gas of a call that touches so many rows and the credit of so many accounts.
+const fn rows(rows: u64, credits: u64) -> u64 {
+    GAS_PER_ROW.saturating_mul(rows).saturating_add(GAS_PER_CREDIT.saturating_mul(credits))
+}
+
+/// The gas of looking at all tranches of an account.
+const ALL_TRANCHES: u64 = GAS_PER_LOOK / 4 * stake::MAX_TRANCHES as u64;
+
+gas_of_calls!(Msg {
+    StakeDiem "stake_diem" = rows(4, 1),
+    UnstakeDiem "unstake_diem" = rows(6, 1) + ALL_TRANCHES,
+    CancelUnstake "cancel_unstake" = rows(5, 1),
+    RegisterProvider "register_provider" = rows(4, 0),
+    EditProvider "edit_provider" = rows(2, 0),
+    AddBond "add_bond" = rows(4, 0),
+    PublishPrices "publish_prices" = GAS_PER_SHEET,
+    Deregister "deregister" = rows(4, 0),
+    ListProvider "list_provider" = rows(4, 0),
+    // The consumption of two days is looked up too.
+    DelistProvider "delist_provider" = rows(8, 0),
+    Allocate "allocate" = rows(2, 1),
+    // Four rows now: the grant, the account's keys, the old and the new place in the queue; and three of them again when the
+    // queue removes it.
+    Grant "grant" = rows(7, 0) + GAS_PER_GRANT; GAS_PER_LIMIT => each limits,
+    Revoke "revoke" = rows(3, 0) + GAS_PER_GRANT,
+    SettleVouchers "settle_vouchers" = rows(4, 0); GAS_PER_VOUCHER => each vouchers,
+    Spend "spend" = rows(4, 1),
+    GiftCredit "gift_credit" = rows(1, 2),
+    OfferCredit "offer_credit" = rows(2, 1),
+    WithdrawOffer "withdraw_offer" = rows(2, 1),
+    BuyCredit "buy_credit" = rows(4, 2),
+    CollectTranche "collect_tranche" = rows(4, 0),
+});
+
 impl Message for Msg {
     fn validate(&self) -> Result<(), CallError> {
         Ok(self.check()?)
     }
 
     fn gas(&self) -> u64 {
-        let (rows, credits, rest) = match self {
-            Self::EditProvider { .. } => (2, 0, 0),
-            Self::RegisterProvider { .. } | Self::Deregister | Self::AddBond { .. } | Self::ListProvider { .. } => {
-                (4, 0, 0)
-            }
-            // The consumption of two days is looked up too.
-            Self::DelistProvider { .. } => (8, 0, 0),
-            Self::PublishPrices { .. } => (0, 0, GAS_PER_SHEET),
-            // Four rows now: the grant, the account's keys, the old and the new place in the queue; and three of them
-            // again when the queue removes it.
-            Self::Grant { limits, .. } => (7, 0, many(GAS_PER_LIMIT, limits.len()).saturating_add(GAS_PER_GRANT)),
-            Self::Revoke { .. } => (3, 0, GAS_PER_GRANT),
-            Self::SettleVouchers { vouchers } => (4, 0, many(GAS_PER_VOUCHER, vouchers.len())),
-            Self::StakeDiem { .. } => (4, 1, 0),
-            // It looks at all tranches.
-            Self::UnstakeDiem { .. } => (6, 1, many(GAS_PER_LOOK / 4, stake::MAX_TRANCHES)),
-            Self::CancelUnstake { .. } => (5, 1, 0),
-            Self::CollectTranche { .. } => (4, 0, 0),
-            Self::Allocate { .. } | Self::OfferCredit { .. } | Self::WithdrawOffer => (2, 1, 0),
-            Self::Spend { .. } => (4, 1, 0),
-            Self::GiftCredit { .. } => (1, 2, 0),
-            Self::BuyCredit { .. } => (4, 2, 0),
-        };
-        let rows = GAS_PER_ROW.saturating_mul(rows).saturating_add(GAS_PER_CREDIT.saturating_mul(credits));
-        rows.saturating_add(rest)
+        self.gas_in_table()
     }
 
     // This is the VVV that a call takes out of the account: see [`diem_core::Message::spends`].

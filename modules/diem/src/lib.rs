@@ -24,7 +24,7 @@ mod state;
 mod stored;
 pub mod text;
 
-use diem_core::{CallError, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite};
+use diem_core::{CallError, CallGas, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite};
 
 pub use curve::{Curve, CurveError, Formula, Rate, Step, Table};
 pub use error::Error;
@@ -41,6 +41,7 @@ impl Module for Diem {
     const ID: ModuleId = ModuleId::DIEM;
     const NAME: &'static str = "diem";
     const STORAGE_VERSION: u32 = 1;
+    const GAS: &'static [CallGas] = Msg::GAS;
 
     type Msg = Msg;
     type Query = Query;

@@ -2,7 +2,7 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_bank as bank;
-use diem_core::{Address, Amount, CallError, Denom, Message, Module as _, StateRead, TxContext};
+use diem_core::{Address, Amount, CallError, Denom, Message, Module as _, StateRead, TxContext, gas_of_calls};
 use diem_staking as staking;
 use diem_svvv as svvv;
 use ruint::aliases::U256;
@@ -47,6 +47,12 @@ pub enum Msg {
     } = 2,
 }
 
+gas_of_calls!(Msg {
+    Mint "mint" = GAS,
+    MintExact "mint_exact" = GAS,
+    Burn "burn" = GAS,
+});
+
 impl Message for Msg {
     fn validate(&self) -> Result<(), CallError> {
         match self {
@@ -60,9 +66,7 @@ impl Message for Msg {
     }
 
     fn gas(&self) -> u64 {
-        match self {
-            Self::Mint { .. } | Self::MintExact { .. } | Self::Burn { .. } => GAS,
-        }
+        self.gas_in_table()
     }
 
     // Nothing leaves the balance in VVV: what is locked is staked already, and DIEM is burned.

@@ -15,7 +15,9 @@ pub mod schedule;
 pub mod state;
 
 use diem_bank::{Pool, pool, supply};
-use diem_core::{CallError, Denom, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite};
+use diem_core::{
+    CallError, CallGas, Denom, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite,
+};
 use diem_staking as staking;
 
 pub use block::begin_block;
@@ -35,6 +37,7 @@ impl Module for Emissions {
     const ID: ModuleId = ModuleId::EMISSIONS;
     const NAME: &'static str = "emissions";
     const STORAGE_VERSION: u32 = 1;
+    const GAS: &'static [CallGas] = &[];
 
     type Msg = Msg;
     type Query = Query;

@@ -36,7 +36,7 @@ pub mod state;
 pub mod updates;
 pub mod validators;
 
-use diem_core::{CallError, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite};
+use diem_core::{CallError, CallGas, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite};
 
 pub use block::begin_block;
 pub use error::Error;
@@ -62,6 +62,7 @@ impl Module for Staking {
     const ID: ModuleId = ModuleId::STAKING;
     const NAME: &'static str = "staking";
     const STORAGE_VERSION: u32 = 1;
+    const GAS: &'static [CallGas] = Msg::GAS;
 
     type Msg = Msg;
     type Query = Query;

@@ -2,7 +2,7 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::{
-    Address, Amount, CallError, Denom, HandedIn, Message, Statement, Statements, TxContext,
+    Address, Amount, CallError, Denom, HandedIn, Message, Statement, Statements, TxContext, gas_of_calls,
     text::{is_blank, is_plain, is_web_url},
 };
 use serde::{Deserialize, Serialize};
@@ -104,6 +104,18 @@ fn check_amount(amount: Amount) -> Result<(), Error> {
     if amount.is_zero() { Err(Error::ZeroAmount) } else { Ok(()) }
 }
 
+gas_of_calls!(Msg {
+    CreateValidator "create_validator" = GAS_PER_PROOF + GAS_PER_CHANGE + GAS_PER_VALIDATOR,
+    EditValidator "edit_validator" = GAS_PER_VALIDATOR,
+    Unjail "unjail" = GAS_PER_VALIDATOR,
+    RotateBridgeKey "rotate_bridge_key" = GAS_PER_PROOF + GAS_PER_VALIDATOR,
+    Stake "stake" = GAS_PER_CHANGE,
+    Unstake "unstake" = GAS_PER_CHANGE + GAS_PER_ENTRY,
+    CancelUnstake "cancel_unstake" = GAS_PER_CHANGE + GAS_PER_ENTRY,
+    Claim "claim" = GAS_PER_CHANGE,
+    ClaimAndStake "claim_and_stake" = GAS_PER_CHANGE,
+});
+
 impl Message for Msg {
     fn validate(&self) -> Result<(), CallError> {
         match self {
@@ -124,13 +136,7 @@ impl Message for Msg {
     }
 
     fn gas(&self) -> u64 {
-        match self {
-            Self::CreateValidator(_) => GAS_PER_PROOF.saturating_add(GAS_PER_CHANGE).saturating_add(GAS_PER_VALIDATOR),
-            Self::RotateBridgeKey { .. } => GAS_PER_PROOF.saturating_add(GAS_PER_VALIDATOR),
-            Self::EditValidator(_) | Self::Unjail => GAS_PER_VALIDATOR,
-            Self::Stake { .. } | Self::Claim { .. } | Self::ClaimAndStake { .. } => GAS_PER_CHANGE,
-            Self::Unstake { .. } | Self::CancelUnstake { .. } => GAS_PER_CHANGE.saturating_add(GAS_PER_ENTRY),
-        }
+        self.gas_in_table()
     }
 
     // This is the VVV that a call takes out of the account: see [`diem_core::Message::spends`].

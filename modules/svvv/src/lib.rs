@@ -12,7 +12,7 @@ pub mod msg;
 pub mod query;
 pub mod state;
 
-use diem_core::{CallError, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite};
+use diem_core::{CallError, CallGas, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite};
 
 pub use error::Error;
 pub use event::Event;
@@ -31,6 +31,7 @@ impl Module for Svvv {
     const ID: ModuleId = ModuleId::SVVV;
     const NAME: &'static str = "svvv";
     const STORAGE_VERSION: u32 = 1;
+    const GAS: &'static [CallGas] = Msg::GAS;
 
     type Msg = Msg;
     type Query = Query;

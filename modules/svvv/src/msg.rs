@@ -1,7 +1,7 @@
 //! The calls of svvv.
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use diem_core::{Address, Amount, CallError, Denom, Message, TxContext};
+use diem_core::{Address, Amount, CallError, Denom, Message, TxContext, gas_of_calls};
 use diem_staking::Route;
 use serde::{Deserialize, Serialize};
 
@@ -9,8 +9,9 @@ use crate::{Error, locks};
 
 /// The gas of a change of two positions with their validators and two locks, and of an entry.
 const GAS_PER_MOVE: u64 = 36_000;
-/// The gas of working off an entry with the slashes that await it.
-const GAS_PER_ENTRY: u64 = 10_000;
+/// The gas of working off an entry: an account, or two positions, the validator and the lock where several slashes await moved
+/// stake.
+const GAS_PER_ENTRY: u64 = 24_000;
 
 /// A call of svvv.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
@@ -37,6 +38,11 @@ pub enum Msg {
     } = 1,
 }
 
+gas_of_calls!(Msg {
+    Restake "restake" = GAS_PER_MOVE,
+    Collect "collect" = GAS_PER_ENTRY,
+});
+
 impl Message for Msg {
     fn validate(&self) -> Result<(), CallError> {
         match self {
@@ -47,10 +53,7 @@ impl Message for Msg {
     }
 
     fn gas(&self) -> u64 {
-        match self {
-            Self::Restake { .. } => GAS_PER_MOVE,
-            Self::Collect { .. } => GAS_PER_ENTRY,
-        }
+        self.gas_in_table()
     }
 
     // Nothing leaves the account: what moves is staked already, and what is collected is paid.

@@ -12,8 +12,8 @@ use axum::{
 use bytes::Bytes;
 use diem_client::{
     api::{
-        BankParams, Base64Bytes, Clock, ErrorLine, Hash, Head, HexBytes, HttpError, LightBlock, Limits, List, Page,
-        Params, Peer, Status, Validator, error_table,
+        BankParams, Base64Bytes, CallGas, Clock, ErrorLine, Hash, Head, HexBytes, HttpError, LightBlock, Limits, List,
+        Page, Params, Peer, Status, Validator, error_table,
     },
     verify::encode_header,
 };
@@ -114,6 +114,7 @@ pub(crate) async fn params(State(api): Shared, Query(params): Query<HeightParams
         epoch: reader.epoch(),
         epoch_ms: reader.epoch_ms().get(),
         gas: diem_runtime::gas_params(reader.snapshot()),
+        gas_of_calls: CallGas::table(),
         chain: diem_runtime::chain_params(reader.snapshot()),
         bank: BankParams { min_new_account: bank.min_new_account },
         limits: Limits::default(),

@@ -243,6 +243,12 @@ async fn emission_schedule_rent_supply_and_params_are_of_a_height() {
     assert_eq!((params.emissions.fee_bps, params.gas), (2_000, node.doc.app.gas));
     let shown = reqwest::get(format!("http://{}/v1/params", node.address)).await.unwrap().text().await.unwrap();
     let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    let per_output = &shown["gas_of_calls"]["bank"]["multi_transfer"];
+    let (to, pay) = (node.address_of(1), |outputs| diem_bank::Msg::MultiTransfer { denom: Denom::Vvv, outputs });
+    let gas = |count| Call::Bank(pay(vec![diem_bank::Output { to, amount: whole(1) }; count])).message().gas();
+    assert_eq!(per_output["per_item"]["outputs"], gas(3) - gas(2));
+    assert_eq!(per_output["base"], gas(1) - (gas(3) - gas(2)));
+    assert_eq!(shown["gas_of_calls"]["diem"]["burn"]["per_item"], serde_json::json!({}));
     for coin in [&shown["gas"]["min_price"], &shown["staking"]["min_self_stake"], &shown["credits"]["min_bond"]] {
         assert!(serde_json::from_value::<Coin>(coin.clone()).is_ok_and(|coin| coin.denom == Denom::Vvv), "{coin}");
     }

@@ -3,8 +3,8 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use crate::{
-    Amount, CallError, Fatal, GenesisContext, HandedIn, ModuleError, QueryContext, StateRead, StateWrite, Statements,
-    TxContext,
+    Amount, CallError, CallGas, Fatal, GenesisContext, HandedIn, ModuleError, QueryContext, StateRead, StateWrite,
+    Statements, TxContext,
 };
 
 /// A module's byte: the first byte of its keys, the discriminant of its calls, events and queries. It is never reused.
@@ -83,6 +83,10 @@ pub trait Module {
     const NAME: &'static str;
     /// The version of its rows; a binary with a newer one migrates them.
     const STORAGE_VERSION: u32;
+
+    /// The gas of each of its calls, in the order of their numbers: what clients are told, and what [`Message::gas`] is
+    /// computed from.
+    const GAS: &'static [CallGas];
 
     /// The enum of its calls.
     type Msg: Message + BorshSerialize + BorshDeserialize;

@@ -11,7 +11,7 @@ mod result;
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_bank::{self as bank, Bank};
 use diem_core::{
-    ErrorInfo, HandedIn, Message, Module, ModuleError, Statement,
+    CallGas, ErrorInfo, HandedIn, Message, Module, ModuleError, Statement,
     tx::{CallBody, SignedTx, Transaction},
 };
 use diem_credits::{self as credits, Credits};
@@ -54,6 +54,15 @@ pub enum Call {
 diem_core::one_field_enum!(Call);
 
 impl Call {
+    /// The gas of every call: the name of its module, which is the call's one field in JSON, and the module's table.
+    pub const GAS: &'static [(&'static str, &'static [CallGas])] = &[
+        (Bank::NAME, Bank::GAS),
+        (Staking::NAME, Staking::GAS),
+        (Svvv::NAME, Svvv::GAS),
+        (Diem::NAME, Diem::GAS),
+        (Credits::NAME, Credits::GAS),
+    ];
+
     /// The call as its module defines it: the one place that tells the kinds of calls apart.
     pub fn message(&self) -> &dyn Message {
         match self {

@@ -8,8 +8,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use diem_core::{tx::CallBody as _, typed_data};
+use diem_core::{CallGas, tx::CallBody as _, typed_data};
 use diem_types::Call;
+use serde_json::Value;
 use syn::{Attribute, Expr, Fields, GenericArgument, Item, ItemEnum, Lit, Meta, PathArguments, Type};
 
 use crate::{bytes_of, calls::calls};
@@ -42,8 +43,9 @@ A call is its module's number, its message's number, and the fields of the messa
 trailing zeros and with their unit, addresses have the checksum of EIP-55. The example shows the form with every field that
 can be there.
 
-**Gas** is that of the example, for the call alone; a transaction also pays for itself, its bytes and its signatures
-(`/v1/params`). `POST /v1/simulate` computes it for any transaction.
+**Gas** is what the call costs, and what each item of a list in it costs; a transaction also pays for itself, its bytes and its
+signatures. `/v1/params` has all of it as numbers, the calls' in `gas_of_calls`: by module and `type`, `base`, and in `per_item`
+the gas of an item by the field that holds the list. `POST /v1/simulate` computes it for any transaction.
 ";
 
 fn root() -> PathBuf {
@@ -171,6 +173,20 @@ fn snake(name: &str) -> String {
     text
 }
 
+/// The module and the type of a call, and its fields, as JSON has them.
+fn as_json(call: &Call) -> (String, String, Value) {
+    let Value::Object(call) = serde_json::to_value(call).unwrap() else { panic!("a call is an object") };
+    let (module, message) = call.into_iter().next().unwrap();
+    (module, message["type"].as_str().unwrap().to_owned(), message)
+}
+
+/// The row of a call in the table of gas.
+fn row_of(call: &Call) -> &'static CallGas {
+    let (module, name, _) = as_json(call);
+    let (_, rows) = Call::GAS.iter().find(|(of, _)| *of == module).unwrap();
+    rows.iter().find(|row| row.name == name).unwrap_or_else(|| panic!("{module} {name} has no gas"))
+}
+
 fn message(module: u8, variant: &syn::Variant, examples: &[Call], needed: &mut BTreeSet<String>) -> String {
     let number = number_of(variant);
     let kind = u16::from_be_bytes([module, number]);
@@ -182,9 +198,9 @@ fn message(module: u8, variant: &syn::Variant, examples: &[Call], needed: &mut B
     let shown = if bytes.len() > 400 { format!("{}… ({} bytes)", &bytes[..400], bytes.len() / 2) } else { bytes };
     let json = serde_json::to_string(example).unwrap();
     let json = if json.len() > 1_000 { String::new() } else { format!("json   {json}\n") };
-    let call_text = example.text();
-    write!(text, "\n```text\ntext   {call_text}\ngas    {}\nbytes  {shown}\n{json}```\n", example.message().gas())
-        .unwrap();
+    let (call_text, row) = (example.text(), row_of(example));
+    let per_item = row.per_item.map_or_else(String::new, |item| format!(" + {} for each of {}", item.gas, item.list));
+    write!(text, "\n```text\ntext   {call_text}\ngas    {}{per_item}\nbytes  {shown}\n{json}```\n", row.base).unwrap();
     text
 }
 
@@ -250,4 +266,19 @@ fn the_page_of_the_wire_is_what_the_chain_decodes() {
     );
     let modules: BTreeSet<u8> = calls().iter().map(|call| diem_core::encode(call)[0]).collect();
     assert_eq!(modules, MODULES.iter().map(|(module, _)| *module).collect(), "a module with calls is missing");
+}
+
+/// As whoever has the table from `/v1/params` computes it: from the JSON of a call alone.
+#[test]
+fn the_table_of_gas_gives_the_gas_of_every_call() {
+    let mut seen = BTreeSet::new();
+    for call in calls() {
+        let (module, name, fields) = as_json(&call);
+        let row = row_of(&call);
+        let items = row.per_item.map_or(0, |item| item.gas * fields[item.list].as_array().unwrap().len() as u64);
+        assert_eq!(row.base + items, call.message().gas(), "{module} {name}");
+        seen.insert((module, name));
+    }
+    let all = Call::GAS.iter().flat_map(|(module, rows)| rows.iter().map(|row| ((*module).into(), row.name.into())));
+    assert_eq!(all.collect::<BTreeSet<(String, String)>>(), seen, "every row is of a call, and every call has one");
 }
