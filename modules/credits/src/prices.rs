@@ -131,32 +131,36 @@ pub struct Sheets {
 }
 
 /// The sheet of everything that is on either one, each at the lower of its prices.
-pub(crate) fn cheapest(old: &PriceSheet, new: &PriceSheet) -> PriceSheet {
-    let name = |model: &ModelPrices| model.model.clone();
-    PriceSheet { models: merge(&old.models, &new.models, name, cheapest_model) }
+pub(crate) fn cheapest(old: PriceSheet, new: &PriceSheet) -> PriceSheet {
+    PriceSheet { models: merge(old.models, &new.models, |model| &model.model, cheapest_model) }
 }
 
-fn cheapest_model(old: &ModelPrices, new: &ModelPrices) -> ModelPrices {
-    let cheaper = |a: &Price, b: &Price| Price { unit: a.unit, price: a.price.min(b.price) };
+fn cheapest_model(old: ModelPrices, new: &ModelPrices) -> ModelPrices {
+    let cheaper = |a: Price, b: &Price| Price { unit: a.unit, price: a.price.min(b.price) };
     ModelPrices {
-        model: new.model.clone(),
+        model: old.model,
         long_context: old.long_context.zip(new.long_context).map(|(a, b)| LongContext {
             threshold: a.threshold.max(b.threshold),
             multiplier_bps: a.multiplier_bps.min(b.multiplier_bps),
         }),
-        prices: merge(&old.prices, &new.prices, |price| price.unit, cheaper),
+        prices: merge(old.prices, &new.prices, |price| &price.unit, cheaper),
     }
 }
 
-/// The union of two ascending lists; what is in both is combined.
-fn merge<T: Clone, K: Ord>(a: &[T], b: &[T], key: impl Fn(&T) -> K, both: impl Fn(&T, &T) -> T) -> Vec<T> {
-    let mut merged = std::collections::BTreeMap::new();
-    for item in a {
-        merged.insert(key(item), item.clone());
+/// The union of two ascending lists; what is in both is combined. Whoever publishes an empty sheet has all models of the
+/// day walked here, so that nothing of `old` is copied.
+fn merge<T: Clone, K: Ord>(old: Vec<T>, new: &[T], key: impl Fn(&T) -> &K, both: impl Fn(T, &T) -> T) -> Vec<T> {
+    let mut merged = Vec::with_capacity(old.len().max(new.len()));
+    let mut rest = new.iter().peekable();
+    for item in old {
+        while let Some(before) = rest.next_if(|next| key(next) < key(&item)) {
+            merged.push(before.clone());
+        }
+        match rest.next_if(|next| key(next) == key(&item)) {
+            Some(same) => merged.push(both(item, same)),
+            None => merged.push(item),
+        }
     }
-    for item in b {
-        let item = merged.get(&key(item)).map_or_else(|| item.clone(), |old| both(old, item));
-        merged.insert(key(&item), item);
-    }
-    merged.into_values().collect()
+    merged.extend(rest.cloned());
+    merged
 }

@@ -156,6 +156,14 @@ pub(crate) fn sheets(state: &dyn StateRead, global: &Global, provider: &Address)
     Some(Sheets { day: global.day, today: sheets.next.clone(), next: sheets.next, published: 0 })
 }
 
+/// The most that a provider may charge today, and how many sheets it has published today.
+fn charged(state: &dyn StateRead, global: &Global, provider: &Address) -> (PriceSheet, u8) {
+    match SHEETS.get(state, provider).unwrap_or_default() {
+        sheets if sheets.day == global.day => (sheets.today, sheets.published),
+        before => (before.next, 0),
+    }
+}
+
 /// Publishes a sheet. What is new or cheaper counts at once, what is dearer from the next day; what it leaves out can
 /// be charged for until then, so that nothing becomes dearer by leaving and coming back.
 ///
@@ -164,16 +172,16 @@ pub(crate) fn sheets(state: &dyn StateRead, global: &Global, provider: &Address)
 pub(crate) fn publish_prices(ctx: &mut TxContext<'_>, sheet: &PriceSheet) -> Result<(), Error> {
     let global = state::global(ctx.state);
     get_staying(ctx.state, &global, &ctx.sender)?;
-    let old = sheets(ctx.state, &global, &ctx.sender).unwrap_or_default();
-    if old.published >= MAX_SHEETS_A_DAY {
+    let (old, published) = charged(ctx.state, &global, &ctx.sender);
+    if published >= MAX_SHEETS_A_DAY {
         return Err(Error::TooManySheets);
     }
-    let today = cheapest(&old.today, sheet);
+    let today = cheapest(old, sheet);
     if today.models.len() > 2 * MAX_MODELS {
         return Err(Error::TooManyModels);
     }
     let event = Event::PricesPublished { provider: ctx.sender, today: today.hash(), next: sheet.hash() };
-    let published = old.published.saturating_add(1);
+    let published = published.saturating_add(1);
     SHEETS.set(ctx.state, &ctx.sender, &Sheets { day: global.day, today, next: sheet.clone(), published });
     ctx.events.emit(Credits::ID, &event);
     Ok(())

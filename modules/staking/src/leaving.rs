@@ -246,8 +246,8 @@ fn pay_group(
 }
 
 /// Works off at once an entry of the account whose date is past, whatever waits before it: slashes that await it take
-/// their part first, in their order, then it is paid or freed. The entry is gone after that, so no slash finds it
-/// again. It gives the positions whose locked shares fell.
+/// their part first, in their order, then it is paid or freed. The entry is gone after that, so no slash finds it again.
+/// It gives the position whose locked shares fell.
 ///
 /// # Errors
 /// [`Error::UnknownEntry`]; [`Error::NotDue`], and those of bank, if its pools contradict these rows.
@@ -257,15 +257,15 @@ pub fn collect(
     block: BlockInfo,
     account: &Address,
     id: u64,
-) -> Result<Vec<Trimmed>, CallError> {
+) -> Result<Option<Trimmed>, CallError> {
     let Place { validator, height } = PLACES.get(state, &(*account, id)).ok_or(Error::UnknownEntry(id))?;
     let at = DATES.get(state, &(validator, height)).map(Time);
     if at.is_none_or(|at| block.time <= at) {
         return Err(Error::NotDue { entry: id, at }.into());
     }
     let key = (validator, height, id);
-    let trimmed = slashing::run_jobs_on(state, events, &key)?;
     let entry = ENTRIES.get(state, &key).ok_or(Error::UnknownEntry(id))?;
+    let (entry, trimmed) = slashing::run_jobs_on(state, events, &key, entry)?;
     mature(state, events, &key, &entry)?;
     Ok(trimmed)
 }

@@ -222,7 +222,9 @@ fn run_job(
     let page = ENTRIES.prefix(state, operator, Some(&from), limit);
     let (found, mut done) = (page.len(), 0usize);
     for (key, entry) in page.into_iter().take_while(|(key, _)| key.2 < job.below_id) {
-        trimmed.extend(slash_entry(state, events, &key, entry, job.bps)?);
+        let (rest, lost) = slash_entry(state, events, &key, entry, &[job.bps])?;
+        ENTRIES.set(state, &key, &rest);
+        trimmed.extend(lost);
         job.next = (key.1, key.2.saturating_add(1));
         done = done.saturating_add(1);
     }
@@ -243,66 +245,74 @@ fn finish_job(state: &mut dyn StateWrite, operator: &Address, number: u64) -> Re
     Ok(())
 }
 
-/// Takes from one entry what every job that awaits it would take, the oldest job first. It gives the positions whose
-/// locked shares fell.
+/// Takes from one entry what every job that awaits it would take, the oldest job first. It gives what is left of it,
+/// and the position whose locked shares fell.
 ///
-/// The jobs still await the entry afterwards: it is for the caller to end it in the same call.
+/// The entry's row stays as it was, and the jobs still await it: it is for the caller to end it in the same call.
 pub(crate) fn run_jobs_on(
     state: &mut dyn StateWrite,
     events: &mut Events,
     key: &EntryKey,
-) -> Result<Vec<Trimmed>, CallError> {
+    entry: Entry,
+) -> Result<(Entry, Option<Trimmed>), CallError> {
     let (validator, height, id) = key;
-    let mut trimmed = Vec::new();
-    for (_, job) in JOBS.prefix(state, validator, None, usize::MAX) {
-        if let Some(entry) = ENTRIES.get(state, key).filter(|_| job.awaits(*height, *id)) {
-            trimmed.extend(slash_entry(state, events, key, entry, job.bps)?);
-        }
+    let jobs = JOBS.prefix(state, validator, None, usize::MAX).into_iter();
+    let parts: Vec<u16> = jobs.filter(|(_, job)| job.awaits(*height, *id)).map(|(_, job)| job.bps).collect();
+    if parts.is_empty() {
+        return Ok((entry, None));
     }
-    Ok(trimmed)
+    slash_entry(state, events, key, entry, &parts)
 }
 
+/// Takes `parts` of an entry, in basis points, one after the other, each rounded by itself. It gives what is left, and
+/// the position whose locked shares fell.
 fn slash_entry(
     state: &mut dyn StateWrite,
     events: &mut Events,
     key: &EntryKey,
     entry: Entry,
-    bps: u16,
-) -> Result<Option<Trimmed>, CallError> {
-    let account = entry.account;
-    let (what, burned, trimmed) = match entry.what {
-        Leaving::Tranche(amount) => {
-            let burned = ceil_of(bps, amount).map_err(Error::from)?;
-            let rest = amount.checked_sub(burned).map_err(Error::from)?;
-            (Leaving::Tranche(rest), burned, None)
+    parts: &[u16],
+) -> Result<(Entry, Option<Trimmed>), CallError> {
+    let (account, (validator, _, id)) = (entry.account, *key);
+    let mut all = Amount::ZERO;
+    let mut took = |burned: Amount| -> Result<(), Error> {
+        all = all.checked_add(burned)?;
+        events.emit(Staking::ID, &Event::EntrySlashed { account, validator, id, burned });
+        Ok(())
+    };
+    let (what, trimmed) = match entry.what {
+        Leaving::Tranche(mut amount) => {
+            for bps in parts {
+                let burned = ceil_of(*bps, amount).map_err(Error::from)?;
+                amount = amount.checked_sub(burned).map_err(Error::from)?;
+                took(burned)?;
+            }
+            (Leaving::Tranche(amount), None)
         }
-        Leaving::Moved { to, shares } => {
-            let lost = ceil_of(bps, Amount::new(shares)).map_err(Error::from)?.get();
-            let (burned, trimmed) = take_moved(state, &account, &to, lost)?;
-            (Leaving::Moved { to, shares: sub(shares, lost).map_err(Error::from)? }, burned, trimmed)
+        Leaving::Moved { to, mut shares } => {
+            let mut open = Open::read(state, &account, &to)?;
+            let before = open.position.locked;
+            for bps in parts {
+                let lost = ceil_of(*bps, Amount::new(shares)).map_err(Error::from)?.get();
+                shares = sub(shares, lost).map_err(Error::from)?;
+                took(take_moved(&mut open, lost)?)?;
+            }
+            let locked = open.position.locked;
+            open.close(state)?;
+            let trimmed = (locked < before).then_some(Trimmed { account, validator: to, locked });
+            (Leaving::Moved { to, shares }, trimmed)
         }
     };
-    burn(state, burned)?;
-    ENTRIES.set(state, key, &Entry { account, what });
-    events.emit(Staking::ID, &Event::EntrySlashed { account, validator: key.0, id: key.2, burned });
-    Ok(trimmed)
+    burn(state, all)?;
+    Ok((Entry { account, what }, trimmed))
 }
 
-/// Takes `lost` shares of a moved entry out of the position that holds them now; gives the tokens that they were worth.
-fn take_moved(
-    state: &mut dyn StateWrite,
-    account: &Address,
-    holder: &Address,
-    lost: u128,
-) -> Result<(Amount, Option<Trimmed>), CallError> {
-    let mut open = Open::read(state, account, holder)?;
+/// Takes `lost` shares of a moved entry out of the position that holds them now; it gives the tokens that they were worth.
+fn take_moved(open: &mut Open, lost: u128) -> Result<Amount, Error> {
     let burned = open.validator.value_of(lost);
     open.take(lost, burned)?;
-    open.position.moved = sub(open.position.moved, lost).map_err(Error::from)?;
-    let above = sub(open.position.locked, open.position.locked.min(open.position.shares)).map_err(Error::from)?;
+    open.position.moved = sub(open.position.moved, lost)?;
+    let above = sub(open.position.locked, open.position.locked.min(open.position.shares))?;
     open.unlock(above)?;
-    let trimmed =
-        (above > 0).then_some(Trimmed { account: *account, validator: *holder, locked: open.position.locked });
-    open.close(state)?;
-    Ok((burned, trimmed))
+    Ok(burned)
 }

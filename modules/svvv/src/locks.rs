@@ -145,7 +145,7 @@ pub fn collect(
     entry: u64,
 ) -> Result<(), CallError> {
     let trimmed = staking::collect(state, events, block, account, entry)?;
-    after_slash(state, events, &trimmed);
+    after_slash(state, events, trimmed.as_slice());
     Ok(())
 }
 

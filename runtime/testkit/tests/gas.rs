@@ -20,7 +20,7 @@ use diem_core::{
     Address, CallError, Events, Key, StateRead, StateWrite, Statement, TxContext, Value, Verifier, keys::SignatureError,
 };
 use diem_overlay::Overlay;
-use diem_runtime::{App, Options};
+use diem_runtime::App;
 use diem_testkit::dearest::{Scene, Shape, Size, Use};
 use diem_types::{Call, Signed, Tx, statements};
 
@@ -138,7 +138,7 @@ fn block_of(scene: &Scene, what: Use, shape: Shape) -> (f64, Result<(), CallErro
 
 #[test]
 fn a_block_of_no_call_is_more_work_than_two_blocks_of_transfers() {
-    let scene = Scene::new(App::in_memory(Options::default()), Size { full: 2, customers: 40 });
+    let scene = Scene::new(App::in_memory(Scene::options()), Size { full: 2, customers: 40 });
     let (transfers, outcome) = block_of(&scene, Use::Transfer, Shape::Whole);
     outcome.unwrap();
     let mut above = Vec::new();
@@ -162,7 +162,7 @@ fn a_block_of_no_call_is_more_work_than_two_blocks_of_transfers() {
 
 /// The scene of the tests that need no more than one account of each kind.
 fn small() -> Scene {
-    Scene::new(App::in_memory(Options::default()), Size { full: 1, customers: 20 })
+    Scene::new(App::in_memory(Scene::options()), Size { full: 1, customers: 20 })
 }
 
 #[test]

@@ -11,7 +11,8 @@ use diem_types::Call;
 use super::{
     Scene, Use,
     scene::{
-        HALF, VALIDATORS, big_sheet, key_seed, longest_url, nth_validator, register, session_key, stake_with, with,
+        HALF, MOVES, VALIDATORS, big_sheet, key_seed, longest_url, nth_validator, register, session_key, stake_with,
+        with,
     },
 };
 use crate::{
@@ -52,7 +53,11 @@ impl Scene {
                 let amount = whole(if i == 0 { 150 } else { 2 });
                 Call::Svvv(Svvv::Restake { from: validator(0), to, amount })
             }),
-            Use::Collect => each(&|i| Call::Svvv(Svvv::Collect { entry: (place * HALF + i) as u64 })),
+            Use::Collect => {
+                // What the full accounts have unstaked left before.
+                let entry = |i: usize| (self.full.len() * HALF + place * MOVES + i) as u64;
+                (0..MOVES).map(|i| Call::Svvv(Svvv::Collect { entry: entry(i) })).collect()
+            }
             Use::Mint => self.mints(|scene| {
                 let (_, lock) = scene.rest_of_curve;
                 Diem::Mint { validator: validator(0), lock, min_out: Amount::ZERO }

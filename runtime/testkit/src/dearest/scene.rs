@@ -4,15 +4,19 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use diem_bank as bank;
-use diem_core::{Address, Amount, Block, Denom, Time, context::Vote};
+use diem_core::{Address, Amount, Block, BlockContext, CallError, Denom, Time, context::Vote};
 use diem_credits::{
     self as credits, Msg as Credits,
     grants::ProviderLimit,
     prices::{LongContext, ModelPrices, Price, PriceSheet, Unit},
 };
 use diem_diem::{self as diem, Curve, Msg as Diem, Step};
-use diem_runtime::App;
-use diem_staking::{self as staking, Msg as Staking};
+use diem_runtime::{
+    App, Options,
+    hooks::{Hook, Policy},
+};
+use diem_staking::{self as staking, Msg as Staking, Offence, Reach};
+use diem_svvv::Msg as Svvv;
 use diem_types::{Call, GenesisDoc, Tx};
 
 use super::{Shape, Use};
@@ -33,6 +37,13 @@ const SELLERS: usize = 16;
 const NEWCOMERS: usize = 64;
 /// Accounts with stake for all of the curve.
 const WHALES: usize = 16;
+/// Accounts whose stake, all of it locked, is on its way from one half of the validators to the other.
+const MOVERS: usize = 16;
+/// How many moves each of them has.
+pub(super) const MOVES: usize = VALIDATORS as usize / 2;
+/// The slashes that wait before everything that left a validator. With the parameters of the live preset, and a million
+/// entries before them, no more than two of downtime and one for good are there at one time.
+const SLASHES: usize = 4;
 /// How many of each kind of row an account has that has them all: as many more still fit.
 pub(super) const HALF: usize = 16;
 /// The steps of the curve, all but the first of one DIEM.
@@ -58,6 +69,7 @@ pub struct Scene {
     pub(super) sellers: Vec<Person>,
     pub(super) newcomers: Vec<Person>,
     pub(super) whales: Vec<Person>,
+    pub(super) movers: Vec<Person>,
     /// By address ascending.
     pub(super) providers: Vec<Person>,
     pub(super) operators: Vec<Person>,
@@ -68,18 +80,29 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// Prepares a chain in `app`, which is empty. It ends in the first minutes of its third day.
+    /// What the application is to be opened with: no queue works off what is due before it is collected, and slashes
+    /// wait before it.
+    pub fn options() -> Options {
+        let mut options = Options::default();
+        options.hooks.begin.retain(|hook| !["slash_jobs", "unbonded", "cooled_down"].contains(&hook.name));
+        let slashes = Hook { number: u8::MAX, name: "slashes", policy: Policy::Must, run: slash_all };
+        options.hooks.begin.push(slashes);
+        options
+    }
+
+    /// Prepares a chain in `app`, which is empty and has [`Scene::options`]. It ends in the first minutes of its third
+    /// day.
     ///
     /// # Panics
     /// A call of the preparation fails.
     pub fn new(app: App, size: Size) -> Self {
-        let counts = [size.full, size.customers, SELLERS, NEWCOMERS, WHALES, PROVIDERS];
+        let counts = [size.full, size.customers, SELLERS, NEWCOMERS, WHALES, MOVERS, PROVIDERS];
         let all = people(u32::try_from(counts.iter().sum::<usize>()).unwrap());
         let mut rest = all.clone();
-        let [full, customers, sellers, newcomers, whales, mut providers] =
+        let [full, customers, sellers, newcomers, whales, movers, mut providers] =
             counts.map(|count| rest.drain(..count).collect::<Vec<_>>());
         providers.sort_by_key(|provider| provider.address);
-        let (doc, steps) = document(&all, &full, &whales);
+        let (doc, steps) = document(&all, &full, &whales, &movers);
         let operators = (0..VALIDATORS).map(|number| operator(number.into())).collect();
         let genesis_hash = doc.hash();
         let chain = TestChain::start(app, all, doc);
@@ -92,6 +115,7 @@ impl Scene {
             sellers,
             newcomers,
             whales,
+            movers,
             providers,
             operators,
             rest_of_curve,
@@ -121,6 +145,7 @@ impl Scene {
             Use::SettleVouchers => &self.providers[HALF..],
             Use::WithdrawOffer => &self.sellers,
             Use::Mint | Use::MintExact => &self.whales,
+            Use::Collect => &self.movers,
             _ => &self.full,
         }
     }
@@ -131,6 +156,14 @@ impl Scene {
         let sender = &senders[number % senders.len()];
         let calls = shape.of(self.calls(what, sender, number));
         (self.tx(sender, (number / senders.len()) as u64, calls), sender)
+    }
+
+    /// The `number`th transaction of a block of transfers as honest people send them, not signed, and who signs it.
+    pub fn transfer(&self, number: usize) -> (Tx, &Person) {
+        let sender = &self.full[number % self.full.len()];
+        let (to, amount) = (self.customer(number), Amount::new(1));
+        let calls = vec![Call::Bank(bank::Msg::Transfer { to, denom: Denom::Vvv, amount })];
+        (self.tx(sender, (number / self.full.len()) as u64, calls), sender)
     }
 
     /// The block in which they are tried: the next one, or one so late that what is on its way is due.
@@ -240,6 +273,7 @@ impl Scene {
         let grants = |keys: usize| (0..keys).map(|key| grant(session_key(key), later, limits.clone())).collect();
         self.next(1, Self::each(&self.full, |_| grants(HALF)));
         self.next(1, Self::each(&self.customers, |person| vec![grant(key_of(person), later, limits.clone())]));
+        let (even, odd) = (|number: usize| nth_validator(2 * number), |number: usize| nth_validator(2 * number + 1));
         let mut unstakes = Vec::new();
         for (number, person) in self.full.clone().into_iter().enumerate() {
             let others: Vec<Address> = (0..HALF).map(|other| self.customer(number * HALF + other)).collect();
@@ -247,12 +281,17 @@ impl Scene {
             unstakes.push((person.clone(), stakes.collect()));
             let tranches = others.iter().map(|other| unstake_diem(milli(10), Some(*other)));
             unstakes.push((person.clone(), tranches.collect()));
-            let out = (0..VALIDATORS).map(|from| unstake(validator(from.into()), whole(2)));
+            // What waits for a slash cannot be cancelled: no slash waits at these validators.
+            let out = (0..HALF).map(|number| unstake(odd(number), whole(2)));
             unstakes.push((person.clone(), out.collect()));
             let mint = Diem::Mint { validator: validator(0), lock: whole(50), min_out: Amount::ZERO };
             unstakes.push((person, vec![Call::Diem(mint)]));
         }
         self.next(1, unstakes);
+        let lock = |from: usize| Diem::Mint { validator: even(from), lock: whole(200), min_out: Amount::ZERO };
+        self.next(1, Self::each(&self.movers, |_| (0..MOVES).map(|from| Call::Diem(lock(from))).collect()));
+        let move_on = |number: usize| Svvv::Restake { from: even(number), to: odd(number), amount: whole(200) };
+        self.next(1, Self::each(&self.movers, |_| (0..MOVES).map(|number| Call::Svvv(move_on(number))).collect()));
         self.next(1, Self::each(&self.providers, |_| vec![publish(big_sheet("a"))]));
         self.consume();
     }
@@ -272,6 +311,7 @@ impl Scene {
             block.votes = (0..VALIDATORS).map(|number| vote(number, number != VALIDATORS - 1)).collect();
             self.chain.run(block, Vec::new());
         }
+        self.next(1, Vec::new());
     }
 
     /// Something is consumed today at every provider.
@@ -291,19 +331,21 @@ impl Scene {
 }
 
 /// The genesis, and the steps of its curve: of which the first ends a little above the supply.
-fn document(all: &[Person], full: &[Person], whales: &[Person]) -> (GenesisDoc, Vec<Step>) {
+fn document(all: &[Person], full: &[Person], whales: &[Person], movers: &[Person]) -> (GenesisDoc, Vec<Step>) {
     let mut doc = genesis(all);
     doc.app.epoch_ms = EPOCH_MS.try_into().unwrap();
     for person in all {
         doc.app.bank.accounts.get_mut(&person.address).unwrap().vvv = whole(3_000_000);
     }
     let params = &mut doc.app.staking.params;
-    (params.jail_ms, params.signed_window) = (1_000, 10);
+    (params.jail_ms, params.signed_window, params.downtime_bps) = (1_000, 10, 0);
     let params = &mut doc.app.credits.params;
     (params.cooldown_ms, params.grace_ms, params.authority) = (3 * EPOCH_MS, GRACE_MS, validator(0));
     let validators: Vec<_> = (0..VALIDATORS).map(|number| (consensus(number), 100_000)).collect();
     let mut doc = with_validators(doc, &validators);
-    let supply = whole(10 * all.len() as u128 + full.len() as u128);
+    // What `full` and `movers` mint is less: one DIEM for each lock of the former, three for each of the latter.
+    let minted = full.len() + 3 * MOVES * movers.len();
+    let supply = whole(10 * all.len() as u128 + minted as u128);
     let edge = |number: u128| supply.checked_add(whole(1 + number)).unwrap();
     let steps = (0..STEPS).map(|number| Step { edge: edge(number), rate: rate_of(90 + number / 8) });
     let steps: Vec<Step> = steps.collect();
@@ -316,13 +358,30 @@ fn document(all: &[Person], full: &[Person], whales: &[Person]) -> (GenesisDoc, 
         full.iter().for_each(|account| stake_of(account, number, 200));
     }
     whales.iter().for_each(|account| stake_of(account, 0, 2_000_000));
+    for number in (0..VALIDATORS).step_by(2) {
+        movers.iter().for_each(|account| stake_of(account, number, 200));
+    }
     for number in 0..VALIDATORS {
         let whales = if number == 0 { whales.len() * 2_000_000 } else { 0 };
         let key = public(&consensus(number));
         let row = doc.validators.iter_mut().find(|validator| validator.public_key == key).unwrap();
-        row.power = 100_000 + (full.len() * 200 + whales) as u64;
+        let moving = if number % 2 == 0 { movers.len() * 200 } else { 0 };
+        row.power = 100_000 + (full.len() * 200 + whales + moving) as u64;
     }
     (doc, steps)
+}
+
+/// Slashes every second validator a few times, once the last one has been jailed.
+fn slash_all(ctx: &mut BlockContext<'_>) -> Result<(), CallError> {
+    let standing = |number: u8| staking::validator(ctx.state, &validator(number.into()));
+    let jailed = standing(VALIDATORS - 1).is_some_and(|last| last.jailed_until.is_some());
+    if !jailed || standing(0).is_some_and(|first| first.jobs > 0) {
+        return Ok(());
+    }
+    for number in (0..VALIDATORS).step_by(2).flat_map(|number| [number; SLASHES]) {
+        staking::slash(ctx.state, ctx.events, &validator(number.into()), Offence::Downtime, 1, Reach::Everything)?;
+    }
+    Ok(())
 }
 
 fn vote(number: u8, signed: bool) -> Vote {
