@@ -8,7 +8,7 @@ BINDIR ?= $(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build install devnet test lint bench fuzz doc clean
+.PHONY: help setup build install devnet test soak lint bench fuzz doc clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -39,6 +39,9 @@ test: setup ## run every test
 	@for level in 0 3; do \
 		cargo test --workspace --test computed_table --config profile.dev.package.diem-diem.opt-level=$$level || exit 1; \
 	done
+
+soak: setup ## run tests at their full size: ARGS="collect simulation"; without ARGS, list them
+	@PROFILE=$(PROFILE) scripts/soak.sh $(ARGS)
 
 lint: setup ## check format and lints; warnings fail
 	cargo fmt --all --check

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Runs tests at their full size. `make test` runs the same ones at a size of seconds; these take minutes to hours, so they
+# run before a release and when what they prove has changed. Without a name it lists them.
+#
+# SEED repeats a run; PROFILE=release compiles with optimisation first.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+seed=${SEED:-$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}
+
+# Name, the variables that make the test large, what cargo selects, and what it proves.
+proofs="
+collect           DIEM_COLLECT_ENTRIES=1000000                 |--test collect              |whoever collects what is due is paid in the next block, behind a million entries
+genesis-accounts  DIEM_TEST_GENESIS_ACCOUNTS=1000000           |--test nodes a_start_takes  |a start takes what its store takes, on a chain whose genesis has a million accounts
+block-times       DIEM_BLOCK_TIMES=full                        |--test comet_engine header_times |blocks are as far apart as asked, for three block times
+simulation        DIEM_SIM_OPERATIONS=20000000 DIEM_SIM_SEEDS=500 DIEM_SIM_FIRST_SEED=$seed |--test simulation random_histories |500 random histories keep every invariant
+model             DIEM_MODEL_SEEDS=500 DIEM_MODEL_FIRST_SEED=$seed |--test reference_model  |chain and Python model agree on 500 random histories
+fuzz              DIEM_FUZZ_ROUNDS=20000 DIEM_FUZZ_SEED=$seed  |--test corpus spoilt        |20,000 spoilt inputs for each entrance end no node
+genesis-fields    DIEM_FUZZ_STEP=1                             |--test genesis_fields       |any value in any field of a genesis is refused or gives a chain that goes on
+"
+
+list() {
+    echo 'usage: make soak ARGS="NAME..."; SEED=N repeats a run, PROFILE=release compiles with optimisation'
+    while IFS='|' read -r head _ what; do
+        [ -z "$head" ] || printf '  %-17s %s\n' "${head%% *}" "$what"
+    done <<<"$proofs"
+}
+
+run() {
+    local head select variables
+    while IFS='|' read -r head select _; do
+        [ "${head%% *}" = "$1" ] || continue
+        read -ra variables <<<"${head#* }"
+        read -ra select <<<"$select"
+        printf 'soak: %s, SEED=%s: %s cargo test --workspace %s\n' "$1" "$seed" "${variables[*]}" "${select[*]}" >&2
+        env "${variables[@]}" cargo test --workspace --profile "${PROFILE:-dev}" "${select[@]:0:2}" -- --nocapture "${select[@]:2}" </dev/null
+        return
+    done <<<"$proofs"
+    echo "soak: there is no proof called $1" >&2
+    list >&2
+    return 2
+}
+
+[ $# -gt 0 ] || list
+for name in "$@"; do run "$name"; done
