@@ -1,6 +1,6 @@
 //! One shape for every error, and one table.
 
-use diem_core::{CallError, ErrorInfo, ModuleError};
+use diem_core::{CallError, ErrorInfo, ErrorKind, ModuleError};
 use serde::{Deserialize, Serialize};
 
 /// The answer to every request that fails: `{"error": {...}}`.
@@ -45,7 +45,7 @@ impl ErrorBody {
 
     /// The HTTP status of this error; 500 for what is not in the table.
     pub fn http_status(&self) -> u16 {
-        info(&self.codespace, self.code).map_or(500, |info| info.http)
+        info(&self.codespace, self.code).map_or(500, |info| status(&self.codespace, info))
     }
 }
 
@@ -120,47 +120,24 @@ pub enum HttpError {
     Stranger(String),
 }
 
-impl ModuleError for HttpError {
-    const CODESPACE: &'static str = "http";
-    const TABLE: &'static [ErrorInfo] = &[
-        ErrorInfo { code: 1, name: "unknown_path", http: 404, retry: false },
-        ErrorInfo { code: 2, name: "method", http: 405, retry: false },
-        ErrorInfo { code: 3, name: "bad_request", http: 400, retry: false },
-        ErrorInfo { code: 4, name: "body_too_large", http: 413, retry: false },
-        ErrorInfo { code: 5, name: "not_found", http: 404, retry: true },
-        ErrorInfo { code: 6, name: "pruned", http: 410, retry: false },
-        ErrorInfo { code: 7, name: "not_ready", http: 503, retry: true },
-        ErrorInfo { code: 8, name: "busy", http: 503, retry: true },
-        ErrorInfo { code: 9, name: "engine", http: 502, retry: true },
-        ErrorInfo { code: 10, name: "pool", http: 503, retry: true },
-        ErrorInfo { code: 11, name: "internal", http: 500, retry: true },
-        ErrorInfo { code: 12, name: "media_type", http: 415, retry: false },
-        ErrorInfo { code: 13, name: "refused", http: 409, retry: false },
-        ErrorInfo { code: 14, name: "timeout", http: 408, retry: true },
-        ErrorInfo { code: 15, name: "reverted", http: 409, retry: false },
-        ErrorInfo { code: 16, name: "wrong_host", http: 403, retry: false },
-    ];
-
-    fn code(&self) -> u32 {
-        match self {
-            Self::UnknownPath(_) => 1,
-            Self::Method(_) => 2,
-            Self::BadRequest(_) => 3,
-            Self::BodyTooLarge(_) => 4,
-            Self::NotFound(_) => 5,
-            Self::Pruned(_) => 6,
-            Self::NotReady(_) => 7,
-            Self::Busy(_) => 8,
-            Self::Engine(_) => 9,
-            Self::Pool(_) => 10,
-            Self::Internal => 11,
-            Self::MediaType(_) => 12,
-            Self::Refused(_) => 13,
-            Self::Timeout(_) => 14,
-            Self::Reverted(_) => 15,
-            Self::Stranger(_) => 16,
-        }
-    }
+diem_core::error_table! {
+    HttpError, "http";
+    1 unknown_path Missing never => Self::UnknownPath(_),
+    2 method Malformed never => Self::Method(_),
+    3 bad_request Malformed never => Self::BadRequest(_),
+    4 body_too_large TooLarge never => Self::BodyTooLarge(_),
+    5 not_found Missing retry => Self::NotFound(_),
+    6 pruned Missing never => Self::Pruned(_),
+    7 not_ready Unavailable retry => Self::NotReady(_),
+    8 busy Unavailable retry => Self::Busy(_),
+    9 engine Unavailable retry => Self::Engine(_),
+    10 pool Unavailable retry => Self::Pool(_),
+    11 internal Unavailable retry => Self::Internal,
+    12 media_type Malformed never => Self::MediaType(_),
+    13 refused Conflict never => Self::Refused(_),
+    14 timeout Unavailable retry => Self::Timeout(_),
+    15 reverted Conflict never => Self::Reverted(_),
+    16 wrong_host Forbidden never => Self::Stranger(_),
 }
 
 /// A line of the table of errors.
@@ -184,11 +161,34 @@ pub fn error_table() -> Vec<ErrorLine> {
         codespace: codespace.into(),
         code: info.code,
         name: info.name.into(),
-        http: info.http,
+        http: status(codespace, info),
         retry: info.retry,
     };
     tables().flat_map(|(codespace, table)| table.iter().map(move |info| line(codespace, info))).collect()
 }
+
+/// The HTTP status that an error becomes. The server's own errors name what HTTP has a status of its own for.
+fn status(codespace: &str, info: &ErrorInfo) -> u16 {
+    if codespace == HttpError::CODESPACE
+        && let Some((_, status)) = OWN_STATUS.iter().find(|(name, _)| *name == info.name)
+    {
+        return *status;
+    }
+    match info.kind {
+        ErrorKind::Malformed => 400,
+        ErrorKind::Payment => 402,
+        ErrorKind::Forbidden => 403,
+        ErrorKind::Missing => 404,
+        ErrorKind::Conflict => 409,
+        ErrorKind::TooLarge => 413,
+        ErrorKind::Refused => 422,
+        ErrorKind::Unavailable => 503,
+    }
+}
+
+/// Errors of the server whose status says more than their kind.
+const OWN_STATUS: &[(&str, u16)] =
+    &[("method", 405), ("pruned", 410), ("engine", 502), ("internal", 500), ("media_type", 415), ("timeout", 408)];
 
 fn tables() -> impl Iterator<Item = (&'static str, &'static [ErrorInfo])> {
     diem_types::ERRORS.iter().copied().chain([(HttpError::CODESPACE, HttpError::TABLE)])

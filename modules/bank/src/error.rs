@@ -1,6 +1,6 @@
 //! The errors of bank.
 
-use diem_core::{Address, Amount, Denom, ErrorInfo, MathError, Module as _, ModuleError, ModuleId};
+use diem_core::{Address, Amount, Denom, MathError, Module as _, ModuleId};
 
 /// An error of bank.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -63,33 +63,16 @@ pub enum Error {
     Params(&'static str),
 }
 
-impl ModuleError for Error {
-    const CODESPACE: &'static str = crate::Bank::NAME;
-    const TABLE: &'static [ErrorInfo] = &[
-        ErrorInfo { code: 1, name: "insufficient_funds", http: 422, retry: true },
-        ErrorInfo { code: 2, name: "zero_amount", http: 400, retry: false },
-        ErrorInfo { code: 3, name: "zero_address", http: 400, retry: false },
-        ErrorInfo { code: 4, name: "outputs", http: 400, retry: false },
-        ErrorInfo { code: 5, name: "math", http: 422, retry: false },
-        ErrorInfo { code: 6, name: "not_allowed", http: 403, retry: false },
-        ErrorInfo { code: 7, name: "pool_too_small", http: 422, retry: true },
-        ErrorInfo { code: 8, name: "unknown_pool", http: 400, retry: false },
-        ErrorInfo { code: 9, name: "new_account", http: 422, retry: true },
-        ErrorInfo { code: 10, name: "params", http: 400, retry: false },
-    ];
-
-    fn code(&self) -> u32 {
-        match self {
-            Self::InsufficientFunds { .. } => 1,
-            Self::ZeroAmount => 2,
-            Self::ZeroAddress => 3,
-            Self::Outputs => 4,
-            Self::Math(_) => 5,
-            Self::NotAllowed(..) => 6,
-            Self::PoolTooSmall { .. } => 7,
-            Self::UnknownPool(_) => 8,
-            Self::NewAccount { .. } => 9,
-            Self::Params(_) => 10,
-        }
-    }
+diem_core::error_table! {
+    Error, crate::Bank::NAME;
+    1 insufficient_funds Refused retry => Self::InsufficientFunds { .. },
+    2 zero_amount Malformed never => Self::ZeroAmount,
+    3 zero_address Malformed never => Self::ZeroAddress,
+    4 outputs Malformed never => Self::Outputs,
+    5 math Refused never => Self::Math(_),
+    6 not_allowed Forbidden never => Self::NotAllowed(..),
+    7 pool_too_small Refused retry => Self::PoolTooSmall { .. },
+    8 unknown_pool Malformed never => Self::UnknownPool(_),
+    9 new_account Refused retry => Self::NewAccount { .. },
+    10 params Malformed never => Self::Params(_),
 }

@@ -1,6 +1,6 @@
 //! The errors of diem.
 
-use diem_core::{Amount, ErrorInfo, Module as _, ModuleError};
+use diem_core::{Amount, Module as _};
 
 use crate::{Diem, curve::CurveError, quote::PastEnd};
 
@@ -53,29 +53,14 @@ pub enum Error {
     },
 }
 
-impl ModuleError for Error {
-    const CODESPACE: &'static str = Diem::NAME;
-    const TABLE: &'static [ErrorInfo] = &[
-        ErrorInfo { code: 1, name: "zero_amount", http: 400, retry: false },
-        ErrorInfo { code: 2, name: "nothing", http: 422, retry: true },
-        ErrorInfo { code: 3, name: "below_minimum", http: 422, retry: true },
-        ErrorInfo { code: 4, name: "above_maximum", http: 422, retry: true },
-        ErrorInfo { code: 5, name: "past_end", http: 422, retry: true },
-        ErrorInfo { code: 6, name: "too_little_stake", http: 422, retry: true },
-        ErrorInfo { code: 7, name: "curve", http: 400, retry: false },
-        ErrorInfo { code: 8, name: "unlocked", http: 400, retry: false },
-    ];
-
-    fn code(&self) -> u32 {
-        match self {
-            Self::ZeroAmount => 1,
-            Self::Nothing(_) => 2,
-            Self::BelowMinimum { .. } => 3,
-            Self::AboveMaximum { .. } => 4,
-            Self::PastEnd(_) => 5,
-            Self::TooLittleStake { .. } => 6,
-            Self::Curve(_) => 7,
-            Self::Unlocked { .. } => 8,
-        }
-    }
+diem_core::error_table! {
+    Error, Diem::NAME;
+    1 zero_amount Malformed never => Self::ZeroAmount,
+    2 nothing Refused retry => Self::Nothing(_),
+    3 below_minimum Refused retry => Self::BelowMinimum { .. },
+    4 above_maximum Refused retry => Self::AboveMaximum { .. },
+    5 past_end Refused retry => Self::PastEnd(_),
+    6 too_little_stake Refused retry => Self::TooLittleStake { .. },
+    7 curve Malformed never => Self::Curve(_),
+    8 unlocked Malformed never => Self::Unlocked { .. },
 }

@@ -1,6 +1,6 @@
 //! The errors of emissions.
 
-use diem_core::{Amount, ErrorInfo, MathError, Module as _, ModuleError, Time};
+use diem_core::{Amount, MathError, Module as _, Time};
 
 use crate::{
     Emissions,
@@ -55,31 +55,15 @@ pub enum Error {
     Late(Time),
 }
 
-impl ModuleError for Error {
-    const CODESPACE: &'static str = Emissions::NAME;
-    const TABLE: &'static [ErrorInfo] = &[
-        ErrorInfo { code: 1, name: "segments", http: 400, retry: false },
-        ErrorInfo { code: 2, name: "order", http: 400, retry: false },
-        ErrorInfo { code: 3, name: "per_year", http: 400, retry: false },
-        ErrorInfo { code: 4, name: "past", http: 422, retry: false },
-        ErrorInfo { code: 5, name: "fee", http: 400, retry: false },
-        ErrorInfo { code: 6, name: "math", http: 422, retry: false },
-        ErrorInfo { code: 7, name: "carry", http: 400, retry: false },
-        ErrorInfo { code: 8, name: "ahead", http: 400, retry: false },
-        ErrorInfo { code: 9, name: "late", http: 400, retry: false },
-    ];
-
-    fn code(&self) -> u32 {
-        match self {
-            Self::Segments(_) => 1,
-            Self::Order => 2,
-            Self::PerYear(_) => 3,
-            Self::Past { .. } => 4,
-            Self::Fee(_) => 5,
-            Self::Math(_) => 6,
-            Self::Carry { .. } => 7,
-            Self::Ahead { .. } => 8,
-            Self::Late(_) => 9,
-        }
-    }
+diem_core::error_table! {
+    Error, Emissions::NAME;
+    1 segments Malformed never => Self::Segments(_),
+    2 order Malformed never => Self::Order,
+    3 per_year Malformed never => Self::PerYear(_),
+    4 past Refused never => Self::Past { .. },
+    5 fee Malformed never => Self::Fee(_),
+    6 math Refused never => Self::Math(_),
+    7 carry Malformed never => Self::Carry { .. },
+    8 ahead Malformed never => Self::Ahead { .. },
+    9 late Malformed never => Self::Late(_),
 }

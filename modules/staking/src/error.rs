@@ -1,6 +1,6 @@
 //! The errors of staking.
 
-use diem_core::{Address, Amount, ErrorInfo, MathError, Module as _, ModuleError, Time, keys::SignatureError};
+use diem_core::{Address, Amount, MathError, Module as _, Time, keys::SignatureError};
 
 /// An error of staking.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -176,75 +176,37 @@ fn waits(at: Option<Time>) -> String {
     at.map_or_else(|| "its date is known from the next block on".into(), |at| format!("it waits until {at}"))
 }
 
-impl ModuleError for Error {
-    const CODESPACE: &'static str = crate::Staking::NAME;
-    const TABLE: &'static [ErrorInfo] = &[
-        ErrorInfo { code: 1, name: "unknown_validator", http: 404, retry: true },
-        ErrorInfo { code: 2, name: "already_validator", http: 409, retry: false },
-        ErrorInfo { code: 3, name: "consensus_key_used", http: 409, retry: false },
-        ErrorInfo { code: 4, name: "bridge_key_used", http: 409, retry: false },
-        ErrorInfo { code: 5, name: "key_proof", http: 400, retry: false },
-        ErrorInfo { code: 6, name: "zero_amount", http: 400, retry: false },
-        ErrorInfo { code: 7, name: "commission", http: 400, retry: false },
-        ErrorInfo { code: 8, name: "commission_change", http: 422, retry: true },
-        ErrorInfo { code: 9, name: "description", http: 400, retry: false },
-        ErrorInfo { code: 10, name: "self_stake", http: 422, retry: false },
-        ErrorInfo { code: 11, name: "tombstoned", http: 409, retry: false },
-        ErrorInfo { code: 12, name: "worthless", http: 409, retry: false },
-        ErrorInfo { code: 13, name: "not_free", http: 422, retry: true },
-        ErrorInfo { code: 14, name: "too_many_entries", http: 422, retry: true },
-        ErrorInfo { code: 15, name: "unknown_tranche", http: 404, retry: false },
-        ErrorInfo { code: 16, name: "pending_slash", http: 409, retry: true },
-        ErrorInfo { code: 17, name: "not_jailed", http: 409, retry: true },
-        ErrorInfo { code: 18, name: "still_jailed", http: 409, retry: true },
-        ErrorInfo { code: 19, name: "nothing_to_claim", http: 422, retry: true },
-        ErrorInfo { code: 20, name: "same_validator", http: 400, retry: false },
-        ErrorInfo { code: 21, name: "math", http: 422, retry: false },
-        ErrorInfo { code: 22, name: "params", http: 400, retry: false },
-        ErrorInfo { code: 23, name: "genesis", http: 400, retry: false },
-        ErrorInfo { code: 24, name: "below_min_stake", http: 422, retry: true },
-        ErrorInfo { code: 25, name: "amount_too_small", http: 422, retry: false },
-        ErrorInfo { code: 26, name: "free_too_small", http: 422, retry: true },
-        ErrorInfo { code: 27, name: "would_leave_dust", http: 422, retry: true },
-        ErrorInfo { code: 28, name: "unknown_entry", http: 404, retry: false },
-        ErrorInfo { code: 29, name: "not_due", http: 409, retry: true },
-        ErrorInfo { code: 30, name: "blank_moniker", http: 400, retry: false },
-        ErrorInfo { code: 31, name: "website", http: 400, retry: false },
-    ];
-
-    fn code(&self) -> u32 {
-        match self {
-            Self::UnknownValidator(_) => 1,
-            Self::AlreadyValidator(_) => 2,
-            Self::ConsensusKeyUsed(_) => 3,
-            Self::BridgeKeyUsed(_) => 4,
-            Self::KeyProof(_) => 5,
-            Self::ZeroAmount => 6,
-            Self::Commission => 7,
-            Self::CommissionChange { .. } => 8,
-            Self::Description => 9,
-            Self::SelfStake(_) => 10,
-            Self::Tombstoned(_) => 11,
-            Self::Worthless(_) => 12,
-            Self::NotFree { .. } => 13,
-            Self::TooManyEntries => 14,
-            Self::UnknownTranche(_) => 15,
-            Self::PendingSlash(_) => 16,
-            Self::NotJailed(_) => 17,
-            Self::StillJailed { .. } => 18,
-            Self::NothingToClaim => 19,
-            Self::SameValidator => 20,
-            Self::Math(_) => 21,
-            Self::Params(_) => 22,
-            Self::Genesis(_) => 23,
-            Self::BelowMinStake { .. } => 24,
-            Self::AmountTooSmall { .. } => 25,
-            Self::FreeTooSmall { .. } => 26,
-            Self::WouldLeaveDust { .. } => 27,
-            Self::UnknownEntry(_) => 28,
-            Self::NotDue { .. } => 29,
-            Self::BlankMoniker => 30,
-            Self::Website => 31,
-        }
-    }
+diem_core::error_table! {
+    Error, crate::Staking::NAME;
+    1 unknown_validator Missing retry => Self::UnknownValidator(_),
+    2 already_validator Conflict never => Self::AlreadyValidator(_),
+    3 consensus_key_used Conflict never => Self::ConsensusKeyUsed(_),
+    4 bridge_key_used Conflict never => Self::BridgeKeyUsed(_),
+    5 key_proof Malformed never => Self::KeyProof(_),
+    6 zero_amount Malformed never => Self::ZeroAmount,
+    7 commission Malformed never => Self::Commission,
+    8 commission_change Refused retry => Self::CommissionChange { .. },
+    9 description Malformed never => Self::Description,
+    10 self_stake Refused never => Self::SelfStake(_),
+    11 tombstoned Conflict never => Self::Tombstoned(_),
+    12 worthless Conflict never => Self::Worthless(_),
+    13 not_free Refused retry => Self::NotFree { .. },
+    14 too_many_entries Refused retry => Self::TooManyEntries,
+    15 unknown_tranche Missing never => Self::UnknownTranche(_),
+    16 pending_slash Conflict retry => Self::PendingSlash(_),
+    17 not_jailed Conflict retry => Self::NotJailed(_),
+    18 still_jailed Conflict retry => Self::StillJailed { .. },
+    19 nothing_to_claim Refused retry => Self::NothingToClaim,
+    20 same_validator Malformed never => Self::SameValidator,
+    21 math Refused never => Self::Math(_),
+    22 params Malformed never => Self::Params(_),
+    23 genesis Malformed never => Self::Genesis(_),
+    24 below_min_stake Refused retry => Self::BelowMinStake { .. },
+    25 amount_too_small Refused never => Self::AmountTooSmall { .. },
+    26 free_too_small Refused retry => Self::FreeTooSmall { .. },
+    27 would_leave_dust Refused retry => Self::WouldLeaveDust { .. },
+    28 unknown_entry Missing never => Self::UnknownEntry(_),
+    29 not_due Conflict retry => Self::NotDue { .. },
+    30 blank_moniker Malformed never => Self::BlankMoniker,
+    31 website Malformed never => Self::Website,
 }

@@ -1,6 +1,6 @@
 //! The errors of svvv.
 
-use diem_core::{Address, Amount, ErrorInfo, MathError, Module as _, ModuleError};
+use diem_core::{Address, Amount, MathError, Module as _};
 
 /// An error of svvv.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -28,21 +28,10 @@ pub enum Error {
     Genesis(String),
 }
 
-impl ModuleError for Error {
-    const CODESPACE: &'static str = crate::Svvv::NAME;
-    const TABLE: &'static [ErrorInfo] = &[
-        ErrorInfo { code: 1, name: "zero_amount", http: 400, retry: false },
-        ErrorInfo { code: 2, name: "outstanding", http: 422, retry: true },
-        ErrorInfo { code: 3, name: "math", http: 422, retry: false },
-        ErrorInfo { code: 4, name: "genesis", http: 400, retry: false },
-    ];
-
-    fn code(&self) -> u32 {
-        match self {
-            Self::ZeroAmount => 1,
-            Self::Outstanding { .. } => 2,
-            Self::Math(_) => 3,
-            Self::Genesis(_) => 4,
-        }
-    }
+diem_core::error_table! {
+    Error, crate::Svvv::NAME;
+    1 zero_amount Malformed never => Self::ZeroAmount,
+    2 outstanding Refused retry => Self::Outstanding { .. },
+    3 math Refused never => Self::Math(_),
+    4 genesis Malformed never => Self::Genesis(_),
 }

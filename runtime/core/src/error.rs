@@ -2,6 +2,27 @@
 
 use std::fmt;
 
+/// What kind of refusal an error is. Whoever speaks a protocol maps kinds to its own codes; modules know none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The bytes or a value in them can never be right.
+    Malformed,
+    /// Who asks may not do this.
+    Forbidden,
+    /// What is named does not exist.
+    Missing,
+    /// The state does not fit: it is taken, over, or not yet so far.
+    Conflict,
+    /// A rule of the economy says no: there is too little, or it would be too much.
+    Refused,
+    /// The fee, or who would pay it, is not enough.
+    Payment,
+    /// It is larger than what is taken at all.
+    TooLarge,
+    /// The chain cannot take it now, whatever it is.
+    Unavailable,
+}
+
 /// One line of the table of errors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ErrorInfo {
@@ -9,8 +30,8 @@ pub struct ErrorInfo {
     pub code: u32,
     /// The variant's name in snake case.
     pub name: &'static str,
-    /// The HTTP status that it becomes.
-    pub http: u16,
+    /// What kind of refusal it is.
+    pub kind: ErrorKind,
     /// Whether the same bytes may succeed later.
     pub retry: bool,
 }
@@ -55,3 +76,31 @@ impl<E: ModuleError> From<E> for CallError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Fatal(pub String);
+
+/// Writes [`ModuleError`] for an enum of errors from one list, a line each: its number, its name, its [`ErrorKind`],
+/// `retry` if the same bytes may succeed later or `never`, and the pattern that it stands for.
+///
+/// The numbers are written out because clients and committed results hold them: a number is never reused, and a new
+/// error takes the next one.
+#[macro_export]
+macro_rules! error_table {
+    ($error:ty, $codespace:expr; $($code:literal $name:ident $kind:ident $retry:ident => $pattern:pat,)+) => {
+        impl $crate::ModuleError for $error {
+            const CODESPACE: &'static str = $codespace;
+            const TABLE: &'static [$crate::ErrorInfo] = &[$($crate::ErrorInfo {
+                code: $code,
+                name: stringify!($name),
+                kind: $crate::ErrorKind::$kind,
+                retry: $crate::error_table!(@ $retry),
+            }),+];
+
+            fn code(&self) -> u32 {
+                match self {
+                    $($pattern => $code,)+
+                }
+            }
+        }
+    };
+    (@ retry) => { true };
+    (@ never) => { false };
+}

@@ -27,7 +27,7 @@ pub mod typed_data;
 pub use address::Address;
 pub use amount::{Amount, Denom, MathError};
 pub use context::{Block, BlockContext, BlockInfo, GenesisContext, QueryContext, TxContext};
-pub use error::{CallError, ErrorInfo, Fatal, ModuleError};
+pub use error::{CallError, ErrorInfo, ErrorKind, Fatal, ModuleError};
 pub use event::Events;
 pub use gas::{CallGas, ItemGas};
 pub use module::{Message, Module, ModuleId};

@@ -1,9 +1,7 @@
 //! Types of the chain as a whole: why a transaction is invalid, gas, consensus parameters.
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use diem_core::{
-    Amount, ErrorInfo, ModuleError, ModuleId, cell::Item, keys::SignatureError, text::shortened, tx::DecodeError,
-};
+use diem_core::{Amount, ModuleId, cell::Item, keys::SignatureError, text::shortened, tx::DecodeError};
 use serde::{Deserialize, Serialize};
 
 /// Why a transaction is invalid: it changes nothing and pays nothing.
@@ -119,61 +117,31 @@ pub enum ChainError {
     },
 }
 
-impl ModuleError for ChainError {
-    const CODESPACE: &'static str = "chain";
-    const TABLE: &'static [ErrorInfo] = &[
-        ErrorInfo { code: 1, name: "malformed", http: 400, retry: false },
-        ErrorInfo { code: 2, name: "too_large", http: 413, retry: false },
-        ErrorInfo { code: 3, name: "reserved", http: 400, retry: false },
-        ErrorInfo { code: 4, name: "limits", http: 400, retry: false },
-        ErrorInfo { code: 5, name: "fee_payer", http: 400, retry: false },
-        ErrorInfo { code: 6, name: "bad_signature", http: 400, retry: false },
-        ErrorInfo { code: 7, name: "wrong_signer", http: 400, retry: false },
-        ErrorInfo { code: 8, name: "weak_key", http: 400, retry: false },
-        ErrorInfo { code: 9, name: "high_s", http: 400, retry: false },
-        ErrorInfo { code: 10, name: "wrong_chain_id", http: 400, retry: false },
-        ErrorInfo { code: 11, name: "wrong_genesis_hash", http: 400, retry: false },
-        ErrorInfo { code: 12, name: "expired", http: 409, retry: false },
-        ErrorInfo { code: 13, name: "nonce_too_low", http: 409, retry: false },
-        ErrorInfo { code: 14, name: "nonce_too_high", http: 409, retry: true },
-        ErrorInfo { code: 15, name: "nonce_taken", http: 409, retry: true },
-        ErrorInfo { code: 16, name: "gas_price_too_low", http: 402, retry: false },
-        ErrorInfo { code: 17, name: "max_fee_too_low", http: 402, retry: false },
-        ErrorInfo { code: 18, name: "insufficient_fee_funds", http: 402, retry: true },
-        ErrorInfo { code: 19, name: "block_gas", http: 413, retry: false },
-        ErrorInfo { code: 20, name: "not_started", http: 503, retry: true },
-        ErrorInfo { code: 21, name: "insufficient_call_funds", http: 402, retry: true },
-        ErrorInfo { code: 22, name: "no_account", http: 402, retry: true },
-        ErrorInfo { code: 23, name: "state_full", http: 503, retry: true },
-    ];
-
-    fn code(&self) -> u32 {
-        match self {
-            Self::Decode(DecodeError::Malformed) => 1,
-            Self::Decode(DecodeError::TooLarge) => 2,
-            Self::Decode(DecodeError::Reserved) => 3,
-            Self::Decode(DecodeError::Limits) => 4,
-            Self::Decode(DecodeError::FeePayer) => 5,
-            Self::Signature(SignatureError::Invalid | SignatureError::RecoveryByte(_)) => 6,
-            Self::Signature(SignatureError::WrongSigner) => 7,
-            Self::Signature(SignatureError::WeakKey) => 8,
-            Self::Signature(SignatureError::HighS) => 9,
-            Self::ChainId { .. } => 10,
-            Self::GenesisHash(_) => 11,
-            Self::Expired { .. } => 12,
-            Self::NonceTooLow { .. } => 13,
-            Self::NonceTooHigh { .. } => 14,
-            Self::NonceTaken(_) => 15,
-            Self::GasPrice { .. } => 16,
-            Self::MaxFee { .. } => 17,
-            Self::FeeFunds { .. } => 18,
-            Self::BlockGas { .. } => 19,
-            Self::NotStarted => 20,
-            Self::CallFunds { .. } => 21,
-            Self::NoAccount(_) => 22,
-            Self::StateFull { .. } => 23,
-        }
-    }
+diem_core::error_table! {
+    ChainError, "chain";
+    1 malformed Malformed never => Self::Decode(DecodeError::Malformed),
+    2 too_large TooLarge never => Self::Decode(DecodeError::TooLarge),
+    3 reserved Malformed never => Self::Decode(DecodeError::Reserved),
+    4 limits Malformed never => Self::Decode(DecodeError::Limits),
+    5 fee_payer Malformed never => Self::Decode(DecodeError::FeePayer),
+    6 bad_signature Malformed never => Self::Signature(SignatureError::Invalid | SignatureError::RecoveryByte(_)),
+    7 wrong_signer Malformed never => Self::Signature(SignatureError::WrongSigner),
+    8 weak_key Malformed never => Self::Signature(SignatureError::WeakKey),
+    9 high_s Malformed never => Self::Signature(SignatureError::HighS),
+    10 wrong_chain_id Malformed never => Self::ChainId { .. },
+    11 wrong_genesis_hash Malformed never => Self::GenesisHash(_),
+    12 expired Conflict never => Self::Expired { .. },
+    13 nonce_too_low Conflict never => Self::NonceTooLow { .. },
+    14 nonce_too_high Conflict retry => Self::NonceTooHigh { .. },
+    15 nonce_taken Conflict retry => Self::NonceTaken(_),
+    16 gas_price_too_low Payment never => Self::GasPrice { .. },
+    17 max_fee_too_low Payment never => Self::MaxFee { .. },
+    18 insufficient_fee_funds Payment retry => Self::FeeFunds { .. },
+    19 block_gas TooLarge never => Self::BlockGas { .. },
+    20 not_started Unavailable retry => Self::NotStarted,
+    21 insufficient_call_funds Payment retry => Self::CallFunds { .. },
+    22 no_account Payment retry => Self::NoAccount(_),
+    23 state_full Unavailable retry => Self::StateFull { .. },
 }
 
 /// An event of the runtime itself.

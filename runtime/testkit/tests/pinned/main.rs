@@ -66,7 +66,7 @@ fn numbers() {
     let errors = ERRORS.iter().flat_map(|(codespace, table)| {
         let line = move |info: &diem_core::ErrorInfo| {
             let retry = if info.retry { " retry" } else { "" };
-            format!("{codespace} {} {} {}{retry}", info.code, info.name, info.http)
+            format!("{codespace} {} {} {:?}{retry}", info.code, info.name, info.kind)
         };
         table.iter().map(line)
     });
