@@ -104,7 +104,12 @@ impl Consensus {
             )));
         }
         let started = self.app.init_chain(&genesis)?;
-        tracing::info!(chain = genesis.chain_id, genesis = hex::encode(hash), "the chain starts");
+        tracing::info!(
+            chain = genesis.chain_id,
+            genesis = hex::encode(hash),
+            "the state of the genesis is there: the chain starts at {}",
+            genesis.genesis_time
+        );
         Ok(ResponseInitChain {
             consensus_params: None,
             validators: Vec::new(),

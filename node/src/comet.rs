@@ -5,6 +5,8 @@ mod engine;
 pub mod find;
 mod follow;
 pub mod keys;
+pub(crate) mod levels;
+mod presence;
 mod rpc;
 mod run;
 mod submit;

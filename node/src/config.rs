@@ -189,7 +189,7 @@ pub struct Comet {
     pub local: bool,
     /// The least from a block to the next; which takes little longer.
     pub block_time: Length,
-    /// What it logs, in its own words.
+    /// What it logs, in its own words; errors of consensus come whatever is said here.
     pub log_level: String,
 }
 

@@ -160,7 +160,8 @@ pub trait Engine: Send + Sync + 'static {
         None
     }
 
-    /// The validators from whom a vote on the next block was heard, in whatever round. None where nobody votes.
+    /// The validators from whom a vote of the step was heard in which consensus waits, or of a later one: those that take
+    /// part now. None where nobody votes. To know it takes more than a second.
     fn voters(&self) -> BoxFuture<'_, Result<Vec<ConsensusAddress>, EngineError>> {
         Box::pin(std::future::ready(Ok(Vec::new())))
     }

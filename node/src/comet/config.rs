@@ -15,7 +15,7 @@ use diem_types::{APP_VERSION, GenesisDoc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::keys::address;
+use super::{keys::address, levels};
 use crate::{
     abci::Address,
     origin::{AppState, Origin},
@@ -144,7 +144,7 @@ impl Settings {
         let file = ConfigToml {
             proxy_app: self.app.to_string(),
             moniker: self.moniker.clone(),
-            log_level: self.log_level.clone(),
+            log_level: levels::with_failures(&self.log_level),
             log_format: "json",
             rpc: json!({
                 "laddr": format!("tcp://{}", self.rpc),

@@ -1,7 +1,6 @@
 //! The engine that the rest of the node sees, when it is CometBFT.
 
 use std::{
-    collections::BTreeSet,
     net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
@@ -19,6 +18,7 @@ use tendermint::{
 
 use super::{
     follow::{Followed, look},
+    presence::{Heard, heard},
     rpc::{Rpc, RpcError},
     submit::Submitter,
 };
@@ -100,7 +100,7 @@ impl CometEngine {
             let answer =
                 receiver.await.unwrap_or_else(|_| Err(SubmitError::Unavailable("the node is stopping".into())));
             answers.push(match (answer, verdict) {
-                (Ok(()), Some(verdict)) => heard(verdict.wait(CHECK_PATIENCE).await),
+                (Ok(()), Some(verdict)) => judged(verdict.wait(CHECK_PATIENCE).await),
                 (answer, _) => answer,
             });
         }
@@ -162,16 +162,11 @@ impl CometEngine {
     }
 
     async fn heard(&self) -> Result<Vec<ConsensusAddress>, EngineError> {
-        let answer: ConsensusState =
-            self.rpc.call("consensus_state", json!({}), READ_PATIENCE).await.map_err(unavailable)?;
-        let places = answer.voters();
+        let Heard { height, places } = heard(&self.rpc).await.map_err(unavailable)?;
         if places.is_empty() {
             // While it looks for blocks to fetch, CometBFT does not even say who the validators are.
             return Ok(Vec::new());
         }
-        let height = answer.height().ok_or_else(|| {
-            EngineError::Unavailable(format!("`{}` is no round of consensus", answer.round_state.place))
-        })?;
         let set = self.all_validators(height).await?;
         let address = |place: usize| set.validators().get(place)?.address.as_bytes().try_into().ok();
         Ok(places.into_iter().filter_map(address).collect())
@@ -182,41 +177,6 @@ impl CometEngine {
 #[derive(Deserialize)]
 struct Commit {
     signed_header: SignedHeader,
-}
-
-/// CometBFT's answer to `consensus_state`: of each vote of the height, in the order of the validators, a text that
-/// begins with the validator's place and the first bytes of its address, or `nil-Vote`.
-#[derive(Deserialize)]
-struct ConsensusState {
-    round_state: RoundState,
-}
-
-#[derive(Deserialize)]
-struct RoundState {
-    /// `height/round/step`.
-    #[serde(rename = "height/round/step")]
-    place: String,
-    height_vote_set: Vec<RoundVotes>,
-}
-
-#[derive(Deserialize)]
-struct RoundVotes {
-    prevotes: Vec<String>,
-    precommits: Vec<String>,
-}
-
-impl ConsensusState {
-    fn height(&self) -> Option<u64> {
-        self.round_state.place.split('/').next()?.parse().ok()
-    }
-
-    /// The places of those from whom there is a vote in any round.
-    fn voters(&self) -> BTreeSet<usize> {
-        let rounds = self.round_state.height_vote_set.iter();
-        let votes =
-            rounds.flat_map(|round| [&round.prevotes, &round.precommits]).flat_map(|votes| votes.iter().enumerate());
-        votes.filter(|(_, vote)| *vote != "nil-Vote").map(|(place, _)| place).collect()
-    }
 }
 
 /// When the signers voted: the median of their clocks, each weighing its power. CometBFT gives this time to the next
@@ -241,7 +201,7 @@ fn median_time(signatures: &[CommitSig], signers: &validator::Set) -> Option<Tim
     })
 }
 
-fn heard(verdict: Option<Verdict>) -> Result<(), SubmitError> {
+fn judged(verdict: Option<Verdict>) -> Result<(), SubmitError> {
     match verdict {
         Some(Verdict { code: 0, .. }) => Ok(()),
         Some(Verdict { codespace, code, log }) => Err(SubmitError::Rejected { codespace, code, log }),
@@ -375,23 +335,6 @@ mod tests {
         ] {
             assert_eq!(median(votes), expected.map(Time), "{votes:?}");
         }
-    }
-
-    #[test]
-    fn whoever_voted_in_any_round_was_heard() {
-        // As CometBFT 0.38.25 answers, shortened: four validators in round 1, of whom the second and the fourth voted.
-        let answer = r#"{"round_state": {"height/round/step": "12/1/4", "start_time": "2026-11-28T12:00:00Z",
-            "proposal_block_hash": "", "locked_block_hash": "", "valid_block_hash": "", "height_vote_set": [
-            {"round": 0, "prevotes": ["nil-Vote", "Vote{1:4A2F1A2B3C4D 12/00/SIGNED_MSG_TYPE_PREVOTE(Prevote) 000000000000 5E5E5E5E5E5E 000000000000 @ 2026-11-28T12:00:03Z}", "nil-Vote", "nil-Vote"],
-             "prevotes_bit_array": "BA{4:_x__} 10/40 = 0.25", "precommits": ["nil-Vote", "nil-Vote", "nil-Vote", "nil-Vote"],
-             "precommits_bit_array": "BA{4:____} 0/40 = 0.00"},
-            {"round": 1, "prevotes": ["nil-Vote", "nil-Vote", "nil-Vote", "nil-Vote"], "prevotes_bit_array": "",
-             "precommits": ["nil-Vote", "nil-Vote", "nil-Vote", "Vote{3:A1A2A3A4A5A6 12/01/SIGNED_MSG_TYPE_PRECOMMIT(Precommit) 000000000000 5E5E5E5E5E5E 000000000000 @ 2026-11-28T12:00:06Z}"],
-             "precommits_bit_array": ""}],
-            "proposer": {"address": "4A2F1A2B3C4D4A2F1A2B3C4D4A2F1A2B3C4D4A2F", "index": 1}}}"#;
-        let state: ConsensusState = serde_json::from_str(answer).unwrap();
-        assert_eq!(state.height(), Some(12));
-        assert_eq!(state.voters(), BTreeSet::from([1, 3]));
     }
 
     #[test]

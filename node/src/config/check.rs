@@ -9,14 +9,12 @@ use std::{
 };
 
 use super::{Comet, Config, MAX_BLOCK_TIME, Store};
-use crate::EngineKind;
+use crate::{EngineKind, comet::levels};
 
 /// How many past heights can be kept: one at least, from which blocks and answers are made.
 const PAST_HEIGHTS: RangeInclusive<usize> = 1..=10_000;
 /// How large the cache can be, up to 1 TiB.
 const CACHE_MIB: RangeInclusive<usize> = 1..=1_048_576;
-/// The levels of CometBFT's log.
-const COMET_LEVELS: [&str; 4] = ["debug", "info", "error", "none"];
 
 /// Judges every setting for itself.
 pub(super) fn check(config: &Config) -> Result<(), String> {
@@ -45,14 +43,10 @@ fn comet(comet: &Comet) -> Result<(), String> {
             "`comet.external_address` is `{external_address}`: write what peers can connect to as host:port, such as node.example:26656"
         ));
     }
-    let is_level = |part: &str| {
-        let (module, level) = part.split_once(':').unwrap_or(("*", part));
-        !module.is_empty() && COMET_LEVELS.contains(&level)
-    };
-    if !log_level.split(',').all(is_level) {
+    if !levels::is_good(log_level) {
         return Err(format!(
             "`comet.log_level` is `{log_level}`: write {} for everything, or by module such as main:info,*:error",
-            COMET_LEVELS.join(", ")
+            levels::LEVELS.join(", ")
         ));
     }
     Ok(())

@@ -42,7 +42,7 @@ const HELP: &[(&str, &str)] = &[
     ("comet.seeds", "Nodes to ask for others: [\"id@host:port\"]."),
     ("comet.local", "Whether all nodes are on this machine or on private addresses."),
     ("comet.block_time", "The least from a block to the next, by their times; \"0s\": as fast as the machine can."),
-    ("comet.log_level", "What CometBFT logs, in its own words."),
+    ("comet.log_level", "What CometBFT logs, in its own words; errors of consensus always, since a node ends by them."),
     ("instant", "The development engine."),
     ("instant.blocks", "When it makes blocks: \"on-demand\" (a transaction makes one), \"manual\", or every \"1s\"."),
 ];

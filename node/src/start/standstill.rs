@@ -1,7 +1,13 @@
 //! What a node says of its part in consensus: how much power its key has, and, while no block comes, who is missing.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
+use diem_core::Time;
 use diem_runtime::App;
 use diem_staking::consensus_address;
 use diem_types::{Answer, Query};
@@ -13,6 +19,7 @@ use crate::{
     comet::keys::{KeyError, found_validator_key},
     config::Comet,
     engine::ConsensusAddress,
+    instant::wall_clock,
     origin::Origin,
 };
 
@@ -88,6 +95,8 @@ pub(super) struct Part {
     app: Arc<App>,
     own: Option<ConsensusAddress>,
     at_genesis: Members,
+    /// The genesis time of a chain that has not begun.
+    starts_at: Option<Time>,
     /// Whether the configuration names anybody to connect to.
     knows_peers: bool,
 }
@@ -100,7 +109,8 @@ impl Part {
     pub(super) fn of(comet: &Path, config: &Comet, origin: &Origin, app: &Arc<App>) -> Result<Self, KeyError> {
         let own = found_validator_key(comet)?.map(|key| consensus_address(&key.verifying_key().to_bytes()));
         let knows_peers = !config.peers.is_empty() || !config.seeds.is_empty();
-        Ok(Self { app: Arc::clone(app), own, at_genesis: Members::of_genesis(origin), knows_peers })
+        let (at_genesis, starts_at) = (Members::of_genesis(origin), origin.starts_at());
+        Ok(Self { app: Arc::clone(app), own, at_genesis, starts_at, knows_peers })
     }
 
     fn members(&self) -> Members {
@@ -130,18 +140,18 @@ impl Part {
         }
     }
 
-    /// Says after each `patience` without a new block who is missing, until the node stops.
+    /// Says after each `patience` without a new block who is missing, until the node stops. Before the genesis time
+    /// nobody is.
     pub(super) async fn watch(self, engine: Arc<dyn Engine>, mut heights: watch::Receiver<u64>, patience: Duration) {
-        let mut standing = Duration::ZERO;
+        let ahead = self.starts_at.map_or(0, |start| start.millis().saturating_sub(wall_clock()()));
+        tokio::time::sleep(Duration::from_millis(ahead)).await;
+        let mut last = Instant::now();
         loop {
             match tokio::time::timeout(patience, heights.changed()).await {
-                Ok(Ok(())) => standing = Duration::ZERO,
+                Ok(Ok(())) => last = Instant::now(),
                 // The node has stopped.
                 Ok(Err(_)) => return,
-                Err(_) => {
-                    standing = standing.saturating_add(patience);
-                    self.complain(&*engine, standing).await;
-                }
+                Err(_) => self.complain(&*engine, last.elapsed()).await,
             }
         }
     }

@@ -166,6 +166,15 @@ impl Drop for SmallDisk {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_under_cometbft_stops_the_node_and_room_starts_it_again() {
+    a_full_disk_stops_the_node("").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_stops_a_node_whose_cometbft_was_told_to_log_nothing() {
+    a_full_disk_stops_the_node("--set comet.log_level=none").await;
+}
+
+async fn a_full_disk_stops_the_node(settings: &str) {
     let devnet = Devnet::of_one(EngineUnderTest::Comet);
     let (folder, api) = (tempfile::tempdir().unwrap(), node_api(&devnet.home(0)));
     let Some(mut disk) = SmallDisk::mount(folder.path()) else {
@@ -177,7 +186,7 @@ async fn a_full_disk_under_cometbft_stops_the_node_and_room_starts_it_again() {
     let said = || fs::read_to_string(log).unwrap();
     assert_eq!(disk.run(&format!("cp -a '{}' '{home}'", devnet.home(0).display())), Some(0));
     let start = format!(
-        "'{}' start --home '{home}' --die-with-parent $$ 2>>'{log}' >/dev/null & node=$!",
+        "'{}' start --home '{home}' --die-with-parent $$ {settings} 2>>'{log}' >/dev/null & node=$!",
         env!("CARGO_BIN_EXE_diemd")
     );
     let fill = |name: &str| format!("dd if=/dev/zero of='{home}/{name}' bs=4k 2>/dev/null");
