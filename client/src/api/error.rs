@@ -118,6 +118,12 @@ pub enum HttpError {
     /// A request on loopback that a page of another site has made.
     #[error("{0}")]
     Stranger(String),
+    /// A path that is longer than any that there is.
+    #[error("the path is too long: a request names at most 65,534 bytes")]
+    UriTooLong,
+    /// The head of a request takes more than is read of one.
+    #[error("the head of the request is too large: at most 64 KiB and 100 headers are read")]
+    HeadTooLarge,
 }
 
 diem_core::error_table! {
@@ -138,6 +144,8 @@ diem_core::error_table! {
     14 timeout Unavailable retry => Self::Timeout(_),
     15 reverted Conflict never => Self::Reverted(_),
     16 wrong_host Forbidden never => Self::Stranger(_),
+    17 uri_too_long TooLarge never => Self::UriTooLong,
+    18 head_too_large TooLarge never => Self::HeadTooLarge,
 }
 
 /// A line of the table of errors.
@@ -187,8 +195,16 @@ fn status(codespace: &str, info: &ErrorInfo) -> u16 {
 }
 
 /// Errors of the server whose status says more than their kind.
-const OWN_STATUS: &[(&str, u16)] =
-    &[("method", 405), ("pruned", 410), ("engine", 502), ("internal", 500), ("media_type", 415), ("timeout", 408)];
+const OWN_STATUS: &[(&str, u16)] = &[
+    ("method", 405),
+    ("timeout", 408),
+    ("pruned", 410),
+    ("uri_too_long", 414),
+    ("media_type", 415),
+    ("head_too_large", 431),
+    ("internal", 500),
+    ("engine", 502),
+];
 
 fn tables() -> impl Iterator<Item = (&'static str, &'static [ErrorInfo])> {
     diem_types::ERRORS.iter().copied().chain([(HttpError::CODESPACE, HttpError::TABLE)])

@@ -40,9 +40,10 @@ const BLOCK_PAUSE: Duration = Duration::from_millis(20);
 /// `GET /v1/status`
 pub(crate) async fn status(State(api): Shared, Query(Nothing {}): Query<Nothing>) -> Result<Json<Status>, Failure> {
     let (app, engine) = (&api.node.app, api.node.engine.status().await);
-    let trouble = engine.as_ref().err().map(ToString::to_string);
+    let late = api.options.starts_later().map(|_| api.options.waits_for());
+    let trouble = late.or_else(|| engine.as_ref().err().map(ToString::to_string));
     let engine = engine.ok();
-    let chain = app.chain().ok_or_else(not_started)?;
+    let chain = app.chain().ok_or_else(|| HttpError::NotReady(api.options.waits_for()))?;
     Ok(Json(Status {
         chain_id: chain.chain_id.clone(),
         genesis_hash: Hash(chain.genesis_hash),
@@ -76,10 +77,6 @@ pub(crate) async fn clock(State(api): Shared, Query(Nothing {}): Query<Nothing>)
     };
     let time = foreseen.map_err(late)??;
     Ok(Json(Clock { next_block: reader.moment(time) }))
-}
-
-fn not_started() -> HttpError {
-    HttpError::NotReady("the node has not received its genesis from the engine yet: wait a moment".into())
 }
 
 pub(super) fn head(api: &Api) -> Option<Head> {

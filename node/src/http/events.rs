@@ -1,9 +1,9 @@
 //! `GET /v1/events`: what happens, as it happens, resumable and complete.
 //!
 //! A stream of server-sent events. Each carries an id `height.index.branch`: index 0 is the block itself, index n its
-//! n-th transaction, and the branch is the begin of the block's hash. Whoever reconnects gives the last id (`from=`, or
-//! the browser's `Last-Event-ID`) and misses nothing that this node keeps, or is told that the chain is another one by
-//! now. A heartbeat comment shows that the line is alive.
+//! n-th transaction, and the branch is the begin of the block's hash; `reverted` has the id of the last event that is
+//! left. Whoever reconnects gives the last id (`from=`, or the browser's `Last-Event-ID`) and misses nothing that this
+//! node keeps, or is told that the chain is another one by now. A heartbeat comment shows that the line is alive.
 //!
 //! Streams are read a piece at a time by threads that all of them share, in turn: a reader who is far behind costs the
 //! others their turn once a piece, and consensus nothing.
@@ -81,7 +81,7 @@ impl Cursor {
     /// # Errors
     /// Nothing has happened there yet, it is not kept, or the block that was seen is no part of the chain any more.
     fn check(&self, api: &Api) -> Result<(), HttpError> {
-        let (height, latest) = (self.height, api.node.app.info().height);
+        let (height, latest) = (self.height, api.begun()?);
         let reverted = || {
             HttpError::Reverted(format!(
                 "block {height} of this cursor is no part of the chain any more: go back, and read on from an earlier \
@@ -120,17 +120,21 @@ pub(crate) async fn stream(
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Failure> {
     let last_id = headers.get("last-event-id").and_then(|value| value.to_str().ok());
     let from: Option<Cursor> = last_id.or(params.from.as_deref()).map(parse).transpose()?;
-    let from = from.unwrap_or_else(|| Cursor::before(api.node.app.info().height.saturating_add(1)));
-    from.check(&api)?;
-    let busy = |_| HttpError::Busy(format!("{MAX_STREAMS} streams of events are open already"));
-    let permit = api.streams.clone().try_acquire_owned().map_err(busy)?;
-    let (sender, receiver) = mpsc::channel(1);
-    // The blocks before count as sent, so that a reader is told when the chain is taken back behind its start.
+    let from = match from {
+        Some(from) => from,
+        None => Cursor::before(api.begun()?.saturating_add(1)),
+    };
+    // The blocks before count as sent, so that a reader is told when the chain is taken back behind its start. They are
+    // read before the cursor is judged: a chain that is taken back in between is noticed either here or there.
     let before = from.height.saturating_sub(REMEMBERED)..from.height;
     let sent = before
         .filter_map(|height| api.node.app.index().block(height))
         .map(|block| (block.height, block.hash))
         .collect();
+    from.check(&api)?;
+    let busy = |_| HttpError::Busy(format!("{MAX_STREAMS} streams of events are open already"));
+    let permit = api.streams.clone().try_acquire_owned().map_err(busy)?;
+    let (sender, receiver) = mpsc::channel(1);
     let follower = Follower { app: api.node.app.clone(), next: from, sent };
     tokio::spawn(follow(api, follower, sender, permit));
     let pieces = futures::stream::unfold(receiver, |mut receiver: mpsc::Receiver<Vec<Event>>| async move {
@@ -234,7 +238,7 @@ impl Follower {
             piece.push("tx", id(seen), &view::transaction(tx, block.time))?;
         }
         if seen < block.tx_count {
-            self.next = Cursor { seen: Some(seen), ..Cursor::before(block.height) };
+            self.next = Cursor { height: block.height, seen: Some(seen), branch: Some(Branch::of(&block.hash)) };
             return Ok(());
         }
         self.sent.push_back((block.height, block.hash));
@@ -245,19 +249,33 @@ impl Follower {
         Ok(())
     }
 
-    /// Says so if blocks that were sent are no longer part of the chain, and goes on behind the last that is.
+    /// Says so if what was sent is no longer part of the chain, and goes on behind the last block that is.
     fn notice_revert(&mut self, piece: &mut Piece) -> Result<(), serde_json::Error> {
-        let is_there =
-            |(height, hash): &(u64, [u8; 32])| self.app.index().block(*height).is_some_and(|block| block.hash == *hash);
+        let block = |height| self.app.index().block(height);
+        let is_there = |(height, hash): &(u64, [u8; 32])| block(*height).is_some_and(|block| block.hash == *hash);
         let kept = self.sent.iter().rposition(is_there).map_or(0, |last| last.saturating_add(1));
-        if kept == self.sent.len() {
+        // A block of which a part was sent is not among them yet.
+        let is_begun = |branch| block(self.next.height).is_some_and(|block| Branch::of(&block.hash) == branch);
+        if kept == self.sent.len() && self.next.branch.is_none_or(is_begun) {
             return Ok(());
         }
-        let to = self.sent.get(kept).map_or(0, |(height, _)| height.saturating_sub(1));
+        let last = kept.checked_sub(1).and_then(|last| self.sent.get(last));
+        let gone = match last {
+            Some((height, _)) => height.saturating_add(1),
+            // Further back than is remembered: any block may be another one.
+            None => {
+                let first = self.app.chain().map_or(1, |chain| chain.initial_height);
+                let oldest = || self.sent.front().map_or(self.next.height, |(height, _)| *height);
+                if block(first).is_some() { first } else { oldest() }
+            }
+        };
+        let to = gone.saturating_sub(1);
+        // The place behind the last block that is still there, as its last event names it: whoever comes back with it is
+        // told if that block went too.
+        let place = block(to).map(|block| format!("{to}.{}.{}", block.tx_count, Branch::of(&block.hash)));
         self.sent.truncate(kept);
-        let next = to.saturating_add(1);
-        self.next = Cursor::before(next);
-        piece.push("reverted", next.to_string(), &serde_json::json!({ "to": to }))
+        self.next = Cursor::before(gone);
+        piece.push("reverted", place.unwrap_or_else(|| gone.to_string()), &serde_json::json!({ "to": to }))
     }
 }
 

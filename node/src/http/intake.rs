@@ -56,7 +56,8 @@ impl Intake {
             match self.part_for(&body) {
                 Ok(part) => Ok(Arrived { bytes: collect(body).await?, _part: part }),
                 Err(refusal) => {
-                    forget(body).await;
+                    // Its sender hears at once, even one that announces what it never sends.
+                    tokio::spawn(tokio::time::timeout(self.patience, forget(body)));
                     Err(refusal.into())
                 }
             }
@@ -140,6 +141,30 @@ mod tests {
         let all = intake.read(parts(vec![vec![1], vec![2]], false)).await.unwrap();
         assert_eq!((&all.bytes[..], intake.budget.available_permits()), (&[1, 2][..], 0));
         assert_eq!(refusal(&intake, large()).await, "busy");
+    }
+
+    #[tokio::test]
+    async fn a_body_that_announces_too_much_is_refused_before_it_comes() {
+        struct Announced(u64);
+        impl hyper::body::Body for Announced {
+            type Data = Bytes;
+            type Error = std::io::Error;
+            fn poll_frame(
+                self: std::pin::Pin<&mut Self>,
+                _: &mut std::task::Context<'_>,
+            ) -> std::task::Poll<Option<Result<hyper::body::Frame<Bytes>, std::io::Error>>> {
+                std::task::Poll::Pending
+            }
+            fn size_hint(&self) -> hyper::body::SizeHint {
+                hyper::body::SizeHint::with_exact(self.0)
+            }
+        }
+        for announced in [MAX_BYTES as u64 + 1, 99_999_999_999, u64::MAX] {
+            let body = Body::new(Announced(announced));
+            // Whoever waited for the body would wait for ever.
+            let read = Intake::new(BUDGET, PATIENT);
+            assert_eq!(refusal(&read, body).await, "body_too_large");
+        }
     }
 
     #[tokio::test]

@@ -20,7 +20,7 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, watch},
 };
 
-use super::{impatient::Impatient, local::Side};
+use super::{impatient::Impatient, local::Side, refusal::Explained};
 
 /// The most memory for what a connection has sent and nobody has read yet, and so for the head of a request.
 const MAX_BUFFER: usize = 64 * 1024;
@@ -138,7 +138,7 @@ async fn connection(stream: TcpStream, app: Router, limits: Limits, slot: Slot, 
     // An answer is small and someone waits for it.
     let _ = stream.set_nodelay(true);
     let side = Side::of(&stream);
-    let stream = Impatient::new(stream, limits.reader_patience);
+    let stream = Explained::new(Impatient::new(stream, limits.reader_patience));
     let patience = if slot.beyond { limits.probe_patience } else { limits.patience };
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(patience).max_buf_size(MAX_BUFFER).keep_alive(!slot.beyond);
@@ -229,6 +229,29 @@ mod tests {
         let said = rest(hold(&server).await.0).await;
         assert!(!said.contains("all"), "{said}");
         assert!(server.ask("/").await.ends_with("all"));
+    }
+
+    #[tokio::test]
+    async fn what_is_no_request_is_refused_in_the_shape_of_every_error() {
+        let server = start(4, 1, LONG).await;
+        let large = format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "a".repeat(120_000));
+        let many = format!("GET / HTTP/1.1\r\nhost: x\r\n{}\r\n", "x: 1\r\n".repeat(150));
+        for (request, status, name) in [
+            ("NONSENSE\r\n\r\n", "400 Bad Request", "bad_request"),
+            ("GET / HTTP/1.1\r\nhost: x\r\ncontent-length: many\r\n\r\n", "400 Bad Request", "bad_request"),
+            (&large, "431 Request Header Fields Too Large", "head_too_large"),
+            (&many, "431 Request Header Fields Too Large", "head_too_large"),
+            // Behind a request that is answered.
+            ("GET / HTTP/1.1\r\nhost: x\r\n\r\nNONSENSE\r\n\r\n", "400 Bad Request", "bad_request"),
+        ] {
+            let said = rest(server.send(request).await).await;
+            let (before, refused) = said.split_at(said.rfind("HTTP/1.1 ").unwrap());
+            assert_eq!(before.ends_with("all"), request.starts_with("GET / HTTP/1.1\r\nhost: x\r\n\r\n"), "{said}");
+            assert!(refused.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{said}");
+            let body = refused.split_once("\r\n\r\n").unwrap().1;
+            let reply: diem_client::api::ErrorReply = serde_json::from_str(body).unwrap();
+            assert_eq!(reply.error.name, name);
+        }
     }
 
     #[tokio::test]

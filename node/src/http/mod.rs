@@ -21,6 +21,7 @@ mod proving;
 mod readers;
 mod reading;
 mod ready;
+mod refusal;
 mod simulate;
 mod staking;
 mod state;
@@ -137,9 +138,14 @@ impl Default for Options {
 }
 
 impl Options {
+    /// The genesis time while it lies ahead. Until then CometBFT is silent, and nothing is wrong with it.
+    pub fn starts_later(&self) -> Option<Time> {
+        self.starts_at.filter(|start| start.millis() > wall_clock()())
+    }
+
     /// What a node without a block waits for.
     pub fn waits_for(&self) -> String {
-        match self.starts_at.filter(|start| start.millis() > wall_clock()()) {
+        match self.starts_later() {
             Some(start) => format!("there is no state yet: the chain starts at {start}, its genesis time"),
             None => "there is no state yet: the node waits for the chain's first block".into(),
         }
@@ -207,10 +213,19 @@ impl Api {
     /// # Errors
     /// There is none yet, so that whatever a reader found would be a default; or not of that height.
     fn state(&self, height: Option<u64>) -> Result<Snapshot, Failure> {
-        if self.node.app.info().height == 0 {
-            return Err(HttpError::NotReady(self.options.waits_for()).into());
-        }
+        self.begun()?;
         Ok(self.node.app.snapshot(height)?)
+    }
+
+    /// The height of the last block.
+    ///
+    /// # Errors
+    /// There is none yet.
+    fn begun(&self) -> Result<u64, HttpError> {
+        match self.node.app.info().height {
+            0 => Err(HttpError::NotReady(self.options.waits_for())),
+            height => Ok(height),
+        }
     }
 
     /// Reads the store, and writes what was read, on threads that do not hold up the chain.

@@ -57,6 +57,8 @@ struct Seen {
     still: Duration,
     /// How long this may be; `None` where blocks come on demand.
     most: Option<Duration>,
+    /// Whether the genesis time lies ahead.
+    starts_later: bool,
     /// What a node without a block waits for.
     waits_for: String,
 }
@@ -71,7 +73,8 @@ pub(crate) async fn ready(State(api): Shared) -> Response {
     let age = head.map(|head| if real_time { age(head.time) } else { Duration::ZERO });
     let most = node.engine.period().map(|period| longest_pause(period, api.options.stale));
     let (needs_peers, waits_for) = (needs_peers(&api), api.options.waits_for());
-    let reasons = reasons(&Seen { engine, needs_peers, age, still: api.pulse.still(), most, waits_for });
+    let (starts_later, still) = (api.options.starts_later().is_some(), api.pulse.still());
+    let reasons = reasons(&Seen { engine, needs_peers, age, still, most, starts_later, waits_for });
     let body = Ready { ready: reasons.is_empty(), reasons, height: head.map_or(0, |head| head.height), peers };
     let status = if body.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(body)).into_response()
@@ -83,6 +86,12 @@ fn longest_pause(period: Duration, least: Duration) -> Duration {
 
 fn reasons(seen: &Seen) -> Vec<String> {
     let mut reasons = Vec::new();
+    if seen.age.is_none() {
+        reasons.push(seen.waits_for.clone());
+        if seen.starts_later {
+            return reasons;
+        }
+    }
     match &seen.engine {
         Ok(status) if status.catching_up => {
             reasons.push(format!("catching up: the engine is at height {}", status.latest_height));
@@ -91,10 +100,7 @@ fn reasons(seen: &Seen) -> Vec<String> {
         Ok(_) => {}
         Err(error) => reasons.push(error.to_string()),
     }
-    let Some(age) = seen.age else {
-        reasons.push(seen.waits_for.clone());
-        return reasons;
-    };
+    let Some(age) = seen.age else { return reasons };
     // After a restart the header is the older of the two; with a wrong clock the other one is right.
     let since = age.max(seen.still);
     if seen.most.is_some_and(|most| since > most) {
@@ -128,6 +134,7 @@ mod tests {
                 age: Some(age),
                 still,
                 most,
+                starts_later: false,
                 waits_for: String::new(),
             })
             .join("; ")
@@ -136,6 +143,18 @@ mod tests {
         assert_eq!(told(second, 2 * minute, Some(minute)), "the last block was 120 s ago");
         assert_eq!(told(2 * minute, second, Some(minute)), "the last block was 120 s ago", "after a restart");
         assert_eq!(told(2 * minute, 2 * minute, None), "", "on demand");
+    }
+
+    #[test]
+    fn before_the_first_block_the_first_reason_is_what_the_node_waits_for() {
+        let silent = || EngineError::Unavailable("CometBFT is silent for 3 s".into());
+        let told = |starts_later| {
+            let (second, waits_for) = (Duration::from_secs(1), "it starts later".to_owned());
+            let engine = Err(silent());
+            reasons(&Seen { engine, needs_peers: true, age: None, still: second, most: None, starts_later, waits_for })
+        };
+        assert_eq!(told(true), ["it starts later"], "until then CometBFT says nothing");
+        assert_eq!(told(false), ["it starts later".to_owned(), silent().to_string()]);
     }
 
     #[test]

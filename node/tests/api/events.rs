@@ -133,6 +133,52 @@ async fn a_chain_that_is_taken_back_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_id_of_that_news_names_the_branch_too() {
+    let node = start(BlockMode::Manual).await;
+    let dev = node.engine.dev().unwrap();
+    dev.mine(3).await.unwrap();
+    let (lower, _) = dev.snapshot().await.unwrap();
+    dev.mine(3).await.unwrap();
+    let (upper, height) = dev.snapshot().await.unwrap();
+    dev.mine(4).await.unwrap();
+    let mut reader = Reader::open(&node, &format!("/v1/events?from={}", height + 1), None).await;
+    reader.take(4).await;
+    dev.revert(upper).await.unwrap();
+    let news = reader.take(1).await.remove(0);
+    assert_eq!((news.kind.as_str(), &news.data["to"]), ("reverted", &serde_json::json!(height)));
+    // While that block is there, its reader goes on behind it.
+    dev.mine(1).await.unwrap();
+    let next = read(&node, "/v1/events", Some(&news.id), 1).await;
+    assert_eq!(next[0].data["block"]["height"], height + 1);
+    // Then the chain goes back further, and grows again.
+    dev.revert(lower).await.unwrap();
+    dev.mine(6).await.unwrap();
+    let refused = refusal(&node, &format!("/v1/events?from={}", news.id)).await;
+    assert_eq!(refused, (409, "reverted".to_owned()), "{}", news.id);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chain_that_is_taken_back_further_than_a_stream_remembers_is_read_anew() {
+    let node = start(BlockMode::Manual).await;
+    let dev = node.engine.dev().unwrap();
+    let (snapshot, height) = dev.snapshot().await.unwrap();
+    dev.mine(140).await.unwrap();
+    let mut reader = Reader::open(&node, &format!("/v1/events?from={}", height + 1), None).await;
+    reader.take(140).await;
+    dev.revert(snapshot).await.unwrap();
+    dev.mine(2).await.unwrap();
+    // It may be seen while it goes back, and then further back.
+    let (mut to, mut first) = (None, reader.take(1).await.remove(0));
+    while first.kind == "reverted" {
+        (to, first) = (Some(first.data["to"].clone()), reader.take(1).await.remove(0));
+    }
+    assert_eq!(to, Some(serde_json::json!(0)));
+    let rest = reader.take(usize::try_from(height).unwrap()).await;
+    let heights: Vec<_> = [first].iter().chain(&rest).map(|event| event.data["block"]["height"].clone()).collect();
+    assert_eq!(heights, (1..=height + 1).map(serde_json::Value::from).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_comes_back_to_another_branch_is_told_and_never_left_in_silence() {
     let node = start(BlockMode::Manual).await;
     let dev = node.engine.dev().unwrap();

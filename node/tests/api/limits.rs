@@ -67,3 +67,42 @@ async fn the_genesis_is_read_once() {
     std::fs::remove_file(node.genesis_file()).unwrap();
     assert_eq!(node.client.genesis().await.unwrap(), node.doc);
 }
+
+/// What a connection hears that sends these bytes and nothing more: the first line and the error.
+async fn heard(node: &Running, request: &str) -> (String, ErrorReply) {
+    let mut stream = TcpStream::connect(node.address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let (mut answer, mut part) = (Vec::new(), [0; 4096]);
+    loop {
+        let read = tokio::time::timeout(2 * PATIENCE, stream.read(&mut part)).await.unwrap().unwrap();
+        answer.extend_from_slice(&part[..read]);
+        let text = std::str::from_utf8(&answer).unwrap();
+        let whole = text.split_once("\r\n\r\n").and_then(|(head, body)| Some((head, serde_json::from_str(body).ok()?)));
+        if let Some((head, reply)) = whole {
+            return (head.lines().next().unwrap().to_owned(), reply);
+        }
+        assert!(read > 0, "{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_before_it_is_a_request_has_the_shape_of_every_error() {
+    let node = start(BlockMode::OnDemand).await;
+    let post = |length: &str| format!("POST /v1/tx HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n\r\n");
+    let get = |path: &str, rest: &str| format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n{rest}\r\n");
+    let long = "a".repeat(120_000);
+    for (request, status, name) in [
+        ("NONSENSE\r\n\r\n".into(), "HTTP/1.1 400 ", "bad_request"),
+        (post("-1"), "HTTP/1.1 400 ", "bad_request"),
+        (get("/v1/status", &format!("x: {long}\r\n")), "HTTP/1.1 431 ", "head_too_large"),
+        (get(&format!("/{long}"), ""), "HTTP/1.1 431 ", "head_too_large"),
+        // Announced and never sent: who waited for it would answer `timeout`.
+        (post("99999999999"), "HTTP/1.1 413 ", "body_too_large"),
+        (post("20000000"), "HTTP/1.1 413 ", "body_too_large"),
+    ] {
+        let shown: String = request.chars().take(60).collect();
+        let (line, ErrorReply { error }) = heard(&node, &request).await;
+        assert!(line.starts_with(status), "{shown}: {line}");
+        assert_eq!((error.codespace.as_str(), error.name.as_str(), error.retry), ("http", name, false), "{shown}");
+    }
+}
