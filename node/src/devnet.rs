@@ -142,20 +142,12 @@ impl DevnetError {
 pub fn run(options: &Options) -> Result<(), DevnetError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(DevnetError::io("the devnet cannot run"))?;
-    runtime.block_on(async {
-        let is_new = !options.dir.exists();
-        let lock = homes::lock(&options.dir)?;
-        let result = run_locked(options).await;
-        if result.is_err() && is_new {
-            homes::leave(&options.dir);
-        }
-        drop(lock);
-        result
-    })
+    runtime.block_on(run_alone(options))
 }
 
-async fn run_locked(options: &Options) -> Result<(), DevnetError> {
+async fn run_alone(options: &Options) -> Result<(), DevnetError> {
     let started = Instant::now();
+    let place = homes::lock(&options.dir)?;
     if let Some(file) = &options.ready_file {
         check_folder(file)?;
         forget(file)?;
@@ -166,6 +158,7 @@ async fn run_locked(options: &Options) -> Result<(), DevnetError> {
     ports::check(&plan)?;
     let binary = find_cometbft(options, plan.engine)?;
     homes::make(&plan)?;
+    let _lock = place.keep();
     homes::write(&plan, binary.as_deref())?;
     let wallet = wallet::fill(&options.wallet, &plan)?;
     // Only now: before, Ctrl-C simply ends this process, and a compilation of CometBFT with it.

@@ -92,6 +92,16 @@ pub struct Attempt {
 }
 
 impl Attempt {
+    /// Of a folder, those above it, and what will be inside it: whatever of that is not there yet.
+    pub fn at(root: &Path, inside: impl IntoIterator<Item = PathBuf>) -> Self {
+        let mut new: Vec<PathBuf> =
+            root.ancestors().filter(|folder| !folder.as_os_str().is_empty()).map(Path::to_path_buf).collect();
+        new.reverse();
+        new.extend(inside);
+        new.retain(|path| fs::symlink_metadata(path).is_err());
+        Self { new, lock: None }
+    }
+
     /// The home is whole and stays.
     pub fn finish(mut self) {
         self.new.clear();
@@ -186,17 +196,12 @@ impl Home {
     /// There is a node already, another process is at it, or the disk refuses.
     pub fn begin(&self) -> Result<Attempt, HomeError> {
         let comet = self.comet();
-        let above =
-            self.root.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty()).map(Path::to_path_buf);
-        let mut paths: Vec<PathBuf> = above.collect();
-        paths.reverse();
-        paths.extend(self.folders());
+        let mut paths = self.folders().to_vec();
         paths.extend([comet.join("config"), comet.join("data"), self.run().join("diemd.pid")]);
         paths.extend([self.genesis_file(), self.bridge_key_file(), self.config_file()]);
         let keys = ["config/priv_validator_key.json", "config/node_key.json", "data/priv_validator_state.json"];
         paths.extend(keys.map(|name| comet.join(name)));
-        paths.retain(|path| fs::symlink_metadata(path).is_err());
-        let mut attempt = Attempt { new: paths, lock: None };
+        let mut attempt = Attempt::at(&self.root, paths);
         self.create()?;
         match self.take() {
             Ok(lock) => attempt.lock = Some(lock),

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     EngineKind,
     comet::keys::address,
-    config::Override,
+    config::{Blocks, Length, Override},
     home::{Home, default_home},
     init::{Init, InitError, Source},
     keys::folder,
@@ -66,7 +66,7 @@ pub struct Settings {
     #[arg(long, value_name = "PATH")]
     cometbft: Option<PathBuf>,
     /// The least from a block to the next; for the instant engine also on-demand or manual.
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = block_time)]
     block_time: Option<String>,
     /// How much is logged: error, warn, info, debug or trace.
     #[arg(long, value_name = "LEVEL")]
@@ -79,6 +79,19 @@ pub struct Settings {
 fn key_value(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("write it as KEY=VALUE")?;
     Ok((key.trim().into(), value.trim().into()))
+}
+
+/// What either engine could take: the flag is judged before it is known which of them reads it.
+fn block_time(text: &str) -> Result<String, String> {
+    if is_no_time(text) {
+        return Ok(text.into());
+    }
+    text.parse::<Blocks>().map(|_| text.into())
+}
+
+/// As fast as the machine can, which the instant engine has no word for.
+fn is_no_time(text: &str) -> bool {
+    text.parse::<Length>().is_ok_and(|length| length.0 == 0)
 }
 
 impl Settings {
@@ -94,7 +107,7 @@ impl Settings {
             ("api", "api.listen", self.api.clone()),
             ("metrics", "metrics.listen", self.metrics.clone()),
             ("cometbft", "comet.binary", cometbft),
-            ("block-time", "instant.blocks", self.block_time.clone().filter(|time| time != "0s")),
+            ("block-time", "instant.blocks", self.block_time.clone().filter(|time| !is_no_time(time))),
             ("block-time", "comet.block_time", comet_time),
             ("log-level", "log.level", self.log_level.clone()),
         ];
@@ -265,4 +278,42 @@ fn die_with(parent: u32) -> Result<(), Failure> {
     // If the parent died before the request, no signal will come.
     let now = getppid().map(|pid| pid.as_raw_nonzero().get().unsigned_abs());
     if now == Some(parent) { Ok(()) } else { Err(failed(anyhow!("the process that started this node is gone"))) }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        settings: Settings,
+    }
+
+    fn read(time: &str) -> Result<Vec<(String, String)>, String> {
+        let line = Line::try_parse_from(["start", "--block-time", time]).map_err(|error| error.to_string())?;
+        Ok(line.settings.overrides().into_iter().map(|layer| (layer.key, layer.value)).collect())
+    }
+
+    #[test]
+    fn a_block_time_that_no_engine_takes_is_refused_as_what_it_is() {
+        for bad in ["100000000000d", "2d", "soon"] {
+            let said = read(bad).unwrap_err();
+            assert!(said.contains("--block-time") && said.contains(bad), "{said}");
+            assert!(!said.contains("instant.blocks") && !said.contains("comet.block_time"), "{said}");
+        }
+        assert!(read("2d").unwrap_err().contains("at most 1d"));
+        let both = |time: &str| {
+            [("instant.blocks", time), ("comet.block_time", time)].map(|(key, value)| (key.into(), value.into()))
+        };
+        assert_eq!(read("1s").unwrap(), both("1s"));
+        for fastest in ["0s", "0ms"] {
+            assert_eq!(read(fastest).unwrap(), both(fastest)[1..]);
+        }
+        assert_eq!(read("manual").unwrap(), both("manual")[..1]);
+    }
 }

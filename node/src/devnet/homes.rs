@@ -20,7 +20,7 @@ use crate::{
     EngineKind,
     comet::keys::{self, KeyError, node_key},
     config::{Config, Override, PORT_STEP, document},
-    home::{Home, private_folder, write_whole},
+    home::{Attempt, Home, private_folder, write_whole},
     instant::wall_clock,
     keys::bridge::write_development_key,
 };
@@ -82,19 +82,46 @@ impl Plan {
     }
 }
 
-/// Takes the folder for this process, until the file is dropped.
-pub(super) fn lock(dir: &Path) -> Result<File, DevnetError> {
-    private_folder(dir)?;
+/// A folder that is this process's own until the value is dropped. What was made for it goes again, unless a devnet came to
+/// be there.
+pub(super) struct Place {
+    /// Before the lock, so that nobody else has the folder while it goes.
+    attempt: Attempt,
+    lock: File,
+}
+
+impl Place {
+    /// Whatever comes now, the folder is one of a devnet.
+    pub(super) fn keep(self) -> File {
+        self.attempt.finish();
+        self.lock
+    }
+}
+
+/// Takes the folder for this process. One that others have made something in is not touched.
+pub(super) fn lock(dir: &Path) -> Result<Place, DevnetError> {
+    let dir = std::path::absolute(dir).map_err(DevnetError::io(dir.display().to_string()))?;
+    if dir.is_dir() {
+        refuse_what_others_made(&dir)?;
+    }
     let path = dir.join(LOCK);
+    let attempt = Attempt::at(&dir, [path.clone()]);
+    private_folder(&dir)?;
     let failed = || DevnetError::io(path.display().to_string());
     let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed())?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(DevnetError::Usage(format!(
-            "another devnet runs in {}: stop it with Ctrl-C, or choose another folder with --dir and --port-offset",
-            dir.display()
-        ))),
-        Err(TryLockError::Error(error)) => Err(failed()(error)),
+        Ok(()) => Ok(Place { attempt, lock: file }),
+        Err(locked) => {
+            // What is there belongs to the other one.
+            attempt.finish();
+            Err(match locked {
+                TryLockError::WouldBlock => DevnetError::Usage(format!(
+                    "another devnet runs in {}: stop it with Ctrl-C, or choose another folder with --dir and --port-offset",
+                    dir.display()
+                )),
+                TryLockError::Error(error) => failed()(error),
+            })
+        }
     }
 }
 
@@ -104,9 +131,7 @@ pub(super) fn plan(options: &Options) -> Result<Plan, DevnetError> {
     // A mark that cannot be read is one all the same: --fresh is what helps then.
     let is_devnet = dir.join(MARK).exists();
     let found = if options.fresh { None } else { Mark::read(&dir)? };
-    if !is_devnet {
-        refuse_what_others_made(&dir)?;
-    }
+    refuse_what_others_made(&dir)?;
     let found = found.filter(|found| found.made);
     let mark = wanted(options, found.as_ref())?;
     // One that never ran is continued only if it is what is wanted now.
@@ -127,6 +152,9 @@ pub(super) fn plan(options: &Options) -> Result<Plan, DevnetError> {
 /// A devnet writes and, when it is made anew, removes homes and a genesis. In a folder that is not one of a devnet those
 /// are somebody else's.
 fn refuse_what_others_made(dir: &Path) -> Result<(), DevnetError> {
+    if dir.join(MARK).exists() {
+        return Ok(());
+    }
     let homes = node_homes(dir)?.into_iter().map(|home| home.root().to_path_buf());
     let genesis = Some(dir.join("genesis.json")).filter(|path| path.exists());
     homes.chain(genesis).next().map_or(Ok(()), |path| {
@@ -135,13 +163,6 @@ fn refuse_what_others_made(dir: &Path) -> Result<(), DevnetError> {
             path.display()
         )))
     })
-}
-
-/// Removes a folder that this process made and in which nothing came to be. Its lock must be held.
-pub(super) fn leave(dir: &Path) {
-    if !dir.join(MARK).exists() {
-        let _ = fs::remove_file(dir.join(LOCK)).and_then(|()| fs::remove_dir(dir));
-    }
 }
 
 /// Remembers that the chain has run.

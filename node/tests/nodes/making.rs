@@ -100,6 +100,40 @@ fn a_genesis_that_no_start_would_take_is_refused_and_leaves_nothing() {
 }
 
 #[test]
+fn a_devnet_that_is_refused_leaves_nothing_and_takes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let foreign = folder.path().join("foreign");
+    made(&foreign, &["--preset", "dev"]);
+    let devnet = |dir: &Path, args: &[&str]| {
+        let wallet = folder.path().join("wallet");
+        let fixed = ["devnet", "--dir", dir.to_str().unwrap(), "--home", wallet.to_str().unwrap()];
+        let output = run(&[&fixed, args].concat());
+        assert!(!output.status.success(), "{}", words(&output));
+        words(&output)
+    };
+    let before = everything(&foreign);
+    for args in [&[][..], &["--fresh"], &["--engine", "instant"]] {
+        assert!(devnet(&foreign, args).contains("no devnet has made it"));
+        assert_eq!(everything(&foreign), before, "{args:?}");
+    }
+    // A port is busy: neither the folder nor those above it are left.
+    let ports = Ports::claim();
+    let (port, offset) = (1_317 + ports.offset, ports.offset.to_string());
+    let taken = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let new = folder.path().join("a/b/devnet");
+    let said = devnet(&new, &["--engine", "instant", "--port-offset", &offset]);
+    assert!(said.contains(&format!("port {port}")), "{said}");
+    assert!(!folder.path().join("a").exists() && !folder.path().join("wallet").exists());
+    drop(taken);
+    // In an empty folder that somebody made nothing is left either, and it stays.
+    let empty = folder.path().join("empty");
+    fs::create_dir(&empty).unwrap();
+    devnet(&empty, &["--chain-id", "diem-1"]);
+    assert_eq!(everything(&empty), Vec::<std::path::PathBuf>::new());
+    assert!(empty.is_dir());
+}
+
+#[test]
 fn what_the_disk_refuses_half_way_is_taken_back() {
     let folder = tempfile::tempdir().unwrap();
     let home = folder.path().join("home");
