@@ -9,11 +9,12 @@ use super::support::network::Network;
 /// Three runs: a machine that does other things besides may be late in some of them.
 const RUNS: usize = 3;
 
-/// The block times that are asked for, in milliseconds, and how many blocks follow: `DIEM_BLOCK_TIMES=full` for more.
-fn size() -> (&'static [u64], u64) {
+/// The block times that are asked for, in milliseconds, how many blocks follow, and whether the machine is given for
+/// nothing else meanwhile: `DIEM_BLOCK_TIMES=full` for more.
+fn size() -> (&'static [u64], u64, bool) {
     match std::env::var("DIEM_BLOCK_TIMES") {
-        Ok(size) if size == "full" => (&[200, 300, 500], 50),
-        _ => (&[300], 12),
+        Ok(size) if size == "full" => (&[200, 300, 500], 50, true),
+        _ => (&[300], 20, false),
     }
 }
 
@@ -35,25 +36,33 @@ fn mean(intervals: &[u64]) -> u64 {
     intervals.iter().sum::<u64>() / u64::try_from(intervals.len()).unwrap()
 }
 
+/// Whether a mean is within 20% of what it should be.
+const fn is_near(mean: u64, wanted: u64) -> bool {
+    mean * 5 <= wanted * 6
+}
+
 async fn blocks_follow_each_other_as_asked(validators: usize) {
-    let (asked_for, blocks) = size();
+    let (asked_for, blocks, alone) = size();
     for asked in asked_for {
         let timing = Timing::of_block_time(Duration::from_millis(*asked));
-        let mut best = u64::MAX;
+        let (mut best, mut wanted) = (u64::MAX, *asked);
         for _ in 0..RUNS {
             let found = intervals(validators, timing, blocks).await;
             assert!(found.iter().all(|interval| interval >= asked), "faster than {asked} ms: {found:?}");
             best = best.min(mean(&found));
-            if best * 5 <= asked * 6 {
+            if is_near(best, wanted) {
                 break;
+            }
+            if !alone {
+                // No setting makes a busy machine faster than it is: what a block takes by itself there comes behind the
+                // wait for it, and only what is more than both is ours.
+                let own = mean(&intervals(validators, Timing::fastest(), blocks).await);
+                let wait = u64::try_from(timing.commit.as_millis()).unwrap();
+                wanted = wanted.max(wait + own);
             }
         }
         println!("{validators} validators, {asked} ms asked: {best} ms");
-        if best * 5 > asked * 6 {
-            // No setting makes a busy machine faster than it is: what a block takes there by itself comes on top.
-            let own = mean(&intervals(validators, Timing::fastest(), blocks).await);
-            assert!(best <= asked + 2 * own, "{best} ms instead of {asked} ms, where a block by itself takes {own} ms");
-        }
+        assert!(is_near(best, wanted), "{best} ms, where {asked} ms are asked and {wanted} ms can be had");
     }
 }
 
