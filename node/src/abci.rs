@@ -50,7 +50,7 @@ use pace::Pace;
 
 /// The kind of proof in the answer to a query of `/store`: one ICS23 commitment proof.
 pub const PROOF_TYPE: &str = "ics23:diem";
-/// Vote extensions of a proposal may take this much memory while the block is made.
+/// The most bytes of vote extensions that stay in memory while a proposal is made.
 const MAX_KEPT_EXTENSIONS: usize = 1024 * 1024;
 /// The codespace of queries that are refused here.
 const CODESPACE: &str = "abci";
@@ -59,7 +59,7 @@ const CODESPACE: &str = "abci";
 #[derive(Clone)]
 pub struct Consensus {
     app: Arc<App>,
-    /// Let go of with the first commit: nobody needs it afterwards.
+    /// The origin is dropped at the first commit, because nobody needs it afterwards.
     origin: Arc<Mutex<Option<Origin>>>,
     commits: Arc<Commits>,
     checks: Arc<Checks>,
@@ -67,19 +67,20 @@ pub struct Consensus {
 }
 
 impl Consensus {
-    /// `origin` is the node's own: a chain that starts otherwise is refused. Blocks are reported to `commits`.
+    /// Serves `app`; `origin` is the node's own, and a chain that starts otherwise is refused. Blocks are reported to
+    /// `commits`.
     pub fn new(app: Arc<App>, origin: Origin, commits: Arc<Commits>) -> Self {
         let origin = Arc::new(Mutex::new(Some(origin)));
         Self { app, origin, commits, checks: Arc::default(), pace: Pace::default() }
     }
 
-    /// The same, with at least so much from the time of a block to that of the next.
+    /// Sets the least time from the time of a block to that of the next.
     #[must_use]
     pub fn paced(self, least: Duration) -> Self {
         Self { pace: Pace::new(least), ..self }
     }
 
-    /// Where verdicts of CheckTx are heard.
+    /// The verdicts of CheckTx, for those who wait for them.
     pub fn checks(&self) -> Arc<Checks> {
         Arc::clone(&self.checks)
     }
@@ -133,7 +134,7 @@ impl Consensus {
         Ok(convert::finalized(finalized))
     }
 
-    /// Whether the proposal may be voted for; the error says why not.
+    /// Judges whether the proposal may be voted for; the error says why not.
     fn judge(&self, request: &RequestProcessProposal) -> Result<(), String> {
         let words = |error: Malformed| error.to_string();
         let parts = BlockParts {
@@ -152,8 +153,9 @@ impl Consensus {
         let commit = request.local_last_commit.take();
         let votes = convert::extended_votes(commit.as_ref())?;
         if convert::extension_bytes(commit.as_ref()) > MAX_KEPT_EXTENSIONS {
-            // Late precommits bring what nobody has verified. It is not for this application, and it shares the memory
-            // of the whole request with the transactions: they move out, so that it can go before the block is made.
+            // Late precommits bring extensions that nobody has verified. They are not for this application, and they
+            // share the memory of the whole request with the transactions: the transactions are copied out, so that the
+            // request can be freed before the block is made.
             request.txs = request.txs.iter().map(|tx| Bytes::copy_from_slice(tx)).collect();
         }
         drop(commit);
@@ -170,7 +172,7 @@ impl Consensus {
         Ok(txs)
     }
 
-    /// One row, with a proof under the app hash of the header after `height` where it is wanted.
+    /// Reads one row, on request with a proof under the app hash of the header after `height`.
     fn row(&self, request: &RequestQuery, height: Option<u64>) -> Result<ResponseQuery, Refusal> {
         // The header with the latest root does not exist yet, so a proof is of the height before.
         let provable = || self.app.info().height.checked_sub(1).filter(|height| *height > 0);
@@ -192,7 +194,7 @@ impl Consensus {
         })
     }
 
-    /// A question to a module, as borsh.
+    /// Answers a module query that is encoded as borsh.
     fn question(&self, request: &RequestQuery, height: Option<u64>) -> Result<ResponseQuery, Refusal> {
         let query = Query::try_from_slice(&request.data)
             .map_err(|error| Refusal::here(2, format!("the data is no borsh-encoded query: {error}")))?;
@@ -221,7 +223,7 @@ impl Consensus {
     }
 }
 
-/// A query that has no answer.
+/// A query that is refused, with its error code.
 struct Refusal {
     codespace: String,
     code: u32,
@@ -238,7 +240,7 @@ fn fatal(error: Malformed) -> Fatal {
     Fatal(error.to_string())
 }
 
-/// Leaves the method without an answer: the connection catches it, closes, and ends the process.
+/// Unwinds without an answer: the connection catches the panic, closes, and ends the process.
 fn stop(fatal: Fatal) -> ! {
     resume_unwind(Box::new(fatal))
 }
@@ -283,7 +285,7 @@ impl Application for Consensus {
 
     fn check_tx(&self, request: RequestCheckTx) -> ResponseCheckTx {
         let result = self.app.check_tx(&request.tx);
-        // Nobody waits for the verdict on a transaction that was taken before, and it was counted then.
+        // Nobody waits for the verdict of a recheck, and the transaction was counted at its first check.
         if request.r#type != i32::from(CheckTxType::Recheck) {
             self.checks.tell(&request.tx, &result);
             self.commits.metrics().checked(&result);
@@ -331,7 +333,7 @@ impl Application for Consensus {
         ResponseCommit { retain_height: signed(committed.retain_height) }
     }
 
-    /// This version takes no snapshots.
+    /// The list is empty, because this version takes no snapshots.
     fn list_snapshots(&self) -> ResponseListSnapshots {
         ResponseListSnapshots { snapshots: Vec::new() }
     }
@@ -354,7 +356,7 @@ impl Application for Consensus {
 }
 
 impl Handler for Consensus {
-    /// Verifies the signatures of new transactions together; the checks that follow find them remembered.
+    /// Verifies the signatures of new transactions as one batch; the checks that follow find them in the cache.
     fn upcoming(&self, requests: &[Request]) {
         let new = requests.iter().filter_map(|request| match &request.value {
             Some(request::Value::CheckTx(check)) if check.r#type == i32::from(CheckTxType::New) => {
@@ -364,7 +366,7 @@ impl Handler for Consensus {
         });
         let txs: Vec<Bytes> = new.collect();
         if txs.len() > 1 {
-            // Each check gives its own verdict again.
+            // The result is dropped, because each check gives its own verdict again.
             let _ = self.app.verify_signatures(&txs);
         }
     }
@@ -397,22 +399,22 @@ impl Handler for Consensus {
     }
 }
 
-/// The largest message that consensus may send: a block with the extended commit that its proposer is given, with room
-/// for what goes along.
+/// The largest message that consensus may send, in bytes: a block with the extended commit that its proposer is given,
+/// and a margin for the other fields.
 ///
-/// What honest validators send is no measure for it: precommits that arrive while the next height waits bring extensions
-/// that nobody has verified, as large as a message between peers may be. A limit below that would let a few validators
+/// What honest validators send is no bound for it: precommits that arrive while the next height waits bring extensions
+/// that nobody has verified, each as large as a message between peers may be. A lower limit would let a few validators
 /// without power end the connection to consensus, height after height.
 pub fn frame_limit(block_max_bytes: u64) -> usize {
     const ALONG: u64 = 8 * 1024 * 1024;
-    // CometBFT's bound of a message of consensus between peers.
+    // CometBFT bounds a consensus message between peers by this size.
     const MAX_EXTENSION: u64 = 1024 * 1024;
     let extensions = MAX_EXTENSION.saturating_mul(u64::from(diem_staking::params::MAX_VALIDATORS));
     let largest = block_max_bytes.saturating_add(extensions).saturating_add(ALONG);
     usize::try_from(largest).unwrap_or(usize::MAX)
 }
 
-/// What a node does with a failure after which it must not go on: it says so and ends, unanswered.
+/// The handler of fatal failures: it logs the reason and ends the process before the request is answered.
 pub fn end_process() -> OnFatal {
     Arc::new(|sentence: &str| {
         tracing::error!("{sentence}");
@@ -421,5 +423,6 @@ pub fn end_process() -> OnFatal {
     })
 }
 
-/// The exit code after a failure of the application; CometBFT gives the same block again at the next start.
+/// The exit code of the process after a failure of the application; CometBFT gives the same block again at the next
+/// start.
 pub const FATAL_EXIT_CODE: i32 = 70;

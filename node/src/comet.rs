@@ -1,4 +1,4 @@
-//! CometBFT, the real engine: finding its binary, writing its home, running it as a child, speaking to it.
+//! CometBFT, the real engine: the search for its binary, the files of its home, its supervisor, and its RPC client.
 
 pub mod config;
 mod engine;

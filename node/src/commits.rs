@@ -1,4 +1,4 @@
-//! What an engine tells the rest of the node when blocks are executed and committed.
+//! Reports of executed and committed blocks, from an engine to the rest of the node.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use crate::metrics::Metrics;
 
-/// Where engines report blocks: log, metrics, and the watch that requests wait on.
+/// The receiver of an engine's reports: it feeds the log, the metrics, and the watch that requests wait on.
 #[derive(Debug)]
 pub struct Commits {
     height: watch::Sender<u64>,
@@ -16,7 +16,7 @@ pub struct Commits {
 }
 
 impl Commits {
-    /// Starts at what the application has committed.
+    /// Makes the receiver at the height that the application has committed.
     pub fn new(app: &App, metrics: Arc<Metrics>) -> Arc<Self> {
         let height = app.info().height;
         if let Some(meta) = app.store().meta() {
@@ -32,17 +32,17 @@ impl Commits {
         self.height.subscribe()
     }
 
-    /// The counters.
+    /// The counters that the reports go to.
     pub const fn metrics(&self) -> &Arc<Metrics> {
         &self.metrics
     }
 
-    /// A block was executed.
+    /// Counts a block that was executed in the time `took`.
     pub fn executed(&self, results: &[TxResult], took: Duration) {
         self.metrics.executed(results, took);
     }
 
-    /// A block was written and can be read.
+    /// Reports a block that is written and can be read.
     pub fn committed(&self, block: &Committed, took: Duration) {
         self.metrics.committed(took);
         self.metrics.at_height(block.height, block.time.millis());
@@ -51,7 +51,7 @@ impl Commits {
         self.height.send_replace(block.height);
     }
 
-    /// The chain was taken back to an earlier height, which only the development engine and operators do.
+    /// Reports that the chain was taken back to an earlier height, which only the development engine and operators do.
     pub fn reverted(&self, app: &App, height: u64, time_ms: u64) {
         self.metrics.at_height(height, time_ms);
         let (rows, params) = app.state_size();

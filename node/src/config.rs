@@ -23,52 +23,52 @@ pub use document::document;
 pub use layers::{Override, service_links, variable};
 pub use values::{Blocks, Length, MAX_BLOCK_TIME, Optional};
 
-/// How far apart the ports of two nodes of a devnet are.
+/// The distance between the ports of two neighbouring nodes of a devnet.
 pub const PORT_STEP: u16 = 100;
 
-/// Why a configuration cannot be used.
+/// The reason why a configuration cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
-    /// The file is wrong somewhere.
+    /// The file is no valid TOML, or has a key or value that does not fit.
     #[error(transparent)]
     File(#[from] readable::ReadError),
     /// The file cannot be read.
     #[error("{path}: {reason}: `diemd init` makes a home with a configuration")]
     Open {
-        /// Which.
+        /// The path of the file.
         path: String,
-        /// What the system says.
+        /// The error of the operating system.
         reason: String,
     },
-    /// A value is wrong.
+    /// A value does not fit its setting.
     #[error("{place}: {message}")]
     Override {
-        /// The file, variable or flag.
+        /// The file, variable or flag that has the value.
         place: String,
-        /// What is wrong with it.
+        /// The fault of the value, for people.
         message: String,
     },
 }
 
-/// A node's configuration.
+/// The configuration of a node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// The node's name among its peers.
     pub moniker: String,
-    /// What makes the blocks.
+    /// The engine that makes the blocks.
     pub engine: EngineKind,
-    /// REST and pages.
+    /// The settings of the HTTP API.
     pub api: Api,
-    /// Prometheus.
+    /// The settings of the Prometheus metrics.
     pub metrics: Metrics,
-    /// What is written to the log.
+    /// The settings of the log.
     pub log: Log,
-    /// State on disk.
+    /// The settings of the store, the state on disk.
     pub store: Store,
-    /// CometBFT.
+    /// The settings of CometBFT.
     pub comet: Comet,
-    /// The development engine.
+    /// The settings of the instant engine.
     pub instant: Instant,
 }
 
@@ -87,11 +87,11 @@ impl Default for Config {
     }
 }
 
-/// REST and pages.
+/// The settings of the HTTP API.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Api {
-    /// Where it listens.
+    /// The address on which the API listens.
     pub listen: SocketAddr,
     /// Names of this machine that a request on loopback may be for, beside localhost, 127.0.0.1 and [::1].
     pub hosts: Vec<String>,
@@ -103,11 +103,11 @@ impl Default for Api {
     }
 }
 
-/// Prometheus.
+/// The settings of the Prometheus metrics.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Metrics {
-    /// Where it listens, if anywhere.
+    /// The address on which metrics are served; `off` serves none.
     pub listen: Optional,
 }
 
@@ -117,15 +117,16 @@ impl Default for Metrics {
     }
 }
 
-/// What is written to the log.
+/// The settings of the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Log {
-    /// A level, or a filter in tracing's words.
+    /// The filter of the log: a level, or directives as the `tracing` crate reads them.
     pub level: String,
-    /// How.
+    /// The form of a line of the log.
     pub format: LogFormat,
-    /// After how long without a block a line says who is missing, again and again.
+    /// The time without a block after which a line names the missing validators, and the interval at which it is
+    /// repeated.
     pub standstill: Length,
 }
 
@@ -139,21 +140,21 @@ impl Default for Log {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
-    /// For people.
+    /// Lines of text for people.
     Text,
-    /// For machines.
+    /// One JSON object a line, for machines.
     Json,
 }
 
-/// State on disk.
+/// The settings of the store, the state on disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Store {
-    /// How many past heights can be read and proven.
+    /// The number of past heights that can be read and proven.
     pub past_heights: usize,
-    /// Memory for rows that were read or written lately, in MiB.
+    /// The size of the cache of rows that were read or written lately, in MiB.
     pub cache_mib: usize,
-    /// How many blocks CometBFT keeps; 0 keeps all.
+    /// The number of blocks that CometBFT keeps; 0 keeps all.
     pub keep_blocks: u64,
     /// Whether a block counts as committed only when the disk has it.
     pub sync: bool,
@@ -165,31 +166,31 @@ impl Default for Store {
     }
 }
 
-/// CometBFT.
+/// The settings of CometBFT.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Comet {
-    /// The binary; empty to look for it.
+    /// The path of the binary; empty means that the node looks for one.
     pub binary: String,
-    /// Where peers connect.
+    /// The address on which peers connect.
     pub p2p: SocketAddr,
-    /// Where its RPC listens.
+    /// The address on which its RPC listens.
     pub rpc: SocketAddr,
-    /// Where its own metrics are read, if anywhere.
+    /// The address on which its own metrics are served; `off` serves none.
     pub metrics: Optional,
-    /// Where the application is served to it; off for a unix socket in the home.
+    /// The address on which the application is served to it; `off` means a unix socket in the home.
     pub abci: Optional,
-    /// What peers are told to connect to; empty for what `p2p` says.
+    /// The address that is announced to peers; empty means that of `p2p`.
     pub external_address: String,
-    /// Nodes to stay connected to, `id@host:port`.
+    /// The persistent peers, each as `id@host:port`.
     pub peers: Vec<String>,
-    /// Nodes to ask for others.
+    /// The seed nodes, which are asked for other peers.
     pub seeds: Vec<String>,
     /// Whether all nodes are on this machine or on private addresses.
     pub local: bool,
-    /// The least from a block to the next; which takes little longer.
+    /// The least time from a block to the next; the actual time is only a little longer.
     pub block_time: Length,
-    /// What it logs, in its own words; errors of consensus come whatever is said here.
+    /// The log level of CometBFT, in its own syntax; errors of consensus are logged at any level.
     pub log_level: String,
 }
 
@@ -211,11 +212,11 @@ impl Default for Comet {
     }
 }
 
-/// The development engine.
+/// The settings of the instant engine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Instant {
-    /// When it makes blocks.
+    /// The condition under which it makes blocks.
     pub blocks: Blocks,
 }
 
@@ -233,7 +234,7 @@ impl Config {
     /// Reads the file and puts the environment and then the flags over it.
     ///
     /// # Errors
-    /// [`ConfigError`]: what is wrong, where, and the nearest key that is known.
+    /// [`ConfigError`] says what is wrong, where, and which known key is nearest.
     pub fn load(
         path: &Path,
         environment: impl IntoIterator<Item = (String, String)>,
@@ -259,22 +260,22 @@ impl Config {
         Ok(config)
     }
 
-    /// What the type of a setting does not say.
+    /// Checks what the type of a setting does not say.
     fn check(&self) -> Result<(), String> {
         check::check(self)
     }
 
-    /// Checks that no two settings listen at the same place. For a whole configuration: on the way to it, one layer may
-    /// put an address where another one takes it away.
+    /// Checks that no two settings listen at the same address. It judges a whole configuration only: one layer may set
+    /// an address that conflicts until the next layer replaces it.
     ///
     /// # Errors
-    /// [`ConfigError::Override`] names both.
+    /// [`ConfigError::Override`] names both settings.
     pub fn check_addresses(&self) -> Result<(), ConfigError> {
         let wrong = |message| ConfigError::Override { place: "the configuration".into(), message };
         check::addresses(self).map_err(wrong)
     }
 
-    /// The same with other values put over it.
+    /// Returns this configuration with other values put over it.
     ///
     /// # Errors
     /// [`ConfigError::Override`] for a key that is not known, or a value that does not fit it or is out of its bounds.
@@ -295,13 +296,13 @@ impl Config {
         Ok(config)
     }
 
-    /// All settings as TOML.
+    /// Returns all settings as TOML.
     pub fn table(&self) -> Table {
         #[expect(clippy::expect_used, reason = "a configuration has string keys and values that TOML has too")]
         Table::try_from(self).expect("a configuration is TOML")
     }
 
-    /// The name of every setting, `api.listen`.
+    /// Returns the name of every setting, for example `api.listen`.
     pub fn keys() -> Vec<String> {
         let mut keys = Vec::new();
         for (name, value) in Self::default().table() {

@@ -1,4 +1,4 @@
-//! Threads and tasks without which there is no node. If one of them panics the process ends: half a node is worse than
+//! Threads and tasks without which there is no node. If one of them panics, the process ends: half a node is worse than
 //! none.
 //!
 //! A panic while a request is answered, on any other thread or in any other task, ends that request only.
@@ -19,13 +19,13 @@ use tokio::task::JoinHandle;
 use crate::outlet;
 
 thread_local! {
-    /// Whether this thread is at a critical task right now.
+    /// Whether this thread polls a critical task right now.
     static IN_CRITICAL_TASK: Cell<bool> = const { Cell::new(false) };
 }
 
-/// The exit code after a panic on a critical thread, sysexits' EX_SOFTWARE.
+/// The exit code after a panic on a critical thread: EX_SOFTWARE of sysexits.
 const EXIT_CODE: i32 = 70;
-/// How the names of critical threads begin. The system shows 15 bytes of a name.
+/// The prefix of the names of critical threads. The system shows 15 bytes of a name.
 const PREFIX: &str = "diem-";
 
 /// Starts a critical thread. `name` should have at most ten letters.
@@ -44,14 +44,15 @@ pub fn spawn_task<T: Send + 'static>(task: impl Future<Output = T> + Send + 'sta
     tokio::spawn(Critical(Box::pin(task)))
 }
 
-/// A task whose panics the hook knows: a task's thread is any of the runtime's, so that its name says nothing.
+/// A critical task. It marks the thread that polls it, because a task runs on any thread of the runtime, whose name
+/// says nothing.
 struct Critical<T>(Pin<Box<dyn Future<Output = T> + Send>>);
 
 impl<T> Future for Critical<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
-        /// Restores the mark in every case, a panic that the process survives among them.
+        /// Restores the mark on drop, and so also after a panic that the process survives.
         struct Marked(bool);
         impl Drop for Marked {
             fn drop(&mut self) {
@@ -63,8 +64,8 @@ impl<T> Future for Critical<T> {
     }
 }
 
-/// Makes a panic on a critical thread or in a critical task, or on the first thread, end the process after it was reported. Called once, by
-/// a process that is a node.
+/// Installs the panic hook of a node: a panic on a critical thread, in a critical task or on the first thread ends the
+/// process after it was reported. It is called once, by a process that is a node.
 ///
 /// The hook of the standard library writes to standard error itself and waits for whoever reads it, so this one
 /// replaces it: a report that nobody reads must not keep half a node alive.
@@ -81,7 +82,7 @@ pub fn end_process_on_panic() {
     }));
 }
 
-/// Says where and why a thread panicked, with a backtrace where the environment asks for one.
+/// Reports where and why a thread panicked, with a backtrace where the environment asks for one.
 fn report(thread: &str, info: &panic::PanicHookInfo<'_>) {
     let message = info.payload_as_str().unwrap_or("it says nothing about itself");
     let place = info.location().map_or_else(|| "an unknown place".into(), ToString::to_string);
@@ -93,7 +94,7 @@ fn report(thread: &str, info: &panic::PanicHookInfo<'_>) {
     if tracing::enabled!(tracing::Level::ERROR) {
         tracing::error!("{text}");
     } else {
-        // A panic is said even where the log is off.
+        // A panic is reported even where the log is off.
         outlet::err(&format!("{text}\n"));
     }
 }

@@ -1,4 +1,4 @@
-//! `diemd devnet`: a chain for development on this machine, each validator a process of its own.
+//! `diemd devnet`: a development chain on this machine, with a process for each validator.
 
 mod homes;
 mod mark;
@@ -28,102 +28,102 @@ use nodes::Nodes;
 
 pub use homes::MAX_VALIDATORS;
 
-/// How long the chain may take to its first blocks.
+/// The longest wait for the first blocks of the chain.
 const PATIENCE: Duration = Duration::from_secs(180);
-/// How often it is looked at.
+/// The interval at which a starting chain is polled.
 const TICK: Duration = Duration::from_millis(100);
-/// How often the status line is drawn.
+/// The interval at which the status line is drawn.
 const STATUS_TICK: Duration = Duration::from_secs(1);
-/// With CometBFT, the second block proves that validators answer each other.
+/// The height at which a chain is ready: with CometBFT, the second block proves that validators answer each other.
 const READY_HEIGHT: u64 = 2;
 
-/// What `diemd devnet` was told.
+/// The options of `diemd devnet`.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// How many validators; what the folder has, or four.
+    /// The number of validators; `None` means what the folder has, or four.
     pub validators: Option<usize>,
-    /// What makes the blocks; what the folder has, or CometBFT.
+    /// The engine; `None` means what the folder has, or CometBFT.
     pub engine: Option<EngineKind>,
-    /// Where everything lies.
+    /// The folder of the devnet.
     pub dir: PathBuf,
-    /// Where the wallet's keys lie.
+    /// The home of the wallet that gets the keys.
     pub wallet: PathBuf,
-    /// Where to write what there is, as JSON, once it is ready.
+    /// The file to which the addresses and keys are written as JSON once the chain is ready.
     pub ready_file: Option<PathBuf>,
-    /// The least from a block to the next.
+    /// The least time from a block to the next.
     pub block_time: Option<String>,
-    /// The CometBFT binary.
+    /// The path of the CometBFT binary.
     pub cometbft: Option<PathBuf>,
-    /// Forget the chain that is there.
+    /// Whether the chain that is in the folder is removed first.
     pub fresh: bool,
-    /// Another name for the chain.
+    /// The chain id, if it is not the default one.
     pub chain_id: Option<String>,
-    /// By how much all ports are moved.
+    /// The offset that is added to all ports.
     pub port_offset: u16,
 }
 
-/// Why there is no devnet.
+/// The reason why there is no devnet.
 #[derive(Debug, thiserror::Error)]
 pub enum DevnetError {
-    /// What was asked for does not fit together.
+    /// The options contradict each other or the folder.
     #[error("{0}")]
     Usage(String),
-    /// A port is taken.
+    /// A port is taken by another program.
     #[error(
         "port {port}, for {purpose} of validator {validator}, is in use by another program: stop that program, or move all ports with --port-offset {suggestion}"
     )]
     PortBusy {
-        /// The port.
+        /// The port that is taken.
         port: u16,
-        /// What it is for.
+        /// The purpose of the port, for people.
         purpose: &'static str,
-        /// Whose.
+        /// The number of the validator that the port belongs to.
         validator: usize,
         /// An offset at which all ports are free.
         suggestion: u16,
     },
-    /// A home.
+    /// A home cannot be used.
     #[error(transparent)]
     Home(#[from] HomeError),
-    /// The genesis.
+    /// The genesis is not valid.
     #[error(transparent)]
     Genesis(#[from] diem_genesis::Error),
-    /// A key.
+    /// A CometBFT key cannot be used.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// A key for the bridge.
+    /// A bridge key cannot be used.
     #[error(transparent)]
     Bridge(#[from] crate::keys::bridge::BridgeKeyError),
-    /// The settings.
+    /// The settings are not valid.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// There is no CometBFT.
+    /// No CometBFT binary was found.
     #[error(transparent)]
     Find(#[from] FindError),
-    /// The system refuses.
+    /// An operation of the operating system failed.
     #[error("{what}: {error}")]
     Io {
-        /// What was done.
+        /// The operation that failed, for people.
         what: String,
-        /// What it says.
+        /// The error of the operating system.
         error: io::Error,
     },
     /// A validator ended before the chain was ready.
     #[error("validator {validator} {how}. The end of {log}:\n{last_lines}")]
     Ended {
-        /// Which.
+        /// The number of the validator.
         validator: usize,
-        /// How.
+        /// The exit status or signal, for people.
         how: String,
-        /// Its log.
+        /// The path of its log.
         log: PathBuf,
-        /// What it said last.
+        /// The last lines of its log.
         last_lines: String,
     },
-    /// It takes too long.
+    /// The chain was not ready in time: the seconds that were waited, and the state in which it was found.
     #[error("the chain is not ready after {0} s: {1}")]
     Late(u64, String),
-    /// Nothing runs any more.
+    /// All validators have ended.
     #[error("all validators have ended: `diemd devnet` starts them again where they stopped")]
     AllEnded,
 }
@@ -153,7 +153,7 @@ async fn run_alone(options: &Options) -> Result<(), DevnetError> {
         forget(file)?;
     }
     nodes::end_leftovers(&options.dir)?;
-    // Everything that can be wrong is found before anything is written, or an old chain forgotten.
+    // Every check runs before anything is written, and before an old chain is removed.
     let plan = homes::plan(options)?;
     ports::check(&plan)?;
     let binary = find_cometbft(options, plan.engine)?;
@@ -161,7 +161,7 @@ async fn run_alone(options: &Options) -> Result<(), DevnetError> {
     let _lock = place.keep();
     homes::write(&plan, binary.as_deref())?;
     let wallet = wallet::fill(&options.wallet, &plan)?;
-    // Only now: before, Ctrl-C simply ends this process, and a compilation of CometBFT with it.
+    // Signals are heard from here on: before, Ctrl-C simply ends this process, and a compilation of CometBFT with it.
     let mut signals = Signals::listen().map_err(DevnetError::io("signals cannot be heard"))?;
     let mut nodes = Nodes::start(&plan)?;
     let result = tokio::select! {
@@ -174,14 +174,15 @@ async fn run_alone(options: &Options) -> Result<(), DevnetError> {
     screen::stopping();
     tokio::select! {
         () = nodes.stop() => {}
-        // Asked twice: at once.
+        // A second signal ends the wait at once.
         () = signals.any() => {}
     }
     nodes.kill();
     result
 }
 
-/// The ready file is written when all the rest is done, too late to find out that it has no place.
+/// Checks that the folder of the ready file exists: the file is written when all the rest is done, too late to find
+/// out.
 fn check_folder(file: &Path) -> Result<(), DevnetError> {
     let folder = std::path::absolute(file).ok().and_then(|file| file.parent().map(Path::to_path_buf));
     if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {

@@ -1,4 +1,4 @@
-//! What orders transactions into blocks, as the rest of the node sees it.
+//! The engine interface: what orders transactions into blocks, as the rest of the node sees it.
 //!
 //! HTTP, the command line and the tests talk to an [`Engine`] and never care which one it is.
 
@@ -9,18 +9,18 @@ use diem_core::Time;
 use futures::future::BoxFuture;
 use tendermint::{block::signed_header::SignedHeader, validator};
 
-/// Which engine runs.
+/// The kind of engine that orders transactions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EngineKind {
-    /// CometBFT: the real one.
+    /// CometBFT, the engine of every real chain.
     Comet,
-    /// Blocks made in process by one development key.
+    /// The instant engine: blocks are made in process by development keys.
     Instant,
 }
 
 impl EngineKind {
-    /// As it is written in configuration and on the command line.
+    /// The name of the engine as it is written in configuration and on the command line.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Comet => "comet",
@@ -29,7 +29,7 @@ impl EngineKind {
     }
 }
 
-/// As people and clients read it: `cometbft` or `instant (development)`.
+/// The form for people and clients: `cometbft` or `instant (development)`.
 impl fmt::Display for EngineKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -39,26 +39,26 @@ impl fmt::Display for EngineKind {
     }
 }
 
-/// For what [`Engine::submit`] waits.
+/// The event that [`Engine::submit`] waits for before it answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wait {
-    /// The transactions were handed on.
+    /// The transactions were handed on to the engine.
     None,
-    /// CheckTx has answered for each of them.
+    /// CheckTx has answered for each of the transactions.
     Checked,
 }
 
-/// Why a transaction did not enter the pool.
+/// The reason why a transaction did not enter the pool.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SubmitError {
-    /// CheckTx refuses it: a line of the table of errors.
+    /// CheckTx refuses the transaction with a row of the table of errors.
     #[error("{log} ({codespace} {code})")]
     Rejected {
-        /// Whose number it is.
+        /// The module or layer whose error it is; with `code` it names a row of the table of errors.
         codespace: String,
-        /// The number.
+        /// The stable number of the error within its codespace.
         code: u32,
-        /// What is wrong, for people.
+        /// The error text for people.
         log: String,
     },
     /// The same bytes are in the pool already.
@@ -67,32 +67,32 @@ pub enum SubmitError {
     /// The pool has no room.
     #[error("the pool is full: send it again in some blocks' time")]
     Full,
-    /// The engine cannot be reached.
+    /// The engine cannot be reached; the text says why.
     #[error("the engine does not answer: {0}")]
     Unavailable(String),
 }
 
-/// Why the engine could not answer.
+/// The reason why the engine could not answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EngineError {
-    /// The engine cannot be reached.
+    /// The engine cannot be reached; the text says why.
     #[error("the engine does not answer: {0}")]
     Unavailable(String),
-    /// Not yet: the height is not committed, or was not within the caller's patience.
+    /// The height is not committed yet, or was not within the caller's patience.
     #[error("height {asked} is not there yet: the latest is {latest}")]
     NotYet {
-        /// What was asked for.
+        /// The height that was asked for.
         asked: u64,
-        /// The latest one.
+        /// The latest committed height.
         latest: u64,
     },
-    /// No longer, or never.
+    /// The height was pruned, or never had a block.
     #[error("the engine does not have height {0}: it was pruned or never made here")]
     Gone(u64),
-    /// A development command that cannot be carried out as things are.
+    /// A development command cannot be carried out in the present state of the chain.
     #[error("{0}")]
     Refused(String),
-    /// A development command that asks for what there never is.
+    /// A development command has an argument that is never valid.
     #[error("{0}")]
     Invalid(String),
     /// The application failed; the node is about to stop.
@@ -100,37 +100,37 @@ pub enum EngineError {
     Fatal(String),
 }
 
-/// How consensus names a validator.
+/// The address by which consensus names a validator.
 pub use diem_core::context::ConsensusAddress;
 
-/// How other nodes find this one.
+/// The peer address of this node, by which other nodes connect to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwnPeer {
-    /// Its id, of its node key.
+    /// The peer id, which is derived from the node key.
     pub id: String,
-    /// Where it listens for peers.
+    /// The address on which the node listens for peers.
     pub listen: SocketAddr,
-    /// `host:port` to which peers are told to connect, where that is another place.
+    /// The `host:port` that is announced to peers, where it differs from `listen`.
     pub external: Option<String>,
 }
 
-/// How the engine is doing.
+/// The health of the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EngineStatus {
-    /// Whether it still fetches old blocks.
+    /// Whether the engine still fetches old blocks from peers.
     pub catching_up: bool,
-    /// How many peers it has; `None` where there are no peers to have.
+    /// The number of connected peers; `None` for an engine without a peer-to-peer network.
     pub peers: Option<u32>,
-    /// The latest height that it knows.
+    /// The latest height that the engine knows.
     pub latest_height: u64,
 }
 
-/// What orders transactions into blocks.
+/// An engine: it orders transactions into blocks.
 pub trait Engine: Send + Sync + 'static {
-    /// Which it is.
+    /// The kind of this engine.
     fn kind(&self) -> EngineKind;
 
-    /// Enters transactions into the pool; one answer for each, in order. Accepted means handed on, not committed.
+    /// Enters transactions into the pool and gives one answer for each, in order. `Ok` means handed on, not committed.
     fn submit(&self, txs: Vec<Bytes>, wait: Wait) -> BoxFuture<'_, Vec<Result<(), SubmitError>>>;
 
     /// Waits, `patience` at the longest, until what was handed on before has been checked, so that a sender who did not
@@ -139,8 +139,9 @@ pub trait Engine: Send + Sync + 'static {
         Box::pin(std::future::ready(()))
     }
 
-    /// Header and commit of a committed height; waits for it at most `patience`. The commit of height H exists once
-    /// the block of H is committed. An on-demand engine makes one empty block when asked for the height after its latest.
+    /// Returns header and commit of a committed height and waits for it at most `patience`. The commit of height H
+    /// exists once the block of H is committed. An on-demand engine makes one empty block when asked for the height
+    /// after its latest.
     fn signed_header(&self, height: u64, patience: Duration) -> BoxFuture<'_, Result<SignedHeader, EngineError>>;
 
     /// The validators whose signatures count at `height`.
@@ -149,29 +150,29 @@ pub trait Engine: Send + Sync + 'static {
     /// The time that the next block would have if it were made now, as far as it can be foreseen.
     fn next_block_time(&self) -> BoxFuture<'_, Result<Time, EngineError>>;
 
-    /// How it is doing, as far as this process knows: it is not waited for.
+    /// Returns the health of the engine as this process last heard it, without waiting for the engine.
     ///
     /// # Errors
-    /// It has not answered for a while, and since when.
+    /// The engine has not answered for a while; the error says since when.
     fn status(&self) -> BoxFuture<'_, Result<EngineStatus, EngineError>>;
 
-    /// About how often blocks come by themselves; `None` while they come on demand only, so that a pause means nothing.
+    /// The usual time between blocks; `None` while blocks come on demand only, so that a pause means nothing.
     fn period(&self) -> Option<Duration> {
         None
     }
 
-    /// The validators from whom a vote of the step was heard in which consensus waits, or of a later one: those that take
-    /// part now. None where nobody votes. To know it takes more than a second.
+    /// The validators that take part now: a vote of theirs was heard for the step in which consensus waits, or for a
+    /// later one. The list is empty for an engine without votes. The call takes more than a second.
     fn voters(&self) -> BoxFuture<'_, Result<Vec<ConsensusAddress>, EngineError>> {
         Box::pin(std::future::ready(Ok(Vec::new())))
     }
 
-    /// How other nodes find this one; `None` where there are no others.
+    /// The peer address of this node; `None` for an engine without a peer-to-peer network.
     fn own_peer(&self) -> Option<&OwnPeer> {
         None
     }
 
-    /// What only a development engine can do.
+    /// The commands of a development engine; `None` for any other.
     fn dev(&self) -> Option<&dyn DevControls> {
         None
     }
@@ -181,41 +182,43 @@ pub trait Engine: Send + Sync + 'static {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct SnapshotId(#[serde(with = "diem_core::json::number")] pub u64);
 
-/// Where [`DevControls::warp`] goes.
+/// The target of [`DevControls::warp`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Warp {
-    /// So many milliseconds ahead of where the clock of the chain stands.
+    /// The clock of the chain moves this many milliseconds ahead.
     By(u64),
-    /// To this moment, which must not lie before the latest block.
+    /// The clock of the chain moves to this moment, which must not lie before the latest block.
     To(Time),
 }
 
-/// When the instant engine makes blocks on its own.
+/// The condition under which the instant engine makes blocks on its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BlockMode {
-    /// When a transaction arrives.
+    /// A block is made when a transaction arrives.
     OnDemand,
-    /// So often, empty or not.
+    /// A block is made once in each such interval, empty or not.
     Every(Duration),
-    /// Only when told by [`DevControls::mine`].
+    /// A block is made only on [`DevControls::mine`].
     Manual,
 }
 
-/// What a development engine does on command. Heights and times are those of the chain.
+/// The commands of a development engine. Heights and times are those of the chain.
 pub trait DevControls: Send + Sync {
-    /// Makes `count` blocks; the height of the last.
+    /// Makes `count` blocks and returns the height of the last.
     fn mine(&self, count: u64) -> BoxFuture<'_, Result<u64, EngineError>>;
 
-    /// Moves the time of the next block forward; the time that it will have at least.
+    /// Moves the time of the next block forward and returns the least time that it will have.
     fn warp(&self, warp: Warp) -> BoxFuture<'_, Result<Time, EngineError>>;
 
     /// Remembers the latest height so that [`Self::revert`] can return to it.
     fn snapshot(&self) -> BoxFuture<'_, Result<(SnapshotId, u64), EngineError>>;
 
-    /// Returns state, index, pool and clock to a snapshot, which stays; later ones are gone. The height reached.
+    /// Returns state, index, pool and clock to a snapshot and answers with the height reached. The snapshot stays
+    /// valid; later ones are dropped.
     fn revert(&self, id: SnapshotId) -> BoxFuture<'_, Result<u64, EngineError>>;
 
-    /// Who is absent from the commits of the next `blocks` blocks (consensus addresses); none lets all sign again.
+    /// Marks validators (consensus addresses) as absent from the commits of the next `blocks` blocks; an empty list
+    /// lets all sign again.
     fn absences(&self, absent: Vec<[u8; 20]>, blocks: u64) -> BoxFuture<'_, Result<(), EngineError>>;
 
     /// Puts evidence of a double vote of `validator` into the next block.

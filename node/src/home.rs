@@ -1,4 +1,4 @@
-//! A node's home: one folder with everything that belongs to it.
+//! The home of a node: one folder with everything that belongs to it.
 //!
 //! ```text
 //! config.toml      what the owner may change
@@ -17,49 +17,49 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Why a home cannot be used.
+/// The reason why a home cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum HomeError {
-    /// Another process runs it.
+    /// Another process runs the home.
     #[error(
         "{home} is in use by process {pid}: stop that one first (kill {pid}), or give this node a home of its own with --home"
     )]
     InUse {
-        /// The home.
+        /// The path of the home.
         home: PathBuf,
-        /// Whose it is.
+        /// The id of the process that holds the lock.
         pid: String,
     },
-    /// There is a node there already.
+    /// The folder holds a node already.
     #[error("{0} is the home of a node already: choose another with --home, or start it with `diemd start --home {0}`")]
     Exists(PathBuf),
-    /// There is none.
+    /// The folder holds no node.
     #[error("{0} is not the home of a node: make one with `diemd init --home {0}`")]
     Missing(PathBuf),
     /// The disk has no room.
     #[error("no space left for {path}: free some, then start the node again")]
     Full {
-        /// What was to be written.
+        /// The path that was to be written.
         path: PathBuf,
     },
-    /// The file system cannot be written.
+    /// The file system is mounted read-only.
     #[error("{path} is on a read-only file system: mount it writable, or choose another home with --home")]
     ReadOnly {
-        /// What was to be written.
+        /// The path that was to be written.
         path: PathBuf,
     },
-    /// The system refuses.
+    /// An operation of the file system failed.
     #[error("{path}: {error}")]
     Io {
-        /// What was to be read or written.
+        /// The path that was to be read or written.
         path: PathBuf,
-        /// What it says.
+        /// The error of the operating system.
         error: io::Error,
     },
 }
 
 impl HomeError {
-    /// Names what the owner can do something about.
+    /// Makes the error of a file operation: causes that the owner can mend have a variant of their own.
     pub fn io(path: &Path, error: io::Error) -> Self {
         let path = path.to_path_buf();
         match error.kind() {
@@ -70,13 +70,13 @@ impl HomeError {
     }
 }
 
-/// A node's home.
+/// The home of a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Home {
     root: PathBuf,
 }
 
-/// Says that this process runs the home, for as long as it lives.
+/// The lock on a home: it is held, by this process, until it is dropped.
 #[derive(Debug)]
 pub struct HomeLock {
     _file: File,
@@ -86,13 +86,14 @@ pub struct HomeLock {
 /// that fails leaves nothing: no key that nobody uses, no half of a home.
 #[derive(Debug)]
 pub struct Attempt {
-    /// What was not there when the attempt began, folders before what is in them.
+    /// The paths that did not exist when the attempt began, parents before children.
     new: Vec<PathBuf>,
     lock: Option<HomeLock>,
 }
 
 impl Attempt {
-    /// Of a folder, those above it, and what will be inside it: whatever of that is not there yet.
+    /// Begins an attempt in `root` with the paths `inside` it. Of these paths and the parents of `root`, those that do
+    /// not exist yet are removed on drop.
     pub fn at(root: &Path, inside: impl IntoIterator<Item = PathBuf>) -> Self {
         let mut new: Vec<PathBuf> =
             root.ancestors().filter(|folder| !folder.as_os_str().is_empty()).map(Path::to_path_buf).collect();
@@ -102,7 +103,7 @@ impl Attempt {
         Self { new, lock: None }
     }
 
-    /// The home is whole and stays.
+    /// Ends the attempt with success: the home is whole and stays.
     pub fn finish(mut self) {
         self.new.clear();
     }
@@ -111,73 +112,74 @@ impl Attempt {
 impl Drop for Attempt {
     fn drop(&mut self) {
         for path in self.new.iter().rev() {
-            // A folder that somebody else has put something into stays, and what was not written is not there.
+            // The error is dropped: a folder that somebody else has put something into stays, and a path that was not
+            // written does not exist.
             let _ = if path.is_dir() { fs::remove_dir(path) } else { fs::remove_file(path) };
         }
         self.lock = None;
     }
 }
 
-/// `~/.diem`, or `.diem` in the current folder where there is no home directory.
+/// The default home: `~/.diem`, or `.diem` in the current folder where there is no home directory.
 pub fn default_home() -> PathBuf {
     std::env::home_dir().unwrap_or_default().join(".diem")
 }
 
 impl Home {
-    /// The home in that folder, whether there is one or not.
+    /// The home in that folder, whether it exists or not.
     pub fn at(root: &Path) -> Self {
         Self { root: std::path::absolute(root).unwrap_or_else(|_| root.to_path_buf()) }
     }
 
-    /// The folder.
+    /// The folder of the home.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// `config.toml`.
+    /// The path of `config.toml`.
     pub fn config_file(&self) -> PathBuf {
         self.root.join("config.toml")
     }
 
-    /// `genesis.json`, the canonical document.
+    /// The path of `genesis.json`, the canonical document.
     pub fn genesis_file(&self) -> PathBuf {
         self.root.join("genesis.json")
     }
 
-    /// `bridge_key.json`, the validator's key for the bridge.
+    /// The path of `bridge_key.json`, the validator's key for the bridge.
     pub fn bridge_key_file(&self) -> PathBuf {
         self.root.join("bridge_key.json")
     }
 
-    /// The store's folder.
+    /// The folder of the store.
     pub fn data(&self) -> PathBuf {
         self.root.join("data")
     }
 
-    /// CometBFT's home.
+    /// The folder that is CometBFT's home.
     pub fn comet(&self) -> PathBuf {
         self.root.join("cometbft")
     }
 
-    /// Keys of accounts.
+    /// The folder of the keys of accounts.
     pub fn keys(&self) -> PathBuf {
         self.root.join("keys")
     }
 
-    /// What is of no worth when nothing runs.
+    /// The folder of locks, sockets and process ids, which has no worth when nothing runs.
     pub fn run(&self) -> PathBuf {
         self.root.join("run")
     }
 
-    /// Whether `diemd init` was here and came to its end: it writes this file last.
+    /// Whether `diemd init` completed here: it writes `config.toml` last.
     pub fn exists(&self) -> bool {
         self.config_file().exists()
     }
 
-    /// Makes the folders, for this user alone.
+    /// Makes the folders with access for this user alone.
     ///
     /// # Errors
-    /// There is a node already, or the disk refuses.
+    /// The folder holds a node already, or the disk refuses.
     pub fn create(&self) -> Result<(), HomeError> {
         if self.exists() {
             return Err(HomeError::Exists(self.root.clone()));
@@ -189,11 +191,11 @@ impl Home {
         [self.root.clone(), self.data(), self.comet(), self.keys(), self.run()]
     }
 
-    /// Begins to make a home: the folders, and the lock on them. What was not there before is taken away again when the
-    /// attempt is dropped before [`Attempt::finish`].
+    /// Begins to make a home: makes the folders and takes the lock. The paths that did not exist before are removed
+    /// again when the attempt is dropped before [`Attempt::finish`].
     ///
     /// # Errors
-    /// There is a node already, another process is at it, or the disk refuses.
+    /// The folder holds a node already, another process makes one there, or the disk refuses.
     pub fn begin(&self) -> Result<Attempt, HomeError> {
         let comet = self.comet();
         let mut paths = self.folders().to_vec();
@@ -206,7 +208,7 @@ impl Home {
         match self.take() {
             Ok(lock) => attempt.lock = Some(lock),
             Err(error) => {
-                // What is there belongs to the other one.
+                // Nothing is removed here: the files belong to the process that holds the lock.
                 attempt.new.clear();
                 return Err(error);
             }
@@ -218,7 +220,7 @@ impl Home {
         Ok(attempt)
     }
 
-    /// Writes a file whole or not at all, for this user alone.
+    /// Writes a file atomically, with access for this user alone.
     ///
     /// # Errors
     /// The disk refuses.
@@ -226,10 +228,10 @@ impl Home {
         write_whole(path, text)
     }
 
-    /// Takes the home for this process.
+    /// Takes the lock on the home for this process.
     ///
     /// # Errors
-    /// There is no node, another process runs it, or the disk refuses.
+    /// The folder holds no node, another process runs it, or the disk refuses.
     pub fn lock(&self) -> Result<HomeLock, HomeError> {
         if !self.exists() {
             return Err(HomeError::Missing(self.root.clone()));
@@ -262,7 +264,7 @@ impl Home {
     }
 }
 
-/// Makes a folder, and those above it, for this user alone.
+/// Makes a folder and its parents with access for this user alone.
 ///
 /// # Errors
 /// The disk refuses.
@@ -270,7 +272,7 @@ pub fn private_folder(folder: &Path) -> Result<(), HomeError> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| HomeError::io(folder, error))
 }
 
-/// Writes a file whole or not at all, for this user alone.
+/// Writes a file atomically, with access for this user alone.
 ///
 /// # Errors
 /// The disk refuses.

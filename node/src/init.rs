@@ -1,7 +1,7 @@
-//! Making a home: keys, genesis, configuration.
+//! The making of a home: keys, genesis, configuration.
 //!
-//! Everything that can be wrong is found before anything is written: the whole genesis is run, as a start would, in
-//! memory. What the disk then refuses is taken away again.
+//! Every check runs before anything is written: the whole genesis is executed in memory, as a start would. What was
+//! written before the disk refuses is removed again.
 
 use std::path::PathBuf;
 
@@ -24,37 +24,37 @@ use crate::{
     },
 };
 
-/// Where the chain comes from.
+/// The source of the chain's genesis.
 #[derive(Debug, Clone)]
 pub enum Source {
-    /// A chain that comes along: `dev`, `localnet` or `live`.
+    /// A preset that is part of the program: `dev`, `localnet` or `live`.
     Preset(String),
-    /// A file: the readable TOML, or the canonical `genesis.json` of another node.
+    /// A genesis file: the readable TOML, or the canonical `genesis.json` of another node.
     File(PathBuf),
 }
 
-/// Why no home was made.
+/// The reason why no home was made.
 #[derive(Debug, thiserror::Error)]
 pub enum InitError {
-    /// The folder.
+    /// The folder cannot be used.
     #[error(transparent)]
     Home(#[from] HomeError),
-    /// The genesis.
+    /// The genesis is not valid.
     #[error(transparent)]
     Genesis(#[from] diem_genesis::Error),
     /// The genesis is well-formed, and no chain can start from it.
     #[error("{0}")]
     NoStart(String),
-    /// The keys.
+    /// A CometBFT key cannot be used.
     #[error(transparent)]
     Keys(#[from] KeyError),
-    /// The settings.
+    /// The settings are not valid.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// A chain that does not come along.
+    /// No preset has this name.
     #[error("there is no chain `{0}`: `dev`, `localnet` and `live` come along, and --genesis takes a file")]
     NoPreset(String),
-    /// Not the file that was promised.
+    /// The genesis file is not the one whose hash was given.
     #[error(
         "this genesis has hash {found}, not {wanted}: it is not the file that you were promised; get it again from somebody you trust"
     )]
@@ -64,74 +64,74 @@ pub enum InitError {
         /// The hash that was given.
         wanted: String,
     },
-    /// A genesis that somebody has put into the home.
+    /// The home holds another genesis already.
     #[error(
         "{path} is there already and has hash {found}, not {wanted}: leave --genesis and --preset out to use it, or move it away"
     )]
     GenesisThere {
-        /// The file.
+        /// The path of the genesis file in the home.
         path: PathBuf,
-        /// Its hash.
+        /// The hash of that file.
         found: String,
         /// The hash of the genesis that was asked for.
         wanted: String,
     },
-    /// Another name for a chain whose name is part of what everybody has agreed on.
+    /// Another chain id was asked for, but that of a genesis file is part of what everybody has agreed on.
     #[error("{path} is the genesis of chain `{found}`, and --chain-id cannot rename it: only a TOML file is renamed")]
     Renamed {
-        /// The file.
+        /// The path of the genesis file.
         path: PathBuf,
-        /// Its chain.
+        /// The chain id in the file.
         found: String,
     },
-    /// The key for the bridge.
+    /// The bridge key cannot be used.
     #[error(transparent)]
     Bridge(#[from] BridgeKeyError),
-    /// A key of the home that everybody knows.
+    /// The home holds a key whose secret is public.
     #[error(transparent)]
     Known(#[from] KnownKeyError),
-    /// Nobody to start it.
+    /// The genesis has no validator, and no account that could start it.
     #[error(
         "this genesis names no validator, and none of its accounts has the 10,000 VVV that this node would stake: add [[validators]], or such an account"
     )]
     NoOperator,
-    /// The wrong engine for it.
+    /// The instant engine was asked for, and the chain is not for development.
     #[error(
         "the instant engine is for development and refuses chain `{0}`: use --engine comet, or a chain id with a part -dev"
     )]
     NotDevelopment(String),
 }
 
-/// What `diemd init` was told.
+/// The options of `diemd init`.
 #[derive(Debug, Clone)]
 pub struct Init {
-    /// Where the chain comes from; if nothing is said, from the genesis that lies in the home, else from `dev`.
+    /// The source of the genesis; `None` means the genesis that lies in the home, else `dev`.
     pub source: Option<Source>,
-    /// The hash that its genesis must have, in hex.
+    /// The hash that the genesis must have, in hex.
     pub hash: Option<String>,
-    /// Another name for the chain.
+    /// The chain id, if it is not that of the source.
     pub chain_id: Option<String>,
-    /// Settings that differ from the defaults.
+    /// The settings that differ from the defaults.
     pub settings: Vec<Override>,
 }
 
-/// What was made.
+/// The home that was made.
 #[derive(Debug, Clone)]
 pub struct Made {
-    /// The chain.
+    /// The genesis of the chain.
     pub genesis: GenesisDoc,
-    /// The settings.
+    /// The configuration that was written.
     pub config: Config,
-    /// This node's consensus key.
+    /// The public consensus key of this node.
     pub public_key: [u8; 32],
-    /// This node's name among its peers.
+    /// The peer id of this node.
     pub node_id: String,
 }
 
-/// The keys of the home, whether they lie there already or not.
+/// The keys of the home, both those that lie there already and those that are new.
 struct Keys {
     validator: SigningKey,
-    /// The bridge key, where the home has or will have one; its secret, if it is new.
+    /// The bridge key, where the home has or will have one, and its secret if it is new.
     bridge: Option<(SecretKey, Option<Zeroizing<[u8; 32]>>)>,
 }
 
@@ -139,7 +139,7 @@ impl Init {
     /// Makes the home. The configuration is written last: a home without it is none.
     ///
     /// # Errors
-    /// [`InitError`]: a sentence that says what to do. The home is then as it was.
+    /// [`InitError`] says what to do. The home is then as it was.
     pub fn run(&self, home: &Home) -> Result<Made, InitError> {
         if home.exists() {
             return Err(HomeError::Exists(home.root().into()).into());
@@ -176,7 +176,7 @@ impl Init {
         self.source.clone().or_else(there).unwrap_or_else(|| Source::Preset("dev".into()))
     }
 
-    /// Whether the home has this genesis already. Another one that lies there is never replaced.
+    /// Checks whether the home has this genesis already. Another genesis that lies there is never replaced.
     fn check_genesis(&self, home: &Home, source: &Source, genesis: &GenesisDoc) -> Result<bool, InitError> {
         let wanted = hex::encode(genesis.hash());
         if let Some(promised) = &self.hash
@@ -195,7 +195,7 @@ impl Init {
         if found == wanted { Ok(true) } else { Err(InitError::GenesisThere { path, found, wanted }) }
     }
 
-    /// The chain, and the keys of this home.
+    /// Loads the chain and the keys of this home.
     fn chain(&self, home: &Home, source: &Source) -> Result<(GenesisDoc, Keys), InitError> {
         let now = Some(Time(wall_clock()()));
         let mut keys = Keys::of(home, source)?;
@@ -214,7 +214,7 @@ impl Init {
         };
         if let Some(chain_id) = self.chain_id.as_ref().filter(|chain_id| **chain_id != file.chain_id) {
             file = match source {
-                // Key proofs name their chain.
+                // Each key proof names its chain, so a preset with another chain id needs new ones.
                 Source::Preset(_) => {
                     let count = file.validators.len();
                     presets::with_validators(file, chain_id, count)?
@@ -230,7 +230,8 @@ impl Init {
     }
 
     fn config(&self, source: &Source, genesis: &GenesisDoc) -> Result<Config, InitError> {
-        // The preset `live` rehearses a real chain: its nodes are on different machines, with addresses of their own.
+        // The preset `live` rehearses a real chain: its nodes are on different machines and have addresses of their
+        // own.
         let rehearsal = matches!(source, Source::Preset(name) if name == "live");
         let local = diem_genesis::is_development(&genesis.chain_id) && !rehearsal;
         let own = Override::flag("preset", "comet.local", local);
@@ -244,7 +245,7 @@ impl Init {
 }
 
 impl Keys {
-    /// The keys that lie in the home, and new ones in place of those that do not. The first validator of a preset has
+    /// Reads the keys that lie in the home and generates those that are missing. The first validator of a preset has
     /// keys that everybody knows.
     fn of(home: &Home, source: &Source) -> Result<Self, InitError> {
         let preset = matches!(source, Source::Preset(_));
@@ -264,7 +265,7 @@ impl Keys {
         Ok(Self { validator, bridge })
     }
 
-    /// This home as the only validator of a genesis that names none, operated by its first account that can.
+    /// Describes this home as the only validator of a genesis that names none, operated by the first account that can.
     fn this_node(&mut self, file: &GenesisFile) -> Result<diem_genesis::Validator, InitError> {
         let can = |person: &&Person| {
             person.balances.iter().any(|Coin(amount, denom)| *denom == Denom::Vvv && *amount >= presets::SELF_STAKE)
