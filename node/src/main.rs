@@ -1,4 +1,4 @@
-//! `diemd`: parses and starts.
+//! `diemd`: parses the command line and starts the command.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! What the node counts, for Prometheus. Names are `diem_<module>_<what>_<unit>`.
+//! The metrics of the node for Prometheus. Their names are `diem_<module>_<what>_<unit>`.
 #![allow(clippy::float_arithmetic, reason = "Prometheus counts in floats; nothing here reaches the chain")]
 
 use std::{
@@ -14,12 +14,12 @@ use prometheus::{
     TextEncoder,
 };
 
-/// Buckets of the time that a block takes, in seconds.
+/// The buckets of the time that a block takes, in seconds.
 const BLOCK_SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
-/// Buckets of the time that a request takes, in seconds. A `wait=committed` lasts as long as a block.
+/// The buckets of the time that a request takes, in seconds. A `wait=committed` lasts as long as a block.
 const HTTP_SECONDS: &[f64] = &[0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0];
 
-/// The node's counters. Cheap to count with, from any thread.
+/// The counters of the node. They are cheap to count with, from any thread.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
@@ -34,7 +34,7 @@ pub struct Metrics {
     accepted: IntCounter,
     rejected: IntCounterVec,
     pool: IntGauge,
-    /// Whether the pool's size is known, and so shown.
+    /// Set once the pool's size is known; only then is it exported.
     pool_is_known: Once,
     http: IntCounterVec,
     http_seconds: HistogramVec,
@@ -110,31 +110,31 @@ impl Metrics {
         self.registry.register(Box::new(self.http_seconds.clone()))
     }
 
-    /// A committed height and the time of its block, in milliseconds since 1970.
+    /// Sets the committed height and the time of its block, in milliseconds since 1970.
     pub fn at_height(&self, height: u64, time_ms: u64) {
         self.height.set(to_i64(height));
         self.block_time.set(Duration::from_millis(time_ms).as_secs_f64());
     }
 
-    /// The last committed state has so many rows of so many that it may have.
+    /// Sets the number of rows of the committed state, and the most that it may have.
     pub fn state_of(&self, rows: u64, max_rows: u64) {
         self.rows.set(to_i64(rows));
         self.max_rows.set(to_i64(max_rows));
     }
 
-    /// A block was executed.
+    /// Counts a block that was executed in the time `took`, and its transactions.
     pub fn executed(&self, results: &[TxResult], took: Duration) {
         self.execute.observe(took.as_secs_f64());
         self.txs.inc_by(results.len() as u64);
         self.failed.inc_by(results.iter().filter(|result| result.code != 0).count() as u64);
     }
 
-    /// A block was written.
+    /// Counts a block that was written in the time `took`.
     pub fn committed(&self, took: Duration) {
         self.commit.observe(took.as_secs_f64());
     }
 
-    /// CheckTx has answered for a new transaction.
+    /// Counts the verdict of CheckTx on a new transaction.
     pub fn checked(&self, result: &TxResult) {
         if result.code == 0 {
             return self.accepted.inc();
@@ -143,25 +143,26 @@ impl Metrics {
         self.rejected.with_label_values(&[result.codespace.as_str(), name]).inc();
     }
 
-    /// So many transactions wait in the pool. A node that never says so, because its pool is elsewhere, shows no number.
+    /// Sets the number of transactions that wait in the pool. A node that never calls this, because its pool is
+    /// elsewhere, exports no such metric.
     pub fn waiting(&self, txs: usize) {
-        // Refused only if a metric of that name is there already, which `new` would have found.
+        // The registration fails only if there is a metric of that name already, which `new` would have found.
         self.pool_is_known.call_once(|| drop(self.registry.register(Box::new(self.pool.clone()))));
         self.pool.set(to_i64(txs as u64));
     }
 
-    /// A request was answered. `route` is the pattern, never the path, or there would be a row for each address.
+    /// Counts an answered request. `route` is the pattern, never the path, or there would be a series for each address.
     pub fn answered(&self, route: &str, status: u16, took: Duration) {
         self.http.with_label_values(&[route, status.to_string().as_str()]).inc();
         self.http_seconds.with_label_values(&[route]).observe(took.as_secs_f64());
     }
 
-    /// A request's handler panicked.
+    /// Counts a request whose handler panicked.
     pub fn panicked(&self) {
         self.panics.inc();
     }
 
-    /// Everything, in Prometheus' text form.
+    /// Renders all metrics in Prometheus' text format.
     ///
     /// # Errors
     /// A metric cannot be written as text, which no metric of this program does.
@@ -183,7 +184,7 @@ fn to_i64(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-/// The size of all files below a folder. Files come and go meanwhile, so what cannot be read counts nothing.
+/// The size of all files below a folder, in bytes. Files come and go meanwhile, so one that cannot be read counts 0.
 fn folder_bytes(folder: &Path) -> u64 {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     entries.fold(0, |sum: u64, entry| {
@@ -211,7 +212,7 @@ mod tests {
             let parts: Vec<&str> = family.name().split('_').collect();
             assert!(parts.len() >= 3 && parts[0] == "diem", "{}", family.name());
             assert!(["chain", "mempool", "http", "store", "log"].contains(&parts[1]), "{}", family.name());
-            // What `promtool check metrics` wants: a total is a counter, a counter is a total.
+            // `promtool check metrics` demands that a total is a counter and a counter is a total.
             let is_counter = family.get_field_type() == prometheus::proto::MetricType::COUNTER;
             let (name, total) = match family.name().strip_suffix("_total") {
                 Some(name) => (name, true),

@@ -7,18 +7,18 @@ use tokio::sync::watch;
 
 use crate::{Engine, metrics::Metrics};
 
-/// A running node.
+/// A running node: the parts that its HTTP API serves from.
 pub struct Node {
     /// The application.
     pub app: Arc<App>,
-    /// What makes the blocks.
+    /// The engine that makes the blocks.
     pub engine: Arc<dyn Engine>,
-    /// The committed height, after every commit; 0 before the first.
+    /// The committed height, updated after every commit; 0 before the first.
     pub commits: watch::Receiver<u64>,
     /// The node's name among its peers.
     pub moniker: String,
-    /// When it started.
+    /// The moment at which the node started.
     pub started: Instant,
-    /// What it counts.
+    /// The metrics of the node.
     pub metrics: Arc<Metrics>,
 }

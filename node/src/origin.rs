@@ -1,8 +1,8 @@
-//! What a node knows of the start of its chain, and how it learns that without reading what is long past.
+//! The start of a node's chain, and how a node learns it without reading the genesis each time.
 //!
 //! The genesis of a large chain is a large file. A home whose store has a height needs nothing of it: the identity of
-//! the chain is a row of the state. What remains to be asked is whether the file in the home is still the one that the
-//! chain began with; a note of the file as it was when it was last read answers that, and only where the note does not
+//! the chain is a row of the state. The only question left is whether the file in the home is still the one that the
+//! chain began with. A note of the file, as it was when it was last read, answers that; only where the note does not
 //! fit, the file is read again.
 
 use std::{
@@ -23,14 +23,14 @@ use crate::home::{Home, HomeError};
 /// The start of a node's chain.
 #[derive(Debug, Clone)]
 pub enum Origin {
-    /// No block is committed yet: the whole genesis, from which the chain starts.
+    /// No block is committed yet, so the chain starts from the whole genesis.
     Genesis {
-        /// The document.
+        /// The genesis document.
         doc: Arc<GenesisDoc>,
-        /// Its hash, which takes a walk over all of it.
+        /// The hash of the document, which takes a walk over all of it.
         hash: [u8; 32],
     },
-    /// The store holds the chain, and its state says which it is.
+    /// The store holds the chain, and its state has the identity of the chain.
     Begun(Arc<ChainInfo>),
 }
 
@@ -40,32 +40,32 @@ impl From<GenesisDoc> for Origin {
     }
 }
 
-/// What is left of a chain's genesis in the `app_state` of CometBFT's: which one it is. The state itself comes from the
-/// node's own file, so that CometBFT neither keeps nor sends it.
+/// The `app_state` of CometBFT's genesis: it holds only the hash of the genesis. The state itself comes from the node's
+/// own file, so that CometBFT neither stores nor sends it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AppState {
-    /// sha256 of the canonical genesis.
+    /// The sha256 of the canonical genesis.
     #[serde(with = "hex::serde")]
     pub genesis_hash: [u8; 32],
 }
 
-/// Why the start of a home's chain is not known.
+/// The reason why the start of a home's chain is not known.
 #[derive(Debug, thiserror::Error)]
 pub enum OriginError {
-    /// The file is no genesis.
+    /// The genesis file is not valid.
     #[error(transparent)]
     Genesis(#[from] diem_genesis::Error),
-    /// The file is of another chain than the state.
+    /// The genesis file is of another chain than the state.
     #[error(
         "{home} holds the state of a chain with genesis {held}, but its genesis.json has {given}: put the old genesis.json back, or start in a new home"
     )]
     Other {
-        /// The home.
+        /// The path of the home.
         home: std::path::PathBuf,
-        /// The hash in the store.
+        /// The genesis hash in the store.
         held: String,
-        /// The hash of the file.
+        /// The hash of the genesis file.
         given: String,
     },
     /// The home cannot be written.
@@ -74,7 +74,7 @@ pub enum OriginError {
 }
 
 impl Origin {
-    /// The genesis time, if the chain has not begun.
+    /// The genesis time; `None` once the chain has begun.
     pub fn starts_at(&self) -> Option<diem_core::Time> {
         match self {
             Self::Genesis { doc, .. } => Some(doc.genesis_time),
@@ -82,10 +82,10 @@ impl Origin {
         }
     }
 
-    /// The start of the chain of `home`, of whose state `chain` is the identity if a block was committed.
+    /// Finds the start of the chain of `home`; `chain` is the identity in its state, if a block was committed.
     ///
     /// # Errors
-    /// [`OriginError`]: a sentence that says what to do.
+    /// [`OriginError`] says what to do.
     pub fn of(home: &Home, chain: Option<Arc<ChainInfo>>) -> Result<Self, OriginError> {
         match chain {
             None => Ok(Self::from(read(home)?)),
@@ -96,7 +96,7 @@ impl Origin {
         }
     }
 
-    /// The chain's name.
+    /// The chain id.
     pub fn chain_id(&self) -> &str {
         match self {
             Self::Genesis { doc, .. } => &doc.chain_id,
@@ -112,7 +112,7 @@ impl Origin {
         }
     }
 
-    /// What consensus was told of blocks.
+    /// The most bytes of a block, as consensus was told.
     pub fn block_max_bytes(&self) -> u64 {
         match self {
             Self::Genesis { doc, .. } => doc.consensus.block_max_bytes,
@@ -121,8 +121,8 @@ impl Origin {
     }
 }
 
-/// A file as it was when it was read. The time of its last change of any kind, which nobody can set at will, is part of
-/// it: whoever replaces the file leaves a trace here, whatever size and date the new one has.
+/// The metadata of a file when it was read. It includes the time of the last change of any kind (ctime), which nobody
+/// can set at will: whoever replaces the file leaves a trace, whatever size and date the new file has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Stamp {
     device: u64,
@@ -144,11 +144,11 @@ impl Stamp {
     }
 }
 
-/// What is remembered of a genesis file that was read.
+/// The note about a genesis file that was read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Note {
     file: Stamp,
-    /// sha256 of the file's bytes.
+    /// The sha256 of the file's bytes.
     #[serde(with = "hex::serde")]
     digest: [u8; 32],
     /// The hash of the genesis that it holds.
@@ -156,7 +156,7 @@ struct Note {
     genesis_hash: [u8; 32],
 }
 
-/// Reads the whole genesis of the home and remembers the file.
+/// Reads the whole genesis of the home and writes the note.
 fn read(home: &Home) -> Result<GenesisDoc, OriginError> {
     let path = home.genesis_file();
     let (stamp, bytes) = load(&path)?;
@@ -168,8 +168,8 @@ fn read(home: &Home) -> Result<GenesisDoc, OriginError> {
     Ok(genesis)
 }
 
-/// Whether the genesis file of the home is that of `chain`. A home without the file is served all the same: nothing but
-/// the API's `/v1/genesis` needs it.
+/// Checks that the genesis file of the home is that of `chain`. A home without the file is served all the same: nothing
+/// but the API's `/v1/genesis` needs it.
 fn check(home: &Home, chain: &ChainInfo) -> Result<(), OriginError> {
     let path = home.genesis_file();
     let stamp = match std::fs::metadata(&path) {
@@ -185,7 +185,7 @@ fn check(home: &Home, chain: &ChainInfo) -> Result<(), OriginError> {
         return same(home, chain, note.genesis_hash);
     }
     let (stamp, digest) = digest(&path)?;
-    // The same bytes elsewhere or with another date: a home that was copied, say.
+    // The file has the same bytes but another stamp: the home was copied, say.
     if let Some(note) = known.filter(|note| note.digest == digest) {
         same(home, chain, note.genesis_hash)?;
         return keep(home, &Note { file: stamp, ..note });
@@ -201,7 +201,7 @@ fn same(home: &Home, chain: &ChainInfo, given: [u8; 32]) -> Result<(), OriginErr
     Err(OriginError::Other { home: home.root().into(), held, given })
 }
 
-/// The bytes of a file and what it was when they were read.
+/// Reads a file; returns its bytes and its stamp at that time.
 fn load(path: &Path) -> Result<(Stamp, Vec<u8>), OriginError> {
     let read = || -> io::Result<(Stamp, Vec<u8>)> {
         let mut file = File::open(path)?;
@@ -213,7 +213,7 @@ fn load(path: &Path) -> Result<(Stamp, Vec<u8>), OriginError> {
     read().map_err(|error| open_error(path, error))
 }
 
-/// sha256 of a file and what it was when it was read. No more than a piece of it is in memory.
+/// Computes the sha256 of a file and its stamp at that time, with only a piece of it in memory at once.
 fn digest(path: &Path) -> Result<(Stamp, [u8; 32]), OriginError> {
     let read = || -> io::Result<(Stamp, [u8; 32])> {
         let mut file = File::open(path)?;
@@ -238,7 +238,7 @@ fn note_file(home: &Home) -> std::path::PathBuf {
     home.run().join("genesis.note")
 }
 
-/// A note that is missing or unreadable only costs another look at the file.
+/// Reads the note. A note that is missing or unreadable only costs another read of the file.
 fn kept(home: &Home) -> Option<Note> {
     serde_json::from_slice(&std::fs::read(note_file(home)).ok()?).ok()
 }
@@ -277,8 +277,8 @@ mod tests {
         home
     }
 
-    /// Damages the body of the genesis file so that the note still fits, as nothing but a test can: whoever read it would
-    /// fail.
+    /// Damages the body of the genesis file so that the note still fits, as nothing but a test can: a reader of the
+    /// file would fail.
     fn spoil(home: &Home) {
         let path = home.genesis_file();
         fs::write(&path, vec![b'#'; usize::try_from(fs::metadata(&path).unwrap().len()).unwrap()]).unwrap();

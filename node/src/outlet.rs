@@ -1,11 +1,11 @@
-//! Words on their way to whoever reads them, who may be slow, gone, or a full disk.
+//! Output to standard error and standard output that never blocks: its reader may be slow, gone, or a full disk.
 //!
 //! What only reports must never hold up what works. A line is put into a bounded queue and written by a thread of its
-//! own: whoever has something to say never waits and never fails. A line that finds the queue full, or that cannot be
-//! written, is dropped and counted; once lines get through again, one says how many are missing.
+//! own, so that its producer never waits and never fails. A line that finds the queue full, or that cannot be written,
+//! is dropped and counted; once lines get through again, one says how many are missing.
 //!
-//! A node and a devnet begin with [`detach`]. Other commands write to standard error directly, so that their words
-//! keep their place between their data, and ignore that nobody takes them.
+//! A node and a devnet begin with [`detach`]. Other commands write to standard error directly, so that their messages
+//! keep their place between their data, and ignore write errors.
 
 use std::{
     collections::VecDeque,
@@ -20,18 +20,18 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::critical;
 
-/// The most bytes that wait for a reader.
+/// The most bytes that wait in a queue.
 const MAX_WAITING: usize = 4 * 1024 * 1024;
-/// How long a process that ends waits for its last words to be read.
+/// The longest time that a process that ends waits for its last lines to be read.
 const LAST_PATIENCE: Duration = Duration::from_secs(1);
-/// The pause while a descriptor that must not block has no room.
+/// The pause before a retry while a non-blocking descriptor has no room.
 const NO_ROOM_PAUSE: Duration = Duration::from_millis(10);
 
 static ERR: OnceLock<Outlet> = OnceLock::new();
 static OUT: OnceLock<Outlet> = OnceLock::new();
 
-/// From now on no word on standard error or standard output waits for its reader. Called once by a process that has
-/// more to do than to report; a second call changes nothing.
+/// Makes all later output on standard error and standard output non-blocking for its producer. It is called once by a
+/// process that has more to do than to report; a second call changes nothing.
 ///
 /// # Errors
 /// The system has no more descriptors or threads.
@@ -42,9 +42,9 @@ pub fn detach() -> io::Result<()> {
 
 fn attach(place: &OnceLock<Outlet>, name: &str, fd: BorrowedFd<'_>, recovered: fn(u64)) -> io::Result<()> {
     if place.get().is_none() {
-        // A descriptor of its own: the lock of `io::stderr` would be held for as long as a write waits.
+        // The outlet has a descriptor of its own: the lock of `io::stderr` would be held for as long as a write waits.
         let outlet = Outlet::start(name, File::from(fd.try_clone_to_owned()?), recovered)?;
-        // Two at once are as good as one.
+        // Of two outlets that are made at once, either will do.
         let _ = place.set(outlet);
     }
     Ok(())
@@ -54,16 +54,16 @@ fn say_lost(lines: u64) {
     tracing::warn!(lines, "so many lines before this one were lost: nobody took them, or their disk was full");
 }
 
-/// Puts text on standard error.
+/// Writes text to standard error.
 pub fn err(text: &str) {
     match ERR.get() {
         Some(outlet) => outlet.put(text.as_bytes()),
-        // Whoever closed standard error wants no words.
+        // The error is dropped: whoever closed standard error wants no text.
         None => drop(io::stderr().write_all(text.as_bytes())),
     }
 }
 
-/// Puts text that only reports on standard output. Data that somebody asked for is written directly: there a failure
+/// Writes text that only reports to standard output. Data that somebody asked for is written directly: there a failure
 /// is an error.
 pub fn out(text: &str) {
     match OUT.get() {
@@ -75,7 +75,7 @@ pub fn out(text: &str) {
     }
 }
 
-/// Gives what was said so far a moment to be read, so that what comes next on the other stream comes after it.
+/// Waits at most `patience` until the lines so far are written, so that text on the other stream comes after them.
 pub fn settle(patience: Duration) {
     let started = Instant::now();
     for outlet in [&ERR, &OUT].into_iter().filter_map(OnceLock::get) {
@@ -83,22 +83,22 @@ pub fn settle(patience: Duration) {
     }
 }
 
-/// Gives the last words of a process a moment to be read. Called right before it ends.
+/// Waits a moment until the last lines are written. It is called right before the process ends.
 pub fn finish() {
     settle(LAST_PATIENCE);
 }
 
-/// Whether everything on standard output was taken: what only shows how things are now need not wait in line.
+/// Whether everything on standard output was written: a status line that shows the present need not wait in the queue.
 pub fn out_is_read() -> bool {
     OUT.get().is_none_or(|outlet| outlet.settle(Duration::ZERO))
 }
 
-/// How many lines of standard error were dropped since the process began.
+/// The number of lines of standard error that were dropped since the process began.
 pub fn lost() -> u64 {
     ERR.get().map_or(0, Outlet::lost)
 }
 
-/// Standard error as a writer that never waits and never fails, for the log.
+/// Standard error as a writer for the log that never waits and never fails.
 #[derive(Debug, Clone, Copy)]
 pub struct ErrWriter;
 
@@ -122,9 +122,9 @@ struct Outlet(Arc<Shared>);
 #[derive(Default)]
 struct Shared {
     queue: Mutex<Queue>,
-    /// Something was put in.
+    /// Signalled when a line was put in.
     filled: Condvar,
-    /// Everything was written or dropped.
+    /// Signalled when every line was written or dropped.
     emptied: Condvar,
 }
 
@@ -132,16 +132,16 @@ struct Shared {
 struct Queue {
     lines: VecDeque<Box<[u8]>>,
     bytes: usize,
-    /// One has been taken out and is being written.
+    /// Whether a line has been taken out and is being written.
     writing: bool,
-    /// How many were ever dropped, and how many of those were told of.
+    /// The number of lines that were ever dropped, and the number of those that were reported.
     lost: u64,
     told: u64,
 }
 
 impl Outlet {
-    /// Writes to `to` on a thread that ends with the process. `recovered` is told how many lines were lost when one
-    /// gets through again; it may put lines itself.
+    /// Starts a thread that writes to `to` and ends with the process. `recovered` is told how many lines were lost when
+    /// one gets through again; it may put lines itself.
     fn start(name: &str, to: impl Write + Send + 'static, recovered: fn(u64)) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let queue = Arc::clone(&shared);
@@ -149,7 +149,7 @@ impl Outlet {
         Ok(Self(shared))
     }
 
-    /// Leaves a line to be written, or drops it if too many wait.
+    /// Puts a line into the queue, or drops it if too many bytes wait.
     fn put(&self, line: &[u8]) {
         let mut queue = self.0.queue.lock();
         let bytes = queue.bytes.saturating_add(line.len());
@@ -163,7 +163,7 @@ impl Outlet {
         self.0.filled.notify_one();
     }
 
-    /// Waits until everything was written or dropped; `false` if that takes longer than `patience`.
+    /// Waits until every line was written or dropped; `false` if that takes longer than `patience`.
     fn settle(&self, patience: Duration) -> bool {
         let deadline = Instant::now().checked_add(patience);
         let mut queue = self.0.queue.lock();
@@ -183,7 +183,7 @@ impl Outlet {
 
 impl Shared {
     fn write_all(&self, mut to: impl Write, recovered: fn(u64)) {
-        // The last line broke off: the next one must not go on in it.
+        // Set when the last line broke off: the next one must not go on in it.
         let mut torn = false;
         loop {
             let line = self.take();
@@ -214,7 +214,7 @@ impl Shared {
         }
     }
 
-    /// The next line; waits for one.
+    /// Takes the next line; waits for one.
     fn take(&self) -> Box<[u8]> {
         let mut queue = self.queue.lock();
         loop {
@@ -236,7 +236,7 @@ fn write(to: &mut impl Write, bytes: &[u8]) -> Result<(), bool> {
             Ok(0) => return Err(rest.len() < bytes.len()),
             Ok(written) => rest = rest.get(written..).unwrap_or_default(),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            // Another process that shares the descriptor has made it one that does not block.
+            // Another process that shares the descriptor has made it non-blocking.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => std::thread::sleep(NO_ROOM_PAUSE),
             Err(_) => return Err(rest.len() < bytes.len()),
         }
@@ -257,10 +257,10 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_secs(30);
 
-    /// How many bytes to take of the next write, or how to refuse it.
+    /// The number of bytes to take of the next write, or the error that refuses it.
     type Order = Result<usize, io::ErrorKind>;
 
-    /// Takes what it is given when it is told to, or refuses it.
+    /// A reader that takes bytes when it is told to, or refuses them.
     struct Reader {
         orders: Receiver<Order>,
         got: Arc<Mutex<Vec<u8>>>,
@@ -297,7 +297,7 @@ mod tests {
             outlet.put(&line);
         }
         assert!(!outlet.settle(Duration::from_millis(1)));
-        // Four wait, and perhaps one more is being written.
+        // Four lines wait, and perhaps one more is being written.
         let lost = outlet.lost();
         assert!(matches!(lost, 5 | 6), "{lost}");
         drop(order);
@@ -317,7 +317,7 @@ mod tests {
             outlet.put(text.as_bytes());
         }
         let (full, all) = (Err(io::ErrorKind::StorageFull), Ok(usize::MAX));
-        // The second breaks off, the third finds no room for a line end, the fourth gets through.
+        // The second line breaks off, the third finds no room for a line end, and the fourth gets through.
         for step in [all, Ok(3), full, full, all, Err(io::ErrorKind::Interrupted), Err(io::ErrorKind::WouldBlock), all]
         {
             order.send(step).unwrap();

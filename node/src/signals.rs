@@ -4,7 +4,7 @@ use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Ctrl-C, a polite request to end, and the end of the terminal. While nobody listens, each ends the process at once.
+/// SIGINT (Ctrl-C), SIGTERM, and SIGHUP, the end of the terminal. While nobody listens, each ends the process at once.
 pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
@@ -13,14 +13,14 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// Listens from now on: a signal that comes before [`Self::any`] is waited for counts too.
+    /// Starts to listen: a signal that comes before [`Self::any`] is awaited counts too.
     pub(crate) fn listen() -> io::Result<Self> {
         let ignored = std::fs::read_to_string("/proc/self/status").is_ok_and(|status| ignores_hangup(&status));
         let hangup = if ignored { None } else { Some(signal(SignalKind::hangup())?) };
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())?, hangup })
     }
 
-    /// Waits for the next of them.
+    /// Waits for the next signal.
     pub(crate) async fn any(&mut self) {
         let hangup = async {
             match &mut self.hangup {

@@ -1,4 +1,4 @@
-//! `diemd start`: a node, from its home to its last log line.
+//! `diemd start`: the life of a node, from its home to its last log line.
 
 mod engines;
 mod logging;
@@ -34,63 +34,63 @@ use standstill::Part;
 pub use engines::EngineStartError;
 pub use logging::LogError;
 
-/// Why a node does not start, or has stopped on its own.
+/// The reason why a node does not start, or has stopped on its own.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The home.
+    /// The home cannot be used.
     #[error(transparent)]
     Home(#[from] HomeError),
-    /// The configuration.
+    /// The configuration is not valid.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The log.
+    /// The log cannot be set up.
     #[error(transparent)]
     Log(#[from] LogError),
-    /// The start of the chain.
+    /// The start of the chain is not known.
     #[error(transparent)]
     Origin(#[from] OriginError),
-    /// The state on disk.
+    /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A port is taken.
+    /// A port is taken by another program.
     #[error("port {port} on {host}, for {purpose}, is in use by another program: stop that program, or set `{setting}` to another port", port = .address.port(), host = .address.ip())]
     PortBusy {
-        /// The address.
+        /// The address that is taken.
         address: SocketAddr,
-        /// What it is for.
+        /// The purpose of the port, for people.
         purpose: &'static str,
-        /// The setting that moves it.
+        /// The setting that moves the port.
         setting: &'static str,
     },
-    /// An address cannot be listened on for another reason.
+    /// The node cannot listen on an address for another reason.
     #[error("{address}, for {purpose}, cannot be listened on: {error}; `{setting}` sets it")]
     Listen {
-        /// The address.
+        /// The address that was asked for.
         address: SocketAddr,
-        /// What it is for.
+        /// The purpose of the port, for people.
         purpose: &'static str,
-        /// The setting that moves it.
+        /// The setting that moves the port.
         setting: &'static str,
-        /// What the system says.
+        /// The error of the operating system.
         error: io::Error,
     },
-    /// A key of the home.
+    /// A key of the home cannot be used.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// The engine.
+    /// The engine does not start.
     #[error(transparent)]
     Engine(#[from] EngineStartError),
     /// The system has no more threads or memory.
     #[error("the node cannot run: {0}")]
     System(io::Error),
-    /// It ran, and then could not go on.
+    /// The node ran, and then could not go on.
     #[error("the node stopped: {0}")]
     Fatal(String),
 }
 
 impl StartError {
-    /// Whether a full disk is the cause. Many layers report one, CometBFT among them, and what reaches this place of
-    /// each is its sentence.
+    /// Whether a full disk is the cause. Many layers report one, CometBFT among them, and of each only its sentence
+    /// reaches this place.
     pub fn is_full_disk(&self) -> bool {
         const SIGNS: [&str; 4] = ["no space left", "the disk is full", "quota exceeded", "file too large"];
         let sentence = self.to_string().to_lowercase();
@@ -98,20 +98,20 @@ impl StartError {
     }
 }
 
-/// What `diemd start` was told.
+/// The options of `diemd start`.
 #[derive(Debug, Clone, Default)]
 pub struct Start {
-    /// Settings that win over file and environment.
+    /// The settings that win over file and environment.
     pub flags: Vec<Override>,
 }
 
-/// The HTTP API's port, and that of metrics.
+/// The listeners of the HTTP API and of metrics.
 type Ports = (TcpListener, Option<TcpListener>);
 
-/// How long threads that use the store may take to end when all else has stopped.
+/// The longest time that threads that use the store may take to end when all else has stopped.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
 
-/// What stops a node: a signal, or a reason why it must not go on.
+/// The channel that stops a node: it holds the signal or the failure that ends it.
 type Stop = watch::Sender<Option<Reason>>;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,7 +124,7 @@ impl Start {
     /// Runs the node of `home` until a signal or a failure ends it.
     ///
     /// # Errors
-    /// [`StartError`]: a sentence that says what to do.
+    /// [`StartError`] says what to do.
     pub fn run(&self, home: &Home) -> Result<(), StartError> {
         let lock = home.lock()?;
         let config = Config::load(&home.config_file(), std::env::vars(), &self.flags)?;
@@ -139,7 +139,8 @@ impl Start {
         }
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(StartError::System)?;
         let ports = runtime.block_on(listen(&config))?;
-        // Before the genesis: that of another version may not even be readable, and the store says which version it is.
+        // The store is opened before the genesis is read: a genesis of another version may be unreadable, and the store
+        // tells its version.
         let app = Arc::new(open(home, &config)?);
         let origin = Origin::of(home, app.chain())?;
         let result = runtime.block_on(run(home, &config, origin, ports, Arc::clone(&app)));
@@ -180,7 +181,7 @@ async fn run(
     let stop_signal = stop.clone();
     let on_fatal: Arc<dyn Fn(&str) + Send + Sync> = Arc::new(move |reason| {
         tracing::error!("{reason}");
-        // What fails next fails because of the first.
+        // The first failure is kept, because later ones follow from it.
         stop_signal.send_if_modified(|told| {
             let first = told.is_none();
             told.get_or_insert_with(|| Reason::Fatal(reason.into()));
@@ -221,8 +222,8 @@ async fn run(
     if node.app.info().height == 0 {
         tracing::info!("{}", options.waits_for());
     }
-    // Before the first answer: whoever has one may ask this node to end. Until here a signal ends the process at once,
-    // and a compilation of CometBFT with it; nothing is lost by that.
+    // Signals are heard before the first answer, because whoever has an answer may ask this node to end. Until here a
+    // signal ends the process at once, and a compilation of CometBFT with it; nothing is lost by that.
     let mut signals = match Signals::listen() {
         Ok(signals) => signals,
         Err(error) => {
@@ -246,12 +247,12 @@ async fn run(
         watch.abort();
     }
     engine.prepare_stop();
-    // The API first, so that nobody is told yes and then forgotten.
+    // The API stops first, so that no client has its transaction accepted and then forgotten.
     let _ = api.await;
     if let Some(metrics) = metrics {
         let _ = metrics.await;
     }
-    // Blocks for as long as CometBFT takes to stop; nothing else is left to do here.
+    // This blocks for as long as CometBFT takes to stop; nothing else is left to do here.
     tokio::task::block_in_place(|| engine.stop());
     tracing::info!("stopped");
     match reason {
@@ -260,8 +261,8 @@ async fn run(
     }
 }
 
-/// Runs a server that ends when the node is told to stop. If it ends before, or in a panic, so does the node: one that
-/// nobody can ask is half a node.
+/// Runs a server that ends when the node is told to stop. If it ends before, or in a panic, the node ends too: a node
+/// that nobody can ask is half a node.
 fn serve(
     stop: &Stop,
     what: &'static str,
@@ -279,7 +280,7 @@ fn serve(
     })
 }
 
-/// Takes all ports of this process before anything else happens.
+/// Binds all ports of this process before anything else happens.
 async fn listen(config: &Config) -> Result<Ports, StartError> {
     let api = bind(config.api.listen, "the HTTP API", "api.listen").await?;
     let metrics = match config.metrics.listen.0 {
@@ -338,7 +339,7 @@ mod tests {
         serve(&stop, "the HTTP API", async { Err(io::Error::other("there are no more threads")) }).await.unwrap();
         let reason = Reason::Fatal("the HTTP API has ended: there are no more threads".into());
         assert_eq!(*stop.borrow(), Some(reason));
-        // One that ends because the node does is no reason.
+        // A server that ends because the node stops is no failure.
         let stop = Stop::new(Some(Reason::Asked));
         serve(&stop, "the HTTP API", async { Ok(()) }).await.unwrap();
         assert_eq!(*stop.borrow(), Some(Reason::Asked));

@@ -19,28 +19,28 @@ use super::signers::{Members, Signers, set_of, unusual};
 /// The version of the block format of the 0.38 line.
 const BLOCK_VERSION: u64 = 11;
 
-/// Everything of a header that is not computed from it.
+/// The fields of a header that are not computed from its other fields.
 pub(crate) struct Draft<'a> {
     /// The validators of this height.
     pub(crate) signers: &'a Signers<'a>,
-    /// Those of the next.
+    /// The validators of the next height.
     pub(crate) next_validators: &'a Members,
     pub(crate) chain_id: &'a str,
     pub(crate) app_version: u64,
     pub(crate) block_max_bytes: u64,
     pub(crate) height: u64,
     pub(crate) time: Time,
-    /// The block before; `None` for the first.
+    /// The header and commit of the block before; `None` for the first block.
     pub(crate) last: Option<&'a SignedHeader>,
     /// The root of the state before this block.
     pub(crate) root: [u8; 32],
-    /// [`results_hash`] of the block before.
+    /// The [`results_hash`] of the block before.
     pub(crate) last_results: Hash,
     pub(crate) tx_hashes: &'a [[u8; 32]],
     pub(crate) misbehaviour: &'a [Misbehaviour],
 }
 
-/// Makes the header.
+/// Makes the header of a draft.
 pub(crate) fn make(draft: &Draft<'_>) -> Result<Header, Fatal> {
     let evidence: Vec<_> = draft.misbehaviour.iter().map(evidence_bytes).collect();
     let last_commit = draft.last.map(|last| commit_hash(&last.commit));
@@ -63,7 +63,7 @@ pub(crate) fn make(draft: &Draft<'_>) -> Result<Header, Fatal> {
 }
 
 /// Signs the header: one precommit of every validator whose key is here. Validators whose absence was injected sign as
-/// well: only the application is told that they did not, so that the header can be verified.
+/// well, so that the header can be verified: only the application is told that they did not.
 pub(crate) fn sign(header: Header, signers: &Signers<'_>) -> Result<SignedHeader, Fatal> {
     // Nobody fetches this block in parts, so its only part is its header.
     let bytes = tendermint_proto::Protobuf::<pb::Header>::encode_vec(header.clone());
@@ -86,7 +86,7 @@ pub(crate) fn sign(header: Header, signers: &Signers<'_>) -> Result<SignedHeader
     SignedHeader::new(header, commit).map_err(unusual)
 }
 
-/// What the validator at `place` of the set signs for a block, in round 0.
+/// The bytes that the validator at `place` of the set signs for a block, in round 0.
 fn precommit_bytes(
     header: &Header,
     block_id: block::Id,
@@ -109,7 +109,8 @@ fn precommit_bytes(
     Ok(vote.into_signable_vec(header.chain_id.clone()))
 }
 
-/// The part of results that consensus agrees on, hashed as CometBFT does. Of no results: the hash before the first.
+/// The hash of the part of the results that consensus agrees on, as CometBFT computes it. The hash of no results is the
+/// one in the first header.
 pub(crate) fn results_hash(results: &[TxResult]) -> Result<Hash, Fatal> {
     let mut leaves = Vec::new();
     for result in results {
@@ -141,14 +142,16 @@ fn commit_hash(commit: &block::Commit) -> Hash {
     merkle(&leaves)
 }
 
-/// CometBFT hashes only these two of the consensus parameters; the application limits gas itself, so -1.
+/// The hash of the consensus parameters. CometBFT hashes only these two; the application limits gas itself, so it is
+/// -1.
 fn consensus_hash(block_max_bytes: u64) -> Result<Hash, Fatal> {
     let block_max_bytes = i64::try_from(block_max_bytes).map_err(unusual)?;
     let bytes = pb::HashedParams { block_max_bytes, block_max_gas: -1 }.encode_to_vec();
     Ok(Hash::Sha256(sha256(&[&bytes])))
 }
 
-/// Evidence of a double vote that was injected: there are no two votes, only who, when and how strong.
+/// The bytes of evidence of an injected double vote: there are no two votes, only the validator, the height and the
+/// power.
 fn evidence_bytes(misbehaviour: &Misbehaviour) -> Vec<u8> {
     let vote = pb::Vote {
         height: i64::try_from(misbehaviour.height).unwrap_or(i64::MAX),
@@ -170,8 +173,8 @@ fn to_tendermint(time: Time) -> Result<tendermint::Time, Fatal> {
     tendermint::Time::from_unix_timestamp(seconds, nanos).map_err(unusual)
 }
 
-/// Two consecutive blocks of CometBFT 0.38.25 with one validator whose key is public, the first with one transfer: what
-/// we compute of them must be what it computed.
+/// The vectors are two consecutive blocks of CometBFT 0.38.25 with one validator whose key is public, the first with
+/// one transfer: our values must equal those that it computed.
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -235,7 +238,7 @@ mod tests {
             app_version: 1,
             block_max_bytes: 4 * 1024 * 1024,
             height: 5,
-            // CometBFT's times have nanoseconds, ours milliseconds.
+            // CometBFT's times have nanoseconds, and ours have milliseconds.
             time: Time(0),
             last: Some(&first),
             root,

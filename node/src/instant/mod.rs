@@ -42,18 +42,18 @@ use crate::{
 use producer::Producer;
 use worker::{Command, Worker};
 
-/// The most transactions on their way to the pool; more are told that it is full.
+/// The most transactions on their way to the pool; further ones are refused as by a full pool.
 const MAX_UNCHECKED_TXS: u64 = 100_000;
 
-/// How the engine runs.
+/// The options of the instant engine.
 pub struct Options {
     /// The keys of all validators of the genesis, and of others that may join.
     pub keys: Vec<SigningKey>,
-    /// When blocks are made.
+    /// The condition under which blocks are made.
     pub mode: BlockMode,
-    /// The wall clock.
+    /// The clock that the times of blocks follow.
     pub clock: Clock,
-    /// Told why the node must not go on.
+    /// The callback that is told why the node must not go on.
     pub on_fatal: Arc<dyn Fn(&str) + Send + Sync>,
 }
 
@@ -68,7 +68,7 @@ pub fn wall_clock() -> Clock {
 /// Whether the instant engine made the block at this committed height.
 ///
 /// # Errors
-/// Its row is damaged.
+/// The row of that height is damaged.
 pub fn made(app: &App, height: u64) -> Result<bool, String> {
     Ok(producer::signed_header(app, height)?.is_some())
 }
@@ -78,9 +78,10 @@ pub struct InstantEngine {
     app: Arc<App>,
     heights: watch::Receiver<u64>,
     commands: mpsc::Sender<Command>,
-    /// How many transactions were ever handed on to the worker.
+    /// The number of transactions that were ever handed on to the worker.
     handed_on: AtomicU64,
-    /// How many of those it has checked, in the order in which they came; closed when it has ended.
+    /// The number of those that the worker has checked, in the order of their arrival; the channel closes when the
+    /// worker ends.
     checked: watch::Receiver<u64>,
     stopping: Arc<AtomicBool>,
     mode: parking_lot::Mutex<BlockMode>,
@@ -88,10 +89,10 @@ pub struct InstantEngine {
 }
 
 impl InstantEngine {
-    /// Continues the chain of `app`, or starts that of `origin`: its first block is there when this returns.
+    /// Continues the chain of `app`, or starts that of `origin`: its first block is committed when this returns.
     ///
     /// # Errors
-    /// [`OpenError`]: not a chain for development, a key is missing, or this store holds another chain.
+    /// [`OpenError`]: the chain is not for development, a key is missing, or the store holds another chain.
     pub fn start(app: Arc<App>, commits: Arc<Commits>, origin: &Origin, options: Options) -> Result<Self, OpenError> {
         let heights = commits.subscribe();
         let producer = Producer::open(Arc::clone(&app), commits, origin, &options.keys, options.clock)?;
@@ -111,7 +112,8 @@ impl InstantEngine {
         self.stopping.store(true, Ordering::Relaxed);
     }
 
-    /// Ends the thread that makes blocks, after the block that it is making and those of transactions sent before.
+    /// Ends the thread that makes blocks, after the block that it is making and those of transactions that were sent
+    /// before.
     pub fn stop(&self) {
         self.end_mining();
         // A failed send or join says that it has ended already, which the panic hook or `on_fatal` has reported.
@@ -150,7 +152,7 @@ impl InstantEngine {
         }
     }
 
-    /// Counts transactions that are about to be handed on, unless too many are on their way.
+    /// Counts transactions that are about to be handed on; `false` if too many are on their way.
     fn hand_on(&self, count: u64) -> bool {
         let checked = *self.checked.borrow();
         let add = |total: u64| {
@@ -160,7 +162,8 @@ impl InstantEngine {
         self.handed_on.fetch_update(Ordering::AcqRel, Ordering::Acquire, add).is_ok()
     }
 
-    /// Waits until the worker has checked what was handed on before, however much comes after it, or has ended.
+    /// Waits until the worker has checked the transactions that were handed on before, however many come after them, or
+    /// has ended.
     async fn all_checked(&self) {
         let handed_on = self.handed_on.load(Ordering::Acquire);
         let _ = self.checked.clone().wait_for(|checked| *checked >= handed_on).await;
@@ -212,7 +215,7 @@ impl Engine for InstantEngine {
     }
 
     fn checks_done(&self, patience: Duration) -> BoxFuture<'_, ()> {
-        // Who runs out of patience goes on without.
+        // A caller whose patience ends goes on without the answer.
         tokio::time::timeout(patience, self.all_checked()).map(drop).boxed()
     }
 

@@ -5,12 +5,12 @@ use std::collections::{BTreeSet, VecDeque};
 use bytes::Bytes;
 use diem_core::tx::{TxHash, tx_hash};
 
-/// The most transactions that wait.
+/// The most transactions that wait in the pool.
 const MAX_TXS: usize = 100_000;
-/// The most bytes that wait.
+/// The most bytes of transactions that wait in the pool.
 const MAX_BYTES: usize = 256 * 1024 * 1024;
 
-/// The pool.
+/// The pool of transactions that wait for a block.
 #[derive(Default)]
 pub(crate) struct Pool {
     queue: VecDeque<(TxHash, Bytes)>,
@@ -39,7 +39,7 @@ impl Pool {
         }
     }
 
-    /// Removes what was committed, and of the rest what `stays` no longer wants, asked in order.
+    /// Removes the committed transactions, and of the others those for which `stays` is false; it is asked in order.
     pub(crate) fn update(&mut self, committed: &[TxHash], mut stays: impl FnMut(&Bytes) -> bool) {
         let committed: BTreeSet<&TxHash> = committed.iter().collect();
         self.queue.retain(|(hash, tx)| !committed.contains(hash) && stays(tx));
@@ -47,12 +47,12 @@ impl Pool {
         self.bytes = self.queue.iter().map(|(_, tx)| tx.len()).sum();
     }
 
-    /// Takes everything out.
+    /// Removes all transactions.
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }
 
-    /// Everything, in order.
+    /// Returns all transactions in order.
     pub(crate) fn all(&self) -> Vec<Bytes> {
         self.queue.iter().map(|(_, tx)| tx.clone()).collect()
     }

@@ -1,4 +1,5 @@
-//! Makes blocks, one after the other, in one thread: pool, clock, headers, and what a developer may do to them.
+//! The producer of blocks: one thread makes one after the other, and owns pool, clock, headers and the orders of a
+//! developer.
 
 mod commands;
 mod orders;
@@ -28,36 +29,36 @@ use super::{
 use crate::{Commits, engine::SubmitError, origin::Origin};
 use orders::Orders;
 
-/// The wall clock in milliseconds since 1970. Tests bring their own.
+/// A wall clock in milliseconds since 1970. Tests bring their own.
 pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
 
-/// Why the instant engine does not start.
+/// The reason why the instant engine does not start.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
-    /// Not a chain for development.
+    /// The chain is not for development.
     #[error(
         "the instant engine is for development and refuses chain `{0}`: use --engine comet, or a chain id with a part -dev"
     )]
     NotDevelopment(String),
-    /// Somebody else's key.
+    /// The keys of a validator of the genesis are elsewhere.
     #[error("the instant engine signs for every validator, but the key of validator {0} is not in this home")]
     NoKey(String),
-    /// CometBFT made the blocks so far.
+    /// CometBFT made the blocks of this home so far.
     #[error(
         "this home holds a chain made by CometBFT: start it with --engine comet, or give the instant engine a home of its own"
     )]
     OtherEngine,
-    /// Another chain.
+    /// The home holds another chain than its genesis.
     #[error(
         "this home holds a chain with genesis {held}, but its genesis.json has {given}: put the old file back, or start in a new home"
     )]
     OtherGenesis {
-        /// The hash in the store.
+        /// The genesis hash in the store.
         held: String,
-        /// The hash of the file.
+        /// The hash of the genesis file.
         given: String,
     },
-    /// The application refuses.
+    /// The application cannot start the chain.
     #[error("{0}")]
     Fatal(String),
 }
@@ -68,7 +69,7 @@ impl From<Fatal> for OpenError {
     }
 }
 
-/// What the next block needs to know of the one before; written in the same batch as that block.
+/// The facts about a block that the next block needs; the row is written in the same batch as its block.
 #[derive(Debug, Clone, BorshSerialize, BorshDeserialize)]
 struct Row {
     signed_header: Vec<u8>,
@@ -77,20 +78,20 @@ struct Row {
     members: [Members; 3],
 }
 
-/// The last block.
+/// The latest block.
 struct Head {
     signed: SignedHeader,
     row: Row,
 }
 
-/// A point to return to.
+/// A snapshot: a point that a revert returns to.
 struct Saved {
     height: u64,
     offset_ms: u64,
     pool: Vec<Bytes>,
 }
 
-/// What the first block follows from: nothing where there is one already.
+/// The values that the first block follows from; they are empty where the chain has a block already.
 #[derive(Default)]
 struct Start {
     time: Time,
@@ -99,7 +100,7 @@ struct Start {
 }
 
 impl Start {
-    /// Hands the genesis to an application that has no chain yet. Those of all its validators must be among `keys`.
+    /// Hands the genesis to an application that has no chain yet. The keys of all its validators must be among `keys`.
     fn of(app: &App, genesis: &GenesisDoc, keys: &Keys) -> Result<Self, OpenError> {
         if let Some(stranger) = genesis.validators.iter().find(|v| !keys.contains_key(&v.public_key)) {
             return Err(OpenError::NoKey(hex::encode(stranger.public_key)));
@@ -110,14 +111,14 @@ impl Start {
     }
 }
 
-/// Makes the blocks.
+/// The producer of blocks.
 pub(crate) struct Producer {
     app: Arc<App>,
     commits: Arc<Commits>,
     clock: Clock,
     keys: Keys,
     chain: Arc<ChainInfo>,
-    /// Read by the first block only.
+    /// Only the first block reads this.
     start: Start,
     head: Option<Head>,
     pool: Pool,
@@ -126,7 +127,7 @@ pub(crate) struct Producer {
     next_id: u64,
 }
 
-/// The key of a height's row.
+/// The key of the row of a height.
 fn row_key(height: u64) -> Key {
     let mut key = Key::from_slice(&[NODE_PREFIX, b'i']);
     key.extend_from_slice(&height.to_be_bytes());
@@ -138,12 +139,12 @@ fn row(app: &App, height: u64) -> Result<Option<Row>, String> {
     bytes.map(|bytes| Row::try_from_slice(&bytes).map_err(|error| error.to_string())).transpose()
 }
 
-/// Header and commit of a committed height.
+/// Reads header and commit of a committed height.
 pub(crate) fn signed_header(app: &App, height: u64) -> Result<Option<SignedHeader>, String> {
     row(app, height)?.map(|row| header::decode(&row.signed_header)).transpose()
 }
 
-/// The validators of a committed height, or of the one after the last.
+/// Reads the validators of a committed height, or of the one after the latest.
 pub(crate) fn validators(app: &App, height: u64) -> Result<Option<validator::Set>, String> {
     let members = match row(app, height)? {
         Some(Row { members: [at, ..], .. }) => Some(at),
@@ -156,8 +157,8 @@ pub(crate) fn validators(app: &App, height: u64) -> Result<Option<validator::Set
 }
 
 impl Producer {
-    /// Continues the chain of the application, or starts the one of `genesis` and makes its first block. Those of all
-    /// validators of the genesis must be among `keys`.
+    /// Continues the chain of the application, or starts the one of `genesis` and makes its first block. The keys of
+    /// all validators of the genesis must be among `keys`.
     pub(crate) fn open(
         app: Arc<App>,
         commits: Arc<Commits>,
@@ -208,24 +209,24 @@ impl Producer {
         }
     }
 
-    /// Who signs the next block.
+    /// The validators of the next block, with the keys that sign it.
     fn signers(&self) -> Result<Signers<'_>, Fatal> {
         let [now, _] = self.members();
         Signers::new(now, &self.keys)
     }
 
-    /// The application, as tests look at it.
+    /// The application, for tests.
     #[cfg(test)]
     pub(crate) const fn app(&self) -> &Arc<App> {
         &self.app
     }
 
-    /// The last height.
+    /// The latest height.
     pub(crate) fn height(&self) -> u64 {
         self.head.as_ref().map_or(0, |head| head.signed.header.height.value())
     }
 
-    /// How many transactions wait.
+    /// The number of transactions that wait in the pool.
     pub(crate) fn waiting(&self) -> usize {
         self.pool.len()
     }
@@ -254,7 +255,7 @@ impl Producer {
         Ok(())
     }
 
-    /// Makes the next block and answers how many transactions it has; `None` if it would have been empty and
+    /// Makes the next block and returns the number of its transactions; `None` if it would have been empty and
     /// `allow_empty` is not set.
     pub(crate) fn make_block(&mut self, allow_empty: bool) -> Result<Option<usize>, Fatal> {
         let block = self.next_block()?;
@@ -294,14 +295,14 @@ impl Producer {
         Ok(())
     }
 
-    /// Drops what was committed and what is no longer valid from the pool.
+    /// Removes from the pool the transactions that were committed or are no longer valid.
     fn recheck(&mut self, committed: &[[u8; 32]]) {
         let app = &self.app;
         self.pool.update(committed, |tx| app.check_tx(tx).code == 0);
         self.commits.metrics().waiting(self.pool.len());
     }
 
-    /// The next block, without its transactions.
+    /// Describes the next block, without its transactions.
     pub(crate) fn next_block(&self) -> Result<Block, Fatal> {
         let height = match &self.head {
             Some(head) => head.signed.header.height.value().checked_add(1).ok_or_else(|| unusual("no more heights"))?,
@@ -315,7 +316,8 @@ impl Producer {
         })
     }
 
-    /// The chain's clock, but always later than the block before. The first block has the time of genesis.
+    /// The time of the next block: that of the chain's clock, but always later than the block before. The first block
+    /// has the time of genesis.
     pub(crate) fn next_time(&self) -> Time {
         let now = (self.clock)().saturating_add(self.orders.offset_ms);
         match self.last_time() {
@@ -328,7 +330,8 @@ impl Producer {
         self.head.as_ref().and_then(|_| self.app.store().meta()).map(|meta| Time(meta.time_ms))
     }
 
-    /// Who signed the block before, strongest first, as CometBFT tells it. Whose key is elsewhere did not.
+    /// The votes for the block before, strongest validator first, as CometBFT reports them. A validator whose key is
+    /// elsewhere counts as absent.
     fn votes(&self) -> Vec<Vote> {
         let Some(Head { row: Row { members: [members, ..], .. }, .. }) = &self.head else { return Vec::new() };
         let (absent, blocks) = &self.orders.absent;

@@ -8,18 +8,18 @@ use diem_staking::consensus_address;
 use ed25519_dalek::{Signature, Signer as _, SigningKey};
 use tendermint::{PublicKey, validator, vote};
 
-/// A set of validators as the application sees it: key to power.
+/// A set of validators as the application sees it: the power of each public key.
 pub(crate) type Members = BTreeMap<[u8; 32], u64>;
 
 /// The keys that the engine has, by their public half.
 pub(crate) type Keys = BTreeMap<[u8; 32], SigningKey>;
 
-/// Values out of a range that the chain never leaves: heights above 2^63, say.
+/// The fatal error for a value out of a range that the chain never leaves: a height above 2^63, say.
 pub(crate) fn unusual(error: impl std::fmt::Display) -> Fatal {
     Fatal(format!("a header cannot be made: {error}"))
 }
 
-/// The set in CometBFT's form and order: the strongest first.
+/// The set in CometBFT's form and order, the strongest validator first.
 pub(crate) fn set_of(members: &Members) -> Result<validator::Set, Fatal> {
     let mut infos = Vec::new();
     for (key, power) in members {
@@ -33,10 +33,11 @@ pub(crate) fn set_of(members: &Members) -> Result<validator::Set, Fatal> {
     Ok(validator::Set::without_proposer(infos))
 }
 
-/// The set after what the application says at the end of a block.
+/// The set after the validator updates of the end of a block.
 ///
 /// # Errors
-/// What CometBFT would stop at: a validator that leaves without being there, one named twice, nobody left.
+/// The update is one that CometBFT would stop at: a validator is removed that is not in the set, one is named twice, or
+/// nobody is left.
 pub(crate) fn updated(members: &Members, updates: &[ValidatorUpdate]) -> Result<Members, Fatal> {
     let mut after = members.clone();
     let mut named = BTreeMap::new();
@@ -53,18 +54,18 @@ pub(crate) fn updated(members: &Members, updates: &[ValidatorUpdate]) -> Result<
     if after.is_empty() { Err(Fatal("the application leaves no validator".into())) } else { Ok(after) }
 }
 
-/// Who signs a height.
+/// The validators of a height with the keys that are here.
 pub(crate) struct Signers<'a> {
     set: validator::Set,
-    /// In the order of the set; `None` where somebody else has the key.
+    /// The keys in the order of the set; `None` where somebody else has the key.
     keys: Vec<Option<&'a SigningKey>>,
 }
 
 impl<'a> Signers<'a> {
-    /// Those of `members` whose keys are among `keys`.
+    /// Pairs `members` with those of `keys` that belong to them.
     ///
     /// # Errors
-    /// None is: nobody can sign.
+    /// No key of a member is here, so nobody can sign.
     pub(crate) fn new(members: &Members, keys: &'a Keys) -> Result<Self, Fatal> {
         let set = set_of(members)?;
         let key_of = |info: &validator::Info| {
@@ -86,7 +87,8 @@ impl<'a> Signers<'a> {
         &self.set
     }
 
-    /// In the order of the set: the validator and its signature of `bytes_of` its place, if its key is here.
+    /// Signs for each validator, in the order of the set, the bytes that `bytes_of` gives for its place; `None` where
+    /// its key is elsewhere.
     pub(crate) fn sign(
         &self,
         mut bytes_of: impl FnMut(usize, &validator::Info) -> Result<Vec<u8>, Fatal>,
@@ -102,7 +104,7 @@ impl<'a> Signers<'a> {
         Ok(signed)
     }
 
-    /// Those who can sign take turns.
+    /// The proposer of a height: the validators that can sign take turns.
     pub(crate) fn proposer(&self, height: u64) -> Result<[u8; 20], Fatal> {
         let able: Vec<_> = self.set.validators().iter().zip(&self.keys).filter(|(_, key)| key.is_some()).collect();
         let turn = height.checked_rem(able.len() as u64).and_then(|turn| able.get(usize::try_from(turn).ok()?));
@@ -113,7 +115,7 @@ impl<'a> Signers<'a> {
     }
 }
 
-/// Says in the log who of `members` cannot sign, and whether the others are enough for a header that can be verified.
+/// Logs which of `members` cannot sign, and whether the others have enough power for a header that can be verified.
 pub(crate) fn warn_of_strangers(height: u64, before: &Members, members: &Members, keys: &Keys) {
     let mut signing = 0u128;
     for (key, power) in members {

@@ -145,7 +145,7 @@ fn a_warp_moves_the_next_block_and_all_after_it() {
     let reached = producer.app().store().meta().unwrap().time_ms;
     assert_eq!(reached, now + 86_400_000);
     assert!(matches!(producer.warp(Warp::To(Time(now))), Err(EngineError::Refused(_))));
-    // The clock goes on from there, after a restart too.
+    // The clock goes on from there, also after a restart.
     drop(producer);
     rig.now.store(now + 10, Ordering::Relaxed);
     let mut producer = rig.on_disk(folder.path());
@@ -174,7 +174,7 @@ fn what_was_acknowledged_outlives_a_restart_before_the_next_block() {
         producer.make_block(true).unwrap();
     }
     assert_eq!(producer.app().index().block(2).unwrap().time, warped);
-    // What a revert takes back stays taken back.
+    // A restart does not bring back what a revert took back.
     let (id, height) = producer.snapshot();
     let before = producer.next_time();
     producer.warp(Warp::By(1_000_000)).unwrap();
@@ -203,11 +203,11 @@ fn no_warp_brings_the_clock_to_its_end() {
     }
     let error = producer.warp(Warp::By(260_000_000_000_000)).unwrap_err().to_string();
     assert!(error.starts_with("a warp to a time after the year 9999 goes too far"), "{error}");
-    // What was refused moved nothing.
+    // The refused commands moved nothing.
     let now = rig.now.load(Ordering::Relaxed);
     producer.make_block(true).unwrap();
     assert_eq!(producer.app().store().meta().unwrap().time_ms, now);
-    // At the limit there are blocks still, and no way further.
+    // At the limit there are still blocks, and the clock goes no further.
     assert_eq!(producer.warp(Warp::To(last)).unwrap(), last);
     producer.make_block(true).unwrap();
     for warp in far.into_iter().chain([Warp::By(86_400_000)]) {
@@ -224,7 +224,7 @@ fn a_revert_returns_state_index_pool_and_clock() {
     submit(&mut producer, rig.transfer(0, 0, 1, 5)).unwrap();
     producer.make_block(true).unwrap();
     rig.now.fetch_add(10, Ordering::Relaxed);
-    // Waits for a nonce that never comes, so it stays in the pool.
+    // This one waits for a nonce that never comes, so it stays in the pool.
     submit(&mut producer, rig.transfer(0, 2, 1, 1)).unwrap();
     let (id, height) = producer.snapshot();
     let (root, next) = (producer.app().info().root, rig.now.load(Ordering::Relaxed));
@@ -232,7 +232,7 @@ fn a_revert_returns_state_index_pool_and_clock() {
     let hash = diem_core::tx::tx_hash(&lost);
     producer.warp(Warp::By(1_000_000)).unwrap();
     submit(&mut producer, lost).unwrap();
-    // More heights than the store keeps undo rows for, were they not pinned.
+    // These are more heights than the store keeps undo rows for, were they not pinned.
     for _ in 0..10 {
         producer.make_block(true).unwrap();
     }
@@ -248,7 +248,7 @@ fn a_revert_returns_state_index_pool_and_clock() {
     assert_eq!(producer.waiting(), 1);
     assert_eq!(producer.warp(Warp::By(0)).unwrap(), Time(next));
     assert!(matches!(producer.revert(later), Err(EngineError::Refused(_))));
-    // The snapshot stays, and other blocks may follow.
+    // The snapshot stays valid, and other blocks may follow.
     submit(&mut producer, rig.transfer(0, 1, 2, 9)).unwrap();
     producer.make_block(true).unwrap();
     assert_eq!(vvv(&producer, &rig.people[2]), whole(1_009));
@@ -294,7 +294,7 @@ fn the_pool_refuses_what_it_has_and_what_is_wrong_and_keeps_what_waits() {
     let rig = Rig::new();
     let mut producer = rig.in_memory();
     let (first, second) = (rig.transfer(0, 0, 1, 1), rig.transfer(0, 1, 1, 1));
-    // In the wrong order, as gossip may bring them.
+    // They come in the wrong order, as gossip may bring them.
     submit(&mut producer, second).unwrap();
     submit(&mut producer, first.clone()).unwrap();
     assert_eq!(submit(&mut producer, first.clone()), Err(SubmitError::Known));
@@ -338,7 +338,7 @@ fn what_is_not_this_chain_is_refused() {
     let app = App::open(folder.path(), options()).unwrap();
     assert!(matches!(refused(&other, &rig.keys, app), OpenError::OtherGenesis { .. }));
 
-    // A chain whose blocks came from elsewhere.
+    // This is a chain whose blocks came from elsewhere.
     let app = memory();
     app.init_chain(&rig.doc).unwrap();
     let mut block = diem_core::Block::default();
@@ -348,7 +348,7 @@ fn what_is_not_this_chain_is_refused() {
     assert_eq!(refused(&rig.doc, &rig.keys, app), OpenError::OtherEngine);
 }
 
-/// Which write point ends the "process": 0 none, 1 before, 2 after.
+/// The write point at which the "process" ends: 0 is none, 1 before the write, 2 after it.
 static CRASH: AtomicU8 = AtomicU8::new(0);
 
 fn crash(point: WritePoint) {

@@ -24,7 +24,7 @@ const MAX_GATHERED: usize = 10_000;
 
 type Reply<T> = oneshot::Sender<Result<T, EngineError>>;
 
-/// What the worker is asked to do.
+/// A command for the worker.
 pub(crate) enum Command {
     Submit {
         txs: Vec<Bytes>,
@@ -69,31 +69,31 @@ pub(crate) enum Command {
     Stop,
 }
 
-/// Answers a command. What the disk refused ends the engine after that.
+/// Sends the answer to a command. An error of the disk ends the engine after that.
 fn answer<T>(reply: Reply<T>, answer: Result<T, EngineError>) -> Result<(), Fatal> {
     let fatal = match &answer {
         Err(EngineError::Fatal(why)) => Err(Fatal(why.clone())),
         _ => Ok(()),
     };
-    // An asker who has left gets no answer, which hurts nobody.
+    // The send fails if the caller has left; nobody misses the answer.
     let _ = reply.send(answer);
     fatal
 }
 
-/// Whether the worker goes on.
+/// Whether the worker goes on after a command.
 enum Next {
     Go,
     Stop,
 }
 
-/// The worker.
+/// The worker: it owns the producer and takes its commands.
 pub(crate) struct Worker {
     producer: Producer,
     inbox: Receiver<Command>,
     mode: BlockMode,
-    /// When the next block of a timer is due.
+    /// The moment at which the timer makes the next block.
     due: Instant,
-    /// How many transactions it has checked.
+    /// The number of transactions that it has checked.
     checked: watch::Sender<u64>,
     /// Set when the engine is about to stop: mining ends after the block that is being made.
     stopping: Arc<AtomicBool>,
@@ -127,7 +127,7 @@ impl Worker {
         let first = match self.mode {
             BlockMode::Every(period) => {
                 let left = self.due.saturating_duration_since(Instant::now());
-                // Not even a flood of transactions holds the timer up.
+                // The deadline holds also under a flood of transactions, so that the timer is not starved.
                 let received =
                     if left.is_zero() { Err(RecvTimeoutError::Timeout) } else { self.inbox.recv_timeout(left) };
                 match received {
@@ -152,8 +152,8 @@ impl Worker {
         Ok(next)
     }
 
-    /// All transactions that have come together share a block, up to a bound; what it has no room for comes in the
-    /// next. Other commands see the blocks of the transactions before them.
+    /// Carries out all commands that wait. Transactions that have come together share a block, up to a bound; those
+    /// that it has no room for come in the next. Other commands see the blocks of the transactions before them.
     fn run_all_waiting(&mut self, first: Command) -> Result<Next, Fatal> {
         let mut command = first;
         let mut gathered = 0usize;
@@ -181,7 +181,7 @@ impl Worker {
         }
     }
 
-    /// On demand: makes the blocks that the waiting transactions ask for.
+    /// In on-demand mode, makes the blocks that the waiting transactions ask for.
     fn flush(&mut self) -> Result<(), Fatal> {
         while self.mode == BlockMode::OnDemand && self.producer.waiting() > 0 {
             if self.producer.make_block(false)?.is_none() {
@@ -191,7 +191,7 @@ impl Worker {
         Ok(())
     }
 
-    /// Carries a command out. An asker who has left gets no answer, which hurts nobody.
+    /// Carries out one command. A caller that has left gets no answer, and nobody misses it.
     fn obey(&mut self, command: Command) -> Result<Next, Fatal> {
         match command {
             Command::Submit { txs, reply } => {

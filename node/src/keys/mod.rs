@@ -24,13 +24,13 @@ pub use turns::{Turn, TurnError};
 /// The secret of a key: 32 bytes, wiped when dropped.
 #[derive(Clone)]
 pub struct Secret {
-    /// What kind of key it is.
+    /// The kind of key.
     pub kind: KeyKind,
     bytes: Zeroizing<[u8; 32]>,
 }
 
 impl Secret {
-    /// A secret of that kind, or `None` if these bytes are none (for secp256k1 zero or above the order).
+    /// Makes a secret of that kind; `None` if the bytes are no valid key (for secp256k1: zero, or not below the order).
     pub fn new(kind: KeyKind, bytes: Zeroizing<[u8; 32]>) -> Option<Self> {
         let secret = Self { kind, bytes };
         secret.try_key().map(|_| secret)
@@ -43,14 +43,14 @@ impl Secret {
         }
     }
 
-    /// The key that signs.
+    /// Returns the key that signs.
     pub fn key(&self) -> SecretKey {
         #[expect(clippy::expect_used, reason = "the constructor has tried the same bytes")]
         self.try_key().expect("a checked secret")
     }
 }
 
-/// Never shows the secret.
+/// The output never shows the secret.
 impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:?}", self.key())

@@ -1,4 +1,4 @@
-//! What a developer may do to the chain between two blocks.
+//! The commands of a developer, which change the chain between two blocks.
 
 use diem_core::{Fatal, Time};
 use diem_store::IndexOp;
@@ -7,7 +7,7 @@ use super::{Producer, Saved, load_head, orders::Orders, row_key};
 use crate::engine::{EngineError, SnapshotId, Warp};
 
 impl Producer {
-    /// Moves the clock of the chain forward; the time that the next block has at least.
+    /// Moves the clock of the chain forward and returns the least time of the next block.
     pub(crate) fn warp(&mut self, warp: Warp) -> Result<Time, EngineError> {
         let next = self.next_time();
         let target = match warp {
@@ -17,7 +17,7 @@ impl Producer {
             }
             Warp::To(time) => time,
         };
-        // A clock that was set cannot be set back: a chain close to the end could make no more blocks, ever.
+        // A clock that was set cannot be set back: a chain close to the latest time could never make a block again.
         if target > Time::LATEST {
             return Err(EngineError::Invalid(format!(
                 "a warp to {target} goes too far: the latest is {}, and the next block is at {next}",
@@ -29,7 +29,7 @@ impl Producer {
         Ok(self.next_time())
     }
 
-    /// Gives the next blocks these orders, once they are on disk.
+    /// Sets the orders for the next blocks, once they are on disk.
     fn order(&mut self, orders: Orders) -> Result<(), EngineError> {
         if orders != self.orders {
             let written = orders.put().and_then(|row| self.app.write_index(&[row]));
@@ -48,7 +48,7 @@ impl Producer {
         (SnapshotId(id), height)
     }
 
-    /// Undoes every height above the snapshot's, one by one, each in one write.
+    /// Undoes every height above the snapshot's, one by one, each in one atomic write.
     pub(crate) fn revert(&mut self, SnapshotId(id): SnapshotId) -> Result<u64, EngineError> {
         let fatal = |fatal: Fatal| EngineError::Fatal(fatal.0);
         let Some(Saved { height: target, offset_ms, pool }) = self.saved.get(&id) else {
@@ -73,7 +73,7 @@ impl Producer {
         Ok(target)
     }
 
-    /// Who is absent from the next `blocks` commits.
+    /// Marks validators as absent from the next `blocks` commits.
     pub(crate) fn set_absent(&mut self, absent: Vec<[u8; 20]>, blocks: u64) -> Result<(), EngineError> {
         absent.iter().try_for_each(|validator| self.check_validator(validator))?;
         self.order(Orders { absent: (absent.into_iter().collect(), blocks), ..self.orders.clone() })

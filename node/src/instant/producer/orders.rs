@@ -1,4 +1,4 @@
-//! What a developer ordered of the next blocks.
+//! The orders of a developer for the next blocks.
 
 use std::collections::BTreeSet;
 
@@ -10,19 +10,19 @@ use diem_store::IndexOp;
 
 use super::{OpenError, unusual};
 
-/// What a developer ordered and the next blocks carry out. It is on disk before it is acknowledged.
+/// The orders of a developer that the next blocks carry out. They are on disk before they are acknowledged.
 #[derive(Debug, Clone, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub(super) struct Orders {
-    /// How far the clock of the chain is ahead of the wall clock, in milliseconds.
+    /// The offset of the chain's clock from the wall clock, in milliseconds.
     pub(super) offset_ms: u64,
-    /// Who is absent, and for how many blocks still.
+    /// The validators that count as absent, and the number of blocks for which they still do.
     pub(super) absent: (BTreeSet<[u8; 20]>, u64),
-    /// Who is proven to have voted twice, in the next block.
+    /// The validators against whom the next block carries evidence of a double vote.
     pub(super) evidence: Vec<[u8; 20]>,
 }
 
 impl Orders {
-    /// The key of their only row.
+    /// The key of the only row of orders.
     fn key() -> Key {
         Key::from_slice(&[NODE_PREFIX, b'o'])
     }
@@ -39,7 +39,7 @@ impl Orders {
         Ok(IndexOp::Put { key: Self::key(), value: borsh::to_vec(self).map_err(unusual)? })
     }
 
-    /// What is left of them after a block.
+    /// The orders that are left after a block.
     pub(super) fn after_block(&self) -> Self {
         let (who, blocks) = &self.absent;
         Self { offset_ms: self.offset_ms, absent: (who.clone(), blocks.saturating_sub(1)), evidence: Vec::new() }

@@ -34,7 +34,7 @@ async fn on_demand_a_transaction_makes_a_block_and_the_next_header_one_empty_blo
     let header = engine.signed_header(2, PATIENCE).await.unwrap();
     assert_eq!(header.header.height.value(), 2);
     assert_eq!(app.index().block(2).unwrap().tx_count, 2);
-    // The header that carries the root after height 2.
+    // The next header carries the root after height 2.
     let next = engine.signed_header(3, PATIENCE).await.unwrap();
     assert_eq!(next.header.app_hash.as_bytes(), app.index().block(2).unwrap().root);
     assert_eq!((app.info().height, app.index().block(3).unwrap().tx_count), (3, 0));
@@ -91,7 +91,7 @@ async fn who_waits_for_the_checks_before_waits_for_none_after() {
     };
     let mut sent = 0;
     while sent < 10 {
-        // Refused where the stream has filled the way to the pool.
+        // It is refused where the flood of transactions has filled the way to the pool.
         if engine.submit(vec![rig.transfer(0, sent, 1, 1)], Wait::None).await == [Ok(())] {
             sent += 1;
             let done = engine.checks_done(Duration::from_secs(3_600));

@@ -1,4 +1,4 @@
-//! Histories at random: restarts and reverts leave no trace.
+//! Random histories: restarts and reverts leave no trace.
 
 use std::sync::atomic::Ordering;
 
@@ -52,7 +52,7 @@ fn nonce(rig: &Rig, producer: &Producer, who: usize) -> u64 {
     account.nonce
 }
 
-/// A call in a block; it may fail there.
+/// Makes a block with a call, which may fail there.
 fn call(rig: &Rig, producer: &mut Producer, who: usize, msg: staking::Msg) {
     let nonce = nonce(rig, producer, who);
     let tx = TxBuilder::new(&rig.doc, &rig.people[who], nonce, vec![Call::Staking(msg)]).bytes();
@@ -77,7 +77,7 @@ fn run(rig: &Rig, producer: &mut Producer, step: &Step) {
             call(rig, producer, *from, staking::Msg::Unstake { validator, amount });
         }
         Step::Equivocate(number) => {
-            // Refused when it has left already; then the block is an empty one.
+            // The evidence is refused when the validator has left already; then the block is an empty one.
             let address = consensus_address(&rig.keys[*number].verifying_key().to_bytes());
             let _ = producer.add_evidence(address);
             producer.make_block(true).unwrap();
@@ -114,7 +114,7 @@ proptest! {
             let header = |producer: &Producer| signed_header(producer.app(), producer.height()).unwrap().unwrap();
             prop_assert_eq!(header(&one), header(&other));
         }
-        // And a light client follows it all.
+        // A light client follows all of the chain, too.
         let mut trust = Trust::from_genesis(&restarted.doc).unwrap();
         for height in 1..=other.height() {
             trust = trust.advance(&light(&other, height), Time(0)).unwrap();
@@ -127,7 +127,8 @@ proptest! {
         lost in prop::collection::vec(step(), 0..12),
         after in prop::collection::vec(step(), 0..8),
     ) {
-        // One chain never lives what the other reverts. Snapshots inside are taken and reverted to as well.
+        // One chain never lives through what the other reverts. Snapshots inside the detour are taken and reverted to
+        // as well.
         let (straight, detour) = (Rig::new(), Rig::new());
         let (mut one, mut other) = (straight.in_memory(), detour.in_memory());
         for step in &before {

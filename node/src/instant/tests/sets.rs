@@ -1,4 +1,4 @@
-//! Validators come, change and go, and the headers say so as CometBFT's would.
+//! Validators join, change and leave, and the headers show it as CometBFT's would.
 
 use diem_client::{
     api::{Base64Bytes, Hash as ApiHash, HexBytes, LightBlock, Validator},
@@ -14,7 +14,7 @@ use super::*;
 
 const NONE: u64 = 0;
 
-/// A rig in which six missed blocks of ten are too many.
+/// Makes a rig in which six missed blocks of ten are too many.
 fn rig() -> Rig {
     let mut rig = Rig::new();
     rig.doc.app.staking.params.signed_window = 10;
@@ -68,7 +68,7 @@ pub(super) fn light(producer: &Producer, height: u64) -> LightBlock {
     }
 }
 
-/// Every header follows from the one before, and the last one from the genesis.
+/// Checks that every header follows from the one before, and the first one from the genesis.
 fn verify_all(rig: &Rig, producer: &Producer) {
     let genesis = Trust::from_genesis(&rig.doc).unwrap();
     let mut trust = genesis.clone();
@@ -180,7 +180,7 @@ fn headers_that_too_few_sign_are_refused_by_clients_and_nobody_at_all_ends_the_e
     let before = trust.advance(&light(&producer, joined - 1), Time(0)).unwrap();
     let error = before.advance(&light(&producer, joined), Time(0)).unwrap_err();
     assert!(matches!(error, VerifyError::TooFewSignatures { signed: 50, total: 950 }), "{error}");
-    // Everyone whose key is here leaves.
+    // Every validator whose key is here leaves.
     for key in &rig.keys {
         producer.add_evidence(consensus_address(&key.verifying_key().to_bytes())).unwrap();
     }
@@ -199,7 +199,7 @@ fn a_restart_and_a_revert_know_the_validators() {
     let mut producer = rig.on_disk(folder.path());
     let (id, _) = producer.snapshot();
     let strong = &rig.keys[2];
-    // Ends right after the change: the two sets that follow it are known by what was written only.
+    // The node ends right after the change: only what was written tells the two sets that follow it.
     let at = send(&rig, &mut producer, &rig.people[0], stake(operator(2).address, 70));
     drop(producer);
     let mut producer = rig.on_disk(folder.path());
