@@ -7,11 +7,7 @@ use diem_core::{
 };
 use diem_types::{Call, GasParams, Signed, Tx};
 
-use crate::{
-    Client, ClientError, KnownChain,
-    api::Hash,
-    guard::{Unproven, Unsettled},
-};
+use crate::{Client, ClientError, KnownChain, api::Hash, guard::Unproven, memory::Unsettled};
 
 /// The number of blocks for which a transaction is valid unless its sender says otherwise.
 pub const EXPIRY_BLOCKS: u64 = 600;
@@ -81,22 +77,52 @@ pub enum BuildError {
     },
     /// The fee is more than is paid without being told.
     #[error(
-        "the fee would be {fee} VVV, more than the {limit} VVV that are paid without being told. {url} asks {price} avvv \
-         for a unit of gas; the chain asked {known} when it was first seen. Nothing was signed: to pay that much, name \
-         it as --max-fee (`max_fee` of an intent)",
+        "the fee would be {fee} VVV, more than the {limit} VVV that are paid without being told: {gas} gas at a price of \
+         {price} avvv, and the chain that {url} has asked {known} when it was first seen. Nothing was signed: to pay \
+         that much, name it as --max-fee (`max_fee` of an intent)",
         price = .price.get(), known = .known.get()
     )]
     FeeUntold {
-        /// The URL of the node that asks so much.
+        /// The URL of the node.
         url: String,
         /// The fee: gas times gas price.
         fee: Amount,
         /// The most that is paid without being told.
         limit: Amount,
-        /// avvv for a unit of gas now.
+        /// The gas of the transaction.
+        gas: u64,
+        /// avvv for a unit of gas, of the intent or what the node asks now.
         price: Amount,
         /// avvv for a unit of gas when the chain was first seen.
         known: Amount,
+    },
+    /// The node counts more gas than there can be.
+    #[error(
+        "{url} counts {gas} gas for this transaction, but by the table of gas of this chain's genesis it has {known}. \
+         Nothing was signed: to agree to a fee of {fee} VVV all the same, name it as --max-fee (`max_fee` of an intent)"
+    )]
+    GasUntold {
+        /// Who counts so.
+        url: String,
+        /// The gas by the node's table.
+        gas: u64,
+        /// The gas by the table that is known.
+        known: u64,
+        /// gas * gas_price.
+        fee: Amount,
+    },
+    /// The node's genesis is not that of its chain.
+    #[error(
+        "{url} names a table of gas that is dearer than this program's own, and shows as its genesis one with hash {shown} \
+         instead of {named}: nothing was signed"
+    )]
+    OtherGenesis {
+        /// The node.
+        url: String,
+        /// The hash of the genesis that it shows.
+        shown: Hash,
+        /// The hash of the chain's genesis.
+        named: Hash,
     },
     /// The node shows another chain than the one that is known.
     #[error(
@@ -115,12 +141,11 @@ pub enum BuildError {
     },
     /// A signature of this sender may still count, and the node wants another beside it.
     #[error(
-        "transaction {hash} of this sender with nonce {nonce} may still count: nothing shows that it cannot, and whoever \
+        "transaction {name} of this sender with nonce {nonce} may still count: nothing shows that it cannot, and whoever \
          holds it can bring it into a block until height {expiry}. Nothing was signed, because {url} names {next} as \
-         the next nonce: with both, the sender could pay twice. `diemd query tx {hash}` says whether it is in a block; \
-         --nonce {nonce} (`nonce` of an intent) signs something of which only one of both can be in a block, --nonce \
-         {next} signs another transaction beside it",
-        hash = .open.hash, nonce = .open.nonce, expiry = .open.expiry
+         the next nonce: with both, the sender could pay twice. --nonce {nonce} (`nonce` of an intent) signs \
+         something of which only one of both can be in a block, --nonce {next} signs another transaction beside it",
+        name = .open.name(), nonce = .open.nonce, expiry = .open.expiry
     )]
     Unsettled {
         /// The URL of the node.
@@ -193,11 +218,11 @@ impl Client {
     /// [`BuildError`]; then nothing is to be signed.
     pub async fn draft(&self, intent: Intent) -> Result<Draft, BuildError> {
         let (status, params) = (self.status().await?, self.params().await?);
-        let height = status.latest.ok_or(BuildError::NoBlock)?.height;
-        let known = self.know(KnownChain::new(&status, &params))?;
+        let height = status.latest.as_ref().ok_or(BuildError::NoBlock)?.height;
+        let known = self.know(&status, &params).await?;
         let nonce = match intent.nonce {
             Some(nonce) => nonce,
-            None => self.next_nonce(&intent.sender).await?,
+            None => self.next_nonce(&known.sender(intent.sender)).await?,
         };
         let Hash(genesis_hash) = status.genesis_hash;
         let price = params.gas.min_price;
@@ -216,7 +241,7 @@ impl Client {
         let payer_kind = intent.fee_payer.map(|(_, kind)| kind);
         let mut draft = with_fee(tx, &params.gas, intent.sender_kind, payer_kind, intent.max_fee)?;
         if intent.max_fee.is_none() {
-            self.check_fee(known, &draft, intent.sender_kind, payer_kind)?;
+            self.check_fee(&known, &draft, intent.sender_kind, payer_kind)?;
         }
         draft.unproven = Unproven {
             nonce: intent.nonce.is_none().then_some(nonce),
@@ -234,12 +259,17 @@ impl Client {
         sender: KeyKind,
         payer: Option<KeyKind>,
     ) -> Result<(), BuildError> {
-        let limit = self.guard.limit(Some(known), &placeholder(&draft.tx, sender, payer)?);
-        if draft.fee <= limit {
-            return Ok(());
+        let signed = placeholder(&draft.tx, sender, payer)?;
+        let (url, gas, fee, price) = (self.url().into(), draft.gas, draft.fee, draft.tx.gas_price);
+        let usual = known.gas.gas(&signed);
+        if gas > usual {
+            return Err(BuildError::GasUntold { url, gas, known: usual, fee });
         }
-        let (url, price, known) = (self.url().into(), draft.tx.gas_price, known.min_gas_price);
-        Err(BuildError::FeeUntold { url, fee: draft.fee, limit, price, known })
+        let limit = self.guard.limit(Some(known), &signed);
+        if fee > limit {
+            return Err(BuildError::FeeUntold { url, fee, limit, gas, price, known: known.min_gas_price });
+        }
+        Ok(())
     }
 }
 

@@ -3,15 +3,18 @@
 use std::{fmt::Write as _, net::IpAddr, sync::Arc, time::Duration};
 
 use diem_core::Address;
-use diem_types::{GenesisDoc, Signed};
+use diem_types::GenesisDoc;
 use reqwest::{Method, RequestBuilder, StatusCode, header::CONTENT_TYPE};
 use serde::de::DeserializeOwned;
 
 use crate::api::{
     Account, Batch, Block, BlockId, BlockSummary, Clock, ErrorBody, ErrorLine, ErrorReply, Hash, HexBytes, LightBlock,
-    List, Page, Proof, Ready, State, Status, Submitted, TX_MEDIA_TYPE, TXS_MEDIA_TYPE, Transaction, Wait,
+    List, Page, Proof, Ready, Status, Submitted, TX_MEDIA_TYPE, TXS_MEDIA_TYPE, Transaction, Wait,
 };
-use crate::guard::{Guard, KnownChain, Memory, Unsettled};
+use crate::{
+    guard::{Guard, KnownChain},
+    memory::Memory,
+};
 
 /// The time for which the client looks for the node.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -212,15 +215,16 @@ impl Client {
     /// `POST /v1/tx` with one signed transaction. With [`Wait::Committed`] the node waits up to `timeout`, then says
     /// [`State::Unknown`].
     ///
-    /// What is refused, lost or in no block yet may still count, because a refusal is the node's word alone: the client
-    /// remembers it, and [`Self::draft`] takes no other nonce for this sender until the caller names one.
+    /// What is refused, lost, given up or in no block yet may still count, because a refusal is the node's word alone: the
+    /// client remembers it, and [`Self::draft`] takes no other nonce for this sender until the caller names one.
     pub async fn submit(&self, tx: Vec<u8>, wait: Wait, timeout: Duration) -> Result<Submitted, ClientError> {
-        let signed = Signed::decode(&tx).ok();
-        let answer = match self.accepted(self.post(TX_MEDIA_TYPE, tx, wait, timeout)).await {
-            Ok(body) => self.decode(&body),
-            Err(error) => Err(error),
-        };
-        self.note(signed.as_ref(), answer.as_ref().map(|answer: &Submitted| answer.state));
+        let mut departed = self.departing([tx.as_slice()]);
+        let request = self.post(TX_MEDIA_TYPE, tx, wait, timeout);
+        let answer = self.accepted(request).await.and_then(|body| self.decode::<Submitted>(&body));
+        match &answer {
+            Ok(answer) => departed.settle(0, answer.state),
+            Err(error) => departed.fail(error),
+        }
         answer
     }
 
@@ -232,30 +236,16 @@ impl Client {
         wait: Wait,
         timeout: Duration,
     ) -> Result<Vec<Submitted>, ClientError> {
-        let body = diem_core::encode(&txs);
-        let answer = match self.accepted(self.post(TXS_MEDIA_TYPE, body, wait, timeout)).await {
-            Ok(body) => self.decode(&body),
-            Err(error) => Err(error),
-        };
-        for (number, tx) in txs.iter().enumerate() {
-            let state =
-                answer.as_ref().map(|Batch { results }| results.get(number).map_or(State::Unknown, |one| one.state));
-            self.note(Signed::decode(tx).ok().as_ref(), state);
+        let mut departed = self.departing(txs.iter().map(Vec::as_slice));
+        let request = self.post(TXS_MEDIA_TYPE, diem_core::encode(&txs), wait, timeout);
+        let answer = self.accepted(request).await.and_then(|body| self.decode::<Batch>(&body));
+        match &answer {
+            Ok(Batch { results }) => {
+                results.iter().enumerate().for_each(|(place, one)| departed.settle(place, one.state));
+            }
+            Err(error) => departed.fail(error),
         }
         answer.map(|Batch { results }| results)
-    }
-
-    /// Remembers a signature that may still count, and forgets those that cannot any more.
-    fn note(&self, signed: Option<&Signed>, state: Result<State, &ClientError>) {
-        let Some(signed) = signed else { return };
-        match state {
-            // Nothing has left this machine.
-            Err(ClientError::Unreachable { .. }) => {}
-            Ok(State::Accepted | State::Checked | State::Committed | State::Failed) => {
-                self.forget(&signed.tx.sender, signed.tx.nonce);
-            }
-            Ok(State::Rejected | State::Unknown) | Err(_) => self.remember(signed.tx.sender, Unsettled::of(signed)),
-        }
     }
 
     fn post(&self, media_type: &str, body: Vec<u8>, wait: Wait, timeout: Duration) -> RequestBuilder {

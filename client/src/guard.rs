@@ -1,23 +1,19 @@
 //! What a client signs for without being told: bounds for every number that comes from a node without a proof.
 //!
 //! A node, or whoever stands between it and this client (a proxy, a tunnel, a forwarded port), can answer anything. The
-//! bounds come from what the client knows by itself: its own table of gas, the chain as it first saw it, and what it
-//! has signed before. What cannot be bounded is listed in [`Unproven`], so that a caller can look at it.
-
-use std::{
-    collections::BTreeMap,
-    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
-};
+//! bounds come from what the client knows by itself: a table of gas that is its own or that of the genesis whose hash it
+//! signs, the chain as it first saw it, and what it has signed before ([`crate::memory`]). What cannot be bounded is
+//! listed in [`Unproven`], so that a caller can look at it.
 
 use diem_core::{Address, Amount};
 use diem_types::{GasParams, Signed};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Client, LightClient, LightError,
+    Client,
     api::{Hash, Params, Status},
     build::BuildError,
-    verify::{Trust, VerifyError},
+    memory::Sender,
 };
 
 /// The most that is paid as a fee unless the caller names a `max_fee`: 0.1 VVV.
@@ -31,8 +27,9 @@ pub const MAX_RISE: u128 = 10;
 pub struct Guard {
     /// The most VVV of a fee, in avvv [default: [`MAX_FEE`]].
     pub max_fee: Amount,
-    /// The fee may be so many times what it is by this program's own table of gas and the lowest price at which the
-    /// chain was first seen [default: [`MAX_RISE`]].
+    /// The fee may be so many times what it is by the table of gas that the client knows and the lowest price at which
+    /// the chain was first seen [default: [`MAX_RISE`]]. It is the price that may rise: gas above that table is paid by
+    /// nobody who was not told.
     pub max_rise: u128,
 }
 
@@ -46,8 +43,8 @@ impl Guard {
     /// The most avvv that a transaction of the size of `signed` may pay without being told, on a chain that is known so.
     pub fn limit(&self, known: Option<&KnownChain>, signed: &Signed) -> Amount {
         let usual = known.map(|known| {
-            let usual = known.min_gas_price.checked_mul(GasParams::default().gas(signed).into());
-            // A product that is larger than any amount bounds nothing; the other limit does.
+            let usual = known.min_gas_price.checked_mul(known.gas.gas(signed).into());
+            // What is larger than any amount bounds nothing; the other limit does.
             usual.and_then(|usual| usual.checked_mul(self.max_rise)).unwrap_or(Amount::MAX)
         });
         usual.map_or(self.max_fee, |usual| usual.min(self.max_fee))
@@ -65,36 +62,52 @@ pub struct KnownChain {
     pub genesis_hash: Hash,
     /// The lowest price of a unit of gas, in avvv.
     pub min_gas_price: Amount,
+    /// What a transaction costs in gas: this program's own table, or that of the chain's genesis where it is dearer.
+    #[serde(default)]
+    pub gas: GasTable,
 }
 
 impl KnownChain {
-    /// The chain as a node shows it.
-    pub fn new(status: &Status, params: &Params) -> Self {
-        Self {
-            chain_id: status.chain_id.clone(),
-            genesis_hash: status.genesis_hash,
-            min_gas_price: params.gas.min_price,
-        }
+    /// An account of this chain, whose nonces count here.
+    pub fn sender(&self, address: Address) -> Sender {
+        Sender { chain_id: self.chain_id.clone(), genesis_hash: self.genesis_hash, address }
     }
 }
 
-/// A signed transaction of which nobody has shown that it cannot count any more. Whoever holds it can still put it into
-/// a block: until `expiry`, or until another transaction with the same nonce is in one.
+/// What a transaction costs in gas beside its calls, whose gas is a part of this program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Unsettled {
-    /// The hash of the transaction.
-    pub hash: Hash,
-    /// The nonce of the transaction.
-    pub nonce: u64,
-    /// The last height at which it is valid.
-    pub expiry: u64,
+pub struct GasTable {
+    /// Gas of every transaction.
+    pub per_tx: u64,
+    /// Gas of every byte of a transaction.
+    pub per_byte: u64,
+    /// Gas of every signature.
+    pub per_signature: u64,
 }
 
-impl Unsettled {
-    /// The record of `signed`, which may still count.
-    pub const fn of(signed: &Signed) -> Self {
-        Self { hash: Hash(signed.hash), nonce: signed.tx.nonce, expiry: signed.tx.expiry }
+impl Default for GasTable {
+    /// The table of chains whose genesis names no other.
+    fn default() -> Self {
+        Self::of(&GasParams::default())
+    }
+}
+
+impl GasTable {
+    /// The table of these parameters.
+    pub const fn of(params: &GasParams) -> Self {
+        Self { per_tx: params.per_tx, per_byte: params.per_byte, per_signature: params.per_signature }
+    }
+
+    /// The gas of `signed`.
+    pub fn gas(&self, signed: &Signed) -> u64 {
+        let Self { per_tx, per_byte, per_signature } = *self;
+        GasParams { per_tx, per_byte, per_signature, ..GasParams::default() }.gas(signed)
+    }
+
+    /// Whether no transaction costs more by this table than by `other`.
+    const fn is_within(&self, other: &Self) -> bool {
+        self.per_tx <= other.per_tx && self.per_byte <= other.per_byte && self.per_signature <= other.per_signature
     }
 }
 
@@ -109,125 +122,40 @@ pub struct Unproven {
     pub gas_price: Option<Amount>,
 }
 
-/// The memory that all clones of a client share.
-#[derive(Debug, Default)]
-pub(crate) struct Memory {
-    chain: OnceLock<KnownChain>,
-    unsettled: Mutex<BTreeMap<Address, BTreeMap<u64, Unsettled>>>,
-}
-
-impl Memory {
-    pub(crate) fn of(chain: KnownChain) -> Self {
-        Self { chain: OnceLock::from(chain), unsettled: Mutex::default() }
-    }
-
-    fn unsettled(&self) -> MutexGuard<'_, BTreeMap<Address, BTreeMap<u64, Unsettled>>> {
-        // Each change of the map is one step: a panic in between leaves it whole.
-        self.unsettled.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl Client {
     /// The chain as this client knows it: what [`Self::knowing`] was given, else what the node shows now, remembered.
     ///
     /// # Errors
-    /// [`BuildError::OtherChain`] if the node shows another chain than the known one; [`BuildError::NoBlock`].
+    /// [`BuildError::OtherChain`] if the node shows another chain than the known one, [`BuildError::OtherGenesis`] if
+    /// it shows another genesis than it names; [`BuildError::NoBlock`].
     pub async fn chain(&self) -> Result<KnownChain, BuildError> {
         let (status, params) = (self.status().await?, self.params().await?);
-        status.latest.ok_or(BuildError::NoBlock)?;
-        self.know(KnownChain::new(&status, &params)).cloned()
+        status.latest.as_ref().ok_or(BuildError::NoBlock)?;
+        self.know(&status, &params).await
     }
 
     /// Compares what the node shows with what is known; the first that is seen is what is known from then on.
-    pub(crate) fn know(&self, seen: KnownChain) -> Result<&KnownChain, BuildError> {
-        let (chain_id, genesis_hash) = (seen.chain_id.clone(), seen.genesis_hash);
-        let known = self.memory.chain.get_or_init(|| seen);
-        if (&known.chain_id, known.genesis_hash) == (&chain_id, genesis_hash) {
+    pub(crate) async fn know(&self, status: &Status, params: &Params) -> Result<KnownChain, BuildError> {
+        let seen = KnownChain {
+            chain_id: status.chain_id.clone(),
+            genesis_hash: status.genesis_hash,
+            min_gas_price: params.gas.min_price,
+            gas: GasTable::default(),
+        };
+        let known = self.memory.known_or(seen);
+        if (&known.chain_id, known.genesis_hash) != (&status.chain_id, status.genesis_hash) {
+            let (url, chain_id, genesis_hash) = (self.url().into(), status.chain_id.clone(), status.genesis_hash);
+            return Err(BuildError::OtherChain { url, known: Box::new(known), chain_id, genesis_hash });
+        }
+        if GasTable::of(&params.gas).is_within(&known.gas) {
             return Ok(known);
         }
-        let known = Box::new(known.clone());
-        Err(BuildError::OtherChain { url: self.url().into(), known, chain_id, genesis_hash })
-    }
-
-    /// The nonce of the sender's next transaction: the node's word, but never beside a signature that may still count.
-    ///
-    /// # Errors
-    /// [`BuildError::Unsettled`] if the node names another nonce than those of the sender's signatures that may still
-    /// count: two transactions of which both could be in blocks are signed only by a caller who names the nonce.
-    pub async fn next_nonce(&self, sender: &Address) -> Result<u64, BuildError> {
-        let next = self.account(sender, None, false).await?.nonce_to_send();
-        let open = self.unsettled(sender);
-        match open.first() {
-            Some(first) if !open.iter().any(|open| open.nonce == next) => {
-                Err(BuildError::Unsettled { url: self.url().into(), open: *first, next })
-            }
-            _ => Ok(next),
-        }
-    }
-
-    /// Forgets those of the sender's signatures of which the chain proves that they cannot count any more, and gives
-    /// them: another transaction with their nonce is in a block, or it was they; or the height has passed until which
-    /// they were valid. The proof is signed by the validators that follow from the genesis whose hash every signature
-    /// names, so it holds whoever the node is; without a known chain ([`Self::knowing`]) nothing is proven.
-    ///
-    /// # Errors
-    /// [`LightError`]: the node proves nothing, or what it proves does not hold. On a chain that is not for development
-    /// that is so once its genesis is older than two thirds of the unbonding time, because the validators of that time
-    /// have nothing to lose any more.
-    pub async fn settle(&self, sender: &Address) -> Result<Vec<Unsettled>, LightError> {
-        let Some(known) = self.memory.chain.get().filter(|_| !self.unsettled(sender).is_empty()) else {
-            return Ok(Vec::new());
-        };
+        // A dearer table is believed only where the genesis says it, whose hash is a part of every signature.
         let genesis = self.genesis().await?;
-        let (got, Hash(trusted)) = (genesis.hash(), known.genesis_hash);
-        if got != trusted {
-            let (got, trusted) = (Hash(got).to_string(), known.genesis_hash.to_string());
-            return Err(VerifyError::OtherGenesis { got, trusted }.into());
+        let shown = Hash(genesis.hash());
+        if shown != known.genesis_hash {
+            return Err(BuildError::OtherGenesis { url: self.url().into(), shown, named: known.genesis_hash });
         }
-        let mut light = LightClient::new(self.clone(), Trust::from_genesis(&genesis)?);
-        let mut settled = self.settled_at(&mut light, sender, None).await?;
-        if let Some(head) = self.status().await?.latest.filter(|_| !self.unsettled(sender).is_empty()) {
-            // The header that proves the newest state may still have to come.
-            settled.extend(self.settled_at(&mut light, sender, Some(head.height)).await?);
-        }
-        Ok(settled)
-    }
-
-    async fn settled_at(
-        &self,
-        light: &mut LightClient,
-        sender: &Address,
-        height: Option<u64>,
-    ) -> Result<Vec<Unsettled>, LightError> {
-        let (_, proven) = light.account(sender, height).await?;
-        let cannot_count = |open: &Unsettled| open.nonce < proven.account.nonce || open.expiry <= proven.height;
-        let settled: Vec<Unsettled> = self.unsettled(sender).into_iter().filter(cannot_count).collect();
-        if let Some(open) = self.memory.unsettled().get_mut(sender) {
-            open.retain(|_, open| !cannot_count(open));
-        }
-        Ok(settled)
-    }
-
-    /// The sender's signatures that may still count, by nonce.
-    pub fn unsettled(&self, sender: &Address) -> Vec<Unsettled> {
-        self.memory.unsettled().get(sender).map(|open| open.values().copied().collect()).unwrap_or_default()
-    }
-
-    /// Remembers a signature that may still count, such as one of an earlier run. [`Self::submit`] does so by itself
-    /// with what was refused, lost, or in no block when the time to wait was over.
-    pub fn remember(&self, sender: Address, open: Unsettled) {
-        self.memory.unsettled().entry(sender).or_default().insert(open.nonce, open);
-    }
-
-    /// Forgets the sender's signatures with that nonce and those before it: because a transaction with it is in a
-    /// block, or because the caller accepts that two may count.
-    pub fn forget(&self, sender: &Address, nonce: u64) {
-        let mut all = self.memory.unsettled();
-        if let Some(open) = all.get_mut(sender) {
-            open.retain(|number, _| *number > nonce);
-            if open.is_empty() {
-                all.remove(sender);
-            }
-        }
+        Ok(self.memory.know_gas(GasTable::of(&genesis.app.gas), known))
     }
 }

@@ -25,8 +25,10 @@ mod dev;
 mod economy;
 pub mod guard;
 pub mod light;
+pub mod memory;
 pub mod verify;
 
 pub use client::{Client, ClientError};
-pub use guard::{Guard, KnownChain};
+pub use guard::{GasTable, Guard, KnownChain};
 pub use light::{LightClient, LightError};
+pub use memory::{Sender, Unsettled};

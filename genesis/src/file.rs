@@ -6,7 +6,7 @@ use std::{
 };
 
 use diem_bank::Account;
-use diem_core::{Address, Amount, Denom, Time, clock::DAY_MS};
+use diem_core::{Address, Amount, Denom, Time, clock::DAY_MS, text::shortened};
 use diem_types::{AppGenesis, ChainParams, ConsensusParams, GasParams, GenesisDoc, genesis::GenesisError};
 use serde::{Deserialize, Deserializer, de};
 
@@ -14,6 +14,7 @@ use crate::{
     economy::{
         self, CreditsParams, CurveFile, DiemStake, Economy, Emissions, Lock, Provider, Stake, StakingParams, Validator,
     },
+    names::{NameError, check_name},
     readable::{self, ReadError},
     units::{Coin, Diem, Millis, Names, Vvv, Who},
 };
@@ -35,9 +36,9 @@ pub enum Error {
     /// An account, by name or address, appears twice.
     #[error("account `{0}` is listed twice")]
     DuplicateAccount(String),
-    /// A name that means something else wherever names are read.
-    #[error("an account cannot be named `{0}`: {1}; choose another name")]
-    Name(String, &'static str),
+    /// A name that no wallet takes.
+    #[error("an account cannot be named `{0}`: {1}")]
+    Name(String, NameError),
     /// An account has the same denomination twice, or a sum that fits no amount.
     #[error("account `{0}` has two balances in {1}: write one")]
     DuplicateBalance(String, Denom),
@@ -352,8 +353,8 @@ impl GenesisFile {
         let mut names = BTreeSet::new();
         let mut accounts = BTreeMap::new();
         for person in &self.accounts {
-            if let Some((name, why)) = person.name.as_ref().and_then(|name| Some((name, means_otherwise(name)?))) {
-                return Err(Error::Name(name.clone(), why));
+            if let Some(name) = &person.name {
+                check_name(name).map_err(|why| Error::Name(shortened(name), why))?;
             }
             let known_name = person.name.as_ref().is_some_and(|name| !names.insert(name));
             if known_name || accounts.insert(person.address, person.account()?).is_some() {
@@ -366,15 +367,4 @@ impl GenesisFile {
         }
         Ok(accounts)
     }
-}
-
-/// Why somebody with this name would be taken for something else: addresses, days and heights are written where names
-/// are, and whoever has the name of an address would be shown as its owner.
-fn means_otherwise(name: &str) -> Option<&'static str> {
-    let hex = name.strip_prefix("0x").or_else(|| name.strip_prefix("0X"));
-    let like_hex = hex.is_some_and(|digits| digits.len() == 40 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
-    if name.parse::<Address>().is_ok() || like_hex || name.to_ascii_lowercase().starts_with("diem1") {
-        return Some("it looks like an address");
-    }
-    ["today", "latest"].contains(&name).then_some("a word that means a time wherever a name can stand")
 }

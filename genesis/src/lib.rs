@@ -5,6 +5,7 @@
 
 pub mod economy;
 mod file;
+mod names;
 pub mod presets;
 pub mod readable;
 pub mod units;
@@ -17,6 +18,7 @@ use diem_types::GenesisDoc;
 pub use diem_types::genesis::is_development;
 pub use economy::Validator;
 pub use file::{Consensus, Error, Gas, GenesisFile, Person, Start};
+pub use names::{LONGEST_NAME, NameError, check_name, is_plain_name};
 pub use units::{Coin, Vvv, Who, parse_millis};
 
 /// Reads a genesis: a file ending in `.json` is the canonical document, any other the readable TOML.

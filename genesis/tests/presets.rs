@@ -150,6 +150,9 @@ fn bad_values_say_what_is_wrong_with_them() {
             dev.replace("name = \"bob\"", "name = \"0xF39FD6e51aad88F6F4ce6aB8827279cffFb92266\""),
             "it looks like an address",
         ),
+        (dev.replace("name = \"bob\"", "name = \"0x12\""), "account cannot be named `0x12`: it looks like an address"),
+        (dev.replace("name = \"bob\"", "name = \"\""), "account cannot be named ``: use 1 to 64 small letters"),
+        (dev.replace("name = \"bob\"", "name = \"Bob\""), "account cannot be named `Bob`: use 1 to 64 small letters"),
         (dev.replace("name = \"bob\"", "name = \"today\""), "account cannot be named `today`"),
         (dev.replace("name = \"bob\"", "name = \"latest\""), "account cannot be named `latest`"),
         (

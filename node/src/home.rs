@@ -272,19 +272,41 @@ pub fn private_folder(folder: &Path) -> Result<(), HomeError> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| HomeError::io(folder, error))
 }
 
-/// Writes a file atomically, with access for this user alone.
+/// Writes a file whole or not at all, for this user alone, in place of the one that is there.
 ///
 /// # Errors
 /// The disk refuses.
 pub fn write_whole(path: &Path, text: &str) -> Result<(), HomeError> {
+    write_then(path, text, |temporary| fs::rename(temporary, path)).map_err(|error| HomeError::io(path, error))
+}
+
+/// The same where there must be none yet.
+///
+/// # Errors
+/// `AlreadyExists`, or the disk refuses.
+pub fn write_new(path: &Path, text: &str) -> io::Result<()> {
+    // A hard link, unlike a rename, fails where there is a file already.
+    write_then(path, text, |temporary| fs::hard_link(temporary, path))
+}
+
+/// Writes a temporary file beside `path` and lets `place` give it that name, in one step. What this has returned for
+/// stays there, whatever ends the machine.
+fn write_then(path: &Path, text: &str, place: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
     let temporary = path.with_extension(format!("new-{}", std::process::id()));
     let write = || {
         let mut file = File::options().create(true).truncate(true).write(true).mode(0o600).open(&temporary)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
-        fs::rename(&temporary, path)
+        place(&temporary)
     };
-    write().map_err(|error| HomeError::io(path, error))
+    let written = write();
+    // A rename has taken it away already.
+    let _ = fs::remove_file(&temporary);
+    written?;
+    match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        Some(folder) => File::open(folder)?.sync_all(),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]

@@ -40,6 +40,7 @@ pub struct Genesis {
 
 /// A validator of the first block.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct GenesisValidator {
     /// The account that operates it.
     pub operator: Address,

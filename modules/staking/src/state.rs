@@ -251,7 +251,7 @@ pub enum Leaving {
     } = 1,
 }
 
-diem_core::one_field_enum!(Leaving);
+diem_core::one_field_enum!(Leaving, "kind of leaving");
 
 /// The place of an entry in the table of entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]

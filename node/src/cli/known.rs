@@ -1,7 +1,7 @@
 //! The chain for which a wallet signs: the one that it knows by that name, whatever a node shows.
 
 use anyhow::anyhow;
-use diem_client::{Client, KnownChain, api::Hash, build::BuildError, guard::Unsettled};
+use diem_client::{Client, GasTable, KnownChain, Unsettled, api::Hash, build::BuildError};
 
 use super::{
     Failure,
@@ -26,7 +26,12 @@ impl Known {
         let chain = match common.chains().get(&seen.chain_id)? {
             Some(known) => {
                 check(&known, &seen.chain_id, &seen.genesis_hash, &format!("the node at {}", client.url()))?;
-                known
+                let with_its_gas = KnownChain { gas: seen.gas, ..known.clone() };
+                if with_its_gas != known {
+                    // It is that of the genesis, or this program's own: no node can choose it.
+                    remember(&common.chains(), &with_its_gas);
+                }
+                with_its_gas
             }
             None => {
                 first_seen(&common.chains(), &seen, client.url());
@@ -51,15 +56,21 @@ pub(super) fn check(known: &KnownChain, chain_id: &str, genesis_hash: &Hash, who
 }
 
 fn first_seen(chains: &Chains, seen: &KnownChain, url: &str) {
+    let GasTable { per_tx, per_byte, per_signature } = seen.gas;
     let lines = fields([
         ("chain", seen.chain_id.clone()),
         ("genesis hash", seen.genesis_hash.to_string()),
         ("least gas price", format!("{} avvv", seen.min_gas_price.get())),
+        ("gas", format!("{per_tx} a transaction, {per_byte} a byte, {per_signature} a signature, and its calls")),
         ("says", url.to_owned()),
     ]);
     say(&format!(
         "This wallet sees a chain for the first time. Compare its genesis hash with a source that you trust:\n{lines}\n"
     ));
+    remember(chains, seen);
+}
+
+fn remember(chains: &Chains, seen: &KnownChain) {
     // Without a place to remember it the command goes on as it would on a new machine.
     if let Err(error) = chains.put(seen) {
         say(&format!("it cannot be remembered: {}", plain(&error.to_string())));
@@ -85,15 +96,16 @@ pub(super) fn build_error(error: BuildError) -> Failure {
 
 /// What can be typed while a signature may still count.
 fn unsettled(url: &str, open: &Unsettled, next: u64) -> String {
-    let Unsettled { hash, nonce, expiry } = open;
+    let (name, Unsettled { hash, nonce, expiry }) = (open.name(), open);
+    let look = hash.map(|hash| format!("`diemd query tx {hash}` says whether it is in a block. ")).unwrap_or_default();
     let (same, another) = (format!("--nonce {nonce}"), format!("--nonce {next}"));
     let choices = fields([
         (same.as_str(), "signs instead of it: only one of both can be in a block".to_owned()),
         (another.as_str(), "signs beside it: both can be in blocks, and the sender pays for both".to_owned()),
     ]);
     format!(
-        "transaction {hash} of this sender with nonce {nonce} may still count, until height {expiry}: nothing proves \
+        "transaction {name} of this sender with nonce {nonce} may still count, until height {expiry}: nothing proves \
          that it cannot. {url} names {next} as the next nonce, and with both the sender could pay twice. Nothing was \
-         signed. `diemd query tx {hash}` says whether it is in a block. Then run the command again with\n{choices}"
+         signed. {look}Run the command again with\n{choices}"
     )
 }

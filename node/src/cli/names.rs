@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 
 use diem_core::Address;
+use diem_genesis::check_name;
 
-use crate::keys::{KeyStore, store::is_reserved};
+use crate::keys::KeyStore;
 
 /// The names that a wallet has for addresses.
 #[derive(Debug, Default)]
@@ -22,7 +23,7 @@ impl Names {
             // What looks like an address would be shown as somebody else's.
             if let Ok(key) = key
                 && (development || !key.is_for_development())
-                && !is_reserved(&name)
+                && check_name(&name).is_ok()
             {
                 names.entry(key.address).or_insert(name);
             }

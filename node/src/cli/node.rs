@@ -42,7 +42,8 @@ impl HomeArgs {
 /// A node runs in a home that others can change, because volumes of containers often are like that; but its owner hears
 /// of it, since the keys of a validator lie there.
 fn say_if_unsafe(home: &Home) {
-    if let Err(error) = folder::check(home.root()) {
+    let keys = [home.comet().join("config/priv_validator_key.json"), home.bridge_key_file()];
+    if let Some(error) = keys.iter().find_map(|key| folder::check_down(home.root(), key).err()) {
         say(&format!("warning: {error}"));
     }
 }

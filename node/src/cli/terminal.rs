@@ -1,9 +1,21 @@
 //! Asking on the terminal for what nobody should see.
+//!
+//! The terminal edits the line and hears its own keys (Ctrl-C, Ctrl-Z, Ctrl-\) as ever; it only stops showing what is
+//! typed. Whatever ends or stops this process meanwhile leaves it as it was before.
 
-use std::{fs::File, io::IsTerminal as _, sync::OnceLock, thread};
+use std::{
+    fs::File,
+    io::{self, IsTerminal as _, Read as _, Write as _},
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
+    thread,
+};
 
 use anyhow::anyhow;
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustix::{
+    process::{Signal, getpgrp, getpid, getsid, kill_process},
+    termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr},
+};
+use tokio::signal::unix::{SignalKind, signal};
 use zeroize::Zeroizing;
 
 use super::{Failure, failure::usage};
@@ -11,53 +23,143 @@ use crate::signals::Signals;
 
 /// How a shell calls the end by Ctrl-C.
 const INTERRUPTED: i32 = 130;
+/// How a shell calls the end by Ctrl-\.
+const QUIT: i32 = 131;
 
 /// Asks on the terminal without showing what is typed.
 pub(super) fn ask_secret(prompt: &str, instead: &str) -> Result<Zeroizing<String>, Failure> {
-    if !std::io::stdin().is_terminal() {
+    if !io::stdin().is_terminal() {
         return Err(usage(anyhow!("there is no terminal to ask on: give {instead}")));
     }
-    let unreadable = |error: std::io::Error| usage(anyhow!("the terminal cannot be read: {error}"));
-    restore_when_interrupted().map_err(unreadable)?;
-    match rpassword::prompt_password(prompt) {
-        Ok(answer) => Ok(Zeroizing::new(answer)),
-        // The prompt has read Ctrl-C and sent this process the signal of it, which is on its way.
-        Err(error) if error.kind() == std::io::ErrorKind::Interrupted => loop {
-            thread::park();
-        },
-        Err(error) => Err(unreadable(error)),
+    ask(prompt).map_err(|error| usage(anyhow!("the terminal cannot be read: {error}")))
+}
+
+fn ask(prompt: &str) -> io::Result<Zeroizing<String>> {
+    watch()?;
+    let mut terminal = File::options().read(true).write(true).open("/dev/tty")?;
+    let shown = tcgetattr(&terminal)?;
+    let question = Question { terminal: terminal.try_clone()?, shown, prompt: prompt.into() };
+    {
+        // Whoever hears a signal waits until it is known what there is to restore.
+        let mut asked = open();
+        let shown = question.show();
+        if shown.is_err() {
+            question.restore(OptionalActions::Now);
+        }
+        shown?;
+        *asked = Some(question);
+    }
+    let answer = read_line(&mut terminal);
+    if let Some(question) = open().take() {
+        question.restore(OptionalActions::Now);
+    }
+    answer
+}
+
+/// Reads what is typed up to the end of the line. The bytes are wiped wherever they were.
+fn read_line(terminal: &mut File) -> io::Result<Zeroizing<String>> {
+    let (mut line, mut part) = (Zeroizing::new(Vec::with_capacity(4096)), Zeroizing::new([0; 256]));
+    while line.last() != Some(&b'\n') {
+        let read = match terminal.read(part.as_mut_slice()) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            read => read?,
+        };
+        match part.get(..read) {
+            Some(typed) if read > 0 => line.extend_from_slice(typed),
+            _ => break,
+        }
+    }
+    if line.is_empty() {
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "nothing was typed"));
+    }
+    let text = std::str::from_utf8(&line).map_err(|_| io::Error::other("what was typed is no text"))?;
+    Ok(Zeroizing::new(text.trim_end_matches(['\n', '\r']).to_owned()))
+}
+
+/// What is being asked, on a terminal that hides what is typed.
+struct Question {
+    terminal: File,
+    /// How the terminal was before.
+    shown: Termios,
+    prompt: String,
+}
+
+impl Question {
+    /// Stops showing what is typed, and asks.
+    fn show(&self) -> io::Result<()> {
+        let mut hidden = self.shown.clone();
+        hidden.local_modes.remove(LocalModes::ECHO);
+        hidden.local_modes.insert(LocalModes::ECHONL);
+        tcsetattr(&self.terminal, OptionalActions::Now, &hidden)?;
+        (&self.terminal).write_all(self.prompt.as_bytes())
+    }
+
+    fn restore(&self, actions: OptionalActions) {
+        // A terminal that is gone shows nothing any more.
+        let _ = tcsetattr(&self.terminal, actions, &self.shown);
     }
 }
 
-/// From now on a signal that ends this process leaves the terminal as it is at this moment: a prompt for a secret turns
-/// its echo off, and a process that is simply ended turns nothing on again.
-fn restore_when_interrupted() -> std::io::Result<()> {
+/// The question that is open, for the thread that hears the signals.
+static OPEN: Mutex<Option<Question>> = Mutex::new(None);
+
+fn open() -> MutexGuard<'static, Option<Question>> {
+    // Each change is one step.
+    OPEN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// From now on a signal that ends or stops this process leaves the terminal as it was before a question: a process that
+/// is simply ended turns nothing on again.
+fn watch() -> io::Result<()> {
     static WATCHED: OnceLock<()> = OnceLock::new();
     if WATCHED.get().is_some() {
         return Ok(());
     }
-    let terminal = File::options().read(true).write(true).open("/dev/tty")?;
-    let before = tcgetattr(&terminal)?;
     let (ready, heard) = std::sync::mpsc::channel();
     thread::Builder::new().name("terminal".into()).spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let Ok(runtime) = runtime else { return };
         runtime.block_on(async {
-            let Ok(mut signals) = Signals::listen() else { return };
+            let (Ok(mut ends), Ok(mut quit)) = (Signals::listen(), signal(SignalKind::quit())) else { return };
+            let Ok(mut stop) = signal(SignalKind::from_raw(Signal::TSTP.as_raw())) else { return };
             let _ = ready.send(());
-            signals.any().await;
+            loop {
+                tokio::select! {
+                    () = ends.any() => end(INTERRUPTED),
+                    _ = quit.recv() => end(QUIT),
+                    _ = stop.recv() => pause(),
+                }
+            }
         });
-        restore(&terminal, &before);
     })?;
     // The sender is dropped where nobody can listen: then the echo is not turned off either.
-    heard.recv().map_err(|_| std::io::Error::other("signals cannot be heard"))?;
+    heard.recv().map_err(|_| io::Error::other("signals cannot be heard"))?;
     let _ = WATCHED.set(());
     Ok(())
 }
 
 /// Ends the process as the signal would have, with the terminal as it was.
-fn restore(terminal: &File, before: &Termios) -> ! {
-    // What is typed and not read is gone with the process.
-    let _ = tcsetattr(terminal, OptionalActions::Flush, before);
-    std::process::exit(INTERRUPTED)
+fn end(code: i32) -> ! {
+    if let Some(question) = &*open() {
+        // What is typed and not read is gone with the process.
+        question.restore(OptionalActions::Flush);
+    }
+    std::process::exit(code)
+}
+
+/// Stops the process as the signal would have, with the terminal as it was, and asks again when it goes on.
+fn pause() {
+    // In the session's own group there is no shell that could let it go on.
+    if getsid(None).is_ok_and(|session| session == getpgrp()) {
+        return;
+    }
+    let question = open();
+    if let Some(question) = &*question {
+        question.restore(OptionalActions::Now);
+    }
+    let _ = kill_process(getpid(), Signal::STOP);
+    if let Some(question) = &*question {
+        // Where the terminal is gone, the read that waits says so.
+        let _ = question.show();
+    }
 }

@@ -4,9 +4,7 @@
 //! together with it and never again: a validator that forgets it can sign twice and be punished for it.
 
 use std::{
-    fs::File,
-    io::{self, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
+    io,
     path::{Path, PathBuf},
 };
 
@@ -18,6 +16,8 @@ use rand::Rng as _;
 use serde::Deserialize;
 use serde_json::json;
 use zeroize::{Zeroize as _, Zeroizing};
+
+use crate::home::write_new;
 
 const PRIVATE: &str = "tendermint/PrivKeyEd25519";
 const PUBLIC: &str = "tendermint/PubKeyEd25519";
@@ -171,7 +171,7 @@ pub fn write_validator_key(home: &Path, key: &SigningKey) -> Result<ValidatorKey
     let state = json!({ "height": "0", "round": 0, "step": 0 });
     let state_file = home.join("data/priv_validator_state.json");
     if !state_file.exists() {
-        create(&state_file, state.to_string().as_bytes())?;
+        create(&state_file, &state.to_string())?;
     }
     let file = Zeroizing::new(
         json!({
@@ -181,7 +181,7 @@ pub fn write_validator_key(home: &Path, key: &SigningKey) -> Result<ValidatorKey
         })
         .to_string(),
     );
-    create(&home.join("config/priv_validator_key.json"), file.as_bytes())?;
+    create(&home.join("config/priv_validator_key.json"), &file)?;
     Ok(ValidatorKey { public_key })
 }
 
@@ -196,7 +196,7 @@ pub fn node_key(home: &Path) -> Result<NodeKey, KeyError> {
     } else {
         let key = generate();
         let file = json!({ "priv_key": { "type": PRIVATE, "value": encode(&key).as_str() } });
-        create(&path, Zeroizing::new(file.to_string()).as_bytes())?;
+        create(&path, &Zeroizing::new(file.to_string()))?;
         key
     };
     Ok(NodeKey { id: hex::encode(address(&key.verifying_key().to_bytes())) })
@@ -227,21 +227,9 @@ fn read(path: &Path) -> Result<SigningKey, KeyError> {
 }
 
 /// Writes a file that must not be there yet, for this user alone, and returns when the disk has it.
-fn create(path: &Path, text: &[u8]) -> Result<(), KeyError> {
-    let write = || -> io::Result<()> {
-        let folder = path.parent().unwrap_or(path);
-        std::fs::create_dir_all(folder)?;
-        let temporary = path.with_extension(format!("new-{}", std::process::id()));
-        let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
-        file.write_all(text)?;
-        file.sync_all()?;
-        // Unlike a rename, a link never replaces what is there.
-        let linked = std::fs::hard_link(&temporary, path);
-        std::fs::remove_file(&temporary)?;
-        linked?;
-        File::open(folder)?.sync_all()
-    };
-    write().map_err(|error| io_error(path, error))
+fn create(path: &Path, text: &str) -> Result<(), KeyError> {
+    let folder = path.parent().unwrap_or(path);
+    std::fs::create_dir_all(folder).and_then(|()| write_new(path, text)).map_err(|error| io_error(path, error))
 }
 
 fn io_error(path: &Path, error: io::Error) -> KeyError {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use diem_client::{KnownChain, api::Hash, build::KeyKind};
+use diem_client::{GasTable, KnownChain, api::Hash, build::KeyKind};
 use diem_genesis::presets::{self, TEST_MNEMONIC, person_path};
 use zeroize::Zeroizing;
 
@@ -55,6 +55,7 @@ pub(super) fn fill(home: &Path, plan: &Plan) -> Result<Wallet, DevnetError> {
         chain_id: plan.genesis.chain_id.clone(),
         genesis_hash: Hash(plan.genesis.hash()),
         min_gas_price: plan.genesis.app.gas.min_price,
+        gas: GasTable::of(&plan.genesis.app.gas),
     };
     Chains::of_home(home).put(&chain).map_err(|error| usage(&error))?;
     Ok(Wallet { home: home.to_path_buf(), taken })

@@ -41,7 +41,7 @@ enum WarpTo {
     To(Time),
 }
 
-diem_core::one_field_enum!(WarpTo);
+diem_core::one_field_enum!(WarpTo, "warp");
 
 /// To which snapshot.
 #[derive(Debug, Deserialize)]
@@ -81,7 +81,7 @@ enum ModeName {
     Every(String),
 }
 
-diem_core::one_field_enum!(ModeName);
+diem_core::one_field_enum!(ModeName, "mode");
 
 /// What `GET /v1` lists beside everything else where they are there.
 pub(super) const ROUTES: &[&str] = &[

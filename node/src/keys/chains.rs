@@ -77,7 +77,7 @@ impl Chains {
     /// The file cannot be read, or is none.
     pub fn get(&self, chain_id: &str) -> Result<Option<KnownChain>, ChainsError> {
         let path = self.path(chain_id)?;
-        folder::check(&self.home)?;
+        folder::check_down(&self.home, &path)?;
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -98,6 +98,7 @@ impl Chains {
     /// The file cannot be written.
     pub fn put(&self, chain: &KnownChain) -> Result<(), ChainsError> {
         let path = self.path(&chain.chain_id)?;
+        folder::check_down(&self.home, &path)?;
         private_folder(&self.folder())?;
         let form = |error: serde_json::Error| ChainsError::Form { path: path.clone(), reason: error.to_string() };
         let text = serde_json::to_string_pretty(chain).map_err(form)?;
@@ -120,13 +121,16 @@ impl Chains {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use diem_client::api::Hash;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use diem_client::{GasTable, api::Hash};
     use diem_core::Amount;
 
     use super::*;
 
     fn chain(name: &str, seed: u8) -> KnownChain {
-        KnownChain { chain_id: name.into(), genesis_hash: Hash([seed; 32]), min_gas_price: Amount::new(5) }
+        let (genesis_hash, min_gas_price) = (Hash([seed; 32]), Amount::new(5));
+        KnownChain { chain_id: name.into(), genesis_hash, min_gas_price, gas: GasTable::default() }
     }
 
     #[test]
@@ -153,6 +157,34 @@ mod tests {
         assert!(matches!(chains.get("diem-2"), Err(ChainsError::Form { .. })));
         fs::write(&file, "{").unwrap();
         assert!(matches!(chains.get("diem-1"), Err(ChainsError::Form { .. })));
+    }
+
+    #[test]
+    fn what_others_can_change_is_no_memory() {
+        let home = tempfile::tempdir().unwrap();
+        let chains = Chains::of_home(home.path());
+        chains.put(&chain("diem-1", 1)).unwrap();
+        for name in ["wallet", "wallet/chains", "wallet/chains/diem-1.json"] {
+            let path = home.path().join(name);
+            let mode = fs::metadata(&path).unwrap().permissions().mode();
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode | 0o022)).unwrap();
+            assert!(matches!(chains.get("diem-1"), Err(ChainsError::Folder(_))), "{name}");
+            assert!(matches!(chains.put(&chain("diem-1", 2)), Err(ChainsError::Folder(_))), "{name}");
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        }
+        assert_eq!(chains.get("diem-1").unwrap(), Some(chain("diem-1", 1)));
+    }
+
+    #[test]
+    fn what_is_known_by_an_older_wallet_has_the_usual_table_of_gas() {
+        let home = tempfile::tempdir().unwrap();
+        let chains = Chains::of_home(home.path());
+        chains.put(&chain("diem-1", 1)).unwrap();
+        let file = home.path().join("wallet/chains/diem-1.json");
+        let mut known: serde_json::Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+        known.as_object_mut().unwrap().remove("gas").unwrap();
+        fs::write(&file, known.to_string()).unwrap();
+        assert_eq!(chains.get("diem-1").unwrap(), Some(chain("diem-1", 1)));
     }
 
     #[test]

@@ -92,7 +92,7 @@ enum Sealed {
     Plain(HexBytes),
 }
 
-diem_core::one_field_enum!(Sealed);
+diem_core::one_field_enum!(Sealed, "secret");
 
 impl KeyFile {
     /// Encrypts `secret`.

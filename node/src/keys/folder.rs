@@ -1,4 +1,5 @@
-//! Whether a folder is a safe place for keys: whoever can write in it can put a key under a name that its owner uses.
+//! Whether a place is safe for keys and for what a wallet knows: whoever can write in a folder can put a key under a name
+//! that its owner uses, and whoever can write a file decides what it says.
 
 use std::{
     fs, io,
@@ -10,23 +11,34 @@ use std::{
 const OTHERS_WRITE: u32 = 0o022;
 const ROOT: u32 = 0;
 
-/// Why a folder is no place for keys.
+/// Why a folder or file is no place for keys.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UnsafeFolder {
     /// Somebody else's.
     #[error(
-        "{path} belongs to user {owner}, and this runs as user {me}: whoever owns a folder decides which keys are in it. \
+        "{path} belongs to user {owner}, and this runs as user {me}: whoever owns it decides which keys are used. \
          Run this as its owner, make it yours (chown {me} {path}), or name another home with --home"
     )]
     Owner {
-        /// The folder.
+        /// The folder or file.
         path: PathBuf,
         /// Whose it is.
         owner: u32,
         /// Who runs this.
         me: u32,
     },
-    /// Open to others.
+    /// A file that others can change.
+    #[error(
+        "others can write {path} (mode {mode:o}), and so decide what it says: see that it says what you mean, and close \
+         it (chmod go-w {path})"
+    )]
+    OpenFile {
+        /// The file.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
+    /// A folder that is open to others.
     #[error(
         "others can write in {path} (mode {mode:o}), and so put keys of theirs under names of yours: close it first \
          (chmod go-w {path}), or name another home with --home"
@@ -40,14 +52,27 @@ pub enum UnsafeFolder {
     /// The system does not say.
     #[error("{path}: {reason}")]
     Unknown {
-        /// The folder.
+        /// The folder or file.
         path: PathBuf,
         /// What it says.
         reason: String,
     },
 }
 
-/// Checks owner and mode of a folder. One that is not there yet is fine, because it is made for its owner alone.
+/// Checks `home` and everything from there down to `path`, which lies below it.
+///
+/// # Errors
+/// [`UnsafeFolder`] of the first that is not safe.
+pub fn check_down(home: &Path, path: &Path) -> Result<(), UnsafeFolder> {
+    check(home)?;
+    let mut place = home.to_path_buf();
+    path.strip_prefix(home).into_iter().flatten().try_for_each(|part| {
+        place.push(part);
+        check(&place)
+    })
+}
+
+/// Checks owner and mode of a folder or file. One that is not there yet is fine, because it is made for its owner alone.
 ///
 /// # Errors
 /// [`UnsafeFolder`] says what to do.
@@ -63,10 +88,11 @@ pub fn check(path: &Path) -> Result<(), UnsafeFolder> {
         return Err(UnsafeFolder::Owner { path: path.into(), owner, me });
     }
     let mode = found.mode() & 0o7777;
-    if found.is_dir() && mode & OTHERS_WRITE != 0 {
-        return Err(UnsafeFolder::Open { path: path.into(), mode });
+    match mode & OTHERS_WRITE {
+        0 => Ok(()),
+        _ if found.is_dir() => Err(UnsafeFolder::Open { path: path.into(), mode }),
+        _ => Err(UnsafeFolder::OpenFile { path: path.into(), mode }),
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -87,6 +113,30 @@ mod tests {
         let said = check(folder.path()).unwrap_err().to_string();
         assert!(said.contains("mode 702") && said.contains("chmod go-w"), "{said}");
         assert_eq!(check(&folder.path().join("not-there-yet")), Ok(()));
+    }
+
+    #[test]
+    fn everything_on_the_way_to_a_file_counts_and_the_file_itself() {
+        let home = tempfile::tempdir().unwrap();
+        let (folder, file) = (home.path().join("a/b"), home.path().join("a/b/file"));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(&file, "").unwrap();
+        let mode = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        for path in [home.path(), &home.path().join("a"), &folder] {
+            mode(path, 0o700);
+        }
+        for (bits, good) in [(0o600, true), (0o644, true), (0o666, false), (0o620, false), (0o602, false)] {
+            mode(&file, bits);
+            assert_eq!(check_down(home.path(), &file).is_ok(), good, "{bits:o}");
+        }
+        mode(&file, 0o600);
+        for path in [home.path(), &home.path().join("a"), &folder] {
+            mode(path, 0o770);
+            let said = check_down(home.path(), &file).unwrap_err().to_string();
+            assert!(said.contains(&format!("chmod go-w {})", path.display())), "{said}");
+            mode(path, 0o700);
+        }
+        assert_eq!(check_down(home.path(), &home.path().join("not/there")), Ok(()));
     }
 
     #[test]

@@ -1,32 +1,27 @@
 //! The folder of keys: one file each, for its owner only, never overwritten.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
-    io::{self, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    fs::{self, DirBuilder},
+    io,
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
 };
 
-use diem_core::Address;
+use diem_core::{Address, text::shortened};
+use diem_genesis::{NameError, check_name, is_plain_name};
 
 use super::{
     KeyFile, KeyFileError,
     folder::{self, UnsafeFolder},
 };
-
-const LONGEST_NAME: usize = 64;
+use crate::home::write_new;
 
 /// Why a key is not there or cannot be stored.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyStoreError {
-    /// A name that could not be a file's.
-    #[error("`{0}` cannot be a key's name: use 1 to {LONGEST_NAME} small letters, digits, `-` and `_`")]
-    Name(String),
-    /// A name that means something else.
-    #[error(
-        "`{0}` cannot be a key's name: it would be taken for an address, or for a time (today, latest): choose another"
-    )]
-    Reserved(String),
+    /// A name that no account can have.
+    #[error("`{name}` cannot be a key's name: {error}", name = shortened(.0), error = .1)]
+    Name(String, NameError),
     /// The name is taken.
     #[error("there is a key `{0}` already: choose another name, or delete it first")]
     Exists(String),
@@ -99,29 +94,19 @@ impl KeyStore {
         &self.folder
     }
 
-    /// Stores a key under a new name: written to a temporary file, synced, and linked to its name in one step.
+    /// Stores a key under a new name, whole or not at all.
     ///
     /// # Errors
     /// [`KeyStoreError::Exists`] if the name is taken, whoever took it and when.
     pub fn add(&self, name: &str, key: &KeyFile) -> Result<(), KeyStoreError> {
+        check_name(name).map_err(|error| KeyStoreError::Name(name.into(), error))?;
         let path = self.path(name)?;
-        if is_reserved(name) {
-            return Err(KeyStoreError::Reserved(name.into()));
-        }
-        self.check_folders()?;
+        folder::check_down(&self.home, &self.folder)?;
         self.create_folder()?;
-        let temporary = self.folder.join(format!(".{name}.{}.new", std::process::id()));
-        let written = write_new(&temporary, &key.to_text()).map_err(|e| self.unwritable(&e));
-        let linked = written.and_then(|()| {
-            // A hard link, unlike a rename, fails where there is a file already.
-            fs::hard_link(&temporary, &path).map_err(|e| match e.kind() {
-                io::ErrorKind::AlreadyExists => KeyStoreError::Exists(name.into()),
-                _ => self.unwritable(&e),
-            })
-        });
-        let removed = fs::remove_file(&temporary).map_err(|e| io_error(&temporary, &e));
-        linked.and(removed)?;
-        File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(|e| io_error(&self.folder, &e))
+        write_new(&path, &key.to_text()).map_err(|e| match e.kind() {
+            io::ErrorKind::AlreadyExists => KeyStoreError::Exists(name.into()),
+            _ => self.unwritable(&e),
+        })
     }
 
     /// The key of that name.
@@ -130,7 +115,7 @@ impl KeyStore {
     /// [`KeyStoreError::Missing`], the file cannot be read, or others can write where it lies.
     pub fn get(&self, name: &str) -> Result<KeyFile, KeyStoreError> {
         let path = self.path(name)?;
-        self.check_folders()?;
+        folder::check_down(&self.home, &path)?;
         let text = fs::read_to_string(&path).map_err(|e| match e.kind() {
             io::ErrorKind::NotFound => self.missing(name),
             _ => io_error(&path, &e),
@@ -143,7 +128,7 @@ impl KeyStore {
     /// # Errors
     /// The folder cannot be read, or others can write in it.
     pub fn list(&self) -> Result<Vec<Listed>, KeyStoreError> {
-        self.check_folders()?;
+        folder::check_down(&self.home, &self.folder)?;
         let entries = match fs::read_dir(&self.folder) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries.map_err(|e| io_error(&self.folder, &e))?,
@@ -152,7 +137,7 @@ impl KeyStore {
         for entry in entries {
             let name = entry.map_err(|e| io_error(&self.folder, &e))?.file_name();
             let name = name.to_str().and_then(|name| name.strip_suffix(".json"));
-            names.extend(name.filter(|name| is_name(name)).map(String::from));
+            names.extend(name.filter(|name| is_plain_name(name)).map(String::from));
         }
         names.sort();
         Ok(names.into_iter().map(|name| (name.clone(), self.get(&name))).collect())
@@ -175,7 +160,7 @@ impl KeyStore {
     /// # Errors
     /// It is neither; the sentence names both possibilities.
     pub fn find(&self, text: &str) -> Result<Found, String> {
-        if looks_like_address(text) || !is_name(text) {
+        if !is_plain_name(text) || check_name(text) == Err(NameError::Address) {
             let parsed = text.parse().map_err(|e: diem_core::address::ParseAddressError| e.to_string());
             return parsed.map(|address| Found { address, development: false });
         }
@@ -204,13 +189,13 @@ impl KeyStore {
         Ok(found.address)
     }
 
-    fn check_folders(&self) -> Result<(), UnsafeFolder> {
-        folder::check(&self.home)?;
-        folder::check(&self.folder)
-    }
-
+    /// Where the key of that name lies. One that was put there by other means may have a name that none can be given.
     fn path(&self, name: &str) -> Result<PathBuf, KeyStoreError> {
-        if is_name(name) { Ok(self.folder.join(format!("{name}.json"))) } else { Err(KeyStoreError::Name(name.into())) }
+        if is_plain_name(name) {
+            Ok(self.folder.join(format!("{name}.json")))
+        } else {
+            Err(KeyStoreError::Name(name.into(), NameError::Form))
+        }
     }
 
     fn missing(&self, name: &str) -> KeyStoreError {
@@ -224,27 +209,6 @@ impl KeyStore {
     fn create_folder(&self) -> Result<(), KeyStoreError> {
         DirBuilder::new().recursive(true).mode(0o700).create(&self.folder).map_err(|e| self.unwritable(&e))
     }
-}
-
-fn is_name(text: &str) -> bool {
-    let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
-    (1..=LONGEST_NAME).contains(&text.len()) && text.bytes().all(allowed)
-}
-
-fn looks_like_address(text: &str) -> bool {
-    text.starts_with("diem1") || text.starts_with("0x")
-}
-
-/// Whether a name would be shown or read as something else.
-pub(crate) fn is_reserved(name: &str) -> bool {
-    looks_like_address(name) || matches!(name, "today" | "latest")
-}
-
-/// Writes a file that did not exist, readable by its owner only, and syncs it.
-fn write_new(path: &Path, text: &str) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
 }
 
 fn io_error(path: &Path, error: &io::Error) -> KeyStoreError {
@@ -315,7 +279,7 @@ mod tests {
     fn names_cannot_leave_the_folder() {
         let store = KeyStore::of_home(Path::new("/nowhere"));
         for bad in ["", "../x", "a/b", ".hidden", "Alice", "a b", &"x".repeat(65)] {
-            assert!(matches!(store.get(bad), Err(KeyStoreError::Name(_))), "{bad}");
+            assert!(matches!(store.get(bad), Err(KeyStoreError::Name(..))), "{bad}");
         }
     }
 
@@ -355,7 +319,10 @@ mod tests {
         let store = KeyStore::of_home(home.path());
         let address = key(9).address;
         for name in ["today", "latest", "0x1", "diem1bob", &address.to_string(), &address.to_hex().to_lowercase()] {
-            assert!(matches!(store.add(name, &key(1)), Err(KeyStoreError::Reserved(_))), "{name}");
+            assert!(
+                matches!(store.add(name, &key(1)), Err(KeyStoreError::Name(_, NameError::Address | NameError::Time))),
+                "{name}"
+            );
         }
         assert!(store.list().unwrap().is_empty());
     }
@@ -378,6 +345,11 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let store = KeyStore::of_home(home.path());
         store.add("alice", &key(1)).unwrap();
+        let file = store.folder().join("alice.json");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).unwrap();
+        assert!(matches!(store.get("alice"), Err(KeyStoreError::Unsafe(_))));
+        assert!(matches!(&store.list().unwrap()[..], [(_, Err(KeyStoreError::Unsafe(_)))]));
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
         for folder in [home.path(), store.folder()] {
             fs::set_permissions(folder, fs::Permissions::from_mode(0o777)).unwrap();
             assert!(matches!(store.get("alice"), Err(KeyStoreError::Unsafe(_))));

@@ -1,20 +1,19 @@
 //! Turns of one sender: commands of a wallet that run at the same time ask for the nonce, sign and hand on one after
-//! another, so that none signs with a nonce that another one has taken. The file that they lock also keeps the signatures
-//! of which nobody knows whether they still count, for the command that comes next.
+//! another, so that none signs with a nonce that another one has taken. What they lock stands beside a file with the
+//! sender's signatures that may still count, on whatever chain, for the command that comes next.
 
 use std::{
-    fs::File,
-    io::{Read as _, Seek as _, Write as _},
+    fs::{self, File},
+    io,
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
-use diem_client::{Client, KnownChain, api::Hash, guard::Unsettled};
-use diem_core::Address;
+use diem_client::{Client, Sender, Unsettled, api::Hash};
 use serde::{Deserialize, Serialize};
 
 use super::folder::{self, UnsafeFolder};
-use crate::home::{HomeError, private_folder};
+use crate::home::{HomeError, private_folder, write_whole};
 
 /// Why a sender has no turn.
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +26,7 @@ pub enum TurnError {
     Home(#[from] HomeError),
     /// The file is damaged.
     #[error(
-        "{path} does not say which transactions of this sender may still count ({reason}): remove it if you know of none"
+        "it cannot be read ({reason}): repair {path}, or remove it if you know of no transaction that may still come"
     )]
     Form {
         /// The file.
@@ -37,7 +36,7 @@ pub enum TurnError {
     },
 }
 
-/// What the file of a sender holds while something is not settled; else it is empty.
+/// What may still count on one chain. A sender's file is a list of these.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Record {
@@ -46,68 +45,79 @@ struct Record {
     transactions: Vec<Unsettled>,
 }
 
+impl Record {
+    fn is_of(&self, sender: &Sender) -> bool {
+        (&self.chain_id, self.genesis_hash) == (&sender.chain_id, sender.genesis_hash)
+    }
+}
+
 /// The turn of a sender; it ends when this is dropped, or with the process.
 #[derive(Debug)]
 pub struct Turn {
-    file: File,
+    _lock: File,
     path: PathBuf,
-    sender: Address,
-    chain: KnownChain,
+    sender: Sender,
 }
 
 impl Turn {
     /// Waits until no other command of `sender` has the turn, in the wallet of `home`, and tells `client` what of the
-    /// sender's signatures on this chain may still count.
+    /// sender's signatures may still count on its chain.
     ///
     /// # Errors
-    /// [`TurnError`]: then nobody takes turns.
-    pub fn take(home: &Path, sender: Address, chain: &KnownChain, client: &Client) -> Result<Self, TurnError> {
-        folder::check(home)?;
+    /// [`TurnError`]: then nobody knows what may still count.
+    pub fn take(home: &Path, sender: Sender, client: &Client) -> Result<Self, TurnError> {
         let senders = home.join("wallet").join("senders");
+        let path = senders.join(format!("{}.json", sender.address));
+        let lock = path.with_extension("lock");
+        folder::check_down(home, &path)?;
+        folder::check(&lock)?;
         private_folder(&senders)?;
-        let path = senders.join(format!("{sender}.json"));
-        let opened = File::options().create(true).truncate(false).read(true).write(true).mode(0o600).open(&path);
-        let file = opened.map_err(|error| HomeError::io(&path, error))?;
-        file.lock().map_err(|error| HomeError::io(&path, error))?;
-        let mut turn = Self { file, path, sender, chain: chain.clone() };
-        if let Some(record) = turn.read()?
-            && (&record.chain_id, record.genesis_hash) == (&chain.chain_id, chain.genesis_hash)
-        {
-            record.transactions.into_iter().for_each(|open| client.remember(sender, open));
+        // A file of its own, because the other one is replaced as a whole.
+        let opened = File::options().create(true).truncate(false).write(true).mode(0o600).open(&lock);
+        let file = opened.map_err(|error| HomeError::io(&lock, error))?;
+        file.lock().map_err(|error| HomeError::io(&lock, error))?;
+        let turn = Self { _lock: file, path, sender };
+        for record in turn.read()?.into_iter().filter(|record| record.is_of(&turn.sender)) {
+            record.transactions.into_iter().for_each(|open| client.remember(turn.sender.clone(), open));
         }
         Ok(turn)
     }
 
-    fn read(&mut self) -> Result<Option<Record>, TurnError> {
-        let mut text = String::new();
-        let read = self.file.rewind().and_then(|()| self.file.read_to_string(&mut text));
-        read.map_err(|error| HomeError::io(&self.path, error))?;
-        if text.trim().is_empty() {
-            return Ok(None);
+    fn read(&self) -> Result<Vec<Record>, TurnError> {
+        match fs::read_to_string(&self.path) {
+            Ok(text) => serde_json::from_str(&text).map_err(|error| self.form(&error)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            // Bytes that are no text are a damage like any other.
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(self.form(&error)),
+            Err(error) => Err(HomeError::io(&self.path, error).into()),
         }
-        let form = |error: serde_json::Error| TurnError::Form { path: self.path.clone(), reason: error.to_string() };
-        serde_json::from_str(&text).map(Some).map_err(form)
     }
 
-    /// Keeps the signatures that may still count for the next command.
+    fn form(&self, error: &dyn std::error::Error) -> TurnError {
+        TurnError::Form { path: self.path.clone(), reason: error.to_string() }
+    }
+
+    /// Keeps the signatures of this chain that may still count for the next command; those of others stay as they are.
     ///
     /// # Errors
-    /// The file cannot be written.
-    pub fn keep(&mut self, transactions: Vec<Unsettled>) -> Result<(), TurnError> {
-        let record =
-            Record { chain_id: self.chain.chain_id.clone(), genesis_hash: self.chain.genesis_hash, transactions };
-        let form = |error: serde_json::Error| TurnError::Form { path: self.path.clone(), reason: error.to_string() };
-        let text = match record.transactions.is_empty() {
-            true => String::new(),
-            false => serde_json::to_string_pretty(&record).map_err(form)? + "\n",
-        };
-        let written = self.file.set_len(0).and_then(|()| self.file.rewind());
-        let written = written.and_then(|()| self.file.write_all(text.as_bytes())).and_then(|()| self.file.sync_data());
-        Ok(written.map_err(|error| HomeError::io(&self.path, error))?)
+    /// The file cannot be written; then it is as it was.
+    pub fn keep(&self, transactions: Vec<Unsettled>) -> Result<(), TurnError> {
+        let mut records = self.read()?;
+        let known = records.iter().any(|record| record.is_of(&self.sender));
+        if transactions.is_empty() && !known {
+            return Ok(());
+        }
+        records.retain(|record| !record.is_of(&self.sender));
+        if !transactions.is_empty() {
+            let Sender { chain_id, genesis_hash, .. } = self.sender.clone();
+            records.push(Record { chain_id, genesis_hash, transactions });
+        }
+        let text = serde_json::to_string_pretty(&records).map_err(|error| self.form(&error))?;
+        Ok(write_whole(&self.path, &(text + "\n"))?)
     }
 
     /// Whose turn it is.
-    pub const fn sender(&self) -> &Address {
+    pub const fn sender(&self) -> &Sender {
         &self.sender
     }
 }
@@ -115,49 +125,74 @@ impl Turn {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use diem_core::Amount;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use diem_core::Address;
 
     use super::*;
 
-    const SENDER: Address = Address([7; 20]);
-
-    fn chain(seed: u8) -> KnownChain {
-        KnownChain { chain_id: "x-dev".into(), genesis_hash: Hash([seed; 32]), min_gas_price: Amount::new(5) }
+    fn sender(chain: u8) -> Sender {
+        Sender { chain_id: "x-dev".into(), genesis_hash: Hash([chain; 32]), address: Address([7; 20]) }
     }
 
     fn client() -> Client {
         Client::new("http://127.0.0.1:1").unwrap()
     }
 
+    /// What the next command learns.
+    fn next(home: &Path, sender: &Sender) -> Vec<Unsettled> {
+        let client = client();
+        drop(Turn::take(home, sender.clone(), &client).unwrap());
+        client.unsettled(sender)
+    }
+
+    fn file(home: &Path) -> PathBuf {
+        home.join(format!("wallet/senders/{}.json", sender(1).address))
+    }
+
+    fn open(nonce: u64) -> Unsettled {
+        Unsettled { hash: Some(Hash([1; 32])), nonce, expiry: 90 }
+    }
+
     #[test]
     fn what_may_still_count_is_there_for_the_next_command_on_the_same_chain() {
         let home = tempfile::tempdir().unwrap();
-        let open = Unsettled { hash: Hash([1; 32]), nonce: 4, expiry: 90 };
-        let mut turn = Turn::take(home.path(), SENDER, &chain(1), &client()).unwrap();
-        turn.keep(vec![open]).unwrap();
+        let turn = Turn::take(home.path(), sender(1), &client()).unwrap();
+        turn.keep(vec![open(4)]).unwrap();
         drop(turn);
-        let (same, other) = (client(), client());
-        drop(Turn::take(home.path(), SENDER, &chain(2), &other).unwrap());
-        assert_eq!(other.unsettled(&SENDER), []);
-        let mut turn = Turn::take(home.path(), SENDER, &chain(1), &same).unwrap();
-        assert_eq!(same.unsettled(&SENDER), [open]);
-        turn.keep(Vec::new()).unwrap();
-        drop(turn);
-        let next = client();
-        drop(Turn::take(home.path(), SENDER, &chain(1), &next).unwrap());
-        assert_eq!(next.unsettled(&SENDER), []);
+        assert_eq!((next(home.path(), &sender(2)), next(home.path(), &sender(1))), (vec![], vec![open(4)]));
+        Turn::take(home.path(), sender(1), &client()).unwrap().keep(Vec::new()).unwrap();
+        assert_eq!(next(home.path(), &sender(1)), []);
+    }
+
+    #[test]
+    fn a_command_on_another_chain_forgets_nothing_of_the_first() {
+        let home = tempfile::tempdir().unwrap();
+        Turn::take(home.path(), sender(1), &client()).unwrap().keep(vec![open(4)]).unwrap();
+        let renamed = Sender { chain_id: "y-dev".into(), ..sender(1) };
+        for other in [sender(2), renamed] {
+            let turn = Turn::take(home.path(), other.clone(), &client()).unwrap();
+            turn.keep(vec![open(0)]).unwrap();
+            drop(turn);
+            assert_eq!(next(home.path(), &other), [open(0)]);
+            Turn::take(home.path(), other, &client()).unwrap().keep(Vec::new()).unwrap();
+            assert_eq!(next(home.path(), &sender(1)), [open(4)]);
+        }
     }
 
     #[test]
     fn a_turn_begins_when_the_one_before_has_ended() {
         let home = tempfile::tempdir().unwrap();
-        let first = Turn::take(home.path(), SENDER, &chain(1), &client()).unwrap();
+        let first = Turn::take(home.path(), sender(1), &client()).unwrap();
         let path = home.path().to_path_buf();
-        let second = std::thread::spawn(move || drop(Turn::take(&path, SENDER, &chain(1), &client()).unwrap()));
-        let other = Turn::take(home.path(), Address([8; 20]), &chain(1), &client()).unwrap();
-        assert_eq!(other.sender(), &Address([8; 20]), "another sender waits for nobody");
+        let second = std::thread::spawn(move || drop(Turn::take(&path, sender(1), &client()).unwrap()));
+        let other = Sender { address: Address([8; 20]), ..sender(1) };
+        let turn = Turn::take(home.path(), other.clone(), &client()).unwrap();
+        assert_eq!(turn.sender(), &other, "another sender waits for nobody");
         std::thread::sleep(std::time::Duration::from_millis(50));
         assert!(!second.is_finished());
+        first.keep(vec![open(1)]).unwrap();
+        assert!(!second.is_finished(), "the file is replaced, and the lock stays");
         drop(first);
         second.join().unwrap();
     }
@@ -165,9 +200,41 @@ mod tests {
     #[test]
     fn a_damaged_file_is_not_taken_for_one_that_says_nothing() {
         let home = tempfile::tempdir().unwrap();
-        drop(Turn::take(home.path(), SENDER, &chain(1), &client()).unwrap());
-        std::fs::write(home.path().join(format!("wallet/senders/{SENDER}.json")), "{").unwrap();
-        let error = Turn::take(home.path(), SENDER, &chain(1), &client()).unwrap_err();
-        assert!(matches!(error, TurnError::Form { .. }), "{error}");
+        Turn::take(home.path(), sender(1), &client()).unwrap().keep(vec![open(4)]).unwrap();
+        for damage in ["", "{", "{}", "[{}]", "\0\0\0"] {
+            fs::write(file(home.path()), damage).unwrap();
+            let error = Turn::take(home.path(), sender(1), &client()).unwrap_err();
+            assert!(matches!(error, TurnError::Form { .. }), "{damage:?}: {error}");
+        }
+        fs::write(file(home.path()), [0xff]).unwrap();
+        assert!(matches!(Turn::take(home.path(), sender(1), &client()), Err(TurnError::Form { .. })));
+    }
+
+    #[test]
+    fn what_cannot_be_written_leaves_what_was_there() {
+        let home = tempfile::tempdir().unwrap();
+        let turn = Turn::take(home.path(), sender(1), &client()).unwrap();
+        turn.keep(vec![open(4)]).unwrap();
+        // Where the temporary file would be, is a folder.
+        let temporary = file(home.path()).with_extension(format!("new-{}", std::process::id()));
+        fs::create_dir(&temporary).unwrap();
+        assert!(matches!(turn.keep(vec![open(5)]), Err(TurnError::Home(_))));
+        fs::remove_dir(&temporary).unwrap();
+        drop(turn);
+        assert_eq!(next(home.path(), &sender(1)), [open(4)]);
+    }
+
+    #[test]
+    fn what_others_can_change_is_no_memory() {
+        let home = tempfile::tempdir().unwrap();
+        Turn::take(home.path(), sender(1), &client()).unwrap().keep(vec![open(4)]).unwrap();
+        let senders = home.path().join("wallet/senders");
+        for path in [home.path().join("wallet"), senders, file(home.path())] {
+            let mode = fs::metadata(&path).unwrap().permissions().mode();
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode | 0o022)).unwrap();
+            let refused = Turn::take(home.path(), sender(1), &client());
+            assert!(matches!(refused, Err(TurnError::Folder(_))), "{}", path.display());
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        }
     }
 }

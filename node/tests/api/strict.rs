@@ -168,3 +168,13 @@ async fn a_genesis_of_a_chain_that_ran() {
     let places = strict::check(&serde_json::from_str(&diem_genesis::to_json(&doc)).unwrap(), read);
     assert!(places > 50, "{places}");
 }
+
+#[test]
+fn a_genesis_of_a_chain_that_has_not_begun() {
+    let file = diem_genesis::GenesisFile::parse(diem_genesis::presets::DEV, "dev").unwrap();
+    let doc = file.resolve(Some(diem_core::Time(1_800_000_000_000))).unwrap();
+    assert!(!doc.app.staking.validators.is_empty() && !doc.app.credits.providers.is_empty());
+    let read = |json: &str| diem_genesis::from_json(json, "genesis.json").map(drop).map_err(|error| error.to_string());
+    let places = strict::check(&serde_json::from_str(&diem_genesis::to_json(&doc)).unwrap(), read);
+    assert!(places > 20, "{places}");
+}

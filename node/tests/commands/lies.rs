@@ -9,7 +9,7 @@ use std::{
 };
 
 use diem_client::{
-    Client,
+    Client, Sender,
     api::Wait,
     build::{BuildError, Intent, KeyKind},
 };
@@ -172,7 +172,7 @@ async fn whoever_keeps_a_payment_gets_no_second_one_from_the_client() {
     }
     let chosen = client.draft(Intent { nonce: Some(0), ..pays(&key, &chain) }).await.unwrap();
     assert_eq!((chosen.tx.nonce, chosen.unproven.nonce), (0, None));
-    client.forget(&key.address(), 0);
+    client.forget(&Sender::of(&draft.tx), 0);
     assert_eq!(client.draft(pays(&key, &chain)).await.unwrap().tx.nonce, 1, "the caller has accepted both");
 }
 
@@ -223,16 +223,150 @@ async fn a_price_that_only_the_node_knows_is_not_paid() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn another_chain_makes_a_wallet_forget_nothing() {
+    let chain = Chain::start().await;
+    let keeper = Proxy::that_keeps_payments(chain.url()).await;
+    let pay = "tx transfer bob 100VVV --from alice --yes --node";
+    let refused = chain.run(&format!("{pay} {}", keeper.url)).await;
+    assert_eq!(refused.code, 3, "{}", refused.stderr);
+    // The liar shows another chain, and gets a signature for that one.
+    let elsewhere = Proxy::before(chain.url(), |path, answer| match path {
+        "/v1/status" => {
+            answer["chain_id"] = "other-dev".into();
+            answer["genesis_hash"] = "ab".repeat(32).into();
+        }
+        _ => {}
+    })
+    .await;
+    let other = chain.run(&format!("{pay} {} --wait checked --no-preview", elsewhere.url)).await;
+    assert!(other.stderr.contains("other-dev"), "{}", other.stderr);
+    assert_eq!(elsewhere.sent().len(), 1, "{}", other.stderr);
+    // What may still count on the first one is known as before.
+    let again = chain.run(&format!("{pay} {}", keeper.url)).await;
+    assert_eq!(again.code, 2, "{}", again.stderr);
+    assert!(again.stderr.contains(&hex::encode(keeper.sent()[0].hash)), "{}", again.stderr);
+    assert_eq!(keeper.sent().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_signed_into_a_file_or_sent_from_one_is_remembered_too() {
+    let chain = Chain::start().await;
+    let keeper = Proxy::that_keeps_payments(chain.url()).await;
+    let unsigned = chain.run("tx transfer bob 100VVV --from alice --unsigned").await.ok().stdout;
+    let file = chain.file("pay.json", &unsigned);
+    let signed = chain.file("signed.json", &chain.run(&format!("tx sign {file} --from alice --yes")).await.ok().stdout);
+    let hash = chain.run(&format!("tx show {signed} --output json")).await.ok().json();
+    let hash = hash["hash"].as_str().map(String::from);
+    // Signed is enough: whoever gets the file can send it.
+    let ahead = Proxy::before(chain.url(), |path, answer| {
+        if path.starts_with("/v1/accounts/") {
+            answer["next_nonce"] = 1.into();
+        }
+    })
+    .await;
+    let pay = "tx transfer bob 1VVV --from alice --yes --node";
+    let refused = chain.run(&format!("{pay} {}", ahead.url)).await;
+    assert_eq!(refused.code, 2, "{}", refused.stderr);
+    for words in ["may still count", "nonce 0", "--nonce 1", hash.as_deref().unwrap_or_default()] {
+        assert!(refused.stderr.contains(words), "{words}: {}", refused.stderr);
+    }
+    // So is what was sent by a wallet that did not sign it.
+    std::fs::remove_dir_all(chain.home.path().join("wallet/senders")).unwrap();
+    let sent = chain.run(&format!("tx broadcast {signed} --yes --node {}", keeper.url)).await;
+    assert_eq!(sent.code, 3, "{}", sent.stderr);
+    let refused = chain.run(&format!("{pay} {}", keeper.url)).await;
+    assert_eq!((refused.code, keeper.sent().len()), (2, 1), "{}", refused.stderr);
+    assert!(refused.stderr.contains("may still count"), "{}", refused.stderr);
+    // An honest node takes it, and nothing is open any more.
+    chain.run(&format!("tx broadcast {signed} --yes")).await.ok();
+    chain.run("tx transfer bob 1VVV --from alice --yes").await.ok();
+    // The same file again is the same transaction, whatever its nonce says now.
+    let again = chain.run(&format!("tx broadcast {signed} --yes --output json")).await.ok();
+    assert_eq!(again.json()["state"], "committed", "{}", again.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_memory_is_not_an_empty_one() {
+    let chain = Chain::start().await;
+    let keeper = Proxy::that_keeps_payments(chain.url()).await;
+    let pay = format!("tx transfer bob 100VVV --from alice --yes --node {}", keeper.url);
+    assert_eq!(chain.run(&pay).await.code, 3);
+    let memory = chain.home.path().join(format!("wallet/senders/{}.json", chain.address("alice")));
+    let whole = std::fs::read(&memory).unwrap();
+    for damaged in [&whole[..whole.len() / 2], b"", b"[{\"chain_id\": 1}]"] {
+        std::fs::write(&memory, damaged).unwrap();
+        let refused = chain.run(&pay).await;
+        assert_eq!((refused.code, keeper.sent().len()), (2, 1), "{}", refused.stderr);
+        for words in [memory.to_str().unwrap(), "nothing is paid twice", "repair", "--nonce"] {
+            assert!(refused.stderr.contains(words), "{words}: {}", refused.stderr);
+        }
+        assert_eq!(std::fs::read(&memory).unwrap(), damaged, "it is left for whoever repairs it");
+    }
+    // Whoever names the nonce goes on.
+    let same = chain.run(&format!("{pay} --nonce 0")).await;
+    assert_eq!(same.code, 3, "{}", same.stderr);
+    assert!(same.stderr.contains("its nonce was chosen"), "{}", same.stderr);
+    std::fs::write(&memory, whole).unwrap();
+    assert_eq!(chain.run(&pay).await.code, 2);
+    // Where nothing can be remembered, nothing is signed either: a file stands where the folder should be.
+    std::fs::remove_dir_all(chain.home.path().join("wallet/senders")).unwrap();
+    chain.file("wallet/senders", "");
+    let sent = keeper.sent().len();
+    let refused = chain.run(&pay).await;
+    assert_eq!((refused.code, keeper.sent().len()), (2, sent), "{}", refused.stderr);
+    assert!(refused.stderr.contains("nothing is paid twice"), "{}", refused.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_table_of_gas_that_only_the_node_knows_is_not_paid() {
     let chain = Chain::start().await;
-    for name in ["per_tx", "per_byte", "per_signature"] {
-        let lie = at("/v1/params", move |params| params["gas"][name] = 5_000_000_u64.into());
-        let proxy = Proxy::before(chain.url(), lie).await;
-        chain.fails(&format!("tx transfer bob 1VVV --from alice --yes --node {}", proxy.url), 2, "--max-fee").await;
-        let error = Client::new(&proxy.url).unwrap().draft(pays(&alice(), &chain)).await.unwrap_err();
-        assert!(matches!(error, BuildError::FeeUntold { .. }), "{name}: {error}");
-        assert_eq!(proxy.sent().len(), 0);
+    for known in [false, true] {
+        if known {
+            chain.run("tx transfer bob 1VVV --from alice --yes").await.ok();
+        }
+        for (name, lie) in
+            [("per_tx", 1_001_u64), ("per_tx", 60_000), ("per_tx", 90_000), ("per_byte", 11), ("per_signature", 9_000)]
+        {
+            let lie = at("/v1/params", move |params| params["gas"][name] = lie.into());
+            let proxy = Proxy::before(chain.url(), lie).await;
+            let pay = format!("tx transfer bob 1VVV --from alice --yes --node {}", proxy.url);
+            let refused = chain.run(&pay).await;
+            assert_eq!(refused.code, 2, "{name}: {}", refused.stderr);
+            for words in
+                [&proxy.url, "gas for this transaction", "the table of gas of this chain's genesis", "--max-fee"]
+            {
+                assert!(refused.stderr.contains(words), "{words}: {}", refused.stderr);
+            }
+            let error = Client::new(&proxy.url).unwrap().draft(pays(&alice(), &chain)).await.unwrap_err();
+            assert!(matches!(error, BuildError::GasUntold { .. }), "{name}: {error}");
+            assert_eq!(proxy.sent().len(), 0);
+            // Whoever names a fee has agreed to it.
+            chain.run(&format!("{pay} --max-fee 0.01VVV")).await.ok();
+        }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dearer_table_of_gas_is_believed_where_the_genesis_has_it() {
+    let chain = Chain::start_with(|genesis| genesis.replace("\n[gas]\n", "\n[gas]\nper_tx = 20_000\n")).await;
+    let sent = chain.run("tx transfer bob 1VVV --from alice --yes").await.ok();
+    assert!(sent.stderr.contains("20000 a transaction"), "{}", sent.stderr);
+    let dearer = at("/v1/params", |params| params["gas"]["per_tx"] = 20_001.into());
+    let dearer = Proxy::before(chain.url(), dearer).await;
+    chain.fails(&format!("tx transfer bob 1VVV --from alice --yes --node {}", dearer.url), 2, "gas for this").await;
+    chain.run("keys forget-chain diem-dev-1").await.ok();
+    // A genesis that says so and is not the chain's is none.
+    let forged = Proxy::before(chain.url(), |path, answer| match path {
+        "/v1/params" => answer["gas"]["per_tx"] = 60_000.into(),
+        "/v1/genesis" => answer["app"]["gas"]["per_tx"] = 60_000.into(),
+        _ => {}
+    })
+    .await;
+    chain
+        .fails(&format!("tx transfer bob 1VVV --from alice --yes --node {}", forged.url), 2, "as its genesis one")
+        .await;
+    let error = Client::new(&forged.url).unwrap().draft(pays(&alice(), &chain)).await.unwrap_err();
+    assert!(matches!(error, BuildError::OtherGenesis { .. }), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -263,7 +397,7 @@ async fn another_chain_under_a_known_name_is_refused_until_it_is_forgotten() {
     let file = chain.run("tx transfer bob 1VVV --from alice --unsigned").await.ok().stdout;
     let own = chain.query("status").await["genesis_hash"].as_str().unwrap().to_owned();
     let file = chain.file("other.json", &file.replace(&own, &other));
-    chain.fails(&format!("tx sign {file} --from alice"), 2, "forget-chain").await;
+    chain.fails(&format!("tx sign {file} --from alice --yes"), 2, "forget-chain").await;
     chain.run("keys forget-chain diem-dev-1").await.ok();
     let unsigned = chain.run(&format!("tx transfer bob 1VVV --from alice --unsigned --node {}", proxy.url)).await.ok();
     assert!(unsigned.stdout.contains(&other) && unsigned.stderr.contains("first time"), "{}", unsigned.stderr);

@@ -4,7 +4,7 @@ use std::{
     fs,
     io::{Read as _, Write as _},
     os::unix::fs::PermissionsExt as _,
-    process::{Command, Stdio},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
 use crate::chain::Chain;
@@ -20,6 +20,35 @@ async fn a_home_that_is_open_to_others_is_no_place_for_keys() {
     chain.run("query status").await.ok();
     mode(0o755);
     chain.run("tx transfer bob 1VVV --from alice --yes").await.ok();
+    // What lies in it counts by itself: keys, and what the wallet knows of chains and senders.
+    let memory = format!("wallet/senders/{}.json", chain.address("alice"));
+    let places =
+        ["keys", "keys/alice.json", "wallet", "wallet/chains", "wallet/chains/diem-dev-1.json", "wallet/senders"];
+    for place in places.into_iter().chain([memory.as_str()]) {
+        let path = chain.home.path().join(place);
+        let tidy = fs::metadata(&path).unwrap().permissions();
+        fs::set_permissions(&path, fs::Permissions::from_mode(tidy.mode() | 0o066)).unwrap();
+        let refused = chain.run("tx transfer bob 1VVV --from alice --yes").await;
+        assert_eq!(refused.code, 2, "{place}: {}", refused.stderr);
+        assert!(refused.stderr.contains(&format!("(chmod go-w {})", path.display())), "{place}: {}", refused.stderr);
+        fs::set_permissions(&path, tidy).unwrap();
+    }
+    chain.run("tx transfer bob 1VVV --from alice --yes").await.ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_somebody_else_is_not_used() {
+    let chain = Chain::start().await;
+    let key = chain.home.path().join("keys/alice.json");
+    // Only root can give a file away.
+    if std::os::unix::fs::chown(&key, Some(12_345), None).is_ok() {
+        for line in
+            ["keys show alice", "tx transfer bob 1VVV --from alice --yes", "tx transfer alice 1VVV --from bob --yes"]
+        {
+            chain.fails(line, 2, "keys/alice.json belongs to user 12345").await;
+        }
+        chain.run("tx transfer carol 1VVV --from bob --yes").await.ok();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -110,8 +139,18 @@ async fn what_would_fail_is_not_sent_unless_nobody_asks() {
         chain.fails(line, 3, "this would fail").await;
         assert_eq!(nonce().await, 0, "{line}");
     }
-    chain.fails("tx transfer bob 999999999DIEM --from alice --yes --no-preview", 4, "its fee is paid").await;
+    // Nor from a file, whoever signed it.
+    let unsigned = chain.run("tx transfer bob 999999999DIEM --from alice --unsigned").await.ok().stdout;
+    let file = chain.file("fails.json", &unsigned);
+    let signed = chain.file("fails.json", &chain.run(&format!("tx sign {file} --from alice --yes")).await.ok().stdout);
+    for sure in ["", "--yes"] {
+        chain.fails(&format!("tx broadcast {signed} {sure}"), 3, "this would fail").await;
+        assert_eq!(nonce().await, 0);
+    }
+    chain.fails(&format!("tx broadcast {signed} --yes --no-preview"), 4, "its fee is paid").await;
     assert_eq!(nonce().await, 1);
+    chain.fails("tx transfer bob 999999999DIEM --from alice --yes --no-preview", 4, "its fee is paid").await;
+    assert_eq!(nonce().await, 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -136,39 +175,103 @@ async fn a_machine_without_certificates_speaks_http() {
     assert!(!refused.stderr.contains("is not the URL"), "{}", refused.stderr);
 }
 
-/// Runs `diemd` on a terminal of its own, presses Ctrl-C at the prompt, and asks that terminal how it is then.
-#[test]
-fn a_terminal_shows_again_what_is_typed_after_ctrl_c() {
-    let home = tempfile::tempdir().unwrap();
-    let diemd = env!("CARGO_BIN_EXE_diemd");
-    // The shell outlives the interrupt, which goes to both.
-    let commands = format!("trap : INT; {diemd} keys add new --home {}; echo code $?; stty -a", home.path().display());
-    let mut script = Command::new("script");
-    script.args(["-q", "-e", "-c", &commands, "/dev/null"]).env("SHELL", "/bin/sh");
-    let Ok(mut script) = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn() else {
-        #[expect(clippy::print_stderr, reason = "what was left out is said")]
-        {
-            eprintln!("there is no `script` (util-linux) here: the terminal was not tried");
-        }
-        return;
-    };
-    let (mut stdin, mut stdout) = (script.stdin.take().unwrap(), script.stdout.take().unwrap());
-    let mut screen = Vec::new();
-    let mut part = [0; 256];
-    while !String::from_utf8_lossy(&screen).contains("new passphrase for `new`") {
-        let read = stdout.read(&mut part).unwrap();
-        assert_ne!(read, 0, "{}", String::from_utf8_lossy(&screen));
-        screen.extend_from_slice(&part[..read]);
+/// A shell on a terminal of its own, and what is on its screen.
+struct Screen {
+    script: Child,
+    stdin: ChildStdin,
+    stdout: ChildStdout,
+    text: String,
+}
+
+impl Screen {
+    /// Runs these commands of a shell there; `None` where there is no `script` to make a terminal.
+    fn run(commands: &str) -> Option<Self> {
+        let mut script = Command::new("script");
+        script.args(["-q", "-e", "-c", commands, "/dev/null"]).env("SHELL", "/bin/sh");
+        let Ok(mut script) = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn() else {
+            #[expect(clippy::print_stderr, reason = "what was left out is said")]
+            {
+                eprintln!("there is no `script` (util-linux) here: the terminal was not tried");
+            }
+            return None;
+        };
+        let (stdin, stdout) = (script.stdin.take().unwrap(), script.stdout.take().unwrap());
+        Some(Self { script, stdin, stdout, text: String::new() })
     }
-    // The prompt comes a moment before the terminal stops showing what is typed.
-    std::thread::sleep(std::time::Duration::from_millis(500));
-    stdin.write_all(&[3]).unwrap();
-    stdin.flush().unwrap();
-    stdout.read_to_end(&mut screen).unwrap();
-    drop(stdin);
-    script.wait().unwrap();
-    let screen = String::from_utf8_lossy(&screen);
-    let (_, after) = screen.split_once("code ").unwrap_or_else(|| panic!("{screen}"));
-    assert!(after.starts_with("130"), "{screen}");
-    assert!(after.split_whitespace().any(|word| word == "echo"), "{screen}");
+
+    /// Reads on until these words are there; gives what stood before them.
+    fn until(&mut self, words: &str) -> String {
+        let mut part = [0; 256];
+        while !self.text.contains(words) {
+            let read = self.stdout.read(&mut part).unwrap();
+            assert_ne!(read, 0, "no {words}: {}", self.text);
+            self.text.push_str(&String::from_utf8_lossy(&part[..read]));
+        }
+        let (before, after) = self.text.split_once(words).map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+        self.text = after;
+        before
+    }
+
+    fn keys(&mut self, keys: &str) {
+        self.stdin.write_all(keys.as_bytes()).unwrap();
+        self.stdin.flush().unwrap();
+    }
+
+    /// What is left to read when the shell has ended.
+    fn rest(mut self) -> String {
+        let mut rest = Vec::new();
+        self.stdout.read_to_end(&mut rest).unwrap();
+        drop(self.stdin);
+        self.script.wait().unwrap();
+        self.text + &String::from_utf8_lossy(&rest)
+    }
+}
+
+/// Whether `stty -a` says that the terminal shows what is typed.
+fn shows_what_is_typed(stty: &str) -> bool {
+    stty.split_whitespace().any(|word| word == "echo")
+}
+
+#[test]
+fn a_terminal_shows_again_what_is_typed_whatever_ends_a_question() {
+    let diemd = env!("CARGO_BIN_EXE_diemd");
+    // A key of the terminal, or a signal from elsewhere; the exit code that a shell knows it by.
+    for (key, signal, code) in
+        [("\x03", "", "130"), ("\x1c", "", "131"), ("", "INT", "130"), ("", "TERM", "130"), ("", "QUIT", "131")]
+    {
+        let home = tempfile::tempdir().unwrap();
+        let add = format!("{diemd} keys add new --home {}", home.path().display());
+        // The shell outlives the key, which goes to both.
+        let kill = if signal.is_empty() { String::new() } else { format!("(sleep 1; pkill -{signal} -P $$ diemd) &") };
+        let commands = format!("trap : INT QUIT; {kill} {add}; echo code $?; stty -a");
+        let Some(mut screen) = Screen::run(&commands) else { return };
+        screen.until("new passphrase for `new`: ");
+        screen.keys(key);
+        screen.until("code ");
+        let after = screen.rest();
+        assert!(after.starts_with(code), "{signal}{key:?}: {after}");
+        assert!(shows_what_is_typed(&after), "{signal}{key:?}: {after}");
+    }
+}
+
+#[test]
+fn a_question_that_is_stopped_shows_what_is_typed_and_goes_on_in_the_foreground() {
+    let home = tempfile::tempdir().unwrap();
+    let add = format!("{} keys add new --home {}", env!("CARGO_BIN_EXE_diemd"), home.path().display());
+    let commands = format!("set -m; {add}; echo stopped; stty -a; echo seen; fg; echo code $?; stty -a");
+    let Some(mut screen) = Screen::run(&commands) else { return };
+    screen.until("new passphrase for `new`: ");
+    screen.keys("\x1a");
+    screen.until("stopped");
+    let stopped = screen.until("seen");
+    assert!(shows_what_is_typed(&stopped), "{stopped}");
+    screen.until("new passphrase for `new`: ");
+    screen.keys("correct horse\n");
+    screen.until("the same again: ");
+    screen.keys("correct horse\n");
+    let said = screen.until("code ");
+    assert!(!said.contains("horse"), "{said}");
+    let after = screen.rest();
+    assert!(after.starts_with('0'), "{said}{after}");
+    assert!(shows_what_is_typed(&after), "{after}");
 }

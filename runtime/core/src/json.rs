@@ -121,11 +121,35 @@ pub fn no_fields<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<()
     Ok(())
 }
 
+/// Reads an object, and nothing else, as a `T`. The plain derive of an enum with a tag, and of a struct, takes the values
+/// of its fields in a list as well, where nothing says which is which.
+///
+/// # Errors
+/// It is no object, or not one of a `T`.
+pub fn object<'de, D: serde::Deserializer<'de>, T: serde::Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+    struct Object<T>(std::marker::PhantomData<T>);
+
+    impl<'de, T: serde::Deserialize<'de>> serde::de::Visitor<'de> for Object<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("an object with named fields")
+        }
+
+        fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+            T::deserialize(serde::de::value::MapAccessDeserializer::new(map))
+        }
+    }
+
+    deserializer.deserialize_map(Object(std::marker::PhantomData))
+}
+
 /// Gives an enum that is written as `{"variant": ..}` a form in which a second field is an error that names the field;
-/// the plain derive complains about a missing brace. The enum derives both traits with `#[serde(remote = "Self")]`.
+/// the plain derive complains about a missing brace. Errors call it by `$words`, such as `"call"`. The enum derives both traits
+/// with `#[serde(remote = "Self")]`.
 #[macro_export]
 macro_rules! one_field_enum {
-    ($name:ident) => {
+    ($name:ident, $words:literal) => {
         impl ::serde::Serialize for $name {
             fn serialize<S: ::serde::Serializer>(&self, serializer: S) -> ::core::result::Result<S::Ok, S::Error> {
                 Self::serialize(self, serializer)
@@ -140,11 +164,7 @@ macro_rules! one_field_enum {
                     type Value = $name;
 
                     fn expecting(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-                        f.write_str(concat!(
-                            "the name of a ",
-                            stringify!($name),
-                            ", or an object with it as its one field"
-                        ))
+                        f.write_str(concat!("the name of a ", $words, ", or an object with it as its one field"))
                     }
 
                     fn visit_str<E: ::serde::de::Error>(self, text: &str) -> ::core::result::Result<$name, E> {
@@ -160,7 +180,7 @@ macro_rules! one_field_enum {
                             None => Ok(found),
                             Some(more) => Err(::serde::de::Error::custom(format_args!(
                                 "unknown field `{more}`, there is one field in a {}",
-                                stringify!($name)
+                                $words
                             ))),
                         }
                     }

@@ -40,18 +40,23 @@ pub type Signed = SignedTx<Call>;
 #[repr(u8)]
 pub enum Call {
     /// A call of bank: payments.
+    #[serde(deserialize_with = "diem_core::json::object")]
     Bank(bank::Msg) = 1,
     /// A call of staking: validators, stake and its rewards.
+    #[serde(deserialize_with = "diem_core::json::object")]
     Staking(staking::Msg) = 2,
     /// A call of svvv: moving stake, locked or not.
+    #[serde(deserialize_with = "diem_core::json::object")]
     Svvv(svvv::Msg) = 3,
     /// A call of diem: minting and burning.
+    #[serde(deserialize_with = "diem_core::json::object")]
     Diem(diem::Msg) = 4,
     /// A call of credits: staked DIEM, providers, promises, vouchers, the market of a day.
+    #[serde(deserialize_with = "diem_core::json::object")]
     Credits(credits::Msg) = 6,
 }
 
-diem_core::one_field_enum!(Call);
+diem_core::one_field_enum!(Call, "call");
 
 impl Call {
     /// The gas of every call: the name of its module, which is the call's one field in JSON, and the module's table.

@@ -3,10 +3,14 @@
 use std::{io::Read as _, path::Path};
 
 use anyhow::anyhow;
-use diem_client::api::{Hash, HexBytes, TxBytes, read_json};
+use diem_client::{
+    Unsettled,
+    api::{Hash, HexBytes, TxBytes, read_json},
+};
 use diem_core::{
     Address, Amount,
     keys::{Auth, SecretKey},
+    tx::tx_hash,
     typed_data,
 };
 use diem_types::{Call, Signed, Tx};
@@ -133,6 +137,12 @@ impl TxFile {
             return Err(usage(anyhow!("{address} is neither the sender nor the fee payer of this transaction")));
         }
         Ok(())
+    }
+
+    /// What may become of the sender's signature in this file.
+    pub(super) fn unsettled(&self) -> Unsettled {
+        let hash = self.bytes().ok().map(|bytes| Hash(tx_hash(&bytes)));
+        Unsettled { hash, nonce: self.tx.nonce, expiry: self.tx.expiry }
     }
 
     /// The bytes of the signed transaction.

@@ -4,6 +4,7 @@ mod bytes;
 mod credits;
 mod diem;
 mod file;
+mod hand_on;
 mod make;
 mod outcome;
 mod pay;
@@ -18,7 +19,7 @@ use std::path::PathBuf;
 use anyhow::anyhow;
 use clap::{Args, Subcommand};
 use diem_client::{
-    Guard, KnownChain,
+    Guard, KnownChain, Sender,
     api::{Hash, TxView},
     build::{KeyKind, placeholder},
 };
@@ -32,12 +33,13 @@ use super::{
     headings::{Group, template},
     known,
     names::Names,
+    output::say,
     receivers, tables, units,
 };
 use bytes::BytesView;
 use file::TxFile;
-use make::{Sending, Wallet};
-use outcome::SendOptions;
+use hand_on::InTurn;
+use make::{Preview, Sending, Wallet};
 
 /// Making, signing and sending transactions.
 #[derive(Debug, Args)]
@@ -93,6 +95,8 @@ enum Files {
         file: PathBuf,
         #[command(flatten)]
         sending: Sending,
+        #[command(flatten)]
+        preview: Preview,
     },
     /// Show what a transaction file asks for, in words; asks no node
     Show {
@@ -148,13 +152,8 @@ impl Files {
             Self::Sign { file, from, max_fee, yes, passphrase } => {
                 sign(common, &file, &from, max_fee, yes, &passphrase)
             }
-            Self::Broadcast { file, sending } => {
-                let bytes = TxFile::read_signed(&file)?;
-                let chain_id = Signed::decode(&bytes).map(|signed| signed.tx.chain_id).unwrap_or_default();
-                let names = Names::of(&common.keys(), &chain_id);
-                let options = SendOptions { sending: &sending, output: common.output, names: &names };
-                let client = common.client()?;
-                block_on(async { outcome::send(&client, bytes, options).await })
+            Self::Broadcast { file, sending, preview } => {
+                block_on(async { hand_on::broadcast(common, &file, &sending, &preview).await })
             }
             Self::Show { file, bytes: true } => {
                 common.output.print(&BytesView::new(&TxFile::read(&file)?), BytesView::table)
@@ -177,7 +176,7 @@ fn sign(
     let (tx, key) = (file.tx(), keys.get(name)?);
     keys.resolve(name, &tx.chain_id).map_err(|error| usage(anyhow!(error)))?;
     // Whoever signs sees what, before the passphrase is asked for: the file may be somebody else's.
-    super::output::say(&tables::draft(&TxView::new_unsigned(&tx, 0), &Names::of(&keys, &tx.chain_id), None, None));
+    say(&tables::draft(&TxView::new_unsigned(&tx, 0), &Names::of(&keys, &tx.chain_id), None, None));
     let known = common.chains().get(&tx.chain_id)?;
     if let Some(known) = &known {
         known::check(known, &tx.chain_id, &Hash(tx.genesis_hash), "the transaction of this file")?;
@@ -188,8 +187,24 @@ fn sign(
     confirm("Sign it?", yes)?;
     let secret = passphrase.open(name, &key, &tx.chain_id)?;
     file.sign(&secret.key())?;
+    if key.address == tx.sender {
+        remember(common, &file)?;
+    }
     // A signed file is data for the next command, whatever the form of other output.
     super::output::Output::Json.print(&file, |_| String::new())
+}
+
+/// Keeps a signature of the sender as one that may still count, wherever its file goes. Other ones are said.
+fn remember(common: &Common, file: &TxFile) -> Result<(), Failure> {
+    // It only remembers: nobody is asked.
+    let (client, sender, open) = (common.client()?, Sender::of(&file.tx()), file.unsettled());
+    let turn = InTurn::take(common, sender.clone(), &client, true)?;
+    let others = client.unsettled(&sender).into_iter().filter(|other| other.nonce != open.nonce);
+    let nonces: Vec<String> = others.map(|other| other.nonce.to_string()).collect();
+    if !nonces.is_empty() {
+        say(&format!("beside it, signatures of this sender may still count with the nonces {}", nonces.join(", ")));
+    }
+    turn.keep_beside(&client, &sender, open)
 }
 
 /// Refuses a fee that the signer has not agreed to: the file may come from a node that was lied about.

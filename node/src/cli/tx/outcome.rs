@@ -1,14 +1,12 @@
 //! What became of a transaction that was sent: what is printed, and the exit code that says how far it came.
 
-use std::time::Duration;
-
 use anyhow::anyhow;
 use diem_client::{
     Client, ClientError,
-    api::{ErrorReply, Hash, State, Submitted, Transaction, Wait},
+    api::{ErrorReply, Hash, State, Submitted, Transaction},
 };
-use diem_core::{ModuleError as _, tx::tx_hash};
-use diem_types::{ChainError, Signed};
+use diem_core::ModuleError as _;
+use diem_types::ChainError;
 
 use super::make::Sending;
 use crate::cli::{
@@ -26,26 +24,6 @@ pub(super) struct SendOptions<'a> {
     pub(super) sending: &'a Sending,
     pub(super) output: Output,
     pub(super) names: &'a Names,
-}
-
-/// Sends signed bytes, prints what became of them, and fails with the exit code that tells how far they came.
-pub(super) async fn send(client: &Client, bytes: Vec<u8>, options: SendOptions<'_>) -> Result<(), Failure> {
-    let hash = Hash(tx_hash(&bytes));
-    let answer = submit(client, bytes, options.sending.wait, options.sending).await;
-    conclude(client, &hash, answer, &options)
-}
-
-/// Hands signed bytes on, waiting for no more than `wait`.
-pub(super) async fn submit(
-    client: &Client,
-    bytes: Vec<u8>,
-    wait: Wait,
-    sending: &Sending,
-) -> Result<Submitted, ClientError> {
-    if Signed::decode(&bytes).is_ok() {
-        say(&format!("sending {}", Hash(tx_hash(&bytes))));
-    }
-    client.submit(bytes, wait, Duration::from_secs(sending.timeout)).await
 }
 
 /// Whether the node says that another transaction of the sender has the nonce.

@@ -8,8 +8,8 @@ use diem_client::{
     api::{BalanceChange, ErrorBody, SimulateCalls, Simulated},
     build::{Draft, KeyKind},
 };
-use diem_core::ModuleError as _;
-use diem_types::ChainError;
+use diem_core::{ModuleError as _, keys::Auth};
+use diem_types::{ChainError, Signed};
 
 use crate::cli::{
     Exit, Failure,
@@ -63,10 +63,7 @@ pub(super) async fn before_sending(
     let simulated = tried(client, asked).await?;
     let why = simulated.result.error.as_ref().filter(|why| !(asked.chosen && is_ahead(why)));
     match why {
-        Some(why) if unasked => Err(Failure {
-            exit: Exit::Rejected,
-            error: anyhow!("{}. Nothing was sent; --no-preview sends it without asking first", would_fail(why, names)),
-        }),
+        Some(why) if unasked => Err(not_sent(why, names)),
         _ => {
             if !unasked {
                 let why = why.map(|why| format!("\n{}", would_fail(why, names)));
@@ -75,6 +72,30 @@ pub(super) async fn before_sending(
             Ok(())
         }
     }
+}
+
+/// Does not send a signed transaction that would fail, because in a block it would cost its fee. What is wrong with its
+/// nonce the pool says, for nothing; and it may be one that is there or in a block already, sent again.
+pub(super) async fn before_broadcast(client: &Client, signed: &Signed, names: &Names) -> Result<(), Failure> {
+    let (sender, payer) = (kind(&signed.auth), signed.payer_auth.as_ref().map(kind));
+    let simulated = patiently(async || client.simulate(&signed.tx, sender, payer).await).await?;
+    match simulated.result.error.filter(|why| !is_about_nonce(why)) {
+        Some(why) => Err(not_sent(&why, names)),
+        None => Ok(()),
+    }
+}
+
+const fn kind(auth: &Auth) -> KeyKind {
+    match auth {
+        Auth::Ed25519 { .. } => KeyKind::Ed25519,
+        Auth::Ethereum { .. } => KeyKind::Ethereum,
+    }
+}
+
+fn not_sent(why: &ErrorBody, names: &Names) -> Failure {
+    let words = would_fail(why, names);
+    let error = anyhow!("{words}. Nothing was sent; --no-preview sends it without asking first");
+    Failure { exit: Exit::Rejected, error }
 }
 
 /// Tries the transaction as it is; its calls alone where the nonce of the draft was taken meanwhile, because one that

@@ -2,18 +2,18 @@
 
 use anyhow::anyhow;
 use diem_client::{
-    ClientError,
-    api::{Hash, State, Submitted, TxView, Wait},
+    Sender,
+    api::{Hash, TxView},
     build::{Draft, Intent, KeyKind},
-    guard::Unsettled,
 };
-use diem_core::{Address, Amount, tx::tx_hash};
+use diem_core::{Address, Amount};
 use diem_types::{Call, Signed, Tx};
 
 use super::{
     file::TxFile,
+    hand_on::{InTurn, hand_on},
     make::{Make, Wallet},
-    outcome::{SendOptions, conclude, submit},
+    outcome::SendOptions,
     preview,
 };
 use crate::{
@@ -22,10 +22,10 @@ use crate::{
         common::confirm,
         failure::usage,
         known::{build_error, say_unproven},
-        output::{Output, plain, say},
+        output::{Output, say},
         receivers, tables,
     },
-    keys::{KeyFile, Secret, Turn},
+    keys::{KeyFile, Secret},
 };
 
 impl Wallet<'_> {
@@ -38,7 +38,8 @@ impl Wallet<'_> {
         let payer = make.fee_payer.as_ref().map(|text| payer(self, make, text)).transpose()?;
         receivers::check(&call, &self.chain.chain_id)?;
         // What an earlier command has left open is known, and settled where it can be, before anything is shown.
-        self.settle(sender, make.nonce.is_none()).await;
+        let chosen = make.nonce.is_some();
+        self.settle(sender, chosen, chosen || make.dry_run).await?;
         let draft = self.draft(make, call, &key, payer.as_ref()).await?;
         let payer_kind = payer.as_ref().map(Payer::kind);
         if make.dry_run {
@@ -55,14 +56,13 @@ impl Wallet<'_> {
             say(&tables::draft(&TxView::new_unsigned(&draft.tx, 0), &names, Some(fee), None));
         }
         if !make.preview.no_preview {
-            let asked =
-                preview::Asked { draft: &draft, sender: key.kind, payer: payer_kind, chosen: make.nonce.is_some() };
+            let asked = preview::Asked { draft: &draft, sender: key.kind, payer: payer_kind, chosen };
             preview::before_sending(&self.client, &asked, &names, make.sending.yes).await?;
         }
         confirm("Send it?", make.sending.yes)?;
         let signers = Signers::open(make, &draft.tx.chain_id, &key, payer.as_ref())?;
         let options = SendOptions { sending: &make.sending, output: self.common.output, names: &names };
-        self.sign_and_send(draft.tx, &signers, make.nonce.is_none(), &options).await
+        self.sign_and_send(draft.tx, &signers, chosen, &options).await
     }
 
     async fn draft(&self, make: &Make, call: Call, key: &KeyFile, payer: Option<&Payer>) -> Result<Draft, Failure> {
@@ -110,36 +110,32 @@ impl Wallet<'_> {
 
     /// Takes what an earlier command has left open, and has the chain prove what of it cannot count any more. What
     /// became of that is told, because the user may not know it yet.
-    async fn settle(&self, sender: Address, wanted: bool) {
-        let mut turn = self.turn(sender);
-        if !wanted || self.client.unsettled(&sender).is_empty() {
-            return;
+    async fn settle(&self, sender: Address, chosen: bool, goes_on: bool) -> Result<(), Failure> {
+        let sender = self.chain.sender(sender);
+        let turn = InTurn::take(self.common, sender.clone(), &self.client, goes_on)?;
+        if chosen || self.client.unsettled(&sender).is_empty() {
+            return Ok(());
         }
         let settled = match self.client.settle(&sender).await {
             Ok(settled) => settled,
-            Err(error) => return say(&format!("nothing proves what became of the transactions before: {error}")),
-        };
-        keep(turn.as_mut(), self.client.unsettled(&sender));
-        for open in settled {
-            let what = match self.client.transaction(&open.hash).await {
-                Ok(found) => format!("is in block {}", found.height),
-                Err(_) => {
-                    format!("can be in no block any more: nonce {} is used, or its height has passed", open.nonce)
-                }
-            };
-            say(&format!("transaction {}, sent before, {what}", open.hash));
-        }
-    }
-
-    /// The turn of `sender`. Where the wallet's folder cannot be written there are none, which is said.
-    fn turn(&self, sender: Address) -> Option<Turn> {
-        match Turn::take(self.common.home().root(), sender, &self.chain, &self.client) {
-            Ok(turn) => Some(turn),
             Err(error) => {
-                say(&format!("commands that run at the same time take no turns: {}", plain(&error.to_string())));
-                None
+                say(&format!("nothing proves what became of the transactions before: {error}"));
+                return Ok(());
             }
+        };
+        turn.keep(self.client.unsettled(&sender));
+        for open in settled {
+            let found = match &open.hash {
+                Some(hash) => self.client.transaction(hash).await.ok(),
+                None => None,
+            };
+            let what = match found {
+                Some(found) => format!("is in block {}", found.height),
+                None => format!("can be in no block any more: nonce {} is used, or its height has passed", open.nonce),
+            };
+            say(&format!("transaction {}, sent before, {what}", open.name()));
         }
+        Ok(())
     }
 
     /// Signs once and sends. Commands of one sender that run at the same time take turns from asking for the nonce until
@@ -152,12 +148,12 @@ impl Wallet<'_> {
         &self,
         mut tx: Tx,
         signers: &Signers,
-        may_renumber: bool,
+        chosen: bool,
         options: &SendOptions<'_>,
     ) -> Result<(), Failure> {
-        let sender = tx.sender;
-        let mut turn = self.turn(sender);
-        if may_renumber {
+        let sender = Sender::of(&tx);
+        let turn = InTurn::take(self.common, sender.clone(), &self.client, chosen)?;
+        if !chosen {
             let next = self.client.next_nonce(&sender).await.map_err(build_error)?;
             if next != tx.nonce {
                 say(&format!("nonce {} was taken meanwhile, the next is {next}", tx.nonce));
@@ -165,46 +161,8 @@ impl Wallet<'_> {
             }
         }
         let bytes = signers.sign(&tx)?;
-        let hash = Hash(tx_hash(&bytes));
-        let before = self.client.unsettled(&sender);
-        if let Ok(signed) = Signed::decode(&bytes) {
-            let open = Unsettled::of(&signed);
-            let others = before.into_iter().filter(|other| other.nonce != open.nonce);
-            keep(turn.as_mut(), others.chain([open]).collect());
-        }
-        let wait = if options.sending.wait == Wait::None { Wait::None } else { Wait::Checked };
-        let mut answer = submit(&self.client, bytes.clone(), wait, options.sending).await;
-        keep(turn.as_mut(), self.client.unsettled(&sender));
-        drop(turn);
-        let is_waiting = matches!(&answer, Ok(Submitted { state: State::Checked, .. }));
-        if is_waiting && options.sending.wait == Wait::Committed {
-            // The same bytes again are the same transaction.
-            answer = self.await_block(bytes, sender, options).await;
-        }
-        conclude(&self.client, &hash, answer, options)
-    }
-
-    /// Waits until a transaction that the node has is in a block. If it is in none, that is kept for the next command.
-    async fn await_block(
-        &self,
-        bytes: Vec<u8>,
-        sender: Address,
-        options: &SendOptions<'_>,
-    ) -> Result<Submitted, ClientError> {
-        let patience = std::time::Duration::from_secs(options.sending.timeout);
-        let answer = self.client.submit(bytes, Wait::Committed, patience).await;
-        if !self.client.unsettled(&sender).is_empty() {
-            let mut turn = self.turn(sender);
-            keep(turn.as_mut(), self.client.unsettled(&sender));
-        }
-        answer
-    }
-}
-
-/// Keeps what may still count for the next command.
-fn keep(turn: Option<&mut Turn>, open: Vec<Unsettled>) {
-    if let Some(Err(error)) = turn.map(|turn| turn.keep(open)) {
-        say(&format!("what may still count cannot be kept: {}", plain(&error.to_string())));
+        let signed = Signed::decode(&bytes).map_err(usage)?;
+        hand_on(self.common, &self.client, turn, &signed, bytes, options).await
     }
 }
 

@@ -251,6 +251,27 @@ fn a_call_with_a_field_more_is_none_wherever_it_stands() {
     assert!(places > 2 * calls().len(), "{places}");
 }
 
+/// Values without names could be those of other fields.
+#[test]
+fn a_call_that_is_a_list_of_values_is_none() {
+    for call in calls() {
+        let valid = serde_json::to_value(&call).unwrap();
+        let (module, fields) = valid.as_object().unwrap().iter().next().unwrap();
+        let mut values = vec![fields["type"].clone()];
+        values.extend(
+            fields.as_object().unwrap().iter().filter(|(name, _)| *name != "type").map(|(_, value)| value.clone()),
+        );
+        let list = serde_json::json!({ module: values });
+        let error = serde_json::from_value::<Call>(list.clone()).unwrap_err().to_string();
+        assert!(error.contains("an object with named fields"), "{list}: {error}");
+    }
+    let two = serde_json::json!({ "bank": { "type": "x" }, "staking": { "type": "unjail" } });
+    for wrong in [two, serde_json::json!(5)] {
+        let error = serde_json::from_value::<Call>(wrong).unwrap_err().to_string();
+        assert!(!error.contains("Call"), "{error}");
+    }
+}
+
 /// A number that a sender chooses is a string where it can be larger than readers of JSON hold.
 #[test]
 fn no_number_of_a_call_is_one_that_a_reader_may_round() {
