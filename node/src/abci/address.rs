@@ -1,4 +1,4 @@
-//! Where consensus finds the application: a unix socket in a folder that only this user may enter.
+//! The address at which consensus finds the application: a unix socket in a folder that only this user may enter.
 //!
 //! A TCP port would let any local user send Commit, so there is one only where the configuration asks for it.
 
@@ -9,19 +9,19 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The longest path of a unix socket on Linux.
+/// The longest path of a unix socket on Linux, in bytes.
 const MAX_SOCKET_PATH: usize = 107;
 
 /// An address on which the application is served.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Address {
-    /// A unix socket.
+    /// The path of a unix socket.
     Unix(PathBuf),
-    /// A TCP port.
+    /// The address of a TCP port.
     Tcp(SocketAddr),
 }
 
-/// As CometBFT's `proxy_app` wants it.
+/// The form that CometBFT's `proxy_app` wants.
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -32,8 +32,8 @@ impl fmt::Display for Address {
 }
 
 impl Address {
-    /// The unix socket of the node whose home is `home`: `run/abci.sock` inside it, or, where that path is too long
-    /// for a socket, one in this user's run-time folder that is named after the home. Makes the folder.
+    /// The unix socket of the node whose home is `home`: `run/abci.sock` inside it, or, where that path is too long for
+    /// a socket, one in this user's run-time folder that is named after the home. The folder is made.
     ///
     /// # Errors
     /// The folder cannot be made, or is another user's.
@@ -65,7 +65,7 @@ impl Address {
     }
 }
 
-/// Where the sockets of homes with long paths lie, in a folder each.
+/// The folder of sockets of homes with long paths, each of which has a folder in it.
 fn run_time_folder() -> PathBuf {
     match std::env::var_os("XDG_RUNTIME_DIR") {
         Some(folder) if folder.len() <= 40 => PathBuf::from(folder).join("diem"),
@@ -73,7 +73,7 @@ fn run_time_folder() -> PathBuf {
     }
 }
 
-/// Makes `folder` for this user alone; one that is there already must be this user's and no link.
+/// Makes `folder` for this user alone; a folder that exists already must be this user's and no link.
 fn private_folder(folder: &Path) -> io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let found = std::fs::symlink_metadata(folder)?;
@@ -125,7 +125,7 @@ mod tests {
         assert_eq!(Address::of_home(&one).unwrap(), Address::Unix(first.clone()));
         for socket in [first, second] {
             let folder = socket.parent().unwrap();
-            // What is not ours stays, with its folder.
+            // A file that is not ours stays, and so does its folder.
             let other = folder.join("other");
             std::fs::write(&other, "").unwrap();
             Address::Unix(socket.clone()).remove();

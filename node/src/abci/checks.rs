@@ -1,4 +1,4 @@
-//! Tells those who handed a transaction to CometBFT what CheckTx said about it.
+//! The verdicts of CheckTx, reported to those who handed a transaction to CometBFT.
 //!
 //! The pool answers "taken" before it has the transaction checked, and its other way of answering takes one call for
 //! each transaction. The application sees every verdict itself.
@@ -17,21 +17,21 @@ use diem_types::TxResult;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-/// What CheckTx said.
+/// The verdict of CheckTx on a transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
-    /// Whose number it is.
+    /// The module or layer whose error it is.
     pub codespace: String,
-    /// 0 if the transaction may wait in the pool.
+    /// The number of the error; 0 if the transaction may wait in the pool.
     pub code: u32,
-    /// What is wrong, for people.
+    /// The error text for people.
     pub log: String,
 }
 
-/// Who waits for which transaction.
+/// The registry of callers that wait for verdicts, by transaction.
 #[derive(Default)]
 pub struct Checks {
-    /// How many entries `waiting` has: nobody waits during a flood, and then there is no need to hash.
+    /// The number of entries of `waiting`: nobody waits during a flood, and then no transaction has to be hashed.
     count: AtomicUsize,
     waiting: Mutex<BTreeMap<TxHash, Vec<oneshot::Sender<Verdict>>>>,
 }
@@ -47,7 +47,7 @@ impl Checks {
         Listening { hash, receiver, checks: Arc::clone(self) }
     }
 
-    /// Tells everyone who waits for `tx`.
+    /// Sends the verdict to everyone who waits for `tx`.
     pub(super) fn tell(&self, tx: &[u8], result: &TxResult) {
         if self.count.load(Ordering::SeqCst) == 0 {
             return;
@@ -60,13 +60,13 @@ impl Checks {
         };
         for listener in listeners.into_iter().flatten() {
             let verdict = Verdict { codespace: result.codespace.clone(), code: result.code, log: result.log.clone() };
-            // It may have given up.
+            // The send fails if the listener has given up.
             let _ = listener.send(verdict);
         }
     }
 }
 
-/// Someone who listens. Dropping it ends that.
+/// A caller that listens for a verdict. Dropping it removes it from the registry.
 pub struct Listening {
     hash: TxHash,
     receiver: oneshot::Receiver<Verdict>,
@@ -74,7 +74,7 @@ pub struct Listening {
 }
 
 impl Listening {
-    /// The verdict, or `None` if there is none within `patience`.
+    /// Waits for the verdict; `None` if there is none within `patience`.
     pub async fn wait(mut self, patience: Duration) -> Option<Verdict> {
         tokio::time::timeout(patience, &mut self.receiver).await.ok()?.ok()
     }

@@ -1,4 +1,4 @@
-//! ABCI's messages as the application's own types, and back.
+//! Conversions between ABCI's messages and the application's own types.
 
 use bytes::Bytes;
 use diem_core::{
@@ -22,7 +22,7 @@ use tendermint_proto::{
 
 use crate::origin::AppState;
 
-/// Why a message of consensus cannot be what it claims to be.
+/// The reason why a message of consensus is malformed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("consensus sent a {0}")]
 pub(super) struct Malformed(String);
@@ -31,7 +31,7 @@ fn malformed(what: impl Into<String>) -> Malformed {
     Malformed(what.into())
 }
 
-/// What a block consists of beside its transactions, as the three requests about blocks carry it.
+/// The parts of a block beside its transactions, as the three requests about blocks carry them.
 pub(super) struct BlockParts<'a> {
     pub(super) height: i64,
     pub(super) time: Option<Timestamp>,
@@ -48,19 +48,19 @@ impl BlockParts<'_> {
     }
 }
 
-/// Who signed the block before, from a decided commit.
+/// The votes for the block before, from a decided commit.
 pub(super) fn votes(commit: Option<&CommitInfo>) -> Result<Vec<Vote>, Malformed> {
     let votes = commit.map(|commit| commit.votes.as_slice()).unwrap_or_default();
     votes.iter().map(|vote| one_vote(vote.validator.as_ref(), vote.block_id_flag)).collect()
 }
 
-/// The same from the commit that a proposer has itself.
+/// The votes for the block before, from the commit that a proposer has itself.
 pub(super) fn extended_votes(commit: Option<&ExtendedCommitInfo>) -> Result<Vec<Vote>, Malformed> {
     let votes = commit.map(|commit| commit.votes.as_slice()).unwrap_or_default();
     votes.iter().map(|vote| one_vote(vote.validator.as_ref(), vote.block_id_flag)).collect()
 }
 
-/// How many bytes the extensions of a commit have together.
+/// The size of all vote extensions of a commit, in bytes.
 pub(super) fn extension_bytes(commit: Option<&ExtendedCommitInfo>) -> usize {
     let votes = commit.map(|commit| commit.votes.as_slice()).unwrap_or_default();
     votes.iter().map(|vote| vote.vote_extension.len()).fold(0, usize::saturating_add)
@@ -68,7 +68,7 @@ pub(super) fn extension_bytes(commit: Option<&ExtendedCommitInfo>) -> usize {
 
 fn one_vote(validator: Option<&abci::Validator>, flag: i32) -> Result<Vote, Malformed> {
     let validator = validator.ok_or_else(|| malformed("vote of nobody"))?;
-    // A signature for no block is one as well: the validator was there.
+    // A signature for no block counts as well, because it shows that the validator was present.
     let signed = match BlockIdFlag::try_from(flag) {
         Ok(BlockIdFlag::Commit | BlockIdFlag::Nil) => true,
         Ok(BlockIdFlag::Absent) => false,
@@ -100,7 +100,7 @@ pub(super) fn named_genesis(request: &RequestInitChain) -> Result<[u8; 32], Malf
     Ok(genesis_hash)
 }
 
-/// Whether what InitChain says beside that is what `genesis` says: consensus and application must start from the same.
+/// Whether the other fields of InitChain are those of `genesis`: consensus and application must start from the same.
 pub(super) fn is_of(request: &RequestInitChain, genesis: &GenesisDoc) -> Result<bool, Malformed> {
     let params = request.consensus_params.as_ref().ok_or_else(|| malformed("genesis without consensus parameters"))?;
     let mut validators = request.validators.iter().map(genesis_validator).collect::<Result<Vec<_>, _>>()?;
@@ -154,7 +154,7 @@ fn consensus_params(params: &types::ConsensusParams) -> Result<ConsensusParams, 
     })
 }
 
-/// The answer of CheckTx. `data` stays empty: text belongs into `log`, which is not consensus.
+/// Converts the answer of CheckTx. `data` stays empty: text belongs into `log`, which is not consensus.
 pub(super) fn checked(result: TxResult) -> ResponseCheckTx {
     ResponseCheckTx {
         code: result.code,
@@ -168,7 +168,7 @@ pub(super) fn checked(result: TxResult) -> ResponseCheckTx {
     }
 }
 
-/// The answer of FinalizeBlock. Events stay in this node's own index; CometBFT would only copy them.
+/// Converts the answer of FinalizeBlock. Events stay in this node's own index; CometBFT would only copy them.
 pub(super) fn finalized(block: Finalized) -> ResponseFinalizeBlock {
     ResponseFinalizeBlock {
         events: Vec::new(),
@@ -199,22 +199,22 @@ fn validator_update(update: &ValidatorUpdate) -> abci::ValidatorUpdate {
     }
 }
 
-/// Gas as ABCI counts it. No block has room for more than an i64.
+/// The gas in ABCI's type. No block has room for more than an i64.
 fn gas(units: u64) -> i64 {
     i64::try_from(units).unwrap_or(i64::MAX)
 }
 
-/// The hash of a block.
+/// Reads the hash of a block.
 pub(super) fn hash(bytes: &[u8]) -> Result<[u8; 32], Malformed> {
     bytes.try_into().map_err(|_| malformed(format!("block hash of {} bytes", bytes.len())))
 }
 
-/// A height of the chain.
+/// Reads a height of the chain.
 pub(super) fn height(value: i64) -> Result<u64, Malformed> {
     u64::try_from(value).map_err(|_| malformed(format!("height {value}")))
 }
 
-/// The header's time, cut to milliseconds: what the chain calls the time of a block.
+/// Reads the header's time, truncated to milliseconds: the chain calls this the time of a block.
 fn time(stamp: Option<Timestamp>) -> Result<Time, Malformed> {
     let stamp = stamp.ok_or_else(|| malformed("block without a time"))?;
     let time = millis(stamp.seconds, stamp.nanos).map(Time).ok_or_else(|| malformed("time before 1970"))?;

@@ -1,51 +1,51 @@
-//! Messages on a byte stream: a varint with the length, then so many bytes.
+//! Length-delimited messages on a byte stream: a varint with the length, then that many bytes.
 //!
-//! The buffer grows with what has arrived, never with what a length promises, and every byte is copied a bounded
-//! number of times however large the frame is. The memory of a large frame goes with it.
+//! The buffer grows with what has arrived, never with what a length promises, and every byte is copied a bounded number
+//! of times however large the frame is. The memory of a large frame is freed with it.
 
 use std::io::{self, Read};
 
 use bytes::{Bytes, BytesMut};
 
-/// How much is read at a time.
+/// The most bytes of one read.
 const CHUNK: usize = 64 * 1024;
-/// The same inside a large frame, at most: never more than has arrived of it already.
+/// The most bytes of one read inside a large frame; never more than has arrived of it already.
 const LARGE_CHUNK: usize = 1024 * 1024;
-/// The longest varint of 64 bits.
+/// The longest varint of 64 bits, in bytes.
 const MAX_VARINT: usize = 10;
 
-/// Why the stream cannot be read on.
+/// The reason why the stream cannot be read on.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum FrameError {
-    /// The length is no varint of 64 bits.
+    /// The length is not a varint of 64 bits.
     #[error("a message starts with an impossible length")]
     Length,
-    /// More than the connection allows.
+    /// The frame is larger than the connection allows.
     #[error("a message of {length} bytes exceeds the limit of {limit}")]
     TooLarge {
-        /// What the sender announces.
+        /// The length that the sender announces, in bytes.
         length: u64,
-        /// What is allowed.
+        /// The most bytes that are allowed.
         limit: usize,
     },
 }
 
-/// Cuts what arrives into frames.
+/// A decoder that cuts a byte stream into frames.
 pub(super) struct Frames {
     buffer: BytesMut,
     limit: usize,
 }
 
 impl Frames {
-    /// Frames of at most `limit` bytes.
+    /// Makes a decoder of frames of at most `limit` bytes.
     pub(super) fn new(limit: usize) -> Self {
         Self { buffer: BytesMut::new(), limit }
     }
 
-    /// The next complete frame without its length, or `None` until more has arrived.
+    /// Returns the next complete frame without its length, or `None` until more has arrived.
     ///
     /// # Errors
-    /// [`FrameError`]; the stream has no next frame then.
+    /// [`FrameError`]; after one the stream has no next frame.
     pub(super) fn next(&mut self) -> Result<Option<Bytes>, FrameError> {
         let Some((length, prefix)) = self.length()? else {
             return Ok(None);
@@ -56,16 +56,17 @@ impl Frames {
         let _ = self.buffer.split_to(prefix);
         let frame = self.buffer.split_to(length).freeze();
         if length > LARGE_CHUNK {
-            // What follows would share the memory of this frame, and keep it for as long as the connection lasts.
+            // The rest is copied: it would share the memory of this frame, and keep it for as long as the connection
+            // lasts.
             self.buffer = BytesMut::from(&self.buffer[..]);
         }
         Ok(Some(frame))
     }
 
-    /// Reads what is there, once; 0 at the end of the stream.
+    /// Reads once what the stream has; returns the number of bytes, 0 at the end of the stream.
     ///
     /// # Errors
-    /// Those of `stream`.
+    /// The errors of `stream`.
     pub(super) fn fill(&mut self, stream: &mut impl Read) -> io::Result<usize> {
         let missing = match self.length() {
             Ok(Some((length, prefix))) => length.saturating_add(prefix).saturating_sub(self.buffer.len()),
@@ -84,7 +85,7 @@ impl Frames {
         read
     }
 
-    /// Length of the frame at the front and of the varint before it.
+    /// The length of the frame at the front, and that of the varint before it.
     fn length(&self) -> Result<Option<(usize, usize)>, FrameError> {
         let mut length = 0u64;
         for (index, byte) in self.buffer.iter().take(MAX_VARINT).enumerate() {

@@ -1,31 +1,30 @@
 //! The least time from a block to the next.
 //!
-//! The time of a header is the median of the times at which validators voted for the block before. They vote once they
-//! have a proposal. So a proposal that is not given to them earlier than a while after its own block's time makes a next
-//! block whose time is later by that while, however fast the votes go.
+//! The time of a header is the median of the times at which validators voted for the block before, and they vote once
+//! they have a proposal. So a proposer that holds its proposal back until a while after its own block's time makes the
+//! time of the next block later by that while, however fast the votes go.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use diem_core::Time;
 
-/// The longest that a proposal is held back. Other validators wait for it a few seconds, so that a clock that stands
+/// The longest that a proposal is held back. Other validators wait for it a few seconds only, and a clock that is
 /// behind those of all others must not use that up.
 const LONGEST: Duration = Duration::from_secs(1);
 
-/// How a proposer keeps the pace.
+/// The pace of a proposer.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Pace {
     least: Duration,
 }
 
 impl Pace {
-    /// At least so much from the time of a block to that of the next; none for zero.
+    /// Keeps at least `least` from the time of a block to that of the next; zero never waits.
     pub(super) const fn new(least: Duration) -> Self {
         Self { least }
     }
 
-    /// Waits until votes for a block of this time make the next one late enough. Consensus waits with it, and nothing
-    /// else does.
+    /// Blocks until votes for a block of this time make the next one late enough. Only the consensus connection waits.
     pub(super) fn hold_back(self, time: Time) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let left = self.left(time, now);
@@ -38,7 +37,7 @@ impl Pace {
         if self.least.is_zero() {
             return Duration::ZERO;
         }
-        // A header's time is cut to milliseconds here: it is later than this by up to one.
+        // A header's time was truncated to milliseconds: the real one is later by up to one.
         let cut = Duration::from_millis(time.millis()).saturating_add(Duration::from_millis(1));
         cut.saturating_add(self.least).saturating_sub(now).min(LONGEST)
     }

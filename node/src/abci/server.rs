@@ -1,7 +1,8 @@
-//! Serves the application to CometBFT: a thread for each connection, requests answered in order.
+//! The ABCI server: it serves the application to CometBFT with a thread for each connection, requests answered in
+//! order.
 //!
-//! Answers are collected and sent when consensus asks for a flush, when no further request is waiting, or when many
-//! have come together. CometBFT pipelines CheckTx, and one write for each answer would be the slowest part of it.
+//! Answers are buffered and sent when consensus asks for a flush, when no further request is waiting, or when the
+//! buffer is full. CometBFT pipelines CheckTx, and one write for each answer would be the slowest part of it.
 
 use std::{
     collections::BTreeMap,
@@ -25,25 +26,25 @@ use tendermint_proto::v0_38::abci::{Request, RequestFlush, Response, ResponseExc
 use super::{address::Address, frames::Frames};
 use crate::critical;
 
-/// Answers are sent at the latest when this many bytes have come together.
+/// The size of the answer buffer in bytes: answers are sent at the latest when this many have come together.
 const FLUSH_BYTES: usize = 256 * 1024;
 /// The most requests that are decoded before the first of them is answered.
 const MAX_RUN: usize = 256;
 
-/// What answers requests. One clone serves one connection.
+/// A handler of requests. One clone serves one connection.
 pub trait Handler: Send + Clone + 'static {
-    /// Told of requests that arrived together, right before they are answered one by one.
+    /// Announces requests that arrived together, right before they are answered one by one.
     fn upcoming(&self, requests: &[Request]);
 
-    /// Answers a request; `None` if it is of no known kind.
+    /// Answers a request; `None` if its kind is unknown.
     fn handle(&self, request: Request) -> Option<Response>;
 
-    /// The last connection has ended; the next one waits until this returns.
+    /// Called when the last connection has ended; the next one waits until this returns.
     fn idle(&self);
 }
 
-/// Called with a sentence when a request cannot be answered and the node must not go on. The connection is closed
-/// without an answer.
+/// A callback with a sentence, for a request that cannot be answered after which the node must not go on. The
+/// connection is closed without an answer.
 pub type OnFatal = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// A running server. Dropping it leaves it running; [`Server::stop`] ends it.
@@ -53,7 +54,7 @@ pub struct Server {
     acceptor: Option<JoinHandle<()>>,
 }
 
-/// What the threads of a server share.
+/// The state that the threads of a server share.
 struct Live {
     stopping: AtomicBool,
     connections: Mutex<BTreeMap<u64, Stream>>,
@@ -61,11 +62,11 @@ struct Live {
 }
 
 impl Server {
-    /// Listens on `address` and serves `handler` to whoever connects. A stale socket file is replaced: the lock on the
-    /// home says that nobody else uses it.
+    /// Listens on `address` and serves every connection with `handler`. A stale socket file is replaced: the lock on
+    /// the home guarantees that nobody else uses it.
     ///
     /// # Errors
-    /// The address cannot be listened on.
+    /// The server cannot listen on the address.
     pub fn start<H: Handler>(address: Address, max_frame: usize, handler: H, on_fatal: OnFatal) -> io::Result<Self> {
         let listener = Listener::bind(&address)?;
         let address = listener.address(address)?;
@@ -76,12 +77,12 @@ impl Server {
         Ok(Self { address, live, acceptor })
     }
 
-    /// Where it listens, with the port that was found for port 0.
+    /// The address on which it listens, with the port that was found for port 0.
     pub const fn address(&self) -> &Address {
         &self.address
     }
 
-    /// How many connections are open.
+    /// The number of open connections.
     pub fn connections(&self) -> usize {
         self.live.connections.lock().len()
     }
@@ -97,7 +98,7 @@ impl Server {
         for stream in self.live.connections.lock().values() {
             stream.shutdown();
         }
-        // The acceptor looks at `stopping` when something connects.
+        // A connection wakes the acceptor, which then sees `stopping`.
         let woken = match &self.address {
             Address::Unix(path) => UnixStream::connect(path).map(drop),
             Address::Tcp(address) => TcpStream::connect(address).map(drop),
@@ -112,12 +113,12 @@ impl Server {
     }
 }
 
-/// Sees whether anyone is connected.
+/// A handle that sees whether any connection is open.
 #[derive(Clone)]
 pub struct ConnectionWatch(Arc<Live>);
 
 impl ConnectionWatch {
-    /// Waits until nobody is connected; `false` if that takes longer than `patience`.
+    /// Waits until no connection is open; `false` if that takes longer than `patience`.
     pub fn wait_idle(&self, patience: Duration) -> bool {
         let deadline = Instant::now().checked_add(patience);
         let mut connections = self.0.connections.lock();
@@ -156,7 +157,7 @@ impl Acceptor {
             number = number.wrapping_add(1);
             if let Err(error) = stream.and_then(|stream| self.serve(number, stream, handler.clone())) {
                 tracing::warn!(%error, "an ABCI connection could not be served");
-                // Out of descriptors or threads: give those that are there time to end.
+                // The process is out of descriptors or threads: the pause lets open connections end before the retry.
                 std::thread::sleep(Duration::from_millis(100));
             }
         }
@@ -194,7 +195,7 @@ impl<H: Handler> Drop for Registered<H> {
     fn drop(&mut self) {
         let mut connections = self.live.connections.lock();
         connections.remove(&self.number);
-        // Still under the lock: whoever sees an empty list, and whoever connects next, sees it after `idle`.
+        // The lock is still held: whoever sees an empty list, and whoever connects next, sees it after `idle`.
         if connections.is_empty() {
             self.handler.idle();
         }
@@ -209,7 +210,7 @@ struct Connection {
     on_fatal: OnFatal,
 }
 
-/// Why a connection ended, where its peer did not simply leave.
+/// The reason why a connection ended, where its peer did not simply leave.
 #[derive(Debug, thiserror::Error)]
 enum End {
     #[error(transparent)]
@@ -243,7 +244,7 @@ impl Connection {
         }
     }
 
-    /// Every request that has arrived, up to [`MAX_RUN`], and what was wrong with the one after.
+    /// Takes every request that has arrived, up to [`MAX_RUN`], and the error of the one after.
     fn waiting(&mut self) -> (Vec<Request>, Option<String>) {
         let mut requests = Vec::new();
         while requests.len() < MAX_RUN {
@@ -271,7 +272,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Runs a part of the application. Whatever unwinds out of it means that this node must not go on.
+    /// Runs a part of the application. A panic that unwinds out of it means that this node must not go on.
     fn guarded<T>(&self, run: impl FnOnce() -> T) -> Result<T, End> {
         catch_unwind(AssertUnwindSafe(run)).map_err(|panic| {
             let sentence = match panic.downcast::<Fatal>() {
@@ -362,9 +363,9 @@ impl Stream {
         }
     }
 
-    /// Ends both directions; reads of other threads return.
+    /// Shuts down both directions; blocked reads of other threads return.
     fn shutdown(&self) {
-        // Not connected any more is what is wanted.
+        // An error means that it is not connected any more, which is what is wanted.
         let _ = match self {
             Self::Unix(stream) => stream.shutdown(Shutdown::Both),
             Self::Tcp(stream) => stream.shutdown(Shutdown::Both),

@@ -1,6 +1,7 @@
-//! The files of a CometBFT home that we write: `config.toml`, anew at every start, and `genesis.json`, once.
+//! The files of a CometBFT home that the node writes: `config.toml`, anew at every start, and `genesis.json`, once.
 //!
-//! What is not named in `config.toml` is CometBFT's default. Owners change `diemd`'s configuration, not this file.
+//! A setting that is not named in `config.toml` has CometBFT's default. Owners change `diemd`'s configuration, not this
+//! file.
 
 use std::{
     fmt, io,
@@ -29,42 +30,42 @@ pub const MAX_BODY_BYTES: usize = 8 * 1024 * 1024;
 pub const MEMPOOL_TXS: usize = 200_000;
 /// The most bytes that wait in the pool.
 const MEMPOOL_BYTES: usize = 1024 * 1024 * 1024;
-/// Bytes a second to and from each peer; CometBFT's own 5 MB/s holds a busy chain back.
+/// The rate limit to and from each peer, in bytes a second; CometBFT's own 5 MB/s holds a busy chain back.
 const PEER_RATE: usize = 128 * 1024 * 1024;
-/// Bytes of a packet between peers. Peers must agree on it.
+/// The size of a packet between peers, in bytes. Peers must agree on it.
 const PACKET_BYTES: usize = 64 * 1024;
 
-/// Another node.
+/// The address of another node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Peer {
-    /// Its id, of [`super::keys::node_key`].
+    /// Its peer id, that of [`super::keys::node_key`].
     pub id: String,
-    /// `host:port`.
+    /// The `host:port` on which it listens for peers.
     pub address: String,
 }
 
-/// `id@host:port`.
+/// The form is `id@host:port`.
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}@{}", self.id, self.address)
     }
 }
 
-/// How fast blocks follow each other. No result depends on it.
+/// The timing of blocks. No result depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timing {
-    /// How long to wait for a proposal.
+    /// The longest wait for a proposal.
     pub propose: Duration,
-    /// How long to wait after a block before the next height.
+    /// The wait after a block before the next height.
     pub commit: Duration,
-    /// Go on at once when all validators have signed.
+    /// Whether the next height starts at once when all validators have signed.
     pub skip_commit: bool,
-    /// The least from the time of a block to that of the next: whoever proposes holds the proposal back until then.
+    /// The least time from the time of a block to that of the next: the proposer holds its proposal back until then.
     pub least: Duration,
 }
 
 impl Default for Timing {
-    /// What CometBFT itself takes and 700 ms.
+    /// The default timing adds a wait of 700 ms to what CometBFT itself takes.
     fn default() -> Self {
         let (propose, commit) = (Duration::from_secs(3), Duration::from_millis(700));
         Self { propose, commit, skip_commit: false, least: Duration::ZERO }
@@ -72,11 +73,12 @@ impl Default for Timing {
 }
 
 impl Timing {
-    /// Blocks that follow each other after `block_time`, and never earlier; with zero as fast as the machine can.
+    /// The timing of blocks that follow each other after `block_time`, and never earlier; with zero, as fast as the
+    /// machine can.
     ///
-    /// CometBFT can only be told how long to wait after a block. What proposing and voting take comes on top, and
-    /// nobody knows how much that is on this machine and among these validators. So it is told to wait for somewhat
-    /// less than `block_time`, and the proposer waits for what is left. It is kept small, because a transaction that
+    /// CometBFT can only be told how long to wait after a block. The time of proposing and voting is added to that, and
+    /// nobody knows how long it is on this machine and among these validators. So CometBFT is told to wait for somewhat
+    /// less than `block_time`, and the proposer waits for the rest. The rest is kept small, because a transaction that
     /// comes while a proposal is held back has to take the next one.
     pub fn of_block_time(block_time: Duration) -> Self {
         const MOST_HELD_BACK: Duration = Duration::from_millis(150);
@@ -87,41 +89,41 @@ impl Timing {
         Self { commit: block_time.saturating_sub(held_back), least: block_time, ..Self::default() }
     }
 
-    /// As fast as the machine can.
+    /// The timing of blocks that are made as fast as the machine can.
     pub const fn fastest() -> Self {
         Self { propose: Duration::from_secs(3), commit: Duration::ZERO, skip_commit: true, least: Duration::ZERO }
     }
 }
 
-/// What differs from node to node.
+/// The settings that differ from node to node.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The node's name among its peers.
     pub moniker: String,
-    /// Where the application is served.
+    /// The address at which the application is served.
     pub app: Address,
-    /// Where CometBFT's RPC listens.
+    /// The address on which CometBFT's RPC listens.
     pub rpc: SocketAddr,
-    /// Where peers connect.
+    /// The address on which peers connect.
     pub p2p: SocketAddr,
-    /// What peers are told to connect to; empty for what `p2p` says.
+    /// The address that is announced to peers; empty means that of `p2p`.
     pub external_address: String,
-    /// Where its metrics are read, if anywhere.
+    /// The address on which its metrics are served; `None` serves none.
     pub metrics: Option<SocketAddr>,
-    /// Nodes to stay connected to.
+    /// The persistent peers.
     pub peers: Vec<Peer>,
-    /// Nodes to ask for others.
+    /// The seed nodes, which are asked for other peers.
     pub seeds: Vec<Peer>,
     /// Whether all nodes are on this machine, or on private addresses.
     pub local: bool,
-    /// The rhythm of blocks.
+    /// The timing of blocks.
     pub timing: Timing,
-    /// What CometBFT logs, in its own words.
+    /// The log level of CometBFT, in its own syntax.
     pub log_level: String,
 }
 
 impl Settings {
-    /// A node on loopback with CometBFT's usual ports and no peers.
+    /// The settings of a node on loopback with CometBFT's usual ports and no peers.
     pub fn new(moniker: &str, app: Address) -> Self {
         let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
         Self {
@@ -179,7 +181,7 @@ impl Settings {
                 "skip_timeout_commit": self.timing.skip_commit,
                 "peer_gossip_sleep_duration": "10ms",
             }),
-            // Results and events are in the application's own index.
+            // Results and events are in the application's own index, so CometBFT need not keep them.
             storage: json!({ "discard_abci_responses": true }),
             tx_index: json!({ "indexer": "null" }),
             instrumentation: json!({
@@ -214,29 +216,29 @@ fn millis(duration: Duration) -> String {
     format!("{}ms", duration.as_millis())
 }
 
-/// Why a home cannot be written.
+/// The reason why a home cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// The disk refuses.
+    /// An operation of the file system failed.
     #[error("{path}: {error}")]
     Io {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What it says.
+        /// The error of the operating system.
         error: io::Error,
     },
     /// The home belongs to another chain.
     #[error("{path} is the genesis of another chain than this node's: use a home of its own for each chain")]
     OtherGenesis {
-        /// The file.
+        /// The path of its genesis file.
         path: PathBuf,
     },
-    /// A value has no form in the file.
+    /// A value cannot be encoded in the format of the file.
     #[error("{path} cannot be written: {reason}")]
     Encode {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// Why not.
+        /// The error of the encoder.
         reason: String,
     },
 }
@@ -254,10 +256,10 @@ pub fn write_config(home: &Path, settings: &Settings) -> Result<(), ConfigError>
     replace(&path, text.as_bytes())
 }
 
-/// The largest `genesis.json` of CometBFT that is looked at: ours has some validators and no state.
+/// The largest `genesis.json` of CometBFT that is read, in bytes: ours has some validators and no state.
 const GENESIS_BYTES: u64 = 4 * 1024 * 1024;
 
-/// Writes `genesis.json` of the CometBFT home `home` for a chain that is about to start, or looks whether the one that is
+/// Writes `genesis.json` of the CometBFT home `home` for a chain that is about to start, or checks that the one that is
 /// there is of the same chain.
 ///
 /// # Errors
@@ -274,12 +276,12 @@ pub fn write_genesis(home: &Path, origin: &Origin) -> Result<(), ConfigError> {
                     |reason: serde_json::Error| ConfigError::Encode { path: path.clone(), reason: reason.to_string() };
                 return replace(&path, &serde_json::to_vec(&genesis_json(doc, origin.hash())).map_err(encode)?);
             }
-            // CometBFT has it in its database.
+            // CometBFT has the genesis in its database.
             Origin::Begun(_) => return Ok(()),
         },
         Err(error) => return Err(failed(error)),
     };
-    /// The parts that say which chain it is.
+    /// The fields that identify the chain.
     #[derive(Deserialize)]
     struct Found {
         chain_id: String,
@@ -332,7 +334,7 @@ fn genesis_json(genesis: &GenesisDoc, genesis_hash: [u8; 32]) -> Value {
     })
 }
 
-/// Writes a file whole or not at all.
+/// Writes a file atomically.
 fn replace(path: &Path, text: &[u8]) -> Result<(), ConfigError> {
     let write = || -> io::Result<()> {
         std::fs::create_dir_all(path.parent().unwrap_or(path))?;

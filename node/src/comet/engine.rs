@@ -1,4 +1,4 @@
-//! The engine that the rest of the node sees, when it is CometBFT.
+//! CometBFT as an [`Engine`], spoken to through its RPC.
 
 use std::{
     net::SocketAddr,
@@ -27,17 +27,17 @@ use crate::{
     engine::{ConsensusAddress, Engine, EngineError, EngineKind, EngineStatus, OwnPeer, SubmitError, Wait},
 };
 
-/// How long CheckTx may take once a transaction was handed on.
+/// The longest wait for CheckTx once a transaction was handed on.
 const CHECK_PATIENCE: Duration = Duration::from_secs(30);
-/// How long CometBFT may take to answer what it only has to look up.
+/// The longest wait for an answer that CometBFT only has to look up.
 const READ_PATIENCE: Duration = Duration::from_secs(5);
 /// The pauses while a height is waited for.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
-/// The most validators that CometBFT gives at once.
+/// The most validators on a page of CometBFT's answer.
 const PAGE: u64 = 100;
 
-/// CometBFT, spoken to through its RPC.
+/// CometBFT as an engine, spoken to through its RPC.
 pub struct CometEngine {
     rpc: Rpc,
     submitter: Submitter,
@@ -48,15 +48,15 @@ pub struct CometEngine {
 }
 
 impl CometEngine {
-    /// Speaks to the RPC at `address`; `checks` are those of the application that this CometBFT drives, which makes a
-    /// block about every `period`. Must be called on a tokio runtime.
+    /// Makes an engine for the RPC at `address`; `checks` are those of the application that this CometBFT drives, which
+    /// makes a block about every `period`. Must be called on a tokio runtime.
     pub fn new(address: SocketAddr, checks: Arc<Checks>, period: Duration) -> Self {
         let rpc = Rpc::new(address);
         let (submitter, followed) = (Submitter::start(&rpc), Followed::start(&rpc));
         Self { submitter, followed, rpc, checks, period, own_peer: None }
     }
 
-    /// The same, knowing how other nodes find this one.
+    /// Adds the peer address of this node.
     pub fn known_as(self, own_peer: OwnPeer) -> Self {
         Self { own_peer: Some(own_peer), ..self }
     }
@@ -64,7 +64,7 @@ impl CometEngine {
     /// Waits until the RPC answers.
     ///
     /// # Errors
-    /// It does not within `patience`.
+    /// The RPC does not answer within `patience`.
     pub async fn ready(&self, patience: Duration) -> Result<EngineStatus, EngineError> {
         let started = Instant::now();
         loop {
@@ -91,7 +91,7 @@ impl CometEngine {
         }
         let mut handed = Vec::with_capacity(txs.len());
         for tx in txs {
-            // Listened for first: the verdict may come before CometBFT's answer.
+            // It listens before the transaction is handed on: the verdict may come before CometBFT's answer.
             let verdict = (wait == Wait::Checked).then(|| self.checks.listen(&tx));
             handed.push((self.submitter.hand_on(tx).await, verdict));
         }
@@ -129,7 +129,7 @@ impl CometEngine {
     }
 
     /// The header of a block, and with it the time of the next one, follows from the commit of the block before: from
-    /// when the validators voted, however long nothing happened since.
+    /// the times at which the validators voted, however long nothing happened since.
     async fn foreseen_time(&self) -> Result<Time, EngineError> {
         let Commit { signed_header } = self.read("commit", json!({})).await?;
         let signers = self.all_validators(signed_header.header.height.value()).await?;
@@ -179,8 +179,8 @@ struct Commit {
     signed_header: SignedHeader,
 }
 
-/// When the signers voted: the median of their clocks, each weighing its power. CometBFT gives this time to the next
-/// block. `None` if nobody signed.
+/// The time at which the signers voted: the median of their clocks, weighted by power. CometBFT gives this time to the
+/// next block. `None` if nobody signed.
 fn median_time(signatures: &[CommitSig], signers: &validator::Set) -> Option<Time> {
     let weighted = |signature: &CommitSig| match signature {
         CommitSig::BlockIdFlagAbsent => None,
@@ -213,16 +213,16 @@ fn unavailable(error: RpcError) -> EngineError {
     EngineError::Unavailable(error.to_string())
 }
 
-/// Why something could not be looked up.
+/// The reason why something could not be looked up.
 enum Unread {
-    /// Nobody was asked: CometBFT has been silent for long.
+    /// CometBFT was not asked, because it has been silent for long.
     Silent(EngineError),
     /// The call failed.
     Rpc(RpcError),
 }
 
 impl Unread {
-    /// The same where a height was asked for.
+    /// The engine's error of a call that asked for a height.
     fn at_height(self, asked: u64) -> EngineError {
         match self {
             Self::Silent(error) => error,
@@ -240,7 +240,7 @@ impl From<Unread> for EngineError {
     }
 }
 
-/// CometBFT's words about a height as one of our errors.
+/// Translates CometBFT's error about a height into one of ours.
 fn at_height(error: RpcError, asked: u64) -> EngineError {
     if let RpcError::Refused(reason) = &error {
         if reason.contains("must be less than or equal to") {
@@ -299,7 +299,7 @@ mod tests {
 
     use super::*;
 
-    /// Signers with these powers; the first of the given times is when the first one voted.
+    /// The median of signers with these powers and times of voting.
     fn median(votes: &[(u64, Option<u64>)]) -> Option<Time> {
         let signer = |number: u8, power: u64| {
             let key = ed25519_dalek::SigningKey::from_bytes(&[number; 32]).verifying_key();
@@ -311,7 +311,7 @@ mod tests {
             None => CommitSig::BlockIdFlagAbsent,
             Some(millis) => CommitSig::BlockIdFlagCommit {
                 validator_address: info.address,
-                // What is less than a millisecond is cut off.
+                // The part below a millisecond is cut off.
                 timestamp: format!("1970-01-01T00:00:0{}.{:03}999Z", millis / 1_000, millis % 1_000).parse().unwrap(),
                 signature: None,
             },
@@ -322,7 +322,7 @@ mod tests {
 
     #[test]
     fn the_time_of_the_next_block_is_the_median_by_power() {
-        // CometBFT's own rule: the first, in order of time, with which half of the power is reached.
+        // The rule is CometBFT's own: the first, in order of time, with which half of the power is reached.
         for (votes, expected) in [
             (&[(10, Some(5_000))][..], Some(5_000)),
             (&[(27, Some(9_000)), (33, Some(1_000)), (40, Some(5_123))], Some(5_123)),

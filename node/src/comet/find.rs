@@ -1,6 +1,7 @@
-//! Where the cometbft binary comes from.
+//! The search for the cometbft binary.
 //!
-//! `--cometbft PATH`, then PATH, then our own cache, then `go install` of the exact release into that cache.
+//! The order is `--cometbft PATH`, then PATH, then our own cache, then `go install` of the exact release into that
+//! cache.
 
 use std::{
     fmt,
@@ -13,27 +14,27 @@ use std::{
 
 /// The release that this node is made for. Later patches of the same line are taken too.
 pub const VERSION: &str = "0.38.25";
-/// What `go install` is asked for.
+/// The module that `go install` is asked for.
 const MODULE: &str = "github.com/cometbft/cometbft/cmd/cometbft@v0.38.25";
-/// The line and the first patch of it that will do.
+/// The release line, and the first patch of it that is accepted.
 const LINE: (u64, u64) = (0, 38);
 const FIRST_PATCH: u64 = 25;
 
-/// How long a binary may take to say its version.
+/// The longest wait for a binary to print its version.
 const VERSION_PATIENCE: Duration = Duration::from_secs(20);
-/// How long the compilation may take.
+/// The longest wait for the compilation.
 const INSTALL_PATIENCE: Duration = Duration::from_secs(900);
 
-/// Where a binary was found.
+/// The place where a binary was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
-    /// Named by its owner.
+    /// The owner named its path.
     Named,
-    /// In PATH.
+    /// The binary is in PATH.
     Path,
-    /// In our cache.
+    /// The binary is in our cache.
     Cache,
-    /// Just compiled into our cache.
+    /// The binary was just compiled into our cache.
     Installed,
 }
 
@@ -48,49 +49,49 @@ impl fmt::Display for Source {
     }
 }
 
-/// A binary of the right version.
+/// A binary of an accepted version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
-    /// The file.
+    /// The path of the binary.
     pub path: PathBuf,
-    /// What it says its version is.
+    /// The version that it prints.
     pub version: String,
-    /// Where it comes from.
+    /// The place where it was found.
     pub source: Source,
 }
 
-/// "CometBFT 0.38.25, found in PATH: /usr/bin/cometbft".
+/// The form is "CometBFT 0.38.25, found in PATH: /usr/bin/cometbft".
 impl fmt::Display for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "CometBFT {}, {}: {}", self.version, self.source, self.path.display())
     }
 }
 
-/// Why there is no binary to run.
+/// The reason why there is no binary to run.
 #[derive(Debug, thiserror::Error)]
 pub enum FindError {
-    /// The file that was named is of another version.
+    /// The file that was named has another version.
     #[error(
         "{path} is CometBFT {found}, this node needs {VERSION}: name another with --cometbft, or leave the flag out"
     )]
     WrongVersion {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What it says.
+        /// The version that it prints.
         found: String,
     },
     /// The file that was named does not behave like CometBFT.
     #[error("{path} cannot be used as CometBFT: {reason}; name another with --cometbft, or leave the flag out")]
     Unusable {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What happened.
+        /// The way in which it failed, for people.
         reason: String,
     },
-    /// Go is here, and could not do it.
+    /// Go is installed, and the compilation failed.
     #[error("go install {MODULE} failed: {reason}\n{}", how_to_get(), reason = .0)]
     Install(String),
-    /// There is none and no way to make one.
+    /// No binary was found, and there is no Go to compile one. The list has the binaries that were passed over and why.
     #[error("there is no CometBFT {VERSION} on this machine and no Go to compile it{}\n{}", others(.0), how_to_get())]
     Missing(Vec<String>),
 }
@@ -107,16 +108,16 @@ fn how_to_get() -> String {
     )
 }
 
-/// Finds the binary; `say` hears what takes long and what is passed over.
+/// Finds the binary; `say` is told of long steps and of binaries that are passed over.
 ///
 /// # Errors
-/// [`FindError`]: a sentence that says what to do.
+/// [`FindError`] says what to do.
 pub fn find(named: Option<&Path>, say: &dyn Fn(&str)) -> Result<Found, FindError> {
     let cache = cache_folder();
     find_in(named, std::env::var_os("PATH").as_deref(), cache.as_deref(), say)
 }
 
-/// Our cache of this release: `$XDG_CACHE_HOME` or `~/.cache`, then `diem/cometbft-VERSION`.
+/// The cache folder of this release: `$XDG_CACHE_HOME` or `~/.cache`, then `diem/cometbft-VERSION`.
 pub fn cache_folder() -> Option<PathBuf> {
     let base = match std::env::var_os("XDG_CACHE_HOME").filter(|folder| !folder.is_empty()) {
         Some(folder) => PathBuf::from(folder),
@@ -153,7 +154,7 @@ fn find_in(
     }
 }
 
-/// Asks a file for its version.
+/// Runs a file for its version and checks it.
 fn check(file: &Path, source: Source) -> Result<Found, FindError> {
     let unusable = |reason: String| FindError::Unusable { path: file.into(), reason };
     let output =
@@ -169,7 +170,7 @@ fn check(file: &Path, source: Source) -> Result<Found, FindError> {
     }
 }
 
-/// Whether a version will do; `None` if it is none.
+/// Whether a version is accepted; `None` if the text is no version.
 fn fits(version: &str) -> Option<bool> {
     let core = version.trim_start_matches('v').split(['-', '+']).next()?;
     let mut parts = core.split('.').map(|part| part.parse::<u64>().ok());
@@ -178,8 +179,8 @@ fn fits(version: &str) -> Option<bool> {
     Some((major, minor) == LINE && patch >= FIRST_PATCH && !pre_release)
 }
 
-/// Compiles the release into a folder beside the cache and moves it there when it is whole. One process at a time: the
-/// others wait and find it done.
+/// Compiles the release into a folder beside the cache and moves it there when it is whole. A lock lets one process
+/// compile at a time: the others wait and find the binary.
 fn install(go: &Path, cache: &Path, say: &dyn Fn(&str)) -> Result<Found, FindError> {
     let failed = |error: io::Error| FindError::Install(error.to_string());
     let file = cache.join("cometbft");
@@ -194,7 +195,7 @@ fn install(go: &Path, cache: &Path, say: &dyn Fn(&str)) -> Result<Found, FindErr
     say(&format!("compiling CometBFT {VERSION} with {} (about a minute, once)", go.display()));
     let build = cache.join("build");
     std::fs::create_dir_all(&build).map_err(failed)?;
-    // Outside of any module, so that no go.mod of the caller's folder has a say.
+    // It runs outside of any module, so that no go.mod of the caller's folder has an effect.
     let mut command = Command::new(go);
     command.args(["install", MODULE]).env("GOBIN", &build).env("GO111MODULE", "on").current_dir(&build);
     let made = run(&mut command, INSTALL_PATIENCE).map_err(failed).and_then(|output| {
@@ -227,7 +228,7 @@ fn which(name: &str, path: &std::ffi::OsStr) -> Option<PathBuf> {
 fn run(command: &mut Command, patience: Duration) -> io::Result<Output> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = match command.spawn() {
-        // Just written, and a child that another thread is starting still holds it open for writing.
+        // The file was just written, and a child that another thread is starting still holds it open for writing.
         Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => {
             std::thread::sleep(Duration::from_millis(200));
             command.spawn()?
@@ -256,7 +257,7 @@ fn collect(pipe: Option<impl io::Read + Send + 'static>) -> std::thread::JoinHan
     std::thread::spawn(move || {
         let mut text = Vec::new();
         if let Some(mut pipe) = pipe {
-            // What was read before an error is all there is to say.
+            // The error is dropped: the bytes that were read before it are all that can be reported.
             let _ = pipe.read_to_end(&mut text);
         }
         text
@@ -336,11 +337,11 @@ mod tests {
     fn go_compiles_into_the_cache_what_is_nowhere() {
         let (path, cache) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let cache = cache.path().join("deep/cometbft");
-        // Stands for the compiler: checks what it is asked for and puts a binary where GOBIN says.
+        // This script stands for the compiler: it checks its arguments and puts a binary where GOBIN says.
         let body = "[ \"$1 $2\" = \"install github.com/cometbft/cometbft/cmd/cometbft@v0.38.25\" ] || exit 9\n\
                     printf '#!/bin/sh\\necho 0.38.25\\n' > \"$GOBIN/cometbft\"; /bin/chmod 755 \"$GOBIN/cometbft\"";
         script(path.path(), "go", body);
-        // Several at once: one compiles, the others wait for it.
+        // Of several at once, one compiles and the others wait for it.
         let find = || find_in(None, Some(path.path().as_os_str()), Some(&cache), &silent).unwrap();
         let found: Vec<Found> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..4).map(|_| scope.spawn(find)).collect();

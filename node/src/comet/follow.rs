@@ -1,7 +1,7 @@
-//! What CometBFT says about itself, kept by one task that follows it.
+//! The last known status of CometBFT, kept by one task that polls it.
 //!
-//! Whoever asks how this node is doing must not wait for a CometBFT that hangs: the answer is what was heard last, or
-//! since when nothing was heard.
+//! A caller that asks how this node is doing must not wait for a CometBFT that hangs: the answer is the last status, or
+//! since when there was none.
 
 use std::{
     sync::{Arc, Weak},
@@ -16,29 +16,29 @@ use serde_json::json;
 use super::rpc::{Rpc, RpcError};
 use crate::engine::{EngineError, EngineStatus};
 
-/// The pause between two looks.
+/// The pause between two polls.
 const PAUSE: Duration = Duration::from_millis(500);
-/// How long one look may take.
+/// The longest wait for the answer to one poll.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Without an answer for this long CometBFT is silent, and its status unknown.
+/// The time without an answer after which CometBFT is silent, and its status unknown.
 const SILENT: Duration = Duration::from_secs(5);
-/// After this time in silence nobody waits for it any more: whatever it is asked is refused at once.
+/// The time in silence after which every request to CometBFT is refused at once.
 const GONE: Duration = Duration::from_secs(15);
 
-/// CometBFT as it was last heard.
+/// The status of CometBFT as it was last heard.
 pub(super) struct Followed {
     state: Mutex<State>,
 }
 
 struct State {
     status: Option<EngineStatus>,
-    /// When it last answered; when this began if it never did.
+    /// The moment of the last answer, or of the start if there never was one.
     heard: Heard,
-    /// Why the last look had no answer.
+    /// The error of the last poll.
     reason: String,
 }
 
-/// A moment by both clocks: one to count from, one to show.
+/// A moment by both clocks: the monotonic one to count from, the wall clock to show.
 #[derive(Clone, Copy)]
 struct Heard {
     at: Instant,
@@ -53,7 +53,7 @@ impl Heard {
 }
 
 impl Followed {
-    /// Follows until the value is dropped. Must be called on a tokio runtime.
+    /// Starts the task, which ends when the value is dropped. Must be called on a tokio runtime.
     pub(super) fn start(rpc: &Rpc) -> Arc<Self> {
         let state = State { status: None, heard: Heard::now(), reason: "it has just been started".into() };
         let followed = Arc::new(Self { state: Mutex::new(state) });
@@ -61,7 +61,7 @@ impl Followed {
         followed
     }
 
-    /// What it last said, unless it is silent.
+    /// The last status, unless CometBFT is silent.
     pub(super) fn status(&self) -> Result<EngineStatus, EngineError> {
         let state = self.state.lock();
         let silence = state.heard.at.elapsed();
@@ -71,23 +71,23 @@ impl Followed {
         }
     }
 
-    /// Refuses at once what CometBFT would not answer: it has been silent for long.
+    /// Refuses at once if CometBFT has been silent for so long that it would not answer.
     pub(super) fn check(&self) -> Result<(), EngineError> {
         let state = self.state.lock();
         let silence = state.heard.at.elapsed();
         if state.status.is_some() && silence >= GONE { Err(state.unavailable(silence)) } else { Ok(()) }
     }
 
-    /// It has answered.
+    /// Records an answer.
     pub(super) fn heard(&self, status: EngineStatus) {
         let mut state = self.state.lock();
         state.heard = Heard::now();
-        // A look that began before a header was read may end after it.
+        // A poll that began before a header was read may end after it, so the height never goes down.
         let known = state.status.map_or(0, |known| known.latest_height);
         state.status = Some(EngineStatus { latest_height: status.latest_height.max(known), ..status });
     }
 
-    /// It has shown the header of this height, so it has that block.
+    /// Records that CometBFT has shown the header of this height, and so has that block.
     pub(super) fn has(&self, height: u64) {
         if let Some(status) = &mut self.state.lock().status {
             status.latest_height = status.latest_height.max(height);
@@ -119,7 +119,7 @@ async fn follow(rpc: Rpc, followed: Weak<Followed>) {
     }
 }
 
-/// Asks CometBFT how it is doing.
+/// Asks CometBFT for its status.
 pub(super) async fn look(rpc: &Rpc, patience: Duration) -> Result<EngineStatus, RpcError> {
     #[derive(Deserialize)]
     struct Status {
@@ -170,7 +170,7 @@ mod tests {
         }
         followed(Some(STATUS), Duration::from_secs(12)).check().unwrap();
         followed(Some(STATUS), Duration::from_secs(60)).check().unwrap_err();
-        // One that starts gets time.
+        // A CometBFT that is starting gets time.
         followed(None, Duration::from_secs(60)).check().unwrap();
     }
 

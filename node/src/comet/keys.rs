@@ -22,44 +22,44 @@ use crate::home::write_new;
 const PRIVATE: &str = "tendermint/PrivKeyEd25519";
 const PUBLIC: &str = "tendermint/PubKeyEd25519";
 
-/// Why a key cannot be used.
+/// The reason why a key cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// The disk refuses.
+    /// An operation of the file system failed.
     #[error("{path}: {error}")]
     Io {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What it says.
+        /// The error of the operating system.
         error: io::Error,
     },
-    /// The file is not what it should be.
+    /// The file does not have the form of a CometBFT key.
     #[error("{path} holds no CometBFT ed25519 key: restore it from your backup")]
     Unreadable {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
     },
-    /// The key is there, what it last signed is not.
+    /// The key exists, but its signing state is missing.
     #[error(
         "{path} is missing although its signing key exists: restore it, since a validator without it may sign twice \
              and be punished; only if this key never signed may it be written anew"
     )]
     SigningStateMissing {
-        /// The file.
+        /// The path of the signing state.
         path: PathBuf,
     },
-    /// What the key last signed cannot be read.
+    /// The signing state cannot be read.
     #[error(
         "{path} does not say what its signing key signed last: restore it, since a validator without it may sign twice \
              and be punished; only if this key never signed may it be written anew"
     )]
     SigningStateUnreadable {
-        /// The file.
+        /// The path of the signing state.
         path: PathBuf,
     },
 }
 
-/// The key that signs votes, as the rest of the world knows it.
+/// The public half of the key that signs votes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ValidatorKey {
     /// The public key.
@@ -76,11 +76,11 @@ impl ValidatorKey {
 /// The key that names a node to its peers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeKey {
-    /// The node's id: 40 hexadecimal digits.
+    /// The peer id of the node: 40 hexadecimal digits.
     pub id: String,
 }
 
-/// The first 20 bytes of the sha256 of a key: how consensus names validators and nodes.
+/// The first 20 bytes of the sha256 of a key, by which consensus names validators and nodes.
 pub fn address(public_key: &[u8; 32]) -> [u8; 20] {
     let [first @ .., _, _, _, _, _, _, _, _, _, _, _, _] = sha256(&[public_key]);
     first
@@ -103,7 +103,7 @@ struct KeyFile {
     priv_key: Typed,
 }
 
-/// The validator's key in the CometBFT home `home`; made if there is none, with its signing state.
+/// Reads the validator's key of the CometBFT home `home`; if there is none, makes it with its signing state.
 ///
 /// # Errors
 /// [`KeyError`].
@@ -114,10 +114,10 @@ pub fn validator_key(home: &Path) -> Result<ValidatorKey, KeyError> {
     }
 }
 
-/// The validator's key that is in the CometBFT home `home`. Writes nothing.
+/// Reads the validator's key of the CometBFT home `home`, if there is one. Writes nothing.
 ///
 /// # Errors
-/// [`KeyError`]: it cannot be read, or its signing state is missing.
+/// [`KeyError`]: the key cannot be read, or its signing state is missing.
 pub fn found_validator_key(home: &Path) -> Result<Option<SigningKey>, KeyError> {
     let (key_file, state_file) =
         (home.join("config/priv_validator_key.json"), home.join("data/priv_validator_state.json"));
@@ -128,7 +128,7 @@ pub fn found_validator_key(home: &Path) -> Result<Option<SigningKey>, KeyError> 
     read(&key_file).map(Some)
 }
 
-/// Checks that CometBFT will find in `path` what the key signed last. An empty file would end it at every start, and one
+/// Checks that CometBFT will find the signing state in `path`. An empty file would end CometBFT at every start, and one
 /// without a height would make it begin at 0.
 fn check_signing_state(path: &Path) -> Result<(), KeyError> {
     #[derive(Deserialize)]
@@ -151,23 +151,23 @@ fn check_signing_state(path: &Path) -> Result<(), KeyError> {
     }
 }
 
-/// The validator's key of the CometBFT home `home`, to sign what is no vote: the proof that its operator holds it.
+/// Reads the validator's key of the CometBFT home `home` to sign what is no vote: the proof that its operator holds it.
 ///
 /// # Errors
-/// [`KeyError`]: the file is missing, unreadable or none.
+/// [`KeyError`]: the file is missing, unreadable or holds no key.
 pub fn validator_signing_key(home: &Path) -> Result<SecretKey, KeyError> {
     let key = read(&home.join("config/priv_validator_key.json"))?;
     Ok(SecretKey::ed25519(&Zeroizing::new(key.to_bytes())))
 }
 
-/// Puts a key into the CometBFT home `home` as its validator's, with a fresh signing state. For keys that never
+/// Puts a key into the CometBFT home `home` as its validator's, with a fresh signing state. This is for keys that never
 /// signed: those of a local network whose genesis was made before its homes.
 ///
 /// # Errors
 /// [`KeyError`]; a key that is there already is never overwritten.
 pub fn write_validator_key(home: &Path, key: &SigningKey) -> Result<ValidatorKey, KeyError> {
     let public_key = key.verifying_key().to_bytes();
-    // First the state: if the process dies in between, the next call makes a key to it.
+    // The state is written first: if the process dies in between, the next call makes a key for it.
     let state = json!({ "height": "0", "round": 0, "step": 0 });
     let state_file = home.join("data/priv_validator_state.json");
     if !state_file.exists() {
@@ -185,7 +185,7 @@ pub fn write_validator_key(home: &Path, key: &SigningKey) -> Result<ValidatorKey
     Ok(ValidatorKey { public_key })
 }
 
-/// The node's key in the CometBFT home `home`; made if there is none.
+/// Reads the node key of the CometBFT home `home`; makes it if there is none.
 ///
 /// # Errors
 /// [`KeyError`].
@@ -202,14 +202,14 @@ pub fn node_key(home: &Path) -> Result<NodeKey, KeyError> {
     Ok(NodeKey { id: hex::encode(address(&key.verifying_key().to_bytes())) })
 }
 
-/// A new key, from the system's randomness.
+/// Generates a key from the system's randomness.
 pub fn generate() -> SigningKey {
     let mut seed = Zeroizing::new([0u8; 32]);
     rand::rng().fill_bytes(seed.as_mut());
     SigningKey::from_bytes(&seed)
 }
 
-/// CometBFT keeps seed and public key side by side.
+/// The key in CometBFT's encoding, which has seed and public key side by side.
 fn encode(key: &SigningKey) -> Zeroizing<String> {
     Zeroizing::new(BASE64.encode(Zeroizing::new(key.to_keypair_bytes())))
 }
@@ -226,7 +226,7 @@ fn read(path: &Path) -> Result<SigningKey, KeyError> {
     decode().ok_or_else(|| KeyError::Unreadable { path: path.into() })
 }
 
-/// Writes a file that must not be there yet, for this user alone, and returns when the disk has it.
+/// Writes a new file with access for this user alone, and returns when the disk has it.
 fn create(path: &Path, text: &str) -> Result<(), KeyError> {
     let folder = path.parent().unwrap_or(path);
     std::fs::create_dir_all(folder).and_then(|()| write_new(path, text)).map_err(|error| io_error(path, error))
@@ -244,7 +244,7 @@ mod tests {
 
     use super::*;
 
-    /// Written by CometBFT 0.38.25 itself (`cometbft init`).
+    /// CometBFT 0.38.25 itself has written this key (`cometbft init`).
     const COMET_KEY: &str = r#"{
       "address": "C7E12BA01ACF6E52A198EBD59AB8C408AD87502B",
       "pub_key": { "type": "tendermint/PubKeyEd25519", "value": "NjTtYifox3avYt/eAQH5/VF2W4AxtGxF66mUx5BEazw=" },
@@ -252,7 +252,7 @@ mod tests {
         "value": "6v1jJlJ6oXl9XIJcIxts58NqN2TfVCorPVTY8mSk8Lo2NO1iJ+jHdq9i394BAfn9UXZbgDG0bEXrqZTHkERrPA==" }
     }"#;
 
-    /// Likewise, after its first precommit.
+    /// CometBFT 0.38.25 has written this state after its first precommit.
     const COMET_STATE: &str = r#"{
       "height": "7",
       "round": 0,

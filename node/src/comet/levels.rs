@@ -1,28 +1,28 @@
-//! What CometBFT is told to log.
+//! The log levels that CometBFT is given.
 //!
-//! Consensus in it can fail while its process lives on, and a line of its log is the only word of that: its RPC answers
-//! as before. So errors of consensus are always asked for, however little somebody wants to read.
+//! Consensus in it can fail while its process lives on, and a line of its log is the only sign of that: its RPC answers
+//! as before. So errors of consensus are always logged, whatever level the owner sets.
 
 /// The levels that CometBFT knows.
 pub(crate) const LEVELS: [&str; 4] = ["debug", "info", "error", "none"];
-/// Where nothing is said of everything, CometBFT takes this.
+/// The level that CometBFT takes for modules that are not named.
 const DEFAULT: &str = "info";
-/// The module that reports its failure.
+/// The module that reports a failure of consensus.
 const CONSENSUS: &str = "consensus";
 
-/// The parts of `module:level,*:level` or of one level for everything.
+/// The parts of a level text: `module:level,*:level`, or one level for everything.
 fn parts(text: &str) -> impl Iterator<Item = (&str, &str)> {
     text.split(',').map(|part| part.split_once(':').unwrap_or(("*", part)))
 }
 
-/// Whether CometBFT understands the text.
+/// Whether CometBFT accepts the text.
 pub(crate) fn is_good(text: &str) -> bool {
     parts(text).all(|(module, level)| !module.is_empty() && LEVELS.contains(&level))
 }
 
-/// The text with errors of consensus, where they are left out.
+/// The text with errors of consensus added, where it leaves them out.
 pub(super) fn with_failures(text: &str) -> String {
-    // The last word counts, and that of a module before that of everything.
+    // The last part for a module counts, and a part for the module wins over one for everything.
     let level = |of: &str| parts(text).filter(|(module, _)| *module == of).last().map(|(_, level)| level);
     if level(CONSENSUS).or_else(|| level("*")).unwrap_or(DEFAULT) != "none" {
         return text.into();

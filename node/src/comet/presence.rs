@@ -1,7 +1,7 @@
-//! Who takes part in consensus now, as far as this node has heard.
+//! The validators that take part in consensus now, as far as this node has heard.
 //!
-//! A vote of an earlier step says that its validator was there then, and no more: one that stops in the middle of a height
-//! has voted in it. So only votes of the step count that consensus waits in, and of later ones.
+//! A vote of an earlier step shows only that its validator was present then: one that stops in the middle of a height
+//! has voted in it. So only votes of the step in which consensus waits count, and of later ones.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -10,24 +10,24 @@ use serde_json::json;
 
 use super::rpc::{Rpc, RpcError};
 
-/// How long one look may take.
+/// The longest wait for one answer.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The pause between two looks. Whoever is there votes within it, and where consensus stands, its step is the same after
-/// it.
+/// The pause between two looks. A validator that is present votes within it, and where consensus stands still, its step
+/// is the same after it.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The validators from whom there is a vote of the present step or of a later one.
+/// The validators from whom a vote of the present step or of a later one was heard.
 pub(super) struct Heard {
-    /// The height whose validators these are.
+    /// The height whose validator set the places are in.
     pub(super) height: u64,
-    /// Their places among them.
+    /// The places of the validators in the set.
     pub(super) places: BTreeSet<usize>,
 }
 
-/// Asks CometBFT twice: where consensus is, and a moment later who has voted there or went on from there.
+/// Asks CometBFT twice: which step consensus is in, and a moment later who has voted there or in a later step.
 ///
 /// # Errors
-/// It does not answer.
+/// CometBFT does not answer.
 pub(super) async fn heard(rpc: &Rpc) -> Result<Heard, RpcError> {
     let look = async || rpc.call::<ConsensusState>("consensus_state", json!({}), PATIENCE).await;
     let before = look().await?.round_state.step()?;
@@ -39,8 +39,8 @@ pub(super) async fn heard(rpc: &Rpc) -> Result<Heard, RpcError> {
     Ok(Heard { height, places })
 }
 
-/// CometBFT's answer to `consensus_state`: of each vote of the height, in the order of the validators, a text that begins
-/// with the validator's place and the first bytes of its address, or `nil-Vote`.
+/// CometBFT's answer to `consensus_state`. For each vote of the height, in the order of the validators, it has a text
+/// that begins with the validator's place and the first bytes of its address, or `nil-Vote`.
 #[derive(Deserialize)]
 struct ConsensusState {
     round_state: RoundState,
@@ -48,7 +48,7 @@ struct ConsensusState {
 
 #[derive(Deserialize)]
 struct RoundState {
-    /// `height/round/step`.
+    /// The text `height/round/step`.
     #[serde(rename = "height/round/step")]
     place: String,
     height_vote_set: Vec<RoundVotes>,
@@ -65,11 +65,11 @@ struct RoundVotes {
 struct Step {
     height: u64,
     round: u32,
-    /// As CometBFT counts them: 3 waits for a proposal, 4 and 5 for prevotes, 6 and 7 for precommits.
+    /// The step in CometBFT's numbers: 3 waits for a proposal, 4 and 5 for prevotes, 6 and 7 for precommits.
     step: u8,
 }
 
-/// The votes of a round: in the order in which they are cast.
+/// The kinds of votes of a round, in the order in which they are cast.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     Prevote,
@@ -77,7 +77,8 @@ enum Kind {
 }
 
 impl Step {
-    /// The votes that consensus waits for in this step; while it waits for a proposal, those that led there.
+    /// The round and kind of the votes that consensus waits for in this step; while it waits for a proposal, those that
+    /// led there.
     const fn votes(self) -> (u32, Kind) {
         match (self.step, self.round.checked_sub(1)) {
             (6.., _) => (self.round, Kind::Precommit),
@@ -97,7 +98,7 @@ impl RoundState {
         step().ok_or_else(|| RpcError::Garbled(format!("`{}` is no step of consensus", self.place)))
     }
 
-    /// The places of those from whom there is a vote of this kind in this round, or a later one.
+    /// The places of those from whom there is a vote of this round and kind, or a later one.
     fn voters(&self, from: (u32, Kind)) -> BTreeSet<usize> {
         let of_round = |votes: &'_ RoundVotes| {
             [(Kind::Prevote, &votes.prevotes), (Kind::Precommit, &votes.precommits)]
@@ -118,8 +119,8 @@ mod tests {
 
     use super::*;
 
-    /// As CometBFT 0.38.25 answers, shortened: four validators in round 1, for whose prevotes consensus waits. The first
-    /// voted in round 0 alone, the third has gone on to round 2, the fourth is there.
+    /// An answer of CometBFT 0.38.25, shortened: four validators in round 1, for whose prevotes consensus waits. The
+    /// first voted in round 0 alone, the third has gone on to round 2, and the fourth is present.
     fn state(place: &str) -> RoundState {
         let vote = |place: u8, round: u8, kind: &str| {
             format!(
@@ -146,12 +147,12 @@ mod tests {
     #[test]
     fn who_voted_in_an_earlier_step_only_is_not_there_any_more() {
         for (place, there) in [
-            // The prevotes of round 1 and whatever comes after them.
+            // The prevotes of round 1 count, and all later votes.
             ("12/1/4", &[2, 3][..]),
             ("12/1/5", &[2, 3]),
-            // Its precommits: the third went on, the fourth has stopped in between.
+            // The precommits of round 1 count: the third went on, and the fourth has stopped in between.
             ("12/1/6", &[2]),
-            // The proposal of round 1: it was reached by the precommits of round 0.
+            // For the proposal of round 1 the precommits of round 0 count, by which it was reached.
             ("12/1/3", &[0, 2, 3]),
             ("12/0/3", &[0, 2, 3]),
             ("12/3/4", &[]),

@@ -1,4 +1,4 @@
-//! CometBFT's JSON-RPC over HTTP on loopback.
+//! A client of CometBFT's JSON-RPC over HTTP on loopback.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -12,10 +12,10 @@ use hyper_util::{
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-/// The largest answer that is read.
+/// The largest answer that is read, in bytes.
 const MAX_ANSWER: usize = 64 * 1024 * 1024;
 
-/// Why there is no result.
+/// The reason why a call has no result.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum RpcError {
     /// Nobody answers, or not in time.
@@ -24,7 +24,7 @@ pub(super) enum RpcError {
     /// The answer is not JSON-RPC.
     #[error("CometBFT's RPC answers something else: {0}")]
     Garbled(String),
-    /// CometBFT says no.
+    /// CometBFT answers with an error.
     #[error("CometBFT refuses: {0}")]
     Refused(String),
 }
@@ -36,10 +36,10 @@ pub(super) struct Rpc {
     uri: String,
 }
 
-/// One answer of a call or of a batch.
+/// One answer to a call or to a request of a batch.
 #[derive(Debug, Deserialize)]
 pub(super) struct Answer {
-    /// The request's number.
+    /// The number of the request.
     #[serde(default)]
     pub(super) id: Value,
     result: Option<Value>,
@@ -55,7 +55,7 @@ struct Complaint {
 }
 
 impl Answer {
-    /// The result, decoded.
+    /// Decodes the result.
     pub(super) fn result<T: DeserializeOwned>(self) -> Result<T, RpcError> {
         match (self.error, self.result) {
             (Some(complaint), _) => Err(RpcError::Refused(match complaint.data {
@@ -70,7 +70,7 @@ impl Answer {
     }
 }
 
-/// CometBFT answers a batch of one with one object.
+/// The answers to a batch; CometBFT answers a batch of one with one object.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Answers {
@@ -85,7 +85,7 @@ impl Rpc {
         Self { client: Client::builder(TokioExecutor::new()).build(connector), uri: format!("http://{address}/") }
     }
 
-    /// Calls one method; the answer may take as long as `patience`, which differs with who waits for it.
+    /// Calls one method; the answer may take as long as `patience`, which each caller chooses.
     pub(super) async fn call<T: DeserializeOwned>(
         &self,
         method: &str,

@@ -21,28 +21,28 @@ use crate::{
     origin::Origin,
 };
 
-/// How long CometBFT may take to stop when asked.
+/// The longest time that CometBFT may take to stop when asked.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// What it takes to run.
+/// The parts that a CometBFT node is started from.
 pub struct Launch {
-    /// CometBFT's home, inside the node's.
+    /// CometBFT's home, which lies inside the node's.
     pub home: PathBuf,
-    /// The binary, of [`super::find()`].
+    /// The path of the binary, from [`super::find()`].
     pub binary: PathBuf,
     /// The start of the chain.
     pub origin: Origin,
-    /// What goes into CometBFT's configuration.
+    /// The settings that go into CometBFT's configuration.
     pub settings: Settings,
-    /// The application.
+    /// The application that CometBFT drives.
     pub app: Arc<App>,
-    /// Where blocks are reported.
+    /// The receiver of reports about blocks.
     pub commits: Arc<Commits>,
-    /// Called when the node must not go on.
+    /// The callback that is called when the node must not go on.
     pub on_fatal: OnFatal,
 }
 
-/// Why it does not run.
+/// The reason why CometBFT does not run.
 #[derive(Debug, thiserror::Error)]
 pub enum LaunchError {
     /// A file cannot be written.
@@ -51,12 +51,12 @@ pub enum LaunchError {
     /// A key cannot be used.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// The application cannot be served.
+    /// The application cannot be served on its address.
     #[error("the application cannot be served to CometBFT on {address}: {error}; `comet.abci` sets it")]
     Serve {
-        /// Where.
+        /// The address.
         address: String,
-        /// What the system says.
+        /// The error of the operating system.
         error: std::io::Error,
     },
     /// CometBFT does not start.
@@ -64,9 +64,9 @@ pub enum LaunchError {
     Supervisor(#[from] SupervisorError),
 }
 
-/// A CometBFT that runs.
+/// A running CometBFT.
 pub struct Running {
-    /// How the rest of the node speaks to it.
+    /// The engine through which the rest of the node speaks to it.
     pub engine: Arc<CometEngine>,
     server: Server,
     supervisor: Supervisor,
@@ -77,7 +77,7 @@ impl Launch {
     /// runtime, and blocks for as long as the start takes.
     ///
     /// # Errors
-    /// [`LaunchError`]: a sentence that says what to do. Nothing is left running.
+    /// [`LaunchError`] says what to do. Nothing is left running.
     pub fn start(self) -> Result<Running, LaunchError> {
         keys::validator_key(&self.home)?;
         let own_peer = OwnPeer {
@@ -119,24 +119,24 @@ impl Launch {
 }
 
 impl Running {
-    /// CometBFT's process id and how often it was started again.
+    /// CometBFT's process id, and how often it was restarted.
     pub fn status(&self) -> Status {
         self.supervisor.status()
     }
 
-    /// Says that this node is about to stop, so that what CometBFT says about it alarms nobody.
+    /// Announces that this node is about to stop, so that CometBFT's messages about it are not shown as warnings.
     pub fn prepare_stop(&self) {
         self.supervisor.prepare_stop();
     }
 
-    /// Stops CometBFT, then the socket. Blocks for at most the grace and a little.
+    /// Stops CometBFT, then the socket. Blocks for at most the grace period and a little.
     pub fn stop(self) {
         self.supervisor.stop();
         self.server.stop();
     }
 }
 
-/// Where CometBFT's process id is kept.
+/// The path of the file with CometBFT's process id.
 pub fn pid_file(home: &Path) -> PathBuf {
     home.join("cometbft.pid")
 }

@@ -1,4 +1,4 @@
-//! Hands transactions to CometBFT in batches, without waiting for each other's callers.
+//! The queue of transactions to CometBFT: they are handed on in batches, without waiting for each other's callers.
 //!
 //! A lane sends one batch at a time and collects the next meanwhile, so batches grow with the load by themselves. All
 //! transactions of a sender take the same lane, or a later nonce could overtake an earlier one on its way.
@@ -18,17 +18,17 @@ use super::{
 };
 use crate::engine::SubmitError;
 
-/// How many lanes there are: while CometBFT checks one batch, the next is on its way. CheckTx is one thread, so more
-/// lanes would only queue before it.
+/// The number of lanes: while CometBFT checks one batch, the next is on its way. CheckTx is one thread, so more lanes
+/// would only queue before it.
 const LANES: usize = 2;
-/// How many transactions may wait for each lane.
+/// The most transactions that wait for each lane; a full lane makes its callers wait (backpressure).
 const WAITING: usize = 16 * 1024;
-/// How long CometBFT may take to put a batch into its pool, which is locked while it commits a block.
+/// The longest time that CometBFT may take to put a batch into its pool, which is locked while it commits a block.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// What a request in a batch takes beside its transaction.
+/// The bytes that a request in a batch takes beside its transaction.
 const ENVELOPE: usize = 100;
 
-/// What became of a transaction on its way into the pool.
+/// The result of handing on a transaction to the pool.
 pub(super) type Handed = Result<(), SubmitError>;
 
 struct Job {
@@ -36,7 +36,7 @@ struct Job {
     reply: oneshot::Sender<Handed>,
 }
 
-/// The lanes.
+/// The lanes to CometBFT.
 pub(super) struct Submitter {
     lanes: Vec<mpsc::Sender<Job>>,
 }
@@ -52,18 +52,18 @@ impl Submitter {
         Self { lanes: (0..LANES).map(lane).collect() }
     }
 
-    /// Puts a transaction on its lane; the receiver hears when CometBFT has taken it. Waits when the lane is full.
+    /// Puts a transaction on its lane and waits while the lane is full; the receiver hears when CometBFT has taken it.
     pub(super) async fn hand_on(&self, tx: Bytes) -> oneshot::Receiver<Handed> {
         let (reply, receiver) = oneshot::channel();
         if let Some(lane) = self.lanes.get(lane_of(&tx)) {
-            // A lane that is gone drops the job, and the receiver hears that.
+            // A lane that has ended drops the job, and the receiver hears that.
             let _ = lane.send(Job { tx, reply }).await;
         }
         receiver
     }
 }
 
-/// The lane of a transaction: its sender decides.
+/// The lane of a transaction, which its sender decides.
 fn lane_of(tx: &[u8]) -> usize {
     let sender = Signed::decode(tx).ok().and_then(|tx| tx.tx.sender.0.first().copied());
     usize::from(sender.unwrap_or(0)).checked_rem(LANES).unwrap_or(0)
@@ -84,13 +84,13 @@ async fn run(rpc: Rpc, mut jobs: mpsc::Receiver<Job>) {
         let batch: Vec<Job> = waiting.drain(..count).collect();
         let answers = send(&rpc, &batch).await;
         for (job, answer) in batch.into_iter().zip(answers) {
-            // Whoever asked may have left.
+            // The send fails if the caller has left.
             let _ = job.reply.send(answer);
         }
     }
 }
 
-/// How many of the first jobs fit into one request; at least one.
+/// The number of the first jobs that fit into one request; at least one.
 fn fitting(jobs: &[Job]) -> usize {
     let mut size = 0usize;
     let fits = |job: &&Job| {
@@ -122,7 +122,7 @@ fn body(jobs: &[Job]) -> Bytes {
     text.into()
 }
 
-/// The answers by the numbers of their requests; one that is missing is an error of its own.
+/// The answers in the order of their requests; a missing one is an error.
 fn in_order(answers: Vec<Answer>, count: usize) -> Vec<Handed> {
     let missing = || Err(SubmitError::Unavailable("CometBFT left a transaction of a batch unanswered".into()));
     let mut handed: Vec<Handed> = (0..count).map(|_| missing()).collect();
@@ -135,7 +135,7 @@ fn in_order(answers: Vec<Answer>, count: usize) -> Vec<Handed> {
     handed
 }
 
-/// CometBFT's words as one of our errors.
+/// Translates CometBFT's error into one of ours.
 fn refused(error: &RpcError) -> SubmitError {
     match error {
         RpcError::Refused(reason) if reason.contains("already exists in cache") => SubmitError::Known,

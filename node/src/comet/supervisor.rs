@@ -1,8 +1,8 @@
-//! Runs CometBFT as a child for as long as this process lives.
+//! The supervisor that runs CometBFT as a child for as long as this process lives.
 //!
-//! One thread starts it, watches it, starts it again when it ends on its own, and stops it. The kernel ends the child
-//! when the *thread* that started it ends, which is why it is this one and lives on. A child that a killed process
-//! left behind is found by its pid file and ended at the next start.
+//! One thread starts it, watches it, restarts it when it ends on its own, and stops it. The kernel ends the child when
+//! the *thread* that started it ends, and so this thread, which lives on, starts it. A child that a killed process left
+//! behind is found by its pid file and ended at the next start.
 
 mod advice;
 mod log;
@@ -27,77 +27,77 @@ use parking_lot::Mutex;
 use crate::{abci::ConnectionWatch, critical};
 use log::{LastWords, Story};
 
-/// How often the child is looked at.
+/// The interval at which the child is polled.
 const TICK: Duration = Duration::from_millis(50);
-/// The pauses before starting it again.
+/// The pauses before a restart, which double from the first to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// A child that ran this long had nothing wrong with it at its start.
+/// The run time after which a child counts as started well.
 const HEALTHY: Duration = Duration::from_secs(30);
-/// So many ends in a row that soon after the start are no accident.
+/// The number of short lives in a row after which the supervisor gives up.
 const MAX_SHORT_LIVES: u32 = 6;
-/// How long connections of a dead CometBFT may last before they are closed from our side.
+/// The longest that connections of a dead CometBFT may last before they are closed from our side.
 const CONNECTION_PATIENCE: Duration = Duration::from_secs(30);
 
-/// A port that CometBFT will listen on, and what to change if it is taken.
+/// A port that CometBFT will listen on, and the setting to change if it is taken.
 #[derive(Debug, Clone)]
 pub struct Port {
-    /// Where.
+    /// The address of the port.
     pub address: SocketAddr,
-    /// What for, in words.
+    /// The purpose of the port, for people.
     pub purpose: &'static str,
     /// The setting of `diemd` that moves it.
     pub setting: &'static str,
 }
 
-/// How CometBFT is run.
+/// The plan by which CometBFT is run.
 pub struct Plan {
-    /// The binary, of [`super::find()`].
+    /// The path of the binary, from [`super::find()`].
     pub binary: PathBuf,
     /// CometBFT's home.
     pub home: PathBuf,
-    /// Where the child's process id is kept.
+    /// The path of the file with the child's process id.
     pub pid_file: PathBuf,
-    /// What it will listen on.
+    /// The ports that it will listen on.
     pub ports: Vec<Port>,
-    /// How long it may take to stop when asked.
+    /// The grace period: the longest time that it may take to stop when asked.
     pub grace: Duration,
-    /// The connections of the ABCI server: a new CometBFT starts when those of the last one are gone.
+    /// The connections of the ABCI server: a new CometBFT starts when those of the last one are closed.
     pub connections: ConnectionWatch,
-    /// Called with a sentence when CometBFT cannot be kept running.
+    /// The callback that is called with a sentence when CometBFT cannot be kept running.
     pub on_give_up: Arc<dyn Fn(&str) + Send + Sync>,
 }
 
-/// Why CometBFT is not started.
+/// The reason why CometBFT is not started.
 #[derive(Debug, thiserror::Error)]
 pub enum SupervisorError {
-    /// A port is taken.
+    /// A port is taken by another program.
     #[error(
         "port {port} on {host}, for {purpose}, is in use by another program: stop that program, or set `{setting}` to another port"
     )]
     PortBusy {
-        /// The port.
+        /// The port that is taken.
         port: u16,
-        /// The address.
+        /// The IP address of the port.
         host: std::net::IpAddr,
-        /// What it is for.
+        /// The purpose of the port, for people.
         purpose: &'static str,
-        /// The setting that moves it.
+        /// The setting that moves the port.
         setting: &'static str,
     },
-    /// A port cannot be had for another reason.
+    /// A port cannot be bound for another reason.
     #[error("{address}, for {purpose}, cannot be listened on: {error}; `{setting}` sets it")]
     Port {
-        /// The address.
+        /// The address of the port.
         address: SocketAddr,
-        /// What it is for.
+        /// The purpose of the port, for people.
         purpose: &'static str,
-        /// The setting that moves it.
+        /// The setting that moves the port.
         setting: &'static str,
-        /// What the system says.
+        /// The error of the operating system.
         error: io::Error,
     },
-    /// A child of an earlier run does not go away.
+    /// The child of an earlier run, with this process id, does not end.
     #[error("CometBFT of an earlier run (process {0}) cannot be ended: end it yourself and start again")]
     Leftover(u32),
     /// The binary does not start, or a file cannot be written.
@@ -113,20 +113,20 @@ pub struct Supervisor {
     stopping: Arc<AtomicBool>,
 }
 
-/// What the supervisor knows.
+/// The state of the child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Status {
     /// The child's process id, while there is one.
     pub pid: Option<u32>,
-    /// How often it was started again.
+    /// The number of restarts.
     pub restarts: u64,
 }
 
 impl Supervisor {
-    /// Ends a leftover of an earlier run, checks the ports, starts CometBFT and returns when it runs.
+    /// Ends a child that an earlier run left, checks the ports, starts CometBFT and returns when it runs.
     ///
     /// # Errors
-    /// [`SupervisorError`]: a sentence that says what to do.
+    /// [`SupervisorError`] says what to do.
     pub fn start(plan: Plan) -> Result<Self, SupervisorError> {
         let (commands, received) = channel();
         let (started, first) = channel();
@@ -142,25 +142,25 @@ impl Supervisor {
         }
     }
 
-    /// What it knows now.
+    /// The present state of the child.
     pub fn status(&self) -> Status {
         *self.status.lock()
     }
 
-    /// Says that this node, and perhaps others with it, are about to stop: what CometBFT has to say about that from now
-    /// on alarms nobody.
+    /// Announces that this node, and perhaps others with it, are about to stop: CometBFT's messages about that are not
+    /// shown as warnings.
     pub fn prepare_stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
     }
 
-    /// Stops CometBFT: politely, and with force after the grace.
+    /// Stops CometBFT: it is asked to, and killed after the grace period.
     pub fn stop(mut self) {
         self.finish();
     }
 
     fn finish(&mut self) {
         self.prepare_stop();
-        // A thread that is gone already has stopped its child.
+        // The send fails if the thread has ended already, and then it has stopped its child.
         let _ = self.commands.send(());
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
@@ -176,7 +176,7 @@ impl Drop for Supervisor {
     }
 }
 
-/// How a child's life ended.
+/// The way in which a child's life ended.
 enum End {
     Asked,
     OnItsOwn(ExitStatus),
@@ -230,7 +230,7 @@ impl Watcher {
         }
     }
 
-    /// What must be so before the first start.
+    /// Establishes the conditions of the first start: no leftover child, free ports.
     fn prepare(&self) -> Result<(), SupervisorError> {
         process::end_leftover(&self.plan.pid_file, &self.plan.home, self.plan.grace)
             .map_err(SupervisorError::Leftover)?;
@@ -253,7 +253,8 @@ impl Watcher {
         Ok((child, words))
     }
 
-    /// Waits until the child has ended, is told to, or lives on without consensus, and sees to it that it has ended.
+    /// Waits until the child has ended, the supervisor is told to stop, or consensus in the child has failed; then
+    /// makes sure that the child has ended.
     fn watch(&self, child: &mut Child, words: &LastWords) -> End {
         loop {
             match child.try_wait() {
@@ -277,13 +278,13 @@ impl Watcher {
         }
     }
 
-    /// Waits, lets the connections of the last child end, and starts the next one. `None` if told to stop meanwhile.
+    /// Waits, lets the connections of the last child close, and starts the next one. `None` if told to stop meanwhile.
     fn again(&self, pause: Duration) -> Option<io::Result<(Child, LastWords)>> {
         match self.commands.recv_timeout(pause) {
             Err(RecvTimeoutError::Timeout) => {}
             Ok(()) | Err(RecvTimeoutError::Disconnected) => return None,
         }
-        // The last one to go drops the pending block; a new CometBFT may only then replay.
+        // The last connection to close drops the pending block; a new CometBFT may replay only after that.
         if !self.plan.connections.wait_idle(CONNECTION_PATIENCE) {
             tracing::warn!("connections of the last CometBFT are still open and are closed now");
             self.plan.connections.close_all();
@@ -302,7 +303,7 @@ impl Watcher {
     }
 }
 
-/// Longer after each short life.
+/// The pause before a restart, which grows with each short life.
 fn pause(short_lives: u32) -> Duration {
     let factor = 2u32.saturating_pow(short_lives.saturating_sub(1));
     FIRST_PAUSE.saturating_mul(factor).min(LONGEST_PAUSE)
