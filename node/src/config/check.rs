@@ -1,7 +1,8 @@
-//! What the type of a setting does not say: bounds, forms that CometBFT wants, and settings that exclude each other.
+//! Checks of what the type of a setting does not say: bounds, forms that CometBFT wants, and settings that exclude each
+//! other.
 //!
-//! CometBFT reads its own file only when it starts, and ends with a stack of Go where it does not like a value. Whatever
-//! of ours goes in there is judged here first.
+//! CometBFT reads its own file only when it starts, and ends with a stack of Go where it does not like a value. Every
+//! value of ours that goes in there is checked here first.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -11,12 +12,12 @@ use std::{
 use super::{Comet, Config, MAX_BLOCK_TIME, Store};
 use crate::{EngineKind, comet::levels};
 
-/// How many past heights can be kept: one at least, from which blocks and answers are made.
+/// The bounds of the number of past heights: at least one is kept, from which blocks and answers are made.
 const PAST_HEIGHTS: RangeInclusive<usize> = 1..=10_000;
-/// How large the cache can be, up to 1 TiB.
+/// The bounds of the size of the cache in MiB; the largest is 1 TiB.
 const CACHE_MIB: RangeInclusive<usize> = 1..=1_048_576;
 
-/// Judges every setting for itself.
+/// Checks each setting for itself.
 pub(super) fn check(config: &Config) -> Result<(), String> {
     let Store { past_heights, cache_mib, .. } = config.store;
     for (key, value, bounds, unit) in [
@@ -52,7 +53,7 @@ fn comet(comet: &Comet) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether the text is a host, or an IPv6 address in brackets, and a port.
+/// Whether the text is a host and a port; the host may be an IPv6 address in brackets.
 pub(crate) fn is_host_and_port(text: &str) -> bool {
     let Some((host, port)) = text.rsplit_once(':') else { return false };
     let is_port = port.parse::<u16>().is_ok_and(|port| port > 0);
@@ -64,7 +65,7 @@ pub(crate) fn is_host_and_port(text: &str) -> bool {
     is_port && is_host
 }
 
-/// Judges the addresses together: two settings cannot listen at the same place.
+/// Checks the addresses together: two settings cannot listen at the same address.
 pub(super) fn addresses(config: &Config) -> Result<(), String> {
     let comet = &config.comet;
     let own = [("api.listen", Some(config.api.listen)), ("metrics.listen", config.metrics.listen.0)];
@@ -90,13 +91,14 @@ pub(super) fn addresses(config: &Config) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether one program that listens at `a` is in the way of another that would listen at `b`.
+/// Whether a program that listens at `a` prevents another from listening at `b`.
 fn meet(a: SocketAddr, b: SocketAddr) -> bool {
-    // Port 0 is whichever is free.
+    // Port 0 stands for any free port, so it never conflicts.
     a.port() == b.port() && a.port() != 0 && (a.ip() == b.ip() || covers(a.ip(), b.ip()) || covers(b.ip(), a.ip()))
 }
 
-/// Whether listening at `all` takes `one` too: the unspecified address of its own kind, or of IPv6 for either.
+/// Whether listening at `all` also takes `one`: the unspecified address covers its own kind, and that of IPv6 covers
+/// both.
 fn covers(all: IpAddr, one: IpAddr) -> bool {
     all.is_unspecified() && (all.is_ipv6() || one.is_ipv4())
 }

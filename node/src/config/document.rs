@@ -4,7 +4,7 @@ use toml::{Table, Value};
 
 use super::{Config, variable};
 
-/// What each setting does, in the order of the file. A section's line stands above its name.
+/// The help of each setting, in the order of the file. A section's line stands above its name.
 const HELP: &[(&str, &str)] = &[
     ("moniker", "The node's name among its peers."),
     (

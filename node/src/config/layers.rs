@@ -1,4 +1,4 @@
-//! What is put over the file: the environment, then flags.
+//! The layers over the file: the environment, then flags.
 
 use std::fmt;
 
@@ -7,34 +7,34 @@ use toml::{Table, Value};
 
 use super::{Config, ConfigError};
 
-/// Variables of the environment that begin with `DIEM_` and are no settings.
+/// The variables of the environment that begin with `DIEM_` and are no settings.
 const OTHER_VARIABLES: &[&str] = &["DIEM_HOME", "DIEM_NODE", "DIEM_OUTPUT", "DIEM_FROM"];
 
-/// A value that was given beside the file: where, for which setting, and what.
+/// A value that was given beside the file, with its place and its setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Override {
-    /// The variable or flag, for messages.
+    /// The variable or flag that has the value, for messages.
     pub place: String,
-    /// The setting, `api.listen`.
+    /// The name of the setting, for example `api.listen`.
     pub key: String,
-    /// Its value as text; lists are separated by commas.
+    /// The value as text; lists are separated by commas.
     pub value: String,
 }
 
 impl Override {
-    /// What the flag `--flag` sets.
+    /// The override that the flag `--flag` gives.
     pub fn flag(flag: &str, key: &str, value: impl fmt::Display) -> Self {
         Self { place: format!("--{flag}"), key: key.into(), value: value.to_string() }
     }
 }
 
-/// The variable of a setting: `DIEM_API_LISTEN` of `api.listen`.
+/// The environment variable of a setting: `DIEM_API_LISTEN` for `api.listen`.
 pub fn variable(key: &str) -> String {
     format!("DIEM_{}", key.replace('.', "_").to_uppercase())
 }
 
-/// Those of these variables that Kubernetes puts into every container of a namespace in which a service is called `diem`
-/// or `diem-...`: they are no settings, and nobody wrote them for this program.
+/// Finds the variables that Kubernetes puts into every container of a namespace in which a service is called `diem` or
+/// `diem-...`: they are no settings, and nobody wrote them for this program.
 pub fn service_links(variables: impl IntoIterator<Item = (String, String)>) -> Vec<String> {
     let links = variables.into_iter().filter(|(name, value)| is_service_link(name, value));
     links.map(|(name, _)| name).collect()
@@ -59,7 +59,7 @@ fn is_service_link(name: &str, value: &str) -> bool {
     }
 }
 
-/// The settings among these variables.
+/// Finds the settings among these variables.
 pub(super) fn from_environment(
     variables: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Vec<Override>, ConfigError> {
@@ -83,7 +83,7 @@ pub(super) fn from_environment(
     Ok(found)
 }
 
-/// Puts a value given as text into a table, as the type that the setting has now.
+/// Sets a value given as text in a table, as the type that the setting has there.
 pub(super) fn set(table: &mut Table, key: &str, value: &str) -> Result<(), String> {
     let known = Config::keys();
     let unknown = || {

@@ -199,7 +199,7 @@ fn two_settings_of_one_port_name_each_other() {
     load("engine = \"instant\"\n[api]\nlisten = \"127.0.0.1:26657\"").unwrap();
     load("[api]\nlisten = \"127.0.0.2:26657\"").unwrap();
     load("[api]\nlisten = \"127.0.0.1:0\"\n[metrics]\nlisten = \"127.0.0.1:0\"").unwrap();
-    // On the way there two may meet.
+    // Before the last layer is applied, two addresses may be equal.
     let (_folder, path) = file("");
     let swapped = [
         Override::flag("api", "api.listen", "127.0.0.1:9464"),

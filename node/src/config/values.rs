@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::engine::BlockMode;
 
-/// Text on the outside, through `Display` and `FromStr`.
+/// Implements serde through `Display` and `FromStr`, so that the value is text on the outside.
 macro_rules! as_text {
     ($($name:ty),+) => {$(
         impl Serialize for $name {
@@ -26,7 +26,7 @@ macro_rules! as_text {
 
 as_text!(Optional, Length, Blocks);
 
-/// An address to listen on, or `off`.
+/// An address to listen on; `off`, which is `None`, listens nowhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Optional(pub Option<SocketAddr>);
 
@@ -52,7 +52,7 @@ impl FromStr for Optional {
     }
 }
 
-/// The longest that a block can be set to take, in milliseconds: a day. Expiries, gaps and absences count blocks.
+/// The longest block time that can be set, in milliseconds: a day. Expiries, gaps and absences count blocks.
 pub const MAX_BLOCK_TIME: u64 = 86_400_000;
 
 /// A length of time in milliseconds, written as `1s` or `500ms`.
@@ -60,7 +60,7 @@ pub const MAX_BLOCK_TIME: u64 = 86_400_000;
 pub struct Length(pub u64);
 
 impl Length {
-    /// The same, as the standard library has it.
+    /// The length as a [`Duration`].
     pub const fn duration(self) -> Duration {
         Duration::from_millis(self.0)
     }

@@ -1,4 +1,4 @@
-//! The folder of a devnet: what it is, and a home for each validator.
+//! The folder of a devnet: its mark, and a home for each validator.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -25,29 +25,29 @@ use crate::{
     keys::bridge::write_development_key,
 };
 
-/// The most validators of a devnet; the start of the instant engine tries as many keys.
+/// The most validators of a devnet; the instant engine tries this many keys at its start.
 pub const MAX_VALIDATORS: usize = 64;
 
-/// What one process at a time has.
+/// The lock file, which one process at a time holds.
 const LOCK: &str = "devnet.lock";
 
-/// A devnet before it runs.
+/// The plan of a devnet, made before it runs.
 pub(super) struct Plan {
     pub(super) dir: PathBuf,
     pub(super) engine: EngineKind,
     pub(super) genesis: GenesisDoc,
     pub(super) file: GenesisFile,
     pub(super) nodes: Vec<NodePlan>,
-    /// Whether the chain was there before.
+    /// Whether the chain existed before.
     pub(super) continued: bool,
     mark: Mark,
-    /// Whether the folder is one of a devnet, whose chain may be forgotten.
+    /// Whether the folder has the mark of a devnet, whose chain may be removed.
     is_devnet: bool,
 }
 
-/// One validator of it.
+/// The plan of one validator.
 pub(super) struct NodePlan {
-    /// From 1.
+    /// The number of the validator, counted from 1.
     pub(super) number: usize,
     pub(super) home: Home,
     pub(super) config: Config,
@@ -59,7 +59,7 @@ impl NodePlan {
         format!("http://{}", self.config.api.listen)
     }
 
-    /// What other nodes connect to, `id@host:port`; nothing where the engine has no peers.
+    /// The address that other nodes connect to, `id@host:port`; `None` where the engine has no peers.
     pub(super) fn peer(&self) -> Result<Option<String>, KeyError> {
         if self.config.engine != EngineKind::Comet {
             return Ok(None);
@@ -67,7 +67,7 @@ impl NodePlan {
         Ok(Some(format!("{}@{}", node_key(&self.home.comet())?.id, self.config.comet.p2p)))
     }
 
-    /// Its log.
+    /// The path of the validator's log.
     pub(super) fn log(&self) -> PathBuf {
         self.home.root().join("node.log")
     }
@@ -82,23 +82,23 @@ impl Plan {
     }
 }
 
-/// A folder that is this process's own until the value is dropped. What was made for it goes again, unless a devnet came to
-/// be there.
+/// A folder that this process has locked until the value is dropped. The paths that were made for it are then removed,
+/// unless a devnet was made there.
 pub(super) struct Place {
-    /// Before the lock, so that nobody else has the folder while it goes.
+    /// The field stands before the lock and is dropped first, so that nobody else has the folder while it is removed.
     attempt: Attempt,
     lock: File,
 }
 
 impl Place {
-    /// Whatever comes now, the folder is one of a devnet.
+    /// Keeps the folder, because it is that of a devnet from now on.
     pub(super) fn keep(self) -> File {
         self.attempt.finish();
         self.lock
     }
 }
 
-/// Takes the folder for this process. One that others have made something in is not touched.
+/// Locks the folder for this process. A folder with files of others is not touched.
 pub(super) fn lock(dir: &Path) -> Result<Place, DevnetError> {
     let dir = std::path::absolute(dir).map_err(DevnetError::io(dir.display().to_string()))?;
     if dir.is_dir() {
@@ -112,7 +112,7 @@ pub(super) fn lock(dir: &Path) -> Result<Place, DevnetError> {
     match file.try_lock() {
         Ok(()) => Ok(Place { attempt, lock: file }),
         Err(locked) => {
-            // What is there belongs to the other one.
+            // Nothing is removed here: the files belong to the process that holds the lock.
             attempt.finish();
             Err(match locked {
                 TryLockError::WouldBlock => DevnetError::Usage(format!(
@@ -125,16 +125,16 @@ pub(super) fn lock(dir: &Path) -> Result<Place, DevnetError> {
     }
 }
 
-/// What will run: what the folder has, or what was asked for. Writes nothing.
+/// Plans the devnet from what the folder has and what was asked for. Writes nothing.
 pub(super) fn plan(options: &Options) -> Result<Plan, DevnetError> {
     let dir = std::path::absolute(&options.dir).map_err(DevnetError::io(options.dir.display().to_string()))?;
-    // A mark that cannot be read is one all the same: --fresh is what helps then.
+    // A mark that cannot be read is a mark all the same: --fresh is what helps then.
     let is_devnet = dir.join(MARK).exists();
     let found = if options.fresh { None } else { Mark::read(&dir)? };
     refuse_what_others_made(&dir)?;
     let found = found.filter(|found| found.made);
     let mark = wanted(options, found.as_ref())?;
-    // One that never ran is continued only if it is what is wanted now.
+    // A devnet that never ran is continued only if it is like the one that is wanted now.
     let found = found.filter(|found| found.is_like(&mark));
     let file = genesis_file(&mark)?;
     let genesis = match &found {
@@ -149,8 +149,8 @@ pub(super) fn plan(options: &Options) -> Result<Plan, DevnetError> {
     Ok(Plan { dir, engine: mark.engine, genesis, file, nodes, continued: found.is_some(), mark, is_devnet })
 }
 
-/// A devnet writes and, when it is made anew, removes homes and a genesis. In a folder that is not one of a devnet those
-/// are somebody else's.
+/// A devnet writes and, when it is made anew, removes homes and a genesis. In a folder without its mark, those belong
+/// to somebody else.
 fn refuse_what_others_made(dir: &Path) -> Result<(), DevnetError> {
     if dir.join(MARK).exists() {
         return Ok(());
@@ -165,7 +165,7 @@ fn refuse_what_others_made(dir: &Path) -> Result<(), DevnetError> {
     })
 }
 
-/// Remembers that the chain has run.
+/// Records in the mark that the chain has run.
 pub(super) fn ran(plan: &Plan) -> Result<(), DevnetError> {
     if plan.mark.ran && plan.continued {
         return Ok(());
@@ -188,7 +188,7 @@ fn check_version(dir: &Path) -> Result<(), DevnetError> {
     Ok(())
 }
 
-/// The homes of validators in the folder, whatever the mark says.
+/// Finds the homes of validators in the folder, whatever the mark says.
 pub(super) fn node_homes(dir: &Path) -> Result<Vec<Home>, DevnetError> {
     let entries = fs::read_dir(dir).map_err(DevnetError::io(dir.display().to_string()))?;
     let is_node = |name: &str| {
@@ -205,7 +205,7 @@ fn clear(dir: &Path, is_devnet: bool) -> Result<(), DevnetError> {
     if !is_devnet {
         return Ok(());
     }
-    // The mark goes last: what was not finished is found again.
+    // The mark is removed last, so that an unfinished removal is found again.
     for home in node_homes(dir)? {
         let path = home.root();
         fs::remove_dir_all(path).map_err(DevnetError::io(path.display().to_string()))?;
@@ -219,7 +219,7 @@ fn clear(dir: &Path, is_devnet: bool) -> Result<(), DevnetError> {
     Ok(())
 }
 
-/// What was asked for, where it fits what is there.
+/// The mark of the devnet that was asked for, where it fits the one that is there.
 fn wanted(options: &Options, found: Option<&Mark>) -> Result<Mark, DevnetError> {
     let engine = options.engine.or(found.map(|mark| mark.engine)).unwrap_or(EngineKind::Comet);
     let default = if engine == EngineKind::Instant { 1 } else { 4 };
@@ -286,7 +286,7 @@ fn node_plan(dir: &Path, number: usize, mark: &Mark, options: &Options) -> Resul
     Ok(NodePlan { number, home, config })
 }
 
-/// Makes the homes of a new chain, and forgets an old one. The mark comes last.
+/// Makes the homes of a new chain, and removes an old one. The mark is written last.
 pub(super) fn make(plan: &Plan) -> Result<(), DevnetError> {
     if plan.continued {
         return Ok(());
@@ -304,7 +304,7 @@ pub(super) fn make(plan: &Plan) -> Result<(), DevnetError> {
     plan.mark.write(&plan.dir)
 }
 
-/// Writes the configurations, anew at every start: ports and peers may have moved.
+/// Writes the configurations anew at every start: ports and peers may have moved.
 pub(super) fn write(plan: &Plan, cometbft: Option<&Path>) -> Result<(), DevnetError> {
     let peers = plan.nodes.iter().filter_map(|node| node.peer().transpose()).collect::<Result<Vec<_>, _>>()?;
     for node in &plan.nodes {
@@ -353,7 +353,7 @@ mod tests {
         fs::write(folder.path().join("genesis.json"), "{}").unwrap();
         assert!(planned().err().unwrap().to_string().contains("genesis.json is there"));
         fs::remove_file(folder.path().join("genesis.json")).unwrap();
-        // Killed in the middle: the first mark is there, and one home.
+        // This is the state after a kill in the middle: the first mark is there, and one home.
         let first = planned().unwrap();
         Mark { made: false, ..first.mark.clone() }.write(folder.path()).unwrap();
         first.nodes.first().unwrap().home.create().unwrap();
@@ -373,7 +373,7 @@ mod tests {
         assert!(again.continued && again.nodes.len() == 2);
         let other = planned(Some(3)).unwrap();
         assert!(!other.continued && other.nodes.len() == 3);
-        // Once it was ready, it is a chain that somebody may miss.
+        // Once the devnet was ready, it is a chain that somebody may miss.
         ran(&again).unwrap();
         let refused = planned(Some(3)).err().unwrap().to_string();
         assert!(refused.contains("of 2 validators") && refused.contains("--fresh"), "{refused}");

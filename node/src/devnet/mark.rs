@@ -1,4 +1,4 @@
-//! The mark of a devnet's folder: what it is one of, and how far it came.
+//! The mark of a devnet's folder: the kind of its chain, and how far the devnet came.
 
 use std::{fs, path::Path};
 
@@ -7,38 +7,38 @@ use serde::{Deserialize, Serialize};
 use super::DevnetError;
 use crate::{EngineKind, home::write_whole};
 
-/// What marks a folder as a devnet's, and what it is one of.
+/// The file that marks a folder as a devnet's.
 pub(super) const MARK: &str = "devnet.json";
 
-/// What a devnet is one of.
+/// The mark of a devnet: the kind of its chain and its progress.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Mark {
     pub(super) engine: EngineKind,
     pub(super) validators: usize,
     pub(super) chain_id: String,
-    /// Whether it was ever ready. One that was not holds nothing that could be missed, and is made anew where other
-    /// flags are given.
+    /// Whether the devnet was ever ready. A devnet that was not holds nothing that could be missed, and is made anew
+    /// where other flags are given.
     #[serde(default = "ran_before")]
     pub(super) ran: bool,
-    /// Whether its homes are whole. The mark is written before them too, so that what an attempt left can be told from
-    /// what somebody else has put there.
+    /// Whether its homes are complete. The mark is also written before them, so that the files of an interrupted
+    /// attempt can be told from those of somebody else.
     #[serde(default = "ran_before")]
     pub(super) made: bool,
 }
 
-/// Marks of earlier versions do not say it.
+/// The default of `ran`: marks of earlier versions do not have the field.
 const fn ran_before() -> bool {
     true
 }
 
 impl Mark {
-    /// Whether both are marks of the same kind of chain.
+    /// Whether both marks are of the same kind of chain.
     pub(super) fn is_like(&self, other: &Self) -> bool {
         (self.engine, self.validators, &self.chain_id) == (other.engine, other.validators, &other.chain_id)
     }
 
-    /// The mark in the folder, if it has one.
+    /// Reads the mark in the folder, if it has one.
     pub(super) fn read(dir: &Path) -> Result<Option<Self>, DevnetError> {
         let path = dir.join(MARK);
         if !path.exists() {
@@ -48,8 +48,8 @@ impl Mark {
         serde_json::from_str(&text).map(Some).map_err(|error| Self::unread(dir, &error))
     }
 
-    /// Why a mark says nothing here. What is no mark of this version was written by another one or is damaged; in both
-    /// cases the chain beside it is not touched before somebody has decided.
+    /// The error for a mark that cannot be read: it was written by another version or is damaged. In both cases the
+    /// chain beside it is not touched before somebody has decided.
     fn unread(dir: &Path, error: &serde_json::Error) -> DevnetError {
         let (dir, mark) = (dir.display(), MARK);
         DevnetError::Usage(match error.classify() {
@@ -61,7 +61,7 @@ impl Mark {
         })
     }
 
-    /// Puts it into the folder, in place of the one that is there.
+    /// Writes the mark into the folder, replacing the one that is there.
     pub(super) fn write(&self, dir: &Path) -> Result<(), DevnetError> {
         let text = serde_json::to_string(self).map_err(|error| DevnetError::Usage(error.to_string()))?;
         Ok(write_whole(&dir.join(MARK), &text)?)

@@ -16,12 +16,12 @@ use super::{
     screen,
 };
 
-/// How long a validator may take to stop when asked. Inside of it the HTTP API, CometBFT and the threads that use the store
-/// have 5 s each, one after the other.
+/// The longest time that a validator may take to stop when asked. The HTTP API, CometBFT and the threads that use the
+/// store take up to 5 s each of it, one after the other.
 const GRACE: Duration = Duration::from_secs(20);
-/// How often a stopping process is looked at.
+/// The interval at which a stopping process is polled.
 const TICK: Duration = Duration::from_millis(50);
-/// How much of a log is shown when its validator has ended.
+/// The number of lines of the log that are shown when its validator has ended.
 const LAST_LINES: usize = 12;
 
 /// A validator's process.
@@ -33,7 +33,7 @@ struct Node {
     reported: bool,
 }
 
-/// All of them.
+/// The processes of all validators.
 pub(super) struct Nodes(Vec<Node>);
 
 impl Nodes {
@@ -62,12 +62,12 @@ impl Nodes {
         }
     }
 
-    /// The first that has ended, with what it said last.
+    /// The first validator that has ended, with the last lines of its log.
     pub(super) fn first_ended(&mut self) -> Option<DevnetError> {
         self.newly_ended().into_iter().next()
     }
 
-    /// Those that have ended since this was asked last.
+    /// The validators that have ended since the last call.
     pub(super) fn newly_ended(&mut self) -> Vec<DevnetError> {
         self.look();
         let ended = self.0.iter_mut().filter(|node| !node.reported);
@@ -92,7 +92,7 @@ impl Nodes {
         self.0.iter().filter(|node| node.ended.is_none()).count()
     }
 
-    /// Asks all to end and waits for them, at most for the grace.
+    /// Asks all to end and waits for them, at most for the grace period.
     pub(super) async fn stop(&mut self) {
         self.look();
         for node in self.0.iter().filter(|node| node.ended.is_none()) {
@@ -105,11 +105,11 @@ impl Nodes {
         }
     }
 
-    /// Ends those that still run.
+    /// Kills those that still run.
     pub(super) fn kill(&mut self) {
         self.look();
         for node in self.0.iter_mut().filter(|node| node.ended.is_none()) {
-            // Either fails only when it has ended already.
+            // Each call fails only when the process has ended already.
             let _ = node.child.kill();
             node.ended = node.child.wait().ok();
         }
@@ -128,20 +128,20 @@ fn spawn(node: &NodePlan) -> Result<Child, DevnetError> {
     let mut command = Command::new(std::env::current_exe().map_err(failed())?);
     command.arg("start").arg("--home").arg(node.home.root());
     command.arg("--die-with-parent").arg(std::process::id().to_string());
-    // Each reads its own configuration, not that of whoever typed `diemd devnet`.
+    // Each validator reads its own configuration, not that of whoever typed `diemd devnet`.
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("DIEM_")) {
         command.env_remove(name);
     }
     let output = log.try_clone().map_err(failed())?;
     command.stdin(Stdio::null()).stdout(output).stderr(log);
-    // A group of its own: Ctrl-C at the terminal reaches us, and we stop them in order.
+    // The child has a process group of its own: Ctrl-C at the terminal reaches us, and we stop the validators in order.
     command.process_group(0);
     command.spawn().map_err(failed())
 }
 
 fn signal(pid: u32, signal: Signal) {
     if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
-        // It may have ended meanwhile.
+        // The process may have ended meanwhile.
         let _ = kill_process(pid, signal);
     }
 }
@@ -161,7 +161,7 @@ fn last_lines(log: &Path) -> String {
     lines.get(lines.len().saturating_sub(LAST_LINES)..).unwrap_or_default().join("\n")
 }
 
-/// Ends validators that an earlier devnet left behind in these homes: it was killed, and they were not told.
+/// Ends validators that a killed devnet, which could not tell them to stop, left behind in these homes.
 pub(super) fn end_leftovers(dir: &Path) -> Result<(), DevnetError> {
     for home in node_homes(dir)? {
         let pid_file = home.run().join("diemd.pid");
@@ -185,7 +185,8 @@ pub(super) fn end_leftovers(dir: &Path) -> Result<(), DevnetError> {
     Ok(())
 }
 
-/// Process ids are used again: only one that runs `start` for this home is meant.
+/// Whether a process is the node of this home. Process ids are reused: only one that runs `start` for this home is
+/// meant.
 fn is_node_of(pid: u32, home: &Path) -> bool {
     let Ok(line) = std::fs::read(format!("/proc/{pid}/cmdline")) else { return false };
     let words: Vec<&[u8]> = line.split(|byte| *byte == 0).collect();

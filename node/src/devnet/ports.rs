@@ -1,4 +1,4 @@
-//! Whether everything that will listen can.
+//! Checks that everything that will listen can.
 
 use std::{
     io,
@@ -8,10 +8,10 @@ use std::{
 use super::{DevnetError, homes::Plan};
 use crate::{EngineKind, config::Config};
 
-/// The steps in which another offset is looked for.
+/// The step between the offsets that are tried as a suggestion.
 const STEP: u16 = 1_000;
 
-/// Says which port is taken, before anything is started.
+/// Checks all ports before anything is started; the error names the first that is taken.
 pub(super) fn check(plan: &Plan) -> Result<(), DevnetError> {
     for node in &plan.nodes {
         for (address, purpose) in addresses(&node.config) {
@@ -44,7 +44,7 @@ fn addresses(config: &Config) -> Vec<(SocketAddr, &'static str)> {
     addresses
 }
 
-/// By how much more all ports could be moved to be free, counted from the usual ones.
+/// The least offset, counted from the usual ports, at which all ports are free.
 fn free_offset(plan: &Plan) -> Option<u16> {
     let moved_already =
         plan.nodes.first()?.config.api.listen.port().saturating_sub(Config::default().api.listen.port());

@@ -1,4 +1,4 @@
-//! What a devnet says: one screen, then one quiet line.
+//! The output of a devnet: one screen, then one quiet status line.
 
 use std::{
     collections::VecDeque,
@@ -24,24 +24,25 @@ use crate::{
     outlet,
 };
 
-/// How long words on one stream wait for those before them on the other. Where nobody reads, they do not wait longer.
+/// The longest time that text on one stream waits for earlier text on the other; where nobody reads, it is written
+/// after that.
 const ORDER_PATIENCE: Duration = Duration::from_millis(100);
-/// The pace of blocks is measured over this time.
+/// The window over which the pace of blocks is measured.
 const PACE_WINDOW: Duration = Duration::from_secs(20);
-/// How far the chain's clock and this machine's may differ over that time, unless somebody moved the former.
+/// The most that the chain's clock and this machine's may differ over that time, unless somebody moved the former.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(2);
-/// After so long without a block, and this many times the usual, the line says so.
+/// The time without a block, beside a multiple of the usual pace, after which the line says so.
 const STANDING: Duration = Duration::from_secs(5);
 const STANDING_BLOCKS: u32 = 5;
 
-/// Somebody with a balance.
+/// A person of the genesis with a balance.
 pub(super) struct Person {
     name: String,
     address: Address,
     vvv: Amount,
 }
 
-/// What the people of the genesis do.
+/// The roles of the people of the genesis, for the reader.
 const ROLES: &[(&str, &str)] = &[
     ("alice", "stakes"),
     ("bob", "uses AI"),
@@ -50,13 +51,13 @@ const ROLES: &[(&str, &str)] = &[
     ("validator-1", "operates"),
 ];
 
-/// A word on the way there.
+/// Reports a step of the start.
 pub(super) fn note(text: &str) {
     outlet::settle(ORDER_PATIENCE);
     say(text);
 }
 
-/// So many validators are ready.
+/// Reports how many validators are ready.
 pub(super) fn progress(ready: usize, all: usize) {
     if !io::stderr().is_terminal() {
         return;
@@ -65,12 +66,12 @@ pub(super) fn progress(ready: usize, all: usize) {
     outlet::err(&format!("\rvalidators ready: {ready} of {all}{end}"));
 }
 
-/// The end begins.
+/// Reports that the devnet stops.
 pub(super) fn stopping() {
     note("\nstopping");
 }
 
-/// The people with what they have now; what they had at genesis where the node does not answer.
+/// The people with their present balances; those of the genesis where the node does not answer.
 pub(super) async fn people(plan: &Plan, client: Option<&Client>) -> Vec<Person> {
     let mut people = Vec::new();
     for person in &plan.file.accounts {
@@ -86,7 +87,7 @@ pub(super) async fn people(plan: &Plan, client: Option<&Client>) -> Vec<Person> 
     people
 }
 
-/// What scripts read.
+/// The JSON of the ready file, which scripts read.
 pub(super) fn ready_json(plan: &Plan, people: &[Person]) -> Result<String, DevnetError> {
     let nodes = plan.nodes.iter().map(|node| {
         let comet = (plan.engine == EngineKind::Comet).then(|| format!("http://{}", node.config.comet.rpc));
@@ -106,7 +107,7 @@ pub(super) fn ready_json(plan: &Plan, people: &[Person]) -> Result<String, Devne
     serde_json::to_string_pretty(&ready).map_err(|error| DevnetError::Usage(error.to_string()))
 }
 
-/// The screen.
+/// Shows the screen once the chain is ready.
 pub(super) fn show(plan: &Plan, wallet: &Wallet, people: &[Person], took: Duration) -> Result<(), DevnetError> {
     let text = text(plan, wallet, people, took)?;
     outlet::settle(ORDER_PATIENCE);
@@ -156,7 +157,7 @@ fn text(plan: &Plan, wallet: &Wallet, people: &[Person], took: Duration) -> Resu
     Ok(text)
 }
 
-/// Three commands that work as they stand, word by word.
+/// Three commands to try, which work exactly as they stand.
 fn to_try(plan: &Plan, wallet: &Wallet) -> Vec<Vec<String>> {
     let at = |at: usize| plan.nodes.get(at).or(plan.nodes.last()).map(|node| node.api()).unwrap_or_default();
     let place = |url: &str| {
@@ -190,7 +191,7 @@ fn to_try(plan: &Plan, wallet: &Wallet) -> Vec<Vec<String>> {
     vec![ours(&["demo"], &first), ours(&pay, &first), look]
 }
 
-/// How this program was called.
+/// The name by which this program was called.
 fn program() -> String {
     std::env::args().next().unwrap_or_else(|| "diemd".into())
 }
@@ -200,7 +201,7 @@ fn seconds(took: Duration) -> String {
     format!("{}.{}", tenths / 10, tenths % 10)
 }
 
-/// The quiet line.
+/// The status line.
 pub(super) struct Status {
     terminal: bool,
     shown: bool,
@@ -214,7 +215,7 @@ impl Status {
         Self { terminal, shown: false, pace: Pace { timed, seen: VecDeque::new() } }
     }
 
-    /// Draws the line over the last one; where there is no terminal, or nobody has read the last one, nothing.
+    /// Draws the line over the last one; draws nothing where there is no terminal or nobody has read the last one.
     pub(super) async fn draw(&mut self, clients: &[Client], running: usize) {
         if !self.terminal {
             return;
@@ -237,7 +238,7 @@ impl Status {
         }
     }
 
-    /// Makes room for something else.
+    /// Clears the line to make room for other output.
     pub(super) fn clear(&mut self) {
         if self.shown {
             outlet::out("\n");
@@ -246,7 +247,7 @@ impl Status {
     }
 }
 
-/// How fast blocks follow each other, measured; and since when none came.
+/// The measured pace of blocks, and since when none came.
 struct Pace {
     /// Whether blocks come by themselves, so that a pause means something.
     timed: bool,
@@ -266,7 +267,7 @@ impl Pace {
         self.text(Seen { height: head.height, at: Instant::now(), time_ms: head.time.millis() })
     }
 
-    /// What the line says of blocks when the chain is found like that.
+    /// The text about blocks for the status line, after the chain was seen in this state.
     fn text(&mut self, now: Seen) -> String {
         let last = self.seen.back().copied();
         if last.is_some_and(|last| now.height < last.height) {
@@ -277,7 +278,7 @@ impl Pace {
             self.seen.push_back(now);
         }
         let old = |seen: &Seen| now.at.saturating_duration_since(seen.at) > PACE_WINDOW;
-        // The first two stay: between slow blocks there is a pace as well.
+        // The first two stay, so that slow blocks have a pace as well.
         while self.seen.len() > 2 && self.seen.front().is_some_and(old) {
             self.seen.pop_front();
         }
@@ -299,7 +300,7 @@ fn measured(first: &Seen, last: &Seen) -> Option<Duration> {
     took.checked_div(u32::try_from(last.height.saturating_sub(first.height)).ok()?)
 }
 
-/// Seconds with two digits, rounded.
+/// The duration in seconds with two digits, rounded.
 fn hundredths(time: Duration) -> String {
     let hundredths = time.as_millis().saturating_add(5) / 10;
     format!("{}.{:02}", hundredths / 100, hundredths % 100)
@@ -311,7 +312,7 @@ mod tests {
 
     use super::*;
 
-    /// What the line says when every second the chain is at a height of this list, with blocks of `block_ms`.
+    /// The text of the line when every second the chain is at the next height of this list, with blocks of `block_ms`.
     fn lines(timed: bool, block_ms: u64, heights: &[u64]) -> Vec<String> {
         let (mut pace, start) = (Pace { timed, seen: VecDeque::new() }, Instant::now());
         let seen = (0..).zip(heights).map(|(second, height)| Seen {
@@ -338,15 +339,15 @@ mod tests {
         assert_eq!(shown[9], " · no block for 6 s");
         assert_eq!(shown[11], " · no block for 8 s");
         assert!(shown[12].contains("s a block"), "{shown:?}");
-        // Where blocks come on demand, none is no fault.
+        // Where blocks come on demand, a pause is no fault.
         assert!(lines(false, 1_000, &heights).iter().all(|line| !line.contains("no block")));
     }
 
     #[test]
     fn a_clock_that_was_moved_does_not_count() {
-        // Blocks every second, and each is an hour later by the chain's clock.
+        // Blocks come every second, and each is an hour later by the chain's clock.
         assert_eq!(lines(true, 3_600_000, &[1, 2, 3]).last().unwrap(), " · 1.00 s a block");
-        // After a step back the measure begins anew.
+        // After a step back the measurement begins anew.
         assert_eq!(lines(true, 1_000, &[8, 9, 3]).last().unwrap(), "");
     }
 }

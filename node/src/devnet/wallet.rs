@@ -9,21 +9,21 @@ use zeroize::Zeroizing;
 use super::{DevnetError, MAX_VALIDATORS, homes::Plan};
 use crate::keys::{Chains, KeyFile, KeyStore, KeyStoreError, Secret, derive};
 
-/// Where the keys are.
+/// The wallet of a devnet: its home, and the names that could not be used.
 pub(super) struct Wallet {
     pub(super) home: PathBuf,
-    /// Names that belong to other keys there.
+    /// The names that belong to other keys in the wallet.
     pub(super) taken: Vec<String>,
 }
 
-/// The secret of an operator's account, if `name` is one's: those are not derived from the phrase.
+/// The secret of an operator's account, if `name` is that of one: those are not derived from the phrase.
 fn operator_secret(name: &str) -> Option<[u8; 32]> {
     let number = (1..=MAX_VALIDATORS).find(|number| presets::validator_name(*number) == name)?;
     Some(presets::operator_secret(number))
 }
 
-/// Puts the keys of the genesis' people into the wallet, where their names are free, and the chain that its name stands
-/// for.
+/// Puts the keys of the genesis' people into the wallet, where their names are free, and records the chain that the
+/// chain id stands for.
 pub(super) fn fill(home: &Path, plan: &Plan) -> Result<Wallet, DevnetError> {
     let usage = |error: &dyn std::fmt::Display| DevnetError::Usage(error.to_string());
     let store = KeyStore::of_home(home);

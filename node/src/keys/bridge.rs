@@ -9,15 +9,15 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::home::{Home, HomeError};
 
-/// Why there is no bridge key.
+/// The reason why there is no bridge key.
 #[derive(Debug, thiserror::Error)]
 pub enum BridgeKeyError {
     /// The file cannot be read.
     #[error("{path}: {source}")]
     Read {
-        /// Which.
+        /// The path of the file.
         path: PathBuf,
-        /// Why.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// The file cannot be written.
@@ -38,7 +38,7 @@ struct File {
     secret: [u8; 32],
 }
 
-/// The bridge key of `home`; a new one if there is none yet.
+/// Reads the bridge key of `home`; makes one if there is none yet.
 ///
 /// # Errors
 /// [`BridgeKeyError`] with the path of the file.
@@ -51,7 +51,7 @@ pub fn bridge_key(home: &Home) -> Result<SecretKey, BridgeKeyError> {
     Ok(key)
 }
 
-/// The bridge key that is in `home`. Writes nothing.
+/// Reads the bridge key that is in `home`, if there is one. Writes nothing.
 ///
 /// # Errors
 /// [`BridgeKeyError`] with the path of the file.
@@ -64,8 +64,8 @@ pub fn found_bridge_key(home: &Home) -> Result<Option<SecretKey>, BridgeKeyError
     }
 }
 
-/// A new bridge key in place of the one that `home` has, which stays in a file beside it: until the chain has been told
-/// of the new one, it is the old one that counts. Gives the key and where the old one is now.
+/// Makes a new bridge key in place of the one that `home` has, which stays in a file beside it: until the chain has
+/// been told of the new key, the old one counts. Returns the key and the new path of the old one.
 ///
 /// # Errors
 /// [`BridgeKeyError`] with the path of the file; then the old key is still in its place.
@@ -74,7 +74,7 @@ pub fn new_bridge_key(home: &Home) -> Result<(SecretKey, Option<PathBuf>), Bridg
     let mut kept = None;
     if path.exists() {
         let old = home.root().join(format!("bridge_key-{}.json", bridge_key(home)?.address()));
-        // A second name for the same file: at no moment is the old key without one.
+        // The old file gets a second name first: at no moment is the old key without one.
         match fs::hard_link(&path, &old) {
             Err(source) if source.kind() != io::ErrorKind::AlreadyExists => {
                 return Err(BridgeKeyError::Read { path: old, source });
@@ -116,12 +116,12 @@ fn read(text: &str) -> Option<SecretKey> {
     key
 }
 
-/// A new key and its secret, from the system's randomness.
+/// Generates a key and its secret from the system's randomness.
 pub fn generate() -> (Zeroizing<[u8; 32]>, SecretKey) {
     loop {
         let mut secret = Zeroizing::new([0; 32]);
         rand::rng().fill_bytes(&mut *secret);
-        // All but one of 2^128 numbers are keys.
+        // Almost every number is a key: all but one of 2^128.
         if let Some(key) = SecretKey::ethereum(&secret) {
             return (secret, key);
         }
@@ -144,7 +144,7 @@ mod tests {
         assert_eq!(bridge_key(&home).unwrap().address(), key.address());
         let mode = fs::metadata(home.bridge_key_file()).unwrap().permissions().mode();
         assert_eq!(mode & 0o077, 0);
-        // An address that is not the secret's is a file that somebody mixed up.
+        // A file whose address is not that of its secret was mixed up by somebody.
         let text = fs::read_to_string(home.bridge_key_file()).unwrap();
         fs::write(home.bridge_key_file(), text.replace(&key.address().to_string(), &Address([9; 20]).to_string()))
             .unwrap();

@@ -1,5 +1,5 @@
-//! The chains that a wallet has seen, one small file each: `wallet/chains/NAME.json` of its home. A name stands for the
-//! genesis with which it was first seen, so that no node can put another chain, or another price, under it.
+//! The chains that a wallet has seen, one small file each: `wallet/chains/NAME.json` of its home. A chain id stands for
+//! the genesis with which it was first seen, so that no node can put another chain, or another price, under it.
 
 use std::{
     fs, io,
@@ -12,18 +12,18 @@ use diem_core::tx::MAX_CHAIN_ID_BYTES;
 use super::folder::{self, UnsafeFolder};
 use crate::home::{HomeError, private_folder, write_whole};
 
-/// Why a wallet does not know what it has seen.
+/// The reason why the chains of a wallet cannot be read or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ChainsError {
-    /// A name that no chain can have.
+    /// No chain can have this name.
     #[error("`{0}` is no name of a chain: it has 1 to {MAX_CHAIN_ID_BYTES} letters, digits, `-`, `_` or `.`")]
     Name(String),
-    /// Nothing to forget.
+    /// The wallet knows no chain of this name.
     #[error("this wallet has not seen the chain `{chain_id}`: {folder} has a file for each that it has")]
     Missing {
-        /// The chain.
+        /// The chain id that was asked for.
         chain_id: String,
-        /// Where it was looked for.
+        /// The folder where it was looked for.
         folder: PathBuf,
     },
     /// The file is damaged.
@@ -31,15 +31,15 @@ pub enum ChainsError {
         "{path} does not say what this wallet knows of a chain ({reason}): restore it, or remove it to see the chain anew"
     )]
     Form {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault of the file.
         reason: String,
     },
-    /// Somebody else could change what is known.
+    /// Others can write in the folder, and so change what is known.
     #[error(transparent)]
     Folder(#[from] UnsafeFolder),
-    /// The system refuses.
+    /// The wallet cannot be written.
     #[error(transparent)]
     Home(#[from] HomeError),
 }
@@ -51,7 +51,7 @@ pub struct Chains {
 }
 
 impl Chains {
-    /// Those of the wallet in `home`.
+    /// The chains of the wallet in `home`.
     pub fn of_home(home: &Path) -> Self {
         Self { home: home.into() }
     }
@@ -63,7 +63,7 @@ impl Chains {
     fn path(&self, chain_id: &str) -> Result<PathBuf, ChainsError> {
         let fits = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
         let is_name = (1..=MAX_CHAIN_ID_BYTES).contains(&chain_id.len()) && chain_id.bytes().all(fits);
-        // A node says what its chain is called: the file stays in its folder.
+        // A node chooses the name of its chain, so the name is checked: the file must stay in its folder.
         if is_name {
             Ok(self.folder().join(format!("{chain_id}.json")))
         } else {
@@ -71,10 +71,10 @@ impl Chains {
         }
     }
 
-    /// What is known of the chain of that name.
+    /// Reads what is known of the chain of that name.
     ///
     /// # Errors
-    /// The file cannot be read, or is none.
+    /// The file cannot be read, or does not describe a chain.
     pub fn get(&self, chain_id: &str) -> Result<Option<KnownChain>, ChainsError> {
         let path = self.path(chain_id)?;
         folder::check_down(&self.home, &path)?;
@@ -92,7 +92,7 @@ impl Chains {
         Ok(Some(known))
     }
 
-    /// Remembers a chain, in place of what was known by its name.
+    /// Records a chain, replacing what was known by its name.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -108,7 +108,7 @@ impl Chains {
     /// Forgets a chain: the next node that shows one of that name is believed again.
     ///
     /// # Errors
-    /// [`ChainsError::Missing`], or the system refuses.
+    /// [`ChainsError::Missing`], or the file cannot be removed.
     pub fn forget(&self, chain_id: &str) -> Result<KnownChain, ChainsError> {
         let path = self.path(chain_id)?;
         let missing = || ChainsError::Missing { chain_id: chain_id.into(), folder: self.folder() };

@@ -1,4 +1,4 @@
-//! From a phrase to keys: BIP-39 words, SLIP-10 for ed25519, BIP-32 for Ethereum.
+//! The derivation of keys from a phrase: BIP-39 words, SLIP-10 for ed25519, BIP-32 for Ethereum.
 //!
 //! Paths: Ethereum keys are where every wallet looks for them, `m/44'/60'/0'/0/i`. ed25519 keys are at
 //! `m/44'/60'/0'/0'/i'`: all steps hardened, as SLIP-10 wants it, with Ethereum's coin type, because VVV and DIEM are
@@ -12,30 +12,30 @@ use zeroize::Zeroizing;
 
 use super::Secret;
 
-/// The words of a new phrase: 256 bits.
+/// The number of words of a new phrase, which has 256 bits.
 pub const PHRASE_WORDS: usize = 24;
 const ENTROPY_BYTES: usize = 32;
 /// A child with this bit in its number is hardened.
 const HARDENED: u32 = 1 << 31;
 
-/// Why there is no key.
+/// The reason why there is no key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DeriveError {
-    /// Not a phrase.
+    /// The text is not a phrase.
     #[error("this is not a phrase: {0}")]
     Phrase(String),
     /// The system gives no randomness.
     #[error("the system gives no randomness: {0}")]
     Randomness(String),
-    /// Not a path, or one that the kind of key does not allow.
+    /// The text is not a path, or the path is one that the kind of key does not allow.
     #[error("`{0}` is not a path of {1} keys: write it as {example}", example = default_path(*.1, 0))]
     Path(String, KeyKind),
-    /// One in 2^127 paths has no key.
+    /// The path has no key, as one of 2^127 paths.
     #[error("there is no key at `{0}`: take another index")]
     NoKey(String),
 }
 
-/// A new phrase of [`PHRASE_WORDS`] words from the system's randomness.
+/// Generates a phrase of [`PHRASE_WORDS`] words from the system's randomness.
 ///
 /// # Errors
 /// [`DeriveError::Randomness`].
@@ -49,7 +49,7 @@ pub fn new_phrase() -> Result<Mnemonic, DeriveError> {
 /// Reads a phrase of 12 to 24 English words; spaces and line ends separate them.
 ///
 /// # Errors
-/// [`DeriveError::Phrase`] names the first word that is none, or says that the checksum does not hold.
+/// [`DeriveError::Phrase`] names the first word that is not in the list, or says that the checksum does not hold.
 pub fn parse_phrase(text: &str) -> Result<Mnemonic, DeriveError> {
     let words = Zeroizing::new(text.to_lowercase());
     let reason = |e: bip39::Error| match e {
@@ -64,7 +64,7 @@ pub fn parse_phrase(text: &str) -> Result<Mnemonic, DeriveError> {
     Mnemonic::parse_in(bip39::Language::English, words.as_str()).map_err(|e| DeriveError::Phrase(reason(e)))
 }
 
-/// The path of key number `index`.
+/// The path of key number `index` of that kind.
 pub fn default_path(kind: KeyKind, index: u32) -> String {
     match kind {
         KeyKind::Ed25519 => format!("m/44'/60'/0'/0'/{index}'"),
@@ -72,7 +72,7 @@ pub fn default_path(kind: KeyKind, index: u32) -> String {
     }
 }
 
-/// The key of that kind at `path` under a phrase without a passphrase of its own.
+/// Derives the key of that kind at `path` under a phrase without a passphrase of its own.
 ///
 /// # Errors
 /// [`DeriveError::Path`] or [`DeriveError::NoKey`].
@@ -81,7 +81,7 @@ pub fn derive(phrase: &Mnemonic, kind: KeyKind, path: &str) -> Result<Secret, De
     of_seed(&*seed, kind, path)
 }
 
-/// The key of that kind at `path` under the seed of a phrase.
+/// Derives the key of that kind at `path` under the seed of a phrase.
 pub(super) fn of_seed(seed: &[u8], kind: KeyKind, path: &str) -> Result<Secret, DeriveError> {
     let bytes = match kind {
         KeyKind::Ed25519 => slip10_ed25519(seed, path),
@@ -90,7 +90,7 @@ pub(super) fn of_seed(seed: &[u8], kind: KeyKind, path: &str) -> Result<Secret, 
     Secret::new(kind, bytes).ok_or_else(|| DeriveError::NoKey(path.into()))
 }
 
-/// SLIP-10 for ed25519: every step must be hardened.
+/// Derives by SLIP-10 for ed25519, where every step must be hardened.
 fn slip10_ed25519(seed: &[u8], path: &str) -> Result<Zeroizing<[u8; 32]>, DeriveError> {
     let bad = || DeriveError::Path(path.into(), KeyKind::Ed25519);
     let steps = path.strip_prefix('m').ok_or_else(bad)?;
@@ -144,7 +144,7 @@ mod tests {
         hex::encode(ed25519_dalek::SigningKey::from_bytes(&secret).verifying_key().as_bytes())
     }
 
-    /// SLIP-0010, "Test vector 1 for ed25519".
+    /// The vector is SLIP-0010, "Test vector 1 for ed25519".
     #[test]
     fn slip10_vector_1() {
         let seed = "000102030405060708090a0b0c0d0e0f";
@@ -170,7 +170,7 @@ mod tests {
         }
     }
 
-    /// SLIP-0010, "Test vector 2 for ed25519".
+    /// The vector is SLIP-0010, "Test vector 2 for ed25519".
     #[test]
     fn slip10_vector_2() {
         let seed = "fffcf9f6f3f0edeae7e4e1dedbd8d5d2cfccc9c6c3c0bdbab7b4b1aeaba8a5a29f9c999693908d8a8784817e7b7875726f6c696663605d5a5754514e4b484542";
@@ -183,7 +183,7 @@ mod tests {
         }
     }
 
-    /// The accounts that every Ethereum development chain shows for this phrase.
+    /// These are the accounts that every Ethereum development chain shows for this phrase.
     #[test]
     fn ethereum_addresses_are_the_published_ones() {
         let phrase = parse_phrase(JUNK).unwrap();

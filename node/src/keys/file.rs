@@ -1,8 +1,8 @@
-//! One key in one file: versioned JSON, the secret encrypted with a passphrase.
+//! One key in one file: versioned JSON with the secret encrypted under a passphrase.
 //!
-//! Argon2id makes the cipher's key from the passphrase and a salt of the file's own; ChaCha20-Poly1305 encrypts the
-//! secret and binds it to kind and address, so that no part of the file can be exchanged. A plain file, readable by
-//! whoever can read it, exists for development chains only.
+//! Argon2id derives the cipher's key from the passphrase and a salt of the file's own; ChaCha20-Poly1305 encrypts the
+//! secret and authenticates kind and address, so that no part of the file can be exchanged. A plain file, whose secret
+//! everyone who can read the file has, exists for development chains only.
 
 use argon2::Argon2;
 use chacha20poly1305::{
@@ -20,64 +20,64 @@ use super::Secret;
 const VERSION: u32 = 1;
 const SALT_BYTES: usize = 16;
 const NONCE_BYTES: usize = 12;
-/// The most memory that a file may ask for: a forged one shall not exhaust the machine.
+/// The most memory that a file may ask for, in KiB: a forged one shall not exhaust the machine.
 const MAX_MEMORY_KIB: u32 = 1024 * 1024;
 /// The most passes that a file may ask for.
 const MAX_PASSES: u32 = 64;
 
-/// Why a key cannot be taken from or put into a file.
+/// The reason why a key cannot be read from or written to a file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyFileError {
-    /// Not a file of this program.
+    /// The file does not have the form of a key file.
     #[error("this is not a key file: {0}")]
     Form(String),
-    /// Written by a later version.
+    /// The file was written by a later version.
     #[error("the key file has version {0}, this program reads version {VERSION}: use a newer diemd")]
     Version(u32),
-    /// A wrong passphrase, or a changed file; they cannot be told apart.
+    /// The passphrase is wrong or the file was changed; these cannot be told apart.
     #[error("wrong passphrase, or the key file was changed")]
     Passphrase,
     /// The system gives no randomness.
     #[error("the system gives no randomness: {0}")]
     Randomness(String),
-    /// The parameters of the file ask for too much, or are none.
+    /// The Argon2id parameters of the file are too large or invalid.
     #[error("the key file's parameters are not usable")]
     Parameters,
-    /// A plain file where real money may be.
+    /// A plain file was to be used on a chain that is not for development.
     #[error("a key that is stored unencrypted may be used on development chains only (their id has the part `dev`)")]
     PlainKey,
-    /// A secret that is public, where real money may be.
+    /// The secret is public, and the chain is not for development.
     #[error("everybody knows {0}: it may be used on development chains only (their id has the part `dev`)")]
     KnownKey(String),
 }
 
-/// What guessing a passphrase costs: Argon2id's memory and passes.
+/// The cost of guessing a passphrase: Argon2id's memory and passes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cost {
-    /// KiB of memory.
+    /// The memory in KiB.
     pub memory_kib: u32,
-    /// Passes over it.
+    /// The number of passes over the memory.
     pub passes: u32,
 }
 
 impl Default for Cost {
-    /// RFC 9106's second recommendation: 64 MiB, three passes.
+    /// The cost is RFC 9106's second recommendation: 64 MiB and three passes.
     fn default() -> Self {
         Self { memory_kib: 64 * 1024, passes: 3 }
     }
 }
 
-/// A key as it lies in its file.
+/// The content of a key's file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeyFile {
     version: u32,
     /// The kind of key.
     pub kind: KeyKind,
-    /// Its address.
+    /// The address of the key.
     pub address: Address,
-    /// Where it was found under its phrase, if it comes from one.
+    /// The derivation path under its phrase, if it comes from one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
     secret: Sealed,
@@ -86,9 +86,9 @@ pub struct KeyFile {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", remote = "Self", deny_unknown_fields)]
 enum Sealed {
-    /// Argon2id, ChaCha20-Poly1305.
+    /// The secret is encrypted by Argon2id and ChaCha20-Poly1305.
     Encrypted { argon2id: Cost, salt: HexBytes, nonce: HexBytes, ciphertext: HexBytes },
-    /// For development chains only.
+    /// The secret is plain, for development chains only.
     Plain(HexBytes),
 }
 
@@ -115,7 +115,7 @@ impl KeyFile {
         Ok(Self { version: VERSION, kind: secret.kind, address, path, secret: secret_form })
     }
 
-    /// Keeps `secret` readable, for the development chain `chain_id`.
+    /// Stores `secret` in plain, for the development chain `chain_id`.
     ///
     /// # Errors
     /// [`KeyFileError::PlainKey`] for any other chain.
@@ -133,22 +133,23 @@ impl KeyFile {
         matches!(self.secret, Sealed::Encrypted { .. })
     }
 
-    /// Whether it counts on development chains only: its secret lies open here and others may have it, or everybody has
-    /// it, whatever the file is called and whatever seals it.
+    /// Whether the key counts on development chains only: its secret is plain and others may have read it, or the
+    /// secret is public, whatever the file is called and however it is encrypted.
     pub fn is_for_development(&self) -> bool {
         !self.is_encrypted() || known_account(&self.address).is_some()
     }
 
-    /// Takes the secret out, for use on the chain `chain_id`; `passphrase` is asked for only if it is needed.
+    /// Decrypts the secret for use on the chain `chain_id`; `passphrase` is called only if it is needed.
     ///
     /// # Errors
-    /// [`KeyFileError`], or what `passphrase` gives.
+    /// [`KeyFileError`], or the error of `passphrase`.
     pub fn open<E: From<KeyFileError>>(
         &self,
         chain_id: &str,
         passphrase: impl FnOnce() -> Result<Zeroizing<String>, E>,
     ) -> Result<Secret, E> {
-        // However its file came here and whatever seals it: who reads the documentation has this key as well.
+        // A public secret is refused however its file came here and however it is encrypted: every reader of the
+        // documentation has this key as well.
         if !diem_genesis::is_development(chain_id)
             && let Some(name) = known_account(&self.address)
         {
@@ -176,7 +177,7 @@ impl KeyFile {
         Ok(secret)
     }
 
-    /// Reads the file's text.
+    /// Parses the text of a file.
     ///
     /// # Errors
     /// [`KeyFileError::Form`] or [`KeyFileError::Version`].
@@ -193,7 +194,7 @@ impl KeyFile {
         serde_json::from_str(text).map_err(form)
     }
 
-    /// The file's text.
+    /// The text of the file.
     pub fn to_text(&self) -> String {
         #[expect(clippy::expect_used, reason = "the type has string keys only, and memory takes every write")]
         let mut text = serde_json::to_string_pretty(self).expect("a key file is JSON");
@@ -202,7 +203,7 @@ impl KeyFile {
     }
 }
 
-/// What the ciphertext is bound to.
+/// The data that the ciphertext authenticates.
 fn bound_data(kind: KeyKind, address: &Address) -> Vec<u8> {
     format!("diem-key/{VERSION} {kind} {address}").into_bytes()
 }

@@ -7,14 +7,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The bits of a mode that let others than the owner write.
+/// The bits of a mode that allow others than the owner to write.
 const OTHERS_WRITE: u32 = 0o022;
 const ROOT: u32 = 0;
 
 /// Why a folder or file is no place for keys.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UnsafeFolder {
-    /// Somebody else's.
+    /// The folder belongs to another user.
     #[error(
         "{path} belongs to user {owner}, and this runs as user {me}: whoever owns it decides which keys are used. \
          Run this as its owner, make it yours (chown {me} {path}), or name another home with --home"
@@ -22,9 +22,9 @@ pub enum UnsafeFolder {
     Owner {
         /// The folder or file.
         path: PathBuf,
-        /// Whose it is.
+        /// The user id of its owner.
         owner: u32,
-        /// Who runs this.
+        /// The user id of this process.
         me: u32,
     },
     /// A file that others can change.
@@ -44,17 +44,17 @@ pub enum UnsafeFolder {
          (chmod go-w {path}), or name another home with --home"
     )]
     Open {
-        /// The folder.
+        /// The path of the folder.
         path: PathBuf,
-        /// Its mode.
+        /// The mode of the folder.
         mode: u32,
     },
-    /// The system does not say.
+    /// The operating system does not tell owner and mode.
     #[error("{path}: {reason}")]
     Unknown {
         /// The folder or file.
         path: PathBuf,
-        /// What it says.
+        /// The error of the operating system.
         reason: String,
     },
 }
@@ -83,7 +83,7 @@ pub fn check(path: &Path) -> Result<(), UnsafeFolder> {
         Err(error) => return Err(UnsafeFolder::Unknown { path: path.into(), reason: error.to_string() }),
     };
     let (owner, me) = (found.uid(), rustix::process::geteuid().as_raw());
-    // Root could change everything anyway.
+    // A folder of root's is fine, because root could change everything anyway.
     if owner != me && owner != ROOT {
         return Err(UnsafeFolder::Owner { path: path.into(), owner, me });
     }
@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn a_folder_of_somebody_else_is_no_place_for_keys() {
         let folder = tempfile::tempdir().unwrap();
-        // Only root can give a folder away; everybody else sees one of root's, which is fine.
+        // Only root can give a folder away; everybody else tests with a folder of root's, which is fine.
         if std::os::unix::fs::chown(folder.path(), Some(12_345), None).is_ok() {
             let said = check(folder.path()).unwrap_err().to_string();
             assert!(said.contains("belongs to user 12345") && said.contains("--home"), "{said}");

@@ -1,4 +1,5 @@
-//! Keys of a home that everybody knows: refused on a chain that is not for development, wherever their files came from.
+//! The check for keys whose secrets are public: they are refused on a chain that is not for development, wherever their
+//! files came from.
 
 use std::path::{Path, PathBuf};
 
@@ -19,7 +20,7 @@ pub struct KnownKeyError {
     chain_id: String,
 }
 
-/// Refuses a consensus key of the CometBFT home `comet` that everybody knows, but for chains for development.
+/// Refuses a consensus key of the CometBFT home `comet` whose secret is public, unless the chain is for development.
 ///
 /// # Errors
 /// [`KnownKeyError`] names the file.
@@ -28,7 +29,7 @@ pub fn refuse_consensus(comet: &Path, public_key: &[u8; 32], chain_id: &str) -> 
     refuse(chain_id, || known_consensus_key(public_key), path)
 }
 
-/// Refuses a bridge key of `home` that everybody knows, but for chains for development.
+/// Refuses a bridge key of `home` whose secret is public, unless the chain is for development.
 ///
 /// # Errors
 /// [`KnownKeyError`] names the file.
@@ -58,9 +59,9 @@ mod tests {
     use super::*;
     use crate::keys::derive;
 
-    /// So many validators a chain can have.
+    /// The number of validators that a chain can have.
     const VALIDATORS: usize = 150;
-    /// So many keys of the phrase are known by either derivation.
+    /// The number of keys of the phrase that are known by either derivation.
     const PEOPLE: u32 = 100;
 
     fn table() -> String {
@@ -94,7 +95,7 @@ mod tests {
             return;
         }
         assert!(table == written, "run DIEM_UPDATE_DOCS=1 cargo test -p diem-node --lib known");
-        // Each line is found under its name, by what a genesis would have.
+        // Each line is found under its name, by the address that a genesis would have.
         for line in table.lines() {
             let [kind, number, hex] = line.split(' ').collect::<Vec<_>>().try_into().unwrap();
             let found = match kind {
@@ -105,7 +106,7 @@ mod tests {
         }
         assert_eq!(known_account(&Address([7; 20])), None);
         assert_eq!(known_consensus_key(&[7; 32]), None);
-        // What hardhat and anvil call their first account, known from outside of this project.
+        // The first account of hardhat and anvil is known from outside of this project.
         let anvil = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266".parse().unwrap();
         assert_eq!(known_account(&anvil).unwrap(), "ethereum key 0 of the phrase `test test ... junk`");
     }

@@ -1,4 +1,4 @@
-//! The folder of keys: one file each, for its owner only, never overwritten.
+//! The folder of keys: one file for each key, for its owner only, never overwritten.
 
 use std::{
     fs::{self, DirBuilder},
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::home::write_new;
 
-/// Why a key is not there or cannot be stored.
+/// The reason why a key is missing or cannot be stored.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyStoreError {
     /// A name that no account can have.
@@ -25,20 +25,20 @@ pub enum KeyStoreError {
     /// The name is taken.
     #[error("there is a key `{0}` already: choose another name, or delete it first")]
     Exists(String),
-    /// There is none of that name.
+    /// No key has this name.
     #[error("there is no key `{name}` in {folder}: `diemd keys list` shows those that are there")]
     Missing {
-        /// The name.
+        /// The name that was asked for.
         name: String,
-        /// Where it was looked for.
+        /// The folder where it was looked for.
         folder: String,
     },
-    /// The system refuses.
+    /// An operation of the file system failed.
     #[error("{path}: {reason}")]
     Io {
-        /// What was to be read or written.
+        /// The path that was to be read or written.
         path: String,
-        /// What the system says.
+        /// The error of the operating system.
         reason: String,
     },
     /// The folder takes no new file.
@@ -46,20 +46,20 @@ pub enum KeyStoreError {
         "the folder of keys {folder} cannot be written: {reason}: make it writable, or name another home with --home"
     )]
     Folder {
-        /// Which.
+        /// The path of the folder.
         folder: String,
-        /// What the system says.
+        /// The error of the operating system.
         reason: String,
     },
-    /// The file is no key.
+    /// The file does not hold a key.
     #[error("{path}: {error}")]
     File {
-        /// Which.
+        /// The path of the file.
         path: String,
-        /// What is wrong with it.
+        /// The fault of the file.
         error: KeyFileError,
     },
-    /// Others decide what is in the folder.
+    /// Others can decide what is in the folder.
     #[error(transparent)]
     Unsafe(#[from] UnsafeFolder),
 }
@@ -74,22 +74,22 @@ pub struct KeyStore {
 /// A key of the folder: its name, and what its file holds or why it cannot be read.
 pub type Listed = (String, Result<KeyFile, KeyStoreError>);
 
-/// Whom a text names.
+/// The account that a text names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Found {
-    /// Their address.
+    /// The address of the account.
     pub address: Address,
-    /// Whether they are known by the name of a key that counts on development chains only.
+    /// Whether it was found by the name of a key that counts on development chains only.
     pub development: bool,
 }
 
 impl KeyStore {
-    /// The keys below `home`. Nothing is created until a key is added.
+    /// The keys of `home`. Nothing is created until a key is added.
     pub fn of_home(home: &Path) -> Self {
         Self { home: home.into(), folder: home.join("keys") }
     }
 
-    /// The folder.
+    /// The path of the folder.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
@@ -97,7 +97,7 @@ impl KeyStore {
     /// Stores a key under a new name, whole or not at all.
     ///
     /// # Errors
-    /// [`KeyStoreError::Exists`] if the name is taken, whoever took it and when.
+    /// [`KeyStoreError::Exists`] if the name is taken, also by another process at the same time.
     pub fn add(&self, name: &str, key: &KeyFile) -> Result<(), KeyStoreError> {
         check_name(name).map_err(|error| KeyStoreError::Name(name.into(), error))?;
         let path = self.path(name)?;
@@ -109,10 +109,10 @@ impl KeyStore {
         })
     }
 
-    /// The key of that name.
+    /// Reads the key of that name.
     ///
     /// # Errors
-    /// [`KeyStoreError::Missing`], the file cannot be read, or others can write where it lies.
+    /// [`KeyStoreError::Missing`], the file cannot be read, or others can write in the folder.
     pub fn get(&self, name: &str) -> Result<KeyFile, KeyStoreError> {
         let path = self.path(name)?;
         folder::check_down(&self.home, &path)?;
@@ -123,7 +123,7 @@ impl KeyStore {
         KeyFile::parse(&text).map_err(|error| KeyStoreError::File { path: path.display().to_string(), error })
     }
 
-    /// Every key by name, or why its file cannot be read: one that is broken hides no other.
+    /// Reads every key by name, or the reason why its file cannot be read: a broken file hides no other.
     ///
     /// # Errors
     /// The folder cannot be read, or others can write in it.
@@ -146,7 +146,7 @@ impl KeyStore {
     /// Removes the key of that name for good.
     ///
     /// # Errors
-    /// [`KeyStoreError::Missing`], or the system refuses.
+    /// [`KeyStoreError::Missing`], or the file cannot be removed.
     pub fn delete(&self, name: &str) -> Result<(), KeyStoreError> {
         let path = self.path(name)?;
         fs::remove_file(&path).map_err(|e| match e.kind() {
@@ -155,7 +155,7 @@ impl KeyStore {
         })
     }
 
-    /// An address as a user writes it: `diem1...`, `0x...`, or the name of a key here.
+    /// Finds an address as a user writes it: `diem1...`, `0x...`, or the name of a key here.
     ///
     /// # Errors
     /// It is neither; the sentence names both possibilities.
@@ -173,11 +173,11 @@ impl KeyStore {
         }
     }
 
-    /// The same on the chain `chain_id`. Keys whose secrets everybody may have, such as those of a devnet, have names on
-    /// development chains only: `bob` is somebody else elsewhere.
+    /// Finds an address as [`Self::find`] does, for use on the chain `chain_id`. Keys whose secrets everybody may have,
+    /// such as those of a devnet, have names on development chains only: `bob` is somebody else elsewhere.
     ///
     /// # Errors
-    /// As [`Self::find`]; or the name does not count on that chain.
+    /// Those of [`Self::find`]; or the name does not count on that chain.
     pub fn resolve(&self, text: &str, chain_id: &str) -> Result<Address, String> {
         let found = self.find(text)?;
         if found.development && !diem_genesis::is_development(chain_id) {
@@ -264,7 +264,8 @@ mod tests {
     fn a_folder_that_cannot_be_written_is_named_with_what_to_do() {
         let home = tempfile::tempdir().unwrap();
         let store = KeyStore::of_home(home.path());
-        // A file where the folder should be, and then one of the system's that takes no files, whoever asks.
+        // First a file stands where the folder should be, then a folder of the system's that takes no files, whoever
+        // asks.
         for spoil in [(|folder| fs::write(folder, "")) as fn(&Path) -> io::Result<()>, |folder| {
             fs::remove_file(folder).and_then(|()| std::os::unix::fs::symlink("/proc/self", folder))
         }] {
@@ -309,7 +310,7 @@ mod tests {
         let said = store.resolve("alice", "diem-1").unwrap_err();
         assert!(said.contains("`alice`") && said.contains("`diem-1` is no development chain"), "{said}");
         assert_eq!(store.resolve("own", "diem-1"), Ok(own.address));
-        // An address is nobody's name.
+        // A name that is an address finds no key.
         assert_eq!(store.resolve(&key(1).address.to_string(), "diem-1"), Ok(key(1).address));
     }
 

@@ -15,13 +15,13 @@ use serde::{Deserialize, Serialize};
 use super::folder::{self, UnsafeFolder};
 use crate::home::{HomeError, private_folder, write_whole};
 
-/// Why a sender has no turn.
+/// The reason why a sender's lock cannot be taken.
 #[derive(Debug, thiserror::Error)]
 pub enum TurnError {
-    /// Somebody else could change what is known.
+    /// Others can write in the folder, and so change what is known.
     #[error(transparent)]
     Folder(#[from] UnsafeFolder),
-    /// The system refuses.
+    /// The wallet cannot be written.
     #[error(transparent)]
     Home(#[from] HomeError),
     /// The file is damaged.
@@ -29,9 +29,9 @@ pub enum TurnError {
         "it cannot be read ({reason}): repair {path}, or remove it if you know of no transaction that may still come"
     )]
     Form {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault of the file.
         reason: String,
     },
 }

@@ -1,4 +1,4 @@
-//! The engine of a node, by its configuration.
+//! The start of a node's engine, by its configuration.
 
 use std::{path::Path, sync::Arc};
 
@@ -20,25 +20,25 @@ use crate::{
     origin::Origin,
 };
 
-/// So many public keys of validators are tried for a development chain.
+/// The number of public keys of validators that are tried for a development chain.
 const PRESET_KEYS: usize = 64;
 
-/// Why the engine does not start.
+/// The reason why the engine does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineStartError {
-    /// There is no CometBFT, or a wrong one.
+    /// No CometBFT of an accepted version was found.
     #[error(transparent)]
     Find(#[from] FindError),
-    /// CometBFT does not run.
+    /// CometBFT does not start.
     #[error(transparent)]
     Launch(#[from] LaunchError),
-    /// The instant engine refuses.
+    /// The instant engine does not start.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// A peer that is none.
+    /// A configured peer is not of the form `id@host:port`.
     #[error("`{0}` in `{1}` is not a node: write it as id@host:port")]
     Peer(String, &'static str),
-    /// The instant engine made the blocks so far.
+    /// The instant engine made the blocks of this home so far.
     #[error(
         "{0} holds a chain made by the instant engine: start it with --engine instant, or give CometBFT a home of its own"
     )]
@@ -49,15 +49,15 @@ pub enum EngineStartError {
     /// The key for the bridge cannot be read.
     #[error(transparent)]
     Bridge(#[from] BridgeKeyError),
-    /// A key of the home that everybody knows.
+    /// The home holds a key whose secret is public.
     #[error(transparent)]
     Known(#[from] KnownKeyError),
-    /// The socket for CometBFT.
+    /// The socket for CometBFT cannot be made.
     #[error("the application cannot be served to CometBFT: {0}")]
     Socket(std::io::Error),
 }
 
-/// What an engine is made of.
+/// The parts that an engine is started from.
 pub(super) struct Parts<'a> {
     pub(super) home: &'a Home,
     pub(super) config: &'a Config,
@@ -81,7 +81,7 @@ impl Running {
         }
     }
 
-    /// Ends what could take long and nobody waits for any more, before the API and then the engine stop.
+    /// Ends long work that nobody waits for any more, before the API and then the engine stop.
     pub(super) fn prepare_stop(&self) {
         match self {
             Self::Comet(running) => running.prepare_stop(),
@@ -97,7 +97,7 @@ impl Running {
     }
 }
 
-/// Starts what the configuration asks for. Must be called on a tokio runtime, and blocks.
+/// Starts the engine that the configuration asks for. Must be called on a tokio runtime, and blocks.
 pub(super) fn start(parts: Parts<'_>) -> Result<Running, EngineStartError> {
     tokio::task::block_in_place(|| match parts.config.engine {
         EngineKind::Comet => start_comet(parts),
@@ -127,7 +127,7 @@ fn start_comet(parts: Parts<'_>) -> Result<Running, EngineStartError> {
     Ok(Running::Comet(Box::new(running.start()?)))
 }
 
-/// A home that was made for development and then given a real chain's genesis still has keys that everybody knows.
+/// Refuses public keys: a home that was made for development and then given a real chain's genesis still has them.
 fn refuse_known_keys(home: &Home, chain_id: &str) -> Result<(), EngineStartError> {
     if let Some(key) = comet::keys::found_validator_key(&home.comet())? {
         known::refuse_consensus(&home.comet(), &key.verifying_key().to_bytes(), chain_id)?;
@@ -157,7 +157,8 @@ fn settings(home: &Home, config: &Config) -> Result<Settings, EngineStartError> 
     })
 }
 
-/// A moniker as CometBFT takes it: printable ASCII, and not only spaces. With any other it ends as soon as it starts.
+/// The moniker in the form that CometBFT takes: printable ASCII, and not only spaces. With any other it ends as soon as
+/// it starts.
 fn ascii_moniker(moniker: &str) -> String {
     let printable = |c: char| if c == ' ' || c.is_ascii_graphic() { c } else { '?' };
     let ascii: String = moniker.chars().map(printable).collect();
@@ -180,7 +181,7 @@ fn start_instant(parts: Parts<'_>) -> Result<Running, EngineStartError> {
     );
     let secrets = (1..=PRESET_KEYS).map(diem_genesis::presets::validator_secret);
     let mut keys: Vec<SigningKey> = secrets.map(|secret| SigningKey::from_bytes(&secret)).collect();
-    // A validator that joins with the key of this home, where there is one, signs here too.
+    // The home's own key, where there is one, is among the keys: a validator that joins with it signs here too.
     if let Ok(SecretKey::Ed25519(own)) = comet::keys::validator_signing_key(&home.comet()) {
         keys.push(own);
     }

@@ -1,4 +1,4 @@
-//! The log: on standard error, for people or for machines.
+//! The log on standard error, for people or for machines.
 
 use std::io::{self, IsTerminal as _};
 
@@ -9,10 +9,10 @@ use crate::{
     outlet::ErrWriter,
 };
 
-/// What stands without a module.
+/// The words that a filter can have without a module.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
-/// Why there is no log.
+/// The log level cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "log.level: `{level}` is no level: write off, error, warn, info, debug or trace, or by module such as info,diem_node=debug ({reason})"
@@ -22,23 +22,23 @@ pub struct LogError {
     reason: String,
 }
 
-/// Starts the log of this process. One that runs already, in a test, stays. Nobody ever waits for the log's reader.
+/// Starts the log of this process; one that runs already, in a test, stays. Nobody ever waits for the log's reader.
 pub(super) fn start(log: &Log) -> Result<(), LogError> {
     let filter = filter(&log.level)?;
     let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    // Its own errors would go to standard error past the writer, and panic where nobody takes them.
+    // The library's own errors would go to standard error past the writer, and panic where nobody takes them.
     let builder = fmt().with_env_filter(filter).with_writer(|| ErrWriter).with_ansi(colours).log_internal_errors(false);
     let result = match log.format {
         LogFormat::Text => builder.with_target(false).finish().try_init(),
         LogFormat::Json => builder.json().finish().try_init(),
     };
-    // An error says that there is a log already.
+    // An error says that a log runs already.
     drop(result);
     Ok(())
 }
 
-/// The filter that `level` asks for. To `EnvFilter` a word without `=` that is no level is a module, and no word at all is
-/// no filter: a typo would make a node that logs nothing.
+/// The filter that `level` asks for. `EnvFilter` takes a word without `=` that is no level for a module, and no word at
+/// all for no filter: a typo would make a node that logs nothing.
 fn filter(level: &str) -> Result<EnvFilter, LogError> {
     let error = |reason: String| LogError { level: level.into(), reason };
     for part in level.split(',') {

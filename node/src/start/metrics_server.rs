@@ -1,4 +1,4 @@
-//! `GET /metrics`, on a port of its own.
+//! The server of `GET /metrics`, on a port of its own.
 
 use std::{future::Future, io, sync::Arc};
 
@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 
 use crate::{http, metrics::Metrics};
 
-/// Serves until `stop` completes.
+/// Serves the metrics until `stop` completes.
 pub(super) async fn serve(
     metrics: Arc<Metrics>,
     hosts: Vec<String>,
@@ -43,7 +43,7 @@ mod tests {
         let metrics = Arc::new(Metrics::new(prometheus::Registry::new(), None).unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        // Whoever makes our client first chooses the cryptography that reqwest wants even for http.
+        // The first user decides the cryptography that reqwest wants even for http, so our client is made first.
         diem_client::Client::new(&url).unwrap();
         let server = tokio::spawn(serve(metrics, vec!["node.example".into()], listener, std::future::pending()));
         let ask = async |path: &str, host: &str| {

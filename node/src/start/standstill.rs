@@ -1,4 +1,5 @@
-//! What a node says of its part in consensus: how much power its key has, and, while no block comes, who is missing.
+//! Log lines about this node's part in consensus: how much power its key has, and, while no block comes, who is
+//! missing.
 
 use std::{
     collections::BTreeMap,
@@ -26,7 +27,7 @@ use crate::{
 /// The most validators that a line names.
 const NAMED: usize = 10;
 
-/// The validators of the chain as the last block leaves them, or the genesis before the first.
+/// The validators of the chain after the last block, or those of the genesis before the first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Members(BTreeMap<ConsensusAddress, Member>);
 
@@ -37,7 +38,7 @@ struct Member {
 }
 
 impl Members {
-    /// Those of the genesis: what there is to know before the first block.
+    /// The validators of the genesis: they are all that is known before the first block.
     fn of_genesis(origin: &Origin) -> Self {
         let Origin::Genesis { doc, .. } = origin else { return Self::default() };
         let moniker = |key: &[u8; 32]| {
@@ -52,7 +53,7 @@ impl Members {
         Self(doc.validators.iter().map(member).collect())
     }
 
-    /// Those of the last committed state; `None` before the first block.
+    /// The validators of the last committed state; `None` before the first block.
     fn of_state(app: &App) -> Option<Self> {
         let snapshot = app.snapshot(None).ok().filter(|snapshot| snapshot.height() > 0)?;
         let ask = |query| diem_runtime::answer(&snapshot, Query::Staking(query)).ok();
@@ -77,7 +78,7 @@ impl Members {
         self.0.values().fold(0, |sum, member| sum.saturating_add(member.power))
     }
 
-    /// The names of those for whom `missing` holds, the strongest first.
+    /// The names of the validators for which `missing` holds, the strongest first.
     fn names(&self, missing: impl Fn(&ConsensusAddress) -> bool) -> String {
         let mut found: Vec<&Member> =
             self.0.iter().filter(|(address, _)| missing(address)).map(|(_, member)| member).collect();
@@ -90,19 +91,19 @@ impl Members {
     }
 }
 
-/// What a node needs to speak of its part.
+/// The part of this node in consensus, with the sources that it is known from.
 pub(super) struct Part {
     app: Arc<App>,
     own: Option<ConsensusAddress>,
     at_genesis: Members,
-    /// The genesis time of a chain that has not begun.
+    /// The genesis time, for a chain that has not begun.
     starts_at: Option<Time>,
-    /// Whether the configuration names anybody to connect to.
+    /// Whether the configuration names any peer or seed.
     knows_peers: bool,
 }
 
 impl Part {
-    /// The part of the key in the CometBFT home `comet`.
+    /// Finds the part of the key in the CometBFT home `comet`.
     ///
     /// # Errors
     /// The key cannot be read.
@@ -117,7 +118,7 @@ impl Part {
         Members::of_state(&self.app).unwrap_or_else(|| self.at_genesis.clone())
     }
 
-    /// Says once how much of the power this node has.
+    /// Logs once how much of the power this node has.
     pub(super) fn say(&self) {
         let members = self.members();
         let (own, total) = (members.power(self.own.as_ref()), members.total());
@@ -140,8 +141,8 @@ impl Part {
         }
     }
 
-    /// Says after each `patience` without a new block who is missing, until the node stops. Before the genesis time
-    /// nobody is.
+    /// Logs after each `patience` without a new block who is missing, until the node stops. Before the genesis time
+    /// nobody is missing.
     pub(super) async fn watch(self, engine: Arc<dyn Engine>, mut heights: watch::Receiver<u64>, patience: Duration) {
         let ahead = self.starts_at.map_or(0, |start| start.millis().saturating_sub(wall_clock()()));
         tokio::time::sleep(Duration::from_millis(ahead)).await;

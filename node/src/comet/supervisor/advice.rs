@@ -1,11 +1,11 @@
-//! What to do about an end of CometBFT, where its words say what was wrong.
+//! Advice about an end of CometBFT, where its log lines say what was wrong.
 
-/// What is known about an end.
+/// The advice about an end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Advice {
-    /// What is wrong and what to do.
+    /// The cause and the remedy, for people.
     pub(super) text: &'static str,
-    /// Whether another start ends the same way until somebody has done that.
+    /// Whether a restart ends the same way until the remedy is applied.
     pub(super) lasting: bool,
 }
 
@@ -77,7 +77,7 @@ const KNOWN: &[(&str, Advice)] = &[
     ),
 ];
 
-/// What is known about an end of which this line tells.
+/// The advice about the end that this line reports, if it is a known one.
 pub(super) fn advice(line: &str) -> Option<Advice> {
     let lower = line.to_lowercase();
     KNOWN.iter().find(|(sign, _)| lower.contains(&sign.to_lowercase())).map(|(_, advice)| *advice)

@@ -1,4 +1,4 @@
-//! CometBFT's log as part of ours, and its last words when it ends or can no longer go on.
+//! CometBFT's log as part of ours, and its last lines when it ends or can no longer go on.
 
 use std::{
     collections::VecDeque,
@@ -18,38 +18,38 @@ use serde_json::{Map, Value};
 use super::advice::{Advice, advice};
 use crate::critical;
 
-/// How many lines are kept to explain an end.
+/// The number of last lines that are kept to explain an end.
 const KEPT: usize = 12;
 /// The most characters of a line that are shown or kept.
 const MAX_SHOWN: usize = 2_000;
-/// The most bytes of a line that are read to understand it; the rest is skipped. A line can quote what a peer sent.
+/// The most bytes of a line that are parsed; the rest is skipped. A line can quote what a peer sent.
 const MAX_LINE: usize = 4 * 1024 * 1024;
-/// What CometBFT logs when consensus has panicked. Its process lives on, and does nothing any more.
+/// The text that CometBFT logs when consensus has panicked. Its process lives on, and does nothing any more.
 const CONSENSUS_FAILURE: &str = "CONSENSUS FAILURE";
 
-/// What CometBFT said last.
+/// The last lines of CometBFT, kept while it runs.
 pub(super) struct LastWords {
     said: Arc<Said>,
     readers: Vec<JoinHandle<()>>,
 }
 
-/// Why CometBFT ended or cannot go on, as far as its words tell.
+/// The reason why CometBFT ended or cannot go on, as far as its log tells.
 pub(super) struct Story {
-    /// For people: how, why, and what to do.
+    /// The text for people: how it ended, why, and what to do.
     pub(super) text: String,
-    /// Whether another start would end the same way.
+    /// Whether a restart would end the same way.
     pub(super) lasting: bool,
 }
 
-/// What the readers of both streams and the supervisor share.
+/// The state that the readers of both streams and the supervisor share.
 #[derive(Default)]
 struct Said {
     lines: Mutex<VecDeque<String>>,
-    /// The first line of the first panic. What follows it are stacks of goroutines.
+    /// The first line of the first panic. The lines after it are stacks of goroutines.
     panic: Mutex<Option<String>>,
-    /// Why consensus has ended inside a process that lives on.
+    /// The reason why consensus has ended inside a process that lives on.
     failure: Mutex<Option<String>>,
-    /// Set when this node stops: what CometBFT has to say about lost peers and closed connections alarms nobody then.
+    /// Set when this node stops: CometBFT's messages about lost peers and closed connections are then no warnings.
     stopping: Arc<AtomicBool>,
 }
 
@@ -74,7 +74,7 @@ impl LastWords {
         Ok(Self { said, readers })
     }
 
-    /// Why consensus cannot go on although the process lives, once CometBFT has said so.
+    /// The reason why consensus cannot go on although the process lives, once CometBFT has logged it.
     pub(super) fn failure(&self) -> Option<Story> {
         let reason = self.said.failure.lock().clone()?;
         let advice = advice(&reason);
@@ -82,7 +82,7 @@ impl LastWords {
         Some(Story { text: format!("{words}it says: {reason}"), lasting: true })
     }
 
-    /// How the child ended and, as far as its words tell, why and what to do.
+    /// Explains how the child ended and, as far as its log tells, why and what to do.
     pub(super) fn explain(self, status: ExitStatus) -> Story {
         for reader in self.readers {
             let _ = reader.join();
@@ -112,7 +112,7 @@ impl LastWords {
 
 fn read(pipe: impl Read + Send + 'static, said: &Arc<Said>) -> io::Result<JoinHandle<()>> {
     let said = Arc::clone(said);
-    // Critical: a pipe that nobody reads any more would hold CometBFT up.
+    // The thread is critical: a pipe that nobody reads any more would block CometBFT.
     critical::spawn("comet-log", move || {
         let mut pipe = BufReader::new(pipe);
         let (mut line, mut in_panic) = (Vec::new(), false);
@@ -123,7 +123,7 @@ fn read(pipe: impl Read + Send + 'static, said: &Arc<Said>) -> io::Result<JoinHa
     })
 }
 
-/// Reads the next line, or as much of it as is looked at; `false` at the end.
+/// Reads the next line, up to the most that is parsed; `false` at the end of the stream.
 fn next_line(pipe: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
     line.clear();
     let mut any = false;
@@ -149,7 +149,7 @@ fn next_line(pipe: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
 }
 
 impl Said {
-    /// Hands a line to our log, and keeps what may explain an end.
+    /// Writes a line to our log, and keeps what may explain an end.
     fn hear(&self, line: &str, in_panic: &mut bool) {
         if line.is_empty() {
             return;
@@ -163,14 +163,14 @@ impl Said {
         }
     }
 
-    /// A line that its logger has not written: a panic, or a complaint about the command line.
+    /// Handles a line that CometBFT's logger has not written: a panic, or a complaint about the command line.
     fn hear_raw(&self, line: &str, in_panic: &mut bool) {
         let line = shown(line);
         if line.starts_with("panic: ") || line.starts_with("fatal error: ") {
             *in_panic = true;
             self.panic.lock().get_or_insert_with(|| line.clone());
         } else if *in_panic {
-            // Stacks of goroutines; and what a panic says in more lines, the first of which has the reason.
+            // These are stacks of goroutines, and further lines of a panic, the first of which has the reason.
             tracing::debug!(target: "cometbft", "{line}");
             return;
         }
@@ -203,7 +203,7 @@ impl Said {
     fn hear_failure(&self, reason: &str, stack: &str) {
         let reason = shown(reason.lines().next().unwrap_or_default());
         if self.stopping.load(Ordering::Relaxed) {
-            // The application has gone first, and consensus cannot do without.
+            // The application has stopped first, and consensus cannot go on without it.
             tracing::debug!(target: "cometbft", "{CONSENSUS_FAILURE}: {reason}");
             return;
         }
@@ -221,7 +221,7 @@ impl Said {
     }
 }
 
-/// As much of a text as is shown.
+/// The part of a text that is shown.
 fn shown(text: &str) -> String {
     text.chars().take(MAX_SHOWN).collect()
 }
@@ -287,7 +287,7 @@ mod tests {
 
     #[test]
     fn consensus_that_failed_in_a_process_that_lives_is_an_end() {
-        // As long as CometBFT's own lines with a stack: longer than what is shown of a line.
+        // The line is as long as CometBFT's own lines with a stack: longer than what is shown of a line.
         let stack = "goroutine 77\\n".repeat(1_000);
         let line = format!(
             r#"{{"_msg":"CONSENSUS FAILURE!!!","err":"write /h/cs.wal/wal: no space left on device","level":"error","module":"consensus","stack":"{stack}"}}"#
@@ -295,7 +295,7 @@ mod tests {
         let story = failed(line + "\n");
         assert!(story.text.contains("the disk is full") && story.text.contains("cs.wal"), "{}", story.text);
         assert!(!story.text.contains("goroutine"), "{}", story.text);
-        // The same where its process did not live on.
+        // The same reason is found where the process did not live on.
         let died = r#"{"level":"error","err":"failed to write: disk quota exceeded","_msg":"CONSENSUS FAILURE!!!"}"#;
         let story = ended(9, died, "");
         assert!(story.lasting && story.text.starts_with("killed by signal 9, the disk is full"), "{}", story.text);

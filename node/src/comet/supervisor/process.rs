@@ -1,4 +1,5 @@
-//! The child as a process: started so that it dies with us, ended politely, found again after a crash.
+//! The child as a process: it is started so that it dies with us, asked to end before it is killed, and found again
+//! after a crash.
 
 use std::{
     io,
@@ -10,7 +11,7 @@ use std::{
 
 use rustix::process::{Pid, Signal, getpid, getppid, kill_process, set_parent_process_death_signal};
 
-/// How often an ending process is looked at.
+/// The interval at which an ending process is polled.
 const TICK: Duration = Duration::from_millis(20);
 
 /// Starts CometBFT. The kernel kills it when the thread that calls this ends.
@@ -18,7 +19,7 @@ pub(super) fn spawn(binary: &Path, home: &Path) -> io::Result<Child> {
     let mut command = Command::new(binary);
     command.arg("start").arg("--home").arg(home);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    // A group of its own: Ctrl-C at the terminal reaches us, and we stop it in order.
+    // The child has a process group of its own: Ctrl-C at the terminal reaches us, and we stop it in order.
     command.process_group(0);
     die_with_parent(&mut command);
     command.spawn()
@@ -39,8 +40,8 @@ fn die_with_parent(command: &mut Command) {
     }
 }
 
-/// Ends a child: politely, and with force after `grace`. CometBFT may hang on a polite request when the application
-/// is gone already.
+/// Asks a child to end, and kills it after `grace`. CometBFT may hang on a polite request when the application is gone
+/// already.
 pub(super) fn stop(child: &mut Child, grace: Duration) {
     if !grace.is_zero() {
         signal(child.id(), Signal::TERM);
@@ -53,7 +54,7 @@ pub(super) fn stop(child: &mut Child, grace: Duration) {
         }
         tracing::warn!("CometBFT did not stop within {} ms and is killed", grace.as_millis());
     }
-    // Either fails only when it has ended already.
+    // Each call fails only when the child has ended already.
     let _ = child.kill();
     let _ = child.wait();
 }
@@ -61,7 +62,7 @@ pub(super) fn stop(child: &mut Child, grace: Duration) {
 /// Ends the CometBFT of an earlier run that `pid_file` names, if it still runs for this home.
 ///
 /// # Errors
-/// Its process id, if it does not go.
+/// The id of the process, if it does not end.
 pub(super) fn end_leftover(pid_file: &Path, home: &Path, grace: Duration) -> Result<(), u32> {
     let Some(pid) = std::fs::read_to_string(pid_file).ok().and_then(|text| text.trim().parse().ok()) else {
         return Ok(());
@@ -91,8 +92,8 @@ fn gone_within(pid: u32, home: &Path, patience: Duration) -> bool {
     true
 }
 
-/// Whether `pid` is a CometBFT that was started on this home: process ids are reused, and a stranger must live.
-/// A process that has ended and waits to be collected has no command line, so it is nobody's.
+/// Whether `pid` is a CometBFT that was started on this home: process ids are reused, and a process of somebody else
+/// must live. A process that has ended and waits to be collected has no command line, so it never matches.
 fn is_ours(pid: u32, home: &Path) -> bool {
     let Ok(line) = std::fs::read(format!("/proc/{pid}/cmdline")) else {
         return false;
@@ -103,7 +104,7 @@ fn is_ours(pid: u32, home: &Path) -> bool {
 
 fn signal(pid: u32, signal: Signal) {
     if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
-        // It fails when the process has ended, which is what is wanted.
+        // The call fails when the process has ended, which is what is wanted.
         let _ = kill_process(pid, signal);
     }
 }
@@ -116,14 +117,14 @@ mod tests {
 
     use super::*;
 
-    /// A child that looks like CometBFT on `home` to the outside.
+    /// Starts a child that looks like CometBFT on `home` from outside.
     fn lookalike(home: &Path, body: &str) -> Child {
         let file = home.join("comet");
         std::fs::write(&file, format!("#!/bin/sh\n{body}\n")).unwrap();
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
         loop {
             match spawn(&file, home) {
-                // Another test's child still holds the file open for writing.
+                // The child of another test still holds the file open for writing.
                 Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => std::thread::sleep(TICK),
                 child => return child.unwrap(),
             }
@@ -143,7 +144,7 @@ mod tests {
         wait_for_word(&mut child);
         let pid_file = home.path().join("pid");
         std::fs::write(&pid_file, child.id().to_string()).unwrap();
-        // Collects the child when it ends; its real parent died long ago in the case that this is about.
+        // The thread collects the child when it ends; in the case that is tested, its real parent died long ago.
         let collector = std::thread::spawn(move || child.wait().unwrap());
         end_leftover(&pid_file, home.path(), Duration::from_millis(200)).unwrap();
         assert!(!collector.join().unwrap().success());
