@@ -1,4 +1,4 @@
-//! Blocks and the transactions in them.
+//! The handlers of blocks and their transactions.
 
 use axum::{
     Json,
@@ -54,7 +54,7 @@ pub(crate) async fn block(
     let (id, after): (BlockId, _) = (parse(&block)?, params.cursor()?);
     let limit = page_size(params.limit, MAX_PAGE)?;
     let (app, reader) = (api.node.app.clone(), Reader::at(&api, None)?);
-    // A page of large transactions is megabytes to read, to decode and to write as JSON.
+    // A page of large transactions is megabytes to read, decode and write as JSON.
     api.read(move || Ok(Json(read_block(&app, &reader, id, after, limit)?).into_response())).await
 }
 
@@ -94,7 +94,7 @@ fn read_block(
     })
 }
 
-/// `GET /v1/blocks?after=&limit=`: the newest first.
+/// `GET /v1/blocks?after=&limit=`: blocks, the newest first.
 pub(crate) async fn page(
     State(api): Shared,
     Query(params): Query<PageParams>,

@@ -1,4 +1,4 @@
-//! The chain as a whole, and whether this node can serve it.
+//! The handlers of the chain as a whole.
 
 use std::time::Duration;
 
@@ -30,11 +30,12 @@ use super::{
 };
 use crate::engine::EngineError;
 
-/// How long the engine may take to foresee the next block. What asks how a node is doing does not wait longer.
+/// The longest that the engine may take to foresee the next block. A question about the node's health does not wait
+/// longer.
 const PROBE_PATIENCE: Duration = Duration::from_millis(900);
-/// How long an answer waits for a block that the engine has and the application not yet.
+/// The longest that an answer waits for a block that the engine has and the application does not yet.
 const BLOCK_PATIENCE: Duration = Duration::from_secs(10);
-/// How often it looks.
+/// The interval at which that wait polls.
 const BLOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// `GET /v1/status`
@@ -85,7 +86,7 @@ pub(super) fn head(api: &Api) -> Option<Head> {
 }
 
 fn oldest_state(api: &Api) -> Option<u64> {
-    // No block has height 0, so that this always says what is kept.
+    // No block has height 0, so this error always says which heights are kept.
     match api.node.app.snapshot(Some(0)) {
         Err(StoreError::NotKept { oldest, .. }) if oldest > 0 => Some(oldest),
         _ => None,
@@ -127,7 +128,7 @@ pub(crate) async fn genesis(State(api): Shared, Query(Nothing {}): Query<Nothing
     let missing = || HttpError::NotFound("this node does not serve its genesis".into());
     let path = api.options.genesis.as_ref().ok_or_else(missing)?;
     let read = || async { tokio::fs::read(path).await.map(Bytes::from) };
-    // All answers share the same bytes, however many read them slowly.
+    // All answers share the same bytes, however many clients read them slowly.
     let bytes = api.genesis.get_or_try_init(read).await.map_err(|error| {
         if error.kind() == std::io::ErrorKind::NotFound {
             return missing();
@@ -143,7 +144,7 @@ pub(crate) async fn errors(Query(Nothing {}): Query<Nothing>) -> Json<Page<Error
     Json(Page { items: error_table(), next: None })
 }
 
-/// `GET /v1/consensus?height=&after=&limit=`: those who sign a block, the latest if none is named.
+/// `GET /v1/consensus?height=&after=&limit=`: the validators that sign a block, by default the latest.
 pub(crate) async fn consensus(
     State(api): Shared,
     Query(params): Query<ListParams>,
@@ -198,14 +199,14 @@ pub(crate) async fn light(
     }))
 }
 
-/// A header with its commit, and those who sign it and the next one.
+/// A header with its commit, and the validator sets of its height and of the next.
 struct Signers {
     header: SignedHeader,
     now: validator::Set,
     next: validator::Set,
 }
 
-/// What engine and application have of a height at this moment.
+/// Reads what engine and application have of a height at this moment.
 async fn signers(api: &Api, height: u64) -> Result<Result<Signers, EngineError>, Failure> {
     let latest = api.state(None)?.height();
     if height > latest {
@@ -220,7 +221,7 @@ async fn signers(api: &Api, height: u64) -> Result<Result<Signers, EngineError>,
     .await)
 }
 
-/// `GET /healthz`: the process answers. Whether it can serve is what `/readyz` says.
+/// `GET /healthz`: the process answers. Whether it can serve is the question of `/readyz`.
 pub(crate) async fn health() -> &'static str {
     "ok\n"
 }

@@ -1,4 +1,4 @@
-//! Credit: what an account has, promised and granted, providers, offers and days.
+//! The handlers of credit: an account's credit, its promises and grants, and offers.
 
 use std::str::FromStr;
 
@@ -37,7 +37,7 @@ pub(super) fn today(reader: &Reader) -> Result<TodayInfo, Failure> {
     }
 }
 
-/// A page of what `staker` has staked, and all that it has on its way.
+/// Reads a page of the positions of `staker`, and all of its tranches.
 pub(super) fn stake(reader: &Reader, staker: Address, from: Option<Address>, limit: u16) -> Result<StakeInfo, Failure> {
     match reader.credits(Question::Stake { staker, from, limit })? {
         Answer::Stake(stake) => Ok(stake),
@@ -45,7 +45,8 @@ pub(super) fn stake(reader: &Reader, staker: Address, from: Option<Address>, lim
     }
 }
 
-/// All DIEM that an account has staked, and all that is on its way out; nothing if that is more rows than an answer sums.
+/// The sums of all DIEM that an account has staked and of all that is leaving; `None` if an answer would sum more rows
+/// than it may.
 pub(super) fn stake_totals(reader: &Reader, staker: Address) -> Result<Option<(Amount, Amount)>, Failure> {
     let first = stake(reader, staker, None, MAX_ROWS)?;
     let leaving = sum(first.tranches.iter().map(|(_, tranche)| tranche.amount));
@@ -58,11 +59,11 @@ pub(super) fn stake_totals(reader: &Reader, staker: Address) -> Result<Option<(A
         let is_full = rows.len().saturating_add(1) >= usize::from(MAX_ROWS);
         staked = sum(std::iter::once(staked).chain(rows.iter().map(|(_, amount)| *amount)));
         let last = rows.last().map(|(beneficiary, _)| *beneficiary);
-        // All pages but the first lack the row with which they begin.
+        // Every page but the first lacks the row with which it begins, which was counted already.
         if last.is_none() || !is_full {
             return Ok(Some((staked, leaving)));
         }
-        // The page begins with the last row of the one before.
+        // The next page begins with the last row of this one.
         rows = stake(reader, staker, last, MAX_ROWS)?.positions;
         rows.retain(|(beneficiary, _)| Some(*beneficiary) != last);
     }
@@ -264,12 +265,12 @@ fn voucher_day(row: &diem_credits::query::VoucherDay) -> VoucherDay {
     }
 }
 
-/// A day in a path: its number, or `today` for the open one.
+/// A day in a path: its number, or `today` for the open day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum DayId {
     /// The open day.
     Today,
-    /// By number.
+    /// The day with this number.
     Number(u64),
 }
 
@@ -285,7 +286,7 @@ impl FromStr for DayId {
 }
 
 impl DayId {
-    /// Its number. A day that the chain has not opened may come; one that it left out will not.
+    /// The number of the day. A day that the chain has not opened yet may come; one that it skipped will not.
     pub(super) fn number(self, today: &TodayInfo) -> Result<u64, Failure> {
         let open = today.global.day;
         match self {

@@ -1,5 +1,5 @@
-//! Places in what the chain holds. A height alone names no place on a chain that can be taken back, so a cursor names the
-//! branch too: the begin of a hash that only one branch has at that height.
+//! Cursors: places in what the chain holds. A height alone names no place on a chain that can be taken back, so a
+//! cursor names the branch too: the first bytes of a hash that only one branch has at that height.
 
 use std::{fmt, str::FromStr};
 
@@ -8,7 +8,7 @@ use diem_core::Address;
 
 use super::error::Failure;
 
-/// The first bytes of a hash of a height: the state's root, or the block's own.
+/// The first bytes of a hash at a height: that of the state's root, or of the block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Branch([u8; 4]);
 
@@ -18,10 +18,10 @@ impl Branch {
         Self([a, b, c, d])
     }
 
-    /// Whether this branch, which a cursor names, is the one that this node has at that height.
+    /// Checks that this branch, which a cursor names, is the one that this node has at that height.
     ///
     /// # Errors
-    /// It is another: the chain was taken back since, or it is another chain.
+    /// The branch is another one: the chain was taken back since, or it is another chain.
     pub(crate) fn must_be(self, here: Self, height: u64) -> Result<(), Failure> {
         if self == here {
             return Ok(());
@@ -49,12 +49,12 @@ impl FromStr for Branch {
     }
 }
 
-/// What a cursor can stand on.
+/// A key that a cursor can stand on.
 pub(crate) trait Key: FromStr + fmt::Display + Send + 'static {}
 impl Key for u64 {}
 impl Key for Address {}
 
-/// Where the next page of a list begins: `height.branch.key`. Clients give it back as it is.
+/// The place where the next page of a list begins: `height.branch.key`. Clients send it back unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cursor<K> {
     pub(crate) height: u64,

@@ -1,4 +1,4 @@
-//! Days and providers.
+//! The handlers of days and providers.
 
 use axum::{Json, extract::State};
 use diem_client::api::{
@@ -46,7 +46,7 @@ pub(crate) async fn today(State(api): Shared, Query(params): Query<HeightParams>
     .await
 }
 
-/// `GET /v1/days?height=&after=&limit=`: the newest first.
+/// `GET /v1/days?height=&after=&limit=`: days, the newest first.
 pub(crate) async fn days(State(api): Shared, Query(params): Query<ListParams>) -> Result<Json<List<Day>>, Failure> {
     answer_page(&api, params, |reader, part| {
         let today = credits::today(reader)?;
@@ -57,8 +57,8 @@ pub(crate) async fn days(State(api): Shared, Query(params): Query<ListParams>) -
     .await
 }
 
-/// One day more than a page holds, of those before `before`, the newest first. A halt leaves days out, so the window
-/// grows until it holds enough, and shrinks when it holds more than a module answers at once.
+/// Reads one day more than a page holds, of those before `before`, the newest first. A halt leaves days out, so the
+/// window grows until it holds enough, and shrinks when it holds more than a module answers at once.
 fn days_before(reader: &Reader, part: &Part<u64>, before: u64) -> Result<Vec<DayInfo>, Failure> {
     let (mut found, mut end, mut width) = (Vec::new(), before, u64::from(part.one_more()));
     while found.len() <= part.limit && end > 0 {
@@ -98,7 +98,7 @@ fn info(reader: &Reader, day: u64) -> Result<DayInfo, Failure> {
     }
 }
 
-/// A day as its record says; what the close has not recorded yet, the open day says itself.
+/// The view of a day: by its record, and what the close has not recorded yet by the open day.
 fn day_view(reader: &Reader, row: &DayInfo, today: &TodayInfo) -> Day {
     let record = &row.record;
     let (allowance, supply, rent) = match record.closed_at {
@@ -141,8 +141,9 @@ pub(crate) async fn day_providers(
     .await
 }
 
-/// Everybody who served on a day, by address. Who is paid has left the state and stands in this node's own index, which
-/// knows only the blocks that the node executed: when it lacks somebody, the sum of the rest is not the day's.
+/// The providers that served on a day, by address. The row of a provider that was paid has left the state and stands in
+/// this node's own index, which knows only the blocks that the node executed: when it lacks a provider, the sum of the
+/// rest is not the day's.
 fn providers_of(reader: &Reader, day: &DayInfo) -> Result<Vec<DayProvider>, Failure> {
     let mut rows: Vec<DayProvider> = paid_providers(reader.snapshot(), day.day).into_iter().map(paid_view).collect();
     rows.extend(unpaid(reader, day.day)?);
@@ -160,7 +161,7 @@ fn paid_view(row: PaidProvider) -> DayProvider {
     DayProvider { provider, served: served(&row.served), paid }
 }
 
-/// All providers of a day that are not paid for it, read in as many parts as a module takes.
+/// The providers of a day that are not paid for it yet, read in as many parts as a module answers.
 fn unpaid(reader: &Reader, day: u64) -> Result<Vec<DayProvider>, Failure> {
     let (mut found, mut from) = (Vec::new(), None);
     loop {

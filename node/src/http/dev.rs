@@ -1,4 +1,4 @@
-//! The development commands over HTTP, under `/v1/dev`: only where the instant engine runs.
+//! The development commands over HTTP, under `/v1/dev`: they exist only where the instant engine runs.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use crate::{
     engine::{BlockMode, DevControls, SnapshotId, Warp},
 };
 
-/// How many blocks to make.
+/// The number of blocks to make.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Mine {
@@ -33,7 +33,7 @@ const fn one() -> u64 {
     1
 }
 
-/// Where to move the clock: `{"by": "1d"}` or `{"to": "2026-11-21T00:00:00Z"}`.
+/// The target of a warp: `{"by": "1d"}` or `{"to": "2026-11-21T00:00:00Z"}`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", remote = "Self")]
 enum WarpTo {
@@ -43,14 +43,14 @@ enum WarpTo {
 
 diem_core::one_field_enum!(WarpTo, "warp");
 
-/// To which snapshot.
+/// The snapshot to return to.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Revert {
     snapshot: SnapshotId,
 }
 
-/// Consensus addresses (hex) and for how many blocks they are absent.
+/// Consensus addresses (hex) and the number of blocks for which they are absent.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Absences {
@@ -59,7 +59,7 @@ struct Absences {
     blocks: u64,
 }
 
-/// A consensus address (hex).
+/// The consensus address (hex) of the validator that signs twice.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Equivocation {
@@ -83,7 +83,7 @@ enum ModeName {
 
 diem_core::one_field_enum!(ModeName, "mode");
 
-/// What `GET /v1` lists beside everything else where they are there.
+/// The routes that `GET /v1` lists beside all others where the instant engine runs.
 pub(super) const ROUTES: &[&str] = &[
     "POST /v1/dev/mine",
     "POST /v1/dev/warp",
@@ -106,14 +106,14 @@ pub(super) fn router() -> Router<Arc<Node>> {
         .route("/v1/dev/mode", post(mode))
 }
 
-/// A body of JSON whose errors look like all others.
+/// A JSON body whose errors have the shape of all others.
 struct Body<T>(T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
-        // A page of another site can send a body without asking first, but not with this type.
+        // A page of another site can send a body without a preflight request, but not with this media type.
         let media_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         if media_type.split(';').next().map(str::trim) != Some("application/json") {
             return Err(HttpError::MediaType("a command is sent as application/json".into()).into());

@@ -1,12 +1,12 @@
 //! The door: transactions come in one by one and go on in batches.
 //!
-//! While one batch is verified, those that arrive meanwhile become the next: under load batches grow by themselves,
-//! and a lone transaction waits for nobody. Signatures are verified in parallel, the good ones are remembered by the
-//! application, so that CheckTx, which is one thread, finds them done.
+//! While one batch is verified, the transactions that arrive meanwhile become the next: batches grow with the load by
+//! themselves, and a lone transaction waits for nobody. Signatures are verified in parallel and the good ones are
+//! remembered by the application, so that CheckTx, which is one thread, finds them done.
 //!
-//! Whoever sends signatures makes work before paying for it. It is done by threads of the door's own, behind everything
-//! else: those that all of the node shares, with which a block's signatures are verified and its tree is hashed, never
-//! have a stranger's transaction before them.
+//! A sender of signatures causes work before it pays for it. That work is done by threads of the door's own, with lower
+//! priority than everything else: the thread pool of the node, on which a block's signatures are verified and its tree
+//! is hashed, never has a stranger's transaction before them.
 
 use std::{io, sync::Arc, thread};
 
@@ -27,24 +27,24 @@ use crate::{
 
 /// The most transactions that are verified together.
 const BATCH_TXS: usize = 1024;
-/// The most bytes of transactions on their way through the door; more are refused as busy.
+/// The most bytes of transactions in the door; further ones are refused as busy.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
-/// The most requests on their way.
+/// The most requests in the door.
 const MAX_REQUESTS: usize = 16 * 1024;
-/// Added to each transaction's bytes, so that many tiny ones are bounded too.
+/// The bytes that are added to each transaction's size, so that many tiny ones are bounded too.
 const OVERHEAD: usize = 256;
-/// Batches on their way to the engine at one time.
+/// The most batches on their way to the engine at one time.
 const UPSTREAM: usize = 4;
 
-/// How a transaction got on, before any block.
+/// The result for a transaction before any block.
 pub(crate) type Entered = Result<(), EnterError>;
 
-/// Why a transaction did not get in.
+/// The reason why a transaction did not enter the pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum EnterError {
-    /// The pool has it already.
+    /// The pool has the transaction already.
     Known,
-    /// It was refused.
+    /// The transaction was refused with this error.
     Refused(ErrorBody),
 }
 
@@ -55,7 +55,7 @@ struct Entry {
     _bytes: OwnedSemaphorePermit,
 }
 
-/// Where handlers hand transactions in.
+/// The entrance for transactions, which handlers call.
 pub(crate) struct Door {
     entries: mpsc::Sender<Entry>,
     bytes: Arc<Semaphore>,
@@ -72,7 +72,7 @@ impl Door {
         Ok(Self { entries, bytes: Arc::new(Semaphore::new(MAX_BYTES)) })
     }
 
-    /// Verifies the signatures of `txs` and hands the good ones to the engine's pool; one answer each.
+    /// Verifies the signatures of `txs` and hands the good ones to the engine's pool; gives one answer for each.
     pub(crate) async fn enter(&self, txs: Vec<Bytes>, wait: Wait) -> Result<Vec<Entered>, Failure> {
         let busy = || Failure::from(HttpError::Busy("too many transactions are on their way".into()));
         let size = txs.iter().fold(0usize, |sum, tx| sum.saturating_add(tx.len()).saturating_add(OVERHEAD));
@@ -90,7 +90,7 @@ async fn work(verifiers: Verifiers, engine: Arc<dyn Engine>, mut incoming: mpsc:
     let mut entries = Vec::new();
     while incoming.recv_many(&mut entries, BATCH_TXS).await > 0 {
         let verified = verifiers.verify(std::mem::take(&mut entries)).await;
-        // While the engine is slower than the door, the next batch grows.
+        // Backpressure: while the engine is slower than the door, the next batch grows.
         let Ok(permit) = upstream.clone().acquire_owned().await else { return };
         let engine = engine.clone();
         tokio::spawn(async move {
@@ -100,7 +100,7 @@ async fn work(verifiers: Verifiers, engine: Arc<dyn Engine>, mut incoming: mpsc:
     }
 }
 
-/// The threads that verify what comes through the door: as many as there are cores, for when nobody else wants them.
+/// The threads that verify what comes through the door: as many as there are cores, at low priority.
 struct Verifiers {
     app: Arc<App>,
     threads: ThreadPool,
@@ -118,19 +118,20 @@ impl Verifiers {
         Ok(Self { app, threads })
     }
 
-    /// The entries with the verdict on each transaction; none if a panic ate them, whose callers then see an error.
+    /// Returns the entries with the verdict on each transaction; nothing if a panic dropped them, whose callers then
+    /// see an error.
     async fn verify(&self, entries: Vec<Entry>) -> Vec<(Entry, Vec<Entered>)> {
         let (reply, verified) = oneshot::channel();
         let app = self.app.clone();
         self.threads.spawn(move || {
-            // Whoever waits has gone with the door.
+            // The send fails if the caller has gone with the door.
             let _ = reply.send(judge(&app, entries));
         });
         verified.await.unwrap_or_default()
     }
 }
 
-/// The entries with the verdict on each transaction.
+/// Returns the entries with the verdict on each transaction.
 fn judge(app: &App, entries: Vec<Entry>) -> Vec<(Entry, Vec<Entered>)> {
     let txs: Vec<Bytes> = entries.iter().flat_map(|entry| entry.txs.iter().cloned()).collect();
     let refused = |error| EnterError::Refused(ErrorBody::from(&error));
@@ -142,13 +143,13 @@ fn judge(app: &App, entries: Vec<Entry>) -> Vec<(Entry, Vec<Entered>)> {
     entries.into_iter().map(take).collect()
 }
 
-/// Answers the entries of which nothing is good at once, and hands the rest to the engine, one batch for each way of
-/// waiting.
+/// Answers entries without a good transaction at once, and hands the rest to the engine, one batch for each kind of
+/// [`Wait`].
 async fn submit(engine: &dyn Engine, entries: Vec<(Entry, Vec<Entered>)>) {
     let (good, bad): (Vec<_>, Vec<_>) =
         entries.into_iter().partition(|(_, verdicts)| verdicts.iter().any(Result::is_ok));
     for (entry, verdicts) in bad {
-        // A caller that has gone needs no answer.
+        // The send fails if the caller has gone, who needs no answer.
         let _ = entry.reply.send(verdicts);
     }
     let (checked, unchecked): (Vec<_>, Vec<_>) = good.into_iter().partition(|(entry, _)| entry.wait == Wait::Checked);
@@ -195,7 +196,7 @@ mod tests {
         Entry { txs, wait: Wait::None, reply, _bytes: bytes }
     }
 
-    /// More than one batch, of which the application knows none.
+    /// Makes transfers for more than one batch, of which the application knows none.
     fn transfers(chain: &TestChain, nonces: std::ops::Range<u64>) -> Vec<Bytes> {
         nonces.map(|nonce| chain.transfer(0, nonce, 1, 1).bytes()).collect()
     }
@@ -206,7 +207,7 @@ mod tests {
         let app = chain.app.clone();
         let (strangers, consensus) = (transfers(&chain, 0..300), transfers(&chain, 300..600));
         let verifiers = Verifiers::start(app.clone()).unwrap();
-        // All of the door's threads are at something that takes for ever.
+        // Every thread of the door is blocked by a job that never ends.
         let count = verifiers.threads.current_num_threads();
         let (all, (end, ends)) = (Arc::new(Barrier::new(count + 1)), channel::<()>());
         let ends = Arc::new(parking_lot::Mutex::new(ends));
@@ -220,7 +221,7 @@ mod tests {
         tokio::task::block_in_place(|| all.wait());
         let mut entered = Box::pin(verifiers.verify(vec![entry(strangers)]));
         assert!(futures::poll!(&mut entered).is_pending());
-        // What a block asks for is done all the same, on the threads that all of the node shares.
+        // The signatures of a block are verified all the same, on the node's shared thread pool.
         let verdicts = tokio::task::block_in_place(|| app.verify_signatures(&consensus));
         assert!(verdicts.len() == 300 && verdicts.iter().all(Result::is_ok));
         assert!(futures::poll!(&mut entered).is_pending());

@@ -1,4 +1,4 @@
-//! Errors on their way out.
+//! The errors of the API as they are sent.
 
 use axum::{
     Json,
@@ -12,7 +12,7 @@ use diem_store::StoreError;
 
 use crate::engine::{EngineError, SubmitError};
 
-/// An error as it is answered.
+/// An error as it is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Failure(pub(crate) ErrorBody);
 
@@ -74,7 +74,7 @@ impl From<EngineError> for Failure {
     }
 }
 
-/// The pool's answer as an error of the table.
+/// Translates the engine's error into one of the table.
 pub(crate) fn submit_error(error: SubmitError) -> ErrorBody {
     match error {
         SubmitError::Rejected { codespace, code, log } => ErrorBody::new(&codespace, code, log),

@@ -1,12 +1,13 @@
-//! `GET /v1/events`: what happens, as it happens, resumable and complete.
+//! `GET /v1/events`: the events of the chain as they happen, resumable and complete.
 //!
 //! A stream of server-sent events. Each carries an id `height.index.branch`: index 0 is the block itself, index n its
-//! n-th transaction, and the branch is the begin of the block's hash; `reverted` has the id of the last event that is
-//! left. Whoever reconnects gives the last id (`from=`, or the browser's `Last-Event-ID`) and misses nothing that this
-//! node keeps, or is told that the chain is another one by now. A heartbeat comment shows that the line is alive.
+//! n-th transaction, and the branch is the first bytes of the block's hash; `reverted` has the id of the last event
+//! that is left. A client that reconnects sends the last id (`from=`, or the browser's `Last-Event-ID`) and misses
+//! nothing that this node keeps, or is told that the chain is another one by now. A heartbeat comment shows that the
+//! connection is alive.
 //!
-//! Streams are read a piece at a time by threads that all of them share, in turn: a reader who is far behind costs the
-//! others their turn once a piece, and consensus nothing.
+//! Streams are read a piece at a time by threads that all of them share, in turn: a reader that is far behind costs the
+//! others one turn a piece, and consensus nothing.
 
 use std::{collections::VecDeque, convert::Infallible, str::FromStr, sync::Arc, time::Duration};
 
@@ -33,21 +34,21 @@ use super::{
 
 /// The most streams at one time.
 pub(crate) const MAX_STREAMS: usize = 256;
-/// A piece ends with the event that reaches so many bytes, or with so many events. A piece waits for its reader while
-/// the next one is read, so that a stream holds two of them at the most.
+/// The bytes and the events with which a piece is full. A piece waits for its reader while the next one is read, so a
+/// stream holds at most two of them.
 const PIECE_BYTES: usize = 128 * 1024;
 const PIECE_EVENTS: usize = 64;
 const HEARTBEAT: Duration = Duration::from_secs(15);
-/// How many sent blocks a stream remembers, to see when a development chain is taken back.
+/// The number of sent blocks that a stream remembers, to notice when a development chain is taken back.
 const REMEMBERED: u64 = 128;
 
 /// A place in the stream: everything up to it was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Cursor {
     height: u64,
-    /// `None` before the block itself.
+    /// The index of the last event that was seen; `None` before the block itself.
     seen: Option<u32>,
-    /// Of which block of that height something was seen, if the cursor says it.
+    /// The branch of the block that was seen, if the cursor names it.
     branch: Option<Branch>,
 }
 
@@ -71,15 +72,15 @@ impl FromStr for Cursor {
 }
 
 impl Cursor {
-    /// Before the block of this height.
+    /// The place before the block of this height.
     const fn before(height: u64) -> Self {
         Self { height, seen: None, branch: None }
     }
 
-    /// Whether the stream can go on behind this place.
+    /// Checks that the stream can go on behind this place.
     ///
     /// # Errors
-    /// Nothing has happened there yet, it is not kept, or the block that was seen is no part of the chain any more.
+    /// The place is in the future, it is not kept, or the block that was seen is no longer part of the chain.
     fn check(&self, api: &Api) -> Result<(), HttpError> {
         let (height, latest) = (self.height, api.begun()?);
         let reverted = || {
@@ -91,7 +92,7 @@ impl Cursor {
         let block = api.node.app.index().block(height);
         match (&block, self.seen) {
             (None, None) if Some(height) == latest.checked_add(1) => Ok(()),
-            // Only a development chain is taken back; another node may just not be there yet.
+            // Only a development chain is taken back; another node may just not have reached the height yet.
             (None, Some(_)) if height > latest && api.node.engine.dev().is_some() => Err(reverted()),
             (None, _) if height > latest => {
                 Err(HttpError::NotFound(format!("height {height} is not there yet: the latest is {latest}")))
@@ -112,7 +113,7 @@ pub(crate) struct Params {
     from: Option<String>,
 }
 
-/// `GET /v1/events?from=`: from the next block on, or from a height or behind a cursor.
+/// `GET /v1/events?from=`: events from the next block on, or from a height, or behind a cursor.
 pub(crate) async fn stream(
     State(api): Shared,
     Query(params): Query<Params>,
@@ -124,8 +125,8 @@ pub(crate) async fn stream(
         Some(from) => from,
         None => Cursor::before(api.begun()?.saturating_add(1)),
     };
-    // The blocks before count as sent, so that a reader is told when the chain is taken back behind its start. They are
-    // read before the cursor is judged: a chain that is taken back in between is noticed either here or there.
+    // The blocks before the start count as sent, so that a reader is told when the chain is taken back behind it. They
+    // are read before the cursor is checked: a chain that is taken back in between is noticed either here or there.
     let before = from.height.saturating_sub(REMEMBERED)..from.height;
     let sent = before
         .filter_map(|height| api.node.app.index().block(height))
@@ -153,13 +154,14 @@ async fn follow(
     let (mut commits, mut stopping) = (api.node.commits.clone(), api.stopping.clone());
     loop {
         commits.borrow_and_update();
-        // Room for a piece before it is read: a slow reader makes its stream wait, not the node.
+        // Backpressure: room for a piece is reserved before it is read, so a slow reader makes its own stream wait, not
+        // the node.
         let Ok(room) = sender.reserve().await else { return };
         let read = move || {
             let piece = follower.piece();
             (follower, piece)
         };
-        // There is a place in the queue for each stream.
+        // The queue has a place for each stream, so it is never full.
         let Ok((back, Ok(piece))) = api.followers.run(read).await else { return };
         follower = back;
         if !piece.is_empty() {
@@ -175,15 +177,15 @@ async fn follow(
     }
 }
 
-/// Reads the index for one reader: what that reader has not seen.
+/// A cursor over the index for one reader: it reads the events that the reader has not seen.
 struct Follower {
     app: Arc<App>,
     next: Cursor,
-    /// Heights and hashes of the last blocks that were sent.
+    /// The heights and hashes of the last blocks that were sent.
     sent: VecDeque<(u64, [u8; 32])>,
 }
 
-/// Events on their way, and their bytes.
+/// Events that are about to be sent, and their size in bytes.
 #[derive(Default)]
 struct Piece {
     events: Vec<Event>,
@@ -205,7 +207,7 @@ impl Piece {
 }
 
 impl Follower {
-    /// The next events; none if the reader has seen everything there is.
+    /// Reads the next events; returns none if the reader has seen everything.
     fn piece(&mut self) -> Result<Vec<Event>, serde_json::Error> {
         let mut piece = Piece::default();
         self.notice_revert(&mut piece)?;
@@ -217,7 +219,7 @@ impl Follower {
         Ok(piece.events)
     }
 
-    /// Reads on in a block, to its end or to that of the piece.
+    /// Reads on in a block, to its end or until the piece is full.
     fn read(&mut self, block: &StoredBlock, piece: &mut Piece) -> Result<(), serde_json::Error> {
         let id = |index: u32| format!("{}.{index}.{}", block.height, Branch::of(&block.hash));
         let mut seen = match self.next.seen {
@@ -231,7 +233,7 @@ impl Follower {
                 0
             }
         };
-        // One by one, so that a piece ends where it is full, however large a transaction is.
+        // Transactions are read one by one, so that a piece ends where it is full, however large a transaction is.
         while seen < block.tx_count && !piece.is_full() {
             let Some(tx) = self.app.index().block_txs(block.height, seen, 1).pop() else { break };
             seen = seen.saturating_add(1);
@@ -249,12 +251,13 @@ impl Follower {
         Ok(())
     }
 
-    /// Says so if what was sent is no longer part of the chain, and goes on behind the last block that is.
+    /// Sends `reverted` if a block that was sent is no longer part of the chain, and goes on behind the last one that
+    /// is.
     fn notice_revert(&mut self, piece: &mut Piece) -> Result<(), serde_json::Error> {
         let block = |height| self.app.index().block(height);
         let is_there = |(height, hash): &(u64, [u8; 32])| block(*height).is_some_and(|block| block.hash == *hash);
         let kept = self.sent.iter().rposition(is_there).map_or(0, |last| last.saturating_add(1));
-        // A block of which a part was sent is not among them yet.
+        // A block of which only a part was sent is not in `sent` yet.
         let is_begun = |branch| block(self.next.height).is_some_and(|block| Branch::of(&block.hash) == branch);
         if kept == self.sent.len() && self.next.branch.is_none_or(is_begun) {
             return Ok(());
@@ -262,7 +265,7 @@ impl Follower {
         let last = kept.checked_sub(1).and_then(|last| self.sent.get(last));
         let gone = match last {
             Some((height, _)) => height.saturating_add(1),
-            // Further back than is remembered: any block may be another one.
+            // The revert goes further back than is remembered: any block may be another one.
             None => {
                 let first = self.app.chain().map_or(1, |chain| chain.initial_height);
                 let oldest = || self.sent.front().map_or(self.next.height, |(height, _)| *height);
@@ -270,8 +273,8 @@ impl Follower {
             }
         };
         let to = gone.saturating_sub(1);
-        // The place behind the last block that is still there, as its last event names it: whoever comes back with it is
-        // told if that block went too.
+        // The place is behind the last block that is still in the chain, as its last event names it: a client that
+        // resumes from it is told if that block was reverted too.
         let place = block(to).map(|block| format!("{to}.{}.{}", block.tx_count, Branch::of(&block.hash)));
         self.sent.truncate(kept);
         self.next = Cursor::before(gone);

@@ -1,7 +1,7 @@
-//! A connection that does not wait for ever for its reader.
+//! A write timeout: a connection does not wait for ever for its reader.
 //!
-//! An answer that nobody takes holds its memory and its place among the connections. However slow a reader is, it is
-//! served as long as it takes something; who takes nothing for too long is cut off.
+//! An answer that nobody reads holds its memory and its place among the connections. A slow reader is served as long as
+//! it reads something; one that reads nothing for too long is disconnected.
 
 use std::{
     future::Future as _,
@@ -16,11 +16,11 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-/// A stream whose writes fail when the other side takes nothing for some time.
+/// A stream whose writes fail when the other side reads nothing for some time.
 pub(super) struct Impatient<S> {
     stream: S,
     patience: Duration,
-    /// Runs while a write waits.
+    /// The timer, which runs while a write waits.
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
@@ -29,7 +29,7 @@ impl<S> Impatient<S> {
         Self { stream, patience, waiting: None }
     }
 
-    /// Passes on what a write came to; an error if it waits for too long.
+    /// Passes on the result of a write, or an error if it has waited for too long.
     fn bounded<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.waiting = None;
@@ -105,7 +105,7 @@ mod tests {
         let writer = tokio::spawn(async move { ours.write_all(&ANSWER).await });
         let mut left = ANSWER.len();
         while left > 0 {
-            // All together longer than the patience.
+            // The pauses are together longer than the patience.
             tokio::time::sleep(Duration::from_millis(150)).await;
             left = left.saturating_sub(theirs.read(&mut [0; 256]).await.unwrap());
         }

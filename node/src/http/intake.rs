@@ -1,4 +1,4 @@
-//! How bodies come in: each in a bounded time, all together in bounded memory.
+//! The reading of request bodies: each in bounded time, all together in bounded memory.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,25 +11,26 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::error::Failure;
 
-/// The most bytes of a body: a batch as hex in JSON, and some air.
+/// The most bytes of a body: a batch as hex in JSON, and some room.
 const MAX_BYTES: usize = 2 * MAX_BATCH_BYTES + 64 * 1024;
-/// A body of at most so many bytes takes no part of the budget, so that whoever holds all of it with batches does not
-/// keep out single transactions; the number of connections bounds the memory for these.
+/// The most bytes of a body that takes no part of the budget, so that a client that holds all of the budget with
+/// batches does not keep out single transactions; the number of connections bounds the memory for these.
 pub(super) const SMALL_BYTES: usize = 64 * 1024;
-/// The most bytes of larger bodies at one time.
+/// The most bytes of larger bodies in memory at one time.
 const BUDGET: usize = 64 * 1024 * 1024;
-/// How long a body may take to arrive.
+/// The longest that a body may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How much of a refused body is read and forgotten, so that its sender hears why before the connection ends.
+/// The most bytes of a refused body that are read and dropped, so that its sender reads the error before the connection
+/// ends.
 const MAX_FORGOTTEN: usize = 4 * MAX_BYTES;
 
-/// Where bodies come in.
+/// The reader of bodies, with the memory budget.
 pub(crate) struct Intake {
     budget: Arc<Semaphore>,
     patience: Duration,
 }
 
-/// A body that has arrived; its part of the budget is free again when this is dropped.
+/// A body that has arrived; its part of the budget is released on drop.
 #[derive(Debug)]
 pub(super) struct Arrived {
     pub(super) bytes: Bytes,
@@ -47,16 +48,16 @@ impl Intake {
         Self { budget: Arc::new(Semaphore::new(budget)), patience }
     }
 
-    /// Reads a body for which there is memory; what it announces, or the most there may be, is set aside before.
+    /// Reads a body for which there is memory; the announced length, or the most there may be, is reserved before.
     ///
     /// # Errors
-    /// It is too large, comes too slowly or not whole, or too many others are on their way.
+    /// The body is too large, too slow or incomplete, or too many others are on their way.
     pub(super) async fn read(&self, body: Body) -> Result<Arrived, Failure> {
         let arrived = async {
             match self.part_for(&body) {
                 Ok(part) => Ok(Arrived { bytes: collect(body).await?, _part: part }),
                 Err(refusal) => {
-                    // Its sender hears at once, even one that announces what it never sends.
+                    // The sender gets the error at once, even one that announces what it never sends.
                     tokio::spawn(tokio::time::timeout(self.patience, forget(body)));
                     Err(refusal.into())
                 }
@@ -107,7 +108,7 @@ mod tests {
 
     const PATIENT: Duration = Duration::from_secs(60);
 
-    /// A body of unknown length that begins with these parts and then stalls or ends.
+    /// Makes a body of unknown length that begins with these parts and then stalls or ends.
     fn parts(parts: Vec<Vec<u8>>, stalls: bool) -> Body {
         let parts = futures::stream::iter(parts).map(Ok::<_, std::io::Error>);
         if stalls { Body::from_stream(parts.chain(futures::stream::pending())) } else { Body::from_stream(parts) }
@@ -134,7 +135,7 @@ mod tests {
             (first.bytes.len(), intake.budget.available_permits()),
             (SMALL_BYTES + 1, MAX_BYTES - SMALL_BYTES - 1)
         );
-        // Of unknown length, so that it counts as the largest.
+        // The body has an unknown length, so it counts as the largest.
         assert_eq!(refusal(&intake, parts(vec![vec![1]], false)).await, "busy");
         assert_eq!(intake.read(Body::from(vec![7; SMALL_BYTES])).await.unwrap().bytes.len(), SMALL_BYTES);
         drop(first);
@@ -161,7 +162,7 @@ mod tests {
         }
         for announced in [MAX_BYTES as u64 + 1, 99_999_999_999, u64::MAX] {
             let body = Body::new(Announced(announced));
-            // Whoever waited for the body would wait for ever.
+            // A caller that waited for the body would wait for ever.
             let read = Intake::new(BUDGET, PATIENT);
             assert_eq!(refusal(&read, body).await, "body_too_large");
         }

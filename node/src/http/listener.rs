@@ -1,5 +1,5 @@
-//! Connections: how many there are at one time, how long the head of a request may take, and how long an answer waits for
-//! its reader.
+//! The connections: their number, the time for the head of a request, and the time that an answer waits for its reader
+//! are bounded.
 
 use std::{io, pin::pin, sync::Arc, time::Duration};
 
@@ -22,38 +22,41 @@ use tokio::{
 
 use super::{impatient::Impatient, local::Side, refusal::Explained};
 
-/// The most memory for what a connection has sent and nobody has read yet, and so for the head of a request.
+/// The most bytes that a connection has sent and nobody has read yet, and so the most of the head of a request.
 const MAX_BUFFER: usize = 64 * 1024;
-/// How many files the process should be able to open: connections, and as many again for the store and the engine.
+/// The number of files that the process should be able to open: connections, and as many again for the store and the
+/// engine.
 const FILES: u64 = 4_096;
-/// How long to wait when the system has no room for another connection.
+/// The pause before a retry when the system has no room for another connection.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// How long an answer waits for a reader who takes nothing of it.
+/// The longest that an answer waits for a reader that reads nothing of it.
 const READER_PATIENCE: Duration = Duration::from_secs(30);
 
-/// What connections may take.
+/// The limits of connections.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
-    /// The most connections that are served everything.
+    /// The most connections that are served the whole API.
     connections: usize,
-    /// The most beyond them, for one question of monitoring each.
+    /// The most connections beyond them, for one monitoring request each.
     probes: usize,
-    /// How long a connection may be without a whole head of a request.
+    /// The longest that a connection may take for the head of a request.
     patience: Duration,
-    /// The same for those beyond.
+    /// The same time for the connections beyond.
     probe_patience: Duration,
-    /// How long an answer waits for a reader who takes nothing of it; however slow, who takes something is served.
+    /// The longest that an answer waits for a reader that reads nothing of it; a slow reader that reads something is
+    /// served.
     reader_patience: Duration,
 }
 
 impl Limits {
-    /// The usual limits, or fewer connections where the system lets this process open few files even if asked for more.
+    /// The usual limits, or fewer connections where the system allows this process few open files even when asked for
+    /// more.
     pub(super) fn of_system() -> Self {
         let limit = getrlimit(Resource::Nofile);
         let wanted = limit.maximum.map_or(FILES, |most| most.min(FILES));
         if limit.current.is_some_and(|current| current < wanted) {
-            // If the system refuses, what it allows now is read below.
+            // If the system refuses, the limit that it has is read below.
             let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), ..limit });
         }
         let files = getrlimit(Resource::Nofile).current.and_then(|files| usize::try_from(files).ok());
@@ -64,10 +67,10 @@ impl Limits {
     }
 }
 
-/// A place for a connection; free again when dropped.
+/// A slot for a connection, which is released on drop.
 struct Slot {
     _permit: OwnedSemaphorePermit,
-    /// Beyond what is served everything.
+    /// Whether the slot is beyond those that are served the whole API.
     beyond: bool,
 }
 
@@ -96,12 +99,12 @@ pub(super) async fn serve(
     }
     drop(listener);
     for (slots, all) in [(slots, limits.connections), (beyond, limits.probes)] {
-        // All are free when the last connection has ended.
+        // All slots are free when the last connection has ended.
         let _ = slots.acquire_many(u32::try_from(all).unwrap_or(u32::MAX)).await;
     }
 }
 
-/// Completes when the server stops, or whoever would say so has gone.
+/// Completes when the server stops, or when the sender of `stopping` is dropped.
 async fn stopped(stopping: &mut watch::Receiver<bool>) {
     let _ = stopping.wait_for(|stopping| *stopping).await;
 }
@@ -124,7 +127,7 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionRefused | ConnectionAborted | ConnectionReset)
 }
 
-/// The first place that is free; never `None` as long as the semaphores are open, which is always.
+/// Takes the first slot that is free; never `None` as long as the semaphores are open, which is always.
 async fn slot(slots: &Arc<Semaphore>, beyond: &Arc<Semaphore>) -> Option<Slot> {
     let (permit, beyond) = tokio::select! {
         biased;
@@ -135,7 +138,7 @@ async fn slot(slots: &Arc<Semaphore>, beyond: &Arc<Semaphore>) -> Option<Slot> {
 }
 
 async fn connection(stream: TcpStream, app: Router, limits: Limits, slot: Slot, mut stopping: watch::Receiver<bool>) {
-    // An answer is small and someone waits for it.
+    // Nagle's algorithm is off, because an answer is small and someone waits for it.
     let _ = stream.set_nodelay(true);
     let side = Side::of(&stream);
     let stream = Explained::new(Impatient::new(stream, limits.reader_patience));
@@ -148,7 +151,7 @@ async fn connection(stream: TcpStream, app: Router, limits: Limits, slot: Slot, 
         app.call(request)
     });
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
-    // How a connection ends concerns its peer only.
+    // The way in which a connection ends concerns its peer only.
     tokio::select! {
         _ = connection.as_mut() => return,
         () = stopped(&mut stopping) => connection.as_mut().graceful_shutdown(),
@@ -203,14 +206,14 @@ mod tests {
         }
     }
 
-    /// What comes until the server closes.
+    /// Reads what comes until the server closes the connection.
     async fn rest(mut stream: TcpStream) -> String {
         let mut text = String::new();
         tokio::time::timeout(LONG, stream.read_to_string(&mut text)).await.unwrap().unwrap();
         text
     }
 
-    /// A connection that has a place, which its first answer shows, and keeps it with half of a second request.
+    /// Opens a connection that has a slot, as its first answer shows, and keeps it with half of a second request.
     async fn hold(server: &Server) -> (TcpStream, String) {
         let mut stream = server.send("GET / HTTP/1.1\r\nhost: x\r\n\r\nGET / HT").await;
         let mut answer = vec![0; 1024];
@@ -225,7 +228,7 @@ mod tests {
             let said = rest(server.send(half).await).await;
             assert!(said.is_empty() || said.starts_with("HTTP/1.1 408"), "{half}: {said}");
         }
-        // Nor a second one.
+        // A second such connection is refused as well.
         let said = rest(hold(&server).await.0).await;
         assert!(!said.contains("all"), "{said}");
         assert!(server.ask("/").await.ends_with("all"));
@@ -241,7 +244,7 @@ mod tests {
             ("GET / HTTP/1.1\r\nhost: x\r\ncontent-length: many\r\n\r\n", "400 Bad Request", "bad_request"),
             (&large, "431 Request Header Fields Too Large", "head_too_large"),
             (&many, "431 Request Header Fields Too Large", "head_too_large"),
-            // Behind a request that is answered.
+            // The bad request stands behind one that is answered.
             ("GET / HTTP/1.1\r\nhost: x\r\n\r\nNONSENSE\r\n\r\n", "400 Bad Request", "bad_request"),
         ] {
             let said = rest(server.send(request).await).await;
@@ -261,7 +264,7 @@ mod tests {
         assert!(said.ends_with("all"), "{said}");
         let second = hold(&server).await;
         assert!(server.ask("/").await.ends_with("some"));
-        // One request each: half of another is not waited for, so that the place is free again.
+        // Each gets one request: half of another is not waited for, so that the slot is free again.
         let (third, said) = hold(&server).await;
         assert!(said.contains("some") && said.contains("connection: close"), "{said}");
         drop(third);
@@ -275,7 +278,7 @@ mod tests {
     async fn who_waits_to_be_accepted_is_served_when_another_leaves() {
         let server = start(1, 1, LONG).await;
         let (held, _) = hold(&server).await;
-        // Takes the place beyond, which the answer shows, and sends no body.
+        // The connection takes the slot beyond, as the answer shows, and sends no body.
         let head = "POST / HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 5\r\n\r\n";
         let mut silent = server.send(head).await;
         assert!(silent.read(&mut [0; 256]).await.unwrap() > 0);

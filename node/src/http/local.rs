@@ -1,8 +1,8 @@
-//! Who may come in over loopback.
+//! The guard of requests over loopback.
 //!
 //! A web page whose name resolves to 127.0.0.1 (DNS rebinding) makes a browser ask this node as if the node were the
-//! page's own server. Such a request names the page's host; and one that a page of another site sends to this node's
-//! own name bears that site as its origin. Neither is let in where only this machine should be.
+//! page's own server. Such a request names the page's host; and a request that a page of another site sends to this
+//! node's own name bears that site as its origin. Both are refused where only this machine should be served.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -19,7 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::error::Failure;
 
-/// Our side of a connection.
+/// The local address of a connection.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Side {
     on_loopback: bool,
@@ -27,7 +27,7 @@ pub(crate) struct Side {
 
 impl Side {
     pub(crate) fn of(stream: &TcpStream) -> Self {
-        // A connection that has no address any more reaches nobody; the stricter rule does no harm.
+        // The address of a closed connection is unknown, and it reaches nobody; the stricter rule does no harm.
         Self {
             on_loopback: stream.local_addr().is_ok_and(|address: SocketAddr| address.ip().to_canonical().is_loopback()),
         }
@@ -43,7 +43,7 @@ impl Connected<IncomingStream<'_, TcpListener>> for Side {
 /// The names of this machine that a request over loopback may be for, beside those that it always has.
 pub(crate) type Hosts = Arc<[String]>;
 
-/// Refuses what came over loopback for a host of another name, or from a page of another host.
+/// Refuses a request over loopback for a host of another name, or from a page of another host.
 pub(crate) async fn guard(State(hosts): State<Hosts>, request: Request, next: Next) -> Response {
     let side = request.extensions().get::<ConnectInfo<Side>>();
     let is_local = side.is_some_and(|ConnectInfo(side)| side.on_loopback);
@@ -53,18 +53,18 @@ pub(crate) async fn guard(State(hosts): State<Hosts>, request: Request, next: Ne
     }
 }
 
-/// Why a request is not one of this machine, if it is not.
+/// The reason why a request is not for this machine; `None` if it is.
 fn stranger(hosts: &[String], request: &Request) -> Option<String> {
     let headers = request.headers();
     let is_ours = |name: &str| {
         ["localhost", "127.0.0.1", "[::1]"].into_iter().chain(hosts.iter().map(String::as_str)).any(|known| {
-            // `api.hosts` may name an IPv6 address without its brackets.
+            // An entry of `api.hosts` may be an IPv6 address without its brackets.
             name.eq_ignore_ascii_case(known) || name.trim_matches(['[', ']']).eq_ignore_ascii_case(known)
         })
     };
     let named = request.uri().authority().map(|authority| authority.as_str()).or_else(|| text(headers, header::HOST));
     let host = named.map(without_port);
-    // Only HTTP/1.0 can leave it out, which no browser speaks.
+    // Only HTTP/1.0, which no browser speaks, can leave the header out.
     let host_is_ours = host.map_or(request.version() < Version::HTTP_11, is_ours);
     if !host_is_ours {
         return Some(format!(
@@ -87,7 +87,7 @@ fn stranger(hosts: &[String], request: &Request) -> Option<String> {
     })
 }
 
-/// A header as text; one that is none names nobody.
+/// The header as text; one that is not text becomes `?`, which matches no name.
 fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
     headers.get(name).map(|value| value.to_str().unwrap_or("?"))
 }

@@ -1,4 +1,4 @@
-//! The curve of DIEM, quotes, and emissions.
+//! The handlers of the curve of DIEM, quotes, and emissions.
 
 use axum::{Json, extract::State};
 use diem_client::api::{At, Coin, CurrentRate, Emission, HttpError, List, Quote, Rent, Segment, Step, WideCoin};

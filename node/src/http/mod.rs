@@ -1,6 +1,6 @@
 //! The HTTP API of a node.
 //!
-//! Every answer is JSON of the types in [`diem_client::api`]; every error has one shape and a line in one table.
+//! Every answer is JSON of the types in [`diem_client::api`]; every error has one shape and a row in one table.
 
 mod blocks;
 mod chain;
@@ -59,14 +59,14 @@ use readers::Readers;
 use ready::Pulse;
 use waiters::Waiters;
 
-/// How many threads answer reads, and how many reads wait for one of them.
+/// The number of threads that answer reads, and the most reads that wait for one of them.
 const READING_THREADS: usize = 2;
 const MAX_WAITING_READS: usize = 1_024;
 
-/// How long a stopping server waits for requests under way.
+/// The longest that a stopping server waits for requests under way.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// What every `GET /v1` lists, development or not: method and path.
+/// The routes that every `GET /v1` lists, development or not: method and path.
 const ROUTES: &[&str] = &[
     "GET /v1/status",
     "GET /v1/clock",
@@ -116,18 +116,18 @@ const ROUTES: &[&str] = &[
     "GET /readyz",
 ];
 
-/// What the server needs beside the node.
+/// The options of the server, beside the node.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The canonical genesis document, `genesis.json`, that `GET /v1/genesis` serves.
     pub genesis: Option<PathBuf>,
-    /// A chain whose blocks come by themselves is not ready after this time without one; later where they are slow: see
-    /// [`ready`]. In 20 s CometBFT gives up on three absent proposers one after the other, at the 5 s that a round takes
-    /// without one, so that a pause of so long is more than somebody's restart.
+    /// The time without a block after which a chain whose blocks come by themselves is not ready; it is longer where
+    /// blocks are slow: see [`ready`]. In 20 s CometBFT gives up on three absent proposers one after the other, at the
+    /// 5 s that a round takes without one, so that a pause of this length is more than somebody's restart.
     pub stale: Duration,
     /// The genesis time, before which there is no block to wait for.
     pub starts_at: Option<Time>,
-    /// Names that a request's Host may bear on loopback, beside localhost, 127.0.0.1 and [::1].
+    /// The names that a request's Host may bear on loopback, beside localhost, 127.0.0.1 and [::1].
     pub hosts: Vec<String>,
 }
 
@@ -143,7 +143,7 @@ impl Options {
         self.starts_at.filter(|start| start.millis() > wall_clock()())
     }
 
-    /// What a node without a block waits for.
+    /// The event that a node without a block waits for, as text.
     pub fn waits_for(&self) -> String {
         match self.starts_later() {
             Some(start) => format!("there is no state yet: the chain starts at {start}, its genesis time"),
@@ -152,23 +152,23 @@ impl Options {
     }
 }
 
-/// What the handlers share.
+/// The state that the handlers share.
 pub(crate) struct Api {
     pub(crate) node: Arc<Node>,
     pub(crate) options: Options,
-    /// The genesis document, once it was asked for.
+    /// The genesis document, read on the first request for it.
     pub(crate) genesis: OnceCell<Bytes>,
     pub(crate) intake: Intake,
     pub(crate) door: Door,
     pub(crate) waiters: Arc<Waiters>,
     pub(crate) pulse: Arc<Pulse>,
-    /// Permits of streams of events.
+    /// The permits of event streams.
     pub(crate) streams: Arc<Semaphore>,
-    /// Where answers are read from the store and written as JSON.
+    /// The threads that read answers from the store and write them as JSON.
     readers: Readers,
-    /// Where streams of events are.
+    /// The threads that serve event streams.
     pub(crate) followers: Readers,
-    /// Where transactions are tried.
+    /// The threads that simulate transactions.
     pub(crate) simulators: Readers,
     /// Becomes true when the server stops.
     pub(crate) stopping: watch::Receiver<bool>,
@@ -184,7 +184,7 @@ pub(crate) type Shared = State<Arc<Api>>;
 /// are taken a few more get answers for monitoring, and `busy` for everything else.
 ///
 /// # Errors
-/// The system starts no more threads. A connection that cannot be accepted is said in the log and tried again.
+/// The system starts no more threads. A connection that cannot be accepted is logged and retried.
 pub async fn serve(
     node: Arc<Node>,
     options: Options,
@@ -208,19 +208,19 @@ pub async fn serve(
 }
 
 impl Api {
-    /// The state at a committed height; the latest if none is given.
+    /// The state at a committed height, by default the latest.
     ///
     /// # Errors
-    /// There is none yet, so that whatever a reader found would be a default; or not of that height.
+    /// There is no state yet, so that every read would give a default; or the state of that height is not kept.
     fn state(&self, height: Option<u64>) -> Result<Snapshot, Failure> {
         self.begun()?;
         Ok(self.node.app.snapshot(height)?)
     }
 
-    /// The height of the last block.
+    /// The height of the latest block.
     ///
     /// # Errors
-    /// There is none yet.
+    /// There is no block yet.
     fn begun(&self) -> Result<u64, HttpError> {
         match self.node.app.info().height {
             0 => Err(HttpError::NotReady(self.options.waits_for())),
@@ -228,7 +228,7 @@ impl Api {
         }
     }
 
-    /// Reads the store, and writes what was read, on threads that do not hold up the chain.
+    /// Runs `work`, which reads the store and writes the answer, on threads that do not hold up the chain.
     async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce() -> Result<T, Failure> + Send + 'static,
@@ -236,7 +236,7 @@ impl Api {
         self.readers.run(read).await?
     }
 
-    /// Waits end when `stopping` becomes true.
+    /// Makes the state of the handlers. Waits end when `stopping` becomes true.
     fn new(node: Arc<Node>, options: Options, stopping: watch::Receiver<bool>) -> io::Result<Arc<Self>> {
         let (waiters, pulse) = (Waiters::start(&node, stopping.clone()), Pulse::start(&node));
         let (door, streams) = (Door::open(&node)?, Arc::new(Semaphore::new(events::MAX_STREAMS)));
@@ -261,8 +261,8 @@ impl Api {
     }
 }
 
-/// A service that lets in over loopback only what is for this machine, as the API does; an unknown path and a wrong
-/// method get errors of the API's shape.
+/// A service that refuses requests over loopback that are not for this machine, as the API does; an unknown path and a
+/// wrong method get errors of the API's shape.
 pub(crate) fn guarded(app: Router, hosts: Vec<String>) -> IntoMakeServiceWithConnectInfo<Router, Side> {
     app.fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
@@ -270,7 +270,7 @@ pub(crate) fn guarded(app: Router, hosts: Vec<String>) -> IntoMakeServiceWithCon
         .into_make_service_with_connect_info::<Side>()
 }
 
-/// What monitoring asks, and nothing else: for when all connections are taken.
+/// The routes for monitoring, and nothing else: they are served when all connections are taken.
 fn probes(api: &Arc<Api>) -> Router {
     let busy = || async { Failure::from(HttpError::Busy("it has as many connections as it takes".into())) };
     Router::new()
@@ -314,16 +314,16 @@ fn router(api: &Arc<Api>) -> Router {
         .merge(development)
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
-        // For the commands of development; transactions are taken in by themselves.
+        // The limit is for the development commands; transactions have their own intake.
         .layer(DefaultBodyLimit::max(intake::SMALL_BYTES))
-        // Below the counter, so that a panic is counted as the 500 that it becomes.
+        // The layer is below the counter, so that a panic is counted as the 500 that it becomes.
         .layer(panic_layer(api.node.metrics.clone()))
         .layer(middleware::from_fn_with_state(Hosts::from(api.options.hosts.clone()), local::guard))
         .layer(middleware::from_fn_with_state(api.clone(), count))
         .with_state(api.clone())
 }
 
-/// What everyone owns, and wants to know before acting.
+/// The routes of the economy: what everyone owns, and wants to know before acting.
 fn economy() -> Router<Arc<Api>> {
     Router::new()
         .route("/v1/validators", get(staking::validators))

@@ -1,4 +1,4 @@
-//! Parameters: all are known, or the request is refused with the list of those that are.
+//! Request parameters: all are known, or the request is refused with the list of those that are.
 
 use std::str::FromStr;
 
@@ -25,7 +25,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
         let explain = |rejection: QueryRejection| {
             let text = rejection.body_text();
             let text = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
-            // The place stands in front, and is a name that the sender chose.
+            // The path of the bad parameter stands in front, and is a name that the sender chose.
             let (place, text) = text.split_once(": ").unwrap_or(("query", text));
             let text = format!("{}: {}", shortened(place), without_long_quotes(text));
             Failure::from(HttpError::BadRequest(format!("the parameters of this request are wrong: {text}")))
@@ -36,7 +36,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     }
 }
 
-/// The parts of a path that a route names.
+/// The parameters in the path of a route.
 pub(crate) struct Path<T>(pub(crate) T);
 
 impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
@@ -54,12 +54,12 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
     }
 }
 
-/// No parameters at all.
+/// The parameters of a route that takes none.
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Nothing {}
 
-/// Reads a body of JSON.
+/// Parses a JSON body.
 pub(crate) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
     read_json(body).map_err(|error| HttpError::BadRequest(error).into())
 }

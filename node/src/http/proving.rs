@@ -1,4 +1,4 @@
-//! Rows of state with their proofs.
+//! Rows of the state with their proofs.
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use diem_store::Snapshot;
 
 use super::{Api, error::Failure};
 
-/// How long a proof waits for the header that holds its root.
+/// The longest that a proof waits for the header that holds its root.
 const HEADER_PATIENCE: Duration = Duration::from_secs(10);
 
-/// A row at `height` with its proof. Without a height it is the one before the latest, whose root stands in a header
-/// that is there already; the latest itself waits for the next header.
+/// Reads a row at `height` with its proof. Without a height, the state is the one before the latest, whose root stands
+/// in a header that exists already; the latest itself waits for the next header.
 pub(super) async fn prove(api: &Api, key: Vec<u8>, height: Option<u64>) -> Result<(Snapshot, Proof), Failure> {
     let snapshot = match height {
         Some(height) => api.state(Some(height))?,
@@ -24,7 +24,7 @@ pub(super) async fn prove(api: &Api, key: Vec<u8>, height: Option<u64>) -> Resul
     let next = snapshot.height().checked_add(1).ok_or(HttpError::Internal)?;
     let header = api.node.engine.signed_header(next, HEADER_PATIENCE).await?;
     if header.header.app_hash.as_bytes() != snapshot.root() {
-        // A development chain was taken back meanwhile.
+        // The development chain was taken back meanwhile.
         return Err(HttpError::NotFound(format!("height {} was replaced: ask again", snapshot.height())).into());
     }
     let (at, row) = (snapshot.clone(), key.clone());
@@ -43,7 +43,7 @@ pub(super) async fn prove(api: &Api, key: Vec<u8>, height: Option<u64>) -> Resul
 
 fn before_latest(api: &Api) -> Result<Snapshot, Failure> {
     let latest = api.state(None)?;
-    // The one before is missing at the chain's first height and right after a restart.
+    // The state before is missing at the chain's first height and right after a restart.
     let before = latest.height().checked_sub(1).filter(|height| *height > 0);
     Ok(before.and_then(|height| api.node.app.snapshot(Some(height)).ok()).unwrap_or(latest))
 }

@@ -1,7 +1,7 @@
-//! Threads that read the store and write JSON for strangers: few, and behind everything else.
+//! Threads that read the store and write JSON for strangers: few, and at low priority.
 //!
-//! What a stranger asks for must not cost a block: reading runs on threads of its own, at most so many at a time, with
-//! a low priority, so that consensus gets a core whenever it wants one. What waits for them is bounded too.
+//! A stranger's request must not delay a block: reads run on threads of their own, a bounded number at a time, with a
+//! low priority, so that consensus gets a core whenever it wants one. The queue for them is bounded too.
 
 use std::{
     io,
@@ -17,12 +17,12 @@ use diem_client::api::HttpError;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-/// How much lower their priority is than that of the node's other threads; 19 is the most there is.
+/// The nice value by which their priority is lower than that of the node's other threads; 19 is the most there is.
 pub(super) const NICE: i32 = 10;
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// Some threads with a queue. They end when this is dropped, after the job that each of them is at.
+/// A thread pool with a bounded queue. The threads end when it is dropped, each after its current job.
 pub(crate) struct Readers {
     jobs: SyncSender<Job>,
 }
@@ -52,7 +52,7 @@ impl Readers {
     ) -> Result<T, HttpError> {
         let (reply, answer) = oneshot::channel();
         let job = move || {
-            // Who has gone needs no answer, and nothing read for it.
+            // A caller that has gone needs no answer, so nothing is read for it.
             if !reply.is_closed() {
                 let _ = reply.send(work());
             }
@@ -63,7 +63,7 @@ impl Readers {
     }
 }
 
-/// Puts the calling thread, and no other, behind those that make blocks.
+/// Lowers the priority of the calling thread, and no other, below those that make blocks.
 pub(super) fn stand_behind() {
     // If the system refuses, this thread competes with the rest.
     let _ = rustix::process::setpriority_process(None, NICE);
@@ -72,7 +72,7 @@ pub(super) fn stand_behind() {
 fn work(incoming: &Mutex<Receiver<Job>>) {
     stand_behind();
     loop {
-        // Whoever holds the lock waits for the next job, the others for the lock.
+        // The thread that holds the lock waits for the next job, and the others wait for the lock.
         let job = incoming.lock().recv();
         let Ok(job) = job else { return };
         // The hook has reported a panic; it ends this answer only.
@@ -103,7 +103,7 @@ mod tests {
             }
         });
         tokio::task::block_in_place(|| running.recv()).unwrap();
-        // Asked once, the second has the one place in the queue, and the third finds none.
+        // The first poll puts the second job into the only place in the queue, and the third finds none.
         let mut second = Box::pin(readers.run(|| 2));
         assert!(futures::poll!(&mut second).is_pending());
         assert!(matches!(readers.run(|| 3).await, Err(HttpError::Busy(_))));

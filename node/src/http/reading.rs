@@ -1,4 +1,4 @@
-//! Reading one committed state: every answer, and every page that follows a cursor, is of one height.
+//! Reads of one committed state: every answer, and every page that follows a cursor, is of one height.
 
 use std::num::NonZeroU64;
 
@@ -42,7 +42,7 @@ pub(crate) struct ListParams {
     limit: Option<u32>,
 }
 
-/// A committed state.
+/// A reader of one committed state.
 pub(crate) struct Reader {
     snapshot: Snapshot,
     epoch_ms: NonZeroU64,
@@ -54,7 +54,7 @@ impl Reader {
         Self { snapshot, epoch_ms }
     }
 
-    /// The state at a committed height; the latest if none is given.
+    /// A reader of the state at a committed height, by default the latest.
     pub(crate) fn at(api: &Api, height: Option<u64>) -> Result<Self, Failure> {
         Ok(Self::new(api.state(height)?))
     }
@@ -133,19 +133,19 @@ impl Reader {
         Branch::of(&self.snapshot.root())
     }
 
-    /// A page of a list of this state.
+    /// Makes a page of a list of this state.
     pub(crate) fn page<T>(&self, items: Vec<T>, next: Option<impl Key>) -> List<T> {
         let next = next.map(|key| Cursor { height: self.height(), branch: self.branch(), key }.to_string());
         self.answer(Page { items, next }, None)
     }
 
-    /// The answer beside the state that it is of.
+    /// Makes an answer with the height, time and epoch of its state.
     pub(crate) fn answer<T>(&self, answer: T, proof: Option<Proof>) -> At<T> {
         At { height: self.height(), time: self.time(), epoch: self.epoch(), answer, proof }
     }
 }
 
-/// A module answered another question than it was asked: a fault of ours.
+/// The error for a module that answered another question than it was asked: a fault of ours.
 pub(crate) fn wrong_answer() -> Failure {
     HttpError::Internal.into()
 }
@@ -160,7 +160,7 @@ pub(crate) async fn answer<T: Send + 'static>(
     api.read(move || Ok(Json(reader.answer(read(&reader)?, None)))).await
 }
 
-/// The same, with a proof of the row `key` if it is asked for.
+/// Answers from the state at `height`, with a proof of the row `key` if it is asked for.
 pub(crate) async fn answer_proven<T: Send + 'static>(
     api: &Api,
     params: ProveParams,
@@ -175,11 +175,11 @@ pub(crate) async fn answer_proven<T: Send + 'static>(
     api.read(move || Ok(Json(reader.answer(read(&reader)?, Some(proof))))).await
 }
 
-/// A page of a list: which part of it was asked for.
+/// The part of a list that a page was asked for.
 pub(crate) struct Part<K> {
-    /// Where it starts; the first item if there is none.
+    /// The key at which the page starts; `None` means the first item.
     pub(crate) cursor: Option<K>,
-    /// How many items at most.
+    /// The most items of the page.
     pub(crate) limit: usize,
 }
 
@@ -198,7 +198,7 @@ pub(crate) async fn answer_page<K: Key, T: Send + 'static>(
 }
 
 impl ListParams {
-    /// The state of the list, and which part of it is meant; a cursor brings its height along.
+    /// Opens the state of the list and the part of it that was asked for; a cursor brings its height along.
     pub(crate) fn open<K: Key>(&self, api: &Api) -> Result<(Reader, Part<K>), Failure> {
         let limit = page_size(self.limit, MAX_PAGE)? as usize;
         let cursor: Option<Cursor<K>> = self.after.as_deref().map(parse).transpose()?;
@@ -216,7 +216,7 @@ impl ListParams {
 }
 
 impl<K: Copy> Part<K> {
-    /// Cuts rows that begin after the cursor to a page; the next one goes on after its last row.
+    /// Cuts rows that begin after the cursor to a page; the next page goes on after its last row.
     pub(crate) fn cut_after<R>(&self, mut rows: Vec<R>, key: impl Fn(&R) -> K) -> (Vec<R>, Option<K>) {
         let more = rows.len() > self.limit;
         rows.truncate(self.limit);
@@ -224,14 +224,14 @@ impl<K: Copy> Part<K> {
         (rows, next)
     }
 
-    /// Cuts rows that begin with the cursor to a page; the next one begins with the first row left out.
+    /// Cuts rows that begin with the cursor to a page; the next page begins with the first row left out.
     pub(crate) fn cut_from<R>(&self, mut rows: Vec<R>, key: impl Fn(&R) -> K) -> (Vec<R>, Option<K>) {
         let next = rows.get(self.limit).map(key);
         rows.truncate(self.limit);
         (rows, next)
     }
 
-    /// Cuts a list that was read whole to a page; the next one begins behind so many items.
+    /// Cuts a list that was read whole to a page; the cursor of the next page is the number of items before it.
     pub(crate) fn cut_whole<R>(&self, rows: Vec<R>) -> (Vec<R>, Option<u64>)
     where
         K: Into<u64>,
@@ -244,7 +244,7 @@ impl<K: Copy> Part<K> {
         (rows, (end < all as u64).then_some(end))
     }
 
-    /// One more than the page holds, to see whether there is more.
+    /// The limit of the page plus one, to see whether there is more.
     pub(crate) fn one_more(&self) -> u16 {
         u16::try_from(self.limit.saturating_add(1)).unwrap_or(u16::MAX)
     }

@@ -21,10 +21,10 @@ use crate::{
     engine::{EngineError, EngineKind, EngineStatus},
 };
 
-/// So many blocks in a row may be missing before a chain with a timer stands.
+/// The number of blocks in a row that may be missing before a chain with a timer counts as stalled.
 const MISSING_BLOCKS: u32 = 20;
 
-/// When the last block was committed here, by the clock of this process.
+/// The moment at which the last block was committed here, by the clock of this process.
 pub(crate) struct Pulse(Mutex<Instant>);
 
 impl Pulse {
@@ -46,20 +46,20 @@ impl Pulse {
     }
 }
 
-/// What is looked at.
+/// The facts that readiness is judged by.
 struct Seen {
     engine: Result<EngineStatus, EngineError>,
-    /// Whether the validators of this chain are several.
+    /// Whether the chain has several validators, so that a node needs peers.
     needs_peers: bool,
-    /// How old the last block is by its header, if there is one.
+    /// The age of the last block by its header, if there is one.
     age: Option<Duration>,
-    /// For how long no block was committed here.
+    /// The time since a block was committed here.
     still: Duration,
-    /// How long this may be; `None` where blocks come on demand.
+    /// The longest that `still` may be; `None` where blocks come on demand.
     most: Option<Duration>,
     /// Whether the genesis time lies ahead.
     starts_later: bool,
-    /// What a node without a block waits for.
+    /// The event that a node without a block waits for, as text.
     waits_for: String,
 }
 
@@ -68,7 +68,7 @@ pub(crate) async fn ready(State(api): Shared) -> Response {
     let (node, head) = (&api.node, head(&api));
     let engine = node.engine.status().await;
     let peers = engine.as_ref().ok().and_then(|status| status.peers);
-    // On a chain with real time a header is as old as it says. The development engine's clock can be moved.
+    // On a chain with real time, the time of a header tells its age. The development engine's clock can be moved.
     let real_time = node.engine.kind() == EngineKind::Comet;
     let age = head.map(|head| if real_time { age(head.time) } else { Duration::ZERO });
     let most = node.engine.period().map(|period| longest_pause(period, api.options.stale));
@@ -109,7 +109,7 @@ fn reasons(seen: &Seen) -> Vec<String> {
     reasons
 }
 
-/// A validator that is alone needs nobody.
+/// Whether the node needs peers: a validator that is alone needs nobody.
 fn needs_peers(api: &Api) -> bool {
     api.node.app.snapshot(None).is_ok_and(|state| diem_staking::updates::told(&state).len() > 1)
 }

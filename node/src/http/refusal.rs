@@ -1,10 +1,10 @@
-//! Requests that the HTTP library refuses before anybody of us sees them: no HTTP at all, a head that is too large, a path
-//! that is too long.
+//! Bodies for requests that the HTTP library refuses before a handler sees them: a request that is no HTTP, a head that
+//! is too large, a path that is too long.
 //!
-//! The library answers them itself, with a status and no body, and lets nobody change that. So its words are changed where
-//! they leave: a head that says an error and no body is never ours, because every error of ours has a body
-//! (`tests/api/shapes.rs` walks over all of them), and bodies of ours hold no line breaks of HTTP. Such a head is the last
-//! that a connection sends.
+//! The library answers them itself, with a status and no body, and offers no way to change that. So its answers are
+//! replaced where they are written: a head with an error status and no body is never ours, because every error of ours
+//! has a body (`tests/api/shapes.rs` checks all of them), and bodies of ours hold no line breaks of HTTP. Such a head
+//! is the last that a connection sends.
 
 use std::{
     future::Future as _,
@@ -21,13 +21,13 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-/// How long and how much is read and forgotten of who was refused. A connection that is closed while something of it is
-/// unread takes its answer with it.
+/// The longest that bytes of a refused client are read and dropped, and the most of them. A connection that is closed
+/// with unread bytes is reset, and its answer is lost.
 const LINGER: Duration = Duration::from_secs(1);
 const MAX_FORGOTTEN: usize = 1024 * 1024;
-/// A head of the library's own is shorter.
+/// The most bytes of a head that the library writes itself.
 const MAX_HEAD: usize = 256;
-/// How such a head says that there is no body.
+/// The header by which such a head announces no body.
 const NO_BODY: &str = "content-length: 0\r\n";
 
 /// A stream on which errors of the HTTP library have the shape of ours.
@@ -36,15 +36,15 @@ pub(super) struct Explained<S> {
     refused: Option<Refused>,
 }
 
-/// A connection that ends with an error of the library.
+/// The state of a connection that ends with an error of the library.
 struct Refused {
-    /// What is still to be sent.
+    /// The bytes of the answer that are still to be sent.
     answer: Bytes,
-    /// How many bytes of the library the answer stands for.
+    /// The number of bytes of the library that the answer replaces.
     instead_of: usize,
-    /// What may still be read and forgotten.
+    /// The number of bytes that may still be read and dropped.
     forgotten: usize,
-    /// Runs once everything is sent.
+    /// The timer, which runs once everything is sent.
     linger: Option<Pin<Box<Sleep>>>,
 }
 
@@ -54,7 +54,7 @@ impl<S> Explained<S> {
     }
 }
 
-/// Where in these bytes a head of the library begins, which always ends with them, and what is sent in its place.
+/// Finds the head of the library with which these bytes end: its position, and the answer that replaces it.
 fn explain(bytes: &[u8]) -> Option<(usize, Bytes)> {
     if !bytes.ends_with(b"\r\n\r\n") {
         return None;
@@ -85,7 +85,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Explained<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Explained<S> {
-    /// Sends the rest of the answer; then the bytes that it stands for count as written.
+    /// Sends the rest of the answer; then the bytes that it replaces count as written.
     fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let Some(refused) = &mut self.refused else { return Poll::Ready(Ok(0)) };
         while refused.answer.has_remaining() {
@@ -97,7 +97,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Explained<S> {
         Poll::Ready(Ok(std::mem::take(&mut refused.instead_of)))
     }
 
-    /// Reads and forgets what comes from who was refused, up to its end, a bound or a time.
+    /// Reads and drops what a refused client sends, up to the end of the stream, a bound or a time.
     fn poll_forget(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(Refused { forgotten, linger, .. }) = &mut self.refused else { return Poll::Ready(()) };
         let linger = linger.get_or_insert_with(|| Box::pin(sleep(LINGER)));
@@ -192,7 +192,7 @@ mod tests {
                 ("http", name, false)
             );
         }
-        // Behind an answer of ours.
+        // The refusal stands behind an answer of ours.
         let answered = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
         let both = format!("{answered}{}", head("400 Bad Request"));
         assert_eq!(explain(both.as_bytes()).unwrap().0, answered.len());

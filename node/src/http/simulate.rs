@@ -1,4 +1,4 @@
-//! `POST /v1/simulate`: what a transaction would do.
+//! `POST /v1/simulate`: the effects that a transaction would have.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ use crate::instant::wall_clock;
 
 /// The most simulations that wait: each can take as long as the begin of a block and the largest transaction in it.
 pub(crate) const MAX_SIMULATIONS: usize = 4;
-/// How long the engine has to say when the next block is.
+/// The longest that the engine may take to tell the time of the next block.
 const ENGINE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// `POST /v1/simulate`
@@ -57,7 +57,7 @@ pub(crate) async fn simulate(
         .await?
 }
 
-/// When the next block is; by the clock of this machine if the engine does not say so in time.
+/// The time of the next block; by the clock of this machine if the engine does not tell it in time.
 async fn next_block_time(api: &Api) -> Time {
     match tokio::time::timeout(ENGINE_PATIENCE, api.node.engine.next_block_time()).await {
         Ok(Ok(time)) => time,
@@ -72,7 +72,7 @@ fn refused(error: DryRunError) -> Failure {
     }
 }
 
-/// The transaction as it was sent, with signatures that sign nothing.
+/// The transaction as it was sent, with placeholders for its signatures.
 fn complete(request: &SimulateTx) -> Result<Signed, Failure> {
     let malformed = |_| HttpError::BadRequest("`tx` is not borsh of a transaction without signatures".into());
     let tx = Tx::try_from_slice(&request.tx.0).map_err(malformed)?;
@@ -85,7 +85,7 @@ fn with_placeholders(tx: &Tx, sender: KeyKind, payer: KeyKind) -> Result<Signed,
     signed.map_err(|error| CallError::from(ChainError::from(error)).into())
 }
 
-/// A transaction with these calls and what the chain suggests.
+/// A transaction with these calls and the fee and gas that the chain suggests.
 fn suggested(app: &App, reader: &Reader, request: SimulateCalls) -> Result<Signed, Failure> {
     let chain = app.chain().ok_or(ChainError::NotStarted).map_err(CallError::from)?;
     let gas = diem_runtime::gas_params(reader.snapshot());
@@ -101,7 +101,7 @@ fn suggested(app: &App, reader: &Reader, request: SimulateCalls) -> Result<Signe
         calls: request.calls,
         memo: request.memo,
     };
-    // Its size is in the fee; what is too large or has no call says so before that.
+    // The size of the transaction is part of the fee; one that is too large or has no call is refused before that.
     with_placeholders(&tx, request.sender_key, request.payer_key)?;
     let payer_key = request.fee_payer.map(|_| request.payer_key);
     let draft = with_fee(tx, &gas, request.sender_key, payer_key, None);
@@ -120,7 +120,7 @@ fn simulated(reader: &Reader, tried: DryRun) -> Simulated {
     }
 }
 
-/// At most one change for each denomination.
+/// The balance changes of an account: at most one for each denomination.
 fn balance_changes(change: &Change) -> impl Iterator<Item = BalanceChange> + use<> {
     let Change { account, before, after } = *change;
     let coins = [(Coin::vvv(before.vvv), Coin::vvv(after.vvv)), (Coin::diem(before.diem), Coin::diem(after.diem))];
@@ -128,7 +128,7 @@ fn balance_changes(change: &Change) -> impl Iterator<Item = BalanceChange> + use
     changed.map(move |(before, after)| BalanceChange { account, display: difference(&before, &after), before, after })
 }
 
-/// `+1.5 VVV`, `-3 DIEM`.
+/// The difference as text: `+1.5 VVV`, `-3 DIEM`.
 fn difference(before: &Coin, after: &Coin) -> String {
     let (sign, larger, smaller) =
         if after.amount > before.amount { ('+', after, before) } else { ('-', before, after) };

@@ -1,4 +1,4 @@
-//! Validators, and what an account has staked and locked.
+//! The handlers of validators, and of an account's stake and locks.
 
 use axum::{Json, extract::State};
 use diem_client::api::{
@@ -149,20 +149,21 @@ pub(crate) async fn rewards(
     .await
 }
 
-/// The most rows of one kind that an answer sums: whoever has more made them cheaply, and reading them all is not.
+/// The most rows of one kind that an answer sums: an account made more of them cheaply, and reading them all is not
+/// cheap.
 pub(super) const MAX_SUMMED: usize = 1_000;
 
-/// Everything that an account has staked; nothing if that is more than an answer sums.
+/// Reads all positions of an account; `None` if they are more than an answer sums.
 pub(super) fn all_positions(reader: &Reader, account: Address) -> Result<Option<Vec<PositionView>>, Failure> {
     read_all(|after| positions_after(reader, account, after), |row| row.validator)
 }
 
-/// All locks of an account; nothing if they are more than an answer sums.
+/// Reads all locks of an account; `None` if they are more than an answer sums.
 pub(super) fn all_locks(reader: &Reader, account: Address) -> Result<Option<Vec<svvv::query::LockView>>, Failure> {
     read_all(|after| locks_after(reader, account, after), |row| row.validator)
 }
 
-/// Reads page after page, each after the last row of the one before.
+/// Reads page after page, each after the last row of the one before; `None` if there are more than [`MAX_SUMMED`] rows.
 fn read_all<R, K>(
     mut page: impl FnMut(Option<K>) -> Result<Vec<R>, Failure>,
     key: impl Fn(&R) -> K,
@@ -180,7 +181,7 @@ fn read_all<R, K>(
     }
 }
 
-/// The avvv that an account has on its way out of stake; nothing if that is more rows than an answer sums.
+/// The sum of the avvv of an account that is leaving stake; `None` if that is more rows than an answer sums.
 pub(super) fn leaving_total(reader: &Reader, account: Address) -> Result<Option<Amount>, Failure> {
     let rows = read_all(|after| leaving_after(reader, account, after), |row| row.id)?;
     let tranche = |row: &LeavingView| match row.what {
@@ -190,7 +191,7 @@ pub(super) fn leaving_total(reader: &Reader, account: Address) -> Result<Option<
     Ok(rows.map(|rows| sum(rows.iter().map(tranche))))
 }
 
-/// All VVV fits an amount, and these are parts of it.
+/// Sums amounts that are parts of all VVV, so that the sum fits an amount.
 pub(super) fn sum(amounts: impl Iterator<Item = Amount>) -> Amount {
     amounts.fold(Amount::ZERO, |sum, amount| sum.checked_add(amount).unwrap_or(Amount::MAX))
 }
@@ -255,7 +256,7 @@ pub(crate) async fn lock(
     let (account, validator): (Address, Address) = (parse(&account)?, parse(&validator)?);
     let key = svvv::state::lock_key(&account, &validator);
     answer_proven(&api, params, &key, move |reader| {
-        // An unknown validator is an error here as for a position, not an empty lock.
+        // An unknown validator is an error here, as it is for a position, and not an empty lock.
         view(reader, validator)?;
         match reader.svvv(svvv::Query::Lock { account, validator })? {
             svvv::Answer::Lock(row) => Ok(lock_view(&row)),

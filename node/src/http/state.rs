@@ -16,20 +16,20 @@ use super::{
     staking,
 };
 
-/// The longest key that is looked up.
+/// The longest key that is looked up, in bytes.
 const MAX_KEY_BYTES: usize = 1024;
 
-/// How long an account's answer waits for the checks of transactions that were just handed on.
+/// The longest that an account's answer waits for the checks of transactions that were just handed on.
 const CHECKS_PATIENCE: Duration = Duration::from_secs(10);
 
-/// `GET /v1/accounts/{address}?height=&prove=true`; an account never used is empty.
+/// `GET /v1/accounts/{address}?height=&prove=true`; an account that was never used is empty.
 pub(crate) async fn account(
     State(api): Shared,
     Path(address): Path<String>,
     Query(params): Query<ProveParams>,
 ) -> Result<Json<Account>, Failure> {
     let address: Address = parse(&address)?;
-    // The pool is of now: a nonce from it stands beside the latest state and nothing else.
+    // The pool shows the present: a nonce from it stands beside the latest state and no other.
     let pool = (params.height.is_none() && !params.prove).then(|| api.node.app.clone());
     if pool.is_some() {
         api.node.engine.checks_done(CHECKS_PATIENCE).await;
@@ -59,7 +59,7 @@ pub(crate) async fn account(
     .await
 }
 
-/// What an account owns beside its balances; nothing if that is more rows than an answer sums.
+/// The holdings of an account beside its balances; `None` if that is more rows than an answer sums.
 fn holdings(reader: &Reader, address: Address) -> Result<Option<Holdings>, Failure> {
     let Some(positions) = staking::all_positions(reader, address)? else { return Ok(None) };
     let Some(locks) = staking::all_locks(reader, address)? else { return Ok(None) };

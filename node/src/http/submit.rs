@@ -1,4 +1,4 @@
-//! `POST /v1/tx`
+//! `POST /v1/tx`: the submission of transactions.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -36,7 +36,7 @@ pub(crate) struct Params {
     timeout: Option<u64>,
 }
 
-/// What a request carries.
+/// The transactions of a request: one, or many.
 enum Body {
     One(Bytes),
     Many(Vec<Bytes>),
@@ -77,7 +77,7 @@ fn one(answer: Submitted) -> Response {
     }
 }
 
-/// The same bytes are entered, waited for and answered once, however often a request repeats them.
+/// Enters each transaction once, waits for it once and answers it once, however often a request repeats its bytes.
 async fn enter(api: &Api, txs: Vec<Bytes>, wait: Wait, patience: Duration) -> Result<Vec<Submitted>, Failure> {
     let asked: Vec<Hash> = txs.iter().map(|tx| Hash(tx_hash(tx))).collect();
     let mut places = BTreeMap::new();
@@ -114,7 +114,7 @@ async fn enter_once(
     let entered = api.door.enter(txs, engine_wait).await?;
     let answers = hashes.into_iter().zip(entered).zip(waiting);
     let answers = answers.map(|((hash, entered), waiting)| answer(api, hash, entered, wait, waiting, patience));
-    // All wait at the same time, so that the time to wait is that of one.
+    // All waits run at the same time, so together they last no longer than one.
     Ok(futures::future::join_all(answers).await)
 }
 
@@ -128,7 +128,7 @@ async fn answer(
 ) -> Submitted {
     let state = if wait == Wait::None { TxState::Accepted } else { TxState::Checked };
     match (entered, waiting) {
-        // What waits in the pool already was entered before: the sender repeats itself after a lost answer.
+        // The pool has this transaction from an earlier request: the sender repeats itself after a lost answer.
         (Ok(()) | Err(EnterError::Known), None) => Submitted { hash, state, error: None, tx: None },
         (Ok(()) | Err(EnterError::Known), Some(waiting)) => committed(hash, waiting, patience).await,
         (Err(EnterError::Refused(error)), _) => refused(api, hash, error),
@@ -147,7 +147,8 @@ fn in_block(hash: Hash, tx: diem_client::api::Transaction) -> Submitted {
     Submitted { hash, state, error: tx.result.error.clone(), tx: Some(tx) }
 }
 
-/// A refused transaction may be one that is in a block already, sent again after a lost answer: then that is said.
+/// The answer for a refused transaction. It may be in a block already, sent again after a lost answer: then the answer
+/// says that.
 fn refused(api: &Api, hash: Hash, error: ErrorBody) -> Submitted {
     match view::find(&api.node.app, &hash) {
         Some(tx) => in_block(hash, tx),
@@ -175,7 +176,7 @@ async fn read_body(api: &Api, request: Request) -> Result<Body, Failure> {
     }
 }
 
-/// `{"tx": ..}` or `{"txs": [..]}`. Its field decides which is meant, so that an error is that form's.
+/// Parses `{"tx": ..}` or `{"txs": [..]}`. The field decides the form, so that an error is about that form.
 fn read_json(body: &[u8]) -> Result<Body, Failure> {
     let fields: BTreeMap<String, IgnoredAny> = json(body)?;
     match (fields.contains_key("tx"), fields.contains_key("txs")) {
@@ -206,7 +207,7 @@ fn bounded(txs: Vec<Bytes>) -> Result<Body, Failure> {
     Ok(Body::Many(txs))
 }
 
-/// Cuts borsh of a list of byte strings into its parts without copying them.
+/// Splits a borsh list of byte strings into its parts without copying them (zero-copy).
 fn split_borsh(body: &Bytes) -> Result<Vec<Bytes>, Failure> {
     let malformed = || Failure::from(HttpError::BadRequest("the body is no borsh list of byte strings".into()));
     let mut rest = body.clone();

@@ -1,4 +1,4 @@
-//! Committed things as the API shows them.
+//! The API's views of committed blocks and transactions.
 
 use diem_client::api::{BlockSummary, Coin, ErrorBody, Hash, HexBytes, Outcome, Transaction, TxView};
 use diem_core::{Time, tx::tx_hash};
@@ -7,7 +7,7 @@ use diem_runtime::App;
 use diem_types::TxResult;
 use diem_types::{Event, Signed};
 
-/// A transaction in a block of that time.
+/// The view of a transaction in a block of that time.
 pub(crate) fn transaction(stored: StoredTx, time: Time) -> Transaction {
     let view = Signed::decode(&stored.bytes).ok().map(|signed| TxView::new(&signed));
     Transaction {
@@ -21,20 +21,20 @@ pub(crate) fn transaction(stored: StoredTx, time: Time) -> Transaction {
     }
 }
 
-/// The committed transaction of that hash, if there is one.
+/// Finds the committed transaction of that hash.
 pub(crate) fn find(app: &App, hash: &Hash) -> Option<Transaction> {
     let stored = app.index().transaction(&hash.0)?;
     let time = app.index().block(stored.height).map_or(Time(0), |block| block.time);
     Some(transaction(stored, time))
 }
 
-/// What became of a transaction in a block: whatever it failed for, its bytes cannot succeed any more.
+/// The outcome of a transaction in a block: whatever it failed for, its bytes cannot succeed any more.
 fn committed(result: TxResult) -> Outcome {
     let outcome = outcome(result);
     Outcome { error: outcome.error.map(ErrorBody::of_committed), ..outcome }
 }
 
-/// What became of a transaction.
+/// The outcome of a transaction.
 pub(crate) fn outcome(result: TxResult) -> Outcome {
     Outcome {
         ok: result.code == 0,
@@ -46,7 +46,8 @@ pub(crate) fn outcome(result: TxResult) -> Outcome {
     }
 }
 
-/// Decodes events that this program has encoded; an index written by a newer one may hold others, which are left out.
+/// Decodes events that this program has encoded; an index written by a newer version may hold others, which are left
+/// out.
 pub(crate) fn events(bytes: &[u8]) -> Vec<Event> {
     Event::decode_all(bytes).unwrap_or_else(|error| {
         tracing::warn!(%error, "events of the index do not decode: was it written by a newer version?");
@@ -54,7 +55,7 @@ pub(crate) fn events(bytes: &[u8]) -> Vec<Event> {
     })
 }
 
-/// A block without its transactions.
+/// The view of a block without its transactions.
 pub(crate) fn summary(block: &StoredBlock) -> BlockSummary {
     BlockSummary {
         height: block.height,

@@ -1,7 +1,7 @@
 //! Requests that wait for their transaction to be committed.
 //!
-//! Whoever waits for the same transaction shares one entry, and all that wait at one time are bounded: each entry is
-//! looked up after every block, which costs the node and not the one who asked.
+//! Requests that wait for the same transaction share one entry, and the number of all waits is bounded: each entry is
+//! looked up after every block, which costs the node and not the client.
 
 use std::{
     collections::BTreeMap,
@@ -17,13 +17,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use super::view;
 use crate::{Node, critical};
 
-/// The most transactions that are waited for, each counted once for every request.
+/// The most waits, counted once for each request and transaction.
 const MAX_WAITS: usize = 4_096;
 
-/// What those who wait for a transaction share.
+/// The channel that the waits for a transaction share.
 type Shared = watch::Sender<Option<Arc<Transaction>>>;
 
-/// The table of what is waited for. After each commit the index says what has come.
+/// The table of the transactions that are waited for. After each commit the index tells which of them were committed.
 pub(crate) struct Waiters {
     app: Arc<App>,
     table: Mutex<BTreeMap<Hash, Weak<Shared>>>,
@@ -32,7 +32,7 @@ pub(crate) struct Waiters {
 }
 
 impl Waiters {
-    /// Starts the task that looks after each commit; it ends with the node.
+    /// Starts the task that looks them up after each commit; it ends with the node.
     pub(crate) fn start(node: &Node, stopping: watch::Receiver<bool>) -> Arc<Self> {
         let waiters = Arc::new(Self::new(node.app.clone(), MAX_WAITS, stopping));
         let (weak, mut commits) = (Arc::downgrade(&waiters), node.commits.clone());
@@ -40,7 +40,7 @@ impl Waiters {
             while commits.changed().await.is_ok() {
                 let Some(waiters) = weak.upgrade() else { return };
                 if !waiters.table.lock().is_empty() {
-                    // A full block can serve thousands, each a read of the index.
+                    // A full block can serve thousands of waits, each a read of the index, so this is blocking work.
                     let _ = tokio::task::spawn_blocking(move || waiters.serve()).await;
                 }
             }
@@ -52,11 +52,11 @@ impl Waiters {
         Self { app, table: Mutex::default(), room: Arc::new(Semaphore::new(most)), stopping }
     }
 
-    /// Starts to wait for transactions, each of them named once; call it before they are handed on, so that no commit
+    /// Registers waits for transactions, each of them named once; call it before they are handed on, so that no commit
     /// is missed.
     ///
     /// # Errors
-    /// [`HttpError::Busy`]: there is no room for all of them.
+    /// [`HttpError::Busy`]: there is no room for all of the waits.
     pub(crate) fn wait_for(self: &Arc<Self>, hashes: &[Hash]) -> Result<Vec<Waiting>, HttpError> {
         let busy = || HttpError::Busy(format!("{MAX_WAITS} transactions are waited for already"));
         let count = u32::try_from(hashes.len()).map_err(|_| busy())?;
@@ -83,24 +83,24 @@ impl Waiters {
                 shared.send_replace(Some(Arc::new(found)));
             }
         }
-        // Whoever left while an entry was served could not see that nobody else had it.
+        // A wait that was dropped while its entry was being served could not see that it was the last.
         self.table.lock().retain(|_, shared| shared.strong_count() > 0);
     }
 }
 
-/// A wait; the last one for its transaction takes it out of the table.
+/// A wait; the last one for its transaction removes the entry from the table.
 pub(crate) struct Waiting {
     waiters: Arc<Waiters>,
     hash: Hash,
-    /// There until it is dropped.
+    /// The entry that is shared; it is there until the wait is dropped.
     shared: Option<Arc<Shared>>,
     _room: OwnedSemaphorePermit,
 }
 
 impl Waiting {
-    /// The transaction in its block, or `None` when `patience` is over or the server stops.
+    /// Waits for the transaction in its block; `None` when `patience` is over or the server stops.
     pub(crate) async fn committed(self, patience: Duration) -> Option<Transaction> {
-        // It may have been committed by an earlier submission of the same bytes.
+        // The transaction may have been committed by an earlier submission of the same bytes.
         if let Some(found) = view::find(&self.waiters.app, &self.hash) {
             return Some(found);
         }
@@ -115,7 +115,7 @@ impl Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        // Nobody joins or leaves while the table is locked, so that the count holds.
+        // No wait is added or dropped while the table is locked, so the count is exact.
         let mut table = self.waiters.table.lock();
         self.shared = None;
         if table.get(&self.hash).is_some_and(|shared| shared.strong_count() == 0) {

@@ -1,5 +1,5 @@
-//! Whether a place is safe for keys and for what a wallet knows: whoever can write in a folder can put a key under a name
-//! that its owner uses, and whoever can write a file decides what it says.
+//! The check that a place is safe for keys and for what a wallet knows: whoever can write in a folder can put a key
+//! under a name that its owner uses, and whoever can write a file decides what it says.
 
 use std::{
     fs, io,
@@ -11,7 +11,7 @@ use std::{
 const OTHERS_WRITE: u32 = 0o022;
 const ROOT: u32 = 0;
 
-/// Why a folder or file is no place for keys.
+/// The reason why a folder or file is no safe place for keys.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UnsafeFolder {
     /// The folder belongs to another user.
@@ -20,25 +20,25 @@ pub enum UnsafeFolder {
          Run this as its owner, make it yours (chown {me} {path}), or name another home with --home"
     )]
     Owner {
-        /// The folder or file.
+        /// The path of the folder or file.
         path: PathBuf,
         /// The user id of its owner.
         owner: u32,
         /// The user id of this process.
         me: u32,
     },
-    /// A file that others can change.
+    /// Other users can write the file.
     #[error(
         "others can write {path} (mode {mode:o}), and so decide what it says: see that it says what you mean, and close \
          it (chmod go-w {path})"
     )]
     OpenFile {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// Its mode.
+        /// The mode of the file.
         mode: u32,
     },
-    /// A folder that is open to others.
+    /// Other users can write in the folder.
     #[error(
         "others can write in {path} (mode {mode:o}), and so put keys of theirs under names of yours: close it first \
          (chmod go-w {path}), or name another home with --home"
@@ -52,17 +52,17 @@ pub enum UnsafeFolder {
     /// The operating system does not tell owner and mode.
     #[error("{path}: {reason}")]
     Unknown {
-        /// The folder or file.
+        /// The path of the folder or file.
         path: PathBuf,
         /// The error of the operating system.
         reason: String,
     },
 }
 
-/// Checks `home` and everything from there down to `path`, which lies below it.
+/// Checks `home` and every folder and file from there down to `path`, which lies below it.
 ///
 /// # Errors
-/// [`UnsafeFolder`] of the first that is not safe.
+/// [`UnsafeFolder`] of the first one that is not safe.
 pub fn check_down(home: &Path, path: &Path) -> Result<(), UnsafeFolder> {
     check(home)?;
     let mut place = home.to_path_buf();
@@ -72,7 +72,7 @@ pub fn check_down(home: &Path, path: &Path) -> Result<(), UnsafeFolder> {
     })
 }
 
-/// Checks owner and mode of a folder or file. One that is not there yet is fine, because it is made for its owner alone.
+/// Checks owner and mode of a folder or file. A missing one is fine, because it will be made for its owner alone.
 ///
 /// # Errors
 /// [`UnsafeFolder`] says what to do.

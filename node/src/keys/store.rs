@@ -19,10 +19,10 @@ use crate::home::write_new;
 /// The reason why a key is missing or cannot be stored.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyStoreError {
-    /// A name that no account can have.
+    /// No account can have this name.
     #[error("`{name}` cannot be a key's name: {error}", name = shortened(.0), error = .1)]
     Name(String, NameError),
-    /// The name is taken.
+    /// A key has this name already.
     #[error("there is a key `{0}` already: choose another name, or delete it first")]
     Exists(String),
     /// No key has this name.
@@ -94,7 +94,7 @@ impl KeyStore {
         &self.folder
     }
 
-    /// Stores a key under a new name, whole or not at all.
+    /// Stores a key under a new name, atomically.
     ///
     /// # Errors
     /// [`KeyStoreError::Exists`] if the name is taken, also by another process at the same time.
@@ -189,7 +189,8 @@ impl KeyStore {
         Ok(found.address)
     }
 
-    /// Where the key of that name lies. One that was put there by other means may have a name that none can be given.
+    /// The path of the key of that name. A key that was put there by other means may have a name that none can be
+    /// given.
     fn path(&self, name: &str) -> Result<PathBuf, KeyStoreError> {
         if is_plain_name(name) {
             Ok(self.folder.join(format!("{name}.json")))

@@ -1,5 +1,5 @@
-//! Turns of one sender: commands of a wallet that run at the same time ask for the nonce, sign and hand on one after
-//! another, so that none signs with a nonce that another one has taken. What they lock stands beside a file with the
+//! The lock of a sender: commands of a wallet that run at the same time ask for the nonce, sign and hand on one after
+//! another, so that none signs with a nonce that another one has taken. Beside the lock file stands a file with the
 //! sender's signatures that may still count, on whatever chain, for the command that comes next.
 
 use std::{
@@ -36,7 +36,7 @@ pub enum TurnError {
     },
 }
 
-/// What may still count on one chain. A sender's file is a list of these.
+/// The signatures that may still count on one chain. A sender's file is a list of these.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Record {
@@ -51,7 +51,7 @@ impl Record {
     }
 }
 
-/// The turn of a sender; it ends when this is dropped, or with the process.
+/// The lock of a sender; it is released on drop, or with the process.
 #[derive(Debug)]
 pub struct Turn {
     _lock: File,
@@ -60,7 +60,7 @@ pub struct Turn {
 }
 
 impl Turn {
-    /// Waits until no other command of `sender` has the turn, in the wallet of `home`, and tells `client` what of the
+    /// Waits until no other command of `sender` holds the lock in the wallet of `home`, and tells `client` which of the
     /// sender's signatures may still count on its chain.
     ///
     /// # Errors
@@ -72,7 +72,7 @@ impl Turn {
         folder::check_down(home, &path)?;
         folder::check(&lock)?;
         private_folder(&senders)?;
-        // A file of its own, because the other one is replaced as a whole.
+        // The lock has a file of its own, because the other file is replaced as a whole.
         let opened = File::options().create(true).truncate(false).write(true).mode(0o600).open(&lock);
         let file = opened.map_err(|error| HomeError::io(&lock, error))?;
         file.lock().map_err(|error| HomeError::io(&lock, error))?;
@@ -87,7 +87,7 @@ impl Turn {
         match fs::read_to_string(&self.path) {
             Ok(text) => serde_json::from_str(&text).map_err(|error| self.form(&error)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-            // Bytes that are no text are a damage like any other.
+            // Bytes that are no text are damage like any other.
             Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(self.form(&error)),
             Err(error) => Err(HomeError::io(&self.path, error).into()),
         }
@@ -116,7 +116,7 @@ impl Turn {
         Ok(write_whole(&self.path, &(text + "\n"))?)
     }
 
-    /// Whose turn it is.
+    /// The sender whose lock this is.
     pub const fn sender(&self) -> &Sender {
         &self.sender
     }
@@ -139,7 +139,7 @@ mod tests {
         Client::new("http://127.0.0.1:1").unwrap()
     }
 
-    /// What the next command learns.
+    /// The signatures that the next command learns of.
     fn next(home: &Path, sender: &Sender) -> Vec<Unsettled> {
         let client = client();
         drop(Turn::take(home, sender.clone(), &client).unwrap());
@@ -215,7 +215,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let turn = Turn::take(home.path(), sender(1), &client()).unwrap();
         turn.keep(vec![open(4)]).unwrap();
-        // Where the temporary file would be, is a folder.
+        // A folder stands where the temporary file would be.
         let temporary = file(home.path()).with_extension(format!("new-{}", std::process::id()));
         fs::create_dir(&temporary).unwrap();
         assert!(matches!(turn.keep(vec![open(5)]), Err(TurnError::Home(_))));
