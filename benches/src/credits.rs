@@ -1,5 +1,5 @@
-//! Credit: what the step costs that closes a day and opens the next, whatever the number of accounts; what it costs to
-//! touch an account for the first time on a day; what a batch of vouchers costs beside its signatures.
+//! Figures of credit: the step that closes a day and opens the next, whatever the number of accounts; the cost of
+//! touching an account for the first time on a day; the cost of a batch of vouchers beside its signatures.
 
 use std::path::Path;
 
@@ -22,20 +22,20 @@ use crate::{
     yardstick::Yardstick,
 };
 
-/// Credit accounts; `DIEM_BENCH_CREDIT_ACCOUNTS` (numbers with commas between) measures others.
+/// The numbers of credit accounts; `DIEM_BENCH_CREDIT_ACCOUNTS` (numbers with commas between) measures others.
 const SIZES: &str = "10000,1000000,10000000";
-/// Accounts that are written at a time.
+/// The number of accounts that are written at a time.
 const CHUNK: u32 = 100_000;
-/// Days that are closed, opened and settled.
+/// The number of days that are closed, opened and settled.
 const DAYS: u64 = 25;
 const DAY_MS: u64 = 86_400_000;
 const GRACE_MS: u64 = 7_200_000;
-/// Accounts that are touched, and vouchers of a batch.
+/// The number of accounts that are touched, and of vouchers in a batch.
 const TOUCHED: u32 = 10_000;
 const VOUCHERS: u32 = 1_000;
-/// Days on which they are touched.
+/// The number of days on which they are touched.
 const TOUCHING_DAYS: u64 = 41;
-/// One voucher in so many has a bad signature.
+/// One voucher of this many has a bad signature.
 const BAD: u32 = 50;
 
 /// Runs all figures of credit.
@@ -45,7 +45,7 @@ pub(crate) fn run(report: &mut Report, yardstick: &Yardstick) {
     let steps: Vec<Step> = sizes.iter().map(|accounts| day_step(report, *accounts)).collect();
     let most = steps.iter().map(|step| step.more).fold(0.0, f64::max);
     report.goal("closing and opening a day beside an ordinary block, the largest", most / 1e6, "ms", Goal::AtMost(1.0));
-    // The same within noise: what the sizes differ by is less than an ordinary block differs from itself.
+    // The sizes are the same within noise: they differ by less than an ordinary block differs from itself.
     let least = steps.iter().map(|step| step.more).fold(f64::INFINITY, f64::min);
     let noise = steps.iter().map(|step| step.noise).fold(0.0, f64::max);
     let name = "  its difference between the sizes / how much ordinary blocks differ (quartiles)";
@@ -54,11 +54,11 @@ pub(crate) fn run(report: &mut Report, yardstick: &Yardstick) {
     batch(report, yardstick);
 }
 
-/// The step of a day, in nanoseconds.
+/// The step of a day; the times are in nanoseconds.
 struct Step {
-    /// What closing and opening a day costs more than an ordinary block.
+    /// The time of closing and opening a day beyond that of an ordinary block.
     more: f64,
-    /// Between the quartiles of ordinary blocks.
+    /// The distance between the quartiles of ordinary blocks.
     noise: f64,
 }
 
@@ -74,7 +74,7 @@ impl World {
         let people = people(2);
         let mut doc = genesis(&people);
         let (staker, provider) = (people[0].clone(), people[1].clone());
-        // For the bond and for fees.
+        // The balance is for the bond and for fees.
         doc.app.bank.accounts.get_mut(&provider.address).unwrap().vvv = Amount::ONE.checked_mul(2_000).unwrap();
         doc.app.credits.providers.push(GenesisProvider {
             provider: provider.address,
@@ -88,7 +88,7 @@ impl World {
         Self { doc, staker, provider }
     }
 
-    /// A dollar of credit a day for each of the accounts from `first` to before `end`.
+    /// Gives a dollar of credit a day to each of the accounts from `first` to before `end`.
     fn give_credit(&self, state: &mut dyn StateWrite, block: BlockInfo, first: u32, end: u32) {
         let amount = Amount::ONE.checked_mul(u128::from(end - first)).unwrap();
         bank::mint(state, ModuleId::DIEM, &self.staker.address, Denom::Diem, amount).unwrap();
@@ -98,8 +98,8 @@ impl World {
         }
     }
 
-    /// The provider's transaction with a voucher of each account, which differs from that of any other round.
-    /// One in `bad` has a signature that does not fit.
+    /// Makes the provider's transaction with a voucher of each account, which differs from that of any other round. One
+    /// voucher of `bad` has a signature that does not fit.
     fn settling(&self, round: u64, bad: u32) -> Bytes {
         let vouchers = (0..VOUCHERS).map(|number| {
             let (key, account) = key(number);
@@ -129,7 +129,7 @@ impl World {
 /// An account with its key.
 fn key(number: u32) -> (SecretKey, Address) {
     let seed = sha256(&[b"credit", &number.to_be_bytes()]);
-    // Only few of them sign: an address needs no key.
+    // Only a few of them sign: an address needs no key.
     let address = Address(seed[..20].try_into().unwrap());
     if number < VOUCHERS {
         let key = SecretKey::ed25519(&seed);
@@ -146,7 +146,7 @@ fn execute(state: &mut dyn StateWrite, block: BlockInfo, sender: Address, msg: &
 }
 
 fn options(ring: usize) -> diem_store::Options {
-    // Without waiting for the disk: what is measured are steps of execution.
+    // The store does not wait for the disk: the steps of execution are measured.
     diem_store::Options { ring, sync: false, ..diem_store::Options::default() }
 }
 
@@ -154,7 +154,7 @@ fn open(home: &Path) -> App {
     App::open(home, Options { store: options(8), ..Options::default() }).unwrap()
 }
 
-/// A chain with that many credit accounts, written below the application in blocks of their own.
+/// Makes a chain with that many credit accounts, which are written below the application in blocks of their own.
 fn populate(home: &Path, accounts: u32) -> (App, World) {
     let world = World::new();
     let app = open(home);
@@ -175,7 +175,7 @@ fn populate(home: &Path, accounts: u32) -> (App, World) {
     (open(home), world)
 }
 
-/// Nanoseconds of an empty block without the disk.
+/// Measures an empty block without the disk, in nanoseconds.
 fn block(app: &App, info: BlockInfo) -> f64 {
     let block = Block { info, proposer: [1; 20], ..Block::default() };
     let (_, ns) = timed(|| app.finalize(&block, block_hash(info.height), &[]).unwrap());
@@ -183,7 +183,7 @@ fn block(app: &App, info: BlockInfo) -> f64 {
     ns
 }
 
-/// What closing one day and opening the next costs beside an ordinary block, and settling it.
+/// Measures what closing one day and opening the next costs beyond an ordinary block, and settling the day.
 fn day_step(report: &mut Report, accounts: u32) -> Step {
     let home = tempfile::tempdir().unwrap();
     let ((app, world), ns) = timed(|| populate(home.path(), accounts));
@@ -212,7 +212,7 @@ fn day_step(report: &mut Report, accounts: u32) -> Step {
     Step { more: close, noise }
 }
 
-/// What it costs more to touch an account for the first time on a day.
+/// Measures what it costs more to touch an account for the first time on a day.
 fn touch(report: &mut Report) {
     let world = World::new();
     let app = App::in_memory(Options::default());
@@ -246,12 +246,12 @@ fn touch(report: &mut Report) {
     report.goal("touching an account first on a day, more than again", more / 1e3, "us", Goal::AtMost(1.0));
 }
 
-/// A tenth of a credit: the least that a call takes.
+/// A tenth of a credit, the least that a call takes.
 fn tenth() -> Amount {
     Amount::ONE.mul_div_floor(1, 10).unwrap()
 }
 
-/// The steps of the block that opens a day.
+/// Runs the steps of the block that opens a day.
 fn new_day(state: &mut Overlay<'_>, info: BlockInfo) {
     let (block, mut events) = (Block { info, ..Block::default() }, Events::default());
     let mut ctx = BlockContext { state, events: &mut events, block: &block };
@@ -260,8 +260,8 @@ fn new_day(state: &mut Overlay<'_>, info: BlockInfo) {
     day::close_and_open(&mut ctx).unwrap();
 }
 
-/// A block with a batch of vouchers, some of them bad, judged as a proposal, beside verifying as many signatures: new to
-/// the node, and remembered from judging it before.
+/// Measures a block with a batch of vouchers, some of them bad, judged as a proposal, beside verifying as many
+/// signatures: once new to the node, and once remembered from judging it before.
 fn batch(report: &mut Report, yardstick: &Yardstick) {
     let home = tempfile::tempdir().unwrap();
     let (app, world) = populate(home.path(), VOUCHERS);

@@ -1,9 +1,9 @@
-//! Blocks of the dearest use of every call, each beside a block of transfers: what a block costs at most.
+//! Blocks of the dearest use of every call, each beside a block of transfers: they bound what a block costs.
 //!
 //! A block of transfers is the dearest one that honest people fill: a transfer of each sender by itself, so that every
-//! transfer has its transaction, its signature and its fee. It is full by bytes. What it costs is all that a node does for
-//! it: it verifies what it has not seen, prepares, processes and finalizes. What is left where the signatures were known is
-//! told beside, without a goal: a block of transfers is nearly all signatures.
+//! transfer has its transaction, its signature and its fee. It is full by bytes. Its cost is all that a node does for
+//! it: it verifies what it has not seen, prepares, processes and finalizes. The cost with known signatures is shown
+//! beside, without a goal: a block of transfers is nearly all signatures.
 
 use std::time::Instant;
 
@@ -19,43 +19,43 @@ use rayon::prelude::*;
 
 use crate::report::{Goal, Report, median};
 
-/// The most that a block may cost, of a block of transfers.
+/// The most that a block may cost, as a multiple of a block of transfers.
 const MOST: f64 = 2.0;
-/// How often the dearest shape of each call is timed, each time beside a block of transfers.
+/// The number of times that the dearest shape of each call is timed, each time beside a block of transfers.
 const ROUNDS: usize = 3;
 const SIZE: Size = Size { full: 256, customers: 1_024 };
-/// What part of a block is filled: the work grows with the number of transactions. `DIEM_BENCH_GAS_PART=1` fills whole
-/// blocks; with less than a quarter the largest batch of vouchers does not fit.
+/// The divisor of the part of a block that is filled: the work grows with the number of transactions.
+/// `DIEM_BENCH_GAS_PART=1` fills whole blocks; with less than a quarter the largest batch of vouchers does not fit.
 const PART: u64 = 2;
 
-/// Seconds that a block takes a node.
+/// The seconds that a block takes a node.
 #[derive(Clone, Copy)]
 struct Times {
-    /// Preparing it out of what waited in the pool, processing and finalizing it, its signatures known: as consensus
-    /// waits for it where transactions came through the pool.
+    /// The time of preparing the block from what waited in the pool, processing and finalizing it, with its signatures
+    /// known: consensus waits this long where transactions came through the pool.
     seen: f64,
-    /// Processing it, its transactions and what is signed inside them never seen.
+    /// The time of processing the block, with its transactions and what is signed inside them never seen.
     unseen: f64,
 }
 
 impl Times {
-    /// These times as parts of those of a block of transfers.
+    /// Divides these times by those of a block of transfers.
     fn per(self, transfers: Self) -> Ratios {
         let all = |times: Self| times.seen + times.unseen;
         Ratios { all: all(self) / all(transfers), seen: self.seen / transfers.seen }
     }
 }
 
-/// What a block costs of a block of transfers.
+/// The cost of a block, as a multiple of a block of transfers.
 #[derive(Clone, Copy)]
 struct Ratios {
-    /// All that a node does for it.
+    /// The multiple of all that a node does for it.
     all: f64,
-    /// What is left of it where the signatures were known.
+    /// The multiple of what is left where the signatures were known.
     seen: f64,
 }
 
-/// The scene, and what makes each transaction unlike any before.
+/// The scene, with the salt that makes each transaction unlike any before.
 struct Bench {
     scene: Scene,
     part: u64,
@@ -81,7 +81,7 @@ pub(crate) fn run(report: &mut Report) {
 }
 
 impl Bench {
-    /// What the dearest block of this call costs of a block of transfers.
+    /// Measures the dearest block of this call as a multiple of a block of transfers.
     fn dearest(&mut self, what: Use) -> Ratios {
         let base = self.transfers();
         let shapes = Shape::ALL.map(|shape| (shape, self.calls(what, shape).per(base)));
@@ -109,7 +109,7 @@ impl Bench {
     }
 }
 
-/// Signed transactions until the part of a block is full, by gas or by bytes; the salt makes them unlike any before.
+/// Signs transactions until the part of a block is full, by gas or by bytes; the salt makes them unlike any before.
 fn fill<'a>(scene: &Scene, part: u64, salt: u64, nth: impl Fn(usize) -> (Tx, &'a Person) + Sync) -> Vec<Bytes> {
     let doc = &scene.chain.doc;
     let sign = |number: usize| {
@@ -139,7 +139,7 @@ fn times(scene: &Scene, what: Use, txs: &[Bytes]) -> Times {
         run();
         start.elapsed().as_secs_f64()
     };
-    // The signatures are known once it has been processed the first time.
+    // The signatures are known once the block has been processed the first time.
     let unseen = timed(&mut || app.process(&block, block_hash(&block, txs), txs).unwrap());
     let mut chosen = Vec::new();
     let seen = timed(&mut || {

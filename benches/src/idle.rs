@@ -1,5 +1,5 @@
-//! An application that accepts all and stores nothing, behind the same CometBFT with the same settings, and a door
-//! that only passes on: what the chain's throughput is measured against.
+//! The baseline of the chain's throughput: an application that accepts all and stores nothing, behind the same CometBFT
+//! with the same settings, and an API that only passes transactions on.
 
 use std::sync::{
     Arc,
@@ -14,12 +14,12 @@ use tendermint_proto::v0_38::abci::{
     ResponseVerifyVoteExtension, request::Value, response,
 };
 
-/// Counts what is committed and does nothing else.
+/// An application that counts what is committed and does nothing else.
 #[derive(Clone, Default)]
 pub(crate) struct Idle {
-    /// Transactions in finalized blocks.
+    /// The number of transactions in finalized blocks.
     pub(crate) txs: Arc<AtomicU64>,
-    /// Finalized blocks.
+    /// The number of finalized blocks.
     pub(crate) height: Arc<AtomicU64>,
 }
 

@@ -1,5 +1,5 @@
-//! A generator of HTTP load that costs little itself: plain HTTP/1.1 on many connections, one request under way on
-//! each. Both sides of a comparison get the same.
+//! A generator of HTTP load that costs little itself: plain HTTP/1.1 on many connections, with one request under way on
+//! each. Both sides of a comparison get the same load.
 
 use std::{
     net::SocketAddr,
@@ -38,7 +38,7 @@ pub(crate) async fn flood(server: SocketAddr, path: &'static str, txs: Arc<Vec<B
     }
 }
 
-/// Posts at a steady rate for as long as there are transactions. Every `sample`th waits for its commit; gives those
+/// Posts at a steady rate for as long as there are transactions. Every `sample`th waits for its commit; returns those
 /// latencies in milliseconds.
 pub(crate) async fn steady(server: SocketAddr, per_second: f64, txs: Vec<Bytes>, sample: usize) -> Vec<f64> {
     let start = Instant::now();
@@ -85,7 +85,7 @@ impl Connection {
         Self { stream, buffer: Vec::new() }
     }
 
-    /// Posts until the server takes it: a full pool is a reason to wait, anything else to stop.
+    /// Posts until the server accepts it: a full pool is a reason to retry, anything else to stop.
     async fn post(&mut self, path: &str, tx: &Bytes) {
         let head = format!(
             "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/octet-stream\r\ncontent-length: {}\r\n\r\n",
@@ -115,7 +115,8 @@ impl Connection {
     }
 }
 
-/// A whole answer out of the buffer: status and body. Answers of a known length only, as both servers give them.
+/// Takes a whole answer out of the buffer: status and body. Answers have a known length only, as both servers give
+/// them.
 fn take_answer(buffer: &mut Vec<u8>) -> Option<(u16, Vec<u8>)> {
     let head_end = buffer.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
     let head = std::str::from_utf8(&buffer[..head_end]).unwrap().to_ascii_lowercase();

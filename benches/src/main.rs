@@ -1,7 +1,7 @@
-//! `make bench`: what the chain costs, as ratios to yardsticks measured in the same run, because the machine is
-//! never twice the same. `make bench ARGS="tree pipeline credits gas network readers"` runs some parts only.
+//! `make bench`: the costs of the chain, as ratios to yardsticks that are measured in the same run, because the machine
+//! is never twice the same. `make bench ARGS="tree pipeline credits gas network readers"` runs some parts only.
 //!
-//! Ends in one table and `bench.json` in cargo's target folder: `[{name, value, unit, goal, holds}]`.
+//! The run ends in one table and `bench.json` in cargo's target folder: `[{name, value, unit, goal, holds}]`.
 
 #![allow(
     clippy::unwrap_used,
@@ -32,7 +32,7 @@ mod yardstick;
 
 use report::Report;
 
-/// Accounts in state; `DIEM_BENCH_ACCOUNTS` makes a quick run smaller.
+/// The number of accounts in state; `DIEM_BENCH_ACCOUNTS` makes a quick run smaller.
 const ACCOUNTS: u32 = 1_000_000;
 
 fn main() {

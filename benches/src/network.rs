@@ -1,4 +1,4 @@
-//! One real validator: CometBFT with our application, against CometBFT with one that does nothing.
+//! One real validator: CometBFT with our application, against CometBFT with an application that does nothing.
 
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
@@ -32,9 +32,9 @@ use crate::{
 
 const THROUGHPUT: &str = "committed transfers a second through POST /v1/tx / do-nothing application";
 
-/// Accounts of these chains: every one can send.
+/// The number of accounts of these chains, all of which can send.
 const ACCOUNTS: u32 = 50_000;
-/// Both sides take turns, so that what else the machine does hits both.
+/// The number of rounds, in which both sides take turns, so that other load of the machine hits both.
 const ROUNDS: usize = 3;
 const TRANSFERS: usize = 40_000;
 const HALF_LOAD_SECONDS: f64 = 8.0;
@@ -103,7 +103,7 @@ fn genesis(work: &mut Workload, home: &Path) -> GenesisDoc {
     work.with_validator(keys::validator_signing_key(home).unwrap())
 }
 
-/// Waits until `count` gives `target` and returns how long that took since `start`.
+/// Waits until `count` reaches `target` and returns the seconds since `start`.
 async fn wait_for(target: u64, start: Instant, count: impl Fn() -> u64) -> f64 {
     while count() < target {
         assert!(start.elapsed() < Duration::from_secs(300), "only {} of {target} were committed", count());
@@ -207,13 +207,13 @@ impl Ours {
         Self { app, work, running: Some(running), api, _home: home }
     }
 
-    /// Transactions in blocks above `height`.
+    /// The number of transactions in blocks above `height`.
     fn committed_above(&self, height: u64) -> u64 {
         let counts = (height + 1..=self.app.info().height).filter_map(|height| self.app.index().block(height));
         counts.map(|block| u64::from(block.tx_count)).sum()
     }
 
-    /// Posts as fast as the node takes it; gives committed transfers a second.
+    /// Posts as fast as the node takes it; returns the committed transfers a second.
     pub(crate) async fn flood(&mut self) -> f64 {
         let txs = Arc::new(self.work.transfers(TRANSFERS));
         let (start, height) = (Instant::now(), self.app.info().height);
@@ -229,7 +229,7 @@ impl Ours {
     }
 }
 
-/// Blocks a second, and latencies of commits in milliseconds, at `rate` transfers a second.
+/// Measures the blocks a second and the latencies of commits in milliseconds, at `rate` transfers a second.
 async fn half_load(binary: &Path, rate: f64) -> (f64, Vec<f64>) {
     let mut ours = Ours::start(binary.to_path_buf(), Timing::fastest()).await;
     let txs = ours.work.transfers((rate * HALF_LOAD_SECONDS) as usize);

@@ -16,7 +16,7 @@ const BLOCK: usize = 10_000;
 const WARM_UP: usize = 4;
 const BLOCKS: usize = 15;
 
-/// Nanoseconds of the stages of one block, and the yardstick measured right before it.
+/// The nanoseconds of the stages of one block, and the yardstick measured right before it.
 struct Stages {
     process: f64,
     finalize: f64,
@@ -104,7 +104,7 @@ impl Chain {
             .collect()
     }
 
-    /// Parts of a block on their own: where the time of the stages goes.
+    /// Measures parts of a block on their own, to show where the time of the stages goes.
     fn parts(&mut self, report: &mut Report, yardstick: &Yardstick) {
         let txs = self.work.transfers(BLOCK);
         let each = |ns: f64| ns / BLOCK as f64 / 1e3;
@@ -126,7 +126,7 @@ impl Chain {
         self.block(&txs, || 0.0);
     }
 
-    /// CheckTx of new and of waiting transactions, in runs beside the yardstick.
+    /// Measures CheckTx of new and of waiting transactions, in runs beside the yardstick.
     fn pool(&mut self, report: &mut Report, yardstick: &Yardstick) {
         let txs = self.work.transfers(BLOCK);
         let check = || {
@@ -143,7 +143,7 @@ impl Chain {
             median(txs.chunks(1_000).map(run).collect())
         };
         report.fact("CheckTx, signature unknown / verify_strict", check(), "ratio");
-        // A commit empties the pool; what waits is checked again, its signature remembered.
+        // A commit empties the pool; the waiting transactions are checked again, with their signatures remembered.
         self.app.drop_pending();
         report.fact("Recheck (and CheckTx behind the door) / verify_strict", check(), "ratio");
     }

@@ -1,5 +1,5 @@
-//! What a validator's blocks notice of strangers: the 99th interval between blocks under their load, against the same
-//! without. Chain, readers and this program share the machine, so that the figure is on the safe side.
+//! The effect of strangers' load on a validator's blocks: the 99th percentile of the interval between blocks under it,
+//! against the same without. Chain, readers and this program share the machine, so that the figure is on the safe side.
 
 use std::{
     net::SocketAddr,
@@ -25,11 +25,11 @@ use crate::{
     report::{Goal, Report},
 };
 
-/// How many streams are read from the first block on, again and again.
+/// The number of streams that are read from the first block on, again and again.
 const STREAMS: usize = 100;
-/// How many requests at one time carry the same transaction many times, behind a gap.
+/// The number of concurrent requests that carry the same transaction many times, behind a nonce gap.
 const BATCHES: usize = 30;
-/// Blocks of each measurement; `DIEM_BENCH_BLOCKS` makes a quick run smaller.
+/// The number of blocks of each measurement; `DIEM_BENCH_BLOCKS` makes a quick run smaller.
 const BLOCKS: usize = 500;
 const BLOCK_TIME: Duration = Duration::from_millis(200);
 
@@ -59,7 +59,7 @@ pub(crate) fn run(report: &mut Report) {
 
 async fn measure(binary: PathBuf, blocks: usize) -> [f64; 3] {
     let mut ours = Ours::start(binary, Timing::of_block_time(BLOCK_TIME)).await;
-    // Something to read.
+    // The flood makes blocks that can be read.
     ours.flood().await;
     let alone = worst(&ours, blocks).await;
     let mut load = JoinSet::new();
@@ -79,7 +79,8 @@ async fn measure(binary: PathBuf, blocks: usize) -> [f64; 3] {
     [alone, streams, batches]
 }
 
-/// The 99th percentile of the intervals between the next `blocks` blocks, in seconds, by the clock of this machine.
+/// Measures the 99th percentile of the intervals between the next `blocks` blocks, in seconds, by the clock of this
+/// machine.
 async fn worst(ours: &Ours, blocks: usize) -> f64 {
     let (mut height, mut last, mut intervals) = (ours.app.info().height, None, Vec::new());
     while intervals.len() < blocks {

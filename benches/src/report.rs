@@ -1,4 +1,4 @@
-//! The table and the file at the end.
+//! The report of a run: its table and its file.
 
 use comfy_table::Table;
 use serde::Serialize;
@@ -7,39 +7,39 @@ use serde::Serialize;
 #[derive(Serialize)]
 struct Row {
     name: String,
-    /// Nothing if it could not be measured.
+    /// The measured value; `None` if it could not be measured.
     value: Option<f64>,
     unit: String,
     goal: Option<String>,
     holds: Option<bool>,
 }
 
-/// What was measured so far.
+/// The figures that were measured so far.
 #[derive(Default)]
 pub(crate) struct Report {
     rows: Vec<Row>,
 }
 
-/// What a figure should be.
+/// The goal of a figure.
 pub(crate) enum Goal {
-    /// At most this.
+    /// The figure should be at most this.
     AtMost(f64),
-    /// At least this.
+    /// The figure should be at least this.
     AtLeast(f64),
 }
 
 impl Report {
-    /// A figure without a goal.
+    /// Adds a figure without a goal.
     pub(crate) fn fact(&mut self, name: &str, value: f64, unit: &str) {
         self.push(name, Some(value), unit, None);
     }
 
-    /// A ratio with a goal.
+    /// Adds a ratio with a goal.
     pub(crate) fn goal(&mut self, name: &str, value: f64, unit: &str, goal: Goal) {
         self.push(name, Some(value), unit, Some(goal));
     }
 
-    /// A goal that could not be measured, and so does not hold.
+    /// Adds a goal that could not be measured, and so does not hold.
     pub(crate) fn missing(&mut self, name: &str, unit: &str, goal: Goal) {
         self.push(name, None, unit, Some(goal));
     }
@@ -91,7 +91,7 @@ pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// Runs `f` and gives its result and the nanoseconds it took.
+/// Runs `f` and returns its result and the nanoseconds that it took.
 pub(crate) fn timed<R>(f: impl FnOnce() -> R) -> (R, f64) {
     let start = std::time::Instant::now();
     let result = f();

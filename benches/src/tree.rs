@@ -9,7 +9,7 @@ use crate::report::{Goal, Report, median, timed};
 
 const UPDATES: usize = 10_000;
 const ROUNDS: u64 = 9;
-/// Past roots held, as the ring of a node holds them.
+/// The number of past roots that are held, as in the ring of a node.
 const RING: usize = 64;
 
 type Row = (Vec<u8>, Option<Value>);
@@ -29,7 +29,7 @@ fn rows(numbers: impl Iterator<Item = u32>, salt: u64) -> Vec<Row> {
         .collect()
 }
 
-/// `UPDATES` random rows out of `keys`, each once.
+/// Draws `UPDATES` distinct random rows out of `keys`.
 fn random_rows(rng: &mut StdRng, keys: u32, salt: u64) -> Vec<Row> {
     let mut numbers = std::collections::BTreeSet::new();
     while numbers.len() < UPDATES.min(keys as usize / 2) {
@@ -50,7 +50,7 @@ pub(crate) fn run(report: &mut Report, keys: u32) {
     let mut root = Root::new().update(&changes(&all)).unwrap().commit().unwrap();
     let store = MockTreeStore::default();
     let jmt = Sha256Jmt::new(&store);
-    // In parts: jmt is not made for a million rows at once.
+    // The rows are written in parts: jmt is not made for a million rows at once.
     let mut version = 0;
     for part in all.chunks(50_000) {
         let (_, batch) = jmt.put_value_set(jmt_values(part), version).unwrap();

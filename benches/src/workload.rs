@@ -10,12 +10,12 @@ use diem_types::{AppGenesis, Call, ConsensusParams, GenesisDoc, Tx};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use rayon::prelude::*;
 
-/// How many of the accounts have keys that sign.
+/// The number of accounts that have keys that sign.
 const SENDERS: u32 = 100_000;
 
-/// Accounts, senders and their next nonces.
+/// The accounts, senders and their next nonces.
 pub(crate) struct Workload {
-    /// The chain's genesis.
+    /// The genesis of the chain.
     pub(crate) doc: GenesisDoc,
     genesis_hash: [u8; 32],
     senders: Vec<(SecretKey, Address, u64)>,
@@ -28,7 +28,7 @@ fn key(number: u32) -> SecretKey {
 }
 
 impl Workload {
-    /// A genesis with `accounts` accounts.
+    /// Makes a genesis with `accounts` accounts.
     pub(crate) fn new(accounts: u32) -> Self {
         let senders: Vec<_> = (0..SENDERS.min(accounts))
             .into_par_iter()
@@ -60,14 +60,14 @@ impl Workload {
         Self { genesis_hash: doc.hash(), doc, senders, accounts, rng: StdRng::seed_from_u64(1) }
     }
 
-    /// Makes the one with that consensus key the only validator; gives the changed genesis.
+    /// Makes the validator with that consensus key the only one; returns the changed genesis.
     pub(crate) fn with_validator(&mut self, consensus: SecretKey) -> GenesisDoc {
         self.doc = with_validators(self.doc.clone(), &[(consensus, 10)]);
         self.genesis_hash = self.doc.hash();
         self.doc.clone()
     }
 
-    /// The next `count` transfers from random senders to random accounts, signed.
+    /// Signs the next `count` transfers from random senders to random accounts.
     pub(crate) fn transfers(&mut self, count: usize) -> Vec<Bytes> {
         let picks: Vec<(usize, u64, Address)> = (0..count)
             .map(|_| {
@@ -80,7 +80,7 @@ impl Workload {
         picks.into_par_iter().map(|(sender, nonce, to)| self.transfer(sender, nonce, to)).collect()
     }
 
-    /// One transfer each of so many senders, whose transaction before it is never sent.
+    /// Signs one transfer of each of `count` senders, whose transaction before it is never sent.
     pub(crate) fn transfers_behind_a_gap(&mut self, count: usize) -> Vec<Bytes> {
         let (to, senders) = (self.accounts[0], 0..count);
         senders.map(|sender| self.transfer(sender, self.senders[sender].2 + 1, to)).collect()
@@ -103,14 +103,14 @@ impl Workload {
         tx.sign(key, None).unwrap().into()
     }
 
-    /// The block at `height`.
+    /// Describes the block at `height`.
     pub(crate) fn block(&self, height: u64) -> Block {
         let time = Time(self.doc.genesis_time.millis() + height * 1_000);
         Block { info: BlockInfo { height, time }, ..Block::default() }
     }
 }
 
-/// A name for a block.
+/// The hash that stands for the block at `height`.
 pub(crate) fn block_hash(height: u64) -> [u8; 32] {
     sha256(&[b"block", &height.to_be_bytes()])
 }

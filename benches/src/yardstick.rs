@@ -1,18 +1,18 @@
-//! What everything is measured against: verifying a signature.
+//! The yardstick that everything is measured against: the time of verifying a signature.
 
 use rayon::prelude::*;
 
 use crate::report::{median, timed};
 
-/// Signed messages to verify whenever a yardstick is needed. It is measured right beside what it measures: on a machine
-/// that is shared, a figure of a minute ago is of another machine.
+/// Signed messages to verify whenever a yardstick is needed. It is measured right beside the figure: on a shared
+/// machine, a measurement of a minute ago is of another machine.
 pub(crate) struct Yardstick {
     signed: Vec<([u8; 32], [u8; 64], [u8; MESSAGE])>,
 }
 
 const MESSAGE: usize = 198;
 const COUNT: usize = 2_048;
-/// Signatures to one measurement on one core.
+/// The number of signatures of one measurement on one core.
 const BURST: usize = 128;
 
 impl Yardstick {
@@ -29,7 +29,7 @@ impl Yardstick {
         Self { signed: signed.collect() }
     }
 
-    /// Nanoseconds of one `verify_strict` of ed25519-dalek, on one core.
+    /// Measures one `verify_strict` of ed25519-dalek on one core, in nanoseconds.
     pub(crate) fn verify_strict(&self) -> f64 {
         let ((), ns) = timed(|| {
             for (key, signature, message) in &self.signed[..BURST] {
@@ -40,7 +40,7 @@ impl Yardstick {
         ns / BURST as f64
     }
 
-    /// Nanoseconds of wall time of one signature in batches of 128 on all cores.
+    /// Measures one signature in batches of 128 on all cores, in nanoseconds of wall time.
     pub(crate) fn batch(&self) -> f64 {
         let ((), ns) = timed(|| {
             self.signed.par_chunks(128).for_each(|chunk| {
@@ -55,7 +55,7 @@ impl Yardstick {
         ns / COUNT as f64
     }
 
-    /// Medians of both, for the table.
+    /// Returns the medians of both, for the table.
     pub(crate) fn medians(&self) -> (f64, f64) {
         let strict = median((0..15).map(|_| self.verify_strict()).collect());
         (strict, median((0..15).map(|_| self.batch()).collect()))

@@ -1,4 +1,4 @@
-//! The calls that a plan means: every call of every module, with amounts, addresses and days from nothing to all.
+//! The calls that a plan stands for: every call of every module, with amounts, addresses and days from nothing to all.
 
 use diem_bank::{Msg, Output};
 use diem_core::{Address, Amount, Denom, keys::SecretKey, tx::MAX_CALLS};
@@ -15,21 +15,21 @@ use diem_types::Call;
 
 use crate::{plan::Plan, world::World};
 
-/// How many ways to choose calls there are: the first sixteen are transfers.
+/// The number of choices of calls: the first sixteen are transfers.
 pub const KINDS: u8 = 56;
 
-/// What a plan's amount means.
+/// The amount that a plan's choice stands for.
 pub(crate) fn amount(choice: u8) -> Amount {
     let milli = |thousandths: u128| Amount::new(Amount::ONE.get() / 1_000 * thousandths);
     match choice {
         0..=15 => Amount::new(choice.into()),
-        // 0.01 to 1.01, then 1 to 100 of a unit, then hundreds and thousands.
+        // These are 0.01 to 1.01, then 1 to 100 of a unit, then hundreds and thousands.
         16..=117 => milli(u128::from(choice - 15) * 10),
         118..=217 => milli(u128::from(choice - 117) * 1_000),
         218..=249 => milli(u128::from(choice - 217) * 500_000),
         250 => milli(100),
         251 => Amount::ONE,
-        // What everybody starts with: it can no longer be paid beside a fee.
+        // Everybody starts with this amount: it can no longer be paid beside a fee.
         252 => milli(100_000_000),
         253 => milli(500_000_000),
         254 => Amount::new(u128::MAX / 2 + 1),
@@ -37,14 +37,14 @@ pub(crate) fn amount(choice: u8) -> Amount {
     }
 }
 
-/// The choices of a plan, in the terms of calls.
+/// The choices of a plan, translated into arguments of calls.
 struct Choices<'a> {
     world: &'a World,
     plan: &'a Plan,
     amount: Amount,
-    /// Who is named: one of the people.
+    /// The person whom a call names.
     to: Address,
-    /// The day that is named: today, most of the time.
+    /// The day that a call names: today, most of the time.
     day: u64,
 }
 
@@ -90,7 +90,7 @@ impl Choices<'_> {
         }
     }
 
-    /// One of the three validators of the genesis, one of the people, who may be one, or nobody.
+    /// The validator that a call names: one of the three of the genesis, one of the people, who may be one, or nobody.
     fn validator(&self, choice: u8) -> Address {
         match choice % 8 {
             number @ 0..=5 => validator(u32::from(number) % 3),
@@ -107,7 +107,7 @@ impl Choices<'_> {
         }
     }
 
-    /// A proof for the sender, or one that is spoilt.
+    /// A key proof for the sender, or one that is invalid.
     fn proof(&self, consensus: &SecretKey, bridge: &SecretKey) -> KeyProof {
         let chain = &self.world.chain.doc.chain_id;
         let operator = self.world.person(self.plan.sender).address;
@@ -121,7 +121,7 @@ impl Choices<'_> {
     fn staking(&self, kind: u8) -> staking::Msg {
         let (validator, amount) = (self.validator(self.plan.to), self.amount);
         let description = Description { moniker: self.text(), website: String::new() };
-        // Up to 99.45%, and once beyond all.
+        // The rate is up to 99.45%, and once beyond all bounds.
         let rate = if self.plan.detail == 14 { 10_001 } else { u16::from(self.plan.amount) * 39 };
         match kind {
             0 | 1 => staking::Msg::Stake { validator, amount },
@@ -219,7 +219,7 @@ impl Choices<'_> {
         credits::Msg::Grant { key: self.world.person(self.plan.detail).address, last_day, limits }
     }
 
-    /// Vouchers of a person and of a key for the sender, some of them bad.
+    /// Makes vouchers of a person and of a session key for the sender, some of them bad.
     fn vouchers(&self) -> Vec<SignedVoucher> {
         let signer = self.world.person(self.plan.detail);
         let voucher = Voucher {

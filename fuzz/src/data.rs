@@ -1,4 +1,4 @@
-//! Everything else that is decoded from bytes of others.
+//! The targets for everything else that is decoded from bytes of others.
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::{
@@ -17,8 +17,8 @@ use prost_ics23::Message as _;
 
 use crate::world::shared_chain;
 
-/// The transaction decoder: what it takes has exactly one encoding, and everything that is computed from a
-/// transaction without state can be computed.
+/// The transaction decoder: a transaction that it accepts has exactly one encoding, and everything that is computed
+/// from a transaction without state can be computed.
 pub fn transaction(data: &[u8]) {
     let signed = match Signed::decode(data) {
         Ok(signed) => signed,
@@ -56,7 +56,7 @@ pub fn init_chain(data: &[u8]) {
     let exported = app.export(doc.genesis_time).unwrap();
     let again = App::in_memory(Options::default());
     again.init_chain(&exported).unwrap();
-    // A block of the same time for both: what was exported is what goes on.
+    // Both execute a block of the same time: the exported chain goes on as the first one does.
     let next = Block { info: BlockInfo { height: block.info.height + 1, ..block.info }, ..block };
     live(&app, &next);
     live(&again, &next);
@@ -91,7 +91,7 @@ pub fn query(data: &[u8]) {
     assert!(verify(&[7; 32], data, value.as_deref(), &proof).is_err());
 }
 
-/// The verifier of proofs: no bytes make it believe what is not so.
+/// The verifier of proofs: no bytes make it accept what is false.
 pub fn proof(data: &[u8]) {
     let Ok(proof) = CommitmentProof::decode(data) else { return };
     let snapshot = shared_chain().app.store().latest();
@@ -106,8 +106,8 @@ pub fn proof(data: &[u8]) {
     let _ = verify(&snapshot.root(), &key, claimed.is_none().then_some(&b"x"[..]), &proof);
 }
 
-/// Vouchers as providers collect them: what decodes has one encoding, in borsh and in JSON, and a signature is judged
-/// without a panic.
+/// Vouchers as providers collect them: a voucher that decodes has one encoding, in borsh and in JSON, and its signature
+/// is verified without a panic.
 pub fn vouchers(data: &[u8]) {
     if let Ok(text) = std::str::from_utf8(data)
         && let Ok(signed) = serde_json::from_str::<SignedVoucher>(text)
@@ -127,7 +127,7 @@ pub fn vouchers(data: &[u8]) {
     }
 }
 
-/// Nobody but the signer makes a good signature, and it is good for these bytes alone.
+/// Checks that the signature is good only if the signer made it, and for these bytes alone.
 fn judge(signed: &SignedVoucher) {
     if signed.verify().is_ok() {
         let mut other = signed.clone();
@@ -136,7 +136,7 @@ fn judge(signed: &SignedVoucher) {
     }
 }
 
-/// Events and index rows: what decodes has one encoding.
+/// Events and index rows: a value that decodes has one encoding.
 pub fn events(data: &[u8]) {
     if let Ok(events) = Event::decode_all(data) {
         let encoded: Vec<u8> = events.iter().flat_map(|event| borsh::to_vec(event).unwrap()).collect();

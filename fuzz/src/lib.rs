@@ -1,8 +1,8 @@
-//! Fuzz targets for everything that takes bytes from outside: one function each, which must return whatever it is
-//! given. libFuzzer drives them (`make fuzz TARGET=check_tx TIME=60`); `cargo test` replays `corpus/` through them.
+//! Fuzz targets for everything that takes bytes from outside: one function each, which must return on any input.
+//! libFuzzer drives them (`make fuzz TARGET=check_tx TIME=60`); `cargo test` replays `corpus/` through them.
 //!
 //! Random bytes never get past a signature, so the stages of consensus take [`plan::Step`]s: valid transactions by a
-//! few people, spoilt in the ways in which a transaction can be spoilt, with raw bytes between them.
+//! few people, made invalid in every way in which a transaction can be, with raw bytes between them.
 
 #![allow(
     clippy::unwrap_used,
@@ -23,7 +23,7 @@ pub use data::{events, init_chain, proof, query, transaction, vouchers};
 pub use stages::{check_tx, finalize_block, prepare_proposal, process_proposal, results};
 pub use world::shared_chain;
 
-/// A target: takes any bytes, panics if it finds something.
+/// A target: it takes any bytes and panics if it finds a fault.
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is also the name of its corpus.

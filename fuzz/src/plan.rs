@@ -1,31 +1,31 @@
-//! The input of the stages of consensus: steps, each a transaction in the making or the end of a block.
+//! The input format of the stages of consensus: steps, each a transaction or the end of a block.
 //!
 //! The layout is fixed and read from the front, so that a mutation in one place changes one step, and so that seeds
 //! can be written by [`Step::write`].
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 
-/// The most steps of one input; more only make it slow.
+/// The most steps of one input; more would only make it slow.
 const MAX_STEPS: usize = 48;
 
-/// A transaction, described by choices. Zeros everywhere make a valid transfer of the first person to itself.
+/// A transaction, described by choices. All zeros make a valid transfer of the first person to itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Arbitrary)]
 pub struct Plan {
-    /// Who sends it.
+    /// The choice of the sender.
     pub sender: u8,
-    /// How far its nonce is from the sender's next.
+    /// The distance of its nonce from the sender's next.
     pub nonce: i8,
-    /// Which calls it has.
+    /// The choice of its calls.
     pub calls: u8,
-    /// Who is paid.
+    /// The choice of the receiver.
     pub to: u8,
-    /// How much.
+    /// The choice of the amount.
     pub amount: u8,
-    /// Who pays the fee, if not the sender.
+    /// The choice of the fee payer, if that is not the sender.
     pub payer: u8,
-    /// What else is unusual about it.
+    /// The choice of one more unusual property.
     pub oddity: u8,
-    /// What else its calls want to know: another person, a day, a limit, a number.
+    /// The choice of its calls' other arguments: another person, a day, a limit, a number.
     pub detail: u8,
 }
 
@@ -34,19 +34,19 @@ pub struct Plan {
 pub enum Step {
     /// A transaction as it was signed.
     Signed(Plan),
-    /// One with a byte changed after signing: at this place, by this mask.
+    /// A transaction with a byte changed after signing: at this place, by this mask.
     Spoilt(Plan, u16, u8),
-    /// One cut off at this place.
+    /// A transaction that is cut off at this place.
     Cut(Plan, u16),
-    /// Any bytes.
+    /// Raw bytes.
     Raw(Vec<u8>),
-    /// A transaction of before, once more.
+    /// An earlier transaction, once more.
     Again(u8),
     /// The block ends here, and the next one comes a second later.
     Block,
-    /// The block ends here. The next one comes up to a minute later, three days: so many seconds as the lowest six bits
-    /// say; with bit 6 the second validator signs no more, without it signs again; with bit 7 one of them is proven
-    /// to have voted twice.
+    /// The block ends here. The lowest six bits give the seconds by which the next one is later than usual: up to a
+    /// minute, which is three days; with bit 6 the second validator stops signing, without it signs again; with bit 7
+    /// one of the validators is proven to have voted twice.
     Later(u8),
 }
 
@@ -69,7 +69,7 @@ impl<'a> Arbitrary<'a> for Step {
 }
 
 impl Step {
-    /// Whether a block ends with it.
+    /// Whether the step ends a block.
     pub const fn ends_block(&self) -> bool {
         matches!(self, Self::Block | Self::Later(_))
     }

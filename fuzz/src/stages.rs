@@ -1,4 +1,4 @@
-//! The stages of a transaction's life in consensus.
+//! The targets for the stages of a transaction's life in consensus.
 
 use bytes::Bytes;
 use diem_testkit::chain::block_hash;
@@ -10,11 +10,11 @@ use crate::{
     world::{World, check_result},
 };
 
-/// The number of [`diem_types::ChainError::NonceTaken`].
+/// The error code of [`diem_types::ChainError::NonceTaken`].
 const NONCE_TAKEN: u32 = 15;
 
-/// CheckTx and rechecks over some blocks: every answer is a known one, nothing committed changes, what waits is not
-/// taken twice, and what the pool holds makes a block that everyone accepts.
+/// CheckTx and rechecks over some blocks: every answer is a known one, nothing committed changes, a waiting transaction
+/// is not taken twice, and the content of the pool makes a block that everyone accepts.
 pub fn check_tx(data: &[u8]) {
     let mut world = World::new();
     let mut pool: Vec<Bytes> = Vec::new();
@@ -39,8 +39,8 @@ pub fn check_tx(data: &[u8]) {
     world.chain.app.check_invariants().unwrap();
 }
 
-/// PrepareProposal out of any pool, within any number of bytes: it chooses from what is offered, stays within the
-/// limit, and what it makes is accepted and pays its fees.
+/// PrepareProposal from any pool, within any number of bytes: it chooses from what is offered, stays within the limit,
+/// and its proposal is accepted and pays its fees.
 pub fn prepare_proposal(data: &[u8]) {
     let (limit, data) = data.split_at_checked(2).unwrap_or((&[0xff, 0xff], data));
     let limit = u64::from(u16::from_le_bytes([limit[0], limit[1]]));
@@ -63,7 +63,7 @@ pub fn prepare_proposal(data: &[u8]) {
     world.chain.app.check_invariants().unwrap();
 }
 
-/// What a bytes field of this length takes in a protobuf message with a field number below 16.
+/// The size of a bytes field of this length in a protobuf message with a field number below 16.
 fn field_bytes(mut length: usize) -> u64 {
     let mut bytes = length as u64 + 2;
     while length >= 0x80 {
@@ -96,8 +96,8 @@ pub fn process_proposal(data: &[u8]) {
     world.chain.app.check_invariants().unwrap();
 }
 
-/// FinalizeBlock and Commit of any list: one result each, what is undecodable changes nothing, all of it is found
-/// afterwards, and every invariant holds after every block.
+/// FinalizeBlock and Commit of any list: each transaction has one result, an undecodable one changes nothing, all of
+/// them are found afterwards, and every invariant holds after every block.
 pub fn finalize_block(data: &[u8]) {
     let mut world = World::new();
     for (block, txs) in blocks(data) {
@@ -119,7 +119,7 @@ pub fn finalize_block(data: &[u8]) {
     }
 }
 
-/// What became of the transactions of an input, for tests of the inputs.
+/// The results of the transactions of an input, for tests of the inputs.
 pub fn results(data: &[u8]) -> Vec<(Bytes, TxResult)> {
     let mut world = World::new();
     let mut results = Vec::new();

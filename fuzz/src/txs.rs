@@ -1,4 +1,4 @@
-//! The transactions that plans mean on a chain.
+//! The transactions that plans stand for on a chain.
 
 use bytes::Bytes;
 use diem_core::{Amount, Block};
@@ -11,13 +11,13 @@ use crate::{
 };
 
 impl World {
-    /// The next block with its transactions, made on the state before it.
+    /// Makes the next block with its transactions on the state before it.
     pub(crate) fn block(&mut self, end: Option<Step>, steps: &[Step]) -> (Block, Vec<Bytes>) {
         let block = self.block_after(end.as_ref());
         (block, steps.iter().filter_map(|step| self.tx(step)).collect())
     }
 
-    /// The bytes that a step means; `None` where a block ends.
+    /// Makes the bytes that a step stands for; `None` where a block ends.
     pub(crate) fn tx(&mut self, step: &Step) -> Option<Bytes> {
         let tx = match step {
             Step::Signed(plan) => self.signed(plan),
@@ -68,7 +68,7 @@ fn odd(builder: TxBuilder, oddity: u8) -> TxBuilder {
         10 => tx.memo = "m".repeat(257),
         11 => tx.nonce = u64::MAX,
         12 => tx.chain_id = "c".repeat(51),
-        // More than the least, so that prices differ.
+        // The price is more than the least, so that prices differ.
         13..=63 => tx.gas_price = tx.gas_price.checked_mul(oddity.into()).unwrap(),
         _ => {}
     })

@@ -18,12 +18,13 @@ use diem_types::{GenesisDoc, Signed, error_info};
 
 use crate::plan::Step;
 
-/// People with balances; the fourth is a listed provider. Two of them have Ethereum keys.
+/// The number of people with balances; the fourth is a listed provider. Two of them have Ethereum keys.
 const PEOPLE: u32 = 6;
-/// The validators of the genesis, whose operators send transactions as well.
+/// The number of validators of the genesis, whose operators send transactions as well.
 const VALIDATORS: u32 = 3;
 
-/// The same people on every chain: making their keys would cost more than the rest of a short input.
+/// The genesis and its people, the same for every chain: making their keys would cost more than the rest of a short
+/// input.
 struct Start {
     people: Vec<Person>,
     doc: GenesisDoc,
@@ -41,8 +42,8 @@ fn start() -> &'static Start {
     })
 }
 
-/// An application whose queues of what left stake serve one a block: with the chain's own limits nothing would be left
-/// for its owner to collect.
+/// The options of an application whose unstaking queues serve one entry a block: with the chain's own limits nothing
+/// would be left for its owner to collect.
 fn options() -> Options {
     let mut hooks = Hooks::default();
     for hook in &mut hooks.begin {
@@ -55,13 +56,13 @@ fn options() -> Options {
     Options { hooks, ..Options::default() }
 }
 
-/// A chain and what was sent to it.
+/// A chain, with what was sent to it.
 pub(crate) struct World {
     pub(crate) chain: TestChain,
-    /// Each person's next nonce, if everything sent so far lands.
+    /// The next nonce of each person, if everything sent so far lands.
     pub(crate) nonces: Vec<u64>,
     pub(crate) made: Vec<Bytes>,
-    /// Whether the second validator has stopped to sign.
+    /// Whether the second validator has stopped signing.
     silent: bool,
 }
 
@@ -73,7 +74,7 @@ impl World {
         Self { nonces: vec![0; people.len()], made: Vec::new(), silent: false, chain }
     }
 
-    /// An application that starts the same chain beside this one.
+    /// Starts the same chain in another application.
     pub(crate) fn twin(&self) -> App {
         let chain = TestChain::start(App::in_memory(options()), Vec::new(), self.chain.doc.clone());
         chain.force(Vec::new());
@@ -85,12 +86,12 @@ impl World {
         start().genesis_hash
     }
 
-    /// The open day.
+    /// The number of the open day.
     pub(crate) fn today(&self) -> u64 {
         diem_credits::state::global(&self.chain.app.store().latest()).day
     }
 
-    /// The next block, as the step that ends the one before says.
+    /// Describes the next block, as the step that ends the one before says.
     pub(crate) fn block_after(&mut self, end: Option<&Step>) -> Block {
         let mut block = self.chain.next_block();
         if let Some(Step::Later(how)) = end {
@@ -116,12 +117,12 @@ impl World {
     }
 }
 
-/// How consensus names a validator of the genesis.
+/// The consensus address of a validator of the genesis.
 fn consensus_name(number: u8) -> [u8; 20] {
     diem_staking::consensus_address(&public(&consensus(number)))
 }
 
-/// Every result either succeeded or names an error of the table, with a sentence for people.
+/// Checks that the result is a success or names an error of the table, with a sentence for people.
 pub(crate) fn check_result(tx: &Bytes, result: &TxResult) {
     if result.code == 0 {
         assert!(Signed::decode(tx).is_ok(), "what does not decode cannot succeed");
@@ -132,7 +133,7 @@ pub(crate) fn check_result(tx: &Bytes, result: &TxResult) {
     assert!(!result.log.is_empty() && result.events.is_empty(), "{result:?}");
 }
 
-/// A chain that has lived two days and that nobody changes any more.
+/// A chain with a history of two days that nobody changes any more.
 pub fn shared_chain() -> &'static TestChain {
     static CHAIN: OnceLock<TestChain> = OnceLock::new();
     CHAIN.get_or_init(|| story::history(Options::default()).chain)

@@ -1,5 +1,5 @@
-//! Every input in `corpus/` goes through its target, and through every target: what broke one decoder may break
-//! another.
+//! Every input in `corpus/` goes through its target, and through every other target: an input that broke one decoder
+//! may break another.
 #![allow(
     clippy::unwrap_used,
     clippy::arithmetic_side_effects,
@@ -83,7 +83,7 @@ fn finalize_block_takes_its_corpus() {
     replay("finalize_block", is_stage);
 }
 
-/// The stages read the same kind of input.
+/// Whether the target is a stage: the stages read the same kind of input.
 fn is_stage(target: &str) -> bool {
     ["check_tx", "prepare_proposal", "process_proposal", "finalize_block"].contains(&target)
 }
@@ -106,7 +106,7 @@ fn a_step_is_read_as_it_was_written() {
     assert_eq!(steps(&bytes), written);
 }
 
-/// Without this the fuzzer would have to find by itself what makes a call of each module work.
+/// Without such seeds the fuzzer would have to find by itself what makes a call of each module succeed.
 #[test]
 fn every_call_works_in_some_seed() {
     let mut all = BTreeSet::new();
@@ -130,7 +130,7 @@ fn every_call_works_in_some_seed() {
     assert_eq!(worked, all);
 }
 
-/// The seeds are what a valid input looks like. Without them a fuzzer would need days to find the first transaction.
+/// The seeds are examples of valid input. Without them a fuzzer would need days to find the first transaction.
 #[test]
 #[ignore = "writes into the checkout: run it after the format of a transaction changed"]
 fn write_seeds() {
@@ -153,7 +153,7 @@ fn the_seeds_are_up_to_date() {
     }
 }
 
-/// Numbers that look random and are the same every time.
+/// A generator of pseudo-random numbers with a fixed seed.
 struct Dice(u64);
 
 impl Dice {
@@ -163,11 +163,11 @@ impl Dice {
     }
 
     fn byte(&mut self) -> u8 {
-        // What decides in many formats, and any other.
+        // The value is one that matters in many formats, or any other.
         [0, 1, 0x7f, 0x80, 0xff, u8::try_from(self.below(256)).unwrap()][self.below(6)]
     }
 
-    /// A few changes of `input`, some of them taken from `other`.
+    /// Makes a few changes to `input`, some of them taken from `other`.
     fn spoil(&mut self, mut input: Vec<u8>, other: &[u8]) -> Vec<u8> {
         for _ in 0..=self.below(6) {
             let at = self.below(input.len());
@@ -189,8 +189,8 @@ impl Dice {
     }
 }
 
-/// A little of what a fuzzer does, on every machine: `DIEM_FUZZ_ROUNDS` says how many inputs each target gets, and
-/// `DIEM_FUZZ_SEED` which ones.
+/// This is a little of what a fuzzer does, on every machine: `DIEM_FUZZ_ROUNDS` sets the number of inputs for each
+/// target, and `DIEM_FUZZ_SEED` selects them.
 #[test]
 fn spoilt_seeds_are_taken_too() {
     let number = |name, default| std::env::var(name).map_or(default, |text| text.parse().unwrap());

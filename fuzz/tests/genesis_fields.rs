@@ -1,5 +1,5 @@
-//! Every field of a genesis, one by one, with values that it should not have: each is refused with a sentence, or the
-//! chain starts, keeps its invariants, and goes on from its own export.
+//! Every field of a genesis is set, one by one, to values that it should not have: each is refused with a sentence, or
+//! the chain starts, keeps its invariants, and goes on from its own export.
 #![allow(
     clippy::unwrap_used,
     clippy::disallowed_methods,
@@ -11,7 +11,7 @@ use diem_fuzz::{init_chain, shared_chain};
 use diem_types::GenesisDoc;
 use serde_json::{Value, json};
 
-/// Where a value stands, for every value that holds no others, and for every list.
+/// Collects the JSON pointers of every value that holds no others, and of every list.
 fn places(value: &Value, place: String, found: &mut Vec<String>) {
     match value {
         Value::Array(items) => {
@@ -25,7 +25,7 @@ fn places(value: &Value, place: String, found: &mut Vec<String>) {
     }
 }
 
-/// What a value of this kind should not be.
+/// The values that a value of this kind should not have.
 fn others(value: &Value) -> Vec<Value> {
     match value {
         Value::Number(_) => vec![json!(0), json!(1), json!(u32::MAX), json!(u64::MAX)],

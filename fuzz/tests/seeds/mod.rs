@@ -1,4 +1,4 @@
-//! Inputs made from real transactions, blocks and proofs.
+//! Seeds that are made from real transactions, blocks and proofs.
 
 mod stages;
 
@@ -10,10 +10,10 @@ use diem_testkit::{TestChain, TxBuilder};
 use diem_types::{Call, Event, Query};
 use prost_ics23::Message as _;
 
-/// Target, name, bytes.
+/// The target, the name and the bytes of a seed.
 type Seed = (&'static str, String, Vec<u8>);
 
-/// Every seed of every target.
+/// Makes every seed of every target.
 pub(crate) fn all() -> Vec<Seed> {
     [transactions(), stages::all(), genesis(), queries(), proofs(), events(), vouchers()].concat()
 }
@@ -22,7 +22,7 @@ fn named(target: &'static str, seeds: Vec<(&str, Vec<u8>)>) -> Vec<Seed> {
     seeds.into_iter().map(|(name, bytes)| (target, name.to_owned(), bytes)).collect()
 }
 
-/// Everything that was sent to the shared chain, which has every call in it, and transactions that are unusual.
+/// Seeds from everything that was sent to the shared chain, which has every call in it, and from unusual transactions.
 fn transactions() -> Vec<Seed> {
     let chain = shared_chain();
     let [ada, bob, eve] = [&chain.people[0], &chain.people[1], &chain.people[2]];
@@ -92,7 +92,7 @@ fn genesis() -> Vec<Seed> {
     )
 }
 
-/// One of each, by trying what may follow the numbers of module and question.
+/// One query of each kind, found by trying what may follow the numbers of module and question.
 fn questions() -> Vec<([u8; 2], Query)> {
     let chain = shared_chain();
     let (one, provider) = (chain.people[0].address.0, chain.people[3].address.0);
@@ -193,7 +193,7 @@ fn events() -> Vec<Seed> {
     seeds
 }
 
-/// Vouchers of both kinds of keys, as providers write them down and hand them in.
+/// Seeds from vouchers of both kinds of keys, as providers write them down and hand them in.
 fn vouchers() -> Vec<Seed> {
     let chain = shared_chain();
     let by = |person: usize| {

@@ -1,4 +1,4 @@
-//! Steps of every kind, and blocks and days of them.
+//! Seeds of the stages: steps of every kind, and blocks and days of them.
 
 use diem_core::Amount;
 use diem_fuzz::{
@@ -14,26 +14,26 @@ const fn plan(sender: u8, to: u8, amount: u8) -> Plan {
     Plan { sender, nonce: 0, calls: 0, to, amount, payer: 0, oddity: 0, detail: 0 }
 }
 
-/// A call of the economy: its number, who sends it, whom it names, how much, and the rest.
+/// A step with a call of the economy: its number, its sender, whom it names, the amount, and the rest.
 const fn call(calls: u8, sender: u8, to: u8, amount: u8, detail: u8) -> Step {
     Step::Signed(Plan { calls, detail, ..plan(sender, to, amount) })
 }
 
-/// One after the other: stake, DIEM, credit, its uses, the end of a day, and everything back.
+/// The life of an account in one sequence: stake, DIEM, credit, its uses, the end of a day, and everything back.
 fn life() -> Vec<Step> {
     vec![
-        // 100 VVV for the first validator, 90 of them locked for a DIEM; 5 DIEM staked.
+        // 100 VVV go to the first validator, 90 of them are locked for a DIEM, and 5 DIEM are staked.
         call(16, 0, 0, 217, 0),
         call(28, 0, 0, 207, 0),
         call(33, 0, 0, 122, 0),
-        // A promise to the fourth, a key, a voucher of both.
+        // A promise goes to the fourth person, then a session key is granted, and vouchers of both are settled.
         call(44, 0, 3, 118, 0),
         call(45, 0, 3, 118, 5),
         Step::Block,
         call(47, 3, 0, 100, 5),
         call(49, 0, 3, 30, 0),
         call(50, 0, 1, 30, 0),
-        // 0.6 for sale; some of it bought, the rest taken back.
+        // 0.6 credit is for sale; some of it is bought, the rest is taken back.
         call(51, 0, 0, 75, 100),
         call(53, 4, 0, 30, 100),
         call(52, 0, 0, 0, 0),
@@ -41,7 +41,7 @@ fn life() -> Vec<Step> {
         call(36, 0, 0, 0, 0),
         call(35, 0, 0, 30, 0),
         Step::Later(20),
-        // Yesterday's voucher in its grace, then the settlement.
+        // Yesterday's voucher comes in its grace period, then the settlement.
         call(47, 3, 0, 110, 5 | 0x80),
         call(46, 0, 0, 0, 5),
         Step::Later(6),
@@ -55,7 +55,7 @@ fn life() -> Vec<Step> {
     ]
 }
 
-/// A provider from its registration to its end, and a validator.
+/// The life of a provider, from its registration to its end, and of a validator.
 fn offices() -> Vec<Step> {
     vec![
         call(37, 1, 1, 221, 0),
@@ -77,7 +77,7 @@ fn offices() -> Vec<Step> {
     ]
 }
 
-/// The second validator signs no more, is jailed and comes back; the third votes twice.
+/// The second validator stops signing, is jailed and comes back; the third votes twice.
 fn punished() -> Vec<Step> {
     let leave = [call(16, 4, 1, 200, 0), call(16, 4, 2, 200, 0), call(18, 4, 1, 150, 0), call(26, 4, 2, 150, 0)];
     let silence = [vec![Step::Later(0x41)], vec![Step::Block; 7]].concat();
@@ -152,7 +152,7 @@ pub(crate) fn all() -> Vec<Seed> {
         for target in ["check_tx", "process_proposal", "finalize_block"] {
             seeds.push((target, (*name).to_owned(), encode(steps, Vec::new())));
         }
-        // The first two bytes are the most bytes of a block.
+        // The first two bytes set the most bytes of a block.
         for (size, limit) in [("", u16::MAX), ("-tight", 700)] {
             seeds.push(("prepare_proposal", format!("{name}{size}"), encode(steps, limit.to_le_bytes().to_vec())));
         }

@@ -1,1 +1,1 @@
-//! Nothing but tests: the store's tree beside the jmt crate.
+//! This crate has only tests: they compare the store's tree with the jmt crate.

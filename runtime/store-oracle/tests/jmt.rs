@@ -1,4 +1,4 @@
-//! The jmt crate knows the rules of the tree, the ics23 crate those of proofs. Both were written by others.
+//! The jmt crate knows the rules of the tree, and the ics23 crate those of proofs. Both were written by others.
 
 #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects)]
 
@@ -14,7 +14,7 @@ use jmt::{KeyHash, Sha256Jmt};
 use proptest::prelude::*;
 use sha2_10::Sha256;
 
-/// The tree of the other crate, with every version it had.
+/// The tree of the jmt crate, with every version that it had.
 struct Oracle {
     rows: MockTreeStore,
     version: u64,
@@ -111,7 +111,7 @@ proptest! {
                 continue;
             }
             check_by_ics23(root, &key, value.as_deref(), &proof);
-            // jmt's own proof is the same one, and our verifier takes it.
+            // jmt's own proof is the same one, and our verifier accepts it.
             let (their_value, theirs) = oracle.prove(&key);
             prop_assert_eq!(their_value.as_deref(), value.as_deref());
             prop_assert_eq!(&theirs, &proof);

@@ -1,4 +1,4 @@
-//! An application driven block by block, as an engine would.
+//! A test driver of an application: it makes block after block, as an engine would.
 
 use std::sync::Arc;
 
@@ -14,37 +14,37 @@ use crate::people::{Person, TxBuilder, genesis, people};
 /// The time between two blocks of a test, in milliseconds.
 const BLOCK_MS: u64 = 1_000;
 
-/// An application with its genesis and the people in it.
+/// An application with its genesis and the people that have balances in it.
 pub struct TestChain {
-    /// The application.
+    /// The application under test.
     pub app: Arc<App>,
-    /// Its genesis.
+    /// The genesis of the chain.
     pub doc: GenesisDoc,
-    /// The people with balances.
+    /// The people that have balances.
     pub people: Vec<Person>,
 }
 
 /// A committed block of a test.
 #[derive(Debug, Clone)]
 pub struct BlockOutcome {
-    /// The block.
+    /// The block as it was finalized.
     pub block: Block,
-    /// Its hash.
+    /// The hash of the block.
     pub hash: [u8; 32],
-    /// Its transactions.
+    /// The transactions of the block.
     pub txs: Vec<Bytes>,
-    /// What it gave.
+    /// The answer of `finalize`.
     pub finalized: Finalized,
 }
 
 impl BlockOutcome {
-    /// The results of its transactions.
+    /// The results of the block's transactions, in order.
     pub fn results(&self) -> &[TxResult] {
         &self.finalized.results
     }
 }
 
-/// The next block on top of `app`.
+/// Describes the next block on top of `app`.
 pub fn next_block(app: &App, doc: &GenesisDoc) -> Block {
     let committed = app.store().meta();
     let info = match committed {
@@ -54,14 +54,14 @@ pub fn next_block(app: &App, doc: &GenesisDoc) -> Block {
     Block { info, proposer: [1; 20], ..Block::default() }
 }
 
-/// A hash that names this block and no other.
+/// Computes a hash that is different for every block.
 pub fn block_hash(block: &Block, txs: &[Bytes]) -> [u8; 32] {
     let head = borsh::to_vec(&block.info).unwrap();
     let parts: Vec<&[u8]> = std::iter::once(&head[..]).chain(txs.iter().map(|tx| &tx[..])).collect();
     sha256(&parts)
 }
 
-/// A transaction for each call on top of `app`, with the next nonce of its sender.
+/// Signs a transaction for each call on top of `app`, with the next nonce of its sender.
 pub fn sign(app: &App, doc: &GenesisDoc, calls: &[(&Person, Call)]) -> Vec<Bytes> {
     let state = app.store().latest();
     let tx = |(place, (sender, call)): (usize, &(&Person, Call))| {
@@ -73,24 +73,24 @@ pub fn sign(app: &App, doc: &GenesisDoc, calls: &[(&Person, Call)]) -> Vec<Bytes
 }
 
 impl TestChain {
-    /// A chain in memory with ten people and one empty block.
+    /// Makes a chain in memory with ten people and one empty block.
     pub fn new() -> Self {
         let chain = Self::fresh();
         chain.force(Vec::new());
         chain
     }
 
-    /// A chain in memory with ten people and no block yet.
+    /// Makes a chain in memory with ten people and no block yet.
     pub fn fresh() -> Self {
         Self::with(Options::default(), 10)
     }
 
-    /// A chain in memory with no block yet.
+    /// Makes a chain in memory with `count` people and no block yet.
     pub fn with(options: Options, count: u32) -> Self {
         Self::on(App::in_memory(options), count)
     }
 
-    /// Starts a chain on an empty application.
+    /// Starts a chain with `count` people on an empty application.
     pub fn on(app: App, count: u32) -> Self {
         let people = people(count);
         let doc = genesis(&people);
@@ -103,33 +103,33 @@ impl TestChain {
         Self { app: Arc::new(app), doc, people }
     }
 
-    /// A transaction with the sender's next nonce.
+    /// Builds a transaction with the sender's next nonce.
     pub fn tx(&self, sender: &Person, calls: Vec<Call>) -> TxBuilder {
         let nonce = bank::nonce(&self.app.store().latest(), &sender.address);
         TxBuilder::new(&self.doc, sender, nonce, calls)
     }
 
-    /// A transfer of VVV between two of the people.
+    /// Builds a transfer of VVV between two of the people.
     pub fn transfer(&self, from: usize, nonce: u64, to: usize, amount: u128) -> TxBuilder {
         TxBuilder::transfer(&self.doc, &self.people[from], nonce, self.people[to].address, Amount::new(amount))
     }
 
-    /// Checks a transaction as the pool does.
+    /// Checks a transaction as CheckTx of the pool does.
     pub fn check(&self, tx: &Bytes) -> TxResult {
         self.app.check_tx(tx)
     }
 
-    /// The next block.
+    /// Describes the next block.
     pub fn next_block(&self) -> Block {
         next_block(&self.app, &self.doc)
     }
 
-    /// Finalizes and commits the next block with exactly these transactions, without asking whether they are good.
+    /// Finalizes and commits the next block with exactly these transactions, valid or not.
     pub fn force(&self, txs: Vec<Bytes>) -> BlockOutcome {
         self.run(self.next_block(), txs)
     }
 
-    /// The same with a block of the caller's making: another time, votes, evidence.
+    /// Finalizes and commits a block of the caller's making: with another time, votes or evidence.
     pub fn run(&self, block: Block, txs: Vec<Bytes>) -> BlockOutcome {
         let hash = block_hash(&block, &txs);
         let finalized = self.app.finalize(&block, hash, &txs).expect("the next block");
@@ -137,12 +137,12 @@ impl TestChain {
         BlockOutcome { block, hash, txs, finalized }
     }
 
-    /// Makes a block as a proposer does out of what the pool offers: prepare, process, finalize, commit.
+    /// Makes a block as a proposer does from what the pool offers: prepare, process, finalize, commit.
     pub fn propose(&self, offered: Vec<Bytes>) -> BlockOutcome {
         self.propose_in(self.next_block(), offered)
     }
 
-    /// The same with a block of the caller's making.
+    /// Makes a block as [`Self::propose`] does, with a header of the caller's making.
     pub fn propose_in(&self, block: Block, offered: Vec<Bytes>) -> BlockOutcome {
         let txs = self.app.prepare(&block, offered, self.doc.consensus.block_max_bytes);
         let hash = block_hash(&block, &txs);
@@ -152,12 +152,12 @@ impl TestChain {
         BlockOutcome { block, hash, txs, finalized }
     }
 
-    /// The committed balance.
+    /// Reads a committed balance.
     pub fn balance(&self, address: &Address, denom: Denom) -> Amount {
         bank::balance(&self.app.store().latest(), address, denom)
     }
 
-    /// The committed root.
+    /// Reads the committed root of the state.
     pub fn root(&self) -> [u8; 32] {
         self.app.info().root
     }

@@ -1,5 +1,5 @@
-//! A small economy in a test: three validators, a provider that is listed, people with VVV and DIEM, and days
-//! of twenty seconds.
+//! A small economy for tests: three validators, a listed provider, people with VVV and DIEM, and days of twenty
+//! seconds.
 
 use std::collections::BTreeMap;
 
@@ -23,27 +23,27 @@ use crate::{
     people::{Person, genesis, operator, people, with_validators},
 };
 
-/// How long a day lasts, in milliseconds. The first one begins at genesis.
+/// The length of a day in milliseconds. The first day begins at genesis.
 pub const EPOCH_MS: u64 = 20_000;
-/// How long after its close a day takes vouchers.
+/// The grace period in milliseconds, in which a closed day takes vouchers.
 pub const GRACE_MS: u64 = 5_000;
-/// How long stake takes to leave, and a provider's bond.
+/// The unbonding time of stake and of a provider's bond, in milliseconds.
 pub const UNBONDING_MS: u64 = 40_000;
-/// How long a validator that missed too many blocks stays out.
+/// The time in milliseconds for which a validator that missed too many blocks stays jailed.
 pub const JAIL_MS: u64 = 3_000;
-/// People with 100,000 VVV and 10 DIEM each.
+/// The number of people, with 100,000 VVV and 10 DIEM each.
 pub const PEOPLE: u32 = 6;
-/// Of the people, who is a listed provider with a bond of 2,000 VVV.
+/// The place, among the people, of the listed provider, who has a bond of 2,000 VVV.
 pub const PROVIDER: usize = 3;
 /// The voting powers of the three validators at genesis.
 const POWERS: [u64; 3] = [10_000, 8_000, 6_000];
 
-/// Whole units.
+/// The amount of that many whole units.
 pub fn whole(units: u128) -> Amount {
     Amount::ONE.checked_mul(units).unwrap()
 }
 
-/// Thousandths of a unit.
+/// The amount of that many thousandths of a unit.
 pub fn milli(thousandths: u128) -> Amount {
     Amount::new(thousandths * (Amount::ONE.get() / 1_000))
 }
@@ -59,7 +59,7 @@ pub fn public(key: &SecretKey) -> [u8; 32] {
     key.verifying_key().to_bytes()
 }
 
-/// Who validates, by number.
+/// The operator's address of a validator, by its number.
 pub fn validator(number: u32) -> Address {
     operator(number).address
 }
@@ -112,30 +112,30 @@ pub fn economy_genesis(people: &[Person]) -> GenesisDoc {
     doc
 }
 
-/// VVV for a DIEM, as a rate of the curve.
+/// The rate of the curve at which a DIEM costs this much VVV.
 pub(crate) fn rate_of(vvv: u128) -> diem::curve::Rate {
     diem::curve::Rate(U256::from(whole(vvv).get()))
 }
 
-/// A chain of this economy, and what the next blocks are told beside their transactions.
+/// A chain of this economy, with what the next blocks are told beside their transactions.
 pub struct Economy {
-    /// The chain.
+    /// The chain with its application.
     pub chain: TestChain,
-    /// Whose signatures are missing in the next blocks, by the number of the validator.
+    /// The validators, by number, whose signatures are missing in the next blocks.
     pub silent: Vec<u8>,
-    /// Who is proven to have voted twice, by number and height of the offence; for the next block.
+    /// The validators that the next block proves to have voted twice, by number and height of the offence.
     pub evidence: Vec<(u8, u64)>,
-    /// Every block so far.
+    /// Every block that was made so far.
     pub blocks: Vec<BlockOutcome>,
 }
 
 impl Economy {
-    /// A chain with one empty block.
+    /// Makes a chain with one empty block.
     pub fn new() -> Self {
         Self::with(Options::default(), PEOPLE)
     }
 
-    /// The same with other options, and with this many people.
+    /// Makes a chain as [`Self::new`] does, with other options and this many people.
     pub fn with(options: Options, count: u32) -> Self {
         let people = people(count);
         let doc = economy_genesis(&people);
@@ -144,17 +144,17 @@ impl Economy {
         Self { chain, silent: Vec::new(), evidence: Vec::new(), blocks: vec![first] }
     }
 
-    /// A person's address.
+    /// The address of a person.
     pub fn who(&self, person: usize) -> Address {
         self.chain.people[person].address
     }
 
-    /// The day that is open.
+    /// The number of the open day.
     pub fn today(&self) -> u64 {
         credits::state::global(&self.chain.app.store().latest()).day
     }
 
-    /// The next block, so many milliseconds after the last one, as consensus would tell it.
+    /// Describes the next block, `elapsed` milliseconds after the last one, as consensus would.
     pub fn block_after(&mut self, elapsed: u64) -> Block {
         let mut block = self.chain.next_block();
         let last = self.chain.app.store().meta().unwrap();
@@ -178,10 +178,10 @@ impl Economy {
         block
     }
 
-    /// A block with one transaction of each sender, all of which must succeed.
+    /// Makes a block with one transaction of each sender, all of which must succeed.
     ///
     /// # Panics
-    /// One of them fails.
+    /// One of the transactions fails.
     pub fn block(&mut self, elapsed: u64, calls: Vec<(Person, Vec<Call>)>) -> BlockOutcome {
         let mut nonces = BTreeMap::<Address, u64>::new();
         let txs = calls.into_iter().map(|(sender, calls)| {
@@ -201,7 +201,7 @@ impl Economy {
         outcome
     }
 
-    /// The same with the people by their numbers.
+    /// Makes a block as [`Self::block`] does, with the senders by their numbers.
     ///
     /// # Panics
     /// One of the transactions fails.
@@ -211,7 +211,7 @@ impl Economy {
         self.block(elapsed, calls)
     }
 
-    /// A voucher of a person for the person's own credit.
+    /// Makes a voucher of a person for the person's own credit.
     pub fn voucher(&self, account: usize, provider: usize, day: u64, amount: Amount) -> Voucher {
         let account = self.who(account);
         Voucher {
@@ -228,7 +228,7 @@ impl Economy {
         }
     }
 
-    /// The same, signed.
+    /// Makes a voucher as [`Self::voucher`] does, and signs it.
     pub fn signed(&self, account: usize, provider: usize, day: u64, amount: Amount) -> SignedVoucher {
         self.voucher(account, provider, day, amount).sign(&self.chain.people[account].key)
     }

@@ -1,5 +1,5 @@
-//! A chain in a test: people with keys, transactions, blocks, and shadow applications that live the same history in
-//! other ways and must reach the same roots.
+//! A chain for tests: people with keys, transactions, blocks, and shadow applications that live through the same
+//! history in other ways and must reach the same roots.
 
 #![allow(
     clippy::unwrap_used,

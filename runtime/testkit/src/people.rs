@@ -7,12 +7,12 @@ use diem_staking::{self as staking, CreateValidator, Description, KeyProof};
 use diem_svvv as svvv;
 use diem_types::{AppGenesis, Call, ConsensusParams, GenesisDoc, GenesisValidator, Tx};
 
-/// Someone with a key.
+/// A person with a key.
 #[derive(Debug, Clone)]
 pub struct Person {
-    /// The key.
+    /// The secret key of the person.
     pub key: SecretKey,
-    /// Its address.
+    /// The address of the key.
     pub address: Address,
 }
 
@@ -31,12 +31,12 @@ pub fn people(count: u32) -> Vec<Person> {
     (0..count).map(Person::new).collect()
 }
 
-/// Whole units.
+/// The amount of that many whole units.
 fn whole(units: u128) -> Amount {
     Amount::ONE.checked_mul(units).unwrap()
 }
 
-/// Who operates the validator of a test's chain, counted from 0.
+/// The operator of a validator of a test's chain, counted from 0.
 pub fn operator(number: u32) -> Person {
     Person::new(u32::MAX - number)
 }
@@ -62,7 +62,7 @@ pub fn genesis(people: &[Person]) -> GenesisDoc {
     with_validators(doc, &[(consensus_key(), 10_000)])
 }
 
-/// The same chain with these validators alone, as (consensus key, power). Each has an operator who stakes that much VVV;
+/// Gives the chain these validators alone, as (consensus key, power). Each has an operator who stakes that much VVV;
 /// the stake of the first is locked for all DIEM that the accounts have.
 pub fn with_validators(mut doc: GenesisDoc, validators: &[(SecretKey, u64)]) -> GenesisDoc {
     let operators: Vec<Address> = (0..).take(validators.len()).map(|number| operator(number).address).collect();
@@ -71,7 +71,7 @@ pub fn with_validators(mut doc: GenesisDoc, validators: &[(SecretKey, u64)]) -> 
     (app.staking.validators, app.svvv.locks, doc.validators) = Default::default();
     for ((number, operator), (consensus, power)) in (1..).zip(&operators).zip(validators) {
         let stake = whole((*power).into());
-        // 1,000 VVV beside the stake, for fees.
+        // Each operator has 1,000 VVV beside the stake, for fees.
         let vvv = stake.checked_add(whole(1_000)).unwrap();
         app.bank.accounts.insert(*operator, bank::Account { vvv, ..bank::Account::default() });
         let validator = validator(&doc.chain_id, *operator, consensus, number, stake);
@@ -111,17 +111,17 @@ fn validator(
     staking::genesis::GenesisValidator { operator, validator }
 }
 
-/// A transaction in the making. Starts as a valid one of one call; each part can be spoilt.
+/// A builder of a transaction. It starts as a valid one of one call; each part can be made invalid.
 #[derive(Debug, Clone)]
 pub struct TxBuilder {
-    /// What will be signed.
+    /// The transaction that will be signed.
     pub tx: Tx,
     sender: SecretKey,
     payer: Option<SecretKey>,
 }
 
 impl TxBuilder {
-    /// A transaction of `sender` with these calls, valid on the chain of `doc`.
+    /// Builds a transaction of `sender` with these calls, valid on the chain of `doc`.
     pub fn new(doc: &GenesisDoc, sender: &Person, nonce: u64, calls: Vec<Call>) -> Self {
         let tx = Tx {
             chain_id: doc.chain_id.clone(),
@@ -138,7 +138,7 @@ impl TxBuilder {
         Self { tx, sender: sender.key.clone(), payer: None }
     }
 
-    /// A transfer of VVV.
+    /// Builds a transfer of VVV.
     pub fn transfer(doc: &GenesisDoc, from: &Person, nonce: u64, to: Address, amount: Amount) -> Self {
         let msg = bank::Msg::Transfer { to, denom: Denom::Vvv, amount };
         Self::new(doc, from, nonce, vec![Call::Bank(msg)])
@@ -150,14 +150,14 @@ impl TxBuilder {
         self
     }
 
-    /// Lets another account pay the fee.
+    /// Makes another account pay the fee.
     pub fn paid_by(mut self, payer: &Person) -> Self {
         self.tx.fee_payer = Some(payer.address);
         self.payer = Some(payer.key.clone());
         self
     }
 
-    /// Signs.
+    /// Signs the transaction and encodes it.
     pub fn bytes(&self) -> Bytes {
         self.tx.sign(&self.sender, self.payer.as_ref()).expect("the keys are those of the addresses").into()
     }

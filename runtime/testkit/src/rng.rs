@@ -1,11 +1,11 @@
-//! Random numbers that a seed determines on every machine: splitmix64.
+//! A deterministic generator of random numbers, the same on every machine: splitmix64.
 
-/// A generator.
+/// The generator, with its state.
 #[derive(Debug, Clone)]
 pub struct Rng(u64);
 
 impl Rng {
-    /// The generator of a seed.
+    /// Makes the generator of a seed.
     pub const fn new(seed: u64) -> Self {
         Self(seed)
     }
@@ -18,32 +18,32 @@ impl Rng {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number below `bound`, which is not zero.
+    /// Draws a number below `bound`, which is not zero.
     pub fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound
     }
 
-    /// The same for wide numbers.
+    /// Draws a wide number below `bound`, which is not zero.
     pub fn below_wide(&mut self, bound: u128) -> u128 {
         ((u128::from(self.next()) << 64) | u128::from(self.next())) % bound
     }
 
-    /// True in so many of a hundred cases.
+    /// Draws true in `percent` of a hundred cases.
     pub fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
 
-    /// A place in a list that is not empty.
+    /// Draws an index into a list that is not empty.
     pub fn place(&mut self, len: usize) -> usize {
         usize::try_from(self.below(len as u64)).unwrap_or_default()
     }
 
-    /// One of a list that is not empty.
+    /// Draws an item of a list that is not empty.
     pub fn pick<T: Copy>(&mut self, of: &[T]) -> T {
         of[self.place(of.len())]
     }
 
-    /// An amount for which there is `most`: often a part of it, sometimes its edges, nothing, dust, or far too much.
+    /// Draws an amount for a balance of `most`: often a part of it, sometimes its edges, zero, dust, or far too much.
     pub fn amount(&mut self, most: u128) -> u128 {
         match self.below(24) {
             0 | 1 => most,

@@ -1,5 +1,5 @@
-//! Applications that live the same history in other ways. Whatever an application remembers besides its committed
-//! state must not matter: if it does, one of these disagrees.
+//! Applications that live through the same history in other ways. Whatever an application remembers besides its
+//! committed state must not matter: if it does, one of these disagrees.
 
 use std::sync::Arc;
 
@@ -9,19 +9,19 @@ use tempfile::TempDir;
 
 use crate::chain::BlockOutcome;
 
-/// Two shadows that follow block by block, and the history from which a third is replayed.
+/// Two shadows that follow the chain block by block, and the history from which a third is replayed.
 pub struct Shadows {
     doc: GenesisDoc,
-    /// Never sees a CheckTx or a proposal.
+    /// This application never sees a CheckTx or a proposal.
     unaware: App,
-    /// Is closed and opened again before every block.
+    /// This application is closed and opened again before every block.
     restarted: Option<App>,
     home: TempDir,
     history: Vec<BlockOutcome>,
 }
 
 impl Shadows {
-    /// Shadows of a chain that starts from `doc`.
+    /// Makes the shadows of a chain that starts from `doc`.
     pub fn new(doc: &GenesisDoc) -> Self {
         let home = TempDir::new().unwrap();
         let unaware = App::in_memory(Options::default());
@@ -30,7 +30,7 @@ impl Shadows {
         Self { doc: doc.clone(), unaware, restarted: Some(restarted), home, history: Vec::new() }
     }
 
-    /// Lets both live `block`.
+    /// Lets both shadows execute `block`.
     ///
     /// # Panics
     /// A result or a root differs.

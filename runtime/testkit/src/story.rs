@@ -1,4 +1,4 @@
-//! Two days in the life of [`crate::economy`], with every call in them.
+//! A history of two days of [`crate::economy`], with every call in it.
 
 use diem_core::{Address, Amount, Denom};
 use diem_credits::{self as credits, SignedVoucher, Voucher, grants::ProviderLimit};
@@ -15,35 +15,35 @@ use crate::{
     people::operator,
 };
 
-/// Hooks that never work off a slash, so that its job stays in state.
+/// Hooks that never carry out a slash, so that its job stays in state.
 pub fn hooks_without_slash_jobs() -> Hooks {
     let mut hooks = Hooks::default();
     hooks.begin.retain(|hook| hook.name != "slash_jobs");
     hooks
 }
 
-/// A call of staking.
+/// Makes the call of staking that stakes VVV.
 pub const fn stake(validator: Address, amount: Amount) -> Call {
     Call::Staking(staking::Msg::Stake { validator, amount })
 }
 
-/// A call of staking.
+/// Makes the call of staking that unstakes VVV.
 pub const fn unstake(validator: Address, amount: Amount) -> Call {
     Call::Staking(staking::Msg::Unstake { validator, amount })
 }
 
-/// A call of credits.
+/// Makes the call of credits that promises credit to a provider.
 pub const fn allocate(provider: Address, amount: Amount) -> Call {
     Call::Credits(credits::Msg::Allocate { provider, amount })
 }
 
-/// A call of credits.
+/// Makes the call of credits that settles vouchers.
 pub fn settle(vouchers: Vec<SignedVoucher>) -> Call {
     Call::Credits(credits::Msg::SettleVouchers { vouchers })
 }
 
-/// Two days in the life of the economy with every call in it. It ends in the grace of the first day, with something on
-/// its way everywhere; with [`hooks_without_slash_jobs`] every table of every module has a row at the end.
+/// Runs a history of two days with every call in it. It ends in the grace period of the first day, with entries in
+/// every queue; with [`hooks_without_slash_jobs`] every table of every module has a row at the end.
 ///
 /// # Panics
 /// A call fails.
@@ -107,7 +107,7 @@ fn first_day(economy: &mut Economy) {
     operators(economy);
 }
 
-/// What only validators and the authority do.
+/// Sends the calls that only validators and the authority make.
 fn operators(economy: &mut Economy) {
     let description = Description { moniker: "north".into(), website: "https://north.example".into() };
     let edit = staking::EditValidator { description: Some(description), commission: Some(550) };
@@ -122,7 +122,7 @@ fn operators(economy: &mut Economy) {
     economy.block(1_000, vec![(operator(0), calls), (economy.chain.people[5].clone(), vec![create])]);
 }
 
-/// The fifth person becomes the fourth validator.
+/// Makes the call by which the fifth person becomes the fourth validator.
 pub fn create_validator(economy: &Economy) -> Call {
     let (consensus, bridge) = (consensus(3), bridge(1));
     let operator = economy.who(5);
@@ -142,7 +142,7 @@ fn second_day(economy: &mut Economy) {
     let (v1, v2) = (validator(1), validator(2));
     let p5 = economy.who(5);
     let yesterday = economy.today();
-    // The second validator has missed too many by the last of these.
+    // By the last of these blocks the second validator has missed too many.
     economy.people_block(EPOCH_MS, vec![]);
     while staking::validator(&economy.chain.app.store().latest(), &v1).unwrap().jailed_until.is_none() {
         economy.people_block(100, vec![]);
@@ -175,47 +175,47 @@ fn second_day(economy: &mut Economy) {
     assert!(credits::state::global(&economy.chain.app.store().latest()).unsettled().is_some());
 }
 
-/// A call of credits.
+/// Makes the call of credits that publishes a price sheet with this price.
 pub fn publish(price: u128) -> Call {
     Call::Credits(credits::Msg::PublishPrices { sheet: sheet(price) })
 }
 
-/// A call of credits.
+/// Makes the call of credits that stakes DIEM.
 pub const fn stake_diem(amount: Amount, beneficiary: Option<Address>) -> Call {
     Call::Credits(credits::Msg::StakeDiem { amount, beneficiary })
 }
 
-/// A call of credits.
+/// Makes the call of credits that unstakes DIEM.
 pub const fn unstake_diem(amount: Amount, beneficiary: Option<Address>) -> Call {
     Call::Credits(credits::Msg::UnstakeDiem { amount, beneficiary })
 }
 
-/// A call of credits.
+/// Makes the call of credits that cancels an unstaking.
 pub const fn cancel_diem(tranche: u64) -> Call {
     Call::Credits(credits::Msg::CancelUnstake { tranche })
 }
 
-/// Offers one credit for 2 VVV.
+/// Makes the call of credits that offers one credit for 2 VVV.
 pub fn offer(day: u64) -> Call {
     Call::Credits(credits::Msg::OfferCredit { day, amount: whole(1), price: whole(2) })
 }
 
-/// Buys half a credit.
+/// Makes the call of credits that buys half a credit.
 pub fn buy(seller: Address, day: u64) -> Call {
     Call::Credits(credits::Msg::BuyCredit { seller, day, amount: milli(500), max_price: whole(2) })
 }
 
-/// Gives half a credit.
+/// Makes the call of credits that gives half a credit.
 pub fn gift(to: Address, day: u64) -> Call {
     Call::Credits(credits::Msg::GiftCredit { to, day, amount: milli(500) })
 }
 
-/// Adds 100 VVV to the sender's bond.
+/// Makes the call of credits that adds 100 VVV to the sender's bond.
 pub fn add_bond() -> Call {
     Call::Credits(credits::Msg::AddBond { amount: whole(100) })
 }
 
-/// A call of credits.
+/// Makes the call of credits that ends a provider.
 pub const fn deregister() -> Call {
     Call::Credits(credits::Msg::Deregister)
 }

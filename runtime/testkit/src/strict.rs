@@ -1,15 +1,15 @@
-//! Whether JSON is read strictly: a misspelt field that is ignored says something else than what was meant.
+//! A check that JSON is parsed strictly: a misspelt field that was ignored would change the meaning of a document.
 
 use serde_json::Value;
 
-/// The field that nobody knows.
+/// The name of a field that no type has.
 pub const UNKNOWN: &str = "beneficary";
 
-/// Checks that `read` takes `valid`, and that with a field more in any one of its objects it does not and the error
-/// names the field. Gives the number of objects.
+/// Checks that `read` accepts `valid`, and that with an unknown field in any one of its objects it fails with an error
+/// that names the field. Returns the number of objects.
 ///
 /// # Panics
-/// A form is taken or refused wrongly, or the error does not say for what.
+/// A document is accepted or refused wrongly, or the error does not name the field.
 pub fn check(valid: &Value, read: impl Fn(&str) -> Result<(), String>) -> usize {
     read(&valid.to_string()).unwrap_or_else(|error| panic!("{error}: {valid}"));
     let places = objects(valid);

@@ -1,7 +1,7 @@
-//! No floating point in what execution reaches: its results may differ between machines and optimisation levels.
+//! A check that execution reaches no floating point: its results may differ between machines and optimisation levels.
 //!
-//! Clippy's `float_arithmetic` sees arithmetic; this sees every mention, also of a type that is only stored or passed
-//! on, and nobody can allow it away in the file itself.
+//! Clippy's `float_arithmetic` sees arithmetic; this check sees every mention, also of a type that is only stored or
+//! passed on, and nobody can allow it in the file itself.
 
 use std::{
     fs, io,
@@ -11,14 +11,14 @@ use std::{
 /// The folders whose sources execution reaches.
 pub const FOLDERS: &[&str] = &["runtime/core", "runtime/store", "runtime/types", "runtime/app", "modules"];
 
-/// What may stand in a file all the same: (file, text, why).
+/// The exceptions: (file, text, reason).
 pub const ALLOWED: &[(&str, &str, &str)] = &[(
     "runtime/store/src/rocks.rs",
     "10.0",
     "RocksDB's bits per key of a bloom filter: how fast a row is found, never what it holds",
 )];
 
-/// Every mention of a float in the sources below `root`, one sentence each.
+/// Finds every mention of a float in the sources below `root`, one sentence each.
 ///
 /// # Errors
 /// A file cannot be read.
@@ -37,7 +37,7 @@ pub fn mentions(root: &Path) -> io::Result<Vec<String>> {
     Ok(found)
 }
 
-/// The Rust files in every `src` folder below `folder`, without those of tests.
+/// Lists the Rust files in every `src` folder below `folder`, without those of tests.
 fn sources(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
@@ -54,8 +54,8 @@ fn sources(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// The words of a source that name a float type or are a float, each with its line from 1. Comments and texts are
-/// passed over.
+/// Finds the words of a source that name a float type or are a float, each with its line, counted from 1. Comments and
+/// string literals are skipped.
 pub fn in_source(source: &str) -> Vec<(usize, String)> {
     let code = without_comments_and_texts(source);
     let lines = code.lines().enumerate();
@@ -65,7 +65,7 @@ pub fn in_source(source: &str) -> Vec<(usize, String)> {
         .collect()
 }
 
-/// Names and numbers; a dot stays inside a word, so that `1.5` is one.
+/// Splits a line into names and numbers; a dot stays inside a word, so that `1.5` is one word.
 fn words(line: &str) -> impl Iterator<Item = &str> {
     line.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '.'))
 }
@@ -74,7 +74,7 @@ fn is_float(word: &str) -> bool {
     if word.split('.').any(|part| matches!(part, "f32" | "f64")) {
         return true;
     }
-    // Fields of tuples are preceded by a name or another dot; ranges have two dots.
+    // A field of a tuple is preceded by a name or another dot, and a range has two dots.
     let starts_as_number = word.starts_with(|c: char| c.is_ascii_digit());
     if !starts_as_number || word.starts_with("0x") || word.contains("..") {
         return false;
@@ -84,14 +84,14 @@ fn is_float(word: &str) -> bool {
     let (_, rest) = number.split_at(end);
     let after_dot = rest.strip_prefix('.').map(|rest| rest.chars().next());
     match after_dot {
-        // `1.` and `1.5` are floats, `1.min(2)` is a call.
+        // `1.` and `1.5` are floats, and `1.min(2)` is a call.
         Some(next) => next.is_none_or(|c| c.is_ascii_digit()),
-        // `1e5`, `1f32`; `1u8` is none.
+        // `1e5` and `1f32` are floats, and `1u8` is not.
         None => rest.starts_with(['e', 'E', 'f']),
     }
 }
 
-/// The source with comments, texts and characters blanked out, line for line.
+/// The source with comments, strings and characters blanked out, line for line.
 fn without_comments_and_texts(source: &str) -> String {
     let mut code = String::with_capacity(source.len());
     let mut rest = source;
@@ -117,7 +117,7 @@ fn without_comments_and_texts(source: &str) -> String {
     code
 }
 
-/// The length of `"..."` at the start.
+/// The length of a string literal `"..."` at the start.
 fn text(source: &str) -> usize {
     let mut escaped = false;
     for (at, c) in source.char_indices().skip(1) {
@@ -131,7 +131,7 @@ fn text(source: &str) -> usize {
     source.len()
 }
 
-/// The length of `r"..."` or `r#"..."#` at the start; 0 if it is something else.
+/// The length of a raw string `r"..."` or `r#"..."#` at the start; 0 if it is something else.
 fn raw_text(source: &str) -> usize {
     let Some(rest) = source.strip_prefix('r') else { return 0 };
     let hashes = rest.len().saturating_sub(rest.trim_start_matches('#').len());
@@ -141,7 +141,7 @@ fn raw_text(source: &str) -> usize {
     length.saturating_add(hashes).saturating_add(2)
 }
 
-/// The length of `'x'` or `'\n'` at the start; 0 for a lifetime.
+/// The length of a character literal `'x'` or `'\n'` at the start; 0 for a lifetime.
 fn character(source: &str) -> usize {
     let mut inside = source.char_indices().skip(1);
     match (inside.next(), inside.next(), inside.next()) {

@@ -1,6 +1,6 @@
 //! The plan of the house as a check: which crate of the workspace may depend on which, and what may not be found
-//! anywhere below it. The arrows are those of normal dependencies, because tests may use crates above their own; what
-//! the tests of a room may not reach is a list of its own.
+//! anywhere below it. The arrows are normal dependencies, because tests may use crates above their own; the packages
+//! that the tests of a room may not reach have a list of their own.
 
 pub mod floats;
 
@@ -10,13 +10,14 @@ use serde_json::Value;
 
 /// A room of the house: the crates in one folder of the workspace, and the rules for them.
 struct Room {
-    /// Folder of the crate; one that ends in `/` stands for every crate below it.
+    /// The folder of the crate; one that ends in `/` stands for every crate below it.
     folder: &'static str,
-    /// Folders of the workspace that its crates may depend on directly; [`ANY`] lifts the rule.
+    /// The folders of the workspace that its crates may depend on directly; [`ANY`] lifts the rule.
     may_use: &'static [&'static str],
-    /// Packages that may not be found below it at any depth, by name or by name and a dash.
+    /// The packages that may not be found below it at any depth: a name matches itself, and names that go on with a
+    /// dash.
     may_not_reach: &'static [&'static str],
-    /// The same for its tests, with all that they use.
+    /// The packages that its tests may not reach, with all that they use.
     tests_may_not_reach: &'static [&'static str],
 }
 
@@ -27,8 +28,8 @@ const ENGINE_ROOM: &[&str] = &["tokio", "libp2p", "tendermint-abci"];
 const DATABASE: &[&str] = &["rocksdb", "librocksdb-sys"];
 const SERVER_SIDE: &[&str] = &["rocksdb", "librocksdb-sys", "libp2p", "tendermint-abci"];
 
-/// Every room, the lowest first. A crate that stands in none of them is an error: whoever adds it decides here what
-/// it may know.
+/// Every room, the lowest first. A crate that stands in none of them is an error: whoever adds it decides here what it
+/// may depend on.
 const ROOMS: &[Room] = &[
     Room { folder: "runtime/core", may_use: &[], may_not_reach: OUTSIDE_WORLD, tests_may_not_reach: DATABASE },
     Room {
@@ -106,11 +107,11 @@ const ROOMS: &[Room] = &[
 #[derive(Debug, Default)]
 struct Package {
     name: String,
-    /// Folder below the workspace's root; `None` for a package from elsewhere.
+    /// The folder below the workspace's root; `None` for a package from elsewhere.
     folder: Option<String>,
-    /// Ids of its normal dependencies.
+    /// The ids of its normal dependencies.
     uses: Vec<String>,
-    /// Ids of what only its tests depend on.
+    /// The ids of the packages that only its tests depend on.
     tests_use: Vec<String>,
 }
 
@@ -122,7 +123,7 @@ impl Graph {
     /// Reads the output of `cargo metadata --format-version 1`.
     ///
     /// # Errors
-    /// Names the first field that is not as expected.
+    /// The error names the first field that is not as expected.
     pub fn from_metadata(json: &str) -> Result<Self, String> {
         let root: Value = serde_json::from_str(json).map_err(|e| format!("cargo metadata is no json: {e}"))?;
         let top = text(&root, "workspace_root")?;
@@ -146,7 +147,7 @@ impl Graph {
         Ok(Self(packages))
     }
 
-    /// Every breach of the plan, one sentence each; none means that the house stands.
+    /// Lists every breach of the plan, one sentence each; an empty list means that the house stands.
     #[must_use]
     pub fn breaches(&self) -> Vec<String> {
         let mut found = Vec::new();
@@ -179,7 +180,7 @@ impl Graph {
         .collect()
     }
 
-    /// Walks down from what a package uses and reports the first path to each forbidden one.
+    /// Searches the graph below the packages that one uses, and reports the first path to each forbidden one.
     fn forbidden_below(&self, name: &str, uses: &[String], forbidden: &[&str]) -> Vec<String> {
         let mut found = Vec::new();
         let mut seen = BTreeSet::new();

@@ -24,8 +24,8 @@ fn cargo(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).expect("cargo writes utf-8")
 }
 
-/// A workspace as cargo would describe it: crates by folder, packages from elsewhere by plain name, and arrows
-/// (from, to, kind of the dependency).
+/// The breaches of a workspace as cargo would describe it: crates by folder, packages from elsewhere by plain name, and
+/// arrows (from, to, kind of the dependency).
 fn breaches(packages: &[&str], arrows: &[(&str, &str, Value)]) -> Vec<String> {
     let describe = |name: &&str| {
         let external = !name.contains('/') && !matches!(*name, "node" | "client" | "genesis");

@@ -1,4 +1,4 @@
-//! What `make soak` sets is what tests read: a variable that nobody reads makes nothing large.
+//! Every variable that `make soak` sets is read by a test: one that nobody reads makes nothing large.
 
 use std::{collections::BTreeSet, fs, path::Path};
 

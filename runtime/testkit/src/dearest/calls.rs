@@ -1,4 +1,4 @@
-//! The calls themselves.
+//! The calls of each use, with arguments that cost the most work.
 
 use diem_bank::{Msg as Bank, Output};
 use diem_core::{Address, Amount, Denom, keys::SecretKey, sha256, tx::MAX_CALLS};
@@ -22,7 +22,8 @@ use crate::{
 };
 
 impl Scene {
-    /// As many of these calls as a transaction has; `number` makes those of two transactions differ where they must.
+    /// Makes as many of these calls as a transaction has; `number` makes those of two transactions differ where they
+    /// must.
     pub(super) fn calls(&self, what: Use, sender: &Person, number: usize) -> Vec<Call> {
         let place = self.senders(what).iter().position(|person| person.address == sender.address).unwrap();
         let each = |call: &dyn Fn(usize) -> Call| (0..MAX_CALLS).map(call).collect::<Vec<_>>();
@@ -47,14 +48,14 @@ impl Scene {
             }),
             Use::Claim => each(&|i| with(i, |validator| Staking::Claim { validator })),
             Use::ClaimAndStake => each(&|i| with(i, |validator| Staking::ClaimAndStake { validator })),
-            // From the first validator, where the stake is locked beyond what is free.
+            // The stake leaves the first validator, where it is locked beyond what is free.
             Use::Restake => each(&|i| {
                 let to = nth_validator(1 + i % (usize::from(VALIDATORS) - 1));
                 let amount = whole(if i == 0 { 150 } else { 2 });
                 Call::Svvv(Svvv::Restake { from: validator(0), to, amount })
             }),
             Use::Collect => {
-                // What the full accounts have unstaked left before.
+                // The entries of the full accounts have lower numbers, because they were made before.
                 let entry = |i: usize| (self.full.len() * HALF + place * MOVES + i) as u64;
                 (0..MOVES).map(|i| Call::Svvv(Svvv::Collect { entry: entry(i) })).collect()
             }
@@ -78,7 +79,7 @@ impl Scene {
             }),
             Use::AddBond => credits(&|_| Credits::AddBond { amount: whole(1) }),
             // The empty sheet costs no bytes, and all models of today are kept until tomorrow; every other transaction
-            // pays for a whole one.
+            // pays for a whole sheet.
             Use::PublishPrices => credits(&|i| {
                 let full = number % 2 == 1 && i % 2 == 1;
                 Credits::PublishPrices { sheet: if full { big_sheet("a") } else { PriceSheet::default() } }
@@ -111,7 +112,7 @@ impl Scene {
         }
     }
 
-    /// The most outputs, to addresses that have no row.
+    /// Makes a transfer with the most outputs, to addresses that have no row.
     fn multi_transfer(&self, number: usize) -> Call {
         let output = |i: usize| {
             let hash = sha256(&[b"fresh", &number.to_be_bytes(), &i.to_be_bytes()]);
@@ -147,13 +148,13 @@ impl Scene {
         })
     }
 
-    /// Mints all that is left of the curve, and burns it, so that it can be minted again.
+    /// Mints all that is left of the curve and burns it, so that it can be minted again.
     fn mints(&self, mint: impl Fn(&Self) -> Diem) -> Vec<Call> {
         let burn = Diem::Burn { validator: validator(0), amount: self.rest_of_curve.0 };
         (0..MAX_CALLS).map(|i| Call::Diem(if i % 2 == 0 { mint(self) } else { burn.clone() })).collect()
     }
 
-    /// Vouchers of as many accounts, every other one signed by a session key.
+    /// Settles vouchers of as many accounts as there is room for, every other one signed by a session key.
     fn settle(&self, provider: &Person, number: usize) -> Call {
         let (chain_id, genesis_hash) = self.chain_name();
         let voucher = |(place, account): (usize, &Person)| -> SignedVoucher {

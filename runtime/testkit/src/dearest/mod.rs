@@ -1,4 +1,5 @@
-//! The dearest use of every call: what whoever wants to cost the chain the most work for the least gas would send.
+//! The dearest use of every call: the transactions of an attacker who wants to cost the chain the most work for the
+//! least gas.
 //!
 //! [`Scene`] is a chain prepared for it: accounts with all the rows that an account can have, at a moment when each of
 //! them is touched for the first time on a day. `make bench ARGS=gas` times full blocks of these calls beside a full
@@ -17,10 +18,11 @@ use diem_types::Call;
 
 pub use scene::{Scene, Size};
 
-/// One line for each call. A call that has no line here does not compile: [`Use::of`] names all of them.
+/// Declares the uses, one line for each call. A call that has no line here does not compile: [`Use::of`] names all of
+/// them.
 macro_rules! uses {
     ($($name:ident = $call:pat,)*) => {
-        /// A call of any module, by its name alone.
+        /// A call of any module, without its arguments.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         #[expect(missing_docs, reason = "each is the call of its name")]
         pub enum Use {
@@ -31,7 +33,7 @@ macro_rules! uses {
             /// Every call of every module.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
 
-            /// Which call this is.
+            /// The use that a call is.
             pub const fn of(call: &Call) -> Self {
                 match call {
                     $($call => Self::$name,)*
@@ -80,23 +82,24 @@ uses! {
     CollectTranche = Call::Credits(Credits::CollectTranche { .. }),
 }
 
-/// How calls are put into a transaction. Which of them is the dearest depends on the call, so all are tried.
+/// The way in which calls are put into a transaction. Which of them is the dearest depends on the call, so all are
+/// tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
-    /// As many as fit, which may all succeed.
+    /// A transaction of as many calls as fit, which may all succeed.
     Whole,
-    /// As many as fit, and at the end one that fails: everything is done and undone, so that the next transaction can
-    /// do it again.
+    /// A transaction of as many calls as fit, of which the last fails: everything is done and undone, so that the next
+    /// transaction can do it again.
     Undone,
-    /// One alone, undone as well: whatever it touches, it touches for the first time.
+    /// A transaction of one such call, undone as well: whatever it touches, it touches for the first time.
     OneUndone,
 }
 
 impl Shape {
-    /// All of them.
+    /// Every shape.
     pub const ALL: [Self; 3] = [Self::Whole, Self::Undone, Self::OneUndone];
 
-    /// These calls in this shape.
+    /// Puts these calls into this shape.
     fn of(self, mut calls: Vec<Call>) -> Vec<Call> {
         let most = match self {
             Self::Whole => return calls,
@@ -109,7 +112,7 @@ impl Shape {
     }
 }
 
-/// A call that fails, and does next to nothing before it does.
+/// Makes a call that fails, and does next to nothing before it does.
 pub fn undoing() -> Call {
     let to = diem_core::Address([1; 20]);
     Call::Bank(Bank::Transfer { to, denom: Denom::Vvv, amount: Amount::MAX })

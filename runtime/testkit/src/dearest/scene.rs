@@ -27,42 +27,43 @@ use crate::{
     story::{allocate, stake, stake_diem, unstake, unstake_diem},
 };
 
-/// Validators; an account that stakes has a position with each.
+/// The number of validators; an account that stakes has a position with each.
 pub(super) const VALIDATORS: u8 = 16;
-/// Providers: an account promises to the first half on one day and to the other half on the next.
+/// The number of providers: an account promises to the first half on one day and to the other half on the next.
 const PROVIDERS: usize = 32;
-/// Accounts that sell credit.
+/// The number of accounts that sell credit.
 const SELLERS: usize = 16;
-/// Accounts that are nothing yet, with money.
+/// The number of accounts that have a balance and nothing else.
 const NEWCOMERS: usize = 64;
-/// Accounts with stake for all of the curve.
+/// The number of accounts with stake for all of the curve.
 const WHALES: usize = 16;
-/// Accounts whose stake, all of it locked, is on its way from one half of the validators to the other.
+/// The number of accounts whose stake, all of it locked, is on its way from one half of the validators to the other.
 const MOVERS: usize = 16;
-/// How many moves each of them has.
+/// The number of moves that each of them has.
 pub(super) const MOVES: usize = VALIDATORS as usize / 2;
-/// The slashes that wait before everything that left a validator. With the parameters of the live preset, and a million
-/// entries before them, no more than two of downtime and one for good are there at one time.
+/// The number of slashes that wait before everything that left a validator. With the parameters of the live preset, and
+/// a million entries before them, at most two for downtime and one for a double vote are waiting at one time.
 const SLASHES: usize = 4;
-/// How many of each kind of row an account has that has them all: as many more still fit.
+/// The number of rows of each kind that a full account has: as many more still fit.
 pub(super) const HALF: usize = 16;
-/// The steps of the curve, all but the first of one DIEM.
+/// The number of steps of the curve, all but the first of one DIEM.
 const STEPS: u128 = diem::curve::MAX_STEPS as u128;
 const EPOCH_MS: u64 = 3_600_000;
 const GRACE_MS: u64 = 600_000;
 
-/// How many accounts a scene has.
+/// The numbers of accounts that a scene has.
 #[derive(Debug, Clone, Copy)]
 pub struct Size {
-    /// Accounts with every row that one can have.
+    /// The number of accounts with every row that an account can have.
     pub full: usize,
-    /// Accounts whose credit others touch, for the first time on the day: with promises, and a session key.
+    /// The number of accounts whose credit others touch, for the first time on the day: with promises, and a session
+    /// key.
     pub customers: usize,
 }
 
-/// The chain, and who is who on it.
+/// The prepared chain, with the accounts by their part in it.
 pub struct Scene {
-    /// The chain.
+    /// The chain with its application.
     pub chain: TestChain,
     pub(super) full: Vec<Person>,
     pub(super) customers: Vec<Person>,
@@ -70,18 +71,18 @@ pub struct Scene {
     pub(super) newcomers: Vec<Person>,
     pub(super) whales: Vec<Person>,
     pub(super) movers: Vec<Person>,
-    /// By address ascending.
+    /// The providers, by address ascending.
     pub(super) providers: Vec<Person>,
     pub(super) operators: Vec<Person>,
-    /// The DIEM up to just before the end of the curve, and what they cost.
+    /// The amount of DIEM up to just before the end of the curve, and their cost in VVV.
     pub(super) rest_of_curve: (Amount, Amount),
     pub(super) today: u64,
     genesis_hash: [u8; 32],
 }
 
 impl Scene {
-    /// What the application is to be opened with: no queue works off what is due before it is collected, and slashes
-    /// wait before it.
+    /// The options that the application is to be opened with: no queue carries out what is due before it is collected,
+    /// and slashes wait before it.
     pub fn options() -> Options {
         let mut options = Options::default();
         options.hooks.begin.retain(|hook| !["slash_jobs", "unbonded", "cooled_down"].contains(&hook.name));
@@ -134,7 +135,7 @@ impl Scene {
         scene
     }
 
-    /// Who sends such transactions.
+    /// The accounts that send transactions of this use.
     pub fn senders(&self, what: Use) -> &[Person] {
         match what {
             Use::CreateValidator | Use::RegisterProvider => &self.newcomers,
@@ -150,7 +151,7 @@ impl Scene {
         }
     }
 
-    /// The `number`th transaction of a block of them, not signed, and who signs it.
+    /// Makes the `number`th transaction of a block of this use, not signed, and names its signer.
     pub fn transaction(&self, what: Use, shape: Shape, number: usize) -> (Tx, &Person) {
         let senders = self.senders(what);
         let sender = &senders[number % senders.len()];
@@ -158,7 +159,8 @@ impl Scene {
         (self.tx(sender, (number / senders.len()) as u64, calls), sender)
     }
 
-    /// The `number`th transaction of a block of transfers as honest people send them, not signed, and who signs it.
+    /// Makes the `number`th transaction of a block of transfers as honest people send them, not signed, and names its
+    /// signer.
     pub fn transfer(&self, number: usize) -> (Tx, &Person) {
         let sender = &self.full[number % self.full.len()];
         let (to, amount) = (self.customer(number), Amount::new(1));
@@ -166,7 +168,7 @@ impl Scene {
         (self.tx(sender, (number / self.full.len()) as u64, calls), sender)
     }
 
-    /// The block in which they are tried: the next one, or one so late that what is on its way is due.
+    /// The block in which this use is tried: the next one, or one so late that what is on its way is due.
     pub fn block(&self, what: Use) -> Block {
         let mut block = self.chain.next_block();
         if matches!(what, Use::Collect | Use::CollectTranche) {
@@ -175,7 +177,7 @@ impl Scene {
         block
     }
 
-    /// A transaction with the sender's next nonce and as many more.
+    /// Makes a transaction with the sender's next nonce plus `ahead`.
     fn tx(&self, sender: &Person, ahead: u64, calls: Vec<Call>) -> Tx {
         let doc = &self.chain.doc;
         Tx {
@@ -192,18 +194,18 @@ impl Scene {
         }
     }
 
-    /// The chain as vouchers name it.
+    /// The chain id and genesis hash, as vouchers name them.
     pub(super) fn chain_name(&self) -> (String, [u8; 32]) {
         (self.chain.doc.chain_id.clone(), self.genesis_hash)
     }
 
-    /// The limits that a session key has: as many as it can.
+    /// The limits of a session key: as many as it can have.
     pub(super) fn limits(&self, limit: Amount) -> Vec<ProviderLimit> {
         let limit = |provider: &Person| ProviderLimit { provider: provider.address, limit };
         self.providers[HALF..].iter().map(limit).collect()
     }
 
-    /// A block so many milliseconds later.
+    /// Describes a block `elapsed` milliseconds later.
     fn block_after(&self, elapsed: u64) -> Block {
         let mut block = self.chain.next_block();
         if let Some(last) = self.chain.app.store().meta() {
@@ -212,7 +214,7 @@ impl Scene {
         block
     }
 
-    /// A block with these calls, one transaction for each list; all must succeed.
+    /// Makes a block with these calls, one transaction for each list; all must succeed.
     fn next(&mut self, elapsed: u64, lists: Vec<(Person, Vec<Call>)>) {
         let mut nonces = BTreeMap::<Address, u64>::new();
         let txs = lists.into_iter().map(|(sender, calls)| {
@@ -222,7 +224,7 @@ impl Scene {
             Bytes::from(tx.sign(&sender.key, None).unwrap())
         });
         let txs: Vec<Bytes> = txs.collect();
-        // Many accounts need more than a block has.
+        // The transactions of many accounts need more than one block.
         let mut elapsed = elapsed;
         for txs in txs.chunks(500) {
             let outcome = self.chain.run(self.block_after(elapsed), txs.to_vec());
@@ -237,17 +239,17 @@ impl Scene {
         self.today = credits::state::global(&self.chain.app.store().latest()).day;
     }
 
-    /// Everybody who has credit, with it.
+    /// The accounts that have credit.
     fn with_credit(&self) -> Vec<Person> {
         [&self.full[..], &self.customers, &self.sellers].concat()
     }
 
-    /// The same calls of each of these people.
+    /// Repeats the calls for each of these people.
     fn each(people: &[Person], calls: impl Fn(&Person) -> Vec<Call>) -> Vec<(Person, Vec<Call>)> {
         people.iter().map(|person| (person.clone(), calls(person))).collect()
     }
 
-    /// Providers; credit, promised to half of them; session keys that end today.
+    /// Prepares the first day: providers; credit, promised to half of them; session keys that end today.
     fn first_day(&mut self) {
         self.next(1, Self::each(&self.providers, |provider| vec![register(provider.address)]));
         let first: Vec<Address> = self.providers[..HALF].iter().map(|provider| provider.address).collect();
@@ -264,7 +266,7 @@ impl Scene {
         self.next(1, Self::each(&self.full, |_| grants(HALF)));
     }
 
-    /// Promises to the other half; session keys; everything that can be on its way.
+    /// Prepares the second day: promises to the other half; session keys; entries in every queue.
     fn second_day(&mut self) {
         let second: Vec<Address> = self.providers[HALF..].iter().map(|provider| provider.address).collect();
         let promise = second.iter().map(|provider| allocate(*provider, milli(10))).collect::<Vec<_>>();
@@ -281,7 +283,7 @@ impl Scene {
             unstakes.push((person.clone(), stakes.collect()));
             let tranches = others.iter().map(|other| unstake_diem(milli(10), Some(*other)));
             unstakes.push((person.clone(), tranches.collect()));
-            // What waits for a slash cannot be cancelled: no slash waits at these validators.
+            // An entry that waits for a slash cannot be cancelled, so these are of validators without one.
             let out = (0..HALF).map(|number| unstake(odd(number), whole(2)));
             unstakes.push((person.clone(), out.collect()));
             let mint = Diem::Mint { validator: validator(0), lock: whole(50), min_out: Amount::ZERO };
@@ -296,7 +298,8 @@ impl Scene {
         self.consume();
     }
 
-    /// Offers; a second price sheet; consumption at every provider; a validator that may come back.
+    /// Prepares the third day: offers; a second price sheet; consumption at every provider; a validator that may come
+    /// back.
     fn third_day(&mut self) {
         self.next(EPOCH_MS, Self::each(&self.providers, |_| vec![publish(big_sheet("b"))]));
         let offer = Credits::OfferCredit { day: self.today, amount: whole(1), price: Amount::new(1) };
@@ -314,7 +317,7 @@ impl Scene {
         self.next(1, Vec::new());
     }
 
-    /// Something is consumed today at every provider.
+    /// Consumes some credit of today at every provider.
     fn consume(&mut self) {
         let spend = |provider: &Person| {
             let (provider, day, reference) = (provider.address, self.today, String::new());
@@ -330,7 +333,7 @@ impl Scene {
     }
 }
 
-/// The genesis, and the steps of its curve: of which the first ends a little above the supply.
+/// Makes the genesis, and the steps of its curve, the first of which ends a little above the supply.
 fn document(all: &[Person], full: &[Person], whales: &[Person], movers: &[Person]) -> (GenesisDoc, Vec<Step>) {
     let mut doc = genesis(all);
     doc.app.epoch_ms = EPOCH_MS.try_into().unwrap();
@@ -343,7 +346,7 @@ fn document(all: &[Person], full: &[Person], whales: &[Person], movers: &[Person
     (params.cooldown_ms, params.grace_ms, params.authority) = (3 * EPOCH_MS, GRACE_MS, validator(0));
     let validators: Vec<_> = (0..VALIDATORS).map(|number| (consensus(number), 100_000)).collect();
     let mut doc = with_validators(doc, &validators);
-    // What `full` and `movers` mint is less: one DIEM for each lock of the former, three for each of the latter.
+    // The DIEM that `full` and `movers` mint is less: one for each lock of the former, three for each of the latter.
     let minted = full.len() + 3 * MOVES * movers.len();
     let supply = whole(10 * all.len() as u128 + minted as u128);
     let edge = |number: u128| supply.checked_add(whole(1 + number)).unwrap();
@@ -388,14 +391,14 @@ fn vote(number: u8, signed: bool) -> Vote {
     Vote { validator: staking::consensus_address(&public(&consensus(number))), power: 1, signed }
 }
 
-/// The address of a session key; nobody need have the key.
+/// The address of a session key; nobody needs to have the key.
 pub(super) fn session_key(number: usize) -> Address {
     let mut address = [0xaa; 20];
     address[..8].copy_from_slice(&(number as u64).to_be_bytes());
     Address(address)
 }
 
-/// The session key of a customer: with this seed.
+/// The seed of the session key of a customer.
 pub(super) fn key_seed(person: &Person) -> [u8; 32] {
     diem_core::sha256(&[b"session", &person.address.0])
 }
@@ -412,19 +415,19 @@ fn publish(sheet: PriceSheet) -> Call {
     Call::Credits(Credits::PublishPrices { sheet })
 }
 
-/// Makes the sender a provider with the longest texts.
+/// Makes the call by which the sender becomes a provider with the longest texts.
 pub(super) fn register(payout: Address) -> Call {
     let most = credits::providers::MAX_TEXT_BYTES;
     let (endpoint, moniker) = (longest_url(most), "x".repeat(most));
     Call::Credits(Credits::RegisterProvider { bond: whole(1_000), payout, endpoint, moniker })
 }
 
-/// A URL of so many bytes.
+/// Makes a URL of that many bytes.
 pub(super) fn longest_url(bytes: usize) -> String {
     format!("{:x<bytes$}", "https://ai.example/")
 }
 
-/// The largest sheet; two with different letters have no model in common.
+/// Makes the largest sheet; two with different letters have no model in common.
 pub(super) fn big_sheet(letter: &str) -> PriceSheet {
     let units = [
         Unit::InputToken,
@@ -445,17 +448,17 @@ pub(super) fn big_sheet(letter: &str) -> PriceSheet {
     PriceSheet { models: (0..credits::prices::MAX_MODELS).map(model).collect() }
 }
 
-/// The `number`th validator, counted round.
+/// The `number`th validator, modulo their number.
 pub(super) fn nth_validator(number: usize) -> Address {
     validator(u32::try_from(number % usize::from(VALIDATORS)).unwrap())
 }
 
-/// Stakes with the `number`th validator, counted round.
+/// Makes a call that stakes with the `number`th validator, modulo their number.
 pub(super) fn stake_with(number: usize, amount: Amount) -> Call {
     stake(nth_validator(number), amount)
 }
 
-/// A call of staking with the `number`th validator, counted round.
+/// Makes a call of staking with the `number`th validator, modulo their number.
 pub(super) fn with(number: usize, call: fn(Address) -> Staking) -> Call {
     Call::Staking(call(nth_validator(number)))
 }
