@@ -1,4 +1,5 @@
-//! The application over a real socket, asked by a client of our own: every method, and everything a peer can do wrong.
+//! The application over a real socket, asked by a client of our own: every method, and everything that a peer can do
+//! wrong.
 #![allow(
     clippy::unwrap_used,
     clippy::arithmetic_side_effects,
@@ -35,7 +36,7 @@ fn doc() -> GenesisDoc {
     genesis(&people(4))
 }
 
-/// A valid transfer of the first person.
+/// Makes a valid transfer of the first person.
 fn transfer(doc: &GenesisDoc, nonce: u64) -> Bytes {
     let people = people(4);
     TxBuilder::transfer(doc, &people[0], nonce, people[1].address, Amount::ONE).bytes()
@@ -81,7 +82,7 @@ fn asked(client: &mut Client, ask: Ask) -> ResponseQuery {
     }
 }
 
-/// A chain with `blocks` committed empty blocks.
+/// Serves a chain with `blocks` committed empty blocks.
 fn started(blocks: u64) -> (Served, Client, GenesisDoc) {
     let doc = doc();
     let served = serve(&doc);
@@ -210,7 +211,7 @@ fn init_chain_twice_gives_the_same_root_and_another_genesis_is_refused() {
     assert_eq!(client.start_chain(&doc), first);
     assert_eq!(served.app.chain().unwrap().genesis_hash, doc.hash());
 
-    // Another genesis, and the right one with anything beside it that is not what it says.
+    // Another genesis is refused, and so is the right one with any other field wrong.
     let right = init_chain(&doc);
     let mut weaker = right.clone();
     weaker.validators[0].power -= 1;
@@ -224,7 +225,7 @@ fn init_chain_twice_gives_the_same_root_and_another_genesis_is_refused() {
         let said = served.fatal.lock().join("\n");
         assert!(said.contains("both must come from the same file"), "{said}");
     }
-    // Once a block is committed there is nothing to start.
+    // Once a block is committed, there is nothing to start.
     finalize(&mut client, &doc, 1, Vec::new());
     commit(&mut client);
     assert_eq!(client.ask(Ask::InitChain(init_chain(&doc))), None, "closed unanswered");
@@ -307,7 +308,7 @@ fn rows_are_proven_and_questions_answered() {
     let (served, mut client, doc) = started(3);
     let root = served.app.snapshot(Some(2)).unwrap().root();
     let person = people(1)[0].address;
-    // bank (1), accounts (0), address
+    // The key is bank (1), accounts (0), address.
     let key = [&[1u8, 0][..], &person.0].concat();
     let absent = [&[1u8, 0][..], &[0xee; 20]].concat();
     for (key, there) in [(key, true), (absent, false)] {
@@ -341,10 +342,10 @@ fn rows_are_proven_and_questions_answered() {
 fn a_pipeline_of_checks_is_answered_in_order() {
     let (_served, mut client, doc) = started(1);
     let (people, mut bytes) = (people(4), Vec::new());
-    // So little that one sender has enough for all of them.
+    // The amount is so small that one sender has enough for all of them.
     let small = |nonce| TxBuilder::transfer(&doc, &people[0], nonce, people[1].address, Amount::new(1)).bytes();
     for nonce in 0..2_000u64 {
-        // Every tenth is garbage of its own length, to see the order.
+        // Every tenth transaction is garbage, to check the order of the results.
         let tx = if nonce % 10 == 9 { Bytes::new() } else { small(nonce - nonce / 10) };
         prost::Message::encode_length_delimited(&Request { value: Some(check(tx)) }, &mut bytes).unwrap();
     }

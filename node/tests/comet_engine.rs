@@ -1,4 +1,4 @@
-//! Real CometBFT: blocks, transfers, proofs, deaths.
+//! The node on real CometBFT: blocks, transfers, proofs, kills.
 #![allow(
     clippy::unwrap_used,
     clippy::arithmetic_side_effects,
@@ -46,7 +46,7 @@ fn kill(pid: u32) {
     rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
 }
 
-/// Whether a process runs; one that waits to be collected does not.
+/// Whether a process runs; a zombie, which waits to be collected, does not.
 fn runs(pid: u32) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat"))
         .is_ok_and(|stat| !stat.rsplit(')').next().unwrap().trim_start().starts_with('Z'))
@@ -61,9 +61,9 @@ async fn a_validator_commits_a_transfer_and_the_state_is_proven_by_its_headers()
     node.reach(2).await;
     let people = people(4);
 
-    // Anyone may ask CometBFT to ask the application about itself, all the time.
+    // Anyone may ask CometBFT to ask the application about itself, so somebody does it all the time.
     let asking = tokio::spawn(keep_asking(home.settings.rpc));
-    // Two hundred of one sender in one call, then answers of every kind.
+    // One call has two hundred transactions of one sender; then come answers of every kind.
     let txs: Vec<Bytes> = (0..200).map(|nonce| home.transfer(&people[0], nonce)).collect();
     let answers = engine.submit(txs.clone(), Wait::Checked).await;
     assert_eq!(answers, vec![Ok(()); 200]);
@@ -81,7 +81,7 @@ async fn a_validator_commits_a_transfer_and_the_state_is_proven_by_its_headers()
         Ok(never) => match never {},
     }
 
-    // The root after a block stands in the next header, signed by the genesis validators.
+    // The root after a block stands in the next header, which the genesis validators sign.
     let height = node.app.info().height;
     let snapshot = node.app.snapshot(Some(height)).unwrap();
     let signed = engine.signed_header(height + 1, PATIENCE).await.unwrap();
@@ -103,7 +103,7 @@ async fn a_validator_commits_a_transfer_and_the_state_is_proven_by_its_headers()
     node.stop().await;
 }
 
-/// Asks `/abci_info` again and again, and wants an answer each time.
+/// Calls `/abci_info` again and again, and expects an answer each time.
 async fn keep_asking(rpc: SocketAddr) -> std::convert::Infallible {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let version = format!("\"app_version\":\"{}\"", diem_types::APP_VERSION);
@@ -123,7 +123,7 @@ async fn who_asks_for_the_next_nonce_is_never_refused_while_blocks_come_and_go()
     node.running.engine.ready(PATIENCE).await.unwrap();
     node.reach(1).await;
     let alice = &people(1)[0];
-    // Over at least five commits, each with what waits checked again after it.
+    // The test covers at least five commits, each with a recheck of what waits after it.
     let (first, mut nonce) = (node.app.info().height, 0);
     while node.app.info().height < first + 5 || nonce < 100 {
         assert_eq!(node.app.next_nonce(&alice.address), nonce);
@@ -147,7 +147,7 @@ async fn the_time_of_the_next_block_is_foreseen_to_the_millisecond() {
     for _ in 0..5 {
         let before = node.app.info().height;
         let foreseen = engine.next_block_time().await.unwrap();
-        // Blocks come while it is asked: it was the next one at some moment of that.
+        // Blocks come while the time is asked for: at some moment of that, the answer was that of the next block.
         let after = node.app.info().height;
         node.reach(after + 2).await;
         let times: Vec<_> =
@@ -196,9 +196,9 @@ async fn a_node_stops_in_order_and_starts_where_it_was() {
     node.stop().await;
 }
 
-/// Where the process that plays the node finds its home; without it the test below does nothing.
+/// The variable with the home of the process that plays the node; without it the test below does nothing.
 const CHILD: &str = "COMET_TEST_CHILD";
-/// At which side of which write that process kills itself: `Before 3`.
+/// The variable with the write and the side of it at which that process kills itself: `Before 3`.
 const DIE: &str = "COMET_TEST_DIE";
 
 /// Kills this process, as the kernel would, at the write that [`DIE`] names.
@@ -214,7 +214,7 @@ fn die_at(point: diem_store::WritePoint) {
     }
 }
 
-/// Not a test of its own: what `killing_the_node_ends_its_cometbft` starts and kills.
+/// This is no test of its own: `killing_the_node_ends_its_cometbft` starts and kills this process.
 #[test]
 fn child_node() {
     let Some(folder) = std::env::var_os(CHILD) else { return };
@@ -245,7 +245,7 @@ fn child_node() {
     std::thread::sleep(PATIENCE);
 }
 
-/// Ends its process whatever becomes of the test.
+/// A child process that is killed on drop, whatever becomes of the test.
 struct Ended(Child);
 
 impl Drop for Ended {
@@ -369,7 +369,7 @@ async fn a_cometbft_that_never_stays_is_given_up_with_its_last_words() {
 #[tokio::test(flavor = "multi_thread")]
 async fn consensus_that_fails_in_a_process_that_lives_is_an_end_and_not_started_again() {
     let home = Home::new();
-    // As CometBFT logs it, with a stack that is longer than what is shown of a line.
+    // CometBFT logs the line like this, with a stack that is longer than what is shown of a line.
     let line = format!(
         r#"{{"_msg":"CONSENSUS FAILURE!!!","err":"failed to write to WAL: no space left on device","level":"error","module":"consensus","stack":"{}"}}"#,
         "goroutine 1 ".repeat(500)

@@ -26,7 +26,7 @@ fn json_of(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// The words of a failure that is the user's.
+/// The error text of a run that failed by the user's fault.
 fn refusal(output: &Output) -> String {
     assert_eq!(output.status.code(), Some(2));
     assert!(output.stdout.is_empty());
@@ -41,7 +41,7 @@ fn lines(output: &Output) -> Vec<Vec<String>> {
         .collect()
 }
 
-/// A curve by its name in the vectors.
+/// Finds a curve by its name in the vectors.
 fn curve(name: &str) -> Value {
     let target = match name {
         "live-40000" => return serde_json::from_str(LIVE_TABLE).unwrap(),

@@ -23,7 +23,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
 }
 
-/// The pages of the book and the README.
+/// Lists the pages of the book and the README.
 fn pages() -> Vec<PathBuf> {
     let mut folders = vec![root().join("docs/src")];
     let mut pages = vec![root().join("README.md")];
@@ -41,7 +41,7 @@ fn pages() -> Vec<PathBuf> {
     pages
 }
 
-/// The blocks marked `sh` of a page, in order.
+/// Reads the blocks marked `sh` of a page, in order.
 fn commands(page: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(page).unwrap();
     let blocks = text.split("```sh\n").skip(1);
@@ -67,7 +67,7 @@ impl Devnet {
         let (ports, log) = (Ports::claim(), scratch.path().join("devnet.log"));
         let child = Command::new(env!("CARGO_BIN_EXE_diemd"))
             .args(["devnet", "--engine", engine, "--validators", "1", "--port-offset", &ports.offset.to_string()])
-            // Where the wallet and the devnet lie by default for whoever has this folder as HOME.
+            // These are the default places of the wallet and the devnet for a user whose HOME is this folder.
             .arg("--home")
             .arg(scratch.path().join(".diem"))
             .arg("--ready-file")
@@ -89,7 +89,7 @@ impl Devnet {
         devnet
     }
 
-    /// Opens a new day: what a script spends, offers and buys belongs to one, and those of this chain are short.
+    /// Opens a new day: the commands of a script spend, offer and buy on one day, and the days of this chain are short.
     fn next_day(&self) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
@@ -107,7 +107,7 @@ impl Devnet {
         });
     }
 
-    /// Runs a script as the reader of a page would: with `diemd` in the PATH, in a folder of his own. Nothing else is
+    /// Runs a script as the reader of a page would: with `diemd` in the PATH, in a folder of its own. Nothing else is
     /// set, so that a page which needs more must say so. Only the address of the node differs from the book's, because
     /// the ports of the book may be in use on this machine.
     fn run(&self, script: &str) -> std::process::Output {
@@ -170,7 +170,7 @@ fn a_node_joins_by_the_commands_of_the_page_alone() {
         for (written, usual) in SECOND_NODE {
             script = script.replace(&format!("127.0.0.1:{written}"), &format!("127.0.0.1:{}", usual + second.offset));
         }
-        // What it starts ends with it, however it ends.
+        // The processes that the script starts end with it, however it ends.
         let script = format!("trap 'kill $(jobs -p) 2> /dev/null || true' EXIT\n{script}");
         let output = devnet.run(&script);
         let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -196,7 +196,7 @@ fn the_readme_names_commands_that_the_makefile_has() {
     }
 }
 
-/// The last cells of the rows of a page's table whose last column has that name.
+/// Reads the last cells of the rows of a page's table whose last column has that name.
 fn column<'a>(text: &'a str, name: &str) -> Vec<&'a str> {
     let heading = format!("| {name} |");
     let rows =

@@ -1,4 +1,4 @@
-//! The economy under real CometBFT: who votes twice, and who is away.
+//! The economy under real CometBFT: double votes and absences.
 #![allow(
     clippy::unwrap_used,
     clippy::arithmetic_side_effects,
@@ -29,7 +29,7 @@ use support::{
 use tendermint::{account, block, chain, vote};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-/// The number of the validator that does wrong.
+/// The number of the validator that misbehaves.
 const CULPRIT: usize = 3;
 
 fn culprit() -> Address {
@@ -40,7 +40,7 @@ fn whole(vvv: u128) -> Amount {
     Amount::ONE.checked_mul(vvv).unwrap()
 }
 
-/// What of the economy a slash touches, after a height.
+/// The facts about the economy that a slash changes, after a height.
 struct Facts {
     validator: Validator,
     positions: Vec<Position>,
@@ -50,7 +50,7 @@ struct Facts {
     tranche: Amount,
 }
 
-/// `people` are a minter, one who only stakes, and one who has left with a part.
+/// Reads the facts; `people` are a minter, one who only stakes, and one who has left with a part.
 fn facts(app: &App, height: u64, people: &[Address]) -> Facts {
     let state = app.snapshot(Some(height)).unwrap();
     let leaving = Query::Staking(staking::Query::Leaving { account: people[2], after: None });
@@ -71,14 +71,14 @@ fn facts(app: &App, height: u64, people: &[Address]) -> Facts {
     }
 }
 
-/// The height of the block whose steps did that.
+/// Finds the height of the block whose steps emitted such an event.
 async fn height_of(app: &App, what: &str, is: impl Fn(&Event) -> bool) -> u64 {
     let find = || block_events(app).into_iter().find(|(_, event)| is(event));
     until(what, || find().is_some()).await;
     find().unwrap().0
 }
 
-/// A vote in round 0 of a height, as CometBFT writes it in JSON.
+/// Makes a vote in round 0 of a height, in CometBFT's JSON form.
 fn vote_json(key: &SecretKey, chain_id: &str, header: &block::Header, place: u32, hash: [u8; 32]) -> Value {
     let SecretKey::Ed25519(key) = key else { panic!("a consensus key is ed25519") };
     let parts = block::parts::Header::new(1, tendermint::Hash::Sha256(hash)).unwrap();
@@ -110,7 +110,7 @@ fn vote_json(key: &SecretKey, chain_id: &str, header: &block::Header, place: u32
     })
 }
 
-/// Tells CometBFT of two votes of the culprit at a height, as a validator that saw both would.
+/// Reports two votes of the culprit at a height to CometBFT, as a validator that saw both would.
 async fn tell_of_two_votes(network: &Network, height: u64) -> Value {
     let engine = &network.node(0).running.engine;
     let header = engine.signed_header(height, PATIENCE).await.unwrap().header;
@@ -166,14 +166,14 @@ async fn two_votes_in_one_round_are_slashed_and_burned_and_locks_stay_consistent
     };
     let at = height_of(app, "the slash", slashed).await;
     let (before, after) = (facts(app, at - 1, &accounts), facts(app, at, &accounts));
-    // 5% of what is there, and of what had left in the block of the offence.
+    // The slash takes 5% of what is staked, and of what had left by the block of the offence.
     let tokens = whole(u128::from(POWER) + 500 + 400 + 300 - 100);
     assert_eq!((before.validator.tokens, before.tranche), (tokens, whole(100)));
     let lost = tokens.mul_div_floor(5, 100).unwrap();
     assert_eq!((after.validator.tokens, after.tranche), (tokens.checked_sub(lost).unwrap(), whole(95)));
     assert_eq!(after.burned.checked_sub(before.burned), lost.checked_add(whole(5)));
     assert!(after.validator.tombstoned && !before.validator.tombstoned);
-    // Shares, locks and DIEM are what they were; what they are worth fell alike.
+    // Shares, locks and DIEM are unchanged; their value fell by the same part.
     assert_eq!((after.validator.shares, after.validator.locked), (before.validator.shares, before.validator.locked));
     let shares = |facts: &Facts| facts.positions.iter().map(|at| (at.shares, at.locked)).collect::<Vec<_>>();
     assert_eq!(shares(&after), shares(&before));
@@ -183,11 +183,11 @@ async fn two_votes_in_one_round_are_slashed_and_burned_and_locks_stay_consistent
     {
         assert_eq!(after.validator.value_of(shares), whole(vvv).mul_div_floor(95, 100).unwrap());
     }
-    // CometBFT is told, and the set is another one two heights later.
+    // CometBFT gets the update, and the set is another one two heights later.
     assert_eq!(network.power(at + 1, &culprit()).await, POWER + 1_100);
     assert_eq!(network.power(at + 2, &culprit()).await, 0);
 
-    // The chain goes on: the lock opens by burning, and what it is worth leaves.
+    // The chain goes on: burning opens the lock, and its value leaves.
     let burn = diem_diem::Msg::Burn { validator, amount: after.lock.outstanding };
     network.call(&people[0], Call::Diem(burn)).await;
     let all = staking::Msg::Unstake { validator, amount: whole(475) };
@@ -200,7 +200,7 @@ async fn two_votes_in_one_round_are_slashed_and_burned_and_locks_stay_consistent
     network.stop().await;
 }
 
-/// A light client believes every header, one after the other and the last one at once.
+/// A light client verifies every header, one after the other, and the last one at once.
 async fn follows_from_the_genesis(network: &Network, last: u64) {
     let genesis = Trust::from_genesis(network.doc()).unwrap();
     let mut trust = genesis.clone();
@@ -242,7 +242,7 @@ async fn a_validator_that_is_away_is_jailed_and_comes_back_by_a_transaction() {
     until("the end of the jail", || Time(app.store().meta().unwrap().time_ms) > until_time).await;
     let back = network.call(&operator(3), Call::Staking(staking::Msg::Unjail)).await;
     network.reach(back + 3).await;
-    // One avvv below 10,500 VVV is one less of power.
+    // One avvv less than 10,500 VVV is one less of power.
     assert_eq!(network.power(back + 1, &culprit()).await, 0);
     assert_eq!(network.power(back + 2, &culprit()).await, POWER + 498);
     let key = validator(&app.snapshot(None).unwrap(), &culprit()).unwrap().consensus_key;

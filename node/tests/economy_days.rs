@@ -40,14 +40,14 @@ use support::{
     network::{Network, block_events},
 };
 
-/// The validator that is killed.
+/// The number of the validator that is killed.
 const VICTIM: usize = 3;
 
 fn whole(units: u128) -> Amount {
     Amount::ONE.checked_mul(units).unwrap()
 }
 
-/// The length of a day, and how long its vouchers still count, in milliseconds.
+/// The length of a day and of its grace period, in milliseconds.
 const DAY_MS: u64 = 10_000;
 const GRACE_MS: u64 = 3_000;
 
@@ -56,15 +56,16 @@ fn short_days(doc: &mut GenesisDoc) {
     doc.app.credits.params.grace_ms = GRACE_MS;
 }
 
-/// Where the process that plays a node finds its home; without it `child_node` does nothing.
+/// The variable with the home of the process that plays a node; without it `child_node` does nothing.
 const CHILD: &str = "ECONOMY_TEST_CHILD";
-/// At which side of the write of which block it kills itself: `close Before`, `settle After`.
+/// The variable with the block and the side of its write at which that process kills itself: `close Before`, `settle
+/// After`.
 const DIE: &str = "ECONOMY_TEST_DIE";
 
 /// The time and the day of the block that was executed last.
 static EXECUTED: [AtomicU64; 2] = [AtomicU64::new(0), AtomicU64::new(0)];
 
-/// A step at the end of each block that changes nothing and remembers which block it was.
+/// A step at the end of each block that changes nothing and records which block it was.
 fn remember(ctx: &mut BlockContext<'_>) -> Result<(), CallError> {
     let time = ctx.block.info.time;
     EXECUTED[0].store(time.millis(), Ordering::SeqCst);
@@ -104,7 +105,7 @@ fn die_at(point: WritePoint) {
     }
 }
 
-/// Not a test of its own: the node that a test below starts and that kills itself.
+/// This is no test of its own: a test below starts this node, which kills itself.
 #[test]
 fn child_node() {
     let Some(folder) = std::env::var_os(CHILD).map(PathBuf::from) else { return };
@@ -139,7 +140,7 @@ fn child_node() {
     std::thread::sleep(PATIENCE);
 }
 
-/// Ends its process whatever becomes of the test.
+/// A child process that is killed on drop, whatever becomes of the test.
 struct Ended(Child);
 
 impl Drop for Ended {
@@ -160,7 +161,7 @@ fn child(home: &Home, die: &str) -> Ended {
     Ended(command.spawn().unwrap())
 }
 
-/// Days that this node closed and settled, in the order in which it did.
+/// The days that this node closed and settled, in order.
 fn days(app: &App) -> [Vec<u64>; 2] {
     let (mut closed, mut settled) = (Vec::new(), Vec::new());
     for (_, event) in block_events(app) {
@@ -173,12 +174,13 @@ fn days(app: &App) -> [Vec<u64>; 2] {
     [closed, settled]
 }
 
-/// The block that the killed node wrote last, or was about to write, is the one that closed or settled a day.
+/// Checks that the block that the killed node wrote last, or was about to write, is the one that closed or settled a
+/// day.
 async fn it_was_that_block(network: &Network, die: &str) {
     let (what, side) = die.split_once(' ').unwrap();
     let data = network.homes[VICTIM].folder.path().join("data");
     let mut last = 0;
-    // Its lock is gone a moment after the process.
+    // The lock of the store is released a moment after the process ends.
     until("the store can be opened", || match App::open(&data, Options::default()) {
         Ok(app) => {
             last = app.info().height;

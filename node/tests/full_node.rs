@@ -1,4 +1,4 @@
-//! A node that validates nothing: transactions enter there and reach the validators by gossip.
+//! A full node, which validates nothing: transactions enter there and reach the validators by gossip.
 #![allow(
     clippy::unwrap_used,
     clippy::arithmetic_side_effects,
@@ -31,14 +31,14 @@ async fn a_hundred_swapped_transfers_of_one_sender_entered_at_a_full_node_all_la
     let mut nonces: Vec<u64> = (0..100).collect();
     nonces.chunks_mut(2).for_each(|pair| pair.swap(0, 1));
     for nonce in nonces {
-        // One call each, as a hundred clients would.
+        // Each transaction has a call of its own, as from a hundred clients.
         let tx: Vec<Bytes> = vec![home.transfer(&people[0], nonce)];
         assert_eq!(engine.submit(tx, Wait::Checked).await, vec![Ok(())], "nonce {nonce}");
     }
     let all = before.checked_add(Amount::ONE.checked_mul(100).unwrap()).unwrap();
     until("all hundred landed", || vvv(&validator.app, &people[1]) == all).await;
 
-    // And the follower holds the same state.
+    // The follower holds the same state.
     let height = validator.app.info().height;
     node.reach(height).await;
     let root = |app: &diem_runtime::App| app.snapshot(Some(height)).unwrap().root();

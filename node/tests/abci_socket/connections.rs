@@ -1,4 +1,4 @@
-//! Connections: what is not ABCI on them, how they end, and what their end means.
+//! Connections to the ABCI server: bytes that are not ABCI, and how and with what effect a connection ends.
 
 use std::{io::Write, time::Duration};
 
@@ -41,7 +41,7 @@ fn what_is_not_abci_ends_its_own_connection_only() {
         let mut bad = served.client();
         bad.stream.write_all(&bytes).unwrap();
         if name == "http" {
-            // Its first letter announces more than it sends.
+            // The first byte announces more than is sent.
             bad.stream.write_all(&[0x47; 100]).unwrap();
         }
         let answer = bad.receive();
@@ -108,7 +108,7 @@ fn a_proposal_with_the_largest_extensions_that_validators_can_send_is_made() {
         panic!("no proposal")
     };
     assert_eq!(prepared.txs, [transfer(&doc, 0)]);
-    // The connection goes on.
+    // The connection still works.
     finalize(&mut client, &doc, 2, prepared.txs);
     commit(&mut client);
     assert!(served.fatal.lock().is_empty(), "{:?}", served.fatal.lock());
@@ -118,7 +118,7 @@ fn a_proposal_with_the_largest_extensions_that_validators_can_send_is_made() {
 fn a_finalized_block_is_forgotten_when_the_last_connection_ends() {
     let (served, mut client, doc) = started(1);
     let mut other = served.client();
-    // Answered, so it is on the list.
+    // The connection was answered, so it is on the list.
     assert!(other.ask(Ask::Flush(RequestFlush {})).is_some());
     finalize(&mut client, &doc, 2, Vec::new());
     drop(client);
@@ -177,7 +177,7 @@ fn a_stale_socket_is_replaced() {
     server.stop();
 }
 
-/// Breaks on every question.
+/// A handler that panics on every request.
 #[derive(Clone)]
 struct Panics;
 
@@ -200,7 +200,7 @@ fn a_defect_is_said_and_never_answered() {
     let mut stream = std::net::TcpStream::connect(address).unwrap();
     stream.write_all(&[2, 26, 0]).unwrap();
     let mut rest = Vec::new();
-    // The server closes, with or without a reset.
+    // The server closes the connection, with or without a reset.
     let _ = std::io::Read::read_to_end(&mut stream, &mut rest);
     assert!(rest.is_empty());
     assert_eq!(*said.lock(), ["a defect in the application: index 3 of 2"]);

@@ -1,4 +1,4 @@
-//! Every kind of bad input through HTTP: a stable error each, and nothing changed.
+//! Every kind of bad input over HTTP: each has a stable error, and nothing changes.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use reqwest::{Method, StatusCode, header::CONTENT_TYPE};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What the pool may say, by name, and the status with it.
+/// Submits a transaction that is refused; returns the error's name, text and HTTP status.
 async fn refusal(node: &Running, tx: impl Into<Vec<u8>>) -> (String, String, u16) {
     match node.client.submit(tx.into(), Wait::Checked, PATIENCE).await {
         Err(ClientError::Refused { status, error }) => (error.codespace, error.name, status),
@@ -41,7 +41,7 @@ fn flip_signature(auth: &mut Auth) {
     }
 }
 
-/// n - s, and the other recovery id: the malleable twin of a signature.
+/// Replaces s by n - s and flips the recovery id, which makes the malleable twin of a signature.
 fn high_s(auth: &mut Auth) {
     const ORDER: [u8; 32] = [
         0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfe, 0xba, 0xae,
@@ -66,7 +66,8 @@ async fn every_bad_transaction_has_its_error_and_changes_nothing() {
     let bytes = good.bytes();
     let with = |change: fn(&mut diem_types::Tx)| good.clone().with(change).bytes().to_vec();
     let ethereum = node.transfer(2, 0, 1, 1).bytes();
-    // The identity as key: anyone can sign for it. Its address must be the sender's, or that is found first.
+    // The key is the identity point, with which anyone can sign. Its address must be the sender's, or that error comes
+    // first.
     let mut weak_key = [0; 32];
     weak_key[0] = 1;
     let weak_sender = diem_core::keys::ed25519_address(&weak_key);
@@ -127,7 +128,7 @@ async fn every_bad_transaction_has_its_error_and_changes_nothing() {
     assert_eq!(refusal(&node, other).await, expected, "a used nonce");
 }
 
-/// The first byte of the calls' first item is its module; the calls follow the fee payer's option, which is empty.
+/// Replaces the first byte of the first call, its module; the calls follow the fee payer's option, which is empty.
 fn replace_call_discriminant(bytes: &mut [u8], value: u8) {
     let signed = Signed::decode(bytes).unwrap();
     let call: Vec<u8> = diem_core::encode(&signed.tx.calls[0]);
@@ -158,7 +159,7 @@ async fn a_batch_of_garbage_answers_each_and_the_good_one_lands() {
     assert_eq!(block.txs.items.len(), 1);
 }
 
-/// Sends a request as it is and reads the error out of the answer.
+/// Sends a request as it is and reads the error from the answer.
 async fn raw(
     node: &Running,
     method: Method,

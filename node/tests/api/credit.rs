@@ -1,4 +1,4 @@
-//! Credit, providers, offers and days by HTTP, after transactions that made them.
+//! Credit, providers, offers and days over HTTP, after transactions that changed them.
 
 use crate::running::{Running, start_economy};
 use diem_client::api::{At, Day, DiemStake, ErrorReply, List};
@@ -26,8 +26,8 @@ fn voucher(node: &Running, signer: usize, day: u64, amount: Amount) -> SignedVou
     voucher.sign(&node.people[signer].key)
 }
 
-/// The first person, who has 3 credits from genesis, stakes for others, promises, grants, offers, and its vouchers come
-/// in.
+/// Makes the first person, who has 3 credits from genesis, stake for others, promise, grant and offer, and settles its
+/// vouchers.
 async fn spend_credit(node: &Running) -> u64 {
     let (alice, bob, provider) = (&node.people[0], node.address_of(1), node.address_of(PROVIDER));
     let day = node.client.today(None).await.unwrap().day;
@@ -52,7 +52,7 @@ async fn an_accounts_credit_is_what_its_transactions_made_of_it() {
     let at = Some(credit.height);
     let today = &credit.today;
     assert_eq!((today.day, today.staked.amount), (day, whole(4)));
-    // 4 of allowance: 1 spent, 1 still promised, 1 on offer.
+    // The allowance is 4: 1 is spent, 1 still promised, 1 on offer.
     let parts = [&today.allowance, &today.spent, &today.promised, &today.offered, &today.free];
     assert_eq!(parts.map(|part| part.display.as_str()), ["4 credit", "1 credit", "1 credit", "1 credit", "1 credit"]);
     assert_eq!(credit.tomorrow.amount, whole(4));
@@ -61,7 +61,7 @@ async fn an_accounts_credit_is_what_its_transactions_made_of_it() {
     assert_eq!((&account.credit_today, &account.credit_free), (&today.allowance, &today.free));
     assert_eq!((account.credit_tomorrow, account.diem_staked.amount), (credit.tomorrow.clone(), milli(5_500)));
     assert_eq!(account.diem_unstaking.amount, milli(500));
-    // What is on its way out still gives the credit of today.
+    // DIEM that is leaving still gives the credit of today.
     let bobs = client.credit(&bob, at, false).await.unwrap();
     assert_eq!((bobs.today.allowance.amount, bobs.tomorrow.amount), (whole(2), milli(1_500)));
 
@@ -115,7 +115,7 @@ async fn an_accounts_credit_is_what_its_transactions_made_of_it() {
 async fn a_provider_shows_limits_prices_and_what_it_served() {
     let node = start_economy().await;
     let day = spend_credit(&node).await;
-    // Dearer prices count from tomorrow.
+    // A higher price counts from tomorrow.
     node.commit(&node.people[PROVIDER], vec![publish(2_000_000_000_000)]).await;
     let (client, provider) = (&node.client, node.address_of(PROVIDER));
     let one = client.provider(&provider, None, false).await.unwrap();
@@ -158,7 +158,7 @@ async fn a_day_closes_is_settled_and_stays_on_record() {
     assert_eq!(open.closes_at.time.millis(), (day + 1) * EPOCH_MS);
     assert_eq!((open.closes_at.epoch, open.unsettled.clone(), open.settles_after), (day + 1, None, None));
     assert_eq!(open.supply, client.supply().await.unwrap().diem);
-    // By its number the open day has the same running numbers, and nothing that only its end will tell.
+    // Asked by its number, the open day has the same running numbers, and nothing that only its end will tell.
     let by_number = client.day(day, None).await.unwrap().answer;
     assert_eq!((&by_number.allowance, &by_number.supply), (&open.allowance, &open.supply));
     assert_eq!((&by_number.rent, by_number.rent.amount.is_zero()), (&open.rent, false));
@@ -185,10 +185,10 @@ async fn a_day_closes_is_settled_and_stays_on_record() {
     assert!(settled.settled_at.is_some() && !shares[0].is_zero());
     let shared = shares.into_iter().fold(Amount::ZERO, |sum, amount| sum.checked_add(amount).unwrap());
     assert_eq!(shared, settled.rent.amount);
-    // Before, as it was.
+    // At the height before, the answer is still the same.
     assert_eq!(client.day(day, Some(closed.height)).await.unwrap(), closed);
 
-    // A halt leaves days out; the list goes from the newest to the first without gaps or doubles.
+    // A halt leaves days out; the list goes from the newest to the first without gaps or duplicates.
     node.pass(300 * EPOCH_MS).await;
     for _ in 0..3 {
         node.pass(EPOCH_MS).await;
@@ -209,7 +209,7 @@ async fn a_day_closes_is_settled_and_stays_on_record() {
         query = format!("&after={next}");
     }
     assert_eq!(paged, listed.items);
-    // A day that was left out never comes, the next one may.
+    // A day that was left out never comes; the next one may.
     for (number, name, retry) in [(day + 5, "no_day", false), (newest + 1, "not_found", true)] {
         let error = client.day(number, None).await.unwrap_err();
         let refusal = error.refusal().unwrap();
@@ -245,7 +245,7 @@ async fn who_served_on_a_day_is_known_after_the_payment_and_at_the_heights_befor
     assert!(client.provider(&before.provider, None, false).await.unwrap().earned_previous.is_none());
     assert_eq!(client.day_providers(day, Some(unpaid.height)).await.unwrap(), unpaid);
 
-    // What is undone was never paid.
+    // A payment that was reverted was never made.
     dev.revert(snapshot).await.unwrap();
     assert_eq!(client.day_providers(day, None).await.unwrap().items, unpaid.items);
     assert_eq!(payments(GRACE_MS + 1).await[0].served, after.served);
@@ -259,7 +259,7 @@ async fn a_node_that_has_not_seen_the_payments_says_so() {
     node.pass(GRACE_MS + 1).await;
     let paid = node.client.day_providers(day, None).await.unwrap();
     assert!(paid.items[0].paid.is_some());
-    // A chain that goes on from an export has the day and not the events.
+    // A chain that goes on from an export has the day, but not its events.
     let onward = node.continued().await;
     assert_eq!(onward.client.day(day, None).await.unwrap().consumed.amount, whole(1));
     let error = onward.client.day_providers(day, None).await.unwrap_err();
@@ -318,7 +318,8 @@ async fn offers_and_providers_page_by_address() {
     assert_eq!(error.name, "bad_request");
 }
 
-/// Each row costs its owner next to nothing, so what an answer sums is bounded; up to there the sum is of all pages.
+/// Each row costs its owner next to nothing, so the rows that an answer sums are bounded; below that the sum is of all
+/// pages.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_sums_of_an_account_are_complete_or_absent() {
     for (count, expected) in [(700u16, Some(700u128)), (1_001, None)] {

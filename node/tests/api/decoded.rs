@@ -1,4 +1,4 @@
-//! Transactions and events of every module as JSON: no reader loses a digit, and all of it is read back.
+//! Transactions and events of every module as JSON: no reader loses a digit, and everything can be parsed back.
 
 use diem_client::api::TxView;
 use diem_runtime::Options;
@@ -6,7 +6,7 @@ use diem_testkit::story;
 use diem_types::{Event, Signed};
 use serde_json::Value;
 
-/// The largest whole number that every reader of JSON keeps.
+/// The largest integer that every JSON reader keeps exactly.
 const SAFE: u64 = 1 << 53;
 
 /// Refuses numbers that JavaScript would round, and amounts that are no strings.
@@ -36,7 +36,7 @@ fn every_call_and_event_of_the_economy_is_json_without_large_numbers() {
         for bytes in &block.txs {
             let view = TxView::new(&Signed::decode(bytes).unwrap());
             let json = serde_json::to_value(&view).unwrap();
-            // The tests' own way of never expiring is the one large number.
+            // The tests' expiry, which stands for never, is the one large number.
             let shown = serde_json::to_value(TxView { expiry: 0, ..view.clone() }).unwrap();
             check("tx", &shown);
             assert_eq!(serde_json::from_value::<TxView>(json).unwrap(), view);

@@ -1,4 +1,4 @@
-//! Stake, locks, the curve and emissions by HTTP, after transactions that made them.
+//! Stake, locks, the curve and emissions over HTTP, after transactions that changed them.
 
 use crate::running::{Running, start_economy};
 use diem_client::api::{Account, Coin, ErrorReply, List, MAX_PAGE, Position, ValidatorStanding};
@@ -13,7 +13,7 @@ use diem_testkit::{
 };
 use diem_types::Call;
 
-/// The first person locks 900 VVV for 10 DIEM, stakes, moves and unstakes.
+/// Makes the first person lock 900 VVV for 10 DIEM, stake, move and unstake.
 async fn stake_and_lock(node: &Running) {
     let (v0, v1, v2) = (validator(0), validator(1), validator(2));
     let alice = &node.people[0];
@@ -80,7 +80,7 @@ async fn what_an_account_owns_adds_up() {
     assert!(nobody.staked.amount.is_zero() && nobody.credit_tomorrow.amount.is_zero());
     assert_eq!(client.positions(&Address([0xab; 20]), None).await.unwrap().items, []);
 
-    // After the claim it is in the balance.
+    // After the claim the reward is in the balance.
     let before = account.vvv.amount;
     let claim = Call::Staking(staking::Msg::Claim { validator: validator(1) });
     let fee = node.commit(&node.people[0], vec![claim]).await.result.fee.amount;
@@ -88,7 +88,7 @@ async fn what_an_account_owns_adds_up() {
     assert!(after.vvv.amount.checked_add(fee).unwrap() > before);
     let rewards = client.rewards(&alice, None).await.unwrap();
     assert!(rewards.items.iter().all(|reward| reward.validator != validator(1)), "{rewards:?}");
-    // What was said of the height before still stands there.
+    // The answer for the height before is still the same.
     let past = Account { next_nonce: None, ..account };
     assert_eq!(client.account(&alice, at, false).await.unwrap(), past);
 }
@@ -96,7 +96,7 @@ async fn what_an_account_owns_adds_up() {
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_of_stake_are_proven_on_request() {
     let node = start_economy().await;
-    // Nothing that changes who signs.
+    // The call changes no validator power.
     let mint = diem::Msg::Mint { validator: validator(0), lock: whole(900), min_out: whole(9) };
     node.commit(&node.people[0], vec![Call::Diem(mint)]).await;
     let (client, alice, trust) = (&node.client, node.address_of(0), node.trust());
@@ -123,7 +123,7 @@ async fn rows_of_stake_are_proven_on_request() {
     let lock: svvv::Lock = borsh::from_slice(&lock.value.unwrap()).unwrap();
     assert_eq!((lock.outstanding, row.value_of(lock.shares)), (answer.outstanding.amount, answer.locked.amount));
 
-    // No row: proven to be absent.
+    // The row does not exist, which is proven.
     let answer = client.lock(&alice, &validator(1), Some(height), true).await.unwrap();
     let key = svvv::state::lock_key(&alice, &validator(1));
     assert_eq!(trust.verify(&key, answer.proof.as_ref().unwrap()).unwrap().value, None);
@@ -154,7 +154,7 @@ async fn validators_are_listed_with_their_standing_and_consensus_apart() {
         let listed = all.items.iter().find(|validator| validator.public_key == signs.public_key).unwrap();
         assert_eq!(listed.address, signs.address);
     }
-    // Absent for too long: jailed, and out of the set.
+    // The validator was absent for too long: it is jailed and out of the set.
     let address: [u8; 20] =
         all.items.iter().find(|row| row.operator == validator(1)).unwrap().address.0[..].try_into().unwrap();
     let controls = diem_node::Engine::dev(&*node.engine).unwrap();
@@ -194,7 +194,7 @@ async fn the_curve_quotes_what_a_mint_then_gives() {
         then.holdings.as_ref().unwrap().locked.amount,
         after.holdings.as_ref().unwrap().locked.amount.checked_add(needed).unwrap()
     );
-    // At the height before, the price was the one before.
+    // At the height before, the price was the earlier one.
     let before = client.quote_out(milli(1_500), Some(after.height)).await.unwrap();
     assert_eq!((before.answer, before.height), (quote.answer, after.height));
     let error = client.quote_out(whole(3_000), None).await.unwrap_err();
@@ -219,7 +219,7 @@ async fn emission_schedule_rent_supply_and_params_are_of_a_height() {
     assert_eq!(parts, [genesis, emission.emitted.amount, Amount::ZERO]);
     let sum = |of: Vec<Amount>| of.into_iter().fold(Amount::ZERO, |sum, amount| sum.checked_add(amount).unwrap());
     assert_eq!(genesis, sum(node.doc.app.bank.accounts.values().map(|row| row.vvv).collect()));
-    // Accounts and pools hold all that there is.
+    // Accounts and pools hold the whole supply.
     let all = node.app.export(supply.time).unwrap().app.bank.accounts;
     let vvv = all.values().map(|row| row.vvv).chain(supply.pools.iter().map(|pool| pool.vvv.amount));
     assert_eq!(sum(vvv.collect()), supply.vvv.amount);
@@ -270,7 +270,7 @@ async fn a_cursor_goes_on_at_the_height_of_its_first_page() {
         found.extend(page.answer.items);
         let Some(next) = page.answer.next else { break };
         cursor = format!("&after={next}");
-        // What happens between two pages does not show in the second.
+        // A change between two pages does not show in the second.
         node.commit(&node.people[0], vec![stake(validator(0), whole(1))]).await;
     }
     assert_eq!(found, complete.items);
@@ -321,7 +321,7 @@ async fn bad_questions_have_stable_errors() {
             error.message
         );
     }
-    // A height that is no longer kept, and a cursor of one.
+    // The height is no longer kept, and neither is that of the cursor.
     diem_node::Engine::dev(&*node.engine).unwrap().mine(80).await.unwrap();
     for query in ["height=1".to_owned(), format!("after=1.00000000.{alice}")] {
         let path = format!("http://{}/v1/accounts/{alice}/positions?{query}", node.address);

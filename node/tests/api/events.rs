@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::running::{Running, start};
 
-/// An event as a reader sees it.
+/// An event as a client receives it.
 #[derive(Debug, PartialEq)]
 struct Seen {
     id: String,
@@ -34,7 +34,7 @@ impl Reader {
     }
 
     async fn next(&mut self) -> Seen {
-        // Heartbeats count as answers, so that the limit must be around all of it.
+        // Heartbeats count as answers, so the timeout is around all of it.
         tokio::time::timeout(Duration::from_secs(30), self.read()).await.unwrap()
     }
 
@@ -73,13 +73,13 @@ fn parse(event: &str) -> Option<Seen> {
     Some(Seen { id: field("id:")?, kind: field("event:")?, data })
 }
 
-/// Kinds and places; the third part of an id is the begin of the block's hash.
+/// The kinds and ids of events; the third part of an id, the begin of the block's hash, is left out.
 fn ids(events: &[Seen]) -> Vec<(&str, &str)> {
     let place = |event: &Seen| event.id.rsplit_once('.').unwrap().0.len();
     events.iter().map(|event| (event.kind.as_str(), &event.id[..place(event)])).collect()
 }
 
-/// What is answered to who would read the stream from there.
+/// The error for a client that would read the stream from there.
 async fn refusal(node: &Running, path: &str) -> (u16, String) {
     let answer = reqwest::get(format!("http://{}{path}", node.address)).await.unwrap();
     let status = answer.status().as_u16();
@@ -126,9 +126,9 @@ async fn a_chain_that_is_taken_back_is_told() {
     assert_eq!(events[2].data["to"], height);
     assert_eq!(events[3].data["block"]["height"], height + 1);
     assert_ne!(events[3].data["block"]["hash"], events[0].data["block"]["hash"]);
-    // One who waited for the next block, and so has seen none of those that are gone, is told too.
+    // A reader that waited for the next block, and so has seen none of those that are gone, is told too.
     assert_eq!(early.take(2).await, events[2..]);
-    // The id of the news leads to what replaced them.
+    // The id of the `reverted` event leads to what replaced the blocks.
     assert_eq!(read(&node, "/v1/events", Some(&events[2].id), 1).await, events[3..]);
 }
 
@@ -146,7 +146,7 @@ async fn the_id_of_that_news_names_the_branch_too() {
     dev.revert(upper).await.unwrap();
     let news = reader.take(1).await.remove(0);
     assert_eq!((news.kind.as_str(), &news.data["to"]), ("reverted", &serde_json::json!(height)));
-    // While that block is there, its reader goes on behind it.
+    // While that block is in the chain, its reader goes on behind it.
     dev.mine(1).await.unwrap();
     let next = read(&node, "/v1/events", Some(&news.id), 1).await;
     assert_eq!(next[0].data["block"]["height"], height + 1);
@@ -167,7 +167,7 @@ async fn a_chain_that_is_taken_back_further_than_a_stream_remembers_is_read_anew
     reader.take(140).await;
     dev.revert(snapshot).await.unwrap();
     dev.mine(2).await.unwrap();
-    // It may be seen while it goes back, and then further back.
+    // The reader may notice the revert in one step or in two.
     let (mut to, mut first) = (None, reader.take(1).await.remove(0));
     while first.kind == "reverted" {
         (to, first) = (Some(first.data["to"].clone()), reader.take(1).await.remove(0));

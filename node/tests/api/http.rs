@@ -26,7 +26,7 @@ use tendermint::{block::signed_header::SignedHeader, validator};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The engine, and how many transactions it was handed.
+/// An engine that counts the transactions that it is handed.
 struct Counting {
     engine: Arc<dyn Engine>,
     submitted: Arc<AtomicUsize>,
@@ -72,14 +72,14 @@ async fn a_transfer_is_committed_found_and_proven() {
     assert!(view.calls[0].text.starts_with("Send 0.000000000000000005 VVV to 0x"), "{}", view.calls[0].text);
     assert!(matches!(committed.result.events.as_slice(), [.., Event::Bank(_)]));
 
-    // Found at once by hash, in its block by height, by the block's hash, and as the latest.
+    // The transaction is found at once by hash, and in its block by height, by the block's hash, and as the latest.
     assert_eq!(node.client.transaction(&answer.hash).await.unwrap(), committed);
     let block = node.client.block(BlockId::Height(committed.height), None).await.unwrap();
     assert_eq!(block.txs.items, std::slice::from_ref(&committed));
     assert_eq!(node.client.block(BlockId::Hash(block.summary.hash), None).await.unwrap(), block);
     assert_eq!(node.client.block(BlockId::Latest, None).await.unwrap(), block);
 
-    // Proven at its own height, which waits for the next header, and believed only for what it is.
+    // The row is proven at its own height, which waits for the next header, and the proof is valid for nothing else.
     let bob = node.address_of(1);
     let answer = node.client.account(&bob, Some(committed.height), true).await.unwrap();
     let verified = node.trust().verify_account(&bob, &answer).unwrap();
@@ -117,14 +117,14 @@ async fn a_client_drafts_what_the_chain_accepts() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_fails_is_in_a_block_with_its_reason() {
     let node = start(BlockMode::OnDemand).await;
-    // Of VVV the pool would refuse it.
+    // The pool would refuse the same amount of VVV.
     let pay = Msg::Transfer { to: node.address_of(1), denom: Denom::Diem, amount: Amount::MAX };
     let tx = node.transfer(0, 0, 1, 1).with(|tx| tx.calls = vec![Call::Bank(pay)]).bytes();
     let answer = node.client.submit(tx.to_vec(), Wait::Committed, PATIENCE).await.unwrap();
     assert_eq!(answer.state, State::Failed);
     let error = answer.error.unwrap();
     assert_eq!((error.codespace.as_str(), error.name.as_str()), ("bank", "insufficient_funds"));
-    // Of this transaction nothing can come any more, though another one like it may succeed later.
+    // This transaction can never succeed any more, though another one like it may succeed later.
     let found = node.client.transaction(&answer.hash).await.unwrap().result.error.unwrap();
     let again = node.client.submit(tx.to_vec(), Wait::Committed, PATIENCE).await.unwrap().error.unwrap();
     assert_eq!((error.retry, found.retry, again.retry), (false, false, false));
@@ -158,7 +158,7 @@ async fn the_same_transaction_many_times_is_one() {
     let submitted = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&submitted);
     let node = start_behind(BlockMode::Manual, |engine| Arc::new(Counting { engine, submitted: count })).await;
-    // Behind a gap, so that it waits.
+    // The transaction has a nonce gap before it, so that it waits.
     let tx = node.transfer(0, 1, 1, 1).bytes().to_vec();
     let answers = node.client.submit_batch(&vec![tx; MAX_BATCH_TXS], Wait::Committed, Duration::from_secs(1)).await;
     let answers = answers.unwrap();
@@ -193,7 +193,7 @@ async fn an_unknown_outcome_is_told_as_such_and_known_later() {
 #[tokio::test(flavor = "multi_thread")]
 async fn many_wait_for_one_block_and_all_are_served() {
     let node = start(BlockMode::Every(Duration::from_millis(200))).await;
-    // Whose transactions come in disorder was in a block before.
+    // A sender whose transactions come in disorder has to be in a block before.
     let first = node.transfer(0, 0, 1, 1).bytes().to_vec();
     node.client.submit(first, Wait::Committed, PATIENCE).await.unwrap();
     let txs: Vec<Vec<u8>> = (1..17).map(|nonce| node.transfer(0, nonce, 1, 1).bytes().to_vec()).collect();
@@ -213,7 +213,7 @@ async fn reads_agree_with_each_other() {
     let validators = client.validators().await.unwrap();
     assert_eq!(validators.items.iter().map(|validator| validator.power).collect::<Vec<_>>(), [10, 10]);
     let supply = client.supply().await.unwrap();
-    // Four people with 1,000 each; two operators with as much and 10 staked.
+    // Four people have 1,000 each; two operators have as much, and 10 staked.
     assert_eq!(supply.vvv.display, "6020 VVV");
     assert_eq!(client.params().await.unwrap().gas, node.doc.app.gas);
     assert!(client.errors().await.unwrap().len() > 30);

@@ -1,4 +1,4 @@
-//! What one peer may take from a node: the others go on.
+//! The resources that one client may take from a node: the others are still served.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use tokio::{
 };
 
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Close to the largest body; seven of them fit into the memory for bodies, and an eighth does not.
+/// A size close to the largest body; seven such bodies fit into the memory for bodies, and an eighth does not.
 const LARGE: usize = 8 * 1024 * 1024 + 60_000;
 
-/// A request whose body is announced and never comes; the server waits for it when this returns.
+/// Opens a request whose body is announced and never comes; the server waits for it when this returns.
 async fn stalled(node: &Running, length: usize) -> TcpStream {
     let mut stream = TcpStream::connect(node.address).await.unwrap();
     let head = format!(
@@ -45,7 +45,7 @@ async fn stalled_bodies_take_bounded_memory_and_keep_no_transaction_out() {
     let tx = node.transfer(0, 0, 1, 5).bytes();
     let answer = node.client.submit(tx.to_vec(), Wait::Committed, PATIENCE).await.unwrap();
     assert_eq!(answer.state, State::Committed);
-    // One waits for its time to be over; the memory of the others is free when they have gone.
+    // One request waits for its timeout; the memory of the others is free when they have gone.
     let mut last = stalls.pop().unwrap();
     drop(stalls);
     let until_heard = async {
@@ -68,7 +68,7 @@ async fn the_genesis_is_read_once() {
     assert_eq!(node.client.genesis().await.unwrap(), node.doc);
 }
 
-/// What a connection hears that sends these bytes and nothing more: the first line and the error.
+/// Sends these bytes and nothing more; returns the first line of the answer and the error.
 async fn heard(node: &Running, request: &str) -> (String, ErrorReply) {
     let mut stream = TcpStream::connect(node.address).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
@@ -96,7 +96,7 @@ async fn what_is_refused_before_it_is_a_request_has_the_shape_of_every_error() {
         (post("-1"), "HTTP/1.1 400 ", "bad_request"),
         (get("/v1/status", &format!("x: {long}\r\n")), "HTTP/1.1 431 ", "head_too_large"),
         (get(&format!("/{long}"), ""), "HTTP/1.1 431 ", "head_too_large"),
-        // Announced and never sent: who waited for it would answer `timeout`.
+        // The body is announced and never sent: a server that waited for it would answer `timeout`.
         (post("99999999999"), "HTTP/1.1 413 ", "body_too_large"),
         (post("20000000"), "HTTP/1.1 413 ", "body_too_large"),
     ] {

@@ -1,4 +1,4 @@
-//! Over loopback only requests for this machine are let in, at every door.
+//! Over loopback, every entrance accepts only requests for this machine.
 
 use diem_client::api::ErrorReply;
 use diem_node::engine::BlockMode;
@@ -20,7 +20,7 @@ async fn ask(node: &Running, method: Method, path: &str, headers: &[(HeaderName,
     (status, answer.text().await.unwrap())
 }
 
-/// Reads, streams, commands of development, and what monitoring asks.
+/// The entrances: reads, streams, development commands, and monitoring.
 const DOORS: [(Method, &str); 7] = [
     (Method::GET, "/v1/status"),
     (Method::GET, "/v1/events"),

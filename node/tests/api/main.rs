@@ -1,6 +1,6 @@
 //! The node as its users meet it: HTTP and command line, over a whole node with the instant engine.
 //!
-//! One program for all of them: linking the node takes longer than running them.
+//! All of them are one program: linking the node takes longer than running them.
 
 #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, clippy::disallowed_methods, unreachable_pub)]
 

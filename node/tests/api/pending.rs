@@ -1,4 +1,4 @@
-//! Senders who do not wait for a block: the next nonce counts what waits in the pool.
+//! Senders that do not wait for a block: the next nonce counts what waits in the pool.
 
 use std::{
     sync::{Arc, Mutex},
@@ -25,7 +25,7 @@ use tendermint::{block::signed_header::SignedHeader, validator};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A payment of the first person, completed with what the node says.
+/// Builds a payment of the first person, completed with what the node says.
 async fn draft(node: &Running) -> Draft {
     let pay = diem_bank::Msg::Transfer { to: node.address_of(1), denom: Denom::Vvv, amount: Amount::ONE };
     node.client.draft(Intent::new(node.address_of(0), KeyKind::Ed25519, vec![Call::Bank(pay)])).await.unwrap()
@@ -57,7 +57,7 @@ async fn many_of_one_sender_wait_for_the_same_block() {
     };
     let now = asked(None, false).await;
     assert_eq!((now.nonce, now.next_nonce, now.nonce_to_send()), (0, Some(20), 20));
-    // The pool is no part of any state: what is proven, and what was, says nothing of it.
+    // The pool is no part of any state: proven and past answers do not include it.
     for (height, prove) in [(None, true), (Some(before), false), (Some(before - 1), true)] {
         let account = asked(height, prove).await;
         assert_eq!((account.nonce, account.next_nonce, account.nonce_to_send()), (0, None, 0), "{height:?} {prove}");
@@ -92,7 +92,7 @@ async fn commands_in_a_row_wait_for_no_block() {
     wallet.run(&[&pay[..], &["--dry-run"]].concat()).await.ok();
     let shown = wallet.run(&["query", "account", "p0"]).await.ok();
     assert!(shown.stdout.contains("0, 5 after the 5 that wait in the pool"), "{}", shown.stdout);
-    // A nonce that was chosen is not exchanged for another.
+    // A nonce that the user chose is not replaced by another.
     let other = ["--yes", "--wait", "checked", "--nonce", "2", "--memo", "another"];
     let chosen = wallet.run(&[&pay[..], &other].concat()).await;
     assert_eq!(chosen.code, 3, "{}", chosen.stderr);
@@ -120,7 +120,7 @@ async fn commands_at_the_same_time_take_turns() {
     assert_eq!(vvv(&node, node.address_of(1)).await, Amount::ONE.checked_mul(1_010).unwrap());
 }
 
-/// An engine before which another wallet of the same sender is faster, once.
+/// An engine at which another wallet of the same sender is faster, once.
 struct Rival {
     engine: Arc<dyn Engine>,
     tx: Arc<Mutex<Option<Bytes>>>,
@@ -163,7 +163,7 @@ async fn who_comes_late_is_refused_and_nothing_is_signed_twice() {
     let rival = Arc::new(Mutex::new(None));
     let tx = Arc::clone(&rival);
     let node = start_behind(BlockMode::Manual, |engine| Arc::new(Rival { engine, tx })).await;
-    // The same node by an address of loopback, and by one that is not: the spelling changes nothing.
+    // The node is asked by an address of loopback, and by one that is not: the spelling changes nothing.
     let hosts = ["127.0.0.1", "0.0.0.0"];
     for (from, host) in [("p0", hosts[0]), ("p1", hosts[1])] {
         let wallet = wallet_of(&node).await;
@@ -184,7 +184,7 @@ async fn who_comes_late_is_refused_and_nothing_is_signed_twice() {
         let chosen = wallet.run(&[&pay[..], &["--nonce", "0"]].concat()).await;
         assert_eq!(chosen.code, 3, "{}", chosen.stderr);
         wallet.run(&[&pay[..], &["--nonce", "1"]].concat()).await.ok();
-        // With that one taken, those before it are settled.
+        // Once that transaction is accepted, those before it are settled.
         wallet.run(&pay).await.ok();
         assert_eq!(node.app.next_nonce(&node.address_of(number)), 3);
     }

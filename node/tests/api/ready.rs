@@ -1,4 +1,4 @@
-//! What HTTP says when the engine behind it is not well.
+//! The answers of HTTP when the engine behind it is not well.
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,10 +22,10 @@ use tendermint::{block::signed_header::SignedHeader, validator};
 
 use crate::running::{Running, start, start_behind};
 
-/// When this engine says that the next block is.
+/// The time of the next block, as this engine foresees it.
 const FORESEEN: Time = Time(4_000_000_000_123);
 
-/// CometBFT as it looks on a bad day, with the headers of the development engine.
+/// A CometBFT in a bad state, with the headers of the development engine.
 struct BadDay {
     engine: Arc<dyn Engine>,
     status: Result<EngineStatus, EngineError>,
@@ -105,7 +105,7 @@ async fn a_silent_engine_is_told_by_whatever_asks_how_the_node_is() {
     assert!(clock.refusal().unwrap().message.contains("silent for 12 s"), "{clock}");
 }
 
-/// The development engine, which says that it makes a block so often and makes none.
+/// The development engine, which claims a block period and makes no block.
 struct Standing(Arc<dyn Engine>);
 
 impl Engine for Standing {
@@ -148,10 +148,10 @@ async fn a_development_engine_with_a_timer_that_stands_is_not_ready() {
     while standing().await {
         node.engine.dev().unwrap().mine(1).await.unwrap();
     }
-    // An engine that is busy holds nobody up who asks how the node is.
+    // A busy engine does not hold up a question about the node's health.
     let clock = node.client.clock().await.unwrap_err();
     assert!(clock.refusal().unwrap().message.contains("did not foresee"), "{clock}");
-    // The real one says the same of itself: how often it makes blocks, while it does so by itself.
+    // The real engine reports its period while it makes blocks on a timer.
     let dev = node.engine.dev().unwrap();
     assert_eq!(node.engine.period(), None);
     dev.set_mode(BlockMode::Every(Duration::from_secs(3_600))).await.unwrap();
@@ -265,7 +265,7 @@ async fn development_commands_are_not_there_with_a_real_engine() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_header_of_a_block_that_the_engine_has_is_waited_for() {
-    // The engine says that it has 77 blocks; the application has committed one.
+    // The engine claims 77 blocks; the application has committed one.
     let node = node(status(false, 3), Ok(())).await;
     let (client, coming) = (node.client.clone(), node.app.info().height + 1);
     let asked = tokio::spawn(async move { client.light_block(coming).await });

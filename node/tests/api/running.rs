@@ -28,7 +28,7 @@ use diem_testkit::{
 use diem_types::{Call, GenesisDoc};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
-/// A running node; ends when dropped.
+/// A running node, which ends when dropped.
 pub struct Running {
     pub client: Client,
     pub app: Arc<App>,
@@ -41,19 +41,19 @@ pub struct Running {
     folder: tempfile::TempDir,
 }
 
-/// A genesis that the instant engine can run: four people, two validators whose keys are known.
+/// A genesis that the instant engine can run: four people, and two validators whose keys are known.
 pub fn dev_genesis(people: &[Person]) -> (GenesisDoc, Vec<ed25519_dalek::SigningKey>) {
     let keys: Vec<_> = [21, 22].map(|seed| ed25519_dalek::SigningKey::from_bytes(&[seed; 32])).into();
     let validators: Vec<_> = keys.iter().map(|key| (SecretKey::ed25519(key.as_bytes()), 10)).collect();
     (with_validators(genesis(people), &validators), keys)
 }
 
-/// Starts a node with that way of making blocks.
+/// Starts a node with that mode of making blocks.
 pub async fn start(mode: BlockMode) -> Running {
     start_behind(mode, |engine| engine).await
 }
 
-/// Starts a node whose HTTP sees the engine as `disguise` shows it.
+/// Starts a node whose HTTP API sees the engine through `disguise`.
 pub async fn start_behind(mode: BlockMode, disguise: impl FnOnce(Arc<dyn Engine>) -> Arc<dyn Engine>) -> Running {
     let people = people(4);
     let (doc, keys) = dev_genesis(&people);
@@ -67,12 +67,12 @@ pub async fn start_with(mode: BlockMode, change: impl FnOnce(&mut http::Options)
     launch(people, doc, keys, mode, instant::wall_clock(), |engine| engine, change).await
 }
 
-/// Starts a node of the small economy, whose time stands still but for a millisecond from block to block.
+/// Starts a node of the small economy, whose time moves by only a millisecond from block to block.
 pub async fn start_economy() -> Running {
     start_economy_with(|_| {}).await
 }
 
-/// The same with another genesis.
+/// Starts a node of the small economy with a changed genesis.
 pub async fn start_economy_with(change: impl FnOnce(&mut GenesisDoc)) -> Running {
     let people = people(economy::PEOPLE);
     let mut doc = economy::economy_genesis(&people);
@@ -128,9 +128,9 @@ async fn launch(
     };
     let mut options = http::Options {
         genesis: Some(genesis_file),
-        // Short, so that a test need not wait for long until a chain stands.
+        // The time is short, so that a test need not wait long until a chain stalls.
         stale: Duration::from_secs(1),
-        // Under this name the node looks like one elsewhere to its clients.
+        // Under this name the node looks to its clients like one on another machine.
         hosts: vec!["0.0.0.0".into()],
         ..http::Options::default()
     };
@@ -141,7 +141,7 @@ async fn launch(
 }
 
 impl Running {
-    /// A transfer of one person to another, changeable before it is signed.
+    /// Builds a transfer of one person to another, which can be changed before it is signed.
     pub fn transfer(&self, from: usize, nonce: u64, to: usize, units: u128) -> TxBuilder {
         TxBuilder::transfer(&self.doc, &self.people[from], nonce, self.people[to].address, Amount::new(units))
     }
@@ -149,7 +149,7 @@ impl Running {
     /// Commits a transaction with the sender's next nonce and these calls.
     ///
     /// # Panics
-    /// It fails.
+    /// The transaction fails.
     pub async fn commit(&self, sender: &Person, calls: Vec<Call>) -> Transaction {
         let nonce = self.client.account(&sender.address, None, false).await.unwrap().nonce;
         let tx = TxBuilder::new(&self.doc, sender, nonce, calls).bytes();
@@ -158,14 +158,14 @@ impl Running {
         answer.tx.unwrap()
     }
 
-    /// Moves the time of the next block on by so many milliseconds and makes it.
+    /// Moves the time of the next block on by that many milliseconds and makes it.
     pub async fn pass(&self, millis: u64) {
         let controls = self.engine.dev().unwrap();
         controls.warp(Warp::By(millis)).await.unwrap();
         controls.mine(1).await.unwrap();
     }
 
-    /// Another node, of a chain that starts from an export of this one.
+    /// Starts another node, whose chain starts from an export of this one.
     pub async fn continued(&self) -> Running {
         let time = self.app.index().block(self.app.info().height).unwrap().time;
         start_economy_of(people(economy::PEOPLE), self.app.export(time).unwrap()).await
@@ -176,17 +176,17 @@ impl Running {
         self.people[person].address
     }
 
-    /// Trust in the genesis validators.
+    /// The trust of a light client in the genesis validators.
     pub fn trust(&self) -> Trust {
         Trust::from_genesis(&self.doc).unwrap()
     }
 
-    /// The file that `GET /v1/genesis` serves.
+    /// The path of the file that `GET /v1/genesis` serves.
     pub fn genesis_file(&self) -> PathBuf {
         self.folder.path().join("genesis.json")
     }
 
-    /// Asks the server to stop and waits until it has.
+    /// Asks the server to stop and waits until it has stopped.
     pub async fn stop(&mut self) {
         self.stop.send_replace(true);
         self.server.take().unwrap().await.unwrap().unwrap();

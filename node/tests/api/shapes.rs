@@ -20,7 +20,7 @@ async fn json(node: &Running, path: &str) -> Value {
     serde_json::from_str(&text).unwrap()
 }
 
-/// A node with something in most lists.
+/// Starts a node with items in most lists.
 async fn busy_node() -> Running {
     let node = start_economy().await;
     let stake = |number| diem_staking::Msg::Stake { validator: validator(number), amount: whole(50) };
@@ -82,7 +82,7 @@ async fn every_list_is_height_time_epoch_items_and_next() {
     }
 }
 
-/// Every object with an amount of base units, and every string that is nothing but digits, by the name of its field.
+/// Collects every object with an amount of base units, and every string that is only digits, by the name of its field.
 fn amounts(value: &Value, found: &mut Vec<Value>, digits: &mut Vec<String>) {
     match value {
         Value::Object(fields) => {
@@ -90,7 +90,7 @@ fn amounts(value: &Value, found: &mut Vec<Value>, digits: &mut Vec<String>) {
                 found.push(value.clone());
                 return;
             }
-            // What was asked for is shown as it was sent.
+            // The call is shown as it was sent.
             for (name, field) in fields.iter().filter(|(name, _)| *name != "call") {
                 if field.as_str().is_some_and(|text| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())) {
                     digits.push(name.clone());
@@ -121,7 +121,7 @@ async fn every_amount_is_amount_denom_and_display() {
         assert_eq!(names, ["amount", "denom", "display"], "{amount}");
         assert!(["VVV", "DIEM", "credit"].contains(&amount["denom"].as_str().unwrap()), "{amount}");
     }
-    // What else is a string of digits is a number that a user chose, or a number of shares.
+    // Every other string of digits is a number that a user chose, or a number of shares.
     digits.retain(|name| {
         !["requests", "id", "tranche", "expiry", "last_day", "shares", "locked"].contains(&name.as_str())
     });
@@ -167,7 +167,7 @@ async fn every_error_has_the_one_shape() {
         (format!("/v1/supply?height={}", u64::MAX), 404, "not_found"),
         ("/v1/supply?height=%ff".into(), 400, "bad_request"),
         ("/%ff".into(), 404, "unknown_path"),
-        // A stranger's text is repeated, but not all of it.
+        // A stranger's text is repeated only in part.
         (format!("/v1/accounts/{long}"), 400, "bad_request"),
         (format!("/v1/accounts/diem1{long}"), 400, "bad_request"),
         (format!("/v1/accounts/0x{long}"), 400, "bad_request"),

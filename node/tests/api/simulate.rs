@@ -1,4 +1,4 @@
-//! `POST /v1/simulate`: what a transaction would do is what it then does.
+//! `POST /v1/simulate`: a transaction then does what the simulation says.
 
 use std::time::Duration;
 
@@ -70,7 +70,7 @@ async fn calls_alone_are_completed_with_what_the_chain_suggests() {
     let done = node.commit(&node.people[0], vec![mint()]).await;
     assert_eq!((done.result.fee, done.result.events), (tried.result.fee, tried.result.events));
 
-    // What fails says why, and what it would cost all the same.
+    // The answer for a failing call says why, and also what it would cost.
     let failed = node.client.simulate_calls(calls(&node, vec![pay(&node, Amount::MAX)])).await.unwrap();
     let error = failed.result.error.unwrap();
     assert_eq!(
@@ -145,7 +145,7 @@ async fn bad_requests_are_refused_and_bad_transactions_are_results() {
         assert_eq!((tried.result.ok, tried.result.error.unwrap().name.as_str()), (false, name));
         assert_eq!(tried.changes, []);
     }
-    // None of it waits in the pool.
+    // No simulated transaction waits in the pool.
     let done =
         node.client.submit(draft.tx.sign(&node.people[0].key, None).unwrap(), Wait::Committed, Duration::from_secs(30));
     assert_eq!(done.await.unwrap().state, State::Committed);

@@ -1,4 +1,4 @@
-//! Every door for JSON takes what it knows and nothing else.
+//! Every JSON parser of the node accepts the fields that it knows and no others.
 
 use diem_client::{api::read_json, build::KeyKind};
 use diem_core::{Address, keys::SecretKey};
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::running::{Running, start, start_economy};
 
-/// What a request with this body is refused for, if it is.
+/// Posts this body; the error is the text of the refusal.
 async fn post(node: &Running, path: &str, body: String) -> Result<(), String> {
     let request = reqwest::Client::new().post(format!("http://{}{path}", node.address));
     let answer = request.header("content-type", "application/json").body(body).send().await.unwrap();
@@ -54,7 +54,7 @@ async fn bodies_of_requests() {
     for (path, body) in &bodies {
         let read = |json: &str| {
             tokio::task::block_in_place(|| runtime.block_on(post(&node, path, json.to_owned()))).or_else(|error| {
-                // A whole body may still ask for what there is not.
+                // A valid body may still ask for something that does not exist.
                 if error.contains(strict::UNKNOWN) { Err(error) } else { Ok(()) }
             })
         };
@@ -121,7 +121,7 @@ async fn files_of_people() {
     strict::check(&curve, |json| read_json::<diem_diem::offline::File>(json.as_bytes()).map(drop));
 }
 
-/// TOML is checked as JSON is: what was changed is written as TOML before it is read.
+/// Checks a TOML parser as JSON parsers are: the changed document is written as TOML before it is read.
 fn check_toml(valid: &Value, read: impl Fn(&str) -> Result<(), String>) -> usize {
     strict::check(valid, |json| {
         let value: Value = serde_json::from_str(json).unwrap();

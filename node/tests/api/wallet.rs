@@ -1,4 +1,5 @@
-//! The wallet on the command line, as a script sees it: stdout, stderr and exit code of the real program.
+//! The wallet on the command line, as a script sees it: the standard output, standard error and exit code of the real
+//! program.
 
 use std::{
     io::Write as _,
@@ -18,7 +19,7 @@ pub struct Wallet {
     node: String,
 }
 
-/// How a command ended.
+/// The result of a command.
 pub struct Ran {
     pub code: i32,
     pub stdout: String,
@@ -52,7 +53,7 @@ impl Wallet {
         self.run_with(arguments, "").await
     }
 
-    /// The same, with this text on a pipe as its stdin.
+    /// Runs the program with this text on a pipe as its standard input.
     async fn run_with(&self, arguments: &[&str], stdin: &str) -> Ran {
         let mut command = Command::new(env!("CARGO_BIN_EXE_diemd"));
         command.args(arguments).env_clear().env("DIEM_HOME", self.home.path()).env("DIEM_NODE", &self.node);
@@ -126,7 +127,7 @@ async fn exit_codes_tell_how_far_a_transaction_came() {
     let rejected = send(&["1VVV", "--nonce", "0"]).await;
     assert_eq!(rejected.code, 3, "{}", rejected.stderr);
     assert!(rejected.stderr.contains("nonce 0 was used before: the sender's next is 1"), "{}", rejected.stderr);
-    // Of VVV the pool would refuse it.
+    // The pool would refuse the same amount of VVV.
     let failed = send(&["5000DIEM", "--no-preview"]).await;
     assert_eq!(failed.code, 4, "{}", failed.stderr);
     assert!(failed.stderr.contains("failed there") && failed.stderr.contains("insufficient_funds"));
@@ -253,7 +254,7 @@ async fn what_is_verified_is_believed_and_what_is_not_is_refused() {
     let none = wallet.run(&["query", "account", "p0", "--verify"]).await;
     assert_eq!(none.code, 2);
     assert!(none.stderr.contains("--genesis-hash"), "{}", none.stderr);
-    // A genesis of the same name with other validators: the node is honest, but not for whoever trusts those.
+    // The genesis has the same name and other validators: the node is honest, but not for a client that trusts those.
     let mut other = node.doc.clone();
     for (seed, validator) in (98..).zip(&mut other.validators) {
         validator.public_key = ed25519_dalek::SigningKey::from_bytes(&[seed; 32]).verifying_key().to_bytes();
@@ -262,7 +263,7 @@ async fn what_is_verified_is_believed_and_what_is_not_is_refused() {
     let refused = wallet.run(&["query", "account", "p0", "--verify", "--genesis", &path]).await;
     assert_eq!(refused.code, 1);
     assert!(refused.stderr.contains("other validators than the trusted ones"), "{}", refused.stderr);
-    // What one has just done is what one verifies.
+    // The user verifies what they have just done.
     wallet.run(&["tx", "transfer", "p0", "2VVV", "--from", "p1", "--yes"]).await.ok();
     let good = wallet.run(&["query", "account", "p0", "--verify", "--genesis-hash", &hash]).await.ok();
     assert!(good.stdout.contains("1002 VVV"), "{}", good.stdout);
@@ -271,7 +272,7 @@ async fn what_is_verified_is_believed_and_what_is_not_is_refused() {
     wallet.run(&["query", "proof", "0100", "--verify", "--genesis", &path]).await.ok();
 }
 
-/// A node between the wallet and the real one, which adds a next nonce to every account.
+/// Starts a proxy between the wallet and the node, which adds a next nonce to every account.
 async fn with_a_next_nonce(node: &Running, next: u64) -> (String, tokio::task::JoinHandle<std::io::Result<()>>) {
     let real = node.client.url().to_owned();
     let forward = move |request: axum::extract::Request| async move {
@@ -349,7 +350,7 @@ async fn encrypted_keys_need_their_passphrase() {
     let shown = wallet.run(&["keys", "show", "mine"]).await.ok();
     assert!(shown.stdout.contains(&address) && !shown.stdout.contains("phrase"), "{}", shown.stdout);
 
-    // The same phrase is the same key elsewhere.
+    // The same phrase gives the same key elsewhere.
     let elsewhere = Wallet::new(&wallet.node);
     let words = elsewhere.file("words", &phrase);
     let secret = elsewhere.file("passphrase", "another one");

@@ -6,11 +6,11 @@ use diem_node::comet::Timing;
 
 use super::support::network::Network;
 
-/// Three runs: a machine that does other things besides may be late in some of them.
+/// The number of runs: a machine with other load may be late in some of them.
 const RUNS: usize = 3;
 
-/// The block times that are asked for, in milliseconds, how many blocks follow, and whether the machine is given for
-/// nothing else meanwhile: `DIEM_BLOCK_TIMES=full` for more.
+/// The block times in milliseconds, the number of blocks, and whether the machine has no other load:
+/// `DIEM_BLOCK_TIMES=full` for more.
 fn size() -> (&'static [u64], u64, bool) {
     match std::env::var("DIEM_BLOCK_TIMES") {
         Ok(size) if size == "full" => (&[200, 300, 500], 50, true),
@@ -18,7 +18,7 @@ fn size() -> (&'static [u64], u64, bool) {
     }
 }
 
-/// The milliseconds from each block to the next, once a chain with these validators has begun.
+/// Measures the milliseconds from each block to the next, once a chain with these validators has begun.
 async fn intervals(validators: usize, timing: Timing, blocks: u64) -> Vec<u64> {
     let mut network = Network::new(validators, |_| {});
     network.homes.iter_mut().for_each(|home| home.settings.timing = timing);
@@ -36,7 +36,7 @@ fn mean(intervals: &[u64]) -> u64 {
     intervals.iter().sum::<u64>() / u64::try_from(intervals.len()).unwrap()
 }
 
-/// Whether a mean is within 20% of what it should be.
+/// Whether a mean is within 20% of the wanted one.
 const fn is_near(mean: u64, wanted: u64) -> bool {
     mean * 5 <= wanted * 6
 }
@@ -54,8 +54,8 @@ async fn blocks_follow_each_other_as_asked(validators: usize) {
                 break;
             }
             if !alone {
-                // No setting makes a busy machine faster than it is: what a block takes by itself there comes behind the
-                // wait for it, and only what is more than both is ours.
+                // No setting makes a busy machine faster than it is: the time that a block takes by itself there is
+                // added to the wait for it, and only a time beyond both is our fault.
                 let own = mean(&intervals(validators, Timing::fastest(), blocks).await);
                 let wait = u64::try_from(timing.commit.as_millis()).unwrap();
                 wanted = wanted.max(wait + own);

@@ -1,5 +1,5 @@
-//! Validators whose precommits come late, with the largest extensions that CometBFT takes from a peer. It hands them to
-//! the proposer without having them verified.
+//! Validators whose precommits come late, with the largest extensions that CometBFT accepts from a peer. It hands them
+//! to the proposer without having them verified.
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,15 +24,15 @@ use crate::support::{
     recorder,
 };
 
-/// So many of them: together their extensions are larger than a block with 8 MiB of room.
+/// The number of late validators: their extensions together are larger than a block with 8 MiB of room.
 const LATE: usize = 10;
-/// With what goes along, an extension fits into the 1 MiB of a message between peers.
+/// The bytes of an extension, which with its message fits into the 1 MiB of a message between peers.
 const EXTENSION: usize = 1_040_000;
-/// Longer than the others need for a majority, shorter than their pause before the next height.
+/// The delay of a vote: longer than the others need for a majority, shorter than their pause before the next height.
 const DELAY: Duration = Duration::from_millis(800);
 const PAUSE: Duration = Duration::from_millis(2_500);
 
-/// An application that votes late, with an extension of its own, and takes everybody's.
+/// An application that votes late, with an extension of its own, and accepts everybody's.
 #[derive(Clone)]
 struct Late(Consensus);
 
@@ -58,7 +58,7 @@ impl Handler for Late {
     }
 }
 
-/// One of them, for as long as it lives.
+/// A late validator, which runs until dropped.
 struct Validator {
     supervisor: Supervisor,
     server: Server,
@@ -90,7 +90,7 @@ impl Validator {
     }
 }
 
-/// A strong honest validator and many weak ones of the same chain, who know the strong one alone.
+/// Makes a strong honest validator and many weak ones of the same chain, which are connected to the strong one alone.
 fn homes() -> (Home, Vec<Home>) {
     let (mut honest, mut late) = (Home::new(), (0..LATE).map(|_| Home::new()).collect::<Vec<_>>());
     let key = |home: &Home| keys::validator_signing_key(&home.comet()).unwrap();
@@ -131,7 +131,7 @@ async fn late_precommits_with_the_largest_extensions_do_not_end_the_connection_t
         }
     };
     tokio::time::timeout(PATIENCE, full).await.expect("a commit that all of them signed");
-    // That commit was in a proposal with all the extensions, and the next ones are made as well.
+    // That commit was in a proposal with all the extensions, and the next proposals are made as well.
     node.reach(height + 2).await;
     assert_eq!(node.running.status().restarts, 0, "the connection to consensus went on");
     tokio::task::spawn_blocking(move || late.into_iter().for_each(Validator::stop)).await.unwrap();

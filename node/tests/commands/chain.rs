@@ -27,12 +27,12 @@ use serde_json::Value;
 use tokio::{net::TcpListener, sync::watch};
 use zeroize::Zeroizing;
 
-/// An hour: no test lasts so long.
+/// The length of a day in milliseconds: an hour, which no test lasts.
 const DAY_MS: u64 = 3_600_000;
-/// How long a closed day takes vouchers.
+/// The grace period in which a closed day takes vouchers, in milliseconds.
 const GRACE_MS: u64 = 600_000;
 
-/// A running chain with a wallet; ends when dropped.
+/// A running chain with a wallet, which ends when dropped.
 pub struct Chain {
     app: Arc<App>,
     engine: Arc<InstantEngine>,
@@ -41,7 +41,7 @@ pub struct Chain {
     stop: watch::Sender<bool>,
 }
 
-/// How a command ended.
+/// The result of a command.
 pub struct Ran {
     pub code: i32,
     pub stdout: String,
@@ -77,12 +77,12 @@ fn genesis(change: impl FnOnce(String) -> String) -> diem_types::GenesisDoc {
 }
 
 impl Chain {
-    /// A chain at the begin of a day, with its first blocks made.
+    /// Starts a chain at the begin of a day, with its first blocks made.
     pub async fn start() -> Self {
         Self::start_with(|genesis| genesis).await
     }
 
-    /// The same with another text of its genesis.
+    /// Starts a chain with a changed text of its genesis.
     pub async fn start_with(change: impl FnOnce(String) -> String) -> Self {
         let doc = genesis(change);
         let home = tempfile::tempdir().unwrap();
@@ -132,7 +132,7 @@ impl Chain {
         self.engine.dev().unwrap().mine(blocks).await.unwrap();
     }
 
-    /// Lets the next block know of two votes of this validator in one round.
+    /// Puts evidence of a double vote of this validator into the next block.
     pub async fn double_vote(&self, consensus_address: &str) {
         let address = hex::decode(consensus_address).unwrap().try_into().unwrap();
         self.engine.dev().unwrap().equivocation(address).await.unwrap();
@@ -150,7 +150,7 @@ impl Chain {
         self.engine.dev().unwrap().warp(Warp::By(millis)).await.unwrap();
     }
 
-    /// The open day.
+    /// The number of the open day.
     pub async fn today(&self) -> u64 {
         self.query("day today").await["day"].as_u64().unwrap()
     }
@@ -168,14 +168,14 @@ impl Chain {
         DAY_MS
     }
 
-    /// A file of the wallet's home.
+    /// Writes a file into the wallet's home and returns its path.
     pub fn file(&self, name: &str, text: &str) -> String {
         let path = self.home.path().join(name);
         std::fs::write(&path, text).unwrap();
         path.display().to_string()
     }
 
-    /// A file with the genesis that would start a chain from the latest state.
+    /// Writes a file with the genesis that would start a chain from the latest state.
     pub fn export(&self) -> String {
         let latest = Time(self.app.store().meta().unwrap().time_ms);
         self.file("export.json", &diem_genesis::to_json(&self.app.export(latest).unwrap()))
@@ -196,17 +196,17 @@ impl Chain {
         self.ran(words, &[], Stdio::piped()).await
     }
 
-    /// The same with more in the environment.
+    /// Runs `diemd` with these words and more in the environment.
     pub async fn run_words_with(&self, words: impl IntoIterator<Item = &str>, environment: &[(&str, &str)]) -> Ran {
         self.ran(words, environment, Stdio::piped()).await
     }
 
-    /// The same as [`Self::run`] with more in the environment.
+    /// Runs as [`Self::run`] does, with more in the environment.
     pub async fn run_with(&self, line: &str, environment: &[(&str, &str)]) -> Ran {
         self.ran(line.split_whitespace(), environment, Stdio::piped()).await
     }
 
-    /// The same where stdout leads somewhere else.
+    /// Runs as [`Self::run`] does, with stdout led somewhere else.
     pub async fn run_to(&self, line: &str, stdout: Stdio) -> Ran {
         self.ran(line.split_whitespace(), &[], stdout).await
     }
@@ -225,12 +225,12 @@ impl Chain {
         }
     }
 
-    /// Where the node answers.
+    /// The URL of the node.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Sends a transaction that succeeds; gives the block's answer. Its dry run says the same before, and changes
+    /// Sends a transaction that succeeds; returns the block's answer. Its dry run says the same before, and changes
     /// nothing.
     pub async fn tx(&self, line: &str) -> Value {
         let dry = self.run(&format!("tx {line} --dry-run --output json")).await;
@@ -246,7 +246,7 @@ impl Chain {
         answer["tx"].clone()
     }
 
-    /// Asks; the table of the same question is there too.
+    /// Runs a query; its table is printed without an error too.
     pub async fn query(&self, line: &str) -> Value {
         let table = self.run(&format!("query {line}")).await;
         assert_eq!(table.code, 0, "{line}: {}", table.stderr);
@@ -254,7 +254,7 @@ impl Chain {
         self.query_json(line).await
     }
 
-    /// Asks as a program does.
+    /// Runs a query with JSON output.
     pub async fn query_json(&self, line: &str) -> Value {
         self.run(&format!("query {line} --output json")).await.ok().json()
     }
@@ -269,7 +269,7 @@ impl Chain {
         text
     }
 
-    /// Fails as expected: the exit code, and words of the sentence.
+    /// Runs a command that must fail, with this exit code and these words in its error.
     pub async fn fails(&self, line: &str, code: i32, words: &str) {
         let ran = self.run(line).await;
         let said = format!("{line}: exit {}\n{}{}", ran.code, ran.stdout, ran.stderr);
@@ -305,25 +305,25 @@ fn fill_wallet(home: &tempfile::TempDir, chain_id: &str) {
     add("validator-1", Secret::new(KeyKind::Ed25519, operator).unwrap());
 }
 
-/// The event of that kind in what a block made of a transaction.
+/// Finds the event of that kind in a block's answer to a transaction.
 pub fn event(tx: &Value, kind: &str) -> Value {
     let events = tx["result"]["events"].as_array().unwrap();
     let found = events.iter().find(|event| event["event"]["type"] == kind);
     found.unwrap_or_else(|| panic!("no {kind} in {events:?}"))["event"].clone()
 }
 
-/// The base units of an amount of the API.
+/// Reads the base units of an amount of the API.
 pub fn units(value: &Value) -> u128 {
     let text = value["amount"].as_str().or_else(|| value.as_str());
     text.unwrap_or_else(|| panic!("{value} is no amount")).parse().unwrap()
 }
 
-/// Base units of a decimal number.
+/// Converts a decimal number to base units.
 pub fn whole(text: &str) -> u128 {
     text.parse::<Amount>().unwrap().get()
 }
 
-/// Base units of an amount with its unit.
+/// Converts an amount with its unit to base units.
 pub fn coins(text: &str) -> u128 {
     Denom::parse_amount(text).unwrap().0.get()
 }

@@ -1,4 +1,4 @@
-//! The help pages: every verb under a heading, with its line; examples that the parser accepts.
+//! The help pages: every verb stands under a heading, with its line, and the parser accepts the examples.
 
 use std::process::Command;
 
@@ -9,7 +9,7 @@ fn help(words: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The verbs of a help page, by heading.
+/// Reads the verbs of a help page, by heading.
 fn verbs(page: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let mut heading = "";

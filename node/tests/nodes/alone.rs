@@ -1,4 +1,4 @@
-//! A node of CometBFT by itself: what it needs of its genesis when it starts again, and what it says while it waits for
+//! A node of CometBFT by itself: what it reads of its genesis when it starts again, and what it logs while it waits for
 //! others.
 
 use std::{
@@ -18,7 +18,7 @@ use crate::common::{
     until, words,
 };
 
-/// The last line of a node's log with these words.
+/// Finds the last line of a node's log with these words.
 async fn line(node: &Single, words: &str) -> String {
     let log = node.home.join("node.log");
     let find = async || {
@@ -38,11 +38,11 @@ async fn a_chain_that_has_begun_needs_no_genesis_and_still_refuses_another_chain
     let node = Single::start(&home, &[]);
     let begun = reach(&node.client(), 2).await;
     assert!(node.stop().success());
-    // CometBFT is told which chain it is, and keeps no state.
+    // CometBFT's genesis names the chain and holds no state.
     let of_comet = fs::read_to_string(home.join("cometbft/config/genesis.json")).unwrap();
     assert!(of_comet.contains(&hex::encode(doc.hash())) && !of_comet.contains("accounts"), "{of_comet}");
 
-    // Another chain of the same name and the same length, with the date of the right file.
+    // This is another chain of the same name and length, with the date of the right file.
     let date = fs::metadata(&genesis).unwrap().modified().unwrap();
     let other = GenesisDoc { genesis_time: diem_core::Time(doc.genesis_time.0 - 1), ..doc.clone() };
     fs::write(&genesis, diem_genesis::to_json(&other)).unwrap();
@@ -52,14 +52,14 @@ async fn a_chain_that_has_begun_needs_no_genesis_and_still_refuses_another_chain
     let said = words(&refused);
     assert!(said.contains(&hex::encode(doc.hash())) && said.contains(&hex::encode(other.hash())), "{said}");
 
-    // Without the file it goes on: nothing of it is read.
+    // Without the file the node goes on, because it reads nothing of it.
     fs::remove_file(&genesis).unwrap();
     let node = Single::start(&home, &[]);
     let gone_on = reach(&node.client(), begun + 2).await;
     let nothing = node.client().genesis().await.unwrap_err();
     assert!(matches!(&nothing, ClientError::Refused { status: 404, .. }), "{nothing}");
     assert!(node.stop().success());
-    // And with the right one again.
+    // The node also starts with the right file again.
     fs::write(&genesis, text).unwrap();
     let node = Single::start(&home, &[]);
     reach(&node.client(), gone_on + 1).await;
@@ -79,12 +79,12 @@ async fn one_of_four_says_how_much_power_it_has_and_who_is_missing() {
     }
     assert!(!first.contains("validator-1"), "{first}");
     line(&node, "no other node is named in comet.peers or comet.seeds").await;
-    // Again and again, with the time that has passed.
+    // The line is repeated, with the time that has passed.
     let second = line(&node, "no block for").await;
     for part in ["power=10000", "present=10000", "total=40000", "height=0", "missing:", "validator-4"] {
         assert!(second.contains(part), "`{part}` is not in {second}");
     }
-    // Its id is on every screen.
+    // The id of the node is on every screen.
     let id = made["node_id"].as_str().unwrap();
     let running = line(&node, "running").await;
     assert!(running.contains(id), "{running}");
@@ -94,13 +94,13 @@ async fn one_of_four_says_how_much_power_it_has_and_who_is_missing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_validator_that_stops_in_the_middle_of_a_height_is_missing() {
     let mut devnet = Devnet::start_with(EngineUnderTest::Comet, &["--validators", "2"]);
-    // The first one as a node that says more often what it waits for.
+    // The first node is started again with a shorter interval of the line.
     signal(devnet.pid(0), Signal::TERM);
     let first = devnet.home(0);
     until("the first has ended", async || processes_of(&first).is_empty().then_some(())).await;
     let node = Single::start(&first, &["--set", "log.standstill=2s"]);
     let log = || fs::read_to_string(first.join("node.log")).unwrap();
-    // Twice, so that the second stops in more than one place of a height.
+    // The kill is repeated, so that the second node stops in more than one place of a height.
     for _ in 0..2 {
         let reached = height(&node.client()).await.unwrap_or(0);
         reach(&node.client(), reached + 2).await;
@@ -165,8 +165,8 @@ async fn a_node_that_makes_blocks_alone_says_so_and_is_found_by_its_id() {
     assert!(!log.contains("no block for"), "{log}");
 }
 
-/// Two chains of one name, made one after the other by `devnet --fresh`, have the same validators: a header of the one
-/// is signed as that of the other would be.
+/// Two chains of one name, made one after the other by `devnet --fresh`, have the same validators: a header of one is
+/// signed as that of the other would be.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_former_chain_of_the_same_name_is_told_from_this_one() {
     let mut devnet = Devnet::start(EngineUnderTest::Instant);
@@ -192,7 +192,7 @@ async fn a_former_chain_of_the_same_name_is_told_from_this_one() {
         let good = verify(&devnet.home(0).join("genesis.json"), what);
         assert!(good.status.success(), "{what:?}: {}", words(&good));
     }
-    // The same through the library.
+    // The library refuses the same.
     let mut light = diem_client::LightClient::new(devnet.client(0), old_trust);
     let error = light.account(&address.parse().unwrap(), None).await.unwrap_err();
     assert!(
@@ -200,20 +200,20 @@ async fn a_former_chain_of_the_same_name_is_told_from_this_one() {
             if [trusted, got] == [&both[0], &both[1]]),
         "{error}"
     );
-    // What a node says of another chain's genesis is compared before that.
+    // The hash of another chain's genesis is compared before that.
     let other = run(&["query", "account", address, "--verify", "--genesis-hash", &both[0], "--node", &url]);
     assert!(both.iter().all(|hash| words(&other).contains(hash)), "{}", words(&other));
     assert!(devnet.stop().success());
 }
 
-/// The most memory that a process has had, in KiB.
+/// The peak memory of a process, in KiB.
 fn peak_kib(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-/// A node is started again and stopped when it is ready: the most memory that it had by then, and how long it took.
+/// Starts a node again and stops it when it is ready; returns its peak memory by then, and how long it took.
 async fn started_again(home: &std::path::Path) -> (u64, std::time::Duration) {
     let begun = std::time::Instant::now();
     let node = Single::start(home, &[]);
@@ -223,8 +223,7 @@ async fn started_again(home: &std::path::Path) -> (u64, std::time::Duration) {
     found
 }
 
-/// `DIEM_TEST_GENESIS_ACCOUNTS=1000000` makes the genesis one of 155 MB, at which the figures that are printed mean
-/// something.
+/// With `DIEM_TEST_GENESIS_ACCOUNTS=1000000` the genesis has 155 MB, and the figures that are printed mean something.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_start_takes_what_its_store_takes_however_large_the_genesis_was() {
     let accounts = std::env::var("DIEM_TEST_GENESIS_ACCOUNTS").map_or(20_000, |text| text.parse::<u32>().unwrap());
@@ -254,13 +253,13 @@ async fn a_start_takes_what_its_store_takes_however_large_the_genesis_was() {
          KiB in {time_with:?}, one without it {without} KiB in {time_without:?}"
     );
     assert!(with.saturating_mul(10) <= without.saturating_mul(13), "{with} KiB with the file, {without} without");
-    // A store of the same size, whose genesis was small.
+    // The other store has the same size, and its genesis was small.
     let same = store_filled_by_payments(accounts).await;
     println!("a store of {accounts} accounts that were paid: {same} KiB");
     assert!(with.saturating_mul(10) <= same.saturating_mul(13), "{with} KiB, and {same} with a store of the same size");
 }
 
-/// The most memory of a start with so many accounts that were paid in blocks.
+/// The peak memory of a start with this many accounts, which were paid in blocks.
 async fn store_filled_by_payments(accounts: u32) -> u64 {
     const AT_ONCE: u32 = 1_000;
     let (folder, ports) = (tempfile::tempdir().unwrap(), Ports::claim());

@@ -1,4 +1,4 @@
-//! The same story over both engines: they are one chain to whoever uses it.
+//! The same story over both engines: to their users they are one chain.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ async fn story(engine: EngineUnderTest) {
     a_restart_forgets_nothing(&mut devnet, committed).await;
 }
 
-/// Strangers who read everything and wait for what does not come cost threads of their own, of which there are few.
+/// Strangers that read everything and wait for what never comes are served by few threads of their own.
 async fn readers_are_few_threads_and_blocks_go_on(devnet: &Devnet) {
     const STREAMS: usize = 100;
     let client = devnet.client(0);
@@ -50,7 +50,7 @@ async fn readers_are_few_threads_and_blocks_go_on(devnet: &Devnet) {
     let repeated = vec![later; MAX_BATCH_TXS];
     let batches = (0..10).map(|_| client.submit_batch(&repeated, Wait::Committed, Duration::from_secs(5)));
     let others = async {
-        // While all of them wait or are read, a transaction comes into a block, and the next one too.
+        // While all of them wait or are read, a transaction comes into a block, and the next one does too.
         let mut nonce = client.account(&person(1).address, None, false).await.unwrap().nonce_to_send();
         for _ in 0..2 {
             commit(&client, devnet.transfer(1, nonce, Address([9; 20]), 1)).await;
@@ -69,7 +69,8 @@ async fn readers_are_few_threads_and_blocks_go_on(devnet: &Devnet) {
     }
     assert!(threads.len() < STREAMS, "{threads:?}");
     for stream in &mut streams {
-        // The first event of each is the first block, after the signs of life of a stream that had to wait its turn.
+        // The first event of each stream is the first block, after the heartbeats of a stream that had to wait its
+        // turn.
         let mut text = String::new();
         while !text.split_once("id: ").is_some_and(|(_, event)| event.contains("\n\n")) {
             text.push_str(&String::from_utf8_lossy(&stream.chunk().await.unwrap().unwrap()));
@@ -82,7 +83,7 @@ async fn readers_are_few_threads_and_blocks_go_on(devnet: &Devnet) {
 /// The names of a process's threads, as the system shows them.
 fn threads(pid: u32) -> Vec<String> {
     let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
-    // A thread may end meanwhile.
+    // A thread may end while the list is read.
     let name = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("comm")).ok();
     tasks.filter_map(name).map(|name| name.trim().to_owned()).collect()
 }
@@ -91,7 +92,7 @@ fn vvv(whole: u128) -> Amount {
     Amount::ONE.checked_mul(whole).unwrap()
 }
 
-/// Returns its height.
+/// Checks a transfer and its proof; returns the height of its block.
 async fn a_transfer_is_found_at_once_and_proven_elsewhere(devnet: &Devnet) -> u64 {
     let (first, last) = (devnet.client(0), devnet.last());
     let stranger = Address([7; 20]);
@@ -101,7 +102,7 @@ async fn a_transfer_is_found_at_once_and_proven_elsewhere(devnet: &Devnet) -> u6
     let block = first.block(diem_client::api::BlockId::Height(tx.height), None).await.unwrap();
     assert!(serde_json::to_string(&block).unwrap().contains(&submitted.hash.to_string()));
 
-    // The proof of a height needs the next header: whoever asks for it waits.
+    // The proof of a height needs the next header, for which the request waits.
     reach(&last, tx.height).await;
     let mut light = LightClient::new(last.clone(), devnet.trust());
     let (known, verified) = light.account(&stranger, Some(tx.height)).await.unwrap();
@@ -111,12 +112,12 @@ async fn a_transfer_is_found_at_once_and_proven_elsewhere(devnet: &Devnet) -> u6
     let absent = Address([8; 20]);
     let (_, unknown) = light.account(&absent, Some(tx.height)).await.unwrap();
     assert!(!unknown.exists);
-    // A proof speaks of its own account only.
+    // A proof is valid for its own account only.
     assert!(light.trust().verify_account(&absent, &known).is_err());
     tx.height
 }
 
-/// Most of the power moves, and whoever trusts the genesis still believes what is proven afterwards.
+/// Most of the power moves, and a client that trusts the genesis still verifies what is proven afterwards.
 async fn trust_follows_a_stake(devnet: &Devnet) {
     let (first, last, dave) = (devnet.client(0), devnet.last(), person(3));
     let operator = devnet.doc.app.staking.validators[0].operator;
@@ -125,7 +126,7 @@ async fn trust_follows_a_stake(devnet: &Devnet) {
     let tx = TxBuilder::new(&devnet.doc, &dave, nonce, vec![Call::Staking(stake)]).bytes();
     let staked = commit(&first, tx).await.tx.unwrap();
     assert!(staked.result.ok, "{staked:?}");
-    // The set that counts from two heights later signs this one's next header.
+    // The validator set that counts from two heights later signs this one's next header.
     let changed = staked.height + 2;
     let mut nonce = nonce + 1;
     while reach(&first, staked.height).await < changed {
@@ -140,7 +141,7 @@ async fn trust_follows_a_stake(devnet: &Devnet) {
     let (_, verified) = light.account(&dave.address, Some(changed)).await.unwrap();
     assert_eq!((verified.height, light.trust().height()), (changed, changed + 1));
     assert!(verified.account.vvv < vvv(950_000));
-    // As people ask it.
+    // The command verifies the same.
     let genesis = devnet.home(0).join("genesis.json");
     let (node, genesis) = (last.url().to_string(), genesis.to_str().unwrap().to_string());
     let address = dave.address.to_string();
@@ -168,7 +169,7 @@ async fn nonces_in_any_order_land(devnet: &Devnet) {
     .await;
 }
 
-/// One payment after the other, each with the nonce that the node names, whatever its blocks do meanwhile.
+/// Sends one payment after the other, each with the nonce that the node names, whatever its blocks do meanwhile.
 async fn who_waits_for_no_block_is_never_refused(devnet: &Devnet) {
     let (client, carol, to) = (devnet.client(0), person(2), Address([5; 20]));
     for nonce in 0..40 {
@@ -202,7 +203,7 @@ async fn what_is_wrong_is_refused_alike(devnet: &Devnet) {
     };
     assert_eq!(refused(b"garbage".to_vec()).await, ("chain".into(), 1));
     assert_eq!(refused(devnet.transfer(1, 0, Address([9; 20]), 2).to_vec()).await, ("chain".into(), 13));
-    // The very same bytes again are no error: they are in a block.
+    // Sending the same bytes again is idempotent: the answer is their block.
     let again = devnet.transfer(1, 0, Address([9; 20]), 1).to_vec();
     let again = client.submit(again, Wait::Committed, Duration::from_secs(30)).await.unwrap();
     assert_eq!(again.state, State::Committed);
@@ -213,7 +214,7 @@ async fn what_is_wrong_is_refused_alike(devnet: &Devnet) {
     assert_eq!(refused(broken).await.0, "chain");
 }
 
-/// Stopped politely and started again, then killed and started again: nothing is lost, no root differs.
+/// A node that is stopped or killed, and then started again, loses nothing and has the same roots.
 async fn a_restart_forgets_nothing(devnet: &mut Devnet, committed: u64) {
     let before = root(&devnet.client(0), committed).await;
     let reached = height(&devnet.client(0)).await.unwrap();

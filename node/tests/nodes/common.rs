@@ -1,4 +1,4 @@
-//! Devnets and single nodes in a test. Everything binds loopback, and ends with the value that stands for it.
+//! Devnets and single nodes for tests. Everything binds loopback and ends when its value is dropped.
 
 use std::{
     fs::{self, File},
@@ -32,10 +32,10 @@ mod ports;
 
 pub(crate) use ports::Ports;
 
-/// Far longer than anything here takes, so that a slow machine fails no test.
+/// The patience of a test: far longer than anything here takes, so that a slow machine fails no test.
 pub const PATIENCE: Duration = Duration::from_secs(180);
 
-/// The program.
+/// The program under test.
 pub fn diemd() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_diemd"));
     for name in ["DIEM_HOME", "DIEM_NODE"] {
@@ -49,7 +49,7 @@ pub fn run(args: &[&str]) -> Output {
     diemd().args(args).stdin(Stdio::null()).output().unwrap()
 }
 
-/// What a command said on stderr.
+/// The standard error of a command.
 pub fn words(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
@@ -60,7 +60,7 @@ pub fn signal(pid: u32, signal: Signal) {
     kill_process(pid, signal).unwrap();
 }
 
-/// Waits for something.
+/// Polls `look` until it returns a value.
 pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let started = Instant::now();
     loop {
@@ -90,19 +90,19 @@ pub struct Devnet {
 }
 
 impl Devnet {
-    /// Starts one and waits until it says that it is ready.
+    /// Starts a devnet and waits until it is ready.
     pub fn start(engine: EngineUnderTest) -> Self {
         Self::start_with(engine, &[])
     }
 
-    /// The same with more words on its command line.
+    /// Starts a devnet with further arguments.
     pub fn start_with(engine: EngineUnderTest, more: &[&str]) -> Self {
         let mut devnet = Self::prepared(engine);
         devnet.again(more);
         devnet
     }
 
-    /// A folder and ports for one that nobody has started yet.
+    /// Claims a folder and ports for a devnet that is not started yet.
     pub fn prepared(engine: EngineUnderTest) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let ports = Ports::claim();
@@ -110,7 +110,7 @@ impl Devnet {
         Self { engine, folder, ports, child: None, ready: Value::Null, doc }
     }
 
-    /// One with a single validator, stopped: a home that [`Single`] can start.
+    /// Makes a devnet with a single validator and stops it: its home can be started by [`Single`].
     pub fn of_one(engine: EngineUnderTest) -> Self {
         let mut devnet = Self::start_with(engine, &["--validators", "1"]);
         assert!(devnet.stop().success(), "{}", devnet.said());
@@ -121,7 +121,7 @@ impl Devnet {
         self.folder.path().join("devnet")
     }
 
-    /// The folder with the keys.
+    /// The folder with the keys of the wallet.
     pub fn wallet(&self) -> PathBuf {
         self.folder.path().join("wallet")
     }
@@ -134,7 +134,7 @@ impl Devnet {
         self.folder.path().join("ready.json")
     }
 
-    /// What it has printed.
+    /// The standard output of the devnet.
     pub fn screen(&self) -> String {
         fs::read_to_string(self.folder.path().join("stdout")).unwrap()
     }
@@ -143,7 +143,7 @@ impl Devnet {
         fs::read_to_string(self.folder.path().join("stderr")).unwrap()
     }
 
-    /// The command that starts it.
+    /// The command that starts the devnet.
     pub fn command(&self, more: &[&str]) -> Command {
         let mut command = diemd();
         command.arg("devnet").arg("--dir").arg(self.dir()).arg("--home").arg(self.wallet());
@@ -157,10 +157,10 @@ impl Devnet {
         command
     }
 
-    /// Starts it again in the same folder.
+    /// Starts the devnet again in the same folder.
     pub fn again(&mut self, more: &[&str]) {
         assert!(self.child.is_none(), "it runs");
-        // One that was killed leaves its file.
+        // A devnet that was killed leaves its ready file.
         let _ = fs::remove_file(self.ready_file());
         let output = |name: &str| File::create(self.folder.path().join(name)).unwrap();
         let mut command = self.command(more);
@@ -191,42 +191,42 @@ impl Devnet {
         self.client(self.nodes() - 1)
     }
 
-    /// Trust in the genesis validators.
+    /// The trust of a light client in the genesis validators.
     pub fn trust(&self) -> Trust {
         Trust::from_genesis(&self.doc).unwrap()
     }
 
-    /// Asks it to stop, as Ctrl-C does, and waits.
+    /// Asks the devnet to stop, as Ctrl-C does, and waits.
     pub fn stop(&mut self) -> ExitStatus {
         let mut child = self.child.take().unwrap();
         signal(child.id(), Signal::INT);
         wait(&mut child)
     }
 
-    /// Waits until it ends on its own.
+    /// Waits until the devnet ends on its own; returns its status and standard error.
     pub fn ended(&mut self) -> (ExitStatus, String) {
         let mut child = self.child.take().unwrap();
         (wait(&mut child), self.said())
     }
 
-    /// Kills it without warning; its nodes are told by the kernel.
+    /// Kills the devnet without warning; the kernel tells its nodes.
     pub fn kill(&mut self) {
         let mut child = self.child.take().unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
     }
 
-    /// The processes of its nodes and of their CometBFTs that run now.
+    /// The ids of the processes of its nodes and their CometBFTs that run now.
     pub fn processes(&self) -> Vec<u32> {
         processes_of(&self.dir())
     }
 
-    /// The process that runs a node, from its pid file.
+    /// The id of the process that runs a node, from its pid file.
     pub fn pid(&self, node: usize) -> u32 {
         pid_of(&self.home(node))
     }
 
-    /// A transfer of whole VVV between people of the genesis.
+    /// Makes a transfer of whole VVV between people of the genesis.
     pub fn transfer(&self, from: u32, nonce: u64, to: Address, vvv: u128) -> Bytes {
         let amount = Amount::ONE.checked_mul(vvv).unwrap();
         TxBuilder::transfer(&self.doc, &person(from), nonce, to, amount).bytes()
@@ -250,7 +250,7 @@ impl Drop for Devnet {
     }
 }
 
-/// Waits for a process, and kills it rather than wait for ever.
+/// Waits for a process, and kills it when the patience is over.
 pub fn wait(child: &mut Child) -> ExitStatus {
     let started = Instant::now();
     loop {
@@ -266,12 +266,12 @@ pub fn wait(child: &mut Child) -> ExitStatus {
     }
 }
 
-/// The process that a home's pid file names.
+/// The process id in a home's pid file.
 pub fn pid_of(home: &Path) -> u32 {
     fs::read_to_string(home.join("run/diemd.pid")).unwrap().trim().parse().unwrap()
 }
 
-/// Processes with `folder` in their command line that still run.
+/// The ids of running processes with `folder` in their command line.
 pub fn processes_of(folder: &Path) -> Vec<u32> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").unwrap().flatten() {
@@ -284,14 +284,14 @@ pub fn processes_of(folder: &Path) -> Vec<u32> {
     found
 }
 
-/// alice is 0, bob 1, carol 2, dave 3.
+/// A person of the genesis: alice is 0, bob 1, carol 2, dave 3.
 pub fn person(number: u32) -> Person {
     let phrase = derive::parse_phrase(TEST_MNEMONIC).unwrap();
     let key = derive::derive(&phrase, KeyKind::Ed25519, &person_path(number)).unwrap().key();
     Person { address: key.address(), key }
 }
 
-/// Submits and waits for the block.
+/// Submits a transaction and waits for its block.
 pub async fn commit(client: &Client, tx: Bytes) -> Submitted {
     let submitted = client.submit(tx.to_vec(), Wait::Committed, Duration::from_secs(60)).await.unwrap();
     assert_eq!(submitted.state, State::Committed, "{submitted:?}");
@@ -303,7 +303,7 @@ pub async fn height(client: &Client) -> Option<u64> {
     client.status().await.ok()?.latest.map(|head| head.height)
 }
 
-/// The root after a height.
+/// The root of the state after a height.
 pub async fn root(client: &Client, height: u64) -> String {
     serde_json::to_value(client.block(BlockId::Height(height), None).await.unwrap()).unwrap()["root"].to_string()
 }
@@ -330,7 +330,7 @@ impl Single {
         Self::start_with(home, args, variables, log)
     }
 
-    /// Starts it with something else than a file in its home behind its standard error.
+    /// Starts the node with its standard error led to `to` instead of a file in its home.
     pub fn start_telling(home: &Path, args: &[&str], to: impl Into<Stdio>) -> Self {
         Self::start_with(home, args, &[], to)
     }
@@ -370,7 +370,7 @@ impl Single {
         child.wait().unwrap();
     }
 
-    /// Waits until it ends on its own; how, and what it logged.
+    /// Waits until the node ends on its own; returns its status and log.
     pub fn ended(mut self) -> (ExitStatus, String) {
         let status = wait(self.child.as_mut().unwrap());
         self.child = None;
@@ -387,7 +387,7 @@ impl Drop for Single {
     }
 }
 
-/// A home for the instant engine on these ports.
+/// Makes a home for the instant engine on these ports.
 pub fn instant_home(folder: &Path, ports: &Ports) -> PathBuf {
     let home = folder.join("home");
     let (api, metrics) = (1_317 + ports.offset, 9_464 + ports.offset);
@@ -398,7 +398,7 @@ pub fn instant_home(folder: &Path, ports: &Ports) -> PathBuf {
     home
 }
 
-/// A pipe in which there is no room any more, and whose reader reads nothing.
+/// Makes a pipe that is full, and whose reader reads nothing.
 pub fn full_pipe() -> (PipeReader, PipeWriter) {
     let (reader, mut writer) = std::io::pipe().unwrap();
     let flags = fcntl_getfl(&writer).unwrap();
@@ -409,7 +409,7 @@ pub fn full_pipe() -> (PipeReader, PipeWriter) {
     (reader, writer)
 }
 
-/// A home for CometBFT on these ports, made from `source`, which is `--preset NAME` or `--genesis FILE`.
+/// Makes a home for CometBFT on these ports from `source`, which is `--preset NAME` or `--genesis FILE`.
 pub fn comet_home(folder: &Path, ports: &Ports, source: [&str; 2]) -> (PathBuf, Value) {
     let home = folder.join("home");
     let at = |port: u16| format!("127.0.0.1:{}", port + ports.offset);
@@ -425,8 +425,8 @@ pub fn comet_home(folder: &Path, ports: &Ports, source: [&str; 2]) -> (PathBuf, 
     (home, serde_json::from_slice(&made.stdout).unwrap())
 }
 
-/// A chain whose keys nobody else has: its only account is one that nobody knows, and the node that is made for it is its
-/// validator.
+/// The genesis of a chain whose keys are not public: its only account is one that nobody knows, and the node that is
+/// made for it becomes its validator.
 pub fn own_chain(chain_id: &str) -> String {
     let account = Address([0x5a; 20]);
     format!(

@@ -1,4 +1,4 @@
-//! A panic where there is no node without the thread or task ends the process; elsewhere it does not.
+//! A panic in a critical thread or task ends the process; elsewhere it does not.
 
 use std::{
     env,
@@ -10,7 +10,7 @@ use crate::common::{full_pipe, wait};
 
 const ROLE: &str = "DIEM_TEST_CRITICAL_ROLE";
 
-/// Not a test of its own: the process that the test below looks at.
+/// This is no test of its own: the test below starts it as a process.
 #[test]
 fn process_with_a_panic() {
     let Ok(role) = env::var(ROLE) else { return };
@@ -33,7 +33,7 @@ fn process_with_a_panic() {
         }
         _ => {
             assert!(std::thread::spawn(panics).join().is_err());
-            // A request: a task of its own that a critical one has started.
+            // This is a request: a task of its own that a critical one has started.
             let requests = async move { tokio::spawn(async move { panics() }).await.is_err() };
             let serve = async { diem_node::critical::spawn_task(requests).await };
             assert!(runtime.block_on(serve).unwrap());

@@ -1,4 +1,4 @@
-//! `diemd demo`, the smoke test of the whole. On CometBFT it is one of the commands of the devnet's screen.
+//! `diemd demo`, the smoke test of the whole. On CometBFT the test of the devnet's screen runs it.
 
 use crate::common::{Devnet, EngineUnderTest, run, words};
 
@@ -9,7 +9,7 @@ fn the_demo_plays_where_blocks_are_made_on_demand() {
     let played = run(&["demo", "--home", wallet.to_str().unwrap(), "--node", &node]);
     let screen = String::from_utf8_lossy(&played.stdout);
     assert!(played.status.success(), "{}\n{screen}", words(&played));
-    // Every step is a command, and what came of it is the chain's own answer.
+    // Every step is a command, and its result is the chain's own answer.
     for part in [
         "$ diemd tx stake ",
         "$ diemd tx mint ",

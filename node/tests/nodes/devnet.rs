@@ -1,4 +1,4 @@
-//! A devnet of four validators on CometBFT: what it shows, and what it survives.
+//! A devnet of four validators on CometBFT: its screen, and the failures that it survives.
 
 use std::{fs, sync::Arc, time::Duration};
 
@@ -82,7 +82,7 @@ async fn the_screen_has_commands_that_work(devnet: &Devnet) {
 fn a_second_devnet_in_the_folder_is_refused(devnet: &Devnet) {
     let mut command = devnet.command(&[]);
     command.arg("--ready-file").arg(devnet.dir().join("other.json"));
-    // The flag may be given once only.
+    // The flag may be given only once, so the first one is replaced.
     let mut args: Vec<_> = command.get_args().map(|arg| arg.to_owned()).collect();
     let at = args.iter().position(|arg| arg == "--ready-file").unwrap();
     args.drain(at..at + 2);
@@ -91,7 +91,7 @@ fn a_second_devnet_in_the_folder_is_refused(devnet: &Devnet) {
     assert!(words(&output).contains("another devnet runs in"), "{}", words(&output));
 }
 
-/// Sends dave's transfers to one node, each until it is taken, until told to stop.
+/// Sends dave's transfers to one node, each until it is accepted, until told to stop.
 async fn load(client: Client, doc: GenesisDoc, stop: Arc<Notify>) {
     let dave = person(3);
     for nonce in nonce(&client).await.. {
@@ -109,18 +109,18 @@ async fn load(client: Client, doc: GenesisDoc, stop: Arc<Notify>) {
     }
 }
 
-/// How many of dave's transfers have landed, as that node sees it.
+/// The number of dave's transfers that have landed, as that node sees it.
 async fn nonce(client: &Client) -> u64 {
     client.account(&person(3).address, None, false).await.unwrap().nonce
 }
 
-/// Waits until one more has landed than had when this was called.
+/// Waits until one more transfer has landed than when this was called.
 async fn one_lands(seen_by: &Client, when: &str) {
     let before = nonce(seen_by).await;
     until(when, async || (nonce(seen_by).await > before).then_some(())).await;
 }
 
-/// Returns the node that the test has started again.
+/// Kills a validator under load and starts it again; returns it.
 async fn one_killed_under_load_returns(devnet: &Devnet) -> Single {
     let client = devnet.client(0);
     let stop = Arc::new(Notify::new());
@@ -213,7 +213,7 @@ async fn a_busy_port_is_named_before_anything_starts_and_fresh_forgets() {
     let port = api.rsplit(':').next().unwrap();
     assert!(said.contains(&format!("port {port}, for the HTTP API of validator 1")), "{said}");
     assert!(said.contains("--port-offset"), "{said}");
-    // A new chain that cannot start takes nothing from the old one, and a folder that it would have made is not there.
+    // A new chain that cannot start takes nothing from the old one, and a folder that it would have made is not left.
     let kept = fs::read(devnet.dir().join("genesis.json")).unwrap();
     let other = devnet.dir().with_file_name("other");
     for args in [&["--fresh"][..], &["--dir", other.to_str().unwrap()]] {

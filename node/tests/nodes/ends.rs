@@ -1,5 +1,5 @@
-//! Ends that are not the end of a process, and processes whose end must be understood: CometBFT that fails, hangs or has
-//! lost its data, a full disk, a terminal that goes.
+//! Failures of parts that do not end the process, and ends that must be explained: CometBFT that fails, hangs or has
+//! lost its data, a full disk, a terminal that closes.
 
 use std::{
     fs,
@@ -14,7 +14,7 @@ use rustix::process::Signal;
 
 use crate::common::{Devnet, EngineUnderTest, Ports, Single, height, instant_home, reach, root, signal, until, wait};
 
-/// What is asked to know how a node is doing answers within a second; here it may take ten times as long.
+/// The deadline of a question about the node's health, ten times the second within which it is answered.
 const PROBE_DEADLINE: Duration = Duration::from_secs(10);
 
 fn comet_pid(home: &Path) -> u32 {
@@ -59,7 +59,7 @@ async fn a_node_whose_terminal_goes_stops_in_order() {
     assert!(node.stop_by(Signal::HUP).success());
     assert!(fs::read_to_string(home.join("node.log")).unwrap().contains("stopped"));
 
-    // Who started it with the signal ignored, as nohup does, wants it to live on.
+    // A process that is started with the signal ignored, as by nohup, lives on.
     let script = "trap '' HUP; exec \"$@\"";
     let mut command = Command::new("sh");
     command.args(["-c", script, "sh", env!("CARGO_BIN_EXE_diemd"), "start", "--home"]).arg(&home);
@@ -67,7 +67,7 @@ async fn a_node_whose_terminal_goes_stops_in_order() {
     let client = Client::new(&node_api(&home)).unwrap();
     reach(&client, 1).await;
     signal(child.id(), Signal::HUP);
-    // The answer to a request that came after the signal.
+    // The request was sent after the signal, and this is its answer.
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(height(&client).await.is_some());
     signal(child.id(), Signal::TERM);
@@ -79,7 +79,7 @@ fn node_api(home: &Path) -> String {
     format!("http://{}", config["api"]["listen"].as_str().unwrap())
 }
 
-/// What the last run of a node said, and how it ended.
+/// The log of a node's last run, and its exit code.
 fn last_run(home: &Path) -> (Option<i32>, String) {
     let before = fs::read_to_string(home.join("node.log")).unwrap_or_default().len();
     let (status, said) = Single::start(home, &[]).ended();
@@ -122,7 +122,7 @@ async fn databases_that_were_lost_are_named_with_what_to_do() {
     assert!(node.stop().success());
 }
 
-/// A shell in a mount namespace of its own, with a small disk at a folder.
+/// A shell in a mount namespace of its own, with a small disk mounted on a folder.
 struct SmallDisk {
     shell: Child,
     orders: ChildStdin,
@@ -130,7 +130,7 @@ struct SmallDisk {
 }
 
 impl SmallDisk {
-    /// `None` where the kernel does not let a test have mounts of its own.
+    /// Mounts the disk; `None` where the kernel does not let a test have mounts of its own.
     fn mount(at: &Path) -> Option<Self> {
         let mut command = Command::new("unshare");
         command.args(["--mount", "--map-root-user", "sh"]).stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -142,7 +142,7 @@ impl SmallDisk {
         (mounted == Some(0)).then_some(disk)
     }
 
-    /// Runs a line to its end; its exit code.
+    /// Runs a line to its end; returns its exit code.
     fn run(&mut self, line: &str) -> Option<i32> {
         writeln!(self.orders, "{line}\necho \"rc $?\"").ok()?;
         loop {
@@ -195,7 +195,7 @@ async fn a_full_disk_stops_the_node(settings: &str) {
     let before = reach(&client, 3).await;
     let remembered = root(&client, before).await;
 
-    // All the room there is goes.
+    // The file takes all the room that is left.
     assert_eq!(disk.run(&fill("filler")), Some(1));
     let ended = tokio::task::spawn_blocking(move || (disk.run("wait $node"), disk));
     let (code, mut disk) = tokio::time::timeout(crate::common::PATIENCE, ended).await.expect("the node ends").unwrap();
@@ -205,7 +205,7 @@ async fn a_full_disk_stops_the_node(settings: &str) {
     let pid = fs::read_to_string(format!("/proc/{}/root{home}/cometbft/cometbft.pid", disk.shell.id()));
     assert!(pid.is_err(), "CometBFT was stopped: {pid:?}");
 
-    // Without any room it does not start, and harms nothing.
+    // Without any room the node does not start, and damages nothing.
     assert_eq!(disk.run(&fill("more")), Some(1));
     disk.run(&start);
     assert_eq!(disk.run("wait $node"), Some(8), "{}", said());

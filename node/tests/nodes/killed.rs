@@ -1,4 +1,4 @@
-//! The application killed at any moment: what was told committed is there, and the sums are right.
+//! The application is killed at any moment: what was reported as committed is there, and the sums are right.
 
 use std::{
     fs,
@@ -32,7 +32,7 @@ async fn a_killed_node_keeps_what_it_confirmed() {
         reach(&client, 1).await;
         let before = client.account(&to, None, false).await.unwrap().vvv.amount;
         assert!(before >= Amount::ONE.checked_mul(confirmed).unwrap(), "round {round}: {confirmed} were confirmed");
-        // What was not confirmed may have been committed.
+        // A payment that was not confirmed may have been committed.
         confirmed = before.get() / Amount::ONE.get();
         let mut nonce = client.account(&alice.address, None, false).await.unwrap().nonce;
         let killer = tokio::spawn(async move {
@@ -81,7 +81,7 @@ async fn a_node_ends_in_order_from_its_first_answer_on() {
     }
 }
 
-/// Whoever reads the store when the node ends must not make the process abort.
+/// A reader of the store must not make the process abort when the node ends.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_is_read_all_the_time_ends_in_order() {
     let (folder, ports) = (tempfile::tempdir().unwrap(), Ports::claim());
@@ -110,7 +110,7 @@ async fn a_node_that_is_read_all_the_time_ends_in_order() {
     }
 }
 
-/// What one command mines at most.
+/// The most blocks that one command mines.
 const MAX_MINED: u64 = 10_000;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -130,7 +130,7 @@ async fn ctrl_c_ends_a_node_that_mines() {
     let (status, said) = node.ended();
     assert!(status.success(), "{said}");
     for answer in mining {
-        // A connection that the stopping node did not take is as good as its refusal.
+        // A connection that the stopping node did not accept is as good as a refusal.
         assert_ne!(answer.await.unwrap().ok(), Some(200));
     }
     let node = Single::start(&home, &["--block-time", "manual"]);

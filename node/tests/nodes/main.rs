@@ -1,4 +1,4 @@
-//! Whole nodes as processes: homes, both engines, devnets, deaths.
+//! Whole nodes as processes: homes, both engines, devnets, kills.
 #![allow(
     unreachable_pub,
     clippy::unwrap_used,

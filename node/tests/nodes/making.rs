@@ -1,4 +1,4 @@
-//! Making a home: what is refused, before anything is written, and that nothing of others is replaced.
+//! The making of a home: bad input is refused before anything is written, and nothing of others is replaced.
 
 use std::{fs, path::Path};
 
@@ -6,7 +6,8 @@ use diem_genesis::presets;
 
 use crate::common::{Ports, Single, instant_home, own_chain, reach, run, words};
 
-/// Runs `init` for a home that must not be made: what it says, with the exit code of a wrong command line.
+/// Runs `init` for a home that must not be made; returns its error text, and checks the exit code of a wrong command
+/// line.
 fn refused(home: &Path, args: &[&str]) -> String {
     let output = run(&[&["init", "--home", home.to_str().unwrap()], args].concat());
     assert_eq!(output.status.code(), Some(2), "{args:?}: {}", words(&output));
@@ -28,7 +29,7 @@ fn keys_that_everybody_knows_make_no_chain_but_one_for_development() {
         assert!(said.contains("everybody knows the consensus key of development validator"), "{preset}: {said}");
         assert!(said.contains("a chain id with a part -dev, which `diem-1` has not"), "{preset}: {said}");
     }
-    // In whatever role, and by either derivation.
+    // An account whose secret is public is refused in every role, by either derivation.
     let own = own_chain("diem-1");
     let (ed25519, ethereum) =
         ("diem1wkneq2gee5cttejgalaq7lmad3van7e0mfzpu3", "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
@@ -46,7 +47,7 @@ fn keys_that_everybody_knows_make_no_chain_but_one_for_development() {
         }
     }
     assert!(!home.exists(), "nothing is left");
-    // The same with another name is fine, and so is a real chain on other keys.
+    // Without such a key the chain is fine, and so is a real chain on other keys.
     fs::write(&file, &own).unwrap();
     made(&home, &["--genesis", file.to_str().unwrap()]);
     made(&folder.path().join("live"), &["--preset", "live"]);
@@ -116,7 +117,7 @@ fn a_devnet_that_is_refused_leaves_nothing_and_takes_nothing() {
         assert!(devnet(&foreign, args).contains("no devnet has made it"));
         assert_eq!(everything(&foreign), before, "{args:?}");
     }
-    // A port is busy: neither the folder nor those above it are left.
+    // A port is taken: neither the folder nor its new parents are left.
     let ports = Ports::claim();
     let (port, offset) = (1_317 + ports.offset, ports.offset.to_string());
     let taken = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
@@ -125,7 +126,7 @@ fn a_devnet_that_is_refused_leaves_nothing_and_takes_nothing() {
     assert!(said.contains(&format!("port {port}")), "{said}");
     assert!(!folder.path().join("a").exists() && !folder.path().join("wallet").exists());
     drop(taken);
-    // In an empty folder that somebody made nothing is left either, and it stays.
+    // Nothing is left in an empty folder that somebody made, and the folder stays.
     let empty = folder.path().join("empty");
     fs::create_dir(&empty).unwrap();
     devnet(&empty, &["--chain-id", "diem-1"]);
@@ -150,7 +151,7 @@ fn what_the_disk_refuses_half_way_is_taken_back() {
     made(&home, &[]);
 }
 
-/// Every file and folder below `folder`.
+/// Lists every file and folder below `folder`.
 fn everything(folder: &Path) -> Vec<std::path::PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -186,7 +187,7 @@ fn a_genesis_that_lies_in_the_home_is_used_and_never_replaced() {
     let made_here = made(&home, &[]);
     assert_eq!(made_here["genesis_hash"], mine["genesis_hash"]);
     assert_eq!(fs::read(&genesis).unwrap(), before);
-    // Damaged, it is named and left alone too.
+    // A damaged genesis is named in the error, and left alone too.
     let damaged = folder.path().join("damaged");
     fs::create_dir(&damaged).unwrap();
     fs::write(damaged.join("genesis.json"), "{").unwrap();

@@ -1,4 +1,4 @@
-//! Nobody reads what a node reports, or the disk of its log is full: it works all the same.
+//! A node whose reports nobody reads, or whose log is on a full disk, works all the same.
 
 use std::{
     fs::File,
@@ -13,21 +13,21 @@ use crate::common::{
     Devnet, EngineUnderTest, Ports, Single, diemd, full_pipe, height, instant_home, reach, until, wait, words,
 };
 
-/// More than any line of the log, and less than what a pipe holds.
+/// A number of bytes that is more than any line of the log, and less than what a pipe holds.
 const NEARLY_FULL: u64 = 32 * 1024;
 
 fn full_disk() -> File {
     File::options().write(true).open("/dev/full").unwrap()
 }
 
-/// So many lines of its log were lost, as the node's metrics say.
+/// The number of lost lines of the log, as the node's metrics report it.
 async fn lost(metrics: &str) -> Option<u64> {
     let text = reqwest::get(format!("http://{metrics}/metrics")).await.ok()?.text().await.ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("diem_log_lost_lines_total "))?;
     line.parse().ok()
 }
 
-/// Blocks go on, the node says that it is ready, and Ctrl-C ends it in order.
+/// Checks that blocks go on, the node is ready, and Ctrl-C ends it in order.
 async fn it_works(node: Single) {
     let client = node.client();
     let from = reach(&client, 1).await;
@@ -58,7 +58,7 @@ async fn a_reader_who_stalls(home: &Path, chatty: &[&str]) {
     let (reader, writer) = std::io::pipe().unwrap();
     let node = Single::start_telling(home, chatty, writer);
     until("a full pipe", async || (ioctl_fionread(&reader).unwrap() > NEARLY_FULL).then_some(())).await;
-    // What the log says of these no longer fits.
+    // The log lines of these blocks no longer fit.
     let from = reach(&node.client(), 1).await;
     reach(&node.client(), from + 50).await;
     it_works(node).await;
@@ -96,11 +96,11 @@ fn a_command_whose_words_nobody_takes_ends_with_its_own_exit_code() {
         let child = diemd().args(args).stdin(Stdio::null()).stderr(full_disk()).spawn().unwrap();
         assert_eq!(ended(child), Some(1), "{args:?}");
     }
-    // Not even the last sentence of a node waits for its reader.
+    // Even the last sentence of a node does not wait for its reader.
     let (_reader, stalled) = full_pipe();
     let child = diemd().args(start).stdin(Stdio::null()).stderr(stalled).spawn().unwrap();
     assert_eq!(ended(child), Some(1));
-    // Data that somebody asked for is no report.
+    // Data that somebody asked for is no report, so its loss is an error.
     let output = diemd().args(["curve", "rate", "--help"]).stdout(full_disk()).stderr(Stdio::piped()).output().unwrap();
     assert_ne!(output.status.code(), Some(101), "{}", words(&output));
 }

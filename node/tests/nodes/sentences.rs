@@ -1,4 +1,4 @@
-//! What can go wrong at the start of a node: each a sentence that says what to do.
+//! Everything that can go wrong at the start of a node: each error is a sentence that says what to do.
 
 use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt as _, path::Path};
 
@@ -22,7 +22,7 @@ async fn a_second_process_on_a_home_is_told_who_has_it() {
     assert_eq!(code, Some(1));
     assert!(said.contains(&format!("is in use by process {}", node.pid())), "{said}");
     assert!(said.contains("--home"), "{said}");
-    // The first one does not mind.
+    // The first node is not disturbed.
     reach(&node.client(), 1).await;
     let export = run(&["genesis", "export", "--home", home.to_str().unwrap()]);
     assert!(words(&export).contains("in use by process"), "{}", words(&export));
@@ -167,7 +167,7 @@ fn the_instant_engine_refuses_a_real_chain() {
 fn a_read_only_disk_is_named() {
     let (folder, ports) = (tempfile::tempdir().unwrap(), Ports::claim());
     let home = instant_home(folder.path(), &ports);
-    // A mount of its own, which the test needs the right to make.
+    // The test needs a mount of its own, and the right to make one.
     let allowed = std::process::Command::new("unshare").args(["--mount", "--map-root-user", "true"]).status();
     if !allowed.is_ok_and(|status| status.success()) {
         println!("skipped: this machine does not let a test have mounts of its own");
@@ -194,7 +194,7 @@ fn a_read_only_disk_is_named() {
 async fn a_full_disk_stops_the_node_and_room_starts_it_again() {
     let (folder, ports) = (tempfile::tempdir().unwrap(), Ports::claim());
     let home = instant_home(folder.path(), &ports);
-    // No file may grow beyond 64 KiB: the first writes pass, and then one does not.
+    // No file may grow beyond 64 KiB: the first writes succeed, and then one fails.
     let script = "trap '' XFSZ; ulimit -f 128; exec \"$1\" start --home \"$2\" --block-time 5ms";
     let output = std::process::Command::new("sh")
         .args(["-c", script, "sh", env!("CARGO_BIN_EXE_diemd")])
@@ -230,7 +230,7 @@ async fn the_state_of_a_stopped_node_is_checked() {
     assert!(checked["height"].as_u64() >= Some(1) && checked["broken"].is_null(), "{checked}");
 }
 
-/// The home of a chain that the last `diemd` of version 1 left.
+/// The home of a chain, as the last `diemd` of version 1 left it.
 fn home_of_version_1(folder: &Path) -> std::path::PathBuf {
     let archive = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/homes/v1.tar.gz");
     let unpacked = std::process::Command::new("tar").arg("-xzf").arg(archive).arg("-C").arg(folder).status().unwrap();
@@ -238,7 +238,7 @@ fn home_of_version_1(folder: &Path) -> std::path::PathBuf {
     folder.join("home")
 }
 
-/// Every file of what is kept, with its bytes.
+/// Reads every file that must be kept, with its bytes.
 fn kept(home: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
     let mut files = Vec::new();
     let mut folders = vec![home.join("data"), home.join("cometbft"), home.join("keys")];

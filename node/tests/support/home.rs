@@ -24,7 +24,7 @@ use diem_types::{Answer, GenesisDoc, Query};
 
 use super::recorder;
 
-/// Far longer than anything here takes, so that a slow machine fails no test.
+/// The patience of a test: far longer than anything here takes, so that a slow machine fails no test.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The home of a node in a test: its own folder, ports and chain.
@@ -34,13 +34,13 @@ pub struct Home {
     pub genesis: GenesisDoc,
 }
 
-/// The first of the ports that nodes here get, and how many there are: above and below them are those of whole
-/// devnets. They lie below the range out of which the system gives one to every connection, so that a node which was
+/// The first of the ports that nodes here get, and their number: above and below them are those of whole devnets. They
+/// lie below the ephemeral range, from which the system gives a port to every connection, so that a node which was
 /// stopped finds its own free again.
 const FIRST_PORT: u16 = 15_000;
 const PORTS: u32 = 4_900;
 
-/// Ports that were free a moment ago; each process begins to look somewhere else.
+/// Finds ports that are free at this moment; each process begins to look somewhere else.
 pub fn free_ports<const N: usize>() -> [SocketAddr; N] {
     static TAKEN: AtomicU32 = AtomicU32::new(0);
     let next = || {
@@ -63,7 +63,7 @@ impl Home {
         Self { folder, settings, genesis }
     }
 
-    /// A home of the same chain whose key validates nothing, and which stays connected to this one.
+    /// Makes a home of the same chain whose key validates nothing, and which stays connected to this one.
     pub fn follower(&self) -> Self {
         let mut home = Self::new();
         home.genesis = self.genesis.clone();

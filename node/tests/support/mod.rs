@@ -39,10 +39,10 @@ use tendermint_proto::{
     },
 };
 
-/// What the server of these tests takes at most.
+/// The most bytes of a message that the server of these tests accepts.
 pub const MAX_FRAME: usize = 8 * 1024 * 1024;
 
-/// An application on a socket; what it says when it cannot go on is collected.
+/// An application on a socket; its fatal errors are collected.
 pub struct Served {
     pub server: Option<Server>,
     pub app: Arc<App>,
@@ -66,7 +66,7 @@ pub fn serve(doc: &GenesisDoc) -> Served {
     serve_up_to(MAX_FRAME, doc)
 }
 
-/// The same with another limit of messages.
+/// Serves a chain that starts from `doc`, with this limit of messages.
 pub fn serve_up_to(max_frame: usize, doc: &GenesisDoc) -> Served {
     let home = tempfile::tempdir().unwrap();
     let app = Arc::new(App::in_memory(Options::default()));
@@ -105,7 +105,7 @@ impl Client {
         self.stream.write_all(&frame).unwrap();
     }
 
-    /// The next answer, or `None` if the server has closed.
+    /// Receives the next answer; `None` if the server has closed.
     pub fn receive(&mut self) -> Option<response::Value> {
         loop {
             let mut peek = self.buffer.clone().freeze();
@@ -140,7 +140,7 @@ impl Client {
     }
 }
 
-/// What CometBFT sends for the genesis that we write.
+/// Makes the InitChain that CometBFT sends for the genesis that we write.
 pub fn init_chain(doc: &GenesisDoc) -> RequestInitChain {
     let signed = |value: u64| i64::try_from(value).unwrap();
     let validators = doc.validators.iter().map(|validator| ValidatorUpdate {
@@ -180,7 +180,7 @@ pub fn timestamp(millis: u64) -> Timestamp {
     }
 }
 
-/// FinalizeBlock of `height`, a second for each after the genesis time.
+/// Makes the FinalizeBlock of `height`, which comes that many seconds after the genesis time.
 pub fn block(doc: &GenesisDoc, height: u64, txs: Vec<Bytes>) -> RequestFinalizeBlock {
     let mut hash = [0u8; 32];
     hash[..8].copy_from_slice(&height.to_be_bytes());

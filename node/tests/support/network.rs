@@ -1,4 +1,4 @@
-//! Validators with real CometBFT, in the process of the test, and what they did to the economy.
+//! A network of validators with real CometBFT in the process of the test, and checks of its economy.
 
 use std::sync::Arc;
 
@@ -19,17 +19,17 @@ use diem_types::{Answer, Call, Event, GenesisDoc, Query};
 
 use super::home::{Home, Node, PATIENCE, until};
 
-/// What each validator of a network has staked, in VVV.
+/// The stake of each validator of a network, in VVV.
 pub const POWER: u64 = 10_000;
 
-/// Validators that are connected to each other. A place is empty while its node does not run.
+/// A network of validators. A place is empty while its node does not run.
 pub struct Network {
     pub homes: Vec<Home>,
     pub nodes: Vec<Option<Node>>,
 }
 
 impl Network {
-    /// Homes of a chain with four people; nothing runs yet. The operators are those of the testkit.
+    /// Makes the homes of a chain with four people, and starts nothing. The operators are those of the testkit.
     pub fn new(count: usize, change: impl FnOnce(&mut GenesisDoc)) -> Self {
         let mut homes: Vec<Home> = (0..count).map(|_| Home::new()).collect();
         let keys = homes.iter().map(|home| (keys::validator_signing_key(&home.comet()).unwrap(), POWER));
@@ -43,7 +43,7 @@ impl Network {
         let peers: Vec<Peer> = homes.iter().map(peer).collect();
         for (at, home) in homes.iter_mut().enumerate() {
             home.genesis = doc.clone();
-            // Time enough for votes to arrive on a busy machine.
+            // The time is enough for votes to arrive on a busy machine.
             home.settings.timing.commit = std::time::Duration::from_millis(300);
             let others = peers.iter().enumerate().filter(|(other, _)| *other != at);
             home.settings.peers = others.map(|(_, peer)| peer.clone()).collect();
@@ -51,7 +51,7 @@ impl Network {
         Self { nodes: homes.iter().map(|_| None).collect(), homes }
     }
 
-    /// The same, running.
+    /// Makes a network and starts it.
     pub async fn start(count: usize, change: impl FnOnce(&mut GenesisDoc)) -> Self {
         let mut network = Self::new(count, change);
         for at in 0..count {
@@ -93,28 +93,28 @@ impl Network {
         self.nodes.iter().flatten()
     }
 
-    /// Waits until all that run have this height.
+    /// Waits until all running nodes have this height.
     pub async fn reach(&self, height: u64) {
         for node in self.running() {
             node.reach(height).await;
         }
     }
 
-    /// Waits until all that run have this height, and compares their roots of it.
+    /// Waits until all running nodes have this height, and compares their roots.
     pub async fn agree(&self, height: u64) {
         self.reach(height).await;
         let roots: Vec<_> = self.running().map(|node| node.app.index().block(height).unwrap().root).collect();
         assert!(roots.windows(2).all(|pair| pair.first() == pair.last()), "height {height}: {roots:?}");
     }
 
-    /// What must be true of the state, on all that run.
+    /// Checks the invariants of the state on all running nodes.
     pub fn check(&self) {
         for node in self.running() {
             node.app.check_invariants().unwrap();
         }
     }
 
-    /// Sends a call through the first node and waits for its block; the height.
+    /// Sends a call through the first node and waits for its block; returns the height.
     pub async fn call(&self, who: &Person, call: Call) -> u64 {
         let node = self.node(0);
         let query = Query::Bank(bank::Query::Account(who.address));
@@ -130,7 +130,7 @@ impl Network {
         stored.height
     }
 
-    /// A height as the first node shows it to light clients.
+    /// Reads a height as the first node shows it to light clients.
     pub async fn light(&self, height: u64) -> LightBlock {
         let engine = &self.node(0).running.engine;
         let header = engine.signed_header(height, PATIENCE).await.unwrap();
@@ -151,7 +151,7 @@ impl Network {
         }
     }
 
-    /// The power of an operator's validator at a height, 0 if it is not in the set.
+    /// The power of an operator's validator at a height; 0 if it is not in the set.
     pub async fn power(&self, height: u64, operator: &Address) -> u64 {
         self.reach(height.saturating_sub(1)).await;
         let latest = self.app(0).snapshot(None).unwrap();
@@ -162,7 +162,7 @@ impl Network {
     }
 }
 
-/// The events of the steps of each block of a node, by height.
+/// The events of a node's block steps, by height.
 pub fn block_events(app: &App) -> Vec<(u64, Event)> {
     let mut found = Vec::new();
     for height in 1..=app.info().height {

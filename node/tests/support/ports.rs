@@ -5,14 +5,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Ports for at most four nodes, kept from other tests of this machine for as long as it lives.
+/// Ports for at most four nodes, reserved against other tests of this machine until dropped.
 pub(crate) struct Ports {
     pub(crate) offset: u16,
     _claim: TcpListener,
 }
 
 impl Ports {
-    /// All of them lie below the range that the system gives to others.
+    /// Claims ports, which all lie below the ephemeral range of the system.
     pub(crate) fn claim() -> Self {
         let started = Instant::now();
         loop {

@@ -1,4 +1,4 @@
-//! Somebody between a wallet and its node: it passes everything on, changes what it wants, and keeps what is sent.
+//! A proxy between a wallet and its node: it passes everything on, changes what it wants, and keeps what is sent.
 
 use std::sync::{
     Arc, Mutex,
@@ -16,10 +16,10 @@ use diem_types::Signed;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::JoinHandle};
 
-/// What it does to the answers of a path.
+/// The change that it makes to the answers of a path.
 type Change = Arc<dyn Fn(&str, &mut Value) + Send + Sync>;
 
-/// A proxy on loopback; ends when dropped.
+/// A proxy on loopback, which ends when dropped.
 pub struct Proxy {
     pub url: String,
     shared: Arc<Shared>,
@@ -35,7 +35,7 @@ struct Shared {
 }
 
 impl Proxy {
-    /// Stands before the node at `node` and changes its JSON with `change`, which gets the path.
+    /// Starts a proxy before the node at `node` that changes its JSON with `change`, which gets the path.
     pub async fn before(node: &str, change: impl Fn(&str, &mut Value) + Send + Sync + 'static) -> Self {
         // A client of ours chooses the cryptography that any other one then uses.
         diem_client::Client::new(node).unwrap();
@@ -57,12 +57,12 @@ impl Proxy {
         Self { url, shared, server }
     }
 
-    /// One that keeps every transaction, says that its nonce is taken, and counts what it keeps as waiting.
+    /// Starts a proxy that keeps every transaction, says that its nonce is taken, and counts what it keeps as waiting.
     pub async fn that_keeps_payments(node: &str) -> Self {
         Self::that_keeps_payments_and(node, |_, _| {}).await
     }
 
-    /// The same, which changes answers besides.
+    /// Starts a proxy as [`Self::that_keeps_payments`] does, which changes answers besides.
     pub async fn that_keeps_payments_and(
         node: &str,
         change: impl Fn(&str, &mut Value) + Send + Sync + 'static,
@@ -72,7 +72,7 @@ impl Proxy {
         proxy
     }
 
-    /// The different transactions that were sent through it, in their order.
+    /// The different transactions that were sent through it, in order.
     pub fn sent(&self) -> Vec<Signed> {
         let mut sent: Vec<Signed> = Vec::new();
         for bytes in self.shared.sent.lock().unwrap().iter() {
