@@ -1,4 +1,4 @@
-//! What a wallet asks a node before it builds a call.
+//! The questions that a wallet asks a node before it builds a call.
 
 use diem_client::{
     Client, ClientError,
@@ -9,7 +9,7 @@ use diem_core::{Address, Amount};
 use super::Failure;
 
 /// The day that will be open in the next block: the one that is open on the chain, unless that block comes after its
-/// end. When it comes the node foresees; one that cannot is taken at the day of its latest block.
+/// end. The node foresees the time of the block; where it cannot, the day of its latest block counts.
 pub(super) async fn open_day(client: &Client) -> Result<u64, Failure> {
     let today = client.today(None).await?;
     match client.clock().await {
@@ -30,7 +30,7 @@ pub(super) async fn price_sheet(client: &Client, provider: &Address) -> Result<[
     Ok(hash)
 }
 
-/// A validator as it stands.
+/// The present state of a validator.
 pub(super) async fn validator(client: &Client, operator: &Address) -> Result<ValidatorDetail, Failure> {
     Ok(client.validator(operator, None, false).await?.answer)
 }

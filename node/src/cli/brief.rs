@@ -1,8 +1,8 @@
-//! Tables as people read them: amounts rounded, addresses and hashes shortened, a unit said once in its heading.
+//! Tables for people: amounts are rounded, addresses and hashes shortened, and a unit stands once in its heading.
 //!
 //! Only a cell that is an amount, an address or a hash as a whole is shortened. A sentence stays as it is, because it
 //! may be what somebody is about to sign, and so does a stranger's text, which stands between double quotes. All digits
-//! are in JSON and behind `--full`.
+//! are in JSON and with `--full`.
 
 use std::{
     borrow::Cow,
@@ -14,17 +14,17 @@ use std::{
 
 use super::names::Names;
 
-/// Decimals that stay of an amount, and digits of one that has nothing before them, where there is room.
+/// The decimals that are kept of an amount, and the digits of one that has only zeros before them, where there is room.
 pub(super) const DIGITS: usize = 4;
-/// The same where there is little room.
+/// The same number where there is little room.
 pub(super) const FEW_DIGITS: usize = 2;
-/// Digits that stay of an amount before and behind its point, with one decimal at least.
+/// The most digits of an amount, before and after its point, that are kept; one decimal always is.
 const DIGITS_IN_ALL: usize = 10;
-/// What stands where a column has nothing to say.
+/// The text of an empty cell.
 const NOTHING: &str = "-";
-/// Characters that stay at the begin of a hash.
+/// The characters that are kept at the begin of a hash.
 const HASH_HEAD: usize = 8;
-/// Characters that stay at the begin and at the end of an address.
+/// The characters that are kept at the begin and at the end of an address.
 const ADDRESS_HEAD: usize = 9;
 const ADDRESS_TAIL: usize = 4;
 
@@ -33,14 +33,14 @@ static FULL: AtomicBool = AtomicBool::new(false);
 /// The names that the wallet has for addresses on the chain that is shown.
 static NAMES: OnceLock<Names> = OnceLock::new();
 
-/// Prints everything in full from here on.
+/// Prints everything in full from now on.
 pub(super) fn print_in_full() {
     FULL.store(true, Ordering::Relaxed);
 }
 
-/// Shows these names instead of their addresses from here on.
+/// Shows these names beside their addresses from now on.
 pub(super) fn know(names: Names) {
-    // Nobody speaks of two chains in one command.
+    // The set fails only the second time: no command shows two chains.
     let _ = NAMES.set(names);
 }
 
@@ -48,18 +48,18 @@ fn is_full() -> bool {
     FULL.load(Ordering::Relaxed)
 }
 
-/// A cell as it stands in a table, its amounts with so many decimals.
+/// A cell as it stands in a table, its amounts with `digits` decimals.
 pub(super) fn cell(text: &str, digits: usize) -> Cow<'_, str> {
     if is_full() { Cow::Borrowed(text) } else { shortened(text, digits) }
 }
 
-/// A sentence about what has happened, with the amounts, addresses and named addresses in it shortened. What stands
-/// between double quotes is a stranger's text and stays as it is.
+/// A sentence about what has happened, with its amounts and addresses shortened, named or not. Text between double
+/// quotes is a stranger's and stays as it is.
 pub(super) fn sentence(text: &str) -> String {
     if is_full() { text.to_owned() } else { shortened_words(text) }
 }
 
-/// Pads the numbers of a column so that their points stand below each other. A column of anything else stays.
+/// Pads the numbers of a column so that their points are aligned. A column of other cells is not changed.
 pub(super) fn align<'a>(column: impl Iterator<Item = &'a mut String>) {
     let cells: Vec<&mut String> = column.filter(|cell| *cell != NOTHING).collect();
     let whole =
@@ -71,7 +71,7 @@ pub(super) fn align<'a>(column: impl Iterator<Item = &'a mut String>) {
     }
 }
 
-/// Takes the unit out of the cells of a column that all have the same one; gives the unit for the heading.
+/// Removes the unit from the cells of a column where all have the same one; returns the unit for the heading.
 pub(super) fn take_unit<'a>(column: impl Iterator<Item = &'a mut String>) -> Option<String> {
     if is_full() { None } else { common_unit(column) }
 }
@@ -124,7 +124,7 @@ fn middle_left_out(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// The names that the wallet takes for keys.
+/// Whether the wallet takes the text for a name of a key.
 fn is_name(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
@@ -146,7 +146,7 @@ fn amount(text: &str) -> Option<(&str, &str)> {
     (is_number && is_unit && (unit.is_empty() || !text.ends_with(' '))).then_some((number, unit))
 }
 
-/// Rounded towards zero, so that nobody seems to own more than he does; an ellipsis says that digits are left out.
+/// Rounds towards zero, so that nobody seems to own more than they do; an ellipsis says that digits are left out.
 fn rounded(number: &str, digits: usize) -> Cow<'_, str> {
     let Some((whole, decimals)) = number.split_once('.') else { return Cow::Borrowed(number) };
     let is_nothing_before = whole.bytes().all(|byte| !byte.is_ascii_digit() || byte == b'0');

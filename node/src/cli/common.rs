@@ -126,7 +126,7 @@ impl PassphraseSource {
     /// The passphrase cannot be had or is wrong, or the key is not for this chain.
     pub fn open(&self, name: &str, key: &KeyFile, chain_id: &str) -> Result<Secret, Failure> {
         key.open(chain_id, || self.read(name)).map_err(|failure| {
-            // Two keys can be asked for by one command, and take one file.
+            // One command can ask for two keys, and takes one file for both.
             let Failure { exit, error } = failure;
             match error.downcast_ref() {
                 Some(KeyFileError::Passphrase) => Failure { exit, error: anyhow!("key `{name}`: {error}") },

@@ -1,4 +1,4 @@
-//! What happened in a transaction, or in a block outside any, in words.
+//! Sentences about what happened in a transaction, or in a block outside of any.
 
 use diem_core::{Address, Amount};
 use diem_credits::vouchers::{Outcome, Verdict};
@@ -7,12 +7,12 @@ use diem_types::{Event, chain::ChainEvent};
 
 use super::units::{date, show_credit, show_diem, show_percent, show_vvv};
 
-/// What the events say, a line each; several for vouchers, of which each has its own verdict.
+/// The sentences about the events, one each; several for vouchers, of which each has its own verdict.
 pub(super) fn lines(events: &[Event]) -> Vec<String> {
     events.iter().flat_map(words).collect()
 }
 
-/// The same where all vouchers of a call are one line; [`unpaid`] tells of those that were not paid in full.
+/// The sentences with all vouchers of a call in one line; [`unpaid`] has those that were not paid in full.
 pub(super) fn short(events: &[Event]) -> Vec<String> {
     let brief = |event: &Event| match event {
         Event::Credits(diem_credits::Event::VouchersSettled { outcomes, .. }) => {
@@ -27,7 +27,7 @@ pub(super) fn short(events: &[Event]) -> Vec<String> {
     events.iter().flat_map(brief).collect()
 }
 
-/// What became of each voucher that was not paid in full: its provider has to know.
+/// The sentences about vouchers that were not paid in full, because their provider has to know.
 pub(super) fn unpaid(events: &[Event]) -> Vec<String> {
     let settled = events.iter().filter_map(|event| match event {
         Event::Credits(diem_credits::Event::VouchersSettled { outcomes, .. }) => Some(outcomes),
@@ -109,7 +109,7 @@ const fn what_for(offence: Offence) -> &'static str {
 fn svvv(event: &diem_svvv::Event) -> Vec<String> {
     use diem_svvv::Event;
     match event {
-        // Minting and burning say it themselves.
+        // The events of minting and burning say it themselves.
         Event::Locked { .. } | Event::Released { .. } => Vec::new(),
         Event::LockMoved { to, diem, .. } => vec![format!("the lock for {} moved to {to}", show_diem(*diem))],
         Event::Trimmed { validator, .. } => vec![format!("a slash took of the lock with {validator}")],
@@ -209,7 +209,7 @@ fn paid(day: u64, provider: &Address, to: &Address, amount: Amount) -> String {
     format!("{} of rent for day {day} paid to {to}{whose}", show_vvv(amount))
 }
 
-/// The verdict of each voucher, by its place in the call.
+/// The verdict on each voucher, by its place in the call.
 fn vouchers(outcomes: &[Outcome]) -> Vec<String> {
     let line = |(number, outcome): (usize, &Outcome)| {
         let verdict = match outcome.verdict {
@@ -223,7 +223,7 @@ fn vouchers(outcomes: &[Outcome]) -> Vec<String> {
     outcomes.iter().enumerate().map(line).collect()
 }
 
-/// A refusal by its name in the table of errors, and in words where the name alone says too little.
+/// The reason of a refusal: its name in the table of errors, and words where the name alone says too little.
 pub(super) fn why(code: u32) -> String {
     let name = diem_types::error_info("credits", code).map_or("unknown", |info| info.name);
     let words = match name {

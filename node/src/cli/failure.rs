@@ -1,14 +1,14 @@
-//! How a command ends that did not succeed.
+//! The failure of a command.
 
 use diem_client::ClientError;
 
 use crate::keys::{ChainsError, KeyFileError, KeyStoreError};
 
-/// How a command ended, for scripts.
+/// The exit code of a command, for scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
-    /// Something else went wrong.
+    /// Any other failure.
     Failed = 1,
     /// The command line or the configuration is wrong.
     Usage = 2,
@@ -16,7 +16,7 @@ pub enum Exit {
     Rejected = 3,
     /// The transaction is in a block and failed there.
     FailedInBlock = 4,
-    /// Nobody knows: the transaction was not found, or the wait was over.
+    /// The fate of the transaction is unknown: it was not found, or the wait was over.
     Unknown = 5,
     /// The node halted for an upgrade.
     Halted = 6,
@@ -26,12 +26,12 @@ pub enum Exit {
     Unwritten = 9,
 }
 
-/// A command that did not succeed.
+/// A failure of a command.
 #[derive(Debug)]
 pub struct Failure {
-    /// How to exit.
+    /// The exit code.
     pub exit: Exit,
-    /// What to say, on stderr.
+    /// The error, which is printed on standard error.
     pub error: anyhow::Error,
 }
 
@@ -65,7 +65,7 @@ impl From<ChainsError> for Failure {
     }
 }
 
-/// A failure of what the user typed.
+/// A failure by what the user typed.
 pub fn usage(error: impl Into<anyhow::Error>) -> Failure {
     Failure { exit: Exit::Usage, error: error.into() }
 }

@@ -116,7 +116,7 @@ impl GenesisCommand {
     pub fn run(self) -> Result<(), Failure> {
         match self.verb {
             Verb::Show { which, output } => {
-                // To look at it, any time is as good as another.
+                // To look at a genesis, any time is as good as another.
                 let which = Which { now: which.now.or_else(|| Some(Time(wall_clock()()))), ..which };
                 output.print(&which.load()?, table)
             }

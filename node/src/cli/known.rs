@@ -1,4 +1,4 @@
-//! The chain for which a wallet signs: the one that it knows by that name, whatever a node shows.
+//! The chain that a wallet signs for: the one that it knows by that name, whatever a node shows.
 
 use anyhow::anyhow;
 use diem_client::{Client, GasTable, KnownChain, Unsettled, api::Hash, build::BuildError};
@@ -11,15 +11,15 @@ use super::{
 };
 use crate::keys::Chains;
 
-/// A client that signs for this chain only, and what is known of the chain.
+/// A client that signs for this chain only, with what the wallet knows of the chain.
 pub(super) struct Known {
     pub(super) client: Client,
     pub(super) chain: KnownChain,
 }
 
 impl Known {
-    /// Asks the node which chain it has, and compares that with what the wallet knows by this name. A chain that it sees
-    /// for the first time it remembers, and says so.
+    /// Asks the node for its chain, and compares it with what the wallet knows by this name. A chain that the wallet
+    /// sees for the first time is remembered, and that is reported.
     pub(super) async fn ask(common: &Common) -> Result<Self, Failure> {
         let client = common.client()?;
         let seen = client.chain().await.map_err(build_error)?;
@@ -28,7 +28,7 @@ impl Known {
                 check(&known, &seen.chain_id, &seen.genesis_hash, &format!("the node at {}", client.url()))?;
                 let with_its_gas = KnownChain { gas: seen.gas, ..known.clone() };
                 if with_its_gas != known {
-                    // It is that of the genesis, or this program's own: no node can choose it.
+                    // The gas table is that of the genesis, or this program's own: no node can choose it.
                     remember(&common.chains(), &with_its_gas);
                 }
                 with_its_gas
@@ -42,7 +42,7 @@ impl Known {
     }
 }
 
-/// Refuses another genesis than the one that is known by this name; `who` shows it.
+/// Refuses a genesis other than the one that is known by this name; `who` shows it.
 pub(super) fn check(known: &KnownChain, chain_id: &str, genesis_hash: &Hash, who: &str) -> Result<(), Failure> {
     if known.genesis_hash == *genesis_hash {
         return Ok(());
@@ -71,20 +71,20 @@ fn first_seen(chains: &Chains, seen: &KnownChain, url: &str) {
 }
 
 fn remember(chains: &Chains, seen: &KnownChain) {
-    // Without a place to remember it the command goes on as it would on a new machine.
+    // Where it cannot be remembered, the command goes on as it would on a new machine.
     if let Err(error) = chains.put(seen) {
         say(&format!("it cannot be remembered: {}", plain(&error.to_string())));
     }
 }
 
-/// Shows, by itself, what is signed because the node at `url` says so, and what nobody has proven.
+/// Reports the values that are signed because the node at `url` says so, and that nobody has proven.
 pub(super) fn say_unproven(url: &str, told: Vec<(&'static str, String)>) {
     if !told.is_empty() {
         say(&format!("On the word of {url}, which nobody has proven:\n{}\n", fields(told)));
     }
 }
 
-/// Why a draft or what it needs cannot be had.
+/// The failure of a draft, or of the questions for it.
 pub(super) fn build_error(error: BuildError) -> Failure {
     match error {
         BuildError::Unsettled { url, open, next } => usage(anyhow!(unsettled(&url, &open, next))),
@@ -94,7 +94,7 @@ pub(super) fn build_error(error: BuildError) -> Failure {
     }
 }
 
-/// What can be typed while a signature may still count.
+/// The error text about a signature that may still count, with the commands that can be typed.
 fn unsettled(url: &str, open: &Unsettled, next: u64) -> String {
     let (name, Unsettled { hash, nonce, expiry }) = (open.name(), open);
     let look = hash.map(|hash| format!("`diemd query tx {hash}` says whether it is in a block. ")).unwrap_or_default();

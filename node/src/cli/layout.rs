@@ -1,22 +1,22 @@
-//! Cells as lines of text, within the width of a terminal.
+//! The layout of cells as lines of text, within the width of a terminal.
 //!
-//! Lines are wrapped between words. What people compare or copy is never broken: a number with its unit, an address, a
-//! hash, a URL, a time. Where columns do not fit beside each other like that, [`side_by_side`] says so, and whoever
-//! asked lays the cells out below each other.
+//! Lines are wrapped between words. Text that people compare or copy is never broken: a number with its unit, an
+//! address, a hash, a URL, a time. Where columns do not fit beside each other like that, [`side_by_side`] returns
+//! `None`, and its caller puts the cells below each other.
 
 use textwrap::{Options, WordSeparator, WordSplitter, core::display_width};
 
 /// The space between columns.
 const GAP: usize = 2;
-/// So much of an ordinary word stays together; whoever writes longer ones, as in a name, sees them wrapped.
+/// The longest part of an ordinary word that stays together; longer words, as in a name, are wrapped.
 const LONGEST_WORD: usize = 20;
-/// What stands behind a number and belongs to it.
+/// The units that stand after a number and belong to it.
 const UNITS: [&str; 7] = ["VVV", "sVVV", "DIEM", "credit", "avvv", "adiem", "gas"];
-/// Holds a number and its unit together while lines are wrapped.
+/// The character that holds a number and its unit together while lines are wrapped.
 const GLUE: &str = "\u{a0}";
 
-/// Rows of cells in columns, at most `width` wide; `None` if something would have to be broken for that. Without a
-/// width each row is one line.
+/// Lays rows of cells out in columns, at most `width` wide; `None` if something would have to be broken for that.
+/// Without a width each row is one line.
 pub(super) fn side_by_side(rows: &[Vec<String>], width: Option<usize>) -> Option<String> {
     let columns = columns(rows);
     let widths = match width {
@@ -26,8 +26,8 @@ pub(super) fn side_by_side(rows: &[Vec<String>], width: Option<usize>) -> Option
     Some(lines(rows, &widths))
 }
 
-/// Names and their values, which may be of any length: the names take what they need, at most half of the width, and
-/// only what is no number is broken.
+/// Lays out names and their values, which may be of any length: the names take what they need, at most half of the
+/// width, and everything but numbers may be broken.
 pub(super) fn named(rows: &[Vec<String>], width: Option<usize>) -> String {
     side_by_side(rows, width).unwrap_or_else(|| {
         let (width, names) = (width.unwrap_or_default(), columns(rows).first().map_or(0, |column| column.natural));
@@ -36,7 +36,7 @@ pub(super) fn named(rows: &[Vec<String>], width: Option<usize>) -> String {
     })
 }
 
-/// Text whose longer lines are wrapped.
+/// Wraps the longer lines of a text.
 pub(crate) fn wrapped(text: &str, width: Option<usize>) -> String {
     let Some(width) = width else { return text.to_owned() };
     text.split('\n').map(|line| wrap(line, width).join("\n")).collect::<Vec<_>>().join("\n")
@@ -59,7 +59,7 @@ pub(crate) fn command(words: &[String], indent: &str, width: Option<usize>) -> S
     let mut lines = vec![String::from(indent)];
     for (number, part) in parts.enumerate() {
         let line = lines.last().map_or("", String::as_str);
-        // Behind a line that goes on there is a space and a backslash.
+        // A line that goes on needs room for a space and a backslash at its end.
         let needed = display_width(line).saturating_add(display_width(part)).saturating_add(3);
         if number > 0 && width.is_some_and(|width| needed > width) {
             lines.push(format!("{indent}  {part}"));
@@ -71,11 +71,11 @@ pub(crate) fn command(words: &[String], indent: &str, width: Option<usize>) -> S
     lines.join(" \\\n")
 }
 
-/// What a column needs.
+/// The widths that a column needs.
 struct Column {
     /// The width of its longest cell.
     natural: usize,
-    /// The width of the longest of its words that stays whole.
+    /// The width of the longest of its words that stay whole.
     least: usize,
 }
 
@@ -95,7 +95,7 @@ fn gaps(columns: usize) -> usize {
     columns.saturating_sub(1).saturating_mul(GAP)
 }
 
-/// Takes from the widest column what is too much.
+/// Reduces the widest column again and again until all fit.
 fn fit(columns: &[Column], width: usize) -> Option<Vec<usize>> {
     let mut widths: Vec<usize> = columns.iter().map(|column| column.natural).collect();
     while widths.iter().sum::<usize>() > width {
@@ -130,12 +130,12 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
     let options = Options::new(width.max(1))
         .word_separator(WordSeparator::AsciiSpace)
         .word_splitter(WordSplitter::NoHyphenation)
-        // Half a URL leads nowhere.
+        // A URL is never broken, because half of one leads nowhere.
         .break_words(!text.contains("://"));
     textwrap::wrap(&glued(text), options).into_iter().map(|line| line.replace(GLUE, " ")).collect()
 }
 
-/// The text with every number bound to its unit.
+/// Binds every number of the text to its unit.
 fn glued(text: &str) -> String {
     let mut glued = String::with_capacity(text.len());
     let mut after_number = false;
@@ -154,7 +154,7 @@ fn longest_word(text: &str) -> usize {
     glued(text).split(' ').map(least_of).max().unwrap_or_default()
 }
 
-/// How much of a word stays in one line.
+/// The length of the part of a word that stays in one line.
 fn least_of(word: &str) -> usize {
     let width = display_width(word);
     let bare = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());

@@ -1,5 +1,6 @@
-//! Names beside addresses: whom a person calls `bob` is shown as `bob (0x..)`, so that nobody has to compare digits to
-//! see who is meant. The address stays: a name is this wallet's own, and says nothing on any other machine.
+//! Names beside addresses: the account that a person calls `bob` is shown as `bob (0x..)`, so that nobody has to
+//! compare digits to see who is meant. The address stays: a name is this wallet's own, and says nothing on any other
+//! machine.
 
 use std::collections::BTreeMap;
 
@@ -13,14 +14,14 @@ use crate::keys::KeyStore;
 pub(super) struct Names(BTreeMap<Address, String>);
 
 impl Names {
-    /// The names that the keys of a wallet have on a chain; of two for one address the first by the alphabet. Names of
-    /// development keys count on development chains only. A folder or a file that cannot be read gives none, because
-    /// what is shown is right without: whoever needs a key hears what is wrong.
+    /// The names that the keys of a wallet have on a chain; of two for one address, the first by the alphabet. Names of
+    /// development keys count on development chains only. A folder or a file that cannot be read gives no name, because
+    /// the screen is right without: a command that needs the key reports the error.
     pub(super) fn of(keys: &KeyStore, chain_id: &str) -> Self {
         let development = diem_genesis::is_development(chain_id);
         let mut names = BTreeMap::new();
         for (name, key) in keys.list().unwrap_or_default() {
-            // What looks like an address would be shown as somebody else's.
+            // A name that looks like an address would be shown as somebody else's.
             if let Ok(key) = key
                 && (development || !key.is_for_development())
                 && check_name(&name).is_ok()
@@ -36,8 +37,8 @@ impl Names {
         self.shown(address, &address.to_string())
     }
 
-    /// A text with a name before every address that has one. What stands between double quotes is somebody's own words
-    /// (a name, a reference), and stays as it is.
+    /// Puts a name before every address of a text that has one. Text between double quotes is somebody's own (a name, a
+    /// reference), and stays as it is.
     pub(super) fn text(&self, text: &str) -> String {
         let (mut named, mut quoted) = (String::with_capacity(text.len()), false);
         for piece in text.split_inclusive(|c: char| !c.is_ascii_alphanumeric()) {
@@ -66,7 +67,7 @@ impl Names {
     }
 }
 
-/// The address that a word is, in either form.
+/// The address that a word stands for, in either form.
 fn address(word: &str) -> Option<Address> {
     let looks = word.starts_with("0x") || word.starts_with("diem1");
     looks.then(|| word.parse().ok())?

@@ -99,7 +99,7 @@ impl Settings {
     /// The settings that were given, as layers over the file.
     pub fn overrides(&self) -> Vec<Override> {
         let cometbft = self.cometbft.as_ref().map(|path| path.display().to_string());
-        // One flag for both engines: each reads its own setting, and only what fits it.
+        // The flag is one for both engines: each reads its own setting, and only what fits it.
         let on_its_own = self.block_time.as_deref().is_some_and(|time| matches!(time, "on-demand" | "manual"));
         let comet_time = self.block_time.clone().filter(|_| !on_its_own);
         let given = [

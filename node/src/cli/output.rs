@@ -55,7 +55,7 @@ impl Output {
 /// # Errors
 /// As [`Output::print`].
 pub fn print_json(text: &str) -> Result<(), Failure> {
-    // Between strings JSON has no such character but the line end, and within them it means the same in this form.
+    // Between strings JSON has no such character but the line end, and within them the escape means the same.
     write(&escaped(text, |c| c != '\n' && steers(c), |c| format!("\\u{:04x}", u32::from(c))))
 }
 
@@ -165,7 +165,7 @@ pub fn list<const N: usize>(headings: [&str; N], rows: impl IntoIterator<Item = 
         }
         in_columns(&headings, &rows)
     };
-    // One below the other, each amount has its unit beside it again.
+    // Where rows stand below each other, each amount has its unit beside it again.
     let below = || below_each_other(&headings, &short(brief::DIGITS));
     in_columns(brief::DIGITS).or_else(|| in_columns(brief::FEW_DIGITS)).unwrap_or_else(below)
 }
@@ -177,7 +177,7 @@ pub fn list_in_full<const N: usize>(headings: [&str; N], rows: impl IntoIterator
 }
 
 fn in_columns<const N: usize>(headings: &[String; N], rows: &[[String; N]]) -> Option<String> {
-    // A unit keeps the letters that it has: avvv is not AVVV.
+    // A unit keeps its letters: avvv is not AVVV.
     let upper = |heading: &String| match heading.split_once(" (") {
         Some((name, unit)) => format!("{} ({unit}", name.to_uppercase()),
         None => heading.to_uppercase(),

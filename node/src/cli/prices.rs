@@ -1,4 +1,4 @@
-//! Price sheets in files: TOML as people write it, in credit; JSON as the API gives it, in base units.
+//! Price sheets in files: TOML for people, in credit; JSON as the API gives it, in base units.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::{Failure, failure::usage, units};
 
-/// What TOML holds.
+/// A price sheet in TOML.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Sheet {
@@ -21,7 +21,7 @@ struct Sheet {
 struct Model {
     model: String,
     long_context: Option<Long>,
-    /// Every other key is a unit with its price.
+    /// The prices by unit; every other key of the table is one.
     #[serde(flatten)]
     prices: BTreeMap<Unit, Credit>,
 }
@@ -33,7 +33,7 @@ struct Long {
     multiplier: Multiplier,
 }
 
-/// Credit as people write it.
+/// An amount of credit as people write it.
 #[derive(Deserialize)]
 #[serde(try_from = "String")]
 struct Credit(Amount);
@@ -65,7 +65,7 @@ impl TryFrom<String> for Multiplier {
     }
 }
 
-/// The sheet in a file, in the order in which the chain wants it.
+/// Reads the sheet in a file, in the order that the chain wants.
 pub(super) fn read(path: &Path) -> Result<PriceSheet, Failure> {
     let text = std::fs::read_to_string(path).map_err(|error| usage(anyhow!("{}: {error}", path.display())))?;
     let wrong = |error: &dyn std::fmt::Display| usage(anyhow!("{}: this is no price sheet: {error}", path.display()));

@@ -1,10 +1,10 @@
-//! What a proof adds to an answer.
+//! The answers of a node that were proven.
 
 use diem_client::api::Hash;
 use diem_core::Time;
 use serde::Serialize;
 
-/// What was proven, beside the data.
+/// The facts that a proof has shown, printed beside the data.
 #[derive(Debug, Serialize)]
 pub(super) struct Proven {
     pub(super) chain_id: String,
@@ -14,7 +14,7 @@ pub(super) struct Proven {
     pub(super) exists: bool,
 }
 
-/// An answer, and what of it was proven.
+/// An answer, with the proof of it where one was asked for.
 #[derive(Debug, Serialize)]
 pub(super) struct VerifiedAnswer<T> {
     #[serde(flatten)]

@@ -150,7 +150,7 @@ impl QueryCommand {
     }
 
     async fn answer(&self, client: &Client) -> Result<(), Failure> {
-        // Which names count depends on the chain, and only a wallet with keys has any.
+        // The chain decides which names count, and only a wallet with keys has any.
         let has_keys = || self.common.keys().list().is_ok_and(|keys| !keys.is_empty());
         if self.common.output == Output::Table
             && has_keys()
@@ -218,7 +218,7 @@ impl QueryCommand {
         };
         let mut light = LightClient::new(client.clone(), trust);
         let (mut answer, proven) = light.account(&address, height).await.map_err(not_proven)?;
-        // What is printed is what was proven, not what the node says beside it.
+        // The proven value is printed, not what the node says beside it.
         answer.nonce = proven.account.nonce;
         answer.next_nonce = None;
         answer.vvv = Coin::vvv(proven.account.vvv);

@@ -1,5 +1,5 @@
-//! Whom a call gives something, and the development keys that must get nothing where money is real: their secrets are in
-//! the documentation, so whatever they get belongs to whoever is first.
+//! The receivers of a call, and the development keys that must receive nothing where money is real: their secrets are
+//! in the documentation, so whatever they get belongs to whoever is first.
 
 use anyhow::anyhow;
 use diem_core::Address;
@@ -10,8 +10,8 @@ use diem_types::{
 
 use super::{Failure, failure::usage};
 
-/// Refuses a call that gives something to a key that everybody knows, unless the chain is one for development. What
-/// takes something back from such a key is never refused.
+/// Refuses a call that gives something to a key whose secret is public, unless the chain is for development. A call
+/// that takes something back from such a key is never refused.
 pub(super) fn check(call: &Call, chain_id: &str) -> Result<(), Failure> {
     if let Some(key) = consensus_key(call) {
         refuse(chain_id, || known_consensus_key(key), "the validator would sign with")?;
@@ -19,7 +19,7 @@ pub(super) fn check(call: &Call, chain_id: &str) -> Result<(), Failure> {
     of(call).iter().try_for_each(|address| check_address(address, chain_id))
 }
 
-/// The same for one address.
+/// Refuses one address as [`check`] does.
 pub(super) fn check_address(address: &Address, chain_id: &str) -> Result<(), Failure> {
     refuse(chain_id, || known_account(address), &format!("{address} is"))
 }
@@ -44,7 +44,7 @@ const fn consensus_key(call: &Call) -> Option<&[u8; 32]> {
     }
 }
 
-/// Who gets coins, credit, stake or rights.
+/// The receivers of coins, credit, stake or rights.
 fn of(call: &Call) -> Vec<Address> {
     use diem_bank::Msg as Bank;
     match call {
@@ -52,7 +52,7 @@ fn of(call: &Call) -> Vec<Address> {
         Call::Bank(Bank::MultiTransfer { outputs, .. }) => outputs.iter().map(|output| output.to).collect(),
         Call::Staking(msg) => of_staking(msg),
         Call::Svvv(diem_svvv::Msg::Restake { to, .. }) => vec![*to],
-        // These move what is the sender's own.
+        // These calls move the sender's own stake or DIEM.
         Call::Svvv(diem_svvv::Msg::Collect { .. }) | Call::Diem(_) => Vec::new(),
         Call::Credits(msg) => of_credits(msg),
     }
@@ -76,7 +76,7 @@ fn of_credits(msg: &diem_credits::Msg) -> Vec<Address> {
         Msg::StakeDiem { beneficiary, .. } => beneficiary.iter().copied().collect(),
         Msg::RegisterProvider { payout, .. } => vec![*payout],
         Msg::EditProvider { payout, .. } => payout.iter().copied().collect(),
-        // Nothing a day is the end of a promise.
+        // An amount of zero ends a promise.
         Msg::Allocate { amount, .. } if amount.is_zero() => Vec::new(),
         Msg::ListProvider { provider } | Msg::Allocate { provider, .. } | Msg::Spend { provider, .. } => {
             vec![*provider]

@@ -1,4 +1,4 @@
-//! Answers of the API as tables for people.
+//! Tables of the API's answers, for people.
 
 use diem_client::api::{
     Account, Block, BlockSummary, ErrorLine, HexBytes, Holdings, List, Params, Peer, Proof, Status, Supply,
@@ -36,7 +36,7 @@ pub(super) fn status(status: &Status) -> String {
     ])
 }
 
-/// As it is written into another node's `comet.peers`, where the address is known.
+/// The peer as it is written into another node's `comet.peers`, where the address is known.
 fn own_peer(peer: &Peer) -> String {
     match &peer.address {
         Some(address) => format!("{}@{address}", peer.id),
@@ -56,7 +56,7 @@ fn owned_lines(owned: &Holdings) -> [(&'static str, String); 7] {
     ]
 }
 
-/// An account with everything that it owns; `name` is how the user called it.
+/// The table of an account with everything that it owns; `name` is how the user called it.
 pub(super) fn account(VerifiedAnswer { answer, verified }: &VerifiedAnswer<Account>, name: &str) -> String {
     let mut lines = vec![
         ("address", answer.address.to_string()),
@@ -92,7 +92,7 @@ pub(super) fn account(VerifiedAnswer { answer, verified }: &VerifiedAnswer<Accou
     fields(lines)
 }
 
-/// An account's nonce, and the next one where its transactions wait.
+/// The nonce of an account, and the next one where its transactions wait.
 fn nonce(account: &Account) -> String {
     let next = account.nonce_to_send();
     match next.checked_sub(account.nonce) {
@@ -242,7 +242,7 @@ pub(super) fn params(params: &Params) -> String {
     ])
 }
 
-/// The least of each denomination: one of them is enough.
+/// The least first payment of each denomination: one of them is enough.
 fn first_payment(least: &diem_bank::MinNewAccount) -> String {
     Denom::ALL.map(|denom| least.of(denom).display(denom)).join(" or ")
 }
@@ -265,7 +265,8 @@ pub(super) fn errors(lines: &[ErrorLine]) -> String {
     list(["codespace", "code", "name", "http", "retry"], rows)
 }
 
-/// A transaction that is in no block yet; `fee` is what it costs, `signatures` says whether those in the file hold.
+/// The table of a transaction that is in no block yet; `fee` is what it costs, `signatures` says whether those in the
+/// file are valid.
 pub(super) fn draft(
     view: &TxView,
     names: &Names,
@@ -280,7 +281,7 @@ pub(super) fn draft(
     lines.extend(view.calls.iter().map(|call| ("call", names.text(&call.text))));
     lines.extend((!view.memo.is_empty()).then(|| ("memo", view.memo.clone())));
     lines.extend(view.fee_payer.map(|payer| ("fee payer", names.who(&payer))));
-    // Most fees are at most what they are.
+    // For most transactions the fee is also the most that it can be.
     let most = fee.as_ref().filter(|fee| fee.starts_with(&format!("{} (", view.max_fee.display)));
     let most = most.is_none().then(|| ("fee at most", view.max_fee.display.clone()));
     lines.extend(fee.clone().map(|fee| ("fee", fee)).into_iter().chain(most));

@@ -1,7 +1,7 @@
-//! Asking on the terminal for what nobody should see.
+//! Questions on the terminal whose answers nobody should see.
 //!
-//! The terminal edits the line and hears its own keys (Ctrl-C, Ctrl-Z, Ctrl-\) as ever; it only stops showing what is
-//! typed. Whatever ends or stops this process meanwhile leaves it as it was before.
+//! The terminal edits the line and handles its own keys (Ctrl-C, Ctrl-Z, Ctrl-\) as ever; only its echo is off.
+//! Whatever ends or stops this process meanwhile, the terminal is restored.
 
 use std::{
     fs::File,
@@ -21,9 +21,9 @@ use zeroize::Zeroizing;
 use super::{Failure, failure::usage};
 use crate::signals::Signals;
 
-/// How a shell calls the end by Ctrl-C.
+/// The exit code by which a shell knows an end by Ctrl-C.
 const INTERRUPTED: i32 = 130;
-/// How a shell calls the end by Ctrl-\.
+/// The exit code by which a shell knows an end by Ctrl-\.
 const QUIT: i32 = 131;
 
 /// Asks on the terminal without showing what is typed.
@@ -40,7 +40,7 @@ fn ask(prompt: &str) -> io::Result<Zeroizing<String>> {
     let shown = tcgetattr(&terminal)?;
     let question = Question { terminal: terminal.try_clone()?, shown, prompt: prompt.into() };
     {
-        // Whoever hears a signal waits until it is known what there is to restore.
+        // The lock is held, so that a signal waits until it is known what there is to restore.
         let mut asked = open();
         let shown = question.show();
         if shown.is_err() {
@@ -76,16 +76,16 @@ fn read_line(terminal: &mut File) -> io::Result<Zeroizing<String>> {
     Ok(Zeroizing::new(text.trim_end_matches(['\n', '\r']).to_owned()))
 }
 
-/// What is being asked, on a terminal that hides what is typed.
+/// An open question, on a terminal whose echo is off.
 struct Question {
     terminal: File,
-    /// How the terminal was before.
+    /// The settings of the terminal before the question.
     shown: Termios,
     prompt: String,
 }
 
 impl Question {
-    /// Stops showing what is typed, and asks.
+    /// Turns the echo off, and asks.
     fn show(&self) -> io::Result<()> {
         let mut hidden = self.shown.clone();
         hidden.local_modes.remove(LocalModes::ECHO);
@@ -95,7 +95,7 @@ impl Question {
     }
 
     fn restore(&self, actions: OptionalActions) {
-        // A terminal that is gone shows nothing any more.
+        // The error is dropped: a terminal that is gone shows nothing any more.
         let _ = tcsetattr(&self.terminal, actions, &self.shown);
     }
 }
@@ -104,12 +104,12 @@ impl Question {
 static OPEN: Mutex<Option<Question>> = Mutex::new(None);
 
 fn open() -> MutexGuard<'static, Option<Question>> {
-    // Each change is one step.
+    // A poisoned lock is fine, because each change is one step.
     OPEN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// From now on a signal that ends or stops this process leaves the terminal as it was before a question: a process that
-/// is simply ended turns nothing on again.
+/// Makes every signal that ends or stops this process restore the terminal from now on: a process that is simply killed
+/// turns no echo on again.
 fn watch() -> io::Result<()> {
     static WATCHED: OnceLock<()> = OnceLock::new();
     if WATCHED.get().is_some() {
@@ -138,18 +138,18 @@ fn watch() -> io::Result<()> {
     Ok(())
 }
 
-/// Ends the process as the signal would have, with the terminal as it was.
+/// Ends the process as the signal would have, with the terminal restored.
 fn end(code: i32) -> ! {
     if let Some(question) = &*open() {
-        // What is typed and not read is gone with the process.
+        // Text that was typed and not read is dropped with the process.
         question.restore(OptionalActions::Flush);
     }
     std::process::exit(code)
 }
 
-/// Stops the process as the signal would have, with the terminal as it was, and asks again when it goes on.
+/// Stops the process as the signal would have, with the terminal restored, and asks again when it goes on.
 fn pause() {
-    // In the session's own group there is no shell that could let it go on.
+    // In the session's own process group there is no shell that could continue it.
     if getsid(None).is_ok_and(|session| session == getpgrp()) {
         return;
     }
@@ -159,7 +159,7 @@ fn pause() {
     }
     let _ = kill_process(getpid(), Signal::STOP);
     if let Some(question) = &*question {
-        // Where the terminal is gone, the read that waits says so.
+        // Where the terminal is gone, the read that waits fails.
         let _ = question.show();
     }
 }

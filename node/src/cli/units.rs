@@ -1,14 +1,14 @@
-//! Amounts and rates as people type them: always with the unit that is meant.
+//! Amounts and rates as people type them, always with their unit.
 
 use diem_client::api::Moment;
 use diem_core::{Amount, Denom, Time};
 
-/// VVV: `12.5VVV` or `100avvv`.
+/// Parses VVV: `12.5VVV` or `100avvv`.
 pub(super) fn vvv(text: &str) -> Result<Amount, String> {
     amount_of(text, Denom::Vvv)
 }
 
-/// DIEM: `3DIEM` or `100adiem`.
+/// Parses DIEM: `3DIEM` or `100adiem`.
 pub(super) fn diem(text: &str) -> Result<Amount, String> {
     amount_of(text, Denom::Diem)
 }
@@ -21,7 +21,7 @@ fn amount_of(text: &str, wanted: Denom) -> Result<Amount, String> {
     }
 }
 
-/// Credit: `1.5` or `1.5credit`; one credit is one dollar of inference.
+/// Parses credit: `1.5` or `1.5credit`; one credit is one dollar of inference.
 pub(super) fn credit(text: &str) -> Result<Amount, String> {
     let number = text.strip_suffix("credit").unwrap_or(text).trim_end();
     if number.ends_with(|last: char| last.is_ascii_alphabetic()) {
@@ -30,7 +30,7 @@ pub(super) fn credit(text: &str) -> Result<Amount, String> {
     number.parse().map_err(|error: diem_core::amount::ParseAmountError| error.to_string())
 }
 
-/// A rate in basis points, written as a percentage: `5%`, `0.25%`.
+/// Parses a percentage into basis points: `5%`, `0.25%`.
 pub(super) fn percent(text: &str) -> Result<u16, String> {
     let wrong =
         || format!("`{text}` is no percentage from 0% to 100% with at most two decimals: write it as 5% or 2.5%");
@@ -44,29 +44,29 @@ pub(super) fn percent(text: &str) -> Result<u16, String> {
     if bps > 10_000 { Err(wrong()) } else { Ok(bps) }
 }
 
-/// Basis points for people: `2.5%`.
+/// Formats basis points for people: `2.5%`.
 pub(super) fn show_percent(bps: u64) -> String {
     let (whole, rest) = (bps / 100, bps % 100);
     let text = format!("{whole}.{rest:02}");
     format!("{}%", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
-/// Credit with its unit.
+/// Formats credit with its unit.
 pub(super) fn show_credit(amount: Amount) -> String {
     format!("{amount} credit")
 }
 
-/// VVV with its unit.
+/// Formats VVV with its unit.
 pub(super) fn show_vvv(amount: Amount) -> String {
     amount.display(Denom::Vvv)
 }
 
-/// DIEM with its unit.
+/// Formats DIEM with its unit.
 pub(super) fn show_diem(amount: Amount) -> String {
     amount.display(Denom::Diem)
 }
 
-/// A moment for people, to the second.
+/// Formats a moment for people, to the second.
 pub(super) fn date(time: Time) -> String {
     let text = time.to_string();
     match text.split_once('.') {
@@ -75,7 +75,7 @@ pub(super) fn date(time: Time) -> String {
     }
 }
 
-/// A moment and the day of the chain that holds it.
+/// Formats a moment and the day of the chain that holds it.
 pub(super) fn moment(moment: &Moment) -> String {
     format!("{}, day {}", date(moment.time), moment.epoch)
 }

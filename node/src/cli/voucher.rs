@@ -119,7 +119,7 @@ impl Sign {
         let (key, signer) = (keys.get(&self.from)?, who(&self.from)?);
         let (provider, account) = (who(&self.provider)?, self.account.as_deref().map(who).transpose()?);
         receivers::check_address(&provider, &chain.chain_id)?;
-        // What the node says is signed, and nothing bounds it: it is shown by itself before the passphrase is asked for.
+        // The node's word is signed, and nothing bounds it: it is shown by itself before the passphrase is asked for.
         let mut told = Vec::new();
         let day = match self.day {
             Some(day) => day,
@@ -250,7 +250,7 @@ pub(super) fn doubts(
             signed.verify().err().map(|_| Error::VoucherSignature)
         }
     };
-    // Amounts count from the begin of the day: what is no more than before is paid already.
+    // Amounts count from the begin of the day: one that is no more than an earlier one is paid already.
     let mut highest: BTreeMap<(Address, Address, u64), (usize, Amount)> = BTreeMap::new();
     let mut doubts = Vec::new();
     for (number, signed) in (1_usize..).zip(vouchers) {

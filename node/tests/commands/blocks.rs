@@ -1,4 +1,4 @@
-//! What a block did by itself.
+//! Screens of the steps that a block makes by itself.
 
 use crate::{chain::Chain, validators::new_home};
 

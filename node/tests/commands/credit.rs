@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::chain::{Chain, event, units, whole};
 
-/// A chain on which alice has 10 DIEM and bob the credit of 6 of them.
+/// Starts a chain on which alice has 10 DIEM and bob the credit of 6 of them.
 async fn with_credit() -> Chain {
     let chain = Chain::start().await;
     chain.tx("stake 2000VVV --validator validator-1 --from alice").await;
@@ -92,7 +92,7 @@ async fn vouchers_are_signed_shown_settled_and_each_is_told_its_verdict() {
     let text = std::fs::read_to_string(&good).unwrap();
     assert_eq!(serde_json::from_str::<Value>(&text).unwrap()["voucher"]["price_sheet"], sheet);
 
-    // A changed one, one of a session key above its limit, one of a key without a grant.
+    // One voucher is changed, one of a session key is above its limit, and one is of a key without a grant.
     let forged = chain.file("forged.json", &text.replace("1250000000000000000", "1350000000000000000"));
     chain.fails(&format!("voucher show {forged}"), 1, "a signature is bad").await;
     let shown = chain.run(&format!("voucher show {forged}")).await.stdout;
@@ -162,7 +162,7 @@ async fn the_default_day_is_that_of_the_next_block() {
         chain.run(&format!("voucher sign 0.5 --provider carol --from bob --yes --out {file}")).await.ok();
         let voucher: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
         assert_eq!(voucher["voucher"]["day"], (open + 1).to_string());
-        // Trying it says the same before.
+        // The dry run says the same before.
         let spent = chain.tx("spend 1 --provider carol --from bob").await;
         assert_eq!(event(&spent, "spent")["day"], open + 1);
     }

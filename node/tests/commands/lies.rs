@@ -1,4 +1,4 @@
-//! What somebody between a wallet and its node can change, and what the wallet still signs.
+//! The changes that somebody between a wallet and its node can make, and what the wallet still signs.
 
 use std::{
     sync::{
@@ -22,7 +22,7 @@ use serde_json::Value;
 
 use crate::{chain::Chain, proxy::Proxy};
 
-/// A change of one path's answers.
+/// Makes a change of one path's answers.
 fn at(
     path: &'static str,
     change: impl Fn(&mut Value) + Send + Sync + 'static,
@@ -56,7 +56,7 @@ async fn whoever_keeps_a_payment_gets_no_second_one_from_a_command() {
         assert!(refused.stderr.contains(words), "{words}: {}", refused.stderr);
     }
     assert_eq!(proxy.sent().len(), 1);
-    // The next command knows of the first, whatever it pays.
+    // The next command knows of the first transaction, whatever it pays.
     let hash = hex::encode(proxy.sent()[0].hash);
     for again in [pay.clone(), pay.replace("100VVV", "1VVV")] {
         let again = chain.run(&again).await;
@@ -66,7 +66,7 @@ async fn whoever_keeps_a_payment_gets_no_second_one_from_a_command() {
         }
     }
     assert_eq!(proxy.sent().len(), 1);
-    // With the same nonce only one of both can be in a block.
+    // Of two transactions with the same nonce only one can be in a block.
     let same = chain.run(&format!("{pay} --nonce 0 --memo again")).await;
     assert_eq!((same.code, proxy.sent().len()), (3, 2), "{}", same.stderr);
     assert!(proxy.sent().iter().all(|signed| signed.tx.nonce == 0));
@@ -78,7 +78,7 @@ async fn whoever_keeps_a_payment_gets_no_second_one_from_a_command() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_became_of_a_payment_is_settled_by_a_proof() {
     let chain = Chain::start().await;
-    // It is committed, and who sent it is told that nobody knows.
+    // The transaction is committed, and its sender is told that nobody knows.
     let lost = Proxy::before(
         chain.url(),
         at("/v1/tx", |answer| {
@@ -118,7 +118,7 @@ async fn a_payment_whose_height_has_passed_is_settled_without_being_paid() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_nonce_that_only_the_node_says_settles_nothing() {
     let chain = Chain::start().await;
-    // It keeps payments, and counts them as if they were in blocks.
+    // The proxy keeps payments, and counts them as if they were in blocks.
     let proxy = Proxy::that_keeps_payments_and(chain.url(), |path, answer| {
         if path.starts_with("/v1/accounts/") {
             answer["nonce"] = answer["next_nonce"].clone();
@@ -135,7 +135,7 @@ async fn a_nonce_that_only_the_node_says_settles_nothing() {
             assert!(again.stderr.contains(words), "{words}: {}", again.stderr);
         }
     }
-    // One with a genesis of its own proves nothing to whom knows the chain.
+    // A proxy with a genesis of its own proves nothing to a wallet that knows the chain.
     let other = Proxy::that_keeps_payments_and(chain.url(), |path, answer| {
         if path == "/v1/genesis" {
             answer["genesis_time"] = "2001-01-01T00:00:00Z".into();
@@ -165,7 +165,7 @@ async fn whoever_keeps_a_payment_gets_no_second_one_from_the_client() {
     let bytes = draft.tx.sign(&key, None).unwrap();
     let refused = client.submit(bytes, Wait::Checked, Duration::from_secs(5)).await.unwrap_err();
     assert_eq!(refused.refusal().unwrap().name, "nonce_taken");
-    // Whoever tries again in a loop gets an error instead of another nonce, also from a clone.
+    // A caller that retries in a loop gets an error instead of another nonce, also from a clone.
     for client in [&client, &client.clone()] {
         let error = client.draft(pays(&key, &chain)).await.unwrap_err();
         assert!(matches!(error, BuildError::Unsettled { next: 1, ref open, .. } if open.nonce == 0), "{error}");
@@ -191,7 +191,7 @@ async fn a_price_that_only_the_node_knows_is_not_paid() {
     )
     .await;
     let pay = format!("tx transfer bob 1VVV --from alice --yes --node {}", proxy.url);
-    // At first sight the bound is a fixed one.
+    // At first sight of a chain the bound is a fixed one.
     chain.fails(&pay, 2, "more than the 0.1 VVV").await;
     // Once the chain is known, a tenth of that is too much: it was seen with the node's own price.
     chain.run("keys forget-chain diem-dev-1").await.ok();
@@ -241,7 +241,7 @@ async fn another_chain_makes_a_wallet_forget_nothing() {
     let other = chain.run(&format!("{pay} {} --wait checked --no-preview", elsewhere.url)).await;
     assert!(other.stderr.contains("other-dev"), "{}", other.stderr);
     assert_eq!(elsewhere.sent().len(), 1, "{}", other.stderr);
-    // What may still count on the first one is known as before.
+    // The signatures that may still count on the first chain are known as before.
     let again = chain.run(&format!("{pay} {}", keeper.url)).await;
     assert_eq!(again.code, 2, "{}", again.stderr);
     assert!(again.stderr.contains(&hex::encode(keeper.sent()[0].hash)), "{}", again.stderr);
@@ -257,7 +257,7 @@ async fn what_was_signed_into_a_file_or_sent_from_one_is_remembered_too() {
     let signed = chain.file("signed.json", &chain.run(&format!("tx sign {file} --from alice --yes")).await.ok().stdout);
     let hash = chain.run(&format!("tx show {signed} --output json")).await.ok().json();
     let hash = hash["hash"].as_str().map(String::from);
-    // Signed is enough: whoever gets the file can send it.
+    // A signature is enough to count: whoever gets the file can send it.
     let ahead = Proxy::before(chain.url(), |path, answer| {
         if path.starts_with("/v1/accounts/") {
             answer["next_nonce"] = 1.into();
@@ -270,17 +270,17 @@ async fn what_was_signed_into_a_file_or_sent_from_one_is_remembered_too() {
     for words in ["may still count", "nonce 0", "--nonce 1", hash.as_deref().unwrap_or_default()] {
         assert!(refused.stderr.contains(words), "{words}: {}", refused.stderr);
     }
-    // So is what was sent by a wallet that did not sign it.
+    // A transaction counts too when it was sent by a wallet that did not sign it.
     std::fs::remove_dir_all(chain.home.path().join("wallet/senders")).unwrap();
     let sent = chain.run(&format!("tx broadcast {signed} --yes --node {}", keeper.url)).await;
     assert_eq!(sent.code, 3, "{}", sent.stderr);
     let refused = chain.run(&format!("{pay} {}", keeper.url)).await;
     assert_eq!((refused.code, keeper.sent().len()), (2, 1), "{}", refused.stderr);
     assert!(refused.stderr.contains("may still count"), "{}", refused.stderr);
-    // An honest node takes it, and nothing is open any more.
+    // An honest node accepts it, and nothing is open any more.
     chain.run(&format!("tx broadcast {signed} --yes")).await.ok();
     chain.run("tx transfer bob 1VVV --from alice --yes").await.ok();
-    // The same file again is the same transaction, whatever its nonce says now.
+    // Sending is idempotent: the same file again is the same transaction, whatever its nonce says now.
     let again = chain.run(&format!("tx broadcast {signed} --yes --output json")).await.ok();
     assert_eq!(again.json()["state"], "committed", "{}", again.stderr);
 }
@@ -302,7 +302,7 @@ async fn a_damaged_memory_is_not_an_empty_one() {
         }
         assert_eq!(std::fs::read(&memory).unwrap(), damaged, "it is left for whoever repairs it");
     }
-    // Whoever names the nonce goes on.
+    // A user that names the nonce goes on.
     let same = chain.run(&format!("{pay} --nonce 0")).await;
     assert_eq!(same.code, 3, "{}", same.stderr);
     assert!(same.stderr.contains("its nonce was chosen"), "{}", same.stderr);
@@ -340,7 +340,7 @@ async fn a_table_of_gas_that_only_the_node_knows_is_not_paid() {
             let error = Client::new(&proxy.url).unwrap().draft(pays(&alice(), &chain)).await.unwrap_err();
             assert!(matches!(error, BuildError::GasUntold { .. }), "{name}: {error}");
             assert_eq!(proxy.sent().len(), 0);
-            // Whoever names a fee has agreed to it.
+            // A user that names a fee has agreed to it.
             chain.run(&format!("{pay} --max-fee 0.01VVV")).await.ok();
         }
     }
@@ -355,7 +355,7 @@ async fn a_dearer_table_of_gas_is_believed_where_the_genesis_has_it() {
     let dearer = Proxy::before(chain.url(), dearer).await;
     chain.fails(&format!("tx transfer bob 1VVV --from alice --yes --node {}", dearer.url), 2, "gas for this").await;
     chain.run("keys forget-chain diem-dev-1").await.ok();
-    // A genesis that says so and is not the chain's is none.
+    // A genesis that has the higher gas, and is not that of the chain, is refused.
     let forged = Proxy::before(chain.url(), |path, answer| match path {
         "/v1/params" => answer["gas"]["per_tx"] = 60_000.into(),
         "/v1/genesis" => answer["app"]["gas"]["per_tx"] = 60_000.into(),
@@ -442,7 +442,7 @@ async fn what_nothing_bounds_is_shown_by_itself() {
             assert!(unproven.contains(words), "{line}: {words} is not in\n{unproven}");
         }
     }
-    // What the caller chooses is nobody's word.
+    // A value that the caller chooses is not the node's word.
     let chosen = "tx gift 1 --to dave --day 5 --nonce 3 --expiry 900 --from bob --unsigned";
     let shown = chain.run(&format!("{chosen} --node {}", proxy.url)).await.ok();
     assert!(!shown.stderr.contains("On the word"), "{}", shown.stderr);
@@ -464,7 +464,7 @@ async fn on_a_real_chain_the_people_of_a_devnet_have_no_names() {
     let proxy = Proxy::before(chain.url(), rename).await;
     let bob = chain.address("bob");
     let sent = chain.run(&format!("tx transfer {bob} 1VVV --from alice --yes --output json")).await.ok().json();
-    // The user's own key, encrypted, has its name everywhere.
+    // The user's own key, which is encrypted, has its name on every chain.
     let (secret, passphrase) = (chain.file("secret", &"5e".repeat(32)), chain.file("passphrase", "correct horse"));
     chain.run(&format!("keys import own --secret-file {secret} --passphrase-file {passphrase}")).await.ok();
     chain.run(&format!("query account own --node {}", proxy.url)).await.ok();
@@ -491,14 +491,14 @@ async fn on_a_real_chain_the_people_of_a_devnet_have_no_names() {
         assert_eq!((refused.code, refused.stdout.as_str()), (2, ""), "{line}: {}", refused.stderr);
         assert!(refused.stderr.contains("is no development chain"), "{line}: {}", refused.stderr);
     }
-    // A copy of such a key is one, whatever it is called and however it is kept.
+    // A copy of such a key is refused as well, whatever it is called and however it is encrypted.
     let secret = chain.file("known", &hex::encode(presets::operator_secret(1)));
     chain.run(&format!("keys import mine --secret-file {secret} --passphrase-file {passphrase}")).await.ok();
     for line in ["tx transfer mine 5VVV --from own".to_owned(), format!("tx transfer {stranger} 5VVV --from mine")] {
         chain.fails(&format!("{line} --node {}", proxy.url), 2, "is no development chain").await;
     }
     chain.fails(&format!("query account mine --node {}", proxy.url), 2, "is no development chain").await;
-    // Nor does its address get anything where it is written out, in either form.
+    // Its address is refused as a receiver also where it is written out, in either form.
     let hex = bob.parse::<Address>().unwrap().to_hex();
     let operator = chain.address("validator-1");
     for line in [
@@ -517,16 +517,16 @@ async fn on_a_real_chain_the_people_of_a_devnet_have_no_names() {
         assert_eq!((refused.code, refused.stdout.as_str()), (2, ""), "{line}: {}", refused.stderr);
         assert!(refused.stderr.contains("everybody knows"), "{line}: {}", refused.stderr);
     }
-    // What it has is taken back as ever.
+    // Credit and rights that it has can be taken back as ever.
     for line in [format!("tx revoke --key {bob}"), format!("tx allocate 0 --provider {bob}")] {
         chain.run(&format!("{line} --from own --unsigned --node {}", proxy.url)).await.ok();
     }
     chain.run(&format!("query account {bob} --node {}", proxy.url)).await.ok();
-    // A file from elsewhere is read the same way.
+    // A file from elsewhere is checked the same way.
     let file = chain.run("tx transfer bob 1VVV --from alice --unsigned").await.ok().stdout;
     let file = chain.file("real.json", &file.replace("diem-dev-1", "diem-1"));
     chain.fails(&format!("tx sign {file} --from own --yes"), 2, "everybody knows").await;
-    // Nor does a validator sign with such keys.
+    // A validator does not sign with such keys either.
     let own = chain.address("own").parse().unwrap();
     let (consensus, bridge) = (presets::validator_secret(1), presets::bridge_secret(1));
     for (consensus, bridge) in [(consensus, [9; 32]), ([9; 32], bridge)] {
@@ -542,7 +542,7 @@ async fn on_a_real_chain_the_people_of_a_devnet_have_no_names() {
         let rotate = format!("tx rotate-bridge-key --proof {file} --from own");
         chain.fails(&format!("{rotate} --node {}", proxy.url), 2, "everybody knows").await;
     }
-    // Nor are others shown under their names.
+    // The addresses of others are not shown under their names either.
     let shown = chain.run(&format!("query tx {} --node {}", sent["hash"].as_str().unwrap(), proxy.url)).await.ok();
     assert!(!shown.stdout.contains("bob ("), "{}", shown.stdout);
     assert_eq!(proxy.sent().len(), 0);

@@ -1,4 +1,4 @@
-//! What people type wrong: an exit code and a sentence, before anything is sent.
+//! Typical mistakes on the command line: each has an exit code and a sentence, before anything is sent.
 
 use crate::chain::Chain;
 
@@ -6,7 +6,7 @@ use crate::chain::Chain;
 async fn what_is_typed_wrong_is_told_before_anything_is_sent() {
     let chain = Chain::start().await;
     for (line, words) in [
-        // Units.
+        // These have a wrong unit.
         ("tx stake 10 --validator validator-1 --from alice", "needs a unit"),
         ("tx stake 10DIEM --validator validator-1 --from alice", "this takes VVV, not DIEM"),
         ("tx burn 10VVV --validator validator-1 --from alice", "this takes DIEM, not VVV"),
@@ -15,14 +15,14 @@ async fn what_is_typed_wrong_is_told_before_anything_is_sent() {
         ("tx create-validator --proof p --moniker m --self-stake 1VVV --commission 5 --from dave", "is no percentage"),
         ("query quote 10", "needs a unit"),
         ("tx stake 999999999999999999999999999999999999999avvv --validator bob --from alice", "larger than any amount"),
-        // What is missing.
+        // These lack an argument.
         ("tx stake 10VVV --from alice", "--validator"),
         ("tx stake 10VVV --validator validator-1", "--from"),
         ("tx mint-exact 1DIEM --validator validator-1 --from alice", "--max-lock"),
         ("tx grant --key agent --last-day 5 --from bob", "--limit"),
         ("tx settle --from carol", "FILE"),
         ("tx edit-validator --from dave", "--moniker"),
-        // Names.
+        // These have a wrong name.
         ("tx stake 10VVV --validator nobody --from alice", "`nobody` is neither an address"),
         ("tx stake 10VVV --validator validator-1 --from nobody", "there is no key `nobody`"),
         ("tx gift 1 --to diem1qqqq --from bob", "diem1qqqq"),
@@ -30,7 +30,7 @@ async fn what_is_typed_wrong_is_told_before_anything_is_sent() {
         ("tx grant --key agent --last-day 5 --limit carol=1VVV --from bob", "is no credit"),
         ("tx grant --key agent --last-day 5 --limit carol=1 --limit carol=2 --from bob", "name each provider once"),
         ("query day tomorrow", "write its number, or today"),
-        // What can never succeed.
+        // These can never succeed.
         ("tx stake 0VVV --validator validator-1 --from alice --yes", "zero"),
         ("tx restake 1VVV --validator validator-1 --to validator-1 --from alice --yes", "both validators are the same"),
         ("tx spend 0 --provider carol --from bob --yes", "zero"),

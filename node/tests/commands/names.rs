@@ -1,4 +1,4 @@
-//! People see the names that they typed, beside the addresses; programs see what they always saw.
+//! People see the names that they typed, beside the addresses; programs see addresses as ever.
 
 use diem_core::Address;
 
@@ -24,7 +24,7 @@ async fn a_transaction_is_told_with_the_names_of_the_wallet() {
     }
     let file = chain.file("tx.json", &chain.run(&format!("{pay} --unsigned")).await.ok().stdout);
     let shown = chain.run(&format!("tx show {file}")).await.ok().stdout;
-    // What one is asked before sending goes to stderr; here nobody can answer.
+    // The question before sending goes to standard error; here nobody can answer it.
     let asked = chain.run(pay).await;
     assert_eq!(asked.code, 2);
     assert!(asked.stderr.contains(&paid), "{}", asked.stderr);
@@ -39,7 +39,7 @@ async fn a_transaction_is_told_with_the_names_of_the_wallet() {
     let block = chain.run("query block latest").await.ok().stdout;
     assert!(found.contains(&paid) && block.contains(&call), "{found}\n{block}");
 
-    // Unless more is wanted, what was done is one line.
+    // Unless more is asked for, the result is one line.
     let sent = chain.run("tx transfer bob 2.123456789VVV --from alice --yes").await.ok().stdout;
     let [done] = sent.lines().collect::<Vec<_>>().try_into().unwrap();
     assert!(done.contains(": alice sent 2.1234… VVV to bob, fee 0.0"), "{done}");
@@ -62,7 +62,7 @@ async fn what_would_fail_and_who_is_paid_are_named_too() {
     chain.fails("tx transfer bob 999999999DIEM --from alice --yes --no-preview", 4, &alice).await;
     let voucher = chain.path("voucher.json");
     let sign = format!("voucher sign 1 --provider carol --from bob --out {voucher}");
-    // Its day and its prices are the node's word, so the signer is asked, and here nobody can answer.
+    // The day and prices of the voucher are the node's word, so the signer is asked, and here nobody can answer.
     let asked = chain.run(&sign).await;
     assert!(asked.code == 2 && asked.stderr.contains("add --yes"), "{}", asked.stderr);
     assert!(!std::path::Path::new(&voucher).exists(), "nothing was signed");
@@ -86,7 +86,7 @@ async fn a_wallet_without_the_name_shows_the_address_alone() {
     let tx = chain.tx(&format!("spend 1 --provider carol --reference {reference} --from alice")).await;
     let hash = tx["hash"].as_str().unwrap();
     let own = chain.run(&format!("query tx {hash}")).await.ok().stdout;
-    // A reference is the sender's own words.
+    // A reference is the sender's own text.
     assert!(own.contains(&format!("at carol ({to}) for \"{reference}\"")), "{own}");
     let elsewhere = chain.path("another-home");
     let other = chain.run(&format!("query tx {hash} --home {elsewhere}")).await.ok().stdout;
@@ -121,9 +121,9 @@ async fn who_signs_a_file_is_shown_what() {
         }
         file = chain.file("tx.json", &signed.stdout);
     }
-    // Half a VVV is more than what is signed for without being told.
+    // Half a VVV is more than is signed for without a named fee.
     chain.fails(&format!("tx sign {file} --from alice"), 2, "a fee of 0.5 VVV").await;
-    // One who may not sign sees the same, and signs nothing.
+    // A user who may not sign sees the same, and signs nothing.
     let refused = chain.run(&format!("tx sign {file} --max-fee 0.5VVV --from bob --yes")).await;
     assert!(refused.code == 2 && refused.stdout.is_empty(), "{}", refused.stdout);
     assert!(refused.stderr.contains("Send 2 VVV to bob") && refused.stderr.contains(&bob), "{}", refused.stderr);

@@ -1,4 +1,4 @@
-//! Providing compute.
+//! The commands of a provider.
 
 use crate::chain::{Chain, event, units, whole};
 
@@ -41,7 +41,7 @@ async fn a_provider_comes_is_listed_changes_and_goes() {
         table.contains("input token") && table.contains("PRICE (credit)") && table.contains(" 0.000001"),
         "{table}"
     );
-    // What the API gives can be published again.
+    // The prices that the API shows can be published again.
     let same = chain.file("prices.json", &dave["prices_next"].to_string());
     chain.tx(&format!("publish-prices {same} --from dave")).await;
 

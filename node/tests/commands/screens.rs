@@ -11,11 +11,11 @@ use crate::{
 };
 
 const COLUMNS: usize = 80;
-/// As long as the chain takes them, with one word that fits no column.
+/// A name of the greatest length that the chain takes, with one word that fits no column.
 const MONIKER: &str = "Müller-Lüdenscheidt_Rechenzentrumsbetriebsgesellschaft & Sons";
 const ENDPOINT: &str = "https://inference.a-provider-with-a-long-name.example/v1/openai/compatible/endpoint/eu-central";
 
-/// Commands that show no screen of their own here, and why.
+/// The commands that show no screen of their own here, with the reason.
 const ELSEWHERE: [(&str, &str); 6] = [
     ("start", "it runs until it is stopped"),
     ("devnet", "its screen is looked at where devnets are tried"),
@@ -25,7 +25,7 @@ const ELSEWHERE: [(&str, &str); 6] = [
     ("genesis text", "it prints a file"),
 ];
 
-/// The commands of a tree that have none below them, each by its words.
+/// Collects the commands of a tree that have no subcommands, each by its words.
 fn leaves(command: &Command, path: &str, found: &mut Vec<String>) {
     for one in command.get_subcommands().filter(|one| one.get_name() != "help") {
         let path = format!("{path} {}", one.get_name()).trim().to_owned();
@@ -33,18 +33,18 @@ fn leaves(command: &Command, path: &str, found: &mut Vec<String>) {
     }
 }
 
-/// The words of a screen that are numbers, as they stand there.
+/// The numbers among the words of a screen, as they stand there.
 fn numbers(screen: &str) -> BTreeSet<&str> {
     let words = screen.split_whitespace().map(|word| word.trim_end_matches([',', ';', ':']));
     words.filter(|word| word.trim_start_matches(['-', '+']).starts_with(|c: char| c.is_ascii_digit())).collect()
 }
 
-/// The words of a line, with the long name in its place.
+/// The words of a line, with the long name inserted.
 fn words(line: &str) -> Vec<&str> {
     line.split(' ').map(|word| if word == "MONIKER" { MONIKER } else { word }).collect()
 }
 
-/// What is looked at, in the order in which it is tried.
+/// The screens that are checked, in the order in which their commands run.
 struct Screens {
     chain: Chain,
     seen: BTreeSet<String>,
@@ -58,12 +58,12 @@ impl Screens {
         self.chain.run_words_with(words.iter().copied(), width).await
     }
 
-    /// Looks at the screen of a command that succeeds.
+    /// Checks the screen of a command that succeeds.
     async fn look(&mut self, line: &str) {
         let ran = self.look_at(line).await.ok();
         assert!(!ran.stdout.trim().is_empty(), "`{line}` shows nothing");
-        // A question says the same where there is room enough: nothing is broken, and what is shorter says so. A proof of
-        // the latest state makes a block, after which some of it is different.
+        // A query shows the same where there is room enough: nothing is broken, and every shortened cell is marked. A
+        // proof of the latest state makes a block, after which some of it is different.
         if !line.starts_with("query ") || line.contains("--verify") {
             return;
         }
@@ -76,12 +76,12 @@ impl Screens {
         }
     }
 
-    /// Looks at the screen of a command, however it ends: an error has to fit as well.
+    /// Checks the screen of a command, however it ends: an error has to fit as well.
     async fn look_at(&mut self, line: &str) -> Ran {
         let leaf = self.leaves.iter().find(|leaf| format!("{line} ").starts_with(&format!("{leaf} ")));
         self.seen.insert(leaf.unwrap_or_else(|| panic!("`{line}` is no command")).clone());
         let ran = self.run(&words(line), "80").await;
-        // A file for the next command is data, and a URL is followed by clicking on it.
+        // A file for the next command is data, and a URL is followed by clicking on it, so neither is wrapped.
         let data = if ran.stdout.starts_with('{') { "" } else { &ran.stdout };
         for text in data.lines().chain(ran.stderr.lines()).filter(|text| text.chars().count() > COLUMNS) {
             assert!(text.contains("://"), "`{line}`: {} columns\n{text}\n{data}", text.chars().count());
@@ -206,7 +206,7 @@ async fn every_screen_fits_a_terminal_of_80_columns() {
     screens.look(&format!("query tx {hash}")).await;
     screens.look(&format!("query proof {}", "01".repeat(30))).await;
     screens.look("query account alice --verify").await;
-    // What is due by now is collected.
+    // Everything that is due by now is collected.
     screens.chain.pass(Chain::day_ms()).await;
     screens.chain.pass(2 * Chain::day_ms()).await;
     screens.look("query day").await;

@@ -64,7 +64,7 @@ async fn rewards_are_claimed_or_staked() {
 async fn what_one_cannot_have_is_told() {
     let chain = Chain::start().await;
     chain.tx(&format!("stake 10VVV {VALIDATOR}")).await;
-    // Too much: the node refuses or the block does, and says what there is.
+    // The amount is too large: the node or the block refuses it, and the error says how much there is.
     chain.fails(&format!("tx unstake 11VVV {VALIDATOR} --dry-run"), 1, "10").await;
     chain.fails(&format!("tx unstake 11VVV {VALIDATOR} --yes --no-preview"), 4, "failed there").await;
     chain.fails(&format!("tx unstake 0.5VVV {VALIDATOR} --dry-run"), 1, "at least 1 VVV, or the whole stake").await;

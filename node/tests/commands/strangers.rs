@@ -1,13 +1,14 @@
-//! Texts of strangers: they stay data, whatever is in them.
+//! Texts of strangers stay data, whatever is in them.
 
 use crate::chain::Chain;
 
-/// Ends the line, turns red, turns the direction of writing, and has a control character that needs no escape.
+/// A text that ends the line, turns red, turns the direction of writing, and has a control character that needs no
+/// escape.
 const TEXT: &str = "x\nresult  failed\x1b[31m \u{202e}\u{9b}";
-/// The same as people see it.
+/// The text as people see it.
 const SHOWN: &str = r"x\u{a}result  failed\u{1b}[31m \u{202e}\u{9b}";
 
-/// Whether a terminal would do anything but show it.
+/// Whether the text would steer a terminal.
 fn steers(text: &str) -> bool {
     text.chars().any(|c| c != '\n' && (c.is_control() || c == '\u{202e}'))
 }
@@ -28,7 +29,7 @@ async fn a_memo_can_steer_no_terminal() {
         assert!(text.contains(SHOWN) && !steers(text), "{text:?}");
         assert!(!text.lines().any(|line| line.starts_with("result  failed")), "{text:?}");
     }
-    // For programs the text is what it was.
+    // For programs the text is unchanged.
     let json = chain.run(&format!("query tx {hash} --output json")).await.ok();
     assert!(!steers(&json.stdout), "{:?}", json.stdout);
     assert_eq!(json.json()["tx"]["memo"], TEXT);

@@ -1,4 +1,4 @@
-//! A wallet in a house that is not tidy: folders that are open to others, broken files, full disks, a crowd at the door.
+//! A wallet in untidy conditions: folders that are open to others, broken files, full disks, many commands at once.
 
 use std::{
     fs,
@@ -20,7 +20,7 @@ async fn a_home_that_is_open_to_others_is_no_place_for_keys() {
     chain.run("query status").await.ok();
     mode(0o755);
     chain.run("tx transfer bob 1VVV --from alice --yes").await.ok();
-    // What lies in it counts by itself: keys, and what the wallet knows of chains and senders.
+    // Each file is checked by itself: keys, and what the wallet knows of chains and senders.
     let memory = format!("wallet/senders/{}.json", chain.address("alice"));
     let places =
         ["keys", "keys/alice.json", "wallet", "wallet/chains", "wallet/chains/diem-dev-1.json", "wallet/senders"];
@@ -65,7 +65,7 @@ async fn a_broken_key_is_listed_with_its_fault_beside_the_others() {
     let json = chain.run("keys list --output json").await.json();
     let broken = json.as_array().unwrap().iter().find(|line| line["name"] == "broken").unwrap();
     assert!(broken["error"].as_str().unwrap().contains("keys/broken.json"), "{broken}");
-    // What needs another key goes on.
+    // A command that needs another key goes on.
     chain.run("tx transfer bob 1VVV --from alice --yes").await.ok();
 }
 
@@ -92,7 +92,7 @@ async fn what_marks_the_order_of_bytes_is_no_part_of_a_passphrase() {
     chain.run(&format!("keys import payer --secret-file {payer} --passphrase-file {other}")).await.ok();
     chain.run("tx multi-transfer own=5VVV payer=5VVV --from alice --yes").await.ok();
     chain.run(&format!("tx transfer bob 1VVV --from own --passphrase-file {bare} --yes")).await.ok();
-    // Two keys, one file: it is said which of them it does not open.
+    // One passphrase file serves two keys: the error says which of them it does not open.
     let both = "tx transfer bob 1VVV --from own --fee-payer payer --yes --passphrase-file";
     chain.fails(&format!("{both} {bare}"), 2, "key `payer`: wrong passphrase").await;
     chain.fails(&format!("{both} {other}"), 2, "key `own`: wrong passphrase").await;
@@ -139,7 +139,7 @@ async fn what_would_fail_is_not_sent_unless_nobody_asks() {
         chain.fails(line, 3, "this would fail").await;
         assert_eq!(nonce().await, 0, "{line}");
     }
-    // Nor from a file, whoever signed it.
+    // A transaction from a file is refused too, whoever signed it.
     let unsigned = chain.run("tx transfer bob 999999999DIEM --from alice --unsigned").await.ok().stdout;
     let file = chain.file("fails.json", &unsigned);
     let signed = chain.file("fails.json", &chain.run(&format!("tx sign {file} --from alice --yes")).await.ok().stdout);
@@ -175,7 +175,7 @@ async fn a_machine_without_certificates_speaks_http() {
     assert!(!refused.stderr.contains("is not the URL"), "{}", refused.stderr);
 }
 
-/// A shell on a terminal of its own, and what is on its screen.
+/// A shell on a terminal of its own, with the text of its screen.
 struct Screen {
     script: Child,
     stdin: ChildStdin,
@@ -184,7 +184,7 @@ struct Screen {
 }
 
 impl Screen {
-    /// Runs these commands of a shell there; `None` where there is no `script` to make a terminal.
+    /// Runs these commands in a shell there; `None` where there is no `script` to make a terminal.
     fn run(commands: &str) -> Option<Self> {
         let mut script = Command::new("script");
         script.args(["-q", "-e", "-c", commands, "/dev/null"]).env("SHELL", "/bin/sh");
@@ -199,7 +199,7 @@ impl Screen {
         Some(Self { script, stdin, stdout, text: String::new() })
     }
 
-    /// Reads on until these words are there; gives what stood before them.
+    /// Reads on until these words are there; returns the text before them.
     fn until(&mut self, words: &str) -> String {
         let mut part = [0; 256];
         while !self.text.contains(words) {
@@ -217,7 +217,7 @@ impl Screen {
         self.stdin.flush().unwrap();
     }
 
-    /// What is left to read when the shell has ended.
+    /// Reads the rest when the shell has ended.
     fn rest(mut self) -> String {
         let mut rest = Vec::new();
         self.stdout.read_to_end(&mut rest).unwrap();
@@ -235,7 +235,7 @@ fn shows_what_is_typed(stty: &str) -> bool {
 #[test]
 fn a_terminal_shows_again_what_is_typed_whatever_ends_a_question() {
     let diemd = env!("CARGO_BIN_EXE_diemd");
-    // A key of the terminal, or a signal from elsewhere; the exit code that a shell knows it by.
+    // Each case has a key of the terminal, or a signal from elsewhere, and the exit code by which a shell knows it.
     for (key, signal, code) in
         [("\x03", "", "130"), ("\x1c", "", "131"), ("", "INT", "130"), ("", "TERM", "130"), ("", "QUIT", "131")]
     {

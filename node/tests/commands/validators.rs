@@ -1,4 +1,4 @@
-//! Being a validator.
+//! The commands of a validator.
 
 use std::process::Command;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::chain::{Chain, units, whole};
 
-/// A home of the chain with keys of its own.
+/// Makes a home of the chain with keys of its own.
 pub fn new_home(chain: &Chain) -> String {
     let (home, genesis) = (chain.path("dave-home"), chain.path("genesis.json"));
     let init = ["init", "--engine", "comet", "--genesis", &genesis, "--home", &home];

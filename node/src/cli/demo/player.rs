@@ -1,4 +1,4 @@
-//! Runs the commands of the demo as a person would, and shows them.
+//! The player of the demo: it runs commands as a person would, and shows them.
 
 use std::{
     io::IsTerminal as _,
@@ -24,29 +24,29 @@ use crate::{
     outlet,
 };
 
-/// After this time without a block the chain makes them on demand only.
+/// The time without a block after which the chain counts as one that makes them on demand only.
 const STANDSTILL: Duration = Duration::from_secs(3);
-/// Before what a step runs and shows.
+/// The indent of the commands of a step and their output.
 const INDENT: &str = "    ";
-/// Longer than anything that the demo waits for.
+/// The longest wait of the demo.
 const LONGEST: Duration = Duration::from_secs(300);
 
-/// Runs and shows commands.
+/// A player, which runs and shows commands.
 pub(super) struct Player {
     program: PathBuf,
     client: Client,
-    /// `--node` and `--home` where they are not the defaults.
+    /// The options `--node` and `--home`, where they are not the defaults.
     place: Vec<String>,
     started: Instant,
     steps: u32,
-    /// For what commands hand to each other.
+    /// The folder of files that commands hand to each other.
     folder: PathBuf,
     /// Whether the chain's clock can be moved.
     can_warp: bool,
 }
 
 impl Player {
-    /// `can_warp` says that the node has the development engine, whose clock can be moved.
+    /// Makes a player; `can_warp` says that the node has the development engine, whose clock can be moved.
     pub(super) fn new(common: &Common, can_warp: bool) -> Result<Self, Failure> {
         let mut place = Vec::new();
         if common.node != DEFAULT_NODE {
@@ -62,7 +62,7 @@ impl Player {
         Ok(Self { program, client, place, started: Instant::now(), steps: 0, folder, can_warp })
     }
 
-    /// Says something before the first act.
+    /// Shows a text before the first act.
     pub(super) fn say(&self, words: &str) {
         print(&layout::wrapped(words, width()));
     }
@@ -72,12 +72,12 @@ impl Player {
         self.folder.join(name).display().to_string()
     }
 
-    /// Names what comes next.
+    /// Shows the title of the next act.
     pub(super) fn act(&self, title: &str) {
         print(&format!("\n== {title} =="));
     }
 
-    /// Says what a step is about.
+    /// Shows what a step is about.
     pub(super) fn step(&mut self, words: &str) {
         self.steps = self.steps.saturating_add(1);
         // The number stands before the words, also where these take two lines.
@@ -85,7 +85,7 @@ impl Player {
         print(&format!("\n{}", layout::named(&[step], width())));
     }
 
-    /// Says what came out of a step.
+    /// Shows the result of a step.
     pub(super) fn result(&self, words: &str) {
         let room = width().map(|width| width.saturating_sub(INDENT.len()));
         for line in layout::wrapped(words, room).lines() {
@@ -93,7 +93,7 @@ impl Player {
         }
     }
 
-    /// Sends a transaction; gives what the block made of it.
+    /// Sends a transaction; returns the block's answer.
     pub(super) fn tx(&self, args: &[&str]) -> Result<Value, Failure> {
         let args = [args, &["--yes"]].concat();
         self.show(&args);
@@ -123,7 +123,7 @@ impl Player {
         let mut command = Command::new(&self.program);
         command.args(args).args(&self.place).stdin(Stdio::null());
         if let Some(width) = width() {
-            // What it prints is shown further to the right.
+            // Its output is indented, so that its width is smaller.
             command.env("COLUMNS", width.saturating_sub(INDENT.len()).to_string());
         }
         let output = command.output().map_err(failed)?;
@@ -135,7 +135,7 @@ impl Player {
         Err(Failure { exit: Exit::Failed, error: anyhow!("step {} failed: {why}", self.steps) })
     }
 
-    /// Waits until enough is left of a day for the steps that belong to one; gives the day. On a chain whose days are
+    /// Waits until enough is left of a day for the steps that belong to one; returns the day. On a chain whose days are
     /// too long to wait for, any moment is good enough.
     pub(super) fn fresh_day(&mut self, needed: Duration, patience: Duration) -> Result<u64, Failure> {
         let clock = self.clock()?;
@@ -149,7 +149,7 @@ impl Player {
         Ok(self.clock()?.day)
     }
 
-    /// Waits until a day is settled; false if that is further away than `patience`.
+    /// Waits until a day is settled; `false` if that is further away than `patience`.
     pub(super) fn wait_for_settlement(&mut self, day: u64, patience: Duration) -> Result<bool, Failure> {
         let clock = self.clock()?;
         if clock.left > patience {
@@ -178,8 +178,8 @@ impl Player {
         })
     }
 
-    /// Waits for what happens some time after `moment` of the chain's clock, and counts down to it. The development
-    /// engine moves its clock there instead; where blocks are made on demand, small payments make them.
+    /// Waits for an event that comes some time after `moment` of the chain's clock, and counts down to it. The
+    /// development engine moves its clock there instead; where blocks are made on demand, small payments make them.
     fn wait(
         &self,
         what: &str,
@@ -210,13 +210,13 @@ impl Player {
         Ok(())
     }
 
-    /// The end of the play.
+    /// Shows the end of the play.
     pub(super) fn end(&self) {
         print(&format!("\n{} steps in {} s.", self.steps, self.started.elapsed().as_secs()));
     }
 }
 
-/// Where the chain's days are, by its own clock.
+/// The chain's clock and the day that it is in.
 struct Clock {
     day: u64,
     length: Duration,
@@ -224,7 +224,7 @@ struct Clock {
     closes_at: Time,
 }
 
-/// A line that says how long there is to wait, on a terminal only. It is gone when the wait is over.
+/// A countdown line, shown on a terminal only and cleared when the wait is over.
 struct Countdown<'a> {
     what: &'a str,
     moment: Time,
@@ -255,13 +255,13 @@ impl Drop for Countdown<'_> {
     }
 }
 
-/// `'one image'` where a shell would take it apart.
+/// Quotes a word that a shell would split: `'one image'`.
 fn quoted(word: &str) -> String {
     let plain = !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./:=,".contains(c));
     if plain { word.into() } else { format!("'{word}'") }
 }
 
-/// The event of a module in an answer of `tx`.
+/// Finds the event of a module in an answer of `tx`.
 pub(super) fn event(answer: &Value, module: &str, kind: &str) -> Result<Value, Failure> {
     let events = answer.pointer("/tx/result/events").and_then(Value::as_array);
     let is_it = |event: &&Value| event["module"] == module && event["event"]["type"] == kind;
@@ -269,7 +269,7 @@ pub(super) fn event(answer: &Value, module: &str, kind: &str) -> Result<Value, F
     found.map(|event| event["event"].clone()).ok_or_else(|| failed(anyhow!("the block reports no {module} {kind}")))
 }
 
-/// A field that holds base units.
+/// Reads a field that holds base units.
 pub(super) fn units(value: &Value, field: &str) -> Result<Amount, Failure> {
     let units = value[field]["amount"].as_str().and_then(|text| text.parse().ok());
     units.map(Amount::new).ok_or_else(|| failed(anyhow!("the block reports no {field}")))

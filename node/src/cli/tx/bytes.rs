@@ -1,4 +1,4 @@
-//! A transaction as its bytes, for whoever writes a client and compares.
+//! The bytes of a transaction, for authors of clients to compare.
 
 use diem_client::api::HexBytes;
 use diem_core::typed_data;
@@ -7,16 +7,16 @@ use serde::Serialize;
 use super::file::TxFile;
 use crate::cli::output::fields;
 
-/// What a client has to get right, in hex.
+/// The bytes that a client has to get right, in hex.
 #[derive(Debug, Serialize)]
 pub(super) struct BytesView {
-    /// Each call.
+    /// The borsh of each call.
     calls: Vec<HexBytes>,
-    /// What an ed25519 key signs.
+    /// The message that an ed25519 key signs.
     ed25519_message: HexBytes,
-    /// What an Ethereum key signs.
+    /// The digest that an Ethereum key signs.
     eip712_digest: HexBytes,
-    /// What is sent; there is none before all have signed.
+    /// The bytes that are sent; `None` before all have signed.
     #[serde(skip_serializing_if = "Option::is_none")]
     envelope: Option<HexBytes>,
 }

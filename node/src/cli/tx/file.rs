@@ -1,4 +1,4 @@
-//! A transaction in a file, on its way from one signer to the next.
+//! A transaction file, on its way from one signer to the next.
 
 use std::{io::Read as _, path::Path};
 
@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cli::{Failure, failure::usage};
 
-/// What the file holds: the transaction readable, the signatures as borsh.
+/// The content of the file: the transaction in readable form, the signatures as borsh.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TxFile {
@@ -50,7 +50,7 @@ pub(super) struct Body {
 }
 
 impl TxFile {
-    /// An unsigned file.
+    /// Makes an unsigned file.
     pub(super) fn new(tx: &Tx) -> Self {
         let tx = tx.clone();
         let body = Body {
@@ -95,12 +95,12 @@ impl TxFile {
         read_json(text.as_bytes()).map_err(|e| usage(anyhow!("{}: this is no transaction: {e}", path.display())))
     }
 
-    /// Reads a file that is completely signed, and gives its bytes.
+    /// Reads a file that is completely signed, and returns its bytes.
     pub(super) fn read_signed(path: &Path) -> Result<Vec<u8>, Failure> {
         let text = read_text(path)?;
         let in_file = |e: &str| usage(anyhow!("{}: {e}", path.display()));
         if text.trim_start().starts_with("0x") {
-            // As they are: whether they are a good transaction the chain will say.
+            // The bytes are sent as they are: the chain judges whether they are a good transaction.
             let TxBytes(bytes) = text.trim().parse().map_err(in_file)?;
             return Ok(bytes);
         }
@@ -139,7 +139,7 @@ impl TxFile {
         Ok(())
     }
 
-    /// What may become of the sender's signature in this file.
+    /// The sender's signature in this file as one that may still count.
     pub(super) fn unsettled(&self) -> Unsettled {
         let hash = self.bytes().ok().map(|bytes| Hash(tx_hash(&bytes)));
         Unsettled { hash, nonce: self.tx.nonce, expiry: self.tx.expiry }

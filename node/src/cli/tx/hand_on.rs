@@ -1,4 +1,5 @@
-//! Handing signed bytes to a node in the turn of their sender, and remembering them while they may still count.
+//! Handing signed bytes to a node while the lock of their sender is held, and remembering them while they may still
+//! count.
 
 use std::{path::Path, time::Duration};
 
@@ -27,15 +28,15 @@ use crate::{
     keys::{Turn, TurnError},
 };
 
-/// A sender's turn, and whether somebody has chosen the nonce of what is signed or sent in it. A nonce that a node names
-/// is used only by who knows what may still count.
+/// A sender's lock, and whether somebody has chosen the nonce of what is signed or sent under it. A nonce that a node
+/// names is used only by a command that knows what may still count.
 pub(super) struct InTurn {
     turn: Option<Turn>,
     chosen: bool,
 }
 
 impl InTurn {
-    /// Waits for the turn of `sender`, and tells `client` what of the sender's signatures may still count.
+    /// Waits for the lock of `sender`, and tells `client` which of the sender's signatures may still count.
     ///
     /// # Errors
     /// Nobody knows what may still count, and the nonce is not chosen.
@@ -46,7 +47,7 @@ impl InTurn {
         }
     }
 
-    /// Keeps what may still count beside what did before.
+    /// Keeps a signature that may still count beside those that did before.
     ///
     /// # Errors
     /// It cannot be kept, and the nonce is not chosen.
@@ -55,7 +56,8 @@ impl InTurn {
         self.try_keep(others.chain([open]).collect()).or_else(|error| unknown(&error, self.chosen))
     }
 
-    /// Keeps what may still count. Where it cannot be written, what was kept before holds on: too much, never too little.
+    /// Keeps the signatures that may still count. Where they cannot be written, the earlier ones stay: too many, never
+    /// too few.
     pub(super) fn keep(&self, open: Vec<Unsettled>) {
         if let Err(error) = self.try_keep(open) {
             say(&format!("what may still count cannot be kept: {}", plain(&error.to_string())));
@@ -67,7 +69,7 @@ impl InTurn {
     }
 }
 
-/// What to do where nobody knows, or will know, what may still count.
+/// Decides whether a command goes on where nobody knows, or will know, what may still count.
 fn unknown(error: &TurnError, chosen: bool) -> Result<(), Failure> {
     let why = format!(
         "this wallet keeps a list of the sender's signatures that may still count, so that nothing is paid twice, and \
@@ -83,7 +85,7 @@ fn unknown(error: &TurnError, chosen: bool) -> Result<(), Failure> {
     )))
 }
 
-/// Sends signed bytes in a turn, and judges what became of them. The turn ends when the node has them.
+/// Sends signed bytes and judges the outcome. The lock is released when the node has them.
 ///
 /// They are kept as what may still count before they leave, and until a node says that they are in its pool or a block.
 pub(super) async fn hand_on(
@@ -103,7 +105,7 @@ pub(super) async fn hand_on(
     drop(turn);
     let is_waiting = matches!(&answer, Ok(Submitted { state: State::Checked, .. }));
     if is_waiting && options.sending.wait == Wait::Committed {
-        // The same bytes again are the same transaction.
+        // The same bytes again are the same transaction, so the retry is idempotent.
         answer = submit(client, bytes, Wait::Committed, options.sending).await;
         if !client.unsettled(&sender).is_empty() {
             let turn = InTurn::take(common, sender.clone(), client, true)?;
@@ -117,8 +119,8 @@ async fn submit(client: &Client, bytes: Vec<u8>, wait: Wait, sending: &Sending) 
     client.submit(bytes, wait, Duration::from_secs(sending.timeout)).await
 }
 
-/// Sends what a file holds. Its signature was made before: what it would do is asked all the same, and what was sent is
-/// remembered as if it had been signed by the same command.
+/// Sends the transaction of a file. Its signature was made before: it is simulated all the same, and remembered as if
+/// the same command had signed it.
 pub(super) async fn broadcast(
     common: &Common,
     path: &Path,
@@ -128,7 +130,7 @@ pub(super) async fn broadcast(
     let bytes = TxFile::read_signed(path)?;
     let client = common.client()?;
     let Ok(signed) = Signed::decode(&bytes) else {
-        // Why it is none the node says.
+        // The bytes are no valid transaction; the node says why.
         let options = SendOptions { sending, output: common.output, names: &Names::default() };
         let answer = submit(&client, bytes.clone(), sending.wait, sending).await;
         return conclude(&client, &Hash(tx_hash(&bytes)), answer, &options);

@@ -175,7 +175,7 @@ fn sign(
     let keys = common.keys();
     let (tx, key) = (file.tx(), keys.get(name)?);
     keys.resolve(name, &tx.chain_id).map_err(|error| usage(anyhow!(error)))?;
-    // Whoever signs sees what, before the passphrase is asked for: the file may be somebody else's.
+    // The signer sees the transaction before the passphrase is asked for: the file may be somebody else's.
     say(&tables::draft(&TxView::new_unsigned(&tx, 0), &Names::of(&keys, &tx.chain_id), None, None));
     let known = common.chains().get(&tx.chain_id)?;
     if let Some(known) = &known {
@@ -183,7 +183,7 @@ fn sign(
     }
     tx.calls.iter().try_for_each(|call| receivers::check(call, &tx.chain_id))?;
     check_fee(&tx, known.as_ref(), max_fee)?;
-    // Day, nonce, expiry and what a mint gives at least may be some node's word, and the file does not say which.
+    // Day, nonce, expiry and the least that a mint gives may be some node's word, and the file does not say which.
     confirm("Sign it?", yes)?;
     let secret = passphrase.open(name, &key, &tx.chain_id)?;
     file.sign(&secret.key())?;
@@ -196,7 +196,7 @@ fn sign(
 
 /// Keeps a signature of the sender as one that may still count, wherever its file goes. Other ones are said.
 fn remember(common: &Common, file: &TxFile) -> Result<(), Failure> {
-    // It only remembers: nobody is asked.
+    // The client only remembers: no node is asked.
     let (client, sender, open) = (common.client()?, Sender::of(&file.tx()), file.unsettled());
     let turn = InTurn::take(common, sender.clone(), &client, true)?;
     let others = client.unsettled(&sender).into_iter().filter(|other| other.nonce != open.nonce);

@@ -1,4 +1,4 @@
-//! What became of a transaction that was sent: what is printed, and the exit code that says how far it came.
+//! The outcome of a transaction that was sent: its printed form, and the exit code that says how far it came.
 
 use anyhow::anyhow;
 use diem_client::{
@@ -16,10 +16,10 @@ use crate::cli::{
     tables,
 };
 
-/// So much of what happened is told in one line.
+/// The most events that one line tells.
 const MOST_TOLD: usize = 4;
 
-/// How to send and print.
+/// The options of sending and printing.
 pub(super) struct SendOptions<'a> {
     pub(super) sending: &'a Sending,
     pub(super) output: Output,
@@ -57,8 +57,8 @@ pub(super) fn conclude(
     }
 }
 
-/// Why nothing was signed with the next nonce: of two signatures with different nonces both can count, and that the
-/// first cannot is the node's word, or that of whoever stands before it.
+/// The error text for a command that did not sign with the next nonce: of two signatures with different nonces both can
+/// count, and that the first cannot is the node's word, or that of whoever stands before it.
 fn not_again(hash: &Hash, url: &str) -> String {
     format!(
         "Nothing else was signed, because {hash} may still count: that it does not is the word of {url}, and of whatever \
@@ -76,7 +76,7 @@ fn report(answer: &Submitted, options: &SendOptions<'_>, url: &str) -> Result<()
     });
     match (judge(answer, options, url), written) {
         (outcome, Ok(())) => outcome,
-        // What became of the transaction counts more than where it is told.
+        // The fate of the transaction matters more than an error of its output.
         (Err(Failure { exit, error }), Err(unwritten)) => {
             Err(Failure { exit, error: anyhow!("{error} (and the answer could not be written: {})", unwritten.error) })
         }
@@ -84,11 +84,11 @@ fn report(answer: &Submitted, options: &SendOptions<'_>, url: &str) -> Result<()
     }
 }
 
-/// What was done, in one line. Where more happened than fits there, the line says how much more; a voucher that was not
+/// The result in one line. Where more happened than fits there, the line says how much more; a voucher that was not
 /// paid in full has a line of its own.
 fn done(tx: &Transaction, names: &Names) -> String {
     let happened = events::short(&tx.result.events);
-    // What left no event behind is told as it was asked for.
+    // A call that left no event is told as it was asked for.
     let asked = tx.tx.iter().flat_map(|tx| &tx.calls).map(|call| call.text.clone());
     let happened = if happened.is_empty() { asked.collect() } else { happened };
     let told = happened.iter().take(MOST_TOLD).map(|line| brief::sentence(&names.text(line)));

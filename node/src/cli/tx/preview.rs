@@ -1,4 +1,4 @@
-//! What a transaction would do, tried by a node in its next block and thrown away.
+//! The preview of a transaction: a node simulates it in its next block and drops the result.
 
 use std::time::Duration;
 
@@ -18,12 +18,12 @@ use crate::cli::{
     output::{Output, fields, list_in_full, say},
 };
 
-/// How often a node that is busy is asked.
+/// The most attempts to ask a busy node.
 const BUSY_ATTEMPTS: u32 = 40;
-/// How long a busy node is left alone.
+/// The pause before a busy node is asked again.
 const BUSY_PAUSE: Duration = Duration::from_millis(250);
 
-/// What is tried, and the kinds of the keys that would sign it.
+/// The transaction that is tried, and the kinds of the keys that would sign it.
 pub(super) struct Asked<'a> {
     pub(super) draft: &'a Draft,
     pub(super) sender: KeyKind,
@@ -32,7 +32,7 @@ pub(super) struct Asked<'a> {
     pub(super) chosen: bool,
 }
 
-/// Prints what `draft` would do; fails if it would fail.
+/// Prints what `draft` would do; fails if the transaction would fail.
 pub(super) async fn preview(
     output: Output,
     client: &Client,
@@ -52,8 +52,8 @@ pub(super) async fn preview(
     }
 }
 
-/// Says what the transaction would do, before it is sent. Who is asked should know what the answer means; where nobody
-/// is asked, what would fail is not sent, because in a block it would cost its fee.
+/// Shows what the transaction would do before it is sent. A user who is asked should know what the answer means; where
+/// nobody is asked, a transaction that would fail is not sent, because in a block it would cost its fee.
 pub(super) async fn before_sending(
     client: &Client,
     asked: &Asked<'_>,
@@ -74,8 +74,9 @@ pub(super) async fn before_sending(
     }
 }
 
-/// Does not send a signed transaction that would fail, because in a block it would cost its fee. What is wrong with its
-/// nonce the pool says, for nothing; and it may be one that is there or in a block already, sent again.
+/// Refuses to send a signed transaction that would fail, because in a block it would cost its fee. A wrong nonce is
+/// left to the pool, which refuses it for nothing; and the transaction may be in the pool or a block already, sent
+/// again.
 pub(super) async fn before_broadcast(client: &Client, signed: &Signed, names: &Names) -> Result<(), Failure> {
     let (sender, payer) = (kind(&signed.auth), signed.payer_auth.as_ref().map(kind));
     let simulated = patiently(async || client.simulate(&signed.tx, sender, payer).await).await?;
@@ -98,8 +99,8 @@ fn not_sent(why: &ErrorBody, names: &Names) -> Failure {
     Failure { exit: Exit::Rejected, error }
 }
 
-/// Tries the transaction as it is; its calls alone where the nonce of the draft was taken meanwhile, because one that
-/// nobody chose is asked for again when it is signed.
+/// Simulates the transaction as it is. Where the nonce of the draft was taken meanwhile, only its calls are simulated,
+/// because a nonce that nobody chose is asked for again when the transaction is signed.
 async fn tried(client: &Client, asked: &Asked<'_>) -> Result<Simulated, ClientError> {
     let tx = &asked.draft.tx;
     let simulated = patiently(async || client.simulate(tx, asked.sender, asked.payer).await).await?;
@@ -117,7 +118,8 @@ async fn tried(client: &Client, asked: &Asked<'_>) -> Result<Simulated, ClientEr
     patiently(async || client.simulate_calls(calls.clone()).await).await
 }
 
-/// A node tries only a few transactions at one time: many commands that start together wait for each other.
+/// Retries while the node is busy: it simulates only a few transactions at one time, so commands that start together
+/// wait for each other.
 async fn patiently(ask: impl AsyncFn() -> Result<Simulated, ClientError>) -> Result<Simulated, ClientError> {
     for _ in 1..BUSY_ATTEMPTS {
         match ask().await {
@@ -132,7 +134,7 @@ fn is_about_nonce(why: &ErrorBody) -> bool {
     why.codespace == ChainError::CODESPACE && why.name.starts_with("nonce_")
 }
 
-/// Whether a transaction only comes before its turn: the pool keeps it until those before it are there.
+/// Whether the transaction only comes before its turn: the pool keeps it until those before it are there.
 fn is_ahead(why: &ErrorBody) -> bool {
     why.codespace == ChainError::CODESPACE && why.name == "nonce_too_high"
 }

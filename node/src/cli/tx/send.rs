@@ -1,4 +1,4 @@
-//! From an intent to a transaction that a node has.
+//! The way from a call to a transaction that a node has.
 
 use anyhow::anyhow;
 use diem_client::{
@@ -37,7 +37,8 @@ impl Wallet<'_> {
         let sender = self.who(&make.from)?;
         let payer = make.fee_payer.as_ref().map(|text| payer(self, make, text)).transpose()?;
         receivers::check(&call, &self.chain.chain_id)?;
-        // What an earlier command has left open is known, and settled where it can be, before anything is shown.
+        // The signatures that an earlier command left open are known, and settled where they can be, before anything is
+        // shown.
         let chosen = make.nonce.is_some();
         self.settle(sender, chosen, chosen || make.dry_run).await?;
         let draft = self.draft(make, call, &key, payer.as_ref()).await?;
@@ -50,7 +51,7 @@ impl Wallet<'_> {
         if make.unsigned {
             return Output::Json.print(&TxFile::new(&draft.tx), |_| String::new());
         }
-        // Where nobody is asked, what was done is told in one line afterwards.
+        // Where nobody is asked, the result is told in one line afterwards.
         if !make.sending.yes || make.sending.verbose {
             let fee = format!("{} VVV ({} gas)", draft.fee, draft.gas);
             say(&tables::draft(&TxView::new_unsigned(&draft.tx, 0), &names, Some(fee), None));
@@ -85,7 +86,8 @@ impl Wallet<'_> {
         }
     }
 
-    /// Shows what of a draft is signed on the node's word alone: by itself, and in one line where nobody is asked.
+    /// Shows the values of a draft that are signed on the node's word alone: by themselves, and in one line where
+    /// nobody is asked.
     fn say_unproven(&self, draft: &Draft, make: &Make) {
         let in_one_line = make.sending.yes && !make.sending.verbose && !make.unsigned;
         let mut lines = self.told();
@@ -108,8 +110,8 @@ impl Wallet<'_> {
         }
     }
 
-    /// Takes what an earlier command has left open, and has the chain prove what of it cannot count any more. What
-    /// became of that is told, because the user may not know it yet.
+    /// Takes the signatures that an earlier command left open, and has the chain prove which of them cannot count any
+    /// more. Their outcome is reported, because the user may not know it yet.
     async fn settle(&self, sender: Address, chosen: bool, goes_on: bool) -> Result<(), Failure> {
         let sender = self.chain.sender(sender);
         let turn = InTurn::take(self.common, sender.clone(), &self.client, goes_on)?;
@@ -138,12 +140,12 @@ impl Wallet<'_> {
         Ok(())
     }
 
-    /// Signs once and sends. Commands of one sender that run at the same time take turns from asking for the nonce until
-    /// the node has taken the transaction, so that none signs with a nonce that another of this wallet has.
+    /// Signs once and sends. Commands of one sender that run at the same time take turns, from asking for the nonce
+    /// until the node has accepted the transaction, so that none signs with a nonce that another of this wallet has.
     ///
-    /// A second signature is made by no command. That nothing of the first one waits anywhere would be the node's word
-    /// alone; one that lies, or somebody before it, would collect several payments with one confirmation, all of them
-    /// valid. So what was refused or lost is kept, and the next command signs with no other nonce unless it is told.
+    /// No command makes a second signature. That the first one waits nowhere would be the node's word alone; a node
+    /// that lies, or somebody before it, would collect several payments with one confirmation, all of them valid. So a
+    /// transaction that was refused or lost is kept, and the next command signs with no other nonce unless it is told.
     async fn sign_and_send(
         &self,
         mut tx: Tx,
@@ -203,7 +205,7 @@ struct Payer {
 }
 
 impl Payer {
-    /// The size of a signature that is made elsewhere is that of the default kind; the larger one.
+    /// A signature that is made elsewhere is counted with the default kind, the larger one.
     fn kind(&self) -> KeyKind {
         self.key.as_ref().map_or(KeyKind::Ed25519, |key| key.kind)
     }
