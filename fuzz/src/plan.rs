@@ -38,7 +38,7 @@ pub enum Step {
     Spoilt(Plan, u16, u8),
     /// A transaction that is cut off at this place.
     Cut(Plan, u16),
-    /// Raw bytes.
+    /// Bytes that need not be a transaction.
     Raw(Vec<u8>),
     /// An earlier transaction, once more.
     Again(u8),

@@ -93,7 +93,7 @@ impl Default for Config {
 pub struct Api {
     /// The address on which the API listens.
     pub listen: SocketAddr,
-    /// Names of this machine that a request on loopback may be for, beside localhost, 127.0.0.1 and [::1].
+    /// The names of this machine that a request on loopback may be for, beside localhost, 127.0.0.1 and [::1].
     pub hosts: Vec<String>,
 }
 

@@ -272,7 +272,7 @@ pub fn private_folder(folder: &Path) -> Result<(), HomeError> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| HomeError::io(folder, error))
 }
 
-/// Writes a file whole or not at all, for this user alone, in place of the one that is there.
+/// Writes a file atomically, with access for this user alone, in place of the one that is there.
 ///
 /// # Errors
 /// The disk refuses.
@@ -280,7 +280,7 @@ pub fn write_whole(path: &Path, text: &str) -> Result<(), HomeError> {
     write_then(path, text, |temporary| fs::rename(temporary, path)).map_err(|error| HomeError::io(path, error))
 }
 
-/// The same where there must be none yet.
+/// Writes a new file atomically, as [`write_whole`] does; fails if one is there already.
 ///
 /// # Errors
 /// `AlreadyExists`, or the disk refuses.
@@ -289,8 +289,8 @@ pub fn write_new(path: &Path, text: &str) -> io::Result<()> {
     write_then(path, text, |temporary| fs::hard_link(temporary, path))
 }
 
-/// Writes a temporary file beside `path` and lets `place` give it that name, in one step. What this has returned for
-/// stays there, whatever ends the machine.
+/// Writes a temporary file beside `path` and lets `place` give it that name, atomically. A file that was written is
+/// durable when this returns.
 fn write_then(path: &Path, text: &str, place: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
     let temporary = path.with_extension(format!("new-{}", std::process::id()));
     let write = || {

@@ -85,7 +85,7 @@ fn punished() -> Vec<Step> {
     [&leave[..], &silence, &back].concat()
 }
 
-/// Two entries and two tranches of DIEM that are due at once: the queues pay one of each, the owner collects the others.
+/// Two entries and two tranches of DIEM are due at once: the queues pay one of each, and the owner collects the others.
 fn collected() -> Vec<Step> {
     vec![
         call(16, 0, 0, 217, 0),

@@ -65,12 +65,12 @@ impl From<ChainsError> for Failure {
     }
 }
 
-/// A failure by what the user typed.
+/// Makes a failure by what the user typed.
 pub fn usage(error: impl Into<anyhow::Error>) -> Failure {
     Failure { exit: Exit::Usage, error: error.into() }
 }
 
-/// Any other failure.
+/// Makes any other failure.
 pub fn failed(error: impl Into<anyhow::Error>) -> Failure {
     Failure { exit: Exit::Failed, error: error.into() }
 }

@@ -247,7 +247,7 @@ fn first_payment(least: &diem_bank::MinNewAccount) -> String {
     Denom::ALL.map(|denom| least.of(denom).display(denom)).join(" or ")
 }
 
-/// Milliseconds in the largest unit that divides them.
+/// Formats milliseconds in the largest unit that divides them.
 fn duration(millis: u64) -> String {
     let units = [("day", 86_400_000), ("hour", 3_600_000), ("minute", 60_000), ("second", 1_000)];
     let whole = |(name, length): (&str, u64)| {

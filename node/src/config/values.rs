@@ -83,7 +83,7 @@ impl FromStr for Length {
     }
 }
 
-/// When the development engine makes blocks: `on-demand`, `manual`, or a length of time.
+/// The mode in which the development engine makes blocks: `on-demand`, `manual`, or the length of an interval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Blocks(pub BlockMode);
 

@@ -1,4 +1,4 @@
-//! Staking DIEM, and using the credit of the day.
+//! The commands that stake DIEM and use the credit of the day.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! Minting and burning DIEM.
+//! The commands that mint and burn DIEM.
 
 use crate::chain::{Chain, event, units, whole};
 

@@ -1,4 +1,4 @@
-//! Staking VVV.
+//! The commands that stake VVV.
 
 use crate::chain::{Chain, coins, event, units, whole};
 
