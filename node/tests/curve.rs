@@ -111,7 +111,7 @@ fn past_the_table_there_is_null() {
 fn people_ask_one_question_about_the_published_curve() {
     let output = diemd(&["quote", "--supply", "10000DIEM", "--out", "1DIEM", "--full"]);
     let expected =
-        vec![vec!["SUPPLY (DIEM)", "LOCK (SVVV)", "MINT (DIEM)"], vec!["10000", "93.878680997649017595", "1"]];
+        vec![vec!["SUPPLY (DIEM)", "LOCK (sVVV)", "MINT (DIEM)"], vec!["10000", "93.878680997649017595", "1"]];
     assert_eq!(lines(&output), expected);
     let output = diemd(&["quote", "--supply", "127999DIEM", "--lock", "1VVV", "--output", "json"]);
     assert_eq!(json_of(&output), json!([{"diem_out": "0", "charged": "1000000000000000000"}]));

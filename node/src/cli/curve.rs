@@ -151,7 +151,7 @@ fn quotes_for_people(questions: &[Question], answers: &[Option<Quoted>]) -> Stri
         };
         [text(&question.supply), lock, out]
     });
-    list(["supply (diem)", "lock (svvv)", "mint (diem)"], rows)
+    list(["supply (DIEM)", "lock (sVVV)", "mint (DIEM)"], rows)
 }
 
 /// A number of base units in whole units, as [`Amount`] writes it, of any length.

@@ -187,7 +187,7 @@ mod tests {
     #[test]
     fn words_are_wrapped_and_amounts_are_not_broken() {
         let rows = rows(&[&["what", "alice sent 123456789.123456789 VVV to bob"]]);
-        let expected = "what  alice sent\n      123456789.123456789 VVV\n      to bob";
+        let expected = "what  alice sent\n      123456789.123456789 VVV to\n      bob";
         assert_eq!(side_by_side(&rows, Some(32)).as_deref(), Some(expected));
         assert_eq!(side_by_side(&rows, Some(28)), None, "the number and its unit need 23");
         assert_eq!(named(&rows, Some(32)), expected);

@@ -99,6 +99,8 @@ const NEVER: &[(&str, &str, &str)] = &[
     ("http", "refused", "the command does not fit the chain as it is"),
     ("http", "reverted", "the branch that the cursor names is gone"),
     ("http", "wrong_host", "it is in the request"),
+    ("http", "uri_too_long", "it is in the request"),
+    ("http", "head_too_large", "it is in the request"),
 ];
 
 /// Errors after which the same bytes may succeed, as long as they are in no block, and what can bring that about.
