@@ -258,7 +258,7 @@ const ALL_TRANCHES: u64 = GAS_PER_LOOK / 4 * stake::MAX_TRANCHES as u64;
 
 gas_of_calls!(Msg {
     StakeDiem "stake_diem" = rows(4, 1),
-    UnstakeDiem "unstake_diem" = rows(6, 1) + ALL_TRANCHES,
+    UnstakeDiem "unstake_diem" = rows(6, 1).saturating_add(ALL_TRANCHES),
     CancelUnstake "cancel_unstake" = rows(5, 1),
     RegisterProvider "register_provider" = rows(4, 0),
     EditProvider "edit_provider" = rows(2, 0),
@@ -271,8 +271,8 @@ gas_of_calls!(Msg {
     Allocate "allocate" = rows(2, 1),
     // Four rows now: the grant, the account's keys, the old and the new place in the queue; and three of them again when the
     // queue removes it.
-    Grant "grant" = rows(7, 0) + GAS_PER_GRANT; GAS_PER_LIMIT => each limits,
-    Revoke "revoke" = rows(3, 0) + GAS_PER_GRANT,
+    Grant "grant" = rows(7, 0).saturating_add(GAS_PER_GRANT); GAS_PER_LIMIT => each limits,
+    Revoke "revoke" = rows(3, 0).saturating_add(GAS_PER_GRANT),
     SettleVouchers "settle_vouchers" = rows(4, 0); GAS_PER_VOUCHER => each vouchers,
     Spend "spend" = rows(4, 1),
     GiftCredit "gift_credit" = rows(1, 2),

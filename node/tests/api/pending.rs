@@ -165,6 +165,8 @@ async fn who_comes_late_is_refused_and_nothing_is_signed_twice() {
     let node = start_behind(BlockMode::Manual, |engine| Arc::new(Rival { engine, tx })).await;
     // The node is asked by an address of loopback, and by one that is not: the spelling changes nothing.
     let hosts = ["127.0.0.1", "0.0.0.0"];
+    // Proofs are of the last height but one: with two blocks there is one, and none is made to answer.
+    node.engine.dev().unwrap().mine(2).await.unwrap();
     for (from, host) in [("p0", hosts[0]), ("p1", hosts[1])] {
         let wallet = wallet_of(&node).await;
         let url = format!("http://{host}:{}", node.address.port());
@@ -178,8 +180,12 @@ async fn who_comes_late_is_refused_and_nothing_is_signed_twice() {
             assert!(refused.stderr.contains(words), "{words}: {}", refused.stderr);
         }
         assert_eq!(node.app.next_nonce(&node.address_of(number)), 1, "only the rival's waits");
-        // The wallet asks for a proof of the account, for which this engine makes a block. The rival's transaction is in it,
-        // so that what was refused can never count any more and the next one may be signed.
+        // What is committed proves nothing of it yet.
+        let open = wallet.run(&pay).await;
+        assert_eq!(open.code, 2, "{}", open.stderr);
+        assert!(open.stderr.contains("--nonce 1  signs beside it"), "{}", open.stderr);
+        // With the rival's transaction in a block, and a header above that, a proof settles what was refused.
+        node.engine.dev().unwrap().mine(2).await.unwrap();
         let settled = wallet.run(&pay).await;
         assert_eq!(settled.code, 0, "{}", settled.stderr);
         assert!(settled.stderr.contains("can be in no block any more"), "{}", settled.stderr);

@@ -230,12 +230,11 @@ async fn another_chain_makes_a_wallet_forget_nothing() {
     let refused = chain.run(&format!("{pay} {}", keeper.url)).await;
     assert_eq!(refused.code, 3, "{}", refused.stderr);
     // The liar shows another chain, and gets a signature for that one.
-    let elsewhere = Proxy::before(chain.url(), |path, answer| match path {
-        "/v1/status" => {
+    let elsewhere = Proxy::before(chain.url(), |path, answer| {
+        if path == "/v1/status" {
             answer["chain_id"] = "other-dev".into();
             answer["genesis_hash"] = "ab".repeat(32).into();
         }
-        _ => {}
     })
     .await;
     let other = chain.run(&format!("{pay} {} --wait checked --no-preview", elsewhere.url)).await;
