@@ -2,7 +2,7 @@
 
 use std::{fmt::Write as _, net::IpAddr, sync::Arc, time::Duration};
 
-use diem_core::Address;
+use diem_core::{Address, tx::tx_hash};
 use diem_types::GenesisDoc;
 use reqwest::{Method, RequestBuilder, StatusCode, header::CONTENT_TYPE};
 use serde::de::DeserializeOwned;
@@ -112,6 +112,9 @@ impl Client {
         // Whoever came first has chosen already; both choices work.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut http = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).pool_idle_timeout(IDLE_TIMEOUT);
+        // A node sends nobody elsewhere. Whoever stands in between and does could keep a transaction and let the request
+        // end at an address that refuses it, as if nothing had left this machine.
+        http = http.redirect(reqwest::redirect::Policy::none());
         if parsed.host_str().is_some_and(is_loopback) {
             http = http.no_proxy();
         }
@@ -219,8 +222,13 @@ impl Client {
     /// client remembers it, and [`Self::draft`] takes no other nonce for this sender until the caller names one.
     pub async fn submit(&self, tx: Vec<u8>, wait: Wait, timeout: Duration) -> Result<Submitted, ClientError> {
         let mut departed = self.departing([tx.as_slice()]);
+        let hash = Hash(tx_hash(&tx));
         let request = self.post(TX_MEDIA_TYPE, tx, wait, timeout);
         let answer = self.accepted(request).await.and_then(|body| self.decode::<Submitted>(&body));
+        let answer = answer.and_then(|answer| match answer.hash == hash {
+            true => Ok(answer),
+            false => Err(self.not_a_node(format!("it answers for transaction {}, not for {hash}", answer.hash))),
+        });
         match &answer {
             Ok(answer) => departed.settle(0, answer.state),
             Err(error) => departed.fail(error),
@@ -241,7 +249,8 @@ impl Client {
         let answer = self.accepted(request).await.and_then(|body| self.decode::<Batch>(&body));
         match &answer {
             Ok(Batch { results }) => {
-                results.iter().enumerate().for_each(|(place, one)| departed.settle(place, one.state));
+                let own = results.iter().zip(txs).enumerate().filter(|(_, (one, tx))| one.hash == Hash(tx_hash(tx)));
+                own.for_each(|(place, (one, _))| departed.settle(place, one.state));
             }
             Err(error) => departed.fail(error),
         }

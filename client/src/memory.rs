@@ -167,7 +167,12 @@ impl Client {
     /// Remembers a signature that may still count, such as one of an earlier run. [`Self::submit`] does so by itself
     /// with what was refused, lost, given up, or in no block when the time to wait was over.
     pub fn remember(&self, sender: Sender, open: Unsettled) {
-        whole(&self.memory.unsettled).entry(sender).or_default().insert(open.nonce, open);
+        let mut all = whole(&self.memory.unsettled);
+        // Of several with one nonce only one can ever count, until the last of them expires.
+        let kept = all.entry(sender).or_default().entry(open.nonce).or_insert(open);
+        if kept.expiry < open.expiry {
+            *kept = open;
+        }
     }
 
     /// Forgets the sender's signatures with that nonce and those before it: because a transaction with it is in a
@@ -200,7 +205,9 @@ pub(crate) struct Departed<'a> {
 impl Departed<'_> {
     /// What the answer says of the one at `place`.
     pub(crate) fn settle(&mut self, place: usize, state: State) {
-        if matches!(state, State::Accepted | State::Checked | State::Committed | State::Failed)
+        // That it failed in a block is no reason to sign another one in its place before a proof says so: see `settle` of
+        // the client.
+        if matches!(state, State::Accepted | State::Checked | State::Committed)
             && let Some(signed) = self.signed.get_mut(place).and_then(Option::take)
         {
             self.client.forget(&Sender::of(&signed.tx), signed.tx.nonce);
@@ -250,6 +257,49 @@ mod tests {
         let renamed = Sender { chain_id: "diem-2".into(), ..sender(1) };
         client.forget(&renamed, 9);
         assert_eq!(client.unsettled(&sender(1)), [open(4)]);
+    }
+
+    #[test]
+    fn of_signatures_with_one_nonce_the_one_that_counts_longest_is_remembered() {
+        let client = Client::new("http://127.0.0.1:1").unwrap();
+        let open = |nonce, expiry| Unsettled { hash: Some(Hash([1; 32])), nonce, expiry };
+        for (nonce, expiry) in [(4, 5_600), (4, 640), (5, 90), (5, 91)] {
+            client.remember(sender(1), open(nonce, expiry));
+        }
+        assert_eq!(client.unsettled(&sender(1)), [open(4, 5_600), open(5, 91)]);
+    }
+
+    /// Answers every request on a port of loopback with the same bytes.
+    async fn always(answer: String) -> Client {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = Client::new(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let _ = stream.read(&mut [0; 4_096]).await;
+                let _ = stream.write_all(answer.as_bytes()).await;
+            }
+        });
+        client
+    }
+
+    #[tokio::test]
+    async fn no_lie_about_what_became_of_it_makes_a_client_forget_what_it_sent() {
+        let key = SecretKey::ed25519(&[1; 32]);
+        let tx = payment(&key);
+        let bytes = tx.sign(&key, None).unwrap();
+        let open = Unsettled::of(&Signed::decode(&bytes).unwrap());
+        let body = |hash: Hash, state: &str| {
+            let body = format!("{{\"hash\":\"{hash}\",\"state\":\"{state}\"}}");
+            format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+        };
+        let elsewhere = "HTTP/1.1 307 Temporary Redirect\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n";
+        let another = Hash([0; 32]);
+        for lie in [elsewhere.into(), body(open.hash.unwrap(), "failed"), body(another, "committed")] {
+            let client = always(lie).await;
+            let _ = client.submit(bytes.clone(), Wait::Committed, Duration::from_secs(10)).await;
+            assert_eq!(client.unsettled(&Sender::of(&tx)), [open]);
+        }
     }
 
     fn payment(key: &SecretKey) -> Tx {

@@ -168,10 +168,11 @@ impl Message for Msg {
     // An account has at most so many tranches.
     fn is_exit(&self) -> bool {
         match self {
-            Self::Unstake { .. } | Self::Claim { .. } => true,
+            // A validator that comes back has a place in the ranking again, one for each that there is. Without it, who
+            // fills the state could keep jailed ones out until too little power is left for a block.
+            Self::Unstake { .. } | Self::Claim { .. } | Self::Unjail => true,
             Self::CreateValidator(_)
             | Self::EditValidator(_)
-            | Self::Unjail
             | Self::RotateBridgeKey { .. }
             | Self::Stake { .. }
             | Self::CancelUnstake { .. }

@@ -11,6 +11,7 @@ use std::{
 };
 
 use anyhow::anyhow;
+use futures::FutureExt as _;
 use rustix::{
     process::{Signal, getpgrp, getpid, getsid, kill_process},
     termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr},
@@ -122,12 +123,13 @@ fn watch() -> io::Result<()> {
         runtime.block_on(async {
             let (Ok(mut ends), Ok(mut quit)) = (Signals::listen(), signal(SignalKind::quit())) else { return };
             let Ok(mut stop) = signal(SignalKind::from_raw(Signal::TSTP.as_raw())) else { return };
+            let Ok(mut continued) = signal(SignalKind::from_raw(Signal::CONT.as_raw())) else { return };
             let _ = ready.send(());
             loop {
                 tokio::select! {
                     () = ends.any() => end(INTERRUPTED),
                     _ = quit.recv() => end(QUIT),
-                    _ = stop.recv() => pause(),
+                    _ = stop.recv() => pause(&mut continued).await,
                 }
             }
         });
@@ -148,17 +150,20 @@ fn end(code: i32) -> ! {
 }
 
 /// Stops the process as the signal would have, with the terminal restored, and asks again when it goes on.
-fn pause() {
+async fn pause(continued: &mut tokio::signal::unix::Signal) {
     // In the session's own process group there is no shell that could continue it.
     if getsid(None).is_ok_and(|session| session == getpgrp()) {
         return;
     }
-    let question = open();
-    if let Some(question) = &*question {
+    // What continued the process after an earlier stop says nothing about this one.
+    while continued.recv().now_or_never().flatten().is_some() {}
+    if let Some(question) = &*open() {
         question.restore(OptionalActions::Now);
     }
     let _ = kill_process(getpid(), Signal::STOP);
-    if let Some(question) = &*question {
+    // The signal may stop this thread last, so it waits for the one that ends the stop before it hides anything again.
+    continued.recv().await;
+    if let Some(question) = &*open() {
         // Where the terminal is gone, the read that waits fails.
         let _ = question.show();
     }

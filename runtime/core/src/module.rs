@@ -48,7 +48,8 @@ pub trait Message {
     /// room in blocks free for those who drain their accounts.
     fn spends(&self) -> Amount;
 
-    /// Whether the call only takes out what its sender has in the chain: stake, rewards, credit that was earned.
+    /// Whether the call only takes out what its sender has in the chain (stake, rewards, credit that was earned), or brings
+    /// a validator back.
     ///
     /// A state that has nearly all the rows it may have refuses what makes rows. These calls pass all the same, so that
     /// nobody can lock up what others have by filling it. So what such a call makes must go away by itself, and an account

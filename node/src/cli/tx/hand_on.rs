@@ -52,8 +52,8 @@ impl InTurn {
     /// # Errors
     /// It cannot be kept, and the nonce is not chosen.
     pub(super) fn keep_beside(&self, client: &Client, sender: &Sender, open: Unsettled) -> Result<(), Failure> {
-        let others = client.unsettled(sender).into_iter().filter(|other| other.nonce != open.nonce);
-        self.try_keep(others.chain([open]).collect()).or_else(|error| unknown(&error, self.chosen))
+        client.remember(sender.clone(), open);
+        self.try_keep(client.unsettled(sender)).or_else(|error| unknown(&error, self.chosen))
     }
 
     /// Keeps the signatures that may still count. Where they cannot be written, the earlier ones stay: too many, never
