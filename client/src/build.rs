@@ -102,7 +102,7 @@ pub enum BuildError {
          Nothing was signed: to agree to a fee of {fee} VVV all the same, name it as --max-fee (`max_fee` of an intent)"
     )]
     GasUntold {
-        /// Who counts so.
+        /// The URL of the node whose table counts more than the client's own.
         url: String,
         /// The gas by the node's table.
         gas: u64,
@@ -117,7 +117,7 @@ pub enum BuildError {
          instead of {named}: nothing was signed"
     )]
     OtherGenesis {
-        /// The node.
+        /// The URL of the node.
         url: String,
         /// The hash of the genesis that it shows.
         shown: Hash,
@@ -200,7 +200,7 @@ impl Intent {
 /// A complete transaction, ready to sign, and what it costs.
 #[derive(Debug, Clone)]
 pub struct Draft {
-    /// The unsigned transaction.
+    /// The transaction as it is to be signed, with nonce, expiry and fees filled in.
     pub tx: Tx,
     /// The gas of the signed transaction.
     pub gas: u64,

@@ -323,7 +323,7 @@ pub struct Day {
 pub struct DayProvider {
     /// The account of the provider.
     pub provider: Address,
-    /// The consumption there.
+    /// What was consumed at this provider on that day.
     #[serde(flatten)]
     pub served: Served,
     /// The payment for it, once it was made.

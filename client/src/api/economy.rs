@@ -17,7 +17,7 @@ pub struct At<T> {
     pub time: Time,
     /// The day of that time, by the chain's own length of a day.
     pub epoch: u64,
-    /// The answer itself.
+    /// What was asked for, as of that height.
     #[serde(flatten)]
     pub answer: T,
     /// The proof of the row that the answer is read from, if it was asked for.

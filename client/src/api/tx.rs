@@ -169,7 +169,7 @@ pub struct Outcome {
     pub events: Vec<Event>,
 }
 
-/// A decoded transaction.
+/// A transaction with its fields in JSON, as the API shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TxView {
     /// The chain it is for.

@@ -23,4 +23,5 @@ mod screens;
 mod stake;
 mod strangers;
 mod tidy;
+mod unproven;
 mod validators;
