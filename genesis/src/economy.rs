@@ -8,7 +8,7 @@ use diem_emissions as emissions;
 use diem_staking::{self as staking, CreateValidator, Description, KeyProof, genesis as staking_genesis};
 use diem_svvv::{self as svvv, genesis as svvv_genesis};
 use diem_types::GenesisValidator;
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::{
     Error,
@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// A validator of the first block. Its operator's account pays what it stakes.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Validator {
     /// The name that people call it.
@@ -51,7 +51,7 @@ fn full() -> u16 {
 }
 
 /// VVV that somebody stakes from the start.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stake {
     /// The account that stakes.
@@ -63,7 +63,7 @@ pub struct Stake {
 }
 
 /// A lock from the start: DIEM of the accounts needs matching ones.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Lock {
     /// The account that holds the stake.
@@ -77,7 +77,7 @@ pub struct Lock {
 }
 
 /// DIEM that somebody stakes for credit from the start.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DiemStake {
     /// The account that stakes.
@@ -90,7 +90,7 @@ pub struct DiemStake {
 }
 
 /// A provider that serves from the start. Its account pays the bond.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Provider {
     /// The account of the provider.
@@ -113,7 +113,7 @@ pub struct Provider {
 }
 
 /// Parameters of staking.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StakingParams {
     unbonding: Option<Millis>,
@@ -145,7 +145,7 @@ impl StakingParams {
 }
 
 /// The mint curve: the numbers of the formula, or the table itself.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CurveFile {
     /// The price of the first DIEM.
@@ -189,7 +189,7 @@ impl CurveFile {
 }
 
 /// The schedule of new VVV.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Emissions {
     /// The part of its emission that locked stake pays into the rent pool, in basis points.
@@ -200,7 +200,7 @@ pub struct Emissions {
 }
 
 /// A rate and when it starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Segment {
     /// The start of the chain if it is left out.
@@ -231,7 +231,7 @@ impl Emissions {
 }
 
 /// Parameters of credits.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CreditsParams {
     /// The account that lists and delists providers.

@@ -8,7 +8,7 @@ use std::{
 use diem_bank::Account;
 use diem_core::{Address, Amount, Denom, Time, clock::DAY_MS, text::shortened};
 use diem_types::{AppGenesis, ChainParams, ConsensusParams, GasParams, GenesisDoc, genesis::GenesisError};
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::{
     economy::{
@@ -68,7 +68,7 @@ pub enum Error {
 }
 
 /// A genesis as people write it. Names are for people only and are no part of the chain.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GenesisFile {
     /// The chain's name; a part `-dev` marks chains for development.
@@ -134,7 +134,7 @@ fn first_height() -> u64 {
 }
 
 /// The time at which a chain starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum Start {
     /// The chain starts when it is set up.
     Now,
@@ -157,7 +157,7 @@ impl<'de> Deserialize<'de> for Start {
 }
 
 /// Consensus parameters; what is left out has its default.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Consensus {
     block_max_bytes: Option<u64>,
@@ -180,7 +180,7 @@ impl Consensus {
 }
 
 /// The price and amount of gas; what is left out has its default.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Gas {
     min_price: Option<Vvv>,
@@ -204,7 +204,7 @@ impl Gas {
 }
 
 /// The bound on the size of the state; what is left out has its default.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Chain {
     max_rows: Option<u64>,
@@ -218,7 +218,7 @@ impl Chain {
 }
 
 /// Parameters of accounts; what is left out has its default.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bank {
     #[serde(default)]
@@ -226,7 +226,7 @@ pub struct Bank {
 }
 
 /// The least first payment to an address: `{ vvv = "0.01VVV", diem = "0.001DIEM" }`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct MinNewAccount {
     vvv: Option<Vvv>,
@@ -245,7 +245,7 @@ impl Bank {
 }
 
 /// Somebody with a balance.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Person {
     /// The name that people call the account.

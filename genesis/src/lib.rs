@@ -40,12 +40,16 @@ pub fn load(path: &Path, now: Option<Time>) -> Result<GenesisDoc, Error> {
 /// # Errors
 /// [`Error`] says what is wrong with it and where.
 pub fn from_json(text: &str, source_name: &str) -> Result<GenesisDoc, Error> {
-    let doc: GenesisDoc = serde_json::from_str(text).map_err(|error| {
+    let wrong = |line, message| readable::ReadError { source_name: source_name.into(), line, message };
+    let unread = |error: serde_json::Error| {
         // serde_json repeats the place at the end of its message; the line stands in front here.
         let message = error.to_string();
         let message = message.split(" at line ").next().unwrap_or_default();
-        readable::ReadError { source_name: source_name.into(), line: error.line(), message: readable::explain(message) }
-    })?;
+        wrong(error.line(), readable::explain(message))
+    };
+    let doc: GenesisDoc = serde_json::from_str(text).map_err(unread)?;
+    let given = serde_json::from_str(text).map_err(unread)?;
+    diem_core::json::no_list_for_an_object(&given, &doc).map_err(|message| wrong(1, message))?;
     doc.validate()?;
     Ok(doc.canonical())
 }

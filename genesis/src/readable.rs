@@ -1,6 +1,7 @@
 //! Reads TOML written by people: an error names file and line, and for an unknown key the nearest known one.
 
-use serde::de::DeserializeOwned;
+use diem_core::json::no_list_for_an_object;
+use serde::{Serialize, de::DeserializeOwned};
 
 /// Why a text written by people does not say what it should.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -18,12 +19,17 @@ pub struct ReadError {
 ///
 /// # Errors
 /// [`ReadError`] with the line; an unknown key comes with a suggestion.
-pub fn parse<T: DeserializeOwned>(text: &str, source_name: &str) -> Result<T, ReadError> {
-    toml::from_str(text).map_err(|error| {
+pub fn parse<T: DeserializeOwned + Serialize>(text: &str, source_name: &str) -> Result<T, ReadError> {
+    let wrong = |line, message| ReadError { source_name: source_name.into(), line, message };
+    let unread = |error: toml::de::Error| {
         let start = error.span().map_or(0, |span| span.start);
         let line = text.bytes().take(start).filter(|byte| *byte == b'\n').count().saturating_add(1);
-        ReadError { source_name: source_name.into(), line, message: explain(error.message()) }
-    })
+        wrong(line, explain(error.message()))
+    };
+    let value = toml::from_str(text).map_err(unread)?;
+    let given = toml::from_str(text).map_err(unread)?;
+    no_list_for_an_object(&given, &value).map_err(|message| wrong(1, message))?;
+    Ok(value)
 }
 
 /// Turns serde's ``unknown field `x`, expected one of `a`, `b` `` into a sentence with a suggestion; other messages
@@ -79,19 +85,16 @@ mod tests {
 
     use super::*;
 
-    #[derive(Debug, serde::Deserialize)]
+    #[derive(Debug, Serialize, serde::Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Outer {
-        #[expect(dead_code, reason = "only its name counts")]
         chain_id: Option<String>,
-        #[expect(dead_code, reason = "only its name counts")]
         inner: Option<Inner>,
     }
 
-    #[derive(Debug, serde::Deserialize)]
+    #[derive(Debug, Serialize, serde::Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Inner {
-        #[expect(dead_code, reason = "only its name counts")]
         power: u64,
     }
 

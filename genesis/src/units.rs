@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use diem_core::{Address, Amount, Denom};
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 /// An amount with its unit, `12.5VVV`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Coin(pub Amount, pub Denom);
 
 impl<'de> Deserialize<'de> for Coin {
@@ -29,7 +29,7 @@ impl Coin {
 }
 
 /// An amount of VVV with its unit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Vvv(pub Amount);
 
 impl<'de> Deserialize<'de> for Vvv {
@@ -39,7 +39,7 @@ impl<'de> Deserialize<'de> for Vvv {
 }
 
 /// An amount of DIEM with its unit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Diem(pub Amount);
 
 impl<'de> Deserialize<'de> for Diem {
@@ -49,7 +49,7 @@ impl<'de> Deserialize<'de> for Diem {
 }
 
 /// A number with up to 18 decimals, as text: `"2"`, `"2.5"`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Decimal(pub Amount);
 
 impl<'de> Deserialize<'de> for Decimal {
@@ -60,7 +60,7 @@ impl<'de> Deserialize<'de> for Decimal {
 }
 
 /// A length of time: `8d`, `12h`, `30m`, `10s`, `500ms`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Millis(pub u64);
 
 impl<'de> Deserialize<'de> for Millis {
@@ -93,7 +93,7 @@ pub fn parse_millis(text: &str) -> Result<u64, String> {
 }
 
 /// Somebody: the name of one of the file's accounts, or an address.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Who(pub String);
 

@@ -156,6 +156,7 @@ async fn run_alone(options: &Options) -> Result<(), DevnetError> {
     // Every check runs before anything is written, and before an old chain is removed.
     let plan = homes::plan(options)?;
     ports::check(&plan)?;
+    wallet::check(&options.wallet)?;
     let binary = find_cometbft(options, plan.engine)?;
     homes::make(&plan)?;
     let _lock = place.keep();

@@ -34,7 +34,7 @@ pub use credits::{
 };
 pub use economy::{At, Credit, CreditUnit, List, Moment, Page, WideCoin};
 pub use error::{ErrorBody, ErrorLine, ErrorReply, HttpError, error_table};
-pub use json::{read as read_json, without_long_quotes};
+pub use json::{field_names, read as read_json, without_long_quotes};
 pub use mint::{CurrentRate, Emission, Quote, Rent, Segment, Step};
 pub use simulate::{BalanceChange, SimulateCalls, SimulateRequest, SimulateTx, Simulated};
 pub use staking::{Commission, Lock, NextCommission, Position, Reward, Unstaking, ValidatorDetail, ValidatorStanding};

@@ -1,10 +1,8 @@
 //! `POST /v1/simulate`: what a transaction would do.
 
-use std::collections::BTreeMap;
-
 use diem_core::{Address, Time};
 use diem_types::Call;
-use serde::{Deserialize, Serialize, de::IgnoredAny};
+use serde::{Deserialize, Serialize};
 
 use super::{Coin, Outcome, TxBytes};
 use crate::build::KeyKind;
@@ -25,8 +23,8 @@ impl SimulateRequest {
     /// # Errors
     /// It is neither form, or not a whole one.
     pub fn read(json: &[u8]) -> Result<Self, String> {
-        let fields: BTreeMap<String, IgnoredAny> = super::read_json(json)?;
-        match (fields.contains_key("tx"), fields.contains_key("calls") || fields.contains_key("sender")) {
+        let fields = super::field_names(json)?;
+        match (fields.contains("tx"), fields.contains("calls") || fields.contains("sender")) {
             (true, _) => super::read_json(json).map(Self::Tx),
             (false, true) => super::read_json(json).map(Self::Calls),
             (false, false) => Err("the body must be {\"tx\": \"0x..\"} or {\"sender\": .., \"calls\": [..]}".into()),

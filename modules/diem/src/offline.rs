@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// A curve and what is asked of it.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct File {
     /// The curve that is asked about.
@@ -22,7 +22,7 @@ pub struct File {
 
 /// One question, in base units: [`Question::lock`] or [`Question::exact_out`], not both. Numbers that no amount can
 /// hold are none of the curve either, and are answered like all that lies past its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Question {
     /// The DIEM that exist.

@@ -7,6 +7,8 @@ use bip39::Mnemonic;
 use clap::{Args, Subcommand};
 use diem_client::build::KeyKind;
 use diem_core::Address;
+use diem_genesis::presets::TEST_MNEMONIC;
+use diem_types::known_keys::known_account;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -292,7 +294,17 @@ impl Import {
             None => ask_secret("phrase: ", "--phrase-file FILE")?,
         };
         let phrase = derive::parse_phrase(&text).map_err(usage)?;
-        self.how.keep(store, &self.how.derive(&phrase)?, true)
+        let secret = self.how.derive(&phrase)?;
+        // A key of the public phrase is told by its address later, wherever its file goes; that needs a listed one.
+        let is_public = phrase.to_string() == TEST_MNEMONIC;
+        if is_public && self.how.plain_for.is_none() && known_account(&secret.key().address()).is_none() {
+            return Err(usage(anyhow!(
+                "everybody knows this phrase, and its key at {} is not among those that diemd tells by their address: \
+                 take an --index below 100, or keep it for a development chain with --plain-for CHAIN_ID",
+                self.how.path()
+            )));
+        }
+        self.how.keep(store, &secret, true)
     }
 
     fn secret(&self, path: &std::path::Path) -> Result<Secret, Failure> {

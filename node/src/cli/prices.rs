@@ -5,19 +5,19 @@ use std::{collections::BTreeMap, path::Path};
 use anyhow::anyhow;
 use diem_core::Amount;
 use diem_credits::prices::{LongContext, ModelPrices, Price, PriceSheet, Unit};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Failure, failure::usage, units};
 
 /// A price sheet in TOML.
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Sheet {
     #[serde(default)]
     models: Vec<Model>,
 }
 
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 struct Model {
     model: String,
     long_context: Option<Long>,
@@ -26,7 +26,7 @@ struct Model {
     prices: BTreeMap<Unit, Credit>,
 }
 
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Long {
     threshold: u64,
@@ -34,7 +34,7 @@ struct Long {
 }
 
 /// An amount of credit as people write it.
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(try_from = "String")]
 struct Credit(Amount);
 
@@ -47,7 +47,7 @@ impl TryFrom<String> for Credit {
 }
 
 /// A factor in parts of 10,000, written as a decimal number.
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(try_from = "String")]
 struct Multiplier(u32);
 

@@ -22,6 +22,20 @@ fn operator_secret(name: &str) -> Option<[u8; 32]> {
     Some(presets::operator_secret(number))
 }
 
+/// Checks that the home of the wallet is a folder or can become one. It may lie in the devnet's folder, which is made
+/// after this check.
+pub(super) fn check(home: &Path) -> Result<(), DevnetError> {
+    let home = std::path::absolute(home).map_err(DevnetError::io(home.display().to_string()))?;
+    match home.ancestors().find(|place| place.symlink_metadata().is_ok()) {
+        Some(place) if !place.is_dir() => Err(DevnetError::Usage(format!(
+            "the wallet's home {}: {} is no folder: name another one with --home",
+            home.display(),
+            place.display()
+        ))),
+        _ => Ok(()),
+    }
+}
+
 /// Puts the keys of the genesis' people into the wallet, where their names are free, and records the chain that the
 /// chain id stands for.
 pub(super) fn fill(home: &Path, plan: &Plan) -> Result<Wallet, DevnetError> {

@@ -41,7 +41,7 @@ const BLOCK_PAUSE: Duration = Duration::from_millis(20);
 /// `GET /v1/status`
 pub(crate) async fn status(State(api): Shared, Query(Nothing {}): Query<Nothing>) -> Result<Json<Status>, Failure> {
     let (app, engine) = (&api.node.app, api.node.engine.status().await);
-    let late = api.options.starts_later().map(|_| api.options.waits_for());
+    let late = api.options.starts_later().filter(|_| app.info().height == 0).map(|_| api.options.waits_for());
     let trouble = late.or_else(|| engine.as_ref().err().map(ToString::to_string));
     let engine = engine.ok();
     let chain = app.chain().ok_or_else(|| HttpError::NotReady(api.options.waits_for()))?;

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// The number of blocks to make.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Mine {
     #[serde(default = "one")]
@@ -44,14 +44,14 @@ enum WarpTo {
 diem_core::one_field_enum!(WarpTo, "warp");
 
 /// The snapshot to return to.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Revert {
     snapshot: SnapshotId,
 }
 
 /// Consensus addresses (hex) and the number of blocks for which they are absent.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Absences {
     validators: Vec<String>,
@@ -60,14 +60,14 @@ struct Absences {
 }
 
 /// The consensus address (hex) of the validator that signs twice.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Equivocation {
     validator: String,
 }
 
 /// `{"mode": "on-demand" | "manual"}` or `{"mode": {"every": "500ms"}}`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Mode {
     mode: ModeName,
@@ -109,7 +109,7 @@ pub(super) fn router() -> Router<Arc<Node>> {
 /// A JSON body whose errors have the shape of all others.
 struct Body<T>(T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+impl<T: DeserializeOwned + Serialize, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {

@@ -153,12 +153,12 @@ async fn follow(
 ) {
     let (mut commits, mut stopping) = (api.node.commits.clone(), api.stopping.clone());
     loop {
-        commits.borrow_and_update();
+        let announced = *commits.borrow_and_update();
         // Backpressure: room for a piece is reserved before it is read, so a slow reader makes its own stream wait, not
         // the node.
         let Ok(room) = sender.reserve().await else { return };
         let read = move || {
-            let piece = follower.piece();
+            let piece = follower.piece(announced);
             (follower, piece)
         };
         // The queue has a place for each stream, so it is never full.
@@ -207,10 +207,14 @@ impl Piece {
 }
 
 impl Follower {
-    /// Reads the next events; returns none if the reader has seen everything.
-    fn piece(&mut self) -> Result<Vec<Event>, serde_json::Error> {
+    /// Reads the next events; returns none if the reader has seen everything. `announced` is the height that was
+    /// announced last. A chain is taken back height by height and announced once, at its new height; a reader is not
+    /// told of the heights in between.
+    fn piece(&mut self, announced: u64) -> Result<Vec<Event>, serde_json::Error> {
         let mut piece = Piece::default();
-        self.notice_revert(&mut piece)?;
+        if !self.notice_revert(announced, &mut piece)? {
+            return Ok(Vec::new());
+        }
         while !piece.is_full()
             && let Some(block) = self.app.index().block(self.next.height)
         {
@@ -252,15 +256,18 @@ impl Follower {
     }
 
     /// Sends `reverted` if a block that was sent is no longer part of the chain, and goes on behind the last one that
-    /// is.
-    fn notice_revert(&mut self, piece: &mut Piece) -> Result<(), serde_json::Error> {
+    /// is. Returns false while the chain is still being taken back.
+    fn notice_revert(&mut self, announced: u64, piece: &mut Piece) -> Result<bool, serde_json::Error> {
         let block = |height| self.app.index().block(height);
         let is_there = |(height, hash): &(u64, [u8; 32])| block(*height).is_some_and(|block| block.hash == *hash);
         let kept = self.sent.iter().rposition(is_there).map_or(0, |last| last.saturating_add(1));
         // A block of which only a part was sent is not in `sent` yet.
         let is_begun = |branch| block(self.next.height).is_some_and(|block| Branch::of(&block.hash) == branch);
         if kept == self.sent.len() && self.next.branch.is_none_or(is_begun) {
-            return Ok(());
+            return Ok(true);
+        }
+        if self.app.info().height < announced {
+            return Ok(false);
         }
         let last = kept.checked_sub(1).and_then(|last| self.sent.get(last));
         let gone = match last {
@@ -278,7 +285,8 @@ impl Follower {
         let place = block(to).map(|block| format!("{to}.{}.{}", block.tx_count, Branch::of(&block.hash)));
         self.sent.truncate(kept);
         self.next = Cursor::before(gone);
-        piece.push("reverted", place.unwrap_or_else(|| gone.to_string()), &serde_json::json!({ "to": to }))
+        piece.push("reverted", place.unwrap_or_else(|| gone.to_string()), &serde_json::json!({ "to": to }))?;
+        Ok(true)
     }
 }
 

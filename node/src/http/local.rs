@@ -62,6 +62,12 @@ fn stranger(hosts: &[String], request: &Request) -> Option<String> {
             name.eq_ignore_ascii_case(known) || name.trim_matches(['[', ']']).eq_ignore_ascii_case(known)
         })
     };
+    // A proxy or a page's server may take the other one for the true one (RFC 9112, section 3.2).
+    for name in [header::HOST, header::ORIGIN] {
+        if headers.get_all(&name).iter().count() > 1 {
+            return Some(format!("this request over loopback has more than one header `{name}`: send one"));
+        }
+    }
     let named = request.uri().authority().map(|authority| authority.as_str()).or_else(|| text(headers, header::HOST));
     let host = named.map(without_port);
     // Only HTTP/1.0, which no browser speaks, can leave the header out.
@@ -142,6 +148,15 @@ mod tests {
             assert!(refused(Some(host), None), "{host}");
         }
         assert!(refused(None, None), "a browser always says");
+    }
+
+    #[test]
+    fn two_headers_of_one_name_are_not_let_in() {
+        for (first, second) in [("localhost", "evil.example"), ("evil.example", "localhost"), ("::1", "::1")] {
+            let request = Request::builder().uri("/v1/status").header("host", first).header("host", second);
+            let said = stranger(&[], &request.body(Body::empty()).unwrap()).unwrap();
+            assert!(said.contains("more than one header `host`"), "{said}");
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use axum::{
 };
 use diem_client::api::{HttpError, MAX_PAGE, read_json, without_long_quotes};
 use diem_core::text::shortened;
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 
 use super::error::Failure;
 
@@ -60,7 +60,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
 pub(crate) struct Nothing {}
 
 /// Parses a JSON body.
-pub(crate) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
+pub(crate) fn json<T: DeserializeOwned + Serialize>(body: &[u8]) -> Result<T, Failure> {
     read_json(body).map_err(|error| HttpError::BadRequest(error).into())
 }
 

@@ -11,10 +11,10 @@ use axum::{
 use bytes::Bytes;
 use diem_client::api::{
     Batch, BatchRequest, ErrorBody, Hash, HttpError, MAX_BATCH_BYTES, MAX_BATCH_TXS, State as TxState, SubmitRequest,
-    Submitted, TX_MEDIA_TYPE, TXS_MEDIA_TYPE, Wait,
+    Submitted, TX_MEDIA_TYPE, TXS_MEDIA_TYPE, Wait, field_names,
 };
 use diem_core::{text::shortened, tx::tx_hash};
-use serde::{Deserialize, de::IgnoredAny};
+use serde::Deserialize;
 
 use super::{
     Api, Shared,
@@ -178,8 +178,8 @@ async fn read_body(api: &Api, request: Request) -> Result<Body, Failure> {
 
 /// Parses `{"tx": ..}` or `{"txs": [..]}`. The field decides the form, so that an error is about that form.
 fn read_json(body: &[u8]) -> Result<Body, Failure> {
-    let fields: BTreeMap<String, IgnoredAny> = json(body)?;
-    match (fields.contains_key("tx"), fields.contains_key("txs")) {
+    let fields = field_names(body).map_err(HttpError::BadRequest)?;
+    match (fields.contains("tx"), fields.contains("txs")) {
         (true, _) => {
             let SubmitRequest { tx } = json(body)?;
             Ok(Body::One(tx.0.into()))

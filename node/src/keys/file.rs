@@ -10,7 +10,7 @@ use chacha20poly1305::{
     aead::{Aead as _, Payload},
 };
 use diem_client::{api::HexBytes, build::KeyKind};
-use diem_core::Address;
+use diem_core::{Address, json::no_list_for_an_object};
 use diem_types::known_keys::known_account;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -191,7 +191,10 @@ impl KeyFile {
         if version != VERSION {
             return Err(KeyFileError::Version(version));
         }
-        serde_json::from_str(text).map_err(form)
+        let file = serde_json::from_str(text).map_err(form)?;
+        let given = serde_json::from_str(text).map_err(form)?;
+        no_list_for_an_object(&given, &file).map_err(KeyFileError::Form)?;
+        Ok(file)
     }
 
     /// The text of the file.

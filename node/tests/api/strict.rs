@@ -55,7 +55,8 @@ async fn bodies_of_requests() {
         let read = |json: &str| {
             tokio::task::block_in_place(|| runtime.block_on(post(&node, path, json.to_owned()))).or_else(|error| {
                 // A valid body may still ask for something that does not exist.
-                if error.contains(strict::UNKNOWN) { Err(error) } else { Ok(()) }
+                let is_of_form = [strict::UNKNOWN, "object", "expected"].iter().any(|word| error.contains(word));
+                if is_of_form { Err(error) } else { Ok(()) }
             })
         };
         assert!(strict::check(body, read) > 0, "{path}");
@@ -125,7 +126,8 @@ async fn files_of_people() {
 fn check_toml(valid: &Value, read: impl Fn(&str) -> Result<(), String>) -> usize {
     strict::check(valid, |json| {
         let value: Value = serde_json::from_str(json).unwrap();
-        read(&toml::to_string(&value).unwrap())
+        // A whole document that is a list cannot be written as TOML.
+        read(&toml::to_string(&value).map_err(|error| error.to_string())?)
     })
 }
 

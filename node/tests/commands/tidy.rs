@@ -81,6 +81,19 @@ async fn a_key_is_not_called_what_means_something_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_the_public_phrase_is_kept_only_where_its_address_tells_it() {
+    let chain = Chain::start().await;
+    let phrase = chain.file("phrase", diem_genesis::presets::TEST_MNEMONIC);
+    let passphrase = chain.file("passphrase", "correct horse");
+    let import = |name: &str, more: &str| format!("keys import {name} --phrase-file {phrase} {more}");
+    let encrypted = format!("--passphrase-file {passphrase}");
+    chain.fails(&import("far", &format!("--index 100 {encrypted}")), 2, "everybody knows this phrase").await;
+    chain.fails(&import("far", &format!("--path m/0'/7' {encrypted}")), 2, "everybody knows this phrase").await;
+    chain.run(&import("near", &format!("--index 99 {encrypted}"))).await.ok();
+    chain.run(&import("far", "--index 100 --plain-for x-dev")).await.ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_marks_the_order_of_bytes_is_no_part_of_a_passphrase() {
     let chain = Chain::start().await;
     let secret = chain.file("secret", &format!("\u{feff}{}", "5e".repeat(32)));

@@ -107,8 +107,11 @@ fn a_devnet_that_is_refused_leaves_nothing_and_takes_nothing() {
     made(&foreign, &["--preset", "dev"]);
     let devnet = |dir: &Path, args: &[&str]| {
         let wallet = folder.path().join("wallet");
-        let fixed = ["devnet", "--dir", dir.to_str().unwrap(), "--home", wallet.to_str().unwrap()];
-        let output = run(&[&fixed, args].concat());
+        let mut all = [&["devnet", "--dir", dir.to_str().unwrap()], args].concat();
+        if !args.contains(&"--home") {
+            all.extend(["--home", wallet.to_str().unwrap()]);
+        }
+        let output = run(&all);
         assert!(!output.status.success(), "{}", words(&output));
         words(&output)
     };
@@ -126,6 +129,12 @@ fn a_devnet_that_is_refused_leaves_nothing_and_takes_nothing() {
     assert!(said.contains(&format!("port {port}")), "{said}");
     assert!(!folder.path().join("a").exists() && !folder.path().join("wallet").exists());
     drop(taken);
+    // The wallet's home is a file.
+    fs::write(folder.path().join("file"), "").unwrap();
+    let file = folder.path().join("file");
+    let said = devnet(&new, &["--engine", "instant", "--port-offset", &offset, "--home", file.to_str().unwrap()]);
+    assert!(said.contains("file is no folder: name another one with --home"), "{said}");
+    assert!(!folder.path().join("a").exists());
     // Nothing is left in an empty folder that somebody made, and the folder stays.
     let empty = folder.path().join("empty");
     fs::create_dir(&empty).unwrap();

@@ -144,6 +144,42 @@ pub fn object<'de, D: serde::Deserializer<'de>, T: serde::Deserialize<'de>>(dese
     deserializer.deserialize_map(Object(std::marker::PhantomData))
 }
 
+/// Refuses a list in the place of an object: `given` is a document as somebody wrote it, `meant` what was read from it.
+/// The plain derive takes the values of a struct's fields in a list as well, where nothing says which is which.
+///
+/// # Errors
+/// The place of the first such list, and what belongs there.
+pub fn no_list_for_an_object(given: &serde_json::Value, meant: &impl serde::Serialize) -> Result<(), String> {
+    let meant = serde_json::to_value(meant).map_err(|error| error.to_string())?;
+    let Some(mut place) = list_for_an_object(given, &meant) else { return Ok(()) };
+    place.reverse();
+    let place = place.concat();
+    let colon = if place.is_empty() { "" } else { ": " };
+    let place = place.trim_start_matches('.');
+    Err(format!("{}{colon}a list, where an object with named fields belongs", crate::text::shortened(place)))
+}
+
+/// The parts of the path to that list, the innermost first.
+fn list_for_an_object(given: &serde_json::Value, meant: &serde_json::Value) -> Option<Vec<String>> {
+    use serde_json::Value::{Array, Object};
+    let below = |part: String, given, meant| {
+        let mut place = list_for_an_object(given, meant)?;
+        place.push(part);
+        Some(place)
+    };
+    match (given, meant) {
+        (Array(_), Object(_)) => Some(Vec::new()),
+        (Array(given), Array(meant)) => {
+            let mut pairs = given.iter().zip(meant).enumerate();
+            pairs.find_map(|(at, (given, meant))| below(format!("[{at}]"), given, meant))
+        }
+        (Object(given), Object(meant)) => {
+            given.iter().find_map(|(name, given)| below(format!(".{name}"), given, meant.get(name)?))
+        }
+        _ => None,
+    }
+}
+
 /// Gives an enum that is written as `{"variant": ..}` a form in which a second field is an error that names the field;
 /// the plain derive complains about a missing brace. Errors call it by `$words`, such as `"call"`. The enum derives both traits
 /// with `#[serde(remote = "Self")]`.

@@ -5,8 +5,8 @@ use serde_json::Value;
 /// The name of a field that no type has.
 pub const UNKNOWN: &str = "beneficary";
 
-/// Checks that `read` accepts `valid`, and that with an unknown field in any one of its objects it fails with an error
-/// that names the field. Returns the number of objects.
+/// Checks that `read` accepts `valid`, that with an unknown field in any one of its objects it fails with an error that
+/// names the field, and that it refuses a list of values in the place of any object. Returns the number of objects.
 ///
 /// # Panics
 /// A document is accepted or refused wrongly, or the error does not name the field.
@@ -20,6 +20,10 @@ pub fn check(valid: &Value, read: impl Fn(&str) -> Result<(), String>) -> usize 
             Ok(()) => panic!("a field more at `{place}` was ignored: {changed}"),
             Err(error) => assert!(error.contains(UNKNOWN), "at `{place}`, the error does not name the field: {error}"),
         }
+        let mut changed = valid.clone();
+        let object = changed.pointer_mut(place).unwrap();
+        *object = object.as_object().unwrap().values().cloned().collect();
+        assert!(read(&changed.to_string()).is_err(), "a list at `{place}` was taken for an object: {changed}");
     }
     places.len()
 }
