@@ -2,7 +2,7 @@
 
 use diem_core::{
     Address, Amount, MathError,
-    keys::{Auth, SecretKey, SignatureError},
+    keys::{KeyKind, SignatureError},
     tx::DecodeError,
 };
 use diem_types::{Call, GasParams, Signed, Tx};
@@ -11,43 +11,6 @@ use crate::{Client, ClientError, KnownChain, api::Hash, guard::Unproven, memory:
 
 /// The number of blocks for which a transaction is valid unless its sender says otherwise.
 pub const EXPIRY_BLOCKS: u64 = 600;
-
-/// The kind of a key; what a signature costs in bytes depends on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum KeyKind {
-    /// An ed25519 key, the default.
-    Ed25519,
-    /// secp256k1 over EIP-712, the key of an Ethereum wallet.
-    Ethereum,
-}
-
-impl KeyKind {
-    /// The kind of `key`.
-    pub const fn of(key: &SecretKey) -> Self {
-        match key {
-            SecretKey::Ed25519(_) => Self::Ed25519,
-            SecretKey::Ethereum(_) => Self::Ethereum,
-        }
-    }
-
-    /// A signature of this kind's size that signs nothing.
-    pub const fn placeholder(self) -> Auth {
-        match self {
-            Self::Ed25519 => Auth::Ed25519 { public_key: [0; 32], signature: [0; 64] },
-            Self::Ethereum => Auth::Ethereum { signature: [0; 65] },
-        }
-    }
-}
-
-impl std::fmt::Display for KeyKind {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Ed25519 => "ed25519",
-            Self::Ethereum => "ethereum",
-        })
-    }
-}
 
 /// Why a transaction cannot be built.
 #[derive(Debug, thiserror::Error)]
@@ -308,7 +271,7 @@ pub fn with_fee(
 mod tests {
     #![allow(clippy::unwrap_used)]
     use diem_bank::Msg;
-    use diem_core::Denom;
+    use diem_core::{Denom, keys::SecretKey};
 
     use super::*;
 

@@ -2,14 +2,14 @@
 
 use std::{fmt::Write as _, net::IpAddr, sync::Arc, time::Duration};
 
-use diem_core::{Address, tx::tx_hash};
+use diem_core::{Address, encoding::HexBytes, tx::tx_hash};
 use diem_types::GenesisDoc;
 use reqwest::{Method, RequestBuilder, StatusCode, header::CONTENT_TYPE};
 use serde::de::DeserializeOwned;
 
 use crate::api::{
-    Account, Batch, Block, BlockId, BlockSummary, Clock, ErrorBody, ErrorLine, ErrorReply, Hash, HexBytes, LightBlock,
-    List, Page, Proof, Ready, Status, Submitted, TX_MEDIA_TYPE, TXS_MEDIA_TYPE, Transaction, Wait,
+    Account, Batch, Block, BlockId, BlockSummary, Clock, ErrorBody, ErrorLine, ErrorReply, Hash, LightBlock, List,
+    Page, Proof, Ready, Status, Submitted, TX_MEDIA_TYPE, TXS_MEDIA_TYPE, Transaction, Wait,
 };
 use crate::{
     guard::{Guard, KnownChain},

@@ -1,7 +1,7 @@
 //! Requests about the economy. All read the committed state after `height`, or the latest where none is given; lists
 //! are complete, read page by page at one height.
 
-use diem_core::{Address, Amount};
+use diem_core::{Address, Amount, keys::KeyKind};
 use diem_types::Tx;
 use reqwest::{Method, header::CONTENT_TYPE};
 use serde::de::DeserializeOwned;
@@ -14,7 +14,6 @@ use crate::{
         SimulateCalls, SimulateRequest, SimulateTx, Simulated, Step, Supply, Today, TxBytes, Unstaking, Validator,
         ValidatorDetail, Vouchers,
     },
-    build::KeyKind,
     client::Query,
 };
 

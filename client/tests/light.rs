@@ -20,10 +20,10 @@ use std::{
 
 use diem_client::{
     Client, LightClient, LightError,
-    api::{Base64Bytes, Hash as ApiHash, HexBytes, LightBlock, Proof, Validator},
+    api::{Base64Bytes, Hash as ApiHash, LightBlock, Proof, Validator},
     verify::{Trust, VerifyError, decode_header, encode_header},
 };
-use diem_core::Time;
+use diem_core::{Time, encoding::HexBytes};
 use diem_types::{AppGenesis, ConsensusParams, GenesisDoc, GenesisValidator};
 use ed25519_dalek::{Signer as _, SigningKey};
 use tendermint::{

@@ -4,11 +4,12 @@
 
 use diem_bank::state::{Account as Row, account_key};
 use diem_client::{
-    api::{Account, Base64Bytes, Coin, Credit, HexBytes, Holdings, Proof},
+    api::{Account, Base64Bytes, Coin, Credit, Holdings, Proof},
     verify::{Trust, VerifyError, encode_header, encode_proof},
 };
 use diem_core::{
     Address, Amount, Time,
+    encoding::HexBytes,
     proof::{EMPTY_HASH, INNER_PREFIX, LEAF_PREFIX, ProofError, leaf_op},
     sha256,
 };

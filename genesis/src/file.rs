@@ -6,7 +6,12 @@ use std::{
 };
 
 use diem_bank::Account;
-use diem_core::{Address, Amount, Denom, Time, clock::DAY_MS, text::shortened};
+use diem_core::{
+    Address, Amount, Denom, Time,
+    clock::DAY_MS,
+    names::{NameError, check_name},
+    text::shortened,
+};
 use diem_types::{AppGenesis, ChainParams, ConsensusParams, GasParams, GenesisDoc, genesis::GenesisError};
 use serde::{Deserialize, Deserializer, Serialize, de};
 
@@ -14,7 +19,6 @@ use crate::{
     economy::{
         self, CreditsParams, CurveFile, DiemStake, Economy, Emissions, Lock, Provider, Stake, StakingParams, Validator,
     },
-    names::{NameError, check_name},
     readable::{self, ReadError},
     units::{Coin, Diem, Millis, Names, Vvv, Who},
 };

@@ -5,7 +5,6 @@
 
 pub mod economy;
 mod file;
-mod names;
 pub mod presets;
 pub mod readable;
 pub mod units;
@@ -15,10 +14,12 @@ use std::path::Path;
 use diem_core::Time;
 use diem_types::GenesisDoc;
 
-pub use diem_types::genesis::is_development;
+pub use diem_core::{
+    development::is_development,
+    names::{LONGEST_NAME, NameError, check_name, is_plain_name},
+};
 pub use economy::Validator;
 pub use file::{Consensus, Error, Gas, GenesisFile, Person, Start};
-pub use names::{LONGEST_NAME, NameError, check_name, is_plain_name};
 pub use units::{Coin, Vvv, Who, parse_millis};
 
 /// Reads a genesis: a file ending in `.json` is the canonical document, any other the readable TOML.

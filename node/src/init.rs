@@ -233,11 +233,11 @@ impl Init {
         // The preset `live` rehearses a real chain: its nodes are on different machines and have addresses of their
         // own.
         let rehearsal = matches!(source, Source::Preset(name) if name == "live");
-        let local = diem_genesis::is_development(&genesis.chain_id) && !rehearsal;
+        let local = diem_core::development::is_development(&genesis.chain_id) && !rehearsal;
         let own = Override::flag("preset", "comet.local", local);
         let config = Config::default().with(&[own])?.with(&self.settings)?;
         config.check_addresses()?;
-        if config.engine == EngineKind::Instant && !diem_genesis::is_development(&genesis.chain_id) {
+        if config.engine == EngineKind::Instant && !diem_core::development::is_development(&genesis.chain_id) {
             return Err(InitError::NotDevelopment(genesis.chain_id.clone()));
         }
         Ok(config)

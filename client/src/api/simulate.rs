@@ -1,11 +1,10 @@
 //! `POST /v1/simulate`: what a transaction would do.
 
-use diem_core::{Address, Time};
+use diem_core::{Address, Time, keys::KeyKind};
 use diem_types::Call;
 use serde::{Deserialize, Serialize};
 
 use super::{Coin, Outcome, TxBytes};
-use crate::build::KeyKind;
 
 /// What to simulate. Nobody has to have signed it; the kinds of the keys decide its size and so its gas.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -6,11 +6,10 @@
 use std::time::Duration;
 
 use diem_bank::state::{Account, account_key};
-use diem_core::{Address, Time};
+use diem_core::{Address, Time, development::is_development};
 use diem_types::{
     GenesisDoc,
     chain::{ChainInfo, INFO},
-    genesis::is_development,
 };
 use tendermint::{
     Hash, PublicKey,

@@ -5,10 +5,9 @@ use std::path::PathBuf;
 use anyhow::anyhow;
 use bip39::Mnemonic;
 use clap::{Args, Subcommand};
-use diem_client::build::KeyKind;
-use diem_core::Address;
+use diem_core::development::known_account;
+use diem_core::{Address, keys::KeyKind};
 use diem_genesis::presets::TEST_MNEMONIC;
-use diem_types::known_keys::known_account;
 use serde::Serialize;
 use zeroize::Zeroizing;
 

@@ -18,7 +18,7 @@ impl Names {
     /// development keys count on development chains only. A folder or a file that cannot be read gives no name, because
     /// the screen is right without: a command that needs the key reports the error.
     pub(super) fn of(keys: &KeyStore, chain_id: &str) -> Self {
-        let development = diem_genesis::is_development(chain_id);
+        let development = diem_core::development::is_development(chain_id);
         let mut names = BTreeMap::new();
         for (name, key) in keys.list().unwrap_or_default() {
             // A name that looks like an address would be shown as somebody else's.

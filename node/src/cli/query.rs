@@ -11,10 +11,10 @@ use anyhow::anyhow;
 use clap::{Args, Subcommand};
 use diem_client::{
     Client, ClientError, LightClient, LightError,
-    api::{Account, BlockId, Coin, Hash, HexBytes, Proof},
+    api::{Account, BlockId, Coin, Hash, Proof},
     verify::Trust,
 };
-use diem_core::Address;
+use diem_core::{Address, encoding::HexBytes};
 
 use super::{
     Exit, Failure, brief,

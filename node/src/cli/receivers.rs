@@ -2,11 +2,11 @@
 //! in the documentation, so whatever they get belongs to whoever is first.
 
 use anyhow::anyhow;
-use diem_core::Address;
-use diem_types::{
-    Call,
-    known_keys::{known_account, known_consensus_key},
+use diem_core::{
+    Address,
+    development::{known_account, known_consensus_key},
 };
+use diem_types::Call;
 
 use super::{Failure, failure::usage};
 
@@ -25,7 +25,7 @@ pub(super) fn check_address(address: &Address, chain_id: &str) -> Result<(), Fai
 }
 
 fn refuse(chain_id: &str, known: impl FnOnce() -> Option<String>, what: &str) -> Result<(), Failure> {
-    if diem_genesis::is_development(chain_id) {
+    if diem_core::development::is_development(chain_id) {
         return Ok(());
     }
     known().map_or(Ok(()), |key| {

@@ -1,10 +1,10 @@
 //! Tables of the API's answers, for people.
 
 use diem_client::api::{
-    Account, Block, BlockSummary, ErrorLine, HexBytes, Holdings, List, Params, Peer, Proof, Status, Supply,
-    Transaction, TxView, Validator,
+    Account, Block, BlockSummary, ErrorLine, Holdings, List, Params, Peer, Proof, Status, Supply, Transaction, TxView,
+    Validator,
 };
-use diem_core::{Amount, Denom};
+use diem_core::{Amount, Denom, encoding::HexBytes};
 
 use super::{
     brief, events,

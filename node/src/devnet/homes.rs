@@ -251,7 +251,7 @@ fn wanted(options: &Options, found: Option<&Mark>) -> Result<Mark, DevnetError> 
             "the instant engine makes all blocks in one process: leave --validators out, or use --engine comet".into(),
         ));
     }
-    if !diem_genesis::is_development(&mark.chain_id) {
+    if !diem_core::development::is_development(&mark.chain_id) {
         return Err(DevnetError::Usage(format!(
             "everyone knows the keys of a devnet, so its chain id needs a part -dev: `{}` has none",
             mark.chain_id

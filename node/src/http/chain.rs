@@ -12,11 +12,12 @@ use axum::{
 use bytes::Bytes;
 use diem_client::{
     api::{
-        BankParams, Base64Bytes, CallGas, Clock, ErrorLine, Hash, Head, HexBytes, HttpError, LightBlock, Limits, List,
-        Page, Params, Peer, Status, Validator, error_table,
+        BankParams, Base64Bytes, CallGas, Clock, ErrorLine, Hash, Head, HttpError, LightBlock, Limits, List, Page,
+        Params, Peer, Status, Validator, error_table,
     },
     verify::encode_header,
 };
+use diem_core::encoding::HexBytes;
 use diem_store::StoreError;
 use tendermint::{PublicKey, block::signed_header::SignedHeader, validator};
 use tokio::time::Instant;

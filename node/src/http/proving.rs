@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use diem_client::{
-    api::{Base64Bytes, HexBytes, HttpError, Proof},
+    api::{Base64Bytes, HttpError, Proof},
     verify::{encode_header, encode_proof},
 };
+use diem_core::encoding::HexBytes;
 use diem_store::Snapshot;
 
 use super::{Api, error::Failure};

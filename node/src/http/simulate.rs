@@ -10,9 +10,9 @@ use axum::{
 use borsh::BorshDeserialize as _;
 use diem_client::{
     api::{BalanceChange, Coin, HttpError, Moment, SimulateCalls, SimulateRequest, SimulateTx, Simulated},
-    build::{KeyKind, with_fee},
+    build::with_fee,
 };
-use diem_core::{Amount, CallError, Time};
+use diem_core::{Amount, CallError, Time, keys::KeyKind};
 use diem_runtime::{App, Change, DryRun, DryRunError};
 use diem_types::{ChainError, Signed, Tx};
 

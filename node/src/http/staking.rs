@@ -2,9 +2,9 @@
 
 use axum::{Json, extract::State};
 use diem_client::api::{
-    At, Coin, Commission, Hash, HexBytes, List, Lock, NextCommission, Position, Reward, Unstaking, ValidatorDetail,
+    At, Coin, Commission, Hash, List, Lock, NextCommission, Position, Reward, Unstaking, ValidatorDetail,
 };
-use diem_core::{Address, Amount};
+use diem_core::{Address, Amount, encoding::HexBytes};
 use diem_staking::{
     Answer, Query as Question,
     query::{LeavingView, PositionView, ValidatorView},

@@ -166,7 +166,7 @@ impl Producer {
         keys: &[SigningKey],
         clock: Clock,
     ) -> Result<Self, OpenError> {
-        if !diem_genesis::is_development(origin.chain_id()) {
+        if !diem_core::development::is_development(origin.chain_id()) {
             return Err(OpenError::NotDevelopment(origin.chain_id().into()));
         }
         let keys: Keys = keys.iter().map(|key| (key.verifying_key().to_bytes(), key.clone())).collect();

@@ -5,7 +5,7 @@
 //! tokens of Base and have no number of their own. The two trees have different roots, so they share no key.
 
 use bip39::Mnemonic;
-use diem_client::build::KeyKind;
+use diem_core::keys::KeyKind;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha512;
 use zeroize::Zeroizing;

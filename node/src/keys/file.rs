@@ -9,9 +9,8 @@ use chacha20poly1305::{
     ChaCha20Poly1305, KeyInit as _,
     aead::{Aead as _, Payload},
 };
-use diem_client::{api::HexBytes, build::KeyKind};
-use diem_core::{Address, json::no_list_for_an_object};
-use diem_types::known_keys::known_account;
+use diem_core::development::known_account;
+use diem_core::{Address, encoding::HexBytes, json::no_list_for_an_object, keys::KeyKind};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -120,7 +119,7 @@ impl KeyFile {
     /// # Errors
     /// [`KeyFileError::PlainKey`] for any other chain.
     pub fn plain(secret: &Secret, path: Option<String>, chain_id: &str) -> Result<Self, KeyFileError> {
-        if !diem_genesis::is_development(chain_id) {
+        if !diem_core::development::is_development(chain_id) {
             return Err(KeyFileError::PlainKey);
         }
         let address = secret.key().address();
@@ -150,13 +149,15 @@ impl KeyFile {
     ) -> Result<Secret, E> {
         // A public secret is refused however its file came here and however it is encrypted: every reader of the
         // documentation has this key as well.
-        if !diem_genesis::is_development(chain_id)
+        if !diem_core::development::is_development(chain_id)
             && let Some(name) = known_account(&self.address)
         {
             return Err(KeyFileError::KnownKey(name).into());
         }
         let bytes = match &self.secret {
-            Sealed::Plain(_) if !diem_genesis::is_development(chain_id) => return Err(KeyFileError::PlainKey.into()),
+            Sealed::Plain(_) if !diem_core::development::is_development(chain_id) => {
+                return Err(KeyFileError::PlainKey.into());
+            }
             Sealed::Plain(HexBytes(bytes)) => Zeroizing::new(bytes.clone()),
             Sealed::Encrypted { argon2id, salt, nonce, ciphertext } => {
                 let nonce: [u8; NONCE_BYTES] = nonce.0.as_slice().try_into().map_err(|_| KeyFileError::Parameters)?;

@@ -3,9 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
+use diem_core::development::is_development;
+use diem_core::development::{known_account, known_consensus_key};
 use diem_core::keys::SecretKey;
-use diem_genesis::is_development;
-use diem_types::known_keys::{known_account, known_consensus_key};
 
 use crate::home::Home;
 
@@ -52,8 +52,7 @@ fn refuse(
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use diem_client::build::KeyKind;
-    use diem_core::Address;
+    use diem_core::{Address, keys::KeyKind};
     use diem_genesis::presets::{self, TEST_MNEMONIC};
 
     use super::*;
@@ -88,7 +87,7 @@ mod tests {
 
     #[test]
     fn the_table_of_known_keys_is_what_their_secrets_give() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../runtime/types/src/known_keys.txt");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../runtime/core/src/known_keys.txt");
         let (table, written) = (table(), std::fs::read_to_string(&path).unwrap_or_default());
         if std::env::var_os("DIEM_UPDATE_DOCS").is_some() {
             std::fs::write(&path, &table).unwrap();

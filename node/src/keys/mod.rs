@@ -12,8 +12,7 @@ pub mod known;
 pub mod store;
 pub mod turns;
 
-use diem_client::build::KeyKind;
-use diem_core::keys::SecretKey;
+use diem_core::keys::{KeyKind, SecretKey};
 use zeroize::Zeroizing;
 
 pub use chains::{Chains, ChainsError};

@@ -180,7 +180,7 @@ impl KeyStore {
     /// Those of [`Self::find`]; or the name does not count on that chain.
     pub fn resolve(&self, text: &str, chain_id: &str) -> Result<Address, String> {
         let found = self.find(text)?;
-        if found.development && !diem_genesis::is_development(chain_id) {
+        if found.development && !diem_core::development::is_development(chain_id) {
             return Err(format!(
                 "`{text}` is the name of a development key here, whose secret others may have, and `{chain_id}` is no \
                  development chain (its id has no part `dev`): write the address of whom you mean"
@@ -221,7 +221,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use std::os::unix::fs::PermissionsExt as _;
 
-    use diem_client::build::KeyKind;
+    use diem_core::keys::KeyKind;
     use zeroize::Zeroizing;
 
     use super::*;

@@ -13,9 +13,9 @@ use bytes::Bytes;
 use diem_bank::{Msg, state::account_key};
 use diem_client::{
     api::{BlockId, Hash, MAX_BATCH_TXS, State, Wait},
-    build::{Intent, KeyKind},
+    build::Intent,
 };
-use diem_core::{Address, Amount, Denom, Time};
+use diem_core::{Address, Amount, Denom, Time, keys::KeyKind};
 use diem_node::{
     Engine, EngineKind,
     engine::{self, BlockMode, EngineError, EngineStatus, SubmitError},

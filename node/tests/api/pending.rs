@@ -12,9 +12,9 @@ use crate::{
 use bytes::Bytes;
 use diem_client::{
     api::{Account, State, Wait},
-    build::{Draft, Intent, KeyKind},
+    build::{Draft, Intent},
 };
-use diem_core::{Amount, Denom, Time};
+use diem_core::{Amount, Denom, Time, keys::KeyKind};
 use diem_node::{
     Engine, EngineKind,
     engine::{self, BlockMode, EngineError, EngineStatus, SubmitError},

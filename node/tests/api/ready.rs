@@ -6,9 +6,8 @@ use bytes::Bytes;
 use diem_client::{
     Client, ClientError,
     api::{ErrorReply, Moment, Page, SimulateCalls, Wait as ClientWait},
-    build::KeyKind,
 };
-use diem_core::Time;
+use diem_core::{Time, keys::KeyKind};
 use diem_node::{
     Commits, Engine, EngineKind, Node,
     engine::{BlockMode, EngineError, EngineStatus, SubmitError, Wait},

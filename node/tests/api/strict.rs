@@ -1,7 +1,10 @@
 //! Every JSON parser of the node accepts the fields that it knows and no others.
 
-use diem_client::{api::read_json, build::KeyKind};
-use diem_core::{Address, keys::SecretKey};
+use diem_client::api::read_json;
+use diem_core::{
+    Address,
+    keys::{KeyKind, SecretKey},
+};
 use diem_credits::{SignedVoucher, Voucher};
 use diem_node::{engine::BlockMode, keys};
 use diem_staking::KeyProof;

@@ -7,8 +7,7 @@ use std::{
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
-use diem_client::build::KeyKind;
-use diem_core::{Amount, Denom, Time};
+use diem_core::{Amount, Denom, Time, keys::KeyKind};
 use diem_genesis::{
     GenesisFile,
     presets::{self, TEST_MNEMONIC, person_path},

@@ -5,9 +5,12 @@ use std::time::Duration;
 use diem_client::{
     Client, Sender,
     api::Wait,
-    build::{BuildError, Intent, KeyKind},
+    build::{BuildError, Intent},
 };
-use diem_core::{Amount, Denom, keys::SecretKey};
+use diem_core::{
+    Amount, Denom,
+    keys::{KeyKind, SecretKey},
+};
 use diem_genesis::presets::{TEST_MNEMONIC, person_path};
 use diem_node::keys::derive;
 use diem_types::Call;

@@ -5,10 +5,10 @@ use std::time::Duration;
 use diem_client::{
     Client, LightClient,
     api::{MAX_BATCH_TXS, State, Wait},
-    build::{Intent, KeyKind},
+    build::Intent,
     verify::VerifyError,
 };
-use diem_core::{Address, Amount, Denom};
+use diem_core::{Address, Amount, Denom, keys::KeyKind};
 use diem_testkit::TxBuilder;
 use diem_types::Call;
 

@@ -13,10 +13,9 @@ use bytes::Bytes;
 use diem_client::{
     Client,
     api::{BlockId, State, Submitted, Wait},
-    build::KeyKind,
     verify::Trust,
 };
-use diem_core::{Address, Amount};
+use diem_core::{Address, Amount, keys::KeyKind};
 use diem_genesis::presets::{TEST_MNEMONIC, person_path};
 use diem_node::keys::derive;
 use diem_testkit::{Person, TxBuilder};

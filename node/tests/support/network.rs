@@ -5,10 +5,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use diem_bank as bank;
 use diem_client::{
-    api::{Base64Bytes, Hash, HexBytes, LightBlock, Validator},
+    api::{Base64Bytes, Hash, LightBlock, Validator},
     verify::encode_header,
 };
-use diem_core::Address;
+use diem_core::{Address, encoding::HexBytes};
 use diem_node::{
     comet::{Peer, keys},
     engine::{Engine as _, Wait},

@@ -9,6 +9,7 @@ use std::fmt;
 use borsh::{BorshDeserialize, BorshSerialize};
 use zeroize::Zeroizing;
 
+pub use crate::key_kind::KeyKind;
 use crate::{Address, keccak256, sha256};
 
 /// Domain tag of the addresses of ed25519 keys.

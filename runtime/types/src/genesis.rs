@@ -190,11 +190,6 @@ const LARGEST_TRANSFER_BYTES: u64 = 320;
 const MIN_EPOCH_MS: u64 = 10_000;
 const MAX_EPOCH_MS: u64 = 365 * 86_400_000;
 
-/// Whether a chain of this name is for development: one of its parts between dashes is `dev`. Its keys may be public.
-pub fn is_development(chain_id: &str) -> bool {
-    chain_id.split('-').skip(1).any(|part| part == "dev")
-}
-
 impl GenesisDoc {
     /// The document with its validators in the order of their keys and operators, as the hash wants them.
     pub fn canonical(mut self) -> Self {

@@ -5,7 +5,7 @@
 
 pub mod chain;
 pub mod genesis;
-pub mod known_keys;
+mod known_keys;
 mod result;
 
 use borsh::{BorshDeserialize, BorshSerialize};

@@ -41,7 +41,7 @@ impl DemoCommand {
     /// A step failed: its own words say why.
     pub fn run(self) -> Result<(), Failure> {
         let status = block_on(async { Ok(self.common.client()?.status().await?) })?;
-        if !diem_genesis::is_development(&status.chain_id) {
+        if !diem_core::development::is_development(&status.chain_id) {
             return Err(usage(anyhow!(
                 "the demo spends alice's, bob's, carol's and dave's coins, and {} is no chain for development: start one with `diemd devnet`",
                 status.chain_id

@@ -1,7 +1,6 @@
 //! The bytes of a transaction, for authors of clients to compare.
 
-use diem_client::api::HexBytes;
-use diem_core::typed_data;
+use diem_core::{encoding::HexBytes, typed_data};
 use serde::Serialize;
 
 use super::file::TxFile;

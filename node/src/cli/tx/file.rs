@@ -5,10 +5,11 @@ use std::{io::Read as _, path::Path};
 use anyhow::anyhow;
 use diem_client::{
     Unsettled,
-    api::{Hash, HexBytes, TxBytes, read_json},
+    api::{Hash, TxBytes, read_json},
 };
 use diem_core::{
     Address, Amount,
+    encoding::HexBytes,
     keys::{Auth, SecretKey},
     tx::tx_hash,
     typed_data,

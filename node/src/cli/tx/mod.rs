@@ -21,9 +21,9 @@ use clap::{Args, Subcommand};
 use diem_client::{
     Guard, KnownChain, Sender,
     api::{Hash, TxView},
-    build::{KeyKind, placeholder},
+    build::placeholder,
 };
-use diem_core::Amount;
+use diem_core::{Amount, keys::KeyKind};
 use diem_types::{Signed, Tx};
 
 use super::{

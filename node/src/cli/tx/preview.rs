@@ -6,9 +6,12 @@ use anyhow::anyhow;
 use diem_client::{
     Client, ClientError,
     api::{BalanceChange, ErrorBody, SimulateCalls, Simulated},
-    build::{Draft, KeyKind},
+    build::Draft,
 };
-use diem_core::{ModuleError as _, keys::Auth};
+use diem_core::{
+    ModuleError as _,
+    keys::{Auth, KeyKind},
+};
 use diem_types::{ChainError, Signed};
 
 use crate::cli::{

@@ -4,9 +4,9 @@ use anyhow::anyhow;
 use diem_client::{
     Sender,
     api::{Hash, TxView},
-    build::{Draft, Intent, KeyKind},
+    build::{Draft, Intent},
 };
-use diem_core::{Address, Amount};
+use diem_core::{Address, Amount, keys::KeyKind};
 use diem_types::{Call, Signed, Tx};
 
 use super::{

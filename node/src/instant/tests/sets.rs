@@ -1,10 +1,10 @@
 //! Validators join, change and leave, and the headers show it as CometBFT's would.
 
 use diem_client::{
-    api::{Base64Bytes, Hash as ApiHash, HexBytes, LightBlock, Validator},
+    api::{Base64Bytes, Hash as ApiHash, LightBlock, Validator},
     verify::{Trust, VerifyError},
 };
-use diem_core::{Address, Amount};
+use diem_core::{Address, Amount, encoding::HexBytes};
 use diem_staking::{self as staking, CreateValidator, Description, KeyProof};
 use diem_testkit::{Person, operator};
 use diem_types::Call;
