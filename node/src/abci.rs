@@ -418,7 +418,7 @@ pub fn frame_limit(block_max_bytes: u64) -> usize {
 pub fn end_process() -> OnFatal {
     Arc::new(|sentence: &str| {
         tracing::error!("{sentence}");
-        crate::outlet::finish();
+        diem_host::outlet::finish();
         std::process::exit(FATAL_EXIT_CODE)
     })
 }

@@ -15,13 +15,12 @@ use std::{
 };
 
 use diem_client::Client;
+use diem_host::{home::HomeError, ports::ListenError, signals::Signals};
 
 use crate::{
     EngineKind,
     comet::{self, FindError, keys::KeyError},
     config::ConfigError,
-    home::HomeError,
-    signals::Signals,
 };
 use homes::Plan;
 use nodes::Nodes;
@@ -68,20 +67,9 @@ pub enum DevnetError {
     /// The options contradict each other or the folder.
     #[error("{0}")]
     Usage(String),
-    /// A port is taken by another program.
-    #[error(
-        "port {port}, for {purpose} of validator {validator}, is in use by another program: stop that program, or move all ports with --port-offset {suggestion}"
-    )]
-    PortBusy {
-        /// The port that is taken.
-        port: u16,
-        /// The purpose of the port, for people.
-        purpose: &'static str,
-        /// The number of the validator that the port belongs to.
-        validator: usize,
-        /// An offset at which all ports are free.
-        suggestion: u16,
-    },
+    /// A validator could not listen where it should.
+    #[error(transparent)]
+    Port(#[from] ListenError),
     /// A home cannot be used.
     #[error(transparent)]
     Home(#[from] HomeError),
@@ -228,7 +216,7 @@ async fn live(
     let people = screen::people(plan, clients.first()).await;
     if let Some(file) = &options.ready_file {
         let json = screen::ready_json(plan, &people)?;
-        crate::home::write_whole(file, &json)?;
+        diem_host::home::write_whole(file, &json)?;
     }
     screen::show(plan, wallet, &people, started.elapsed())?;
     watch(plan, nodes, &clients).await

@@ -7,6 +7,10 @@ use std::path::PathBuf;
 
 use diem_core::{Denom, Time, keys::SecretKey};
 use diem_genesis::{Coin, GenesisFile, Person, Who, presets};
+use diem_host::{
+    clock::wall_clock,
+    home::{Home, HomeError},
+};
 use diem_runtime::{App, Options};
 use diem_types::GenesisDoc;
 use ed25519_dalek::SigningKey;
@@ -16,8 +20,6 @@ use crate::{
     EngineKind,
     comet::keys::{self, KeyError, node_key, write_validator_key},
     config::{Config, ConfigError, Override, document},
-    home::{Home, HomeError},
-    instant::wall_clock,
     keys::{
         bridge::{self, BridgeKeyError},
         known::{self, KnownKeyError},

@@ -170,7 +170,7 @@ impl Metrics {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         let block_time = self.block_time.get();
         self.block_age.set(if block_time > 0.0 { (now - block_time).max(0.0) } else { 0.0 });
-        self.lost_lines.inc_by(crate::outlet::lost().saturating_sub(self.lost_lines.get()));
+        self.lost_lines.inc_by(diem_host::outlet::lost().saturating_sub(self.lost_lines.get()));
         if let Some(data) = &self.data {
             self.bytes.set(to_i64(folder_bytes(data)));
         }

@@ -14,11 +14,10 @@ use std::{
 };
 
 use diem_core::sha256;
+use diem_host::home::{Home, HomeError};
 use diem_types::{GenesisDoc, chain::ChainInfo};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-
-use crate::home::{Home, HomeError};
 
 /// The start of a node's chain.
 #[derive(Debug, Clone)]

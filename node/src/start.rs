@@ -13,6 +13,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use diem_host::{
+    critical,
+    home::{Home, HomeError},
+    ports::ListenError,
+    signals::Signals,
+};
 use diem_runtime::{App, Options};
 use diem_store::StoreError;
 use tokio::{net::TcpListener, sync::watch};
@@ -21,12 +27,9 @@ use crate::{
     Commits, EngineKind, Node,
     comet::keys::KeyError,
     config::{Config, ConfigError, Override, service_links},
-    critical,
-    home::{Home, HomeError},
     http,
     metrics::Metrics,
     origin::{Origin, OriginError},
-    signals::Signals,
 };
 
 use standstill::Part;
@@ -52,28 +55,9 @@ pub enum StartError {
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A port is taken by another program.
-    #[error("port {port} on {host}, for {purpose}, is in use by another program: stop that program, or set `{setting}` to another port", port = .address.port(), host = .address.ip())]
-    PortBusy {
-        /// The address that is taken.
-        address: SocketAddr,
-        /// The purpose of the port, for people.
-        purpose: &'static str,
-        /// The setting that moves the port.
-        setting: &'static str,
-    },
-    /// The node cannot listen on an address for another reason.
-    #[error("{address}, for {purpose}, cannot be listened on: {error}; `{setting}` sets it")]
-    Listen {
-        /// The address that was asked for.
-        address: SocketAddr,
-        /// The purpose of the port, for people.
-        purpose: &'static str,
-        /// The setting that moves the port.
-        setting: &'static str,
-        /// The error of the operating system.
-        error: io::Error,
-    },
+    /// The node cannot listen where it should.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     /// A key of the home cannot be used.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -291,10 +275,8 @@ async fn listen(config: &Config) -> Result<Ports, StartError> {
 }
 
 async fn bind(address: SocketAddr, purpose: &'static str, setting: &'static str) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).await.map_err(|error| match error.kind() {
-        io::ErrorKind::AddrInUse => StartError::PortBusy { address, purpose, setting },
-        _ => StartError::Listen { address, purpose, setting, error },
-    })
+    let (purpose, remedy) = (purpose.into(), format!("set `{setting}` to another port"));
+    Ok(TcpListener::bind(address).await.map_err(|error| ListenError { address, purpose, remedy, error })?)
 }
 
 fn open(home: &Home, config: &Config) -> Result<App, StoreError> {

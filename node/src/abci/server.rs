@@ -19,12 +19,12 @@ use std::{
 };
 
 use diem_core::Fatal;
+use diem_host::critical;
 use parking_lot::{Condvar, Mutex};
 use prost::Message as _;
 use tendermint_proto::v0_38::abci::{Request, RequestFlush, Response, ResponseException, request, response};
 
 use super::{address::Address, frames::Frames};
-use crate::critical;
 
 /// The size of the answer buffer in bytes: answers are sent at the latest when this many have come together.
 const FLUSH_BYTES: usize = 256 * 1024;

@@ -7,6 +7,7 @@ use std::{
 
 use anyhow::anyhow;
 use diem_client::Client;
+use diem_host::home::{Home, default_home};
 use zeroize::Zeroizing;
 
 use super::{
@@ -15,7 +16,6 @@ use super::{
     output::{Output, say, wrapped},
     terminal::ask_secret,
 };
-use crate::home::{Home, default_home};
 use crate::keys::{Chains, KeyFile, KeyFileError, KeyStore, Secret};
 
 /// Where the API of a local node is unless told otherwise.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use diem_host::{home::default_home, outlet};
 
 use super::{
     Failure,
@@ -11,8 +12,6 @@ use super::{
 use crate::{
     EngineKind,
     devnet::{self, DevnetError, Options},
-    home::default_home,
-    outlet,
 };
 
 /// Runs a chain for development on this machine: validators, funded people, everything on loopback. Run again, it

@@ -8,6 +8,7 @@ use diem_core::{Address, Amount, Denom, Time};
 use diem_diem::Curve;
 use diem_emissions::Segment;
 use diem_genesis::{GenesisFile, presets};
+use diem_host::clock::wall_clock;
 use diem_runtime::{App, Options};
 use diem_types::GenesisDoc;
 use serde::Serialize;
@@ -18,7 +19,7 @@ use super::{
     node::HomeArgs,
     output::{Output, fields, list_in_full, print_json, print_text, quoted},
 };
-use crate::{comet::keys::address, instant::wall_clock};
+use crate::comet::keys::address;
 
 /// The start of a chain.
 #[derive(Debug, Args)]

@@ -100,6 +100,6 @@ pub fn run(cli: Cli) -> ExitCode {
             ExitCode::from(exit as u8)
         }
     };
-    crate::outlet::finish();
+    diem_host::outlet::finish();
     code
 }

@@ -4,6 +4,11 @@ use std::path::PathBuf;
 
 use anyhow::anyhow;
 use clap::Args;
+use diem_host::{
+    folder,
+    home::{Home, default_home},
+    outlet,
+};
 use diem_runtime::{App, Options};
 use serde::Serialize;
 
@@ -16,11 +21,8 @@ use crate::{
     EngineKind,
     comet::keys::address,
     config::{Blocks, Length, Override},
-    home::{Home, default_home},
     init::{Init, InitError, Source},
-    keys::folder,
     origin::OriginError,
-    outlet,
     start::{Start, StartError},
 };
 

@@ -8,10 +8,10 @@ use std::{borrow::Cow, cell::RefCell, io::Write as _};
 
 use console::{Term, style};
 use diem_core::text::is_plain;
+use diem_host::outlet;
 use serde::Serialize;
 
 use super::{Failure, brief, failure::failed, layout};
-use crate::outlet;
 
 /// The narrowest terminal for which lines are wrapped: on a narrower one nobody reads them anyway.
 const NARROWEST: usize = 40;

@@ -11,6 +11,7 @@ use std::{
 };
 
 use anyhow::anyhow;
+use diem_host::signals::Signals;
 use futures::FutureExt as _;
 use rustix::{
     process::{Signal, getpgrp, getpid, getsid, kill_process},
@@ -20,7 +21,6 @@ use tokio::signal::unix::{SignalKind, signal};
 use zeroize::Zeroizing;
 
 use super::{Failure, failure::usage};
-use crate::signals::Signals;
 
 /// The exit code by which a shell knows an end by Ctrl-C.
 const INTERRUPTED: i32 = 130;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 use clap::{Args, Subcommand};
 use diem_core::{Address, keys::SecretKey};
+use diem_host::home::{Home, default_home};
 use diem_staking::KeyProof;
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +16,6 @@ use super::{
 };
 use crate::{
     comet::keys::validator_signing_key,
-    home::{Home, default_home},
     keys::{
         KeyStore,
         bridge::{bridge_key, new_bridge_key},

@@ -11,13 +11,12 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use diem_core::keys::SecretKey;
 use diem_core::sha256;
+use diem_host::home::write_new;
 use ed25519_dalek::SigningKey;
 use rand::Rng as _;
 use serde::Deserialize;
 use serde_json::json;
 use zeroize::{Zeroize as _, Zeroizing};
-
-use crate::home::write_new;
 
 const PRIVATE: &str = "tendermint/PrivKeyEd25519";
 const PUBLIC: &str = "tendermint/PubKeyEd25519";

@@ -10,7 +10,7 @@ mod process;
 
 use std::{
     io,
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, ExitStatus},
     sync::{
@@ -22,9 +22,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use diem_host::{
+    critical,
+    ports::{self, ListenError},
+};
 use parking_lot::Mutex;
 
-use crate::{abci::ConnectionWatch, critical};
+use crate::abci::ConnectionWatch;
 use log::{LastWords, Story};
 
 /// The interval at which the child is polled.
@@ -71,32 +75,9 @@ pub struct Plan {
 /// The reason why CometBFT is not started.
 #[derive(Debug, thiserror::Error)]
 pub enum SupervisorError {
-    /// A port is taken by another program.
-    #[error(
-        "port {port} on {host}, for {purpose}, is in use by another program: stop that program, or set `{setting}` to another port"
-    )]
-    PortBusy {
-        /// The port that is taken.
-        port: u16,
-        /// The IP address of the port.
-        host: std::net::IpAddr,
-        /// The purpose of the port, for people.
-        purpose: &'static str,
-        /// The setting that moves the port.
-        setting: &'static str,
-    },
-    /// A port cannot be bound for another reason.
-    #[error("{address}, for {purpose}, cannot be listened on: {error}; `{setting}` sets it")]
-    Port {
-        /// The address of the port.
-        address: SocketAddr,
-        /// The purpose of the port, for people.
-        purpose: &'static str,
-        /// The setting that moves the port.
-        setting: &'static str,
-        /// The error of the operating system.
-        error: io::Error,
-    },
+    /// CometBFT could not listen where it should.
+    #[error(transparent)]
+    Port(#[from] ListenError),
     /// The child of an earlier run, with this process id, does not end.
     #[error("CometBFT of an earlier run (process {0}) cannot be ended: end it yourself and start again")]
     Leftover(u32),
@@ -310,14 +291,7 @@ fn pause(short_lives: u32) -> Duration {
 }
 
 fn check_port(port: &Port) -> Result<(), SupervisorError> {
-    let Port { address, purpose, setting } = *port;
-    match TcpListener::bind(address) {
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-            Err(SupervisorError::PortBusy { port: address.port(), host: address.ip(), purpose, setting })
-        }
-        Err(error) => Err(SupervisorError::Port { address, purpose, setting, error }),
-    }
+    Ok(ports::check(port.address, port.purpose, &format!("set `{}` to another port", port.setting))?)
 }
 
 fn write_pid(path: &Path, pid: u32) -> io::Result<()> {
@@ -342,7 +316,7 @@ mod tests {
 
     #[test]
     fn a_busy_port_is_named_with_its_setting() {
-        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = taken.local_addr().unwrap();
         let port = Port { address, purpose: "CometBFT's RPC", setting: "comet.rpc" };
         let error = check_port(&port).unwrap_err().to_string();

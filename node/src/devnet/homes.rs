@@ -7,6 +7,10 @@ use std::{
 
 use diem_core::Time;
 use diem_genesis::{GenesisFile, presets};
+use diem_host::{
+    clock::wall_clock,
+    home::{Attempt, Home, private_folder, write_whole},
+};
 use diem_runtime::App;
 use diem_store::StoreError;
 use diem_types::GenesisDoc;
@@ -20,8 +24,6 @@ use crate::{
     EngineKind,
     comet::keys::{self, KeyError, node_key},
     config::{Config, Override, PORT_STEP, document},
-    home::{Attempt, Home, private_folder, write_whole},
-    instant::wall_clock,
     keys::bridge::write_development_key,
 };
 

@@ -2,10 +2,11 @@
 
 use std::{fs, path::Path};
 
+use diem_host::home::write_whole;
 use serde::{Deserialize, Serialize};
 
 use super::DevnetError;
-use crate::{EngineKind, home::write_whole};
+use crate::EngineKind;
 
 /// The file that marks a folder as a devnet's.
 pub(super) const MARK: &str = "devnet.json";

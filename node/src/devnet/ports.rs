@@ -1,9 +1,8 @@
 //! Checks that everything that will listen can.
 
-use std::{
-    io,
-    net::{SocketAddr, TcpListener},
-};
+use std::net::{SocketAddr, TcpListener};
+
+use diem_host::ports::{self, ListenError};
 
 use super::{DevnetError, homes::Plan};
 use crate::{EngineKind, config::Config};
@@ -15,19 +14,9 @@ const STEP: u16 = 1_000;
 pub(super) fn check(plan: &Plan) -> Result<(), DevnetError> {
     for node in &plan.nodes {
         for (address, purpose) in addresses(&node.config) {
-            match TcpListener::bind(address) {
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                    let (port, validator) = (address.port(), node.number);
-                    let suggestion = free_offset(plan).unwrap_or(STEP);
-                    return Err(DevnetError::PortBusy { port, purpose, validator, suggestion });
-                }
-                Err(error) => {
-                    return Err(DevnetError::io(format!("{address}, for {purpose} of validator {}", node.number))(
-                        error,
-                    ));
-                }
-            }
+            let purpose = format!("{purpose} of validator {}", node.number);
+            let remedy = || format!("move all ports with --port-offset {}", free_offset(plan).unwrap_or(STEP));
+            ports::check(address, &purpose, "").map_err(|error| ListenError { remedy: remedy(), ..error })?;
         }
     }
     Ok(())

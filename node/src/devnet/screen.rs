@@ -9,6 +9,7 @@ use std::{
 use diem_client::{Client, api::Head};
 use diem_core::{Address, Amount, Denom};
 use diem_genesis::presets::TEST_MNEMONIC;
+use diem_host::{home::default_home, outlet};
 use serde_json::json;
 
 use super::{DevnetError, homes::Plan, wallet::Wallet};
@@ -20,8 +21,6 @@ use crate::{
         output::{fields, list_in_full, say, width},
     },
     engine::BlockMode,
-    home::default_home,
-    outlet,
 };
 
 /// The longest time that text on one stream waits for earlier text on the other; where nobody reads, it is written

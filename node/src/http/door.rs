@@ -12,6 +12,7 @@ use std::{io, sync::Arc, thread};
 
 use bytes::Bytes;
 use diem_client::api::{ErrorBody, HttpError};
+use diem_host::critical;
 use diem_runtime::App;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
@@ -21,7 +22,7 @@ use super::{
     readers::stand_behind,
 };
 use crate::{
-    Engine, Node, critical,
+    Engine, Node,
     engine::{SubmitError, Wait},
 };
 

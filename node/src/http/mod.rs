@@ -42,6 +42,7 @@ use axum::{
 use bytes::Bytes;
 use diem_client::api::{HttpError, Page};
 use diem_core::{Time, text::shortened};
+use diem_host::clock::wall_clock;
 use diem_store::Snapshot;
 use tokio::{
     net::TcpListener,
@@ -50,7 +51,7 @@ use tokio::{
 };
 use tower_http::catch_panic::{CatchPanicLayer, ResponseForPanic};
 
-use crate::{Node, instant::wall_clock, metrics::Metrics};
+use crate::{Node, metrics::Metrics};
 use door::Door;
 use error::Failure;
 use intake::Intake;

@@ -13,11 +13,12 @@ use axum::{
 };
 use diem_client::api::Ready;
 use diem_core::Time;
+use diem_host::critical;
 use parking_lot::Mutex;
 
 use super::{Api, Shared, chain::head};
 use crate::{
-    Node, critical,
+    Node,
     engine::{EngineError, EngineKind, EngineStatus},
 };
 

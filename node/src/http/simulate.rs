@@ -13,6 +13,7 @@ use diem_client::{
     build::with_fee,
 };
 use diem_core::{Amount, CallError, Time, keys::KeyKind};
+use diem_host::clock::wall_clock;
 use diem_runtime::{App, Change, DryRun, DryRunError};
 use diem_types::{ChainError, Signed, Tx};
 
@@ -23,7 +24,6 @@ use super::{
     reading::Reader,
     view,
 };
-use crate::instant::wall_clock;
 
 /// The most simulations that wait: each can take as long as the begin of a block and the largest transaction in it.
 pub(crate) const MAX_SIMULATIONS: usize = 4;

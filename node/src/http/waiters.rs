@@ -10,12 +10,13 @@ use std::{
 };
 
 use diem_client::api::{Hash, HttpError, Transaction};
+use diem_host::critical;
 use diem_runtime::App;
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::view;
-use crate::{Node, critical};
+use crate::Node;
 
 /// The most waits, counted once for each request and transaction.
 const MAX_WAITS: usize = 4_096;

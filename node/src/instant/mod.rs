@@ -21,21 +21,22 @@ use std::{
         mpsc,
     },
     thread::JoinHandle,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use bytes::Bytes;
 use diem_core::Time;
+use diem_host::{clock::Clock, critical};
 use diem_runtime::App;
 use ed25519_dalek::SigningKey;
 use futures::future::{BoxFuture, FutureExt as _};
 use tendermint::{block::signed_header::SignedHeader, validator};
 use tokio::sync::{oneshot, watch};
 
-pub use producer::{Clock, OpenError};
+pub use producer::OpenError;
 
 use crate::{
-    Commits, Engine, EngineKind, critical,
+    Commits, Engine, EngineKind,
     engine::{BlockMode, DevControls, EngineError, EngineStatus, SnapshotId, SubmitError, Wait, Warp},
     origin::Origin,
 };
@@ -55,14 +56,6 @@ pub struct Options {
     pub clock: Clock,
     /// The callback that is told why the node must not go on.
     pub on_fatal: Arc<dyn Fn(&str) + Send + Sync>,
-}
-
-/// The clock of this machine.
-pub fn wall_clock() -> Clock {
-    Arc::new(|| {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
-    })
 }
 
 /// Whether the instant engine made the block at this committed height.

@@ -12,6 +12,7 @@ use diem_core::{
     Block, BlockInfo, Fatal, Key, Time,
     context::{Misbehaviour, MisbehaviourKind, Vote},
 };
+use diem_host::clock::Clock;
 use diem_index::NODE_PREFIX;
 use diem_runtime::{App, ChainInfo, ValidatorUpdate};
 use diem_staking::consensus_address;
@@ -28,9 +29,6 @@ use super::{
 };
 use crate::{Commits, engine::SubmitError, origin::Origin};
 use orders::Orders;
-
-/// A wall clock in milliseconds since 1970. Tests bring their own.
-pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
 
 /// The reason why the instant engine does not start.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -3,11 +3,10 @@
 use std::{fs, io, path::PathBuf};
 
 use diem_core::{Address, keys::SecretKey};
+use diem_host::home::{Home, HomeError};
 use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize as _, Zeroizing};
-
-use crate::home::{Home, HomeError};
 
 /// The reason why there is no bridge key.
 #[derive(Debug, thiserror::Error)]

@@ -8,9 +8,9 @@ use std::{
 
 use diem_client::KnownChain;
 use diem_core::tx::MAX_CHAIN_ID_BYTES;
+use diem_host::home::{HomeError, private_folder, write_whole};
 
-use super::folder::{self, UnsafeFolder};
-use crate::home::{HomeError, private_folder, write_whole};
+use diem_host::folder::{self, UnsafeFolder};
 
 /// The reason why the chains of a wallet cannot be read or changed.
 #[derive(Debug, thiserror::Error)]

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use diem_core::development::is_development;
 use diem_core::development::{known_account, known_consensus_key};
 use diem_core::keys::SecretKey;
-
-use crate::home::Home;
+use diem_host::home::Home;
 
 /// A key of this home whose secret is public.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -7,7 +7,6 @@ pub mod bridge;
 pub mod chains;
 pub mod derive;
 pub mod file;
-pub mod folder;
 pub mod known;
 pub mod store;
 pub mod turns;

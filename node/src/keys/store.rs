@@ -9,12 +9,12 @@ use std::{
 
 use diem_core::{Address, text::shortened};
 use diem_genesis::{NameError, check_name, is_plain_name};
-
-use super::{
-    KeyFile, KeyFileError,
+use diem_host::{
     folder::{self, UnsafeFolder},
+    home::write_new,
 };
-use crate::home::write_new;
+
+use super::{KeyFile, KeyFileError};
 
 /// The reason why a key is missing or cannot be stored.
 #[derive(Debug, thiserror::Error)]

@@ -10,10 +10,10 @@ use std::{
 };
 
 use diem_client::{Client, Sender, Unsettled, api::Hash};
+use diem_host::home::{HomeError, private_folder, write_whole};
 use serde::{Deserialize, Serialize};
 
-use super::folder::{self, UnsafeFolder};
-use crate::home::{HomeError, private_folder, write_whole};
+use diem_host::folder::{self, UnsafeFolder};
 
 /// The reason why a sender's lock cannot be taken.
 #[derive(Debug, thiserror::Error)]

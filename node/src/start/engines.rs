@@ -3,6 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use diem_core::keys::SecretKey;
+use diem_host::clock;
 use diem_runtime::App;
 use ed25519_dalek::SigningKey;
 
@@ -185,7 +186,7 @@ fn start_instant(parts: Parts<'_>) -> Result<Running, EngineStartError> {
     if let Ok(SecretKey::Ed25519(own)) = comet::keys::validator_signing_key(&home.comet()) {
         keys.push(own);
     }
-    let options = instant::Options { keys, mode: config.instant.blocks.0, clock: instant::wall_clock(), on_fatal };
+    let options = instant::Options { keys, mode: config.instant.blocks.0, clock: clock::wall_clock(), on_fatal };
     let engine = InstantEngine::start(Arc::clone(app), Arc::clone(commits), &origin, options)?;
     Ok(Running::Instant(Arc::new(engine)))
 }

@@ -2,12 +2,10 @@
 
 use std::io::{self, IsTerminal as _};
 
+use diem_host::outlet::ErrWriter;
 use tracing_subscriber::{EnvFilter, fmt, util::SubscriberInitExt as _};
 
-use crate::{
-    config::{Log, LogFormat},
-    outlet::ErrWriter,
-};
+use crate::config::{Log, LogFormat};
 
 /// The words that a filter can have without a module.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];

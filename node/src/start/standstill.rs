@@ -9,6 +9,7 @@ use std::{
 };
 
 use diem_core::Time;
+use diem_host::clock::wall_clock;
 use diem_runtime::App;
 use diem_staking::consensus_address;
 use diem_types::{Answer, Query};
@@ -20,7 +21,6 @@ use crate::{
     comet::keys::{KeyError, found_validator_key},
     config::Comet,
     engine::ConsensusAddress,
-    instant::wall_clock,
     origin::Origin,
 };
 

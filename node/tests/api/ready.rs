@@ -8,10 +8,11 @@ use diem_client::{
     api::{ErrorReply, Moment, Page, SimulateCalls, Wait as ClientWait},
 };
 use diem_core::{Time, keys::KeyKind};
+use diem_host::clock::wall_clock;
 use diem_node::{
     Commits, Engine, EngineKind, Node,
     engine::{BlockMode, EngineError, EngineStatus, SubmitError, Wait},
-    http, instant,
+    http,
     metrics::Metrics,
 };
 use diem_runtime::{App, Options};
@@ -170,7 +171,7 @@ async fn what_is_tried_is_tried_at_the_time_that_the_engine_foresees_or_by_the_c
             calls: Signed::decode(&node.transfer(0, 0, 1, 1).bytes()).unwrap().tx.calls,
             memo: String::new(),
         };
-        let (before, clock) = (Time(instant::wall_clock()()), node.client.clock().await);
+        let (before, clock) = (Time(wall_clock()()), node.client.clock().await);
         let tried = node.client.simulate_calls(calls).await.unwrap();
         assert!(tried.result.ok, "{tried:?}");
         if status.is_ok() {
@@ -178,7 +179,7 @@ async fn what_is_tried_is_tried_at_the_time_that_the_engine_foresees_or_by_the_c
             assert_eq!(tried.time, FORESEEN);
         } else {
             assert_eq!(clock.unwrap_err().refusal().unwrap().name, "engine");
-            assert!((before..=Time(instant::wall_clock()())).contains(&tried.time), "{tried:?}");
+            assert!((before..=Time(wall_clock()())).contains(&tried.time), "{tried:?}");
         }
     }
 }

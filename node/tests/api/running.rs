@@ -13,6 +13,7 @@ use diem_client::{
     verify::Trust,
 };
 use diem_core::{Address, Amount, keys::SecretKey};
+use diem_host::clock::wall_clock;
 use diem_node::{
     Commits, Engine, Node,
     engine::{BlockMode, Warp},
@@ -57,14 +58,14 @@ pub async fn start(mode: BlockMode) -> Running {
 pub async fn start_behind(mode: BlockMode, disguise: impl FnOnce(Arc<dyn Engine>) -> Arc<dyn Engine>) -> Running {
     let people = people(4);
     let (doc, keys) = dev_genesis(&people);
-    launch(people, doc, keys, mode, instant::wall_clock(), disguise, |_| {}).await
+    launch(people, doc, keys, mode, wall_clock(), disguise, |_| {}).await
 }
 
 /// Starts a node whose server has other options.
 pub async fn start_with(mode: BlockMode, change: impl FnOnce(&mut http::Options)) -> Running {
     let people = people(4);
     let (doc, keys) = dev_genesis(&people);
-    launch(people, doc, keys, mode, instant::wall_clock(), |engine| engine, change).await
+    launch(people, doc, keys, mode, wall_clock(), |engine| engine, change).await
 }
 
 /// Starts a node of the small economy, whose time moves by only a millisecond from block to block.
@@ -94,7 +95,7 @@ async fn launch(
     doc: GenesisDoc,
     keys: Vec<ed25519_dalek::SigningKey>,
     mode: BlockMode,
-    clock: instant::Clock,
+    clock: diem_host::clock::Clock,
     disguise: impl FnOnce(Arc<dyn Engine>) -> Arc<dyn Engine>,
     change: impl FnOnce(&mut http::Options),
 ) -> Running {

@@ -94,7 +94,7 @@ impl Chain {
         let options = instant::Options {
             keys: vec![SigningKey::from_bytes(&presets::validator_secret(1))],
             mode: BlockMode::OnDemand,
-            clock: instant::wall_clock(),
+            clock: diem_host::clock::wall_clock(),
             on_fatal: Arc::new(|reason: &str| panic!("the engine failed: {reason}")),
         };
         let engine = Arc::new(

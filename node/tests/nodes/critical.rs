@@ -14,13 +14,13 @@ const ROLE: &str = "DIEM_TEST_CRITICAL_ROLE";
 #[test]
 fn process_with_a_panic() {
     let Ok(role) = env::var(ROLE) else { return };
-    diem_node::outlet::detach().unwrap();
-    diem_node::critical::end_process_on_panic();
+    diem_host::outlet::detach().unwrap();
+    diem_host::critical::end_process_on_panic();
     let panics = || panic!("on purpose");
     let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
     match &*role {
         "thread" => {
-            let _ = diem_node::critical::spawn("test", panics).unwrap().join();
+            let _ = diem_host::critical::spawn("test", panics).unwrap().join();
             std::thread::sleep(std::time::Duration::from_secs(60));
         }
         "task" => {
@@ -28,14 +28,14 @@ fn process_with_a_panic() {
                 tokio::task::yield_now().await;
                 panics()
             };
-            let _ = runtime.block_on(async { diem_node::critical::spawn_task(task).await });
+            let _ = runtime.block_on(async { diem_host::critical::spawn_task(task).await });
             std::thread::sleep(std::time::Duration::from_secs(60));
         }
         _ => {
             assert!(std::thread::spawn(panics).join().is_err());
             // This is a request: a task of its own that a critical one has started.
             let requests = async move { tokio::spawn(async move { panics() }).await.is_err() };
-            let serve = async { diem_node::critical::spawn_task(requests).await };
+            let serve = async { diem_host::critical::spawn_task(requests).await };
             assert!(runtime.block_on(serve).unwrap());
         }
     }

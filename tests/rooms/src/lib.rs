@@ -68,6 +68,7 @@ const ROOMS: &[Room] = &[
         may_not_reach: ENGINE_ROOM,
         tests_may_not_reach: &[],
     },
+    Room { folder: "host", may_use: &[], may_not_reach: SERVER_SIDE, tests_may_not_reach: DATABASE },
     Room {
         folder: "genesis",
         may_use: &["runtime/core", "modules/", "runtime/types"],
@@ -90,6 +91,7 @@ const ROOMS: &[Room] = &[
             "runtime/types",
             "runtime/index",
             "runtime/app",
+            "host",
             "genesis",
             "client",
         ],

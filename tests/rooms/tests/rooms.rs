@@ -28,7 +28,7 @@ fn cargo(arguments: &[&str]) -> String {
 /// arrows (from, to, kind of the dependency).
 fn breaches(packages: &[&str], arrows: &[(&str, &str, Value)]) -> Vec<String> {
     let describe = |name: &&str| {
-        let external = !name.contains('/') && !matches!(*name, "node" | "client" | "genesis");
+        let external = !name.contains('/') && !matches!(*name, "node" | "client" | "genesis" | "host");
         json!({
             "id": name,
             "name": name,

@@ -10,18 +10,15 @@ use std::{
 use anyhow::anyhow;
 use diem_client::Client;
 use diem_core::{Amount, Time};
+use diem_host::{home::private_folder, outlet};
 use serde_json::Value;
 
-use crate::{
-    cli::{
-        Exit, Failure,
-        common::{Common, DEFAULT_NODE, block_on},
-        failure::failed,
-        layout,
-        output::width,
-    },
-    home::private_folder,
-    outlet,
+use crate::cli::{
+    Exit, Failure,
+    common::{Common, DEFAULT_NODE, block_on},
+    failure::failed,
+    layout,
+    output::width,
 };
 
 /// The time without a block after which the chain counts as one that makes them on demand only.

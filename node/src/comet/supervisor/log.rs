@@ -12,11 +12,11 @@ use std::{
     thread::JoinHandle,
 };
 
+use diem_host::critical;
 use parking_lot::Mutex;
 use serde_json::{Map, Value};
 
 use super::advice::{Advice, advice};
-use crate::critical;
 
 /// The number of last lines that are kept to explain an end.
 const KEPT: usize = 12;

@@ -4,13 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use diem_core::Amount;
+use diem_host::clock::wall_clock;
 use diem_runtime::App;
 
 use super::{Rig, commits, options};
 use crate::{
     Engine as _,
     engine::{BlockMode, DevControls as _, EngineError, SubmitError, Wait},
-    instant::{InstantEngine, Options, wall_clock, worker::MAX_MINED},
+    instant::{InstantEngine, Options, worker::MAX_MINED},
 };
 
 const PATIENCE: Duration = Duration::from_secs(60);

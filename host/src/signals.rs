@@ -5,7 +5,7 @@ use std::io;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// SIGINT (Ctrl-C), SIGTERM, and SIGHUP, the end of the terminal. While nobody listens, each ends the process at once.
-pub(crate) struct Signals {
+pub struct Signals {
     interrupt: Signal,
     terminate: Signal,
     /// `None` where whoever started the process wants it to outlive the terminal, as `nohup` does.
@@ -14,14 +14,14 @@ pub(crate) struct Signals {
 
 impl Signals {
     /// Starts to listen: a signal that comes before [`Self::any`] is awaited counts too.
-    pub(crate) fn listen() -> io::Result<Self> {
+    pub fn listen() -> io::Result<Self> {
         let ignored = std::fs::read_to_string("/proc/self/status").is_ok_and(|status| ignores_hangup(&status));
         let hangup = if ignored { None } else { Some(signal(SignalKind::hangup())?) };
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())?, hangup })
     }
 
     /// Waits for the next signal.
-    pub(crate) async fn any(&mut self) {
+    pub async fn any(&mut self) {
         let hangup = async {
             match &mut self.hangup {
                 Some(hangup) => hangup.recv().await,

@@ -1,0 +1,13 @@
+//! What a program of this project needs of the machine that it runs on: a home and its lock, private files, free ports, a
+//! clock, signals, critical threads, and output that never blocks.
+//!
+//! It stands on no other room of the house.
+#![allow(clippy::disallowed_methods, reason = "this room reads the clock and the environment and starts threads")]
+
+pub mod clock;
+pub mod critical;
+pub mod folder;
+pub mod home;
+pub mod outlet;
+pub mod ports;
+pub mod signals;
