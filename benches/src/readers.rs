@@ -9,10 +9,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use diem_client::{
-    Client,
-    api::{MAX_BATCH_TXS, Wait},
-};
+use diem_api::{MAX_BATCH_TXS, Wait};
+use diem_client::Client;
 use diem_node::comet::{Timing, find};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},

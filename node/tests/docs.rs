@@ -231,7 +231,7 @@ fn the_page_of_errors_is_the_table_of_errors() {
         "# Errors\n\nEvery refusal has a codespace and a number that never change; texts may. `retry` says whether the same bytes may\nsucceed later; those of a transaction only until it is in a block: once it failed there, its answers say `false`. This page\nis generated; `DIEM_UPDATE_DOCS=1 cargo test -p diem-node --test docs` writes it.\n\n\
          | codespace | code | name | HTTP | retry |\n|---|---|---|---|---|\n",
     );
-    for diem_client::api::ErrorLine { codespace, code, name, http, retry } in diem_client::api::error_table() {
+    for diem_api::ErrorLine { codespace, code, name, http, retry } in diem_api::error_table() {
         let retry = if retry { "yes" } else { "no" };
         page += &format!("| {codespace} | {code} | {name} | {http} | {retry} |\n");
     }

@@ -1,9 +1,7 @@
 //! The questions that a wallet asks a node before it builds a call.
 
-use diem_client::{
-    Client, ClientError,
-    api::{Clock, Hash, ValidatorDetail},
-};
+use diem_api::{Clock, Hash, ValidatorDetail};
+use diem_client::{Client, ClientError};
 use diem_core::{Address, Amount};
 
 use super::Failure;

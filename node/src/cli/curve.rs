@@ -122,7 +122,7 @@ fn read(path: Option<&Path>) -> Result<(Table, Vec<Question>), Failure> {
     };
     let name = path.display();
     let text = std::fs::read_to_string(path).with_context(|| format!("{name} cannot be read")).map_err(usage)?;
-    let file: File = diem_client::api::read_json(text.as_bytes()).map_err(|error| usage(anyhow!("{name}: {error}")))?;
+    let file: File = diem_api::read_json(text.as_bytes()).map_err(|error| usage(anyhow!("{name}: {error}")))?;
     let table = file.curve.table().map_err(|error| usage(anyhow!("{name}: {error}")))?;
     Ok((table, file.quotes))
 }

@@ -1,7 +1,8 @@
 //! The chain that a wallet signs for: the one that it knows by that name, whatever a node shows.
 
 use anyhow::anyhow;
-use diem_client::{Client, GasTable, KnownChain, Unsettled, api::Hash, build::BuildError};
+use diem_api::Hash;
+use diem_client::{Client, GasTable, KnownChain, Unsettled, build::BuildError};
 
 use super::{
     Failure,

@@ -70,7 +70,7 @@ pub(super) fn read(path: &Path) -> Result<PriceSheet, Failure> {
     let text = std::fs::read_to_string(path).map_err(|error| usage(anyhow!("{}: {error}", path.display())))?;
     let wrong = |error: &dyn std::fmt::Display| usage(anyhow!("{}: this is no price sheet: {error}", path.display()));
     let mut sheet = if text.trim_start().starts_with('{') {
-        diem_client::api::read_json(text.as_bytes()).map_err(|error| wrong(&error))?
+        diem_api::read_json(text.as_bytes()).map_err(|error| wrong(&error))?
     } else {
         from_toml(&text).map_err(|error| wrong(&error))?
     };

@@ -1,6 +1,6 @@
 //! The answers of a node that were proven.
 
-use diem_client::api::Hash;
+use diem_api::Hash;
 use diem_core::Time;
 use serde::Serialize;
 

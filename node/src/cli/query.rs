@@ -9,11 +9,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use clap::{Args, Subcommand};
-use diem_client::{
-    Client, ClientError, LightClient, LightError,
-    api::{Account, BlockId, Coin, Hash, Proof},
-    verify::Trust,
-};
+use diem_api::{Account, BlockId, Coin, Hash, Proof};
+use diem_client::{Client, ClientError, LightClient, LightError, verify::Trust};
 use diem_core::{Address, encoding::HexBytes};
 
 use super::{

@@ -1,6 +1,6 @@
 //! Tables of the API's answers, for people.
 
-use diem_client::api::{
+use diem_api::{
     Account, Block, BlockSummary, ErrorLine, Holdings, List, Params, Peer, Proof, Status, Supply, Transaction, TxView,
     Validator,
 };

@@ -1,6 +1,6 @@
 //! Amounts and rates as people type them, always with their unit.
 
-use diem_client::api::Moment;
+use diem_api::Moment;
 use diem_core::{Amount, Denom, Time};
 
 /// Parses VVV: `12.5VVV` or `100avvv`.

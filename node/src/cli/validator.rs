@@ -73,7 +73,7 @@ impl ProofFile {
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
         let wrong = |error: &dyn std::fmt::Display| usage(anyhow!("{}: this is no key proof: {error}", path.display()));
         let text = std::fs::read_to_string(path).map_err(|error| usage(anyhow!("{}: {error}", path.display())))?;
-        let file: Self = diem_client::api::read_json(text.as_bytes()).map_err(|error| wrong(&error))?;
+        let file: Self = diem_api::read_json(text.as_bytes()).map_err(|error| wrong(&error))?;
         let verdict = file.proof.verify(&file.chain_id, &file.operator, &file.consensus_key, &file.bridge_address);
         verdict.map_err(|error| wrong(&diem_staking::Error::KeyProof(error)))?;
         Ok(file)

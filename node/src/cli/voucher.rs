@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::anyhow;
 use clap::{Args, Subcommand};
-use diem_client::api::{Hash, read_json};
+use diem_api::{Hash, read_json};
 use diem_core::{Address, Amount, ModuleError as _, Statement as _};
 use diem_credits::{Error, SignedVoucher, Voucher};
 use serde::Serialize;

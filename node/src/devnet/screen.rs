@@ -6,7 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use diem_client::{Client, api::Head};
+use diem_api::Head;
+use diem_client::Client;
 use diem_core::{Address, Amount, Denom};
 use diem_genesis::presets::TEST_MNEMONIC;
 use diem_host::{home::default_home, outlet};

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use diem_client::{GasTable, KnownChain, api::Hash};
+use diem_api::Hash;
+use diem_client::{GasTable, KnownChain};
 use diem_core::keys::KeyKind;
 use diem_genesis::presets::{self, TEST_MNEMONIC, person_path};
 use zeroize::Zeroizing;

@@ -5,7 +5,7 @@ use axum::{
     extract::State,
     response::{IntoResponse as _, Response},
 };
-use diem_client::api::{Block, BlockId, BlockSummary, HttpError, List, MAX_PAGE, Page, Transaction};
+use diem_api::{Block, BlockId, BlockSummary, HttpError, List, MAX_PAGE, Page, Transaction};
 use diem_runtime::App;
 use serde::Deserialize;
 

@@ -10,12 +10,9 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use bytes::Bytes;
-use diem_client::{
-    api::{
-        BankParams, Base64Bytes, CallGas, Clock, ErrorLine, Hash, Head, HttpError, LightBlock, Limits, List, Page,
-        Params, Peer, Status, Validator, error_table,
-    },
-    verify::encode_header,
+use diem_api::{
+    BankParams, Base64Bytes, CallGas, Clock, ErrorLine, Hash, Head, HttpError, LightBlock, Limits, List, Page, Params,
+    Peer, Status, Validator, encoding::encode_header, error_table,
 };
 use diem_core::encoding::HexBytes;
 use diem_store::StoreError;

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use axum::{Json, extract::State};
-use diem_client::api::{
+use diem_api::{
     AccountCredit, AccountOffer, Allocation, AllocationDay, At, Coin, Credit, CreditDay, DiemStake, DiemTranche, Grant,
     GrantDay, GrantLimit, HttpError, List, Offer, VoucherDay, Vouchers,
 };

@@ -3,7 +3,7 @@
 
 use std::{fmt, str::FromStr};
 
-use diem_client::api::HttpError;
+use diem_api::HttpError;
 use diem_core::Address;
 
 use super::error::Failure;

@@ -1,7 +1,7 @@
 //! The handlers of days and providers.
 
 use axum::{Json, extract::State};
-use diem_client::api::{
+use diem_api::{
     At, Coin, Day, DayProvider, Hash, HttpError, Left, List, Payout, Provider, ProviderDetail, ProviderStanding,
     Served, Today,
 };

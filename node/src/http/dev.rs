@@ -9,7 +9,7 @@ use axum::{
     routing::post,
 };
 use bytes::Bytes;
-use diem_client::api::HttpError;
+use diem_api::HttpError;
 use diem_core::{Time, text::shortened};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::json as object;

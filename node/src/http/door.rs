@@ -11,7 +11,7 @@
 use std::{io, sync::Arc, thread};
 
 use bytes::Bytes;
-use diem_client::api::{ErrorBody, HttpError};
+use diem_api::{ErrorBody, HttpError};
 use diem_host::critical;
 use diem_runtime::App;
 use rayon::{ThreadPool, ThreadPoolBuilder};

@@ -5,7 +5,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use diem_client::api::{ErrorBody, ErrorReply, HttpError};
+use diem_api::{ErrorBody, ErrorReply, HttpError};
 use diem_core::CallError;
 use diem_runtime::QueryError;
 use diem_store::StoreError;

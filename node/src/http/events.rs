@@ -16,7 +16,7 @@ use axum::{
     http::HeaderMap,
     response::sse::{Event, KeepAlive, Sse},
 };
-use diem_client::api::HttpError;
+use diem_api::HttpError;
 use diem_core::text::shortened;
 use diem_index::StoredBlock;
 use diem_runtime::App;

@@ -252,7 +252,7 @@ mod tests {
             assert_eq!(before.ends_with("all"), request.starts_with("GET / HTTP/1.1\r\nhost: x\r\n\r\n"), "{said}");
             assert!(refused.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{said}");
             let body = refused.split_once("\r\n\r\n").unwrap().1;
-            let reply: diem_client::api::ErrorReply = serde_json::from_str(body).unwrap();
+            let reply: diem_api::ErrorReply = serde_json::from_str(body).unwrap();
             assert_eq!(reply.error.name, name);
         }
     }

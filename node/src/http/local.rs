@@ -13,7 +13,7 @@ use axum::{
     response::{IntoResponse as _, Response},
     serve::IncomingStream,
 };
-use diem_client::api::HttpError;
+use diem_api::HttpError;
 use diem_core::text::shortened;
 use tokio::net::{TcpListener, TcpStream};
 

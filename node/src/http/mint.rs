@@ -1,7 +1,7 @@
 //! The handlers of the curve of DIEM, quotes, and emissions.
 
 use axum::{Json, extract::State};
-use diem_client::api::{At, Coin, CurrentRate, Emission, HttpError, List, Quote, Rent, Segment, Step, WideCoin};
+use diem_api::{At, Coin, CurrentRate, Emission, HttpError, List, Quote, Rent, Segment, Step, WideCoin};
 use diem_core::Amount;
 use diem_credits as credits;
 use diem_diem::{Answer, Query as Question, Rate};

@@ -1,6 +1,6 @@
 //! The HTTP API of a node.
 //!
-//! Every answer is JSON of the types in [`diem_client::api`]; every error has one shape and a row in one table.
+//! Every answer is JSON of the types in [`diem_api`]; every error has one shape and a row in one table.
 
 mod blocks;
 mod chain;
@@ -40,7 +40,7 @@ use axum::{
     routing::{get, post},
 };
 use bytes::Bytes;
-use diem_client::api::{HttpError, Page};
+use diem_api::{HttpError, Page};
 use diem_core::{Time, text::shortened};
 use diem_host::clock::wall_clock;
 use diem_store::Snapshot;

@@ -9,7 +9,7 @@ use axum::{
     },
     http::request::Parts,
 };
-use diem_client::api::{HttpError, MAX_PAGE, read_json, without_long_quotes};
+use diem_api::{HttpError, MAX_PAGE, read_json, without_long_quotes};
 use diem_core::text::shortened;
 use serde::{Serialize, de::DeserializeOwned};
 

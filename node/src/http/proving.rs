@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use diem_client::{
-    api::{Base64Bytes, HttpError, Proof},
-    verify::{encode_header, encode_proof},
+use diem_api::{
+    Base64Bytes, HttpError, Proof,
+    encoding::{encode_header, encode_proof},
 };
 use diem_core::encoding::HexBytes;
 use diem_store::Snapshot;

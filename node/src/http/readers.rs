@@ -13,7 +13,7 @@ use std::{
     thread,
 };
 
-use diem_client::api::HttpError;
+use diem_api::HttpError;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 

@@ -3,7 +3,7 @@
 use std::num::NonZeroU64;
 
 use axum::Json;
-use diem_client::api::{At, HttpError, List, MAX_PAGE, Moment, Page, Proof};
+use diem_api::{At, HttpError, List, MAX_PAGE, Moment, Page, Proof};
 use diem_core::{Time, clock};
 use diem_store::Snapshot;
 use diem_types::{Answer, Query as Question};

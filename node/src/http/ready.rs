@@ -11,7 +11,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse as _, Response},
 };
-use diem_client::api::Ready;
+use diem_api::Ready;
 use diem_core::Time;
 use diem_host::critical;
 use parking_lot::Mutex;

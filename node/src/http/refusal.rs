@@ -15,7 +15,7 @@ use std::{
 };
 
 use bytes::{Buf as _, Bytes};
-use diem_client::api::{ErrorBody, ErrorReply, HttpError};
+use diem_api::{ErrorBody, ErrorReply, HttpError};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::{Sleep, sleep},

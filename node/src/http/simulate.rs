@@ -8,10 +8,7 @@ use axum::{
     http::header::CONTENT_TYPE,
 };
 use borsh::BorshDeserialize as _;
-use diem_client::{
-    api::{BalanceChange, Coin, HttpError, Moment, SimulateCalls, SimulateRequest, SimulateTx, Simulated},
-    build::with_fee,
-};
+use diem_api::{BalanceChange, Coin, HttpError, Moment, SimulateCalls, SimulateRequest, SimulateTx, Simulated};
 use diem_core::{Amount, CallError, Time, keys::KeyKind};
 use diem_host::clock::wall_clock;
 use diem_runtime::{App, Change, DryRun, DryRunError};
@@ -101,12 +98,12 @@ fn suggested(app: &App, reader: &Reader, request: SimulateCalls) -> Result<Signe
         calls: request.calls,
         memo: request.memo,
     };
-    // The size of the transaction is part of the fee; one that is too large or has no call is refused before that.
-    with_placeholders(&tx, request.sender_key, request.payer_key)?;
-    let payer_key = request.fee_payer.map(|_| request.payer_key);
-    let draft = with_fee(tx, &gas, request.sender_key, payer_key, None);
-    let draft = draft.map_err(|error| HttpError::BadRequest(error.to_string()))?;
-    with_placeholders(&draft.tx, request.sender_key, request.payer_key)
+    // Amounts have a fixed width, so that the size of the transaction, and with it the gas, does not depend on `max_fee`.
+    // One that is too large or has no call is refused before there is a fee.
+    let unpriced = with_placeholders(&tx, request.sender_key, request.payer_key)?;
+    let max_fee = tx.gas_price.checked_mul(gas.gas(&unpriced).into());
+    let max_fee = max_fee.map_err(|error| HttpError::BadRequest(format!("the fee cannot be computed: {error}")))?;
+    with_placeholders(&Tx { max_fee, ..tx }, request.sender_key, request.payer_key)
 }
 
 fn simulated(reader: &Reader, tried: DryRun) -> Simulated {

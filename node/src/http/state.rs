@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use axum::{Json, extract::State};
+use diem_api::{Account, Coin, Holdings, HttpError, PoolHoldings, Proof, Supply};
 use diem_bank::{Answer, Pool, Query as Question, query::PoolBalance, state::account_key};
-use diem_client::api::{Account, Coin, Holdings, HttpError, PoolHoldings, Proof, Supply};
 use diem_core::{Address, Denom, encoding::HexBytes};
 
 use super::{

@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use bytes::Bytes;
-use diem_client::api::{
+use diem_api::{
     Batch, BatchRequest, ErrorBody, Hash, HttpError, MAX_BATCH_BYTES, MAX_BATCH_TXS, State as TxState, SubmitRequest,
     Submitted, TX_MEDIA_TYPE, TXS_MEDIA_TYPE, Wait, field_names,
 };
@@ -142,7 +142,7 @@ async fn committed(hash: Hash, waiting: Waiting, patience: Duration) -> Submitte
     }
 }
 
-fn in_block(hash: Hash, tx: diem_client::api::Transaction) -> Submitted {
+fn in_block(hash: Hash, tx: diem_api::Transaction) -> Submitted {
     let state = if tx.result.ok { TxState::Committed } else { TxState::Failed };
     Submitted { hash, state, error: tx.result.error.clone(), tx: Some(tx) }
 }

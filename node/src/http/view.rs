@@ -1,6 +1,6 @@
 //! The API's views of committed blocks and transactions.
 
-use diem_client::api::{BlockSummary, Coin, ErrorBody, Hash, Outcome, Transaction, TxView};
+use diem_api::{BlockSummary, Coin, ErrorBody, Hash, Outcome, Transaction, TxView};
 use diem_core::{Time, encoding::HexBytes, tx::tx_hash};
 use diem_index::{StoredBlock, StoredTx};
 use diem_runtime::App;

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use diem_client::api::{Hash, HttpError, Transaction};
+use diem_api::{Hash, HttpError, Transaction};
 use diem_host::critical;
 use diem_runtime::App;
 use parking_lot::Mutex;

@@ -123,7 +123,8 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use std::os::unix::fs::PermissionsExt as _;
 
-    use diem_client::{GasTable, api::Hash};
+    use diem_api::Hash;
+    use diem_client::GasTable;
     use diem_core::Amount;
 
     use super::*;

@@ -9,7 +9,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use diem_client::{Client, Sender, Unsettled, api::Hash};
+use diem_api::Hash;
+use diem_client::{Client, Sender, Unsettled};
 use diem_host::home::{HomeError, private_folder, write_whole};
 use serde::{Deserialize, Serialize};
 

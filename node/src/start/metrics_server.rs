@@ -34,7 +34,8 @@ async fn render(State(metrics): State<Arc<Metrics>>) -> Response {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use diem_client::api::ErrorReply;
+
+    use diem_api::ErrorReply;
 
     use super::*;
 

@@ -4,10 +4,8 @@ use std::time::Duration;
 
 use crate::running::{Running, start};
 use bytes::Bytes;
-use diem_client::{
-    ClientError,
-    api::{ErrorReply, MAX_BATCH_TXS, State, TXS_MEDIA_TYPE, Wait},
-};
+use diem_api::{ErrorReply, MAX_BATCH_TXS, State, TXS_MEDIA_TYPE, Wait};
+use diem_client::ClientError;
 use diem_core::{
     Amount,
     keys::Auth,
@@ -155,7 +153,7 @@ async fn a_batch_of_garbage_answers_each_and_the_good_one_lands() {
         assert_eq!(answer.state, expected, "{index}: {answer:?}");
     }
     assert_eq!(answers[40].error.as_ref().unwrap().name, "too_large");
-    let block = node.client.block(diem_client::api::BlockId::Latest, None).await.unwrap();
+    let block = node.client.block(diem_api::BlockId::Latest, None).await.unwrap();
     assert_eq!(block.txs.items.len(), 1);
 }
 

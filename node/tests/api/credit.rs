@@ -1,7 +1,7 @@
 //! Credit, providers, offers and days over HTTP, after transactions that changed them.
 
 use crate::running::{Running, start_economy};
-use diem_client::api::{At, Day, DiemStake, ErrorReply, List};
+use diem_api::{At, Day, DiemStake, ErrorReply, List};
 use diem_core::{Address, Amount};
 use diem_credits::{Msg, SignedVoucher, Voucher, grants::ProviderLimit};
 use diem_testkit::{
@@ -307,7 +307,7 @@ async fn offers_and_providers_page_by_address() {
     loop {
         let path = format!("http://{}/v1/offers?limit=1{query}", node.address);
         let page = reqwest::get(path).await.unwrap().text().await.unwrap();
-        let page: List<diem_client::api::Offer> = serde_json::from_str(&page).unwrap();
+        let page: List<diem_api::Offer> = serde_json::from_str(&page).unwrap();
         found.extend(page.answer.items);
         let Some(next) = page.answer.next else { break };
         query = format!("&after={next}");

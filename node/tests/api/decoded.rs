@@ -1,6 +1,6 @@
 //! Transactions and events of every module as JSON: no reader loses a digit, and everything can be parsed back.
 
-use diem_client::api::TxView;
+use diem_api::TxView;
 use diem_runtime::Options;
 use diem_testkit::story;
 use diem_types::{Event, Signed};

@@ -1,7 +1,7 @@
 //! Stake, locks, the curve and emissions over HTTP, after transactions that changed them.
 
 use crate::running::{Running, start_economy};
-use diem_client::api::{Account, Coin, ErrorReply, List, MAX_PAGE, Position, ValidatorStanding};
+use diem_api::{Account, Coin, ErrorReply, List, MAX_PAGE, Position, ValidatorStanding};
 use diem_core::{Address, Amount, Denom};
 use diem_diem as diem;
 use diem_staking as staking;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use diem_client::api::{ErrorReply, List, ValidatorDetail};
+use diem_api::{ErrorReply, List, ValidatorDetail};
 use diem_node::{Engine as _, engine::BlockMode};
 use serde_json::Value;
 
@@ -92,7 +92,7 @@ async fn a_reader_that_comes_back_misses_nothing() {
     let node = start(BlockMode::Manual).await;
     let dev = node.engine.dev().unwrap();
     let txs: Vec<Vec<u8>> = (0..3).map(|nonce| node.transfer(0, nonce, 1, 1).bytes().to_vec()).collect();
-    let wait = diem_client::api::Wait::Checked;
+    let wait = diem_api::Wait::Checked;
     node.client.submit_batch(&txs, wait, Duration::from_secs(10)).await.unwrap();
     dev.mine(2).await.unwrap();
     let all = read(&node, "/v1/events?from=1", None, 6).await;

@@ -10,11 +10,9 @@ use std::{
 
 use crate::running::{start, start_behind};
 use bytes::Bytes;
+use diem_api::{BlockId, Hash, MAX_BATCH_TXS, State, Wait};
 use diem_bank::{Msg, state::account_key};
-use diem_client::{
-    api::{BlockId, Hash, MAX_BATCH_TXS, State, Wait},
-    build::Intent,
-};
+use diem_client::build::Intent;
 use diem_core::{Address, Amount, Denom, Time, keys::KeyKind};
 use diem_node::{
     Engine, EngineKind,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::running::{Running, start};
-use diem_client::api::{ErrorReply, State, Wait};
+use diem_api::{ErrorReply, State, Wait};
 use diem_node::engine::BlockMode;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},

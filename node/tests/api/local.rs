@@ -1,6 +1,6 @@
 //! Over loopback, every entrance accepts only requests for this machine.
 
-use diem_client::api::ErrorReply;
+use diem_api::ErrorReply;
 use diem_node::engine::BlockMode;
 use reqwest::{Method, header::HeaderName};
 

@@ -10,10 +10,8 @@ use crate::{
     wallet::{vvv, wallet_of},
 };
 use bytes::Bytes;
-use diem_client::{
-    api::{Account, State, Wait},
-    build::{Draft, Intent},
-};
+use diem_api::{Account, State, Wait};
+use diem_client::build::{Draft, Intent};
 use diem_core::{Amount, Denom, Time, keys::KeyKind};
 use diem_node::{
     Engine, EngineKind,

@@ -3,10 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use diem_client::{
-    Client, ClientError,
-    api::{ErrorReply, Moment, Page, SimulateCalls, Wait as ClientWait},
-};
+use diem_api::{ErrorReply, Moment, Page, SimulateCalls, Wait as ClientWait};
+use diem_client::{Client, ClientError};
 use diem_core::{Time, keys::KeyKind};
 use diem_host::clock::wall_clock;
 use diem_node::{

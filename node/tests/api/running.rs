@@ -7,11 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use diem_client::{
-    Client,
-    api::{State, Transaction, Wait},
-    verify::Trust,
-};
+use diem_api::{State, Transaction, Wait};
+use diem_client::{Client, verify::Trust};
 use diem_core::{Address, Amount, keys::SecretKey};
 use diem_host::clock::wall_clock;
 use diem_node::{

@@ -1,6 +1,6 @@
 //! One shape for every list, every amount, every error, and every number that a user chooses.
 
-use diem_client::api::ErrorReply;
+use diem_api::ErrorReply;
 use diem_core::{Address, Amount};
 use diem_credits::grants::ProviderLimit;
 use diem_testkit::economy::{validator, whole};
@@ -145,7 +145,7 @@ async fn a_number_that_a_user_chooses_is_a_string_and_read_in_either_form() {
         assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap());
     }
     let tx = node.transfer(0, 0, 1, 1).bytes().to_vec();
-    let wait = diem_client::api::Wait::Committed;
+    let wait = diem_api::Wait::Committed;
     let done = node.client.submit(tx, wait, std::time::Duration::from_secs(30)).await.unwrap();
     let shown = json(&node, &format!("/v1/tx/{}", done.hash)).await;
     assert!(shown["tx"]["expiry"].is_string() && shown["tx"]["nonce"].is_number(), "{shown}");

@@ -3,10 +3,8 @@
 use std::time::Duration;
 
 use crate::running::{Running, start_economy};
-use diem_client::{
-    api::{ErrorReply, MAX_BATCH_BYTES, Moment, SimulateCalls, Simulated, State, Wait},
-    build::Intent,
-};
+use diem_api::{ErrorReply, MAX_BATCH_BYTES, Moment, SimulateCalls, Simulated, State, Wait};
+use diem_client::build::Intent;
 use diem_core::{Amount, Denom, keys::KeyKind, tx::MAX_CALLS};
 use diem_credits as credits;
 use diem_diem as diem;

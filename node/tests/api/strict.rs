@@ -1,6 +1,6 @@
 //! Every JSON parser of the node accepts the fields that it knows and no others.
 
-use diem_client::api::read_json;
+use diem_api::read_json;
 use diem_core::{
     Address,
     keys::{KeyKind, SecretKey},

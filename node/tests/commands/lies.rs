@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use diem_api::Wait;
 use diem_client::{
     Client, Sender,
-    api::Wait,
     build::{BuildError, Intent},
 };
 use diem_core::{

@@ -2,12 +2,8 @@
 
 use std::time::Duration;
 
-use diem_client::{
-    Client, LightClient,
-    api::{MAX_BATCH_TXS, State, Wait},
-    build::Intent,
-    verify::VerifyError,
-};
+use diem_api::{MAX_BATCH_TXS, State, Wait};
+use diem_client::{Client, LightClient, build::Intent, verify::VerifyError};
 use diem_core::{Address, Amount, Denom, keys::KeyKind};
 use diem_testkit::TxBuilder;
 use diem_types::Call;
@@ -99,7 +95,7 @@ async fn a_transfer_is_found_at_once_and_proven_elsewhere(devnet: &Devnet) -> u6
     let submitted = commit(&first, devnet.transfer(0, 0, stranger, 5)).await;
     let tx = submitted.tx.unwrap();
     assert_eq!(first.transaction(&submitted.hash).await.unwrap().height, tx.height);
-    let block = first.block(diem_client::api::BlockId::Height(tx.height), None).await.unwrap();
+    let block = first.block(diem_api::BlockId::Height(tx.height), None).await.unwrap();
     assert!(serde_json::to_string(&block).unwrap().contains(&submitted.hash.to_string()));
 
     // The proof of a height needs the next header, for which the request waits.

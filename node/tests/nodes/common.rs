@@ -10,11 +10,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use diem_client::{
-    Client,
-    api::{BlockId, State, Submitted, Wait},
-    verify::Trust,
-};
+use diem_api::{BlockId, State, Submitted, Wait};
+use diem_client::{Client, verify::Trust};
 use diem_core::{Address, Amount, keys::KeyKind};
 use diem_genesis::presets::{TEST_MNEMONIC, person_path};
 use diem_node::keys::derive;

@@ -2,10 +2,8 @@
 
 use std::{fs, sync::Arc, time::Duration};
 
-use diem_client::{
-    Client,
-    api::{State, Wait},
-};
+use diem_api::{State, Wait};
+use diem_client::Client;
 use diem_core::{Address, Amount};
 use diem_testkit::TxBuilder;
 use diem_types::GenesisDoc;

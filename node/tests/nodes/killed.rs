@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use diem_client::api::{State, Wait};
+use diem_api::{State, Wait};
 use diem_core::{Address, Amount, Denom};
 use diem_testkit::TxBuilder;
 

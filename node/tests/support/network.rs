@@ -3,11 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use diem_api::{Base64Bytes, Hash, LightBlock, Validator, encoding::encode_header};
 use diem_bank as bank;
-use diem_client::{
-    api::{Base64Bytes, Hash, LightBlock, Validator},
-    verify::encode_header,
-};
 use diem_core::{Address, encoding::HexBytes};
 use diem_node::{
     comet::{Peer, keys},

@@ -1,10 +1,10 @@
 //! Reading credit: an account's, the market's, and session keys.
 
 use clap::Subcommand;
-use diem_client::{
-    Client,
-    api::{AccountCredit, Allocation, At, CreditDay, DiemStake, DiemTranche, Grant, List, Offer, VoucherDay, Vouchers},
+use diem_api::{
+    AccountCredit, Allocation, At, CreditDay, DiemStake, DiemTranche, Grant, List, Offer, VoucherDay, Vouchers,
 };
+use diem_client::Client;
 
 use super::{Height, staking::or_nothing, who};
 use crate::cli::{
@@ -148,7 +148,7 @@ fn tranches(all: &List<DiemTranche>) -> String {
 
 fn grants(all: &List<Grant>) -> String {
     let rows = |grant: &Grant| -> Vec<[String; 6]> {
-        let row = |limit: &diem_client::api::GrantLimit| {
+        let row = |limit: &diem_api::GrantLimit| {
             [
                 grant.key.to_string(),
                 grant.last_day.to_string(),

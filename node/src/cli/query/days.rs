@@ -3,10 +3,8 @@
 use std::str::FromStr;
 
 use clap::Subcommand;
-use diem_client::{
-    Client, ClientError,
-    api::{At, Day, DayProvider, List, Moment, Provider, ProviderDetail, ProviderStanding, Served, Today},
-};
+use diem_api::{At, Day, DayProvider, List, Moment, Provider, ProviderDetail, ProviderStanding, Served, Today};
+use diem_client::{Client, ClientError};
 use diem_credits::prices::{LongContext, ModelPrices, Price, PriceSheet, Unit};
 use serde::Serialize;
 

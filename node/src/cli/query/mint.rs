@@ -1,10 +1,8 @@
 //! Reading VVV and DIEM as a whole: supply, curve, emission, rent.
 
 use clap::Subcommand;
-use diem_client::{
-    Client,
-    api::{At, CurrentRate, Emission, List, Quote, Rent, Segment, Step},
-};
+use diem_api::{At, CurrentRate, Emission, List, Quote, Rent, Segment, Step};
+use diem_client::Client;
 use diem_core::{Amount, Denom};
 
 use super::Height;

@@ -3,10 +3,8 @@
 use std::cmp::Reverse;
 
 use clap::Subcommand;
-use diem_client::{
-    Client,
-    api::{At, List, Lock, Position, Reward, Unstaking, ValidatorDetail, ValidatorStanding as Standing},
-};
+use diem_api::{At, List, Lock, Position, Reward, Unstaking, ValidatorDetail, ValidatorStanding as Standing};
+use diem_client::Client;
 use diem_core::{Amount, Denom};
 
 use super::{Height, who};

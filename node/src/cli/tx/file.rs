@@ -3,10 +3,8 @@
 use std::{io::Read as _, path::Path};
 
 use anyhow::anyhow;
-use diem_client::{
-    Unsettled,
-    api::{Hash, TxBytes, read_json},
-};
+use diem_api::{Hash, TxBytes, read_json};
+use diem_client::Unsettled;
 use diem_core::{
     Address, Amount,
     encoding::HexBytes,

@@ -4,10 +4,8 @@
 use std::{path::Path, time::Duration};
 
 use anyhow::anyhow;
-use diem_client::{
-    Client, ClientError, Sender, Unsettled,
-    api::{Hash, State, Submitted, Wait},
-};
+use diem_api::{Hash, State, Submitted, Wait};
+use diem_client::{Client, ClientError, Sender, Unsettled};
 use diem_core::tx::tx_hash;
 use diem_types::Signed;
 

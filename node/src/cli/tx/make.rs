@@ -4,10 +4,8 @@ use std::cell::RefCell;
 
 use anyhow::anyhow;
 use clap::Args;
-use diem_client::{
-    Client, KnownChain,
-    api::{Hash, Wait},
-};
+use diem_api::{Hash, Wait};
+use diem_client::{Client, KnownChain};
 use diem_core::{Address, Amount};
 
 use crate::{

@@ -18,11 +18,8 @@ use std::path::PathBuf;
 
 use anyhow::anyhow;
 use clap::{Args, Subcommand};
-use diem_client::{
-    Guard, KnownChain, Sender,
-    api::{Hash, TxView},
-    build::placeholder,
-};
+use diem_api::{Hash, TxView};
+use diem_client::{Guard, KnownChain, Sender, build::placeholder};
 use diem_core::{Amount, keys::KeyKind};
 use diem_types::{Signed, Tx};
 

@@ -1,10 +1,8 @@
 //! The outcome of a transaction that was sent: its printed form, and the exit code that says how far it came.
 
 use anyhow::anyhow;
-use diem_client::{
-    Client, ClientError,
-    api::{ErrorReply, Hash, State, Submitted, Transaction},
-};
+use diem_api::{ErrorReply, Hash, State, Submitted, Transaction};
+use diem_client::{Client, ClientError};
 use diem_core::ModuleError as _;
 use diem_types::ChainError;
 
@@ -27,7 +25,7 @@ pub(super) struct SendOptions<'a> {
 }
 
 /// Whether the node says that another transaction of the sender has the nonce.
-fn is_taken(error: &diem_client::api::ErrorBody) -> bool {
+fn is_taken(error: &diem_api::ErrorBody) -> bool {
     error.codespace == ChainError::CODESPACE && matches!(error.name.as_str(), "nonce_taken" | "nonce_too_low")
 }
 

@@ -3,11 +3,8 @@
 use std::time::Duration;
 
 use anyhow::anyhow;
-use diem_client::{
-    Client, ClientError,
-    api::{BalanceChange, ErrorBody, SimulateCalls, Simulated},
-    build::Draft,
-};
+use diem_api::{BalanceChange, ErrorBody, SimulateCalls, Simulated};
+use diem_client::{Client, ClientError, build::Draft};
 use diem_core::{
     ModuleError as _,
     keys::{Auth, KeyKind},

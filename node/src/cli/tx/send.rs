@@ -1,9 +1,9 @@
 //! The way from a call to a transaction that a node has.
 
 use anyhow::anyhow;
+use diem_api::{Hash, TxView};
 use diem_client::{
     Sender,
-    api::{Hash, TxView},
     build::{Draft, Intent},
 };
 use diem_core::{Address, Amount, keys::KeyKind};

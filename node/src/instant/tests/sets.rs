@@ -1,9 +1,7 @@
 //! Validators join, change and leave, and the headers show it as CometBFT's would.
 
-use diem_client::{
-    api::{Base64Bytes, Hash as ApiHash, LightBlock, Validator},
-    verify::{Trust, VerifyError},
-};
+use diem_api::{Base64Bytes, Hash as ApiHash, LightBlock, Validator};
+use diem_client::verify::{Trust, VerifyError};
 use diem_core::{Address, Amount, encoding::HexBytes};
 use diem_staking::{self as staking, CreateValidator, Description, KeyProof};
 use diem_testkit::{Person, operator};

@@ -157,7 +157,7 @@ pub struct VerifiedAccount {
     pub root: [u8; 32],
 }
 
-/// Decodes a signed header as [`encode_header`] writes it.
+/// Decodes a signed header as [`diem_api::encoding::encode_header`] writes it.
 ///
 /// # Errors
 /// [`VerifyError::Malformed`].
@@ -165,22 +165,12 @@ pub fn decode_header(bytes: &[u8]) -> Result<SignedHeader, VerifyError> {
     <SignedHeader as Protobuf<RawSignedHeader>>::decode(bytes).map_err(|_| VerifyError::Malformed("signed header"))
 }
 
-/// The protobuf form of a signed header.
-pub fn encode_header(header: &SignedHeader) -> Vec<u8> {
-    <SignedHeader as Protobuf<RawSignedHeader>>::encode_vec(header.clone())
-}
-
-/// Decodes a proof as [`encode_proof`] writes it.
+/// Decodes a proof as [`diem_api::encoding::encode_proof`] writes it.
 ///
 /// # Errors
 /// [`VerifyError::Malformed`].
 pub fn decode_proof(bytes: &[u8]) -> Result<CommitmentProof, VerifyError> {
     CommitmentProof::decode(bytes).map_err(|_| VerifyError::Malformed("proof"))
-}
-
-/// The protobuf form of a proof.
-pub fn encode_proof(proof: &CommitmentProof) -> Vec<u8> {
-    proof.encode_to_vec()
 }
 
 fn header_millis(header: &SignedHeader) -> Result<u64, VerifyError> {

@@ -5,16 +5,12 @@
 //! signs, the chain as it first saw it, and what it has signed before ([`crate::memory`]). What cannot be bounded is
 //! listed in [`Unproven`], so that a caller can look at it.
 
+use diem_api::{Hash, Params, Status};
 use diem_core::{Address, Amount};
 use diem_types::{GasParams, Signed};
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Client,
-    api::{Hash, Params, Status},
-    build::BuildError,
-    memory::Sender,
-};
+use crate::{Client, build::BuildError, memory::Sender};
 
 /// The most that is paid as a fee unless the caller names a `max_fee`: 0.1 VVV.
 pub const MAX_FEE: Amount = Amount::new(100_000_000_000_000_000);

@@ -2,11 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, missing_docs)]
 
-use diem_bank::state::{Account as Row, account_key};
-use diem_client::{
-    api::{Account, Base64Bytes, Coin, Credit, Holdings, Proof},
-    verify::{Trust, VerifyError, encode_header, encode_proof},
+use diem_api::{
+    Account, Base64Bytes, Coin, Credit, Holdings, Proof,
+    encoding::{encode_header, encode_proof},
 };
+use diem_bank::state::{Account as Row, account_key};
+use diem_client::verify::{Trust, VerifyError};
 use diem_core::{
     Address, Amount, Time,
     encoding::HexBytes,

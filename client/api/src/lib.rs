@@ -9,6 +9,7 @@
 mod chain;
 mod credits;
 mod economy;
+pub mod encoding;
 mod error;
 mod json;
 mod mint;

@@ -3,13 +3,13 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use diem_api::{Account, LightBlock, Proof};
 use diem_bank::state::account_key;
 use diem_core::{Address, Time};
 use diem_types::chain::INFO;
 
 use crate::{
     Client, ClientError,
-    api::{Account, LightBlock, Proof},
     verify::{Trust, Verified, VerifiedAccount, VerifyError, account, decode_header},
 };
 

@@ -28,7 +28,6 @@ use tendermint_light_client_verifier::{
 };
 
 use super::{Verified, VerifiedAccount, VerifyError, decode_header, decode_proof, header_millis};
-use crate::api;
 
 /// The most validators of a list that is read: far more than the chain ever has.
 const MAX_VALIDATORS: usize = 1_000;
@@ -51,7 +50,7 @@ pub struct Trust {
     next: validator::Set,
 }
 
-/// A decoded [`api::LightBlock`].
+/// A decoded [`diem_api::LightBlock`].
 struct Light {
     signed: SignedHeader,
     validators: validator::Set,
@@ -59,7 +58,7 @@ struct Light {
 }
 
 impl Light {
-    fn read(block: &api::LightBlock) -> Result<Self, VerifyError> {
+    fn read(block: &diem_api::LightBlock) -> Result<Self, VerifyError> {
         let signed = decode_header(&block.signed_header.0)?;
         Ok(Self { signed, validators: set(&block.validators)?, next: set(&block.next_validators)? })
     }
@@ -113,7 +112,11 @@ impl Trust {
     ///
     /// # Errors
     /// [`VerifyError::OtherHeader`] if `block` has another hash; what else does not hold of it.
-    pub fn from_header(genesis: &GenesisDoc, hash: [u8; 32], block: &api::LightBlock) -> Result<Self, VerifyError> {
+    pub fn from_header(
+        genesis: &GenesisDoc,
+        hash: [u8; 32],
+        block: &diem_api::LightBlock,
+    ) -> Result<Self, VerifyError> {
         let start = Self::from_genesis(genesis)?;
         let light = Light::read(block)?;
         start.check_chain(&light.signed)?;
@@ -138,7 +141,7 @@ impl Trust {
     ///
     /// # Errors
     /// [`VerifyError::NotEnoughTrust`] if a header in between may help; else the first thing that does not hold.
-    pub fn advance(&self, block: &api::LightBlock, now: Time) -> Result<Self, VerifyError> {
+    pub fn advance(&self, block: &diem_api::LightBlock, now: Time) -> Result<Self, VerifyError> {
         let light = Light::read(block)?;
         self.check_chain(&light.signed)?;
         if light.signed.header.height <= self.height {
@@ -238,7 +241,7 @@ impl Trust {
     ///
     /// # Errors
     /// The first thing that does not hold.
-    pub fn verify(&self, key: &[u8], proof: &api::Proof) -> Result<Verified, VerifyError> {
+    pub fn verify(&self, key: &[u8], proof: &diem_api::Proof) -> Result<Verified, VerifyError> {
         if proof.key.0 != key {
             return Err(VerifyError::Key);
         }
@@ -263,7 +266,7 @@ impl Trust {
     ///
     /// # Errors
     /// [`VerifyError::OtherGenesis`] with both hashes; else the first thing that does not hold of the proof.
-    pub fn verify_chain(&self, verified: &Verified, proof: &api::Proof) -> Result<(), VerifyError> {
+    pub fn verify_chain(&self, verified: &Verified, proof: &diem_api::Proof) -> Result<(), VerifyError> {
         let shown = self.verify(&INFO.key(), proof)?;
         if shown.height != verified.height {
             return Err(VerifyError::OtherHeight { got: shown.height, asked: verified.height });
@@ -287,7 +290,11 @@ impl Trust {
     ///
     /// # Errors
     /// The first thing that does not hold.
-    pub fn verify_account(&self, address: &Address, answer: &api::Account) -> Result<VerifiedAccount, VerifyError> {
+    pub fn verify_account(
+        &self,
+        address: &Address,
+        answer: &diem_api::Account,
+    ) -> Result<VerifiedAccount, VerifyError> {
         let proof = answer.proof.as_ref().ok_or(VerifyError::NoProof)?;
         account(self.verify(&account_key(address), proof)?)
     }
@@ -321,7 +328,7 @@ fn info(public_key: &[u8; 32], power: u64) -> Result<validator::Info, String> {
 }
 
 /// The validators that a node lists. Their addresses follow from their keys, whatever it says.
-fn set(listed: &[api::Validator]) -> Result<validator::Set, VerifyError> {
+fn set(listed: &[diem_api::Validator]) -> Result<validator::Set, VerifyError> {
     let bad = || VerifyError::Malformed("list of validators");
     let total = listed.iter().try_fold(0u64, |sum, validator| sum.checked_add(validator.power));
     if !(1..=MAX_VALIDATORS).contains(&listed.len())

@@ -9,13 +9,13 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use diem_api::{Hash, State};
 use diem_core::Address;
 use diem_types::{Signed, Tx};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Client, ClientError, KnownChain, LightClient, LightError,
-    api::{Hash, State},
     build::BuildError,
     guard::GasTable,
     verify::{Trust, VerifyError},
@@ -236,11 +236,11 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use std::time::Duration;
 
+    use diem_api::Wait;
     use diem_core::{Amount, Denom, keys::SecretKey};
     use diem_types::Call;
 
     use super::*;
-    use crate::api::Wait;
 
     fn sender(chain: u8) -> Sender {
         Sender { chain_id: "diem-1".into(), genesis_hash: Hash([chain; 32]), address: Address([7; 20]) }

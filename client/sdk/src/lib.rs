@@ -18,7 +18,6 @@
 // A clock and threads are the business of whoever talks over a network.
 #![allow(clippy::disallowed_methods)]
 
-pub mod api;
 pub mod build;
 pub mod client;
 mod dev;

@@ -18,10 +18,10 @@ use std::{
     thread::JoinHandle,
 };
 
+use diem_api::{Base64Bytes, Hash as ApiHash, LightBlock, Proof, Validator, encoding::encode_header};
 use diem_client::{
     Client, LightClient, LightError,
-    api::{Base64Bytes, Hash as ApiHash, LightBlock, Proof, Validator},
-    verify::{Trust, VerifyError, decode_header, encode_header},
+    verify::{Trust, VerifyError, decode_header},
 };
 use diem_core::{Time, encoding::HexBytes};
 use diem_types::{AppGenesis, ConsensusParams, GenesisDoc, GenesisValidator};

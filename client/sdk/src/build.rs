@@ -1,5 +1,6 @@
 //! Building transactions: what a sender wants, completed with what the chain says.
 
+use diem_api::Hash;
 use diem_core::{
     Address, Amount, MathError,
     keys::{KeyKind, SignatureError},
@@ -7,7 +8,7 @@ use diem_core::{
 };
 use diem_types::{Call, GasParams, Signed, Tx};
 
-use crate::{Client, ClientError, KnownChain, api::Hash, guard::Unproven, memory::Unsettled};
+use crate::{Client, ClientError, KnownChain, guard::Unproven, memory::Unsettled};
 
 /// The number of blocks for which a transaction is valid unless its sender says otherwise.
 pub const EXPIRY_BLOCKS: u64 = 600;

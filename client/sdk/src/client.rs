@@ -2,15 +2,15 @@
 
 use std::{fmt::Write as _, net::IpAddr, sync::Arc, time::Duration};
 
+use diem_api::{
+    Account, Batch, Block, BlockId, BlockSummary, Clock, ErrorBody, ErrorLine, ErrorReply, Hash, LightBlock, List,
+    Page, Proof, Ready, Status, Submitted, TX_MEDIA_TYPE, TXS_MEDIA_TYPE, Transaction, Wait,
+};
 use diem_core::{Address, encoding::HexBytes, tx::tx_hash};
 use diem_types::GenesisDoc;
 use reqwest::{Method, RequestBuilder, StatusCode, header::CONTENT_TYPE};
 use serde::de::DeserializeOwned;
 
-use crate::api::{
-    Account, Batch, Block, BlockId, BlockSummary, Clock, ErrorBody, ErrorLine, ErrorReply, Hash, LightBlock, List,
-    Page, Proof, Ready, Status, Submitted, TX_MEDIA_TYPE, TXS_MEDIA_TYPE, Transaction, Wait,
-};
 use crate::{
     guard::{Guard, KnownChain},
     memory::Memory,

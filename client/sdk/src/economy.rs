@@ -1,21 +1,18 @@
 //! Requests about the economy. All read the committed state after `height`, or the latest where none is given; lists
 //! are complete, read page by page at one height.
 
+use diem_api::{
+    AccountCredit, AccountOffer, Allocation, At, CurrentRate, Day, DayProvider, DiemStake, DiemTranche, Emission,
+    Grant, List, Lock, Offer, Params, Position, Provider, ProviderDetail, Quote, Rent, Reward, Segment, SimulateCalls,
+    SimulateRequest, SimulateTx, Simulated, Step, Supply, Today, TxBytes, Unstaking, Validator, ValidatorDetail,
+    Vouchers,
+};
 use diem_core::{Address, Amount, keys::KeyKind};
 use diem_types::Tx;
 use reqwest::{Method, header::CONTENT_TYPE};
 use serde::de::DeserializeOwned;
 
-use crate::{
-    Client, ClientError,
-    api::{
-        AccountCredit, AccountOffer, Allocation, At, CurrentRate, Day, DayProvider, DiemStake, DiemTranche, Emission,
-        Grant, List, Lock, Offer, Params, Position, Provider, ProviderDetail, Quote, Rent, Reward, Segment,
-        SimulateCalls, SimulateRequest, SimulateTx, Simulated, Step, Supply, Today, TxBytes, Unstaking, Validator,
-        ValidatorDetail, Vouchers,
-    },
-    client::Query,
-};
+use crate::{Client, ClientError, client::Query};
 
 impl Client {
     /// Asks `GET /v1/params`.
@@ -205,7 +202,7 @@ impl Client {
         self.read("/v1/credit/today", height).await
     }
 
-    /// `GET /v1/days?limit=`: the last `limit` days, at most [`crate::api::MAX_PAGE`], the newest first.
+    /// `GET /v1/days?limit=`: the last `limit` days, at most [`diem_api::MAX_PAGE`], the newest first.
     pub async fn days(&self, limit: u32, height: Option<u64>) -> Result<List<Day>, ClientError> {
         let mut path = format!("/v1/days?limit={limit}");
         Query(&mut path, '&').add("height", height);
