@@ -13,13 +13,13 @@ use std::{net::SocketAddr, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use diem_client::verify::Trust;
-use diem_core::{Address, Amount, Denom, Time, keys::SecretKey};
+use diem_core::{Address, Amount, Denom, Page, Time, keys::SecretKey};
 use diem_node::{comet::keys, engine::Engine as _};
 use diem_runtime::App;
 use diem_staking::{self as staking, Position, Validator, position, state::Leaving, validator};
 use diem_svvv::{Lock, lock_of};
 use diem_testkit::{operator, people};
-use diem_types::{Answer, Call, Event, GenesisDoc, Query};
+use diem_types::{Call, Event, GenesisDoc};
 use ed25519_dalek::Signer as _;
 use serde_json::{Value, json};
 use support::{
@@ -53,10 +53,7 @@ struct Facts {
 /// Reads the facts; `people` are a minter, one who only stakes, and one who has left with a part.
 fn facts(app: &App, height: u64, people: &[Address]) -> Facts {
     let state = app.snapshot(Some(height)).unwrap();
-    let leaving = Query::Staking(staking::Query::Leaving { account: people[2], after: None });
-    let Answer::Staking(staking::Answer::Leaving(entries)) = app.query(leaving, Some(height)).unwrap().answer else {
-        panic!("another answer")
-    };
+    let entries = staking::query::leaving(&state.context(), &people[2], &Page::largest(None));
     let tranche = entries.first().map_or(Amount::ZERO, |entry| match entry.what {
         Leaving::Tranche(amount) => amount,
         Leaving::Moved { .. } => Amount::ZERO,

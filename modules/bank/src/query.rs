@@ -1,15 +1,15 @@
 //! The questions that bank answers.
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use diem_core::{Address, Amount, Denom, StateRead};
+use diem_core::{Address, Amount, Denom, QueryContext};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Params, ledger, params,
+    Params, ledger,
     state::{Account, Pool},
 };
 
-/// A question to bank.
+/// A question to bank over ABCI, which is answered by the function of the same name in this file.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[borsh(use_discriminant = true)]
 #[repr(u8)]
@@ -62,25 +62,36 @@ pub struct PoolBalance {
     pub amount: Amount,
 }
 
-pub(crate) fn answer(state: &dyn StateRead, query: Query) -> Answer {
+pub(crate) fn answer(ctx: &QueryContext<'_>, query: Query) -> Answer {
     match query {
-        Query::Account(address) => Answer::Account(ledger::account(state, &address)),
-        Query::Supply => Answer::Supply(supply(state)),
-        Query::Pools => Answer::Pools(pools(state)),
-        Query::Params => Answer::Params(params::params(state)),
+        Query::Account(address) => Answer::Account(account(ctx, &address)),
+        Query::Supply => Answer::Supply(supply(ctx)),
+        Query::Pools => Answer::Pools(pools(ctx)),
+        Query::Params => Answer::Params(params(ctx)),
     }
 }
 
-fn pools(state: &dyn StateRead) -> Vec<PoolBalance> {
-    let of = |pool| Denom::ALL.map(|denom| PoolBalance { pool, denom, amount: ledger::pool(state, pool, denom) });
+/// The row of an account; that of an account never used is empty.
+pub fn account(ctx: &QueryContext<'_>, address: &Address) -> Account {
+    ledger::account(ctx.state, address)
+}
+
+/// The supply of both denominations, and what waits as fees.
+pub fn supply(ctx: &QueryContext<'_>) -> Supply {
+    Supply {
+        vvv: ledger::supply(ctx.state, Denom::Vvv),
+        diem: ledger::supply(ctx.state, Denom::Diem),
+        fees: ledger::pool(ctx.state, Pool::Fees, Denom::Vvv),
+    }
+}
+
+/// The balance of every pool in every denomination, in the order of their numbers.
+pub fn pools(ctx: &QueryContext<'_>) -> Vec<PoolBalance> {
+    let of = |pool| Denom::ALL.map(|denom| PoolBalance { pool, denom, amount: ledger::pool(ctx.state, pool, denom) });
     Pool::ALL.into_iter().flat_map(of).collect()
 }
 
-/// The supply of both denominations, from a state.
-pub fn supply(state: &dyn StateRead) -> Supply {
-    Supply {
-        vvv: ledger::supply(state, Denom::Vvv),
-        diem: ledger::supply(state, Denom::Diem),
-        fees: ledger::pool(state, Pool::Fees, Denom::Vvv),
-    }
+/// The parameters of the module.
+pub fn params(ctx: &QueryContext<'_>) -> Params {
+    crate::params::params(ctx.state)
 }

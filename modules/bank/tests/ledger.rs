@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use borsh::BorshDeserialize;
 use common::{call, empty, fund, units, who};
 use diem_bank::{
-    Account, Answer, Bank, ChargeError, Error, Event, Genesis, MinNewAccount, Msg, Output, Params, Pool, Query,
-    balance, ledger, msg::MAX_OUTPUTS, pool, supply,
+    Account, Bank, ChargeError, Error, Event, Genesis, MinNewAccount, Msg, Output, Params, Pool, balance, ledger,
+    msg::MAX_OUTPUTS, pool, query, supply,
 };
 use diem_core::{
     Address, Amount, BlockInfo, CallError, Denom, GenesisContext, Message as _, Module, ModuleError, ModuleId,
@@ -155,7 +155,7 @@ fn the_least_first_payment_is_a_parameter_within_bounds() {
     diem_bank::set_params(&mut state, &with(low.0, low.1)).unwrap();
     call(&mut state, who(1), &transfer(who(3), VVV, low.0)).unwrap();
     let ctx = QueryContext { state: &state as &dyn StateRead, block: BlockInfo::default() };
-    assert_eq!(Bank::query(&ctx, Query::Params).unwrap(), Answer::Params(with(low.0, low.1)));
+    assert_eq!(query::params(&ctx), with(low.0, low.1));
     assert_eq!(Bank::export_genesis(&state).params, with(low.0, low.1));
 }
 
@@ -411,18 +411,14 @@ fn questions_are_answered_from_state() {
     let mut state = with_ada(&base);
     ledger::charge(&mut state, &who(1), 0, &who(1), units(9)).unwrap();
     ledger::collect_fees(&mut state, units(9)).unwrap();
-    let ask = |query| {
-        let ctx = QueryContext { state: &state as &dyn StateRead, block: BlockInfo::default() };
-        Bank::query(&ctx, query).unwrap()
-    };
+    let ctx = QueryContext { state: &state as &dyn StateRead, block: BlockInfo::default() };
     let row = Account { nonce: 1, vvv: units(91), diem: units(9) };
-    assert_eq!(ask(Query::Account(who(1))), Answer::Account(row));
-    assert_eq!(ask(Query::Account(who(9))), Answer::Account(Account::default()));
-    let Answer::Supply(supply) = ask(Query::Supply) else { panic!("the supply was asked for") };
+    assert_eq!((query::account(&ctx, &who(1)), query::account(&ctx, &who(9))), (row, Account::default()));
+    let supply = query::supply(&ctx);
     assert_eq!((supply.vvv, supply.diem, supply.fees), (units(100), units(10), units(9)));
     ledger::pay_into_pool(&mut state, &who(1), Pool::StakedDiem, Denom::Diem, units(4)).unwrap();
     let ctx = QueryContext { state: &state as &dyn StateRead, block: BlockInfo::default() };
-    let Answer::Pools(pools) = Bank::query(&ctx, Query::Pools).unwrap() else { panic!("the pools were asked for") };
+    let pools = query::pools(&ctx);
     let expected = Pool::ALL.iter().flat_map(|pool| Denom::ALL.map(|denom| (*pool, denom)));
     assert!(pools.iter().map(|row| (row.pool, row.denom)).eq(expected), "each pool with each denomination, once");
     let full = pools.iter().filter(|row| !row.amount.is_zero()).map(|row| (row.pool.name(), row.denom, row.amount));

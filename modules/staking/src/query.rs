@@ -1,7 +1,7 @@
 //! The questions that staking answers.
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use diem_core::{Address, Amount, CallError, QueryContext, StateRead, Time, clock};
+use diem_core::{Address, Amount, CallError, Page, QueryContext, Time, clock};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -9,16 +9,13 @@ use crate::{
     params::Params,
     positions::{self, Open},
     state::{
-        BRIDGE_KEYS, BridgeKey, DATES, DESCRIPTIONS, Description, ENTRIES, Leaving, PLACES, POSITIONS, Position, TOLD,
-        Told, VALIDATORS, Validator, params,
+        self, BRIDGE_KEYS, BridgeKey, DATES, DESCRIPTIONS, Description, ENTRIES, Leaving, PLACES, POSITIONS, Position,
+        TOLD, Told, VALIDATORS, Validator,
     },
     validators::consensus_address,
 };
 
-/// The most rows of an answer.
-pub const MAX_PAGE: u32 = 200;
-
-/// A question to staking.
+/// A question to staking over ABCI, which is answered by the function of the same name in this file.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[borsh(use_discriminant = true)]
 #[repr(u8)]
@@ -27,13 +24,8 @@ pub enum Query {
     Params = 0,
     /// Asks for one validator, by operator.
     Validator(Address) = 1,
-    /// Asks for validators by the address of their operator, after `after`, at most `limit` and [`MAX_PAGE`].
-    Validators {
-        /// The last one of the page before.
-        after: Option<Address>,
-        /// The most rows of the page.
-        limit: u32,
-    } = 2,
+    /// Asks for validators, by the address of their operator.
+    Validators(Page<Address>) = 2,
     /// Asks for the position of an account with one validator; it is empty where the account never staked.
     Position {
         /// The account that staked.
@@ -41,19 +33,19 @@ pub enum Query {
         /// The operator of the validator.
         validator: Address,
     } = 3,
-    /// Asks for the positions of an account, by validator, after `after`.
+    /// Asks for the positions of an account, by validator.
     Positions {
         /// The account that staked.
         account: Address,
-        /// The last validator of the page before.
-        after: Option<Address>,
+        /// The part of them.
+        page: Page<Address>,
     } = 4,
-    /// Asks for an account's entries: tranches and stake that it moved lately, after the entry `after`.
+    /// Asks for an account's entries, by their ids: tranches and stake that it moved lately.
     Leaving {
         /// The account that owns the entries.
         account: Address,
-        /// The last id of the page before.
-        after: Option<u64>,
+        /// The part of them.
+        page: Page<u64>,
     } = 5,
     /// The set that consensus was last told.
     Told = 6,
@@ -175,34 +167,39 @@ pub struct ToldView {
 }
 
 pub(crate) fn answer(ctx: &QueryContext<'_>, query: Query) -> Result<Answer, CallError> {
-    let state = ctx.state;
     Ok(match query {
-        Query::Params => Answer::Params(params(state)),
-        Query::Validator(operator) => {
-            let validator = VALIDATORS.get(state, &operator).ok_or(Error::UnknownValidator(operator))?;
-            Answer::Validator(Box::new(view(ctx, operator, validator)))
-        }
-        Query::Validators { after, limit } => {
-            let limit = limit.min(MAX_PAGE) as usize;
-            let page = VALIDATORS.range(state, after.as_ref(), limit.saturating_add(1)).into_iter();
-            let page = page.filter(|(operator, _)| Some(operator) != after.as_ref()).take(limit);
-            Answer::Validators(page.map(|(operator, validator)| view(ctx, operator, validator)).collect())
-        }
-        Query::Position { account, validator } => {
-            let position = positions::position(state, &account, &validator);
-            Answer::Position(Box::new(position_view(state, &account, validator, &position)?))
-        }
-        Query::Positions { account, after } => Answer::Positions(positions_of(state, &account, after)?),
-        Query::Leaving { account, after } => Answer::Leaving(leaving_of(state, &account, after)),
-        Query::Told => {
-            let told = TOLD.all(state).into_iter();
-            Answer::Told(told.map(|(consensus_key, told)| ToldView { consensus_key, told }).collect())
-        }
-        Query::BridgeKey(bridge) => Answer::BridgeKey(BRIDGE_KEYS.get(state, &bridge)),
+        Query::Params => Answer::Params(params(ctx)),
+        Query::Validator(operator) => Answer::Validator(Box::new(validator(ctx, &operator)?)),
+        Query::Validators(page) => Answer::Validators(validators(ctx, &page)),
+        Query::Position { account, validator } => Answer::Position(Box::new(position(ctx, &account, &validator)?)),
+        Query::Positions { account, page } => Answer::Positions(positions(ctx, &account, &page)?),
+        Query::Leaving { account, page } => Answer::Leaving(leaving(ctx, &account, &page)),
+        Query::Told => Answer::Told(told(ctx)),
+        Query::BridgeKey(bridge) => Answer::BridgeKey(bridge_key(ctx, &bridge)),
     })
 }
 
-fn view(ctx: &QueryContext<'_>, operator: Address, validator: Validator) -> ValidatorView {
+/// The parameters of the module.
+pub fn params(ctx: &QueryContext<'_>) -> Params {
+    state::params(ctx.state)
+}
+
+/// One validator, by operator.
+///
+/// # Errors
+/// [`Error::UnknownValidator`].
+pub fn validator(ctx: &QueryContext<'_>, operator: &Address) -> Result<ValidatorView, CallError> {
+    let validator = VALIDATORS.get(ctx.state, operator).ok_or(Error::UnknownValidator(*operator))?;
+    Ok(validator_view(ctx, *operator, validator))
+}
+
+/// A page of validators, by the address of their operator.
+pub fn validators(ctx: &QueryContext<'_>, page: &Page<Address>) -> Vec<ValidatorView> {
+    let rows = VALIDATORS.page(ctx.state, page).into_iter();
+    rows.map(|(operator, validator)| validator_view(ctx, operator, validator)).collect()
+}
+
+fn validator_view(ctx: &QueryContext<'_>, operator: Address, validator: Validator) -> ValidatorView {
     let state = ctx.state;
     let told = TOLD.get(state, &validator.consensus_key);
     let standing = match &validator {
@@ -212,7 +209,7 @@ fn view(ctx: &QueryContext<'_>, operator: Address, validator: Validator) -> Vali
         _ => Standing::Waiting,
     };
     let consensus_address = consensus_address(&validator.consensus_key);
-    let (missed, may_miss) = downtime::standing(state, &params(state), &consensus_address);
+    let (missed, may_miss) = downtime::standing(state, &params(ctx), &consensus_address);
     ValidatorView {
         operator,
         consensus_address,
@@ -227,12 +224,34 @@ fn view(ctx: &QueryContext<'_>, operator: Address, validator: Validator) -> Vali
     }
 }
 
+/// The position of an account with one validator; it is empty where the account never staked.
+///
+/// # Errors
+/// [`Error::UnknownValidator`].
+pub fn position(ctx: &QueryContext<'_>, account: &Address, operator: &Address) -> Result<PositionView, CallError> {
+    position_view(ctx, account, *operator, positions::position(ctx.state, account, operator))
+}
+
+/// A page of an account's positions, by validator.
+///
+/// # Errors
+/// A sum in them does not fit an amount, which no chain reaches.
+pub fn positions(
+    ctx: &QueryContext<'_>,
+    account: &Address,
+    page: &Page<Address>,
+) -> Result<Vec<PositionView>, CallError> {
+    let rows = POSITIONS.page_of(ctx.state, account, page).into_iter();
+    rows.map(|(operator, position)| position_view(ctx, account, operator, position)).collect()
+}
+
 fn position_view(
-    state: &dyn StateRead,
+    ctx: &QueryContext<'_>,
     account: &Address,
     operator: Address,
-    position: &Position,
+    position: Position,
 ) -> Result<PositionView, CallError> {
+    let state = ctx.state;
     let validator = VALIDATORS.get(state, &operator).ok_or(Error::UnknownValidator(operator))?;
     let (earned, _) = position.earned(&validator).and_then(|earned| earned.split()).map_err(Error::from)?;
     let open = Open::read(state, account, &operator)?;
@@ -245,29 +264,29 @@ fn position_view(
         free_to_move: open.most_that_may_go(state, position.free_to_move())?,
         locked: validator.value_of(position.locked),
         rewards: earned.checked_add(commission).map_err(Error::from)?,
-        position: *position,
+        position,
     })
 }
 
-fn positions_of(
-    state: &dyn StateRead,
-    account: &Address,
-    after: Option<Address>,
-) -> Result<Vec<PositionView>, CallError> {
-    let from = after.map(|validator| (*account, validator));
-    let page = POSITIONS.prefix(state, account, from.as_ref(), (MAX_PAGE as usize).saturating_add(1)).into_iter();
-    let page = page.filter(|((_, validator), _)| Some(*validator) != after).take(MAX_PAGE as usize);
-    page.map(|((_, validator), position)| position_view(state, account, validator, &position)).collect()
-}
-
-fn leaving_of(state: &dyn StateRead, account: &Address, after: Option<u64>) -> Vec<LeavingView> {
-    let from = after.map(|id| (*account, id));
-    let page = PLACES.prefix(state, account, from.as_ref(), (MAX_PAGE as usize).saturating_add(1)).into_iter();
-    let page = page.filter(|((_, id), _)| Some(*id) != after).take(MAX_PAGE as usize);
-    page.filter_map(|((_, id), place)| {
+/// A page of an account's entries, by their ids: tranches and stake that it moved lately.
+pub fn leaving(ctx: &QueryContext<'_>, account: &Address, page: &Page<u64>) -> Vec<LeavingView> {
+    let state = ctx.state;
+    let rows = PLACES.page_of(state, account, page).into_iter();
+    rows.filter_map(|(id, place)| {
         let entry = ENTRIES.get(state, &(place.validator, place.height, id))?;
         let until = DATES.get(state, &(place.validator, place.height)).map(Time);
         Some(LeavingView { id, validator: place.validator, height: place.height, until, what: entry.what })
     })
     .collect()
+}
+
+/// The set that consensus was last told.
+pub fn told(ctx: &QueryContext<'_>) -> Vec<ToldView> {
+    let rows = TOLD.all(ctx.state).into_iter();
+    rows.map(|(consensus_key, told)| ToldView { consensus_key, told }).collect()
+}
+
+/// The validator that has or had a bridge key; `None` if the key was never used.
+pub fn bridge_key(ctx: &QueryContext<'_>, bridge: &Address) -> Option<BridgeKey> {
+    BRIDGE_KEYS.get(ctx.state, bridge)
 }

@@ -5,7 +5,7 @@ mod common;
 
 use borsh::BorshDeserialize;
 use common::{World, bridge, description, empty, proof, units, vvv, who};
-use diem_core::{Amount, Message as _, Module, QueryContext};
+use diem_core::{Amount, Message as _, Module, Page, QueryContext};
 use diem_staking::{Answer, Description, EditValidator, Genesis, Msg, Query, Staking};
 use proptest::{collection::vec, prelude::*};
 
@@ -71,10 +71,10 @@ fn answers_have_no_number_that_a_reader_could_lose() {
     for query in [
         Query::Params,
         Query::Validator(who(1)),
-        Query::Validators { after: None, limit: 10 },
+        Query::Validators(Page { after: None, limit: 10 }),
         Query::Position { account, validator: who(1) },
-        Query::Positions { account, after: None },
-        Query::Leaving { account, after: None },
+        Query::Positions { account, page: Page::largest(None) },
+        Query::Leaving { account, page: Page::largest(None) },
         Query::Told,
         Query::BridgeKey(bridge(1).address()),
     ] {

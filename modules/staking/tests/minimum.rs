@@ -7,9 +7,9 @@ use common::{DAY, ONE, World, bridge, consensus_key, description, empty, proof, 
 use diem_core::{Amount, CallError, GenesisContext, Module, QueryContext, Time};
 use diem_overlay::Overlay;
 use diem_staking::{
-    Answer, CreateValidator, Error, Genesis, Msg, Offence, Params, Query, Reach, Staking,
+    CreateValidator, Error, Genesis, Msg, Offence, Params, Reach, Staking,
     genesis::{GenesisStake, GenesisValidator},
-    set_params, slash,
+    query, set_params, slash,
 };
 
 const WEEK: u64 = 7 * DAY;
@@ -24,8 +24,7 @@ fn message<T>(outcome: Result<T, CallError>) -> String {
 /// The amounts that by the chain may be unstaked, and may go to another validator.
 fn may_go(world: &World<'_>, account: u8, number: u8) -> (Amount, Amount) {
     let ctx = QueryContext { state: &world.state, block: world.now };
-    let query = Query::Position { account: who(account), validator: who(number) };
-    let Ok(Answer::Position(position)) = Staking::query(&ctx, query) else { panic!("a position was asked for") };
+    let position = query::position(&ctx, &who(account), &who(number)).unwrap();
     (position.free_to_unstake, position.free_to_move)
 }
 

@@ -4,10 +4,11 @@
 mod common;
 
 use common::{CHAIN, World, bridge, consensus_key, description, empty, proof, refusal, units, vvv, who};
-use diem_core::{Amount, Message as _, Module, QueryContext, keys::SecretKey};
+use diem_core::{Amount, Message as _, Page, QueryContext, keys::SecretKey};
 use diem_staking::{
-    Answer, CreateValidator, Description, EditValidator, Error, KeyProof, Msg, Params, Query, Staking, ValidatorUpdate,
-    bridge_key, query::Standing, set_params, told, validator,
+    CreateValidator, Description, EditValidator, Error, KeyProof, Msg, Params, ValidatorUpdate, bridge_key,
+    query::{self, Standing},
+    set_params, told, validator,
 };
 
 fn create(number: u8) -> Msg {
@@ -220,10 +221,7 @@ fn people_are_told_where_a_validator_stands() {
     let mut world = World::with(&base, 2, Params { max_validators: 1, ..Params::default() }, 1_000);
     let ask = |world: &World<'_>, number| {
         let ctx = QueryContext { state: &world.state, block: world.now };
-        let Answer::Validator(view) = Staking::query(&ctx, Query::Validator(who(number))).unwrap() else {
-            panic!("a validator was asked for")
-        };
-        view
+        query::validator(&ctx, &who(number)).unwrap()
     };
     let view = ask(&world, 1);
     assert_eq!((view.standing, view.power, view.self_stake), (Standing::Active, 1_000, vvv(1_000)));
@@ -238,10 +236,9 @@ fn people_are_told_where_a_validator_stands() {
     world.try_do(|state, events| diem_staking::tombstone(state, events, &who(1))).unwrap();
     assert_eq!(ask(&world, 1).standing, Standing::Tombstoned);
     let ctx = QueryContext { state: &world.state, block: world.now };
-    assert_eq!(Staking::query(&ctx, Query::Validator(who(9))).unwrap_err().code, 1);
-    let page = |after, limit| match Staking::query(&ctx, Query::Validators { after, limit }).unwrap() {
-        Answer::Validators(page) => page.iter().map(|view| view.operator).collect::<Vec<_>>(),
-        other => panic!("{other:?}"),
+    assert_eq!(query::validator(&ctx, &who(9)).unwrap_err().code, 1);
+    let page = |after, limit| {
+        query::validators(&ctx, &Page { after, limit }).iter().map(|view| view.operator).collect::<Vec<_>>()
     };
     assert_eq!((page(None, 1), page(Some(who(1)), 5), page(Some(who(2)), 5)), (vec![who(1)], vec![who(2)], vec![]));
 }

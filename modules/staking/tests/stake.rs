@@ -217,19 +217,14 @@ fn the_last_to_leave_takes_everything_and_the_next_starts_one_to_one() {
 
 #[test]
 fn a_tranche_knows_its_date_once_the_next_block_has_a_time() {
-    use diem_core::{Module, QueryContext};
-    use diem_staking::{Answer, Query, Staking};
+    use diem_core::{Page, QueryContext};
     let base = empty();
     let mut world = World::new(&base, 1);
     world.stake(9, 1, vvv(100)).unwrap();
     world.unstake(9, 1, vvv(40)).unwrap();
     let until = |world: &World<'_>| {
         let ctx = QueryContext { state: &world.state, block: world.now };
-        let Answer::Leaving(list) = Staking::query(&ctx, Query::Leaving { account: who(9), after: None }).unwrap()
-        else {
-            panic!("what leaves was asked for")
-        };
-        list[0].until
+        diem_staking::query::leaving(&ctx, &who(9), &Page::largest(None))[0].until
     };
     assert_eq!(until(&world), None);
     world.next();

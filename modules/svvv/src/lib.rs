@@ -49,7 +49,7 @@ impl Module for Svvv {
     }
 
     fn query(ctx: &QueryContext<'_>, query: Query) -> Result<Answer, CallError> {
-        Ok(query::answer(ctx.state, query))
+        Ok(query::answer(ctx, query))
     }
 
     fn check_invariants(state: &dyn StateRead) -> Result<(), String> {

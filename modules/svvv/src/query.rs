@@ -1,7 +1,7 @@
 //! The questions that svvv answers.
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use diem_core::{Address, Amount, StateRead};
+use diem_core::{Address, Amount, Page, QueryContext};
 use diem_staking as staking;
 use serde::{Deserialize, Serialize};
 
@@ -10,10 +10,7 @@ use crate::{
     state::{LOCKS, Lock},
 };
 
-/// The most rows of an answer.
-pub const MAX_PAGE: usize = 200;
-
-/// A question to svvv.
+/// A question to svvv over ABCI, which is answered by the function of the same name in this file.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[borsh(use_discriminant = true)]
 #[repr(u8)]
@@ -25,12 +22,12 @@ pub enum Query {
         /// The validator that the stake is with.
         validator: Address,
     } = 0,
-    /// The account's locks by validator, after `after`, at most [`MAX_PAGE`].
+    /// Asks for the account's locks, by validator.
     Locks {
         /// The account that holds the locks.
         account: Address,
-        /// The last validator of the page before.
-        after: Option<Address>,
+        /// The part of them.
+        page: Page<Address>,
     } = 1,
 }
 
@@ -59,26 +56,30 @@ pub struct LockView {
     pub lock: Lock,
 }
 
-pub(crate) fn answer(state: &dyn StateRead, query: Query) -> Answer {
+pub(crate) fn answer(ctx: &QueryContext<'_>, query: Query) -> Answer {
     match query {
-        Query::Lock { account, validator } => {
-            Answer::Lock(view(state, &account, validator, locks::lock_of(state, &account, &validator)))
-        }
-        Query::Locks { account, after } => {
-            let from = after.map(|validator| (account, validator));
-            let page = LOCKS.prefix(state, &account, from.as_ref(), MAX_PAGE.saturating_add(1)).into_iter();
-            let page = page.filter(|((_, validator), _)| Some(*validator) != after).take(MAX_PAGE);
-            Answer::Locks(page.map(|((_, validator), lock)| view(state, &account, validator, lock)).collect())
-        }
+        Query::Lock { account, validator } => Answer::Lock(lock(ctx, &account, &validator)),
+        Query::Locks { account, page } => Answer::Locks(locks(ctx, &account, &page)),
     }
 }
 
-fn view(state: &dyn StateRead, account: &Address, validator: Address, lock: Lock) -> LockView {
-    let row = staking::validator(state, &validator);
+/// The account's lock with one validator; an empty one where there is none.
+pub fn lock(ctx: &QueryContext<'_>, account: &Address, validator: &Address) -> LockView {
+    view(ctx, account, *validator, locks::lock_of(ctx.state, account, validator))
+}
+
+/// A page of the account's locks, by validator.
+pub fn locks(ctx: &QueryContext<'_>, account: &Address, page: &Page<Address>) -> Vec<LockView> {
+    let rows = LOCKS.page_of(ctx.state, account, page).into_iter();
+    rows.map(|(validator, lock)| view(ctx, account, validator, lock)).collect()
+}
+
+fn view(ctx: &QueryContext<'_>, account: &Address, validator: Address, lock: Lock) -> LockView {
+    let row = staking::validator(ctx.state, &validator);
     LockView {
         validator,
         locked: row.map_or(Amount::ZERO, |row| row.value_of(lock.shares)),
-        free_to_lock: locks::free_to_lock(state, account, &validator),
+        free_to_lock: locks::free_to_lock(ctx.state, account, &validator),
         lock,
     }
 }

@@ -6,13 +6,13 @@ mod common;
 
 use common::{DAY, ONE, World, empty, units, vvv, who};
 use diem_core::{
-    Amount, Block, BlockContext, CallError, Events, Forgetful, GenesisContext, Message as _, Module, ModuleError,
+    Amount, Block, BlockContext, CallError, Events, Forgetful, GenesisContext, Message as _, Module, ModuleError, Page,
     QueryContext, Time, TxContext,
 };
 use diem_overlay::Overlay;
 use diem_staking::{Staking, position, slash};
 use diem_svvv::{
-    Answer, Error, Genesis, Lock, Msg, Query, Svvv, free_to_lock, genesis::GenesisLock, lock_of, total_outstanding,
+    Error, Genesis, Lock, Msg, Svvv, free_to_lock, genesis::GenesisLock, lock_of, query, total_outstanding,
 };
 
 fn lock(world: &mut World<'_>, account: u8, validator: u8, vvv: Amount, diem: Amount) -> Result<u128, CallError> {
@@ -238,14 +238,9 @@ fn people_see_what_a_lock_is_worth() {
     lock(&mut world, 9, 1, vvv(300), vvv(2)).unwrap();
     slashed(&mut world, 1, 500);
     let ctx = QueryContext { state: &world.state, block: world.now };
-    let Answer::Lock(view) = Svvv::query(&ctx, Query::Lock { account: who(9), validator: who(1) }).unwrap() else {
-        panic!("a lock was asked for")
-    };
+    let view = query::lock(&ctx, &who(9), &who(1));
     assert_eq!((view.locked, view.free_to_lock, view.lock.outstanding), (vvv(285), vvv(665), vvv(2)));
-    let page = |after| match Svvv::query(&ctx, Query::Locks { account: who(9), after }).unwrap() {
-        Answer::Locks(page) => page.len(),
-        other => panic!("{other:?}"),
-    };
+    let page = |after| query::locks(&ctx, &who(9), &Page::largest(after)).len();
     assert_eq!((page(None), page(Some(who(1)))), (1, 0));
     let msg = Msg::Restake { from: who(1), to: who(2), amount: vvv(3) };
     assert_eq!(msg.text(), format!("Move stake of 3 VVV from {} to {}", who(1).to_hex(), who(2).to_hex()));

@@ -7,8 +7,8 @@ mod common;
 
 use common::{World, empty, units, vvv, who};
 use diem_bank::Pool;
-use diem_core::{Address, Block, BlockContext, CallError, Denom, Events, Module, QueryContext, StateWrite};
-use diem_staking::{Answer, Msg, Offence, Params, Query, Reach, Route, Staking, position, slash, validator};
+use diem_core::{Address, Block, BlockContext, CallError, Denom, Events, Module, Page, QueryContext, StateWrite};
+use diem_staking::{Msg, Offence, Params, Reach, Route, Staking, position, slash, validator};
 use diem_svvv::{Svvv, lock_of};
 
 const VALIDATORS: u8 = 3;
@@ -65,9 +65,7 @@ fn step(
 /// The id of something of the account that is on its way.
 fn pick_entry(world: &World<'_>, dice: &mut Dice, account: Address) -> Option<u64> {
     let ctx = QueryContext { state: &world.state, block: world.now };
-    let Ok(Answer::Leaving(entries)) = Staking::query(&ctx, Query::Leaving { account, after: None }) else {
-        panic!("what leaves was asked for")
-    };
+    let entries = diem_staking::query::leaving(&ctx, &account, &Page::largest(None));
     let ids: Vec<u64> = entries.iter().map(|entry| entry.id).collect();
     (!ids.is_empty()).then(|| dice.pick(&ids))
 }

@@ -94,16 +94,10 @@ fn oldest_state(api: &Api) -> Option<u64> {
 /// `GET /v1/params?height=`
 pub(crate) async fn params(State(api): Shared, Query(params): Query<HeightParams>) -> Result<Json<Params>, Failure> {
     let reader = Reader::at(&api, params.height)?;
-    let diem_staking::Answer::Params(staking) = reader.staking(diem_staking::Query::Params)? else {
-        return Err(wrong_answer());
-    };
     let diem_credits::Answer::Params(credits) = reader.credits(diem_credits::Query::Params)? else {
         return Err(wrong_answer());
     };
     let chain = api.node.app.chain().ok_or(HttpError::Internal)?;
-    let diem_bank::Answer::Params(bank) = reader.bank(diem_bank::Query::Params)? else {
-        return Err(wrong_answer());
-    };
     Ok(Json(Params {
         height: reader.height(),
         time: reader.time(),
@@ -112,10 +106,10 @@ pub(crate) async fn params(State(api): Shared, Query(params): Query<HeightParams
         gas: diem_runtime::gas_params(reader.snapshot()),
         gas_of_calls: CallGas::table(),
         chain: diem_runtime::chain_params(reader.snapshot()),
-        bank: BankParams { min_new_account: bank.min_new_account },
+        bank: BankParams { min_new_account: diem_bank::query::params(&reader.ctx()).min_new_account },
         limits: Limits::default(),
         consensus: chain.consensus,
-        staking,
+        staking: diem_staking::query::params(&reader.ctx()),
         emissions: diem_emissions::Params { fee_bps: mint::emission_at(&reader)?.fee_bps },
         credits,
     }))

@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 
 use axum::Json;
 use diem_api::{At, HttpError, List, MAX_PAGE, Moment, Page, Proof};
-use diem_core::{Time, clock};
+use diem_core::{QueryContext, Time, clock};
 use diem_store::Snapshot;
 use diem_types::{Answer, Query as Question};
 use serde::Deserialize;
@@ -63,6 +63,11 @@ impl Reader {
         &self.snapshot
     }
 
+    /// What the questions of the modules are asked with.
+    pub(crate) fn ctx(&self) -> QueryContext<'_> {
+        self.snapshot.context()
+    }
+
     pub(crate) fn height(&self) -> u64 {
         self.snapshot.height()
     }
@@ -81,27 +86,6 @@ impl Reader {
 
     pub(crate) fn moment(&self, time: Time) -> Moment {
         Moment { time, epoch: time.epoch(self.epoch_ms) }
-    }
-
-    pub(crate) fn bank(&self, query: diem_bank::Query) -> Result<diem_bank::Answer, Failure> {
-        match self.ask(Question::Bank(query))? {
-            Answer::Bank(answer) => Ok(answer),
-            _ => Err(wrong_answer()),
-        }
-    }
-
-    pub(crate) fn staking(&self, query: diem_staking::Query) -> Result<diem_staking::Answer, Failure> {
-        match self.ask(Question::Staking(query))? {
-            Answer::Staking(answer) => Ok(answer),
-            _ => Err(wrong_answer()),
-        }
-    }
-
-    pub(crate) fn svvv(&self, query: diem_svvv::Query) -> Result<diem_svvv::Answer, Failure> {
-        match self.ask(Question::Svvv(query))? {
-            Answer::Svvv(answer) => Ok(answer),
-            _ => Err(wrong_answer()),
-        }
     }
 
     pub(crate) fn diem(&self, query: diem_diem::Query) -> Result<diem_diem::Answer, Failure> {
@@ -216,6 +200,11 @@ impl ListParams {
 }
 
 impl<K: Copy> Part<K> {
+    /// The page that a module is asked for: one row more than is answered, which shows whether there is more.
+    pub(crate) fn page(&self) -> diem_core::Page<K> {
+        diem_core::Page { after: self.cursor, limit: self.one_more() }
+    }
+
     /// Cuts rows that begin after the cursor to a page; the next page goes on after its last row.
     pub(crate) fn cut_after<R>(&self, mut rows: Vec<R>, key: impl Fn(&R) -> K) -> (Vec<R>, Option<K>) {
         let more = rows.len() > self.limit;

@@ -1,11 +1,12 @@
 //! The handlers of validators, and of an account's stake and locks.
 
 use axum::{Json, extract::State};
-use diem_api::{At, Coin, Commission, Hash, List, Lock, NextCommission, Position, Reward, Unstaking, ValidatorDetail};
-use diem_core::{Address, Amount, encoding::HexBytes};
+use diem_api::{
+    At, Coin, Commission, Hash, List, Lock, NextCommission, Position, Reward, Unstaking, ValidatorDetail,
+};
+use diem_core::{Address, Amount, Page, encoding::HexBytes};
 use diem_staking::{
-    Answer, Query as Question,
-    query::{LeavingView, PositionView, ValidatorView},
+    query::{self, LeavingView, PositionView, ValidatorView},
     state::Leaving,
 };
 use diem_svvv as svvv;
@@ -14,7 +15,7 @@ use super::{
     Shared,
     error::Failure,
     params::{Path, Query, parse},
-    reading::{ListParams, ProveParams, Reader, answer_page, answer_proven, wrong_answer},
+    reading::{ListParams, ProveParams, Reader, answer_page, answer_proven},
 };
 
 /// `GET /v1/validators?height=&after=&limit=`
@@ -23,9 +24,7 @@ pub(crate) async fn validators(
     Query(params): Query<ListParams>,
 ) -> Result<Json<List<ValidatorDetail>>, Failure> {
     answer_page(&api, params, |reader, part| {
-        let question = Question::Validators { after: part.cursor, limit: part.one_more().into() };
-        let Answer::Validators(rows) = reader.staking(question)? else { return Err(wrong_answer()) };
-        let (rows, next) = part.cut_after(rows, |row| row.operator);
+        let (rows, next) = part.cut_after(query::validators(&reader.ctx(), &part.page()), |row| row.operator);
         Ok((rows.into_iter().map(|row| detail(reader, row)).collect(), next))
     })
     .await
@@ -39,14 +38,8 @@ pub(crate) async fn validator(
 ) -> Result<Json<At<ValidatorDetail>>, Failure> {
     let operator: Address = parse(&operator)?;
     let key = diem_staking::state::validator_key(&operator);
-    answer_proven(&api, params, &key, move |reader| Ok(detail(reader, view(reader, operator)?))).await
-}
-
-fn view(reader: &Reader, operator: Address) -> Result<ValidatorView, Failure> {
-    match reader.staking(Question::Validator(operator))? {
-        Answer::Validator(row) => Ok(*row),
-        _ => Err(wrong_answer()),
-    }
+    answer_proven(&api, params, &key, move |reader| Ok(detail(reader, query::validator(&reader.ctx(), &operator)?)))
+        .await
 }
 
 fn detail(reader: &Reader, view: ValidatorView) -> ValidatorDetail {
@@ -89,7 +82,8 @@ pub(crate) async fn positions(
 ) -> Result<Json<List<Position>>, Failure> {
     let account: Address = parse(&account)?;
     answer_page(&api, params, move |reader, part| {
-        let (rows, next) = part.cut_after(positions_after(reader, account, part.cursor)?, |row| row.validator);
+        let (rows, next) =
+            part.cut_after(query::positions(&reader.ctx(), &account, &part.page())?, |row| row.validator);
         Ok((rows.iter().map(position_view).collect(), next))
     })
     .await
@@ -104,19 +98,9 @@ pub(crate) async fn position(
     let (account, validator): (Address, Address) = (parse(&account)?, parse(&validator)?);
     let key = diem_staking::state::position_key(&account, &validator);
     answer_proven(&api, params, &key, move |reader| {
-        match reader.staking(Question::Position { account, validator })? {
-            Answer::Position(row) => Ok(position_view(&row)),
-            _ => Err(wrong_answer()),
-        }
+        Ok(position_view(&query::position(&reader.ctx(), &account, &validator)?))
     })
     .await
-}
-
-fn positions_after(reader: &Reader, account: Address, after: Option<Address>) -> Result<Vec<PositionView>, Failure> {
-    match reader.staking(Question::Positions { account, after })? {
-        Answer::Positions(rows) => Ok(rows),
-        _ => Err(wrong_answer()),
-    }
 }
 
 fn position_view(row: &PositionView) -> Position {
@@ -139,7 +123,8 @@ pub(crate) async fn rewards(
 ) -> Result<Json<List<Reward>>, Failure> {
     let account: Address = parse(&account)?;
     answer_page(&api, params, move |reader, part| {
-        let (rows, next) = part.cut_after(positions_after(reader, account, part.cursor)?, |row| row.validator);
+        let (rows, next) =
+            part.cut_after(query::positions(&reader.ctx(), &account, &part.page())?, |row| row.validator);
         let earning = rows.iter().filter(|row| !row.rewards.is_zero());
         let reward = |row: &PositionView| Reward { validator: row.validator, amount: Coin::vvv(row.rewards) };
         Ok((earning.map(reward).collect(), next))
@@ -153,22 +138,22 @@ pub(super) const MAX_SUMMED: usize = 1_000;
 
 /// Reads all positions of an account; `None` if they are more than an answer sums.
 pub(super) fn all_positions(reader: &Reader, account: Address) -> Result<Option<Vec<PositionView>>, Failure> {
-    read_all(|after| positions_after(reader, account, after), |row| row.validator)
+    read_all(|page| Ok(query::positions(&reader.ctx(), &account, &page)?), |row| row.validator)
 }
 
 /// Reads all locks of an account; `None` if they are more than an answer sums.
 pub(super) fn all_locks(reader: &Reader, account: Address) -> Result<Option<Vec<svvv::query::LockView>>, Failure> {
-    read_all(|after| locks_after(reader, account, after), |row| row.validator)
+    read_all(|page| Ok(svvv::query::locks(&reader.ctx(), &account, &page)), |row| row.validator)
 }
 
 /// Reads page after page, each after the last row of the one before; `None` if there are more than [`MAX_SUMMED`] rows.
-fn read_all<R, K>(
-    mut page: impl FnMut(Option<K>) -> Result<Vec<R>, Failure>,
+pub(super) fn read_all<R, K>(
+    read: impl Fn(Page<K>) -> Result<Vec<R>, Failure>,
     key: impl Fn(&R) -> K,
 ) -> Result<Option<Vec<R>>, Failure> {
     let mut all: Vec<R> = Vec::new();
     loop {
-        let rows = page(all.last().map(&key))?;
+        let rows = read(Page::largest(all.last().map(&key)))?;
         if rows.is_empty() {
             return Ok(Some(all));
         }
@@ -181,7 +166,7 @@ fn read_all<R, K>(
 
 /// The sum of the avvv of an account that is leaving stake; `None` if that is more rows than an answer sums.
 pub(super) fn leaving_total(reader: &Reader, account: Address) -> Result<Option<Amount>, Failure> {
-    let rows = read_all(|after| leaving_after(reader, account, after), |row| row.id)?;
+    let rows = read_all(|page| Ok(query::leaving(&reader.ctx(), &account, &page)), |row| row.id)?;
     let tranche = |row: &LeavingView| match row.what {
         Leaving::Tranche(amount) => amount,
         Leaving::Moved { .. } => Amount::ZERO,
@@ -202,24 +187,17 @@ pub(crate) async fn unstaking(
 ) -> Result<Json<List<Unstaking>>, Failure> {
     let account: Address = parse(&account)?;
     answer_page(&api, params, move |reader, part| {
-        let (rows, next) = part.cut_after(leaving_after(reader, account, part.cursor)?, |row| row.id);
+        let (rows, next) = part.cut_after(query::leaving(&reader.ctx(), &account, &part.page()), |row| row.id);
         let items: Result<Vec<_>, Failure> = rows.iter().map(|row| leaving_view(reader, row)).collect();
         Ok((items?, next))
     })
     .await
 }
 
-fn leaving_after(reader: &Reader, account: Address, after: Option<u64>) -> Result<Vec<LeavingView>, Failure> {
-    match reader.staking(Question::Leaving { account, after })? {
-        Answer::Leaving(rows) => Ok(rows),
-        _ => Err(wrong_answer()),
-    }
-}
-
 fn leaving_view(reader: &Reader, row: &LeavingView) -> Result<Unstaking, Failure> {
     let (amount, moved_to) = match row.what {
         Leaving::Tranche(amount) => (amount, None),
-        Leaving::Moved { to, shares } => (view(reader, to)?.validator.value_of(shares), Some(to)),
+        Leaving::Moved { to, shares } => (query::validator(&reader.ctx(), &to)?.validator.value_of(shares), Some(to)),
     };
     Ok(Unstaking {
         id: row.id,
@@ -239,7 +217,8 @@ pub(crate) async fn locks(
 ) -> Result<Json<List<Lock>>, Failure> {
     let account: Address = parse(&account)?;
     answer_page(&api, params, move |reader, part| {
-        let (rows, next) = part.cut_after(locks_after(reader, account, part.cursor)?, |row| row.validator);
+        let (rows, next) =
+            part.cut_after(svvv::query::locks(&reader.ctx(), &account, &part.page()), |row| row.validator);
         Ok((rows.iter().map(lock_view).collect(), next))
     })
     .await
@@ -255,24 +234,10 @@ pub(crate) async fn lock(
     let key = svvv::state::lock_key(&account, &validator);
     answer_proven(&api, params, &key, move |reader| {
         // An unknown validator is an error here, as it is for a position, and not an empty lock.
-        view(reader, validator)?;
-        match reader.svvv(svvv::Query::Lock { account, validator })? {
-            svvv::Answer::Lock(row) => Ok(lock_view(&row)),
-            svvv::Answer::Locks(_) => Err(wrong_answer()),
-        }
+        query::validator(&reader.ctx(), &validator)?;
+        Ok(lock_view(&svvv::query::lock(&reader.ctx(), &account, &validator)))
     })
     .await
-}
-
-fn locks_after(
-    reader: &Reader,
-    account: Address,
-    after: Option<Address>,
-) -> Result<Vec<svvv::query::LockView>, Failure> {
-    match reader.svvv(svvv::Query::Locks { account, after })? {
-        svvv::Answer::Locks(rows) => Ok(rows),
-        svvv::Answer::Lock(_) => Err(wrong_answer()),
-    }
 }
 
 fn lock_view(row: &svvv::query::LockView) -> Lock {

@@ -3,8 +3,12 @@
 use std::time::Duration;
 
 use axum::{Json, extract::State};
+use diem_bank::{
+    Pool,
+    query::{self, PoolBalance},
+    state::account_key,
+};
 use diem_api::{Account, Coin, Holdings, HttpError, PoolHoldings, Proof, Supply};
-use diem_bank::{Answer, Pool, Query as Question, query::PoolBalance, state::account_key};
 use diem_core::{Address, Denom, encoding::HexBytes};
 
 use super::{
@@ -12,7 +16,7 @@ use super::{
     error::Failure,
     params::{Path, Query, parse},
     proving::prove,
-    reading::{HeightParams, ProveParams, Reader, wrong_answer},
+    reading::{HeightParams, ProveParams, Reader},
     staking,
 };
 
@@ -41,7 +45,7 @@ pub(crate) async fn account(
         (Reader::at(&api, params.height)?, None)
     };
     api.read(move || {
-        let Answer::Account(row) = reader.bank(Question::Account(address))? else { return Err(wrong_answer()) };
+        let row = query::account(&reader.ctx(), &address);
         Ok(Json(Account {
             address,
             hex: address.to_hex(),
@@ -97,8 +101,7 @@ pub(crate) async fn proof(
 pub(crate) async fn supply(State(api): Shared, Query(params): Query<HeightParams>) -> Result<Json<Supply>, Failure> {
     let reader = Reader::at(&api, params.height)?;
     api.read(move || {
-        let Answer::Supply(supply) = reader.bank(Question::Supply)? else { return Err(wrong_answer()) };
-        let Answer::Pools(pools) = reader.bank(Question::Pools)? else { return Err(wrong_answer()) };
+        let (supply, pools) = (query::supply(&reader.ctx()), query::pools(&reader.ctx()));
         let progress = diem_emissions::progress(reader.snapshot());
         Ok(Json(Supply {
             height: reader.height(),

@@ -17,7 +17,7 @@ use diem_runtime::{App, Options};
 use diem_staking::consensus_address;
 use diem_store::WritePoint;
 use diem_testkit::{Person, TxBuilder, genesis, people, with_validators};
-use diem_types::{Answer, GenesisDoc, Query};
+use diem_types::GenesisDoc;
 use ed25519_dalek::SigningKey;
 
 mod engine;
@@ -85,11 +85,7 @@ fn submit(producer: &mut Producer, tx: Bytes) -> Result<(), SubmitError> {
 }
 
 fn vvv(producer: &Producer, person: &Person) -> Amount {
-    let query = Query::Bank(bank::Query::Account(person.address));
-    let Answer::Bank(bank::Answer::Account(account)) = producer.app().query(query, None).unwrap().answer else {
-        panic!("another answer")
-    };
-    account.balance(Denom::Vvv)
+    bank::balance(&producer.app().store().latest(), &person.address, Denom::Vvv)
 }
 
 fn whole(vvv: u128) -> Amount {

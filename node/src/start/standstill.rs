@@ -11,8 +11,7 @@ use std::{
 use diem_core::Time;
 use diem_host::clock::wall_clock;
 use diem_runtime::App;
-use diem_staking::consensus_address;
-use diem_types::{Answer, Query};
+use diem_staking::{consensus_address, query};
 use tokio::sync::watch;
 
 use crate::{
@@ -56,18 +55,13 @@ impl Members {
     /// The validators of the last committed state; `None` before the first block.
     fn of_state(app: &App) -> Option<Self> {
         let snapshot = app.snapshot(None).ok().filter(|snapshot| snapshot.height() > 0)?;
-        let ask = |query| diem_runtime::answer(&snapshot, Query::Staking(query)).ok();
-        let Some(Answer::Staking(diem_staking::Answer::Told(told))) = ask(diem_staking::Query::Told) else {
-            return None;
+        let ctx = snapshot.context();
+        let member = |query::ToldView { consensus_key, told }| {
+            let validator = query::validator(&ctx, &told.operator);
+            let name = validator.map_or_else(|_| told.operator.to_string(), |view| quoted(&view.description.moniker));
+            (consensus_address(&consensus_key), Member { power: told.power, name })
         };
-        let member = |told: diem_staking::query::ToldView| {
-            let name = match ask(diem_staking::Query::Validator(told.told.operator)) {
-                Some(Answer::Staking(diem_staking::Answer::Validator(view))) => quoted(&view.description.moniker),
-                _ => told.told.operator.to_string(),
-            };
-            (consensus_address(&told.consensus_key), Member { power: told.told.power, name })
-        };
-        Some(Self(told.into_iter().map(member).collect()))
+        Some(Self(query::told(&ctx).into_iter().map(member).collect()))
     }
 
     fn power(&self, of: Option<&ConsensusAddress>) -> u64 {

@@ -20,7 +20,7 @@ use diem_node::{
 };
 use diem_runtime::{App, Options};
 use diem_testkit::{Person, TxBuilder, genesis, people, with_validators};
-use diem_types::{Answer, GenesisDoc, Query};
+use diem_types::GenesisDoc;
 
 use super::recorder;
 
@@ -132,7 +132,5 @@ pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 pub fn vvv(app: &App, person: &Person) -> Amount {
-    let query = Query::Bank(bank::Query::Account(person.address));
-    let Answer::Bank(bank::Answer::Account(account)) = app.query(query, None).unwrap().answer else { panic!("other") };
-    account.balance(Denom::Vvv)
+    bank::balance(&app.store().latest(), &person.address, Denom::Vvv)
 }

@@ -12,7 +12,7 @@ use diem_node::{
 };
 use diem_runtime::App;
 use diem_testkit::{Person, TxBuilder, genesis, people, with_validators};
-use diem_types::{Answer, Call, Event, GenesisDoc, Query};
+use diem_types::{Call, Event, GenesisDoc};
 
 use super::home::{Home, Node, PATIENCE, until};
 
@@ -114,11 +114,8 @@ impl Network {
     /// Sends a call through the first node and waits for its block; returns the height.
     pub async fn call(&self, who: &Person, call: Call) -> u64 {
         let node = self.node(0);
-        let query = Query::Bank(bank::Query::Account(who.address));
-        let Answer::Bank(bank::Answer::Account(account)) = node.app.query(query, None).unwrap().answer else {
-            panic!("another answer")
-        };
-        let tx: Bytes = TxBuilder::new(self.doc(), who, account.nonce, vec![call]).bytes();
+        let nonce = bank::nonce(&node.app.store().latest(), &who.address);
+        let tx: Bytes = TxBuilder::new(self.doc(), who, nonce, vec![call]).bytes();
         let hash = diem_core::tx::tx_hash(&tx);
         assert_eq!(node.running.engine.submit(vec![tx], Wait::Checked).await, [Ok(())]);
         until("the transaction's block", || node.app.index().transaction(&hash).is_some()).await;

@@ -1,6 +1,6 @@
 //! Questions, each answered from one committed height.
 
-use diem_core::{BlockInfo, CallError, QueryContext, Time};
+use diem_core::{CallError, Time};
 use diem_store::{Snapshot, StoreError};
 use diem_types::{Answer, ChainParams, GasParams, Query};
 
@@ -56,8 +56,7 @@ impl App {
 /// # Errors
 /// The module says no.
 pub fn answer(snapshot: &Snapshot, query: Query) -> Result<Answer, CallError> {
-    let block = BlockInfo { height: snapshot.height(), time: Time(snapshot.time_ms()) };
-    modules::query(&QueryContext { state: snapshot, block }, query)
+    modules::query(&snapshot.context(), query)
 }
 
 /// The bound on the size of the state at a snapshot's height.

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 
 use borsh::{BorshDeserialize, BorshSerialize};
 
-use crate::{Address, Key, ModuleId, StateRead, StateWrite, Value, storage::prefix_end};
+use crate::{Address, Key, ModuleId, Page, StateRead, StateWrite, Value, storage::prefix_end};
 
 /// A part of a key whose bytes sort as its values do. Every part has a fixed width, so that tuples sort as well.
 pub trait KeyPart: Sized {
@@ -200,6 +200,12 @@ impl<K: KeyPart, T: BorshSerialize + BorshDeserialize> Map<K, T> {
         self.rows(state, &start, prefix_end(&prefix), limit)
     }
 
+    /// A page of the table.
+    pub fn page(&self, state: &dyn StateRead, page: &Page<K>) -> Vec<(K, T)> {
+        let table = Key::from_slice(&self.prefix);
+        self.rows(state, &page.start(&table), prefix_end(&table), page.size())
+    }
+
     fn rows(&self, state: &dyn StateRead, start: &[u8], end: Option<Key>, limit: usize) -> Vec<(K, T)> {
         let rows = state.range(start, end.as_deref(), limit);
         rows.iter().map(|(key, row)| (self.read_key(key), decode(key, row))).collect()
@@ -210,6 +216,16 @@ impl<K: KeyPart, T: BorshSerialize + BorshDeserialize> Map<K, T> {
             Some(key) => key,
             None => panic!("state key {} is not of its table: the store is damaged", hex::encode(key)),
         }
+    }
+}
+
+impl<P: KeyPart, K: KeyPart, T: BorshSerialize + BorshDeserialize> Map<(P, K), T> {
+    /// A page of the rows whose keys start with `part`, by the rest of their keys.
+    pub fn page_of(&self, state: &dyn StateRead, part: &P, page: &Page<K>) -> Vec<(K, T)> {
+        let mut prefix = Key::from_slice(&self.prefix);
+        part.write(&mut prefix);
+        let rows = self.rows(state, &page.start(&prefix), prefix_end(&prefix), page.size());
+        rows.into_iter().map(|((_, key), row)| (key, row)).collect()
     }
 }
 

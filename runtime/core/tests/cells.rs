@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, ops::Bound};
 
 use diem_core::{
-    Address, Key, ModuleId, StateRead, StateWrite, Value,
+    Address, Key, MAX_ROWS, ModuleId, Page, StateRead, StateWrite, Value,
     cell::{Item, KeyPart, Map},
     storage::prefix_end,
 };
@@ -101,6 +101,40 @@ proptest! {
     }
 
     #[test]
+    fn pages_follow_each_other_without_gaps_or_doubles(
+        rows in btree_map((0..4u8, 0..50u64), any::<u32>(), 0..40),
+        of in 0..5u8,
+        limit in 1..20u16,
+    ) {
+        let mut state = Rows::default();
+        for neighbour in 0..=u8::MAX {
+            NEIGHBOUR_BELOW.set(&mut state, &neighbour, &1);
+            NEIGHBOUR_ABOVE.set(&mut state, &neighbour, &1);
+        }
+        rows.iter().for_each(|(key, value)| PAIRS.set(&mut state, key, value));
+        let (mut whole, mut page) = (Vec::new(), Page { after: None, limit });
+        loop {
+            let found = PAIRS.page(&state, &page);
+            let Some((last, _)) = found.last() else { break };
+            page.after = Some(*last);
+            prop_assert!(found.len() <= limit.into());
+            whole.extend(found);
+        }
+        prop_assert_eq!(whole, rows.iter().map(|(key, value)| (*key, *value)).collect::<Vec<_>>());
+        let (mut part, mut page) = (Vec::new(), Page { after: None, limit });
+        loop {
+            let found = PAIRS.page_of(&state, &of, &page);
+            let Some((last, _)) = found.last() else { break };
+            page.after = Some(*last);
+            prop_assert!(found.len() <= limit.into());
+            part.extend(found);
+        }
+        let expected: Vec<_> =
+            rows.iter().filter(|((first, _), _)| *first == of).map(|((_, key), value)| (*key, *value)).collect();
+        prop_assert_eq!(part, expected);
+    }
+
+    #[test]
     fn the_end_of_a_prefix_is_the_first_key_behind_it(prefix in any::<Vec<u8>>(), tail in any::<Vec<u8>>()) {
         let inside = [&prefix[..], &tail].concat();
         match prefix_end(&prefix) {
@@ -112,6 +146,19 @@ proptest! {
             None => prop_assert!(prefix.iter().all(|byte| *byte == 0xff)),
         }
     }
+}
+
+#[test]
+fn a_page_begins_after_a_key_that_need_not_be_there_and_has_a_most() {
+    let mut state = Rows::default();
+    (0..=300).for_each(|number| PAIRS.set(&mut state, &(1, 2 * number), &0));
+    let page = |after, limit| {
+        let rows = PAIRS.page_of(&state, &1, &Page { after, limit });
+        rows.into_iter().map(|(number, _)| number).collect::<Vec<_>>()
+    };
+    assert_eq!((page(Some(4), 2), page(Some(5), 2), page(Some(600), 2)), (vec![6, 8], vec![6, 8], vec![]));
+    assert_eq!((page(None, 0).len(), page(None, u16::MAX).len()), (0, usize::from(MAX_ROWS)));
+    assert_eq!(PAIRS.page(&state, &Page::largest(Some((0, u64::MAX)))).len(), usize::from(MAX_ROWS));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use diem_core::storage::{Key, StateRead, Value};
+use diem_core::{BlockInfo, QueryContext, Time};
 use ics23::CommitmentProof;
 
 use crate::backend::View;
@@ -53,6 +54,11 @@ impl Snapshot {
     /// The block's time in milliseconds since 1970, 0 for an empty store.
     pub fn time_ms(&self) -> u64 {
         self.at.meta.map_or(0, |meta| meta.time_ms)
+    }
+
+    /// What the questions of the modules are asked with: they are answered from this height.
+    pub fn context(&self) -> QueryContext<'_> {
+        QueryContext { state: self, block: BlockInfo { height: self.height(), time: Time(self.time_ms()) } }
     }
 
     /// The number of state rows. Every node that has this state counts the same, whether it executed the blocks

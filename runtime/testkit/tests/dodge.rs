@@ -9,13 +9,17 @@
 )]
 
 use diem_core::{
-    Address, Amount, Block, Denom, Time,
+    Address, Amount, Block, Denom, Page, Time,
     context::{Misbehaviour, MisbehaviourKind},
     keys::SecretKey,
 };
 use diem_diem::Msg as Diem;
 use diem_runtime::{App, Options, hooks::Hooks};
-use diem_staking::{Answer, Msg as Staking, Query, consensus_address, query::LeavingView, state::Leaving};
+use diem_staking::{
+    Msg as Staking, consensus_address,
+    query::{self, LeavingView},
+    state::Leaving,
+};
 use diem_svvv::Msg as Svvv;
 use diem_testkit::{BlockOutcome, Person, TestChain, chain::sign, genesis, operator, people, with_validators};
 use diem_types::Call;
@@ -98,11 +102,7 @@ impl Story {
     }
 
     fn leaving(&self, person: &Person) -> Vec<LeavingView> {
-        let query = Query::Leaving { account: person.address, after: None };
-        match self.chain.app.query(diem_types::Query::Staking(query), None).unwrap().answer {
-            diem_types::Answer::Staking(Answer::Leaving(rows)) => rows,
-            other => panic!("{other:?}"),
-        }
+        query::leaving(&self.chain.app.store().latest().context(), &person.address, &Page::largest(None))
     }
 
     /// All that is left of a stake, wherever it is.

@@ -7,7 +7,7 @@ use diem_client::verify::Trust;
 use diem_core::Time;
 use diem_staking as staking;
 use diem_testkit::{TxBuilder, operator};
-use diem_types::{Answer, Call, Query};
+use diem_types::Call;
 use proptest::prelude::*;
 
 use super::{Rig, consensus_address, sets::light, submit, whole};
@@ -45,11 +45,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn nonce(rig: &Rig, producer: &Producer, who: usize) -> u64 {
-    let query = Query::Bank(bank::Query::Account(rig.people[who].address));
-    let Answer::Bank(bank::Answer::Account(account)) = producer.app().query(query, None).unwrap().answer else {
-        panic!("another answer")
-    };
-    account.nonce
+    bank::nonce(&producer.app().store().latest(), &rig.people[who].address)
 }
 
 /// Makes a block with a call, which may fail there.

@@ -20,11 +20,8 @@ fn rig() -> Rig {
 }
 
 fn send(rig: &Rig, producer: &mut Producer, who: &Person, msg: staking::Msg) -> u64 {
-    let query = Query::Bank(bank::Query::Account(who.address));
-    let Answer::Bank(bank::Answer::Account(account)) = producer.app().query(query, None).unwrap().answer else {
-        panic!("another answer")
-    };
-    let tx = TxBuilder::new(&rig.doc, who, account.nonce, vec![Call::Staking(msg)]).bytes();
+    let nonce = bank::nonce(&producer.app().store().latest(), &who.address);
+    let tx = TxBuilder::new(&rig.doc, who, nonce, vec![Call::Staking(msg)]).bytes();
     let hash = diem_core::tx::tx_hash(&tx);
     submit(producer, tx).unwrap();
     producer.make_block(false).unwrap();

@@ -1,7 +1,7 @@
 //! One of each query, and the answers of a chain that has lived two days.
 
 use diem_bank as bank;
-use diem_core::{Address, Amount};
+use diem_core::{Address, Amount, Page};
 use diem_credits as credits;
 use diem_diem as diem;
 use diem_emissions as emissions;
@@ -22,10 +22,10 @@ fn staking_queries(account: Address) -> Vec<Query> {
     let queries = [
         Q::Params,
         Q::Validator(validator),
-        Q::Validators { after: None, limit: 2 },
+        Q::Validators(Page { after: None, limit: 2 }),
         Q::Position { account, validator },
-        Q::Positions { account, after: None },
-        Q::Leaving { account, after: None },
+        Q::Positions { account, page: Page::largest(None) },
+        Q::Leaving { account, page: Page::largest(None) },
         Q::Told,
         Q::BridgeKey(bridge(0).address()),
     ];
@@ -58,7 +58,8 @@ pub(crate) fn queries(economy: &Economy) -> Vec<Query> {
     let account = economy.who(1);
     let bank =
         [bank::Query::Account(account), bank::Query::Supply, bank::Query::Pools, bank::Query::Params].map(Query::Bank);
-    let svvv = [svvv::Query::Lock { account, validator: validator(1) }, svvv::Query::Locks { account, after: None }];
+    let locks = svvv::Query::Locks { account, page: Page::largest(None) };
+    let svvv = [svvv::Query::Lock { account, validator: validator(1) }, locks];
     let diem = [
         diem::Query::QuoteIn(amount()),
         diem::Query::QuoteOut(Amount::new(Amount::ONE.get() * 1_500)),

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use diem_bank::{self as bank, Pool};
-use diem_core::{Address, Amount, BlockInfo, Denom, Module, QueryContext, StateRead};
+use diem_core::{Address, Amount, BlockInfo, Denom, Module, Page, QueryContext, StateRead};
 use diem_credits::{self as credits, Credits};
 use diem_emissions as emissions;
-use diem_staking::{self as staking, Staking};
-use diem_svvv::{self as svvv, Svvv};
+use diem_staking as staking;
+use diem_svvv as svvv;
 use diem_types::Event;
 use serde_json::{Value, json};
 
@@ -71,10 +71,6 @@ impl Observer<'_> {
         self.put(name.into(), amount.get());
     }
 
-    fn staking(&self, query: staking::Query) -> staking::Answer {
-        Staking::query(&self.ctx, query).unwrap()
-    }
-
     fn credits(&self, query: credits::Query) -> credits::Answer {
         Credits::query(&self.ctx, query).unwrap()
     }
@@ -105,15 +101,14 @@ impl Observer<'_> {
     }
 
     fn validators(&mut self) {
-        let staking::Answer::Told(told) = self.staking(staking::Query::Told) else { unreachable!() };
+        let told = staking::query::told(&self.ctx);
         for name in self.scene.all("v") {
             let operator = self.scene.named(&name).address;
             let row = staking::validator(self.ctx.state, &operator).unwrap();
             self.amount(format!("validator {name} tokens"), row.tokens);
             self.put(format!("validator {name} shares"), row.shares);
             self.amount(format!("validator {name} commission_due"), row.commission_due);
-            let query = staking::Query::Validator(operator);
-            let staking::Answer::Validator(view) = self.staking(query) else { unreachable!() };
+            let view = staking::query::validator(&self.ctx, &operator).unwrap();
             self.put(format!("validator {name} commission"), view.commission_today);
             let is_told = told.iter().any(|view| view.told.operator == operator);
             self.put(format!("validator {name} told"), is_told);
@@ -129,12 +124,9 @@ impl Observer<'_> {
 
     fn stake(&mut self, account: &Address) {
         let name = self.scene.name(account);
-        let query = staking::Query::Positions { account: *account, after: None };
-        let staking::Answer::Positions(positions) = self.staking(query) else { unreachable!() };
-        for view in positions {
+        for view in staking::query::positions(&self.ctx, account, &Page::largest(None)).unwrap() {
             let at = format!("position {name} {}", self.scene.name(&view.validator));
-            let query = svvv::Query::Lock { account: *account, validator: view.validator };
-            let svvv::Answer::Lock(lock) = Svvv::query(&self.ctx, query).unwrap() else { unreachable!() };
+            let lock = svvv::query::lock(&self.ctx, account, &view.validator);
             assert_eq!(lock.lock.shares, view.position.locked, "{at}");
             self.put(format!("{at} shares"), view.position.shares);
             self.put(format!("{at} locked"), view.position.locked);
@@ -142,9 +134,7 @@ impl Observer<'_> {
             self.amount(format!("{at} pending"), view.rewards);
             self.amount(format!("{at} outstanding"), lock.lock.outstanding);
         }
-        let query = staking::Query::Leaving { account: *account, after: None };
-        let staking::Answer::Leaving(leaving) = self.staking(query) else { unreachable!() };
-        for view in leaving {
+        for view in staking::query::leaving(&self.ctx, account, &Page::largest(None)) {
             let (id, from) = (view.id, self.scene.name(&view.validator));
             match view.what {
                 staking::state::Leaving::Tranche(amount) => self.amount(format!("tranche {id} {name} {from}"), amount),
