@@ -1,7 +1,7 @@
 //! Today's free credit, given away or sold. The DIEM behind it stays where it is; tomorrow's credit is its owner's.
 
 use diem_bank as bank;
-use diem_core::{Address, Amount, BlockContext, CallError, Denom, Module as _, StateRead, StateWrite, TxContext};
+use diem_core::{Address, Amount, BlockContext, CallError, Denom, Module as _, StateWrite, TxContext};
 
 use crate::{
     Credits, Error, Event, accounts,
@@ -120,18 +120,6 @@ pub(crate) fn buy(
     let event = Event::Bought { seller: *seller, buyer: ctx.sender, day, amount, payment };
     ctx.events.emit(Credits::ID, &event);
     Ok(())
-}
-
-/// At most `limit` open offers of today, by seller, from `from` on.
-pub(crate) fn offers(
-    state: &dyn StateRead,
-    global: &Global,
-    from: Option<Address>,
-    limit: usize,
-) -> Vec<(Address, Amount, Amount)> {
-    let from = from.map(|seller| (global.day, seller));
-    let open = |((_, seller), price)| (seller, accounts::load(state, global, &seller).account.today.offered, price);
-    OFFERS.prefix(state, &global.day, from.as_ref(), limit).into_iter().map(open).collect()
 }
 
 /// Removes at most `limit` offers of days that are over. A step that may be repeated.

@@ -2,38 +2,32 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_bank::{self as bank, Pool};
-use diem_core::{Address, Amount, Denom, QueryContext, StateRead, Time, clock};
+use diem_core::{Address, Amount, CallError, Denom, Page, QueryContext, Time, clock};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error, Params, accounts, grants, market,
+    Error, Params, accounts, grants,
     prices::Sheets,
     providers::{self, Provider},
     state::{
-        self, DAYS, DayRecord, Global, Grant, IDLE, Idle, POSITIONS, PROVIDER_DAYS, PROVIDERS, Promised, ProviderDay,
-        Row, Signed, TRANCHES, Tranche,
+        self, DAYS, DayRecord, Global, Grant, IDLE, Idle, OFFERS, POSITIONS, PROVIDER_DAYS, PROVIDERS, Promised,
+        ProviderDay, Row, Signed, TRANCHES, Tranche,
     },
 };
 
-/// The most rows in an answer.
-pub const MAX_ROWS: u16 = 200;
-
-/// A question to credits. Lists are in the order of their keys and begin with the row `from`, or the first one; they
-/// hold at most `limit` and [`MAX_ROWS`] rows.
+/// A question to credits over ABCI, which is answered by the functions of this file.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[borsh(use_discriminant = true)]
 #[repr(u8)]
 pub enum Query {
     /// Asks for an account's credit today, yesterday and tomorrow, with its promises.
     Account(Address) = 0,
-    /// Asks for the positions of an account, from a beneficiary on; and for its tranches.
+    /// Asks for the positions of an account, by beneficiary, and for its tranches.
     Stake {
         /// The account that stakes.
         staker: Address,
-        /// The first beneficiary of the page.
-        from: Option<Address>,
-        /// The most positions of the page.
-        limit: u16,
+        /// The part of the positions.
+        page: Page<Address>,
     } = 1,
     /// Asks for the session keys of an account.
     Grants(Address) = 2,
@@ -46,41 +40,24 @@ pub enum Query {
         /// The provider that is paid.
         provider: Address,
     } = 3,
-    /// Asks for the open offers of today.
-    Offers {
-        /// The first seller of the page.
-        from: Option<Address>,
-        /// The most offers of the page.
-        limit: u16,
-    } = 4,
+    /// Asks for the open offers of today, by seller.
+    Offers(Page<Address>) = 4,
     /// Asks for one provider with its prices and its days.
     Provider(Address) = 5,
     /// Asks for all providers, also those that have left.
-    Providers {
-        /// The first provider of the page.
-        from: Option<Address>,
-        /// The most providers of the page.
-        limit: u16,
-    } = 6,
+    Providers(Page<Address>) = 6,
     /// The open day, the one in its grace, and the rent so far.
     Today = 7,
     /// Asks for the record of one day.
     Day(u64) = 8,
-    /// Asks for the records of days in order.
-    Days {
-        /// The first day of the page.
-        from: u64,
-        /// The most days of the page.
-        limit: u16,
-    } = 9,
+    /// Asks for the records of days, the oldest first.
+    Days(Page<u64>) = 9,
     /// Asks for what was consumed on a day at each provider that is not paid for it yet.
     DayProviders {
         /// The day that it was consumed on.
         day: u64,
-        /// The first provider of the page.
-        from: Option<Address>,
-        /// The most providers of the page.
-        limit: u16,
+        /// The part of the providers.
+        page: Page<Address>,
     } = 10,
     /// Asks for the parameters of the module.
     Params = 11,
@@ -250,51 +227,29 @@ fn day_info(day: u64, record: DayRecord) -> DayInfo {
     DayInfo { day, utilisation_bps: utilisation_bps(record.consumed, record.allowance), record }
 }
 
-fn page(limit: u16) -> usize {
-    limit.min(MAX_ROWS).into()
-}
-
-pub(crate) fn answer(ctx: &QueryContext<'_>, query: Query) -> Result<Answer, Error> {
-    let state = ctx.state;
-    let global = state::global(state);
+pub(crate) fn answer(ctx: &QueryContext<'_>, query: Query) -> Result<Answer, CallError> {
     Ok(match query {
-        Query::Account(address) => Answer::Account(Box::new(account(state, &global, &address))),
-        Query::Stake { staker, from, limit } => Answer::Stake(stake(state, &staker, from, page(limit))),
-        Query::Grants(account) => Answer::Grants(grants::of(state, &global, &account)),
-        Query::Voucher { account, signer, provider } => {
-            Answer::Voucher(voucher(state, &global, &account, &signer, &provider))
+        Query::Account(address) => Answer::Account(Box::new(account(ctx, &address))),
+        Query::Stake { staker, page } => {
+            Answer::Stake(StakeInfo { positions: positions(ctx, &staker, &page), tranches: tranches(ctx, &staker) })
         }
-        Query::Offers { from, limit } => {
-            let offers = market::offers(state, &global, from, page(limit)).into_iter();
-            Answer::Offers(offers.map(|(seller, amount, price)| OfferInfo { seller, amount, price }).collect())
-        }
-        Query::Provider(address) => Answer::Provider(Box::new(provider(state, &global, &address)?)),
-        Query::Providers { from, limit } => {
-            let rows = PROVIDERS.range(state, from.as_ref(), page(limit)).into_iter();
-            let rolled =
-                rows.filter_map(|(address, _)| Some((address, providers::get(state, &global, &address).ok()?)));
-            Answer::Providers(rolled.collect())
-        }
-        Query::Today => Answer::Today(Box::new(today(state, global))),
-        Query::Day(day) => {
-            let record = DAYS.get(state, &day).ok_or(Error::NoDay { day })?;
-            Answer::Day(Box::new(day_info(day, record)))
-        }
-        Query::Days { from, limit } => {
-            let days = DAYS.range(state, Some(&from), page(limit)).into_iter();
-            Answer::Days(days.map(|(day, record)| day_info(day, record)).collect())
-        }
-        Query::DayProviders { day, from, limit } => {
-            let from = from.map(|provider| (day, provider));
-            let rows = PROVIDER_DAYS.prefix(state, &day, from.as_ref(), page(limit)).into_iter();
-            Answer::DayProviders(rows.map(|((_, provider), row)| (provider, row)).collect())
-        }
-        Query::Params => Answer::Params(state::params(state)),
+        Query::Grants(account) => Answer::Grants(grants(ctx, &account)),
+        Query::Voucher { account, signer, provider } => Answer::Voucher(voucher(ctx, &account, &signer, &provider)),
+        Query::Offers(page) => Answer::Offers(offers(ctx, &page)),
+        Query::Provider(address) => Answer::Provider(Box::new(provider(ctx, &address)?)),
+        Query::Providers(page) => Answer::Providers(providers(ctx, &page)),
+        Query::Today => Answer::Today(Box::new(today(ctx))),
+        Query::Day(number) => Answer::Day(Box::new(day(ctx, number)?)),
+        Query::Days(page) => Answer::Days(days(ctx, &page)),
+        Query::DayProviders { day, page } => Answer::DayProviders(day_providers(ctx, day, &page)),
+        Query::Params => Answer::Params(params(ctx)),
     })
 }
 
-fn account(state: &dyn StateRead, global: &Global, address: &Address) -> AccountInfo {
-    let customer = accounts::load(state, global, address);
+/// An account's credit today, yesterday and tomorrow, with its promises.
+pub fn account(ctx: &QueryContext<'_>, address: &Address) -> AccountInfo {
+    let (state, global) = (ctx.state, state::global(ctx.state));
+    let customer = accounts::load(state, &global, address);
     let scaled = accounts::tomorrow(state, &customer);
     let promises = customer.promises.iter().zip(scaled).map(|(promise, (provider, tomorrow))| PromiseInfo {
         provider,
@@ -306,32 +261,34 @@ fn account(state: &dyn StateRead, global: &Global, address: &Address) -> Account
     AccountInfo {
         free: customer.account.today.free(),
         tomorrow: customer.account.today.staked,
-        offer_price: state::OFFERS.get(state, &(global.day, *address)),
+        offer_price: OFFERS.get(state, &(global.day, *address)),
         promises: promises.collect(),
         today: customer.account.today.clone(),
         previous: customer.account.previous.clone(),
     }
 }
 
-fn stake(state: &dyn StateRead, staker: &Address, from: Option<Address>, limit: usize) -> StakeInfo {
-    let from = from.map(|beneficiary| (*staker, beneficiary));
-    let positions = POSITIONS.prefix(state, staker, from.as_ref(), limit).into_iter();
-    let tranches = TRANCHES.prefix(state, staker, None, crate::stake::MAX_TRANCHES).into_iter();
-    StakeInfo {
-        positions: positions.map(|((_, beneficiary), amount)| (beneficiary, amount)).collect(),
-        tranches: tranches.map(|((_, id), tranche)| (id, tranche)).collect(),
-    }
+/// A page of the DIEM that an account has staked, by beneficiary.
+pub fn positions(ctx: &QueryContext<'_>, staker: &Address, page: &Page<Address>) -> Vec<(Address, Amount)> {
+    POSITIONS.page_of(ctx.state, staker, page)
 }
 
-fn voucher(
-    state: &dyn StateRead,
-    global: &Global,
-    account: &Address,
-    signer: &Address,
-    provider: &Address,
-) -> VoucherInfo {
-    let customer = accounts::load(state, global, account);
-    let grant = grants::get(state, global, account, signer).unwrap_or_default();
+/// The tranches of an account, by number; they are few.
+pub fn tranches(ctx: &QueryContext<'_>, staker: &Address) -> Vec<(u64, Tranche)> {
+    let rows = TRANCHES.prefix(ctx.state, staker, None, crate::stake::MAX_TRANCHES).into_iter();
+    rows.map(|((_, id), tranche)| (id, tranche)).collect()
+}
+
+/// The session keys of an account that still say something, with their rights; they are few.
+pub fn grants(ctx: &QueryContext<'_>, account: &Address) -> Vec<(Address, Grant)> {
+    grants::of(ctx.state, &state::global(ctx.state), account)
+}
+
+/// What a voucher of this signer at this provider can still bring, today and yesterday.
+pub fn voucher(ctx: &QueryContext<'_>, account: &Address, signer: &Address, provider: &Address) -> VoucherInfo {
+    let (state, global) = (ctx.state, state::global(ctx.state));
+    let customer = accounts::load(state, &global, account);
+    let grant = grants::get(state, &global, account, signer).unwrap_or_default();
     let on = |day: u64| {
         let promised = customer.promised(provider, day).copied().unwrap_or_default();
         let (signed, left) = if signer == account {
@@ -345,9 +302,24 @@ fn voucher(
     VoucherInfo { today: on(global.day), previous: global.unsettled().map(|previous| on(previous.day)) }
 }
 
-fn provider(state: &dyn StateRead, global: &Global, address: &Address) -> Result<ProviderInfo, Error> {
-    let provider = providers::get(state, global, address)?;
-    let sheets = providers::sheets(state, global, address).unwrap_or_default();
+/// A page of the open offers of today, by seller.
+pub fn offers(ctx: &QueryContext<'_>, page: &Page<Address>) -> Vec<OfferInfo> {
+    let (state, global) = (ctx.state, state::global(ctx.state));
+    let offer = |(seller, price)| {
+        let amount = accounts::load(state, &global, &seller).account.today.offered;
+        OfferInfo { seller, amount, price }
+    };
+    OFFERS.page_of(state, &global.day, page).into_iter().map(offer).collect()
+}
+
+/// One provider with its prices and its days.
+///
+/// # Errors
+/// [`Error::NoProvider`].
+pub fn provider(ctx: &QueryContext<'_>, address: &Address) -> Result<ProviderInfo, CallError> {
+    let (state, global) = (ctx.state, state::global(ctx.state));
+    let provider = providers::get(state, &global, address)?;
+    let sheets = providers::sheets(state, &global, address).unwrap_or_default();
     let today = PROVIDER_DAYS.get(state, &(global.day, *address)).unwrap_or_default();
     let most = provider.today.counted(Amount::MAX);
     let previous = global.previous.as_ref().and_then(|previous| PROVIDER_DAYS.get(state, &(previous.day, *address)));
@@ -361,7 +333,16 @@ fn provider(state: &dyn StateRead, global: &Global, address: &Address) -> Result
     })
 }
 
-fn today(state: &dyn StateRead, global: Global) -> TodayInfo {
+/// A page of all providers by address, also of those that have left.
+pub fn providers(ctx: &QueryContext<'_>, page: &Page<Address>) -> Vec<(Address, Provider)> {
+    let (state, global) = (ctx.state, state::global(ctx.state));
+    let rows = PROVIDERS.page(state, page).into_iter();
+    rows.filter_map(|(address, _)| Some((address, providers::get(state, &global, &address).ok()?))).collect()
+}
+
+/// The open day, the one in its grace, and the rent so far.
+pub fn today(ctx: &QueryContext<'_>) -> TodayInfo {
+    let (state, global) = (ctx.state, state::global(ctx.state));
     let grace = state::params(state).grace_ms;
     let unsettled = global.unsettled().map(|previous| {
         let record = DAYS.get(state, &previous.day).unwrap_or_default();
@@ -381,4 +362,28 @@ fn today(state: &dyn StateRead, global: Global) -> TodayInfo {
         idle: IDLE.get(state).unwrap_or_default(),
         global,
     }
+}
+
+/// The record of one day.
+///
+/// # Errors
+/// [`Error::NoDay`].
+pub fn day(ctx: &QueryContext<'_>, day: u64) -> Result<DayInfo, CallError> {
+    let record = DAYS.get(ctx.state, &day).ok_or(Error::NoDay { day })?;
+    Ok(day_info(day, record))
+}
+
+/// A page of the records of days, the oldest first.
+pub fn days(ctx: &QueryContext<'_>, page: &Page<u64>) -> Vec<DayInfo> {
+    DAYS.page(ctx.state, page).into_iter().map(|(day, record)| day_info(day, record)).collect()
+}
+
+/// A page of what was consumed on a day, by provider: of those that are not paid for it yet.
+pub fn day_providers(ctx: &QueryContext<'_>, day: u64, page: &Page<Address>) -> Vec<(Address, ProviderDay)> {
+    PROVIDER_DAYS.page_of(ctx.state, &day, page)
+}
+
+/// The parameters of the module.
+pub fn params(ctx: &QueryContext<'_>) -> Params {
+    state::params(ctx.state)
 }

@@ -24,7 +24,7 @@ use super::{
     error::Failure,
     mint,
     params::{Nothing, Path, Query, parse},
-    reading::{HeightParams, ListParams, Reader, wrong_answer},
+    reading::{HeightParams, ListParams, Reader},
 };
 use crate::engine::EngineError;
 
@@ -94,9 +94,6 @@ fn oldest_state(api: &Api) -> Option<u64> {
 /// `GET /v1/params?height=`
 pub(crate) async fn params(State(api): Shared, Query(params): Query<HeightParams>) -> Result<Json<Params>, Failure> {
     let reader = Reader::at(&api, params.height)?;
-    let diem_credits::Answer::Params(credits) = reader.credits(diem_credits::Query::Params)? else {
-        return Err(wrong_answer());
-    };
     let chain = api.node.app.chain().ok_or(HttpError::Internal)?;
     Ok(Json(Params {
         height: reader.height(),
@@ -111,7 +108,7 @@ pub(crate) async fn params(State(api): Shared, Query(params): Query<HeightParams
         consensus: chain.consensus,
         staking: diem_staking::query::params(&reader.ctx()),
         emissions: diem_emissions::Params { fee_bps: mint::emission_at(&reader)?.fee_bps },
-        credits,
+        credits: diem_credits::query::params(&reader.ctx()),
     }))
 }
 

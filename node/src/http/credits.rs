@@ -9,8 +9,7 @@ use diem_api::{
 };
 use diem_core::{Address, Amount};
 use diem_credits::{
-    Answer, Query as Question,
-    query::{AccountInfo, MAX_ROWS, OfferInfo, PromiseInfo, StakeInfo, TodayInfo},
+    query::{self, AccountInfo, OfferInfo, PromiseInfo, TodayInfo},
     state::{self, Limit, Limited, Promised, Row, Tranche},
 };
 use serde::Deserialize;
@@ -19,54 +18,16 @@ use super::{
     Shared,
     error::Failure,
     params::{Path, Query, parse},
-    reading::{HeightParams, ListParams, Part, ProveParams, Reader, answer, answer_page, answer_proven, wrong_answer},
-    staking::{MAX_SUMMED, sum},
+    reading::{HeightParams, ListParams, Part, ProveParams, Reader, answer, answer_page, answer_proven},
+    staking::{read_all, sum},
 };
-
-pub(super) fn account(reader: &Reader, address: Address) -> Result<AccountInfo, Failure> {
-    match reader.credits(Question::Account(address))? {
-        Answer::Account(account) => Ok(*account),
-        _ => Err(wrong_answer()),
-    }
-}
-
-pub(super) fn today(reader: &Reader) -> Result<TodayInfo, Failure> {
-    match reader.credits(Question::Today)? {
-        Answer::Today(today) => Ok(*today),
-        _ => Err(wrong_answer()),
-    }
-}
-
-/// Reads a page of the positions of `staker`, and all of its tranches.
-pub(super) fn stake(reader: &Reader, staker: Address, from: Option<Address>, limit: u16) -> Result<StakeInfo, Failure> {
-    match reader.credits(Question::Stake { staker, from, limit })? {
-        Answer::Stake(stake) => Ok(stake),
-        _ => Err(wrong_answer()),
-    }
-}
 
 /// The sums of all DIEM that an account has staked and of all that is leaving; `None` if an answer would sum more rows
 /// than it may.
 pub(super) fn stake_totals(reader: &Reader, staker: Address) -> Result<Option<(Amount, Amount)>, Failure> {
-    let first = stake(reader, staker, None, MAX_ROWS)?;
-    let leaving = sum(first.tranches.iter().map(|(_, tranche)| tranche.amount));
-    let (mut staked, mut rows, mut read) = (Amount::ZERO, first.positions, 0usize);
-    loop {
-        read = read.saturating_add(rows.len());
-        if read > MAX_SUMMED {
-            return Ok(None);
-        }
-        let is_full = rows.len().saturating_add(1) >= usize::from(MAX_ROWS);
-        staked = sum(std::iter::once(staked).chain(rows.iter().map(|(_, amount)| *amount)));
-        let last = rows.last().map(|(beneficiary, _)| *beneficiary);
-        // Every page but the first lacks the row with which it begins, which was counted already.
-        if last.is_none() || !is_full {
-            return Ok(Some((staked, leaving)));
-        }
-        // The next page begins with the last row of this one.
-        rows = stake(reader, staker, last, MAX_ROWS)?.positions;
-        rows.retain(|(beneficiary, _)| Some(*beneficiary) != last);
-    }
+    let leaving = sum(query::tranches(&reader.ctx(), &staker).iter().map(|(_, tranche)| tranche.amount));
+    let rows = read_all(|page| Ok(query::positions(&reader.ctx(), &staker, &page)), |(beneficiary, _)| *beneficiary)?;
+    Ok(rows.map(|rows| (sum(rows.iter().map(|(_, amount)| *amount)), leaving)))
 }
 
 /// `GET /v1/accounts/{address}/credit?height=&prove=true`
@@ -77,7 +38,7 @@ pub(crate) async fn credit(
 ) -> Result<Json<At<AccountCredit>>, Failure> {
     let address: Address = parse(&address)?;
     answer_proven(&api, params, &state::account_key(&address), move |reader| {
-        let account = account(reader, address)?;
+        let account = query::account(&reader.ctx(), &address);
         Ok(AccountCredit {
             today: credit_day(&account.today),
             previous: credit_day(&account.previous),
@@ -128,7 +89,7 @@ pub(crate) async fn allocations(
 ) -> Result<Json<List<Allocation>>, Failure> {
     let address: Address = parse(&address)?;
     answer_page(&api, params, move |reader, part: &Part<u64>| {
-        let (rows, next) = part.cut_whole(account(reader, address)?.promises);
+        let (rows, next) = part.cut_whole(query::account(&reader.ctx(), &address).promises);
         Ok((rows.iter().map(allocation).collect(), next))
     })
     .await
@@ -142,7 +103,7 @@ pub(crate) async fn offer(
 ) -> Result<Json<At<AccountOffer>>, Failure> {
     let address: Address = parse(&address)?;
     answer(&api, params.height, move |reader| {
-        Ok(AccountOffer { offer: own_offer(address, &account(reader, address)?) })
+        Ok(AccountOffer { offer: own_offer(address, &query::account(&reader.ctx(), &address)) })
     })
     .await
 }
@@ -150,10 +111,8 @@ pub(crate) async fn offer(
 /// `GET /v1/offers?height=&after=&limit=`
 pub(crate) async fn offers(State(api): Shared, Query(params): Query<ListParams>) -> Result<Json<List<Offer>>, Failure> {
     answer_page(&api, params, |reader, part| {
-        let question = Question::Offers { from: part.cursor, limit: part.one_more() };
-        let Answer::Offers(rows) = reader.credits(question)? else { return Err(wrong_answer()) };
-        let day = today(reader)?.global.day;
-        let (rows, next) = part.cut_from(rows, |row| row.seller);
+        let (rows, next) = part.cut_after(query::offers(&reader.ctx(), &part.page()), |row| row.seller);
+        let day = query::today(&reader.ctx()).global.day;
         let offer =
             |row: OfferInfo| Offer { seller: row.seller, day, amount: row.amount.into(), price: Coin::vvv(row.price) };
         Ok((rows.into_iter().map(offer).collect(), next))
@@ -169,8 +128,8 @@ pub(crate) async fn diem_stakes(
 ) -> Result<Json<List<DiemStake>>, Failure> {
     let staker: Address = parse(&address)?;
     answer_page(&api, params, move |reader, part| {
-        let rows = stake(reader, staker, part.cursor, part.one_more())?.positions;
-        let (rows, next) = part.cut_from(rows, |(beneficiary, _)| *beneficiary);
+        let rows = query::positions(&reader.ctx(), &staker, &part.page());
+        let (rows, next) = part.cut_after(rows, |(beneficiary, _)| *beneficiary);
         let view = |(beneficiary, amount)| DiemStake { beneficiary, amount: Coin::diem(amount) };
         Ok((rows.into_iter().map(view).collect(), next))
     })
@@ -185,7 +144,7 @@ pub(crate) async fn diem_tranches(
 ) -> Result<Json<List<DiemTranche>>, Failure> {
     let staker: Address = parse(&address)?;
     answer_page(&api, params, move |reader, part: &Part<u64>| {
-        let (rows, next) = part.cut_whole(stake(reader, staker, None, 1)?.tranches);
+        let (rows, next) = part.cut_whole(query::tranches(&reader.ctx(), &staker));
         let view = |(id, tranche): (u64, Tranche)| DiemTranche {
             id,
             beneficiary: tranche.beneficiary,
@@ -206,13 +165,12 @@ pub(crate) async fn grants(
 ) -> Result<Json<List<Grant>>, Failure> {
     let address: Address = parse(&address)?;
     answer_page(&api, params, move |reader, part: &Part<u64>| {
-        let Answer::Grants(rows) = reader.credits(Question::Grants(address))? else { return Err(wrong_answer()) };
         let grant = |(key, grant): (Address, state::Grant)| Grant {
             key,
             last_day: grant.last_day,
             limits: grant.limits.iter().map(grant_limit).collect(),
         };
-        let (rows, next) = part.cut_whole(rows);
+        let (rows, next) = part.cut_whole(query::grants(&reader.ctx(), &address));
         Ok((rows.into_iter().map(grant).collect(), next))
     })
     .await
@@ -248,8 +206,7 @@ pub(crate) async fn vouchers(
     let (account, provider): (Address, Address) = (parse(&account)?, parse(&provider)?);
     let signer = params.signer.as_deref().map(parse).transpose()?.unwrap_or(account);
     answer(&api, params.height, move |reader| {
-        let question = Question::Voucher { account, signer, provider };
-        let Answer::Voucher(can) = reader.credits(question)? else { return Err(wrong_answer()) };
+        let can = query::voucher(&reader.ctx(), &account, &signer, &provider);
         let (today, previous) = (voucher_day(&can.today), can.previous.as_ref().map(voucher_day));
         Ok(Vouchers { account, signer, provider, today, previous })
     })

@@ -5,28 +5,27 @@ use diem_api::{
     At, Coin, Day, DayProvider, Hash, HttpError, Left, List, Payout, Provider, ProviderDetail, ProviderStanding,
     Served, Today,
 };
-use diem_core::Address;
+use diem_core::{Address, MAX_ROWS, Page};
 use diem_credits::{
-    Answer, Query as Question,
     providers::{Provider as Row, Standing},
-    query::{DayInfo, MAX_ROWS, TodayInfo, utilisation_bps},
+    query::{self, DayInfo, TodayInfo, utilisation_bps},
     state::{ProviderDay, provider_key},
 };
 use diem_index::{PaidProvider, paid_providers};
 
 use super::{
     Shared,
-    credits::{self, DayId},
+    credits::DayId,
     error::Failure,
     params::{Path, Query, parse},
-    reading::{HeightParams, ListParams, Part, ProveParams, Reader, answer, answer_page, answer_proven, wrong_answer},
+    reading::{HeightParams, ListParams, Part, ProveParams, Reader, answer, answer_page, answer_proven},
     staking::sum,
 };
 
 /// `GET /v1/credit/today?height=`
 pub(crate) async fn today(State(api): Shared, Query(params): Query<HeightParams>) -> Result<Json<At<Today>>, Failure> {
     answer(&api, params.height, |reader| {
-        let today = credits::today(reader)?;
+        let today = query::today(&reader.ctx());
         let unsettled = today.unsettled.as_ref().map(|day| day_view(reader, day, &today));
         Ok(Today {
             day: today.global.day,
@@ -49,9 +48,9 @@ pub(crate) async fn today(State(api): Shared, Query(params): Query<HeightParams>
 /// `GET /v1/days?height=&after=&limit=`: days, the newest first.
 pub(crate) async fn days(State(api): Shared, Query(params): Query<ListParams>) -> Result<Json<List<Day>>, Failure> {
     answer_page(&api, params, |reader, part| {
-        let today = credits::today(reader)?;
+        let today = query::today(&reader.ctx());
         let before = part.cursor.unwrap_or(today.global.day.saturating_add(1));
-        let (rows, next) = part.cut_after(days_before(reader, part, before)?, |row| row.day);
+        let (rows, next) = part.cut_after(days_before(reader, part, before), |row| row.day);
         Ok((rows.iter().map(|row| day_view(reader, row, &today)).collect(), next))
     })
     .await
@@ -59,13 +58,11 @@ pub(crate) async fn days(State(api): Shared, Query(params): Query<ListParams>) -
 
 /// Reads one day more than a page holds, of those before `before`, the newest first. A halt leaves days out, so the
 /// window grows until it holds enough, and shrinks when it holds more than a module answers at once.
-fn days_before(reader: &Reader, part: &Part<u64>, before: u64) -> Result<Vec<DayInfo>, Failure> {
+fn days_before(reader: &Reader, part: &Part<u64>, before: u64) -> Vec<DayInfo> {
     let (mut found, mut end, mut width) = (Vec::new(), before, u64::from(part.one_more()));
     while found.len() <= part.limit && end > 0 {
         let from = end.saturating_sub(width);
-        let Answer::Days(rows) = reader.credits(Question::Days { from, limit: MAX_ROWS })? else {
-            return Err(wrong_answer());
-        };
+        let rows = query::days(&reader.ctx(), &Page::largest(from.checked_sub(1)));
         let is_full = rows.len() >= usize::from(MAX_ROWS);
         if is_full && width > u64::from(MAX_ROWS) && rows.last().is_some_and(|last| last.day < end) {
             width = width.div_euclid(2);
@@ -74,7 +71,7 @@ fn days_before(reader: &Reader, part: &Part<u64>, before: u64) -> Result<Vec<Day
         found.extend(rows.into_iter().rev().filter(|row| row.day < end));
         (end, width) = (from, width.saturating_mul(2));
     }
-    Ok(found)
+    found
 }
 
 /// `GET /v1/days/{day|today}?height=`
@@ -85,17 +82,10 @@ pub(crate) async fn day(
 ) -> Result<Json<At<Day>>, Failure> {
     let day: DayId = parse(&day)?;
     answer(&api, params.height, move |reader| {
-        let today = credits::today(reader)?;
-        Ok(day_view(reader, &info(reader, day.number(&today)?)?, &today))
+        let today = query::today(&reader.ctx());
+        Ok(day_view(reader, &query::day(&reader.ctx(), day.number(&today)?)?, &today))
     })
     .await
-}
-
-fn info(reader: &Reader, day: u64) -> Result<DayInfo, Failure> {
-    match reader.credits(Question::Day(day))? {
-        Answer::Day(info) => Ok(*info),
-        _ => Err(wrong_answer()),
-    }
 }
 
 /// The view of a day: by its record, and what the close has not recorded yet by the open day.
@@ -134,9 +124,10 @@ pub(crate) async fn day_providers(
 ) -> Result<Json<List<DayProvider>>, Failure> {
     let day: DayId = parse(&day)?;
     answer_page(&api, params, move |reader, part| {
-        let mut rows = providers_of(reader, &info(reader, day.number(&credits::today(reader)?)?)?)?;
-        rows.retain(|row| part.cursor.is_none_or(|first| row.provider >= first));
-        Ok(part.cut_from(rows, |row| row.provider))
+        let day = day.number(&query::today(&reader.ctx()))?;
+        let mut rows = providers_of(reader, &query::day(&reader.ctx(), day)?)?;
+        rows.retain(|row| part.cursor.is_none_or(|last| row.provider > last));
+        Ok(part.cut_after(rows, |row| row.provider))
     })
     .await
 }
@@ -146,7 +137,7 @@ pub(crate) async fn day_providers(
 /// rest is not the day's.
 fn providers_of(reader: &Reader, day: &DayInfo) -> Result<Vec<DayProvider>, Failure> {
     let mut rows: Vec<DayProvider> = paid_providers(reader.snapshot(), day.day).into_iter().map(paid_view).collect();
-    rows.extend(unpaid(reader, day.day)?);
+    rows.extend(unpaid(reader, day.day));
     rows.sort_unstable_by_key(|row| row.provider);
     if sum(rows.iter().map(|row| row.served.consumed.amount)) == day.record.consumed {
         return Ok(rows);
@@ -161,20 +152,17 @@ fn paid_view(row: PaidProvider) -> DayProvider {
     DayProvider { provider, served: served(&row.served), paid }
 }
 
-/// The providers of a day that are not paid for it yet, read in as many parts as a module answers.
-fn unpaid(reader: &Reader, day: u64) -> Result<Vec<DayProvider>, Failure> {
-    let (mut found, mut from) = (Vec::new(), None);
+/// The providers of a day that are not paid for it yet, read page by page.
+fn unpaid(reader: &Reader, day: u64) -> Vec<DayProvider> {
+    let mut found: Vec<DayProvider> = Vec::new();
     loop {
-        let question = Question::DayProviders { day, from, limit: MAX_ROWS };
-        let Answer::DayProviders(rows) = reader.credits(question)? else { return Err(wrong_answer()) };
-        let is_full = rows.len() >= usize::from(MAX_ROWS);
-        // A part begins with the last row of the one before.
-        let fresh = rows.iter().filter(|(provider, _)| from != Some(*provider));
-        found.extend(fresh.map(|(provider, row)| DayProvider { provider: *provider, served: served(row), paid: None }));
-        match rows.last() {
-            Some((last, _)) if is_full => from = Some(*last),
-            _ => return Ok(found),
+        let page = Page::largest(found.last().map(|last| last.provider));
+        let rows = query::day_providers(&reader.ctx(), day, &page);
+        if rows.is_empty() {
+            return found;
         }
+        let view = |(provider, row): (Address, ProviderDay)| DayProvider { provider, served: served(&row), paid: None };
+        found.extend(rows.into_iter().map(view));
     }
 }
 
@@ -188,9 +176,8 @@ pub(crate) async fn providers(
     Query(params): Query<ListParams>,
 ) -> Result<Json<List<Provider>>, Failure> {
     answer_page(&api, params, |reader, part| {
-        let question = Question::Providers { from: part.cursor, limit: part.one_more() };
-        let Answer::Providers(rows) = reader.credits(question)? else { return Err(wrong_answer()) };
-        let (rows, next) = part.cut_from(rows, |(address, _)| *address);
+        let rows = query::providers(&reader.ctx(), &part.page());
+        let (rows, next) = part.cut_after(rows, |(address, _)| *address);
         Ok((rows.into_iter().map(|(address, row)| provider_view(reader, address, row)).collect(), next))
     })
     .await
@@ -221,9 +208,9 @@ pub(crate) async fn provider(
 ) -> Result<Json<At<ProviderDetail>>, Failure> {
     let address: Address = parse(&address)?;
     answer_proven(&api, params, &provider_key(&address), move |reader| {
-        let Answer::Provider(info) = reader.credits(Question::Provider(address))? else { return Err(wrong_answer()) };
+        let info = query::provider(&reader.ctx(), &address)?;
         Ok(ProviderDetail {
-            day: credits::today(reader)?.global.day,
+            day: query::today(&reader.ctx()).global.day,
             prices_today: info.sheets.today,
             prices_hash: Hash(info.sheet_hash),
             prices_next: info.sheets.next,

@@ -3,7 +3,6 @@
 use axum::{Json, extract::State};
 use diem_api::{At, Coin, CurrentRate, Emission, HttpError, List, Quote, Rent, Segment, Step, WideCoin};
 use diem_core::Amount;
-use diem_credits as credits;
 use diem_diem::{Answer, Query as Question, Rate};
 use diem_emissions as emissions;
 use serde::Deserialize;
@@ -124,7 +123,7 @@ fn segment(reader: &Reader, segment: emissions::Segment) -> Segment {
 /// `GET /v1/rent?height=`
 pub(crate) async fn rent(State(api): Shared, Query(params): Query<HeightParams>) -> Result<Json<At<Rent>>, Failure> {
     answer(&api, params.height, |reader| {
-        let credits::Answer::Today(today) = reader.credits(credits::Query::Today)? else { return Err(wrong_answer()) };
+        let today = diem_credits::query::today(&reader.ctx());
         Ok(Rent { day: today.global.day, rent: Coin::vvv(today.rent) })
     })
     .await

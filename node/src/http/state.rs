@@ -69,7 +69,7 @@ fn holdings(reader: &Reader, address: Address) -> Result<Option<Holdings>, Failu
     let Some(locks) = staking::all_locks(reader, address)? else { return Ok(None) };
     let Some(unstaking) = staking::leaving_total(reader, address)? else { return Ok(None) };
     let Some((diem_staked, diem_unstaking)) = credits::stake_totals(reader, address)? else { return Ok(None) };
-    let credit = credits::account(reader, address)?;
+    let credit = diem_credits::query::account(&reader.ctx(), &address);
     Ok(Some(Holdings {
         staked: Coin::vvv(staking::sum(positions.iter().map(|row| row.staked))),
         locked: Coin::vvv(staking::sum(locks.iter().map(|row| row.locked))),

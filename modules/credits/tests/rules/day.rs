@@ -83,9 +83,7 @@ fn a_halt_of_three_days_skips_them_and_settles_every_day_once() {
     }
     assert_eq!((closes, settles), (vec![FIRST, FIRST + 4], vec![FIRST, FIRST + 4]));
     assert_eq!(world.record(0).counted, whole(60));
-    let skipped = diem_credits::Query::Day(FIRST + 2);
-    let ctx = diem_core::QueryContext { state: &world.state.0, block: world.info() };
-    assert!(<diem_credits::Credits as diem_core::Module>::query(&ctx, skipped).is_err(), "no such day");
+    assert!(diem_credits::query::day(&world.ctx(), FIRST + 2).is_err(), "no such day");
 }
 
 #[test]

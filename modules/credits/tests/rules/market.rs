@@ -1,7 +1,10 @@
 //! Today's free credit, given away and sold.
 
-use diem_core::{Address, Amount, Denom};
-use diem_credits::{Answer, Msg, Query, accounts, query::OfferInfo};
+use diem_core::{Address, Amount, Denom, Page};
+use diem_credits::{
+    Msg, accounts,
+    query::{self, OfferInfo},
+};
 
 use crate::{genesis::exported_and_started_again, world::*};
 
@@ -64,8 +67,8 @@ fn an_offer_is_bought_in_parts_replaced_and_withdrawn() {
     world.run(bob(), buy(whole(4), whole(1)));
     assert_eq!(world.account(alice()).today.offered, whole(6));
     world.run(alice(), offer(whole(2), whole(3)));
-    let Answer::Offers(offers) = world.query(Query::Offers { from: None, limit: 10 }) else { panic!() };
-    assert_eq!(offers, [OfferInfo { seller: alice(), amount: whole(2), price: whole(3) }]);
+    let offer = OfferInfo { seller: alice(), amount: whole(2), price: whole(3) };
+    assert_eq!(query::offers(&world.ctx(), &Page::largest(None)), [offer]);
     assert_eq!(world.account(alice()).offer_price, Some(whole(3)));
     world.refuses(bob(), buy(whole(1), whole(2)), "price");
     world.refuses(bob(), buy(whole(3), whole(3)), "more_than_offered");
@@ -84,8 +87,7 @@ fn an_offer_ends_with_its_day() {
     let tomorrow = Msg::BuyCredit { seller: alice(), day: FIRST + 1, amount: whole(1), max_price: whole(1) };
     world.refuses(bob(), tomorrow, "no_offer");
     assert_eq!(world.account(alice()).free, whole(10));
-    let Answer::Offers(offers) = world.query(Query::Offers { from: None, limit: 10 }) else { panic!() };
-    assert_eq!(offers, []);
+    assert_eq!(query::offers(&world.ctx(), &Page::largest(None)), []);
 }
 
 /// The tables of accounts and of those without stake.

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use diem_bank::Pool;
-use diem_core::{Address, Amount, Denom};
-use diem_credits::{Answer, Event, Genesis, Msg, Query, Voucher, query::StakeInfo};
+use diem_core::{Address, Amount, Denom, Page};
+use diem_credits::{Event, Genesis, Msg, Voucher, query};
 use proptest::{collection::vec, prelude::*};
 
 use crate::world::*;
@@ -40,12 +40,12 @@ fn msg(world: &World, (what, from, whom, units, how): Dice) -> Msg {
     match what {
         0..=2 => Msg::StakeDiem { amount, beneficiary: (how < 80).then(|| who(whom)) },
         3 | 4 => {
-            let positions = stakes(world, from).positions;
+            let positions = query::positions(&world.ctx(), &who(from), &Page { after: None, limit: 10 });
             let (beneficiary, staked) = positions.get(usize::from(how % 2)).copied().unwrap_or((who(whom), amount));
             Msg::UnstakeDiem { amount: most(staked), beneficiary: Some(beneficiary) }
         }
         5 => {
-            let tranche = stakes(world, from).tranches.first().map_or(u64::from(how), |(id, _)| *id);
+            let tranche = query::tranches(&world.ctx(), &who(from)).first().map_or(u64::from(how), |(id, _)| *id);
             Msg::CancelUnstake { tranche }
         }
         6 | 7 => {
@@ -61,7 +61,7 @@ fn msg(world: &World, (what, from, whom, units, how): Dice) -> Msg {
         12 => Msg::GiftCredit { to: who(whom), day, amount: most(free) },
         13 | 31.. => Msg::OfferCredit { day, amount: most(free), price: cents(u128::from(how) + 1) },
         14 | 15 => {
-            let Answer::Offers(offers) = world.query(Query::Offers { from: None, limit: 3 }) else { panic!("offers") };
+            let offers = query::offers(&world.ctx(), &Page { after: None, limit: 3 });
             let offer = offers.iter().find(|offer| offer.seller != who(from));
             let (seller, offered) = offer.map_or((who(whom), amount), |offer| (offer.seller, offer.amount));
             Msg::BuyCredit { seller, day, amount: most(offered), max_price: whole(3) }
@@ -72,13 +72,6 @@ fn msg(world: &World, (what, from, whom, units, how): Dice) -> Msg {
         18 | 19 => Msg::ListProvider { provider: provider(whom) },
         _ => Msg::DelistProvider { provider: provider(whom), forfeit: how < 60 },
     }
-}
-
-fn stakes(world: &World, number: u8) -> StakeInfo {
-    let Answer::Stake(info) = world.query(Query::Stake { staker: who(number), from: None, limit: 10 }) else {
-        panic!()
-    };
-    info
 }
 
 /// The sender of a call: providers for their own calls, the authority for its own, customers for the rest.
@@ -113,8 +106,7 @@ fn vouchers(world: &World, units: u128) -> Msg {
     let previous = today.previous.map_or(today.day, |previous| previous.day);
     let next = |number: u8, session: Option<u8>, day: u64| {
         let signer = session.unwrap_or(number);
-        let query = Query::Voucher { account: who(number), signer: who(signer), provider: pia() };
-        let Answer::Voucher(info) = world.query(query) else { panic!("a voucher") };
+        let info = query::voucher(&world.ctx(), &who(number), &who(signer), &pia());
         let on = if day == today.day { Some(info.today) } else { info.previous };
         let paid = on.map_or(Amount::ZERO, |on| on.signed.paid);
         let amount = paid.checked_add(cents(units / 4)).unwrap();

@@ -1,8 +1,8 @@
 //! DIEM in and out of stake, and the credit that it gives.
 
 use diem_bank::Bank;
-use diem_core::{Amount, Denom, GenesisContext, Module as _, Time};
-use diem_credits::{Answer, Credits, Msg, Query};
+use diem_core::{Amount, Denom, GenesisContext, Module as _, Page, Time};
+use diem_credits::{Credits, Msg, query};
 
 use crate::world::*;
 
@@ -39,8 +39,8 @@ fn unstaking_leaves_todays_credit_and_takes_tomorrows() {
     assert_eq!(world.balance(alice(), Denom::Diem), whole(920), "the cooldown is not over");
     world.block_at(DAY + HOUR);
     assert_eq!(world.balance(alice(), Denom::Diem), whole(950), "paid by itself");
-    let Answer::Stake(stake) = world.query(Query::Stake { staker: alice(), from: None, limit: 10 }) else { panic!() };
-    assert_eq!((stake.positions, stake.tranches), (vec![(alice(), whole(50))], vec![]));
+    assert_eq!(query::positions(&world.ctx(), &alice(), &Page::largest(None)), [(alice(), whole(50))]);
+    assert_eq!(query::tranches(&world.ctx(), &alice()), []);
 }
 
 #[test]
@@ -48,8 +48,7 @@ fn a_tranche_shows_when_it_is_paid() {
     let mut world = World::new();
     world.block_at(HOUR).run(alice(), stake_diem(whole(80)));
     world.run(alice(), unstake_diem(whole(30)));
-    let Answer::Stake(stake) = world.query(Query::Stake { staker: alice(), from: None, limit: 10 }) else { panic!() };
-    let [(id, tranche)] = &stake.tranches[..] else { panic!() };
+    let [(id, tranche)] = &query::tranches(&world.ctx(), &alice())[..] else { panic!() };
     assert_eq!((*id, tranche.amount, tranche.due.millis()), (0, whole(30), world.time + DAY));
 }
 

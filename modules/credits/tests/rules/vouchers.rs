@@ -5,7 +5,7 @@ use diem_core::{
     keys::{Auth, SecretKey},
 };
 use diem_credits::{
-    Answer, Msg, Query, SignedVoucher, Voucher,
+    Msg, SignedVoucher, Voucher, query,
     vouchers::{MAX_REQUESTS, Outcome, Verdict},
 };
 
@@ -71,8 +71,7 @@ fn requests_count_up_to_the_highest_seen() {
     let with = |amount, requests| Voucher { requests, ..voucher(1, pia(), FIRST, amount) }.sign(&key(1));
     world.settle(pia(), vec![with(whole(1), 5), with(whole(2), 3), with(whole(2), 9)]);
     assert_eq!(world.provider(pia()).today.requests, 9);
-    let query = Query::Voucher { account: alice(), signer: alice(), provider: pia() };
-    let Answer::Voucher(info) = world.query(query) else { panic!() };
+    let info = query::voucher(&world.ctx(), &alice(), &alice(), &pia());
     assert_eq!((info.today.signed.requests, info.today.left), (9, whole(58)));
 }
 

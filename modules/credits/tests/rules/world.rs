@@ -8,10 +8,9 @@ use diem_core::{
     Module as _, ModuleError as _, ModuleId, QueryContext, StateRead, StateWrite, Time, TxContext, keys::SecretKey,
 };
 use diem_credits::{
-    Answer, Credits, Error, Event, Genesis, Msg, Params, Query, SignedVoucher, Voucher, accounts, day,
-    genesis::GenesisProvider, genesis::GenesisStake, grants, grants::ProviderLimit, market, payouts, providers,
-    query::AccountInfo, query::DayInfo, query::ProviderInfo, query::TodayInfo, stake, state::DayRecord,
-    vouchers::Outcome,
+    Credits, Error, Event, Genesis, Msg, Params, SignedVoucher, Voucher, accounts, day, genesis::GenesisProvider,
+    genesis::GenesisStake, grants, grants::ProviderLimit, market, payouts, providers, query, query::AccountInfo,
+    query::DayInfo, query::ProviderInfo, query::TodayInfo, stake, state::DayRecord, vouchers::Outcome,
 };
 use diem_overlay::{Empty, Overlay, WriteSet};
 
@@ -223,28 +222,24 @@ impl World {
         self.state.0.range(&start, Some(&end), usize::MAX).len()
     }
 
-    pub(crate) fn query(&self, query: Query) -> Answer {
-        Credits::query(&QueryContext { state: &self.state.0, block: self.info() }, query).unwrap()
+    pub(crate) fn ctx(&self) -> QueryContext<'_> {
+        QueryContext { state: &self.state.0, block: self.info() }
     }
 
     pub(crate) fn account(&self, address: Address) -> AccountInfo {
-        let Answer::Account(info) = self.query(Query::Account(address)) else { panic!("an account") };
-        *info
+        query::account(&self.ctx(), &address)
     }
 
     pub(crate) fn provider(&self, address: Address) -> ProviderInfo {
-        let Answer::Provider(info) = self.query(Query::Provider(address)) else { panic!("a provider") };
-        *info
+        query::provider(&self.ctx(), &address).unwrap()
     }
 
     pub(crate) fn today(&self) -> TodayInfo {
-        let Answer::Today(info) = self.query(Query::Today) else { panic!("today") };
-        *info
+        query::today(&self.ctx())
     }
 
     pub(crate) fn day(&self, days: u64) -> DayInfo {
-        let Answer::Day(info) = self.query(Query::Day(FIRST + days)) else { panic!("a day") };
-        *info
+        query::day(&self.ctx(), FIRST + days).unwrap()
     }
 
     pub(crate) fn record(&self, days: u64) -> DayRecord {

@@ -1,10 +1,10 @@
 //! Halts of three days with vouchers outstanding.
 
-use diem_core::{Amount, Denom, ModuleError as _};
-use diem_credits::{Error, vouchers::Verdict};
+use diem_core::{Amount, Denom, ModuleError as _, Page};
+use diem_credits::{Error, query, vouchers::Verdict};
 use diem_runtime::{App, Options};
 use diem_testkit::{Person, TestChain, chain::sign};
-use diem_types::{Answer, Call, Query};
+use diem_types::Call;
 
 use crate::scene::{DAY_MS, GRACE_MS, Scene, Told, block_at, credit, due};
 
@@ -44,11 +44,8 @@ impl Story {
 
     /// The days of which there are records.
     fn days(&self) -> Vec<u64> {
-        let query = Query::Credits(diem_credits::Query::Days { from: 0, limit: 100 });
-        match self.chain.app.query(query, None).unwrap().answer {
-            Answer::Credits(diem_credits::Answer::Days(days)) => days.into_iter().map(|day| day.day).collect(),
-            other => panic!("{other:?}"),
-        }
+        let days = query::days(&self.chain.app.store().latest().context(), &Page::largest(None));
+        days.into_iter().map(|day| day.day).collect()
     }
 }
 
@@ -81,7 +78,7 @@ fn vouchers_of_the_day_before_a_halt_of_three_days_are_paid_in_the_grace_after_i
     assert_eq!(story.paid_out(), record.pot, "one provider, and nothing is lost by dividing");
     // Nothing is known of the days on which the chain stood still.
     assert_eq!(story.days(), [first, first + 3]);
-    let missing = story.chain.app.query(Query::Credits(diem_credits::Query::Day(first + 1)), None);
+    let missing = query::day(&story.chain.app.store().latest().context(), first + 1);
     assert!(missing.is_err(), "{missing:?}");
 }
 

@@ -35,19 +35,19 @@ fn staking_queries(account: Address) -> Vec<Query> {
 fn credits_queries(economy: &Economy) -> Vec<Query> {
     use credits::Query as Q;
     let (account, day) = (economy.who(0), economy.today());
-    let (provider, from, limit) = (economy.who(PROVIDER), None, 10);
+    let (provider, page) = (economy.who(PROVIDER), Page { after: None, limit: 10 });
     let queries = [
         Q::Account(account),
-        Q::Stake { staker: economy.who(4), from, limit },
+        Q::Stake { staker: economy.who(4), page },
         Q::Grants(account),
         Q::Voucher { account, signer: economy.who(5), provider },
-        Q::Offers { from, limit },
+        Q::Offers(page),
         Q::Provider(provider),
-        Q::Providers { from, limit },
+        Q::Providers(page),
         Q::Today,
         Q::Day(day - 1),
-        Q::Days { from: 0, limit },
-        Q::DayProviders { day: day - 1, from, limit },
+        Q::Days(Page { after: None, limit: 10 }),
+        Q::DayProviders { day: day - 1, page },
         Q::Params,
     ];
     queries.map(Query::Credits).into()

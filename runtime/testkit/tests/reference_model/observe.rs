@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use diem_bank::{self as bank, Pool};
-use diem_core::{Address, Amount, BlockInfo, Denom, Module, Page, QueryContext, StateRead};
-use diem_credits::{self as credits, Credits};
+use diem_core::{Address, Amount, BlockInfo, Denom, Page, QueryContext, StateRead};
+use diem_credits as credits;
 use diem_emissions as emissions;
 use diem_staking as staking;
 use diem_svvv as svvv;
@@ -69,10 +69,6 @@ impl Observer<'_> {
 
     fn amount(&mut self, name: impl Into<String>, amount: Amount) {
         self.put(name.into(), amount.get());
-    }
-
-    fn credits(&self, query: credits::Query) -> credits::Answer {
-        Credits::query(&self.ctx, query).unwrap()
     }
 
     fn pools(&mut self) {
@@ -147,7 +143,7 @@ impl Observer<'_> {
 
     fn credit(&mut self, account: &Address) {
         let name = self.scene.name(account);
-        let credits::Answer::Account(info) = self.credits(credits::Query::Account(*account)) else { unreachable!() };
+        let info = credits::query::account(&self.ctx, account);
         for (day, row) in [("today", &info.today), ("previous", &info.previous)] {
             self.amount(format!("credit {day} {name} allowance"), row.allowance);
             self.amount(format!("credit {day} {name} spent"), row.spent);
@@ -162,21 +158,17 @@ impl Observer<'_> {
             self.amount(format!("{at} previous_used"), promise.previous.used);
             self.amount(format!("{at} next"), promise.next);
         }
-        let query = credits::Query::Stake { staker: *account, from: None, limit: 100 };
-        let credits::Answer::Stake(stake) = self.credits(query) else { unreachable!() };
-        for (beneficiary, amount) in stake.positions {
+        for (beneficiary, amount) in credits::query::positions(&self.ctx, account, &Page::largest(None)) {
             self.amount(format!("diem_stake {name} {}", self.scene.name(&beneficiary)), amount);
         }
-        for (id, tranche) in stake.tranches {
+        for (id, tranche) in credits::query::tranches(&self.ctx, account) {
             let beneficiary = self.scene.name(&tranche.beneficiary);
             self.amount(format!("diem_tranche {id} {name} {beneficiary}"), tranche.amount);
         }
     }
 
     fn provider(&mut self, address: &Address) {
-        let Ok(credits::Answer::Provider(info)) = Credits::query(&self.ctx, credits::Query::Provider(*address)) else {
-            return;
-        };
+        let Ok(info) = credits::query::provider(&self.ctx, address) else { return };
         let name = self.scene.name(address);
         self.amount(format!("provider {name} bond"), info.provider.bond);
         self.amount(format!("provider {name} consumed"), info.today.consumed);
@@ -185,9 +177,7 @@ impl Observer<'_> {
 
     fn days(&mut self) {
         let from = self.scene.doc.genesis_time.epoch(self.scene.doc.app.epoch_ms);
-        let credits::Answer::Days(days) = self.credits(credits::Query::Days { from, limit: 100 }) else {
-            unreachable!()
-        };
+        let days = credits::query::days(&self.ctx, &Page::largest(from.checked_sub(1)));
         for info in days.into_iter().filter(|info| info.record.closed_at.is_some()) {
             let (at, record) = (format!("day {}", info.day), info.record);
             self.amount(format!("{at} allowance"), record.allowance);
