@@ -59,7 +59,7 @@ impl Module for Diem {
     }
 
     fn query(ctx: &QueryContext<'_>, query: Query) -> Result<Answer, CallError> {
-        query::answer(ctx.state, query)
+        query::answer(ctx, query)
     }
 
     /// Invariant 4: the supply is the sum of what is outstanding over all locks; and the curve is one.

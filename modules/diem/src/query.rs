@@ -1,7 +1,7 @@
 //! The questions that diem answers.
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use diem_core::{Amount, CallError, StateRead};
+use diem_core::{Amount, CallError, QueryContext};
 use ruint::aliases::U256;
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,8 @@ use crate::{
     stored::Place,
 };
 
-/// A question to diem. Quotes are for the supply at that height.
+/// A question to diem over ABCI, which is answered by the function of the same name in this file. Quotes are for the
+/// supply at that height.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[borsh(use_discriminant = true)]
 #[repr(u8)]
@@ -76,22 +77,47 @@ pub struct CurrentRate {
     pub left: Amount,
 }
 
-pub(crate) fn answer(state: &dyn StateRead, query: Query) -> Result<Answer, CallError> {
-    let place = Place::now(state);
-    let supply = place.supply;
+pub(crate) fn answer(ctx: &QueryContext<'_>, query: Query) -> Result<Answer, CallError> {
     Ok(match query {
-        Query::QuoteIn(lock) => {
-            let diem_out = place.quote_in(U256::from(lock.get())).map_err(Error::PastEnd)?;
-            Answer::QuoteIn(QuoteIn { supply, diem_out, charged: lock })
-        }
-        Query::QuoteOut(out) => {
-            let lock_needed = place.quote_out(out).map_err(Error::PastEnd)?;
-            Answer::QuoteOut(QuoteOut { supply, lock_needed: Rate(lock_needed) })
-        }
-        Query::Rate => {
-            let (rate, until) = (place.step.map(|step| step.rate), place.step.map(|step| step.edge));
-            Answer::Rate(CurrentRate { supply, rate, until, left: place.left() })
-        }
-        Query::Curve => Answer::Curve(all_steps(state)),
+        Query::QuoteIn(lock) => Answer::QuoteIn(quote_in(ctx, lock)?),
+        Query::QuoteOut(out) => Answer::QuoteOut(quote_out(ctx, out)?),
+        Query::Rate => Answer::Rate(rate(ctx)),
+        Query::Curve => Answer::Curve(curve(ctx)),
     })
+}
+
+/// The DIEM that a lock of so many avvv would mint.
+///
+/// # Errors
+/// [`Error::PastEnd`].
+pub fn quote_in(ctx: &QueryContext<'_>, lock: Amount) -> Result<QuoteIn, CallError> {
+    let place = Place::now(ctx.state);
+    let diem_out = place.quote_in(U256::from(lock.get())).map_err(Error::PastEnd)?;
+    Ok(QuoteIn { supply: place.supply, diem_out, charged: lock })
+}
+
+/// The price of so many adiem.
+///
+/// # Errors
+/// [`Error::PastEnd`].
+pub fn quote_out(ctx: &QueryContext<'_>, out: Amount) -> Result<QuoteOut, CallError> {
+    let place = Place::now(ctx.state);
+    let lock_needed = place.quote_out(out).map_err(Error::PastEnd)?;
+    Ok(QuoteOut { supply: place.supply, lock_needed: Rate(lock_needed) })
+}
+
+/// The price of the next DIEM.
+pub fn rate(ctx: &QueryContext<'_>) -> CurrentRate {
+    let place = Place::now(ctx.state);
+    CurrentRate {
+        supply: place.supply,
+        rate: place.step.map(|step| step.rate),
+        until: place.step.map(|step| step.edge),
+        left: place.left(),
+    }
+}
+
+/// The whole curve, in order.
+pub fn curve(ctx: &QueryContext<'_>) -> Vec<Step> {
+    all_steps(ctx.state)
 }

@@ -9,7 +9,7 @@ use borsh::BorshDeserialize as _;
 use chain::{ADA, BOB, Chain, NORTH, SOUTH, empty, start};
 use common::{live_table, rate, step, whole};
 use diem_core::{Address, Amount, CallError, Message as _, Module as _, ModuleError as _};
-use diem_diem::{Answer, CurrentRate, Curve, Diem, Error, Event, Genesis, Msg, Query, QuoteIn, QuoteOut, Step};
+use diem_diem::{CurrentRate, Curve, Diem, Error, Event, Genesis, Msg, Query, QuoteIn, QuoteOut, Step, query};
 use diem_svvv::{Lock, Svvv};
 
 /// One whole unit in base units: 10^18.
@@ -151,10 +151,7 @@ fn a_burn_makes_the_next_diem_cheaper() {
     let base = empty();
     let mut chain = on_stairs(&base);
     chain.call(ADA, &mint_exact(10 * ONE, u128::MAX)).unwrap();
-    let price = |chain: &Chain<'_>| match chain.query(Query::Rate).unwrap() {
-        Answer::Rate(answer) => answer,
-        other => panic!("{other:?}"),
-    };
+    let price = |chain: &Chain<'_>| query::rate(&chain.ctx());
     let (supply, left, until) = (whole(10), whole(20), Some(whole(20)));
     assert_eq!(price(&chain), CurrentRate { supply, rate: Some(rate("5000000000000000000")), until, left });
     chain.call(ADA, &burn(1)).unwrap();
@@ -227,18 +224,18 @@ fn queries_say_what_the_calls_will_do() {
     let mut chain = on_stairs(&base);
     chain.call(BOB, &mint_exact(4 * ONE, u128::MAX)).unwrap();
     let supply = whole(4);
-    let answer = chain.query(Query::QuoteIn(whole(23))).unwrap();
-    assert_eq!(answer, Answer::QuoteIn(QuoteIn { supply, diem_out: whole(7), charged: whole(23) }));
-    let answer = chain.query(Query::QuoteOut(whole(7))).unwrap();
-    assert_eq!(answer, Answer::QuoteOut(QuoteOut { supply, lock_needed: rate("23000000000000000000") }));
-    let Answer::QuoteIn(nothing) = chain.query(Query::QuoteIn(Amount::new(2))).unwrap() else { panic!("a quote") };
-    assert_eq!(nothing.diem_out, Amount::ZERO);
-    for past in [Query::QuoteIn(Amount::MAX), Query::QuoteOut(whole(27))] {
-        let error = chain.query(past).unwrap_err();
+    let quote = query::quote_in(&chain.ctx(), whole(23)).unwrap();
+    assert_eq!(quote, QuoteIn { supply, diem_out: whole(7), charged: whole(23) });
+    let quote = query::quote_out(&chain.ctx(), whole(7)).unwrap();
+    assert_eq!(quote, QuoteOut { supply, lock_needed: rate("23000000000000000000") });
+    assert_eq!(query::quote_in(&chain.ctx(), Amount::new(2)).unwrap().diem_out, Amount::ZERO);
+    let too_much = query::quote_in(&chain.ctx(), Amount::MAX).unwrap_err();
+    let too_many = query::quote_out(&chain.ctx(), whole(27)).unwrap_err();
+    for error in [too_much, too_many] {
         assert_eq!(name(&error), "diem.past_end");
         assert!(error.message.contains("only 26 more DIEM"), "{}", error.message);
     }
-    assert_eq!(chain.query(Query::Curve).unwrap(), Answer::Curve(stairs()));
+    assert_eq!(query::curve(&chain.ctx()), stairs());
     chain.call(ADA, &mint(23 * ONE, 7 * ONE)).unwrap();
 }
 
@@ -246,7 +243,7 @@ fn queries_say_what_the_calls_will_do() {
 fn answers_in_json_are_strings_of_base_units() {
     let base = empty();
     let chain = on_stairs(&base);
-    let json = |query| serde_json::to_value(chain.query(query).unwrap()).unwrap();
+    let json = |query| serde_json::to_value(Diem::query(&chain.ctx(), query).unwrap()).unwrap();
     let rate = serde_json::json!({
         "supply": "0", "rate": "3000000000000000000", "until": "10000000000000000000", "left": "30000000000000000000",
     });
@@ -279,7 +276,7 @@ fn an_export_starts_the_same_curve_again() {
     let text = serde_json::to_string(&exported).unwrap();
     assert_eq!(serde_json::from_str::<Genesis>(&text).unwrap(), exported);
     let again = Chain::new(&base, &start(exported.curve));
-    assert_eq!(again.query(Query::Curve).unwrap(), chain.query(Query::Curve).unwrap());
+    assert_eq!(query::curve(&again.ctx()), query::curve(&chain.ctx()));
 }
 
 #[test]

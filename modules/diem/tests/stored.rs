@@ -8,7 +8,7 @@ mod common;
 use chain::{ADA, Chain, NORTH, empty, start};
 use common::whole;
 use diem_core::Amount;
-use diem_diem::{Answer, Curve, Query, Rate, Step, quote_in, quote_out};
+use diem_diem::{Curve, Rate, Step, query, quote_in, quote_out};
 use proptest::{collection::vec, prelude::*};
 use ruint::aliases::U256;
 
@@ -54,25 +54,17 @@ proptest! {
 
         let outs: Vec<u128> = walk().map(|step| step.edge.get() - supply.get()).collect();
         for out in asked(&outs, offset, any).into_iter().map(Amount::new) {
-            let found = match chain.query(Query::QuoteOut(out)) {
-                Ok(Answer::QuoteOut(quote)) => Ok(quote.lock_needed.0),
-                Ok(_) => panic!("the answer of another question"),
-                Err(error) => Err(error.message),
-            };
-            prop_assert_eq!(found, quote_out(walk(), supply, out).map_err(|error| error.to_string()));
+            let found = query::quote_out(&chain.ctx(), out).map(|quote| quote.lock_needed.0);
+            prop_assert_eq!(found.map_err(|error| error.message), quote_out(walk(), supply, out).map_err(|error| error.to_string()));
         }
         let locks = outs.iter().filter_map(|out| {
             u128::try_from(quote_out(walk(), supply, Amount::new(*out)).unwrap()).ok()
         });
         for lock in asked(&locks.collect::<Vec<_>>(), offset, any) {
-            let found = match chain.query(Query::QuoteIn(Amount::new(lock))) {
-                Ok(Answer::QuoteIn(quote)) => Ok(quote.diem_out),
-                Ok(_) => panic!("the answer of another question"),
-                Err(error) => Err(error.message),
-            };
-            prop_assert_eq!(found, quote_in(walk(), supply, U256::from(lock)).map_err(|error| error.to_string()));
+            let found = query::quote_in(&chain.ctx(), Amount::new(lock)).map(|quote| quote.diem_out);
+            prop_assert_eq!(found.map_err(|error| error.message), quote_in(walk(), supply, U256::from(lock)).map_err(|error| error.to_string()));
         }
-        let Ok(Answer::Rate(now)) = chain.query(Query::Rate) else { panic!("the rate") };
+        let now = query::rate(&chain.ctx());
         prop_assert_eq!(now.rate.zip(now.until), walk().next().map(|step| (step.rate, step.edge)));
     }
 }

@@ -5,12 +5,9 @@ use diem_bank::{Pool, pool};
 use diem_core::{Amount, Denom, QueryContext};
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    schedule::Segment,
-    state::{params, progress, schedule},
-};
+use crate::{schedule::Segment, state};
 
-/// A question to emissions.
+/// A question to emissions over ABCI, which is answered by the function of the same name in this file.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[borsh(use_discriminant = true)]
 #[repr(u8)]
@@ -66,13 +63,14 @@ pub struct RentPool {
 pub(crate) fn answer(ctx: &QueryContext<'_>, query: Query) -> Answer {
     match query {
         Query::Emission => Answer::Emission(emission(ctx)),
-        Query::Schedule => Answer::Schedule(schedule(ctx.state).segments().to_vec()),
-        Query::RentPool => Answer::RentPool(RentPool { rent: pool(ctx.state, Pool::Rent, Denom::Vvv) }),
+        Query::Schedule => Answer::Schedule(schedule(ctx)),
+        Query::RentPool => Answer::RentPool(rent_pool(ctx)),
     }
 }
 
-fn emission(ctx: &QueryContext<'_>) -> Emission {
-    let (schedule, progress) = (schedule(ctx.state), progress(ctx.state));
+/// The present emission, the totals, and the fee.
+pub fn emission(ctx: &QueryContext<'_>) -> Emission {
+    let (schedule, progress) = (state::schedule(ctx.state), state::progress(ctx.state));
     let now = schedule.at(ctx.block.time);
     Emission {
         per_year: now.map_or(Amount::ZERO, |segment| segment.per_year),
@@ -81,6 +79,16 @@ fn emission(ctx: &QueryContext<'_>) -> Emission {
         emitted: progress.emitted,
         fees: progress.fees,
         rent: progress.rent,
-        fee_bps: params(ctx.state).fee_bps,
+        fee_bps: state::params(ctx.state).fee_bps,
     }
+}
+
+/// Every segment of the schedule.
+pub fn schedule(ctx: &QueryContext<'_>) -> Vec<Segment> {
+    state::schedule(ctx.state).segments().to_vec()
+}
+
+/// The rent pool of the open day.
+pub fn rent_pool(ctx: &QueryContext<'_>) -> RentPool {
+    RentPool { rent: pool(ctx.state, Pool::Rent, Denom::Vvv) }
 }

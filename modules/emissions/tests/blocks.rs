@@ -8,8 +8,8 @@ use common::{ADA, BOB, Chain, GENESIS, NORTH, SOUTH, Start, after, empty, flat, 
 use diem_bank::{Pool, supply};
 use diem_core::{Amount, BlockInfo, Denom, GenesisContext, Module as _, QueryContext, StateRead as _, Time};
 use diem_emissions::{
-    Answer, Emission, Emissions, Error, Event, Genesis, Params, Progress, Query, RentPool, Schedule, Segment,
-    change_schedule, progress, set_params,
+    Emission, Emissions, Error, Event, Genesis, Params, Progress, RentPool, Schedule, Segment, change_schedule,
+    progress, query, set_params,
 };
 use diem_overlay::Overlay;
 
@@ -161,8 +161,7 @@ fn a_schedule_of_before_genesis_counts_from_genesis() {
     let current = Segment { from: Time(6), per_year };
     let later = Segment { from: after(2_000), per_year: Amount::ZERO };
     let mut chain = Chain::new(&base, &Start::emitting(vec![old, current, later]));
-    let Answer::Schedule(segments) = query(&chain, GENESIS, Query::Schedule) else { panic!("the schedule") };
-    assert_eq!(segments, [Segment { from: GENESIS, per_year }, later]);
+    assert_eq!(query::schedule(&at(&chain, GENESIS)), [Segment { from: GENESIS, per_year }, later]);
     chain.block(after(9_000));
     assert_eq!(progress(&chain.state).emitted, whole(2));
 }
@@ -186,9 +185,8 @@ fn a_changed_schedule_and_fee_count_from_then_on() {
     assert_eq!(set_params(&mut chain.state, &Params { fee_bps: 5_001 }), Err(Error::Fee(5_001)));
 }
 
-fn query(chain: &Chain<'_>, time: Time, query: Query) -> Answer {
-    let ctx = QueryContext { state: &chain.state, block: BlockInfo { height: 1, time } };
-    Emissions::query(&ctx, query).unwrap()
+fn at<'a>(chain: &'a Chain<'_>, time: Time) -> QueryContext<'a> {
+    QueryContext { state: &chain.state, block: BlockInfo { height: 1, time } }
 }
 
 #[test]
@@ -209,10 +207,9 @@ fn queries_say_what_is_emitted_now_and_what_waits_as_rent() {
         rent: Amount::new(ONE / 10),
         fee_bps: 2_000,
     };
-    assert_eq!(query(&chain, after(1_000), Query::Emission), Answer::Emission(expected));
-    let rent = Answer::RentPool(RentPool { rent: Amount::new(ONE / 10) });
-    assert_eq!(query(&chain, after(1_000), Query::RentPool), rent);
-    let Answer::Emission(later) = query(&chain, after(5_000), Query::Emission) else { panic!("the emission") };
+    assert_eq!(query::emission(&at(&chain, after(1_000))), expected);
+    assert_eq!(query::rent_pool(&at(&chain, after(1_000))), RentPool { rent: Amount::new(ONE / 10) });
+    let later = query::emission(&at(&chain, after(5_000)));
     assert_eq!((later.per_second, later.next), (Amount::ZERO, None));
 }
 

@@ -22,7 +22,6 @@ use tokio::time::Instant;
 use super::{
     Api, Shared,
     error::Failure,
-    mint,
     params::{Nothing, Path, Query, parse},
     reading::{HeightParams, ListParams, Reader},
 };
@@ -107,7 +106,7 @@ pub(crate) async fn params(State(api): Shared, Query(params): Query<HeightParams
         limits: Limits::default(),
         consensus: chain.consensus,
         staking: diem_staking::query::params(&reader.ctx()),
-        emissions: diem_emissions::Params { fee_bps: mint::emission_at(&reader)?.fee_bps },
+        emissions: diem_emissions::params(reader.snapshot()),
         credits: diem_credits::query::params(&reader.ctx()),
     }))
 }

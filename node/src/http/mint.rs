@@ -3,7 +3,7 @@
 use axum::{Json, extract::State};
 use diem_api::{At, Coin, CurrentRate, Emission, HttpError, List, Quote, Rent, Segment, Step, WideCoin};
 use diem_core::Amount;
-use diem_diem::{Answer, Query as Question, Rate};
+use diem_diem::{Rate, query};
 use diem_emissions as emissions;
 use serde::Deserialize;
 
@@ -11,15 +11,14 @@ use super::{
     Shared,
     error::Failure,
     params::Query,
-    reading::{HeightParams, ListParams, Part, Reader, answer, answer_page, wrong_answer},
+    reading::{HeightParams, ListParams, Part, Reader, answer, answer_page},
 };
 
 /// `GET /v1/curve?height=&after=&limit=`
 pub(crate) async fn curve(State(api): Shared, Query(params): Query<ListParams>) -> Result<Json<List<Step>>, Failure> {
     answer_page(&api, params, |reader, part: &Part<u64>| {
-        let Answer::Curve(steps) = reader.diem(Question::Curve)? else { return Err(wrong_answer()) };
         let step = |step: diem_diem::Step| Step { edge: Coin::diem(step.edge), rate: WideCoin::vvv(step.rate) };
-        let (steps, next) = part.cut_whole(steps);
+        let (steps, next) = part.cut_whole(query::curve(&reader.ctx()));
         Ok((steps.into_iter().map(step).collect(), next))
     })
     .await
@@ -31,7 +30,7 @@ pub(crate) async fn rate(
     Query(params): Query<HeightParams>,
 ) -> Result<Json<At<CurrentRate>>, Failure> {
     answer(&api, params.height, |reader| {
-        let Answer::Rate(now) = reader.diem(Question::Rate)? else { return Err(wrong_answer()) };
+        let now = query::rate(&reader.ctx());
         Ok(CurrentRate {
             supply: Coin::diem(now.supply),
             rate: now.rate.map(WideCoin::vvv),
@@ -52,26 +51,28 @@ pub(crate) struct QuoteParams {
 
 /// `GET /v1/curve/quote?lock=` or `?out=`, and `&height=`
 pub(crate) async fn quote(State(api): Shared, Query(params): Query<QuoteParams>) -> Result<Json<At<Quote>>, Failure> {
-    let question = match (params.lock, params.out) {
-        (Some(lock), None) => Question::QuoteIn(lock),
-        (None, Some(out)) => Question::QuoteOut(out),
+    match (params.lock, params.out) {
+        (Some(lock), None) => {
+            let quote = move |reader: &Reader| {
+                let quote = query::quote_in(&reader.ctx(), lock)?;
+                let (lock, out) = (WideCoin::vvv(Rate::from(quote.charged)), Coin::diem(quote.diem_out));
+                Ok(Quote { supply: Coin::diem(quote.supply), lock, out })
+            };
+            answer(&api, params.height, quote).await
+        }
+        (None, Some(out)) => {
+            let quote = move |reader: &Reader| {
+                let quote = query::quote_out(&reader.ctx(), out)?;
+                let lock = WideCoin::vvv(quote.lock_needed);
+                Ok(Quote { supply: Coin::diem(quote.supply), lock, out: Coin::diem(out) })
+            };
+            answer(&api, params.height, quote).await
+        }
         _ => {
             let words = "write either lock= with avvv to lock, or out= with adiem to mint";
-            return Err(HttpError::BadRequest(words.into()).into());
+            Err(HttpError::BadRequest(words.into()).into())
         }
-    };
-    answer(&api, params.height, move |reader| match (reader.diem(question)?, params.out) {
-        (Answer::QuoteIn(quote), _) => Ok(Quote {
-            supply: Coin::diem(quote.supply),
-            lock: WideCoin::vvv(Rate::from(quote.charged)),
-            out: Coin::diem(quote.diem_out),
-        }),
-        (Answer::QuoteOut(quote), Some(out)) => {
-            Ok(Quote { supply: Coin::diem(quote.supply), lock: WideCoin::vvv(quote.lock_needed), out: Coin::diem(out) })
-        }
-        _ => Err(wrong_answer()),
-    })
-    .await
+    }
 }
 
 /// `GET /v1/emission?height=`
@@ -80,7 +81,7 @@ pub(crate) async fn emission(
     Query(params): Query<HeightParams>,
 ) -> Result<Json<At<Emission>>, Failure> {
     answer(&api, params.height, |reader| {
-        let now = emission_at(reader)?;
+        let now = emissions::query::emission(&reader.ctx());
         Ok(Emission {
             per_year: Coin::vvv(now.per_year),
             per_second: Coin::vvv(now.per_second),
@@ -94,24 +95,14 @@ pub(crate) async fn emission(
     .await
 }
 
-pub(super) fn emission_at(reader: &Reader) -> Result<emissions::Emission, Failure> {
-    match reader.emissions(emissions::Query::Emission)? {
-        emissions::Answer::Emission(now) => Ok(now),
-        _ => Err(wrong_answer()),
-    }
-}
-
 /// `GET /v1/emission/schedule?height=&after=&limit=`
 pub(crate) async fn schedule(
     State(api): Shared,
     Query(params): Query<ListParams>,
 ) -> Result<Json<List<Segment>>, Failure> {
-    answer_page(&api, params, |reader, part: &Part<u64>| match reader.emissions(emissions::Query::Schedule)? {
-        emissions::Answer::Schedule(segments) => {
-            let (segments, next) = part.cut_whole(segments);
-            Ok((segments.into_iter().map(|next| segment(reader, next)).collect(), next))
-        }
-        _ => Err(wrong_answer()),
+    answer_page(&api, params, |reader, part: &Part<u64>| {
+        let (segments, next) = part.cut_whole(emissions::query::schedule(&reader.ctx()));
+        Ok((segments.into_iter().map(|next| segment(reader, next)).collect(), next))
     })
     .await
 }

@@ -6,7 +6,6 @@ use axum::Json;
 use diem_api::{At, HttpError, List, MAX_PAGE, Moment, Page, Proof};
 use diem_core::{QueryContext, Time, clock};
 use diem_store::Snapshot;
-use diem_types::{Answer, Query as Question};
 use serde::Deserialize;
 
 use super::{
@@ -88,24 +87,6 @@ impl Reader {
         Moment { time, epoch: time.epoch(self.epoch_ms) }
     }
 
-    pub(crate) fn diem(&self, query: diem_diem::Query) -> Result<diem_diem::Answer, Failure> {
-        match self.ask(Question::Diem(query))? {
-            Answer::Diem(answer) => Ok(answer),
-            _ => Err(wrong_answer()),
-        }
-    }
-
-    pub(crate) fn emissions(&self, query: diem_emissions::Query) -> Result<diem_emissions::Answer, Failure> {
-        match self.ask(Question::Emissions(query))? {
-            Answer::Emissions(answer) => Ok(answer),
-            _ => Err(wrong_answer()),
-        }
-    }
-
-    fn ask(&self, question: Question) -> Result<Answer, Failure> {
-        Ok(diem_runtime::answer(&self.snapshot, question)?)
-    }
-
     fn branch(&self) -> Branch {
         Branch::of(&self.snapshot.root())
     }
@@ -120,11 +101,6 @@ impl Reader {
     pub(crate) fn answer<T>(&self, answer: T, proof: Option<Proof>) -> At<T> {
         At { height: self.height(), time: self.time(), epoch: self.epoch(), answer, proof }
     }
-}
-
-/// The error for a module that answered another question than it was asked: a fault of ours.
-pub(crate) fn wrong_answer() -> Failure {
-    HttpError::Internal.into()
 }
 
 /// Answers from the state at `height`.

@@ -1,9 +1,7 @@
 //! The handlers of validators, and of an account's stake and locks.
 
 use axum::{Json, extract::State};
-use diem_api::{
-    At, Coin, Commission, Hash, List, Lock, NextCommission, Position, Reward, Unstaking, ValidatorDetail,
-};
+use diem_api::{At, Coin, Commission, Hash, List, Lock, NextCommission, Position, Reward, Unstaking, ValidatorDetail};
 use diem_core::{Address, Amount, Page, encoding::HexBytes};
 use diem_staking::{
     query::{self, LeavingView, PositionView, ValidatorView},

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use axum::{Json, extract::State};
+use diem_api::{Account, Coin, Holdings, HttpError, PoolHoldings, Proof, Supply};
 use diem_bank::{
     Pool,
     query::{self, PoolBalance},
     state::account_key,
 };
-use diem_api::{Account, Coin, Holdings, HttpError, PoolHoldings, Proof, Supply};
 use diem_core::{Address, Denom, encoding::HexBytes};
 
 use super::{

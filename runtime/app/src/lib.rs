@@ -34,4 +34,4 @@ pub use commit::Committed;
 pub use diem_staking::ValidatorUpdate;
 pub use dry_run::{Change, DryRun, DryRunError};
 pub use genesis::InitChain;
-pub use query::{Answered, QueryError, answer, chain_params, gas_params};
+pub use query::{Answered, QueryError, chain_params, gas_params};

@@ -1,4 +1,4 @@
-//! Questions, each answered from one committed height.
+//! Committed heights, and the questions that are answered from them.
 
 use diem_core::{CallError, Time};
 use diem_store::{Snapshot, StoreError};
@@ -40,23 +40,16 @@ impl App {
         }
     }
 
-    /// Answers a question at a committed height; the latest if none is given.
+    /// Answers a question of ABCI at a committed height; the latest if none is given. Who is inside the process calls the
+    /// functions behind it, each module's `query`, with [`Snapshot::context`].
     ///
     /// # Errors
     /// [`QueryError`].
     pub fn query(&self, query: Query, height: Option<u64>) -> Result<Answered, QueryError> {
         let snapshot = self.snapshot(height)?;
-        let answer = answer(&snapshot, query)?;
+        let answer = modules::query(&snapshot.context(), query)?;
         Ok(Answered { height: snapshot.height(), time: Time(snapshot.time_ms()), answer })
     }
-}
-
-/// Answers a question from a snapshot: for several questions to the same state.
-///
-/// # Errors
-/// The module says no.
-pub fn answer(snapshot: &Snapshot, query: Query) -> Result<Answer, CallError> {
-    modules::query(&snapshot.context(), query)
 }
 
 /// The bound on the size of the state at a snapshot's height.

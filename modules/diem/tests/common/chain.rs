@@ -6,7 +6,7 @@ use diem_core::{
     Address, Amount, BlockInfo, CallError, Denom, Events, Forgetful, GenesisContext, Message as _, Module,
     QueryContext, StateWrite, Time, TxContext, keys::SecretKey,
 };
-use diem_diem::{Answer, Curve, Diem, Genesis, Msg, Query};
+use diem_diem::{Curve, Diem, Genesis, Msg};
 use diem_overlay::{Empty, Overlay};
 use diem_staking::{CreateValidator, Description, KeyProof, Staking, genesis::GenesisStake, genesis::GenesisValidator};
 use diem_svvv::{Svvv, genesis::GenesisLock};
@@ -126,8 +126,8 @@ impl<'a> Chain<'a> {
         checks.iter().for_each(|check| check(&self.state).unwrap());
     }
 
-    pub(crate) fn query(&self, query: Query) -> Result<Answer, CallError> {
-        Diem::query(&QueryContext { state: &self.state, block: BlockInfo::default() }, query)
+    pub(crate) fn ctx(&self) -> QueryContext<'_> {
+        QueryContext { state: &self.state, block: BlockInfo::default() }
     }
 
     pub(crate) fn diem(&self, account: Address) -> Amount {
