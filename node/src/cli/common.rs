@@ -8,6 +8,7 @@ use std::{
 use anyhow::anyhow;
 use diem_client::Client;
 use diem_host::home::{Home, default_home};
+use diem_wallet::{KeyFile, KeyFileError, KeyStore, Secret};
 use zeroize::Zeroizing;
 
 use super::{
@@ -16,7 +17,7 @@ use super::{
     output::{Output, say, wrapped},
     terminal::ask_secret,
 };
-use crate::keys::{Chains, KeyFile, KeyFileError, KeyStore, Secret};
+use crate::keys::Chains;
 
 /// Where the API of a local node is unless told otherwise.
 pub const DEFAULT_NODE: &str = "http://127.0.0.1:1317";

@@ -1,8 +1,9 @@
 //! The failure of a command.
 
 use diem_client::ClientError;
+use diem_wallet::{KeyFileError, KeyStoreError};
 
-use crate::keys::{ChainsError, KeyFileError, KeyStoreError};
+use crate::keys::ChainsError;
 
 /// The exit code of a command, for scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

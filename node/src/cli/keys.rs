@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use diem_core::development::known_account;
 use diem_core::{Address, keys::KeyKind};
 use diem_genesis::presets::TEST_MNEMONIC;
+use diem_wallet::{Cost, KeyFile, KeyStore, Secret, derive, store::Listed};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -18,7 +19,6 @@ use super::{
     output::{fields, list_in_full, say},
     terminal::ask_secret,
 };
-use crate::keys::{Cost, KeyFile, KeyStore, Secret, derive, store::Listed};
 
 /// The keys of this home.
 #[derive(Debug, Args)]
@@ -257,8 +257,8 @@ impl How {
     /// Before a phrase is made or asked for in vain.
     fn check_free(&self, store: &KeyStore) -> Result<(), Failure> {
         match store.get(&self.name) {
-            Ok(_) => Err(crate::keys::KeyStoreError::Exists(self.name.clone()).into()),
-            Err(crate::keys::KeyStoreError::Missing { .. }) => Ok(()),
+            Ok(_) => Err(diem_wallet::KeyStoreError::Exists(self.name.clone()).into()),
+            Err(diem_wallet::KeyStoreError::Missing { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }

@@ -6,8 +6,7 @@ use std::collections::BTreeMap;
 
 use diem_core::Address;
 use diem_genesis::check_name;
-
-use crate::keys::KeyStore;
+use diem_wallet::KeyStore;
 
 /// The names that a wallet has for addresses.
 #[derive(Debug, Default)]

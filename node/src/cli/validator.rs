@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use diem_core::{Address, keys::SecretKey};
 use diem_host::home::{Home, default_home};
 use diem_staking::KeyProof;
+use diem_wallet::KeyStore;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -17,7 +18,6 @@ use super::{
 use crate::{
     comet::keys::validator_signing_key,
     keys::{
-        KeyStore,
         bridge::{bridge_key, new_bridge_key},
         known::{refuse_bridge, refuse_consensus},
     },

@@ -6,10 +6,11 @@ use diem_api::Hash;
 use diem_client::{GasTable, KnownChain};
 use diem_core::keys::KeyKind;
 use diem_genesis::presets::{self, TEST_MNEMONIC, person_path};
+use diem_wallet::{KeyFile, KeyStore, KeyStoreError, Secret, derive};
 use zeroize::Zeroizing;
 
 use super::{DevnetError, MAX_VALIDATORS, homes::Plan};
-use crate::keys::{Chains, KeyFile, KeyStore, KeyStoreError, Secret, derive};
+use crate::keys::Chains;
 
 /// The wallet of a devnet: its home, and the names that could not be used.
 pub(super) struct Wallet {

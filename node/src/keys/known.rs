@@ -53,9 +53,9 @@ mod tests {
 
     use diem_core::{Address, keys::KeyKind};
     use diem_genesis::presets::{self, TEST_MNEMONIC};
+    use diem_wallet::derive;
 
     use super::*;
-    use crate::keys::derive;
 
     /// The number of validators that a chain can have.
     const VALIDATORS: usize = 150;

@@ -6,7 +6,7 @@ use diem_core::{
     keys::{KeyKind, SecretKey},
 };
 use diem_credits::{SignedVoucher, Voucher};
-use diem_node::{engine::BlockMode, keys};
+use diem_node::engine::BlockMode;
 use diem_staking::KeyProof;
 use diem_testkit::{
     economy::{bridge, consensus},
@@ -95,12 +95,12 @@ async fn parameters_of_requests() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn files_of_people() {
-    let read = |json: &str| keys::KeyFile::parse(json).map(drop).map_err(|error| error.to_string());
-    let secret = || keys::Secret::new(KeyKind::Ed25519, zeroize::Zeroizing::new([5; 32])).unwrap();
-    let cost = keys::Cost { memory_kib: 8, passes: 1 };
+    let read = |json: &str| diem_wallet::KeyFile::parse(json).map(drop).map_err(|error| error.to_string());
+    let secret = || diem_wallet::Secret::new(KeyKind::Ed25519, zeroize::Zeroizing::new([5; 32])).unwrap();
+    let cost = diem_wallet::Cost { memory_kib: 8, passes: 1 };
     for file in [
-        keys::KeyFile::encrypt(&secret(), Some("m/0".into()), "secret", cost).unwrap(),
-        keys::KeyFile::plain(&secret(), None, "test-dev").unwrap(),
+        diem_wallet::KeyFile::encrypt(&secret(), Some("m/0".into()), "secret", cost).unwrap(),
+        diem_wallet::KeyFile::plain(&secret(), None, "test-dev").unwrap(),
     ] {
         strict::check(&serde_json::from_str(&file.to_text()).unwrap(), read);
     }

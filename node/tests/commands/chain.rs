@@ -17,10 +17,10 @@ use diem_node::{
     engine::{BlockMode, Warp},
     http,
     instant::{self, InstantEngine},
-    keys::{KeyFile, KeyStore, Secret, derive},
     metrics::Metrics,
 };
 use diem_runtime::{App, Options};
+use diem_wallet::{KeyFile, KeyStore, Secret, derive};
 use ed25519_dalek::SigningKey;
 use serde_json::Value;
 use tokio::{net::TcpListener, sync::watch};

@@ -12,8 +12,8 @@ use diem_core::{
     keys::{KeyKind, SecretKey},
 };
 use diem_genesis::presets::{TEST_MNEMONIC, person_path};
-use diem_node::keys::derive;
 use diem_types::Call;
+use diem_wallet::derive;
 use serde_json::Value;
 
 use crate::{chain::Chain, proxy::Proxy};

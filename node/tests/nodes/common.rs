@@ -14,9 +14,9 @@ use diem_api::{BlockId, State, Submitted, Wait};
 use diem_client::{Client, verify::Trust};
 use diem_core::{Address, Amount, keys::KeyKind};
 use diem_genesis::presets::{TEST_MNEMONIC, person_path};
-use diem_node::keys::derive;
 use diem_testkit::{Person, TxBuilder};
 use diem_types::GenesisDoc;
+use diem_wallet::derive;
 use rustix::{
     fs::{OFlags, fcntl_getfl, fcntl_setfl},
     process::{Pid, Signal, kill_process},

@@ -92,6 +92,12 @@ const ROOMS: &[Room] = &[
         tests_may_not_reach: DATABASE,
     },
     Room {
+        folder: "client/wallet",
+        may_use: &["runtime/core", "host"],
+        may_not_reach: CLIENT_SIDE,
+        tests_may_not_reach: DATABASE,
+    },
+    Room {
         folder: "node",
         may_use: &[
             "runtime/core",

@@ -7,17 +7,15 @@ use clap::Args;
 use diem_api::{Hash, Wait};
 use diem_client::{Client, KnownChain};
 use diem_core::{Address, Amount};
+use diem_wallet::KeyStore;
 
-use crate::{
-    cli::{
-        Failure, ask,
-        common::{Common, PassphraseSource},
-        failure::usage,
-        known::Known,
-        names::Names,
-        units,
-    },
-    keys::KeyStore,
+use crate::cli::{
+    Failure, ask,
+    common::{Common, PassphraseSource},
+    failure::usage,
+    known::Known,
+    names::Names,
+    units,
 };
 
 /// Who signs a new transaction and what it may cost.

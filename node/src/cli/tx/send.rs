@@ -8,6 +8,7 @@ use diem_client::{
 };
 use diem_core::{Address, Amount, keys::KeyKind};
 use diem_types::{Call, Signed, Tx};
+use diem_wallet::{KeyFile, Secret};
 
 use super::{
     file::TxFile,
@@ -16,16 +17,13 @@ use super::{
     outcome::SendOptions,
     preview,
 };
-use crate::{
-    cli::{
-        Failure,
-        common::confirm,
-        failure::usage,
-        known::{build_error, say_unproven},
-        output::{Output, say},
-        receivers, tables,
-    },
-    keys::{KeyFile, Secret},
+use crate::cli::{
+    Failure,
+    common::confirm,
+    failure::usage,
+    known::{build_error, say_unproven},
+    output::{Output, say},
+    receivers, tables,
 };
 
 impl Wallet<'_> {

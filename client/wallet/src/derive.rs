@@ -82,7 +82,7 @@ pub fn derive(phrase: &Mnemonic, kind: KeyKind, path: &str) -> Result<Secret, De
 }
 
 /// Derives the key of that kind at `path` under the seed of a phrase.
-pub(super) fn of_seed(seed: &[u8], kind: KeyKind, path: &str) -> Result<Secret, DeriveError> {
+pub fn of_seed(seed: &[u8], kind: KeyKind, path: &str) -> Result<Secret, DeriveError> {
     let bytes = match kind {
         KeyKind::Ed25519 => slip10_ed25519(seed, path),
         KeyKind::Ethereum => bip32_secp256k1(seed, path),

@@ -7,8 +7,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use diem_core::{Address, text::shortened};
-use diem_genesis::{NameError, check_name, is_plain_name};
+use diem_core::{
+    Address,
+    names::{NameError, check_name, is_plain_name},
+    text::shortened,
+};
+
 use diem_host::{
     folder::{self, UnsafeFolder},
     home::write_new,
@@ -225,7 +229,7 @@ mod tests {
     use zeroize::Zeroizing;
 
     use super::*;
-    use crate::keys::Secret;
+    use crate::Secret;
 
     fn key(seed: u8) -> KeyFile {
         let secret = Secret::new(KeyKind::Ed25519, Zeroizing::new([seed; 32])).unwrap();
@@ -305,7 +309,7 @@ mod tests {
         let store = KeyStore::of_home(home.path());
         store.add("alice", &key(1)).unwrap();
         let secret = Secret::new(KeyKind::Ed25519, Zeroizing::new([2; 32])).unwrap();
-        let cheap = crate::keys::Cost { memory_kib: 64, passes: 1 };
+        let cheap = crate::Cost { memory_kib: 64, passes: 1 };
         let own = KeyFile::encrypt(&secret, None, "correct horse", cheap).unwrap();
         store.add("own", &own).unwrap();
         let said = store.resolve("alice", "diem-1").unwrap_err();
