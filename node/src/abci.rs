@@ -174,10 +174,10 @@ impl Consensus {
 
     /// Reads one row, on request with a proof under the app hash of the header after `height`.
     fn row(&self, request: &RequestQuery, height: Option<u64>) -> Result<ResponseQuery, Refusal> {
-        // The header with the latest root does not exist yet, so a proof is of the height before.
-        let provable = || self.app.info().height.checked_sub(1).filter(|height| *height > 0);
-        let height = if request.prove { height.or_else(provable) } else { height };
-        let snapshot = self.app.snapshot(height).map_err(|error| Refusal::here(3, error.to_string()))?;
+        let snapshot = match height {
+            None if request.prove => self.app.provable(),
+            height => self.app.snapshot(height).map_err(|error| Refusal::here(3, error.to_string()))?,
+        };
         let (value, proof_ops) = if request.prove {
             let (value, proof) = snapshot.prove(&request.data);
             let op = ProofOp { r#type: PROOF_TYPE.into(), key: request.data.to_vec(), data: proof.encode_to_vec() };

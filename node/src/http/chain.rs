@@ -15,7 +15,6 @@ use diem_api::{
     Peer, Status, Validator, encoding::encode_header, error_table,
 };
 use diem_core::encoding::HexBytes;
-use diem_store::StoreError;
 use tendermint::{PublicKey, block::signed_header::SignedHeader, validator};
 use tokio::time::Instant;
 
@@ -50,7 +49,7 @@ pub(crate) async fn status(State(api): Shared, Query(Nothing {}): Query<Nothing>
         moniker: api.node.moniker.clone(),
         engine: api.node.engine.kind().to_string(),
         latest: head(&api),
-        oldest_state_height: oldest_state(&api),
+        oldest_state_height: app.oldest_height(),
         catching_up: engine.map(|engine| engine.catching_up),
         peers: engine.and_then(|engine| engine.peers),
         trouble,
@@ -80,14 +79,6 @@ pub(crate) async fn clock(State(api): Shared, Query(Nothing {}): Query<Nothing>)
 pub(super) fn head(api: &Api) -> Option<Head> {
     let block = api.node.app.index().block(api.node.app.info().height)?;
     Some(Head { height: block.height, time: block.time, hash: Hash(block.hash), root: Hash(block.root) })
-}
-
-fn oldest_state(api: &Api) -> Option<u64> {
-    // No block has height 0, so this error always says which heights are kept.
-    match api.node.app.snapshot(Some(0)) {
-        Err(StoreError::NotKept { oldest, .. }) if oldest > 0 => Some(oldest),
-        _ => None,
-    }
 }
 
 /// `GET /v1/params?height=`

@@ -14,12 +14,13 @@ use super::{Api, error::Failure};
 /// The longest that a proof waits for the header that holds its root.
 const HEADER_PATIENCE: Duration = Duration::from_secs(10);
 
-/// Reads a row at `height` with its proof. Without a height, the state is the one before the latest, whose root stands
-/// in a header that exists already; the latest itself waits for the next header.
+/// Reads a row at `height` with its proof. Without a height, the state is the newest that can be proven at once; that of
+/// the latest height waits for the next header.
 pub(super) async fn prove(api: &Api, key: Vec<u8>, height: Option<u64>) -> Result<(Snapshot, Proof), Failure> {
+    api.begun()?;
     let snapshot = match height {
-        Some(height) => api.state(Some(height))?,
-        None => before_latest(api)?,
+        Some(height) => api.node.app.snapshot(Some(height))?,
+        None => api.node.app.provable(),
     };
     let chain = api.node.app.chain().ok_or(HttpError::Internal)?;
     let next = snapshot.height().checked_add(1).ok_or(HttpError::Internal)?;
@@ -40,11 +41,4 @@ pub(super) async fn prove(api: &Api, key: Vec<u8>, height: Option<u64>) -> Resul
         signed_header: Base64Bytes(encode_header(&header)),
     };
     Ok((snapshot, proof))
-}
-
-fn before_latest(api: &Api) -> Result<Snapshot, Failure> {
-    let latest = api.state(None)?;
-    // The state before is missing at the chain's first height and right after a restart.
-    let before = latest.height().checked_sub(1).filter(|height| *height > 0);
-    Ok(before.and_then(|height| api.node.app.snapshot(Some(height)).ok()).unwrap_or(latest))
 }

@@ -40,6 +40,20 @@ impl App {
         }
     }
 
+    /// The oldest height whose state can be read and proven; `None` before the first commit.
+    pub fn oldest_height(&self) -> Option<u64> {
+        self.store.oldest()
+    }
+
+    /// The newest state that can be proven at once: the one before the latest, because the root after block H stands in
+    /// header H + 1. Where that is not kept, at the chain's first height and right after a restart, it is the latest,
+    /// whose header is still to come.
+    pub fn provable(&self) -> Snapshot {
+        let latest = self.store.latest();
+        let before = latest.height().checked_sub(1).and_then(|height| self.store.at(height).ok());
+        before.unwrap_or(latest)
+    }
+
     /// Answers a question of ABCI at a committed height; the latest if none is given. Who is inside the process calls the
     /// functions behind it, each module's `query`, with [`Snapshot::context`].
     ///

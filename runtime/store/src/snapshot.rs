@@ -163,8 +163,12 @@ impl Ring {
         if height == latest {
             return Ok(self.latest.clone());
         }
-        let oldest = self.past.keys().next().copied().unwrap_or(latest);
-        self.past.get(&height).cloned().ok_or(StoreError::NotKept { height, oldest, latest })
+        self.past.get(&height).cloned().ok_or(StoreError::NotKept { height, oldest: self.oldest(), latest })
+    }
+
+    /// The oldest height that is kept; 0 before the first commit.
+    pub(crate) fn oldest(&self) -> u64 {
+        self.past.keys().next().copied().unwrap_or_else(|| self.latest.height())
     }
 
     /// Adds a new height. It gives back what left the ring, so that it is dropped outside of the lock.

@@ -122,6 +122,11 @@ impl Store {
         self.ring.read().at(height)
     }
 
+    /// The oldest height whose state can be read; `None` before the first commit.
+    pub fn oldest(&self) -> Option<u64> {
+        Some(self.ring.read().oldest()).filter(|height| *height > 0)
+    }
+
     /// All state rows of the last height, in key order.
     pub fn state_rows(&self) -> Rows {
         self.latest().rows()
