@@ -1,6 +1,7 @@
 //! The targets for the stages of a transaction's life in consensus.
 
 use bytes::Bytes;
+use diem_runtime::Rejected;
 use diem_testkit::chain::block_hash;
 use diem_types::TxResult;
 use diem_types::{Event, Signed};
@@ -84,7 +85,8 @@ pub fn process_proposal(data: &[u8]) {
         let finalized = world.chain.app.finalize(&block, hash, &txs).unwrap();
         match verdict {
             Ok(()) => assert!(finalized.results.iter().all(|result| result.gas_used > 0)),
-            Err(error) => {
+            Err(Rejected::Block(fatal)) => panic!("{fatal}"),
+            Err(Rejected::Transaction { error, .. }) => {
                 assert!(diem_types::error_info(error.codespace, error.code).is_some(), "{error}");
                 assert!(finalized.results.iter().any(|result| result.gas_used == 0), "{error}");
             }

@@ -7,7 +7,10 @@ use diem_core::{
     Block, Time,
     context::{Misbehaviour, MisbehaviourKind, Vote},
 };
-use diem_runtime::{App, Options, hooks::Hooks};
+use diem_runtime::{
+    App, Options,
+    hooks::{Hooks, Run},
+};
 use diem_testkit::{
     Person, TestChain,
     economy::{consensus, economy_genesis, public},
@@ -48,8 +51,8 @@ fn options() -> Options {
     let mut hooks = Hooks::default();
     for hook in &mut hooks.begin {
         match hook.name {
-            "unbonded" => hook.run = |ctx| diem_staking::pay_matured(ctx, 1),
-            "cooled_down" => hook.run = |ctx| diem_credits::stake::pay_matured(ctx, 1),
+            "unbonded" => hook.run = Run::Retry(|ctx| diem_staking::pay_matured(ctx, 1)),
+            "cooled_down" => hook.run = Run::Retry(|ctx| diem_credits::stake::pay_matured(ctx, 1)),
             _ => {}
         }
     }

@@ -21,7 +21,7 @@ use std::{
     time::Duration,
 };
 
-use diem_core::{Amount, BlockContext, CallError, Page, clock};
+use diem_core::{Amount, BlockContext, Fatal, Page, clock};
 use diem_credits as credits;
 use diem_node::{
     abci,
@@ -29,7 +29,7 @@ use diem_node::{
 };
 use diem_runtime::{
     App, Options,
-    hooks::{Hook, Policy},
+    hooks::{Hook, Run},
 };
 use diem_store::WritePoint;
 use diem_testkit::people;
@@ -66,7 +66,7 @@ const DIE: &str = "ECONOMY_TEST_DIE";
 static EXECUTED: [AtomicU64; 2] = [AtomicU64::new(0), AtomicU64::new(0)];
 
 /// A step at the end of each block that changes nothing and records which block it was.
-fn remember(ctx: &mut BlockContext<'_>) -> Result<(), CallError> {
+fn remember(ctx: &mut BlockContext<'_>) -> Result<(), Fatal> {
     let time = ctx.block.info.time;
     EXECUTED[0].store(time.millis(), Ordering::SeqCst);
     EXECUTED[1].store(clock::epoch(ctx.state, time), Ordering::SeqCst);
@@ -124,7 +124,7 @@ fn child_node() {
     settings.peers = told["peers"].as_array().unwrap().iter().map(peer).collect();
     let store = diem_store::Options { on_write: Some(die_at), ..diem_store::Options::default() };
     let mut options = Options { store, ..Options::default() };
-    options.hooks.end.push(Hook { number: 200, name: "remember", policy: Policy::Must, run: remember });
+    options.hooks.end.push(Hook { number: 200, name: "remember", run: Run::Must(remember) });
     let app = Arc::new(App::open(&folder.join("data"), options).unwrap());
     let commits = support::commits(&app);
     let launch = Launch {

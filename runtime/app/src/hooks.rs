@@ -13,13 +13,13 @@ use diem_types::chain::ChainEvent;
 
 use crate::chain::{self, HOOK_FAILURES, LAST_BLOCK};
 
-/// The consequence of a failure of a hook.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Policy {
-    /// The node must stop: supply, the validator set or a day would be wrong.
-    Must,
-    /// Its writes are dropped, `hook_failed` is reported, and it runs again in the next block.
-    Retry,
+/// The function that carries out a hook. What its failure leads to stands in its type.
+#[derive(Clone, Copy)]
+pub enum Run {
+    /// Where it fails, the node must stop: supply, the validator set or a day would be wrong.
+    Must(fn(&mut BlockContext<'_>) -> Result<(), Fatal>),
+    /// Where it fails, its writes are dropped, `hook_failed` is reported, and it runs again in the next block.
+    Retry(fn(&mut BlockContext<'_>) -> Result<(), CallError>),
 }
 
 /// A step of a block.
@@ -29,10 +29,8 @@ pub struct Hook {
     pub number: u8,
     /// Its name in events and logs.
     pub name: &'static str,
-    /// The consequence of its failure.
-    pub policy: Policy,
     /// The function that carries it out.
-    pub run: fn(&mut BlockContext<'_>) -> Result<(), CallError>,
+    pub run: Run,
 }
 
 /// The hooks of a block in their order.
@@ -52,14 +50,14 @@ impl Default for Hooks {
                 // This comes first, because every later step may ask what time it is.
                 must(0, "last_block", record_block),
                 // It counts what stood idle until this block, before anything of the block changes the supply of DIEM.
-                must(1, "credits_idle", credits::day::track_idle),
+                must(1, "credits_idle", |ctx| credits::day::track_idle(ctx).map_err(stop)),
                 // A validator that misbehaved earns nothing of this block.
-                must(2, "staking_begin", |ctx| staking::begin_block(ctx).map(|_| ())),
+                must(2, "staking_begin", |ctx| staking::begin_block(ctx).map(|_| ()).map_err(stop)),
                 // A block's emission belongs to the day that it closes.
-                must(3, "emissions", emissions::begin_block),
+                must(3, "emissions", |ctx| emissions::begin_block(ctx).map_err(stop)),
                 // The day before is settled before the next one closes, so that two are never unsettled.
-                must(4, "credits_settle", credits::day::settle),
-                must(5, "credits_day", credits::day::close_and_open),
+                must(4, "credits_settle", |ctx| credits::day::settle(ctx).map_err(stop)),
+                must(5, "credits_day", |ctx| credits::day::close_and_open(ctx).map_err(stop)),
                 // Slashes reach what is on its way before it is paid. svvv's step wraps staking's, because locks
                 // follow.
                 retry(6, "slash_jobs", |ctx| svvv::run_slash_jobs(ctx, 500)),
@@ -77,26 +75,28 @@ impl Default for Hooks {
 }
 
 /// A step whose failure stops the node.
-fn must(number: u8, name: &'static str, run: fn(&mut BlockContext<'_>) -> Result<(), CallError>) -> Hook {
-    Hook { number, name, policy: Policy::Must, run }
+fn must(number: u8, name: &'static str, run: fn(&mut BlockContext<'_>) -> Result<(), Fatal>) -> Hook {
+    Hook { number, name, run: Run::Must(run) }
+}
+
+/// Makes of a module's refusal a reason to stop, where nothing may be refused.
+fn stop(error: CallError) -> Fatal {
+    Fatal(error.to_string())
 }
 
 /// A step with a limit, which goes on in the next block where it failed or stopped.
 fn retry(number: u8, name: &'static str, run: fn(&mut BlockContext<'_>) -> Result<(), CallError>) -> Hook {
-    Hook { number, name, policy: Policy::Retry, run }
+    Hook { number, name, run: Run::Retry(run) }
 }
 
 /// Records height and time, and refuses a block whose time runs backwards.
-fn record_block(ctx: &mut BlockContext<'_>) -> Result<(), CallError> {
+fn record_block(ctx: &mut BlockContext<'_>) -> Result<(), Fatal> {
     let block = ctx.block.info;
     if let Some(last) = LAST_BLOCK.get(ctx.state)
         && last.time > block.time
     {
-        return Err(CallError {
-            codespace: "chain",
-            code: u32::MAX,
-            message: format!("block {} is of {}, before its predecessor's {}", block.height, block.time, last.time),
-        });
+        let (height, time, before) = (block.height, block.time, last.time);
+        return Err(Fatal(format!("block {height} is of {time}, before its predecessor's {before}")));
     }
     LAST_BLOCK.set(ctx.state, &block);
     Ok(())
@@ -131,20 +131,22 @@ pub(crate) fn run(
     let mut failed = Vec::new();
     for hook in hooks {
         let mark = events.mark();
-        let (outcome, writes) = {
+        let stopped = |Fatal(why)| Fatal(format!("block {}: step `{}` failed: {why}", block.info.height, hook.name));
+        let (refused, writes) = {
             let mut overlay = Overlay::new(&*state);
-            let outcome = (hook.run)(&mut BlockContext { state: &mut overlay, events, block });
-            (outcome, overlay.into_writes())
+            let mut ctx = BlockContext { state: &mut overlay, events, block };
+            let refused = match hook.run {
+                Run::Must(run) => run(&mut ctx).map(|()| None).map_err(stopped)?,
+                Run::Retry(run) => run(&mut ctx).err(),
+            };
+            (refused, overlay.into_writes())
         };
-        match outcome {
-            Ok(()) => {
+        match refused {
+            None => {
                 state.apply(writes);
                 clear_failures(state, hook);
             }
-            Err(error) if hook.policy == Policy::Must => {
-                return Err(Fatal(format!("block {}: step `{}` failed: {error}", block.info.height, hook.name)));
-            }
-            Err(error) => {
+            Some(error) => {
                 events.rewind(mark);
                 let failures = count_failure(state, hook);
                 events.emit(chain::ID, &ChainEvent::HookFailed { hook: hook.name.into(), failures });
@@ -156,7 +158,7 @@ pub(crate) fn run(
 }
 
 fn clear_failures(state: &mut dyn StateWrite, hook: &Hook) {
-    if hook.policy == Policy::Retry && HOOK_FAILURES.get(state, &hook.number).is_some() {
+    if matches!(hook.run, Run::Retry(_)) && HOOK_FAILURES.get(state, &hook.number).is_some() {
         HOOK_FAILURES.remove(state, &hook.number);
     }
 }

@@ -34,4 +34,5 @@ pub use commit::Committed;
 pub use diem_staking::ValidatorUpdate;
 pub use dry_run::{Change, DryRun, DryRunError};
 pub use genesis::InitChain;
+pub use proposal::Rejected;
 pub use query::{Answered, QueryError, chain_params, gas_params};

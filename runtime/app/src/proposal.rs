@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BinaryHeap, btree_map::Entry};
 
 use bytes::Bytes;
-use diem_core::{Address, Amount, Block, CallError};
+use diem_core::{Address, Amount, Block, CallError, Fatal};
 use diem_types::Signed;
 
 use crate::{
@@ -11,6 +11,22 @@ use crate::{
     block::{self, Decoded, Execution},
     signatures::Signatures,
 };
+
+/// Why a proposal is rejected.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Rejected {
+    /// A transaction does not decode, is badly signed, or is not valid where it stands.
+    #[error("transaction {place}: {error}")]
+    Transaction {
+        /// The place of the transaction in the block, from 0.
+        place: usize,
+        /// What is wrong with it.
+        error: CallError,
+    },
+    /// The block itself cannot be executed: if it were decided, this node would have to stop.
+    #[error(transparent)]
+    Block(#[from] Fatal),
+}
 
 /// Each sender's transactions of a proposal by nonce, each with its place in what the engine offered.
 type Queues = BTreeMap<Address, BTreeMap<u64, usize>>;
@@ -38,29 +54,22 @@ impl App {
     ///
     /// # Errors
     /// Why the block is rejected.
-    pub fn process(&self, block: &Block, hash: [u8; 32], txs: &[Bytes]) -> Result<(), CallError> {
+    pub fn process(&self, block: &Block, hash: [u8; 32], txs: &[Bytes]) -> Result<(), Rejected> {
         let mut consensus = self.consensus.lock();
         let decoded = block::decode_block(txs, &self.signatures);
-        let refuse = |fatal: diem_core::Fatal| CallError { codespace: "chain", code: u32::MAX, message: fatal.0 };
-        let chain = self.known_chain().map_err(refuse)?;
-        self.check_height(block.info.height, &chain).map_err(refuse)?;
+        let chain = self.known_chain()?;
+        self.check_height(block.info.height, &chain)?;
         let base = self.base();
-        let mut execution =
-            Execution::begin(base.below(), &chain, &self.signatures, block, &self.hooks).map_err(refuse)?;
+        let mut execution = Execution::begin(base.below(), &chain, &self.signatures, block, &self.hooks)?;
         let mut results = Vec::with_capacity(txs.len());
         for (place, tx) in decoded.iter().enumerate() {
             let result = tx.as_ref().map_err(Clone::clone).and_then(|tx| execution.transaction(tx));
-            results.push(result.map_err(|error| at_place(place, error.into()))?);
+            results.push(result.map_err(|error| Rejected::Transaction { place, error: error.into() })?);
         }
-        let executed = execution.end(results, block, &self.hooks).map_err(refuse)?;
+        let executed = execution.end(results, block, &self.hooks)?;
         consensus.processed = Some((hash, executed));
         Ok(())
     }
-}
-
-fn at_place(place: usize, mut error: CallError) -> CallError {
-    error.message = format!("transaction {place}: {}", error.message);
-    error
 }
 
 /// A sender's next transaction as it competes for its place: by price, then by arrival.

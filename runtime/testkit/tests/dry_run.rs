@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use diem_bank::Msg;
-use diem_core::{Address, Amount, BlockContext, CallError, Denom, Time, keys::Auth};
+use diem_core::{Address, Amount, BlockContext, CallError, Denom, Fatal, Time, keys::Auth};
 use diem_credits::Msg as Credits;
 use diem_runtime::{
     DryRun, DryRunError, Options,
-    hooks::{Hook, Hooks, Policy},
+    hooks::{Hook, Hooks, Run},
 };
 use diem_testkit::{
     TestChain, TxBuilder,
@@ -169,31 +169,34 @@ fn time_never_runs_backwards() {
 }
 
 /// Options with one more step at the begin of a block, which fails from the second height on.
-fn with_failing(policy: Policy) -> Options {
+fn with_failing(run: Run) -> Options {
     let mut hooks = Hooks::default();
-    let run = |ctx: &mut BlockContext<'_>| match ctx.block.info.height {
+    hooks.begin.push(Hook { number: 200, name: "broken", run });
+    Options { hooks, ..Options::default() }
+}
+
+fn fails(ctx: &mut BlockContext<'_>) -> Result<(), CallError> {
+    match ctx.block.info.height {
         1 => Ok(()),
         _ => Err(CallError { codespace: "test", code: 1, message: "out of order".into() }),
-    };
-    hooks.begin.push(Hook { number: 200, name: "broken", policy, run });
-    Options { hooks, ..Options::default() }
+    }
 }
 
 #[test]
 fn a_step_that_stops_the_chain_is_an_error_and_one_that_is_repeated_is_not() {
-    for policy in [Policy::Must, Policy::Retry] {
-        let chain = TestChain::with(with_failing(policy), 3);
+    for run in [Run::Must(|ctx| fails(ctx).map_err(|error| Fatal(error.to_string()))), Run::Retry(fails)] {
+        let chain = TestChain::with(with_failing(run), 3);
         chain.force(Vec::new());
         let (tx, root) = (chain.transfer(0, 0, 1, 7), chain.root());
         let time = chain.next_block().info.time;
         for _ in 0..3 {
             let tried = chain.app.simulate(&chain.app.store().latest(), time, &unsigned(&tx));
-            match policy {
-                Policy::Must => {
+            match run {
+                Run::Must(_) => {
                     let words = tried.unwrap_err().to_string();
                     assert!(words.contains("the next block cannot be made") && words.contains("`broken`"), "{words}");
                 }
-                Policy::Retry => assert_eq!(tried.unwrap().result.code, 0),
+                Run::Retry(_) => assert_eq!(tried.unwrap().result.code, 0),
             }
         }
         assert_eq!((chain.root(), chain.check(&tx.bytes()).code), (root, 0), "the application goes on");
@@ -206,7 +209,7 @@ fn a_step_that_is_repeated_is_logged_once_for_a_block_and_not_for_what_is_only_t
     let _guard =
         tracing_subscriber::fmt().with_ansi(false).with_writer(log.reopen().map(Arc::new).unwrap()).set_default();
     let warnings = || std::fs::read_to_string(log.path()).unwrap().matches("hook=\"broken\"").count();
-    let chain = TestChain::with(with_failing(Policy::Retry), 3);
+    let chain = TestChain::with(with_failing(Run::Retry(fails)), 3);
     chain.force(Vec::new());
     let (tx, block) = (chain.transfer(0, 0, 1, 7), chain.next_block());
     let txs = [tx.bytes()];

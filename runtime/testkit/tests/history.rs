@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use diem_bank::Pool;
-use diem_core::{Amount, CallError, Denom, ModuleError};
+use diem_core::{Amount, CallError, Denom, Fatal, ModuleError};
 use diem_runtime::{
-    App, Options,
-    hooks::{Hook, Hooks, Policy},
+    App, Options, Rejected,
+    hooks::{Hook, Hooks, Run},
 };
 use diem_testkit::{
     BlockOutcome, Shadows, TestChain,
@@ -157,8 +157,24 @@ fn only_the_next_height_is_accepted() {
         block.info.height = height;
         let error = chain.app.finalize(&block, [0; 32], &[]).unwrap_err();
         assert!(error.0.contains("needs block 2 next"), "{error}");
-        assert!(chain.app.process(&block, [0; 32], &[]).is_err());
+        assert_eq!(chain.app.process(&block, [0; 32], &[]), Err(Rejected::Block(error)));
     }
+}
+
+#[test]
+fn at_once_can_be_proven_what_stood_before_the_latest_block_where_that_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || App::open(folder.path(), Options::default()).unwrap();
+    let heights = |app: &App| (app.provable().height(), app.oldest_height());
+    let chain = TestChain::on(open(), 2);
+    assert_eq!(heights(&chain.app), (0, None));
+    chain.force(vec![]);
+    assert_eq!(heights(&chain.app), (1, Some(1)), "its header is still to come");
+    chain.force(vec![]);
+    chain.force(vec![]);
+    assert_eq!(heights(&chain.app), (2, Some(1)));
+    drop(chain);
+    assert_eq!(heights(&open()), (3, Some(3)), "a restart forgets past heights");
 }
 
 #[test]
@@ -237,15 +253,15 @@ fn fails(ctx: &mut diem_core::BlockContext<'_>) -> Result<(), CallError> {
     if ctx.block.info.height < 4 { Err(ChainError::NotStarted.into()) } else { Ok(()) }
 }
 
-fn with_hook(policy: Policy) -> Options {
+fn with_hook(run: Run) -> Options {
     let mut hooks = Hooks::default();
-    hooks.end.push(Hook { number: 200, name: "fails_until_4", policy, run: fails });
+    hooks.end.push(Hook { number: 200, name: "fails_until_4", run });
     Options { hooks, ..Options::default() }
 }
 
 #[test]
 fn a_retry_hook_leaves_no_trace_until_it_succeeds() {
-    let chain = TestChain::with(with_hook(Policy::Retry), 10);
+    let chain = TestChain::with(with_hook(Run::Retry(fails)), 10);
     let given = || chain.balance(&SOMEONE, Denom::Vvv);
     let failed = |outcome: &BlockOutcome| {
         let events = Event::decode_all(&outcome.finalized.events).unwrap();
@@ -266,11 +282,13 @@ fn a_retry_hook_leaves_no_trace_until_it_succeeds() {
 
 #[test]
 fn a_must_hook_stops_the_node_and_prepare_still_answers() {
-    let chain = TestChain::with(with_hook(Policy::Must), 10);
+    let run = Run::Must(|ctx| fails(ctx).map_err(|error| Fatal(error.to_string())));
+    let chain = TestChain::with(with_hook(run), 10);
     let block = chain.next_block();
     let tx = chain.transfer(0, 0, 1, 1).bytes();
-    assert!(chain.app.process(&block, [0; 32], std::slice::from_ref(&tx)).is_err());
+    let rejected = chain.app.process(&block, [0; 32], std::slice::from_ref(&tx)).unwrap_err();
     let error = chain.app.finalize(&block, [0; 32], &[tx]).unwrap_err();
+    assert_eq!(rejected, Rejected::Block(error.clone()), "no transaction is at fault");
     assert!(error.0.contains("step `fails_until_4` failed"), "{error}");
     assert_eq!(chain.app.info().height, 0);
 }

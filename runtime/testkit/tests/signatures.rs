@@ -7,7 +7,7 @@ use diem_core::{
     Amount, CallError,
     keys::{Auth, SecretKey, ed25519_address},
 };
-use diem_runtime::{App, Options};
+use diem_runtime::{App, Options, Rejected};
 use diem_testkit::{Person, TestChain, TxBuilder};
 use diem_types::{ChainError, Signed, Tx};
 use proptest::{collection::vec, prelude::*, sample::select};
@@ -258,8 +258,12 @@ proptest! {
             prop_assert_eq!(of(&result.codespace, result.code), refused);
             let check = checked.check_tx(tx);
             prop_assert_eq!(of(&check.codespace, check.code), refused);
-            let process = fresh(&chain).process(&block, [1; 32], std::slice::from_ref(tx)).err();
-            prop_assert_eq!(process.and_then(|error| of(error.codespace, error.code)), refused);
+            let process = match fresh(&chain).process(&block, [1; 32], std::slice::from_ref(tx)) {
+                Ok(()) => None,
+                Err(Rejected::Transaction { error, .. }) => of(error.codespace, error.code),
+                Err(Rejected::Block(fatal)) => panic!("{fatal}"),
+            };
+            prop_assert_eq!(process, refused);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use diem_bank as bank;
-use diem_core::{Address, Amount, Block, BlockContext, CallError, Denom, Time, context::Vote};
+use diem_core::{Address, Amount, Block, BlockContext, Denom, Fatal, Time, context::Vote};
 use diem_credits::{
     self as credits, Msg as Credits,
     grants::ProviderLimit,
@@ -13,7 +13,7 @@ use diem_credits::{
 use diem_diem::{self as diem, Curve, Msg as Diem, Step};
 use diem_runtime::{
     App, Options,
-    hooks::{Hook, Policy},
+    hooks::{Hook, Run},
 };
 use diem_staking::{self as staking, Msg as Staking, Offence, Reach};
 use diem_svvv::Msg as Svvv;
@@ -86,7 +86,7 @@ impl Scene {
     pub fn options() -> Options {
         let mut options = Options::default();
         options.hooks.begin.retain(|hook| !["slash_jobs", "unbonded", "cooled_down"].contains(&hook.name));
-        let slashes = Hook { number: u8::MAX, name: "slashes", policy: Policy::Must, run: slash_all };
+        let slashes = Hook { number: u8::MAX, name: "slashes", run: Run::Must(slash_all) };
         options.hooks.begin.push(slashes);
         options
     }
@@ -376,14 +376,15 @@ fn document(all: &[Person], full: &[Person], whales: &[Person], movers: &[Person
 }
 
 /// Slashes every second validator a few times, once the last one has been jailed.
-fn slash_all(ctx: &mut BlockContext<'_>) -> Result<(), CallError> {
+fn slash_all(ctx: &mut BlockContext<'_>) -> Result<(), Fatal> {
     let standing = |number: u8| staking::validator(ctx.state, &validator(number.into()));
     let jailed = standing(VALIDATORS - 1).is_some_and(|last| last.jailed_until.is_some());
     if !jailed || standing(0).is_some_and(|first| first.jobs > 0) {
         return Ok(());
     }
     for number in (0..VALIDATORS).step_by(2).flat_map(|number| [number; SLASHES]) {
-        staking::slash(ctx.state, ctx.events, &validator(number.into()), Offence::Downtime, 1, Reach::Everything)?;
+        staking::slash(ctx.state, ctx.events, &validator(number.into()), Offence::Downtime, 1, Reach::Everything)
+            .map_err(|error| Fatal(error.to_string()))?;
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ mod gaps;
 
 use bytes::Bytes;
 use diem_core::Amount;
+use diem_runtime::Rejected;
 use diem_testkit::{TestChain, chain::BlockOutcome};
 use diem_types::Signed;
 use proptest::prelude::*;
@@ -249,7 +250,8 @@ fn a_block_keeps_its_limits_of_bytes_and_gas() {
     let block = chain.next_block();
     let chosen = tight.prepare(&block, txs.clone(), u64::MAX);
     assert_eq!(chosen.len(), 3);
-    let error = tight.process(&block, [0; 32], &txs).unwrap_err();
+    let verdict = tight.process(&block, [0; 32], &txs);
+    let Err(Rejected::Transaction { place: 3, error }) = verdict else { panic!("{verdict:?}") };
     assert_eq!((error.codespace, error.code), ("chain", 19));
     assert_eq!(tight.process(&block, [0; 32], &chosen), Ok(()));
 }

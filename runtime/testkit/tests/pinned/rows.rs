@@ -6,7 +6,7 @@ use bytes::Bytes;
 use diem_core::{BlockContext, CallError, Module, ModuleId};
 use diem_runtime::{
     Options,
-    hooks::{Hook, Hooks, Policy},
+    hooks::{Hook, Hooks, Run},
 };
 use diem_testkit::{
     Economy, TestChain,
@@ -98,7 +98,7 @@ fn always_fails(_: &mut BlockContext<'_>) -> Result<(), CallError> {
 }
 
 fn with_a_hook_that_fails(mut hooks: Hooks) -> Options {
-    hooks.end.push(Hook { number: 200, name: "always_fails", policy: Policy::Retry, run: always_fails });
+    hooks.end.push(Hook { number: 200, name: "always_fails", run: Run::Retry(always_fails) });
     Options { hooks, ..Options::default() }
 }
 

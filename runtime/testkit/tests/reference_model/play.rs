@@ -12,7 +12,10 @@ use diem_core::{
     Address, BlockInfo, Time,
     context::{Misbehaviour, MisbehaviourKind},
 };
-use diem_runtime::{App, Options, hooks::Hooks};
+use diem_runtime::{
+    App, Options,
+    hooks::{Hooks, Run},
+};
 use diem_testkit::{TestChain, TxBuilder, chain::block_hash};
 use diem_types::Call;
 use diem_types::TxResult;
@@ -53,7 +56,7 @@ fn hooks(scene: &Scene) -> Hooks {
     let mut hooks = Hooks::default();
     for hook in &mut hooks.begin {
         if scene.queues_stand && ["slash_jobs", "unbonded", "cooled_down"].contains(&hook.name) {
-            hook.run = |_| Ok(());
+            hook.run = Run::Retry(|_| Ok(()));
         }
     }
     hooks

@@ -2,9 +2,9 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_bank::{Pool, account_key, mint_to_pool, supply};
-use diem_core::{Amount, BlockContext, CallError, Denom, ModuleId, Value};
+use diem_core::{Amount, BlockContext, Denom, Fatal, ModuleId, Value};
 use diem_credits::state::{Account, Global};
-use diem_runtime::hooks::{Hook, Hooks, Policy};
+use diem_runtime::hooks::{Hook, Hooks, Run};
 use diem_testkit::{Person, operator};
 
 use crate::{
@@ -17,14 +17,14 @@ use crate::{
 const OPERATIONS: u64 = 20_000;
 
 /// The chain's own steps, and a bad one at the end of every block.
-fn hooks_with(run: fn(&mut BlockContext<'_>) -> Result<(), CallError>) -> Hooks {
+fn hooks_with(run: fn(&mut BlockContext<'_>) -> Result<(), Fatal>) -> Hooks {
     let mut hooks = Hooks::default();
-    hooks.end.push(Hook { number: 200, name: "defect", policy: Policy::Must, run });
+    hooks.end.push(Hook { number: 200, name: "defect", run: Run::Must(run) });
     hooks
 }
 
 /// Finds the defect, shrinks the history, and shows that the short one breaks the same rule again.
-fn shortest(run: fn(&mut BlockContext<'_>) -> Result<(), CallError>) -> (World, Found) {
+fn shortest(run: fn(&mut BlockContext<'_>) -> Result<(), Fatal>) -> (World, Found) {
     let hooks = hooks_with(run);
     let found = (1..9).find_map(|seed| match live(seed, OPERATIONS, &hooks) {
         (world, Err(found)) => Some((world, found)),
@@ -39,7 +39,7 @@ fn shortest(run: fn(&mut BlockContext<'_>) -> Result<(), CallError>) -> (World, 
 }
 
 /// Once somebody else than the first operator has minted, the latter's account has an avvv more, out of nothing.
-fn gives_out_of_nothing(ctx: &mut BlockContext<'_>) -> Result<(), CallError> {
+fn gives_out_of_nothing(ctx: &mut BlockContext<'_>) -> Result<(), Fatal> {
     let lucky = operator(0).address;
     if supply(ctx.state, Denom::Diem) <= diem_svvv::lock_of(ctx.state, &lucky, &lucky).outstanding {
         return Ok(());
@@ -59,9 +59,9 @@ fn a_balance_out_of_nothing_is_found_and_told_in_a_few_operations() {
 }
 
 /// What a slash should have burned comes back.
-fn forgets_to_burn(ctx: &mut BlockContext<'_>) -> Result<(), CallError> {
+fn forgets_to_burn(ctx: &mut BlockContext<'_>) -> Result<(), Fatal> {
     let burned = diem_staking::burned(ctx.state);
-    Ok(mint_to_pool(ctx.state, ModuleId(5), Pool::Bonded, Denom::Vvv, burned)?)
+    mint_to_pool(ctx.state, ModuleId(5), Pool::Bonded, Denom::Vvv, burned).map_err(|error| Fatal(error.to_string()))
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn change<T: BorshDeserialize + BorshSerialize>(ctx: &mut BlockContext<'_>, key:
 }
 
 /// Whoever offers credit for sale keeps what the chain forgets to count: the first user has one unit more.
-fn credits_from_nowhere(ctx: &mut BlockContext<'_>) -> Result<(), CallError> {
+fn credits_from_nowhere(ctx: &mut BlockContext<'_>) -> Result<(), Fatal> {
     let key = [&ACCOUNTS[..], &Person::new(0).address.0].concat();
     change(ctx, &key, |row: &mut Account| {
         if !row.today.offered.is_zero() {
@@ -103,7 +103,7 @@ fn credit_from_nowhere_is_found_and_told_in_a_few_operations() {
 }
 
 /// A closed day that was settled is open for settlement again.
-fn settles_again(ctx: &mut BlockContext<'_>) -> Result<(), CallError> {
+fn settles_again(ctx: &mut BlockContext<'_>) -> Result<(), Fatal> {
     change(ctx, &GLOBAL, |global: &mut Global| {
         if let Some(previous) = &mut global.previous {
             previous.settled = false;

@@ -34,7 +34,7 @@ mod world;
 
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
-use diem_runtime::hooks::Hooks;
+use diem_runtime::hooks::{Hooks, Run};
 use diem_testkit::Rng;
 use diem_types::ERRORS;
 
@@ -61,9 +61,9 @@ fn hooks_of(seed: u64) -> Hooks {
     if seed.is_multiple_of(3) {
         for hook in &mut hooks.begin {
             match hook.name {
-                "slash_jobs" => hook.run = |ctx| diem_svvv::run_slash_jobs(ctx, 1),
-                "unbonded" => hook.run = |ctx| diem_staking::pay_matured(ctx, 1),
-                "cooled_down" => hook.run = |ctx| diem_credits::stake::pay_matured(ctx, 1),
+                "slash_jobs" => hook.run = Run::Retry(|ctx| diem_svvv::run_slash_jobs(ctx, 1)),
+                "unbonded" => hook.run = Run::Retry(|ctx| diem_staking::pay_matured(ctx, 1)),
+                "cooled_down" => hook.run = Run::Retry(|ctx| diem_credits::stake::pay_matured(ctx, 1)),
                 _ => {}
             }
         }
