@@ -121,7 +121,7 @@ impl World {
             }
             signed
         });
-        let call = Call::Credits(Msg::SettleVouchers { vouchers: vouchers.collect() });
+        let call = Call::Credits(Msg::SettleVouchers { provider: self.provider.address, vouchers: vouchers.collect() });
         TxBuilder::new(&self.doc, &self.provider, 0, vec![call]).bytes()
     }
 }

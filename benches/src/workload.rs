@@ -6,7 +6,7 @@ use bytes::Bytes;
 use diem_bank as bank;
 use diem_core::{Address, Amount, Block, BlockInfo, Denom, Time, keys::SecretKey, sha256};
 use diem_testkit::{consensus_key, with_validators};
-use diem_types::{AppGenesis, Call, ConsensusParams, GenesisDoc, Tx};
+use diem_types::{APP_VERSION, AppGenesis, Call, ConsensusParams, GenesisDoc, Tx};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use rayon::prelude::*;
 
@@ -49,6 +49,7 @@ impl Workload {
             chain_id: "diem-bench-dev".into(),
             genesis_time: Time(1_790_000_000_000),
             initial_height: 1,
+            app_version: APP_VERSION,
             consensus: ConsensusParams::default(),
             validators: Vec::new(),
             app: AppGenesis {

@@ -247,7 +247,6 @@ pub struct CreditsParams {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Economy<'a> {
     pub(crate) names: &'a Names,
-    pub(crate) chain_id: &'a str,
     pub(crate) staking: &'a StakingParams,
     pub(crate) curve: &'a CurveFile,
     pub(crate) emissions: &'a Emissions,
@@ -275,7 +274,6 @@ impl Economy<'_> {
             Ok(staking_genesis::GenesisStake { account, validator, amount: stake.amount.0 })
         };
         Ok(staking::Genesis {
-            chain_id: self.chain_id.into(),
             params: self.staking.params(),
             validators,
             stakes: self.stakes.iter().map(stake).collect::<Result<_, Error>>()?,

@@ -12,7 +12,7 @@ use diem_core::{
     names::{NameError, check_name},
     text::shortened,
 };
-use diem_types::{AppGenesis, ChainParams, ConsensusParams, GasParams, GenesisDoc, genesis::GenesisError};
+use diem_types::{APP_VERSION, AppGenesis, ChainParams, ConsensusParams, GasParams, GenesisDoc, genesis::GenesisError};
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::{
@@ -82,6 +82,10 @@ pub struct GenesisFile {
     /// The height of its first block.
     #[serde(default = "first_height")]
     pub initial_height: u64,
+    /// The version of the state machine with which it starts. A file that names it is refused by a `diemd` that computes
+    /// another one; without it, the chain starts with that of the `diemd` that reads the file.
+    #[serde(default = "this_version")]
+    pub app_version: u64,
     /// The length of a day, for ever.
     #[serde(default = "day")]
     pub epoch: Millis,
@@ -135,6 +139,10 @@ fn day() -> Millis {
 
 fn first_height() -> u64 {
     1
+}
+
+fn this_version() -> u64 {
+    APP_VERSION
 }
 
 /// The time at which a chain starts.
@@ -314,6 +322,7 @@ impl GenesisFile {
             chain_id: self.chain_id.clone(),
             genesis_time,
             initial_height: self.initial_height,
+            app_version: self.app_version,
             consensus: self.consensus.params(),
             validators: economy::powers(&staking),
             app: AppGenesis {
@@ -340,7 +349,6 @@ impl GenesisFile {
     fn economy<'a>(&'a self, names: &'a Names) -> Economy<'a> {
         Economy {
             names,
-            chain_id: &self.chain_id,
             staking: &self.staking,
             curve: &self.curve,
             emissions: &self.emissions,

@@ -13,9 +13,9 @@ use std::{
     sync::Arc,
 };
 
-use diem_core::sha256;
+use diem_core::{chain::Identity, sha256};
 use diem_host::home::{Home, HomeError};
-use diem_types::{GenesisDoc, chain::ChainInfo};
+use diem_types::{ConsensusParams, GenesisDoc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -29,8 +29,13 @@ pub enum Origin {
         /// The hash of the document, which takes a walk over all of it.
         hash: [u8; 32],
     },
-    /// The store holds the chain, and its state has the identity of the chain.
-    Begun(Arc<ChainInfo>),
+    /// The store holds the chain.
+    Begun {
+        /// The identity of the chain, from its state.
+        chain: Arc<Identity>,
+        /// The parameters that consensus was told, from there too.
+        consensus: ConsensusParams,
+    },
 }
 
 impl From<GenesisDoc> for Origin {
@@ -77,20 +82,21 @@ impl Origin {
     pub fn starts_at(&self) -> Option<diem_core::Time> {
         match self {
             Self::Genesis { doc, .. } => Some(doc.genesis_time),
-            Self::Begun(_) => None,
+            Self::Begun { .. } => None,
         }
     }
 
-    /// Finds the start of the chain of `home`; `chain` is the identity in its state, if a block was committed.
+    /// Finds the start of the chain of `home`; `begun` is the identity in its state and the parameters of consensus there, if
+    /// a block was committed.
     ///
     /// # Errors
     /// [`OriginError`] says what to do.
-    pub fn of(home: &Home, chain: Option<Arc<ChainInfo>>) -> Result<Self, OriginError> {
-        match chain {
+    pub fn of(home: &Home, begun: Option<(Arc<Identity>, ConsensusParams)>) -> Result<Self, OriginError> {
+        match begun {
             None => Ok(Self::from(read(home)?)),
-            Some(chain) => {
+            Some((chain, consensus)) => {
                 check(home, &chain)?;
-                Ok(Self::Begun(chain))
+                Ok(Self::Begun { chain, consensus })
             }
         }
     }
@@ -99,7 +105,7 @@ impl Origin {
     pub fn chain_id(&self) -> &str {
         match self {
             Self::Genesis { doc, .. } => &doc.chain_id,
-            Self::Begun(chain) => &chain.chain_id,
+            Self::Begun { chain, .. } => &chain.chain_id,
         }
     }
 
@@ -107,7 +113,7 @@ impl Origin {
     pub fn hash(&self) -> [u8; 32] {
         match self {
             Self::Genesis { hash, .. } => *hash,
-            Self::Begun(chain) => chain.genesis_hash,
+            Self::Begun { chain, .. } => chain.genesis_hash,
         }
     }
 
@@ -115,7 +121,7 @@ impl Origin {
     pub fn block_max_bytes(&self) -> u64 {
         match self {
             Self::Genesis { doc, .. } => doc.consensus.block_max_bytes,
-            Self::Begun(chain) => chain.consensus.block_max_bytes,
+            Self::Begun { consensus, .. } => consensus.block_max_bytes,
         }
     }
 }
@@ -169,7 +175,7 @@ fn read(home: &Home) -> Result<GenesisDoc, OriginError> {
 
 /// Checks that the genesis file of the home is that of `chain`. A home without the file is served all the same: nothing
 /// but the API's `/v1/genesis` needs it.
-fn check(home: &Home, chain: &ChainInfo) -> Result<(), OriginError> {
+fn check(home: &Home, chain: &Identity) -> Result<(), OriginError> {
     let path = home.genesis_file();
     let stamp = match std::fs::metadata(&path) {
         Ok(found) => Stamp::of(&found),
@@ -192,7 +198,7 @@ fn check(home: &Home, chain: &ChainInfo) -> Result<(), OriginError> {
     same(home, chain, read(home)?.hash())
 }
 
-fn same(home: &Home, chain: &ChainInfo, given: [u8; 32]) -> Result<(), OriginError> {
+fn same(home: &Home, chain: &Identity, given: [u8; 32]) -> Result<(), OriginError> {
     if given == chain.genesis_hash {
         return Ok(());
     }
@@ -263,10 +269,10 @@ mod tests {
         presets::preset("dev").unwrap().unwrap().resolve(Some(Time(time))).unwrap()
     }
 
-    fn begun(genesis: &GenesisDoc) -> Arc<ChainInfo> {
+    fn begun(genesis: &GenesisDoc) -> (Arc<Identity>, ConsensusParams) {
         let app = diem_runtime::App::in_memory(diem_runtime::Options::default());
         app.init_chain(genesis).unwrap();
-        app.chain().unwrap()
+        (app.chain().unwrap(), app.consensus_params())
     }
 
     fn home(folder: &tempfile::TempDir, genesis: &GenesisDoc) -> Home {
@@ -293,7 +299,7 @@ mod tests {
         let first = Origin::of(&home, None).unwrap();
         assert!(matches!(&first, Origin::Genesis { doc, .. } if **doc == genesis));
         spoil(&home);
-        let later = Origin::of(&home, Some(Arc::clone(&chain))).unwrap();
+        let later = Origin::of(&home, Some(chain.clone())).unwrap();
         assert_eq!((later.chain_id(), later.hash()), ("diem-dev-1", genesis.hash()));
         assert!(Origin::of(&home, None).is_err(), "what reads the file sees the damage");
     }
@@ -310,7 +316,7 @@ mod tests {
         assert_eq!(fs::metadata(&path).unwrap().len(), u64::try_from(text.len()).unwrap());
         fs::write(&path, &text).unwrap();
         File::options().write(true).open(&path).unwrap().set_modified(date).unwrap();
-        let said = Origin::of(&home, Some(Arc::clone(&chain))).unwrap_err().to_string();
+        let said = Origin::of(&home, Some(chain.clone())).unwrap_err().to_string();
         assert!(said.contains(&hex::encode(old.hash())) && said.contains(&hex::encode(other.hash())), "{said}");
         // It is refused the second time too, when the file is known.
         assert!(Origin::of(&home, Some(chain)).is_err());
@@ -321,7 +327,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let genesis = genesis(1_790_000_000_123);
         let (home, chain) = (home(&folder, &genesis), begun(&genesis));
-        let start = || Origin::of(&home, Some(Arc::clone(&chain)));
+        let start = || Origin::of(&home, Some(chain.clone()));
         start().unwrap();
         let path = home.genesis_file();
         File::options().write(true).open(&path).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();

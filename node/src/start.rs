@@ -126,7 +126,7 @@ impl Start {
         // The store is opened before the genesis is read: a genesis of another version may be unreadable, and the store
         // tells its version.
         let app = Arc::new(open(home, &config)?);
-        let origin = Origin::of(home, app.chain())?;
+        let origin = Origin::of(home, app.chain().map(|chain| (chain, app.consensus_params())))?;
         let result = runtime.block_on(run(home, &config, origin, ports, Arc::clone(&app)));
         // Requests that still wait for something do not hold the process up; those that read the store end first.
         let stopped = Instant::now();

@@ -5,8 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use diem_api::{Account, LightBlock, Proof};
 use diem_bank::state::account_key;
-use diem_core::{Address, Time};
-use diem_types::chain::INFO;
+use diem_core::{Address, Time, chain::IDENTITY};
 
 use crate::{
     Client, ClientError,
@@ -132,7 +131,7 @@ impl LightClient {
         if self.shown == Some(verified.root) {
             return Ok(());
         }
-        let proof = self.client.proof(&INFO.key(), Some(verified.height)).await?;
+        let proof = self.client.proof(&IDENTITY.key(), Some(verified.height)).await?;
         self.trust.verify_chain(verified, &proof)?;
         self.shown = Some(verified.root);
         Ok(())

@@ -24,7 +24,7 @@ use diem_client::{
     verify::{Trust, VerifyError, decode_header},
 };
 use diem_core::{Time, encoding::HexBytes};
-use diem_types::{AppGenesis, ConsensusParams, GenesisDoc, GenesisValidator};
+use diem_types::{APP_VERSION, AppGenesis, ConsensusParams, GenesisDoc, GenesisValidator};
 use ed25519_dalek::{Signer as _, SigningKey};
 use tendermint::{
     AppHash, Hash, PublicKey, Signature, Time as HeaderTime, account,
@@ -91,12 +91,10 @@ impl Chain {
             chain_id: self.name.into(),
             genesis_time: Time(u64::try_from(START_SECONDS).unwrap() * 1_000),
             initial_height: 1,
+            app_version: APP_VERSION,
             consensus: ConsensusParams::default(),
             validators: (self.members)(1).into_iter().map(validator).collect(),
-            app: AppGenesis {
-                staking: diem_staking::Genesis { chain_id: self.name.into(), ..diem_staking::Genesis::default() },
-                ..AppGenesis::default()
-            },
+            app: AppGenesis::default(),
         }
     }
 

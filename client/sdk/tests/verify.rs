@@ -10,14 +10,12 @@ use diem_bank::state::{Account as Row, account_key};
 use diem_client::verify::{Trust, VerifyError};
 use diem_core::{
     Address, Amount, Time,
+    chain::{IDENTITY, Identity},
     encoding::HexBytes,
     proof::{EMPTY_HASH, INNER_PREFIX, LEAF_PREFIX, ProofError, leaf_op},
     sha256,
 };
-use diem_types::{
-    AppGenesis, ConsensusParams, GenesisDoc, GenesisValidator,
-    chain::{ChainInfo, INFO},
-};
+use diem_types::{APP_VERSION, AppGenesis, ConsensusParams, GenesisDoc, GenesisValidator};
 use ed25519_dalek::{Signer as _, SigningKey};
 use ics23::{CommitmentProof, ExistenceProof, HashOp, InnerOp, NonExistenceProof, commitment_proof::Proof as Kind};
 use tendermint::{
@@ -40,12 +38,10 @@ fn genesis(keys: &[SigningKey]) -> GenesisDoc {
         chain_id: CHAIN.into(),
         genesis_time: Time(1_790_000_000_000),
         initial_height: 1,
+        app_version: APP_VERSION,
         consensus: ConsensusParams::default(),
         validators: keys.iter().map(validator).collect(),
-        app: AppGenesis {
-            staking: diem_staking::Genesis { chain_id: CHAIN.into(), ..diem_staking::Genesis::default() },
-            ..AppGenesis::default()
-        },
+        app: AppGenesis::default(),
     }
 }
 
@@ -364,10 +360,10 @@ fn a_genesis_without_validators_is_not_trusted() {
 
 /// A state of two rows, alice's account and `info` as that of the chain, under a header that all validators signed; with
 /// alice's proof, and that of the chain's row.
-fn state_of_chain(info: &ChainInfo) -> (SignedHeader, Proof, Proof) {
+fn state_of_chain(info: &Identity) -> (SignedHeader, Proof, Proof) {
     let leaf = |key: &[u8], value: &[u8]| sha256(&[&LEAF_PREFIX, &sha256(&[key]), &sha256(&[value])]);
     let is_right = |key: &[u8]| sha256(&[key])[0] >= 0x80;
-    let (chain_key, chain_row) = (INFO.key().to_vec(), borsh::to_vec(info).unwrap());
+    let (chain_key, chain_row) = (IDENTITY.key().to_vec(), borsh::to_vec(info).unwrap());
     let account = (0u8..).map(|n| account_key(&Address([n; 20])).to_vec());
     let account = account.into_iter().find(|key| is_right(key) != is_right(&chain_key)).unwrap();
     let (chain_leaf, account_leaf) = (leaf(&chain_key, &chain_row), leaf(&account, &row()));
@@ -390,29 +386,23 @@ fn state_of_chain(info: &ChainInfo) -> (SignedHeader, Proof, Proof) {
 fn a_state_of_another_genesis_is_refused_with_both_hashes() {
     let genesis = genesis(&keys());
     let trust = Trust::from_genesis(&genesis).unwrap();
-    let own = ChainInfo {
-        chain_id: CHAIN.into(),
-        genesis_hash: genesis.hash(),
-        initial_height: 1,
-        consensus: genesis.consensus,
-        app_version: 1,
-    };
-    let judged = |info: &ChainInfo| {
+    let own = Identity { chain_id: CHAIN.into(), genesis_hash: genesis.hash(), initial_height: 1, app_version: 1 };
+    let judged = |info: &Identity| {
         let (_, account, chain) = state_of_chain(info);
         let proven = trust.verify(&account.key.0, &account).unwrap();
         trust.verify_chain(&proven, &chain)
     };
     judged(&own).unwrap();
-    let former = ChainInfo { genesis_hash: [0xab; 32], ..own.clone() };
+    let former = Identity { genesis_hash: [0xab; 32], ..own.clone() };
     let error = judged(&former).unwrap_err().to_string();
     assert!(error.contains(&"ab".repeat(32)) && error.contains(&hex::encode(genesis.hash())), "{error}");
-    let renamed = ChainInfo { chain_id: "other-dev".into(), ..own.clone() };
+    let renamed = Identity { chain_id: "other-dev".into(), ..own.clone() };
     assert!(matches!(judged(&renamed), Err(VerifyError::ChainId { .. })));
 
     // The row must be of the same state, be that row, and be there.
     let (_, account, chain) = state_of_chain(&own);
     let proven = trust.verify(&account.key.0, &account).unwrap();
-    let (_, _, elsewhere) = state_of_chain(&ChainInfo { app_version: 2, ..own.clone() });
+    let (_, _, elsewhere) = state_of_chain(&Identity { app_version: 2, ..own.clone() });
     assert!(matches!(trust.verify_chain(&proven, &elsewhere), Err(VerifyError::OtherHeader(8))));
     assert!(matches!(trust.verify_chain(&proven, &account), Err(VerifyError::Key)));
     let absent = Proof { value: None, ..chain };

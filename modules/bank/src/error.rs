@@ -40,9 +40,6 @@ pub enum Error {
         /// The amount that was asked for, in the same units.
         needed: Amount,
     },
-    /// A genesis file names a pool that does not exist.
-    #[error("there is no pool {0}")]
-    UnknownPool(u8),
     /// The address has no row, and the payment is too small to make one.
     #[error(
         "{address} has no account yet: the first payment to it is at least {}, not {}",
@@ -72,7 +69,7 @@ diem_core::error_table! {
     5 math Refused never => Self::Math(_),
     6 not_allowed Forbidden never => Self::NotAllowed(..),
     7 pool_too_small Refused retry => Self::PoolTooSmall { .. },
-    8 unknown_pool Malformed never => Self::UnknownPool(_),
+    // 8 was `unknown_pool`, when a genesis named pools by their numbers. It stays unused.
     9 new_account Refused retry => Self::NewAccount { .. },
     10 params Malformed never => Self::Params(_),
 }

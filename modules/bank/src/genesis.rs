@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Bank, Error, Params, ledger,
     params::{params, set_params},
+    query::PoolBalance,
     state::{Account, Pool},
 };
 
@@ -21,10 +22,9 @@ pub struct Genesis {
     pub params: Params,
     /// The row of each account.
     pub accounts: BTreeMap<Address, Account>,
-    /// The balances of pools from the start, as (pool, denomination, amount): only an export of a running chain has
-    /// any.
+    /// The balances of pools from the start: only an export of a running chain has any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub pools: Vec<(u8, Denom, diem_core::Amount)>,
+    pub pools: Vec<PoolBalance>,
 }
 
 pub(crate) fn init(state: &mut dyn StateWrite, genesis: &Genesis) -> Result<(), CallError> {
@@ -38,10 +38,8 @@ pub(crate) fn init(state: &mut dyn StateWrite, genesis: &Genesis) -> Result<(), 
             ledger::mint(state, Bank::ID, address, denom, row.balance(denom))?;
         }
     }
-    for (number, denom, amount) in &genesis.pools {
-        let pool = Pool::ALL.into_iter().find(|pool| *pool as u8 == *number);
-        let pool = pool.ok_or(Error::UnknownPool(*number))?;
-        ledger::mint_to_pool(state, Bank::ID, pool, *denom, *amount)?;
+    for PoolBalance { pool, denom, amount } in &genesis.pools {
+        ledger::mint_to_pool(state, Bank::ID, *pool, *denom, *amount)?;
     }
     Ok(())
 }
@@ -51,12 +49,10 @@ pub(crate) fn export(state: &dyn StateRead) -> Genesis {
     ledger::for_each_account(state, |address, row| {
         genesis.accounts.insert(address, row);
     });
-    for pool in Pool::ALL {
-        for denom in Denom::ALL {
-            let amount = ledger::pool(state, pool, denom);
-            if !amount.is_zero() {
-                genesis.pools.push((pool as u8, denom, amount));
-            }
+    for (pool, denom) in Pool::ALL.into_iter().flat_map(|pool| Denom::ALL.map(|denom| (pool, denom))) {
+        let amount = ledger::pool(state, pool, denom);
+        if !amount.is_zero() {
+            genesis.pools.push(PoolBalance { pool, denom, amount });
         }
     }
     genesis

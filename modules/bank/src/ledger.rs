@@ -121,12 +121,12 @@ pub fn collect_fees(state: &mut dyn StateWrite, fees: Amount) -> Result<(), Erro
 
 /// The supply of `denom`: all that exists, wherever it lies.
 pub fn supply(state: &dyn StateRead, denom: Denom) -> Amount {
-    SUPPLY.get(state, &(denom as u8)).unwrap_or_default()
+    SUPPLY.get(state, &denom).unwrap_or_default()
 }
 
 /// The balance of `pool` in `denom`.
 pub fn pool(state: &dyn StateRead, pool: Pool, denom: Denom) -> Amount {
-    POOLS.get(state, &pool.key(denom)).unwrap_or_default()
+    POOLS.get(state, &(pool, denom)).unwrap_or_default()
 }
 
 fn debit(row: &mut Account, address: &Address, denom: Denom, amount: Amount) -> Result<(), Error> {
@@ -194,14 +194,14 @@ pub fn transfer(
 
 fn grow_pool(state: &mut dyn StateWrite, to: Pool, denom: Denom, amount: Amount) -> Result<(), Error> {
     let total = pool(state, to, denom).checked_add(amount)?;
-    POOLS.set(state, &to.key(denom), &total);
+    POOLS.set(state, &(to, denom), &total);
     Ok(())
 }
 
 fn shrink_pool(state: &mut dyn StateWrite, from: Pool, denom: Denom, amount: Amount) -> Result<(), Error> {
     let available = pool(state, from, denom);
     let rest = available.checked_sub(amount).map_err(|_| Error::PoolTooSmall { available, needed: amount })?;
-    POOLS.set(state, &from.key(denom), &rest);
+    POOLS.set(state, &(from, denom), &rest);
     Ok(())
 }
 
@@ -254,14 +254,14 @@ pub fn move_between_pools(
 fn grow_supply(state: &mut dyn StateWrite, by: ModuleId, denom: Denom, amount: Amount) -> Result<(), Error> {
     check_right(by, denom, Right::Mint)?;
     let total = supply(state, denom).checked_add(amount)?;
-    SUPPLY.set(state, &(denom as u8), &total);
+    SUPPLY.set(state, &denom, &total);
     Ok(())
 }
 
 fn shrink_supply(state: &mut dyn StateWrite, by: ModuleId, denom: Denom, amount: Amount) -> Result<(), Error> {
     check_right(by, denom, Right::Burn)?;
     let rest = supply(state, denom).checked_sub(amount)?;
-    SUPPLY.set(state, &(denom as u8), &rest);
+    SUPPLY.set(state, &denom, &rest);
     Ok(())
 }
 

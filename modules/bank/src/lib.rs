@@ -15,7 +15,7 @@ pub mod params;
 pub mod query;
 pub mod state;
 
-use diem_core::{CallError, CallGas, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite};
+use diem_core::{CallError, CallGas, GenesisContext, Module, ModuleId, QueryContext, StateRead};
 
 pub use error::Error;
 pub use event::Event;
@@ -59,9 +59,5 @@ impl Module for Bank {
 
     fn check_invariants(state: &dyn StateRead) -> Result<(), String> {
         ledger::check_supply(state)
-    }
-
-    fn migrate(_: &mut dyn StateWrite, from: u32) -> Result<(), Fatal> {
-        Err(Fatal(format!("bank has no rows of version {from}: this diemd is not for this chain")))
     }
 }

@@ -53,6 +53,7 @@ pub struct Supply {
 
 /// The balance of a pool in one denomination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PoolBalance {
     /// The pool that has the balance.
     pub pool: Pool,

@@ -2,8 +2,8 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::{
-    Address, Amount, Denom, Module as _,
-    cell::{Item, Map},
+    Address, Amount, Denom, Key, Module as _,
+    cell::{Item, KeyPart, Map},
 };
 use serde::{Deserialize, Serialize};
 
@@ -11,10 +11,10 @@ use crate::{Bank, Params};
 
 /// Every account that has something, or has sent a transaction.
 pub(crate) const ACCOUNTS: Map<Address, Account> = Map::new(Bank::ID, 0);
-/// The supply of each denomination, by its number.
-pub(crate) const SUPPLY: Map<u8, Amount> = Map::new(Bank::ID, 1);
+/// The supply of each denomination.
+pub(crate) const SUPPLY: Map<Denom, Amount> = Map::new(Bank::ID, 1);
 /// The balances of the pools, by pool and denomination.
-pub(crate) const POOLS: Map<(u8, u8), Amount> = Map::new(Bank::ID, 2);
+pub(crate) const POOLS: Map<(Pool, Denom), Amount> = Map::new(Bank::ID, 2);
 /// The parameters of the module.
 pub(crate) const PARAMS: Item<Params> = Item::new(Bank::ID, 3);
 
@@ -102,14 +102,20 @@ impl Pool {
             Self::StakedDiem => "staked_diem",
         }
     }
+}
 
-    pub(crate) const fn key(self, denom: Denom) -> (u8, u8) {
-        (self as u8, denom as u8)
+impl KeyPart for Pool {
+    const WIDTH: usize = 1;
+    fn write(&self, key: &mut Key) {
+        key.push(*self as u8);
+    }
+    fn read(bytes: &[u8]) -> Option<Self> {
+        Self::ALL.into_iter().find(|pool| [*pool as u8] == bytes)
     }
 }
 
 /// The key of an account's row, for proofs.
-pub fn account_key(address: &Address) -> diem_core::Key {
+pub fn account_key(address: &Address) -> Key {
     ACCOUNTS.key(address)
 }
 
@@ -127,7 +133,9 @@ mod tests {
     fn the_owner_of_a_row_is_in_its_key() {
         let address = Address([9; 20]);
         assert_eq!(account_of(&account_key(&address)), Some(address));
-        for other in [&SUPPLY.key(&0)[..], &POOLS.key(&(1, 2)), &account_key(&address)[1..], b""] {
+        for other in
+            [&SUPPLY.key(&Denom::Vvv)[..], &POOLS.key(&(Pool::Bonded, Denom::Diem)), &account_key(&address)[1..], b""]
+        {
             assert_eq!(account_of(other), None);
         }
     }

@@ -9,7 +9,10 @@ use borsh::BorshDeserialize;
 use common::{call, empty, fund, units, who};
 use diem_bank::{
     Account, Bank, ChargeError, Error, Event, Genesis, MinNewAccount, Msg, Output, Params, Pool, balance, ledger,
-    msg::MAX_OUTPUTS, pool, query, supply,
+    msg::MAX_OUTPUTS,
+    pool,
+    query::{self, PoolBalance},
+    supply,
 };
 use diem_core::{
     Address, Amount, BlockInfo, CallError, Denom, GenesisContext, Message as _, Module, ModuleError, ModuleId,
@@ -398,8 +401,13 @@ fn a_genesis_with_nobody_or_an_unknown_pool_is_refused() {
     };
     let nobody = Genesis { accounts: BTreeMap::from([(Address::ZERO, Account::default())]), ..Genesis::default() };
     assert_eq!(number_of(&refused(&nobody)), "zero_address");
-    let pools = Genesis { pools: vec![(200, VVV, units(1))], ..Genesis::default() };
-    assert_eq!(number_of(&refused(&pools)), "unknown_pool");
+    let pool = PoolBalance { pool: Pool::Bonded, denom: VVV, amount: units(1) };
+    let genesis = Genesis { pools: vec![pool], ..Genesis::default() };
+    let (bytes, json) = (borsh::to_vec(&genesis).unwrap(), serde_json::to_string(&genesis).unwrap());
+    assert_eq!(borsh::from_slice::<Genesis>(&bytes).unwrap(), genesis);
+    assert!(json.contains(r#"{"pool":"bonded","denom":"VVV","amount":"1"}"#), "{json}");
+    assert!(serde_json::from_str::<Genesis>(&json).is_ok_and(|read| read == genesis));
+    assert!(serde_json::from_str::<Genesis>(&json.replace("bonded", "unbonded")).is_err(), "no such pool");
     let rich = Account { vvv: Amount::MAX, ..Account::default() };
     let too_much = Genesis { accounts: BTreeMap::from([(who(1), rich), (who(2), rich)]), ..Genesis::default() };
     assert_eq!(number_of(&refused(&too_much)), "math");

@@ -11,9 +11,9 @@ use crate::{
     providers::{self, Left, Provider, Standing},
     stake,
     state::{
-        self, ACCOUNTS, Account, CHAIN, ChainName, DAYS, DayRecord, ENDING, GLOBAL, GRANTS, Global, Grant, IDLE, Idle,
-        KEYS, LAPSING, LEAVING, MATURING, NEXT_TRANCHE, OFFERS, POSITIONS, PROMISES, PROVIDER_DAYS, PROVIDERS, Promise,
-        ProviderDay, SHEETS, SessionKey, TRANCHES, Tranche,
+        self, ACCOUNTS, Account, DAYS, DayRecord, ENDING, GLOBAL, GRANTS, Global, Grant, IDLE, Idle, KEYS, LAPSING,
+        LEAVING, MATURING, NEXT_TRANCHE, OFFERS, POSITIONS, PROMISES, PROVIDER_DAYS, PROVIDERS, Promise, ProviderDay,
+        SHEETS, SessionKey, TRANCHES, Tranche,
     },
 };
 
@@ -90,12 +90,6 @@ pub struct Rows {
     pub days: Vec<(u64, DayRecord)>,
     pub provider_days: Vec<((u64, Address), ProviderDay)>,
     pub lapsing: Vec<(u64, Address)>,
-}
-
-/// Says which chain this is, so that vouchers of others are refused. The runtime calls it once, when it builds the
-/// genesis state: a genesis cannot hold its own hash.
-pub fn set_chain(state: &mut dyn StateWrite, chain_id: &str, genesis_hash: [u8; 32]) {
-    CHAIN.set(state, &ChainName { chain_id: chain_id.into(), genesis_hash });
 }
 
 pub(crate) fn init(ctx: &mut GenesisContext<'_>, genesis: &Genesis) -> Result<(), CallError> {

@@ -121,8 +121,11 @@ pub enum Msg {
         /// The address of the session key.
         key: Address,
     } = 12,
-    /// The sender, a provider, hands vouchers in.
+    /// Hands in vouchers of a provider. Anyone may: the provider is paid, so that whoever serves in its name need not hold
+    /// its key.
     SettleVouchers {
+        /// The provider that the vouchers pay.
+        provider: Address,
         /// The vouchers, 1 to 1,000, each judged alone.
         vouchers: Vec<SignedVoucher>,
     } = 13,
@@ -216,7 +219,7 @@ impl Msg {
             Self::AddBond { amount } => check_amount(*amount),
             Self::PublishPrices { sheet } => sheet.validate(),
             Self::Grant { key, limits, .. } => grants::validate(key, limits),
-            Self::SettleVouchers { vouchers } => {
+            Self::SettleVouchers { vouchers, .. } => {
                 if (1..=vouchers::MAX_VOUCHERS).contains(&vouchers.len()) {
                     Ok(())
                 } else {
@@ -320,7 +323,7 @@ impl Message for Msg {
 
     fn statements<'a>(&'a self, _: HandedIn<'a>) -> Statements<'a> {
         match self {
-            Self::SettleVouchers { vouchers } => {
+            Self::SettleVouchers { vouchers, .. } => {
                 vouchers.iter().map(|signed| Box::new(signed) as Box<dyn Statement>).collect()
             }
             _ => Vec::new(),
@@ -398,7 +401,9 @@ impl Message for Msg {
                 format!("Let key {} spend until day {last_day}, a day: {}", key.to_hex(), limits.join(", "))
             }
             Self::Revoke { key } => format!("Revoke key {}", key.to_hex()),
-            Self::SettleVouchers { vouchers } => format!("Settle vouchers: {}", vouchers.len()),
+            Self::SettleVouchers { provider, vouchers } => {
+                format!("Settle vouchers of provider {}: {}", provider.to_hex(), vouchers.len())
+            }
             Self::Spend { provider, day, amount, reference } => {
                 format!("Spend {amount} credit of day {day} at {} for \"{reference}\"", provider.to_hex())
             }
@@ -438,7 +443,7 @@ impl Message for Msg {
             Self::Allocate { provider, amount } => allocations::allocate(ctx, provider, *amount)?,
             Self::Grant { key, last_day, limits } => grants::grant(ctx, key, *last_day, limits)?,
             Self::Revoke { key } => grants::revoke(ctx, key)?,
-            Self::SettleVouchers { vouchers } => vouchers::settle(ctx, vouchers)?,
+            Self::SettleVouchers { provider, vouchers } => vouchers::settle(ctx, provider, vouchers)?,
             Self::Spend { provider, day, amount, reference } => spend::spend(ctx, provider, *day, *amount, reference)?,
             Self::GiftCredit { to, day, amount } => market::gift(ctx, to, *day, *amount)?,
             Self::OfferCredit { day, amount, price } => market::offer(ctx, *day, *amount, *price)?,

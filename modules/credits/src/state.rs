@@ -11,8 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Credits, Error, Params, prices::Sheets, provider::Provider};
 
 pub(crate) const PARAMS: Item<Params> = Item::new(Credits::ID, 0);
-/// The chain's name and genesis, which vouchers name.
-pub(crate) const CHAIN: Item<ChainName> = Item::new(Credits::ID, 1);
+// Table 1 held a copy of the chain's name and genesis hash.
 pub(crate) const GLOBAL: Item<Global> = Item::new(Credits::ID, 2);
 pub(crate) const IDLE: Item<Idle> = Item::new(Credits::ID, 3);
 pub(crate) const NEXT_TRANCHE: Item<u64> = Item::new(Credits::ID, 4);
@@ -48,15 +47,6 @@ pub(crate) const ENDING: Map<(u64, Address), u8> = Map::new(Credits::ID, 19);
 /// Whether a row belongs to what is on its way to its owner: it goes by itself.
 pub fn is_leaving(key: &[u8]) -> bool {
     TRANCHES.has_key(key) || MATURING.has_key(key) || LEAVING.has_key(key) || PROVIDER_DAYS.has_key(key)
-}
-
-/// The chain as vouchers name it.
-#[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
-pub struct ChainName {
-    /// The name of the chain.
-    pub chain_id: String,
-    /// The hash of its genesis.
-    pub genesis_hash: [u8; 32],
 }
 
 /// The chain's own row.

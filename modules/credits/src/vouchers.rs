@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use diem_core::{Address, Amount, Module as _, ModuleError as _, StateRead, StateWrite, TxContext, Verifier};
+use diem_core::{
+    Address, Amount, Module as _, ModuleError as _, StateRead, StateWrite, TxContext, Verifier,
+    chain::{self, Identity},
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Credits, Error, Event, SignedVoucher,
     accounts::{self, Customer},
     grants, spend,
-    state::{self, CHAIN, ChainName, GRANTS, Global, Grant, Limited, Signed, add, sub},
+    state::{self, GRANTS, Global, Grant, Limited, Signed, add, sub},
     voucher::Voucher,
 };
 
@@ -52,20 +55,20 @@ pub struct Outcome {
     pub verdict: Verdict,
 }
 
-/// Settles vouchers for the sender. Bad ones are named and harm no other.
+/// Settles vouchers of one provider, whoever hands them in. Bad ones are named and harm no other.
 ///
 /// # Errors
-/// The sender is no provider.
-pub(crate) fn settle(ctx: &mut TxContext<'_>, vouchers: &[SignedVoucher]) -> Result<(), Error> {
+/// There is no such provider.
+pub(crate) fn settle(ctx: &mut TxContext<'_>, address: &Address, vouchers: &[SignedVoucher]) -> Result<(), Error> {
     let global = state::global(ctx.state);
-    let chain = CHAIN.get(ctx.state).unwrap_or_default();
-    let provider = crate::providers::get(ctx.state, &global, &ctx.sender)?;
+    let chain = chain::identity(ctx.state);
+    let provider = crate::providers::get(ctx.state, &global, address)?;
     let mut totals: BTreeMap<u64, (Amount, u64)> = BTreeMap::new();
     let mut outcomes = Vec::with_capacity(vouchers.len());
     let mut batch = Batch { global: &global, customers: BTreeMap::new(), grants: BTreeMap::new() };
     for signed in vouchers {
         let Voucher { account, day, .. } = signed.voucher;
-        let settled = check_names(&signed.voucher, &ctx.sender, &global, &chain)
+        let settled = check_names(&signed.voucher, address, &global, &chain)
             .and_then(|()| batch.judge(ctx.state, ctx.verifier, signed));
         if let Ok(Settled { paid, requests, .. }) = settled {
             let (consumed, served) = totals.entry(day).or_default();
@@ -83,10 +86,10 @@ pub(crate) fn settle(ctx: &mut TxContext<'_>, vouchers: &[SignedVoucher]) -> Res
     batch.save(ctx.state);
     for (day, (consumed, requests)) in totals {
         if !consumed.is_zero() || requests > 0 {
-            spend::count(ctx.state, &provider, &ctx.sender, day, consumed, requests)?;
+            spend::count(ctx.state, &provider, address, day, consumed, requests)?;
         }
     }
-    ctx.events.emit(Credits::ID, &Event::VouchersSettled { provider: ctx.sender, outcomes });
+    ctx.events.emit(Credits::ID, &Event::VouchersSettled { provider: *address, outcomes });
     Ok(())
 }
 
@@ -191,11 +194,11 @@ impl Batch<'_> {
 }
 
 /// Whether it is for this chain, this provider and a day that still takes vouchers.
-fn check_names(voucher: &Voucher, sender: &Address, global: &Global, chain: &ChainName) -> Result<(), Error> {
+fn check_names(voucher: &Voucher, provider: &Address, global: &Global, chain: &Identity) -> Result<(), Error> {
     if voucher.chain_id != chain.chain_id || voucher.genesis_hash != chain.genesis_hash {
         return Err(Error::VoucherChain);
     }
-    if voucher.provider != *sender {
+    if voucher.provider != *provider {
         return Err(Error::VoucherProvider);
     }
     if !global.is_unsettled(voucher.day) {

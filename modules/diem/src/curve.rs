@@ -22,7 +22,8 @@ use crate::exp::{self, Bounds, FRACTION_BITS, Wide};
 pub const MAX_STEPS: u32 = 1_024;
 /// The largest power: exp of it has more than 1,400 bits, and no rate can have more than 256.
 pub const MAX_POWER: Amount = Amount::new(1_000 * Amount::ONE.get());
-/// Up to this many units of 10^-18 a power would read as a whole number in text, so none is that small but 0.
+/// A power of so few units of 10^-18 is a mistake for a whole number, and would make a flat curve: none is that small
+/// but 0.
 pub(crate) const TINY_POWER: Amount = Amount::new(1_000);
 
 /// A price: base units of sVVV for 10^18 base units of DIEM.
@@ -69,16 +70,13 @@ pub struct Step {
 pub struct Formula {
     /// The price at a supply of 0, in avvv per DIEM.
     pub base: Amount,
-    /// The exponent at the target, with 18 decimals. People write it as it is spoken (`2`, `"2.5"`): a whole number
-    /// up to 1,000 is read as such, since as a count of 10^-18 it would be nothing.
-    #[serde(deserialize_with = "crate::text::power")]
+    /// The exponent at the target, in units of 10^-18 as every amount.
     pub power: Amount,
     /// The supply at which the exponent is `power`, in adiem.
     pub target: Amount,
     /// The width of a step, in adiem.
     pub step: Amount,
     /// The number of steps.
-    #[serde(deserialize_with = "crate::text::count")]
     pub steps: u32,
 }
 

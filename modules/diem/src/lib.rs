@@ -24,7 +24,7 @@ mod state;
 mod stored;
 pub mod text;
 
-use diem_core::{CallError, CallGas, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite};
+use diem_core::{CallError, CallGas, GenesisContext, Module, ModuleId, QueryContext, StateRead};
 
 pub use curve::{Curve, CurveError, Formula, Rate, Step, Table};
 pub use error::Error;
@@ -69,9 +69,5 @@ impl Module for Diem {
             return Err(format!("the supply is {supply} DIEM, but {locked} are outstanding on locks"));
         }
         Table::new(state::all_steps(state)).map(|_| ()).map_err(|error| error.to_string())
-    }
-
-    fn migrate(_: &mut dyn StateWrite, from: u32) -> Result<(), Fatal> {
-        Err(Fatal(format!("diem has no rows of version {from}: this diemd is not for this chain")))
     }
 }

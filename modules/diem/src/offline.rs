@@ -13,7 +13,8 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct File {
-    /// The curve that is asked about.
+    /// The curve that is asked about, its power as people speak of it or in units of 10^-18.
+    #[serde(deserialize_with = "crate::text::spoken")]
     pub curve: Curve,
     /// The questions; none if only the table is wanted.
     #[serde(default)]

@@ -1,6 +1,6 @@
 //! Curves and rates in JSON and TOML: numbers are strings of digits, so that no reader loses any.
 
-use std::fmt;
+use std::{fmt, marker::PhantomData};
 
 use diem_core::Amount;
 use ruint::aliases::U256;
@@ -68,29 +68,55 @@ impl Serialize for Curve {
 
 impl<'de> Deserialize<'de> for Curve {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Either;
+        deserializer.deserialize_any(Either::<Formula>(PhantomData))
+    }
+}
 
-        impl<'de> Visitor<'de> for Either {
-            type Value = Curve;
+/// A curve in a file that people write for [`crate::offline`]: power and steps are written as they are spoken.
+pub(crate) fn spoken<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Curve, D::Error> {
+    deserializer.deserialize_any(Either::<Spoken>(PhantomData))
+}
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("{base, power, target, step, steps} or a list of [edge, rate]")
-            }
+/// Reads either form of a curve; a formula is read as an `F`.
+struct Either<F>(PhantomData<F>);
 
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Curve, A::Error> {
-                Formula::deserialize(MapAccessDeserializer::new(map)).map(Curve::Formula)
-            }
+impl<'de, F: Deserialize<'de> + Into<Formula>> Visitor<'de> for Either<F> {
+    type Value = Curve;
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Curve, A::Error> {
-                let mut steps = Vec::new();
-                while let Some(step) = list.next_element()? {
-                    steps.push(step);
-                }
-                Ok(Curve::Table(steps))
-            }
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("{base, power, target, step, steps} or a list of [edge, rate]")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Curve, A::Error> {
+        F::deserialize(MapAccessDeserializer::new(map)).map(|formula| Curve::Formula(formula.into()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Curve, A::Error> {
+        let mut steps = Vec::new();
+        while let Some(step) = list.next_element()? {
+            steps.push(step);
         }
+        Ok(Curve::Table(steps))
+    }
+}
 
-        deserializer.deserialize_any(Either)
+/// [`Formula`] as people write it: a power up to 1,000 (`2`, `"2.5"`) is the number itself, since as a count of 10^-18 it
+/// would be nothing.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Spoken {
+    base: Amount,
+    #[serde(deserialize_with = "power")]
+    power: Amount,
+    target: Amount,
+    step: Amount,
+    #[serde(deserialize_with = "count")]
+    steps: u32,
+}
+
+impl From<Spoken> for Formula {
+    fn from(Spoken { base, power, target, step, steps }: Spoken) -> Self {
+        Self { base, power, target, step, steps }
     }
 }
 
@@ -118,7 +144,7 @@ impl Visitor<'_> for Number {
 }
 
 /// The power of a formula: a whole number up to 1,000, a decimal number, or a count of 10^-18.
-pub(crate) fn power<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Amount, D::Error> {
+fn power<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Amount, D::Error> {
     let text = deserializer.deserialize_any(Number)?;
     match text.parse().map(Amount::new) {
         Ok(units) if units > TINY_POWER => Ok(units),
@@ -127,7 +153,7 @@ pub(crate) fn power<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Amount
 }
 
 /// The number of steps.
-pub(crate) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     let text = deserializer.deserialize_any(Number)?;
     text.parse().map_err(|_| de::Error::custom(format!("`{text}` is not a number of steps")))
 }

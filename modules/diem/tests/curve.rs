@@ -9,6 +9,7 @@ use diem_core::Amount;
 use diem_diem::{
     Curve, CurveError, Formula, Genesis, Rate, Step, Table,
     curve::{MAX_POWER, MAX_STEPS},
+    offline,
 };
 use proptest::prelude::*;
 use ruint::aliases::U256;
@@ -87,33 +88,25 @@ fn a_power_of_zero_makes_a_flat_curve() {
     assert!(table.steps().iter().all(|step| step.rate == rate("90000000000000000000")));
 }
 
+fn written(power: &serde_json::Value, steps: &serde_json::Value) -> serde_json::Value {
+    json!({
+        "base": "90000000000000000000", "power": power, "target": "38000000000000000000000",
+        "step": "500000000000000000000", "steps": steps,
+    })
+}
+
 #[test]
-fn a_curve_is_written_as_people_speak_of_it() {
+fn a_file_of_questions_has_its_curve_as_people_speak_of_it() {
     let expected = formula(38_000);
     let read = |power: serde_json::Value, steps: serde_json::Value| {
-        let text = json!({
-            "base": "90000000000000000000", "power": power, "target": "38000000000000000000000",
-            "step": "500000000000000000000", "steps": steps,
-        });
-        serde_json::from_str::<Curve>(&text.to_string())
+        let text = json!({"curve": written(&power, &steps)}).to_string();
+        serde_json::from_str::<offline::File>(&text).map(|file| file.curve)
     };
     for power in [json!(2), json!("2"), json!("2.0"), json!("2000000000000000000")] {
         for steps in [json!(256), json!("256")] {
             assert_eq!(read(power.clone(), steps).unwrap(), Curve::Formula(expected), "power {power}");
         }
     }
-    let toml = r#"
-        [curve]
-        base = "90000000000000000000"
-        power = 2
-        target = "38000000000000000000000"
-        step = "500000000000000000000"
-        steps = 256
-    "#;
-    assert_eq!(toml::from_str::<Genesis>(toml).unwrap(), Genesis { curve: Curve::Formula(expected) });
-    let toml = r#"curve = [["5", "7"], ["6", "8"]]"#;
-    let table = Curve::Table(vec![step(5, "7"), step(6, "8")]);
-    assert_eq!(toml::from_str::<Genesis>(toml).unwrap(), Genesis { curve: table });
     let half = read(json!("2.5"), json!(256)).unwrap();
     assert_eq!(half, Curve::Formula(Formula { power: "2.5".parse().unwrap(), ..expected }));
     for power in [json!(-2), json!("two"), json!(null), json!(2.5)] {
@@ -121,6 +114,27 @@ fn a_curve_is_written_as_people_speak_of_it() {
     }
     let error = read(json!(2), json!("many")).unwrap_err().to_string();
     assert!(error.contains("`many` is not a number of steps"), "{error}");
+}
+
+#[test]
+fn a_genesis_has_the_power_in_one_unit() {
+    let read = |power: serde_json::Value| {
+        let text = json!({"curve": written(&power, &json!(256))}).to_string();
+        serde_json::from_str::<Genesis>(&text).map(|genesis| genesis.curve)
+    };
+    let expected = Curve::Formula(formula(38_000));
+    assert_eq!(read(json!("2000000000000000000")).unwrap(), expected);
+    for spoken in [json!(2), json!("2.0"), json!("2.5"), json!(2.5)] {
+        assert!(read(spoken.clone()).is_err(), "power {spoken}");
+    }
+    // Digits are units everywhere, and so few of them are a mistake.
+    let tiny = read(json!("2")).unwrap().table();
+    assert_eq!(tiny, Err(CurveError::Power(Amount::new(2))));
+    let text = serde_json::to_string(&Genesis { curve: expected.clone() }).unwrap();
+    assert_eq!(serde_json::from_str::<Genesis>(&text).unwrap(), Genesis { curve: expected });
+    let table = r#"{"curve": [["5", "7"], ["6", "8"]]}"#;
+    let steps = Curve::Table(vec![step(5, "7"), step(6, "8")]);
+    assert_eq!(serde_json::from_str::<Genesis>(table).unwrap(), Genesis { curve: steps });
 }
 
 #[test]

@@ -15,9 +15,7 @@ pub mod schedule;
 pub mod state;
 
 use diem_bank::{Pool, pool, supply};
-use diem_core::{
-    CallError, CallGas, Denom, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite,
-};
+use diem_core::{CallError, CallGas, Denom, GenesisContext, Module, ModuleId, QueryContext, StateRead};
 use diem_staking as staking;
 
 pub use block::begin_block;
@@ -60,10 +58,6 @@ impl Module for Emissions {
 
     fn check_invariants(state: &dyn StateRead) -> Result<(), String> {
         check_rewards(state)
-    }
-
-    fn migrate(_: &mut dyn StateWrite, from: u32) -> Result<(), Fatal> {
-        Err(Fatal(format!("emissions has no rows of version {from}: this diemd is not for this chain")))
     }
 }
 

@@ -13,10 +13,10 @@ use crate::{
     params::Params,
     positions::Open,
     state::{
-        BRIDGE_KEYS, BURNED, BY_CONSENSUS, BridgeKey, CHAIN_ID, DATES, DESCRIPTIONS, DUE, Description, EARNINGS,
-        ENTRIES, ENTRY_COUNTS, Earnings, Entry, EntryKey, JOB_QUEUE, JOBS, Job, LEFT, MISSED, NEXT_ENTRY, NEXT_JOB,
-        PARAMS, PLACES, POSITIONS, Place, Position, RANKING, SIGNING, Signing, TODAY, TOLD, Told, VALIDATORS,
-        Validator, params, rank_key,
+        BRIDGE_KEYS, BURNED, BY_CONSENSUS, BridgeKey, DATES, DESCRIPTIONS, DUE, Description, EARNINGS, ENTRIES,
+        ENTRY_COUNTS, Earnings, Entry, EntryKey, JOB_QUEUE, JOBS, Job, LEFT, MISSED, NEXT_ENTRY, NEXT_JOB, PARAMS,
+        PLACES, POSITIONS, Place, Position, RANKING, SIGNING, Signing, TODAY, TOLD, Told, VALIDATORS, Validator,
+        params, rank_key,
     },
     updates, validators,
 };
@@ -25,8 +25,6 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Genesis {
-    /// The chain's name, for which key proofs are made.
-    pub chain_id: String,
     /// The parameters of the module.
     pub params: Params,
     /// Validators of the first block. Their operators' accounts pay the stake, as with the call of the same name.
@@ -87,7 +85,6 @@ pub struct Rows {
 pub(crate) fn init(ctx: &mut GenesisContext<'_>, genesis: &Genesis) -> Result<(), CallError> {
     genesis.params.validate()?;
     let state = &mut *ctx.state;
-    CHAIN_ID.set(state, &genesis.chain_id);
     PARAMS.set(state, &genesis.params);
     let block = BlockInfo { height: 0, time: ctx.time };
     match &genesis.rows {
@@ -188,10 +185,5 @@ pub(crate) fn export(state: &dyn StateRead) -> Genesis {
         signing: SIGNING.all(state),
         missed: MISSED.all(state),
     };
-    Genesis {
-        chain_id: CHAIN_ID.get(state).unwrap_or_default(),
-        params: params(state),
-        rows: Some(rows),
-        ..Genesis::default()
-    }
+    Genesis { params: params(state), rows: Some(rows), ..Genesis::default() }
 }

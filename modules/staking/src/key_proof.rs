@@ -1,15 +1,24 @@
 //! Proof that whoever registers a validator holds both its keys.
 //!
 //! Both sign the same bytes: `"diem-bridge-key/1"`, the length of the chain id as one byte, the chain id, the operator
-//! (20 bytes), the consensus key (32), the address of the bridge key (20). ed25519 signs the bytes, secp256k1 their
-//! keccak. The genesis hash is not among them, because validators of genesis need a proof too.
+//! (20 bytes), the consensus key (32), the address of the bridge key (20). ed25519 signs the bytes, or a vote for them
+//! where the key never leaves a signer that signs votes only ([`crate::vote`]); secp256k1 signs their keccak. The genesis
+//! hash is not among them, because validators of genesis need a proof too.
+
+use std::fmt;
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::{
     Address, Forgetful, Statement, Verifier, keccak256,
     keys::{Auth, SecretKey, SignatureError, ed25519_address},
 };
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{self, IntoDeserializer as _, MapAccess, Visitor, value::MapAccessDeserializer},
+};
+
+pub use crate::vote::PROOF_CHAIN_ID;
+use crate::vote::{self, KeyVote};
 
 const TAG: &[u8] = b"diem-bridge-key/1";
 
@@ -17,12 +26,60 @@ const TAG: &[u8] = b"diem-bridge-key/1";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeyProof {
-    /// The signature by the consensus key: R and s.
-    #[serde(with = "hex::serde")]
-    pub consensus: [u8; 64],
+    /// The half by the consensus key.
+    pub consensus: ConsensusProof,
     /// The signature by the bridge key: r and s with the parity of the point in the highest bit of s (EIP-2098).
     #[serde(with = "hex::serde")]
     pub bridge: [u8; 64],
+}
+
+/// The half of a proof by the consensus key. In JSON and TOML the first form is its hex, the second an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize)]
+#[borsh(use_discriminant = true)]
+#[serde(untagged)]
+#[repr(u8)]
+pub enum ConsensusProof {
+    /// The key signed the bytes themselves: R and s.
+    Signature(#[serde(with = "hex::serde")] [u8; 64]) = 0,
+    /// The key signed a vote for them, because its signer signs nothing else.
+    Vote(KeyVote) = 1,
+}
+
+impl<'de> Deserialize<'de> for ConsensusProof {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct EitherForm;
+
+        impl<'de> Visitor<'de> for EitherForm {
+            type Value = ConsensusProof;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a signature as 128 hex digits, or a vote {seconds, nanos, signature}")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<ConsensusProof, E> {
+                hex::serde::deserialize(text.into_deserializer()).map(ConsensusProof::Signature)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ConsensusProof, A::Error> {
+                <KeyVote as Deserialize>::deserialize(MapAccessDeserializer::new(map)).map(ConsensusProof::Vote)
+            }
+        }
+
+        deserializer.deserialize_any(EitherForm)
+    }
+}
+
+impl ConsensusProof {
+    /// The signature, and the bytes that it must fit so that `message` counts as signed.
+    fn signed(self, message: &[u8]) -> Result<([u8; 64], Vec<u8>), SignatureError> {
+        match self {
+            Self::Signature(signature) => Ok((signature, message.to_vec())),
+            Self::Vote(KeyVote { seconds, nanos, signature }) => {
+                let bytes = vote::sign_bytes(message, seconds, nanos).ok_or(SignatureError::Invalid)?;
+                Ok((signature, bytes))
+            }
+        }
+    }
 }
 
 /// The bytes that both keys sign.
@@ -59,35 +116,39 @@ impl KeyProof {
         if *bridge == Address::ZERO {
             return Err(SignatureError::WrongSigner);
         }
-        let statements = self.statements(chain_id, operator, consensus_key, bridge);
+        let statements = self.statements(chain_id, operator, consensus_key, bridge)?;
         statements.iter().try_for_each(|statement| verifier.verify(statement))
     }
 
     /// The two signatures as the statements that they are: by the consensus key, then by the bridge key.
+    ///
+    /// # Errors
+    /// [`SignatureError::Invalid`] if the first is by a vote that no signer can make.
     pub(crate) fn statements(
         &self,
         chain_id: &str,
         operator: &Address,
         consensus_key: &[u8; 32],
         bridge: &Address,
-    ) -> [KeyStatement; 2] {
+    ) -> Result<[KeyStatement; 2], SignatureError> {
         let message = message(chain_id, operator, consensus_key, bridge);
-        let consensus = Auth::Ed25519 { public_key: *consensus_key, signature: self.consensus };
+        let (signature, signed) = self.consensus.signed(&message)?;
+        let consensus = Auth::Ed25519 { public_key: *consensus_key, signature };
         let by_bridge = Auth::Ethereum { signature: expand(&self.bridge) };
-        [
-            KeyStatement { signer: ed25519_address(consensus_key), auth: consensus, message: message.clone() },
+        Ok([
+            KeyStatement { signer: ed25519_address(consensus_key), auth: consensus, message: signed },
             KeyStatement { signer: *bridge, auth: by_bridge, message },
-        ]
+        ])
     }
 
-    /// Makes the proof, or `None` if the keys are not an ed25519 and an Ethereum key.
+    /// Makes the proof with both keys at hand, or `None` if the keys are not an ed25519 and an Ethereum key.
     pub fn sign(chain_id: &str, operator: &Address, consensus: &SecretKey, bridge: &SecretKey) -> Option<Self> {
         let SecretKey::Ed25519(key) = consensus else { return None };
         let message = message(chain_id, operator, key.verifying_key().as_bytes(), &bridge.address());
         let digest = || keccak256(&message);
         match (consensus.sign(&message, digest), bridge.sign(&message, digest)) {
             (Auth::Ed25519 { signature, .. }, Auth::Ethereum { signature: long }) => {
-                Some(Self { consensus: signature, bridge: compact(&long) })
+                Some(Self { consensus: ConsensusProof::Signature(signature), bridge: compact(&long) })
             }
             _ => None,
         }
@@ -200,7 +261,8 @@ mod tests {
         assert!(proof.verify(CHAIN, &operator, &public, &Address::ZERO).is_err());
         for byte in [0, 31, 32, 63] {
             let mut bad = proof;
-            bad.consensus[byte] ^= 1;
+            let ConsensusProof::Signature(consensus) = &mut bad.consensus else { panic!("a signature") };
+            consensus[byte] ^= 1;
             assert!(bad.verify(CHAIN, &operator, &public, &address).is_err());
             let mut bad = proof;
             bad.bridge[byte] ^= 1;
@@ -215,7 +277,7 @@ mod tests {
         weak[0] = 1;
         let mut consensus = [0; 64];
         consensus[0] = 1;
-        let proof = KeyProof { consensus, bridge: [1; 64] };
+        let proof = KeyProof { consensus: ConsensusProof::Signature(consensus), bridge: [1; 64] };
         let verdict = proof.verify(CHAIN, &Address([9; 20]), &weak, &bridge.address());
         assert_eq!(verdict, Err(SignatureError::WeakKey));
     }

@@ -35,14 +35,15 @@ pub mod slashing;
 pub mod state;
 pub mod updates;
 pub mod validators;
+pub mod vote;
 
-use diem_core::{CallError, CallGas, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite};
+use diem_core::{CallError, CallGas, GenesisContext, Module, ModuleId, QueryContext, StateRead};
 
 pub use block::begin_block;
 pub use error::Error;
 pub use event::Event;
 pub use genesis::Genesis;
-pub use key_proof::KeyProof;
+pub use key_proof::{ConsensusProof, KeyProof};
 pub use leaving::{MovedLock, Route, collect, is_leaving, move_stake, pay_matured};
 pub use msg::Msg;
 pub use operators::{CreateValidator, EditValidator};
@@ -54,6 +55,7 @@ pub use slashing::{Offence, Reach, Slash, Trimmed, jail, punish_forgery, run_sla
 pub use state::{Description, Position, Validator, burned, params};
 pub use updates::{ValidatorUpdate, end_block, told};
 pub use validators::{MAX_POWER, bridge_key, consensus_address, operator_of, set_params, validator};
+pub use vote::KeyVote;
 
 /// The module of validators and stake.
 pub struct Staking;
@@ -85,9 +87,5 @@ impl Module for Staking {
 
     fn check_invariants(state: &dyn StateRead) -> Result<(), String> {
         invariants::check(state)
-    }
-
-    fn migrate(_: &mut dyn StateWrite, from: u32) -> Result<(), Fatal> {
-        Err(Fatal(format!("staking has no rows of version {from}: this diemd is not for this chain")))
     }
 }

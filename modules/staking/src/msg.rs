@@ -161,8 +161,9 @@ impl Message for Msg {
             Self::RotateBridgeKey { consensus_key, bridge_address, proof } => (consensus_key, bridge_address, proof),
             _ => return Vec::new(),
         };
+        // A vote that no signer can make is refused before a signature is looked at.
         let statements = proof.statements(by.chain_id, by.sender, consensus_key, bridge);
-        statements.into_iter().map(|statement| Box::new(statement) as Box<dyn Statement>).collect()
+        statements.into_iter().flatten().map(|statement| Box::new(statement) as Box<dyn Statement>).collect()
     }
 
     // An account has at most so many tranches.

@@ -3,7 +3,7 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::{
-    Address, Amount, BlockInfo, CallError, Events, Module as _, StateRead, StateWrite, Verifier, clock,
+    Address, Amount, BlockInfo, CallError, Events, Module as _, StateRead, StateWrite, Verifier, chain, clock,
     keys::SignatureError,
 };
 use serde::{Deserialize, Serialize};
@@ -14,8 +14,7 @@ use crate::{
     params::FULL,
     positions,
     state::{
-        BRIDGE_KEYS, BY_CONSENSUS, BridgeKey, CHAIN_ID, Commission, DESCRIPTIONS, Description, VALIDATORS, Validator,
-        params,
+        BRIDGE_KEYS, BY_CONSENSUS, BridgeKey, Commission, DESCRIPTIONS, Description, VALIDATORS, Validator, params,
     },
     validators::{bridge_key, consensus_address, load, operator_of, save, validator},
 };
@@ -127,7 +126,7 @@ pub(crate) fn check_proof(
     operator: &Address,
     msg: &CreateValidator,
 ) -> Result<(), Error> {
-    let chain_id = CHAIN_ID.get(state).unwrap_or_default();
+    let chain_id = chain::identity(state).chain_id;
     let verdict = msg.proof.verify_by(verifier, &chain_id, operator, &msg.consensus_key, &msg.bridge_address);
     verdict.map_err(Error::KeyProof)
 }
@@ -204,7 +203,7 @@ pub(crate) fn rotate_bridge_key(
         return Err(Error::KeyProof(SignatureError::WrongSigner));
     }
     take_bridge_key(state, block, operator, bridge)?;
-    let chain_id = CHAIN_ID.get(state).unwrap_or_default();
+    let chain_id = chain::identity(state).chain_id;
     proof.verify_by(verifier, &chain_id, operator, consensus_key, bridge).map_err(Error::KeyProof)?;
     if let Some(old) = bridge_key(state, &validator.bridge_address) {
         BRIDGE_KEYS.set(state, &validator.bridge_address, &BridgeKey { until: Some(block.height), ..old });

@@ -29,8 +29,7 @@ pub enum Offence {
     Downtime = 1,
     /// The validator signed a statement of the bridge that the chain never made.
     Forgery = 2,
-    /// The validator signed two different statements of one checkpoint of Base.
-    BridgeEquivocation = 3,
+    // 3 was `BridgeEquivocation`, which nothing ever punished. The number stays reserved.
 }
 
 /// A slash as it happened; what left before follows in jobs.

@@ -17,8 +17,7 @@ use crate::{
 
 /// The parameters of the module.
 pub(crate) const PARAMS: Item<Params> = Item::new(Staking::ID, 0);
-/// The chain's name: what key proofs are made for.
-pub(crate) const CHAIN_ID: Item<String> = Item::new(Staking::ID, 1);
+// Table 1 held a copy of the chain's name.
 /// The day of the last block.
 pub(crate) const TODAY: Item<u64> = Item::new(Staking::ID, 2);
 /// The id of the next entry.

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{CHAIN, START, World, busy, description, empty, refusal, vvv, who};
+use common::{CHAIN, START, World, busy, description, empty, name_the_chain, refusal, vvv, who};
 use diem_bank::Bank;
 use diem_core::{Address, CallError, Denom, GenesisContext, Module, StateWrite, Time};
 use diem_overlay::Overlay;
@@ -50,11 +50,11 @@ fn a_genesis_stakes_for_validators_and_others_out_of_their_accounts() {
         diem_bank::mint(&mut state, Bank::ID, &who(number), Denom::Vvv, vvv(2_000)).unwrap();
     }
     let genesis = Genesis {
-        chain_id: CHAIN.into(),
         validators: vec![GenesisValidator { operator: who(1), validator: description(1, vvv(1_500)) }],
         stakes: vec![GenesisStake { account: who(2), validator: who(1), amount: vvv(10) }],
         ..Genesis::default()
     };
+    name_the_chain(&mut state, CHAIN);
     Staking::init_genesis(&mut GenesisContext { state: &mut state, time: Time(START) }, &genesis).unwrap();
     Staking::check_invariants(&state).unwrap();
     assert_eq!(diem_bank::balance(&state, &who(1), Denom::Vvv), vvv(500));
@@ -66,16 +66,18 @@ fn a_genesis_stakes_for_validators_and_others_out_of_their_accounts() {
 #[test]
 fn a_genesis_that_cannot_be_is_refused() {
     let base = empty();
-    let refused = |genesis: Genesis| {
+    let refused_on = |chain: &str, genesis: Genesis| {
         let mut state = Overlay::new(&base);
+        name_the_chain(&mut state, chain);
         diem_bank::mint(&mut state, Bank::ID, &who(1), Denom::Vvv, vvv(2_000)).unwrap();
         let outcome: Result<(), CallError> =
             Staking::init_genesis(&mut GenesisContext { state: &mut state, time: Time(START) }, &genesis);
         refusal(outcome)
     };
+    let refused = |genesis| refused_on(CHAIN, genesis);
     let validator = |number| GenesisValidator { operator: who(number), validator: description(number, vvv(1_000)) };
-    let good = Genesis { chain_id: CHAIN.into(), validators: vec![validator(1)], ..Genesis::default() };
-    assert_eq!(refused(Genesis { chain_id: "other-dev".into(), ..good.clone() }), "key_proof");
+    let good = Genesis { validators: vec![validator(1)], ..Genesis::default() };
+    assert_eq!(refused_on("other-dev", good.clone()), "key_proof");
     assert_eq!(
         refused(Genesis { params: Params { max_validators: 0, ..Params::default() }, ..good.clone() }),
         "params"

@@ -173,11 +173,11 @@ fn a_genesis_may_stake_less() {
         ..description(1, vvv(1_000))
     };
     let genesis = Genesis {
-        chain_id: common::CHAIN.into(),
         validators: vec![GenesisValidator { operator: who(1), validator }],
         stakes: vec![GenesisStake { account: who(9), validator: who(1), amount: units(7) }],
         ..Genesis::default()
     };
+    common::name_the_chain(&mut state, common::CHAIN);
     Staking::init_genesis(&mut GenesisContext { state: &mut state, time: Time(common::START) }, &genesis).unwrap();
     assert_eq!(diem_staking::position(&state, &who(9), &who(1)).shares, 7);
     Staking::check_invariants(&state).unwrap();

@@ -6,7 +6,8 @@ mod common;
 use common::{CHAIN, World, bridge, consensus_key, description, empty, proof, refusal, units, vvv, who};
 use diem_core::{Amount, Message as _, Page, QueryContext, keys::SecretKey};
 use diem_staking::{
-    CreateValidator, Description, EditValidator, Error, KeyProof, Msg, Params, ValidatorUpdate, bridge_key,
+    ConsensusProof, CreateValidator, Description, EditValidator, Error, KeyProof, Msg, Params, ValidatorUpdate,
+    bridge_key,
     query::{self, Standing},
     set_params, told, validator,
 };
@@ -34,7 +35,7 @@ fn a_validator_needs_both_keys_enough_stake_and_rates_that_fit() {
         change(&mut msg);
         refusal(world.call(5, &Msg::CreateValidator(msg)))
     };
-    assert_eq!(refused(&|msg| msg.proof.consensus[3] ^= 1), "key_proof");
+    assert_eq!(refused(&|msg| msg.proof.consensus = ConsensusProof::Signature([1; 64])), "key_proof");
     assert_eq!(refused(&|msg| msg.proof.bridge[3] ^= 1), "key_proof");
     assert_eq!(refused(&|msg| msg.proof = proof(4, &bridge(5))), "key_proof");
     assert_eq!(refused(&|msg| msg.bridge_address = bridge(6).address()), "key_proof");

@@ -12,7 +12,7 @@ pub mod msg;
 pub mod query;
 pub mod state;
 
-use diem_core::{CallError, CallGas, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite};
+use diem_core::{CallError, CallGas, GenesisContext, Module, ModuleId, QueryContext, StateRead};
 
 pub use error::Error;
 pub use event::Event;
@@ -54,9 +54,5 @@ impl Module for Svvv {
 
     fn check_invariants(state: &dyn StateRead) -> Result<(), String> {
         genesis::check(state)
-    }
-
-    fn migrate(_: &mut dyn StateWrite, from: u32) -> Result<(), Fatal> {
-        Err(Fatal(format!("svvv has no rows of version {from}: this diemd is not for this chain")))
     }
 }

@@ -7,7 +7,7 @@ use diem_core::{
 };
 use diem_runtime::{Finalized, ValidatorUpdate};
 use diem_types::TxResult;
-use diem_types::{APP_VERSION, ConsensusParams, GenesisDoc, GenesisValidator};
+use diem_types::{ConsensusParams, GenesisDoc, GenesisValidator};
 use tendermint_proto::{
     google::protobuf::Timestamp,
     v0_38::{
@@ -103,6 +103,12 @@ pub(super) fn named_genesis(request: &RequestInitChain) -> Result<[u8; 32], Malf
 /// Whether the other fields of InitChain are those of `genesis`: consensus and application must start from the same.
 pub(super) fn is_of(request: &RequestInitChain, genesis: &GenesisDoc) -> Result<bool, Malformed> {
     let params = request.consensus_params.as_ref().ok_or_else(|| malformed("genesis without consensus parameters"))?;
+    let (version, own) = (params.version.as_ref().map_or(0, |version| version.app), genesis.app_version);
+    if version != own {
+        return Err(malformed(format!(
+            "genesis for version {version} of the application; this chain starts with version {own}"
+        )));
+    }
     let mut validators = request.validators.iter().map(genesis_validator).collect::<Result<Vec<_>, _>>()?;
     validators.sort();
     let mut own = genesis.validators.clone();
@@ -134,12 +140,6 @@ fn consensus_params(params: &types::ConsensusParams) -> Result<ConsensusParams, 
     }
     if block.max_gas != -1 {
         return Err(malformed("genesis whose consensus_params.block.max_gas is not -1: the application counts gas"));
-    }
-    let version = params.version.as_ref().map_or(0, |version| version.app);
-    if version != APP_VERSION {
-        return Err(malformed(format!(
-            "genesis for version {version} of the application; this is version {APP_VERSION}"
-        )));
     }
     let enable = params.abci.as_ref().map_or(0, |abci| abci.vote_extensions_enable_height);
     let size =

@@ -102,7 +102,6 @@ const fn what_for(offence: Offence) -> &'static str {
         Offence::Equivocation => "two votes in one round",
         Offence::Downtime => "missed blocks",
         Offence::Forgery => "a statement of the bridge that the chain never made",
-        Offence::BridgeEquivocation => "two statements of one checkpoint",
     }
 }
 

@@ -78,9 +78,10 @@ fn of_credits(msg: &diem_credits::Msg) -> Vec<Address> {
         Msg::EditProvider { payout, .. } => payout.iter().copied().collect(),
         // An amount of zero ends a promise.
         Msg::Allocate { amount, .. } if amount.is_zero() => Vec::new(),
-        Msg::ListProvider { provider } | Msg::Allocate { provider, .. } | Msg::Spend { provider, .. } => {
-            vec![*provider]
-        }
+        Msg::ListProvider { provider }
+        | Msg::Allocate { provider, .. }
+        | Msg::SettleVouchers { provider, .. }
+        | Msg::Spend { provider, .. } => vec![*provider],
         Msg::Grant { key, limits, .. } => {
             std::iter::once(*key).chain(limits.iter().map(|limit| limit.provider)).collect()
         }
@@ -94,7 +95,6 @@ fn of_credits(msg: &diem_credits::Msg) -> Vec<Address> {
         | Msg::Deregister
         | Msg::DelistProvider { .. }
         | Msg::Revoke { .. }
-        | Msg::SettleVouchers { .. }
         | Msg::OfferCredit { .. }
         | Msg::WithdrawOffer => Vec::new(),
     }

@@ -84,7 +84,6 @@ pub(super) fn head(api: &Api) -> Option<Head> {
 /// `GET /v1/params?height=`
 pub(crate) async fn params(State(api): Shared, Query(params): Query<HeightParams>) -> Result<Json<Params>, Failure> {
     let reader = Reader::at(&api, params.height)?;
-    let chain = api.node.app.chain().ok_or(HttpError::Internal)?;
     Ok(Json(Params {
         height: reader.height(),
         time: reader.time(),
@@ -95,7 +94,7 @@ pub(crate) async fn params(State(api): Shared, Query(params): Query<HeightParams
         chain: diem_runtime::chain_params(reader.snapshot()),
         bank: BankParams { min_new_account: diem_bank::query::params(&reader.ctx()).min_new_account },
         limits: Limits::default(),
-        consensus: chain.consensus,
+        consensus: diem_runtime::consensus_params(reader.snapshot()),
         staking: diem_staking::query::params(&reader.ctx()),
         emissions: diem_emissions::params(reader.snapshot()),
         credits: diem_credits::query::params(&reader.ctx()),

@@ -10,11 +10,12 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use bytes::Bytes;
 use diem_core::{
     Block, BlockInfo, Fatal, Key, Time,
+    chain::Identity,
     context::{Misbehaviour, MisbehaviourKind, Vote},
 };
 use diem_host::clock::Clock;
 use diem_index::NODE_PREFIX;
-use diem_runtime::{App, ChainInfo, ValidatorUpdate};
+use diem_runtime::{App, ValidatorUpdate};
 use diem_staking::consensus_address;
 use diem_store::IndexOp;
 use diem_types::GenesisDoc;
@@ -115,7 +116,7 @@ pub(crate) struct Producer {
     commits: Arc<Commits>,
     clock: Clock,
     keys: Keys,
-    chain: Arc<ChainInfo>,
+    chain: Arc<Identity>,
     /// Only the first block reads this.
     start: Start,
     head: Option<Head>,
@@ -170,7 +171,7 @@ impl Producer {
         let keys: Keys = keys.iter().map(|key| (key.verifying_key().to_bytes(), key.clone())).collect();
         let start = match origin {
             Origin::Genesis { doc, .. } => Start::of(&app, doc, &keys)?,
-            Origin::Begun(_) => Start::default(),
+            Origin::Begun { .. } => Start::default(),
         };
         let height = app.info().height;
         let chain = app.chain().ok_or_else(|| OpenError::Fatal("the application does not know its chain".into()))?;
@@ -257,7 +258,7 @@ impl Producer {
     /// `allow_empty` is not set.
     pub(crate) fn make_block(&mut self, allow_empty: bool) -> Result<Option<usize>, Fatal> {
         let block = self.next_block()?;
-        let max_bytes = self.chain.consensus.block_max_bytes;
+        let max_bytes = self.app.consensus_params().block_max_bytes;
         let txs = self.app.prepare(&block, self.pool.all(), max_bytes);
         if txs.is_empty() && !allow_empty {
             return Ok(None);
@@ -367,7 +368,7 @@ impl Producer {
             next_validators,
             chain_id: &self.chain.chain_id,
             app_version: self.chain.app_version,
-            block_max_bytes: self.chain.consensus.block_max_bytes,
+            block_max_bytes: self.app.consensus_params().block_max_bytes,
             height: block.info.height,
             time: block.info.time,
             last: self.head.as_ref().map(|head| &head.signed),

@@ -38,7 +38,7 @@ async fn spend_credit(node: &Running) -> u64 {
     node.commit(alice, vec![allocate(provider, whole(2)), grant, offer(day), unstake_diem(milli(500), Some(bob))])
         .await;
     let vouchers = vec![voucher(node, 0, day, milli(700)), voucher(node, 5, day, milli(300))];
-    node.commit(&node.people[PROVIDER], vec![settle(vouchers)]).await;
+    node.commit(&node.people[PROVIDER], vec![settle(node.people[PROVIDER].address, vouchers)]).await;
     day
 }
 

@@ -56,8 +56,8 @@ async fn a_killed_node_keeps_what_it_confirmed() {
     let exported = diem_genesis::load(&file, None).unwrap();
     let total = |doc: &diem_types::GenesisDoc| {
         let accounts: u128 = doc.app.bank.accounts.values().map(|row| row.vvv.get()).sum();
-        let pools = doc.app.bank.pools.iter().filter(|(_, denom, _)| *denom == Denom::Vvv);
-        accounts + pools.map(|(_, _, amount)| amount.get()).sum::<u128>()
+        let pools = doc.app.bank.pools.iter().filter(|pool| pool.denom == Denom::Vvv);
+        accounts + pools.map(|pool| pool.amount.get()).sum::<u128>()
     };
     let emitted = exported.app.emissions.progress.as_ref().unwrap().emitted.get();
     let burned = exported.app.staking.rows.as_ref().unwrap().burned.get();

@@ -27,7 +27,7 @@ use diem_node::{
     origin::AppState,
 };
 use diem_runtime::{App, Options};
-use diem_types::{APP_VERSION, GenesisDoc};
+use diem_types::GenesisDoc;
 use parking_lot::Mutex;
 use prost::Message as _;
 use tendermint_proto::{
@@ -162,7 +162,7 @@ pub fn init_chain(doc: &GenesisDoc) -> RequestInitChain {
                 max_bytes: signed(doc.consensus.evidence_max_bytes),
             }),
             validator: Some(ValidatorParams { pub_key_types: vec!["ed25519".into()] }),
-            version: Some(VersionParams { app: APP_VERSION }),
+            version: Some(VersionParams { app: doc.app_version }),
             abci: Some(AbciParams {
                 vote_extensions_enable_height: signed(doc.consensus.vote_extensions_enable_height),
             }),

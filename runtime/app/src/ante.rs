@@ -1,10 +1,8 @@
 //! Whether a transaction is valid where it stands, and what it pays. An invalid one changes nothing.
 
 use diem_bank::{self as bank, ChargeError};
-use diem_core::{Amount, BlockInfo, StateRead, StateWrite};
+use diem_core::{Amount, BlockInfo, StateRead, StateWrite, chain::Identity};
 use diem_types::{ChainError, GasParams, Signed};
-
-use crate::chain::ChainInfo;
 
 /// The gas and the fee of a transaction.
 #[derive(Debug, Clone, Copy)]
@@ -14,7 +12,7 @@ pub(crate) struct Cost {
 }
 
 /// Checks what the bytes and the chain's parameters decide: chain, expiry, gas and price.
-pub(crate) fn check_static(tx: &Signed, chain: &ChainInfo, gas: &GasParams, height: u64) -> Result<Cost, ChainError> {
+pub(crate) fn check_static(tx: &Signed, chain: &Identity, gas: &GasParams, height: u64) -> Result<Cost, ChainError> {
     let body = &tx.tx;
     if body.chain_id != chain.chain_id {
         return Err(ChainError::ChainId { got: body.chain_id.clone(), here: chain.chain_id.clone() });
@@ -51,7 +49,7 @@ pub(crate) fn check_sender(state: &dyn StateRead, tx: &Signed) -> Result<(), Cha
 pub(crate) fn admit(
     state: &mut dyn StateWrite,
     tx: &Signed,
-    chain: &ChainInfo,
+    chain: &Identity,
     gas: &GasParams,
     block: BlockInfo,
 ) -> Result<Cost, ChainError> {

@@ -4,16 +4,18 @@ use std::{path::Path, sync::Arc};
 
 use bytes::Bytes;
 use diem_bank as bank;
-use diem_core::{Address, CallError, Fatal, StateRead};
+use diem_core::{
+    Address, CallError, Fatal, StateRead,
+    chain::{IDENTITY, Identity},
+};
 use diem_index::Index;
 use diem_overlay::WriteSet;
 use diem_store::{Snapshot, Store, StoreError};
-use diem_types::{APP_VERSION, ChainError, GasParams, Signed, TxResult};
+use diem_types::{APP_VERSION, ChainError, ConsensusParams, GasParams, Signed, TxResult};
 use parking_lot::{Mutex, RwLock};
 
 use crate::{
-    ante,
-    chain::{self, ChainInfo},
+    ante, chain,
     hooks::Hooks,
     mempool::{Mempool, Waits},
     pending::{Consensus, PendingGenesis},
@@ -58,7 +60,7 @@ pub struct App {
     pub(crate) consensus: Mutex<Consensus>,
     pub(crate) mempool: Mutex<Mempool>,
     pub(crate) signatures: Signatures,
-    pub(crate) chain: RwLock<Option<Arc<ChainInfo>>>,
+    pub(crate) chain: RwLock<Option<Arc<Identity>>>,
     pub(crate) genesis: RwLock<Option<Arc<PendingGenesis>>>,
 }
 
@@ -69,7 +71,8 @@ pub struct Info {
     pub height: u64,
     /// The state root after that height.
     pub root: [u8; 32],
-    /// The version of the state machine.
+    /// The version of the state machine that computed it; before the first commit, that of this binary, with which alone
+    /// it starts a chain.
     pub app_version: u64,
 }
 
@@ -140,7 +143,7 @@ impl App {
     }
 
     fn with_store(store: Store, options: Options) -> Self {
-        let chain = chain::INFO.get(&store.latest()).map(Arc::new);
+        let chain = IDENTITY.get(&store.latest()).map(Arc::new);
         Self {
             store,
             hooks: options.hooks,
@@ -156,13 +159,13 @@ impl App {
     /// The identity of the state on disk. It only reads: anyone may ask CometBFT to ask.
     pub fn info(&self) -> Info {
         match self.store.meta() {
-            Some(meta) => Info { height: meta.height, root: meta.root, app_version: APP_VERSION },
+            Some(meta) => Info { height: meta.height, root: meta.root, app_version: meta.app_version },
             None => Info { height: 0, root: self.store.latest().root(), app_version: APP_VERSION },
         }
     }
 
     /// The identity of this chain; `None` before InitChain.
-    pub fn chain(&self) -> Option<Arc<ChainInfo>> {
+    pub fn chain(&self) -> Option<Arc<Identity>> {
         self.chain.read().clone()
     }
 
@@ -187,6 +190,11 @@ impl App {
         chain::gas(self.base().state())
     }
 
+    /// The parameters of consensus in the last committed state, or in the genesis before the first commit.
+    pub fn consensus_params(&self) -> ConsensusParams {
+        chain::consensus(self.base().state())
+    }
+
     pub(crate) fn base(&self) -> Base {
         match &*self.genesis.read() {
             Some(genesis) => Base::Genesis(Arc::clone(genesis)),
@@ -194,7 +202,7 @@ impl App {
         }
     }
 
-    pub(crate) fn known_chain(&self) -> Result<Arc<ChainInfo>, Fatal> {
+    pub(crate) fn known_chain(&self) -> Result<Arc<Identity>, Fatal> {
         self.chain().ok_or_else(|| Fatal("no chain: InitChain must come before the first block".into()))
     }
 

@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 use diem_bank as bank;
-use diem_core::{Amount, Block, BlockInfo, CallError, Events, Fatal, TxContext, Verifier, keys::SignatureError};
+use diem_core::{
+    Amount, Block, BlockInfo, CallError, Events, Fatal, TxContext, Verifier, chain::Identity, keys::SignatureError,
+};
 use diem_overlay::{Overlay, WriteSet};
 use diem_staking::ValidatorUpdate;
 use diem_types::{ChainError, ChainParams, GasParams, Signed, TxResult};
@@ -11,7 +13,7 @@ use rayon::prelude::*;
 use crate::{
     ante::{self, Cost},
     app::Below,
-    chain::{self, ChainInfo},
+    chain,
     hooks::{self, Failure, Hooks},
     modules,
     signatures::Signatures,
@@ -71,7 +73,7 @@ pub(crate) fn decode_all(txs: &[Bytes], signatures: &Signatures) -> Vec<Decoded>
 
 /// Runs transactions one after the other on the state of a block.
 pub(crate) struct Execution<'a> {
-    chain: &'a ChainInfo,
+    chain: &'a Identity,
     gas: GasParams,
     params: ChainParams,
     /// The number of rows that the state has after the hooks and transactions so far.
@@ -89,7 +91,7 @@ impl<'a> Execution<'a> {
     /// Runs the begin hooks on top of `base`.
     pub(crate) fn begin(
         base: Below<'a>,
-        chain: &'a ChainInfo,
+        chain: &'a Identity,
         verifier: &'a dyn Verifier,
         block: &Block,
         hooks: &Hooks,
@@ -102,7 +104,7 @@ impl<'a> Execution<'a> {
     }
 
     /// Continues on a state that the begin hooks left already: for trying out a transaction.
-    pub(crate) fn after(base: Below<'a>, chain: &'a ChainInfo, verifier: &'a dyn Verifier, block: BlockInfo) -> Self {
+    pub(crate) fn after(base: Below<'a>, chain: &'a Identity, verifier: &'a dyn Verifier, block: BlockInfo) -> Self {
         let state = Overlay::new(base.state);
         let (gas, params, rows) = (chain::gas(&state), chain::params(&state), base.rows);
         let (events, fees, failed) = (Events::default(), Amount::ZERO, Vec::new());
@@ -195,7 +197,7 @@ impl<'a> Execution<'a> {
 /// Executes a whole block: one result for each transaction, whatever its bytes.
 pub(crate) fn execute(
     base: Below<'_>,
-    chain: &ChainInfo,
+    chain: &Identity,
     verifier: &dyn Verifier,
     block: &Block,
     txs: &[Decoded],

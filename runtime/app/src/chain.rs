@@ -1,21 +1,22 @@
-//! The rows of the chain as a whole (module byte 0): who it is, what gas costs, the last block, failed hooks.
+//! The rows of the chain as a whole (module byte 0) that the runtime writes and reads: what gas costs, the last block,
+//! failed hooks, parameters.
 
-use diem_core::{BlockInfo, ModuleId, StateRead, cell::Item, cell::Map};
-use diem_types::{ChainParams, GasParams, chain::CHAIN_ROWS};
+use diem_core::{
+    BlockInfo, ModuleId, StateRead,
+    cell::{Item, Map},
+    chain::ChainTable,
+};
+use diem_types::{ChainParams, ConsensusParams, GasParams};
 
-pub use diem_types::chain::ChainInfo;
-pub(crate) use diem_types::chain::INFO;
-
-/// The runtime's own byte.
-pub(crate) const ID: ModuleId = CHAIN_ROWS;
-
-pub(crate) const GAS: Item<GasParams> = Item::new(ID, 1);
+pub(crate) const GAS: Item<GasParams> = ChainTable::Gas.item();
 /// The last block. Its time lets modules and queries know "now" at a committed height.
-pub(crate) const LAST_BLOCK: Item<BlockInfo> = Item::new(ID, 2);
+pub(crate) const LAST_BLOCK: Item<BlockInfo> = ChainTable::LastBlock.item();
 /// The failures in a row of each Retry hook, by the hook's number.
-pub(crate) const HOOK_FAILURES: Map<u8, u64> = Map::new(ID, 3);
-/// The bound on the size of the state. Number 5 is the length of a day, in `diem_core::clock`.
-pub(crate) const PARAMS: Item<ChainParams> = Item::new(ID, 6);
+pub(crate) const HOOK_FAILURES: Map<u8, u64> = Map::new(ModuleId::CHAIN, ChainTable::HookFailures as u8);
+/// The bound on the size of the state.
+pub(crate) const PARAMS: Item<ChainParams> = ChainTable::Params.item();
+/// The parameters that consensus was told.
+pub(crate) const CONSENSUS: Item<ConsensusParams> = ChainTable::Consensus.item();
 
 /// The bound on the size of the state. Every state has it from genesis on.
 pub(crate) fn params(state: &dyn StateRead) -> ChainParams {
@@ -25,4 +26,9 @@ pub(crate) fn params(state: &dyn StateRead) -> ChainParams {
 /// The parameters of gas. Every state has them from genesis on.
 pub(crate) fn gas(state: &dyn StateRead) -> GasParams {
     GAS.get(state).unwrap_or_default()
+}
+
+/// The parameters that consensus was told. Every state has them from genesis on.
+pub(crate) fn consensus(state: &dyn StateRead) -> ConsensusParams {
+    CONSENSUS.get(state).unwrap_or_default()
 }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use diem_core::{
     Block, BlockInfo, Fatal, Time,
+    chain::{IDENTITY, Identity},
     tx::{TxHash, tx_hash},
 };
 use diem_index::Draft;
@@ -10,7 +11,7 @@ use diem_store::IndexOp;
 use diem_types::{APP_VERSION, ChainParams};
 use rayon::prelude::*;
 
-use crate::{App, Finalized, app::Info, block, chain::ChainInfo, hooks::Failure, pending::Pending};
+use crate::{App, Finalized, app::Info, block, hooks::Failure, pending::Pending};
 
 /// The outcome of a commit.
 #[derive(Debug, Clone)]
@@ -124,7 +125,7 @@ impl App {
         self.store.rollback(ops).map_err(|error| Fatal(format!("height {height} cannot be undone: {error}")))?;
         consensus.forget();
         mempool.clear();
-        *self.chain.write() = crate::chain::INFO.get(&self.store.latest()).map(std::sync::Arc::new);
+        *self.chain.write() = IDENTITY.get(&self.store.latest()).map(std::sync::Arc::new);
         Ok(self.info())
     }
 
@@ -137,7 +138,7 @@ impl App {
     }
 
     /// Accepts the initial height when nothing is committed, else the next one, and no other.
-    pub(crate) fn check_height(&self, height: u64, chain: &ChainInfo) -> Result<(), Fatal> {
+    pub(crate) fn check_height(&self, height: u64, chain: &Identity) -> Result<(), Fatal> {
         let expected = match self.store.meta() {
             Some(meta) => meta.height.saturating_add(1),
             None => chain.initial_height,
@@ -150,10 +151,9 @@ impl App {
 
     /// The lowest height that CometBFT must keep: evidence may still refer to the blocks from there on.
     fn retain_height(&self, height: u64) -> u64 {
-        let evidence = self.chain().map_or(0, |chain| chain.consensus.evidence_max_age_blocks);
         match self.keep_blocks {
             0 => 0,
-            keep => height.saturating_sub(keep.max(evidence)),
+            keep => height.saturating_sub(keep.max(self.consensus_params().evidence_max_age_blocks)),
         }
     }
 }

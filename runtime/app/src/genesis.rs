@@ -2,16 +2,14 @@
 
 use std::sync::Arc;
 
-use diem_core::{Fatal, GenesisContext, Key, StateRead, Time, Value};
-use diem_overlay::{Overlay, WriteSet};
+use diem_core::{
+    Fatal, GenesisContext, StateRead, Time,
+    chain::{IDENTITY, Identity},
+};
+use diem_overlay::{Empty, Overlay, WriteSet};
 use diem_types::{APP_VERSION, GenesisDoc, GenesisValidator};
 
-use crate::{
-    App,
-    chain::{self, ChainInfo},
-    modules,
-    pending::PendingGenesis,
-};
+use crate::{App, chain, modules, pending::PendingGenesis};
 
 /// The answer to InitChain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,45 +18,39 @@ pub struct InitChain {
     pub root: [u8; 32],
 }
 
-/// State with nothing in it: what genesis stands on.
-struct Nothing;
-
-impl StateRead for Nothing {
-    fn get(&self, _: &[u8]) -> Option<Value> {
-        None
-    }
-
-    fn range(&self, _: &[u8], _: Option<&[u8]>, _: usize) -> Vec<(Key, Value)> {
-        Vec::new()
-    }
-}
-
 /// Builds the genesis state of every module.
 pub(crate) fn build(doc: &GenesisDoc) -> Result<PendingGenesis, Fatal> {
     doc.validate().map_err(|error| Fatal(format!("genesis: {error}")))?;
-    let info = ChainInfo {
+    if doc.app_version != APP_VERSION {
+        return Err(Fatal(format!(
+            "genesis: the chain starts with version {} of the state machine, and this diemd computes version \
+             {APP_VERSION}: start it with a diemd of that version (COMPATIBILITY.md lists them)",
+            doc.app_version
+        )));
+    }
+    let identity = Identity {
         chain_id: doc.chain_id.clone(),
         genesis_hash: doc.hash(),
         initial_height: doc.initial_height,
-        consensus: doc.consensus,
-        app_version: APP_VERSION,
+        app_version: doc.app_version,
     };
-    let mut state = Overlay::with_writes(&Nothing, WriteSet::new());
-    chain::INFO.set(&mut state, &info);
+    let mut state = Overlay::with_writes(&Empty, WriteSet::new());
+    IDENTITY.set(&mut state, &identity);
+    chain::CONSENSUS.set(&mut state, &doc.consensus);
     chain::GAS.set(&mut state, &doc.app.gas);
     chain::PARAMS.set(&mut state, &doc.app.chain);
     let mut ctx = GenesisContext { state: &mut state, time: doc.genesis_time };
-    modules::init_genesis(&mut ctx, &info, &doc.app)?;
+    modules::init_genesis(&mut ctx, &doc.app)?;
     check_validators(doc, &modules::validators(&state))?;
     modules::check_invariants(&state).map_err(|error| Fatal(format!("genesis: {error}")))?;
-    let rows = u64::try_from(state.writes().growth(&Nothing)).unwrap_or_default();
+    let rows = u64::try_from(state.writes().growth(&Empty)).unwrap_or_default();
     // What leaves passes where the state is full, so an export may have any number of it.
     let leaving = state.writes().iter().filter(|(key, _)| modules::is_leaving(key)).count() as u64;
     let (staying, most) = (rows.saturating_sub(leaving), doc.app.chain.max_rows);
     if staying > most {
         return Err(Fatal(format!("genesis: it makes {staying} rows, more than the {most} of `chain.max_rows`")));
     }
-    Ok(PendingGenesis { chain: Arc::new(info), state, rows })
+    Ok(PendingGenesis { chain: Arc::new(identity), state, rows })
 }
 
 /// Consensus starts with the validators of the document; the state must mean the same ones.
@@ -121,13 +113,14 @@ impl App {
 
 /// The genesis that would start a chain from `state`, which a block of `height` left, at `time`.
 pub(crate) fn document(state: &dyn StateRead, height: u64, time: Time) -> Result<GenesisDoc, Fatal> {
-    let info =
-        chain::INFO.get(state).ok_or_else(|| Fatal("there is nothing to export: no block was committed yet".into()))?;
+    let identity =
+        IDENTITY.get(state).ok_or_else(|| Fatal("there is nothing to export: no block was committed yet".into()))?;
     Ok(GenesisDoc {
-        chain_id: info.chain_id,
+        chain_id: identity.chain_id,
         genesis_time: time,
         initial_height: height.saturating_add(1),
-        consensus: info.consensus,
+        app_version: identity.app_version,
+        consensus: chain::consensus(state),
         validators: modules::validators(state),
         app: modules::export_genesis(state),
     })

@@ -3,7 +3,7 @@
 //! Each runs in an overlay of its own. None loops over all accounts: indices settle lazily, and queues drain with a
 //! limit per block.
 
-use diem_core::{BlockContext, CallError, Events, Fatal, StateWrite};
+use diem_core::{BlockContext, CallError, Events, Fatal, ModuleId, StateWrite};
 use diem_credits as credits;
 use diem_emissions as emissions;
 use diem_overlay::Overlay;
@@ -11,7 +11,7 @@ use diem_staking as staking;
 use diem_svvv as svvv;
 use diem_types::chain::ChainEvent;
 
-use crate::chain::{self, HOOK_FAILURES, LAST_BLOCK};
+use crate::chain::{HOOK_FAILURES, LAST_BLOCK};
 
 /// The function that carries out a hook. What its failure leads to stands in its type.
 #[derive(Clone, Copy)]
@@ -149,7 +149,7 @@ pub(crate) fn run(
             Some(error) => {
                 events.rewind(mark);
                 let failures = count_failure(state, hook);
-                events.emit(chain::ID, &ChainEvent::HookFailed { hook: hook.name.into(), failures });
+                events.emit(ModuleId::CHAIN, &ChainEvent::HookFailed { hook: hook.name.into(), failures });
                 failed.push(Failure { hook: hook.name, failures, error });
             }
         }

@@ -25,14 +25,14 @@ mod proposal;
 mod query;
 mod signatures;
 pub mod simulation;
+pub mod upgrade;
 
 pub use app::MAX_VOTE_EXTENSION_BYTES;
 pub use app::{App, Info, Options};
 pub use block::Finalized;
-pub use chain::ChainInfo;
 pub use commit::Committed;
 pub use diem_staking::ValidatorUpdate;
 pub use dry_run::{Change, DryRun, DryRunError};
 pub use genesis::InitChain;
 pub use proposal::Rejected;
-pub use query::{Answered, QueryError, chain_params, gas_params};
+pub use query::{Answered, QueryError, chain_params, consensus_params, gas_params};

@@ -4,6 +4,7 @@
 use diem_bank::Bank;
 use diem_core::{
     CallError, Fatal, GenesisContext, Module, QueryContext, StateRead, StateWrite, TxContext,
+    chain::STORAGE_VERSIONS,
     clock::{epoch_ms, set_epoch_ms},
 };
 use diem_credits::{self as credits, Credits};
@@ -13,10 +14,10 @@ use diem_staking::{self as staking, Staking, ValidatorUpdate};
 use diem_svvv::Svvv;
 use diem_types::{Answer, AppGenesis, Call, GenesisValidator, Query};
 
-use crate::chain::ChainInfo;
+use crate::upgrade::migrate_module;
 
 /// Writes every module's first rows, in the order in which they need each other.
-pub(crate) fn init_genesis(ctx: &mut GenesisContext<'_>, chain: &ChainInfo, genesis: &AppGenesis) -> Result<(), Fatal> {
+pub(crate) fn init_genesis(ctx: &mut GenesisContext<'_>, genesis: &AppGenesis) -> Result<(), Fatal> {
     // The length of a day comes before all, because modules ask what day it is.
     set_epoch_ms(ctx.state, genesis.epoch_ms);
     // Balances come before the modules that take from them.
@@ -26,12 +27,22 @@ pub(crate) fn init_genesis(ctx: &mut GenesisContext<'_>, chain: &ChainInfo, gene
     init::<Svvv>(ctx, &genesis.svvv)?;
     init::<Diem>(ctx, &genesis.diem)?;
     init::<Emissions>(ctx, &genesis.emissions)?;
-    credits::set_chain(ctx.state, &chain.chain_id, chain.genesis_hash);
     init::<Credits>(ctx, &genesis.credits)
 }
 
 fn init<M: Module>(ctx: &mut GenesisContext<'_>, genesis: &M::Genesis) -> Result<(), Fatal> {
+    STORAGE_VERSIONS.set(ctx.state, &M::ID, &M::STORAGE_VERSION);
     M::init_genesis(ctx, genesis).map_err(|error| Fatal(format!("genesis, section `{}`: {}", M::NAME, error.message)))
+}
+
+/// Brings the rows of every module to the version that this binary knows, in the order in which they need each other.
+pub(crate) fn migrate(state: &mut dyn StateWrite) -> Result<(), Fatal> {
+    migrate_module::<Bank>(state)?;
+    migrate_module::<Staking>(state)?;
+    migrate_module::<Svvv>(state)?;
+    migrate_module::<Diem>(state)?;
+    migrate_module::<Emissions>(state)?;
+    migrate_module::<Credits>(state)
 }
 
 /// The genesis that would give the present rows again.

@@ -3,15 +3,15 @@
 
 use std::sync::Arc;
 
-use diem_core::{BlockInfo, tx::TxHash};
+use diem_core::{BlockInfo, chain::Identity, tx::TxHash};
 use diem_overlay::Overlay;
 use diem_store::{IndexOp, Staged};
 
-use crate::{block::Executed, chain::ChainInfo};
+use crate::block::Executed;
 
 /// The state of genesis, kept until the first block is committed in one batch with it.
 pub(crate) struct PendingGenesis {
-    pub(crate) chain: Arc<ChainInfo>,
+    pub(crate) chain: Arc<Identity>,
     pub(crate) state: Overlay<'static>,
     /// The number of its rows.
     pub(crate) rows: u64,

@@ -2,7 +2,7 @@
 
 use diem_core::{CallError, Time};
 use diem_store::{Snapshot, StoreError};
-use diem_types::{Answer, ChainParams, GasParams, Query};
+use diem_types::{Answer, ChainParams, ConsensusParams, GasParams, Query};
 
 use crate::{App, chain, modules};
 
@@ -74,4 +74,9 @@ pub fn chain_params(snapshot: &Snapshot) -> ChainParams {
 /// The parameters of gas at a snapshot's height.
 pub fn gas_params(snapshot: &Snapshot) -> GasParams {
     chain::gas(snapshot)
+}
+
+/// The parameters of consensus at a snapshot's height.
+pub fn consensus_params(snapshot: &Snapshot) -> ConsensusParams {
+    chain::consensus(snapshot)
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use diem_core::{Block, Fatal, Forgetful, StateRead, Time};
+use diem_core::{Block, Fatal, Forgetful, StateRead, Time, chain::Identity};
 use diem_overlay::{MemoryRows, WriteSet};
 use diem_types::{GenesisDoc, Signed, TxResult};
 
@@ -11,7 +11,6 @@ use crate::{
     ValidatorUpdate,
     app::Below,
     block,
-    chain::ChainInfo,
     genesis::{build, document},
     hooks::Hooks,
     modules,
@@ -19,7 +18,7 @@ use crate::{
 
 /// A chain without its state.
 pub struct Simulation {
-    chain: Arc<ChainInfo>,
+    chain: Arc<Identity>,
     hooks: Hooks,
 }
 

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 
 use borsh::{BorshDeserialize, BorshSerialize};
 
-use crate::{Address, Key, ModuleId, Page, StateRead, StateWrite, Value, storage::prefix_end};
+use crate::{Address, Denom, Key, ModuleId, Page, StateRead, StateWrite, Value, storage::prefix_end};
 
 /// A part of a key whose bytes sort as its values do. Every part has a fixed width, so that tuples sort as well.
 pub trait KeyPart: Sized {
@@ -50,6 +50,26 @@ impl KeyPart for Address {
     }
     fn read(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Address)
+    }
+}
+
+impl KeyPart for Denom {
+    const WIDTH: usize = 1;
+    fn write(&self, key: &mut Key) {
+        key.push(*self as u8);
+    }
+    fn read(bytes: &[u8]) -> Option<Self> {
+        Self::ALL.into_iter().find(|denom| [*denom as u8] == bytes)
+    }
+}
+
+impl KeyPart for ModuleId {
+    const WIDTH: usize = 1;
+    fn write(&self, key: &mut Key) {
+        key.push(self.0);
+    }
+    fn read(bytes: &[u8]) -> Option<Self> {
+        u8::read(bytes).map(Self)
     }
 }
 

@@ -2,13 +2,13 @@
 
 use std::num::NonZeroU64;
 
-use crate::{ModuleId, StateRead, StateWrite, Time, cell::Item};
+use crate::{StateRead, StateWrite, Time, cell::Item, chain::ChainTable};
 
 /// The length of a UTC day in milliseconds.
 pub const DAY_MS: NonZeroU64 = NonZeroU64::new(86_400_000).unwrap();
 
 /// The length of a day. It is fixed at genesis: changing it would renumber days under live vouchers and tranches.
-const EPOCH_MS: Item<u64> = Item::new(ModuleId(0), 5);
+const EPOCH_MS: Item<u64> = ChainTable::EpochMs.item();
 
 /// Sets the length of a day; genesis only.
 pub fn set_epoch_ms(state: &mut dyn StateWrite, epoch_ms: NonZeroU64) {

@@ -6,6 +6,7 @@
 pub mod address;
 pub mod amount;
 pub mod cell;
+pub mod chain;
 pub mod clock;
 pub mod context;
 pub mod development;

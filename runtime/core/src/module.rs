@@ -82,7 +82,8 @@ pub trait Module {
     const ID: ModuleId;
     /// Its name: codespace of its errors and prefix of its events.
     const NAME: &'static str;
-    /// The version of its rows; a binary with a newer one migrates them.
+    /// The version of its rows, which genesis writes beside them ([`crate::chain::STORAGE_VERSIONS`]); at an upgrade a
+    /// binary with a newer one migrates them.
     const STORAGE_VERSION: u32;
 
     /// The gas of each of its calls, in the order of their numbers: what clients are told, and what [`Message::gas`] is
@@ -123,9 +124,15 @@ pub trait Module {
     /// Names the invariant that does not hold and by how much.
     fn check_invariants(state: &dyn StateRead) -> Result<(), String>;
 
-    /// Brings rows of version `from` to [`Module::STORAGE_VERSION`].
+    /// Brings rows of version `from`, which is below [`Module::STORAGE_VERSION`], to that version. Only an upgrade calls
+    /// it. A module that does not say otherwise refuses.
     ///
     /// # Errors
     /// The node must stop: there is no such path.
-    fn migrate(state: &mut dyn StateWrite, from: u32) -> Result<(), Fatal>;
+    fn migrate(_: &mut dyn StateWrite, from: u32) -> Result<(), Fatal> {
+        let (name, ours) = (Self::NAME, Self::STORAGE_VERSION);
+        Err(Fatal(format!(
+            "this diemd cannot bring the rows of {name} from version {from} to {ours}: it is not for this chain"
+        )))
+    }
 }

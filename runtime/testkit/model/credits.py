@@ -287,11 +287,11 @@ def revoke(s, sender, key):
     g.next, g.last_day = {}, s.day
 
 
-def settle(s, sender, vouchers):
-    """Each voucher by itself: ["paid" | "capped" | "nothing_new" | "bad", credit paid]."""
-    if sender not in s.providers:
+def settle(s, sender, provider, vouchers):
+    """Anyone hands them in. Each voucher by itself: ["paid" | "capped" | "nothing_new" | "bad", credit paid]."""
+    if provider not in s.providers:
         raise Refused("not a provider")
-    return [settle_one(s, sender, v) for v in vouchers]
+    return [settle_one(s, provider, v) for v in vouchers]
 
 
 def settle_one(s, provider, v):

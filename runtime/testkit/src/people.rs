@@ -5,7 +5,7 @@ use diem_bank as bank;
 use diem_core::{Address, Amount, Denom, Time, keys::SecretKey};
 use diem_staking::{self as staking, CreateValidator, Description, KeyProof};
 use diem_svvv as svvv;
-use diem_types::{AppGenesis, Call, ConsensusParams, GenesisDoc, GenesisValidator, Tx};
+use diem_types::{APP_VERSION, AppGenesis, Call, ConsensusParams, GenesisDoc, GenesisValidator, Tx};
 
 /// A person with a key.
 #[derive(Debug, Clone)]
@@ -55,6 +55,7 @@ pub fn genesis(people: &[Person]) -> GenesisDoc {
         chain_id: "diem-test-dev".into(),
         genesis_time: Time(1_790_000_000_000),
         initial_height: 1,
+        app_version: APP_VERSION,
         consensus: ConsensusParams::default(),
         validators: Vec::new(),
         app: AppGenesis { bank: bank::Genesis { accounts, ..bank::Genesis::default() }, ..AppGenesis::default() },
@@ -67,7 +68,6 @@ pub fn genesis(people: &[Person]) -> GenesisDoc {
 pub fn with_validators(mut doc: GenesisDoc, validators: &[(SecretKey, u64)]) -> GenesisDoc {
     let operators: Vec<Address> = (0..).take(validators.len()).map(|number| operator(number).address).collect();
     let app = &mut doc.app;
-    app.staking.chain_id.clone_from(&doc.chain_id);
     (app.staking.validators, app.svvv.locks, doc.validators) = Default::default();
     for ((number, operator), (consensus, power)) in (1..).zip(&operators).zip(validators) {
         let stake = whole((*power).into());

@@ -38,8 +38,8 @@ pub const fn allocate(provider: Address, amount: Amount) -> Call {
 }
 
 /// Makes the call of credits that settles vouchers.
-pub fn settle(vouchers: Vec<SignedVoucher>) -> Call {
-    Call::Credits(credits::Msg::SettleVouchers { vouchers })
+pub fn settle(provider: Address, vouchers: Vec<SignedVoucher>) -> Call {
+    Call::Credits(credits::Msg::SettleVouchers { provider, vouchers })
 }
 
 /// Runs a history of two days with every call in it. It ends in the grace period of the first day, with entries in
@@ -89,7 +89,7 @@ fn first_day(economy: &mut Economy) {
             (4, vec![buy(economy.who(0), today), unstake(v2, whole(100)), unstake(v2, whole(50))]),
         ],
     );
-    let settle_today = settle(vec![economy.signed(0, PROVIDER, today, milli(1_500))]);
+    let settle_today = settle(economy.who(PROVIDER), vec![economy.signed(0, PROVIDER, today, milli(1_500))]);
     let burn = diem::Msg::Burn { validator: v0, amount: whole(1) };
     let claim = staking::Msg::Claim { validator: v0 };
     let compound = staking::Msg::ClaimAndStake { validator: v1 };
@@ -163,7 +163,7 @@ fn second_day(economy: &mut Economy) {
             (0, vec![offer(today), Call::Bank(multi)]),
             (1, vec![unstake(v1, whole(30)), unstake(v2, whole(20))]),
             (2, vec![deregister()]),
-            (PROVIDER, vec![settle(vouchers)]),
+            (PROVIDER, vec![settle(economy.who(PROVIDER), vouchers)]),
             (4, vec![unstake(v2, whole(60)), stake_diem(whole(1), None), unstake_diem(milli(300), None)]),
         ],
     );

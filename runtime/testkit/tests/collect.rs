@@ -10,7 +10,7 @@
     reason = "tests: the environment says how large they are"
 )]
 
-use diem_bank::Pool;
+use diem_bank::{Pool, query::PoolBalance};
 use diem_core::{Address, Amount, Denom, Time};
 use diem_credits::{Msg as Credits, stake::MIN_STAKE, state::Tranche};
 use diem_runtime::{App, Options};
@@ -41,9 +41,9 @@ fn plus(amount: &mut Amount, more: Amount) {
 
 fn into_pool(doc: &mut GenesisDoc, pool: Pool, denom: Denom, amount: Amount) {
     let pools = &mut doc.app.bank.pools;
-    match pools.iter_mut().find(|(number, of, _)| *number == pool as u8 && *of == denom) {
-        Some((.., held)) => plus(held, amount),
-        None => pools.push((pool as u8, denom, amount)),
+    match pools.iter_mut().find(|row| row.pool == pool && row.denom == denom) {
+        Some(row) => plus(&mut row.amount, amount),
+        None => pools.push(PoolBalance { pool, denom, amount }),
     }
 }
 

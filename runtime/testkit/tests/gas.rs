@@ -184,12 +184,12 @@ fn nothing_is_verified_during_execution_that_could_not_be_before() {
 fn a_batch_of_vouchers_reads_an_account_once() {
     let scene = small();
     let (mut tx, _) = scene.transaction(Use::SettleVouchers, Shape::Whole, 0);
-    let Some(Call::Credits(diem_credits::Msg::SettleVouchers { vouchers })) = tx.calls.pop() else {
+    let Some(Call::Credits(diem_credits::Msg::SettleVouchers { provider, vouchers })) = tx.calls.pop() else {
         panic!("a batch of vouchers")
     };
     let mut of_one = |count: usize| {
         let vouchers = vec![vouchers[1].clone(); count];
-        tx.calls = vec![Call::Credits(diem_credits::Msg::SettleVouchers { vouchers })];
+        tx.calls = vec![Call::Credits(diem_credits::Msg::SettleVouchers { provider, vouchers })];
         let (work, outcome) = run(&scene, Use::SettleVouchers, &tx);
         outcome.unwrap();
         (work.got.into_inner(), work.written.into_inner(), work.statements.into_inner())

@@ -265,7 +265,7 @@ fn whoever_fills_the_state_locks_nobody_in() {
         (0, Call::Diem(diem_diem::Msg::Burn { validator: own, amount: whole(1) })),
         (0, unstake_diem(whole(1), None)),
         (0, credits(credits::Msg::WithdrawOffer)),
-        (PROVIDER, settle(vec![economy.signed(0, PROVIDER, today, milli(10))])),
+        (PROVIDER, settle(economy.who(PROVIDER), vec![economy.signed(0, PROVIDER, today, milli(10))])),
         (PROVIDER, deregister()),
     ];
     // Nothing is an exit because one stands beside it.

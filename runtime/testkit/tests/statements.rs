@@ -81,7 +81,7 @@ fn promised() -> Economy {
 fn settling(economy: &Economy, lists: &[Vec<SignedVoucher>]) -> Vec<Bytes> {
     let provider = &economy.chain.people[PROVIDER];
     let tx = |(place, vouchers): (u64, &Vec<SignedVoucher>)| {
-        let call = Call::Credits(Msg::SettleVouchers { vouchers: vouchers.clone() });
+        let call = Call::Credits(Msg::SettleVouchers { provider: provider.address, vouchers: vouchers.clone() });
         economy.chain.tx(provider, vec![call]).with(|tx| tx.nonce += place).bytes()
     };
     (0..).zip(lists).map(tx).collect()

@@ -1,7 +1,7 @@
 //! Types of the chain as a whole: why a transaction is invalid, gas, consensus parameters.
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use diem_core::{Amount, ModuleId, cell::Item, keys::SignatureError, text::shortened, tx::DecodeError};
+use diem_core::{Amount, keys::SignatureError, text::shortened, tx::DecodeError};
 use serde::{Deserialize, Serialize};
 
 /// Why a transaction is invalid: it changes nothing and pays nothing.
@@ -271,26 +271,4 @@ impl Default for ConsensusParams {
             vote_extensions_enable_height: 1,
         }
     }
-}
-
-/// The module byte of the rows that belong to the chain as a whole.
-pub const CHAIN_ROWS: ModuleId = ModuleId::CHAIN;
-
-/// The row that says which chain a state is of: what a client asks for a proof of, before it believes any other row.
-pub const INFO: Item<ChainInfo> = Item::new(CHAIN_ROWS, 0);
-
-/// The identity of the chain. It stands in state, because a node restored from a snapshot never sees InitChain.
-#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize)]
-pub struct ChainInfo {
-    /// The name of the chain.
-    pub chain_id: String,
-    /// sha256 of the canonical genesis.
-    #[serde(with = "hex::serde")]
-    pub genesis_hash: [u8; 32],
-    /// The height of the chain's first block.
-    pub initial_height: u64,
-    /// The parameters that consensus was told.
-    pub consensus: ConsensusParams,
-    /// The version of the state machine.
-    pub app_version: u64,
 }

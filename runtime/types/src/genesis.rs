@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::{Address, Amount, Denom, Time, clock::DAY_MS, sha256, tx::MAX_CHAIN_ID_BYTES};
-use diem_staking::MAX_POWER;
+use diem_staking::{MAX_POWER, key_proof::PROOF_CHAIN_ID};
 use serde::{Deserialize, Serialize};
 
 use crate::{Call, ChainParams, ConsensusParams, GasParams, known_keys};
@@ -76,6 +76,8 @@ pub struct GenesisDoc {
     pub genesis_time: Time,
     /// The height of its first block.
     pub initial_height: u64,
+    /// The version of the state machine with which it starts.
+    pub app_version: u64,
     /// The parameters that consensus is told.
     pub consensus: ConsensusParams,
     /// The validators that start the chain.
@@ -90,6 +92,9 @@ pub enum GenesisError {
     /// The name is missing or not one.
     #[error("chain_id `{0}` must be 1 to {MAX_CHAIN_ID_BYTES} letters, digits, `-`, `_` or `.`")]
     ChainId(String),
+    /// The name stands in the votes by which consensus keys prove themselves.
+    #[error("chain_id `{0}` is no chain's: consensus keys sign under it to prove themselves")]
+    ReservedChainId(&'static str),
     /// Heights start at 1, and consensus counts them in an int64.
     #[error("initial_height must be 1 to {MAX_INITIAL_HEIGHT}")]
     InitialHeight,
@@ -215,6 +220,9 @@ impl GenesisDoc {
         if !(1..=MAX_CHAIN_ID_BYTES).contains(&self.chain_id.len()) || !self.chain_id.bytes().all(is_name) {
             return Err(GenesisError::ChainId(self.chain_id.clone()));
         }
+        if self.chain_id == PROOF_CHAIN_ID {
+            return Err(GenesisError::ReservedChainId(PROOF_CHAIN_ID));
+        }
         if !(1..=MAX_INITIAL_HEIGHT).contains(&self.initial_height) {
             return Err(GenesisError::InitialHeight);
         }
@@ -277,9 +285,6 @@ impl GenesisDoc {
         }
         if consensus.vote_extensions_enable_height != 1 {
             return Err(GenesisError::Params("consensus.vote_extensions_enable_height must be 1"));
-        }
-        if self.app.staking.chain_id != self.chain_id {
-            return Err(GenesisError::Params("app.staking.chain_id must be the chain_id"));
         }
         if !(MIN_EPOCH_MS..=MAX_EPOCH_MS).contains(&self.app.epoch_ms.get()) {
             return Err(GenesisError::Params("app.epoch_ms must be 10 seconds to a year"));

@@ -26,7 +26,7 @@ pub use genesis::{AppGenesis, GenesisDoc, GenesisValidator};
 pub use result::TxResult;
 
 /// The version of the state machine. A change of any result, row or byte raises it.
-pub const APP_VERSION: u64 = 2;
+pub const APP_VERSION: u64 = 3;
 
 /// A transaction of this chain, before it is signed.
 pub type Tx = Transaction<Call>;

@@ -5,20 +5,19 @@ use std::num::NonZeroU64;
 use diem_core::{Address, Amount, Denom, Time, keys::SecretKey};
 use diem_staking::MAX_POWER;
 use diem_types::{
-    AppGenesis, Call, ConsensusParams, GenesisDoc, GenesisValidator, Signed, Tx,
+    APP_VERSION, AppGenesis, Call, ConsensusParams, GenesisDoc, GenesisValidator, Signed, Tx,
     genesis::{GenesisError, MAX_INITIAL_HEIGHT},
 };
 
 fn doc() -> GenesisDoc {
-    let mut app = AppGenesis::default();
-    app.staking.chain_id = "diem-test-dev".into();
     GenesisDoc {
         chain_id: "diem-test-dev".into(),
         genesis_time: Time(0),
         initial_height: 1,
+        app_version: APP_VERSION,
         consensus: ConsensusParams::default(),
         validators: vec![GenesisValidator { public_key: [7; 32], power: 10 }],
-        app,
+        app: AppGenesis::default(),
     }
 }
 
@@ -32,6 +31,7 @@ fn what_cannot_start_a_chain_is_refused_by_name() {
         ("chain_id", |doc| doc.chain_id.clear()),
         ("chain_id", |doc| doc.chain_id = "c".repeat(51)),
         ("chain_id", |doc| doc.chain_id = "two words".into()),
+        ("consensus keys sign under it", |doc| doc.chain_id = "diem-key-proof-1".into()),
         ("chain_id", |doc| doc.chain_id = "../home".into()),
         ("initial_height", |doc| doc.initial_height = 0),
         ("initial_height", |doc| doc.initial_height = MAX_INITIAL_HEIGHT + 1),
@@ -61,7 +61,6 @@ fn what_cannot_start_a_chain_is_refused_by_name() {
         // Evidence that consensus drops while stake can still be slashed would let an offender wait.
         ("unbonding", |doc| doc.consensus.evidence_max_age_ms = doc.app.staking.params.unbonding_ms - 1),
         ("vote_extensions", |doc| doc.consensus.vote_extensions_enable_height = 2),
-        ("staking.chain_id", |doc| doc.app.staking.chain_id = "another-dev".into()),
         ("epoch_ms", |doc| doc.app.epoch_ms = NonZeroU64::new(9_999).expect("not zero")),
         ("epoch_ms", |doc| doc.app.epoch_ms = NonZeroU64::MAX),
         ("block_limit", |doc| doc.app.gas.block_limit = 0),
@@ -83,7 +82,6 @@ fn what_cannot_start_a_chain_is_refused_by_name() {
 #[test]
 fn the_gas_that_a_block_must_have_is_enough_for_every_transfer() {
     let mut doc = GenesisDoc { chain_id: "c".repeat(50), ..doc() };
-    doc.app.staking.chain_id.clone_from(&doc.chain_id);
     // Its signature comes with its key, so that it is longer than that of an Ethereum key.
     let key = SecretKey::ed25519(&[9; 32]);
     let call = diem_bank::Msg::Transfer { to: Address([7; 20]), denom: Denom::Vvv, amount: Amount::ONE };
@@ -114,7 +112,6 @@ fn an_export_is_refused_for_the_known_keys_of_its_validators_and_not_for_those_o
     use diem_staking::genesis::Rows;
     let alice = "diem1wkneq2gee5cttejgalaq7lmad3van7e0mfzpu3".parse().expect("an address");
     let mut real = GenesisDoc { chain_id: "diem-1".into(), ..doc() };
-    real.app.staking.chain_id.clone_from(&real.chain_id);
     real.validate().expect("nobody is known");
     real.app.bank.accounts.insert(alice, diem_bank::Account::default());
     assert!(matches!(real.validate(), Err(GenesisError::KnownKey { role, .. }) if role == "an account"));

@@ -26,7 +26,6 @@ const NEVER: &[(&str, &str, &str)] = &[
     ("bank", "outputs", "it is in the call"),
     ("bank", "math", "no supply makes such a sum fit"),
     ("bank", "not_allowed", "rights are in the code"),
-    ("bank", "unknown_pool", "only a genesis meets it"),
     ("bank", "params", "bounds are in the code"),
     ("staking", "already_validator", "an operator stays one"),
     ("staking", "consensus_key_used", "a key belongs to one validator for ever"),

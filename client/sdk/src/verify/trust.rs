@@ -6,11 +6,12 @@
 use std::time::Duration;
 
 use diem_bank::state::{Account, account_key};
-use diem_core::{Address, Time, development::is_development};
-use diem_types::{
-    GenesisDoc,
-    chain::{ChainInfo, INFO},
+use diem_core::{
+    Address, Time,
+    chain::{IDENTITY, Identity},
+    development::is_development,
 };
+use diem_types::GenesisDoc;
 use tendermint::{
     Hash, PublicKey,
     block::{Height, signed_header::SignedHeader},
@@ -261,20 +262,20 @@ impl Trust {
     }
 
     /// Checks that the state in which `verified` was proven is one of the trusted chain, by `proof` of its row
-    /// [`INFO`] under the same header. Two chains can have the same name and the same validators, and a header names
+    /// [`IDENTITY`] under the same header. Two chains can have the same name and the same validators, and a header names
     /// only those.
     ///
     /// # Errors
     /// [`VerifyError::OtherGenesis`] with both hashes; else the first thing that does not hold of the proof.
     pub fn verify_chain(&self, verified: &Verified, proof: &diem_api::Proof) -> Result<(), VerifyError> {
-        let shown = self.verify(&INFO.key(), proof)?;
+        let shown = self.verify(&IDENTITY.key(), proof)?;
         if shown.height != verified.height {
             return Err(VerifyError::OtherHeight { got: shown.height, asked: verified.height });
         }
         if shown.root != verified.root {
             return Err(VerifyError::OtherHeader(shown.height.saturating_add(1)));
         }
-        let info: ChainInfo = shown.value.and_then(|row| borsh::from_slice(&row).ok()).ok_or(VerifyError::Row)?;
+        let info: Identity = shown.value.and_then(|row| borsh::from_slice(&row).ok()).ok_or(VerifyError::Row)?;
         if info.genesis_hash != self.genesis_hash {
             let (got, trusted) = (hex::encode(info.genesis_hash), hex::encode(self.genesis_hash));
             return Err(VerifyError::OtherGenesis { got, trusted });

@@ -189,7 +189,7 @@ pub(crate) fn exported_and_started_again(world: &World) -> World {
     assert_eq!(serde_json::from_str::<Genesis>(&json).unwrap(), exported);
 
     let mut state = Overlay::with_writes(&Empty, WriteSet::new());
-    diem_credits::set_chain(&mut state, CHAIN_ID, GENESIS_HASH);
+    crate::world::name_the_chain(&mut state);
     let mut ctx = GenesisContext { state: &mut state, time: Time(world.time) };
     Bank::init_genesis(&mut ctx, &bank).unwrap();
     Credits::init_genesis(&mut ctx, &exported).unwrap();
@@ -232,7 +232,7 @@ fn calls_are_pinned() {
         Msg::Allocate { provider: Address([1; 20]), amount: whole(1) },
         Msg::Grant { key: Address([1; 20]), last_day: 9, limits },
         Msg::Revoke { key: Address([1; 20]) },
-        Msg::SettleVouchers { vouchers: vec![signed(1, pia(), 5, whole(1))] },
+        Msg::SettleVouchers { provider: pia(), vouchers: vec![signed(1, pia(), 5, whole(1))] },
         Msg::Spend { provider: Address([1; 20]), day: 5, amount: whole(1), reference: "r".into() },
         Msg::GiftCredit { to: Address([1; 20]), day: 5, amount: whole(1) },
         Msg::OfferCredit { day: 5, amount: whole(1), price: amount("0.5") },

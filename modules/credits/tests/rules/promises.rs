@@ -93,7 +93,7 @@ fn a_cut_counts_from_tomorrow() {
 #[test]
 fn promises_fill_themselves_up_on_days_when_nobody_touches_the_account() {
     let mut world = scaled();
-    world.run(pia(), Msg::SettleVouchers { vouchers: vec![signed(1, pia(), FIRST + 1, whole(40))] });
+    world.run(pia(), Msg::SettleVouchers { provider: pia(), vouchers: vec![signed(1, pia(), FIRST + 1, whole(40))] });
     world.midnight(2).midnight(3).midnight(4);
     assert_eq!(promised(&world), (whole(40), whole(40)));
     assert_eq!(world.account(alice()).previous.promised, whole(80));

@@ -108,7 +108,7 @@ fn deal(world: &mut World, how: u8, amount: Amount) -> bool {
             // A voucher of more than is left takes what is left.
             let amount = if all { whole(1_000) } else { amount };
             let vouchers = vec![signed(ATTACKER, attacker, FIRST, amount)];
-            let events = world.run(attacker, Msg::SettleVouchers { vouchers });
+            let events = world.run(attacker, Msg::SettleVouchers { provider: attacker, vouchers });
             let [Event::VouchersSettled { outcomes, .. }] = &events[..] else { panic!("{events:?}") };
             outcomes.iter().any(|outcome| !outcome.paid.is_zero())
         }

@@ -115,7 +115,7 @@ fn vouchers(world: &World, units: u128) -> Msg {
     };
     let of =
         |number: u8| [today.day, previous].map(|day| [next(number, None, day), next(number, Some(40 + number), day)]);
-    Msg::SettleVouchers { vouchers: (1..=PEOPLE).flat_map(of).flatten().collect() }
+    Msg::SettleVouchers { provider: pia(), vouchers: (1..=PEOPLE).flat_map(of).flatten().collect() }
 }
 
 #[derive(Default)]

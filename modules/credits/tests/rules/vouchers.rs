@@ -5,7 +5,7 @@ use diem_core::{
     keys::{Auth, SecretKey},
 };
 use diem_credits::{
-    Msg, SignedVoucher, Voucher, query,
+    Event, Msg, SignedVoucher, Voucher, query,
     vouchers::{MAX_REQUESTS, Outcome, Verdict},
 };
 
@@ -207,20 +207,41 @@ fn a_voucher_is_the_typed_data_that_wallets_sign() {
 }
 
 #[test]
-fn only_providers_settle_and_only_one_to_a_thousand_at_once() {
+fn vouchers_are_of_a_provider_and_one_to_a_thousand_at_once() {
     let mut world = promised();
     let voucher = signed(1, pia(), FIRST, whole(1));
-    let settle = |count: usize| Msg::SettleVouchers { vouchers: vec![voucher.clone(); count] };
-    world.refuses(bob(), settle(1), "no_provider");
-    world.refuses(pia(), settle(0), "vouchers");
-    world.refuses(pia(), settle(1_001), "vouchers");
+    let settle = |provider, count: usize| Msg::SettleVouchers { provider, vouchers: vec![voucher.clone(); count] };
+    world.refuses(bob(), settle(bob(), 1), "no_provider");
+    world.refuses(pia(), settle(bob(), 1), "no_provider");
+    world.refuses(pia(), settle(pia(), 0), "vouchers");
+    world.refuses(pia(), settle(pia(), 1_001), "vouchers");
     assert_eq!(world.settle(pia(), vec![voucher.clone(); 1_000]).len(), 1_000);
+}
+
+#[test]
+fn anyone_hands_vouchers_in_and_the_provider_alone_has_their_credit() {
+    let (mut own, mut foreign) = (promised(), promised());
+    let vouchers = || vec![signed(1, pia(), FIRST, whole(10)), signed(1, quin(), FIRST, whole(5))];
+    let settle = || Msg::SettleVouchers { provider: pia(), vouchers: vouchers() };
+    let by_provider = own.run(pia(), settle());
+    let by_another = foreign.run(bob(), settle());
+    assert_eq!(by_provider, by_another, "who hands them in makes no difference");
+    let [Event::VouchersSettled { provider, outcomes }] = &by_another[..] else { panic!("{by_another:?}") };
+    assert_eq!(*provider, pia());
+    // One of another provider is bad by itself, whoever hands it in: also that provider.
+    assert_eq!(verdicts(outcomes), [(Verdict::Paid, whole(10)), refused("voucher_provider")]);
+    let by_quin = foreign.run(quin(), settle());
+    let [Event::VouchersSettled { outcomes, .. }] = &by_quin[..] else { panic!("{by_quin:?}") };
+    assert_eq!(verdicts(outcomes), [(Verdict::NothingNew, Amount::ZERO), refused("voucher_provider")]);
+    assert_eq!(foreign.provider(pia()).today.consumed, whole(10));
+    assert_eq!(foreign.provider(quin()).today.consumed, Amount::ZERO);
+    assert_eq!(foreign.account(alice()).today.spent, whole(10));
 }
 
 #[test]
 fn a_thousand_vouchers_fit_one_transaction() {
     let longest = Voucher { chain_id: "x".repeat(50), ..voucher(1, pia(), FIRST, whole(1)) };
-    let settle = Msg::SettleVouchers { vouchers: vec![longest.sign(&key(1)); 1_000] };
+    let settle = Msg::SettleVouchers { provider: pia(), vouchers: vec![longest.sign(&key(1)); 1_000] };
     assert!(borsh::to_vec(&settle).unwrap().len() < diem_core::tx::MAX_TX_BYTES - 1_000);
 }
 

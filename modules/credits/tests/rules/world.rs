@@ -5,7 +5,9 @@ use borsh::BorshDeserialize as _;
 use diem_bank::{self as bank, Bank, Pool};
 use diem_core::{
     Address, Amount, Block, BlockContext, BlockInfo, CallError, Denom, Events, Forgetful, GenesisContext, Message as _,
-    Module as _, ModuleError as _, ModuleId, QueryContext, StateRead, StateWrite, Time, TxContext, keys::SecretKey,
+    Module as _, ModuleError as _, ModuleId, QueryContext, StateRead, StateWrite, Time, TxContext,
+    chain::{IDENTITY, Identity},
+    keys::SecretKey,
 };
 use diem_credits::{
     Credits, Error, Event, Genesis, Msg, Params, SignedVoucher, Voucher, accounts, day, genesis::GenesisProvider,
@@ -127,7 +129,7 @@ impl World {
     }
 
     pub(crate) fn start(&mut self, genesis: &Genesis) -> Result<(), CallError> {
-        diem_credits::set_chain(&mut self.state.0, CHAIN_ID, GENESIS_HASH);
+        name_the_chain(&mut self.state.0);
         let mut ctx = GenesisContext { state: &mut self.state.0, time: Time(self.time) };
         Credits::init_genesis(&mut ctx, genesis)
     }
@@ -279,10 +281,16 @@ impl World {
     /// Settles vouchers and gives back what became of each.
     #[track_caller]
     pub(crate) fn settle(&mut self, provider: Address, vouchers: Vec<SignedVoucher>) -> Vec<Outcome> {
-        let events = self.run(provider, Msg::SettleVouchers { vouchers });
+        let events = self.run(provider, Msg::SettleVouchers { provider, vouchers });
         let [Event::VouchersSettled { outcomes, .. }] = &events[..] else { panic!("{events:?}") };
         outcomes.clone()
     }
+}
+
+/// Says which chain this is, as the runtime does before the modules' first rows.
+pub(crate) fn name_the_chain(state: &mut dyn StateWrite) {
+    let identity = Identity { chain_id: CHAIN_ID.into(), genesis_hash: GENESIS_HASH, ..Identity::default() };
+    IDENTITY.set(state, &identity);
 }
 
 /// Events of credits among `bytes`.

@@ -4,7 +4,9 @@
 use diem_bank::{self as bank, Account, Bank};
 use diem_core::{
     Address, Amount, BlockInfo, CallError, Denom, Events, Forgetful, GenesisContext, Message as _, Module,
-    QueryContext, StateWrite, Time, TxContext, keys::SecretKey,
+    QueryContext, StateWrite, Time, TxContext,
+    chain::{IDENTITY, Identity},
+    keys::SecretKey,
 };
 use diem_diem::{Curve, Diem, Genesis, Msg};
 use diem_overlay::{Empty, Overlay};
@@ -63,7 +65,6 @@ pub(crate) fn start(curve: Curve) -> Start {
             ..bank::Genesis::default()
         },
         staking: diem_staking::Genesis {
-            chain_id: "test".into(),
             validators: vec![validator(NORTH), validator(SOUTH)],
             stakes: vec![stake(ADA, NORTH), stake(ADA, SOUTH), stake(BOB, NORTH), stake(BOB, SOUTH)],
             ..diem_staking::Genesis::default()
@@ -83,6 +84,7 @@ impl Start {
 
     pub(crate) fn init(&self, state: &mut dyn StateWrite) -> Result<(), CallError> {
         let mut ctx = GenesisContext { state, time: Time(1_000) };
+        IDENTITY.set(ctx.state, &Identity { chain_id: "test".into(), ..Identity::default() });
         Bank::init_genesis(&mut ctx, &self.bank)?;
         Staking::init_genesis(&mut ctx, &self.staking)?;
         Svvv::init_genesis(&mut ctx, &self.svvv)?;

@@ -4,6 +4,7 @@
 use diem_bank::{self as bank, Account, Bank, Pool};
 use diem_core::{
     Address, Amount, Block, BlockContext, BlockInfo, Denom, Events, GenesisContext, Module, StateWrite, Time,
+    chain::{IDENTITY, Identity},
     keys::SecretKey,
 };
 use diem_emissions::{Emissions, Genesis, Schedule, Segment, begin_block};
@@ -88,13 +89,13 @@ impl Start {
             amount: *amount,
         });
         let staking = diem_staking::Genesis {
-            chain_id: "test".into(),
             validators: validators.collect(),
             stakes: stakes.collect(),
             ..diem_staking::Genesis::default()
         };
         let mut ctx = GenesisContext { state, time };
         Bank::init_genesis(&mut ctx, &bank).unwrap();
+        IDENTITY.set(ctx.state, &Identity { chain_id: "test".into(), ..Identity::default() });
         Staking::init_genesis(&mut ctx, &staking).unwrap();
         Emissions::init_genesis(&mut ctx, &self.emissions).unwrap();
     }

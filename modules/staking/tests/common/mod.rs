@@ -6,6 +6,7 @@ use diem_bank::{Bank, Pool};
 use diem_core::{
     Address, Amount, Block, BlockContext, BlockInfo, CallError, Denom, Events, Forgetful, GenesisContext, Message as _,
     Module, ModuleError, StateWrite, Time, TxContext, Value,
+    chain::{IDENTITY, Identity},
     context::{Misbehaviour, MisbehaviourKind, Vote},
     keys::SecretKey,
 };
@@ -54,6 +55,11 @@ pub(crate) fn bridge(number: u8) -> SecretKey {
     SecretKey::ethereum(&[number; 32]).unwrap()
 }
 
+/// Says which chain this is, as the runtime does before the modules' first rows.
+pub(crate) fn name_the_chain(state: &mut dyn StateWrite, chain_id: &str) {
+    IDENTITY.set(state, &Identity { chain_id: chain_id.into(), ..Identity::default() });
+}
+
 pub(crate) fn proof(number: u8, bridge: &SecretKey) -> KeyProof {
     KeyProof::sign(CHAIN, &who(number), &SecretKey::ed25519(&[number; 32]), bridge).unwrap()
 }
@@ -99,12 +105,8 @@ impl<'a> World<'a> {
             operator: who(number),
             validator: CreateValidator { commission, ..description(number, vvv(1_000)) },
         };
-        let genesis = Genesis {
-            chain_id: CHAIN.into(),
-            params,
-            validators: (1..=validators).map(validator).collect(),
-            ..Genesis::default()
-        };
+        let genesis = Genesis { params, validators: (1..=validators).map(validator).collect(), ..Genesis::default() };
+        name_the_chain(&mut state, CHAIN);
         let mut ctx = GenesisContext { state: &mut state, time: Time(START) };
         Staking::init_genesis(&mut ctx, &genesis).unwrap();
         let mut world = World {

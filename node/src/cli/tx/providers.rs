@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use diem_core::Amount;
+use diem_core::{Address, Amount};
 use diem_credits::Msg;
 use diem_types::Call;
 
@@ -66,13 +66,17 @@ pub(super) enum Verb {
         #[command(flatten)]
         make: Box<Make>,
     },
-    /// Hand in vouchers, as the provider that they pay
+    /// Hand in vouchers of a provider
     #[command(after_help = "Example: diemd tx settle vouchers/*.json --from carol\n\
-                      Each is judged alone; the answer names what became of each.")]
+                      Each is judged alone; the answer names what became of each. Anyone may hand them in: with --provider,\n\
+                      the sender pays the fee and the provider is paid.")]
     Settle {
         /// Files of `diemd voucher sign`: one voucher or a list of them each; `-` is stdin.
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
+        /// The provider that the vouchers pay [default: the sender].
+        #[arg(long, value_name = "WHO")]
+        provider: Option<String>,
         #[command(flatten)]
         make: Box<Make>,
     },
@@ -140,7 +144,10 @@ impl Verb {
             Self::AddBond { amount, make } => (Msg::AddBond { amount }, make),
             Self::PublishPrices { file, make } => (Msg::PublishPrices { sheet: prices::read(&file)? }, make),
             Self::Deregister { make } => (Msg::Deregister, make),
-            Self::Settle { files, make } => (settle(wallet, &files, &make)?, make),
+            Self::Settle { files, provider, make } => {
+                let provider = wallet.who(provider.as_ref().unwrap_or(&make.from))?;
+                (settle(wallet, &files, provider)?, make)
+            }
             Self::ListProvider { provider, make } => (Msg::ListProvider { provider: wallet.who(&provider)? }, make),
             Self::DelistProvider { provider, forfeit, make } => {
                 (Msg::DelistProvider { provider: wallet.who(&provider)?, forfeit }, make)
@@ -151,14 +158,14 @@ impl Verb {
 }
 
 /// The call that hands in the vouchers of `files`; says first which of them the chain will pay nothing for.
-fn settle(wallet: &Wallet<'_>, files: &[PathBuf], make: &Make) -> Result<Msg, Failure> {
+fn settle(wallet: &Wallet<'_>, files: &[PathBuf], provider: Address) -> Result<Msg, Failure> {
     let vouchers = voucher::read_all(files)?;
-    let (chain, provider) = (&wallet.chain, wallet.who(&make.from)?);
+    let chain = &wallet.chain;
     let doubts = voucher::doubts(&vouchers, &chain.chain_id, &chain.genesis_hash.0, &provider);
     let names = wallet.names();
     doubts.iter().for_each(|doubt| say(&names.text(doubt)));
     if !doubts.is_empty() {
         say("gas is paid for every voucher: leave those out");
     }
-    Ok(Msg::SettleVouchers { vouchers })
+    Ok(Msg::SettleVouchers { provider, vouchers })
 }

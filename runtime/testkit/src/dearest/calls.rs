@@ -175,7 +175,7 @@ impl Scene {
             voucher.sign(key)
         };
         let vouchers = self.customers.iter().take(MAX_VOUCHERS).enumerate().map(voucher).collect();
-        Call::Credits(Credits::SettleVouchers { vouchers })
+        Call::Credits(Credits::SettleVouchers { provider: provider.address, vouchers })
     }
 }
 

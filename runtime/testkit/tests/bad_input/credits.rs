@@ -68,7 +68,7 @@ pub(crate) fn economy() -> Economy {
     let by_key = diem_credits::Voucher { signer: economy.who(5), ..economy.voucher(0, PROVIDER, today, milli(700)) };
     let by_key = by_key.sign(&economy.chain.people[5].key);
     let own = economy.signed(0, PROVIDER, today, milli(1_500));
-    economy.people_block(1_000, vec![(PROVIDER, vec![settle(vec![own, by_key])])]);
+    economy.people_block(1_000, vec![(PROVIDER, vec![settle(provider, vec![own, by_key])])]);
     economy
 }
 

@@ -30,7 +30,6 @@ const NOT_BY_CALLS: &[(&str, &str, &str)] = &[
     ("bank", "math", "a sum of balances is at most the supply, which fits; the ledger's own tests mint past it"),
     ("bank", "not_allowed", "only a module without the right could meet it; the ledger's own tests have one"),
     ("bank", "pool_too_small", "invariants keep what pools owe in them; the ledger's own tests ask for more"),
-    ("bank", "unknown_pool", "of a genesis"),
     ("bank", "params", "of a genesis or a proposal"),
     ("staking", "worthless", "needs tokens slashed to 0 without a tombstone, which is refused first"),
     ("staking", "params", "of a genesis or a proposal"),

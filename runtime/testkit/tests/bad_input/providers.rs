@@ -30,9 +30,10 @@ pub(crate) fn scene() -> Scene {
     price_sheets(&mut scene);
     listings(&mut scene);
     let voucher = scene.economy.signed(0, PROVIDER, scene.today(), whole(2));
-    scene.refuses(0, settle(vec![voucher.clone()]), "credits/no_provider");
-    scene.refuses(PROVIDER, settle(vec![]), "credits/vouchers");
-    scene.refuses(PROVIDER, settle(vec![voucher; 1_001]), "credits/vouchers");
+    let (person, provider) = (scene.who(0), scene.who(PROVIDER));
+    scene.refuses(0, settle(person, vec![voucher.clone()]), "credits/no_provider");
+    scene.refuses(PROVIDER, settle(provider, vec![]), "credits/vouchers");
+    scene.refuses(PROVIDER, settle(provider, vec![voucher; 1_001]), "credits/vouchers");
     scene
 }
 

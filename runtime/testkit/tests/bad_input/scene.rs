@@ -67,7 +67,7 @@ impl Scene {
     #[track_caller]
     pub(crate) fn refuses_voucher(&mut self, provider: usize, voucher: SignedVoucher, name: &str) {
         let sender = self.economy.chain.people[provider].clone();
-        let tx = self.economy.chain.tx(&sender, vec![story::settle(vec![voucher])]).bytes();
+        let tx = self.economy.chain.tx(&sender, vec![story::settle(sender.address, vec![voucher])]).bytes();
         let outcome = self.economy.chain.run(self.block.clone(), vec![tx]);
         let result = &outcome.results()[0];
         assert_eq!(result.code, 0, "{}", result.log);

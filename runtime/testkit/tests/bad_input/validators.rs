@@ -2,7 +2,7 @@
 
 use diem_core::{Address, Amount};
 use diem_runtime::Options;
-use diem_staking::{CreateValidator, EditValidator, KeyProof, Msg};
+use diem_staking::{ConsensusProof, CreateValidator, EditValidator, KeyProof, Msg};
 use diem_svvv as svvv;
 use diem_testkit::{
     Economy, Person,
@@ -84,7 +84,7 @@ fn new_ones(scene: &mut Scene, chain: &str) {
         proof(scene, "diem-other-dev", 5, 3, 1),
         proof(scene, chain, 5, 4, 1),
         proof(scene, chain, 5, 3, 2),
-        KeyProof { consensus: [0; 64], bridge: [0; 64] },
+        KeyProof { consensus: ConsensusProof::Signature([0; 64]), bridge: [0; 64] },
     ];
     for proof in proofs {
         let unproven = create(scene, |msg| msg.proof = proof);

@@ -76,7 +76,7 @@ impl Scene {
     /// The provider hands in the customer's voucher of `day`.
     pub(crate) fn settle(&self, day: u64, amount: Amount) -> (&Person, Call) {
         let vouchers = vec![self.voucher(day, amount)];
-        (self.provider(), Call::Credits(Msg::SettleVouchers { vouchers }))
+        (self.provider(), Call::Credits(Msg::SettleVouchers { provider: self.provider().address, vouchers }))
     }
 
     fn voucher(&self, day: u64, amount: Amount) -> SignedVoucher {

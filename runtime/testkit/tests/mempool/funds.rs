@@ -35,7 +35,7 @@ fn large(chain: &TestChain) -> Call {
         usage_root: [0; 32],
     };
     let signed = voucher.sign(&chain.people[1].key);
-    Call::Credits(credits::Msg::SettleVouchers { vouchers: vec![signed; 300] })
+    Call::Credits(credits::Msg::SettleVouchers { provider: signed.voucher.provider, vouchers: vec![signed; 300] })
 }
 
 /// Of a transaction with this call alone.

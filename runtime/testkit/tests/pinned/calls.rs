@@ -1,7 +1,7 @@
 //! One of each call, and what wallets show of them.
 
 use diem_bank::{self as bank, Output};
-use diem_core::{Address, Amount, Denom, Statement as _, tx::CallBody as _, typed_data};
+use diem_core::{Address, Amount, Denom, Statement as _, keys::Auth, tx::CallBody as _, typed_data};
 use diem_credits::{
     self as credits, SignedVoucher, Voucher,
     grants::ProviderLimit,
@@ -54,6 +54,19 @@ pub(crate) fn voucher(key: &diem_core::keys::SecretKey) -> SignedVoucher {
 
 fn proof() -> KeyProof {
     KeyProof::sign("diem-test-dev", &FROM, &consensus(9), &bridge(9)).unwrap()
+}
+
+/// The same with a vote by the consensus key, as a signer makes it that signs nothing else.
+fn proof_by_a_vote() -> KeyProof {
+    use diem_staking::{ConsensusProof, KeyVote, key_proof, vote};
+    let (seconds, nanos) = (1_790_000_000, 250_000_000);
+    let message = key_proof::message("diem-test-dev", &FROM, &public(&consensus(9)), &bridge(9).address());
+    let signed = vote::sign_bytes(&message, seconds, nanos).unwrap();
+    let Auth::Ed25519 { signature, .. } = consensus(9).sign(&signed, || [0; 32]) else { panic!("an ed25519 key") };
+    let vote = KeyVote { seconds, nanos, signature };
+    let proof = KeyProof { consensus: ConsensusProof::Vote(vote), ..proof() };
+    proof.verify("diem-test-dev", &FROM, &public(&consensus(9)), &bridge(9).address()).unwrap();
+    proof
 }
 
 fn bank_calls() -> Vec<Call> {
@@ -128,7 +141,7 @@ fn credits_calls() -> Vec<Call> {
         Msg::Allocate { provider: TO, amount: amount() },
         Msg::Grant { key: TO, last_day: day, limits },
         Msg::Revoke { key: TO },
-        Msg::SettleVouchers { vouchers: vec![voucher(&key)] },
+        Msg::SettleVouchers { provider: TO, vouchers: vec![voucher(&key)] },
         Msg::Spend { provider: TO, day, amount: amount(), reference: "invoice 7".into() },
         Msg::GiftCredit { to: TO, day, amount: amount() },
         Msg::OfferCredit { day, amount: amount(), price: Amount::ONE },
@@ -314,6 +327,7 @@ fn vouchers_price_sheets_and_key_proofs() {
     });
     let sheet = sheet();
     let sheet = json!({"borsh": bytes_of(&sheet), "hash": hex::encode(sheet.hash()), "json": sheet});
-    insta::assert_json_snapshot!(json!({"vouchers": vouchers, "sheet": sheet, "key_proof": proof()}));
+    let key_proofs = [proof(), proof_by_a_vote()].map(|proof| json!({"borsh": bytes_of(&proof), "json": proof}));
+    insta::assert_json_snapshot!(json!({"vouchers": vouchers, "sheet": sheet, "key_proofs": key_proofs}));
     assert_ne!(FROM, Address::ZERO);
 }

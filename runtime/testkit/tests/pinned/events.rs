@@ -38,7 +38,6 @@ fn staking_events() -> Vec<Event> {
         slashed(Offence::Equivocation),
         slashed(Offence::Downtime),
         slashed(Offence::Forgery),
-        slashed(Offence::BridgeEquivocation),
         E::EntrySlashed { account, validator, id: 8, burned: amount },
         E::Jailed { validator, until: TIME },
         E::Tombstoned { validator },

@@ -21,12 +21,19 @@ use crate::transactions;
 /// The tables of a module: number and name.
 type Names = &'static [(u8, &'static str)];
 
-const CHAIN: Names =
-    &[(0, "info"), (1, "gas"), (2, "last_block"), (3, "hook_failures"), (5, "epoch_ms"), (6, "params")];
+const CHAIN: Names = &[
+    (0, "identity"),
+    (1, "gas"),
+    (2, "last_block"),
+    (3, "hook_failures"),
+    (5, "epoch_ms"),
+    (6, "params"),
+    (7, "consensus"),
+    (8, "storage_versions"),
+];
 const BANK: Names = &[(0, "accounts"), (1, "supply"), (2, "pools"), (3, "params")];
 const STAKING: Names = &[
     (0, "params"),
-    (1, "chain_id"),
     (2, "today"),
     (3, "next_entry"),
     (4, "next_job"),
@@ -55,7 +62,6 @@ const DIEM: Names = &[(1, "end"), (2, "steps")];
 const EMISSIONS: Names = &[(0, "params"), (1, "schedule"), (2, "progress")];
 const CREDITS: Names = &[
     (0, "params"),
-    (1, "chain"),
     (2, "global"),
     (3, "idle"),
     (4, "next_tranche"),

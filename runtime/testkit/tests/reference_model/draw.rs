@@ -182,7 +182,8 @@ impl Generator<'_> {
         let promised = view.second("promise ", " today");
         let provider = if promised.is_empty() { self.served_by() } else { self.choose(&promised) };
         let vouchers = (0..1 + self.rng.below(5)).map(|_| self.voucher(view, &provider)).collect();
-        (provider, Call::Credits(Credits::SettleVouchers { vouchers }))
+        let sender = if self.rng.chance(80) { provider.clone() } else { self.any("u") };
+        (sender, Call::Credits(Credits::SettleVouchers { provider: self.address(&provider), vouchers }))
     }
 
     /// The keys to which it granted something at any time.

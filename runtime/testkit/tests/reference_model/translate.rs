@@ -98,9 +98,9 @@ fn credits(scene: &Scene, msg: &Credits) -> (&'static str, Value) {
             ("grant", json!({"key": scene.name(key), "last_day": last_day, "limits": limits}))
         }
         Credits::Revoke { key } => ("revoke", json!({"key": scene.name(key)})),
-        Credits::SettleVouchers { vouchers } => {
+        Credits::SettleVouchers { provider, vouchers } => {
             let vouchers: Vec<Value> = vouchers.iter().map(|signed| voucher(scene, signed)).collect();
-            ("settle", json!({"vouchers": vouchers}))
+            ("settle", json!({"provider": scene.name(provider), "vouchers": vouchers}))
         }
         Credits::Spend { provider, day, amount, .. } => {
             ("spend", json!({"provider": scene.name(provider), "day": day, "amount": digits(amount)}))

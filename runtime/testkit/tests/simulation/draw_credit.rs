@@ -163,7 +163,7 @@ impl Draw<'_> {
         }
     }
 
-    /// A provider hands vouchers in.
+    /// Somebody, mostly the provider itself, hands in vouchers of a provider.
     pub(crate) fn vouchers(&mut self) -> (usize, Act) {
         let place = if self.rng.chance(98) { self.any(Kind::Provider) } else { self.any(Kind::User) };
         let count = match self.rng.below(60) {
@@ -171,7 +171,8 @@ impl Draw<'_> {
             _ => 1 + self.rng.below(3),
         };
         let provider = self.address(place);
-        (place, Act::Vouchers((0..count).map(|_| self.voucher(provider)).collect()))
+        let sender = if self.rng.chance(80) { place } else { self.someone() };
+        (sender, Act::Vouchers(provider, (0..count).map(|_| self.voucher(provider)).collect()))
     }
 
     fn voucher(&mut self, provider: Address) -> Draft {

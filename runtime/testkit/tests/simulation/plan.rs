@@ -61,8 +61,8 @@ pub(crate) struct Op {
 #[derive(Debug, Clone)]
 pub(crate) enum Act {
     Call(Box<Call>),
-    /// Settles vouchers, which are signed when the transaction is made: they name the chain's genesis.
-    Vouchers(Vec<Draft>),
+    /// Settles vouchers of a provider, which are signed when the transaction is made: they name the chain's genesis.
+    Vouchers(Address, Vec<Draft>),
 }
 
 /// A voucher before it is signed.
@@ -104,9 +104,9 @@ impl Op {
     pub(crate) fn call(&self, world: &World, genesis_hash: [u8; 32]) -> Call {
         match &self.act {
             Act::Call(call) => (**call).clone(),
-            Act::Vouchers(drafts) => {
+            Act::Vouchers(provider, drafts) => {
                 let vouchers = drafts.iter().map(|draft| draft.sign(world, genesis_hash)).collect();
-                Call::Credits(Credits::SettleVouchers { vouchers })
+                Call::Credits(Credits::SettleVouchers { provider: *provider, vouchers })
             }
         }
     }
@@ -114,7 +114,7 @@ impl Op {
     /// The name under which it is counted.
     pub(crate) fn kind(&self) -> &'static str {
         match &self.act {
-            Act::Vouchers(_) => "credits settle_vouchers",
+            Act::Vouchers(..) => "credits settle_vouchers",
             Act::Call(call) => kind_of(call),
         }
     }
@@ -200,7 +200,7 @@ impl Plan {
         lines.extend(self.ops.iter().map(|op| {
             let act = match &op.act {
                 Act::Call(call) => call_text(call),
-                Act::Vouchers(drafts) => format!("settle {drafts:?}"),
+                Act::Vouchers(provider, drafts) => format!("settle for {provider:?} {drafts:?}"),
             };
             format!("  {}{}: {act}", world.actors[op.sender].name, if op.paid { " (fee paid)" } else { "" })
         }));

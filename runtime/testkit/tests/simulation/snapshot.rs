@@ -50,8 +50,8 @@ impl Snapshot {
 
     pub(crate) fn pool(&self, pool: Pool) -> u128 {
         let denom = if pool == Pool::StakedDiem { Denom::Diem } else { Denom::Vvv };
-        let row = self.app.bank.pools.iter().find(|(number, of, _)| *number == pool as u8 && *of == denom);
-        row.map_or(0, |(_, _, amount)| amount.get())
+        let row = self.app.bank.pools.iter().find(|row| row.pool == pool && row.denom == denom);
+        row.map_or(0, |row| row.amount.get())
     }
 
     pub(crate) fn balance(&self, address: &Address, denom: Denom) -> u128 {
@@ -101,8 +101,8 @@ impl Snapshot {
     fn check_supply(&self) -> Result<(), Violation> {
         for denom in Denom::ALL {
             let balances: u128 = self.app.bank.accounts.values().map(|row| row.balance(denom).get()).sum();
-            let pools = self.app.bank.pools.iter().filter(|(_, of, _)| *of == denom);
-            let all = balances + pools.map(|(_, _, amount)| amount.get()).sum::<u128>();
+            let pools = self.app.bank.pools.iter().filter(|row| row.denom == denom);
+            let all = balances + pools.map(|row| row.amount.get()).sum::<u128>();
             let supply = self.supply[denom as usize];
             ensure(all == supply, "1: supply = balances + pools", || {
                 format!("{denom}: {supply}, but there are {all}")
