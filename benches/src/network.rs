@@ -9,17 +9,14 @@ use std::{
 
 use axum::{Router, extract::State, http::StatusCode, routing::post};
 use bytes::Bytes;
-use diem_node::{
-    Commits, Engine, Node,
+use diem_comet::{
+    CometEngine, Launch, Running, Settings, Timing,
     abci::{Address, OnFatal, Server, frame_limit},
-    comet::{
-        CometEngine, Launch, Running, Settings, Timing, config, find, keys,
-        supervisor::{Plan, Supervisor},
-    },
-    engine::Wait,
-    http,
-    metrics::Metrics,
+    config, find,
+    supervisor::{Plan, Supervisor},
 };
+use diem_config::consensus_key;
+use diem_engine::{Commits, Engine, Node, engine::Wait, metrics::Metrics};
 use diem_runtime::{App, Options};
 use diem_types::GenesisDoc;
 
@@ -99,8 +96,8 @@ fn settings(app: Address) -> Settings {
 
 /// The workload's genesis with the validator whose key lies in `home`.
 fn genesis(work: &mut Workload, home: &Path) -> GenesisDoc {
-    keys::validator_key(home).unwrap();
-    work.with_validator(keys::validator_signing_key(home).unwrap())
+    consensus_key::validator_key(home).unwrap();
+    work.with_validator(consensus_key::validator_signing_key(home).unwrap())
 }
 
 /// Waits until `count` reaches `target` and returns the seconds since `start`.
@@ -116,7 +113,7 @@ async fn flood_idle(binary: &Path) -> f64 {
     let home = tempfile::tempdir().unwrap();
     let mut work = Workload::new(ACCOUNTS);
     let doc = genesis(&mut work, home.path());
-    keys::node_key(home.path()).unwrap();
+    consensus_key::node_key(home.path()).unwrap();
     let limit = frame_limit(doc.consensus.block_max_bytes);
     config::write_genesis(home.path(), &doc.into()).unwrap();
     let handler = Idle::default();
@@ -203,7 +200,7 @@ impl Ours {
         });
         let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let api = listener.local_addr().unwrap();
-        tokio::spawn(http::serve(node, http::Options::default(), listener, std::future::pending()));
+        tokio::spawn(diem_http::serve(node, diem_http::Options::default(), listener, std::future::pending()));
         Self { app, work, running: Some(running), api, _home: home }
     }
 

@@ -11,7 +11,7 @@ use std::{
 use bytes::Bytes;
 use diem_api::{MAX_BATCH_TXS, Wait};
 use diem_client::Client;
-use diem_node::comet::{Timing, find};
+use diem_comet::{Timing, find};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,

@@ -30,6 +30,8 @@ const DATABASE: &[&str] = &["rocksdb", "librocksdb-sys"];
 const NO_IO: &[&str] = &["tokio", "mio", "hyper", "reqwest", "rocksdb", "librocksdb-sys", "libp2p", "tendermint-abci"];
 /// What no client links.
 const CLIENT_SIDE: &[&str] = &["rocksdb", "librocksdb-sys", "libp2p", "tendermint-abci", "axum"];
+/// What no part of a node below its HTTP room knows.
+const HTTP: &[&str] = &["reqwest", "axum", "libp2p"];
 const SERVER_SIDE: &[&str] = &["rocksdb", "librocksdb-sys", "libp2p", "tendermint-abci"];
 
 /// Every room, the lowest first. A crate that stands in none of them is an error: whoever adds it decides here what it
@@ -98,20 +100,82 @@ const ROOMS: &[Room] = &[
         tests_may_not_reach: DATABASE,
     },
     Room {
-        folder: "node",
+        folder: "node/engine",
+        may_use: &["runtime/core", "runtime/types", "runtime/app", "genesis", "host"],
+        may_not_reach: HTTP,
+        tests_may_not_reach: &[],
+    },
+    Room {
+        folder: "node/config",
+        may_use: &["runtime/core", "runtime/types", "runtime/app", "genesis", "host", "node/engine"],
+        may_not_reach: HTTP,
+        tests_may_not_reach: &[],
+    },
+    Room {
+        folder: "node/comet",
         may_use: &[
             "runtime/core",
-            "runtime/overlay",
+            "modules/staking",
+            "runtime/types",
+            "runtime/app",
+            "host",
+            "node/engine",
+            "node/config",
+        ],
+        may_not_reach: HTTP,
+        tests_may_not_reach: &[],
+    },
+    Room {
+        folder: "node/instant",
+        may_use: &[
+            "runtime/core",
+            "runtime/store",
+            "modules/staking",
+            "runtime/types",
+            "runtime/index",
+            "runtime/app",
+            "host",
+            "node/engine",
+        ],
+        may_not_reach: HTTP,
+        tests_may_not_reach: &[],
+    },
+    Room {
+        folder: "node/http",
+        may_use: &[
+            "runtime/core",
             "runtime/store",
             "modules/",
             "runtime/types",
             "runtime/index",
             "runtime/app",
-            "host",
             "genesis",
-            "client/",
+            "client/api",
+            "host",
+            "node/engine",
         ],
-        may_not_reach: &[],
+        may_not_reach: &["reqwest", "tendermint-abci", "libp2p"],
+        tests_may_not_reach: &[],
+    },
+    Room {
+        folder: "client/cli",
+        may_use: &[
+            "runtime/core",
+            "modules/",
+            "runtime/types",
+            "genesis",
+            "host",
+            "client/api",
+            "client/sdk",
+            "client/wallet",
+        ],
+        may_not_reach: CLIENT_SIDE,
+        tests_may_not_reach: &[],
+    },
+    Room {
+        folder: "node/diemd",
+        may_use: &["runtime/", "modules/", "genesis", "host", "client/", "node/"],
+        may_not_reach: &["diem-testkit"],
         tests_may_not_reach: &[],
     },
     Room { folder: "runtime/store-oracle", may_use: ANY, may_not_reach: &[], tests_may_not_reach: &[] },
@@ -119,6 +183,17 @@ const ROOMS: &[Room] = &[
     Room { folder: "benches", may_use: ANY, may_not_reach: &[], tests_may_not_reach: &[] },
     Room { folder: "fuzz", may_use: ANY, may_not_reach: &[], tests_may_not_reach: &[] },
     Room { folder: "tests/", may_use: ANY, may_not_reach: &[], tests_may_not_reach: &[] },
+];
+
+/// Packages that one room alone depends on directly, however many reach them through it. Rooms that may use anything are
+/// exempt, and so are tests.
+const AT_HOME_IN: &[(&str, &str)] = &[
+    ("rocksdb", "runtime/store"),
+    ("tendermint-abci", "node/comet"),
+    ("axum", "node/http"),
+    ("reqwest", "client/sdk"),
+    ("libp2p", "node/p2p"),
+    ("alloy", "client/base"),
 ];
 
 /// A package of the graph, known by cargo's id.
@@ -176,6 +251,7 @@ impl Graph {
             match ROOMS.iter().find(|room| covers(room.folder, folder)) {
                 Some(room) => {
                     found.extend(self.arrows_up(package, room));
+                    found.extend(self.away_from_home(package, folder, room));
                     found.extend(self.forbidden_below(&package.name, &package.uses, room.may_not_reach));
                     let tests = self.forbidden_below(&package.name, &package.tests_use, room.tests_may_not_reach);
                     found.extend(tests.into_iter().map(|breach| format!("in its tests: {breach}")));
@@ -194,6 +270,16 @@ impl Graph {
             let folder = used.folder.as_ref()?;
             let allowed = room.may_use == ANY || room.may_use.iter().any(|plan| covers(plan, folder));
             (!allowed).then(|| format!("`{}` may not depend on `{}`", package.name, used.name))
+        })
+        .collect()
+    }
+
+    fn away_from_home(&self, package: &Package, folder: &str, room: &Room) -> Vec<String> {
+        let used = package.uses.iter().filter_map(|id| self.0.get(id)).filter(|_| room.may_use != ANY);
+        used.filter_map(|used| {
+            let (_, home) = AT_HOME_IN.iter().find(|(family, _)| is_of_family(&used.name, family))?;
+            (folder != *home)
+                .then(|| format!("`{}` may not use `{}`, which {home} alone does", package.name, used.name))
         })
         .collect()
     }

@@ -1,0 +1,77 @@
+//! The failure of a command.
+
+use diem_client::ClientError;
+use diem_wallet::{KeyFileError, KeyStoreError};
+
+use crate::chains::ChainsError;
+
+/// The exit code of a command, for scripts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Any other failure.
+    Failed = 1,
+    /// The command line or the configuration is wrong.
+    Usage = 2,
+    /// The transaction was rejected before it was in a block.
+    Rejected = 3,
+    /// The transaction is in a block and failed there.
+    FailedInBlock = 4,
+    /// The fate of the transaction is unknown: it was not found, or the wait was over.
+    Unknown = 5,
+    /// The node halted for an upgrade.
+    Halted = 6,
+    /// The disk of the node is full.
+    Disk = 8,
+    /// The transaction is committed, but the answer could not be written.
+    Unwritten = 9,
+}
+
+/// A failure of a command.
+#[derive(Debug)]
+pub struct Failure {
+    /// The exit code.
+    pub exit: Exit,
+    /// The error, which is printed on standard error.
+    pub error: anyhow::Error,
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self { exit: Exit::Failed, error }
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        failed(error)
+    }
+}
+
+impl From<KeyStoreError> for Failure {
+    fn from(error: KeyStoreError) -> Self {
+        usage(error)
+    }
+}
+
+impl From<KeyFileError> for Failure {
+    fn from(error: KeyFileError) -> Self {
+        usage(error)
+    }
+}
+
+impl From<ChainsError> for Failure {
+    fn from(error: ChainsError) -> Self {
+        usage(error)
+    }
+}
+
+/// Makes a failure by what the user typed.
+pub fn usage(error: impl Into<anyhow::Error>) -> Failure {
+    Failure { exit: Exit::Usage, error: error.into() }
+}
+
+/// Makes any other failure.
+pub fn failed(error: impl Into<anyhow::Error>) -> Failure {
+    Failure { exit: Exit::Failed, error: error.into() }
+}

@@ -1,0 +1,87 @@
+//! `diemd devnet`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use diem_engine::EngineKind;
+use diem_host::{home::default_home, outlet};
+
+use crate::devnet::{self, DevnetError, Options};
+use diem_cli::{
+    Failure,
+    failure::{failed, usage},
+};
+
+/// Runs a chain for development on this machine: validators, funded people, everything on loopback. Run again, it
+/// goes on where it stopped.
+#[derive(Debug, Args)]
+pub struct DevnetCommand {
+    /// How many validators [default: 4; with the instant engine 1].
+    #[arg(long, value_name = "N")]
+    validators: Option<usize>,
+    /// What makes the blocks [default: comet].
+    #[arg(long, value_name = "ENGINE")]
+    engine: Option<EngineName>,
+    /// Where everything lies [default: ~/.diem/devnet].
+    #[arg(long, value_name = "FOLDER")]
+    dir: Option<PathBuf>,
+    /// The folder with the keys of alice and the others [default: ~/.diem].
+    #[arg(long, env = "DIEM_HOME", value_name = "FOLDER")]
+    home: Option<PathBuf>,
+    /// Write homes, addresses and accounts to this file as JSON when everything is ready.
+    #[arg(long, value_name = "FILE")]
+    ready_file: Option<PathBuf>,
+    /// The least from a block to the next, such as 500ms; with the instant engine also on-demand or manual.
+    #[arg(long, value_name = "TIME")]
+    block_time: Option<String>,
+    /// The CometBFT binary [default: looked for in PATH and in the cache, else compiled with Go].
+    #[arg(long, value_name = "PATH")]
+    cometbft: Option<PathBuf>,
+    /// Forget the chain that is there and start a new one.
+    #[arg(long)]
+    fresh: bool,
+    /// Another name for the chain; it needs a part -dev.
+    #[arg(long, value_name = "NAME")]
+    chain_id: Option<String>,
+    /// Move all ports by so much.
+    #[arg(long, value_name = "PORTS", default_value_t = 0)]
+    port_offset: u16,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum EngineName {
+    /// CometBFT, the real one.
+    Comet,
+    /// In process, for development.
+    Instant,
+}
+
+impl DevnetCommand {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// The sentence says what to do.
+    pub fn run(self) -> Result<(), Failure> {
+        outlet::detach().map_err(failed)?;
+        let wallet = self.home.unwrap_or_else(default_home);
+        let options = Options {
+            validators: self.validators,
+            engine: self.engine.map(|engine| match engine {
+                EngineName::Comet => EngineKind::Comet,
+                EngineName::Instant => EngineKind::Instant,
+            }),
+            dir: self.dir.unwrap_or_else(|| wallet.join("devnet")),
+            wallet,
+            ready_file: self.ready_file,
+            block_time: self.block_time,
+            cometbft: self.cometbft,
+            fresh: self.fresh,
+            chain_id: self.chain_id,
+            port_offset: self.port_offset,
+        };
+        devnet::run(&options).map_err(|error| match error {
+            DevnetError::Usage(_) | DevnetError::Config(_) => usage(error),
+            _ => failed(error),
+        })
+    }
+}

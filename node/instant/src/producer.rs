@@ -1,0 +1,405 @@
+//! The producer of blocks: one thread makes one after the other, and owns pool, clock, headers and the orders of a
+//! developer.
+
+mod commands;
+mod orders;
+
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use bytes::Bytes;
+use diem_core::{
+    Block, BlockInfo, Fatal, Key, Time,
+    chain::Identity,
+    context::{Misbehaviour, MisbehaviourKind, Vote},
+};
+use diem_engine::{Commits, engine::SubmitError, origin::Origin};
+use diem_host::clock::Clock;
+use diem_index::NODE_PREFIX;
+use diem_runtime::{App, ValidatorUpdate};
+use diem_staking::consensus_address;
+use diem_store::IndexOp;
+use diem_types::GenesisDoc;
+use diem_types::TxResult;
+use ed25519_dalek::SigningKey;
+use tendermint::{Hash, block::signed_header::SignedHeader, validator};
+
+use super::{
+    header::{self, Draft, results_hash},
+    pool::Pool,
+    signers::{Keys, Members, Signers, set_of, unusual, updated, warn_of_strangers},
+};
+use orders::Orders;
+
+/// The reason why the instant engine does not start.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// The chain is not for development.
+    #[error(
+        "the instant engine is for development and refuses chain `{0}`: use --engine comet, or a chain id with a part -dev"
+    )]
+    NotDevelopment(String),
+    /// The keys of a validator of the genesis are elsewhere.
+    #[error("the instant engine signs for every validator, but the key of validator {0} is not in this home")]
+    NoKey(String),
+    /// CometBFT made the blocks of this home so far.
+    #[error(
+        "this home holds a chain made by CometBFT: start it with --engine comet, or give the instant engine a home of its own"
+    )]
+    OtherEngine,
+    /// The home holds another chain than its genesis.
+    #[error(
+        "this home holds a chain with genesis {held}, but its genesis.json has {given}: put the old file back, or start in a new home"
+    )]
+    OtherGenesis {
+        /// The genesis hash in the store.
+        held: String,
+        /// The hash of the genesis file.
+        given: String,
+    },
+    /// The application cannot start the chain.
+    #[error("{0}")]
+    Fatal(String),
+}
+
+impl From<Fatal> for OpenError {
+    fn from(fatal: Fatal) -> Self {
+        Self::Fatal(fatal.0)
+    }
+}
+
+/// The facts about a block that the next block needs; the row is written in the same batch as its block.
+#[derive(Debug, Clone, BorshSerialize, BorshDeserialize)]
+struct Row {
+    signed_header: Vec<u8>,
+    results_hash: [u8; 32],
+    /// The validators at this height and the two that follow: a change counts two heights later.
+    members: [Members; 3],
+}
+
+/// The latest block.
+struct Head {
+    signed: SignedHeader,
+    row: Row,
+}
+
+/// A snapshot: a point that a revert returns to.
+struct Saved {
+    height: u64,
+    offset_ms: u64,
+    pool: Vec<Bytes>,
+}
+
+/// The values that the first block follows from; they are empty where the chain has a block already.
+#[derive(Default)]
+struct Start {
+    time: Time,
+    root: [u8; 32],
+    members: Members,
+}
+
+impl Start {
+    /// Hands the genesis to an application that has no chain yet. The keys of all its validators must be among `keys`.
+    fn of(app: &App, genesis: &GenesisDoc, keys: &Keys) -> Result<Self, OpenError> {
+        if let Some(stranger) = genesis.validators.iter().find(|v| !keys.contains_key(&v.public_key)) {
+            return Err(OpenError::NoKey(hex::encode(stranger.public_key)));
+        }
+        let root = if app.info().height == 0 { app.init_chain(genesis)?.root } else { [0; 32] };
+        let members = genesis.validators.iter().map(|v| (v.public_key, v.power)).collect();
+        Ok(Self { time: genesis.genesis_time, root, members })
+    }
+}
+
+/// The producer of blocks.
+pub(crate) struct Producer {
+    app: Arc<App>,
+    commits: Arc<Commits>,
+    clock: Clock,
+    keys: Keys,
+    chain: Arc<Identity>,
+    /// Only the first block reads this.
+    start: Start,
+    head: Option<Head>,
+    pool: Pool,
+    orders: Orders,
+    saved: BTreeMap<u64, Saved>,
+    next_id: u64,
+}
+
+/// The key of the row of a height.
+fn row_key(height: u64) -> Key {
+    let mut key = Key::from_slice(&[NODE_PREFIX, b'i']);
+    key.extend_from_slice(&height.to_be_bytes());
+    key
+}
+
+fn row(app: &App, height: u64) -> Result<Option<Row>, String> {
+    let bytes = app.index().node_row(&row_key(height));
+    bytes.map(|bytes| Row::try_from_slice(&bytes).map_err(|error| error.to_string())).transpose()
+}
+
+/// Reads header and commit of a committed height.
+pub(crate) fn signed_header(app: &App, height: u64) -> Result<Option<SignedHeader>, String> {
+    row(app, height)?.map(|row| header::decode(&row.signed_header)).transpose()
+}
+
+/// Reads the validators of a committed height, or of the one after the latest.
+pub(crate) fn validators(app: &App, height: u64) -> Result<Option<validator::Set>, String> {
+    let members = match row(app, height)? {
+        Some(Row { members: [at, ..], .. }) => Some(at),
+        None => match height.checked_sub(1) {
+            Some(before) => row(app, before)?.map(|Row { members: [_, next, _], .. }| next),
+            None => None,
+        },
+    };
+    members.map(|members| set_of(&members).map_err(|fatal| fatal.0)).transpose()
+}
+
+impl Producer {
+    /// Continues the chain of the application, or starts the one of `genesis` and makes its first block. The keys of
+    /// all validators of the genesis must be among `keys`.
+    pub(crate) fn open(
+        app: Arc<App>,
+        commits: Arc<Commits>,
+        origin: &Origin,
+        keys: &[SigningKey],
+        clock: Clock,
+    ) -> Result<Self, OpenError> {
+        if !diem_core::development::is_development(origin.chain_id()) {
+            return Err(OpenError::NotDevelopment(origin.chain_id().into()));
+        }
+        let keys: Keys = keys.iter().map(|key| (key.verifying_key().to_bytes(), key.clone())).collect();
+        let start = match origin {
+            Origin::Genesis { doc, .. } => Start::of(&app, doc, &keys)?,
+            Origin::Begun { .. } => Start::default(),
+        };
+        let height = app.info().height;
+        let chain = app.chain().ok_or_else(|| OpenError::Fatal("the application does not know its chain".into()))?;
+        if chain.genesis_hash != origin.hash() {
+            let (held, given) = (hex::encode(chain.genesis_hash), hex::encode(origin.hash()));
+            return Err(OpenError::OtherGenesis { held, given });
+        }
+        let head = if height == 0 { None } else { Some(load_head(&app, height)?) };
+        let orders = Orders::load(&app)?;
+        let mut producer = Self {
+            app,
+            commits,
+            clock,
+            keys,
+            chain,
+            start,
+            head,
+            pool: Pool::default(),
+            orders,
+            saved: BTreeMap::new(),
+            next_id: 1,
+        };
+        if producer.head.is_none() {
+            producer.make_block(true)?;
+        }
+        Ok(producer)
+    }
+
+    /// The validators of the next block, and those of the one after it.
+    fn members(&self) -> [&Members; 2] {
+        match &self.head {
+            Some(Head { row: Row { members: [_, now, next], .. }, .. }) => [now, next],
+            None => [&self.start.members; 2],
+        }
+    }
+
+    /// The validators of the next block, with the keys that sign it.
+    fn signers(&self) -> Result<Signers<'_>, Fatal> {
+        let [now, _] = self.members();
+        Signers::new(now, &self.keys)
+    }
+
+    /// The application, for tests.
+    #[cfg(test)]
+    pub(crate) const fn app(&self) -> &Arc<App> {
+        &self.app
+    }
+
+    /// The latest height.
+    pub(crate) fn height(&self) -> u64 {
+        self.head.as_ref().map_or(0, |head| head.signed.header.height.value())
+    }
+
+    /// The number of transactions that wait in the pool.
+    pub(crate) fn waiting(&self) -> usize {
+        self.pool.len()
+    }
+
+    /// Checks transactions and lets the good ones into the pool.
+    pub(crate) fn submit(&mut self, txs: Vec<Bytes>) -> Vec<Result<(), SubmitError>> {
+        let answers = txs.into_iter().map(|tx| self.admit(tx)).collect();
+        self.commits.metrics().waiting(self.pool.len());
+        answers
+    }
+
+    fn admit(&mut self, tx: Bytes) -> Result<(), SubmitError> {
+        if self.pool.knows(&tx) {
+            return Err(SubmitError::Known);
+        }
+        if !self.pool.has_room(&tx) {
+            return Err(SubmitError::Full);
+        }
+        let result = self.app.check_tx(&tx);
+        self.commits.metrics().checked(&result);
+        if result.code != 0 {
+            let TxResult { codespace, code, log, .. } = result;
+            return Err(SubmitError::Rejected { codespace, code, log });
+        }
+        self.pool.push(tx);
+        Ok(())
+    }
+
+    /// Makes the next block and returns the number of its transactions; `None` if it would have been empty and
+    /// `allow_empty` is not set.
+    pub(crate) fn make_block(&mut self, allow_empty: bool) -> Result<Option<usize>, Fatal> {
+        let block = self.next_block()?;
+        let max_bytes = self.app.consensus_params().block_max_bytes;
+        let txs = self.app.prepare(&block, self.pool.all(), max_bytes);
+        if txs.is_empty() && !allow_empty {
+            return Ok(None);
+        }
+        let tx_hashes: Vec<_> = txs.iter().map(|tx| diem_core::tx::tx_hash(tx)).collect();
+        let signers = self.signers()?;
+        let signed = header::sign(self.header(&block, &tx_hashes, &signers)?, &signers)?;
+        let Hash::Sha256(hash) = signed.commit.block_id.hash else { return Err(unusual("a header without a hash")) };
+        self.app
+            .process(&block, hash, &txs)
+            .map_err(|error| Fatal(format!("the application rejects the block that it proposed: {error}")))?;
+        let start = Instant::now();
+        let finalized = self.app.finalize(&block, hash, &txs)?;
+        self.commits.executed(&finalized.results, start.elapsed());
+        let row = self.row_after(&block, &signed, &finalized.results, &finalized.validator_updates)?;
+        self.write(&block, signed, row)?;
+        self.recheck(&tx_hashes);
+        Ok(Some(txs.len()))
+    }
+
+    fn write(&mut self, block: &Block, signed: SignedHeader, row: Row) -> Result<(), Fatal> {
+        let start = Instant::now();
+        let value = borsh::to_vec(&row).map_err(unusual)?;
+        let mut rows = vec![IndexOp::Put { key: row_key(block.info.height), value }];
+        let orders = self.orders.after_block();
+        if orders != self.orders {
+            rows.push(orders.put()?);
+        }
+        let committed = self.app.commit(rows)?;
+        self.head = Some(Head { signed, row });
+        self.orders = orders;
+        self.commits.committed(&committed, start.elapsed());
+        Ok(())
+    }
+
+    /// Removes from the pool the transactions that were committed or are no longer valid.
+    fn recheck(&mut self, committed: &[[u8; 32]]) {
+        let app = &self.app;
+        self.pool.update(committed, |tx| app.check_tx(tx).code == 0);
+        self.commits.metrics().waiting(self.pool.len());
+    }
+
+    /// Describes the next block, without its transactions.
+    pub(crate) fn next_block(&self) -> Result<Block, Fatal> {
+        let height = match &self.head {
+            Some(head) => head.signed.header.height.value().checked_add(1).ok_or_else(|| unusual("no more heights"))?,
+            None => self.chain.initial_height,
+        };
+        Ok(Block {
+            info: BlockInfo { height, time: self.next_time() },
+            proposer: self.signers()?.proposer(height)?,
+            votes: self.votes(),
+            misbehaviour: self.misbehaviour(),
+        })
+    }
+
+    /// The time of the next block: that of the chain's clock, but always later than the block before. The first block
+    /// has the time of genesis.
+    pub(crate) fn next_time(&self) -> Time {
+        let now = (self.clock)().saturating_add(self.orders.offset_ms);
+        match self.last_time() {
+            Some(last) => Time(now.max(last.millis().saturating_add(1))),
+            None => self.start.time,
+        }
+    }
+
+    fn last_time(&self) -> Option<Time> {
+        self.head.as_ref().and_then(|_| self.app.store().meta()).map(|meta| Time(meta.time_ms))
+    }
+
+    /// The votes for the block before, strongest validator first, as CometBFT reports them. A validator whose key is
+    /// elsewhere counts as absent.
+    fn votes(&self) -> Vec<Vote> {
+        let Some(Head { row: Row { members: [members, ..], .. }, .. }) = &self.head else { return Vec::new() };
+        let (absent, blocks) = &self.orders.absent;
+        let vote = |(key, power): (&[u8; 32], &u64)| {
+            let validator = consensus_address(key);
+            let signed = self.keys.contains_key(key) && (*blocks == 0 || !absent.contains(&validator));
+            Vote { validator, power: *power, signed }
+        };
+        let mut votes: Vec<Vote> = members.iter().map(vote).collect();
+        votes.sort_by_key(|vote| (std::cmp::Reverse(vote.power), vote.validator));
+        votes
+    }
+
+    fn misbehaviour(&self) -> Vec<Misbehaviour> {
+        let (height, time) = (self.height(), self.last_time().unwrap_or_default());
+        let vote_of = |validator: &[u8; 20]| self.votes().into_iter().find(|vote| vote.validator == *validator);
+        let found = self.orders.evidence.iter().filter_map(vote_of);
+        let kind = MisbehaviourKind::DuplicateVote;
+        found.map(|vote| Misbehaviour { kind, validator: vote.validator, power: vote.power, height, time }).collect()
+    }
+
+    fn header(
+        &self,
+        block: &Block,
+        tx_hashes: &[[u8; 32]],
+        signers: &Signers<'_>,
+    ) -> Result<tendermint::block::Header, Fatal> {
+        let last_results = match &self.head {
+            Some(head) => Hash::Sha256(head.row.results_hash),
+            None => results_hash(&[])?,
+        };
+        let [_, next_validators] = self.members();
+        header::make(&Draft {
+            signers,
+            next_validators,
+            chain_id: &self.chain.chain_id,
+            app_version: self.chain.app_version,
+            block_max_bytes: self.app.consensus_params().block_max_bytes,
+            height: block.info.height,
+            time: block.info.time,
+            last: self.head.as_ref().map(|head| &head.signed),
+            root: if self.head.is_some() { self.app.info().root } else { self.start.root },
+            last_results,
+            tx_hashes,
+            misbehaviour: &block.misbehaviour,
+        })
+    }
+
+    fn row_after(
+        &self,
+        block: &Block,
+        signed: &SignedHeader,
+        results: &[TxResult],
+        updates: &[ValidatorUpdate],
+    ) -> Result<Row, Fatal> {
+        let Hash::Sha256(results_hash) = results_hash(results)? else { return Err(unusual("results without a hash")) };
+        let [now, next] = self.members();
+        let after = updated(next, updates)?;
+        if after != *next {
+            warn_of_strangers(block.info.height.saturating_add(2), next, &after, &self.keys);
+        }
+        tracing::debug!(height = block.info.height, validators = after.len(), "made in process");
+        let signed_header = header::encode(signed.clone());
+        Ok(Row { signed_header, results_hash, members: [now.clone(), next.clone(), after] })
+    }
+}
+
+fn load_head(app: &App, height: u64) -> Result<Head, OpenError> {
+    let damaged = |error: String| OpenError::Fatal(format!("the engine's row of height {height} is damaged: {error}"));
+    let row = row(app, height).map_err(damaged)?.ok_or(OpenError::OtherEngine)?;
+    Ok(Head { signed: header::decode(&row.signed_header).map_err(damaged)?, row })
+}
