@@ -15,6 +15,7 @@ use diem_api::{
     Peer, Status, Validator, encoding::encode_header, error_table,
 };
 use diem_core::encoding::HexBytes;
+use diem_engine::engine::EngineError;
 use tendermint::{PublicKey, block::signed_header::SignedHeader, validator};
 use tokio::time::Instant;
 
