@@ -11,7 +11,7 @@ use crate::{Error, locks};
 const GAS_PER_MOVE: u64 = 36_000;
 /// The gas of working off an entry: an account, or two positions, the validator and the lock where several slashes await moved
 /// stake.
-const GAS_PER_ENTRY: u64 = 24_000;
+const GAS_PER_ENTRY: u64 = 30_000;
 
 /// A call of svvv.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
