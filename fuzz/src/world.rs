@@ -91,7 +91,7 @@ impl World {
 
     /// The number of the open day.
     pub(crate) fn today(&self) -> u64 {
-        diem_credits::state::global(&self.chain.app.store().latest()).day
+        diem_credits::state::open_day(&self.chain.app.store().latest()).day
     }
 
     /// Describes the next block, as the step that ends the one before says.

@@ -96,7 +96,7 @@ fn genesis() -> Vec<Seed> {
 fn questions() -> Vec<([u8; 2], Query)> {
     let chain = shared_chain();
     let (one, provider) = (chain.people[0].address.0, chain.people[3].address.0);
-    let day = diem_credits::state::global(&chain.app.store().latest()).day.to_le_bytes();
+    let day = diem_credits::state::open_day(&chain.app.store().latest()).day.to_le_bytes();
     let amount = to_vec(&Amount::ONE).unwrap();
     let endings: [&[&[u8]]; 9] = [
         &[],

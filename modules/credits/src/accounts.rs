@@ -6,7 +6,7 @@ use diem_core::{Address, Amount, BlockContext, CallError, StateRead, StateWrite}
 
 use crate::{
     Error, providers,
-    state::{self, ACCOUNTS, Account, Global, LAPSING, PROMISES, Promise, Promised, Row},
+    state::{self, ACCOUNTS, Account, CreditDay, DailyPromise, LAPSING, OpenDay, PROMISES, Promise},
 };
 
 /// The least credit of today with which one may spend, give, sell and promise more: 0.1.
@@ -28,13 +28,13 @@ pub(crate) struct Customer {
 }
 
 /// Reads an account and rolls it. Nothing is written; an account never used is empty.
-pub(crate) fn load(state: &dyn StateRead, global: &Global, address: &Address) -> Customer {
+pub(crate) fn load(state: &dyn StateRead, open_day: &OpenDay, address: &Address) -> Customer {
     let account = ACCOUNTS.get(state, address);
     let promises = PROMISES.get(state, address).unwrap_or_default();
     let is_new = account.is_none();
     let account = account.unwrap_or_default();
     let mut customer = Customer { address: *address, account, promises, promises_changed: false, is_new };
-    let mut days = global.days_after(customer.account.today.day).peekable();
+    let mut days = open_day.days_after(customer.account.today.day).peekable();
     if days.peek().is_some() {
         // Each provider is looked up once, however many days have passed, and only where something is promised on.
         let promises = customer.promises.iter().filter(|promise| !promise.next.is_zero());
@@ -52,15 +52,15 @@ pub(crate) fn load(state: &dyn StateRead, global: &Global, address: &Address) ->
 /// # Errors
 /// None; the signature is that of every step.
 pub fn clear_lapsed(ctx: &mut BlockContext<'_>, limit: usize) -> Result<(), CallError> {
-    let global = state::global(ctx.state);
-    let Some(last) = global.previous.as_ref().map(|previous| previous.day) else { return Ok(()) };
+    let open_day = state::open_day(ctx.state);
+    let Some(last) = open_day.previous.as_ref().map(|previous| previous.day) else { return Ok(()) };
     for (key, _) in state::due(&LAPSING, ctx.state, limit, |(day, _)| *day < last) {
         LAPSING.remove(ctx.state, &key);
         let (day, address) = key;
         let row = ACCOUNTS.get(ctx.state, &address);
         // Touched on a later day, it stands in the queue again, unless somebody has staked for it.
         if row.is_some_and(|row| row.today.day == day && row.today.staked.is_zero()) {
-            let customer = load(ctx.state, &global, &address);
+            let customer = load(ctx.state, &open_day, &address);
             // An account that still promises something for later keeps the row.
             if customer.promises.is_empty() {
                 PROMISES.remove(ctx.state, &address);
@@ -85,7 +85,7 @@ impl Customer {
         }
         let promised = scale(&mut self.promises, staked);
         self.promises_changed |= !self.promises.is_empty();
-        let row = Row { day, staked, allowance: staked, promised, ..Row::default() };
+        let row = CreditDay { day, staked, allowance: staked, promised, ..CreditDay::default() };
         self.account.previous = std::mem::replace(&mut self.account.today, row);
     }
 
@@ -117,24 +117,24 @@ impl Customer {
         Ok(())
     }
 
-    pub(crate) fn today(&mut self) -> &mut Row {
+    pub(crate) fn today(&mut self) -> &mut CreditDay {
         &mut self.account.today
     }
 
     /// The row of today or of the day before.
-    pub(crate) fn row_of(&mut self, day: u64) -> Option<&mut Row> {
+    pub(crate) fn row_of(&mut self, day: u64) -> Option<&mut CreditDay> {
         [&mut self.account.today, &mut self.account.previous].into_iter().find(|row| row.day == day)
     }
 
     /// The promise to `provider` for `day`, which is today or the day before.
-    pub(crate) fn promised(&self, provider: &Address, day: u64) -> Option<&Promised> {
+    pub(crate) fn promised(&self, provider: &Address, day: u64) -> Option<&DailyPromise> {
         let index = self.promises.binary_search_by_key(provider, |promise| promise.provider).ok()?;
         let promise = self.promises.get(index)?;
         if day == self.account.today.day { Some(&promise.today) } else { Some(&promise.previous) }
     }
 
     /// The promise to `provider` for `day`, to be changed.
-    pub(crate) fn promised_mut(&mut self, provider: &Address, day: u64) -> Option<&mut Promised> {
+    pub(crate) fn promised_mut(&mut self, provider: &Address, day: u64) -> Option<&mut DailyPromise> {
         let is_today = day == self.account.today.day;
         let promise = self.promise_mut(provider)?;
         Some(if is_today { &mut promise.today } else { &mut promise.previous })
@@ -174,10 +174,10 @@ impl Customer {
 
 impl Promise {
     const fn new(provider: Address) -> Self {
-        let nothing = Promised {
+        let nothing = DailyPromise {
             amount: Amount::ZERO,
             used: Amount::ZERO,
-            own: crate::state::Signed { paid: Amount::ZERO, requests: 0 },
+            own: crate::state::VoucherProgress { paid: Amount::ZERO, requests: 0 },
         };
         Self { provider, next: Amount::ZERO, today: nothing, previous: nothing }
     }

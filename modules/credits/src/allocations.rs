@@ -20,12 +20,12 @@ pub const MAX_ROWS: usize = 2 * MAX_PROMISES;
 /// # Errors
 /// No such provider, or it has left; too many promises; a raise with too little credit; nothing to end.
 pub(crate) fn allocate(ctx: &mut TxContext<'_>, provider: &Address, amount: Amount) -> Result<(), Error> {
-    let global = state::global(ctx.state);
-    let mut customer = accounts::load(ctx.state, &global, &ctx.sender);
+    let open_day = state::open_day(ctx.state);
+    let mut customer = accounts::load(ctx.state, &open_day, &ctx.sender);
     if amount.is_zero() {
         customer.promise_mut(provider).ok_or(Error::NoPromise { provider: *provider })?;
     } else {
-        providers::get_staying(ctx.state, &global, provider)?;
+        providers::get_staying(ctx.state, &open_day, provider)?;
     }
     let free = customer.account.today.free();
     let promise = customer.promise_or_new(provider);

@@ -13,7 +13,7 @@ use ruint::aliases::U256;
 
 use crate::{
     Credits, Error, Event, payouts,
-    state::{self, DAYS, DayRecord, GLOBAL, Global, IDLE, Idle, PreviousDay},
+    state::{self, DAYS, DayRecord, IDLE_SUPPLY, IdleSupply, OPEN_DAY, OpenDay, PreviousDay},
 };
 
 /// Adds the idle DIEM of the time since the last block to the day's running sum. The first of this module's steps, and
@@ -27,15 +27,15 @@ use crate::{
 /// [`Error::Math`] if the allowance were above the supply, which the invariants exclude.
 pub fn track_idle(ctx: &mut BlockContext<'_>) -> Result<(), CallError> {
     let idle = idle_at(ctx.state, ctx.block.info.time)?;
-    IDLE.set(ctx.state, &idle);
+    IDLE_SUPPLY.set(ctx.state, &idle);
     Ok(())
 }
 
 /// The running sum with what was true since the last block counted up to `now`.
-fn idle_at(state: &dyn StateRead, now: Time) -> Result<Idle, Error> {
-    let mut idle = IDLE.get(state).unwrap_or_default();
+fn idle_at(state: &dyn StateRead, now: Time) -> Result<IdleSupply, Error> {
+    let mut idle = IDLE_SUPPLY.get(state).unwrap_or_default();
     let elapsed = now.millis().saturating_sub(idle.at.millis());
-    let not_backing = bank::supply(state, Denom::Diem).checked_sub(state::global(state).allowance)?;
+    let not_backing = bank::supply(state, Denom::Diem).checked_sub(state::open_day(state).allowance)?;
     // A term has 128 + 64 bits: only 2^64 blocks of the largest terms would not fit 256.
     let grown = idle.sum().saturating_add(U256::from(not_backing.get()).saturating_mul(U256::from(elapsed)));
     idle.sum = grown.to_be_bytes();
@@ -49,10 +49,10 @@ fn idle_at(state: &dyn StateRead, now: Time) -> Result<Idle, Error> {
 /// # Errors
 /// The rent is not there, which the invariants exclude.
 pub fn settle(ctx: &mut BlockContext<'_>) -> Result<(), CallError> {
-    let mut global = state::global(ctx.state);
+    let mut open_day = state::open_day(ctx.state);
     let now = ctx.block.info.time;
     let grace = state::params(ctx.state).grace_ms;
-    let Some(closed) = global.previous.as_mut().filter(|previous| !previous.settled) else { return Ok(()) };
+    let Some(closed) = open_day.previous.as_mut().filter(|previous| !previous.settled) else { return Ok(()) };
     if now.millis() <= closed.closed_at.millis().saturating_add(grace) {
         return Ok(());
     }
@@ -69,7 +69,7 @@ pub fn settle(ctx: &mut BlockContext<'_>) -> Result<(), CallError> {
     // The part that waits with the fees is shared among stakers in the next block.
     bank::move_between_pools(ctx.state, Pool::Payouts, Pool::Fees, Denom::Vvv, record.stakers)?;
     DAYS.set(ctx.state, &day, &record);
-    GLOBAL.set(ctx.state, &global);
+    OPEN_DAY.set(ctx.state, &open_day);
     ctx.events.emit(Credits::ID, &Event::DaySettled { day, record: Box::new(record) });
     Ok(())
 }
@@ -81,40 +81,41 @@ pub fn settle(ctx: &mut BlockContext<'_>) -> Result<(), CallError> {
 /// # Errors
 /// The rent is not there, or a sum does not fit: the invariants exclude both.
 pub fn close_and_open(ctx: &mut BlockContext<'_>) -> Result<(), CallError> {
-    let mut global = state::global(ctx.state);
+    let mut open_day = state::open_day(ctx.state);
     let now = ctx.block.info.time;
     let epoch = clock::epoch(ctx.state, now);
-    if epoch <= global.day || global.unsettled().is_some() {
+    if epoch <= open_day.day || open_day.unsettled().is_some() {
         return Ok(());
     }
-    close(ctx, &global, now)?;
-    let closed = PreviousDay { day: global.day, allowance: global.allowance, closed_at: now, settled: false };
-    global.previous = Some(closed);
-    global.day = epoch;
-    open(ctx.state, &mut global, now);
-    ctx.events.emit(Credits::ID, &Event::DayOpened { day: global.day, allowance: global.allowance });
+    close(ctx, &open_day, now)?;
+    let closed = PreviousDay { day: open_day.day, allowance: open_day.allowance, closed_at: now, settled: false };
+    open_day.previous = Some(closed);
+    open_day.day = epoch;
+    open(ctx.state, &mut open_day, now);
+    ctx.events.emit(Credits::ID, &Event::DayOpened { day: open_day.day, allowance: open_day.allowance });
     Ok(())
 }
 
 /// Records the rent of the day and the base by which the settlement divides it, and takes the rent.
-fn close(ctx: &mut BlockContext<'_>, global: &Global, now: Time) -> Result<(), CallError> {
+fn close(ctx: &mut BlockContext<'_>, open_day: &OpenDay, now: Time) -> Result<(), CallError> {
     let idle = idle_at(ctx.state, now)?;
-    let mut record = DAYS.get(ctx.state, &global.day).unwrap_or_default();
+    let mut record = DAYS.get(ctx.state, &open_day.day).unwrap_or_default();
     record.closed_at = Some(now);
-    record.allowance = global.allowance;
+    record.allowance = open_day.allowance;
     record.supply = bank::supply(ctx.state, Denom::Diem);
     record.base = base(&record, &idle)?;
     record.rent = bank::pool(ctx.state, Pool::Rent, Denom::Vvv);
     bank::move_between_pools(ctx.state, Pool::Rent, Pool::Payouts, Denom::Vvv, record.rent)?;
-    DAYS.set(ctx.state, &global.day, &record);
-    let event = Event::DayClosed { day: global.day, allowance: record.allowance, base: record.base, rent: record.rent };
+    DAYS.set(ctx.state, &open_day.day, &record);
+    let event =
+        Event::DayClosed { day: open_day.day, allowance: record.allowance, base: record.base, rent: record.rent };
     ctx.events.emit(Credits::ID, &event);
     Ok(())
 }
 
 /// The base of a day: min(supply, allowance + time average of the DIEM that backed nothing, rounded up). DIEM made for
 /// the close or burned after it moves nothing, and the base is never below the allowance.
-fn base(record: &DayRecord, idle: &Idle) -> Result<Amount, Error> {
+fn base(record: &DayRecord, idle: &IdleSupply) -> Result<Amount, Error> {
     let elapsed = idle.at.millis().saturating_sub(idle.since.millis());
     // A day of no length alone has no average; then nothing was idle for any time.
     let average = idle.sum().checked_div(U256::from(elapsed)).unwrap_or_default();
@@ -124,10 +125,10 @@ fn base(record: &DayRecord, idle: &Idle) -> Result<Amount, Error> {
     Ok(record.allowance.checked_add(average).unwrap_or(Amount::MAX).min(record.supply))
 }
 
-/// Opens `global.day`: every DIEM that is staked gives its credit.
-pub(crate) fn open(state: &mut dyn StateWrite, global: &mut Global, now: Time) {
-    global.allowance = global.active;
-    IDLE.set(state, &Idle { sum: [0; 32], at: now, since: now });
-    DAYS.set(state, &global.day, &DayRecord { opened_at: now, ..DayRecord::default() });
-    GLOBAL.set(state, global);
+/// Opens `open_day.day`: every DIEM that is staked gives its credit.
+pub(crate) fn open(state: &mut dyn StateWrite, open_day: &mut OpenDay, now: Time) {
+    open_day.allowance = open_day.active;
+    IDLE_SUPPLY.set(state, &IdleSupply { sum: [0; 32], at: now, since: now });
+    DAYS.set(state, &open_day.day, &DayRecord { opened_at: now, ..DayRecord::default() });
+    OPEN_DAY.set(state, open_day);
 }

@@ -11,9 +11,9 @@ use crate::{
     providers::{self, Left, Provider, Standing},
     stake,
     state::{
-        self, ACCOUNTS, Account, DAYS, DayRecord, ENDING, GLOBAL, GRANTS, Global, Grant, IDLE, Idle, KEYS, LAPSING,
-        LEAVING, MATURING, NEXT_TRANCHE, OFFERS, POSITIONS, PROMISES, PROVIDER_DAYS, PROVIDERS, Promise, ProviderDay,
-        SHEETS, SessionKey, TRANCHES, Tranche,
+        self, ACCOUNTS, Account, DAYS, DayRecord, ENDING, GRANTS, Grant, IDLE_SUPPLY, IdleSupply, KEYS, LAPSING,
+        LEAVING, MATURING, NEXT_TRANCHE, OFFERS, OPEN_DAY, OpenDay, POSITIONS, PROMISES, PROVIDER_DAYS, PROVIDERS,
+        Promise, ProviderDay, SHEETS, SessionKey, TRANCHES, Tranche,
     },
 };
 
@@ -74,10 +74,10 @@ pub struct GenesisStake {
 /// been worked off as far as it says.
 #[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "each field is the table of its name")]
+#[expect(missing_docs, reason = "each field is a table, by the name that it had in the first documents")]
 pub struct Rows {
-    pub global: Global,
-    pub idle: Idle,
+    pub global: OpenDay,
+    pub idle: IdleSupply,
     pub next_tranche: u64,
     pub accounts: Vec<(Address, Account)>,
     pub promises: Vec<(Address, Vec<Promise>)>,
@@ -101,8 +101,8 @@ pub(crate) fn init(ctx: &mut GenesisContext<'_>, genesis: &Genesis) -> Result<()
         rows.write(ctx.state);
         return Ok(());
     }
-    let mut global = Global { day: clock::epoch(ctx.state, ctx.time), ..Global::default() };
-    day::open(ctx.state, &mut global, ctx.time);
+    let mut open_day = OpenDay { day: clock::epoch(ctx.state, ctx.time), ..OpenDay::default() };
+    day::open(ctx.state, &mut open_day, ctx.time);
     for GenesisStake { staker, beneficiary, amount } in &genesis.stakes {
         if *staker == Address::ZERO || *beneficiary == Some(Address::ZERO) {
             return Err(Error::ZeroAddress.into());
@@ -112,7 +112,7 @@ pub(crate) fn init(ctx: &mut GenesisContext<'_>, genesis: &Genesis) -> Result<()
         }
         stake::deposit(ctx.state, &mut Events::default(), staker, &beneficiary.unwrap_or(*staker), *amount)?;
     }
-    genesis.providers.iter().try_for_each(|provider| provider.write(ctx.state, global.day))
+    genesis.providers.iter().try_for_each(|provider| provider.write(ctx.state, open_day.day))
 }
 
 impl GenesisProvider {
@@ -141,8 +141,8 @@ impl GenesisProvider {
 
 impl Rows {
     fn write(&self, state: &mut dyn StateWrite) {
-        GLOBAL.set(state, &self.global);
-        IDLE.set(state, &self.idle);
+        OPEN_DAY.set(state, &self.global);
+        IDLE_SUPPLY.set(state, &self.idle);
         // A chain on which nobody ever unstaked has no such row.
         if self.next_tranche != 0 {
             NEXT_TRANCHE.set(state, &self.next_tranche);
@@ -177,8 +177,8 @@ impl Rows {
 
 pub(crate) fn export(state: &dyn StateRead) -> Genesis {
     let rows = Rows {
-        global: state::global(state),
-        idle: IDLE.get(state).unwrap_or_default(),
+        global: state::open_day(state),
+        idle: IDLE_SUPPLY.get(state).unwrap_or_default(),
         next_tranche: NEXT_TRANCHE.get(state).unwrap_or_default(),
         accounts: ACCOUNTS.all(state),
         promises: PROMISES.all(state),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Credits, Error, Event, providers,
-    state::{self, ENDING, GRANTS, Global, Grant, KEYS, Limit, Limited, SessionKey},
+    state::{self, DailyLimit, ENDING, GRANTS, Grant, KEYS, Limit, OpenDay, SessionKey},
 };
 
 /// The most session keys that an account can have.
@@ -28,19 +28,22 @@ pub struct ProviderLimit {
 }
 
 /// The key's grant, rolled to the open day.
-pub(crate) fn get(state: &dyn StateRead, global: &Global, account: &Address, key: &Address) -> Option<Grant> {
-    Some(GRANTS.get(state, &(*account, *key))?.roll(global))
+pub(crate) fn get(state: &dyn StateRead, open_day: &OpenDay, account: &Address, key: &Address) -> Option<Grant> {
+    Some(GRANTS.get(state, &(*account, *key))?.roll(open_day))
 }
 
 /// The grants of an account that still say something, rolled to the open day.
-pub(crate) fn of(state: &dyn StateRead, global: &Global, account: &Address) -> Vec<(Address, Grant)> {
+pub(crate) fn of(state: &dyn StateRead, open_day: &OpenDay, account: &Address) -> Vec<(Address, Grant)> {
     let rows = GRANTS.prefix(state, account, None, MAX_ROWS);
-    rows.into_iter().map(|((_, key), grant)| (key, grant.roll(global))).filter(|(_, grant)| !grant.is_over()).collect()
+    rows.into_iter()
+        .map(|((_, key), grant)| (key, grant.roll(open_day)))
+        .filter(|(_, grant)| !grant.is_over())
+        .collect()
 }
 
 impl Grant {
-    fn roll(mut self, global: &Global) -> Self {
-        for day in global.days_after(self.day) {
+    fn roll(mut self, open_day: &OpenDay) -> Self {
+        for day in open_day.days_after(self.day) {
             self.enter(day);
         }
         self
@@ -51,7 +54,7 @@ impl Grant {
         for limit in &mut self.limits {
             limit.previous = limit.today;
             let amount = if is_valid { limit.next } else { Amount::ZERO };
-            limit.today = Limited { amount, ..Limited::default() };
+            limit.today = DailyLimit { amount, ..DailyLimit::default() };
         }
         self.limits.retain(|limit| is_valid && !limit.next.is_zero() || limit.counts());
         self.day = day;
@@ -68,13 +71,13 @@ impl Grant {
     }
 
     /// The limit at `provider` on `day`, which is today or the day before.
-    pub(crate) fn limit(&self, provider: &Address, day: u64) -> Option<&Limited> {
+    pub(crate) fn limit(&self, provider: &Address, day: u64) -> Option<&DailyLimit> {
         let limit = self.limits.iter().find(|limit| limit.provider == *provider)?;
         if day == self.day { Some(&limit.today) } else { Some(&limit.previous) }
     }
 
     /// The limit at `provider` on `day`, to be changed.
-    pub(crate) fn limit_mut(&mut self, provider: &Address, day: u64) -> Option<&mut Limited> {
+    pub(crate) fn limit_mut(&mut self, provider: &Address, day: u64) -> Option<&mut DailyLimit> {
         let is_today = day == self.day;
         let limit = self.limits.iter_mut().find(|limit| limit.provider == *provider)?;
         Some(if is_today { &mut limit.today } else { &mut limit.previous })
@@ -110,24 +113,24 @@ pub(crate) fn grant(
     last_day: u64,
     limits: &[ProviderLimit],
 ) -> Result<(), Error> {
-    let global = state::global(ctx.state);
+    let open_day = state::open_day(ctx.state);
     if *key == ctx.sender {
         return Err(Error::OwnKey);
     }
-    if last_day < global.day {
+    if last_day < open_day.day {
         return Err(Error::GrantExpired);
     }
     for limit in limits {
-        providers::get_staying(ctx.state, &global, &limit.provider)?;
+        providers::get_staying(ctx.state, &open_day, &limit.provider)?;
     }
     let account = ctx.sender;
     let keys = KEYS.get(ctx.state, &account).unwrap_or_default();
     let others = || keys.iter().filter(|other| other.key != *key);
-    if others().filter(|other| other.last_day >= global.day).count() >= MAX_KEYS || others().count() >= MAX_ROWS {
+    if others().filter(|other| other.last_day >= open_day.day).count() >= MAX_KEYS || others().count() >= MAX_ROWS {
         return Err(Error::TooManyKeys);
     }
-    let mut grant = get(ctx.state, &global, &account, key).unwrap_or_default();
-    (grant.day, grant.last_day) = (global.day, last_day);
+    let mut grant = get(ctx.state, &open_day, &account, key).unwrap_or_default();
+    (grant.day, grant.last_day) = (open_day.day, last_day);
     grant.limits.iter_mut().for_each(|limit| limit.next = Amount::ZERO);
     for ProviderLimit { provider, limit: amount } in limits {
         let at = grant.limits.binary_search_by_key(provider, |limit| limit.provider);
@@ -177,8 +180,8 @@ fn set_last_day(
 /// # Errors
 /// None; the signature is that of every step.
 pub fn clear_ended(ctx: &mut BlockContext<'_>, limit: usize) -> Result<(), CallError> {
-    let global = state::global(ctx.state);
-    let last = global.previous.as_ref().map_or(global.day, |previous| previous.day);
+    let open_day = state::open_day(ctx.state);
+    let last = open_day.previous.as_ref().map_or(open_day.day, |previous| previous.day);
     for (place, _) in state::due(&ENDING, ctx.state, limit, |(day, _)| *day < last) {
         let (day, account) = place;
         let (ended, rest): (Vec<_>, Vec<_>) =
@@ -199,11 +202,11 @@ pub fn clear_ended(ctx: &mut BlockContext<'_>, limit: usize) -> Result<(), CallE
 /// # Errors
 /// There is no such grant.
 pub(crate) fn revoke(ctx: &mut TxContext<'_>, key: &Address) -> Result<(), Error> {
-    let global = state::global(ctx.state);
+    let open_day = state::open_day(ctx.state);
     let account = ctx.sender;
-    let mut grant = get(ctx.state, &global, &account, key).filter(Grant::is_live).ok_or(Error::NoGrant)?;
+    let mut grant = get(ctx.state, &open_day, &account, key).filter(Grant::is_live).ok_or(Error::NoGrant)?;
     grant.limits.iter_mut().for_each(|limit| limit.next = Amount::ZERO);
-    grant.last_day = global.day;
+    grant.last_day = open_day.day;
     GRANTS.set(ctx.state, &(account, *key), &grant);
     let keys = KEYS.get(ctx.state, &account).unwrap_or_default();
     set_last_day(ctx.state, &account, keys, key, grant.last_day);
@@ -213,6 +216,6 @@ pub(crate) fn revoke(ctx: &mut TxContext<'_>, key: &Address) -> Result<(), Error
 
 impl Limit {
     fn new(provider: Address) -> Self {
-        Self { provider, next: Amount::ZERO, today: Limited::default(), previous: Limited::default() }
+        Self { provider, next: Amount::ZERO, today: DailyLimit::default(), previous: DailyLimit::default() }
     }
 }

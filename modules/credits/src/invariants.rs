@@ -9,8 +9,8 @@ use crate::{
     accounts,
     allocations::MAX_ROWS,
     state::{
-        self, ACCOUNTS, Account, DAYS, ENDING, GRANTS, Global, KEYS, LEAVING, MATURING, NEXT_TRANCHE, OFFERS,
-        POSITIONS, PROMISES, PROVIDER_DAYS, PROVIDERS, ProviderDay, Row, SHEETS, TRANCHES,
+        self, ACCOUNTS, Account, CreditDay, DAYS, ENDING, GRANTS, KEYS, LEAVING, MATURING, NEXT_TRANCHE, OFFERS,
+        OpenDay, POSITIONS, PROMISES, PROVIDER_DAYS, PROVIDERS, ProviderDay, SHEETS, TRANCHES,
     },
 };
 
@@ -29,20 +29,20 @@ fn equal(what: &str, sum: Amount, expected: Amount) -> Result<(), String> {
 
 /// Checks invariant 5, and that the pools hold what the rows say.
 pub(crate) fn check(state: &dyn StateRead) -> Result<(), String> {
-    let global = state::global(state);
+    let open_day = state::open_day(state);
     let supply = bank::supply(state, Denom::Diem);
-    if global.allowance > supply {
+    if open_day.allowance > supply {
         return Err(format!(
             "the credit of day {} is {}, above the DIEM supply {supply}",
-            global.day, global.allowance
+            open_day.day, open_day.allowance
         ));
     }
     check_owners(state)?;
-    check_dates(state, &global)?;
+    check_dates(state, &open_day)?;
     check_order(state)?;
-    check_accounts(state, &global)?;
-    check_stake(state, &global)?;
-    check_days(state, &global)?;
+    check_accounts(state, &open_day)?;
+    check_stake(state, &open_day)?;
+    check_days(state, &open_day)?;
     check_providers(state)
 }
 
@@ -70,10 +70,10 @@ fn check_owners(state: &dyn StateRead) -> Result<(), String> {
 }
 
 /// Checks that no row is of a day to come: it would not roll until then.
-fn check_dates(state: &dyn StateRead, global: &Global) -> Result<(), String> {
+fn check_dates(state: &dyn StateRead, open_day: &OpenDay) -> Result<(), String> {
     let (accounts, grants) = (ACCOUNTS.all(state), GRANTS.all(state));
     let latest = [
-        ("the closed day", global.previous.as_ref().map(|previous| previous.day.saturating_add(1))),
+        ("the closed day", open_day.previous.as_ref().map(|previous| previous.day.saturating_add(1))),
         ("a credit", accounts.iter().map(|(_, account)| account.today.day.max(account.previous.day)).max()),
         ("a grant", grants.iter().map(|(_, grant)| grant.day).max()),
         ("a tranche", TRANCHES.all(state).iter().map(|(_, tranche)| tranche.day).max()),
@@ -82,8 +82,8 @@ fn check_dates(state: &dyn StateRead, global: &Global) -> Result<(), String> {
         ("a price sheet", SHEETS.all(state).iter().map(|(_, sheets)| sheets.day).max()),
         ("a record", DAYS.all(state).iter().map(|(day, _)| *day).max()),
     ];
-    match latest.into_iter().find(|(_, day)| day.is_some_and(|day| day > global.day)) {
-        Some((what, _)) => Err(format!("{what} is of a day after the open one, {}", global.day)),
+    match latest.into_iter().find(|(_, day)| day.is_some_and(|day| day > open_day.day)) {
+        Some((what, _)) => Err(format!("{what} is of a day after the open one, {}", open_day.day)),
         None => Ok(()),
     }
 }
@@ -128,45 +128,45 @@ fn check_keys(state: &dyn StateRead) -> Result<(), String> {
 
 /// Checks for each account and day that spent + promised + offered <= allowance, and that together they are the chain's
 /// row and the day's totals.
-fn check_accounts(state: &dyn StateRead, global: &Global) -> Result<(), String> {
+fn check_accounts(state: &dyn StateRead, open_day: &OpenDay) -> Result<(), String> {
     let addresses = ACCOUNTS.all(state).into_iter().map(|(address, _)| address);
-    let customers: Vec<_> = addresses.map(|address| accounts::load(state, global, &address)).collect();
+    let customers: Vec<_> = addresses.map(|address| accounts::load(state, open_day, &address)).collect();
     for customer in &customers {
-        check_customer(state, global, customer)?;
+        check_customer(state, open_day, customer)?;
     }
     let sum = |part: fn(&Account) -> Amount| total(customers.iter().map(|customer| part(&customer.account)));
-    equal("staked DIEM", sum(|account| account.today.staked), global.active)?;
-    equal("today's credit", sum(|account| account.today.allowance), global.allowance)?;
+    equal("staked DIEM", sum(|account| account.today.staked), open_day.active)?;
+    equal("today's credit", sum(|account| account.today.allowance), open_day.allowance)?;
     let consumed = |day: u64| DAYS.get(state, &day).unwrap_or_default().consumed;
-    equal("today's consumption", sum(|account| account.today.spent), consumed(global.day))?;
-    if let Some(previous) = &global.previous {
+    equal("today's consumption", sum(|account| account.today.spent), consumed(open_day.day))?;
+    if let Some(previous) = &open_day.previous {
         equal("yesterday's credit", sum(|account| account.previous.allowance), previous.allowance)?;
         equal("yesterday's consumption", sum(|account| account.previous.spent), consumed(previous.day))?;
     }
-    for ((day, seller), _) in OFFERS.all(state).into_iter().filter(|((day, _), _)| *day == global.day) {
-        if accounts::load(state, global, &seller).account.today.offered.is_zero() {
+    for ((day, seller), _) in OFFERS.all(state).into_iter().filter(|((day, _), _)| *day == open_day.day) {
+        if accounts::load(state, open_day, &seller).account.today.offered.is_zero() {
             return Err(format!("{seller} has an open offer of nothing on day {day}"));
         }
     }
     Ok(())
 }
 
-fn check_customer(state: &dyn StateRead, global: &Global, customer: &accounts::Customer) -> Result<(), String> {
+fn check_customer(state: &dyn StateRead, open_day: &OpenDay, customer: &accounts::Customer) -> Result<(), String> {
     let Account { today, previous } = &customer.account;
     for (row, is_today) in [(today, true), (previous, false)] {
-        let Row { day, allowance, spent, promised, offered, .. } = row;
+        let CreditDay { day, allowance, spent, promised, offered, .. } = row;
         if total([*spent, *promised, *offered].into_iter()) > *allowance {
             return Err(format!("{} has used more than its credit {allowance} of day {day}", customer.address));
         }
         let of = customer.promises.iter().map(|promise| if is_today { promise.today } else { promise.previous });
         equal(&format!("{}'s promises of day {day}", customer.address), total(of.map(|p| p.left())), *promised)?;
     }
-    check_signers(state, global, customer)
+    check_signers(state, open_day, customer)
 }
 
 /// Checks that a promise has paid as much as its signers were paid.
-fn check_signers(state: &dyn StateRead, global: &Global, customer: &accounts::Customer) -> Result<(), String> {
-    let grants = crate::grants::of(state, global, &customer.address);
+fn check_signers(state: &dyn StateRead, open_day: &OpenDay, customer: &accounts::Customer) -> Result<(), String> {
+    let grants = crate::grants::of(state, open_day, &customer.address);
     for promise in &customer.promises {
         for (promised, is_today) in [(promise.today, true), (promise.previous, false)] {
             let limits = grants.iter().flat_map(|(_, grant)| &grant.limits);
@@ -177,7 +177,7 @@ fn check_signers(state: &dyn StateRead, global: &Global, customer: &accounts::Cu
         }
     }
     for ((_, key), grant) in GRANTS.prefix(state, &customer.address, None, 64) {
-        let over = |limit: &state::Limited| limit.signed.paid > limit.amount;
+        let over = |limit: &state::DailyLimit| limit.signed.paid > limit.amount;
         if grant.limits.iter().any(|limit| over(&limit.today) || over(&limit.previous)) {
             return Err(format!("key {key} of {} has spent more than its limit", customer.address));
         }
@@ -186,9 +186,9 @@ fn check_signers(state: &dyn StateRead, global: &Global, customer: &accounts::Cu
 }
 
 /// Checks positions and tranches against their pool.
-fn check_stake(state: &dyn StateRead, global: &Global) -> Result<(), String> {
+fn check_stake(state: &dyn StateRead, open_day: &OpenDay) -> Result<(), String> {
     let positions = POSITIONS.all(state);
-    equal("positions", total(positions.iter().map(|(_, amount)| *amount)), global.active)?;
+    equal("positions", total(positions.iter().map(|(_, amount)| *amount)), open_day.active)?;
     let mut by_beneficiary: BTreeMap<Address, Amount> = BTreeMap::new();
     for ((_, beneficiary), amount) in positions {
         let sum = by_beneficiary.entry(beneficiary).or_default();
@@ -201,7 +201,7 @@ fn check_stake(state: &dyn StateRead, global: &Global) -> Result<(), String> {
     let tranches = TRANCHES.all(state);
     let cooling = total(tranches.iter().map(|(_, tranche)| tranche.amount));
     let held = bank::pool(state, Pool::StakedDiem, Denom::Diem);
-    equal("the pool of staked DIEM", plus(global.active, cooling), held)?;
+    equal("the pool of staked DIEM", plus(open_day.active, cooling), held)?;
     if MATURING.all(state).len() != tranches.len() {
         return Err("the queue of tranches is not theirs".into());
     }
@@ -209,7 +209,7 @@ fn check_stake(state: &dyn StateRead, global: &Global) -> Result<(), String> {
 }
 
 /// Checks that the totals of providers are the day's, and that the pool of payouts holds what is owed.
-fn check_days(state: &dyn StateRead, global: &Global) -> Result<(), String> {
+fn check_days(state: &dyn StateRead, open_day: &OpenDay) -> Result<(), String> {
     let mut totals: BTreeMap<u64, ProviderDay> = BTreeMap::new();
     for ((day, provider), row) in PROVIDER_DAYS.all(state) {
         if row.counted > row.consumed {
@@ -223,7 +223,7 @@ fn check_days(state: &dyn StateRead, global: &Global) -> Result<(), String> {
     let mut owed = Amount::ZERO;
     for (day, record) in DAYS.all(state) {
         let sum = totals.remove(&day);
-        if global.is_unsettled(day) {
+        if open_day.is_unsettled(day) {
             let sum = sum.unwrap_or_default();
             equal(&format!("consumption of day {day}"), sum.consumed, record.consumed)?;
             equal(&format!("counted of day {day}"), sum.counted, record.counted)?;
@@ -234,7 +234,7 @@ fn check_days(state: &dyn StateRead, global: &Global) -> Result<(), String> {
         } else if sum.is_some() {
             owed = plus(owed, record.pot.saturating_sub(record.paid));
         }
-        if day != global.day && record.counted > record.base {
+        if day != open_day.day && record.counted > record.base {
             return Err(format!("day {day} counts {}, more than its base {}", record.counted, record.base));
         }
     }

@@ -13,7 +13,7 @@
 //! payouts      what settled days owe to providers, a hundred a block
 //! ```
 //!
-//! **Today** is the day that is open on this chain ([`state::Global::day`]), not the epoch of the clock: while a closed
+//! **Today** is the day that is open on this chain ([`state::OpenDay::day`]), not the epoch of the clock: while a closed
 //! day is in its grace, no other opens. Credit is counted in the base units of DIEM: 10^18 are one dollar of inference.
 //!
 //! The runtime calls, at the begin of every block and in this order: [`day::track_idle`], [`day::settle`] and

@@ -6,20 +6,20 @@ use diem_core::{Address, Amount, BlockContext, CallError, Denom, Module as _, St
 use crate::{
     Credits, Error, Event, accounts,
     spend::check_today,
-    state::{self, Global, OFFERS, add, sub},
+    state::{self, OFFERS, OpenDay, add, sub},
 };
 
 /// Moves credit of today from one account to another, once both have agreed.
 fn move_allowance(
     state: &mut dyn StateWrite,
-    global: &Global,
+    open_day: &OpenDay,
     mut from: accounts::Customer,
     to: &Address,
     amount: Amount,
 ) -> Result<(), Error> {
     sub(&mut from.today().allowance, amount)?;
     from.save(state);
-    let mut to = accounts::load(state, global, to);
+    let mut to = accounts::load(state, open_day, to);
     to.check_new(amount)?;
     add(&mut to.today().allowance, amount)?;
     to.save(state);
@@ -31,15 +31,15 @@ fn move_allowance(
 /// # Errors
 /// Another day than today, oneself, too little credit, or too little for somebody's first.
 pub(crate) fn gift(ctx: &mut TxContext<'_>, to: &Address, day: u64, amount: Amount) -> Result<(), Error> {
-    let global = state::global(ctx.state);
-    check_today(&global, day)?;
+    let open_day = state::open_day(ctx.state);
+    check_today(&open_day, day)?;
     if *to == ctx.sender {
         return Err(Error::ToOneself);
     }
-    let giver = accounts::load(ctx.state, &global, &ctx.sender);
+    let giver = accounts::load(ctx.state, &open_day, &ctx.sender);
     giver.check_min_allowance()?;
     giver.check_free(amount)?;
-    move_allowance(ctx.state, &global, giver, to, amount)?;
+    move_allowance(ctx.state, &open_day, giver, to, amount)?;
     ctx.events.emit(Credits::ID, &Event::Gifted { from: ctx.sender, to: *to, day, amount });
     Ok(())
 }
@@ -49,9 +49,9 @@ pub(crate) fn gift(ctx: &mut TxContext<'_>, to: &Address, day: u64, amount: Amou
 /// # Errors
 /// Another day than today, too little credit.
 pub(crate) fn offer(ctx: &mut TxContext<'_>, day: u64, amount: Amount, price: Amount) -> Result<(), Error> {
-    let global = state::global(ctx.state);
-    check_today(&global, day)?;
-    let mut seller = accounts::load(ctx.state, &global, &ctx.sender);
+    let open_day = state::open_day(ctx.state);
+    check_today(&open_day, day)?;
+    let mut seller = accounts::load(ctx.state, &open_day, &ctx.sender);
     seller.check_min_allowance()?;
     seller.today().offered = Amount::ZERO;
     seller.check_free(amount)?;
@@ -67,15 +67,15 @@ pub(crate) fn offer(ctx: &mut TxContext<'_>, day: u64, amount: Amount, price: Am
 /// # Errors
 /// The sender has no open offer.
 pub(crate) fn withdraw(ctx: &mut TxContext<'_>) -> Result<(), Error> {
-    let global = state::global(ctx.state);
-    let mut seller = accounts::load(ctx.state, &global, &ctx.sender);
+    let open_day = state::open_day(ctx.state);
+    let mut seller = accounts::load(ctx.state, &open_day, &ctx.sender);
     let amount = std::mem::take(&mut seller.today().offered);
     if amount.is_zero() {
         return Err(Error::NoOffer);
     }
     seller.save(ctx.state);
-    OFFERS.remove(ctx.state, &(global.day, ctx.sender));
-    ctx.events.emit(Credits::ID, &Event::OfferWithdrawn { seller: ctx.sender, day: global.day, amount });
+    OFFERS.remove(ctx.state, &(open_day.day, ctx.sender));
+    ctx.events.emit(Credits::ID, &Event::OfferWithdrawn { seller: ctx.sender, day: open_day.day, amount });
     Ok(())
 }
 
@@ -96,12 +96,12 @@ pub(crate) fn buy(
     amount: Amount,
     max_price: Amount,
 ) -> Result<(), CallError> {
-    let global = state::global(ctx.state);
-    check_today(&global, day)?;
+    let open_day = state::open_day(ctx.state);
+    check_today(&open_day, day)?;
     if *seller == ctx.sender {
         return Err(Error::ToOneself.into());
     }
-    let mut from = accounts::load(ctx.state, &global, seller);
+    let mut from = accounts::load(ctx.state, &open_day, seller);
     let price = OFFERS.get(ctx.state, &(day, *seller)).ok_or(Error::NoOffer)?;
     let offered = from.account.today.offered;
     if amount > offered {
@@ -116,7 +116,7 @@ pub(crate) fn buy(
     if from.account.today.offered.is_zero() {
         OFFERS.remove(ctx.state, &(day, *seller));
     }
-    move_allowance(ctx.state, &global, from, &ctx.sender, amount)?;
+    move_allowance(ctx.state, &open_day, from, &ctx.sender, amount)?;
     let event = Event::Bought { seller: *seller, buyer: ctx.sender, day, amount, payment };
     ctx.events.emit(Credits::ID, &event);
     Ok(())
@@ -127,7 +127,7 @@ pub(crate) fn buy(
 /// # Errors
 /// None; the signature is that of every step.
 pub fn clear_offers(ctx: &mut BlockContext<'_>, limit: usize) -> Result<(), CallError> {
-    let today = state::global(ctx.state).day;
+    let today = state::open_day(ctx.state).day;
     for (key, _) in state::due(&OFFERS, ctx.state, limit, |(day, _)| *day < today) {
         OFFERS.remove(ctx.state, &key);
     }

@@ -28,8 +28,9 @@ fn payout_address(state: &dyn StateRead, provider: &Address) -> Address {
 /// # Errors
 /// The pool holds less than it owes, which the invariants exclude.
 pub fn pay_providers(ctx: &mut BlockContext<'_>, limit: usize) -> Result<(), CallError> {
-    let global = state::global(ctx.state);
-    for ((day, provider), row) in state::due(&PROVIDER_DAYS, ctx.state, limit, |(day, _)| !global.is_unsettled(*day)) {
+    let open_day = state::open_day(ctx.state);
+    for ((day, provider), row) in state::due(&PROVIDER_DAYS, ctx.state, limit, |(day, _)| !open_day.is_unsettled(*day))
+    {
         let mut record = DAYS.get(ctx.state, &day).unwrap_or_default();
         let amount = share(&record, row.counted)?;
         let to = payout_address(ctx.state, &provider);

@@ -10,15 +10,15 @@ pub use crate::provider::{Left, Provider, Standing};
 use crate::{
     Credits, Error, Event,
     prices::{MAX_MODELS, MAX_SHEETS_A_DAY, PriceSheet, Sheets, cheapest},
-    state::{self, DAYS, Global, LEAVING, PROVIDER_DAYS, PROVIDERS, SHEETS, add, sub},
+    state::{self, DAYS, LEAVING, OpenDay, PROVIDER_DAYS, PROVIDERS, SHEETS, add, sub},
 };
 
 /// The longest endpoint and moniker, in bytes.
 pub const MAX_TEXT_BYTES: usize = 128;
 
 impl Provider {
-    fn roll(mut self, global: &Global) -> Self {
-        for day in global.days_after(self.day) {
+    fn roll(mut self, open_day: &OpenDay) -> Self {
+        for day in open_day.days_after(self.day) {
             (self.previous, self.today, self.day) = (self.today, self.next, day);
         }
         self
@@ -29,17 +29,17 @@ impl Provider {
 ///
 /// # Errors
 /// [`Error::NoProvider`].
-pub(crate) fn get(state: &dyn StateRead, global: &Global, address: &Address) -> Result<Provider, Error> {
+pub(crate) fn get(state: &dyn StateRead, open_day: &OpenDay, address: &Address) -> Result<Provider, Error> {
     let provider = PROVIDERS.get(state, address).ok_or(Error::NoProvider { provider: *address })?;
-    Ok(provider.roll(global))
+    Ok(provider.roll(open_day))
 }
 
 /// The provider, rolled to the open day, if it has not said that it leaves.
 ///
 /// # Errors
 /// [`Error::NoProvider`] or [`Error::ProviderLeft`].
-pub(crate) fn get_staying(state: &dyn StateRead, global: &Global, address: &Address) -> Result<Provider, Error> {
-    let provider = get(state, global, address)?;
+pub(crate) fn get_staying(state: &dyn StateRead, open_day: &OpenDay, address: &Address) -> Result<Provider, Error> {
+    let provider = get(state, open_day, address)?;
     if provider.left.is_some() { Err(Error::ProviderLeft { provider: *address }) } else { Ok(provider) }
 }
 
@@ -82,7 +82,7 @@ pub(crate) fn register(
     }
     check_min_bond(ctx.state, bond)?;
     bank::pay_into_pool(ctx.state, &ctx.sender, Pool::ProviderBonds, Denom::Vvv, bond)?;
-    let day = state::global(ctx.state).day;
+    let day = state::open_day(ctx.state).day;
     PROVIDERS.set(ctx.state, &ctx.sender, &Provider::new(*payout, endpoint, moniker, bond, day));
     ctx.events.emit(Credits::ID, &Event::ProviderRegistered { provider: ctx.sender, bond });
     Ok(())
@@ -103,7 +103,7 @@ pub(crate) fn edit(
     endpoint: Option<&str>,
     moniker: Option<&str>,
 ) -> Result<(), Error> {
-    let mut provider = get(ctx.state, &state::global(ctx.state), &ctx.sender)?;
+    let mut provider = get(ctx.state, &state::open_day(ctx.state), &ctx.sender)?;
     provider.payout = payout.copied().unwrap_or(provider.payout);
     provider.endpoint = endpoint.map_or(provider.endpoint, Into::into);
     provider.moniker = moniker.map_or(provider.moniker, Into::into);
@@ -117,7 +117,7 @@ pub(crate) fn edit(
 /// # Errors
 /// The sender is no provider, has left, or does not have it.
 pub(crate) fn add_bond(ctx: &mut TxContext<'_>, amount: Amount) -> Result<(), CallError> {
-    let mut provider = get_staying(ctx.state, &state::global(ctx.state), &ctx.sender)?;
+    let mut provider = get_staying(ctx.state, &state::open_day(ctx.state), &ctx.sender)?;
     bank::pay_into_pool(ctx.state, &ctx.sender, Pool::ProviderBonds, Denom::Vvv, amount)?;
     add(&mut provider.bond, amount)?;
     provider.next.bond = provider.bond;
@@ -132,10 +132,10 @@ pub(crate) fn add_bond(ctx: &mut TxContext<'_>, amount: Amount) -> Result<(), Ca
 /// # Errors
 /// The sender is no provider, or has left.
 pub(crate) fn deregister(ctx: &mut TxContext<'_>) -> Result<(), Error> {
-    let global = state::global(ctx.state);
-    let mut provider = get_staying(ctx.state, &global, &ctx.sender)?;
+    let open_day = state::open_day(ctx.state);
+    let mut provider = get_staying(ctx.state, &open_day, &ctx.sender)?;
     let due = Time(ctx.block.time.millis().saturating_add(state::params(ctx.state).provider_unbonding_ms));
-    provider.left = Some(Left { day: global.day, due });
+    provider.left = Some(Left { day: open_day.day, due });
     provider.next = Standing::default();
     PROVIDERS.set(ctx.state, &ctx.sender, &provider);
     if provider.bond.is_zero() {
@@ -143,23 +143,23 @@ pub(crate) fn deregister(ctx: &mut TxContext<'_>) -> Result<(), Error> {
     } else {
         LEAVING.set(ctx.state, &(due.millis(), ctx.sender), &1);
     }
-    ctx.events.emit(Credits::ID, &Event::ProviderLeft { provider: ctx.sender, day: global.day, due });
+    ctx.events.emit(Credits::ID, &Event::ProviderLeft { provider: ctx.sender, day: open_day.day, due });
     Ok(())
 }
 
 /// A provider's sheets as they stand today.
-pub(crate) fn sheets(state: &dyn StateRead, global: &Global, provider: &Address) -> Option<Sheets> {
+pub(crate) fn sheets(state: &dyn StateRead, open_day: &OpenDay, provider: &Address) -> Option<Sheets> {
     let sheets = SHEETS.get(state, provider)?;
-    if sheets.day == global.day {
+    if sheets.day == open_day.day {
         return Some(sheets);
     }
-    Some(Sheets { day: global.day, today: sheets.next.clone(), next: sheets.next, published: 0 })
+    Some(Sheets { day: open_day.day, today: sheets.next.clone(), next: sheets.next, published: 0 })
 }
 
 /// The most that a provider may charge today, and how many sheets it has published today.
-fn charged(state: &dyn StateRead, global: &Global, provider: &Address) -> (PriceSheet, u8) {
+fn charged(state: &dyn StateRead, open_day: &OpenDay, provider: &Address) -> (PriceSheet, u8) {
     match SHEETS.get(state, provider).unwrap_or_default() {
-        sheets if sheets.day == global.day => (sheets.today, sheets.published),
+        sheets if sheets.day == open_day.day => (sheets.today, sheets.published),
         before => (before.next, 0),
     }
 }
@@ -170,9 +170,9 @@ fn charged(state: &dyn StateRead, global: &Global, provider: &Address) -> (Price
 /// # Errors
 /// The sender is no provider, or has published too many sheets or models in one day.
 pub(crate) fn publish_prices(ctx: &mut TxContext<'_>, sheet: &PriceSheet) -> Result<(), Error> {
-    let global = state::global(ctx.state);
-    get_staying(ctx.state, &global, &ctx.sender)?;
-    let (old, published) = charged(ctx.state, &global, &ctx.sender);
+    let open_day = state::open_day(ctx.state);
+    get_staying(ctx.state, &open_day, &ctx.sender)?;
+    let (old, published) = charged(ctx.state, &open_day, &ctx.sender);
     if published >= MAX_SHEETS_A_DAY {
         return Err(Error::TooManySheets);
     }
@@ -182,7 +182,7 @@ pub(crate) fn publish_prices(ctx: &mut TxContext<'_>, sheet: &PriceSheet) -> Res
     }
     let event = Event::PricesPublished { provider: ctx.sender, today: today.hash(), next: sheet.hash() };
     let published = published.saturating_add(1);
-    SHEETS.set(ctx.state, &ctx.sender, &Sheets { day: global.day, today, next: sheet.clone(), published });
+    SHEETS.set(ctx.state, &ctx.sender, &Sheets { day: open_day.day, today, next: sheet.clone(), published });
     ctx.events.emit(Credits::ID, &event);
     Ok(())
 }
@@ -197,7 +197,7 @@ fn check_authority(ctx: &TxContext<'_>) -> Result<(), Error> {
 /// The sender is not the authority; no provider, or one that has left, is listed, or has too small a bond.
 pub(crate) fn list(ctx: &mut TxContext<'_>, address: &Address) -> Result<(), Error> {
     check_authority(ctx)?;
-    let mut provider = get_staying(ctx.state, &state::global(ctx.state), address)?;
+    let mut provider = get_staying(ctx.state, &state::open_day(ctx.state), address)?;
     if provider.next.listed {
         return Err(Error::AlreadyListed);
     }
@@ -215,9 +215,9 @@ pub(crate) fn list(ctx: &mut TxContext<'_>, address: &Address) -> Result<(), Err
 /// The sender is not the authority; no provider, or nothing that this would change.
 pub(crate) fn delist(ctx: &mut TxContext<'_>, address: &Address, forfeit: bool) -> Result<(), CallError> {
     check_authority(ctx)?;
-    let global = state::global(ctx.state);
-    let mut provider = get(ctx.state, &global, address)?;
-    let unsettled_listed = global.unsettled().is_some() && provider.previous.listed;
+    let open_day = state::open_day(ctx.state);
+    let mut provider = get(ctx.state, &open_day, address)?;
+    let unsettled_listed = open_day.unsettled().is_some() && provider.previous.listed;
     let listed = provider.next.listed || provider.today.listed || unsettled_listed;
     let forfeited = if forfeit { provider.bond } else { Amount::ZERO };
     if !listed && forfeited.is_zero() {
@@ -229,8 +229,8 @@ pub(crate) fn delist(ctx: &mut TxContext<'_>, address: &Address, forfeit: bool) 
             standing.bond = Amount::ZERO;
         }
     }
-    discount(ctx.state, address, global.day)?;
-    if let Some(closed) = global.unsettled() {
+    discount(ctx.state, address, open_day.day)?;
+    if let Some(closed) = open_day.unsettled() {
         discount(ctx.state, address, closed.day)?;
     }
     if !forfeited.is_zero() {
@@ -264,10 +264,10 @@ fn discount(state: &mut dyn StateWrite, provider: &Address, day: u64) -> Result<
 /// The pool holds less than it owes, which the invariants exclude.
 pub fn pay_bonds(ctx: &mut BlockContext<'_>, limit: usize) -> Result<(), CallError> {
     let now = ctx.block.info.time.millis();
-    let global = state::global(ctx.state);
+    let open_day = state::open_day(ctx.state);
     for ((due, address), _) in state::due(&LEAVING, ctx.state, limit, |(due, _)| *due <= now) {
-        let mut provider = get(ctx.state, &global, &address)?;
-        let is_over = provider.left.is_some_and(|left| !global.is_unsettled(left.day));
+        let mut provider = get(ctx.state, &open_day, &address)?;
+        let is_over = provider.left.is_some_and(|left| !open_day.is_unsettled(left.day));
         if !is_over {
             break;
         }

@@ -10,8 +10,8 @@ use crate::{
     prices::Sheets,
     providers::{self, Provider},
     state::{
-        self, DAYS, DayRecord, Global, Grant, IDLE, Idle, OFFERS, POSITIONS, PROVIDER_DAYS, PROVIDERS, Promised,
-        ProviderDay, Row, Signed, TRANCHES, Tranche,
+        self, CreditDay, DAYS, DailyPromise, DayRecord, Grant, IDLE_SUPPLY, IdleSupply, OFFERS, OpenDay, POSITIONS,
+        PROVIDER_DAYS, PROVIDERS, ProviderDay, TRANCHES, Tranche, VoucherProgress,
     },
 };
 
@@ -99,11 +99,11 @@ pub enum Answer {
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct AccountInfo {
     /// The row of the open day.
-    pub today: Row,
+    pub today: CreditDay,
     /// The credit of today that nobody has a claim on.
     pub free: Amount,
     /// The row of the day before.
-    pub previous: Row,
+    pub previous: CreditDay,
     /// The credit with which the next day opens, if nothing changes.
     pub tomorrow: Amount,
     /// The price of its open offer, in avvv for a whole credit.
@@ -118,9 +118,9 @@ pub struct PromiseInfo {
     /// The provider to which it is made.
     pub provider: Address,
     /// The promise of today.
-    pub today: Promised,
+    pub today: DailyPromise,
     /// The promise of the day before.
-    pub previous: Promised,
+    pub previous: DailyPromise,
     /// The promise of a day from tomorrow on, before it is scaled.
     pub next: Amount,
     /// The amount to which it will be scaled tomorrow, if nothing changes.
@@ -151,7 +151,7 @@ pub struct VoucherDay {
     /// The day of the vouchers.
     pub day: u64,
     /// The amount and requests that were paid and seen so far.
-    pub signed: Signed,
+    pub signed: VoucherProgress,
     /// The credit that can still be paid: the promise's rest, within the signer's limit.
     pub left: Amount,
 }
@@ -189,7 +189,7 @@ pub struct ProviderInfo {
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct TodayInfo {
     /// The row of the chain as a whole.
-    pub global: Global,
+    pub global: OpenDay,
     /// The totals of the open day so far.
     pub day: DayRecord,
     /// The first moment at which the next day can open.
@@ -203,7 +203,7 @@ pub struct TodayInfo {
     /// The supply of DIEM, in adiem.
     pub supply: Amount,
     /// The running sum behind the day's base.
-    pub idle: Idle,
+    pub idle: IdleSupply,
 }
 
 /// A day with its record.
@@ -248,8 +248,8 @@ pub(crate) fn answer(ctx: &QueryContext<'_>, query: Query) -> Result<Answer, Cal
 
 /// An account's credit today, yesterday and tomorrow, with its promises.
 pub fn account(ctx: &QueryContext<'_>, address: &Address) -> AccountInfo {
-    let (state, global) = (ctx.state, state::global(ctx.state));
-    let customer = accounts::load(state, &global, address);
+    let (state, open_day) = (ctx.state, state::open_day(ctx.state));
+    let customer = accounts::load(state, &open_day, address);
     let scaled = accounts::tomorrow(state, &customer);
     let promises = customer.promises.iter().zip(scaled).map(|(promise, (provider, tomorrow))| PromiseInfo {
         provider,
@@ -261,7 +261,7 @@ pub fn account(ctx: &QueryContext<'_>, address: &Address) -> AccountInfo {
     AccountInfo {
         free: customer.account.today.free(),
         tomorrow: customer.account.today.staked,
-        offer_price: OFFERS.get(state, &(global.day, *address)),
+        offer_price: OFFERS.get(state, &(open_day.day, *address)),
         promises: promises.collect(),
         today: customer.account.today.clone(),
         previous: customer.account.previous.clone(),
@@ -281,14 +281,14 @@ pub fn tranches(ctx: &QueryContext<'_>, staker: &Address) -> Vec<(u64, Tranche)>
 
 /// The session keys of an account that still say something, with their rights; they are few.
 pub fn grants(ctx: &QueryContext<'_>, account: &Address) -> Vec<(Address, Grant)> {
-    grants::of(ctx.state, &state::global(ctx.state), account)
+    grants::of(ctx.state, &state::open_day(ctx.state), account)
 }
 
 /// What a voucher of this signer at this provider can still bring, today and yesterday.
 pub fn voucher(ctx: &QueryContext<'_>, account: &Address, signer: &Address, provider: &Address) -> VoucherInfo {
-    let (state, global) = (ctx.state, state::global(ctx.state));
-    let customer = accounts::load(state, &global, account);
-    let grant = grants::get(state, &global, account, signer).unwrap_or_default();
+    let (state, open_day) = (ctx.state, state::open_day(ctx.state));
+    let customer = accounts::load(state, &open_day, account);
+    let grant = grants::get(state, &open_day, account, signer).unwrap_or_default();
     let on = |day: u64| {
         let promised = customer.promised(provider, day).copied().unwrap_or_default();
         let (signed, left) = if signer == account {
@@ -299,17 +299,17 @@ pub fn voucher(ctx: &QueryContext<'_>, account: &Address, signer: &Address, prov
         };
         VoucherDay { day, signed, left }
     };
-    VoucherInfo { today: on(global.day), previous: global.unsettled().map(|previous| on(previous.day)) }
+    VoucherInfo { today: on(open_day.day), previous: open_day.unsettled().map(|previous| on(previous.day)) }
 }
 
 /// A page of the open offers of today, by seller.
 pub fn offers(ctx: &QueryContext<'_>, page: &Page<Address>) -> Vec<OfferInfo> {
-    let (state, global) = (ctx.state, state::global(ctx.state));
+    let (state, open_day) = (ctx.state, state::open_day(ctx.state));
     let offer = |(seller, price)| {
-        let amount = accounts::load(state, &global, &seller).account.today.offered;
+        let amount = accounts::load(state, &open_day, &seller).account.today.offered;
         OfferInfo { seller, amount, price }
     };
-    OFFERS.page_of(state, &global.day, page).into_iter().map(offer).collect()
+    OFFERS.page_of(state, &open_day.day, page).into_iter().map(offer).collect()
 }
 
 /// One provider with its prices and its days.
@@ -317,12 +317,12 @@ pub fn offers(ctx: &QueryContext<'_>, page: &Page<Address>) -> Vec<OfferInfo> {
 /// # Errors
 /// [`Error::NoProvider`].
 pub fn provider(ctx: &QueryContext<'_>, address: &Address) -> Result<ProviderInfo, CallError> {
-    let (state, global) = (ctx.state, state::global(ctx.state));
-    let provider = providers::get(state, &global, address)?;
-    let sheets = providers::sheets(state, &global, address).unwrap_or_default();
-    let today = PROVIDER_DAYS.get(state, &(global.day, *address)).unwrap_or_default();
+    let (state, open_day) = (ctx.state, state::open_day(ctx.state));
+    let provider = providers::get(state, &open_day, address)?;
+    let sheets = providers::sheets(state, &open_day, address).unwrap_or_default();
+    let today = PROVIDER_DAYS.get(state, &(open_day.day, *address)).unwrap_or_default();
     let most = provider.today.counted(Amount::MAX);
-    let previous = global.previous.as_ref().and_then(|previous| PROVIDER_DAYS.get(state, &(previous.day, *address)));
+    let previous = open_day.previous.as_ref().and_then(|previous| PROVIDER_DAYS.get(state, &(previous.day, *address)));
     Ok(ProviderInfo {
         sheet_hash: sheets.today.hash(),
         left_to_earn: most.saturating_sub(today.counted),
@@ -335,32 +335,32 @@ pub fn provider(ctx: &QueryContext<'_>, address: &Address) -> Result<ProviderInf
 
 /// A page of all providers by address, also of those that have left.
 pub fn providers(ctx: &QueryContext<'_>, page: &Page<Address>) -> Vec<(Address, Provider)> {
-    let (state, global) = (ctx.state, state::global(ctx.state));
+    let (state, open_day) = (ctx.state, state::open_day(ctx.state));
     let rows = PROVIDERS.page(state, page).into_iter();
-    rows.filter_map(|(address, _)| Some((address, providers::get(state, &global, &address).ok()?))).collect()
+    rows.filter_map(|(address, _)| Some((address, providers::get(state, &open_day, &address).ok()?))).collect()
 }
 
 /// The open day, the one in its grace, and the rent so far.
 pub fn today(ctx: &QueryContext<'_>) -> TodayInfo {
-    let (state, global) = (ctx.state, state::global(ctx.state));
+    let (state, open_day) = (ctx.state, state::open_day(ctx.state));
     let grace = state::params(state).grace_ms;
-    let unsettled = global.unsettled().map(|previous| {
+    let unsettled = open_day.unsettled().map(|previous| {
         let record = DAYS.get(state, &previous.day).unwrap_or_default();
         (day_info(previous.day, record), Time(previous.closed_at.millis().saturating_add(grace)))
     });
     let (unsettled, settles_after) = unsettled.unzip();
     // The day in its grace still takes vouchers at that last moment: it is settled, and the next day opens, after it.
     let settled_by = settles_after.map_or(Time(0), |last: Time| Time(last.millis().saturating_add(1)));
-    let midnight = global.day.saturating_add(1).saturating_mul(clock::epoch_ms(state).get());
+    let midnight = open_day.day.saturating_add(1).saturating_mul(clock::epoch_ms(state).get());
     TodayInfo {
-        day: DAYS.get(state, &global.day).unwrap_or_default(),
+        day: DAYS.get(state, &open_day.day).unwrap_or_default(),
         closes_at: settled_by.max(Time(midnight)),
         unsettled,
         settles_after,
         rent: bank::pool(state, Pool::Rent, Denom::Vvv),
         supply: bank::supply(state, Denom::Diem),
-        idle: IDLE.get(state).unwrap_or_default(),
-        global,
+        idle: IDLE_SUPPLY.get(state).unwrap_or_default(),
+        global: open_day,
     }
 }
 

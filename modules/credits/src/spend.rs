@@ -4,15 +4,15 @@ use diem_core::{Address, Amount, Module as _, StateRead, StateWrite, TxContext};
 
 use crate::{
     Credits, Error, Event, accounts, providers,
-    state::{self, DAYS, Global, PROVIDER_DAYS, add, sub},
+    state::{self, DAYS, OpenDay, PROVIDER_DAYS, add, sub},
 };
 
 /// The longest reference of a direct spend, in bytes.
 pub const MAX_REFERENCE_BYTES: usize = 64;
 
 /// Refuses a day that is not today: what was signed a moment before midnight never takes tomorrow's credit.
-pub(crate) fn check_today(global: &Global, day: u64) -> Result<(), Error> {
-    if day == global.day { Ok(()) } else { Err(Error::NotToday { day, today: global.day }) }
+pub(crate) fn check_today(open_day: &OpenDay, day: u64) -> Result<(), Error> {
+    if day == open_day.day { Ok(()) } else { Err(Error::NotToday { day, today: open_day.day }) }
 }
 
 /// The provider, if it serves on `day`, which is not settled yet.
@@ -21,11 +21,11 @@ pub(crate) fn check_today(global: &Global, day: u64) -> Result<(), Error> {
 /// [`Error::NoProvider`], or [`Error::ProviderLeft`] if its last day was before `day`.
 pub(crate) fn serving(
     state: &dyn StateRead,
-    global: &Global,
+    open_day: &OpenDay,
     address: &Address,
     day: u64,
 ) -> Result<providers::Provider, Error> {
-    let provider = providers::get(state, global, address)?;
+    let provider = providers::get(state, open_day, address)?;
     if provider.left.is_some_and(|left| left.day < day) {
         return Err(Error::ProviderLeft { provider: *address });
     }
@@ -70,10 +70,10 @@ pub(crate) fn spend(
     amount: Amount,
     reference: &str,
 ) -> Result<(), Error> {
-    let global = state::global(ctx.state);
-    check_today(&global, day)?;
-    let serving = serving(ctx.state, &global, provider, day)?;
-    let mut customer = accounts::load(ctx.state, &global, &ctx.sender);
+    let open_day = state::open_day(ctx.state);
+    check_today(&open_day, day)?;
+    let serving = serving(ctx.state, &open_day, provider, day)?;
+    let mut customer = accounts::load(ctx.state, &open_day, &ctx.sender);
     customer.check_min_allowance()?;
     customer.check_free(amount)?;
     add(&mut customer.today().spent, amount)?;

@@ -11,7 +11,7 @@ use diem_core::{
 
 use crate::{
     Credits, Error, Event, accounts,
-    state::{self, GLOBAL, MATURING, NEXT_TRANCHE, POSITIONS, TRANCHES, Tranche, add, sub},
+    state::{self, MATURING, NEXT_TRANCHE, OPEN_DAY, POSITIONS, TRANCHES, Tranche, add, sub},
 };
 
 /// The most tranches that an account can have.
@@ -60,17 +60,17 @@ fn bring_in(
 ) -> Result<(), Error> {
     let key = (*staker, *beneficiary);
     let mut position = POSITIONS.get(state, &key).unwrap_or_default();
-    let mut global = state::global(state);
-    let mut customer = accounts::load(state, &global, beneficiary);
+    let mut open_day = state::open_day(state);
+    let mut customer = accounts::load(state, &open_day, beneficiary);
     add(&mut position, amount)?;
-    add(&mut global.active, amount)?;
+    add(&mut open_day.active, amount)?;
     add(&mut customer.today().staked, amount)?;
     if counts_today {
-        add(&mut global.allowance, amount)?;
+        add(&mut open_day.allowance, amount)?;
         add(&mut customer.today().allowance, amount)?;
     }
     POSITIONS.set(state, &key, &position);
-    GLOBAL.set(state, &global);
+    OPEN_DAY.set(state, &open_day);
     customer.save(state);
     Ok(())
 }
@@ -95,12 +95,12 @@ pub(crate) fn unstake(ctx: &mut TxContext<'_>, beneficiary: &Address, amount: Am
     if TRANCHES.prefix(ctx.state, &staker, None, MAX_TRANCHES).len() >= MAX_TRANCHES {
         return Err(Error::TooManyTranches);
     }
-    let mut global = state::global(ctx.state);
-    sub(&mut global.active, amount)?;
-    let mut customer = accounts::load(ctx.state, &global, beneficiary);
+    let mut open_day = state::open_day(ctx.state);
+    sub(&mut open_day.active, amount)?;
+    let mut customer = accounts::load(ctx.state, &open_day, beneficiary);
     sub(&mut customer.today().staked, amount)?;
     let due = due(ctx.state, ctx.block);
-    let tranche = Tranche { beneficiary: *beneficiary, amount, day: global.day, due };
+    let tranche = Tranche { beneficiary: *beneficiary, amount, day: open_day.day, due };
 
     if rest.is_zero() {
         POSITIONS.remove(ctx.state, &key);
@@ -108,7 +108,7 @@ pub(crate) fn unstake(ctx: &mut TxContext<'_>, beneficiary: &Address, amount: Am
         POSITIONS.set(ctx.state, &key, &rest);
     }
     customer.save(ctx.state);
-    GLOBAL.set(ctx.state, &global);
+    OPEN_DAY.set(ctx.state, &open_day);
     let id = NEXT_TRANCHE.get(ctx.state).unwrap_or_default();
     NEXT_TRANCHE.set(ctx.state, &id.saturating_add(1));
     TRANCHES.set(ctx.state, &(staker, id), &tranche);
@@ -133,7 +133,7 @@ pub(crate) fn cancel(ctx: &mut TxContext<'_>, id: u64) -> Result<(), Error> {
         TRANCHES.get(ctx.state, &key).ok_or(Error::NoTranche { tranche: id })?;
     TRANCHES.remove(ctx.state, &key);
     MATURING.remove(ctx.state, &(due.millis(), id));
-    let left_earlier = day < state::global(ctx.state).day;
+    let left_earlier = day < state::open_day(ctx.state).day;
     bring_in(ctx.state, &staker, &beneficiary, amount, left_earlier)?;
     ctx.events.emit(Credits::ID, &Event::UnstakeCancelled { staker, beneficiary, amount, tranche: id });
     Ok(())
@@ -149,7 +149,7 @@ pub(crate) fn cancel(ctx: &mut TxContext<'_>, id: u64) -> Result<(), Error> {
 /// The pool holds less than it owes, which the invariants exclude.
 pub fn pay_matured(ctx: &mut BlockContext<'_>, limit: usize) -> Result<(), CallError> {
     let now = ctx.block.info.time.millis();
-    let today = state::global(ctx.state).day;
+    let today = state::open_day(ctx.state).day;
     for ((_, id), staker) in state::due(&MATURING, ctx.state, limit, |(due, _)| *due <= now) {
         let Some(tranche) = TRANCHES.get(ctx.state, &(staker, id)).filter(|tranche| tranche.day < today) else { break };
         pay(ctx.state, ctx.events, &staker, id, &tranche)?;
@@ -164,7 +164,7 @@ pub fn pay_matured(ctx: &mut BlockContext<'_>, limit: usize) -> Result<(), CallE
 pub(crate) fn collect(ctx: &mut TxContext<'_>, id: u64) -> Result<(), CallError> {
     let staker = ctx.sender;
     let tranche = TRANCHES.get(ctx.state, &(staker, id)).ok_or(Error::NoTranche { tranche: id })?;
-    let is_due = tranche.due <= ctx.block.time && tranche.day < state::global(ctx.state).day;
+    let is_due = tranche.due <= ctx.block.time && tranche.day < state::open_day(ctx.state).day;
     if !is_due {
         return Err(Error::NotDue { tranche: id, at: tranche.due }.into());
     }

@@ -12,8 +12,8 @@ use crate::{Credits, Error, Params, prices::Sheets, provider::Provider};
 
 pub(crate) const PARAMS: Item<Params> = Item::new(Credits::ID, 0);
 // Table 1 held a copy of the chain's name and genesis hash.
-pub(crate) const GLOBAL: Item<Global> = Item::new(Credits::ID, 2);
-pub(crate) const IDLE: Item<Idle> = Item::new(Credits::ID, 3);
+pub(crate) const OPEN_DAY: Item<OpenDay> = Item::new(Credits::ID, 2);
+pub(crate) const IDLE_SUPPLY: Item<IdleSupply> = Item::new(Credits::ID, 3);
 pub(crate) const NEXT_TRANCHE: Item<u64> = Item::new(Credits::ID, 4);
 /// The accounts that have, had or were given credit.
 pub(crate) const ACCOUNTS: Map<Address, Account> = Map::new(Credits::ID, 5);
@@ -49,10 +49,10 @@ pub fn is_leaving(key: &[u8]) -> bool {
     TRANCHES.has_key(key) || MATURING.has_key(key) || LEAVING.has_key(key) || PROVIDER_DAYS.has_key(key)
 }
 
-/// The chain's own row.
+/// The open day, for the chain as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Global {
+pub struct OpenDay {
     /// The day that is open.
     pub day: u64,
     /// The DIEM that is staked: the allowance with which the next day opens.
@@ -77,7 +77,7 @@ pub struct PreviousDay {
     pub settled: bool,
 }
 
-impl Global {
+impl OpenDay {
     /// The closed day that is not settled yet.
     pub fn unsettled(&self) -> Option<&PreviousDay> {
         self.previous.as_ref().filter(|previous| !previous.settled)
@@ -98,7 +98,7 @@ impl Global {
 /// The running sum of (DIEM supply - allowance) * milliseconds over the open day.
 #[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Idle {
+pub struct IdleSupply {
     /// The sum up to `at`: an unsigned 256-bit number, big-endian.
     #[serde(with = "hex::serde")]
     pub sum: [u8; 32],
@@ -108,7 +108,7 @@ pub struct Idle {
     pub since: Time,
 }
 
-impl Idle {
+impl IdleSupply {
     pub(crate) fn sum(&self) -> U256 {
         U256::from_be_bytes(self.sum)
     }
@@ -117,7 +117,7 @@ impl Idle {
 /// An account's credit of one day.
 #[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Row {
+pub struct CreditDay {
     /// The day of the row.
     pub day: u64,
     /// The DIEM that is staked for this account, at present or when the day closed.
@@ -132,7 +132,7 @@ pub struct Row {
     pub offered: Amount,
 }
 
-impl Row {
+impl CreditDay {
     /// The credit that nobody has a claim on.
     pub const fn free(&self) -> Amount {
         self.allowance.saturating_sub(self.spent).saturating_sub(self.promised).saturating_sub(self.offered)
@@ -144,9 +144,9 @@ impl Row {
 #[serde(deny_unknown_fields)]
 pub struct Account {
     /// The row of the day on which it was last touched.
-    pub today: Row,
+    pub today: CreditDay,
     /// The row of the day before that.
-    pub previous: Row,
+    pub previous: CreditDay,
 }
 
 impl Account {
@@ -166,24 +166,24 @@ pub struct Promise {
     /// The amount for every day after today.
     pub next: Amount,
     /// The promise of today, or of the day on which the account was last touched.
-    pub today: Promised,
+    pub today: DailyPromise,
     /// The promise of the day before that.
-    pub previous: Promised,
+    pub previous: DailyPromise,
 }
 
 /// A promise on one day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Promised {
+pub struct DailyPromise {
     /// The credit that is promised.
     pub amount: Amount,
     /// The credit that vouchers of all signers have taken.
     pub used: Amount,
     /// The amount and requests of vouchers that the account itself signed.
-    pub own: Signed,
+    pub own: VoucherProgress,
 }
 
-impl Promised {
+impl DailyPromise {
     /// The credit that is left of the promise.
     pub const fn left(&self) -> Amount {
         self.amount.saturating_sub(self.used)
@@ -193,7 +193,7 @@ impl Promised {
 /// The total of one signer's vouchers at one provider on one day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Signed {
+pub struct VoucherProgress {
     /// The credit that was paid so far: the cumulative amount that the next voucher must exceed.
     pub paid: Amount,
     /// The highest number of requests seen.
@@ -240,19 +240,19 @@ pub struct Limit {
     /// The limit of every day after today, up to the grant's last.
     pub next: Amount,
     /// The limit of today, and what came.
-    pub today: Limited,
+    pub today: DailyLimit,
     /// The limit of the day before, and what came.
-    pub previous: Limited,
+    pub previous: DailyLimit,
 }
 
 /// A limit on one day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Limited {
+pub struct DailyLimit {
     /// The most credit that may be paid.
     pub amount: Amount,
     /// The amount and requests of the vouchers that came.
-    pub signed: Signed,
+    pub signed: VoucherProgress,
 }
 
 /// DIEM on its way out of stake.
@@ -315,9 +315,9 @@ pub struct DayRecord {
     pub paid: Amount,
 }
 
-/// The chain's own row; every state has it from genesis on.
-pub fn global(state: &dyn StateRead) -> Global {
-    GLOBAL.get(state).unwrap_or_default()
+/// The open day, for the chain as a whole. Every state has it from genesis on.
+pub fn open_day(state: &dyn StateRead) -> OpenDay {
+    OPEN_DAY.get(state).unwrap_or_default()
 }
 
 /// The key of the row of an account's credit, for proofs.

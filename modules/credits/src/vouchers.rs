@@ -13,7 +13,7 @@ use crate::{
     Credits, Error, Event, SignedVoucher,
     accounts::{self, Customer},
     grants, spend,
-    state::{self, GRANTS, Global, Grant, Limited, Signed, add, sub},
+    state::{self, DailyLimit, GRANTS, Grant, OpenDay, VoucherProgress, add, sub},
     voucher::Voucher,
 };
 
@@ -60,15 +60,15 @@ pub struct Outcome {
 /// # Errors
 /// There is no such provider.
 pub(crate) fn settle(ctx: &mut TxContext<'_>, address: &Address, vouchers: &[SignedVoucher]) -> Result<(), Error> {
-    let global = state::global(ctx.state);
+    let open_day = state::open_day(ctx.state);
     let chain = chain::identity(ctx.state);
-    let provider = crate::providers::get(ctx.state, &global, address)?;
+    let provider = crate::providers::get(ctx.state, &open_day, address)?;
     let mut totals: BTreeMap<u64, (Amount, u64)> = BTreeMap::new();
     let mut outcomes = Vec::with_capacity(vouchers.len());
-    let mut batch = Batch { global: &global, customers: BTreeMap::new(), grants: BTreeMap::new() };
+    let mut batch = Batch { open_day: &open_day, customers: BTreeMap::new(), grants: BTreeMap::new() };
     for signed in vouchers {
         let Voucher { account, day, .. } = signed.voucher;
-        let settled = check_names(&signed.voucher, address, &global, &chain)
+        let settled = check_names(&signed.voucher, address, &open_day, &chain)
             .and_then(|()| batch.judge(ctx.state, ctx.verifier, signed));
         if let Ok(Settled { paid, requests, .. }) = settled {
             let (consumed, served) = totals.entry(day).or_default();
@@ -102,7 +102,7 @@ struct Settled {
 
 /// The rows that a batch has read: each account and each grant once, however many vouchers are of it.
 struct Batch<'a> {
-    global: &'a Global,
+    open_day: &'a OpenDay,
     customers: BTreeMap<Address, Read<Customer>>,
     /// The grants by (account, session key).
     grants: BTreeMap<(Address, Address), Read<Option<Grant>>>,
@@ -130,16 +130,16 @@ impl Batch<'_> {
         signed: &SignedVoucher,
     ) -> Result<Settled, Error> {
         let voucher = &signed.voucher;
-        let (global, account) = (self.global, voucher.account);
+        let (open_day, account) = (self.open_day, voucher.account);
         let mut by_key = if voucher.signer == account {
             None
         } else {
-            let read = || Read::new(grants::get(state, global, &account, &voucher.signer));
+            let read = || Read::new(grants::get(state, open_day, &account, &voucher.signer));
             let read = self.grants.entry((account, voucher.signer)).or_insert_with(read);
             Some(check_grant(read, voucher)?)
         };
         verifier.verify(signed).map_err(|_| Error::VoucherSignature)?;
-        let read = || Read::new(accounts::load(state, global, &account));
+        let read = || Read::new(accounts::load(state, open_day, &account));
         let customer = self.customers.entry(account).or_insert_with(read);
 
         let promised = customer.row.promised(&voucher.provider, voucher.day);
@@ -156,7 +156,8 @@ impl Batch<'_> {
             .checked_sub(stored.paid)
             .map_err(|_| Error::VoucherBelow { paid: stored.paid, amount: voucher.amount })?;
         let paid = asked.min(left);
-        let seen = Signed { paid: stored.paid.checked_add(paid)?, requests: stored.requests.max(voucher.requests) };
+        let seen =
+            VoucherProgress { paid: stored.paid.checked_add(paid)?, requests: stored.requests.max(voucher.requests) };
 
         customer.changed = true;
         if let Some(row) = customer.row.row_of(voucher.day) {
@@ -194,14 +195,14 @@ impl Batch<'_> {
 }
 
 /// Whether it is for this chain, this provider and a day that still takes vouchers.
-fn check_names(voucher: &Voucher, provider: &Address, global: &Global, chain: &Identity) -> Result<(), Error> {
+fn check_names(voucher: &Voucher, provider: &Address, open_day: &OpenDay, chain: &Identity) -> Result<(), Error> {
     if voucher.chain_id != chain.chain_id || voucher.genesis_hash != chain.genesis_hash {
         return Err(Error::VoucherChain);
     }
     if voucher.provider != *provider {
         return Err(Error::VoucherProvider);
     }
-    if !global.is_unsettled(voucher.day) {
+    if !open_day.is_unsettled(voucher.day) {
         return Err(Error::VoucherDay { day: voucher.day });
     }
     if voucher.requests > MAX_REQUESTS {
@@ -214,7 +215,7 @@ fn check_names(voucher: &Voucher, provider: &Address, global: &Global, chain: &I
 fn check_grant<'a>(
     read: &'a mut Read<Option<Grant>>,
     voucher: &Voucher,
-) -> Result<(&'a mut Limited, &'a mut bool), Error> {
+) -> Result<(&'a mut DailyLimit, &'a mut bool), Error> {
     let grant = read.row.as_mut().ok_or(Error::NoGrant)?;
     let is_over = grant.last_day < voucher.day;
     let limit = grant.limit_mut(&voucher.provider, voucher.day).filter(|limit| !limit.amount.is_zero());

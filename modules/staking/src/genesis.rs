@@ -13,10 +13,10 @@ use crate::{
     params::Params,
     positions::Open,
     state::{
-        BRIDGE_KEYS, BURNED, BY_CONSENSUS, BridgeKey, DATES, DESCRIPTIONS, DUE, Description, EARNINGS, ENTRIES,
-        ENTRY_COUNTS, Earnings, Entry, EntryKey, JOB_QUEUE, JOBS, Job, LEFT, MISSED, NEXT_ENTRY, NEXT_JOB, PARAMS,
-        PLACES, POSITIONS, Place, Position, RANKING, SIGNING, Signing, TODAY, TOLD, Told, VALIDATORS, Validator,
-        params, rank_key,
+        BRIDGE_KEYS, BURNED, BY_CONSENSUS, BridgeKey, CONSENSUS_SET, ConsensusValidator, DESCRIPTIONS, Description,
+        EARNINGS, ENTRIES, ENTRIES_BY_ACCOUNT, ENTRY_COUNTS, Earnings, Entry, EntryKey, EntryLocation, JOB_QUEUE, JOBS,
+        Job, MISSED, NEXT_ENTRY, NEXT_JOB, PARAMS, POSITIONS, Position, RANKING, SIGNING, Signing, TODAY,
+        UNBONDING_ENDS, UNBONDING_QUEUE, UNBONDING_STARTED, VALIDATORS, Validator, params, rank_key,
     },
     updates, validators,
 };
@@ -61,7 +61,7 @@ pub struct GenesisStake {
 /// The rows of a chain that ran. Rows that follow from others are not among them.
 #[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "one list for each table of the same name; see there")]
+#[expect(missing_docs, reason = "one list for each table, by the name that it had in the first documents")]
 pub struct Rows {
     pub today: u64,
     pub next_entry: u64,
@@ -71,7 +71,7 @@ pub struct Rows {
     pub validators: Vec<(Address, Validator)>,
     pub descriptions: Vec<(Address, Description)>,
     pub bridge_keys: Vec<(Address, BridgeKey)>,
-    pub told: Vec<([u8; 32], Told)>,
+    pub told: Vec<([u8; 32], ConsensusValidator)>,
     pub positions: Vec<((Address, Address), Position)>,
     pub entries: Vec<(EntryKey, Entry)>,
     pub left: Vec<((u64, Address), u64)>,
@@ -126,12 +126,12 @@ fn load(state: &mut dyn StateWrite, rows: &Rows) {
     VALIDATORS.fill(state, &rows.validators);
     DESCRIPTIONS.fill(state, &rows.descriptions);
     BRIDGE_KEYS.fill(state, &rows.bridge_keys);
-    TOLD.fill(state, &rows.told);
+    CONSENSUS_SET.fill(state, &rows.told);
     POSITIONS.fill(state, &rows.positions);
     ENTRIES.fill(state, &rows.entries);
-    LEFT.fill(state, &rows.left);
-    DUE.fill(state, &rows.due);
-    DATES.fill(state, &rows.dates);
+    UNBONDING_STARTED.fill(state, &rows.left);
+    UNBONDING_QUEUE.fill(state, &rows.due);
+    UNBONDING_ENDS.fill(state, &rows.dates);
     JOBS.fill(state, &rows.jobs);
     SIGNING.fill(state, &rows.signing);
     MISSED.fill(state, &rows.missed);
@@ -147,7 +147,7 @@ fn derive(state: &mut dyn StateWrite, rows: &Rows) {
         }
     }
     for ((validator, height, id), entry) in &rows.entries {
-        PLACES.set(state, &(entry.account, *id), &Place { validator: *validator, height: *height });
+        ENTRIES_BY_ACCOUNT.set(state, &(entry.account, *id), &EntryLocation { validator: *validator, height: *height });
         let count = ENTRY_COUNTS.get(state, &entry.account).unwrap_or(0);
         ENTRY_COUNTS.set(state, &entry.account, &count.saturating_add(1));
     }
@@ -175,12 +175,12 @@ pub(crate) fn export(state: &dyn StateRead) -> Genesis {
         validators: VALIDATORS.all(state),
         descriptions: DESCRIPTIONS.all(state),
         bridge_keys: BRIDGE_KEYS.all(state),
-        told: TOLD.all(state),
+        told: CONSENSUS_SET.all(state),
         positions: POSITIONS.all(state),
         entries: ENTRIES.all(state),
-        left: LEFT.all(state),
-        due: DUE.all(state),
-        dates: DATES.all(state),
+        left: UNBONDING_STARTED.all(state),
+        due: UNBONDING_QUEUE.all(state),
+        dates: UNBONDING_ENDS.all(state),
         jobs: JOBS.all(state),
         signing: SIGNING.all(state),
         missed: MISSED.all(state),

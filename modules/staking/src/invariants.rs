@@ -12,8 +12,9 @@ use crate::{
     params::YEAR_MS,
     scaled::Scaled,
     state::{
-        BRIDGE_KEYS, BY_CONSENSUS, DATES, DUE, EARNINGS, ENTRIES, ENTRY_COUNTS, JOB_QUEUE, JOBS, LEFT, Leaving,
-        NEXT_ENTRY, NEXT_JOB, PLACES, POSITIONS, RANKING, TODAY, TOLD, VALIDATORS, Validator, params, rank_key,
+        BRIDGE_KEYS, BY_CONSENSUS, CONSENSUS_SET, EARNINGS, ENTRIES, ENTRIES_BY_ACCOUNT, ENTRY_COUNTS, JOB_QUEUE, JOBS,
+        Leaving, NEXT_ENTRY, NEXT_JOB, POSITIONS, RANKING, TODAY, UNBONDING_ENDS, UNBONDING_QUEUE, UNBONDING_STARTED,
+        VALIDATORS, Validator, params, rank_key,
     },
     validators::consensus_address,
 };
@@ -99,13 +100,13 @@ fn check_entries(state: &dyn StateRead, sums: &mut Sums) -> Result<(), String> {
         if !groups.contains(&(validator, height)) {
             return Err(format!("entry {id} of {} waits for no date: it would never be paid", entry.account));
         }
-        let place = PLACES.get(state, &(entry.account, id)).map(|place| (place.validator, place.height));
+        let place = ENTRIES_BY_ACCOUNT.get(state, &(entry.account, id)).map(|place| (place.validator, place.height));
         if place != Some((validator, height)) {
             return Err(format!("entry {id} of {} is not where its place says", entry.account));
         }
         places = places.saturating_add(1);
     }
-    if PLACES.all(state).len() != places {
+    if ENTRIES_BY_ACCOUNT.all(state).len() != places {
         return Err(format!("there are {places} entries, and another number of places"));
     }
     let counts: BTreeMap<Address, u32> = ENTRY_COUNTS.all(state).into_iter().collect();
@@ -114,9 +115,9 @@ fn check_entries(state: &dyn StateRead, sums: &mut Sums) -> Result<(), String> {
 
 /// The groups of entries, by (validator left, height left), that have a date or get one in the next block.
 fn waiting_groups(state: &dyn StateRead) -> Result<BTreeSet<(Address, u64)>, String> {
-    let due = DUE.all(state).into_iter();
+    let due = UNBONDING_QUEUE.all(state).into_iter();
     let due: Vec<_> = due.map(|((due, height, validator), _)| ((validator, height), due)).collect();
-    let dates: BTreeMap<_, _> = DATES.all(state).into_iter().collect();
+    let dates: BTreeMap<_, _> = UNBONDING_ENDS.all(state).into_iter().collect();
     let mut groups: BTreeSet<_> = due.iter().map(|(group, _)| *group).collect();
     if groups.len() != due.len() || !groups.iter().eq(dates.keys()) {
         return Err("the queue of what left is not that of its dates".into());
@@ -133,7 +134,7 @@ fn waiting_groups(state: &dyn StateRead) -> Result<BTreeSet<(Address, u64)>, Str
             return Err(format!("what left {validator} in block {height} is due at {due} ms, but its date is {date}"));
         }
     }
-    for ((height, validator), unbonding_ms) in LEFT.all(state) {
+    for ((height, validator), unbonding_ms) in UNBONDING_STARTED.all(state) {
         if unbonding_ms > YEAR_MS || !groups.insert((validator, height)) {
             return Err(format!("what left {validator} in block {height} waits for another {unbonding_ms} ms"));
         }
@@ -234,11 +235,11 @@ fn check_identity(state: &dyn StateRead, operator: &Address, validator: &Validat
 }
 
 fn check_rankings(state: &dyn StateRead) -> Result<(), String> {
-    for (key, told) in TOLD.all(state) {
-        let owner = VALIDATORS.get(state, &told.operator);
-        if told.power == 0 || owner.is_none_or(|validator| validator.consensus_key != key) {
-            let (key, operator) = (hex::encode(key), told.operator);
-            return Err(format!("consensus was told a power of {} for {key} of {operator}", told.power));
+    for (key, member) in CONSENSUS_SET.all(state) {
+        let owner = VALIDATORS.get(state, &member.operator);
+        if member.power == 0 || owner.is_none_or(|validator| validator.consensus_key != key) {
+            let (key, operator) = (hex::encode(key), member.operator);
+            return Err(format!("consensus was member a power of {} for {key} of {operator}", member.power));
         }
     }
     let numbers = (NEXT_JOB.get(state).unwrap_or(0), NEXT_ENTRY.get(state).unwrap_or(0));

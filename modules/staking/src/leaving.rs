@@ -14,8 +14,8 @@ use crate::{
     positions::{Open, add, sub},
     slashing::{self, Trimmed},
     state::{
-        DATES, DUE, ENTRIES, ENTRY_COUNTS, Entry, EntryKey, JOBS, LEFT, Leaving, NEXT_ENTRY, PLACES, POSITIONS, Place,
-        params,
+        ENTRIES, ENTRIES_BY_ACCOUNT, ENTRY_COUNTS, Entry, EntryKey, EntryLocation, JOBS, Leaving, NEXT_ENTRY,
+        POSITIONS, UNBONDING_ENDS, UNBONDING_QUEUE, UNBONDING_STARTED, params,
     },
     validators,
 };
@@ -26,11 +26,11 @@ pub const MAX_ENTRIES: u32 = 32;
 /// Whether a row belongs to what has left a validator: it goes by itself.
 pub fn is_leaving(key: &[u8]) -> bool {
     ENTRIES.has_key(key)
-        || PLACES.has_key(key)
+        || ENTRIES_BY_ACCOUNT.has_key(key)
         || ENTRY_COUNTS.has_key(key)
-        || LEFT.has_key(key)
-        || DUE.has_key(key)
-        || DATES.has_key(key)
+        || UNBONDING_STARTED.has_key(key)
+        || UNBONDING_QUEUE.has_key(key)
+        || UNBONDING_ENDS.has_key(key)
 }
 
 /// Books something that leaves `validator` in this block; gives its id.
@@ -43,11 +43,11 @@ fn begin(state: &mut dyn StateWrite, block: BlockInfo, validator: &Address, entr
     let id = NEXT_ENTRY.get(state).unwrap_or(0);
     NEXT_ENTRY.set(state, &id.saturating_add(1));
     ENTRIES.set(state, &(*validator, block.height, id), entry);
-    PLACES.set(state, &(entry.account, id), &Place { validator: *validator, height: block.height });
+    ENTRIES_BY_ACCOUNT.set(state, &(entry.account, id), &EntryLocation { validator: *validator, height: block.height });
     let group = (block.height, *validator);
-    if LEFT.get(state, &group).is_none() {
+    if UNBONDING_STARTED.get(state, &group).is_none() {
         let unbonding_ms = params(state).unbonding_ms;
-        LEFT.set(state, &group, &unbonding_ms);
+        UNBONDING_STARTED.set(state, &group, &unbonding_ms);
     }
     Ok(id)
 }
@@ -55,7 +55,7 @@ fn begin(state: &mut dyn StateWrite, block: BlockInfo, validator: &Address, entr
 /// Removes an entry with what points to it. Its group stays in the queue and is found empty there.
 fn end(state: &mut dyn StateWrite, key: &EntryKey, entry: &Entry) {
     ENTRIES.remove(state, key);
-    PLACES.remove(state, &(entry.account, key.2));
+    ENTRIES_BY_ACCOUNT.remove(state, &(entry.account, key.2));
     let count = ENTRY_COUNTS.get(state, &entry.account).unwrap_or(0).saturating_sub(1);
     if count == 0 {
         ENTRY_COUNTS.remove(state, &entry.account);
@@ -97,7 +97,9 @@ pub(crate) fn cancel(
     tranche: u64,
 ) -> Result<(), CallError> {
     let unknown = Error::UnknownTranche(tranche);
-    let Some(Place { validator, height }) = PLACES.get(state, &(*account, tranche)) else { return Err(unknown.into()) };
+    let Some(EntryLocation { validator, height }) = ENTRIES_BY_ACCOUNT.get(state, &(*account, tranche)) else {
+        return Err(unknown.into());
+    };
     let key = (validator, height, tranche);
     let Some(entry) = ENTRIES.get(state, &key) else { return Err(unknown.into()) };
     let Leaving::Tranche(amount) = entry.what else { return Err(unknown.into()) };
@@ -178,11 +180,11 @@ pub fn move_stake(
 
 /// Gives the groups of the blocks before this one their due time: what left in block g waits from the time of g + 1.
 pub(crate) fn date_groups(state: &mut dyn StateWrite, time: Time) {
-    for ((height, validator), unbonding_ms) in LEFT.all(state) {
+    for ((height, validator), unbonding_ms) in UNBONDING_STARTED.all(state) {
         let due = time.millis().saturating_add(unbonding_ms);
-        LEFT.remove(state, &(height, validator));
-        DUE.set(state, &(due, height, validator), &1);
-        DATES.set(state, &(validator, height), &due);
+        UNBONDING_STARTED.remove(state, &(height, validator));
+        UNBONDING_QUEUE.set(state, &(due, height, validator), &1);
+        UNBONDING_ENDS.set(state, &(validator, height), &due);
     }
 }
 
@@ -195,11 +197,11 @@ pub fn pay_matured(ctx: &mut BlockContext<'_>, limit: u32) -> Result<(), CallErr
     let now = ctx.block.info.time.millis();
     let is_due = |group: &(u64, u64, Address)| group.0 < now;
     // Most blocks have nothing to pay: they read one row, not a page.
-    if !DUE.range(ctx.state, None, 1).iter().any(|(group, _)| is_due(group)) {
+    if !UNBONDING_QUEUE.range(ctx.state, None, 1).iter().any(|(group, _)| is_due(group)) {
         return Ok(());
     }
     let mut left = limit as usize;
-    for (group, _) in DUE.range(ctx.state, None, left) {
+    for (group, _) in UNBONDING_QUEUE.range(ctx.state, None, left) {
         if left == 0 || !is_due(&group) {
             break;
         }
@@ -218,8 +220,8 @@ fn pay_group(
 ) -> Result<usize, CallError> {
     let (_, height, validator) = group;
     let requeue = |state: &mut dyn StateWrite| {
-        DUE.remove(state, &group);
-        DUE.set(state, &(now, height, validator), &1);
+        UNBONDING_QUEUE.remove(state, &group);
+        UNBONDING_QUEUE.set(state, &(now, height, validator), &1);
     };
     // One row tells of a group that waits; a page of each of them would be the square of the limit.
     let first = ENTRIES.prefix(state, &(validator, height), None, 1);
@@ -239,8 +241,8 @@ fn pay_group(
         left = left.saturating_sub(1);
     }
     if all {
-        DUE.remove(state, &group);
-        DATES.remove(state, &(validator, height));
+        UNBONDING_QUEUE.remove(state, &group);
+        UNBONDING_ENDS.remove(state, &(validator, height));
     }
     Ok(left)
 }
@@ -258,8 +260,9 @@ pub fn collect(
     account: &Address,
     id: u64,
 ) -> Result<Option<Trimmed>, CallError> {
-    let Place { validator, height } = PLACES.get(state, &(*account, id)).ok_or(Error::UnknownEntry(id))?;
-    let at = DATES.get(state, &(validator, height)).map(Time);
+    let EntryLocation { validator, height } =
+        ENTRIES_BY_ACCOUNT.get(state, &(*account, id)).ok_or(Error::UnknownEntry(id))?;
+    let at = UNBONDING_ENDS.get(state, &(validator, height)).map(Time);
     if at.is_none_or(|at| block.time <= at) {
         return Err(Error::NotDue { entry: id, at }.into());
     }

@@ -9,8 +9,8 @@ use crate::{
     params::Params,
     positions::{self, Open},
     state::{
-        self, BRIDGE_KEYS, BridgeKey, DATES, DESCRIPTIONS, Description, ENTRIES, Leaving, PLACES, POSITIONS, Position,
-        TOLD, Told, VALIDATORS, Validator,
+        self, BRIDGE_KEYS, BridgeKey, CONSENSUS_SET, ConsensusValidator, DESCRIPTIONS, Description, ENTRIES,
+        ENTRIES_BY_ACCOUNT, Leaving, POSITIONS, Position, UNBONDING_ENDS, VALIDATORS, Validator,
     },
     validators::consensus_address,
 };
@@ -48,7 +48,7 @@ pub enum Query {
         page: Page<u64>,
     } = 5,
     /// The set that consensus was last told.
-    Told = 6,
+    ConsensusSet = 6,
     /// Asks for the validator that has or had a bridge key.
     BridgeKey(Address) = 7,
 }
@@ -72,7 +72,7 @@ pub enum Answer {
     /// A page of entries that are on their way.
     Leaving(Vec<LeavingView>) = 5,
     /// The set that consensus was last told.
-    Told(Vec<ToldView>) = 6,
+    ConsensusSet(Vec<ConsensusMember>) = 6,
     /// The validator that has or had the bridge key; `None` if the key was never used.
     BridgeKey(Option<BridgeKey>) = 7,
 }
@@ -158,12 +158,13 @@ pub struct LeavingView {
 
 /// A validator as consensus was last told.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
-pub struct ToldView {
+pub struct ConsensusMember {
     /// Its ed25519 key in consensus.
     #[serde(with = "hex::serde")]
     pub consensus_key: [u8; 32],
     /// Its operator and power, as consensus was told.
-    pub told: Told,
+    #[serde(rename = "told")]
+    pub validator: ConsensusValidator,
 }
 
 pub(crate) fn answer(ctx: &QueryContext<'_>, query: Query) -> Result<Answer, CallError> {
@@ -174,7 +175,7 @@ pub(crate) fn answer(ctx: &QueryContext<'_>, query: Query) -> Result<Answer, Cal
         Query::Position { account, validator } => Answer::Position(Box::new(position(ctx, &account, &validator)?)),
         Query::Positions { account, page } => Answer::Positions(positions(ctx, &account, &page)?),
         Query::Leaving { account, page } => Answer::Leaving(leaving(ctx, &account, &page)),
-        Query::Told => Answer::Told(told(ctx)),
+        Query::ConsensusSet => Answer::ConsensusSet(consensus_set(ctx)),
         Query::BridgeKey(bridge) => Answer::BridgeKey(bridge_key(ctx, &bridge)),
     })
 }
@@ -201,11 +202,11 @@ pub fn validators(ctx: &QueryContext<'_>, page: &Page<Address>) -> Vec<Validator
 
 fn validator_view(ctx: &QueryContext<'_>, operator: Address, validator: Validator) -> ValidatorView {
     let state = ctx.state;
-    let told = TOLD.get(state, &validator.consensus_key);
+    let member = CONSENSUS_SET.get(state, &validator.consensus_key);
     let standing = match &validator {
         _ if validator.tombstoned => Standing::Tombstoned,
         _ if validator.jailed_until.is_some() => Standing::Jailed,
-        _ if told.is_some() => Standing::Active,
+        _ if member.is_some() => Standing::Active,
         _ => Standing::Waiting,
     };
     let consensus_address = consensus_address(&validator.consensus_key);
@@ -215,7 +216,7 @@ fn validator_view(ctx: &QueryContext<'_>, operator: Address, validator: Validato
         consensus_address,
         description: DESCRIPTIONS.get(state, &operator).unwrap_or_default(),
         standing,
-        power: told.map_or(0, |told| told.power),
+        power: member.map_or(0, |member| member.power),
         self_stake: validator.value_of(validator.self_shares),
         commission_today: validator.commission.on(clock::epoch(state, ctx.block.time)),
         missed,
@@ -271,19 +272,19 @@ fn position_view(
 /// A page of an account's entries, by their ids: tranches and stake that it moved lately.
 pub fn leaving(ctx: &QueryContext<'_>, account: &Address, page: &Page<u64>) -> Vec<LeavingView> {
     let state = ctx.state;
-    let rows = PLACES.page_of(state, account, page).into_iter();
+    let rows = ENTRIES_BY_ACCOUNT.page_of(state, account, page).into_iter();
     rows.filter_map(|(id, place)| {
         let entry = ENTRIES.get(state, &(place.validator, place.height, id))?;
-        let until = DATES.get(state, &(place.validator, place.height)).map(Time);
+        let until = UNBONDING_ENDS.get(state, &(place.validator, place.height)).map(Time);
         Some(LeavingView { id, validator: place.validator, height: place.height, until, what: entry.what })
     })
     .collect()
 }
 
 /// The set that consensus was last told.
-pub fn told(ctx: &QueryContext<'_>) -> Vec<ToldView> {
-    let rows = TOLD.all(ctx.state).into_iter();
-    rows.map(|(consensus_key, told)| ToldView { consensus_key, told }).collect()
+pub fn consensus_set(ctx: &QueryContext<'_>) -> Vec<ConsensusMember> {
+    let rows = CONSENSUS_SET.all(ctx.state).into_iter();
+    rows.map(|(consensus_key, validator)| ConsensusMember { consensus_key, validator }).collect()
 }
 
 /// The validator that has or had a bridge key; `None` if the key was never used.

@@ -8,7 +8,7 @@ use crate::{
     Error,
     params::FULL,
     scaled::{Scaled, mul_mul_div_floor},
-    state::{EARNINGS, Earnings, TODAY, TOLD, VALIDATORS, Validator},
+    state::{CONSENSUS_SET, EARNINGS, Earnings, TODAY, VALIDATORS, Validator},
 };
 
 /// The outcome of sharing rewards.
@@ -59,8 +59,8 @@ pub fn reward(state: &mut dyn StateWrite, amount: Amount, fee_bps: u16) -> Resul
 
 /// The set last told to consensus, as it stands now, without who may not earn.
 fn members(state: &dyn StateRead) -> Vec<(Address, Validator)> {
-    let told = TOLD.all(state).into_iter().map(|(_, told)| told.operator);
-    let known = told.filter_map(|operator| Some((operator, VALIDATORS.get(state, &operator)?)));
+    let members = CONSENSUS_SET.all(state).into_iter().map(|(_, member)| member.operator);
+    let known = members.filter_map(|operator| Some((operator, VALIDATORS.get(state, &operator)?)));
     known.filter(|(_, member)| member.in_good_standing() && !member.tokens.is_zero()).collect()
 }
 

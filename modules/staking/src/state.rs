@@ -37,26 +37,26 @@ pub(crate) const BRIDGE_KEYS: Map<Address, BridgeKey> = Map::new(Staking::ID, 9)
 /// The validators that could make blocks, the most powerful first: ([`rank_key`] of the power, operator) to consensus
 /// key.
 pub(crate) const RANKING: Map<(u64, Address), [u8; 32]> = Map::new(Staking::ID, 10);
-/// The validators as consensus was last told, by consensus key.
-pub(crate) const TOLD: Map<[u8; 32], Told> = Map::new(Staking::ID, 11);
+/// The consensus set: the validators that consensus was last told, by consensus key.
+pub(crate) const CONSENSUS_SET: Map<[u8; 32], ConsensusValidator> = Map::new(Staking::ID, 11);
 /// The positions by (account, validator).
 pub(crate) const POSITIONS: Map<(Address, Address), Position> = Map::new(Staking::ID, 12);
 /// The entries: what left a validator and can still be slashed, by (validator left, height left, id). Ids grow with the
 /// height, so that the entries of a validator lie in the order of their ids.
 pub(crate) const ENTRIES: Map<EntryKey, Entry> = Map::new(Staking::ID, 13);
-/// The place of an account's entry: (account, id) to (validator left, height left).
-pub(crate) const PLACES: Map<(Address, u64), Place> = Map::new(Staking::ID, 14);
+/// The index of entries by account: (account, id) to the rest of the entry's key.
+pub(crate) const ENTRIES_BY_ACCOUNT: Map<(Address, u64), EntryLocation> = Map::new(Staking::ID, 14);
 /// The number of entries that an account has, tranches and moved stake together; an account without any has no row.
 pub(crate) const ENTRY_COUNTS: Map<Address, u32> = Map::new(Staking::ID, 15);
-/// The entries that left in this block, in groups by (height left, validator left), with the duration that counts for
-/// them.
-pub(crate) const LEFT: Map<(u64, Address), u64> = Map::new(Staking::ID, 16);
-/// The queue of groups of entries, by (last millisecond of their waiting, height left, validator left); the value says
-/// nothing.
-pub(crate) const DUE: Map<(u64, u64, Address), u8> = Map::new(Staking::ID, 17);
-/// The last millisecond of a group's waiting, by (validator left, height left): for who asks, and while entries are
-/// left.
-pub(crate) const DATES: Map<(Address, u64), u64> = Map::new(Staking::ID, 22);
+/// The groups of entries that left in this block, by (height left, validator left), with the unbonding time that counts
+/// for them. The next block gives them a date.
+pub(crate) const UNBONDING_STARTED: Map<(u64, Address), u64> = Map::new(Staking::ID, 16);
+/// The unbonding queue: groups of entries by (last millisecond of their unbonding, height left, validator left); the value
+/// says nothing.
+pub(crate) const UNBONDING_QUEUE: Map<(u64, u64, Address), u8> = Map::new(Staking::ID, 17);
+/// The index of the unbonding queue: the last millisecond of a group's unbonding by (validator left, height left), for as
+/// long as entries of the group are left.
+pub(crate) const UNBONDING_ENDS: Map<(Address, u64), u64> = Map::new(Staking::ID, 22);
 /// Slashes that have not reached all their entries, by (validator, number).
 pub(crate) const JOBS: Map<(Address, u64), Job> = Map::new(Staking::ID, 18);
 /// The slash jobs in the order in which they are worked off.
@@ -181,10 +181,10 @@ pub struct BridgeKey {
     pub until: Option<u64>,
 }
 
-/// A validator as consensus was last told of it.
+/// A validator of the consensus set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Told {
+pub struct ConsensusValidator {
     /// The account that operates it.
     pub operator: Address,
     /// Its voting power; never 0.
@@ -252,9 +252,9 @@ pub enum Leaving {
 
 diem_core::one_field_enum!(Leaving, "kind of leaving");
 
-/// The place of an entry in the table of entries.
+/// The parts of an entry's key beside its id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-pub(crate) struct Place {
+pub(crate) struct EntryLocation {
     pub(crate) validator: Address,
     pub(crate) height: u64,
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use diem_core::{CallError, StateRead, StateWrite};
 
-use crate::state::{RANKING, TOLD, Told, params, rank_key};
+use crate::state::{CONSENSUS_SET, ConsensusValidator, RANKING, params, rank_key};
 
 /// A validator whose power changes; power 0 removes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,18 +15,20 @@ pub struct ValidatorUpdate {
     pub power: u64,
 }
 
-/// The set that consensus was last told, sorted by key.
-pub fn told(state: &dyn StateRead) -> Vec<(ValidatorUpdate, Told)> {
-    let update = |(public_key, told): ([u8; 32], Told)| (ValidatorUpdate { public_key, power: told.power }, told);
-    TOLD.all(state).into_iter().map(update).collect()
+/// The consensus set: what consensus was last told, sorted by key.
+pub fn consensus_set(state: &dyn StateRead) -> Vec<(ValidatorUpdate, ConsensusValidator)> {
+    let update = |(public_key, member): ([u8; 32], ConsensusValidator)| {
+        (ValidatorUpdate { public_key, power: member.power }, member)
+    };
+    CONSENSUS_SET.all(state).into_iter().map(update).collect()
 }
 
 /// The validators that should make blocks: the most powerful, ties by address.
-fn target(state: &dyn StateRead) -> BTreeMap<[u8; 32], Told> {
+fn target(state: &dyn StateRead) -> BTreeMap<[u8; 32], ConsensusValidator> {
     let most = usize::from(params(state).max_validators);
     let ranked = RANKING.range(state, None, most).into_iter();
     // rank_key is its own inverse.
-    ranked.map(|((rank, operator), key)| (key, Told { operator, power: rank_key(rank) })).collect()
+    ranked.map(|((rank, operator), key)| (key, ConsensusValidator { operator, power: rank_key(rank) })).collect()
 }
 
 /// The changes that consensus is told at the end of a block: the difference to what it was last told, sorted by key.
@@ -39,16 +41,16 @@ pub fn end_block(state: &mut dyn StateWrite) -> Result<Vec<ValidatorUpdate>, Cal
     if target.is_empty() {
         return Ok(Vec::new());
     }
-    let before: BTreeMap<[u8; 32], Told> = TOLD.all(state).into_iter().collect();
+    let before: BTreeMap<[u8; 32], ConsensusValidator> = CONSENSUS_SET.all(state).into_iter().collect();
     let mut updates = Vec::new();
-    for (key, told) in &target {
-        if before.get(key) != Some(told) {
-            TOLD.set(state, key, told);
-            updates.push(ValidatorUpdate { public_key: *key, power: told.power });
+    for (key, member) in &target {
+        if before.get(key) != Some(member) {
+            CONSENSUS_SET.set(state, key, member);
+            updates.push(ValidatorUpdate { public_key: *key, power: member.power });
         }
     }
     for key in before.keys().filter(|key| !target.contains_key(*key)) {
-        TOLD.remove(state, key);
+        CONSENSUS_SET.remove(state, key);
         updates.push(ValidatorUpdate { public_key: *key, power: 0 });
     }
     updates.sort();

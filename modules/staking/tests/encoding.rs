@@ -75,7 +75,7 @@ fn answers_have_no_number_that_a_reader_could_lose() {
         Query::Position { account, validator: who(1) },
         Query::Positions { account, page: Page::largest(None) },
         Query::Leaving { account, page: Page::largest(None) },
-        Query::Told,
+        Query::ConsensusSet,
         Query::BridgeKey(bridge(1).address()),
     ] {
         let answer = Staking::query(&ctx, query.clone()).unwrap();

@@ -59,7 +59,7 @@ fn a_genesis_stakes_for_validators_and_others_out_of_their_accounts() {
     Staking::check_invariants(&state).unwrap();
     assert_eq!(diem_bank::balance(&state, &who(1), Denom::Vvv), vvv(500));
     assert_eq!(diem_bank::balance(&state, &who(2), Denom::Vvv), vvv(1_990));
-    let told: Vec<u64> = diem_staking::told(&state).iter().map(|(update, _)| update.power).collect();
+    let told: Vec<u64> = diem_staking::consensus_set(&state).iter().map(|(update, _)| update.power).collect();
     assert_eq!(told, [1_510]);
 }
 

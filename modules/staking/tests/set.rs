@@ -7,9 +7,9 @@ use common::{CHAIN, World, bridge, consensus_key, description, empty, proof, ref
 use diem_core::{Amount, Message as _, Page, QueryContext, keys::SecretKey};
 use diem_staking::{
     ConsensusProof, CreateValidator, Description, EditValidator, Error, KeyProof, Msg, Params, ValidatorUpdate,
-    bridge_key,
+    bridge_key, consensus_set,
     query::{self, Standing},
-    set_params, told, validator,
+    set_params, validator,
 };
 
 fn create(number: u8) -> Msg {
@@ -114,7 +114,7 @@ fn keys_and_operators_are_unique_for_ever() {
 fn consensus_is_told_what_changed_and_nothing_else() {
     let base = empty();
     let mut world = World::new(&base, 3).without_minimum();
-    assert_eq!(told(&world.state).len(), 3);
+    assert_eq!(consensus_set(&world.state).len(), 3);
     assert_eq!(world.next().updates, [], "genesis told it already");
     world.stake(9, 2, vvv(5)).unwrap();
     world.stake(9, 3, units(vvv(1).get() - 1)).unwrap();
@@ -136,7 +136,7 @@ fn the_most_powerful_make_blocks_and_ties_go_by_address() {
     let base = empty();
     let mut world = World::with(&base, 3, Params { max_validators: 2, ..Params::default() }, 0);
     let operators = |world: &World<'_>| {
-        told(&world.state).iter().map(|(_, told)| told.operator).collect::<std::collections::BTreeSet<_>>()
+        consensus_set(&world.state).iter().map(|(_, member)| member.operator).collect::<std::collections::BTreeSet<_>>()
     };
     assert_eq!(operators(&world), [who(1), who(2)].into());
     world.stake(9, 3, vvv(2)).unwrap();
@@ -186,7 +186,7 @@ fn the_set_is_never_empty() {
         world.try_do(|state, events| diem_staking::tombstone(state, events, &who(number))).unwrap();
     }
     assert_eq!(world.next().updates, []);
-    assert_eq!(told(&world.state).len(), 2);
+    assert_eq!(consensus_set(&world.state).len(), 2);
     world.call(3, &create(3)).unwrap();
     assert_eq!(world.next().updates, sorted(vec![update(1, 0), update(2, 0), update(3, 1_000)]));
     world.check();

@@ -10,7 +10,7 @@ use diem_api::{
 use diem_core::{Address, Amount};
 use diem_credits::{
     query::{self, AccountInfo, OfferInfo, PromiseInfo, TodayInfo},
-    state::{self, Limit, Limited, Promised, Row, Tranche},
+    state::{self, DailyLimit, DailyPromise, Limit, Tranche},
 };
 use serde::Deserialize;
 
@@ -50,7 +50,7 @@ pub(crate) async fn credit(
     .await
 }
 
-fn credit_day(row: &Row) -> CreditDay {
+fn credit_day(row: &state::CreditDay) -> CreditDay {
     CreditDay {
         day: row.day,
         staked: Coin::diem(row.staked),
@@ -77,7 +77,7 @@ fn allocation(promise: &PromiseInfo) -> Allocation {
     }
 }
 
-fn allocation_day(promised: &Promised) -> AllocationDay {
+fn allocation_day(promised: &DailyPromise) -> AllocationDay {
     AllocationDay { amount: promised.amount.into(), used: promised.used.into(), left: promised.left().into() }
 }
 
@@ -185,7 +185,7 @@ fn grant_limit(limit: &Limit) -> GrantLimit {
     }
 }
 
-fn grant_day(limited: &Limited) -> GrantDay {
+fn grant_day(limited: &DailyLimit) -> GrantDay {
     let (amount, paid) = (limited.amount, limited.signed.paid);
     GrantDay { amount: amount.into(), paid: paid.into(), left: amount.saturating_sub(paid).into() }
 }

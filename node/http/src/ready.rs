@@ -112,7 +112,7 @@ fn reasons(seen: &Seen) -> Vec<String> {
 
 /// Whether the node needs peers: a validator that is alone needs nobody.
 fn needs_peers(api: &Api) -> bool {
-    api.node.app.snapshot(None).is_ok_and(|state| diem_staking::updates::told(&state).len() > 1)
+    api.node.app.snapshot(None).is_ok_and(|state| diem_staking::updates::consensus_set(&state).len() > 1)
 }
 
 fn age(time: Time) -> Duration {

@@ -63,7 +63,7 @@ pub(crate) fn export_genesis(state: &dyn StateRead) -> AppGenesis {
 /// The validators as consensus was last told, sorted by key.
 pub(crate) fn validators(state: &dyn StateRead) -> Vec<GenesisValidator> {
     let validator = |update: ValidatorUpdate| GenesisValidator { public_key: update.public_key, power: update.power };
-    staking::told(state).into_iter().map(|(update, _)| validator(update)).collect()
+    staking::consensus_set(state).into_iter().map(|(update, _)| validator(update)).collect()
 }
 
 /// The changes that consensus is told at the end of a block, sorted by key.

@@ -151,7 +151,7 @@ impl Economy {
 
     /// The number of the open day.
     pub fn today(&self) -> u64 {
-        credits::state::global(&self.chain.app.store().latest()).day
+        credits::state::open_day(&self.chain.app.store().latest()).day
     }
 
     /// Describes the next block, `elapsed` milliseconds after the last one, as consensus would.

@@ -172,7 +172,7 @@ fn second_day(economy: &mut Economy) {
     economy.evidence = vec![(2, economy.chain.app.info().height - 1)];
     economy
         .block(200, vec![(operator(1), vec![unjail]), (economy.chain.people[1].clone(), vec![unstake(v1, whole(5))])]);
-    assert!(credits::state::global(&economy.chain.app.store().latest()).unsettled().is_some());
+    assert!(credits::state::open_day(&economy.chain.app.store().latest()).unsettled().is_some());
 }
 
 /// Makes the call of credits that publishes a price sheet with this price.

@@ -13,7 +13,7 @@ use diem_bank::Pool;
 use diem_core::{
     Amount, Block, BlockContext, Denom, Events, Forgetful, Message as _, Module, StateWrite, Time, TxContext,
 };
-use diem_staking::{Offence, Params, Reach, position, punish_forgery, slash, told, validator};
+use diem_staking::{Offence, Params, Reach, consensus_set, position, punish_forgery, slash, validator};
 use diem_svvv::{Lock, Msg, Svvv, lock_of};
 use proptest::{collection::vec, prelude::*};
 use reference::{Model, ModelPosition, ModelValidator};
@@ -226,8 +226,10 @@ fn compare(world: &World<'_>, model: &Model) -> Result<(), TestCaseError> {
     for account in 1..=ACCOUNTS {
         prop_assert_eq!(world.balance(account).get(), model.balances[&account]);
     }
-    let told: BTreeSet<(u8, u128)> =
-        told(&world.state).iter().map(|(update, told)| (told.operator.0[0], u128::from(update.power))).collect();
+    let told: BTreeSet<(u8, u128)> = consensus_set(&world.state)
+        .iter()
+        .map(|(update, member)| (member.operator.0[0], u128::from(update.power)))
+        .collect();
     prop_assert_eq!(&told, &model.told);
     prop_assert_eq!(world.pool(Pool::Rent).get(), model.fees);
     // What the chain said is left, and what it holds for others, is all of the pool.

@@ -53,12 +53,12 @@ impl Members {
     fn of_state(app: &App) -> Option<Self> {
         let snapshot = app.snapshot(None).ok().filter(|snapshot| snapshot.height() > 0)?;
         let ctx = snapshot.context();
-        let member = |query::ToldView { consensus_key, told }| {
-            let validator = query::validator(&ctx, &told.operator);
-            let name = validator.map_or_else(|_| told.operator.to_string(), |view| quoted(&view.description.moniker));
-            (consensus_address(&consensus_key), Member { power: told.power, name })
+        let member = |query::ConsensusMember { consensus_key, validator }| {
+            let view = query::validator(&ctx, &validator.operator);
+            let name = view.map_or_else(|_| validator.operator.to_string(), |view| quoted(&view.description.moniker));
+            (consensus_address(&consensus_key), Member { power: validator.power, name })
         };
-        Some(Self(query::told(&ctx).into_iter().map(member).collect()))
+        Some(Self(query::consensus_set(&ctx).into_iter().map(member).collect()))
     }
 
     fn power(&self, of: Option<&ConsensusAddress>) -> u64 {

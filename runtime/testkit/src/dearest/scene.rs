@@ -237,7 +237,7 @@ impl Scene {
         if txs.is_empty() {
             self.chain.run(self.block_after(elapsed), txs);
         }
-        self.today = credits::state::global(&self.chain.app.store().latest()).day;
+        self.today = credits::state::open_day(&self.chain.app.store().latest()).day;
     }
 
     /// The accounts that have credit.

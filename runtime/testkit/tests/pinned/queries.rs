@@ -26,7 +26,7 @@ fn staking_queries(account: Address) -> Vec<Query> {
         Q::Position { account, validator },
         Q::Positions { account, page: Page::largest(None) },
         Q::Leaving { account, page: Page::largest(None) },
-        Q::Told,
+        Q::ConsensusSet,
         Q::BridgeKey(bridge(0).address()),
     ];
     queries.map(Query::Staking).into()

@@ -90,14 +90,14 @@ impl Observer<'_> {
         self.amount("carry", progress.carry);
         self.amount("burned", staking::burned(state));
         self.amount("diem_supply", bank::supply(state, Denom::Diem));
-        let global = credits::state::global(state);
+        let global = credits::state::open_day(state);
         self.put("day".into(), global.day);
         self.amount("active", global.active);
         self.amount("allowance", global.allowance);
     }
 
     fn validators(&mut self) {
-        let told = staking::query::told(&self.ctx);
+        let members = staking::query::consensus_set(&self.ctx);
         for name in self.scene.all("v") {
             let operator = self.scene.named(&name).address;
             let row = staking::validator(self.ctx.state, &operator).unwrap();
@@ -106,8 +106,8 @@ impl Observer<'_> {
             self.amount(format!("validator {name} commission_due"), row.commission_due);
             let view = staking::query::validator(&self.ctx, &operator).unwrap();
             self.put(format!("validator {name} commission"), view.commission_today);
-            let is_told = told.iter().any(|view| view.told.operator == operator);
-            self.put(format!("validator {name} told"), is_told);
+            let is_member = members.iter().any(|view| view.validator.operator == operator);
+            self.put(format!("validator {name} told"), is_member);
         }
     }
 

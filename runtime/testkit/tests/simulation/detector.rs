@@ -3,7 +3,7 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_bank::{Pool, account_key, mint_to_pool, supply};
 use diem_core::{Amount, BlockContext, Denom, Fatal, ModuleId, Value};
-use diem_credits::state::{Account, Global};
+use diem_credits::state::{Account, OpenDay};
 use diem_runtime::hooks::{Hook, Hooks, Run};
 use diem_testkit::{Person, operator};
 
@@ -104,7 +104,7 @@ fn credit_from_nowhere_is_found_and_told_in_a_few_operations() {
 
 /// A closed day that was settled is open for settlement again.
 fn settles_again(ctx: &mut BlockContext<'_>) -> Result<(), Fatal> {
-    change(ctx, &GLOBAL, |global: &mut Global| {
+    change(ctx, &GLOBAL, |global: &mut OpenDay| {
         if let Some(previous) = &mut global.previous {
             previous.settled = false;
         }

@@ -5,7 +5,7 @@ use diem_credits::{
     Msg as Credits,
     grants::ProviderLimit,
     prices::{ModelPrices, Price, PriceSheet, Unit},
-    state::{Grant, Promise, Promised, Signed},
+    state::{DailyPromise, Grant, Promise, VoucherProgress},
 };
 use diem_types::Call;
 
@@ -230,12 +230,12 @@ impl Draw<'_> {
         grant: Option<&Grant>,
         provider: Address,
         day: u64,
-    ) -> (Signed, u128) {
+    ) -> (VoucherProgress, u128) {
         let rows = &self.seen.credits().accounts;
         let touched = rows.binary_search_by_key(&account, |(of, _)| *of).map_or(0, |at| rows[at].1.today.day);
-        let promised = promise.map_or(Promised::default(), |promise| match touched.cmp(&day) {
+        let promised = promise.map_or(DailyPromise::default(), |promise| match touched.cmp(&day) {
             // Not touched yet: what stands is what will be promised, if it fits.
-            std::cmp::Ordering::Less => Promised { amount: promise.next, ..Promised::default() },
+            std::cmp::Ordering::Less => DailyPromise { amount: promise.next, ..DailyPromise::default() },
             std::cmp::Ordering::Equal => promise.today,
             std::cmp::Ordering::Greater => promise.previous,
         });
@@ -245,7 +245,7 @@ impl Draw<'_> {
         let signed = match limit {
             Some((on, limit)) if on == day => limit.today.signed,
             Some((on, limit)) if on > day => limit.previous.signed,
-            Some(_) => Signed::default(),
+            Some(_) => VoucherProgress::default(),
             None => promised.own,
         };
         (signed, promised.left().get())
