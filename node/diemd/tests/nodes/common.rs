@@ -31,10 +31,11 @@ pub(crate) use ports::Ports;
 /// The patience of a test: far longer than anything here takes, so that a slow machine fails no test.
 pub const PATIENCE: Duration = Duration::from_secs(180);
 
-/// The program under test.
+/// The program under test. It reads no setting of the shell that runs the test, where the size of a test is a variable
+/// of the same prefix.
 pub fn diemd() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_diemd"));
-    for name in ["DIEM_HOME", "DIEM_NODE"] {
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("DIEM_")) {
         command.env_remove(name);
     }
     command
