@@ -9,12 +9,7 @@ use std::{
 
 use axum::{Router, extract::State, http::StatusCode, routing::post};
 use bytes::Bytes;
-use diem_comet::{
-    CometEngine, Launch, Running, Settings, Timing,
-    abci::{Address, OnFatal, Server, frame_limit},
-    config, find,
-    supervisor::{Plan, Supervisor},
-};
+use diem_comet::{CometEngine, Launch, Running, Settings, Timing, abci::{Address, OnFatal, Server, frame_limit}, config, find, genesis, supervisor::{Plan, Supervisor}};
 use diem_config::consensus_key;
 use diem_engine::{Commits, Engine, Node, engine::Wait, metrics::Metrics};
 use diem_runtime::{App, Options};
@@ -115,7 +110,7 @@ async fn flood_idle(binary: &Path) -> f64 {
     let doc = genesis(&mut work, home.path());
     consensus_key::node_key(home.path()).unwrap();
     let limit = frame_limit(doc.consensus.block_max_bytes);
-    config::write_genesis(home.path(), &doc.into()).unwrap();
+    genesis::write_genesis(home.path(), &doc.into()).unwrap();
     let handler = Idle::default();
     let server = Server::start(Address::of_home(home.path()).unwrap(), limit, handler.clone(), on_fatal()).unwrap();
     let settings = settings(server.address().clone());

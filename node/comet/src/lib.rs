@@ -7,6 +7,7 @@ pub mod config;
 mod engine;
 pub mod find;
 mod follow;
+pub mod genesis;
 mod presence;
 mod rpc;
 mod run;

@@ -13,6 +13,7 @@ use diem_runtime::App;
 use super::{
     CometEngine, Settings,
     config::{self, ConfigError},
+    genesis,
     supervisor::{Plan, Port, Status, Supervisor, SupervisorError},
 };
 use crate::abci::{Consensus, OnFatal, Server, frame_limit};
@@ -81,7 +82,7 @@ impl Launch {
             listen: self.settings.p2p,
             external: Some(self.settings.external_address.clone()).filter(|address| !address.is_empty()),
         };
-        config::write_genesis(&self.home, &self.origin)?;
+        genesis::write_genesis(&self.home, &self.origin)?;
         let limit = frame_limit(self.origin.block_max_bytes());
         let consensus = Consensus::new(self.app, self.origin, self.commits).paced(self.settings.timing.least);
         let checks = consensus.checks();

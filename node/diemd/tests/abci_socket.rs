@@ -97,7 +97,7 @@ fn started(blocks: u64) -> (Served, Client, GenesisDoc) {
 
 #[test]
 fn every_method_is_written_out() {
-    let source = include_str!("../../comet/src/abci.rs");
+    let source = include_str!("../../comet/src/abci/app.rs");
     let methods = source.split("impl Application for Consensus {").nth(1).unwrap().split("\n}\n").next().unwrap();
     let names = [
         "echo",

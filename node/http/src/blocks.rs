@@ -14,8 +14,8 @@ use super::{
     cursor::{Branch, Cursor},
     error::Failure,
     params::{Nothing, Path, Query, page_size, parse},
-    reading::Reader,
-    view,
+    snapshot_reader::Reader,
+    convert,
 };
 
 /// `GET /v1/tx/{hash}`
@@ -25,7 +25,7 @@ pub(crate) async fn transaction(
     Query(Nothing {}): Query<Nothing>,
 ) -> Result<Json<Transaction>, Failure> {
     let hash = parse(&hash)?;
-    let found = view::find(&api.node.app, &hash);
+    let found = convert::find(&api.node.app, &hash);
     found
         .map(Json)
         .ok_or_else(|| HttpError::NotFound(format!("no committed block of this node holds transaction {hash}")).into())
@@ -83,13 +83,13 @@ fn read_block(
     }
     let from = after.map_or(Ok(0), |after| u32::try_from(after.key)).map_err(|_| missing())?;
     let items =
-        app.index().block_txs(height, from, limit).into_iter().map(|tx| view::transaction(tx, stored.time)).collect();
+        app.index().block_txs(height, from, limit).into_iter().map(|tx| convert::transaction(tx, stored.time)).collect();
     let end = from.saturating_add(limit);
     let next = (end < stored.tx_count).then(|| Cursor { height, branch, key: u64::from(end) }.to_string());
     Ok(Block {
-        summary: view::summary(&stored),
+        summary: convert::summary(&stored),
         epoch: reader.moment(stored.time).epoch,
-        events: view::events(&stored.events),
+        events: convert::events(&stored.events),
         txs: Page { items, next },
     })
 }
@@ -126,5 +126,5 @@ fn read_page(
         let (height, branch) = (block.height, Branch::of(&block.hash));
         Cursor { height, branch, key: height }.to_string()
     });
-    Ok(Page { items: blocks.iter().map(view::summary).collect(), next })
+    Ok(Page { items: blocks.iter().map(convert::summary).collect(), next })
 }

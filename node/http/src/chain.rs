@@ -23,7 +23,7 @@ use super::{
     Api, Shared,
     error::Failure,
     params::{Nothing, Path, Query, parse},
-    reading::{HeightParams, ListParams, Reader},
+    snapshot_reader::{HeightParams, ListParams, Reader},
 };
 
 /// The longest that the engine may take to foresee the next block. A question about the node's health does not wait

@@ -18,7 +18,7 @@ use super::{
     Shared,
     error::Failure,
     params::{Path, Query, parse},
-    reading::{HeightParams, ListParams, Part, ProveParams, Reader, answer, answer_page, answer_proven},
+    snapshot_reader::{HeightParams, ListParams, Part, ProveParams, Reader, answer, answer_page, answer_proven},
     staking::{read_all, sum},
 };
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Json, Router,
+    Json,
     extract::{FromRequest, Request, State},
     http::{StatusCode, header::CONTENT_TYPE},
     routing::post,
@@ -18,7 +18,7 @@ use diem_engine::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::json as object;
 
-use super::{error::Failure, params::json};
+use super::{error::Failure, params::json, routes::Route};
 
 /// The number of blocks to make.
 #[derive(Debug, Serialize, Deserialize)]
@@ -82,27 +82,17 @@ enum ModeName {
 
 diem_core::one_field_enum!(ModeName, "mode");
 
-/// The routes that `GET /v1` lists beside all others where the instant engine runs.
-pub(super) const ROUTES: &[&str] = &[
-    "POST /v1/dev/mine",
-    "POST /v1/dev/warp",
-    "POST /v1/dev/snapshot",
-    "POST /v1/dev/revert",
-    "POST /v1/dev/absences",
-    "POST /v1/dev/equivocation",
-    "POST /v1/dev/mode",
-];
-
-/// The routes; they answer 404 where the engine is not the development one.
-pub(super) fn router() -> Router<Arc<Node>> {
-    Router::new()
-        .route("/v1/dev/mine", post(mine))
-        .route("/v1/dev/warp", post(warp))
-        .route("/v1/dev/snapshot", post(snapshot))
-        .route("/v1/dev/revert", post(revert))
-        .route("/v1/dev/absences", post(absences))
-        .route("/v1/dev/equivocation", post(equivocation))
-        .route("/v1/dev/mode", post(mode))
+/// The routes that there are beside all others where the instant engine runs; elsewhere they answer 404.
+pub(super) fn routes() -> Vec<Route<Arc<Node>>> {
+    vec![
+        ("POST /v1/dev/mine", post(mine)),
+        ("POST /v1/dev/warp", post(warp)),
+        ("POST /v1/dev/snapshot", post(snapshot)),
+        ("POST /v1/dev/revert", post(revert)),
+        ("POST /v1/dev/absences", post(absences)),
+        ("POST /v1/dev/equivocation", post(equivocation)),
+        ("POST /v1/dev/mode", post(mode)),
+    ]
 }
 
 /// A JSON body whose errors have the shape of all others.

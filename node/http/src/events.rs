@@ -29,7 +29,7 @@ use super::{
     cursor::Branch,
     error::Failure,
     params::{Query, parse},
-    view,
+    convert,
 };
 
 /// The most streams at one time.
@@ -230,8 +230,8 @@ impl Follower {
             Some(seen) => seen,
             None => {
                 let data = serde_json::json!({
-                    "block": view::summary(block),
-                    "events": view::events(&block.events),
+                    "block": convert::summary(block),
+                    "events": convert::events(&block.events),
                 });
                 piece.push("block", id(0), &data)?;
                 0
@@ -241,7 +241,7 @@ impl Follower {
         while seen < block.tx_count && !piece.is_full() {
             let Some(tx) = self.app.index().block_txs(block.height, seen, 1).pop() else { break };
             seen = seen.saturating_add(1);
-            piece.push("tx", id(seen), &view::transaction(tx, block.time))?;
+            piece.push("tx", id(seen), &convert::transaction(tx, block.time))?;
         }
         if seen < block.tx_count {
             self.next = Cursor { height: block.height, seen: Some(seen), branch: Some(Branch::of(&block.hash)) };

@@ -20,7 +20,7 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, watch},
 };
 
-use super::{impatient::Impatient, local::Side, refusal::Explained};
+use super::{write_timeout::WriteTimeout, local::Side, refusal::Explained};
 
 /// The most bytes that a connection has sent and nobody has read yet, and so the most of the head of a request.
 const MAX_BUFFER: usize = 64 * 1024;
@@ -141,7 +141,7 @@ async fn connection(stream: TcpStream, app: Router, limits: Limits, slot: Slot, 
     // Nagle's algorithm is off, because an answer is small and someone waits for it.
     let _ = stream.set_nodelay(true);
     let side = Side::of(&stream);
-    let stream = Explained::new(Impatient::new(stream, limits.reader_patience));
+    let stream = Explained::new(WriteTimeout::new(stream, limits.reader_patience));
     let patience = if slot.beyond { limits.probe_patience } else { limits.patience };
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(patience).max_buf_size(MAX_BUFFER).keep_alive(!slot.beyond);

@@ -22,7 +22,7 @@ pub async fn serve(
     listener: TcpListener,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let app = crate::guarded(Router::new().route("/metrics", get(render)).with_state(metrics), hosts);
+    let app = crate::routes::guarded(Router::new().route("/metrics", get(render)).with_state(metrics), hosts);
     axum::serve(listener, app).with_graceful_shutdown(stop).await
 }
 

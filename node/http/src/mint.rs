@@ -11,7 +11,7 @@ use super::{
     Shared,
     error::Failure,
     params::Query,
-    reading::{HeightParams, ListParams, Part, Reader, answer, answer_page},
+    snapshot_reader::{HeightParams, ListParams, Part, Reader, answer, answer_page},
 };
 
 /// `GET /v1/curve?height=&after=&limit=`

@@ -18,8 +18,8 @@ use super::{
     Api, Shared,
     error::Failure,
     params::{Nothing, Query},
-    reading::Reader,
-    view,
+    snapshot_reader::Reader,
+    convert,
 };
 
 /// The most simulations that wait: each can take as long as the begin of a block and the largest transaction in it.
@@ -38,7 +38,7 @@ pub(crate) async fn simulate(
         let words = "what to simulate is sent as application/json: {\"tx\": ..} or {\"sender\": .., \"calls\": [..]}";
         return Err(HttpError::MediaType(words.into()).into());
     }
-    let body = api.intake.read(request.into_body()).await?;
+    let body = api.bodies.read(request.into_body()).await?;
     let time = next_block_time(&api).await;
     let (app, reader) = (api.node.app.clone(), Reader::at(&api, None)?);
     api.simulators
@@ -112,7 +112,7 @@ fn simulated(reader: &Reader, tried: DryRun) -> Simulated {
         height: reader.height(),
         time,
         epoch,
-        result: view::outcome(tried.result),
+        result: convert::outcome(tried.result),
         changes: tried.changes.iter().flat_map(balance_changes).collect(),
     }
 }

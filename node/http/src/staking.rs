@@ -13,7 +13,7 @@ use super::{
     Shared,
     error::Failure,
     params::{Path, Query, parse},
-    reading::{ListParams, ProveParams, Reader, answer_page, answer_proven},
+    snapshot_reader::{ListParams, ProveParams, Reader, answer_page, answer_proven},
 };
 
 /// `GET /v1/validators?height=&after=&limit=`

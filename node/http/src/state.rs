@@ -16,7 +16,7 @@ use super::{
     error::Failure,
     params::{Path, Query, parse},
     proving::prove,
-    reading::{HeightParams, ProveParams, Reader},
+    snapshot_reader::{HeightParams, ProveParams, Reader},
     staking,
 };
 

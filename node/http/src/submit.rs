@@ -19,10 +19,10 @@ use serde::Deserialize;
 
 use super::{
     Api, Shared,
-    door::{EnterError, Entered},
+    batcher::{EnterError, Entered},
     error::Failure,
     params::{Query, json, parse},
-    view,
+    convert,
     waiters::Waiting,
 };
 
@@ -111,7 +111,7 @@ async fn enter_once(
         Wait::None => engine::Wait::None,
         Wait::Checked | Wait::Committed => engine::Wait::Checked,
     };
-    let entered = api.door.enter(txs, engine_wait).await?;
+    let entered = api.batcher.enter(txs, engine_wait).await?;
     let answers = hashes.into_iter().zip(entered).zip(waiting);
     let answers = answers.map(|((hash, entered), waiting)| answer(api, hash, entered, wait, waiting, patience));
     // All waits run at the same time, so together they last no longer than one.
@@ -150,7 +150,7 @@ fn in_block(hash: Hash, tx: diem_api::Transaction) -> Submitted {
 /// The answer for a refused transaction. It may be in a block already, sent again after a lost answer: then the answer
 /// says that.
 fn refused(api: &Api, hash: Hash, error: ErrorBody) -> Submitted {
-    match view::find(&api.node.app, &hash) {
+    match convert::find(&api.node.app, &hash) {
         Some(tx) => in_block(hash, tx),
         None => Submitted { hash, state: TxState::Rejected, error: Some(error), tx: None },
     }
@@ -159,7 +159,7 @@ fn refused(api: &Api, hash: Hash, error: ErrorBody) -> Submitted {
 async fn read_body(api: &Api, request: Request) -> Result<Body, Failure> {
     let media_type = request.headers().get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or("?").to_owned());
     let media_type = media_type.as_deref().and_then(|text| text.split(';').next()).map(str::trim);
-    let read = api.intake.read(request.into_body());
+    let read = api.bodies.read(request.into_body());
     match media_type {
         None | Some(TX_MEDIA_TYPE) => Ok(Body::One(read.await?.bytes)),
         Some("application/json") => {

@@ -78,7 +78,7 @@ impl Waiters {
         // The lock is not held while the index is read.
         let hashes: Vec<Hash> = self.table.lock().keys().copied().collect();
         for hash in hashes {
-            if let Some(found) = view::find(&self.app, &hash)
+            if let Some(found) = convert::find(&self.app, &hash)
                 && let Some(shared) = self.table.lock().get(&hash).and_then(Weak::upgrade)
             {
                 shared.send_replace(Some(Arc::new(found)));
@@ -102,7 +102,7 @@ impl Waiting {
     /// Waits for the transaction in its block; `None` when `patience` is over or the server stops.
     pub(crate) async fn committed(self, patience: Duration) -> Option<Transaction> {
         // The transaction may have been committed by an earlier submission of the same bytes.
-        if let Some(found) = view::find(&self.waiters.app, &self.hash) {
+        if let Some(found) = convert::find(&self.waiters.app, &self.hash) {
             return Some(found);
         }
         let (mut news, mut stopping) = (self.shared.as_ref()?.subscribe(), self.waiters.stopping.clone());

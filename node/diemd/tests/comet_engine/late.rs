@@ -3,12 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use diem_comet::{
-    Peer, Timing,
-    abci::{Consensus, Handler, Server, frame_limit},
-    config, pid_file,
-    supervisor::{Plan, Supervisor},
-};
+use diem_comet::{Peer, Timing, abci::{Consensus, Handler, Server, frame_limit}, config, genesis, pid_file, supervisor::{Plan, Supervisor}};
 use diem_config::consensus_key;
 use diem_engine::engine::Engine as _;
 use diem_runtime::{App, Options};
@@ -70,7 +65,7 @@ impl Validator {
         let consensus = Consensus::new(Arc::clone(&app), home.genesis.clone().into(), support::commits(&app));
         let limit = frame_limit(home.genesis.consensus.block_max_bytes);
         let server = Server::start(home.settings.app.clone(), limit, Late(consensus), recorder().0).unwrap();
-        config::write_genesis(&home.comet(), &home.genesis.clone().into()).unwrap();
+        genesis::write_genesis(&home.comet(), &home.genesis.clone().into()).unwrap();
         config::write_config(&home.comet(), &home.settings).unwrap();
         let plan = Plan {
             binary: binary(),

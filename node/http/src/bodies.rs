@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const MAX_FORGOTTEN: usize = 4 * MAX_BYTES;
 
 /// The reader of bodies, with the memory budget.
-pub(crate) struct Intake {
+pub(crate) struct BodyReader {
     budget: Arc<Semaphore>,
     patience: Duration,
 }
@@ -37,13 +37,13 @@ pub(super) struct Arrived {
     _part: Option<OwnedSemaphorePermit>,
 }
 
-impl Default for Intake {
+impl Default for BodyReader {
     fn default() -> Self {
         Self::new(BUDGET, PATIENCE)
     }
 }
 
-impl Intake {
+impl BodyReader {
     fn new(budget: usize, patience: Duration) -> Self {
         Self { budget: Arc::new(Semaphore::new(budget)), patience }
     }
@@ -114,34 +114,34 @@ mod tests {
         if stalls { Body::from_stream(parts.chain(futures::stream::pending())) } else { Body::from_stream(parts) }
     }
 
-    async fn refusal(intake: &Intake, body: Body) -> String {
-        intake.read(body).await.unwrap_err().0.name
+    async fn refusal(bodies: &BodyReader, body: Body) -> String {
+        bodies.read(body).await.unwrap_err().0.name
     }
 
     #[tokio::test]
     async fn a_body_that_stalls_ends_in_a_timeout_and_gives_its_part_back() {
-        let intake = Intake::new(MAX_BYTES, Duration::from_millis(20));
-        let error = intake.read(parts(vec![vec![1; 100]], true)).await.unwrap_err().0;
+        let bodies = BodyReader::new(MAX_BYTES, Duration::from_millis(20));
+        let error = bodies.read(parts(vec![vec![1; 100]], true)).await.unwrap_err().0;
         assert_eq!((error.name.as_str(), error.http_status(), error.retry), ("timeout", 408, true));
-        assert_eq!(intake.budget.available_permits(), MAX_BYTES);
+        assert_eq!(bodies.budget.available_permits(), MAX_BYTES);
     }
 
     #[tokio::test]
     async fn large_bodies_share_a_budget_and_small_ones_do_not_wait_for_it() {
-        let intake = Intake::new(MAX_BYTES, PATIENT);
+        let bodies = BodyReader::new(MAX_BYTES, PATIENT);
         let large = || Body::from(vec![7; SMALL_BYTES + 1]);
-        let first = intake.read(large()).await.unwrap();
+        let first = bodies.read(large()).await.unwrap();
         assert_eq!(
-            (first.bytes.len(), intake.budget.available_permits()),
+            (first.bytes.len(), bodies.budget.available_permits()),
             (SMALL_BYTES + 1, MAX_BYTES - SMALL_BYTES - 1)
         );
         // The body has an unknown length, so it counts as the largest.
-        assert_eq!(refusal(&intake, parts(vec![vec![1]], false)).await, "busy");
-        assert_eq!(intake.read(Body::from(vec![7; SMALL_BYTES])).await.unwrap().bytes.len(), SMALL_BYTES);
+        assert_eq!(refusal(&bodies, parts(vec![vec![1]], false)).await, "busy");
+        assert_eq!(bodies.read(Body::from(vec![7; SMALL_BYTES])).await.unwrap().bytes.len(), SMALL_BYTES);
         drop(first);
-        let all = intake.read(parts(vec![vec![1], vec![2]], false)).await.unwrap();
-        assert_eq!((&all.bytes[..], intake.budget.available_permits()), (&[1, 2][..], 0));
-        assert_eq!(refusal(&intake, large()).await, "busy");
+        let all = bodies.read(parts(vec![vec![1], vec![2]], false)).await.unwrap();
+        assert_eq!((&all.bytes[..], bodies.budget.available_permits()), (&[1, 2][..], 0));
+        assert_eq!(refusal(&bodies, large()).await, "busy");
     }
 
     #[tokio::test]
@@ -163,18 +163,18 @@ mod tests {
         for announced in [MAX_BYTES as u64 + 1, 99_999_999_999, u64::MAX] {
             let body = Body::new(Announced(announced));
             // A caller that waited for the body would wait for ever.
-            let read = Intake::new(BUDGET, PATIENT);
+            let read = BodyReader::new(BUDGET, PATIENT);
             assert_eq!(refusal(&read, body).await, "body_too_large");
         }
     }
 
     #[tokio::test]
     async fn what_is_too_large_is_refused_whether_it_says_so_or_not() {
-        let intake = Intake::new(BUDGET, PATIENT);
-        assert_eq!(refusal(&intake, Body::from(vec![0; MAX_BYTES + 1])).await, "body_too_large");
+        let bodies = BodyReader::new(BUDGET, PATIENT);
+        assert_eq!(refusal(&bodies, Body::from(vec![0; MAX_BYTES + 1])).await, "body_too_large");
         let unannounced = parts(vec![vec![0; MAX_BYTES], vec![0]], false);
-        assert_eq!(refusal(&intake, unannounced).await, "body_too_large");
-        assert_eq!(intake.read(Body::from(vec![0; MAX_BYTES])).await.unwrap().bytes.len(), MAX_BYTES);
-        assert_eq!(intake.budget.available_permits(), BUDGET);
+        assert_eq!(refusal(&bodies, unannounced).await, "body_too_large");
+        assert_eq!(bodies.read(Body::from(vec![0; MAX_BYTES])).await.unwrap().bytes.len(), MAX_BYTES);
+        assert_eq!(bodies.budget.available_permits(), BUDGET);
     }
 }

@@ -17,14 +17,14 @@ use tokio::{
 };
 
 /// A stream whose writes fail when the other side reads nothing for some time.
-pub(super) struct Impatient<S> {
+pub(super) struct WriteTimeout<S> {
     stream: S,
     patience: Duration,
     /// The timer, which runs while a write waits.
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
-impl<S> Impatient<S> {
+impl<S> WriteTimeout<S> {
     pub(super) const fn new(stream: S, patience: Duration) -> Self {
         Self { stream, patience, waiting: None }
     }
@@ -44,13 +44,13 @@ impl<S> Impatient<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Impatient<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for WriteTimeout<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buffer)
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Impatient<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for WriteTimeout<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.bounded(cx, written)
@@ -92,7 +92,7 @@ mod tests {
     #[tokio::test]
     async fn who_takes_nothing_is_cut_off() {
         let (ours, theirs) = duplex(1_024);
-        let mut ours = Impatient::new(ours, Duration::from_millis(100));
+        let mut ours = WriteTimeout::new(ours, Duration::from_millis(100));
         let error = ours.write_all(&ANSWER).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         drop(theirs);
@@ -101,7 +101,7 @@ mod tests {
     #[tokio::test]
     async fn who_takes_a_little_each_time_gets_all() {
         let (ours, mut theirs) = duplex(1_024);
-        let mut ours = Impatient::new(ours, Duration::from_secs(2));
+        let mut ours = WriteTimeout::new(ours, Duration::from_secs(2));
         let writer = tokio::spawn(async move { ours.write_all(&ANSWER).await });
         let mut left = ANSWER.len();
         while left > 0 {
@@ -115,7 +115,7 @@ mod tests {
     #[tokio::test]
     async fn silence_between_answers_is_no_slowness() {
         let (ours, mut theirs) = duplex(1_024);
-        let mut ours = Impatient::new(ours, Duration::from_millis(50));
+        let mut ours = WriteTimeout::new(ours, Duration::from_millis(50));
         for _ in 0..3 {
             ours.write_all(&[1; 512]).await.unwrap();
             tokio::time::sleep(Duration::from_millis(200)).await;

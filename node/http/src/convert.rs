@@ -1,4 +1,4 @@
-//! The API's views of committed blocks and transactions.
+//! Committed blocks and transactions in the form of the API.
 
 use diem_api::{BlockSummary, Coin, ErrorBody, Hash, Outcome, Transaction, TxView};
 use diem_core::{Time, encoding::HexBytes, tx::tx_hash};
@@ -7,7 +7,7 @@ use diem_runtime::App;
 use diem_types::TxResult;
 use diem_types::{Event, Signed};
 
-/// The view of a transaction in a block of that time.
+/// Converts a transaction in a block of that time.
 pub(crate) fn transaction(stored: StoredTx, time: Time) -> Transaction {
     let view = Signed::decode(&stored.bytes).ok().map(|signed| TxView::new(&signed));
     Transaction {
@@ -55,7 +55,7 @@ pub(crate) fn events(bytes: &[u8]) -> Vec<Event> {
     })
 }
 
-/// The view of a block without its transactions.
+/// Converts a block without its transactions.
 pub(crate) fn summary(block: &StoredBlock) -> BlockSummary {
     BlockSummary {
         height: block.height,

@@ -1,10 +1,10 @@
-//! The door: transactions come in one by one and go on in batches.
+//! Batching: transactions come in one by one and go on to the engine in batches.
 //!
 //! While one batch is verified, the transactions that arrive meanwhile become the next: batches grow with the load by
 //! themselves, and a lone transaction waits for nobody. Signatures are verified in parallel and the good ones are
 //! remembered by the application, so that CheckTx, which is one thread, finds them done.
 //!
-//! A sender of signatures causes work before it pays for it. That work is done by threads of the door's own, with lower
+//! A sender of signatures causes work before it pays for it. That work is done by threads of its own, with lower
 //! priority than everything else: the thread pool of the node, on which a block's signatures are verified and its tree
 //! is hashed, never has a stranger's transaction before them.
 
@@ -28,9 +28,9 @@ use super::{
 
 /// The most transactions that are verified together.
 const BATCH_TXS: usize = 1024;
-/// The most bytes of transactions in the door; further ones are refused as busy.
+/// The most bytes of transactions that wait here; further ones are refused as busy.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
-/// The most requests in the door.
+/// The most requests that wait here.
 const MAX_REQUESTS: usize = 16 * 1024;
 /// The bytes that are added to each transaction's size, so that many tiny ones are bounded too.
 const OVERHEAD: usize = 256;
@@ -57,13 +57,13 @@ struct Entry {
 }
 
 /// The entrance for transactions, which handlers call.
-pub(crate) struct Door {
+pub(crate) struct Batcher {
     entries: mpsc::Sender<Entry>,
     bytes: Arc<Semaphore>,
 }
 
-impl Door {
-    /// Starts the task behind the door and its threads; they end when the door is dropped.
+impl Batcher {
+    /// Starts the task that makes batches, and its threads; they end when the batcher is dropped.
     ///
     /// # Errors
     /// The system starts no more threads.
@@ -91,7 +91,7 @@ async fn work(verifiers: Verifiers, engine: Arc<dyn Engine>, mut incoming: mpsc:
     let mut entries = Vec::new();
     while incoming.recv_many(&mut entries, BATCH_TXS).await > 0 {
         let verified = verifiers.verify(std::mem::take(&mut entries)).await;
-        // Backpressure: while the engine is slower than the door, the next batch grows.
+        // Backpressure: while the engine is slower than what comes in, the next batch grows.
         let Ok(permit) = upstream.clone().acquire_owned().await else { return };
         let engine = engine.clone();
         tokio::spawn(async move {
@@ -101,7 +101,7 @@ async fn work(verifiers: Verifiers, engine: Arc<dyn Engine>, mut incoming: mpsc:
     }
 }
 
-/// The threads that verify what comes through the door: as many as there are cores, at low priority.
+/// The threads that verify what comes in: as many as there are cores, at low priority.
 struct Verifiers {
     app: Arc<App>,
     threads: ThreadPool,
@@ -125,7 +125,7 @@ impl Verifiers {
         let (reply, verified) = oneshot::channel();
         let app = self.app.clone();
         self.threads.spawn(move || {
-            // The send fails if the caller has gone with the door.
+            // The send fails if the caller has gone with the batcher.
             let _ = reply.send(judge(&app, entries));
         });
         verified.await.unwrap_or_default()
@@ -208,7 +208,7 @@ mod tests {
         let app = chain.app.clone();
         let (strangers, consensus) = (transfers(&chain, 0..300), transfers(&chain, 300..600));
         let verifiers = Verifiers::start(app.clone()).unwrap();
-        // Every thread of the door is blocked by a job that never ends.
+        // Every thread of the batcher is blocked by a job that never ends.
         let count = verifiers.threads.current_num_threads();
         let (all, (end, ends)) = (Arc::new(Barrier::new(count + 1)), channel::<()>());
         let ends = Arc::new(parking_lot::Mutex::new(ends));

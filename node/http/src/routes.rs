@@ -1,0 +1,207 @@
+//! The routes of the API and what stands around all of them: the guard of loopback, the count of answers, errors for
+//! unknown paths and wrong methods. The router and `GET /v1` are made from one table.
+
+use std::{sync::Arc, time::Instant};
+
+use axum::{
+    Json, Router,
+    body::Body,
+    extract::{DefaultBodyLimit, MatchedPath, Request, State, connect_info::IntoMakeServiceWithConnectInfo},
+    middleware::{self, Next},
+    response::{IntoResponse as _, Response},
+    routing::{MethodRouter, get, post},
+};
+use diem_api::{HttpError, Page};
+use diem_core::text::shortened;
+use diem_engine::metrics::Metrics;
+use tower_http::catch_panic::{CatchPanicLayer, ResponseForPanic};
+
+use super::{
+    Api, Shared, blocks, chain, credits, days, dev,
+    error::Failure,
+    bodies, events,
+    local::{self, Hosts, Side},
+    mint, ready, simulate, staking, state, submit,
+};
+
+/// A service that refuses requests over loopback that are not for this machine, as the API does; an unknown path and a
+/// wrong method get errors of the API's shape.
+pub(crate) fn guarded(app: Router, hosts: Vec<String>) -> IntoMakeServiceWithConnectInfo<Router, Side> {
+    app.fallback(unknown_path)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(middleware::from_fn_with_state(Hosts::from(hosts), local::guard))
+        .into_make_service_with_connect_info::<Side>()
+}
+
+/// The routes for monitoring, and nothing else: they are served when all connections are taken.
+pub(crate) fn probes(api: &Arc<Api>) -> Router {
+    let busy = || async { Failure::from(HttpError::Busy("it has as many connections as it takes".into())) };
+    Router::new()
+        .route("/healthz", get(chain::health))
+        .route("/readyz", get(ready::ready))
+        .fallback(busy)
+        .method_not_allowed_fallback(busy)
+        .layer(panic_layer(api.node.metrics.clone()))
+        .layer(middleware::from_fn_with_state(Hosts::from(api.options.hosts.clone()), local::guard))
+        .layer(middleware::from_fn_with_state(api.clone(), count))
+        .with_state(api.clone())
+}
+
+/// A route: its line in `GET /v1`, from which its method and path are taken, and its handler.
+pub(crate) type Route<S> = (&'static str, MethodRouter<S>);
+
+/// Every route of the API, development or not. `{day|today}` in a line stands for the parameter `{day}`, which may be the
+/// word `today`.
+fn routes() -> Vec<Route<Arc<Api>>> {
+    vec![
+        ("GET /v1/status", get(chain::status)),
+        ("GET /v1/clock", get(chain::clock)),
+        ("GET /v1/params?height=", get(chain::params)),
+        ("GET /v1/genesis", get(chain::genesis)),
+        ("GET /v1/errors", get(chain::errors)),
+        ("GET /v1/consensus?height=&after=&limit=", get(chain::consensus)),
+        ("GET /v1/light/{height}", get(chain::light)),
+        ("GET /v1/supply?height=", get(state::supply)),
+        ("GET /v1/validators?height=&after=&limit=", get(staking::validators)),
+        ("GET /v1/validators/{operator}?height=&prove=true", get(staking::validator)),
+        ("GET /v1/accounts/{address}?height=&prove=true", get(state::account)),
+        ("GET /v1/accounts/{address}/positions?height=&after=&limit=", get(staking::positions)),
+        ("GET /v1/accounts/{address}/positions/{validator}?height=&prove=true", get(staking::position)),
+        ("GET /v1/accounts/{address}/locks?height=&after=&limit=", get(staking::locks)),
+        ("GET /v1/accounts/{address}/locks/{validator}?height=&prove=true", get(staking::lock)),
+        ("GET /v1/accounts/{address}/unstaking?height=&after=&limit=", get(staking::unstaking)),
+        ("GET /v1/accounts/{address}/rewards?height=&after=&limit=", get(staking::rewards)),
+        ("GET /v1/accounts/{address}/credit?height=&prove=true", get(credits::credit)),
+        ("GET /v1/accounts/{address}/allocations?height=&after=&limit=", get(credits::allocations)),
+        ("GET /v1/accounts/{address}/offer?height=", get(credits::offer)),
+        ("GET /v1/accounts/{address}/diem-stakes?height=&after=&limit=", get(credits::diem_stakes)),
+        ("GET /v1/accounts/{address}/diem-tranches?height=&after=&limit=", get(credits::diem_tranches)),
+        ("GET /v1/accounts/{address}/grants?height=&after=&limit=", get(credits::grants)),
+        ("GET /v1/accounts/{address}/vouchers/{provider}?signer=&height=", get(credits::vouchers)),
+        ("GET /v1/curve?height=&after=&limit=", get(mint::curve)),
+        ("GET /v1/curve/rate?height=", get(mint::rate)),
+        ("GET /v1/curve/quote?lock=&out=&height=", get(mint::quote)),
+        ("GET /v1/emission?height=", get(mint::emission)),
+        ("GET /v1/emission/schedule?height=&after=&limit=", get(mint::schedule)),
+        ("GET /v1/rent?height=", get(mint::rent)),
+        ("GET /v1/credit/today?height=", get(days::today)),
+        ("GET /v1/offers?height=&after=&limit=", get(credits::offers)),
+        ("GET /v1/days?height=&after=&limit=", get(days::days)),
+        ("GET /v1/days/{day|today}?height=", get(days::day)),
+        ("GET /v1/days/{day|today}/providers?height=&after=&limit=", get(days::day_providers)),
+        ("GET /v1/providers?height=&after=&limit=", get(days::providers)),
+        ("GET /v1/providers/{address}?height=&prove=true", get(days::provider)),
+        ("GET /v1/proof/{key}?height=", get(state::proof)),
+        ("GET /v1/blocks?after=&limit=", get(blocks::page)),
+        ("GET /v1/blocks/{height|hash|latest}?after=&limit=", get(blocks::block)),
+        ("GET /v1/tx/{hash}", get(blocks::transaction)),
+        ("POST /v1/tx?wait=none|checked|committed&timeout=", post(submit::submit)),
+        ("POST /v1/simulate", post(simulate::simulate)),
+        ("GET /v1/events?from=", get(events::stream)),
+        ("GET /healthz", get(chain::health)),
+        ("GET /readyz", get(ready::ready)),
+    ]
+}
+
+/// The path of a line as axum knows it: without method and query, each parameter under its first name.
+fn path(line: &str) -> String {
+    let path = line.split(' ').nth(1).unwrap_or_default().split('?').next().unwrap_or_default();
+    let parts = path.split('/').map(|part| match part.split_once('|') {
+        Some((name, _)) => format!("{name}}}"),
+        None => part.to_owned(),
+    });
+    parts.collect::<Vec<_>>().join("/")
+}
+
+fn router_of<S: Clone + Send + Sync + 'static>(routes: Vec<Route<S>>) -> Router<S> {
+    routes.into_iter().fold(Router::new(), |router, (line, handler)| router.route(&path(line), handler))
+}
+
+/// The API as a service.
+pub(crate) fn router(api: &Arc<Api>) -> Router {
+    let development = match api.node.engine.dev() {
+        Some(_) => router_of(dev::routes()).with_state(api.node.clone()),
+        None => Router::new(),
+    };
+    router_of(routes())
+        .route("/v1", get(list))
+        .merge(development)
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(wrong_method)
+        // The limit is for the development commands; transactions have a reader of their own.
+        .layer(DefaultBodyLimit::max(bodies::SMALL_BYTES))
+        // The layer is below the counter, so that a panic is counted as the 500 that it becomes.
+        .layer(panic_layer(api.node.metrics.clone()))
+        .layer(middleware::from_fn_with_state(Hosts::from(api.options.hosts.clone()), local::guard))
+        .layer(middleware::from_fn_with_state(api.clone(), count))
+        .with_state(api.clone())
+}
+
+fn panic_layer(metrics: Arc<Metrics>) -> CatchPanicLayer<impl ResponseForPanic<ResponseBody = Body>> {
+    CatchPanicLayer::custom(move |panic: Box<dyn std::any::Any + Send>| {
+        metrics.panicked();
+        let words = panic.downcast_ref::<String>().map(String::as_str);
+        let words = words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+        tracing::error!(panic = words, "a request handler panicked");
+        Failure::from(HttpError::Internal).into_response()
+    })
+}
+
+/// Counts the answer under its route, never under its path, which has as many values as there are addresses.
+async fn count(State(api): Shared, route: Option<MatchedPath>, request: Request, next: Next) -> Response {
+    let start = Instant::now();
+    let response = next.run(request).await;
+    let route = route.as_ref().map_or("unknown", MatchedPath::as_str);
+    api.node.metrics.answered(route, response.status().as_u16(), start.elapsed());
+    response
+}
+
+async fn list(State(api): Shared) -> Json<Page<&'static str>> {
+    let lines = routes().into_iter().map(|(line, _)| line);
+    let development = api.node.engine.dev().map(|_| dev::routes()).unwrap_or_default();
+    Json(Page { items: lines.chain(development.into_iter().map(|(line, _)| line)).collect(), next: None })
+}
+
+async fn unknown_path(request: Request) -> Failure {
+    HttpError::UnknownPath(shortened(request.uri().path())).into()
+}
+
+async fn wrong_method(request: Request) -> Failure {
+    let path = request.uri().path();
+    let posted = matches!(path, "/v1/tx" | "/v1/simulate") || path.starts_with("/v1/dev/");
+    let wanted = if posted { "POST" } else { "GET" };
+    HttpError::Method(format!("{} is not possible here: use {wanted}", shortened(request.method().as_str()))).into()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_in_a_handler_is_a_500_that_is_counted() {
+        let metrics = Arc::new(Metrics::new(prometheus::Registry::new(), None).unwrap());
+        let broken = get(|| async {
+            if true {
+                panic!("a fault of ours")
+            }
+        });
+        let app: Router = Router::new().route("/v1/status", broken).layer(panic_layer(metrics.clone()));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let server = tokio::spawn(axum::serve(listener, app).into_future());
+        let error = diem_client::Client::new(&url).unwrap().status().await.unwrap_err();
+        let refusal = error.refusal().unwrap();
+        assert_eq!((refusal.name.as_str(), refusal.http_status()), ("internal", 500));
+        assert!(!refusal.message.contains("fault of ours"), "{refusal}");
+        assert!(metrics.render().unwrap().contains("diem_http_panics_total 1"));
+        server.abort();
+    }
+
+    #[test]
+    fn the_path_of_a_line_has_neither_method_nor_query_nor_other_names() {
+        assert_eq!(path("GET /v1/status"), "/v1/status");
+        assert_eq!(path("GET /v1/days/{day|today}/providers?height=&after="), "/v1/days/{day}/providers");
+        assert_eq!(path("GET /v1/blocks/{height|hash|latest}?after=&limit="), "/v1/blocks/{height}");
+    }
+}
