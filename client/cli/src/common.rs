@@ -1,13 +1,13 @@
 //! What the commands of a wallet share: where the node and the keys are.
 
 use std::{
-    io::{IsTerminal as _, Write as _},
+    io::{self, IsTerminal as _, Write as _},
     path::{Path, PathBuf},
 };
 
 use anyhow::anyhow;
 use diem_client::Client;
-use diem_host::home::{Home, default_home};
+use diem_host::{home::{Home, default_home}, terminal};
 use diem_wallet::{KeyFile, KeyFileError, KeyStore, Secret};
 use zeroize::Zeroizing;
 
@@ -15,7 +15,6 @@ use super::{
     Exit, Failure,
     failure::{failed, usage},
     output::{Output, say, wrapped},
-    terminal::ask_secret,
 };
 use crate::chains::Chains;
 
@@ -135,6 +134,14 @@ impl PassphraseSource {
             }
         })
     }
+}
+
+/// Asks on the terminal without showing what is typed.
+pub(crate) fn ask_secret(prompt: &str, instead: &str) -> Result<Zeroizing<String>, Failure> {
+    if !io::stdin().is_terminal() {
+        return Err(usage(anyhow!("there is no terminal to ask on: give {instead}")));
+    }
+    terminal::ask(prompt).map_err(|error| usage(anyhow!("the terminal cannot be read: {error}")))
 }
 
 /// The text of a file that holds a secret. Some editors put a byte order mark before it, which nobody types.

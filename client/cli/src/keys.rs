@@ -14,10 +14,9 @@ use zeroize::Zeroizing;
 
 use super::{
     Failure,
-    common::{Common, PassphraseSource, confirm, secret_text},
+    common::{ask_secret, Common, PassphraseSource, confirm, secret_text},
     failure::{failed, usage},
     output::{fields, list_in_full, say},
-    terminal::ask_secret,
 };
 
 /// The keys of this home.

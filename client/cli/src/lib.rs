@@ -23,7 +23,6 @@ mod proven;
 pub mod query;
 mod receivers;
 mod tables;
-mod terminal;
 pub mod turns;
 pub mod tx;
 mod units;

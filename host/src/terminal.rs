@@ -5,13 +5,11 @@
 
 use std::{
     fs::File,
-    io::{self, IsTerminal as _, Read as _, Write as _},
+    io::{self, Read as _, Write as _},
     sync::{Mutex, MutexGuard, OnceLock, PoisonError},
     thread,
 };
 
-use anyhow::anyhow;
-use diem_host::signals::Signals;
 use futures::FutureExt as _;
 use rustix::{
     process::{Signal, getpgrp, getpid, getsid, kill_process},
@@ -20,7 +18,7 @@ use rustix::{
 use tokio::signal::unix::{SignalKind, signal};
 use zeroize::Zeroizing;
 
-use super::{Failure, failure::usage};
+use crate::signals::Signals;
 
 /// The exit code by which a shell knows an end by Ctrl-C.
 const INTERRUPTED: i32 = 130;
@@ -28,14 +26,10 @@ const INTERRUPTED: i32 = 130;
 const QUIT: i32 = 131;
 
 /// Asks on the terminal without showing what is typed.
-pub(super) fn ask_secret(prompt: &str, instead: &str) -> Result<Zeroizing<String>, Failure> {
-    if !io::stdin().is_terminal() {
-        return Err(usage(anyhow!("there is no terminal to ask on: give {instead}")));
-    }
-    ask(prompt).map_err(|error| usage(anyhow!("the terminal cannot be read: {error}")))
-}
-
-fn ask(prompt: &str) -> io::Result<Zeroizing<String>> {
+///
+/// # Errors
+/// The terminal cannot be read or set.
+pub fn ask(prompt: &str) -> io::Result<Zeroizing<String>> {
     watch()?;
     let mut terminal = File::options().read(true).write(true).open("/dev/tty")?;
     let shown = tcgetattr(&terminal)?;
