@@ -80,10 +80,11 @@ fn bytes(out: &mut Vec<u8>, field: u64, value: &[u8]) {
 }
 
 /// Writes seven bits a byte, the lowest first; the highest bit says that more follow.
-fn varint(out: &mut Vec<u8>, mut value: u64) {
-    while value > 0x7f {
-        out.push((value & 0x7f) as u8 | 0x80);
-        value >>= 7;
+fn varint(out: &mut Vec<u8>, value: u64) {
+    let [lowest, ..] = value.to_le_bytes();
+    if value <= 0x7f {
+        return out.push(lowest);
     }
-    out.push(value as u8);
+    out.push(lowest | 0x80);
+    varint(out, value >> 7);
 }

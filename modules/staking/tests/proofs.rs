@@ -1,5 +1,5 @@
 //! Key proofs in both forms, and numbers of staking that must never stand for something else.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "tests")]
 
 mod common;
 
