@@ -9,7 +9,12 @@ use std::{
 
 use axum::{Router, extract::State, http::StatusCode, routing::post};
 use bytes::Bytes;
-use diem_comet::{CometEngine, Launch, Running, Settings, Timing, abci::{Address, OnFatal, Server, frame_limit}, config, find, genesis, supervisor::{Plan, Supervisor}};
+use diem_comet::{
+    CometEngine, Launch, Running, Settings, Timing,
+    abci::{Address, OnFatal, Server, frame_limit},
+    config, find, genesis,
+    supervisor::{Plan, Supervisor},
+};
 use diem_config::consensus_key;
 use diem_engine::{Commits, Engine, Node, engine::Wait, metrics::Metrics};
 use diem_runtime::{App, Options};

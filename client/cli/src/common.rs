@@ -7,7 +7,10 @@ use std::{
 
 use anyhow::anyhow;
 use diem_client::Client;
-use diem_host::{home::{Home, default_home}, terminal};
+use diem_host::{
+    home::{Home, default_home},
+    terminal,
+};
 use diem_wallet::{KeyFile, KeyFileError, KeyStore, Secret};
 use zeroize::Zeroizing;
 

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::{
     Failure,
-    common::{ask_secret, Common, PassphraseSource, confirm, secret_text},
+    common::{Common, PassphraseSource, ask_secret, confirm, secret_text},
     failure::{failed, usage},
     output::{fields, list_in_full, say},
 };

@@ -10,10 +10,10 @@ use std::{
     time::Duration,
 };
 
-use diem_host::home::{HomeError, write_whole};
 use diem_config::levels;
 use diem_core::tx::MAX_TX_BYTES;
-use serde::{Deserialize, Serialize};
+use diem_host::home::{HomeError, write_whole};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::abci::Address;

@@ -30,7 +30,10 @@ pub fn write_genesis(home: &Path, origin: &Origin) -> Result<(), ConfigError> {
             Origin::Genesis { doc, .. } => {
                 let encode =
                     |reason: serde_json::Error| ConfigError::Encode { path: path.clone(), reason: reason.to_string() };
-                return Ok(write_file(&path, &serde_json::to_string(&genesis_json(doc, origin.hash())).map_err(encode)?)?);
+                return Ok(write_file(
+                    &path,
+                    &serde_json::to_string(&genesis_json(doc, origin.hash())).map_err(encode)?,
+                )?);
             }
             // CometBFT has the genesis in its database.
             Origin::Begun { .. } => return Ok(()),

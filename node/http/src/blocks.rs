@@ -10,12 +10,11 @@ use diem_runtime::App;
 use serde::Deserialize;
 
 use super::{
-    Shared,
+    Shared, convert,
     cursor::{Branch, Cursor},
     error::Failure,
     params::{Nothing, Path, Query, page_size, parse},
     snapshot_reader::Reader,
-    convert,
 };
 
 /// `GET /v1/tx/{hash}`
@@ -82,8 +81,12 @@ fn read_block(
         after.branch.must_be(branch, height)?;
     }
     let from = after.map_or(Ok(0), |after| u32::try_from(after.key)).map_err(|_| missing())?;
-    let items =
-        app.index().block_txs(height, from, limit).into_iter().map(|tx| convert::transaction(tx, stored.time)).collect();
+    let items = app
+        .index()
+        .block_txs(height, from, limit)
+        .into_iter()
+        .map(|tx| convert::transaction(tx, stored.time))
+        .collect();
     let end = from.saturating_add(limit);
     let next = (end < stored.tx_count).then(|| Cursor { height, branch, key: u64::from(end) }.to_string());
     Ok(Block {

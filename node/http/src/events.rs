@@ -25,11 +25,10 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::{
-    Api, Shared,
+    Api, Shared, convert,
     cursor::Branch,
     error::Failure,
     params::{Query, parse},
-    convert,
 };
 
 /// The most streams at one time.

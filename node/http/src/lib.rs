@@ -3,17 +3,17 @@
 //! Every answer is JSON of the types in [`diem_api`]; every error has one shape and a row in one table.
 #![allow(clippy::disallowed_methods, reason = "a node reads clocks, the environment and starts threads")]
 
+mod batcher;
 mod blocks;
+mod bodies;
 mod chain;
+mod convert;
 mod credits;
 mod cursor;
 mod days;
 mod dev;
-mod batcher;
 mod error;
 mod events;
-mod write_timeout;
-mod bodies;
 mod listener;
 mod local;
 pub mod metrics_server;
@@ -21,16 +21,16 @@ mod mint;
 mod params;
 mod proving;
 mod readers;
-mod snapshot_reader;
 mod ready;
 mod refusal;
 mod routes;
 mod simulate;
+mod snapshot_reader;
 mod staking;
 mod state;
 mod submit;
-mod convert;
 mod waiters;
+mod write_timeout;
 
 use std::{future::Future, io, path::PathBuf, sync::Arc, time::Duration};
 
@@ -47,8 +47,8 @@ use tokio::{
 };
 
 use batcher::Batcher;
-use error::Failure;
 use bodies::BodyReader;
+use error::Failure;
 use readers::Readers;
 use ready::Pulse;
 use waiters::Waiters;

@@ -20,7 +20,7 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, watch},
 };
 
-use super::{write_timeout::WriteTimeout, local::Side, refusal::Explained};
+use super::{local::Side, refusal::Explained, write_timeout::WriteTimeout};
 
 /// The most bytes that a connection has sent and nobody has read yet, and so the most of the head of a request.
 const MAX_BUFFER: usize = 64 * 1024;

@@ -17,9 +17,9 @@ use diem_engine::metrics::Metrics;
 use tower_http::catch_panic::{CatchPanicLayer, ResponseForPanic};
 
 use super::{
-    Api, Shared, blocks, chain, credits, days, dev,
+    Api, Shared, blocks, bodies, chain, credits, days, dev,
     error::Failure,
-    bodies, events,
+    events,
     local::{self, Hosts, Side},
     mint, ready, simulate, staking, state, submit,
 };
@@ -176,6 +176,8 @@ async fn wrong_method(request: Request) -> Failure {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
+    use tokio::net::TcpListener;
+
     use super::*;
 
     #[tokio::test]

@@ -15,11 +15,10 @@ use diem_runtime::{App, Change, DryRun, DryRunError};
 use diem_types::{ChainError, Signed, Tx};
 
 use super::{
-    Api, Shared,
+    Api, Shared, convert,
     error::Failure,
     params::{Nothing, Query},
     snapshot_reader::Reader,
-    convert,
 };
 
 /// The most simulations that wait: each can take as long as the begin of a block and the largest transaction in it.

@@ -20,9 +20,9 @@ use serde::Deserialize;
 use super::{
     Api, Shared,
     batcher::{EnterError, Entered},
+    convert,
     error::Failure,
     params::{Query, json, parse},
-    convert,
     waiters::Waiting,
 };
 

@@ -16,7 +16,7 @@ use diem_runtime::App;
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use super::view;
+use super::convert;
 
 /// The most waits, counted once for each request and transaction.
 const MAX_WAITS: usize = 4_096;

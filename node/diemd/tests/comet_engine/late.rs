@@ -3,7 +3,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use diem_comet::{Peer, Timing, abci::{Consensus, Handler, Server, frame_limit}, config, genesis, pid_file, supervisor::{Plan, Supervisor}};
+use diem_comet::{
+    Peer, Timing,
+    abci::{Consensus, Handler, Server, frame_limit},
+    config, genesis, pid_file,
+    supervisor::{Plan, Supervisor},
+};
 use diem_config::consensus_key;
 use diem_engine::engine::Engine as _;
 use diem_runtime::{App, Options};

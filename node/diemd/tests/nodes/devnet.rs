@@ -209,7 +209,7 @@ async fn a_busy_port_is_named_before_anything_starts_and_fresh_forgets() {
     assert_eq!(wait(&mut child).code(), Some(1));
     let said = std::io::read_to_string(child.stderr.take().unwrap()).unwrap();
     let port = api.rsplit(':').next().unwrap();
-    assert!(said.contains(&format!("port {port}, for the HTTP API of validator 1")), "{said}");
+    assert!(said.contains(&format!("port {port} on 127.0.0.1, for the HTTP API of validator 1")), "{said}");
     assert!(said.contains("--port-offset"), "{said}");
     // A new chain that cannot start takes nothing from the old one, and a folder that it would have made is not left.
     let kept = fs::read(devnet.dir().join("genesis.json")).unwrap();
