@@ -26,6 +26,7 @@ pub mod allocations;
 pub mod day;
 pub mod error;
 pub mod event;
+mod gas;
 pub mod genesis;
 pub mod grants;
 pub mod invariants;

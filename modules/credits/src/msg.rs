@@ -2,8 +2,7 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::{
-    Address, Amount, CallError, Denom, HandedIn, Message, Statement, Statements, TxContext, gas_of_calls,
-    text::is_plain,
+    Address, Amount, CallError, Denom, HandedIn, Message, Statement, Statements, TxContext, text::is_plain,
 };
 use serde::{Deserialize, Serialize};
 
@@ -11,22 +10,6 @@ use crate::{
     Error, SignedVoucher, allocations, grants, grants::ProviderLimit, market, prices::PriceSheet, providers, spend,
     stake, vouchers,
 };
-
-/// The gas for reading, changing and writing one row.
-const GAS_PER_ROW: u64 = 2_500;
-/// The gas for an account's credit: its rows, its promises, and to look up on a new day which of their providers are
-/// left.
-const GAS_PER_CREDIT: u64 = 40_000;
-/// The gas for a session key's grant.
-const GAS_PER_GRANT: u64 = 14_000;
-/// The gas for one limit of a grant: its provider is looked up, and it stays for as long as its owner likes.
-const GAS_PER_LIMIT: u64 = 4_000;
-/// The gas for reading one row of many.
-const GAS_PER_LOOK: u64 = 1_500;
-/// The gas for judging one voucher, good or bad: a signature, the credit of its account and the grant of its signer.
-const GAS_PER_VOUCHER: u64 = 50_000;
-/// The gas for a price sheet: each rewrites up to 128 stored models.
-const GAS_PER_SHEET: u64 = 131_000;
 
 /// A call of credits. Every amount is more than zero where nothing else is said.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
@@ -251,40 +234,6 @@ impl Msg {
     }
 }
 
-/// The gas of a call that touches so many rows and the credit of so many accounts.
-const fn rows(rows: u64, credits: u64) -> u64 {
-    GAS_PER_ROW.saturating_mul(rows).saturating_add(GAS_PER_CREDIT.saturating_mul(credits))
-}
-
-/// The gas of looking at all tranches of an account.
-const ALL_TRANCHES: u64 = GAS_PER_LOOK / 4 * stake::MAX_TRANCHES as u64;
-
-gas_of_calls!(Msg {
-    StakeDiem "stake_diem" = rows(4, 1),
-    UnstakeDiem "unstake_diem" = rows(6, 1).saturating_add(ALL_TRANCHES),
-    CancelUnstake "cancel_unstake" = rows(5, 1),
-    RegisterProvider "register_provider" = rows(4, 0),
-    EditProvider "edit_provider" = rows(2, 0),
-    AddBond "add_bond" = rows(4, 0),
-    PublishPrices "publish_prices" = GAS_PER_SHEET,
-    Deregister "deregister" = rows(4, 0),
-    ListProvider "list_provider" = rows(4, 0),
-    // The consumption of two days is looked up too.
-    DelistProvider "delist_provider" = rows(8, 0),
-    Allocate "allocate" = rows(2, 1),
-    // Four rows now: the grant, the account's keys, the old and the new place in the queue; and three of them again when the
-    // queue removes it.
-    Grant "grant" = rows(7, 0).saturating_add(GAS_PER_GRANT); GAS_PER_LIMIT => each limits,
-    Revoke "revoke" = rows(3, 0).saturating_add(GAS_PER_GRANT),
-    SettleVouchers "settle_vouchers" = rows(4, 0); GAS_PER_VOUCHER => each vouchers,
-    Spend "spend" = rows(4, 1),
-    GiftCredit "gift_credit" = rows(1, 2),
-    OfferCredit "offer_credit" = rows(2, 1),
-    WithdrawOffer "withdraw_offer" = rows(2, 1),
-    BuyCredit "buy_credit" = rows(4, 2),
-    CollectTranche "collect_tranche" = rows(4, 0),
-});
-
 impl Message for Msg {
     fn validate(&self) -> Result<(), CallError> {
         Ok(self.check()?)
@@ -374,13 +323,7 @@ impl Message for Msg {
                 payout.to_hex()
             ),
             Self::EditProvider { payout, endpoint, moniker } => {
-                let changes = [
-                    payout.as_ref().map(|payout| format!("paid to {}", payout.to_hex())),
-                    endpoint.as_ref().map(|endpoint| format!("endpoint \"{endpoint}\"")),
-                    moniker.as_ref().map(|moniker| format!("moniker \"{moniker}\"")),
-                ];
-                let changes: Vec<String> = changes.into_iter().flatten().collect();
-                format!("Change the provider: {}", changes.join(", "))
+                format!("Change the provider: {}", changes(payout.as_ref(), endpoint.as_deref(), moniker.as_deref()))
             }
             Self::AddBond { amount } => format!("Add {} to the provider's bond", amount.display(Denom::Vvv)),
             Self::PublishPrices { sheet } => {
@@ -456,4 +399,13 @@ impl Message for Msg {
 
 fn for_whom(beneficiary: Option<&Address>) -> String {
     beneficiary.map_or_else(String::new, |beneficiary| format!(" for the credit of {}", beneficiary.to_hex()))
+}
+
+fn changes(payout: Option<&Address>, endpoint: Option<&str>, moniker: Option<&str>) -> String {
+    let changes = [
+        payout.map(|payout| format!("paid to {}", payout.to_hex())),
+        endpoint.map(|endpoint| format!("endpoint \"{endpoint}\"")),
+        moniker.map(|moniker| format!("moniker \"{moniker}\"")),
+    ];
+    changes.into_iter().flatten().collect::<Vec<String>>().join(", ")
 }

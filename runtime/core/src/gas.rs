@@ -44,7 +44,7 @@ macro_rules! gas_of_calls {
             ];
 
             /// The gas of the call, by its row.
-            fn gas_in_table(&self) -> u64 {
+            pub(crate) fn gas_in_table(&self) -> u64 {
                 match self {
                     $(Self::$variant { $($list,)? .. } => {
                         const ROW: $crate::CallGas = $crate::gas_of_calls!(@row $name, $base $(, $list $item)?);
