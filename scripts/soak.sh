@@ -16,6 +16,7 @@ block-times       DIEM_BLOCK_TIMES=full                        |--test comet_eng
 simulation        DIEM_SIM_OPERATIONS=20000000 DIEM_SIM_SEEDS=500 DIEM_SIM_FIRST_SEED=$seed |--test simulation random_histories |500 random histories keep every invariant
 model             DIEM_MODEL_SEEDS=500 DIEM_MODEL_FIRST_SEED=$seed |--test reference_model  |chain and Python model agree on 500 random histories
 fuzz              DIEM_FUZZ_ROUNDS=20000 DIEM_FUZZ_SEED=$seed  |--test corpus spoilt        |20,000 spoilt inputs for each entrance end no node
+new-module        DIEM_NEW_MODULE_BUILD=1                      |--test new_module builds    |a new module of 120 lines, one in each list, compiles with node and tests
 genesis-fields    DIEM_FUZZ_STEP=1                             |--test genesis_fields       |any value in any field of a genesis is refused or gives a chain that goes on
 "
 

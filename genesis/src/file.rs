@@ -328,13 +328,13 @@ impl GenesisFile {
             app: AppGenesis {
                 gas: self.gas.params(),
                 chain: self.chain.params(),
-                epoch_ms: NonZeroU64::new(self.epoch.0).ok_or(Error::Epoch)?,
                 bank: diem_bank::Genesis { params: self.bank.params(), accounts, pools: Vec::new() },
                 staking,
                 svvv: economy.svvv()?,
                 diem: economy.diem()?,
                 emissions: economy.emissions(),
                 credits: economy.credits()?,
+                ..AppGenesis::with_epoch(NonZeroU64::new(self.epoch.0).ok_or(Error::Epoch)?)
             },
         };
         doc.validate()?;

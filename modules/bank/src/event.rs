@@ -1,14 +1,9 @@
 //! The events of bank.
 
-use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::{Address, Amount, Denom};
-use serde::{Deserialize, Serialize};
 
 /// An event of bank.
-#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
-#[borsh(use_discriminant = true)]
-#[serde(rename_all = "snake_case", tag = "type")]
-#[repr(u8)]
+#[diem_core::events]
 pub enum Event {
     /// An account paid another.
     #[serde(with = "transferred")]

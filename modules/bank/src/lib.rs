@@ -15,7 +15,7 @@ pub mod params;
 pub mod query;
 pub mod state;
 
-use diem_core::{CallError, CallGas, GenesisContext, Module, ModuleId, QueryContext, StateRead};
+use diem_core::{CallError, GenesisContext, Module, ModuleId, StateRead};
 
 pub use error::Error;
 pub use event::Event;
@@ -36,13 +36,7 @@ impl Module for Bank {
     const ID: ModuleId = ModuleId::BANK;
     const NAME: &'static str = "bank";
     const STORAGE_VERSION: u32 = 1;
-    const GAS: &'static [CallGas] = Msg::GAS;
 
-    type Msg = Msg;
-    type Query = Query;
-    type Answer = Answer;
-    type Event = Event;
-    type Error = Error;
     type Genesis = Genesis;
 
     fn init_genesis(ctx: &mut GenesisContext<'_>, genesis: &Genesis) -> Result<(), CallError> {
@@ -51,10 +45,6 @@ impl Module for Bank {
 
     fn export_genesis(state: &dyn StateRead) -> Genesis {
         genesis::export(state)
-    }
-
-    fn query(ctx: &QueryContext<'_>, query: Query) -> Result<Answer, CallError> {
-        Ok(query::answer(ctx, query))
     }
 
     fn check_invariants(state: &dyn StateRead) -> Result<(), String> {

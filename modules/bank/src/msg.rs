@@ -16,10 +16,7 @@ const GAS_PER_ACCOUNT: u64 = 1_000;
 const GAS_PER_OUTPUT: u64 = 10_000;
 
 /// A call of bank.
-#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
-#[borsh(use_discriminant = true)]
-#[serde(rename_all = "snake_case", tag = "type", deny_unknown_fields)]
-#[repr(u8)]
+#[diem_core::calls]
 pub enum Msg {
     /// Pays one account out of the sender's balance.
     Transfer {
@@ -65,10 +62,6 @@ impl Message for Msg {
                 outputs.iter().try_for_each(|output| check_payment(&output.to, output.amount))
             }
         }
-    }
-
-    fn gas(&self) -> u64 {
-        self.gas_in_table()
     }
 
     // A payment to oneself counts too: it must be there when it is sent.

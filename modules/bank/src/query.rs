@@ -10,9 +10,7 @@ use crate::{
 };
 
 /// A question to bank over ABCI, which is answered by the function of the same name in this file.
-#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-#[borsh(use_discriminant = true)]
-#[repr(u8)]
+#[diem_core::queries]
 pub enum Query {
     /// Asks for the row of one account; that of an account never used is empty.
     Account(Address) = 0,
@@ -25,10 +23,7 @@ pub enum Query {
 }
 
 /// An answer of bank.
-#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
-#[borsh(use_discriminant = true)]
-#[serde(untagged)]
-#[repr(u8)]
+#[diem_core::answers]
 pub enum Answer {
     /// The row of the account.
     Account(Account) = 0,
@@ -63,7 +58,8 @@ pub struct PoolBalance {
     pub amount: Amount,
 }
 
-pub(crate) fn answer(ctx: &QueryContext<'_>, query: Query) -> Answer {
+/// The answer to any question.
+pub fn answer(ctx: &QueryContext<'_>, query: Query) -> Answer {
     match query {
         Query::Account(address) => Answer::Account(account(ctx, &address)),
         Query::Supply => Answer::Supply(supply(ctx)),

@@ -15,8 +15,8 @@ use diem_bank::{
     supply,
 };
 use diem_core::{
-    Address, Amount, BlockInfo, CallError, Denom, GenesisContext, Message as _, Module, ModuleError, ModuleId,
-    QueryContext, StateRead, StateWrite, Time, Value,
+    Address, Amount, BlockInfo, CallError, Denom, GenesisContext, Message as _, Metered as _, Module, ModuleError,
+    ModuleId, QueryContext, StateRead, StateWrite, Time, Value,
 };
 use diem_overlay::{Empty, Overlay};
 

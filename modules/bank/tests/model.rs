@@ -5,11 +5,27 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use common::{all_or_nothing, call, empty, fund, units, who};
+use common::{call, empty, fund, units, who};
 use diem_bank::{Bank, Msg, Output, Pool, ledger};
-use diem_core::{Denom, Module as _, ModuleId};
+use diem_core::{Denom, Module as _, ModuleId, StateWrite};
 use diem_overlay::Overlay;
 use proptest::{collection::vec, prelude::*};
+
+/// Runs `step` in an overlay of its own and keeps its writes only if it succeeds.
+fn all_or_nothing<T, E>(
+    state: &mut Overlay<'_>,
+    step: impl FnOnce(&mut dyn StateWrite) -> Result<T, E>,
+) -> Result<T, E> {
+    let (outcome, writes) = {
+        let mut overlay = Overlay::new(&*state);
+        let outcome = step(&mut overlay);
+        (outcome, overlay.into_writes())
+    };
+    if outcome.is_ok() {
+        state.apply(writes);
+    }
+    outcome
+}
 
 /// The number of accounts that act.
 const PEOPLE: u8 = 5;

@@ -1,8 +1,6 @@
 //! The events of credits.
 
-use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::{Address, Amount, Time};
-use serde::{Deserialize, Serialize};
 
 use crate::{
     state::{DayRecord, ProviderDay},
@@ -10,11 +8,8 @@ use crate::{
 };
 
 /// An event of credits. Amounts are base units of DIEM and credit, those of bonds, rent, prices and payments of VVV.
-#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
-#[borsh(use_discriminant = true)]
-#[serde(rename_all = "snake_case", tag = "type")]
+#[diem_core::events]
 #[expect(missing_docs, reason = "the fields say what the variants are about")]
-#[repr(u8)]
 pub enum Event {
     /// DIEM was put into stake.
     Staked {

@@ -44,7 +44,7 @@ pub mod state;
 pub mod voucher;
 pub mod vouchers;
 
-use diem_core::{CallError, CallGas, GenesisContext, Module, ModuleId, QueryContext, StateRead};
+use diem_core::{CallError, GenesisContext, Module, ModuleId, StateRead};
 
 pub use error::Error;
 pub use event::Event;
@@ -62,13 +62,7 @@ impl Module for Credits {
     const ID: ModuleId = ModuleId::CREDITS;
     const NAME: &'static str = "credits";
     const STORAGE_VERSION: u32 = 1;
-    const GAS: &'static [CallGas] = Msg::GAS;
 
-    type Msg = Msg;
-    type Query = Query;
-    type Answer = Answer;
-    type Event = Event;
-    type Error = Error;
     type Genesis = Genesis;
 
     fn init_genesis(ctx: &mut GenesisContext<'_>, genesis: &Genesis) -> Result<(), CallError> {
@@ -77,10 +71,6 @@ impl Module for Credits {
 
     fn export_genesis(state: &dyn StateRead) -> Genesis {
         genesis::export(state)
-    }
-
-    fn query(ctx: &QueryContext<'_>, query: Query) -> Result<Answer, CallError> {
-        query::answer(ctx, query)
     }
 
     fn check_invariants(state: &dyn StateRead) -> Result<(), String> {

@@ -1,10 +1,8 @@
 //! The calls of credits.
 
-use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::{
     Address, Amount, CallError, Denom, HandedIn, Message, Statement, Statements, TxContext, text::is_plain,
 };
-use serde::{Deserialize, Serialize};
 
 use crate::{
     Error, SignedVoucher, allocations, grants, grants::ProviderLimit, market, prices::PriceSheet, providers, spend,
@@ -12,10 +10,7 @@ use crate::{
 };
 
 /// A call of credits. Every amount is more than zero where nothing else is said.
-#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
-#[borsh(use_discriminant = true)]
-#[serde(rename_all = "snake_case", tag = "type", deny_unknown_fields)]
-#[repr(u8)]
+#[diem_core::calls]
 pub enum Msg {
     /// Stakes DIEM; it gives credit at once. The position then holds at least 0.01 DIEM.
     StakeDiem {
@@ -237,10 +232,6 @@ impl Msg {
 impl Message for Msg {
     fn validate(&self) -> Result<(), CallError> {
         Ok(self.check()?)
-    }
-
-    fn gas(&self) -> u64 {
-        self.gas_in_table()
     }
 
     // This is the VVV that a call takes out of the account: see [`diem_core::Message::spends`].

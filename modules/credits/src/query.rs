@@ -16,9 +16,7 @@ use crate::{
 };
 
 /// A question to credits over ABCI, which is answered by the functions of this file.
-#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-#[borsh(use_discriminant = true)]
-#[repr(u8)]
+#[diem_core::queries]
 pub enum Query {
     /// Asks for an account's credit today, yesterday and tomorrow, with its promises.
     Account(Address) = 0,
@@ -227,7 +225,11 @@ fn day_info(day: u64, record: DayRecord) -> DayInfo {
     DayInfo { day, utilisation_bps: utilisation_bps(record.consumed, record.allowance), record }
 }
 
-pub(crate) fn answer(ctx: &QueryContext<'_>, query: Query) -> Result<Answer, CallError> {
+/// The answer to any question.
+///
+/// # Errors
+/// Those of the function that answers it.
+pub fn answer(ctx: &QueryContext<'_>, query: Query) -> Result<Answer, CallError> {
     Ok(match query {
         Query::Account(address) => Answer::Account(Box::new(account(ctx, &address))),
         Query::Stake { staker, page } => {

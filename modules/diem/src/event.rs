@@ -1,14 +1,9 @@
 //! The events of diem.
 
-use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::{Address, Amount};
-use serde::{Deserialize, Serialize};
 
 /// An event of diem.
-#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
-#[borsh(use_discriminant = true)]
-#[serde(rename_all = "snake_case", tag = "type")]
-#[repr(u8)]
+#[diem_core::events]
 pub enum Event {
     /// An account locked stake and got DIEM.
     Minted {

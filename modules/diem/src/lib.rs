@@ -24,7 +24,7 @@ mod state;
 mod stored;
 pub mod text;
 
-use diem_core::{CallError, CallGas, GenesisContext, Module, ModuleId, QueryContext, StateRead};
+use diem_core::{CallError, GenesisContext, Module, ModuleId, StateRead};
 
 pub use curve::{Curve, CurveError, Formula, Rate, Step, Table};
 pub use error::Error;
@@ -41,13 +41,7 @@ impl Module for Diem {
     const ID: ModuleId = ModuleId::DIEM;
     const NAME: &'static str = "diem";
     const STORAGE_VERSION: u32 = 1;
-    const GAS: &'static [CallGas] = Msg::GAS;
 
-    type Msg = Msg;
-    type Query = Query;
-    type Answer = Answer;
-    type Event = Event;
-    type Error = Error;
     type Genesis = Genesis;
 
     fn init_genesis(ctx: &mut GenesisContext<'_>, genesis: &Genesis) -> Result<(), CallError> {
@@ -56,10 +50,6 @@ impl Module for Diem {
 
     fn export_genesis(state: &dyn StateRead) -> Genesis {
         genesis::export(state)
-    }
-
-    fn query(ctx: &QueryContext<'_>, query: Query) -> Result<Answer, CallError> {
-        query::answer(ctx, query)
     }
 
     /// Invariant 4: the supply is the sum of what is outstanding over all locks; and the curve is one.

@@ -1,12 +1,10 @@
 //! The calls of diem.
 
-use borsh::{BorshDeserialize, BorshSerialize};
 use diem_bank as bank;
 use diem_core::{Address, Amount, CallError, Denom, Message, Module as _, StateRead, TxContext, gas_of_calls};
 use diem_staking as staking;
 use diem_svvv as svvv;
 use ruint::aliases::U256;
-use serde::{Deserialize, Serialize};
 
 use crate::{Diem, Error, Event, stored::Place};
 
@@ -15,10 +13,7 @@ use crate::{Diem, Error, Event, stored::Place};
 const GAS: u64 = 45_000;
 
 /// A call of diem.
-#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
-#[borsh(use_discriminant = true)]
-#[serde(rename_all = "snake_case", tag = "type", deny_unknown_fields)]
-#[repr(u8)]
+#[diem_core::calls]
 pub enum Msg {
     /// Locks an exact amount of sVVV and mints what it buys.
     Mint {
@@ -63,10 +58,6 @@ impl Message for Msg {
             }
             Self::Mint { .. } | Self::MintExact { .. } | Self::Burn { .. } => Ok(()),
         }
-    }
-
-    fn gas(&self) -> u64 {
-        self.gas_in_table()
     }
 
     // Nothing leaves the balance in VVV: what is locked is staked already, and DIEM is burned.

@@ -14,9 +14,7 @@ use crate::{
 
 /// A question to diem over ABCI, which is answered by the function of the same name in this file. Quotes are for the
 /// supply at that height.
-#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-#[borsh(use_discriminant = true)]
-#[repr(u8)]
+#[diem_core::queries]
 pub enum Query {
     /// Asks for the DIEM that a lock of so many avvv would mint.
     QuoteIn(Amount) = 0,
@@ -29,10 +27,7 @@ pub enum Query {
 }
 
 /// An answer of diem.
-#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
-#[borsh(use_discriminant = true)]
-#[serde(untagged)]
-#[repr(u8)]
+#[diem_core::answers]
 pub enum Answer {
     /// The DIEM that a lock would mint.
     QuoteIn(QuoteIn) = 0,
@@ -77,7 +72,11 @@ pub struct CurrentRate {
     pub left: Amount,
 }
 
-pub(crate) fn answer(ctx: &QueryContext<'_>, query: Query) -> Result<Answer, CallError> {
+/// The answer to any question.
+///
+/// # Errors
+/// Those of the function that answers it.
+pub fn answer(ctx: &QueryContext<'_>, query: Query) -> Result<Answer, CallError> {
     Ok(match query {
         Query::QuoteIn(lock) => Answer::QuoteIn(quote_in(ctx, lock)?),
         Query::QuoteOut(out) => Answer::QuoteOut(quote_out(ctx, out)?),

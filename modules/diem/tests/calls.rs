@@ -243,7 +243,7 @@ fn queries_say_what_the_calls_will_do() {
 fn answers_in_json_are_strings_of_base_units() {
     let base = empty();
     let chain = on_stairs(&base);
-    let json = |query| serde_json::to_value(Diem::query(&chain.ctx(), query).unwrap()).unwrap();
+    let json = |query| serde_json::to_value(query::answer(&chain.ctx(), query).unwrap()).unwrap();
     let rate = serde_json::json!({
         "supply": "0", "rate": "3000000000000000000", "until": "10000000000000000000", "left": "30000000000000000000",
     });

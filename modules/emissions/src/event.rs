@@ -1,14 +1,9 @@
 //! The events of emissions.
 
-use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::Amount;
-use serde::{Deserialize, Serialize};
 
 /// An event of emissions.
-#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
-#[borsh(use_discriminant = true)]
-#[serde(rename_all = "snake_case", tag = "type")]
-#[repr(u8)]
+#[diem_core::events]
 pub enum Event {
     /// A block's emission and the fees of the block before were shared.
     Shared {

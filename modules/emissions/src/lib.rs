@@ -2,27 +2,25 @@
 //! first, and the fees of transactions.
 //!
 //! How a block's emission is shared is [`diem_staking::reward`]'s matter; this module knows how much there is to share,
-//! and what the divisions left of it for the next block.
+//! and what the divisions left of it for the next block. It has no calls: schedule and parameters change by proposal only.
 
 pub mod block;
 pub mod error;
 pub mod event;
 pub mod genesis;
-pub mod msg;
 pub mod params;
 pub mod query;
 pub mod schedule;
 pub mod state;
 
 use diem_bank::{Pool, pool, supply};
-use diem_core::{CallError, CallGas, Denom, GenesisContext, Module, ModuleId, QueryContext, StateRead};
+use diem_core::{CallError, Denom, GenesisContext, Module, ModuleId, StateRead};
 use diem_staking as staking;
 
 pub use block::begin_block;
 pub use error::Error;
 pub use event::Event;
 pub use genesis::Genesis;
-pub use msg::Msg;
 pub use params::Params;
 pub use query::{Answer, Emission, Query, RentPool};
 pub use schedule::{Schedule, Segment};
@@ -35,13 +33,7 @@ impl Module for Emissions {
     const ID: ModuleId = ModuleId::EMISSIONS;
     const NAME: &'static str = "emissions";
     const STORAGE_VERSION: u32 = 1;
-    const GAS: &'static [CallGas] = &[];
 
-    type Msg = Msg;
-    type Query = Query;
-    type Answer = Answer;
-    type Event = Event;
-    type Error = Error;
     type Genesis = Genesis;
 
     fn init_genesis(ctx: &mut GenesisContext<'_>, genesis: &Genesis) -> Result<(), CallError> {
@@ -50,10 +42,6 @@ impl Module for Emissions {
 
     fn export_genesis(state: &dyn StateRead) -> Genesis {
         genesis::export(state)
-    }
-
-    fn query(ctx: &QueryContext<'_>, query: Query) -> Result<Answer, CallError> {
-        Ok(query::answer(ctx, query))
     }
 
     fn check_invariants(state: &dyn StateRead) -> Result<(), String> {

@@ -8,9 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{schedule::Segment, state};
 
 /// A question to emissions over ABCI, which is answered by the function of the same name in this file.
-#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-#[borsh(use_discriminant = true)]
-#[repr(u8)]
+#[diem_core::queries]
 pub enum Query {
     /// Asks for the present emission, the totals, and what waits as rent.
     Emission = 0,
@@ -21,10 +19,7 @@ pub enum Query {
 }
 
 /// An answer of emissions.
-#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
-#[borsh(use_discriminant = true)]
-#[serde(untagged)]
-#[repr(u8)]
+#[diem_core::answers]
 pub enum Answer {
     /// The present emission and the totals.
     Emission(Emission) = 0,
@@ -60,7 +55,8 @@ pub struct RentPool {
     pub rent: Amount,
 }
 
-pub(crate) fn answer(ctx: &QueryContext<'_>, query: Query) -> Answer {
+/// The answer to any question.
+pub fn answer(ctx: &QueryContext<'_>, query: Query) -> Answer {
     match query {
         Query::Emission => Answer::Emission(emission(ctx)),
         Query::Schedule => Answer::Schedule(schedule(ctx)),

@@ -1,17 +1,12 @@
 //! The events of staking.
 
-use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::{Address, Amount, Time};
-use serde::{Deserialize, Serialize};
 
 use crate::{scaled::digits, slashing::Offence};
 
 /// An event of staking. Amounts are in avvv.
-#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
-#[borsh(use_discriminant = true)]
-#[serde(rename_all = "snake_case", tag = "type")]
+#[diem_core::events]
 #[expect(missing_docs, reason = "the fields of an event say what they are: who, with whom, how much, which entry")]
-#[repr(u8)]
 pub enum Event {
     /// An account became a validator.
     ValidatorCreated {

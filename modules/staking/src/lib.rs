@@ -37,7 +37,7 @@ pub mod updates;
 pub mod validators;
 pub mod vote;
 
-use diem_core::{CallError, CallGas, GenesisContext, Module, ModuleId, QueryContext, StateRead};
+use diem_core::{CallError, GenesisContext, Module, ModuleId, StateRead};
 
 pub use block::begin_block;
 pub use error::Error;
@@ -64,13 +64,7 @@ impl Module for Staking {
     const ID: ModuleId = ModuleId::STAKING;
     const NAME: &'static str = "staking";
     const STORAGE_VERSION: u32 = 1;
-    const GAS: &'static [CallGas] = Msg::GAS;
 
-    type Msg = Msg;
-    type Query = Query;
-    type Answer = Answer;
-    type Event = Event;
-    type Error = Error;
     type Genesis = Genesis;
 
     fn init_genesis(ctx: &mut GenesisContext<'_>, genesis: &Genesis) -> Result<(), CallError> {
@@ -79,10 +73,6 @@ impl Module for Staking {
 
     fn export_genesis(state: &dyn StateRead) -> Genesis {
         genesis::export(state)
-    }
-
-    fn query(ctx: &QueryContext<'_>, query: Query) -> Result<Answer, CallError> {
-        query::answer(ctx, query)
     }
 
     fn check_invariants(state: &dyn StateRead) -> Result<(), String> {

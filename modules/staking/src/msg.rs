@@ -1,11 +1,9 @@
 //! The calls of staking.
 
-use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::{
     Address, Amount, CallError, Denom, HandedIn, Message, Statement, Statements, TxContext, gas_of_calls,
     text::{is_blank, is_plain, is_web_url},
 };
-use serde::{Deserialize, Serialize};
 
 use crate::{
     Error,
@@ -31,10 +29,7 @@ const GAS_PER_ENTRY: u64 = 5_000;
 const GAS_PER_PROOF: u64 = 20_000;
 
 /// A call of staking.
-#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
-#[borsh(use_discriminant = true)]
-#[serde(rename_all = "snake_case", tag = "type", deny_unknown_fields)]
-#[repr(u8)]
+#[diem_core::calls]
 pub enum Msg {
     /// Makes the sender a validator.
     CreateValidator(CreateValidator) = 0,
@@ -133,10 +128,6 @@ impl Message for Msg {
             | Self::ClaimAndStake { .. } => {}
         }
         Ok(())
-    }
-
-    fn gas(&self) -> u64 {
-        self.gas_in_table()
     }
 
     // This is the VVV that a call takes out of the account: see [`diem_core::Message::spends`].

@@ -16,9 +16,7 @@ use crate::{
 };
 
 /// A question to staking over ABCI, which is answered by the function of the same name in this file.
-#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-#[borsh(use_discriminant = true)]
-#[repr(u8)]
+#[diem_core::queries]
 pub enum Query {
     /// Asks for the parameters of the module.
     Params = 0,
@@ -54,10 +52,7 @@ pub enum Query {
 }
 
 /// An answer of staking.
-#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
-#[borsh(use_discriminant = true)]
-#[serde(untagged)]
-#[repr(u8)]
+#[diem_core::answers]
 pub enum Answer {
     /// The parameters of the module.
     Params(Params) = 0,
@@ -167,7 +162,11 @@ pub struct ConsensusMember {
     pub validator: ConsensusValidator,
 }
 
-pub(crate) fn answer(ctx: &QueryContext<'_>, query: Query) -> Result<Answer, CallError> {
+/// The answer to any question.
+///
+/// # Errors
+/// Those of the function that answers it.
+pub fn answer(ctx: &QueryContext<'_>, query: Query) -> Result<Answer, CallError> {
     Ok(match query {
         Query::Params => Answer::Params(params(ctx)),
         Query::Validator(operator) => Answer::Validator(Box::new(validator(ctx, &operator)?)),

@@ -1,16 +1,11 @@
 //! The events of svvv.
 
-use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::{Address, Amount};
 use diem_staking::scaled::digits;
-use serde::{Deserialize, Serialize};
 
 /// An event of svvv. Shares are shares of the validator's tokens.
-#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
-#[borsh(use_discriminant = true)]
-#[serde(rename_all = "snake_case", tag = "type")]
+#[diem_core::events]
 #[expect(missing_docs, reason = "the fields of an event say what they are: who, with whom, how much")]
-#[repr(u8)]
 pub enum Event {
     /// Stake was locked for so much DIEM.
     Locked {

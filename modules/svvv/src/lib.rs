@@ -12,7 +12,7 @@ pub mod msg;
 pub mod query;
 pub mod state;
 
-use diem_core::{CallError, CallGas, GenesisContext, Module, ModuleId, QueryContext, StateRead};
+use diem_core::{CallError, GenesisContext, Module, ModuleId, StateRead};
 
 pub use error::Error;
 pub use event::Event;
@@ -31,13 +31,7 @@ impl Module for Svvv {
     const ID: ModuleId = ModuleId::SVVV;
     const NAME: &'static str = "svvv";
     const STORAGE_VERSION: u32 = 1;
-    const GAS: &'static [CallGas] = Msg::GAS;
 
-    type Msg = Msg;
-    type Query = Query;
-    type Answer = Answer;
-    type Event = Event;
-    type Error = Error;
     type Genesis = Genesis;
 
     fn init_genesis(ctx: &mut GenesisContext<'_>, genesis: &Genesis) -> Result<(), CallError> {
@@ -46,10 +40,6 @@ impl Module for Svvv {
 
     fn export_genesis(state: &dyn StateRead) -> Genesis {
         genesis::export(state)
-    }
-
-    fn query(ctx: &QueryContext<'_>, query: Query) -> Result<Answer, CallError> {
-        Ok(query::answer(ctx, query))
     }
 
     fn check_invariants(state: &dyn StateRead) -> Result<(), String> {

@@ -1,9 +1,7 @@
 //! The calls of svvv.
 
-use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::{Address, Amount, CallError, Denom, Message, TxContext, gas_of_calls};
 use diem_staking::Route;
-use serde::{Deserialize, Serialize};
 
 use crate::{Error, locks};
 
@@ -14,10 +12,7 @@ const GAS_PER_MOVE: u64 = 36_000;
 const GAS_PER_ENTRY: u64 = 30_000;
 
 /// A call of svvv.
-#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
-#[borsh(use_discriminant = true)]
-#[serde(rename_all = "snake_case", tag = "type", deny_unknown_fields)]
-#[repr(u8)]
+#[diem_core::calls]
 pub enum Msg {
     /// Moves stake to another validator: what is free first, then what is locked, with its DIEM. It can neither move
     /// again nor be unstaked for the unbonding time.
@@ -50,10 +45,6 @@ impl Message for Msg {
             Self::Restake { from, to, .. } if from == to => Err(diem_staking::Error::SameValidator.into()),
             Self::Restake { .. } | Self::Collect { .. } => Ok(()),
         }
-    }
-
-    fn gas(&self) -> u64 {
-        self.gas_in_table()
     }
 
     // Nothing leaves the account: what moves is staked already, and what is collected is paid.

@@ -11,9 +11,7 @@ use crate::{
 };
 
 /// A question to svvv over ABCI, which is answered by the function of the same name in this file.
-#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-#[borsh(use_discriminant = true)]
-#[repr(u8)]
+#[diem_core::queries]
 pub enum Query {
     /// The account's lock with one validator; an empty one where there is none.
     Lock {
@@ -32,10 +30,7 @@ pub enum Query {
 }
 
 /// An answer of svvv.
-#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
-#[borsh(use_discriminant = true)]
-#[serde(untagged)]
-#[repr(u8)]
+#[diem_core::answers]
 pub enum Answer {
     /// The lock with one validator.
     Lock(LockView) = 0,
@@ -56,7 +51,8 @@ pub struct LockView {
     pub lock: Lock,
 }
 
-pub(crate) fn answer(ctx: &QueryContext<'_>, query: Query) -> Answer {
+/// The answer to any question.
+pub fn answer(ctx: &QueryContext<'_>, query: Query) -> Answer {
     match query {
         Query::Lock { account, validator } => Answer::Lock(lock(ctx, &account, &validator)),
         Query::Locks { account, page } => Answer::Locks(locks(ctx, &account, &page)),

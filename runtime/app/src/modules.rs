@@ -1,18 +1,13 @@
 //! The modules of the chain: the one place that names each of them. A new module adds a line to every list here, one to
 //! the enums of `diem-types`, and its steps to the hooks.
 
-use diem_bank::Bank;
 use diem_core::{
     CallError, Fatal, GenesisContext, Module, QueryContext, StateRead, StateWrite, TxContext,
     chain::STORAGE_VERSIONS,
     clock::{epoch_ms, set_epoch_ms},
 };
-use diem_credits::{self as credits, Credits};
-use diem_diem::Diem;
-use diem_emissions::Emissions;
-use diem_staking::{self as staking, Staking, ValidatorUpdate};
-use diem_svvv::Svvv;
-use diem_types::{Answer, AppGenesis, Call, GenesisValidator, Query};
+use diem_staking::ValidatorUpdate;
+use diem_types::{Answer, AppGenesis, Call, GenesisValidator, Query, modules::*};
 
 use crate::upgrade::migrate_module;
 
@@ -27,7 +22,8 @@ pub(crate) fn init_genesis(ctx: &mut GenesisContext<'_>, genesis: &AppGenesis) -
     init::<Svvv>(ctx, &genesis.svvv)?;
     init::<Diem>(ctx, &genesis.diem)?;
     init::<Emissions>(ctx, &genesis.emissions)?;
-    init::<Credits>(ctx, &genesis.credits)
+    init::<Credits>(ctx, &genesis.credits)?;
+    Ok(())
 }
 
 fn init<M: Module>(ctx: &mut GenesisContext<'_>, genesis: &M::Genesis) -> Result<(), Fatal> {
@@ -42,7 +38,8 @@ pub(crate) fn migrate(state: &mut dyn StateWrite) -> Result<(), Fatal> {
     migrate_module::<Svvv>(state)?;
     migrate_module::<Diem>(state)?;
     migrate_module::<Emissions>(state)?;
-    migrate_module::<Credits>(state)
+    migrate_module::<Credits>(state)?;
+    Ok(())
 }
 
 /// The genesis that would give the present rows again.
@@ -85,19 +82,19 @@ pub(crate) fn execute(ctx: &mut TxContext<'_>, call: &Call) -> Result<(), CallEr
 /// Hands a question to its module.
 pub(crate) fn query(ctx: &QueryContext<'_>, query: Query) -> Result<Answer, CallError> {
     Ok(match query {
-        Query::Bank(query) => Answer::Bank(Bank::query(ctx, query)?),
-        Query::Staking(query) => Answer::Staking(Staking::query(ctx, query)?),
-        Query::Svvv(query) => Answer::Svvv(Svvv::query(ctx, query)?),
-        Query::Diem(query) => Answer::Diem(Diem::query(ctx, query)?),
-        Query::Emissions(query) => Answer::Emissions(Emissions::query(ctx, query)?),
-        Query::Credits(query) => Answer::Credits(Credits::query(ctx, query)?),
+        Query::Bank(query) => Answer::Bank(bank::query::answer(ctx, query)),
+        Query::Staking(query) => Answer::Staking(staking::query::answer(ctx, query)?),
+        Query::Svvv(query) => Answer::Svvv(svvv::query::answer(ctx, query)),
+        Query::Diem(query) => Answer::Diem(diem::query::answer(ctx, query)?),
+        Query::Emissions(query) => Answer::Emissions(emissions::query::answer(ctx, query)),
+        Query::Credits(query) => Answer::Credits(credits::query::answer(ctx, query)?),
     })
 }
 
 /// Checks the invariants of all modules, which every committed state must keep.
 pub(crate) fn check_invariants(state: &dyn StateRead) -> Result<(), String> {
     type Check = fn(&dyn StateRead) -> Result<(), String>;
-    let checks: [(&str, Check); 6] = [
+    let checks: &[(&str, Check)] = &[
         (Bank::NAME, Bank::check_invariants),
         (Staking::NAME, Staking::check_invariants),
         (Svvv::NAME, Svvv::check_invariants),
@@ -105,5 +102,5 @@ pub(crate) fn check_invariants(state: &dyn StateRead) -> Result<(), String> {
         (Emissions::NAME, Emissions::check_invariants),
         (Credits::NAME, Credits::check_invariants),
     ];
-    checks.into_iter().try_for_each(|(name, check)| check(state).map_err(|broken| format!("{name}: {broken}")))
+    checks.iter().try_for_each(|(name, check)| check(state).map_err(|broken| format!("{name}: {broken}")))
 }

@@ -31,7 +31,13 @@ impl CallGas {
     }
 }
 
-/// Writes the gas of a module's calls: `GAS`, one row for each in the order of their numbers, and `gas_in_table`, which
+/// A call whose gas stands in its module's table, which [`crate::gas_of_calls!`] writes.
+pub trait Metered {
+    /// The gas of the call beside what its bytes cost; a pure function of the call.
+    fn gas(&self) -> u64;
+}
+
+/// Writes the gas of a module's calls: `GAS`, one row for each in the order of their numbers, and [`Metered`], which
 /// computes a call's gas from its row. A line is `Variant "name" = base`, with `; gas => each field` where the items of a
 /// list cost. A message without a line does not compile.
 #[macro_export]
@@ -39,12 +45,13 @@ macro_rules! gas_of_calls {
     ($msg:ident { $($variant:ident $name:literal = $base:expr $(; $item:expr => each $list:ident)?,)+ }) => {
         impl $msg {
             /// The gas of each call, in the order of their numbers.
-            pub(crate) const GAS: &'static [$crate::CallGas] = &[
+            pub const GAS: &'static [$crate::CallGas] = &[
                 $($crate::gas_of_calls!(@row $name, $base $(, $list $item)?),)+
             ];
+        }
 
-            /// The gas of the call, by its row.
-            pub(crate) fn gas_in_table(&self) -> u64 {
+        impl $crate::Metered for $msg {
+            fn gas(&self) -> u64 {
                 match self {
                     $(Self::$variant { $($list,)? .. } => {
                         const ROW: $crate::CallGas = $crate::gas_of_calls!(@row $name, $base $(, $list $item)?);

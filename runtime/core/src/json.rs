@@ -1,6 +1,8 @@
 //! Forms of JSON that a plain derive does not give: numbers that no reader may round, and enums that refuse every field
 //! which they do not know.
 
+use serde::de;
+
 /// A number that a user chooses, as a string of digits: a JSON number above 2^53 is rounded by many readers. It is read
 /// from either form.
 pub mod number {
@@ -121,27 +123,42 @@ pub fn no_fields<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<()
     Ok(())
 }
 
-/// Reads an object, and nothing else, as a `T`. The plain derive of an enum with a tag, and of a struct, takes the values
-/// of its fields in a list as well, where nothing says which is which.
-///
-/// # Errors
-/// It is no object, or not one of a `T`.
-pub fn object<'de, D: serde::Deserializer<'de>, T: serde::Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
-    struct Object<T>(std::marker::PhantomData<T>);
+/// The access to a map of which every value must be an object. The plain derive of an enum with a tag, and of a struct,
+/// takes the values of its fields in a list as well, where nothing says which is which.
+pub struct OfObjects<A>(pub A);
 
-    impl<'de, T: serde::Deserialize<'de>> serde::de::Visitor<'de> for Object<T> {
-        type Value = T;
+impl<'de, A: de::MapAccess<'de>> de::MapAccess<'de> for OfObjects<A> {
+    type Error = A::Error;
 
-        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("an object with named fields")
-        }
-
-        fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
-            T::deserialize(serde::de::value::MapAccessDeserializer::new(map))
-        }
+    fn next_key_seed<K: de::DeserializeSeed<'de>>(&mut self, key: K) -> Result<Option<K::Value>, A::Error> {
+        self.0.next_key_seed(key)
     }
 
-    deserializer.deserialize_map(Object(std::marker::PhantomData))
+    fn next_value_seed<V: de::DeserializeSeed<'de>>(&mut self, value: V) -> Result<V::Value, A::Error> {
+        self.0.next_value_seed(Object(value))
+    }
+}
+
+struct Object<V>(V);
+
+impl<'de, V: de::DeserializeSeed<'de>> de::DeserializeSeed<'de> for Object<V> {
+    type Value = V::Value;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<V::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de, V: de::DeserializeSeed<'de>> de::Visitor<'de> for Object<V> {
+    type Value = V::Value;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an object with named fields")
+    }
+
+    fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<V::Value, A::Error> {
+        self.0.deserialize(de::value::MapAccessDeserializer::new(map))
+    }
 }
 
 /// Refuses a list in the place of an object: `given` is a document as somebody wrote it, `meant` what was read from it.
@@ -182,10 +199,16 @@ fn list_for_an_object(given: &serde_json::Value, meant: &serde_json::Value) -> O
 
 /// Gives an enum that is written as `{"variant": ..}` a form in which a second field is an error that names the field;
 /// the plain derive complains about a missing brace. Errors call it by `$words`, such as `"call"`. The enum derives both traits
-/// with `#[serde(remote = "Self")]`.
+/// with `#[serde(remote = "Self")]`. With `of objects` a value that is no object is an error too.
 #[macro_export]
 macro_rules! one_field_enum {
     ($name:ident, $words:literal) => {
+        $crate::one_field_enum!($name, $words, ::core::convert::identity);
+    };
+    ($name:ident, $words:literal of objects) => {
+        $crate::one_field_enum!($name, $words, $crate::json::OfObjects);
+    };
+    ($name:ident, $words:literal, $access:path) => {
         impl ::serde::Serialize for $name {
             fn serialize<S: ::serde::Serializer>(&self, serializer: S) -> ::core::result::Result<S::Ok, S::Error> {
                 Self::serialize(self, serializer)
@@ -211,7 +234,8 @@ macro_rules! one_field_enum {
                         self,
                         mut map: A,
                     ) -> ::core::result::Result<$name, A::Error> {
-                        let found = $name::deserialize(::serde::de::value::MapAccessDeserializer::new(&mut map))?;
+                        let found =
+                            $name::deserialize(::serde::de::value::MapAccessDeserializer::new($access(&mut map)))?;
                         match map.next_key::<::std::string::String>()? {
                             None => Ok(found),
                             Some(more) => Err(::serde::de::Error::custom(format_args!(

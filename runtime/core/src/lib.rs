@@ -35,12 +35,17 @@ pub use amount::{Amount, Denom, MathError};
 pub use context::{Block, BlockContext, BlockInfo, GenesisContext, QueryContext, TxContext};
 pub use error::{CallError, ErrorInfo, ErrorKind, Fatal, ModuleError};
 pub use event::Events;
-pub use gas::{CallGas, ItemGas};
+pub use gas::{CallGas, ItemGas, Metered};
 pub use module::{Message, Module, ModuleId};
 pub use page::{MAX_ROWS, Page};
 pub use statement::{Forgetful, HandedIn, Statement, Statements, Verifier};
 pub use storage::{Key, StateRead, StateWrite, Value};
 pub use time::Time;
+
+pub use diem_macros::{answers, calls, events, queries};
+// The attributes above write the names of these.
+#[doc(hidden)]
+pub use {borsh, serde};
 
 /// sha256 of `parts`, one after the other.
 pub fn sha256(parts: &[&[u8]]) -> [u8; 32] {

@@ -1,45 +1,37 @@
 //! The traits of every module of the chain and of its calls.
 
-use borsh::{BorshDeserialize, BorshSerialize};
-
 use crate::{
-    Amount, CallError, CallGas, Fatal, GenesisContext, HandedIn, ModuleError, QueryContext, StateRead, StateWrite,
-    Statements, TxContext,
+    Amount, CallError, Fatal, GenesisContext, HandedIn, StateRead, StateWrite, Statements, TxContext, gas::Metered,
 };
 
 /// A module's byte: the first byte of its keys, the discriminant of its calls, events and queries. It is never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ModuleId(pub u8);
 
-/// The bytes of all modules. A new module takes the next number here, and nowhere else.
+/// The bytes of all modules. A new module takes the next number here, and nowhere else. The chain itself is no module;
+/// its rows have a byte like theirs.
+#[expect(missing_docs, reason = "each is the byte of the module of its name")]
 impl ModuleId {
-    /// The chain itself: who it is, its clock, its parameters. It is no module; its rows have a byte like theirs.
     pub const CHAIN: Self = Self(0);
-    /// Accounts, supply and pools.
     pub const BANK: Self = Self(1);
-    /// The module of validators and stake.
     pub const STAKING: Self = Self(2);
-    /// The module of locks on stake.
     pub const SVVV: Self = Self(3);
-    /// The module of the mint curve.
     pub const DIEM: Self = Self(4);
-    /// The schedule of new VVV.
     pub const EMISSIONS: Self = Self(5);
-    /// Credit and those who provide it.
     pub const CREDITS: Self = Self(6);
 }
 
 /// A call of a transaction, as its module defines it. The trait is object-safe, so that whoever handles calls of every
 /// kind needs one match and no more.
-pub trait Message {
-    /// Checks what can be checked of the call without state.
+pub trait Message: Metered {
+    /// Checks what can be checked of the call without state. A module of which every call that decodes may succeed says
+    /// nothing here.
     ///
     /// # Errors
     /// The call can never succeed.
-    fn validate(&self) -> Result<(), CallError>;
-
-    /// The gas of the call beside what its bytes cost; a pure function of the call.
-    fn gas(&self) -> u64;
+    fn validate(&self) -> Result<(), CallError> {
+        Ok(())
+    }
 
     /// The most avvv that the call can take out of the sender's account, beside the fee; a pure function of the call.
     ///
@@ -53,8 +45,10 @@ pub trait Message {
     ///
     /// A state that has nearly all the rows it may have refuses what makes rows. These calls pass all the same, so that
     /// nobody can lock up what others have by filling it. So what such a call makes must go away by itself, and an account
-    /// must not be able to have more than a few of it.
-    fn is_exit(&self) -> bool;
+    /// must not be able to have more than a few of it. A module that says nothing has no such call.
+    fn is_exit(&self) -> bool {
+        false
+    }
 
     /// The call in words, as a wallet shows it before signing. The text is consensus, because it is part of what is
     /// signed.
@@ -76,32 +70,19 @@ pub trait Message {
 /// A part of the state machine: it owns the rows under its byte, and other modules reach them through its public
 /// functions only. Modules hold no data; everything they know is in state.
 ///
-/// Begin, end and epoch steps are plain public functions of a module, called line by line in the runtime's list.
+/// Begin, end and epoch steps are plain public functions of a module, called line by line in the runtime's list; so are
+/// the answers to its questions. Its calls are an enum with [`Message`], its errors one with [`crate::ModuleError`].
 pub trait Module {
     /// The module's byte, which no other module has or had.
     const ID: ModuleId;
     /// Its name: codespace of its errors and prefix of its events.
     const NAME: &'static str;
     /// The version of its rows, which genesis writes beside them ([`crate::chain::STORAGE_VERSIONS`]); at an upgrade a
-    /// binary with a newer one migrates them.
-    const STORAGE_VERSION: u32;
+    /// binary with a newer one migrates them. Those of a new module are of version 1.
+    const STORAGE_VERSION: u32 = 1;
 
-    /// The gas of each of its calls, in the order of their numbers: what clients are told, and what [`Message::gas`] is
-    /// computed from.
-    const GAS: &'static [CallGas];
-
-    /// The enum of its calls.
-    type Msg: Message + BorshSerialize + BorshDeserialize;
-    /// The enum of its questions.
-    type Query: BorshSerialize + BorshDeserialize;
-    /// The answers to them.
-    type Answer: BorshSerialize + BorshDeserialize;
-    /// The enum of its events.
-    type Event: BorshSerialize + BorshDeserialize;
-    /// The enum of its errors.
-    type Error: ModuleError;
     /// Its part of the genesis file.
-    type Genesis: BorshSerialize + BorshDeserialize;
+    type Genesis;
 
     /// Writes the module's first rows.
     ///
@@ -112,17 +93,13 @@ pub trait Module {
     /// The genesis that would give the present rows again.
     fn export_genesis(state: &dyn StateRead) -> Self::Genesis;
 
-    /// Answers a question from one committed state.
-    ///
-    /// # Errors
-    /// There is no answer; the error says what is missing.
-    fn query(ctx: &QueryContext<'_>, query: Self::Query) -> Result<Self::Answer, CallError>;
-
-    /// Checks what must always be true of the module's rows.
+    /// Checks what must always be true of the module's rows. A module of which any row can hold any value says nothing.
     ///
     /// # Errors
     /// Names the invariant that does not hold and by how much.
-    fn check_invariants(state: &dyn StateRead) -> Result<(), String>;
+    fn check_invariants(_: &dyn StateRead) -> Result<(), String> {
+        Ok(())
+    }
 
     /// Brings rows of version `from`, which is below [`Module::STORAGE_VERSION`], to that version. Only an upgrade calls
     /// it. A module that does not say otherwise refuses.

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 
 use diem_bank::Bank;
 use diem_core::{
-    CallError, CallGas, Fatal, GenesisContext, Module, ModuleId, QueryContext, StateRead, StateWrite, Value,
+    CallError, Fatal, GenesisContext, Module, ModuleId, StateRead, StateWrite, Value,
     cell::Item,
     chain::{IDENTITY, STORAGE_VERSIONS},
     encode,
@@ -19,20 +19,14 @@ use diem_types::APP_VERSION;
 const ID: ModuleId = ModuleId(99);
 const NUMBER: Item<u64> = Item::new(ID, 0);
 
-/// A module of which a newer binary keeps its one number in other units. It has the types of bank, which it never uses.
+/// A module of which a newer binary keeps its one number in other units. Its genesis is that of bank.
 struct Grown<const VERSION: u32>;
 
 impl<const VERSION: u32> Module for Grown<VERSION> {
     const ID: ModuleId = ID;
     const NAME: &'static str = "grown";
     const STORAGE_VERSION: u32 = VERSION;
-    const GAS: &'static [CallGas] = &[];
 
-    type Msg = diem_bank::Msg;
-    type Query = diem_bank::Query;
-    type Answer = diem_bank::Answer;
-    type Event = diem_bank::Event;
-    type Error = diem_bank::Error;
     type Genesis = diem_bank::Genesis;
 
     fn init_genesis(ctx: &mut GenesisContext<'_>, genesis: &Self::Genesis) -> Result<(), CallError> {
@@ -41,10 +35,6 @@ impl<const VERSION: u32> Module for Grown<VERSION> {
 
     fn export_genesis(state: &dyn StateRead) -> Self::Genesis {
         Bank::export_genesis(state)
-    }
-
-    fn query(ctx: &QueryContext<'_>, query: Self::Query) -> Result<Self::Answer, CallError> {
-        Bank::query(ctx, query)
     }
 
     fn check_invariants(state: &dyn StateRead) -> Result<(), String> {

@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Call, ChainParams, ConsensusParams, GasParams, known_keys};
 
-/// The state machine's part of the genesis: one field per module.
+/// The state machine's part of the genesis: one field per module, in the order of their bytes.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "a field is the genesis of the module of its name")]
 pub struct AppGenesis {
     /// The price and the amount of gas.
     pub gas: GasParams,
@@ -39,10 +40,17 @@ const OTHER_OWN_ROWS: u64 = 750;
 
 impl Default for AppGenesis {
     fn default() -> Self {
+        Self::with_epoch(DAY_MS)
+    }
+}
+
+impl AppGenesis {
+    /// A state with nothing in it, whose days have this length in milliseconds.
+    pub fn with_epoch(epoch_ms: NonZeroU64) -> Self {
         Self {
             gas: GasParams::default(),
             chain: ChainParams::default(),
-            epoch_ms: DAY_MS,
+            epoch_ms,
             bank: diem_bank::Genesis::default(),
             staking: diem_staking::Genesis::default(),
             svvv: diem_svvv::Genesis::default(),

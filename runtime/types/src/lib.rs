@@ -9,21 +9,27 @@ mod known_keys;
 mod result;
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use diem_bank::{self as bank, Bank};
 use diem_core::{
     CallGas, ErrorInfo, HandedIn, Message, Module, ModuleError, Statement,
     tx::{CallBody, SignedTx, Transaction},
 };
-use diem_credits::{self as credits, Credits};
-use diem_diem::{self as diem, Diem};
-use diem_emissions::{self as emissions, Emissions};
-use diem_staking::{self as staking, Staking};
-use diem_svvv::{self as svvv, Svvv};
 use serde::{Deserialize, Serialize};
 
 pub use chain::{ChainError, ChainParams, ConsensusParams, GasParams};
 pub use genesis::{AppGenesis, GenesisDoc, GenesisValidator};
 pub use result::TxResult;
+
+use modules::*;
+
+/// Every module by its short name: the crate, and its [`Module`].
+pub mod modules {
+    pub use diem_bank::{self as bank, Bank};
+    pub use diem_credits::{self as credits, Credits};
+    pub use diem_diem::{self as diem, Diem};
+    pub use diem_emissions::{self as emissions, Emissions};
+    pub use diem_staking::{self as staking, Staking};
+    pub use diem_svvv::{self as svvv, Svvv};
+}
 
 /// The version of the state machine. A change of any result, row or byte raises it.
 pub const APP_VERSION: u64 = 3;
@@ -37,35 +43,26 @@ pub type Signed = SignedTx<Call>;
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[borsh(use_discriminant = true)]
 #[serde(rename_all = "snake_case", remote = "Self")]
+#[expect(missing_docs, reason = "a variant is a call of the module of its name")]
 #[repr(u8)]
 pub enum Call {
-    /// A call of bank: payments.
-    #[serde(deserialize_with = "diem_core::json::object")]
     Bank(bank::Msg) = 1,
-    /// A call of staking: validators, stake and its rewards.
-    #[serde(deserialize_with = "diem_core::json::object")]
     Staking(staking::Msg) = 2,
-    /// A call of svvv: moving stake, locked or not.
-    #[serde(deserialize_with = "diem_core::json::object")]
     Svvv(svvv::Msg) = 3,
-    /// A call of diem: minting and burning.
-    #[serde(deserialize_with = "diem_core::json::object")]
     Diem(diem::Msg) = 4,
-    /// A call of credits: staked DIEM, providers, promises, vouchers, the market of a day.
-    #[serde(deserialize_with = "diem_core::json::object")]
     Credits(credits::Msg) = 6,
 }
 
-diem_core::one_field_enum!(Call, "call");
+diem_core::one_field_enum!(Call, "call" of objects);
 
 impl Call {
     /// The gas of every call: the name of its module, which is the call's one field in JSON, and the module's table.
     pub const GAS: &'static [(&'static str, &'static [CallGas])] = &[
-        (Bank::NAME, Bank::GAS),
-        (Staking::NAME, Staking::GAS),
-        (Svvv::NAME, Svvv::GAS),
-        (Diem::NAME, Diem::GAS),
-        (Credits::NAME, Credits::GAS),
+        (Bank::NAME, bank::Msg::GAS),
+        (Staking::NAME, staking::Msg::GAS),
+        (Svvv::NAME, svvv::Msg::GAS),
+        (Diem::NAME, diem::Msg::GAS),
+        (Credits::NAME, credits::Msg::GAS),
     ];
 
     /// The call as its module defines it: the one place that tells the kinds of calls apart.
@@ -95,19 +92,14 @@ impl CallBody for Call {
 /// A question to any module.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[borsh(use_discriminant = true)]
+#[expect(missing_docs, reason = "a variant is a question to the module of its name")]
 #[repr(u8)]
 pub enum Query {
-    /// A question to the module bank.
     Bank(bank::Query) = 1,
-    /// A question to the module staking.
     Staking(staking::Query) = 2,
-    /// A question to the module svvv.
     Svvv(svvv::Query) = 3,
-    /// A question to the module diem.
     Diem(diem::Query) = 4,
-    /// A question to the module emissions.
     Emissions(emissions::Query) = 5,
-    /// A question to the module credits.
     Credits(credits::Query) = 6,
 }
 
@@ -115,41 +107,30 @@ pub enum Query {
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[borsh(use_discriminant = true)]
 #[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "a variant is an answer of the module of its name")]
 #[repr(u8)]
 pub enum Answer {
-    /// The answer of the module bank.
     Bank(bank::Answer) = 1,
-    /// The answer of the module staking.
     Staking(staking::Answer) = 2,
-    /// The answer of the module svvv.
     Svvv(svvv::Answer) = 3,
-    /// The answer of the module diem.
     Diem(diem::Answer) = 4,
-    /// The answer of the module emissions.
     Emissions(emissions::Answer) = 5,
-    /// The answer of the module credits.
     Credits(credits::Answer) = 6,
 }
 
-/// An event of the runtime or of any module.
+/// An event of any module, or of the runtime itself, which is `Chain`.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[borsh(use_discriminant = true)]
 #[serde(rename_all = "snake_case", tag = "module", content = "event")]
+#[expect(missing_docs, reason = "a variant is an event of the module of its name")]
 #[repr(u8)]
 pub enum Event {
-    /// An event of the runtime itself.
     Chain(chain::ChainEvent) = 0,
-    /// An event of the module bank.
     Bank(bank::Event) = 1,
-    /// An event of the module staking.
     Staking(staking::Event) = 2,
-    /// An event of the module svvv.
     Svvv(svvv::Event) = 3,
-    /// An event of the module diem.
     Diem(diem::Event) = 4,
-    /// An event of the module emissions.
     Emissions(emissions::Event) = 5,
-    /// An event of the module credits.
     Credits(credits::Event) = 6,
 }
 

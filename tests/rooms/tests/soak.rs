@@ -6,7 +6,7 @@ fn sources(folder: &Path, found: &mut Vec<(String, String)>) {
     for entry in fs::read_dir(folder).expect("a folder of this workspace") {
         let path = entry.expect("an entry").path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if path.is_dir() && !["target", ".git", "rooms"].contains(&name.as_str()) {
+        if path.is_dir() && !["target", ".git"].contains(&name.as_str()) {
             sources(&path, found);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let tests = path.to_string_lossy().contains("/tests/");

@@ -2,7 +2,7 @@
 
 use borsh::BorshDeserialize as _;
 use diem_bank::Bank;
-use diem_core::{Address, Amount, Denom, GenesisContext, Message as _, Module as _, Time};
+use diem_core::{Address, Amount, Denom, GenesisContext, Message as _, Metered as _, Module as _, Time};
 use diem_credits::{
     Credits, Genesis, Msg, Params,
     genesis::{GenesisProvider, Rows},

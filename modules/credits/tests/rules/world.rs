@@ -4,8 +4,8 @@
 use borsh::BorshDeserialize as _;
 use diem_bank::{self as bank, Bank, Pool};
 use diem_core::{
-    Address, Amount, Block, BlockContext, BlockInfo, CallError, Denom, Events, Forgetful, GenesisContext, Message as _,
-    Module as _, ModuleError as _, ModuleId, QueryContext, StateRead, StateWrite, Time, TxContext,
+    Address, Amount, Block, BlockContext, BlockInfo, CallError, Denom, Events, GenesisContext, Module as _,
+    ModuleError as _, ModuleId, QueryContext, StateRead, StateWrite, Time,
     chain::{IDENTITY, Identity},
     keys::SecretKey,
 };
@@ -190,18 +190,9 @@ impl World {
     /// A transaction with this call alone: all or nothing.
     pub(crate) fn call(&mut self, sender: Address, msg: &Msg) -> Result<Vec<Event>, CallError> {
         let info = self.info();
-        let mut events = Events::default();
-        let (outcome, writes) = {
-            let mut overlay = Overlay::new(&self.state.0);
-            let mut ctx =
-                TxContext { state: &mut overlay, events: &mut events, block: info, sender, verifier: &Forgetful };
-            let outcome = msg.validate().and_then(|()| msg.execute(&mut ctx));
-            (outcome, overlay.into_writes())
-        };
-        outcome?;
-        self.state.0.apply(writes);
+        let events = diem_overlay::execute(&mut self.state.0, info, sender, msg)?;
         self.check();
-        Ok(decode(&events.into_bytes()))
+        Ok(decode(&events))
     }
 
     #[track_caller]

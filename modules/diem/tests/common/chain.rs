@@ -3,8 +3,7 @@
 
 use diem_bank::{self as bank, Account, Bank};
 use diem_core::{
-    Address, Amount, BlockInfo, CallError, Denom, Events, Forgetful, GenesisContext, Message as _, Module,
-    QueryContext, StateWrite, Time, TxContext,
+    Address, Amount, BlockInfo, CallError, Denom, Events, GenesisContext, Module, QueryContext, StateWrite, Time,
     chain::{IDENTITY, Identity},
     keys::SecretKey,
 };
@@ -107,19 +106,10 @@ impl<'a> Chain<'a> {
     /// Runs a call as a transaction with this call alone would: all or nothing, and every invariant holds after it.
     /// Gives back its events.
     pub(crate) fn call(&mut self, sender: Address, msg: &Msg) -> Result<Vec<u8>, CallError> {
-        msg.validate()?;
-        let mut events = Events::default();
-        let (outcome, writes) = {
-            let mut overlay = Overlay::new(&self.state);
-            let block = BlockInfo { height: 1, time: Time(2_000) };
-            let mut ctx = TxContext { state: &mut overlay, events: &mut events, block, sender, verifier: &Forgetful };
-            (msg.execute(&mut ctx), overlay.into_writes())
-        };
-        if outcome.is_ok() {
-            self.state.apply(writes);
-        }
+        let block = BlockInfo { height: 1, time: Time(2_000) };
+        let outcome = diem_overlay::execute(&mut self.state, block, sender, msg);
         self.check();
-        outcome.map(|()| events.into_bytes())
+        outcome
     }
 
     pub(crate) fn check(&self) {

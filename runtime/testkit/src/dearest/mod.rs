@@ -39,6 +39,13 @@ macro_rules! uses {
                     $($call => Self::$name,)*
                 }
             }
+
+            /// Its name, as it stands here.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => stringify!($name),)*
+                }
+            }
         }
     };
 }

@@ -26,6 +26,8 @@ pub(crate) fn translate(scene: &Scene, call: &Call) -> (&'static str, Value) {
         Call::Svvv(Svvv::Collect { entry }) => ("collect", json!({"entry": entry})),
         Call::Diem(msg) => diem(scene, msg),
         Call::Credits(msg) => credits(scene, msg),
+        #[allow(unreachable_patterns, reason = "a new module can be without a model")]
+        other => panic!("the model knows no {other:?}"),
     }
 }
 

@@ -2,9 +2,9 @@
 
 use diem_core::{Address, Amount};
 use diem_credits::{Msg as Credits, Params as CreditsParams, SignedVoucher, Voucher};
-use diem_diem::Msg as Diem;
 use diem_emissions::{Params as EmissionsParams, Segment};
 use diem_staking::{Msg as Staking, Params as StakingParams};
+use diem_testkit::dearest::Use;
 use diem_types::Call;
 
 use crate::world::World;
@@ -114,58 +114,9 @@ impl Op {
     /// The name under which it is counted.
     pub(crate) fn kind(&self) -> &'static str {
         match &self.act {
-            Act::Vouchers(..) => "credits settle_vouchers",
-            Act::Call(call) => kind_of(call),
+            Act::Vouchers(..) => Use::SettleVouchers.name(),
+            Act::Call(call) => Use::of(call).name(),
         }
-    }
-}
-
-fn kind_of(call: &Call) -> &'static str {
-    match call {
-        Call::Bank(diem_bank::Msg::Transfer { .. }) => "bank transfer",
-        Call::Bank(diem_bank::Msg::MultiTransfer { .. }) => "bank multi_transfer",
-        Call::Staking(msg) => match msg {
-            Staking::CreateValidator(_) => "staking create_validator",
-            Staking::EditValidator(_) => "staking edit_validator",
-            Staking::Unjail => "staking unjail",
-            Staking::RotateBridgeKey { .. } => "staking rotate_bridge_key",
-            Staking::Stake { .. } => "staking stake",
-            Staking::Unstake { .. } => "staking unstake",
-            Staking::CancelUnstake { .. } => "staking cancel_unstake",
-            Staking::Claim { .. } => "staking claim",
-            Staking::ClaimAndStake { .. } => "staking claim_and_stake",
-        },
-        Call::Svvv(diem_svvv::Msg::Restake { .. }) => "svvv restake",
-        Call::Svvv(diem_svvv::Msg::Collect { .. }) => "svvv collect",
-        Call::Diem(Diem::Mint { .. }) => "diem mint",
-        Call::Diem(Diem::MintExact { .. }) => "diem mint_exact",
-        Call::Diem(Diem::Burn { .. }) => "diem burn",
-        Call::Credits(msg) => credits_kind(msg),
-    }
-}
-
-fn credits_kind(msg: &Credits) -> &'static str {
-    match msg {
-        Credits::StakeDiem { .. } => "credits stake_diem",
-        Credits::UnstakeDiem { .. } => "credits unstake_diem",
-        Credits::CancelUnstake { .. } => "credits cancel_unstake",
-        Credits::RegisterProvider { .. } => "credits register_provider",
-        Credits::EditProvider { .. } => "credits edit_provider",
-        Credits::AddBond { .. } => "credits add_bond",
-        Credits::PublishPrices { .. } => "credits publish_prices",
-        Credits::Deregister => "credits deregister",
-        Credits::ListProvider { .. } => "credits list_provider",
-        Credits::DelistProvider { .. } => "credits delist_provider",
-        Credits::Allocate { .. } => "credits allocate",
-        Credits::Grant { .. } => "credits grant",
-        Credits::Revoke { .. } => "credits revoke",
-        Credits::SettleVouchers { .. } => "credits settle_vouchers",
-        Credits::Spend { .. } => "credits spend",
-        Credits::GiftCredit { .. } => "credits gift_credit",
-        Credits::OfferCredit { .. } => "credits offer_credit",
-        Credits::WithdrawOffer => "credits withdraw_offer",
-        Credits::BuyCredit { .. } => "credits buy_credit",
-        Credits::CollectTranche { .. } => "credits collect_tranche",
     }
 }
 
