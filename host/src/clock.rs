@@ -5,7 +5,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-/// Milliseconds since 1970. A function, so that a test can give a clock of its own.
+/// A clock, in milliseconds since 1970. It is a function, so that a test can give one of its own.
 pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
 
 /// The clock of this machine.

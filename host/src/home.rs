@@ -3,6 +3,7 @@
 //! ```text
 //! config.toml      what the owner may change
 //! genesis.json     the chain, in canonical form
+//! bridge_key.json  the validator's key for the bridge
 //! data/            state and index
 //! cometbft/        CometBFT's own home, with the validator's key and signing state
 //! keys/            keys of accounts

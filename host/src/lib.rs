@@ -1,5 +1,5 @@
-//! What a program of this project needs of the machine that it runs on: a home and its lock, private files, free ports, a
-//! clock, signals, critical threads, secrets typed on a terminal, and output that never blocks.
+//! What a program of this project needs of the machine that it runs on: a home and its lock, private files, free ports,
+//! a clock, signals, critical threads, secrets typed on a terminal, and output that never blocks.
 //!
 //! It stands on no other room of the house.
 #![allow(clippy::disallowed_methods, reason = "this room reads the clock and the environment and starts threads")]

@@ -184,9 +184,9 @@ pub struct Params {
 /// The gas of one kind of call. It is `base`, and for each list that `per_item` names as much for each of its items.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallGas {
-    /// Gas of every such call.
+    /// The gas of every such call.
     pub base: u64,
-    /// Gas of an item, by the field that holds the list; empty for most calls.
+    /// The gas of an item, by the field that holds the list; empty for most calls.
     pub per_item: BTreeMap<String, u64>,
 }
 
@@ -270,7 +270,7 @@ pub struct LightBlock {
 pub struct Ready {
     /// Whether the node can serve.
     pub ready: bool,
-    /// Why not, one sentence each.
+    /// The reasons why it cannot, one sentence each.
     pub reasons: Vec<String>,
     /// The last committed height.
     pub height: u64,

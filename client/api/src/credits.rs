@@ -28,13 +28,13 @@ pub struct CreditDay {
     pub day: u64,
     /// The DIEM staked for the account, now or when the day closed.
     pub staked: Coin,
-    /// Credit of the day: what was staked, given and bought, less what was given away and sold.
+    /// The credit of the day: what was staked, given and bought, less what was given away and sold.
     pub allowance: Credit,
     /// The credit that was consumed.
     pub spent: Credit,
-    /// Promised to providers and not consumed yet.
+    /// The credit that is promised to providers and not consumed yet.
     pub promised: Credit,
-    /// Set aside for sale.
+    /// The credit that is set aside for sale.
     pub offered: Credit,
     /// The credit that nobody has a claim on.
     pub free: Credit,
@@ -49,7 +49,7 @@ pub struct Allocation {
     pub today: AllocationDay,
     /// The promise of the day before.
     pub previous: AllocationDay,
-    /// So much a day from tomorrow on.
+    /// The credit that is promised for each day from tomorrow on.
     pub next: Credit,
     /// The amount to which it will be scaled tomorrow, if nothing changes.
     pub tomorrow: Credit,
@@ -167,7 +167,7 @@ pub struct Vouchers {
 pub struct VoucherDay {
     /// The number of the day.
     pub day: u64,
-    /// Paid so far: the cumulative amount that the next voucher must exceed.
+    /// The credit that was paid so far: the cumulative amount that the next voucher must exceed.
     pub paid: Credit,
     /// The highest number of requests seen.
     #[serde(with = "diem_core::json::number")]
@@ -306,7 +306,7 @@ pub struct Day {
     /// The number of requests.
     #[serde(with = "diem_core::json::number")]
     pub requests: u64,
-    /// The rent; so far while the day is open.
+    /// The rent, or what there is of it so far while the day is open.
     pub rent: Coin,
     /// The rent that belongs to providers, once the day is settled, as the next two are.
     pub pot: Option<Coin>,

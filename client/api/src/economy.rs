@@ -33,8 +33,8 @@ impl<T> Deref for At<T> {
     }
 }
 
-/// A part of a list. All pages of a list of state are of the height of the first one, so that together they are the list
-/// as it stood there.
+/// A part of a list. All pages of a list of state are of the height of the first one, so that together they are the
+/// list as it stood there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Page<T> {
     /// The items, in the order of their keys.

@@ -27,7 +27,7 @@ pub struct CurrentRate {
     pub left: Coin,
 }
 
-/// `GET /v1/curve/quote?lock=` or `?out=`, both in base units
+/// `GET /v1/curve/quote?lock=` or `?out=`, both in base units: what a mint gives, or what it costs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quote {
     /// The DIEM that exist.

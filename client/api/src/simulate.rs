@@ -91,7 +91,7 @@ pub struct Simulated {
 pub struct BalanceChange {
     /// The account whose balance would change.
     pub account: Address,
-    /// Right before the transaction: what the block does by itself, such as paying what is due, has happened.
+    /// The balance right before it: what the block does by itself, such as paying what is due, has happened.
     pub before: Coin,
     /// The balance right after it.
     pub after: Coin,

@@ -34,11 +34,11 @@ pub struct ValidatorDetail {
     pub self_stake: Coin,
     /// The part of the rewards that the operator takes.
     pub commission: Commission,
-    /// Blocks missed of the last ones that are counted.
+    /// The number of blocks that it missed, of the last ones that are counted.
     pub missed: u32,
     /// The number of blocks that it may miss.
     pub may_miss: u32,
-    /// After too many missed blocks: when it may come back.
+    /// The moment from which it may come back after too many missed blocks.
     pub jailed_until: Option<Moment>,
 }
 
@@ -53,7 +53,7 @@ pub struct Commission {
     pub max_bps: u16,
     /// The most by which it changes at a time.
     pub max_change_bps: u16,
-    /// Commission that the operator has not claimed.
+    /// The commission that the operator has not claimed.
     pub due: Coin,
 }
 
@@ -117,8 +117,8 @@ pub struct Unstaking {
     pub moved_to: Option<Address>,
 }
 
-/// `GET /v1/accounts/{address}/rewards?height=&after=&limit=`: what an account may claim with a validator, where that is
-/// something. The sum of all of them stands in the account's answer.
+/// `GET /v1/accounts/{address}/rewards?height=&after=&limit=`: what an account may claim with a validator, where that
+/// is something. The sum of all of them stands in the account's answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reward {
     /// The operator of the validator.

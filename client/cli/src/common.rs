@@ -21,9 +21,9 @@ use super::{
 };
 use crate::chains::Chains;
 
-/// Where the API of a local node is unless told otherwise.
+/// The URL at which the API of a local node is unless told otherwise.
 pub const DEFAULT_NODE: &str = "http://127.0.0.1:1317";
-/// Where these options stand on a page of help.
+/// The heading under which these options stand on a page of help.
 pub const HEADING: &str = "Node, keys and output";
 const SHORTEST_PASSPHRASE: usize = 8;
 
@@ -75,7 +75,7 @@ impl Common {
         Chains::of_home(self.home().root())
     }
 
-    /// The keys.
+    /// The keys of that home.
     pub fn keys(&self) -> KeyStore {
         KeyStore::of_home(self.home().root())
     }

@@ -96,7 +96,7 @@ struct How {
     passphrase: PassphraseSource,
 }
 
-/// How many words of a phrase stand in a row of the screen.
+/// The number of words of a phrase that stand in a row of the screen.
 const WORDS_IN_A_ROW: usize = 4;
 
 fn parse_kind(text: &str) -> Result<KeyKind, String> {
@@ -253,7 +253,7 @@ fn add(store: &KeyStore, how: &How) -> Result<View, Failure> {
 }
 
 impl How {
-    /// Before a phrase is made or asked for in vain.
+    /// Checks that no key has the name, before a phrase is made or asked for in vain.
     fn check_free(&self, store: &KeyStore) -> Result<(), Failure> {
         match store.get(&self.name) {
             Ok(_) => Err(diem_wallet::KeyStoreError::Exists(self.name.clone()).into()),

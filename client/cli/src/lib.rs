@@ -1,5 +1,5 @@
-//! What the command line does as a client of a node: transactions, queries, keys, vouchers and the mint curve, with their
-//! tables, names and failures.
+//! What the command line does as a client of a node: transactions, queries, keys, vouchers and the mint curve, with
+//! their tables, names and failures.
 //!
 //! The binary `diemd` puts these commands beside those of an operator. Nothing here opens a store or serves anything.
 #![allow(clippy::disallowed_methods, reason = "a command reads clocks and the environment; execution does not")]

@@ -134,8 +134,8 @@ fn escaped(text: &str, is_bad: impl Fn(char) -> bool, form: impl Fn(char) -> Str
     Cow::Owned(text.chars().map(one).collect())
 }
 
-/// The name that somebody gave to what is theirs, between double quotes: without, `alice (diem1..)` as a name would look
-/// like a key of this wallet.
+/// The name that somebody gave to what is theirs, between double quotes: without, `alice (diem1..)` as a name would
+/// look like a key of this wallet.
 pub fn quoted(name: &str) -> String {
     // The chain takes no double quote in a name; other sources may.
     format!("\"{}\"", name.replace('"', r"\u{22}"))

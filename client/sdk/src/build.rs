@@ -72,7 +72,7 @@ pub enum BuildError {
         gas: u64,
         /// The gas by the table that is known.
         known: u64,
-        /// gas * gas_price.
+        /// The fee: gas times gas price.
         fee: Amount,
     },
     /// The node's genesis is not that of its chain.

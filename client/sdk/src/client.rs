@@ -1,4 +1,4 @@
-//! Requests.
+//! The client of one node: its connections, and the requests about the chain, accounts and transactions.
 
 use std::{fmt::Write as _, net::IpAddr, sync::Arc, time::Duration};
 
@@ -112,8 +112,8 @@ impl Client {
         // Whoever came first has chosen already; both choices work.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut http = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).pool_idle_timeout(IDLE_TIMEOUT);
-        // A node sends nobody elsewhere. Whoever stands in between and does could keep a transaction and let the request
-        // end at an address that refuses it, as if nothing had left this machine.
+        // A node sends nobody elsewhere. Whoever stands in between and does could keep a transaction and let the
+        // request end at an address that refuses it, as if nothing had left this machine.
         http = http.redirect(reqwest::redirect::Policy::none());
         if parsed.host_str().is_some_and(is_loopback) {
             http = http.no_proxy();
@@ -216,10 +216,10 @@ impl Client {
     }
 
     /// `POST /v1/tx` with one signed transaction. With [`Wait::Committed`] the node waits up to `timeout`, then says
-    /// [`State::Unknown`].
+    /// [`diem_api::State::Unknown`].
     ///
-    /// What is refused, lost, given up or in no block yet may still count, because a refusal is the node's word alone: the
-    /// client remembers it, and [`Self::draft`] takes no other nonce for this sender until the caller names one.
+    /// What is refused, lost, given up or in no block yet may still count, because a refusal is the node's word alone:
+    /// the client remembers it, and [`Self::draft`] takes no other nonce for this sender until the caller names one.
     pub async fn submit(&self, tx: Vec<u8>, wait: Wait, timeout: Duration) -> Result<Submitted, ClientError> {
         let mut departed = self.departing([tx.as_slice()]);
         let hash = Hash(tx_hash(&tx));

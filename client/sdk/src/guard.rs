@@ -1,8 +1,8 @@
 //! What a client signs for without being told: bounds for every number that comes from a node without a proof.
 //!
 //! A node, or whoever stands between it and this client (a proxy, a tunnel, a forwarded port), can answer anything. The
-//! bounds come from what the client knows by itself: a table of gas that is its own or that of the genesis whose hash it
-//! signs, the chain as it first saw it, and what it has signed before ([`crate::memory`]). What cannot be bounded is
+//! bounds come from what the client knows by itself: a table of gas that is its own or that of the genesis whose hash
+//! it signs, the chain as it first saw it, and what it has signed before ([`crate::memory`]). What cannot be bounded is
 //! listed in [`Unproven`], so that a caller can look at it.
 
 use diem_api::{Hash, Params, Status};
@@ -36,7 +36,8 @@ impl Default for Guard {
 }
 
 impl Guard {
-    /// The most avvv that a transaction of the size of `signed` may pay without being told, on a chain that is known so.
+    /// The most avvv that a transaction of the size of `signed` may pay without being told, on a chain that is known
+    /// so.
     pub fn limit(&self, known: Option<&KnownChain>, signed: &Signed) -> Amount {
         let usual = known.map(|known| {
             let usual = known.min_gas_price.checked_mul(known.gas.gas(signed).into());
@@ -74,11 +75,11 @@ impl KnownChain {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GasTable {
-    /// Gas of every transaction.
+    /// The gas of every transaction.
     pub per_tx: u64,
-    /// Gas of every byte of a transaction.
+    /// The gas of every byte of a transaction.
     pub per_byte: u64,
-    /// Gas of every signature.
+    /// The gas of every signature.
     pub per_signature: u64,
 }
 

@@ -1,5 +1,5 @@
-//! A typed client of a node's HTTP API: the JSON types that the server shares, requests, building of transactions,
-//! and verification of proofs against validators that the user trusts.
+//! A typed client of a node's HTTP API: requests in the JSON types of [`diem_api`], building of transactions, the guard
+//! of what is signed, and verification of proofs against validators that the user trusts.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {

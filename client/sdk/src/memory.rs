@@ -30,7 +30,7 @@ pub struct Sender {
     pub chain_id: String,
     /// The hash of its genesis.
     pub genesis_hash: Hash,
-    /// The account.
+    /// The address of the account.
     pub address: Address,
 }
 
@@ -194,8 +194,8 @@ impl Client {
     }
 }
 
-/// Transactions that have left, or may have. Until an answer settles them they may count, also where whoever waits for it
-/// gives up: then this is dropped with them.
+/// Transactions that have left, or may have. Until an answer settles them they may count, also where whoever waits for
+/// it gives up: then this is dropped with them.
 pub(crate) struct Departed<'a> {
     client: &'a Client,
     /// In their order; `None` where there was none, or it is settled.
@@ -205,8 +205,8 @@ pub(crate) struct Departed<'a> {
 impl Departed<'_> {
     /// What the answer says of the one at `place`.
     pub(crate) fn settle(&mut self, place: usize, state: State) {
-        // That it failed in a block is no reason to sign another one in its place before a proof says so: see `settle` of
-        // the client.
+        // That it failed in a block is no reason to sign another one in its place before a proof says so: see `settle`
+        // of the client.
         if matches!(state, State::Accepted | State::Checked | State::Committed)
             && let Some(signed) = self.signed.get_mut(place).and_then(Option::take)
         {

@@ -80,7 +80,7 @@ pub enum VerifyError {
         /// The power of all trusted validators.
         total: u64,
     },
-    /// Before what is trusted.
+    /// The header is of a height before the one that is trusted.
     #[error("height {got} lies before the trusted height {trusted}: trust an earlier header, or the genesis")]
     Older {
         /// The height of the header.
@@ -97,7 +97,7 @@ pub enum VerifyError {
          header that you trust"
     )]
     Expired(Time),
-    /// A header from the future.
+    /// The header comes from the future.
     #[error("the header is of {0}, ahead of this machine's clock: is the clock right?")]
     Future(Time),
     /// Time or height runs backwards.

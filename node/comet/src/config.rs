@@ -1,7 +1,6 @@
-//! The files of a CometBFT home that the node writes: `config.toml`, anew at every start, and `genesis.json`, once.
+//! `config.toml` of a CometBFT home, which the node writes anew at every start.
 //!
-//! A setting that is not named in `config.toml` has CometBFT's default. Owners change `diemd`'s configuration, not this
-//! file.
+//! A setting that is not named in it has CometBFT's default. Owners change `diemd`'s configuration, not this file.
 
 use std::{
     fmt, io,

@@ -1,5 +1,5 @@
-//! `genesis.json` of a CometBFT home, which the node writes once. It names the genesis of the chain by its hash; what is in
-//! that is the application's.
+//! `genesis.json` of a CometBFT home, which the node writes once. It names the genesis of the chain by its hash; what
+//! is in that is the application's.
 
 use std::{io, path::Path};
 

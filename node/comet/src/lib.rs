@@ -1,4 +1,5 @@
-//! CometBFT, the real engine: the search for its binary, the files of its home, its supervisor, and its RPC client.
+//! CometBFT, the real engine: the search for its binary, the files of its home, its supervisor, the ABCI server that it
+//! talks to, and the client of its RPC.
 
 #![allow(clippy::disallowed_methods, reason = "a node reads clocks, the environment and starts threads")]
 

@@ -1,7 +1,9 @@
-//! The configuration of a node: `config.toml`, then `DIEM_*` from the environment, then flags; the later one wins.
+//! What a node is set up with: its configuration, the making of its home ([`init`]), and the files of its consensus,
+//! node and bridge keys.
 //!
-//! Every setting has a default, a place in the environment and a line in the generated file. Nothing here can change
-//! a result of the chain.
+//! The configuration is `config.toml`, then `DIEM_*` from the environment, then flags; the later one wins. Every
+//! setting has a default, a place in the environment and a line in the generated file. None can change a result of the
+//! chain.
 #![allow(clippy::disallowed_methods, reason = "a node reads clocks, the environment and starts threads")]
 
 pub mod bridge_key;

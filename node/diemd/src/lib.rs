@@ -1,5 +1,5 @@
-//! The binary `diemd`: it starts a node or a devnet, plays the demo, and puts the commands of operators beside those of
-//! clients.
+//! The library behind the binary `diemd`: it starts a node or a devnet, plays the demo, and puts the commands of
+//! operators beside those of clients.
 //!
 //! This crate talks to the world, so it may do what execution may not: read clocks and the environment, start threads.
 //! What the chain computes depends on none of it.

@@ -86,8 +86,8 @@ impl Origin {
         }
     }
 
-    /// Finds the start of the chain of `home`; `begun` is the identity in its state and the parameters of consensus there, if
-    /// a block was committed.
+    /// Finds the start of the chain of `home`; `begun` is the identity in its state and the parameters of consensus
+    /// there, if a block was committed.
     ///
     /// # Errors
     /// [`OriginError`] says what to do.

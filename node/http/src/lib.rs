@@ -1,4 +1,4 @@
-//! The HTTP API of a node.
+//! The HTTP API of a node, and the server of its metrics.
 //!
 //! Every answer is JSON of the types in [`diem_api`]; every error has one shape and a row in one table.
 #![allow(clippy::disallowed_methods, reason = "a node reads clocks, the environment and starts threads")]
@@ -66,8 +66,9 @@ pub struct Options {
     /// The canonical genesis document, `genesis.json`, that `GET /v1/genesis` serves.
     pub genesis: Option<PathBuf>,
     /// The time without a block after which a chain whose blocks come by themselves is not ready; it is longer where
-    /// blocks are slow: see [`ready`]. In 20 s CometBFT gives up on three absent proposers one after the other, at the
-    /// 5 s that a round takes without one, so that a pause of this length is more than somebody's restart.
+    /// blocks are slow: see `MISSING_BLOCKS` in `ready.rs`. In 20 s CometBFT gives up on three absent proposers one
+    /// after the other, at the 5 s that a round takes without one, so that a pause of this length is more than
+    /// somebody's restart.
     pub stale: Duration,
     /// The genesis time, before which there is no block to wait for.
     pub starts_at: Option<Time>,

@@ -14,8 +14,8 @@ use super::{Api, error::Failure};
 /// The longest that a proof waits for the header that holds its root.
 const HEADER_PATIENCE: Duration = Duration::from_secs(10);
 
-/// Reads a row at `height` with its proof. Without a height, the state is the newest that can be proven at once; that of
-/// the latest height waits for the next header.
+/// Reads a row at `height` with its proof. Without a height, the state is the newest that can be proven at once; that
+/// of the latest height waits for the next header.
 pub(super) async fn prove(api: &Api, key: Vec<u8>, height: Option<u64>) -> Result<(Snapshot, Proof), Failure> {
     api.begun()?;
     let snapshot = match height {

@@ -50,8 +50,8 @@ pub(crate) fn probes(api: &Arc<Api>) -> Router {
 /// A route: its line in `GET /v1`, from which its method and path are taken, and its handler.
 pub(crate) type Route<S> = (&'static str, MethodRouter<S>);
 
-/// Every route of the API, development or not. `{day|today}` in a line stands for the parameter `{day}`, which may be the
-/// word `today`.
+/// Every route of the API, development or not. `{day|today}` in a line stands for the parameter `{day}`, which may be
+/// the word `today`.
 fn routes() -> Vec<Route<Arc<Api>>> {
     vec![
         ("GET /v1/status", get(chain::status)),

@@ -97,8 +97,8 @@ fn suggested(app: &App, reader: &Reader, request: SimulateCalls) -> Result<Signe
         calls: request.calls,
         memo: request.memo,
     };
-    // Amounts have a fixed width, so that the size of the transaction, and with it the gas, does not depend on `max_fee`.
-    // One that is too large or has no call is refused before there is a fee.
+    // Amounts have a fixed width, so that the size of the transaction, and with it the gas, does not depend on
+    // `max_fee`. One that is too large or has no call is refused before there is a fee.
     let unpriced = with_placeholders(&tx, request.sender_key, request.payer_key)?;
     let max_fee = tx.gas_price.checked_mul(gas.gas(&unpriced).into());
     let max_fee = max_fee.map_err(|error| HttpError::BadRequest(format!("the fee cannot be computed: {error}")))?;

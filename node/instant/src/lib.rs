@@ -3,8 +3,9 @@
 //! Blocks come when a transaction arrives, on a timer, or on command. Their headers and commits are real ones, signed
 //! by all validators whose keys the engine has, and lie in the same batch as the block, so that a restart goes on from
 //! whatever was written last. Changes of the validators count two heights later, as with CometBFT. A validator whose
-//! key is elsewhere counts as absent; if that leaves nobody, the engine stops. What was ordered for the next blocks (warp,
-//! absences, evidence) is on disk before it is acknowledged. The pool, snapshots and the mode end with the process.
+//! key is elsewhere counts as absent; if that leaves nobody, the engine stops. What was ordered for the next blocks
+//! (warp, absences, evidence) is on disk before it is acknowledged. The pool, snapshots and the mode end with the
+//! process.
 #![allow(clippy::disallowed_methods, reason = "a node reads clocks, the environment and starts threads")]
 
 mod header;

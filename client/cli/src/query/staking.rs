@@ -189,7 +189,7 @@ fn rewards(all: &List<Reward>) -> String {
     list(["validator", "may be claimed"], rows.chain([total]))
 }
 
-/// A table, and where it is empty a word on stderr why.
+/// Makes a table; where it is empty, a word on stderr says why.
 pub(super) fn or_nothing<T, const N: usize>(
     headings: [&str; N],
     items: &[T],

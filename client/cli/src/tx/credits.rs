@@ -1,4 +1,4 @@
-//! Staking DIEM and using the credit of the day.
+//! The verbs of `diemd tx` that stake DIEM and use the credit of the day.
 
 use anyhow::anyhow;
 use clap::Subcommand;

@@ -1,4 +1,4 @@
-//! Minting and burning DIEM.
+//! The verbs of `diemd tx` that mint and burn DIEM.
 
 use clap::Subcommand;
 use diem_core::Amount;

@@ -106,7 +106,7 @@ impl TxFile {
         Self::from_json(&text, path)?.bytes()
     }
 
-    /// The transaction.
+    /// The transaction that the file holds.
     pub(super) fn tx(&self) -> Tx {
         let body = self.tx.clone();
         Tx {

@@ -92,7 +92,7 @@ pub(super) struct Wallet<'a> {
     pub(super) client: Client,
     pub(super) chain: KnownChain,
     pub(super) keys: KeyStore,
-    /// What of the call is the node's word alone.
+    /// The values of the call that are the node's word alone.
     told: RefCell<Vec<(&'static str, String)>>,
 }
 
@@ -135,7 +135,7 @@ impl<'a> Wallet<'a> {
         self.told.borrow_mut().push((what, value));
     }
 
-    /// What was noted.
+    /// The values that were noted by [`Self::tell`].
     pub(super) fn told(&self) -> Vec<(&'static str, String)> {
         self.told.borrow().clone()
     }

@@ -191,7 +191,8 @@ fn sign(
     super::output::Output::Json.print(&file, |_| String::new())
 }
 
-/// Keeps a signature of the sender as one that may still count, wherever its file goes. Other ones are said.
+/// Keeps a signature of the sender as one that may still count, wherever its file goes. Where there are others
+/// beside it, their nonces are said.
 fn remember(common: &Common, file: &TxFile) -> Result<(), Failure> {
     // The client only remembers: no node is asked.
     let (client, sender, open) = (common.client()?, Sender::of(&file.tx()), file.unsettled());

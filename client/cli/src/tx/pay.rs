@@ -1,4 +1,4 @@
-//! Paying.
+//! The verbs of `diemd tx` that pay one account or many.
 
 use anyhow::anyhow;
 use clap::Subcommand;

@@ -1,4 +1,4 @@
-//! Staking VVV.
+//! The verbs of `diemd tx` that stake VVV, move it, take it out, and claim its rewards.
 
 use clap::Subcommand;
 use diem_core::Amount;

@@ -1,4 +1,4 @@
-//! Being a validator.
+//! The verbs of `diemd tx` for the operator of a validator: to become one, change it, come back, and change its key.
 
 use std::path::PathBuf;
 

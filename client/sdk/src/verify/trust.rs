@@ -262,8 +262,8 @@ impl Trust {
     }
 
     /// Checks that the state in which `verified` was proven is one of the trusted chain, by `proof` of its row
-    /// [`IDENTITY`] under the same header. Two chains can have the same name and the same validators, and a header names
-    /// only those.
+    /// [`IDENTITY`] under the same header. Two chains can have the same name and the same validators, and a header
+    /// names only those.
     ///
     /// # Errors
     /// [`VerifyError::OtherGenesis`] with both hashes; else the first thing that does not hold of the proof.

@@ -1,4 +1,4 @@
-//! `diemd devnet`.
+//! `diemd devnet`: its flags, and the options that they become.
 
 use std::path::PathBuf;
 

@@ -181,7 +181,7 @@ fn table(genesis: &GenesisDoc) -> String {
     format!("{head}\n\n{validators}\n\n{providers}\n\n{}", list_in_full(["account", "VVV", "DIEM"], accounts))
 }
 
-/// Those of a genesis that somebody wrote, and those of an exported chain, which are in its rows.
+/// The providers of a genesis that somebody wrote, or of an exported chain, which has them in its rows.
 fn providers(credits: &diem_credits::Genesis) -> impl Iterator<Item = [String; 4]> {
     let row = |address: &Address, name: &str, bond: Amount, standing: &str| {
         [address.to_string(), quoted(name), bond.display(Denom::Vvv), standing.to_owned()]

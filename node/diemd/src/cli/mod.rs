@@ -1,4 +1,4 @@
-//! The command line.
+//! The command line of `diemd`: its commands, and the start of the one that was typed.
 
 pub mod demo;
 pub mod devnet;

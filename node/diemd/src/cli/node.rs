@@ -83,7 +83,7 @@ fn key_value(text: &str) -> Result<(String, String), String> {
     Ok((key.trim().into(), value.trim().into()))
 }
 
-/// What either engine could take: the flag is judged before it is known which of them reads it.
+/// Reads what either engine could take: the flag is judged before it is known which of them reads it.
 fn block_time(text: &str) -> Result<String, String> {
     if is_no_time(text) {
         return Ok(text.into());
@@ -91,7 +91,7 @@ fn block_time(text: &str) -> Result<String, String> {
     text.parse::<Blocks>().map(|_| text.into())
 }
 
-/// As fast as the machine can, which the instant engine has no word for.
+/// Whether the text asks for blocks as fast as the machine can, which the instant engine has no word for.
 fn is_no_time(text: &str) -> bool {
     text.parse::<Length>().is_ok_and(|length| length.0 == 0)
 }

@@ -92,7 +92,7 @@ impl Prove {
         })
     }
 
-    /// An operator's key often lies in a wallet elsewhere.
+    /// Finds the operator, whose key often lies in a wallet elsewhere.
     fn operator(&self, home: &Home, chain_id: &str) -> Result<Address, Failure> {
         let usual = std::env::var_os("DIEM_HOME").map_or_else(default_home, PathBuf::from);
         let resolve = |home: &Path| KeyStore::of_home(home).resolve(&self.operator, chain_id);

@@ -24,9 +24,9 @@ pub struct DemoCommand {
     common: Common,
 }
 
-/// With whom alice stakes.
+/// The validator with which alice stakes.
 const VALIDATOR: &str = "validator-1";
-/// What she stakes, and what of it she locks.
+/// The VVV that she stakes, and the part of it that she locks.
 const STAKE: &str = "20000VVV";
 const LOCK: &str = "9500VVV";
 /// The demo waits for the end of a day only if it is not further away.
@@ -69,11 +69,11 @@ impl DemoCommand {
 
 /// What alice does with the DIEM that she minted.
 struct Shares {
-    /// Staked for bob's credit.
+    /// The DIEM that she stakes for bob's credit.
     bob: Amount,
-    /// Staked for her own.
+    /// The DIEM that she stakes for her own.
     own: Amount,
-    /// Burned in the end.
+    /// The DIEM that she burns in the end.
     burn: Amount,
 }
 
@@ -179,7 +179,7 @@ fn half(amount: Amount) -> Result<Amount, Failure> {
     rounded(amount.mul_div_floor(1, 2).map_err(failed)?)
 }
 
-/// Hundredths are enough for a play.
+/// Rounds down to hundredths, which are enough for a play.
 fn rounded(amount: Amount) -> Result<Amount, Failure> {
     let hundredth = Amount::ONE.mul_div_floor(1, 100).map_err(failed)?;
     let rest = amount.get().checked_rem(hundredth.get()).unwrap_or_default();
