@@ -1,4 +1,4 @@
-//! `diemd genesis`.
+//! `diemd genesis`: what it shows of a genesis, what it refuses, and the genesis that it exports.
 
 use std::fs;
 
