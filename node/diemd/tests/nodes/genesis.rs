@@ -1,4 +1,4 @@
-//! `diemd genesis`: what it shows of a genesis, what it refuses, and the genesis that it exports.
+//! `diemd genesis`: what it shows of a genesis, and what it judges of one.
 
 use std::fs;
 
