@@ -92,7 +92,7 @@ mod tests {
             std::fs::write(&path, &table).unwrap();
             return;
         }
-        assert!(table == written, "run DIEM_UPDATE_DOCS=1 cargo test -p diem-node --lib known");
+        assert!(table == written, "run DIEM_UPDATE_DOCS=1 cargo test -p diem-config known");
         // Each line is found under its name, by the address that a genesis would have.
         for line in table.lines() {
             let [kind, number, hex] = line.split(' ').collect::<Vec<_>>().try_into().unwrap();
