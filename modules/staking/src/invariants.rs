@@ -239,7 +239,7 @@ fn check_rankings(state: &dyn StateRead) -> Result<(), String> {
         let owner = VALIDATORS.get(state, &member.operator);
         if member.power == 0 || owner.is_none_or(|validator| validator.consensus_key != key) {
             let (key, operator) = (hex::encode(key), member.operator);
-            return Err(format!("consensus was member a power of {} for {key} of {operator}", member.power));
+            return Err(format!("consensus was told a power of {} for {key} of {operator}", member.power));
         }
     }
     let numbers = (NEXT_JOB.get(state).unwrap_or(0), NEXT_ENTRY.get(state).unwrap_or(0));
