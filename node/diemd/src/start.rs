@@ -222,11 +222,12 @@ async fn run(
         serve(&stop, "the server of metrics", server)
     });
     let reason = until_stopped(&stop, &mut signals).await;
+    // CometBFT's warnings about peers that end are quiet from here on, so before anybody reads that the node stops.
+    engine.prepare_stop();
     tracing::info!("stopping");
     if let Some(watch) = watch {
         watch.abort();
     }
-    engine.prepare_stop();
     // The API stops first, so that no client has its transaction accepted and then forgotten.
     let _ = api.await;
     if let Some(metrics) = metrics {
