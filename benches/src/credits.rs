@@ -267,7 +267,7 @@ fn batch(report: &mut Report, yardstick: &Yardstick) {
     let (app, world) = populate(home.path(), VOUCHERS);
     let start = BlockInfo { height: app.info().height + 1, time: world.doc.genesis_time };
     drop(app);
-    promise(home.path(), &world, start);
+    allocate(home.path(), &world, start);
     let app = open(home.path());
     let block = Block { info: BlockInfo { height: start.height + 1, ..start }, ..Block::default() };
     let judged = |txs: &[Bytes], yardstick: &Yardstick| {
@@ -289,8 +289,8 @@ fn batch(report: &mut Report, yardstick: &Yardstick) {
     report.fact("  the same, new and all good", median(rounds(100, VOUCHERS + 1).0), "ratio");
 }
 
-/// Writes a block below the application in which each account promises its credit to the provider.
-fn promise(home: &Path, world: &World, block: BlockInfo) {
+/// Writes a block below the application in which each account allocates its credit to the provider.
+fn allocate(home: &Path, world: &World, block: BlockInfo) {
     let store = Store::open(home, options(1)).unwrap();
     let latest = store.latest();
     let mut state = Overlay::new(&latest);

@@ -17,7 +17,7 @@ pub struct AccountCredit {
     pub tomorrow: Credit,
     /// The credit that it offers for sale today.
     pub offer: Option<Offer>,
-    /// The promises that it has made to providers.
+    /// The allocations that it has made to providers.
     pub allocations: Vec<Allocation>,
 }
 
@@ -32,37 +32,38 @@ pub struct CreditDay {
     pub allowance: Credit,
     /// The credit that was consumed.
     pub spent: Credit,
-    /// The credit that is promised to providers and not consumed yet.
-    pub promised: Credit,
+    /// The credit that is allocated to providers and not consumed yet.
+    #[serde(rename = "promised")]
+    pub allocated: Credit,
     /// The credit that is set aside for sale.
     pub offered: Credit,
     /// The credit that nobody has a claim on.
     pub free: Credit,
 }
 
-/// `GET /v1/accounts/{address}/allocations?height=&after=&limit=`: what an account has promised to a provider.
+/// `GET /v1/accounts/{address}/allocations?height=&after=&limit=`: what an account has allocated to a provider.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Allocation {
-    /// The provider to which it is promised.
+    /// The provider to which it is allocated.
     pub provider: Address,
-    /// The promise of today.
+    /// The allocation of today.
     pub today: AllocationDay,
-    /// The promise of the day before.
+    /// The allocation of the day before.
     pub previous: AllocationDay,
-    /// The credit that is promised for each day from tomorrow on.
+    /// The credit that is allocated for each day from tomorrow on.
     pub next: Credit,
     /// The amount to which it will be scaled tomorrow, if nothing changes.
     pub tomorrow: Credit,
 }
 
-/// A promise on one day.
+/// An allocation on one day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AllocationDay {
-    /// The credit that is promised.
+    /// The credit that is allocated.
     pub amount: Credit,
     /// The credit that vouchers of all signers have taken.
     pub used: Credit,
-    /// The credit that is left of the promise.
+    /// The credit that is left of the allocation.
     pub left: Credit,
 }
 
@@ -143,7 +144,7 @@ pub struct GrantDay {
     pub amount: Credit,
     /// The credit that its vouchers were paid.
     pub paid: Credit,
-    /// The rest of the limit; the account's promise to the provider may be smaller.
+    /// The rest of the limit; the account's allocation to the provider may be smaller.
     pub left: Credit,
 }
 

@@ -142,7 +142,7 @@ fn credits(event: &diem_credits::Event) -> Vec<String> {
             format!("{} of tranche {tranche} paid to {staker}", show_diem(*amount))
         }
         Event::Allocated { provider, today, next, .. } => {
-            format!("promised to {provider}: {} today, {} every day after", show_credit(*today), show_credit(*next))
+            format!("allocated to {provider}: {} today, {} every day after", show_credit(*today), show_credit(*next))
         }
         Event::Granted { key, last_day, .. } => format!("key {key} may sign until day {last_day}"),
         Event::Revoked { key, .. } => format!("key {key} may not sign from tomorrow on"),
@@ -215,7 +215,9 @@ fn vouchers(outcomes: &[Outcome]) -> Vec<String> {
     let line = |(number, outcome): (usize, &Outcome)| {
         let verdict = match outcome.verdict {
             Verdict::Paid => format!("paid, {}", show_credit(outcome.paid)),
-            Verdict::Capped => format!("capped, {}: the promise or the limit holds no more", show_credit(outcome.paid)),
+            Verdict::Capped => {
+                format!("capped, {}: the allocation or the limit holds no more", show_credit(outcome.paid))
+            }
             Verdict::NothingNew => "nothing new: all of it was paid before".into(),
             Verdict::Refused(code) => format!("bad, {}", why(code)),
         };
@@ -233,7 +235,7 @@ pub(super) fn why(code: u32) -> String {
         "voucher_day" => "its day is settled or has not begun",
         "voucher_signature" => "its signature is not by its signer",
         "voucher_below" => "more was paid already: amounts count from the day's begin",
-        "no_promise" => "nothing is promised to this provider that day",
+        "no_promise" => "nothing is allocated to this provider that day",
         "no_grant" => "its signer is not granted for this account, provider and day",
         "grant_expired" => "its signer's grant is over",
         _ => "see `diemd query errors`",
@@ -288,7 +290,7 @@ mod tests {
             diem_credits::Error::VoucherDay { day: 1 },
             diem_credits::Error::VoucherSignature,
             diem_credits::Error::VoucherBelow { paid: Amount::ONE, amount: Amount::ZERO },
-            diem_credits::Error::NoPromise { provider: Address([1; 20]) },
+            diem_credits::Error::NoAllocation { provider: Address([1; 20]) },
             diem_credits::Error::NoGrant,
             diem_credits::Error::GrantExpired,
         ] {

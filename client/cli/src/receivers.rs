@@ -76,7 +76,7 @@ fn of_credits(msg: &diem_credits::Msg) -> Vec<Address> {
         Msg::StakeDiem { beneficiary, .. } => beneficiary.iter().copied().collect(),
         Msg::RegisterProvider { payout, .. } => vec![*payout],
         Msg::EditProvider { payout, .. } => payout.iter().copied().collect(),
-        // An amount of zero ends a promise.
+        // An amount of zero ends an allocation.
         Msg::Allocate { amount, .. } if amount.is_zero() => Vec::new(),
         Msg::ListProvider { provider }
         | Msg::Allocate { provider, .. }

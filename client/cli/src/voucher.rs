@@ -233,7 +233,7 @@ pub(super) fn read_all(paths: &[PathBuf]) -> Result<Vec<SignedVoucher>, Failure>
 }
 
 /// Which of `vouchers` will bring `provider` nothing, as far as they tell by themselves, and why: a line each. Whether
-/// credit was promised and how much of it was paid only the chain knows.
+/// credit was allocated and how much of it was paid only the chain knows.
 pub(super) fn doubts(
     vouchers: &[SignedVoucher],
     chain_id: &str,

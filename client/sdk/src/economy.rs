@@ -113,7 +113,7 @@ impl Client {
         self.proven(&format!("/v1/accounts/{who}/credit"), height, prove).await
     }
 
-    /// `GET /v1/accounts/{address}/allocations`: what the account has promised to providers.
+    /// `GET /v1/accounts/{address}/allocations`: what the account has allocated to providers.
     pub async fn allocations(&self, who: &Address, height: Option<u64>) -> Result<List<Allocation>, ClientError> {
         self.list(&format!("/v1/accounts/{who}/allocations"), height).await
     }

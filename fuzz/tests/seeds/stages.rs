@@ -26,7 +26,7 @@ fn life() -> Vec<Step> {
         call(16, 0, 0, 217, 0),
         call(28, 0, 0, 207, 0),
         call(33, 0, 0, 122, 0),
-        // A promise goes to the fourth person, then a session key is granted, and vouchers of both are settled.
+        // An allocation goes to the fourth person, then a session key is granted, and vouchers of both are settled.
         call(44, 0, 3, 118, 0),
         call(45, 0, 3, 118, 5),
         Step::Block,

@@ -6,10 +6,10 @@ use diem_core::{Address, Amount, BlockContext, CallError, StateRead, StateWrite}
 
 use crate::{
     Error, providers,
-    state::{self, ACCOUNTS, Account, CreditDay, DailyPromise, LAPSING, OpenDay, PROMISES, Promise},
+    state::{self, ACCOUNTS, ALLOCATIONS, Account, Allocation, CreditDay, DailyAllocation, LAPSING, OpenDay},
 };
 
-/// The least credit of today with which one may spend, give, sell and promise more: 0.1.
+/// The least credit of today with which one may spend, give, sell and allocate more: 0.1.
 pub const MIN_ALLOWANCE: Amount = Amount::new(100_000_000_000_000_000);
 
 /// The least credit with which somebody's first row of credit is made: 0.01. Credit comes anew every day, a row must
@@ -21,28 +21,29 @@ pub const MIN_NEW_CREDIT: Amount = Amount::new(10_000_000_000_000_000);
 pub(crate) struct Customer {
     pub(crate) address: Address,
     pub(crate) account: Account,
-    /// The promises of the account, by provider ascending.
-    pub(crate) promises: Vec<Promise>,
-    promises_changed: bool,
+    /// The allocations of the account, by provider ascending.
+    pub(crate) allocations: Vec<Allocation>,
+    allocations_changed: bool,
     is_new: bool,
 }
 
 /// Reads an account and rolls it. Nothing is written; an account never used is empty.
 pub(crate) fn load(state: &dyn StateRead, open_day: &OpenDay, address: &Address) -> Customer {
     let account = ACCOUNTS.get(state, address);
-    let promises = PROMISES.get(state, address).unwrap_or_default();
+    let allocations = ALLOCATIONS.get(state, address).unwrap_or_default();
     let is_new = account.is_none();
     let account = account.unwrap_or_default();
-    let mut customer = Customer { address: *address, account, promises, promises_changed: false, is_new };
+    let mut customer = Customer { address: *address, account, allocations, allocations_changed: false, is_new };
     let mut days = open_day.days_after(customer.account.today.day).peekable();
     if days.peek().is_some() {
-        // Each provider is looked up once, however many days have passed, and only where something is promised on.
-        let promises = customer.promises.iter().filter(|promise| !promise.next.is_zero());
-        let last_days: BTreeMap<Address, Option<u64>> =
-            promises.map(|promise| (promise.provider, providers::last_day(state, &promise.provider))).collect();
+        // Each provider is looked up once, however many days have passed, and only where something is allocated on.
+        let allocations = customer.allocations.iter().filter(|allocation| !allocation.next.is_zero());
+        let last_days: BTreeMap<Address, Option<u64>> = allocations
+            .map(|allocation| (allocation.provider, providers::last_day(state, &allocation.provider)))
+            .collect();
         days.for_each(|day| customer.enter(&last_days, day));
     }
-    customer.promises.retain(|promise| !promise.is_over());
+    customer.allocations.retain(|allocation| !allocation.is_over());
     customer
 }
 
@@ -61,9 +62,9 @@ pub fn clear_lapsed(ctx: &mut BlockContext<'_>, limit: usize) -> Result<(), Call
         // Touched on a later day, it stands in the queue again, unless somebody has staked for it.
         if row.is_some_and(|row| row.today.day == day && row.today.staked.is_zero()) {
             let customer = load(ctx.state, &open_day, &address);
-            // An account that still promises something for later keeps the row.
-            if customer.promises.is_empty() {
-                PROMISES.remove(ctx.state, &address);
+            // An account that still allocates something for later keeps the row.
+            if customer.allocations.is_empty() {
+                ALLOCATIONS.remove(ctx.state, &address);
                 ACCOUNTS.remove(ctx.state, &address);
             }
         }
@@ -72,34 +73,34 @@ pub fn clear_lapsed(ctx: &mut BlockContext<'_>, limit: usize) -> Result<(), Call
 }
 
 impl Customer {
-    /// Opens `day` for this account: its stake becomes its credit, its standing promises are scaled to fit, once.
-    /// Providers that leave end their promises with their last day.
+    /// Opens `day` for this account: its stake becomes its credit, its standing allocations are scaled to fit, once.
+    /// Providers that leave end their allocations with their last day.
     fn enter(&mut self, last_days: &BTreeMap<Address, Option<u64>>, day: u64) {
         let staked = self.account.today.staked;
-        for promise in &mut self.promises {
-            promise.previous = std::mem::take(&mut promise.today);
-            let last_day = last_days.get(&promise.provider).copied().flatten();
+        for allocation in &mut self.allocations {
+            allocation.previous = std::mem::take(&mut allocation.today);
+            let last_day = last_days.get(&allocation.provider).copied().flatten();
             if last_day.is_some_and(|last_day| last_day < day) {
-                promise.next = Amount::ZERO;
+                allocation.next = Amount::ZERO;
             }
         }
-        let promised = scale(&mut self.promises, staked);
-        self.promises_changed |= !self.promises.is_empty();
-        let row = CreditDay { day, staked, allowance: staked, promised, ..CreditDay::default() };
+        let allocated = scale(&mut self.allocations, staked);
+        self.allocations_changed |= !self.allocations.is_empty();
+        let row = CreditDay { day, staked, allowance: staked, allocated, ..CreditDay::default() };
         self.account.previous = std::mem::replace(&mut self.account.today, row);
     }
 
-    /// Writes it back, without promises that are over and without a row that says nothing.
+    /// Writes it back, without allocations that are over and without a row that says nothing.
     pub(crate) fn save(mut self, state: &mut dyn StateWrite) {
-        if self.promises_changed {
-            self.promises.retain(|promise| !promise.is_over());
-            if self.promises.is_empty() {
-                PROMISES.remove(state, &self.address);
+        if self.allocations_changed {
+            self.allocations.retain(|allocation| !allocation.is_over());
+            if self.allocations.is_empty() {
+                ALLOCATIONS.remove(state, &self.address);
             } else {
-                PROMISES.set(state, &self.address, &self.promises);
+                ALLOCATIONS.set(state, &self.address, &self.allocations);
             }
         }
-        if self.account.is_empty() && self.promises.is_empty() {
+        if self.account.is_empty() && self.allocations.is_empty() {
             ACCOUNTS.remove(state, &self.address);
             return;
         }
@@ -126,37 +127,37 @@ impl Customer {
         [&mut self.account.today, &mut self.account.previous].into_iter().find(|row| row.day == day)
     }
 
-    /// The promise to `provider` for `day`, which is today or the day before.
-    pub(crate) fn promised(&self, provider: &Address, day: u64) -> Option<&DailyPromise> {
-        let index = self.promises.binary_search_by_key(provider, |promise| promise.provider).ok()?;
-        let promise = self.promises.get(index)?;
-        if day == self.account.today.day { Some(&promise.today) } else { Some(&promise.previous) }
+    /// The allocation to `provider` for `day`, which is today or the day before.
+    pub(crate) fn allocated(&self, provider: &Address, day: u64) -> Option<&DailyAllocation> {
+        let index = self.allocations.binary_search_by_key(provider, |allocation| allocation.provider).ok()?;
+        let allocation = self.allocations.get(index)?;
+        if day == self.account.today.day { Some(&allocation.today) } else { Some(&allocation.previous) }
     }
 
-    /// The promise to `provider` for `day`, to be changed.
-    pub(crate) fn promised_mut(&mut self, provider: &Address, day: u64) -> Option<&mut DailyPromise> {
+    /// The allocation to `provider` for `day`, to be changed.
+    pub(crate) fn allocated_mut(&mut self, provider: &Address, day: u64) -> Option<&mut DailyAllocation> {
         let is_today = day == self.account.today.day;
-        let promise = self.promise_mut(provider)?;
-        Some(if is_today { &mut promise.today } else { &mut promise.previous })
+        let allocation = self.allocation_mut(provider)?;
+        Some(if is_today { &mut allocation.today } else { &mut allocation.previous })
     }
 
-    /// The promise to `provider`.
-    pub(crate) fn promise_mut(&mut self, provider: &Address) -> Option<&mut Promise> {
-        let index = self.promises.binary_search_by_key(provider, |promise| promise.provider).ok()?;
-        self.promises_changed = true;
-        self.promises.get_mut(index)
+    /// The allocation to `provider`.
+    pub(crate) fn allocation_mut(&mut self, provider: &Address) -> Option<&mut Allocation> {
+        let index = self.allocations.binary_search_by_key(provider, |allocation| allocation.provider).ok()?;
+        self.allocations_changed = true;
+        self.allocations.get_mut(index)
     }
 
-    /// The promise to `provider`, made anew with nothing promised if there is none.
-    pub(crate) fn promise_or_new(&mut self, provider: &Address) -> &mut Promise {
-        self.promises_changed = true;
-        let found = self.promises.binary_search_by_key(provider, |promise| promise.provider);
+    /// The allocation to `provider`, made anew with nothing allocated if there is none.
+    pub(crate) fn allocation_or_new(&mut self, provider: &Address) -> &mut Allocation {
+        self.allocations_changed = true;
+        let found = self.allocations.binary_search_by_key(provider, |allocation| allocation.provider);
         let index = found.unwrap_or_else(|index| {
-            self.promises.insert(index, Promise::new(*provider));
+            self.allocations.insert(index, Allocation::new(*provider));
             index
         });
         #[expect(clippy::indexing_slicing, reason = "it was found or put there")]
-        &mut self.promises[index]
+        &mut self.allocations[index]
     }
 
     /// Refuses an account whose allowance of today is below [`MIN_ALLOWANCE`].
@@ -172,9 +173,9 @@ impl Customer {
     }
 }
 
-impl Promise {
+impl Allocation {
     const fn new(provider: Address) -> Self {
-        let nothing = DailyPromise {
+        let nothing = DailyAllocation {
             amount: Amount::ZERO,
             used: Amount::ZERO,
             own: crate::state::VoucherProgress { paid: Amount::ZERO, requests: 0 },
@@ -188,30 +189,30 @@ impl Promise {
     }
 }
 
-/// Promises for a day that opens with `staked`: each as it stands if they fit, else each its share, rounded down. It
+/// Allocations for a day that opens with `staked`: each as it stands if they fit, else each its share, rounded down. It
 /// gives back their sum.
-fn scale(promises: &mut [Promise], staked: Amount) -> Amount {
-    // Standing promises fit 128 bits together (`allocations`), and a share of `staked` fits because `staked` does.
+fn scale(allocations: &mut [Allocation], staked: Amount) -> Amount {
+    // Standing allocations fit 128 bits together (`allocations`), and a share of `staked` fits because `staked` does.
     let plus = |sum: Amount, more: Amount| sum.checked_add(more).unwrap_or(Amount::MAX);
-    let sum = promises.iter().map(|promise| promise.next).fold(Amount::ZERO, plus);
-    for promise in &mut *promises {
-        promise.today.amount = if sum <= staked {
-            promise.next
+    let sum = allocations.iter().map(|allocation| allocation.next).fold(Amount::ZERO, plus);
+    for allocation in &mut *allocations {
+        allocation.today.amount = if sum <= staked {
+            allocation.next
         } else {
-            promise.next.mul_div_floor(staked.get(), sum.get()).unwrap_or(Amount::ZERO)
+            allocation.next.mul_div_floor(staked.get(), sum.get()).unwrap_or(Amount::ZERO)
         };
     }
-    promises.iter().map(|promise| promise.today.amount).fold(Amount::ZERO, plus)
+    allocations.iter().map(|allocation| allocation.today.amount).fold(Amount::ZERO, plus)
 }
 
-/// The scaled `next` of each promise on the next day with the present stake, for people to see before it opens.
+/// The scaled `next` of each allocation on the next day with the present stake, for people to see before it opens.
 pub(crate) fn tomorrow(state: &dyn StateRead, customer: &Customer) -> Vec<(Address, Amount)> {
-    let mut promises = customer.promises.clone();
-    for promise in &mut promises {
-        if providers::last_day(state, &promise.provider).is_some() {
-            promise.next = Amount::ZERO;
+    let mut allocations = customer.allocations.clone();
+    for allocation in &mut allocations {
+        if providers::last_day(state, &allocation.provider).is_some() {
+            allocation.next = Amount::ZERO;
         }
     }
-    scale(&mut promises, customer.account.today.staked);
-    promises.iter().map(|promise| (promise.provider, promise.today.amount)).collect()
+    scale(&mut allocations, customer.account.today.staked);
+    allocations.iter().map(|allocation| (allocation.provider, allocation.today.amount)).collect()
 }

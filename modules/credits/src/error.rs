@@ -78,18 +78,18 @@ pub enum Error {
     /// The provider is not listed, and there is nothing to forfeit.
     #[error("the provider is not listed, and there is no bond to forfeit")]
     NotListed,
-    /// The account has promised nothing to the provider for that day.
-    #[error("nothing is promised to {provider} for that day")]
-    NoPromise {
+    /// The account has allocated nothing to the provider for that day.
+    #[error("nothing is allocated to {provider} for that day")]
+    NoAllocation {
         /// The provider that was named.
         provider: Address,
     },
-    /// The account promises to as many providers as it may.
+    /// The account allocates to as many providers as it may.
     #[error(
-        "an account promises to at most {} providers; one that ended today counts until tomorrow",
-        crate::allocations::MAX_PROMISES
+        "an account allocates to at most {} providers; one that ended today counts until tomorrow",
+        crate::allocations::MAX_ALLOCATIONS
     )]
-    TooManyPromises,
+    TooManyAllocations,
     /// The allowance is below what is worth a transaction.
     #[error("credit of today is {allowance}: it takes at least {} to do this", crate::accounts::MIN_ALLOWANCE)]
     TooLittleCredit {
@@ -283,8 +283,8 @@ diem_core::error_table! {
     15 not_authority Forbidden never => Self::NotAuthority,
     16 already_listed Conflict retry => Self::AlreadyListed,
     17 not_listed Conflict retry => Self::NotListed,
-    18 no_promise Missing retry => Self::NoPromise { .. },
-    19 too_many_promises Conflict retry => Self::TooManyPromises,
+    18 no_promise Missing retry => Self::NoAllocation { .. },
+    19 too_many_promises Conflict retry => Self::TooManyAllocations,
     20 too_little_credit Refused retry => Self::TooLittleCredit { .. },
     21 insufficient_credit Refused retry => Self::InsufficientCredit { .. },
     22 limits Malformed never => Self::Limits,

@@ -85,7 +85,7 @@ pub enum Event {
         #[serde(with = "diem_core::json::vvv")]
         amount: Amount,
     } = 11,
-    /// A promise was made or changed: for today, and for every day after.
+    /// An allocation was made or changed: for today, and for every day after.
     Allocated {
         account: Address,
         provider: Address,

@@ -6,7 +6,7 @@ use crate::{Msg, stake};
 
 /// The gas for reading, changing and writing one row.
 const GAS_PER_ROW: u64 = 2_500;
-/// The gas for an account's credit: its rows, its promises, and to look up on a new day which of their providers are
+/// The gas for an account's credit: its rows, its allocations, and to look up on a new day which of their providers are
 /// left.
 const GAS_PER_CREDIT: u64 = 40_000;
 /// The gas for a session key's grant.

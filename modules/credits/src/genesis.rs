@@ -11,9 +11,9 @@ use crate::{
     providers::{self, Left, Provider, Standing},
     stake,
     state::{
-        self, ACCOUNTS, Account, DAYS, DayRecord, ENDING, GRANTS, Grant, IDLE_SUPPLY, IdleSupply, KEYS, LAPSING,
-        LEAVING, MATURING, NEXT_TRANCHE, OFFERS, OPEN_DAY, OpenDay, POSITIONS, PROMISES, PROVIDER_DAYS, PROVIDERS,
-        Promise, ProviderDay, SHEETS, SessionKey, TRANCHES, Tranche,
+        self, ACCOUNTS, ALLOCATIONS, Account, Allocation, DAYS, DayRecord, ENDING, GRANTS, Grant, IDLE_SUPPLY,
+        IdleSupply, KEYS, LAPSING, LEAVING, MATURING, NEXT_TRANCHE, OFFERS, OPEN_DAY, OpenDay, POSITIONS,
+        PROVIDER_DAYS, PROVIDERS, ProviderDay, SHEETS, SessionKey, TRANCHES, Tranche,
     },
 };
 
@@ -80,7 +80,8 @@ pub struct Rows {
     pub idle: IdleSupply,
     pub next_tranche: u64,
     pub accounts: Vec<(Address, Account)>,
-    pub promises: Vec<(Address, Vec<Promise>)>,
+    #[serde(rename = "promises")]
+    pub allocations: Vec<(Address, Vec<Allocation>)>,
     pub grants: Vec<((Address, Address), Grant)>,
     pub positions: Vec<((Address, Address), Amount)>,
     pub tranches: Vec<((Address, u64), Tranche)>,
@@ -148,7 +149,7 @@ impl Rows {
             NEXT_TRANCHE.set(state, &self.next_tranche);
         }
         ACCOUNTS.fill(state, &self.accounts);
-        PROMISES.fill(state, &self.promises);
+        ALLOCATIONS.fill(state, &self.allocations);
         GRANTS.fill(state, &self.grants);
         POSITIONS.fill(state, &self.positions);
         TRANCHES.fill(state, &self.tranches);
@@ -181,7 +182,7 @@ pub(crate) fn export(state: &dyn StateRead) -> Genesis {
         idle: IDLE_SUPPLY.get(state).unwrap_or_default(),
         next_tranche: NEXT_TRANCHE.get(state).unwrap_or_default(),
         accounts: ACCOUNTS.all(state),
-        promises: PROMISES.all(state),
+        allocations: ALLOCATIONS.all(state),
         grants: GRANTS.all(state),
         positions: POSITIONS.all(state),
         tranches: TRANCHES.all(state),

@@ -9,8 +9,8 @@ use crate::{
     accounts,
     allocations::MAX_ROWS,
     state::{
-        self, ACCOUNTS, Account, CreditDay, DAYS, ENDING, GRANTS, KEYS, LEAVING, MATURING, NEXT_TRANCHE, OFFERS,
-        OpenDay, POSITIONS, PROMISES, PROVIDER_DAYS, PROVIDERS, ProviderDay, SHEETS, TRANCHES,
+        self, ACCOUNTS, ALLOCATIONS, Account, CreditDay, DAYS, ENDING, GRANTS, KEYS, LEAVING, MATURING, NEXT_TRANCHE,
+        OFFERS, OpenDay, POSITIONS, PROVIDER_DAYS, PROVIDERS, ProviderDay, SHEETS, TRANCHES,
     },
 };
 
@@ -54,7 +54,7 @@ fn check_owners(state: &dyn StateRead) -> Result<(), String> {
     }
     let found = [
         ("a credit", has_zero(&ACCOUNTS.all(state), |(owner, _)| [*owner; 2])),
-        ("a promise", has_zero(&PROMISES.all(state), |(owner, _)| [*owner; 2])),
+        ("an allocation", has_zero(&ALLOCATIONS.all(state), |(owner, _)| [*owner; 2])),
         ("a grant", has_zero(&GRANTS.all(state), |((owner, key), _)| [*owner, *key])),
         ("a position", has_zero(&POSITIONS.all(state), |((staker, beneficiary), _)| [*staker, *beneficiary])),
         ("a tranche", has_zero(&TRANCHES.all(state), |((staker, _), tranche)| [*staker, tranche.beneficiary])),
@@ -90,12 +90,12 @@ fn check_dates(state: &dyn StateRead, open_day: &OpenDay) -> Result<(), String> 
 
 /// Checks that lists which are read by binary search are sorted, and that the number of the next tranche is free.
 fn check_order(state: &dyn StateRead) -> Result<(), String> {
-    for (account, promises) in PROMISES.all(state) {
-        if !promises.is_sorted_by(|a, b| a.provider < b.provider) {
-            return Err(format!("the promises of {account} are not in order"));
+    for (account, allocations) in ALLOCATIONS.all(state) {
+        if !allocations.is_sorted_by(|a, b| a.provider < b.provider) {
+            return Err(format!("the allocations of {account} are not in order"));
         }
-        if !(1..=MAX_ROWS).contains(&promises.len()) {
-            return Err(format!("{account} has {} promises, which must be 1 to {MAX_ROWS}", promises.len()));
+        if !(1..=MAX_ROWS).contains(&allocations.len()) {
+            return Err(format!("{account} has {} allocations, which must be 1 to {MAX_ROWS}", allocations.len()));
         }
     }
     for ((account, key), grant) in GRANTS.all(state) {
@@ -126,7 +126,7 @@ fn check_keys(state: &dyn StateRead) -> Result<(), String> {
     if named.eq(grants) { Ok(()) } else { Err("the rows of session keys are not those of their grants".into()) }
 }
 
-/// Checks for each account and day that spent + promised + offered <= allowance, and that together they are the chain's
+/// Checks for each account and day that spent + allocated + offered <= allowance, and that together they are the chain's
 /// row and the day's totals.
 fn check_accounts(state: &dyn StateRead, open_day: &OpenDay) -> Result<(), String> {
     let addresses = ACCOUNTS.all(state).into_iter().map(|(address, _)| address);
@@ -154,26 +154,27 @@ fn check_accounts(state: &dyn StateRead, open_day: &OpenDay) -> Result<(), Strin
 fn check_customer(state: &dyn StateRead, open_day: &OpenDay, customer: &accounts::Customer) -> Result<(), String> {
     let Account { today, previous } = &customer.account;
     for (row, is_today) in [(today, true), (previous, false)] {
-        let CreditDay { day, allowance, spent, promised, offered, .. } = row;
-        if total([*spent, *promised, *offered].into_iter()) > *allowance {
+        let CreditDay { day, allowance, spent, allocated, offered, .. } = row;
+        if total([*spent, *allocated, *offered].into_iter()) > *allowance {
             return Err(format!("{} has used more than its credit {allowance} of day {day}", customer.address));
         }
-        let of = customer.promises.iter().map(|promise| if is_today { promise.today } else { promise.previous });
-        equal(&format!("{}'s promises of day {day}", customer.address), total(of.map(|p| p.left())), *promised)?;
+        let of =
+            customer.allocations.iter().map(|allocation| if is_today { allocation.today } else { allocation.previous });
+        equal(&format!("{}'s allocations of day {day}", customer.address), total(of.map(|p| p.left())), *allocated)?;
     }
     check_signers(state, open_day, customer)
 }
 
-/// Checks that a promise has paid as much as its signers were paid.
+/// Checks that an allocation has paid as much as its signers were paid.
 fn check_signers(state: &dyn StateRead, open_day: &OpenDay, customer: &accounts::Customer) -> Result<(), String> {
     let grants = crate::grants::of(state, open_day, &customer.address);
-    for promise in &customer.promises {
-        for (promised, is_today) in [(promise.today, true), (promise.previous, false)] {
+    for allocation in &customer.allocations {
+        for (allocated, is_today) in [(allocation.today, true), (allocation.previous, false)] {
             let limits = grants.iter().flat_map(|(_, grant)| &grant.limits);
-            let here = limits.filter(|limit| limit.provider == promise.provider);
+            let here = limits.filter(|limit| limit.provider == allocation.provider);
             let paid = here.map(|limit| if is_today { limit.today } else { limit.previous });
-            let paid = plus(total(paid.map(|limited| limited.signed.paid)), promised.own.paid);
-            equal(&format!("{}'s vouchers at {}", customer.address, promise.provider), paid, promised.used)?;
+            let paid = plus(total(paid.map(|limited| limited.signed.paid)), allocated.own.paid);
+            equal(&format!("{}'s vouchers at {}", customer.address, allocation.provider), paid, allocated.used)?;
         }
     }
     for ((_, key), grant) in GRANTS.prefix(state, &customer.address, None, 64) {

@@ -3,9 +3,9 @@
 //! ```text
 //! stake        DIEM in and out: positions by (staker, beneficiary), tranches that cool down
 //! accounts     an account's row of today and of the day before, rolled when it is touched, never in a loop
-//! allocations  standing promises of so much a day to a provider
+//! allocations  credit that is set aside for a provider every day
 //! grants       session keys that may sign vouchers up to a limit a day
-//! vouchers     what providers hand in: each judged alone, paid from the promise of its own day
+//! vouchers     what providers hand in: each judged alone, paid from the allocation of its own day
 //! spend        the same on chain, at once, from free credit
 //! market       today's free credit given away or sold
 //! providers    who serves: bond, listing, payout address, price sheet

@@ -77,9 +77,9 @@ pub enum Msg {
         /// Whether its bond goes to the treasury.
         forfeit: bool,
     } = 9,
-    /// Promises a provider so much a day, until changed; zero ends it.
+    /// Allocates so much credit a day to a provider, until changed; zero ends it.
     Allocate {
-        /// The provider to which credit is promised.
+        /// The provider to which credit is allocated.
         provider: Address,
         /// The credit a day, in credit units; may be zero.
         amount: Amount,

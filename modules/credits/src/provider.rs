@@ -4,7 +4,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::{Address, Amount, Time};
 use serde::{Deserialize, Serialize};
 
-/// A provider's row. It stays for ever, so that a promise made to it can never become one to its successor.
+/// A provider's row. It stays for ever, so that an allocation made to it can never become one to its successor.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Provider {

@@ -126,7 +126,7 @@ pub(crate) fn add_bond(ctx: &mut TxContext<'_>, amount: Amount) -> Result<(), Ca
     Ok(())
 }
 
-/// Ends the sender's service with today: today still counts, promises to it end with the day, and the bond is paid
+/// Ends the sender's service with today: today still counts, allocations to it end with the day, and the bond is paid
 /// back by itself. Its prices go with its bond, which is after the last voucher that could name them.
 ///
 /// # Errors

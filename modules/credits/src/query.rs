@@ -10,7 +10,7 @@ use crate::{
     prices::Sheets,
     providers::{self, Provider},
     state::{
-        self, CreditDay, DAYS, DailyPromise, DayRecord, Grant, IDLE_SUPPLY, IdleSupply, OFFERS, OpenDay, POSITIONS,
+        self, CreditDay, DAYS, DailyAllocation, DayRecord, Grant, IDLE_SUPPLY, IdleSupply, OFFERS, OpenDay, POSITIONS,
         PROVIDER_DAYS, PROVIDERS, ProviderDay, TRANCHES, Tranche, VoucherProgress,
     },
 };
@@ -18,7 +18,7 @@ use crate::{
 /// A question to credits over ABCI, which is answered by the functions of this file.
 #[diem_core::queries]
 pub enum Query {
-    /// Asks for an account's credit today, yesterday and tomorrow, with its promises.
+    /// Asks for an account's credit today, yesterday and tomorrow, with its allocations.
     Account(Address) = 0,
     /// Asks for the positions of an account, by beneficiary, and for its tranches.
     Stake {
@@ -106,20 +106,21 @@ pub struct AccountInfo {
     pub tomorrow: Amount,
     /// The price of its open offer, in avvv for a whole credit.
     pub offer_price: Option<Amount>,
-    /// The promises of the account, by provider.
-    pub promises: Vec<PromiseInfo>,
+    /// The allocations of the account, by provider.
+    #[serde(rename = "promises")]
+    pub allocations: Vec<AllocationInfo>,
 }
 
-/// A promise to one provider.
+/// An allocation to one provider.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
-pub struct PromiseInfo {
+pub struct AllocationInfo {
     /// The provider to which it is made.
     pub provider: Address,
-    /// The promise of today.
-    pub today: DailyPromise,
-    /// The promise of the day before.
-    pub previous: DailyPromise,
-    /// The promise of a day from tomorrow on, before it is scaled.
+    /// The allocation of today.
+    pub today: DailyAllocation,
+    /// The allocation of the day before.
+    pub previous: DailyAllocation,
+    /// The allocation of a day from tomorrow on, before it is scaled.
     pub next: Amount,
     /// The amount to which it will be scaled tomorrow, if nothing changes.
     pub tomorrow: Amount,
@@ -150,7 +151,7 @@ pub struct VoucherDay {
     pub day: u64,
     /// The amount and requests that were paid and seen so far.
     pub signed: VoucherProgress,
-    /// The credit that can still be paid: the promise's rest, within the signer's limit.
+    /// The credit that can still be paid: the allocation's rest, within the signer's limit.
     pub left: Amount,
 }
 
@@ -248,23 +249,24 @@ pub fn answer(ctx: &QueryContext<'_>, query: Query) -> Result<Answer, CallError>
     })
 }
 
-/// An account's credit today, yesterday and tomorrow, with its promises.
+/// An account's credit today, yesterday and tomorrow, with its allocations.
 pub fn account(ctx: &QueryContext<'_>, address: &Address) -> AccountInfo {
     let (state, open_day) = (ctx.state, state::open_day(ctx.state));
     let customer = accounts::load(state, &open_day, address);
     let scaled = accounts::tomorrow(state, &customer);
-    let promises = customer.promises.iter().zip(scaled).map(|(promise, (provider, tomorrow))| PromiseInfo {
-        provider,
-        today: promise.today,
-        previous: promise.previous,
-        next: promise.next,
-        tomorrow,
-    });
+    let allocations =
+        customer.allocations.iter().zip(scaled).map(|(allocation, (provider, tomorrow))| AllocationInfo {
+            provider,
+            today: allocation.today,
+            previous: allocation.previous,
+            next: allocation.next,
+            tomorrow,
+        });
     AccountInfo {
         free: customer.account.today.free(),
         tomorrow: customer.account.today.staked,
         offer_price: OFFERS.get(state, &(open_day.day, *address)),
-        promises: promises.collect(),
+        allocations: allocations.collect(),
         today: customer.account.today.clone(),
         previous: customer.account.previous.clone(),
     }
@@ -292,12 +294,12 @@ pub fn voucher(ctx: &QueryContext<'_>, account: &Address, signer: &Address, prov
     let customer = accounts::load(state, &open_day, account);
     let grant = grants::get(state, &open_day, account, signer).unwrap_or_default();
     let on = |day: u64| {
-        let promised = customer.promised(provider, day).copied().unwrap_or_default();
+        let allocated = customer.allocated(provider, day).copied().unwrap_or_default();
         let (signed, left) = if signer == account {
-            (promised.own, promised.left())
+            (allocated.own, allocated.left())
         } else {
             let limited = grant.limit(provider, day).copied().unwrap_or_default();
-            (limited.signed, promised.left().min(limited.amount.saturating_sub(limited.signed.paid)))
+            (limited.signed, allocated.left().min(limited.amount.saturating_sub(limited.signed.paid)))
         };
         VoucherDay { day, signed, left }
     };

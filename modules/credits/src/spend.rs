@@ -59,7 +59,7 @@ pub(crate) fn count(
     Ok(())
 }
 
-/// Consumes free credit of the sender at a provider: no promise, no voucher, at once.
+/// Consumes free credit of the sender at a provider: no allocation, no voucher, at once.
 ///
 /// # Errors
 /// Another day than today, no such provider, too little credit.

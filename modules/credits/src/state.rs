@@ -17,8 +17,8 @@ pub(crate) const IDLE_SUPPLY: Item<IdleSupply> = Item::new(Credits::ID, 3);
 pub(crate) const NEXT_TRANCHE: Item<u64> = Item::new(Credits::ID, 4);
 /// The accounts that have, had or were given credit.
 pub(crate) const ACCOUNTS: Map<Address, Account> = Map::new(Credits::ID, 5);
-/// An account's promises, by provider ascending; an account without any has no row.
-pub(crate) const PROMISES: Map<Address, Vec<Promise>> = Map::new(Credits::ID, 6);
+/// An account's allocations, by provider ascending; an account without any has no row.
+pub(crate) const ALLOCATIONS: Map<Address, Vec<Allocation>> = Map::new(Credits::ID, 6);
 /// The grants of session keys by (account, session key).
 pub(crate) const GRANTS: Map<(Address, Address), Grant> = Map::new(Credits::ID, 7);
 /// The session keys that an account has grants for, by address ascending: what is counted of them stands in one row.
@@ -126,8 +126,9 @@ pub struct CreditDay {
     pub allowance: Amount,
     /// The credit that was consumed.
     pub spent: Amount,
-    /// The credit that is promised to providers and not consumed yet.
-    pub promised: Amount,
+    /// The credit that is set aside for providers and not consumed yet. JSON has it under its first name.
+    #[serde(rename = "promised")]
+    pub allocated: Amount,
     /// The credit that is set aside for sale.
     pub offered: Amount,
 }
@@ -135,7 +136,7 @@ pub struct CreditDay {
 impl CreditDay {
     /// The credit that nobody has a claim on.
     pub const fn free(&self) -> Amount {
-        self.allowance.saturating_sub(self.spent).saturating_sub(self.promised).saturating_sub(self.offered)
+        self.allowance.saturating_sub(self.spent).saturating_sub(self.allocated).saturating_sub(self.offered)
     }
 }
 
@@ -151,31 +152,31 @@ pub struct Account {
 
 impl Account {
     /// Whether nothing of it is worth a row: no DIEM is staked for it, and no credit of either day is left, of which
-    /// whatever was spent, promised or offered would be a part.
+    /// whatever was spent, allocated or offered would be a part.
     pub(crate) fn is_empty(&self) -> bool {
         self.today.staked.is_zero() && self.today.allowance.is_zero() && self.previous.allowance.is_zero()
     }
 }
 
-/// The promise of an account to a provider.
+/// The credit that an account sets aside for a provider every day: nobody else can spend it.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Promise {
-    /// The provider to which it is made.
+pub struct Allocation {
+    /// The provider for which credit is set aside.
     pub provider: Address,
-    /// The amount for every day after today.
+    /// The credit for every day after today, before it is scaled to what is staked.
     pub next: Amount,
-    /// The promise of today, or of the day on which the account was last touched.
-    pub today: DailyPromise,
-    /// The promise of the day before that.
-    pub previous: DailyPromise,
+    /// The allocation of today, or of the day on which the account was last touched.
+    pub today: DailyAllocation,
+    /// The allocation of the day before that.
+    pub previous: DailyAllocation,
 }
 
-/// A promise on one day.
+/// An allocation on one day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct DailyPromise {
-    /// The credit that is promised.
+pub struct DailyAllocation {
+    /// The credit that is set aside for the day, used or not.
     pub amount: Amount,
     /// The credit that vouchers of all signers have taken.
     pub used: Amount,
@@ -183,8 +184,8 @@ pub struct DailyPromise {
     pub own: VoucherProgress,
 }
 
-impl DailyPromise {
-    /// The credit that is left of the promise.
+impl DailyAllocation {
+    /// The credit that is left of the allocation.
     pub const fn left(&self) -> Amount {
         self.amount.saturating_sub(self.used)
     }

@@ -17,7 +17,7 @@ const VOUCHER_TAG: &[u8] = b"diem-voucher/1";
 const VOUCHER_TYPE: &str = "Voucher(string chainId,bytes32 genesisHash,address account,address signer,\
     address provider,uint64 day,uint128 amount,uint64 requests,bytes32 priceSheet,bytes32 usageRoot)";
 
-/// A promise to pay: so much in all since the day began.
+/// What a signer owes a provider for a day: so much credit in all since that day began.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Voucher {

@@ -121,7 +121,7 @@ impl<T> Read<T> {
 }
 
 impl Batch<'_> {
-    /// Checks a voucher and takes what it is worth from the promise of its own day. An error changes nothing, but for
+    /// Checks a voucher and takes what it is worth from the allocation of its own day. An error changes nothing, but for
     /// [`Error::Math`], after which nothing of the batch may be kept.
     fn judge(
         &mut self,
@@ -142,11 +142,11 @@ impl Batch<'_> {
         let read = || Read::new(accounts::load(state, open_day, &account));
         let customer = self.customers.entry(account).or_insert_with(read);
 
-        let promised = customer.row.promised(&voucher.provider, voucher.day);
-        let promised = promised.filter(|promised| !promised.amount.is_zero());
-        let promised = promised.ok_or(Error::NoPromise { provider: voucher.provider })?;
-        let mut left = promised.left();
-        let mut stored = promised.own;
+        let allocated = customer.row.allocated(&voucher.provider, voucher.day);
+        let allocated = allocated.filter(|allocated| !allocated.amount.is_zero());
+        let allocated = allocated.ok_or(Error::NoAllocation { provider: voucher.provider })?;
+        let mut left = allocated.left();
+        let mut stored = allocated.own;
         if let Some((limited, _)) = &by_key {
             stored = limited.signed;
             left = left.min(limited.amount.saturating_sub(stored.paid));
@@ -161,13 +161,13 @@ impl Batch<'_> {
 
         customer.changed = true;
         if let Some(row) = customer.row.row_of(voucher.day) {
-            sub(&mut row.promised, paid)?;
+            sub(&mut row.allocated, paid)?;
             add(&mut row.spent, paid)?;
         }
-        if let Some(promised) = customer.row.promised_mut(&voucher.provider, voucher.day) {
-            add(&mut promised.used, paid)?;
+        if let Some(allocated) = customer.row.allocated_mut(&voucher.provider, voucher.day) {
+            add(&mut allocated.used, paid)?;
             if by_key.is_none() {
-                promised.own = seen;
+                allocated.own = seen;
             }
         }
         if let Some((limited, changed)) = &mut by_key {

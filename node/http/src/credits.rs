@@ -1,4 +1,4 @@
-//! The handlers of credit: an account's credit, its promises and grants, and offers.
+//! The handlers of credit: an account's credit, its allocations and grants, and offers.
 
 use std::str::FromStr;
 
@@ -9,8 +9,8 @@ use diem_api::{
 };
 use diem_core::{Address, Amount};
 use diem_credits::{
-    query::{self, AccountInfo, OfferInfo, PromiseInfo, TodayInfo},
-    state::{self, DailyLimit, DailyPromise, Limit, Tranche},
+    query::{self, AccountInfo, AllocationInfo, OfferInfo, TodayInfo},
+    state::{self, DailyAllocation, DailyLimit, Limit, Tranche},
 };
 use serde::Deserialize;
 
@@ -44,7 +44,7 @@ pub(crate) async fn credit(
             previous: credit_day(&account.previous),
             tomorrow: account.tomorrow.into(),
             offer: own_offer(address, &account),
-            allocations: account.promises.iter().map(allocation).collect(),
+            allocations: account.allocations.iter().map(allocation).collect(),
         })
     })
     .await
@@ -56,7 +56,7 @@ fn credit_day(row: &state::CreditDay) -> CreditDay {
         staked: Coin::diem(row.staked),
         allowance: row.allowance.into(),
         spent: row.spent.into(),
-        promised: row.promised.into(),
+        allocated: row.allocated.into(),
         offered: row.offered.into(),
         free: row.free().into(),
     }
@@ -67,18 +67,18 @@ fn own_offer(seller: Address, account: &AccountInfo) -> Option<Offer> {
     account.offer_price.map(|price| Offer { seller, day, amount: amount.into(), price: Coin::vvv(price) })
 }
 
-fn allocation(promise: &PromiseInfo) -> Allocation {
+fn allocation(allocation: &AllocationInfo) -> Allocation {
     Allocation {
-        provider: promise.provider,
-        today: allocation_day(&promise.today),
-        previous: allocation_day(&promise.previous),
-        next: promise.next.into(),
-        tomorrow: promise.tomorrow.into(),
+        provider: allocation.provider,
+        today: allocation_day(&allocation.today),
+        previous: allocation_day(&allocation.previous),
+        next: allocation.next.into(),
+        tomorrow: allocation.tomorrow.into(),
     }
 }
 
-fn allocation_day(promised: &DailyPromise) -> AllocationDay {
-    AllocationDay { amount: promised.amount.into(), used: promised.used.into(), left: promised.left().into() }
+fn allocation_day(allocated: &DailyAllocation) -> AllocationDay {
+    AllocationDay { amount: allocated.amount.into(), used: allocated.used.into(), left: allocated.left().into() }
 }
 
 /// `GET /v1/accounts/{address}/allocations?height=&after=&limit=`
@@ -89,7 +89,7 @@ pub(crate) async fn allocations(
 ) -> Result<Json<List<Allocation>>, Failure> {
     let address: Address = parse(&address)?;
     answer_page(&api, params, move |reader, part: &Part<u64>| {
-        let (rows, next) = part.cut_whole(query::account(&reader.ctx(), &address).promises);
+        let (rows, next) = part.cut_whole(query::account(&reader.ctx(), &address).allocations);
         Ok((rows.iter().map(allocation).collect(), next))
     })
     .await

@@ -1,6 +1,6 @@
-"""Staked DIEM, daily credit, promises, grants and vouchers (section 5).
+"""Staked DIEM, daily credit, allocations, grants and vouchers (section 5).
 
-There are no lazily rolled rows here: when a day opens, every account and promise is rolled, and
+There are no lazily rolled rows here: when a day opens, every account and allocation is rolled, and
 every total is counted anew whenever it is asked for.
 """
 
@@ -20,17 +20,17 @@ class Credit:
 
     allowance: int = 0
     spent: int = 0
-    promised: int = 0
+    allocated: int = 0
     offered: int = 0
     price: int = 0
 
     def free(self):
-        return self.allowance - self.spent - self.promised - self.offered
+        return self.allowance - self.spent - self.allocated - self.offered
 
 
 @dataclass
-class Promise:
-    """What an account promises a provider: of the previous day, today and each next day."""
+class Allocation:
+    """What an account allocates to a provider: of the previous day, today and each next day."""
 
     previous: int = 0
     previous_used: int = 0
@@ -69,8 +69,8 @@ def staked_for(s, account):
     return sum(amount for (_, b), amount in s.diem_stakes.items() if b == account)
 
 
-def promises_of(s, account):
-    return [p for (a, _), p in s.promises.items() if a == account]
+def allocations_of(s, account):
+    return [p for (a, _), p in s.allocations.items() if a == account]
 
 
 def touch(s, *accounts):
@@ -78,7 +78,7 @@ def touch(s, *accounts):
     for account in accounts:
         credit = today(s, account).allowance or s.previous.get(account, Credit()).allowance
         staked = staked_for(s, account)
-        if not (credit or staked or promises_of(s, account)):
+        if not (credit or staked or allocations_of(s, account)):
             s.touched.pop(account, None)
             continue
         s.touched[account] = s.day
@@ -93,7 +93,7 @@ def lapse(s):
     for day, account in sorted(s.lapsing):
         if day < s.previous_day:
             s.lapsing.remove((day, account))
-            if s.touched.get(account) == day and not staked_for(s, account) and not promises_of(s, account):
+            if s.touched.get(account) == day and not staked_for(s, account) and not allocations_of(s, account):
                 del s.touched[account]
 
 
@@ -110,25 +110,25 @@ def allowance_of_all(s):
 def roll(s, accounts):
     """Opens `s.day` for every account; what was today becomes the previous day."""
     s.previous, s.today = s.today, {a: Credit(allowance=staked_for(s, a)) for a in accounts}
-    for p in s.promises.values():
+    for p in s.allocations.values():
         p.previous, p.previous_used, p.today, p.used = p.today, p.used, 0, 0
-    for (account, provider), p in s.promises.items():
+    for (account, provider), p in s.allocations.items():
         if s.gone_before_today(provider):
             p.next = 0
     for account in accounts:
-        promises = promises_of(s, account)
-        staked, total = staked_for(s, account), sum(p.next for p in promises)
-        for p in promises:
+        allocations = allocations_of(s, account)
+        staked, total = staked_for(s, account), sum(p.next for p in allocations)
+        for p in allocations:
             p.today = p.next * staked // total if total > staked else p.next
-        s.today[account].promised = sum(p.today for p in promises)
+        s.today[account].allocated = sum(p.today for p in allocations)
     drop_ended(s)
     for g in s.grants.values():
         g.previous, g.today = g.today, dict(g.next) if s.day <= g.last_day else {}
 
 
 def drop_ended(s):
-    """What promises nothing any more is no promise."""
-    s.promises = {key: p for key, p in s.promises.items() if p.previous or p.today or p.next}
+    """An allocation of nothing is removed."""
+    s.allocations = {key: p for key, p in s.allocations.items() if p.previous or p.today or p.next}
 
 
 def stake_diem(s, sender, amount, beneficiary=None):
@@ -251,17 +251,17 @@ def buy(s, sender, seller, day, amount, max_price):
 
 
 def allocate(s, sender, provider, amount):
-    if amount == 0 and (sender, provider) not in s.promises:
+    if amount == 0 and (sender, provider) not in s.allocations:
         raise Refused("nothing to end")
     if amount:
         s.serving(provider)
-    row, p = today(s, sender), s.promises.setdefault((sender, provider), Promise())
+    row, p = today(s, sender), s.allocations.setdefault((sender, provider), Allocation())
     raised = max(p.today, min(amount, p.today + row.free()))
     if (amount > p.next or raised > p.today) and row.allowance < MIN_ALLOWANCE:
-        raise Refused("too little allowance to promise more")
-    row.promised += raised - p.today
+        raise Refused("too little allowance to allocate more")
+    row.allocated += raised - p.today
     p.today, p.next = raised, amount
-    if sum(p.next for (a, _), p in s.promises.items() if a == sender) >= 2**128:
+    if sum(p.next for (a, _), p in s.allocations.items() if a == sender) >= 2**128:
         raise Refused("more than a number holds")
     drop_ended(s)
     touch(s, sender)
@@ -305,18 +305,18 @@ def settle_one(s, provider, v):
         limit = (g.today if is_today else g.previous).get(provider)
         if limit is None:
             return ["bad", 0]
-    p = s.promises.get((account, provider), Promise())
-    promised, used = (p.today, p.used) if is_today else (p.previous, p.previous_used)
+    p = s.allocations.get((account, provider), Allocation())
+    allocated, used = (p.today, p.used) if is_today else (p.previous, p.previous_used)
     key = account, signer, provider, day
     stored = s.vouchers.get(key, 0)
     asked = int(v["cumulative"]) - stored
-    if promised == 0 or asked < 0:
+    if allocated == 0 or asked < 0:
         return ["bad", 0]
-    paid = min(asked, promised - used, asked if limit is None else max(0, limit - stored))
+    paid = min(asked, allocated - used, asked if limit is None else max(0, limit - stored))
     if paid:
         s.vouchers[key] = stored + paid
         row = (s.today if is_today else s.previous)[account]
-        row.promised -= paid
+        row.allocated -= paid
         row.spent += paid
         if is_today:
             p.used += paid

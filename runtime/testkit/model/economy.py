@@ -87,7 +87,7 @@ class State:
         self.schedule_paid = emissions.emitted_until(self.schedule, self.time)
         self.emitted = self.carry = self.dust = self.open_rent = self.payout_pot = 0
         self.day, self.day_opened, self.idle, self.idle_time = self.time // self.epoch_ms, self.time, 0, self.time
-        self.today, self.previous, self.promises, self.grants = {}, {}, {}, {}
+        self.today, self.previous, self.allocations, self.grants = {}, {}, {}, {}
         self.diem_stakes, self.diem_tranches, self.next_diem_tranche = {}, {}, 0
         self.vouchers, self.requests_seen, self.consumed, self.requests, self.providers = {}, {}, {}, {}, {}
         self.closed, self.payouts, self.days = None, [], {}
@@ -242,15 +242,15 @@ def staking_summary(s):
 def credit_summary(s):
     for day, rows in (("today", s.today), ("previous", s.previous)):
         for a, row in rows.items():
-            for field in ("allowance", "spent", "promised", "offered"):
+            for field in ("allowance", "spent", "allocated", "offered"):
                 yield f"credit {day} {a} {field}", getattr(row, field)
     for (a, b), n in s.diem_stakes.items():
         yield f"diem_stake {a} {b}", n
     for i, t in s.diem_tranches.items():
         yield f"diem_tranche {i} {t.staker} {t.beneficiary}", t.amount
-    for (a, p), row in s.promises.items():
+    for (a, p), row in s.allocations.items():
         for field, n in vars(row).items():
-            yield f"promise {a} {p} {field}", n
+            yield f"allocation {a} {p} {field}", n
 
 
 def day_summary(s):

@@ -117,18 +117,18 @@ class Credit(unittest.TestCase):
         s.time = day * DAY
         days.open_day(s)
 
-    def test_promises_scale_once(self):
+    def test_allocations_scale_once(self):
         s = self.staked(80)
         for name in ("p", "q"):
             credits.allocate(s, "ann", name, 60 * ONE)
         self.open(s, 11)
-        promised = lambda: [s.promises["ann", n].today // ONE for n in ("p", "q")]
-        self.assertEqual(promised(), [40, 40])
+        allocated = lambda: [s.allocations["ann", n].today // ONE for n in ("p", "q")]
+        self.assertEqual(allocated(), [40, 40])
         s.give("ann", "diem", 20 * ONE)
         credits.stake_diem(s, "ann", 40 * ONE)
-        self.assertEqual(promised(), [40, 40])
+        self.assertEqual(allocated(), [40, 40])
         credits.allocate(s, "ann", "p", 60 * ONE)
-        self.assertEqual(promised(), [60, 40])
+        self.assertEqual(allocated(), [60, 40])
 
     def test_offered_credit_is_not_spent(self):
         s = self.staked(10)

@@ -32,7 +32,7 @@ pub const fn unstake(validator: Address, amount: Amount) -> Call {
     Call::Staking(staking::Msg::Unstake { validator, amount })
 }
 
-/// Makes the call of credits that promises credit to a provider.
+/// Makes the call of credits that allocates credit to a provider.
 pub const fn allocate(provider: Address, amount: Amount) -> Call {
     Call::Credits(credits::Msg::Allocate { provider, amount })
 }

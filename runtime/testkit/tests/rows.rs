@@ -436,7 +436,7 @@ fn no_row_that_may_stay_for_ever_is_much_cheaper_than_an_account() {
     let limits: Vec<_> =
         providers.iter().map(|provider| ProviderLimit { provider: *provider, limit: whole(1) }).collect();
     let until = |key| credits::Msg::Grant { key: stranger(key), last_day: u64::MAX, limits: limits.clone() };
-    let promise = |provider: &Address| credits::Msg::Allocate { provider: *provider, amount: milli(10) };
+    let allocation = |provider: &Address| credits::Msg::Allocate { provider: *provider, amount: milli(10) };
     let text = "x".repeat(credits::providers::MAX_TEXT_BYTES);
     let register = |payout| credits::Msg::RegisterProvider {
         bond: whole(1_000),
@@ -448,7 +448,7 @@ fn no_row_that_may_stay_for_ever_is_much_cheaper_than_an_account() {
     let cases = [
         ("session keys", 45, Use::RegisterProvider, (0..16).map(|key| Call::Credits(until(key))).collect()),
         ("DIEM staked", 80, Use::RegisterProvider, vec![stake]),
-        ("promises", 250, Use::RegisterProvider, providers.iter().map(|to| Call::Credits(promise(to))).collect()),
+        ("allocations", 250, Use::RegisterProvider, providers.iter().map(|to| Call::Credits(allocation(to))).collect()),
         ("a provider", 30, Use::RegisterProvider, vec![Call::Credits(register(newcomer))]),
         ("a validator", 20, Use::CreateValidator, Vec::new()),
         ("a bridge key", 120, Use::RotateBridgeKey, Vec::new()),
@@ -469,7 +469,7 @@ fn no_row_that_may_stay_for_ever_is_much_cheaper_than_an_account() {
         let made = Made { rows: after.0 - before.0, bytes: after.1 - before.1, fees, held: 0 };
         let price = made.a_gigabyte(made.fees);
         assert!(price >= least, "{what}: {} rows, {} bytes, {price} VVV of fees a gigabyte", made.rows, made.bytes);
-        // Each is alone on the chain, but for the stake that promises need.
+        // Each is alone on the chain, but for the stake that allocations need.
         if what != "DIEM staked" {
             scene.chain.app.rollback().unwrap();
         }

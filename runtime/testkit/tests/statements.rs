@@ -69,8 +69,8 @@ fn signature(auth: &mut Auth) -> &mut [u8] {
     }
 }
 
-/// A chain on which the signers have promised something to the provider.
-fn promised() -> Economy {
+/// A chain on which the signers have allocated something to the provider.
+fn allocated() -> Economy {
     let mut economy = Economy::new();
     let provider = economy.who(PROVIDER);
     economy.people_block(100, vec![(SIGNERS[0], vec![Call::Credits(Msg::Allocate { provider, amount: whole(2) })])]);
@@ -100,7 +100,7 @@ enum Way {
 
 /// The block of `txs` on a chain of its own.
 fn run(lists: &[Vec<SignedVoucher>], way: Way) -> Finalized {
-    let mut economy = promised();
+    let mut economy = allocated();
     let txs = settling(&economy, lists);
     match way {
         Way::Unseen => {}
@@ -148,7 +148,7 @@ proptest! {
         kinds in vec(prop_oneof![6 => Just(Kind::Good), 1 => select(&KINDS[..])], 1..300),
         cut in 1usize..300,
     ) {
-        let economy = promised();
+        let economy = allocated();
         let vouchers: Vec<SignedVoucher> =
             (0..).zip(&kinds).map(|(number, kind)| make(&economy, *kind, number)).collect();
         let lists: Vec<Vec<SignedVoucher>> = vouchers.chunks(cut).map(<[_]>::to_vec).collect();
@@ -169,7 +169,7 @@ type Change = fn(&mut SignedVoucher, Address);
 /// Nothing that differs from a voucher that is remembered as good passes for it.
 #[test]
 fn a_remembered_voucher_speaks_for_no_other() {
-    let mut economy = promised();
+    let mut economy = allocated();
     let good = make(&economy, Kind::Good, 1);
     let other = economy.who(SIGNERS[1]);
     let changes: [(&str, Change); 7] = [

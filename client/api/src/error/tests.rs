@@ -139,7 +139,7 @@ const LATER: &[(&str, &str, &str)] = &[
     ("credits", "bond_too_small", "the bond may grow before it is listed"),
     ("credits", "already_listed", "it may be delisted"),
     ("credits", "not_listed", "it may be listed"),
-    ("credits", "no_promise", "it may be promised"),
+    ("credits", "no_promise", "it may be allocated"),
     ("credits", "too_many_promises", "one that ended today is gone tomorrow"),
     ("credits", "too_little_credit", "credit may be given or bought, and comes anew"),
     ("credits", "insufficient_credit", "credit may be given or bought, and comes anew"),

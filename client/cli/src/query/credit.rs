@@ -17,7 +17,7 @@ use crate::{
 /// Reading credit.
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
-    /// An account's credit today, yesterday and tomorrow, with its promises
+    /// An account's credit today, yesterday and tomorrow, with its allocations
     Credit {
         /// An address or the name of a key.
         who: String,
@@ -102,7 +102,7 @@ fn credit(credit: &At<AccountCredit>) -> String {
             day.day.to_string(),
             day.allowance.display.clone(),
             day.spent.display.clone(),
-            day.promised.display.clone(),
+            day.allocated.display.clone(),
             day.offered.display.clone(),
             day.free.display.clone(),
         ]
@@ -113,23 +113,23 @@ fn credit(credit: &At<AccountCredit>) -> String {
     // An account that is new today has no day before.
     let yesterday = (credit.previous.day > 0).then(|| row("yesterday", &credit.previous));
     let rows = yesterday.into_iter().chain([row("today", &credit.today), tomorrow]);
-    let days = list(["", "day", "credit", "spent", "promised", "for sale", "free"], rows);
+    let days = list(["", "day", "credit", "spent", "allocated", "for sale", "free"], rows);
     if let Some(offer) = &credit.offer {
         hint(&format!("{} for sale at {} each", offer.amount.display, offer.price.display));
     }
     if credit.allocations.is_empty() {
         return days;
     }
-    let row = |promise: &Allocation| {
+    let row = |allocation: &Allocation| {
         [
-            promise.provider.to_string(),
-            promise.today.amount.display.clone(),
-            promise.today.used.display.clone(),
-            promise.next.display.clone(),
-            promise.tomorrow.display.clone(),
+            allocation.provider.to_string(),
+            allocation.today.amount.display.clone(),
+            allocation.today.used.display.clone(),
+            allocation.next.display.clone(),
+            allocation.tomorrow.display.clone(),
         ]
     };
-    let headings = ["promised to", "today", "used", "each day after", "tomorrow, scaled"];
+    let headings = ["allocated to", "today", "used", "each day after", "tomorrow, scaled"];
     format!("{days}\n\n{}", list(headings, credit.allocations.iter().map(row)))
 }
 

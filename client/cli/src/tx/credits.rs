@@ -54,9 +54,9 @@ pub(super) enum Verb {
         #[command(flatten)]
         make: Box<Make>,
     },
-    /// Promise a provider so much credit a day, until changed
+    /// Allocate so much credit a day to a provider, until changed
     #[command(after_help = "Example: diemd tx allocate 2.5 --provider carol --from bob\n\
-                      0 ends a promise. A raise counts today as far as free credit reaches, a cut from tomorrow.")]
+                      0 ends an allocation. A raise counts today as far as free credit reaches, a cut from tomorrow.")]
     Allocate {
         /// How much a day, in credit: 2.5.
         #[arg(value_parser = units::credit, value_name = "CREDIT")]

@@ -6,7 +6,7 @@ use diem_core::{Address, Amount, Denom, GenesisContext, Message as _, Metered as
 use diem_credits::{
     Credits, Genesis, Msg, Params,
     genesis::{GenesisProvider, Rows},
-    state::Promise,
+    state::Allocation,
 };
 use diem_overlay::{Empty, Overlay, WriteSet};
 
@@ -133,12 +133,12 @@ fn rows_that_no_chain_can_have_are_noticed() {
         ("a provider", |rows| rows.providers[0].1.day = FIRST + 2),
         ("a price sheet", |rows| rows.sheets[0].1.day = FIRST + 2),
         ("a record", |rows| rows.days.push((FIRST + 2, Default::default()))),
-        ("promises", |rows| rows.promises[0].1.extend_from_within(..)),
-        ("1 to 32", |rows| rows.promises[0].1.clear()),
+        ("allocations", |rows| rows.allocations[0].1.extend_from_within(..)),
+        ("1 to 32", |rows| rows.allocations[0].1.clear()),
         ("1 to 32", |rows| {
-            let one = rows.promises[0].1[0].clone();
+            let one = rows.allocations[0].1[0].clone();
             let to = |number| Address([number; 20]);
-            rows.promises[0].1 = (1..=33).map(|number| Promise { provider: to(number), ..one.clone() }).collect();
+            rows.allocations[0].1 = (1..=33).map(|number| Allocation { provider: to(number), ..one.clone() }).collect();
         }),
         ("limits", |rows| rows.grants[0].1.limits.extend_from_within(..)),
         ("next one is 0", |rows| rows.next_tranche = 0),
@@ -146,7 +146,7 @@ fn rows_that_no_chain_can_have_are_noticed() {
         ("the next tranche", |rows| rows.next_tranche = u64::MAX),
         ("the next tranche", |rows| rows.next_tranche = (1 << 63) + 1),
         ("a credit is the zero address's", |rows| rows.accounts[0].0 = Address::ZERO),
-        ("a promise is the zero address's", |rows| rows.promises[0].0 = Address::ZERO),
+        ("an allocation is the zero address's", |rows| rows.allocations[0].0 = Address::ZERO),
         ("a grant is the zero address's", |rows| rows.grants[0].0.1 = Address::ZERO),
         ("a position is the zero address's", |rows| rows.positions[0].0.0 = Address::ZERO),
         ("a position is the zero address's", |rows| rows.positions[0].0.1 = Address::ZERO),

@@ -12,7 +12,7 @@ fn grant(last_day: u64, amount: Amount) -> Msg {
     Msg::Grant { key: who(SESSION), last_day, limits: vec![limit(pia(), amount)] }
 }
 
-/// Alice with 100 staked, 60 promised to pia, and a key that may spend 10 a day there until day 2.
+/// Alice with 100 staked, 60 allocated to pia, and a key that may spend 10 a day there until day 2.
 fn granted() -> World {
     let mut world = World::new();
     world.block_at(HOUR).run(alice(), stake_diem(whole(100)));
@@ -45,7 +45,7 @@ fn a_key_spends_up_to_its_limit_a_day() {
 }
 
 #[test]
-fn all_signers_count_against_the_one_promise() {
+fn all_signers_count_against_the_one_allocation() {
     let mut world = granted();
     assert_eq!(one(&mut world, signed(1, pia(), FIRST, whole(55))), (Verdict::Paid, whole(55)));
     assert_eq!(one(&mut world, by_key(0, whole(8))), (Verdict::Capped, whole(5)));

@@ -242,7 +242,7 @@ impl Both {
                 let day = if yesterday { previous } else { day };
                 let voucher = signed(account, quin(), day, whole(amount));
                 let paid = self.world.settle(quin(), vec![voucher])[0].paid;
-                // Promises are scaled to whole DIEM or a fraction: count in base units.
+                // Allocations are scaled to whole DIEM or a fraction: count in base units.
                 *self.model.spent.entry((day, account)).or_default() += paid.get() / whole(1).get();
             }
         }

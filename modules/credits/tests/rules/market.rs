@@ -33,7 +33,7 @@ fn an_offer_of_ten_of_ten_leaves_nothing_to_spend_and_its_sale_leaves_zero_of_ze
     world.refuses(alice(), spend(pia(), FIRST, whole(10)), "insufficient_credit");
     world.run(bob(), buy(whole(10), amount("0.5")));
     let seller = world.account(alice()).today;
-    assert_eq!((seller.allowance, seller.spent, seller.promised, seller.offered), Default::default());
+    assert_eq!((seller.allowance, seller.spent, seller.allocated, seller.offered), Default::default());
     assert_eq!(seller.staked, whole(10));
     assert_eq!(world.account(bob()).free, whole(10));
     assert_eq!(world.balance(alice(), Denom::Vvv), whole(100_005));
@@ -149,7 +149,7 @@ fn lapsed_rows_go_a_few_a_block() {
 }
 
 #[test]
-fn a_row_stays_while_its_owner_promises_something_and_goes_when_all_is_given_away() {
+fn a_row_stays_while_its_owner_allocates_something_and_goes_when_all_is_given_away() {
     let mut world = with_ten();
     world.run(alice(), gift(bob(), whole(1)));
     world.run(bob(), allocate(pia(), whole(1)));
@@ -160,11 +160,11 @@ fn a_row_stays_while_its_owner_promises_something_and_goes_when_all_is_given_awa
         world.midnight(day).block_at(day * DAY + 3 * HOUR);
     }
     assert_eq!(world.rows(ACCOUNTS), 2);
-    assert_eq!(world.account(bob()).promises[0].next, whole(1));
-    // The promise is carried out when there is stake again, and the row goes after it has ended.
+    assert_eq!(world.account(bob()).allocations[0].next, whole(1));
+    // The allocation is carried out when there is stake again, and the row goes after it has ended.
     world.run(bob(), stake_diem(whole(2)));
     world.midnight(4).block_at(4 * DAY + 3 * HOUR);
-    assert_eq!(world.account(bob()).today.promised, whole(1));
+    assert_eq!(world.account(bob()).today.allocated, whole(1));
     world.run(bob(), unstake_diem(whole(2)));
     world.run(bob(), allocate(pia(), Amount::ZERO));
     for day in 5..8 {

@@ -1,4 +1,4 @@
-//! Vouchers: each judged alone, by the promise of its own day.
+//! Vouchers: each judged alone, by the allocation of its own day.
 
 use diem_core::{
     Address, Amount,
@@ -11,8 +11,8 @@ use diem_credits::{
 
 use crate::world::*;
 
-/// Alice with 100 staked and 60 promised to pia.
-fn promised() -> World {
+/// Alice with 100 staked and 60 allocated to pia.
+fn allocated() -> World {
     let mut world = World::new();
     world.block_at(HOUR).run(alice(), stake_diem(whole(100)));
     world.run(alice(), allocate(pia(), whole(60)));
@@ -33,18 +33,18 @@ fn one(world: &mut World, voucher: SignedVoucher) -> (Verdict, Amount) {
 }
 
 #[test]
-fn a_voucher_takes_what_is_new_in_it_from_the_promise() {
-    let mut world = promised();
+fn a_voucher_takes_what_is_new_in_it_from_the_allocation() {
+    let mut world = allocated();
     assert_eq!(one(&mut world, signed(1, pia(), FIRST, whole(10))), (Verdict::Paid, whole(10)));
     assert_eq!(one(&mut world, signed(1, pia(), FIRST, whole(25))), (Verdict::Paid, whole(15)));
     let account = world.account(alice());
-    assert_eq!((account.today.spent, account.today.promised, account.free), (whole(25), whole(35), whole(40)));
+    assert_eq!((account.today.spent, account.today.allocated, account.free), (whole(25), whole(35), whole(40)));
     assert_eq!(world.provider(pia()).today.consumed, whole(25));
 }
 
 #[test]
 fn the_same_voucher_again_brings_nothing_new_and_a_lower_one_is_an_error() {
-    let mut world = promised();
+    let mut world = allocated();
     let voucher = signed(1, pia(), FIRST, whole(10));
     let twice = vec![voucher.clone(), voucher, signed(1, pia(), FIRST, whole(9))];
     let outcomes = world.settle(pia(), twice);
@@ -53,8 +53,8 @@ fn the_same_voucher_again_brings_nothing_new_and_a_lower_one_is_an_error() {
 }
 
 #[test]
-fn a_voucher_over_the_promise_is_capped_and_may_come_again_for_the_rest() {
-    let mut world = promised();
+fn a_voucher_over_the_allocation_is_capped_and_may_come_again_for_the_rest() {
+    let mut world = allocated();
     let voucher = signed(1, pia(), FIRST, whole(70));
     assert_eq!(one(&mut world, voucher.clone()), (Verdict::Capped, whole(60)));
     assert_eq!(one(&mut world, voucher.clone()), (Verdict::Capped, Amount::ZERO));
@@ -67,7 +67,7 @@ fn a_voucher_over_the_promise_is_capped_and_may_come_again_for_the_rest() {
 
 #[test]
 fn requests_count_up_to_the_highest_seen() {
-    let mut world = promised();
+    let mut world = allocated();
     let with = |amount, requests| Voucher { requests, ..voucher(1, pia(), FIRST, amount) }.sign(&key(1));
     world.settle(pia(), vec![with(whole(1), 5), with(whole(2), 3), with(whole(2), 9)]);
     assert_eq!(world.provider(pia()).today.requests, 9);
@@ -77,7 +77,7 @@ fn requests_count_up_to_the_highest_seen() {
 
 #[test]
 fn a_bad_voucher_is_named_and_harms_no_other() {
-    let mut world = promised();
+    let mut world = allocated();
     let good = voucher(1, pia(), FIRST, whole(10));
     let mut forged = good.clone().sign(&key(1));
     forged.voucher.amount = whole(60);
@@ -114,12 +114,12 @@ fn a_bad_voucher_is_named_and_harms_no_other() {
 }
 
 #[test]
-fn a_voucher_of_yesterday_counts_in_the_grace_by_yesterdays_promise() {
-    let mut world = promised();
+fn a_voucher_of_yesterday_counts_in_the_grace_by_yesterdays_allocation() {
+    let mut world = allocated();
     world.run(alice(), allocate(pia(), whole(20)));
     world.run(alice(), unstake_diem(whole(100)));
     world.midnight(1);
-    assert_eq!(world.account(alice()).today.promised, Amount::ZERO, "nothing is staked any more");
+    assert_eq!(world.account(alice()).today.allocated, Amount::ZERO, "nothing is staked any more");
     assert_eq!(one(&mut world, signed(1, pia(), FIRST, whole(60))), (Verdict::Paid, whole(60)));
     let account = world.account(alice());
     assert_eq!((account.previous.spent, account.today.spent), (whole(60), Amount::ZERO));
@@ -128,7 +128,7 @@ fn a_voucher_of_yesterday_counts_in_the_grace_by_yesterdays_promise() {
 
 #[test]
 fn a_settled_day_takes_no_vouchers() {
-    let mut world = promised();
+    let mut world = allocated();
     world.midnight(1);
     let at_the_end = DAY + 1_000 + 2 * HOUR;
     world.block_at(at_the_end);
@@ -139,7 +139,7 @@ fn a_settled_day_takes_no_vouchers() {
 
 #[test]
 fn a_voucher_counts_for_an_account_that_nobody_touched_since_long() {
-    let mut world = promised();
+    let mut world = allocated();
     world.midnight(5).midnight(6);
     assert_eq!(one(&mut world, signed(1, pia(), FIRST + 5, whole(60))), (Verdict::Paid, whole(60)));
     assert_eq!(one(&mut world, signed(1, pia(), FIRST + 6, whole(61))), (Verdict::Capped, whole(60)));
@@ -148,7 +148,7 @@ fn a_voucher_counts_for_an_account_that_nobody_touched_since_long() {
 
 #[test]
 fn amounts_count_from_the_begin_of_each_day() {
-    let mut world = promised();
+    let mut world = allocated();
     world.settle(pia(), vec![signed(1, pia(), FIRST, whole(50))]);
     world.midnight(1);
     assert_eq!(one(&mut world, signed(1, pia(), FIRST + 1, whole(1))), (Verdict::Paid, whole(1)));
@@ -208,7 +208,7 @@ fn a_voucher_is_the_typed_data_that_wallets_sign() {
 
 #[test]
 fn vouchers_are_of_a_provider_and_one_to_a_thousand_at_once() {
-    let mut world = promised();
+    let mut world = allocated();
     let voucher = signed(1, pia(), FIRST, whole(1));
     let settle = |provider, count: usize| Msg::SettleVouchers { provider, vouchers: vec![voucher.clone(); count] };
     world.refuses(bob(), settle(bob(), 1), "no_provider");
@@ -220,7 +220,7 @@ fn vouchers_are_of_a_provider_and_one_to_a_thousand_at_once() {
 
 #[test]
 fn anyone_hands_vouchers_in_and_the_provider_alone_has_their_credit() {
-    let (mut own, mut foreign) = (promised(), promised());
+    let (mut own, mut foreign) = (allocated(), allocated());
     let vouchers = || vec![signed(1, pia(), FIRST, whole(10)), signed(1, quin(), FIRST, whole(5))];
     let settle = || Msg::SettleVouchers { provider: pia(), vouchers: vouchers() };
     let by_provider = own.run(pia(), settle());
@@ -254,7 +254,7 @@ fn a_voucher_survives_json() {
 
 #[test]
 fn vouchers_to_a_provider_on_its_last_day_count_in_the_grace() {
-    let mut world = promised();
+    let mut world = allocated();
     world.run(pia(), Msg::Deregister);
     world.midnight(1);
     assert_eq!(one(&mut world, signed(1, pia(), FIRST, whole(60))), (Verdict::Paid, whole(60)));
@@ -263,8 +263,8 @@ fn vouchers_to_a_provider_on_its_last_day_count_in_the_grace() {
 }
 
 #[test]
-fn the_zero_address_promises_nothing() {
-    let mut world = promised();
+fn the_zero_address_allocates_nothing() {
+    let mut world = allocated();
     let nobody = Voucher { account: Address::ZERO, signer: who(3), ..voucher(1, pia(), FIRST, whole(1)) };
     assert_eq!(one(&mut world, nobody.sign(&key(3))), refused("no_grant"));
 }

@@ -26,7 +26,7 @@ fn voucher(node: &Running, signer: usize, day: u64, amount: Amount) -> SignedVou
     voucher.sign(&node.people[signer].key)
 }
 
-/// Makes the first person, who has 3 credits from genesis, stake for others, promise, grant and offer, and settles its
+/// Makes the first person, who has 3 credits from genesis, stake for others, allocate, grant and offer, and settles its
 /// vouchers.
 async fn spend_credit(node: &Running) -> u64 {
     let (alice, bob, provider) = (&node.people[0], node.address_of(1), node.address_of(PROVIDER));
@@ -52,8 +52,8 @@ async fn an_accounts_credit_is_what_its_transactions_made_of_it() {
     let at = Some(credit.height);
     let today = &credit.today;
     assert_eq!((today.day, today.staked.amount), (day, whole(4)));
-    // The allowance is 4: 1 is spent, 1 still promised, 1 on offer.
-    let parts = [&today.allowance, &today.spent, &today.promised, &today.offered, &today.free];
+    // The allowance is 4: 1 is spent, 1 still allocated, 1 on offer.
+    let parts = [&today.allowance, &today.spent, &today.allocated, &today.offered, &today.free];
     assert_eq!(parts.map(|part| part.display.as_str()), ["4 credit", "1 credit", "1 credit", "1 credit", "1 credit"]);
     assert_eq!(credit.tomorrow.amount, whole(4));
 
@@ -67,10 +67,13 @@ async fn an_accounts_credit_is_what_its_transactions_made_of_it() {
 
     let allocations = client.allocations(&alice, at).await.unwrap();
     assert_eq!(allocations.items, credit.allocations);
-    let [promise] = &allocations.items[..] else { panic!("{allocations:?}") };
-    assert_eq!((promise.provider, promise.next.amount, promise.tomorrow.amount), (provider, whole(2), whole(2)));
-    let promised = &promise.today;
-    assert_eq!((promised.amount.amount, promised.used.amount, promised.left.amount), (whole(2), whole(1), whole(1)));
+    let [allocation] = &allocations.items[..] else { panic!("{allocations:?}") };
+    assert_eq!(
+        (allocation.provider, allocation.next.amount, allocation.tomorrow.amount),
+        (provider, whole(2), whole(2))
+    );
+    let allocated = &allocation.today;
+    assert_eq!((allocated.amount.amount, allocated.used.amount, allocated.left.amount), (whole(2), whole(1), whole(1)));
 
     let grants = client.grants(&alice, at).await.unwrap();
     let [grant] = &grants.items[..] else { panic!("{grants:?}") };

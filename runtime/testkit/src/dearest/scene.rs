@@ -29,7 +29,7 @@ use crate::{
 
 /// The number of validators; an account that stakes has a position with each.
 pub(super) const VALIDATORS: u8 = 16;
-/// The number of providers: an account promises to the first half on one day and to the other half on the next.
+/// The number of providers: an account allocates to the first half on one day and to the other half on the next.
 const PROVIDERS: usize = 32;
 /// The number of accounts that sell credit.
 const SELLERS: usize = 16;
@@ -56,7 +56,7 @@ const GRACE_MS: u64 = 600_000;
 pub struct Size {
     /// The number of accounts with every row that an account can have.
     pub full: usize,
-    /// The number of accounts whose credit others touch, for the first time on the day: with promises, and a session
+    /// The number of accounts whose credit others touch, for the first time on the day: with allocations, and a session
     /// key.
     pub customers: usize,
 }
@@ -250,15 +250,15 @@ impl Scene {
         people.iter().map(|person| (person.clone(), calls(person))).collect()
     }
 
-    /// Prepares the first day: providers; credit, promised to half of them; session keys that end today.
+    /// Prepares the first day: providers; credit, allocated to half of them; session keys that end today.
     fn first_day(&mut self) {
         self.next(1, Self::each(&self.providers, |provider| vec![register(provider.address)]));
         let first: Vec<Address> = self.providers[..HALF].iter().map(|provider| provider.address).collect();
-        let promise = |amount: Amount| first.iter().map(|provider| allocate(*provider, amount)).collect::<Vec<_>>();
+        let allocation = |amount: Amount| first.iter().map(|provider| allocate(*provider, amount)).collect::<Vec<_>>();
         let with_credit = self.with_credit();
         self.next(1, Self::each(&with_credit, |_| vec![stake_diem(whole(5), None)]));
-        self.next(1, Self::each(&with_credit, |_| promise(milli(10))));
-        self.next(1, Self::each(&with_credit, |_| promise(Amount::ZERO)));
+        self.next(1, Self::each(&with_credit, |_| allocation(milli(10))));
+        self.next(1, Self::each(&with_credit, |_| allocation(Amount::ZERO)));
         let (today, limits) = (self.today, self.limits(milli(10)));
         let grants = |from: usize| {
             let keys = (from..from + HALF).map(|number| grant(session_key(number), today, limits.clone()));
@@ -267,11 +267,11 @@ impl Scene {
         self.next(1, Self::each(&self.full, |_| grants(HALF)));
     }
 
-    /// Prepares the second day: promises to the other half; session keys; entries in every queue.
+    /// Prepares the second day: allocations to the other half; session keys; entries in every queue.
     fn second_day(&mut self) {
         let second: Vec<Address> = self.providers[HALF..].iter().map(|provider| provider.address).collect();
-        let promise = second.iter().map(|provider| allocate(*provider, milli(10))).collect::<Vec<_>>();
-        self.next(EPOCH_MS, Self::each(&self.with_credit(), |_| promise.clone()));
+        let allocation = second.iter().map(|provider| allocate(*provider, milli(10))).collect::<Vec<_>>();
+        self.next(EPOCH_MS, Self::each(&self.with_credit(), |_| allocation.clone()));
         let (later, limits) = (self.today + 9, self.limits(milli(10)));
         let grants = |keys: usize| (0..keys).map(|key| grant(session_key(key), later, limits.clone())).collect();
         self.next(1, Self::each(&self.full, |_| grants(HALF)));

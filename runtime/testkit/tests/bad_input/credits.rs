@@ -45,7 +45,7 @@ pub(crate) fn register() -> Msg {
     Msg::RegisterProvider { bond: whole(1_500), payout: Address([7; 20]), endpoint, moniker }
 }
 
-/// The first person: 8.5 DIEM staked, tranche 0 of 0.5; 4 promised to the listed provider, 1.5 and 0.7 of it used by
+/// The first person: 8.5 DIEM staked, tranche 0 of 0.5; 4 allocated to the listed provider, 1.5 and 0.7 of it used by
 /// the account and by the sixth person's key; 1 for sale at 2 VVV; so 4 are free. The second has 0.05, the sixth sells
 /// 2 at a price beyond all.
 pub(crate) fn economy() -> Economy {
@@ -75,7 +75,7 @@ pub(crate) fn economy() -> Economy {
 pub(crate) fn scene() -> Scene {
     let mut scene = Scene::new(economy());
     stakes(&mut scene);
-    promises(&mut scene);
+    allocations(&mut scene);
     grants(&mut scene);
     spends(&mut scene);
     gifts(&mut scene);
@@ -113,7 +113,7 @@ fn stakes(scene: &mut Scene) {
     scene.refuses(0, collect(0), "credits/not_due");
 }
 
-fn promises(scene: &mut Scene) {
+fn allocations(scene: &mut Scene) {
     let [provider, unlisted, leaving] = [PROVIDER, UNLISTED, LEAVING].map(|person| scene.who(person));
     scene.refuses(0, allocate(NOBODY, whole(1)), "credits/no_provider");
     scene.refuses(0, allocate(leaving, whole(1)), "credits/provider_left");
@@ -122,7 +122,7 @@ fn promises(scene: &mut Scene) {
     }
     scene.refuses(1, allocate(provider, Amount::new(1)), "credits/too_little_credit");
     scene.refuses(UNLISTED, allocate(provider, whole(1)), "credits/too_little_credit");
-    // With the promise that there is it is no number any more.
+    // With the allocation that there is it is no number any more.
     scene.refuses(0, allocate(unlisted, Amount::MAX), "credits/math");
 }
 
@@ -157,7 +157,7 @@ fn spends(scene: &mut Scene) {
         scene.refuses(0, spend(provider, day, whole(1)), "credits/not_today");
     }
     scene.refuses(0, spend(NOBODY, today, whole(1)), "credits/no_provider");
-    // What is promised, spent or for sale is not free.
+    // What is allocated, spent or for sale is not free.
     scene.refuses(0, spend(provider, today, milli(4_001)), "credits/insufficient_credit");
     scene.refuses(0, spend(provider, today, Amount::MAX), "credits/insufficient_credit");
     scene.refuses(1, spend(provider, today, Amount::new(1)), "credits/too_little_credit");

@@ -40,8 +40,8 @@ fn economy() -> Economy {
     in_parts(&mut economy, &[stake_diem(whole(5), None)]);
     in_parts(&mut economy, &vec![unstake(validator(0), whole(1)); 32]);
     in_parts(&mut economy, &vec![unstake_diem(milli(10), None); 32]);
-    let promises: Vec<Call> = providers.iter().take(16).map(|provider| allocate(*provider, milli(1))).collect();
-    in_parts(&mut economy, &promises);
+    let allocations: Vec<Call> = providers.iter().take(16).map(|provider| allocate(*provider, milli(1))).collect();
+    in_parts(&mut economy, &allocations);
     let key = |number: u8| grant(Address([number; 20]), today + 1, vec![(providers[0], whole(1))]);
     in_parts(&mut economy, &(1..=16).map(key).collect::<Vec<_>>());
     let all = providers.iter().take(16).map(|provider| (*provider, Amount::ONE)).collect();

@@ -9,7 +9,7 @@ use crate::{
     credits::{LEAVING, UNLISTED, economy},
 };
 
-/// The first person has promised 4 to the provider: 1.5 went by its own vouchers, 0.7 of 2 by the sixth's key.
+/// The first person has allocated 4 to the provider: 1.5 went by its own vouchers, 0.7 of 2 by the sixth's key.
 pub(crate) fn scene() -> Scene {
     let mut scene = Scene::new(economy());
     let today = scene.today();
@@ -40,7 +40,7 @@ pub(crate) fn scene() -> Scene {
         scene.refuses_voucher(other, bad, "voucher_provider");
     }
     keys(&mut scene, &good);
-    // An account that has promised nothing, and one that promised to somebody else.
+    // An account that has allocated nothing, and one that allocated to somebody else.
     for (person, provider) in [(1, PROVIDER), (0, UNLISTED)] {
         let bad = scene.economy.signed(person, provider, today, whole(1));
         scene.refuses_voucher(provider, bad, "no_promise");

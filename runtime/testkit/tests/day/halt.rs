@@ -15,14 +15,14 @@ struct Story {
 }
 
 impl Story {
-    /// A chain with a promise of 2 a day, half an hour after its start.
+    /// A chain with an allocation of 2 a day, half an hour after its start.
     fn new() -> Self {
         let scene = Scene::new();
         let chain = TestChain::start(App::in_memory(Options::default()), scene.people.clone(), scene.doc.clone());
         let mut story = Self { scene, chain, told: Told::default() };
         let start = story.scene.doc.genesis_time.millis();
         story.block(start, |_| Vec::new());
-        story.block(start + 1_800_000, |scene| vec![scene.promise(credit(20))]);
+        story.block(start + 1_800_000, |scene| vec![scene.allocate(credit(20))]);
         story
     }
 
@@ -62,7 +62,7 @@ fn vouchers_of_the_day_before_a_halt_of_three_days_are_paid_in_the_grace_after_i
     story.block(back, |scene| vec![scene.settle(first, credit(5))]);
     assert_eq!(story.told.last_voucher(), (Verdict::Paid, credit(5)));
     assert_eq!((story.told.closed.clone(), story.told.opened.clone()), (vec![first], vec![first + 3]));
-    // To the last millisecond of the grace; what is beyond the promise is capped.
+    // To the last millisecond of the grace; what is beyond the allocation is capped.
     story.block(back + GRACE_MS, |scene| vec![scene.settle(first, credit(25))]);
     assert_eq!(story.told.last_voucher(), (Verdict::Capped, credit(15)));
     assert!(story.told.settled.is_empty() && story.told.paid.is_empty());

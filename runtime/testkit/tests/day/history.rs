@@ -42,7 +42,7 @@ impl History {
     fn txs(&self, app: &App, height: u64) -> Vec<Bytes> {
         let (scene, day) = (&self.scene, self.scene.first);
         let calls = match height {
-            2 => vec![scene.promise(credit(20))],
+            2 => vec![scene.allocate(credit(20))],
             3 => vec![scene.settle(day, credit(7))],
             // In the grace, and refused once the day is settled.
             5 | 6 => vec![scene.settle(day, credit(10 + u128::from(height)))],

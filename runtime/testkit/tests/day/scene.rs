@@ -67,8 +67,8 @@ impl Scene {
         self.people[2].address
     }
 
-    /// The customer promises so much a day.
-    pub(crate) fn promise(&self, amount: Amount) -> (&Person, Call) {
+    /// The customer allocates so much a day.
+    pub(crate) fn allocate(&self, amount: Amount) -> (&Person, Call) {
         let provider = self.provider().address;
         (self.customer(), Call::Credits(Msg::Allocate { provider, amount }))
     }

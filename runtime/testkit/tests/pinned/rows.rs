@@ -66,7 +66,7 @@ const CREDITS: Names = &[
     (3, "idle_supply"),
     (4, "next_tranche"),
     (5, "accounts"),
-    (6, "promises"),
+    (6, "allocations"),
     (7, "grants"),
     (8, "positions"),
     (9, "tranches"),

@@ -151,8 +151,8 @@ impl Generator<'_> {
 
     pub(crate) fn rights(&mut self, view: &View<'_>, user: &str) -> Call {
         let most = view.number(&format!("credit today {user} allowance"));
-        let promised = view.all(&format!("promise {user} "), " today");
-        let name = if promised.is_empty() || self.rng.chance(70) { self.served_by() } else { self.choose(&promised) };
+        let allocated = view.all(&format!("allocation {user} "), " today");
+        let name = if allocated.is_empty() || self.rng.chance(70) { self.served_by() } else { self.choose(&allocated) };
         let provider = self.address(&name);
         match self.rng.below(10) {
             0..=5 => {
@@ -179,8 +179,8 @@ impl Generator<'_> {
     }
 
     pub(crate) fn vouchers(&mut self, view: &View<'_>) -> (String, Call) {
-        let promised = view.second("promise ", " today");
-        let provider = if promised.is_empty() { self.served_by() } else { self.choose(&promised) };
+        let allocated = view.second("allocation ", " today");
+        let provider = if allocated.is_empty() { self.served_by() } else { self.choose(&allocated) };
         let vouchers = (0..1 + self.rng.below(5)).map(|_| self.voucher(view, &provider)).collect();
         let sender = if self.rng.chance(80) { provider.clone() } else { self.any("u") };
         (sender, Call::Credits(Credits::SettleVouchers { provider: self.address(&provider), vouchers }))
@@ -192,9 +192,9 @@ impl Generator<'_> {
     }
 
     fn voucher(&mut self, view: &View<'_>, provider: &str) -> SignedVoucher {
-        let promises = view.play.state().keys().filter(|key| key.starts_with("promise "));
-        let promises: Vec<Vec<&str>> = promises.map(|key| key.split(' ').collect()).collect();
-        let to_provider: Vec<&Vec<&str>> = promises.iter().filter(|row| row[2] == provider).collect();
+        let allocations = view.play.state().keys().filter(|key| key.starts_with("allocation "));
+        let allocations: Vec<Vec<&str>> = allocations.map(|key| key.split(' ').collect()).collect();
+        let to_provider: Vec<&Vec<&str>> = allocations.iter().filter(|row| row[2] == provider).collect();
         let account = match to_provider.len() {
             0 => self.any("u"),
             _ => to_provider[self.rng.place(to_provider.len())][1].to_string(),
@@ -209,11 +209,11 @@ impl Generator<'_> {
         };
         let key = (account.clone(), signer.clone(), provider.to_string(), day);
         let before = self.signed.get(&key).copied().unwrap_or(0);
-        let promised = view.number(&format!("promise {account} {provider} today"));
+        let allocated = view.number(&format!("allocation {account} {provider} today"));
         let amount = match self.rng.below(8) {
             0 => before,
             1 => before.saturating_sub(1),
-            _ => before.saturating_add(self.rng.amount(promised)),
+            _ => before.saturating_add(self.rng.amount(allocated)),
         };
         if amount < u128::MAX / 4 {
             self.signed.insert(key, amount.max(before));

@@ -52,7 +52,7 @@ impl<'a> Generator<'a> {
         Plan { time, evidence, calls }
     }
 
-    /// In the first blocks most users do what the rest needs: stake, mint, stake DIEM, promise credit.
+    /// In the first blocks most users do what the rest needs: stake, mint, stake DIEM, allocate credit.
     fn opening(&mut self, view: &View<'_>, step: usize) -> Vec<(Address, Call)> {
         let mut calls = Vec::new();
         for user in self.scene.all("u") {
@@ -209,6 +209,6 @@ impl View<'_> {
 
     pub(crate) fn free(&self, account: &str) -> u128 {
         let number = |field| self.number(&format!("credit today {account} {field}"));
-        number("allowance") - number("spent") - number("promised") - number("offered")
+        number("allowance") - number("spent") - number("allocated") - number("offered")
     }
 }

@@ -147,16 +147,16 @@ impl Observer<'_> {
         for (day, row) in [("today", &info.today), ("previous", &info.previous)] {
             self.amount(format!("credit {day} {name} allowance"), row.allowance);
             self.amount(format!("credit {day} {name} spent"), row.spent);
-            self.amount(format!("credit {day} {name} promised"), row.promised);
+            self.amount(format!("credit {day} {name} allocated"), row.allocated);
             self.amount(format!("credit {day} {name} offered"), row.offered);
         }
-        for promise in info.promises {
-            let at = format!("promise {name} {}", self.scene.name(&promise.provider));
-            self.amount(format!("{at} today"), promise.today.amount);
-            self.amount(format!("{at} used"), promise.today.used);
-            self.amount(format!("{at} previous"), promise.previous.amount);
-            self.amount(format!("{at} previous_used"), promise.previous.used);
-            self.amount(format!("{at} next"), promise.next);
+        for allocation in info.allocations {
+            let at = format!("allocation {name} {}", self.scene.name(&allocation.provider));
+            self.amount(format!("{at} today"), allocation.today.amount);
+            self.amount(format!("{at} used"), allocation.today.used);
+            self.amount(format!("{at} previous"), allocation.previous.amount);
+            self.amount(format!("{at} previous_used"), allocation.previous.used);
+            self.amount(format!("{at} next"), allocation.next);
         }
         for (beneficiary, amount) in credits::query::positions(&self.ctx, account, &Page::largest(None)) {
             self.amount(format!("diem_stake {name} {}", self.scene.name(&beneficiary)), amount);

@@ -25,7 +25,7 @@ const EVENTS: [&str; 12] = [
     "day with rent for stakers",
     "day that was skipped",
     "block that finds a closed day unsettled",
-    "block with promises scaled",
+    "block with allocations scaled",
     "block that slashes",
     "block with shares worth less than they cost",
 ];
@@ -58,7 +58,7 @@ impl Tally {
                 .any(|(name, _)| name.starts_with("day ") && name.ends_with(field) && !before.contains_key(name))
         };
         let scaled = after.iter().any(|(name, next)| {
-            let today = name.strip_suffix(" next").map(|promise| number(after, &format!("{promise} today")));
+            let today = name.strip_suffix(" next").map(|allocation| number(after, &format!("{allocation} today")));
             today.is_some_and(|today| 0 < today && today < next.parse().unwrap())
         });
         let below_cost = after.iter().any(|(name, shares)| {
@@ -71,7 +71,7 @@ impl Tally {
             (is_new && of_closed("consumed") > of_closed("counted"), "day with more consumed than counted"),
             (today > closed + 1, "day that was skipped"),
             (is_new && of_closed("rent") > 0, "block that finds a closed day unsettled"),
-            (is_new && scaled, "block with promises scaled"),
+            (is_new && scaled, "block with allocations scaled"),
             (number(after, "burned") > number(before, "burned"), "block that slashes"),
             (below_cost, "block with shares worth less than they cost"),
         ];

@@ -5,7 +5,7 @@ use diem_credits::{
     Msg as Credits,
     grants::ProviderLimit,
     prices::{ModelPrices, Price, PriceSheet, Unit},
-    state::{DailyPromise, Grant, Promise, VoucherProgress},
+    state::{Allocation, DailyAllocation, Grant, VoucherProgress},
 };
 use diem_types::Call;
 
@@ -131,7 +131,7 @@ impl Draw<'_> {
         self.address(place)
     }
 
-    /// Promises and session keys.
+    /// Allocations and session keys.
     pub(crate) fn rights(&mut self, user: usize) -> Act {
         let (allowance, _) = self.seen.credit(&self.address(user), self.today);
         let provider = self.served_by();
@@ -176,16 +176,19 @@ impl Draw<'_> {
     }
 
     fn voucher(&mut self, provider: Address) -> Draft {
-        let rows = &self.seen.credits().promises;
-        let to_provider = |(account, promises): &(Address, Vec<Promise>)| {
-            promises.iter().find(|promise| promise.provider == provider).map(|promise| (*account, promise.clone()))
+        let rows = &self.seen.credits().allocations;
+        let to_provider = |(account, allocations): &(Address, Vec<Allocation>)| {
+            allocations
+                .iter()
+                .find(|allocation| allocation.provider == provider)
+                .map(|allocation| (*account, allocation.clone()))
         };
-        let promised: Vec<(Address, Promise)> = rows.iter().filter_map(to_provider).collect();
-        let (account, promise) = match promised.is_empty() || self.rng.chance(2) {
+        let allocated: Vec<(Address, Allocation)> = rows.iter().filter_map(to_provider).collect();
+        let (account, allocation) = match allocated.is_empty() || self.rng.chance(2) {
             true => (self.anyone(), None),
             false => {
-                let (account, promise) = promised[self.rng.place(promised.len())].clone();
-                (account, Some(promise))
+                let (account, allocation) = allocated[self.rng.place(allocated.len())].clone();
+                (account, Some(allocation))
             }
         };
         let global = &self.seen.credits().global;
@@ -208,7 +211,7 @@ impl Draw<'_> {
         };
         let key = self.world.address(signer);
         let grant = grants.iter().find(|((_, of), _)| *of == key).map(|(_, grant)| grant);
-        let (before, left) = self.standing(account, promise.as_ref(), grant, provider, day);
+        let (before, left) = self.standing(account, allocation.as_ref(), grant, provider, day);
         let amount = match self.rng.below(12) {
             0 => before.paid.get(),
             1 => before.paid.get().saturating_sub(1),
@@ -222,22 +225,22 @@ impl Draw<'_> {
         Draft { account, signer, signed_by, provider: named, day, amount: Amount::new(amount), requests, other_chain }
     }
 
-    /// What a signer's vouchers of a day came to, and what is left of the promise, as far as the rows show it.
+    /// What a signer's vouchers of a day came to, and what is left of the allocation, as far as the rows show it.
     fn standing(
         &self,
         account: Address,
-        promise: Option<&Promise>,
+        allocation: Option<&Allocation>,
         grant: Option<&Grant>,
         provider: Address,
         day: u64,
     ) -> (VoucherProgress, u128) {
         let rows = &self.seen.credits().accounts;
         let touched = rows.binary_search_by_key(&account, |(of, _)| *of).map_or(0, |at| rows[at].1.today.day);
-        let promised = promise.map_or(DailyPromise::default(), |promise| match touched.cmp(&day) {
-            // Not touched yet: what stands is what will be promised, if it fits.
-            std::cmp::Ordering::Less => DailyPromise { amount: promise.next, ..DailyPromise::default() },
-            std::cmp::Ordering::Equal => promise.today,
-            std::cmp::Ordering::Greater => promise.previous,
+        let allocated = allocation.map_or(DailyAllocation::default(), |allocation| match touched.cmp(&day) {
+            // Not touched yet: what stands is what will be allocated, if it fits.
+            std::cmp::Ordering::Less => DailyAllocation { amount: allocation.next, ..DailyAllocation::default() },
+            std::cmp::Ordering::Equal => allocation.today,
+            std::cmp::Ordering::Greater => allocation.previous,
         });
         let limit = grant.and_then(|grant| {
             grant.limits.iter().find(|limit| limit.provider == provider).map(|limit| (grant.day, limit))
@@ -246,9 +249,9 @@ impl Draw<'_> {
             Some((on, limit)) if on == day => limit.today.signed,
             Some((on, limit)) if on > day => limit.previous.signed,
             Some(_) => VoucherProgress::default(),
-            None => promised.own,
+            None => allocated.own,
         };
-        (signed, promised.left().get())
+        (signed, allocated.left().get())
     }
 
     /// Spending, giving, selling and buying.

@@ -76,7 +76,7 @@ impl Snapshot {
     }
 
     /// The credit of an account on `today`: (allowance, what nobody has a claim on). Of one that was not touched then,
-    /// the part that its promises will take is not known here and counts as free.
+    /// the part that its allocations will take is not known here and counts as free.
     pub(crate) fn credit(&self, address: &Address, today: u64) -> (u128, u128) {
         let rows = &self.credits().accounts;
         let Ok(at) = rows.binary_search_by_key(address, |(address, _)| *address) else { return (0, 0) };
@@ -153,7 +153,7 @@ impl Snapshot {
         Ok(())
     }
 
-    /// What an account has of `day`, which is today or the day before: (allowance, spent, promised, offered).
+    /// What an account has of `day`, which is today or the day before: (allowance, spent, allocated, offered).
     fn of_day(&self, account: &Account, day: u64) -> [u128; 4] {
         let Account { today, previous, .. } = account;
         // A row that no call has touched since has its stake as credit, and has used nothing of it.
@@ -163,7 +163,7 @@ impl Snapshot {
             () => previous,
         };
         let used = if row.day == day { row.clone() } else { Default::default() };
-        [used.allowance, used.spent, used.promised, used.offered].map(Amount::get)
+        [used.allowance, used.spent, used.allocated, used.offered].map(Amount::get)
     }
 
     fn check_credit(&self) -> Result<(), Violation> {
@@ -174,9 +174,9 @@ impl Snapshot {
         for (day, allowance) in days {
             let mut all = [0; 2];
             for (address, account) in &rows.accounts {
-                let [has, spent, promised, offered] = self.of_day(account, day);
-                let text = || format!("{address} on day {day}: {spent} + {promised} + {offered} of {has}");
-                ensure(spent + promised + offered <= has, "5: nothing is used twice", text)?;
+                let [has, spent, allocated, offered] = self.of_day(account, day);
+                let text = || format!("{address} on day {day}: {spent} + {allocated} + {offered} of {has}");
+                ensure(spent + allocated + offered <= has, "5: nothing is used twice", text)?;
                 all = [all[0] + has, all[1] + spent];
             }
             let text = || format!("day {day}: {allowance:?}, accounts {}", Amount::new(all[0]));

@@ -101,12 +101,12 @@ fn use_credit(player: &mut Player, shares: &Shares) -> Result<u64, Failure> {
     player.tx(&["tx", "stake-diem", &bob, "--beneficiary", "bob", "--from", "alice"])?;
     player.tx(&["tx", "stake-diem", &diem(shares.own), "--from", "alice"])?;
     let day = player.fresh_day(ONE_ACT, LONGEST_WAIT)?;
-    player.step("bob promises carol a part of every day: she may serve without asking the chain");
-    let promise = half(shares.bob)?;
-    player.tx(&["tx", "allocate", &promise.to_string(), "--provider", "carol", "--from", "bob"])?;
+    player.step("bob allocates a part of every day to carol: she may serve without asking the chain");
+    let allocation = half(shares.bob)?;
+    player.tx(&["tx", "allocate", &allocation.to_string(), "--provider", "carol", "--from", "bob"])?;
     player.step("carol serves three requests; bob signs a voucher, off chain, for all of today so far");
     let file = player.file(&format!("voucher-{day}-{}.json", std::process::id()));
-    let used = half(promise)?.to_string();
+    let used = half(allocation)?.to_string();
     player.see(&[
         "voucher",
         "sign",
@@ -125,7 +125,7 @@ fn use_credit(player: &mut Player, shares: &Shares) -> Result<u64, Failure> {
     let settled = player.tx(&["tx", "settle", &file, "--from", "carol"])?;
     event(&settled, "credits", "vouchers_settled")?;
     player.see(&["query", "credit", "bob"])?;
-    player.step("Or without a promise, on chain, at once");
+    player.step("Or without an allocation, on chain, at once");
     player.tx(&["tx", "spend", "1", "--provider", "carol", "--reference", "one image", "--from", "bob"])?;
     player.step("alice does not need hers today: she offers it, and dave buys some");
     let offered = shares.own.to_string();
