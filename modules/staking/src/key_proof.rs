@@ -10,7 +10,7 @@ use std::fmt;
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::{
     Address, Forgetful, Statement, Verifier, keccak256,
-    keys::{Auth, SecretKey, SignatureError, ed25519_address},
+    keys::{Auth, CompactSignature, SecretKey, SignatureError, ed25519_address},
 };
 use serde::{
     Deserialize, Deserializer, Serialize,
@@ -134,7 +134,7 @@ impl KeyProof {
         let message = message(chain_id, operator, consensus_key, bridge);
         let (signature, signed) = self.consensus.signed(&message)?;
         let consensus = Auth::Ed25519 { public_key: *consensus_key, signature };
-        let by_bridge = Auth::Ethereum { signature: expand(&self.bridge) };
+        let by_bridge = Auth::Ethereum { signature: CompactSignature(self.bridge).expand() };
         Ok([
             KeyStatement { signer: ed25519_address(consensus_key), auth: consensus, message: signed },
             KeyStatement { signer: *bridge, auth: by_bridge, message },
@@ -143,15 +143,11 @@ impl KeyProof {
 
     /// Makes the proof with both keys at hand, or `None` if the keys are not an ed25519 and an Ethereum key.
     pub fn sign(chain_id: &str, operator: &Address, consensus: &SecretKey, bridge: &SecretKey) -> Option<Self> {
-        let SecretKey::Ed25519(key) = consensus else { return None };
+        let (SecretKey::Ed25519(key), SecretKey::Ethereum(bridge)) = (consensus, bridge) else { return None };
         let message = message(chain_id, operator, key.verifying_key().as_bytes(), &bridge.address());
-        let digest = || keccak256(&message);
-        match (consensus.sign(&message, digest), bridge.sign(&message, digest)) {
-            (Auth::Ed25519 { signature, .. }, Auth::Ethereum { signature: long }) => {
-                Some(Self { consensus: ConsensusProof::Signature(signature), bridge: compact(&long) })
-            }
-            _ => None,
-        }
+        let Auth::Ed25519 { signature, .. } = consensus.sign(&message, || keccak256(&message)) else { return None };
+        let CompactSignature(by_bridge) = bridge.sign(&keccak256(&message));
+        Some(Self { consensus: ConsensusProof::Signature(signature), bridge: by_bridge })
     }
 }
 
@@ -180,25 +176,6 @@ impl Statement for KeyStatement {
     }
 }
 
-/// Expands a signature of EIP-2098 to r, s and v as 27 or 28.
-fn expand(compact: &[u8; 64]) -> [u8; 65] {
-    let mut signature = [0; 65];
-    signature[..64].copy_from_slice(compact);
-    signature[64] = if compact[32] & 0x80 == 0 { 27 } else { 28 };
-    signature[32] &= 0x7f;
-    signature
-}
-
-/// The other way round; a low s leaves its highest bit free.
-fn compact(signature: &[u8; 65]) -> [u8; 64] {
-    let mut compact = [0; 64];
-    compact.copy_from_slice(&signature[..64]);
-    if signature[64] == 28 {
-        compact[32] |= 0x80;
-    }
-    compact
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects)]
@@ -219,32 +196,6 @@ mod tests {
         let expected =
             ["6469656d2d6272696467652d6b65792f31", "02", "6162", &"01".repeat(20), &"02".repeat(32), &"03".repeat(20)];
         assert_eq!(hex::encode(message), expected.concat());
-    }
-
-    #[test]
-    fn a_compact_signature_of_eip_2098_expands_to_the_published_one() {
-        // The two test vectors of EIP-2098.
-        for (r, s, v, compact_s) in [
-            (
-                "68a020a209d3d56c46f38cc50a33f704f4a9a10a59377f8dd762ac66910e9b90",
-                "7e865ad05c4035ab5792787d4a0297a43617ae897930a6fe4d822b8faea52064",
-                27,
-                "7e865ad05c4035ab5792787d4a0297a43617ae897930a6fe4d822b8faea52064",
-            ),
-            (
-                "9328da16089fcba9bececa81663203989f2df5fe1faa6291a45381c81bd17f76",
-                "139c6d6b623b42da56557e5e734a43dc83345ddfadec52cbe24d0cc64f550793",
-                28,
-                "939c6d6b623b42da56557e5e734a43dc83345ddfadec52cbe24d0cc64f550793",
-            ),
-        ] {
-            let short: [u8; 64] = hex::decode([r, compact_s].concat()).unwrap().try_into().unwrap();
-            let mut long: [u8; 65] = [0; 65];
-            long[..64].copy_from_slice(&hex::decode([r, s].concat()).unwrap());
-            long[64] = v;
-            assert_eq!(expand(&short), long);
-            assert_eq!(compact(&long), short);
-        }
     }
 
     #[test]

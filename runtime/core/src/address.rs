@@ -18,6 +18,12 @@ impl Address {
     /// The zero address: nobody's, and never a recipient.
     pub const ZERO: Self = Self([0; 20]);
 
+    /// The last 20 bytes of a hash, which is how addresses are made of keys and of code.
+    pub const fn last_of(hash: &[u8; 32]) -> Self {
+        let [.., a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t] = *hash;
+        Self([a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t])
+    }
+
     /// The `0x` form with the mixed-case checksum of EIP-55.
     pub fn to_hex(&self) -> String {
         let lower = hex::encode(self.0);

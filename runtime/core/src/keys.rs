@@ -2,25 +2,20 @@
 //!
 //! ed25519 signatures follow ZIP-215 (checked by ed25519-zebra, alone and in batches, which agree by construction;
 //! CometBFT uses the same rules), and public keys of small order are refused, because anyone can sign for them.
-//! Ethereum signatures are recoverable secp256k1 over an EIP-712 digest, with low `s` only.
+//! Ethereum signatures are recoverable secp256k1 over an EIP-712 digest, as the module `ethereum` has them.
 
 use std::fmt;
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use zeroize::Zeroizing;
 
-pub use crate::key_kind::KeyKind;
-use crate::{Address, keccak256, sha256};
+use crate::{Address, ethereum, sha256};
+pub use crate::{
+    ethereum::{CompactSignature, EthereumKey, ethereum_address},
+    key_kind::KeyKind,
+};
 
 /// Domain tag of the addresses of ed25519 keys.
 const ADDRESS_TAG: &[u8] = b"diem-address/1";
-
-/// Half the order of secp256k1, big-endian: a larger `s` is the malleable twin of a smaller one.
-/// Source: SEC 2, section 2.4.1, and EIP-2.
-const HALF_ORDER: [u8; 32] = [
-    0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x5d, 0x57, 0x6e,
-    0x73, 0x57, 0xa4, 0x50, 0x1d, 0xdf, 0xe9, 0x2f, 0x46, 0x68, 0x1b, 0x20, 0xa0,
-];
 
 /// Why a signature does not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -87,7 +82,7 @@ impl Auth {
                 item.verify_single().map_err(|_| SignatureError::Invalid)
             }
             Self::Ethereum { signature } => {
-                let signer = recover_ethereum(signature, &digest())?;
+                let signer = ethereum::recover(signature, &digest())?;
                 if signer == *address { Ok(()) } else { Err(SignatureError::WrongSigner) }
             }
         }
@@ -110,39 +105,7 @@ pub fn check_ed25519_key(public_key: &[u8; 32], address: &Address) -> Result<(),
 
 /// The address of an ed25519 key: the last 20 bytes of a domain-tagged sha256.
 pub fn ed25519_address(public_key: &[u8; 32]) -> Address {
-    last_20(sha256(&[ADDRESS_TAG, public_key]))
-}
-
-/// The address of a secp256k1 key, as on Ethereum: the last 20 bytes of the keccak of its two coordinates.
-pub fn ethereum_address(public_key: &secp256k1::PublicKey) -> Address {
-    let [_, coordinates @ ..] = public_key.serialize_uncompressed();
-    last_20(keccak256(&coordinates))
-}
-
-fn last_20(hash: [u8; 32]) -> Address {
-    let mut address = [0; 20];
-    address.copy_from_slice(&hash[12..]);
-    Address(address)
-}
-
-/// The signer of an Ethereum signature.
-fn recover_ethereum(signature: &[u8; 65], digest: &[u8; 32]) -> Result<Address, SignatureError> {
-    use secp256k1::{
-        Message,
-        ecdsa::{RecoverableSignature, RecoveryId},
-    };
-    let (compact, v) = (&signature[..64], signature[64]);
-    let recovery = match v {
-        27 => RecoveryId::Zero,
-        28 => RecoveryId::One,
-        _ => return Err(SignatureError::RecoveryByte(v)),
-    };
-    if compact[32..] > HALF_ORDER[..] {
-        return Err(SignatureError::HighS);
-    }
-    let signature = RecoverableSignature::from_compact(compact, recovery).map_err(|_| SignatureError::Invalid)?;
-    let key = signature.recover_ecdsa(Message::from_digest(*digest)).map_err(|_| SignatureError::Invalid)?;
-    Ok(ethereum_address(&key))
+    Address::last_of(&sha256(&[ADDRESS_TAG, public_key]))
 }
 
 /// Whether the encoding is of a point of small order, in any of the encodings that ZIP-215 accepts.
@@ -195,17 +158,6 @@ pub enum SecretKey {
     Ethereum(EthereumKey),
 }
 
-/// A secp256k1 secret, wiped from memory when dropped.
-#[derive(Clone)]
-pub struct EthereumKey(Zeroizing<[u8; 32]>);
-
-impl EthereumKey {
-    fn secret(&self) -> secp256k1::SecretKey {
-        #[expect(clippy::expect_used, reason = "the only constructor has checked these bytes")]
-        secp256k1::SecretKey::from_secret_bytes(*self.0).expect("a checked secret")
-    }
-}
-
 impl SecretKey {
     /// An ed25519 key from its 32-byte seed.
     pub fn ed25519(seed: &[u8; 32]) -> Self {
@@ -214,15 +166,14 @@ impl SecretKey {
 
     /// An Ethereum key from its 32-byte secret, or `None` if that is zero or not below the curve's order.
     pub fn ethereum(secret: &[u8; 32]) -> Option<Self> {
-        secp256k1::SecretKey::from_secret_bytes(*secret).ok()?;
-        Some(Self::Ethereum(EthereumKey(Zeroizing::new(*secret))))
+        EthereumKey::new(secret).map(Self::Ethereum)
     }
 
     /// The address of the key.
     pub fn address(&self) -> Address {
         match self {
             Self::Ed25519(key) => ed25519_address(key.verifying_key().as_bytes()),
-            Self::Ethereum(key) => ethereum_address(&secp256k1::PublicKey::from_secret_key(&key.secret())),
+            Self::Ethereum(key) => key.address(),
         }
     }
 
@@ -233,16 +184,7 @@ impl SecretKey {
                 use ed25519_dalek::Signer as _;
                 Auth::Ed25519 { public_key: key.verifying_key().to_bytes(), signature: key.sign(message).to_bytes() }
             }
-            Self::Ethereum(key) => {
-                use secp256k1::{Message, ecdsa::RecoverableSignature};
-                let signature =
-                    RecoverableSignature::sign_ecdsa_recoverable(Message::from_digest(digest()), &key.secret());
-                let (recovery, compact) = signature.serialize_compact();
-                let mut signature = [0; 65];
-                signature[..64].copy_from_slice(&compact);
-                signature[64] = recovery.to_u8().saturating_add(27);
-                Auth::Ethereum { signature }
-            }
+            Self::Ethereum(key) => Auth::Ethereum { signature: key.sign(&digest()).expand() },
         }
     }
 }

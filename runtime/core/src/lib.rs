@@ -13,6 +13,7 @@ pub mod development;
 pub mod eip712;
 pub mod encoding;
 pub mod error;
+mod ethereum;
 pub mod event;
 mod gas;
 pub mod json;
