@@ -2,11 +2,12 @@
 //! levels as well: the table must be the same bits everywhere.
 #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, clippy::indexing_slicing, reason = "tests")]
 
-mod common;
+#[path = "it/curves.rs"]
+mod curves;
 
 use std::collections::BTreeMap;
 
-use common::{formula, mint_curve, whole};
+use curves::{formula, mint_curve, whole};
 use diem_core::Amount;
 use diem_diem::{Rate, Step};
 
@@ -16,7 +17,7 @@ fn every_published_entry_is_met_to_the_last_digit() {
         serde_json::from_value(mint_curve()["entries"].clone()).unwrap();
     let mut compared = 0;
     for (name, entries) in entries {
-        let table = common::table(&name);
+        let table = curves::table(&name);
         for (number, rate) in entries {
             assert_eq!(table.steps()[number].rate, rate, "{name}, step {number}");
             assert_eq!(table.steps()[number].edge, whole(500 * (number as u128 + 1)));

@@ -1,0 +1,7 @@
+//! What emissions promises.
+#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, clippy::indexing_slicing, reason = "tests")]
+
+mod blocks;
+mod chain;
+mod model;
+mod schedule;
