@@ -40,8 +40,8 @@ pub fn has_account(state: &dyn StateRead, address: &Address) -> bool {
     ACCOUNTS.get(state, address).is_some()
 }
 
-/// Writes an account's row; one that says nothing is no row. A used nonce always says something: without it, what its
-/// owner has sent could be sent again.
+/// Writes an account's row, or removes it if it is empty. A row whose nonce was used is never empty: without it, the
+/// owner's transactions could be replayed.
 pub(crate) fn put(state: &mut dyn StateWrite, address: &Address, row: &Account) {
     if *row == Account::default() {
         ACCOUNTS.remove(state, address);
@@ -73,7 +73,7 @@ pub enum ChargeError {
         /// The nonce that is the sender's next.
         next: u64,
     },
-    /// The sender has no row: a fee that another pays makes it none.
+    /// The sender has no row, and a fee that another account pays creates none.
     NoAccount,
     /// The payer has less than the fee.
     Funds {
@@ -83,7 +83,8 @@ pub enum ChargeError {
 }
 
 /// Counts a transaction for `sender`, whose next nonce must be `nonce`, and takes its fee from `payer`. Only the
-/// runtime calls it; the fee is in nobody's hands until [`collect_fees`] at the end of the block's transactions.
+/// runtime calls it; the fee belongs to no account and no pool until [`collect_fees`] at the end of the block's
+/// transactions.
 ///
 /// # Errors
 /// [`ChargeError`]; then nothing is written.
@@ -111,7 +112,7 @@ pub fn charge(
 /// Puts the fees of a block's transactions into their pool.
 ///
 /// # Errors
-/// [`Error::Math`] if they do not fit, which more VVV than exists would need.
+/// [`Error::Math`] if they do not fit, which would take more VVV than exists.
 pub fn collect_fees(state: &mut dyn StateWrite, fees: Amount) -> Result<(), Error> {
     if fees.is_zero() {
         return Ok(());
@@ -162,7 +163,8 @@ fn check_new_account(state: &dyn StateRead, address: &Address, denom: Denom, amo
     if amount < minimum { Err(Error::NewAccount { address: *address, denom, amount, minimum }) } else { Ok(()) }
 }
 
-/// Moves `amount` from one account to another; to oneself it changes nothing, but the amount must be there.
+/// Moves `amount` from one account to another. A transfer to oneself changes nothing, but the account must hold the
+/// amount.
 ///
 /// # Errors
 /// [`Error::InsufficientFunds`]; [`Error::NewAccount`] if the receiver has no row and the amount is not worth one.
@@ -220,8 +222,8 @@ pub fn pay_into_pool(
     grow_pool(state, to, denom, amount)
 }
 
-/// Moves `amount` from a pool to an account. What the chain pays makes a row of any size: a queue must not stand
-/// still for it.
+/// Moves `amount` from a pool to an account. What the chain pays creates a row whatever its amount: a least amount
+/// would stop the queue at whoever has no account.
 ///
 /// # Errors
 /// [`Error::PoolTooSmall`].

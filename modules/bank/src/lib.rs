@@ -1,10 +1,10 @@
 //! bank: accounts, transfers, supply, named pools, and who may mint and burn what.
 //!
 //! One row per account holds nonce and both balances, so that a transfer touches two leaves of the state tree. A row
-//! has its price: an address without one must receive at least [`Params::min_new_account`], only an account with a row
-//! can send, and a row that says nothing any more goes. One whose nonce was used stays, or what its owner has sent
-//! could be sent again.
-//! Other modules use the functions of [`ledger`]; the tables are nobody else's.
+//! costs every node memory, so an address without one must receive at least [`Params::min_new_account`], only an
+//! account with a row can send, and an empty row is removed. A row whose nonce was used is never empty: without it, the
+//! owner's transactions could be replayed.
+//! Other modules use the functions of [`ledger`] and never the tables.
 
 pub mod error;
 pub mod event;

@@ -11,8 +11,8 @@ pub const MAX_OUTPUTS: usize = 1_000;
 
 /// The gas for reading, changing and writing one account; a transfer changes two.
 const GAS_PER_ACCOUNT: u64 = 1_000;
-/// The gas of an output of a [`Msg::MultiTransfer`]. Each may make a row, which bytes and signatures, the greater part
-/// of what a transfer pays, do not pay for here.
+/// The gas of an output of a [`Msg::MultiTransfer`]. Each output may create a row. A transfer pays for that with the
+/// gas of its bytes and its signature, of which an output has almost none.
 const GAS_PER_OUTPUT: u64 = 10_000;
 
 /// A call of bank.
@@ -64,7 +64,7 @@ impl Message for Msg {
         }
     }
 
-    // A payment to oneself counts too: it must be there when it is sent.
+    // A payment to oneself counts too: the account must hold the amount.
     fn spends(&self) -> Amount {
         match self {
             Self::Transfer { denom: Denom::Vvv, amount, .. } => *amount,
@@ -75,7 +75,7 @@ impl Message for Msg {
         }
     }
 
-    // It fills the state with accounts as well as it takes something out of one.
+    // A payment can create accounts, so it does not pass a full state.
     fn is_exit(&self) -> bool {
         match self {
             Self::Transfer { .. } | Self::MultiTransfer { .. } => false,

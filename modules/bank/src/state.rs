@@ -89,7 +89,7 @@ impl Pool {
         Self::StakedDiem,
     ];
 
-    /// Its name, as in JSON.
+    /// The name of the pool, as JSON has it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Fees => "fees",

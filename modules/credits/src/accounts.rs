@@ -1,4 +1,5 @@
-//! An account's credit, brought up to the open day when it is touched. No step of a block loops over accounts.
+//! An account's credit, which is rolled lazily: it is brought up to the open day when it is touched, and no step of a
+//! block loops over accounts.
 
 use std::collections::BTreeMap;
 
@@ -9,11 +10,11 @@ use crate::{
     state::{self, ACCOUNTS, ALLOCATIONS, Account, Allocation, CreditDay, DailyAllocation, LAPSING, OpenDay},
 };
 
-/// The least credit of today with which one may spend, give, sell and allocate more: 0.1.
+/// The least allowance of today with which an account may spend, give, sell and allocate more: 0.1 credit.
 pub const MIN_ALLOWANCE: Amount = Amount::new(100_000_000_000_000_000);
 
-/// The least credit with which somebody's first row of credit is made: 0.01. Credit comes anew every day, a row must
-/// not come as cheaply.
+/// The least credit that creates an account's first row of credit: 0.01. Credit comes anew every day, so a row must
+/// cost more than a little of it.
 pub const MIN_NEW_CREDIT: Amount = Amount::new(10_000_000_000_000_000);
 
 /// An account in memory, rolled to the open day.
@@ -48,10 +49,10 @@ pub(crate) fn load(state: &dyn StateRead, open_day: &OpenDay, address: &Address)
 }
 
 /// Removes at most `limit` rows of accounts that nobody has staked for and nobody has touched since a day before the
-/// last one: nothing of their credit is left. A step that may be repeated.
+/// last one: nothing of their credit is left. The runtime retries this step.
 ///
 /// # Errors
-/// None; the signature is that of every step.
+/// It returns none; it has the signature of every step.
 pub fn clear_lapsed(ctx: &mut BlockContext<'_>, limit: usize) -> Result<(), CallError> {
     let open_day = state::open_day(ctx.state);
     let Some(last) = open_day.previous.as_ref().map(|previous| previous.day) else { return Ok(()) };
@@ -59,7 +60,7 @@ pub fn clear_lapsed(ctx: &mut BlockContext<'_>, limit: usize) -> Result<(), Call
         LAPSING.remove(ctx.state, &key);
         let (day, address) = key;
         let row = ACCOUNTS.get(ctx.state, &address);
-        // Touched on a later day, it stands in the queue again, unless somebody has staked for it.
+        // If it was touched on a later day, it stands in the queue again, unless somebody has staked for it.
         if row.is_some_and(|row| row.today.day == day && row.today.staked.is_zero()) {
             let customer = load(ctx.state, &open_day, &address);
             // An account that still allocates something for later keeps the row.
@@ -73,8 +74,8 @@ pub fn clear_lapsed(ctx: &mut BlockContext<'_>, limit: usize) -> Result<(), Call
 }
 
 impl Customer {
-    /// Opens `day` for this account: its stake becomes its credit, its standing allocations are scaled to fit, once.
-    /// Providers that leave end their allocations with their last day.
+    /// Opens `day` for this account: its stake becomes its credit, and its allocations are scaled to fit, once. Those
+    /// to providers that have left end.
     fn enter(&mut self, last_days: &BTreeMap<Address, Option<u64>>, day: u64) {
         let staked = self.account.today.staked;
         for allocation in &mut self.allocations {
@@ -90,7 +91,7 @@ impl Customer {
         self.account.previous = std::mem::replace(&mut self.account.today, row);
     }
 
-    /// Writes it back, without allocations that are over and without a row that says nothing.
+    /// Writes the account back, and removes allocations that are over and an empty row.
     pub(crate) fn save(mut self, state: &mut dyn StateWrite) {
         if self.allocations_changed {
             self.allocations.retain(|allocation| !allocation.is_over());
@@ -183,14 +184,14 @@ impl Allocation {
         Self { provider, next: Amount::ZERO, today: nothing, previous: nothing }
     }
 
-    /// Whether neither of the two days nor a later one has anything of it.
+    /// Whether nothing is allocated on either of the two days, nor on a later one.
     fn is_over(&self) -> bool {
         self.next.is_zero() && self.today.amount.is_zero() && self.previous.amount.is_zero()
     }
 }
 
-/// Allocations for a day that opens with `staked`: each as it stands if they fit, else each its share, rounded down. It
-/// gives back their sum.
+/// Sets the allocations of a day that opens with `staked`: each in full if all fit, else each in proportion, rounded
+/// down. It returns their sum.
 fn scale(allocations: &mut [Allocation], staked: Amount) -> Amount {
     // Standing allocations fit 128 bits together (`allocations`), and a share of `staked` fits because `staked` does.
     let plus = |sum: Amount, more: Amount| sum.checked_add(more).unwrap_or(Amount::MAX);

@@ -16,8 +16,8 @@ use crate::{
     state::{self, DAYS, DayRecord, IDLE_SUPPLY, IdleSupply, OPEN_DAY, OpenDay, PreviousDay},
 };
 
-/// Adds the idle DIEM of the time since the last block to the day's running sum. The first of this module's steps, and
-/// before anything in a block changes DIEM supply or allowance; must not fail.
+/// Adds the idle DIEM of the time since the last block to the day's running sum. It is the first of this module's
+/// steps, and runs before anything in a block changes DIEM supply or allowance. It must not fail.
 ///
 /// It is exact: state changes at block times only, so between the last block and this one supply and allowance were
 /// what the last block left, which is what is read here. Several changes within a block need no step of their own: what
@@ -113,11 +113,11 @@ fn close(ctx: &mut BlockContext<'_>, open_day: &OpenDay, now: Time) -> Result<()
     Ok(())
 }
 
-/// The base of a day: min(supply, allowance + time average of the DIEM that backed nothing, rounded up). DIEM made for
-/// the close or burned after it moves nothing, and the base is never below the allowance.
+/// The base of a day: min(supply, allowance + time average of the DIEM that backed nothing, rounded up). DIEM that is
+/// minted for the close or burned after it does not change it, and it is never below the allowance.
 fn base(record: &DayRecord, idle: &IdleSupply) -> Result<Amount, Error> {
     let elapsed = idle.at.millis().saturating_sub(idle.since.millis());
-    // A day of no length alone has no average; then nothing was idle for any time.
+    // Only a day of zero length has no average; then nothing was idle for any time.
     let average = idle.sum().checked_div(U256::from(elapsed)).unwrap_or_default();
     let exact = average.saturating_mul(U256::from(elapsed)) == idle.sum();
     let average = u128::try_from(average).map_or(Amount::MAX, Amount::new);

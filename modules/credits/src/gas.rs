@@ -6,8 +6,8 @@ use crate::{Msg, stake};
 
 /// The gas for reading, changing and writing one row.
 const GAS_PER_ROW: u64 = 2_500;
-/// The gas for an account's credit: its rows, its allocations, and to look up on a new day which of their providers are
-/// left.
+/// The gas for an account's credit: its rows, its allocations, and on a new day the look-up of each allocation's
+/// provider.
 const GAS_PER_CREDIT: u64 = 40_000;
 /// The gas for a session key's grant.
 const GAS_PER_GRANT: u64 = 14_000;

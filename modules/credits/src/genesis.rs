@@ -70,11 +70,11 @@ pub struct GenesisStake {
     pub amount: Amount,
 }
 
-/// Every row of a running chain. The queues follow from what they lead to, but for the one of lapsing credit, which has
-/// been worked off as far as it says.
+/// Every row of a running chain. The queues are derived from the rows to which they lead, except for the one of lapsing
+/// credit: no other row says how far it was processed.
 #[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "each field is a table, by the name that it had in the first documents")]
+#[expect(missing_docs, reason = "each field is a table; in JSON it has the name of the first documents")]
 pub struct Rows {
     pub global: OpenDay,
     pub idle: IdleSupply,

@@ -32,7 +32,7 @@ pub(crate) fn get(state: &dyn StateRead, open_day: &OpenDay, account: &Address, 
     Some(GRANTS.get(state, &(*account, *key))?.roll(open_day))
 }
 
-/// The grants of an account that still say something, rolled to the open day.
+/// The grants of an account under which vouchers may still come, rolled to the open day.
 pub(crate) fn of(state: &dyn StateRead, open_day: &OpenDay, account: &Address) -> Vec<(Address, Grant)> {
     let rows = GRANTS.prefix(state, account, None, MAX_ROWS);
     rows.into_iter()
@@ -106,7 +106,8 @@ pub(crate) fn validate(key: &Address, limits: &[ProviderLimit]) -> Result<(), Er
 /// at once, less from tomorrow.
 ///
 /// # Errors
-/// A day that is over, the sender's own address as key, too many keys or providers, an unknown provider.
+/// It fails for a day that is over, for the sender's own address as key, for too many keys or providers, and for an
+/// unknown provider.
 pub(crate) fn grant(
     ctx: &mut TxContext<'_>,
     key: &Address,
@@ -157,7 +158,7 @@ pub(crate) fn grant(
 }
 
 /// Writes a key's last day into the row of its account's keys and into the queue. A place in the queue that none of the
-/// keys needs any more goes at once, so that nobody makes rows by granting the same key again and again.
+/// keys needs any more is removed at once, so that nobody makes rows by granting the same key again and again.
 fn set_last_day(
     state: &mut dyn StateWrite,
     account: &Address,
@@ -175,10 +176,10 @@ fn set_last_day(
 }
 
 /// Removes the grants of at most `limit` accounts of which no voucher can come any more: their last day is neither open
-/// nor the one before. A step that may be repeated.
+/// nor the one before. The runtime retries this step.
 ///
 /// # Errors
-/// None; the signature is that of every step.
+/// It returns none; it has the signature of every step.
 pub fn clear_ended(ctx: &mut BlockContext<'_>, limit: usize) -> Result<(), CallError> {
     let open_day = state::open_day(ctx.state);
     let last = open_day.previous.as_ref().map_or(open_day.day, |previous| previous.day);
@@ -197,7 +198,7 @@ pub fn clear_ended(ctx: &mut BlockContext<'_>, limit: usize) -> Result<(), CallE
     Ok(())
 }
 
-/// Takes a key's rights from the next day on: what it may sign today, its providers count on.
+/// Ends a key's rights with today: providers rely on what it may sign today.
 ///
 /// # Errors
 /// There is no such grant.

@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-/// Sums that no 128 bits can hold stick at their maximum and then equal nothing.
+/// Adds two amounts and saturates: a sum that does not fit 128 bits equals no total.
 fn plus(sum: Amount, more: Amount) -> Amount {
     sum.checked_add(more).unwrap_or(Amount::MAX)
 }
@@ -46,8 +46,8 @@ pub(crate) fn check(state: &dyn StateRead) -> Result<(), String> {
     check_providers(state)
 }
 
-/// Checks that nothing belongs to the zero address, which nobody owns: bank takes no account of it, so an export after
-/// it was paid would start no chain.
+/// Checks that nothing belongs to the zero address, which nobody owns: bank refuses an account of it, so an export
+/// after it was paid would start no chain.
 fn check_owners(state: &dyn StateRead) -> Result<(), String> {
     fn has_zero<R>(rows: &[R], addresses: impl Fn(&R) -> [Address; 2]) -> bool {
         rows.iter().any(|row| addresses(row).contains(&Address::ZERO))

@@ -19,7 +19,7 @@
 //! The runtime calls, at the begin of every block and in this order: [`day::track_idle`], [`day::settle`] and
 //! [`day::close_and_open`] (these three must not fail), then [`stake::pay_matured`], [`payouts::pay_providers`],
 //! [`providers::pay_bonds`], [`market::clear_offers`], [`accounts::clear_lapsed`] and [`grants::clear_ended`] (queues,
-//! which may be repeated).
+//! which it retries in the next block).
 
 pub mod accounts;
 pub mod allocations;

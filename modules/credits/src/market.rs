@@ -29,7 +29,8 @@ fn move_allowance(
 /// Gives free credit of today to another account.
 ///
 /// # Errors
-/// Another day than today, oneself, too little credit, or too little for somebody's first.
+/// It fails on another day than today, to oneself, with too little credit, and with too little for the receiver's first
+/// row of credit.
 pub(crate) fn gift(ctx: &mut TxContext<'_>, to: &Address, day: u64, amount: Amount) -> Result<(), Error> {
     let open_day = state::open_day(ctx.state);
     check_today(&open_day, day)?;
@@ -47,7 +48,7 @@ pub(crate) fn gift(ctx: &mut TxContext<'_>, to: &Address, day: u64, amount: Amou
 /// Sets free credit of today aside for sale, in place of what was offered before.
 ///
 /// # Errors
-/// Another day than today, too little credit.
+/// It fails on another day than today, and with too little credit.
 pub(crate) fn offer(ctx: &mut TxContext<'_>, day: u64, amount: Amount, price: Amount) -> Result<(), Error> {
     let open_day = state::open_day(ctx.state);
     check_today(&open_day, day)?;
@@ -87,8 +88,8 @@ pub(crate) fn payment(amount: Amount, price: Amount) -> Result<Amount, Error> {
 /// Buys offered credit of today: VVV and credit change hands together, what is paid rounds up.
 ///
 /// # Errors
-/// Another day than today, oneself, no offer, less on offer, a higher price, too little for the buyer's first credit, or
-/// the buyer does not have the payment.
+/// It fails on another day than today, from oneself, if there is no offer or a smaller one, at a higher price, with too
+/// little for the buyer's first row of credit, and if the buyer does not have the payment.
 pub(crate) fn buy(
     ctx: &mut TxContext<'_>,
     seller: &Address,
@@ -122,10 +123,10 @@ pub(crate) fn buy(
     Ok(())
 }
 
-/// Removes at most `limit` offers of days that are over. A step that may be repeated.
+/// Removes at most `limit` offers of days that are over. The runtime retries this step.
 ///
 /// # Errors
-/// None; the signature is that of every step.
+/// It returns none; it has the signature of every step.
 pub fn clear_offers(ctx: &mut BlockContext<'_>, limit: usize) -> Result<(), CallError> {
     let today = state::open_day(ctx.state).day;
     for (key, _) in state::due(&OFFERS, ctx.state, limit, |(day, _)| *day < today) {

@@ -43,7 +43,7 @@ pub enum Msg {
         /// The name of the provider.
         moniker: String,
     } = 3,
-    /// Changes what is named.
+    /// Changes what is given of the sender's provider; what is absent stays.
     EditProvider {
         /// The account that is paid for settled days.
         payout: Option<Address>,
@@ -88,7 +88,7 @@ pub enum Msg {
     Grant {
         /// The address of the session key.
         key: Address,
-        /// The last day on which it may.
+        /// The last day on which the key may sign.
         #[serde(with = "diem_core::json::number")]
         last_day: u64,
         /// The providers and the limits a day, by provider ascending.
@@ -270,8 +270,8 @@ impl Message for Msg {
         }
     }
 
-    // An account has at most so many tranches, and a provider one row of a day for all vouchers, which are worth nothing
-    // when the day is over.
+    // What is due to an account passes a full state: it has a bounded number of tranches, and a provider one row of a
+    // day for all vouchers, which are worth nothing when the day is over.
     fn is_exit(&self) -> bool {
         match self {
             Self::UnstakeDiem { .. }

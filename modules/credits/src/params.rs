@@ -76,7 +76,7 @@ impl Params {
     }
 }
 
-/// Replaces the parameters. What is on its way keeps the dates that it has.
+/// Replaces the parameters. Tranches and bonds that are on their way keep their dates.
 ///
 /// # Errors
 /// [`Error::Param`]; then nothing is written.

@@ -23,7 +23,7 @@ fn payout_address(state: &dyn StateRead, provider: &Address) -> Address {
 }
 
 /// Pays at most `limit` providers of settled days, oldest day first. What the divisions of a day leave joins the next
-/// rent once all of them are paid. A step that may be repeated.
+/// rent once all of them are paid. The runtime retries this step.
 ///
 /// # Errors
 /// The pool holds less than it owes, which the invariants exclude.

@@ -147,8 +147,8 @@ fn cheapest_model(old: ModelPrices, new: &ModelPrices) -> ModelPrices {
     }
 }
 
-/// The union of two ascending lists; what is in both is combined. Whoever publishes an empty sheet has all models of the
-/// day walked here, so that nothing of `old` is copied.
+/// Merges two ascending lists; `both` combines what is in both. It consumes `old` and copies nothing of it, because an
+/// empty sheet has all models of the day walked here.
 fn merge<T: Clone, K: Ord>(old: Vec<T>, new: &[T], key: impl Fn(&T) -> &K, both: impl Fn(T, &T) -> T) -> Vec<T> {
     let mut merged = Vec::with_capacity(old.len().max(new.len()));
     let mut rest = new.iter().peekable();

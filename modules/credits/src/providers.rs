@@ -43,7 +43,7 @@ pub(crate) fn get_staying(state: &dyn StateRead, open_day: &OpenDay, address: &A
     if provider.left.is_some() { Err(Error::ProviderLeft { provider: *address }) } else { Ok(provider) }
 }
 
-/// The last day on which the provider serves: none while it stays, and day 0 of one that never was.
+/// The last day on which the provider serves: `None` while it stays, and day 0 for an address that never was one.
 pub(crate) fn last_day(state: &dyn StateRead, address: &Address) -> Option<u64> {
     PROVIDERS.get(state, address).map_or(Some(0), |provider| provider.left.map(|left| left.day))
 }
@@ -69,7 +69,7 @@ pub(crate) fn check_endpoint(endpoint: &str) -> Result<(), Error> {
 /// Registers the sender with a bond. It can be spent to at once; it earns rent from the day after it was listed.
 ///
 /// # Errors
-/// Registered before, a bond below the minimum, or more than the sender has.
+/// It fails for an account that is or was a provider, and for a bond below the minimum or above what the sender has.
 pub(crate) fn register(
     ctx: &mut TxContext<'_>,
     bond: Amount,
@@ -115,7 +115,7 @@ pub(crate) fn edit(
 /// Adds to the sender's bond; it counts from the next day.
 ///
 /// # Errors
-/// The sender is no provider, has left, or does not have it.
+/// It fails if the sender is no provider, has left, or does not have the amount.
 pub(crate) fn add_bond(ctx: &mut TxContext<'_>, amount: Amount) -> Result<(), CallError> {
     let mut provider = get_staying(ctx.state, &state::open_day(ctx.state), &ctx.sender)?;
     bank::pay_into_pool(ctx.state, &ctx.sender, Pool::ProviderBonds, Denom::Vvv, amount)?;
@@ -127,7 +127,7 @@ pub(crate) fn add_bond(ctx: &mut TxContext<'_>, amount: Amount) -> Result<(), Ca
 }
 
 /// Ends the sender's service with today: today still counts, allocations to it end with the day, and the bond is paid
-/// back by itself. Its prices go with its bond, which is after the last voucher that could name them.
+/// back by itself. Its prices are removed with its bond, after the last voucher that could name them.
 ///
 /// # Errors
 /// The sender is no provider, or has left.
@@ -194,7 +194,8 @@ fn check_authority(ctx: &TxContext<'_>) -> Result<(), Error> {
 /// Lets a provider earn rent from the next day on.
 ///
 /// # Errors
-/// The sender is not the authority; no provider, or one that has left, is listed, or has too small a bond.
+/// It fails if the sender is not the authority, and if the address is no provider, or one that has left, is listed
+/// already, or has too small a bond.
 pub(crate) fn list(ctx: &mut TxContext<'_>, address: &Address) -> Result<(), Error> {
     check_authority(ctx)?;
     let mut provider = get_staying(ctx.state, &state::open_day(ctx.state), address)?;
@@ -212,7 +213,7 @@ pub(crate) fn list(ctx: &mut TxContext<'_>, address: &Address) -> Result<(), Err
 /// the treasury.
 ///
 /// # Errors
-/// The sender is not the authority; no provider, or nothing that this would change.
+/// It fails if the sender is not the authority, if the address is no provider, and if nothing would change.
 pub(crate) fn delist(ctx: &mut TxContext<'_>, address: &Address, forfeit: bool) -> Result<(), CallError> {
     check_authority(ctx)?;
     let open_day = state::open_day(ctx.state);
@@ -246,7 +247,7 @@ pub(crate) fn delist(ctx: &mut TxContext<'_>, address: &Address, forfeit: bool) 
     Ok(())
 }
 
-/// Takes what counted of a provider off a day.
+/// Subtracts what counted of a provider from the totals of a day.
 fn discount(state: &mut dyn StateWrite, provider: &Address, day: u64) -> Result<(), Error> {
     let key = (day, *provider);
     let Some(mut row) = PROVIDER_DAYS.get(state, &key) else { return Ok(()) };
@@ -257,8 +258,8 @@ fn discount(state: &mut dyn StateWrite, provider: &Address, day: u64) -> Result<
     Ok(())
 }
 
-/// Pays back at most `limit` bonds that are due. A bond also waits for the settlement of its provider's last day. A
-/// step that may be repeated.
+/// Pays back at most `limit` bonds that are due. A bond also waits for the settlement of its provider's last day. The
+/// runtime retries this step.
 ///
 /// # Errors
 /// The pool holds less than it owes, which the invariants exclude.

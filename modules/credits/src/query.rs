@@ -44,7 +44,7 @@ pub enum Query {
     Provider(Address) = 5,
     /// Asks for all providers, also those that have left.
     Providers(Page<Address>) = 6,
-    /// The open day, the one in its grace, and the rent so far.
+    /// Asks for the open day, the one in its grace, and the rent so far.
     Today = 7,
     /// Asks for the record of one day.
     Day(u64) = 8,
@@ -229,7 +229,7 @@ fn day_info(day: u64, record: DayRecord) -> DayInfo {
 /// The answer to any question.
 ///
 /// # Errors
-/// Those of the function that answers it.
+/// The errors of the function that answers the question.
 pub fn answer(ctx: &QueryContext<'_>, query: Query) -> Result<Answer, CallError> {
     Ok(match query {
         Query::Account(address) => Answer::Account(Box::new(account(ctx, &address))),
@@ -283,7 +283,7 @@ pub fn tranches(ctx: &QueryContext<'_>, staker: &Address) -> Vec<(u64, Tranche)>
     rows.map(|((_, id), tranche)| (id, tranche)).collect()
 }
 
-/// The session keys of an account that still say something, with their rights; they are few.
+/// The session keys of an account under which vouchers may still come, with their rights; they are few.
 pub fn grants(ctx: &QueryContext<'_>, account: &Address) -> Vec<(Address, Grant)> {
     grants::of(ctx.state, &state::open_day(ctx.state), account)
 }

@@ -1,4 +1,4 @@
-//! Consumption: what every way of using credit ends in, and the direct way.
+//! The consumption of credit, in which vouchers and direct spending end, and direct spending itself.
 
 use diem_core::{Address, Amount, Module as _, StateRead, StateWrite, TxContext};
 
@@ -35,7 +35,7 @@ pub(crate) fn serving(
 /// Counts what was consumed at `provider` on `day`, which is not settled yet.
 ///
 /// # Errors
-/// [`Error::Math`], which more credit than DIEM would need.
+/// [`Error::Math`], which would take more credit than there is DIEM.
 pub(crate) fn count(
     state: &mut dyn StateWrite,
     provider: &providers::Provider,
@@ -59,10 +59,10 @@ pub(crate) fn count(
     Ok(())
 }
 
-/// Consumes free credit of the sender at a provider: no allocation, no voucher, at once.
+/// Consumes free credit of the sender at a provider at once, without an allocation or a voucher.
 ///
 /// # Errors
-/// Another day than today, no such provider, too little credit.
+/// It fails on another day than today, without such a provider, and with too little credit.
 pub(crate) fn spend(
     ctx: &mut TxContext<'_>,
     provider: &Address,

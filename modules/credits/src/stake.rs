@@ -1,7 +1,7 @@
-//! DIEM into stake and out of it.
+//! Staking DIEM, and taking it out again.
 //!
-//! What keeps one DIEM from backing two credits in one day: unstaked DIEM backs the credit of the day on which it left,
-//! and stays in the pool until that day is over; brought back on that same day it adds nothing, because it was never
+//! One DIEM never backs two credits in one day: unstaked DIEM backs the credit of the day on which it left, and stays
+//! in the pool until that day is over. If it is brought back on that same day it adds nothing, because it was never
 //! taken off.
 
 use diem_bank::{self as bank, Pool};
@@ -36,7 +36,7 @@ pub(crate) fn stake(
     if position < MIN_STAKE { Err(Error::PositionTooSmall { position }.into()) } else { Ok(()) }
 }
 
-/// Stakes DIEM, however little it is: only a genesis may.
+/// Stakes DIEM without the rule of the least stake, to which a genesis is not held.
 pub(crate) fn deposit(
     state: &mut dyn StateWrite,
     events: &mut Events,
@@ -50,7 +50,8 @@ pub(crate) fn deposit(
     Ok(())
 }
 
-/// Lets position, row and chain grow, and today's credit as well if this DIEM does not back any yet.
+/// Adds DIEM to the position, to the beneficiary's row and to the chain's total, and to today's credit as well unless
+/// it backs that already.
 fn bring_in(
     state: &mut dyn StateWrite,
     staker: &Address,
@@ -78,7 +79,8 @@ fn bring_in(
 /// Takes DIEM out of stake into a tranche that is paid after the cooldown. Today's credit stays, tomorrow's falls.
 ///
 /// # Errors
-/// No such position, more than it holds, less than [`MIN_STAKE`] would leave or stay, or too many tranches.
+/// It fails without such a position, for more than it holds, if less than [`MIN_STAKE`] would leave or stay, and with
+/// too many tranches.
 pub(crate) fn unstake(ctx: &mut TxContext<'_>, beneficiary: &Address, amount: Amount) -> Result<(), Error> {
     let staker = ctx.sender;
     let key = (staker, *beneficiary);
@@ -139,7 +141,7 @@ pub(crate) fn cancel(ctx: &mut TxContext<'_>, id: u64) -> Result<(), Error> {
     Ok(())
 }
 
-/// Pays at most `limit` tranches that are due, in the order of their dates. A step that may be repeated.
+/// Pays at most `limit` tranches that are due, in the order of their dates. The runtime retries this step.
 ///
 /// A tranche is never paid on the day on which it began, whose credit it still backs. Its date alone sees to that, as
 /// a cooldown is longer than any day can last after its opening block plus a grace; the check keeps it true for

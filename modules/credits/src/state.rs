@@ -21,7 +21,8 @@ pub(crate) const ACCOUNTS: Map<Address, Account> = Map::new(Credits::ID, 5);
 pub(crate) const ALLOCATIONS: Map<Address, Vec<Allocation>> = Map::new(Credits::ID, 6);
 /// The grants of session keys by (account, session key).
 pub(crate) const GRANTS: Map<(Address, Address), Grant> = Map::new(Credits::ID, 7);
-/// The session keys that an account has grants for, by address ascending: what is counted of them stands in one row.
+/// The session keys that an account has grants for, by address ascending. They stand in one row, so that one read
+/// counts them.
 pub(crate) const KEYS: Map<Address, Vec<SessionKey>> = Map::new(Credits::ID, 17);
 /// The staked DIEM by (staker, beneficiary).
 pub(crate) const POSITIONS: Map<(Address, Address), Amount> = Map::new(Credits::ID, 8);
@@ -44,7 +45,7 @@ pub(crate) const LAPSING: Map<(u64, Address), u8> = Map::new(Credits::ID, 18);
 /// The queue of session keys that end, by (last day, account): one row for all keys of an account that end on a day.
 pub(crate) const ENDING: Map<(u64, Address), u8> = Map::new(Credits::ID, 19);
 
-/// Whether a row belongs to what is on its way to its owner: it goes by itself.
+/// Whether a row belongs to something on its way to its owner, which the chain removes without a call.
 pub fn is_leaving(key: &[u8]) -> bool {
     TRANCHES.has_key(key) || MATURING.has_key(key) || LEAVING.has_key(key) || PROVIDER_DAYS.has_key(key)
 }
@@ -151,7 +152,7 @@ pub struct Account {
 }
 
 impl Account {
-    /// Whether nothing of it is worth a row: no DIEM is staked for it, and no credit of either day is left, of which
+    /// Whether the row can be removed: no DIEM is staked for the account, and no credit of either day is left, of which
     /// whatever was spent, allocated or offered would be a part.
     pub(crate) fn is_empty(&self) -> bool {
         self.today.staked.is_zero() && self.today.allowance.is_zero() && self.previous.allowance.is_zero()
@@ -222,7 +223,7 @@ pub(crate) struct SessionKey {
 }
 
 impl SessionKey {
-    /// Puts a key among the others of its account, in place of what was said of it before.
+    /// Inserts a key into the sorted list of its account, or replaces what the list says of it.
     pub(crate) fn put(keys: &mut Vec<Self>, key: Address, last_day: u64) {
         let row = Self { key, last_day };
         match keys.binary_search_by_key(&key, |row| row.key) {
@@ -240,9 +241,9 @@ pub struct Limit {
     pub provider: Address,
     /// The limit of every day after today, up to the grant's last.
     pub next: Amount,
-    /// The limit of today, and what came.
+    /// The limit of today, and how much of it vouchers have used.
     pub today: DailyLimit,
-    /// The limit of the day before, and what came.
+    /// The limit of the day before, and how much of it vouchers have used.
     pub previous: DailyLimit,
 }
 

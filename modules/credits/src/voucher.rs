@@ -43,7 +43,7 @@ pub struct Voucher {
     /// The price sheet that was charged by.
     #[serde(with = "hex::serde")]
     pub price_sheet: [u8; 32],
-    /// A root over the usage that the two keep.
+    /// The root of the usage records that the account and the provider keep.
     #[serde(with = "hex::serde")]
     pub usage_root: [u8; 32],
 }

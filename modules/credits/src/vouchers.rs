@@ -194,7 +194,7 @@ impl Batch<'_> {
     }
 }
 
-/// Whether it is for this chain, this provider and a day that still takes vouchers.
+/// Checks that the voucher is for this chain, this provider and a day that still takes vouchers.
 fn check_names(voucher: &Voucher, provider: &Address, open_day: &OpenDay, chain: &Identity) -> Result<(), Error> {
     if voucher.chain_id != chain.chain_id || voucher.genesis_hash != chain.genesis_hash {
         return Err(Error::VoucherChain);
@@ -211,7 +211,7 @@ fn check_names(voucher: &Voucher, provider: &Address, open_day: &OpenDay, chain:
     Ok(())
 }
 
-/// The limit within which the signer may sign on the voucher's day, and the mark that it changed.
+/// Returns the limit within which the signer may sign on the voucher's day, and the flag that marks its row as changed.
 fn check_grant<'a>(
     read: &'a mut Read<Option<Grant>>,
     voucher: &Voucher,

@@ -22,15 +22,15 @@ use crate::exp::{self, Bounds, FRACTION_BITS, Wide};
 pub const MAX_STEPS: u32 = 1_024;
 /// The largest power: exp of it has more than 1,400 bits, and no rate can have more than 256.
 pub const MAX_POWER: Amount = Amount::new(1_000 * Amount::ONE.get());
-/// A power of so few units of 10^-18 is a mistake for a whole number, and would make a flat curve: none is that small
-/// but 0.
+/// The largest power that counts as a mistake. So few units of 10^-18 were meant as a whole number, and would make a
+/// flat curve; 0 alone is accepted below it.
 pub(crate) const TINY_POWER: Amount = Amount::new(1_000);
 
 /// A price: base units of sVVV for 10^18 base units of DIEM.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rate(pub U256);
 
-/// A rate is 32 bytes, the lowest first.
+/// A rate is 32 bytes, little-endian.
 impl BorshSerialize for Rate {
     fn serialize<W: borsh::io::Write>(&self, writer: &mut W) -> borsh::io::Result<()> {
         BorshSerialize::serialize(&self.0.to_le_bytes::<32>(), writer)
@@ -58,7 +58,8 @@ impl fmt::Display for Rate {
 /// One step of the curve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Step {
-    /// The supply of DIEM at which it ends, in adiem. It begins where the one before ends, the first at 0.
+    /// The supply of DIEM at which the step ends, in adiem. It begins where the step before it ends; the first begins
+    /// at 0.
     pub edge: Amount,
     /// The price of DIEM inside the step.
     pub rate: Rate,

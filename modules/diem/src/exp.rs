@@ -31,8 +31,8 @@ pub(crate) struct Bounds {
 ///
 /// `None` if the quotient is [`X_END`] or more, or the denominator zero, or the numerator above 2^704.
 ///
-/// Widths, which the checked operations make sure of: a term is below exp(178) < 2^257, x below 2^8, both with 320
-/// fraction bits, so a product of the two has less than 2^905.
+/// The checked operations enforce the widths: a term is below exp(178) < 2^257, x below 2^8, both with 320 fraction
+/// bits, so a product of the two has less than 2^905.
 pub(crate) fn exp(numerator: Wide, denominator: Wide) -> Option<Bounds> {
     let x = Bounds {
         low: numerator.checked_shl(FRACTION_BITS)?.checked_div(denominator)?,

@@ -33,7 +33,7 @@ pub(crate) fn backing(state: &dyn StateRead) -> Result<(Amount, Amount), svvv::E
     Ok((bank::supply(state, Denom::Diem), svvv::total_outstanding(state)?))
 }
 
-/// The curve as a table, even where it was computed: the rows are what counts.
+/// Exports the curve as a table, even where a formula computed it, because the chain mints by the stored rows.
 pub(crate) fn export(state: &dyn StateRead) -> Genesis {
     Genesis { curve: Curve::Table(all_steps(state)) }
 }

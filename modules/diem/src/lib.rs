@@ -52,7 +52,8 @@ impl Module for Diem {
         genesis::export(state)
     }
 
-    /// Invariant 4: the supply is the sum of what is outstanding over all locks; and the curve is one.
+    /// Invariant 4: the supply is the sum of what is outstanding over all locks. Besides, the stored curve is a valid
+    /// table.
     fn check_invariants(state: &dyn StateRead) -> Result<(), String> {
         let (supply, locked) = genesis::backing(state).map_err(|error| error.to_string())?;
         if supply != locked {

@@ -67,7 +67,7 @@ impl Message for Msg {
         }
     }
 
-    // Burning opens a lock.
+    // Burning opens a lock, so that its stake can leave.
     fn is_exit(&self) -> bool {
         match self {
             Self::Burn { .. } => true,
@@ -104,7 +104,7 @@ impl Message for Msg {
     }
 }
 
-/// The DIEM for a lock, which must be there.
+/// Quotes the DIEM that a lock buys; the account must have that stake free.
 fn bought(
     state: &dyn StateRead,
     account: &Address,
@@ -126,7 +126,7 @@ fn bought(
     Ok(out)
 }
 
-/// The lock for DIEM, if the account has it.
+/// Quotes the lock for DIEM; the account must have that stake free.
 fn price(
     state: &dyn StateRead,
     account: &Address,
@@ -137,7 +137,7 @@ fn price(
     let lock = Place::now(state).quote_out(out).map_err(Error::PastEnd)?;
     let free = free_stake(state, account, validator)?;
     if lock <= U256::from(max_lock.min(free).get()) {
-        // It is not above the budget, which is an amount.
+        // The lock is at most the budget, which is an amount, so nothing saturates.
         return Ok(Amount::new(lock.saturating_to()));
     }
     if max_lock <= free {

@@ -21,8 +21,8 @@ pub struct File {
     pub quotes: Vec<Question>,
 }
 
-/// One question, in base units: [`Question::lock`] or [`Question::exact_out`], not both. Numbers that no amount can
-/// hold are none of the curve either, and are answered like all that lies past its end.
+/// One question, in base units: [`Question::lock`] or [`Question::exact_out`], not both. A number that no amount can
+/// hold lies past the end of every curve, and is answered like one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Question {
@@ -59,16 +59,16 @@ pub enum Quoted {
 #[error("quote {0} needs either `lock` or `exact_out`")]
 pub struct Unclear(pub usize);
 
-/// Answers the questions in their order; `None` where the curve ends before.
+/// Answers the questions in their order; `None` where the curve ends before the answer.
 ///
 /// # Errors
-/// [`Unclear`] names the first question (from 0) that is none.
+/// [`Unclear`] has the number, from 0, of the first question that asks for nothing or for two things.
 pub fn answer(table: &Table, questions: &[Question]) -> Result<Vec<Option<Quoted>>, Unclear> {
     let questions = questions.iter().enumerate();
     questions.map(|(number, question)| answer_one(table, question).ok_or(Unclear(number))).collect()
 }
 
-/// Answers one question: `None` if it is none, `Some(None)` if the curve has no answer.
+/// Answers one question: `None` if it is unclear, `Some(None)` if the curve has no answer.
 fn answer_one(table: &Table, question: &Question) -> Option<Option<Quoted>> {
     let amount = |number: Units| u128::try_from(number.0).ok().map(Amount::new);
     let steps = || table.steps().iter().copied();

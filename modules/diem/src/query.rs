@@ -44,7 +44,7 @@ pub enum Answer {
 pub struct QuoteIn {
     /// The DIEM that exist, in adiem.
     pub supply: Amount,
-    /// The DIEM that the lock would give; it may be 0, which no mint may.
+    /// The DIEM that the lock would give; it may be 0, which a mint refuses.
     pub diem_out: Amount,
     /// The value that would be locked: all of it, in avvv.
     pub charged: Amount,
@@ -75,7 +75,7 @@ pub struct CurrentRate {
 /// The answer to any question.
 ///
 /// # Errors
-/// Those of the function that answers it.
+/// The errors of the function that answers the question.
 pub fn answer(ctx: &QueryContext<'_>, query: Query) -> Result<Answer, CallError> {
     Ok(match query {
         Query::QuoteIn(lock) => Answer::QuoteIn(quote_in(ctx, lock)?),

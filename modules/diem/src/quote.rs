@@ -43,7 +43,7 @@ pub fn quote_in(steps: impl IntoIterator<Item = Step>, supply: Amount, lock: U25
 
 /// The avvv that have to be locked for `out` DIEM at this supply. It may be more than there is VVV.
 ///
-/// `steps` as in [`quote_in`].
+/// `steps` ascend, as in [`quote_in`].
 ///
 /// # Errors
 /// [`PastEnd`] if the curve has less than `out`.

@@ -26,7 +26,8 @@ pub(crate) struct Row {
     pub(crate) edge: Amount,
     /// The price of DIEM inside the step.
     pub(crate) rate: Rate,
-    /// The price of all steps up to its end, each finished on its own: so that a mint over many steps reads a few.
+    /// The price of all steps up to the end of this one, each rounded up by itself. With this prefix sum, a mint over
+    /// many steps reads a few rows.
     pub(crate) total: Rate,
 }
 
@@ -35,8 +36,9 @@ pub(crate) fn step(state: &dyn StateRead, number: u32) -> Option<Row> {
     STEPS.get(state, &number)
 }
 
-/// The number of the first step from `from` on for which `is_before` does not hold: that of no step, if it holds for
-/// all of them. It must hold for the steps up to some place and for none after. Binary search: it reads ten rows.
+/// Finds by binary search the first step from `from` on for which `is_before` does not hold; if it holds for all of
+/// them, the number after the last. It must hold up to some step and for none after it. The search reads about ten
+/// rows.
 pub(crate) fn partition_point(state: &dyn StateRead, from: u32, is_before: impl Fn(&Row) -> bool) -> u32 {
     let (mut low, mut high) = (from, MAX_STEPS);
     while low < high {

@@ -1,4 +1,4 @@
-//! The answers of `quote.rs`, to the last avvv, out of the stored curve: by binary search, so that a mint over a
+//! Quotes out of the stored curve, by binary search, which equal those of `quote.rs` to the last avvv: a mint over a
 //! thousand steps costs no more than one inside a step.
 
 use bank::supply;
@@ -57,7 +57,7 @@ impl<'a> Place<'a> {
             return Ok(affordable(first.rate, lock));
         }
         let next = partition_point(self.state, self.number, |row| self.up_to(&first, row) <= lock);
-        // The one before is finished: the step at hand is at least.
+        // The step before `next` is the last that is finished; at the least it is the one at hand.
         let done = next.checked_sub(1).and_then(|done| step(self.state, done)).unwrap_or(first);
         let out = done.edge.saturating_sub(self.supply);
         let rest = lock.saturating_sub(self.up_to(&first, &done));

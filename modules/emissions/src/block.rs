@@ -27,7 +27,7 @@ pub fn begin_block(ctx: &mut BlockContext<'_>) -> Result<(), CallError> {
     Ok(())
 }
 
-/// Makes the VVV of the time since the last block, in the pool of rewards.
+/// Mints, into the pool of rewards, the VVV of the time since the last block.
 fn emit(ctx: &mut BlockContext<'_>, progress: &mut Progress) -> Result<Amount, CallError> {
     let now = ctx.block.info.time;
     let emitted = schedule(ctx.state).between(progress.last, now).map_err(Error::Math)?;
@@ -39,7 +39,7 @@ fn emit(ctx: &mut BlockContext<'_>, progress: &mut Progress) -> Result<Amount, C
     Ok(emitted)
 }
 
-/// Shares an emission with what earlier divisions left; gives back the protocol fee in it.
+/// Shares an emission with what earlier divisions left; returns the protocol fee in it.
 fn share(state: &mut dyn StateWrite, progress: &mut Progress, emitted: Amount) -> Result<Amount, CallError> {
     let amount = emitted.checked_add(progress.carry).map_err(Error::Math)?;
     if amount.is_zero() {
@@ -52,7 +52,7 @@ fn share(state: &mut dyn StateWrite, progress: &mut Progress, emitted: Amount) -
     Ok(rewarded.fee)
 }
 
-/// Shares the fees of the last block's transactions: no protocol fee on them.
+/// Shares the fees of the last block's transactions, from which no protocol fee is taken.
 fn share_fees(state: &mut dyn StateWrite, progress: &mut Progress) -> Result<Amount, CallError> {
     let fees = pool(state, Pool::Fees, Denom::Vvv);
     if fees.is_zero() {

@@ -59,7 +59,8 @@ pub(crate) fn init(ctx: &mut GenesisContext<'_>, genesis: &Genesis) -> Result<()
     Ok(())
 }
 
-/// Whether these counts of VVV hold what any schedule can still make: one that is full would stop the chain.
+/// Checks that these counts of VVV have room for all that any schedule can still mint: a count that overflows would
+/// stop the chain.
 fn check_room(counts: &[Amount]) -> Result<(), Error> {
     let room = most_ever()?;
     counts.iter().try_for_each(|count| Ok(count.checked_add(room).map(|_| ())?))

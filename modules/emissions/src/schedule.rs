@@ -84,7 +84,7 @@ impl Schedule {
     /// E(t): all VVV from the first segment's start until `time`, the sum of each segment's floor.
     ///
     /// # Errors
-    /// Never for a time that a block can have: 64 segments of 584 million years at the largest rate fit 128 bits.
+    /// It fails for no time that a block can have: 64 segments of 584 million years at the largest rate fit 128 bits.
     pub fn emitted(&self, time: Time) -> Result<Amount, MathError> {
         let ends = self.0.iter().skip(1).map(|next| next.from).chain([time]);
         let parts = self.0.iter().zip(ends).map(|(segment, end)| segment.emitted(end.min(time)));
@@ -94,7 +94,7 @@ impl Schedule {
     /// E(until) - E(since): what a block at `until` emits if the last one was at `since`.
     ///
     /// # Errors
-    /// As [`Schedule::emitted`]; or `until` is before `since`.
+    /// It fails as [`Schedule::emitted`] does, and if `until` is before `since`.
     pub fn between(&self, since: Time, until: Time) -> Result<Amount, MathError> {
         self.emitted(until)?.checked_sub(self.emitted(since)?)
     }

@@ -59,7 +59,7 @@ pub fn schedule(state: &dyn StateRead) -> Schedule {
 /// Lets `change` hold from its start on, which must be after the last block.
 ///
 /// # Errors
-/// As [`Schedule::with`]; then nothing is written.
+/// The errors of [`Schedule::with`]; then nothing is written.
 pub fn change_schedule(state: &mut dyn StateWrite, change: Segment) -> Result<(), Error> {
     let schedule = schedule(state).with(progress(state).last, change)?;
     set_schedule(state, &schedule);

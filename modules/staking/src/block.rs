@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Notes the day, dates what left in the block before, punishes what consensus has proven and who signs too few blocks.
-/// It gives the slashes in their order.
+/// It returns the slashes in their order.
 ///
 /// # Errors
 /// Rows contradict each other: the node must stop.

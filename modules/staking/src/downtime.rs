@@ -1,5 +1,5 @@
-//! The record of missed signatures: a ring of bits per validator, of which each block touches one, and a count of the
-//! ones in it.
+//! The record of missed signatures: a ring buffer of bits per validator, of which each block touches one, and a count
+//! of the ones in it.
 
 use diem_core::{
     BlockContext, CallError, StateWrite, Time,
@@ -49,7 +49,7 @@ fn most_missed(params: &Params) -> u32 {
     params.signed_window.saturating_sub(u32::try_from(needed).unwrap_or(u32::MAX))
 }
 
-/// Writes a block into the ring; gives how many of the ring are missed.
+/// Writes a block into the ring; returns how many blocks of the ring were missed.
 fn record(state: &mut dyn StateWrite, window: u32, validator: &ConsensusAddress, missed: bool) -> u32 {
     let mut signing = SIGNING.get(state, validator).unwrap_or_default();
     if signing.window != window {
@@ -63,7 +63,7 @@ fn record(state: &mut dyn StateWrite, window: u32, validator: &ConsensusAddress,
     signing.missed
 }
 
-/// Sets the bit at `place` of the ring; gives what it was.
+/// Sets the bit at `place` of the ring; returns what it was.
 fn swap_bit(state: &mut dyn StateWrite, validator: &ConsensusAddress, place: u32, missed: bool) -> bool {
     let key = (*validator, place / ROW);
     let old = MISSED.get(state, &key);
@@ -85,7 +85,7 @@ fn swap_bit(state: &mut dyn StateWrite, validator: &ConsensusAddress, place: u32
     was
 }
 
-/// Empties the window: the validator starts with nothing missed.
+/// Empties the window, so that the validator starts with nothing missed.
 pub(crate) fn clear(state: &mut dyn StateWrite, validator: &ConsensusAddress) {
     SIGNING.remove(state, validator);
     for (key, _) in MISSED.prefix(state, validator, None, usize::MAX) {

@@ -82,7 +82,7 @@ pub enum Error {
     #[error("you have no tranche {0}: ask for your tranches")]
     UnknownTranche(u64),
     /// A slash has not reached this tranche yet.
-    #[error("tranche {0} waits for a slash to be worked off: try again in some minutes")]
+    #[error("tranche {0} waits for a slash to be processed: try again in some minutes")]
     PendingSlash(u64),
     /// Only a jailed validator can be unjailed.
     #[error("{0} is not jailed")]

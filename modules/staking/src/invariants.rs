@@ -55,8 +55,8 @@ pub(crate) fn check(state: &dyn StateRead) -> Result<(), String> {
     downtime::check(state).map_err(|error| error.to_string())
 }
 
-/// Checks that nothing belongs to the zero address, which nobody owns: bank takes no account of it, so an export after
-/// it was paid would start no chain.
+/// Checks that nothing belongs to the zero address, which nobody owns: bank refuses an account of it, so an export
+/// after it was paid would start no chain.
 fn check_owners(state: &dyn StateRead) -> Result<(), String> {
     let positions = POSITIONS.all(state);
     let entries = ENTRIES.all(state);
@@ -123,7 +123,7 @@ fn waiting_groups(state: &dyn StateRead) -> Result<BTreeSet<(Address, u64)>, Str
         return Err("the queue of what left is not that of its dates".into());
     }
     let today = TODAY.get(state).unwrap_or(0);
-    // The time of a block of today at the latest, and the longest waiting that the parameters can ask for.
+    // No date lies after the latest time of a block of today and the longest unbonding time that the parameters allow.
     let latest = today.saturating_add(1).saturating_mul(clock::epoch_ms(state).get()).saturating_add(YEAR_MS);
     for (group, due) in due {
         let date = dates.get(&group).copied().unwrap_or(due);
@@ -218,7 +218,7 @@ fn check_sums(operator: &Address, validator: &Validator, sums: &Sums) -> Result<
     Ok(())
 }
 
-/// Its keys are its own, and its commission what it promised.
+/// Checks that a validator's keys are recorded as its own, and that its commission keeps the limits that it promised.
 fn check_identity(state: &dyn StateRead, operator: &Address, validator: &Validator) -> Result<(), String> {
     if BY_CONSENSUS.get(state, &consensus_address(&validator.consensus_key)) != Some(*operator) {
         return Err(format!("the consensus key of {operator} is another validator's too"));

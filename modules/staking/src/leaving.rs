@@ -23,7 +23,7 @@ use crate::{
 /// The most entries of an account at once: tranches and moved stake together, of all validators.
 pub const MAX_ENTRIES: u32 = 32;
 
-/// Whether a row belongs to what has left a validator: it goes by itself.
+/// Whether a row belongs to stake that has left a validator: the unbonding queue removes it without a call.
 pub fn is_leaving(key: &[u8]) -> bool {
     ENTRIES.has_key(key)
         || ENTRIES_BY_ACCOUNT.has_key(key)
@@ -33,7 +33,7 @@ pub fn is_leaving(key: &[u8]) -> bool {
         || UNBONDING_ENDS.has_key(key)
 }
 
-/// Books something that leaves `validator` in this block; gives its id.
+/// Records an entry that leaves `validator` in this block; returns its id.
 fn begin(state: &mut dyn StateWrite, block: BlockInfo, validator: &Address, entry: &Entry) -> Result<u64, Error> {
     let count = ENTRY_COUNTS.get(state, &entry.account).unwrap_or(0);
     if count >= MAX_ENTRIES {
@@ -52,7 +52,7 @@ fn begin(state: &mut dyn StateWrite, block: BlockInfo, validator: &Address, entr
     Ok(id)
 }
 
-/// Removes an entry with what points to it. Its group stays in the queue and is found empty there.
+/// Removes an entry and the index rows that point to it. Its group stays in the queue and is found empty there.
 fn end(state: &mut dyn StateWrite, key: &EntryKey, entry: &Entry) {
     ENTRIES.remove(state, key);
     ENTRIES_BY_ACCOUNT.remove(state, &(entry.account, key.2));
@@ -140,8 +140,8 @@ pub struct Route<'a> {
 /// still be slashed for what it did before.
 ///
 /// # Errors
-/// [`Error::NotFree`], [`Error::SameValidator`], [`Error::ZeroAmount`], [`Error::TooManyEntries`], those of the least
-/// stake, and why the other validator takes no stake.
+/// [`Error::NotFree`], [`Error::SameValidator`], [`Error::ZeroAmount`], [`Error::TooManyEntries`], the errors of the
+/// least stake, and those with which the other validator refuses stake.
 pub fn move_stake(
     state: &mut dyn StateWrite,
     events: &mut Events,
@@ -192,7 +192,7 @@ pub(crate) fn date_groups(state: &mut dyn StateWrite, time: Time) {
 /// past. What a slash has not reached yet waits at the end of the queue.
 ///
 /// # Errors
-/// Those of bank, if its pools contradict these rows.
+/// The errors of bank, if its pools contradict these rows.
 pub fn pay_matured(ctx: &mut BlockContext<'_>, limit: u32) -> Result<(), CallError> {
     let now = ctx.block.info.time.millis();
     let is_due = |group: &(u64, u64, Address)| group.0 < now;
@@ -210,7 +210,7 @@ pub fn pay_matured(ctx: &mut BlockContext<'_>, limit: u32) -> Result<(), CallErr
     Ok(())
 }
 
-/// Works through a group; gives what is left of the limit. A group costs one at least.
+/// Processes a group; returns what is left of the limit. A group takes at least one of it.
 fn pay_group(
     state: &mut dyn StateWrite,
     events: &mut Events,
@@ -223,7 +223,7 @@ fn pay_group(
         UNBONDING_QUEUE.remove(state, &group);
         UNBONDING_QUEUE.set(state, &(now, height, validator), &1);
     };
-    // One row tells of a group that waits; a page of each of them would be the square of the limit.
+    // One row is enough to see that a group waits; a page of each such group would cost the square of the limit.
     let first = ENTRIES.prefix(state, &(validator, height), None, 1);
     if first.iter().any(|(key, _)| awaits_slash(state, key)) {
         requeue(state);
@@ -247,9 +247,9 @@ fn pay_group(
     Ok(left)
 }
 
-/// Works off at once an entry of the account whose date is past, whatever waits before it: slashes that await it take
-/// their part first, in their order, then it is paid or freed. The entry is gone after that, so no slash finds it again.
-/// It gives the position whose locked shares fell.
+/// Processes at once an entry of the account whose date is past, whatever waits before it: slashes that await it take
+/// their part first, in their order, then it is paid or freed. The entry is removed, so no slash finds it again. It
+/// returns the position whose locked shares fell.
 ///
 /// # Errors
 /// [`Error::UnknownEntry`]; [`Error::NotDue`], and those of bank, if its pools contradict these rows.

@@ -1,5 +1,5 @@
-//! The least stake: what may come into a position, go out of it and stay in it. An entry that waits is worked off by a
-//! queue with a limit a block, so each costs its owner stake, not gas alone.
+//! The least stake: what may come into a position, go out of it and stay in it. The queue processes a limited number of
+//! entries a block, so each entry costs its owner stake and not gas alone.
 //!
 //! A position below the minimum, made by a slash or a genesis, may only leave whole.
 
@@ -52,7 +52,7 @@ impl Open {
         }
     }
 
-    /// The value that is left of the position, by floor, after `shares` of it went with `amount` of the tokens.
+    /// The value that is left of the position, rounded down, after `shares` of it went with `amount` of the tokens.
     fn rest_after(&self, shares: u128, amount: Amount) -> Result<Amount, Error> {
         let mut after = self.validator.clone();
         after.tokens = after.tokens.checked_sub(amount)?;

@@ -157,11 +157,11 @@ impl Message for Msg {
         statements.into_iter().flatten().map(|statement| Box::new(statement) as Box<dyn Statement>).collect()
     }
 
-    // An account has at most so many tranches.
+    // What leaves passes a full state, because an account has a bounded number of tranches.
     fn is_exit(&self) -> bool {
         match self {
-            // A validator that comes back has a place in the ranking again, one for each that there is. Without it, who
-            // fills the state could keep jailed ones out until too little power is left for a block.
+            // Unjailing writes at most one row of the ranking for each validator. If a full state refused it, whoever
+            // fills the state could keep jailed validators out until too little power is left for a block.
             Self::Unstake { .. } | Self::Claim { .. } | Self::Unjail => true,
             Self::CreateValidator(_)
             | Self::EditValidator(_)

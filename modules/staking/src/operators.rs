@@ -23,7 +23,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CreateValidator {
-    /// Its ed25519 key in consensus; for ever.
+    /// The validator's ed25519 key in consensus, which never changes.
     #[serde(with = "hex::serde")]
     pub consensus_key: [u8; 32],
     /// The address of its secp256k1 key for the bridge.
@@ -70,7 +70,7 @@ pub(crate) fn create(
 ) -> Result<(), CallError> {
     register(state, events, block, operator, msg)?;
     positions::stake(state, events, operator, operator, msg.self_stake)?;
-    // This comes last, because it is the dearest: whoever has not the stake has no signature looked at.
+    // This check comes last because it costs most: no signature is verified for a sender without the stake.
     check_proof(state, verifier, operator, msg)?;
     Ok(())
 }
@@ -105,7 +105,7 @@ pub(crate) fn register(
     Ok(())
 }
 
-/// Books a bridge key that was never used.
+/// Records a bridge key, which must never have been used.
 fn take_bridge_key(
     state: &mut dyn StateWrite,
     block: BlockInfo,
@@ -119,7 +119,7 @@ fn take_bridge_key(
     Ok(())
 }
 
-/// Whether the operator of a new validator holds both its keys.
+/// Checks that the operator of a new validator holds both its keys.
 pub(crate) fn check_proof(
     state: &dyn StateRead,
     verifier: &dyn Verifier,

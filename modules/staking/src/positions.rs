@@ -15,7 +15,7 @@ pub fn position(state: &dyn StateRead, account: &Address, validator: &Address) -
     POSITIONS.get(state, &(*account, *validator)).unwrap_or_default()
 }
 
-/// A position and its validator, settled, on their way through a change. [`Open::close`] writes both.
+/// A position and its validator in memory, settled when they were read. [`Open::close`] writes both.
 pub(crate) struct Open {
     account: Address,
     operator: Address,
@@ -34,7 +34,7 @@ impl Open {
         Ok(Self { account: *account, operator: *operator, validator, position })
     }
 
-    /// Adds `amount`, which stands in the bonded pool already; gives the shares.
+    /// Adds `amount`, which stands in the bonded pool already; returns the shares.
     pub(crate) fn put(&mut self, amount: Amount) -> Result<u128, Error> {
         let shares = self.validator.shares_for(&self.operator, amount)?;
         self.validator.tokens = self.validator.tokens.checked_add(amount)?;
@@ -85,7 +85,7 @@ impl Open {
         Ok(())
     }
 
-    /// Stakes `amount` of the account's VVV, however little it is: only a genesis asks for no more than that.
+    /// Stakes `amount` of the account's VVV without the rule of the least stake, to which a genesis is not held.
     pub(crate) fn bond(
         mut self,
         state: &mut dyn StateWrite,

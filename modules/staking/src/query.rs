@@ -125,7 +125,7 @@ pub struct PositionView {
     pub free_to_unstake: Amount,
     /// The value that may be locked, in avvv.
     pub free_to_lock: Amount,
-    /// The most that may go to another validator at once, likewise.
+    /// The most that may go to another validator at once, under the same rule.
     pub free_to_move: Amount,
     /// The value that is locked, in avvv.
     pub locked: Amount,
@@ -165,7 +165,7 @@ pub struct ConsensusMember {
 /// The answer to any question.
 ///
 /// # Errors
-/// Those of the function that answers it.
+/// The errors of the function that answers the question.
 pub fn answer(ctx: &QueryContext<'_>, query: Query) -> Result<Answer, CallError> {
     Ok(match query {
         Query::Params => Answer::Params(params(ctx)),

@@ -57,14 +57,14 @@ pub fn reward(state: &mut dyn StateWrite, amount: Amount, fee_bps: u16) -> Resul
     Ok(rewarded)
 }
 
-/// The set last told to consensus, as it stands now, without who may not earn.
+/// The consensus set as its validators stand now, without those that may not earn.
 fn members(state: &dyn StateRead) -> Vec<(Address, Validator)> {
     let members = CONSENSUS_SET.all(state).into_iter().map(|(_, member)| member.operator);
     let known = members.filter_map(|operator| Some((operator, VALIDATORS.get(state, &operator)?)));
     known.filter(|(_, member)| member.in_good_standing() && !member.tokens.is_zero()).collect()
 }
 
-/// Books a validator's part; gives the protocol fee in it.
+/// Books a validator's part; returns the protocol fee in it.
 fn share(
     member: &mut Validator,
     part: Amount,
@@ -95,7 +95,7 @@ fn share(
 /// Together with what the last [`Rewarded::left`] said it is all of that pool.
 ///
 /// # Errors
-/// Says so if the parts are no whole number of avvv.
+/// It fails if the parts are no whole number of avvv.
 pub fn held_rewards(state: &dyn StateRead) -> Result<Amount, String> {
     let Earnings { owed, dust } = EARNINGS.get(state).unwrap_or_default();
     let sum = owed.checked_add(dust).and_then(Scaled::split).map_err(|error| error.to_string())?;

@@ -30,7 +30,7 @@ impl Scaled {
         Self(U256::from(amount.get()).wrapping_mul(U256::from(SCALE)))
     }
 
-    /// Whether there is nothing.
+    /// Whether the number is zero.
     pub fn is_zero(self) -> bool {
         self.0.is_zero()
     }

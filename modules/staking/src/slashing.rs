@@ -105,7 +105,7 @@ fn start_job(state: &mut dyn StateWrite, operator: &Address, validator: &mut Val
     validator.jobs = validator.jobs.saturating_add(1);
 }
 
-/// Puts a validator out for ever: which blocks it signed is nobody's concern any more.
+/// Puts a validator out for ever, and drops its record of missed blocks, which nothing reads any more.
 ///
 /// # Errors
 /// [`Error::UnknownValidator`].
@@ -188,11 +188,11 @@ pub struct Trimmed {
     pub locked: u128,
 }
 
-/// Takes slashes from what left before: the oldest job first, at most `limit` entries together. It gives the positions
-/// whose locked shares fell.
+/// Takes slashes from what left before: the oldest job first, at most `limit` entries together. It returns the
+/// positions whose locked shares fell.
 ///
 /// # Errors
-/// Those of bank, if its pools contradict these rows.
+/// The errors of bank, if its pools contradict these rows.
 pub fn run_slash_jobs(ctx: &mut BlockContext<'_>, limit: u32) -> Result<Vec<Trimmed>, CallError> {
     let mut left = limit as usize;
     let mut trimmed = Vec::new();
@@ -204,7 +204,7 @@ pub fn run_slash_jobs(ctx: &mut BlockContext<'_>, limit: u32) -> Result<Vec<Trim
     Ok(trimmed)
 }
 
-/// Walks a job's entries; gives what is left of the limit. A job costs one at least.
+/// Walks a job's entries; returns what is left of the limit. A job takes at least one of it.
 fn run_job(
     state: &mut dyn StateWrite,
     events: &mut Events,
@@ -244,10 +244,10 @@ fn finish_job(state: &mut dyn StateWrite, operator: &Address, number: u64) -> Re
     Ok(())
 }
 
-/// Takes from one entry what every job that awaits it would take, the oldest job first. It gives what is left of it,
+/// Takes from one entry what every job that awaits it would take, the oldest job first. It returns what is left of it,
 /// and the position whose locked shares fell.
 ///
-/// The entry's row stays as it was, and the jobs still await it: it is for the caller to end it in the same call.
+/// The entry's row stays as it was, and the jobs still await it: the caller removes it in the same call.
 pub(crate) fn run_jobs_on(
     state: &mut dyn StateWrite,
     events: &mut Events,
@@ -263,8 +263,8 @@ pub(crate) fn run_jobs_on(
     slash_entry(state, events, key, entry, &parts)
 }
 
-/// Takes `parts` of an entry, in basis points, one after the other, each rounded by itself. It gives what is left, and
-/// the position whose locked shares fell.
+/// Takes `parts` of an entry, in basis points, one after the other, each rounded by itself. It returns what is left,
+/// and the position whose locked shares fell.
 fn slash_entry(
     state: &mut dyn StateWrite,
     events: &mut Events,
@@ -306,7 +306,8 @@ fn slash_entry(
     Ok((Entry { account, what }, trimmed))
 }
 
-/// Takes `lost` shares of a moved entry out of the position that holds them now; it gives the tokens that they were worth.
+/// Takes `lost` shares of a moved entry out of the position that holds them now; it returns the tokens that they were
+/// worth.
 fn take_moved(open: &mut Open, lost: u128) -> Result<Amount, Error> {
     let burned = open.validator.value_of(lost);
     open.take(lost, burned)?;

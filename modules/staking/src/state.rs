@@ -51,19 +51,19 @@ pub(crate) const ENTRY_COUNTS: Map<Address, u32> = Map::new(Staking::ID, 15);
 /// The groups of entries that left in this block, by (height left, validator left), with the unbonding time that counts
 /// for them. The next block gives them a date.
 pub(crate) const UNBONDING_STARTED: Map<(u64, Address), u64> = Map::new(Staking::ID, 16);
-/// The unbonding queue: groups of entries by (last millisecond of their unbonding, height left, validator left); the value
-/// says nothing.
+/// The unbonding queue: groups of entries by (last millisecond of their unbonding, height left, validator left); the
+/// value is a placeholder.
 pub(crate) const UNBONDING_QUEUE: Map<(u64, u64, Address), u8> = Map::new(Staking::ID, 17);
 /// The index of the unbonding queue: the last millisecond of a group's unbonding by (validator left, height left), for as
 /// long as entries of the group are left.
 pub(crate) const UNBONDING_ENDS: Map<(Address, u64), u64> = Map::new(Staking::ID, 22);
 /// Slashes that have not reached all their entries, by (validator, number).
 pub(crate) const JOBS: Map<(Address, u64), Job> = Map::new(Staking::ID, 18);
-/// The slash jobs in the order in which they are worked off.
+/// The slash jobs in the order in which they are processed.
 pub(crate) const JOB_QUEUE: Map<u64, Address> = Map::new(Staking::ID, 19);
-/// The count of blocks that a validator missed of the last ones.
+/// The count of blocks that a validator missed in its window.
 pub(crate) const SIGNING: Map<ConsensusAddress, Signing> = Map::new(Staking::ID, 20);
-/// The blocks that it missed: a ring of bits in rows of 256, 1 for missed; a row without ones is absent.
+/// The blocks that it missed: a ring buffer of bits in rows of 256, 1 for missed; a row without ones is absent.
 pub(crate) const MISSED: Map<(ConsensusAddress, u32), [u8; 32]> = Map::new(Staking::ID, 21);
 /// The VVV that was ever burned: by slashes, and with the last share of a validator.
 pub(crate) const BURNED: Item<Amount> = Item::new(Staking::ID, 23);
@@ -101,7 +101,7 @@ pub(crate) const fn rank_key(power: u64) -> u64 {
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Validator {
-    /// Its ed25519 key in consensus; for ever.
+    /// The validator's ed25519 key in consensus, which never changes.
     #[serde(with = "hex::serde")]
     pub consensus_key: [u8; 32],
     /// The address of its bridge key now.
@@ -212,7 +212,7 @@ pub struct Position {
     pub earned: Scaled,
 }
 
-/// Rewards in nobody's account yet. Their sum is what staking holds in the pool of rewards, a whole number of avvv.
+/// Rewards that are in no account yet. Their sum is what staking holds in the pool of rewards, a whole number of avvv.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Earnings {
@@ -279,7 +279,7 @@ impl Job {
     }
 }
 
-/// The count of blocks that a validator missed of the last ones.
+/// The count of blocks that a validator missed in its window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Signing {

@@ -35,7 +35,7 @@ fn target(state: &dyn StateRead) -> BTreeMap<[u8; 32], ConsensusValidator> {
 /// They never leave an empty set: while nobody may make blocks, the last ones go on.
 ///
 /// # Errors
-/// None today; a step of a block has this form.
+/// It returns none; it has the signature of every step.
 pub fn end_block(state: &mut dyn StateWrite) -> Result<Vec<ValidatorUpdate>, CallError> {
     let target = target(state);
     if target.is_empty() {

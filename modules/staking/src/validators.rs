@@ -10,8 +10,8 @@ use crate::{
     },
 };
 
-/// The most power of a validator. CometBFT's limit of the sum of voting power is 2^60; a 150th of it keeps any set below. More VVV than that is no
-/// supply that this chain can have.
+/// The most power of a validator. CometBFT's limit of the sum of voting power is 2^60; a 150th of it keeps any set
+/// below that. No supply of this chain reaches as much VVV.
 pub const MAX_POWER: u64 = (1 << 60) / 150;
 
 /// The validator that `operator` runs.

@@ -56,7 +56,7 @@ pub fn sign_bytes(message: &[u8], seconds: i64, nanos: u32) -> Option<Vec<u8>> {
     Some(signed)
 }
 
-/// Wire types of protobuf: a varint, eight bytes, and bytes behind their length.
+/// The wire types of protobuf: a varint, eight fixed bytes, and length-delimited bytes.
 const VARINT: u64 = 0;
 const FIXED_64: u64 = 1;
 const BYTES: u64 = 2;

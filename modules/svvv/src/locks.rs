@@ -25,7 +25,7 @@ fn put(state: &mut dyn StateWrite, account: &Address, validator: &Address, lock:
 }
 
 /// Locks stake worth `vvv` for `diem`: `ceil(vvv * S / T)` shares, and all free ones for all that they are worth. It
-/// gives the shares.
+/// returns the shares.
 ///
 /// # Errors
 /// [`Error::ZeroAmount`]; staking's `not_free` if less is free, and its `unknown_validator`.
@@ -55,7 +55,7 @@ pub fn lock(
 }
 
 /// Opens the part of a lock that `diem` of its DIEM stands for: `floor(locked * diem / outstanding)` shares, and all of
-/// them for all of it. It gives the shares. What locking costs today does not matter.
+/// them for all of it. It returns the shares. What locking costs today does not matter.
 ///
 /// # Errors
 /// [`Error::ZeroAmount`]; [`Error::Outstanding`] if the lock stands for less.
@@ -104,8 +104,8 @@ pub fn restake(
     let outstanding = source.outstanding.checked_sub(diem).map_err(Error::from)?;
     let target = lock_of(state, account, to).outstanding.checked_add(diem).map_err(Error::from)?;
     if outstanding.is_zero() {
-        // The DIEM has gone by rounding up; what stood for less than one adiem of it would have nothing left to open
-        // it.
+        // Rounding up has moved all of the DIEM: shares that stand for less than one adiem would stay locked with
+        // nothing left to open them.
         let rest = locked(state, account, from);
         staking::unlock_shares(state, account, from, rest)?;
     }
@@ -133,7 +133,7 @@ pub fn run_slash_jobs(ctx: &mut BlockContext<'_>, limit: u32) -> Result<(), Call
     Ok(())
 }
 
-/// Works off an entry of the account whose date is past, and lets the lock follow what slashes take from moved stake.
+/// Processes an entry of the account whose date is past, and lets the lock follow what slashes take from moved stake.
 ///
 /// # Errors
 /// The errors of [`staking::collect`].

@@ -7,8 +7,8 @@ use crate::{Error, locks};
 
 /// The gas of a change of two positions with their validators and two locks, and of an entry.
 const GAS_PER_MOVE: u64 = 36_000;
-/// The gas of working off an entry: an account, or two positions, the validator and the lock where several slashes await moved
-/// stake.
+/// The gas of processing an entry: an account, or two positions, the validator and the lock where several slashes await
+/// moved stake.
 const GAS_PER_ENTRY: u64 = 30_000;
 
 /// A call of svvv.
@@ -24,7 +24,7 @@ pub enum Msg {
         /// The value to move, in avvv of today; not zero.
         amount: Amount,
     } = 0,
-    /// Works off an entry of the sender whose date is past, whatever waits before it: a tranche is paid, moved stake is
+    /// Processes an entry of the sender whose date is past, whatever waits before it: a tranche is paid, moved stake is
     /// free. The queue does the same by itself, later when it is long.
     Collect {
         /// The id of the entry.

@@ -13,7 +13,7 @@ use crate::{
 /// A question to svvv over ABCI, which is answered by the function of the same name in this file.
 #[diem_core::queries]
 pub enum Query {
-    /// The account's lock with one validator; an empty one where there is none.
+    /// Asks for the account's lock with one validator; it is empty where there is none.
     Lock {
         /// The account that holds the stake.
         account: Address,

@@ -118,7 +118,7 @@ const LATER: &[(&str, &str, &str)] = &[
     ("staking", "commission_change", "tomorrow it is measured from another rate"),
     ("staking", "not_free", "moved stake and locks become free"),
     ("staking", "too_many_entries", "entries are paid"),
-    ("staking", "pending_slash", "slashes are worked off"),
+    ("staking", "pending_slash", "slashes are processed"),
     ("staking", "not_jailed", "it may be jailed"),
     ("staking", "still_jailed", "the time passes"),
     ("staking", "nothing_to_claim", "rewards come with every block"),
