@@ -22,7 +22,7 @@ use crate::{
     signatures::Signatures,
 };
 
-/// The longest vote extension, in bytes. A constant of consensus.
+/// The longest vote extension, in bytes. It is a constant of consensus.
 pub const MAX_VOTE_EXTENSION_BYTES: usize = 1_024;
 
 /// Settings of an application. None of them can change a result.
@@ -242,10 +242,11 @@ impl App {
     }
 
     /// The nonce of the next transaction that `sender` can send: that of the last committed state, and beyond it those
-    /// that wait in the pool one after the other. Behind a gap nothing counts, so the gap is what is given.
+    /// that wait in the pool one after the other. Nothing behind a gap counts: the first nonce that is missing is
+    /// returned.
     ///
-    /// It is what this node's pool knows now. A transaction that waits may be dropped, and another node may know of
-    /// others: no promise, and nothing that could be proven. It waits for a commit under way, as a check does.
+    /// It is what this node's pool knows now, and cannot be proven: a transaction that waits may be dropped, and
+    /// another node may know of others. It waits for a commit under way, as a check does.
     pub fn next_nonce(&self, sender: &Address) -> u64 {
         // The lock is taken first, for the reason given at a check.
         let mempool = self.mempool.lock();
@@ -253,18 +254,18 @@ impl App {
     }
 
     /// Decodes and verifies signatures in parallel batches and remembers the good ones, so that the checks that follow
-    /// are cheap. It is for the door through which transactions come in numbers.
+    /// are cheap. It is for whoever takes in many transactions at once.
     pub fn verify_signatures(&self, txs: &[Bytes]) -> Vec<Result<(), CallError>> {
         let decoded = crate::block::decode_all(txs, &self.signatures);
         decoded.into_iter().map(|tx| tx.map(|_| ()).map_err(CallError::from)).collect()
     }
 
-    /// The vote extension of this validator; empty while nothing rides on votes.
+    /// The vote extension of this validator, which is empty as long as votes carry no statements.
     pub const fn extend_vote(&self) -> Vec<u8> {
         Vec::new()
     }
 
-    /// Looks at the length only, so that a validator with a newer kind of statement is not silenced.
+    /// Checks only the length, so that a validator with a newer kind of statement is not silenced.
     pub const fn verify_vote(&self, extension: &[u8]) -> bool {
         extension.len() <= MAX_VOTE_EXTENSION_BYTES
     }

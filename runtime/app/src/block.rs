@@ -176,7 +176,7 @@ impl<'a> Execution<'a> {
         Ok(after)
     }
 
-    /// Books the fees, runs the end hooks, asks for the validators and gives back what is to be written.
+    /// Books the fees, runs the end hooks, asks for the validators and returns what is to be written.
     pub(crate) fn end(mut self, results: Vec<TxResult>, block: &Block, hooks: &Hooks) -> Result<Executed, Fatal> {
         bank::collect_fees(&mut self.state, self.fees)
             .map_err(|error| Fatal(format!("block {}: the fees cannot be booked: {error}", block.info.height)))?;

@@ -129,7 +129,7 @@ impl App {
         Ok(self.info())
     }
 
-    /// [`App::rollback_with`] without rows of the node.
+    /// Undoes the last height as [`App::rollback_with`] does, without rows of the node.
     ///
     /// # Errors
     /// The errors of [`App::rollback_with`].

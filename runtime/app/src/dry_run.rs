@@ -76,7 +76,8 @@ impl App {
         Ok(DryRun { block, result, changes: accounts.map(change).filter(Change::is_one).collect() })
     }
 
-    /// The transaction as if those of its sender that wait in the pool were in blocks already, if it follows them.
+    /// The transaction with the committed nonce, if it follows those of its sender that wait in the pool: as it will be
+    /// once they are in blocks.
     fn in_turn<'a>(&self, snapshot: &Snapshot, tx: &'a Signed) -> Cow<'a, Signed> {
         let (sender, nonce) = (tx.tx.sender, tx.tx.nonce);
         let committed = bank::nonce(snapshot, &sender);

@@ -1,10 +1,10 @@
 //! The room behind nonce gaps: for transactions that cannot be in a block until one before them comes.
 //!
 //! Waiting here costs nothing, because only what comes into a block pays. So the room is far smaller than a block, and
-//! nobody can keep it for himself: where it is full, the oldest transaction of the sender with most bytes is forgotten,
-//! so that who needs little always finds room. Nothing waits for ever, and a sender of whom something was forgotten
-//! has to stay out for as many blocks as that had been in. A sender who was never in a block has one place, so that many
-//! places cost as many accounts.
+//! nobody can keep it for himself: where it is full, the oldest transaction of the sender with most bytes is forgotten
+//! (evicted), so that a sender who needs little always finds room. Nothing waits for ever, and a sender of whom
+//! something was forgotten has to stay out for as many blocks as that had been in. A sender who was never in a block
+//! has one place, so that many places cost as many accounts.
 //!
 //! The engine's pool still holds what is forgotten here. It lets it go when the check after the next block refuses it,
 //! and offers it to proposers until then. So between two blocks no more is forgotten than the room holds, except for who
@@ -99,7 +99,7 @@ impl Gaps {
         Ok(())
     }
 
-    /// The gap before these nonces is closed.
+    /// Removes the transactions of these nonces, because the gap before them is closed.
     pub(crate) fn close(&mut self, sender: &Address, nonces: Range<u64>) {
         if self.senders.contains_key(sender) {
             for nonce in nonces {
@@ -108,8 +108,8 @@ impl Gaps {
         }
     }
 
-    /// Block `height` was committed, with `state` after it. What was not checked since the block before has left the
-    /// engine's pool: into a block, or it was refused.
+    /// Follows the commit of block `height`, with `state` after it. What was not checked since the block before has
+    /// left the engine's pool: it went into a block, or it was refused.
     pub(crate) fn committed(&mut self, state: &dyn StateRead, height: u64) {
         self.forgotten = 0;
         let mut gone = Vec::new();

@@ -79,12 +79,12 @@ fn must(number: u8, name: &'static str, run: fn(&mut BlockContext<'_>) -> Result
     Hook { number, name, run: Run::Must(run) }
 }
 
-/// Makes of a module's refusal a reason to stop, where nothing may be refused.
+/// Turns a module's error into a reason to stop, for steps in which nothing may be refused.
 fn stop(error: CallError) -> Fatal {
     Fatal(error.to_string())
 }
 
-/// A step with a limit, which goes on in the next block where it failed or stopped.
+/// A step with a limit a block: the next block retries it where it failed, and continues where it stopped.
 fn retry(number: u8, name: &'static str, run: fn(&mut BlockContext<'_>) -> Result<(), CallError>) -> Hook {
     Hook { number, name, run: Run::Retry(run) }
 }
@@ -110,15 +110,15 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// Logs it. It is called only for blocks that were decided: proposals and dry runs may fail in many ways that never
-    /// happen.
+    /// Logs the failure. It is called only for blocks that were decided: proposals and dry runs may fail in many ways
+    /// that never happen.
     pub(crate) fn log(&self) {
         let Self { hook, failures, error } = self;
         tracing::warn!(hook, failures, %error, "a step failed and runs again next block");
     }
 }
 
-/// Runs `hooks` in order on `state`; gives the failures of those that run again in the next block.
+/// Runs `hooks` in order on `state`; returns the failures of those that run again in the next block.
 ///
 /// # Errors
 /// A Must hook failed.

@@ -72,8 +72,8 @@ impl Mempool {
         self.before.get(sender).map_or(0, |nonces| nonces.next)
     }
 
-    /// The transaction cannot wait. If it did before the last commit, its nonce is free again, unless it is used up in
-    /// `state` or another transaction waits with it.
+    /// Notes that the transaction was refused. If it waited before the last commit, its nonce is free again, unless it
+    /// is used up in `state` or another transaction waits with it.
     pub(crate) fn refused(&mut self, state: &dyn StateRead, tx: &Signed) {
         let (sender, nonce) = (tx.tx.sender, tx.tx.nonce);
         let taken = self.senders.get(&sender).is_some_and(|nonces| nonces.hold(nonce));
@@ -159,7 +159,7 @@ impl Nonces {
         distance.checked_sub(1).is_some_and(|bit| bit < AHEAD && self.ahead >> bit & 1 == 1)
     }
 
-    /// The next nonce has come, and with it those behind it that wait without a gap.
+    /// Advances past the next nonce, and past those behind it that wait without a gap.
     fn advance(mut self) -> Self {
         loop {
             let follows = self.ahead & 1 == 1;

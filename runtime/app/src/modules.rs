@@ -68,7 +68,7 @@ pub(crate) fn validator_updates(state: &mut dyn StateWrite) -> Result<Vec<Valida
     staking::end_block(state)
 }
 
-/// Whether a row belongs to what is on its way out: it goes by itself.
+/// Whether a row belongs to something on its way out, which the chain removes without a call.
 pub(crate) fn is_leaving(key: &[u8]) -> bool {
     staking::is_leaving(key) || credits::is_leaving(key)
 }

@@ -80,7 +80,7 @@ struct Candidate {
     sender: Address,
 }
 
-/// The places of those that are chosen. What is void takes no room, and nothing inside it is verified.
+/// Returns the places of the chosen transactions. An invalid one takes no room, and nothing inside it is verified.
 fn choose(mut execution: Execution<'_>, txs: &[Decoded], signatures: &Signatures, max_tx_bytes: u64) -> Vec<usize> {
     let mut queues = queues(txs);
     let mut heads: BinaryHeap<Candidate> =

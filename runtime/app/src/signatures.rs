@@ -61,7 +61,7 @@ impl Signatures {
         Ok(())
     }
 
-    /// Verifies many: those that are not remembered, in parallel batches. It gives one answer for each, the one that
+    /// Verifies many: those that are not remembered, in parallel batches. It returns one answer for each, the one that
     /// [`Self::verify`] would give.
     pub(crate) fn verify_all(&self, txs: &[&Signed]) -> Vec<Result<(), SignatureError>> {
         let known: Vec<bool> = {
@@ -194,7 +194,7 @@ fn queue(
     Ok(())
 }
 
-/// One verdict for each.
+/// Returns one verdict for each item.
 fn in_batches<T: Batched>(items: &[T]) -> Vec<Result<(), SignatureError>> {
     items.par_chunks(BATCH).flat_map_iter(verify_batch).collect()
 }

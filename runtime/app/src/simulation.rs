@@ -46,7 +46,7 @@ impl Simulation {
         Ok((Self { chain: genesis.chain, hooks }, rows))
     }
 
-    /// Executes a block on `state`. Signatures are not looked at: who calls this says who signed.
+    /// Executes a block on `state`. Signatures are not looked at: the caller answers for who signed.
     ///
     /// # Errors
     /// A step that must not fail has failed; an application would stop.

@@ -13,7 +13,7 @@ use diem_types::APP_VERSION;
 use crate::modules;
 
 /// Brings the rows of every module to the version that this binary knows, and then the version in the chain's identity.
-/// On a state that has them already it changes nothing.
+/// It is idempotent: a state that has them already stays as it is.
 ///
 /// # Errors
 /// The state has no chain, was written by a newer binary, or a module cannot migrate its rows. This node must stop, and

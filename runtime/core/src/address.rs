@@ -15,7 +15,7 @@ const HRP: Hrp = Hrp::parse_unchecked("diem");
 pub struct Address(pub [u8; 20]);
 
 impl Address {
-    /// The zero address: nobody's, and never a recipient.
+    /// The zero address, which nobody owns and which is never a recipient.
     pub const ZERO: Self = Self([0; 20]);
 
     /// The last 20 bytes of a hash, which is how addresses are made of keys and of code.
@@ -51,13 +51,13 @@ impl fmt::Debug for Address {
 /// Why a text is not an address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParseAddressError {
-    /// Neither of the two forms.
+    /// The text has neither of the two forms.
     #[error("`{0}` is not an address: write diem1... or 0x followed by 40 hex digits")]
     Form(String),
     /// A checksum does not hold, so at least one character is wrong.
     #[error("`{0}` is mistyped: its checksum does not hold")]
     Checksum(String),
-    /// A bech32 text of another chain.
+    /// The text is a bech32 address of another chain.
     #[error("`{0}` belongs to another chain: addresses here start with diem1")]
     OtherChain(String),
 }

@@ -33,7 +33,7 @@ pub enum MathError {
 pub struct Amount(u128);
 
 impl Amount {
-    /// No base units at all.
+    /// The amount of zero.
     pub const ZERO: Self = Self(0);
     /// One whole VVV, DIEM or credit: 10^18 base units.
     pub const ONE: Self = Self(1_000_000_000_000_000_000);
@@ -50,7 +50,7 @@ impl Amount {
         self.0
     }
 
-    /// Whether there is nothing.
+    /// Whether the amount is zero.
     pub const fn is_zero(self) -> bool {
         self.0 == 0
     }
@@ -190,9 +190,9 @@ impl<'de> Deserialize<'de> for Amount {
 #[serde(rename_all = "UPPERCASE")]
 #[repr(u8)]
 pub enum Denom {
-    /// VVV: staked, pays fees.
+    /// VVV is staked, and pays fees.
     Vvv = 0,
-    /// DIEM: minted against locked stake, gives credit.
+    /// DIEM is minted against locked stake, and gives credit.
     Diem = 1,
 }
 

@@ -13,7 +13,7 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum ChainTable {
-    /// Which chain this is: [`IDENTITY`].
+    /// The identity of the chain: [`IDENTITY`].
     Identity = 0,
     /// The price and the amount of gas.
     Gas = 1,

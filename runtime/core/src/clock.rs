@@ -1,4 +1,5 @@
-//! Days. A day is an epoch of `epoch_ms` milliseconds; a UTC day on a real chain, shorter on a devnet.
+//! The length and the number of days. A day is an epoch of `epoch_ms` milliseconds; a UTC day on a real chain, shorter
+//! on a devnet.
 
 use std::num::NonZeroU64;
 

@@ -37,7 +37,7 @@ pub fn known_keys() -> impl Iterator<Item = KnownKey> {
     TABLE.lines().filter_map(line)
 }
 
-/// A key of the table; `None` for a line that is none, which the test of the table excludes.
+/// A key of the table; `None` for a line that names no key, which the test of the table excludes.
 fn line(line: &str) -> Option<KnownKey> {
     let mut words = line.split(' ');
     let (kind, number, hex) = (words.next()?, words.next()?, words.next()?);

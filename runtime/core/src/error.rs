@@ -11,13 +11,13 @@ pub enum ErrorKind {
     Forbidden,
     /// What is named does not exist.
     Missing,
-    /// The state does not fit: it is taken, over, or not yet so far.
+    /// The state does not allow it: something is taken, over, or not yet so far.
     Conflict,
-    /// A rule of the economy says no: there is too little, or it would be too much.
+    /// A rule of the economy refuses it: there is too little, or it would be too much.
     Refused,
     /// The fee, or who would pay it, is not enough.
     Payment,
-    /// It is larger than what is taken at all.
+    /// It is larger than the largest that is accepted.
     TooLarge,
     /// The chain cannot take it now, whatever it is.
     Unavailable,

@@ -4,7 +4,7 @@ use borsh::BorshSerialize;
 
 use crate::module::ModuleId;
 
-/// Room for a transfer's event.
+/// The bytes that are reserved at first: the event of a transfer fits in them.
 const USUAL_BYTES: usize = 64;
 
 /// Collects the events of a transaction or a hook as borsh, each behind its module's byte. The composed event enum of

@@ -68,10 +68,10 @@ macro_rules! coin_form {
                 Coin { amount: *amount, denom: $unit.into(), display: format!("{amount} {}", $unit) }.serialize(serializer)
             }
 
-            /// Reads the amount of that.
+            /// Reads the amount out of an object of this form.
             ///
             /// # Errors
-            /// It is none of these, or not the unit of this field.
+            /// The value has another form, or the unit of another field.
             pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Amount, D::Error> {
                 Coin::deserialize(deserializer)?.of($unit).map_err(serde::de::Error::custom)
             }

@@ -24,8 +24,7 @@ impl ModuleId {
 /// A call of a transaction, as its module defines it. The trait is object-safe, so that whoever handles calls of every
 /// kind needs one match and no more.
 pub trait Message: Metered {
-    /// Checks what can be checked of the call without state. A module of which every call that decodes may succeed says
-    /// nothing here.
+    /// Checks what can be checked of the call without state. The default accepts every call that decodes.
     ///
     /// # Errors
     /// The call can never succeed.
@@ -36,16 +35,16 @@ pub trait Message: Metered {
     /// The most avvv that the call can take out of the sender's account, beside the fee; a pure function of the call.
     ///
     /// The pool sets so much aside while the transaction waits, so that none is let in whose fee an earlier one can
-    /// send away. Whoever adds a call has to answer, hence no default; a call that takes more than it says here makes
-    /// room in blocks free for those who drain their accounts.
+    /// send away. There is no default, so that whoever adds a call has to answer. A call that takes more than it says
+    /// here lets those who drain their accounts fill blocks for free.
     fn spends(&self) -> Amount;
 
     /// Whether the call only takes out what its sender has in the chain (stake, rewards, credit that was earned), or brings
     /// a validator back.
     ///
-    /// A state that has nearly all the rows it may have refuses what makes rows. These calls pass all the same, so that
-    /// nobody can lock up what others have by filling it. So what such a call makes must go away by itself, and an account
-    /// must not be able to have more than a few of it. A module that says nothing has no such call.
+    /// A nearly full state refuses transactions that make rows. These calls pass all the same, so that nobody can lock
+    /// up what others have by filling the state. So the rows that such a call makes must be removed without a call, and
+    /// an account must not be able to have more than a few of them. By default no call passes.
     fn is_exit(&self) -> bool {
         false
     }
@@ -93,7 +92,8 @@ pub trait Module {
     /// The genesis that would give the present rows again.
     fn export_genesis(state: &dyn StateRead) -> Self::Genesis;
 
-    /// Checks what must always be true of the module's rows. A module of which any row can hold any value says nothing.
+    /// Checks what must always be true of the module's rows. The default checks nothing: it is for rows that can hold
+    /// any value.
     ///
     /// # Errors
     /// Names the invariant that does not hold and by how much.
@@ -101,8 +101,8 @@ pub trait Module {
         Ok(())
     }
 
-    /// Brings rows of version `from`, which is below [`Module::STORAGE_VERSION`], to that version. Only an upgrade calls
-    /// it. A module that does not say otherwise refuses.
+    /// Brings rows of version `from`, which is below [`Module::STORAGE_VERSION`], to that version. Only an upgrade
+    /// calls it. The default refuses.
     ///
     /// # Errors
     /// The node must stop: there is no such path.

@@ -4,7 +4,7 @@
 /// The most letters of a name.
 pub const LONGEST_NAME: usize = 64;
 
-/// Why nobody can be called so.
+/// Why a name is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     /// Whoever has the name of an address would be shown as its owner.
@@ -33,7 +33,7 @@ pub fn check_name(name: &str) -> Result<(), NameError> {
     is_plain_name(name).then_some(()).ok_or(NameError::Form)
 }
 
-/// Whether a name has the letters of one; what it would be taken for is another question.
+/// Whether a name has the letters of one; it may still be taken for an address or a time.
 pub fn is_plain_name(name: &str) -> bool {
     let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
     (1..=LONGEST_NAME).contains(&name.len()) && name.bytes().all(allowed)

@@ -8,7 +8,7 @@ use crate::{Key, cell::KeyPart};
 pub const MAX_ROWS: u16 = 200;
 
 /// The part of a list that a question asks for. Lists are in the order of their keys; whoever wants all of one asks
-/// again with the key of the last row that he got, until a page is empty.
+/// again with the key of the last row received, until a page is empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Page<K> {
     /// The key after which the page begins, itself left out; the key need not be in the list. `None` begins with the

@@ -10,9 +10,9 @@ pub fn shortened(text: &str) -> String {
     }
 }
 
-/// Whether `text` stays what it is when it stands in double quotes within a line: it has no double quotes, no line
-/// ends or other control characters, nothing that turns the direction of writing, and nothing that takes no room. With
-/// those a name could end its quotes and go on as if the rest were the chain's own words.
+/// Whether `text` stays what it is when it stands in double quotes within a line: it has no double quotes, no line ends
+/// or other control characters, nothing that turns the direction of writing, and no zero-width characters. With those a
+/// name could end its quotes and go on as if the rest were the chain's own words.
 ///
 /// The verdict is consensus: the sets are written out, because those of a library change with the edition of Unicode.
 pub fn is_plain(text: &str) -> bool {
@@ -30,10 +30,10 @@ const fn bends(c: char) -> bool {
     }
 }
 
-/// Whether `c` is shown as nothing where it is not understood: all of `Default_Ignorable_Code_Point` of Unicode 14.0
-/// (`DerivedCoreProperties.txt` of the Unicode Character Database), and the annotation marks U+FFF9 to U+FFFB. Among
-/// them is whatever turns the direction of writing, and also the joiners and the selectors of variants that some
-/// scripts and emoji use: with those, two names that look the same could be two.
+/// Whether `c` is shown as nothing (zero-width) where it is not understood: all of `Default_Ignorable_Code_Point` of
+/// Unicode 14.0 (`DerivedCoreProperties.txt` of the Unicode Character Database), and the annotation marks U+FFF9 to
+/// U+FFFB. Among them is whatever turns the direction of writing, and also the joiners and the selectors of variants
+/// that some scripts and emoji use: with those, two names that look the same could be two.
 const fn is_ignorable(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'

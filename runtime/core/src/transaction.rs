@@ -30,14 +30,14 @@ pub struct Transaction<C> {
     pub nonce: u64,
     /// The last height at which it is valid.
     pub expiry: u64,
-    /// avvv per unit of gas.
+    /// The price of a unit of gas, in avvv.
     pub gas_price: Amount,
     /// The most that gas * gas_price may be, in avvv.
     pub max_fee: Amount,
     /// The account that pays the fee where that is not the sender; it signs too.
     pub fee_payer: Option<Address>,
-    /// 1 to [`MAX_CALLS`] calls.
+    /// The calls, 1 to [`MAX_CALLS`].
     pub calls: Vec<C>,
-    /// Free text, at most [`MAX_MEMO_BYTES`].
+    /// A free text of at most [`MAX_MEMO_BYTES`].
     pub memo: String,
 }

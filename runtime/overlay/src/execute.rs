@@ -4,11 +4,11 @@ use diem_core::{Address, BlockInfo, CallError, Events, Forgetful, Message, TxCon
 
 use crate::Overlay;
 
-/// Carries out a call of `sender` as a transaction with this call alone would: valid first, then all of it or nothing.
-/// Gives back its events as [`Events::into_bytes`] does.
+/// Carries out a call of `sender` as a transaction with this call alone would: it validates first, then writes all of
+/// it or nothing. It returns the events as [`Events::into_bytes`] does.
 ///
 /// # Errors
-/// The call's own, and `state` is as before.
+/// The errors of the call; then `state` is as before.
 pub fn execute(
     state: &mut Overlay<'_>,
     block: BlockInfo,

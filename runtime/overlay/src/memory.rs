@@ -31,7 +31,7 @@ impl MemoryRows {
         self.0.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -26,7 +26,7 @@ impl<'a> Overlay<'a> {
         &self.writes
     }
 
-    /// The writes, given back.
+    /// Ends the overlay and returns its writes.
     pub fn into_writes(self) -> WriteSet {
         self.writes
     }

@@ -1,6 +1,6 @@
-//! Which place holds a key: a hash table of one word for each place.
+//! Finds the place that holds a key: a hash table of one word for each place.
 //!
-//! Linear probing over words of (place + 1, low half of the hash), so that a look-up in a table far larger than the
+//! It probes linearly over words of (place + 1, low half of the hash), so that a look-up in a table far larger than the
 //! processor's caches waits for memory once before it knows the place; a general hash table waits twice. Its order
 //! never shows: it only finds.
 
@@ -25,12 +25,12 @@ impl Places {
         self.len
     }
 
-    /// Whether there is none.
+    /// Whether the table is empty.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// The place of that hash for which `is_it` says so.
+    /// Finds the place of that hash for which `is_it` is true.
     #[inline]
     pub fn find(&self, hash: u64, is_it: impl Fn(usize) -> bool) -> Option<usize> {
         self.slot_of(hash, is_it).map(|(_, place)| place)
@@ -48,14 +48,14 @@ impl Places {
         self.len += 1;
     }
 
-    /// Gives what lies at `from` the place `to`.
+    /// Renumbers the entry of the place `from` as `to`.
     pub fn rename(&mut self, hash: u64, from: usize, to: usize) {
         if let Some((at, _)) = self.slot_of(hash, |place| place == from) {
             self.slots[at] = word(hash, to);
         }
     }
 
-    /// Takes a place out; one that is not there is left alone.
+    /// Removes a place; one that is not there is left alone.
     pub fn remove(&mut self, hash: u64, place: usize) {
         let Some((mut free, _)) = self.slot_of(hash, |found| found == place) else { return };
         self.len -= 1;

@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 
 use crate::places::Places;
 
-/// Up to this many rows are found by looking at all of them: cheaper than hashing for the overlay of a transaction.
+/// Up to this many rows are found by a linear scan, which is cheaper than hashing for the overlay of a transaction.
 const FEW: usize = 8;
 
 /// Module byte and table byte.
@@ -102,7 +102,7 @@ impl WriteSet {
         rows.into_iter().map(|(key, value)| (key, value.as_ref()))
     }
 
-    /// The rows in no promised order.
+    /// The rows, in no order that anybody may rely on.
     pub fn rows(&self) -> &[Row] {
         &self.rows
     }

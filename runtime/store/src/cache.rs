@@ -32,7 +32,7 @@ struct Shard {
     entries: Vec<Entry>,
     /// The place of each key in `entries`, by its hash.
     places: Places,
-    /// The next entry to be asked whether it may go.
+    /// The hand of the clock: the next entry to be evicted, unless it was used.
     hand: usize,
 }
 
@@ -49,7 +49,7 @@ impl Entry {
         self.stamp.load(Relaxed) >> 1
     }
 
-    /// Most entries that are read were read before: then nothing is written to shared memory.
+    /// Marks the entry as used. Most entries that are read were read before: then nothing is written to shared memory.
     fn mark_used(&self) {
         let stamp = self.stamp.load(Relaxed);
         if stamp & 1 == 0 {
@@ -57,14 +57,14 @@ impl Entry {
         }
     }
 
-    /// Whether it was used since the last time this was asked.
+    /// Clears the mark of use; returns whether it was set.
     fn was_used(&self) -> bool {
         self.stamp.fetch_and(!1, Relaxed) & 1 == 1
     }
 
     fn bytes(&self) -> usize {
         let heap = spilled(&self.key).saturating_add(spilled(&self.value));
-        // A word of the table of places is taken by about every second of them.
+        // About every second word of the table of places is taken.
         heap.saturating_add(size_of::<Entry>()).saturating_add(16)
     }
 }
@@ -190,7 +190,7 @@ impl Shard {
         }
     }
 
-    /// Takes out the next entry that was not used since it was last asked.
+    /// Evicts the next entry that was not used since the hand last passed.
     fn evict(&mut self, hasher: &RandomState) {
         loop {
             match self.entries.get(self.hand) {

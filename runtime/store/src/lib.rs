@@ -36,7 +36,8 @@ pub struct Options {
     pub cache_bytes: usize,
     /// Whether a commit returns only when the disk has it.
     pub sync: bool,
-    /// Called right before and right after the one write of a commit: a place for tests to end the process.
+    /// A function that is called right before and right after the one write of a commit: a place for tests to end the
+    /// process.
     pub on_write: Option<fn(WritePoint)>,
 }
 

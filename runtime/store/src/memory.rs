@@ -88,7 +88,7 @@ impl MemoryView {
 
 type Bounds<'a> = (Bound<&'a [u8]>, Bound<&'a [u8]>);
 
-/// `None` if the range is empty, which ordered maps refuse.
+/// The bounds of a range; `None` if it is empty, which ordered maps refuse.
 fn bounds<'a>(start: &'a [u8], end: Option<&'a [u8]>) -> Option<Bounds<'a>> {
     match end {
         Some(end) if end <= start => None,

@@ -36,7 +36,7 @@ const INDEX: &str = "index";
 /// Blocks of all families that were read lately. Rows have a cache of their own above.
 const BLOCK_CACHE: usize = 128 << 20;
 
-/// The two upper levels are rewritten too often to be worth it.
+/// The compression of each level. The two upper ones are rewritten too often for it to be worth its time.
 const COMPRESSION: [DBCompressionType; 7] = {
     use DBCompressionType::{Lz4, None};
     [None, None, Lz4, Lz4, Lz4, Lz4, Lz4]
@@ -144,7 +144,7 @@ fn read_meta(db: &DB, path: &Path) -> Result<Option<Meta>, StoreError> {
         .map_err(|error| StoreError::Corrupt { path: path.to_path_buf(), detail: format!("meta row: {error}") })
 }
 
-/// `rows` in the order of their keys: RocksDB's tables in memory take neighbours in half the time of strangers.
+/// Returns `rows` in the order of their keys: RocksDB's memtables take sorted keys in half the time of unsorted ones.
 fn in_key_order<T>(rows: &[T], key: impl Fn(&T) -> &Key) -> impl Iterator<Item = &T> {
     let prefix = |row: &T| {
         let mut prefix = [0; 16];
@@ -152,7 +152,7 @@ fn in_key_order<T>(rows: &[T], key: impl Fn(&T) -> &Key) -> impl Iterator<Item =
         u128::from_be_bytes(prefix)
     };
     let mut order: Vec<(u128, &T)> = rows.iter().map(|row| (prefix(row), row)).collect();
-    // Stable, because one key may be written twice; by the first bytes, which nearly always decide and lie at hand.
+    // The sort is stable, because one key may be written twice. The first bytes nearly always decide, and lie at hand.
     order.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| key(a.1).cmp(key(b.1))));
     order.into_iter().map(|(_, row)| row)
 }

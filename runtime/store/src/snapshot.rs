@@ -171,7 +171,7 @@ impl Ring {
         self.past.keys().next().copied().unwrap_or_else(|| self.latest.height())
     }
 
-    /// Adds a new height. It gives back what left the ring, so that it is dropped outside of the lock.
+    /// Adds a new height. It returns what left the ring, so that it is dropped outside of the lock.
     pub(crate) fn push(&mut self, snapshot: Snapshot) -> Vec<Snapshot> {
         let before = std::mem::replace(&mut self.latest, snapshot);
         if before.meta().is_none() {
@@ -185,8 +185,7 @@ impl Ring {
         left
     }
 
-    /// Replaces the latest height by the same one with other rows of the node's index. It gives back what left the
-    /// ring.
+    /// Replaces the latest height by the same one with other rows of the node's index. It returns what left the ring.
     pub(crate) fn renew(&mut self, snapshot: Snapshot) -> Snapshot {
         std::mem::replace(&mut self.latest, snapshot)
     }

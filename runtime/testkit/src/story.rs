@@ -46,7 +46,7 @@ pub fn settle(provider: Address, vouchers: Vec<SignedVoucher>) -> Call {
 /// every queue; with [`hooks_without_slash_jobs`] every table of every module has a row at the end.
 ///
 /// # Panics
-/// A call fails.
+/// A call of the history fails.
 pub fn history(options: Options) -> Economy {
     let mut economy = Economy::with(options, PEOPLE);
     first_day(&mut economy);

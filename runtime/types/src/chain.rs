@@ -150,7 +150,7 @@ diem_core::error_table! {
 #[serde(rename_all = "snake_case", tag = "type")]
 #[repr(u8)]
 pub enum ChainEvent {
-    /// A step that may be repeated failed; its writes are dropped and it runs again next block.
+    /// A Retry step failed: its writes are dropped, and it runs again in the next block.
     HookFailed {
         /// The name of the hook.
         hook: String,
@@ -163,9 +163,9 @@ pub enum ChainEvent {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ChainParams {
-    /// The most rows. A transaction that makes rows fails where there would be more than nine tenths of them then. The
-    /// last tenth is for what the chain writes by itself. What leaves the chain, a few rows of each account and each for
-    /// some days only, passes and counts beside them.
+    /// The most rows of the state. A transaction that makes rows fails where there would then be more than nine tenths
+    /// of this; the last tenth is for what the chain writes by itself. What leaves the chain passes, a few rows of each
+    /// account and each for some days only, and comes on top.
     pub max_rows: u64,
 }
 
@@ -196,7 +196,7 @@ impl ChainParams {
         self.max_rows.saturating_sub(self.max_rows / 10)
     }
 
-    /// Whether a transaction may make rows, so that a state of `rows` has `after`.
+    /// Checks that a transaction may make rows, so that a state of `rows` has `after`.
     ///
     /// # Errors
     /// [`ChainError::StateFull`].

@@ -97,7 +97,7 @@ pub struct GenesisDoc {
 /// Why a genesis cannot start a chain.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GenesisError {
-    /// The name is missing or not one.
+    /// The chain id is missing or not of its form.
     #[error("chain_id `{0}` must be 1 to {MAX_CHAIN_ID_BYTES} letters, digits, `-`, `_` or `.`")]
     ChainId(String),
     /// The name stands in the votes by which consensus keys prove themselves.
@@ -285,7 +285,7 @@ impl GenesisDoc {
                 "consensus.evidence_max_age_blocks and _ms must not be 0 and must fit an int64, _ms in nanoseconds",
             ));
         }
-        // Older than that by blocks alone it counts: consensus drops what is too old by both.
+        // Evidence that is too old by blocks alone still counts: consensus drops what is too old by both.
         if consensus.evidence_max_age_ms < self.app.staking.params.unbonding_ms {
             return Err(GenesisError::Params(
                 "consensus.evidence_max_age_ms must be at least the unbonding time, app.staking.params.unbonding_ms",

@@ -271,7 +271,7 @@ impl Arena {
         Key::from_slice(&line[1..=usize::from(line[0])])
     }
 
-    /// Reads something of a node and of the leaf below, to have it in the processor's cache later.
+    /// Prefetches: it reads something of a node and of the leaf below, to have it in the processor's cache later.
     #[inline(always)]
     pub(super) fn touch(&self, node: NodeRef) -> u64 {
         match node.kind() {

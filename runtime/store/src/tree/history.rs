@@ -35,7 +35,7 @@ impl History {
         Some(self.latest)
     }
 
-    /// Ends a version: the nodes that no other version sees.
+    /// Ends a version; returns the nodes that no other version sees.
     pub(super) fn end(&mut self, version: u64, arena: &Arena) -> Vec<NodeRef> {
         self.alive.remove(&version);
         let Some(dead) = self.waiting.remove(&version) else { return Vec::new() };

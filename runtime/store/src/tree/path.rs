@@ -70,7 +70,7 @@ pub(super) fn look_up(arena: &Arena, root: Node, key: &[u8]) -> Lookup {
     }
 }
 
-/// Goes down from `node` and notes the steps; `right` tells the way at each depth. It gives the id of the leaf at the
+/// Goes down from `node` and notes the steps; `right` tells the way at each depth. It returns the id of the leaf at the
 /// end.
 fn descend(arena: &Arena, node: NodeRef, steps: &mut Vec<Step>, right: impl Fn(usize) -> bool) -> Option<u32> {
     let mut node = node;

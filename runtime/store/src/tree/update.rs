@@ -252,7 +252,7 @@ impl<'t> Task<'t> {
         }
     }
 
-    /// Stands for a node that has no slot: the whole update is void, so what follows may be anything.
+    /// Returns a node in place of one that has no slot: the whole update is void, so it may be any.
     fn no_room(&mut self) -> Node {
         self.is_full = true;
         Node::EMPTY
@@ -270,9 +270,9 @@ impl<'t> Task<'t> {
         Node { at, hash }
     }
 
-    /// Walks the paths of all `slots` in step. Each step of one path waits for memory, but the steps of different paths
-    /// do not wait for each other, so the processor fetches them together; the update then finds them in its cache. It
-    /// always gives true.
+    /// Prefetches the paths of all `slots` by walking them in step. Each step of one path waits for memory, but the
+    /// steps of different paths do not wait for each other, so the processor fetches them together; the update then
+    /// finds them in its cache. It always returns true.
     fn warm(&mut self, from: NodeRef, slots: &[Slot], depth: usize) -> bool {
         let mut paths = [(from, 0); WARM];
         let mut open = 0;

@@ -40,7 +40,7 @@ macro_rules! uses {
                 }
             }
 
-            /// Its name, as it stands here.
+            /// The name of the use, as it stands here.
             pub const fn name(self) -> &'static str {
                 match self {
                     $(Self::$name => stringify!($name),)*
@@ -103,7 +103,7 @@ pub enum Shape {
 }
 
 impl Shape {
-    /// Every shape.
+    /// All shapes, in the order of their declaration.
     pub const ALL: [Self; 3] = [Self::Whole, Self::Undone, Self::OneUndone];
 
     /// Puts these calls into this shape.
