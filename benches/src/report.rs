@@ -3,7 +3,7 @@
 use comfy_table::Table;
 use serde::Serialize;
 
-/// One measured figure.
+/// One measured figure of the report.
 #[derive(Serialize)]
 struct Row {
     name: String,

@@ -16,7 +16,7 @@ const COUNT: usize = 2_048;
 const BURST: usize = 128;
 
 impl Yardstick {
-    /// Signs the messages.
+    /// Signs the messages that a measurement verifies.
     pub(crate) fn new() -> Self {
         use ed25519_dalek::Signer as _;
         let signed = (0..COUNT as u32).map(|i| {

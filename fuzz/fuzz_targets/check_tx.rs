@@ -1,4 +1,4 @@
-//! See `diem_fuzz::check_tx`.
+//! Lets libFuzzer drive the target `diem_fuzz::check_tx`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| diem_fuzz::check_tx(data));

@@ -1,4 +1,4 @@
-//! See `diem_fuzz::events`.
+//! Lets libFuzzer drive the target `diem_fuzz::events`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| diem_fuzz::events(data));

@@ -1,4 +1,4 @@
-//! See `diem_fuzz::process_proposal`.
+//! Lets libFuzzer drive the target `diem_fuzz::process_proposal`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| diem_fuzz::process_proposal(data));

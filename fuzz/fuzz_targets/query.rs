@@ -1,4 +1,4 @@
-//! See `diem_fuzz::query`.
+//! Lets libFuzzer drive the target `diem_fuzz::query`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| diem_fuzz::query(data));

@@ -1,4 +1,4 @@
-//! See `diem_fuzz::vouchers`.
+//! Lets libFuzzer drive the target `diem_fuzz::vouchers`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| diem_fuzz::vouchers(data));

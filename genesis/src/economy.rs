@@ -31,7 +31,7 @@ pub struct Validator {
     pub public_key: [u8; 32],
     /// The address of its secp256k1 key for the bridge.
     pub bridge_address: Address,
-    /// That the operator holds both keys; made for this chain id.
+    /// The proof that the operator holds both keys, made for this chain id.
     pub proof: KeyProof,
     /// The amount that it stakes with itself. Power is one for each whole VVV.
     pub self_stake: Vvv,
@@ -56,7 +56,7 @@ fn full() -> u16 {
 pub struct Stake {
     /// The account that stakes.
     pub account: Who,
-    /// The operator with whom.
+    /// The operator of the validator that the stake is with.
     pub validator: Who,
     /// The amount that is staked.
     pub amount: Vvv,
@@ -68,7 +68,7 @@ pub struct Stake {
 pub struct Lock {
     /// The account that holds the stake.
     pub account: Who,
-    /// The operator with whom the stake is.
+    /// The operator of the validator that the stake is with.
     pub validator: Who,
     /// The value that is locked.
     pub vvv: Vvv,
@@ -112,7 +112,7 @@ pub struct Provider {
     pub models: Vec<credits::prices::ModelPrices>,
 }
 
-/// Parameters of staking.
+/// The parameters of staking; what is left out has its default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StakingParams {
@@ -230,7 +230,7 @@ impl Emissions {
     }
 }
 
-/// Parameters of credits.
+/// The parameters of credits; what is left out has its default.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CreditsParams {

@@ -40,7 +40,7 @@ pub enum Error {
     /// An account, by name or address, appears twice.
     #[error("account `{0}` is listed twice")]
     DuplicateAccount(String),
-    /// A name that no wallet takes.
+    /// An account has a name that no wallet takes.
     #[error("an account cannot be named `{0}`: {1}")]
     Name(String, NameError),
     /// An account has the same denomination twice, or a sum that fits no amount.
@@ -49,19 +49,19 @@ pub enum Error {
     /// There is no account of that name, and it is no address.
     #[error("there is no account `{0}`: name one of the accounts of this file, or write an address")]
     Unknown(String),
-    /// Both forms of the curve.
+    /// The file has both forms of the curve.
     #[error("the curve has a table and numbers of the formula: write one of them")]
     Curve,
-    /// Keys of the wrong kinds.
+    /// A validator has keys of the wrong kinds.
     #[error("a validator needs an ed25519 key for consensus and a secp256k1 key for the bridge")]
     Keys,
-    /// A day of no length.
+    /// The day has no length.
     #[error("epoch is the length of a day and must not be 0")]
     Epoch,
-    /// Together they have more than there can be.
+    /// The balances of a denomination sum to more than any amount.
     #[error("the balances in {0} sum to more than any amount can be")]
     Supply(Denom),
-    /// A start "now" that nobody has fixed.
+    /// The start is "now", and nobody has fixed it.
     #[error(
         "genesis_time is \"now\", which `diemd init` replaces by the time at which it runs: write a time such as 2026-11-20T12:00:00Z here to get a hash"
     )]
@@ -229,7 +229,7 @@ impl Chain {
     }
 }
 
-/// Parameters of accounts; what is left out has its default.
+/// The parameters of accounts; what is left out has its default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bank {
@@ -271,7 +271,7 @@ pub struct Person {
 }
 
 impl Person {
-    /// Whether that is the name or the address of this one.
+    /// Whether `who` is the name or the address of this account.
     pub(crate) fn is(&self, who: &Who) -> bool {
         self.name.as_deref() == Some(&who.0) || who.0.parse() == Ok(self.address)
     }

@@ -1,4 +1,4 @@
-//! The chains that come along, for development only: their keys are public.
+//! The chains that come with `diemd`, for development only: their keys are public.
 
 use diem_core::{Address, Amount, Denom, keys::SecretKey, sha256};
 use diem_staking::KeyProof;
@@ -13,13 +13,13 @@ pub fn person_path(number: u32) -> String {
     format!("m/44'/60'/0'/0'/{number}'")
 }
 
-/// Days of half a minute, one validator and four people: what the instant engine runs.
+/// The chain that the instant engine runs: days of half a minute, one validator and four people.
 pub const DEV: &str = include_str!("../dev/genesis.toml");
 
 /// The chain with four validators that `diemd devnet` runs.
 pub const LOCALNET: &str = include_str!("../localnet/genesis.toml");
 
-/// UTC days, the terms of a real chain and the curve of the contract on Base.
+/// A chain with UTC days, the terms of a real chain and the curve of the contract on Base.
 pub const LIVE: &str = include_str!("../live/genesis.toml");
 
 /// The names of the presets.
@@ -46,7 +46,7 @@ pub fn preset(name: &str) -> Option<Result<GenesisFile, Error>> {
 /// The same chain under that name and with this many development validators: a key proof names its chain.
 ///
 /// # Errors
-/// None: every development validator has keys of the right kinds.
+/// It returns none: every development validator has keys of the right kinds.
 pub fn with_validators(mut file: GenesisFile, chain_id: &str, count: usize) -> Result<GenesisFile, Error> {
     let operators: Vec<Who> = file.validators.drain(..).map(|validator| validator.operator).collect();
     file.accounts.retain(|person| !operators.iter().any(|operator| person.is(operator)));
@@ -95,8 +95,8 @@ pub fn validator_name(number: usize) -> String {
     format!("validator-{number}")
 }
 
-/// The secret of the consensus key of a preset's validator, counted from 1: sha256 of
-/// `diem development validator N`. Public, and therefore only for chains with the `-dev` marker.
+/// The secret of the consensus key of a preset's validator, counted from 1: sha256 of `diem development validator N`.
+/// It is public, and therefore only for chains with the `-dev` marker.
 pub fn validator_secret(number: usize) -> [u8; 32] {
     sha256(&[format!("diem development validator {number}").as_bytes()])
 }

@@ -15,7 +15,7 @@ pub struct ReadError {
     pub message: String,
 }
 
-/// Parses `text`. The target's structs must have `#[serde(deny_unknown_fields)]`, or typos pass unseen.
+/// Parses `text` into the target. Its structs must have `#[serde(deny_unknown_fields)]`, or typos pass unseen.
 ///
 /// # Errors
 /// [`ReadError`] with the line; an unknown key comes with a suggestion.
@@ -54,10 +54,11 @@ pub fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     (distance.saturating_mul(3) <= longer.max(3)).then_some(name)
 }
 
-/// The number of letters to insert, delete, replace or swap with their neighbour to get from `a` to `b`.
+/// The Damerau-Levenshtein distance: the number of letters to insert, delete, replace or swap with their neighbour to
+/// get from `a` to `b`.
 fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    // Rows of the usual table, and the one before the previous for swaps.
+    // These are the rows of the usual table of dynamic programming; the one before the previous is for swaps.
     let mut before: Vec<usize> = Vec::new();
     let mut previous: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.iter().enumerate() {

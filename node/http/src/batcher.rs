@@ -73,7 +73,7 @@ impl Batcher {
         Ok(Self { entries, bytes: Arc::new(Semaphore::new(MAX_BYTES)) })
     }
 
-    /// Verifies the signatures of `txs` and hands the good ones to the engine's pool; gives one answer for each.
+    /// Verifies the signatures of `txs` and hands the good ones to the engine's pool; returns one answer for each.
     pub(crate) async fn enter(&self, txs: Vec<Bytes>, wait: Wait) -> Result<Vec<Entered>, Failure> {
         let busy = || Failure::from(HttpError::Busy("too many transactions are on their way".into()));
         let size = txs.iter().fold(0usize, |sum, tx| sum.saturating_add(tx.len()).saturating_add(OVERHEAD));
