@@ -60,7 +60,7 @@ impl Common {
     /// A client of the node.
     ///
     /// # Errors
-    /// The URL is none.
+    /// The text is no URL.
     pub fn client(&self) -> Result<Client, Failure> {
         Client::new(&self.node).map_err(usage)
     }
@@ -81,7 +81,7 @@ impl Common {
     }
 }
 
-/// Where a passphrase comes from: a file, else the terminal. Never an argument, never the environment.
+/// The source of a passphrase: a file, else the terminal. It is never an argument, and never in the environment.
 #[derive(Debug, Clone, clap::Args)]
 pub struct PassphraseSource {
     /// Read the passphrase from the first line of this file instead of asking.
@@ -104,7 +104,7 @@ impl PassphraseSource {
     /// A new passphrase, asked for twice.
     ///
     /// # Errors
-    /// As [`Self::read`]; or it is too short, or the two differ.
+    /// The errors of [`Self::read`]; besides, it is too short, or the two differ.
     pub fn read_new(&self, name: &str) -> Result<Zeroizing<String>, Failure> {
         let passphrase = match &self.passphrase_file {
             Some(path) => first_line(path)?,
@@ -185,7 +185,7 @@ pub fn confirm(question: &str, yes: bool) -> Result<(), Failure> {
 /// Runs a command that talks to a node.
 ///
 /// # Errors
-/// What the command fails with.
+/// The failure of the command.
 pub fn block_on<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     runtime.block_on(command)

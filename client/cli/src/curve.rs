@@ -17,7 +17,7 @@ use super::{
     output::{Output, list},
 };
 
-/// The mint curve, without a node.
+/// Compute the mint curve and quotes on it, without a node.
 #[derive(Debug, Args)]
 pub struct CurveCommand {
     #[command(subcommand)]
@@ -29,14 +29,14 @@ pub struct CurveCommand {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Every step: where it ends and what DIEM costs inside it.
+    /// List every step: where it ends and what DIEM costs inside it.
     Table {
         /// A JSON file with a `curve`: {base, power, target, step, steps} or a list of [edge, rate], in base units as
         /// strings [default: the published curve].
         #[arg(long)]
         file: Option<PathBuf>,
     },
-    /// What a mint gives, or what it costs.
+    /// Say what a mint gives, or what it costs.
     Quote(Quote),
 }
 
@@ -46,13 +46,13 @@ struct Quote {
     /// strings [default: the published curve].
     #[arg(long)]
     file: Option<PathBuf>,
-    /// Ask one question instead of those in the file: how much DIEM exists (10000DIEM).
+    /// Amount of DIEM that exists (10000DIEM), for one question instead of those in the file.
     #[arg(long, value_parser = diem)]
     supply: Option<Amount>,
-    /// How much sVVV to lock (300VVV).
+    /// Amount of sVVV to lock (300VVV).
     #[arg(long, value_parser = vvv, requires = "supply", conflicts_with = "out")]
     lock: Option<Amount>,
-    /// How much DIEM to mint (2.5DIEM).
+    /// Amount of DIEM to mint (2.5DIEM).
     #[arg(long, value_parser = diem, requires = "supply")]
     out: Option<Amount>,
 }
@@ -74,7 +74,7 @@ fn amount(text: &str, wanted: Denom) -> Result<Amount, String> {
 }
 
 impl CurveCommand {
-    /// Runs the command.
+    /// Runs the command and prints its result.
     ///
     /// # Errors
     /// The file cannot be read or holds no curve.

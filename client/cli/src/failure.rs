@@ -9,7 +9,7 @@ use crate::chains::ChainsError;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
-    /// Any other failure.
+    /// The command failed for any other reason.
     Failed = 1,
     /// The command line or the configuration is wrong.
     Usage = 2,
@@ -30,7 +30,7 @@ pub enum Exit {
 /// A failure of a command.
 #[derive(Debug)]
 pub struct Failure {
-    /// The exit code.
+    /// The exit code that tells scripts what happened.
     pub exit: Exit,
     /// The error, which is printed on standard error.
     pub error: anyhow::Error,

@@ -19,7 +19,7 @@ use super::{
     output::{fields, list_in_full, say},
 };
 
-/// The keys of this home.
+/// Make, list and delete the keys of this home.
 #[derive(Debug, Args)]
 pub struct Keys {
     #[command(flatten)]
@@ -34,24 +34,24 @@ enum Verb {
     Add(Add),
     /// Store a key that exists: from its phrase, or from its secret in a file.
     Import(Import),
-    /// List the keys.
+    /// List the keys with their addresses.
     List,
-    /// Show one key's address; with a phrase or secret nothing is ever shown.
+    /// Show the address of a key; its phrase and its secret are never shown.
     Show {
-        /// The key's name.
+        /// Name of the key in this home.
         name: String,
     },
     /// Delete a key for good.
     Delete {
-        /// The key's name.
+        /// Name of the key in this home.
         name: String,
-        /// Do not ask.
+        /// Delete it without asking first.
         #[arg(long, short)]
         yes: bool,
     },
     /// Forget what this wallet knows of a chain, because it was started anew: it is then seen as for the first time.
     ForgetChain {
-        /// The chain's name.
+        /// Chain id of the chain to forget.
         #[arg(value_name = "CHAIN_ID")]
         chain: String,
     },
@@ -78,15 +78,15 @@ struct Import {
 /// How a key is made and kept.
 #[derive(Debug, Args)]
 struct How {
-    /// The key's name.
+    /// Name of the key in this home.
     name: String,
     /// The kind of key: ed25519, or that of an Ethereum wallet with the same address on Base.
     #[arg(long, default_value = "ed25519", value_parser = parse_kind)]
     kind: KeyKind,
-    /// Which key of the phrase.
+    /// Number of the key under the phrase, from 0.
     #[arg(long, default_value_t = 0, conflicts_with = "path")]
     index: u32,
-    /// The path of the key under the phrase, instead of the usual one.
+    /// Derivation path of the key under the phrase, instead of the usual one.
     #[arg(long)]
     path: Option<String>,
     /// Store the key unencrypted, for this development chain and its like.
@@ -194,7 +194,7 @@ impl Line {
 }
 
 impl Keys {
-    /// Runs the command.
+    /// Runs the command and prints its result.
     ///
     /// # Errors
     /// The sentence says what to do.

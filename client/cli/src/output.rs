@@ -26,10 +26,10 @@ thread_local! {
 /// How data is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum Output {
-    /// For people.
+    /// A table for people.
     #[default]
     Table,
-    /// For programs: exactly one JSON document.
+    /// Exactly one JSON document for programs.
     Json,
 }
 
@@ -37,7 +37,7 @@ impl Output {
     /// Prints `data`: as JSON, or as the text that `table` makes of it.
     ///
     /// # Errors
-    /// stdout takes nothing. A reader who has seen enough and closed the pipe, as `head` does, is none.
+    /// Standard output takes nothing. A reader that has seen enough and closed the pipe, as `head` does, is no error.
     pub fn print<T: Serialize>(self, data: &T, table: impl FnOnce(&T) -> String) -> Result<(), Failure> {
         match self {
             Self::Table => {
@@ -53,7 +53,7 @@ impl Output {
 /// Prints a JSON document that is text already.
 ///
 /// # Errors
-/// As [`Output::print`].
+/// The errors of [`Output::print`].
 pub fn print_json(text: &str) -> Result<(), Failure> {
     // Between strings JSON has no such character but the line end, and within them the escape means the same.
     write(&escaped(text, |c| c != '\n' && steers(c), |c| format!("\\u{:04x}", u32::from(c))))
@@ -62,7 +62,7 @@ pub fn print_json(text: &str) -> Result<(), Failure> {
 /// Prints a text that somebody may keep in a file, as it is.
 ///
 /// # Errors
-/// As [`Output::print`].
+/// The errors of [`Output::print`].
 pub fn print_text(text: &str) -> Result<(), Failure> {
     write(&plain_lines(text))
 }
@@ -77,7 +77,7 @@ fn write(text: &str) -> Result<(), Failure> {
 
 /// Says something to the person at the terminal.
 ///
-/// Nobody there to hear it is no failure: what only reports stops nothing.
+/// It ignores a terminal that takes nothing: what only reports stops nothing.
 pub fn say(words: &str) {
     outlet::err(&format!("{}\n", wrapped(words)));
 }
@@ -116,7 +116,7 @@ pub fn plain(text: &str) -> Cow<'_, str> {
     escaped(text, steers, |c| c.escape_unicode().to_string())
 }
 
-/// The same for a text of several lines.
+/// A `text` of several lines as it can be printed: see [`plain`].
 fn plain_lines(text: &str) -> Cow<'_, str> {
     escaped(text, |c| c != '\n' && steers(c), |c| c.escape_unicode().to_string())
 }
@@ -170,7 +170,7 @@ pub fn list<const N: usize>(headings: [&str; N], rows: impl IntoIterator<Item = 
     in_columns(brief::DIGITS).or_else(|| in_columns(brief::FEW_DIGITS)).unwrap_or_else(below)
 }
 
-/// The same with nothing shortened: for what people copy, or look at before they sign.
+/// A table as of [`list`] with nothing shortened, for what people copy or look at before they sign.
 pub fn list_in_full<const N: usize>(headings: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
     let rows: Vec<[String; N]> = rows.into_iter().collect();
     in_columns(&headings.map(str::to_owned), &rows).unwrap_or_else(|| below_each_other(&headings, &rows))

@@ -24,7 +24,7 @@ use super::{
     tables,
 };
 
-/// Reading the chain.
+/// Read the chain: accounts, blocks, stake, credit.
 #[derive(Debug, Args)]
 #[command(help_template = help())]
 pub struct QueryCommand {
@@ -48,77 +48,77 @@ enum What {
     Days(days::Verb),
 }
 
-/// Where in the past to look.
+/// The height at which to read the state.
 #[derive(Debug, Args)]
 struct Height {
-    /// The height after which to look; one of the last 64 [default: the latest].
+    /// Height whose state to show, one of the last 64 [default: the latest].
     #[arg(long)]
     height: Option<u64>,
 }
 
-/// Reading accounts, blocks and transactions.
+/// The verbs of `diemd query` that read accounts, blocks and transactions.
 #[derive(Debug, Subcommand)]
 enum Chain {
-    /// The node and the end of its chain
+    /// Show the node and the end of its chain
     Status,
-    /// Everything that an account owns
+    /// Show everything that an account owns
     Account {
-        /// An address (diem1... or 0x...) or the name of a key.
+        /// Account: an address (diem1... or 0x...) or the name of a key.
         address: String,
-        /// The height after which to look; one of the last 64.
+        /// Height whose state to show, one of the last 64.
         #[arg(long)]
         height: Option<u64>,
         #[command(flatten)]
         verify: Verify,
     },
-    /// A transaction in a block
+    /// Show a transaction in a block
     Tx {
-        /// Its hash.
+        /// Hash of the transaction.
         hash: Hash,
     },
-    /// A block with its transactions
+    /// Show a block with its transactions
     Block {
-        /// A height, a hash, or `latest`.
+        /// Block to show: a height, a hash, or `latest`.
         #[arg(default_value = "latest")]
         block: BlockId,
-        /// The page of its transactions behind the one that named this.
+        /// Page of its transactions to show, as the page before names it.
         #[arg(long, value_name = "NEXT")]
         after: Option<String>,
     },
-    /// The latest blocks
+    /// List the latest blocks, the newest first
     Blocks {
-        /// The page behind the one that named this.
+        /// Page to show, as the page before names it.
         #[arg(long, value_name = "NEXT")]
         after: Option<String>,
-        /// How many.
+        /// Number of blocks to show.
         #[arg(long, default_value_t = 20)]
         limit: u32,
     },
-    /// Who signs the blocks, as consensus knows them
+    /// List who signs the blocks, as consensus knows them
     Consensus,
-    /// The parameters of the chain: gas, limits, staking, credit
+    /// Show the parameters of the chain: gas, limits, staking, credit
     Params,
-    /// A row of state, or its absence, with a proof
+    /// Show a row of state, or its absence, with a proof
     Proof {
-        /// The row's key, in hex.
+        /// Key of the row, in hex.
         key: HexBytes,
-        /// The height after which to look; one of the last 64.
+        /// Height whose state to show, one of the last 64.
         #[arg(long)]
         height: Option<u64>,
         #[command(flatten)]
         verify: Verify,
     },
-    /// The table of errors
+    /// List the errors with their numbers
     Errors,
 }
 
-/// Whether to believe the node, and whom instead.
+/// The options that say whether to believe the node, and whom instead.
 #[derive(Debug, Args)]
 struct Verify {
     /// Check a proof of the answer against the validators of a genesis that you trust.
     #[arg(long)]
     verify: bool,
-    /// The trusted genesis [default: that of the home, if it has one].
+    /// Genesis that you trust [default: that of the home, if it has one].
     #[arg(long, value_name = "FILE", requires = "verify", conflicts_with = "genesis_hash")]
     genesis: Option<PathBuf>,
     /// Take the genesis from the node, but only if it has this hash.
@@ -137,7 +137,7 @@ fn block_point(text: &str) -> Result<(u64, Hash), String> {
 }
 
 impl QueryCommand {
-    /// Runs the command.
+    /// Runs the command and prints its result.
     ///
     /// # Errors
     /// The sentence says what to do.

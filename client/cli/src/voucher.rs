@@ -24,7 +24,7 @@ use super::{
     receivers, units,
 };
 
-/// What an account signs for a provider, off chain.
+/// Sign and check vouchers, which an account signs for a provider off chain.
 #[derive(Debug, Args)]
 pub struct VoucherCommand {
     #[command(flatten)]
@@ -35,14 +35,14 @@ pub struct VoucherCommand {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Sign a voucher: so much in all since the day began
+    /// Sign a voucher for so much credit in all since the day began
     #[command(after_help = "Example: diemd voucher sign 2.5 --provider carol --from bob --out voucher.json\n\
                       The provider hands it in: diemd tx settle voucher.json --from carol")]
     Sign(Box<Sign>),
-    /// Show a voucher and check its signature; asks no node
+    /// Show a voucher and check its signature, without asking a node
     #[command(after_help = "Example: diemd voucher show voucher.json")]
     Show {
-        /// The file, or `-` for stdin.
+        /// File with vouchers, or `-` for stdin.
         file: PathBuf,
     },
 }
@@ -52,28 +52,28 @@ struct Sign {
     /// Credit in all since the day began, from this signer to this provider: 2.5.
     #[arg(value_parser = units::credit, value_name = "CREDIT")]
     amount: Amount,
-    /// Who is paid.
+    /// Provider that is paid: an address or the name of a key.
     #[arg(long, value_name = "WHO")]
     provider: String,
-    /// The key that signs: the account's own or a session key.
+    /// Key that signs: the account's own or a session key.
     #[arg(long, value_name = "KEY")]
     from: String,
-    /// Whose credit it is [default: that of the key that signs].
+    /// Account whose credit pays [default: that of the key that signs].
     #[arg(long, value_name = "WHO")]
     account: Option<String>,
-    /// For which day [default: the open one].
+    /// Day of the voucher [default: the open one].
     #[arg(long)]
     day: Option<u64>,
-    /// Requests in all since the day began.
+    /// Number of requests in all since the day began.
     #[arg(long, default_value_t = 1)]
     requests: u64,
-    /// The price sheet that was charged by [default: the provider's of today].
+    /// Price sheet that was charged by [default: the provider's of today].
     #[arg(long, value_name = "HASH")]
     price_sheet: Option<Hash>,
-    /// A root over the usage that both sides keep [default: zeros, no such record].
+    /// Root of the usage records that both sides keep [default: zeros, no such record].
     #[arg(long, value_name = "HASH")]
     usage_root: Option<Hash>,
-    /// Where to write it [default: stdout].
+    /// File to write it to [default: stdout].
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Do not ask before signing.
@@ -92,7 +92,7 @@ struct Shown {
 }
 
 impl VoucherCommand {
-    /// Runs the command.
+    /// Runs the command and prints its result.
     ///
     /// # Errors
     /// The sentence says what to do.

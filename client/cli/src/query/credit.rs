@@ -14,52 +14,52 @@ use crate::{
     units::moment,
 };
 
-/// Reading credit.
+/// The verbs of `diemd query` that read credit.
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
-    /// An account's credit today, yesterday and tomorrow, with its allocations
+    /// Show an account's credit today, yesterday and tomorrow, with its allocations
     Credit {
-        /// An address or the name of a key.
+        /// Account: an address or the name of a key.
         who: String,
         #[command(flatten)]
         at: Height,
     },
-    /// DIEM that an account has staked, by beneficiary
+    /// List the DIEM that an account has staked, by beneficiary
     DiemStakes {
-        /// An address or the name of a key.
+        /// Account: an address or the name of a key.
         who: String,
         #[command(flatten)]
         at: Height,
     },
-    /// DIEM that an account has on its way out of stake
+    /// List the DIEM that an account has on its way out of stake
     UnstakingDiem {
-        /// An address or the name of a key.
+        /// Account: an address or the name of a key.
         who: String,
         #[command(flatten)]
         at: Height,
     },
-    /// An account's session keys and their limits
+    /// List an account's session keys and their limits
     Grants {
-        /// An address or the name of a key.
+        /// Account: an address or the name of a key.
         who: String,
         #[command(flatten)]
         at: Height,
     },
-    /// What vouchers of a signer can still bring at a provider
+    /// Show what vouchers of a signer can still bring at a provider
     #[command(after_help = "Example: diemd query vouchers bob --provider carol")]
     Vouchers {
-        /// Whose credit: an address or the name of a key.
+        /// Account whose credit pays: an address or the name of a key.
         who: String,
-        /// Who is paid.
+        /// Provider that is paid: an address or the name of a key.
         #[arg(long, value_name = "WHO")]
         provider: String,
-        /// Which session key signs [default: the account itself].
+        /// Session key that signs [default: the account itself].
         #[arg(long, value_name = "WHO")]
         signer: Option<String>,
         #[command(flatten)]
         at: Height,
     },
-    /// Credit of today that is for sale
+    /// List the credit of today that is for sale
     Offers {
         #[command(flatten)]
         at: Height,

@@ -16,33 +16,33 @@ use crate::{
     units::{date, moment, show_credit, show_percent},
 };
 
-/// Reading days and providers.
+/// The verbs of `diemd query` that read days and providers.
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
-    /// All providers
+    /// List all providers, also those that have left
     Providers {
         #[command(flatten)]
         at: Height,
     },
-    /// One provider: its bond, its prices, what was used there
+    /// Show one provider: its bond, its prices, what was used there
     Provider {
-        /// An address or the name of a key.
+        /// Provider: an address or the name of a key.
         #[arg(value_name = "WHO")]
         provider: String,
         #[command(flatten)]
         at: Height,
     },
-    /// A day: its credit, its use, its rent
+    /// Show a day: its credit, its use, its rent
     Day {
-        /// Its number, or `today`.
+        /// Day to show: its number, or `today`.
         #[arg(default_value = "today", value_name = "N|today")]
         day: WhichDay,
         #[command(flatten)]
         at: Height,
     },
-    /// The last days
+    /// List the last days, the newest first
     Days {
-        /// How many.
+        /// Number of days to show.
         #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
         limit: u32,
         #[command(flatten)]

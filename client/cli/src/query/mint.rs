@@ -14,43 +14,43 @@ use crate::{
     units::{moment, show_percent},
 };
 
-/// Reading VVV and DIEM as a whole.
+/// The verbs of `diemd query` that read VVV and DIEM as a whole.
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
-    /// How much VVV and DIEM there is
+    /// Show how much VVV and DIEM there is
     Supply {
         #[command(flatten)]
         at: Height,
     },
-    /// What the next DIEM costs
+    /// Show what the next DIEM costs
     Rate {
         #[command(flatten)]
         at: Height,
     },
-    /// What a mint would give or cost now
+    /// Show what a mint would give or cost now
     #[command(after_help = "Examples: diemd query quote 500VVV   what locking that gives\n          \
                       diemd query quote 1DIEM    what minting that locks")]
     Quote {
-        /// VVV to lock, or DIEM to mint.
+        /// Amount of VVV to lock, or of DIEM to mint.
         #[arg(value_parser = Denom::parse_amount)]
         amount: (Amount, Denom),
         #[command(flatten)]
         at: Height,
     },
-    /// Every step of the mint curve
+    /// List every step of the mint curve
     Curve {
         #[command(flatten)]
         at: Height,
     },
-    /// How much VVV is emitted, and how much was
+    /// Show how much VVV is emitted, and how much was
     Emission {
-        /// The whole schedule instead.
+        /// List the whole schedule instead.
         #[arg(long)]
         schedule: bool,
         #[command(flatten)]
         at: Height,
     },
-    /// What the open day has brought for providers so far
+    /// Show what the open day has brought for providers so far
     Rent {
         #[command(flatten)]
         at: Height,

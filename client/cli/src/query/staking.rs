@@ -15,46 +15,46 @@ use crate::{
     units::{moment, show_percent},
 };
 
-/// Reading stake.
+/// The verbs of `diemd query` that read stake.
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
-    /// All validators: what is staked with them, what they take
+    /// List all validators: what is staked with them, what they take
     Validators {
         #[command(flatten)]
         at: Height,
     },
-    /// One validator with everything known of it
+    /// Show one validator with everything known of it
     Validator {
-        /// Its operator: an address or the name of a key.
+        /// Operator of the validator: an address or the name of a key.
         #[arg(value_name = "WHO")]
         operator: String,
         #[command(flatten)]
         at: Height,
     },
-    /// What an account has staked, by validator
+    /// List what an account has staked, by validator
     Positions {
-        /// An address or the name of a key.
+        /// Account: an address or the name of a key.
         who: String,
         #[command(flatten)]
         at: Height,
     },
-    /// What an account has on its way out of stake, and what it moved lately
+    /// List what an account has on its way out of stake, and what it moved lately
     Unstaking {
-        /// An address or the name of a key.
+        /// Account: an address or the name of a key.
         who: String,
         #[command(flatten)]
         at: Height,
     },
-    /// What an account has locked for DIEM, by validator
+    /// List what an account has locked for DIEM, by validator
     Locks {
-        /// An address or the name of a key.
+        /// Account: an address or the name of a key.
         who: String,
         #[command(flatten)]
         at: Height,
     },
-    /// What an account may claim, by validator
+    /// List what an account may claim, by validator
     Rewards {
-        /// An address or the name of a key.
+        /// Account: an address or the name of a key.
         who: String,
         #[command(flatten)]
         at: Height,

@@ -9,16 +9,16 @@ use diem_types::Call;
 use super::make::{Make, Wallet};
 use crate::{Failure, failure::usage, units};
 
-/// Staking DIEM and using its credit.
+/// The verbs of `diemd tx` that stake DIEM and use its credit.
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
-    /// Stake DIEM: one credit a day for each, from now on
+    /// Stake DIEM: each gives one credit a day, from now on
     #[command(after_help = "Example: diemd tx stake-diem 5DIEM --beneficiary bob --from alice")]
     StakeDiem {
-        /// How much: 5DIEM; at least 0.01DIEM stands staked for a beneficiary.
+        /// Amount to stake, such as 5DIEM; at least 0.01DIEM stands staked for a beneficiary.
         #[arg(value_parser = units::diem)]
         amount: Amount,
-        /// Who has the credit [default: the sender].
+        /// Account that has the credit [default: the sender].
         #[arg(long, value_name = "WHO")]
         beneficiary: Option<String>,
         #[command(flatten)]
@@ -27,10 +27,10 @@ pub(super) enum Verb {
     /// Take DIEM out of stake; it is paid by itself after the cooldown
     #[command(after_help = "Example: diemd tx unstake-diem 5DIEM --beneficiary bob --from alice")]
     UnstakeDiem {
-        /// How much: the whole position, or at least 0.01DIEM if as much stays.
+        /// Amount to unstake: the whole position, or at least 0.01DIEM if as much stays.
         #[arg(value_parser = units::diem)]
         amount: Amount,
-        /// Whose credit it backs [default: the sender's].
+        /// Account whose credit it backs [default: the sender].
         #[arg(long, value_name = "WHO")]
         beneficiary: Option<String>,
         #[command(flatten)]
@@ -40,7 +40,7 @@ pub(super) enum Verb {
     #[command(after_help = "Example: diemd tx cancel-unstake-diem 3 --from alice\n\
                       `diemd query unstaking-diem alice` lists the tranches by number.")]
     CancelUnstakeDiem {
-        /// The tranche's number.
+        /// Number of the tranche.
         tranche: u64,
         #[command(flatten)]
         make: Box<Make>,
@@ -49,7 +49,7 @@ pub(super) enum Verb {
     #[command(after_help = "Example: diemd tx collect-tranche 3 --from alice\n\
                       `diemd query unstaking-diem alice` lists the tranches by number, with their dates.")]
     CollectTranche {
-        /// The tranche's number.
+        /// Number of the tranche.
         id: u64,
         #[command(flatten)]
         make: Box<Make>,
@@ -58,10 +58,10 @@ pub(super) enum Verb {
     #[command(after_help = "Example: diemd tx allocate 2.5 --provider carol --from bob\n\
                       0 ends an allocation. A raise counts today as far as free credit reaches, a cut from tomorrow.")]
     Allocate {
-        /// How much a day, in credit: 2.5.
+        /// Credit a day, such as 2.5.
         #[arg(value_parser = units::credit, value_name = "CREDIT")]
         amount: Amount,
-        /// To whom.
+        /// Provider to which it is allocated: an address or the name of a key.
         #[arg(long, value_name = "WHO")]
         provider: String,
         #[command(flatten)]
@@ -72,22 +72,22 @@ pub(super) enum Verb {
         after_help = "Example: diemd tx grant --key agent --last-day 20800 --limit carol=1 --limit dave=0.5 --from bob"
     )]
     Grant {
-        /// The key: its address or name.
+        /// Session key: its address or its name.
         #[arg(long, value_name = "WHO")]
         key: String,
-        /// The last day on which it may sign.
+        /// Last day on which the key may sign.
         #[arg(long, value_name = "DAY")]
         last_day: u64,
-        /// Where, and up to how much credit a day; may be repeated.
+        /// Provider and the credit that the key may spend there a day; may be repeated.
         #[arg(long, required = true, value_name = "WHO=CREDIT")]
         limit: Vec<String>,
         #[command(flatten)]
         make: Box<Make>,
     },
-    /// Take a session key's rights from tomorrow on
+    /// Take away a session key's rights from tomorrow on
     #[command(after_help = "Example: diemd tx revoke --key agent --from bob")]
     Revoke {
-        /// The key: its address or name.
+        /// Session key: its address or its name.
         #[arg(long, value_name = "WHO")]
         key: String,
         #[command(flatten)]
@@ -96,16 +96,16 @@ pub(super) enum Verb {
     /// Spend free credit at a provider, at once
     #[command(after_help = "Example: diemd tx spend 1.5 --provider carol --reference \"one image\" --from bob")]
     Spend {
-        /// How much, in credit: 1.5.
+        /// Credit to spend, such as 1.5.
         #[arg(value_parser = units::credit, value_name = "CREDIT")]
         amount: Amount,
-        /// At whom.
+        /// Provider at which it is spent: an address or the name of a key.
         #[arg(long, value_name = "WHO")]
         provider: String,
-        /// The day whose credit it is; any but the open one is refused [default: the open one].
+        /// Day whose credit is spent; any but the open one is refused [default: the open one].
         #[arg(long)]
         day: Option<u64>,
-        /// What for; everybody can read it.
+        /// Text for the provider, such as the number of an order; everybody can read it.
         #[arg(long, default_value = "", value_name = "TEXT")]
         reference: String,
         #[command(flatten)]
@@ -114,13 +114,13 @@ pub(super) enum Verb {
     /// Give free credit of today to another account
     #[command(after_help = "Example: diemd tx gift 1 --to dave --from bob")]
     Gift {
-        /// How much, in credit: 1.
+        /// Credit to give, such as 1.
         #[arg(value_parser = units::credit, value_name = "CREDIT")]
         amount: Amount,
-        /// To whom.
+        /// Account that receives the credit: an address or the name of a key.
         #[arg(long, value_name = "WHO")]
         to: String,
-        /// The day whose credit it is [default: the open one].
+        /// Day whose credit is given [default: the open one].
         #[arg(long)]
         day: Option<u64>,
         #[command(flatten)]
@@ -131,38 +131,38 @@ pub(super) enum Verb {
         after_help = "Example: diemd tx offer 10 --price 0.01VVV --from bob\nIt takes the place of an earlier offer."
     )]
     Offer {
-        /// How much, in credit: 10.
+        /// Credit to offer, such as 10.
         #[arg(value_parser = units::credit, value_name = "CREDIT")]
         amount: Amount,
-        /// For how much each: 0.01VVV.
+        /// Price of one credit, such as 0.01VVV.
         #[arg(long, value_name = "AMOUNT", value_parser = units::vvv)]
         price: Amount,
-        /// The day whose credit it is [default: the open one].
+        /// Day whose credit is offered [default: the open one].
         #[arg(long)]
         day: Option<u64>,
         #[command(flatten)]
         make: Box<Make>,
     },
-    /// Take one's offer back
+    /// Take back one's offer of credit
     #[command(after_help = "Example: diemd tx withdraw-offer --from bob")]
     WithdrawOffer {
         #[command(flatten)]
         make: Box<Make>,
     },
-    /// Buy credit of today
+    /// Buy credit of today that is for sale
     #[command(after_help = "Example: diemd tx buy 2 --seller bob --max-price 0.01VVV --from dave\n\
                       `diemd query offers` lists what is for sale.")]
     Buy {
-        /// How much, in credit: 2.
+        /// Credit to buy, such as 2.
         #[arg(value_parser = units::credit, value_name = "CREDIT")]
         amount: Amount,
-        /// From whom.
+        /// Account that sells: an address or the name of a key.
         #[arg(long, value_name = "WHO")]
         seller: String,
-        /// The most to pay for each: 0.01VVV.
+        /// Highest price of one credit to accept, such as 0.01VVV.
         #[arg(long, value_name = "AMOUNT", value_parser = units::vvv)]
         max_price: Amount,
-        /// The day whose credit it is [default: the open one].
+        /// Day whose credit is bought [default: the open one].
         #[arg(long)]
         day: Option<u64>,
         #[command(flatten)]

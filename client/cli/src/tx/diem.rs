@@ -8,20 +8,20 @@ use diem_types::Call;
 use super::make::{Make, Wallet};
 use crate::{Failure, ask, units};
 
-/// Minting and burning DIEM.
+/// The verbs of `diemd tx` that mint and burn DIEM.
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
     /// Lock an exact amount of sVVV and mint the DIEM that it buys
     #[command(after_help = "Example: diemd tx mint 500VVV --validator validator-1 --from alice\n\
                       `diemd query quote 500VVV` says what it would give; --dry-run says what it would change.")]
     Mint {
-        /// What to lock, in VVV of its value now: 500VVV.
+        /// Stake to lock, in VVV of its value now, such as 500VVV.
         #[arg(value_parser = units::vvv)]
         lock: Amount,
-        /// With which validator the stake is.
+        /// Validator that the stake is with: its operator's address or key.
         #[arg(long, value_name = "WHO")]
         validator: String,
-        /// The least to get, such as 5DIEM; with less nothing happens [default: what the curve gives now].
+        /// Least DIEM to get, such as 5DIEM; with less nothing happens [default: what the curve gives now].
         #[arg(long, value_name = "AMOUNT", value_parser = units::diem)]
         min_out: Option<Amount>,
         #[command(flatten)]
@@ -33,13 +33,13 @@ pub(super) enum Verb {
                       `diemd query quote 1DIEM` says what it would cost."
     )]
     MintExact {
-        /// How much to get: 1DIEM.
+        /// Amount to get, such as 1DIEM.
         #[arg(value_parser = units::diem)]
         out: Amount,
-        /// With which validator the stake is.
+        /// Validator that the stake is with: its operator's address or key.
         #[arg(long, value_name = "WHO")]
         validator: String,
-        /// The most to lock, such as 100VVV; if it costs more nothing happens.
+        /// Most VVV to lock, such as 100VVV; if it costs more nothing happens.
         #[arg(long, value_name = "AMOUNT", value_parser = units::vvv)]
         max_lock: Amount,
         #[command(flatten)]
@@ -49,10 +49,10 @@ pub(super) enum Verb {
     #[command(after_help = "Example: diemd tx burn 1DIEM --validator validator-1 --from alice\n\
                       `diemd query locks alice` says how much each lock takes.")]
     Burn {
-        /// How much: 1DIEM.
+        /// Amount to burn, such as 1DIEM.
         #[arg(value_parser = units::diem)]
         amount: Amount,
-        /// With which validator the lock is.
+        /// Validator that the lock is with: its operator's address or key.
         #[arg(long, value_name = "WHO")]
         validator: String,
         #[command(flatten)]

@@ -22,10 +22,10 @@ use crate::{Failure, failure::usage};
 #[serde(deny_unknown_fields)]
 pub(super) struct TxFile {
     pub(super) tx: Body,
-    /// The sender's signature.
+    /// The signature of the sender.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     signature: Option<HexBytes>,
-    /// The fee payer's signature.
+    /// The signature of the fee payer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     fee_payer_signature: Option<HexBytes>,
 }

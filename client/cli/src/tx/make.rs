@@ -22,26 +22,26 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(next_help_heading = "The transaction")]
 pub(super) struct Make {
-    /// The key that acts and signs.
+    /// Key of the account that acts and signs.
     #[arg(long, value_name = "KEY")]
     pub(super) from: String,
-    /// Who pays the fee instead: a key, or with --unsigned an address.
+    /// Account that pays the fee instead: a key, or with --unsigned an address.
     #[arg(long, value_name = "KEY")]
     pub(super) fee_payer: Option<String>,
-    /// avvv for a unit of gas [default: the chain's lowest].
+    /// Price of a unit of gas, in avvv [default: the chain's lowest].
     #[arg(long, value_name = "AVVV")]
     pub(super) gas_price: Option<u128>,
-    /// The most to pay as fee, such as 0.01VVV [default: what it costs, up to 0.1VVV and to 10 times what it was when
-    /// this wallet first saw the chain].
+    /// Most to pay as fee, such as 0.01VVV [default: what it costs, up to 0.1VVV and to 10 times what it was when this
+    /// wallet first saw the chain].
     #[arg(long, value_name = "AMOUNT", value_parser = units::vvv)]
     pub(super) max_fee: Option<Amount>,
-    /// The last height at which the transaction is valid [default: 600 blocks from now].
+    /// Last height at which the transaction is valid [default: 600 blocks from now].
     #[arg(long, value_name = "HEIGHT")]
     pub(super) expiry: Option<u64>,
     /// The sender's number of transactions so far [default: what the node says, those that wait in its pool included].
     #[arg(long)]
     pub(super) nonce: Option<u64>,
-    /// A text that everybody can read.
+    /// Text of the transaction, which everybody can read.
     #[arg(long, default_value = "")]
     pub(super) memo: String,
     /// Refuse to sign for any other chain than the one with this genesis hash.
@@ -64,16 +64,16 @@ pub(super) struct Make {
 /// For what the command waits, and how long.
 #[derive(Debug, Args)]
 pub(super) struct Sending {
-    /// When to be satisfied: handed on, checked by the pool, or in a block.
+    /// What to wait for: that it is handed on, checked by the pool, or in a block.
     #[arg(long, default_value = "committed", value_name = "none|checked|committed")]
     pub(super) wait: Wait,
-    /// How many seconds to wait for the block.
+    /// Number of seconds to wait for the block.
     #[arg(long, default_value_t = 60, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=120))]
     pub(super) timeout: u64,
     /// Do not ask before sending.
     #[arg(long, short)]
     pub(super) yes: bool,
-    /// Say everything of what is sent and of what became of it, not one line.
+    /// Show all of what is sent and of what became of it, instead of one line.
     #[arg(long, short)]
     pub(super) verbose: bool,
 }
@@ -81,7 +81,7 @@ pub(super) struct Sending {
 /// Whether a node is asked first what a new transaction would do.
 #[derive(Debug, Args)]
 pub(super) struct Preview {
-    /// Do not ask the node first what it would do; with --yes, what would fail is sent all the same.
+    /// Do not ask the node first what the transaction would do; with --yes, what would fail is sent all the same.
     #[arg(long)]
     pub(super) no_preview: bool,
 }
@@ -113,7 +113,7 @@ impl<'a> Wallet<'a> {
         self.keys.resolve(text, &self.chain.chain_id).map_err(|error| usage(anyhow!(error)))
     }
 
-    /// The same where nobody has to be named.
+    /// An address as of [`Self::who`], where nobody has to be named.
     pub(super) fn who_if_any(&self, text: Option<&String>) -> Result<Option<Address>, Failure> {
         text.map(|text| self.who(text)).transpose()
     }

@@ -38,7 +38,7 @@ use file::TxFile;
 use hand_on::InTurn;
 use make::{Preview, Sending, Wallet};
 
-/// Making, signing and sending transactions.
+/// Make, sign and send transactions.
 #[derive(Debug, Args)]
 #[command(help_template = help())]
 pub struct TxCommand {
@@ -66,17 +66,17 @@ enum Verb {
     Files(Files),
 }
 
-/// Transactions in files.
+/// The verbs of `diemd tx` that work on transaction files.
 #[derive(Debug, Subcommand)]
 enum Files {
     /// Sign a transaction file, as its sender or its fee payer
     Sign {
-        /// The file, or `-` for stdin.
+        /// File to sign, or `-` for stdin.
         file: PathBuf,
-        /// The key that signs.
+        /// Key that signs, of the sender or of the fee payer.
         #[arg(long, value_name = "KEY")]
         from: String,
-        /// The most that it may pay as fee, such as 0.01VVV [default: 0.1VVV, and 10 times what it was when this wallet
+        /// Most that it may pay as fee, such as 0.01VVV [default: 0.1VVV, and 10 times what it was when this wallet
         /// first saw the chain].
         #[arg(long, value_name = "AMOUNT", value_parser = units::vvv)]
         max_fee: Option<Amount>,
@@ -88,16 +88,16 @@ enum Files {
     },
     /// Send a signed transaction file
     Broadcast {
-        /// The file, or `-` for stdin: JSON of `sign`, or 0x and hex.
+        /// File to send, or `-` for stdin: JSON of `sign`, or 0x and hex.
         file: PathBuf,
         #[command(flatten)]
         sending: Sending,
         #[command(flatten)]
         preview: Preview,
     },
-    /// Show what a transaction file asks for, in words; asks no node
+    /// Show what a transaction file asks for, in words, without asking a node
     Show {
-        /// The file, or `-` for stdin: JSON of `sign`, or 0x and hex.
+        /// File to show, or `-` for stdin: JSON of `sign`, or 0x and hex.
         file: PathBuf,
         /// Show the bytes of its calls, of what is signed and of what is sent instead of words.
         #[arg(long)]
@@ -118,7 +118,7 @@ fn help() -> String {
 }
 
 impl TxCommand {
-    /// Runs the command.
+    /// Runs the command and prints its result.
     ///
     /// # Errors
     /// The exit code tells how far the transaction came; the sentence says what to do.

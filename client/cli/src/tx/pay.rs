@@ -9,15 +9,15 @@ use diem_types::Call;
 use super::make::{Make, Wallet};
 use crate::{Failure, failure::usage};
 
-/// Paying.
+/// The verbs of `diemd tx` that pay accounts.
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
-    /// Pay one account
+    /// Pay one account in VVV or DIEM
     #[command(after_help = "Example: diemd tx transfer bob 12.5VVV --from alice")]
     Transfer {
-        /// Who is paid: an address (diem1... or 0x...) or the name of a key.
+        /// Account that receives the amount: an address (diem1... or 0x...) or the name of a key.
         to: String,
-        /// How much: 12.5VVV, 3DIEM, 100avvv.
+        /// Amount to pay, such as 12.5VVV, 3DIEM or 100avvv.
         #[arg(value_parser = Denom::parse_amount)]
         amount: (Amount, Denom),
         #[command(flatten)]
@@ -26,7 +26,7 @@ pub(super) enum Verb {
     /// Pay many accounts in one transaction, all or none
     #[command(after_help = "Example: diemd tx multi-transfer bob=1VVV carol=2.5VVV --from alice")]
     MultiTransfer {
-        /// Payments, each written TO=AMOUNT: bob=1VVV carol=2.5VVV. All in one denomination.
+        /// Payments, each written TO=AMOUNT, all in one denomination: bob=1VVV carol=2.5VVV.
         #[arg(required = true, value_name = "TO=AMOUNT")]
         payments: Vec<String>,
         #[command(flatten)]

@@ -10,30 +10,30 @@ use diem_types::Call;
 use super::make::{Make, Wallet};
 use crate::{Failure, output::say, prices, units, voucher};
 
-/// Providing compute.
+/// The verbs of `diemd tx` for providers, and for the authority that lists them.
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
-    /// Become a provider: a bond, and where to be reached
+    /// Become a provider, with a bond and a URL at which it serves
     #[command(
         after_help = "Example: diemd tx register-provider --bond 1000VVV --endpoint https://ai.example/v1 --moniker \"Dave's GPUs\" --from dave"
     )]
     RegisterProvider {
-        /// What is put up: 1000VVV. It bounds what earns rent a day: one credit for each VVV.
+        /// Bond to put up, such as 1000VVV. It bounds what earns rent a day: one credit for each VVV.
         #[arg(long, value_name = "AMOUNT", value_parser = units::vvv)]
         bond: Amount,
-        /// Where it serves.
+        /// URL at which it serves.
         #[arg(long, value_name = "URL")]
         endpoint: String,
-        /// What it is called.
+        /// Name that people call it.
         #[arg(long, value_name = "TEXT")]
         moniker: String,
-        /// Who is paid for settled days [default: the sender].
+        /// Account that is paid for settled days [default: the sender].
         #[arg(long, value_name = "WHO")]
         payout: Option<String>,
         #[command(flatten)]
         make: Box<Make>,
     },
-    /// Change where one serves, what one is called or who is paid
+    /// Change the URL, the name or the account that is paid
     #[command(after_help = "Example: diemd tx edit-provider --endpoint https://new.example/v1 --from dave")]
     EditProvider {
         #[command(flatten)]
@@ -44,7 +44,7 @@ pub(super) enum Verb {
     /// Add to one's bond; it counts from tomorrow
     #[command(after_help = "Example: diemd tx add-bond 500VVV --from dave")]
     AddBond {
-        /// How much: 500VVV.
+        /// Amount to add, such as 500VVV.
         #[arg(value_parser = units::vvv)]
         amount: Amount,
         #[command(flatten)]
@@ -53,7 +53,7 @@ pub(super) enum Verb {
     /// Publish prices; a raised one counts from tomorrow
     #[command(after_help = PRICES_HELP)]
     PublishPrices {
-        /// The whole sheet: TOML for people, or JSON as the API gives it.
+        /// File with the whole sheet: TOML for people, or JSON as the API gives it.
         file: PathBuf,
         #[command(flatten)]
         make: Box<Make>,
@@ -71,10 +71,10 @@ pub(super) enum Verb {
                       Each is judged alone; the answer names what became of each. Anyone may hand them in: with --provider,\n\
                       the sender pays the fee and the provider is paid.")]
     Settle {
-        /// Files of `diemd voucher sign`: one voucher or a list of them each; `-` is stdin.
+        /// Files of `diemd voucher sign`, each with one voucher or a list of them; `-` is stdin.
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
-        /// The provider that the vouchers pay [default: the sender].
+        /// Provider that the vouchers pay [default: the sender].
         #[arg(long, value_name = "WHO")]
         provider: Option<String>,
         #[command(flatten)]
@@ -83,7 +83,7 @@ pub(super) enum Verb {
     /// As the authority: let a provider earn rent from tomorrow on
     #[command(after_help = "Example: diemd tx list-provider dave --from validator-1")]
     ListProvider {
-        /// Who.
+        /// Provider to list: an address or the name of a key.
         #[arg(value_name = "WHO")]
         provider: String,
         #[command(flatten)]
@@ -92,10 +92,10 @@ pub(super) enum Verb {
     /// As the authority: stop a provider from earning rent, at once
     #[command(after_help = "Example: diemd tx delist-provider dave --from validator-1")]
     DelistProvider {
-        /// Who.
+        /// Provider to delist: an address or the name of a key.
         #[arg(value_name = "WHO")]
         provider: String,
-        /// Take its bond for the treasury.
+        /// Take its bond for the treasury as well.
         #[arg(long)]
         forfeit: bool,
         #[command(flatten)]
@@ -119,13 +119,13 @@ Units: input_token, output_token, cached_token, cache_write_token, image, second
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = true)]
 pub(super) struct Change {
-    /// Where it serves.
+    /// URL at which it serves.
     #[arg(long, value_name = "URL")]
     endpoint: Option<String>,
-    /// What it is called.
+    /// Name that people call it.
     #[arg(long, value_name = "TEXT")]
     moniker: Option<String>,
-    /// Who is paid for settled days.
+    /// Account that is paid for settled days.
     #[arg(long, value_name = "WHO")]
     payout: Option<String>,
 }

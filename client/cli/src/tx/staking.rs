@@ -8,16 +8,16 @@ use diem_types::Call;
 use super::make::{Make, Wallet};
 use crate::{Failure, units};
 
-/// Staking VVV.
+/// The verbs of `diemd tx` that stake VVV.
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
     /// Stake VVV with a validator: it becomes sVVV and earns at once
     #[command(after_help = "Example: diemd tx stake 1000VVV --validator validator-1 --from alice")]
     Stake {
-        /// How much: 1000VVV.
+        /// Amount to stake, such as 1000VVV.
         #[arg(value_parser = units::vvv)]
         amount: Amount,
-        /// With which validator: its operator's address or key.
+        /// Validator to stake with: its operator's address or key.
         #[arg(long, value_name = "WHO")]
         validator: String,
         #[command(flatten)]
@@ -27,10 +27,10 @@ pub(super) enum Verb {
     #[command(after_help = "Example: diemd tx unstake 10VVV --validator validator-1 --from alice\n\
                       `diemd query unstaking alice` says when it is paid.")]
     Unstake {
-        /// How much, in VVV of its value now: 10VVV.
+        /// Amount to take out, in VVV of its value now, such as 10VVV.
         #[arg(value_parser = units::vvv)]
         amount: Amount,
-        /// From which validator.
+        /// Validator that it leaves: its operator's address or key.
         #[arg(long, value_name = "WHO")]
         validator: String,
         #[command(flatten)]
@@ -40,7 +40,7 @@ pub(super) enum Verb {
     #[command(after_help = "Example: diemd tx cancel-unstake 3 --from alice\n\
                       `diemd query unstaking alice` lists the tranches by number.")]
     CancelUnstake {
-        /// The tranche's number.
+        /// Number of the tranche.
         tranche: u64,
         #[command(flatten)]
         make: Box<Make>,
@@ -57,13 +57,13 @@ pub(super) enum Verb {
     /// Move stake to another validator, locked stake too
     #[command(after_help = "Example: diemd tx restake 10VVV --validator validator-1 --to validator-2 --from alice")]
     Restake {
-        /// How much, in VVV of its value now: 10VVV.
+        /// Amount to move, in VVV of its value now, such as 10VVV.
         #[arg(value_parser = units::vvv)]
         amount: Amount,
-        /// Which validator it leaves.
+        /// Validator that it leaves: its operator's address or key.
         #[arg(long, value_name = "WHO")]
         validator: String,
-        /// Which validator gets it.
+        /// Validator that gets it: its operator's address or key.
         #[arg(long, value_name = "WHO")]
         to: String,
         #[command(flatten)]
@@ -73,7 +73,7 @@ pub(super) enum Verb {
     #[command(after_help = "Example: diemd tx claim --validator validator-1 --from alice\n\
                       `diemd query rewards alice` says what there is.")]
     Claim {
-        /// Earned with which validator.
+        /// Validator with which they were earned: its operator's address or key.
         #[arg(long, value_name = "WHO")]
         validator: String,
         /// Stake them with that validator instead of paying them out.

@@ -17,32 +17,32 @@ use crate::{
     units,
 };
 
-/// Being a validator.
+/// The verbs of `diemd tx` for the operator of a validator.
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
-    /// Become a validator
+    /// Become a validator, with stake of one's own
     #[command(after_help = "Example: diemd validator prove --home ~/.diem --operator dave > proof.json\n         \
                       diemd tx create-validator --proof proof.json --moniker Dave --self-stake 1000VVV --from dave")]
     CreateValidator {
-        /// The file of `diemd validator prove`.
+        /// File of `diemd validator prove`.
         #[arg(long, value_name = "FILE")]
         proof: PathBuf,
-        /// What it is called.
+        /// Name that people call it.
         #[arg(long, value_name = "TEXT")]
         moniker: String,
-        /// What the operator stakes with it: 1000VVV.
+        /// Amount that the operator stakes with it, such as 1000VVV.
         #[arg(long, value_name = "AMOUNT", value_parser = units::vvv)]
         self_stake: Amount,
-        /// What it takes of the rewards.
+        /// Part of the rewards that it takes.
         #[arg(long, value_name = "PERCENT", value_parser = units::percent, default_value = "5%")]
         commission: u16,
-        /// The most that it will ever take.
+        /// Largest part that it will ever take.
         #[arg(long, value_name = "PERCENT", value_parser = units::percent, default_value = "20%")]
         max_commission: u16,
-        /// By how much that may change from a day to the next.
+        /// Most by which its part may change from a day to the next.
         #[arg(long, value_name = "PERCENT", value_parser = units::percent, default_value = "1%")]
         max_commission_change: u16,
-        /// Where to read more.
+        /// Website where people read more of it.
         #[arg(long, value_name = "URL", default_value = "")]
         website: String,
         #[command(flatten)]
@@ -68,7 +68,7 @@ pub(super) enum Verb {
                       diemd tx rotate-bridge-key --proof proof.json --from dave"
     )]
     RotateBridgeKey {
-        /// The file of `diemd validator prove --new-bridge-key`.
+        /// File of `diemd validator prove --new-bridge-key`.
         #[arg(long, value_name = "FILE")]
         proof: PathBuf,
         #[command(flatten)]
@@ -80,13 +80,13 @@ pub(super) enum Verb {
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = true)]
 pub(super) struct Change {
-    /// What it is called.
+    /// Name that people call it.
     #[arg(long, value_name = "TEXT")]
     moniker: Option<String>,
-    /// Where to read more.
+    /// Website where people read more of it.
     #[arg(long, value_name = "URL")]
     website: Option<String>,
-    /// What it takes of the rewards.
+    /// Part of the rewards that it takes.
     #[arg(long, value_name = "PERCENT", value_parser = units::percent)]
     commission: Option<u16>,
 }

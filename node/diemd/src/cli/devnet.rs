@@ -16,48 +16,48 @@ use diem_cli::{
 /// goes on where it stopped.
 #[derive(Debug, Args)]
 pub struct DevnetCommand {
-    /// How many validators [default: 4; with the instant engine 1].
+    /// Number of validators [default: 4; with the instant engine 1].
     #[arg(long, value_name = "N")]
     validators: Option<usize>,
-    /// What makes the blocks [default: comet].
+    /// Engine that makes the blocks [default: comet].
     #[arg(long, value_name = "ENGINE")]
     engine: Option<EngineName>,
-    /// Where everything lies [default: ~/.diem/devnet].
+    /// Folder of the devnet [default: ~/.diem/devnet].
     #[arg(long, value_name = "FOLDER")]
     dir: Option<PathBuf>,
-    /// The folder with the keys of alice and the others [default: ~/.diem].
+    /// Folder with the keys of alice and the others [default: ~/.diem].
     #[arg(long, env = "DIEM_HOME", value_name = "FOLDER")]
     home: Option<PathBuf>,
     /// Write homes, addresses and accounts to this file as JSON when everything is ready.
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
-    /// The least from a block to the next, such as 500ms; with the instant engine also on-demand or manual.
+    /// Least time from a block to the next, such as 500ms; with the instant engine also on-demand or manual.
     #[arg(long, value_name = "TIME")]
     block_time: Option<String>,
-    /// The CometBFT binary [default: looked for in PATH and in the cache, else compiled with Go].
+    /// CometBFT binary [default: looked for in PATH and in the cache, else compiled with Go].
     #[arg(long, value_name = "PATH")]
     cometbft: Option<PathBuf>,
     /// Forget the chain that is there and start a new one.
     #[arg(long)]
     fresh: bool,
-    /// Another name for the chain; it needs a part -dev.
+    /// Chain id instead of the usual one; it needs a part -dev.
     #[arg(long, value_name = "NAME")]
     chain_id: Option<String>,
-    /// Move all ports by so much.
+    /// Number that is added to all ports.
     #[arg(long, value_name = "PORTS", default_value_t = 0)]
     port_offset: u16,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum EngineName {
-    /// CometBFT, the real one.
+    /// CometBFT, as real chains have it.
     Comet,
-    /// In process, for development.
+    /// The instant engine in this process, for development.
     Instant,
 }
 
 impl DevnetCommand {
-    /// Runs the command.
+    /// Runs the command and prints its result.
     ///
     /// # Errors
     /// The sentence says what to do.

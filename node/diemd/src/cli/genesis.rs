@@ -21,7 +21,7 @@ use diem_cli::{
     output::{Output, fields, list_in_full, print_json, print_text, quoted},
 };
 
-/// The start of a chain.
+/// Look at the start of a chain, or make one out of a chain's state.
 #[derive(Debug, Args)]
 pub struct GenesisCommand {
     #[command(subcommand)]
@@ -34,13 +34,13 @@ enum Verb {
     Show {
         #[command(flatten)]
         which: Which,
-        /// How to print it; json is the canonical document.
+        /// Form of the output; json is the canonical document.
         #[arg(long, value_enum, default_value_t, value_name = "FORM")]
         output: Output,
     },
-    /// Print a chain that comes along as the readable file, to write another from it.
+    /// Print the readable file of a chain that comes with this program, to write another from it.
     Text {
-        /// dev, localnet or live.
+        /// Name of the chain: dev, localnet or live.
         #[arg(value_parser = presets::NAMES)]
         name: String,
     },
@@ -58,22 +58,22 @@ enum Verb {
     Export {
         #[command(flatten)]
         home: HomeArgs,
-        /// When the new chain starts; not before the last block [default: now].
+        /// Time at which the new chain starts, not before the last block [default: now].
         #[arg(long, value_name = "TIME", value_parser = parse_time)]
         time: Option<Time>,
     },
 }
 
-/// Which genesis is meant.
+/// The options that name a genesis.
 #[derive(Debug, Args)]
 struct Which {
-    /// A readable TOML file, a genesis.json, or the name of a chain that comes along: dev, localnet, live
+    /// A readable TOML file, a genesis.json, or the name of a chain that comes with this program: dev, localnet, live
     /// [default: that of the home].
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
     #[command(flatten)]
     home: HomeArgs,
-    /// What "now" means in the file, in RFC 3339.
+    /// Time that "now" stands for in the file, in RFC 3339.
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     now: Option<Time>,
 }
@@ -110,7 +110,7 @@ struct HashView {
 }
 
 impl GenesisCommand {
-    /// Runs the command.
+    /// Runs the command and prints its result.
     ///
     /// # Errors
     /// The sentence says what to do.

@@ -18,7 +18,7 @@ pub struct Cli {
     /// Print amounts, addresses and hashes in tables with all their digits.
     #[arg(long, global = true, help_heading = common::HEADING)]
     pub full: bool,
-    /// What to do.
+    /// The command that was typed.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -38,15 +38,15 @@ pub enum Command {
     Check(node::CheckCommand),
     /// Look at the start of a chain, or make one out of a chain's state.
     Genesis(genesis::GenesisCommand),
-    /// The keys of this home.
+    /// Make, list and delete the keys of this home.
     Keys(keys::Keys),
     /// Make, sign and send transactions.
     Tx(Box<tx::TxCommand>),
-    /// What an operator does on the machine that holds the keys.
+    /// Prove that an operator holds the keys of a validator.
     Validator(validator::ValidatorCommand),
-    /// What an account signs for a provider, off chain.
+    /// Sign and check vouchers, which an account signs for a provider off chain.
     Voucher(voucher::VoucherCommand),
-    /// Read the chain.
+    /// Read the chain: accounts, blocks, stake, credit.
     Query(query::QueryCommand),
     /// Compute the mint curve and quotes on it, without a node.
     Curve(curve::CurveCommand),

@@ -52,25 +52,25 @@ fn say_if_unsafe(home: &Home) {
 /// Settings that win over the configuration file and the environment.
 #[derive(Debug, Args)]
 pub struct Settings {
-    /// What makes the blocks: comet, or instant (development).
+    /// Engine that makes the blocks: comet, or instant (development).
     #[arg(long, value_name = "ENGINE")]
     engine: Option<String>,
-    /// The node's name among its peers.
+    /// Name of the node among its peers.
     #[arg(long, value_name = "NAME")]
     moniker: Option<String>,
-    /// Where the HTTP API listens.
+    /// Address at which the HTTP API listens.
     #[arg(long, value_name = "ADDRESS")]
     api: Option<String>,
-    /// Where metrics are served, or off.
+    /// Address at which metrics are served, or off.
     #[arg(long, value_name = "ADDRESS")]
     metrics: Option<String>,
-    /// The CometBFT binary; looked for if not given.
+    /// CometBFT binary; it is looked for if not given.
     #[arg(long, value_name = "PATH")]
     cometbft: Option<PathBuf>,
-    /// The least from a block to the next; for the instant engine also on-demand or manual.
+    /// Least time from a block to the next; for the instant engine also on-demand or manual.
     #[arg(long, value_name = "TIME", value_parser = block_time)]
     block_time: Option<String>,
-    /// How much is logged: error, warn, info, debug or trace.
+    /// Level of the log: error, warn, info, debug or trace.
     #[arg(long, value_name = "LEVEL")]
     log_level: Option<String>,
     /// Any other setting of the configuration file, such as store.keep_blocks=1000.
@@ -123,17 +123,17 @@ impl Settings {
 pub struct InitCommand {
     #[command(flatten)]
     home: HomeArgs,
-    /// The genesis of the chain: the readable TOML, or another node's genesis.json.
+    /// Genesis of the chain: the readable TOML, or another node's genesis.json.
     #[arg(long, value_name = "FILE")]
     genesis: Option<PathBuf>,
-    /// The hash that this genesis must have.
+    /// Hash that this genesis must have.
     #[arg(long, value_name = "HASH")]
     genesis_hash: Option<String>,
-    /// A chain that comes along, instead of a file: dev, localnet or live [default: the genesis.json that lies in the
-    /// home, else dev].
+    /// Chain that comes with this program, instead of a file: dev, localnet or live [default: the genesis.json that
+    /// lies in the home, else dev].
     #[arg(long, value_name = "NAME", conflicts_with = "genesis")]
     preset: Option<String>,
-    /// Another name for the chain of the preset or TOML file.
+    /// Chain id instead of that of the preset or TOML file.
     #[arg(long, value_name = "NAME")]
     chain_id: Option<String>,
     /// How to print what was made.
@@ -155,7 +155,7 @@ struct MadeView {
 }
 
 impl InitCommand {
-    /// Runs the command.
+    /// Runs the command and prints its result.
     ///
     /// # Errors
     /// The sentence says what to do.
@@ -209,7 +209,7 @@ pub struct StartCommand {
 }
 
 impl StartCommand {
-    /// Runs the command.
+    /// Runs the command until the node stops.
     ///
     /// # Errors
     /// The sentence says what to do.
@@ -247,7 +247,7 @@ struct Checked {
 }
 
 impl CheckCommand {
-    /// Runs the command.
+    /// Runs the command and prints its result.
     ///
     /// # Errors
     /// The home cannot be opened, or something does not hold.

@@ -21,7 +21,7 @@ use diem_cli::{
     proof_file::ProofFile,
 };
 
-/// What an operator does on the machine that holds the keys.
+/// Prove that an operator holds the keys of a validator.
 #[derive(Debug, Args)]
 pub struct ValidatorCommand {
     #[command(subcommand)]
@@ -30,7 +30,7 @@ pub struct ValidatorCommand {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Prove that both keys of a home belong to an operator; asks no node
+    /// Prove that both keys of a home belong to an operator, without asking a node
     #[command(after_help = "Example: diemd validator prove --home ~/.diem --operator dave > proof.json\n\
                       The proof goes to `diemd tx create-validator --proof proof.json`.")]
     Prove(Prove),
@@ -41,7 +41,7 @@ struct Prove {
     /// The node's home, with its genesis, its consensus key and its bridge key.
     #[arg(long, value_name = "FOLDER")]
     home: PathBuf,
-    /// The operator's account: an address, or a key of that home or of the usual one.
+    /// Account of the operator: an address, or a key of that home or of the usual one.
     #[arg(long, value_name = "WHO")]
     operator: String,
     /// Make a new bridge key first; the old one is kept in a file beside it.
@@ -50,7 +50,7 @@ struct Prove {
 }
 
 impl ValidatorCommand {
-    /// Runs the command.
+    /// Runs the command and prints its result.
     ///
     /// # Errors
     /// The sentence says what to do.

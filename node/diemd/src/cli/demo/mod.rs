@@ -35,7 +35,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(150);
 const ONE_ACT: Duration = Duration::from_secs(12);
 
 impl DemoCommand {
-    /// Runs the command.
+    /// Plays the demo to its end.
     ///
     /// # Errors
     /// A step failed: its own words say why.
@@ -93,7 +93,7 @@ fn mint(player: &mut Player) -> Result<Shares, Failure> {
     Ok(Shares { bob: part(60)?, own: part(25)?, burn: part(10)? })
 }
 
-/// Act two: a day of credit. Gives the day.
+/// Act two: a day of credit. It returns the day.
 fn use_credit(player: &mut Player, shares: &Shares) -> Result<u64, Failure> {
     player.act("One staked DIEM is one dollar of inference a day");
     player.step("alice stakes DIEM: the credit of the larger part is bob's, who builds with AI");
@@ -141,7 +141,7 @@ fn use_credit(player: &mut Player, shares: &Shares) -> Result<u64, Failure> {
     Ok(day)
 }
 
-/// Act three: the day ends and is settled. False if that is too far away to wait for.
+/// Act three: the day ends and is settled. It returns false if that is too far away to wait for.
 fn settle(player: &mut Player, day: u64) -> Result<bool, Failure> {
     player.act("The day ends: the rent goes to whoever provided the compute");
     if !player.wait_for_settlement(day, LONGEST_WAIT)? {
