@@ -224,7 +224,7 @@ impl Home {
     /// Writes a file atomically, with access for this user alone.
     ///
     /// # Errors
-    /// The disk refuses.
+    /// The disk refuses the write.
     pub fn write(&self, path: &Path, text: &str) -> Result<(), HomeError> {
         write_whole(path, text)
     }
@@ -268,7 +268,7 @@ impl Home {
 /// Makes a folder and its parents with access for this user alone.
 ///
 /// # Errors
-/// The disk refuses.
+/// The disk refuses the folder.
 pub fn private_folder(folder: &Path) -> Result<(), HomeError> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| HomeError::io(folder, error))
 }
@@ -276,7 +276,7 @@ pub fn private_folder(folder: &Path) -> Result<(), HomeError> {
 /// Writes a file atomically, with access for this user alone, in place of the one that is there.
 ///
 /// # Errors
-/// The disk refuses.
+/// The disk refuses the write.
 pub fn write_whole(path: &Path, text: &str) -> Result<(), HomeError> {
     write_then(path, text, |temporary| fs::rename(temporary, path)).map_err(|error| HomeError::io(path, error))
 }

@@ -46,10 +46,10 @@ impl Sender {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Unsettled {
-    /// Its hash. One that its fee payer has still to sign has none yet.
+    /// The hash of the transaction; one that its fee payer has still to sign has none yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hash: Option<Hash>,
-    /// Its nonce.
+    /// The nonce that it was signed with.
     pub nonce: u64,
     /// The last height at which it is valid.
     pub expiry: u64,

@@ -440,7 +440,7 @@ async fn a_lying_node_leads_a_client_nowhere() {
     let node = Node::of(move |height| LightBlock { height, ..truth.block(height + 1) });
     let error = node.client(chain.trust()).follow(5).await.unwrap_err();
     assert!(matches!(error, LightError::Verify(VerifyError::OtherHeight { got: 6, asked: 5 })), "{error}");
-    // It has nothing.
+    // This node has nothing to answer with.
     let node = Node::start(Arc::new(|_| None));
     assert!(matches!(node.client(chain.trust()).follow(5).await, Err(LightError::Client(_))));
 }

@@ -94,7 +94,7 @@ enum Sealed {
 diem_core::one_field_enum!(Sealed, "secret");
 
 impl KeyFile {
-    /// Encrypts `secret`.
+    /// Encrypts `secret` under `passphrase`.
     ///
     /// # Errors
     /// [`KeyFileError::Randomness`] or [`KeyFileError::Parameters`].

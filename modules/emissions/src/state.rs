@@ -41,7 +41,7 @@ pub fn params(state: &dyn StateRead) -> Params {
     PARAMS.get(state).unwrap_or_default()
 }
 
-/// Replaces the parameters.
+/// Replaces the parameters of the module.
 ///
 /// # Errors
 /// [`Error::Fee`]; then nothing is written.

@@ -67,7 +67,7 @@ impl Params {
         of_each.saturating_mul(self.max_validators.into())
     }
 
-    /// Checks every bound.
+    /// Checks the bounds of every parameter.
     ///
     /// # Errors
     /// [`Error::Params`] names the parameter and its bounds.

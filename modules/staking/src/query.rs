@@ -78,7 +78,7 @@ pub enum Answer {
 #[serde(rename_all = "snake_case")]
 #[repr(u8)]
 pub enum Standing {
-    /// It makes blocks.
+    /// It is in the set and makes blocks.
     Active = 0,
     /// It has too little stake for the set.
     Waiting = 1,

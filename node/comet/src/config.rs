@@ -105,7 +105,7 @@ pub struct Settings {
     pub external_address: String,
     /// The address on which its metrics are served; `None` serves none.
     pub metrics: Option<SocketAddr>,
-    /// The persistent peers.
+    /// The peers to which CometBFT keeps a connection.
     pub peers: Vec<Peer>,
     /// The seed nodes, which are asked for other peers.
     pub seeds: Vec<Peer>,

@@ -217,7 +217,7 @@ fn unavailable(error: RpcError) -> EngineError {
 enum Unread {
     /// CometBFT was not asked, because it has been silent for long.
     Silent(EngineError),
-    /// The call failed.
+    /// The call of CometBFT failed.
     Rpc(RpcError),
 }
 

@@ -78,7 +78,7 @@ impl Followed {
         if state.status.is_some() && silence >= GONE { Err(state.unavailable(silence)) } else { Ok(()) }
     }
 
-    /// Records an answer.
+    /// Records an answer that CometBFT gave.
     pub(super) fn heard(&self, status: EngineStatus) {
         let mut state = self.state.lock();
         state.heard = Heard::now();

@@ -55,7 +55,7 @@ struct Complaint {
 }
 
 impl Answer {
-    /// Decodes the result.
+    /// Decodes the result of the call.
     pub(super) fn result<T: DeserializeOwned>(self) -> Result<T, RpcError> {
         match (self.error, self.result) {
             (Some(complaint), _) => Err(RpcError::Refused(match complaint.data {

@@ -51,7 +51,7 @@ pub enum LaunchError {
     /// The application cannot be served on its address.
     #[error("the application cannot be served to CometBFT on {address}: {error}; `comet.abci` sets it")]
     Serve {
-        /// The address.
+        /// The address of the socket.
         address: String,
         /// The error of the operating system.
         error: std::io::Error,

@@ -61,7 +61,7 @@ pub enum KeyError {
 /// The public half of the key that signs votes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ValidatorKey {
-    /// The public key.
+    /// The ed25519 public key.
     pub public_key: [u8; 32],
 }
 

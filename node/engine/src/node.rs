@@ -9,7 +9,7 @@ use crate::{Engine, metrics::Metrics};
 
 /// A running node: the parts that its HTTP API serves from.
 pub struct Node {
-    /// The application.
+    /// The application that holds the state.
     pub app: Arc<App>,
     /// The engine that makes the blocks.
     pub engine: Arc<dyn Engine>,

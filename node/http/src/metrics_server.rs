@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 /// Serves the metrics until `stop` completes.
 ///
 /// # Errors
-/// The listener fails.
+/// The listener fails for good.
 pub async fn serve(
     metrics: Arc<Metrics>,
     hosts: Vec<String>,

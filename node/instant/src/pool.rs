@@ -47,7 +47,7 @@ impl Pool {
         self.bytes = self.queue.iter().map(|(_, tx)| tx.len()).sum();
     }
 
-    /// Removes all transactions.
+    /// Removes all transactions of the pool.
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }
