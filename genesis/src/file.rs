@@ -82,8 +82,8 @@ pub struct GenesisFile {
     /// The height of its first block.
     #[serde(default = "first_height")]
     pub initial_height: u64,
-    /// The version of the state machine with which it starts. A file that names it is refused by a `diemd` that computes
-    /// another one; without it, the chain starts with that of the `diemd` that reads the file.
+    /// The version of the state machine with which it starts. A file that names it is refused by a `diemd` that
+    /// computes another one; without it, the chain starts with that of the `diemd` that reads the file.
     #[serde(default = "this_version")]
     pub app_version: u64,
     /// The length of a day, for ever.

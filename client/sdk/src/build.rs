@@ -55,9 +55,9 @@ pub enum BuildError {
         limit: Amount,
         /// The gas of the transaction.
         gas: u64,
-        /// avvv for a unit of gas, of the intent or what the node asks now.
+        /// The price of a unit of gas, in avvv: that of the intent, or what the node asks now.
         price: Amount,
-        /// avvv for a unit of gas when the chain was first seen.
+        /// The price of a unit of gas when the chain was first seen, in avvv.
         known: Amount,
     },
     /// The node counts more gas than there can be.
@@ -98,9 +98,9 @@ pub enum BuildError {
         url: String,
         /// The chain as it was first seen.
         known: Box<KnownChain>,
-        /// The name of the other.
+        /// The name of the chain that it shows.
         chain_id: String,
-        /// The hash of its genesis.
+        /// The hash of the genesis of that chain.
         genesis_hash: Hash,
     },
     /// A signature of this sender may still count, and the node wants another beside it.
@@ -138,7 +138,7 @@ pub struct Intent {
     pub nonce: Option<u64>,
     /// The last height at which the transaction is valid.
     pub expiry: Option<u64>,
-    /// avvv for a unit of gas.
+    /// The price of a unit of gas, in avvv.
     pub gas_price: Option<Amount>,
     /// The most avvv to pay. `None` pays what it costs, within the bounds of [`crate::Guard`].
     pub max_fee: Option<Amount>,

@@ -88,7 +88,7 @@ impl ClientError {
 /// The longest answer that is read: the genesis of some million accounts. Whoever sends more has no node behind it.
 const MAX_ANSWER_BYTES: usize = 1 << 30;
 
-/// A client of one node. Cheap to clone; clones share connections.
+/// A client of one node. It is cheap to clone, and its clones share connections.
 #[derive(Debug, Clone)]
 pub struct Client {
     base: String,
@@ -98,8 +98,8 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of the node at `url`, such as `http://127.0.0.1:1317`. Connects only when asked something. To a host
-    /// of this machine it connects itself, whatever proxy the environment names.
+    /// A client of the node at `url`, such as `http://127.0.0.1:1317`. It connects only when it is asked something. To
+    /// a host of this machine it connects itself, whatever proxy the environment names.
     ///
     /// # Errors
     /// [`ClientError::Url`], or [`ClientError::Certificates`] for an https URL on a machine without any.

@@ -97,10 +97,10 @@ impl LightClient {
         Ok(block)
     }
 
-    /// An account after `height`, or at the end of the chain, from its proof. The node's own words come along.
+    /// An account after `height`, or at the end of the chain, from its proof, with what the node says besides.
     ///
     /// # Errors
-    /// [`LightError`]
+    /// [`LightError`] says what does not hold.
     pub async fn account(
         &mut self,
         address: &Address,
@@ -117,7 +117,7 @@ impl LightClient {
     /// A row of state, or its absence, after `height` or at the end of the chain.
     ///
     /// # Errors
-    /// [`LightError`]
+    /// [`LightError`] says what does not hold.
     pub async fn row(&mut self, key: &[u8], height: Option<u64>) -> Result<(Proof, Verified), LightError> {
         let proof = self.client.proof(key, height).await?;
         self.reach(&proof, height).await?;
@@ -137,7 +137,7 @@ impl LightClient {
         Ok(())
     }
 
-    /// Makes the header of a proof one that can be judged.
+    /// Advances the trust until the header of a proof can be judged.
     async fn reach(&mut self, proof: &Proof, asked: Option<u64>) -> Result<(), LightError> {
         same_height(asked.unwrap_or(proof.state_height), proof.state_height)?;
         let header = decode_header(&proof.signed_header.0)?;

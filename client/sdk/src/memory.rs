@@ -56,18 +56,18 @@ pub struct Unsettled {
 }
 
 impl Unsettled {
-    /// What may become of `signed`.
+    /// The record of `signed` as a signature that may still count.
     pub const fn of(signed: &Signed) -> Self {
         Self { hash: Some(Hash(signed.hash)), nonce: signed.tx.nonce, expiry: signed.tx.expiry }
     }
 
-    /// What it is called: its hash.
+    /// The name of the transaction, which is its hash.
     pub fn name(&self) -> String {
         self.hash.map_or_else(|| "without the signature of its fee payer".into(), |hash| hash.to_string())
     }
 }
 
-/// What the clones of a client remember together.
+/// The memory that the clones of a client share.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     chain: Mutex<Option<KnownChain>>,
@@ -114,7 +114,7 @@ impl Client {
         }
     }
 
-    /// Forgets those of the sender's signatures of which the chain proves that they cannot count any more, and gives
+    /// Forgets those of the sender's signatures of which the chain proves that they cannot count any more, and returns
     /// them: another transaction with their nonce is in a block, or it was they; or the height has passed until which
     /// they were valid. The proof is signed by the validators that follow from the genesis whose hash every signature
     /// names, so it holds whoever the node is; without a known chain ([`Self::knowing`]) nothing is proven.
@@ -187,23 +187,23 @@ impl Client {
         }
     }
 
-    /// What is about to be sent.
+    /// Notes the transactions that are about to be sent.
     pub(crate) fn departing<'a>(&self, txs: impl IntoIterator<Item = &'a [u8]>) -> Departed<'_> {
         let signed = txs.into_iter().map(|tx| Signed::decode(tx).ok()).collect();
         Departed { client: self, signed }
     }
 }
 
-/// Transactions that have left, or may have. Until an answer settles them they may count, also where whoever waits for
-/// it gives up: then this is dropped with them.
+/// Transactions that were sent, or may have been. Those that no answer has settled may still count, and are remembered
+/// when this is dropped, also where whoever waits for the answer gives up.
 pub(crate) struct Departed<'a> {
     client: &'a Client,
-    /// In their order; `None` where there was none, or it is settled.
+    /// The transactions in their order; `None` where the bytes were none, or where it is settled.
     signed: Vec<Option<Signed>>,
 }
 
 impl Departed<'_> {
-    /// What the answer says of the one at `place`.
+    /// Takes what the answer says of the transaction at `place`.
     pub(crate) fn settle(&mut self, place: usize, state: State) {
         // That it failed in a block is no reason to sign another one in its place before a proof says so: see `settle`
         // of the client.
@@ -214,7 +214,7 @@ impl Departed<'_> {
         }
     }
 
-    /// None was sent, or each may have been.
+    /// Takes an error of the request: nothing was sent, or each may have been.
     pub(crate) fn fail(&mut self, error: &ClientError) {
         if matches!(error, ClientError::Unreachable { .. }) {
             // Nothing has left this machine.

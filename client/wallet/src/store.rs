@@ -181,7 +181,7 @@ impl KeyStore {
     /// such as those of a devnet, have names on development chains only: `bob` is somebody else elsewhere.
     ///
     /// # Errors
-    /// Those of [`Self::find`]; or the name does not count on that chain.
+    /// The errors of [`Self::find`]; besides, the name may not count on that chain.
     pub fn resolve(&self, text: &str, chain_id: &str) -> Result<Address, String> {
         let found = self.find(text)?;
         if found.development && !diem_core::development::is_development(chain_id) {

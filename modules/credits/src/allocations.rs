@@ -47,8 +47,8 @@ pub(crate) fn allocate(ctx: &mut TxContext<'_>, provider: &Address, amount: Amou
     Ok(())
 }
 
-/// Checks that an account has at most [`MAX_ALLOCATIONS`] and that their sum fits. An allocation that ended today counts
-/// until the day ends.
+/// Checks that an account has at most [`MAX_ALLOCATIONS`] and that their sum fits. An allocation that ended today
+/// counts until the day ends.
 fn check_allocations(allocations: &[state::Allocation]) -> Result<(), Error> {
     let live = allocations
         .iter()

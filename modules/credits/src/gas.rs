@@ -41,8 +41,8 @@ gas_of_calls!(Msg {
     // The consumption of two days is looked up too.
     DelistProvider "delist_provider" = rows(8, 0),
     Allocate "allocate" = rows(2, 1),
-    // Four rows now: the grant, the account's keys, the old and the new place in the queue; and three of them again when the
-    // queue removes it.
+    // Four rows now: the grant, the account's keys, the old and the new place in the queue; and three of them again
+    // when the queue removes it.
     Grant "grant" = rows(7, 0).saturating_add(GAS_PER_GRANT); GAS_PER_LIMIT => each limits,
     Revoke "revoke" = rows(3, 0).saturating_add(GAS_PER_GRANT),
     SettleVouchers "settle_vouchers" = rows(4, 0); GAS_PER_VOUCHER => each vouchers,

@@ -13,8 +13,8 @@ use crate::{
 pub const MAX_KEYS: usize = 16;
 /// The most providers at which a session key can spend.
 pub const MAX_LIMITS: usize = 16;
-/// The most grants that an account has rows of: its keys, as many that ended yesterday, and as many again of days before
-/// while the queue that removes them is behind.
+/// The most grants that an account has rows of: its keys, as many that ended yesterday, and as many again of days
+/// before while the queue that removes them is behind.
 const MAX_ROWS: usize = 64;
 
 /// The limit of a session key at one provider.

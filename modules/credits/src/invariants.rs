@@ -112,8 +112,8 @@ fn check_order(state: &dyn StateRead) -> Result<(), String> {
     }
 }
 
-/// The row of an account's session keys names each of its grants with its last day, and no other; the queue that removes
-/// them knows each of these days.
+/// The row of an account's session keys names each of its grants with its last day, and no other; the queue that
+/// removes them knows each of these days.
 fn check_keys(state: &dyn StateRead) -> Result<(), String> {
     let rows = KEYS.all(state).into_iter();
     let named: Vec<_> = rows.flat_map(|(account, keys)| keys.into_iter().map(move |key| (account, key))).collect();
@@ -126,8 +126,8 @@ fn check_keys(state: &dyn StateRead) -> Result<(), String> {
     if named.eq(grants) { Ok(()) } else { Err("the rows of session keys are not those of their grants".into()) }
 }
 
-/// Checks for each account and day that spent + allocated + offered <= allowance, and that together they are the chain's
-/// row and the day's totals.
+/// Checks for each account and day that spent + allocated + offered <= allowance, and that together they are the
+/// chain's row and the day's totals.
 fn check_accounts(state: &dyn StateRead, open_day: &OpenDay) -> Result<(), String> {
     let addresses = ACCOUNTS.all(state).into_iter().map(|(address, _)| address);
     let customers: Vec<_> = addresses.map(|address| accounts::load(state, open_day, &address)).collect();

@@ -13,8 +13,9 @@
 //! payouts      what settled days owe to providers, a hundred a block
 //! ```
 //!
-//! **Today** is the day that is open on this chain ([`state::OpenDay::day`]), not the epoch of the clock: while a closed
-//! day is in its grace, no other opens. Credit is counted in the base units of DIEM: 10^18 are one dollar of inference.
+//! **Today** is the day that is open on this chain ([`state::OpenDay::day`]), not the epoch of the clock: while a
+//! closed day is in its grace, no other opens. Credit is counted in the base units of DIEM: 10^18 are one dollar of
+//! inference.
 //!
 //! The runtime calls, at the begin of every block and in this order: [`day::track_idle`], [`day::settle`] and
 //! [`day::close_and_open`] (these three must not fail), then [`stake::pay_matured`], [`payouts::pay_providers`],

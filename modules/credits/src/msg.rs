@@ -99,8 +99,8 @@ pub enum Msg {
         /// The address of the session key.
         key: Address,
     } = 12,
-    /// Hands in vouchers of a provider. Anyone may: the provider is paid, so that whoever serves in its name need not hold
-    /// its key.
+    /// Hands in vouchers of a provider. Anyone may: the provider is paid, so that whoever serves in its name need not
+    /// hold its key.
     SettleVouchers {
         /// The provider that the vouchers pay.
         provider: Address,

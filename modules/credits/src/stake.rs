@@ -16,8 +16,8 @@ use crate::{
 
 /// The most tranches that an account can have.
 pub const MAX_TRANCHES: usize = 32;
-/// The least DIEM that a position holds after `stake_diem`, and that leaves it or stays in it: 0.01. A tranche that waits
-/// costs its owner so much stake, not gas alone.
+/// The least DIEM that a position holds after `stake_diem`, and that leaves it or stays in it: 0.01. A tranche that
+/// waits costs its owner so much stake, not gas alone.
 pub const MIN_STAKE: Amount = Amount::new(10_000_000_000_000_000);
 
 /// Stakes DIEM of `staker` for the credit of `beneficiary`; it counts at once.

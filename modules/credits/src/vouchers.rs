@@ -121,8 +121,8 @@ impl<T> Read<T> {
 }
 
 impl Batch<'_> {
-    /// Checks a voucher and takes what it is worth from the allocation of its own day. An error changes nothing, but for
-    /// [`Error::Math`], after which nothing of the batch may be kept.
+    /// Checks a voucher and takes what it is worth from the allocation of its own day. An error changes nothing, but
+    /// for [`Error::Math`], after which nothing of the batch may be kept.
     fn judge(
         &mut self,
         state: &dyn StateRead,

@@ -100,8 +100,8 @@ impl<'de, F: Deserialize<'de> + Into<Formula>> Visitor<'de> for Either<F> {
     }
 }
 
-/// [`Formula`] as people write it: a power up to 1,000 (`2`, `"2.5"`) is the number itself, since as a count of 10^-18 it
-/// would be nothing.
+/// [`Formula`] as people write it: a power up to 1,000 (`2`, `"2.5"`) is the number itself, since as a count of 10^-18
+/// it would be nothing.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Spoken {

@@ -2,7 +2,8 @@
 //! first, and the fees of transactions.
 //!
 //! How a block's emission is shared is [`diem_staking::reward`]'s matter; this module knows how much there is to share,
-//! and what the divisions left of it for the next block. It has no calls: schedule and parameters change by proposal only.
+//! and what the divisions left of it for the next block. It has no calls: schedule and parameters change by proposal
+//! only.
 
 pub mod block;
 pub mod error;

@@ -2,8 +2,8 @@
 //!
 //! Both sign the same bytes: `"diem-bridge-key/1"`, the length of the chain id as one byte, the chain id, the operator
 //! (20 bytes), the consensus key (32), the address of the bridge key (20). ed25519 signs the bytes, or a vote for them
-//! where the key never leaves a signer that signs votes only ([`crate::vote`]); secp256k1 signs their keccak. The genesis
-//! hash is not among them, because validators of genesis need a proof too.
+//! where the key never leaves a signer that signs votes only ([`crate::vote`]); secp256k1 signs their keccak. The
+//! genesis hash is not among them, because validators of genesis need a proof too.
 
 use std::fmt;
 

@@ -54,8 +54,8 @@ pub(crate) const UNBONDING_STARTED: Map<(u64, Address), u64> = Map::new(Staking:
 /// The unbonding queue: groups of entries by (last millisecond of their unbonding, height left, validator left); the
 /// value is a placeholder.
 pub(crate) const UNBONDING_QUEUE: Map<(u64, u64, Address), u8> = Map::new(Staking::ID, 17);
-/// The index of the unbonding queue: the last millisecond of a group's unbonding by (validator left, height left), for as
-/// long as entries of the group are left.
+/// The index of the unbonding queue: the last millisecond of a group's unbonding by (validator left, height left), for
+/// as long as entries of the group are left.
 pub(crate) const UNBONDING_ENDS: Map<(Address, u64), u64> = Map::new(Staking::ID, 22);
 /// Slashes that have not reached all their entries, by (validator, number).
 pub(crate) const JOBS: Map<(Address, u64), Job> = Map::new(Staking::ID, 18);

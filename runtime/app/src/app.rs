@@ -53,6 +53,9 @@ impl Default for Options {
 /// at any time. Queries wait for none of them. What looks into the pool (checks, next nonces, and dry runs of
 /// transactions that do not follow the committed nonce) waits for a commit under way, which holds the pool over its
 /// synced write.
+///
+/// Lock order, against deadlocks: `consensus`, `mempool`, the store's writer, `chain` or `genesis`, the store's ring.
+/// Whoever holds one takes only later ones.
 pub struct App {
     pub(crate) store: Store,
     pub(crate) hooks: Hooks,
@@ -71,8 +74,8 @@ pub struct Info {
     pub height: u64,
     /// The state root after that height.
     pub root: [u8; 32],
-    /// The version of the state machine that computed it; before the first commit, that of this binary, with which alone
-    /// it starts a chain.
+    /// The version of the state machine that computed it; before the first commit, that of this binary, with which
+    /// alone it starts a chain.
     pub app_version: u64,
 }
 
@@ -220,8 +223,8 @@ impl App {
         self.signatures.verify(tx).map_err(ChainError::from)?;
         tx.tx.calls.iter().try_for_each(|call| call.message().validate())?;
         let chain = self.chain().ok_or(ChainError::NotStarted)?;
-        // The lock is taken first and the state read after it: a commit clears the pool after it swapped the state, so
-        // what is checked here never stands on an older state than the pool's.
+        // Lock order: the pool's lock comes before the read of the state. A commit clears the pool after it swapped the
+        // state, so what is checked here never stands on an older state than the pool's.
         let mut mempool = self.mempool.lock();
         let base = self.base();
         let height = match &base {
@@ -270,7 +273,8 @@ impl App {
         extension.len() <= MAX_VOTE_EXTENSION_BYTES
     }
 
-    /// Forgets a finalized block that was not committed, and what waited in the pool: the engine that held both is gone.
+    /// Forgets a finalized block that was not committed, and what waited in the pool: the engine that held both is
+    /// gone.
     pub fn drop_pending(&self) {
         self.consensus.lock().forget();
         self.mempool.lock().clear();

@@ -104,7 +104,8 @@ impl App {
         Ok(Committed { height, root, time, retain_height, tx_hashes: pending.hashes, rows, max_rows })
     }
 
-    /// Writes rows of the node between two blocks, synced like a block; their keys begin with [`diem_index::NODE_PREFIX`].
+    /// Writes rows of the node between two blocks, synced like a block; their keys begin with
+    /// [`diem_index::NODE_PREFIX`].
     ///
     /// # Errors
     /// Nothing is committed yet, or the disk refused: this node must stop.

@@ -7,8 +7,8 @@
 //! has one place, so that many places cost as many accounts.
 //!
 //! The engine's pool still holds what is forgotten here. It lets it go when the check after the next block refuses it,
-//! and offers it to proposers until then. So between two blocks no more is forgotten than the room holds, except for who
-//! needs very little.
+//! and offers it to proposers until then. So between two blocks no more is forgotten than the room holds, except for
+//! who needs very little.
 
 use std::{cmp::Reverse, collections::BTreeMap, ops::Range};
 

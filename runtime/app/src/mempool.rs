@@ -8,7 +8,8 @@
 //!
 //! Gossip may reorder and does not send again, so nonces up to [`AHEAD`] beyond the next one are remembered; when the
 //! gap closes, all of them count. A commit clears everything but the room behind gaps, and the engine's rechecks
-//! rebuild it in their order. Until they have, whoever asks for a sender's next nonce still hears of what waited before.
+//! rebuild it in their order. Until they have, whoever asks for a sender's next nonce still hears of what waited
+//! before.
 
 use std::collections::BTreeMap;
 

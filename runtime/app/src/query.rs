@@ -54,8 +54,8 @@ impl App {
         before.unwrap_or(latest)
     }
 
-    /// Answers a question of ABCI at a committed height; the latest if none is given. Who is inside the process calls the
-    /// functions behind it, each module's `query`, with [`Snapshot::context`].
+    /// Answers a question of ABCI at a committed height; the latest if none is given. Who is inside the process calls
+    /// the functions behind it, each module's `query`, with [`Snapshot::context`].
     ///
     /// # Errors
     /// [`QueryError`].

@@ -1,7 +1,7 @@
 //! Chains for development, and the keys whose secrets are public: those of their validators and people.
 //!
-//! A real chain on one of these keys belongs to whoever reads the documentation. The guard is on the key itself, because
-//! the file that holds it may have any name and any origin.
+//! A real chain on one of these keys belongs to whoever reads the documentation. The guard is on the key itself,
+//! because the file that holds it may have any name and any origin.
 
 use crate::Address;
 

@@ -38,8 +38,8 @@ pub trait Metered {
 }
 
 /// Writes the gas of a module's calls: `GAS`, one row for each in the order of their numbers, and [`Metered`], which
-/// computes a call's gas from its row. A line is `Variant "name" = base`, with `; gas => each field` where the items of a
-/// list cost. A message without a line does not compile.
+/// computes a call's gas from its row. A line is `Variant "name" = base`, with `; gas => each field` where the items of
+/// a list cost. A message without a line does not compile.
 #[macro_export]
 macro_rules! gas_of_calls {
     ($msg:ident { $($variant:ident $name:literal = $base:expr $(; $item:expr => each $list:ident)?,)+ }) => {

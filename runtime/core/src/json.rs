@@ -198,8 +198,8 @@ fn list_for_an_object(given: &serde_json::Value, meant: &serde_json::Value) -> O
 }
 
 /// Gives an enum that is written as `{"variant": ..}` a form in which a second field is an error that names the field;
-/// the plain derive complains about a missing brace. Errors call it by `$words`, such as `"call"`. The enum derives both traits
-/// with `#[serde(remote = "Self")]`. With `of objects` a value that is no object is an error too.
+/// the plain derive complains about a missing brace. Errors call it by `$words`, such as `"call"`. The enum derives
+/// both traits with `#[serde(remote = "Self")]`. With `of objects` a value that is no object is an error too.
 #[macro_export]
 macro_rules! one_field_enum {
     ($name:ident, $words:literal) => {

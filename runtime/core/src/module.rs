@@ -39,8 +39,8 @@ pub trait Message: Metered {
     /// here lets those who drain their accounts fill blocks for free.
     fn spends(&self) -> Amount;
 
-    /// Whether the call only takes out what its sender has in the chain (stake, rewards, credit that was earned), or brings
-    /// a validator back.
+    /// Whether the call only takes out what its sender has in the chain (stake, rewards, credit that was earned), or
+    /// brings a validator back.
     ///
     /// A nearly full state refuses transactions that make rows. These calls pass all the same, so that nobody can lock
     /// up what others have by filling the state. So the rows that such a call makes must be removed without a call, and

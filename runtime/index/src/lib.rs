@@ -1,5 +1,6 @@
 //! The node's index of blocks and transactions, written in the batch of their block, so that what is committed is
-//! found at once. It is derived from blocks and results, and execution never reads it.
+//! found at once. It is derived from blocks and results, idempotent by height (the same block gives the same rows), and
+//! execution never reads it.
 //!
 //! ```text
 //! 'b' height               block: time, hash, proposer, root, counts, events of hooks

@@ -25,6 +25,8 @@ use diem_overlay::WriteSet;
 const ROWS: &str = "rows";
 
 /// Committed state. Reading goes through [`Snapshot`]s and waits for nobody; writing is one block at a time.
+///
+/// Lock order, against deadlocks: `writer`, then `pins` or `ring`, each of which is held for a moment only.
 pub struct Store {
     backend: Backend,
     cache: Arc<Cache>,
@@ -67,7 +69,8 @@ impl Store {
     /// Opens the store in the folder `path`, or makes an empty one there. It takes the folder's lock, rebuilds the tree
     /// from the rows and compares its root with the one that was committed.
     ///
-    /// Errors: [`StoreError::Locked`], [`StoreError::RootMismatch`], [`StoreError::Full`], and whatever the disk answers.
+    /// Errors: [`StoreError::Locked`], [`StoreError::RootMismatch`], [`StoreError::Full`], and whatever the disk
+    /// answers.
     pub fn open(path: &Path, options: Options) -> Result<Store, StoreError> {
         let lock = open::lock(path)?;
         let rocks = Rocks::open(&path.join(ROWS), options.sync)?;

@@ -35,7 +35,8 @@ pub struct AppGenesis {
     pub credits: diem_credits::Genesis,
 }
 
-/// Rows that the chain writes by itself beside those of consensus: parameters, pools, and one of each day for two years.
+/// Rows that the chain writes by itself beside those of consensus: parameters, pools, and one of each day for two
+/// years.
 const OTHER_OWN_ROWS: u64 = 750;
 
 impl Default for AppGenesis {

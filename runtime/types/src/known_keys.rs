@@ -1,5 +1,5 @@
-//! Keys whose secrets are public, in a genesis: a chain without a part `-dev` in its chain id is refused where such a key
-//! stands for anybody.
+//! Keys whose secrets are public, in a genesis: a chain without a part `-dev` in its chain id is refused where such a
+//! key stands for anybody.
 
 use diem_core::{
     Address,

@@ -191,8 +191,8 @@ const ROOMS: &[Room] = &[
     Room { folder: "tests/", may_use: ANY, may_not_reach: &[], tests_may_not_reach: &[] },
 ];
 
-/// Packages that one room alone depends on directly, however many reach them through it. Rooms that may use anything are
-/// exempt, and so are tests.
+/// Packages that one room alone depends on directly, however many reach them through it. Rooms that may use anything
+/// are exempt, and so are tests.
 const AT_HOME_IN: &[(&str, &str)] = &[
     ("rocksdb", "runtime/store"),
     ("tendermint-abci", "node/comet"),

@@ -195,7 +195,8 @@ impl<H: Handler> Drop for Registered<H> {
     fn drop(&mut self) {
         let mut connections = self.live.connections.lock();
         connections.remove(&self.number);
-        // The lock is still held: whoever sees an empty list, and whoever connects next, sees it after `idle`.
+        // The lock is still held: whoever sees an empty list, and whoever connects next, sees it after `idle`. By the
+        // lock order it comes before the locks of the application, which `idle` takes.
         if connections.is_empty() {
             self.handler.idle();
         }

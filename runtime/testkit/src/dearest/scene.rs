@@ -224,8 +224,8 @@ impl Scene {
             Bytes::from(tx.sign(&sender.key, None).unwrap())
         });
         let txs: Vec<Bytes> = txs.collect();
-        // The transactions of many accounts need more than one block: the dearest of them, which grants many keys, needs
-        // one and a half million gas.
+        // The transactions of many accounts need more than one block: the dearest of them, which grants many keys,
+        // needs one and a half million gas.
         let mut elapsed = elapsed;
         for txs in txs.chunks(200) {
             let outcome = self.chain.run(self.block_after(elapsed), txs.to_vec());
