@@ -1,4 +1,4 @@
-//! Structs of EIP-712, which browser wallets show before they sign, and the one domain of this chain.
+//! Structs of EIP-712, which browser wallets show before they sign, and the domain of what is signed for this chain.
 //!
 //! The domain is `{name "DIEM", version "1"}`, without a chain id: a wallet refuses a domain of another network than
 //! its active one, and replay is excluded by chain id and genesis hash inside each message. Source: EIP-712.
@@ -49,6 +49,11 @@ impl TypedStruct {
     /// The digest that a wallet signs: the struct in the domain of this chain.
     pub fn digest(&self) -> [u8; 32] {
         let domain = Self::new(DOMAIN_TYPE).bytes(b"DIEM").bytes(b"1").hash();
-        keccak256(&[&[0x19, 0x01][..], &domain, &self.hash()].concat())
+        digest(&domain, &self.hash())
     }
+}
+
+/// The digest of a struct, by its hash, in any domain, by its separator.
+pub fn digest(domain_separator: &[u8; 32], struct_hash: &[u8; 32]) -> [u8; 32] {
+    keccak256(&[&[0x19, 0x01][..], domain_separator, struct_hash].concat())
 }

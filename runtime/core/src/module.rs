@@ -19,6 +19,7 @@ impl ModuleId {
     pub const DIEM: Self = Self(4);
     pub const EMISSIONS: Self = Self(5);
     pub const CREDITS: Self = Self(6);
+    pub const BRIDGE: Self = Self(7);
 }
 
 /// A call of a transaction, as its module defines it. The trait is object-safe, so that whoever handles calls of every

@@ -1,0 +1,12 @@
+//! Addresses of Base in JSON: the `0x` form of EIP-55, by which they are known there. Both forms are read.
+
+use diem_core::Address;
+use serde::{Deserialize as _, Deserializer, Serializer};
+
+pub(crate) fn serialize<S: Serializer>(address: &Address, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&address.to_hex())
+}
+
+pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Address, D::Error> {
+    Address::deserialize(deserializer)
+}
