@@ -161,7 +161,7 @@ impl View {
             ("address", self.address.to_string()),
             ("hex", self.hex.clone()),
             ("kind", self.kind.to_string()),
-            ("kept", kept.into()),
+            ("storage", kept.into()),
         ];
         lines.extend(self.path.clone().map(|path| ("path", path)));
         let words = self.phrase.as_ref().map(|phrase| format!("\n\n{}", numbered(&phrase.0)));
@@ -227,7 +227,10 @@ impl Keys {
             Verb::ForgetChain { chain } => {
                 let known = self.common.chains().forget(&chain)?;
                 output.print(&known, |known| {
-                    fields([("forgotten", known.chain_id.clone()), ("genesis hash", known.genesis_hash.to_string())])
+                    fields([
+                        ("forgotten chain", known.chain_id.clone()),
+                        ("genesis hash", known.genesis_hash.to_string()),
+                    ])
                 })
             }
             Verb::Show { name } => output.print(&View::new(&name, &store.get(&name)?), View::table),

@@ -63,7 +63,7 @@ fn first_seen(chains: &Chains, seen: &KnownChain, url: &str) {
         ("genesis hash", seen.genesis_hash.to_string()),
         ("least gas price", format!("{} avvv", seen.min_gas_price.get())),
         ("gas", format!("{per_tx} a transaction, {per_byte} a byte, {per_signature} a signature, and its calls")),
-        ("says", url.to_owned()),
+        ("told by", url.to_owned()),
     ]);
     say(&format!(
         "This wallet sees a chain for the first time. Compare its genesis hash with a source that you trust:\n{lines}\n"

@@ -159,7 +159,7 @@ pub(super) fn block(block: &Block, names: &Names) -> String {
         ("transactions", summary.tx_count.to_string()),
         ("gas used", summary.gas_used.to_string()),
     ];
-    lines.extend(events::lines(&block.events).iter().map(|line| ("by itself", names.text(line))));
+    lines.extend(events::lines(&block.events).iter().map(|line| ("block event", names.text(line))));
     let head = fields(lines);
     if block.txs.items.is_empty() {
         return head;
@@ -172,7 +172,7 @@ pub(super) fn block(block: &Block, names: &Names) -> String {
     if let Some(next) = &block.txs.next {
         hint(&format!("more transactions: `diemd query block {} --after {next}`", summary.height));
     }
-    format!("{head}\n\n{}", list(["number", "transaction", "result", "what"], block.txs.items.iter().map(row)))
+    format!("{head}\n\n{}", list(["number", "transaction", "result", "calls"], block.txs.items.iter().map(row)))
 }
 
 pub(super) fn blocks(page: &List<BlockSummary>) -> String {
@@ -210,7 +210,7 @@ pub(super) fn params(params: &Params) -> String {
     let (gas, limits) = (&params.gas, &params.limits);
     let (staking, credits) = (&params.staking, &params.credits);
     fields([
-        ("a day", duration(params.epoch_ms)),
+        ("length of a day", duration(params.epoch_ms)),
         ("lowest gas price", format!("{} avvv", gas.min_price.get())),
         ("gas of a transaction", gas.per_tx.to_string()),
         ("gas of a byte", gas.per_byte.to_string()),

@@ -198,7 +198,7 @@ fn table(voucher: &Voucher, names: &Names, signature: Option<&str>) -> String {
         ("account", names.who(&voucher.account)),
         ("signed by", signer),
         ("provider", names.who(&voucher.provider)),
-        ("that day", format!("{} for {} requests in all", units::show_credit(voucher.amount), voucher.requests)),
+        ("amount", format!("{} for {} requests in all", units::show_credit(voucher.amount), voucher.requests)),
         ("price sheet", Hash(voucher.price_sheet).to_string()),
     ];
     lines.extend(signature.map(|signature| ("signature", signature.to_owned())));

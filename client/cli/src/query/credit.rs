@@ -170,12 +170,12 @@ fn vouchers(vouchers: &At<Vouchers>) -> String {
         [day.day.to_string(), day.paid.display.clone(), day.requests.to_string(), day.left.display.clone()]
     };
     let days = [Some(&vouchers.today), vouchers.previous.as_ref()];
-    list(["day", "paid so far", "requests", "can still bring"], days.into_iter().flatten().map(row))
+    list(["day", "paid so far", "requests", "still payable"], days.into_iter().flatten().map(row))
 }
 
 fn offers(all: &List<Offer>) -> String {
     let row = |offer: &Offer| {
         [offer.seller.to_string(), offer.day.to_string(), offer.amount.display.clone(), offer.price.display.clone()]
     };
-    or_nothing(["seller", "day", "amount", "for each"], &all.items, row, "nothing is for sale today")
+    or_nothing(["seller", "day", "amount", "price of one"], &all.items, row, "nothing is for sale today")
 }

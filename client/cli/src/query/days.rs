@@ -221,7 +221,7 @@ fn prices(today: &PriceSheet, next: &PriceSheet) -> String {
         };
         sheet.models.iter().flat_map(move |model| model.prices.iter().map(move |price| row(model, price)))
     });
-    list(["when", "model", "unit", "price", "long context"], rows)
+    list(["valid", "model", "unit", "price", "long context"], rows)
 }
 
 fn today(today: &At<Today>) -> String {

@@ -89,8 +89,8 @@ fn rate(rate: &At<CurrentRate>) -> String {
 
 fn quote(quote: &At<Quote>) -> String {
     fields([
-        ("lock", quote.lock.display.clone()),
-        ("get", quote.out.display.clone()),
+        ("value locked", quote.lock.display.clone()),
+        ("DIEM minted", quote.out.display.clone()),
         ("supply now", quote.supply.display.clone()),
         ("at height", quote.height.to_string()),
     ])
@@ -103,8 +103,8 @@ fn curve(curve: &List<Step>) -> String {
 
 fn emission(emission: &At<Emission>) -> String {
     let mut lines = vec![
-        ("a year", emission.per_year.display.clone()),
-        ("a second", emission.per_second.display.clone()),
+        ("emission a year", emission.per_year.display.clone()),
+        ("emission a second", emission.per_second.display.clone()),
         ("locked stake pays", format!("{} of its rewards as rent", show_percent(emission.fee_bps.into()))),
         ("emitted so far", emission.emitted.display.clone()),
         ("rent so far", emission.rent.display.clone()),
@@ -114,14 +114,14 @@ fn emission(emission: &At<Emission>) -> String {
         emission
             .next
             .as_ref()
-            .map(|next| ("then", format!("{} a year from {} on", next.per_year.display, moment(&next.from)))),
+            .map(|next| ("next emission", format!("{} a year from {} on", next.per_year.display, moment(&next.from)))),
     );
     fields(lines)
 }
 
 fn schedule(schedule: &List<Segment>) -> String {
     let row = |segment: &Segment| [moment(&segment.from), segment.per_year.display.clone()];
-    list(["from", "a year"], schedule.items.iter().map(row))
+    list(["from", "emission a year"], schedule.items.iter().map(row))
 }
 
 fn rent(rent: &At<Rent>) -> String {

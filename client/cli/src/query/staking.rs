@@ -132,7 +132,7 @@ fn validator(validator: &At<ValidatorDetail>) -> String {
     lines.extend(
         commission
             .next
-            .map(|next| ("commission then", format!("{} from day {} on", show_percent(next.bps.into()), next.epoch))),
+            .map(|next| ("next commission", format!("{} from day {} on", show_percent(next.bps.into()), next.epoch))),
     );
     lines.extend([
         ("commission due", commission.due.display.clone()),
@@ -141,7 +141,7 @@ fn validator(validator: &At<ValidatorDetail>) -> String {
     lines.extend(validator.jailed_until.as_ref().map(|until| ("jailed until", moment(until))));
     lines.extend([
         ("consensus key", validator.public_key.to_string()),
-        ("its address", validator.address.to_string()),
+        ("consensus address", validator.address.to_string()),
         ("bridge key", validator.bridge_address.to_hex()),
     ]);
     fields(lines.into_iter().filter(|(_, value)| !value.is_empty()))
@@ -158,7 +158,7 @@ fn positions(all: &List<Position>) -> String {
             position.rewards.display.clone(),
         ]
     };
-    let headings = ["validator", "staked", "locked", "may leave", "may be locked", "rewards"];
+    let headings = ["validator", "staked", "locked", "free to unstake", "free to lock", "rewards"];
     or_nothing(headings, &all.items, row, "nothing is staked: `diemd tx stake` does it")
 }
 
@@ -168,7 +168,7 @@ fn unstaking(all: &List<Unstaking>) -> String {
         let what = entry.moved_to.map_or("paid by itself".into(), |to| brief::sentence(&format!("moved to {to}")));
         [entry.id.to_string(), entry.amount.display.clone(), what, until, entry.validator.to_string()]
     };
-    let headings = ["entry", "amount", "what becomes of it", "free after", "left validator"];
+    let headings = ["entry", "amount", "outcome", "free after", "left validator"];
     or_nothing(headings, &all.items, row, "nothing is on its way out of stake")
 }
 
@@ -177,7 +177,7 @@ fn locks(all: &List<Lock>) -> String {
         let (locked, burn) = (lock.locked.display.clone(), lock.outstanding.display.clone());
         [lock.validator.to_string(), locked, burn, lock.free_to_lock.display.clone()]
     };
-    let headings = ["validator", "locked", "opened by burning", "may be locked"];
+    let headings = ["validator", "locked", "opened by burning", "free to lock"];
     or_nothing(headings, &all.items, row, "nothing is locked: `diemd tx mint` does it")
 }
 
@@ -186,7 +186,7 @@ fn rewards(all: &List<Reward>) -> String {
     // Together they are a part of all VVV, which fits an amount.
     let add = |sum: Amount, reward: &Reward| sum.checked_add(reward.amount.amount).unwrap_or(Amount::MAX);
     let total = ["in all".to_owned(), all.items.iter().fold(Amount::ZERO, add).display(Denom::Vvv)];
-    list(["validator", "may be claimed"], rows.chain([total]))
+    list(["validator", "claimable"], rows.chain([total]))
 }
 
 /// Makes a table; where it is empty, a word on stderr says why.

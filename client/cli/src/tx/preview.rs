@@ -158,5 +158,5 @@ fn table(simulated: &Simulated, names: &Names) -> String {
         let BalanceChange { account, before, after, display } = change;
         [names.who(account), before.display.clone(), display.clone(), after.display.clone()]
     };
-    format!("{head}\n\n{}", list_in_full(["account", "now", "change", "then"], simulated.changes.iter().map(row)))
+    format!("{head}\n\n{}", list_in_full(["account", "before", "change", "after"], simulated.changes.iter().map(row)))
 }

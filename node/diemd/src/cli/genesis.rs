@@ -163,7 +163,7 @@ fn table(genesis: &GenesisDoc) -> String {
         ("first height", genesis.initial_height.to_string()),
         ("gas price", genesis.app.gas.min_price.display(Denom::Vvv)),
         ("gas of a block", genesis.app.gas.block_limit.to_string()),
-        ("a day", readable_ms(genesis.app.epoch_ms.get())),
+        ("length of a day", readable_ms(genesis.app.epoch_ms.get())),
         ("grace of a day", readable_ms(genesis.app.credits.params.grace_ms)),
         ("unbonding", readable_ms(genesis.app.staking.params.unbonding_ms)),
         ("curve", curve(&genesis.app.diem.curve)),
@@ -177,7 +177,7 @@ fn table(genesis: &GenesisDoc) -> String {
     let accounts = genesis.app.bank.accounts.iter();
     let accounts = accounts.map(|(address, row)| [address.to_string(), row.vvv.to_string(), row.diem.to_string()]);
     let validators = list_in_full(["validator", "key", "power"], validators);
-    let providers = list_in_full(["provider", "name", "bond", ""], providers(&genesis.app.credits));
+    let providers = list_in_full(["provider", "name", "bond", "standing"], providers(&genesis.app.credits));
     format!("{head}\n\n{validators}\n\n{providers}\n\n{}", list_in_full(["account", "VVV", "DIEM"], accounts))
 }
 

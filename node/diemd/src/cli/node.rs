@@ -190,7 +190,7 @@ impl InitCommand {
                 ("validator address", view.validator_address.clone()),
                 ("validator key", view.validator_key.clone()),
                 ("node id", view.node_id.clone()),
-                ("next", format!("diemd start --home {}", view.home.display())),
+                ("next command", format!("diemd start --home {}", view.home.display())),
             ])
         })
     }

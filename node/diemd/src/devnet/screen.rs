@@ -133,7 +133,7 @@ fn text(plan: &Plan, wallet: &Wallet, people: &[Person], took: Duration) -> Resu
     ]));
     text.push_str(&format!(
         "\n\n{}\n\n{}\n\ntry\n",
-        list_in_full(["who", "address", "balance", "what for"], rows),
+        list_in_full(["name", "address", "balance", "role"], rows),
         list_in_full(["node", "api", "cometbft rpc", "metrics"], nodes),
     ));
     for words in to_try(plan, wallet) {

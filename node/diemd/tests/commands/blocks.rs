@@ -39,7 +39,7 @@ async fn what_a_block_does_by_itself_is_told_in_words() {
         format!("1 DIEM of tranche 0 paid to {alice}"),
         "shared out: ".into(),
     ] {
-        let told = text.lines().any(|line| line.starts_with("by itself") && line.contains(&words));
+        let told = text.lines().any(|line| line.starts_with("block event") && line.contains(&words));
         assert!(told, "{words}\n{text}");
     }
 }

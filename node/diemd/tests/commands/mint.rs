@@ -55,7 +55,7 @@ async fn the_chain_answers_what_one_wants_to_know_before() {
     assert_eq!(chain.query("params").await["epoch_ms"], Chain::day_ms());
     let table = chain.run("query params").await.ok().stdout;
     for (name, value) in [
-        ("a day", "1 hour"),
+        ("length of a day", "1 hour"),
         ("locked stake pays as rent", "20%"),
         ("two votes in one round cost", "5%"),
         ("too many missed blocks cost", "0.01%"),
