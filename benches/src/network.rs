@@ -136,14 +136,14 @@ async fn flood_idle(binary: &Path) -> f64 {
 
     let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
-    let door = Router::new().route("/v1/tx", post(pass_on)).with_state(engine);
-    let door = tokio::spawn(async move { axum::serve(listener, door).await.unwrap() });
+    let api = Router::new().route("/v1/tx", post(pass_on)).with_state(engine);
+    let api = tokio::spawn(async move { axum::serve(listener, api).await.unwrap() });
 
     let txs = Arc::new(work.transfers(TRANSFERS));
     let start = Instant::now();
     tokio::spawn(load::flood(address, "/v1/tx?wait=none", txs));
     let seconds = wait_for(TRANSFERS as u64, start, || handler.txs.load(Ordering::Relaxed)).await;
-    door.abort();
+    api.abort();
     tokio::task::spawn_blocking(move || {
         supervisor.stop();
         server.stop();

@@ -145,6 +145,6 @@ impl Chain {
         report.fact("CheckTx, signature unknown / verify_strict", check(), "ratio");
         // A commit empties the pool; the waiting transactions are checked again, with their signatures remembered.
         self.app.drop_pending();
-        report.fact("Recheck (and CheckTx behind the door) / verify_strict", check(), "ratio");
+        report.fact("Recheck (and CheckTx with known signatures) / verify_strict", check(), "ratio");
     }
 }

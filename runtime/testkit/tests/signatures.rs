@@ -240,7 +240,7 @@ proptest! {
         prop_assert_eq!(again, expected);
     }
 
-    /// The door, the pool, the proposal and the block give the same verdict on a signature, whichever saw it first.
+    /// The batcher, the pool, the proposal and the block give the same verdict on a signature, whichever saw it first.
     #[test]
     fn every_stage_agrees_on_a_signature(kinds in vec(select(&KINDS[..]), 1..30)) {
         let chain = TestChain::fresh();
