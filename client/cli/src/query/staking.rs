@@ -141,7 +141,7 @@ fn validator(validator: &At<ValidatorDetail>) -> String {
     lines.extend(validator.jailed_until.as_ref().map(|until| ("jailed until", moment(until))));
     lines.extend([
         ("consensus key", validator.public_key.to_string()),
-        ("consensus address", validator.address.to_string()),
+        ("key address", validator.address.to_string()),
         ("bridge key", validator.bridge_address.to_hex()),
     ]);
     fields(lines.into_iter().filter(|(_, value)| !value.is_empty()))
