@@ -154,7 +154,8 @@ async fn flood_idle(binary: &Path) -> f64 {
 }
 
 async fn pass_on(State(engine): State<Arc<CometEngine>>, body: Bytes) -> StatusCode {
-    match engine.submit(vec![body], Wait::None).await.pop() {
+    let Ok(tx) = body.try_into() else { return StatusCode::BAD_REQUEST };
+    match engine.submit(vec![tx], Wait::None).await.pop() {
         Some(Ok(())) => StatusCode::OK,
         _ => StatusCode::SERVICE_UNAVAILABLE,
     }

@@ -6,10 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
 use diem_core::Time;
 use diem_engine::engine::{
-    ConsensusAddress, Engine, EngineError, EngineKind, EngineStatus, OwnPeer, SubmitError, Wait,
+    ConsensusAddress, Engine, EngineError, EngineKind, EngineStatus, Incoming, OwnPeer, SubmitError, Wait,
 };
 use futures::{FutureExt as _, future::BoxFuture};
 use serde::{Deserialize, de::DeserializeOwned};
@@ -85,14 +84,14 @@ impl CometEngine {
         self.rpc.call(method, params, READ_PATIENCE).await.map_err(Unread::Rpc)
     }
 
-    async fn submit_all(&self, txs: Vec<Bytes>, wait: Wait) -> Vec<Result<(), SubmitError>> {
+    async fn submit_all(&self, txs: Vec<Incoming>, wait: Wait) -> Vec<Result<(), SubmitError>> {
         if let Err(EngineError::Unavailable(reason)) = self.followed.check() {
             return txs.iter().map(|_| Err(SubmitError::Unavailable(reason.clone()))).collect();
         }
         let mut handed = Vec::with_capacity(txs.len());
         for tx in txs {
             // It listens before the transaction is handed on: the verdict may come before CometBFT's answer.
-            let verdict = (wait == Wait::Checked).then(|| self.checks.listen(&tx));
+            let verdict = (wait == Wait::Checked).then(|| self.checks.listen(tx.tx.hash));
             handed.push((self.submitter.hand_on(tx).await, verdict));
         }
         let mut answers = Vec::with_capacity(handed.len());
@@ -259,7 +258,7 @@ impl Engine for CometEngine {
         EngineKind::Comet
     }
 
-    fn submit(&self, txs: Vec<Bytes>, wait: Wait) -> BoxFuture<'_, Vec<Result<(), SubmitError>>> {
+    fn submit(&self, txs: Vec<Incoming>, wait: Wait) -> BoxFuture<'_, Vec<Result<(), SubmitError>>> {
         self.submit_all(txs, wait).boxed()
     }
 

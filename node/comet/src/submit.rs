@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use bytes::Bytes;
-use diem_core::ModuleError as _;
-use diem_engine::engine::SubmitError;
-use diem_types::{ChainError, Signed};
+use diem_core::{Address, ModuleError as _};
+use diem_engine::engine::{Incoming, SubmitError};
+use diem_types::ChainError;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
@@ -53,20 +53,19 @@ impl Submitter {
     }
 
     /// Puts a transaction on its lane and waits while the lane is full; the receiver hears when CometBFT has taken it.
-    pub(super) async fn hand_on(&self, tx: Bytes) -> oneshot::Receiver<Handed> {
+    pub(super) async fn hand_on(&self, incoming: Incoming) -> oneshot::Receiver<Handed> {
         let (reply, receiver) = oneshot::channel();
-        if let Some(lane) = self.lanes.get(lane_of(&tx)) {
+        if let Some(lane) = self.lanes.get(lane_of(&incoming.tx.tx.sender)) {
             // A lane that has ended drops the job, and the receiver hears that.
-            let _ = lane.send(Job { tx, reply }).await;
+            let _ = lane.send(Job { tx: incoming.bytes, reply }).await;
         }
         receiver
     }
 }
 
-/// The lane of a transaction, which its sender decides.
-fn lane_of(tx: &[u8]) -> usize {
-    let sender = Signed::decode(tx).ok().and_then(|tx| tx.tx.sender.0.first().copied());
-    usize::from(sender.unwrap_or(0)).checked_rem(LANES).unwrap_or(0)
+/// The lane of all transactions of this sender.
+fn lane_of(sender: &Address) -> usize {
+    sender.0.first().map_or(0, |byte| usize::from(*byte)).checked_rem(LANES).unwrap_or(0)
 }
 
 async fn run(rpc: Rpc, mut jobs: mpsc::Receiver<Job>) {
@@ -196,6 +195,6 @@ mod tests {
 
     #[test]
     fn a_sender_keeps_its_lane() {
-        assert!((0..=255u8).all(|byte| lane_of(&[byte; 40]) < LANES));
+        assert!((0..=255u8).all(|byte| lane_of(&Address([byte; 20])) < LANES));
     }
 }

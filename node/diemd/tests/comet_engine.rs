@@ -29,7 +29,7 @@ use std::{
 use bytes::Bytes;
 use diem_comet::{Launch, LaunchError, Settings, Timing, abci::Address};
 use diem_core::{Amount, proof};
-use diem_engine::engine::{Engine as _, EngineError, SubmitError, Wait};
+use diem_engine::engine::{Engine as _, EngineError, Incoming, SubmitError, Wait};
 use diem_runtime::{App, Options};
 use diem_testkit::people;
 use diem_types::GenesisDoc;
@@ -49,6 +49,11 @@ fn runs(pid: u32) -> bool {
         .is_ok_and(|stat| !stat.rsplit(')').next().unwrap().trim_start().starts_with('Z'))
 }
 
+/// Decodes transactions as the door does.
+fn incoming(txs: &[Bytes]) -> Vec<Incoming> {
+    txs.iter().map(|tx| tx.clone().try_into().unwrap()).collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_validator_commits_a_transfer_and_the_state_is_proven_by_its_headers() {
     let home = Home::new();
@@ -62,13 +67,15 @@ async fn a_validator_commits_a_transfer_and_the_state_is_proven_by_its_headers()
     let asking = tokio::spawn(keep_asking(home.settings.rpc));
     // One call has two hundred transactions of one sender; then come answers of every kind.
     let txs: Vec<Bytes> = (0..200).map(|nonce| home.transfer(&people[0], nonce)).collect();
-    let answers = engine.submit(txs.clone(), Wait::Checked).await;
+    let answers = engine.submit(incoming(&txs), Wait::Checked).await;
     assert_eq!(answers, vec![Ok(()); 200]);
-    let again = engine.submit(vec![txs[0].clone(), b"garbage".as_slice().into()], Wait::Checked).await;
+    let mut forged = txs[1].to_vec();
+    *forged.iter_mut().rev().nth(1).unwrap() ^= 1;
+    let again = engine.submit(incoming(&[txs[0].clone(), forged.into()]), Wait::Checked).await;
     assert_eq!(again[0], Err(SubmitError::Known));
-    assert!(matches!(&again[1], Err(SubmitError::Rejected { code: 1, codespace, .. }) if codespace == "chain"));
+    assert!(matches!(&again[1], Err(SubmitError::Rejected { code: 6, codespace, .. }) if codespace == "chain"));
     let third: Vec<Bytes> = (0..50).map(|nonce| home.transfer(&people[2], nonce)).collect();
-    assert_eq!(engine.submit(third, Wait::None).await, vec![Ok(()); 50]);
+    assert_eq!(engine.submit(incoming(&third), Wait::None).await, vec![Ok(()); 50]);
     until("all transfers committed", || vvv(&node.app, &people[1]) == Amount::ONE.checked_mul(1_250).unwrap()).await;
     let stored = node.app.index().transaction(&diem_core::tx::tx_hash(&txs[199])).unwrap();
     assert_eq!(stored.result.code, 0);
@@ -124,7 +131,7 @@ async fn who_asks_for_the_next_nonce_is_never_refused_while_blocks_come_and_go()
     let (first, mut nonce) = (node.app.info().height, 0);
     while node.app.info().height < first + 5 || nonce < 100 {
         assert_eq!(node.app.next_nonce(&alice.address), nonce);
-        let sent = node.running.engine.submit(vec![home.transfer(alice, nonce)], Wait::Checked).await;
+        let sent = node.running.engine.submit(incoming(&[home.transfer(alice, nonce)]), Wait::Checked).await;
         assert_eq!(sent, [Ok(())], "nonce {nonce}");
         nonce += 1;
     }
@@ -168,7 +175,7 @@ async fn cometbft_killed_is_started_again_and_catches_up() {
     let people = people(1);
     let tx = home.transfer(&people[0], 0);
     node.running.engine.ready(PATIENCE).await.unwrap();
-    assert_eq!(node.running.engine.submit(vec![tx.clone()], Wait::Checked).await, [Ok(())]);
+    assert_eq!(node.running.engine.submit(incoming(&[tx.clone()]), Wait::Checked).await, [Ok(())]);
     until("the transfer", || node.app.index().transaction(&diem_core::tx::tx_hash(&tx)).is_some()).await;
     node.app.check_invariants().unwrap();
     node.stop().await;

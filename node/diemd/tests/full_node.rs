@@ -8,7 +8,6 @@
 
 mod support;
 
-use bytes::Bytes;
 use diem_core::Amount;
 use diem_engine::engine::{Engine as _, Wait};
 use diem_testkit::people;
@@ -32,7 +31,7 @@ async fn a_hundred_swapped_transfers_of_one_sender_entered_at_a_full_node_all_la
     nonces.chunks_mut(2).for_each(|pair| pair.swap(0, 1));
     for nonce in nonces {
         // Each transaction has a call of its own, as from a hundred clients.
-        let tx: Vec<Bytes> = vec![home.transfer(&people[0], nonce)];
+        let tx = vec![home.transfer(&people[0], nonce).try_into().unwrap()];
         assert_eq!(engine.submit(tx, Wait::Checked).await, vec![Ok(())], "nonce {nonce}");
     }
     let all = before.checked_add(Amount::ONE.checked_mul(100).unwrap()).unwrap();

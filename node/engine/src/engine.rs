@@ -2,10 +2,11 @@
 //!
 //! HTTP, the command line and the tests talk to an [`Engine`] and never care which one it is.
 
-use std::{fmt, net::SocketAddr, time::Duration};
+use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use diem_core::Time;
+use diem_core::{Time, tx::DecodeError};
+use diem_types::Signed;
 use futures::future::BoxFuture;
 use tendermint::{block::signed_header::SignedHeader, validator};
 
@@ -39,6 +40,23 @@ impl fmt::Display for EngineKind {
             Self::Comet => "cometbft",
             Self::Instant => "instant (development)",
         })
+    }
+}
+
+/// A transaction on its way to the pool: its bytes, and what they were decoded to at the door.
+#[derive(Debug, Clone)]
+pub struct Incoming {
+    /// The encoded transaction, as it goes on to CheckTx and into a block.
+    pub bytes: Bytes,
+    /// The same transaction decoded. CheckTx alone decides whether it may wait.
+    pub tx: Arc<Signed>,
+}
+
+impl TryFrom<Bytes> for Incoming {
+    type Error = DecodeError;
+
+    fn try_from(bytes: Bytes) -> Result<Self, DecodeError> {
+        Ok(Self { tx: Arc::new(Signed::decode(&bytes)?), bytes })
     }
 }
 
@@ -134,7 +152,7 @@ pub trait Engine: Send + Sync + 'static {
     fn kind(&self) -> EngineKind;
 
     /// Enters transactions into the pool and gives one answer for each, in order. `Ok` means handed on, not committed.
-    fn submit(&self, txs: Vec<Bytes>, wait: Wait) -> BoxFuture<'_, Vec<Result<(), SubmitError>>>;
+    fn submit(&self, txs: Vec<Incoming>, wait: Wait) -> BoxFuture<'_, Vec<Result<(), SubmitError>>>;
 
     /// Waits, `patience` at the longest, until what was handed on before has been checked, so that a sender who did not
     /// wait for that finds its transactions counted. Returns at once where the engine cannot tell.

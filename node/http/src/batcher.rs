@@ -14,7 +14,7 @@ use bytes::Bytes;
 use diem_api::{ErrorBody, HttpError};
 use diem_engine::{
     Engine, Node,
-    engine::{SubmitError, Wait},
+    engine::{Incoming, SubmitError, Wait},
 };
 use diem_host::critical;
 use diem_runtime::App;
@@ -39,6 +39,9 @@ const UPSTREAM: usize = 4;
 
 /// The result for a transaction before any block.
 pub(crate) type Entered = Result<(), EnterError>;
+
+/// A transaction whose signatures are good, or the reason why it does not go on.
+type Verdict = Result<Incoming, EnterError>;
 
 /// The reason why a transaction did not enter the pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,7 +124,7 @@ impl Verifiers {
 
     /// Returns the entries with the verdict on each transaction; nothing if a panic dropped them, whose callers then
     /// see an error.
-    async fn verify(&self, entries: Vec<Entry>) -> Vec<(Entry, Vec<Entered>)> {
+    async fn verify(&self, entries: Vec<Entry>) -> Vec<(Entry, Vec<Verdict>)> {
         let (reply, verified) = oneshot::channel();
         let app = self.app.clone();
         self.threads.spawn(move || {
@@ -133,10 +136,11 @@ impl Verifiers {
 }
 
 /// Returns the entries with the verdict on each transaction.
-fn judge(app: &App, entries: Vec<Entry>) -> Vec<(Entry, Vec<Entered>)> {
+fn judge(app: &App, entries: Vec<Entry>) -> Vec<(Entry, Vec<Verdict>)> {
     let txs: Vec<Bytes> = entries.iter().flat_map(|entry| entry.txs.iter().cloned()).collect();
     let refused = |error| EnterError::Refused(ErrorBody::from(&error));
-    let mut verdicts = app.verify_signatures(&txs).into_iter().map(|verdict| verdict.map_err(refused));
+    let decoded = app.verify_signatures(&txs).into_iter().zip(txs);
+    let mut verdicts = decoded.map(|(tx, bytes)| tx.map(|tx| Incoming { bytes, tx }).map_err(refused));
     let take = |entry: Entry| {
         let verdicts = verdicts.by_ref().take(entry.txs.len()).collect();
         (entry, verdicts)
@@ -146,31 +150,29 @@ fn judge(app: &App, entries: Vec<Entry>) -> Vec<(Entry, Vec<Entered>)> {
 
 /// Answers entries without a good transaction at once, and hands the rest to the engine, one batch for each kind of
 /// [`Wait`].
-async fn submit(engine: &dyn Engine, entries: Vec<(Entry, Vec<Entered>)>) {
+async fn submit(engine: &dyn Engine, entries: Vec<(Entry, Vec<Verdict>)>) {
     let (good, bad): (Vec<_>, Vec<_>) =
         entries.into_iter().partition(|(_, verdicts)| verdicts.iter().any(Result::is_ok));
     for (entry, verdicts) in bad {
         // The send fails if the caller has gone, who needs no answer.
-        let _ = entry.reply.send(verdicts);
+        let _ = entry.reply.send(verdicts.into_iter().map(|verdict| verdict.map(drop)).collect());
     }
     let (checked, unchecked): (Vec<_>, Vec<_>) = good.into_iter().partition(|(entry, _)| entry.wait == Wait::Checked);
     futures::join!(hand_on(engine, checked, Wait::Checked), hand_on(engine, unchecked, Wait::None));
 }
 
-async fn hand_on(engine: &dyn Engine, entries: Vec<(Entry, Vec<Entered>)>, wait: Wait) {
+async fn hand_on(engine: &dyn Engine, entries: Vec<(Entry, Vec<Verdict>)>, wait: Wait) {
     if entries.is_empty() {
         return;
     }
-    let good = entries.iter().flat_map(|(entry, verdicts)| {
-        entry.txs.iter().zip(verdicts).filter(|(_, verdict)| verdict.is_ok()).map(|(tx, _)| tx.clone())
-    });
+    let good = entries.iter().flat_map(|(_, verdicts)| verdicts.iter().flatten().cloned());
     let mut answers = engine.submit(good.collect(), wait).await.into_iter();
-    for (entry, mut verdicts) in entries {
-        for verdict in verdicts.iter_mut().filter(|verdict| verdict.is_ok()) {
-            let answer = answers.next().unwrap_or(Err(SubmitError::Unavailable("it gave too few answers".into())));
-            *verdict = answer.map_err(enter_error);
-        }
-        let _ = entry.reply.send(verdicts);
+    for (entry, verdicts) in entries {
+        let mut answer = |_: Incoming| {
+            let missing = || Err(SubmitError::Unavailable("it gave too few answers".into()));
+            answers.next().unwrap_or_else(missing).map_err(enter_error)
+        };
+        let _ = entry.reply.send(verdicts.into_iter().map(|verdict| verdict.and_then(&mut answer)).collect());
     }
 }
 
@@ -227,8 +229,8 @@ mod tests {
         assert!(verdicts.len() == 300 && verdicts.iter().all(Result::is_ok));
         assert!(futures::poll!(&mut entered).is_pending());
         drop(end);
-        let verdicts: Vec<Entered> = entered.await.into_iter().flat_map(|(_, verdicts)| verdicts).collect();
-        assert_eq!(verdicts, vec![Ok(()); 300]);
+        let verdicts: Vec<Verdict> = entered.await.into_iter().flat_map(|(_, verdicts)| verdicts).collect();
+        assert!(verdicts.len() == 300 && verdicts.iter().all(Result::is_ok));
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -26,11 +26,10 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use diem_core::Time;
 use diem_engine::{
     Commits, Engine, EngineKind,
-    engine::{BlockMode, DevControls, EngineError, EngineStatus, SnapshotId, SubmitError, Wait, Warp},
+    engine::{BlockMode, DevControls, EngineError, EngineStatus, Incoming, SnapshotId, SubmitError, Wait, Warp},
     origin::Origin,
 };
 use diem_host::{clock::Clock, critical};
@@ -129,7 +128,7 @@ impl InstantEngine {
         answer.await.map_err(|_| stopped())?
     }
 
-    async fn submit_all(&self, txs: Vec<Bytes>, wait: Wait) -> Vec<Result<(), SubmitError>> {
+    async fn submit_all(&self, txs: Vec<Incoming>, wait: Wait) -> Vec<Result<(), SubmitError>> {
         let count = txs.len();
         let counted = u64::try_from(count).unwrap_or(u64::MAX);
         if !self.hand_on(counted) {
@@ -205,7 +204,7 @@ impl Engine for InstantEngine {
         EngineKind::Instant
     }
 
-    fn submit(&self, txs: Vec<Bytes>, wait: Wait) -> BoxFuture<'_, Vec<Result<(), SubmitError>>> {
+    fn submit(&self, txs: Vec<Incoming>, wait: Wait) -> BoxFuture<'_, Vec<Result<(), SubmitError>>> {
         self.submit_all(txs, wait).boxed()
     }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use bytes::Bytes;
-use diem_core::tx::{TxHash, tx_hash};
+use diem_core::tx::TxHash;
 
 /// The most transactions that wait in the pool.
 const MAX_TXS: usize = 100_000;
@@ -27,12 +27,11 @@ impl Pool {
         self.queue.len() < MAX_TXS && self.bytes.saturating_add(tx.len()) <= MAX_BYTES
     }
 
-    pub(crate) fn knows(&self, tx: &Bytes) -> bool {
-        self.known.contains(&tx_hash(tx))
+    pub(crate) fn knows(&self, hash: &TxHash) -> bool {
+        self.known.contains(hash)
     }
 
-    pub(crate) fn push(&mut self, tx: Bytes) {
-        let hash = tx_hash(&tx);
+    pub(crate) fn push(&mut self, hash: TxHash, tx: Bytes) {
         if self.known.insert(hash) {
             self.bytes = self.bytes.saturating_add(tx.len());
             self.queue.push_back((hash, tx));

@@ -3,33 +3,38 @@
 
 mod commands;
 mod orders;
+mod rows;
 
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
-use borsh::{BorshDeserialize, BorshSerialize};
 use bytes::Bytes;
 use diem_core::{
-    Block, BlockInfo, Fatal, Key, Time,
+    Block, BlockInfo, Fatal, Time,
     chain::Identity,
     context::{Misbehaviour, MisbehaviourKind, Vote},
 };
-use diem_engine::{Commits, engine::SubmitError, origin::Origin};
+use diem_engine::{
+    Commits,
+    engine::{Incoming, SubmitError},
+    origin::Origin,
+};
 use diem_host::clock::Clock;
-use diem_index::NODE_PREFIX;
 use diem_runtime::{App, ValidatorUpdate};
 use diem_staking::consensus_address;
 use diem_store::IndexOp;
 use diem_types::GenesisDoc;
 use diem_types::TxResult;
 use ed25519_dalek::SigningKey;
-use tendermint::{Hash, block::signed_header::SignedHeader, validator};
+use tendermint::{Hash, block::signed_header::SignedHeader};
 
 use super::{
     header::{self, Draft, results_hash},
     pool::Pool,
-    signers::{Keys, Members, Signers, set_of, unusual, updated, warn_of_strangers},
+    signers::{Keys, Members, Signers, unusual, updated, warn_of_strangers},
 };
 use orders::Orders;
+use rows::{Head, Row, row_key};
+pub(crate) use rows::{signed_header, validators};
 
 /// The reason why the instant engine does not start.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -66,21 +71,6 @@ impl From<Fatal> for OpenError {
     fn from(fatal: Fatal) -> Self {
         Self::Fatal(fatal.0)
     }
-}
-
-/// The facts about a block that the next block needs; the row is written in the same batch as its block.
-#[derive(Debug, Clone, BorshSerialize, BorshDeserialize)]
-struct Row {
-    signed_header: Vec<u8>,
-    results_hash: [u8; 32],
-    /// The validators at this height and the two that follow: a change counts two heights later.
-    members: [Members; 3],
-}
-
-/// The latest block.
-struct Head {
-    signed: SignedHeader,
-    row: Row,
 }
 
 /// A snapshot: a point that a revert returns to.
@@ -126,35 +116,6 @@ pub(crate) struct Producer {
     next_id: u64,
 }
 
-/// The key of the row of a height.
-fn row_key(height: u64) -> Key {
-    let mut key = Key::from_slice(&[NODE_PREFIX, b'i']);
-    key.extend_from_slice(&height.to_be_bytes());
-    key
-}
-
-fn row(app: &App, height: u64) -> Result<Option<Row>, String> {
-    let bytes = app.index().node_row(&row_key(height));
-    bytes.map(|bytes| Row::try_from_slice(&bytes).map_err(|error| error.to_string())).transpose()
-}
-
-/// Reads header and commit of a committed height.
-pub(crate) fn signed_header(app: &App, height: u64) -> Result<Option<SignedHeader>, String> {
-    row(app, height)?.map(|row| header::decode(&row.signed_header)).transpose()
-}
-
-/// Reads the validators of a committed height, or of the one after the latest.
-pub(crate) fn validators(app: &App, height: u64) -> Result<Option<validator::Set>, String> {
-    let members = match row(app, height)? {
-        Some(Row { members: [at, ..], .. }) => Some(at),
-        None => match height.checked_sub(1) {
-            Some(before) => row(app, before)?.map(|Row { members: [_, next, _], .. }| next),
-            None => None,
-        },
-    };
-    members.map(|members| set_of(&members).map_err(|fatal| fatal.0)).transpose()
-}
-
 impl Producer {
     /// Continues the chain of the application, or starts the one of `genesis` and makes its first block. The keys of
     /// all validators of the genesis must be among `keys`.
@@ -179,7 +140,7 @@ impl Producer {
             let (held, given) = (hex::encode(chain.genesis_hash), hex::encode(origin.hash()));
             return Err(OpenError::OtherGenesis { held, given });
         }
-        let head = if height == 0 { None } else { Some(load_head(&app, height)?) };
+        let head = if height == 0 { None } else { Some(Head::load(&app, height)?) };
         let orders = Orders::load(&app)?;
         let mut producer = Self {
             app,
@@ -231,26 +192,26 @@ impl Producer {
     }
 
     /// Checks transactions and lets the good ones into the pool.
-    pub(crate) fn submit(&mut self, txs: Vec<Bytes>) -> Vec<Result<(), SubmitError>> {
+    pub(crate) fn submit(&mut self, txs: Vec<Incoming>) -> Vec<Result<(), SubmitError>> {
         let answers = txs.into_iter().map(|tx| self.admit(tx)).collect();
         self.commits.metrics().waiting(self.pool.len());
         answers
     }
 
-    fn admit(&mut self, tx: Bytes) -> Result<(), SubmitError> {
-        if self.pool.knows(&tx) {
+    fn admit(&mut self, Incoming { bytes, tx }: Incoming) -> Result<(), SubmitError> {
+        if self.pool.knows(&tx.hash) {
             return Err(SubmitError::Known);
         }
-        if !self.pool.has_room(&tx) {
+        if !self.pool.has_room(&bytes) {
             return Err(SubmitError::Full);
         }
-        let result = self.app.check_tx(&tx);
+        let result = self.app.check_tx(&bytes);
         self.commits.metrics().checked(&result);
         if result.code != 0 {
             let TxResult { codespace, code, log, .. } = result;
             return Err(SubmitError::Rejected { codespace, code, log });
         }
-        self.pool.push(tx);
+        self.pool.push(tx.hash, bytes);
         Ok(())
     }
 
@@ -396,10 +357,4 @@ impl Producer {
         let signed_header = header::encode(signed.clone());
         Ok(Row { signed_header, results_hash, members: [now.clone(), next.clone(), after] })
     }
-}
-
-fn load_head(app: &App, height: u64) -> Result<Head, OpenError> {
-    let damaged = |error: String| OpenError::Fatal(format!("the engine's row of height {height} is damaged: {error}"));
-    let row = row(app, height).map_err(damaged)?.ok_or(OpenError::OtherEngine)?;
-    Ok(Head { signed: header::decode(&row.signed_header).map_err(damaged)?, row })
 }

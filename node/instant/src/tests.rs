@@ -15,7 +15,7 @@ use diem_bank as bank;
 use diem_core::{Amount, Denom, Time, keys::SecretKey};
 use diem_engine::{
     Commits,
-    engine::{EngineError, SubmitError, Warp},
+    engine::{EngineError, Incoming, SubmitError, Warp},
     metrics::Metrics,
 };
 use diem_runtime::{App, Options};
@@ -78,10 +78,20 @@ impl Rig {
         let amount = Amount::ONE.checked_mul(vvv).unwrap();
         TxBuilder::transfer(&self.doc, &self.people[from], nonce, self.people[to].address, amount).bytes()
     }
+
+    /// The same transfer as the door hands it on.
+    fn incoming(&self, from: usize, nonce: u64, to: usize, vvv: u128) -> Incoming {
+        self.transfer(from, nonce, to, vvv).try_into().unwrap()
+    }
+
+    /// A transaction that CheckTx refuses: the nonces before it are too many.
+    fn refused(&self) -> Incoming {
+        self.incoming(0, 1_000_000, 1, 1)
+    }
 }
 
 fn submit(producer: &mut Producer, tx: Bytes) -> Result<(), SubmitError> {
-    producer.submit(vec![tx]).remove(0)
+    producer.submit(vec![tx.try_into().unwrap()]).remove(0)
 }
 
 fn vvv(producer: &Producer, person: &Person) -> Amount {
@@ -294,7 +304,7 @@ fn the_pool_refuses_what_it_has_and_what_is_wrong_and_keeps_what_waits() {
     submit(&mut producer, second).unwrap();
     submit(&mut producer, first.clone()).unwrap();
     assert_eq!(submit(&mut producer, first.clone()), Err(SubmitError::Known));
-    assert!(matches!(submit(&mut producer, Bytes::from_static(b"x")), Err(SubmitError::Rejected { code: 1, .. })));
+    assert!(matches!(producer.submit(vec![rig.refused()]).as_slice(), [Err(SubmitError::Rejected { .. })]));
     assert_eq!(producer.make_block(false).unwrap(), Some(2));
     assert_eq!(producer.make_block(false).unwrap(), None);
     assert!(matches!(submit(&mut producer, first), Err(SubmitError::Rejected { code: 13, .. })));

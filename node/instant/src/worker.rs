@@ -9,9 +9,8 @@ use std::{
     time::Instant,
 };
 
-use bytes::Bytes;
 use diem_core::{Fatal, Time};
-use diem_engine::engine::{BlockMode, EngineError, SnapshotId, SubmitError, Warp};
+use diem_engine::engine::{BlockMode, EngineError, Incoming, SnapshotId, SubmitError, Warp};
 use tokio::sync::{oneshot, watch};
 
 use super::producer::Producer;
@@ -27,7 +26,7 @@ type Reply<T> = oneshot::Sender<Result<T, EngineError>>;
 /// A command for the worker.
 pub(crate) enum Command {
     Submit {
-        txs: Vec<Bytes>,
+        txs: Vec<Incoming>,
         reply: oneshot::Sender<Vec<Result<(), SubmitError>>>,
     },
     Mine {

@@ -212,7 +212,7 @@ impl App {
     /// Whether a transaction may wait in the mempool: signature, nonce, expiry, fee, stateless validation. It counts
     /// as pending until the next commit, so that the sender's next nonce is accepted after it.
     pub fn check_tx(&self, bytes: &[u8]) -> TxResult {
-        let checked = Signed::decode(bytes).map_err(ChainError::from).map_err(CallError::from);
+        let checked = self.signatures.decode(bytes).map_err(CallError::from);
         match checked.and_then(|tx| self.check_decoded(&tx)) {
             Ok(result) => result,
             Err(error) => TxResult::refused(error),
@@ -220,7 +220,6 @@ impl App {
     }
 
     fn check_decoded(&self, tx: &Signed) -> Result<TxResult, CallError> {
-        self.signatures.verify(tx).map_err(ChainError::from)?;
         tx.tx.calls.iter().try_for_each(|call| call.message().validate())?;
         let chain = self.chain().ok_or(ChainError::NotStarted)?;
         // Lock order: the pool's lock comes before the read of the state. A commit clears the pool after it swapped the
@@ -256,11 +255,10 @@ impl App {
         mempool.next(sender, bank::nonce(self.base().state(), sender))
     }
 
-    /// Decodes and verifies signatures in parallel batches and remembers the good ones, so that the checks that follow
-    /// are cheap. It is for whoever takes in many transactions at once.
-    pub fn verify_signatures(&self, txs: &[Bytes]) -> Vec<Result<(), CallError>> {
-        let decoded = crate::block::decode_all(txs, &self.signatures);
-        decoded.into_iter().map(|tx| tx.map(|_| ()).map_err(CallError::from)).collect()
+    /// Decodes transactions and verifies their signatures, in parallel batches, and remembers the good ones, so that
+    /// the checks and the block that follow do neither again. It is for whoever takes in many transactions at once.
+    pub fn verify_signatures(&self, txs: &[Bytes]) -> Vec<Result<Arc<Signed>, CallError>> {
+        self.signatures.decode_all(txs).into_iter().map(|tx| tx.map_err(CallError::from)).collect()
     }
 
     /// The vote extension of this validator, which is empty as long as votes carry no statements.

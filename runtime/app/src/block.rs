@@ -2,13 +2,10 @@
 
 use bytes::Bytes;
 use diem_bank as bank;
-use diem_core::{
-    Amount, Block, BlockInfo, CallError, Events, Fatal, TxContext, Verifier, chain::Identity, keys::SignatureError,
-};
+use diem_core::{Amount, Block, BlockInfo, CallError, Events, Fatal, TxContext, Verifier, chain::Identity};
 use diem_overlay::{Overlay, WriteSet};
 use diem_staking::ValidatorUpdate;
 use diem_types::{ChainError, ChainParams, GasParams, Signed, TxResult};
-use rayon::prelude::*;
 
 use crate::{
     ante::{self, Cost},
@@ -16,7 +13,7 @@ use crate::{
     chain,
     hooks::{self, Failure, Hooks},
     modules,
-    signatures::Signatures,
+    signatures::{Decoded, Signatures},
 };
 
 /// The outcome of a finalized block, as consensus needs it.
@@ -43,31 +40,10 @@ pub(crate) struct Executed {
     pub(crate) failed: Vec<Failure>,
 }
 
-/// A transaction as it arrives in a block: decoded and with good signatures, or why not.
-pub(crate) type Decoded = Result<Signed, ChainError>;
-
 /// Decodes and verifies all transactions of a block in parallel, and what others signed inside them.
 pub(crate) fn decode_block(txs: &[Bytes], signatures: &Signatures) -> Vec<Decoded> {
-    let decoded = decode_all(txs, signatures);
-    signatures.learn_statements(decoded.iter().flatten());
-    decoded
-}
-
-/// Decodes and verifies transactions in parallel.
-pub(crate) fn decode_all(txs: &[Bytes], signatures: &Signatures) -> Vec<Decoded> {
-    let mut decoded: Vec<Decoded> =
-        txs.par_iter().with_min_len(64).map(|bytes| Signed::decode(bytes).map_err(ChainError::from)).collect();
-    let verdicts = {
-        let good: Vec<&Signed> = decoded.iter().flatten().collect();
-        signatures.verify_all(&good)
-    };
-    let mut verdicts = verdicts.into_iter();
-    for tx in decoded.iter_mut().filter(|tx| tx.is_ok()) {
-        // There is one verdict for each that decodes; a missing one counts as a bad one.
-        if let Err(error) = verdicts.next().unwrap_or(Err(SignatureError::Invalid)) {
-            *tx = Err(error.into());
-        }
-    }
+    let decoded = signatures.decode_all(txs);
+    signatures.learn_statements(decoded.iter().flatten().map(|tx| &**tx));
     decoded
 }
 

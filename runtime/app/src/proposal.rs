@@ -8,8 +8,8 @@ use diem_types::Signed;
 
 use crate::{
     App,
-    block::{self, Decoded, Execution},
-    signatures::Signatures,
+    block::{self, Execution},
+    signatures::{Decoded, Signatures},
 };
 
 /// Why a proposal is rejected.
@@ -35,7 +35,7 @@ impl App {
     /// Chooses and orders the transactions of a block out of what the engine offers: the highest gas price first among
     /// each sender's next nonce, as long as they are valid where they stand and fit bytes and gas. It never fails.
     pub fn prepare(&self, block: &Block, txs: Vec<Bytes>, max_tx_bytes: u64) -> Vec<Bytes> {
-        let decoded = block::decode_all(&txs, &self.signatures);
+        let decoded = self.signatures.decode_all(&txs);
         let Ok(chain) = self.known_chain() else { return Vec::new() };
         let base = self.base();
         let chosen = match Execution::begin(base.below(), &chain, &self.signatures, block, &self.hooks) {
@@ -93,7 +93,7 @@ fn choose(mut execution: Execution<'_>, txs: &[Decoded], signatures: &Signatures
         let Some(rest) = left.checked_sub(proposal_bytes(tx.size)) else { continue };
         let Ok(cost) = execution.admit(tx) else { continue };
         // Most of them were verified while they waited.
-        signatures.learn_statements([tx]);
+        signatures.learn_statements([&**tx]);
         execution.calls(tx, cost);
         left = rest;
         chosen.push(index);
@@ -109,7 +109,7 @@ fn choose(mut execution: Execution<'_>, txs: &[Decoded], signatures: &Signatures
 fn queues(txs: &[Decoded]) -> Queues {
     let mut queues = Queues::new();
     for (index, tx) in txs.iter().enumerate() {
-        if let Ok(Signed { tx, .. }) = tx
+        if let Ok(Signed { tx, .. }) = tx.as_deref()
             && let Entry::Vacant(place) = queues.entry(tx.sender).or_default().entry(tx.nonce)
         {
             place.insert(index);

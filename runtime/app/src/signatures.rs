@@ -1,20 +1,24 @@
-//! Signatures, of transactions and of the statements inside them: verified once, in parallel batches, and remembered.
+//! Transactions and their signatures, and those of the statements inside them: decoded once, verified once, in
+//! parallel batches, and remembered.
 //!
 //! What is remembered is a pure function of a transaction's or a statement's bytes, so a hit or a miss can never
-//! change a result: it only saves the work. Of transactions only good signatures are remembered; a bad one costs its
-//! sender nothing to repeat, and us no memory.
+//! change a result: it only saves the work. Of transactions only those with good signatures are remembered; a bad one
+//! costs its sender nothing to repeat, and us no memory.
 //!
 //! Statements are verified once their transaction may wait in the pool, or is in a proposal: who cannot pay has none
 //! verified. Bad ones are remembered too: a block can hold them, and they are paid for.
 
+use std::sync::Arc;
+
+use bytes::Bytes;
 use diem_core::{
     Address, Statement, Verifier, encode,
     keys::{Auth, SignatureError, check_ed25519_key},
     sha256,
-    tx::TxHash,
+    tx::{TxHash, tx_hash},
     typed_data,
 };
-use diem_types::{Signed, statements};
+use diem_types::{ChainError, Signed, statements};
 use ed25519_zebra::batch::Verifier as Batch;
 use hashbrown::HashMap;
 use parking_lot::RwLock;
@@ -26,44 +30,132 @@ const BATCH: usize = 128;
 /// The number of look-ups that are worth a thread.
 const LOOK_UPS: usize = 512;
 
+/// The number of transactions whose decoding is worth a thread.
+const DECODINGS: usize = 64;
+
+/// The memory for decoded transactions, in bytes for each signature that may be remembered. Decoded transactions are
+/// needed from the door to the block, which is sooner over than a signature is forgotten.
+const DECODED_BYTES: usize = 160;
+
+/// The memory of a decoded transaction in bytes, beside [`DECODED_FACTOR`] times its encoded size.
+const DECODED_BASE: usize = 1024;
+const DECODED_FACTOR: usize = 3;
+
+/// A transaction as it arrives: decoded and with good signatures, or why not.
+pub(crate) type Decoded = Result<Arc<Signed>, ChainError>;
+
 /// The domain tag: the first bytes of what is hashed to the name of a statement with its signature.
 const STATEMENT_TAG: &[u8] = b"diem-statement/1";
 
-/// The signatures that were verified.
+/// The transactions that were decoded, and the signatures that were verified.
 pub(crate) struct Signatures {
     capacity: usize,
+    /// Transactions with good signatures, so that the door, CheckTx, its rechecks and the block share one decoding.
+    decoded: RwLock<Generations<Arc<Signed>>>,
     /// Transactions whose signatures are good, and whether the statements inside were learned while it waited.
     txs: RwLock<Generations<bool>>,
     /// The verdicts on statements.
     statements: RwLock<Generations<Result<(), SignatureError>>>,
 }
 
-/// Verdicts by hash, in two generations: when the younger one is full the older one is dropped. They are only looked
-/// up, so their order is never seen.
+/// What was learned, by hash, in two generations: when the younger one is full the older one is dropped. It is only
+/// looked up, so its order is never seen.
 struct Generations<V> {
     young: HashMap<[u8; 32], V>,
     old: HashMap<[u8; 32], V>,
+    /// The sum of what the entries of the younger generation weigh.
+    weight: usize,
 }
 
 impl Signatures {
     /// Remembers at most `capacity` transactions and as many statements.
     pub(crate) fn new(capacity: usize) -> Self {
-        Self { capacity: capacity / 2, txs: RwLock::default(), statements: RwLock::default() }
+        Self {
+            capacity: capacity / 2,
+            decoded: RwLock::default(),
+            txs: RwLock::default(),
+            statements: RwLock::default(),
+        }
+    }
+
+    /// Decodes one transaction and verifies its signatures, unless it is remembered.
+    pub(crate) fn decode(&self, bytes: &[u8]) -> Decoded {
+        let hash = tx_hash(bytes);
+        if let Some(tx) = self.decoded.read().get(&hash) {
+            return Ok(tx);
+        }
+        let tx = Arc::new(Signed::decode_with_hash(bytes, hash)?);
+        self.verify(&tx)?;
+        self.share([&tx]);
+        Ok(tx)
+    }
+
+    /// Decodes many and verifies them: those that are not remembered, in parallel. It gives one answer for each, the
+    /// one that [`Self::decode`] would give.
+    pub(crate) fn decode_all(&self, txs: &[Bytes]) -> Vec<Decoded> {
+        let remembered: Vec<Result<Arc<Signed>, TxHash>> = {
+            let decoded = self.decoded.read();
+            let look_up = |bytes: &Bytes| {
+                let hash = tx_hash(bytes);
+                decoded.get(&hash).ok_or(hash)
+            };
+            txs.par_iter().with_min_len(LOOK_UPS).map(look_up).collect()
+        };
+        let mut fresh: Vec<Decoded> = txs
+            .par_iter()
+            .zip(&remembered)
+            .with_min_len(DECODINGS)
+            .filter_map(|(bytes, remembered)| remembered.as_ref().err().map(|hash| (bytes, *hash)))
+            .map(|(bytes, hash)| Ok(Arc::new(Signed::decode_with_hash(bytes, hash)?)))
+            .collect();
+        self.verify_fresh(&mut fresh);
+        self.share(fresh.iter().flatten());
+        let mut fresh = fresh.into_iter();
+        // There is one for each that was not remembered; a missing one counts as a bad one.
+        let missing = || Err(SignatureError::Invalid.into());
+        remembered.into_iter().map(|tx| tx.or_else(|_| fresh.next().unwrap_or_else(missing))).collect()
+    }
+
+    /// Puts the error in the place of each transaction whose signatures are bad.
+    fn verify_fresh(&self, txs: &mut [Decoded]) {
+        let verdicts = {
+            let decoded: Vec<&Signed> = txs.iter().flatten().map(|tx| &**tx).collect();
+            self.verify_all(&decoded)
+        };
+        for (tx, verdict) in txs.iter_mut().filter(|tx| tx.is_ok()).zip(verdicts) {
+            if let Err(error) = verdict {
+                *tx = Err(error.into());
+            }
+        }
+    }
+
+    /// Remembers transactions with good signatures.
+    fn share<'a>(&self, txs: impl IntoIterator<Item = &'a Arc<Signed>>) {
+        let capacity = self.capacity.saturating_mul(DECODED_BYTES);
+        let mut dropped = Vec::new();
+        let mut decoded = self.decoded.write();
+        for tx in txs {
+            let weight = tx.size.saturating_mul(DECODED_FACTOR).saturating_add(DECODED_BASE);
+            dropped.extend(decoded.insert(tx.hash, Arc::clone(tx), weight, capacity));
+        }
+        drop(decoded);
+        // To free thousands of transactions takes long, so it comes after the lock.
+        drop(dropped);
     }
 
     /// Verifies one transaction, unless it is remembered.
-    pub(crate) fn verify(&self, tx: &Signed) -> Result<(), SignatureError> {
+    fn verify(&self, tx: &Signed) -> Result<(), SignatureError> {
         if self.txs.read().get(&tx.hash).is_some() {
             return Ok(());
         }
         tx.verify()?;
-        self.txs.write().insert(tx.hash, false, self.capacity);
+        self.txs.write().insert(tx.hash, false, 1, self.capacity);
         Ok(())
     }
 
     /// Verifies many: those that are not remembered, in parallel batches. It returns one answer for each, the one that
     /// [`Self::verify`] would give.
-    pub(crate) fn verify_all(&self, txs: &[&Signed]) -> Vec<Result<(), SignatureError>> {
+    fn verify_all(&self, txs: &[&Signed]) -> Vec<Result<(), SignatureError>> {
         let known: Vec<bool> = {
             let known = self.txs.read();
             txs.par_iter().with_min_len(LOOK_UPS).map(|tx: &&Signed| known.get(&tx.hash).is_some()).collect()
@@ -73,7 +165,7 @@ impl Signatures {
         {
             let mut remembered = self.txs.write();
             for (tx, _) in unknown.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_ok()) {
-                remembered.insert(tx.hash, false, self.capacity);
+                remembered.insert(tx.hash, false, 1, self.capacity);
             }
         }
         let mut verdicts = verdicts.into_iter();
@@ -89,7 +181,7 @@ impl Signatures {
         let has_statements = statements(&tx.tx).next().is_some();
         if has_statements && self.txs.read().get(&tx.hash) != Some(true) {
             self.learn_statements([tx]);
-            self.txs.write().insert(tx.hash, true, self.capacity);
+            self.txs.write().insert(tx.hash, true, 1, self.capacity);
         }
     }
 
@@ -110,7 +202,7 @@ impl Signatures {
         let verdicts = in_batches(&signed);
         let mut remembered = self.statements.write();
         for ((name, _), verdict) in unknown.into_iter().zip(verdicts) {
-            remembered.insert(name, verdict, self.capacity);
+            remembered.insert(name, verdict, 1, self.capacity);
         }
     }
 }
@@ -130,20 +222,26 @@ fn name(statement: &dyn Statement) -> [u8; 32] {
 
 impl<V> Default for Generations<V> {
     fn default() -> Self {
-        Self { young: HashMap::new(), old: HashMap::new() }
+        Self { young: HashMap::new(), old: HashMap::new(), weight: 0 }
     }
 }
 
-impl<V: Copy> Generations<V> {
+impl<V: Clone> Generations<V> {
     fn get(&self, hash: &[u8; 32]) -> Option<V> {
-        self.young.get(hash).or_else(|| self.old.get(hash)).copied()
+        self.young.get(hash).or_else(|| self.old.get(hash)).cloned()
     }
 
-    fn insert(&mut self, hash: [u8; 32], learned: V, capacity: usize) {
-        if self.young.len() >= capacity {
-            self.old = std::mem::take(&mut self.young);
-        }
-        self.young.insert(hash, learned);
+    /// Adds an entry. Where the younger generation has no room for its weight, gives back the older one, which is no
+    /// longer part of this.
+    fn insert(&mut self, hash: [u8; 32], value: V, weight: usize, capacity: usize) -> Option<HashMap<[u8; 32], V>> {
+        let full = self.weight.saturating_add(weight) > capacity;
+        let dropped = full.then(|| {
+            self.weight = 0;
+            std::mem::replace(&mut self.old, std::mem::take(&mut self.young))
+        });
+        self.weight = self.weight.saturating_add(weight);
+        self.young.insert(hash, value);
+        dropped
     }
 }
 

@@ -14,6 +14,7 @@ use crate::{
     genesis::{build, document},
     hooks::Hooks,
     modules,
+    signatures::Decoded,
 };
 
 /// A chain without its state.
@@ -51,7 +52,7 @@ impl Simulation {
     /// # Errors
     /// A step that must not fail has failed; an application would stop.
     pub fn block(&self, state: &MemoryRows, block: &Block, txs: Vec<Signed>) -> Result<Simulated, Fatal> {
-        let txs: Vec<block::Decoded> = txs.into_iter().map(Ok).collect();
+        let txs: Vec<Decoded> = txs.into_iter().map(|tx| Ok(Arc::new(tx))).collect();
         let below = Below { state, rows: state.len() as u64 };
         let executed = block::execute(below, &self.chain, &Forgetful, block, &txs, &self.hooks)?;
         let block::Executed { results, writes, validator_updates, events, .. } = executed;

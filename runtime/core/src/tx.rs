@@ -114,6 +114,14 @@ impl<C: CallBody> SignedTx<C> {
     /// # Errors
     /// [`DecodeError`]; the same bytes always give the same error.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        Self::decode_with_hash(bytes, tx_hash(bytes))
+    }
+
+    /// [`Self::decode`] for a caller who has [`tx_hash`] of these bytes already.
+    ///
+    /// # Errors
+    /// [`DecodeError`]; the same bytes always give the same error.
+    pub fn decode_with_hash(bytes: &[u8], hash: TxHash) -> Result<Self, DecodeError> {
         if bytes.len() > MAX_TX_BYTES {
             return Err(DecodeError::TooLarge);
         }
@@ -133,7 +141,7 @@ impl<C: CallBody> SignedTx<C> {
         if !payer_signs || tx.fee_payer == Some(tx.sender) {
             return Err(DecodeError::FeePayer);
         }
-        Ok(Self { tx, auth, payer_auth, hash: tx_hash(bytes), size: bytes.len(), message })
+        Ok(Self { tx, auth, payer_auth, hash, size: bytes.len(), message })
     }
 
     /// Verifies both signatures. The verdict is a pure function of the bytes.

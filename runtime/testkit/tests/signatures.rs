@@ -1,11 +1,14 @@
 //! Signatures in batches: whoever shares a batch with whom, each transaction gets the verdict that it gets alone.
 #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, clippy::indexing_slicing, reason = "tests")]
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use curve25519_dalek::{EdwardsPoint, Scalar, constants::ED25519_BASEPOINT_POINT, edwards::CompressedEdwardsY};
 use diem_core::{
     Amount, CallError,
     keys::{Auth, SecretKey, ed25519_address},
+    tx::tx_hash,
 };
 use diem_runtime::{App, Options, Rejected};
 use diem_testkit::{Person, TestChain, TxBuilder};
@@ -191,6 +194,12 @@ fn alone(tx: &Bytes) -> Result<(), CallError> {
     signed.verify().map_err(|error| ChainError::from(error).into())
 }
 
+/// The verdict of an application on each transaction. What it decoded is the transaction it was given.
+fn verdicts(app: &App, txs: &[Bytes]) -> Vec<Result<(), CallError>> {
+    let decoded = app.verify_signatures(txs).into_iter().zip(txs);
+    decoded.map(|(decoded, tx)| decoded.map(|decoded| assert_eq!(decoded.hash, tx_hash(tx)))).collect()
+}
+
 fn fresh(chain: &TestChain) -> App {
     let app = App::in_memory(Options::default());
     app.init_chain(&chain.doc).unwrap();
@@ -219,6 +228,33 @@ fn each_kind_is_what_it_claims_to_be() {
     }
 }
 
+#[test]
+fn a_transaction_is_decoded_once_while_there_is_room_for_it() {
+    let chain = TestChain::fresh();
+    let made = |nonces: std::ops::Range<u64>| -> Vec<Bytes> {
+        nonces.map(|nonce| chain.transfer(0, nonce, 1, 1).bytes()).collect()
+    };
+    let (txs, others) = (made(0..8), made(8..24));
+    let decode = |app: &App, txs: &[Bytes]| -> Vec<Arc<Signed>> {
+        app.verify_signatures(txs).into_iter().map(Result::unwrap).collect()
+    };
+    let same = |one: &[Arc<Signed>], other: &[Arc<Signed>]| one.iter().zip(other).all(|(a, b)| Arc::ptr_eq(a, b));
+
+    let app = fresh(&chain);
+    let first = decode(&app, &txs);
+    txs.iter().for_each(|tx| drop(app.check_tx(tx)));
+    app.process(&chain.next_block(), [1; 32], &txs).unwrap();
+    assert!(same(&first, &decode(&app, &txs)));
+
+    let small = App::in_memory(Options { remembered_signatures: 100, ..Options::default() });
+    small.init_chain(&chain.doc).unwrap();
+    let first = decode(&small, &txs);
+    decode(&small, &others);
+    let again = decode(&small, &txs);
+    assert!(!same(&first, &again), "other transactions took the room");
+    assert!(first.iter().zip(&again).all(|(a, b)| a.hash == b.hash));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
@@ -232,10 +268,10 @@ proptest! {
         let txs: Vec<Bytes> = (0..).zip(&kinds).map(|(number, kind)| make(&chain, &people, *kind, number)).collect();
         let expected: Vec<_> = txs.iter().map(alone).collect();
         let app = fresh(&chain);
-        prop_assert_eq!(app.verify_signatures(&txs), expected.clone());
-        prop_assert_eq!(app.verify_signatures(&txs), expected.clone(), "remembered");
+        prop_assert_eq!(verdicts(&app, &txs), expected.clone());
+        prop_assert_eq!(verdicts(&app, &txs), expected.clone(), "remembered");
         let reversed: Vec<Bytes> = txs.iter().rev().cloned().collect();
-        let mut again = fresh(&chain).verify_signatures(&reversed);
+        let mut again = verdicts(&fresh(&chain), &reversed);
         again.reverse();
         prop_assert_eq!(again, expected);
     }

@@ -37,10 +37,9 @@ pub struct Checks {
 }
 
 impl Checks {
-    /// Listens for the next verdict about `tx`.
-    pub fn listen(self: &Arc<Self>, tx: &[u8]) -> Listening {
+    /// Listens for the next verdict about the transaction with this hash.
+    pub fn listen(self: &Arc<Self>, hash: TxHash) -> Listening {
         let (sender, receiver) = oneshot::channel();
-        let hash = tx_hash(tx);
         let mut waiting = self.waiting.lock();
         waiting.entry(hash).or_default().push(sender);
         self.count.store(waiting.len(), Ordering::SeqCst);
@@ -107,7 +106,8 @@ mod tests {
     #[tokio::test]
     async fn everyone_who_waits_hears_the_verdict_even_if_it_came_first() {
         let checks = Arc::new(Checks::default());
-        let (one, two, other) = (checks.listen(b"a"), checks.listen(b"a"), checks.listen(b"b"));
+        let (one, two, other) =
+            (checks.listen(tx_hash(b"a")), checks.listen(tx_hash(b"a")), checks.listen(tx_hash(b"b")));
         checks.tell(b"a", &refused());
         let patience = Duration::from_secs(10);
         assert_eq!(one.wait(patience).await.unwrap().code, 3);
@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn whoever_leaves_leaves_nothing_behind() {
         let checks = Arc::new(Checks::default());
-        let (one, two) = (checks.listen(b"a"), checks.listen(b"a"));
+        let (one, two) = (checks.listen(tx_hash(b"a")), checks.listen(tx_hash(b"a")));
         drop(one);
         assert_eq!(checks.waiting.lock().len(), 1);
         drop(two);

@@ -9,14 +9,13 @@ use std::{
 };
 
 use crate::running::{start, start_behind};
-use bytes::Bytes;
 use diem_api::{BlockId, Hash, MAX_BATCH_TXS, State, Wait};
 use diem_bank::{Msg, state::account_key};
 use diem_client::build::Intent;
 use diem_core::{Address, Amount, Denom, Time, keys::KeyKind};
 use diem_engine::{
     Engine, EngineKind,
-    engine::{self, BlockMode, EngineError, EngineStatus, SubmitError},
+    engine::{self, BlockMode, EngineError, EngineStatus, Incoming, SubmitError},
 };
 use diem_types::{Call, Event};
 use futures::future::BoxFuture;
@@ -35,7 +34,7 @@ impl Engine for Counting {
         self.engine.kind()
     }
 
-    fn submit(&self, txs: Vec<Bytes>, wait: engine::Wait) -> BoxFuture<'_, Vec<Result<(), SubmitError>>> {
+    fn submit(&self, txs: Vec<Incoming>, wait: engine::Wait) -> BoxFuture<'_, Vec<Result<(), SubmitError>>> {
         self.submitted.fetch_add(txs.len(), Ordering::Relaxed);
         self.engine.submit(txs, wait)
     }

@@ -15,7 +15,7 @@ use diem_client::build::{Draft, Intent};
 use diem_core::{Amount, Denom, Time, keys::KeyKind};
 use diem_engine::{
     Engine, EngineKind,
-    engine::{self, BlockMode, EngineError, EngineStatus, SubmitError},
+    engine::{self, BlockMode, EngineError, EngineStatus, Incoming, SubmitError},
 };
 use diem_types::Call;
 use futures::future::BoxFuture;
@@ -129,11 +129,11 @@ impl Engine for Rival {
         self.engine.kind()
     }
 
-    fn submit(&self, txs: Vec<Bytes>, wait: engine::Wait) -> BoxFuture<'_, Vec<Result<(), SubmitError>>> {
+    fn submit(&self, txs: Vec<Incoming>, wait: engine::Wait) -> BoxFuture<'_, Vec<Result<(), SubmitError>>> {
         let first = self.tx.lock().unwrap().take();
         Box::pin(async move {
             if let Some(tx) = first {
-                assert_eq!(self.engine.submit(vec![tx], engine::Wait::Checked).await, [Ok(())]);
+                assert_eq!(self.engine.submit(vec![tx.try_into().unwrap()], engine::Wait::Checked).await, [Ok(())]);
             }
             self.engine.submit(txs, wait).await
         })

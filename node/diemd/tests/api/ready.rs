@@ -2,13 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use diem_api::{ErrorReply, Moment, Page, SimulateCalls, Wait as ClientWait};
 use diem_client::{Client, ClientError};
 use diem_core::{Time, keys::KeyKind};
 use diem_engine::{
     Commits, Engine, EngineKind, Node,
-    engine::{BlockMode, EngineError, EngineStatus, SubmitError, Wait},
+    engine::{BlockMode, EngineError, EngineStatus, Incoming, SubmitError, Wait},
     metrics::Metrics,
 };
 use diem_host::clock::wall_clock;
@@ -34,7 +33,7 @@ impl Engine for BadDay {
         EngineKind::Comet
     }
 
-    fn submit(&self, txs: Vec<Bytes>, _: Wait) -> BoxFuture<'_, Vec<Result<(), SubmitError>>> {
+    fn submit(&self, txs: Vec<Incoming>, _: Wait) -> BoxFuture<'_, Vec<Result<(), SubmitError>>> {
         Box::pin(async move { vec![self.submit.clone(); txs.len()] })
     }
 
@@ -110,7 +109,7 @@ impl Engine for Standing {
         EngineKind::Instant
     }
 
-    fn submit(&self, txs: Vec<Bytes>, wait: Wait) -> BoxFuture<'_, Vec<Result<(), SubmitError>>> {
+    fn submit(&self, txs: Vec<Incoming>, wait: Wait) -> BoxFuture<'_, Vec<Result<(), SubmitError>>> {
         self.0.submit(txs, wait)
     }
 

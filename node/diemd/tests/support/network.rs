@@ -116,7 +116,7 @@ impl Network {
         let nonce = bank::nonce(&node.app.store().latest(), &who.address);
         let tx: Bytes = TxBuilder::new(self.doc(), who, nonce, vec![call]).bytes();
         let hash = diem_core::tx::tx_hash(&tx);
-        assert_eq!(node.running.engine.submit(vec![tx], Wait::Checked).await, [Ok(())]);
+        assert_eq!(node.running.engine.submit(vec![tx.try_into().unwrap()], Wait::Checked).await, [Ok(())]);
         until("the transaction's block", || node.app.index().transaction(&hash).is_some()).await;
         let stored = node.app.index().transaction(&hash).unwrap();
         assert_eq!(stored.result.code, 0, "{}", stored.result.log);

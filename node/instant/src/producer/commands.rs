@@ -1,10 +1,10 @@
 //! The commands of a developer, which change the chain between two blocks.
 
 use diem_core::{Fatal, Time};
-use diem_engine::engine::{EngineError, SnapshotId, Warp};
+use diem_engine::engine::{EngineError, Incoming, SnapshotId, Warp};
 use diem_store::IndexOp;
 
-use super::{Producer, Saved, load_head, orders::Orders, row_key};
+use super::{Head, Producer, Saved, orders::Orders, row_key};
 
 impl Producer {
     /// Moves the clock of the chain forward and returns the least time of the next block.
@@ -60,7 +60,7 @@ impl Producer {
         while self.height() > target {
             let height = self.height();
             let info = self.app.rollback_with(vec![IndexOp::Delete { key: row_key(height) }]).map_err(fatal)?;
-            let head = load_head(&self.app, info.height).map_err(|error| EngineError::Fatal(error.to_string()))?;
+            let head = Head::load(&self.app, info.height).map_err(|error| EngineError::Fatal(error.to_string()))?;
             self.head = Some(head);
         }
         for later in self.saved.split_off(&id.saturating_add(1)).into_values() {
@@ -68,7 +68,8 @@ impl Producer {
         }
         self.order(Orders { offset_ms, ..Orders::default() })?;
         self.pool.clear();
-        self.submit(pool);
+        let waiting = self.app.verify_signatures(&pool).into_iter().zip(pool);
+        self.submit(waiting.filter_map(|(tx, bytes)| Some(Incoming { tx: tx.ok()?, bytes })).collect());
         self.commits.reverted(&self.app, target, self.last_time().unwrap_or_default().millis());
         Ok(target)
     }

@@ -2,7 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use diem_core::Amount;
 use diem_engine::{
     Engine as _,
@@ -30,7 +29,7 @@ async fn on_demand_a_transaction_makes_a_block_and_the_next_header_one_empty_blo
     let rig = Rig::new();
     let (app, engine) = start(&rig, BlockMode::OnDemand);
     assert_eq!(engine.status().await.unwrap().latest_height, 1);
-    let sent = engine.submit(vec![rig.transfer(0, 0, 1, 1), rig.transfer(0, 1, 1, 1)], Wait::Checked).await;
+    let sent = engine.submit(vec![rig.incoming(0, 0, 1, 1), rig.incoming(0, 1, 1, 1)], Wait::Checked).await;
     assert_eq!(sent, [Ok(()), Ok(())]);
     let header = engine.signed_header(2, PATIENCE).await.unwrap();
     assert_eq!(header.header.height.value(), 2);
@@ -51,10 +50,10 @@ async fn on_demand_a_transaction_makes_a_block_and_the_next_header_one_empty_blo
 async fn without_patience_a_transaction_is_handed_on_and_lands() {
     let rig = Rig::new();
     let (app, engine) = start(&rig, BlockMode::OnDemand);
-    assert_eq!(engine.submit(vec![rig.transfer(0, 0, 1, 1)], Wait::None).await, [Ok(())]);
+    assert_eq!(engine.submit(vec![rig.incoming(0, 0, 1, 1)], Wait::None).await, [Ok(())]);
     engine.signed_header(2, PATIENCE).await.unwrap();
     assert_eq!(app.index().block(2).unwrap().tx_count, 1);
-    let refused = engine.submit(vec![Bytes::from_static(b"no transaction")], Wait::Checked).await;
+    let refused = engine.submit(vec![rig.refused()], Wait::Checked).await;
     assert!(matches!(refused.as_slice(), [Err(SubmitError::Rejected { .. })]));
 }
 
@@ -64,10 +63,10 @@ async fn a_flood_does_not_hold_the_timer_up() {
     let (_, engine) = start(&rig, BlockMode::Every(Duration::from_millis(2)));
     let engine = Arc::new(engine);
     let flooding = {
-        let engine = Arc::clone(&engine);
+        let (engine, refused) = (Arc::clone(&engine), rig.refused());
         tokio::spawn(async move {
             loop {
-                let _ = engine.submit(vec![Bytes::from_static(b"no transaction"); 100], Wait::None).await;
+                let _ = engine.submit(vec![refused.clone(); 100], Wait::None).await;
                 tokio::task::yield_now().await;
             }
         })
@@ -82,10 +81,10 @@ async fn who_waits_for_the_checks_before_waits_for_none_after() {
     let (app, engine) = start(&rig, BlockMode::Manual);
     let engine = Arc::new(engine);
     let stream = {
-        let engine = Arc::clone(&engine);
+        let (engine, refused) = (Arc::clone(&engine), rig.refused());
         tokio::spawn(async move {
             loop {
-                let _ = engine.submit(vec![Bytes::from_static(b"no transaction"); 1_000], Wait::None).await;
+                let _ = engine.submit(vec![refused.clone(); 1_000], Wait::None).await;
                 tokio::task::yield_now().await;
             }
         })
@@ -93,7 +92,7 @@ async fn who_waits_for_the_checks_before_waits_for_none_after() {
     let mut sent = 0;
     while sent < 10 {
         // It is refused where the flood of transactions has filled the way to the pool.
-        if engine.submit(vec![rig.transfer(0, sent, 1, 1)], Wait::None).await == [Ok(())] {
+        if engine.submit(vec![rig.incoming(0, sent, 1, 1)], Wait::None).await == [Ok(())] {
             sent += 1;
             let done = engine.checks_done(Duration::from_secs(3_600));
             tokio::time::timeout(PATIENCE, done).await.expect("the stream goes on, the checks before it are done");
@@ -109,7 +108,7 @@ async fn who_waits_for_the_checks_before_waits_for_none_after() {
 async fn nobody_waits_for_the_checks_of_an_engine_that_has_ended() {
     let rig = Rig::new();
     let (_, engine) = start(&rig, BlockMode::Manual);
-    let _ = engine.submit(vec![rig.transfer(0, 0, 1, 1)], Wait::None).await;
+    let _ = engine.submit(vec![rig.incoming(0, 0, 1, 1)], Wait::None).await;
     engine.stop();
     let done = engine.checks_done(Duration::from_secs(3_600));
     tokio::time::timeout(PATIENCE, done).await.expect("there is nothing to wait for");
@@ -120,7 +119,7 @@ async fn commands_see_what_was_sent_before_them() {
     let rig = Rig::new();
     let (app, engine) = start(&rig, BlockMode::Manual);
     let (id, height) = engine.snapshot().await.unwrap();
-    assert_eq!(engine.submit(vec![rig.transfer(0, 0, 1, 1)], Wait::Checked).await, [Ok(())]);
+    assert_eq!(engine.submit(vec![rig.incoming(0, 0, 1, 1)], Wait::Checked).await, [Ok(())]);
     assert_eq!(app.info().height, height);
     assert_eq!(engine.mine(3).await.unwrap(), height + 3);
     assert_eq!(app.index().block(height + 1).unwrap().tx_count, 1);
@@ -131,7 +130,7 @@ async fn commands_see_what_was_sent_before_them() {
         Err(EngineError::NotYet { asked: height + 2, latest: height })
     );
     engine.set_mode(BlockMode::OnDemand).await.unwrap();
-    assert_eq!(engine.submit(vec![rig.transfer(0, 0, 2, 5)], Wait::Checked).await, [Ok(())]);
+    assert_eq!(engine.submit(vec![rig.incoming(0, 0, 2, 5)], Wait::Checked).await, [Ok(())]);
     engine.signed_header(height + 1, PATIENCE).await.unwrap();
     let paid = diem_bank::balance(&app.snapshot(None).unwrap(), &rig.people[2].address, diem_core::Denom::Vvv);
     assert_eq!(paid, Amount::ONE.checked_mul(1_005).unwrap());
@@ -160,7 +159,7 @@ async fn a_stopped_engine_says_so() {
     let rig = Rig::new();
     let (_, engine) = start(&rig, BlockMode::OnDemand);
     engine.stop();
-    let sent = engine.submit(vec![rig.transfer(0, 0, 1, 1)], Wait::Checked).await;
+    let sent = engine.submit(vec![rig.incoming(0, 0, 1, 1)], Wait::Checked).await;
     assert!(matches!(sent.as_slice(), [Err(SubmitError::Unavailable(_))]));
     assert!(matches!(engine.mine(1).await, Err(EngineError::Unavailable(_))));
 }
