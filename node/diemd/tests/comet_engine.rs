@@ -49,7 +49,7 @@ fn runs(pid: u32) -> bool {
         .is_ok_and(|stat| !stat.rsplit(')').next().unwrap().trim_start().starts_with('Z'))
 }
 
-/// Decodes transactions as the door does.
+/// Decodes transactions as the batcher of the API does.
 fn incoming(txs: &[Bytes]) -> Vec<Incoming> {
     txs.iter().map(|tx| tx.clone().try_into().unwrap()).collect()
 }

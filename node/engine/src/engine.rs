@@ -43,7 +43,7 @@ impl fmt::Display for EngineKind {
     }
 }
 
-/// A transaction on its way to the pool: its bytes, and what they were decoded to at the door.
+/// A transaction on its way to the pool: its bytes, and what they were decoded to when they arrived.
 #[derive(Debug, Clone)]
 pub struct Incoming {
     /// The encoded transaction, as it goes on to CheckTx and into a block.

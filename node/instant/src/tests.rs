@@ -79,7 +79,7 @@ impl Rig {
         TxBuilder::transfer(&self.doc, &self.people[from], nonce, self.people[to].address, amount).bytes()
     }
 
-    /// The same transfer as the door hands it on.
+    /// The same transfer as the API hands it on.
     fn incoming(&self, from: usize, nonce: u64, to: usize, vvv: u128) -> Incoming {
         self.transfer(from, nonce, to, vvv).try_into().unwrap()
     }

@@ -34,7 +34,7 @@ const LOOK_UPS: usize = 512;
 const DECODINGS: usize = 64;
 
 /// The memory for decoded transactions, in bytes for each signature that may be remembered. Decoded transactions are
-/// needed from the door to the block, which is sooner over than a signature is forgotten.
+/// needed from their arrival to the block, which is sooner over than a signature is forgotten.
 const DECODED_BYTES: usize = 160;
 
 /// The memory of a decoded transaction in bytes, beside [`DECODED_FACTOR`] times its encoded size.
@@ -50,7 +50,7 @@ const STATEMENT_TAG: &[u8] = b"diem-statement/1";
 /// The transactions that were decoded, and the signatures that were verified.
 pub(crate) struct Signatures {
     capacity: usize,
-    /// Transactions with good signatures, so that the door, CheckTx, its rechecks and the block share one decoding.
+    /// Transactions with good signatures, so that the API, CheckTx, its rechecks and the block share one decoding.
     decoded: RwLock<Generations<Arc<Signed>>>,
     /// Transactions whose signatures are good, and whether the statements inside were learned while it waited.
     txs: RwLock<Generations<bool>>,
