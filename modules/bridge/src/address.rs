@@ -1,5 +1,5 @@
-//! Where the bridge lies on Base. Its address follows from the bytes that create it, so whoever knows the address knows
-//! the code and the first storage.
+//! The address of the bridge on Base. It follows from the bytes that create the bridge, so whoever knows the address
+//! knows the code and the first storage.
 
 use diem_core::{Address, Amount, keccak256};
 
@@ -35,7 +35,7 @@ pub struct Constructor {
     pub salt: [u8; 32],
     /// The hash of set 0.
     pub set_hash: [u8; 32],
-    /// When set 0 was made, in seconds of this chain.
+    /// The time at which set 0 was made, in seconds of this chain.
     pub created_at: u64,
     /// The age from which on a set mints nothing, in seconds.
     pub max_set_age: u64,
@@ -47,7 +47,7 @@ pub struct Constructor {
     pub guardian: Address,
     /// The chain id of this chain.
     pub chain_id: String,
-    /// The name of the smallest unit; [`DENOM`].
+    /// The name of the smallest unit, which is [`DENOM`].
     pub denom: String,
 }
 

@@ -1,4 +1,4 @@
-//! What the contract on Base reports, one payload for each kind.
+//! The events that the contract on Base reports, one payload for each kind.
 
 use diem_core::{Address, Amount};
 
@@ -7,7 +7,7 @@ use crate::{Error, packed::Field};
 /// The end of a pause that only Unpause ends.
 pub const UNTIL_UNPAUSE: u64 = u64::MAX;
 
-/// What a veto of the guardian is about.
+/// The subjects of a veto of the guardian.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum VetoOf {
@@ -15,7 +15,7 @@ pub enum VetoOf {
     Item = 0,
     /// A proposed validator set; its nonce is named.
     Set = 1,
-    /// An announced move.
+    /// A move that was announced.
     Move = 2,
 }
 
@@ -89,64 +89,64 @@ fn check_length(kind: u8, payload: &[u8], expected: usize) -> Result<(), Error> 
 }
 
 payloads! {
-    /// Somebody burned what was his, to have it on this chain.
+    /// Somebody burned DIEM on Base, to have it on this chain.
     1 Burn {
-        /// Whose balance was burned.
+        /// The account on Base whose balance was burned.
         sender: Address,
         /// The account of this chain that is paid.
         recipient: Address,
-        /// What was burned.
+        /// The amount that was burned.
         amount: Amount,
     }
     /// A batch was executed.
     2 BatchExecuted {
-        /// The batch.
+        /// The nonce of the batch.
         batch_nonce: u64,
         /// The hash of what was executed, which must be the chain's.
         struct_hash: [u8; 32],
-        /// Who sent it.
+        /// The account on Base that sent it.
         relayer: Address,
-        /// What recipients got at once.
+        /// The amount that recipients got at once.
         minted: Amount,
-        /// What the relayer got at once.
+        /// The amount that the relayer got at once.
         fee: Amount,
-        /// What waits in the queue, the fee too if it does.
+        /// The amount that waits in the queue, the fee too if it does.
         queued: Amount,
     }
     /// A validator set was installed.
     3 SetInstalled {
-        /// The set.
+        /// The nonce of the set.
         nonce: u64,
-        /// Its hash, which must be the chain's.
+        /// The hash of the set, which must be the chain's.
         set_hash: [u8; 32],
-        /// Who sent the call that installed it.
+        /// The account on Base that sent the call which installed it.
         submitter: Address,
     }
     /// An item of a batch found no room.
     4 Queued {
-        /// The item.
+        /// The id of the item in the queue.
         queue_id: u64,
-        /// The batch that it is of.
+        /// The nonce of the batch that it is of.
         batch_nonce: u64,
         /// Its place among the transfers; 65,535 for the fee.
         index: u16,
-        /// What waits.
+        /// The amount that waits.
         amount: Amount,
-        /// From when on anybody may release it.
+        /// The time from which anybody may release it.
         ready_at: u64,
     }
     /// An item of the queue was minted.
     5 Released {
-        /// The item.
+        /// The id of the item in the queue.
         queue_id: u64,
-        /// What was minted.
+        /// The amount that was minted.
         amount: Amount,
     }
     /// An item of the queue was dropped by the validators.
     6 Cancelled {
-        /// The item.
+        /// The id of the item in the queue.
         queue_id: u64,
-        /// What will not be minted.
+        /// The amount that will not be minted.
         amount: Amount,
     }
     /// Minting was paused, or goes on.
@@ -162,24 +162,24 @@ payloads! {
         mint_capacity: Amount,
         /// The share of it that one mint may be, in basis points.
         share_bps: u16,
-        /// From when on both count.
+        /// The time from which both count.
         at: u64,
     }
     /// Another bridge was announced to the token.
     9 MoveAnnounced {
-        /// That contract.
+        /// The contract of that bridge.
         bridge: Address,
-        /// From when on the token obeys it.
+        /// The time from which the token obeys it.
         at: u64,
     }
     /// There is another guardian.
     10 GuardianChanged {
-        /// That account.
+        /// The account on Base that is the guardian.
         guardian: Address,
     }
-    /// The guardian said no, or the validators lifted it.
+    /// The guardian gave a veto, or the validators lifted one.
     11 Veto {
-        /// What it is about.
+        /// The subject of the veto.
         what: VetoOf,
         /// The item's id, the set's nonce, or 0.
         id: u64,
@@ -188,18 +188,18 @@ payloads! {
     }
     /// An administrative action was executed; what it did is reported next.
     12 AdminExecuted {
-        /// The action.
+        /// The nonce of the action.
         admin_nonce: u64,
         /// The hash of what was executed, which must be the chain's.
         struct_hash: [u8; 32],
     }
     /// A set was proposed, because the stored one is too old to install it.
     13 SetProposed {
-        /// The set.
+        /// The nonce of the set.
         nonce: u64,
-        /// Its hash, which must be the chain's.
+        /// The hash of the set, which must be the chain's.
         set_hash: [u8; 32],
-        /// From when on anybody may install it.
+        /// The time from which anybody may install it.
         install_at: u64,
     }
 }

@@ -1,4 +1,4 @@
-//! Batches: what is minted on Base in one go.
+//! Batches of transfers, each of which is minted on Base as a whole.
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::{Address, Amount, eip712::TypedStruct};
@@ -42,7 +42,7 @@ impl Field for Transfer {
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Batch {
-    /// Its number; without gaps, from 1.
+    /// The number of the batch; numbers have no gaps and begin with 1.
     #[serde(with = "diem_core::json::number")]
     pub nonce: u64,
     /// The last second of Base in which it can be executed.
@@ -73,7 +73,7 @@ impl Batch {
     /// # Errors
     /// [`Error::Transfers`].
     pub fn read_transfers(bytes: &[u8]) -> Result<Vec<Transfer>, Error> {
-        // Whole transfers are looked for in a list of the right length only.
+        // Transfers are read only from a list whose length can be right.
         if !(1..=MAX_TRANSFERS * Transfer::WIDTH).contains(&bytes.len()) {
             return Err(Error::Transfers);
         }

@@ -1,4 +1,4 @@
-//! Checkpoints: what validators say of a block of Base.
+//! Checkpoints, by which validators attest a block of Base.
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::{Amount, eip712::TypedStruct};
@@ -11,10 +11,10 @@ const CHECKPOINT_TYPE: &str = "BaseCheckpoint(uint64 number,bytes32 blockHash,ui
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Checkpoint {
-    /// The block's number.
+    /// The number of the block.
     #[serde(with = "diem_core::json::number")]
     pub number: u64,
-    /// The block's hash.
+    /// The hash of the block.
     #[serde(with = "hex::serde")]
     pub block_hash: [u8; 32],
     /// The block's time, in seconds.

@@ -42,7 +42,7 @@ pub struct Chunk {
 }
 
 impl Chunk {
-    /// Checks what can be said of it without state.
+    /// Checks what can be checked of the chunk without state.
     ///
     /// # Errors
     /// [`Error::ChunkEvents`], [`Error::ChunkNonces`] or [`Error::PayloadSize`].

@@ -45,7 +45,7 @@ pub use slots::{BRIDGE_STATE_SLOT, BridgeState, ROLLING_HASH_SLOT, SET_HASH_SLOT
 pub use statement::{Outbound, OutboundKind, Place, Statement, decode_extension};
 pub use votes::{BridgeVotes, MAX_STATEMENTS, MAX_VOTES_BYTES};
 
-/// The module's byte.
+/// The byte of the module, as every module has one.
 pub const ID: ModuleId = ModuleId::BRIDGE;
 /// Its name: the codespace of its errors.
 pub const NAME: &str = "bridge";

@@ -12,9 +12,9 @@ pub const MAX_SUBMITTED: usize = 16;
 pub enum Msg {
     /// Sends DIEM to an account on Base.
     BridgeOut {
-        /// What the recipient gets, in adiem.
+        /// The amount that the recipient gets, in adiem.
         amount: Amount,
-        /// What whoever relays it gets, in adiem.
+        /// The amount that whoever relays it gets, in adiem.
         fee: Amount,
         /// The account on Base.
         #[serde(with = "crate::on_base")]
@@ -22,7 +22,7 @@ pub enum Msg {
     } = 0,
     /// Raises the fee of one's transfer before it is sealed.
     BumpFee {
-        /// The transfer.
+        /// The id of the transfer.
         #[serde(with = "diem_core::json::number")]
         id: u64,
         /// The new fee, in adiem.
@@ -30,7 +30,7 @@ pub enum Msg {
     } = 1,
     /// Takes one's transfer back before it is sealed.
     Cancel {
-        /// The transfer.
+        /// The id of the transfer.
         #[serde(with = "diem_core::json::number")]
         id: u64,
     } = 2,
@@ -41,12 +41,12 @@ pub enum Msg {
     } = 3,
     /// Hands in events of Base.
     Replay {
-        /// The events.
+        /// The events, with the hash before them.
         chunk: Chunk,
     } = 4,
     /// Shows that a bridge key signed what the chain never decided.
     Evidence {
-        /// What was signed.
+        /// The content that was signed.
         preimage: Preimage,
         /// The signature over it.
         signature: CompactSignature,
@@ -78,25 +78,25 @@ pub enum Msg {
     } = 7,
     /// Orders an administrative action on Base.
     Admin {
-        /// The action.
+        /// The action that is ordered.
         action: AdminAction,
     } = 8,
-    /// Changes the parameters.
+    /// Changes the parameters of the module.
     SetParams {
-        /// All of them.
+        /// The parameters, all of which are replaced.
         params: Params,
     } = 9,
     /// Lets the bridge go on after a breach.
     Resume = 10,
     /// Holds back a delayed credit.
     Hold {
-        /// The credit.
+        /// The id of the credit.
         #[serde(with = "diem_core::json::number")]
         credit: u64,
     } = 11,
     /// Pays into the escrow what it lacks.
     Cover {
-        /// What is paid, in adiem.
+        /// The amount that is paid, in adiem.
         amount: Amount,
     } = 12,
 }

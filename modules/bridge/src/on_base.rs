@@ -1,4 +1,4 @@
-//! Addresses of Base in JSON: the `0x` form of EIP-55, by which they are known there. Both forms are read.
+//! Addresses of Base in JSON have the `0x` form of EIP-55, by which they are known there. Both forms are read.
 
 use diem_core::Address;
 use serde::{Deserialize as _, Deserializer, Serializer};

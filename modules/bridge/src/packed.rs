@@ -8,7 +8,7 @@ pub(crate) trait Field: Sized {
     /// The number of its bytes.
     const WIDTH: usize;
 
-    /// Appends its bytes.
+    /// Appends the bytes of the value.
     fn write(&self, out: &mut Vec<u8>);
 
     /// Takes its bytes off the front; `None` if there are too few of them, or they stand for nothing.

@@ -1,4 +1,4 @@
-//! What is signed for Base, in full: batches, validator sets, administrative actions and pauses.
+//! The full content of what is signed for Base: batches, validator sets, administrative actions and pauses.
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::{Address, Amount, eip712::TypedStruct};
@@ -18,13 +18,13 @@ const PAUSE_TYPE: &str = "Pause(uint64 pauseNonce)";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Valset {
-    /// Its number; the constructor's set has 0.
+    /// The number of the set; the constructor's set has 0.
     #[serde(with = "diem_core::json::number")]
     pub nonce: u64,
-    /// When it was made, in seconds of this chain.
+    /// The time at which it was made, in seconds of this chain.
     #[serde(with = "diem_core::json::number")]
     pub created_at: u64,
-    /// Its hash ([`crate::ValidatorSet::hash`]).
+    /// The hash of the set ([`crate::ValidatorSet::hash`]).
     #[serde(with = "hex::serde")]
     pub set_hash: [u8; 32],
 }
@@ -46,7 +46,7 @@ pub enum AdminAction {
     } = 1,
     /// Decides about an item of the queue.
     ResolveQueue {
-        /// The item.
+        /// The id of the item in the queue.
         #[serde(with = "diem_core::json::number")]
         queue_id: u64,
         /// Whether it may be minted at once; otherwise it is cancelled.
@@ -89,25 +89,25 @@ impl AdminAction {
 #[repr(u8)]
 #[expect(missing_docs, reason = "the fields are those of the actions, with the nonces that the chain gave")]
 pub enum Preimage {
-    /// A batch.
+    /// The content of a batch.
     Batch(Batch) = 0,
-    /// A validator set.
+    /// The hash and nonce of a validator set.
     Valset(Valset) = 1,
-    /// [`AdminAction::Unpause`].
+    /// The action [`AdminAction::Unpause`] with its nonces.
     Unpause {
         #[serde(with = "diem_core::json::number")]
         admin_nonce: u64,
         #[serde(with = "diem_core::json::number")]
         pause_nonce: u64,
     } = 2,
-    /// [`AdminAction::SetLimits`].
+    /// The action [`AdminAction::SetLimits`] with its nonces.
     SetLimits {
         #[serde(with = "diem_core::json::number")]
         admin_nonce: u64,
         mint_capacity: Amount,
         share_bps: u16,
     } = 3,
-    /// [`AdminAction::ResolveQueue`].
+    /// The action [`AdminAction::ResolveQueue`] with its nonces.
     ResolveQueue {
         #[serde(with = "diem_core::json::number")]
         admin_nonce: u64,
@@ -115,14 +115,14 @@ pub enum Preimage {
         queue_id: u64,
         release: bool,
     } = 4,
-    /// [`AdminAction::SetGuardian`].
+    /// The action [`AdminAction::SetGuardian`] with its nonces.
     SetGuardian {
         #[serde(with = "diem_core::json::number")]
         admin_nonce: u64,
         #[serde(with = "crate::on_base")]
         guardian: Address,
     } = 5,
-    /// [`AdminAction::MoveBridge`].
+    /// The action [`AdminAction::MoveBridge`] with its nonces.
     MoveBridge {
         #[serde(with = "diem_core::json::number")]
         admin_nonce: u64,

@@ -46,7 +46,7 @@ impl ValidatorSet {
     /// A set of these members.
     ///
     /// # Errors
-    /// Says what of the above does not hold.
+    /// The error says which of these conditions does not hold.
     pub fn new(members: Vec<Member>) -> Result<Self, Error> {
         let mut total: u64 = 0;
         for member in &members {
@@ -60,7 +60,7 @@ impl ValidatorSet {
     /// # Errors
     /// The bytes are not those of a set; [`ValidatorSet::encode`] gives the same bytes again.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
-        // Asked before the members are read, so that nobody has a long list read in vain.
+        // The length is checked before the members are read, so that nobody has a long list read in vain.
         if bytes.len() > MAX_BYTES {
             return Err(Error::SetMembers);
         }
@@ -118,7 +118,7 @@ pub enum Threshold {
     MoreThanTwoThirds,
     /// A move to another contract.
     MoreThanThreeQuarters,
-    /// A pause.
+    /// A pause of minting.
     AtLeastOneThird,
 }
 

@@ -14,7 +14,7 @@ const SIGNATURE: usize = 64;
 pub struct SignatureList(Vec<Option<CompactSignature>>);
 
 impl SignatureList {
-    /// A list with the signature of each member in the set's order, or `None` for who has not signed.
+    /// A list with the signature of each member in the set's order, or `None` for a member that has not signed.
     pub const fn new(signatures: Vec<Option<CompactSignature>>) -> Self {
         Self(signatures)
     }

@@ -1,4 +1,4 @@
-//! What of the contracts' storage is proven: the numbers of its slots, and the one slot with several fields.
+//! The parts of the contracts' storage that are proven: the numbers of the slots, and the one slot with several fields.
 
 use crate::Error;
 
@@ -19,7 +19,7 @@ pub struct BridgeState {
     pub event_nonce: u64,
     /// The nonce of the stored set.
     pub set_nonce: u64,
-    /// When the stored set was made, in seconds of this chain.
+    /// The time at which the stored set was made, in seconds of this chain.
     pub set_created_at: u64,
     /// Whether a set was installed after the constructor's; until then nothing is minted.
     pub active: bool,
@@ -44,7 +44,7 @@ impl BridgeState {
         }
     }
 
-    /// The word.
+    /// The word as the contract stores it.
     pub fn encode(&self) -> [u8; 32] {
         let mut word = [0; 32];
         word[7] = u8::from(self.active);

@@ -1,4 +1,4 @@
-//! Statements: what a validator's bridge key signs, on its way to the chain.
+//! Statements, which a validator's bridge key signs, on their way to the chain.
 //!
 //! A statement proves itself: its signer is recovered from it and never named, so whoever carries it cannot relabel it.
 
@@ -19,9 +19,9 @@ pub(crate) const MAX_EXTENSION_BYTES: usize = 1_024;
 #[serde(rename_all = "snake_case", tag = "type", deny_unknown_fields)]
 #[repr(u8)]
 pub enum Statement {
-    /// For Base: this may be done there.
+    /// A statement for Base, that something may be done there.
     Outbound(Outbound) = 0,
-    /// Of Base: this is what it says.
+    /// A statement of Base, with what a block of it says.
     Inbound {
         /// The facts of the block.
         checkpoint: Checkpoint,
@@ -34,7 +34,7 @@ pub enum Statement {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Outbound {
-    /// What it is about.
+    /// The kind of what may be done.
     pub kind: OutboundKind,
     /// The nonce among those of its kind.
     #[serde(with = "diem_core::json::number")]
@@ -46,7 +46,7 @@ pub struct Outbound {
     pub signature: CompactSignature,
 }
 
-/// What a statement for Base is about.
+/// The kinds of statements for Base.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
 )]
@@ -60,12 +60,12 @@ pub enum OutboundKind {
     Valset = 1,
     /// An administrative action was decided.
     Admin = 2,
-    /// Minting must stop.
+    /// Minting on Base must stop.
     Pause = 3,
 }
 
-/// What a statement is booked under beside its signer: the kind, and the nonce or the block's number. A signer has one
-/// statement for each. The order is that of statements of one signer in a block.
+/// The key under which a statement is recorded beside its signer: the kind, and the nonce or the block's number. A
+/// signer has one statement for each. The order is that of statements of one signer in a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// The number of the kind; 255 for a statement of Base.
@@ -75,7 +75,7 @@ pub struct Place {
 }
 
 impl Statement {
-    /// What it is booked under.
+    /// The key under which the statement is recorded, beside its signer.
     pub const fn place(&self) -> Place {
         match self {
             Self::Outbound(Outbound { kind, nonce, .. }) => Place { kind: *kind as u8, number: *nonce },

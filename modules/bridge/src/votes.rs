@@ -1,4 +1,4 @@
-//! The first transaction of a block: what validators have stated, and what Base has reported.
+//! The first transaction of a block, with what validators have stated and what Base has reported.
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::{encode, tx::BRIDGE_VOTES};
@@ -21,7 +21,7 @@ pub struct BridgeVotes {
 }
 
 impl BridgeVotes {
-    /// Reads the bytes and checks every bound: what costs next to nothing.
+    /// Reads the bytes and checks every bound, which costs next to nothing.
     ///
     /// # Errors
     /// The bytes are too many, not of this form, or say nothing; or a list is too long.
