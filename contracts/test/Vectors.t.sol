@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {DiemBridge} from "../src/DiemBridge.sol";
-import {DiemToken} from "../src/DiemToken.sol";
 import {Digests} from "../src/bridge/Digests.sol";
 import {Journal} from "../src/bridge/Journal.sol";
+import {IDiemBridge} from "./kit/IDiemBridge.sol";
+import {IDiemToken} from "./kit/IDiemToken.sol";
 import {Libraries, OpenJournal} from "./vectors/Harness.sol";
 import {Json, JsonLib, cheats} from "./vectors/Json.sol";
 
@@ -124,7 +124,7 @@ contract VectorsTest {
     }
 
     function test_TheBridgeOfTheVectorsIsTheirs() external {
-        (DiemBridge bridge, Json memory arguments) = _deployed();
+        (IDiemBridge bridge, Json memory arguments) = _deployed();
         Json memory domain = JsonLib.open("salt_and_domain").list("domain")[0];
         cheats.assertEq(bridge.domainSeparator(), domain.word("separator"), "domainSeparator");
         cheats.assertEq(bridge.rollingHash(), domain.word("separator"), "rollingHash");
@@ -132,7 +132,7 @@ contract VectorsTest {
         cheats.assertEq(bridge.setHash(), arguments.word("setHash"), "setHash");
         address token = JsonLib.open("addresses").list("cases")[0].account("token");
         cheats.assertEq(address(bridge.token()), token, "token");
-        cheats.assertEq(DiemToken(token).bridge(), address(bridge), "the token's bridge");
+        cheats.assertEq(IDiemToken(token).bridge(), address(bridge), "the token's bridge");
 
         Json memory constants = JsonLib.open("constants");
         cheats.assertEq(bridge.setNonce(), constants.number("constructorSetNonce"), "constructorSetNonce");
@@ -146,7 +146,7 @@ contract VectorsTest {
     }
 
     function test_TheFirstSlotIsPackedAsTheVectorsSay() external {
-        (DiemBridge bridge,) = _deployed();
+        (IDiemBridge bridge,) = _deployed();
         bytes32 slot = bytes32(JsonLib.open("constants").get("slots").number("bridgeState"));
         Json[] memory cases = JsonLib.open("slots").list("cases");
         for (uint256 i = 0; i < cases.length; ++i) {
@@ -161,7 +161,7 @@ contract VectorsTest {
     /// @dev The batch of the vectors, with each of their lists: it is executed if the list is of the stored set and of
     /// more than two thirds of its power.
     function test_ABatchIsExecutedWithExactlyTheListsThatSuffice() external {
-        (DiemBridge bridge, Json memory arguments) = _deployed();
+        (IDiemBridge bridge, Json memory arguments) = _deployed();
         // As if set 0 had been followed by itself, so that the bridge is not fresh any more.
         bytes32 slot = bytes32((uint256(1) << 192) | (arguments.number("createdAt") << 128));
         cheats.store(address(bridge), bytes32(0), slot);
@@ -188,7 +188,7 @@ contract VectorsTest {
     }
 
     function test_TransfersThatAreNoneOfABatchAreRefused() external {
-        (DiemBridge bridge, Json memory arguments) = _deployed();
+        (IDiemBridge bridge, Json memory arguments) = _deployed();
         cheats.store(address(bridge), bytes32(0), bytes32((uint256(1) << 192) | (arguments.number("createdAt") << 128)));
         cheats.warp(arguments.number("createdAt"));
         Json[] memory invalid = JsonLib.open("batches").list("invalid");
@@ -204,21 +204,21 @@ contract VectorsTest {
     }
 
     /// @dev The bridge at the address of the vectors. Their creation code is made up, so the true one runs in its place.
-    function _deployed() private returns (DiemBridge bridge, Json memory arguments) {
+    function _deployed() private returns (IDiemBridge bridge, Json memory arguments) {
         Json memory given = JsonLib.open("addresses").list("cases")[0];
         arguments = given.get("constructor");
-        bridge = DiemBridge(given.account("bridge"));
+        bridge = IDiemBridge(given.account("bridge"));
         cheats.chainId(JsonLib.open("salt_and_domain").list("domain")[0].number("baseChainId"));
         cheats.warp(arguments.number("createdAt"));
         // An account that was created has the nonce 1 (EIP-161), and the token's address follows from that.
         cheats.setNonceUnsafe(address(bridge), 1);
-        cheats.etch(address(bridge), bytes.concat(cheats.getCode("DiemBridge.sol:DiemBridge"), given.data("encoded")));
+        cheats.etch(address(bridge), bytes.concat(cheats.getCode("out/DiemBridge.sol/DiemBridge.json"), given.data("encoded")));
         (bool success, bytes memory code) = address(bridge).call("");
         cheats.assertTrue(success, "the constructor");
         cheats.etch(address(bridge), code);
     }
 
-    function _submit(DiemBridge bridge, Json memory batch, Json memory list) private returns (bool success) {
+    function _submit(IDiemBridge bridge, Json memory batch, Json memory list) private returns (bool success) {
         bytes memory call = abi.encodeCall(
             bridge.submitBatch,
             (

@@ -12,6 +12,7 @@ abstract contract Journal is State {
     uint8 internal constant VETO_SET = 1;
     uint8 internal constant VETO_MOVE = 2;
 
+    /// @notice The only log of the bridge.
     event BridgeEvent(uint64 indexed nonce, uint8 kind, bytes payload);
 
     function _record(uint8 kind, bytes memory payload) private {

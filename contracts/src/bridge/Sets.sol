@@ -49,22 +49,39 @@ library Sets {
         // Counts up to 150, offsets below the size of calldata, and powers whose total fits 64 bits.
         unchecked {
             uint256 members = count(set);
-            uint256 bitmapBytes = (members + 7) / 8;
+            uint256 next = (members + 7) / 8;
             uint256 bitmap = uint256(sigs.wordAt(0));
-            uint256 next = bitmapBytes;
-            for (uint256 i = 0; i < bitmapBytes * 8; ++i) {
-                // Byte i / 8 from the left and bit i % 8 from the right in it: 8 * (31 - i / 8) + i % 8.
-                if ((bitmap >> (i ^ 248)) & 1 == 0) continue;
-                require(i < members, WrongSignatureList());
-                (uint256 member, uint256 power) = memberAt(set, i);
-                require(recover(digest, sigs.wordAt(next), sigs.wordAt(next + 32)) == member, WrongSigner(i));
-                signed += power;
+            for (uint256 i = 0; i < members; ++i) {
+                if (!hasBit(bitmap, i)) continue;
+                signed += powerOfSigner(set, sigs, digest, i, next);
                 next += SIGNATURE;
             }
             // Also covers what was read beyond the end of a list that is too short.
             require(next == sigs.length, WrongSignatureList());
+            for (uint256 i = members; i % 8 != 0; ++i) {
+                require(!hasBit(bitmap, i), WrongSignatureList());
+            }
         }
         total = set.uint64At(0);
+    }
+
+    /// @dev Bit i % 8 of byte i / 8, where the first byte of the list is the highest of the word: the shift is
+    /// 8 * (31 - i / 8) + i % 8.
+    function hasBit(uint256 bitmap, uint256 i) private pure returns (bool) {
+        return (bitmap >> (i ^ 248)) & 1 != 0;
+    }
+
+    /// @dev Reverts unless the signature at `offset` is that of member i.
+    function powerOfSigner(bytes calldata set, bytes calldata sigs, bytes32 digest, uint256 i, uint256 offset)
+        private
+        view
+        returns (uint256 power)
+    {
+        unchecked {
+            uint256 member;
+            (member, power) = memberAt(set, i);
+            require(recover(digest, sigs.wordAt(offset), sigs.wordAt(offset + 32)) == member, WrongSigner(i));
+        }
     }
 
     /// @dev The signer of a signature as EIP-2098 packs it, or zero, which is no member: `vs` is s with the parity of y in
