@@ -26,7 +26,7 @@ use diem_host::{
 };
 use diem_runtime::{App, Options};
 use diem_store::StoreError;
-use tokio::{net::TcpListener, sync::watch};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use standstill::Part;
 
@@ -119,8 +119,11 @@ impl Start {
         }
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(StartError::System)?;
         let ports = runtime.block_on(listen(&config))?;
-        // The store is opened before the genesis is read: a genesis of another version may be unreadable, and the store
-        // tells its version.
+        // The home is judged before anything in it is opened for use, which would change files of a home that is
+        // refused. The store tells its version first: a genesis of another version may be unreadable.
+        if let Some(chain) = App::held_chain(&home.data())? {
+            Origin::check(home, &chain)?;
+        }
         let app = Arc::new(open(home, &config)?);
         let origin = Origin::of(home, app.chain().map(|chain| (chain, app.consensus_params())))?;
         let result = runtime.block_on(run(home, &config, origin, ports, Arc::clone(&app)));
@@ -158,23 +161,13 @@ async fn run(
     let metrics = Arc::new(metrics.map_err(|error| StartError::Fatal(error.to_string()))?);
     let commits = Commits::new(&app, Arc::clone(&metrics));
     let stop = Stop::new(None);
-    let stop_signal = stop.clone();
-    let on_fatal: Arc<dyn Fn(&str) + Send + Sync> = Arc::new(move |reason| {
-        tracing::error!("{reason}");
-        // The first failure is kept, because later ones follow from it.
-        stop_signal.send_if_modified(|told| {
-            let first = told.is_none();
-            told.get_or_insert_with(|| Reason::Fatal(reason.into()));
-            first
-        });
-    });
-    let (chain_id, genesis_hash) = (origin.chain_id().to_owned(), hex::encode(origin.hash()));
+    let chain = (origin.chain_id().to_owned(), hex::encode(origin.hash()));
     let starts_at = origin.starts_at();
     let part = match config.engine {
         EngineKind::Comet => Some(Part::of(&home.comet(), &config.comet, &origin, &app)?),
         EngineKind::Instant => None,
     };
-    let parts = engines::Parts { home, config, origin, app: &app, commits: &commits, on_fatal };
+    let parts = engines::Parts { home, config, origin, app: &app, commits: &commits, on_fatal: on_fatal(&stop) };
     let engine = engines::start(parts)?;
     let node = Arc::new(Node {
         app,
@@ -184,24 +177,13 @@ async fn run(
         started: Instant::now(),
         metrics: Arc::clone(&metrics),
     });
-    tracing::info!(
-        chain = chain_id,
-        genesis = genesis_hash,
-        engine = %config.engine,
-        height = node.app.info().height,
-        api = %config.api.listen,
-        node_id = node.engine.own_peer().map(|own| own.id.as_str()),
-        "running"
-    );
     let options = diem_http::Options {
         genesis: Some(home.genesis_file()),
         starts_at,
         hosts: config.api.hosts.clone(),
         ..diem_http::Options::default()
     };
-    if node.app.info().height == 0 {
-        tracing::info!("{}", options.waits_for());
-    }
+    say_running(&node, config, &chain, &options);
     // Signals are heard before the first answer, because whoever has an answer may ask this node to end. Until here a
     // signal ends the process at once, and a compilation of CometBFT with it; nothing is lost by that.
     let mut signals = match Signals::listen() {
@@ -222,24 +204,58 @@ async fn run(
         serve(&stop, "the server of metrics", server)
     });
     let reason = until_stopped(&stop, &mut signals).await;
+    shut_down(engine, watch, [Some(api), metrics]).await;
+    match reason {
+        Reason::Asked => Ok(()),
+        Reason::Fatal(reason) => Err(StartError::Fatal(reason)),
+    }
+}
+
+fn say_running(node: &Node, config: &Config, (chain, genesis): &(String, String), options: &diem_http::Options) {
+    let height = node.app.info().height;
+    tracing::info!(
+        chain,
+        genesis,
+        engine = %config.engine,
+        height,
+        api = %config.api.listen,
+        node_id = node.engine.own_peer().map(|own| own.id.as_str()),
+        "running"
+    );
+    if height == 0 {
+        tracing::info!("{}", options.waits_for());
+    }
+}
+
+/// What a part of the node calls when it cannot go on: it logs the failure and stops the node.
+fn on_fatal(stop: &Stop) -> Arc<dyn Fn(&str) + Send + Sync> {
+    let stop = stop.clone();
+    Arc::new(move |reason| {
+        tracing::error!("{reason}");
+        // The first failure is kept, because later ones follow from it.
+        stop.send_if_modified(|told| {
+            let first = told.is_none();
+            told.get_or_insert_with(|| Reason::Fatal(reason.into()));
+            first
+        });
+    })
+}
+
+/// Ends the parts of a node that has been told to stop: first the servers, so that no client has its transaction
+/// accepted and then forgotten, and then the engine.
+async fn shut_down(engine: engines::Running, watch: Option<JoinHandle<()>>, servers: [Option<JoinHandle<()>>; 2]) {
     // CometBFT's warnings about peers that end are quiet from here on, so before anybody reads that the node stops.
     engine.prepare_stop();
     tracing::info!("stopping");
     if let Some(watch) = watch {
         watch.abort();
     }
-    // The API stops first, so that no client has its transaction accepted and then forgotten.
-    let _ = api.await;
-    if let Some(metrics) = metrics {
-        let _ = metrics.await;
+    for server in servers.into_iter().flatten() {
+        let _ = server.await;
     }
     // This blocks for as long as CometBFT takes to stop; nothing else is left to do here.
     tokio::task::block_in_place(|| engine.stop());
     tracing::info!("stopped");
-    match reason {
-        Reason::Asked => Ok(()),
-        Reason::Fatal(reason) => Err(StartError::Fatal(reason)),
-    }
 }
 
 /// Runs a server that ends when the node is told to stop. If it ends before, or in a panic, the node ends too: a node
@@ -248,7 +264,7 @@ fn serve(
     stop: &Stop,
     what: &'static str,
     server: impl Future<Output = io::Result<()>> + Send + 'static,
-) -> tokio::task::JoinHandle<()> {
+) -> JoinHandle<()> {
     let stop = stop.clone();
     critical::spawn_task(async move {
         let outcome = server.await;

@@ -87,18 +87,26 @@ impl Origin {
     }
 
     /// Finds the start of the chain of `home`; `begun` is the identity in its state and the parameters of consensus
-    /// there, if a block was committed.
+    /// there, if a block was committed. Whether that is the chain of the home's genesis file is for [`Self::check`].
     ///
     /// # Errors
     /// [`OriginError`] says what to do.
     pub fn of(home: &Home, begun: Option<(Arc<Identity>, ConsensusParams)>) -> Result<Self, OriginError> {
-        match begun {
-            None => Ok(Self::from(read(home)?)),
-            Some((chain, consensus)) => {
-                check(home, &chain)?;
-                Ok(Self::Begun { chain, consensus })
-            }
+        if let Some((chain, consensus)) = begun {
+            return Ok(Self::Begun { chain, consensus });
         }
+        let (doc, note) = read(home)?;
+        keep(home, &note)?;
+        Ok(Self::from(doc))
+    }
+
+    /// Checks that the genesis file of the home is that of `chain`. A home without the file is served all the same:
+    /// nothing but the API's `/v1/genesis` needs it. Where the file is of another chain, nothing is written.
+    ///
+    /// # Errors
+    /// [`OriginError`] says what to do.
+    pub fn check(home: &Home, chain: &Identity) -> Result<(), OriginError> {
+        check(home, chain)
     }
 
     /// The chain id.
@@ -161,20 +169,18 @@ struct Note {
     genesis_hash: [u8; 32],
 }
 
-/// Reads the whole genesis of the home and writes the note.
-fn read(home: &Home) -> Result<GenesisDoc, OriginError> {
+/// Reads the whole genesis of the home, and what there is to note of it.
+fn read(home: &Home) -> Result<(GenesisDoc, Note), OriginError> {
     let path = home.genesis_file();
     let (stamp, bytes) = load(&path)?;
     let digest = sha256(&[&bytes]);
     let name = path.display().to_string();
     let text = String::from_utf8(bytes).map_err(|_| open_error(&path, "it is not UTF-8 text"))?;
     let genesis = diem_genesis::from_json(&text, &name)?;
-    keep(home, &Note { file: stamp, digest, genesis_hash: genesis.hash() })?;
-    Ok(genesis)
+    let note = Note { file: stamp, digest, genesis_hash: genesis.hash() };
+    Ok((genesis, note))
 }
 
-/// Checks that the genesis file of the home is that of `chain`. A home without the file is served all the same: nothing
-/// but the API's `/v1/genesis` needs it.
 fn check(home: &Home, chain: &Identity) -> Result<(), OriginError> {
     let path = home.genesis_file();
     let stamp = match std::fs::metadata(&path) {
@@ -195,7 +201,9 @@ fn check(home: &Home, chain: &Identity) -> Result<(), OriginError> {
         same(home, chain, note.genesis_hash)?;
         return keep(home, &Note { file: stamp, ..note });
     }
-    same(home, chain, read(home)?.hash())
+    let (_, note) = read(home)?;
+    same(home, chain, note.genesis_hash)?;
+    keep(home, &note)
 }
 
 fn same(home: &Home, chain: &Identity, given: [u8; 32]) -> Result<(), OriginError> {
@@ -299,6 +307,7 @@ mod tests {
         let first = Origin::of(&home, None).unwrap();
         assert!(matches!(&first, Origin::Genesis { doc, .. } if **doc == genesis));
         spoil(&home);
+        Origin::check(&home, &chain.0).unwrap();
         let later = Origin::of(&home, Some(chain.clone())).unwrap();
         assert_eq!((later.chain_id(), later.hash()), ("diem-dev-1", genesis.hash()));
         assert!(Origin::of(&home, None).is_err(), "what reads the file sees the damage");
@@ -316,10 +325,9 @@ mod tests {
         assert_eq!(fs::metadata(&path).unwrap().len(), u64::try_from(text.len()).unwrap());
         fs::write(&path, &text).unwrap();
         File::options().write(true).open(&path).unwrap().set_modified(date).unwrap();
-        let said = Origin::of(&home, Some(chain.clone())).unwrap_err().to_string();
+        let said = Origin::check(&home, &chain.0).unwrap_err().to_string();
         assert!(said.contains(&hex::encode(old.hash())) && said.contains(&hex::encode(other.hash())), "{said}");
-        // It is refused the second time too, when the file is known.
-        assert!(Origin::of(&home, Some(chain)).is_err());
+        assert!(Origin::check(&home, &chain.0).is_err(), "nothing of it was noted");
     }
 
     #[test]
@@ -327,7 +335,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let genesis = genesis(1_790_000_000_123);
         let (home, chain) = (home(&folder, &genesis), begun(&genesis));
-        let start = || Origin::of(&home, Some(chain.clone()));
+        let start = || Origin::check(&home, &chain.0);
         start().unwrap();
         let path = home.genesis_file();
         File::options().write(true).open(&path).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();

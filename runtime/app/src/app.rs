@@ -9,7 +9,7 @@ use diem_core::{
     chain::{IDENTITY, Identity},
 };
 use diem_index::Index;
-use diem_overlay::WriteSet;
+use diem_overlay::{MemoryRows, WriteSet};
 use diem_store::{Snapshot, Store, StoreError};
 use diem_types::{APP_VERSION, ChainError, ConsensusParams, GasParams, Signed, TxResult};
 use parking_lot::{Mutex, RwLock};
@@ -138,6 +138,21 @@ impl App {
         let Some(meta) = Store::held(data)? else { return Ok(None) };
         meta.check_version(data, APP_VERSION)?;
         Ok(Some(Info { height: meta.height, root: meta.root, app_version: meta.app_version }))
+    }
+
+    /// The identity of the chain in the folder `data`, as [`Self::held`] reads it. `None` before the first commit.
+    ///
+    /// # Errors
+    /// The rows are of another version of the state machine, or cannot be read.
+    pub fn held_chain(data: &Path) -> Result<Option<Identity>, StoreError> {
+        if Self::held(data)?.is_none() {
+            return Ok(None);
+        }
+        let mut writes = WriteSet::new();
+        writes.insert(&IDENTITY.key(), Store::held_row(data, &IDENTITY.key())?);
+        let mut rows = MemoryRows::default();
+        rows.apply(&writes);
+        Ok(IDENTITY.get(&rows))
     }
 
     /// Makes an application on a store in memory, for tests.

@@ -82,6 +82,17 @@ impl Rocks {
         read_meta(&db, path)
     }
 
+    /// A state row of the database in `path`, which is opened read-only.
+    pub(crate) fn held_row(path: &Path, key: &[u8]) -> Result<Option<Value>, StoreError> {
+        let failed = |error: rocksdb::Error| from_rocks(path, &error);
+        let mut options = Options::default();
+        options.set_log_level(LogLevel::Fatal);
+        let db = DB::open_cf_for_read_only(&options, path, [STATE], false).map_err(failed)?;
+        let Some(family) = db.cf_handle(STATE) else { return Ok(None) };
+        let row = db.get_pinned_cf(family, key).map_err(failed)?;
+        Ok(row.map(|value| Value::from_slice(&value)))
+    }
+
     pub(crate) fn meta(&self) -> Result<Option<Meta>, StoreError> {
         read_meta(&self.db, &self.path)
     }

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use diem_core::proof::EMPTY_HASH;
+use diem_core::{Value, proof::EMPTY_HASH};
 use parking_lot::{Mutex, RwLock};
 
 use crate::backend::{Backend, Prepared};
@@ -90,6 +90,13 @@ impl Store {
     /// Errors: [`StoreError::Corrupt`], and whatever the disk answers.
     pub fn held(path: &Path) -> Result<Option<Meta>, StoreError> {
         Rocks::held(&path.join(ROWS))
+    }
+
+    /// A state row of the last commit in the folder `path`, where [`Self::held`] finds one. It changes as little.
+    ///
+    /// Errors: whatever the disk answers.
+    pub fn held_row(path: &Path, key: &[u8]) -> Result<Option<Value>, StoreError> {
+        Rocks::held_row(&path.join(ROWS), key)
     }
 
     fn start(backend: Backend, path: &Path, options: Options, lock: Option<File>) -> Result<Store, StoreError> {

@@ -34,7 +34,12 @@ pub const PATIENCE: Duration = Duration::from_secs(180);
 /// The program under test. It reads no setting of the shell that runs the test, where the size of a test is a variable
 /// of the same prefix.
 pub fn diemd() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_diemd"));
+    program(Path::new(env!("CARGO_BIN_EXE_diemd")))
+}
+
+/// A program like [`diemd`] that stands elsewhere.
+pub fn program(path: &Path) -> Command {
+    let mut command = Command::new(path);
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("DIEM_")) {
         command.env_remove(name);
     }

@@ -18,6 +18,7 @@ mod demo;
 mod devnet;
 mod ends;
 mod genesis;
+mod homes;
 mod killed;
 mod making;
 mod readers;
