@@ -5,7 +5,7 @@ import {IERC5267} from "@openzeppelin/contracts/interfaces/IERC5267.sol";
 import {IDiemToken} from "./IDiemToken.sol";
 
 /// @title The bridge as others see it
-/// @dev Tests that import this and not the contract compile in seconds. `npm run artifacts` compares it with the ABI.
+/// @dev Tests that import this and not the contract compile in seconds.
 interface IDiemBridge is IERC5267 {
     event BridgeEvent(uint64 indexed nonce, uint8 kind, bytes payload);
 
