@@ -358,8 +358,8 @@ fn a_genesis_without_validators_is_not_trusted() {
     assert!(matches!(Trust::from_genesis(&genesis(&[])), Err(VerifyError::Genesis(_))));
 }
 
-/// A state of two rows, alice's account and `info` as that of the chain, under a header that all validators signed; with
-/// alice's proof, and that of the chain's row.
+/// A state of two rows, alice's account and `info` as that of the chain, under a header that all validators signed;
+/// with alice's proof, and that of the chain's row.
 fn state_of_chain(info: &Identity) -> (SignedHeader, Proof, Proof) {
     let leaf = |key: &[u8], value: &[u8]| sha256(&[&LEAF_PREFIX, &sha256(&[key]), &sha256(&[value])]);
     let is_right = |key: &[u8]| sha256(&[key])[0] >= 0x80;

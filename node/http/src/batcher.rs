@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn the_threads_of_the_door_stand_behind_all_others() {
+    async fn the_threads_of_the_batcher_stand_behind_all_others() {
         let verifiers = Verifiers::start(TestChain::new().app).unwrap();
         let priority = || rustix::process::getpriority_process(None).unwrap();
         let mine = priority();

@@ -48,7 +48,7 @@ fn bytes_of(key: &impl KeyPart) -> Key {
     bytes
 }
 
-/// Two keys sort as their bytes do, have the promised width, and are read back.
+/// Checks that two keys sort as their bytes do, have the declared width, and are read back.
 fn sorts<K: KeyPart + Ord + std::fmt::Debug>(a: &K, b: &K) -> Result<(), TestCaseError> {
     let (first, second) = (bytes_of(a), bytes_of(b));
     prop_assert_eq!(a.cmp(b), first.cmp(&second));

@@ -61,7 +61,7 @@ fn signature(r: &[u8; 32], s: &[u8; 32]) -> [u8; 64] {
     [&r[..], s].concat().try_into().unwrap()
 }
 
-/// Whether the rules of ZIP-215 hold, alone and in a batch with good signatures around it. Both must agree.
+/// Whether the rules of ZIP-215 hold, alone and in a batch with good signatures around it. Both ways must agree.
 fn zip215(a: &[u8; 32], signed: &[u8; 64], message: &[u8]) -> bool {
     let item = || batch::Item::from((VerificationKeyBytes::from(*a), Signature::from_bytes(signed), message));
     let single = item().verify_single().is_ok();

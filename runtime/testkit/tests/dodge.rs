@@ -1,5 +1,5 @@
-//! Nobody dodges a slash, through whole blocks: stake that leaves, moves, comes back or is locked around the block of an
-//! offence loses what the stake that stayed loses, and what had left before loses nothing.
+//! Nobody dodges a slash, through whole blocks: stake that leaves, moves, comes back or is locked around the block of
+//! an offence loses what the stake that stayed loses, and what had left before loses nothing.
 #![allow(
     clippy::unwrap_used,
     clippy::arithmetic_side_effects,
@@ -28,9 +28,9 @@ use diem_testkit::{BlockOutcome, Person, TestChain, chain::sign, genesis, operat
 use diem_types::Call;
 
 const ONE: u128 = Amount::ONE.get();
-/// What everybody stakes.
+/// The stake of everybody, in avvv.
 const STAKE: u128 = 100 * ONE;
-/// Beyond what divisions may take.
+/// An amount that is more than divisions may take.
 const DUST: u128 = 1_000;
 
 /// What people do with their stake.
@@ -56,7 +56,7 @@ const BAD: u8 = 2;
 
 struct Story {
     chain: TestChain,
-    /// Each with a way and a height.
+    /// The people, each with a way and a height.
     actors: Vec<(Person, Way, u64)>,
     bad: Address,
     good: Address,
@@ -118,7 +118,7 @@ impl Story {
         staked.iter().sum::<u128>() + self.owed(person)
     }
 
-    /// What waits to be paid.
+    /// The entries that wait to be paid.
     fn owed(&self, person: &Person) -> u128 {
         let tranches = self.leaving(person).into_iter().map(|row| match row.what {
             Leaving::Tranche(amount) => amount.get(),
@@ -195,7 +195,7 @@ fn nobody_dodges_a_slash_by_leaving_moving_coming_back_or_locking() {
     }
 }
 
-/// The steps of a block without those that work off what left: slashes and payments wait.
+/// The steps of a block without those that process what left: slashes and payments wait.
 fn standing_queues() -> Hooks {
     let mut hooks = Hooks::default();
     hooks.begin.iter_mut().filter(|hook| ["slash_jobs", "unbonded"].contains(&hook.name)).for_each(|hook| {

@@ -29,7 +29,7 @@ fn simulate(chain: &TestChain, tx: &TxBuilder) -> DryRun {
     at(chain, chain.next_block().info.time, tx)
 }
 
-/// Tried in a block of that time.
+/// Tries the transaction in a block of that time.
 fn at(chain: &TestChain, time: Time, tx: &TxBuilder) -> DryRun {
     chain.app.simulate(&chain.app.store().latest(), time, &unsigned(tx)).unwrap()
 }

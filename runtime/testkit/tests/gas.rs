@@ -36,7 +36,7 @@ struct Work {
     /// Of rows read and written.
     bytes: AtomicU64,
     statements: AtomicU64,
-    /// What was signed, and by whom, of the statements.
+    /// The statements, by what was signed and by whom.
     verified: Mutex<BTreeSet<(Address, Vec<u8>)>>,
 }
 
@@ -107,7 +107,7 @@ fn execute(ctx: &mut TxContext<'_>, call: &Call) -> Result<(), CallError> {
     call.message().execute(ctx)
 }
 
-/// Runs a transaction's calls on the scene's state; gives its work and its failure.
+/// Runs a transaction's calls on the scene's state; returns its work and its failure.
 fn run(scene: &Scene, what: Use, tx: &Tx) -> (Work, Result<(), CallError>) {
     let snapshot = scene.chain.app.store().latest();
     let work = Work::default();

@@ -245,7 +245,7 @@ fn an_export_starts_the_same_chain_again() {
     assert!(old.today() > 2 + new.doc.app.credits.rows.as_ref().unwrap().global.day, "days went by");
 }
 
-/// Whom [`fails`] gives a VVV.
+/// The account to which [`fails`] gives a VVV.
 const SOMEONE: diem_core::Address = diem_core::Address([9; 20]);
 
 fn fails(ctx: &mut diem_core::BlockContext<'_>) -> Result<(), CallError> {

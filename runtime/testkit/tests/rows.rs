@@ -268,7 +268,7 @@ fn whoever_fills_the_state_locks_nobody_in() {
         (PROVIDER, settle(economy.who(PROVIDER), vec![economy.signed(0, PROVIDER, today, milli(10))])),
         (PROVIDER, deregister()),
     ];
-    // Nothing is an exit because one stands beside it.
+    // A call is no exit because one stands beside it.
     for (person, exit) in &exits[..4] {
         let smuggled = vec![exit.clone(), pay(stranger(1 << 30), least())];
         let tx = Signed::decode(&economy.chain.tx(&economy.chain.people[*person], smuggled).bytes()).unwrap();
@@ -319,9 +319,9 @@ fn whoever_was_never_paid_sends_nothing_whoever_pays_the_fee() {
 struct Made {
     rows: u64,
     bytes: u64,
-    /// avvv that are paid and gone.
+    /// The avvv that are paid and gone.
     fees: u128,
-    /// avvv that cannot be used for anything else while the rows are there.
+    /// The avvv that cannot be used for anything else while the rows are there.
     held: u128,
 }
 
@@ -342,7 +342,7 @@ fn economy() -> Economy {
     economy
 }
 
-/// How many rows there are, and their bytes.
+/// The number of rows, and their bytes.
 fn size(chain: &TestChain) -> (u64, u64) {
     let snapshot = chain.app.store().latest();
     let bytes = snapshot.rows().map(|(key, value)| (key.len() + value.len()) as u64).sum::<u64>();

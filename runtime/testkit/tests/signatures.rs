@@ -16,7 +16,7 @@ use diem_types::{ChainError, Signed, Tx};
 use proptest::{collection::vec, prelude::*, sample::select};
 use sha2::{Digest as _, Sha512};
 
-/// What is done to a signature.
+/// The kinds of damage to a signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Good,

@@ -13,7 +13,7 @@ use diem_testkit::economy::{Economy, PROVIDER, milli, whole};
 use diem_types::{Call, Event};
 use proptest::{collection::vec, prelude::*, sample::select};
 
-/// What is done to a voucher.
+/// The kinds of damage to a voucher.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Good,
@@ -87,10 +87,10 @@ fn settling(economy: &Economy, lists: &[Vec<SignedVoucher>]) -> Vec<Bytes> {
     (0..).zip(lists).map(tx).collect()
 }
 
-/// How a block comes to its execution.
+/// The ways in which a block comes to its execution.
 #[derive(Debug, Clone, Copy)]
 enum Way {
-    /// It is new to the node.
+    /// The block is new to the node.
     Unseen,
     /// Its transactions waited in the pool.
     Pool,

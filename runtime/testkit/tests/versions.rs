@@ -91,7 +91,7 @@ fn an_upgrade_without_a_way_is_refused_and_says_which_rows() {
     let newer = held(Some(4));
     assert!(newer.contains("rows of grown are of version 4") && newer.contains("knows version 3"), "{newer}");
     assert!(held(None).contains("does not say of which version the rows of grown are"));
-    // A module that says nothing of migration refuses.
+    // A module without a migration of its own refuses.
     let mut state = Overlay::new(&rows);
     STORAGE_VERSIONS.set(&mut state, &Bank::ID, &0);
     let error = upgrade::migrate(&mut state).unwrap_err().0;

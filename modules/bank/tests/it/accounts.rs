@@ -69,7 +69,7 @@ fn an_emptied_row_goes_unless_its_nonce_was_used() {
     ledger::pay_into_pool(&mut state, &who(1), Pool::Fees, VVV, units(60)).unwrap();
     ledger::pay_into_pool(&mut state, &who(1), Pool::StakedDiem, DIEM, units(9)).unwrap();
     assert!(!has_row(&state, &who(1)));
-    // Bob has, so what he sent could be sent again if his nonce were forgotten.
+    // Bob has sent something, which could be replayed if his nonce were forgotten.
     ledger::pay_into_pool(&mut state, &who(2), Pool::StakedDiem, DIEM, units(1)).unwrap();
     assert!(has_row(&state, &who(2)));
     assert_eq!(ledger::charge(&mut state, &who(2), 0, &who(2), Amount::ZERO), Err(ChargeError::Nonce { next: 1 }));

@@ -1,4 +1,4 @@
-//! What bank promises.
+//! What bank promises about accounts, fees, supply and transfers.
 #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, clippy::indexing_slicing, reason = "tests")]
 
 mod accounts;

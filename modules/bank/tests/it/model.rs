@@ -29,7 +29,7 @@ fn all_or_nothing<T, E>(
 const PEOPLE: u8 = 5;
 /// The number of accounts that have something from the start.
 const RICH: u8 = 3;
-/// Half a thousandth: what makes a new account is a multiple of it, so that amounts meet that bound from both sides.
+/// Half a thousandth: the least first payment is a multiple of it, so that amounts meet that bound from both sides.
 const GRAIN: u128 = 500_000_000_000_000;
 
 /// Something that can be asked of bank.
@@ -94,7 +94,7 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     let who = || 1..=PEOPLE;
     let denom = || prop_oneof![Just(Denom::Vvv), Just(Denom::Diem)];
-    // Small enough to succeed often, large enough to fail sometimes, and all that there can be.
+    // The amounts are small enough to succeed often, large enough to fail sometimes, or the largest that there can be.
     let amount = || {
         prop_oneof![20 => (0..40u128).prop_map(|n| n * GRAIN), 4 => (40..400u128).prop_map(|n| n * GRAIN), 2 => 0..40u128,
             1 => Just(u128::MAX), 1 => Just(u128::MAX - 1_000 * GRAIN)]
@@ -227,7 +227,7 @@ impl Model {
     }
 }
 
-/// Takes the step in bank; gives whether it succeeded.
+/// Takes the step in bank; returns whether it succeeded.
 fn run(state: &mut Overlay<'_>, step: &Step) -> bool {
     match step {
         Step::Transfer { from, to, denom, amount } => {

@@ -4,7 +4,7 @@ use diem_bank::{Bank, Error, Msg};
 use diem_core::{Address, Amount, BlockInfo, CallError, Denom, Module as _, ModuleError as _, StateRead, StateWrite};
 use diem_overlay::{Empty, Overlay};
 
-/// Committed state with nothing in it.
+/// A committed state without rows.
 pub(crate) fn empty() -> Empty {
     Empty
 }
@@ -14,7 +14,7 @@ pub(crate) const fn who(number: u8) -> Address {
     Address([number; 20])
 }
 
-/// So many base units.
+/// An amount of that many base units.
 pub(crate) const fn units(units: u128) -> Amount {
     Amount::new(units)
 }
@@ -24,7 +24,7 @@ pub(crate) fn fund(state: &mut dyn StateWrite, address: Address, denom: Denom, a
     diem_bank::mint(state, Bank::ID, &address, denom, units(amount)).unwrap();
 }
 
-/// Validates and executes a call of `sender`, as a transaction with this call alone would. Gives back its events.
+/// Validates and executes a call of `sender`, as a transaction with this call alone would. It returns the events.
 pub(crate) fn call(state: &mut Overlay<'_>, sender: Address, msg: &Msg) -> Result<Vec<u8>, CallError> {
     diem_overlay::execute(state, BlockInfo::default(), sender, msg)
 }

@@ -107,7 +107,7 @@ fn a_supply_that_is_not_the_sum_of_its_parts_is_noticed() {
             assert!(broken.contains(denom.symbol()) && broken.contains("the supply of"), "{broken}");
         }
         state.set(&[Bank::ID.0, 1, denom as u8], raw(held));
-        // Value in a pool that nobody made.
+        // The pool has value that nobody made.
         state.set(&[Bank::ID.0, 2, Pool::Fees as u8, denom as u8], raw(1));
         assert!(Bank::check_invariants(&state).is_err());
     }

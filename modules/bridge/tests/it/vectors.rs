@@ -1,4 +1,4 @@
-//! Reads `contracts/vectors`.
+//! Reads the known answers in `contracts/vectors`.
 
 use std::{collections::BTreeSet, fmt::Debug, fs, path::Path, str::FromStr};
 
@@ -169,7 +169,7 @@ pub(crate) fn name(error: &Error) -> &'static str {
     Error::TABLE.iter().find(|info| info.code == error.code()).unwrap().name
 }
 
-/// Reads borsh strictly.
+/// Reads borsh bytes strictly, as the chain does.
 pub(crate) fn read<T: BorshDeserialize>(bytes: &[u8]) -> Result<T, Error> {
     T::try_from_slice(bytes).map_err(|_| Error::Malformed("value"))
 }

@@ -1,4 +1,4 @@
-//! Standing allocations, and direct spending beside them.
+//! Allocations, and direct spending beside them.
 
 use diem_bank::{self as bank, Bank};
 use diem_core::{Address, Amount, Denom, Module as _};

@@ -1,11 +1,11 @@
-//! Session keys.
+//! The rules of session keys and their grants.
 
 use diem_core::Amount;
 use diem_credits::{Msg, SignedVoucher, query, vouchers::Verdict};
 
 use crate::{genesis::exported_and_started_again, world::*};
 
-/// A key of alice's.
+/// A session key that alice grants.
 const SESSION: u8 = 40;
 
 fn grant(last_day: u64, amount: Amount) -> Msg {

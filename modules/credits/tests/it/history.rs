@@ -80,7 +80,7 @@ struct Model {
     day: u64,
     /// Credit that tokens gave and people passed on, by (day, account).
     credit: BTreeMap<(u64, u8), u128>,
-    /// Credit that is spent, by the same.
+    /// Credit that is spent, by (day, account).
     spent: BTreeMap<(u64, u8), u128>,
     tranches: u64,
 }
@@ -143,7 +143,7 @@ impl Model {
         for index in self.indices(staker, cooling) {
             let Place::Cooling { beneficiary, .. } = self.tokens[index].place else { unreachable!() };
             self.tokens[index].place = Place::Staked { beneficiary };
-            // It gives today's credit only if it has not yet.
+            // A token gives today's credit only if it has not given it yet.
             if self.tokens[index].gave != Some(self.day) {
                 self.give(index, beneficiary);
             }

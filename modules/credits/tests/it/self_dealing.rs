@@ -113,7 +113,7 @@ fn deal(world: &mut World, how: u8, amount: Amount) -> bool {
             outcomes.iter().any(|outcome| !outcome.paid.is_zero())
         }
         _ => {
-            // Through a second account, so that nothing looks alike.
+            // This goes through a second account, so that nothing looks alike.
             let gift = Msg::GiftCredit { to: who(21), day: FIRST, amount };
             world.call(attacker, &gift).is_ok() && world.call(who(21), &spend(attacker, FIRST, amount)).is_ok()
         }
@@ -159,7 +159,8 @@ proptest! {
     fn diem_that_comes_for_the_close_takes_nothing_from_others(day in day()) {
         let calm = Day { flash: 0, ..day.clone() };
         let (with, without) = (play(&day, true), play(&calm, true));
-        // Idle DIEM can only make the others' parts smaller by the hour that it was there, and never its owner's larger.
+        // Idle DIEM can only make the others' parts smaller by the hour that it was there, and never its owner's
+        // larger.
         prop_assert!(with.attacker <= without.attacker);
         prop_assert!(with.base.get() <= without.base.get() + whole(day.flash).get() / 24 + 1);
     }

@@ -34,7 +34,7 @@ fn msg(world: &World, (what, from, whom, units, how): Dice) -> Msg {
     let today = world.today().global.day;
     let day = if how < 8 { today + 1 } else { today };
     let amount = cents(units);
-    // More than there is, now and then.
+    // Now and then it is more than there is.
     let most = |there: Amount| if how < 16 || there.is_zero() { amount } else { amount.min(there) };
     let free = world.account(who(from)).free;
     match what {

@@ -181,7 +181,7 @@ fn an_ethereum_wallet_signs_vouchers_too() {
     assert_eq!(one(&mut world, unsigned.sign(&wallet)), (Verdict::Paid, whole(4)));
 }
 
-/// Known answer of ethers: see `tests/vectors/voucher.mjs`.
+/// This is the known answer of ethers: see `tests/vectors/voucher.mjs`.
 #[test]
 fn a_voucher_is_the_typed_data_that_wallets_sign() {
     let wallet = SecretKey::ethereum(&[5; 32]).unwrap();

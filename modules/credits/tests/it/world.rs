@@ -170,7 +170,7 @@ impl World {
         BlockInfo { height: self.height, time: Time(self.time) }
     }
 
-    /// The next block, a second later.
+    /// Makes the next block, a second later.
     pub(crate) fn block(&mut self) -> &mut Self {
         self.block_at(self.time - FIRST * DAY + 1_000)
     }
@@ -186,7 +186,7 @@ impl World {
         assert_eq!(Credits::check_invariants(&self.state.0), Ok(()));
     }
 
-    /// A transaction with this call alone: all or nothing.
+    /// Runs a transaction with this call alone: all or nothing.
     pub(crate) fn call(&mut self, sender: Address, msg: &Msg) -> Result<Vec<Event>, CallError> {
         let info = self.info();
         let events = diem_overlay::execute(&mut self.state.0, info, sender, msg)?;
@@ -199,7 +199,7 @@ impl World {
         self.call(sender, &msg).unwrap()
     }
 
-    /// The call is refused with the error of this name.
+    /// Checks that the call is refused with the error of this name.
     #[track_caller]
     pub(crate) fn refuses(&mut self, sender: Address, msg: Msg, name: &str) {
         let error = self.call(sender, &msg).expect_err(name);
@@ -254,12 +254,12 @@ impl World {
         bank::transfer(&mut self.state.0, &mut Events::default(), &from, &to, Denom::Diem, amount)
     }
 
-    /// Rent as emissions book it.
+    /// Books rent as emissions do.
     pub(crate) fn add_rent(&mut self, amount: Amount) {
         bank::mint_to_pool(&mut self.state.0, ModuleId::EMISSIONS, Pool::Rent, Denom::Vvv, amount).unwrap();
     }
 
-    /// DIEM as the curve makes it.
+    /// Makes DIEM as the curve does.
     pub(crate) fn mint(&mut self, to: Address, amount: Amount) {
         bank::mint(&mut self.state.0, ModuleId::DIEM, &to, Denom::Diem, amount).unwrap();
     }
@@ -268,7 +268,7 @@ impl World {
         bank::burn(&mut self.state.0, ModuleId::DIEM, &from, Denom::Diem, amount).unwrap();
     }
 
-    /// Settles vouchers and gives back what became of each.
+    /// Settles vouchers and returns the outcome of each.
     #[track_caller]
     pub(crate) fn settle(&mut self, provider: Address, vouchers: Vec<SignedVoucher>) -> Vec<Outcome> {
         let events = self.run(provider, Msg::SettleVouchers { provider, vouchers });

@@ -19,7 +19,7 @@ pub(crate) const BOB: Address = Address([2; 20]);
 pub(crate) const NORTH: Address = Address([11; 20]);
 pub(crate) const SOUTH: Address = Address([12; 20]);
 
-/// Committed state with nothing in it.
+/// A committed state without rows.
 pub(crate) fn empty() -> Empty {
     Empty
 }
@@ -102,8 +102,8 @@ impl<'a> Chain<'a> {
         Self { state }
     }
 
-    /// Runs a call as a transaction with this call alone would: all or nothing, and every invariant holds after it.
-    /// Gives back its events.
+    /// Runs a call as a transaction with this call alone would: all or nothing, and every invariant holds after it. It
+    /// returns the events.
     pub(crate) fn call(&mut self, sender: Address, msg: &Msg) -> Result<Vec<u8>, CallError> {
         let block = BlockInfo { height: 1, time: Time(2_000) };
         let outcome = diem_overlay::execute(&mut self.state, block, sender, msg);

@@ -5,7 +5,7 @@ use diem_core::Amount;
 use diem_diem::{Curve, Formula, Rate, Step, Table};
 use serde_json::Value;
 
-/// So many whole DIEM or VVV.
+/// An amount of that many whole DIEM or VVV.
 pub(crate) fn whole(amount: u128) -> Amount {
     Amount::ONE.checked_mul(amount).unwrap()
 }

@@ -15,7 +15,7 @@ const STAKE: u128 = 300;
 const PEOPLE: [Address; 2] = [ADA, BOB];
 const VALIDATORS: [Address; 2] = [NORTH, SOUTH];
 
-/// Something that can be asked for: who, with which validator, how much, and the bound that comes with it.
+/// A call that can be made: the account, the validator, the amount, and the bound that comes with it.
 #[derive(Debug, Clone)]
 enum Do {
     Mint { lock: u128, min_out: u128 },
@@ -53,7 +53,7 @@ impl Model {
         self.balances.values().sum::<u128>() as usize
     }
 
-    /// `None`, and nothing changed, if it must fail.
+    /// Carries out a step; `None`, and nothing changed, if it must fail.
     fn run(&mut self, who: usize, with: usize, what: &Do) -> Option<()> {
         let free = STAKE - self.locks.get(&(who, with)).map_or(0, |lock| lock.0);
         let rest = &self.prices[self.supply()..];

@@ -13,7 +13,7 @@ use crate::chain::{ADA, BOB, Chain, GENESIS, NORTH, SOUTH, Start, after, empty, 
 
 /// One whole unit in base units: 10^18.
 const ONE: u128 = Amount::ONE.get();
-/// Makes 1 VVV a second.
+/// A schedule that makes 1 VVV a second.
 const ONE_A_SECOND: u128 = 31_536_000;
 
 /// NORTH alone validates, for this commission; half of all stake is Ada's, and locked.
@@ -219,7 +219,7 @@ fn an_export_goes_on_where_the_chain_stood() {
     let exported = Emissions::export_genesis(&chain.state);
     let text = serde_json::to_string(&exported).unwrap();
     assert_eq!(serde_json::from_str::<Genesis>(&text).unwrap(), exported);
-    // Into a chain that holds the same pools and starts a minute later.
+    // The export starts a chain that holds the same pools a minute later.
     let mut state = Overlay::new(&base);
     let bank = diem_bank::Bank::export_genesis(&chain.state);
     let mut ctx = GenesisContext { state: &mut state, time: after(60_000) };
@@ -228,7 +228,7 @@ fn an_export_goes_on_where_the_chain_stood() {
     let mut again = Chain { state };
     again.block(after(61_500));
     assert_eq!(progress(&again.state).emitted.get(), ONE * 615 / 10, "the minute between is emitted for");
-    // Before its last block it could not go on.
+    // A chain that started before its last block could not go on.
     let mut state = Overlay::new(&base);
     let mut ctx = GenesisContext { state: &mut state, time: after(1_499) };
     diem_bank::Bank::init_genesis(&mut ctx, &bank).unwrap();

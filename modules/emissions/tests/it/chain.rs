@@ -23,17 +23,17 @@ pub(crate) const BOB: Address = Address([2; 20]);
 /// The genesis time: some day in 2026.
 pub(crate) const GENESIS: Time = Time(1_790_000_000_123);
 
-/// So many whole VVV.
+/// An amount of that many whole VVV.
 pub(crate) fn whole(amount: u128) -> Amount {
     Amount::ONE.checked_mul(amount).unwrap()
 }
 
-/// Some milliseconds after genesis.
+/// The time that many milliseconds after genesis.
 pub(crate) fn after(ms: u64) -> Time {
     Time(GENESIS.millis() + ms)
 }
 
-/// Committed state with nothing in it.
+/// A committed state without rows.
 pub(crate) fn empty() -> Empty {
     Empty
 }
@@ -112,7 +112,7 @@ impl<'a> Chain<'a> {
         Self { state }
     }
 
-    /// The begin step of a block at this time; gives back its events. Every invariant holds after it.
+    /// Runs the begin step of a block at this time; returns its events. Every invariant holds after it.
     pub(crate) fn block(&mut self, time: Time) -> Vec<u8> {
         let mut events = Events::default();
         let block = Block { info: BlockInfo { height: 1, time }, ..Block::default() };

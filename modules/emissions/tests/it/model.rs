@@ -27,8 +27,8 @@ impl Validator {
         self.own + self.ada
     }
 
-    /// Shares a part; gives the protocol fee in it. With D free and locked shares by weight, Ada's part of what remains is
-    /// (10^4 free + (10^4 - q) locked) / D of it.
+    /// Shares a part; returns the protocol fee in it. With D free and locked shares by weight, Ada's part of what
+    /// remains is (10^4 free + (10^4 - q) locked) / D of it.
     fn share(&mut self, part: u128, q: u128) -> u128 {
         let fee = part * q * self.locked / (10_000 * self.tokens());
         let commission = (part - fee) * self.commission / 10_000;
@@ -43,7 +43,7 @@ impl Validator {
     }
 }
 
-/// Shares an amount; gives the fee and what is left.
+/// Shares an amount; returns the fee and what is left.
 fn share(validators: &mut [Validator], amount: u128, q: u128) -> (u128, u128) {
     let total: u128 = validators.iter().map(Validator::tokens).sum();
     let (mut fee, mut left) = (0, amount);

@@ -28,7 +28,7 @@ fn an_export_starts_the_same_state_again() {
         assert_eq!(a.len(), b.len());
     };
     first_difference(&again, &world.state);
-    // And it goes on the same way.
+    // Both chains go on the same way.
     let mut copy = World { state: again, now: world.now, job_limit: 3, pay_limit: 1_000, left: world.left };
     for world in [&mut world, &mut copy] {
         for _ in 0..10 {

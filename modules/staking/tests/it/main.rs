@@ -1,4 +1,4 @@
-//! What staking promises.
+//! What staking promises about validators, stake, rewards and slashes.
 #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, clippy::indexing_slicing, reason = "tests")]
 
 mod consensus_set;

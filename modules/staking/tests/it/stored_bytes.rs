@@ -74,7 +74,8 @@ fn validator(row: &Validator) -> Vec<u8> {
     parts.concat()
 }
 
-/// The parameters of [`busy`]: 7 days, 100 validators, 1,000 VVV, 5%, 0.01%, 20 blocks, half of them, 10 minutes, 1 VVV.
+/// The parameters of [`busy`]: 7 days, 100 validators, 1,000 VVV, 5%, 0.01%, 20 blocks, half of them, 10 minutes, 1
+/// VVV.
 fn params(rows: &mut Written) {
     rows.row(
         0,
@@ -245,14 +246,14 @@ fn every_error_keeps_its_number() {
         (21, "math"),
         (22, "params"),
         (23, "genesis"),
-        // The least stake and what waits.
+        // These are about the least stake and what waits.
         (24, "below_min_stake"),
         (25, "amount_too_small"),
         (26, "free_too_small"),
         (27, "would_leave_dust"),
         (28, "unknown_entry"),
         (29, "not_due"),
-        // Names and links.
+        // These are about names and links.
         (30, "blank_moniker"),
         (31, "website"),
     ];

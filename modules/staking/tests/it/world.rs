@@ -31,7 +31,7 @@ pub(crate) const fn who(number: u8) -> Address {
     Address([number; 20])
 }
 
-/// So many base units.
+/// An amount of that many base units.
 pub(crate) const fn units(units: u128) -> Amount {
     Amount::new(units)
 }
@@ -120,15 +120,15 @@ impl<'a> World<'a> {
         world
     }
 
-    /// Lets stakes and entries be as small as they like, past the bounds of the parameter: what divisions leave shows in
-    /// the smallest numbers.
+    /// Lets stakes and entries be as small as they like, past the bounds of the parameter: what divisions leave shows
+    /// in the smallest numbers.
     pub(crate) fn without_minimum(mut self) -> Self {
         let params = Params { min_stake: Amount::ZERO, ..diem_staking::params(&self.state) };
         self.state.set(&[Staking::ID.0, 0], Value::from_vec(borsh::to_vec(&params).unwrap()));
         self
     }
 
-    /// The next block, a second later.
+    /// Makes the next block, a second later.
     pub(crate) fn next(&mut self) -> Begun {
         self.block(1_000, vec![], vec![])
     }
@@ -294,7 +294,7 @@ pub(crate) fn decode(events: Events) -> Vec<Event> {
     found
 }
 
-/// The name of a refusal.
+/// The name of the error in a refusal.
 pub(crate) fn refusal<T>(outcome: Result<T, CallError>) -> &'static str {
     let error = outcome.map(|_| ()).unwrap_err();
     if error.codespace == "bank" {

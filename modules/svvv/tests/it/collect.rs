@@ -1,4 +1,4 @@
-//! Working off one's own entries: who waits for nobody, what a slash still takes, and that it takes it once.
+//! Collecting one's own entries: who waits for nobody, what a slash still takes, and that it takes it once.
 
 use std::collections::BTreeMap;
 
@@ -155,8 +155,8 @@ type End = (BTreeMap<u8, (Amount, u128)>, Amount);
 
 const PEOPLE: std::ops::RangeInclusive<u8> = 5..=16;
 
-/// Everybody leaves the first validator by a tranche and a move in each of some blocks; slashes of different reach begin
-/// meanwhile. Then queues work off as many as `limits` say, and where `collects`, everybody collects in any order
+/// Everybody leaves the first validator by a tranche and a move in each of some blocks; slashes of different reach
+/// begin meanwhile. Then queues process as many as `limits` say, and where `collects`, everybody collects in any order
 /// between their steps.
 fn story(seed: u64, limits: (u32, u32), collects: bool) -> End {
     let base = empty();

@@ -107,7 +107,7 @@ impl Story<'_> {
         Story { world, least: units(least), calls: BTreeMap::new() }
     }
 
-    /// A step; whether it was done.
+    /// Takes a step; returns whether it was done.
     fn step(&mut self, account: u8, with: u8, step: Step) -> Result<(), CallError> {
         let (owner, at, now) = (who(account), who(with), self.world.now);
         let row = validator(&self.world.state, &at).unwrap();

@@ -174,7 +174,7 @@ fn free_stake_moves_first_and_then_locked_stake_with_its_diem() {
     restake(&mut world, 9, 1, 3, vvv(600)).unwrap();
     assert_eq!(lock_of(&world.state, &who(9), &who(1)), Lock::default());
     assert_eq!(lock_of(&world.state, &who(9), &who(3)), Lock { shares: 600 * ONE, outstanding: vvv(6) });
-    // And open it there.
+    // The lock can be opened there.
     assert_eq!(release(&mut world, 9, 3, vvv(6)).unwrap(), 600 * ONE);
     check(&world);
 }

@@ -67,7 +67,7 @@ fn pick_entry(world: &World<'_>, dice: &mut Dice, account: Address) -> Option<u6
     (!ids.is_empty()).then(|| dice.pick(&ids))
 }
 
-/// One thing that somebody may do; whether it was done.
+/// Does one thing that somebody may do; returns whether it was done.
 fn act(world: &mut World<'_>, dice: &mut Dice) -> bool {
     let (person, name, other) = (dice.person(), dice.validator(), dice.validator());
     let (account, at, to) = (who(person), who(name), who(other));
@@ -144,7 +144,8 @@ fn play(seed: u64) -> usize {
     done
 }
 
-/// Everybody opens all locks and leaves: nothing may be left behind that nobody can take out, but what was slashed away.
+/// Everybody opens all locks and leaves: nothing may be left behind that nobody can take out, but what was slashed
+/// away.
 fn end(world: &mut World<'_>, seed: u64) {
     let pairs: Vec<(u8, u8)> = PEOPLE.iter().flat_map(|p| (1..=VALIDATORS).map(|v| (*p, v))).collect();
     for (person, name) in &pairs {

@@ -146,7 +146,7 @@ impl Running {
     /// Commits a transaction with the sender's next nonce and these calls.
     ///
     /// # Panics
-    /// The transaction fails.
+    /// The transaction fails in its block.
     pub async fn commit(&self, sender: &Person, calls: Vec<Call>) -> Transaction {
         let nonce = self.client.account(&sender.address, None, false).await.unwrap().nonce;
         let tx = TxBuilder::new(&self.doc, sender, nonce, calls).bytes();

@@ -125,7 +125,7 @@ impl Chain {
         chain
     }
 
-    /// Makes empty blocks.
+    /// Makes so many empty blocks.
     pub async fn mine(&self, blocks: u64) {
         self.engine.dev().unwrap().mine(blocks).await.unwrap();
     }

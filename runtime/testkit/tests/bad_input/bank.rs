@@ -1,4 +1,4 @@
-//! Bad transfers.
+//! Transfers that the chain refuses.
 
 use diem_bank::{MinNewAccount, Msg, Output};
 use diem_core::{Address, Amount, Denom};
@@ -27,13 +27,13 @@ pub(crate) fn scene() -> Scene {
         scene.refuses(0, send(nobody, denom, dust(denom)), "bank/new_account");
     }
     scene.refuses(0, many(vec![output(nobody, dust(Denom::Vvv)), output(nobody, Amount::ONE)]), "bank/new_account");
-    // To oneself as well.
+    // The same holds for a payment to oneself.
     scene.refuses(0, send(scene.who(0), Denom::Diem, whole(11)), "bank/insufficient_funds");
     scene.refuses(0, many(vec![]), "bank/outputs");
     scene.refuses(0, many(vec![output(to, Amount::new(1)); 1_001]), "bank/outputs");
     scene.refuses(0, many(vec![output(to, Amount::ONE), output(to, Amount::ZERO)]), "bank/zero_amount");
     scene.refuses(0, many(vec![output(to, Amount::ONE), output(Address::ZERO, Amount::ONE)]), "bank/zero_address");
-    // The first could be paid, the second not; and a sum that is no number.
+    // The first could be paid, the second could not; and the sum is no number.
     scene.refuses(0, many(vec![output(to, whole(90_000)); 2]), "bank/insufficient_funds");
     scene.refuses(0, many(vec![output(to, Amount::MAX); 2]), "bank/insufficient_funds");
     scene

@@ -122,7 +122,7 @@ fn allocations(scene: &mut Scene) {
     }
     scene.refuses(1, allocate(provider, Amount::new(1)), "credits/too_little_credit");
     scene.refuses(UNLISTED, allocate(provider, whole(1)), "credits/too_little_credit");
-    // With the allocation that there is it is no number any more.
+    // The sum with the allocation that there is does not fit a number.
     scene.refuses(0, allocate(unlisted, Amount::MAX), "credits/math");
 }
 

@@ -38,7 +38,7 @@ pub(crate) fn in_grace() -> Scene {
     scene.refuses(0, gift(scene.who(1), yesterday, milli(1)), "credits/not_today");
     scene.refuses(0, offer_at(yesterday, milli(1), whole(1)), "credits/not_today");
     scene.refuses(1, buy(scene.who(0), yesterday, milli(1), whole(2)), "credits/not_today");
-    // Nor does an offer outlive its day.
+    // An offer does not outlive its day either.
     scene.refuses(1, buy(scene.who(0), today, milli(1), whole(2)), "credits/no_offer");
     scene.refuses(0, call(Msg::WithdrawOffer), "credits/no_offer");
     // A tranche was paid.
@@ -62,7 +62,7 @@ fn keys(scene: &mut Scene, today: u64) {
         let voucher = scene.economy.voucher(0, PROVIDER, day, whole(1));
         Voucher { signer: scene.who(person), ..voucher }.sign(&scene.economy.chain.people[person].key)
     };
-    // The second's last day was yesterday; the sixth's was revoked; the third's begins today.
+    // The second person's key had its last day yesterday; the sixth's was revoked; the third's begins today.
     for person in [1, 5] {
         let late = by(scene, person, today);
         scene.refuses_voucher(PROVIDER, late, "grant_expired");

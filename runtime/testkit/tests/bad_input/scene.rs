@@ -16,7 +16,7 @@ pub(crate) struct Scene {
     block: Block,
     /// The state after that block without any call.
     without: Rows,
-    /// As `codespace/name`.
+    /// The errors that it gave, as `codespace/name`.
     pub(crate) met: BTreeSet<String>,
 }
 

@@ -13,7 +13,7 @@ use diem_types::Call;
 
 use crate::Scene;
 
-/// Nobody's validator.
+/// An address that operates no validator.
 pub(crate) const NOBODY: Address = Address([0xee; 20]);
 
 fn restake(from: Address, to: Address, amount: Amount) -> Call {
@@ -78,7 +78,7 @@ fn stakes(scene: &mut Scene) {
         scene.refuses(0, call(Address::ZERO, whole(1)), "staking/unknown_validator");
     }
     scene.refuses(0, stake(v0, whole(100_001)), "bank/insufficient_funds");
-    // With what is staked already it is no number any more.
+    // The sum with what is staked already does not fit a number.
     scene.refuses(0, stake(v0, Amount::MAX), "staking/math");
     let over = |amount: Amount| amount.checked_add(Amount::new(1)).unwrap();
     scene.refuses(0, unstake(v0, over(whole(1_000))), "staking/not_free");

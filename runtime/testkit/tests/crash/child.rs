@@ -12,7 +12,7 @@ use diem_store::WritePoint;
 
 use crate::history::{History, Reference};
 
-/// Where the child dies.
+/// The place at which the child dies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) enum Point {
     BeforeFinalize,
@@ -22,23 +22,23 @@ pub(crate) enum Point {
     AfterCommit,
     BeforeRollbackWrite,
     AfterRollbackWrite,
-    /// Nowhere: it goes on until something outside ends it.
+    /// The child goes on until something outside ends it.
     Never,
 }
 
 impl Point {
-    /// Those in the life of a block, in their order.
+    /// The places in the life of a block, in their order.
     pub(crate) const OF_A_BLOCK: [Self; 5] =
         [Self::BeforeFinalize, Self::BetweenFinalizeAndCommit, Self::BeforeWrite, Self::AfterWrite, Self::AfterCommit];
 }
 
-/// What a child is told.
+/// The task that a child is told.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Task {
     pub(crate) home: String,
     pub(crate) point: Point,
     pub(crate) height: u64,
-    /// Instead of running: open, check, go on a little.
+    /// The child checks instead of running: it opens the home, checks it and goes on a little.
     pub(crate) only_check: bool,
 }
 
@@ -82,13 +82,13 @@ fn on_write(point: WritePoint) {
     }
 }
 
-/// As a power cut would, as far as this process is concerned: no destructor, no flush.
+/// Ends this process as a power cut would: no destructor runs, and nothing is flushed.
 fn die() {
     rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL).unwrap();
     std::process::abort();
 }
 
-/// What the child does.
+/// Carries out the task of the child.
 pub(crate) fn run(task: &Task) {
     let app = App::open(Path::new(&task.home), options()).unwrap_or_else(|error| panic!("{error}"));
     if task.only_check {

@@ -6,7 +6,7 @@ use diem_runtime::App;
 use diem_testkit::{Person, TxBuilder, chain::block_hash, chain::next_block, genesis, people};
 use diem_types::GenesisDoc;
 
-/// Enough for several senders and both kinds of keys.
+/// The number of people: there are several senders and both kinds of keys.
 const PEOPLE: u32 = 6;
 
 /// What is no transaction takes room all the same, so that disks fill up soon.
@@ -48,7 +48,7 @@ impl History {
         }
     }
 
-    /// Finalizes the next block; gives back its root.
+    /// Finalizes the next block; returns its root.
     pub(crate) fn finalize(&self, app: &App) -> [u8; 32] {
         let block = next_block(app, &self.doc);
         let txs = self.txs(block.info.height);

@@ -10,7 +10,7 @@ use crate::scene::{DAY_MS, GRACE_MS, Scene, Told, block_at, credit, due};
 /// The height that closes the first day, and the one that settles it.
 pub(crate) const CLOSE: u64 = 4;
 pub(crate) const SETTLE: u64 = 6;
-/// Where the history ends; by then the provider is paid.
+/// The height at which the history ends; by then the provider is paid.
 pub(crate) const LAST: u64 = 9;
 
 /// The chain and who acts on it.
@@ -51,7 +51,7 @@ impl History {
         sign(app, &scene.doc, &calls)
     }
 
-    /// Finalizes the next block; gives back its root.
+    /// Finalizes the next block; returns its root.
     pub(crate) fn finalize(&self, app: &App) -> [u8; 32] {
         let height = app.info().height + 1;
         let block = block_at(app, &self.scene.doc, self.time(height));

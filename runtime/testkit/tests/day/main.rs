@@ -1,5 +1,5 @@
-//! A day is closed, settled and paid exactly once: when the node is killed in the block that does it, and when the chain
-//! stands still for three days with vouchers outstanding.
+//! A day is closed, settled and paid exactly once: when the node is killed in the block that does it, and when the
+//! chain stands still for three days with vouchers outstanding.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -31,7 +31,7 @@ fn a_child_does_its_task() {
     }
 }
 
-/// Runs a node until it kills itself; gives the last height that it reported.
+/// Runs a node until it kills itself; returns the last height that it reported.
 fn killed(home: &Path, point: Point, height: u64) -> u64 {
     let output = command(&Task::new(home, point, height), &[]).output().unwrap();
     let words = String::from_utf8_lossy(&output.stderr);

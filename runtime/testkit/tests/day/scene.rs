@@ -15,7 +15,7 @@ use diem_types::{Call, Event, GenesisDoc};
 pub(crate) const ONE: u128 = Amount::ONE.get();
 /// A day of the clock.
 pub(crate) const DAY_MS: u64 = 86_400_000;
-/// How long a closed day takes vouchers.
+/// The time for which a closed day takes vouchers.
 pub(crate) const GRACE_MS: u64 = 2 * 3_600_000;
 
 pub(crate) fn credit(tenths: u128) -> Amount {
@@ -62,7 +62,7 @@ impl Scene {
         &self.people[1]
     }
 
-    /// Who is paid for the provider's days.
+    /// The account that is paid for the provider's days.
     pub(crate) fn payee(&self) -> Address {
         self.people[2].address
     }
@@ -110,13 +110,13 @@ pub(crate) struct Told {
     pub(crate) opened: Vec<u64>,
     pub(crate) closed: Vec<u64>,
     pub(crate) settled: Vec<(u64, DayRecord)>,
-    /// (day, VVV)
+    /// The payments, as (day, VVV).
     pub(crate) paid: Vec<(u64, Amount)>,
     pub(crate) vouchers: Vec<Outcome>,
 }
 
 impl Told {
-    /// Reads more events.
+    /// Reads the events of one more block.
     pub(crate) fn read(&mut self, bytes: &[u8]) {
         for event in Event::decode_all(bytes).unwrap() {
             match event {

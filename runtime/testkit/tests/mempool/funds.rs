@@ -38,7 +38,7 @@ fn large(chain: &TestChain) -> Call {
     Call::Credits(credits::Msg::SettleVouchers { provider: signed.voucher.provider, vouchers: vec![signed; 300] })
 }
 
-/// Of a transaction with this call alone.
+/// The fee of a transaction with this call alone.
 fn fee(chain: &TestChain, from: usize, call: Call) -> Amount {
     let tx = TxBuilder::new(&chain.doc, &chain.people[from], 0, vec![call]).bytes();
     let signed = Signed::decode(&tx).unwrap();

@@ -119,7 +119,8 @@ fn where_the_room_is_full_the_oldest_of_the_sender_with_most_is_forgotten() {
     assert!(senders.windows(2).all(|pair| pair[0] != pair[1]), "then another has most: {senders:?}");
 }
 
-/// What is forgotten is still offered until it is checked again, so that as much as fills a block must not come at once.
+/// What is forgotten is still offered until it is checked again, so that as much as fills a block must not come at
+/// once.
 #[test]
 fn between_two_blocks_little_is_forgotten_except_for_who_needs_little() {
     let chain = chain(74);

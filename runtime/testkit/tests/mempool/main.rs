@@ -237,7 +237,8 @@ fn a_block_keeps_its_limits_of_bytes_and_gas() {
     let mut chain = TestChain::fresh();
     let txs: Vec<Bytes> = (0..10).map(|nonce| chain.transfer(0, nonce, 1, 1).bytes()).collect();
     let size = txs[0].len() as u64;
-    // Source: protobuf's encoding; a repeated bytes field costs one byte of tag and the length as a varint (2 bytes here).
+    // Source: protobuf's encoding; a repeated bytes field costs one byte of tag and the length as a varint (2 bytes
+    // here).
     for (limit, fit) in [(0, 0), (size + 2, 0), (size + 3, 1), (2 * (size + 3) - 1, 1), (5 * (size + 3), 5)] {
         let chosen = chain.app.prepare(&chain.next_block(), txs.clone(), limit);
         assert_eq!(chosen.len(), fit, "{limit} bytes");

@@ -152,7 +152,7 @@ fn credits_calls() -> Vec<Call> {
     calls.map(Call::Credits).into()
 }
 
-/// One of each.
+/// One call of each kind.
 pub(crate) fn calls() -> Vec<Call> {
     let restake = svvv::Msg::Restake { from: FROM, to: TO, amount: amount() };
     let svvv_calls = [restake, svvv::Msg::Collect { entry: 7 }].map(Call::Svvv).to_vec();
@@ -232,7 +232,7 @@ fn no_text_is_bent_by_what_the_sender_writes() {
                 assert!(call.text().contains(&format!("\"{good}\"")), "not in quotes: {}", call.text());
                 match call.message().validate() {
                     Ok(()) => shown[usize::from(good.starts_with("https"))] += 1,
-                    // Links are links.
+                    // A link is refused as no link.
                     Err(error) => assert!(error.message.contains("http or https URL"), "{}: {error}", call.text()),
                 }
             }
@@ -255,7 +255,8 @@ fn a_call_with_a_field_more_is_none_wherever_it_stands() {
         let valid = serde_json::to_value(&call).unwrap();
         let read = |json: &str| {
             let found: Call = serde_json::from_str(json).map_err(|error| error.to_string())?;
-            // Whoever reads a stranger's call asks this as well: serde alone takes the values of most objects in a list.
+            // Whoever reads a stranger's call asks this as well: serde alone takes the values of most objects in a
+            // list.
             diem_core::json::no_list_for_an_object(&serde_json::from_str(json).unwrap(), &found)?;
             assert_eq!(found, call);
             Ok(())

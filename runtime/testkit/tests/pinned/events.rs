@@ -124,7 +124,7 @@ fn credits_events() -> Vec<Event> {
     events.map(Event::Credits).into()
 }
 
-/// One of each.
+/// One event of each kind.
 pub(crate) fn events() -> Vec<Event> {
     let failed = ChainEvent::HookFailed { hook: "a_hook".into(), failures: 3 };
     let sent = bank::Event::Transferred { from: FROM, to: TO, denom: Denom::Vvv, amount: amount() };

@@ -53,7 +53,7 @@ fn credits_queries(economy: &Economy) -> Vec<Query> {
     queries.map(Query::Credits).into()
 }
 
-/// One of each.
+/// One question of each kind.
 pub(crate) fn queries(economy: &Economy) -> Vec<Query> {
     let account = economy.who(1);
     let bank =

@@ -41,7 +41,7 @@ impl<'a> Generator<'a> {
         Plan { time, ..Plan::default() }
     }
 
-    /// The next block.
+    /// Draws the next block.
     pub(crate) fn block(&mut self, play: &Play<'_>) -> Plan {
         let time = self.time(play);
         let evidence = self.evidence(play.last().height + 1, time).into_iter().collect();
@@ -202,7 +202,7 @@ impl View<'_> {
         names.filter_map(|name| Some(name.strip_prefix(prefix)?.strip_suffix(suffix)?.to_string())).collect()
     }
 
-    /// The second word of it.
+    /// The second word of such a name.
     pub(crate) fn second(&self, prefix: &str, suffix: &str) -> Vec<String> {
         self.all(prefix, suffix).iter().map(|words| words.split(' ').nth(1).unwrap().into()).collect()
     }

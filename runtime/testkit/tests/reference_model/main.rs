@@ -1,8 +1,8 @@
 //! A model of the economy, written in Python from its rules alone, lives random histories beside the chain. After every
 //! block both must say the same of everything: each result, each balance, share, reward, credit and day.
 //!
-//! `DIEM_MODEL_SEEDS` says how many histories there are, `DIEM_MODEL_FIRST_SEED` with which seed they begin. A difference is
-//! reported with the shortest history found that shows one.
+//! `DIEM_MODEL_SEEDS` says how many histories there are, `DIEM_MODEL_FIRST_SEED` with which seed they begin. A
+//! difference is reported with the shortest history found that shows one.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -49,9 +49,9 @@ fn variable(name: &str, default: u64) -> u64 {
 /// The first thing that chain and model say differently.
 #[derive(Debug)]
 struct Difference {
-    /// In which block, from 0.
+    /// The number of the block, from 0.
     block: usize,
-    /// What, in the words of both.
+    /// The difference, in the words of both.
     text: String,
 }
 
@@ -142,7 +142,7 @@ const CALLS: [&str; 31] = [
 /// Lives the history of a seed on the chain and in the model.
 ///
 /// # Panics
-/// They differ.
+/// Chain and model differ.
 fn live(seed: u64) -> Tally {
     let mut rng = Rng::new(seed);
     let scene = Scene::new(&mut rng);

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::scene::Scene;
 
-/// Numbers by name.
+/// The numbers of a state, by their names.
 pub(crate) type Numbers = BTreeMap<String, String>;
 
 struct Observer<'a> {

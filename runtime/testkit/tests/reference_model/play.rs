@@ -28,10 +28,10 @@ use crate::{
     translate::translate,
 };
 
-/// What one block holds.
+/// The content of one block.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Plan {
-    /// Its time.
+    /// The time of the block.
     pub(crate) time: u64,
     /// Who voted twice: (number of the validator, at which height, at which time).
     pub(crate) evidence: Vec<(usize, u64, u64)>,
@@ -47,11 +47,11 @@ pub(crate) struct Play<'a> {
     pub(crate) blocks: Vec<Value>,
     /// What the chain says after genesis' first block and each later one: the results of the calls, the state.
     pub(crate) seen: Vec<(Value, Numbers)>,
-    /// What happened.
+    /// The count of what happened.
     pub(crate) tally: Tally,
 }
 
-/// The steps of a block; those that work off what left stake do nothing where the queues stand still.
+/// The steps of a block; those that process what left stake do nothing where the queues stand still.
 fn hooks(scene: &Scene) -> Hooks {
     let mut hooks = Hooks::default();
     for hook in &mut hooks.begin {
@@ -63,7 +63,7 @@ fn hooks(scene: &Scene) -> Hooks {
 }
 
 impl<'a> Play<'a> {
-    /// A new chain.
+    /// Starts the chain of a scene.
     pub(crate) fn new(scene: &'a Scene) -> Self {
         let app = App::in_memory(Options { hooks: hooks(scene), ..Options::default() });
         app.init_chain(&scene.doc).expect("a valid genesis");

@@ -25,9 +25,9 @@ const KEYS: usize = 2;
 
 /// The chain of a history and everyone on it, by place: providers, users, session keys, the authority, operators.
 pub(crate) struct Scene {
-    /// The genesis.
+    /// The genesis of the chain.
     pub(crate) doc: GenesisDoc,
-    /// Everyone who signs.
+    /// The people who sign transactions.
     pub(crate) people: Vec<Person>,
     /// The validators as consensus calls them, by operator.
     pub(crate) consensus: BTreeMap<Address, [u8; 20]>,
@@ -56,7 +56,7 @@ impl Scene {
         self.names.get(address).cloned().unwrap_or_else(|| format!("stranger {}", address.to_hex()))
     }
 
-    /// Who is called so.
+    /// The account of that name.
     pub(crate) fn named(&self, name: &str) -> &Person {
         let found = self.people.iter().find(|person| self.names[&person.address] == name);
         found.unwrap_or_else(|| panic!("nobody is called {name}"))

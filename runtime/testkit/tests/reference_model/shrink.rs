@@ -8,7 +8,7 @@ use crate::{
     scene::Scene,
 };
 
-/// How many shorter histories are tried.
+/// The number of shorter histories that are tried.
 const TRIES: usize = 150;
 
 /// A history as text, after leaving out what the difference does not need.

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::observe::Numbers;
 
-/// How often each thing happened.
+/// The number of times that each thing happened.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     /// Calls that were executed.
@@ -78,7 +78,7 @@ impl Tally {
         happened.into_iter().filter(|(did, _)| *did).for_each(|(_, what)| self.count(what.into()));
     }
 
-    /// Adds another one.
+    /// Adds the counts of another tally.
     pub(crate) fn merge(&mut self, other: &Self) {
         self.executed += other.executed;
         for (what, times) in &other.seen {
@@ -93,7 +93,7 @@ impl Tally {
         all.filter(|what| !self.seen.contains_key(what)).collect()
     }
 
-    /// Line by line.
+    /// The counts as text, one on a line.
     pub(crate) fn text(&self) -> String {
         self.seen.iter().map(|(what, times)| format!("  {times:>8} {what}\n")).collect()
     }

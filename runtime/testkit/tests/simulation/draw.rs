@@ -27,7 +27,7 @@ pub(crate) struct Draw<'a> {
 }
 
 impl Draw<'_> {
-    /// A transaction.
+    /// A transaction of a plan.
     pub(crate) fn op(&mut self) -> Op {
         let user = self.someone();
         let (sender, act) = match self.rng.below(200) {

@@ -31,7 +31,7 @@ impl Generator {
         Self { rng, times: Vec::new(), away: BTreeSet::new(), bridge_keys: 0 }
     }
 
-    /// The next block. The first stands at the time of genesis and is empty.
+    /// Draws the next block. The first stands at the time of genesis and is empty.
     pub(crate) fn block(&mut self, machine: &Machine<'_>) -> Plan {
         let (world, seen) = (machine.world, &machine.snapshot);
         if self.times.is_empty() {

@@ -17,7 +17,7 @@ use crate::{
     snapshot::Snapshot,
 };
 
-/// Everything in base units.
+/// The books; every amount is in base units.
 pub(crate) struct Ledger {
     genesis: [u128; 2],
     bonded: u128,
@@ -97,7 +97,7 @@ impl Ledger {
         self.idle += idle * u128::from(now.millis() - last.millis());
     }
 
-    /// Books what happened. Hooks first, then calls: in the order in which it happened.
+    /// Books what happened, in the order in which it happened: hooks first, then calls.
     pub(crate) fn events(
         &mut self,
         before: &Snapshot,

@@ -28,21 +28,21 @@ use crate::{
     world::World,
 };
 
-/// Something that must not be.
+/// A violation of a rule of the economy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Violation {
-    /// What rule it breaks: a shorter history must break the same one.
+    /// The rule that it breaks: a shorter history must break the same one.
     pub(crate) rule: &'static str,
-    /// How.
+    /// The description of the violation.
     pub(crate) text: String,
 }
 
-/// The violation of a rule.
+/// Makes the violation of a rule.
 pub(crate) fn broken(rule: &'static str, text: impl Into<String>) -> Violation {
     Violation { rule, text: text.into() }
 }
 
-/// The chain.
+/// The chain that lives a history.
 pub(crate) struct Machine<'a> {
     pub(crate) world: &'a World,
     hooks: Hooks,
@@ -55,12 +55,12 @@ pub(crate) struct Machine<'a> {
     pub(crate) snapshot: Snapshot,
     ledger: Ledger,
     pub(crate) tally: Tally,
-    /// Of the last block's transactions.
+    /// The results of the last block's transactions.
     pub(crate) results: Vec<TxResult>,
 }
 
 impl<'a> Machine<'a> {
-    /// A new chain.
+    /// Starts the chain of a world.
     pub(crate) fn new(world: &'a World, hooks: Hooks) -> Self {
         let (simulation, state) = Simulation::start(&world.doc, hooks.clone()).expect("a valid genesis");
         let last = BlockInfo { height: world.doc.initial_height - 1, time: world.doc.genesis_time };

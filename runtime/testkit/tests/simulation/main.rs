@@ -137,8 +137,8 @@ fn report(world: &World, seed: u64, operations: u64, found: Found) -> String {
 }
 
 /// What a call here cannot meet: no call reads a genesis or sets parameters, and no supply reaches 128 bits. Slashes
-/// take all of a validator that is out already; limits that take more providers, keys, models or price sheets than these
-/// worlds have are tested with their modules.
+/// take all of a validator that is out already; limits that take more providers, keys, models or price sheets than
+/// these worlds have are tested with their modules.
 const NOT_MET: [(&str, u32); 20] = [
     ("bank", 5),
     ("bank", 6),

@@ -9,16 +9,16 @@ use diem_types::Call;
 
 use crate::world::World;
 
-/// One block.
+/// One block of a plan.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Plan {
-    /// Its time.
+    /// The time of the block.
     pub(crate) time: u64,
-    /// What governance does before it.
+    /// The acts of governance before it.
     pub(crate) steps: Vec<Step>,
     /// Validators, by number, whose signatures are not in the commit before it.
     pub(crate) missed: Vec<usize>,
-    /// What consensus proves.
+    /// The evidence that consensus proves.
     pub(crate) evidence: Vec<Evidence>,
     /// Transactions of one call each.
     pub(crate) ops: Vec<Op>,
@@ -26,7 +26,7 @@ pub(crate) struct Plan {
     pub(crate) restart: bool,
 }
 
-/// A misbehaviour.
+/// The misbehaviour of a validator.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Evidence {
     /// The validator's number; a stranger's beyond the last.
@@ -36,7 +36,7 @@ pub(crate) struct Evidence {
     pub(crate) light_client: bool,
 }
 
-/// What governance does.
+/// An act of governance.
 #[derive(Debug, Clone)]
 pub(crate) enum Step {
     Staking(StakingParams),
@@ -47,10 +47,10 @@ pub(crate) enum Step {
     Forgery(Address, u16),
 }
 
-/// A transaction.
+/// A transaction of a plan.
 #[derive(Debug, Clone)]
 pub(crate) struct Op {
-    /// The sender's place.
+    /// The place of the sender.
     pub(crate) sender: usize,
     /// Whether another account pays the fee.
     pub(crate) paid: bool,
@@ -121,12 +121,12 @@ impl Op {
 }
 
 impl Plan {
-    /// How many operations it holds.
+    /// The number of operations of the block.
     pub(crate) fn operations(&self) -> usize {
         self.steps.len() + self.evidence.len() + self.ops.len() + usize::from(self.restart)
     }
 
-    /// What can be left out of it.
+    /// The parts that can be left out of it.
     pub(crate) fn parts(&self) -> usize {
         self.operations() + self.missed.len()
     }

@@ -27,7 +27,7 @@ fn sign(machine: &Machine<'_>, ops: &[Op]) -> Vec<Bytes> {
     bytes.collect()
 }
 
-/// All rows.
+/// All rows of the state.
 fn rows(app: &App) -> MemoryRows {
     app.store().latest().range(&[], None, usize::MAX).into_iter().collect()
 }

@@ -11,10 +11,10 @@ use crate::machine::{Violation, broken};
 
 const RULE: &str = "an export is the state";
 
-/// MemoryRows that say which chain it is, what its last block was and which steps failed: no part of an export. By module
-/// and table byte.
+/// The tables, by module and table byte, that say which chain it is, what its last block was and which steps failed:
+/// they are no part of an export.
 const OWN_ROWS: [[u8; 2]; 4] = [[0, 0], [0, 2], [0, 3], [6, 1]];
-/// Pools of bank.
+/// The table of the pools of bank.
 const POOLS: [u8; 2] = [1, 2];
 
 /// Starts a chain from the export of `state`, and compares every row.

@@ -8,7 +8,7 @@ use crate::{
     world::World,
 };
 
-/// How many shorter histories are tried.
+/// The number of shorter histories that are tried.
 const TRIES: usize = 3_000;
 
 /// A history and what it ends in.
@@ -96,7 +96,7 @@ fn without_parts(plans: &[Plan], place: usize, size: usize) -> Vec<Plan> {
 }
 
 impl Found {
-    /// How many operations it has.
+    /// The number of operations of a history.
     pub(crate) fn operations(&self) -> usize {
         self.plans.iter().map(Plan::operations).sum()
     }

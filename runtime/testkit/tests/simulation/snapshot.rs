@@ -17,7 +17,7 @@ use crate::machine::{Violation, broken};
 /// The rows of every module.
 pub(crate) struct Snapshot {
     pub(crate) app: AppGenesis,
-    /// VVV and DIEM.
+    /// The supply of VVV and of DIEM.
     pub(crate) supply: [u128; 2],
     pub(crate) schedule: Schedule,
     /// All VVV that was ever burned, as staking says.

@@ -110,7 +110,7 @@ impl Tally {
         self.count(kind, true);
     }
 
-    /// Adds another one.
+    /// Adds the counts of another tally.
     pub(crate) fn merge(&mut self, other: &Self) {
         for (kind, [good, bad]) in &other.kinds {
             let sum = self.kinds.entry(kind).or_default();

@@ -20,7 +20,7 @@ const PROVIDERS: usize = 10;
 const FIRST_PROVIDERS: usize = 7;
 const KEYS: usize = 4;
 const VALIDATORS: u32 = 5;
-/// Who can become validators besides.
+/// The number of accounts that can become validators besides.
 const CANDIDATES: u32 = 9;
 
 /// An account that acts, and how histories call it.
@@ -34,7 +34,7 @@ pub(crate) struct Candidate {
     pub(crate) operator: Address,
     pub(crate) consensus: SecretKey,
     pub(crate) public: [u8; 32],
-    /// How consensus names it.
+    /// The name of the validator in consensus.
     pub(crate) name: [u8; 20],
 }
 
@@ -46,7 +46,7 @@ pub(crate) struct World {
     places: BTreeMap<Address, usize>,
 }
 
-/// What an account is there for.
+/// The role of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     User,
@@ -110,9 +110,9 @@ impl World {
         }
     }
 
-    /// Who lists providers.
+    /// The place of the authority that lists providers.
     pub(crate) const AUTHORITY: usize = USERS + PROVIDERS + KEYS;
-    /// Who pays fees for those who cannot.
+    /// The place of the account that pays fees for those who cannot.
     pub(crate) const PAYER: usize = Self::AUTHORITY + 1;
 
     /// A text with every address replaced by its name.

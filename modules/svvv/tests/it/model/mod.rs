@@ -121,7 +121,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Takes the step on the chain; gives whether it succeeded.
+/// Takes the step on the chain; returns whether it succeeded.
 fn run(world: &mut World<'_>, model: &Model, step: &Step) -> bool {
     match *step {
         Step::Stake { who, with, amount } => world.stake(who, with, units(amount)).is_ok(),
