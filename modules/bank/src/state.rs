@@ -74,11 +74,13 @@ pub enum Pool {
     ProviderBonds = 6,
     /// DIEM that gives credit, or cools down after it did.
     StakedDiem = 7,
+    /// DIEM that went to Base, is on its way there, or on its way back.
+    BridgeEscrow = 8,
 }
 
 impl Pool {
     /// All pools, in the order of their numbers.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Fees,
         Self::Bonded,
         Self::Rewards,
@@ -87,6 +89,7 @@ impl Pool {
         Self::Treasury,
         Self::ProviderBonds,
         Self::StakedDiem,
+        Self::BridgeEscrow,
     ];
 
     /// The name of the pool, as JSON has it.
@@ -100,6 +103,7 @@ impl Pool {
             Self::Treasury => "treasury",
             Self::ProviderBonds => "provider_bonds",
             Self::StakedDiem => "staked_diem",
+            Self::BridgeEscrow => "bridge_escrow",
         }
     }
 }
