@@ -1,6 +1,6 @@
 //! The errors of bridge.
 
-use diem_core::keys::SignatureError;
+use diem_core::{Address, Amount, Denom, MathError, keys::SignatureError};
 
 use crate::{
     batch::MAX_TRANSFERS,
@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// An error of bridge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// Bytes are cut off, have an unknown discriminant, or bytes left over; the name says what they should be.
     #[error("the bytes are no {0}: cut off, of an unknown kind, or with bytes left over")]
@@ -99,6 +99,87 @@ pub enum Error {
     /// A parameter is out of its bounds.
     #[error("{0}")]
     Params(&'static str),
+    /// The call is the authority's alone.
+    #[error("only the bridge's authority may do this")]
+    NotAuthority,
+    /// Nothing has been prepared.
+    #[error("the bridge is not prepared: its authority has to call prepare first")]
+    Unprepared,
+    /// The contract on Base is not known.
+    #[error("the bridge has no contract on Base yet")]
+    Inactive,
+    /// What prepare and activate fix cannot be changed any more.
+    #[error("the bridge is at work: what its contract was made with cannot be changed")]
+    AtWork,
+    /// A term is none that the contract takes.
+    #[error("{0}")]
+    Terms(&'static str),
+    /// Stake that left could sign for the contract and not be slashed any more.
+    #[error("staking's unbonding_ms must be at least two days longer than the contract's maxSetAge")]
+    UnbondingTooShort,
+    /// The recipient is the zero address or one of the contracts.
+    #[error("the recipient is the zero address, the token or the bridge, where nobody could use it")]
+    RecipientIsNobody,
+    /// The recipient is the address of an ed25519 key.
+    #[error("nobody has the key of your own address on Base, because it is an ed25519 key: name another recipient")]
+    RecipientHasNoKey,
+    /// The amount is below the least one.
+    #[error("a transfer to Base is at least {}", .0.display(Denom::Diem))]
+    AmountTooSmall(Amount),
+    /// The amount is above the share of the capacity that one transfer may be.
+    #[error("the amount is above what one transfer to Base may be: send several")]
+    AmountTooLarge,
+    /// The fee is below the least one.
+    #[error("the fee of a transfer to Base is at least {}", .0.display(Denom::Diem))]
+    FeeTooSmall(Amount),
+    /// The fee is above a twentieth of the amount.
+    #[error("the fee of a transfer to Base is at most a twentieth of its amount")]
+    FeeTooLarge,
+    /// The new fee is not above the old one.
+    #[error("the fee is {} already: a new one must be higher", .0.display(Denom::Diem))]
+    FeeNotRaised(Amount),
+    /// The escrow would be worth more than a third of the stake in consensus.
+    #[error("the bridge holds as much DIEM as the validators' stake can vouch for: try again when some came back")]
+    EscrowBound,
+    /// There is no transfer with this id.
+    #[error("there is no transfer {0}: it was never sent, or it is over")]
+    UnknownTransfer(u64),
+    /// The transfer is another account's.
+    #[error("transfer {0} is another account's")]
+    NotYours(u64),
+    /// The transfer is sealed.
+    #[error("transfer {id} is sealed in batch {batch}: it can be neither changed nor taken back")]
+    Sealed {
+        /// The transfer.
+        id: u64,
+        /// The batch.
+        batch: u64,
+    },
+    /// A statement is none that the chain wants now.
+    #[error(
+        "the chain does not want this statement now: nothing of its kind and nonce is open, or it is another content"
+    )]
+    Unwanted,
+    /// The signer has stated this before.
+    #[error("the signer has stated this already")]
+    Stated,
+    /// The signer is in no set that counts.
+    #[error("{} is the bridge key of no validator in a set that counts", .0.to_hex())]
+    NotASigner(Address),
+    /// Nothing was issued under a nonce, or it is over.
+    #[error("there is no {what} {nonce}: it was never issued, or it is over")]
+    UnknownNonce {
+        /// What was asked for.
+        what: &'static str,
+        /// The nonce.
+        nonce: u64,
+    },
+    /// A sum is larger than any balance can be.
+    #[error("{0}")]
+    Math(#[from] MathError),
+    /// The rows of a genesis are none that a chain can have.
+    #[error("the rows of the bridge do not fit together: {0}")]
+    Import(String),
 }
 
 diem_core::error_table! {
@@ -129,6 +210,29 @@ diem_core::error_table! {
     24 submitted Malformed never => Self::Submitted,
     25 slot Malformed never => Self::Slot,
     26 params Malformed never => Self::Params(_),
+    27 not_authority Forbidden never => Self::NotAuthority,
+    28 unprepared Conflict retry => Self::Unprepared,
+    29 inactive Conflict retry => Self::Inactive,
+    30 at_work Conflict never => Self::AtWork,
+    31 terms Malformed never => Self::Terms(_),
+    32 unbonding_too_short Conflict retry => Self::UnbondingTooShort,
+    33 recipient_is_nobody Refused never => Self::RecipientIsNobody,
+    34 recipient_has_no_key Refused never => Self::RecipientHasNoKey,
+    35 amount_too_small Refused never => Self::AmountTooSmall(_),
+    36 amount_too_large Refused never => Self::AmountTooLarge,
+    37 fee_too_small Refused never => Self::FeeTooSmall(_),
+    38 fee_too_large Refused never => Self::FeeTooLarge,
+    39 fee_not_raised Refused never => Self::FeeNotRaised(_),
+    40 escrow_bound Refused retry => Self::EscrowBound,
+    41 unknown_transfer Missing never => Self::UnknownTransfer(_),
+    42 not_yours Forbidden never => Self::NotYours(_),
+    43 sealed Conflict never => Self::Sealed { .. },
+    44 unwanted Refused retry => Self::Unwanted,
+    45 stated Conflict never => Self::Stated,
+    46 not_a_signer Forbidden never => Self::NotASigner(_),
+    47 math Refused never => Self::Math(_),
+    48 import Malformed never => Self::Import(_),
+    49 unknown_nonce Missing retry => Self::UnknownNonce { .. },
 }
 
 impl From<SignatureError> for Error {

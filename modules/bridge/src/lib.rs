@@ -1,7 +1,18 @@
-//! bridge: the bytes that this chain and the bridge's contracts on Base share.
+//! bridge: DIEM in escrow here for DIEM on Base.
 //!
-//! Neither side can ever change them alone, so they stand here before anything is built on them: what validators sign
-//! ([`Statement`], [`Preimage`], [`Checkpoint`]) under which domain ([`Domain`]), the sets that sign it
+//! ```text
+//! transfers    DIEM into escrow, a higher fee, and back, until a transfer is sealed
+//! sealing      waiting transfers become a batch that validators sign
+//! sets         the validator sets that Base is told
+//! setup        the contract: its terms, its address, and the parameters of the module
+//! admin        what the authority orders on Base
+//! booking      statements of validators: what is wanted, what is there, how much power it is
+//! ```
+//!
+//! No list of the runtime names the module yet, and it does not follow Base: what is minted there is not known here.
+//!
+//! The other files hold the bytes that this chain and the contracts share, which neither side can ever change alone: what
+//! validators sign ([`Statement`], [`Preimage`], [`Checkpoint`]) under which domain ([`Domain`]), the sets that sign it
 //! ([`ValidatorSet`], [`SignatureList`]), what Base reports ([`BaseEvent`], [`Chunk`]), how blocks carry both
 //! ([`BridgeVotes`]), and the calls ([`Msg`]). Every form has known answers in `contracts/vectors`, which another library
 //! computes.
@@ -10,38 +21,55 @@
 //! the other. What only this chain reads is borsh. Reading either is strict: one value has one encoding.
 
 mod address;
+pub mod admin;
 mod base_event;
 mod batch;
+pub mod booking;
+mod bucket;
 mod checkpoint;
 mod chunk;
 mod domain;
 mod error;
+mod event;
+mod genesis;
+mod invariants;
 mod msg;
 mod on_base;
 mod packed;
 mod params;
 mod preimage;
+pub mod query;
+pub mod sealing;
 mod set;
+pub mod sets;
+pub mod setup;
 mod signatures;
 mod slots;
+pub mod state;
 mod statement;
+pub mod transfers;
 mod votes;
 
-use diem_core::ModuleId;
+use diem_core::{CallError, GenesisContext, Module, ModuleId, StateRead};
 
 pub use address::{CREATE2_DEPLOYER, Constructor, DENOM, bridge_address, init_code_hash, token_address};
 pub use base_event::{BaseEvent, UNTIL_UNPAUSE, VetoOf};
 pub use batch::{Batch, MAX_TRANSFERS, Transfer};
+pub use bucket::Bucket;
 pub use checkpoint::Checkpoint;
 pub use chunk::{Chunk, EventBytes, MAX_EVENTS, MAX_PAYLOAD_BYTES, fold};
 pub use domain::{Domain, salt};
 pub use error::Error;
+pub use event::Event;
+pub use genesis::{Genesis, Rows, Word};
 pub use msg::{MAX_SUBMITTED, Msg};
 pub use params::Params;
 pub use preimage::{AdminAction, Preimage, Valset, pause_struct_hash};
+pub use query::{Answer, Query};
 pub use set::{MAX_MEMBERS, Member, Threshold, ValidatorSet};
 pub use signatures::SignatureList;
 pub use slots::{BRIDGE_STATE_SLOT, BridgeState, ROLLING_HASH_SLOT, SET_HASH_SLOT, TOTAL_SUPPLY_SLOT};
+pub use state::{Applied, Books, Contract, Deployed, Issued, OpenBatch, OutTransfer, Signed, StoredSet};
 pub use statement::{Outbound, OutboundKind, Place, Statement, decode_extension};
 pub use votes::{BridgeVotes, MAX_STATEMENTS, MAX_VOTES_BYTES};
 
@@ -49,6 +77,29 @@ pub use votes::{BridgeVotes, MAX_STATEMENTS, MAX_VOTES_BYTES};
 pub const ID: ModuleId = ModuleId::BRIDGE;
 /// Its name: the codespace of its errors.
 pub const NAME: &str = "bridge";
+
+/// The module of the bridge.
+pub struct Bridge;
+
+impl Module for Bridge {
+    const ID: ModuleId = ID;
+    const NAME: &'static str = NAME;
+    const STORAGE_VERSION: u32 = 1;
+
+    type Genesis = Genesis;
+
+    fn init_genesis(ctx: &mut GenesisContext<'_>, genesis: &Genesis) -> Result<(), CallError> {
+        genesis::init(ctx.state, genesis)
+    }
+
+    fn export_genesis(state: &dyn StateRead) -> Genesis {
+        genesis::export(state)
+    }
+
+    fn check_invariants(state: &dyn StateRead) -> Result<(), String> {
+        invariants::check(state)
+    }
+}
 
 /// The nonce of the first batch, event and administrative action, and the first id of transfers, queued items and
 /// credits. The nonce of pauses and the set of the constructor begin with 0.

@@ -56,6 +56,11 @@ impl SignatureList {
         bytes
     }
 
+    /// The places of the members who have signed.
+    pub fn signers(&self) -> impl Iterator<Item = usize> {
+        self.0.iter().enumerate().filter_map(|(place, signature)| signature.map(|_| place))
+    }
+
     /// The power of the members who signed the digest.
     ///
     /// # Errors

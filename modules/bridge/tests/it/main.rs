@@ -1,13 +1,23 @@
-//! What bridge promises of its bytes: they are those that another library computes (`contracts/vectors`, made by
-//! `generate.mjs` there), and no byte of them can be changed unnoticed.
+//! What bridge promises. Its bytes are those that another library computes (`contracts/vectors`, made by `generate.mjs`
+//! there), and none of them can be changed unnoticed.
 #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, clippy::indexing_slicing, reason = "tests")]
 
+mod booking;
 mod calls;
+mod chain;
 mod changes;
 mod contracts;
 mod events;
 mod params;
+mod questions;
+mod sealing;
+mod sets;
+mod setup;
 mod signatures;
+#[path = "../../../staking/tests/it/world.rs"]
+mod staking_chain;
 mod statements;
+mod stored;
 mod structs;
+mod transfers;
 mod vectors;

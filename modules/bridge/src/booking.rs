@@ -1,0 +1,155 @@
+//! Statements for Base: which the chain wants, which it has, and how much power of a set they are.
+
+use diem_core::{Address, BlockContext, StateRead, StateWrite, Time};
+
+use crate::{
+    BridgeVotes, Domain, Error, Event, ID, Outbound, OutboundKind, SignatureList, Statement, Threshold,
+    pause_struct_hash,
+    state::{BATCHES, CONTRACT, KEY_SETS, SETS, STATEMENTS, STRUCT_HASHES, Signed, applied, contract, domain, issued},
+};
+
+/// How far above the last pause that was applied here another may be: the chain sees an all-clear only when Base is final.
+const PAUSES_AHEAD: u64 = 4;
+
+/// The hash of the struct that validators may sign under this kind and nonce now; `None` if there is nothing to sign.
+pub fn wanted_hash(state: &dyn StateRead, kind: OutboundKind, nonce: u64) -> Option<[u8; 32]> {
+    let is_wanted = match kind {
+        // Only what is open has a row.
+        OutboundKind::Batch => BATCHES.get(state, &nonce).is_some(),
+        OutboundKind::Valset => nonce != 0 && nonce == issued(state).sets,
+        OutboundKind::Admin => true,
+        OutboundKind::Pause => {
+            let first = applied(state).pause_nonce.saturating_add(1);
+            return (first..first.saturating_add(PAUSES_AHEAD)).contains(&nonce).then(|| pause_struct_hash(nonce));
+        }
+    };
+    STRUCT_HASHES.get(state, &(kind, nonce)).filter(|_| is_wanted)
+}
+
+/// The digest that validators may sign under this kind and nonce now.
+pub fn wanted_digest(state: &dyn StateRead, kind: OutboundKind, nonce: u64) -> Option<[u8; 32]> {
+    Some(domain(state)?.digest(&wanted_hash(state, kind, nonce)?))
+}
+
+/// Checks that the chain wants a statement, and returns its signer. What is cheap is checked first, the signer is
+/// recovered last.
+///
+/// # Errors
+/// [`Error::Unwanted`], [`Error::Stated`], or the signature is by no key of a set that counts.
+pub fn check_wanted(state: &dyn StateRead, statement: &Statement) -> Result<Address, Error> {
+    let domain = domain(state).ok_or(Error::Inactive)?;
+    let outbound = check_content(state, &domain, statement)?;
+    let signer = statement.signer(&domain)?;
+    if KEY_SETS.get(state, &signer).is_none_or(|newest| newest < applied(state).set) {
+        return Err(Error::NotASigner(signer));
+    }
+    let stored = STATEMENTS.get(state, &(outbound.kind, outbound.nonce, signer));
+    if stored.is_some_and(|stored| stored.digest == outbound.digest) {
+        return Err(Error::Stated);
+    }
+    Ok(signer)
+}
+
+fn check_content<'a>(state: &dyn StateRead, domain: &Domain, statement: &'a Statement) -> Result<&'a Outbound, Error> {
+    // Nothing of Base is wanted until the chain can replay its events.
+    let Statement::Outbound(outbound) = statement else { return Err(Error::Unwanted) };
+    let hash = wanted_hash(state, outbound.kind, outbound.nonce).ok_or(Error::Unwanted)?;
+    if domain.digest(&hash) == outbound.digest { Ok(outbound) } else { Err(Error::Unwanted) }
+}
+
+/// Judges the first transaction of a block by the state before the block: the same for whoever proposes, checks or
+/// executes it.
+///
+/// # Errors
+/// The bytes are not of the form, or hold something that the chain does not want; the first fault is told.
+pub fn check_votes(state: &dyn StateRead, bytes: &[u8]) -> Result<BridgeVotes, Error> {
+    let votes = BridgeVotes::decode(bytes)?;
+    if votes.chunk.is_some() {
+        return Err(Error::Unwanted);
+    }
+    let domain = domain(state).ok_or(Error::Inactive)?;
+    for statement in &votes.statements {
+        check_content(state, &domain, statement)?;
+    }
+    let mut last = None;
+    for (number, statement) in votes.statements.iter().enumerate() {
+        let place = Some((check_wanted(state, statement)?, statement.place()));
+        if place <= last {
+            return Err(Error::VotesOrder(number));
+        }
+        last = place;
+    }
+    Ok(votes)
+}
+
+/// Books the statements of a block. What the steps before it made unwanted is passed over one by one, so that it never
+/// takes the others with it. Returns how many were booked.
+pub fn apply_votes(ctx: &mut BlockContext<'_>, votes: &BridgeVotes) -> usize {
+    let mut booked = 0_usize;
+    for statement in &votes.statements {
+        if let Ok(became_ready) = book(ctx.state, statement) {
+            booked = booked.saturating_add(1);
+            if became_ready {
+                ctx.events.emit(ID, &Event::Ready);
+            }
+        }
+    }
+    booked
+}
+
+/// Books one statement. Returns whether it is the one by which the bridge begins to work: the quorum of set 0 for a
+/// later set.
+///
+/// # Errors
+/// As [`check_wanted`].
+pub fn book(state: &mut dyn StateWrite, statement: &Statement) -> Result<bool, Error> {
+    let signer = check_wanted(state, statement)?;
+    let Statement::Outbound(outbound) = statement else { return Err(Error::Unwanted) };
+    let Outbound { kind, nonce, digest, signature } = *outbound;
+    STATEMENTS.set(state, &(kind, nonce, signer), &Signed { digest, signature });
+    let waits = contract(state).filter(|contract| kind == OutboundKind::Valset && !contract.is_ready);
+    let Some(mut contract) = waits else { return Ok(false) };
+    contract.is_ready = has_quorum(state, kind, nonce);
+    CONTRACT.set(state, &contract);
+    Ok(contract.is_ready)
+}
+
+/// The signatures of the installed set under what was issued with this kind and nonce, as the contract takes them.
+pub fn signatures(state: &dyn StateRead, kind: OutboundKind, nonce: u64) -> Option<SignatureList> {
+    let digest = wanted_digest(state, kind, nonce)?;
+    let stored =
+        |address: Address| STATEMENTS.get(state, &(kind, nonce, address)).filter(|signed| signed.digest == digest);
+    let set = SETS.get(state, &applied(state).set)?.set();
+    let list = set.members().iter().map(|member| stored(member.address).map(|signed| signed.signature));
+    Some(SignatureList::new(list.collect()))
+}
+
+/// The power of the installed set that has signed, and its total.
+pub fn signed_power(state: &dyn StateRead, kind: OutboundKind, nonce: u64) -> Option<(u64, u64)> {
+    let list = signatures(state, kind, nonce)?;
+    let set = SETS.get(state, &applied(state).set)?.set();
+    // The powers of a set add up in 64 bits.
+    let signed =
+        list.signers().filter_map(|place| set.members().get(place)).fold(0_u64, |sum, m| sum.saturating_add(m.power));
+    Some((signed, set.total()))
+}
+
+/// Whether enough of the installed set has signed for the contract to act.
+pub fn has_quorum(state: &dyn StateRead, kind: OutboundKind, nonce: u64) -> bool {
+    let threshold = match kind {
+        OutboundKind::Pause => Threshold::AtLeastOneThird,
+        OutboundKind::Admin => crate::admin::threshold(state, nonce),
+        OutboundKind::Batch | OutboundKind::Valset => Threshold::MoreThanTwoThirds,
+    };
+    signed_power(state, kind, nonce).is_some_and(|(signed, total)| threshold.is_reached(signed, total))
+}
+
+/// The member of the installed set whose turn it is to relay a batch, which changes every minute after sealing. Whoever
+/// relays without waiting for it may lose the race; the contract does not ask.
+pub fn turn(state: &dyn StateRead, nonce: u64, sealed_at: Time, now: Time) -> Option<Address> {
+    const TURN_MS: u64 = 60_000;
+    let set = SETS.get(state, &applied(state).set)?.set();
+    let turns = now.millis().saturating_sub(sealed_at.millis()) / TURN_MS;
+    let place = (u128::from(nonce).saturating_add(turns.into())).checked_rem(set.members().len() as u128)?;
+    set.members().get(usize::try_from(place).ok()?).map(|member| member.address)
+}

@@ -1,0 +1,211 @@
+//! The questions that bridge answers. Whoever relays finds everything here that the contract takes.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use diem_core::{Address, Amount, CallError, Page, QueryContext, Time};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Applied, Batch, Books, Contract, Error, Issued, OpenBatch, OutTransfer, OutboundKind, Params, Preimage, StoredSet,
+    Word, booking, sealing,
+    state::{self, ACTIONS, BATCHES, OUT_BUCKET, SALT, SETS, TRANSFERS, applied, books, contract, issued},
+};
+
+/// A question to bridge over ABCI, which is answered by the function of the same name in this file.
+#[diem_core::queries]
+pub enum Query {
+    /// Asks for the parameters of the module.
+    Params = 0,
+    /// Asks how the bridge stands as a whole.
+    Overview = 1,
+    /// Asks for one transfer.
+    Transfer(u64) = 2,
+    /// Asks for transfers that are not over, the oldest first.
+    Transfers(Page<u64>) = 3,
+    /// Asks for an open batch, with what its relayer needs.
+    Batch(u64) = 4,
+    /// Asks for the open batches, the oldest first.
+    Batches(Page<u64>) = 5,
+    /// Asks for a validator set.
+    Set(u64) = 6,
+    /// Asks for an administrative action.
+    Action(u64) = 7,
+    /// Asks for the signatures under what was issued with a kind and a nonce.
+    Signatures {
+        /// What it is about.
+        kind: OutboundKind,
+        /// The nonce.
+        nonce: u64,
+    } = 8,
+}
+
+/// An answer of bridge.
+#[diem_core::answers]
+pub enum Answer {
+    /// The parameters of the module.
+    Params(Params) = 0,
+    /// The bridge as a whole.
+    Overview(Box<Overview>) = 1,
+    /// The transfer.
+    Transfer(OutTransfer) = 2,
+    /// Transfers with their ids.
+    Transfers(Vec<(u64, OutTransfer)>) = 3,
+    /// The batch.
+    Batch(Box<BatchView>) = 4,
+    /// Batches with their nonces.
+    Batches(Vec<(u64, OpenBatch)>) = 5,
+    /// The set.
+    Set(StoredSet) = 6,
+    /// The action.
+    Action(Preimage) = 7,
+    /// The signatures.
+    Signatures(Signatures) = 8,
+}
+
+/// The bridge as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+pub struct Overview {
+    /// The contract, once it is prepared.
+    pub contract: Option<Contract>,
+    /// The salt by which the contract knows this chain, once it is fixed.
+    pub salt: Option<Word>,
+    /// The last number of each kind.
+    pub issued: Issued,
+    /// How far the chain has followed Base.
+    pub applied: Applied,
+    /// The parts of the escrow.
+    pub books: Books,
+    /// What can be sealed now, in adiem.
+    pub room: Amount,
+}
+
+/// A batch with what its relayer needs.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+pub struct BatchView {
+    /// The batch as validators sign it.
+    pub batch: Batch,
+    /// When it was sealed.
+    pub sealed_at: Time,
+    /// The ids of its transfers, in the same order.
+    pub ids: Vec<u64>,
+    /// The signatures of the installed set.
+    pub signatures: Signatures,
+    /// The validator whose turn it is to relay it; anybody may.
+    #[serde(with = "crate::on_base")]
+    pub turn: Address,
+}
+
+/// The signatures of the installed set under one digest, as the contract takes them.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+pub struct Signatures {
+    /// The digest that is signed.
+    #[serde(with = "hex::serde")]
+    pub digest: [u8; 32],
+    /// The set, as the contract reads it.
+    #[serde(with = "hex::serde")]
+    pub set: Vec<u8>,
+    /// The list of signatures.
+    #[serde(with = "hex::serde")]
+    pub list: Vec<u8>,
+    /// The power that has signed.
+    pub signed: u64,
+    /// The power of the whole set.
+    pub total: u64,
+    /// Whether the contract acts on it.
+    pub is_enough: bool,
+}
+
+/// The answer to any question.
+///
+/// # Errors
+/// The errors of the function that answers the question.
+pub fn answer(ctx: &QueryContext<'_>, query: Query) -> Result<Answer, CallError> {
+    Ok(match query {
+        Query::Params => Answer::Params(state::params(ctx.state)),
+        Query::Overview => Answer::Overview(Box::new(overview(ctx))),
+        Query::Transfer(id) => Answer::Transfer(transfer(ctx, id)?),
+        Query::Transfers(page) => Answer::Transfers(transfers(ctx, &page)),
+        Query::Batch(nonce) => Answer::Batch(Box::new(batch(ctx, nonce)?)),
+        Query::Batches(page) => Answer::Batches(batches(ctx, &page)),
+        Query::Set(nonce) => Answer::Set(set(ctx, nonce)?),
+        Query::Action(nonce) => Answer::Action(action(ctx, nonce)?),
+        Query::Signatures { kind, nonce } => Answer::Signatures(signatures(ctx, kind, nonce)?),
+    })
+}
+
+/// The bridge as a whole.
+pub fn overview(ctx: &QueryContext<'_>) -> Overview {
+    let capacity = state::params(ctx.state).out_capacity;
+    let bucket = OUT_BUCKET.get(ctx.state).unwrap_or_default().drained(capacity, ctx.block.time);
+    Overview {
+        contract: contract(ctx.state),
+        salt: SALT.get(ctx.state).map(Word),
+        issued: issued(ctx.state),
+        applied: applied(ctx.state),
+        books: books(ctx.state),
+        room: bucket.room(capacity),
+    }
+}
+
+/// A transfer that is not over.
+///
+/// # Errors
+/// [`Error::UnknownTransfer`].
+pub fn transfer(ctx: &QueryContext<'_>, id: u64) -> Result<OutTransfer, Error> {
+    TRANSFERS.get(ctx.state, &id).ok_or(Error::UnknownTransfer(id))
+}
+
+/// Transfers that are not over, the oldest first.
+pub fn transfers(ctx: &QueryContext<'_>, page: &Page<u64>) -> Vec<(u64, OutTransfer)> {
+    TRANSFERS.page(ctx.state, page)
+}
+
+/// An open batch, with what its relayer needs.
+///
+/// # Errors
+/// [`Error::UnknownNonce`].
+pub fn batch(ctx: &QueryContext<'_>, nonce: u64) -> Result<BatchView, Error> {
+    let unknown = || Error::UnknownNonce { what: "open batch", nonce };
+    let open = BATCHES.get(ctx.state, &nonce).ok_or_else(unknown)?;
+    Ok(BatchView {
+        batch: sealing::batch(ctx.state, nonce).ok_or_else(unknown)?,
+        turn: booking::turn(ctx.state, nonce, open.sealed_at, ctx.block.time).ok_or_else(unknown)?,
+        sealed_at: open.sealed_at,
+        ids: open.transfers,
+        signatures: signatures(ctx, OutboundKind::Batch, nonce)?,
+    })
+}
+
+/// The open batches, the oldest first.
+pub fn batches(ctx: &QueryContext<'_>, page: &Page<u64>) -> Vec<(u64, OpenBatch)> {
+    BATCHES.page(ctx.state, page)
+}
+
+/// A validator set.
+///
+/// # Errors
+/// [`Error::UnknownNonce`].
+pub fn set(ctx: &QueryContext<'_>, nonce: u64) -> Result<StoredSet, Error> {
+    SETS.get(ctx.state, &nonce).ok_or(Error::UnknownNonce { what: "validator set", nonce })
+}
+
+/// An administrative action.
+///
+/// # Errors
+/// [`Error::UnknownNonce`].
+pub fn action(ctx: &QueryContext<'_>, nonce: u64) -> Result<Preimage, Error> {
+    ACTIONS.get(ctx.state, &nonce).ok_or(Error::UnknownNonce { what: "administrative action", nonce })
+}
+
+/// The signatures under what was issued with this kind and nonce.
+///
+/// # Errors
+/// [`Error::UnknownNonce`]: there is nothing to sign.
+pub fn signatures(ctx: &QueryContext<'_>, kind: OutboundKind, nonce: u64) -> Result<Signatures, Error> {
+    let unknown = || Error::UnknownNonce { what: "statement to sign", nonce };
+    let digest = booking::wanted_digest(ctx.state, kind, nonce).ok_or_else(unknown)?;
+    let list = booking::signatures(ctx.state, kind, nonce).ok_or_else(unknown)?;
+    let (signed, total) = booking::signed_power(ctx.state, kind, nonce).ok_or_else(unknown)?;
+    let set = set(ctx, applied(ctx.state).set)?.bytes;
+    let is_enough = booking::has_quorum(ctx.state, kind, nonce);
+    Ok(Signatures { digest, set, list: list.encode(), signed, total, is_enough })
+}
