@@ -18,7 +18,7 @@ const artifact = (name) => JSON.parse(readFileSync(new URL(`../out/${name}.sol/$
 export async function startBase() {
   const platform = `${process.platform}-${process.arch === "x64" ? "amd64" : process.arch}`;
   const binary = require.resolve(`@foundry-rs/anvil-${platform}/bin/anvil`);
-  const anvil = spawn(binary, ["--optimism", "--port", "0", "--chain-id", "8453"], { stdio: ["ignore", "pipe", "inherit"] });
+  const anvil = spawn(binary, ["--optimism", "--port", "0", "--chain-id", "8453", "--timestamp", "1800000000"], { stdio: ["ignore", "pipe", "inherit"] });
   const port = await new Promise((resolve, reject) => {
     let text = "";
     anvil.once("exit", (code) => reject(new Error(`anvil ended with ${code}: ${text}`)));
@@ -29,6 +29,8 @@ export async function startBase() {
     });
   });
   const provider = new JsonRpcProvider(`http://127.0.0.1:${port}`, undefined, { cacheTimeout: -1, pollingInterval: 50 });
+  // A second a block, so that every run signs the same bytes and costs the same gas.
+  await provider.send("anvil_setBlockTimestampInterval", [1]);
   const stop = () => (provider.destroy(), anvil.removeAllListeners("exit"), anvil.kill());
   return { provider, stop };
 }

@@ -212,7 +212,9 @@ contract VectorsTest {
         cheats.warp(arguments.number("createdAt"));
         // An account that was created has the nonce 1 (EIP-161), and the token's address follows from that.
         cheats.setNonceUnsafe(address(bridge), 1);
-        cheats.etch(address(bridge), bytes.concat(cheats.getCode("out/DiemBridge.sol/DiemBridge.json"), given.data("encoded")));
+        cheats.etch(
+            address(bridge), bytes.concat(cheats.getCode("out/DiemBridge.sol/DiemBridge.json"), given.data("encoded"))
+        );
         (bool success, bytes memory code) = address(bridge).call("");
         cheats.assertTrue(success, "the constructor");
         cheats.etch(address(bridge), code);

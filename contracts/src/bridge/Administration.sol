@@ -39,13 +39,13 @@ abstract contract Administration is Minting {
     }
 
     /// @notice Makes a queued item ready at once, or cancels it; the DIEM chain then refunds its sender.
-    function resolveQueue(bytes calldata set, bytes calldata sigs, uint64 adminNonce_, uint64 queueId, bool release)
+    function resolveQueue(bytes calldata set, bytes calldata sigs, uint64 adminNonce_, uint64 queueId, bool release_)
         external
         onBase
         nonReentrant
     {
-        _decide(set, sigs, adminNonce_, Digests.resolveQueue(adminNonce_, queueId, release), 2, 3);
-        _resolveItem(queueId, release);
+        _decide(set, sigs, adminNonce_, Digests.resolveQueue(adminNonce_, queueId, release_), 2, 3);
+        _resolveItem(queueId, release_);
     }
 
     /// @notice Gives the guardian's office to another account.

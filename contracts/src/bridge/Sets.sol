@@ -27,8 +27,8 @@ library Sets {
         require(members != 0 && members <= MAX_VALIDATORS && set.length == HEAD + members * MEMBER, MalformedSet());
         // 150 powers of 64 bits fit a word.
         unchecked {
-            uint256 sum;
-            uint256 last;
+            uint256 sum = 0;
+            uint256 last = 0;
             for (uint256 i = 0; i < members; ++i) {
                 (uint256 member, uint256 power) = memberAt(set, i);
                 require(member > last && power != 0, MalformedSet());
