@@ -175,7 +175,7 @@ async fn cometbft_killed_is_started_again_and_catches_up() {
     let people = people(1);
     let tx = home.transfer(&people[0], 0);
     node.running.engine.ready(PATIENCE).await.unwrap();
-    assert_eq!(node.running.engine.submit(incoming(&[tx.clone()]), Wait::Checked).await, [Ok(())]);
+    assert_eq!(node.running.engine.submit(incoming(std::slice::from_ref(&tx)), Wait::Checked).await, [Ok(())]);
     until("the transfer", || node.app.index().transaction(&diem_core::tx::tx_hash(&tx)).is_some()).await;
     node.app.check_invariants().unwrap();
     node.stop().await;
