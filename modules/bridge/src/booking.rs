@@ -8,7 +8,8 @@ use crate::{
     state::{BATCHES, CONTRACT, KEY_SETS, SETS, STATEMENTS, STRUCT_HASHES, Signed, applied, contract, domain, issued},
 };
 
-/// How far above the last pause that was applied here another may be: the chain sees an all-clear only when Base is final.
+/// The most by which a pause may lie above the last one that was applied here: the chain sees an all-clear only when
+/// Base is final.
 const PAUSES_AHEAD: u64 = 4;
 
 /// The hash of the struct that validators may sign under this kind and nonce now; `None` if there is nothing to sign.
@@ -35,7 +36,7 @@ pub fn wanted_digest(state: &dyn StateRead, kind: OutboundKind, nonce: u64) -> O
 /// recovered last.
 ///
 /// # Errors
-/// [`Error::Unwanted`], [`Error::Stated`], or the signature is by no key of a set that counts.
+/// [`Error::Unwanted`], [`Error::Stated`], or an error for a signature by no key of a set that counts.
 pub fn check_wanted(state: &dyn StateRead, statement: &Statement) -> Result<Address, Error> {
     let domain = domain(state).ok_or(Error::Inactive)?;
     let outbound = check_content(state, &domain, statement)?;
@@ -82,8 +83,8 @@ pub fn check_votes(state: &dyn StateRead, bytes: &[u8]) -> Result<BridgeVotes, E
     Ok(votes)
 }
 
-/// Books the statements of a block. What the steps before it made unwanted is passed over one by one, so that it never
-/// takes the others with it. Returns how many were booked.
+/// Books the statements of a block. A statement that the steps before it made unwanted is passed over alone, so that it
+/// never takes the others with it. Returns how many were booked.
 pub fn apply_votes(ctx: &mut BlockContext<'_>, votes: &BridgeVotes) -> usize {
     let mut booked = 0_usize;
     for statement in &votes.statements {
@@ -101,7 +102,7 @@ pub fn apply_votes(ctx: &mut BlockContext<'_>, votes: &BridgeVotes) -> usize {
 /// later set.
 ///
 /// # Errors
-/// As [`check_wanted`].
+/// The errors of [`check_wanted`].
 pub fn book(state: &mut dyn StateWrite, statement: &Statement) -> Result<bool, Error> {
     let signer = check_wanted(state, statement)?;
     let Statement::Outbound(outbound) = statement else { return Err(Error::Unwanted) };

@@ -1,4 +1,4 @@
-//! Limits of flow: a bucket that value fills and that time empties.
+//! Limits of flow by leaky buckets, which value fills and time empties.
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::{Amount, Time};

@@ -150,9 +150,9 @@ pub enum Error {
     /// The transfer is sealed.
     #[error("transfer {id} is sealed in batch {batch}: it can be neither changed nor taken back")]
     Sealed {
-        /// The transfer.
+        /// The id of the transfer.
         id: u64,
-        /// The batch.
+        /// The nonce of the batch.
         batch: u64,
     },
     /// A statement is none that the chain wants now.
@@ -169,9 +169,9 @@ pub enum Error {
     /// Nothing was issued under a nonce, or it is over.
     #[error("there is no {what} {nonce}: it was never issued, or it is over")]
     UnknownNonce {
-        /// What was asked for.
+        /// The kind of what was asked for.
         what: &'static str,
-        /// The nonce.
+        /// The nonce that was asked for.
         nonce: u64,
     },
     /// A sum is larger than any balance can be.

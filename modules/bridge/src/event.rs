@@ -7,7 +7,7 @@ use diem_core::{Address, Amount};
 pub enum Event {
     /// A transfer to Base waits to be sealed.
     TransferWaits {
-        /// Its id.
+        /// The id of the transfer.
         #[serde(with = "diem_core::json::number")]
         id: u64,
         /// The account that sent it.
@@ -22,7 +22,7 @@ pub enum Event {
     } = 0,
     /// The fee of a waiting transfer was raised.
     FeeRaised {
-        /// The transfer.
+        /// The id of the transfer.
         #[serde(with = "diem_core::json::number")]
         id: u64,
         /// The new fee, in adiem.
@@ -30,13 +30,13 @@ pub enum Event {
     } = 1,
     /// A waiting transfer was taken back.
     TransferCancelled {
-        /// The transfer.
+        /// The id of the transfer.
         #[serde(with = "diem_core::json::number")]
         id: u64,
     } = 2,
     /// A batch was sealed.
     BatchSealed {
-        /// Its nonce.
+        /// The nonce under which it was issued.
         #[serde(with = "diem_core::json::number")]
         nonce: u64,
         /// The last second of Base in which it can be executed.
@@ -49,7 +49,7 @@ pub enum Event {
     } = 3,
     /// A validator set was made.
     SetMade {
-        /// Its nonce.
+        /// The nonce under which it was issued.
         #[serde(with = "diem_core::json::number")]
         nonce: u64,
     } = 4,
@@ -72,7 +72,7 @@ pub enum Event {
     Ready = 7,
     /// The authority ordered an administrative action.
     ActionIssued {
-        /// Its nonce.
+        /// The nonce under which it was issued.
         #[serde(with = "diem_core::json::number")]
         nonce: u64,
     } = 8,

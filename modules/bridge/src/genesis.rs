@@ -47,7 +47,7 @@ pub struct Rows {
     pub statements: Vec<((OutboundKind, u64, Address), Signed)>,
 }
 
-/// 32 bytes, as hex in JSON.
+/// A hash of 32 bytes, as hex in JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Word(#[serde(with = "hex::serde")] pub [u8; 32]);
@@ -60,7 +60,7 @@ pub(crate) fn init(state: &mut dyn StateWrite, genesis: &Genesis) -> Result<(), 
     genesis.params.validate()?;
     PARAMS.set(state, &genesis.params);
     let Some(rows) = &genesis.rows else { return Ok(()) };
-    // Checked before any is written, because reading a stored set relies on it.
+    // The sets are checked before any is written, because reading a stored set relies on it.
     for (_, stored) in &rows.sets {
         ValidatorSet::decode(&stored.bytes)?;
     }
@@ -88,7 +88,7 @@ fn write(state: &mut dyn StateWrite, rows: &Rows) {
         STRUCT_HASHES.set(state, key, hash);
     }
     SETS.fill(state, &rows.sets);
-    // In the order of their nonces, so that the newest one of each key stays.
+    // The sets come in the order of their nonces, so that the newest one of each key stays.
     for (nonce, stored) in &rows.sets {
         stored.set().members().iter().for_each(|member| KEY_SETS.set(state, &member.address, nonce));
     }
@@ -96,7 +96,7 @@ fn write(state: &mut dyn StateWrite, rows: &Rows) {
     STATEMENTS.fill(state, &rows.statements);
 }
 
-/// Writes a row that says something; one that was never written reads the same.
+/// Writes a row that differs from its default; one that was never written reads as the default.
 fn set_used<T>(state: &mut dyn StateWrite, item: &Item<T>, value: &T)
 where
     T: BorshSerialize + BorshDeserialize + Default + PartialEq,

@@ -11,7 +11,7 @@ use crate::{
     state::{BATCHES, SETS, STATEMENTS, STRUCT_HASHES, TRANSFERS, WAITING, applied, books, contract, issued, params},
 };
 
-/// Checks all of them.
+/// Checks all invariants of the module.
 ///
 /// # Errors
 /// Names the one that does not hold, with both numbers.

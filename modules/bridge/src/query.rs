@@ -1,4 +1,4 @@
-//! The questions that bridge answers. Whoever relays finds everything here that the contract takes.
+//! The questions that bridge answers. A relayer finds everything here that the contract takes.
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::{Address, Amount, CallError, Page, QueryContext, Time};
@@ -31,9 +31,9 @@ pub enum Query {
     Action(u64) = 7,
     /// Asks for the signatures under what was issued with a kind and a nonce.
     Signatures {
-        /// What it is about.
+        /// The kind of what was issued.
         kind: OutboundKind,
-        /// The nonce.
+        /// The nonce under which it was issued.
         nonce: u64,
     } = 8,
 }
@@ -45,19 +45,19 @@ pub enum Answer {
     Params(Params) = 0,
     /// The bridge as a whole.
     Overview(Box<Overview>) = 1,
-    /// The transfer.
+    /// The transfer that was asked for.
     Transfer(OutTransfer) = 2,
     /// Transfers with their ids.
     Transfers(Vec<(u64, OutTransfer)>) = 3,
-    /// The batch.
+    /// The batch that was asked for.
     Batch(Box<BatchView>) = 4,
     /// Batches with their nonces.
     Batches(Vec<(u64, OpenBatch)>) = 5,
-    /// The set.
+    /// The validator set that was asked for.
     Set(StoredSet) = 6,
-    /// The action.
+    /// The administrative action that was asked for.
     Action(Preimage) = 7,
-    /// The signatures.
+    /// The signatures that were asked for.
     Signatures(Signatures) = 8,
 }
 
@@ -70,11 +70,11 @@ pub struct Overview {
     pub salt: Option<Word>,
     /// The last number of each kind.
     pub issued: Issued,
-    /// How far the chain has followed Base.
+    /// The state of Base up to which the chain has followed it.
     pub applied: Applied,
     /// The parts of the escrow.
     pub books: Books,
-    /// What can be sealed now, in adiem.
+    /// The amount that can be sealed now, in adiem.
     pub room: Amount,
 }
 
@@ -83,7 +83,7 @@ pub struct Overview {
 pub struct BatchView {
     /// The batch as validators sign it.
     pub batch: Batch,
-    /// When it was sealed.
+    /// The time at which it was sealed.
     pub sealed_at: Time,
     /// The ids of its transfers, in the same order.
     pub ids: Vec<u64>,
@@ -180,7 +180,7 @@ pub fn batches(ctx: &QueryContext<'_>, page: &Page<u64>) -> Vec<(u64, OpenBatch)
     BATCHES.page(ctx.state, page)
 }
 
-/// A validator set.
+/// A validator set, by its nonce.
 ///
 /// # Errors
 /// [`Error::UnknownNonce`].
@@ -188,7 +188,7 @@ pub fn set(ctx: &QueryContext<'_>, nonce: u64) -> Result<StoredSet, Error> {
     SETS.get(ctx.state, &nonce).ok_or(Error::UnknownNonce { what: "validator set", nonce })
 }
 
-/// An administrative action.
+/// An administrative action, by its nonce.
 ///
 /// # Errors
 /// [`Error::UnknownNonce`].

@@ -1,5 +1,5 @@
-//! How the bridge comes to be: the arguments of its constructor are fixed, it is created on Base by anybody, and its
-//! address, which follows from both, is told to the chain.
+//! The making of the bridge: the arguments of its constructor are fixed, anybody creates it on Base, and its address,
+//! which follows from both, is told to the chain.
 
 use diem_core::{Address, Amount, CallError, StateRead, TxContext, chain};
 
@@ -11,10 +11,10 @@ use crate::{
 
 const SECOND_MS: u64 = 1_000;
 const DAY: u64 = 86_400;
-/// Stake that left can be slashed for so long after the last set that it is in has died, in seconds.
+/// The time in seconds for which stake that left can be slashed after the last set that it is in has died.
 const SLASHABLE_BEYOND: u64 = 2 * DAY;
 
-/// What `prepare` fixes of the constructor's arguments.
+/// The arguments of the constructor that `prepare` fixes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Terms {
     /// The chain id of Base.
@@ -78,7 +78,7 @@ pub fn activate(ctx: &mut TxContext<'_>, init_code_hash: [u8; 32], deploy_block:
     Ok(())
 }
 
-/// Changes the parameters.
+/// Changes the parameters of the module.
 ///
 /// # Errors
 /// The sender is not the authority, or a parameter is out of its bounds.

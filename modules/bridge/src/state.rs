@@ -16,11 +16,11 @@ pub(crate) const PARAMS: Item<Params> = Item::new(ID, 0);
 pub(crate) const SALT: Item<[u8; 32]> = Item::new(ID, 1);
 /// The contract, as far as it is known.
 pub(crate) const CONTRACT: Item<Contract> = Item::new(ID, 2);
-/// What was issued so far.
+/// The last number of each kind that was issued.
 pub(crate) const ISSUED: Item<Issued> = Item::new(ID, 3);
-/// What the escrow holds, by what it is for.
+/// The parts of the escrow, by what they are for.
 pub(crate) const BOOKS: Item<Books> = Item::new(ID, 4);
-/// What was sealed of late.
+/// The bucket of what was sealed of late.
 pub(crate) const OUT_BUCKET: Item<Bucket> = Item::new(ID, 5);
 /// The transfers, by id.
 pub(crate) const TRANSFERS: Map<u64, OutTransfer> = Map::new(ID, 6);
@@ -37,10 +37,10 @@ pub(crate) const SETS: Map<u64, StoredSet> = Map::new(ID, 10);
 pub(crate) const KEY_SETS: Map<Address, u64> = Map::new(ID, 11);
 /// The administrative actions, by nonce.
 pub(crate) const ACTIONS: Map<u64, Preimage> = Map::new(ID, 12);
-/// The statements for Base: of what, and by which key.
+/// The statements for Base, by what they are about and by key.
 pub(crate) const STATEMENTS: Map<(OutboundKind, u64, Address), Signed> = Map::new(ID, 13);
 
-/// How far the chain has followed Base.
+/// The state of Base up to which the chain has followed it.
 pub(crate) const APPLIED: Item<Applied> = Item::new(ID, 14);
 
 /// The contract on Base: what `prepare` fixed of it, and where `activate` found it.
@@ -58,14 +58,14 @@ pub struct Contract {
     /// The guardian that the constructor gets.
     #[serde(with = "crate::on_base")]
     pub guardian: Address,
-    /// Where it lies, once `activate` has said so.
+    /// The place where it lies, once `activate` has said so.
     pub deployed: Option<Deployed>,
     /// Whether a set after set 0 had its quorum. From then on nothing of the above can be changed, and batches are
     /// sealed.
     pub is_ready: bool,
 }
 
-/// Where the contract lies on Base.
+/// The place of the contract on Base.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Deployed {
@@ -82,7 +82,7 @@ pub struct Deployed {
     pub token: Address,
 }
 
-/// What the events of Base say that were applied here. Until any are, it is as the constructor left it.
+/// The state of the contract by the events that were applied here. Until any are, it is as the constructor left it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Applied {
@@ -124,18 +124,18 @@ pub struct Books {
 pub struct OutTransfer {
     /// The account that sent it, and that gets it back if it cannot be minted.
     pub sender: Address,
-    /// What is minted, and for whom.
+    /// The amount that is minted, and its recipient.
     pub mint: Transfer,
     /// What whoever relays it gets, in adiem.
     pub fee: Amount,
-    /// When it was sent.
+    /// The time at which it was sent.
     pub since: Time,
     /// The batch in which it was sealed.
     pub batch: Option<u64>,
 }
 
 impl OutTransfer {
-    /// Amount and fee. Both were paid by one account, so their sum fits.
+    /// The sum of amount and fee. Both were paid by one account, so the sum fits.
     pub const fn total(&self) -> Amount {
         self.mint.amount.saturating_add(self.fee)
     }
@@ -147,7 +147,7 @@ impl OutTransfer {
 pub struct OpenBatch {
     /// The last second of Base in which it can be executed.
     pub deadline: u64,
-    /// When it was sealed.
+    /// The time at which it was sealed.
     pub sealed_at: Time,
     /// The ids of its transfers, in the order of its bytes.
     pub transfers: Vec<u64>,
@@ -159,7 +159,7 @@ pub struct OpenBatch {
 pub struct StoredSet {
     /// When it was made, in seconds of this chain.
     pub created_at: u64,
-    /// When it was made, by the time of the block.
+    /// The time of the block in which it was made.
     pub made_at: Time,
     /// The set, as the contract reads it ([`ValidatorSet::encode`]).
     #[serde(with = "hex::serde")]
@@ -167,7 +167,7 @@ pub struct StoredSet {
 }
 
 impl StoredSet {
-    /// The set itself.
+    /// Decodes the set that the row stores.
     ///
     /// # Panics
     /// The row is damaged: only bytes of a set are ever stored.
@@ -179,14 +179,14 @@ impl StoredSet {
     }
 }
 
-/// What a bridge key signed.
+/// A statement that a bridge key signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Signed {
     /// The digest, which is of another domain where `activate` was repeated since.
     #[serde(with = "hex::serde")]
     pub digest: [u8; 32],
-    /// The signature.
+    /// The signature over the digest.
     pub signature: CompactSignature,
 }
 
@@ -215,7 +215,7 @@ pub fn books(state: &dyn StateRead) -> Books {
     BOOKS.get(state).unwrap_or_default()
 }
 
-/// How far the chain has followed Base.
+/// The state of Base up to which the chain has followed it.
 pub fn applied(state: &dyn StateRead) -> Applied {
     APPLIED.get(state).unwrap_or_default()
 }
@@ -232,7 +232,7 @@ pub fn domain(state: &dyn StateRead) -> Option<Domain> {
     Some(Domain { base_chain_id: contract.chain_id, bridge: contract.deployed?.bridge, salt })
 }
 
-/// An open batch.
+/// The open batch with this nonce.
 pub fn open_batch(state: &dyn StateRead, nonce: u64) -> Option<OpenBatch> {
     BATCHES.get(state, &nonce)
 }
