@@ -1,9 +1,9 @@
 //! Statements for Base: which the chain wants, which it has, and how much power of a set they are.
 
-use diem_core::{Address, BlockContext, StateRead, StateWrite, Time};
+use diem_core::{Address, BlockContext, CallError, StateRead, StateWrite, Time, TxContext};
 
 use crate::{
-    BridgeVotes, Domain, Error, Event, ID, Outbound, OutboundKind, SignatureList, Statement, Threshold,
+    BridgeVotes, Domain, Error, Event, ID, MAX_SUBMITTED, Outbound, OutboundKind, SignatureList, Statement, Threshold,
     pause_struct_hash,
     state::{BATCHES, CONTRACT, KEY_SETS, SETS, STATEMENTS, STRUCT_HASHES, Signed, applied, contract, domain, issued},
 };
@@ -96,6 +96,30 @@ pub fn apply_votes(ctx: &mut BlockContext<'_>, votes: &BridgeVotes) -> usize {
         }
     }
     booked
+}
+
+/// Books the statements that a transaction hands in. Those that came in by another way meanwhile are passed over.
+///
+/// # Errors
+/// There are none or too many, one is not wanted, or all of them were stated before.
+pub fn submit(ctx: &mut TxContext<'_>, statements: &[Statement]) -> Result<(), CallError> {
+    if !(1..=MAX_SUBMITTED).contains(&statements.len()) {
+        return Err(Error::Submitted.into());
+    }
+    let mut is_new = false;
+    for statement in statements {
+        match book(ctx.state, statement) {
+            Ok(became_ready) => {
+                is_new = true;
+                if became_ready {
+                    ctx.events.emit(ID, &Event::Ready);
+                }
+            }
+            Err(Error::Stated) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    if is_new { Ok(()) } else { Err(Error::Stated.into()) }
 }
 
 /// Books one statement. Returns whether it is the one by which the bridge begins to work: the quorum of set 0 for a

@@ -174,6 +174,15 @@ pub enum Error {
         /// The nonce that was asked for.
         nonce: u64,
     },
+    /// What evidence shows is the chain's own.
+    #[error("this is what the chain issued: signing it is no forgery")]
+    Issued,
+    /// The stake behind a signature may have left.
+    #[error("the signature is by a key whose last set is dead for longer than stake can be slashed")]
+    EvidenceTooOld,
+    /// The validator was convicted before.
+    #[error("{0} was convicted of forgery before: that counts once")]
+    Convicted(Address),
     /// A sum is larger than any balance can be.
     #[error("{0}")]
     Math(#[from] MathError),
@@ -233,6 +242,9 @@ diem_core::error_table! {
     47 math Refused never => Self::Math(_),
     48 import Malformed never => Self::Import(_),
     49 unknown_nonce Missing retry => Self::UnknownNonce { .. },
+    50 issued Refused never => Self::Issued,
+    51 evidence_too_old Refused never => Self::EvidenceTooOld,
+    52 convicted Conflict never => Self::Convicted(_),
 }
 
 impl From<SignatureError> for Error {

@@ -2,6 +2,8 @@
 
 use diem_core::{Address, Amount};
 
+use crate::OutboundKind;
+
 /// An event of bridge.
 #[diem_core::events]
 pub enum Event {
@@ -78,4 +80,14 @@ pub enum Event {
     } = 8,
     /// The parameters were changed.
     ParamsChanged = 9,
+    /// A validator was convicted of signing what the chain never decided.
+    Convicted {
+        /// The operator of the validator.
+        validator: Address,
+        /// What the signature is about.
+        kind: OutboundKind,
+        /// The nonce that it names.
+        #[serde(with = "diem_core::json::number")]
+        nonce: u64,
+    } = 10,
 }

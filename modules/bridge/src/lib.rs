@@ -7,6 +7,7 @@
 //! setup        the contract: its terms, its address, and the parameters of the module
 //! admin        what the authority orders on Base
 //! booking      statements of validators: what is wanted, what is there, how much power it is
+//! evidence     whoever signed something else is punished
 //! ```
 //!
 //! No list of the runtime names the module yet, and it does not follow Base: what is minted there is not known here.
@@ -31,6 +32,7 @@ mod chunk;
 mod domain;
 mod error;
 mod event;
+pub mod evidence;
 mod genesis;
 mod invariants;
 mod msg;

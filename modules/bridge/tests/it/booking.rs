@@ -1,10 +1,11 @@
 //! Statements of validators: which are wanted, who may make them, and when they are enough.
 
 use diem_bridge::{
-    AdminAction, BridgeVotes, Event, Outbound, OutboundKind, Statement, Threshold, admin, booking, state,
+    AdminAction, Applied, Bridge, BridgeVotes, Event, Outbound, OutboundKind, Statement, Threshold, admin, booking,
+    state,
 };
 use diem_core::{
-    Address,
+    Address, Module as _, StateWrite as _, Value, encode,
     keys::{CompactSignature, EthereumKey, SecretKey},
 };
 use diem_staking::{KeyProof, Msg};
@@ -232,4 +233,72 @@ fn what_became_unwanted_takes_no_other_statement_with_it() {
     statements.push(signed(&chain.world.state, &stranger, OutboundKind::Batch, 1));
     assert_eq!(chain.apply(statements), 2);
     assert_eq!(booking::signed_power(&chain.world.state, OutboundKind::Batch, 1), Some((603_000, 804_000)));
+}
+
+#[test]
+fn a_transaction_brings_what_proposers_left_out() {
+    let base = empty();
+    let mut chain = with_batch(&base);
+    let three = votes(&chain, &[1, 2, 3]).statements;
+    let submit = |chain: &mut Chain<'_>, list: &[Statement]| chain.call(ALICE, |ctx| booking::submit(ctx, list));
+    assert_eq!(refusal(submit(&mut chain, &[])), "submitted");
+    assert_eq!(refusal(submit(&mut chain, &[three[0]; 17])), "submitted");
+    chain.apply(three[..1].to_vec());
+    assert_eq!(submit(&mut chain, &three[..2]), Ok(()));
+    assert_eq!(refusal(submit(&mut chain, &three[..2])), "stated");
+    let stranger = EthereumKey::new(&[99; 32]).unwrap();
+    let foreign = signed(&chain.world.state, &stranger, OutboundKind::Batch, 1);
+    assert_eq!(refusal(submit(&mut chain, &[three[2], foreign])), "not_a_signer");
+    let power = booking::signed_power(&chain.world.state, OutboundKind::Batch, 1);
+    assert_eq!(power, Some((402_000, 804_000)), "a refused transaction books nothing");
+}
+
+#[test]
+fn a_pause_does_not_put_the_bridge_to_work() {
+    let base = empty();
+    let mut chain = Chain::new(&base);
+    chain.prepare(AUTHORITY, TERMS).unwrap();
+    chain.activate(AUTHORITY).unwrap();
+    for number in 1..=4 {
+        chain.apply(vec![chain.statement(number, OutboundKind::Pause, 1)]);
+    }
+    assert!(booking::has_quorum(&chain.world.state, OutboundKind::Pause, 1));
+    assert!(!state::contract(&chain.world.state).unwrap().is_ready);
+    assert!(!chain.events.contains(&Event::Ready));
+}
+
+#[test]
+fn a_key_that_is_in_no_set_from_the_installed_one_on_counts_no_more() {
+    let base = empty();
+    let mut chain = with_batch(&base);
+    let new = bridge(50);
+    let proof = KeyProof::sign(CHAIN, &who(1), &SecretKey::ed25519(&[1; 32]), &new).unwrap();
+    let rotate = Msg::RotateBridgeKey { consensus_key: consensus_key(1), bridge_address: new.address(), proof };
+    chain.world.call(1, &rotate).unwrap();
+    chain.block(5_000);
+    let (old, other) = (chain.statement(1, OutboundKind::Batch, 1), chain.statement(2, OutboundKind::Batch, 1));
+    assert_eq!(verdict(&chain, &old), "wanted");
+    // As it will be once an event of Base says that set 2 is installed.
+    let row = encode(&Applied { set: 2, pause_nonce: 0 });
+    chain.world.state.set(&[Bridge::ID.0, 14], Value::from_vec(row));
+    assert_eq!(verdict(&chain, &old), "not_a_signer");
+    assert_eq!(verdict(&chain, &other), "wanted");
+    let by_new = signed(&chain.world.state, &EthereumKey::new(&[50; 32]).unwrap(), OutboundKind::Batch, 1);
+    assert_eq!(chain.apply(vec![by_new]), 1);
+    let power = booking::signed_power(&chain.world.state, OutboundKind::Batch, 1);
+    assert_eq!(power, Some((201_000, 804_000)), "a quorum is counted over the installed set");
+}
+
+#[test]
+fn a_pause_follows_the_last_one_that_was_applied() {
+    let base = empty();
+    let mut chain = Chain::ready(&base);
+    let row = encode(&Applied { set: 0, pause_nonce: 6 });
+    chain.world.state.set(&[Bridge::ID.0, 14], Value::from_vec(row));
+    for (nonce, is_wanted) in [(6, false), (7, true), (10, true), (11, false)] {
+        let hash = booking::wanted_hash(&chain.world.state, OutboundKind::Pause, nonce);
+        assert_eq!(hash.is_some(), is_wanted, "{nonce}");
+    }
+    chain.call(AUTHORITY, |ctx| admin::issue(ctx, AdminAction::Unpause)).unwrap();
+    assert_eq!(admin::action(&chain.world.state, 1), Some(AdminAction::Unpause.issue(1, 6)));
 }

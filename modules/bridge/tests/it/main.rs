@@ -8,6 +8,7 @@ mod chain;
 mod changes;
 mod contracts;
 mod events;
+mod evidence;
 mod params;
 mod questions;
 mod sealing;
