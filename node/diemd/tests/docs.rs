@@ -241,15 +241,64 @@ fn the_page_of_errors_is_the_table_of_errors() {
         let retry = if retry { "yes" } else { "no" };
         page += &format!("| {codespace} | {code} | {name} | {http} | {retry} |\n");
     }
-    let path = root().join("docs/src/build/errors.md");
+    generated("errors.md", &page);
+}
+
+#[test]
+fn the_page_of_routes_is_the_table_of_routes_and_other_pages_name_no_others() {
+    let mut page = String::from(
+        "# All routes\n\nThis is what `GET /v1` answers, as a table. `{day|today}` takes a number or the word. A list has `after`, its last\nkey so far, and `limit`. Routes under `/v1/dev` exist with the development engine only. This page is generated;\n`DIEM_UPDATE_DOCS=1 cargo test -p diem-node --test docs` writes it.\n\n\
+         | method | path | query |\n|---|---|---|\n",
+    );
+    let mut known = vec![("GET".to_owned(), "/v1".to_owned())];
+    for line in diem_http::route_lines() {
+        let (method, rest) = line.split_once(' ').unwrap();
+        let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let query: Vec<String> = query.split('&').filter(|part| !part.is_empty()).map(code).collect();
+        page += &format!("| {method} | {} | {} |\n", code(path), query.join(" "));
+        known.push((method.into(), path.into()));
+    }
+    generated("routes.md", &page);
+
+    // `/v1/x` and `GET /v1/x` in the text of any page are a route, whatever a parameter is called there.
+    let shape = |path: &str| -> Vec<String> {
+        let name = |part: &str| if part.starts_with('{') { "{}".into() } else { part.to_owned() };
+        path.split('/').map(name).collect()
+    };
+    let mut named = 0;
+    for page in pages() {
+        let text = std::fs::read_to_string(&page).unwrap();
+        for quoted in text.split('`').skip(1).step_by(2) {
+            let (method, path) = quoted.split_once(' ').unwrap_or(("", quoted));
+            let path = path.split(['?', ' ']).next().unwrap_or_default();
+            if !path.starts_with("/v1") || !["", "GET", "POST"].contains(&method) {
+                continue;
+            }
+            named += 1;
+            let fits = |(verb, route): &(String, String)| {
+                let as_written = shape(path) == shape(route);
+                (method.is_empty() || method == verb) && (as_written || route.starts_with(path) && method.is_empty())
+            };
+            assert!(known.iter().any(fits), "{} names `{quoted}`, which is no route", page.display());
+        }
+    }
+    assert!(named > 30, "the pages name {named} routes");
+}
+
+/// A cell of a table with this text as code.
+fn code(text: &str) -> String {
+    format!("`{}`", text.replace('|', "\\|"))
+}
+
+/// Compares a page that is made by a program with the one in the book, or writes it.
+fn generated(name: &str, page: &str) {
+    let path = root().join("docs/src/build").join(name);
     if std::env::var_os("DIEM_UPDATE_DOCS").is_some() {
-        std::fs::write(&path, &page).unwrap();
+        std::fs::write(&path, page).unwrap();
     }
     let written = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        written == page,
-        "docs/src/build/errors.md is not the table: run DIEM_UPDATE_DOCS=1 cargo test -p diem-node --test docs"
-    );
+    let write = "run DIEM_UPDATE_DOCS=1 cargo test -p diem-node --test docs";
+    assert!(written == page, "docs/src/build/{name} is not what the node knows: {write}");
 }
 
 #[test]

@@ -82,6 +82,9 @@ enum ModeName {
 
 diem_core::one_field_enum!(ModeName, "mode");
 
+/// The beginning of the paths of all routes for development.
+pub(super) const PATH: &str = "/v1/dev/";
+
 /// The routes that there are beside all others where the instant engine runs; elsewhere they answer 404.
 pub(super) fn routes() -> Vec<Route<Arc<Node>>> {
     vec![

@@ -53,6 +53,8 @@ use readers::Readers;
 use ready::Pulse;
 use waiters::Waiters;
 
+pub use routes::lines as route_lines;
+
 /// The number of threads that answer reads, and the most reads that wait for one of them.
 const READING_THREADS: usize = 2;
 const MAX_WAITING_READS: usize = 1_024;

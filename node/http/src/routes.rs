@@ -1,7 +1,10 @@
 //! The routes of the API and what stands around all of them: the guard of loopback, the count of answers, errors for
 //! unknown paths and wrong methods. The router and `GET /v1` are made from one table.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Instant,
+};
 
 use axum::{
     Json, Router,
@@ -103,6 +106,12 @@ fn routes() -> Vec<Route<Arc<Api>>> {
     ]
 }
 
+/// The lines of all routes, as `GET /v1` gives them; those that only a development engine has come last.
+pub fn lines() -> impl Iterator<Item = &'static str> {
+    let development = dev::routes().into_iter().map(|(line, _)| line);
+    routes().into_iter().map(|(line, _)| line).chain(development)
+}
+
 /// The path of a line as axum knows it: without method and query, each parameter under its first name.
 fn path(line: &str) -> String {
     let path = line.split(' ').nth(1).unwrap_or_default().split('?').next().unwrap_or_default();
@@ -157,9 +166,9 @@ async fn count(State(api): Shared, route: Option<MatchedPath>, request: Request,
 }
 
 async fn list(State(api): Shared) -> Json<Page<&'static str>> {
-    let lines = routes().into_iter().map(|(line, _)| line);
-    let development = api.node.engine.dev().map(|_| dev::routes()).unwrap_or_default();
-    Json(Page { items: lines.chain(development.into_iter().map(|(line, _)| line)).collect(), next: None })
+    static LINES: LazyLock<Vec<&str>> = LazyLock::new(|| lines().collect());
+    let served = |line: &&&str| api.node.engine.dev().is_some() || !path(line).starts_with(dev::PATH);
+    Json(Page { items: LINES.iter().filter(served).copied().collect(), next: None })
 }
 
 async fn unknown_path(request: Request) -> Failure {
@@ -168,7 +177,7 @@ async fn unknown_path(request: Request) -> Failure {
 
 async fn wrong_method(request: Request) -> Failure {
     let path = request.uri().path();
-    let posted = matches!(path, "/v1/tx" | "/v1/simulate") || path.starts_with("/v1/dev/");
+    let posted = matches!(path, "/v1/tx" | "/v1/simulate") || path.starts_with(dev::PATH);
     let wanted = if posted { "POST" } else { "GET" };
     HttpError::Method(format!("{} is not possible here: use {wanted}", shortened(request.method().as_str()))).into()
 }
