@@ -19,13 +19,24 @@ const PAGE: usize = 1 << 16;
 /// The number of rows that are put into the tree at once: it bounds the memory that rebuilding takes beside the tree.
 const BATCH: usize = 1 << 21;
 
-/// Makes the folder and takes its lock, which lasts until the file is dropped.
-pub(crate) fn lock(path: &Path) -> Result<File, StoreError> {
+/// The lock of a folder, which lasts until this is dropped.
+pub(crate) struct FolderLock(File);
+
+impl Drop for FolderLock {
+    fn drop(&mut self) {
+        // Closing would not be enough at once: a process that another thread starts at this moment holds a copy of the
+        // open file until it has become its program. If unlocking fails, that copy's end unlocks.
+        let _ = self.0.unlock();
+    }
+}
+
+/// Makes the folder and takes its lock.
+pub(crate) fn lock(path: &Path) -> Result<FolderLock, StoreError> {
     let failed = |error: std::io::Error| StoreError::from_io(path, &error);
     fs::create_dir_all(path).map_err(failed)?;
     let file = File::options().create(true).truncate(false).write(true).open(path.join(LOCK)).map_err(failed)?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(FolderLock(file)),
         Err(TryLockError::WouldBlock) => Err(StoreError::Locked { path: path.to_path_buf() }),
         Err(TryLockError::Error(error)) => Err(failed(error)),
     }

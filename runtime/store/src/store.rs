@@ -1,7 +1,6 @@
 //! The store: what is committed, and the only way to change it.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,7 +11,7 @@ use crate::backend::{Backend, Prepared};
 use crate::cache::Cache;
 use crate::error::StoreError;
 use crate::memory::Memory;
-use crate::open;
+use crate::open::{self, FolderLock};
 use crate::rocks::Rocks;
 use crate::rows::{Block, IndexOp, IndexRow, Meta, UndoRow};
 use crate::snapshot::{Ring, Rows, Snapshot};
@@ -36,7 +35,7 @@ pub struct Store {
     writer: Mutex<Writer>,
     pins: Mutex<BTreeMap<u64, usize>>,
     /// Keeps other processes out of the folder. It is the last field, so that it is released after everything else.
-    _lock: Option<File>,
+    _lock: Option<FolderLock>,
 }
 
 /// The state of the writer, which only the holder of its lock sees.
@@ -99,7 +98,7 @@ impl Store {
         Rocks::held_row(&path.join(ROWS), key)
     }
 
-    fn start(backend: Backend, path: &Path, options: Options, lock: Option<File>) -> Result<Store, StoreError> {
+    fn start(backend: Backend, path: &Path, options: Options, lock: Option<FolderLock>) -> Result<Store, StoreError> {
         let options = Options { ring: options.ring.max(1), ..options };
         let (meta, oldest_undo, view) = (backend.meta()?, backend.oldest_undo()?, backend.view());
         let tree = open::rebuild(&view).map_err(|full| StoreError::Full { path: path.to_path_buf(), full })?;
