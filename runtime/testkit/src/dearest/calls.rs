@@ -10,10 +10,8 @@ use diem_types::Call;
 
 use super::{
     Scene, Use,
-    scene::{
-        HALF, MOVES, VALIDATORS, big_sheet, key_seed, longest_url, nth_validator, register, session_key, stake_with,
-        with,
-    },
+    arguments::{big_sheet, grant, key_seed, longest_url, nth_validator, register, session_key, stake_with, with},
+    scene::{HALF, MOVES, VALIDATORS},
 };
 use crate::{
     economy::{consensus, milli, public, validator, whole},
@@ -30,86 +28,61 @@ impl Scene {
         let credits = |call: &dyn Fn(usize) -> Credits| each(&|i| Call::Credits(call(i)));
         let provider = |i: usize| self.providers[i % self.providers.len()].address;
         let customer = |i: usize| self.customer(number * MAX_CALLS + i);
-        let day = self.today;
+        let own = |i: usize| (place * HALF + i) as u64;
+        let (day, some) = (self.today, milli(10));
         match what {
-            Use::Transfer => {
-                each(&|i| Call::Bank(Bank::Transfer { to: customer(i), denom: Denom::Vvv, amount: Amount::new(1) }))
-            }
+            Use::Transfer => each(&|i| pay(customer(i))),
             Use::MultiTransfer => vec![self.multi_transfer(number)],
             Use::CreateValidator => vec![self.create_validator(sender, number)],
-            Use::EditValidator => each(&|i| edit_validator(i)),
+            Use::EditValidator => each(&edit_validator),
             Use::Unjail => vec![Call::Staking(Staking::Unjail)],
             Use::RotateBridgeKey => each(&|i| self.rotate(sender, place, number * MAX_CALLS + i)),
             Use::Stake => each(&|i| stake_with(i, whole(1))),
             Use::Unstake => each(&|i| unstake(nth_validator(i), whole(2))),
-            Use::CancelUnstake => each(&|i| {
-                let tranche = (place * HALF + i) as u64;
-                Call::Staking(Staking::CancelUnstake { tranche })
-            }),
+            Use::CancelUnstake => each(&|i| Call::Staking(Staking::CancelUnstake { tranche: own(i) })),
             Use::Claim => each(&|i| with(i, |validator| Staking::Claim { validator })),
             Use::ClaimAndStake => each(&|i| with(i, |validator| Staking::ClaimAndStake { validator })),
-            // The stake leaves the first validator, where it is locked beyond what is free.
-            Use::Restake => each(&|i| {
-                let to = nth_validator(1 + i % (usize::from(VALIDATORS) - 1));
-                let amount = whole(if i == 0 { 150 } else { 2 });
-                Call::Svvv(Svvv::Restake { from: validator(0), to, amount })
-            }),
-            Use::Collect => {
-                // The entries of the full accounts have lower numbers, because they were made before.
-                let entry = |i: usize| (self.full.len() * HALF + place * MOVES + i) as u64;
-                (0..MOVES).map(|i| Call::Svvv(Svvv::Collect { entry: entry(i) })).collect()
-            }
-            Use::Mint => self.mints(|scene| {
-                let (_, lock) = scene.rest_of_curve;
-                Diem::Mint { validator: validator(0), lock, min_out: Amount::ZERO }
-            }),
-            Use::MintExact => self.mints(|scene| {
-                let (out, _) = scene.rest_of_curve;
-                Diem::MintExact { validator: validator(0), out, max_lock: Amount::MAX }
-            }),
+            Use::Restake => each(&restake),
+            Use::Collect => self.collects(place),
+            Use::Mint => self.mints(|scene| mint(scene.rest_of_curve.1)),
+            Use::MintExact => self.mints(|scene| mint_exact(scene.rest_of_curve.0)),
             Use::Burn => each(&|_| Call::Diem(Diem::Burn { validator: validator(0), amount: milli(5) })),
-            Use::StakeDiem => each(&|i| stake_diem(milli(10), Some(customer(i)))),
-            Use::UnstakeDiem => each(&|i| unstake_diem(milli(10), Some(self.customer(place * HALF + i)))),
-            Use::CancelUnstakeDiem => credits(&|i| Credits::CancelUnstake { tranche: (place * HALF + i) as u64 }),
+            Use::StakeDiem => each(&|i| stake_diem(some, Some(customer(i)))),
+            Use::UnstakeDiem => each(&|i| unstake_diem(some, Some(self.customer(place * HALF + i)))),
+            Use::CancelUnstakeDiem => credits(&|i| Credits::CancelUnstake { tranche: own(i) }),
             Use::RegisterProvider => vec![register(sender.address)],
-            Use::EditProvider => credits(&|_| {
-                let most = diem_credits::providers::MAX_TEXT_BYTES;
-                let (endpoint, moniker) = (Some(longest_url(most)), Some("y".repeat(most)));
-                Credits::EditProvider { payout: Some(sender.address), endpoint, moniker }
-            }),
+            Use::EditProvider => credits(&|_| edit_provider(sender)),
             Use::AddBond => credits(&|_| Credits::AddBond { amount: whole(1) }),
-            // The empty sheet costs no bytes, and all models of today are kept until tomorrow; every other transaction
-            // pays for a whole sheet.
-            Use::PublishPrices => credits(&|i| {
-                let full = number % 2 == 1 && i % 2 == 1;
-                Credits::PublishPrices { sheet: if full { big_sheet("a") } else { PriceSheet::default() } }
-            }),
+            Use::PublishPrices => credits(&|i| prices(number, i)),
             Use::Deregister => vec![Call::Credits(Credits::Deregister)],
             Use::ListProvider => credits(&|i| Credits::ListProvider { provider: provider(i) }),
             Use::DelistProvider => credits(&|i| Credits::DelistProvider { provider: provider(i), forfeit: true }),
             Use::Allocate => each(&|i| allocate(provider(HALF + i % HALF), milli(11))),
-            Use::Grant => credits(&|i| {
-                let limits = self.limits(milli(20));
-                Credits::Grant { key: session_key(i), last_day: day + 9, limits }
-            }),
+            Use::Grant => each(&|i| grant(session_key(i), day + 9, self.limits(milli(20)))),
             Use::Revoke => credits(&|i| Credits::Revoke { key: session_key(i) }),
             Use::SettleVouchers => vec![self.settle(sender, number)],
-            Use::Spend => credits(&|i| {
-                let reference = "r".repeat(diem_credits::spend::MAX_REFERENCE_BYTES);
-                Credits::Spend { provider: provider(i), day, amount: milli(1), reference }
-            }),
-            Use::GiftCredit => credits(&|i| Credits::GiftCredit { to: customer(i), day, amount: milli(10) }),
-            Use::OfferCredit => credits(&|_| Credits::OfferCredit { day, amount: milli(10), price: Amount::ONE }),
+            Use::Spend => credits(&|i| spend(provider(i), day)),
+            Use::GiftCredit => credits(&|i| Credits::GiftCredit { to: customer(i), day, amount: some }),
+            Use::OfferCredit => credits(&|_| Credits::OfferCredit { day, amount: some, price: Amount::ONE }),
             Use::WithdrawOffer => credits(&|i| match i % 2 {
                 0 => Credits::WithdrawOffer,
-                _ => Credits::OfferCredit { day, amount: milli(10), price: Amount::ONE },
+                _ => Credits::OfferCredit { day, amount: some, price: Amount::ONE },
             }),
-            Use::CollectTranche => credits(&|i| Credits::CollectTranche { id: (place * HALF + i) as u64 }),
-            Use::BuyCredit => credits(&|i| {
-                let seller = self.sellers[i % self.sellers.len()].address;
-                Credits::BuyCredit { seller, day, amount: milli(10), max_price: Amount::ONE }
-            }),
+            Use::CollectTranche => credits(&|i| Credits::CollectTranche { id: own(i) }),
+            Use::BuyCredit => credits(&|i| self.buy(i)),
         }
+    }
+
+    /// Collects what a mover has on its way.
+    fn collects(&self, place: usize) -> Vec<Call> {
+        // The entries of the full accounts have lower numbers, because they were made before.
+        let entry = |i: usize| (self.full.len() * HALF + place * MOVES + i) as u64;
+        (0..MOVES).map(|i| Call::Svvv(Svvv::Collect { entry: entry(i) })).collect()
+    }
+
+    fn buy(&self, number: usize) -> Credits {
+        let seller = self.sellers[number % self.sellers.len()].address;
+        Credits::BuyCredit { seller, day: self.today, amount: milli(10), max_price: Amount::ONE }
     }
 
     /// Makes a transfer with the most outputs, to addresses that have no row.
@@ -194,4 +167,41 @@ fn edit_validator(number: usize) -> Call {
     let commission = Some(if number.is_multiple_of(2) { 550 } else { 500 });
     let edit = EditValidator { description: Some(longest_description()), commission };
     Call::Staking(Staking::EditValidator(edit))
+}
+
+fn pay(to: Address) -> Call {
+    Call::Bank(Bank::Transfer { to, denom: Denom::Vvv, amount: Amount::new(1) })
+}
+
+/// Moves stake from the first validator, where it is locked beyond what is free.
+fn restake(number: usize) -> Call {
+    let to = nth_validator(1 + number % (usize::from(VALIDATORS) - 1));
+    let amount = whole(if number == 0 { 150 } else { 2 });
+    Call::Svvv(Svvv::Restake { from: validator(0), to, amount })
+}
+
+fn mint(lock: Amount) -> Diem {
+    Diem::Mint { validator: validator(0), lock, min_out: Amount::ZERO }
+}
+
+fn mint_exact(out: Amount) -> Diem {
+    Diem::MintExact { validator: validator(0), out, max_lock: Amount::MAX }
+}
+
+fn edit_provider(sender: &Person) -> Credits {
+    let most = diem_credits::providers::MAX_TEXT_BYTES;
+    let (endpoint, moniker) = (Some(longest_url(most)), Some("y".repeat(most)));
+    Credits::EditProvider { payout: Some(sender.address), endpoint, moniker }
+}
+
+/// Publishes a sheet. The empty one costs no bytes, and all models of today are kept until tomorrow; every other
+/// transaction pays for a whole sheet.
+fn prices(number: usize, place: usize) -> Credits {
+    let full = number % 2 == 1 && place % 2 == 1;
+    Credits::PublishPrices { sheet: if full { big_sheet("a") } else { PriceSheet::default() } }
+}
+
+fn spend(provider: Address, day: u64) -> Credits {
+    let reference = "r".repeat(diem_credits::spend::MAX_REFERENCE_BYTES);
+    Credits::Spend { provider, day, amount: milli(1), reference }
 }

@@ -3,9 +3,11 @@
 //!
 //! [`Scene`] is a chain prepared for it: accounts with all the rows that an account can have, at a moment when each of
 //! them is touched for the first time on a day. `make bench ARGS=gas` times full blocks of these calls beside a full
-//! block of transfers; `tests/gas.rs` counts their reads, writes and signatures.
+//! block of transfers; `tests/it/gas.rs` counts their reads, writes and signatures.
 
+mod arguments;
 mod calls;
+mod days;
 mod scene;
 
 use diem_bank::Msg as Bank;
