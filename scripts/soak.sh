@@ -10,14 +10,14 @@ seed=${SEED:-$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}
 
 # Name, the variables that make the test large, what cargo selects, and what it proves.
 proofs="
-collect           DIEM_COLLECT_ENTRIES=1000000                 |--test collect              |whoever collects what is due is paid in the next block, behind a million entries
-genesis-accounts  DIEM_TEST_GENESIS_ACCOUNTS=1000000           |--test nodes a_start_takes  |a start takes what its store takes, on a chain whose genesis has a million accounts
-block-times       DIEM_BLOCK_TIMES=full                        |--test comet_engine header_times |blocks are as far apart as asked, for three block times
-simulation        DIEM_SIM_OPERATIONS=20000000 DIEM_SIM_SEEDS=500 DIEM_SIM_FIRST_SEED=$seed |--test simulation random_histories |500 random histories keep every invariant
-model             DIEM_MODEL_SEEDS=500 DIEM_MODEL_FIRST_SEED=$seed |--test reference_model  |chain and Python model agree on 500 random histories
-fuzz              DIEM_FUZZ_ROUNDS=20000 DIEM_FUZZ_SEED=$seed  |--test corpus spoilt        |20,000 spoilt inputs for each entrance end no node
-new-module        DIEM_NEW_MODULE_BUILD=1                      |--test new_module builds    |a new module of 120 lines, one in each list, compiles with node and tests
-genesis-fields    DIEM_FUZZ_STEP=1                             |--test genesis_fields       |any value in any field of a genesis is refused or gives a chain that goes on
+collect           DIEM_COLLECT_ENTRIES=1000000                 |--test it collect::a_thousand                       |whoever collects what is due is paid in the next block, behind a million entries
+genesis-accounts  DIEM_TEST_GENESIS_ACCOUNTS=1000000           |--test it nodes::alone::a_start_takes               |a start takes what its store takes, on a chain whose genesis has a million accounts
+block-times       DIEM_BLOCK_TIMES=full                        |--test it comet_engine::block_time::                |blocks are as far apart as asked, for three block times
+simulation        DIEM_SIM_OPERATIONS=20000000 DIEM_SIM_SEEDS=500 DIEM_SIM_FIRST_SEED=$seed |--test it simulation::random_histories              |500 random histories keep every invariant
+model             DIEM_MODEL_SEEDS=500 DIEM_MODEL_FIRST_SEED=$seed |--test it reference_model::chain_and_model          |chain and Python model agree on 500 random histories
+fuzz              DIEM_FUZZ_ROUNDS=20000 DIEM_FUZZ_SEED=$seed  |--test it corpus::spoilt                            |20,000 spoilt inputs for each entrance end no node
+new-module        DIEM_NEW_MODULE_BUILD=1                      |--test it new_module::the_counter_applies           |a new module of 120 lines, one in each list, compiles with node and tests
+genesis-fields    DIEM_FUZZ_STEP=1                             |--test it genesis_fields::any_value                 |any value in any field of a genesis is refused or gives a chain that goes on
 "
 
 list() {

@@ -3,7 +3,7 @@
 //!
 //! The library answers them itself, with a status and no body, and offers no way to change that. So its answers are
 //! replaced where they are written: a head with an error status and no body is never ours, because every error of ours
-//! has a body (`node/diemd/tests/api/shapes.rs` checks all of them), and bodies of ours hold no line breaks of HTTP.
+//! has a body (`node/diemd/tests/it/api/shapes.rs` checks all of them), and bodies of ours hold no line breaks of HTTP.
 //! Such a head is the last that a connection sends.
 
 use std::{

@@ -198,21 +198,8 @@ impl Both {
                     self.model.unstake(staker, beneficiary, amount, now + DAY);
                 }
             }
-            Step::Cancel { staker, nth } => {
-                let mut ids: Vec<u64> = self.model.tokens.iter().filter_map(|token| cooling(token, staker)).collect();
-                ids.dedup();
-                let Some(id) = ids.get(nth) else { return };
-                self.world.run(who(staker), Msg::CancelUnstake { tranche: *id });
-                self.model.cancel(staker, *id);
-            }
-            Step::Transfer { from, to, amount } => {
-                if self.world.transfer_diem(who(from), who(to), whole(amount)).is_ok() {
-                    let free = self.model.indices(from, |place| place == Place::Wallet);
-                    for index in &free[..usize::try_from(amount).unwrap()] {
-                        self.model.tokens[*index].owner = to;
-                    }
-                }
-            }
+            Step::Cancel { staker, nth } => self.cancel(staker, nth),
+            Step::Transfer { from, to, amount } => self.transfer(from, to, amount),
             Step::Gift { from, to, amount } => {
                 let msg = Msg::GiftCredit { to: who(to), day, amount: whole(amount) };
                 if self.world.call(who(from), &msg).is_ok() {
@@ -238,14 +225,34 @@ impl Both {
                 let _refused = self.world.call(who(account), &allocate(quin(), whole(amount)));
             }
             Step::Voucher { account, yesterday, amount } => {
-                let previous = self.world.account(who(account)).previous.day;
-                let day = if yesterday { previous } else { day };
-                let voucher = signed(account, quin(), day, whole(amount));
-                let paid = self.world.settle(quin(), vec![voucher])[0].paid;
-                // Allocations are scaled to whole DIEM or a fraction: count in base units.
-                *self.model.spent.entry((day, account)).or_default() += paid.get() / whole(1).get();
+                let day = if yesterday { self.world.account(who(account)).previous.day } else { day };
+                self.voucher(account, day, amount);
             }
         }
+    }
+
+    fn cancel(&mut self, staker: u8, nth: usize) {
+        let mut ids: Vec<u64> = self.model.tokens.iter().filter_map(|token| cooling(token, staker)).collect();
+        ids.dedup();
+        let Some(id) = ids.get(nth) else { return };
+        self.world.run(who(staker), Msg::CancelUnstake { tranche: *id });
+        self.model.cancel(staker, *id);
+    }
+
+    fn transfer(&mut self, from: u8, to: u8, amount: u128) {
+        if self.world.transfer_diem(who(from), who(to), whole(amount)).is_ok() {
+            let free = self.model.indices(from, |place| place == Place::Wallet);
+            for index in &free[..usize::try_from(amount).unwrap()] {
+                self.model.tokens[*index].owner = to;
+            }
+        }
+    }
+
+    fn voucher(&mut self, account: u8, day: u64, amount: u128) {
+        let voucher = signed(account, quin(), day, whole(amount));
+        let paid = self.world.settle(quin(), vec![voucher])[0].paid;
+        // Allocations are scaled to whole DIEM or a fraction: count in base units.
+        *self.model.spent.entry((day, account)).or_default() += paid.get() / whole(1).get();
     }
 
     /// Every row is what the tokens say.

@@ -1,0 +1,4 @@
+//! Genesis files that people write.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod presets;

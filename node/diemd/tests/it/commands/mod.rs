@@ -1,0 +1,17 @@
+//! Every command of the wallet on a node of the `dev` preset: its effect on the chain, and what typical mistakes say.
+
+mod blocks;
+mod chain;
+mod credit;
+mod help;
+mod lies;
+mod mint;
+mod mistakes;
+mod names;
+mod providers;
+mod screens;
+mod stake;
+mod strangers;
+mod tidy;
+mod unproven;
+mod validators;

@@ -1,0 +1,258 @@
+//! The economy under real CometBFT: double votes and absences.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use diem_client::verify::Trust;
+use diem_config::consensus_key;
+use diem_core::{Address, Amount, Denom, Page, Time, keys::SecretKey};
+use diem_engine::engine::Engine as _;
+use diem_runtime::App;
+use diem_staking::{self as staking, Position, Validator, position, state::Leaving, validator};
+use diem_svvv::{Lock, lock_of};
+use diem_testkit::{operator, people};
+use diem_types::{Call, Event, GenesisDoc};
+use ed25519_dalek::Signer as _;
+use serde_json::{Value, json};
+use tendermint::{account, block, chain, vote};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use crate::support::{
+    home::{PATIENCE, until},
+    network::{Network, POWER, block_events},
+};
+
+/// The number of the validator that misbehaves.
+const CULPRIT: usize = 3;
+
+fn culprit() -> Address {
+    operator(3).address
+}
+
+fn whole(vvv: u128) -> Amount {
+    Amount::ONE.checked_mul(vvv).unwrap()
+}
+
+/// The facts about the economy that a slash changes, after a height.
+struct Facts {
+    validator: Validator,
+    positions: Vec<Position>,
+    lock: Lock,
+    diem: Amount,
+    burned: Amount,
+    tranche: Amount,
+}
+
+/// Reads the facts; `people` are a minter, one who only stakes, and one who has left with a part.
+fn facts(app: &App, height: u64, people: &[Address]) -> Facts {
+    let state = app.snapshot(Some(height)).unwrap();
+    let entries = staking::query::leaving(&state.context(), &people[2], &Page::largest(None));
+    let tranche = entries.first().map_or(Amount::ZERO, |entry| match entry.what {
+        Leaving::Tranche(amount) => amount,
+        Leaving::Moved { .. } => Amount::ZERO,
+    });
+    Facts {
+        validator: validator(&state, &culprit()).unwrap(),
+        positions: people.iter().map(|account| position(&state, account, &culprit())).collect(),
+        lock: lock_of(&state, &people[0], &culprit()),
+        diem: diem_bank::supply(&state, Denom::Diem),
+        burned: staking::burned(&state),
+        tranche,
+    }
+}
+
+/// Finds the height of the block whose steps emitted such an event.
+async fn height_of(app: &App, what: &str, is: impl Fn(&Event) -> bool) -> u64 {
+    let find = || block_events(app).into_iter().find(|(_, event)| is(event));
+    until(what, || find().is_some()).await;
+    find().unwrap().0
+}
+
+/// Makes a vote in round 0 of a height, in CometBFT's JSON form.
+fn vote_json(key: &SecretKey, chain_id: &str, header: &block::Header, place: u32, hash: [u8; 32]) -> Value {
+    let SecretKey::Ed25519(key) = key else { panic!("a consensus key is ed25519") };
+    let parts = block::parts::Header::new(1, tendermint::Hash::Sha256(hash)).unwrap();
+    let address = consensus_key::address(key.verifying_key().as_bytes());
+    let vote = vote::Vote {
+        vote_type: vote::Type::Prevote,
+        height: header.height,
+        round: 0u16.into(),
+        block_id: Some(block::Id { hash: tendermint::Hash::Sha256(hash), part_set_header: parts }),
+        timestamp: Some(header.time),
+        validator_address: account::Id::new(address),
+        validator_index: place.try_into().unwrap(),
+        signature: None,
+        extension: Vec::new(),
+        extension_signature: None,
+    };
+    let signature = key.sign(&vote.into_signable_vec(chain::Id::try_from(chain_id).unwrap()));
+    json!({
+        "type": 1,
+        "height": header.height.value().to_string(),
+        "round": 0,
+        "block_id": { "hash": hex::encode_upper(hash), "parts": { "total": 1, "hash": hex::encode_upper(hash) } },
+        "timestamp": header.time.to_rfc3339(),
+        "validator_address": hex::encode_upper(address),
+        "validator_index": place,
+        "signature": BASE64.encode(signature.to_bytes()),
+        "extension": null,
+        "extension_signature": null,
+    })
+}
+
+/// Reports two votes of the culprit at a height to CometBFT, as a validator that saw both would.
+async fn tell_of_two_votes(network: &Network, height: u64) -> Value {
+    let engine = &network.node(0).running.engine;
+    let header = engine.signed_header(height, PATIENCE).await.unwrap().header;
+    let set = engine.validators(height).await.unwrap();
+    let key = consensus_key::validator_signing_key(&network.homes[CULPRIT].comet()).unwrap();
+    let SecretKey::Ed25519(signing) = &key else { panic!("a consensus key is ed25519") };
+    let public = signing.verifying_key().to_bytes();
+    let place = set.validators().iter().position(|info| info.pub_key.to_bytes() == public).unwrap();
+    let vote = |hash| vote_json(&key, &network.doc().chain_id, &header, u32::try_from(place).unwrap(), hash);
+    let evidence = json!({
+        "type": "tendermint/DuplicateVoteEvidence",
+        "value": {
+            "vote_a": vote([0x11; 32]),
+            "vote_b": vote([0x22; 32]),
+            "TotalVotingPower": set.total_voting_power().value().to_string(),
+            "ValidatorPower": set.validators()[place].power().to_string(),
+            "Timestamp": header.time.to_rfc3339(),
+        },
+    });
+    let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "broadcast_evidence", "params": { "evidence": evidence } });
+    post(network.homes[0].settings.rpc, &call).await
+}
+
+async fn post(rpc: SocketAddr, call: &Value) -> Value {
+    let (mut stream, body) = (tokio::net::TcpStream::connect(rpc).await.unwrap(), call.to_string());
+    let head = format!("POST / HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len());
+    stream.write_all((head + &body).as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_votes_in_one_round_are_slashed_and_burned_and_locks_stay_consistent() {
+    let network = Network::start(4, |_| {}).await;
+    let (people, validator) = (people(4), culprit());
+    let accounts: Vec<Address> = people.iter().map(|person| person.address).collect();
+    let stake = |vvv| Call::Staking(staking::Msg::Stake { validator, amount: whole(vvv) });
+    network.call(&people[0], stake(500)).await;
+    let mint = diem_diem::Msg::Mint { validator, lock: whole(300), min_out: Amount::new(1) };
+    network.call(&people[0], Call::Diem(mint)).await;
+    network.call(&people[1], stake(400)).await;
+    network.call(&people[2], stake(300)).await;
+    let unstake = staking::Msg::Unstake { validator, amount: whole(100) };
+    let offence = network.call(&people[2], Call::Staking(unstake)).await;
+    network.reach(offence + 2).await;
+
+    let answer = tell_of_two_votes(&network, offence).await;
+    assert!(answer.get("error").is_none(), "{answer}");
+    let app = network.app(0);
+    let slashed = |event: &Event| {
+        matches!(event, Event::Staking(staking::Event::Slashed { offence: staking::Offence::Equivocation, .. }))
+    };
+    let at = height_of(app, "the slash", slashed).await;
+    let (before, after) = (facts(app, at - 1, &accounts), facts(app, at, &accounts));
+    // The slash takes 5% of what is staked, and of what had left by the block of the offence.
+    let tokens = whole(u128::from(POWER) + 500 + 400 + 300 - 100);
+    assert_eq!((before.validator.tokens, before.tranche), (tokens, whole(100)));
+    let lost = tokens.mul_div_floor(5, 100).unwrap();
+    assert_eq!((after.validator.tokens, after.tranche), (tokens.checked_sub(lost).unwrap(), whole(95)));
+    assert_eq!(after.burned.checked_sub(before.burned), lost.checked_add(whole(5)));
+    assert!(after.validator.tombstoned && !before.validator.tombstoned);
+    // Shares, locks and DIEM are unchanged; their value fell by the same part.
+    assert_eq!((after.validator.shares, after.validator.locked), (before.validator.shares, before.validator.locked));
+    let shares = |facts: &Facts| facts.positions.iter().map(|at| (at.shares, at.locked)).collect::<Vec<_>>();
+    assert_eq!(shares(&after), shares(&before));
+    assert_eq!((after.lock, after.diem), (before.lock, before.diem));
+    assert_eq!(after.lock.shares, whole(300).get());
+    for (shares, vvv) in [(after.positions[0].shares, 500), (after.lock.shares, 300), (after.positions[1].shares, 400)]
+    {
+        assert_eq!(after.validator.value_of(shares), whole(vvv).mul_div_floor(95, 100).unwrap());
+    }
+    // CometBFT gets the update, and the set is another one two heights later.
+    assert_eq!(network.power(at + 1, &culprit()).await, POWER + 1_100);
+    assert_eq!(network.power(at + 2, &culprit()).await, 0);
+
+    // The chain goes on: burning opens the lock, and its value leaves.
+    let burn = diem_diem::Msg::Burn { validator, amount: after.lock.outstanding };
+    network.call(&people[0], Call::Diem(burn)).await;
+    let all = staking::Msg::Unstake { validator, amount: whole(475) };
+    let end = network.call(&people[0], Call::Staking(all)).await;
+    network.agree(at).await;
+    network.agree(end + 2).await;
+    network.check();
+    assert_eq!(block_events(app).iter().filter(|(_, event)| slashed(event)).count(), 1);
+    follows_from_the_genesis(&network, end + 1).await;
+    network.stop().await;
+}
+
+/// A light client verifies every header, one after the other, and the last one at once.
+async fn follows_from_the_genesis(network: &Network, last: u64) {
+    let genesis = Trust::from_genesis(network.doc()).unwrap();
+    let mut trust = genesis.clone();
+    for height in 1..=last {
+        trust = trust.advance(&network.light(height).await, Time(0)).unwrap();
+    }
+    assert_eq!(genesis.advance(&network.light(last).await, Time(0)).unwrap().height(), last);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_validator_that_is_away_is_jailed_and_comes_back_by_a_transaction() {
+    let params = |doc: &mut GenesisDoc| {
+        doc.app.staking.params.signed_window = 10;
+        doc.app.staking.params.jail_ms = 2_000;
+    };
+    let mut network = Network::start(4, params).await;
+    let person = &people(1)[0];
+    let stake = staking::Msg::Stake { validator: culprit(), amount: whole(500) };
+    let staked = network.call(person, Call::Staking(stake)).await;
+    network.agree(staked + 2).await;
+
+    network.stop_one(CULPRIT).await;
+    let app = Arc::clone(network.app(0));
+    let jailed = |event: &Event| matches!(event, Event::Staking(staking::Event::Jailed { validator, .. }) if *validator == culprit());
+    let at = height_of(&app, "the jail", jailed).await;
+    let of = |height| validator(&app.snapshot(Some(height)).unwrap(), &culprit()).unwrap();
+    let (before, after) = (of(at - 1), of(at));
+    let lost = before.tokens.mul_div_floor(1, 10_000).unwrap();
+    assert_eq!(after.tokens, before.tokens.checked_sub(lost).unwrap());
+    assert_eq!((after.shares, after.tombstoned), (before.shares, false));
+    assert_eq!(staking::burned(&app.snapshot(Some(at)).unwrap()), lost);
+    assert_eq!(network.power(at + 1, &culprit()).await, POWER + 500);
+    assert_eq!(network.power(at + 2, &culprit()).await, 0);
+
+    network.start_one(CULPRIT);
+    let until_time = after.jailed_until.unwrap();
+    network.agree(at + 2).await;
+    // The block of the transaction comes after the last one.
+    until("the end of the jail", || Time(app.store().meta().unwrap().time_ms) > until_time).await;
+    let back = network.call(&operator(3), Call::Staking(staking::Msg::Unjail)).await;
+    network.reach(back + 3).await;
+    // One avvv less than 10,500 VVV is one less of power.
+    assert_eq!(network.power(back + 1, &culprit()).await, 0);
+    assert_eq!(network.power(back + 2, &culprit()).await, POWER + 498);
+    let key = validator(&app.snapshot(None).unwrap(), &culprit()).unwrap().consensus_key;
+    signs_again(&network, back + 2, account::Id::new(staking::consensus_address(&key))).await;
+    network.agree(back + 5).await;
+    network.check();
+    follows_from_the_genesis(&network, back + 4).await;
+    network.stop().await;
+}
+
+/// Waits for a commit at `from` or later that the validator has signed.
+async fn signs_again(network: &Network, from: u64, address: account::Id) {
+    for height in from.. {
+        let commit = network.node(0).running.engine.signed_header(height, PATIENCE).await.unwrap().commit;
+        let signed = commit.signatures.iter().any(|signature| {
+            matches!(signature, block::CommitSig::BlockIdFlagCommit { validator_address, .. } if *validator_address == address)
+        });
+        if signed {
+            return;
+        }
+        assert!(height < from + 20, "it does not sign");
+    }
+}

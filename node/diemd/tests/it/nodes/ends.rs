@@ -1,0 +1,230 @@
+//! Failures of parts that do not end the process, and ends that must be explained: CometBFT that fails, hangs or has
+//! lost its data, a full disk, a terminal that closes.
+
+use std::{
+    fs::{self, File},
+    io::{BufRead as _, BufReader, Write as _},
+    path::Path,
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    time::Duration,
+};
+
+use diem_client::Client;
+use rustix::process::Signal;
+
+use crate::support::{
+    client::{PATIENCE, height, reach, root, until},
+    devnet::{Devnet, EngineUnderTest},
+    ports::Ports,
+    process::{signal, wait},
+    single::{Single, instant_home},
+};
+
+/// The deadline of a question about the node's health, ten times the second within which it is answered.
+const PROBE_DEADLINE: Duration = Duration::from_secs(10);
+
+fn comet_pid(home: &Path) -> u32 {
+    fs::read_to_string(home.join("cometbft/cometbft.pid")).unwrap().trim().parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn probes_do_not_wait_for_a_cometbft_that_hangs_and_say_since_when_it_is_silent() {
+    let devnet = Devnet::of_one(EngineUnderTest::Comet);
+    let home = devnet.home(0);
+    let node = Single::start(&home, &[]);
+    reach(&node.client(), 2).await;
+    until("readiness", async || node.client().ready().await.ok().filter(|ready| ready.ready)).await;
+
+    signal(comet_pid(&home), Signal::STOP);
+    let http = reqwest::Client::builder().timeout(PROBE_DEADLINE).build().unwrap();
+    let ask = async |path: &str| http.get(format!("{}{path}", node.api)).send().await.unwrap().text().await.unwrap();
+    for path in ["/readyz", "/v1/status", "/v1/clock"] {
+        ask(path).await;
+    }
+    until("the silence is told", async || ask("/readyz").await.contains("CometBFT is silent for").then_some(())).await;
+    let status = node.client().status().await.unwrap();
+    let trouble = status.trouble.unwrap();
+    assert!(trouble.contains("CometBFT is silent for") && trouble.contains(", since 2"), "{trouble}");
+    assert_eq!((status.catching_up, status.peers), (None, None));
+    assert!(status.latest.is_some(), "what the node has itself is shown");
+    let clock = ask("/v1/clock").await;
+    assert!(clock.contains("CometBFT is silent for"), "{clock}");
+
+    signal(comet_pid(&home), Signal::CONT);
+    until("readiness", async || node.client().ready().await.ok().filter(|ready| ready.ready)).await;
+    assert_eq!(node.client().status().await.unwrap().trouble, None);
+    assert!(node.stop().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_whose_terminal_goes_stops_in_order() {
+    let (folder, ports) = (tempfile::tempdir().unwrap(), Ports::claim());
+    let home = instant_home(folder.path(), &ports);
+    let client = Client::new(&node_api(&home)).unwrap();
+    let log = home.join("node.log");
+    // Whoever runs the tests may ignore the signal themselves, and children inherit that.
+    let start = |how: &str| {
+        let mut command = Command::new("env");
+        command.args([how, env!("CARGO_BIN_EXE_diemd"), "start", "--home"]).arg(&home).stdin(Stdio::null());
+        command.stderr(File::create(&log).unwrap()).spawn().unwrap()
+    };
+    let mut child = start("--default-signal=HUP");
+    reach(&client, 1).await;
+    signal(child.id(), Signal::HUP);
+    assert!(wait(&mut child).success());
+    assert!(fs::read_to_string(&log).unwrap().contains("stopped"));
+
+    // A process that is started with the signal ignored, as by nohup, lives on.
+    let mut child = start("--ignore-signal=HUP");
+    reach(&client, 1).await;
+    signal(child.id(), Signal::HUP);
+    // The request was sent after the signal, and this is its answer.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(height(&client).await.is_some());
+    signal(child.id(), Signal::TERM);
+    assert!(wait(&mut child).success());
+}
+
+fn node_api(home: &Path) -> String {
+    let config: toml::Table = toml::from_str(&fs::read_to_string(home.join("config.toml")).unwrap()).unwrap();
+    format!("http://{}", config["api"]["listen"].as_str().unwrap())
+}
+
+/// The log of a node's last run, and its exit code.
+fn last_run(home: &Path) -> (Option<i32>, String) {
+    let before = fs::read_to_string(home.join("node.log")).unwrap_or_default().len();
+    let (status, said) = Single::start(home, &[]).ended();
+    (status.code(), said[before..].to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn databases_that_were_lost_are_named_with_what_to_do() {
+    let devnet = Devnet::of_one(EngineUnderTest::Comet);
+    let home = devnet.home(0);
+    let data = home.join("cometbft/data");
+    let backup = home.join("backup");
+    let copy = |from: &Path, to: &Path| {
+        let _ = fs::remove_dir_all(to);
+        assert!(Command::new("cp").arg("-a").args([from, to]).status().unwrap().success());
+    };
+    copy(&data, &backup);
+    for lost in [&["blockstore.db", "state.db", "cs.wal"][..], &["blockstore.db"], &["state.db"]] {
+        copy(&backup, &data);
+        for name in lost {
+            fs::remove_dir_all(data.join(name)).unwrap();
+        }
+        let (code, said) = last_run(&home);
+        assert_eq!(code, Some(1), "{lost:?}: {said}");
+        let end = said.lines().last().unwrap();
+        assert!(end.contains("its blocks and the application's state do not fit together"), "{lost:?}: {said}");
+        assert!(end.contains("its last words: ") && !end.contains("goroutine") && !end.contains(".go:"), "{end}");
+        assert_eq!(said.matches("CometBFT started").count(), 1, "another start changes nothing: {said}");
+    }
+    copy(&backup, &data);
+    for text in ["", "{}"] {
+        fs::write(data.join("priv_validator_state.json"), text).unwrap();
+        let (code, said) = last_run(&home);
+        assert_eq!(code, Some(1));
+        assert!(said.contains("may sign twice and be punished") && !said.contains("CometBFT started"), "{said}");
+    }
+    copy(&backup, &data);
+    let node = Single::start(&home, &[]);
+    reach(&node.client(), 3).await;
+    assert!(node.stop().success());
+}
+
+/// A shell in a mount namespace of its own, with a small disk mounted on a folder.
+struct SmallDisk {
+    shell: Child,
+    orders: ChildStdin,
+    answers: BufReader<ChildStdout>,
+}
+
+impl SmallDisk {
+    /// Mounts the disk; `None` where the kernel does not let a test have mounts of its own.
+    fn mount(at: &Path) -> Option<Self> {
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--map-root-user", "sh"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut shell = command.spawn().ok()?;
+        let orders = shell.stdin.take().unwrap();
+        let answers = BufReader::new(shell.stdout.take().unwrap());
+        let mut disk = Self { shell, orders, answers };
+        let mounted = disk.run(&format!("mount -t tmpfs -o size=100m tmpfs '{}'", at.display()));
+        (mounted == Some(0)).then_some(disk)
+    }
+
+    /// Runs a line to its end; returns its exit code.
+    fn run(&mut self, line: &str) -> Option<i32> {
+        writeln!(self.orders, "{line}\necho \"rc $?\"").ok()?;
+        loop {
+            let mut answer = String::new();
+            if self.answers.read_line(&mut answer).ok()? == 0 {
+                return None;
+            }
+            if let Some(code) = answer.trim().strip_prefix("rc ") {
+                return code.parse().ok();
+            }
+        }
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = self.shell.kill();
+        let _ = self.shell.wait();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_under_cometbft_stops_the_node_and_room_starts_it_again() {
+    a_full_disk_stops_the_node("").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_stops_a_node_whose_cometbft_was_told_to_log_nothing() {
+    a_full_disk_stops_the_node("--set comet.log_level=none").await;
+}
+
+async fn a_full_disk_stops_the_node(settings: &str) {
+    let devnet = Devnet::of_one(EngineUnderTest::Comet);
+    let (folder, api) = (tempfile::tempdir().unwrap(), node_api(&devnet.home(0)));
+    let Some(mut disk) = SmallDisk::mount(folder.path()) else {
+        println!("skipped: this machine does not let a test have mounts of its own");
+        return;
+    };
+    let (home, log) = (folder.path().join("home"), devnet.dir().join("small-disk.log"));
+    let (home, log) = (home.to_str().unwrap(), log.to_str().unwrap());
+    let said = || fs::read_to_string(log).unwrap();
+    assert_eq!(disk.run(&format!("cp -a '{}' '{home}'", devnet.home(0).display())), Some(0));
+    let start = format!(
+        "'{}' start --home '{home}' --die-with-parent $$ {settings} 2>>'{log}' >/dev/null & node=$!",
+        env!("CARGO_BIN_EXE_diemd")
+    );
+    let fill = |name: &str| format!("dd if=/dev/zero of='{home}/{name}' bs=4k 2>/dev/null");
+    disk.run(&start);
+    let client = Client::new(&api).unwrap();
+    let before = reach(&client, 3).await;
+    let remembered = root(&client, before).await;
+
+    // The file takes all the room that is left.
+    assert_eq!(disk.run(&fill("filler")), Some(1));
+    let ended = tokio::task::spawn_blocking(move || (disk.run("wait $node"), disk));
+    let (code, mut disk) = tokio::time::timeout(PATIENCE, ended).await.expect("the node ends").unwrap();
+    assert_eq!(code, Some(8), "{}", said());
+    let last = said().lines().last().unwrap().to_owned();
+    assert!(last.contains("the disk is full") || last.contains("no space left for"), "{}", said());
+    let pid = fs::read_to_string(format!("/proc/{}/root{home}/cometbft/cometbft.pid", disk.shell.id()));
+    assert!(pid.is_err(), "CometBFT was stopped: {pid:?}");
+
+    // Without any room the node does not start, and damages nothing.
+    assert_eq!(disk.run(&fill("more")), Some(1));
+    disk.run(&start);
+    assert_eq!(disk.run("wait $node"), Some(8), "{}", said());
+
+    assert_eq!(disk.run(&format!("rm '{home}/filler' '{home}/more'")), Some(0));
+    disk.run(&start);
+    reach(&client, before + 2).await;
+    assert_eq!(root(&client, before).await, remembered);
+    disk.run("kill $node");
+    assert_eq!(disk.run("wait $node"), Some(0), "{}", said());
+}

@@ -1,0 +1,14 @@
+//! Whole nodes as processes: homes, both engines, devnets, kills.
+
+mod alone;
+mod chain;
+mod critical;
+mod demo;
+mod devnet;
+mod ends;
+mod genesis;
+mod homes;
+mod killed;
+mod making;
+mod readers;
+mod sentences;

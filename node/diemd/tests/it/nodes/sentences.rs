@@ -1,0 +1,289 @@
+//! Everything that can go wrong at the start of a node: each error is a sentence that says what to do.
+
+use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt as _, path::Path};
+
+use rustix::process::Signal;
+
+use crate::support::{
+    client::reach,
+    ports::Ports,
+    process::{diemd, pid_of, run, signal, words},
+    single::{Single, instant_home, own_chain},
+};
+
+fn start(home: &Path, args: &[&str]) -> (Option<i32>, String) {
+    let output = run(&[&["start", "--home", home.to_str().unwrap()], args].concat());
+    (output.status.code(), words(&output))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_process_on_a_home_is_told_who_has_it() {
+    let (folder, ports) = (tempfile::tempdir().unwrap(), Ports::claim());
+    let home = instant_home(folder.path(), &ports);
+    let node = Single::start(&home, &[]);
+    reach(&node.client(), 1).await;
+    assert_eq!(pid_of(&home), node.pid());
+    let (code, said) = start(&home, &[]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains(&format!("is in use by process {}", node.pid())), "{said}");
+    assert!(said.contains("--home"), "{said}");
+    // The first node is not disturbed.
+    reach(&node.client(), 1).await;
+    let export = run(&["genesis", "export", "--home", home.to_str().unwrap()]);
+    assert!(words(&export).contains("in use by process"), "{}", words(&export));
+    assert!(node.stop().success());
+}
+
+#[test]
+fn a_busy_port_is_named_with_its_setting() {
+    let (folder, ports) = (tempfile::tempdir().unwrap(), Ports::claim());
+    let home = instant_home(folder.path(), &ports);
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    for (flag, setting) in [("--api", "api.listen"), ("--metrics", "metrics.listen")] {
+        let (code, said) = start(&home, &[flag, &address]);
+        assert_eq!(code, Some(1));
+        let port = taken.local_addr().unwrap().port();
+        assert!(
+            said.contains(&format!("port {port} on 127.0.0.1")) && said.contains(&format!("`{setting}`")),
+            "{said}"
+        );
+    }
+    let (_, said) = start(&home, &["--api", "192.0.2.1:1"]);
+    assert!(said.contains("192.0.2.1:1, for the HTTP API, cannot be listened on"), "{said}");
+}
+
+#[test]
+fn a_typo_in_the_configuration_is_named_with_its_line() {
+    let (folder, ports) = (tempfile::tempdir().unwrap(), Ports::claim());
+    let home = instant_home(folder.path(), &ports);
+    let file = home.join("config.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    let line = text.lines().position(|line| line.starts_with("moniker")).unwrap() + 1;
+    fs::write(&file, text.replace("\nmoniker", "\nmonicker")).unwrap();
+    let (code, said) = start(&home, &[]);
+    assert_eq!(code, Some(2));
+    assert!(
+        said.contains(&format!("config.toml, line {line}: unknown key `monicker`: did you mean `moniker`?")),
+        "{said}"
+    );
+    fs::write(&file, &text).unwrap();
+    let output = diemd().args(["start", "--home"]).arg(&home).env("DIEM_MONIKR", "x").output().unwrap();
+    assert!(words(&output).contains("DIEM_MONIKR: no setting has this variable: did you mean DIEM_MONIKER?"));
+    let (code, said) = start(&home, &["--set", "store.keep_block=1"]);
+    assert_eq!(code, Some(2));
+    assert!(said.contains("--set: unknown key `store.keep_block`: did you mean `store.keep_blocks`?"), "{said}");
+    for level in ["loud,,x=y=z", "loud", ""] {
+        let output = diemd().args(["start", "--home"]).arg(&home).env("DIEM_LOG_LEVEL", level).output().unwrap();
+        let said = words(&output);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(&format!("log.level: `{level}` is no level: write off, error, warn")), "{said}");
+    }
+}
+
+#[test]
+fn a_wrong_cometbft_is_named() {
+    let (folder, ports) = (tempfile::tempdir().unwrap(), Ports::claim());
+    let home = instant_home(folder.path(), &ports);
+    let fake = folder.path().join("cometbft");
+    fs::write(&fake, "#!/bin/sh\necho 0.37.4\n").unwrap();
+    fs::set_permissions(&fake, fs::Permissions::from_mode(0o755)).unwrap();
+    let (code, said) = start(&home, &["--engine", "comet", "--cometbft", fake.to_str().unwrap()]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("is CometBFT 0.37.4, this node needs 0.38."), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_genesis_or_engine_than_that_of_the_state_is_refused() {
+    let (folder, ports) = (tempfile::tempdir().unwrap(), Ports::claim());
+    let home = instant_home(folder.path(), &ports);
+    let node = Single::start(&home, &[]);
+    reach(&node.client(), 1).await;
+    assert!(node.stop().success());
+
+    let (code, said) = start(&home, &["--engine", "comet"]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("made by the instant engine"), "{said}");
+
+    let file = home.join("genesis.json");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("diem-dev-1", "diem-dev-2")).unwrap();
+    let (code, said) = start(&home, &[]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("put the old genesis.json back"), "{said}");
+    fs::write(&file, text.replace("\"chain_id\"", "\"chainid\"")).unwrap();
+    let (code, said) = start(&home, &[]);
+    assert_eq!(code, Some(2));
+    assert!(said.contains("genesis.json, line 2: unknown key `chainid`: did you mean `chain_id`?"), "{said}");
+}
+
+#[test]
+fn a_home_that_is_not_there_or_there_already_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let nowhere = folder.path().join("nowhere");
+    let (code, said) = start(&nowhere, &[]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("is not the home of a node") && said.contains("diemd init"), "{said}");
+    let ports = Ports::claim();
+    let home = instant_home(folder.path(), &ports);
+    let again = run(&["init", "--home", home.to_str().unwrap()]);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(words(&again).contains("is the home of a node already"), "{}", words(&again));
+}
+
+#[test]
+fn a_genesis_is_taken_only_with_the_promised_hash() {
+    let folder = tempfile::tempdir().unwrap();
+    let (home, genesis) = (folder.path().join("home"), folder.path().join("genesis.toml"));
+    fs::write(&genesis, diem_genesis::presets::DEV.replace("\"now\"", "\"2026-11-20T12:00:00Z\"")).unwrap();
+    let init = |hash: &str| {
+        let args =
+            ["init", "--home", home.to_str().unwrap(), "--genesis", genesis.to_str().unwrap(), "--genesis-hash", hash];
+        run(&args)
+    };
+    let refused = init(&"ab".repeat(32));
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(words(&refused).contains("it is not the file that you were promised"), "{}", words(&refused));
+    assert!(!home.exists(), "nothing is left of it");
+    let hash = run(&["genesis", "hash", genesis.to_str().unwrap()]);
+    let hash = String::from_utf8(hash.stdout).unwrap();
+    assert!(init(hash.trim()).status.success());
+}
+
+#[test]
+fn the_instant_engine_refuses_a_real_chain() {
+    let folder = tempfile::tempdir().unwrap();
+    let (home, file) = (folder.path().join("home"), folder.path().join("chain.toml"));
+    fs::write(&file, own_chain("diem-1")).unwrap();
+    let init = |engine| {
+        run(&["init", "--home", home.to_str().unwrap(), "--engine", engine, "--genesis", file.to_str().unwrap()])
+    };
+    let output = init("instant");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(words(&output).contains("refuses chain `diem-1`"), "{}", words(&output));
+    assert!(!home.exists(), "nothing is left of it");
+    let made = init("comet");
+    assert!(made.status.success(), "{}", words(&made));
+    let (_, said) = start(&home, &["--engine", "instant"]);
+    assert!(said.contains("refuses chain `diem-1`"), "{said}");
+}
+
+#[test]
+fn a_read_only_disk_is_named() {
+    let (folder, ports) = (tempfile::tempdir().unwrap(), Ports::claim());
+    let home = instant_home(folder.path(), &ports);
+    // The test needs a mount of its own, and the right to make one.
+    let allowed = std::process::Command::new("unshare").args(["--mount", "--map-root-user", "true"]).status();
+    if !allowed.is_ok_and(|status| status.success()) {
+        println!("skipped: this machine does not let a test have mounts of its own");
+        return;
+    }
+    let script =
+        "mount --bind \"$1\" \"$1\" && mount -o remount,ro,bind \"$1\" || exit 99; exec \"$2\" start --home \"$1\"";
+    let output = std::process::Command::new("unshare")
+        .args(["--mount", "--map-root-user", "sh", "-c", script, "sh"])
+        .arg(&home)
+        .arg(env!("CARGO_BIN_EXE_diemd"))
+        .output()
+        .unwrap();
+    let said = words(&output);
+    if output.status.code() == Some(99) {
+        println!("skipped: this machine does not let a test mount a read-only disk: {said}");
+        return;
+    }
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("read-only file system: mount it writable"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_stops_the_node_and_room_starts_it_again() {
+    let (folder, ports) = (tempfile::tempdir().unwrap(), Ports::claim());
+    let home = instant_home(folder.path(), &ports);
+    // No file may grow beyond 64 KiB: the first writes succeed, and then one fails.
+    let script = "trap '' XFSZ; ulimit -f 128; exec \"$1\" start --home \"$2\" --block-time 5ms";
+    let output = std::process::Command::new("sh")
+        .args(["-c", script, "sh", env!("CARGO_BIN_EXE_diemd")])
+        .arg(&home)
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    let said = words(&output);
+    assert_eq!(output.status.code(), Some(8), "{said}");
+    assert!(said.contains("no space left for"), "{said}");
+    let node = Single::start(&home, &[]);
+    reach(&node.client(), 2).await;
+    signal(node.pid(), Signal::INT);
+    let (status, _) = node.ended();
+    assert!(status.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_state_of_a_stopped_node_is_checked() {
+    let (folder, ports) = (tempfile::tempdir().unwrap(), Ports::claim());
+    let home = instant_home(folder.path(), &ports);
+    let check = || run(&["check", "--home", home.to_str().unwrap(), "--output", "json"]);
+    let empty = check();
+    assert!(words(&empty).contains("there is nothing to check"), "{}", words(&empty));
+    let node = Single::start(&home, &[]);
+    reach(&node.client(), 1).await;
+    let running = check();
+    assert!(words(&running).contains("in use"), "{}", words(&running));
+    assert!(node.stop().success());
+    let checked = check();
+    assert!(checked.status.success(), "{}", words(&checked));
+    let checked: serde_json::Value = serde_json::from_slice(&checked.stdout).unwrap();
+    assert!(checked["height"].as_u64() >= Some(1) && checked["broken"].is_null(), "{checked}");
+}
+
+/// The home of a chain, as the last `diemd` of version 1 left it.
+fn home_of_version_1(folder: &Path) -> std::path::PathBuf {
+    let archive = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/homes/v1.tar.gz");
+    let unpacked = std::process::Command::new("tar").arg("-xzf").arg(archive).arg("-C").arg(folder).status().unwrap();
+    assert!(unpacked.success());
+    folder.join("home")
+}
+
+/// Reads every file that must be kept, with its bytes.
+fn kept(home: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
+    let mut files = Vec::new();
+    let mut folders = vec![home.join("data"), home.join("cometbft"), home.join("keys")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { folders.push(path) } else { files.push((path.clone(), fs::read(&path).unwrap())) }
+        }
+    }
+    files.extend(["config.toml", "genesis.json"].map(|name| (home.join(name), fs::read(home.join(name)).unwrap())));
+    files.sort();
+    files
+}
+
+#[test]
+fn a_home_of_an_earlier_version_of_the_state_machine_is_refused_and_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = home_of_version_1(folder.path());
+    let before = kept(&home);
+    let both = format!("a state of version 1, and this diemd computes version {}", diem_types::APP_VERSION);
+    let (code, said) = start(&home, &[]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains(&both) && said.contains("new home"), "{said}");
+    for command in [&["check"][..], &["genesis", "export"]] {
+        let refused = run(&[command, &["--home", home.to_str().unwrap()]].concat());
+        assert!(!refused.status.success() && words(&refused).contains(&both), "{command:?}: {}", words(&refused));
+    }
+    assert!(kept(&home) == before, "a refused home was changed");
+}
+
+#[test]
+fn a_devnet_of_an_earlier_version_says_how_to_start_a_new_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let devnet = folder.path().join("devnet");
+    fs::create_dir(&devnet).unwrap();
+    fs::rename(home_of_version_1(folder.path()), devnet.join("node1")).unwrap();
+    fs::write(devnet.join("devnet.json"), r#"{"engine":"comet","validators":1,"chain_id":"diem-dev-1"}"#).unwrap();
+    let (dir, home) = (devnet.to_str().unwrap(), folder.path().join("wallet"));
+    let refused = run(&["devnet", "--dir", dir, "--home", home.to_str().unwrap()]);
+    assert_eq!(refused.status.code(), Some(2));
+    let said = words(&refused);
+    assert!(said.contains("a state of version 1") && said.contains("--fresh"), "{said}");
+}

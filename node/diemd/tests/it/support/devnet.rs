@@ -1,0 +1,201 @@
+//! Devnets for tests: `diemd devnet` with a folder and ports of its own.
+
+use std::{
+    fs::{self, File},
+    os::unix::process::CommandExt as _,
+    path::PathBuf,
+    process::{Child, Command, ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use diem_client::{Client, verify::Trust};
+use diem_core::{Address, Amount};
+use diem_testkit::TxBuilder;
+use diem_types::GenesisDoc;
+use rustix::process::Signal;
+use serde_json::Value;
+
+use super::{
+    client::{PATIENCE, person},
+    ports::Ports,
+    process::{diemd, pid_of, processes_of, signal, wait},
+};
+
+/// The engine of a test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EngineUnderTest {
+    Comet,
+    Instant,
+}
+
+/// A devnet: `diemd devnet` with a folder and ports of its own.
+pub struct Devnet {
+    engine: EngineUnderTest,
+    folder: tempfile::TempDir,
+    ports: Ports,
+    child: Option<Child>,
+    pub ready: Value,
+    pub doc: GenesisDoc,
+}
+
+impl Devnet {
+    /// Starts a devnet and waits until it is ready.
+    pub fn start(engine: EngineUnderTest) -> Self {
+        Self::start_with(engine, &[])
+    }
+
+    /// Starts a devnet with further arguments.
+    pub fn start_with(engine: EngineUnderTest, more: &[&str]) -> Self {
+        let mut devnet = Self::prepared(engine);
+        devnet.again(more);
+        devnet
+    }
+
+    /// Claims a folder and ports for a devnet that is not started yet.
+    pub fn prepared(engine: EngineUnderTest) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let ports = Ports::claim();
+        let doc = diem_testkit::genesis(&[]);
+        Self { engine, folder, ports, child: None, ready: Value::Null, doc }
+    }
+
+    /// Makes a devnet with a single validator and stops it: its home can be started by [`Single`].
+    pub fn of_one(engine: EngineUnderTest) -> Self {
+        let mut devnet = Self::start_with(engine, &["--validators", "1"]);
+        assert!(devnet.stop().success(), "{}", devnet.said());
+        devnet
+    }
+
+    pub fn dir(&self) -> PathBuf {
+        self.folder.path().join("devnet")
+    }
+
+    /// The folder with the keys of the wallet.
+    pub fn wallet(&self) -> PathBuf {
+        self.folder.path().join("wallet")
+    }
+
+    pub fn home(&self, node: usize) -> PathBuf {
+        self.dir().join(format!("node{}", node + 1))
+    }
+
+    pub fn ready_file(&self) -> PathBuf {
+        self.folder.path().join("ready.json")
+    }
+
+    /// The standard output of the devnet.
+    pub fn screen(&self) -> String {
+        fs::read_to_string(self.folder.path().join("stdout")).unwrap()
+    }
+
+    fn said(&self) -> String {
+        fs::read_to_string(self.folder.path().join("stderr")).unwrap()
+    }
+
+    /// The command that starts the devnet.
+    pub fn command(&self, more: &[&str]) -> Command {
+        let mut command = diemd();
+        command.arg("devnet").arg("--dir").arg(self.dir()).arg("--home").arg(self.wallet());
+        command.arg("--ready-file").arg(self.ready_file());
+        command.arg("--port-offset").arg(self.ports.offset.to_string());
+        match self.engine {
+            EngineUnderTest::Comet => command.args(["--engine", "comet", "--block-time", "400ms"]),
+            EngineUnderTest::Instant => command.args(["--engine", "instant"]),
+        };
+        command.args(more).stdin(Stdio::null()).process_group(0);
+        command
+    }
+
+    /// Starts the devnet again in the same folder.
+    pub fn again(&mut self, more: &[&str]) {
+        assert!(self.child.is_none(), "it runs");
+        // A devnet that was killed leaves its ready file.
+        let _ = fs::remove_file(self.ready_file());
+        let output = |name: &str| File::create(self.folder.path().join(name)).unwrap();
+        let mut command = self.command(more);
+        self.child = Some(command.stdout(output("stdout")).stderr(output("stderr")).spawn().unwrap());
+        let started = Instant::now();
+        let text = loop {
+            if let Ok(text) = fs::read_to_string(self.ready_file()) {
+                break text;
+            }
+            let ended = self.child.as_mut().unwrap().try_wait().unwrap();
+            assert!(ended.is_none(), "the devnet ended: {}", self.said());
+            assert!(started.elapsed() < PATIENCE, "the devnet is not ready: {}", self.said());
+            std::thread::sleep(Duration::from_millis(50));
+        };
+        self.ready = serde_json::from_str(&text).unwrap();
+        self.doc = diem_genesis::load(&self.home(0).join("genesis.json"), None).unwrap();
+    }
+
+    pub fn nodes(&self) -> usize {
+        self.ready["nodes"].as_array().unwrap().len()
+    }
+
+    pub fn client(&self, node: usize) -> Client {
+        Client::new(self.ready["nodes"][node]["api"].as_str().unwrap()).unwrap()
+    }
+
+    pub fn last(&self) -> Client {
+        self.client(self.nodes() - 1)
+    }
+
+    /// The trust of a light client in the genesis validators.
+    pub fn trust(&self) -> Trust {
+        Trust::from_genesis(&self.doc).unwrap()
+    }
+
+    /// Asks the devnet to stop, as Ctrl-C does, and waits.
+    pub fn stop(&mut self) -> ExitStatus {
+        let mut child = self.child.take().unwrap();
+        signal(child.id(), Signal::INT);
+        wait(&mut child)
+    }
+
+    /// Waits until the devnet ends on its own; returns its status and standard error.
+    pub fn ended(&mut self) -> (ExitStatus, String) {
+        let mut child = self.child.take().unwrap();
+        (wait(&mut child), self.said())
+    }
+
+    /// Kills the devnet without warning; the kernel tells its nodes.
+    pub fn kill(&mut self) {
+        let mut child = self.child.take().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// The ids of the processes of its nodes and their CometBFTs that run now.
+    pub fn processes(&self) -> Vec<u32> {
+        processes_of(&self.dir())
+    }
+
+    /// The id of the process that runs a node, from its pid file.
+    pub fn pid(&self, node: usize) -> u32 {
+        pid_of(&self.home(node))
+    }
+
+    /// Makes a transfer of whole VVV between people of the genesis.
+    pub fn transfer(&self, from: u32, nonce: u64, to: Address, vvv: u128) -> Bytes {
+        let amount = Amount::ONE.checked_mul(vvv).unwrap();
+        TxBuilder::transfer(&self.doc, &person(from), nonce, to, amount).bytes()
+    }
+}
+
+impl Drop for Devnet {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            signal(child.id(), Signal::TERM);
+            wait(&mut child);
+        }
+        if std::thread::panicking() {
+            println!("{}", self.said());
+            for node in 0..4 {
+                let log = fs::read_to_string(self.home(node).join("node.log")).unwrap_or_default();
+                let lines: Vec<&str> = log.lines().collect();
+                println!("--- node {}\n{}", node + 1, lines[lines.len().saturating_sub(25)..].join("\n"));
+            }
+        }
+    }
+}

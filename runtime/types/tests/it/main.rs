@@ -1,0 +1,3 @@
+//! What the types of a whole chain promise.
+
+mod genesis;
