@@ -2,6 +2,7 @@
 // them with a build instead.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { binary } from "./binary.mjs";
 
 const check = process.argv.includes("--check");
 const out = new URL("../out/", import.meta.url);
@@ -9,7 +10,7 @@ const target = new URL("../artifacts/", import.meta.url);
 const read = (url) => JSON.parse(readFileSync(url));
 
 /** A build of some files numbers the syntax tree anew, so only a build of all of them is the same everywhere. */
-const build = (...options) => execFileSync("forge", ["build", ...options], { stdio: ["ignore", "ignore", "inherit"] });
+const build = (...options) => execFileSync(binary("forge"), ["build", ...options], { stdio: ["ignore", "ignore", "inherit"] });
 
 /** Every declared variable by the number that the compiler gives it. */
 function variables() {
@@ -29,7 +30,8 @@ function variables() {
 const plain = (type) => type.replace(/\)\d+_storage/g, ")").replace(/\(([A-Za-z]+)\)\d+/g, "($1)");
 
 function layout({ storage, types }) {
-  const field = ({ label, slot, offset, type }) => ({ label, slot: Number(slot), offset, bytes: Number(types[type].numberOfBytes), type: plain(type) });
+  const bytes = (type) => Number(types[type].numberOfBytes);
+  const field = ({ label, slot, offset, type }) => ({ label, slot: Number(slot), offset, bytes: bytes(type), type: plain(type) });
   const structs = Object.entries(types).filter(([, type]) => type.members);
   return {
     storage: storage.map(field),
@@ -85,8 +87,7 @@ if (check) {
   build();
   if (renderAll().some(differs)) {
     build("--force");
-    const stale = renderAll().filter(differs).map(([file]) => file.pathname.split("/").pop());
-    if (stale.length > 0) throw new Error(`artifacts/ is not what src/ compiles to (${stale.join(", ")}): npm run artifacts`);
+    if (renderAll().some(differs)) throw new Error("artifacts/ is not what src/ compiles to: npm run artifacts");
   }
 } else {
   build("--force");

@@ -1,24 +1,22 @@
 // A local Base, a bridge on it, and validators who sign for it. For scripts only: every key here is known to everybody.
 import { spawn } from "node:child_process";
-import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
 import {
   AbiCoder, Contract, JsonRpcProvider, SigningKey, TypedDataEncoder, Wallet, concat, computeAddress, getBytes,
   getCreate2Address, getCreateAddress, hexlify, id, keccak256, toBeHex,
 } from "ethers";
+import { binary } from "./binary.mjs";
 
 export const DIEM = 10n ** 18n;
 /** The CREATE2 factory that Base and anvil have; it has no owner and takes the salt before the init code. */
 const FACTORY = "0x4e59b44847b379578588920cA78FbF26c0B4956C";
 
-const require = createRequire(import.meta.url);
 const artifact = (name) => JSON.parse(readFileSync(new URL(`../out/${name}.sol/${name}.json`, import.meta.url)));
 
 /** Starts anvil with the rules of an OP chain on a free port. Call `stop` at the end. */
 export async function startBase() {
-  const platform = `${process.platform}-${process.arch === "x64" ? "amd64" : process.arch}`;
-  const binary = require.resolve(`@foundry-rs/anvil-${platform}/bin/anvil`);
-  const anvil = spawn(binary, ["--optimism", "--port", "0", "--chain-id", "8453", "--timestamp", "1800000000"], { stdio: ["ignore", "pipe", "inherit"] });
+  const options = ["--optimism", "--port", "0", "--chain-id", "8453", "--timestamp", "1800000000"];
+  const anvil = spawn(binary("anvil"), options, { stdio: ["ignore", "pipe", "inherit"] });
   const port = await new Promise((resolve, reject) => {
     let text = "";
     anvil.once("exit", (code) => reject(new Error(`anvil ended with ${code}: ${text}`)));
@@ -69,7 +67,8 @@ export async function deployBridge(provider, set) {
   const salt = id(`salt ${set.bytes}`);
   const { abi, bytecode } = artifact("DiemBridge");
   const arguments_ = [
-    salt, setHash(salt, 0, createdAt, set), createdAt, 30 * 86_400, 1_000_000n * DIEM, 10_000, sender.address, "diem-1", "adiem",
+    salt, setHash(salt, 0, createdAt, set), createdAt, 30 * 86_400, 1_000_000n * DIEM, 10_000, sender.address,
+    "diem-1", "adiem",
   ];
   const types = abi.find((entry) => entry.type === "constructor").inputs.map((input) => input.type);
   const initCode = concat([bytecode.object, AbiCoder.defaultAbiCoder().encode(types, arguments_)]);

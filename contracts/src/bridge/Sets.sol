@@ -43,7 +43,7 @@ library Sets {
     /// @dev The set must have passed `check`. Each signer is recovered, never named, and each bit counts once.
     function signedPower(bytes calldata set, bytes calldata sigs, bytes32 digest)
         internal
-        view
+        pure
         returns (uint256 signed, uint256 total)
     {
         // Counts up to 150, offsets below the size of calldata, and powers whose total fits 64 bits.
@@ -74,7 +74,7 @@ library Sets {
     /// @dev Reverts unless the signature at `offset` is that of member i.
     function powerOfSigner(bytes calldata set, bytes calldata sigs, bytes32 digest, uint256 i, uint256 offset)
         private
-        view
+        pure
         returns (uint256 power)
     {
         unchecked {
@@ -86,20 +86,11 @@ library Sets {
 
     /// @dev The signer of a signature as EIP-2098 packs it, or zero, which is no member: `vs` is s with the parity of y in
     /// its highest bit. Of the two forms of a signature only the one with the low s counts.
-    function recover(bytes32 digest, bytes32 r, bytes32 vs) private view returns (uint256 signer) {
+    function recover(bytes32 digest, bytes32 r, bytes32 vs) private pure returns (uint256 signer) {
         uint256 s = uint256(vs) & (type(uint256).max >> 1);
         if (s > HALF_ORDER) return 0;
-        // Solidity's `ecrecover` does the same in more steps, which 100 signatures of a batch would pay for.
-        assembly ("memory-safe") {
-            let input := mload(0x40)
-            mstore(input, digest)
-            mstore(add(input, 0x20), add(27, shr(255, vs)))
-            mstore(add(input, 0x40), r)
-            mstore(add(input, 0x60), s)
-            // The precompile writes nothing if there is no signer.
-            mstore(0, 0)
-            pop(staticcall(gas(), 1, input, 0x80, 0, 0x20))
-            signer := mload(0)
+        unchecked {
+            return uint256(uint160(ecrecover(digest, uint8(27 + (uint256(vs) >> 255)), r, bytes32(s))));
         }
     }
 

@@ -36,7 +36,7 @@ contract Libraries {
 
     function signedPower(bytes calldata set, bytes calldata sigs, bytes32 toSign)
         external
-        view
+        pure
         returns (uint256 signed, uint256 total)
     {
         return Sets.signedPower(set, sigs, toSign);
