@@ -50,3 +50,49 @@ pub(crate) fn is_above_share(amount: Amount, capacity: Amount, share_bps: u16) -
     let largest = capacity.mul_div_floor(share_bps.into(), WHOLE_BPS).unwrap_or(Amount::MAX);
     amount > largest
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::arithmetic_side_effects, reason = "tests")]
+    use super::*;
+
+    const CAPACITY: Amount = Amount::new(1_000);
+
+    fn at(ms: u64, level: u128) -> Bucket {
+        Bucket { level: Amount::new(level), at: Time(ms) }
+    }
+
+    #[test]
+    fn a_day_drains_the_capacity_and_parts_of_it_are_rounded_down() {
+        let full = at(0, 1_000);
+        for (ms, level) in
+            [(0, 1_000), (86_399, 1_000), (86_400, 999), (43_200_000, 500), (86_399_999, 1), (86_400_000, 0)]
+        {
+            assert_eq!(full.drained(CAPACITY, Time(ms)), at(ms, level));
+        }
+        assert_eq!(full.drained(CAPACITY, Time(u64::MAX)).level, Amount::ZERO);
+        assert_eq!(at(5, 7).drained(Amount::MAX, Time(u64::MAX)).level, Amount::ZERO);
+    }
+
+    #[test]
+    fn time_that_runs_backwards_drains_nothing() {
+        assert_eq!(at(100, 500).drained(CAPACITY, Time(50)), at(100, 500));
+    }
+
+    #[test]
+    fn a_level_above_a_lowered_capacity_leaves_no_room_and_a_capacity_of_zero_none_ever() {
+        assert_eq!(at(0, 1_000).room(Amount::new(10)), Amount::ZERO);
+        assert_eq!(at(0, 0).drained(Amount::ZERO, Time(u64::MAX)).room(Amount::ZERO), Amount::ZERO);
+        assert_eq!(at(0, 400).filled(Amount::new(100)).emptied(Amount::new(300)).room(CAPACITY), Amount::new(800));
+    }
+
+    #[test]
+    fn a_share_is_compared_without_rounding_it_away() {
+        let share = |amount, share_bps| is_above_share(Amount::new(amount), Amount::new(9_999), share_bps);
+        // A tenth of 9,999 is 999.9, so 999 is not above it and 1,000 is.
+        assert!(!share(999, 1_000) && share(1_000, 1_000));
+        assert!(!share(9_999, 10_000) && share(10_000, 10_000));
+        assert!(is_above_share(Amount::new(1), Amount::ZERO, 10_000));
+        assert!(!is_above_share(Amount::MAX, Amount::MAX, 10_000));
+    }
+}

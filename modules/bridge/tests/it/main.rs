@@ -9,6 +9,8 @@ mod changes;
 mod contracts;
 mod events;
 mod evidence;
+mod garbage;
+mod histories;
 mod params;
 mod questions;
 mod sealing;
