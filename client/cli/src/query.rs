@@ -56,6 +56,21 @@ struct Height {
     height: Option<u64>,
 }
 
+/// The account to read, and the height.
+#[derive(Debug, Args)]
+struct AccountAt {
+    /// Account: an address or the name of a key.
+    who: String,
+    #[command(flatten)]
+    at: Height,
+}
+
+impl AccountAt {
+    async fn address(&self, common: &Common, client: &Client) -> Result<Address, Failure> {
+        who(common, client, &self.who).await
+    }
+}
+
 /// The verbs of `diemd query` that read accounts, blocks and transactions.
 #[derive(Debug, Subcommand)]
 enum Chain {

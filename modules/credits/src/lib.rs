@@ -24,6 +24,7 @@
 
 pub mod accounts;
 pub mod allocations;
+mod check;
 pub mod day;
 pub mod error;
 pub mod event;

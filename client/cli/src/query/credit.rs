@@ -6,7 +6,7 @@ use diem_api::{
 };
 use diem_client::Client;
 
-use super::{Height, staking::or_nothing, who};
+use super::{AccountAt, Height, staking::or_nothing, who};
 use crate::{
     Failure,
     common::Common,
@@ -18,33 +18,13 @@ use crate::{
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
     /// Show an account's credit today, yesterday and tomorrow, with its allocations
-    Credit {
-        /// Account: an address or the name of a key.
-        who: String,
-        #[command(flatten)]
-        at: Height,
-    },
+    Credit(AccountAt),
     /// List the DIEM that an account has staked, by beneficiary
-    DiemStakes {
-        /// Account: an address or the name of a key.
-        who: String,
-        #[command(flatten)]
-        at: Height,
-    },
+    DiemStakes(AccountAt),
     /// List the DIEM that an account has on its way out of stake
-    UnstakingDiem {
-        /// Account: an address or the name of a key.
-        who: String,
-        #[command(flatten)]
-        at: Height,
-    },
+    UnstakingDiem(AccountAt),
     /// List an account's session keys and their limits
-    Grants {
-        /// Account: an address or the name of a key.
-        who: String,
-        #[command(flatten)]
-        at: Height,
-    },
+    Grants(AccountAt),
     /// Show what vouchers of a signer can still bring at a provider
     #[command(after_help = "Example: diemd query vouchers bob --provider carol")]
     Vouchers {
@@ -70,17 +50,17 @@ impl Verb {
     pub(super) async fn answer(&self, common: &Common, client: &Client) -> Result<(), Failure> {
         let output = common.output;
         match self {
-            Self::Credit { who: text, at } => {
-                output.print(&client.credit(&who(common, client, text).await?, at.height, false).await?, credit)
+            Self::Credit(of) => {
+                output.print(&client.credit(&of.address(common, client).await?, of.at.height, false).await?, credit)
             }
-            Self::DiemStakes { who: text, at } => {
-                output.print(&client.diem_stakes(&who(common, client, text).await?, at.height).await?, stakes)
+            Self::DiemStakes(of) => {
+                output.print(&client.diem_stakes(&of.address(common, client).await?, of.at.height).await?, stakes)
             }
-            Self::UnstakingDiem { who: text, at } => {
-                output.print(&client.diem_tranches(&who(common, client, text).await?, at.height).await?, tranches)
+            Self::UnstakingDiem(of) => {
+                output.print(&client.diem_tranches(&of.address(common, client).await?, of.at.height).await?, tranches)
             }
-            Self::Grants { who: text, at } => {
-                output.print(&client.grants(&who(common, client, text).await?, at.height).await?, grants)
+            Self::Grants(of) => {
+                output.print(&client.grants(&of.address(common, client).await?, of.at.height).await?, grants)
             }
             Self::Vouchers { who: text, provider, signer, at } => {
                 let signer = match signer {

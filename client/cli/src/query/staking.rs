@@ -7,7 +7,7 @@ use diem_api::{At, List, Lock, Position, Reward, Unstaking, ValidatorDetail, Val
 use diem_client::Client;
 use diem_core::{Amount, Denom};
 
-use super::{Height, who};
+use super::{AccountAt, Height, who};
 use crate::{
     Failure, brief,
     common::Common,
@@ -32,33 +32,13 @@ pub(super) enum Verb {
         at: Height,
     },
     /// List what an account has staked, by validator
-    Positions {
-        /// Account: an address or the name of a key.
-        who: String,
-        #[command(flatten)]
-        at: Height,
-    },
+    Positions(AccountAt),
     /// List what an account has on its way out of stake, and what it moved lately
-    Unstaking {
-        /// Account: an address or the name of a key.
-        who: String,
-        #[command(flatten)]
-        at: Height,
-    },
+    Unstaking(AccountAt),
     /// List what an account has locked for DIEM, by validator
-    Locks {
-        /// Account: an address or the name of a key.
-        who: String,
-        #[command(flatten)]
-        at: Height,
-    },
+    Locks(AccountAt),
     /// List what an account may claim, by validator
-    Rewards {
-        /// Account: an address or the name of a key.
-        who: String,
-        #[command(flatten)]
-        at: Height,
-    },
+    Rewards(AccountAt),
 }
 
 impl Verb {
@@ -68,17 +48,17 @@ impl Verb {
             Self::Validators { at } => output.print(&client.validators_at(at.height).await?, validators),
             Self::Validator { operator, at } => output
                 .print(&client.validator(&who(common, client, operator).await?, at.height, false).await?, validator),
-            Self::Positions { who: text, at } => {
-                output.print(&client.positions(&who(common, client, text).await?, at.height).await?, positions)
+            Self::Positions(of) => {
+                output.print(&client.positions(&of.address(common, client).await?, of.at.height).await?, positions)
             }
-            Self::Unstaking { who: text, at } => {
-                output.print(&client.unstaking(&who(common, client, text).await?, at.height).await?, unstaking)
+            Self::Unstaking(of) => {
+                output.print(&client.unstaking(&of.address(common, client).await?, of.at.height).await?, unstaking)
             }
-            Self::Locks { who: text, at } => {
-                output.print(&client.locks(&who(common, client, text).await?, at.height).await?, locks)
+            Self::Locks(of) => {
+                output.print(&client.locks(&of.address(common, client).await?, of.at.height).await?, locks)
             }
-            Self::Rewards { who: text, at } => {
-                output.print(&client.rewards(&who(common, client, text).await?, at.height).await?, rewards)
+            Self::Rewards(of) => {
+                output.print(&client.rewards(&of.address(common, client).await?, of.at.height).await?, rewards)
             }
         }
     }
