@@ -20,6 +20,12 @@ interface Vm {
     function load(address account, bytes32 slot) external view returns (bytes32);
     function store(address account, bytes32 slot, bytes32 value) external;
     function getCode(string calldata artifact) external view returns (bytes memory);
+    function readFile(string calldata path) external view returns (string memory);
+    function keyExistsJson(string calldata json, string calldata path) external view returns (bool);
+    function parseJsonBytes(string calldata json, string calldata path) external pure returns (bytes memory);
+    function parseJsonString(string calldata json, string calldata path) external pure returns (string memory);
+    function parseJsonUintArray(string calldata json, string calldata path) external pure returns (uint256[] memory);
+    function toString(uint256 number) external pure returns (string memory);
     function snapshotState() external returns (uint256);
     function revertToState(uint256 id) external returns (bool);
 
