@@ -167,6 +167,15 @@ contract SetsTest is BridgeTest {
         assertProposed(2, start + 1, start + 1 + MAX_SET_AGE / 2);
     }
 
+    function test_the_guardian_vetoes_a_proposal_while_paused() public {
+        makeStale();
+        updateSet(2, uint64(block.timestamp), next);
+        pause(1);
+        vm.prank(guardian);
+        bridge.vetoSet(2);
+        assertProposed(0, 0, 0);
+    }
+
     function test_a_proposal_keeps_its_place_until_it_is_too_old() public {
         makeStale();
         uint64 start = uint64(block.timestamp);

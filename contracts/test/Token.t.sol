@@ -122,6 +122,15 @@ contract TokenTest is BridgeTest {
         bridge.vetoMove(address(0));
     }
 
+    function test_the_guardian_vetoes_a_move_while_paused_and_stale() public {
+        moveBridge(1, alice);
+        pause(1);
+        makeStale();
+        vm.prank(guardian);
+        bridge.vetoMove(alice);
+        assertNext(address(0), 0);
+    }
+
     function test_nobody_is_no_bridge() public {
         vm.prank(address(bridge));
         vm.expectRevert(abi.encodeWithSignature("NoBridge()"));
