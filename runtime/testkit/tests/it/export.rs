@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use diem_core::ModuleError;
 use diem_runtime::{App, Options};
 use diem_testkit::{
     TestChain,

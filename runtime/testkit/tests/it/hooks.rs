@@ -1,6 +1,6 @@
 //! Steps of a block that fail: one is repeated in the next block, another stops the node.
 
-use diem_core::{Amount, CallError, Denom, Fatal, ModuleError};
+use diem_core::{Amount, CallError, Denom, Fatal};
 use diem_runtime::{
     Options, Rejected,
     hooks::{Hook, Hooks, Run},

@@ -1,7 +1,7 @@
 //! Payments to addresses that nobody has paid yet, and the names of results.
 
 use diem_bank::{self as bank, MinNewAccount};
-use diem_core::{Address, Amount, Denom, ModuleError, sha256};
+use diem_core::{Address, Amount, Denom, sha256};
 use diem_testkit::BlockOutcome;
 use diem_types::Call;
 
