@@ -39,6 +39,7 @@ test: setup ## run every test
 	@for level in 0 3; do \
 		cargo test --workspace --test computed_table --config profile.dev.package.diem-diem.opt-level=$$level || exit 1; \
 	done
+	@scripts/contracts.sh
 
 soak: setup ## run tests at their full size: ARGS="collect simulation"; without ARGS, list them
 	@PROFILE=$(PROFILE) scripts/soak.sh $(ARGS)

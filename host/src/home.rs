@@ -80,7 +80,15 @@ pub struct Home {
 /// The lock on a home: it is held, by this process, until it is dropped.
 #[derive(Debug)]
 pub struct HomeLock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for HomeLock {
+    fn drop(&mut self) {
+        // Closing the file is not enough: a child that another thread is starting has a copy of the open file until it
+        // has become its program. If unlocking fails, that copy's end unlocks.
+        let _ = self.file.unlock();
+    }
 }
 
 /// A home that is being made. Until it is finished, dropping it removes what the attempt has written, so that a command
@@ -261,7 +269,7 @@ impl Home {
             writeln!(file, "{}", std::process::id())
         };
         write().map_err(failed)?;
-        Ok(HomeLock { _file: file })
+        Ok(HomeLock { file })
     }
 }
 
