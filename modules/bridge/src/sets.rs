@@ -13,8 +13,8 @@ use crate::{
 
 const SECOND_MS: u64 = 1_000;
 
-/// Makes the next set if the newest is old, or if the shares of power have moved since. A step before the transactions
-/// of a block, so that the set is of the consensus set in the state before the block.
+/// Makes the next set if the newest is old, or if the shares of power have moved since. It is a step before the
+/// transactions of a block, so that the set is of the consensus set in the state before the block.
 ///
 /// # Errors
 /// The consensus set is none that the contract takes.

@@ -24,7 +24,7 @@ const fn bends(c: char) -> bool {
         '"' => true,
         // These are the control characters (category Cc).
         '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' => true,
-        // Line and paragraph separators.
+        // These separate lines and paragraphs.
         '\u{2028}' | '\u{2029}' => true,
         _ => is_ignorable(c),
     }

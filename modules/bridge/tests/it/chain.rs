@@ -22,7 +22,7 @@ use crate::staking_chain::{World, bridge, units, vvv, who};
 pub(crate) const AUTHORITY: u8 = 30;
 /// An account with DIEM.
 pub(crate) const ALICE: u8 = 31;
-/// Another one.
+/// Another account with DIEM.
 pub(crate) const BOB: u8 = 32;
 /// Base's chain id.
 pub(crate) const BASE: u64 = 8453;

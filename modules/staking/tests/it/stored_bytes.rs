@@ -101,7 +101,7 @@ fn validators(rows: &mut Written, of: &Rows) {
         // Consensus names a validator by the first 20 bytes of its key's hash.
         rows.row(8, &[&diem_core::sha256(&[&row.consensus_key])[..20]], &[operator]);
         if row.rank > 0 {
-            // The most powerful first.
+            // The most powerful one comes first.
             rows.row(10, &[&(u64::MAX - row.rank).to_be_bytes(), operator], &[&row.consensus_key]);
         }
     }

@@ -176,7 +176,7 @@ fn what_a_recheck_refuses_leaves_its_nonce_to_another() {
 fn what_could_never_wait_frees_no_nonce_of_what_does() {
     let chain = TestChain::new();
     let mut pool = Pool(Vec::new());
-    // In the disorder in which gossip brought them.
+    // Gossip brought them in this disorder.
     for nonce in [0, 2, 1, 3] {
         assert!(pool.offer(&chain, chain.transfer(0, nonce, 1, 1).bytes()));
     }

@@ -54,7 +54,7 @@ fn gives_out_of_nothing(ctx: &mut BlockContext<'_>) -> Result<(), Fatal> {
 fn a_balance_out_of_nothing_is_found_and_told_in_a_few_operations() {
     let (world, found) = shortest(gives_out_of_nothing);
     assert_eq!(found.violation.rule, "1: supply = balances + pools");
-    // Some stake, and a mint.
+    // Some stake and a mint are enough.
     assert!(found.operations() <= 3, "{}", found.text(&world));
 }
 
