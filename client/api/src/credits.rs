@@ -33,7 +33,6 @@ pub struct CreditDay {
     /// The credit that was consumed.
     pub spent: Credit,
     /// The credit that is allocated to providers and not consumed yet.
-    #[serde(rename = "promised")]
     pub allocated: Credit,
     /// The credit that is set aside for sale.
     pub offered: Credit,

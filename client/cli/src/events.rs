@@ -235,7 +235,7 @@ pub(super) fn why(code: u32) -> String {
         "voucher_day" => "its day is settled or has not begun",
         "voucher_signature" => "its signature is not by its signer",
         "voucher_below" => "more was paid already: amounts count from the day's begin",
-        "no_promise" => "nothing is allocated to this provider that day",
+        "no_allocation" => "nothing is allocated to this provider that day",
         "no_grant" => "its signer is not granted for this account, provider and day",
         "grant_expired" => "its signer's grant is over",
         _ => "see `diemd query errors`",

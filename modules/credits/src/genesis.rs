@@ -80,7 +80,6 @@ pub struct Rows {
     pub idle: IdleSupply,
     pub next_tranche: u64,
     pub accounts: Vec<(Address, Account)>,
-    #[serde(rename = "promises")]
     pub allocations: Vec<(Address, Vec<Allocation>)>,
     pub grants: Vec<((Address, Address), Grant)>,
     pub positions: Vec<((Address, Address), Amount)>,

@@ -259,7 +259,7 @@ impl Message for Msg {
                 format!("Delist provider {}{bond}", provider.to_hex())
             }
             Self::Allocate { provider, amount } => {
-                format!("Promise {amount} credit a day to {}", provider.to_hex())
+                format!("Allocate {amount} credit a day to {}", provider.to_hex())
             }
             Self::Grant { key, last_day, limits } => {
                 let limit = |limit: &ProviderLimit| format!("{} at {}", limit.limit, limit.provider.to_hex());

@@ -107,7 +107,6 @@ pub struct AccountInfo {
     /// The price of its open offer, in avvv for a whole credit.
     pub offer_price: Option<Amount>,
     /// The allocations of the account, by provider.
-    #[serde(rename = "promises")]
     pub allocations: Vec<AllocationInfo>,
 }
 

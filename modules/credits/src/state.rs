@@ -128,7 +128,6 @@ pub struct CreditDay {
     /// The credit that was consumed.
     pub spent: Amount,
     /// The credit that is set aside for providers and not consumed yet. JSON has it under its first name.
-    #[serde(rename = "promised")]
     pub allocated: Amount,
     /// The credit that is set aside for sale.
     pub offered: Amount,

@@ -137,9 +137,9 @@ fn sixteen_providers_at_most() {
     for number in 14..=29 {
         world.run(alice(), allocate(who(number), whole(1)));
     }
-    world.refuses(alice(), allocate(who(30), whole(1)), "too_many_promises");
+    world.refuses(alice(), allocate(who(30), whole(1)), "too_many_allocations");
     world.run(alice(), allocate(who(14), Amount::ZERO));
-    world.refuses(alice(), allocate(who(30), whole(1)), "too_many_promises");
+    world.refuses(alice(), allocate(who(30), whole(1)), "too_many_allocations");
     world.midnight(1);
     world.run(alice(), allocate(who(30), whole(1)));
 }
@@ -166,7 +166,7 @@ fn allocations_made_and_ended_on_one_day_leave_nothing_and_an_export_starts_agai
         world.run(alice(), allocate(provider, Amount::new(1)));
         world.run(alice(), allocate(provider, Amount::ZERO));
         assert_eq!(world.account(alice()).allocations, []);
-        world.refuses(alice(), allocate(provider, Amount::ZERO), "no_promise");
+        world.refuses(alice(), allocate(provider, Amount::ZERO), "no_allocation");
     }
     assert_eq!(world.rows(ALLOCATIONS), 0);
     let mut twin = exported_and_started_again(&world);
@@ -188,7 +188,7 @@ fn an_account_has_thirty_two_allocations_at_most_those_of_the_day_before_among_t
             world.run(alice(), allocate(provider, Amount::ZERO));
         }
         let another = another_provider(&mut world, day * 100 + 50);
-        world.refuses(alice(), allocate(another, whole(1)), "too_many_promises");
+        world.refuses(alice(), allocate(another, whole(1)), "too_many_allocations");
         let expected = if day == 0 { 16 } else { MAX_ROWS };
         assert_eq!(world.account(alice()).allocations.len(), expected);
         exported_and_started_again(&world);
@@ -205,7 +205,7 @@ fn what_cannot_be_allocated_is_refused() {
     world.refuses(alice(), allocate(pia(), whole(1)), "too_little_credit");
     world.run(alice(), stake_diem(Amount::new(1)));
     world.refuses(alice(), allocate(bob(), whole(1)), "no_provider");
-    world.refuses(alice(), allocate(pia(), Amount::ZERO), "no_promise");
+    world.refuses(alice(), allocate(pia(), Amount::ZERO), "no_allocation");
     world.run(alice(), allocate(pia(), Amount::MAX));
     world.refuses(alice(), allocate(quin(), whole(1)), "math");
     world.midnight(1);

@@ -102,7 +102,7 @@ fn a_bad_voucher_is_named_and_harms_no_other() {
         "voucher_day",
         "voucher_day",
         "no_grant",
-        "no_promise",
+        "no_allocation",
         "voucher_signature",
         "voucher_requests",
         "voucher_signature",
@@ -258,7 +258,7 @@ fn vouchers_to_a_provider_on_its_last_day_count_in_the_grace() {
     world.run(pia(), Msg::Deregister);
     world.midnight(1);
     assert_eq!(one(&mut world, signed(1, pia(), FIRST, whole(60))), (Verdict::Paid, whole(60)));
-    assert_eq!(one(&mut world, signed(1, pia(), FIRST + 1, whole(1))), refused("no_promise"));
+    assert_eq!(one(&mut world, signed(1, pia(), FIRST + 1, whole(1))), refused("no_allocation"));
     assert_eq!(world.record(0).counted, whole(60));
 }
 

@@ -118,7 +118,7 @@ fn allocations(scene: &mut Scene) {
     scene.refuses(0, allocate(NOBODY, whole(1)), "credits/no_provider");
     scene.refuses(0, allocate(leaving, whole(1)), "credits/provider_left");
     for nothing in [NOBODY, unlisted, leaving] {
-        scene.refuses(0, allocate(nothing, Amount::ZERO), "credits/no_promise");
+        scene.refuses(0, allocate(nothing, Amount::ZERO), "credits/no_allocation");
     }
     scene.refuses(1, allocate(provider, Amount::new(1)), "credits/too_little_credit");
     scene.refuses(UNLISTED, allocate(provider, whole(1)), "credits/too_little_credit");

@@ -56,7 +56,7 @@ pub(crate) fn scene() -> Scene {
     let restake = svvv::Msg::Restake { from: validator(0), to: validator(1), amount: whole(1) };
     scene.refuses(0, Call::Svvv(restake), "staking/too_many_entries");
     scene.refuses(0, unstake_diem(milli(10), None), "credits/too_many_tranches");
-    scene.refuses(0, allocate(providers[16], milli(1)), "credits/too_many_promises");
+    scene.refuses(0, allocate(providers[16], milli(1)), "credits/too_many_allocations");
     let one_more = vec![(providers[0], whole(1))];
     scene.refuses(0, grant(Address([17; 20]), today + 1, one_more), "credits/too_many_keys");
     // The sixteen that it had until now count until tomorrow.

@@ -43,7 +43,7 @@ pub(crate) fn scene() -> Scene {
     // An account that has allocated nothing, and one that allocated to somebody else.
     for (person, provider) in [(1, PROVIDER), (0, UNLISTED)] {
         let bad = scene.economy.signed(person, provider, today, whole(1));
-        scene.refuses_voucher(provider, bad, "no_promise");
+        scene.refuses_voucher(provider, bad, "no_allocation");
     }
     scene
 }
