@@ -121,11 +121,15 @@ impl Start {
         let ports = runtime.block_on(listen(&config))?;
         // The home is judged before anything in it is opened for use, which would change files of a home that is
         // refused. The store tells its version first: a genesis of another version may be unreadable.
-        if let Some(chain) = App::held_chain(&home.data())? {
-            Origin::check(home, &chain)?;
-        }
+        let unbegun = match App::held_chain(&home.data())? {
+            Some(chain) => Origin::check(home, &chain).map(|()| None)?,
+            None => Some(Origin::of(home, None)?),
+        };
         let app = Arc::new(open(home, &config)?);
-        let origin = Origin::of(home, app.chain().map(|chain| (chain, app.consensus_params())))?;
+        let origin = match unbegun {
+            Some(origin) => origin,
+            None => Origin::of(home, app.chain().map(|chain| (chain, app.consensus_params())))?,
+        };
         let result = runtime.block_on(run(home, &config, origin, ports, Arc::clone(&app)));
         // Requests that still wait for something do not hold the process up; those that read the store end first.
         let stopped = Instant::now();

@@ -72,6 +72,9 @@ pub enum OriginError {
         /// The hash of the genesis file.
         given: String,
     },
+    /// The chain starts with another version of the state machine than this binary's.
+    #[error("{0}")]
+    Version(String),
     /// The home cannot be written.
     #[error(transparent)]
     Home(#[from] HomeError),
@@ -96,6 +99,7 @@ impl Origin {
             return Ok(Self::Begun { chain, consensus });
         }
         let (doc, note) = read(home)?;
+        diem_runtime::check_version(&doc).map_err(|error| OriginError::Version(error.0))?;
         keep(home, &note)?;
         Ok(Self::from(doc))
     }

@@ -18,16 +18,25 @@ pub struct InitChain {
     pub root: [u8; 32],
 }
 
+/// Checks that this binary computes the version of the state machine with which the chain of `doc` starts.
+///
+/// # Errors
+/// The sentence names both versions and says what to do.
+pub fn check_version(doc: &GenesisDoc) -> Result<(), Fatal> {
+    if doc.app_version == APP_VERSION {
+        return Ok(());
+    }
+    Err(Fatal(format!(
+        "genesis: the chain starts with version {} of the state machine, and this diemd computes version \
+         {APP_VERSION}: start it with a diemd of that version (COMPATIBILITY.md lists them)",
+        doc.app_version
+    )))
+}
+
 /// Builds the genesis state of every module.
 pub(crate) fn build(doc: &GenesisDoc) -> Result<PendingGenesis, Fatal> {
     doc.validate().map_err(|error| Fatal(format!("genesis: {error}")))?;
-    if doc.app_version != APP_VERSION {
-        return Err(Fatal(format!(
-            "genesis: the chain starts with version {} of the state machine, and this diemd computes version \
-             {APP_VERSION}: start it with a diemd of that version (COMPATIBILITY.md lists them)",
-            doc.app_version
-        )));
-    }
+    check_version(doc)?;
     let identity = Identity {
         chain_id: doc.chain_id.clone(),
         genesis_hash: doc.hash(),

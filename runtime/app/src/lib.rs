@@ -33,6 +33,6 @@ pub use block::Finalized;
 pub use commit::Committed;
 pub use diem_staking::ValidatorUpdate;
 pub use dry_run::{Change, DryRun, DryRunError};
-pub use genesis::InitChain;
+pub use genesis::{InitChain, check_version};
 pub use proposal::Rejected;
 pub use query::{Answered, QueryError, chain_params, consensus_params, gas_params};

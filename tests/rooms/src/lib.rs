@@ -1,6 +1,7 @@
 //! The plan of the house as a check: which crate of the workspace may depend on which, and what may not be found
 //! anywhere below it. The arrows are normal dependencies, because tests may use crates above their own; the packages
-//! that the tests of a room may not reach have a list of their own.
+//! that the tests of a room may not reach have a list of their own. What a manifest declares counts even where no feature
+//! turns it on.
 
 pub mod floats;
 
@@ -60,7 +61,7 @@ const ROOMS: &[Room] = &[
         folder: "modules/",
         may_use: &["runtime/core", "modules/"],
         may_not_reach: OUTSIDE_WORLD,
-        tests_may_not_reach: DATABASE,
+        tests_may_not_reach: OUTSIDE_WORLD,
     },
     Room {
         folder: "runtime/types",
@@ -191,15 +192,23 @@ const ROOMS: &[Room] = &[
     Room { folder: "tests/", may_use: ANY, may_not_reach: &[], tests_may_not_reach: &[] },
 ];
 
-/// Packages that one room alone depends on directly, however many reach them through it. Rooms that may use anything
-/// are exempt, and so are tests.
-const AT_HOME_IN: &[(&str, &str)] = &[
-    ("rocksdb", "runtime/store"),
-    ("tendermint-abci", "node/comet"),
-    ("axum", "node/http"),
-    ("reqwest", "client/sdk"),
-    ("libp2p", "node/p2p"),
-    ("alloy", "client/base"),
+/// A family of packages that one room alone depends on directly, however many reach it through that room.
+struct AtHome {
+    family: &'static str,
+    room: &'static str,
+    /// The rooms whose tests may use it too.
+    tests: &'static [&'static str],
+}
+
+/// Rooms that may use anything are exempt.
+const AT_HOME: &[AtHome] = &[
+    AtHome { family: "rocksdb", room: "runtime/store", tests: &[] },
+    AtHome { family: "librocksdb-sys", room: "runtime/store", tests: &[] },
+    AtHome { family: "tendermint-abci", room: "node/comet", tests: &[] },
+    AtHome { family: "axum", room: "node/http", tests: &["node/diemd"] },
+    AtHome { family: "reqwest", room: "client/sdk", tests: &["node/http", "node/diemd"] },
+    AtHome { family: "libp2p", room: "node/p2p", tests: &[] },
+    AtHome { family: "alloy", room: "client/base", tests: &[] },
 ];
 
 /// A package of the graph, known by cargo's id.
@@ -212,6 +221,8 @@ struct Package {
     uses: Vec<String>,
     /// The ids of the packages that only its tests depend on.
     tests_use: Vec<String>,
+    /// The direct dependencies that its manifest declares, optional ones too, each with its kind.
+    declares: Vec<(String, String)>,
 }
 
 /// The packages of a workspace and their normal dependencies.
@@ -236,12 +247,15 @@ impl Graph {
                 _ => None,
             };
             let name = text(package, "name")?.to_owned();
-            packages.insert(text(package, "id")?.to_owned(), Package { name, folder, ..Package::default() });
+            let declares = list(package, "dependencies")?;
+            let declares = declares.iter().map(|declared| Ok((text(declared, "name")?.to_owned(), kind_of(declared))));
+            let declares = declares.collect::<Result<_, String>>()?;
+            packages.insert(text(package, "id")?.to_owned(), Package { name, folder, declares, ..Package::default() });
         }
         for node in list(root.get("resolve").ok_or("cargo metadata has no `resolve`")?, "nodes")? {
             let package: &mut Package = packages.entry(text(node, "id")?.to_owned()).or_default();
             package.uses = dependencies(node, NORMAL)?;
-            package.tests_use = dependencies(node, "dev")?;
+            package.tests_use = dependencies(node, TESTS)?;
         }
         Ok(Self(packages))
     }
@@ -257,7 +271,8 @@ impl Graph {
             match ROOMS.iter().find(|room| covers(room.folder, folder)) {
                 Some(room) => {
                     found.extend(self.arrows_up(package, room));
-                    found.extend(self.away_from_home(package, folder, room));
+                    found.extend(away_from_home(package, folder, room));
+                    found.extend(self.declared(package, room));
                     found.extend(self.forbidden_below(&package.name, &package.uses, room.may_not_reach));
                     let tests = self.forbidden_below(&package.name, &package.tests_use, room.tests_may_not_reach);
                     found.extend(tests.into_iter().map(|breach| format!("in its tests: {breach}")));
@@ -280,14 +295,12 @@ impl Graph {
         .collect()
     }
 
-    fn away_from_home(&self, package: &Package, folder: &str, room: &Room) -> Vec<String> {
-        let used = package.uses.iter().filter_map(|id| self.0.get(id)).filter(|_| room.may_use != ANY);
-        used.filter_map(|used| {
-            let (_, home) = AT_HOME_IN.iter().find(|(family, _)| is_of_family(&used.name, family))?;
-            (folder != *home)
-                .then(|| format!("`{}` may not use `{}`, which {home} alone does", package.name, used.name))
-        })
-        .collect()
+    /// The forbidden packages that the manifest declares for a feature that is off, or for its build script.
+    fn declared(&self, package: &Package, room: &Room) -> Vec<String> {
+        let on = |name: &String| package.uses.iter().any(|id| self.0.get(id).is_some_and(|used| used.name == *name));
+        let declared = package.declares.iter().filter(|(name, kind)| kind != TESTS && !on(name));
+        let forbidden = declared.filter(|(name, _)| room.may_not_reach.iter().any(|family| is_of_family(name, family)));
+        forbidden.map(|(name, _)| format!("`{}` may not declare `{name}`", package.name)).collect()
     }
 
     /// Searches the graph below the packages that one uses, and reports the first path to each forbidden one.
@@ -313,6 +326,17 @@ impl Graph {
     }
 }
 
+fn away_from_home(package: &Package, folder: &str, room: &Room) -> Vec<String> {
+    let declared = package.declares.iter().filter(|_| room.may_use != ANY);
+    declared
+        .filter_map(|(name, kind)| {
+            let home = AT_HOME.iter().find(|home| is_of_family(name, home.family))?;
+            let allowed = folder == home.room || (kind == TESTS && home.tests.contains(&folder));
+            (!allowed).then(|| format!("`{}` may not use `{name}`, which {} alone does", package.name, home.room))
+        })
+        .collect()
+}
+
 fn covers(plan: &str, folder: &str) -> bool {
     plan == folder || (plan.ends_with('/') && folder.starts_with(plan))
 }
@@ -323,12 +347,18 @@ fn is_of_family(name: &str, family: &str) -> bool {
 
 /// The kind of a normal dependency, which cargo writes as null.
 const NORMAL: &str = "normal";
+/// The kind of a dependency of tests.
+const TESTS: &str = "dev";
+
+fn kind_of(entry: &Value) -> String {
+    entry.get("kind").and_then(Value::as_str).unwrap_or(NORMAL).to_owned()
+}
 
 fn dependencies(node: &Value, kind: &str) -> Result<Vec<String>, String> {
     let mut uses = Vec::new();
     for dependency in list(node, "deps")? {
         let mut kinds = list(dependency, "dep_kinds")?.iter();
-        if kinds.any(|entry| entry.get("kind").and_then(Value::as_str).unwrap_or(NORMAL) == kind) {
+        if kinds.any(|entry| kind_of(entry) == kind) {
             uses.push(text(dependency, "pkg")?.to_owned());
         }
     }

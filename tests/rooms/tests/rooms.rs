@@ -28,16 +28,20 @@ fn cargo(arguments: &[&str]) -> String {
 /// arrows (from, to, kind of the dependency).
 fn breaches(packages: &[&str], arrows: &[(&str, &str, Value)]) -> Vec<String> {
     let describe = |name: &&str| {
+        let declared = arrows.iter().filter(|arrow| arrow.0 == *name);
+        let declared: Vec<_> = declared.map(|(_, to, kind)| json!({"name": to, "kind": kind})).collect();
         let external = !name.contains('/') && !matches!(*name, "genesis" | "host");
         json!({
             "id": name,
             "name": name,
             "source": if external { json!("registry") } else { Value::Null },
             "manifest_path": format!("/house/{name}/Cargo.toml"),
+            "dependencies": declared,
         })
     };
+    // A feature that is off is in no graph: the kind says so here, and cargo leaves the arrow out.
     let node = |name: &&str| {
-        let deps = arrows.iter().filter(|arrow| arrow.0 == *name);
+        let deps = arrows.iter().filter(|arrow| arrow.0 == *name && arrow.2 != json!("off"));
         let deps: Vec<_> = deps.map(|(_, to, kind)| json!({"pkg": to, "dep_kinds": [{"kind": kind}]})).collect();
         json!({"id": name, "deps": deps})
     };
@@ -128,10 +132,24 @@ fn the_client_knows_no_database_and_no_server() {
 }
 
 #[test]
-fn tests_and_build_scripts_may_reach_anywhere() {
+fn tests_may_reach_anywhere_where_the_plan_does_not_say_otherwise() {
     let packages = ["runtime/store", "runtime/testkit", "tokio"];
-    let arrows = [("runtime/store", "runtime/testkit", json!("dev")), ("runtime/store", "tokio", json!("build"))];
+    let arrows = [("runtime/store", "runtime/testkit", json!("dev")), ("runtime/testkit", "tokio", NORMAL)];
     assert_eq!(breaches(&packages, &arrows), Vec::<String>::new());
+    let dev = json!("dev");
+    assert_eq!(breaches(&["node/diemd", "axum"], &[("node/diemd", "axum", dev.clone())]), Vec::<String>::new());
+    for (room, package) in [("node/instant", "tendermint-abci"), ("client/cli", "axum"), ("modules/bank", "tokio")] {
+        assert_eq!(breaches(&[room, package], &[(room, package, dev.clone())]).len(), 1, "{room} and {package}");
+    }
+}
+
+#[test]
+fn what_a_build_script_or_a_feature_that_is_off_would_use_is_found_too() {
+    for kind in [json!("build"), json!("off")] {
+        for (room, package) in [("modules/bank", "rocksdb"), ("node/instant", "axum"), ("runtime/app", "tokio")] {
+            assert!(!breaches(&[room, package], &[(room, package, kind.clone())]).is_empty(), "{room} and {package}");
+        }
+    }
 }
 
 #[test]

@@ -66,6 +66,19 @@ fn refusal(home: &Path) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_chain_that_would_start_with_another_version_leaves_no_trace_in_its_home() {
+    let (folder, ports) = (tempfile::tempdir().unwrap(), Ports::claim());
+    let (home, _) = comet_home(folder.path(), &ports, ["--preset", "dev"]);
+    let genesis = home.join("genesis.json");
+    let doc = diem_genesis::load(&genesis, None).unwrap();
+    for app_version in [APP_VERSION - 1, APP_VERSION + 1] {
+        fs::write(&genesis, diem_genesis::to_json(&GenesisDoc { app_version, ..doc.clone() })).unwrap();
+        let said = refusal(&home);
+        assert!(said.contains(&format!("the chain starts with version {app_version}")), "{said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_home_of_another_version_or_chain_is_refused_and_stays_as_it_was() {
     let (folder, ports) = (tempfile::tempdir().unwrap(), Ports::claim());
     let (home, _) = comet_home(folder.path(), &ports, ["--preset", "dev"]);
