@@ -235,9 +235,9 @@ async fn the_state_of_a_stopped_node_is_checked() {
     assert!(checked["height"].as_u64() >= Some(1) && checked["broken"].is_null(), "{checked}");
 }
 
-/// The home of a chain, as the last `diemd` of version 1 left it.
-fn home_of_version_1(folder: &Path) -> std::path::PathBuf {
-    let archive = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/homes/v1.tar.gz");
+/// The home of a chain, as the last `diemd` of this version of the state machine left it.
+fn home_of_version(version: u64, folder: &Path) -> std::path::PathBuf {
+    let archive = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../tests/homes/v{version}.tar.gz"));
     let unpacked = std::process::Command::new("tar").arg("-xzf").arg(archive).arg("-C").arg(folder).status().unwrap();
     assert!(unpacked.success());
     folder.join("home")
@@ -259,31 +259,19 @@ fn kept(home: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
 }
 
 #[test]
-fn a_home_of_an_earlier_version_of_the_state_machine_is_refused_and_left_as_it_is() {
-    let folder = tempfile::tempdir().unwrap();
-    let home = home_of_version_1(folder.path());
-    let before = kept(&home);
-    let both = format!("a state of version 1, and this diemd computes version {}", diem_types::APP_VERSION);
-    let (code, said) = start(&home, &[]);
-    assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains(&both) && said.contains("new home"), "{said}");
-    for command in [&["check"][..], &["genesis", "export"]] {
-        let refused = run(&[command, &["--home", home.to_str().unwrap()]].concat());
-        assert!(!refused.status.success() && words(&refused).contains(&both), "{command:?}: {}", words(&refused));
+fn a_home_of_any_earlier_version_of_the_state_machine_is_refused_and_left_as_it_is() {
+    for version in 1..diem_types::APP_VERSION {
+        let folder = tempfile::tempdir().unwrap();
+        let home = home_of_version(version, folder.path());
+        let before = kept(&home);
+        let both = format!("a state of version {version}, and this diemd computes version {}", diem_types::APP_VERSION);
+        let (code, said) = start(&home, &[]);
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains(&both) && said.contains("new home"), "{said}");
+        for command in [&["check"][..], &["genesis", "export"]] {
+            let refused = run(&[command, &["--home", home.to_str().unwrap()]].concat());
+            assert!(!refused.status.success() && words(&refused).contains(&both), "{command:?}: {}", words(&refused));
+        }
+        assert!(kept(&home) == before, "a refused home was changed");
     }
-    assert!(kept(&home) == before, "a refused home was changed");
-}
-
-#[test]
-fn a_devnet_of_an_earlier_version_says_how_to_start_a_new_one() {
-    let folder = tempfile::tempdir().unwrap();
-    let devnet = folder.path().join("devnet");
-    fs::create_dir(&devnet).unwrap();
-    fs::rename(home_of_version_1(folder.path()), devnet.join("node1")).unwrap();
-    fs::write(devnet.join("devnet.json"), r#"{"engine":"comet","validators":1,"chain_id":"diem-dev-1"}"#).unwrap();
-    let (dir, home) = (devnet.to_str().unwrap(), folder.path().join("wallet"));
-    let refused = run(&["devnet", "--dir", dir, "--home", home.to_str().unwrap()]);
-    assert_eq!(refused.status.code(), Some(2));
-    let said = words(&refused);
-    assert!(said.contains("a state of version 1") && said.contains("--fresh"), "{said}");
 }
