@@ -74,10 +74,10 @@ pub struct GenesisStake {
 /// credit: no other row says how far it was processed.
 #[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "each field is a table; in JSON it has the name of the first documents")]
+#[expect(missing_docs, reason = "each field is a table, by its name")]
 pub struct Rows {
-    pub global: OpenDay,
-    pub idle: IdleSupply,
+    pub open_day: OpenDay,
+    pub idle_supply: IdleSupply,
     pub next_tranche: u64,
     pub accounts: Vec<(Address, Account)>,
     pub allocations: Vec<(Address, Vec<Allocation>)>,
@@ -141,8 +141,8 @@ impl GenesisProvider {
 
 impl Rows {
     fn write(&self, state: &mut dyn StateWrite) {
-        OPEN_DAY.set(state, &self.global);
-        IDLE_SUPPLY.set(state, &self.idle);
+        OPEN_DAY.set(state, &self.open_day);
+        IDLE_SUPPLY.set(state, &self.idle_supply);
         // A chain on which nobody ever unstaked has no such row.
         if self.next_tranche != 0 {
             NEXT_TRANCHE.set(state, &self.next_tranche);
@@ -177,8 +177,8 @@ impl Rows {
 
 pub(crate) fn export(state: &dyn StateRead) -> Genesis {
     let rows = Rows {
-        global: state::open_day(state),
-        idle: IDLE_SUPPLY.get(state).unwrap_or_default(),
+        open_day: state::open_day(state),
+        idle_supply: IDLE_SUPPLY.get(state).unwrap_or_default(),
         next_tranche: NEXT_TRANCHE.get(state).unwrap_or_default(),
         accounts: ACCOUNTS.all(state),
         allocations: ALLOCATIONS.all(state),

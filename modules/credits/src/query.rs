@@ -187,7 +187,7 @@ pub struct ProviderInfo {
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct TodayInfo {
     /// The row of the chain as a whole.
-    pub global: OpenDay,
+    pub open_day: OpenDay,
     /// The totals of the open day so far.
     pub day: DayRecord,
     /// The first moment at which the next day can open.
@@ -363,7 +363,7 @@ pub fn today(ctx: &QueryContext<'_>) -> TodayInfo {
         rent: bank::pool(state, Pool::Rent, Denom::Vvv),
         supply: bank::supply(state, Denom::Diem),
         idle: IDLE_SUPPLY.get(state).unwrap_or_default(),
-        global: open_day,
+        open_day: open_day,
     }
 }
 

@@ -61,7 +61,7 @@ pub struct GenesisStake {
 /// The rows of a chain that ran. Rows that follow from others are not among them.
 #[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "one list for each table, by the name that it had in the first documents")]
+#[expect(missing_docs, reason = "one list for each table, by its name")]
 pub struct Rows {
     pub today: u64,
     pub next_entry: u64,
@@ -71,12 +71,12 @@ pub struct Rows {
     pub validators: Vec<(Address, Validator)>,
     pub descriptions: Vec<(Address, Description)>,
     pub bridge_keys: Vec<(Address, BridgeKey)>,
-    pub told: Vec<([u8; 32], ConsensusValidator)>,
+    pub consensus_set: Vec<([u8; 32], ConsensusValidator)>,
     pub positions: Vec<((Address, Address), Position)>,
     pub entries: Vec<(EntryKey, Entry)>,
-    pub left: Vec<((u64, Address), u64)>,
-    pub due: Vec<((u64, u64, Address), u8)>,
-    pub dates: Vec<((Address, u64), u64)>,
+    pub unbonding_started: Vec<((u64, Address), u64)>,
+    pub unbonding_queue: Vec<((u64, u64, Address), u8)>,
+    pub unbonding_ends: Vec<((Address, u64), u64)>,
     pub jobs: Vec<((Address, u64), Job)>,
     pub signing: Vec<(ConsensusAddress, Signing)>,
     pub missed: Vec<((ConsensusAddress, u32), [u8; 32])>,
@@ -126,12 +126,12 @@ fn load(state: &mut dyn StateWrite, rows: &Rows) {
     VALIDATORS.fill(state, &rows.validators);
     DESCRIPTIONS.fill(state, &rows.descriptions);
     BRIDGE_KEYS.fill(state, &rows.bridge_keys);
-    CONSENSUS_SET.fill(state, &rows.told);
+    CONSENSUS_SET.fill(state, &rows.consensus_set);
     POSITIONS.fill(state, &rows.positions);
     ENTRIES.fill(state, &rows.entries);
-    UNBONDING_STARTED.fill(state, &rows.left);
-    UNBONDING_QUEUE.fill(state, &rows.due);
-    UNBONDING_ENDS.fill(state, &rows.dates);
+    UNBONDING_STARTED.fill(state, &rows.unbonding_started);
+    UNBONDING_QUEUE.fill(state, &rows.unbonding_queue);
+    UNBONDING_ENDS.fill(state, &rows.unbonding_ends);
     JOBS.fill(state, &rows.jobs);
     SIGNING.fill(state, &rows.signing);
     MISSED.fill(state, &rows.missed);
@@ -175,12 +175,12 @@ pub(crate) fn export(state: &dyn StateRead) -> Genesis {
         validators: VALIDATORS.all(state),
         descriptions: DESCRIPTIONS.all(state),
         bridge_keys: BRIDGE_KEYS.all(state),
-        told: CONSENSUS_SET.all(state),
+        consensus_set: CONSENSUS_SET.all(state),
         positions: POSITIONS.all(state),
         entries: ENTRIES.all(state),
-        left: UNBONDING_STARTED.all(state),
-        due: UNBONDING_QUEUE.all(state),
-        dates: UNBONDING_ENDS.all(state),
+        unbonding_started: UNBONDING_STARTED.all(state),
+        unbonding_queue: UNBONDING_QUEUE.all(state),
+        unbonding_ends: UNBONDING_ENDS.all(state),
         jobs: JOBS.all(state),
         signing: SIGNING.all(state),
         missed: MISSED.all(state),

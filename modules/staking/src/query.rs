@@ -158,7 +158,6 @@ pub struct ConsensusMember {
     #[serde(with = "hex::serde")]
     pub consensus_key: [u8; 32],
     /// Its operator and power, as consensus was told.
-    #[serde(rename = "told")]
     pub validator: ConsensusValidator,
 }
 

@@ -112,7 +112,7 @@ pub(crate) async fn offer(
 pub(crate) async fn offers(State(api): Shared, Query(params): Query<ListParams>) -> Result<Json<List<Offer>>, Failure> {
     answer_page(&api, params, |reader, part| {
         let (rows, next) = part.cut_after(query::offers(&reader.ctx(), &part.page()), |row| row.seller);
-        let day = query::today(&reader.ctx()).global.day;
+        let day = query::today(&reader.ctx()).open_day.day;
         let offer =
             |row: OfferInfo| Offer { seller: row.seller, day, amount: row.amount.into(), price: Coin::vvv(row.price) };
         Ok((rows.into_iter().map(offer).collect(), next))
@@ -245,7 +245,7 @@ impl FromStr for DayId {
 impl DayId {
     /// The number of the day. A day that the chain has not opened yet may come; one that it skipped will not.
     pub(super) fn number(self, today: &TodayInfo) -> Result<u64, Failure> {
-        let open = today.global.day;
+        let open = today.open_day.day;
         match self {
             Self::Today => Ok(open),
             Self::Number(day) if day > open => {

@@ -28,11 +28,11 @@ pub(crate) async fn today(State(api): Shared, Query(params): Query<HeightParams>
         let today = query::today(&reader.ctx());
         let unsettled = today.unsettled.as_ref().map(|day| day_view(reader, day, &today));
         Ok(Today {
-            day: today.global.day,
+            day: today.open_day.day,
             opened_at: reader.moment(today.day.opened_at),
             closes_at: reader.moment(today.closes_at),
-            allowance: today.global.allowance.into(),
-            staked: Coin::diem(today.global.active),
+            allowance: today.open_day.allowance.into(),
+            staked: Coin::diem(today.open_day.active),
             supply: Coin::diem(today.supply),
             consumed: today.day.consumed.into(),
             counted: today.day.counted.into(),
@@ -49,7 +49,7 @@ pub(crate) async fn today(State(api): Shared, Query(params): Query<HeightParams>
 pub(crate) async fn days(State(api): Shared, Query(params): Query<ListParams>) -> Result<Json<List<Day>>, Failure> {
     answer_page(&api, params, |reader, part| {
         let today = query::today(&reader.ctx());
-        let before = part.cursor.unwrap_or(today.global.day.saturating_add(1));
+        let before = part.cursor.unwrap_or(today.open_day.day.saturating_add(1));
         let (rows, next) = part.cut_after(days_before(reader, part, before), |row| row.day);
         Ok((rows.iter().map(|row| day_view(reader, row, &today)).collect(), next))
     })
@@ -93,7 +93,7 @@ fn day_view(reader: &Reader, row: &DayInfo, today: &TodayInfo) -> Day {
     let record = &row.record;
     let (allowance, supply, rent) = match record.closed_at {
         Some(_) => (record.allowance, record.supply, record.rent),
-        None => (today.global.allowance, today.supply, today.rent),
+        None => (today.open_day.allowance, today.supply, today.rent),
     };
     let settled = |amount| record.settled_at.map(|_| Coin::vvv(amount));
     Day {
@@ -210,7 +210,7 @@ pub(crate) async fn provider(
     answer_proven(&api, params, &provider_key(&address), move |reader| {
         let info = query::provider(&reader.ctx(), &address)?;
         Ok(ProviderDetail {
-            day: query::today(&reader.ctx()).global.day,
+            day: query::today(&reader.ctx()).open_day.day,
             prices_today: info.sheets.today,
             prices_hash: Hash(info.sheet_hash),
             prices_next: info.sheets.next,

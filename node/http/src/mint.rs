@@ -115,7 +115,7 @@ fn segment(reader: &Reader, segment: emissions::Segment) -> Segment {
 pub(crate) async fn rent(State(api): Shared, Query(params): Query<HeightParams>) -> Result<Json<At<Rent>>, Failure> {
     answer(&api, params.height, |reader| {
         let today = diem_credits::query::today(&reader.ctx());
-        Ok(Rent { day: today.global.day, rent: Coin::vvv(today.rent) })
+        Ok(Rent { day: today.open_day.day, rent: Coin::vvv(today.rent) })
     })
     .await
 }

@@ -92,14 +92,14 @@ fn a_day_does_not_open_while_a_closed_one_is_in_its_grace() {
     world.midnight(1);
     // Day 1 is closed late on day 4; its grace reaches into day 5.
     world.block_at(4 * DAY + 23 * HOUR).run(alice(), stake_diem(whole(10)));
-    assert_eq!(world.today().global.day, FIRST + 4);
+    assert_eq!(world.today().open_day.day, FIRST + 4);
     world.block_at(5 * DAY + HOUR / 2);
-    assert_eq!(world.today().global.day, FIRST + 4);
+    assert_eq!(world.today().open_day.day, FIRST + 4);
     world.run(alice(), spend(pia(), FIRST + 4, whole(1)));
     world.refuses(alice(), spend(pia(), FIRST + 5, whole(1)), "not_today");
     world.block_at(5 * DAY + HOUR + 1);
     assert_eq!((settled(&world.events), closed(&world.events)), (vec![FIRST + 1], vec![FIRST + 4]));
-    assert_eq!(world.today().global.day, FIRST + 5);
+    assert_eq!(world.today().open_day.day, FIRST + 5);
 }
 
 #[test]
@@ -259,9 +259,9 @@ fn today_says_when_the_day_ends() {
     assert_eq!(today.settles_after.unwrap().millis(), FIRST * DAY + 5 * DAY + HOUR);
     assert_eq!(today.closes_at.millis(), FIRST * DAY + 5 * DAY + HOUR + 1, "in that moment vouchers still count");
     world.block_at(5 * DAY + HOUR);
-    assert_eq!(world.today().global.day, FIRST + 4);
+    assert_eq!(world.today().open_day.day, FIRST + 4);
     world.block_at(5 * DAY + HOUR + 1);
-    assert_eq!(world.today().global.day, FIRST + 5);
+    assert_eq!(world.today().open_day.day, FIRST + 5);
 }
 
 #[test]

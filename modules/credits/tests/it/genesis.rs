@@ -43,10 +43,10 @@ fn the_bounds_follow_the_length_of_the_day() {
         world.start(&Genesis { params: Params { grace_ms: 60_000, ..short.clone() }, ..Genesis::default() }).is_err()
     );
     world.start(&Genesis { params: short, ..Genesis::default() }).unwrap();
-    let day = world.today().global.day;
+    let day = world.today().open_day.day;
     assert_eq!(day, FIRST * DAY / 60_000);
     world.block_at(60_000);
-    assert_eq!(world.today().global.day, day + 1);
+    assert_eq!(world.today().open_day.day, day + 1);
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn rows_that_no_chain_can_have_are_noticed() {
     world.run(alice(), unstake_diem(whole(1)));
     let changes: [(&str, Change); 29] = [
         ("nothing", |_| ()),
-        ("the closed day", |rows| rows.global.previous.as_mut().unwrap().day = FIRST + 1),
+        ("the closed day", |rows| rows.open_day.previous.as_mut().unwrap().day = FIRST + 1),
         ("a credit", |rows| rows.accounts[0].1.today.day = FIRST + 2),
         ("a grant", |rows| rows.grants[0].1.day = FIRST + 2),
         ("a tranche", |rows| rows.tranches[0].1.day = FIRST + 2),

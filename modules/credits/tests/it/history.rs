@@ -183,7 +183,7 @@ impl Both {
         match *step {
             Step::Wait(ms) => {
                 self.world.block_at(now - FIRST * DAY + ms);
-                let open = self.world.today().global.day;
+                let open = self.world.today().open_day.day;
                 self.model.block(self.world.time, open);
             }
             Step::Stake { staker, beneficiary, amount } => {
@@ -270,7 +270,7 @@ impl Both {
             prop_assert_eq!(self.world.balance(who(account), diem_core::Denom::Diem), whole(wallet));
         }
         let today = self.model.credit.iter().filter(|((day, _), _)| *day == self.model.day);
-        prop_assert_eq!(self.world.today().global.allowance, whole(today.map(|(_, credit)| credit).sum()));
+        prop_assert_eq!(self.world.today().open_day.allowance, whole(today.map(|(_, credit)| credit).sum()));
         Ok(())
     }
 }

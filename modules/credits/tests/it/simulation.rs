@@ -31,7 +31,7 @@ fn provider(number: u8) -> Address {
 
 /// The call that the numbers stand for: mostly one that can succeed, sometimes one that cannot.
 fn msg(world: &World, (what, from, whom, units, how): Dice) -> Msg {
-    let today = world.today().global.day;
+    let today = world.today().open_day.day;
     let day = if how < 8 { today + 1 } else { today };
     let amount = cents(units);
     // Now and then it is more than there is.
@@ -102,7 +102,7 @@ fn wait(world: &World, how: u8, units: u128) -> u64 {
 /// Vouchers of everybody at pia, by account and by session key, for today and the day before, each for a little more
 /// than was paid so far.
 fn vouchers(world: &World, units: u128) -> Msg {
-    let today = world.today().global;
+    let today = world.today().open_day;
     let previous = today.previous.map_or(today.day, |previous| previous.day);
     let next = |number: u8, session: Option<u8>, day: u64| {
         let signer = session.unwrap_or(number);

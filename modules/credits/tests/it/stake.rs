@@ -13,7 +13,7 @@ fn staked_diem_gives_credit_at_once() {
     let account = world.account(alice());
     assert_eq!((account.today.staked, account.today.allowance, account.free), (whole(80), whole(80), whole(80)));
     assert_eq!(world.balance(alice(), Denom::Diem), whole(920));
-    assert_eq!(world.today().global.allowance, whole(80));
+    assert_eq!(world.today().open_day.allowance, whole(80));
 }
 
 #[test]
@@ -91,14 +91,14 @@ fn a_tranche_outlasts_its_day_even_when_a_late_settlement_keeps_that_day_open() 
     // The chain stands still from day 1 until late on day 4. Day 1 closes there, so day 4 goes on into day 5.
     world.midnight(1);
     world.block_at(4 * DAY + 23 * HOUR);
-    assert_eq!(world.today().global.day, FIRST + 4);
+    assert_eq!(world.today().open_day.day, FIRST + 4);
     world.run(alice(), stake_diem(whole(10)));
     world.run(alice(), unstake_diem(whole(10)));
     world.block_at(5 * DAY + HOUR / 2);
-    assert_eq!(world.today().global.day, FIRST + 4, "day 1 is still unsettled");
+    assert_eq!(world.today().open_day.day, FIRST + 4, "day 1 is still unsettled");
     assert_eq!((world.account(alice()).free, world.balance(alice(), Denom::Diem)), (whole(10), whole(990)));
     world.block_at(5 * DAY + 23 * HOUR);
-    assert_eq!(world.today().global.day, FIRST + 5);
+    assert_eq!(world.today().open_day.day, FIRST + 5);
     assert_eq!((world.account(alice()).free, world.balance(alice(), Denom::Diem)), (Amount::ZERO, whole(1_000)));
 }
 
@@ -190,7 +190,7 @@ fn a_tranche_of_today_and_one_that_cools_down_are_not_collected() {
     // An import may say that one of today is past its date: it still backs the credit of today.
     let mut genesis = Credits::export_genesis(&world.state.0);
     let rows = genesis.rows.as_mut().unwrap();
-    (rows.tranches[0].1.day, rows.tranches[0].1.due) = (rows.global.day, Time(world.time));
+    (rows.tranches[0].1.day, rows.tranches[0].1.due) = (rows.open_day.day, Time(world.time));
     let balances = Bank::export_genesis(&world.state.0);
     let mut world = World { time: world.time, ..World::unfunded() };
     let mut ctx = GenesisContext { state: &mut world.state.0, time: Time(world.time) };

@@ -125,11 +125,11 @@ fn rows_that_a_chain_could_not_go_on_from_are_refused() {
         (|rows| rows.validators[3].1.consensus_key = rows.validators[1].1.consensus_key, "consensus key"),
         (|rows| rows.validators[3].1.bridge_address = who(99), "bridge key"),
         (|rows| rows.bridge_keys.clear(), "bridge key"),
-        (|rows| rows.told[0].1.operator = rows.told[1].1.operator, "was told"),
-        (|rows| rows.told[0].1.operator = who(99), "was told"),
-        (|rows| rows.left.clear(), "waits for no date"),
-        (|rows| rows.due.clear(), "dates"),
-        (|rows| (rows.due.clear(), rows.dates.clear()).0, "waits for no date"),
+        (|rows| rows.consensus_set[0].1.operator = rows.consensus_set[1].1.operator, "was told"),
+        (|rows| rows.consensus_set[0].1.operator = who(99), "was told"),
+        (|rows| rows.unbonding_started.clear(), "waits for no date"),
+        (|rows| rows.unbonding_queue.clear(), "dates"),
+        (|rows| (rows.unbonding_queue.clear(), rows.unbonding_ends.clear()).0, "waits for no date"),
         (|rows| rows.next_entry -= 1, "next id"),
         (|rows| rows.jobs[0].1.below_id = rows.next_entry + 1, "slash job"),
         (|rows| rows.next_job = 0, "slash job"),
@@ -151,11 +151,11 @@ fn rows_that_a_chain_could_not_go_on_from_are_refused() {
         (|rows| rows.bridge_keys[0].1.operator = Address::ZERO, "a bridge key is the zero address's"),
         (|rows| moved(rows, Address::ZERO), "moved stake is the zero address's"),
         // Dates that never come, or not when the queue says.
-        (|rows| rows.due[0].0.0 -= 1, "its date is"),
-        (|rows| rows.due[0].0.0 = u64::MAX, "its date is"),
-        (|rows| rows.dates[0].1 = 0, "its date is"),
-        (|rows| (rows.due[0].0.0, rows.dates[0].1) = (u64::MAX, u64::MAX), "its date is"),
-        (|rows| rows.left[0].1 = u64::MAX, "waits for another"),
+        (|rows| rows.unbonding_queue[0].0.0 -= 1, "its date is"),
+        (|rows| rows.unbonding_queue[0].0.0 = u64::MAX, "its date is"),
+        (|rows| rows.unbonding_ends[0].1 = 0, "its date is"),
+        (|rows| (rows.unbonding_queue[0].0.0, rows.unbonding_ends[0].1) = (u64::MAX, u64::MAX), "its date is"),
+        (|rows| rows.unbonding_started[0].1 = u64::MAX, "waits for another"),
     ];
     for (number, (change, words)) in changes.into_iter().enumerate() {
         let error = init(change).expect_err(&format!("change {number}")).message;

@@ -112,7 +112,7 @@ fn validators(rows: &mut Written, of: &Rows) {
         let until = option(row.until.map(|until| until.to_le_bytes().to_vec()));
         rows.row(9, &[&address.0], &[&row.operator.0, &row.from.to_le_bytes(), &until]);
     }
-    for (key, row) in &of.told {
+    for (key, row) in &of.consensus_set {
         rows.row(11, &[key], &[&row.operator.0, &row.power.to_le_bytes()]);
     }
     for (name, row) in &of.signing {
@@ -142,13 +142,13 @@ fn stakes(rows: &mut Written, of: &Rows) {
     for (account, count) in counts {
         rows.row(15, &[&account.0], &[&count.to_le_bytes()]);
     }
-    for ((height, operator), unbonding_ms) in &of.left {
+    for ((height, operator), unbonding_ms) in &of.unbonding_started {
         rows.row(16, &[&height.to_be_bytes(), &operator.0], &[&unbonding_ms.to_le_bytes()]);
     }
-    for ((due, height, operator), _) in &of.due {
+    for ((due, height, operator), _) in &of.unbonding_queue {
         rows.row(17, &[&due.to_be_bytes(), &height.to_be_bytes(), &operator.0], &[&[1]]);
     }
-    for ((operator, height), due) in &of.dates {
+    for ((operator, height), due) in &of.unbonding_ends {
         rows.row(22, &[&operator.0, &height.to_be_bytes()], &[&due.to_le_bytes()]);
     }
     for ((operator, number), job) in &of.jobs {
@@ -212,7 +212,7 @@ fn the_rows_of_a_busy_chain_say_what_the_rules_say() {
     let windows: Vec<_> = of.signing.iter().map(|(name, row)| (*name, row.missed)).collect();
     assert_eq!(windows, [(name(4), 1)]);
     // Consensus was told that 3 is jailed, and not yet that 1 is out: that is for the end of this block.
-    let told = of.told.iter().map(|(_, told)| told.operator).collect::<BTreeSet<_>>();
+    let told = of.consensus_set.iter().map(|(_, told)| told.operator).collect::<BTreeSet<_>>();
     assert_eq!(told, [who(1), who(2), who(4)].into());
     assert_eq!(of.today, START / DAY);
 }

@@ -54,8 +54,8 @@ fn put_entries(doc: &mut GenesisDoc, people: &[Person], waiting: u64, due: u64) 
         let entry = Entry { account: owner(people, waiting, id), what: Leaving::Tranche(Amount::ONE) };
         rows.entries.push(((operator, height, id), entry));
         if id.is_multiple_of(GROUP) {
-            rows.due.push(((due + height, height, operator), 1));
-            rows.dates.push(((operator, height), due + height));
+            rows.unbonding_queue.push(((due + height, height, operator), 1));
+            rows.unbonding_ends.push(((operator, height), due + height));
         }
     }
     let job = Job { bps: SLASH_BPS, next: (0, 0), below_id: all };
@@ -73,7 +73,7 @@ fn put_tranches(doc: &mut GenesisDoc, people: &[Person], waiting: u64, due: u64)
     let rows = doc.app.credits.rows.as_mut().unwrap();
     for id in 0..all {
         let staker = owner(people, waiting, id);
-        let day = rows.global.day - 2;
+        let day = rows.open_day.day - 2;
         let tranche = Tranche { beneficiary: staker, amount: MIN_STAKE, day, due: Time(due + id / GROUP) };
         rows.tranches.push(((staker, id), tranche));
     }

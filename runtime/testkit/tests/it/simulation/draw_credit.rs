@@ -191,7 +191,7 @@ impl Draw<'_> {
                 (account, Some(allocation))
             }
         };
-        let global = &self.seen.credits().global;
+        let global = &self.seen.credits().open_day;
         let before = global.previous.as_ref().map_or(0, |previous| previous.day);
         let previous = if self.today == global.day { before } else { global.day };
         let day = if self.rng.chance(70) { self.today } else { previous };

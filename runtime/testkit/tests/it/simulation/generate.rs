@@ -59,7 +59,7 @@ impl Generator {
     fn time(&mut self, now: u64, seen: &Snapshot) -> u64 {
         let day = seen.app.epoch_ms.get();
         let midnight = (now / day + 1) * day;
-        let unsettled = seen.credits().global.unsettled();
+        let unsettled = seen.credits().open_day.unsettled();
         let grace = unsettled.map(|closed| closed.closed_at.millis() + seen.app.credits.params.grace_ms);
         // The last moment at which vouchers of the closed day come in, and the one after it.
         let mark = grace.filter(|end| *end > now).unwrap_or(midnight);
@@ -143,7 +143,7 @@ impl Generator {
 
 /// The day that is open in a block at `time`, unless governance changes the grace before it.
 fn day_at(seen: &Snapshot, time: u64) -> u64 {
-    let global = &seen.credits().global;
+    let global = &seen.credits().open_day;
     let grace = seen.app.credits.params.grace_ms;
     let waits = global.unsettled().is_some_and(|closed| time <= closed.closed_at.millis() + grace);
     if waits { global.day } else { global.day.max(time / seen.app.epoch_ms.get()) }

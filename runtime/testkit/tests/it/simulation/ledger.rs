@@ -62,8 +62,8 @@ fn mul_div(a: u128, b: u128, c: u128) -> u128 {
 
 impl Ledger {
     pub(crate) fn new(genesis: &Snapshot, time: Time) -> Self {
-        let told = genesis.staking().told.iter().map(|(key, told)| (*key, told.power)).collect();
-        let days = BTreeMap::from([(genesis.credits().global.day, Day::default())]);
+        let told = genesis.staking().consensus_set.iter().map(|(key, told)| (*key, told.power)).collect();
+        let days = BTreeMap::from([(genesis.credits().open_day.day, Day::default())]);
         Self {
             genesis: genesis.supply,
             bonded: genesis.pool(Pool::Bonded),
@@ -93,7 +93,7 @@ impl Ledger {
     /// Books what the passing of time makes: VVV by the schedule, and DIEM that stood idle.
     pub(crate) fn time(&mut self, before: &Snapshot, last: Time, now: Time) {
         self.emitted += emitted(before, now) - emitted(before, last);
-        let idle = before.supply[Denom::Diem as usize] - before.credits().global.allowance.get();
+        let idle = before.supply[Denom::Diem as usize] - before.credits().open_day.allowance.get();
         self.idle += idle * u128::from(now.millis() - last.millis());
     }
 
@@ -183,7 +183,7 @@ impl Ledger {
         let supply = before.supply[Denom::Diem as usize];
         let elapsed = u128::from(now.millis() - self.opened_at.millis());
         let average = if elapsed == 0 { 0 } else { self.idle.div_ceil(elapsed) };
-        equal(DAY, "the credit at the close", allowance.get(), before.credits().global.allowance.get())?;
+        equal(DAY, "the credit at the close", allowance.get(), before.credits().open_day.allowance.get())?;
         equal(DAY, "the base", base.get(), supply.min(allowance.get() + average))?;
         equal(DAY, "the rent", rent.get(), before.pool(Pool::Rent) + std::mem::take(&mut self.rent))?;
         let book = self.days.get_mut(&day).ok_or_else(|| broken(DAY, format!("day {day} closes and never opened")))?;
@@ -196,7 +196,7 @@ impl Ledger {
     fn opened(&mut self, before: &Snapshot, day: u64, allowance: Amount, now: Time) -> Result<(), Violation> {
         (self.idle, self.opened_at) = (0, now);
         equal(DAY, "the day that opens", day.into(), u128::from(now.millis() / before.app.epoch_ms.get()))?;
-        equal(DAY, "the credit of a new day", allowance.get(), before.credits().global.active.get())?;
+        equal(DAY, "the credit of a new day", allowance.get(), before.credits().open_day.active.get())?;
         if self.days.keys().next_back().is_some_and(|last| *last >= day) {
             return Err(broken(DAY, format!("day {day} opens after it, or twice")));
         }
@@ -252,7 +252,8 @@ impl Ledger {
                 return Err(broken(RULE, format!("{} has power {power} already", hex::encode(public_key))));
             }
         }
-        let told: BTreeMap<[u8; 32], u64> = after.staking().told.iter().map(|(key, told)| (*key, told.power)).collect();
+        let told: BTreeMap<[u8; 32], u64> =
+            after.staking().consensus_set.iter().map(|(key, told)| (*key, told.power)).collect();
         match told == self.told && !told.is_empty() {
             true => Ok(()),
             false => Err(broken(RULE, format!("the rows say {told:?}, consensus knows {:?}", self.told))),

@@ -66,7 +66,7 @@ impl<'a> Machine<'a> {
         let last = BlockInfo { height: world.doc.initial_height - 1, time: world.doc.genesis_time };
         let snapshot = Snapshot::of(&state);
         let ledger = Ledger::new(&snapshot, last.time);
-        let sets = std::iter::repeat_n(told(&snapshot), 3).collect();
+        let sets = std::iter::repeat_n(consensus_set(&snapshot), 3).collect();
         Self {
             world,
             hooks,
@@ -106,7 +106,7 @@ impl<'a> Machine<'a> {
         let before = std::mem::replace(&mut self.snapshot, Snapshot::of(&self.state));
         let last = std::mem::replace(&mut self.last, info);
         self.sets.pop_front();
-        self.sets.push_back(told(&self.snapshot));
+        self.sets.push_back(consensus_set(&self.snapshot));
         let events = decode(&events)?;
         self.tally.block(plan, &results, &events)?;
         spends.check(&results, &before, &self.snapshot)?;
@@ -228,6 +228,6 @@ fn unsigned(key: &SecretKey) -> Auth {
     }
 }
 
-fn told(snapshot: &Snapshot) -> Vec<ConsensusAddress> {
-    snapshot.staking().told.iter().map(|(key, _)| diem_staking::consensus_address(key)).collect()
+fn consensus_set(snapshot: &Snapshot) -> Vec<ConsensusAddress> {
+    snapshot.staking().consensus_set.iter().map(|(key, _)| diem_staking::consensus_address(key)).collect()
 }

@@ -168,7 +168,7 @@ impl Snapshot {
 
     fn check_credit(&self) -> Result<(), Violation> {
         let rows = self.credits();
-        let global = &rows.global;
+        let global = &rows.open_day;
         let mut days = vec![(global.day, global.allowance)];
         days.extend(global.previous.as_ref().map(|previous| (previous.day, previous.allowance)));
         for (day, allowance) in days {
@@ -196,15 +196,15 @@ impl Snapshot {
         let active = sum(&rows.positions, |(_, amount)| *amount);
         let cooling = sum(&rows.tranches, |(_, tranche)| tranche.amount);
         let left_today: u128 =
-            rows.tranches.iter().filter(|(_, one)| one.day == rows.global.day).map(|(_, one)| one.amount.get()).sum();
-        let allowance = rows.global.allowance.get();
+            rows.tranches.iter().filter(|(_, one)| one.day == rows.open_day.day).map(|(_, one)| one.amount.get()).sum();
+        let allowance = rows.open_day.allowance.get();
         let text = || format!("credit {allowance}, staked {active}, left today {left_today}");
         ensure(allowance == active + left_today, "5: one DIEM backs one credit", text)?;
         let pool = self.pool(Pool::StakedDiem);
         let text = || format!("pool {pool}, staked {active}, cooling down {cooling}");
         ensure(pool == active + cooling, "5: staked DIEM is in its pool", text)?;
         let staked: u128 = rows.accounts.iter().map(|(_, account)| account.today.staked.get()).sum();
-        ensure(staked == active && active == rows.global.active.get(), "5: stake = positions", || format!("{staked}"))
+        ensure(staked == active && active == rows.open_day.active.get(), "5: stake = positions", || format!("{staked}"))
     }
 
     /// Totals of providers, what counts of them, and what the pool of payouts owes.
@@ -213,7 +213,7 @@ impl Snapshot {
         let mut owed = 0;
         for (day, record) in &rows.days {
             let of_day: Vec<_> = rows.provider_days.iter().filter(|((of, _), _)| of == day).collect();
-            let open = *day == rows.global.day;
+            let open = *day == rows.open_day.day;
             if !open && record.settled_at.is_some() {
                 owed += if of_day.is_empty() { 0 } else { record.pot.get() - record.paid.get() };
                 let parts = record.pot.get() + record.treasury.get() + record.stakers.get();
