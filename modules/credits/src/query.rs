@@ -363,7 +363,7 @@ pub fn today(ctx: &QueryContext<'_>) -> TodayInfo {
         rent: bank::pool(state, Pool::Rent, Denom::Vvv),
         supply: bank::supply(state, Denom::Diem),
         idle: IDLE_SUPPLY.get(state).unwrap_or_default(),
-        open_day: open_day,
+        open_day,
     }
 }
 
