@@ -110,7 +110,28 @@ impl Origin {
     /// # Errors
     /// [`OriginError`] says what to do.
     pub fn check(home: &Home, chain: &Identity) -> Result<(), OriginError> {
-        check(home, chain)
+        let path = home.genesis_file();
+        let stamp = match std::fs::metadata(&path) {
+            Ok(found) => Stamp::of(&found),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                tracing::warn!(path = %path.display(), "the genesis file is missing: the node runs, but cannot give it to others");
+                return Ok(());
+            }
+            Err(error) => return Err(open_error(&path, error)),
+        };
+        let known = kept(home);
+        if let Some(note) = known.as_ref().filter(|note| note.file == stamp) {
+            return same(home, chain, note.genesis_hash);
+        }
+        let (stamp, digest) = digest(&path)?;
+        // The file has the same bytes but another stamp: the home was copied, say.
+        if let Some(note) = known.filter(|note| note.digest == digest) {
+            same(home, chain, note.genesis_hash)?;
+            return keep(home, &Note { file: stamp, ..note });
+        }
+        let (_, note) = read(home)?;
+        same(home, chain, note.genesis_hash)?;
+        keep(home, &note)
     }
 
     /// The chain id.
@@ -183,31 +204,6 @@ fn read(home: &Home) -> Result<(GenesisDoc, Note), OriginError> {
     let genesis = diem_genesis::from_json(&text, &name)?;
     let note = Note { file: stamp, digest, genesis_hash: genesis.hash() };
     Ok((genesis, note))
-}
-
-fn check(home: &Home, chain: &Identity) -> Result<(), OriginError> {
-    let path = home.genesis_file();
-    let stamp = match std::fs::metadata(&path) {
-        Ok(found) => Stamp::of(&found),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            tracing::warn!(path = %path.display(), "the genesis file is missing: the node runs, but cannot give it to others");
-            return Ok(());
-        }
-        Err(error) => return Err(open_error(&path, error)),
-    };
-    let known = kept(home);
-    if let Some(note) = known.as_ref().filter(|note| note.file == stamp) {
-        return same(home, chain, note.genesis_hash);
-    }
-    let (stamp, digest) = digest(&path)?;
-    // The file has the same bytes but another stamp: the home was copied, say.
-    if let Some(note) = known.filter(|note| note.digest == digest) {
-        same(home, chain, note.genesis_hash)?;
-        return keep(home, &Note { file: stamp, ..note });
-    }
-    let (_, note) = read(home)?;
-    same(home, chain, note.genesis_hash)?;
-    keep(home, &note)
 }
 
 fn same(home: &Home, chain: &Identity, given: [u8; 32]) -> Result<(), OriginError> {

@@ -5,11 +5,11 @@ use std::{path::Path, sync::Arc};
 use bytes::Bytes;
 use diem_bank as bank;
 use diem_core::{
-    Address, CallError, Fatal, StateRead,
+    Address, CallError, Fatal, StateRead, Value,
     chain::{IDENTITY, Identity},
 };
 use diem_index::Index;
-use diem_overlay::{MemoryRows, WriteSet};
+use diem_overlay::WriteSet;
 use diem_store::{Snapshot, Store, StoreError};
 use diem_types::{APP_VERSION, ChainError, ConsensusParams, GasParams, Signed, TxResult};
 use parking_lot::{Mutex, RwLock};
@@ -135,9 +135,8 @@ impl App {
     /// # Errors
     /// The rows are of another version of the state machine, or cannot be read.
     pub fn held(data: &Path) -> Result<Option<Info>, StoreError> {
-        let Some(meta) = Store::held(data)? else { return Ok(None) };
-        meta.check_version(data, APP_VERSION)?;
-        Ok(Some(Info { height: meta.height, root: meta.root, app_version: meta.app_version }))
+        let judged = Self::judge(data)?;
+        Ok(judged.map(|(meta, _)| Info { height: meta.height, root: meta.root, app_version: meta.app_version }))
     }
 
     /// The identity of the chain in the folder `data`, as [`Self::held`] reads it. `None` before the first commit.
@@ -145,14 +144,17 @@ impl App {
     /// # Errors
     /// The rows are of another version of the state machine, or cannot be read.
     pub fn held_chain(data: &Path) -> Result<Option<Identity>, StoreError> {
-        if Self::held(data)?.is_none() {
-            return Ok(None);
+        let identity = Self::judge(data)?.and_then(|(_, identity)| identity);
+        Ok(identity.map(|row| IDENTITY.decode(&row)))
+    }
+
+    /// The last commit in the folder `data` with the row of the chain's identity, whose bytes only this version decodes.
+    fn judge(data: &Path) -> Result<Option<(diem_store::Meta, Option<Value>)>, StoreError> {
+        let held = Store::held(data, &IDENTITY.key())?;
+        if let Some((meta, _)) = &held {
+            meta.check_version(data, APP_VERSION)?;
         }
-        let mut writes = WriteSet::new();
-        writes.insert(&IDENTITY.key(), Store::held_row(data, &IDENTITY.key())?);
-        let mut rows = MemoryRows::default();
-        rows.apply(&writes);
-        Ok(IDENTITY.get(&rows))
+        Ok(held)
     }
 
     /// Makes an application on a store in memory, for tests.

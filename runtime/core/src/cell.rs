@@ -141,7 +141,12 @@ impl<T: BorshSerialize + BorshDeserialize> Item<T> {
 
     /// The value, if it was ever set.
     pub fn get(&self, state: &dyn StateRead) -> Option<T> {
-        state.get(&self.key).map(|row| decode(&self.key, &row))
+        state.get(&self.key).map(|row| self.decode(&row))
+    }
+
+    /// The value in the bytes of this row, for whoever reads them without a state.
+    pub fn decode(&self, row: &[u8]) -> T {
+        decode(&self.key, row)
     }
 
     /// Writes the value, in place of one that was there.

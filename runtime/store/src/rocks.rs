@@ -71,26 +71,20 @@ impl Rocks {
         Ok(Rocks { db, path: path.to_path_buf(), write })
     }
 
-    /// The meta row of the database in `path`, which is opened read-only; `None` where there is no database.
-    pub(crate) fn held(path: &Path) -> Result<Option<Meta>, StoreError> {
+    /// The meta row of the database in `path`, which is opened read-only, and the state row of `key`; `None` where there
+    /// is no database or nothing was committed.
+    pub(crate) fn held(path: &Path, key: &[u8]) -> Result<Option<(Meta, Option<Value>)>, StoreError> {
         if !path.join("CURRENT").exists() {
             return Ok(None);
         }
-        let mut options = Options::default();
-        options.set_log_level(LogLevel::Fatal);
-        let db = DB::open_for_read_only(&options, path, false).map_err(|error| from_rocks(path, &error))?;
-        read_meta(&db, path)
-    }
-
-    /// A state row of the database in `path`, which is opened read-only.
-    pub(crate) fn held_row(path: &Path, key: &[u8]) -> Result<Option<Value>, StoreError> {
         let failed = |error: rocksdb::Error| from_rocks(path, &error);
         let mut options = Options::default();
         options.set_log_level(LogLevel::Fatal);
         let db = DB::open_cf_for_read_only(&options, path, [STATE], false).map_err(failed)?;
-        let Some(family) = db.cf_handle(STATE) else { return Ok(None) };
+        let Some(meta) = read_meta(&db, path)? else { return Ok(None) };
+        let Some(family) = db.cf_handle(STATE) else { return Ok(Some((meta, None))) };
         let row = db.get_pinned_cf(family, key).map_err(failed)?;
-        Ok(row.map(|value| Value::from_slice(&value)))
+        Ok(Some((meta, row.map(|value| Value::from_slice(&value)))))
     }
 
     pub(crate) fn meta(&self) -> Result<Option<Meta>, StoreError> {

@@ -83,19 +83,13 @@ impl Store {
         Store::start(backend, Path::new("memory"), options, None).expect("memory cannot fail")
     }
 
-    /// The meta row of the last commit in the folder `path`; `None` if nothing was committed. It opens the rows
-    /// read-only: nothing is created, changed or locked, so that a home can be judged before anything uses it.
+    /// The meta row of the last commit in the folder `path` and the state row of `key`; `None` if nothing was committed.
+    /// It opens the rows read-only: nothing is created, changed or locked, so that a home can be judged before anything
+    /// uses it.
     ///
     /// Errors: [`StoreError::Corrupt`], and whatever the disk answers.
-    pub fn held(path: &Path) -> Result<Option<Meta>, StoreError> {
-        Rocks::held(&path.join(ROWS))
-    }
-
-    /// A state row of the last commit in the folder `path`, where [`Self::held`] finds one. It changes as little.
-    ///
-    /// Errors: whatever the disk answers.
-    pub fn held_row(path: &Path, key: &[u8]) -> Result<Option<Value>, StoreError> {
-        Rocks::held_row(&path.join(ROWS), key)
+    pub fn held(path: &Path, key: &[u8]) -> Result<Option<(Meta, Option<Value>)>, StoreError> {
+        Rocks::held(&path.join(ROWS), key)
     }
 
     fn start(backend: Backend, path: &Path, options: Options, lock: Option<FolderLock>) -> Result<Store, StoreError> {

@@ -53,7 +53,7 @@ fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).expect("a folder of this workspace") {
         let entry = entry.expect("an entry");
         let (name, kind) = (entry.file_name(), entry.file_type().expect("its kind"));
-        if kind.is_dir() && name != "target" && name != ".git" {
+        if kind.is_dir() && name != "target" && name != ".git" && name != "node_modules" {
             copy(&entry.path(), &to.join(name));
         } else if kind.is_file() {
             fs::copy(entry.path(), to.join(name)).expect("a copy of a file");

@@ -20,14 +20,15 @@ use crate::support::{
     single::{Single, comet_home},
 };
 
-/// Every file of a folder with the hash of its bytes.
+/// Every file of a folder with the hash of its bytes, but for the lock of a home, which names the last process that took
+/// it.
 fn hashes(folder: &Path) -> BTreeMap<PathBuf, [u8; 32]> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
             found.extend(hashes(&path));
-        } else if path.is_file() {
+        } else if path.is_file() && !path.ends_with("run/diemd.pid") {
             found.insert(path.clone(), diem_core::sha256(&[&fs::read(&path).unwrap()]));
         }
     }
@@ -48,21 +49,42 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Starts a node on a home that it must refuse, and returns the words with which it did. Of all files only the lock,
-/// which names the last process that took it, may change.
+/// Starts a node on a home that it must refuse and leave as it is, and returns the words with which it did.
 fn refusal(home: &Path) -> String {
-    let lock = home.join("run/diemd.pid");
-    let mut before = hashes(home);
-    before.remove(&lock);
+    let before = hashes(home);
     let refused = run(&["start", "--home", home.to_str().unwrap()]);
     let said = words(&refused);
     assert_eq!(refused.status.code(), Some(1), "{said}");
-    let mut after = hashes(home);
-    after.remove(&lock);
+    let after = hashes(home);
     let changed: Vec<_> =
         before.keys().chain(after.keys()).filter(|path| before.get(*path) != after.get(*path)).collect();
     assert!(changed.is_empty(), "the refused start changed {changed:?}");
     said
+}
+
+/// The home of a chain, as the last `diemd` of this version of the state machine left it.
+fn home_of_version(version: u64, folder: &Path) -> PathBuf {
+    let archive = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../tests/homes/v{version}.tar.gz"));
+    let unpacked = std::process::Command::new("tar").arg("-xzf").arg(archive).arg("-C").arg(folder).status().unwrap();
+    assert!(unpacked.success());
+    folder.join("home")
+}
+
+#[test]
+fn a_home_of_any_earlier_version_of_the_state_machine_is_refused_and_left_as_it_is() {
+    for version in 1..APP_VERSION {
+        let folder = tempfile::tempdir().unwrap();
+        let home = home_of_version(version, folder.path());
+        let both = format!("a state of version {version}, and this diemd computes version {APP_VERSION}");
+        let said = refusal(&home);
+        assert!(said.contains(&both) && said.contains("new home"), "{said}");
+        let before = hashes(&home);
+        for command in [&["check"][..], &["genesis", "export"]] {
+            let refused = run(&[command, &["--home", home.to_str().unwrap()]].concat());
+            assert!(!refused.status.success() && words(&refused).contains(&both), "{command:?}: {}", words(&refused));
+        }
+        assert_eq!(hashes(&home), before, "a refused home was changed");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
