@@ -141,7 +141,15 @@ fn key(number: u32) -> (SecretKey, Address) {
 
 fn execute(state: &mut dyn StateWrite, block: BlockInfo, sender: Address, msg: &Msg) -> Events {
     let mut events = Events::default();
-    msg.execute(&mut TxContext { state, events: &mut events, block, sender, verifier: &Forgetful }).unwrap();
+    msg.execute(&mut TxContext {
+        state,
+        events: &mut events,
+        block,
+        sender,
+        key: diem_core::keys::KeyKind::Ed25519,
+        verifier: &Forgetful,
+    })
+    .unwrap();
     events
 }
 

@@ -143,7 +143,7 @@ fn times(scene: &Scene, what: Use, txs: &[Bytes]) -> Times {
     let unseen = timed(&mut || app.process(&block, block_hash(&block, txs), txs).unwrap());
     let mut chosen = Vec::new();
     let seen = timed(&mut || {
-        chosen = app.prepare(&block, txs.to_vec(), scene.chain.doc.consensus.block_max_bytes);
+        chosen = app.prepare(&block, txs.to_vec(), &[], scene.chain.doc.consensus.block_max_bytes);
         let hash = block_hash(&block, &chosen);
         app.process(&block, hash, &chosen).unwrap();
         app.finalize(&block, hash, &chosen).unwrap();

@@ -120,7 +120,7 @@ impl Chain {
         let block = self.work.block(self.height);
         let prepare = || {
             let strict = yardstick.verify_strict();
-            timed(|| self.app.prepare(&block, txs.clone(), u64::MAX)).1 / PER_TX / strict
+            timed(|| self.app.prepare(&block, txs.clone(), &[], u64::MAX)).1 / PER_TX / strict
         };
         report.fact("Prepare, a transfer / verify_strict", median((0..9).map(|_| prepare()).collect()), "ratio");
         self.block(&txs, || 0.0);

@@ -216,7 +216,7 @@ export function bridgeVotes() {
     ["an event of nonce 0", [[concat([head, chunkHead(0), u32.borsh(1), event(56)]), 1]], "chunk_nonces"],
     ["a nonce beyond 64 bits", [[concat([head, chunkHead(UINT64_MAX), u32.borsh(1), event(56)]), 1]], "chunk_nonces"],
     ["two in the wrong order", bad([second, first, ...rest]), "votes_order"],
-    ["one twice", bad([first, first, second]), "votes_order"],
+    ["one twice", bad([first, first, second]), "votes_duplicate"],
     [
       "two contents under one place",
       bad(
@@ -225,7 +225,7 @@ export function bridgeVotes() {
           { i: 0, value: outbound(0, "batch", 3n, someHash("another")) },
         ]),
       ),
-      "votes_order",
+      "votes_duplicate",
     ],
     [
       "a statement of Base before one of the same signer for it",

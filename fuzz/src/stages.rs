@@ -48,7 +48,7 @@ pub fn prepare_proposal(data: &[u8]) {
     let mut world = World::new();
     for (block, offered) in blocks(data) {
         let (block, offered) = world.block(block, &offered);
-        let txs = world.chain.app.prepare(&block, offered.clone(), limit);
+        let txs = world.chain.app.prepare(&block, offered.clone(), &[], limit);
         assert!(txs.iter().map(|tx| field_bytes(tx.len())).sum::<u64>() <= limit);
         let mut left = offered;
         for tx in &txs {

@@ -55,6 +55,13 @@ fn of(call: &Call) -> Vec<Address> {
         // These calls move the sender's own stake or DIEM.
         Call::Svvv(diem_svvv::Msg::Collect { .. }) | Call::Diem(_) => Vec::new(),
         Call::Credits(msg) => of_credits(msg),
+        // Whoever is named on Base gets DIEM or a right there.
+        Call::Bridge(diem_bridge::Msg::BridgeOut { recipient, .. }) => vec![*recipient],
+        Call::Bridge(diem_bridge::Msg::Prepare { guardian, .. }) => vec![*guardian],
+        Call::Bridge(diem_bridge::Msg::Admin { action: diem_bridge::AdminAction::SetGuardian { guardian } }) => {
+            vec![*guardian]
+        }
+        Call::Bridge(_) => Vec::new(),
     }
 }
 

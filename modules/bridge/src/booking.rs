@@ -1,9 +1,9 @@
 //! Statements for Base: which the chain wants, which it has, and how much power of a set they are.
 
-use diem_core::{Address, BlockContext, CallError, StateRead, StateWrite, Time, TxContext};
+use diem_core::{Address, CallError, Events, StateRead, StateWrite, Time, TxContext, Verifier};
 
 use crate::{
-    BridgeVotes, Domain, Error, Event, ID, MAX_SUBMITTED, Outbound, OutboundKind, SignatureList, Statement, Threshold,
+    BridgeVotes, Error, Event, ID, MAX_SUBMITTED, Outbound, OutboundKind, SignatureList, Statement, Threshold,
     pause_struct_hash,
     state::{BATCHES, CONTRACT, KEY_SETS, SETS, STATEMENTS, STRUCT_HASHES, Signed, applied, contract, domain, issued},
 };
@@ -36,11 +36,11 @@ pub fn wanted_digest(state: &dyn StateRead, kind: OutboundKind, nonce: u64) -> O
 /// recovered last.
 ///
 /// # Errors
-/// [`Error::Unwanted`], [`Error::Stated`], or an error for a signature by no key of a set that counts.
-pub fn check_wanted(state: &dyn StateRead, statement: &Statement) -> Result<Address, Error> {
-    let domain = domain(state).ok_or(Error::Inactive)?;
-    let outbound = check_content(state, &domain, statement)?;
-    let signer = statement.signer(&domain)?;
+/// [`Error::Unwanted`], [`Error::OtherContent`], [`Error::Stated`], or an error for a signature by no key of a set that
+/// counts.
+pub fn check_wanted(state: &dyn StateRead, verifier: &dyn Verifier, statement: &Statement) -> Result<Address, Error> {
+    let outbound = check_content(state, statement)?;
+    let signer = verifier.recover(&outbound.signature, &outbound.digest)?;
     if KEY_SETS.get(state, &signer).is_none_or(|newest| newest < applied(state).set) {
         return Err(Error::NotASigner(signer));
     }
@@ -51,47 +51,67 @@ pub fn check_wanted(state: &dyn StateRead, statement: &Statement) -> Result<Addr
     Ok(signer)
 }
 
-fn check_content<'a>(state: &dyn StateRead, domain: &Domain, statement: &'a Statement) -> Result<&'a Outbound, Error> {
+/// Checks what a statement says, without looking at who signed it.
+///
+/// # Errors
+/// [`Error::Inactive`], [`Error::Unwanted`], [`Error::OtherContent`].
+pub fn check_content<'a>(state: &dyn StateRead, statement: &'a Statement) -> Result<&'a Outbound, Error> {
+    let domain = domain(state).ok_or(Error::Inactive)?;
     // Nothing of Base is wanted until the chain can replay its events.
     let Statement::Outbound(outbound) = statement else { return Err(Error::Unwanted) };
     let hash = wanted_hash(state, outbound.kind, outbound.nonce).ok_or(Error::Unwanted)?;
-    if domain.digest(&hash) == outbound.digest { Ok(outbound) } else { Err(Error::Unwanted) }
+    if domain.digest(&hash) == outbound.digest { Ok(outbound) } else { Err(Error::OtherContent) }
 }
 
-/// Judges the first transaction of a block by the state before the block: the same for whoever proposes, checks or
-/// executes it.
+/// Reads the first transaction of a block and judges by the state before the block whatever needs no signer. The signers
+/// follow in [`check_signers`]: whoever calls both can recover all of them at once in between.
 ///
 /// # Errors
-/// The bytes are not of the form, or hold something that the chain does not want; the first fault is told.
-pub fn check_votes(state: &dyn StateRead, bytes: &[u8]) -> Result<BridgeVotes, Error> {
+/// The bytes are not of the form, or say something that the chain does not want; the first fault is told.
+pub fn read_votes(state: &dyn StateRead, bytes: &[u8]) -> Result<BridgeVotes, Error> {
     let votes = BridgeVotes::decode(bytes)?;
     if votes.chunk.is_some() {
         return Err(Error::Unwanted);
     }
-    let domain = domain(state).ok_or(Error::Inactive)?;
     for statement in &votes.statements {
-        check_content(state, &domain, statement)?;
-    }
-    let mut last = None;
-    for (number, statement) in votes.statements.iter().enumerate() {
-        let place = Some((check_wanted(state, statement)?, statement.place()));
-        if place <= last {
-            return Err(Error::VotesOrder(number));
-        }
-        last = place;
+        check_content(state, statement)?;
     }
     Ok(votes)
 }
 
+/// Judges the signers of [`read_votes`] and their order by the same state.
+///
+/// # Errors
+/// A statement is by nobody who counts, was stated before, or is not above the one before it.
+pub fn check_signers(state: &dyn StateRead, verifier: &dyn Verifier, votes: &BridgeVotes) -> Result<(), Error> {
+    let mut last = None;
+    for (number, statement) in votes.statements.iter().enumerate() {
+        let place = Some((check_wanted(state, verifier, statement)?, statement.place()));
+        if place == last {
+            return Err(Error::VotesDuplicate(number));
+        }
+        if place < last {
+            return Err(Error::VotesOrder(number));
+        }
+        last = place;
+    }
+    Ok(())
+}
+
 /// Books the statements of a block. A statement that the steps before it made unwanted is passed over alone, so that it
 /// never takes the others with it. Returns how many were booked.
-pub fn apply_votes(ctx: &mut BlockContext<'_>, votes: &BridgeVotes) -> usize {
+pub fn apply_votes(
+    state: &mut dyn StateWrite,
+    events: &mut Events,
+    verifier: &dyn Verifier,
+    votes: &BridgeVotes,
+) -> usize {
     let mut booked = 0_usize;
     for statement in &votes.statements {
-        if let Ok(became_ready) = book(ctx.state, statement) {
+        if let Ok(became_ready) = book(state, verifier, statement) {
             booked = booked.saturating_add(1);
             if became_ready {
-                ctx.events.emit(ID, &Event::Ready);
+                events.emit(ID, &Event::Ready);
             }
         }
     }
@@ -108,7 +128,7 @@ pub fn submit(ctx: &mut TxContext<'_>, statements: &[Statement]) -> Result<(), C
     }
     let mut is_new = false;
     for statement in statements {
-        match book(ctx.state, statement) {
+        match book(ctx.state, ctx.verifier, statement) {
             Ok(became_ready) => {
                 is_new = true;
                 if became_ready {
@@ -127,46 +147,72 @@ pub fn submit(ctx: &mut TxContext<'_>, statements: &[Statement]) -> Result<(), C
 ///
 /// # Errors
 /// The errors of [`check_wanted`].
-pub fn book(state: &mut dyn StateWrite, statement: &Statement) -> Result<bool, Error> {
-    let signer = check_wanted(state, statement)?;
+fn book(state: &mut dyn StateWrite, verifier: &dyn Verifier, statement: &Statement) -> Result<bool, Error> {
+    let signer = check_wanted(state, verifier, statement)?;
     let Statement::Outbound(outbound) = statement else { return Err(Error::Unwanted) };
     let Outbound { kind, nonce, digest, signature } = *outbound;
     STATEMENTS.set(state, &(kind, nonce, signer), &Signed { digest, signature });
     let waits = contract(state).filter(|contract| kind == OutboundKind::Valset && !contract.is_ready);
     let Some(mut contract) = waits else { return Ok(false) };
-    contract.is_ready = has_quorum(state, kind, nonce);
+    contract.is_ready = has_quorum(state, kind, nonce, applied(state).set);
     CONTRACT.set(state, &contract);
     Ok(contract.is_ready)
 }
 
-/// The signatures of the installed set under what was issued with this kind and nonce, as the contract takes them.
-pub fn signatures(state: &dyn StateRead, kind: OutboundKind, nonce: u64) -> Option<SignatureList> {
+/// The signatures of the members of set `set` under what was issued with this kind and nonce, as the contract takes them
+/// where that set is installed.
+pub fn signatures(state: &dyn StateRead, kind: OutboundKind, nonce: u64, set: u64) -> Option<SignatureList> {
     let digest = wanted_digest(state, kind, nonce)?;
     let stored =
         |address: Address| STATEMENTS.get(state, &(kind, nonce, address)).filter(|signed| signed.digest == digest);
-    let set = SETS.get(state, &applied(state).set)?.set();
+    let set = SETS.get(state, &set)?.set();
     let list = set.members().iter().map(|member| stored(member.address).map(|signed| signed.signature));
     Some(SignatureList::new(list.collect()))
 }
 
-/// The power of the installed set that has signed, and its total.
-pub fn signed_power(state: &dyn StateRead, kind: OutboundKind, nonce: u64) -> Option<(u64, u64)> {
-    let list = signatures(state, kind, nonce)?;
-    let set = SETS.get(state, &applied(state).set)?.set();
+/// The power of set `set` that has signed, and its total.
+pub fn signed_power(state: &dyn StateRead, kind: OutboundKind, nonce: u64, set: u64) -> Option<(u64, u64)> {
+    let list = signatures(state, kind, nonce, set)?;
+    let set = SETS.get(state, &set)?.set();
     // The powers of a set add up in 64 bits.
     let signed =
         list.signers().filter_map(|place| set.members().get(place)).fold(0_u64, |sum, m| sum.saturating_add(m.power));
     Some((signed, set.total()))
 }
 
-/// Whether enough of the installed set has signed for the contract to act.
-pub fn has_quorum(state: &dyn StateRead, kind: OutboundKind, nonce: u64) -> bool {
-    let threshold = match kind {
+/// Whether enough of set `set` has signed for the contract to act where that set is installed.
+pub fn has_quorum(state: &dyn StateRead, kind: OutboundKind, nonce: u64, set: u64) -> bool {
+    let signed = signed_power(state, kind, nonce, set);
+    signed.is_some_and(|(signed, total)| threshold(state, kind, nonce).is_reached(signed, total))
+}
+
+/// The part of a set whose signatures the contract needs for this.
+pub fn threshold(state: &dyn StateRead, kind: OutboundKind, nonce: u64) -> Threshold {
+    match kind {
         OutboundKind::Pause => Threshold::AtLeastOneThird,
         OutboundKind::Admin => crate::admin::threshold(state, nonce),
         OutboundKind::Batch | OutboundKind::Valset => Threshold::MoreThanTwoThirds,
+    }
+}
+
+/// What the key at this address should sign now and has not signed: the newest set, actions from the newest on, batches
+/// from the oldest on; at most `limit`. It is empty for a key that counts in no set.
+pub fn owed_by(state: &dyn StateRead, key: &Address, limit: usize) -> Vec<(OutboundKind, u64)> {
+    let Some(domain) = domain(state) else { return Vec::new() };
+    if KEY_SETS.get(state, key).is_none_or(|newest| newest < applied(state).set) {
+        return Vec::new();
+    }
+    let issued = issued(state);
+    // The set comes first: without it what follows may find no place on Base.
+    let set = std::iter::once((OutboundKind::Valset, issued.sets));
+    let batches = BATCHES.all(state).into_iter().map(|(nonce, _)| (OutboundKind::Batch, nonce));
+    let actions = (1..=issued.actions).rev().map(|nonce| (OutboundKind::Admin, nonce));
+    let is_owed = |(kind, nonce): &(OutboundKind, u64)| {
+        let digest = wanted_hash(state, *kind, *nonce).map(|hash| domain.digest(&hash));
+        let stored = STATEMENTS.get(state, &(*kind, *nonce, *key)).map(|signed| signed.digest);
+        digest.is_some() && digest != stored
     };
-    signed_power(state, kind, nonce).is_some_and(|(signed, total)| threshold.is_reached(signed, total))
+    set.chain(actions.take(limit)).chain(batches).filter(is_owed).take(limit).collect()
 }
 
 /// The member of the installed set whose turn it is to relay a batch, which changes every minute after sealing. Whoever

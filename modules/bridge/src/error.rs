@@ -81,9 +81,18 @@ pub enum Error {
     /// There is neither a statement nor a chunk.
     #[error("there is neither a statement nor a chunk of events, which is what a block without them says")]
     VotesEmpty,
-    /// The statements do not ascend strictly, or one stands there twice.
-    #[error("statement {0} is not above the one before: they ascend strictly by signer, kind and number")]
+    /// The statements do not ascend.
+    #[error("statement {0} is below the one before: they ascend strictly by signer, kind and number")]
     VotesOrder(usize),
+    /// A statement stands there twice.
+    #[error("statement {0} has the signer, kind and number of the one before: each may stand there once")]
+    VotesDuplicate(usize),
+    /// The statements of a block stand behind another transaction.
+    #[error("the statements of validators stand behind another transaction: they must be the first of a block")]
+    VotesPlace,
+    /// A block has the statements of validators twice.
+    #[error("the block has a second transaction with the statements of validators: one holds them all")]
+    VotesTwice,
     /// A vote extension is longer than any that is read.
     #[error("a vote extension has at most {MAX_EXTENSION_BYTES} bytes")]
     ExtensionSize,
@@ -156,10 +165,11 @@ pub enum Error {
         batch: u64,
     },
     /// A statement is none that the chain wants now.
-    #[error(
-        "the chain does not want this statement now: nothing of its kind and nonce is open, or it is another content"
-    )]
+    #[error("the chain does not want this statement now: nothing of its kind and nonce is to be signed")]
     Unwanted,
+    /// A statement has another content than what the chain issued under its kind and nonce.
+    #[error("the statement is of another content than what the chain issued under its kind and nonce")]
+    OtherContent,
     /// The signer has stated this before.
     #[error("the signer has stated this already")]
     Stated,
@@ -183,6 +193,15 @@ pub enum Error {
     /// The validator was convicted before.
     #[error("{0} was convicted of forgery before: that counts once")]
     Convicted(Address),
+    /// A node keeps no more statements for blocks than so many.
+    #[error("too many statements wait for a block on this node: try again after the next block")]
+    TooManyWait,
+    /// Nothing is halted.
+    #[error("the bridge is not halted")]
+    NotHalted,
+    /// The escrow lacks nothing.
+    #[error("the escrow lacks nothing that anybody could pay in")]
+    NothingUncovered,
     /// A sum is larger than any balance can be.
     #[error("{0}")]
     Math(#[from] MathError),
@@ -245,6 +264,13 @@ diem_core::error_table! {
     50 issued Refused never => Self::Issued,
     51 evidence_too_old Refused never => Self::EvidenceTooOld,
     52 convicted Conflict never => Self::Convicted(_),
+    53 votes_duplicate Malformed never => Self::VotesDuplicate(_),
+    54 votes_place Malformed never => Self::VotesPlace,
+    55 votes_twice Malformed never => Self::VotesTwice,
+    56 other_content Refused never => Self::OtherContent,
+    57 not_halted Conflict never => Self::NotHalted,
+    58 nothing_uncovered Conflict never => Self::NothingUncovered,
+    59 too_many_wait Unavailable retry => Self::TooManyWait,
 }
 
 impl From<SignatureError> for Error {

@@ -1,8 +1,12 @@
-//! The calls of bridge. They have their bytes here; what they do comes with the module's rows.
+//! The calls of bridge.
 
-use diem_core::{Address, Amount, keys::CompactSignature};
+use diem_core::{Address, Amount, CallError, Denom, Message, TxContext, gas_of_calls, keys::CompactSignature};
 
-use crate::{AdminAction, Chunk, Error, Params, Preimage, Statement};
+use crate::{
+    AdminAction, Chunk, Error, Params, Preimage, Statement, Transfer, admin, booking, evidence, setup,
+    setup::{Terms, check_authority},
+    transfers,
+};
 
 /// The most statements of a [`Msg::Submit`].
 pub const MAX_SUBMITTED: usize = 16;
@@ -87,6 +91,7 @@ pub enum Msg {
         params: Params,
     } = 9,
     /// Lets the bridge go on after a breach.
+    #[serde(deserialize_with = "diem_core::json::no_fields")]
     Resume = 10,
     /// Holds back a delayed credit.
     Hold {
@@ -112,6 +117,115 @@ impl Msg {
             Self::Replay { chunk } => chunk.validate(),
             Self::Evidence { preimage, .. } => preimage.validate(),
             _ => Ok(()),
+        }
+    }
+}
+
+/// The gas of a change of the escrow: the account, the pool, the books, and the stake of the consensus set beside it.
+const GAS_PER_ESCROW: u64 = 60_000;
+/// The gas of a row that is read, changed and written.
+const GAS_PER_ROW: u64 = 2_500;
+/// The gas of a statement: its signer is recovered, and what was issued is looked up.
+const GAS_PER_STATEMENT: u64 = 40_000;
+/// The gas of a validator set that is made: every member is looked up and noted.
+const GAS_PER_SET: u64 = 1_000_000;
+/// The gas of a conviction, which is a slash of everything that a validator holds.
+const GAS_PER_CONVICTION: u64 = 100_000;
+
+gas_of_calls!(Msg {
+    BridgeOut "bridge_out" = GAS_PER_ESCROW + 4 * GAS_PER_ROW,
+    BumpFee "bump_fee" = GAS_PER_ESCROW,
+    Cancel "cancel" = 8 * GAS_PER_ROW,
+    Submit "submit" = GAS_PER_ROW; GAS_PER_STATEMENT => each statements,
+    Replay "replay" = GAS_PER_STATEMENT,
+    Evidence "evidence" = GAS_PER_STATEMENT + GAS_PER_CONVICTION,
+    Prepare "prepare" = GAS_PER_SET,
+    Activate "activate" = GAS_PER_SET,
+    Admin "admin" = 5 * GAS_PER_ROW,
+    SetParams "set_params" = 2 * GAS_PER_ROW,
+    Resume "resume" = 2 * GAS_PER_ROW,
+    Hold "hold" = 2 * GAS_PER_ROW,
+    Cover "cover" = 4 * GAS_PER_ROW,
+});
+
+impl Message for Msg {
+    fn validate(&self) -> Result<(), CallError> {
+        Ok(self.check_bounds()?)
+    }
+
+    // These take DIEM, which nobody pays fees with.
+    fn spends(&self) -> Amount {
+        Amount::ZERO
+    }
+
+    fn text(&self) -> String {
+        let diem = |amount: &Amount| amount.display(Denom::Diem);
+        match self {
+            Self::BridgeOut { amount, fee, recipient } => {
+                format!("Send {} to {} on Base, for a fee of {}", diem(amount), recipient.to_hex(), diem(fee))
+            }
+            Self::BumpFee { id, fee } => format!("Raise the fee of transfer {id} to Base to {}", diem(fee)),
+            Self::Cancel { id } => format!("Take transfer {id} to Base back"),
+            Self::Submit { statements } => format!("Hand in bridge statements of validators: {}", statements.len()),
+            Self::Replay { chunk } => {
+                format!("Hand in events of Base from {} on: {}", chunk.first, chunk.events.len())
+            }
+            Self::Evidence { preimage, .. } => {
+                format!(
+                    "Show that a bridge key signed a {} {} that was never issued",
+                    preimage.kind(),
+                    preimage.nonce()
+                )
+            }
+            Self::Prepare { chain_id, max_set_age, mint_capacity, share_bps, guardian } => format!(
+                "Prepare the bridge to chain {chain_id}: sets live {max_set_age} s, at most {} a day, {share_bps} basis \
+                 points of it at once, guardian {}",
+                diem(mint_capacity),
+                guardian.to_hex()
+            ),
+            Self::Activate { init_code_hash, deploy_block } => {
+                format!("Use the bridge that {} created in block {deploy_block} of Base", hex::encode(init_code_hash))
+            }
+            Self::Admin { action } => format!("Order on Base: {}", action.text()),
+            Self::SetParams { params } => format!("Set the parameters of the bridge: {}", params.text()),
+            Self::Resume => "Let the bridge go on after a breach".into(),
+            Self::Hold { credit } => format!("Hold back credit {credit} from Base"),
+            Self::Cover { amount } => format!("Pay {} into the escrow of the bridge", diem(amount)),
+        }
+    }
+
+    fn execute(&self, ctx: &mut TxContext<'_>) -> Result<(), CallError> {
+        match self {
+            Self::BridgeOut { amount, fee, recipient } => {
+                transfers::send(ctx, Transfer { recipient: *recipient, amount: *amount }, *fee).map(|_| ())
+            }
+            Self::BumpFee { id, fee } => transfers::bump_fee(ctx, *id, *fee),
+            Self::Cancel { id } => transfers::cancel(ctx, *id),
+            Self::Submit { statements } => booking::submit(ctx, statements),
+            // No block of Base is attested yet, so that no event of it is wanted.
+            Self::Replay { .. } => Err(Error::Unwanted.into()),
+            Self::Evidence { preimage, signature } => {
+                // What the slash reaches of locks follows in the jobs that it leaves.
+                evidence::convict(ctx.state, ctx.events, ctx.block, preimage, signature).map(|_| ())
+            }
+            Self::Prepare { chain_id, max_set_age, mint_capacity, share_bps, guardian } => {
+                let (chain_id, max_set_age, mint_capacity) = (*chain_id, *max_set_age, *mint_capacity);
+                let terms = Terms { chain_id, max_set_age, mint_capacity, share_bps: *share_bps, guardian: *guardian };
+                setup::prepare(ctx, terms)
+            }
+            Self::Activate { init_code_hash, deploy_block } => setup::activate(ctx, *init_code_hash, *deploy_block),
+            Self::Admin { action } => admin::issue(ctx, *action).map(|_| ()),
+            Self::SetParams { params } => setup::set_params(ctx, params),
+            // Nothing of Base is followed yet: there is no breach, no credit and nothing that the escrow lacks.
+            Self::Resume => {
+                check_authority(ctx.state, &ctx.sender)?;
+                Err(Error::NotHalted.into())
+            }
+            Self::Hold { credit } => {
+                check_authority(ctx.state, &ctx.sender)?;
+                Err(Error::UnknownNonce { what: "credit", nonce: *credit }.into())
+            }
+            Self::Cover { .. } => Err(Error::NothingUncovered.into()),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use diem_core::{Address, Amount};
+use diem_core::{Address, Amount, Denom};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -108,6 +108,30 @@ impl Params {
             Some((_, text)) => Err(Error::Params(text)),
             None => Ok(()),
         }
+    }
+
+    /// The parameters in words, as a wallet shows them. The text is consensus, because it is part of what is signed.
+    pub(crate) fn text(&self) -> String {
+        let diem = |amount: Amount| amount.display(Denom::Diem);
+        let jail = self.silence_jail_bps.map_or_else(|| "none".to_owned(), |share| share.to_string());
+        format!(
+            "checkpoint_blocks {}, seal_wait_ms {}, batch_life_ms {}, min_out {}, min_fee {}, max_open {}, \
+             set_every_ms {}, set_gap_ms {}, out_capacity {}, credit_capacity {}, share_bps {}, forgery_bps {}, \
+             silence_jail_bps {jail}, authority {}",
+            self.checkpoint_blocks,
+            self.seal_wait_ms,
+            self.batch_life_ms,
+            diem(self.min_out),
+            diem(self.min_fee),
+            self.max_open,
+            self.set_every_ms,
+            self.set_gap_ms,
+            diem(self.out_capacity),
+            diem(self.credit_capacity),
+            self.share_bps,
+            self.forgery_bps,
+            self.authority.to_hex(),
+        )
     }
 
     /// Checks that five sets are made in the time for which one lives, in seconds.

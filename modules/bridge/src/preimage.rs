@@ -1,7 +1,7 @@
 //! The full content of what is signed for Base: batches, validator sets, administrative actions and pauses.
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use diem_core::{Address, Amount, eip712::TypedStruct};
+use diem_core::{Address, Amount, Denom, eip712::TypedStruct};
 use serde::{Deserialize, Serialize};
 
 use crate::{Batch, Error, OutboundKind};
@@ -67,6 +67,21 @@ pub enum AdminAction {
 }
 
 impl AdminAction {
+    /// The action in words, as a wallet shows it. The text is consensus, because it is part of what is signed.
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Self::Unpause => "mint again after the last pause".into(),
+            Self::SetLimits { mint_capacity, share_bps } => format!(
+                "mint at most {} a day, {share_bps} basis points of it at once",
+                mint_capacity.display(Denom::Diem)
+            ),
+            Self::ResolveQueue { queue_id, release: true } => format!("release item {queue_id} of the queue"),
+            Self::ResolveQueue { queue_id, release: false } => format!("cancel item {queue_id} of the queue"),
+            Self::SetGuardian { guardian } => format!("make {} the guardian", guardian.to_hex()),
+            Self::MoveBridge { bridge } => format!("let the bridge {} mint from now on", bridge.to_hex()),
+        }
+    }
+
     /// The action as it is issued under this nonce; Unpause names the pause that it lifts.
     pub const fn issue(self, admin_nonce: u64, pause_nonce: u64) -> Preimage {
         match self {

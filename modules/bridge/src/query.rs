@@ -35,6 +35,8 @@ pub enum Query {
         kind: OutboundKind,
         /// The nonce under which it was issued.
         nonce: u64,
+        /// The set whose members count: the one that is installed on Base.
+        set: u64,
     } = 8,
 }
 
@@ -94,7 +96,7 @@ pub struct BatchView {
     pub turn: Address,
 }
 
-/// The signatures of the installed set under one digest, as the contract takes them.
+/// The signatures of a set under one digest, as the contract takes them.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct Signatures {
     /// The digest that is signed.
@@ -128,7 +130,7 @@ pub fn answer(ctx: &QueryContext<'_>, query: Query) -> Result<Answer, CallError>
         Query::Batches(page) => Answer::Batches(batches(ctx, &page)),
         Query::Set(nonce) => Answer::Set(set(ctx, nonce)?),
         Query::Action(nonce) => Answer::Action(action(ctx, nonce)?),
-        Query::Signatures { kind, nonce } => Answer::Signatures(signatures(ctx, kind, nonce)?),
+        Query::Signatures { kind, nonce, set } => Answer::Signatures(signatures(ctx, kind, nonce, set)?),
     })
 }
 
@@ -171,7 +173,7 @@ pub fn batch(ctx: &QueryContext<'_>, nonce: u64) -> Result<BatchView, Error> {
         turn: booking::turn(ctx.state, nonce, open.sealed_at, ctx.block.time).ok_or_else(unknown)?,
         sealed_at: open.sealed_at,
         ids: open.transfers,
-        signatures: signatures(ctx, OutboundKind::Batch, nonce)?,
+        signatures: signatures(ctx, OutboundKind::Batch, nonce, applied(ctx.state).set)?,
     })
 }
 
@@ -196,16 +198,16 @@ pub fn action(ctx: &QueryContext<'_>, nonce: u64) -> Result<Preimage, Error> {
     ACTIONS.get(ctx.state, &nonce).ok_or(Error::UnknownNonce { what: "administrative action", nonce })
 }
 
-/// The signatures under what was issued with this kind and nonce.
+/// The signatures of the members of set `set` under what was issued with this kind and nonce.
 ///
 /// # Errors
-/// [`Error::UnknownNonce`]: there is nothing to sign.
-pub fn signatures(ctx: &QueryContext<'_>, kind: OutboundKind, nonce: u64) -> Result<Signatures, Error> {
+/// [`Error::UnknownNonce`]: there is nothing to sign, or no such set.
+pub fn signatures(ctx: &QueryContext<'_>, kind: OutboundKind, nonce: u64, set: u64) -> Result<Signatures, Error> {
     let unknown = || Error::UnknownNonce { what: "statement to sign", nonce };
+    let stored = self::set(ctx, set)?;
     let digest = booking::wanted_digest(ctx.state, kind, nonce).ok_or_else(unknown)?;
-    let list = booking::signatures(ctx.state, kind, nonce).ok_or_else(unknown)?;
-    let (signed, total) = booking::signed_power(ctx.state, kind, nonce).ok_or_else(unknown)?;
-    let set = set(ctx, applied(ctx.state).set)?.bytes;
-    let is_enough = booking::has_quorum(ctx.state, kind, nonce);
-    Ok(Signatures { digest, set, list: list.encode(), signed, total, is_enough })
+    let list = booking::signatures(ctx.state, kind, nonce, set).ok_or_else(unknown)?;
+    let (signed, total) = booking::signed_power(ctx.state, kind, nonce, set).ok_or_else(unknown)?;
+    let is_enough = booking::threshold(ctx.state, kind, nonce).is_reached(signed, total);
+    Ok(Signatures { digest, set: stored.bytes, list: list.encode(), signed, total, is_enough })
 }

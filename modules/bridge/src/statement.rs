@@ -64,6 +64,17 @@ pub enum OutboundKind {
     Pause = 3,
 }
 
+impl std::fmt::Display for OutboundKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Batch => "batch",
+            Self::Valset => "validator set",
+            Self::Admin => "administrative action",
+            Self::Pause => "pause",
+        })
+    }
+}
+
 /// The key under which a statement is recorded beside its signer: the kind, and the nonce or the block's number. A
 /// signer has one statement for each. The order is that of statements of one signer in a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

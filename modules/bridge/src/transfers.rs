@@ -15,13 +15,11 @@ const LEAST_FEES_IN_AMOUNT: u128 = 20;
 
 /// Puts a transfer and its fee into escrow, where it waits to be sealed. Returns its id.
 ///
-/// `key` is the kind of the sender's key: the address of an ed25519 key is nobody's on Base.
-///
 /// # Errors
 /// The recipient, the amount or the fee is out of the rules, the contract is not known yet, the escrow would be worth
 /// more than a third of the stake that vouches for it, or the sender has too little.
-pub fn send(ctx: &mut TxContext<'_>, key: KeyKind, mint: Transfer, fee: Amount) -> Result<u64, CallError> {
-    check_recipient(ctx, key, &mint.recipient)?;
+pub fn send(ctx: &mut TxContext<'_>, mint: Transfer, fee: Amount) -> Result<u64, CallError> {
+    check_recipient(ctx, &mint.recipient)?;
     let params = params(ctx.state);
     if mint.amount < params.min_out {
         return Err(Error::AmountTooSmall(params.min_out).into());
@@ -87,12 +85,13 @@ pub fn cancel(ctx: &mut TxContext<'_>, id: u64) -> Result<(), CallError> {
     Ok(())
 }
 
-fn check_recipient(ctx: &TxContext<'_>, key: KeyKind, recipient: &Address) -> Result<(), Error> {
+/// The address of an ed25519 key is nobody's on Base.
+fn check_recipient(ctx: &TxContext<'_>, recipient: &Address) -> Result<(), Error> {
     let deployed = contract(ctx.state).and_then(|contract| contract.deployed).ok_or(Error::Inactive)?;
     if [Address::ZERO, deployed.bridge, deployed.token].contains(recipient) {
         return Err(Error::RecipientIsNobody);
     }
-    if key == KeyKind::Ed25519 && *recipient == ctx.sender {
+    if ctx.key == KeyKind::Ed25519 && *recipient == ctx.sender {
         return Err(Error::RecipientHasNoKey);
     }
     Ok(())

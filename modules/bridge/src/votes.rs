@@ -57,7 +57,10 @@ impl BridgeVotes {
         let mut last = None;
         for (number, statement) in self.statements.iter().enumerate() {
             let place = Some((statement.signer(domain)?, statement.place()));
-            if place <= last {
+            if place == last {
+                return Err(Error::VotesDuplicate(number));
+            }
+            if place < last {
                 return Err(Error::VotesOrder(number));
             }
             last = place;

@@ -220,7 +220,7 @@ impl Producer {
     pub(crate) fn make_block(&mut self, allow_empty: bool) -> Result<Option<usize>, Fatal> {
         let block = self.next_block()?;
         let max_bytes = self.app.consensus_params().block_max_bytes;
-        let txs = self.app.prepare(&block, self.pool.all(), max_bytes);
+        let txs = self.app.prepare(&block, self.pool.all(), &[], max_bytes);
         if txs.is_empty() && !allow_empty {
             return Ok(None);
         }

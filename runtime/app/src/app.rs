@@ -20,9 +20,10 @@ use crate::{
     mempool::{Mempool, Waits},
     pending::{Consensus, PendingGenesis},
     signatures::Signatures,
+    votes::Votes,
 };
 
-/// The longest vote extension, in bytes. It is a constant of consensus.
+/// The longest vote extension that is accepted, in bytes. It is a constant of consensus.
 pub const MAX_VOTE_EXTENSION_BYTES: usize = 1_024;
 
 /// Settings of an application. None of them can change a result.
@@ -54,8 +55,8 @@ impl Default for Options {
 /// transactions that do not follow the committed nonce) waits for a commit under way, which holds the pool over its
 /// synced write.
 ///
-/// Lock order, against deadlocks: `consensus`, `mempool`, the store's writer, `chain` or `genesis`, the store's ring.
-/// Whoever holds one takes only later ones.
+/// Lock order, against deadlocks: `consensus`, `mempool`, the store's writer, `chain` or `genesis`, the store's ring,
+/// those of `votes`. Whoever holds one takes only later ones.
 pub struct App {
     pub(crate) store: Store,
     pub(crate) hooks: Hooks,
@@ -63,6 +64,7 @@ pub struct App {
     pub(crate) consensus: Mutex<Consensus>,
     pub(crate) mempool: Mutex<Mempool>,
     pub(crate) signatures: Signatures,
+    pub(crate) votes: Votes,
     pub(crate) chain: RwLock<Option<Arc<Identity>>>,
     pub(crate) genesis: RwLock<Option<Arc<PendingGenesis>>>,
 }
@@ -171,6 +173,7 @@ impl App {
             consensus: Mutex::default(),
             mempool: Mutex::default(),
             signatures: Signatures::new(options.remembered_signatures),
+            votes: Votes::default(),
             chain: RwLock::new(chain),
             genesis: RwLock::new(None),
         }
@@ -276,16 +279,6 @@ impl App {
     /// the checks and the block that follow do neither again. It is for whoever takes in many transactions at once.
     pub fn verify_signatures(&self, txs: &[Bytes]) -> Vec<Result<Arc<Signed>, CallError>> {
         self.signatures.decode_all(txs).into_iter().map(|tx| tx.map_err(CallError::from)).collect()
-    }
-
-    /// The vote extension of this validator, which is empty as long as votes carry no statements.
-    pub const fn extend_vote(&self) -> Vec<u8> {
-        Vec::new()
-    }
-
-    /// Checks only the length, so that a validator with a newer kind of statement is not silenced.
-    pub const fn verify_vote(&self, extension: &[u8]) -> bool {
-        extension.len() <= MAX_VOTE_EXTENSION_BYTES
     }
 
     /// Forgets a finalized block that was not committed, and what waited in the pool: the engine that held both is

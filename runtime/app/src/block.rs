@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use diem_bank as bank;
-use diem_core::{Amount, Block, BlockInfo, CallError, Events, Fatal, TxContext, Verifier, chain::Identity};
+use diem_bridge::{self as bridge, BridgeVotes};
+use diem_core::{Amount, Block, BlockInfo, CallError, Events, Fatal, StateRead, TxContext, Verifier, chain::Identity};
 use diem_overlay::{Overlay, WriteSet};
 use diem_staking::ValidatorUpdate;
 use diem_types::{ChainError, ChainParams, GasParams, Signed, TxResult};
@@ -14,6 +15,7 @@ use crate::{
     hooks::{self, Failure, Hooks},
     modules,
     signatures::{Decoded, Signatures},
+    votes,
 };
 
 /// The outcome of a finalized block, as consensus needs it.
@@ -40,11 +42,24 @@ pub(crate) struct Executed {
     pub(crate) failed: Vec<Failure>,
 }
 
+/// The transactions of a block, decoded and judged as far as the state before the block decides.
+pub(crate) struct DecodedBlock {
+    /// The statements of validators, where they stand first.
+    pub(crate) votes: Option<Result<BridgeVotes, bridge::Error>>,
+    /// All others, each at its place after them.
+    pub(crate) txs: Vec<Decoded>,
+}
+
 /// Decodes and verifies all transactions of a block in parallel, and what others signed inside them.
-pub(crate) fn decode_block(txs: &[Bytes], signatures: &Signatures) -> Vec<Decoded> {
-    let decoded = signatures.decode_all(txs);
-    signatures.learn_statements(decoded.iter().flatten().map(|tx| &**tx));
-    decoded
+pub(crate) fn decode_block(before: &dyn StateRead, txs: &[Bytes], signatures: &Signatures) -> DecodedBlock {
+    let (first, rest) = match txs {
+        [first, rest @ ..] if votes::is_votes(first) => (Some(first), rest),
+        all => (None, all),
+    };
+    let votes = first.map(|bytes| votes::check(before, signatures, bytes));
+    let txs = signatures.decode_all(rest);
+    signatures.learn_statements(txs.iter().flatten().map(|tx| &**tx));
+    DecodedBlock { votes, txs }
 }
 
 /// Runs transactions one after the other on the state of a block.
@@ -92,6 +107,20 @@ impl<'a> Execution<'a> {
         &self.state
     }
 
+    /// Books the statements of validators, before any other transaction. It pays nothing and takes no gas; the rows that
+    /// it makes are the chain's own.
+    pub(crate) fn votes(&mut self, votes: &BridgeVotes) -> TxResult {
+        let mut events = Events::default();
+        let writes = {
+            let mut overlay = Overlay::new(&self.state);
+            bridge::booking::apply_votes(&mut overlay, &mut events, self.verifier, votes);
+            overlay.into_writes()
+        };
+        self.rows = self.rows.saturating_add_signed(writes.growth(&self.state));
+        self.state.apply(writes);
+        TxResult { events: events.into_bytes(), ..TxResult::default() }
+    }
+
     /// Admits a transaction and runs its calls. Their failure is a result; an invalid transaction is an error and
     /// changes nothing.
     pub(crate) fn transaction(&mut self, tx: &Signed) -> Result<TxResult, ChainError> {
@@ -123,6 +152,7 @@ impl<'a> Execution<'a> {
                 events: &mut events,
                 block: self.block,
                 sender: tx.tx.sender,
+                key: tx.auth.kind(),
                 verifier: self.verifier,
             };
             let outcome = tx.tx.calls.iter().try_for_each(|call| modules::execute(&mut ctx, call));
@@ -176,14 +206,18 @@ pub(crate) fn execute(
     chain: &Identity,
     verifier: &dyn Verifier,
     block: &Block,
-    txs: &[Decoded],
+    decoded: &DecodedBlock,
     hooks: &Hooks,
 ) -> Result<Executed, Fatal> {
     let mut execution = Execution::begin(base, chain, verifier, block, hooks)?;
+    let votes = decoded.votes.as_ref().map(|votes| match votes {
+        Ok(votes) => execution.votes(votes),
+        Err(error) => TxResult::refused(error.clone().into()),
+    });
     let mut result_of = |tx: &Decoded| match tx {
         Ok(tx) => execution.transaction(tx).unwrap_or_else(|error| TxResult::refused(error.into())),
         Err(error) => TxResult::refused(error.clone().into()),
     };
-    let results = txs.iter().map(&mut result_of).collect();
+    let results = votes.into_iter().chain(decoded.txs.iter().map(&mut result_of)).collect();
     execution.end(results, block, hooks)
 }

@@ -45,8 +45,8 @@ impl App {
         let executed = match consensus.processed.take() {
             Some((processed, executed)) if processed == hash => executed,
             _ => {
-                let decoded = block::decode_block(txs, &self.signatures);
                 let base = self.base();
+                let decoded = block::decode_block(base.state(), txs, &self.signatures);
                 block::execute(base.below(), &chain, &self.signatures, block, &decoded, &self.hooks)?
             }
         };
@@ -97,7 +97,9 @@ impl App {
             .commit(pending.staged, height, time.millis(), APP_VERSION, index)
             .map_err(|error| Fatal(format!("block {height} cannot be written: {error}")))?;
         *self.genesis.write() = None;
-        mempool.committed(&self.store.latest(), height);
+        let latest = self.store.latest();
+        mempool.committed(&latest, height);
+        self.votes.committed(&latest, &self.signatures);
         consensus.forget();
         let retain_height = self.retain_height(height);
         let (rows, ChainParams { max_rows }) = self.state_size();
@@ -126,6 +128,7 @@ impl App {
         self.store.rollback(ops).map_err(|error| Fatal(format!("height {height} cannot be undone: {error}")))?;
         consensus.forget();
         mempool.clear();
+        self.votes.clear();
         *self.chain.write() = IDENTITY.get(&self.store.latest()).map(std::sync::Arc::new);
         Ok(self.info())
     }

@@ -3,6 +3,7 @@
 //! Each runs in an overlay of its own. None loops over all accounts: indices settle lazily, and queues drain with a
 //! limit per block.
 
+use diem_bridge as bridge;
 use diem_core::{BlockContext, CallError, Events, Fatal, ModuleId, StateWrite};
 use diem_credits as credits;
 use diem_emissions as emissions;
@@ -68,8 +69,13 @@ impl Default for Hooks {
                 retry(11, "old_offers", |ctx| credits::market::clear_offers(ctx, 1_000)),
                 retry(12, "lapsed_credit", |ctx| credits::accounts::clear_lapsed(ctx, 1_000)),
                 retry(13, "ended_grants", |ctx| credits::grants::clear_ended(ctx, 100)),
+                // A set is of the validators that consensus was last told, which the end of this block changes.
+                retry(14, "bridge_set", bridge::sets::make_due),
             ],
-            end: vec![],
+            end: vec![
+                // What this block sent waits for the next batch, or is sealed at once where fifty wait.
+                retry(15, "bridge_seal", bridge::sealing::seal),
+            ],
         }
     }
 }

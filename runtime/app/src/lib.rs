@@ -26,6 +26,7 @@ mod query;
 mod signatures;
 pub mod simulation;
 pub mod upgrade;
+mod votes;
 
 pub use app::MAX_VOTE_EXTENSION_BYTES;
 pub use app::{App, Info, Options};
@@ -36,3 +37,4 @@ pub use dry_run::{Change, DryRun, DryRunError};
 pub use genesis::{InitChain, check_version};
 pub use proposal::Rejected;
 pub use query::{Answered, QueryError, chain_params, consensus_params, gas_params};
+pub use votes::{MAX_OWN_EXTENSION_BYTES, MAX_OWN_STATEMENTS};

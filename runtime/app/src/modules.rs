@@ -23,6 +23,8 @@ pub(crate) fn init_genesis(ctx: &mut GenesisContext<'_>, genesis: &AppGenesis) -
     init::<Diem>(ctx, &genesis.diem)?;
     init::<Emissions>(ctx, &genesis.emissions)?;
     init::<Credits>(ctx, &genesis.credits)?;
+    // The books of the bridge are compared with its pool of bank.
+    init::<Bridge>(ctx, &genesis.bridge)?;
     Ok(())
 }
 
@@ -39,6 +41,7 @@ pub(crate) fn migrate(state: &mut dyn StateWrite) -> Result<(), Fatal> {
     migrate_module::<Diem>(state)?;
     migrate_module::<Emissions>(state)?;
     migrate_module::<Credits>(state)?;
+    migrate_module::<Bridge>(state)?;
     Ok(())
 }
 
@@ -54,6 +57,7 @@ pub(crate) fn export_genesis(state: &dyn StateRead) -> AppGenesis {
         diem: Diem::export_genesis(state),
         emissions: Emissions::export_genesis(state),
         credits: Credits::export_genesis(state),
+        bridge: Bridge::export_genesis(state),
     }
 }
 
@@ -88,6 +92,7 @@ pub(crate) fn query(ctx: &QueryContext<'_>, query: Query) -> Result<Answer, Call
         Query::Diem(query) => Answer::Diem(diem::query::answer(ctx, query)?),
         Query::Emissions(query) => Answer::Emissions(emissions::query::answer(ctx, query)),
         Query::Credits(query) => Answer::Credits(credits::query::answer(ctx, query)?),
+        Query::Bridge(query) => Answer::Bridge(bridge::query::answer(ctx, query)?),
     })
 }
 
@@ -101,6 +106,7 @@ pub(crate) fn check_invariants(state: &dyn StateRead) -> Result<(), String> {
         (Diem::NAME, Diem::check_invariants),
         (Emissions::NAME, Emissions::check_invariants),
         (Credits::NAME, Credits::check_invariants),
+        (Bridge::NAME, Bridge::check_invariants),
     ];
     checks.iter().try_for_each(|(name, check)| check(state).map_err(|broken| format!("{name}: {broken}")))
 }

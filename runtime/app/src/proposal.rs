@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, BinaryHeap, btree_map::Entry};
 
 use bytes::Bytes;
+use diem_bridge as bridge;
 use diem_core::{Address, Amount, Block, CallError, Fatal};
 use diem_types::Signed;
 
 use crate::{
     App,
-    block::{self, Execution},
+    block::{self, DecodedBlock, Execution},
     signatures::{Decoded, Signatures},
+    votes,
 };
 
 /// Why a proposal is rejected.
@@ -33,20 +35,29 @@ type Queues = BTreeMap<Address, BTreeMap<u64, usize>>;
 
 impl App {
     /// Chooses and orders the transactions of a block out of what the engine offers: the highest gas price first among
-    /// each sender's next nonce, as long as they are valid where they stand and fit bytes and gas. It never fails.
-    pub fn prepare(&self, block: &Block, txs: Vec<Bytes>, max_tx_bytes: u64) -> Vec<Bytes> {
+    /// each sender's next nonce, as long as they are valid where they stand and fit bytes and gas. Before them stand the
+    /// statements of validators that `extensions` carry, those of the votes for the block before, and those that wait
+    /// here. It never fails.
+    pub fn prepare(&self, block: &Block, txs: Vec<Bytes>, extensions: &[Bytes], max_tx_bytes: u64) -> Vec<Bytes> {
         let decoded = self.signatures.decode_all(&txs);
         let Ok(chain) = self.known_chain() else { return Vec::new() };
         let base = self.base();
-        let chosen = match Execution::begin(base.below(), &chain, &self.signatures, block, &self.hooks) {
-            Ok(execution) => choose(execution, &decoded, &self.signatures, max_tx_bytes),
+        let mut execution = match Execution::begin(base.below(), &chain, &self.signatures, block, &self.hooks) {
+            Ok(execution) => execution,
             Err(fatal) => {
                 // The same failure stops the node in FinalizeBlock, with its own words.
                 tracing::error!(%fatal, "proposing an empty block");
-                Vec::new()
+                return Vec::new();
             }
         };
-        chosen.into_iter().filter_map(|index| txs.get(index).cloned()).collect()
+        let mut left = max_tx_bytes;
+        let first = self.propose_votes(base.state(), extensions, max_tx_bytes).map(|(votes, bytes)| {
+            execution.votes(&votes);
+            left = left.saturating_sub(proposal_bytes(bytes.len()));
+            bytes
+        });
+        let chosen = choose(execution, &decoded, &self.signatures, left);
+        first.into_iter().chain(chosen.into_iter().filter_map(|index| txs.get(index).cloned())).collect()
     }
 
     /// Judges a proposal: every transaction must decode, have good signatures and be valid where it stands, and all
@@ -56,13 +67,17 @@ impl App {
     /// Why the block is rejected.
     pub fn process(&self, block: &Block, hash: [u8; 32], txs: &[Bytes]) -> Result<(), Rejected> {
         let mut consensus = self.consensus.lock();
-        let decoded = block::decode_block(txs, &self.signatures);
         let chain = self.known_chain()?;
         self.check_height(block.info.height, &chain)?;
         let base = self.base();
+        let DecodedBlock { votes, txs: decoded } = block::decode_block(base.state(), txs, &self.signatures);
+        check_places(txs)?;
+        let votes = votes.transpose().map_err(|error| Rejected::Transaction { place: 0, error: error.into() })?;
         let mut execution = Execution::begin(base.below(), &chain, &self.signatures, block, &self.hooks)?;
         let mut results = Vec::with_capacity(txs.len());
-        for (place, tx) in decoded.iter().enumerate() {
+        results.extend(votes.map(|votes| execution.votes(&votes)));
+        for tx in &decoded {
+            let place = results.len();
             let result = tx.as_ref().map_err(Clone::clone).and_then(|tx| execution.transaction(tx));
             results.push(result.map_err(|error| Rejected::Transaction { place, error: error.into() })?);
         }
@@ -70,6 +85,17 @@ impl App {
         consensus.processed = Some((hash, executed));
         Ok(())
     }
+}
+
+/// Refuses statements of validators anywhere but first.
+fn check_places(txs: &[Bytes]) -> Result<(), Rejected> {
+    let mut places = txs.iter().enumerate().filter(|(_, bytes)| votes::is_votes(bytes)).map(|(place, _)| place);
+    let (place, error) = match (places.next(), places.next()) {
+        (Some(0), Some(second)) => (second, bridge::Error::VotesTwice),
+        (None, _) | (Some(0), None) => return Ok(()),
+        (Some(place), _) => (place, bridge::Error::VotesPlace),
+    };
+    Err(Rejected::Transaction { place, error: error.into() })
 }
 
 /// A sender's next transaction as it competes for its place: by price, then by arrival.
@@ -126,7 +152,7 @@ fn candidate(sender: Address, queue: &BTreeMap<u64, usize>, txs: &[Decoded]) -> 
 
 /// The bytes that CometBFT counts for a transaction in a proposal: its own, their length as a varint, and a tag. A
 /// larger sum than allowed silently costs the proposer its turn.
-fn proposal_bytes(size: usize) -> u64 {
+pub(crate) fn proposal_bytes(size: usize) -> u64 {
     let size = size as u64;
     let bits = u64::from(64u32.saturating_sub(size.leading_zeros())).max(1);
     size.saturating_add(1).saturating_add(bits.div_ceil(7))

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use diem_core::{
     Address, Statement, Verifier, encode,
-    keys::{Auth, SignatureError, check_ed25519_key},
+    keys::{Auth, CompactSignature, SignatureError, check_ed25519_key},
     sha256,
     tx::{TxHash, tx_hash},
     typed_data,
@@ -41,11 +41,20 @@ const DECODED_BYTES: usize = 160;
 const DECODED_BASE: usize = 1024;
 const DECODED_FACTOR: usize = 3;
 
+/// The number of signers that are worth a thread to recover.
+const RECOVERIES: usize = 8;
+
+/// The number of recovered signers that are remembered: those of the statements of dozens of blocks.
+const SIGNERS: usize = 16_384;
+
 /// A transaction as it arrives: decoded and with good signatures, or why not.
 pub(crate) type Decoded = Result<Arc<Signed>, ChainError>;
 
 /// The domain tag: the first bytes of what is hashed to the name of a statement with its signature.
 const STATEMENT_TAG: &[u8] = b"diem-statement/1";
+
+/// The domain tag: the first bytes of what is hashed to the name of a digest with its signature.
+const SIGNER_TAG: &[u8] = b"diem-signer/1";
 
 /// The transactions that were decoded, and the signatures that were verified.
 pub(crate) struct Signatures {
@@ -56,6 +65,8 @@ pub(crate) struct Signatures {
     txs: RwLock<Generations<bool>>,
     /// The verdicts on statements.
     statements: RwLock<Generations<Result<(), SignatureError>>>,
+    /// The signers that were recovered for the bridge, by digest and signature.
+    signers: RwLock<Generations<Result<Address, SignatureError>>>,
 }
 
 /// What was learned, by hash, in two generations: when the younger one is full the older one is dropped. It is only
@@ -75,6 +86,7 @@ impl Signatures {
             decoded: RwLock::default(),
             txs: RwLock::default(),
             statements: RwLock::default(),
+            signers: RwLock::default(),
         }
     }
 
@@ -207,12 +219,45 @@ impl Signatures {
     }
 }
 
+impl Signatures {
+    /// Recovers the signers that are not remembered, in parallel, for the checks that follow.
+    pub(crate) fn learn_signers(&self, signed: &[([u8; 32], CompactSignature)]) {
+        let unknown: Vec<(TxHash, &([u8; 32], CompactSignature))> = {
+            let known = self.signers.read();
+            let named = signed.iter().map(|one| (signer_name(&one.1, &one.0), one));
+            named.filter(|(name, _)| known.get(name).is_none()).collect()
+        };
+        let recover =
+            |(name, (digest, signature)): (TxHash, &([u8; 32], CompactSignature))| (name, signature.recover(digest));
+        let recovered: Vec<_> = unknown.into_par_iter().with_min_len(RECOVERIES).map(recover).collect();
+        let mut signers = self.signers.write();
+        for (name, signer) in recovered {
+            signers.insert(name, signer, 1, SIGNERS);
+        }
+    }
+}
+
 impl Verifier for Signatures {
     fn verify(&self, statement: &dyn Statement) -> Result<(), SignatureError> {
         let name = name(statement);
         let known = self.statements.read().get(&name);
         known.unwrap_or_else(|| statement.verify())
     }
+
+    fn recover(&self, signature: &CompactSignature, digest: &[u8; 32]) -> Result<Address, SignatureError> {
+        let name = signer_name(signature, digest);
+        if let Some(signer) = self.signers.read().get(&name) {
+            return signer;
+        }
+        let signer = signature.recover(digest);
+        self.signers.write().insert(name, signer.clone(), 1, SIGNERS);
+        signer
+    }
+}
+
+/// Names a digest together with the signature over it.
+fn signer_name(signature: &CompactSignature, digest: &[u8; 32]) -> [u8; 32] {
+    sha256(&[SIGNER_TAG, digest, &signature.0])
 }
 
 /// Names a statement together with its signature: two that differ in anything have two names.

@@ -10,11 +10,10 @@ use diem_types::{GenesisDoc, Signed, TxResult};
 use crate::{
     ValidatorUpdate,
     app::Below,
-    block,
+    block::{self, DecodedBlock},
     genesis::{build, document},
     hooks::Hooks,
     modules,
-    signatures::Decoded,
 };
 
 /// A chain without its state.
@@ -52,9 +51,10 @@ impl Simulation {
     /// # Errors
     /// A step that must not fail has failed; an application would stop.
     pub fn block(&self, state: &MemoryRows, block: &Block, txs: Vec<Signed>) -> Result<Simulated, Fatal> {
-        let txs: Vec<Decoded> = txs.into_iter().map(|tx| Ok(Arc::new(tx))).collect();
+        let txs = txs.into_iter().map(|tx| Ok(Arc::new(tx))).collect();
+        let decoded = DecodedBlock { votes: None, txs };
         let below = Below { state, rows: state.len() as u64 };
-        let executed = block::execute(below, &self.chain, &Forgetful, block, &txs, &self.hooks)?;
+        let executed = block::execute(below, &self.chain, &Forgetful, block, &decoded, &self.hooks)?;
         let block::Executed { results, writes, validator_updates, events, .. } = executed;
         Ok(Simulated { results, writes, validator_updates, events })
     }

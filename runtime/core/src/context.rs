@@ -3,7 +3,7 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 
-use crate::{Address, Events, StateRead, StateWrite, Time, Verifier};
+use crate::{Address, Events, StateRead, StateWrite, Time, Verifier, keys::KeyKind};
 
 /// Height and time of a block, from its header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
@@ -93,6 +93,8 @@ pub struct TxContext<'a> {
     pub block: BlockInfo,
     /// The account that signed the transaction and for which the call acts.
     pub sender: Address,
+    /// The kind of the sender's key.
+    pub key: KeyKind,
     /// Verifies the statements of others that are handed in inside the call.
     pub verifier: &'a dyn Verifier,
 }

@@ -60,6 +60,14 @@ pub enum Auth {
 }
 
 impl Auth {
+    /// The kind of the key that signed.
+    pub const fn kind(&self) -> KeyKind {
+        match self {
+            Self::Ed25519 { .. } => KeyKind::Ed25519,
+            Self::Ethereum { .. } => KeyKind::Ethereum,
+        }
+    }
+
     /// Checks that the key is a good one and belongs to `address`, and that the signature fits. For ed25519 it must
     /// fit `message`, for Ethereum `digest`, which is computed only when needed.
     ///

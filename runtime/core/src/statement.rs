@@ -5,7 +5,7 @@
 
 use crate::{
     Address,
-    keys::{Auth, SignatureError},
+    keys::{Auth, CompactSignature, SignatureError},
 };
 
 /// Something that was signed.
@@ -63,13 +63,19 @@ pub struct HandedIn<'a> {
     pub sender: &'a Address,
 }
 
-/// Verifies statements while a transaction runs.
+/// Verifies statements while a transaction runs. Every answer is a pure function of its arguments.
 pub trait Verifier {
     /// The verdict of [`Statement::verify`], which may be known already.
     ///
     /// # Errors
     /// [`SignatureError`].
     fn verify(&self, statement: &dyn Statement) -> Result<(), SignatureError>;
+
+    /// The address whose key signed the digest, as [`CompactSignature::recover`] finds it, which may be known already.
+    ///
+    /// # Errors
+    /// [`SignatureError`].
+    fn recover(&self, signature: &CompactSignature, digest: &[u8; 32]) -> Result<Address, SignatureError>;
 }
 
 /// Verifies each statement when it is asked and remembers nothing.
@@ -79,5 +85,9 @@ pub struct Forgetful;
 impl Verifier for Forgetful {
     fn verify(&self, statement: &dyn Statement) -> Result<(), SignatureError> {
         statement.verify()
+    }
+
+    fn recover(&self, signature: &CompactSignature, digest: &[u8; 32]) -> Result<Address, SignatureError> {
+        signature.recover(digest)
     }
 }

@@ -1,6 +1,6 @@
 //! A call without a chain, for the tests of modules.
 
-use diem_core::{Address, BlockInfo, CallError, Events, Forgetful, Message, TxContext};
+use diem_core::{Address, BlockInfo, CallError, Events, Forgetful, Message, TxContext, keys::KeyKind};
 
 use crate::Overlay;
 
@@ -18,7 +18,14 @@ pub fn execute(
     call.validate()?;
     let mut events = Events::default();
     let mut inner = Overlay::new(state);
-    let mut ctx = TxContext { state: &mut inner, events: &mut events, block, sender, verifier: &Forgetful };
+    let mut ctx = TxContext {
+        state: &mut inner,
+        events: &mut events,
+        block,
+        sender,
+        key: KeyKind::Ed25519,
+        verifier: &Forgetful,
+    };
     call.execute(&mut ctx)?;
     let writes = inner.into_writes();
     state.apply(writes);

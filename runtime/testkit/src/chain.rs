@@ -144,7 +144,7 @@ impl TestChain {
 
     /// Makes a block as [`Self::propose`] does, with a header of the caller's making.
     pub fn propose_in(&self, block: Block, offered: Vec<Bytes>) -> BlockOutcome {
-        let txs = self.app.prepare(&block, offered, self.doc.consensus.block_max_bytes);
+        let txs = self.app.prepare(&block, offered, &[], self.doc.consensus.block_max_bytes);
         let hash = block_hash(&block, &txs);
         self.app.process(&block, hash, &txs).expect("what prepare makes, process accepts");
         let finalized = self.app.finalize(&block, hash, &txs).expect("an accepted block");

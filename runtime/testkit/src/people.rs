@@ -87,6 +87,13 @@ pub fn with_validators(mut doc: GenesisDoc, validators: &[(SecretKey, u64)]) -> 
     doc.canonical()
 }
 
+/// The secret of the bridge key of a genesis validator, counted from 1.
+pub fn bridge_secret(number: u32) -> [u8; 32] {
+    let mut secret = [0xb1; 32];
+    secret[..4].copy_from_slice(&number.to_be_bytes());
+    secret
+}
+
 fn validator(
     chain_id: &str,
     operator: Address,
@@ -94,9 +101,7 @@ fn validator(
     number: u32,
     self_stake: Amount,
 ) -> staking::genesis::GenesisValidator {
-    let mut seed = [0xb1; 32];
-    seed[..4].copy_from_slice(&number.to_be_bytes());
-    let bridge = SecretKey::ethereum(&seed).unwrap();
+    let bridge = SecretKey::ethereum(&bridge_secret(number)).unwrap();
     let SecretKey::Ed25519(key) = consensus else { panic!("a consensus key is ed25519") };
     let validator = CreateValidator {
         consensus_key: key.verifying_key().to_bytes(),

@@ -33,6 +33,9 @@ pub struct AppGenesis {
     pub emissions: diem_emissions::Genesis,
     /// Providers and staked DIEM.
     pub credits: diem_credits::Genesis,
+    /// The parameters of the bridge to Base.
+    #[serde(default)]
+    pub bridge: diem_bridge::Genesis,
 }
 
 /// Rows that the chain writes by itself beside those of consensus: parameters, pools, and one of each day for two
@@ -58,6 +61,7 @@ impl AppGenesis {
             diem: diem_diem::Genesis::default(),
             emissions: diem_emissions::Genesis::default(),
             credits: diem_credits::Genesis::default(),
+            bridge: diem_bridge::Genesis::default(),
         }
     }
 }

@@ -24,6 +24,7 @@ use modules::*;
 /// Every module by its short name: the crate, and its [`Module`].
 pub mod modules {
     pub use diem_bank::{self as bank, Bank};
+    pub use diem_bridge::{self as bridge, Bridge};
     pub use diem_credits::{self as credits, Credits};
     pub use diem_diem::{self as diem, Diem};
     pub use diem_emissions::{self as emissions, Emissions};
@@ -32,7 +33,7 @@ pub mod modules {
 }
 
 /// The version of the state machine. A change of any result, row or byte raises it.
-pub const APP_VERSION: u64 = 3;
+pub const APP_VERSION: u64 = 4;
 
 /// A transaction of this chain, before it is signed.
 pub type Tx = Transaction<Call>;
@@ -51,6 +52,7 @@ pub enum Call {
     Svvv(svvv::Msg) = 3,
     Diem(diem::Msg) = 4,
     Credits(credits::Msg) = 6,
+    Bridge(bridge::Msg) = 7,
 }
 
 diem_core::one_field_enum!(Call, "call" of objects);
@@ -63,6 +65,7 @@ impl Call {
         (Svvv::NAME, svvv::Msg::GAS),
         (Diem::NAME, diem::Msg::GAS),
         (Credits::NAME, credits::Msg::GAS),
+        (Bridge::NAME, bridge::Msg::GAS),
     ];
 
     /// The call as its module defines it: the one place that tells the kinds of calls apart.
@@ -73,6 +76,7 @@ impl Call {
             Self::Svvv(msg) => msg,
             Self::Diem(msg) => msg,
             Self::Credits(msg) => msg,
+            Self::Bridge(msg) => msg,
         }
     }
 }
@@ -101,6 +105,7 @@ pub enum Query {
     Diem(diem::Query) = 4,
     Emissions(emissions::Query) = 5,
     Credits(credits::Query) = 6,
+    Bridge(bridge::Query) = 7,
 }
 
 /// The answer to a [`Query`].
@@ -116,6 +121,7 @@ pub enum Answer {
     Diem(diem::Answer) = 4,
     Emissions(emissions::Answer) = 5,
     Credits(credits::Answer) = 6,
+    Bridge(bridge::Answer) = 7,
 }
 
 /// An event of any module, or of the runtime itself, which is `Chain`.
@@ -132,6 +138,7 @@ pub enum Event {
     Diem(diem::Event) = 4,
     Emissions(emissions::Event) = 5,
     Credits(credits::Event) = 6,
+    Bridge(bridge::Event) = 7,
 }
 
 impl Event {
@@ -157,6 +164,7 @@ pub const ERRORS: &[(&str, &[ErrorInfo])] = &[
     (Diem::NAME, diem::Error::TABLE),
     (Emissions::NAME, emissions::Error::TABLE),
     (Credits::NAME, credits::Error::TABLE),
+    (Bridge::NAME, bridge::Error::TABLE),
 ];
 
 /// The line of the table of errors for a codespace and number.

@@ -53,6 +53,8 @@ pub(crate) fn params() -> Params {
 
 pub(crate) struct Chain<'a> {
     pub(crate) world: World<'a>,
+    /// The kind of the key of whoever sends.
+    pub(crate) key: KeyKind,
     /// What the bridge's own steps and calls reported.
     pub(crate) events: Vec<Event>,
 }
@@ -79,7 +81,7 @@ impl<'a> Chain<'a> {
             let diem = units(10_000 * Amount::ONE.get());
             diem_bank::mint(&mut world.state, ModuleId::DIEM, &who(account), Denom::Diem, diem).unwrap();
         }
-        Self { world, events: Vec::new() }
+        Self { world, key: KeyKind::Ed25519, events: Vec::new() }
     }
 
     /// A chain whose bridge is at work.
@@ -109,7 +111,9 @@ impl<'a> Chain<'a> {
         let (outcome, writes) = {
             let mut state = Overlay::new(&self.world.state);
             let sender = who(sender);
-            let mut ctx = TxContext { state: &mut state, events: &mut events, block, sender, verifier: &Forgetful };
+            let key = self.key;
+            let mut ctx =
+                TxContext { state: &mut state, events: &mut events, block, sender, key, verifier: &Forgetful };
             (call(&mut ctx), state.into_writes())
         };
         if outcome.is_ok() {
@@ -130,7 +134,7 @@ impl<'a> Chain<'a> {
 
     pub(crate) fn send(&mut self, sender: u8, amount: Amount, fee: Amount) -> Result<u64, CallError> {
         let mint = Transfer { recipient: Address([0xb5; 20]), amount };
-        self.call(sender, |ctx| transfers::send(ctx, KeyKind::Ed25519, mint, fee))
+        self.call(sender, |ctx| transfers::send(ctx, mint, fee))
     }
 
     pub(crate) fn cancel(&mut self, sender: u8, id: u64) -> Result<(), CallError> {
@@ -153,7 +157,7 @@ impl<'a> Chain<'a> {
     pub(crate) fn apply(&mut self, statements: Vec<Statement>) -> usize {
         let votes = BridgeVotes { statements, chunk: None };
         let mut booked = 0;
-        self.step(|ctx| booked = booking::apply_votes(ctx, &votes));
+        self.step(|ctx| booked = booking::apply_votes(ctx.state, ctx.events, &Forgetful, &votes));
         self.check();
         booked
     }

@@ -93,11 +93,11 @@ fn lists_come_in_pages_and_what_is_not_there_is_said_to_be_missing() {
         (Query::Batch(1), "unknown_nonce"),
         (Query::Set(9), "unknown_nonce"),
         (Query::Action(1), "unknown_nonce"),
-        (Query::Signatures { kind: OutboundKind::Pause, nonce: 5 }, "unknown_nonce"),
+        (Query::Signatures { kind: OutboundKind::Pause, nonce: 5, set: 0 }, "unknown_nonce"),
     ] {
         assert_eq!(refusal(ask(&chain, question)), name);
     }
     chain.call(AUTHORITY, |ctx| diem_bridge::admin::issue(ctx, diem_bridge::AdminAction::Unpause)).unwrap();
     assert!(ask(&chain, Query::Action(1)).is_ok());
-    assert!(ask(&chain, Query::Signatures { kind: OutboundKind::Admin, nonce: 1 }).is_ok());
+    assert!(ask(&chain, Query::Signatures { kind: OutboundKind::Admin, nonce: 1, set: 0 }).is_ok());
 }

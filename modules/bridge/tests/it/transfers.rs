@@ -40,7 +40,7 @@ fn every_rule_of_a_transfer_has_its_own_refusal_and_changes_nothing() {
         (somebody, cents(100), Amount::MAX, "fee_too_large"),
     ] {
         let mint = Transfer { recipient, amount };
-        let outcome = chain.call(ALICE, |ctx| transfers::send(ctx, KeyKind::Ed25519, mint, fee));
+        let outcome = chain.call(ALICE, |ctx| transfers::send(ctx, mint, fee));
         assert_eq!(refusal(outcome), name, "{recipient} {amount} {fee}");
     }
     assert_eq!(refusal(chain.send(AUTHORITY, cents(100), cents(1))), "insufficient_funds");
@@ -48,7 +48,8 @@ fn every_rule_of_a_transfer_has_its_own_refusal_and_changes_nothing() {
     // At the bounds themselves it is allowed, and so is one's own address where it is that of an Ethereum key.
     let own = Transfer { recipient: who(ALICE), amount: cents(1) };
     let fee = Amount::new(cents(1).get() / 100);
-    chain.call(ALICE, |ctx| transfers::send(ctx, KeyKind::Ethereum, own, fee)).unwrap();
+    chain.key = KeyKind::Ethereum;
+    chain.call(ALICE, |ctx| transfers::send(ctx, own, fee)).unwrap();
     chain.send(ALICE, cents(100), cents(5)).unwrap();
 }
 

@@ -163,7 +163,14 @@ impl<'a> World<'a> {
     pub(crate) fn call(&mut self, sender: u8, msg: &Msg) -> Result<Vec<Event>, CallError> {
         let now = self.now;
         self.try_do(|state, events| {
-            let mut ctx = TxContext { state, events, block: now, sender: who(sender), verifier: &Forgetful };
+            let mut ctx = TxContext {
+                state,
+                events,
+                block: now,
+                sender: who(sender),
+                key: diem_core::keys::KeyKind::Ed25519,
+                verifier: &Forgetful,
+            };
             msg.validate()?;
             msg.execute(&mut ctx)
         })

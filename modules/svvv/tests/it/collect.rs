@@ -16,7 +16,14 @@ fn collect(world: &mut World<'_>, account: u8, entry: u64) -> Result<(), CallErr
     let block = world.now;
     let step = |state: &mut dyn diem_core::StateWrite, _: &mut Events| {
         let mut events = Events::default();
-        let mut ctx = TxContext { state, events: &mut events, block, sender: who(account), verifier: &Forgetful };
+        let mut ctx = TxContext {
+            state,
+            events: &mut events,
+            block,
+            sender: who(account),
+            key: diem_core::keys::KeyKind::Ed25519,
+            verifier: &Forgetful,
+        };
         (Msg::Collect { entry }).execute(&mut ctx)
     };
     world.try_do(step).map(|_| ())

@@ -244,7 +244,8 @@ proptest! {
                     return diem_staking::move_stake(state, events, now, &who(5), route, amount).map(|_| ());
                 }
                 let mut ctx = diem_core::TxContext {
-                    state, events, block: now, sender: who(5), verifier: &diem_core::Forgetful,
+                    state, events, block: now, sender: who(5),
+                    key: diem_core::keys::KeyKind::Ed25519, verifier: &diem_core::Forgetful,
                 };
                 (Msg::Unstake { validator: who(3), amount }).execute(&mut ctx)
             }).map(|_| ())

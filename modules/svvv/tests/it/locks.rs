@@ -32,7 +32,14 @@ fn restake(world: &mut World<'_>, account: u8, from: u8, to: u8, amount: Amount)
     let step = |state: &mut dyn diem_core::StateWrite, _: &mut Events| {
         let mut events = Events::default();
         msg.validate()?;
-        msg.execute(&mut TxContext { state, events: &mut events, block, sender: who(account), verifier: &Forgetful })
+        msg.execute(&mut TxContext {
+            state,
+            events: &mut events,
+            block,
+            sender: who(account),
+            key: diem_core::keys::KeyKind::Ed25519,
+            verifier: &Forgetful,
+        })
     };
     world.try_do(step).map(|_| ())
 }

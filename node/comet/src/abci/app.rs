@@ -145,10 +145,10 @@ impl Consensus {
     fn propose(&self, mut request: RequestPrepareProposal) -> Result<Vec<Bytes>, Malformed> {
         let commit = request.local_last_commit.take();
         let votes = convert::extended_votes(commit.as_ref())?;
+        let extensions = convert::extensions(commit.as_ref());
         if convert::extension_bytes(commit.as_ref()) > MAX_KEPT_EXTENSIONS {
-            // Late precommits bring extensions that nobody has verified. They are not for this application, and they
-            // share the memory of the whole request with the transactions: the transactions are copied out, so that the
-            // request can be freed before the block is made.
+            // Late precommits bring extensions that nobody has verified. They share the memory of the whole request with
+            // the transactions: these are copied out, so that the request can be freed before the block is made.
             request.txs = request.txs.iter().map(|tx| Bytes::copy_from_slice(tx)).collect();
         }
         drop(commit);
@@ -160,7 +160,7 @@ impl Consensus {
             misbehavior: &request.misbehavior,
         };
         let block = parts.block()?;
-        let txs = self.app.prepare(&block, request.txs, u64::try_from(request.max_tx_bytes).unwrap_or(0));
+        let txs = self.app.prepare(&block, request.txs, &extensions, u64::try_from(request.max_tx_bytes).unwrap_or(0));
         self.pace.hold_back(block.info.time);
         Ok(txs)
     }

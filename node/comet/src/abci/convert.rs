@@ -6,15 +6,15 @@ use diem_core::{
     context::{ConsensusAddress, Misbehaviour, MisbehaviourKind, Vote},
 };
 use diem_engine::origin::AppState;
-use diem_runtime::{Finalized, ValidatorUpdate};
+use diem_runtime::{Finalized, MAX_VOTE_EXTENSION_BYTES, ValidatorUpdate};
 use diem_types::TxResult;
 use diem_types::{ConsensusParams, GenesisDoc, GenesisValidator};
 use tendermint_proto::{
     google::protobuf::Timestamp,
     v0_38::{
         abci::{
-            self, CommitInfo, ExecTxResult, ExtendedCommitInfo, Misbehavior, MisbehaviorType, RequestInitChain,
-            ResponseCheckTx, ResponseFinalizeBlock,
+            self, CommitInfo, ExecTxResult, ExtendedCommitInfo, ExtendedVoteInfo, Misbehavior, MisbehaviorType,
+            RequestInitChain, ResponseCheckTx, ResponseFinalizeBlock,
         },
         crypto::{PublicKey, public_key::Sum},
         types::{self, BlockIdFlag},
@@ -57,6 +57,17 @@ pub(super) fn votes(commit: Option<&CommitInfo>) -> Result<Vec<Vote>, Malformed>
 pub(super) fn extended_votes(commit: Option<&ExtendedCommitInfo>) -> Result<Vec<Vote>, Malformed> {
     let votes = commit.map(|commit| commit.votes.as_slice()).unwrap_or_default();
     votes.iter().map(|vote| one_vote(vote.validator.as_ref(), vote.block_id_flag)).collect()
+}
+
+/// The vote extensions of a commit that can be statements: those of votes for its block, copied out of the request.
+/// CometBFT has verified none that came late, so whatever is longer than a vote may carry is left out.
+pub(super) fn extensions(commit: Option<&ExtendedCommitInfo>) -> Vec<Bytes> {
+    let votes = commit.map(|commit| commit.votes.as_slice()).unwrap_or_default();
+    let can_be = |vote: &&ExtendedVoteInfo| {
+        vote.block_id_flag == i32::from(BlockIdFlag::Commit)
+            && (1..=MAX_VOTE_EXTENSION_BYTES).contains(&vote.vote_extension.len())
+    };
+    votes.iter().filter(can_be).map(|vote| Bytes::copy_from_slice(&vote.vote_extension)).collect()
 }
 
 /// The size of all vote extensions of a commit, in bytes.

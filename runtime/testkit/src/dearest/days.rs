@@ -171,6 +171,7 @@ pub(super) fn document(
     (params.jail_ms, params.signed_window, params.downtime_bps) = (1_000, 10, 0);
     let params = &mut doc.app.credits.params;
     (params.cooldown_ms, params.grace_ms, params.authority) = (3 * EPOCH_MS, GRACE_MS, validator(0));
+    doc.app.bridge.params.authority = validator(0);
     let validators: Vec<_> = (0..VALIDATORS).map(|number| (consensus(number), 100_000)).collect();
     let mut doc = with_validators(doc, &validators);
     // The DIEM that `full` and `movers` mint is less: one for each lock of the former, three for each of the latter.

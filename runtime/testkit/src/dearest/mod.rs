@@ -6,11 +6,13 @@
 //! block of transfers; `tests/it/gas.rs` counts their reads, writes and signatures.
 
 mod arguments;
+mod bridge;
 mod calls;
 mod days;
 mod scene;
 
 use diem_bank::Msg as Bank;
+use diem_bridge::Msg as Bridge;
 use diem_core::{Amount, Denom};
 use diem_credits::Msg as Credits;
 use diem_diem::Msg as Diem;
@@ -89,6 +91,25 @@ uses! {
     WithdrawOffer = Call::Credits(Credits::WithdrawOffer),
     BuyCredit = Call::Credits(Credits::BuyCredit { .. }),
     CollectTranche = Call::Credits(Credits::CollectTranche { .. }),
+    BridgeOut = Call::Bridge(Bridge::BridgeOut { .. }),
+    BumpFee = Call::Bridge(Bridge::BumpFee { .. }),
+    CancelTransfer = Call::Bridge(Bridge::Cancel { .. }),
+    Submit = Call::Bridge(Bridge::Submit { .. }),
+    Replay = Call::Bridge(Bridge::Replay { .. }),
+    Evidence = Call::Bridge(Bridge::Evidence { .. }),
+    Prepare = Call::Bridge(Bridge::Prepare { .. }),
+    Activate = Call::Bridge(Bridge::Activate { .. }),
+    Admin = Call::Bridge(Bridge::Admin { .. }),
+    SetParams = Call::Bridge(Bridge::SetParams { .. }),
+    Resume = Call::Bridge(Bridge::Resume),
+    Hold = Call::Bridge(Bridge::Hold { .. }),
+    Cover = Call::Bridge(Bridge::Cover { .. }),
+}
+
+impl Use {
+    /// The calls that a bridge refuses as long as it does not follow Base: nothing of it can be replayed, held or made
+    /// good.
+    pub const REFUSED: [Self; 4] = [Self::Replay, Self::Resume, Self::Hold, Self::Cover];
 }
 
 /// The way in which calls are put into a transaction. Which of them is the dearest depends on the call, so all are

@@ -113,6 +113,7 @@ impl Scene {
         scene.first_day();
         scene.second_day();
         scene.third_day();
+        scene.start_bridge();
         let supply = bank::supply(&scene.chain.app.store().latest(), Denom::Diem);
         let end = steps.last().unwrap().edge;
         let out = end.checked_sub(supply).unwrap().checked_sub(milli(500)).unwrap();
@@ -128,6 +129,9 @@ impl Scene {
             Use::EditValidator | Use::RotateBridgeKey => &self.operators,
             Use::Unjail => &self.operators[usize::from(VALIDATORS) - 1..],
             Use::ListProvider | Use::DelistProvider => &self.operators[..1],
+            Use::Prepare | Use::Activate | Use::Admin | Use::SetParams | Use::Resume | Use::Hold => {
+                &self.operators[..1]
+            }
             Use::EditProvider | Use::AddBond | Use::PublishPrices | Use::Deregister => &self.providers,
             Use::SettleVouchers => &self.providers[HALF..],
             Use::WithdrawOffer => &self.sellers,

@@ -213,7 +213,7 @@ fn a_step_that_is_repeated_is_logged_once_for_a_block_and_not_for_what_is_only_t
     let (tx, block) = (chain.transfer(0, 0, 1, 7), chain.next_block());
     let txs = [tx.bytes()];
     assert_eq!(simulate(&chain, &tx).result.code, 0);
-    assert_eq!(chain.app.prepare(&block, txs.to_vec(), u64::MAX), txs);
+    assert_eq!(chain.app.prepare(&block, txs.to_vec(), &[], u64::MAX), txs);
     chain.app.process(&block, [1; 32], &txs).unwrap();
     assert_eq!(warnings(), 0, "no block was decided");
     // Decided as it was judged, and decided unseen.

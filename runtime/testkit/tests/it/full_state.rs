@@ -306,7 +306,7 @@ fn whoever_was_never_paid_sends_nothing_whoever_pays_the_fee() {
     let code = ChainError::NoAccount(nobody.address).code();
     let checked = chain.check(&sponsored(&chain));
     assert_eq!((checked.codespace.as_str(), checked.code), ("chain", code), "{}", checked.log);
-    assert!(chain.app.prepare(&chain.next_block(), vec![sponsored(&chain)], 1 << 20).is_empty());
+    assert!(chain.app.prepare(&chain.next_block(), vec![sponsored(&chain)], &[], 1 << 20).is_empty());
     let outcome = chain.force(vec![sponsored(&chain)]);
     assert_eq!((outcome.results()[0].code, outcome.results()[0].fee), (code, Amount::ZERO));
     assert!(!bank::has_account(&chain.app.store().latest(), &nobody.address));

@@ -104,7 +104,9 @@ fn run(lists: &[Vec<SignedVoucher>], way: Way) -> Finalized {
     match way {
         Way::Unseen => {}
         Way::Pool => assert!(txs.iter().all(|tx| economy.chain.app.check_tx(tx).code == 0)),
-        Way::Proposal => assert_eq!(economy.chain.app.prepare(&economy.chain.next_block(), txs.clone(), 1 << 22), txs),
+        Way::Proposal => {
+            assert_eq!(economy.chain.app.prepare(&economy.chain.next_block(), txs.clone(), &[], 1 << 22), txs)
+        }
     }
     let block = economy.block_after(100);
     if matches!(way, Way::Proposal) {

@@ -195,7 +195,14 @@ fn restake(world: &mut World<'_>, account: u8, from: u8, to: u8, amount: u128) -
     let (block, msg) = (world.now, Msg::Restake { from: who(from), to: who(to), amount: units(amount) });
     silently(world, |state, events| {
         msg.validate()?;
-        msg.execute(&mut TxContext { state, events, block, sender: who(account), verifier: &Forgetful })
+        msg.execute(&mut TxContext {
+            state,
+            events,
+            block,
+            sender: who(account),
+            key: diem_core::keys::KeyKind::Ed25519,
+            verifier: &Forgetful,
+        })
     })
 }
 

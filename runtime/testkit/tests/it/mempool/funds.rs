@@ -219,7 +219,7 @@ fn what_is_void_in_a_proposal_gives_its_room_to_the_next() {
     }
     let last = TxBuilder::new(&chain.doc, &chain.people[7], 0, vec![large(&chain), sheet]).bytes();
     offered.push(last.clone());
-    let chosen = chain.app.prepare(&chain.next_block(), offered, limit);
+    let chosen = chain.app.prepare(&chain.next_block(), offered, &[], limit);
     assert_eq!(chosen.len(), 7, "each that drains, and the last one");
     assert!(chosen.contains(&last));
     assert_eq!(chain.app.process(&chain.next_block(), [3; 32], &chosen), Ok(()));

@@ -239,7 +239,7 @@ fn a_block_keeps_its_limits_of_bytes_and_gas() {
     // Source: protobuf's encoding; a repeated bytes field costs one byte of tag and the length as a varint (2 bytes
     // here).
     for (limit, fit) in [(0, 0), (size + 2, 0), (size + 3, 1), (2 * (size + 3) - 1, 1), (5 * (size + 3), 5)] {
-        let chosen = chain.app.prepare(&chain.next_block(), txs.clone(), limit);
+        let chosen = chain.app.prepare(&chain.next_block(), txs.clone(), &[], limit);
         assert_eq!(chosen.len(), fit, "{limit} bytes");
     }
     let gas = chain.check(&txs[0]).gas_wanted;
@@ -248,7 +248,7 @@ fn a_block_keeps_its_limits_of_bytes_and_gas() {
     tight.init_chain(&chain.doc).unwrap();
     let txs: Vec<Bytes> = (0..10).map(|nonce| chain.transfer(0, nonce, 1, 1).bytes()).collect();
     let block = chain.next_block();
-    let chosen = tight.prepare(&block, txs.clone(), u64::MAX);
+    let chosen = tight.prepare(&block, txs.clone(), &[], u64::MAX);
     assert_eq!(chosen.len(), 3);
     let verdict = tight.process(&block, [0; 32], &txs);
     let Err(Rejected::Transaction { place: 3, error }) = verdict else { panic!("{verdict:?}") };
@@ -307,7 +307,7 @@ proptest! {
         for (pool, limit) in blocks {
             let txs: Vec<Bytes> = pool.iter().map(|tx| tx.bytes(&chain)).collect();
             let block = chain.next_block();
-            let made = chain.app.prepare(&block, txs.clone(), limit);
+            let made = chain.app.prepare(&block, txs.clone(), &[], limit);
             let bytes: u64 = made.iter().map(|tx| tx.len() as u64 + 3).sum();
             prop_assert!(bytes <= limit);
             prop_assert!(made.iter().all(|tx| txs.contains(tx)));
