@@ -101,6 +101,12 @@ const ROOMS: &[Room] = &[
         tests_may_not_reach: DATABASE,
     },
     Room {
+        folder: "client/base",
+        may_use: &["runtime/core", "modules/bridge"],
+        may_not_reach: CLIENT_SIDE,
+        tests_may_not_reach: DATABASE,
+    },
+    Room {
         folder: "client/wallet",
         may_use: &["runtime/core", "host"],
         may_not_reach: CLIENT_SIDE,
@@ -174,6 +180,7 @@ const ROOMS: &[Room] = &[
             "host",
             "client/api",
             "client/sdk",
+            "client/base",
             "client/wallet",
         ],
         may_not_reach: CLIENT_SIDE,
@@ -192,23 +199,23 @@ const ROOMS: &[Room] = &[
     Room { folder: "tests/", may_use: ANY, may_not_reach: &[], tests_may_not_reach: &[] },
 ];
 
-/// A family of packages that one room alone depends on directly, however many reach it through that room.
+/// A family of packages that a few rooms alone depend on directly, however many reach it through those.
 struct AtHome {
     family: &'static str,
-    room: &'static str,
+    rooms: &'static [&'static str],
     /// The rooms whose tests may use it too.
     tests: &'static [&'static str],
 }
 
 /// Rooms that may use anything are exempt.
 const AT_HOME: &[AtHome] = &[
-    AtHome { family: "rocksdb", room: "runtime/store", tests: &[] },
-    AtHome { family: "librocksdb-sys", room: "runtime/store", tests: &[] },
-    AtHome { family: "tendermint-abci", room: "node/comet", tests: &[] },
-    AtHome { family: "axum", room: "node/http", tests: &["node/diemd"] },
-    AtHome { family: "reqwest", room: "client/sdk", tests: &["node/http", "node/diemd"] },
-    AtHome { family: "libp2p", room: "node/p2p", tests: &[] },
-    AtHome { family: "alloy", room: "client/base", tests: &[] },
+    AtHome { family: "rocksdb", rooms: &["runtime/store"], tests: &[] },
+    AtHome { family: "librocksdb-sys", rooms: &["runtime/store"], tests: &[] },
+    AtHome { family: "tendermint-abci", rooms: &["node/comet"], tests: &[] },
+    AtHome { family: "axum", rooms: &["node/http"], tests: &["node/diemd"] },
+    AtHome { family: "reqwest", rooms: &["client/sdk", "client/base"], tests: &["node/http", "node/diemd"] },
+    AtHome { family: "libp2p", rooms: &["node/p2p"], tests: &[] },
+    AtHome { family: "alloy", rooms: &["client/base"], tests: &[] },
 ];
 
 /// A package of the graph, known by cargo's id.
@@ -331,8 +338,10 @@ fn away_from_home(package: &Package, folder: &str, room: &Room) -> Vec<String> {
     declared
         .filter_map(|(name, kind)| {
             let home = AT_HOME.iter().find(|home| is_of_family(name, home.family))?;
-            let allowed = folder == home.room || (kind == TESTS && home.tests.contains(&folder));
-            (!allowed).then(|| format!("`{}` may not use `{name}`, which {} alone does", package.name, home.room))
+            let allowed = home.rooms.contains(&folder) || (kind == TESTS && home.tests.contains(&folder));
+            (!allowed).then(|| {
+                format!("`{}` may not use `{name}`, which {} alone does", package.name, home.rooms.join(" or "))
+            })
         })
         .collect()
 }

@@ -106,13 +106,15 @@ fn a_package_is_used_directly_in_its_own_room_only() {
     for (package, home, elsewhere) in [
         ("axum", "node/http", "node/diemd"),
         ("tendermint-abci", "node/comet", "node/instant"),
-        ("reqwest", "client/sdk", "client/cli"),
         ("rocksdb", "runtime/store", "runtime/app"),
+        ("alloy-consensus", "client/base", "client/cli"),
     ] {
         assert_eq!(breaches(&[home, package], &[(home, package, NORMAL)]), Vec::<String>::new());
         let found = breaches(&[elsewhere, package], &[(elsewhere, package, NORMAL)]);
         assert_eq!(found, [format!("`{elsewhere}` may not use `{package}`, which {home} alone does")]);
     }
+    let found = breaches(&["client/cli", "reqwest"], &[("client/cli", "reqwest", NORMAL)]);
+    assert_eq!(found, ["`client/cli` may not use `reqwest`, which client/sdk or client/base alone does"]);
 }
 
 #[test]

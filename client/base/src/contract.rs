@@ -1,0 +1,105 @@
+//! The artifacts of the contracts: what creates the bridge, the ABI of both, and the names of their errors.
+
+use std::fmt;
+
+use alloy_primitives::U256;
+use alloy_sol_types::{Panic, Revert, SolError as _};
+use diem_bridge::Constructor;
+
+/// The ABI and code of the contracts, from the files that their own build makes.
+pub(crate) mod abi {
+    alloy_sol_types::sol!(DiemBridge, "../../contracts/artifacts/DiemBridge.json");
+    alloy_sol_types::sol!(DiemToken, "../../contracts/artifacts/DiemToken.json");
+}
+
+use abi::{DiemBridge::DiemBridgeErrors, DiemToken::DiemTokenErrors};
+
+/// The bytes that create a bridge: the contract's creation code, then its arguments. With the salt of the arguments,
+/// [`diem_bridge::bridge_address`] gives the address at which they put it.
+pub fn init_code(arguments: &Constructor) -> Vec<u8> {
+    [&abi::DiemBridge::BYTECODE[..], &arguments.encode()].concat()
+}
+
+/// The error with which a contract refused a call, by the name that its source gives it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContractError {
+    /// The name: one of `contracts/src/bridge/Errors.sol`, of the token, or of Solidity itself (`Error`, `Panic`).
+    /// Empty if the contract gave no error or one that it cannot have.
+    pub name: &'static str,
+    /// The arguments as a person reads them, separated by commas; for an error without a name its bytes.
+    pub arguments: String,
+}
+
+impl ContractError {
+    /// The error of these bytes, as a call that was refused returns them.
+    pub(crate) fn decode(data: &[u8]) -> Self {
+        if let Ok(Revert { reason }) = Revert::abi_decode(data) {
+            return Self { name: "Error", arguments: reason };
+        }
+        if let Ok(panic) = Panic::abi_decode(data) {
+            return Self { name: "Panic", arguments: panic.to_string() };
+        }
+        let unknown = || Self { name: "", arguments: format!("0x{}", alloy_primitives::hex::encode(data)) };
+        let Some((selector, arguments)) = data.split_first_chunk::<4>() else { return unknown() };
+        let name = DiemBridgeErrors::name_by_selector(*selector).or(DiemTokenErrors::name_by_selector(*selector));
+        let (words, rest) = arguments.as_chunks::<32>();
+        match name {
+            // All arguments of these errors are numbers or addresses, a word each.
+            Some(name) if rest.is_empty() => {
+                Self { name, arguments: words.iter().map(shown).collect::<Vec<_>>().join(", ") }
+            }
+            _ => unknown(),
+        }
+    }
+}
+
+/// The form is `NonceUsed(7)`, as the contract's source writes it.
+impl fmt::Display for ContractError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.name, self.arguments.as_str()) {
+            ("", "0x") => f.write_str("it gives no reason"),
+            ("", bytes) => write!(f, "an error that this version does not know, {bytes}"),
+            ("Error" | "Panic", reason) => f.write_str(reason),
+            (name, arguments) => write!(f, "{name}({arguments})"),
+        }
+    }
+}
+
+/// A word as a number, or as an address where it is too large for one of the contract's numbers and fits.
+fn shown(word: &[u8; 32]) -> String {
+    let number = U256::from_be_bytes(*word);
+    let is_address = number.bit_len() > 128 && number.bit_len() <= 160;
+    if is_address { alloy_primitives::Address::from_slice(&word[12..]).to_string() } else { number.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use alloy_primitives::address;
+    use alloy_sol_types::SolError as _;
+
+    use super::*;
+
+    #[test]
+    fn an_error_has_the_name_of_its_source_and_its_arguments() {
+        let used = abi::DiemBridge::NonceUsed { nonce: 7 }.abi_encode();
+        assert_eq!(ContractError::decode(&used).to_string(), "NonceUsed(7)");
+        let power = abi::DiemBridge::NotEnoughPower { signed: U256::from(2), total: U256::from(3) }.abi_encode();
+        assert_eq!(ContractError::decode(&power).to_string(), "NotEnoughPower(2, 3)");
+        let receiver = address!("f39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
+        let token = abi::DiemToken::ERC20InvalidReceiver { receiver }.abi_encode();
+        let text = "ERC20InvalidReceiver(0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266)";
+        assert_eq!(ContractError::decode(&token).to_string(), text);
+    }
+
+    #[test]
+    fn errors_of_solidity_and_strangers_are_shown_as_they_are() {
+        let revert = Revert { reason: "no".into() }.abi_encode();
+        assert_eq!(ContractError::decode(&revert).to_string(), "no");
+        assert_eq!(ContractError::decode(&[]).to_string(), "it gives no reason");
+        let stranger = ContractError::decode(&[1, 2, 3, 4]);
+        assert_eq!((stranger.name, stranger.arguments.as_str()), ("", "0x01020304"));
+        let torn = [&abi::DiemBridge::NonceUsed { nonce: 7 }.abi_encode()[..], &[0]].concat();
+        assert_eq!(ContractError::decode(&torn).name, "");
+    }
+}

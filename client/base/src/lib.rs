@@ -1,0 +1,50 @@
+//! What this project speaks to Base, the network on which the bridge's contract lies: JSON-RPC to an endpoint, the
+//! contract read and called, transactions signed, sent and seen through.
+//!
+//! ```text
+//! endpoint    one endpoint: requests, bounded in time and size
+//! base        the network: its chain id, blocks, balances, code
+//! bridge      the contract as it is now
+//! call        what the contract can be asked to do, as bytes
+//! sender      an account that sends transactions; flight sees each through, price says what it pays
+//! contract    the artifacts of the contracts: code, ABI, names of errors
+//! dev         what only a local chain for development does
+//! ```
+//!
+//! ```no_run
+//! # async fn example(key: diem_core::keys::EthereumKey, address: diem_core::Address) -> Result<(), diem_base::BaseError> {
+//! use diem_base::{Base, Bridge, Sender};
+//!
+//! let base = Base::connect("http://127.0.0.1:8545", 8453).await?;
+//! let bridge = Bridge::new(base.clone(), address);
+//! println!("set {} is stored", bridge.state().await?.set_nonce);
+//! let sender = Sender::new(base, key);
+//! println!("{} pays the gas", sender.address().to_hex());
+//! # Ok(())
+//! # }
+//! ```
+
+// A clock is the business of whoever waits for a network.
+#![allow(clippy::disallowed_methods)]
+
+mod base;
+mod bridge;
+mod call;
+mod contract;
+mod convert;
+mod dev;
+mod endpoint;
+mod error;
+mod flight;
+mod price;
+mod receipt;
+mod sender;
+
+pub use base::{Base, BaseBlock};
+pub use bridge::{Bridge, Limits, NextLimits, PauseState};
+pub use call::Call;
+pub use contract::{ContractError, init_code};
+pub use dev::Dev;
+pub use error::BaseError;
+pub use receipt::{Logged, Receipt};
+pub use sender::{Deployed, MAX_GAS, Sender, Terms};
