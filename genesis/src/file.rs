@@ -16,6 +16,7 @@ use diem_types::{APP_VERSION, AppGenesis, ChainParams, ConsensusParams, GasParam
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::{
+    bridge::BridgeParams,
     economy::{
         self, CreditsParams, CurveFile, DiemStake, Economy, Emissions, Lock, Provider, Stake, StakingParams, Validator,
     },
@@ -113,6 +114,9 @@ pub struct GenesisFile {
     /// The parameters of credits.
     #[serde(default)]
     pub credits: CreditsParams,
+    /// The parameters of the bridge to Base.
+    #[serde(default)]
+    pub bridge: BridgeParams,
     /// The validators that start the chain. They may be left out where `diemd devnet` or `diemd init` adds them.
     #[serde(default)]
     pub validators: Vec<Validator>,
@@ -334,6 +338,7 @@ impl GenesisFile {
                 diem: economy.diem()?,
                 emissions: economy.emissions(),
                 credits: economy.credits()?,
+                bridge: self.bridge.genesis(&names)?,
                 ..AppGenesis::with_epoch(NonZeroU64::new(self.epoch.0).ok_or(Error::Epoch)?)
             },
         };

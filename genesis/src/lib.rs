@@ -3,6 +3,7 @@
 //! What people write ([`GenesisFile`]) has names, amounts with units and a start that may be "now". What a chain
 //! starts from is the canonical document: a home keeps it as `genesis.json`, and its hash is the chain's identity.
 
+pub mod bridge;
 pub mod economy;
 mod file;
 pub mod presets;

@@ -126,7 +126,7 @@ const GAS_PER_ESCROW: u64 = 60_000;
 /// The gas of a row that is read, changed and written.
 const GAS_PER_ROW: u64 = 2_500;
 /// The gas of a statement: its signer is recovered, and what was issued is looked up.
-const GAS_PER_STATEMENT: u64 = 40_000;
+const GAS_PER_STATEMENT: u64 = 100_000;
 /// The gas of a validator set that is made: every member is looked up and noted.
 const GAS_PER_SET: u64 = 1_000_000;
 /// The gas of a conviction, which is a slash of everything that a validator holds.

@@ -9,6 +9,7 @@
     reason = "a test that cannot go on should stop where it is"
 )]
 
+pub mod bridge;
 pub mod chain;
 pub mod dearest;
 pub mod economy;

@@ -4,7 +4,7 @@ use diem_bridge::{
     AdminAction, Batch, Chunk, EventBytes, Msg as Bridge, Outbound, OutboundKind, Params, Preimage, Statement,
     Transfer, booking, state,
 };
-use diem_core::{Address, Amount, keys::EthereumKey, sha256, tx::MAX_CALLS};
+use diem_core::{Address, Amount, sha256, tx::MAX_CALLS};
 use diem_types::Call;
 
 use super::{
@@ -12,8 +12,9 @@ use super::{
     scene::{HALF, VALIDATORS},
 };
 use crate::{
+    bridge::bridge_key,
     economy::{milli, whole},
-    people::{Person, bridge_secret},
+    people::Person,
 };
 
 impl Scene {
@@ -35,7 +36,7 @@ impl Scene {
         match what {
             Use::BridgeOut => each(&|_| bridge_out()),
             Use::BumpFee => {
-                each(&|i| Bridge::BumpFee { id: own(i % HALF), fee: Amount::new(milli(1).get() + i as u128) })
+                each(&|i| Bridge::BumpFee { id: own(i % HALF), fee: Amount::new(milli(1).get() + i as u128 + 1) })
             }
             Use::CancelTransfer => each(&|i| Bridge::Cancel { id: own(i) }),
             Use::Submit => self.submits(),
@@ -60,7 +61,7 @@ impl Scene {
         Bridge::Prepare { chain_id: 8453, max_set_age, mint_capacity, share_bps: 1_000, guardian: Address([7; 20]) }
     }
 
-    /// Hands in everything that all validators can state: the newest set and four pauses, sixteen in a call.
+    /// Hands in everything that validators can state, but for the one in jail: the newest set and four pauses.
     fn submits(&self) -> Vec<Call> {
         let snapshot = self.chain.app.store().latest();
         let Some(domain) = state::domain(&snapshot) else {
@@ -74,7 +75,7 @@ impl Scene {
             Statement::Outbound(Outbound { kind, nonce, digest, signature })
         };
         let calls = contents.map(|(kind, nonce)| {
-            let statements = (0..VALIDATORS).map(|validator| statement(kind, nonce, validator)).collect();
+            let statements = (0..VALIDATORS - 1).map(|validator| statement(kind, nonce, validator)).collect();
             Call::Bridge(Bridge::Submit { statements })
         });
         calls.collect()
@@ -92,7 +93,7 @@ impl Scene {
 }
 
 fn bridge_out() -> Bridge {
-    Bridge::BridgeOut { amount: milli(20), fee: milli(1), recipient: Address([3; 20]) }
+    Bridge::BridgeOut { amount: milli(40), fee: milli(1), recipient: Address([3; 20]) }
 }
 
 fn activate(number: usize) -> Bridge {
@@ -103,8 +104,4 @@ fn activate(number: usize) -> Bridge {
 fn replay() -> Bridge {
     let event = EventBytes { kind: 1, payload: vec![0; diem_bridge::MAX_PAYLOAD_BYTES] };
     Bridge::Replay { chunk: Chunk { first: 1, before: [1; 32], events: vec![event; 16] } }
-}
-
-fn bridge_key(validator: u8) -> EthereumKey {
-    EthereumKey::new(&bridge_secret(u32::from(validator) + 1)).unwrap()
 }

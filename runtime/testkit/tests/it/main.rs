@@ -34,4 +34,5 @@ mod simulation;
 mod strangers;
 mod transactions;
 mod versions;
+mod votes;
 mod voucher_signatures;
