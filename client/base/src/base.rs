@@ -146,9 +146,11 @@ impl Base {
         self.endpoint.ask("eth_call", json!([request(from, to, data), "latest"])).await
     }
 
-    /// The gas that a call would take now.
+    /// The gas that a call would take after the newest block. What waits in the pool does not count: it may be what an
+    /// earlier run left behind, and is replaced.
     pub(crate) async fn estimate(&self, from: &Address, to: &Address, data: &[u8]) -> Result<u64, BaseError> {
-        let gas: U64 = self.endpoint.ask("eth_estimateGas", json!([request(Some(from), Some(to), data)])).await?;
+        let gas: U64 =
+            self.endpoint.ask("eth_estimateGas", json!([request(Some(from), Some(to), data), "latest"])).await?;
         Ok(gas.to())
     }
 

@@ -40,14 +40,6 @@ impl Dev {
         self.tell("anvil_mine", json!([U256::from(blocks)])).await
     }
 
-    /// Turns on or off that each transaction makes a block at once.
-    ///
-    /// # Errors
-    /// As [`Self::set_balance`].
-    pub async fn automine(&self, on: bool) -> Result<(), BaseError> {
-        self.tell("evm_setAutomine", json!([on])).await
-    }
-
     /// Marks the present state; the number names it in [`Self::revert`].
     ///
     /// # Errors

@@ -153,6 +153,7 @@ const ROOMS: &[Room] = &[
         may_not_reach: HTTP,
         tests_may_not_reach: &[],
     },
+    Room { folder: "node/anvil", may_use: &["host"], may_not_reach: SERVER_SIDE, tests_may_not_reach: DATABASE },
     Room {
         folder: "node/http",
         may_use: &[

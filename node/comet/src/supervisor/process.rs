@@ -3,13 +3,14 @@
 
 use std::{
     io,
-    os::unix::{ffi::OsStrExt as _, process::CommandExt as _},
+    os::unix::ffi::OsStrExt as _,
     path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, getpid, getppid, kill_process, set_parent_process_death_signal};
+use diem_host::child;
+use rustix::process::Signal;
 
 /// The interval at which an ending process is polled.
 const TICK: Duration = Duration::from_millis(20);
@@ -19,44 +20,16 @@ pub(super) fn spawn(binary: &Path, home: &Path) -> io::Result<Child> {
     let mut command = Command::new(binary);
     command.arg("start").arg("--home").arg(home);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    // The child has a process group of its own: Ctrl-C at the terminal reaches us, and we stop it in order.
-    command.process_group(0);
-    die_with_parent(&mut command);
+    child::die_with_thread(&mut command);
     command.spawn()
-}
-
-#[expect(unsafe_code, reason = "pre_exec is the only place to ask for the death signal before CometBFT runs")]
-fn die_with_parent(command: &mut Command) {
-    let parent = getpid();
-    let ask = move || {
-        set_parent_process_death_signal(Some(Signal::KILL))?;
-        // If the parent died before the request, no signal will come.
-        if getppid() == Some(parent) { Ok(()) } else { Err(io::ErrorKind::NotConnected.into()) }
-    };
-    // SAFETY: between fork and exec the closure makes two system calls and nothing else: it takes no lock, allocates
-    // nothing (both errors are plain codes) and touches no memory but its own copy of `parent`.
-    unsafe {
-        command.pre_exec(ask);
-    }
 }
 
 /// Asks a child to end, and kills it after `grace`. CometBFT may hang on a polite request when the application is gone
 /// already.
 pub(super) fn stop(child: &mut Child, grace: Duration) {
-    if !grace.is_zero() {
-        signal(child.id(), Signal::TERM);
-        let asked = Instant::now();
-        while asked.elapsed() < grace {
-            if matches!(child.try_wait(), Ok(Some(_))) {
-                return;
-            }
-            std::thread::sleep(TICK);
-        }
-        tracing::warn!("CometBFT did not stop within {} ms and is killed", grace.as_millis());
+    if !child::stop(child, grace) && !grace.is_zero() {
+        tracing::warn!("CometBFT did not stop within {} ms and was killed", grace.as_millis());
     }
-    // Each call fails only when the child has ended already.
-    let _ = child.kill();
-    let _ = child.wait();
 }
 
 /// Ends the CometBFT of an earlier run that `pid_file` names, if it still runs for this home.
@@ -69,9 +42,9 @@ pub(super) fn end_leftover(pid_file: &Path, home: &Path, grace: Duration) -> Res
     };
     if is_ours(pid, home) {
         tracing::warn!(pid, "CometBFT of an earlier run is still there and is ended");
-        signal(pid, Signal::TERM);
+        child::signal(pid, Signal::TERM);
         if !gone_within(pid, home, grace) {
-            signal(pid, Signal::KILL);
+            child::signal(pid, Signal::KILL);
             if !gone_within(pid, home, Duration::from_secs(10)) {
                 return Err(pid);
             }
@@ -100,13 +73,6 @@ fn is_ours(pid: u32, home: &Path) -> bool {
     };
     let arguments: Vec<&[u8]> = line.split(|byte| *byte == 0).collect();
     arguments.windows(3).any(|three| three == [b"start".as_slice(), b"--home", home.as_os_str().as_bytes()])
-}
-
-fn signal(pid: u32, signal: Signal) {
-    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
-        // The call fails when the process has ended, which is what is wanted.
-        let _ = kill_process(pid, signal);
-    }
 }
 
 #[cfg(test)]

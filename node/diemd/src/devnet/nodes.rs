@@ -8,7 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use diem_host::child;
+use rustix::process::{Pid, Signal, test_kill_process};
 
 use super::{
     DevnetError,
@@ -96,7 +97,7 @@ impl Nodes {
     pub(super) async fn stop(&mut self) {
         self.look();
         for node in self.0.iter().filter(|node| node.ended.is_none()) {
-            signal(node.child.id(), Signal::TERM);
+            child::signal(node.child.id(), Signal::TERM);
         }
         let asked = Instant::now();
         while !self.all_ended() && asked.elapsed() < GRACE {
@@ -139,13 +140,6 @@ fn spawn(node: &NodePlan) -> Result<Child, DevnetError> {
     command.spawn().map_err(failed())
 }
 
-fn signal(pid: u32, signal: Signal) {
-    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
-        // The process may have ended meanwhile.
-        let _ = kill_process(pid, signal);
-    }
-}
-
 fn describe(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(0), _) => "has stopped".into(),
@@ -172,9 +166,9 @@ pub(super) fn end_leftovers(dir: &Path) -> Result<(), DevnetError> {
             continue;
         }
         screen::note(&format!("a validator of an earlier devnet still runs (process {pid}) and is ended"));
-        signal(pid, Signal::TERM);
+        child::signal(pid, Signal::TERM);
         if !gone_within(pid, home.root(), GRACE) {
-            signal(pid, Signal::KILL);
+            child::signal(pid, Signal::KILL);
             if !gone_within(pid, home.root(), Duration::from_secs(5)) {
                 return Err(DevnetError::Usage(format!(
                     "process {pid} of an earlier devnet cannot be ended: end it yourself and start again"
