@@ -179,6 +179,9 @@ pub struct Params {
     /// The parameters of credit and providers.
     #[serde(with = "params")]
     pub credits: diem_credits::Params,
+    /// The parameters of the bridge to Base.
+    #[serde(with = "params::diem")]
+    pub bridge: diem_bridge::Params,
 }
 
 /// The gas of one kind of call. It is `base`, and for each list that `per_item` names as much for each of its items.

@@ -6,6 +6,7 @@
 //! that holds them.
 //! What a node may add later does not break a client: unknown fields are ignored when reading.
 
+mod bridge;
 mod chain;
 mod credits;
 mod economy;
@@ -26,6 +27,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 pub use diem_core::encoding::{Hash, HexBytes, ParseHexError};
 
+pub use bridge::{
+    BaseAddress, BatchTransfer, Bridge, BridgeAction, BridgeBatch, BridgeBatchDetail, BridgeConstructor,
+    BridgeContract, BridgeDeployed, BridgeIssued, BridgeMember, BridgeSet, BridgeSignatures, BridgeStage,
+    BridgeTransfer, SignedPower, StatementView, Statements, TransferBatch, TransferState,
+};
 pub use chain::{
     BankParams, Block, BlockId, BlockSummary, CallGas, Clock, Head, LightBlock, Limits, Params, Peer, Ready, Status,
     Validator,

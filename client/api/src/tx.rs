@@ -6,7 +6,7 @@ use diem_core::{Address, Time};
 use diem_types::{Call, Event};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::{Coin, ErrorBody, Hash, HexBytes};
+use super::{Coin, ErrorBody, Hash, HexBytes, Statements};
 
 /// The moment for which a submission waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -144,8 +144,11 @@ pub struct Transaction {
     pub time: Time,
     /// The result of the transaction.
     pub result: Outcome,
-    /// The content of the transaction; `null` if its bytes are no transaction.
+    /// The content of the transaction; `null` if its bytes are none of a user.
     pub tx: Option<TxView>,
+    /// The statements of validators, where it is the transaction that a proposer makes of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statements: Option<Statements>,
     /// Its bytes, where they are no transaction.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub raw: Option<HexBytes>,

@@ -59,6 +59,7 @@ fn words(event: &Event) -> Vec<String> {
             show_vvv(*fees),
             show_vvv(*rent)
         )],
+        Event::Bridge(event) => vec![event.text()],
         #[allow(unreachable_patterns, reason = "a new module can be without words of its own here")]
         other => vec![format!("{other:?}")],
     }

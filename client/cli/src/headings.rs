@@ -7,14 +7,14 @@ use console::Term;
 const WIDTH: usize = 80;
 
 /// Verbs that belong together, under their heading.
-pub(super) struct Group {
+pub struct Group {
     heading: &'static str,
     verbs: Command,
 }
 
 impl Group {
     /// The verbs of `V`.
-    pub(super) fn of<V: Subcommand>(heading: &'static str) -> Self {
+    pub fn of<V: Subcommand>(heading: &'static str) -> Self {
         Self { heading, verbs: V::augment_subcommands(Command::new("verbs")) }
     }
 
@@ -25,7 +25,7 @@ impl Group {
 }
 
 /// The template of the help page.
-pub(super) fn template(groups: &[Group]) -> String {
+pub fn template(groups: &[Group]) -> String {
     let width = Term::stdout().size_checked().map_or(WIDTH, |(_, columns)| usize::from(columns).min(WIDTH));
     let longest = groups.iter().flat_map(Group::lines).map(|(name, _)| name.len()).max().unwrap_or_default();
     let mut text = String::from("{about-with-newline}\n{usage-heading} {usage}\n");

@@ -10,13 +10,13 @@ use diem_wallet::KeyStore;
 
 /// The names that a wallet has for addresses.
 #[derive(Debug, Default)]
-pub(super) struct Names(BTreeMap<Address, String>);
+pub struct Names(BTreeMap<Address, String>);
 
 impl Names {
     /// The names that the keys of a wallet have on a chain; of two for one address, the first by the alphabet. Names of
     /// development keys count on development chains only. A folder or a file that cannot be read gives no name, because
     /// the screen is right without: a command that needs the key reports the error.
-    pub(super) fn of(keys: &KeyStore, chain_id: &str) -> Self {
+    pub fn of(keys: &KeyStore, chain_id: &str) -> Self {
         let development = diem_core::development::is_development(chain_id);
         let mut names = BTreeMap::new();
         for (name, key) in keys.list().unwrap_or_default() {
@@ -32,13 +32,13 @@ impl Names {
     }
 
     /// An address with its name.
-    pub(super) fn who(&self, address: &Address) -> String {
+    pub fn who(&self, address: &Address) -> String {
         self.shown(address, &address.to_string())
     }
 
     /// Puts a name before every address of a text that has one. Text between double quotes is somebody's own (a name, a
     /// reference), and stays as it is.
-    pub(super) fn text(&self, text: &str) -> String {
+    pub fn text(&self, text: &str) -> String {
         let (mut named, mut quoted) = (String::with_capacity(text.len()), false);
         for piece in text.split_inclusive(|c: char| !c.is_ascii_alphanumeric()) {
             let word = piece.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
@@ -54,7 +54,7 @@ impl Names {
     }
 
     /// The name of an address.
-    pub(super) fn name(&self, address: &Address) -> Option<&str> {
+    pub fn name(&self, address: &Address) -> Option<&str> {
         self.0.get(address).map(String::as_str)
     }
 

@@ -83,7 +83,7 @@ pub fn say(words: &str) {
 }
 
 /// Says something below the data that is about to be printed: where more of it is, or why there is none.
-pub(super) fn hint(words: &str) {
+pub fn hint(words: &str) {
     HINTS.with_borrow_mut(|hints| hints.push(words.to_owned()));
 }
 

@@ -142,8 +142,11 @@ pub(super) fn tx(tx: &Transaction, names: &Names) -> String {
             lines.extend(view.calls.iter().map(|call| ("call", names.text(&call.text))));
             lines.extend((!view.memo.is_empty()).then(|| ("memo", view.memo.clone())));
         }
-        None => lines.push(("bytes", "no transaction".into())),
+        None if tx.statements.is_none() => lines.push(("bytes", "no transaction".into())),
+        None => lines.push(("sender", "none: the proposer put the statements of validators here".into())),
     }
+    let stated = tx.statements.iter().flat_map(|stated| &stated.statements);
+    lines.extend(stated.map(|statement| ("statement", names.text(&statement.text))));
     lines.extend(events::lines(&tx.result.events).iter().map(|line| ("what happened", names.text(line))));
     fields(lines)
 }
@@ -167,7 +170,9 @@ pub(super) fn block(block: &Block, names: &Names) -> String {
     let row = |tx: &Transaction| {
         let calls = tx.tx.iter().flat_map(|tx| &tx.calls).map(|call| names.text(&call.text));
         let result = if tx.result.ok { "ok" } else { "failed" };
-        [tx.index.to_string(), tx.hash.to_string(), result.into(), calls.collect::<Vec<_>>().join("; ")]
+        let stated = tx.statements.iter().map(|stated| format!("{} statements of validators", stated.statements.len()));
+        let what = calls.chain(stated).collect::<Vec<_>>().join("; ");
+        [tx.index.to_string(), tx.hash.to_string(), result.into(), what]
     };
     if let Some(next) = &block.txs.next {
         hint(&format!("more transactions: `diemd query block {} --after {next}`", summary.height));

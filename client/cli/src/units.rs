@@ -9,7 +9,10 @@ pub(super) fn vvv(text: &str) -> Result<Amount, String> {
 }
 
 /// Parses DIEM: `3DIEM` or `100adiem`.
-pub(super) fn diem(text: &str) -> Result<Amount, String> {
+///
+/// # Errors
+/// The text is no amount of DIEM; the sentence shows the form.
+pub fn diem(text: &str) -> Result<Amount, String> {
     amount_of(text, Denom::Diem)
 }
 
@@ -31,7 +34,10 @@ pub(super) fn credit(text: &str) -> Result<Amount, String> {
 }
 
 /// Parses a percentage into basis points: `5%`, `0.25%`.
-pub(super) fn percent(text: &str) -> Result<u16, String> {
+///
+/// # Errors
+/// The text is none; the sentence shows the form.
+pub fn percent(text: &str) -> Result<u16, String> {
     let wrong =
         || format!("`{text}` is no percentage from 0% to 100% with at most two decimals: write it as 5% or 2.5%");
     let number = text.strip_suffix('%').ok_or_else(wrong)?;
@@ -45,7 +51,7 @@ pub(super) fn percent(text: &str) -> Result<u16, String> {
 }
 
 /// Formats basis points for people: `2.5%`.
-pub(super) fn show_percent(bps: u64) -> String {
+pub fn show_percent(bps: u64) -> String {
     let (whole, rest) = (bps / 100, bps % 100);
     let text = format!("{whole}.{rest:02}");
     format!("{}%", text.trim_end_matches('0').trim_end_matches('.'))
@@ -67,7 +73,7 @@ pub(super) fn show_diem(amount: Amount) -> String {
 }
 
 /// Formats a moment for people, to the second.
-pub(super) fn date(time: Time) -> String {
+pub fn date(time: Time) -> String {
     let text = time.to_string();
     match text.split_once('.') {
         Some((seconds, _)) => format!("{seconds}Z"),
@@ -76,7 +82,7 @@ pub(super) fn date(time: Time) -> String {
 }
 
 /// Formats a moment and the day of the chain that holds it.
-pub(super) fn moment(moment: &Moment) -> String {
+pub fn moment(moment: &Moment) -> String {
     format!("{}, day {}", date(moment.time), moment.epoch)
 }
 

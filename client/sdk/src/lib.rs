@@ -18,6 +18,7 @@
 // A clock and threads are the business of whoever talks over a network.
 #![allow(clippy::disallowed_methods)]
 
+mod bridge;
 pub mod build;
 pub mod client;
 mod dev;

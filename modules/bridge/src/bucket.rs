@@ -32,6 +32,17 @@ impl Bucket {
         capacity.saturating_sub(self.level)
     }
 
+    /// The time from which `amount` finds room if nothing flows in before; `None` if it is more than the whole bucket.
+    pub fn fits_at(self, capacity: Amount, amount: Amount) -> Option<Time> {
+        if amount > capacity || capacity.is_zero() {
+            return None;
+        }
+        let excess = self.level.saturating_add(amount).saturating_sub(capacity);
+        // What drains is rounded down, so the time is rounded up.
+        let wait = excess.mul_div_ceil(DAY_MS, capacity.get()).ok()?;
+        Some(Time(self.at.millis().saturating_add(u64::try_from(wait.get()).ok()?)))
+    }
+
     /// The bucket with so much more in it.
     pub const fn filled(self, amount: Amount) -> Self {
         Self { level: self.level.saturating_add(amount), at: self.at }
@@ -72,6 +83,20 @@ mod tests {
         }
         assert_eq!(full.drained(CAPACITY, Time(u64::MAX)).level, Amount::ZERO);
         assert_eq!(at(5, 7).drained(Amount::MAX, Time(u64::MAX)).level, Amount::ZERO);
+    }
+
+    #[test]
+    fn an_amount_finds_room_at_the_time_that_is_told_and_not_a_millisecond_before() {
+        let full = at(0, 1_000);
+        for (amount, ms) in [(1, 86_400), (500, 43_200_000), (1_000, 86_400_000)] {
+            let amount = Amount::new(amount);
+            assert_eq!(full.fits_at(CAPACITY, amount), Some(Time(ms)));
+            let room = |ms| full.drained(CAPACITY, Time(ms)).room(CAPACITY);
+            assert!(room(ms) >= amount && room(ms - 1) < amount);
+        }
+        assert_eq!(at(5, 400).fits_at(CAPACITY, Amount::new(600)), Some(Time(5)));
+        assert_eq!(full.fits_at(CAPACITY, Amount::new(1_001)), None);
+        assert_eq!(full.fits_at(Amount::ZERO, Amount::ZERO), None);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The events of bridge.
 
-use diem_core::{Address, Amount};
+use diem_core::{Address, Amount, Denom};
 
 use crate::OutboundKind;
 
@@ -18,8 +18,10 @@ pub enum Event {
         #[serde(with = "crate::on_base")]
         recipient: Address,
         /// What the recipient gets, in adiem.
+        #[serde(with = "diem_core::json::diem")]
         amount: Amount,
         /// What whoever relays it gets, in adiem.
+        #[serde(with = "diem_core::json::diem")]
         fee: Amount,
     } = 0,
     /// The fee of a waiting transfer was raised.
@@ -28,6 +30,7 @@ pub enum Event {
         #[serde(with = "diem_core::json::number")]
         id: u64,
         /// The new fee, in adiem.
+        #[serde(with = "diem_core::json::diem")]
         fee: Amount,
     } = 1,
     /// A waiting transfer was taken back.
@@ -47,6 +50,7 @@ pub enum Event {
         /// The number of its transfers.
         transfers: u32,
         /// The sum of their fees, in adiem.
+        #[serde(with = "diem_core::json::diem")]
         fee: Amount,
     } = 3,
     /// A validator set was made.
@@ -90,4 +94,35 @@ pub enum Event {
         #[serde(with = "diem_core::json::number")]
         nonce: u64,
     } = 10,
+}
+
+impl Event {
+    /// The event as a sentence for people.
+    pub fn text(&self) -> String {
+        let diem = |amount: &Amount| amount.display(Denom::Diem);
+        match self {
+            Self::TransferWaits { id, sender, recipient, amount, fee } => format!(
+                "transfer {id}: {} for {} on Base from {sender}, and a fee of {}, wait to be sealed",
+                diem(amount),
+                recipient.to_hex(),
+                diem(fee)
+            ),
+            Self::FeeRaised { id, fee } => format!("transfer {id} to Base pays a fee of {}", diem(fee)),
+            Self::TransferCancelled { id } => format!("transfer {id} to Base is taken back"),
+            Self::BatchSealed { nonce, transfers, fee, .. } => {
+                format!("batch {nonce} for Base is sealed, with {transfers} transfers and {} of fees", diem(fee))
+            }
+            Self::SetMade { nonce } => format!("validator set {nonce} for Base is made"),
+            Self::Prepared { chain_id } => format!("the bridge to chain {chain_id} is prepared"),
+            Self::Activated { bridge, token } => {
+                format!("the bridge is {} on Base, its token {}", bridge.to_hex(), token.to_hex())
+            }
+            Self::Ready => "the bridge is at work".into(),
+            Self::ActionIssued { nonce } => format!("action {nonce} is ordered on Base"),
+            Self::ParamsChanged => "the parameters of the bridge are changed".into(),
+            Self::Convicted { validator, kind, nonce } => {
+                format!("{validator} is convicted: it signed a {kind} {nonce} for Base that was never issued")
+            }
+        }
+    }
 }

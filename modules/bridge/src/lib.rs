@@ -10,7 +10,7 @@
 //! evidence     whoever signed something else is punished
 //! ```
 //!
-//! No list of the runtime names the module yet, and it does not follow Base: what is minted there is not known here.
+//! The module does not follow Base yet: what is minted there is not known here.
 //!
 //! The other files hold the bytes that this chain and the contracts share, which neither side can ever change alone: what
 //! validators sign ([`Statement`], [`Preimage`], [`Checkpoint`]) under which domain ([`Domain`]), the sets that sign it
@@ -36,7 +36,7 @@ pub mod evidence;
 mod genesis;
 mod invariants;
 mod msg;
-mod on_base;
+pub mod on_base;
 mod packed;
 mod params;
 mod preimage;
@@ -47,6 +47,7 @@ pub mod sets;
 pub mod setup;
 mod signatures;
 mod slots;
+pub mod standing;
 pub mod state;
 mod statement;
 pub mod transfers;

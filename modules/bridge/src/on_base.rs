@@ -3,10 +3,18 @@
 use diem_core::Address;
 use serde::{Deserialize as _, Deserializer, Serializer};
 
-pub(crate) fn serialize<S: Serializer>(address: &Address, serializer: S) -> Result<S::Ok, S::Error> {
+/// Writes the `0x` form.
+///
+/// # Errors
+/// The errors of the serializer.
+pub fn serialize<S: Serializer>(address: &Address, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&address.to_hex())
 }
 
-pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Address, D::Error> {
+/// Reads either form.
+///
+/// # Errors
+/// The text is no address.
+pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Address, D::Error> {
     Address::deserialize(deserializer)
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Applied, Batch, Books, Contract, Error, Issued, OpenBatch, OutTransfer, OutboundKind, Params, Preimage, StoredSet,
     Word, booking, sealing,
-    state::{self, ACTIONS, BATCHES, OUT_BUCKET, SALT, SETS, TRANSFERS, applied, books, contract, issued},
+    state::{self, ACTIONS, BATCHES, SALT, SETS, TRANSFERS, applied, books, contract, issued},
 };
 
 /// A question to bridge over ABCI, which is answered by the function of the same name in this file.
@@ -136,15 +136,13 @@ pub fn answer(ctx: &QueryContext<'_>, query: Query) -> Result<Answer, CallError>
 
 /// The bridge as a whole.
 pub fn overview(ctx: &QueryContext<'_>) -> Overview {
-    let capacity = state::params(ctx.state).out_capacity;
-    let bucket = OUT_BUCKET.get(ctx.state).unwrap_or_default().drained(capacity, ctx.block.time);
     Overview {
         contract: contract(ctx.state),
         salt: SALT.get(ctx.state).map(Word),
         issued: issued(ctx.state),
         applied: applied(ctx.state),
         books: books(ctx.state),
-        room: bucket.room(capacity),
+        room: crate::standing::room(ctx.state, ctx.block.time),
     }
 }
 

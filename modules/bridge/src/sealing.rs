@@ -83,20 +83,24 @@ fn deadline(now: Time, batch_life_ms: u64) -> u64 {
     (now.millis() / SECOND_MS).saturating_add(batch_life_ms / SECOND_MS)
 }
 
-fn first_waiting(state: &dyn StateRead) -> Vec<(u64, OutTransfer)> {
+/// The waiting transfers that a block looks at, the oldest first.
+pub(crate) fn first_waiting(state: &dyn StateRead) -> Vec<(u64, OutTransfer)> {
     let ids = WAITING.range(state, None, LOOKED_AT);
     ids.into_iter().filter_map(|(id, _)| Some((id, TRANSFERS.get(state, &id)?))).collect()
 }
 
-/// Chooses what goes: the oldest, then the highest fees, the older of two equal ones first; what does not fit the room is
-/// passed over. Returns the sum of what was chosen, with fees.
-fn choose(waiting: Vec<(u64, OutTransfer)>, mut room: Amount) -> (Vec<(u64, OutTransfer)>, Amount) {
-    let mut order = waiting;
-    if let Some((_, rest)) = order.split_first_mut() {
+/// The order in which they go: the oldest, then the highest fees, the older of two equal ones first.
+pub(crate) fn in_order(mut waiting: Vec<(u64, OutTransfer)>) -> Vec<(u64, OutTransfer)> {
+    if let Some((_, rest)) = waiting.split_first_mut() {
         rest.sort_by_key(|(id, transfer)| (Reverse(transfer.fee), *id));
     }
+    waiting
+}
+
+/// Chooses what goes; what does not fit the room is passed over. Returns the sum of what was chosen, with fees.
+fn choose(waiting: Vec<(u64, OutTransfer)>, mut room: Amount) -> (Vec<(u64, OutTransfer)>, Amount) {
     let (mut chosen, mut sum) = (Vec::new(), Amount::ZERO);
-    for (id, transfer) in order {
+    for (id, transfer) in in_order(waiting) {
         if chosen.len() == SEALED_AT_ONCE {
             break;
         }

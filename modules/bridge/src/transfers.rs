@@ -5,7 +5,7 @@ use diem_core::{Address, Amount, CallError, Denom, QueryContext, StateRead, TxCo
 use ruint::aliases::U256;
 
 use crate::{
-    Error, Event, ID, OutTransfer, Transfer,
+    Deployed, Error, Event, ID, OutTransfer, Params, Transfer,
     bucket::is_above_share,
     state::{BOOKS, ISSUED, TRANSFERS, WAITING, books, contract, issued, params},
 };
@@ -13,21 +13,43 @@ use crate::{
 /// A fee is at most this part of the amount.
 const LEAST_FEES_IN_AMOUNT: u128 = 20;
 
+/// Checks what needs no look at a balance: recipient, amount and fee, by the rules of a chain with this contract and
+/// these parameters. A wallet asks the same before it signs.
+///
+/// # Errors
+/// The first rule that does not hold.
+pub fn check(
+    deployed: Option<&Deployed>,
+    params: &Params,
+    (sender, key): (&Address, KeyKind),
+    mint: &Transfer,
+    fee: Amount,
+) -> Result<(), Error> {
+    let deployed = deployed.ok_or(Error::Inactive)?;
+    if [Address::ZERO, deployed.bridge, deployed.token].contains(&mint.recipient) {
+        return Err(Error::RecipientIsNobody);
+    }
+    // The address of an ed25519 key is nobody's on Base.
+    if key == KeyKind::Ed25519 && mint.recipient == *sender {
+        return Err(Error::RecipientHasNoKey);
+    }
+    if mint.amount < params.min_out {
+        return Err(Error::AmountTooSmall(params.min_out));
+    }
+    if is_above_share(mint.amount, params.out_capacity, params.share_bps) {
+        return Err(Error::AmountTooLarge);
+    }
+    check_fee(mint.amount, fee, params.min_fee)
+}
+
 /// Puts a transfer and its fee into escrow, where it waits to be sealed. Returns its id.
 ///
 /// # Errors
 /// The recipient, the amount or the fee is out of the rules, the contract is not known yet, the escrow would be worth
 /// more than a third of the stake that vouches for it, or the sender has too little.
 pub fn send(ctx: &mut TxContext<'_>, mint: Transfer, fee: Amount) -> Result<u64, CallError> {
-    check_recipient(ctx, &mint.recipient)?;
-    let params = params(ctx.state);
-    if mint.amount < params.min_out {
-        return Err(Error::AmountTooSmall(params.min_out).into());
-    }
-    if is_above_share(mint.amount, params.out_capacity, params.share_bps) {
-        return Err(Error::AmountTooLarge.into());
-    }
-    check_fee(mint.amount, fee, params.min_fee)?;
+    let deployed = contract(ctx.state).and_then(|contract| contract.deployed);
+    check(deployed.as_ref(), &params(ctx.state), (&ctx.sender, ctx.key), &mint, fee)?;
     let total = mint.amount.checked_add(fee).map_err(Error::from)?;
     pay_into_pool(ctx.state, &ctx.sender, Pool::BridgeEscrow, Denom::Diem, total)?;
     check_escrow(ctx)?;
@@ -82,18 +104,6 @@ pub fn cancel(ctx: &mut TxContext<'_>, id: u64) -> Result<(), CallError> {
     books.waiting = books.waiting.checked_sub(transfer.total()).map_err(Error::from)?;
     BOOKS.set(ctx.state, &books);
     ctx.events.emit(ID, &Event::TransferCancelled { id });
-    Ok(())
-}
-
-/// The address of an ed25519 key is nobody's on Base.
-fn check_recipient(ctx: &TxContext<'_>, recipient: &Address) -> Result<(), Error> {
-    let deployed = contract(ctx.state).and_then(|contract| contract.deployed).ok_or(Error::Inactive)?;
-    if [Address::ZERO, deployed.bridge, deployed.token].contains(recipient) {
-        return Err(Error::RecipientIsNobody);
-    }
-    if ctx.key == KeyKind::Ed25519 && *recipient == ctx.sender {
-        return Err(Error::RecipientHasNoKey);
-    }
     Ok(())
 }
 

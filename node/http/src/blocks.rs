@@ -24,10 +24,11 @@ pub(crate) async fn transaction(
     Query(Nothing {}): Query<Nothing>,
 ) -> Result<Json<Transaction>, Failure> {
     let hash = parse(&hash)?;
-    let found = convert::find(&api.node.app, &hash);
-    found
-        .map(Json)
-        .ok_or_else(|| HttpError::NotFound(format!("no committed block of this node holds transaction {hash}")).into())
+    let app = api.node.app.clone();
+    let missing =
+        move || HttpError::NotFound(format!("no committed block of this node holds transaction {hash}")).into();
+    // The keys behind some hundred statements of validators take a moment to recover.
+    api.read(move || convert::find(&app, &hash).map(Json).ok_or_else(missing)).await
 }
 
 /// `?after=&limit=`

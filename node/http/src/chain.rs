@@ -98,6 +98,7 @@ pub(crate) async fn params(State(api): Shared, Query(params): Query<HeightParams
         staking: diem_staking::query::params(&reader.ctx()),
         emissions: diem_emissions::params(reader.snapshot()),
         credits: diem_credits::query::params(&reader.ctx()),
+        bridge: diem_bridge::state::params(reader.snapshot()),
     }))
 }
 

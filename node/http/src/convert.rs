@@ -1,6 +1,6 @@
 //! Committed blocks and transactions in the form of the API.
 
-use diem_api::{BlockSummary, Coin, ErrorBody, Hash, Outcome, Transaction, TxView};
+use diem_api::{BlockSummary, Coin, ErrorBody, Hash, Outcome, Statements, Transaction, TxView};
 use diem_core::{Time, encoding::HexBytes, tx::tx_hash};
 use diem_index::{StoredBlock, StoredTx};
 use diem_runtime::App;
@@ -10,13 +10,15 @@ use diem_types::{Event, Signed};
 /// Converts a transaction in a block of that time.
 pub(crate) fn transaction(stored: StoredTx, time: Time) -> Transaction {
     let view = Signed::decode(&stored.bytes).ok().map(|signed| TxView::new(&signed));
+    let statements = if view.is_none() { Statements::decode(&stored.bytes) } else { None };
     Transaction {
         hash: Hash(tx_hash(&stored.bytes)),
         height: stored.height,
         index: stored.index,
         time,
         result: committed(stored.result),
-        raw: view.is_none().then_some(HexBytes(stored.bytes)),
+        raw: (view.is_none() && statements.is_none()).then_some(HexBytes(stored.bytes)),
+        statements,
         tx: view,
     }
 }

@@ -34,6 +34,12 @@ impl From<CallError> for Failure {
     }
 }
 
+impl From<diem_bridge::Error> for Failure {
+    fn from(error: diem_bridge::Error) -> Self {
+        CallError::from(error).into()
+    }
+}
+
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match &error {

@@ -6,6 +6,7 @@
 mod batcher;
 mod blocks;
 mod bodies;
+mod bridge;
 mod chain;
 mod convert;
 mod credits;

@@ -20,7 +20,7 @@ use diem_engine::metrics::Metrics;
 use tower_http::catch_panic::{CatchPanicLayer, ResponseForPanic};
 
 use super::{
-    Api, Shared, blocks, bodies, chain, credits, days, dev,
+    Api, Shared, blocks, bodies, bridge, chain, credits, days, dev,
     error::Failure,
     events,
     local::{self, Hosts, Side},
@@ -94,6 +94,14 @@ fn routes() -> Vec<Route<Arc<Api>>> {
         ("GET /v1/days/{day|today}/providers?height=&after=&limit=", get(days::day_providers)),
         ("GET /v1/providers?height=&after=&limit=", get(days::providers)),
         ("GET /v1/providers/{address}?height=&prove=true", get(days::provider)),
+        ("GET /v1/bridge?height=", get(bridge::overview)),
+        ("GET /v1/bridge/transfers?sender=&height=&after=&limit=", get(bridge::transfers)),
+        ("GET /v1/bridge/transfers/{id}?height=", get(bridge::transfer)),
+        ("GET /v1/bridge/batches?height=&after=&limit=", get(bridge::batches)),
+        ("GET /v1/bridge/batches/{nonce}?height=", get(bridge::batch)),
+        ("GET /v1/bridge/sets/{nonce}?height=", get(bridge::set)),
+        ("GET /v1/bridge/actions/{nonce}?height=", get(bridge::action)),
+        ("GET /v1/bridge/signatures?kind=&nonce=&set=&height=", get(bridge::signatures)),
         ("GET /v1/proof/{key}?height=", get(state::proof)),
         ("GET /v1/blocks?after=&limit=", get(blocks::page)),
         ("GET /v1/blocks/{height|hash|latest}?after=&limit=", get(blocks::block)),

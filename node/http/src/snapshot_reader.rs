@@ -36,9 +36,9 @@ pub(crate) struct ProveParams {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ListParams {
-    height: Option<u64>,
-    after: Option<String>,
-    limit: Option<u32>,
+    pub(crate) height: Option<u64>,
+    pub(crate) after: Option<String>,
+    pub(crate) limit: Option<u32>,
 }
 
 /// A reader of one committed state.

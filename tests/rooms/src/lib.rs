@@ -188,6 +188,21 @@ const ROOMS: &[Room] = &[
         tests_may_not_reach: &[],
     },
     Room {
+        folder: "client/bridge",
+        may_use: &[
+            "runtime/core",
+            "modules/bridge",
+            "runtime/types",
+            "client/api",
+            "client/sdk",
+            "client/base",
+            "client/wallet",
+            "client/cli",
+        ],
+        may_not_reach: CLIENT_SIDE,
+        tests_may_not_reach: DATABASE,
+    },
+    Room {
         folder: "node/diemd",
         may_use: &["runtime/", "modules/", "genesis", "host", "client/", "node/"],
         may_not_reach: &["diem-testkit"],

@@ -21,10 +21,10 @@ use crate::{
 /// Who signs a new transaction and what it may cost.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "The transaction")]
-pub(super) struct Make {
+pub struct Make {
     /// Key of the account that acts and signs.
     #[arg(long, value_name = "KEY")]
-    pub(super) from: String,
+    pub from: String,
     /// Account that pays the fee instead: a key, or with --unsigned an address.
     #[arg(long, value_name = "KEY")]
     pub(super) fee_payer: Option<String>,
@@ -49,21 +49,22 @@ pub(super) struct Make {
     pub(super) genesis_hash: Option<Hash>,
     /// Say what balances would change, then stop.
     #[arg(long, conflicts_with = "unsigned")]
-    pub(super) dry_run: bool,
+    pub dry_run: bool,
     /// Print the unsigned transaction as a file for `sign`, then stop.
     #[arg(long)]
-    pub(super) unsigned: bool,
+    pub unsigned: bool,
     #[command(flatten)]
     pub(super) passphrase: PassphraseSource,
     #[command(flatten)]
-    pub(super) sending: Sending,
+    /// How it is sent, and what is shown.
+    pub sending: Sending,
     #[command(flatten)]
     pub(super) preview: Preview,
 }
 
 /// For what the command waits, and how long.
 #[derive(Debug, Args)]
-pub(super) struct Sending {
+pub struct Sending {
     /// What to wait for: that it is handed on, checked by the pool, or in a block.
     #[arg(long, default_value = "committed", value_name = "none|checked|committed")]
     pub(super) wait: Wait,
@@ -72,10 +73,10 @@ pub(super) struct Sending {
     pub(super) timeout: u64,
     /// Do not ask before sending.
     #[arg(long, short)]
-    pub(super) yes: bool,
+    pub yes: bool,
     /// Show all of what is sent and of what became of it, instead of one line.
     #[arg(long, short)]
-    pub(super) verbose: bool,
+    pub verbose: bool,
 }
 
 /// Whether a node is asked first what a new transaction would do.
@@ -87,29 +88,39 @@ pub(super) struct Preview {
 }
 
 /// What a verb needs to become a call: the names of this wallet, and what the node knows.
-pub(super) struct Wallet<'a> {
-    pub(super) common: &'a Common,
-    pub(super) client: Client,
-    pub(super) chain: KnownChain,
-    pub(super) keys: KeyStore,
+pub struct Wallet<'a> {
+    /// The options of the command.
+    pub common: &'a Common,
+    /// A client that signs for the chain of the node alone.
+    pub client: Client,
+    /// The chain that is signed for.
+    pub chain: KnownChain,
+    /// The keys of the wallet.
+    pub keys: KeyStore,
     /// The values of the call that are the node's word alone.
     told: RefCell<Vec<(&'static str, String)>>,
 }
 
 impl<'a> Wallet<'a> {
     /// The wallet of `common`, for the chain of its node.
-    pub(super) async fn open(common: &'a Common) -> Result<Self, Failure> {
+    ///
+    /// # Errors
+    /// The node does not answer, or its chain is another than the one that the wallet knows by this name.
+    pub async fn open(common: &'a Common) -> Result<Self, Failure> {
         let Known { client, chain } = Known::ask(common).await?;
         Ok(Self { common, client, chain, keys: common.keys(), told: RefCell::default() })
     }
 
     /// The names that this wallet has for addresses.
-    pub(super) fn names(&self) -> Names {
+    pub fn names(&self) -> Names {
         Names::of(&self.keys, &self.chain.chain_id)
     }
 
     /// An address, or that of a key of this wallet.
-    pub(super) fn who(&self, text: &str) -> Result<Address, Failure> {
+    ///
+    /// # Errors
+    /// It is neither, or the key does not count on this chain.
+    pub fn who(&self, text: &str) -> Result<Address, Failure> {
         self.keys.resolve(text, &self.chain.chain_id).map_err(|error| usage(anyhow!(error)))
     }
 
@@ -131,7 +142,7 @@ impl<'a> Wallet<'a> {
     }
 
     /// Notes something that is signed because the node says so.
-    pub(super) fn tell(&self, what: &'static str, value: String) {
+    pub fn tell(&self, what: &'static str, value: String) {
         self.told.borrow_mut().push((what, value));
     }
 

@@ -36,7 +36,8 @@ use super::{
 use bytes::BytesView;
 use file::TxFile;
 use hand_on::InTurn;
-use make::{Preview, Sending, Wallet};
+use make::Preview;
+pub use make::{Make, Sending, Wallet};
 
 /// Make, sign and send transactions.
 #[derive(Debug, Args)]

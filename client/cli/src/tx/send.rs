@@ -27,8 +27,11 @@ use crate::{
 };
 
 impl Wallet<'_> {
-    /// Completes, shows, signs and sends a transaction with this call.
-    pub(super) async fn send(&self, make: &Make, call: Call) -> Result<(), Failure> {
+    /// Completes, shows, signs and sends a transaction with this call, and prints what became of it.
+    ///
+    /// # Errors
+    /// The exit code tells how far the transaction came; the sentence says what to do.
+    pub async fn send(&self, make: &Make, call: Call) -> Result<(), Failure> {
         call.message().validate().map_err(usage)?;
         let names = self.names();
         let key = self.keys.get(&make.from)?;

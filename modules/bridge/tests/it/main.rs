@@ -19,6 +19,7 @@ mod setup;
 mod signatures;
 #[path = "../../../staking/tests/it/world.rs"]
 mod staking_chain;
+mod standing;
 mod statements;
 mod stored;
 mod structs;

@@ -42,6 +42,8 @@ pub enum Command {
     Keys(keys::Keys),
     /// Make, sign and send transactions.
     Tx(Box<tx::TxCommand>),
+    /// Send DIEM to Base, and look after the bridge.
+    Bridge(Box<diem_bridge_cli::BridgeCommand>),
     /// Prove that an operator holds the keys of a validator.
     Validator(validator::ValidatorCommand),
     /// Sign and check vouchers, which an account signs for a provider off chain.
@@ -66,6 +68,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Genesis(command) => command.run(),
         Command::Keys(command) => command.run(),
         Command::Tx(command) => command.run(),
+        Command::Bridge(command) => command.run(),
         Command::Validator(command) => command.run(),
         Command::Voucher(command) => command.run(),
         Command::Query(command) => command.run(),

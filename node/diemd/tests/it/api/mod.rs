@@ -3,6 +3,8 @@
 //! All of them are one program: linking the node takes longer than running them.
 
 mod bad_input;
+mod bridge;
+mod bridge_refusals;
 mod credit;
 mod decoded;
 mod economy;

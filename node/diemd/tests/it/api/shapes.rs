@@ -43,6 +43,8 @@ fn lists(account: &Address) -> Vec<String> {
         "days",
         "days/today/providers",
         "providers",
+        "bridge/transfers",
+        "bridge/batches",
         "blocks",
     ];
     of_account.into_iter().chain(others.map(|list| format!("/v1/{list}"))).collect()
@@ -107,8 +109,17 @@ fn amounts(value: &Value, found: &mut Vec<Value>, digits: &mut Vec<String>) {
 async fn every_amount_is_amount_denom_and_display() {
     let node = busy_node().await;
     let alice = node.address_of(0);
-    let others =
-        ["params", "supply", "curve/rate", "curve/quote?lock=1", "emission", "rent", "credit/today", "blocks/latest"];
+    let others = [
+        "params",
+        "supply",
+        "curve/rate",
+        "curve/quote?lock=1",
+        "emission",
+        "rent",
+        "credit/today",
+        "bridge",
+        "blocks/latest",
+    ];
     let others = others.map(|path| format!("/v1/{path}"));
     let accounts = [format!("/v1/accounts/{alice}"), format!("/v1/accounts/{alice}/credit")];
     let (mut found, mut digits) = (Vec::new(), Vec::new());

@@ -1,5 +1,6 @@
 //! A minimal ABCI client on a unix socket, and an application served on one.
 
+pub mod bridge;
 pub mod client;
 pub mod devnet;
 pub mod home;

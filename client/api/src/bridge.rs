@@ -1,0 +1,389 @@
+//! The bridge to Base: how it stands, its transfers, and everything that a relayer hands in there.
+//!
+//! Addresses of Base have the `0x` form by which they are known there. Times of Base are whole seconds.
+
+use diem_bridge::{OutboundKind, Preimage};
+use diem_core::{Address, Time};
+use serde::{Deserialize, Serialize};
+
+use super::{Coin, Hash, HexBytes, Moment, params};
+
+/// `GET /v1/bridge?height=`: the bridge as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bridge {
+    /// How far it has come.
+    pub stage: BridgeStage,
+    /// What has to happen next until it is at work; `null` once it is.
+    pub next_step: Option<String>,
+    /// What holds it up while it is at work, one sentence each, with what still works.
+    pub notices: Vec<String>,
+    /// The contract on Base, once `prepare` has fixed what it is made with.
+    pub contract: Option<BridgeContract>,
+    /// The last number of each kind that was issued.
+    pub issued: BridgeIssued,
+    /// The nonce of the validator set that is installed on Base, as far as the chain has followed Base.
+    #[serde(with = "diem_core::json::number")]
+    pub installed_set: u64,
+    /// The number of pauses and of their ends there, as far as the chain has followed Base.
+    #[serde(with = "diem_core::json::number")]
+    pub pause_nonce: u64,
+    /// The signatures of the installed set under the newest set; `null` before there is one.
+    pub newest_set: Option<SignedPower>,
+    /// The part of the escrow that waits to be sealed, with fees.
+    pub waiting: Coin,
+    /// The part of the escrow that is in open batches, with fees.
+    pub sealed: Coin,
+    /// The amount that can be sealed now.
+    pub room: Coin,
+    /// The number of open batches.
+    pub open_batches: u32,
+    /// The parameters of the module.
+    #[serde(with = "params::diem")]
+    pub params: diem_bridge::Params,
+}
+
+/// How far the bridge has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BridgeStage {
+    /// The authority has to call `prepare`.
+    Unprepared,
+    /// Somebody has to create the contract on Base, then the authority calls `activate`.
+    Prepared,
+    /// Validators have to sign a set of the contract.
+    Activated,
+    /// Batches are sealed and signed.
+    AtWork,
+}
+
+/// The contract on Base.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BridgeContract {
+    /// The chain id of Base.
+    #[serde(with = "diem_core::json::number")]
+    pub base_chain_id: u64,
+    /// The arguments of its constructor, from which its address follows.
+    pub constructor: BridgeConstructor,
+    /// The place where it lies, once `activate` has named it.
+    pub deployed: Option<BridgeDeployed>,
+}
+
+/// The arguments of the contract's constructor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BridgeConstructor {
+    /// The name of this chain on Base.
+    pub salt: Hash,
+    /// The hash of validator set 0.
+    pub set_hash: Hash,
+    /// The time at which set 0 was made, in seconds of this chain.
+    #[serde(with = "diem_core::json::number")]
+    pub created_at: u64,
+    /// The age from which on a set mints nothing, in seconds.
+    #[serde(with = "diem_core::json::number")]
+    pub max_set_age: u64,
+    /// The capacity of the mint bucket.
+    pub mint_capacity: Coin,
+    /// The share of it that one mint may be, in basis points.
+    pub share_bps: u16,
+    /// The account on Base that may pause, veto and lower limits.
+    #[serde(with = "diem_bridge::on_base")]
+    pub guardian: Address,
+    /// The chain id of this chain.
+    pub chain_id: String,
+    /// The name of the smallest unit.
+    pub denom: String,
+}
+
+impl From<&BridgeConstructor> for diem_bridge::Constructor {
+    fn from(arguments: &BridgeConstructor) -> Self {
+        Self {
+            salt: arguments.salt.0,
+            set_hash: arguments.set_hash.0,
+            created_at: arguments.created_at,
+            max_set_age: arguments.max_set_age,
+            mint_capacity: arguments.mint_capacity.amount,
+            share_bps: arguments.share_bps,
+            guardian: arguments.guardian,
+            chain_id: arguments.chain_id.clone(),
+            denom: arguments.denom.clone(),
+        }
+    }
+}
+
+/// The place of the contract on Base.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BridgeDeployed {
+    /// The address of the bridge.
+    #[serde(with = "diem_bridge::on_base")]
+    pub bridge: Address,
+    /// The address of the token.
+    #[serde(with = "diem_bridge::on_base")]
+    pub token: Address,
+    /// The hash of the code that created it.
+    pub init_code_hash: Hash,
+    /// The block of Base that has it first.
+    #[serde(with = "diem_core::json::number")]
+    pub deploy_block: u64,
+}
+
+/// The last number of each kind that was issued; 0 before the first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BridgeIssued {
+    /// The id of the last transfer.
+    #[serde(with = "diem_core::json::number")]
+    pub transfers: u64,
+    /// The nonce of the last batch.
+    #[serde(with = "diem_core::json::number")]
+    pub batches: u64,
+    /// The nonce of the newest validator set.
+    #[serde(with = "diem_core::json::number")]
+    pub sets: u64,
+    /// The nonce of the last administrative action.
+    #[serde(with = "diem_core::json::number")]
+    pub actions: u64,
+}
+
+/// The power of a validator set that has signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignedPower {
+    /// The nonce of the set.
+    #[serde(with = "diem_core::json::number")]
+    pub set: u64,
+    /// The power that has signed.
+    pub signed: u64,
+    /// The power of the whole set.
+    pub total: u64,
+    /// Whether Base acts on it where this set is installed.
+    pub is_enough: bool,
+}
+
+/// `GET /v1/bridge/transfers/{id}?height=`, and an item of
+/// `GET /v1/bridge/transfers?sender=&height=&after=&limit=`: a transfer to Base that is not over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BridgeTransfer {
+    /// Its number, by which it can be cancelled.
+    #[serde(with = "diem_core::json::number")]
+    pub id: u64,
+    /// The account that sent it.
+    pub sender: Address,
+    /// The account on Base that gets it.
+    #[serde(with = "diem_bridge::on_base")]
+    pub recipient: Address,
+    /// What the recipient gets.
+    pub amount: Coin,
+    /// What whoever relays it gets.
+    pub fee: Coin,
+    /// The moment at which it was sent.
+    pub since: Moment,
+    /// The state that it is in.
+    pub state: TransferState,
+    /// Why it is in that state.
+    pub reason: String,
+    /// What comes next, and what can be done meanwhile.
+    pub next_step: String,
+    /// The moment from which the next step is expected, where one can be told.
+    pub expected: Option<Moment>,
+    /// The number of transfers that go before it; `null` once it is sealed.
+    pub before: Option<u64>,
+    /// The batch in which it was sealed.
+    pub batch: Option<TransferBatch>,
+}
+
+/// The state of a transfer, as far as the chain knows it. That it was minted is seen on Base alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TransferState {
+    /// It waits to be sealed, and can be cancelled.
+    Waiting,
+    /// It is in a batch that needs more signatures.
+    Sealed,
+    /// It is in a batch that anybody can have minted.
+    Signed,
+}
+
+/// The batch of a transfer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TransferBatch {
+    /// Its nonce.
+    #[serde(with = "diem_core::json::number")]
+    pub nonce: u64,
+    /// The moment at which it was sealed.
+    pub sealed_at: Moment,
+    /// The last second of Base in which it can be minted.
+    pub deadline: Time,
+    /// The signatures of the installed set.
+    pub signatures: SignedPower,
+    /// The bridge key whose turn it is to relay it; anybody may.
+    pub turn: Option<BaseAddress>,
+}
+
+/// An account on Base.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct BaseAddress(#[serde(with = "diem_bridge::on_base")] pub Address);
+
+/// An item of `GET /v1/bridge/batches?height=&after=&limit=`: an open batch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BridgeBatch {
+    /// The batch, and who has signed it.
+    #[serde(flatten)]
+    pub batch: TransferBatch,
+    /// The number of its transfers.
+    pub count: u32,
+    /// What they mint, without the fees.
+    pub amount: Coin,
+    /// What whoever relays it gets.
+    pub fee: Coin,
+}
+
+/// `GET /v1/bridge/batches/{nonce}?height=`: an open batch with everything that its relayer hands in on Base.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BridgeBatchDetail {
+    /// The batch, and who has signed it.
+    #[serde(flatten)]
+    pub batch: BridgeBatch,
+    /// Its transfers, in the order of its bytes.
+    pub transfers: Vec<BatchTransfer>,
+    /// The bytes of its transfers, as the contract takes them.
+    pub transfer_bytes: HexBytes,
+    /// The hash of the struct that validators sign.
+    pub struct_hash: Hash,
+    /// The signatures of the installed set.
+    pub signatures_of_set: BridgeSignatures,
+}
+
+/// A transfer of a batch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchTransfer {
+    /// Its number.
+    #[serde(with = "diem_core::json::number")]
+    pub id: u64,
+    /// The account on Base that gets it.
+    #[serde(with = "diem_bridge::on_base")]
+    pub recipient: Address,
+    /// What it gets.
+    pub amount: Coin,
+}
+
+/// `GET /v1/bridge/sets/{nonce}?height=`: a validator set for Base.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BridgeSet {
+    /// Its nonce; the constructor's set has 0.
+    #[serde(with = "diem_core::json::number")]
+    pub nonce: u64,
+    /// The time at which it was made, in seconds of this chain.
+    #[serde(with = "diem_core::json::number")]
+    pub created_at: u64,
+    /// The hash by which Base knows it.
+    pub set_hash: Hash,
+    /// The set as the contract reads it.
+    pub bytes: HexBytes,
+    /// The power of the whole set.
+    pub total: u64,
+    /// Its members, by address.
+    pub members: Vec<BridgeMember>,
+}
+
+/// A member of a validator set for Base.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BridgeMember {
+    /// The address of its bridge key.
+    #[serde(with = "diem_bridge::on_base")]
+    pub address: Address,
+    /// Its voting power.
+    pub power: u64,
+}
+
+/// `GET /v1/bridge/actions/{nonce}?height=`: an administrative action for Base.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BridgeAction {
+    /// Its nonce.
+    #[serde(with = "diem_core::json::number")]
+    pub nonce: u64,
+    /// Its content, as validators sign it.
+    pub action: Preimage,
+    /// The hash of the struct that they sign.
+    pub struct_hash: Hash,
+    /// The signatures of the installed set.
+    pub signatures: SignedPower,
+}
+
+/// `GET /v1/bridge/signatures?kind=&nonce=&set=&height=`: the signatures by the members of one set, as the contract
+/// takes them where that set is installed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BridgeSignatures {
+    /// The kind of what is signed.
+    pub kind: OutboundKind,
+    /// Its nonce among those of its kind.
+    #[serde(with = "diem_core::json::number")]
+    pub nonce: u64,
+    /// The digest that is signed.
+    pub digest: Hash,
+    /// The power of the set that has signed.
+    #[serde(flatten)]
+    pub power: SignedPower,
+    /// The set as the contract reads it.
+    pub set_bytes: HexBytes,
+    /// The list of signatures as the contract reads it.
+    pub list: HexBytes,
+}
+
+/// What validators have stated in a block: its first transaction, which has no sender and pays nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Statements {
+    /// The statements, in the order of the transaction.
+    pub statements: Vec<StatementView>,
+    /// The number of events of Base beside them.
+    pub events: usize,
+}
+
+/// A statement of a validator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatementView {
+    /// The statement in words.
+    pub text: String,
+    /// The kind of what it is about; `null` for a block of Base.
+    pub kind: Option<OutboundKind>,
+    /// The nonce that it names, or the number of the block of Base.
+    #[serde(with = "diem_core::json::number")]
+    pub nonce: u64,
+    /// The digest that was signed; `null` for a block of Base.
+    pub digest: Option<Hash>,
+    /// The bridge key that signed it.
+    pub signer: Option<BaseAddress>,
+}
+
+impl Statements {
+    /// Reads the statements of a block; `None` if the bytes are none.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let votes = diem_bridge::BridgeVotes::decode(bytes).ok()?;
+        let events = votes.chunk.map_or(0, |chunk| chunk.events.len());
+        Some(Self { statements: votes.statements.iter().map(StatementView::of).collect(), events })
+    }
+}
+
+impl StatementView {
+    fn of(statement: &diem_bridge::Statement) -> Self {
+        match statement {
+            diem_bridge::Statement::Outbound(outbound) => {
+                let signer = outbound.signature.recover(&outbound.digest).ok();
+                let by = signer.map_or_else(|| "nobody".to_owned(), |signer| signer.to_hex());
+                Self {
+                    text: format!("{} {} signed by {by}", outbound.kind, outbound.nonce),
+                    kind: Some(outbound.kind),
+                    nonce: outbound.nonce,
+                    digest: Some(Hash(outbound.digest)),
+                    signer: signer.map(BaseAddress),
+                }
+            }
+            // Its digest takes the address of the contract, which a transaction does not name.
+            diem_bridge::Statement::Inbound { checkpoint, .. } => Self {
+                text: format!("block {} of Base stated", checkpoint.number),
+                kind: None,
+                nonce: checkpoint.number,
+                digest: None,
+                signer: None,
+            },
+        }
+    }
+}

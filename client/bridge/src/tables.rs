@@ -1,0 +1,197 @@
+//! Tables of the bridge, for people.
+
+use diem_api::{At, Bridge, BridgeContract, BridgeStage, BridgeTransfer, Coin, List, SignedPower, TransferState};
+use diem_bridge::Transfer;
+use diem_cli::{
+    names::Names,
+    output::{fields, hint, list, plain},
+    units,
+};
+use diem_core::{Amount, Denom};
+
+use crate::{
+    relay::Relayed,
+    setup::DeployedContract,
+    status::{BridgeStatus, ContractStatus, MintStatus, TransferStatus},
+};
+
+/// What the user should know before a transfer is signed.
+pub(crate) fn before_sending(bridge: &At<Bridge>, mint: &Transfer, fee: Amount) -> String {
+    let diem = |amount: Amount| amount.display(Denom::Diem);
+    let total = mint.amount.saturating_add(fee);
+    let seal_wait = bridge.params.seal_wait_ms.div_ceil(1_000);
+    let expected = if total > bridge.room.amount {
+        "it waits: what goes to Base in a day leaves no room for it now".to_owned()
+    } else {
+        format!("with the next batch, within {seal_wait} s or so")
+    };
+    fields([
+        ("recipient on Base", mint.recipient.to_hex()),
+        ("it gets", format!("{} as nDIEM", diem(mint.amount))),
+        ("fee", format!("{}, to whoever has it minted", diem(fee))),
+        ("together", diem(total)),
+        ("room to Base now", bridge.room.display.clone()),
+        ("sealed", expected),
+        ("after that", "it cannot be cancelled after sealing; until then `diemd bridge cancel` takes it back".into()),
+    ])
+}
+
+pub(crate) const fn state(state: TransferState) -> &'static str {
+    match state {
+        TransferState::Waiting => "waiting",
+        TransferState::Sealed => "sealed",
+        TransferState::Signed => "signed",
+    }
+}
+
+pub(crate) fn transfer(TransferStatus { chain, on_base }: &TransferStatus, names: &Names) -> String {
+    let BridgeTransfer { id, sender, recipient, amount, fee, since, .. } = &chain.answer;
+    let minted = matches!(on_base, Some(MintStatus { minted: true, .. }));
+    let (now, next) = if minted {
+        ("minted, seen on Base".to_owned(), "nothing: the recipient has it".to_owned())
+    } else {
+        (format!("{}: {}", state(chain.state), chain.reason), chain.next_step.clone())
+    };
+    let mut lines = vec![
+        ("transfer", id.to_string()),
+        ("state", now),
+        ("next step", next),
+        ("from", names.who(sender)),
+        ("to, on Base", recipient.to_hex()),
+        ("it gets", amount.display.clone()),
+        ("fee", fee.display.clone()),
+        ("sent", units::moment(since)),
+    ];
+    lines.extend(chain.expected.filter(|_| !minted).map(|moment| ("expected from", units::moment(&moment))));
+    if let Some(batch) = &chain.batch {
+        lines.push(("batch", batch.nonce.to_string()));
+        lines.push(("sealed", units::moment(&batch.sealed_at)));
+        lines.push(("can be minted until", units::date(batch.deadline)));
+    }
+    lines.extend(on_base.iter().map(|seen| ("recipient has, on Base", seen.balance.display.clone())));
+    if on_base.is_none() && chain.state == TransferState::Signed {
+        hint("whether it is minted is seen on Base: add --base-rpc URL");
+    }
+    fields(lines)
+}
+
+pub(crate) fn transfers(all: &List<BridgeTransfer>, names: &Names) -> String {
+    if all.items.is_empty() {
+        hint("no transfer to Base is on its way");
+    }
+    let row = |transfer: &BridgeTransfer| {
+        [
+            transfer.id.to_string(),
+            names.who(&transfer.sender),
+            transfer.recipient.to_hex(),
+            transfer.amount.display.clone(),
+            transfer.fee.display.clone(),
+            state(transfer.state).to_owned(),
+            transfer.batch.map(|batch| batch.nonce.to_string()).unwrap_or_default(),
+        ]
+    };
+    list(["id", "from", "to", "amount", "fee", "state", "batch"], all.items.iter().map(row))
+}
+
+pub(crate) fn bridge(BridgeStatus { chain, on_base }: &BridgeStatus) -> String {
+    let stage = match chain.stage {
+        BridgeStage::Unprepared => "not prepared",
+        BridgeStage::Prepared => "prepared, without a contract on Base",
+        BridgeStage::Activated => "activated, without a signed validator set",
+        BridgeStage::AtWork => "at work",
+    };
+    let mut lines = vec![("bridge", stage.to_owned())];
+    lines.extend(chain.next_step.iter().map(|step| ("next step", plain(step).into_owned())));
+    lines.extend(chain.notices.iter().map(|notice| ("notice", plain(notice).into_owned())));
+    lines.extend(chain.contract.iter().flat_map(contract));
+    let power = |SignedPower { signed, total, .. }: &SignedPower| format!("signed by {signed} of {total} power");
+    lines.extend(
+        chain
+            .newest_set
+            .iter()
+            .map(|newest| ("newest validator set", format!("{}, {}", chain.issued.sets, power(newest)))),
+    );
+    lines.extend([
+        ("waiting to be sealed", chain.waiting.display.clone()),
+        ("in open batches", chain.sealed.display.clone()),
+        ("open batches", format!("{} of at most {}", chain.open_batches, chain.params.max_open)),
+        ("room to Base now", chain.room.display.clone()),
+        ("transfers so far", chain.issued.transfers.to_string()),
+    ]);
+    lines.extend(on_base.iter().flat_map(seen));
+    fields(lines)
+}
+
+fn contract(contract: &BridgeContract) -> Vec<(&'static str, String)> {
+    let mut lines = vec![("chain id of Base", contract.base_chain_id.to_string())];
+    if let Some(place) = &contract.deployed {
+        lines.push(("bridge on Base", place.bridge.to_hex()));
+        lines.push(("token on Base (nDIEM)", place.token.to_hex()));
+    }
+    lines
+}
+
+fn seen(seen: &ContractStatus) -> Vec<(&'static str, String)> {
+    let paused = match seen.paused_until {
+        0 => "no".to_owned(),
+        diem_bridge::UNTIL_UNPAUSE => "until the validators end it".to_owned(),
+        second => format!("until {}", units::date(diem_core::Time(second.saturating_mul(1_000)))),
+    };
+    let set = if seen.active { seen.set.to_string() } else { format!("{}, which mints nothing yet", seen.set) };
+    vec![
+        ("set on Base, seen", set),
+        ("paused on Base, seen", paused),
+        ("room to mint, seen", seen.room.display.clone()),
+        ("nDIEM on Base, seen", seen.supply.display.clone()),
+    ]
+}
+
+pub(crate) fn params(params: &diem_bridge::Params) -> String {
+    let diem = |amount: Amount| Coin::diem(amount).display;
+    let seconds = |ms: u64| format!("{ms} ms");
+    fields([
+        ("checkpoint_blocks", params.checkpoint_blocks.to_string()),
+        ("seal_wait_ms", seconds(params.seal_wait_ms)),
+        ("batch_life_ms", seconds(params.batch_life_ms)),
+        ("min_out", diem(params.min_out)),
+        ("min_fee", diem(params.min_fee)),
+        ("max_open", params.max_open.to_string()),
+        ("set_every_ms", seconds(params.set_every_ms)),
+        ("set_gap_ms", seconds(params.set_gap_ms)),
+        ("out_capacity", diem(params.out_capacity)),
+        ("credit_capacity", diem(params.credit_capacity)),
+        ("share_bps", units::show_percent(params.share_bps.into())),
+        ("forgery_bps", units::show_percent(params.forgery_bps.into())),
+        ("silence_jail_bps", params.silence_jail_bps.map_or("none".into(), |bps| units::show_percent(bps.into()))),
+        ("authority", params.authority.to_string()),
+    ])
+}
+
+pub(crate) fn relayed(relayed: &Relayed) -> String {
+    let mut lines = vec![("batch", relayed.batch.to_string())];
+    let result = if relayed.already_minted { "somebody had it minted before" } else { "succeeded: it is minted" };
+    lines.push(("result", result.into()));
+    lines.extend(relayed.set.map(|set| ("validator set sent", set.to_string())));
+    lines.extend(relayed.transactions.iter().map(|hash| ("transaction on Base", format!("0x{hash}"))));
+    fields(lines)
+}
+
+pub(crate) fn deployed(made: &DeployedContract) -> String {
+    let mut lines = vec![
+        ("bridge on Base", made.bridge.0.to_hex()),
+        ("token on Base (nDIEM)", made.token.0.to_hex()),
+        ("init code hash", made.init_code_hash.to_string()),
+    ];
+    match (&made.transaction, made.deploy_block) {
+        (Some(hash), Some(block)) => {
+            lines.push(("transaction on Base", format!("0x{hash}")));
+            lines.push(("deploy block", block.to_string()));
+            hint(&format!(
+                "the authority goes on with `diemd bridge activate --init-code-hash {} --deploy-block {block}`",
+                made.init_code_hash
+            ));
+        }
+        _ => lines.push(("result", "it was there already; an explorer of Base shows the block".into())),
+    }
+    fields(lines)
+}
