@@ -199,6 +199,8 @@ pub enum TransferState {
     Sealed,
     /// It is in a batch that anybody can have minted.
     Signed,
+    /// The time of its batch on Base is over. Whether it was minted before is seen there alone.
+    Expired,
 }
 
 /// The batch of a transfer.

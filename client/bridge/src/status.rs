@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 use diem_api::{At, Bridge, BridgeTransfer, Coin};
-use diem_cli::{Failure, common::Common, names::Names};
+use diem_cli::{Failure, common::Common, names::Names, output::say};
 use serde::Serialize;
 
 use crate::{
@@ -84,11 +84,20 @@ impl Verb {
 
 async fn bridge(common: &Common, base: &BaseSource) -> Result<(), Failure> {
     let chain = common.client()?.bridge().await?;
-    let on_base = match base.bridge(&chain).await? {
-        Some(contract) => Some(contract_status(&contract).await?),
-        None => None,
-    };
+    let on_base = seen(async || match base.bridge(&chain).await? {
+        Some(contract) => contract_status(&contract).await.map(Some),
+        None => Ok(None),
+    })
+    .await;
     common.output.print(&BridgeStatus { chain, on_base }, tables::bridge)
+}
+
+/// What the endpoint shows. The state of the chain is told without it as well, so its trouble is said and stops nothing.
+async fn seen<T>(look: impl AsyncFnOnce() -> Result<Option<T>, Failure>) -> Option<T> {
+    look().await.unwrap_or_else(|failure| {
+        say(&format!("nothing of Base is shown: {}", failure.error));
+        None
+    })
 }
 
 async fn contract_status(contract: &diem_base::Bridge) -> Result<ContractStatus, Failure> {
@@ -105,10 +114,12 @@ async fn contract_status(contract: &diem_base::Bridge) -> Result<ContractStatus,
 async fn transfer(common: &Common, id: u64, base: &BaseSource) -> Result<(), Failure> {
     let client = common.client()?;
     let chain = client.bridge_transfer(id).await?;
-    let on_base = match base.bridge(&client.bridge().await?.answer).await? {
-        Some(contract) => Some(mint_status(&contract, &chain).await?),
-        None => None,
-    };
+    let bridge = client.bridge().await?;
+    let on_base = seen(async || match base.bridge(&bridge).await? {
+        Some(contract) => mint_status(&contract, &chain).await.map(Some),
+        None => Ok(None),
+    })
+    .await;
     let names = names(common, &client.status().await?.chain_id);
     common.output.print(&TransferStatus { chain, on_base }, |status| tables::transfer(status, &names))
 }

@@ -41,6 +41,7 @@ pub(crate) const fn state(state: TransferState) -> &'static str {
         TransferState::Waiting => "waiting",
         TransferState::Sealed => "sealed",
         TransferState::Signed => "signed",
+        TransferState::Expired => "expired",
     }
 }
 
@@ -69,7 +70,7 @@ pub(crate) fn transfer(TransferStatus { chain, on_base }: &TransferStatus, names
         lines.push(("can be minted until", units::date(batch.deadline)));
     }
     lines.extend(on_base.iter().map(|seen| ("recipient has, on Base", seen.balance.display.clone())));
-    if on_base.is_none() && chain.state == TransferState::Signed {
+    if on_base.is_none() && matches!(chain.state, TransferState::Signed | TransferState::Expired) {
         hint("whether it is minted is seen on Base: add --base-rpc URL");
     }
     fields(lines)

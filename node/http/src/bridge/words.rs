@@ -9,6 +9,8 @@ use diem_core::{Denom, Time};
 
 use crate::snapshot_reader::Reader;
 
+const SECOND_MS: u64 = 1_000;
+
 /// What is told of a transfer.
 pub(super) struct Told {
     pub(super) state: TransferState,
@@ -61,7 +63,7 @@ pub(super) fn notices(stage: BridgeStage, params: &Params, open: u32) -> Vec<Str
 pub(super) fn transfer(reader: &Reader, id: u64, standing: &Standing) -> Told {
     match standing {
         Standing::Waiting { before, until } => waiting(reader, id, *before, until),
-        Standing::InBatch(batch) => in_batch(batch),
+        Standing::InBatch(batch) => in_batch(reader, batch),
     }
 }
 
@@ -96,9 +98,17 @@ fn waiting(reader: &Reader, id: u64, before: u64, until: &Waits) -> Told {
     Told { state: TransferState::Waiting, reason, next_step, expected }
 }
 
-fn in_batch(batch: &InBatch) -> Told {
+fn in_batch(reader: &Reader, batch: &InBatch) -> Told {
     let InBatch { nonce, signed, total, is_enough, .. } = *batch;
     let signatures = format!("{signed} of {total} power has signed batch {nonce}");
+    if batch.deadline < reader.time().millis() / SECOND_MS {
+        return Told {
+            state: TransferState::Expired,
+            reason: format!("batch {nonce} cannot be minted any more, if it was not before; Base shows whether it was"),
+            next_step: "what was not minted is refunded once the chain follows Base".to_owned(),
+            expected: None,
+        };
+    }
     if is_enough {
         return Told {
             state: TransferState::Signed,

@@ -149,6 +149,13 @@ async fn a_transfer_waits_is_sealed_and_signed_and_a_relayer_finds_everything() 
     let stored = node.client.bridge_set(1).await.unwrap();
     assert_eq!((stored.bytes.0.clone(), stored.total), (set.encode(), 26_000));
     assert_eq!(node.client.bridge_batches().await.unwrap().items[0].count, 3);
+    // Past its deadline it is neither minted nor refunded as far as the chain knows, and that is what is told.
+    node.pass(601_000).await;
+    let expired = node.client.bridge_transfer(1).await.unwrap();
+    assert_eq!(
+        (expired.state, &*expired.next_step),
+        (TransferState::Expired, "what was not minted is refunded once the chain follows Base")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

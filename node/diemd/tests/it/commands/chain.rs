@@ -15,6 +15,7 @@ use diem_genesis::{
     GenesisFile,
     presets::{self, TEST_MNEMONIC, person_path},
 };
+use diem_runtime::App;
 use diem_wallet::{KeyFile, KeyStore, Secret, derive};
 use ed25519_dalek::SigningKey;
 use serde_json::Value;
@@ -77,6 +78,11 @@ impl Chain {
         chain.mine(2).await;
         chain.next_day().await;
         chain
+    }
+
+    /// The application of the node.
+    pub fn app(&self) -> &App {
+        &self.node.app
     }
 
     /// Makes so many empty blocks.

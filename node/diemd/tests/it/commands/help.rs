@@ -43,6 +43,7 @@ fn verbs_stand_under_headings_by_subject() {
             "query",
             &[("The chain and its accounts", "account"), ("Staking VVV", "validators"), ("Providers and days", "day")],
         ),
+        ("bridge", &[("Sending DIEM to Base", "out"), ("Looking at it", "status"), ("Making the bridge", "prepare")]),
     ] {
         let page = help(noun);
         let found = verbs(&page);
@@ -69,7 +70,7 @@ fn every_verb_that_sends_has_an_example() {
 fn the_first_page_fits_a_screen() {
     let page = help("");
     assert!(page.lines().count() < 50, "{page}");
-    for noun in ["tx", "query", "keys", "validator", "voucher", "devnet"] {
+    for noun in ["tx", "query", "keys", "bridge", "validator", "voucher", "devnet"] {
         assert!(page.lines().any(|line| line.trim_start().starts_with(noun)), "{noun}\n{page}");
     }
 }

@@ -1,6 +1,7 @@
 //! Every command of the wallet on a node of the `dev` preset: its effect on the chain, and what typical mistakes say.
 
 mod blocks;
+mod bridge;
 mod chain;
 mod credit;
 mod help;
