@@ -18,7 +18,7 @@ fn the_hashes_of_the_presets_are_pinned() {
     // kind refuses the new program.
     for (name, expected) in [
         ("dev", "d6e53b2e27803870478ad4115760a8184b177d96700e0f4a5d44eeec2b78f765"),
-        ("localnet", "5752b609f0b20c1752339df053e72dd6e2f8bfd0e4de08ba025007ea9eb9945c"),
+        ("localnet", "38e463abf1ca327689dd39397b1049eb926c53be197a8ee64273c847f25cf505"),
         ("live", "aff6cb77ff6317ec1cf7e0ea6f3a6d39541a27ae95cd2c5d2a9ad20965824977"),
     ] {
         let doc = presets::preset(name).unwrap().unwrap().resolve(Some(NOW)).unwrap();

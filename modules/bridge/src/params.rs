@@ -27,10 +27,13 @@ const LEAST_FEES_IN_AMOUNT: u128 = 20;
 #[serde(deny_unknown_fields, default)]
 pub struct Params {
     /// The distance of checkpoints, in blocks of Base. A change counts from the next one above the last attested.
+    #[serde(with = "diem_core::json::number")]
     pub checkpoint_blocks: u64,
     /// The time after which the oldest waiting transfer has a batch sealed, in milliseconds.
+    #[serde(with = "diem_core::json::number")]
     pub seal_wait_ms: u64,
     /// The time for which a batch can be executed, in milliseconds; whole seconds, because Base counts those.
+    #[serde(with = "diem_core::json::number")]
     pub batch_life_ms: u64,
     /// The least amount of a transfer, in adiem.
     pub min_out: Amount,
@@ -39,8 +42,10 @@ pub struct Params {
     /// The most batches that are neither executed nor refunded.
     pub max_open: u32,
     /// The age of the newest validator set at which the next one is made, in milliseconds.
+    #[serde(with = "diem_core::json::number")]
     pub set_every_ms: u64,
     /// The least time between two sets, in milliseconds.
+    #[serde(with = "diem_core::json::number")]
     pub set_gap_ms: u64,
     /// The capacity of the bucket of transfers to Base, in adiem; 0 closes it.
     pub out_capacity: Amount,

@@ -41,6 +41,29 @@ pub fn bridge_key(validator: u8) -> EthereumKey {
     EthereumKey::new(&bridge_secret(u32::from(validator) + 1)).unwrap()
 }
 
+/// The statement of a key about what the chain issued under this kind and nonce.
+pub fn signed(app: &App, key: &EthereumKey, kind: OutboundKind, nonce: u64) -> Statement {
+    let state = app.store().latest();
+    let digest = domain(&state).unwrap().digest(&wanted_hash(&state, kind, nonce).unwrap());
+    Statement::Outbound(Outbound { kind, nonce, digest, signature: key.sign(&digest) })
+}
+
+/// The call that fixes the terms of the contract.
+pub fn prepare() -> Call {
+    let (max_set_age, mint_capacity, guardian) = (30 * 86_400, whole(10_000), Address([7; 20]));
+    Call::Bridge(Msg::Prepare { chain_id: 8453, max_set_age, mint_capacity, share_bps: 1_000, guardian })
+}
+
+/// The call that makes the contract known.
+pub const fn activate() -> Call {
+    Call::Bridge(Msg::Activate { init_code_hash: [9; 32], deploy_block: 1 })
+}
+
+/// The call that sends 0.1 DIEM to Base.
+pub fn bridge_out() -> Call {
+    Call::Bridge(Msg::BridgeOut { amount: milli(100), fee: milli(1), recipient: Address([0xb5; 20]) })
+}
+
 impl Bridged {
     /// Starts a chain on which nothing of the bridge has happened, and no block was made.
     pub fn fresh() -> Self {
@@ -64,12 +87,7 @@ impl Bridged {
 
     /// Fixes the terms and makes the contract known.
     pub fn activate(&self) -> BlockOutcome {
-        let (max_set_age, mint_capacity, share_bps) = (30 * 86_400, whole(10_000), 1_000);
-        let guardian = Address([7; 20]);
-        let prepare = Msg::Prepare { chain_id: 8453, max_set_age, mint_capacity, share_bps, guardian };
-        let activate = Msg::Activate { init_code_hash: [9; 32], deploy_block: 1 };
-        let calls = vec![Call::Bridge(prepare), Call::Bridge(activate)];
-        let tx = self.chain.tx(&self.chain.people[0], calls).bytes();
+        let tx = self.chain.tx(&self.chain.people[0], vec![prepare(), activate()]).bytes();
         let outcome = self.block(1_000, vec![tx]);
         assert_eq!(outcome.results()[0].code, 0, "{}", outcome.results()[0].log);
         outcome
@@ -90,8 +108,7 @@ impl Bridged {
 
     /// Sends 0.1 DIEM of a person to Base, in a block of its own.
     pub fn send(&self, person: usize) -> BlockOutcome {
-        let call = Msg::BridgeOut { amount: milli(100), fee: milli(1), recipient: Address([0xb5; 20]) };
-        let tx = self.chain.tx(&self.chain.people[person], vec![Call::Bridge(call)]).bytes();
+        let tx = self.chain.tx(&self.chain.people[person], vec![bridge_out()]).bytes();
         let outcome = self.block(1, vec![tx]);
         let last = outcome.results().last().unwrap();
         assert_eq!(last.code, 0, "{}", last.log);
@@ -116,9 +133,7 @@ impl Bridged {
 
     /// The statement of a key about what the chain issued under this kind and nonce.
     pub fn signed(&self, key: &EthereumKey, kind: OutboundKind, nonce: u64) -> Statement {
-        let state = self.chain.app.store().latest();
-        let digest = domain(&state).unwrap().digest(&wanted_hash(&state, kind, nonce).unwrap());
-        Statement::Outbound(Outbound { kind, nonce, digest, signature: key.sign(&digest) })
+        signed(&self.chain.app, key, kind, nonce)
     }
 
     /// The statements of all validators about one thing, as a proposer orders them.

@@ -90,6 +90,8 @@ pub fn economy_genesis(people: &[Person]) -> GenesisDoc {
     let params = &mut doc.app.credits.params;
     (params.cooldown_ms, params.grace_ms, params.provider_unbonding_ms) = (EPOCH_MS, GRACE_MS, UNBONDING_MS);
     (params.authority, params.stakers_bps) = (validator(0), 1_000);
+    let params = &mut doc.app.bridge.params;
+    (params.authority, params.seal_wait_ms) = (validator(0), 1_000);
     let validators = (0..).zip(POWERS).map(|(number, power)| (consensus(number), power)).collect::<Vec<_>>();
     let mut doc = with_validators(doc, &validators);
     let delegator = people[0].address;

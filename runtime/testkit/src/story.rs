@@ -9,6 +9,7 @@ use diem_svvv as svvv;
 use diem_types::Call;
 
 use crate::{
+    bridge::{activate, bridge_key, bridge_out, prepare, signed},
     economy::{
         EPOCH_MS, Economy, JAIL_MS, PEOPLE, PROVIDER, bridge, consensus, milli, public, sheet, validator, whole,
     },
@@ -104,7 +105,19 @@ fn first_day(economy: &mut Economy) {
             (4, vec![Call::Staking(staking::Msg::CancelUnstake { tranche: 2 })]),
         ],
     );
+    bridge_to_base(economy);
     operators(economy);
+}
+
+/// Puts the bridge to work, orders something on Base, and sends a transfer that the next block seals.
+fn bridge_to_base(economy: &mut Economy) {
+    use diem_bridge::{AdminAction, Msg, OutboundKind};
+    let order = Call::Bridge(Msg::Admin { action: AdminAction::Unpause });
+    economy.block(500, vec![(operator(0), vec![prepare(), activate(), order])]);
+    let app = &economy.chain.app;
+    let statements = (0..3).map(|number| signed(app, &bridge_key(number), OutboundKind::Valset, 1)).collect();
+    let submit = Call::Bridge(Msg::Submit { statements });
+    economy.people_block(500, vec![(1, vec![submit]), (2, vec![bridge_out()])]);
 }
 
 /// Sends the calls that only validators and the authority make.
@@ -170,8 +183,9 @@ fn second_day(economy: &mut Economy) {
     economy.people_block(JAIL_MS, vec![]);
     let unjail = Call::Staking(staking::Msg::Unjail);
     economy.evidence = vec![(2, economy.chain.app.info().height - 1)];
-    economy
-        .block(200, vec![(operator(1), vec![unjail]), (economy.chain.people[1].clone(), vec![unstake(v1, whole(5))])]);
+    let [leaves, sends] = [1, 2].map(|person| economy.chain.people[person].clone());
+    let calls = vec![(operator(1), vec![unjail]), (leaves, vec![unstake(v1, whole(5))]), (sends, vec![bridge_out()])];
+    economy.block(200, calls);
     assert!(credits::state::open_day(&economy.chain.app.store().latest()).unsettled().is_some());
 }
 

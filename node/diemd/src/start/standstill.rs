@@ -206,7 +206,7 @@ mod tests {
         let doc = diem_genesis::presets::preset("localnet").unwrap().unwrap();
         let origin = Origin::from(doc.resolve(Some(diem_core::Time(1_790_000_000_000))).unwrap());
         let at_genesis = Members::of_genesis(&origin);
-        assert_eq!(at_genesis.total(), 40_000);
+        assert_eq!(at_genesis.total(), 44_800);
         assert!(at_genesis.names(|_| true).contains("\"validator-3\""));
         let app = App::in_memory(diem_runtime::Options::default());
         assert_eq!(Members::of_state(&app), None);

@@ -16,7 +16,7 @@ async fn vvv_goes_into_stake_out_of_it_back_again_and_home() {
     assert_eq!(units(&event(&tx, "staked")["amount"]), whole("1000"));
     assert_eq!(staked(&chain).await, whole("1000"));
     let validator = chain.query("validator validator-1").await;
-    assert_eq!(units(&validator["staked"]), whole("11000"));
+    assert_eq!(units(&validator["staked"]), whole("15800"));
     assert_eq!(units(&validator["self_stake"]), whole("10000"));
 
     chain.tx(&format!("unstake 300VVV {VALIDATOR}")).await;

@@ -76,7 +76,7 @@ async fn one_of_four_says_how_much_power_it_has_and_who_is_missing() {
     let (home, made) = comet_home(folder.path(), &ports, ["--preset", "localnet"]);
     let node = Single::start(&home, &["--set", "log.standstill=1s"]);
     let first = line(&node, "this node's key is one of several").await;
-    assert!(first.contains("power=10000") && first.contains("total=40000"), "{first}");
+    assert!(first.contains("power=14800") && first.contains("total=44800"), "{first}");
     for other in ["validator-2", "validator-3", "validator-4"] {
         assert!(first.contains(other), "{first}");
     }
@@ -84,7 +84,7 @@ async fn one_of_four_says_how_much_power_it_has_and_who_is_missing() {
     line(&node, "no other node is named in comet.peers or comet.seeds").await;
     // The line is repeated, with the time that has passed.
     let second = line(&node, "no block for").await;
-    for part in ["power=10000", "present=10000", "total=40000", "height=0", "missing:", "validator-4"] {
+    for part in ["power=14800", "present=14800", "total=44800", "height=0", "missing:", "validator-4"] {
         assert!(second.contains(part), "`{part}` is not in {second}");
     }
     // The id of the node is on every screen.
@@ -112,7 +112,7 @@ async fn a_validator_that_stops_in_the_middle_of_a_height_is_missing() {
         signal(comet, Signal::STOP);
         let said = async || log()[before..].lines().find(|line| line.contains("no block for")).map(str::to_owned);
         let told = until("who is missing is told", said).await;
-        assert!(told.contains("present=10000 total=20000") && told.contains("missing: \"validator-2\""), "{told}");
+        assert!(told.contains("present=14800 total=24800") && told.contains("missing: \"validator-2\""), "{told}");
         let stood = height(&node.client()).await.unwrap();
         signal(comet, Signal::CONT);
         reach(&node.client(), stood + 1).await;

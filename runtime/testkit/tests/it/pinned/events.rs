@@ -136,6 +136,7 @@ pub(crate) fn events() -> Vec<Event> {
         diem_events(),
         vec![Event::Emissions(shared)],
         credits_events(),
+        super::bridge::events(),
     ]
     .concat()
 }

@@ -1,6 +1,7 @@
 //! Bytes that other people's software, old blocks and old databases rely on. If one of these snapshots changes, a
 //! running chain breaks: change it on purpose, with a new storage or app version, or not at all.
 
+mod bridge;
 mod calls;
 mod events;
 mod queries;
@@ -71,6 +72,7 @@ fn numbers() {
             module::<diem_diem::Diem>(),
             module::<diem_emissions::Emissions>(),
             module::<diem_credits::Credits>(),
+            module::<diem_bridge::Bridge>(),
         ],
         "errors": errors.collect::<Vec<_>>(),
         "denominations": Denom::ALL.map(|denom| json!([denom as u8, denom.symbol()])),
@@ -95,6 +97,10 @@ fn numbers() {
         "max_validators": diem_staking::params::MAX_VALIDATORS,
         "max_curve_steps": diem_diem::curve::MAX_STEPS,
         "max_vote_extension_bytes": diem_runtime::MAX_VOTE_EXTENSION_BYTES,
+        "max_statements": diem_bridge::MAX_STATEMENTS,
+        "max_submitted": diem_bridge::MAX_SUBMITTED,
+        "max_votes_bytes": diem_bridge::MAX_VOTES_BYTES,
+        "max_batch": diem_bridge::sealing::SEALED_AT_ONCE,
     });
     insta::assert_json_snapshot!(pinned);
 }

@@ -74,6 +74,7 @@ pub(crate) fn queries(economy: &Economy) -> Vec<Query> {
         diem.map(Query::Diem).into(),
         emissions.map(Query::Emissions).into(),
         credits_queries(economy),
+        super::bridge::queries(),
     ]
     .concat()
 }

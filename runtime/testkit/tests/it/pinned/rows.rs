@@ -82,9 +82,27 @@ const CREDITS: Names = &[
     (19, "ending"),
 ];
 
+/// Nothing of Base is followed yet, so that `applied` (14) has no row.
+const BRIDGE: Names = &[
+    (0, "params"),
+    (1, "salt"),
+    (2, "contract"),
+    (3, "issued"),
+    (4, "books"),
+    (5, "out_bucket"),
+    (6, "transfers"),
+    (7, "waiting"),
+    (8, "batches"),
+    (9, "struct_hashes"),
+    (10, "sets"),
+    (11, "key_sets"),
+    (12, "actions"),
+    (13, "statements"),
+];
+
 /// The tables by the first two bytes of their keys: the module and the number.
 fn tables() -> Vec<([u8; 2], String)> {
-    let modules: [(u8, &str, Names); 7] = [
+    let modules: [(u8, &str, Names); 8] = [
         (0, "chain", CHAIN),
         (diem_bank::Bank::ID.0, diem_bank::Bank::NAME, BANK),
         (diem_staking::Staking::ID.0, diem_staking::Staking::NAME, STAKING),
@@ -92,6 +110,7 @@ fn tables() -> Vec<([u8; 2], String)> {
         (diem_diem::Diem::ID.0, diem_diem::Diem::NAME, DIEM),
         (diem_emissions::Emissions::ID.0, diem_emissions::Emissions::NAME, EMISSIONS),
         (diem_credits::Credits::ID.0, diem_credits::Credits::NAME, CREDITS),
+        (diem_bridge::Bridge::ID.0, diem_bridge::Bridge::NAME, BRIDGE),
     ];
     let of = |(id, module, tables): (u8, &str, Names)| {
         tables.iter().map(|(number, name)| ([id, *number], format!("{module} {name}"))).collect::<Vec<_>>()

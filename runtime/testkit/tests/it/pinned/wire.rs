@@ -16,7 +16,7 @@ use syn::{Attribute, Expr, Fields, GenericArgument, Item, ItemEnum, Lit, Meta, P
 use super::{bytes_of, calls::calls};
 
 /// The modules that have calls: their byte, their name, and where they lie.
-const MODULES: [(u8, &str); 5] = [(1, "bank"), (2, "staking"), (3, "svvv"), (4, "diem"), (6, "credits")];
+const MODULES: [(u8, &str); 6] = [(1, "bank"), (2, "staking"), (3, "svvv"), (4, "diem"), (6, "credits"), (7, "bridge")];
 
 const HEAD: &str = "# The wire
 
@@ -227,29 +227,30 @@ fn explain(name: &str, item: &Item, needed: &mut BTreeSet<String>) -> String {
 
 fn page() -> String {
     let mut page = HEAD.to_owned();
-    let (examples, mut needed) = (calls(), BTreeSet::new());
+    let (examples, mut types) = (calls(), BTreeMap::new());
     let mut all = BTreeMap::new();
+    items(&root().join("runtime/core/src"), &mut all);
     for (module, name) in MODULES {
         let folder = root().join("modules").join(name).join("src");
-        let mut own = BTreeMap::new();
+        let (mut own, mut needed) = (BTreeMap::new(), BTreeSet::new());
         items(&folder, &mut own);
         let Some(Item::Enum(messages)) = own.remove("Msg") else { panic!("{name} has no messages") };
         write!(page, "\n## {module} {name}\n\n{}\n", words(&messages.attrs)).unwrap();
         for variant in &messages.variants {
             page += &message(module, variant, &examples, &mut needed);
         }
+        // A name means the module's own type first.
+        while let Some(name) = needed.iter().find(|name| !types.contains_key(*name)).cloned() {
+            let item = own.get(&name).or_else(|| all.get(&name));
+            let item = item.unwrap_or_else(|| panic!("{name} is defined nowhere"));
+            types.insert(name.clone(), explain(&name, item, &mut needed));
+        }
         own.into_iter().for_each(|(name, item)| {
             all.entry(name).or_insert(item);
         });
     }
-    items(&root().join("runtime/core/src"), &mut all);
     page += "\n## Types\n";
-    let mut explained = BTreeSet::new();
-    while let Some(name) = needed.difference(&explained).next().cloned() {
-        let item = all.get(&name).unwrap_or_else(|| panic!("{name} is defined nowhere"));
-        page += &explain(&name, item, &mut needed);
-        explained.insert(name);
-    }
+    page.extend(types.into_values());
     with_numbers(&page, &all)
 }
 

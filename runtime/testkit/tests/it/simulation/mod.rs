@@ -163,7 +163,8 @@ fn assert_exercised(tally: &Tally) {
         tally.kinds.iter().filter(|(kind, [good, bad])| *good == 0 || (*bad == 0 && !never_fails(kind))).collect();
     assert!(idle.is_empty(), "never succeeded, or never failed: {idle:?}");
     assert_eq!(tally.kinds.len(), 60, "kinds of operations and things seen");
-    let modules = ERRORS.iter().filter(|(name, _)| !["chain", "emissions"].contains(name));
+    // The bridge has random histories of its own, beside its module.
+    let modules = ERRORS.iter().filter(|(name, _)| !["chain", "emissions", "bridge"].contains(name));
     let errors = modules.flat_map(|(name, table)| table.iter().map(|info| (*name, info.code, info.name)));
     let unmet: Vec<_> = errors
         .filter(|(name, code, _)| !NOT_MET.contains(&(name, *code)))
