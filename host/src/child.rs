@@ -54,3 +54,53 @@ pub fn signal(pid: u32, signal: Signal) {
         let _ = kill_process(pid, signal);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::{
+        io::{Read as _, Write as _},
+        process::Stdio,
+    };
+
+    use super::*;
+
+    /// A child that says a line when it runs, and ends only when it is killed.
+    fn stubborn() -> Command {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "trap '' TERM; echo up; while :; do /bin/sleep 0.1; done"]);
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        command
+    }
+
+    fn wait_for_word(child: &mut Child) {
+        child.stdout.as_mut().unwrap().read_exact(&mut [0; 3]).unwrap();
+    }
+
+    #[test]
+    fn a_child_ends_when_the_thread_that_started_it_does() {
+        let mut child = std::thread::spawn(|| {
+            let mut command = stubborn();
+            die_with_thread(&mut command);
+            let mut child = command.spawn().unwrap();
+            wait_for_word(&mut child);
+            child
+        })
+        .join()
+        .unwrap();
+        assert!(!child.wait().unwrap().success());
+    }
+
+    #[test]
+    fn a_child_is_asked_before_it_is_killed() {
+        let mut polite = Command::new("/bin/cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        polite.stdin.as_mut().unwrap().write_all(b"up\n").unwrap();
+        wait_for_word(&mut polite);
+        assert!(stop(&mut polite, Duration::from_secs(10)));
+
+        let mut stubborn = stubborn().spawn().unwrap();
+        wait_for_word(&mut stubborn);
+        assert!(!stop(&mut stubborn, Duration::from_millis(100)));
+    }
+}
