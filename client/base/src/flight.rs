@@ -79,29 +79,25 @@ impl<'a> Flight<'a> {
         }
         let endpoint = self.sender.base.endpoint();
         let answer: Result<B256, BaseError> = endpoint.tell("eth_sendRawTransaction", json!([bytes])).await;
-        match answer {
-            Ok(_) => Ok(Handed::Waits),
-            Err(BaseError::Refused { url, method, code, message }) => {
-                let says = |words: &str| message.to_lowercase().contains(words);
-                if says("nonce too low") {
-                    Ok(Handed::TooLate)
-                } else if says("underpriced") {
-                    Ok(Handed::Underpriced)
-                } else if !is_first || says("already known") || says("already imported") {
-                    Ok(Handed::Waits)
-                } else if says("insufficient funds") {
-                    self.sender.check_funds(price.cost(self.gas)).await?;
-                    Err(BaseError::Refused { url, method, code, message })
-                } else {
-                    Err(BaseError::Refused { url, method, code, message })
-                }
+        let Err(error) = answer else { return Ok(Handed::Waits) };
+        let words =
+            if let BaseError::Refused { message, .. } = &error { message.to_lowercase() } else { String::new() };
+        let says = |what: &str| words.contains(what);
+        let was_refused =
+            matches!(error, BaseError::Refused { .. } | BaseError::Reverted(_) | BaseError::Unreachable { .. });
+        if says("nonce too low") {
+            Ok(Handed::TooLate)
+        } else if says("underpriced") {
+            Ok(Handed::Underpriced)
+        } else if is_first && was_refused && !says("already known") && !says("already imported") {
+            if says("insufficient funds") {
+                self.sender.check_funds(price.cost(self.gas)).await?;
             }
-            Err(error @ BaseError::Unreachable { .. }) if is_first => Err(error),
-            // The answer was lost; the transaction may have arrived.
-            Err(error) => {
-                tracing::debug!("a transaction on Base may have arrived: {error}");
-                Ok(Handed::Waits)
-            }
+            Err(error)
+        } else {
+            // The answer was lost, or is about a replacement; what was sent before may get into a block.
+            tracing::debug!("a transaction on Base may have arrived: {error}");
+            Ok(Handed::Waits)
         }
     }
 

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use diem_base::{Base, BaseError, Bridge, Call, Sender};
+use diem_base::{Base, BaseError, Bridge, Call, Sender, Terms};
 
 use crate::{
     stand_in::{endpoint, respond, serve},
@@ -97,28 +97,55 @@ async fn an_endpoint_that_is_silent_or_drips_is_left() {
     }
 }
 
+/// An endpoint of a chain that is busy at each first question, and whenever it gets a transaction; it counts both.
+fn busy(questions: &Arc<AtomicU32>, transactions: &Arc<AtomicU32>) -> String {
+    let (questions, transactions) = (questions.clone(), transactions.clone());
+    serve(move |body, stream| {
+        let result = match body {
+            body if body.contains("eth_sendRawTransaction") => {
+                transactions.fetch_add(1, Ordering::SeqCst);
+                return respond(stream, "503 Service Unavailable", "busy");
+            }
+            body if body.contains("eth_chainId") => {
+                if questions.fetch_add(1, Ordering::SeqCst) == 0 {
+                    return respond(stream, "503 Service Unavailable", "busy");
+                }
+                r#""0x14a32""#
+            }
+            body if body.contains("eth_getTransactionReceipt") => "null",
+            body if body.contains("eth_getBlockByNumber") => BLOCK,
+            body if body.contains("eth_estimateGas") => r#""0x5208""#,
+            body if body.contains("eth_maxPriorityFeePerGas") => r#""0x1""#,
+            // It is a balance and a nonce.
+            _ => r#""0x10000000000000""#,
+        };
+        respond(stream, "200 OK", &format!(r#"{{"jsonrpc":"2.0","id":1,"result":{result}}}"#));
+    })
+}
+
 #[tokio::test]
 async fn a_question_is_asked_again_and_a_transaction_is_not() {
-    let asked = Arc::new(AtomicU32::new(0));
-    let count = asked.clone();
-    let url = serve(move |_, stream| {
-        if count.fetch_add(1, Ordering::SeqCst) == 0 {
-            return respond(stream, "503 Service Unavailable", "busy");
-        }
-        respond(stream, "200 OK", r#"{"jsonrpc":"2.0","id":1,"result":"0x14a32"}"#);
-    });
-    Base::connect(&url, CHAIN_ID).await.unwrap();
-    assert_eq!(asked.load(Ordering::SeqCst), 2);
+    let (questions, transactions) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+    let base = Base::connect(&busy(&questions, &transactions), CHAIN_ID).await.unwrap();
+    assert_eq!(questions.load(Ordering::SeqCst), 2);
+
+    let bridge = Bridge::new(base.clone(), key("bridge").address());
+    let (replace_after, give_up_after) = (PATIENCE, Duration::from_secs(1));
+    let terms = Terms { replace_after, give_up_after, ..Terms::default() };
+    let sender = Sender::new(base, key("sender")).with_terms(terms);
+    let error = sender.send(&bridge, &Call::release(1)).await.unwrap_err();
+    assert!(matches!(error, BaseError::Stuck { .. }), "what was sent may have arrived: {error}");
+    assert_eq!(transactions.load(Ordering::SeqCst), 1);
 }
+
+/// A block with a field that no header has.
+const BLOCK: &str = r#"{"number":"0x1","hash":"0x0101010101010101010101010101010101010101010101010101010101010101","timestamp":"0x1","baseFeePerGas":"0x1","timestampMs":"0x3e8"}"#;
 
 /// The answers of an endpoint on which everything costs too much.
 const DEAR: &[(&str, &str)] = &[
     ("eth_chainId", r#""0x14a32""#),
     ("eth_estimateGas", r#""0x5208""#),
-    (
-        "eth_getBlockByNumber",
-        r#"{"number":"0x1","hash":"0x0101010101010101010101010101010101010101010101010101010101010101","timestamp":"0x1","baseFeePerGas":"0x1","timestampMs":"0x3e8"}"#,
-    ),
+    ("eth_getBlockByNumber", BLOCK),
     ("eth_maxPriorityFeePerGas", r#""0xffffffffffff""#),
     ("eth_getBalance", r#""0xffffffffffffffffffff""#),
 ];

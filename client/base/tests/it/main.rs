@@ -8,6 +8,7 @@
 )]
 
 mod bridge;
+mod dev;
 mod endpoints;
 mod restarts;
 mod sending;
