@@ -1,5 +1,5 @@
 //! `make bench`: the costs of the chain, as ratios to yardsticks that are measured in the same run, because the machine
-//! is never twice the same. `make bench ARGS="tree pipeline credits gas network readers"` runs some parts only.
+//! is never twice the same. `make bench ARGS="tree pipeline credits bridge gas network readers"` runs some parts only.
 //!
 //! The run ends in one table and `bench.json` in cargo's target folder: `[{name, value, unit, goal, holds}]`.
 
@@ -18,6 +18,7 @@
     reason = "a benchmark reads clocks, computes ratios, prints, and stops where it cannot go on"
 )]
 
+mod bridge;
 mod credits;
 mod gas;
 mod idle;
@@ -52,6 +53,9 @@ fn main() {
     }
     if asked("credits") {
         credits::run(&mut report, &yardstick);
+    }
+    if asked("bridge") {
+        bridge::run(&mut report);
     }
     if asked("gas") {
         gas::run(&mut report);

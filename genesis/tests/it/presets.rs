@@ -19,7 +19,7 @@ fn the_hashes_of_the_presets_are_pinned() {
     for (name, expected) in [
         ("dev", "d6e53b2e27803870478ad4115760a8184b177d96700e0f4a5d44eeec2b78f765"),
         ("localnet", "38e463abf1ca327689dd39397b1049eb926c53be197a8ee64273c847f25cf505"),
-        ("live", "aff6cb77ff6317ec1cf7e0ea6f3a6d39541a27ae95cd2c5d2a9ad20965824977"),
+        ("live", "b1416434c4f7dfb4b1f18d88b691e1feaa2eb0abd1bab2fb2775cc10ae6b1a4a"),
     ] {
         let doc = presets::preset(name).unwrap().unwrap().resolve(Some(NOW)).unwrap();
         assert_eq!(hex::encode(doc.hash()), expected, "{name}");

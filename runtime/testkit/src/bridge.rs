@@ -16,23 +16,25 @@ use crate::{
     people::{Person, bridge_secret, genesis, people, with_validators},
 };
 
-/// The number of validators, all of one power.
+/// The number of validators that a test has, all of one power.
 pub const VALIDATORS: u8 = 4;
 
-/// A chain with four validators, whose bridge the first person directs.
+/// A chain whose bridge the first person directs.
 pub struct Bridged {
     /// The chain with its application.
     pub chain: TestChain,
+    /// The number of validators.
+    validators: u8,
 }
 
 /// The genesis of such a chain.
-pub fn document(people: &[Person]) -> GenesisDoc {
+fn document(people: &[Person], validators: u8) -> GenesisDoc {
     let mut doc = genesis(people);
     let params = &mut doc.app.bridge.params;
     (params.seal_wait_ms, params.batch_life_ms) = (1_000, 600_000);
     (params.set_every_ms, params.set_gap_ms) = (600_000, 5_000);
     params.authority = people[0].address;
-    let validators: Vec<_> = (0..VALIDATORS).map(|number| (consensus(number), 10_000)).collect();
+    let validators: Vec<_> = (0..validators).map(|number| (consensus(number), 10_000)).collect();
     with_validators(doc, &validators)
 }
 
@@ -67,9 +69,14 @@ pub fn bridge_out() -> Call {
 impl Bridged {
     /// Starts a chain on which nothing of the bridge has happened, and no block was made.
     pub fn fresh() -> Self {
+        Self::of(VALIDATORS, Options::default())
+    }
+
+    /// Starts a chain with so many validators, on which no block was made.
+    pub fn of(validators: u8, options: Options) -> Self {
         let people = people(4);
-        let doc = document(&people);
-        Self { chain: TestChain::start(App::in_memory(Options::default()), people, doc) }
+        let doc = document(&people, validators);
+        Self { chain: TestChain::start(App::in_memory(options), people, doc), validators }
     }
 
     /// Starts a chain whose bridge is at work, with one open batch that nobody has signed.
@@ -95,7 +102,7 @@ impl Bridged {
 
     /// Lets every validator sign everything that it owes, in one block.
     pub fn state_all(&self) -> BlockOutcome {
-        (0..VALIDATORS).flat_map(|validator| self.owed(validator)).for_each(|statement| self.offer(&statement));
+        (0..self.validators).flat_map(|validator| self.owed(validator)).for_each(|statement| self.offer(&statement));
         let outcome = self.block(1_000, Vec::new());
         assert!(contract(&self.chain.app.store().latest()).unwrap().is_ready);
         outcome
@@ -138,7 +145,7 @@ impl Bridged {
 
     /// The statements of all validators about one thing, as a proposer orders them.
     pub fn votes(&self, kind: OutboundKind, nonce: u64) -> BridgeVotes {
-        let mut signed: Vec<_> = (0..VALIDATORS)
+        let mut signed: Vec<_> = (0..self.validators)
             .map(|validator| (bridge_key(validator).address(), self.signed(&bridge_key(validator), kind, nonce)))
             .collect();
         signed.sort_by_key(|(signer, _)| *signer);
