@@ -67,6 +67,22 @@ pub fn seal(ctx: &mut BlockContext<'_>) -> Result<(), CallError> {
     Ok(())
 }
 
+/// The moment from which on the end of a block seals the next batch; `None` if nothing waits that can be sealed. An engine
+/// that makes blocks on demand so knows when one is needed.
+pub fn due(state: &dyn StateRead) -> Option<Time> {
+    let params = params(state);
+    if !contract(state).is_some_and(|contract| contract.is_ready) || issued(state).open >= params.max_open {
+        return None;
+    }
+    let waiting = first_waiting(state);
+    let (_, oldest) = waiting.first()?;
+    let is_full = waiting.len() >= SEALED_AT_ONCE;
+    let ripe = if is_full { 0 } else { oldest.since.millis().saturating_add(params.seal_wait_ms) };
+    let least = waiting.iter().map(|(_, transfer)| transfer.total()).min()?;
+    let room = OUT_BUCKET.get(state).unwrap_or_default().fits_at(params.out_capacity, least)?;
+    Some(room.max(Time(ripe)))
+}
+
 /// The batch of this nonce as validators sign it, while it is open.
 pub fn batch(state: &dyn StateRead, nonce: u64) -> Option<Batch> {
     let open = BATCHES.get(state, &nonce)?;

@@ -160,6 +160,11 @@ pub trait Engine: Send + Sync + 'static {
         Box::pin(std::future::ready(()))
     }
 
+    /// Tells the engine that statements of validators wait in the application for a block
+    /// ([`diem_runtime::App::offer_statement`]). An engine that makes blocks on demand makes one; others make theirs
+    /// anyway.
+    fn statements_wait(&self) {}
+
     /// Returns header and commit of a committed height and waits for it at most `patience`. The commit of height H
     /// exists once the block of H is committed. An on-demand engine makes one empty block when asked for the height
     /// after its latest.

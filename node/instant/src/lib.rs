@@ -1,6 +1,6 @@
 //! The instant engine: drives the same application in process, without CometBFT, for development only.
 //!
-//! Blocks come when a transaction arrives, on a timer, or on command. Their headers and commits are real ones, signed
+//! Blocks come when a transaction arrives or the bridge has something due, on a timer, or on command. Their headers and commits are real ones, signed
 //! by all validators whose keys the engine has, and lie in the same batch as the block, so that a restart goes on from
 //! whatever was written last. Changes of the validators count two heights later, as with CometBFT. A validator whose
 //! key is elsewhere counts as absent; if that leaves nobody, the engine stops. What was ordered for the next blocks
@@ -211,6 +211,11 @@ impl Engine for InstantEngine {
     fn checks_done(&self, patience: Duration) -> BoxFuture<'_, ()> {
         // A caller whose patience ends goes on without the answer.
         tokio::time::timeout(patience, self.all_checked()).map(drop).boxed()
+    }
+
+    fn statements_wait(&self) {
+        // A failed send says that the engine has stopped, and no block comes any more.
+        let _ = self.commands.send(Command::StatementsWait);
     }
 
     fn signed_header(&self, height: u64, patience: Duration) -> BoxFuture<'_, Result<SignedHeader, EngineError>> {

@@ -5,9 +5,14 @@ mod commands;
 mod orders;
 mod rows;
 
-use std::{collections::BTreeMap, sync::Arc, time::Instant};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
+use diem_bridge::sealing;
 use diem_core::{
     Block, BlockInfo, Fatal, Time,
     chain::Identity,
@@ -114,6 +119,8 @@ pub(crate) struct Producer {
     orders: Orders,
     saved: BTreeMap<u64, Saved>,
     next_id: u64,
+    /// The moment at which a batch was due and a block sealed none.
+    fruitless: Option<Time>,
 }
 
 impl Producer {
@@ -154,6 +161,7 @@ impl Producer {
             orders,
             saved: BTreeMap::new(),
             next_id: 1,
+            fruitless: None,
         };
         if producer.head.is_none() {
             producer.make_block(true)?;
@@ -189,6 +197,29 @@ impl Producer {
     /// The number of transactions that wait in the pool.
     pub(crate) fn waiting(&self) -> usize {
         self.pool.len()
+    }
+
+    /// Whether anything waits for a block: transactions in the pool, or statements in the application.
+    pub(crate) fn has_waiting(&self) -> bool {
+        self.waiting() > 0 || self.app.has_waiting_statements()
+    }
+
+    /// The time until a block can seal a batch of the bridge; `None` if none is due.
+    pub(crate) fn batch_due_in(&self) -> Option<Duration> {
+        let due = self.batch_due().filter(|due| Some(*due) != self.fruitless)?;
+        Some(Duration::from_millis(due.millis().saturating_sub(self.next_time().millis())))
+    }
+
+    fn batch_due(&self) -> Option<Time> {
+        sealing::due(&self.app.store().latest())
+    }
+
+    /// Makes the block that seals a batch which is due. One that sealed nothing is not repeated for the same batch.
+    pub(crate) fn seal_batch(&mut self) -> Result<(), Fatal> {
+        let due = self.batch_due();
+        self.make_block(true)?;
+        self.fruitless = due.filter(|_| self.batch_due() == due);
+        Ok(())
     }
 
     /// Checks transactions and lets the good ones into the pool.

@@ -25,6 +25,8 @@ type Reply<T> = oneshot::Sender<Result<T, EngineError>>;
 
 /// A command for the worker.
 pub(crate) enum Command {
+    /// Statements of validators wait in the application.
+    StatementsWait,
     Submit {
         txs: Vec<Incoming>,
         reply: oneshot::Sender<Vec<Result<(), SubmitError>>>,
@@ -139,7 +141,15 @@ impl Worker {
                     Ok(command) => command,
                 }
             }
-            BlockMode::OnDemand | BlockMode::Manual => match self.inbox.recv() {
+            BlockMode::OnDemand => match self.next_before_a_batch() {
+                Err(RecvTimeoutError::Timeout) => {
+                    self.producer.seal_batch()?;
+                    return Ok(Next::Go);
+                }
+                Err(RecvTimeoutError::Disconnected) => return Ok(Next::Stop),
+                Ok(command) => command,
+            },
+            BlockMode::Manual => match self.inbox.recv() {
                 Err(_) => return Ok(Next::Stop),
                 Ok(command) => command,
             },
@@ -149,6 +159,15 @@ impl Worker {
             self.flush()?;
         }
         Ok(next)
+    }
+
+    /// Waits for the next command, but no longer than until a batch of the bridge can be sealed: that takes a block, and
+    /// nobody may send a transaction for a long time.
+    fn next_before_a_batch(&self) -> Result<Command, RecvTimeoutError> {
+        match self.producer.batch_due_in() {
+            Some(left) => self.inbox.recv_timeout(left),
+            None => self.inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        }
     }
 
     /// Carries out all commands that wait. Transactions that have come together share a block, up to a bound; those
@@ -180,9 +199,9 @@ impl Worker {
         }
     }
 
-    /// In on-demand mode, makes the blocks that the waiting transactions ask for.
+    /// In on-demand mode, makes the blocks that the waiting transactions and statements ask for.
     fn flush(&mut self) -> Result<(), Fatal> {
-        while self.mode == BlockMode::OnDemand && self.producer.waiting() > 0 {
+        while self.mode == BlockMode::OnDemand && self.producer.has_waiting() {
             if self.producer.make_block(false)?.is_none() {
                 break;
             }
@@ -193,6 +212,8 @@ impl Worker {
     /// Carries out one command. A caller that has left gets no answer, and nobody misses it.
     fn obey(&mut self, command: Command) -> Result<Next, Fatal> {
         match command {
+            // What waits is put into a block before the next command.
+            Command::StatementsWait => {}
             Command::Submit { txs, reply } => {
                 let count = u64::try_from(txs.len()).unwrap_or(u64::MAX);
                 let answers = self.producer.submit(txs);

@@ -102,6 +102,11 @@ impl App {
         Ok(())
     }
 
+    /// Whether statements wait for a block.
+    pub fn has_waiting_statements(&self) -> bool {
+        !self.votes.waiting.lock().is_empty()
+    }
+
     /// The statements that wait for a block.
     pub fn waiting_statements(&self) -> Vec<Statement> {
         self.votes.waiting.lock().values().copied().collect()

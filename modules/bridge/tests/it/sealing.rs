@@ -1,6 +1,10 @@
 //! Which transfers are sealed, when, and in which order.
 
-use diem_bridge::{Event, OutboundKind, Params, sealing::batch, state};
+use diem_bridge::{
+    Event, OutboundKind, Params,
+    sealing::{self, batch},
+    state,
+};
 use diem_core::Amount;
 
 use crate::{
@@ -118,6 +122,31 @@ fn what_finds_no_room_waits_and_can_be_cancelled_and_room_comes_back_with_time()
     chain.block(3_600_000 + 600_000);
     chain.block(1_000);
     assert_eq!(state::open_batch(&chain.world.state, 2).unwrap().transfers, [2]);
+}
+
+#[test]
+fn a_batch_is_due_from_the_first_moment_at_which_one_is_sealed() {
+    let base = empty();
+    let narrow = Params { out_capacity: cents(1_000), share_bps: 10_000, ..params() };
+    let mut chain = Chain::with(&base, 4, 200_000, narrow);
+    let now = |chain: &Chain<'_>| chain.world.now.time.millis();
+    let due = |chain: &Chain<'_>| sealing::due(&chain.world.state).map(diem_core::Time::millis);
+    chain.make_ready(4);
+    assert_eq!(due(&chain), None);
+    chain.send(ALICE, cents(600), cents(1)).unwrap();
+    chain.send(ALICE, cents(600), cents(1)).unwrap();
+    // The first has waited for two seconds, then the bucket has room for the second.
+    for nonce in 1..=2 {
+        let due_at = due(&chain).unwrap();
+        let wait = due_at - now(&chain);
+        chain.block(wait - 1);
+        chain.block(1);
+        assert_eq!(sealed(&chain).len(), nonce - 1);
+        assert_eq!((due(&chain), now(&chain)), (Some(due_at), due_at));
+        chain.block(1);
+        assert_eq!(sealed(&chain).len(), nonce);
+    }
+    assert_eq!(due(&chain), None);
 }
 
 #[test]
