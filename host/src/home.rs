@@ -1,14 +1,16 @@
 //! The home of a node: one folder with everything that belongs to it.
 //!
 //! ```text
-//! config.toml      what the owner may change
-//! genesis.json     the chain, in canonical form
-//! bridge_key.json  the validator's key for the bridge
-//! data/            state and index
-//! cometbft/        CometBFT's own home, with the validator's key and signing state
-//! keys/            keys of accounts
-//! wallet/          chains that these keys have seen, and what of each sender's signatures may still count
-//! run/             locks, sockets, process ids: of no worth when nothing runs
+//! config.toml          what the owner may change
+//! genesis.json         the chain, in canonical form
+//! bridge_key.json      the validator's key for the bridge
+//! bridge_signed.jsonl  what the bridge keys of this home have signed, to be kept as they are
+//! relayer_key.json     the key of the account that pays for transactions on Base, where this node relays
+//! data/                state and index
+//! cometbft/            CometBFT's own home, with the validator's key and signing state
+//! keys/                keys of accounts
+//! wallet/              chains that these keys have seen, and what of each sender's signatures may still count
+//! run/                 locks, sockets, process ids: of no worth when nothing runs
 //! ```
 
 use std::{
@@ -158,6 +160,16 @@ impl Home {
     /// The path of `bridge_key.json`, the validator's key for the bridge.
     pub fn bridge_key_file(&self) -> PathBuf {
         self.root.join("bridge_key.json")
+    }
+
+    /// The path of `relayer_key.json`, the key of the account that pays for transactions on Base.
+    pub fn relayer_key_file(&self) -> PathBuf {
+        self.root.join("relayer_key.json")
+    }
+
+    /// The path of `bridge_signed.jsonl`, the record of what the bridge keys of this home have signed.
+    pub fn bridge_signed_file(&self) -> PathBuf {
+        self.root.join("bridge_signed.jsonl")
     }
 
     /// The folder of the store.

@@ -1,8 +1,10 @@
 //! The signatures of a set under one digest, as the contract takes them.
 
+use std::cmp::Reverse;
+
 use diem_core::keys::{CompactSignature, SignatureError};
 
-use crate::{Error, ValidatorSet};
+use crate::{Error, Threshold, ValidatorSet};
 
 const SIGNATURE: usize = 64;
 
@@ -59,6 +61,29 @@ impl SignatureList {
     /// The places of the members who have signed.
     pub fn signers(&self) -> impl Iterator<Item = usize> {
         self.0.iter().enumerate().filter_map(|(place, signature)| signature.map(|_| place))
+    }
+
+    /// The fewest of these signatures that reach a threshold of the set: each costs gas. `None` if all of them do not.
+    pub fn fewest(&self, set: &ValidatorSet, threshold: Threshold) -> Option<Self> {
+        if self.0.len() != set.members().len() {
+            return None;
+        }
+        let mut signers: Vec<(usize, u64)> =
+            self.signers().filter_map(|place| Some((place, set.members().get(place)?.power))).collect();
+        signers.sort_by_key(|(place, power)| (Reverse(*power), *place));
+        let mut list = Self(vec![None; self.0.len()]);
+        let mut power: u64 = 0;
+        for (place, of_member) in signers {
+            if let (Some(slot), Some(signature)) = (list.0.get_mut(place), self.0.get(place)) {
+                *slot = *signature;
+            }
+            // Each member counts once, so that the sum is at most the set's total.
+            power = power.saturating_add(of_member);
+            if threshold.is_reached(power, set.total()) {
+                return Some(list);
+            }
+        }
+        None
     }
 
     /// The power of the members who signed the digest.

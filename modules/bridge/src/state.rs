@@ -237,6 +237,11 @@ pub fn open_batch(state: &dyn StateRead, nonce: u64) -> Option<OpenBatch> {
     BATCHES.get(state, &nonce)
 }
 
+/// The open batches with their nonces, the oldest first.
+pub fn open_batches(state: &dyn StateRead) -> Vec<(u64, OpenBatch)> {
+    BATCHES.all(state)
+}
+
 /// A validator set that was made.
 pub fn stored_set(state: &dyn StateRead, nonce: u64) -> Option<StoredSet> {
     SETS.get(state, &nonce)

@@ -1,8 +1,15 @@
-//! The key with which a validator signs for the bridge: a file of its home, for its owner alone.
+//! The keys of the bridge: that with which a validator signs, and that of the account which pays on Base where the node
+//! relays. Both are files of the home, for its owner alone.
 
-use std::{fs, io, path::PathBuf};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
-use diem_core::{Address, keys::SecretKey};
+use diem_core::{
+    Address,
+    keys::{EthereumKey, SecretKey},
+};
 use diem_host::home::{Home, HomeError};
 use rand::Rng as _;
 use serde::{Deserialize, Serialize};
@@ -27,6 +34,12 @@ pub enum BridgeKeyError {
         "{0} holds no key of the bridge: restore it from a copy, or move it away to get a new one, which the chain has to be told"
     )]
     Malformed(PathBuf),
+    /// The file holds no key of a relayer.
+    #[error(
+        "{0} holds no key of a relayer: restore it from a copy, or move it away to get a new one, whose account needs ETH \
+         on Base"
+    )]
+    Relayer(PathBuf),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -55,12 +68,37 @@ pub fn bridge_key(home: &Home) -> Result<SecretKey, BridgeKeyError> {
 /// # Errors
 /// [`BridgeKeyError`] with the path of the file.
 pub fn found_bridge_key(home: &Home) -> Result<Option<SecretKey>, BridgeKeyError> {
-    let path = home.bridge_key_file();
-    match fs::read_to_string(&path) {
-        Ok(text) => read(&Zeroizing::new(text)).map(Some).ok_or(BridgeKeyError::Malformed(path)),
+    key_in(&home.bridge_key_file())
+}
+
+/// Reads the key in a file; `None` if there is no such file.
+fn key_in(path: &Path) -> Result<Option<SecretKey>, BridgeKeyError> {
+    match fs::read_to_string(path) {
+        Ok(text) => read(&Zeroizing::new(text)).map(Some).ok_or_else(|| BridgeKeyError::Malformed(path.into())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(BridgeKeyError::Read { path, source }),
+        Err(source) => Err(BridgeKeyError::Read { path: path.into(), source }),
     }
+}
+
+/// Reads every bridge key of `home`: `bridge_key.json`, and the files beside it that rotations have kept, whose names begin
+/// with `bridge_key` and end with `.json`. Each comes with its path; one that cannot be read takes no other with it.
+pub fn bridge_keys(home: &Home) -> Vec<(PathBuf, Result<SecretKey, BridgeKeyError>)> {
+    let entries = match fs::read_dir(home.root()) {
+        Ok(entries) => entries,
+        Err(source) => {
+            let path = home.root().to_path_buf();
+            return vec![(path.clone(), Err(BridgeKeyError::Read { path, source }))];
+        }
+    };
+    let is_key = |path: &PathBuf| {
+        let name = path.file_name().and_then(|name| name.to_str());
+        name.is_some_and(|name| name.starts_with("bridge_key") && name.ends_with(".json"))
+    };
+    // A file that is gone by now was moved, which is no fault.
+    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(is_key).collect();
+    paths.sort();
+    let keys = paths.into_iter().map(|path| (path.clone(), key_in(&path).transpose()));
+    keys.filter_map(|(path, key)| Some((path, key?))).collect()
 }
 
 /// Makes a new bridge key in place of the one that `home` has, which stays in a file beside it: until the chain has
@@ -86,6 +124,38 @@ pub fn new_bridge_key(home: &Home) -> Result<(SecretKey, Option<PathBuf>), Bridg
     Ok((key, kept))
 }
 
+/// Reads the key of the account with which this node relays; makes one if there is none yet.
+///
+/// # Errors
+/// [`BridgeKeyError`] with the path of the file.
+pub fn relayer_key(home: &Home) -> Result<EthereumKey, BridgeKeyError> {
+    let path = home.relayer_key_file();
+    let malformed = || BridgeKeyError::Relayer(path.clone());
+    let found = key_in(&path).map_err(|error| match error {
+        BridgeKeyError::Malformed(path) => BridgeKeyError::Relayer(path),
+        error => error,
+    })?;
+    let key = match found {
+        Some(key) => key,
+        None => {
+            let (secret, key) = generate();
+            write(home, &path, &secret, &key)?;
+            key
+        }
+    };
+    if let SecretKey::Ethereum(key) = key { Ok(key) } else { Err(malformed()) }
+}
+
+/// Puts the key of a relayer's account into the home, in place of the one that it has.
+///
+/// # Errors
+/// The file cannot be written, or the bytes are no key.
+pub fn write_relayer_key(home: &Home, secret: &Zeroizing<[u8; 32]>) -> Result<(), BridgeKeyError> {
+    let path = home.relayer_key_file();
+    let key = SecretKey::ethereum(secret).ok_or_else(|| BridgeKeyError::Relayer(path.clone()))?;
+    write(home, &path, secret, &key)
+}
+
 /// Puts a key whose secret everyone knows into the home, for a chain of development.
 ///
 /// # Errors
@@ -100,12 +170,15 @@ pub fn write_development_key(home: &Home, secret: [u8; 32]) -> Result<(), Bridge
 /// # Errors
 /// The file cannot be written.
 pub fn write_bridge_key(home: &Home, secret: &Zeroizing<[u8; 32]>, key: &SecretKey) -> Result<(), BridgeKeyError> {
-    let path = home.bridge_key_file();
+    write(home, &home.bridge_key_file(), secret, key)
+}
+
+fn write(home: &Home, path: &Path, secret: &Zeroizing<[u8; 32]>, key: &SecretKey) -> Result<(), BridgeKeyError> {
     let mut file = File { address: key.address(), secret: **secret };
     let text = serde_json::to_string_pretty(&file).map(Zeroizing::new);
     file.secret.zeroize();
-    let text = text.map_err(|_| BridgeKeyError::Malformed(path.clone()))?;
-    Ok(home.write(&path, &text)?)
+    let text = text.map_err(|_| BridgeKeyError::Malformed(path.into()))?;
+    Ok(home.write(path, &text)?)
 }
 
 fn read(text: &str) -> Option<SecretKey> {
@@ -152,6 +225,24 @@ mod tests {
     }
 
     #[test]
+    fn the_account_of_a_relayer_is_made_once_and_can_be_given() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::at(&folder.path().join("home"));
+        home.create().unwrap();
+        let made = relayer_key(&home).unwrap().address();
+        assert_eq!(relayer_key(&home).unwrap().address(), made);
+        let mode = fs::metadata(home.relayer_key_file()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0);
+        write_relayer_key(&home, &Zeroizing::new([7; 32])).unwrap();
+        assert_eq!(relayer_key(&home).unwrap().address(), EthereumKey::new(&[7; 32]).unwrap().address());
+        fs::write(home.relayer_key_file(), "{}").unwrap();
+        let error = relayer_key(&home).err().unwrap().to_string();
+        assert!(error.contains("holds no key of a relayer"), "{error}");
+        // It signs nothing for the bridge.
+        assert!(bridge_keys(&home).is_empty());
+    }
+
+    #[test]
     fn a_new_key_keeps_the_old_one_beside_it() {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::at(&folder.path().join("home"));
@@ -165,5 +256,15 @@ mod tests {
         let kept = kept.unwrap();
         assert!(kept.display().to_string().contains(&first.address().to_string()));
         assert_eq!(fs::read_to_string(&kept).unwrap(), text);
+        // Both are found, and a file that holds no key hides neither.
+        fs::write(home.root().join("bridge_key-copy.json"), "{}").unwrap();
+        fs::write(home.root().join("bridge_keys.txt"), "").unwrap();
+        let found = bridge_keys(&home);
+        let addresses: Vec<Address> =
+            found.iter().flat_map(|(_, key)| key.as_ref().ok()).map(SecretKey::address).collect();
+        assert_eq!((found.len(), addresses.len()), (3, 2));
+        assert!(addresses.contains(&first.address()) && addresses.contains(&second.address()));
+        let fault = found.iter().find_map(|(_, key)| key.as_ref().err()).unwrap().to_string();
+        assert!(fault.contains("bridge_key-copy.json holds no key"), "{fault}");
     }
 }

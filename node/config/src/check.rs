@@ -11,13 +11,15 @@ use std::{
 
 use diem_engine::{EngineKind, engine::MAX_BLOCK_TIME};
 
-use super::{Comet, Config, Store};
+use super::{Bridge, Comet, Config, Store};
 use crate::levels;
 
 /// The bounds of the number of past heights: at least one is kept, from which blocks and answers are made.
 const PAST_HEIGHTS: RangeInclusive<usize> = 1..=10_000;
 /// The bounds of the size of the cache in MiB; the largest is 1 TiB.
 const CACHE_MIB: RangeInclusive<usize> = 1..=1_048_576;
+/// The bounds of the price of gas on Base, in gwei. It is a hundredth of a gwei on most days.
+const MAX_GAS_GWEI: RangeInclusive<u64> = 1..=100_000;
 
 /// Checks each setting for itself.
 pub(super) fn check(config: &Config) -> Result<(), String> {
@@ -36,7 +38,34 @@ pub(super) fn check(config: &Config) -> Result<(), String> {
     if config.log.standstill.0 < 100 {
         return Err(format!("`log.standstill` is {}: wait for at least 100ms", config.log.standstill));
     }
+    bridge(&config.bridge)?;
     comet(&config.comet)
+}
+
+fn bridge(bridge: &Bridge) -> Result<(), String> {
+    let Bridge { base_rpc, max_gas_gwei, .. } = bridge;
+    let is_url =
+        ["http://", "https://"].iter().any(|scheme| base_rpc.len() > scheme.len() && base_rpc.starts_with(scheme));
+    if !base_rpc.is_empty() && !is_url {
+        return Err(format!(
+            "`bridge.base_rpc` is `{base_rpc}`: write the URL of an endpoint of Base, such as http://127.0.0.1:8545"
+        ));
+    }
+    if !MAX_GAS_GWEI.contains(max_gas_gwei) {
+        let (least, most) = (MAX_GAS_GWEI.start(), MAX_GAS_GWEI.end());
+        return Err(format!("`bridge.max_gas_gwei` is {max_gas_gwei}: set it to {least} to {most} gwei"));
+    }
+    Ok(())
+}
+
+/// Checks that a relayer knows where Base is.
+pub(super) fn relayer(bridge: &Bridge) -> Result<(), String> {
+    if bridge.relay && bridge.base_rpc.is_empty() {
+        return Err(
+            "`bridge.relay` is true and `bridge.base_rpc` is empty: name an endpoint of Base, or relay nothing".into(),
+        );
+    }
+    Ok(())
 }
 
 fn comet(comet: &Comet) -> Result<(), String> {

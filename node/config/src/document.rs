@@ -66,6 +66,21 @@ const HELP: &[(&str, &str)] = &[
         "instant.blocks",
         "The condition under which it makes blocks: \"on-demand\" (a transaction makes one), \"manual\", or every \"1s\".",
     ),
+    ("bridge", "The bridge to Base. Without an endpoint of Base this node still signs what its bridge keys owe."),
+    (
+        "bridge.base_rpc",
+        "The URL of an endpoint of Base, such as http://127.0.0.1:8545; empty: the contract is proven by its address alone.",
+    ),
+    (
+        "bridge.relay",
+        "Whether this node sends to Base what enough validators have signed. The account of relayer_key.json pays, and gets the fees.",
+    ),
+    (
+        "bridge.out_of_turn",
+        "For so long the relayer leaves a thing to the validator whose turn it is; \"0s\": it sends at once.",
+    ),
+    ("bridge.max_gas_gwei", "The highest price that the relayer pays for a unit of gas, in gwei."),
+    ("bridge.low_balance_gwei", "Below this balance of the relayer's account log and metrics say so, in gwei."),
 ];
 
 /// The text of `config.toml` with these values, each explained.

@@ -151,7 +151,7 @@ impl Init {
         let config = self.config(&source, &genesis)?;
         known_keys::refuse_consensus(&home.comet(), &keys.validator.verifying_key().to_bytes(), &genesis.chain_id)?;
         if let Some((key, _)) = &keys.bridge {
-            known_keys::refuse_bridge(home, key, &genesis.chain_id)?;
+            known_keys::refuse_bridge(&home.bridge_key_file(), key, &genesis.chain_id)?;
         }
         App::in_memory(Options::default()).init_chain(&genesis).map_err(|fatal| InitError::NoStart(fatal.0))?;
 
@@ -237,7 +237,7 @@ impl Init {
         let local = diem_core::development::is_development(&genesis.chain_id) && !rehearsal;
         let own = Override::flag("preset", "comet.local", local);
         let config = Config::default().with(&[own])?.with(&self.settings)?;
-        config.check_addresses()?;
+        config.check_whole()?;
         if config.engine == EngineKind::Instant && !diem_core::development::is_development(&genesis.chain_id) {
             return Err(InitError::NotDevelopment(genesis.chain_id.clone()));
         }

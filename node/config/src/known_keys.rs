@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use diem_core::development::is_development;
 use diem_core::development::{known_account, known_consensus_key};
 use diem_core::keys::SecretKey;
-use diem_host::home::Home;
 
 /// A key of this home whose secret is public.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -28,12 +27,12 @@ pub fn refuse_consensus(comet: &Path, public_key: &[u8; 32], chain_id: &str) -> 
     refuse(chain_id, || known_consensus_key(public_key), path)
 }
 
-/// Refuses a bridge key of `home` whose secret is public, unless the chain is for development.
+/// Refuses the bridge key in the file `path` if its secret is public, unless the chain is for development.
 ///
 /// # Errors
 /// [`KnownKeyError`] names the file.
-pub fn refuse_bridge(home: &Home, key: &SecretKey, chain_id: &str) -> Result<(), KnownKeyError> {
-    refuse(chain_id, || known_account(&key.address()), || home.bridge_key_file())
+pub fn refuse_bridge(path: &Path, key: &SecretKey, chain_id: &str) -> Result<(), KnownKeyError> {
+    refuse(chain_id, || known_account(&key.address()), || path.to_path_buf())
 }
 
 fn refuse(

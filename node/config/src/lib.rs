@@ -77,6 +77,8 @@ pub struct Config {
     pub comet: Comet,
     /// The settings of the instant engine.
     pub instant: Instant,
+    /// The settings of the bridge to Base.
+    pub bridge: Bridge,
 }
 
 impl Default for Config {
@@ -90,6 +92,7 @@ impl Default for Config {
             store: Store::default(),
             comet: Comet::default(),
             instant: Instant::default(),
+            bridge: Bridge::default(),
         }
     }
 }
@@ -233,6 +236,34 @@ impl Default for Instant {
     }
 }
 
+/// The settings of the bridge to Base.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Bridge {
+    /// The URL of an endpoint of Base; empty asks none.
+    pub base_rpc: String,
+    /// Whether this node sends to Base what enough validators have signed.
+    pub relay: bool,
+    /// The time for which the relayer leaves a thing to the validator whose turn it is.
+    pub out_of_turn: Length,
+    /// The highest price that the relayer pays for a unit of gas, in gwei.
+    pub max_gas_gwei: u64,
+    /// The balance of the relayer's account below which it is a fault, in gwei.
+    pub low_balance_gwei: u64,
+}
+
+impl Default for Bridge {
+    fn default() -> Self {
+        Self {
+            base_rpc: String::new(),
+            relay: false,
+            out_of_turn: Length(120_000),
+            max_gas_gwei: 20,
+            low_balance_gwei: 1_000_000,
+        }
+    }
+}
+
 const fn loopback(port: u16) -> SocketAddr {
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), port)
 }
@@ -253,7 +284,7 @@ impl Config {
         let mut layers = from_environment(environment)?;
         layers.extend_from_slice(flags);
         let config = Self::parse(&text, &name)?.with(&layers)?;
-        config.check_addresses()?;
+        config.check_whole()?;
         Ok(config)
     }
 
@@ -272,14 +303,15 @@ impl Config {
         check::check(self)
     }
 
-    /// Checks that no two settings listen at the same address. It judges a whole configuration only: one layer may set
-    /// an address that conflicts until the next layer replaces it.
+    /// Checks that no two settings contradict each other: that no two listen at the same address, and that a relayer
+    /// knows Base. It judges a whole configuration only: one layer may set what conflicts until the next layer replaces
+    /// it.
     ///
     /// # Errors
     /// [`ConfigError::Override`] names both settings.
-    pub fn check_addresses(&self) -> Result<(), ConfigError> {
+    pub fn check_whole(&self) -> Result<(), ConfigError> {
         let wrong = |message| ConfigError::Override { place: "the configuration".into(), message };
-        check::addresses(self).map_err(wrong)
+        check::addresses(self).and_then(|()| check::relayer(&self.bridge)).map_err(wrong)
     }
 
     /// Returns this configuration with other values put over it.

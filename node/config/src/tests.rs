@@ -182,6 +182,27 @@ fn what_cometbft_would_end_with_is_refused_here() {
 }
 
 #[test]
+fn a_relayer_knows_where_base_is_and_what_it_pays_at_most() {
+    let with = |key, value| Config::default().with(&[Override::flag("x", key, value)]);
+    for (key, value, words) in [
+        ("bridge.base_rpc", "127.0.0.1:8545", "`bridge.base_rpc` is `127.0.0.1:8545`: write the URL"),
+        ("bridge.base_rpc", "http://", "`bridge.base_rpc` is `http://`: write the URL"),
+        ("bridge.max_gas_gwei", "0", "`bridge.max_gas_gwei` is 0: set it to 1 to 100000 gwei"),
+        ("bridge.relay", "yes", "neither true nor false"),
+        ("bridge.low_balance_gwei", "-1", "bridge.low_balance_gwei"),
+    ] {
+        let error = with(key, value).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
+    with("bridge.base_rpc", "https://base.example/key").unwrap();
+    let (_folder, path) = file("[bridge]\nrelay = true\n");
+    let error = Config::load(&path, vec![], &[]).unwrap_err().to_string();
+    assert!(error.contains("`bridge.relay` is true and `bridge.base_rpc` is empty"), "{error}");
+    let config = Config::load(&path, env("DIEM_BRIDGE_BASE_RPC", "http://127.0.0.1:8545"), &[]).unwrap();
+    assert!(config.bridge.relay);
+}
+
+#[test]
 fn two_settings_of_one_port_name_each_other() {
     let load = |text: &str| {
         let (_folder, path) = file(text);

@@ -1,5 +1,6 @@
 //! `diemd start`: the life of a node, from its home to its last log line.
 
+mod bridge;
 mod engines;
 mod logging;
 mod standstill;
@@ -197,6 +198,7 @@ async fn run(
             return Err(StartError::System(error));
         }
     };
+    let bridge = bridge::start(&node, home, config, &chain.0)?;
     let watch = part.map(|part| {
         part.say();
         let patience = config.log.standstill.duration();
@@ -208,6 +210,7 @@ async fn run(
         serve(&stop, "the server of metrics", server)
     });
     let reason = until_stopped(&stop, &mut signals).await;
+    drop(bridge);
     shut_down(engine, watch, [Some(api), metrics]).await;
     match reason {
         Reason::Asked => Ok(()),

@@ -110,6 +110,11 @@ impl Metrics {
         self.registry.register(Box::new(self.http_seconds.clone()))
     }
 
+    /// The registry, in which parts of the node beside the chain register metrics of their own.
+    pub const fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
     /// Sets the committed height and the time of its block, in milliseconds since 1970.
     pub fn at_height(&self, height: u64, time_ms: u64) {
         self.height.set(to_i64(height));

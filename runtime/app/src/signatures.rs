@@ -250,7 +250,7 @@ impl Verifier for Signatures {
             return signer;
         }
         let signer = signature.recover(digest);
-        self.signers.write().insert(name, signer.clone(), 1, SIGNERS);
+        self.signers.write().insert(name, signer, 1, SIGNERS);
         signer
     }
 }

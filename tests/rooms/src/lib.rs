@@ -144,6 +144,7 @@ const ROOMS: &[Room] = &[
             "runtime/core",
             "runtime/store",
             "modules/staking",
+            "modules/bridge",
             "runtime/types",
             "runtime/index",
             "runtime/app",
@@ -201,6 +202,20 @@ const ROOMS: &[Room] = &[
         ],
         may_not_reach: CLIENT_SIDE,
         tests_may_not_reach: DATABASE,
+    },
+    Room {
+        folder: "node/bridge",
+        may_use: &[
+            "runtime/core",
+            "modules/bridge",
+            "runtime/app",
+            "host",
+            "node/engine",
+            "node/config",
+            "client/base",
+        ],
+        may_not_reach: &["axum", "tendermint-abci", "libp2p"],
+        tests_may_not_reach: &[],
     },
     Room {
         folder: "node/diemd",

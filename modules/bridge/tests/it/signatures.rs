@@ -1,6 +1,7 @@
 //! Validator sets, the lists of their signatures, and how much power is enough.
 
 use diem_bridge::{Member, SignatureList, Threshold, ValidatorSet};
+use diem_core::keys::CompactSignature;
 
 use crate::vectors::{Vector, file, name};
 
@@ -92,4 +93,34 @@ fn thresholds_are_exact_in_integers() {
             assert_eq!(threshold.is_reached(signed, total), case.is(field), "{signed} of {total}: {field}");
         }
     }
+}
+
+#[test]
+fn the_fewest_signatures_are_those_of_the_strongest_members_and_are_enough() {
+    let member = |byte, power| Member { address: diem_core::Address([byte; 20]), power };
+    let set = |powers: &[u64]| {
+        ValidatorSet::new((1..).zip(powers).map(|(byte, power)| member(byte, *power)).collect()).unwrap()
+    };
+    let signed = |places: &[usize], of: usize| {
+        let signature =
+            |place: usize| places.contains(&place).then_some(CompactSignature([u8::try_from(place).unwrap(); 64]));
+        SignatureList::new((0..of).map(signature).collect())
+    };
+    let fewest = |powers: &[u64], places: &[usize], threshold| {
+        let list = signed(places, powers.len()).fewest(&set(powers), threshold)?;
+        // What is chosen are the very signatures of the members.
+        let chosen: Vec<usize> = list.signers().collect();
+        assert_eq!(list, signed(&chosen, powers.len()));
+        Some(chosen)
+    };
+    let (two, three) = (Threshold::MoreThanTwoThirds, Threshold::MoreThanThreeQuarters);
+    assert_eq!(fewest(&[1, 1, 1, 1], &[0, 1, 2, 3], two), Some(vec![0, 1, 2]));
+    assert_eq!(fewest(&[1, 1, 1, 1], &[0, 1, 3], two), Some(vec![0, 1, 3]));
+    assert_eq!(fewest(&[1, 1, 1, 1], &[0, 1, 2, 3], three), Some(vec![0, 1, 2, 3]));
+    assert_eq!(fewest(&[1, 1, 1], &[0, 1], two), None);
+    // The order of a list is that of the set, whoever is strongest.
+    assert_eq!(fewest(&[10, 1, 60, 29], &[0, 1, 2, 3], two), Some(vec![2, 3]));
+    assert_eq!(fewest(&[10, 1, 60, 29], &[0, 1, 2], two), Some(vec![0, 2]));
+    assert_eq!(fewest(&[5], &[0], Threshold::AtLeastOneThird), Some(vec![0]));
+    assert_eq!(signed(&[0, 1], 2).fewest(&set(&[1, 1, 1]), two), None);
 }

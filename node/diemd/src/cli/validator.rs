@@ -82,7 +82,7 @@ impl Prove {
         let wrong = || failed(anyhow!("the keys of {} are of the wrong kinds", self.home.display()));
         let SecretKey::Ed25519(key) = &consensus else { return Err(wrong()) };
         refuse_consensus(&home.comet(), key.verifying_key().as_bytes(), &chain_id).map_err(usage)?;
-        refuse_bridge(&home, &bridge, &chain_id).map_err(usage)?;
+        refuse_bridge(&home.bridge_key_file(), &bridge, &chain_id).map_err(usage)?;
         Ok(ProofFile {
             consensus_key: key.verifying_key().to_bytes(),
             bridge_address: bridge.address(),

@@ -22,7 +22,7 @@ use ed25519_dalek::SigningKey;
 use super::Home;
 
 /// The number of public keys of validators that are tried for a development chain.
-const PRESET_KEYS: usize = 64;
+pub(super) const PRESET_KEYS: usize = 64;
 
 /// The reason why the engine does not start.
 #[derive(Debug, thiserror::Error)]
@@ -134,7 +134,7 @@ fn refuse_known_keys(home: &Home, chain_id: &str) -> Result<(), EngineStartError
         known_keys::refuse_consensus(&home.comet(), &key.verifying_key().to_bytes(), chain_id)?;
     }
     if let Some(key) = found_bridge_key(home)? {
-        known_keys::refuse_bridge(home, &key, chain_id)?;
+        known_keys::refuse_bridge(&home.bridge_key_file(), &key, chain_id)?;
     }
     Ok(())
 }

@@ -1,0 +1,35 @@
+//! What a node does for the bridge beside its blocks: it signs what the chain wants signed for Base, and sends to Base
+//! what enough validators have signed.
+//!
+//! ```text
+//! tasks      named tasks, each of which restarts alone
+//! signer     statements by the bridge keys of this home, after each commit
+//! memory     what these keys have signed, on disk before it leaves
+//! keys       the key files of the home
+//! relayer    batches, validator sets and decided actions on their way to Base
+//! plan       what the contract would take now
+//! contract   the proof that the contract on Base is this version's
+//! faults     what is wrong now: in the log once, in the metrics as long as it lasts
+//! metrics    counters of both tasks
+//! ```
+//!
+//! Both tasks read committed state and hand on what they made. No block waits for them, and what they do or fail to do
+//! decides about no block.
+#![allow(clippy::disallowed_methods, reason = "a node reads clocks and the environment; execution does not")]
+
+mod contract;
+mod faults;
+mod keys;
+mod memory;
+mod metrics;
+mod plan;
+mod relayer;
+mod signer;
+mod tasks;
+
+pub use keys::Keys;
+pub use memory::MemoryError;
+pub use metrics::{Metrics, Registry};
+pub use relayer::{Relayer, Relaying};
+pub use signer::{Signer, Watch};
+pub use tasks::Tasks;

@@ -1,0 +1,147 @@
+//! The metrics of signer and relayer. Their names are `diem_bridge_<what>_<unit>`.
+
+use std::sync::Once;
+
+pub use prometheus::Registry;
+use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts};
+
+use crate::faults::Fault;
+
+/// The counters of signer and relayer.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    signed: IntCounter,
+    waiting: IntGauge,
+    refused: IntGauge,
+    keys: IntGauge,
+    faults: IntGaugeVec,
+    relayed: IntCounterVec,
+    pending: IntGauge,
+    balance: IntGauge,
+    /// Set once the balance is known; only then it is exported.
+    balance_is_known: Once,
+    /// The same for the batches.
+    pending_is_known: Once,
+}
+
+impl Metrics {
+    /// Registers everything with `registry`.
+    ///
+    /// # Errors
+    /// The registry has metrics of these names already.
+    pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let metrics = Self {
+            registry: registry.clone(),
+            signed: IntCounter::new(
+                "diem_bridge_signed_statements_total",
+                "Statements that the bridge keys of this node have signed since it started",
+            )?,
+            waiting: IntGauge::new(
+                "diem_bridge_waiting_statements",
+                "Statements of this node's keys that the chain wants and does not hold yet",
+            )?,
+            refused: IntGauge::new(
+                "diem_bridge_refused_statements",
+                "Those of them that the signer does not sign now; diem_bridge_present_faults says why",
+            )?,
+            keys: IntGauge::new("diem_bridge_signer_keys", "Bridge keys of this home that can be read")?,
+            faults: IntGaugeVec::new(
+                Opts::new("diem_bridge_present_faults", "1 while something is wrong with signer or relayer, by kind"),
+                &["fault"],
+            )?,
+            relayed: IntCounterVec::new(
+                Opts::new("diem_bridge_relayed_txs_total", "Transactions on Base that this node's relayer has sent"),
+                &["what"],
+            )?,
+            pending: IntGauge::new(
+                "diem_bridge_unrelayed_batches",
+                "Open batches that enough validators have signed and that Base has not executed",
+            )?,
+            balance: IntGauge::new("diem_bridge_relayer_balance_gwei", "What the relayer's account has on Base")?,
+            balance_is_known: Once::new(),
+            pending_is_known: Once::new(),
+        };
+        registry.register(Box::new(metrics.signed.clone()))?;
+        for gauge in [&metrics.waiting, &metrics.refused, &metrics.keys] {
+            registry.register(Box::new(gauge.clone()))?;
+        }
+        registry.register(Box::new(metrics.faults.clone()))?;
+        registry.register(Box::new(metrics.relayed.clone()))?;
+        for fault in Fault::ALL {
+            metrics.fault(fault.name(), false);
+        }
+        Ok(metrics)
+    }
+
+    pub(crate) fn signed(&self, statements: usize) {
+        self.signed.inc_by(statements as u64);
+    }
+
+    pub(crate) fn refused(&self, statements: usize) {
+        self.refused.set(to_i64(statements as u64));
+    }
+
+    pub(crate) fn waiting(&self, statements: usize) {
+        self.waiting.set(to_i64(statements as u64));
+    }
+
+    pub(crate) fn keys(&self, keys: usize) {
+        self.keys.set(to_i64(keys as u64));
+    }
+
+    pub(crate) fn fault(&self, name: &str, is_there: bool) {
+        self.faults.with_label_values(&[name]).set(i64::from(is_there));
+    }
+
+    pub(crate) fn relayed(&self, what: &str) {
+        self.relayed.with_label_values(&[what]).inc();
+    }
+
+    /// Sets the balance of the relayer's account, in wei. Before it is known, no metric says one.
+    pub(crate) fn balance(&self, wei: u128) {
+        const GWEI: u128 = 1_000_000_000;
+        // A registration fails only if there is a metric of that name already, which no other part makes.
+        self.balance_is_known.call_once(|| drop(self.registry.register(Box::new(self.balance.clone()))));
+        self.balance.set(i64::try_from(wei / GWEI).unwrap_or(i64::MAX));
+    }
+
+    /// Sets the number of batches that could be sent to Base now. Without a relayer no metric says one.
+    pub(crate) fn unrelayed(&self, batches: usize) {
+        self.pending_is_known.call_once(|| drop(self.registry.register(Box::new(self.pending.clone()))));
+        self.pending.set(to_i64(batches as u64));
+    }
+}
+
+fn to_i64(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn every_name_says_what_and_unit_and_what_is_not_known_is_absent() {
+        let registry = Registry::new();
+        let metrics = Metrics::new(&registry).unwrap();
+        metrics.relayed("batch");
+        let names = |registry: &Registry| -> Vec<String> {
+            registry.gather().iter().map(|family| family.name().to_owned()).collect()
+        };
+        let known = names(&registry).len();
+        metrics.balance(5_000_000_000);
+        metrics.unrelayed(1);
+        assert_eq!(names(&registry).len(), known + 2);
+        for family in registry.gather() {
+            let name = family.name().strip_prefix("diem_bridge_").unwrap();
+            let is_counter = family.get_field_type() == prometheus::proto::MetricType::COUNTER;
+            assert_eq!(is_counter, name.ends_with("_total"), "{name}");
+            let unit = name.trim_end_matches("_total").rsplit('_').next().unwrap();
+            assert!(["statements", "keys", "faults", "txs", "batches", "gwei"].contains(&unit), "{name}");
+            assert!(!family.help().is_empty(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! Relayers against a real contract on a local Base. Where anvil is not installed, each test says so in one line.
+
+use std::{sync::Arc, time::Duration};
+
+use diem_anvil::{LocalBase, Options};
+use diem_base::{Base, Bridge, Dev, Sender, init_code};
+use diem_bridge::{AdminAction, Msg, OutboundKind, booking, sealing, setup, state};
+use diem_core::{Address, Amount, keys::EthereumKey};
+use diem_node_bridge::{Keys, Metrics, Registry, Relayer, Relaying};
+use diem_testkit::operator;
+
+use crate::scene::{BASE, RECIPIENT, Scene, activate, metric, prepare};
+
+const ETHER: u128 = 1_000_000_000_000_000_000;
+const LONG: Duration = Duration::from_secs(3_600);
+
+/// A chain of four validators, and a local Base with the bridge that it has activated.
+struct World {
+    scene: Scene,
+    bridge: Bridge,
+    _local: LocalBase,
+}
+
+impl World {
+    /// `None` where anvil is not installed.
+    async fn start() -> Option<Self> {
+        let Some(anvil) = diem_anvil::find(None).unwrap() else {
+            #[expect(clippy::print_stderr, reason = "what was left out is said")]
+            {
+                eprintln!("left out: anvil is not installed here (`npm ci` in contracts/ installs it)");
+            }
+            return None;
+        };
+        // The contract takes no sets of another time than Base's.
+        let scene = Scene::of_today(4);
+        let options = Options {
+            port: 0,
+            chain_id: BASE,
+            phrase: "test test test test test test test test test test test junk".into(),
+            accounts: 1,
+            block_time: None,
+            epoch: 1,
+            state: None,
+            log: scene.folder.path().join("anvil.log"),
+        };
+        let local = LocalBase::start(&anvil, &options).unwrap();
+        let base = Base::connect(&local.url(), BASE).await.unwrap();
+        scene.run(&operator(0), prepare());
+        let deployer = funded(&base, 1).await;
+        let arguments = setup::constructor(&scene.state()).unwrap();
+        let deployed =
+            Sender::new(base.clone(), deployer).deploy(&init_code(&arguments), &arguments.salt).await.unwrap();
+        scene.run(&operator(0), activate(&scene.state()));
+        assert_eq!(deployed.address, state::domain(&scene.state()).unwrap().bridge);
+        let world = Self { scene, bridge: Bridge::new(base, deployed.address), _local: local };
+        world.sign();
+        Some(world)
+    }
+
+    /// Lets all validators sign what they owe.
+    fn sign(&self) {
+        let node = self.scene.node_at("validators");
+        for validator in 1..=4 {
+            node.put_key(validator, &format!("bridge_key-{validator}.json"));
+        }
+        node.signer().round();
+        self.scene.chain.propose(Vec::new());
+    }
+
+    /// Seals a batch and has it signed.
+    fn batch(&self, fee: u128) -> u64 {
+        let nonce = self.scene.seal(fee);
+        self.sign();
+        assert!(booking::has_quorum(&self.scene.state(), OutboundKind::Batch, nonce, 0));
+        nonce
+    }
+
+    /// A relayer with the bridge keys of these validators, and an account with ETH.
+    async fn relayer(&self, account: u8, validators: &[u32], out_of_turn: Duration) -> (Relayer, Registry) {
+        let node = self.scene.node_at(&format!("relayer-{account}"));
+        for validator in validators {
+            node.put_key(*validator, &format!("bridge_key-{validator}.json"));
+        }
+        let registry = Registry::new();
+        let settings = Relaying { out_of_turn, ..settings(self.bridge.base().url()) };
+        let account = funded(self.bridge.base(), account).await;
+        let keys = Keys::of_home(node.home.clone(), self.scene.chain.doc.chain_id.clone());
+        let metrics = Arc::new(Metrics::new(&registry).unwrap());
+        (Relayer::new(Arc::clone(&self.scene.chain.app), keys, account, settings, metrics), registry)
+    }
+
+    async fn minted(&self) -> u128 {
+        self.bridge.balance_of(&RECIPIENT).await.unwrap().get()
+    }
+}
+
+fn settings(base_rpc: &str) -> Relaying {
+    Relaying { base_rpc: base_rpc.into(), out_of_turn: Duration::ZERO, max_gas_gwei: 20, low_balance_gwei: 1_000_000 }
+}
+
+async fn funded(base: &Base, number: u8) -> EthereumKey {
+    let key = EthereumKey::new(&[number; 32]).unwrap();
+    Dev::new(base.clone()).set_balance(&key.address(), ETHER).await.unwrap();
+    key
+}
+
+const TENTH: u128 = Amount::ONE.get() / 10;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_arrives_once_though_two_relay_and_one_is_killed_in_the_middle() {
+    let Some(world) = World::start().await else { return };
+    let batches: Vec<u64> = (1..=4).map(|fee| world.batch(fee)).collect();
+    let (mut first, _) = world.relayer(11, &[1, 2], Duration::ZERO).await;
+    let (mut second, _) = world.relayer(12, &[3, 4], Duration::ZERO).await;
+    // The contract is fresh, so whoever relays a batch first sends the set that it needs.
+    assert!(!world.bridge.state().await.unwrap().active);
+    let killed = tokio::spawn(async move { first.round().await });
+    let other = tokio::spawn(async move {
+        second.round().await;
+        second
+    });
+    while world.minted().await == 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    killed.abort();
+    let mut second = other.await.unwrap();
+    // It comes back with nothing but its key, and reads chain and contract anew.
+    let (mut first, _) = world.relayer(11, &[1, 2], Duration::ZERO).await;
+    for _ in 0..3 {
+        first.round().await;
+        second.round().await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    for nonce in &batches {
+        assert!(world.bridge.executed(*nonce).await.unwrap(), "batch {nonce}");
+    }
+    assert_eq!(world.minted().await, 4 * TENTH);
+    let fees: u128 = (1..=4).map(|fee| fee * Amount::ONE.get() / 10_000).sum();
+    assert_eq!(world.bridge.supply().await.unwrap().get(), 4 * TENTH + fees);
+    assert_eq!(world.bridge.state().await.unwrap().set_nonce, state::issued(&world.scene.state()).sets);
+    // What came later goes on with the set that is installed now.
+    let nonce = world.batch(5);
+    first.round().await;
+    assert!(world.bridge.executed(nonce).await.unwrap());
+    assert_eq!(world.minted().await, 5 * TENTH);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_the_turn_sends_and_others_after_a_while() {
+    let Some(world) = World::start().await else { return };
+    // Nobody's keys: it waits for its time, which does not come.
+    let (mut stranger, registry) = world.relayer(21, &[], LONG).await;
+    stranger.round().await;
+    assert_eq!(metric(&registry, "diem_bridge_relayer_balance_gwei"), "1000000000");
+    assert!(!world.bridge.state().await.unwrap().active);
+    // Whoever has all keys has every turn.
+    let (mut all, registry) = world.relayer(22, &[1, 2, 3, 4], LONG).await;
+    let nonce = world.batch(1);
+    all.round().await;
+    assert!(world.bridge.executed(nonce).await.unwrap());
+    for (what, count) in [("set", "1"), ("batch", "1")] {
+        assert_eq!(metric(&registry, &format!("diem_bridge_relayed_txs_total{{what=\"{what}\"}}")), count);
+    }
+    // Of four relayers with a key each, exactly one has the turn of the next batch.
+    let nonce = world.batch(2);
+    let mut senders = 0;
+    for validator in 1..=4_u8 {
+        let (mut relayer, registry) = world.relayer(30 + validator, &[validator.into()], LONG).await;
+        relayer.round().await;
+        let text = prometheus::TextEncoder::new().encode_to_string(&registry.gather()).unwrap();
+        senders += usize::from(text.contains("what=\"batch\""));
+    }
+    assert!(world.bridge.executed(nonce).await.unwrap());
+    assert_eq!(senders, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_decided_action_is_sent_and_nothing_close_to_its_deadline() {
+    let Some(world) = World::start().await else { return };
+    let guardian = Address([8; 20]);
+    world.scene.run(&operator(0), Msg::Admin { action: AdminAction::SetGuardian { guardian } });
+    let nonce = world.batch(1);
+    let dev = Dev::new(world.bridge.base().clone());
+    let deadline = state::open_batch(&world.scene.state(), nonce).unwrap().deadline;
+    let now = world.bridge.base().latest().await.unwrap().timestamp;
+    // Base's clock shows five minutes before the deadline.
+    dev.warp(deadline - 300 - now).await.unwrap();
+    dev.mine(1).await.unwrap();
+    let (mut relayer, registry) = world.relayer(41, &[], Duration::ZERO).await;
+    relayer.round().await;
+    assert_eq!(world.bridge.admin_nonce().await.unwrap(), 1);
+    assert!(!world.bridge.executed(nonce).await.unwrap());
+    assert_eq!(metric(&registry, "diem_bridge_unrelayed_batches"), "0");
+    assert_eq!(metric(&registry, "diem_bridge_present_faults{fault=\"sending\"}"), "0");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_without_eth_is_told_and_the_next_relayer_sends() {
+    let Some(world) = World::start().await else { return };
+    let nonce = world.batch(1);
+    let (mut poor, registry) = world.relayer(51, &[], Duration::ZERO).await;
+    let account = EthereumKey::new(&[51; 32]).unwrap().address();
+    Dev::new(world.bridge.base().clone()).set_balance(&account, 1).await.unwrap();
+    poor.round().await;
+    for fault in ["funds", "sending"] {
+        assert_eq!(metric(&registry, &format!("diem_bridge_present_faults{{fault=\"{fault}\"}}")), "1", "{fault}");
+    }
+    let (mut rich, _) = world.relayer(52, &[], Duration::ZERO).await;
+    rich.round().await;
+    assert!(world.bridge.executed(nonce).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_set_that_base_lacks_is_sent_before_the_batch_that_needs_it() {
+    let Some(world) = World::start().await else { return };
+    let (mut relayer, registry) = world.relayer(61, &[], Duration::ZERO).await;
+    relayer.round().await;
+    assert_eq!(world.bridge.state().await.unwrap().set_nonce, 1);
+    // Nothing new: Base is not asked for more.
+    relayer.round().await;
+    assert_eq!(metric(&registry, "diem_bridge_relayed_txs_total{what=\"set\"}"), "1");
+    // After a while the next set is made, and the relayer keeps Base up to date without a batch.
+    let mut block = world.scene.chain.next_block();
+    block.info.time = diem_core::Time(block.info.time.millis() + 600_000);
+    world.scene.chain.propose_in(block, Vec::new());
+    assert_eq!(state::issued(&world.scene.state()).sets, 2);
+    world.sign();
+    relayer.round().await;
+    assert_eq!(world.bridge.state().await.unwrap().set_nonce, 2);
+    let nonce = world.batch(1);
+    assert!(sealing::batch(&world.scene.state(), nonce).is_some());
+    relayer.round().await;
+    assert!(world.bridge.executed(nonce).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_that_is_gone_wrong_or_mad_is_a_fault_and_nothing_else() {
+    let scene = Scene::activated(1);
+    let node = scene.node("home").with_key(1);
+    node.signer().round();
+    scene.chain.propose(Vec::new());
+    let (listener, gone) = (stand_in("not json"), "http://127.0.0.1:1".to_owned());
+    let wrong_chain = stand_in(r#"{"jsonrpc":"2.0","id":1,"result":"0x1"}"#);
+    // It names the right chain, and answers every other question with the same word.
+    let liar = stand_in(&format!(r#"{{"jsonrpc":"2.0","id":1,"result":"{BASE:#x}"}}"#));
+    for url in [gone, listener, wrong_chain, liar] {
+        let registry = Registry::new();
+        let keys = Keys::of_home(node.home.clone(), scene.chain.doc.chain_id.clone());
+        let metrics = Arc::new(Metrics::new(&registry).unwrap());
+        let account = EthereumKey::new(&[1; 32]).unwrap();
+        let app = Arc::clone(&scene.chain.app);
+        let mut relayer = Relayer::new(app, keys, account, settings(&url), metrics);
+        relayer.round().await;
+        assert_eq!(metric(&registry, "diem_bridge_present_faults{fault=\"endpoint\"}"), "1", "{url}");
+        scene.chain.propose(Vec::new());
+    }
+}
+
+/// A server that gives every request the same answer. It ends with the test's runtime.
+fn stand_in(answer: &str) -> String {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+    let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{answer}", answer.len());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _ = stream.read(&mut [0; 4_096]).await;
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    url
+}
