@@ -35,6 +35,11 @@ impl Secret {
         }
     }
 
+    /// The secret itself.
+    pub const fn bytes(&self) -> &Zeroizing<[u8; 32]> {
+        &self.bytes
+    }
+
     /// Returns the key that signs.
     pub fn key(&self) -> SecretKey {
         #[expect(clippy::expect_used, reason = "the constructor has tried the same bytes")]

@@ -1,5 +1,6 @@
 //! `diemd devnet`: a development chain on this machine, with a process for each validator.
 
+mod base;
 mod homes;
 mod mark;
 mod nodes;
@@ -51,6 +52,10 @@ pub struct Options {
     pub block_time: Option<String>,
     /// The path of the CometBFT binary.
     pub cometbft: Option<PathBuf>,
+    /// Whether there is a local Base, where its program is found or can be installed.
+    pub base: bool,
+    /// The path of the anvil binary.
+    pub anvil: Option<PathBuf>,
     /// Whether the chain that is in the folder is removed first.
     pub fresh: bool,
     /// The chain id, if it is not the default one.
@@ -141,18 +146,21 @@ async fn run_alone(options: &Options) -> Result<(), DevnetError> {
     nodes::end_leftovers(&options.dir)?;
     // Every check runs before anything is written, and before an old chain is removed.
     let plan = homes::plan(options)?;
-    ports::check(&plan)?;
+    let anvil = base::find(options.base, options.anvil.as_deref())?;
+    let base_port = matches!(anvil, base::Found::Anvil(_)).then(|| base::port(options.port_offset)).transpose()?;
+    ports::check(&plan, base_port)?;
     wallet::check(&options.wallet)?;
     let binary = find_cometbft(options, plan.engine)?;
     homes::make(&plan)?;
     let _lock = place.keep();
-    homes::write(&plan, binary.as_deref())?;
+    homes::write(&plan, binary.as_deref(), base_port.map(base::url).as_deref())?;
     let wallet = wallet::fill(&options.wallet, &plan)?;
     // Signals are heard from here on: before, Ctrl-C simply ends this process, and a compilation of CometBFT with it.
     let mut signals = Signals::listen().map_err(DevnetError::io("signals cannot be heard"))?;
+    let base = base::start(anvil, &plan, options.port_offset)?;
     let mut nodes = Nodes::start(&plan)?;
     let result = tokio::select! {
-        result = live(options, &plan, &wallet, &mut nodes, started) => result,
+        result = live(options, &plan, &wallet, &base, &mut nodes, started) => result,
         () = signals.any() => Ok(()),
     };
     if let Some(file) = &options.ready_file {
@@ -165,6 +173,9 @@ async fn run_alone(options: &Options) -> Result<(), DevnetError> {
         () = signals.any() => {}
     }
     nodes.kill();
+    if let Ok(local) = base {
+        local.stop();
+    }
     result
 }
 
@@ -205,18 +216,24 @@ async fn live(
     options: &Options,
     plan: &Plan,
     wallet: &wallet::Wallet,
+    base: &Result<base::Local, String>,
     nodes: &mut Nodes,
     started: Instant,
 ) -> Result<(), DevnetError> {
     let clients = clients(plan)?;
     wait_until_ready(plan, nodes, &clients).await?;
     homes::ran(plan)?;
+    let bridge = match (base, clients.first()) {
+        (Ok(local), Some(client)) => base::set_up(local, client).await,
+        (Err(why), _) => Err(why.clone()),
+        (_, None) => Err("there is no validator".into()),
+    };
     let people = screen::people(plan, clients.first()).await;
     if let Some(file) = &options.ready_file {
-        let json = screen::ready_json(plan, &people)?;
+        let json = screen::ready_json(plan, &people, bridge.as_ref().ok())?;
         diem_host::home::write_whole(file, &json)?;
     }
-    screen::show(plan, wallet, &people, started.elapsed())?;
+    screen::show(plan, wallet, &people, &bridge, started.elapsed())?;
     watch(plan, nodes, &clients).await
 }
 

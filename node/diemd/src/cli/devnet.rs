@@ -37,6 +37,12 @@ pub struct DevnetCommand {
     /// CometBFT binary [default: looked for in PATH and in the cache, else compiled with Go].
     #[arg(long, value_name = "PATH")]
     cometbft: Option<PathBuf>,
+    /// Do without a local Base, and so without the bridge.
+    #[arg(long, conflicts_with = "anvil")]
+    no_base: bool,
+    /// The anvil binary, which is the local Base [default: looked for in the cache, else installed with npm].
+    #[arg(long, value_name = "PATH")]
+    anvil: Option<PathBuf>,
     /// Forget the chain that is there and start a new one.
     #[arg(long)]
     fresh: bool,
@@ -75,6 +81,8 @@ impl DevnetCommand {
             ready_file: self.ready_file,
             block_time: self.block_time,
             cometbft: self.cometbft,
+            base: !self.no_base,
+            anvil: self.anvil,
             fresh: self.fresh,
             chain_id: self.chain_id,
             port_offset: self.port_offset,

@@ -24,7 +24,7 @@ use diem_types::GenesisDoc;
 use ed25519_dalek::SigningKey;
 
 use super::{
-    DevnetError, Options,
+    DevnetError, Options, base,
     mark::{MARK, Mark},
 };
 
@@ -213,7 +213,7 @@ fn clear(dir: &Path, is_devnet: bool) -> Result<(), DevnetError> {
         let path = home.root();
         fs::remove_dir_all(path).map_err(DevnetError::io(path.display().to_string()))?;
     }
-    for name in ["genesis.json", MARK] {
+    for name in base::FILES.into_iter().chain(["genesis.json", MARK]) {
         match fs::remove_file(dir.join(name)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(DevnetError::io(name)(error)),
             _ => {}
@@ -308,11 +308,13 @@ pub(super) fn make(plan: &Plan) -> Result<(), DevnetError> {
 }
 
 /// Writes the configurations anew at every start: ports and peers may have moved.
-pub(super) fn write(plan: &Plan, cometbft: Option<&Path>) -> Result<(), DevnetError> {
+pub(super) fn write(plan: &Plan, cometbft: Option<&Path>, base: Option<&str>) -> Result<(), DevnetError> {
     let peers = plan.nodes.iter().filter_map(|node| node.peer().transpose()).collect::<Result<Vec<_>, _>>()?;
     for node in &plan.nodes {
         let mut config = node.config.clone();
         config.comet.binary = cometbft.map(|path| path.display().to_string()).unwrap_or_default();
+        config.bridge.base_rpc = base.unwrap_or_default().to_owned();
+        config.bridge.relay = base.is_some();
         let own = node.number.saturating_sub(1);
         let others = peers.iter().enumerate().filter(|(at, _)| *at != own);
         config.comet.peers = others.map(|(_, peer)| peer.clone()).collect();
@@ -337,6 +339,8 @@ mod tests {
             ready_file: None,
             block_time: None,
             cometbft: None,
+            base: false,
+            anvil: None,
             fresh,
             chain_id: None,
             port_offset: 0,

@@ -12,7 +12,12 @@ use super::{DevnetError, homes::Plan};
 const STEP: u16 = 1_000;
 
 /// Checks all ports before anything is started; the error names the first that is taken.
-pub(super) fn check(plan: &Plan) -> Result<(), DevnetError> {
+pub(super) fn check(plan: &Plan, base: Option<u16>) -> Result<(), DevnetError> {
+    if let Some(port) = base {
+        let remedy = || format!("move all ports with --port-offset {}", free_offset(plan).unwrap_or(STEP));
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        ports::check(address, "the local Base", "").map_err(|error| ListenError { remedy: remedy(), ..error })?;
+    }
     for node in &plan.nodes {
         for (address, purpose) in addresses(&node.config) {
             let purpose = format!("{purpose} of validator {}", node.number);

@@ -19,7 +19,12 @@ use diem_genesis::presets::TEST_MNEMONIC;
 use diem_host::{home::default_home, outlet};
 use serde_json::json;
 
-use super::{DevnetError, homes::Plan, wallet::Wallet};
+use super::{
+    DevnetError,
+    base::{Bridge, CHAIN_ID, account_of},
+    homes::{NodePlan, Plan},
+    wallet::Wallet,
+};
 
 /// The longest time that text on one stream waits for earlier text on the other; where nobody reads, it is written
 /// after that.
@@ -85,7 +90,7 @@ pub(super) async fn people(plan: &Plan, client: Option<&Client>) -> Vec<Person> 
 }
 
 /// The JSON of the ready file, which scripts read.
-pub(super) fn ready_json(plan: &Plan, people: &[Person]) -> Result<String, DevnetError> {
+pub(super) fn ready_json(plan: &Plan, people: &[Person], bridge: Option<&Bridge>) -> Result<String, DevnetError> {
     let nodes = plan.nodes.iter().map(|node| {
         let comet = (plan.engine == EngineKind::Comet).then(|| format!("http://{}", node.config.comet.rpc));
         let metrics = node.config.metrics.listen.0.map(|address| format!("http://{address}/metrics"));
@@ -100,19 +105,37 @@ pub(super) fn ready_json(plan: &Plan, people: &[Person]) -> Result<String, Devne
         "engine": plan.engine,
         "nodes": nodes,
         "accounts": accounts.collect::<Vec<_>>(),
+        "base": bridge.map(|bridge| json!({
+            "rpc": bridge.rpc,
+            "chain_id": CHAIN_ID,
+            "token": bridge.token.to_hex(),
+            "bridge": bridge.bridge.to_hex(),
+        })),
     });
     serde_json::to_string_pretty(&ready).map_err(|error| DevnetError::Usage(error.to_string()))
 }
 
 /// Shows the screen once the chain is ready.
-pub(super) fn show(plan: &Plan, wallet: &Wallet, people: &[Person], took: Duration) -> Result<(), DevnetError> {
-    let text = text(plan, wallet, people, took)?;
+pub(super) fn show(
+    plan: &Plan,
+    wallet: &Wallet,
+    people: &[Person],
+    bridge: &Result<Bridge, String>,
+    took: Duration,
+) -> Result<(), DevnetError> {
+    let text = text(plan, wallet, people, bridge, took)?;
     outlet::settle(ORDER_PATIENCE);
     outlet::out(&format!("{text}\n"));
     Ok(())
 }
 
-fn text(plan: &Plan, wallet: &Wallet, people: &[Person], took: Duration) -> Result<String, DevnetError> {
+fn text(
+    plan: &Plan,
+    wallet: &Wallet,
+    people: &[Person],
+    bridge: &Result<Bridge, String>,
+    took: Duration,
+) -> Result<String, DevnetError> {
     let rows = people.iter().map(|person| {
         let role = ROLES.iter().find(|(name, _)| *name == person.name).map_or("", |(_, role)| role);
         [person.name.clone(), person.address.to_string(), person.vvv.display(Denom::Vvv), role.to_string()]
@@ -149,33 +172,55 @@ fn text(plan: &Plan, wallet: &Wallet, people: &[Person], took: Duration) -> Resu
             format!("\n{names}: another key has this name there; set DIEM_HOME to an empty folder and start again\n");
         text.push_str(&wrapped(&said, width()));
     }
-    text.push_str("\nno local Base yet: the bridge is off\n");
+    match bridge {
+        Ok(bridge) => text.push_str(&to_base(plan, wallet, bridge)?),
+        Err(why) => text.push_str(&wrapped(&format!("\nthe bridge is off, without a local Base: {why}\n"), width())),
+    }
     text.push_str(&format!("\nready in {} s; Ctrl-C stops everything", seconds(took)));
+    Ok(text)
+}
+
+/// A command of this program against a node, as it stands.
+fn ours(words: &[&str], wallet: &Wallet, url: &str) -> Vec<String> {
+    let mut place = Vec::new();
+    if wallet.home != default_home() {
+        place.extend(["--home".into(), wallet.home.display().to_string()]);
+    }
+    if url != DEFAULT_NODE {
+        place.extend(["--node".into(), url.to_owned()]);
+    }
+    let words = words.iter().map(ToString::to_string);
+    std::iter::once(program()).chain(words).chain(place).collect()
+}
+
+/// The local Base, and the commands by which DIEM goes there.
+fn to_base(plan: &Plan, wallet: &Wallet, bridge: &Bridge) -> Result<String, DevnetError> {
+    let node = plan.nodes.first().map(NodePlan::api).unwrap_or_default();
+    let place = fields([
+        ("rpc", format!("{} (anvil, chain id {CHAIN_ID}, the same phrase)", bridge.rpc)),
+        ("token", bridge.token.to_hex()),
+        ("bridge", bridge.bridge.to_hex()),
+    ]);
+    let mut text = format!("\nlocal Base\n{place}\n\nDIEM to Base and to dave's account there\n");
+    let to = account_of(plan, "dave")?.map(|account| account.to_hex()).unwrap_or_default();
+    let out = ["bridge", "out", "1DIEM", "--to", &to, "--from", "dave", "--base-rpc", &bridge.rpc, "--wait", "--yes"];
+    let status = ["bridge", "status", "--base-rpc", &bridge.rpc];
+    let list = ["bridge", "list"];
+    for words in [&out[..], &list, &status] {
+        text.push_str(&format!("{}\n", command(&ours(words, wallet, &node), "  ", width())));
+    }
+    text.push_str("\nDIEM back from Base is not there yet\n");
     Ok(text)
 }
 
 /// Three commands to try, which work exactly as they stand.
 fn to_try(plan: &Plan, wallet: &Wallet) -> Vec<Vec<String>> {
     let at = |at: usize| plan.nodes.get(at).or(plan.nodes.last()).map(|node| node.api()).unwrap_or_default();
-    let place = |url: &str| {
-        let mut words = Vec::new();
-        if wallet.home != default_home() {
-            words.extend(["--home".into(), wallet.home.display().to_string()]);
-        }
-        if url != DEFAULT_NODE {
-            words.extend(["--node".into(), url.to_owned()]);
-        }
-        words
-    };
-    let ours = |words: &[&str], url: &str| {
-        let words = words.iter().map(ToString::to_string);
-        std::iter::once(program()).chain(words).chain(place(url)).collect::<Vec<String>>()
-    };
     let (first, last) = (at(0), at(usize::MAX));
     let look = match plan.engine {
         EngineKind::Comet => {
             let genesis = plan.dir.join("genesis.json").display().to_string();
-            ours(&["query", "account", "bob", "--verify", "--genesis", &genesis], &last)
+            ours(&["query", "account", "bob", "--verify", "--genesis", &genesis], wallet, &last)
         }
         EngineKind::Instant => {
             let url = format!("{first}/v1/dev/warp");
@@ -185,7 +230,7 @@ fn to_try(plan: &Plan, wallet: &Wallet) -> Vec<Vec<String>> {
         }
     };
     let pay = ["tx", "transfer", "bob", "12.5VVV", "--from", "alice", "--yes"];
-    vec![ours(&["demo"], &first), ours(&pay, &first), look]
+    vec![ours(&["demo"], wallet, &first), ours(&pay, wallet, &first), look]
 }
 
 /// The name by which this program was called.

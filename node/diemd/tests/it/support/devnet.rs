@@ -32,6 +32,8 @@ pub enum EngineUnderTest {
 /// A devnet: `diemd devnet` with a folder and ports of its own.
 pub struct Devnet {
     engine: EngineUnderTest,
+    /// Whether it has a local Base.
+    base: bool,
     folder: tempfile::TempDir,
     ports: Ports,
     child: Option<Child>,
@@ -52,12 +54,24 @@ impl Devnet {
         devnet
     }
 
+    /// Starts a devnet with a local Base; `None`, and a line that says so, where its program is not installed.
+    pub fn with_base(engine: EngineUnderTest, more: &[&str]) -> Option<Self> {
+        if diem_anvil::find(None).unwrap().is_none() {
+            eprintln!("left out: anvil is not installed here (npm ci in contracts/ installs it)");
+            return None;
+        }
+        let mut devnet = Self::prepared(engine);
+        devnet.base = true;
+        devnet.again(more);
+        Some(devnet)
+    }
+
     /// Claims a folder and ports for a devnet that is not started yet.
     pub fn prepared(engine: EngineUnderTest) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let ports = Ports::claim();
         let doc = diem_testkit::genesis(&[]);
-        Self { engine, folder, ports, child: None, ready: Value::Null, doc }
+        Self { engine, base: false, folder, ports, child: None, ready: Value::Null, doc }
     }
 
     /// Makes a devnet with a single validator and stops it: its home can be started by [`Single`].
@@ -103,6 +117,9 @@ impl Devnet {
             EngineUnderTest::Comet => command.args(["--engine", "comet", "--block-time", "400ms"]),
             EngineUnderTest::Instant => command.args(["--engine", "instant"]),
         };
+        if !self.base {
+            command.arg("--no-base");
+        }
         command.args(more).stdin(Stdio::null()).process_group(0);
         command
     }
