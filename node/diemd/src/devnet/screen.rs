@@ -203,7 +203,7 @@ fn to_base(plan: &Plan, wallet: &Wallet, bridge: &Bridge) -> Result<String, Devn
     ]);
     let mut text = format!("\nlocal Base\n{place}\n\nDIEM to Base and to dave's account there\n");
     let to = account_of(plan, "dave")?.map(|account| account.to_hex()).unwrap_or_default();
-    let out = ["bridge", "out", "1DIEM", "--to", &to, "--from", "dave", "--base-rpc", &bridge.rpc, "--wait", "--yes"];
+    let out = ["bridge", "out", "1DIEM", "--to", &to, "--from", "dave", "--base-rpc", &bridge.rpc, "--follow", "--yes"];
     let status = ["bridge", "status", "--base-rpc", &bridge.rpc];
     let list = ["bridge", "list"];
     for words in [&out[..], &list, &status] {
