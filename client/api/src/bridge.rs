@@ -22,10 +22,8 @@ pub struct Bridge {
     /// The last number of each kind that was issued.
     pub issued: BridgeIssued,
     /// The nonce of the validator set that is installed on Base, as far as the chain has followed Base.
-    #[serde(with = "diem_core::json::number")]
     pub installed_set: u64,
     /// The number of pauses and of their ends there, as far as the chain has followed Base.
-    #[serde(with = "diem_core::json::number")]
     pub pause_nonce: u64,
     /// The signatures of the installed set under the newest set; `null` before there is one.
     pub newest_set: Option<SignedPower>,
@@ -130,16 +128,12 @@ pub struct BridgeDeployed {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BridgeIssued {
     /// The id of the last transfer.
-    #[serde(with = "diem_core::json::number")]
     pub transfers: u64,
     /// The nonce of the last batch.
-    #[serde(with = "diem_core::json::number")]
     pub batches: u64,
     /// The nonce of the newest validator set.
-    #[serde(with = "diem_core::json::number")]
     pub sets: u64,
     /// The nonce of the last administrative action.
-    #[serde(with = "diem_core::json::number")]
     pub actions: u64,
 }
 

@@ -3,7 +3,7 @@
 use anyhow::anyhow;
 use clap::Subcommand;
 use diem_api::{At, Bridge, BridgeBatchDetail, BridgeSignatures, Hash};
-use diem_base::{Call, Receipt, Sender};
+use diem_base::{Call, Sender};
 use diem_bridge::{Batch, BridgeState, OutboundKind, SignatureList, Transfer, ValidatorSet};
 use diem_cli::{
     Failure,
@@ -87,18 +87,19 @@ impl Relay<'_> {
             self.sender.address().to_hex()
         ));
         let mut signed = self.signatures(OutboundKind::Batch, nonce, state.set_nonce).await?;
-        let newest = self.bridge.issued.sets;
-        let needs_set = !state.active || !signed.power.is_enough;
-        if needs_set && newest > state.set_nonce {
+        let newest = Some(self.bridge.issued.sets).filter(|newest| *newest > state.set_nonce);
+        if let Some(newest) = newest.filter(|_| !state.active || !signed.power.is_enough) {
+            signed = self.signatures(OutboundKind::Batch, nonce, newest).await?;
+            enough(&signed, "batch")?;
+            let call = self.update(newest, &state).await?;
             confirm(&format!("Send validator set {newest} and batch {nonce}?"), yes)?;
-            let receipt = self.set(newest, &state).await?;
+            let receipt = self.sender.send(self.contract, &call).await.map_err(on_base)?;
             relayed.set = Some(newest);
             relayed.transactions.push(Hash(receipt.hash));
-            signed = self.signatures(OutboundKind::Batch, nonce, newest).await?;
         } else {
+            enough(&signed, "batch")?;
             confirm(&format!("Send batch {nonce}?"), yes)?;
         }
-        enough(&signed, "batch")?;
         let (set, list) = decoded(&signed)?;
         let call = Call::submit_batch(&set, &list, &content(&detail));
         let receipt = self.sender.send(self.contract, &call).await.map_err(on_base)?;
@@ -106,15 +107,14 @@ impl Relay<'_> {
         Ok(())
     }
 
-    /// Puts the newest set in place of the one that Base has.
-    async fn set(&self, newest: u64, state: &BridgeState) -> Result<Receipt, Failure> {
+    /// The call that puts the newest set in place of the one that Base has.
+    async fn update(&self, newest: u64, state: &BridgeState) -> Result<Call, Failure> {
         let signed = self.signatures(OutboundKind::Valset, newest, state.set_nonce).await?;
         enough(&signed, "validator set")?;
         let (set, list) = decoded(&signed)?;
         let newer = self.client.bridge_set(newest).await?;
         let members = ValidatorSet::decode(&newer.bytes.0).map_err(failed)?;
-        let call = Call::update_set(&set, &list, newest, newer.created_at, &members);
-        self.sender.send(self.contract, &call).await.map_err(on_base)
+        Ok(Call::update_set(&set, &list, newest, newer.created_at, &members))
     }
 
     async fn signatures(&self, kind: OutboundKind, nonce: u64, set: u64) -> Result<BridgeSignatures, Failure> {

@@ -37,20 +37,23 @@ pub fn make_due(ctx: &mut BlockContext<'_>) -> Result<(), CallError> {
 /// Makes the set with the next nonce. No nonce is ever given twice: whoever signed the one before would be guilty.
 pub(crate) fn make_next(state: &mut dyn StateWrite, now: Time) -> Result<u64, Error> {
     let mut issued = issued(state);
+    let before = [0, issued.sets].into_iter().filter_map(|nonce| SETS.get(state, &nonce));
+    // Base counts whole seconds and takes no set that is not later than the one before.
+    let later = before.map(|set| set.created_at.saturating_add(1)).max().unwrap_or_default();
+    let created_at = later.max(now.millis() / SECOND_MS);
     issued.sets = issued.sets.saturating_add(1);
     ISSUED.set(state, &issued);
-    let set_hash = store(state, issued.sets, now)?;
-    let valset = Valset { nonce: issued.sets, created_at: now.millis() / SECOND_MS, set_hash };
+    let set_hash = store(state, issued.sets, now, created_at)?;
+    let valset = Valset { nonce: issued.sets, created_at, set_hash };
     STRUCT_HASHES.set(state, &(OutboundKind::Valset, issued.sets), &Preimage::Valset(valset).struct_hash());
     Ok(issued.sets)
 }
 
 /// Stores the consensus set as the set with this nonce, and returns its hash. Set 0 is that of the constructor, which
 /// nobody signs.
-pub(crate) fn store(state: &mut dyn StateWrite, nonce: u64, now: Time) -> Result<[u8; 32], Error> {
+pub(crate) fn store(state: &mut dyn StateWrite, nonce: u64, now: Time, created_at: u64) -> Result<[u8; 32], Error> {
     let set = current(state)?;
     let salt = SALT.get(state).ok_or(Error::Unprepared)?;
-    let created_at = now.millis() / SECOND_MS;
     for member in set.members() {
         // Set 0 may be made anew while later ones have the key too.
         let newest = KEY_SETS.get(state, &member.address).map_or(nonce, |newest| newest.max(nonce));

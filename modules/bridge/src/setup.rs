@@ -50,7 +50,7 @@ pub fn prepare(ctx: &mut TxContext<'_>, terms: Terms) -> Result<(), CallError> {
         let identity = chain::identity(ctx.state);
         SALT.set(ctx.state, &salt(&identity.genesis_hash, &identity.chain_id));
     }
-    sets::store(ctx.state, 0, ctx.block.time)?;
+    sets::store(ctx.state, 0, ctx.block.time, ctx.block.time.millis() / SECOND_MS)?;
     let contract =
         Contract { chain_id, max_set_age, mint_capacity, share_bps, guardian, deployed: None, is_ready: false };
     CONTRACT.set(ctx.state, &contract);

@@ -89,6 +89,18 @@ fn the_salt_is_fixed_once_and_the_terms_until_the_bridge_is_at_work() {
 }
 
 #[test]
+fn a_set_is_later_than_the_one_before_also_within_a_second() {
+    let base = empty();
+    let mut chain = Chain::new(&base);
+    chain.prepare(AUTHORITY, TERMS).unwrap();
+    for nonce in 1..=3 {
+        chain.activate(AUTHORITY).unwrap();
+        let created_at = |nonce| state::stored_set(&chain.world.state, nonce).unwrap().created_at;
+        assert_eq!(created_at(nonce), created_at(nonce - 1) + 1);
+    }
+}
+
+#[test]
 fn stake_stays_slashable_for_longer_than_a_set_lives() {
     let base = empty();
     let mut chain = Chain::new(&base);

@@ -162,7 +162,7 @@ async fn the_authority_changes_what_it_names_and_orders_on_base() {
         (&format!("move {ON_BASE}"), "move_bridge"),
     ] {
         sent(&chain, &format!("admin {line} --from validator-1")).await;
-        let nonce = shown(&chain, "status").await["issued"]["actions"].as_str().unwrap().to_owned();
+        let nonce = shown(&chain, "status").await["issued"]["actions"].clone();
         let answer = reqwest::get(format!("{}/v1/bridge/actions/{nonce}", chain.url())).await.unwrap();
         assert_eq!(answer.json::<Value>().await.unwrap()["action"]["type"], kind);
     }

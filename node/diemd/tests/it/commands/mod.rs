@@ -2,6 +2,7 @@
 
 mod blocks;
 mod bridge;
+mod bridge_base;
 mod chain;
 mod credit;
 mod help;
