@@ -4,7 +4,7 @@ use anyhow::anyhow;
 use clap::Subcommand;
 use diem_api::{At, Bridge, BridgeBatchDetail, BridgeSignatures, Hash};
 use diem_base::{Call, Sender};
-use diem_bridge::{Batch, BridgeState, OutboundKind, SignatureList, Transfer, ValidatorSet};
+use diem_bridge::{Batch, BridgeState, OutboundKind, SignatureList, Threshold, Transfer, ValidatorSet};
 use diem_cli::{
     Failure,
     common::{Common, confirm},
@@ -139,6 +139,8 @@ fn enough(signed: &BridgeSignatures, what: &str) -> Result<(), Failure> {
 fn decoded(signed: &BridgeSignatures) -> Result<(ValidatorSet, SignatureList), Failure> {
     let set = ValidatorSet::decode(&signed.set_bytes.0).map_err(failed)?;
     let list = SignatureList::decode(&signed.list.0, set.members().len()).map_err(failed)?;
+    // Each signature costs gas, and no more of them are needed.
+    let list = list.fewest(&set, Threshold::MoreThanTwoThirds).unwrap_or(list);
     Ok((set, list))
 }
 

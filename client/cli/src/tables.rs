@@ -170,7 +170,8 @@ pub(super) fn block(block: &Block, names: &Names) -> String {
     let row = |tx: &Transaction| {
         let calls = tx.tx.iter().flat_map(|tx| &tx.calls).map(|call| names.text(&call.text));
         let result = if tx.result.ok { "ok" } else { "failed" };
-        let stated = tx.statements.iter().map(|stated| format!("{} statements of validators", stated.statements.len()));
+        let stated =
+            tx.statements.iter().map(|stated| format!("statements of validators: {}", stated.statements.len()));
         let what = calls.chain(stated).collect::<Vec<_>>().join("; ");
         [tx.index.to_string(), tx.hash.to_string(), result.into(), what]
     };

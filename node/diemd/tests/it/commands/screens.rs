@@ -205,6 +205,40 @@ async fn files_of_transactions(screens: &mut Screens, home: &str) {
     }
 }
 
+/// Looks at the screens of the bridge; those that need Base end with an error here.
+async fn the_bridge(screens: &mut Screens) {
+    let place = "0xBcd4042DE499D14e55001CcbB24a551F3b954096";
+    let authority = "--from validator-1 --yes";
+    screens.all(&["bridge status", "bridge list"]).await;
+    for line in [
+        format!("bridge prepare --guardian {place} {authority}"),
+        format!("bridge activate --deploy-block 123456789012 {authority} -v"),
+        format!("bridge out 1.123456789012345678DIEM --to {place} --from dave --yes -v"),
+        "bridge bump-fee 1 0.012345678901234567DIEM --from dave --yes".into(),
+        "bridge status".into(),
+        "bridge status 1".into(),
+        "bridge list".into(),
+        "bridge cancel 1 --from dave --yes".into(),
+        format!("bridge params set min_fee=0.000123456789012345DIEM {authority} -v"),
+        format!("bridge admin unpause {authority}"),
+        format!("bridge admin limits 1234.123456789012345678DIEM 12.34% {authority}"),
+        format!("bridge admin resolve 18446744073709551615 --release {authority}"),
+        format!("bridge admin guardian {place} {authority}"),
+        format!("bridge admin move {place} {authority}"),
+    ] {
+        screens.look(&line).await;
+    }
+    let nowhere = "--base-rpc http://127.0.0.1:1 --key dave --yes";
+    for line in [
+        format!("bridge deploy {nowhere}"),
+        format!("bridge relay 1 {nowhere}"),
+        "bridge submit nowhere.json --from alice --yes".into(),
+        "bridge evidence nowhere.json --from alice --yes".into(),
+    ] {
+        screens.look_at(&line).await;
+    }
+}
+
 async fn queries(screens: &mut Screens) {
     let hash =
         screens.chain.tx(&format!("transfer bob {AMOUNT} --from alice")).await["hash"].as_str().unwrap().to_owned();
@@ -253,6 +287,7 @@ async fn every_screen_fits_a_terminal_of_80_columns() {
     payments_and_stake(&mut screens).await;
     credit_and_providers(&mut screens, &home).await;
     files_of_transactions(&mut screens, &home).await;
+    the_bridge(&mut screens).await;
     queries(&mut screens).await;
     what_is_due(&mut screens).await;
     let known = |leaf: &&String| screens.seen.contains(*leaf) || ELSEWHERE.iter().any(|(path, _)| path == leaf);
