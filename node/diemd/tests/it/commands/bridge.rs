@@ -169,9 +169,9 @@ async fn the_authority_changes_what_it_names_and_orders_on_base() {
         (&format!("move {ON_BASE}"), "move_bridge"),
     ] {
         sent(&chain, &format!("admin {line} --from validator-1")).await;
-        let nonce = shown(&chain, "status").await["issued"]["actions"].clone();
-        let answer = reqwest::get(format!("{}/v1/bridge/actions/{nonce}", chain.url())).await.unwrap();
-        assert_eq!(answer.json::<Value>().await.unwrap()["action"]["type"], kind);
+        let nonce = shown(&chain, "status").await["issued"]["actions"].as_u64().unwrap();
+        let answer = diem_client::Client::new(chain.url()).unwrap().bridge_action(nonce).await.unwrap();
+        assert_eq!(serde_json::to_value(&answer.action).unwrap()["type"], kind);
     }
     chain.fails("bridge admin unpause --from alice --yes", 3, "not_authority").await;
 
