@@ -269,8 +269,8 @@ impl Relayer {
         let Some(Connection { bridge, sender, .. }) = &self.connection else { return Ok(()) };
         match sender.send(bridge, &step.call).await {
             Ok(receipt) => {
-                let (block, hash) = (receipt.block, hex::encode(receipt.hash));
-                tracing::info!(block, gas = receipt.gas_used, tx = hash, "{} is on Base", step.item);
+                let (block, tx) = (receipt.block, format!("0x{}", hex::encode(receipt.hash)));
+                tracing::info!(block, gas = receipt.gas_used, tx, "{} is on Base", step.item);
                 self.metrics.relayed(step.item.kind());
                 self.failures.remove(&step.item);
                 if let Item::Batch(nonce) = step.item {

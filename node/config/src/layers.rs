@@ -8,7 +8,7 @@ use toml::{Table, Value};
 use super::{Config, ConfigError};
 
 /// The variables of the environment that begin with `DIEM_` and are no settings.
-const OTHER_VARIABLES: &[&str] = &["DIEM_HOME", "DIEM_NODE", "DIEM_OUTPUT", "DIEM_FROM"];
+const OTHER_VARIABLES: &[&str] = &["DIEM_HOME", "DIEM_NODE", "DIEM_OUTPUT", "DIEM_FROM", "DIEM_BASE_RPC"];
 
 /// A value that was given beside the file, with its place and its setting.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -72,7 +72,7 @@ fn a_typo_anywhere_is_an_error_with_the_key_that_was_meant() {
 #[test]
 fn other_programs_and_commands_keep_their_variables() {
     let (_folder, path) = file("");
-    for name in ["DIEM_HOME", "DIEM_NODE", "PATH", "DIEMETER"] {
+    for name in ["DIEM_HOME", "DIEM_NODE", "DIEM_BASE_RPC", "PATH", "DIEMETER"] {
         Config::load(&path, env(name, "x"), &[]).unwrap();
     }
 }
