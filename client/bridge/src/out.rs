@@ -148,7 +148,7 @@ async fn follow(wallet: &Wallet<'_>, base: &BaseSource, sender: &Address, last: 
     let bridge = wallet.client.bridge().await?;
     let contract = base.bridge(&bridge).await?;
     let seal_wait = Duration::from_millis(bridge.params.seal_wait_ms);
-    let until = tokio::time::Instant::now() + PATIENCE.saturating_add(seal_wait);
+    let (begun, patience) = (tokio::time::Instant::now(), PATIENCE.saturating_add(seal_wait));
     let mut shown = String::new();
     loop {
         let own = wallet.client.bridge_transfers(Some(sender)).await?;
@@ -168,7 +168,7 @@ async fn follow(wallet: &Wallet<'_>, base: &BaseSource, sender: &Address, last: 
         if minted || (contract.is_none() && transfer.state == TransferState::Signed) {
             return Ok(());
         }
-        if tokio::time::Instant::now() >= until {
+        if begun.elapsed() >= patience {
             let error = anyhow!("it takes longer than usual: `diemd bridge status {}` goes on looking", transfer.id);
             return Err(Failure { exit: Exit::Unknown, error });
         }
