@@ -58,7 +58,7 @@ fn statements(report: &mut Report) {
         process.push(checked - nothing);
         finalize.push(timed(|| app.finalize(&block, hash, &txs).unwrap()).1);
     }
-    let count = 3 * f64::from(VALIDATORS);
+    let count = 3.0 * f64::from(VALIDATORS);
     let (process, bare, alone) = (median(process), median(bare), median(alone));
     report.goal(
         "check of 300 statements / 300 bare recoveries, both cores",
