@@ -11,6 +11,7 @@
     reason = "a fuzz target that finds something should stop where it is"
 )]
 
+mod bridge;
 mod calls;
 mod data;
 pub mod plan;
@@ -18,6 +19,7 @@ mod stages;
 mod txs;
 mod world;
 
+pub use bridge::{bridge_votes, shared_bridge};
 pub use calls::KINDS;
 pub use data::{events, init_chain, proof, query, transaction, vouchers};
 pub use stages::{check_tx, finalize_block, prepare_proposal, process_proposal, results};
@@ -38,4 +40,5 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("proof", proof),
     ("events", events),
     ("vouchers", vouchers),
+    ("bridge_votes", bridge_votes),
 ];

@@ -6,7 +6,7 @@ use borsh::to_vec;
 use diem_bank::{Msg, Output};
 use diem_core::{Address, Amount, Denom, ModuleId};
 use diem_fuzz::shared_chain;
-use diem_testkit::{TestChain, TxBuilder};
+use diem_testkit::{TestChain, TxBuilder, bridge::Bridged};
 use diem_types::{Call, Event, Query};
 use prost_ics23::Message as _;
 
@@ -15,7 +15,30 @@ type Seed = (&'static str, String, Vec<u8>);
 
 /// Makes every seed of every target.
 pub(crate) fn all() -> Vec<Seed> {
-    [transactions(), stages::all(), genesis(), queries(), proofs(), events(), vouchers()].concat()
+    [transactions(), stages::all(), genesis(), queries(), proofs(), events(), vouchers(), bridge_votes()].concat()
+}
+
+/// Seeds from what a proposer makes of the votes of all validators, and from what no validator may vote.
+fn bridge_votes() -> Vec<Seed> {
+    let bridged = diem_fuzz::shared_bridge();
+    let votes = bridged.votes(diem_bridge::OutboundKind::Batch, 1);
+    let pauses = bridged.votes(diem_bridge::OutboundKind::Pause, 2);
+    let both = [&votes.statements[..2], &pauses.statements[2..]].concat();
+    let swapped: Vec<_> = votes.statements.iter().rev().copied().collect();
+    let first = |statements| diem_bridge::BridgeVotes { statements, chunk: None }.encode();
+    let extension = Bridged::extension(&votes.statements).to_vec();
+    named(
+        "bridge_votes",
+        vec![
+            ("votes", votes.encode()),
+            ("two-kinds", first(both)),
+            ("unsorted", first(swapped)),
+            ("twice", first(vec![votes.statements[0]; 2])),
+            ("empty", first(Vec::new())),
+            ("extension", extension.clone()),
+            ("extension-cut", extension[..extension.len() - 1].to_vec()),
+        ],
+    )
 }
 
 fn named(target: &'static str, seeds: Vec<(&str, Vec<u8>)>) -> Vec<Seed> {

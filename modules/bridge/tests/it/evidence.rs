@@ -136,3 +136,40 @@ fn a_rotated_key_convicts_until_its_stake_may_have_left() {
     convict(&mut chain, &forged, signature).unwrap();
     assert!(validator(&chain.world.state, &who(1)).unwrap().tombstoned);
 }
+
+#[test]
+fn a_repeated_activation_and_a_shorter_batch_life_make_no_honest_signer_guilty() {
+    let base = empty();
+    let mut chain = Chain::new(&base);
+    chain.prepare(AUTHORITY, TERMS).unwrap();
+    chain.activate(AUTHORITY).unwrap();
+    let valset = |chain: &Chain<'_>| {
+        let set = state::stored_set(&chain.world.state, 1).unwrap();
+        let salt = state::domain(&chain.world.state).unwrap().salt;
+        let set_hash = set.set().hash(&salt, 1, set.created_at);
+        Preimage::Valset(Valset { nonce: 1, created_at: set.created_at, set_hash })
+    };
+    let first = valset(&chain);
+    let before = sign(&chain, 1, &first);
+    chain.prepare(AUTHORITY, TERMS).unwrap();
+    chain.call(AUTHORITY, |ctx| diem_bridge::setup::activate(ctx, [8; 32], 1)).unwrap();
+    // Under the new contract the same signature is of nobody known, and the same content is still the chain's own.
+    assert_ne!(convict(&mut chain, &first, before), Ok(()));
+    let again = sign(&chain, 1, &first);
+    assert_eq!(refusal(convict(&mut chain, &first, again)), "issued");
+    for number in 1..=4 {
+        let statement = chain.statement(number, OutboundKind::Valset, 2);
+        chain.apply(vec![statement]);
+    }
+    chain.send(ALICE, cents(100), cents(1)).unwrap();
+    chain.block(2_000);
+    chain.block(1_000);
+    let batch = Preimage::Batch(sealing::batch(&chain.world.state, 1).unwrap());
+    let signed = sign(&chain, 2, &batch);
+    let shorter = diem_bridge::Params { batch_life_ms: 600_000, seal_wait_ms: 1_000, ..crate::chain::params() };
+    chain.call(AUTHORITY, |ctx| diem_bridge::setup::set_params(ctx, &shorter)).unwrap();
+    // Long past its deadline the batch is still the chain's own.
+    chain.block(3_600_000);
+    assert_eq!(refusal(convict(&mut chain, &batch, signed)), "issued");
+    assert!((1..=4).all(|number| !validator(&chain.world.state, &who(number)).unwrap().tombstoned));
+}

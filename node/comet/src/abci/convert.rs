@@ -244,3 +244,33 @@ fn address(bytes: &[u8]) -> Result<ConsensusAddress, Malformed> {
 fn power(value: i64) -> Result<u64, Malformed> {
     u64::try_from(value).map_err(|_| malformed(format!("voting power of {value}")))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn only_votes_for_the_block_bring_statements_and_only_as_much_as_a_vote_carries() {
+        let vote = |flag: BlockIdFlag, bytes: usize| ExtendedVoteInfo {
+            vote_extension: vec![7; bytes].into(),
+            block_id_flag: flag.into(),
+            ..ExtendedVoteInfo::default()
+        };
+        let votes = vec![
+            vote(BlockIdFlag::Commit, 106),
+            vote(BlockIdFlag::Commit, 0),
+            vote(BlockIdFlag::Commit, MAX_VOTE_EXTENSION_BYTES),
+            vote(BlockIdFlag::Commit, MAX_VOTE_EXTENSION_BYTES + 1),
+            vote(BlockIdFlag::Nil, 106),
+            vote(BlockIdFlag::Absent, 106),
+            vote(BlockIdFlag::Unknown, 106),
+        ];
+        let commit = ExtendedCommitInfo { round: 0, votes };
+        let taken: Vec<usize> = extensions(Some(&commit)).iter().map(Bytes::len).collect();
+        assert_eq!(taken, [106, MAX_VOTE_EXTENSION_BYTES]);
+        // The first height of a chain has no votes before it.
+        assert!(extensions(None).is_empty());
+    }
+}
