@@ -8,6 +8,7 @@
 //! keys       the key files of the home
 //! relayer    batches, validator sets and decided actions on their way to Base
 //! plan       what the contract would take now
+//! companion  the local Base beside the development engine: one clock, and snapshots of both
 //! contract   the proof that the contract on Base is this version's
 //! faults     what is wrong now: in the log once, in the metrics as long as it lasts
 //! metrics    counters of both tasks
@@ -17,6 +18,7 @@
 //! decides about no block.
 #![allow(clippy::disallowed_methods, reason = "a node reads clocks and the environment; execution does not")]
 
+mod companion;
 mod contract;
 mod faults;
 mod keys;
@@ -27,6 +29,7 @@ mod relayer;
 mod signer;
 mod tasks;
 
+pub use companion::BaseCompanion;
 pub use keys::Keys;
 pub use memory::MemoryError;
 pub use metrics::{Metrics, Registry};

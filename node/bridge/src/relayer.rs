@@ -55,6 +55,8 @@ pub struct Relayer {
     account: EthereumKey,
     settings: Relaying,
     connection: Option<Connection>,
+    /// The height that was last seen: a chain for development may go back.
+    height: u64,
     /// The contract when Base was last asked, and when that was.
     last: Option<(OnBase, Instant)>,
     /// Batches that Base says it has executed, by nonce and digest.
@@ -86,6 +88,7 @@ impl Relayer {
             account,
             settings,
             connection: None,
+            height: 0,
             last: None,
             executed: BTreeMap::new(),
             since: BTreeMap::new(),
@@ -134,6 +137,11 @@ impl Relayer {
     fn has_news(&mut self) -> bool {
         self.executed.retain(|_, at| at.elapsed() < BELIEVED_FOR);
         let state = self.app.store().latest();
+        if state.height() < self.height {
+            // What was sent for a state that is gone says nothing about this one.
+            (self.last, self.executed) = (None, BTreeMap::new());
+        }
+        self.height = state.height();
         if state::domain(&state).is_none() {
             return false;
         }

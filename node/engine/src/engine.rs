@@ -228,6 +228,19 @@ pub enum BlockMode {
     Manual,
 }
 
+/// Another chain for development, whose clock and snapshots go along with those of the instant engine: the local Base. It
+/// is told after the engine has done its part.
+pub trait Companion: Send + Sync {
+    /// Moves its clock ahead to this time, if it is behind.
+    fn warp(&self, to: Time) -> BoxFuture<'_, Result<(), EngineError>>;
+
+    /// Marks its present state for [`Self::revert`].
+    fn snapshot(&self, id: SnapshotId) -> BoxFuture<'_, Result<(), EngineError>>;
+
+    /// Goes back to a mark, which stays valid; later ones are dropped.
+    fn revert(&self, id: SnapshotId) -> BoxFuture<'_, Result<(), EngineError>>;
+}
+
 /// The commands of a development engine. Heights and times are those of the chain.
 pub trait DevControls: Send + Sync {
     /// Makes `count` blocks and returns the height of the last.

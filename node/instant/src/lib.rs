@@ -29,7 +29,9 @@ use std::{
 use diem_core::Time;
 use diem_engine::{
     Commits, Engine, EngineKind,
-    engine::{BlockMode, DevControls, EngineError, EngineStatus, Incoming, SnapshotId, SubmitError, Wait, Warp},
+    engine::{
+        BlockMode, Companion, DevControls, EngineError, EngineStatus, Incoming, SnapshotId, SubmitError, Wait, Warp,
+    },
     origin::Origin,
 };
 use diem_host::{clock::Clock, critical};
@@ -79,6 +81,7 @@ pub struct InstantEngine {
     checked: watch::Receiver<u64>,
     stopping: Arc<AtomicBool>,
     mode: parking_lot::Mutex<BlockMode>,
+    companion: Option<Arc<dyn Companion>>,
     worker: parking_lot::Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -97,7 +100,15 @@ impl InstantEngine {
         let worker = critical::spawn("instant", move || worker.run())
             .map_err(|error| OpenError::Fatal(format!("no thread can be started: {error}")))?;
         let (mode, worker) = (parking_lot::Mutex::new(options.mode), parking_lot::Mutex::new(Some(worker)));
-        Ok(Self { app, heights, commands, handed_on: AtomicU64::new(0), checked, stopping, mode, worker })
+        let (handed_on, companion) = (AtomicU64::new(0), None);
+        Ok(Self { app, heights, commands, handed_on, checked, stopping, mode, companion, worker })
+    }
+
+    /// Takes another chain along when the clock is moved, and where this one is marked and taken back.
+    #[must_use]
+    pub fn with_companion(mut self, companion: Arc<dyn Companion>) -> Self {
+        self.companion = Some(companion);
+        self
     }
 
     /// Ends all mining on command, now and from now on, after the block that is being made. Transactions still get
@@ -260,15 +271,36 @@ impl DevControls for InstantEngine {
     }
 
     fn warp(&self, warp: Warp) -> BoxFuture<'_, Result<Time, EngineError>> {
-        self.ask(move |reply| Command::Warp { warp, reply }).boxed()
+        async move {
+            let time = self.ask(move |reply| Command::Warp { warp, reply }).await?;
+            if let Some(companion) = &self.companion {
+                companion.warp(time).await?;
+            }
+            Ok(time)
+        }
+        .boxed()
     }
 
     fn snapshot(&self) -> BoxFuture<'_, Result<(SnapshotId, u64), EngineError>> {
-        self.ask(|reply| Command::Snapshot { reply }).boxed()
+        async move {
+            let (id, height) = self.ask(|reply| Command::Snapshot { reply }).await?;
+            if let Some(companion) = &self.companion {
+                companion.snapshot(id).await?;
+            }
+            Ok((id, height))
+        }
+        .boxed()
     }
 
     fn revert(&self, id: SnapshotId) -> BoxFuture<'_, Result<u64, EngineError>> {
-        self.ask(move |reply| Command::Revert { id, reply }).boxed()
+        async move {
+            let height = self.ask(move |reply| Command::Revert { id, reply }).await?;
+            if let Some(companion) = &self.companion {
+                companion.revert(id).await?;
+            }
+            Ok(height)
+        }
+        .boxed()
     }
 
     fn absences(&self, absent: Vec<[u8; 20]>, blocks: u64) -> BoxFuture<'_, Result<(), EngineError>> {

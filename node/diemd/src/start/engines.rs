@@ -187,7 +187,11 @@ fn start_instant(parts: Parts<'_>) -> Result<Running, EngineStartError> {
         keys.push(own);
     }
     let options = diem_instant::Options { keys, mode: config.instant.blocks.0, clock: clock::wall_clock(), on_fatal };
-    let engine = InstantEngine::start(Arc::clone(app), Arc::clone(commits), &origin, options)?;
+    let mut engine = InstantEngine::start(Arc::clone(app), Arc::clone(commits), &origin, options)?;
+    if !config.bridge.base_rpc.is_empty() {
+        let base = diem_node_bridge::BaseCompanion::new(Arc::clone(app), &config.bridge.base_rpc);
+        engine = engine.with_companion(Arc::new(base));
+    }
     Ok(Running::Instant(Arc::new(engine)))
 }
 

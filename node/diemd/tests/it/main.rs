@@ -13,6 +13,7 @@
 
 mod abci_socket;
 mod api;
+mod base_goes_along;
 mod comet_engine;
 mod commands;
 mod curve;
