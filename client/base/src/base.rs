@@ -57,7 +57,7 @@ impl Base {
         let found: U64 = endpoint.ask("eth_chainId", json!([])).await?;
         let found: u64 = found.to();
         if found != chain_id {
-            return Err(BaseError::WrongChain { url: url.into(), found, expected: chain_id });
+            return Err(BaseError::WrongChain { url: endpoint.shown(), found, expected: chain_id });
         }
         Ok(Self { endpoint: Arc::new(endpoint), chain_id })
     }

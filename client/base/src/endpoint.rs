@@ -22,6 +22,8 @@ const RETRIES: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(
 #[derive(Debug, Clone)]
 pub(crate) struct Endpoint {
     url: String,
+    /// The URL as messages and logs show it.
+    shown: String,
     http: reqwest::Client,
 }
 
@@ -45,9 +47,16 @@ impl Endpoint {
             // Nothing is encrypted, so a machine without certificates of authorities does as well.
             http = http.tls_certs_only([]);
         }
+        let shown = shown(&parsed);
         let no_certificates =
-            |error: reqwest::Error| BaseError::Certificates { url: url.into(), reason: root_cause(&error) };
-        Ok(Self { url: url.into(), http: http.build().map_err(no_certificates)? })
+            |error: reqwest::Error| BaseError::Certificates { url: shown.clone(), reason: root_cause(&error) };
+        let http = http.build().map_err(no_certificates)?;
+        Ok(Self { url: url.into(), shown, http })
+    }
+
+    /// The URL as messages and logs show it.
+    pub(crate) fn shown(&self) -> String {
+        self.shown.clone()
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -106,16 +115,16 @@ impl Endpoint {
             return Trouble::Lasting(BaseError::Reverted(ContractError::decode(&data)));
         }
         let refusal =
-            BaseError::Refused { url: self.url.clone(), method, code: error.code, message: shortened(&error.message) };
+            BaseError::Refused { url: self.shown(), method, code: error.code, message: shortened(&error.message) };
         if error.is_retry_err() { Trouble::Passing(refusal) } else { Trouble::Lasting(refusal) }
     }
 
     pub(crate) fn fault(&self, method: &'static str, reason: String) -> BaseError {
-        BaseError::NotAnEndpoint { url: self.url.clone(), method, reason }
+        BaseError::NotAnEndpoint { url: self.shown(), method, reason }
     }
 
     fn no_answer(&self, method: &'static str, error: &reqwest::Error) -> Trouble {
-        let (url, reason) = (self.url.clone(), root_cause(error));
+        let (url, reason) = (self.shown(), root_cause(error));
         match (error.is_connect(), error.is_timeout()) {
             (true, true) => Trouble::Lasting(BaseError::Unreachable { url, reason }),
             (true, false) => Trouble::Passing(BaseError::Unreachable { url, reason }),
@@ -152,6 +161,13 @@ fn shortened(message: &str) -> String {
     message.chars().filter(|letter| !letter.is_control()).take(LONGEST).collect()
 }
 
+/// The URL without what may be a secret: whoever rents an endpoint often has the key to it in the path, the query or
+/// before the host.
+fn shown(url: &reqwest::Url) -> String {
+    let origin = url.origin().ascii_serialization();
+    if url.path() == "/" && url.query().is_none() { origin } else { format!("{origin}/...") }
+}
+
 /// Whether the host of a URL is one of this machine, by its name alone: nobody is asked for its address.
 fn is_loopback(host: &str) -> bool {
     let address = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
@@ -165,4 +181,23 @@ fn root_cause(error: &dyn std::error::Error) -> String {
         cause = next;
     }
     cause.to_string().to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn messages_show_no_key_to_an_endpoint() {
+        for (url, expected) in [
+            ("http://127.0.0.1:8545", "http://127.0.0.1:8545"),
+            ("https://base.example/", "https://base.example"),
+            ("https://base.example/v2/SECRET", "https://base.example/..."),
+            ("https://base.example/?key=SECRET", "https://base.example/..."),
+            ("https://user:SECRET@base.example:8443", "https://base.example:8443"),
+        ] {
+            assert_eq!(shown(&reqwest::Url::parse(url).unwrap()), expected);
+        }
+    }
 }
