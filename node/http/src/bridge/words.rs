@@ -52,8 +52,8 @@ pub(super) fn notices(stage: BridgeStage, params: &Params, open: u32) -> Vec<Str
     }
     if open >= params.max_open {
         notices.push(format!(
-            "{open} batches are open, as many as may be: transfers are taken and wait, and can be cancelled; open ones \
-             can still be relayed"
+            "as many batches are open as may be, {open}: transfers are taken and wait, and can be cancelled; open ones can \
+             still be relayed, and stay open until the chain follows Base, so a devnet is started anew"
         ));
     }
     notices
@@ -78,7 +78,7 @@ fn waiting(reader: &Reader, id: u64, before: u64, until: &Waits) -> Told {
     let (reason, next_step, expected) = match until {
         Waits::Work => ("the bridge is not at work yet".to_owned(), format!("it is sealed once it is; {cancel}"), None),
         Waits::OpenBatches => (
-            format!("{ahead}, and {} batches are open, as many as may be", params.max_open),
+            format!("{ahead}, and as many batches are open as may be, {}", params.max_open),
             format!("it is sealed once one of them is closed; {cancel}"),
             None,
         ),
