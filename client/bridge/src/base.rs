@@ -56,6 +56,11 @@ impl BaseAccount {
         Ok(Sender::new(base, self.open(common, chain_id)?))
     }
 
+    /// The file with the passphrase, which one command takes for both of its keys.
+    pub(crate) const fn passphrase_file(&self) -> Option<&PathBuf> {
+        self.passphrase.passphrase_file.as_ref()
+    }
+
     fn open(&self, common: &Common, chain_id: &str) -> Result<EthereumKey, Failure> {
         let secret = match (&self.key, &self.key_file) {
             (Some(name), _) => self.passphrase.open(name, &common.keys().get(name)?, chain_id)?.key(),

@@ -1,7 +1,7 @@
 //! The making of the bridge: the authority prepares, anybody deploys, the authority activates.
 
 use anyhow::anyhow;
-use clap::Subcommand;
+use clap::{Parser, Subcommand};
 use diem_api::{BaseAddress, Bridge, BridgeContract, Hash};
 use diem_base::init_code;
 use diem_bridge::{Constructor, Msg, bridge_address, token_address};
@@ -52,8 +52,12 @@ pub(crate) enum Verb {
         make: Box<Make>,
     },
     /// Create the contract on Base from exactly what was prepared, as anybody; once it is there, nothing happens
-    #[command(after_help = "Example: diemd bridge deploy --base-rpc http://127.0.0.1:8545 --key relayer")]
+    #[command(after_help = "Example: diemd bridge deploy --base-rpc http://127.0.0.1:8545 --key relayer --activate \
+                      validator-1")]
     Deploy {
+        /// Go on and name it to the chain, with this key of the authority.
+        #[arg(long, value_name = "KEY")]
+        activate: Option<String>,
         /// Do not ask before sending.
         #[arg(long, short)]
         yes: bool,
@@ -90,7 +94,13 @@ impl Verb {
                 };
                 wallet.send(&make, Call::Bridge(msg)).await
             }
-            Self::Deploy { yes, account } => deploy(common, &account, yes).await,
+            Self::Deploy { activate, yes, account } => {
+                let made = deploy(common, &account, yes).await?;
+                match activate {
+                    Some(authority) => name(common, &made, &authority, &account, yes).await,
+                    None => common.output.print(&made, tables::deployed),
+                }
+            }
             Self::Activate { init_code_hash, deploy_block, make } => {
                 let wallet = Wallet::open(common).await?;
                 let own = own_hash(prepared(&wallet.client.bridge().await?.answer)?);
@@ -129,7 +139,7 @@ pub(crate) struct DeployedContract {
     pub(crate) transaction: Option<Hash>,
 }
 
-async fn deploy(common: &Common, account: &BaseAccount, yes: bool) -> Result<(), Failure> {
+async fn deploy(common: &Common, account: &BaseAccount, yes: bool) -> Result<DeployedContract, Failure> {
     let client = common.client()?;
     let (bridge, chain_id) = (client.bridge().await?, client.status().await?.chain_id);
     let contract = prepared(&bridge)?;
@@ -146,14 +156,44 @@ async fn deploy(common: &Common, account: &BaseAccount, yes: bool) -> Result<(),
     ));
     confirm("Create it?", yes)?;
     let made = sender.deploy(&code, &arguments.salt).await.map_err(on_base)?;
-    let made = DeployedContract {
+    Ok(DeployedContract {
         bridge: BaseAddress(made.address),
         token: BaseAddress(token_address(&made.address)),
         init_code_hash: hash,
         deploy_block: made.receipt.as_ref().map(|receipt| receipt.block),
         transaction: made.receipt.as_ref().map(|receipt| Hash(receipt.hash)),
+    })
+}
+
+/// The options of a transaction by themselves, with their defaults.
+#[derive(Parser)]
+struct MakeAlone {
+    #[command(flatten)]
+    make: Make,
+}
+
+/// Names the contract to the chain, by the transaction of `activate`.
+async fn name(
+    common: &Common,
+    made: &DeployedContract,
+    authority: &str,
+    account: &BaseAccount,
+    yes: bool,
+) -> Result<(), Failure> {
+    let there = || {
+        usage(anyhow!(
+            "the bridge was there already, and this command does not know since which block: an explorer of Base shows \
+             it; go on with `diemd bridge activate --deploy-block NUMBER`"
+        ))
     };
-    common.output.print(&made, tables::deployed)
+    let deploy_block = made.deploy_block.ok_or_else(there)?;
+    say(&format!("the bridge lies at {} since block {deploy_block} of Base", made.bridge.0.to_hex()));
+    let file = account.passphrase_file().map(|file| format!("--passphrase-file={}", file.display()));
+    let words = ["activate".to_owned(), format!("--from={authority}")].into_iter().chain(file);
+    let words = words.chain(yes.then(|| "--yes".to_owned()));
+    let MakeAlone { make } = MakeAlone::try_parse_from(words).map_err(usage)?;
+    let msg = Msg::Activate { init_code_hash: made.init_code_hash.0, deploy_block };
+    Wallet::open(common).await?.send(&make, Call::Bridge(msg)).await
 }
 
 fn prepared(bridge: &Bridge) -> Result<&BridgeContract, Failure> {

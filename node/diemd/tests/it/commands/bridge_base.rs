@@ -112,6 +112,21 @@ async fn a_batch_is_relayed_by_hand_and_seen_on_base() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_command_creates_the_contract_and_names_it() {
+    let chain = Chain::start().await;
+    let Some(base) = local_base(chain.home.path()) else { return };
+    let payer = format!("--base-rpc {} --key-file {}", base.url(), chain.file("payer", RICH));
+    let prepare = format!("prepare --base-chain-id {CHAIN_ID} --guardian {ON_BASE} --from validator-1 --yes");
+    json(&chain, &prepare).await;
+    let answer = json(&chain, &format!("deploy {payer} --activate validator-1 --yes")).await;
+    assert_eq!(answer["state"], "committed", "{answer}");
+    let status = json(&chain, "status").await;
+    assert_eq!(status["stage"], "activated");
+    let again = format!("bridge deploy {payer} --activate validator-1 --yes");
+    chain.fails(&again, 2, "since which block").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_account_that_cannot_pay_on_base_is_told_so() {
     let chain = Chain::start().await;
     let Some(base) = local_base(chain.home.path()) else { return };
