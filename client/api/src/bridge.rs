@@ -36,7 +36,7 @@ pub struct Bridge {
     /// The number of open batches.
     pub open_batches: u32,
     /// The parameters of the module.
-    #[serde(with = "params::diem")]
+    #[serde(with = "params::bridge")]
     pub params: diem_bridge::Params,
 }
 

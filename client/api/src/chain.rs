@@ -180,7 +180,7 @@ pub struct Params {
     #[serde(with = "params")]
     pub credits: diem_credits::Params,
     /// The parameters of the bridge to Base.
-    #[serde(with = "params::diem")]
+    #[serde(with = "params::bridge")]
     pub bridge: diem_bridge::Params,
 }
 
