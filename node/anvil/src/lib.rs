@@ -9,3 +9,4 @@ mod state;
 
 pub use find::{FindError, VERSION, find, find_or_install};
 pub use local::{LocalBase, Options, StartError};
+pub use state::files as state_files;

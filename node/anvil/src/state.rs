@@ -11,14 +11,23 @@ use std::{
 
 use serde::de::IgnoredAny;
 
+/// The endings of the copy of the last start, and of one that is being written.
+const KEPT: &str = "kept";
+const NEW: &str = "new";
+
+/// The files that stand for the chain of this state file. Whoever forgets the chain removes all of them.
+pub fn files(state: &Path) -> [PathBuf; 3] {
+    [state.to_owned(), beside(state, KEPT), beside(state, NEW)]
+}
+
 /// Makes the file one from which anvil starts: as it is, the last copy, or none.
 ///
 /// # Errors
 /// The folder is not there or may not be written to.
 pub(crate) fn make_whole(file: &Path) -> io::Result<()> {
-    let copy = beside(file, "kept");
+    let copy = beside(file, KEPT);
     if is_whole(file)? {
-        let new = beside(file, "new");
+        let new = beside(file, NEW);
         fs::copy(file, &new)?;
         File::open(&new)?.sync_all()?;
         return fs::rename(new, copy);

@@ -26,8 +26,9 @@ use super::{DevnetError, homes::Plan, screen};
 const PORT: u16 = 8_545;
 /// The chain id of the local Base: the one by which wallets know a chain for development.
 pub(super) const CHAIN_ID: u64 = 31_337;
-/// The files of the local Base in the devnet's folder.
-pub(super) const FILES: [&str; 2] = ["base.json", "base.log"];
+/// The files of the local Base in the devnet's folder: that of its state, and its log.
+const STATE: &str = "base.json";
+const LOG: &str = "base.log";
 /// The time from a block of the local Base to the next.
 const BLOCK_TIME: Duration = Duration::from_secs(1);
 /// The number of blocks after which a block of it is final, twice.
@@ -89,6 +90,11 @@ pub(super) fn url(port: u16) -> String {
     format!("http://127.0.0.1:{port}")
 }
 
+/// The files of the local Base of a devnet in this folder, copies of its state included.
+pub(super) fn files(dir: &Path) -> impl Iterator<Item = PathBuf> {
+    diem_anvil::state_files(&dir.join(STATE)).into_iter().chain([dir.join(LOG)])
+}
+
 /// Starts the local Base, which goes on where it stopped, and gives every validator an account that pays there. The text
 /// in its place says why there is none.
 pub(super) fn start(found: Found, plan: &Plan, offset: u16) -> Result<Result<Local, String>, DevnetError> {
@@ -101,7 +107,7 @@ pub(super) fn start(found: Found, plan: &Plan, offset: u16) -> Result<Result<Loc
         let account = FIRST_RELAYER.saturating_add(number.saturating_sub(1));
         write_relayer_key(&node.home, &secret(account)?)?;
     }
-    let [state, log] = FILES.map(|name| plan.dir.join(name));
+    let [state, log] = [STATE, LOG].map(|name| plan.dir.join(name));
     let options = diem_anvil::Options {
         port: port(offset)?,
         chain_id: CHAIN_ID,

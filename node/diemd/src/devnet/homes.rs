@@ -213,9 +213,11 @@ fn clear(dir: &Path, is_devnet: bool) -> Result<(), DevnetError> {
         let path = home.root();
         fs::remove_dir_all(path).map_err(DevnetError::io(path.display().to_string()))?;
     }
-    for name in base::FILES.into_iter().chain(["genesis.json", MARK]) {
-        match fs::remove_file(dir.join(name)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(DevnetError::io(name)(error)),
+    for file in base::files(dir).chain(["genesis.json", MARK].map(|name| dir.join(name))) {
+        match fs::remove_file(&file) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(DevnetError::io(file.display().to_string())(error));
+            }
             _ => {}
         }
     }
@@ -391,7 +393,11 @@ mod tests {
         assert_eq!(fs::read(folder.path().join("genesis.json")).unwrap(), before, "a plan writes nothing");
         fs::write(folder.path().join(MARK), "{").unwrap();
         assert!(planned(None).err().unwrap().to_string().contains("--fresh"));
+        // A copy of the local Base's state would bring the old Base back.
+        base::files(folder.path()).for_each(|file| fs::write(file, "{}").unwrap());
         make(&plan(&options(folder.path(), Some(3), true)).unwrap()).unwrap();
         assert_ne!(fs::read(folder.path().join("genesis.json")).unwrap(), before);
+        let names = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        assert!(!names.into_iter().any(|name| name.to_string_lossy().starts_with("base")));
     }
 }
