@@ -17,6 +17,7 @@ simulation        DIEM_SIM_OPERATIONS=20000000 DIEM_SIM_SEEDS=500 DIEM_SIM_FIRST
 model             DIEM_MODEL_SEEDS=500 DIEM_MODEL_FIRST_SEED=$seed |--test it reference_model::chain_and_model          |chain and Python model agree on 500 random histories
 fuzz              DIEM_FUZZ_ROUNDS=20000 DIEM_FUZZ_SEED=$seed  |--test it corpus::spoilt                            |20,000 spoilt inputs for each entrance end no node
 new-module        DIEM_NEW_MODULE_BUILD=1                      |--test it new_module::the_counter_applies           |a new module of 120 lines, one in each list, compiles with node and tests
+bridge            DIEM_BRIDGE_TRANSFERS=300                     |--test it bridge::upheaval::                        |300 transfers to Base arrive once each, while validators come, go, change keys and are killed
 genesis-fields    DIEM_FUZZ_STEP=1                             |--test it genesis_fields::any_value                 |any value in any field of a genesis is refused or gives a chain that goes on
 "
 

@@ -14,6 +14,7 @@
 mod abci_socket;
 mod api;
 mod base_goes_along;
+mod bridge;
 mod comet_engine;
 mod commands;
 mod curve;

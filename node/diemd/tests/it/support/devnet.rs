@@ -34,6 +34,8 @@ pub struct Devnet {
     engine: EngineUnderTest,
     /// Whether it has a local Base.
     base: bool,
+    /// Whether it finds no program that is installed on this machine.
+    alone: bool,
     folder: tempfile::TempDir,
     ports: Ports,
     child: Option<Child>,
@@ -66,12 +68,20 @@ impl Devnet {
         Some(devnet)
     }
 
+    /// Starts a devnet that wants a local Base where its program is not installed and cannot be.
+    pub fn without_anvil(engine: EngineUnderTest) -> Self {
+        let mut devnet = Self::prepared(engine);
+        (devnet.base, devnet.alone) = (true, true);
+        devnet.again(&[]);
+        devnet
+    }
+
     /// Claims a folder and ports for a devnet that is not started yet.
     pub fn prepared(engine: EngineUnderTest) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let ports = Ports::claim();
         let doc = diem_testkit::genesis(&[]);
-        Self { engine, base: false, folder, ports, child: None, ready: Value::Null, doc }
+        Self { engine, base: false, alone: false, folder, ports, child: None, ready: Value::Null, doc }
     }
 
     /// Makes a devnet with a single validator and stops it: its home can be started by [`Single`].
@@ -103,7 +113,8 @@ impl Devnet {
         fs::read_to_string(self.folder.path().join("stdout")).unwrap()
     }
 
-    fn said(&self) -> String {
+    /// The standard error of the devnet.
+    pub fn said(&self) -> String {
         fs::read_to_string(self.folder.path().join("stderr")).unwrap()
     }
 
@@ -120,6 +131,9 @@ impl Devnet {
         if !self.base {
             command.arg("--no-base");
         }
+        if self.alone {
+            command.current_dir(self.folder.path()).env("PATH", "").env("XDG_CACHE_HOME", self.folder.path());
+        }
         command.args(more).stdin(Stdio::null()).process_group(0);
         command
     }
@@ -134,7 +148,10 @@ impl Devnet {
         self.child = Some(command.stdout(output("stdout")).stderr(output("stderr")).spawn().unwrap());
         let started = Instant::now();
         let text = loop {
-            if let Ok(text) = fs::read_to_string(self.ready_file()) {
+            // The screen is there a moment after the file.
+            if let Ok(text) = fs::read_to_string(self.ready_file())
+                && self.screen().contains("Ctrl-C stops everything")
+            {
                 break text;
             }
             let ended = self.child.as_mut().unwrap().try_wait().unwrap();

@@ -22,6 +22,8 @@ impl Ports {
                 let free = [1_317, 9_464, 26_656, 26_657, 26_660].iter().all(|port: &u16| {
                     (0..4).all(|node| TcpListener::bind(("127.0.0.1", port + offset + 100 * node)).is_ok())
                 });
+                // The port of the local Base, of which there is one.
+                let free = free && TcpListener::bind(("127.0.0.1", 8_545 + offset)).is_ok();
                 if free {
                     return Self { offset, _claim: claim };
                 }

@@ -1,0 +1,43 @@
+//! The local Base of a devnet, as its contract and token are there now.
+
+use diem_base::{Base, Bridge};
+use diem_core::{
+    Address, Amount,
+    keys::{EthereumKey, KeyKind},
+};
+use diem_genesis::presets::TEST_MNEMONIC;
+use diem_wallet::derive;
+
+use crate::support::{client::until, devnet::Devnet};
+
+/// The account on the local Base with this index of the phrase: alice has 0, dave 3, the relayer of the first validator 10.
+pub(super) fn account(index: u32) -> Address {
+    let phrase = derive::parse_phrase(TEST_MNEMONIC).unwrap();
+    let path = derive::default_path(KeyKind::Ethereum, index);
+    let secret = derive::derive(&phrase, KeyKind::Ethereum, &path).unwrap();
+    EthereumKey::new(secret.bytes()).unwrap().address()
+}
+
+/// The URL of the local Base.
+pub(super) fn rpc(devnet: &Devnet) -> &str {
+    devnet.ready["base"]["rpc"].as_str().unwrap()
+}
+
+/// The contract that the devnet names in its ready file.
+pub(super) async fn contract(devnet: &Devnet) -> Bridge {
+    let named = |key: &str| devnet.ready["base"][key].as_str().unwrap().parse::<Address>().unwrap();
+    let base = Base::connect(rpc(devnet), devnet.ready["base"]["chain_id"].as_u64().unwrap()).await.unwrap();
+    let bridge = Bridge::new(base, named("bridge"));
+    assert_eq!(bridge.token(), &named("token"));
+    bridge
+}
+
+/// Waits until an account has this amount of nDIEM. More than that would be minted twice.
+pub(super) async fn arrives(bridge: &Bridge, account: &Address, amount: Amount) {
+    until(&format!("{amount:?} at {}", account.to_hex()), async || {
+        let has = bridge.balance_of(account).await.unwrap();
+        assert!(has <= amount, "{} has {has:?}", account.to_hex());
+        (has == amount).then_some(())
+    })
+    .await;
+}
