@@ -70,19 +70,8 @@ impl Scene {
             }),
             Use::CollectTranche => credits(&|i| Credits::CollectTranche { id: own(i) }),
             Use::BuyCredit => credits(&|i| self.buy(i)),
-            Use::BridgeOut
-            | Use::BumpFee
-            | Use::CancelTransfer
-            | Use::Submit
-            | Use::Replay
-            | Use::Evidence
-            | Use::Prepare
-            | Use::Activate
-            | Use::Admin
-            | Use::SetParams
-            | Use::Resume
-            | Use::Hold
-            | Use::Cover => self.bridge_calls(what, place, number),
+            // These are all calls of bridge.
+            _ => self.bridge_calls(what, place, number),
         }
     }
 
