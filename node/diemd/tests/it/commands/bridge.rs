@@ -71,6 +71,8 @@ async fn the_bridge_is_made_step_by_step_and_says_which_is_next() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_transfer_is_followed_from_the_wallet_to_its_batch() {
     let chain = at_work().await;
+    // The development engine seals what has waited by itself: an hour is longer than this test on any machine.
+    sent(&chain, "params set seal_wait_ms=3600000 --from validator-1").await;
     let before = units(&chain.query("account dave").await["diem"]);
     // Whoever is asked sees what the recipient gets before anything is signed.
     let asked = chain.run(&format!("bridge out 1DIEM --to {ON_BASE} --from dave")).await;
@@ -94,7 +96,7 @@ async fn a_transfer_is_followed_from_the_wallet_to_its_batch() {
     assert_eq!(units(&chain.query("account dave").await["diem"]), before - whole("1.02"));
     chain.fails("bridge status 2", 1, "unknown_transfer").await;
 
-    chain.pass(2_000).await;
+    chain.pass(3_600_000).await;
     chain.mine(1).await;
     let sealed = chain.run("bridge status 1").await.ok().stdout;
     assert!(sealed.contains("sealed: 0 of"), "{sealed}");
