@@ -157,10 +157,10 @@ async fn run_alone(options: &Options) -> Result<(), DevnetError> {
     let wallet = wallet::fill(&options.wallet, &plan)?;
     // Signals are heard from here on: before, Ctrl-C simply ends this process, and a compilation of CometBFT with it.
     let mut signals = Signals::listen().map_err(DevnetError::io("signals cannot be heard"))?;
-    let base = base::start(anvil, &plan, options.port_offset)?;
+    let mut base = base::start(anvil, &plan, options.port_offset)?;
     let mut nodes = Nodes::start(&plan)?;
     let result = tokio::select! {
-        result = live(options, &plan, &wallet, &base, &mut nodes, started) => result,
+        result = live(options, &plan, &wallet, &mut base, &mut nodes, started) => result,
         () = signals.any() => Ok(()),
     };
     if let Some(file) = &options.ready_file {
@@ -216,14 +216,14 @@ async fn live(
     options: &Options,
     plan: &Plan,
     wallet: &wallet::Wallet,
-    base: &Result<base::Local, String>,
+    base: &mut Result<base::Local, String>,
     nodes: &mut Nodes,
     started: Instant,
 ) -> Result<(), DevnetError> {
     let clients = clients(plan)?;
     wait_until_ready(plan, nodes, &clients).await?;
     homes::ran(plan)?;
-    let bridge = match (base, clients.first()) {
+    let bridge = match (&*base, clients.first()) {
         (Ok(local), Some(client)) => base::set_up(local, client).await,
         (Err(why), _) => Err(why.clone()),
         (_, None) => Err("there is no validator".into()),
@@ -234,7 +234,7 @@ async fn live(
         diem_host::home::write_whole(file, &json)?;
     }
     screen::show(plan, wallet, &people, &bridge, started.elapsed())?;
-    watch(plan, nodes, &clients).await
+    watch(plan, nodes, base.as_mut().ok(), &clients).await
 }
 
 fn clients(plan: &Plan) -> Result<Vec<Client>, DevnetError> {
@@ -268,13 +268,22 @@ async fn wait_until_ready(plan: &Plan, nodes: &mut Nodes, clients: &[Client]) ->
     Ok(())
 }
 
-/// Draws the status line and reports validators that end, until all have.
-async fn watch(plan: &Plan, nodes: &mut Nodes, clients: &[Client]) -> Result<(), DevnetError> {
+/// Draws the status line and reports validators and a local Base that end, until all validators have.
+async fn watch(
+    plan: &Plan,
+    nodes: &mut Nodes,
+    mut base: Option<&mut base::Local>,
+    clients: &[Client],
+) -> Result<(), DevnetError> {
     let mut status = screen::Status::new(io::stdout().is_terminal(), plan);
     loop {
         for ended in nodes.newly_ended() {
             status.clear();
             screen::note(&format!("{ended}\n`diemd start --home {}` starts it again", plan.home_of(&ended)));
+        }
+        if let Some(ended) = base.as_mut().and_then(|base| base.newly_ended()) {
+            status.clear();
+            screen::note(&ended);
         }
         if nodes.all_ended() {
             return Err(DevnetError::AllEnded);

@@ -20,7 +20,12 @@ use diem_types::Call;
 use diem_wallet::derive;
 use zeroize::Zeroizing;
 
-use super::{DevnetError, homes::Plan, screen};
+use super::{
+    DevnetError,
+    homes::{MAX_VALIDATORS, Plan},
+    nodes::describe,
+    screen,
+};
 
 /// The port of the local Base, before the devnet's offset.
 const PORT: u16 = 8_545;
@@ -34,9 +39,10 @@ const BLOCK_TIME: Duration = Duration::from_secs(1);
 /// The number of blocks after which a block of it is final, twice.
 const EPOCH: u32 = 2;
 /// The accounts of the phrase that have ETH there: those of the people, then those of the relayers, then others.
-const ACCOUNTS: u16 = 32;
+const ACCOUNTS: u16 = 80;
 /// The account of the phrase that sends for the first validator; those of the others follow.
 const FIRST_RELAYER: u32 = 10;
+const _: () = assert!(FIRST_RELAYER as usize + MAX_VALIDATORS <= ACCOUNTS as usize, "every relayer has ETH");
 /// The account of the phrase that may pause and veto there, and that creates the contract.
 const GUARDIAN: u32 = 9;
 /// The terms of the contract: sets live for 30 days, because a laptop sleeps.
@@ -58,6 +64,9 @@ pub(super) enum Found {
 /// A local Base that runs.
 pub(super) struct Local {
     child: LocalBase,
+    log: PathBuf,
+    /// Whether its end was reported.
+    reported: bool,
 }
 
 /// The bridge at work between the devnet and its local Base.
@@ -116,16 +125,30 @@ pub(super) fn start(found: Found, plan: &Plan, offset: u16) -> Result<Result<Loc
         block_time: Some(BLOCK_TIME),
         epoch: EPOCH,
         state: Some(state),
-        log,
+        log: log.clone(),
     };
     let child = LocalBase::start(&anvil, &options).map_err(|error| DevnetError::Usage(error.to_string()))?;
-    Ok(Ok(Local { child }))
+    Ok(Ok(Local { child, log, reported: false }))
 }
 
 impl Local {
     /// Stops it, once it has written its state.
     pub(super) fn stop(self) {
         self.child.stop();
+    }
+
+    /// Says that it has ended by itself, once.
+    pub(super) fn newly_ended(&mut self) -> Option<String> {
+        if self.reported {
+            return None;
+        }
+        let how = describe(self.child.ended()?);
+        self.reported = true;
+        let log = self.log.display();
+        Some(format!(
+            "the local Base {how}; its log is {log}. The chain goes on without it: to have it back, stop the devnet and \
+             start it again"
+        ))
     }
 
     fn url(&self) -> String {

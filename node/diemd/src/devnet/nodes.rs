@@ -140,7 +140,7 @@ fn spawn(node: &NodePlan) -> Result<Child, DevnetError> {
     command.spawn().map_err(failed())
 }
 
-fn describe(status: ExitStatus) -> String {
+pub(super) fn describe(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(0), _) => "has stopped".into(),
         (Some(code), _) => format!("has ended with code {code}"),

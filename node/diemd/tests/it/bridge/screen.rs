@@ -4,14 +4,15 @@
 use std::{path::Path, process::Output};
 
 use diem_core::{Address, Amount, Denom};
+use rustix::process::Signal;
 use serde_json::Value;
 
 use super::base::{account, arrives, contract};
 use crate::support::{
-    client::height,
+    client::{commit, height, until},
     devnet::{Devnet, EngineUnderTest},
     network::turn,
-    process::{diemd, program, run, words},
+    process::{diemd, processes_of, program, run, signal, words},
 };
 
 /// The most blocks from the sealing of a batch to its quorum.
@@ -133,6 +134,22 @@ fn why_off(devnet: &Devnet) -> String {
     let words = screen.split_whitespace().collect::<Vec<_>>().join(" ");
     let (_, why) = words.split_once("the bridge is off, without a local Base: ").unwrap();
     why.split_once(" ready in ").unwrap().0.to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_base_that_ends_is_reported_and_the_chain_goes_on() {
+    let Some(mut devnet) = Devnet::with_base(EngineUnderTest::Instant, &[]) else { return };
+    let state = devnet.dir().join("base.json");
+    let [anvil] = processes_of(&state)[..] else { panic!("{:?}", processes_of(&state)) };
+    signal(anvil, Signal::KILL);
+    until("the report", async || devnet.said().contains("the local Base was ended by signal 9").then_some(())).await;
+    let paid = devnet.transfer(0, 0, Address([4; 20]), 1);
+    commit(&devnet.client(0), paid).await;
+    let before = devnet.ready["base"].clone();
+    assert!(devnet.stop().success(), "{}", devnet.said());
+    devnet.again(&[]);
+    assert_eq!(devnet.ready["base"], before);
+    assert_eq!(contract(&devnet).await.balance_of(&account(0)).await.unwrap(), Amount::ZERO);
 }
 
 #[test]
