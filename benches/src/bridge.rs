@@ -108,7 +108,7 @@ fn idle(report: &mut Report) {
         "2,000 transfers beside an idle bridge / without its steps",
         with / without,
         "ratio",
-        Goal::AtMost(1.05),
+        Goal::AtMost(1.01),
     );
     let per_block = (with - without) / (without / TRANSFERS as f64);
     report.fact("  the steps of an idle bridge with 100 validators, a block, in transfers", per_block, "transfers");

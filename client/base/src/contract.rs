@@ -6,6 +6,8 @@ use alloy_primitives::U256;
 use alloy_sol_types::{Panic, Revert, SolError as _};
 use diem_bridge::Constructor;
 
+use crate::endpoint::shortened;
+
 /// The ABI and code of the contracts, from the files that their own build makes.
 pub(crate) mod abi {
     alloy_sol_types::sol!(DiemBridge, "../../contracts/artifacts/DiemBridge.json");
@@ -58,8 +60,8 @@ impl fmt::Display for ContractError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.name, self.arguments.as_str()) {
             ("", "0x") => f.write_str("it gives no reason"),
-            ("", bytes) => write!(f, "an error that this version does not know, {bytes}"),
-            ("Error" | "Panic", reason) => f.write_str(reason),
+            ("", bytes) => write!(f, "an error that this version does not know, {}", shortened(bytes)),
+            ("Error" | "Panic", reason) => f.write_str(&shortened(reason)),
             (name, arguments) => write!(f, "{name}({arguments})"),
         }
     }

@@ -120,7 +120,7 @@ impl Endpoint {
     }
 
     pub(crate) fn fault(&self, method: &'static str, reason: String) -> BaseError {
-        BaseError::NotAnEndpoint { url: self.shown(), method, reason }
+        BaseError::NotAnEndpoint { url: self.shown(), method, reason: shortened(&reason) }
     }
 
     fn no_answer(&self, method: &'static str, error: &reqwest::Error) -> Trouble {
@@ -155,8 +155,8 @@ impl Trouble {
     }
 }
 
-/// An endpoint's own words, which may be long.
-fn shortened(message: &str) -> String {
+/// An endpoint's own words, which may be long, and must not look like lines of our own.
+pub(crate) fn shortened(message: &str) -> String {
     const LONGEST: usize = 300;
     message.chars().filter(|letter| !letter.is_control()).take(LONGEST).collect()
 }

@@ -16,7 +16,11 @@ use diem_cli::{
 use diem_core::{Address, Amount, CallError, keys::KeyKind};
 use diem_types::Call;
 
-use crate::{base::BaseSource, status, tables};
+use crate::{
+    base::BaseSource,
+    status::{self, BatchOnBase},
+    tables,
+};
 
 /// The pause between two looks at a transfer that is followed.
 const LOOK_PAUSE: Duration = Duration::from_millis(500);
@@ -108,11 +112,16 @@ impl Sent {
         if !make.sending.yes || make.sending.verbose {
             say(&tables::before_sending(&bridge, &mint, fee));
         }
+        // An endpoint that does not answer is told before anything is signed.
+        let contract = match follow {
+            Some(base) => base.bridge(&bridge).await?,
+            None => None,
+        };
         let last = bridge.issued.transfers;
         let call = Call::Bridge(Msg::BridgeOut { amount: mint.amount, fee, recipient: mint.recipient });
         wallet.send(make, call).await?;
         match follow {
-            Some(base) if !make.dry_run && !make.unsigned => self::follow(wallet, base, &key.address, last).await,
+            Some(_) if !make.dry_run && !make.unsigned => self::follow(wallet, contract, &key.address, last).await,
             _ => Ok(()),
         }
     }
@@ -144,9 +153,13 @@ fn refused(error: Error) -> Failure {
 }
 
 /// Looks at the newest transfer of this sender until its batch is signed, or minted where an endpoint of Base is known.
-async fn follow(wallet: &Wallet<'_>, base: &BaseSource, sender: &Address, last: u64) -> Result<(), Failure> {
+async fn follow(
+    wallet: &Wallet<'_>,
+    contract: Option<diem_base::Bridge>,
+    sender: &Address,
+    last: u64,
+) -> Result<(), Failure> {
     let bridge = wallet.client.bridge().await?;
-    let contract = base.bridge(&bridge).await?;
     let seal_wait = Duration::from_millis(bridge.params.seal_wait_ms);
     let (begun, patience) = (tokio::time::Instant::now(), PATIENCE.saturating_add(seal_wait));
     let mut shown = String::new();
@@ -156,16 +169,18 @@ async fn follow(wallet: &Wallet<'_>, base: &BaseSource, sender: &Address, last: 
         let Some(transfer) = newest else {
             return Err(lost(&bridge));
         };
-        let minted = match (&contract, &transfer.batch) {
-            (Some(contract), Some(batch)) => status::is_minted(contract, batch.nonce).await?,
-            _ => false,
+        let seen = match (&contract, &transfer.batch) {
+            (Some(contract), Some(batch)) => {
+                status::batch_on_base(contract, batch.nonce).await.map_err(|failure| unseen(transfer, &failure))?
+            }
+            _ => BatchOnBase::Open,
         };
-        let line = progress(transfer, minted);
+        let line = progress(transfer, &seen);
         if line != shown {
             say(&line);
             shown = line;
         }
-        if minted || (contract.is_none() && transfer.state == TransferState::Signed) {
+        if seen != BatchOnBase::Open || (contract.is_none() && transfer.state == TransferState::Signed) {
             return Ok(());
         }
         if begun.elapsed() >= patience {
@@ -181,10 +196,19 @@ fn lost(bridge: &At<Bridge>) -> Failure {
     Failure { exit: Exit::Unknown, error }
 }
 
-fn progress(transfer: &BridgeTransfer, minted: bool) -> String {
+/// Base cannot be seen any more, but the transfer was sent: sending it again would pay twice.
+fn unseen(transfer: &BridgeTransfer, failure: &Failure) -> Failure {
+    let (id, why) = (transfer.id, &failure.error);
+    let error =
+        anyhow!("transfer {id} is sent, but Base cannot be seen: {why}; `diemd bridge status {id}` goes on looking");
+    Failure { exit: Exit::Unknown, error }
+}
+
+fn progress(transfer: &BridgeTransfer, seen: &BatchOnBase) -> String {
     let BridgeTransfer { id, reason, .. } = transfer;
-    if minted {
-        return format!("transfer {id}: minted, seen on Base");
+    match seen {
+        BatchOnBase::Open => format!("transfer {id}: {}: {}", tables::state(transfer.state), plain(reason)),
+        BatchOnBase::Minted => format!("transfer {id}: minted, seen on Base"),
+        BatchOnBase::Queued { queued } => format!("transfer {id}: {}", tables::queued(queued)),
     }
-    format!("transfer {id}: {}: {}", tables::state(transfer.state), plain(reason))
 }

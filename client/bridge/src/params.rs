@@ -10,7 +10,6 @@ use diem_cli::{
     tx::{Make, Wallet},
     units,
 };
-use diem_core::Amount;
 use diem_types::Call;
 use serde_json::Value;
 
@@ -58,13 +57,16 @@ fn changed(wallet: &Wallet<'_>, params: Params, changes: &[String]) -> Result<Pa
         let (name, text) = change.split_once('=').ok_or_else(form)?;
         let unknown = || usage(anyhow!("there is no parameter `{name}`: `diemd bridge params` lists them"));
         let field = fields.get_mut(name).ok_or_else(unknown)?;
-        *field = value(wallet, name, field, text)?;
+        *field = value(wallet, name, text)?;
     }
     serde_json::from_value(fields).map_err(|error| usage(anyhow!("the parameters are wrong: {error}")))
 }
 
-/// The value of a parameter, in the form that it has now.
-fn value(wallet: &Wallet<'_>, name: &str, now: &Value, text: &str) -> Result<Value, Failure> {
+/// The parameters that are amounts of DIEM; all others but the authority are numbers.
+const AMOUNTS: [&str; 4] = ["min_out", "min_fee", "out_capacity", "credit_capacity"];
+
+/// The value of a parameter as its name wants it.
+fn value(wallet: &Wallet<'_>, name: &str, text: &str) -> Result<Value, Failure> {
     let wrong = |why: String| usage(anyhow!("{name}: {why}"));
     if name == "authority" {
         return serde_json::to_value(wallet.who(text)?).map_err(failed);
@@ -72,7 +74,8 @@ fn value(wallet: &Wallet<'_>, name: &str, now: &Value, text: &str) -> Result<Val
     if name == "silence_jail_bps" && text == "none" {
         return Ok(Value::Null);
     }
-    if serde_json::from_value::<Amount>(now.clone()).is_ok() {
+    // An amount and a number of milliseconds look alike in JSON.
+    if AMOUNTS.contains(&name) {
         return serde_json::to_value(units::diem(text).map_err(wrong)?).map_err(failed);
     }
     let number: u64 = text.parse().map_err(|_| wrong(format!("`{text}` is no whole number")))?;

@@ -46,6 +46,8 @@ pub(crate) struct ContractStatus {
     pub(crate) set: u64,
     /// Whether a set after the constructor's was installed, without which nothing is minted.
     pub(crate) active: bool,
+    /// Whether that set is too old by the clock of Base: nothing is minted until a newer one was proposed and waited.
+    pub(crate) stale: bool,
     /// The second until which minting is paused; 0 if it is not.
     pub(crate) paused_until: u64,
     /// What a batch may mint now; the rest of it waits a day.
@@ -66,8 +68,8 @@ pub(crate) struct TransferStatus {
 /// What an endpoint shows of a transfer, unproven.
 #[derive(Debug, Serialize)]
 pub(crate) struct MintStatus {
-    /// Whether the batch of the transfer was executed.
-    pub(crate) minted: bool,
+    /// Whether the batch of the transfer was executed, and how.
+    pub(crate) batch: BatchOnBase,
     /// The nDIEM that its recipient has.
     pub(crate) balance: Coin,
 }
@@ -85,7 +87,7 @@ impl Verb {
 async fn bridge(common: &Common, base: &BaseSource) -> Result<(), Failure> {
     let chain = common.client()?.bridge().await?;
     let on_base = seen(async || match base.bridge(&chain).await? {
-        Some(contract) => contract_status(&contract).await.map(Some),
+        Some(contract) => contract_status(&contract, &chain).await.map(Some),
         None => Ok(None),
     })
     .await;
@@ -100,11 +102,14 @@ async fn seen<T>(look: impl AsyncFnOnce() -> Result<Option<T>, Failure>) -> Opti
     })
 }
 
-async fn contract_status(contract: &diem_base::Bridge) -> Result<ContractStatus, Failure> {
+async fn contract_status(contract: &diem_base::Bridge, chain: &Bridge) -> Result<ContractStatus, Failure> {
     let state = contract.state().await.map_err(on_base)?;
+    let now = contract.base().latest().await.map_err(on_base)?.timestamp;
+    let max_age = chain.contract.as_ref().map_or(u64::MAX, |contract| contract.constructor.max_set_age);
     Ok(ContractStatus {
         set: state.set_nonce,
         active: state.active,
+        stale: now > state.set_created_at.saturating_add(max_age),
         paused_until: contract.pause_state().await.map_err(on_base)?.paused_until,
         room: Coin::diem(contract.limits().await.map_err(on_base)?.room),
         supply: Coin::diem(contract.supply().await.map_err(on_base)?),
@@ -125,17 +130,36 @@ async fn transfer(common: &Common, id: u64, base: &BaseSource) -> Result<(), Fai
 }
 
 async fn mint_status(contract: &diem_base::Bridge, transfer: &BridgeTransfer) -> Result<MintStatus, Failure> {
-    let minted = match &transfer.batch {
-        Some(batch) => is_minted(contract, batch.nonce).await?,
-        None => false,
+    let batch = match &transfer.batch {
+        Some(batch) => batch_on_base(contract, batch.nonce).await?,
+        None => BatchOnBase::Open,
     };
     let balance = contract.balance_of(&transfer.recipient).await.map_err(on_base)?;
-    Ok(MintStatus { minted, balance: Coin::diem(balance) })
+    Ok(MintStatus { batch, balance: Coin::diem(balance) })
 }
 
-/// Whether Base, as this endpoint shows it, has executed a batch.
-pub(crate) async fn is_minted(contract: &diem_base::Bridge, batch: u64) -> Result<bool, Failure> {
-    contract.executed(batch).await.map_err(on_base)
+/// What Base, as an endpoint shows it, has done with a batch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "state")]
+pub(crate) enum BatchOnBase {
+    /// It was not executed.
+    Open,
+    /// It was executed and all of it is minted.
+    Minted,
+    /// It was executed while something waits in the queue of the contract: what is above its limits waits there for a day.
+    Queued {
+        /// The sum of all that waits there, of whichever batch.
+        queued: Coin,
+    },
+}
+
+/// Whether an endpoint shows that Base has executed a batch. While nothing waits in the queue, all of it is minted.
+pub(crate) async fn batch_on_base(contract: &diem_base::Bridge, batch: u64) -> Result<BatchOnBase, Failure> {
+    if !contract.executed(batch).await.map_err(on_base)? {
+        return Ok(BatchOnBase::Open);
+    }
+    let queued = contract.limits().await.map_err(on_base)?.queued;
+    Ok(if queued.is_zero() { BatchOnBase::Minted } else { BatchOnBase::Queued { queued: Coin::diem(queued) } })
 }
 
 async fn list(common: &Common, sender: Option<&str>) -> Result<(), Failure> {

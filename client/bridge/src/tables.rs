@@ -12,7 +12,7 @@ use diem_core::{Amount, Denom};
 use crate::{
     relay::Relayed,
     setup::DeployedContract,
-    status::{BridgeStatus, ContractStatus, MintStatus, TransferStatus},
+    status::{BatchOnBase, BridgeStatus, ContractStatus, TransferStatus},
 };
 
 /// What the user should know before a transfer is signed.
@@ -45,13 +45,26 @@ pub(crate) const fn state(state: TransferState) -> &'static str {
     }
 }
 
+/// The state of a transfer whose batch was executed while something waits in the contract's queue.
+pub(crate) fn queued(sum: &Coin) -> String {
+    let sum = &sum.display;
+    format!(
+        "executed on Base, where {sum} wait in the queue, perhaps this transfer too: what is above the limits waits a day"
+    )
+}
+
 pub(crate) fn transfer(TransferStatus { chain, on_base }: &TransferStatus, names: &Names) -> String {
     let BridgeTransfer { id, sender, recipient, amount, fee, since, .. } = &chain.answer;
-    let minted = matches!(on_base, Some(MintStatus { minted: true, .. }));
-    let (now, next) = if minted {
-        ("minted, seen on Base".to_owned(), "nothing: the recipient has it".to_owned())
-    } else {
-        (format!("{}: {}", state(chain.state), chain.reason), chain.next_step.clone())
+    let seen = on_base.as_ref().map_or(&BatchOnBase::Open, |seen| &seen.batch);
+    let minted = *seen != BatchOnBase::Open;
+    let (now, next) = match seen {
+        BatchOnBase::Open => (format!("{}: {}", state(chain.state), chain.reason), chain.next_step.clone()),
+        BatchOnBase::Minted => ("minted, seen on Base".to_owned(), "nothing: the recipient has it".to_owned()),
+        BatchOnBase::Queued { queued: sum } => {
+            let next =
+                "if the recipient has less than before and this together, wait: anybody may release it after a day";
+            (queued(sum), next.to_owned())
+        }
     };
     let mut lines = vec![
         ("transfer", id.to_string()),
@@ -138,7 +151,11 @@ fn seen(seen: &ContractStatus) -> Vec<(&'static str, String)> {
         diem_bridge::UNTIL_UNPAUSE => "until the validators end it".to_owned(),
         second => format!("until {}", units::date(diem_core::Time(second.saturating_mul(1_000)))),
     };
-    let set = if seen.active { seen.set.to_string() } else { format!("{}, which mints nothing yet", seen.set) };
+    let set = match (seen.active, seen.stale) {
+        (_, true) => format!("{}, too old: nothing is minted until a newer one was proposed and has waited", seen.set),
+        (false, _) => format!("{}, which mints nothing yet", seen.set),
+        (true, false) => seen.set.to_string(),
+    };
     vec![
         ("set on Base, seen", set),
         ("paused on Base, seen", paused),

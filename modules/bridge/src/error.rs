@@ -135,6 +135,11 @@ pub enum Error {
     /// The amount is below the least one.
     #[error("a transfer to Base is at least {}", .0.display(Denom::Diem))]
     AmountTooSmall(Amount),
+    /// The authority has closed the way to Base.
+    #[error(
+        "transfers to Base are closed: the bridge's authority has set out_capacity to 0; what was sent before goes on"
+    )]
+    Closed,
     /// The amount is above the share of the capacity that one transfer may be.
     #[error("the amount is above what one transfer to Base may be: send several")]
     AmountTooLarge,
@@ -271,6 +276,7 @@ diem_core::error_table! {
     57 not_halted Conflict retry => Self::NotHalted,
     58 nothing_uncovered Conflict retry => Self::NothingUncovered,
     59 too_many_wait Unavailable retry => Self::TooManyWait,
+    60 closed Refused retry => Self::Closed,
 }
 
 impl From<SignatureError> for Error {

@@ -36,6 +36,9 @@ pub fn check(
     if mint.amount < params.min_out {
         return Err(Error::AmountTooSmall(params.min_out));
     }
+    if params.out_capacity.is_zero() {
+        return Err(Error::Closed);
+    }
     if is_above_share(mint.amount, params.out_capacity, params.share_bps) {
         return Err(Error::AmountTooLarge);
     }

@@ -79,7 +79,10 @@ impl Companion for BaseCompanion {
     }
 }
 
-/// The chain has done its part; what is wrong is told all the same, because both do not fit together any more.
+/// The chain has done its part, so a retry would do it twice; what is wrong is told all the same, because both do not
+/// fit together any more.
 fn told(error: BaseError) -> EngineError {
-    EngineError::Unavailable(format!("the chain did it, but the local Base did not go along: {error}"))
+    EngineError::Refused(format!(
+        "the chain did it, and the local Base did not go along: {error}. Start a new devnet where both matter"
+    ))
 }

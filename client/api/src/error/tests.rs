@@ -221,6 +221,7 @@ const LATER: &[(&str, &str, &str)] = &[
     ("bridge", "unknown_nonce", "it may be issued"),
     ("bridge", "not_halted", "it may halt"),
     ("bridge", "nothing_uncovered", "after a breach something may lack"),
+    ("bridge", "closed", "the authority may open it"),
     ("bridge", "too_many_wait", "blocks take them in"),
 ];
 

@@ -139,5 +139,5 @@ fn where_the_capacity_is_zero_nothing_is_sent() {
     let base = empty();
     let mut chain = Chain::with(&base, 4, 200_000, Params { out_capacity: Amount::ZERO, ..params() });
     chain.make_ready(4);
-    assert_eq!(refusal(chain.send(ALICE, cents(100), cents(1))), "amount_too_large");
+    assert_eq!(refusal(chain.send(ALICE, cents(100), cents(1))), "closed");
 }

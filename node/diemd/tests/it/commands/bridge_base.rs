@@ -79,13 +79,16 @@ async fn a_batch_is_relayed_by_hand_and_seen_on_base() {
     state_all(chain.app(), &[bridge_secret(1)], OutboundKind::Batch, 1);
     chain.mine(1).await;
     let before = json(&chain, &format!("status 1 --base-rpc {}", base.url())).await;
-    assert_eq!((&before["state"], &before["on_base"]["minted"]), (&"signed".into(), &false.into()));
+    assert_eq!((&before["state"], &before["on_base"]["batch"]["state"]), (&"signed".into(), &"open".into()));
 
     // Base has the constructor's set, so the newest one goes first.
     let relayed = json(&chain, &format!("relay 1 {payer} --yes")).await;
     assert_eq!((&relayed["set"], relayed["transactions"].as_array().unwrap().len()), (&1.into(), 2));
     let after = json(&chain, &format!("status 1 --base-rpc {}", base.url())).await;
-    assert_eq!((&after["on_base"]["minted"], units(&after["on_base"]["balance"])), (&true.into(), whole("1")));
+    assert_eq!(
+        (&after["on_base"]["batch"]["state"], units(&after["on_base"]["balance"])),
+        (&"minted".into(), whole("1"))
+    );
     let table = chain.run(&format!("bridge status 1 --base-rpc {}", base.url())).await.ok().stdout;
     assert!(table.contains("minted, seen on Base") && table.contains("1 DIEM"), "{table}");
     assert_eq!(json(&chain, &format!("relay 1 {payer} --yes")).await["already_minted"], true);
