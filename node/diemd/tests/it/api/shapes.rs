@@ -136,6 +136,8 @@ async fn every_amount_is_amount_denom_and_display() {
     digits.retain(|name| {
         !["requests", "id", "tranche", "expiry", "last_day", "shares", "locked"].contains(&name.as_str())
     });
+    // The authority of the bridge chooses these, in a call as well.
+    digits.retain(|name| !name.ends_with("_ms") && name != "checkpoint_blocks");
     assert_eq!(digits, Vec::<String>::new());
 }
 
