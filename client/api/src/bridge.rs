@@ -200,7 +200,7 @@ pub enum TransferState {
 /// The batch of a transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TransferBatch {
-    /// Its nonce.
+    /// The nonce under which the batch was issued, as Base names it too.
     #[serde(with = "diem_core::json::number")]
     pub nonce: u64,
     /// The moment at which it was sealed.
@@ -251,13 +251,13 @@ pub struct BridgeBatchDetail {
 /// A transfer of a batch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BatchTransfer {
-    /// Its number.
+    /// The id under which `/v1/bridge/transfers/{id}` answers.
     #[serde(with = "diem_core::json::number")]
     pub id: u64,
     /// The account on Base that gets it.
     #[serde(with = "diem_bridge::on_base")]
     pub recipient: Address,
-    /// What it gets.
+    /// The amount that the recipient gets on Base.
     pub amount: Coin,
 }
 
@@ -286,14 +286,14 @@ pub struct BridgeMember {
     /// The address of its bridge key.
     #[serde(with = "diem_bridge::on_base")]
     pub address: Address,
-    /// Its voting power.
+    /// The voting power of the validator when the set was made.
     pub power: u64,
 }
 
 /// `GET /v1/bridge/actions/{nonce}?height=`: an administrative action for Base.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BridgeAction {
-    /// Its nonce.
+    /// The nonce under which the action was issued; a higher one overtakes it on Base.
     #[serde(with = "diem_core::json::number")]
     pub nonce: u64,
     /// Its content, as validators sign it.

@@ -76,7 +76,7 @@ impl Base {
         &self.endpoint
     }
 
-    /// The newest block.
+    /// The newest block that the endpoint has; it may still be replaced.
     ///
     /// # Errors
     /// The endpoint did not answer, or not with a block.

@@ -78,7 +78,7 @@ impl Endpoint {
         self.send(method, body).await.map_err(Trouble::into_error)
     }
 
-    /// Asks once.
+    /// Asks without a retry, for what must not be done twice.
     pub(crate) async fn tell<T: DeserializeOwned>(&self, method: &'static str, params: Value) -> Result<T, BaseError> {
         self.send(method, request(method, params)).await.map_err(Trouble::into_error)
     }

@@ -1,6 +1,8 @@
 //! Statements for Base: which the chain wants, which it has, and how much power of a set they are.
 
-use diem_core::{Address, CallError, Events, StateRead, StateWrite, Time, TxContext, Verifier};
+use std::collections::BTreeMap;
+
+use diem_core::{Address, CallError, Events, StateRead, StateWrite, Time, TxContext, Verifier, eip712};
 
 use crate::{
     BridgeVotes, Error, Event, ID, MAX_SUBMITTED, Outbound, OutboundKind, SignatureList, Statement, Threshold,
@@ -32,14 +34,52 @@ pub fn wanted_digest(state: &dyn StateRead, kind: OutboundKind, nonce: u64) -> O
     Some(domain(state)?.digest(&wanted_hash(state, kind, nonce)?))
 }
 
+/// The contents that the chain wants of validators, each hashed once. Booking a statement changes none of them, so that one
+/// of these serves a whole block.
+pub struct Wanted {
+    separator: [u8; 32],
+    /// The digests that were looked up; `None` where there is nothing to sign.
+    digests: BTreeMap<(OutboundKind, u64), Option<[u8; 32]>>,
+}
+
+impl Wanted {
+    /// What this state wants; nothing is looked up yet.
+    ///
+    /// # Errors
+    /// [`Error::Inactive`].
+    pub fn by(state: &dyn StateRead) -> Result<Self, Error> {
+        let separator = domain(state).ok_or(Error::Inactive)?.separator();
+        Ok(Self { separator, digests: BTreeMap::new() })
+    }
+
+    /// Checks what a statement says, without looking at who signed it.
+    ///
+    /// # Errors
+    /// [`Error::Unwanted`], [`Error::OtherContent`].
+    pub fn check<'a>(&mut self, state: &dyn StateRead, statement: &'a Statement) -> Result<&'a Outbound, Error> {
+        // Nothing of Base is wanted until the chain can replay its events.
+        let Statement::Outbound(outbound) = statement else { return Err(Error::Unwanted) };
+        let (kind, nonce) = (outbound.kind, outbound.nonce);
+        let look_up = || wanted_hash(state, kind, nonce).map(|hash| eip712::digest(&self.separator, &hash));
+        let digest = self.digests.entry((kind, nonce)).or_insert_with(look_up).ok_or(Error::Unwanted)?;
+        if digest == outbound.digest { Ok(outbound) } else { Err(Error::OtherContent) }
+    }
+}
+
 /// Checks that the chain wants a statement, and returns its signer. What is cheap is checked first, the signer is
 /// recovered last.
 ///
 /// # Errors
-/// [`Error::Unwanted`], [`Error::OtherContent`], [`Error::Stated`], or an error for a signature by no key of a set that
-/// counts.
+/// Those of [`Wanted::by`], [`Wanted::check`] and [`check_signer`].
 pub fn check_wanted(state: &dyn StateRead, verifier: &dyn Verifier, statement: &Statement) -> Result<Address, Error> {
-    let outbound = check_content(state, statement)?;
+    check_signer(state, verifier, Wanted::by(state)?.check(state, statement)?)
+}
+
+/// Checks the signer of a statement whose content is wanted, and returns it.
+///
+/// # Errors
+/// [`Error::Stated`], or an error for a signature by no key of a set that counts.
+pub fn check_signer(state: &dyn StateRead, verifier: &dyn Verifier, outbound: &Outbound) -> Result<Address, Error> {
     let signer = verifier.recover(&outbound.signature, &outbound.digest)?;
     if KEY_SETS.get(state, &signer).is_none_or(|newest| newest < applied(state).set) {
         return Err(Error::NotASigner(signer));
@@ -49,18 +89,6 @@ pub fn check_wanted(state: &dyn StateRead, verifier: &dyn Verifier, statement: &
         return Err(Error::Stated);
     }
     Ok(signer)
-}
-
-/// Checks what a statement says, without looking at who signed it.
-///
-/// # Errors
-/// [`Error::Inactive`], [`Error::Unwanted`], [`Error::OtherContent`].
-pub fn check_content<'a>(state: &dyn StateRead, statement: &'a Statement) -> Result<&'a Outbound, Error> {
-    let domain = domain(state).ok_or(Error::Inactive)?;
-    // Nothing of Base is wanted until the chain can replay its events.
-    let Statement::Outbound(outbound) = statement else { return Err(Error::Unwanted) };
-    let hash = wanted_hash(state, outbound.kind, outbound.nonce).ok_or(Error::Unwanted)?;
-    if domain.digest(&hash) == outbound.digest { Ok(outbound) } else { Err(Error::OtherContent) }
 }
 
 /// Reads the first transaction of a block and judges by the state before the block whatever needs no signer. The signers
@@ -73,20 +101,22 @@ pub fn read_votes(state: &dyn StateRead, bytes: &[u8]) -> Result<BridgeVotes, Er
     if votes.chunk.is_some() {
         return Err(Error::Unwanted);
     }
+    let mut wanted = Wanted::by(state)?;
     for statement in &votes.statements {
-        check_content(state, statement)?;
+        wanted.check(state, statement)?;
     }
     Ok(votes)
 }
 
-/// Judges the signers of [`read_votes`] and their order by the same state.
+/// Judges the signers of [`read_votes`], which has judged what they say, and their order by the same state.
 ///
 /// # Errors
 /// A statement is by nobody who counts, was stated before, or is not above the one before it.
 pub fn check_signers(state: &dyn StateRead, verifier: &dyn Verifier, votes: &BridgeVotes) -> Result<(), Error> {
     let mut last = None;
     for (number, statement) in votes.statements.iter().enumerate() {
-        let place = Some((check_wanted(state, verifier, statement)?, statement.place()));
+        let Statement::Outbound(outbound) = statement else { return Err(Error::Unwanted) };
+        let place = Some((check_signer(state, verifier, outbound)?, statement.place()));
         if place == last {
             return Err(Error::VotesDuplicate(number));
         }
@@ -107,8 +137,9 @@ pub fn apply_votes(
     votes: &BridgeVotes,
 ) -> usize {
     let mut booked = 0_usize;
+    let Ok(mut wanted) = Wanted::by(state) else { return booked };
     for statement in &votes.statements {
-        if let Ok(became_ready) = book(state, verifier, statement) {
+        if let Ok(became_ready) = book(state, verifier, &mut wanted, statement) {
             booked = booked.saturating_add(1);
             if became_ready {
                 events.emit(ID, &Event::Ready);
@@ -127,8 +158,9 @@ pub fn submit(ctx: &mut TxContext<'_>, statements: &[Statement]) -> Result<(), C
         return Err(Error::Submitted.into());
     }
     let mut is_new = false;
+    let mut wanted = Wanted::by(ctx.state)?;
     for statement in statements {
-        match book(ctx.state, ctx.verifier, statement) {
+        match book(ctx.state, ctx.verifier, &mut wanted, statement) {
             Ok(became_ready) => {
                 is_new = true;
                 if became_ready {
@@ -147,9 +179,14 @@ pub fn submit(ctx: &mut TxContext<'_>, statements: &[Statement]) -> Result<(), C
 ///
 /// # Errors
 /// The errors of [`check_wanted`].
-fn book(state: &mut dyn StateWrite, verifier: &dyn Verifier, statement: &Statement) -> Result<bool, Error> {
-    let signer = check_wanted(state, verifier, statement)?;
-    let Statement::Outbound(outbound) = statement else { return Err(Error::Unwanted) };
+fn book(
+    state: &mut dyn StateWrite,
+    verifier: &dyn Verifier,
+    wanted: &mut Wanted,
+    statement: &Statement,
+) -> Result<bool, Error> {
+    let outbound = wanted.check(state, statement)?;
+    let signer = check_signer(state, verifier, outbound)?;
     let Outbound { kind, nonce, digest, signature } = *outbound;
     STATEMENTS.set(state, &(kind, nonce, signer), &Signed { digest, signature });
     let waits = contract(state).filter(|contract| kind == OutboundKind::Valset && !contract.is_ready);

@@ -39,7 +39,7 @@ pub enum Waits {
 /// The batch of a transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InBatch {
-    /// Its nonce.
+    /// The nonce under which the batch was issued.
     pub nonce: u64,
     /// The time at which it was sealed.
     pub sealed_at: Time,

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use diem_bridge::{
     self as bridge, BridgeVotes, Error, MAX_STATEMENTS, MAX_VOTES_BYTES, Outbound, OutboundKind, Place, Statement,
-    booking::{check_content, check_signers, check_wanted, read_votes},
+    booking::{Wanted, check_signer, check_signers, check_wanted, read_votes},
 };
 use diem_core::{Address, StateRead, encode, keys::CompactSignature, tx::BRIDGE_VOTES};
 use parking_lot::Mutex;
@@ -50,7 +50,17 @@ impl Votes {
 
     /// Forgets what the new state holds, or wants no longer.
     pub(crate) fn committed(&self, state: &dyn StateRead, signatures: &Signatures) {
-        self.waiting.lock().retain(|_, statement| check_wanted(state, signatures, statement).is_ok());
+        let mut waiting = self.waiting.lock();
+        if waiting.is_empty() {
+            return;
+        }
+        match Wanted::by(state) {
+            Ok(mut wanted) => waiting.retain(|_, statement| {
+                let outbound = wanted.check(state, statement);
+                outbound.and_then(|outbound| check_signer(state, signatures, outbound)).is_ok()
+            }),
+            Err(_) => waiting.clear(),
+        }
     }
 }
 
@@ -121,16 +131,17 @@ impl App {
         extensions: &[Bytes],
         max_tx_bytes: u64,
     ) -> Option<(BridgeVotes, Bytes)> {
-        bridge::state::domain(state)?;
+        let mut wanted = Wanted::by(state).ok()?;
         let carried = extensions.iter().filter_map(|extension| bridge::decode_extension(extension).ok()).flatten();
         let offered: Vec<Statement> = carried
             .chain(self.waiting_statements())
-            .filter(|statement| check_content(state, statement).is_ok())
+            .filter(|statement| wanted.check(state, statement).is_ok())
             .collect();
         self.signatures.learn_signers(&signed(&offered));
         let mut chosen: BTreeMap<Order, Statement> = BTreeMap::new();
         for statement in offered {
-            if let Ok(signer) = check_wanted(state, &self.signatures, &statement) {
+            let Statement::Outbound(outbound) = &statement else { continue };
+            if let Ok(signer) = check_signer(state, &self.signatures, outbound) {
                 chosen.entry(Votes::order(signer, &statement)).or_insert(statement);
             }
         }
