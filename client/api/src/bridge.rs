@@ -193,6 +193,10 @@ pub enum TransferState {
     Sealed,
     /// It is in a batch that anybody can have minted.
     Signed,
+    /// Its batch was executed on Base, where it found no room: it waits in the queue there.
+    Queued,
+    /// It waits in the queue on Base, and the guardian has frozen it for a time.
+    Vetoed,
     /// The time of its batch on Base is over. Whether it was minted before is seen there alone.
     Expired,
 }

@@ -41,6 +41,8 @@ pub(crate) const fn state(state: TransferState) -> &'static str {
         TransferState::Waiting => "waiting",
         TransferState::Sealed => "sealed",
         TransferState::Signed => "signed",
+        TransferState::Queued => "queued on Base",
+        TransferState::Vetoed => "vetoed",
         TransferState::Expired => "expired",
     }
 }

@@ -4,8 +4,9 @@ use diem_core::{Address, CallError, StateRead, TxContext};
 
 use crate::{
     AdminAction, Error, Event, ID, OutboundKind, Preimage, Threshold,
+    inbound::applied,
     setup::check_authority,
-    state::{ACTIONS, ISSUED, STRUCT_HASHES, applied, contract, issued},
+    state::{ACTIONS, ISSUED, STRUCT_HASHES, contract, issued},
 };
 
 /// Issues an action under the next nonce, which is returned. An Unpause names the last pause that was applied here.

@@ -63,6 +63,11 @@ impl Batch {
         if (1..=MAX_TRANSFERS).contains(&self.transfers.len()) { Ok(()) } else { Err(Error::Transfers) }
     }
 
+    /// What it mints at most, with the fee. The amounts of a batch that was issued add up in 128 bits.
+    pub fn total(&self) -> Amount {
+        self.transfers.iter().fold(self.fee, |sum, transfer| sum.saturating_add(transfer.amount))
+    }
+
     /// The transfers as the contract reads them: recipient and amount of each, packed.
     pub fn transfer_bytes(&self) -> Vec<u8> {
         packed::write_all(&self.transfers)

@@ -2,31 +2,46 @@
 
 use std::collections::BTreeMap;
 
-use diem_core::{Address, CallError, Events, StateRead, StateWrite, Time, TxContext, Verifier, eip712};
+use diem_core::{Address, BlockInfo, CallError, Events, StateRead, StateWrite, Time, TxContext, Verifier, eip712};
 
 use crate::{
-    BridgeVotes, Error, Event, ID, MAX_SUBMITTED, Outbound, OutboundKind, SignatureList, Statement, Threshold,
-    pause_struct_hash,
-    state::{BATCHES, CONTRACT, KEY_SETS, SETS, STATEMENTS, STRUCT_HASHES, Signed, applied, contract, domain, issued},
+    Attestation, BridgeVotes, Error, Event, ID, MAX_SUBMITTED, Outbound, OutboundKind, SignatureList, Statement,
+    Threshold,
+    attesting::{self, Told},
+    inbound::{HALT, applied},
+    pause_struct_hash, replay, setup,
+    state::{BATCHES, KEY_SETS, SETS, STATEMENTS, STRUCT_HASHES, Signed, contract, domain, issued},
 };
 
 /// The most by which a pause may lie above the last one that was applied here: the chain sees an all-clear only when
 /// Base is final.
 const PAUSES_AHEAD: u64 = 4;
 
-/// The hash of the struct that validators may sign under this kind and nonce now; `None` if there is nothing to sign.
-pub fn wanted_hash(state: &dyn StateRead, kind: OutboundKind, nonce: u64) -> Option<[u8; 32]> {
-    let is_wanted = match kind {
+/// The hash of the struct that the chain has issued under this kind and nonce and that Base may still take.
+fn open_hash(state: &dyn StateRead, kind: OutboundKind, nonce: u64) -> Option<[u8; 32]> {
+    let applied = applied(state);
+    let is_open = match kind {
         // Only what is open has a row.
         OutboundKind::Batch => BATCHES.get(state, &nonce).is_some(),
-        OutboundKind::Valset => nonce != 0 && nonce == issued(state).sets,
-        OutboundKind::Admin => true,
+        OutboundKind::Valset => nonce > applied.set && nonce == issued(state).sets,
+        OutboundKind::Admin => nonce > applied.action,
         OutboundKind::Pause => {
-            let first = applied(state).pause_nonce.saturating_add(1);
+            let first = applied.pause_nonce.saturating_add(1);
             return (first..first.saturating_add(PAUSES_AHEAD)).contains(&nonce).then(|| pause_struct_hash(nonce));
         }
     };
-    STRUCT_HASHES.get(state, &(kind, nonce)).filter(|_| is_wanted)
+    STRUCT_HASHES.get(state, &(kind, nonce)).filter(|_| is_open)
+}
+
+fn open_digest(state: &dyn StateRead, kind: OutboundKind, nonce: u64) -> Option<[u8; 32]> {
+    Some(domain(state)?.digest(&open_hash(state, kind, nonce)?))
+}
+
+/// The hash of the struct that validators may sign under this kind and nonce now; `None` if there is nothing to sign, as
+/// for every batch while the bridge is halted.
+pub fn wanted_hash(state: &dyn StateRead, kind: OutboundKind, nonce: u64) -> Option<[u8; 32]> {
+    let is_stopped = kind == OutboundKind::Batch && HALT.get(state).is_some();
+    open_hash(state, kind, nonce).filter(|_| !is_stopped)
 }
 
 /// The digest that validators may sign under this kind and nonce now.
@@ -34,61 +49,93 @@ pub fn wanted_digest(state: &dyn StateRead, kind: OutboundKind, nonce: u64) -> O
     Some(domain(state)?.digest(&wanted_hash(state, kind, nonce)?))
 }
 
-/// The contents that the chain wants of validators, each hashed once. Booking a statement changes none of them, so that one
-/// of these serves a whole block.
+/// What the chain wants of validators, looked up once. Booking a statement changes none of it but the numbers of blocks
+/// of Base that are still to be stated, so that one of these serves a whole block.
 pub struct Wanted {
     separator: [u8; 32],
     /// The digests that were looked up; `None` where there is nothing to sign.
     digests: BTreeMap<(OutboundKind, u64), Option<[u8; 32]>>,
+    told: Told,
 }
 
 impl Wanted {
-    /// What this state wants; nothing is looked up yet.
+    /// What this state wants; nothing is looked up yet but who counts.
     ///
     /// # Errors
     /// [`Error::Inactive`].
     pub fn by(state: &dyn StateRead) -> Result<Self, Error> {
         let separator = domain(state).ok_or(Error::Inactive)?.separator();
-        Ok(Self { separator, digests: BTreeMap::new() })
+        Ok(Self { separator, digests: BTreeMap::new(), told: Told::by(state) })
     }
 
-    /// Checks what a statement says, without looking at who signed it.
+    /// Checks what a statement says, without looking at who signed it, and returns the digest that was signed.
     ///
     /// # Errors
     /// [`Error::Unwanted`], [`Error::OtherContent`].
-    pub fn check<'a>(&mut self, state: &dyn StateRead, statement: &'a Statement) -> Result<&'a Outbound, Error> {
-        // Nothing of Base is wanted until the chain can replay its events.
-        let Statement::Outbound(outbound) = statement else { return Err(Error::Unwanted) };
-        let (kind, nonce) = (outbound.kind, outbound.nonce);
-        let look_up = || wanted_hash(state, kind, nonce).map(|hash| eip712::digest(&self.separator, &hash));
-        let digest = self.digests.entry((kind, nonce)).or_insert_with(look_up).ok_or(Error::Unwanted)?;
-        if digest == outbound.digest { Ok(outbound) } else { Err(Error::OtherContent) }
+    pub fn check(&mut self, state: &dyn StateRead, statement: &Statement) -> Result<[u8; 32], Error> {
+        match statement {
+            Statement::Outbound(outbound) => {
+                let (kind, nonce) = (outbound.kind, outbound.nonce);
+                let look_up = || wanted_hash(state, kind, nonce).map(|hash| eip712::digest(&self.separator, &hash));
+                let digest = self.digests.entry((kind, nonce)).or_insert_with(look_up).ok_or(Error::Unwanted)?;
+                if digest == outbound.digest { Ok(digest) } else { Err(Error::OtherContent) }
+            }
+            Statement::Inbound { checkpoint, .. } => {
+                attesting::check(state, checkpoint)?;
+                Ok(eip712::digest(&self.separator, &checkpoint.struct_hash()))
+            }
+        }
     }
+
+    /// Checks the signer of a statement whose content is wanted, and returns it.
+    ///
+    /// # Errors
+    /// [`Error::Stated`], or an error for a signature by no key that counts.
+    pub fn check_signer(
+        &self,
+        state: &dyn StateRead,
+        verifier: &dyn Verifier,
+        statement: &Statement,
+        digest: &[u8; 32],
+    ) -> Result<Address, Error> {
+        let signer = verifier.recover(statement.signature(), digest)?;
+        match statement {
+            Statement::Outbound(outbound) => check_key(state, &signer, outbound)?,
+            Statement::Inbound { checkpoint, .. } => {
+                attesting::check_signer(state, &self.told, &signer, checkpoint.number)?;
+            }
+        }
+        Ok(signer)
+    }
+}
+
+/// Checks that a key counts for Base, and has not stated this.
+fn check_key(state: &dyn StateRead, signer: &Address, outbound: &Outbound) -> Result<(), Error> {
+    if KEY_SETS.get(state, signer).is_none_or(|last| last.nonce < applied(state).set) {
+        return Err(Error::NotASigner(*signer));
+    }
+    let stored = STATEMENTS.get(state, &(outbound.kind, outbound.nonce, *signer));
+    if stored.is_some_and(|stored| stored.digest == outbound.digest) { Err(Error::Stated) } else { Ok(()) }
 }
 
 /// Checks that the chain wants a statement, and returns its signer. What is cheap is checked first, the signer is
 /// recovered last.
 ///
 /// # Errors
-/// Those of [`Wanted::by`], [`Wanted::check`] and [`check_signer`].
+/// Those of [`Wanted::by`], [`Wanted::check`] and [`Wanted::check_signer`].
 pub fn check_wanted(state: &dyn StateRead, verifier: &dyn Verifier, statement: &Statement) -> Result<Address, Error> {
-    check_signer(state, verifier, Wanted::by(state)?.check(state, statement)?)
+    let mut wanted = Wanted::by(state)?;
+    let digest = wanted.check(state, statement)?;
+    wanted.check_signer(state, verifier, statement, &digest)
 }
 
-/// Checks the signer of a statement whose content is wanted, and returns it.
-///
-/// # Errors
-/// [`Error::Stated`], or an error for a signature by no key of a set that counts.
-pub fn check_signer(state: &dyn StateRead, verifier: &dyn Verifier, outbound: &Outbound) -> Result<Address, Error> {
-    let signer = verifier.recover(&outbound.signature, &outbound.digest)?;
-    if KEY_SETS.get(state, &signer).is_none_or(|newest| newest < applied(state).set) {
-        return Err(Error::NotASigner(signer));
-    }
-    let stored = STATEMENTS.get(state, &(outbound.kind, outbound.nonce, signer));
-    if stored.is_some_and(|stored| stored.digest == outbound.digest) {
-        return Err(Error::Stated);
-    }
-    Ok(signer)
+/// The first transaction of a block, of which everything was judged but the signers.
+pub struct ReadVotes {
+    /// The transaction.
+    pub votes: BridgeVotes,
+    /// The digest of each statement, in their order.
+    pub digests: Vec<[u8; 32]>,
+    wanted: Wanted,
 }
 
 /// Reads the first transaction of a block and judges by the state before the block whatever needs no signer. The signers
@@ -96,27 +143,24 @@ pub fn check_signer(state: &dyn StateRead, verifier: &dyn Verifier, outbound: &O
 ///
 /// # Errors
 /// The bytes are not of the form, or say something that the chain does not want; the first fault is told.
-pub fn read_votes(state: &dyn StateRead, bytes: &[u8]) -> Result<BridgeVotes, Error> {
+pub fn read_votes(state: &dyn StateRead, bytes: &[u8]) -> Result<ReadVotes, Error> {
     let votes = BridgeVotes::decode(bytes)?;
-    if votes.chunk.is_some() {
-        return Err(Error::Unwanted);
-    }
     let mut wanted = Wanted::by(state)?;
-    for statement in &votes.statements {
-        wanted.check(state, statement)?;
+    let digests = votes.statements.iter().map(|statement| wanted.check(state, statement)).collect::<Result<_, _>>()?;
+    if let Some(chunk) = &votes.chunk {
+        replay::check(state, chunk)?;
     }
-    Ok(votes)
+    Ok(ReadVotes { votes, digests, wanted })
 }
 
 /// Judges the signers of [`read_votes`], which has judged what they say, and their order by the same state.
 ///
 /// # Errors
 /// A statement is by nobody who counts, was stated before, or is not above the one before it.
-pub fn check_signers(state: &dyn StateRead, verifier: &dyn Verifier, votes: &BridgeVotes) -> Result<(), Error> {
+pub fn check_signers(state: &dyn StateRead, verifier: &dyn Verifier, read: &ReadVotes) -> Result<(), Error> {
     let mut last = None;
-    for (number, statement) in votes.statements.iter().enumerate() {
-        let Statement::Outbound(outbound) = statement else { return Err(Error::Unwanted) };
-        let place = Some((check_signer(state, verifier, outbound)?, statement.place()));
+    for (number, (statement, digest)) in read.votes.statements.iter().zip(&read.digests).enumerate() {
+        let place = Some((read.wanted.check_signer(state, verifier, statement, digest)?, statement.place()));
         if place == last {
             return Err(Error::VotesDuplicate(number));
         }
@@ -128,25 +172,22 @@ pub fn check_signers(state: &dyn StateRead, verifier: &dyn Verifier, votes: &Bri
     Ok(())
 }
 
-/// Books the statements of a block. A statement that the steps before it made unwanted is passed over alone, so that it
-/// never takes the others with it. Returns how many were booked.
+/// Takes in the chunk and books the statements of a block. What the steps before it made unwanted is passed over alone, so
+/// that it never takes the others with it. Returns how many statements were booked.
 pub fn apply_votes(
     state: &mut dyn StateWrite,
     events: &mut Events,
     verifier: &dyn Verifier,
+    block: BlockInfo,
     votes: &BridgeVotes,
 ) -> usize {
-    let mut booked = 0_usize;
-    let Ok(mut wanted) = Wanted::by(state) else { return booked };
-    for statement in &votes.statements {
-        if let Ok(became_ready) = book(state, verifier, &mut wanted, statement) {
-            booked = booked.saturating_add(1);
-            if became_ready {
-                events.emit(ID, &Event::Ready);
-            }
-        }
+    if let Some(chunk) = &votes.chunk {
+        // It was valid before the block; where it is not any more, it is passed over like a statement.
+        let _ = replay::accept(state, events, block.time, chunk);
     }
-    booked
+    let Ok(mut wanted) = Wanted::by(state) else { return 0 };
+    let book = |statement| book(state, events, verifier, block.time, &mut wanted, statement);
+    votes.statements.iter().map(book).filter(Result::is_ok).count()
 }
 
 /// Books the statements that a transaction hands in. Those that came in by another way meanwhile are passed over.
@@ -160,13 +201,8 @@ pub fn submit(ctx: &mut TxContext<'_>, statements: &[Statement]) -> Result<(), C
     let mut is_new = false;
     let mut wanted = Wanted::by(ctx.state)?;
     for statement in statements {
-        match book(ctx.state, ctx.verifier, &mut wanted, statement) {
-            Ok(became_ready) => {
-                is_new = true;
-                if became_ready {
-                    ctx.events.emit(ID, &Event::Ready);
-                }
-            }
+        match book(ctx.state, ctx.events, ctx.verifier, ctx.block.time, &mut wanted, statement) {
+            Ok(()) => is_new = true,
             Err(Error::Stated) => {}
             Err(error) => return Err(error.into()),
         }
@@ -174,32 +210,46 @@ pub fn submit(ctx: &mut TxContext<'_>, statements: &[Statement]) -> Result<(), C
     if is_new { Ok(()) } else { Err(Error::Stated.into()) }
 }
 
-/// Books one statement. Returns whether it is the one by which the bridge begins to work: the quorum of set 0 for a
-/// later set.
+/// Books one statement.
 ///
 /// # Errors
 /// The errors of [`check_wanted`].
 fn book(
     state: &mut dyn StateWrite,
+    events: &mut Events,
     verifier: &dyn Verifier,
+    now: Time,
     wanted: &mut Wanted,
     statement: &Statement,
-) -> Result<bool, Error> {
-    let outbound = wanted.check(state, statement)?;
-    let signer = check_signer(state, verifier, outbound)?;
+) -> Result<(), Error> {
+    let digest = wanted.check(state, statement)?;
+    let signer = wanted.check_signer(state, verifier, statement, &digest)?;
+    match statement {
+        Statement::Outbound(outbound) => book_outbound(state, events, signer, outbound),
+        Statement::Inbound { checkpoint, signature } => {
+            let operator = attesting::check_signer(state, &wanted.told, &signer, checkpoint.number)?;
+            let attestation = Attestation { checkpoint: *checkpoint, signature: *signature };
+            attesting::book(state, events, now, &wanted.told, operator, &attestation);
+        }
+    }
+    Ok(())
+}
+
+/// Books a statement for Base. The quorum of set 0 for a later set is what the bridge begins to work with.
+fn book_outbound(state: &mut dyn StateWrite, events: &mut Events, signer: Address, outbound: &Outbound) {
     let Outbound { kind, nonce, digest, signature } = *outbound;
     STATEMENTS.set(state, &(kind, nonce, signer), &Signed { digest, signature });
-    let waits = contract(state).filter(|contract| kind == OutboundKind::Valset && !contract.is_ready);
-    let Some(mut contract) = waits else { return Ok(false) };
-    contract.is_ready = has_quorum(state, kind, nonce, applied(state).set);
-    CONTRACT.set(state, &contract);
-    Ok(contract.is_ready)
+    let is_at_work = contract(state).is_none_or(|contract| contract.is_ready);
+    if kind == OutboundKind::Valset && !is_at_work && has_quorum(state, kind, nonce, applied(state).set) {
+        setup::begin_work(state);
+        events.emit(ID, &Event::Ready);
+    }
 }
 
 /// The signatures of the members of set `set` under what was issued with this kind and nonce, as the contract takes them
 /// where that set is installed.
 pub fn signatures(state: &dyn StateRead, kind: OutboundKind, nonce: u64, set: u64) -> Option<SignatureList> {
-    let digest = wanted_digest(state, kind, nonce)?;
+    let digest = open_digest(state, kind, nonce)?;
     let stored =
         |address: Address| STATEMENTS.get(state, &(kind, nonce, address)).filter(|signed| signed.digest == digest);
     let set = SETS.get(state, &set)?.set();
@@ -236,14 +286,15 @@ pub fn threshold(state: &dyn StateRead, kind: OutboundKind, nonce: u64) -> Thres
 /// from the oldest on; at most `limit`. It is empty for a key that counts in no set.
 pub fn owed_by(state: &dyn StateRead, key: &Address, limit: usize) -> Vec<(OutboundKind, u64)> {
     let Some(domain) = domain(state) else { return Vec::new() };
-    if KEY_SETS.get(state, key).is_none_or(|newest| newest < applied(state).set) {
+    let applied = applied(state);
+    if KEY_SETS.get(state, key).is_none_or(|last| last.nonce < applied.set) {
         return Vec::new();
     }
     let issued = issued(state);
     // The set comes first: without it what follows may find no place on Base.
     let set = std::iter::once((OutboundKind::Valset, issued.sets));
     let batches = BATCHES.all(state).into_iter().map(|(nonce, _)| (OutboundKind::Batch, nonce));
-    let actions = (1..=issued.actions).rev().map(|nonce| (OutboundKind::Admin, nonce));
+    let actions = (applied.action.saturating_add(1)..=issued.actions).rev().map(|nonce| (OutboundKind::Admin, nonce));
     let is_owed = |(kind, nonce): &(OutboundKind, u64)| {
         let digest = wanted_hash(state, *kind, *nonce).map(|hash| domain.digest(&hash));
         let stored = STATEMENTS.get(state, &(*kind, *nonce, *key)).map(|signed| signed.digest);

@@ -57,6 +57,11 @@ impl Chunk {
         if self.events.iter().all(fits) { Ok(()) } else { Err(Error::PayloadSize) }
     }
 
+    /// The nonce of its last event.
+    pub const fn last(&self) -> u64 {
+        self.first.saturating_add(self.events.len() as u64).saturating_sub(1)
+    }
+
     /// The events with their nonces.
     pub fn numbered(&self) -> impl Iterator<Item = (u64, &EventBytes)> {
         (self.first..).zip(&self.events)

@@ -207,6 +207,41 @@ pub enum Error {
     /// The escrow lacks nothing.
     #[error("the escrow lacks nothing that anybody could pay in")]
     NothingUncovered,
+    /// A breach has halted the bridge.
+    #[error("the bridge is halted: its authority has to resume it first")]
+    Halted,
+    /// A breach cannot be healed by a message.
+    #[error("what Base has contradicts what was applied: only an upgrade can heal that")]
+    BreachForGood,
+    /// Events of Base are being replayed.
+    #[error("events of Base are being replayed: try again when all of them are applied")]
+    Replaying,
+    /// No event of Base is waited for.
+    #[error("no events of Base are waited for now")]
+    NotReplaying,
+    /// A chunk is not the next one.
+    #[error("this is not the next chunk: it must end with event {last} and begin with {first} or later")]
+    ChunkPlace {
+        /// The nonce of the first event that is waited for.
+        first: u64,
+        /// The nonce of the last event that is waited for.
+        last: u64,
+    },
+    /// A chunk's events are not those that Base reported.
+    #[error("the hash over the chunk is not the attested one: Base reported other events")]
+    ChunkHash,
+    /// What is paid in is more than the escrow lacks.
+    #[error("the escrow lacks {}: pay in that, or a part of it", .0.display(Denom::Diem))]
+    CoverAmount(Amount),
+    /// A credit is not delayed.
+    #[error("credit {0} is not delayed: only a delayed one can be held back")]
+    NotDelayed(u64),
+    /// A credit was held back before.
+    #[error("credit {0} was held back before, which can be done once")]
+    HeldBefore(u64),
+    /// The struct hash of a batch was dropped, and what was signed is as old.
+    #[error("the batch is too old to know whether the chain issued it")]
+    BatchForgotten,
     /// A sum is larger than any balance can be.
     #[error("{0}")]
     Math(#[from] MathError),
@@ -277,6 +312,16 @@ diem_core::error_table! {
     58 nothing_uncovered Conflict retry => Self::NothingUncovered,
     59 too_many_wait Unavailable retry => Self::TooManyWait,
     60 closed Refused retry => Self::Closed,
+    61 halted Conflict retry => Self::Halted,
+    62 breach_for_good Conflict never => Self::BreachForGood,
+    63 replaying Conflict retry => Self::Replaying,
+    64 not_replaying Conflict retry => Self::NotReplaying,
+    65 chunk_place Conflict retry => Self::ChunkPlace { .. },
+    66 chunk_hash Refused never => Self::ChunkHash,
+    67 cover_amount Refused retry => Self::CoverAmount(_),
+    68 not_delayed Conflict retry => Self::NotDelayed(_),
+    69 held_before Conflict never => Self::HeldBefore(_),
+    70 batch_forgotten Refused never => Self::BatchForgotten,
 }
 
 impl From<SignatureError> for Error {

@@ -7,10 +7,16 @@
 //! setup        the contract: its terms, its address, and the parameters of the module
 //! admin        what the authority orders on Base
 //! booking      statements of validators: what is wanted, what is there, how much power it is
+//! attesting    blocks of Base that more than two thirds of the power state alike
+//! replay       the events up to such a block, in chunks that prove themselves
+//! applying     events change the books, and their block is completed
+//! credits      burns are paid, and what was cancelled on Base
+//! refunds      a batch that nobody executed pays itself back
+//! closing      what is over leaves the tables
+//! halt         a contradiction halts the bridge; resume and cover are the way out
 //! evidence     whoever signed something else is punished
+//! silence      whoever does not sign is counted
 //! ```
-//!
-//! The module does not follow Base yet: what is minted there is not known here.
 //!
 //! The other files hold the bytes that this chain and the contracts share, which neither side can ever change alone: what
 //! validators sign ([`Statement`], [`Preimage`], [`Checkpoint`]) under which domain ([`Domain`]), the sets that sign it
@@ -23,17 +29,24 @@
 
 mod address;
 pub mod admin;
+pub mod applying;
+pub mod attesting;
 mod base_event;
 mod batch;
 pub mod booking;
 mod bucket;
 mod checkpoint;
 mod chunk;
+pub mod closing;
+pub mod credits;
 mod domain;
+pub mod due;
 mod error;
 mod event;
 pub mod evidence;
 mod genesis;
+pub mod halt;
+pub mod inbound;
 mod invariants;
 mod msg;
 pub mod on_base;
@@ -41,11 +54,14 @@ mod packed;
 mod params;
 mod preimage;
 pub mod query;
+pub mod refunds;
+pub mod replay;
 pub mod sealing;
 mod set;
 pub mod sets;
 pub mod setup;
 mod signatures;
+pub mod silence;
 mod slots;
 pub mod standing;
 pub mod state;
@@ -64,7 +80,12 @@ pub use chunk::{Chunk, EventBytes, MAX_EVENTS, MAX_PAYLOAD_BYTES, fold};
 pub use domain::{Domain, salt};
 pub use error::Error;
 pub use event::Event;
-pub use genesis::{Genesis, Rows, Word};
+pub use genesis::{BaseRows, Genesis, Rows, Word};
+pub use halt::Breach;
+pub use inbound::{
+    Applied, Attestation, Attested, Credit, Duties, Executed, Halt, Jailed, MintLimits, Moving, NextLimits, Part,
+    Proposed, QueueItem, Reason, Replay,
+};
 pub use msg::{MAX_SUBMITTED, Msg};
 pub use params::Params;
 pub use preimage::{AdminAction, Preimage, Valset, pause_struct_hash};
@@ -72,7 +93,7 @@ pub use query::{Answer, Query};
 pub use set::{MAX_MEMBERS, Member, Threshold, ValidatorSet};
 pub use signatures::SignatureList;
 pub use slots::{BRIDGE_STATE_SLOT, BridgeState, ROLLING_HASH_SLOT, SET_HASH_SLOT, TOTAL_SUPPLY_SLOT};
-pub use state::{Applied, Books, Contract, Deployed, Issued, OpenBatch, OutTransfer, Signed, StoredSet};
+pub use state::{Books, Contract, Deployed, Issued, LastSet, OpenBatch, OutTransfer, Signed, StoredSet};
 pub use statement::{Outbound, OutboundKind, Place, Statement, decode_extension};
 pub use votes::{BridgeVotes, MAX_STATEMENTS, MAX_VOTES_BYTES};
 

@@ -3,8 +3,8 @@
 use diem_core::{Address, Amount, CallError, Denom, Message, TxContext, gas_of_calls, keys::CompactSignature};
 
 use crate::{
-    AdminAction, Chunk, Error, Params, Preimage, Statement, Transfer, admin, booking, evidence, setup,
-    setup::{Terms, check_authority},
+    AdminAction, Chunk, Error, Params, Preimage, Statement, Transfer, admin, booking, credits, evidence, halt, replay,
+    setup::{self, Terms},
     transfers,
 };
 
@@ -202,8 +202,7 @@ impl Message for Msg {
             Self::BumpFee { id, fee } => transfers::bump_fee(ctx, *id, *fee),
             Self::Cancel { id } => transfers::cancel(ctx, *id),
             Self::Submit { statements } => booking::submit(ctx, statements),
-            // No block of Base is attested yet, so that no event of it is wanted.
-            Self::Replay { .. } => Err(Error::Unwanted.into()),
+            Self::Replay { chunk } => replay::hand_in(ctx, chunk),
             Self::Evidence { preimage, signature } => {
                 // What the slash reaches of locks follows in the jobs that it leaves.
                 evidence::convict(ctx.state, ctx.events, ctx.block, preimage, signature).map(|_| ())
@@ -216,16 +215,9 @@ impl Message for Msg {
             Self::Activate { init_code_hash, deploy_block } => setup::activate(ctx, *init_code_hash, *deploy_block),
             Self::Admin { action } => admin::issue(ctx, *action).map(|_| ()),
             Self::SetParams { params } => setup::set_params(ctx, params),
-            // Nothing of Base is followed yet: there is no breach, no credit and nothing that the escrow lacks.
-            Self::Resume => {
-                check_authority(ctx.state, &ctx.sender)?;
-                Err(Error::NotHalted.into())
-            }
-            Self::Hold { credit } => {
-                check_authority(ctx.state, &ctx.sender)?;
-                Err(Error::UnknownNonce { what: "credit", nonce: *credit }.into())
-            }
-            Self::Cover { .. } => Err(Error::NothingUncovered.into()),
+            Self::Resume => halt::resume(ctx),
+            Self::Hold { credit } => credits::hold(ctx, *credit),
+            Self::Cover { amount } => halt::cover(ctx, *amount),
         }
     }
 }

@@ -5,9 +5,11 @@ use diem_core::{Address, Amount, CallError, Page, QueryContext, Time};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Applied, Batch, Books, Contract, Error, Issued, OpenBatch, OutTransfer, OutboundKind, Params, Preimage, StoredSet,
-    Word, booking, sealing,
-    state::{self, ACTIONS, BATCHES, SALT, SETS, TRANSFERS, applied, books, contract, issued},
+    Applied, Attestation, Attested, Batch, Books, Contract, Credit, Error, Halt, Issued, OpenBatch, OutTransfer,
+    OutboundKind, Params, Preimage, QueueItem, Replay, StoredSet, Word, booking,
+    inbound::{self, CREDITS, INBOUND, QUEUE, applied, attested},
+    sealing,
+    state::{self, ACTIONS, BATCHES, SALT, SETS, TRANSFERS, books, contract, issued},
 };
 
 /// A question to bridge over ABCI, which is answered by the function of the same name in this file.
@@ -38,6 +40,16 @@ pub enum Query {
         /// The set whose members count: the one that is installed on Base.
         set: u64,
     } = 8,
+    /// Asks for one credit.
+    Credit(u64) = 9,
+    /// Asks for credits that are not paid, the oldest first.
+    Credits(Page<u64>) = 10,
+    /// Asks for an item of the queue on Base.
+    QueueItem(u64) = 11,
+    /// Asks for the queue on Base, the oldest item first.
+    Queue(Page<u64>) = 12,
+    /// Asks what each operator has stated about the block of Base with this number.
+    Attestations(u64) = 13,
 }
 
 /// An answer of bridge.
@@ -61,6 +73,16 @@ pub enum Answer {
     Action(Preimage) = 7,
     /// The signatures that were asked for.
     Signatures(Signatures) = 8,
+    /// The credit that was asked for.
+    Credit(Credit) = 9,
+    /// Credits with their ids.
+    Credits(Vec<(u64, Credit)>) = 10,
+    /// The item of the queue that was asked for.
+    QueueItem(QueueItem) = 11,
+    /// Items of the queue with their ids.
+    Queue(Vec<(u64, QueueItem)>) = 12,
+    /// The statements of operators.
+    Attestations(Vec<(Address, Attestation)>) = 13,
 }
 
 /// The bridge as a whole.
@@ -78,6 +100,12 @@ pub struct Overview {
     pub books: Books,
     /// The amount that can be sealed now, in adiem.
     pub room: Amount,
+    /// The blocks of Base that were attested.
+    pub attested: Attested,
+    /// The replay that is going on.
+    pub replay: Option<Replay>,
+    /// The halt, if a breach has halted the bridge.
+    pub halt: Option<Halt>,
 }
 
 /// A batch with what its relayer needs.
@@ -131,6 +159,11 @@ pub fn answer(ctx: &QueryContext<'_>, query: Query) -> Result<Answer, CallError>
         Query::Set(nonce) => Answer::Set(set(ctx, nonce)?),
         Query::Action(nonce) => Answer::Action(action(ctx, nonce)?),
         Query::Signatures { kind, nonce, set } => Answer::Signatures(signatures(ctx, kind, nonce, set)?),
+        Query::Credit(id) => Answer::Credit(credit(ctx, id)?),
+        Query::Credits(page) => Answer::Credits(credits(ctx, &page)),
+        Query::QueueItem(id) => Answer::QueueItem(queue_item(ctx, id)?),
+        Query::Queue(page) => Answer::Queue(queue(ctx, &page)),
+        Query::Attestations(number) => Answer::Attestations(attestations(ctx, number)),
     })
 }
 
@@ -143,6 +176,9 @@ pub fn overview(ctx: &QueryContext<'_>) -> Overview {
         applied: applied(ctx.state),
         books: books(ctx.state),
         room: crate::standing::room(ctx.state, ctx.block.time),
+        attested: attested(ctx.state),
+        replay: inbound::replay(ctx.state),
+        halt: inbound::halt(ctx.state),
     }
 }
 
@@ -178,6 +214,38 @@ pub fn batch(ctx: &QueryContext<'_>, nonce: u64) -> Result<BatchView, Error> {
 /// The open batches, the oldest first.
 pub fn batches(ctx: &QueryContext<'_>, page: &Page<u64>) -> Vec<(u64, OpenBatch)> {
     BATCHES.page(ctx.state, page)
+}
+
+/// A credit that is not paid, by its id.
+///
+/// # Errors
+/// [`Error::UnknownNonce`].
+pub fn credit(ctx: &QueryContext<'_>, id: u64) -> Result<Credit, Error> {
+    CREDITS.get(ctx.state, &id).ok_or(Error::UnknownNonce { what: "credit", nonce: id })
+}
+
+/// The credits that are not paid, the oldest first.
+pub fn credits(ctx: &QueryContext<'_>, page: &Page<u64>) -> Vec<(u64, Credit)> {
+    CREDITS.page(ctx.state, page)
+}
+
+/// An item of the queue on Base, by its id there.
+///
+/// # Errors
+/// [`Error::UnknownNonce`].
+pub fn queue_item(ctx: &QueryContext<'_>, id: u64) -> Result<QueueItem, Error> {
+    QUEUE.get(ctx.state, &id).ok_or(Error::UnknownNonce { what: "queued item", nonce: id })
+}
+
+/// The queue on Base, the oldest item first.
+pub fn queue(ctx: &QueryContext<'_>, page: &Page<u64>) -> Vec<(u64, QueueItem)> {
+    QUEUE.page(ctx.state, page)
+}
+
+/// What each operator has stated about a block of Base, while it is kept.
+pub fn attestations(ctx: &QueryContext<'_>, number: u64) -> Vec<(Address, Attestation)> {
+    let rows = INBOUND.prefix(ctx.state, &number, None, usize::MAX).into_iter();
+    rows.map(|((_, operator), attestation)| (operator, attestation)).collect()
 }
 
 /// A validator set, by its nonce.

@@ -6,13 +6,47 @@ use diem_core::{Amount, BlockContext, CallError, StateRead, Time};
 
 use crate::{
     Batch, Error, Event, ID, OpenBatch, OutTransfer, OutboundKind,
+    inbound::{DEADLINES, applied, attested, halt},
     state::{BATCHES, BOOKS, ISSUED, OUT_BUCKET, STRUCT_HASHES, TRANSFERS, WAITING, books, contract, issued, params},
 };
 
 /// The most transfers of a batch. The contract takes more; a smaller batch is signed and paid for sooner.
 pub const SEALED_AT_ONCE: usize = 50;
+const SECOND_MS: u64 = 1_000;
 /// The most waiting transfers that are looked at in a block.
 const LOOKED_AT: usize = 200;
+
+/// The reason for which nothing is sealed, whatever waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotSealing {
+    /// The bridge is not at work yet.
+    NotAtWork,
+    /// A breach has halted the bridge.
+    Halted,
+    /// Minting on Base is paused until this second; [`crate::UNTIL_UNPAUSE`] if until the validators end it.
+    Paused {
+        /// The end of the pause, in seconds.
+        until: u64,
+    },
+    /// The mint capacity on Base is 0.
+    ClosedOnBase,
+}
+
+/// Tells whether anything keeps all batches from being sealed at this time.
+pub fn closed(state: &dyn StateRead, now: Time) -> Option<NotSealing> {
+    let (applied, second) = (applied(state), now.millis() / SECOND_MS);
+    if !contract(state).is_some_and(|contract| contract.is_ready) {
+        Some(NotSealing::NotAtWork)
+    } else if halt(state).is_some() {
+        Some(NotSealing::Halted)
+    } else if applied.is_paused_at(second) {
+        Some(NotSealing::Paused { until: applied.paused_until })
+    } else if applied.limits_at(second).mint_capacity.is_zero() {
+        Some(NotSealing::ClosedOnBase)
+    } else {
+        None
+    }
+}
 
 /// Seals a batch if enough transfers wait or the oldest has waited long enough, and the out bucket has room.
 ///
@@ -22,8 +56,7 @@ pub fn seal(ctx: &mut BlockContext<'_>) -> Result<(), CallError> {
     let now = ctx.block.info.time;
     let params = params(ctx.state);
     let mut issued = issued(ctx.state);
-    let is_ready = contract(ctx.state).is_some_and(|contract| contract.is_ready);
-    if !is_ready || issued.open >= params.max_open {
+    if issued.open >= params.max_open || closed(ctx.state, now).is_some() {
         return Ok(());
     }
     let waiting = first_waiting(ctx.state);
@@ -41,7 +74,7 @@ pub fn seal(ctx: &mut BlockContext<'_>) -> Result<(), CallError> {
     issued.batches = issued.batches.saturating_add(1);
     issued.open = issued.open.saturating_add(1);
     let nonce = issued.batches;
-    let deadline = deadline(now, params.batch_life_ms);
+    let deadline = deadline(ctx.state, now, params.batch_life_ms);
     let fee = chosen.iter().try_fold(Amount::ZERO, |sum, (_, transfer)| sum.checked_add(transfer.fee));
     let batch = Batch {
         nonce,
@@ -55,6 +88,7 @@ pub fn seal(ctx: &mut BlockContext<'_>) -> Result<(), CallError> {
     }
     let transfers = chosen.iter().map(|(id, _)| *id).collect();
     BATCHES.set(ctx.state, &nonce, &OpenBatch { deadline, sealed_at: now, transfers });
+    DEADLINES.set(ctx.state, &(deadline, nonce), &1);
     STRUCT_HASHES.set(ctx.state, &(OutboundKind::Batch, nonce), &batch.struct_hash());
     OUT_BUCKET.set(ctx.state, &bucket.filled(sum));
     ISSUED.set(ctx.state, &issued);
@@ -71,7 +105,7 @@ pub fn seal(ctx: &mut BlockContext<'_>) -> Result<(), CallError> {
 /// that makes blocks on demand so knows when one is needed.
 pub fn due(state: &dyn StateRead) -> Option<Time> {
     let params = params(state);
-    if !contract(state).is_some_and(|contract| contract.is_ready) || issued(state).open >= params.max_open {
+    if issued(state).open >= params.max_open {
         return None;
     }
     let waiting = first_waiting(state);
@@ -80,7 +114,9 @@ pub fn due(state: &dyn StateRead) -> Option<Time> {
     let ripe = if is_full { 0 } else { oldest.since.millis().saturating_add(params.seal_wait_ms) };
     let least = waiting.iter().map(|(_, transfer)| transfer.total()).min()?;
     let room = OUT_BUCKET.get(state).unwrap_or_default().fits_at(params.out_capacity, least)?;
-    Some(room.max(Time(ripe)))
+    let unpaused = Time(applied(state).paused_until.saturating_mul(SECOND_MS));
+    let moment = room.max(Time(ripe)).max(unpaused);
+    closed(state, moment).is_none().then_some(moment)
 }
 
 /// The batch of this nonce as validators sign it, while it is open.
@@ -93,10 +129,10 @@ pub fn batch(state: &dyn StateRead, nonce: u64) -> Option<Batch> {
 }
 
 /// The last second in which a batch that is sealed now can be executed on Base, whose clock counts whole seconds.
-fn deadline(now: Time, batch_life_ms: u64) -> u64 {
-    const SECOND_MS: u64 = 1_000;
+fn deadline(state: &dyn StateRead, now: Time, batch_life_ms: u64) -> u64 {
+    let base_now = attested(state).completed.map_or(0, |completed| completed.timestamp);
     // A time of a block and a life of days are far below 64 bits.
-    (now.millis() / SECOND_MS).saturating_add(batch_life_ms / SECOND_MS)
+    (now.millis() / SECOND_MS).max(base_now).saturating_add(batch_life_ms / SECOND_MS)
 }
 
 /// The waiting transfers that a block looks at, the oldest first.

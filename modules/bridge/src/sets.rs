@@ -7,7 +7,7 @@ use diem_core::{Address, BlockContext, CallError, StateRead, StateWrite, Time};
 use diem_staking::{consensus_set, validator};
 
 use crate::{
-    Error, Event, ID, Member, OutboundKind, Preimage, StoredSet, ValidatorSet, Valset,
+    Error, Event, ID, LastSet, Member, OutboundKind, Preimage, StoredSet, ValidatorSet, Valset,
     state::{ISSUED, KEY_SETS, SALT, SETS, STRUCT_HASHES, contract, issued, params},
 };
 
@@ -56,8 +56,9 @@ pub(crate) fn store(state: &mut dyn StateWrite, nonce: u64, now: Time, created_a
     let salt = SALT.get(state).ok_or(Error::Unprepared)?;
     for member in set.members() {
         // Set 0 may be made anew while later ones have the key too.
-        let newest = KEY_SETS.get(state, &member.address).map_or(nonce, |newest| newest.max(nonce));
-        KEY_SETS.set(state, &member.address, &newest);
+        if KEY_SETS.get(state, &member.address).is_none_or(|last| last.nonce <= nonce) {
+            KEY_SETS.set(state, &member.address, &LastSet { nonce, created_at });
+        }
     }
     let hash = set.hash(&salt, nonce, created_at);
     SETS.set(state, &nonce, &StoredSet { created_at, made_at: now, bytes: set.encode() });

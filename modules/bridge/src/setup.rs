@@ -1,11 +1,13 @@
 //! The making of the bridge: the arguments of its constructor are fixed, anybody creates it on Base, and its address,
 //! which follows from both, is told to the chain.
 
-use diem_core::{Address, Amount, CallError, StateRead, TxContext, chain, development};
+use diem_core::{Address, Amount, CallError, StateRead, StateWrite, TxContext, chain, development};
 
 use crate::{
-    Constructor, DENOM, Error, Event, ID, Params, bridge_address, salt, sets,
-    state::{CONTRACT, Contract, Deployed, PARAMS, SALT, SETS, contract, params},
+    Applied, Constructor, DENOM, Error, Event, ID, Params, bridge_address,
+    inbound::{APPLIED, MintLimits},
+    salt, sets,
+    state::{CONTRACT, Contract, Deployed, PARAMS, SALT, SETS, contract, domain, params},
     token_address,
 };
 
@@ -76,6 +78,16 @@ pub fn activate(ctx: &mut TxContext<'_>, init_code_hash: [u8; 32], deploy_block:
     ctx.events.emit(ID, &Event::Activated { bridge, token });
     ctx.events.emit(ID, &Event::SetMade { nonce });
     Ok(())
+}
+
+/// Lets the bridge work: from now on batches are sealed, and events of Base follow on the state that the constructor made.
+pub(crate) fn begin_work(state: &mut dyn StateWrite) {
+    let Some((mut contract, domain)) = contract(state).zip(domain(state)) else { return };
+    contract.is_ready = true;
+    CONTRACT.set(state, &contract);
+    let limits = MintLimits { mint_capacity: contract.mint_capacity, share_bps: contract.share_bps };
+    let guardian = contract.guardian;
+    APPLIED.set(state, &Applied { rolling_hash: domain.separator(), limits, guardian, ..Applied::default() });
 }
 
 /// Changes the parameters of the module.

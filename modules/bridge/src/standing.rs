@@ -3,10 +3,11 @@
 use diem_core::{Address, Amount, QueryContext, StateRead, Time};
 
 use crate::{
-    Error, OutTransfer, OutboundKind, booking,
+    Error, OutTransfer, OutboundKind, QueueItem, booking,
+    inbound::{EXECUTED, applied, queue_item},
     query::transfer,
-    sealing::{SEALED_AT_ONCE, first_waiting, in_order},
-    state::{BATCHES, OUT_BUCKET, applied, contract, issued, params},
+    sealing::{NotSealing, SEALED_AT_ONCE, closed, first_waiting, in_order},
+    state::{BATCHES, OUT_BUCKET, issued, params},
 };
 
 /// Where a transfer stands.
@@ -21,13 +22,25 @@ pub enum Standing {
     },
     /// It is in a batch.
     InBatch(InBatch),
+    /// Its batch was executed on Base, where it found no room and waits in the queue.
+    Queued {
+        /// The id of its item.
+        id: u64,
+        /// The item.
+        item: QueueItem,
+    },
+    /// Its batch was executed on Base; the events that tell whether it waits there are still being applied.
+    Executed {
+        /// The nonce of the batch.
+        batch: u64,
+    },
 }
 
 /// What a transfer waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Waits {
-    /// It waits until the bridge is at work.
-    Work,
+    /// Nothing is sealed now, for this reason.
+    Bridge(NotSealing),
     /// As many batches are open as may be.
     OpenBatches,
     /// It is sealed with a block from this time on.
@@ -61,10 +74,14 @@ pub struct InBatch {
 /// [`Error::UnknownTransfer`].
 pub fn standing(ctx: &QueryContext<'_>, id: u64) -> Result<Standing, Error> {
     let row = transfer(ctx, id)?;
-    match row.batch {
-        Some(nonce) => in_batch(ctx, nonce).map(Standing::InBatch).ok_or(Error::UnknownTransfer(id)),
-        None => Ok(waiting(ctx, id, &row)),
+    let Some(nonce) = row.batch else { return Ok(waiting(ctx, id, &row)) };
+    if let Some((id, item)) = row.queued.and_then(|item| Some((item, queue_item(ctx.state, item)?))) {
+        return Ok(Standing::Queued { id, item });
     }
+    if EXECUTED.get(ctx.state, &nonce).is_some() {
+        return Ok(Standing::Executed { batch: nonce });
+    }
+    in_batch(ctx, nonce).map(Standing::InBatch).ok_or(Error::UnknownTransfer(id))
 }
 
 /// What the open batch of this nonce still needs.
@@ -89,8 +106,8 @@ fn waiting(ctx: &QueryContext<'_>, id: u64, row: &OutTransfer) -> Standing {
     let place = queue.iter().position(|(other, _)| *other == id).unwrap_or(queue.len());
     let ahead = queue.get(..place).unwrap_or_default();
     let issued = issued(ctx.state);
-    let until = if !contract(ctx.state).is_some_and(|contract| contract.is_ready) {
-        Waits::Work
+    let until = if let Some(why) = closed(ctx.state, ctx.block.time) {
+        Waits::Bridge(why)
     } else if issued.open >= params(ctx.state).max_open {
         Waits::OpenBatches
     } else {

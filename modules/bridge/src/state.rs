@@ -33,15 +33,12 @@ pub(crate) const BATCHES: Map<u64, OpenBatch> = Map::new(ID, 8);
 pub(crate) const STRUCT_HASHES: Map<(OutboundKind, u64), [u8; 32]> = Map::new(ID, 9);
 /// The validator sets, from the one that is installed on Base on.
 pub(crate) const SETS: Map<u64, StoredSet> = Map::new(ID, 10);
-/// The nonce of the newest set that has a bridge key.
-pub(crate) const KEY_SETS: Map<Address, u64> = Map::new(ID, 11);
+/// The newest set that has a bridge key.
+pub(crate) const KEY_SETS: Map<Address, LastSet> = Map::new(ID, 11);
 /// The administrative actions, by nonce.
 pub(crate) const ACTIONS: Map<u64, Preimage> = Map::new(ID, 12);
 /// The statements for Base, by what they are about and by key.
 pub(crate) const STATEMENTS: Map<(OutboundKind, u64, Address), Signed> = Map::new(ID, 13);
-
-/// The state of Base up to which the chain has followed it.
-pub(crate) const APPLIED: Item<Applied> = Item::new(ID, 14);
 
 /// The contract on Base: what `prepare` fixed of it, and where `activate` found it.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
@@ -82,16 +79,6 @@ pub struct Deployed {
     pub token: Address,
 }
 
-/// The state of the contract by the events that were applied here. Until any are, it is as the constructor left it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Applied {
-    /// The nonce of the set that is installed there.
-    pub set: u64,
-    /// The number of pauses and of their ends there.
-    pub pause_nonce: u64,
-}
-
 /// The last number of each kind that was issued. None is ever given twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -104,11 +91,13 @@ pub struct Issued {
     pub sets: u64,
     /// The nonce of the last administrative action.
     pub actions: u64,
+    /// The id of the last credit.
+    pub credits: u64,
     /// The number of batches that are open.
     pub open: u32,
 }
 
-/// The parts of the escrow, with fees.
+/// The parts of the escrow, with fees, and what it lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Books {
@@ -116,6 +105,14 @@ pub struct Books {
     pub waiting: Amount,
     /// The open batches, in adiem.
     pub open: Amount,
+    /// What waits in the queue on Base, in adiem.
+    pub queued: Amount,
+    /// The part of it of which no item was named yet, in adiem. It is zero once a block of Base is applied.
+    pub unnamed: Amount,
+    /// The credits that are not paid, in adiem.
+    pub owed: Amount,
+    /// What the escrow lacks since the bridge was resumed after a breach, in adiem.
+    pub uncovered: Amount,
 }
 
 /// A transfer to Base.
@@ -132,6 +129,8 @@ pub struct OutTransfer {
     pub since: Time,
     /// The batch in which it was sealed.
     pub batch: Option<u64>,
+    /// The id of its item in the queue on Base, if it found no room there.
+    pub queued: Option<u64>,
 }
 
 impl OutTransfer {
@@ -179,6 +178,16 @@ impl StoredSet {
     }
 }
 
+/// The newest set that has a bridge key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LastSet {
+    /// The nonce of the set.
+    pub nonce: u64,
+    /// When it was made, in seconds of this chain.
+    pub created_at: u64,
+}
+
 /// A statement that a bridge key signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -213,11 +222,6 @@ pub fn issued(state: &dyn StateRead) -> Issued {
 /// The parts of the escrow.
 pub fn books(state: &dyn StateRead) -> Books {
     BOOKS.get(state).unwrap_or_default()
-}
-
-/// The state of Base up to which the chain has followed it.
-pub fn applied(state: &dyn StateRead) -> Applied {
-    APPLIED.get(state).unwrap_or_default()
 }
 
 /// The contract, once `prepare` was called.

@@ -94,6 +94,12 @@ impl Statement {
         }
     }
 
+    /// The signature of the key that stated it.
+    pub const fn signature(&self) -> &CompactSignature {
+        let (Self::Outbound(Outbound { signature, .. }) | Self::Inbound { signature, .. }) = self;
+        signature
+    }
+
     /// The digest that was signed.
     pub fn digest(&self, domain: &Domain) -> [u8; 32] {
         match self {
@@ -107,8 +113,7 @@ impl Statement {
     /// # Errors
     /// [`Error::HighS`] or [`Error::NoSigner`].
     pub fn signer(&self, domain: &Domain) -> Result<Address, Error> {
-        let (Self::Outbound(Outbound { signature, .. }) | Self::Inbound { signature, .. }) = self;
-        Ok(signature.recover(&self.digest(domain))?)
+        Ok(self.signature().recover(&self.digest(domain))?)
     }
 }
 

@@ -61,7 +61,7 @@ pub fn send(ctx: &mut TxContext<'_>, mint: Transfer, fee: Amount) -> Result<u64,
     issued.transfers = issued.transfers.saturating_add(1);
     let id = issued.transfers;
     ISSUED.set(ctx.state, &issued);
-    let transfer = OutTransfer { sender: ctx.sender, mint, fee, since: ctx.block.time, batch: None };
+    let transfer = OutTransfer { sender: ctx.sender, mint, fee, since: ctx.block.time, batch: None, queued: None };
     TRANSFERS.set(ctx.state, &id, &transfer);
     WAITING.set(ctx.state, &id, &1);
     let mut books = books(ctx.state);

@@ -12,7 +12,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use diem_bridge::sealing;
+use diem_bridge::due;
 use diem_core::{
     Block, BlockInfo, Fatal, Time,
     chain::Identity,
@@ -211,7 +211,7 @@ impl Producer {
     }
 
     fn batch_due(&self) -> Option<Time> {
-        sealing::due(&self.app.store().latest())
+        due::due(&self.app.store().latest())
     }
 
     /// Makes the block that seals a batch which is due. One that sealed nothing is not repeated for the same batch.

@@ -113,7 +113,7 @@ impl<'a> Execution<'a> {
         let mut events = Events::default();
         let writes = {
             let mut overlay = Overlay::new(&self.state);
-            bridge::booking::apply_votes(&mut overlay, &mut events, self.verifier, votes);
+            bridge::booking::apply_votes(&mut overlay, &mut events, self.verifier, self.block, votes);
             overlay.into_writes()
         };
         self.rows = self.rows.saturating_add_signed(writes.growth(&self.state));

@@ -73,8 +73,16 @@ impl Default for Hooks {
                 retry(14, "bridge_set", bridge::sets::make_due),
             ],
             end: vec![
+                // Events of Base that this block proved are applied by it, and their block is completed.
+                retry(16, "bridge_apply", bridge::applying::apply_due),
+                // What a completed block owes is paid at once.
+                retry(17, "bridge_pay", bridge::credits::pay_due),
+                // A batch that was executed in time is closed by now, so that it is never paid back too.
+                retry(18, "bridge_refund", bridge::refunds::refund_due),
                 // What this block sent waits for the next batch, or is sealed at once where fifty wait.
                 retry(15, "bridge_seal", bridge::sealing::seal),
+                // What nobody can ask for any more is dropped.
+                retry(19, "bridge_drop", bridge::closing::drop_old),
             ],
         }
     }

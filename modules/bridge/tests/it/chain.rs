@@ -3,8 +3,8 @@
 use borsh::BorshDeserialize as _;
 use diem_bank::Pool;
 use diem_bridge::{
-    Bridge, BridgeVotes, Error, Event, Genesis, Outbound, OutboundKind, Params, Statement, Transfer, booking, sealing,
-    sets,
+    Bridge, BridgeVotes, Error, Event, Genesis, Outbound, OutboundKind, Params, Statement, Transfer, applying, booking,
+    closing, credits, refunds, sealing, sets,
     setup::{self, Terms},
     state, transfers,
 };
@@ -147,7 +147,12 @@ impl<'a> Chain<'a> {
 
     /// Ends this block, and begins one that is `ms` later.
     pub(crate) fn block(&mut self, ms: u64) {
+        self.step(|ctx| applying::apply_due(ctx).unwrap());
+        self.check();
+        self.step(|ctx| credits::pay_due(ctx).unwrap());
+        self.step(|ctx| refunds::refund_due(ctx).unwrap());
         self.step(|ctx| sealing::seal(ctx).unwrap());
+        self.step(|ctx| closing::drop_old(ctx).unwrap());
         self.world.block(ms, vec![], vec![]);
         self.step(|ctx| sets::make_due(ctx).unwrap());
         self.check();
@@ -155,9 +160,13 @@ impl<'a> Chain<'a> {
 
     /// Books the statements as a block does; returns how many were taken.
     pub(crate) fn apply(&mut self, statements: Vec<Statement>) -> usize {
-        let votes = BridgeVotes { statements, chunk: None };
-        let mut booked = 0;
-        self.step(|ctx| booked = booking::apply_votes(ctx.state, ctx.events, &Forgetful, &votes));
+        self.votes(&BridgeVotes { statements, chunk: None })
+    }
+
+    /// Takes in the first transaction of a block, which every node has checked by the state before it.
+    pub(crate) fn votes(&mut self, votes: &BridgeVotes) -> usize {
+        let (mut booked, block) = (0, self.world.now);
+        self.step(|ctx| booked = booking::apply_votes(ctx.state, ctx.events, &Forgetful, block, votes));
         self.check();
         booked
     }

@@ -2,6 +2,7 @@
 
 use diem_bridge::{
     OutboundKind,
+    sealing::NotSealing,
     standing::{InBatch, Standing, Waits, standing},
 };
 use diem_core::{QueryContext, Time};
@@ -70,7 +71,7 @@ fn what_waits_for_the_bridge_or_for_open_batches_is_told_so() {
     chain.prepare(AUTHORITY, TERMS).unwrap();
     chain.activate(AUTHORITY).unwrap();
     chain.send(ALICE, cents(100), cents(1)).unwrap();
-    assert_eq!(of(&chain, 1), Standing::Waiting { before: 0, until: Waits::Work });
+    assert_eq!(of(&chain, 1), Standing::Waiting { before: 0, until: Waits::Bridge(NotSealing::NotAtWork) });
     for number in 1..=3 {
         chain.apply(vec![chain.statement(number, OutboundKind::Valset, 1)]);
     }

@@ -6,7 +6,7 @@ use diem_api::{
     BridgeTransfer, Coin, Hash, SignedPower, TransferBatch,
 };
 use diem_bridge::{
-    Constructor, Contract, Error, OutTransfer, OutboundKind,
+    Constructor, Contract, Error, OutTransfer, OutboundKind, inbound,
     query::{self, Overview},
     setup,
     standing::{self, InBatch, Standing},
@@ -78,6 +78,7 @@ pub(super) fn transfer(reader: &Reader, id: u64, row: &OutTransfer) -> Result<Br
     let (before, batch) = match standing {
         Standing::Waiting { before, .. } => (Some(before), None),
         Standing::InBatch(batch) => (None, Some(in_batch(reader, &batch))),
+        Standing::Queued { .. } | Standing::Executed { .. } => (None, None),
     };
     Ok(BridgeTransfer {
         id,
@@ -96,7 +97,7 @@ pub(super) fn transfer(reader: &Reader, id: u64, row: &OutTransfer) -> Result<Br
 }
 
 fn in_batch(reader: &Reader, batch: &InBatch) -> TransferBatch {
-    let set = state::applied(reader.snapshot()).set;
+    let set = inbound::applied(reader.snapshot()).set;
     TransferBatch {
         nonce: batch.nonce,
         sealed_at: reader.moment(batch.sealed_at),
@@ -164,7 +165,7 @@ pub(super) fn signatures(
     nonce: u64,
     set: Option<u64>,
 ) -> Result<BridgeSignatures, Failure> {
-    let set = set.unwrap_or_else(|| state::applied(reader.snapshot()).set);
+    let set = set.unwrap_or_else(|| inbound::applied(reader.snapshot()).set);
     let of = query::signatures(&reader.ctx(), kind, nonce, set)?;
     Ok(BridgeSignatures {
         kind,

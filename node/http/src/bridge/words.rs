@@ -2,7 +2,8 @@
 
 use diem_api::{BridgeStage, SignedPower, TransferState};
 use diem_bridge::{
-    Params,
+    Params, QueueItem,
+    sealing::NotSealing,
     standing::{InBatch, Standing, Waits},
 };
 use diem_core::{Denom, Time};
@@ -64,6 +65,13 @@ pub(super) fn transfer(reader: &Reader, id: u64, standing: &Standing) -> Told {
     match standing {
         Standing::Waiting { before, until } => waiting(reader, id, *before, until),
         Standing::InBatch(batch) => in_batch(reader, batch),
+        Standing::Queued { id, item } => queued(*id, item),
+        Standing::Executed { batch } => Told {
+            state: TransferState::Signed,
+            reason: format!("batch {batch} is executed on Base, and a part of it is queued there"),
+            next_step: "the next events of Base tell which".to_owned(),
+            expected: None,
+        },
     }
 }
 
@@ -76,7 +84,10 @@ fn waiting(reader: &Reader, id: u64, before: u64, until: &Waits) -> Told {
     };
     let cancel = format!("until it is sealed `diemd bridge cancel {id}` takes it back");
     let (reason, next_step, expected) = match until {
-        Waits::Work => ("the bridge is not at work yet".to_owned(), format!("it is sealed once it is; {cancel}"), None),
+        Waits::Bridge(why) => {
+            let (reason, expected) = not_sealing(*why);
+            (reason, format!("it is sealed once that is over; {cancel}"), expected)
+        }
         Waits::OpenBatches => (
             format!("{ahead}, and as many batches are open as may be, {}", params.max_open),
             format!("it is sealed once one of them is closed; {cancel}"),
@@ -96,6 +107,37 @@ fn waiting(reader: &Reader, id: u64, before: u64, until: &Waits) -> Told {
         ),
     };
     Told { state: TransferState::Waiting, reason, next_step, expected }
+}
+
+/// The reason for which no batch is sealed, and the end of it where one is known.
+fn not_sealing(why: NotSealing) -> (String, Option<Time>) {
+    match why {
+        NotSealing::NotAtWork => ("the bridge is not at work yet".to_owned(), None),
+        NotSealing::Halted => ("a breach has halted the bridge".to_owned(), None),
+        NotSealing::Paused { until: diem_bridge::UNTIL_UNPAUSE } => {
+            ("minting on Base is paused until the validators end it".to_owned(), None)
+        }
+        NotSealing::Paused { until } => {
+            ("minting on Base is paused".to_owned(), Some(Time(until.saturating_mul(SECOND_MS))))
+        }
+        NotSealing::ClosedOnBase => ("minting on Base is closed: its capacity is 0".to_owned(), None),
+    }
+}
+
+fn queued(id: u64, item: &QueueItem) -> Told {
+    let is_vetoed = item.vetoed_until > item.ready_at;
+    let ready_at = item.ready_at.max(item.vetoed_until);
+    let (state, reason) = if is_vetoed {
+        (TransferState::Vetoed, format!("the guardian on Base has frozen item {id} of the queue, once and for a time"))
+    } else {
+        (TransferState::Queued, format!("it found no room on Base and waits there as item {id} of the queue"))
+    };
+    Told {
+        state,
+        reason,
+        next_step: format!("then anybody has it minted with `diemd bridge release {id}`"),
+        expected: Some(Time(ready_at.saturating_mul(SECOND_MS))),
+    }
 }
 
 fn in_batch(reader: &Reader, batch: &InBatch) -> Told {
