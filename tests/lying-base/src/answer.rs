@@ -13,7 +13,7 @@ use crate::{
     view::{Head, Place},
 };
 
-/// Whoever answers one question, with the lies about it.
+/// All that the answer to one question depends on.
 pub(crate) struct Teller<'a> {
     pub(crate) shared: &'a Shared,
     pub(crate) victim: &'a str,

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 /// The most pairs of victim and method that are counted apart; what comes after is counted together.
 const MOST: usize = 1_024;
+/// The longest name of a method that is counted by it, in bytes.
+const LONGEST: usize = 64;
 /// What stands for the victims and methods beyond.
 const OTHERS: &str = "others";
 
@@ -35,7 +37,8 @@ impl Counts {
 
     pub(crate) fn count_question(&mut self, victim: &str, method: &str) {
         let mut key = (victim.to_owned(), method.to_owned());
-        if self.asked.len() >= MOST && !self.asked.contains_key(&key) {
+        let is_full = self.asked.len() >= MOST && !self.asked.contains_key(&key);
+        if is_full || method.len() > LONGEST {
             key = (OTHERS.into(), OTHERS.into());
         }
         let count = self.asked.entry(key).or_default();
@@ -50,6 +53,7 @@ impl Counts {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::arithmetic_side_effects)]
     use super::*;
 
     #[test]
@@ -61,5 +65,7 @@ mod tests {
         assert!(counts.asked.len() <= MOST + 1);
         assert_eq!(counts.asked(OTHERS), 5_000 - 1_024);
         assert_eq!(counts.asked_by("v1", "method 7"), 1);
+        counts.count_question("v1", &"m".repeat(1_000_000));
+        assert_eq!(counts.asked(OTHERS), 5_000 - 1_024 + 1);
     }
 }

@@ -6,6 +6,7 @@ use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256};
 use serde_json::{Value, json};
 
 use crate::{
+    Lie,
     answer::Teller,
     json::{bytes, number, small},
     trie::{Account, State},
@@ -165,19 +166,25 @@ impl Teller<'_> {
         forgery: &Forgery,
         filter: &Value,
         blocks: (u64, u64),
-    ) -> Result<bool, Stop> {
+    ) -> Result<(), Stop> {
         let (from, to) = blocks;
-        let mut added = false;
-        for log in forgery.logs().iter().filter(|log| (from..=to).contains(&log.block) && log.passes(filter)) {
+        let is_made_up = |lie: &Lie| matches!(lie, Lie::ForgeState(other) if **other == *forgery);
+        let is_meant = |log: &&ForgedLog| {
+            (from..=to).contains(&log.block) && log.passes(filter) && self.lies.about(log.block).any(is_made_up)
+        };
+        for log in forgery.logs().iter().filter(is_meant) {
             let hash = self.told_hash(log.block).await?;
+            if hash.is_null() {
+                // There is no such block yet.
+                continue;
+            }
             let place = logs.partition_point(|one| number(&one["blockNumber"]).is_some_and(|at| at <= log.block));
             let last = place.checked_sub(1).and_then(|last| logs.get(last));
             let last = last.filter(|one| number(&one["blockNumber"]) == Some(log.block));
             let index = last.and_then(|one| number(&one["logIndex"])).map_or(0, |index| index.saturating_add(1));
             logs.insert(place, log.to_json(&hash, index));
-            added = true;
         }
-        Ok(added)
+        Ok(())
     }
 }
 

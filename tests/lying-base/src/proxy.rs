@@ -145,7 +145,7 @@ impl LyingBase {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// The URL of a victim, whose name is one segment of a path: letters, digits, `-` and `_`.
+    /// The URL of a victim, whose name is one segment of a path: at most 64 letters, digits, `-` and `_`.
     #[must_use]
     pub fn url_of(&self, victim: &str) -> String {
         format!("{}/{victim}", self.url())

@@ -29,6 +29,8 @@ const MAX_CONNECTIONS: usize = 256;
 const MAX_QUESTION_BYTES: usize = 4 << 20;
 /// The most questions in a batch.
 const MAX_BATCH: usize = 1_000;
+/// The longest name of a victim, in letters.
+const MAX_NAME: usize = 64;
 /// The time for the head of a request, which is also the longest that a connection is idle.
 const HEAD_PATIENCE: Duration = Duration::from_secs(30);
 /// The time for the body of a request.
@@ -114,7 +116,7 @@ async fn respond(shared: &Shared, request: Request<Incoming>) -> Result<Response
     if request.method() != Method::POST {
         return Ok(transport::text(StatusCode::METHOD_NOT_ALLOWED, "ask with POST"));
     }
-    let victim = request.uri().path().trim_start_matches('/').split('/').next().unwrap_or_default().to_owned();
+    let victim = victim_in(request.uri().path());
     let read = tokio::time::timeout(BODY_PATIENCE, Limited::new(request.into_body(), MAX_QUESTION_BYTES).collect());
     let Ok(Ok(body)) = read.await else {
         return Ok(transport::text(StatusCode::PAYLOAD_TOO_LARGE, "the question is too long or too slow"));
@@ -123,6 +125,11 @@ async fn respond(shared: &Shared, request: Request<Incoming>) -> Result<Response
         Ok(answer) => answer,
         Err(error) => Ok(transport::text(StatusCode::BAD_GATEWAY, error.to_string())),
     }
+}
+
+/// The name of the victim: the first segment of the path, or as much of it as a name has.
+fn victim_in(path: &str) -> String {
+    path.trim_start_matches('/').split('/').next().unwrap_or_default().chars().take(MAX_NAME).collect()
 }
 
 /// A question with the lies about it.

@@ -119,6 +119,8 @@ async fn made_up_logs_stand_in_their_block_under_its_made_up_hash() {
     for log in logs.as_array().unwrap() {
         assert_eq!(log["blockHash"], block(&world, &url, number(&log["blockNumber"])).await["hash"]);
     }
+    let beyond = all_logs(&format!("{:#x}", head + 1_000));
+    assert_eq!(world.told("eth_getLogs", beyond).await, logs, "no log is in a block that is not there yet");
     let none = json!([{"fromBlock": "0x0", "toBlock": "latest", "address": NOBODY}]);
     assert_eq!(world.told("eth_getLogs", none).await, json!([]));
 }
