@@ -2,7 +2,7 @@
 
 use diem_core::Address;
 
-use crate::{contract::ContractError, convert::Eth};
+use crate::{contract::ContractError, convert::Eth, proof::ProofError};
 
 /// The reason why something on Base is not known or was not done.
 #[derive(Debug, thiserror::Error)]
@@ -10,6 +10,9 @@ pub enum BaseError {
     /// The URL cannot be one of an endpoint.
     #[error("`{0}` is not the URL of an endpoint of Base: write it as http://127.0.0.1:8545")]
     Url(String),
+    /// The endpoints of a quorum are none, too many, or one twice.
+    #[error("name one endpoint of Base for development, or two or three different ones")]
+    Endpoints,
     /// Whom an https URL leads to cannot be checked on this machine.
     #[error(
         "`{url}` is an https URL, and whom it leads to cannot be checked here ({reason}): install the certificates of \
@@ -60,6 +63,14 @@ pub enum BaseError {
         code: i64,
         /// The endpoint's own words.
         message: String,
+    },
+    /// What the endpoint gives as a proof is none.
+    #[error("what {url} gives as a proof does not hold: {error}")]
+    Unproven {
+        /// The URL of the endpoint.
+        url: String,
+        /// The fault of the proof.
+        error: ProofError,
     },
     /// The endpoint is one of another network.
     #[error("{url} is an endpoint of chain {found}, but the bridge lies on chain {expected}: name one of that chain")]

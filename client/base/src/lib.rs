@@ -8,6 +8,11 @@
 //! call        what the contract can be asked to do, as bytes
 //! sender      an account that sends transactions; flight sees each through, price says what it pays
 //! contract    the artifacts of the contracts: code, ABI, names of errors
+//! header      headers of blocks, by their hash; trie and proof: accounts and slots, by the header's root
+//! fetch       headers and proofs from an endpoint; events: the bridge's logs
+//! quorum      several endpoints, of which enough have to agree; survey: what follows from what they said
+//! check       what an endpoint is good for
+//! code        the code that the contracts have
 //! dev         what only a local chain for development does
 //! ```
 //!
@@ -30,21 +35,41 @@
 mod base;
 mod bridge;
 mod call;
+mod check;
+mod code;
 mod contract;
 mod convert;
 mod dev;
 mod endpoint;
 mod error;
+mod events;
+mod fetch;
 mod flight;
+mod header;
+#[cfg(test)]
+mod known;
 mod price;
+mod proof;
+mod quorum;
 mod receipt;
 mod sender;
+mod survey;
+mod trie;
 
 pub use base::{Base, BaseBlock};
 pub use bridge::{Bridge, Limits, NextLimits, PauseState};
 pub use call::Call;
+pub use check::{EndpointReport, SeenBlock, USUAL_PROOF_WINDOW, check_endpoint};
+pub use code::{CodeHashes, code_hashes};
 pub use contract::{ContractError, init_code};
 pub use dev::Dev;
 pub use error::BaseError;
+pub use events::FoundEvent;
+pub use fetch::BlockName;
+pub use header::{BlockHeader, HeaderError, MAX_HEADER_BYTES};
+pub use proof::{Account, CheckpointProof, Facts, MAX_PROOF_BYTES, Part, ProofError};
+pub use quorum::{MAX_ASKED, MAX_ENDPOINTS, Quorum, RefusedEndpoint};
 pub use receipt::{Logged, Receipt};
 pub use sender::{Deployed, MAX_GAS, Sender, Terms};
+pub use survey::Survey;
+pub use trie::TrieError;

@@ -1,12 +1,11 @@
 //! What a transaction did.
 
-use alloy_primitives::{B256, Bytes, U64};
-use alloy_sol_types::SolEvent as _;
-use diem_bridge::BaseEvent;
+use alloy_primitives::U64;
+use diem_bridge::{BaseEvent, EventBytes};
 use diem_core::Address;
 use serde::Deserialize;
 
-use crate::contract::abi::DiemBridge::BridgeEvent;
+use crate::events::Log;
 
 /// An event of the bridge, as its log gives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,25 +39,14 @@ pub(crate) struct ReceiptFields {
     logs: Vec<Log>,
 }
 
-#[derive(Deserialize)]
-struct Log {
-    address: alloy_primitives::Address,
-    topics: Vec<B256>,
-    data: Bytes,
-}
-
 impl ReceiptFields {
     /// The events of a contract among the logs. What is not an event of the bridge is another contract's business.
     pub(crate) fn events(&self, contract: &Address) -> Vec<Logged> {
         let logs = self.logs.iter().filter(|log| log.address.0.0 == contract.0);
-        logs.filter_map(Log::bridge_event).collect()
-    }
-}
-
-impl Log {
-    fn bridge_event(&self) -> Option<Logged> {
-        let topics = self.topics.iter().copied();
-        let BridgeEvent { nonce, kind, payload } = BridgeEvent::decode_raw_log_validate(topics, &self.data).ok()?;
-        Some(Logged { nonce, event: BaseEvent::decode(kind, &payload).ok()? })
+        let events = logs.filter_map(Log::bridge_event);
+        let known = |(nonce, event): (u64, EventBytes)| {
+            Some(Logged { nonce, event: BaseEvent::decode(event.kind, &event.payload).ok()? })
+        };
+        events.filter_map(known).collect()
     }
 }

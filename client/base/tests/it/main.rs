@@ -10,6 +10,8 @@
 mod bridge;
 mod dev;
 mod endpoints;
+mod proofs;
+mod quorum;
 mod restarts;
 mod sending;
 mod stand_in;

@@ -61,3 +61,40 @@ pub(crate) fn endpoint(table: &'static [(&'static str, &'static str)]) -> String
         respond(stream, "200 OK", &body);
     })
 }
+
+/// An endpoint that passes each request on to `target`, changed as it likes.
+pub(crate) fn forward(target: &str, change: impl Fn(&mut serde_json::Value) + Send + Sync + 'static) -> String {
+    between(target, move |request| change(request), |_, _| ())
+}
+
+/// An endpoint that passes each request on to `target`, and the result back, changed as it likes. It is given the method.
+pub(crate) fn liar(target: &str, change: impl Fn(&str, &mut serde_json::Value) + Send + Sync + 'static) -> String {
+    between(target, |_| (), change)
+}
+
+fn between(
+    target: &str,
+    ask: impl Fn(&mut serde_json::Value) + Send + Sync + 'static,
+    answer: impl Fn(&str, &mut serde_json::Value) + Send + Sync + 'static,
+) -> String {
+    let target = target.trim_start_matches("http://").to_owned();
+    serve(move |body, stream| {
+        let mut request: serde_json::Value = serde_json::from_str(body).unwrap();
+        ask(&mut request);
+        let mut reply = pass_on(&target, &request.to_string());
+        if let Some(result) = reply.get_mut("result") {
+            answer(request["method"].as_str().unwrap(), result);
+        }
+        respond(stream, "200 OK", &reply.to_string());
+    })
+}
+
+/// The answer of a server to a request of JSON.
+fn pass_on(target: &str, body: &str) -> serde_json::Value {
+    let mut stream = TcpStream::connect(target).unwrap();
+    let head = format!("POST / HTTP/1.0\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
+    stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
+}
