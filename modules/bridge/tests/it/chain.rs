@@ -226,6 +226,8 @@ pub(crate) fn key_of(number: u8) -> Address {
     bridge(number).address()
 }
 
+pub(crate) use crate::vectors::name;
+
 /// The name of a refusal, by whichever module.
 pub(crate) fn refusal<T>(outcome: Result<T, CallError>) -> &'static str {
     let error = outcome.map(|_| ()).unwrap_err();

@@ -2,17 +2,24 @@
 //! there), and none of them can be changed unnoticed.
 #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, clippy::indexing_slicing, reason = "tests")]
 
+mod applying;
+mod attesting;
 mod booking;
 mod calls;
 mod chain;
 mod changes;
 mod contracts;
+mod credits;
 mod events;
 mod evidence;
+mod far_side;
 mod garbage;
+mod halts;
 mod histories;
 mod params;
 mod questions;
+mod refunds;
+mod replay;
 mod sealing;
 mod sets;
 mod setup;
