@@ -11,6 +11,7 @@
     reason = "a fuzz target that finds something should stop where it is"
 )]
 
+mod base;
 mod bridge;
 mod calls;
 mod data;
@@ -19,6 +20,7 @@ mod stages;
 mod txs;
 mod world;
 
+pub use base::{base_header, base_proof};
 pub use bridge::{bridge_votes, shared_bridge};
 pub use calls::KINDS;
 pub use data::{events, init_chain, proof, query, transaction, vouchers};
@@ -41,4 +43,6 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("events", events),
     ("vouchers", vouchers),
     ("bridge_votes", bridge_votes),
+    ("base_header", base_header),
+    ("base_proof", base_proof),
 ];

@@ -51,7 +51,18 @@ fn every_target_has_a_corpus_and_a_binary_and_nothing_else_is_there() {
 
 #[test]
 fn the_decoders_take_every_input_of_every_corpus() {
-    for target in ["transaction", "init_chain", "query", "proof", "events", "vouchers", "bridge_votes"] {
+    let decoders = [
+        "transaction",
+        "init_chain",
+        "query",
+        "proof",
+        "events",
+        "vouchers",
+        "bridge_votes",
+        "base_header",
+        "base_proof",
+    ];
+    for target in decoders {
         replay(target, |_| true);
     }
 }

@@ -1,5 +1,6 @@
 //! Seeds that are made from real transactions, blocks and proofs.
 
+mod base;
 mod stages;
 
 use borsh::to_vec;
@@ -15,7 +16,8 @@ type Seed = (&'static str, String, Vec<u8>);
 
 /// Makes every seed of every target.
 pub(crate) fn all() -> Vec<Seed> {
-    [transactions(), stages::all(), genesis(), queries(), proofs(), events(), vouchers(), bridge_votes()].concat()
+    [transactions(), stages::all(), genesis(), queries(), proofs(), events(), vouchers(), bridge_votes(), base::all()]
+        .concat()
 }
 
 /// Seeds from what a proposer makes of the votes of all validators, and from what no validator may vote.
