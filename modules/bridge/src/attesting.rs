@@ -97,6 +97,11 @@ pub fn statement_of(state: &dyn StateRead, number: u64, operator: &Address) -> O
     INBOUND.get(state, &(number, *operator))
 }
 
+/// The last blocks that were attested, ascending: a statement with the same content still counts for its operator.
+pub fn recent(state: &dyn StateRead) -> Vec<Checkpoint> {
+    RECENT.all(state).into_iter().map(|(_, checkpoint)| checkpoint).collect()
+}
+
 /// The power that states exactly this, and the total.
 pub fn agreeing(state: &dyn StateRead, checkpoint: &Checkpoint) -> (u64, u64) {
     let told = Told::by(state);

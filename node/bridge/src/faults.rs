@@ -31,11 +31,25 @@ pub(crate) enum Fault {
     Funds,
     /// The contract refused what the relayer tried, or a transaction failed.
     Sending,
+    /// An endpoint of the watcher is refused.
+    RefusedEndpoint,
+    /// Too few endpoints agree for anything to be final.
+    NoQuorum,
+    /// No endpoint proves young blocks.
+    Proofs,
+    /// The contract on Base has not the code that it was created with.
+    Code,
+    /// No endpoint gives the events that were attested.
+    Events,
+    /// Base has changed below what was final: the signer is stopped.
+    Reorg,
+    /// Young blocks of Base show what this chain never caused.
+    EarlyAlarm,
 }
 
 impl Fault {
     /// All of them, so that each has a series from the start.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::KeyFile,
         Self::Contract,
         Self::ContractUnseen,
@@ -44,6 +58,13 @@ impl Fault {
         Self::Endpoint,
         Self::Funds,
         Self::Sending,
+        Self::RefusedEndpoint,
+        Self::NoQuorum,
+        Self::Proofs,
+        Self::Code,
+        Self::Events,
+        Self::Reorg,
+        Self::EarlyAlarm,
     ];
 
     /// The name in the metrics.
@@ -57,6 +78,13 @@ impl Fault {
             Self::Endpoint => "endpoint",
             Self::Funds => "funds",
             Self::Sending => "sending",
+            Self::RefusedEndpoint => "refused_endpoint",
+            Self::NoQuorum => "no_quorum",
+            Self::Proofs => "proofs",
+            Self::Code => "code",
+            Self::Events => "events",
+            Self::Reorg => "reorg",
+            Self::EarlyAlarm => "early_alarm",
         }
     }
 }

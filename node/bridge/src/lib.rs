@@ -6,15 +6,17 @@
 //! signer     statements by the bridge keys of this home, after each commit
 //! memory     what these keys have signed, on disk before it leaves
 //! keys       the key files of the home
+//! stating    what a bridge key owes: statements for Base, and of Base
+//! watcher    what Base is now: proven, final, and not what this chain never caused
 //! relayer    batches, validator sets and decided actions on their way to Base
 //! plan       what the contract would take now
 //! companion  the local Base beside the development engine: one clock, and snapshots of both
 //! contract   the proof that the contract on Base is this version's
 //! faults     what is wrong now: in the log once, in the metrics as long as it lasts
-//! metrics    counters of both tasks
+//! metrics    counters of all tasks
 //! ```
 //!
-//! Both tasks read committed state and hand on what they made. No block waits for them, and what they do or fail to do
+//! All tasks read committed state and hand on what they made. No block waits for them, and what they do or fail to do
 //! decides about no block.
 #![allow(clippy::disallowed_methods, reason = "a node reads clocks and the environment; execution does not")]
 
@@ -27,7 +29,9 @@ mod metrics;
 mod plan;
 mod relayer;
 mod signer;
+mod stating;
 mod tasks;
+mod watcher;
 
 pub use companion::BaseCompanion;
 pub use keys::Keys;
@@ -36,3 +40,4 @@ pub use metrics::{Metrics, Registry};
 pub use relayer::{Relayer, Relaying};
 pub use signer::{Signer, Watch};
 pub use tasks::Tasks;
+pub use watcher::{Desk, Watcher, Watching};

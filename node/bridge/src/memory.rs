@@ -12,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use diem_bridge::OutboundKind;
+use diem_bridge::{Checkpoint, OutboundKind};
 use diem_core::{Address, keys::CompactSignature};
 use diem_host::home::{HomeError, write_whole};
 use serde::{Deserialize, Serialize};
@@ -44,7 +44,34 @@ pub enum MemoryError {
     },
 }
 
-/// What a key signs once: the nonce among those of its kind, for one contract.
+/// The kinds of what a key signs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Kind {
+    /// A batch, under its nonce.
+    Batch,
+    /// A validator set, under its nonce.
+    Valset,
+    /// An administrative action, under its nonce.
+    Admin,
+    /// A pause, under its nonce.
+    Pause,
+    /// A block of Base, under its number.
+    Checkpoint,
+}
+
+impl From<OutboundKind> for Kind {
+    fn from(kind: OutboundKind) -> Self {
+        match kind {
+            OutboundKind::Batch => Self::Batch,
+            OutboundKind::Valset => Self::Valset,
+            OutboundKind::Admin => Self::Admin,
+            OutboundKind::Pause => Self::Pause,
+        }
+    }
+}
+
+/// What a key signs once: the number among those of its kind, for one contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Slot {
     /// The separator of the contract's domain.
@@ -53,8 +80,8 @@ pub(crate) struct Slot {
     /// The address of the key.
     pub(crate) key: Address,
     /// The kind.
-    pub(crate) kind: OutboundKind,
-    /// The nonce.
+    pub(crate) kind: Kind,
+    /// The nonce, or the number of the block.
     pub(crate) nonce: u64,
 }
 
@@ -71,6 +98,9 @@ pub(crate) struct Entry {
     /// The root of that state.
     #[serde(with = "hex::serde")]
     pub(crate) root: [u8; 32],
+    /// The facts of the block, if it is one of Base: nothing else tells them after a restart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) checkpoint: Option<Checkpoint>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -83,6 +113,7 @@ struct Line {
 
 /// What a key may do with a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "one at a time is looked at and gone")]
 pub(crate) enum Recall {
     /// It never signed anything there.
     Nothing,
@@ -140,6 +171,12 @@ impl Memory {
     /// Whether a key of this home has signed anything for that contract.
     pub(crate) fn knows(&self, domain: &[u8; 32]) -> bool {
         self.entries.keys().any(|slot| slot.domain == *domain)
+    }
+
+    /// What any key of this home has signed for that contract about blocks of Base, by key and number.
+    pub(crate) fn checkpoints(&self, domain: &[u8; 32]) -> impl Iterator<Item = (Address, Checkpoint, Entry)> {
+        let of_domain = self.entries.iter().filter(move |(slot, _)| slot.domain == *domain);
+        of_domain.filter_map(|(slot, entry)| Some((slot.key, entry.checkpoint?, *entry)))
     }
 
     /// Remembers signatures. They are durable when this returns, and only then may they leave.
@@ -224,11 +261,17 @@ mod tests {
     use super::*;
 
     fn slot(nonce: u64) -> Slot {
-        Slot { domain: [1; 32], key: Address([2; 20]), kind: OutboundKind::Batch, nonce }
+        Slot { domain: [1; 32], key: Address([2; 20]), kind: Kind::Batch, nonce }
     }
 
     fn entry(content: u8) -> Entry {
-        Entry { digest: [content; 32], signature: CompactSignature([content; 64]), height: 7, root: [8; 32] }
+        Entry {
+            digest: [content; 32],
+            signature: CompactSignature([content; 64]),
+            height: 7,
+            root: [8; 32],
+            checkpoint: None,
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The metrics of signer and relayer. Their names are `diem_bridge_<what>_<unit>`.
+//! The metrics of signer, watcher and relayer. Their names are `diem_bridge_<what>_<unit>`.
 
 use std::sync::Once;
 
@@ -7,7 +7,7 @@ use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts};
 
 use crate::faults::Fault;
 
-/// The counters of signer and relayer.
+/// The counters of signer, watcher and relayer.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
@@ -19,6 +19,9 @@ pub struct Metrics {
     relayed: IntCounterVec,
     pending: IntGauge,
     balance: IntGauge,
+    /// What the watcher says; it is exported only where one runs.
+    watcher: WatcherMetrics,
+    watcher_is_there: Once,
     /// Set once the balance is known; only then it is exported.
     balance_is_known: Once,
     /// The same for the batches.
@@ -47,7 +50,10 @@ impl Metrics {
             )?,
             keys: IntGauge::new("diem_bridge_signer_keys", "Bridge keys of this home that can be read")?,
             faults: IntGaugeVec::new(
-                Opts::new("diem_bridge_present_faults", "1 while something is wrong with signer or relayer, by kind"),
+                Opts::new(
+                    "diem_bridge_present_faults",
+                    "1 while something is wrong with signer, watcher or relayer, by kind",
+                ),
                 &["fault"],
             )?,
             relayed: IntCounterVec::new(
@@ -59,6 +65,8 @@ impl Metrics {
                 "Open batches that enough validators have signed and that Base has not executed",
             )?,
             balance: IntGauge::new("diem_bridge_relayer_balance_gwei", "What the relayer's account has on Base")?,
+            watcher: WatcherMetrics::new()?,
+            watcher_is_there: Once::new(),
             balance_is_known: Once::new(),
             pending_is_known: Once::new(),
         };
@@ -106,10 +114,72 @@ impl Metrics {
         self.balance.set(i64::try_from(wei / GWEI).unwrap_or(i64::MAX));
     }
 
+    /// The metrics of the watcher. Without one no metric says anything of it.
+    pub(crate) fn watcher(&self) -> &WatcherMetrics {
+        // As above, no other part makes metrics of these names.
+        self.watcher_is_there.call_once(|| self.watcher.register(&self.registry));
+        &self.watcher
+    }
+
     /// Sets the number of batches that could be sent to Base now. Without a relayer no metric says one.
     pub(crate) fn unrelayed(&self, batches: usize) {
         self.pending_is_known.call_once(|| drop(self.registry.register(Box::new(self.pending.clone()))));
         self.pending.set(to_i64(batches as u64));
+    }
+}
+
+/// What the watcher says of Base.
+#[derive(Debug)]
+pub(crate) struct WatcherMetrics {
+    refused: IntGauge,
+    proofs: IntGauge,
+    finalized: IntGauge,
+    chunks: IntCounter,
+}
+
+impl WatcherMetrics {
+    fn new() -> Result<Self, prometheus::Error> {
+        Ok(Self {
+            refused: IntGauge::new(
+                "diem_bridge_refused_endpoints",
+                "Endpoints of Base that do not count now; the log says why",
+            )?,
+            proofs: IntGauge::new(
+                "diem_bridge_kept_proofs",
+                "Proofs of blocks of Base that wait for their block to be final",
+            )?,
+            finalized: IntGauge::new(
+                "diem_bridge_final_blocks",
+                "Number of the newest block of Base that enough endpoints call final",
+            )?,
+            chunks: IntCounter::new(
+                "diem_bridge_found_chunks_total",
+                "Chunks of events of Base that this node has found for the chain since it started",
+            )?,
+        })
+    }
+
+    fn register(&self, registry: &Registry) {
+        for gauge in [&self.refused, &self.proofs, &self.finalized] {
+            drop(registry.register(Box::new(gauge.clone())));
+        }
+        drop(registry.register(Box::new(self.chunks.clone())));
+    }
+
+    pub(crate) fn refused(&self, endpoints: usize) {
+        self.refused.set(to_i64(endpoints as u64));
+    }
+
+    pub(crate) fn proofs(&self, kept: usize) {
+        self.proofs.set(to_i64(kept as u64));
+    }
+
+    pub(crate) fn finalized(&self, number: u64) {
+        self.finalized.set(to_i64(number));
+    }
+
+    pub(crate) fn chunk(&self) {
+        self.chunks.inc();
     }
 }
 
@@ -135,12 +205,18 @@ mod tests {
         metrics.balance(5_000_000_000);
         metrics.unrelayed(1);
         assert_eq!(names(&registry).len(), known + 2);
+        metrics.watcher().chunk();
+        assert_eq!(names(&registry).len(), known + 6);
         for family in registry.gather() {
             let name = family.name().strip_prefix("diem_bridge_").unwrap();
             let is_counter = family.get_field_type() == prometheus::proto::MetricType::COUNTER;
             assert_eq!(is_counter, name.ends_with("_total"), "{name}");
             let unit = name.trim_end_matches("_total").rsplit('_').next().unwrap();
-            assert!(["statements", "keys", "faults", "txs", "batches", "gwei"].contains(&unit), "{name}");
+            assert!(
+                ["statements", "keys", "faults", "txs", "batches", "gwei", "endpoints", "proofs", "blocks", "chunks",]
+                    .contains(&unit),
+                "{name}"
+            );
             assert!(!family.help().is_empty(), "{name}");
         }
     }

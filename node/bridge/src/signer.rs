@@ -4,22 +4,25 @@
 //! is repeated from there. For a contract that this version would not have created it signs nothing at all.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use diem_bridge::{Domain, Outbound, OutboundKind, Statement, booking, state};
+use diem_bridge::{Checkpoint, Domain, OutboundKind, Statement, attesting, booking, state};
 use diem_core::{Address, StateRead, keys::EthereumKey};
 use diem_engine::Engine;
 use diem_runtime::App;
 use tokio::sync::watch;
 
 use crate::{
-    Keys, MemoryError, Metrics, contract,
+    Desk, Keys, MemoryError, Metrics, contract,
     faults::{Fault, Faults},
     keys::Found,
     memory::{Entry, Memory, Recall, Slot},
+    stating::{self, Owed},
+    watcher::choose,
 };
 
 /// The most statements that a key owes at once. The rest follows when these are in a block.
@@ -45,6 +48,10 @@ pub struct Signer {
     /// The domain whose contract it still has to show.
     unseen: Option<Domain>,
     looked_at: Option<Instant>,
+    desk: Option<Arc<Desk>>,
+    patience: Duration,
+    /// The last block of Base that each operator has stated, and since when it was seen to be the last.
+    last_stated: BTreeMap<Address, (u64, Instant)>,
     faults: Faults,
     metrics: Arc<Metrics>,
 }
@@ -79,6 +86,9 @@ impl Signer {
             seen: None,
             unseen: None,
             looked_at: None,
+            desk: None,
+            patience: Duration::MAX,
+            last_stated: BTreeMap::new(),
             faults: Faults::new(Arc::clone(&metrics)),
             metrics,
         })
@@ -106,7 +116,15 @@ impl Signer {
         self
     }
 
-    /// Signs after each commit until the node ends.
+    /// A watcher lays down what is final on Base. An operator whose last statement was not attested for so long states
+    /// the newest final block.
+    #[must_use]
+    pub fn that_heeds(mut self, desk: Arc<Desk>, patience: Duration) -> Self {
+        (self.desk, self.patience) = (Some(desk), patience);
+        self
+    }
+
+    /// Signs after each commit, and whenever the watcher has something new, until the node ends.
     ///
     /// # Errors
     /// The signer panicked.
@@ -125,8 +143,16 @@ impl Signer {
             if self.look().await {
                 continue;
             }
+            let desk = self.desk.clone();
+            let laid_down = async {
+                match desk {
+                    Some(desk) => desk.changed().await,
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
                 changed = watch.commits.changed() => if changed.is_err() { return Ok(()) },
+                () = laid_down => {}
                 () = tokio::time::sleep(self.again_after) => {}
             }
         }
@@ -138,9 +164,10 @@ impl Signer {
         let state = self.app.store().latest();
         self.unseen = None;
         let statements = match state::domain(&state) {
-            Some(domain) => self.statements(&state, state.height(), &domain),
-            None => Vec::new(),
+            Some(domain) if !self.is_stopped() => self.statements(&state, state.height(), &domain),
+            _ => Vec::new(),
         };
+        self.note_stated(&state);
         // Votes take the first of them, and repeat them until the chain holds them.
         self.app.set_extension(&statements);
         for statement in &statements {
@@ -153,9 +180,28 @@ impl Signer {
 
     /// The reason why the signer refuses something, if it does.
     pub fn refusal(&self) -> Option<&str> {
-        [Fault::Contract, Fault::ContractUnseen, Fault::Content, Fault::Memory]
+        [Fault::Reorg, Fault::Contract, Fault::ContractUnseen, Fault::Content, Fault::Memory]
             .into_iter()
             .find_map(|fault| self.faults.text(fault))
+    }
+
+    /// Tells the watcher what was stated of Base, so that it notices if that changes.
+    fn note_stated(&self, state: &dyn StateRead) {
+        let (Some(desk), Some(domain)) = (&self.desk, state::domain(state)) else { return };
+        let separator = domain.separator();
+        let stated = self.memory.checkpoints(&separator);
+        let stated: BTreeSet<(u64, [u8; 32])> =
+            stated.map(|(_, checkpoint, _)| (checkpoint.number, checkpoint.block_hash)).collect();
+        desk.note_stated(separator, stated.into_iter().collect());
+    }
+
+    /// Whether Base has changed below what was final, until an operator has looked at it.
+    fn is_stopped(&mut self) -> bool {
+        match self.desk.as_ref().and_then(|desk| desk.stopped()) {
+            Some(reason) => self.faults.raise(Fault::Reorg, reason),
+            None => self.faults.clear(Fault::Reorg),
+        }
+        self.faults.text(Fault::Reorg).is_some()
     }
 
     fn find_keys(&mut self) {
@@ -212,37 +258,72 @@ impl Signer {
 
     /// What the state wants of the keys of this home: the first of each key, then the second, so that no key waits for
     /// another.
-    fn owed(&mut self, state: &dyn StateRead) -> Vec<(usize, (OutboundKind, u64))> {
+    fn owed(&mut self, state: &dyn StateRead, domain: &Domain) -> Vec<(usize, Owed)> {
         if self.found.keys.is_empty() && !std::mem::replace(&mut self.is_keyless_said, true) {
             tracing::warn!(
                 "the bridge is at work and this home has no bridge key: it signs nothing for the bridge; if it is a \
                  validator's, put its bridge_key.json there, which is taken up without a restart"
             );
         }
-        let mut owed: Vec<(usize, usize, (OutboundKind, u64))> = Vec::new();
-        for (key, (address, _)) in self.found.keys.iter().enumerate() {
-            let all = booking::owed_by(state, address, OWED).into_iter().enumerate();
-            owed.extend(all.map(|(rank, what)| (rank, key, what)));
+        let mut owed: Vec<(usize, usize, Owed)> = Vec::new();
+        let addresses: Vec<Address> = self.found.keys.iter().map(|(address, _)| *address).collect();
+        for (key, address) in addresses.iter().enumerate() {
+            let of_base = self.owed_of_base(state, domain, address).into_iter();
+            let outbound = booking::owed_by(state, address, OWED).into_iter();
+            let outbound = outbound.map(|(kind, nonce)| Owed::Outbound(kind, nonce));
+            owed.extend(of_base.chain(outbound).enumerate().map(|(rank, what)| (rank, key, what)));
         }
         owed.sort_by_key(|(rank, key, _)| (*rank, *key));
         owed.into_iter().map(|(_, key, what)| (key, what)).collect()
     }
 
+    /// What a key should state of Base: a pause that the watcher asks for, and the blocks that are final and due. Those
+    /// that were stated and are not in a block yet are repeated.
+    fn owed_of_base(&mut self, state: &dyn StateRead, domain: &Domain, address: &Address) -> Vec<Owed> {
+        let Some(desk) = self.desk.clone() else { return Vec::new() };
+        let separator = domain.separator();
+        let pause = desk.pause(&separator).filter(|nonce| stating::owes_pause(state, address, *nonce));
+        let pause = pause.map(|nonce| Owed::Outbound(OutboundKind::Pause, nonce));
+        let (Some(bounds), Some(operator)) = (attesting::bounds(state), stating::operator(state, address)) else {
+            return pause.into_iter().collect();
+        };
+        let signed = self.memory.checkpoints(&separator).filter(|(key, ..)| key == address);
+        let signed: Vec<Checkpoint> = signed.map(|(_, checkpoint, _)| checkpoint).collect();
+        let stated = attesting::stated_by(state, &operator);
+        let waits = signed.iter().filter(|old| bounds.has(old.number) && !stated.contains(&old.number));
+        let mut blocks: Vec<Checkpoint> = waits.copied().collect();
+        let own_last = stated.iter().copied().chain(signed.iter().map(|old| old.number)).max();
+        let has_waited = self.has_waited(operator, own_last);
+        let finals = desk.finals(&separator);
+        blocks.extend(choose::to_state(&bounds, &attesting::named(state), &finals, own_last, has_waited));
+        blocks.extend(stating::late(state, &operator, &finals));
+        pause.into_iter().chain(blocks.into_iter().map(Owed::Block)).take(OWED).collect()
+    }
+
+    /// Whether the last statement of an operator has waited long enough for those of the others.
+    fn has_waited(&mut self, operator: Address, own_last: Option<u64>) -> bool {
+        let Some(own_last) = own_last else { return false };
+        let last = self.last_stated.entry(operator).or_insert_with(|| (own_last, Instant::now()));
+        if last.0 != own_last {
+            *last = (own_last, Instant::now());
+        }
+        last.1.elapsed() >= self.patience
+    }
+
     /// The statements that the state wants of the keys of this home, as far as they may be made.
     fn statements(&mut self, state: &dyn StateRead, height: u64, domain: &Domain) -> Vec<Statement> {
-        let owed = self.owed(state);
+        let owed = self.owed(state, domain);
         self.metrics.waiting(owed.len());
         if owed.is_empty() || !self.is_proven(state, domain) {
             self.metrics.refused(owed.len());
             return Vec::new();
         }
         let (mut statements, mut new, mut refused) = (Vec::with_capacity(owed.len()), Vec::new(), Vec::new());
-        for (key, (kind, nonce)) in owed {
+        for (key, owed) in owed {
             let Some(key) = self.found.keys.get(key) else { continue };
-            match self.signature(state, height, domain, key, (kind, nonce)) {
+            match self.signature(state, height, domain, key, &owed) {
                 Ok((slot, entry, is_new)) => {
-                    let Entry { digest, signature, .. } = entry;
-                    statements.push(Statement::Outbound(Outbound { kind, nonce, digest, signature }));
+                    statements.push(owed.statement(&entry));
                     new.extend(is_new.then_some((slot, entry)));
                 }
                 Err(reason) => refused.push(reason),
@@ -270,15 +351,15 @@ impl Signer {
         height: u64,
         domain: &Domain,
         (address, key): &(Address, EthereumKey),
-        (kind, nonce): (OutboundKind, u64),
+        owed: &Owed,
     ) -> Result<(Slot, Entry, bool), String> {
-        let digest = booking::wanted_digest(state, kind, nonce).ok_or("the state does not want what it owes")?;
-        let slot = Slot { domain: domain.separator(), key: *address, kind, nonce };
+        let digest = owed.digest(state, domain).ok_or("the state does not want what it owes")?;
+        let slot = Slot { domain: domain.separator(), key: *address, kind: owed.kind(), nonce: owed.number() };
         let refuse = |why: &str| {
             let (key, digest) = (address.to_hex(), hex::encode(digest));
             Err(format!(
-                "the state asks key {key} to sign {digest} as {kind} {nonce}, {why}: it does not sign, because two \
-                 contents under one number cost the validator its stake; compare this node's state with others'"
+                "key {key} should sign {digest} as {owed}, {why}: it does not sign, because two contents under one \
+                 number cost the validator its stake; compare this node's state with others'"
             ))
         };
         match self.memory.recall(&slot) {
@@ -290,7 +371,8 @@ impl Signer {
             Recall::Signed(_) | Recall::Nothing => {}
         }
         let root = self.root_at(height).unwrap_or_default();
-        Ok((slot, Entry { digest, signature: key.sign(&digest), height, root }, true))
+        let (signature, checkpoint) = (key.sign(&digest), owed.checkpoint());
+        Ok((slot, Entry { digest, signature, height, root, checkpoint }, true))
     }
 
     /// Whether the state that asked for this is no longer one of the chain's.

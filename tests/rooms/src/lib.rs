@@ -207,6 +207,8 @@ const ROOMS: &[Room] = &[
         folder: "node/bridge",
         may_use: &[
             "runtime/core",
+            "runtime/store",
+            "modules/staking",
             "modules/bridge",
             "runtime/app",
             "host",

@@ -49,6 +49,7 @@ pub(crate) fn doc(validators: u8) -> GenesisDoc {
         set_every_ms: 600_000,
         set_gap_ms: 5_000,
         share_bps: 10_000,
+        checkpoint_blocks: 5,
         authority: operator(0).address,
         ..Params::default()
     };
