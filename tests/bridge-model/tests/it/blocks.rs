@@ -4,7 +4,7 @@
 use std::{cell::RefCell, collections::BTreeMap};
 
 use diem_bridge::{
-    Bridge, BridgeVotes, Checkpoint, Chunk, EventBytes, Outbound, Statement,
+    Bridge, BridgeVotes, Checkpoint, Chunk, EventBytes, MAX_EVENTS, Outbound, Statement,
     applying::apply_due,
     booking::{self, Wanted, wanted_hash},
     closing::drop_old,
@@ -150,7 +150,7 @@ impl Chain<'_> {
     /// The next chunk of events, with at most `size` of them; `None` if none is missing.
     pub(crate) fn next_chunk(&self, base: &Base, size: u64) -> Option<Chunk> {
         let missing = missing(&self.world.state).filter(|_| size > 0)?;
-        let first = missing.first.max((missing.last + 1).saturating_sub(size));
+        let first = missing.first.max((missing.last + 1).saturating_sub(size.min(MAX_EVENTS as u64)));
         Some(chunk(base, first, missing.last))
     }
 }

@@ -27,20 +27,20 @@ pub(crate) fn shape(rng: &mut Rng) -> Shape {
 /// Draws a step. The weights keep most of a history at work: rare steps stop the bridge for long.
 pub(crate) fn step(rng: &mut Rng) -> Step {
     match rng.below(1_000) {
-        0..400 => Step::Block { awake: awake(rng), view: view(rng), events: rng.pick(&[0, 0, 1, 3, 200, 200]) },
-        400..490 => Step::Time { ms: time(rng) },
-        490..590 => Step::Out { by: byte(rng), to: byte(rng), cents: amount(rng), fee: 1 + rng.below_wide(12) },
-        590..605 => Step::Bump { pick: rng.below(8), fee: 1 + rng.below_wide(40) },
-        605..625 => Step::Cancel { pick: rng.below(8) },
-        625..760 => Step::Relay { pick: rng.below(6), by: byte(rng) },
-        760..830 => Step::Burn { by: byte(rng), to: recipient(rng), part: rng.pick(&[1, 20, 50, 100, 101]) },
-        830..860 => Step::Update { back: rng.below(3) },
-        860..880 => Step::Act { back: rng.below(3) },
-        880..895 => Step::Release { pick: rng.below(6) },
-        895..905 => Step::Replay { size: 1 + rng.below(9), spoilt: spoilt(rng) },
-        905..915 => Step::Submit { awake: awake(rng), view: view(rng) },
-        915..925 => Step::Again { pick: rng.below(1_000) },
-        925..945 => Step::Lie { by: byte(rng), awake: awake(rng), events: rng.pick(&[0, 200]) },
+        0..370 => Step::Block { awake: awake(rng), view: view(rng), events: rng.pick(&[0, 0, 1, 3, 200, 200]) },
+        370..450 => Step::Time { ms: time(rng) },
+        450..545 => Step::Out { by: byte(rng), to: byte(rng), cents: amount(rng), fee: fee(rng) },
+        545..558 => Step::Bump { pick: rng.below(8), fee: fee(rng) },
+        558..575 => Step::Cancel { pick: rng.below(8) },
+        575..700 => Step::Relay { pick: rng.below(6), by: byte(rng) },
+        700..765 => Step::Burn { by: byte(rng), to: recipient(rng), part: rng.pick(&[1, 20, 50, 100, 101]) },
+        765..795 => Step::Update { back: rng.below(3) },
+        795..815 => Step::Act { back: rng.below(3) },
+        815..830 => Step::Release { pick: rng.below(6) },
+        830..842 => Step::Replay { size: 1 + rng.below(9), spoilt: spoilt(rng) },
+        842..852 => Step::Submit { awake: awake(rng), view: view(rng) },
+        852..860 => Step::Again { pick: rng.below(1_000) },
+        860..880 => Step::Lie { by: byte(rng), awake: awake(rng), events: rng.pick(&[0, 200]) },
         _ => rare(rng),
     }
 }
@@ -59,13 +59,15 @@ fn rare(rng: &mut Rng) -> Step {
         50..62 => Step::Resolve { pick: rng.below(6), release: rng.chance(40) },
         62..63 => Step::Halts,
         63..69 => Step::GoesOn,
-        69..73 => Step::Stake { validator: byte(rng), vvv: 10_000 + rng.below_wide(100_000) },
-        73..76 => Step::Rotate { validator: byte(rng) },
-        76..79 => Step::Forge(forged(rng)),
-        79..87 => Step::Resume,
-        87..92 => Step::Cover { by: byte(rng), part: rng.pick(&[30, 100, 100, 110]) },
-        92..95 => Step::Hold { pick: rng.below(9) },
-        95 => Step::BurnOften { by: byte(rng) },
+        69..72 => Step::Stake { validator: byte(rng), vvv: 10_000 + rng.below_wide(100_000) },
+        72..74 => Step::Rotate { validator: byte(rng) },
+        74..79 => Step::Forge(forged(rng)),
+        79..83 => Step::Resume,
+        83..86 => Step::Heal { by: byte(rng), part: rng.pick(&[0, 50, 100, 100]) },
+        86..89 => Step::Cover { by: byte(rng), part: rng.pick(&[30, 100, 100, 110]) },
+        89..92 => Step::Hold { pick: rng.below(9) },
+        92 => Step::BurnOften { by: byte(rng) },
+        93..96 => Step::ToDeadline { pick: rng.below(6), after: rng.below(2) },
         _ => Step::SetParams(changed(rng)),
     }
 }
@@ -112,7 +114,8 @@ fn time(rng: &mut Rng) -> u64 {
         0..84 => rng.below(5 * SECOND),
         84..92 => rng.below(8 * MINUTE),
         92..97 => rng.below(6 * HOUR),
-        97..99 => DAY + rng.below(4 * HOUR),
+        97 => 12 * HOUR + rng.below(2 * HOUR),
+        98 => DAY + rng.below(4 * HOUR),
         _ => match rng.below(4) {
             0..3 => 2 * DAY + rng.below(3 * DAY),
             _ => rng.below(40 * DAY),
@@ -128,6 +131,11 @@ fn amount(rng: &mut Rng) -> u128 {
         8 => 1_000 + rng.below_wide(20_000),
         _ => rng.below_wide(60_000),
     }
+}
+
+/// The fee in hundredths of the highest one: mostly a small one.
+fn fee(rng: &mut Rng) -> u128 {
+    rng.pick(&[1, 3, 10, 10, 30, 100, 101])
 }
 
 fn recipient(rng: &mut Rng) -> To {
@@ -146,7 +154,7 @@ fn action(rng: &mut Rng) -> AdminAction {
 }
 
 fn forged(rng: &mut Rng) -> Forged {
-    let cents = 100 + rng.below_wide(3_000);
+    let cents = 50 + rng.below_wide(1_000) * rng.pick(&[1, 1, 10]);
     match rng.below(10) {
         0..5 => Forged::Ahead { cents, ahead: rng.below(4) },
         5..8 => Forged::InPlace { cents, pick: rng.below(6) },

@@ -13,6 +13,8 @@ use crate::{
     step::{Spoilt, View},
 };
 
+/// A fee is at most this part of the amount.
+const HIGHEST_FEE: u128 = 20;
 /// The rule that is looked at when a history is over.
 pub(crate) const END: &str = "everything comes to an end";
 
@@ -20,7 +22,7 @@ impl Model<'_> {
     pub(crate) fn out(&mut self, by: u8, to: u8, amount: u128, fee: u128) -> Done {
         let by = PEOPLE[usize::from(by) % PEOPLE.len()];
         let recipient = HOLDERS[usize::from(to) % HOLDERS.len()];
-        let (amount, fee) = (cents(amount), cents(fee) / 10);
+        let (amount, fee) = (cents(amount), cents(amount) / HIGHEST_FEE * fee / 100);
         self.chain.call(by, &Msg::BridgeOut { amount: Amount::new(amount), fee: Amount::new(fee), recipient })?;
         let id = self.ledger.transfers.len() as u64 + 1;
         self.ledger.take(&who(by), amount + fee);
@@ -29,7 +31,8 @@ impl Model<'_> {
     }
 
     pub(crate) fn bump(&mut self, pick: u64, fee: u128) -> Done {
-        let ((id, by), fee) = (self.pick_transfer(pick)?, cents(fee) / 10);
+        let (id, by) = self.pick_transfer(pick)?;
+        let fee = self.ledger.transfers[&id].amount / HIGHEST_FEE * fee / 100;
         self.chain.call(by, &Msg::BumpFee { id, fee: Amount::new(fee) })?;
         let before = std::mem::replace(&mut self.ledger.transfers.get_mut(&id).unwrap().fee, fee);
         self.ledger.take(&who(by), fee - before);
@@ -113,6 +116,15 @@ impl Model<'_> {
 
     pub(crate) fn resume(&mut self) -> Done {
         Ok(self.chain.call(AUTHORITY, &Msg::Resume)?)
+    }
+
+    pub(crate) fn heal(&mut self, by: u8, part: u128) -> Done {
+        self.block(u8::MAX, View::Newest, u64::MAX)?;
+        self.block(u8::MAX, View::None, u64::MAX)?;
+        self.block(u8::MAX, View::None, u64::MAX)?;
+        self.resume()?;
+        self.settle()?;
+        self.cover(by, part)
     }
 
     /// Pays a part, in hundredths, of what the escrow lacks.

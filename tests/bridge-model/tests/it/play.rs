@@ -123,6 +123,7 @@ impl Model<'_> {
     fn take(&mut self, step: &Step) -> Result<(), Stop> {
         match step {
             Step::Time { ms } => self.time(*ms),
+            Step::ToDeadline { pick, after } => self.time_to_deadline(*pick, *after)?,
             Step::Halts => self.halt_base(true),
             Step::GoesOn => self.halt_base(false),
             Step::Block { awake, view, events } => self.block(*awake, *view, *events)?,
@@ -132,6 +133,7 @@ impl Model<'_> {
             Step::Submit { awake, view } => self.submit(*awake, *view)?,
             Step::Replay { size, spoilt } => self.replay(*size, *spoilt)?,
             Step::Resume => self.resume()?,
+            Step::Heal { by, part } => self.heal(*by, *part)?,
             Step::Cover { by, part } => self.cover(*by, *part)?,
             Step::Hold { pick } => self.hold(*pick)?,
             Step::SetParams(params) => self.set_params(*params)?,

@@ -92,6 +92,15 @@ impl Model<'_> {
         self.signatures.get(&(kind, nonce)).cloned().unwrap_or_default()
     }
 
+    /// Lets time pass until Base is so many seconds after the deadline of a batch.
+    pub(crate) fn time_to_deadline(&mut self, pick: u64, after: u64) -> Done {
+        let nonce = pick_of(self.ledger.batches.len() as u64, pick)?;
+        let second = self.ledger.sealed(nonce).unwrap().batch.deadline + after;
+        let seconds = second.checked_sub(self.base.now).ok_or("over")?;
+        self.time(seconds * 1_000);
+        Ok(())
+    }
+
     pub(crate) fn relay(&mut self, pick: u64, by: u8) -> Done {
         let last = self.ledger.batches.len() as u64;
         let nonce = pick_of(last, pick)?;

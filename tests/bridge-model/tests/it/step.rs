@@ -10,6 +10,11 @@ pub(crate) enum Step {
     Time {
         ms: u64,
     },
+    /// Time passes until the last second in which one of the last batches can be executed, or the first after it.
+    ToDeadline {
+        pick: u64,
+        after: u64,
+    },
     /// Base makes no blocks from now on.
     Halts,
     /// Base makes blocks again.
@@ -38,6 +43,11 @@ pub(crate) enum Step {
     },
     /// The authority lets the bridge go on after a breach.
     Resume,
+    /// The same once everything is applied, and somebody pays a part of what the escrow lacks.
+    Heal {
+        by: u8,
+        part: u128,
+    },
     /// Somebody pays a part of what the escrow lacks.
     Cover {
         by: u8,
@@ -50,7 +60,7 @@ pub(crate) enum Step {
     SetParams(Params),
     /// The authority ends a pause, and everybody hurries.
     AllClear,
-    /// Somebody sends DIEM to Base; amount and fee in hundredths.
+    /// Somebody sends DIEM to Base; the fee is in hundredths of the highest one.
     Out {
         by: u8,
         to: u8,
@@ -178,6 +188,7 @@ impl Step {
     pub(crate) const fn name(&self) -> &'static str {
         match self {
             Self::Time { .. } => "time",
+            Self::ToDeadline { .. } => "time until a deadline",
             Self::Halts => "Base halts",
             Self::GoesOn => "Base goes on",
             Self::Block { .. } => "block",
@@ -186,6 +197,7 @@ impl Step {
             Self::Replay { spoilt: Spoilt::No, .. } => "replay",
             Self::Replay { .. } => "replay what is spoilt",
             Self::Resume => "resume",
+            Self::Heal { .. } => "resume and cover",
             Self::Cover { .. } => "cover",
             Self::Hold { .. } => "hold",
             Self::SetParams(_) => "change parameters",
