@@ -48,6 +48,7 @@ mod genesis;
 pub mod halt;
 pub mod inbound;
 mod invariants;
+mod journal;
 mod msg;
 pub mod on_base;
 mod packed;
@@ -86,6 +87,7 @@ pub use inbound::{
     Applied, Attestation, Attested, Credit, Duties, Executed, Halt, Jailed, MintLimits, Moving, NextLimits, Part,
     Proposed, QueueItem, Reason, Replay,
 };
+pub use journal::Journal;
 pub use msg::{MAX_SUBMITTED, Msg};
 pub use params::Params;
 pub use preimage::{AdminAction, Preimage, Valset, pause_struct_hash};

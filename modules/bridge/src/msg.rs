@@ -127,6 +127,8 @@ const GAS_PER_ESCROW: u64 = 60_000;
 const GAS_PER_ROW: u64 = 2_500;
 /// The gas of a statement: its signer is recovered, and what was issued is looked up.
 const GAS_PER_STATEMENT: u64 = 100_000;
+/// The gas of an event of Base that is handed in: it is hashed twice and stored until it is applied.
+const GAS_PER_EVENT: u64 = 2_500;
 /// The gas of a validator set that is made: every member is looked up and noted.
 const GAS_PER_SET: u64 = 1_000_000;
 /// The gas of a conviction, which is a slash of everything that a validator holds.
@@ -137,15 +139,15 @@ gas_of_calls!(Msg {
     BumpFee "bump_fee" = GAS_PER_ESCROW,
     Cancel "cancel" = 8 * GAS_PER_ROW,
     Submit "submit" = GAS_PER_ROW; GAS_PER_STATEMENT => each statements,
-    Replay "replay" = GAS_PER_STATEMENT,
+    Replay "replay" = GAS_PER_STATEMENT; GAS_PER_EVENT => each chunk,
     Evidence "evidence" = GAS_PER_STATEMENT + GAS_PER_CONVICTION,
     Prepare "prepare" = GAS_PER_SET,
     Activate "activate" = GAS_PER_SET,
     Admin "admin" = 5 * GAS_PER_ROW,
     SetParams "set_params" = 2 * GAS_PER_ROW,
-    Resume "resume" = 2 * GAS_PER_ROW,
-    Hold "hold" = 2 * GAS_PER_ROW,
-    Cover "cover" = 4 * GAS_PER_ROW,
+    Resume "resume" = 8 * GAS_PER_ROW,
+    Hold "hold" = 5 * GAS_PER_ROW,
+    Cover "cover" = GAS_PER_ESCROW,
 });
 
 impl Message for Msg {

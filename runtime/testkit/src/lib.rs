@@ -13,6 +13,7 @@ pub mod bridge;
 pub mod chain;
 pub mod dearest;
 pub mod economy;
+pub mod far_side;
 pub mod people;
 pub mod rng;
 pub mod shadow;

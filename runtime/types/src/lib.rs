@@ -33,7 +33,7 @@ pub mod modules {
 }
 
 /// The version of the state machine. A change of any result, row or byte raises it.
-pub const APP_VERSION: u64 = 4;
+pub const APP_VERSION: u64 = 5;
 
 /// A transaction of this chain, before it is signed.
 pub type Tx = Transaction<Call>;

@@ -20,10 +20,8 @@ pub(crate) struct FarSide {
     pub(crate) now: u64,
     /// The supply of the token.
     pub(crate) supply: Amount,
-    /// Every event, the first one with nonce 1.
-    pub(crate) events: Vec<EventBytes>,
-    /// The rolling hash before each event, and the one after the last.
-    hashes: Vec<[u8; 32]>,
+    /// Every event.
+    journal: Journal,
 }
 
 impl FarSide {
@@ -43,9 +41,7 @@ impl FarSide {
 
     /// Reports an event as it is.
     pub(crate) fn report_bytes(&mut self, kind: u8, payload: Vec<u8>) {
-        let nonce = self.events.len() as u64 + 1;
-        self.hashes.push(fold(self.hashes.last().unwrap(), nonce, kind, &payload));
-        self.events.push(EventBytes { kind, payload });
+        self.journal.push(EventBytes { kind, payload });
     }
 
     /// Reports an event; what it does to the supply is up to whoever calls.
@@ -106,16 +102,15 @@ impl FarSide {
             number: self.number,
             block_hash: [self.number.to_be_bytes()[7]; 32],
             timestamp: self.now,
-            event_nonce: self.events.len() as u64,
-            rolling_hash: *self.hashes.last().unwrap(),
+            event_nonce: self.journal.last(),
+            rolling_hash: self.journal.hash(),
             supply: self.supply,
         }
     }
 
     /// The events from `first` to `last`.
     pub(crate) fn chunk(&self, first: u64, last: u64) -> Chunk {
-        let (from, to) = (usize::try_from(first).unwrap() - 1, usize::try_from(last).unwrap());
-        Chunk { first, before: self.hashes[from], events: self.events[from..to].to_vec() }
+        self.journal.chunk(first, last).unwrap()
     }
 }
 

@@ -24,6 +24,7 @@ mod export;
 mod full_state;
 mod gas;
 mod history;
+mod homecoming;
 mod hooks;
 mod mempool;
 mod pinned;
