@@ -21,6 +21,7 @@
 mod bridge;
 mod credits;
 mod gas;
+mod homecoming;
 mod idle;
 mod load;
 mod network;
@@ -56,6 +57,7 @@ fn main() {
     }
     if asked("bridge") {
         bridge::run(&mut report);
+        homecoming::run(&mut report);
     }
     if asked("gas") {
         gas::run(&mut report);

@@ -184,7 +184,8 @@ pub struct Params {
     pub bridge: diem_bridge::Params,
 }
 
-/// The gas of one kind of call. It is `base`, and for each list that `per_item` names as much for each of its items.
+/// The gas of one kind of call. It is `base`, and for each list that `per_item` names as much for each of its items. A name with
+/// a dot, as `chunk.events`, is a list inside a field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallGas {
     /// The gas of every such call.

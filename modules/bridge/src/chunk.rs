@@ -57,16 +57,6 @@ impl Chunk {
         if self.events.iter().all(fits) { Ok(()) } else { Err(Error::PayloadSize) }
     }
 
-    /// The number of its events.
-    pub const fn len(&self) -> usize {
-        self.events.len()
-    }
-
-    /// Whether it has no event, which no chunk may.
-    pub const fn is_empty(&self) -> bool {
-        self.events.is_empty()
-    }
-
     /// The nonce of its last event.
     pub const fn last(&self) -> u64 {
         self.first.saturating_add(self.events.len() as u64).saturating_sub(1)

@@ -139,7 +139,7 @@ gas_of_calls!(Msg {
     BumpFee "bump_fee" = GAS_PER_ESCROW,
     Cancel "cancel" = 8 * GAS_PER_ROW,
     Submit "submit" = GAS_PER_ROW; GAS_PER_STATEMENT => each statements,
-    Replay "replay" = GAS_PER_STATEMENT; GAS_PER_EVENT => each chunk,
+    Replay "replay" = GAS_PER_STATEMENT; GAS_PER_EVENT => each chunk.events,
     Evidence "evidence" = GAS_PER_STATEMENT + GAS_PER_CONVICTION,
     Prepare "prepare" = GAS_PER_SET,
     Activate "activate" = GAS_PER_SET,

@@ -14,7 +14,7 @@ pub struct CallGas {
 /// The gas of each item of a call's list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ItemGas {
-    /// The field in which the list stands: its name in JSON.
+    /// The field in which the list stands: its name in JSON, after a dot that of a field inside it.
     pub list: &'static str,
     /// Gas of one item.
     pub gas: u64,
@@ -42,11 +42,11 @@ pub trait Metered {
 /// a list cost. A message without a line does not compile.
 #[macro_export]
 macro_rules! gas_of_calls {
-    ($msg:ident { $($variant:ident $name:literal = $base:expr $(; $item:expr => each $list:ident)?,)+ }) => {
+    ($msg:ident { $($variant:ident $name:literal = $base:expr $(; $item:expr => each $list:ident $(. $inner:ident)?)?,)+ }) => {
         impl $msg {
             /// The gas of each call, in the order of their numbers.
             pub const GAS: &'static [$crate::CallGas] = &[
-                $($crate::gas_of_calls!(@row $name, $base $(, $list $item)?),)+
+                $($crate::gas_of_calls!(@row $name, $base $(, [$list $(. $inner)?] $item)?),)+
             ];
         }
 
@@ -54,8 +54,8 @@ macro_rules! gas_of_calls {
             fn gas(&self) -> u64 {
                 match self {
                     $(Self::$variant { $($list,)? .. } => {
-                        const ROW: $crate::CallGas = $crate::gas_of_calls!(@row $name, $base $(, $list $item)?);
-                        ROW.of($crate::gas_of_calls!(@items $($list)?))
+                        const ROW: $crate::CallGas = $crate::gas_of_calls!(@row $name, $base $(, [$list $(. $inner)?] $item)?);
+                        ROW.of($crate::gas_of_calls!(@items $($list $(. $inner)?)?))
                     })+
                 }
             }
@@ -64,13 +64,13 @@ macro_rules! gas_of_calls {
     (@row $name:literal, $base:expr) => {
         $crate::CallGas { name: $name, base: $base, per_item: None }
     };
-    (@row $name:literal, $base:expr, $list:ident $item:expr) => {
+    (@row $name:literal, $base:expr, [$list:ident $(. $inner:ident)?] $item:expr) => {
         $crate::CallGas {
             name: $name,
             base: $base,
-            per_item: Some($crate::ItemGas { list: stringify!($list), gas: $item }),
+            per_item: Some($crate::ItemGas { list: concat!(stringify!($list) $(, ".", stringify!($inner))?), gas: $item }),
         }
     };
     (@items) => { 0 };
-    (@items $list:ident) => { $list.len() };
+    (@items $list:ident $(. $inner:ident)?) => { $list$(.$inner)?.len() };
 }

@@ -92,6 +92,11 @@ impl Bridged {
         bridged
     }
 
+    /// The number of validators, all of one power.
+    pub const fn validators(&self) -> u8 {
+        self.validators
+    }
+
     /// Fixes the terms and makes the contract known.
     pub fn activate(&self) -> BlockOutcome {
         let tx = self.chain.tx(&self.chain.people[0], vec![prepare(), activate()]).bytes();

@@ -45,10 +45,24 @@ impl FarSide {
 
     /// Executes a batch of which every item finds room.
     pub fn execute(&mut self, batch: &Batch) {
-        let (batch_nonce, struct_hash, relayer, fee) = (batch.nonce, batch.struct_hash(), Address([0xee; 20]), batch.fee);
-        let minted = batch.total().checked_sub(fee).unwrap();
-        self.supply = self.supply.checked_add(batch.total()).unwrap();
-        self.report(BaseEvent::BatchExecuted { batch_nonce, struct_hash, relayer, minted, fee, queued: Amount::ZERO });
+        self.execute_with_queue(batch, &[]);
+    }
+
+    /// Executes a batch of which the items with these indices are queued, under the ids beside them; the fee's index is
+    /// 65,535.
+    pub fn execute_with_queue(&mut self, batch: &Batch, queued: &[(u64, u16)]) {
+        let amount =
+            |index: u16| if index == u16::MAX { batch.fee } else { batch.transfers[usize::from(index)].amount };
+        let sum = queued.iter().fold(Amount::ZERO, |sum, (_, index)| sum.saturating_add(amount(*index)));
+        let fee = if queued.iter().any(|(_, index)| *index == u16::MAX) { Amount::ZERO } else { batch.fee };
+        let minted = batch.total().checked_sub(sum).unwrap().checked_sub(fee).unwrap();
+        let (batch_nonce, struct_hash, relayer) = (batch.nonce, batch.struct_hash(), Address([0xee; 20]));
+        self.supply = self.supply.checked_add(minted).unwrap().checked_add(fee).unwrap();
+        self.report(BaseEvent::BatchExecuted { batch_nonce, struct_hash, relayer, minted, fee, queued: sum });
+        for (queue_id, index) in queued {
+            let (queue_id, index, ready_at) = (*queue_id, *index, self.now + 86_400);
+            self.report(BaseEvent::Queued { queue_id, batch_nonce, index, amount: amount(index), ready_at });
+        }
     }
 
     /// Burns for an account of the chain.
@@ -78,10 +92,8 @@ impl FarSide {
 
     /// The transaction of all validators that state a block, as a proposer orders it.
     pub fn votes(app: &App, validators: u8, checkpoint: Checkpoint) -> BridgeVotes {
-        let mut signed: Vec<_> = (0..validators)
-            .map(bridge_key)
-            .map(|key| (key.address(), Self::stated(app, &key, checkpoint)))
-            .collect();
+        let mut signed: Vec<_> =
+            (0..validators).map(bridge_key).map(|key| (key.address(), Self::stated(app, &key, checkpoint))).collect();
         signed.sort_by_key(|(signer, _)| *signer);
         BridgeVotes { statements: signed.into_iter().map(|(_, statement)| statement).collect(), chunk: None }
     }
@@ -93,10 +105,10 @@ impl FarSide {
         true
     }
 
-    /// Lets three of four validators state the next checkpoint, in one block, which is returned.
+    /// Lets just enough validators state the next checkpoint, in one block, which is returned.
     pub fn attest(&mut self, chain: &Bridged) -> BlockOutcome {
         let checkpoint = self.checkpoint();
-        for validator in 0..3 {
+        for validator in 0..chain.validators() * 2 / 3 + 1 {
             chain.offer(&Self::stated(&chain.chain.app, &bridge_key(validator), checkpoint));
         }
         let outcome = chain.block(1, Vec::new());

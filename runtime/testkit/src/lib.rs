@@ -14,6 +14,7 @@ pub mod chain;
 pub mod dearest;
 pub mod economy;
 pub mod far_side;
+pub mod far_story;
 pub mod people;
 pub mod rng;
 pub mod shadow;

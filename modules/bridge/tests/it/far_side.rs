@@ -1,7 +1,7 @@
 //! Base as the module sees it: blocks with a number of events, the hash over them, and a supply.
 
 use diem_bridge::{
-    BaseEvent, Batch, BridgeVotes, Checkpoint, Chunk, EventBytes, MAX_EVENTS, Statement, attesting, fold, inbound,
+    BaseEvent, Batch, BridgeVotes, Checkpoint, Chunk, EventBytes, Journal, MAX_EVENTS, Statement, attesting, inbound,
     replay, sealing, state,
 };
 use diem_core::{Address, Amount};
@@ -30,13 +30,7 @@ impl FarSide {
         let separator = state::domain(&chain.world.state).unwrap().separator();
         let deploy_block = state::contract(&chain.world.state).unwrap().deployed.unwrap().deploy_block;
         let now = chain.world.now.time.millis() / 1_000;
-        Self {
-            number: deploy_block / EVERY * EVERY,
-            now,
-            supply: Amount::ZERO,
-            events: Vec::new(),
-            hashes: vec![separator],
-        }
+        Self { number: deploy_block / EVERY * EVERY, now, supply: Amount::ZERO, journal: Journal::after(0, separator) }
     }
 
     /// Reports an event as it is.

@@ -1,7 +1,7 @@
 //! DIEM comes home: what validators state of Base, and its events, through the blocks of a chain.
 
 use bytes::Bytes;
-use diem_bridge::{BridgeVotes, Msg, inbound, replay, sealing::batch, state::books};
+use diem_bridge::{BridgeVotes, Msg, inbound, sealing::batch, state::books};
 use diem_core::{Amount, Denom};
 use diem_runtime::Rejected;
 use diem_testkit::{

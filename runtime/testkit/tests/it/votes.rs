@@ -138,7 +138,7 @@ fn a_proposal_with_bad_statements_is_rejected_and_told_why() {
         ("bridge malformed", vec![good.slice(..good.len() - 1)]),
         ("bridge malformed", vec![Bytes::from_static(&[1])]),
         ("bridge unwanted", one(Outbound { nonce: 2, ..outbound })),
-        ("bridge unwanted", vec![with_events.into()]),
+        ("bridge not_replaying", vec![with_events.into()]),
         ("bridge other_content", one(Outbound { kind: OutboundKind::Valset, ..outbound })),
         ("bridge other_content", one(Outbound { kind: OutboundKind::Pause, ..outbound })),
         ("bridge other_content", one(other)),

@@ -90,9 +90,8 @@ pub(crate) fn before() -> Scene {
     scene
 }
 
-/// A chain whose bridge is at work. The first person has transfer 1 in batch 1, and transfer 2 waits. The third
-/// validator was convicted.
-pub(crate) fn scene() -> Scene {
+/// A chain whose bridge is at work, and on which the first person has transfer 1 in batch 1.
+pub(crate) fn at_work() -> Economy {
     let mut economy = Economy::new();
     economy.block(1_000, vec![(operator(0), vec![prepare(Address([7; 20]), 1_000), activate()])]);
     let stated = (0..3).map(|validator| submit(signed(&economy, &bridge_key(validator), OutboundKind::Valset, 1)));
@@ -100,6 +99,13 @@ pub(crate) fn scene() -> Scene {
     economy.people_block(1_000, vec![(1, stated)]);
     economy.people_block(1_000, vec![(0, vec![out(whole(1), milli(1), SOMEBODY)])]);
     economy.people_block(60_000, vec![]);
+    economy
+}
+
+/// A chain whose bridge is at work. The first person has transfer 1 in batch 1, and transfer 2 waits. The third
+/// validator was convicted.
+pub(crate) fn scene() -> Scene {
+    let mut economy = at_work();
     let forgery = forged(&economy, &bridge_key(2), 1);
     economy.people_block(1_000, vec![(0, vec![out(whole(1), milli(1), SOMEBODY)]), (1, vec![forgery])]);
     let mut scene = Scene::new(economy);
@@ -187,7 +193,7 @@ fn statements(scene: &mut Scene) {
     scene.refuses(0, replay(1, vec![]), "bridge/chunk_events");
     scene.refuses(0, replay(0, vec![event(56)]), "bridge/chunk_nonces");
     scene.refuses(0, replay(1, vec![event(129)]), "bridge/payload_size");
-    scene.refuses(0, replay(1, vec![event(56)]), "bridge/unwanted");
+    scene.refuses(0, replay(1, vec![event(56)]), "bridge/not_replaying");
 }
 
 fn offences(scene: &mut Scene) {

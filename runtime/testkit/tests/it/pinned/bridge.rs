@@ -1,8 +1,8 @@
 //! One of each call, event and question of bridge.
 
 use diem_bridge::{
-    AdminAction, Chunk, Event as E, EventBytes, Msg, Outbound, OutboundKind, Params, Preimage, Query as Q, Statement,
-    Valset,
+    AdminAction, Breach, Checkpoint, Chunk, Event as E, EventBytes, Msg, Outbound, OutboundKind, Params, Preimage,
+    Query as Q, Reason, Statement, Valset,
 };
 use diem_core::{Page, keys::CompactSignature};
 use diem_types::{Call, Event, Query};
@@ -50,7 +50,44 @@ pub(crate) fn events() -> Vec<Event> {
         E::ParamsChanged,
         E::Convicted { validator: FROM, kind: OutboundKind::Valset, nonce },
     ];
-    events.map(Event::Bridge).into()
+    events.into_iter().chain(events_of_base()).map(Event::Bridge).collect()
+}
+
+fn events_of_base() -> Vec<E> {
+    let (id, nonce, amount, until) = (7, 8, amount(), diem_core::Time(1_790_000_000_123));
+    let checkpoint = Checkpoint {
+        number: 40_000_200,
+        block_hash: [1; 32],
+        timestamp: 1_790_000_000,
+        event_nonce: 9,
+        rolling_hash: [2; 32],
+        supply: amount,
+    };
+    let breach = Breach::Supply { number: 40_000_200, proven: amount, booked: diem_core::Amount::ONE };
+    let reason = Reason::Burn { event: 9, sender: TO };
+    vec![
+        E::Attested { checkpoint },
+        E::Completed { number: 40_000_200, timestamp: 1_790_000_000 },
+        E::Halted { breach },
+        E::Resumed { uncovered: amount },
+        E::Covered { by: FROM, amount, uncovered: amount },
+        E::UnknownEvent { nonce, kind: 14 },
+        E::CreditOwed { id, reason, recipient: Some(FROM), amount },
+        E::CreditDelayed { id, until },
+        E::CreditHeld { id, until },
+        E::CreditPaid { id, reason: Reason::Cancelled { queue_id: 3 }, recipient: None, amount },
+        E::BatchExecuted { nonce, minted: amount, fee: amount, queued: amount },
+        E::TransferMinted { id, batch: nonce },
+        E::TransferQueued { id, queue_id: 3, ready_at: 1_790_086_400 },
+        E::TransferRefunded { id, amount },
+        E::BatchRefunded { nonce },
+        E::SetInstalled { nonce },
+        E::ActionExecuted { nonce },
+        E::PauseChanged { paused_until: 1_790_000_000, pause_nonce: 3 },
+        E::LimitsChanged { mint_capacity: amount, share_bps: 500, from: 1_790_000_000 },
+        E::MoveAnnounced { bridge: TO, at: 1_790_000_000 },
+        E::Vetoed { what: 0, id, until: 1_790_000_000 },
+    ]
 }
 
 /// Questions about the bridge of the story: batch 1 is open, transfer 2 waits, action 1 was ordered.
@@ -66,6 +103,11 @@ pub(crate) fn queries() -> Vec<Query> {
         Q::Set(0),
         Q::Action(1),
         Q::Signatures { kind: OutboundKind::Batch, nonce: 1, set: 0 },
+        Q::Credit(2),
+        Q::Credits(page),
+        Q::QueueItem(1),
+        Q::Queue(page),
+        Q::Attestations(900),
     ];
     queries.map(Query::Bridge).into()
 }

@@ -10,6 +10,7 @@ use diem_svvv as svvv;
 use diem_testkit::{
     Economy,
     economy::{PROVIDER, bridge, validator},
+    far_story::chain_with_every_row_of_base,
 };
 use diem_types::Query;
 use serde_json::json;
@@ -82,12 +83,15 @@ pub(crate) fn queries(economy: &Economy) -> Vec<Query> {
 #[test]
 fn every_query_and_its_answer() {
     let economy = super::rows::chain_with_every_row();
+    // What is owed for Base, and what waits there, is known of a chain with a far side.
+    let halted = chain_with_every_row_of_base();
     let queries = queries(&economy);
     assert_eq!(queries.iter().map(kinds).collect::<Vec<_>>(), super::known::<Query>());
     let pinned = queries.into_iter().map(|query| {
         let bytes = bytes_of(&query);
         let kind = kinds(&query);
-        let answer = economy.chain.app.query(query, None).unwrap().answer;
+        let chain = if kind[0] == diem_bridge::ID.0 && kind[1] >= 9 { &halted.chain } else { &economy.chain };
+        let answer = chain.app.query(query, None).unwrap().answer;
         assert_eq!(kinds(&answer), kind, "an answer has the numbers of its question");
         json!({"query": bytes, "answer": bytes_of(&answer), "json": answer})
     });
