@@ -65,7 +65,7 @@ pub(crate) fn drop_statements_up_to(state: &mut dyn StateWrite, kind: OutboundKi
 }
 
 /// Drops sets that Base can never install any more: those before the installed one, and those that were too old at the
-/// last completed block. The installed and the newest one stay.
+/// last completed block. The installed and the newest one stay, and set 0, which is an argument of the constructor.
 pub(crate) fn drop_sets(state: &mut dyn StateWrite) {
     let (installed, newest) = (applied(state).set, issued(state).sets);
     let base_now = attested(state).completed.map_or(0, |completed| completed.timestamp);
@@ -74,7 +74,7 @@ pub(crate) fn drop_sets(state: &mut dyn StateWrite) {
         |nonce: u64, created_at: u64| nonce < installed || created_at.saturating_add(contract.max_set_age) < base_now;
     let oldest = SETS.range(state, None, DROPPED_AT_ONCE).into_iter();
     let over: Vec<u64> = oldest
-        .filter(|(nonce, set)| *nonce != installed && *nonce != newest && is_over(*nonce, set.created_at))
+        .filter(|(nonce, set)| ![0, installed, newest].contains(nonce) && is_over(*nonce, set.created_at))
         .map(|(nonce, _)| nonce)
         .collect();
     over.iter().for_each(|nonce| SETS.remove(state, nonce));
