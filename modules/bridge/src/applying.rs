@@ -74,6 +74,7 @@ fn complete(state: &mut dyn StateWrite, events: &mut Events, now: Time, target: 
     }
     let next = row.next.take();
     ATTESTED.set(state, &row);
+    closing::drop_sets(state);
     if let Some(next) = next {
         replay::begin(state, events, now, next);
     }

@@ -105,13 +105,10 @@ pub fn recent(state: &dyn StateRead) -> Vec<Checkpoint> {
 /// The power that states exactly this, and the total.
 pub fn agreeing(state: &dyn StateRead, checkpoint: &Checkpoint) -> (u64, u64) {
     let told = Told::by(state);
-    (agreeing_of(state, &told, checkpoint), told.total())
-}
-
-fn agreeing_of(state: &dyn StateRead, told: &Told, checkpoint: &Checkpoint) -> u64 {
     let stated = INBOUND.prefix(state, &checkpoint.number, None, usize::MAX).into_iter();
     let alike = stated.filter(|(_, attestation)| attestation.checkpoint == *checkpoint);
-    alike.filter_map(|((_, operator), _)| told.power(&operator)).fold(0, u64::saturating_add)
+    let power = alike.filter_map(|((_, operator), _)| told.power(&operator)).fold(0, u64::saturating_add);
+    (power, told.total())
 }
 
 /// Checks what a statement of Base says, without looking at who signed it: the number is one that is to be stated, or
@@ -156,36 +153,41 @@ pub(crate) fn check_signer(
     if number > above && stated.len() >= MAX_STATED && is_below_all { Err(Error::Unwanted) } else { Ok(operator) }
 }
 
-/// Books a statement that was checked, and attests its block if that makes more than two thirds.
-pub(crate) fn book(
-    state: &mut dyn StateWrite,
-    events: &mut Events,
-    now: Time,
-    told: &Told,
-    operator: Address,
-    attestation: &Attestation,
-) {
-    let checkpoint = attestation.checkpoint;
-    INBOUND.set(state, &(checkpoint.number, operator), attestation);
-    if RECENT.get(state, &checkpoint.number).is_some() {
-        return;
+/// Books a statement that was checked. Returns whether its block is still to be attested.
+pub(crate) fn book(state: &mut dyn StateWrite, operator: Address, attestation: &Attestation) -> bool {
+    let number = attestation.checkpoint.number;
+    INBOUND.set(state, &(number, operator), attestation);
+    if RECENT.get(state, &number).is_some() {
+        return false;
     }
     let mut stated = stated_by(state, &operator);
-    if let Err(place) = stated.binary_search(&checkpoint.number) {
-        stated.insert(place, checkpoint.number);
+    if let Err(place) = stated.binary_search(&number) {
+        stated.insert(place, number);
     }
     if stated.len() > MAX_STATED {
         INBOUND.remove(state, &(stated.remove(0), operator));
     }
     STATED.set(state, &operator, &stated);
-    let agreeing = agreeing_of(state, told, &checkpoint);
-    if Threshold::MoreThanTwoThirds.is_reached(agreeing, told.total()) {
-        attest(state, events, now, checkpoint);
+    true
+}
+
+/// What more than two thirds of the power state of the block with this number, if they do.
+pub(crate) fn agreed(state: &dyn StateRead, told: &Told, number: u64) -> Option<Checkpoint> {
+    let stated = INBOUND.prefix(state, &number, None, usize::MAX);
+    let mut contents: Vec<(Checkpoint, u64)> = Vec::new();
+    for ((_, operator), Attestation { checkpoint, .. }) in stated {
+        let Some(power) = told.power(&operator) else { continue };
+        match contents.iter_mut().find(|(content, _)| *content == checkpoint) {
+            Some((_, sum)) => *sum = sum.saturating_add(power),
+            None => contents.push((checkpoint, power)),
+        }
     }
+    let enough = |(_, sum): &&(Checkpoint, u64)| Threshold::MoreThanTwoThirds.is_reached(*sum, told.total());
+    contents.iter().find(enough).map(|(content, _)| *content)
 }
 
 /// Attests a block: everything below is closed, and its events are to be replayed.
-fn attest(state: &mut dyn StateWrite, events: &mut Events, now: Time, checkpoint: Checkpoint) {
+pub(crate) fn attest(state: &mut dyn StateWrite, events: &mut Events, now: Time, checkpoint: Checkpoint) {
     let mut row = attested(state);
     row.count = row.count.saturating_add(1);
     row.last = Some(checkpoint);

@@ -1,6 +1,9 @@
 //! Statements for Base: which the chain wants, which it has, and how much power of a set they are.
 
-use std::collections::BTreeMap;
+use std::{
+    cell::OnceCell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use diem_core::{Address, BlockInfo, CallError, Events, StateRead, StateWrite, Time, TxContext, Verifier, eip712};
 
@@ -55,17 +58,18 @@ pub struct Wanted {
     separator: [u8; 32],
     /// The digests that were looked up; `None` where there is nothing to sign.
     digests: BTreeMap<(OutboundKind, u64), Option<[u8; 32]>>,
-    told: Told,
+    /// The operators who count for statements of Base, once one came.
+    told: OnceCell<Told>,
 }
 
 impl Wanted {
-    /// What this state wants; nothing is looked up yet but who counts.
+    /// What this state wants; nothing is looked up yet.
     ///
     /// # Errors
     /// [`Error::Inactive`].
     pub fn by(state: &dyn StateRead) -> Result<Self, Error> {
         let separator = domain(state).ok_or(Error::Inactive)?.separator();
-        Ok(Self { separator, digests: BTreeMap::new(), told: Told::by(state) })
+        Ok(Self { separator, digests: BTreeMap::new(), told: OnceCell::new() })
     }
 
     /// Checks what a statement says, without looking at who signed it, and returns the digest that was signed.
@@ -102,10 +106,14 @@ impl Wanted {
         match statement {
             Statement::Outbound(outbound) => check_key(state, &signer, outbound)?,
             Statement::Inbound { checkpoint, .. } => {
-                attesting::check_signer(state, &self.told, &signer, checkpoint.number)?;
+                attesting::check_signer(state, self.told(state), &signer, checkpoint.number)?;
             }
         }
         Ok(signer)
+    }
+
+    fn told(&self, state: &dyn StateRead) -> &Told {
+        self.told.get_or_init(|| Told::by(state))
     }
 }
 
@@ -186,8 +194,18 @@ pub fn apply_votes(
         let _ = replay::accept(state, events, block.time, chunk);
     }
     let Ok(mut wanted) = Wanted::by(state) else { return 0 };
-    let book = |statement| book(state, events, verifier, block.time, &mut wanted, statement);
-    votes.statements.iter().map(book).filter(Result::is_ok).count()
+    let mut stated = BTreeSet::new();
+    let book = |statement| book(state, events, verifier, &mut wanted, statement, &mut stated);
+    let booked = votes.statements.iter().map(book).filter(Result::is_ok).count();
+    tally(state, events, block.time, &wanted, &stated);
+    booked
+}
+
+/// Attests the newest of the blocks that were stated just now and have enough power: it closes those below.
+fn tally(state: &mut dyn StateWrite, events: &mut Events, now: Time, wanted: &Wanted, stated: &BTreeSet<u64>) {
+    if let Some(found) = stated.iter().rev().find_map(|number| attesting::agreed(state, wanted.told(state), *number)) {
+        attesting::attest(state, events, now, found);
+    }
 }
 
 /// Books the statements that a transaction hands in. Those that came in by another way meanwhile are passed over.
@@ -200,17 +218,19 @@ pub fn submit(ctx: &mut TxContext<'_>, statements: &[Statement]) -> Result<(), C
     }
     let mut is_new = false;
     let mut wanted = Wanted::by(ctx.state)?;
+    let mut stated = BTreeSet::new();
     for statement in statements {
-        match book(ctx.state, ctx.events, ctx.verifier, ctx.block.time, &mut wanted, statement) {
+        match book(ctx.state, ctx.events, ctx.verifier, &mut wanted, statement, &mut stated) {
             Ok(()) => is_new = true,
             Err(Error::Stated) => {}
             Err(error) => return Err(error.into()),
         }
     }
+    tally(ctx.state, ctx.events, ctx.block.time, &wanted, &stated);
     if is_new { Ok(()) } else { Err(Error::Stated.into()) }
 }
 
-/// Books one statement.
+/// Books one statement. The number of a block of Base that is still to be attested is added to `stated`.
 ///
 /// # Errors
 /// The errors of [`check_wanted`].
@@ -218,18 +238,20 @@ fn book(
     state: &mut dyn StateWrite,
     events: &mut Events,
     verifier: &dyn Verifier,
-    now: Time,
     wanted: &mut Wanted,
     statement: &Statement,
+    stated: &mut BTreeSet<u64>,
 ) -> Result<(), Error> {
     let digest = wanted.check(state, statement)?;
     let signer = wanted.check_signer(state, verifier, statement, &digest)?;
     match statement {
         Statement::Outbound(outbound) => book_outbound(state, events, signer, outbound),
         Statement::Inbound { checkpoint, signature } => {
-            let operator = attesting::check_signer(state, &wanted.told, &signer, checkpoint.number)?;
+            let operator = attesting::check_signer(state, wanted.told(state), &signer, checkpoint.number)?;
             let attestation = Attestation { checkpoint: *checkpoint, signature: *signature };
-            attesting::book(state, events, now, &wanted.told, operator, &attestation);
+            if attesting::book(state, operator, &attestation) {
+                stated.insert(checkpoint.number);
+            }
         }
     }
     Ok(())

@@ -17,7 +17,7 @@ use crate::{
 const SECOND_MS: u64 = 1_000;
 /// The time for which the struct hash of a batch is kept after its deadline, in seconds.
 const HASH_KEPT: u64 = 30 * 86_400;
-/// The most struct hashes and sets that a block drops.
+/// The most struct hashes that a block drops, and the most sets that a completed block of Base does.
 const DROPPED_AT_ONCE: usize = 16;
 
 /// Closes a batch that was executed or refunded.
@@ -80,22 +80,21 @@ pub(crate) fn drop_sets(state: &mut dyn StateWrite) {
     over.iter().for_each(|nonce| SETS.remove(state, nonce));
 }
 
-/// Drops what nobody can ask for any more: struct hashes of batches whose deadline passed thirty days ago, and sets.
+/// Drops the struct hashes of batches whose deadline passed thirty days ago.
 ///
 /// # Errors
 /// It returns none; it has the signature of every step.
 pub fn drop_old(ctx: &mut BlockContext<'_>) -> Result<(), CallError> {
     let now = ctx.block.info.time.millis() / SECOND_MS;
-    for ((deadline, nonce), _) in HASHED.range(ctx.state, None, DROPPED_AT_ONCE) {
-        if deadline.saturating_add(HASH_KEPT) >= now {
-            break;
-        }
+    for _ in 0..DROPPED_AT_ONCE {
+        let oldest = HASHED.range(ctx.state, None, 1).pop().map(|(key, _)| key);
+        let is_old = |(deadline, _): &(u64, u64)| deadline.saturating_add(HASH_KEPT) < now;
+        let Some((deadline, nonce)) = oldest.filter(is_old) else { break };
         HASHED.remove(ctx.state, &(deadline, nonce));
         STRUCT_HASHES.remove(ctx.state, &(OutboundKind::Batch, nonce));
         let latest = LATEST_DROPPED.get(ctx.state).unwrap_or_default().max(deadline);
         LATEST_DROPPED.set(ctx.state, &latest);
     }
-    drop_sets(ctx.state);
     Ok(())
 }
 

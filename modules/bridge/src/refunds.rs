@@ -26,10 +26,10 @@ pub fn refund_due(ctx: &mut BlockContext<'_>) -> Result<(), CallError> {
         return Ok(());
     }
     for ((deadline, nonce), _) in DEADLINES.range(ctx.state, None, REFUNDED_AT_ONCE) {
-        let Some(open) = BATCHES.get(ctx.state, &nonce) else { continue };
         if completed.timestamp <= deadline {
             break;
         }
+        let Some(open) = BATCHES.get(ctx.state, &nonce) else { continue };
         let transfers: Vec<_> =
             open.transfers.iter().filter_map(|id| Some((*id, TRANSFERS.get(ctx.state, id)?))).collect();
         let total = transfers.iter().fold(Amount::ZERO, |sum, (_, transfer)| sum.saturating_add(transfer.total()));

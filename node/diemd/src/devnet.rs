@@ -25,6 +25,7 @@ use homes::Plan;
 use nodes::Nodes;
 
 pub use homes::MAX_VALIDATORS;
+pub(crate) use wallet::{BRIDGES, ON_BASE};
 
 /// The longest wait for the first blocks of the chain.
 const PATIENCE: Duration = Duration::from_secs(180);

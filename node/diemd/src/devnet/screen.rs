@@ -23,7 +23,7 @@ use super::{
     DevnetError,
     base::{Bridge, CHAIN_ID, account_of},
     homes::{NodePlan, Plan},
-    wallet::Wallet,
+    wallet::{BRIDGES, ON_BASE, Wallet},
 };
 
 /// The longest time that text on one stream waits for earlier text on the other; where nobody reads, it is written
@@ -202,14 +202,22 @@ fn to_base(plan: &Plan, wallet: &Wallet, bridge: &Bridge) -> Result<String, Devn
         ("bridge", bridge.bridge.to_hex()),
     ]);
     let mut text = format!("\nlocal Base\n{place}\n\nDIEM to Base and to dave's account there\n");
-    let to = account_of(plan, "dave")?.map(|account| account.to_hex()).unwrap_or_default();
-    let out = ["bridge", "out", "1DIEM", "--to", &to, "--from", "dave", "--base-rpc", &bridge.rpc, "--follow", "--yes"];
+    let to = account_of(plan, BRIDGES)?.map(|account| account.to_hex()).unwrap_or_default();
+    let out =
+        ["bridge", "out", "1DIEM", "--to", &to, "--from", BRIDGES, "--base-rpc", &bridge.rpc, "--follow", "--yes"];
     let status = ["bridge", "status", "--base-rpc", &bridge.rpc];
     let list = ["bridge", "list"];
     for words in [&out[..], &list, &status] {
         text.push_str(&format!("{}\n", command(&ours(words, wallet, &node), "  ", width())));
     }
-    text.push_str("\nDIEM back from Base is not there yet\n");
+    text.push_str("\nDIEM back from Base, once its block is final there, and the proof that every nDIEM is covered\n");
+    let key = ON_BASE;
+    let back =
+        ["bridge", "back", "0.5DIEM", "--to", BRIDGES, "--key", key, "--base-rpc", &bridge.rpc, "--follow", "--yes"];
+    let supply = ["bridge", "verify-supply", "--base-rpc", &bridge.rpc];
+    for words in [&back[..], &supply] {
+        text.push_str(&format!("{}\n", command(&ours(words, wallet, &node), "  ", width())));
+    }
     Ok(text)
 }
 

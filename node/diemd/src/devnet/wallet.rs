@@ -19,6 +19,10 @@ pub(super) struct Wallet {
     pub(super) taken: Vec<String>,
 }
 
+/// The person whose DIEM goes to Base, and the name of the key to the account there.
+pub(crate) const BRIDGES: &str = "dave";
+pub(crate) const ON_BASE: &str = "dave-on-base";
+
 /// The secret of an operator's account, if `name` is that of one: those are not derived from the phrase.
 fn operator_secret(name: &str) -> Option<[u8; 32]> {
     let number = (1..=MAX_VALIDATORS).find(|number| presets::validator_name(*number) == name)?;
@@ -46,6 +50,15 @@ pub(super) fn fill(home: &Path, plan: &Plan) -> Result<Wallet, DevnetError> {
     let store = KeyStore::of_home(home);
     let phrase = derive::parse_phrase(TEST_MNEMONIC).map_err(|error| usage(&error))?;
     let mut taken = Vec::new();
+    let mut add = |name: &str, key: &KeyFile| match store.add(name, key) {
+        Ok(()) => Ok(()),
+        Err(KeyStoreError::Exists(_)) => {
+            let same = store.get(name).is_ok_and(|found| found.address == key.address);
+            taken.extend((!same).then(|| name.to_owned()));
+            Ok(())
+        }
+        Err(error) => Err(usage(&error)),
+    };
     for (number, person) in (0u32..).zip(&plan.file.accounts) {
         let Some(name) = &person.name else { continue };
         let (secret, path) = match operator_secret(name) {
@@ -58,13 +71,13 @@ pub(super) fn fill(home: &Path, plan: &Plan) -> Result<Wallet, DevnetError> {
             }
         };
         let key = KeyFile::plain(&secret, path, &plan.genesis.chain_id).map_err(|error| usage(&error))?;
-        match store.add(name, &key) {
-            Ok(()) => {}
-            Err(KeyStoreError::Exists(_)) => {
-                let same = store.get(name).is_ok_and(|found| found.address == person.address);
-                taken.extend((!same).then(|| name.clone()));
-            }
-            Err(error) => return Err(usage(&error)),
+        add(name, &key)?;
+        if name == BRIDGES {
+            // On Base only an Ethereum key burns: that of the account of the same number there.
+            let path = derive::default_path(KeyKind::Ethereum, number);
+            let secret = derive::derive(&phrase, KeyKind::Ethereum, &path).map_err(|error| usage(&error))?;
+            let key = KeyFile::plain(&secret, Some(path), &plan.genesis.chain_id).map_err(|error| usage(&error))?;
+            add(ON_BASE, &key)?;
         }
     }
     // Whoever starts a chain anew knows that its name stands for another one now.

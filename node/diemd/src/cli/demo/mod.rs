@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use clap::Args;
+use diem_api::BridgeStage;
 use diem_core::{Amount, Denom};
 
+use crate::devnet::{BRIDGES, ON_BASE};
 use diem_cli::{
     Failure,
     common::{Common, block_on},
@@ -17,9 +19,12 @@ use diem_cli::{
 use player::{Player, event, units};
 
 /// Plays the product on a running development chain: stake, lock, mint, spend credit, sell what is not used, settle the
-/// day, claim, burn. Each step shows its command.
+/// day, claim, burn, send DIEM to Base and bring it home. Each step shows its command.
 #[derive(Debug, Args)]
 pub struct DemoCommand {
+    /// URL of the local Base of the devnet.
+    #[arg(long, env = "DIEM_BASE_RPC", value_name = "URL", default_value = "http://127.0.0.1:8545")]
+    base_rpc: String,
     #[command(flatten)]
     common: Common,
 }
@@ -62,6 +67,7 @@ impl DemoCommand {
         if settle(&mut player, day)? {
             take_out(&mut player, &shares, &status.genesis_hash.to_string())?;
         }
+        out_and_back(&mut player, &self.common, &self.base_rpc)?;
         player.end();
         Ok(())
     }
@@ -168,6 +174,49 @@ fn take_out(player: &mut Player, shares: &Shares, genesis_hash: &str) -> Result<
     player.see(&["query", "locks", "alice"])?;
     player.step("And her account, proven against the headers that the validators signed");
     player.see(&["query", "account", "alice", "--verify", "--genesis-hash", genesis_hash])
+}
+
+/// Act five: DIEM goes to Base and comes home.
+fn out_and_back(player: &mut Player, common: &Common, base_rpc: &str) -> Result<(), Failure> {
+    player.act("DIEM goes to Base, and comes home");
+    let bridge = block_on(async { Ok(common.client()?.bridge().await?) })?;
+    if bridge.stage != BridgeStage::AtWork {
+        player.result("this chain has no bridge at work: `diemd devnet` starts one where Node.js is installed");
+        return Ok(());
+    }
+    let to = common.keys().get(ON_BASE).map_err(|error| usage(anyhow!(error)))?.address.to_hex();
+    player.step(
+        "dave sends 1 DIEM to his account on Base: it waits in escrow, and more than 2/3 of the validators sign it",
+    );
+    player.see(&[
+        "bridge",
+        "out",
+        "1DIEM",
+        "--to",
+        &to,
+        "--from",
+        BRIDGES,
+        "--base-rpc",
+        base_rpc,
+        "--follow",
+        "--yes",
+    ])?;
+    player.step("He burns half of it there: validators attest the block once it is final, and the escrow pays");
+    player.see(&[
+        "bridge",
+        "back",
+        "0.5DIEM",
+        "--to",
+        BRIDGES,
+        "--key",
+        ON_BASE,
+        "--base-rpc",
+        base_rpc,
+        "--follow",
+        "--yes",
+    ])?;
+    player.step("Every nDIEM is covered, which both chains prove");
+    player.see(&["bridge", "verify-supply", "--base-rpc", base_rpc])
 }
 
 /// DIEM as the command line takes it.
