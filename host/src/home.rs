@@ -5,6 +5,8 @@
 //! genesis.json         the chain, in canonical form
 //! bridge_key.json      the validator's key for the bridge
 //! bridge_signed.jsonl  what the bridge keys of this home have signed, to be kept as they are
+//! bridge_stopped.json  why the signer is stopped, until an operator removes it
+//! bridge_proofs/       proofs of young blocks of Base, which can be thrown away
 //! relayer_key.json     the key of the account that pays for transactions on Base, where this node relays
 //! data/                state and index
 //! cometbft/            CometBFT's own home, with the validator's key and signing state
@@ -165,6 +167,16 @@ impl Home {
     /// The path of `relayer_key.json`, the key of the account that pays for transactions on Base.
     pub fn relayer_key_file(&self) -> PathBuf {
         self.root.join("relayer_key.json")
+    }
+
+    /// The path of `bridge_stopped.json`, which stops the signer after a reorg of Base below its finality.
+    pub fn bridge_stopped_file(&self) -> PathBuf {
+        self.root.join("bridge_stopped.json")
+    }
+
+    /// The folder of the proofs of young blocks of Base. They can be thrown away.
+    pub fn bridge_proofs(&self) -> PathBuf {
+        self.root.join("bridge_proofs")
     }
 
     /// The path of `bridge_signed.jsonl`, the record of what the bridge keys of this home have signed.

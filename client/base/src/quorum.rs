@@ -127,6 +127,11 @@ impl Quorum {
         bases.filter_map(|(place, member)| Some((place, member.base.clone()?))).collect()
     }
 
+    /// Whether the endpoint in this place answered when it was last asked.
+    pub fn is_answering(&self, place: usize) -> bool {
+        self.members.get(place).is_some_and(|member| member.reason().is_none())
+    }
+
     /// The endpoints that do not count now, each with the reason.
     pub fn refused(&self) -> Vec<RefusedEndpoint> {
         let refused =

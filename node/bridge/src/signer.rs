@@ -49,6 +49,8 @@ pub struct Signer {
     unseen: Option<Domain>,
     looked_at: Option<Instant>,
     desk: Option<Arc<Desk>>,
+    /// The height that was last seen.
+    height: u64,
     patience: Duration,
     /// The last block of Base that each operator has stated, and since when it was seen to be the last.
     last_stated: BTreeMap<Address, (u64, Instant)>,
@@ -87,6 +89,7 @@ impl Signer {
             unseen: None,
             looked_at: None,
             desk: None,
+            height: 0,
             patience: Duration::MAX,
             last_stated: BTreeMap::new(),
             faults: Faults::new(Arc::clone(&metrics)),
@@ -163,6 +166,10 @@ impl Signer {
         self.find_keys();
         let state = self.app.store().latest();
         self.unseen = None;
+        if let Some(desk) = self.desk.as_ref().filter(|_| self.reverts && state.height() < self.height) {
+            desk.clear();
+        }
+        self.height = state.height();
         let statements = match state::domain(&state) {
             Some(domain) if !self.is_stopped() => self.statements(&state, state.height(), &domain),
             _ => Vec::new(),

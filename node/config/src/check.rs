@@ -42,11 +42,26 @@ pub(super) fn check(config: &Config) -> Result<(), String> {
     comet(&config.comet)
 }
 
+/// The most endpoints by which Base is watched.
+const MAX_ENDPOINTS: usize = 3;
+
 fn bridge(bridge: &Bridge) -> Result<(), String> {
-    let Bridge { base_rpc, max_gas_gwei, .. } = bridge;
+    let Bridge { base_rpc, endpoints, max_gas_gwei, .. } = bridge;
     let is_url =
-        ["http://", "https://"].iter().any(|scheme| base_rpc.len() > scheme.len() && base_rpc.starts_with(scheme));
-    if !base_rpc.is_empty() && !is_url {
+        |url: &str| ["http://", "https://"].iter().any(|scheme| url.len() > scheme.len() && url.starts_with(scheme));
+    if let Some(bad) = endpoints.iter().find(|url| !is_url(url)) {
+        return Err(format!(
+            "`bridge.endpoints` names `{bad}`: write URLs of endpoints of Base, such as https://base.example/key"
+        ));
+    }
+    let is_twice = |(place, url): (usize, &String)| endpoints.iter().take(place).any(|other| other == url);
+    if endpoints.len() > MAX_ENDPOINTS || endpoints.iter().enumerate().any(is_twice) {
+        return Err(format!(
+            "`bridge.endpoints` names {} endpoints: name one for development, or two or three different ones",
+            endpoints.len()
+        ));
+    }
+    if !base_rpc.is_empty() && !is_url(base_rpc) {
         return Err(format!(
             "`bridge.base_rpc` is `{base_rpc}`: write the URL of an endpoint of Base, such as http://127.0.0.1:8545"
         ));

@@ -72,6 +72,18 @@ const HELP: &[(&str, &str)] = &[
         "The URL of an endpoint of Base, such as http://127.0.0.1:8545; empty: the contract is proven by its address alone.",
     ),
     (
+        "bridge.endpoints",
+        "The endpoints by which Base is watched and its blocks are stated: two or three of different operators, one for development; empty: none is.",
+    ),
+    (
+        "bridge.min_age",
+        "The least age of a block of Base that is stated, by this node's own clock; \"0s\" for a local Base.",
+    ),
+    (
+        "bridge.pause_on_alarm",
+        "Whether this node signs a pause of minting when young blocks of Base show what the chain never caused.",
+    ),
+    (
         "bridge.relay",
         "Whether this node sends to Base what enough validators have signed. The account of relayer_key.json pays, and gets the fees.",
     ),

@@ -242,6 +242,13 @@ impl Default for Instant {
 pub struct Bridge {
     /// The URL of an endpoint of Base; empty asks none.
     pub base_rpc: String,
+    /// The URLs of the endpoints by which Base is watched: one for development, or two or three of different operators;
+    /// empty watches nothing.
+    pub endpoints: Vec<String>,
+    /// The least age of a block of Base that is stated, by this node's own clock; zero for a local Base.
+    pub min_age: Length,
+    /// Whether the early alarm signs a pause of minting on Base.
+    pub pause_on_alarm: bool,
     /// Whether this node sends to Base what enough validators have signed.
     pub relay: bool,
     /// The time for which the relayer leaves a thing to the validator whose turn it is.
@@ -256,6 +263,9 @@ impl Default for Bridge {
     fn default() -> Self {
         Self {
             base_rpc: String::new(),
+            endpoints: Vec::new(),
+            min_age: Length(600_000),
+            pause_on_alarm: true,
             relay: false,
             out_of_turn: Length(120_000),
             max_gas_gwei: 20,

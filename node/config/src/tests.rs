@@ -195,6 +195,17 @@ fn a_relayer_knows_where_base_is_and_what_it_pays_at_most() {
         assert!(error.contains(words), "{error}");
     }
     with("bridge.base_rpc", "https://base.example/key").unwrap();
+    for (endpoints, words) in [
+        ("[\"base\"]", "`bridge.endpoints` names `base`: write URLs"),
+        ("[\"http://a\", \"http://a\"]", "`bridge.endpoints` names 2 endpoints: name one"),
+        ("[\"http://a\", \"http://b\", \"http://c\", \"http://d\"]", "`bridge.endpoints` names 4 endpoints"),
+    ] {
+        let (_folder, path) = file(&format!("[bridge]\nendpoints = {endpoints}\n"));
+        let error = Config::load(&path, vec![], &[]).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
+    let (_folder, path) = file("[bridge]\nendpoints = [\"https://a\", \"http://b\"]\nmin_age = \"0s\"\n");
+    assert_eq!(Config::load(&path, vec![], &[]).unwrap().bridge.min_age.duration(), Duration::ZERO);
     let (_folder, path) = file("[bridge]\nrelay = true\n");
     let error = Config::load(&path, vec![], &[]).unwrap_err().to_string();
     assert!(error.contains("`bridge.relay` is true and `bridge.base_rpc` is empty"), "{error}");

@@ -18,6 +18,8 @@ pub struct Desk {
 
 #[derive(Debug, Default)]
 struct Board {
+    /// The number of times that everything was thrown away.
+    epoch: u64,
     /// The separator of the contract's domain that all of it is about.
     domain: [u8; 32],
     /// The blocks that are final and proven, ascending.
@@ -39,6 +41,10 @@ pub(crate) struct Reorg {
     /// The hash that enough endpoints call final now.
     #[serde(with = "hex::serde")]
     pub(crate) found: [u8; 32],
+    /// Whether an operator has found that Base did change: the signer goes on, and the blocks up to this one are not
+    /// compared any more.
+    #[serde(default)]
+    pub(crate) accepted: bool,
 }
 
 impl Desk {
@@ -62,15 +68,26 @@ impl Desk {
     fn about(&self, domain: [u8; 32]) -> MutexGuard<'_, Board> {
         let mut board = self.board.lock();
         if board.domain != domain {
-            *board = Board { domain, ..Board::default() };
+            *board = Board { domain, epoch: board.epoch, ..Board::default() };
         }
         board
     }
 
-    /// Lays down all blocks that are final and proven now.
-    pub(crate) fn lay(&self, domain: [u8; 32], finals: Vec<Checkpoint>) {
+    /// Throws away what lies there: the chain for development has gone back, and Base with it.
+    pub(crate) fn clear(&self) {
+        let mut board = self.board.lock();
+        *board = Board { epoch: board.epoch.wrapping_add(1), ..Board::default() };
+    }
+
+    /// The number that tells whether everything was thrown away meanwhile.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.board.lock().epoch
+    }
+
+    /// Lays down all blocks that are final and proven, if nothing was thrown away since this epoch was read.
+    pub(crate) fn lay(&self, epoch: u64, domain: [u8; 32], finals: Vec<Checkpoint>) {
         let mut board = self.about(domain);
-        if board.finals != finals {
+        if board.epoch == epoch && board.finals != finals {
             board.finals = finals;
             self.changed.notify_one();
         }
@@ -114,13 +131,9 @@ impl Desk {
     /// Why the signer is stopped, as a sentence; `None` if it is not. A file that cannot be read stops it too.
     pub(crate) fn stopped(&self) -> Option<String> {
         let path = self.stop.display();
-        let text = match std::fs::read(&self.stop) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
-            Err(error) => Err(error.to_string()),
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| error.to_string()),
-        };
-        let what = match text {
-            Ok(Reorg { number, stated, found }) => format!(
+        let what = match self.read_stop()? {
+            Ok(Reorg { accepted: true, .. }) => return None,
+            Ok(Reorg { number, stated, found, .. }) => format!(
                 "Base has changed below its finality: this node has stated block {number} as 0x{}, and enough endpoints \
                  call 0x{} final",
                 hex::encode(stated),
@@ -129,9 +142,23 @@ impl Desk {
             Err(reason) => format!("what stopped it cannot be read ({reason})"),
         };
         Some(format!(
-            "{what}: nothing is signed for the bridge; find out which is right, tell the other validators, and remove \
-             {path} to sign again"
+            "{what}: nothing is signed for the bridge; find out with the other validators which is right; if the \
+             endpoints lied, replace them and remove {path}; if Base did change, write true for `accepted` there"
         ))
+    }
+
+    /// The number of the block up to which an operator has accepted that Base did change.
+    pub(crate) fn accepted(&self) -> Option<u64> {
+        let reorg = self.read_stop()?.ok()?;
+        reorg.accepted.then_some(reorg.number)
+    }
+
+    fn read_stop(&self) -> Option<Result<Reorg, String>> {
+        match std::fs::read(&self.stop) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => Some(Err(error.to_string())),
+            Ok(bytes) => Some(serde_json::from_slice(&bytes).map_err(|error| error.to_string())),
+        }
     }
 }
 
@@ -146,10 +173,14 @@ mod tests {
         let path = folder.path().join("stopped.json");
         let desk = Desk::new(&path);
         assert_eq!(desk.stopped(), None);
-        desk.stop(&Reorg { number: 600, stated: [1; 32], found: [2; 32] }).unwrap();
+        let reorg = Reorg { number: 600, stated: [1; 32], found: [2; 32], accepted: false };
+        desk.stop(&reorg).unwrap();
         let again = Desk::new(&path);
         let reason = again.stopped().unwrap();
         assert!(reason.contains("block 600") && reason.contains("stopped.json"), "{reason}");
+        assert_eq!(again.accepted(), None);
+        again.stop(&Reorg { accepted: true, ..reorg }).unwrap();
+        assert_eq!((again.stopped(), again.accepted()), (None, Some(600)));
         std::fs::write(&path, "{").unwrap();
         assert!(again.stopped().unwrap().contains("cannot be read"));
         std::fs::remove_file(&path).unwrap();
@@ -161,7 +192,22 @@ mod tests {
         let desk = Desk::new(Path::new("/nowhere"));
         desk.ask_for_pause([1; 32], 3);
         assert_eq!((desk.pause(&[1; 32]), desk.pause(&[2; 32])), (Some(3), None));
-        desk.lay([2; 32], Vec::new());
+        desk.lay(0, [2; 32], Vec::new());
         assert_eq!(desk.pause(&[1; 32]), None);
+    }
+
+    #[test]
+    fn what_was_seen_before_the_chain_went_back_is_not_laid_down_after_it() {
+        let desk = Desk::new(Path::new("/nowhere"));
+        let (block_hash, rolling_hash, supply) = ([1; 32], [2; 32], diem_core::Amount::ZERO);
+        let block = Checkpoint { number: 5, block_hash, timestamp: 1, event_nonce: 0, rolling_hash, supply };
+        let epoch = desk.epoch();
+        desk.lay(epoch, [3; 32], vec![block]);
+        assert_eq!(desk.finals(&[3; 32]), [block]);
+        desk.clear();
+        desk.lay(epoch, [3; 32], vec![block]);
+        assert_eq!(desk.finals(&[3; 32]), []);
+        desk.lay(desk.epoch(), [3; 32], vec![block]);
+        assert_eq!(desk.finals(&[3; 32]), [block]);
     }
 }

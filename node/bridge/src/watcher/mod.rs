@@ -44,7 +44,7 @@ use crate::{
 };
 use alarm::Alarm;
 use proofs::Proofs;
-use trail::Trail;
+use trail::{Search, Trail};
 
 /// The longest pause after rounds in which nothing could be asked.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -92,6 +92,7 @@ struct Scene {
     /// The number of times that the proof of a block was asked for in vain.
     failures: BTreeMap<u64, u8>,
     alarm: Alarm,
+    search: Option<Search>,
     trail: Option<Trail>,
     /// The rounds so far. They decide which endpoint is asked first for events.
     rounds: u64,
@@ -174,7 +175,8 @@ impl Watcher {
         if let Some(scene) = self.scene.as_mut().filter(|scene| scene.domain == domain) {
             if has_reverted && self.settings.reverts {
                 scene.quorum.forget_marks();
-                (scene.finalized, scene.alarm, scene.trail) = (None, Alarm::default(), None);
+                (scene.finalized, scene.alarm) = (None, Alarm::default());
+                (scene.search, scene.trail) = (None, None);
                 self.proofs.numbers().into_iter().for_each(|number| self.proofs.drop(number));
             }
             return Ok(());
@@ -182,7 +184,17 @@ impl Watcher {
         let quorum = Quorum::new(&self.settings.endpoints, domain.base_chain_id).map_err(|error| error.to_string())?;
         let (quorum, codes) = (quorum.refusing_for(self.settings.refuse_for), code_hashes(&domain, terms.max_set_age));
         let (alarm, failures) = (Alarm::default(), BTreeMap::new());
-        self.scene = Some(Scene { domain, codes, quorum, finalized: None, failures, alarm, trail: None, rounds: 0 });
+        self.scene = Some(Scene {
+            domain,
+            codes,
+            quorum,
+            finalized: None,
+            failures,
+            alarm,
+            search: None,
+            trail: None,
+            rounds: 0,
+        });
         Ok(())
     }
 

@@ -19,7 +19,7 @@ use super::{
     alarm::{Finding, judge},
     choose::{candidates, is_old_enough, missing_proofs},
     desk::Reorg,
-    trail::{Goal, Trail, TrailError},
+    trail::{Goal, Search, TrailError},
 };
 use crate::faults::Fault;
 
@@ -33,6 +33,7 @@ impl Watcher {
     pub(super) async fn look(&mut self, scene: &mut Scene, state: &Snapshot) -> bool {
         let Some(bounds) = attesting::bounds(state) else { return true };
         scene.rounds = scene.rounds.wrapping_add(1);
+        let epoch = self.desk.epoch();
         let (named, own) = (attesting::named(state), self.own_blocks(scene, &bounds));
         let recent: Vec<u64> = attesting::recent(state).iter().map(|checkpoint| checkpoint.number).collect();
         let mut asked = candidates(&bounds, scene.finalized.unwrap_or_default(), &named, &self.proofs.numbers());
@@ -42,12 +43,13 @@ impl Watcher {
         let numbers: Vec<u64> = asked.into_iter().rev().collect();
         let survey = scene.quorum.survey(&numbers).await;
         self.report_finality(scene, &survey);
-        let Some(newest) = survey.newest() else {
+        // One that lies about its newest block must not lead the others astray.
+        let Some(newest) = survey.latest().or_else(|| survey.newest()) else {
             self.report_refused(scene);
             return false;
         };
         self.notice_reorg(&survey, &own);
-        self.lay_finals(scene, &survey, &numbers);
+        self.lay_finals(scene, &survey, &numbers, epoch);
         self.take_young_proofs(scene, state, &bounds, newest, &named).await;
         self.hand_on_events(scene, state).await;
         self.judge_young_blocks(scene, &survey).await;
@@ -88,8 +90,9 @@ impl Watcher {
 
     /// The blocks that this node has stated and that can still be compared: those above the last attested one, and that.
     fn own_blocks(&self, scene: &Scene, bounds: &Bounds) -> Vec<(u64, [u8; 32])> {
-        let stated = self.desk.stated(&scene.domain.separator());
-        stated.into_iter().filter(|(number, _)| *number >= bounds.above).collect()
+        let (stated, accepted) = (self.desk.stated(&scene.domain.separator()), self.desk.accepted());
+        let is_compared = |number: u64| number >= bounds.above && accepted.is_none_or(|accepted| number > accepted);
+        stated.into_iter().filter(|(number, _)| is_compared(*number)).collect()
     }
 
     /// Stops the signer if enough endpoints call a block final that this node has stated otherwise.
@@ -99,9 +102,9 @@ impl Watcher {
         }
         let differs = own.iter().find_map(|(number, stated)| {
             let found = survey.final_hash(*number).filter(|found| found != stated)?;
-            Some(Reorg { number: *number, stated: *stated, found })
+            Some(Reorg { number: *number, stated: *stated, found, accepted: false })
         });
-        let Some(reorg) = differs else { return };
+        let Some(reorg) = differs else { return self.faults.clear(Fault::Reorg) };
         // Without the file the signer would begin again with the next start, so that it is tried in every round.
         match self.desk.stop(&reorg) {
             Ok(()) => self.faults.raise(Fault::Reorg, self.desk.stopped().unwrap_or_default()),
@@ -110,7 +113,7 @@ impl Watcher {
     }
 
     /// Lays down the blocks that are final, old enough, and proven by a proof of the same hash.
-    fn lay_finals(&mut self, scene: &Scene, survey: &Survey, numbers: &[u64]) {
+    fn lay_finals(&mut self, scene: &Scene, survey: &Survey, numbers: &[u64], epoch: u64) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let mut finals: Vec<Checkpoint> = Vec::new();
         for number in numbers.iter().rev() {
@@ -126,7 +129,7 @@ impl Watcher {
                 finals.push(facts.checkpoint);
             }
         }
-        self.desk.lay(scene.domain.separator(), finals);
+        self.desk.lay(epoch, scene.domain.separator(), finals);
     }
 
     /// Whether both contracts have the code that they were created with.
@@ -211,7 +214,7 @@ impl Watcher {
     /// Finds the events that the chain misses, and hands them on in its chunks.
     async fn hand_on_events(&mut self, scene: &mut Scene, state: &Snapshot) {
         let Some((missing, goal)) = replay::missing(state).zip(goal(state)) else {
-            scene.trail = None;
+            (scene.search, scene.trail) = (None, None);
             self.faults.clear(Fault::Events);
             return;
         };
@@ -220,13 +223,18 @@ impl Watcher {
         }
         let mut reason = None;
         for (place, base) in scene.bases(scene.rounds) {
-            match hand_on(self, scene, &base, &missing, &goal).await {
+            // A search belongs to its endpoint. If that one is gone, another begins anew.
+            let searched = scene.search.as_ref().filter(|search| search.goal == goal).map(|search| search.place);
+            if searched.is_some_and(|searched| searched != place && scene.quorum.is_answering(searched)) {
+                continue;
+            }
+            match self.hand_on(scene, (place, &base), &missing, &goal).await {
                 Ok(()) => {
                     self.faults.clear(Fault::Events);
                     return;
                 }
                 Err(error) => {
-                    scene.trail = None;
+                    (scene.search, scene.trail) = (None, None);
                     if matches!(error, TrailError::Logs(_)) {
                         scene.quorum.refuse(place, error.to_string());
                     }
@@ -235,11 +243,37 @@ impl Watcher {
             }
         }
         let reason = reason.unwrap_or_else(|| "none answers".into());
-        let text = format!(
-            "no endpoint of Base gives the events {} to {} that were attested: {reason}",
-            missing.first, missing.last
-        );
+        let (first, last) = (missing.first, missing.last);
+        let text = format!("no endpoint of Base gives the events {first} to {last} that were attested: {reason}");
         self.faults.raise_kind(Fault::Events, "events", text);
+    }
+
+    /// Goes on with the search, or hands on the chunks that the chain takes next.
+    async fn hand_on(
+        &self,
+        scene: &mut Scene,
+        (place, base): (usize, &Base),
+        missing: &Missing,
+        goal: &Goal,
+    ) -> Result<(), TrailError> {
+        let bridge = scene.domain.bridge;
+        if scene.trail.is_none() {
+            let found = scene.search.take().filter(|search| search.goal == *goal && search.place == place);
+            let mut search = found.unwrap_or_else(|| Search::new(goal.clone(), place));
+            scene.trail = search.go_on(base, &bridge).await?;
+            scene.search = scene.trail.is_none().then_some(search);
+        }
+        let Some(trail) = &scene.trail else { return Ok(()) };
+        for chunk in trail.chunks(base, &bridge, missing).await? {
+            // If the state has moved on, the next round knows.
+            if self.app.offer_chunk(chunk).is_ok() {
+                self.metrics.watcher().chunk();
+            }
+        }
+        if let Some(engine) = self.engine.as_ref().filter(|_| self.app.has_waiting_statements()) {
+            engine.statements_wait();
+        }
+        Ok(())
     }
 
     /// Judges young blocks by a state that is newer than they are, while this node follows its own chain.
@@ -321,33 +355,6 @@ impl Watcher {
             }
         }
     }
-}
-
-/// Hands on the chunks that the chain takes next.
-async fn hand_on(
-    watcher: &Watcher,
-    scene: &mut Scene,
-    base: &Base,
-    missing: &Missing,
-    goal: &Goal,
-) -> Result<(), TrailError> {
-    let bridge = scene.domain.bridge;
-    let trail = match scene.trail.take() {
-        Some(trail) => trail,
-        None => Trail::find(base, &bridge, goal.clone()).await?,
-    };
-    let chunks = trail.chunks(base, &bridge, missing).await?;
-    scene.trail = Some(trail);
-    for chunk in chunks {
-        // If the state has moved on, the next round knows.
-        if watcher.app.offer_chunk(chunk).is_ok() {
-            watcher.metrics.watcher().chunk();
-        }
-    }
-    if let Some(engine) = watcher.engine.as_ref().filter(|_| watcher.app.has_waiting_statements()) {
-        engine.statements_wait();
-    }
-    Ok(())
 }
 
 /// The events that the chain replays now, from the first one that was not applied.

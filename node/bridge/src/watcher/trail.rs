@@ -15,6 +15,8 @@ const MAX_CHUNK_BYTES: usize = 20_000;
 /// refuses.
 const WINDOW: u64 = 2_000;
 const LEAST_WINDOW: u64 = 16;
+/// The most requests of a search in one round.
+const REQUESTS_AT_ONCE: usize = 16;
 /// The most chunks that are handed on at once: so many wait in a node.
 pub(crate) const CHUNKS_AT_ONCE: usize = 16;
 
@@ -99,37 +101,69 @@ impl Folding {
     }
 }
 
-impl Trail {
-    /// Finds all events of a goal at an endpoint.
+/// The search for the events of a goal at one endpoint. It goes on from round to round, so that a long one holds up
+/// nothing else.
+pub(crate) struct Search {
+    pub(crate) goal: Goal,
+    /// The place of the endpoint, which alone answers for what it gave.
+    pub(crate) place: usize,
+    folding: Folding,
+    from: u64,
+    window: u64,
+}
+
+impl Search {
+    /// A search that has asked nothing yet.
+    pub(crate) fn new(goal: Goal, place: usize) -> Self {
+        let (folding, from) = (Folding::new(goal.first, goal.before), *goal.blocks.start());
+        Self { goal, place, folding, from, window: WINDOW }
+    }
+
+    /// Asks for a part of the events. Returns the trail once all are found.
     ///
     /// # Errors
     /// [`TrailError`].
-    pub(crate) async fn find(base: &Base, bridge: &Address, goal: Goal) -> Result<Self, TrailError> {
-        let mut folding = Folding::new(goal.first, goal.before);
-        let (mut from, mut window, end) = (*goal.blocks.start(), WINDOW, *goal.blocks.end());
-        while folding.next <= goal.last && from <= end {
-            let to = from.saturating_add(window).saturating_sub(1).min(end);
-            let events = match base.events(bridge, folding.next..=goal.last, from..=to).await {
-                Err(BaseError::Refused { .. }) if window > LEAST_WINDOW => {
-                    window /= 4;
-                    continue;
-                }
-                answer => answer?,
-            };
-            if events.iter().any(|found| !folding.take(found)) {
-                return Err(TrailError::Logs(folding.next));
+    pub(crate) async fn go_on(&mut self, base: &Base, bridge: &Address) -> Result<Option<Trail>, TrailError> {
+        for _ in 0..REQUESTS_AT_ONCE {
+            if self.is_over() {
+                break;
             }
-            // A full answer may have left out later events of the same blocks.
-            if events.len() < MAX_EVENTS {
-                from = to.saturating_add(1);
-            }
+            self.ask(base, bridge).await?;
         }
-        if folding.next <= goal.last || folding.hash != goal.hash {
-            return Err(TrailError::Logs(folding.next));
+        if !self.is_over() {
+            return Ok(None);
         }
-        Ok(Self { goal, pages: folding.pages })
+        if self.folding.next <= self.goal.last || self.folding.hash != self.goal.hash {
+            return Err(TrailError::Logs(self.folding.next));
+        }
+        Ok(Some(Trail { goal: self.goal.clone(), pages: std::mem::take(&mut self.folding.pages) }))
     }
 
+    const fn is_over(&self) -> bool {
+        self.folding.next > self.goal.last || self.from > *self.goal.blocks.end()
+    }
+
+    async fn ask(&mut self, base: &Base, bridge: &Address) -> Result<(), TrailError> {
+        let to = self.from.saturating_add(self.window).saturating_sub(1).min(*self.goal.blocks.end());
+        let events = match base.events(bridge, self.folding.next..=self.goal.last, self.from..=to).await {
+            Err(BaseError::Refused { .. }) if self.window > LEAST_WINDOW => {
+                self.window /= 4;
+                return Ok(());
+            }
+            answer => answer?,
+        };
+        if events.iter().any(|found| !self.folding.take(found)) {
+            return Err(TrailError::Logs(self.folding.next));
+        }
+        // A full answer may have left out later events of the same blocks.
+        if events.len() < MAX_EVENTS {
+            self.from = to.saturating_add(1);
+        }
+        Ok(())
+    }
+}
+
+impl Trail {
     /// Whether the trail leads to what the state misses.
     pub(crate) fn fits(&self, missing: &Missing) -> bool {
         self.goal.first == missing.first && (self.goal.first..=self.goal.last).contains(&missing.last)

@@ -177,6 +177,7 @@ async fn one_lying_endpoint_of_three_changes_nothing_and_is_named() {
         Lie::WrongChainId(1),
         Lie::ForgeStateRoot,
         Lie::ForgeHeader("timestamp".into()),
+        Lie::ForgeHeaderRehashed("number".into()),
         Lie::ForgeProof,
         Lie::ForgeAbsentSlot,
         Lie::ForgeAbsentAccount,
@@ -262,11 +263,19 @@ async fn a_reorg_below_finality_stops_the_signer_until_an_operator_acts() {
     let mut node = watched.node("node", 3);
     node.signer.round();
     assert_eq!(watched.world.scene.extension(), []);
+    let stop = std::fs::read_to_string(&node.stop).unwrap();
     std::fs::remove_file(&node.stop).unwrap();
     node.signer.round();
-    assert!(!watched.world.scene.extension().is_empty());
+    assert!(watched.world.scene.extension().iter().any(|one| one.place().number == nonce));
     assert_eq!(node.signer.refusal(), None);
-    let _ = nonce;
+    // The endpoints still say so: only who accepts it goes on.
+    node.watcher.round().await.unwrap();
+    node.watcher.round().await.unwrap();
+    assert!(node.stop.exists());
+    std::fs::write(&node.stop, stop.replace("\"accepted\": false", "\"accepted\": true")).unwrap();
+    node.watcher.round().await.unwrap();
+    node.signer.round();
+    assert_eq!((node.signer.refusal(), node.watcher.refusal()), (None, None));
 }
 
 #[tokio::test(flavor = "multi_thread")]

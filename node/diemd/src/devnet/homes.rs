@@ -316,6 +316,8 @@ pub(super) fn write(plan: &Plan, cometbft: Option<&Path>, base: Option<&str>) ->
         let mut config = node.config.clone();
         config.comet.binary = cometbft.map(|path| path.display().to_string()).unwrap_or_default();
         config.bridge.base_rpc = base.unwrap_or_default().to_owned();
+        config.bridge.endpoints = base.map(str::to_owned).into_iter().collect();
+        config.bridge.min_age = diem_config::Length(0);
         config.bridge.relay = base.is_some();
         let own = node.number.saturating_sub(1);
         let others = peers.iter().enumerate().filter(|(at, _)| *at != own);
