@@ -8,12 +8,15 @@
 //! 'h' transaction hash     height, place
 //! 'k' block hash           height
 //! 'p' day provider         what the provider was paid for the day
+//! 's' 'f' 'e' 'c' 'x' 'a'  what became of transfers to Base, and of what came back: [`bridge`]
 //! 'n' ...                  rows of the node around the runtime
 //! ```
 
+pub mod bridge;
+
 use borsh::{BorshDeserialize, BorshSerialize};
 use bytes::Bytes;
-use diem_core::{Address, Amount, Block, Key, Time, context::ConsensusAddress, encode, tx::TxHash};
+use diem_core::{Address, Amount, Block, BlockInfo, Key, Time, context::ConsensusAddress, encode, tx::TxHash};
 use diem_credits::{Event as Credits, state::ProviderDay};
 use diem_store::{IndexOp, Snapshot, Store};
 use diem_types::{Event, TxResult};
@@ -143,6 +146,8 @@ impl Draft {
         }
         let paid = paid_in(events, height);
         ops.extend(paid.map(|row| IndexOp::Put { key: paid_key(row.day, &row.provider), value: encode(&row) }));
+        let all = results.iter().map(|result| &result.events[..]).chain([events]);
+        ops.extend(bridge::rows(block.info, all));
         let block = StoredBlock {
             height,
             time: block.info.time,
@@ -188,15 +193,21 @@ pub fn paid_providers(snapshot: &Snapshot, day: u64) -> Vec<PaidProvider> {
 pub fn removal(store: &Store, height: u64) -> Vec<IndexOp> {
     let index = Index::new(store);
     let Some(block) = index.block(height) else { return Vec::new() };
+    let info = BlockInfo { height, time: block.time };
     let mut ops = vec![
         IndexOp::Delete { key: height_key(BLOCK, height) },
         IndexOp::Delete { key: key(BLOCK_HASH, &[&block.hash]) },
     ];
     for chunk in 0..block.tx_count.div_ceil(CHUNK) {
-        let hashes = index.chunk(height, chunk).into_iter().map(|(bytes, _)| diem_core::tx::tx_hash(&bytes));
+        let rows = index.chunk(height, chunk);
+        let hashes = rows.iter().map(|(bytes, _)| diem_core::tx::tx_hash(bytes));
         ops.extend(hashes.map(|hash| IndexOp::Delete { key: key(TX_HASH, &[&hash]) }));
         ops.push(IndexOp::Delete { key: chunk_key(height, chunk) });
+        let bridge = bridge::keys(info, rows.iter().map(|(_, result)| &result.events[..]));
+        ops.extend(bridge.into_iter().map(|key| IndexOp::Delete { key }));
     }
+    let bridge = bridge::keys(info, [&block.events[..]].into_iter());
+    ops.extend(bridge.into_iter().map(|key| IndexOp::Delete { key }));
     let paid = paid_in(&block.events, height);
     ops.extend(paid.map(|row| IndexOp::Delete { key: paid_key(row.day, &row.provider) }));
     ops
