@@ -6,9 +6,21 @@ use diem_bridge::{OutboundKind, Preimage};
 use diem_core::{Address, Time};
 use serde::{Deserialize, Serialize};
 
-use super::{Coin, Hash, HexBytes, Moment, params};
+use super::{Coin, Hash, HexBytes, Moment, Proof, params};
 
-/// `GET /v1/bridge?height=`: the bridge as a whole.
+mod base;
+mod home;
+mod statements;
+
+pub use base::{
+    BaseCheckpoint, BaseNumber, BreachKind, BridgeBooks, BridgeCheckpoint, BridgeCheckpointDetail, BridgeHalt,
+    BridgeInstalledSet, BridgeLimits, BridgeMove, BridgeNextLimits, BridgeOnBase, BridgePause, BridgeProgress,
+    BridgeProposedSet, BridgeReplay, BridgeSigner, MissingEvents, StatedContent, base_time,
+};
+pub use home::{BridgeBurn, BridgePayment, BridgeQueueItem, BurnKind, BurnState, QueueState, QueuedPart};
+pub use statements::{StatementView, Statements};
+
+/// `GET /v1/bridge?height=&prove=true`: the bridge as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bridge {
     /// How far it has come.
@@ -35,9 +47,21 @@ pub struct Bridge {
     pub room: Coin,
     /// The number of open batches.
     pub open_batches: u32,
+    /// The blocks of Base that the chain has followed.
+    pub progress: BridgeProgress,
+    /// The contract by the events that were applied.
+    pub base: BridgeOnBase,
+    /// The parts of the escrow.
+    pub books: BridgeBooks,
+    /// The halt, if a breach has halted the bridge.
+    pub halt: Option<BridgeHalt>,
     /// The parameters of the module.
     #[serde(with = "params::bridge")]
     pub params: diem_bridge::Params,
+    /// The rows behind both equalities with their proofs, if they were asked for: the contract, the attested blocks, the
+    /// books and the escrow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proofs: Option<Vec<Proof>>,
 }
 
 /// How far the bridge has come.
@@ -135,6 +159,8 @@ pub struct BridgeIssued {
     pub sets: u64,
     /// The nonce of the last administrative action.
     pub actions: u64,
+    /// The id of the last credit.
+    pub credits: u64,
 }
 
 /// The power of a validator set that has signed.
@@ -151,8 +177,8 @@ pub struct SignedPower {
     pub is_enough: bool,
 }
 
-/// `GET /v1/bridge/transfers/{id}?height=`, and an item of
-/// `GET /v1/bridge/transfers?sender=&height=&after=&limit=`: a transfer to Base that is not over.
+/// `GET /v1/bridge/transfers/{id}?height=&prove=true`: a transfer to Base. Those that are not over are items of
+/// `GET /v1/bridge/transfers?sender=&height=&after=&limit=`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BridgeTransfer {
     /// Its number, by which it can be cancelled.
@@ -179,11 +205,30 @@ pub struct BridgeTransfer {
     pub expected: Option<Moment>,
     /// The number of transfers that go before it; `null` once it is sealed.
     pub before: Option<u64>,
-    /// The batch in which it was sealed.
+    /// The open batch in which it was sealed.
     pub batch: Option<TransferBatch>,
+    /// Its item in the queue on Base, while it waits there.
+    pub queue_id: Option<BaseNumber>,
+    /// Its end, once it is over.
+    pub end: Option<TransferEnd>,
 }
 
-/// The state of a transfer, as far as the chain knows it. That it was minted is seen on Base alone.
+/// The end of a transfer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TransferEnd {
+    /// The height at which the chain knew.
+    pub height: u64,
+    /// The moment of that block.
+    pub at: Moment,
+    /// The batch that minted it.
+    pub batch: Option<BaseNumber>,
+    /// The amount that went back.
+    pub returned: Option<Coin>,
+    /// The credit that pays it back, where its item in the queue on Base was cancelled.
+    pub credit: Option<BaseNumber>,
+}
+
+/// The state of a transfer, as far as the chain knows it: what happened on Base it knows once the block is attested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TransferState {
@@ -197,8 +242,16 @@ pub enum TransferState {
     Queued,
     /// It waits in the queue on Base, and the guardian has frozen it for a time.
     Vetoed,
-    /// The time of its batch on Base is over. Whether it was minted before is seen there alone.
+    /// The time of its batch on Base is over. Whether it was minted before is not known yet.
     Expired,
+    /// Its batch was executed on Base; whether it waits in the queue there is told by events that are still applied.
+    Executed,
+    /// It was minted on Base.
+    Minted,
+    /// It was paid back, or a credit pays it.
+    Refunded,
+    /// Its sender took it back.
+    Cancelled,
 }
 
 /// The batch of a transfer.
@@ -326,64 +379,4 @@ pub struct BridgeSignatures {
     pub set_bytes: HexBytes,
     /// The list of signatures as the contract reads it.
     pub list: HexBytes,
-}
-
-/// What validators have stated in a block: its first transaction, which has no sender and pays nothing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Statements {
-    /// The statements, in the order of the transaction.
-    pub statements: Vec<StatementView>,
-    /// The number of events of Base beside them.
-    pub events: usize,
-}
-
-/// A statement of a validator.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StatementView {
-    /// The statement in words.
-    pub text: String,
-    /// The kind of what it is about; `null` for a block of Base.
-    pub kind: Option<OutboundKind>,
-    /// The nonce that it names, or the number of the block of Base.
-    #[serde(with = "diem_core::json::number")]
-    pub nonce: u64,
-    /// The digest that was signed; `null` for a block of Base.
-    pub digest: Option<Hash>,
-    /// The bridge key that signed it.
-    pub signer: Option<BaseAddress>,
-}
-
-impl Statements {
-    /// Reads the statements of a block; `None` if the bytes are none.
-    pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let votes = diem_bridge::BridgeVotes::decode(bytes).ok()?;
-        let events = votes.chunk.map_or(0, |chunk| chunk.events.len());
-        Some(Self { statements: votes.statements.iter().map(StatementView::of).collect(), events })
-    }
-}
-
-impl StatementView {
-    fn of(statement: &diem_bridge::Statement) -> Self {
-        match statement {
-            diem_bridge::Statement::Outbound(outbound) => {
-                let signer = outbound.signature.recover(&outbound.digest).ok();
-                let by = signer.map_or_else(|| "nobody".to_owned(), |signer| signer.to_hex());
-                Self {
-                    text: format!("{} {} signed by {by}", outbound.kind, outbound.nonce),
-                    kind: Some(outbound.kind),
-                    nonce: outbound.nonce,
-                    digest: Some(Hash(outbound.digest)),
-                    signer: signer.map(BaseAddress),
-                }
-            }
-            // Its digest takes the address of the contract, which a transaction does not name.
-            diem_bridge::Statement::Inbound { checkpoint, .. } => Self {
-                text: format!("block {} of Base stated", checkpoint.number),
-                kind: None,
-                nonce: checkpoint.number,
-                digest: None,
-                signer: None,
-            },
-        }
-    }
 }

@@ -28,9 +28,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 pub use diem_core::encoding::{Hash, HexBytes, ParseHexError};
 
 pub use bridge::{
-    BaseAddress, BatchTransfer, Bridge, BridgeAction, BridgeBatch, BridgeBatchDetail, BridgeConstructor,
-    BridgeContract, BridgeDeployed, BridgeIssued, BridgeMember, BridgeSet, BridgeSignatures, BridgeStage,
-    BridgeTransfer, SignedPower, StatementView, Statements, TransferBatch, TransferState,
+    BaseAddress, BaseCheckpoint, BaseNumber, BatchTransfer, BreachKind, Bridge, BridgeAction, BridgeBatch,
+    BridgeBatchDetail, BridgeBooks, BridgeBurn, BridgeCheckpoint, BridgeCheckpointDetail, BridgeConstructor,
+    BridgeContract, BridgeDeployed, BridgeHalt, BridgeInstalledSet, BridgeIssued, BridgeLimits, BridgeMember,
+    BridgeMove, BridgeNextLimits, BridgeOnBase, BridgePause, BridgePayment, BridgeProgress, BridgeProposedSet,
+    BridgeQueueItem, BridgeReplay, BridgeSet, BridgeSignatures, BridgeSigner, BridgeStage, BridgeTransfer, BurnKind,
+    BurnState, MissingEvents, QueueState, QueuedPart, SignedPower, StatedContent, StatementView, Statements,
+    TransferBatch, TransferEnd, TransferState, base_time,
 };
 pub use chain::{
     BankParams, Block, BlockId, BlockSummary, CallGas, Clock, Head, LightBlock, Limits, Params, Peer, Ready, Status,

@@ -2,7 +2,8 @@
 //! height.
 
 use diem_api::{
-    At, Bridge, BridgeAction, BridgeBatch, BridgeBatchDetail, BridgeSet, BridgeSignatures, BridgeTransfer, List,
+    At, Bridge, BridgeAction, BridgeBatch, BridgeBatchDetail, BridgeBurn, BridgeCheckpoint, BridgeCheckpointDetail,
+    BridgeQueueItem, BridgeSet, BridgeSignatures, BridgeSigner, BridgeTransfer, List,
 };
 use diem_bridge::OutboundKind;
 use diem_core::Address;
@@ -18,10 +19,10 @@ impl Client {
 
     /// `GET /v1/bridge/transfers`: the transfers that are not over, of one sender or of all.
     pub async fn bridge_transfers(&self, sender: Option<&Address>) -> Result<List<BridgeTransfer>, ClientError> {
-        self.pages("/v1/bridge/transfers", sender).await
+        self.pages("/v1/bridge/transfers", sender.map(|sender| ("sender", sender))).await
     }
 
-    /// `GET /v1/bridge/transfers/{id}`: a transfer that is not over.
+    /// `GET /v1/bridge/transfers/{id}`: a transfer, over or not.
     pub async fn bridge_transfer(&self, id: u64) -> Result<At<BridgeTransfer>, ClientError> {
         self.get(&format!("/v1/bridge/transfers/{id}")).await
     }
@@ -29,6 +30,49 @@ impl Client {
     /// `GET /v1/bridge/batches`: the open batches.
     pub async fn bridge_batches(&self) -> Result<List<BridgeBatch>, ClientError> {
         self.pages("/v1/bridge/batches", None).await
+    }
+
+    /// `GET /v1/bridge/burns`: the credits that are not paid, of one recipient or of all.
+    pub async fn bridge_burns(&self, recipient: Option<&Address>) -> Result<List<BridgeBurn>, ClientError> {
+        self.pages("/v1/bridge/burns", recipient.map(|recipient| ("recipient", recipient))).await
+    }
+
+    /// `GET /v1/bridge/burns?event=`: the credit that the burn of this event on Base made, paid or not; `None` until the
+    /// event was applied.
+    pub async fn bridge_burn_of(&self, event: u64) -> Result<Option<At<BridgeBurn>>, ClientError> {
+        let list: List<BridgeBurn> = self.get(&format!("/v1/bridge/burns?event={event}")).await?;
+        let At { height, time, epoch, answer, proof } = list;
+        Ok(answer.items.into_iter().next().map(|answer| At { height, time, epoch, answer, proof }))
+    }
+
+    /// `GET /v1/bridge/burns/{id}`: a credit, paid or not.
+    pub async fn bridge_burn(&self, id: u64) -> Result<At<BridgeBurn>, ClientError> {
+        self.get(&format!("/v1/bridge/burns/{id}")).await
+    }
+
+    /// `GET /v1/bridge/queue`: what waits on Base to be minted.
+    pub async fn bridge_queue(&self) -> Result<List<BridgeQueueItem>, ClientError> {
+        self.pages("/v1/bridge/queue", None).await
+    }
+
+    /// `GET /v1/bridge/queue/{id}`: an item that waits on Base.
+    pub async fn bridge_queue_item(&self, id: u64) -> Result<At<BridgeQueueItem>, ClientError> {
+        self.get(&format!("/v1/bridge/queue/{id}")).await
+    }
+
+    /// `GET /v1/bridge/checkpoints`: the blocks of Base above the last attested one that validators have stated.
+    pub async fn bridge_checkpoints(&self) -> Result<List<BridgeCheckpoint>, ClientError> {
+        self.pages("/v1/bridge/checkpoints", None).await
+    }
+
+    /// `GET /v1/bridge/checkpoints/{number}`: what validators state of a block of Base.
+    pub async fn bridge_checkpoint(&self, number: u64) -> Result<At<BridgeCheckpointDetail>, ClientError> {
+        self.get(&format!("/v1/bridge/checkpoints/{number}")).await
+    }
+
+    /// `GET /v1/bridge/signers`: what each validator has signed of late.
+    pub async fn bridge_signers(&self) -> Result<List<BridgeSigner>, ClientError> {
+        self.pages("/v1/bridge/signers", None).await
     }
 
     /// `GET /v1/bridge/batches/{nonce}`: an open batch with what its relayer hands in.
@@ -65,11 +109,17 @@ impl Client {
         self.get(&path).await
     }
 
-    async fn pages<T: DeserializeOwned>(&self, path: &str, sender: Option<&Address>) -> Result<List<T>, ClientError> {
+    async fn pages<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        filter: Option<(&str, &Address)>,
+    ) -> Result<List<T>, ClientError> {
         let page = async |after: Option<&str>| -> Result<List<T>, ClientError> {
             let mut path = path.to_owned();
             let mut query = Query(&mut path, '?');
-            query.add("sender", sender);
+            if let Some((name, address)) = filter {
+                query.add(name, Some(address));
+            }
             query.add("after", after);
             self.get(&path).await
         };

@@ -26,9 +26,11 @@ mod economy;
 pub mod guard;
 pub mod light;
 pub mod memory;
+mod proven;
 pub mod verify;
 
 pub use client::{Client, ClientError};
 pub use guard::{GasTable, Guard, KnownChain};
 pub use light::{LightClient, LightError};
 pub use memory::{Sender, Unsettled};
+pub use proven::ProvenAnswer;

@@ -36,6 +36,9 @@ pub enum LightError {
         /// The height that it should reach.
         height: u64,
     },
+    /// The question is none that proofs of rows answer.
+    #[error("the question reads more than a few rows by their keys, which nothing proves")]
+    Unprovable,
 }
 
 /// A client whose answers are proven. What it has verified it trusts from then on.

@@ -144,6 +144,10 @@ const NEVER: &[(&str, &str, &str)] = &[
     ("bridge", "votes_place", "a block is what it is"),
     ("bridge", "votes_twice", "a block is what it is"),
     ("bridge", "other_content", "what was issued stays"),
+    ("bridge", "breach_for_good", "only an upgrade heals it"),
+    ("bridge", "chunk_hash", "what is attested stays"),
+    ("bridge", "held_before", "a credit is held once"),
+    ("bridge", "batch_forgotten", "what was dropped never comes back"),
 ];
 
 /// Errors after which the same bytes may succeed, as long as they are in no block, and what can bring that about.
@@ -223,6 +227,12 @@ const LATER: &[(&str, &str, &str)] = &[
     ("bridge", "nothing_uncovered", "after a breach something may lack"),
     ("bridge", "closed", "the authority may open it"),
     ("bridge", "too_many_wait", "blocks take them in"),
+    ("bridge", "halted", "the authority may resume it"),
+    ("bridge", "replaying", "the events are applied"),
+    ("bridge", "not_replaying", "a block of Base may be attested"),
+    ("bridge", "chunk_place", "the frontier moves down to it"),
+    ("bridge", "cover_amount", "more may lack after another breach"),
+    ("bridge", "not_delayed", "it may find no room"),
 ];
 
 /// `retry` speaks of the same bytes: with each error stands why.

@@ -1,30 +1,60 @@
 //! The handlers of the bridge to Base.
 
+mod base;
+mod ended;
+mod home;
+mod notices;
+mod stated;
 mod views;
 mod words;
 
 use axum::{Json, extract::State};
 use diem_api::{
-    At, Bridge, BridgeAction, BridgeBatch, BridgeBatchDetail, BridgeSet, BridgeSignatures, BridgeTransfer, HttpError,
-    List,
+    At, Bridge, BridgeAction, BridgeBatch, BridgeBatchDetail, BridgeBurn, BridgeCheckpoint, BridgeCheckpointDetail,
+    BridgeQueueItem, BridgeSet, BridgeSignatures, BridgeSigner, BridgeTransfer, HttpError, List,
 };
-use diem_bridge::{OutboundKind, query};
-use diem_core::Address;
+use diem_bank::{Pool, pool};
+use diem_bridge::{OutboundKind, attesting, inbound, query, state};
+use diem_core::{Address, BlockInfo, Denom, QueryContext, StateRead};
+use diem_index::bridge::credit_of_event;
 use serde::Deserialize;
 
 use super::{
     Shared,
     error::Failure,
     params::{Path, Query, parse},
-    snapshot_reader::{HeightParams, ListParams, answer, answer_page},
+    proving::{keys_read, prove_all},
+    snapshot_reader::{HeightParams, ListParams, Part, ProveParams, Reader, answer, answer_page, answer_proven},
 };
 
-/// `GET /v1/bridge?height=`
+/// `GET /v1/bridge?height=&prove=true`
 pub(crate) async fn overview(
     State(api): Shared,
-    Query(params): Query<HeightParams>,
+    Query(params): Query<ProveParams>,
 ) -> Result<Json<At<Bridge>>, Failure> {
-    answer(&api, params.height, |reader| Ok(views::overview(reader))).await
+    if !params.prove {
+        return answer(&api, params.height, |reader| Ok(views::overview(reader))).await;
+    }
+    let (snapshot, proofs) = prove_all(&api, keys_read(equalities), params.height).await?;
+    let reader = Reader::new(snapshot);
+    let read = move || {
+        let bridge = Bridge { proofs: Some(proofs), ..views::overview(&reader) };
+        Ok(Json(reader.answer(bridge, None)))
+    };
+    api.read(read).await
+}
+
+/// Reads the rows that both equalities are made of.
+fn equalities(state: &dyn StateRead) {
+    inbound::applied(state);
+    inbound::attested(state);
+    state::books(state);
+    pool(state, Pool::BridgeEscrow, Denom::Diem);
+}
+
+/// The key of the one row that `read` looks up.
+fn key_read(read: impl FnOnce(&dyn StateRead)) -> Vec<u8> {
+    keys_read(read).pop().unwrap_or_default()
 }
 
 /// `?sender=&height=&after=&limit=`
@@ -53,14 +83,124 @@ pub(crate) async fn transfers(
     .await
 }
 
-/// `GET /v1/bridge/transfers/{id}?height=`
+/// `GET /v1/bridge/transfers/{id}?height=&prove=true`; of one that is over, absence is proven.
 pub(crate) async fn transfer(
     State(api): Shared,
     Path(id): Path<String>,
-    Query(params): Query<HeightParams>,
+    Query(params): Query<ProveParams>,
 ) -> Result<Json<At<BridgeTransfer>>, Failure> {
     let id = number(&id)?;
-    answer(&api, params.height, move |reader| views::transfer(reader, id, &query::transfer(&reader.ctx(), id)?)).await
+    let key = key_read(|state| {
+        // Nothing is found in an empty state; only the key counts.
+        let _ = query::transfer(&QueryContext { state, block: BlockInfo::default() }, id);
+    });
+    answer_proven(&api, params, &key, move |reader| match query::transfer(&reader.ctx(), id) {
+        Ok(row) => views::transfer(reader, id, &row),
+        Err(_) => ended::transfer(reader, id),
+    })
+    .await
+}
+
+/// `?recipient=&event=&height=&after=&limit=`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BurnParams {
+    recipient: Option<String>,
+    event: Option<u64>,
+    height: Option<u64>,
+    after: Option<String>,
+    limit: Option<u32>,
+}
+
+/// `GET /v1/bridge/burns?recipient=&event=&height=&after=&limit=`: the credits that are not paid, the oldest first; of one
+/// recipient as `transfers` does it of one sender. `event` asks for the one that the burn of this event made, paid or not.
+pub(crate) async fn burns(
+    State(api): Shared,
+    Query(BurnParams { recipient, event, height, after, limit }): Query<BurnParams>,
+) -> Result<Json<List<BridgeBurn>>, Failure> {
+    let recipient: Option<Address> = recipient.as_deref().map(parse).transpose()?;
+    answer_page(&api, ListParams { height, after, limit }, move |reader, part| {
+        let is_wanted = |to: Option<Address>| recipient.is_none() || to == recipient;
+        if let Some(event) = event {
+            let id = credit_of_event(reader.snapshot(), event).filter(|_| part.cursor.is_none());
+            let found = id.map(|id| home::burn(reader, id)).transpose()?;
+            return Ok((found.into_iter().filter(|burn| is_wanted(burn.recipient)).collect(), None));
+        }
+        let (rows, next) = part.cut_after(query::credits(&reader.ctx(), &part.page()), |(id, _)| *id);
+        let own = rows.iter().filter(|(_, row)| is_wanted(row.recipient));
+        Ok((own.map(|(id, row)| home::owed(reader, *id, row)).collect(), next))
+    })
+    .await
+}
+
+/// `GET /v1/bridge/burns/{id}?height=&prove=true`; of one that was paid, absence is proven.
+pub(crate) async fn burn(
+    State(api): Shared,
+    Path(id): Path<String>,
+    Query(params): Query<ProveParams>,
+) -> Result<Json<At<BridgeBurn>>, Failure> {
+    let id = number(&id)?;
+    let key = key_read(|state| {
+        inbound::credit(state, id);
+    });
+    answer_proven(&api, params, &key, move |reader| home::burn(reader, id)).await
+}
+
+/// `GET /v1/bridge/queue?height=&after=&limit=`: what waits on Base, the oldest first.
+pub(crate) async fn queue(
+    State(api): Shared,
+    Query(params): Query<ListParams>,
+) -> Result<Json<List<BridgeQueueItem>>, Failure> {
+    answer_page(&api, params, |reader, part| {
+        let (rows, next) = part.cut_after(query::queue(&reader.ctx(), &part.page()), |(id, _)| *id);
+        Ok((rows.iter().map(|(id, row)| home::item(reader, *id, row)).collect(), next))
+    })
+    .await
+}
+
+/// `GET /v1/bridge/queue/{id}?height=&prove=true`
+pub(crate) async fn queue_item(
+    State(api): Shared,
+    Path(id): Path<String>,
+    Query(params): Query<ProveParams>,
+) -> Result<Json<At<BridgeQueueItem>>, Failure> {
+    let id = number(&id)?;
+    let key = key_read(|state| {
+        inbound::queue_item(state, id);
+    });
+    answer_proven(&api, params, &key, move |reader| Ok(home::item(reader, id, &query::queue_item(&reader.ctx(), id)?)))
+        .await
+}
+
+/// `GET /v1/bridge/checkpoints?height=&after=&limit=`: the blocks of Base above the last attested one that validators
+/// have stated.
+pub(crate) async fn checkpoints(
+    State(api): Shared,
+    Query(params): Query<ListParams>,
+) -> Result<Json<List<BridgeCheckpoint>>, Failure> {
+    answer_page(&api, params, |reader, part: &Part<u64>| {
+        let (numbers, next) = part.cut_whole(attesting::named(reader.snapshot()));
+        Ok((stated::checkpoints(reader, &numbers), next))
+    })
+    .await
+}
+
+/// `GET /v1/bridge/checkpoints/{number}?height=`
+pub(crate) async fn checkpoint(
+    State(api): Shared,
+    Path(text): Path<String>,
+    Query(params): Query<HeightParams>,
+) -> Result<Json<At<BridgeCheckpointDetail>>, Failure> {
+    let number = number(&text)?;
+    answer(&api, params.height, move |reader| Ok(stated::checkpoint(reader, number))).await
+}
+
+/// `GET /v1/bridge/signers?height=&after=&limit=`: the validators, by operator, with what they signed of late.
+pub(crate) async fn signers(
+    State(api): Shared,
+    Query(params): Query<ListParams>,
+) -> Result<Json<List<BridgeSigner>>, Failure> {
+    answer_page(&api, params, |reader, part: &Part<u64>| Ok(part.cut_whole(stated::signers(reader)?))).await
 }
 
 /// `GET /v1/bridge/batches?height=&after=&limit=`: the open batches, the oldest first.

@@ -1,7 +1,7 @@
 //! Rows of the bridge in the form of the API.
 
 use diem_api::{
-    BaseAddress, BatchTransfer, Bridge, BridgeAction, BridgeBatch, BridgeBatchDetail, BridgeConstructor,
+    BaseAddress, BaseNumber, BatchTransfer, Bridge, BridgeAction, BridgeBatch, BridgeBatchDetail, BridgeConstructor,
     BridgeContract, BridgeDeployed, BridgeIssued, BridgeMember, BridgeSet, BridgeSignatures, BridgeStage,
     BridgeTransfer, Coin, Hash, SignedPower, TransferBatch,
 };
@@ -14,40 +14,52 @@ use diem_bridge::{
 };
 use diem_core::{Amount, Time, encoding::HexBytes};
 
-use super::words;
+use super::{base, notices, words};
 use crate::{error::Failure, snapshot_reader::Reader};
 
 const SECOND_MS: u64 = 1_000;
 
 pub(super) fn overview(reader: &Reader) -> Bridge {
-    let Overview { contract, issued, applied, books, room, .. } = query::overview(&reader.ctx());
+    let overview = query::overview(&reader.ctx());
+    let Overview { contract, issued, books, .. } = &overview;
     let params = state::params(reader.snapshot());
-    let stage = match &contract {
-        None => BridgeStage::Unprepared,
-        Some(Contract { is_ready: true, .. }) => BridgeStage::AtWork,
-        Some(Contract { deployed: Some(_), .. }) => BridgeStage::Activated,
-        Some(_) => BridgeStage::Prepared,
-    };
+    let stage = stage(contract.as_ref());
     let newest = (issued.sets > 0).then(|| power(reader, OutboundKind::Valset, issued.sets).ok()).flatten();
+    let deployed = contract.clone().zip(setup::constructor(reader.snapshot()));
     Bridge {
         stage,
-        next_step: words::next_step(stage, newest.as_ref()),
-        notices: words::notices(stage, &params, issued.open),
-        contract: contract.zip(setup::constructor(reader.snapshot())).map(|(row, arguments)| made(row, arguments)),
+        next_step: notices::next_step(stage, newest.as_ref()),
+        notices: notices::all(reader, &overview, &params),
+        contract: deployed.map(|(row, arguments)| made(row, arguments)),
         issued: BridgeIssued {
             transfers: issued.transfers,
             batches: issued.batches,
             sets: issued.sets,
             actions: issued.actions,
+            credits: issued.credits,
         },
-        installed_set: applied.set,
-        pause_nonce: applied.pause_nonce,
+        installed_set: overview.applied.set,
+        pause_nonce: overview.applied.pause_nonce,
         newest_set: newest,
         waiting: Coin::diem(books.waiting),
         sealed: Coin::diem(books.open),
-        room: Coin::diem(room),
+        room: Coin::diem(overview.room),
         open_batches: issued.open,
+        progress: base::progress(reader, &overview),
+        base: base::contract(reader, &overview),
+        books: base::books(reader, books),
+        halt: overview.halt.as_ref().map(|halt| base::halt(reader, halt)),
         params,
+        proofs: None,
+    }
+}
+
+pub(super) const fn stage(contract: Option<&Contract>) -> BridgeStage {
+    match contract {
+        None => BridgeStage::Unprepared,
+        Some(Contract { is_ready: true, .. }) => BridgeStage::AtWork,
+        Some(Contract { deployed: Some(_), .. }) => BridgeStage::Activated,
+        Some(_) => BridgeStage::Prepared,
     }
 }
 
@@ -75,11 +87,13 @@ fn made(contract: Contract, arguments: Constructor) -> BridgeContract {
 pub(super) fn transfer(reader: &Reader, id: u64, row: &OutTransfer) -> Result<BridgeTransfer, Failure> {
     let standing = standing::standing(&reader.ctx(), id)?;
     let told = words::transfer(reader, id, &standing);
-    let (before, batch) = match standing {
-        Standing::Waiting { before, .. } => (Some(before), None),
-        Standing::InBatch(batch) => (None, Some(in_batch(reader, &batch))),
-        Standing::Queued { .. } | Standing::Executed { .. } => (None, None),
-    };
+    let (mut before, mut batch, mut queue_id) = (None, None, None);
+    match standing {
+        Standing::Waiting { before: ahead, .. } => before = Some(ahead),
+        Standing::InBatch(open) => batch = Some(in_batch(reader, &open)),
+        Standing::Queued { id, .. } => queue_id = Some(BaseNumber(id)),
+        Standing::Executed { .. } => {}
+    }
     Ok(BridgeTransfer {
         id,
         sender: row.sender,
@@ -93,6 +107,8 @@ pub(super) fn transfer(reader: &Reader, id: u64, row: &OutTransfer) -> Result<Br
         expected: told.expected.map(|time| reader.moment(time)),
         before,
         batch,
+        queue_id,
+        end: None,
     })
 }
 

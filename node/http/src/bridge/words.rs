@@ -1,8 +1,8 @@
-//! What the bridge's states mean for a user: the reason, the next step and when it is expected.
+//! What the states of a transfer mean for a user: the reason, the next step and when it is expected.
 
-use diem_api::{BridgeStage, SignedPower, TransferState};
+use diem_api::{TransferState, base_time};
 use diem_bridge::{
-    Params, QueueItem,
+    QueueItem, inbound,
     sealing::NotSealing,
     standing::{InBatch, Standing, Waits},
 };
@@ -20,56 +20,19 @@ pub(super) struct Told {
     pub(super) expected: Option<Time>,
 }
 
-/// What has to happen until the bridge is at work.
-pub(super) fn next_step(stage: BridgeStage, newest: Option<&SignedPower>) -> Option<String> {
-    Some(match stage {
-        BridgeStage::Unprepared => {
-            "the authority fixes what the contract is made with: `diemd bridge prepare`".to_owned()
-        }
-        BridgeStage::Prepared => "anybody creates the contract on Base with `diemd bridge deploy`, then the authority \
-                                  names it with `diemd bridge activate`"
-            .to_owned(),
-        BridgeStage::Activated => {
-            let signed = newest.map_or_else(String::new, |SignedPower { signed, total, .. }| {
-                format!(": {signed} of {total} power has signed")
-            });
-            format!("validators sign a set for the contract, more than 2/3 of the power of set 0{signed}")
-        }
-        BridgeStage::AtWork => return None,
-    })
-}
-
-/// What holds the bridge up while it is at work, and what works all the same.
-pub(super) fn notices(stage: BridgeStage, params: &Params, open: u32) -> Vec<String> {
-    let mut notices = Vec::new();
-    if stage != BridgeStage::AtWork {
-        return notices;
-    }
-    if params.out_capacity.is_zero() {
-        notices.push(
-            "the way to Base is closed, because its capacity is 0: no transfer is taken; waiting ones can be cancelled"
-                .to_owned(),
-        );
-    }
-    if open >= params.max_open {
-        notices.push(format!(
-            "as many batches are open as may be, {open}: transfers are taken and wait, and can be cancelled; open ones can \
-             still be relayed, and stay open until the chain follows Base, so a devnet is started anew"
-        ));
-    }
-    notices
-}
-
 /// What is told of transfer `id`.
 pub(super) fn transfer(reader: &Reader, id: u64, standing: &Standing) -> Told {
     match standing {
         Standing::Waiting { before, until } => waiting(reader, id, *before, until),
         Standing::InBatch(batch) => in_batch(reader, batch),
-        Standing::Queued { id, item } => queued(*id, item),
+        Standing::Queued { id, item } => {
+            let (is_vetoed, waits) = queued(reader, *id, item);
+            Told { state: if is_vetoed { TransferState::Vetoed } else { TransferState::Queued }, ..waits }
+        }
         Standing::Executed { batch } => Told {
-            state: TransferState::Signed,
+            state: TransferState::Executed,
             reason: format!("batch {batch} is executed on Base, and a part of it is queued there"),
-            next_step: "the next events of Base tell which".to_owned(),
+            next_step: "the next events of Base tell which part".to_owned(),
             expected: None,
         },
     }
@@ -124,20 +87,29 @@ fn not_sealing(why: NotSealing) -> (String, Option<Time>) {
     }
 }
 
-fn queued(id: u64, item: &QueueItem) -> Told {
-    let is_vetoed = item.vetoed_until > item.ready_at;
+/// Whether the guardian has frozen an item of the queue on Base, and what is told of it.
+pub(super) fn queued(reader: &Reader, id: u64, item: &QueueItem) -> (bool, Told) {
+    let now = base_second(reader);
+    let is_vetoed = item.vetoed_until > now;
     let ready_at = item.ready_at.max(item.vetoed_until);
-    let (state, reason) = if is_vetoed {
-        (TransferState::Vetoed, format!("the guardian on Base has frozen item {id} of the queue, once and for a time"))
+    let release = format!("anybody has it minted with `diemd bridge release {id}`");
+    let reason = if is_vetoed {
+        format!("the guardian on Base has frozen item {id} of the queue, which happens once and for a time")
     } else {
-        (TransferState::Queued, format!("it found no room on Base and waits there as item {id} of the queue"))
+        format!("it found no room on Base and waits there as item {id} of the queue")
     };
-    Told {
-        state,
-        reason,
-        next_step: format!("then anybody has it minted with `diemd bridge release {id}`"),
-        expected: Some(Time(ready_at.saturating_mul(SECOND_MS))),
-    }
+    let next_step = match (is_vetoed, ready_at <= now) {
+        (_, true) => format!("{release}; its time has come"),
+        (true, false) => format!("the validators release or cancel it, or the time passes and {release}"),
+        (false, false) => format!("then {release}"),
+    };
+    let told = Told { state: TransferState::Queued, reason, next_step, expected: Some(base_time(ready_at)) };
+    (is_vetoed, told)
+}
+
+/// The second of Base as far as the chain knows it, which is behind by what Base takes to be final.
+pub(super) fn base_second(reader: &Reader) -> u64 {
+    inbound::attested(reader.snapshot()).applied.map_or(0, |applied| applied.timestamp)
 }
 
 fn in_batch(reader: &Reader, batch: &InBatch) -> Told {
@@ -146,8 +118,10 @@ fn in_batch(reader: &Reader, batch: &InBatch) -> Told {
     if batch.deadline < reader.time().millis() / SECOND_MS {
         return Told {
             state: TransferState::Expired,
-            reason: format!("batch {nonce} cannot be minted any more, if it was not before; Base shows whether it was"),
-            next_step: "what was not minted is refunded once the chain follows Base".to_owned(),
+            reason: format!(
+                "the time of batch {nonce} on Base is over; whether it was minted before is not attested yet"
+            ),
+            next_step: "if it was not, it is refunded with its fee once a later block of Base is completed".to_owned(),
             expected: None,
         };
     }

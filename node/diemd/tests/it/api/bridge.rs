@@ -22,6 +22,11 @@ pub(super) const ETHEREUM: usize = 2;
 
 /// A node whose first validator is the authority of the bridge.
 pub(super) async fn start() -> Running {
+    start_with(|_| {}).await
+}
+
+/// Such a node with other parameters.
+pub(super) async fn start_with(change: impl FnOnce(&mut Params)) -> Running {
     start_economy_with(|doc| {
         doc.app.bridge.params = Params {
             seal_wait_ms: 2_000,
@@ -31,6 +36,7 @@ pub(super) async fn start() -> Running {
             authority: validator(0),
             ..Params::default()
         };
+        change(&mut doc.app.bridge.params);
     })
     .await
 }
@@ -53,13 +59,18 @@ pub(super) fn keys() -> Vec<[u8; 32]> {
     (1..=3).map(bridge_secret).collect()
 }
 
-async fn mine(node: &Running) {
+pub(super) async fn mine(node: &Running) {
     node.engine.dev().unwrap().mine(1).await.unwrap();
 }
 
 /// A node whose bridge is at work.
 pub(super) async fn at_work() -> Running {
-    let node = start().await;
+    at_work_with(|_| {}).await
+}
+
+/// Such a node with other parameters.
+pub(super) async fn at_work_with(change: impl FnOnce(&mut Params)) -> Running {
+    let node = start_with(change).await;
     let activate = Call::Bridge(Msg::Activate { init_code_hash: [9; 32], deploy_block: 40 });
     node.commit(&operator(0), vec![prepare(), activate]).await;
     state_newest_set(&node.app, &keys());
@@ -154,7 +165,7 @@ async fn a_transfer_waits_is_sealed_and_signed_and_a_relayer_finds_everything() 
     let expired = node.client.bridge_transfer(1).await.unwrap();
     assert_eq!(
         (expired.state, &*expired.next_step),
-        (TransferState::Expired, "what was not minted is refunded once the chain follows Base")
+        (TransferState::Expired, "if it was not, it is refunded with its fee once a later block of Base is completed")
     );
 }
 

@@ -119,6 +119,22 @@ async fn questions_about_nothing_are_answered_with_an_error_of_the_table() {
         ("transfers?sender=bob", 400, "http", "bad_request"),
         ("transfers?limit=0", 400, "http", "bad_request"),
         ("transfers?after=1", 400, "http", "bad_request"),
+        ("transfers/9?prove=true", 404, "bridge", "unknown_transfer"),
+        ("transfers/9?prove=maybe", 400, "http", "bad_request"),
+        ("burns/0", 404, "bridge", "unknown_nonce"),
+        ("burns/9", 404, "bridge", "unknown_nonce"),
+        ("burns/x", 400, "http", "bad_request"),
+        ("burns?recipient=bob", 400, "http", "bad_request"),
+        ("burns?sender=0xBcd4042DE499D14e55001CcbB24a551F3b954096", 400, "http", "bad_request"),
+        ("burns?event=x", 400, "http", "bad_request"),
+        ("burns?event=-1", 400, "http", "bad_request"),
+        ("burns?after=1", 400, "http", "bad_request"),
+        ("queue/9", 404, "bridge", "unknown_nonce"),
+        ("queue/x", 400, "http", "bad_request"),
+        ("queue?limit=101", 400, "http", "bad_request"),
+        ("checkpoints/x", 400, "http", "bad_request"),
+        ("checkpoints?limit=0", 400, "http", "bad_request"),
+        ("signers?after=x", 400, "http", "bad_request"),
         ("batches/9", 404, "bridge", "unknown_nonce"),
         ("batches/x", 400, "http", "bad_request"),
         ("sets/9", 404, "bridge", "unknown_nonce"),
@@ -138,6 +154,11 @@ async fn questions_about_nothing_are_answered_with_an_error_of_the_table() {
         assert_eq!(found, (status, codespace, name), "{path}: {answer}");
         assert!(error["message"].as_str().unwrap().len() < 300, "{path}");
     }
+    // Nobody has stated anything of that block, and no event of that number was applied.
+    let (status, checkpoint) = get(&node, "/v1/bridge/checkpoints/18446744073709551615").await;
+    assert_eq!((status, &checkpoint["contents"]), (200, &serde_json::json!([])));
+    let (status, burns) = get(&node, "/v1/bridge/burns?event=18446744073709551615").await;
+    assert_eq!((status, &burns["items"]), (200, &serde_json::json!([])));
     // A pause is wanted up to four ahead, before anybody signs it.
     let (status, pause) = get(&node, "/v1/bridge/signatures?kind=pause&nonce=4").await;
     assert_eq!((status, &pause["signed"]), (200, &0.into()));

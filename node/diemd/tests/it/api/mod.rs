@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod bridge;
+mod bridge_home;
 mod bridge_refusals;
 mod credit;
 mod decoded;

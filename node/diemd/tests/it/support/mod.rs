@@ -3,6 +3,7 @@
 pub mod bridge;
 pub mod client;
 pub mod devnet;
+pub mod far_side;
 pub mod home;
 pub mod instant;
 pub mod intercepted;
