@@ -7,8 +7,8 @@ use diem_core::{Address, Amount};
 
 use crate::{
     contract::abi::DiemBridge::{
-        burnCall, installProposedCall, moveBridgeCall, pauseByValidatorsCall, releaseCall, resolveQueueCall,
-        setGuardianCall, setLimitsCall, submitBatchCall, unpauseCall, updateSetCall,
+        burnCall, installProposedCall, moveBridgeCall, pauseByGuardianCall, pauseByValidatorsCall, releaseCall,
+        resolveQueueCall, setGuardianCall, setLimitsCall, submitBatchCall, unpauseCall, updateSetCall,
     },
     convert::to_alloy,
 };
@@ -72,6 +72,11 @@ impl Call {
     pub fn pause(set: &ValidatorSet, signatures: &SignatureList, pause_nonce: u64) -> Self {
         let (set, sigs) = signed(set, signatures);
         Self(pauseByValidatorsCall { set, sigs, pauseNonce: pause_nonce }.abi_encode())
+    }
+
+    /// Stops minting for 72 hours. Only the guardian may send it, and again only a week later.
+    pub fn pause_by_guardian() -> Self {
+        Self(pauseByGuardianCall {}.abi_encode())
     }
 
     /// Installs the set that was proposed, once its time has come.

@@ -4,14 +4,16 @@ use std::path::PathBuf;
 
 use anyhow::anyhow;
 use clap::Args;
-use diem_api::Bridge;
-use diem_base::{Base, BaseError, Sender};
+use diem_api::{At, Bridge, Hash};
+use diem_base::{Base, BaseError, Call, Receipt, Sender};
 use diem_cli::{
     Failure,
     common::{Common, PassphraseSource},
     failure::{failed, usage},
 };
+use diem_client::Client;
 use diem_core::keys::{EthereumKey, SecretKey};
+use serde::Serialize;
 use zeroize::Zeroizing;
 
 /// An endpoint of Base, where one is known.
@@ -40,7 +42,7 @@ pub(crate) struct BaseAccount {
     #[arg(long, env = "DIEM_BASE_RPC", value_name = "URL")]
     base_rpc: String,
     /// Ethereum key of this wallet that pays the gas on Base.
-    #[arg(long, value_name = "KEY", required_unless_present = "key_file")]
+    #[arg(long, visible_alias = "from", value_name = "KEY", required_unless_present = "key_file")]
     key: Option<String>,
     /// File with the secret of an Ethereum key that pays, as 64 hex digits, instead.
     #[arg(long, value_name = "FILE", conflicts_with = "key")]
@@ -74,6 +76,56 @@ impl BaseAccount {
                  another kind"
             ))),
         }
+    }
+}
+
+/// The bridge's contract, and an account that sends to it.
+pub(crate) struct OnBase {
+    /// A client of the node.
+    pub(crate) client: Client,
+    /// The chain id of this chain.
+    pub(crate) chain_id: String,
+    /// The bridge as the node shows it.
+    pub(crate) bridge: At<Bridge>,
+    /// The contract at the account's endpoint.
+    pub(crate) contract: diem_base::Bridge,
+    /// The account that pays.
+    pub(crate) sender: Sender,
+}
+
+impl OnBase {
+    /// Asks the node where the contract lies, and opens the account at its endpoint.
+    pub(crate) async fn open(common: &Common, account: &BaseAccount) -> Result<Self, Failure> {
+        let client = common.client()?;
+        let bridge = client.bridge().await?;
+        let place = deployed(&bridge)?.bridge;
+        let base_chain_id = bridge.contract.as_ref().map(|contract| contract.base_chain_id).unwrap_or_default();
+        let chain_id = client.status().await?.chain_id;
+        let sender = account.sender(common, &chain_id, base_chain_id).await?;
+        let contract = diem_base::Bridge::new(sender.base().clone(), place);
+        Ok(Self { client, chain_id, bridge, contract, sender })
+    }
+
+    /// Sends a call and waits until it is in a block of Base.
+    pub(crate) async fn send(&self, call: &Call) -> Result<Receipt, Failure> {
+        self.sender.send(&self.contract, call).await.map_err(on_base)
+    }
+}
+
+/// A transaction on Base that did one thing.
+#[derive(Debug, Serialize)]
+pub(crate) struct SentOnBase {
+    /// The thing that it did, in words.
+    pub(crate) done: String,
+    /// The hash of the transaction.
+    pub(crate) transaction: Hash,
+    /// The number of the block of Base that holds it.
+    pub(crate) block: u64,
+}
+
+impl SentOnBase {
+    pub(crate) const fn new(done: String, receipt: &Receipt) -> Self {
+        Self { done, transaction: Hash(receipt.hash), block: receipt.block }
     }
 }
 

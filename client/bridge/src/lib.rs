@@ -2,12 +2,16 @@
 //!
 //! ```text
 //! out       sends DIEM to Base; a higher fee, and back, until it is sealed
-//! status    the bridge or one transfer: its state, the reason, the next step
-//! base      an endpoint of Base, and the account that pays gas there
-//! relay     has a batch minted on Base
+//! back      burns nDIEM on Base, for DIEM here
+//! status    the bridge, a transfer or a burn: its state, the reason, the next step
+//! supply    proves that every nDIEM is covered
+//! base      an endpoint of Base, and the account that pays gas there; endpoint says what one is good for
+//! relay     has a batch or a queued item minted on Base; replay hands in what happened there
 //! setup     prepare, deploy, activate: the making of the contract
 //! params    the parameters, and their change by the authority
 //! admin     what the authority orders on Base
+//! pause     stops minting there
+//! faults    resume, hold, cover: when something is wrong
 //! files     statements and evidence that somebody hands over in a file
 //! ```
 //!
@@ -15,13 +19,19 @@
 #![allow(clippy::disallowed_methods, reason = "a command reads clocks; execution does not")]
 
 mod admin;
+mod back;
 mod base;
+mod endpoint;
+mod faults;
 mod files;
 mod out;
 mod params;
+mod pause;
 mod relay;
+mod replay;
 mod setup;
 mod status;
+mod supply;
 mod tables;
 
 use clap::{Args, Subcommand};
@@ -47,6 +57,8 @@ enum Verb {
     #[command(flatten)]
     Out(out::Verb),
     #[command(flatten)]
+    Back(Back),
+    #[command(flatten)]
     Look(status::Verb),
     #[command(flatten)]
     Relay(relay::Verb),
@@ -56,6 +68,17 @@ enum Verb {
     Authority(Authority),
 }
 
+/// The verb of the way back.
+#[derive(Debug, Subcommand)]
+enum Back {
+    /// Burn nDIEM on Base, for DIEM on this chain
+    #[command(
+        after_help = "Example: diemd bridge back 1DIEM --to dave --base-rpc http://127.0.0.1:8545 --from relayer\n\
+                      It is paid here once Base takes the block for final, some 20 minutes later."
+    )]
+    Back(Box<back::BackCommand>),
+}
+
 /// The verbs of the authority, and of whoever watches the validators.
 #[derive(Debug, Subcommand)]
 enum Authority {
@@ -63,6 +86,10 @@ enum Authority {
     Params(params::ParamsCommand),
     /// Order an administrative action on Base, as the authority
     Admin(admin::AdminCommand),
+    /// Stop what Base mints, with a third of the validators' power or as the guardian
+    Pause(pause::PauseCommand),
+    #[command(flatten)]
+    Faults(faults::Verb),
     #[command(flatten)]
     Files(files::Verb),
 }
@@ -70,6 +97,7 @@ enum Authority {
 fn help() -> String {
     template(&[
         Group::of::<out::Verb>("Sending DIEM to Base"),
+        Group::of::<Back>("Bringing it back"),
         Group::of::<status::Verb>("Looking at it"),
         Group::of::<relay::Verb>("Going on without a relayer"),
         Group::of::<setup::Verb>("Making the bridge"),
@@ -87,11 +115,14 @@ impl BridgeCommand {
         block_on(async {
             match self.verb {
                 Verb::Out(verb) => verb.run(&Wallet::open(common).await?).await,
+                Verb::Back(Back::Back(command)) => command.run(common).await,
                 Verb::Look(verb) => verb.run(common).await,
                 Verb::Relay(verb) => verb.run(common).await,
                 Verb::Setup(verb) => verb.run(common).await,
                 Verb::Authority(Authority::Params(command)) => command.run(common).await,
                 Verb::Authority(Authority::Admin(command)) => command.run(&Wallet::open(common).await?).await,
+                Verb::Authority(Authority::Pause(command)) => command.run(common).await,
+                Verb::Authority(Authority::Faults(verb)) => verb.run(&Wallet::open(common).await?).await,
                 Verb::Authority(Authority::Files(verb)) => verb.run(&Wallet::open(common).await?).await,
             }
         })

@@ -1,33 +1,67 @@
-//! The verbs that look: the bridge as a whole, one transfer, all of them.
+//! The verbs that look: the bridge as a whole, transfers and burns, what waits on Base, and the proof of the supply.
 
+use anyhow::anyhow;
 use clap::Subcommand;
 use diem_api::{At, Bridge, BridgeTransfer, Coin};
-use diem_cli::{Failure, common::Common, names::Names, output::say};
+use diem_cli::{
+    Failure,
+    common::Common,
+    failure::{failed, usage},
+    names::Names,
+    output::say,
+};
+use diem_core::Address;
 use serde::Serialize;
 
 use crate::{
-    base::{BaseSource, on_base},
-    tables,
+    base::{BaseSource, deployed, on_base},
+    endpoint, supply, tables,
 };
 
 /// The verbs that look at the bridge.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Show how the bridge or one transfer stands: its state, the reason, and what comes next
-    #[command(after_help = "Example: diemd bridge status 3 --base-rpc http://127.0.0.1:8545")]
+    /// Show how the bridge, a transfer or a burn stands: its state, the reason, and what comes next
+    #[command(after_help = "Example: diemd bridge status 3 --base-rpc http://127.0.0.1:8545\n\
+                      `diemd bridge status --event 12` shows what became of a burn on Base.")]
     Status {
         /// Number of a transfer [default: the bridge as a whole].
         id: Option<u64>,
+        /// Number of a credit for what came back.
+        #[arg(long, value_name = "ID", conflicts_with = "id")]
+        burn: Option<u64>,
+        /// Number of the event of a burn on Base.
+        #[arg(long, value_name = "NONCE", conflicts_with_all = ["id", "burn"])]
+        event: Option<u64>,
         #[command(flatten)]
         base: BaseSource,
     },
-    /// List the transfers that are not over, the oldest first
-    #[command(after_help = "Example: diemd bridge list --sender dave")]
+    /// List the transfers that are not over, the oldest first; or what is on its way back, or waits on Base
+    #[command(after_help = "Example: diemd bridge list --sender dave\n\
+                      Example: diemd bridge list --burns --recipient dave")]
     List {
         /// Account whose transfers to list: an address or the name of a key [default: all].
-        #[arg(long, value_name = "WHO")]
+        #[arg(long, value_name = "WHO", conflicts_with_all = ["burns", "queue"])]
         sender: Option<String>,
+        /// List the credits for what came back that are not paid.
+        #[arg(long)]
+        burns: bool,
+        /// Account whose credits to list [default: all].
+        #[arg(long, value_name = "WHO", requires = "burns")]
+        recipient: Option<String>,
+        /// List what waits on Base to be minted.
+        #[arg(long, conflicts_with = "burns")]
+        queue: bool,
     },
+    /// Prove that every nDIEM on Base is covered by DIEM in escrow here
+    #[command(
+        after_help = "Example: diemd bridge verify-supply --genesis-hash HASH --base-rpc http://127.0.0.1:8545\n\
+                      Neither the node nor the endpoint is believed. What is not covered ends with exit code 1."
+    )]
+    VerifySupply(Box<supply::SupplyCommand>),
+    /// Say what an endpoint of Base is good for
+    #[command(after_help = "Example: diemd bridge check-endpoint http://127.0.0.1:8545")]
+    CheckEndpoint(endpoint::CheckEndpointCommand),
 }
 
 /// The bridge, with what the endpoint shows.
@@ -77,9 +111,17 @@ pub(crate) struct MintStatus {
 impl Verb {
     pub(crate) async fn run(self, common: &Common) -> Result<(), Failure> {
         match self {
-            Self::Status { id: None, base } => bridge(common, &base).await,
-            Self::Status { id: Some(id), base } => transfer(common, id, &base).await,
-            Self::List { sender } => list(common, sender.as_deref()).await,
+            Self::Status { id: Some(id), base, .. } => transfer(common, id, &base).await,
+            Self::Status { burn: Some(id), .. } => burn(common, id).await,
+            Self::Status { event: Some(event), base, .. } => burn_of(common, event, &base).await,
+            Self::Status { base, .. } => bridge(common, &base).await,
+            Self::List { burns: true, recipient, .. } => burns(common, recipient.as_deref()).await,
+            Self::List { queue: true, .. } => {
+                common.output.print(&common.client()?.bridge_queue().await?, tables::home::queue)
+            }
+            Self::List { sender, .. } => list(common, sender.as_deref()).await,
+            Self::VerifySupply(command) => command.run(common).await,
+            Self::CheckEndpoint(command) => command.run(common).await,
         }
     }
 }
@@ -138,6 +180,80 @@ async fn mint_status(contract: &diem_base::Bridge, transfer: &BridgeTransfer) ->
     Ok(MintStatus { batch, balance: Coin::diem(balance) })
 }
 
+async fn burn(common: &Common, id: u64) -> Result<(), Failure> {
+    let client = common.client()?;
+    let burn = client.bridge_burn(id).await?;
+    let names = names(common, &client.status().await?.chain_id);
+    common.output.print(&burn, |burn| tables::home::burn(burn, &names))
+}
+
+/// What an endpoint shows of a burn that the chain does not know of yet.
+#[derive(Debug, Serialize)]
+pub(crate) struct BurnSeen {
+    /// The nonce of the event.
+    pub(crate) event: u64,
+    /// The block of Base that holds it, as the endpoint shows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) burned_in: Option<u64>,
+    /// The newest block that is final, as the endpoint says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) final_block: Option<u64>,
+    /// The last block of Base that is attested here.
+    pub(crate) attested: Option<u64>,
+}
+
+async fn burn_of(common: &Common, event: u64, base: &BaseSource) -> Result<(), Failure> {
+    let client = common.client()?;
+    if let Some(burn) = client.bridge_burn_of(event).await? {
+        let names = names(common, &client.status().await?.chain_id);
+        return common.output.print(&burn, |burn| tables::home::burn(burn, &names));
+    }
+    let bridge = client.bridge().await?;
+    if event <= bridge.base.event_nonce {
+        return Err(failed(anyhow!(
+            "event {event} of Base is applied, and it is no burn, or this node has not executed that block: `diemd bridge \
+             list --burns` shows what is not paid"
+        )));
+    }
+    let attested = bridge.progress.attested.as_ref().map(|last| last.number);
+    let seen = seen(async || match base.bridge(&bridge).await? {
+        Some(contract) => event_on_base(&contract, &bridge, event).await.map(Some),
+        None => Ok(None),
+    })
+    .await;
+    let (burned_in, final_block) = seen.unwrap_or_default();
+    let seen = BurnSeen { event, burned_in, final_block, attested };
+    common.output.print(&seen, tables::home::burn_seen)
+}
+
+/// The block of an event, and the newest final block, as an endpoint shows them.
+async fn event_on_base(
+    contract: &diem_base::Bridge,
+    bridge: &Bridge,
+    event: u64,
+) -> Result<(Option<u64>, Option<u64>), Failure> {
+    let base = contract.base();
+    let last = base.latest().await.map_err(on_base)?.number;
+    let applied = bridge.progress.applied.as_ref().map(|applied| applied.number);
+    let first = applied.map_or(deployed(bridge)?.deploy_block, |number| number.saturating_add(1));
+    let found = base.events(contract.address(), event..=event, first..=last).await.map_err(on_base)?;
+    let finalized = base.finalized().await.map_err(on_base)?.number;
+    Ok((found.first().map(|found| found.block), Some(finalized)))
+}
+
+async fn burns(common: &Common, recipient: Option<&str>) -> Result<(), Failure> {
+    let client = common.client()?;
+    let chain_id = client.status().await?.chain_id;
+    let recipient = recipient.map(|text| who(common, text, &chain_id)).transpose()?;
+    let burns = client.bridge_burns(recipient.as_ref()).await?;
+    let names = names(common, &chain_id);
+    common.output.print(&burns, |burns| tables::home::burns(burns, &names))
+}
+
+fn who(common: &Common, text: &str, chain_id: &str) -> Result<Address, Failure> {
+    common.keys().resolve(text, chain_id).map_err(|error| usage(anyhow!(error)))
+}
+
 /// What Base, as an endpoint shows it, has done with a batch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
@@ -165,11 +281,7 @@ pub(crate) async fn batch_on_base(contract: &diem_base::Bridge, batch: u64) -> R
 async fn list(common: &Common, sender: Option<&str>) -> Result<(), Failure> {
     let client = common.client()?;
     let chain_id = client.status().await?.chain_id;
-    let resolve = |text: &str| {
-        let found = common.keys().resolve(text, &chain_id);
-        found.map_err(|error| diem_cli::failure::usage(anyhow::anyhow!(error)))
-    };
-    let sender = sender.map(resolve).transpose()?;
+    let sender = sender.map(|text| who(common, text, &chain_id)).transpose()?;
     let transfers = client.bridge_transfers(sender.as_ref()).await?;
     let names = names(common, &chain_id);
     common.output.print(&transfers, |transfers| tables::transfers(transfers, &names))

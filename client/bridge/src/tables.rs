@@ -1,5 +1,8 @@
 //! Tables of the bridge, for people.
 
+pub(crate) mod home;
+pub(crate) mod supply;
+
 use diem_api::{At, Bridge, BridgeContract, BridgeStage, BridgeTransfer, Coin, List, SignedPower, TransferState};
 use diem_bridge::Transfer;
 use diem_cli::{
@@ -44,6 +47,10 @@ pub(crate) const fn state(state: TransferState) -> &'static str {
         TransferState::Queued => "queued on Base",
         TransferState::Vetoed => "vetoed",
         TransferState::Expired => "expired",
+        TransferState::Executed => "executed",
+        TransferState::Minted => "minted",
+        TransferState::Refunded => "refunded",
+        TransferState::Cancelled => "cancelled",
     }
 }
 
@@ -78,6 +85,11 @@ pub(crate) fn transfer(TransferStatus { chain, on_base }: &TransferStatus, names
         ("fee", fee.display.clone()),
         ("sent", units::moment(since)),
     ];
+    if let Some(end) = &chain.end {
+        lines.push(("over", format!("{}, at height {}", units::moment(&end.at), end.height)));
+        lines.extend(end.batch.map(|batch| ("batch", batch.0.to_string())));
+        lines.extend(end.returned.iter().map(|coin| ("went back", coin.display.clone())));
+    }
     lines.extend(chain.expected.filter(|_| !minted).map(|moment| ("expected from", units::moment(&moment))));
     if let Some(batch) = &chain.batch {
         lines.push(("batch", batch.nonce.to_string()));
@@ -134,6 +146,7 @@ pub(crate) fn bridge(BridgeStatus { chain, on_base }: &BridgeStatus) -> String {
         ("room to Base now", chain.room.display.clone()),
         ("transfers so far", chain.issued.transfers.to_string()),
     ]);
+    lines.extend(home::followed(chain));
     lines.extend(on_base.iter().flat_map(seen));
     fields(lines)
 }

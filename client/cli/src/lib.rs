@@ -23,6 +23,7 @@ mod proven;
 pub mod query;
 mod receivers;
 mod tables;
+pub mod trust;
 pub mod turns;
 pub mod tx;
 pub mod units;

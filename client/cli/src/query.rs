@@ -5,23 +5,22 @@ mod days;
 mod mint;
 mod staking;
 
-use std::path::{Path, PathBuf};
-
 use anyhow::anyhow;
 use clap::{Args, Subcommand};
 use diem_api::{Account, BlockId, Coin, Hash, Proof};
-use diem_client::{Client, ClientError, LightClient, LightError, verify::Trust};
+use diem_client::{Client, ClientError, LightClient, verify::Trust};
 use diem_core::{Address, encoding::HexBytes};
 
 use super::{
     Exit, Failure, brief,
     common::{Common, block_on},
-    failure::{failed, usage},
+    failure::usage,
     headings::{Group, template},
     names::Names,
     output::Output,
     proven::{Proven, VerifiedAnswer},
     tables,
+    trust::{TrustSource, not_proven},
 };
 
 /// Read the chain: accounts, blocks, stake, credit.
@@ -133,22 +132,8 @@ struct Verify {
     /// Check a proof of the answer against the validators of a genesis that you trust.
     #[arg(long)]
     verify: bool,
-    /// Genesis that you trust [default: that of the home, if it has one].
-    #[arg(long, value_name = "FILE", requires = "verify", conflicts_with = "genesis_hash")]
-    genesis: Option<PathBuf>,
-    /// Take the genesis from the node, but only if it has this hash.
-    #[arg(long, value_name = "HASH", requires = "verify")]
-    genesis_hash: Option<Hash>,
-    /// A block of the chain that you trust: what is trusted of a real chain must not be older than two thirds of its
-    /// unbonding time.
-    #[arg(long, value_name = "HEIGHT:HASH", requires = "verify", value_parser = block_point)]
-    trust: Option<(u64, Hash)>,
-}
-
-fn block_point(text: &str) -> Result<(u64, Hash), String> {
-    let (height, hash) = text.split_once(':').ok_or("write it as HEIGHT:HASH")?;
-    let height = height.parse().map_err(|_| format!("`{height}` is no height"))?;
-    Ok((height, hash.parse().map_err(|error| format!("{error}"))?))
+    #[command(flatten)]
+    source: TrustSource,
 }
 
 impl QueryCommand {
@@ -272,38 +257,15 @@ impl QueryCommand {
     }
 
     async fn trust(&self, client: &Client, verify: &Verify) -> Result<Option<Trust>, Failure> {
-        if !verify.verify {
-            return Ok(None);
+        if verify.verify {
+            return verify.source.trust(&self.common, client).await.map(Some);
         }
-        let genesis = match (&verify.genesis, &verify.genesis_hash) {
-            (Some(path), _) => load_genesis(path)?,
-            (None, Some(trusted)) => {
-                let genesis = client.genesis().await?;
-                let hash = Hash(genesis.hash());
-                if hash != *trusted {
-                    return Err(failed(anyhow!("the node's genesis has the hash {hash}, not the trusted {trusted}")));
-                }
-                genesis
+        match verify.source.is_named() {
+            true => {
+                Err(usage(anyhow!("--genesis, --genesis-hash and --trust say whom to believe with --verify: add it")))
             }
-            (None, None) => {
-                let path = self.common.home().genesis_file();
-                if !path.exists() {
-                    return Err(usage(anyhow!(
-                        "--verify needs a genesis to trust: give --genesis FILE, or --genesis-hash HASH to take it \
-                         from the node"
-                    )));
-                }
-                load_genesis(&path)?
-            }
-        };
-        let trust = match &verify.trust {
-            None => Trust::from_genesis(&genesis).map_err(usage)?,
-            Some((height, hash)) => {
-                let block = client.light_block(*height).await?;
-                Trust::from_header(&genesis, hash.0, &block).map_err(|error| not_proven(error.into()))?
-            }
-        };
-        Ok(Some(trust))
+            false => Ok(None),
+        }
     }
 }
 
@@ -336,18 +298,6 @@ async fn newest(client: &Client, height: Option<u64>, verify: bool) -> Result<Op
         return Ok(height);
     }
     Ok(client.status().await?.latest.map(|head| head.height))
-}
-
-fn load_genesis(path: &Path) -> Result<diem_types::GenesisDoc, Failure> {
-    diem_genesis::load(path, None).map_err(usage)
-}
-
-fn not_proven(error: LightError) -> Failure {
-    match error {
-        LightError::Client(error) => error.into(),
-        LightError::Verify(error) => failed(anyhow!("do not believe this node: {error}")),
-        changes @ LightError::TooManyChanges { .. } => failed(anyhow!("{changes}")),
-    }
 }
 
 fn not_found(error: ClientError, exit: Exit) -> Failure {

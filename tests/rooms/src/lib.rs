@@ -192,6 +192,7 @@ const ROOMS: &[Room] = &[
         folder: "client/bridge",
         may_use: &[
             "runtime/core",
+            "modules/bank",
             "modules/bridge",
             "runtime/types",
             "client/api",

@@ -94,7 +94,8 @@ async fn a_transfer_is_followed_from_the_wallet_to_its_batch() {
     chain.fails("bridge cancel 2 --from alice --yes", 3, "not_yours").await;
     sent(&chain, "cancel 2 --from dave").await;
     assert_eq!(units(&chain.query("account dave").await["diem"]), before - whole("1.02"));
-    chain.fails("bridge status 2", 1, "unknown_transfer").await;
+    assert_eq!(shown(&chain, "status 2").await["state"], "cancelled");
+    chain.fails("bridge status 3", 1, "unknown_transfer").await;
 
     chain.pass(3_600_000).await;
     chain.mine(1).await;

@@ -43,7 +43,17 @@ fn verbs_stand_under_headings_by_subject() {
             "query",
             &[("The chain and its accounts", "account"), ("Staking VVV", "validators"), ("Providers and days", "day")],
         ),
-        ("bridge", &[("Sending DIEM to Base", "out"), ("Looking at it", "status"), ("Making the bridge", "prepare")]),
+        (
+            "bridge",
+            &[
+                ("Sending DIEM to Base", "out"),
+                ("Bringing it back", "back"),
+                ("Looking at it", "verify-supply"),
+                ("Going on without a relayer", "replay"),
+                ("Making the bridge", "prepare"),
+                ("Looking after it", "pause"),
+            ],
+        ),
     ] {
         let page = help(noun);
         let found = verbs(&page);

@@ -2,7 +2,9 @@
 
 mod blocks;
 mod bridge;
+mod bridge_back;
 mod bridge_base;
+mod bridge_home;
 mod chain;
 mod credit;
 mod help;
