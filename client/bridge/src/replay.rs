@@ -132,7 +132,7 @@ fn chunks(applied: [u8; 32], missing: &MissingEvents, events: Vec<EventBytes>) -
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
     use diem_api::Hash;
 
     use super::*;
