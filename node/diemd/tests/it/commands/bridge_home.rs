@@ -45,7 +45,7 @@ async fn sealed(chain: &Chain, amount: &str) {
 }
 
 /// Follows Base up to now.
-async fn follow(chain: &Chain, far: &mut FarSide) {
+pub(super) async fn follow(chain: &Chain, far: &mut FarSide) {
     far.now = far.now.max(chain.app().store().latest().time_ms() / 1_000);
     let checkpoint = far.checkpoint(chain.app());
     state_block(chain.app(), &[bridge_secret(1)], checkpoint);

@@ -3,10 +3,11 @@
 use std::{collections::BTreeSet, process::Command as Process};
 
 use clap::{Command, CommandFactory as _};
+use diem_genesis::presets::bridge_secret;
 use diem_node::cli::Cli;
 
-use super::{chain::Chain, validators::new_home};
-use crate::support::program::Ran;
+use super::{bridge_home::follow, chain::Chain, validators::new_home};
+use crate::support::{bridge::state_newest_set, far_side::FarSide, program::Ran};
 
 const COLUMNS: usize = 80;
 /// A name of the greatest length that the chain takes, with one word that fits no column.
@@ -228,15 +229,56 @@ async fn the_bridge(screens: &mut Screens) {
     ] {
         screens.look(&line).await;
     }
+    what_came_back(screens).await;
     let nowhere = "--base-rpc http://127.0.0.1:1 --key dave --yes";
     for line in [
         format!("bridge deploy {nowhere}"),
         format!("bridge relay 1 {nowhere}"),
+        format!("bridge release 18446744073709551615 {nowhere}"),
+        format!("bridge back 0.123456789012345678DIEM --to alice {nowhere}"),
+        "bridge replay --base-rpc http://127.0.0.1:1 --from alice --yes".into(),
+        "bridge pause sign --bridge-key nowhere.json --from alice --yes".into(),
+        format!("bridge pause send {nowhere}"),
+        format!("bridge pause guardian {nowhere}"),
+        "bridge check-endpoint http://127.0.0.1:1".into(),
+        "bridge resume --from validator-1 --yes".into(),
         "bridge submit nowhere.json --from alice --yes".into(),
         "bridge evidence nowhere.json --from alice --yes".into(),
     ] {
         screens.look_at(&line).await;
     }
+}
+
+/// Looks at the screens of what came back, of what waits on Base, and of what was lost and paid in.
+async fn what_came_back(screens: &mut Screens) {
+    let units = |text: &str| text.parse::<diem_core::Amount>().unwrap();
+    let chain = &screens.chain;
+    state_newest_set(chain.app(), &[bridge_secret(1)]);
+    chain.mine(1).await;
+    chain.run("bridge params set credit_capacity=10DIEM --from validator-1 --yes").await.ok();
+    let place = "0xBcd4042DE499D14e55001CcbB24a551F3b954096";
+    for amount in ["2.123456789012345678DIEM", "3DIEM"] {
+        chain.run(&format!("bridge out {amount} --to {place} --from dave --yes")).await.ok();
+    }
+    chain.pass(3_600_000).await;
+    chain.mine(1).await;
+    let (mut far, alice) = (FarSide::of(chain.app()), chain.address("alice").parse().unwrap());
+    far.execute(chain.app(), 1, &[(1, 1)]);
+    far.burn(alice, units("0.123456789012345678"));
+    far.burn(alice, units("1.123456789012345678"));
+    far.forge(units("1.123456789012345678"));
+    follow(chain, &mut far).await;
+    screens
+        .all(&["bridge status", "bridge status 2", "bridge status 3", "bridge list --burns", "bridge list --queue"])
+        .await;
+    screens.look_at("bridge verify-supply").await;
+    screens.look("bridge resume --from validator-1 --yes").await;
+    screens.chain.mine(2).await;
+    screens.all(&["bridge status --burn 1", "bridge status --event 4", "bridge status --event 123456789012"]).await;
+    screens.look("bridge hold 2 --from validator-1 --yes").await;
+    screens.look("bridge cover 1.123456789012345678DIEM --from dave --yes").await;
+    screens.chain.mine(2).await;
+    screens.look("bridge verify-supply").await;
 }
 
 async fn queries(screens: &mut Screens) {
