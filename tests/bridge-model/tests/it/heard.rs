@@ -7,7 +7,7 @@ use diem_bridge::{Checkpoint, Event, Reason, admin, inbound, sealing, state};
 use diem_core::Address;
 
 use crate::{
-    ledger::{Checked, End, ItemState, Owner, must},
+    ledger::{Checked, End, ItemState, Ledger, Owner, must},
     model::{Model, Seen},
 };
 
@@ -59,6 +59,9 @@ impl Model<'_> {
         self.ledger.outs.drain(now, new.burned - old.burned);
         self.ledger.credits.drain(now, minted(new) - minted(old));
         self.heard.applied = nonce;
+        // What validators signed too early is no breach if the chain has issued the very same until it is applied.
+        let Ledger { breaches, actions, .. } = &mut self.ledger;
+        breaches.retain(|event, hash| *event <= before || *event > nonce || !actions.contains(hash));
         Ok(())
     }
 
@@ -210,7 +213,7 @@ impl Model<'_> {
     /// The bridge is halted if and only if something was applied, since it was resumed, that the chain never issued.
     fn check_halt(&self) -> Checked {
         let (from, to) = (self.heard.resumed_at, self.heard.applied);
-        let breach = self.ledger.breaches.iter().find(|event| (from + 1..=to).contains(event));
+        let breach = self.ledger.breaches.range(from + 1..).next().filter(|(event, _)| **event <= to);
         let halt = inbound::halt(&self.chain.world.state);
         must(halt.is_some() == breach.is_some(), "a breach halts the bridge, and nothing else", || {
             format!("{halt:?}, and {breach:?} in events {from} to {to}")

@@ -171,8 +171,8 @@ pub(crate) struct Ledger {
     pub(crate) stored_since: u64,
     /// The end of the pause on Base.
     pub(crate) paused_until: u64,
-    /// The nonces of events of what was never issued.
-    pub(crate) breaches: Vec<u64>,
+    /// The events of what was never issued, with its hash.
+    pub(crate) breaches: BTreeMap<u64, [u8; 32]>,
     /// What people paid in for what was forged.
     pub(crate) covered: u128,
     /// What the treasury gets because the escrow lacked less than was thought, paid or not.

@@ -63,13 +63,15 @@ impl Ledger {
             }
             BaseEvent::StatusChanged { paused_until, .. } => self.paused_until = paused_until,
             BaseEvent::AdminExecuted { struct_hash, .. } if !self.actions.contains(&struct_hash) => {
-                self.breaches.push(nonce);
+                self.breaches.insert(nonce, struct_hash);
             }
             BaseEvent::SetInstalled { set_hash, .. } => match self.sets.get(&set_hash) {
                 Some(made) => self.stored_since = *made,
-                None => self.breaches.push(nonce),
+                None => drop(self.breaches.insert(nonce, set_hash)),
             },
-            BaseEvent::SetProposed { set_hash, .. } if !self.sets.contains_key(&set_hash) => self.breaches.push(nonce),
+            BaseEvent::SetProposed { set_hash, .. } if !self.sets.contains_key(&set_hash) => {
+                self.breaches.insert(nonce, set_hash);
+            }
             _ => {}
         }
         self.sums.push(sums);
@@ -93,7 +95,7 @@ impl Ledger {
         total: u128,
     ) -> Result<u128, crate::ledger::Violation> {
         let Some(sealed) = self.sealed(nonce).filter(|sealed| sealed.struct_hash == *struct_hash) else {
-            self.breaches.push(event);
+            self.breaches.insert(event, *struct_hash);
             return Ok(total);
         };
         must(sealed.end.is_none(), "a batch acts once", || format!("{nonce}: {:?}", sealed.end))?;
