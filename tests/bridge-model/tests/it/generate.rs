@@ -18,6 +18,7 @@ const DAY: u64 = 24 * HOUR;
 pub(crate) fn shape(rng: &mut Rng) -> Shape {
     Shape {
         mint_capacity: rng.pick(&[1_000, 4_000, 20_000]),
+        out_capacity: rng.pick(&[2_000, 10_000, 60_000]),
         max_set_age: rng.pick(&[1, 5, 30]) * DAY / SECOND,
         base_ahead: rng.pick(&[0, 0, 2, 45]),
         defect: None,
@@ -29,11 +30,13 @@ pub(crate) fn step(rng: &mut Rng) -> Step {
     match rng.below(1_000) {
         0..370 => Step::Block { awake: awake(rng), view: view(rng), events: rng.pick(&[0, 0, 1, 3, 200, 200]) },
         370..450 => Step::Time { ms: time(rng) },
-        450..545 => Step::Out { by: byte(rng), to: byte(rng), cents: amount(rng), fee: fee(rng) },
+        450..470 => Step::OutOften { by: byte(rng), cents: 1 + rng.below_wide(120), fee: fee(rng) },
+        470..545 => Step::Out { by: byte(rng), to: byte(rng), cents: amount(rng), fee: fee(rng) },
         545..558 => Step::Bump { pick: rng.below(8), fee: fee(rng) },
         558..575 => Step::Cancel { pick: rng.below(8) },
-        575..700 => Step::Relay { pick: rng.below(6), by: byte(rng) },
-        700..765 => Step::Burn { by: byte(rng), to: recipient(rng), part: rng.pick(&[1, 20, 50, 100, 101]) },
+        575..615 => Step::Ship { by: byte(rng) },
+        615..700 => Step::Relay { pick: rng.below(6), by: byte(rng) },
+        700..765 => Step::Burn { by: byte(rng), to: recipient(rng), part: rng.pick(&[5, 20, 50, 100, 101]) },
         765..795 => Step::Update { back: rng.below(3) },
         795..815 => Step::Act { back: rng.below(3) },
         815..830 => Step::Release { pick: rng.below(6) },
@@ -61,10 +64,10 @@ fn rare(rng: &mut Rng) -> Step {
         63..69 => Step::GoesOn,
         69..72 => Step::Stake { validator: byte(rng), vvv: 10_000 + rng.below_wide(100_000) },
         72..74 => Step::Rotate { validator: byte(rng) },
-        74..79 => Step::Forge(forged(rng)),
-        79..83 => Step::Resume,
-        83..86 => Step::Heal { by: byte(rng), part: rng.pick(&[0, 50, 100, 100]) },
-        86..89 => Step::Cover { by: byte(rng), part: rng.pick(&[30, 100, 100, 110]) },
+        74..77 => Step::Forge(forged(rng)),
+        77..80 => Step::Resume,
+        80..87 => Step::Heal { by: byte(rng), part: rng.pick(&[0, 50, 100, 100]) },
+        87..89 => Step::Cover { by: byte(rng), part: rng.pick(&[30, 100, 100, 110]) },
         89..92 => Step::Hold { pick: rng.below(9) },
         92 => Step::BurnOften { by: byte(rng) },
         93..96 => Step::ToDeadline { pick: rng.below(6), after: rng.below(2) },
@@ -90,7 +93,7 @@ fn changed(rng: &mut Rng) -> Params {
     Params {
         checkpoint_blocks: rng.pick(&[1, 5, 7, 300]),
         batch_life_ms: rng.pick(&[10 * MINUTE, 10 * MINUTE, HOUR, DAY]),
-        out_capacity: Amount::new(cents(rng.pick(&[0, 30_000, 60_000, 60_000, 60_000]))),
+        out_capacity: Amount::new(cents(rng.pick(&[0, 2_000, 10_000, 60_000, 60_000]))),
         credit_capacity: Amount::new(cents(rng.pick(&[0, 2_000, 20_000, 60_000]))),
         ..params()
     }

@@ -1,6 +1,6 @@
 //! What this chain reports, judged by the model's own books.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use diem_bank::Pool;
 use diem_bridge::{Checkpoint, Event, Reason, admin, inbound, sealing, state};
@@ -13,6 +13,8 @@ use crate::{
 
 /// A day of this chain's clock, in milliseconds.
 const DAY: u64 = 86_400_000;
+/// The time for which a credit can be held back.
+const HOLD: u64 = 14 * DAY;
 
 /// What the chain has reported of its state.
 #[derive(Debug, Default)]
@@ -28,6 +30,8 @@ pub(crate) struct Heard {
     pub(crate) resumed_at: u64,
     /// The credits that wait for a time.
     pub(crate) delayed: BTreeMap<u64, u64>,
+    /// The credits that were held back.
+    held: BTreeSet<u64>,
 }
 
 impl Model<'_> {
@@ -91,9 +95,11 @@ impl Model<'_> {
                 Ok(())
             }
             Event::CreditOwed { reason, amount, .. } => self.hear_owed(reason, amount.get()),
-            Event::CreditDelayed { id, until } | Event::CreditHeld { id, until } => {
-                self.heard.delayed.insert(id, until.millis());
-                Ok(())
+            Event::CreditDelayed { id, until } => self.hear_delayed(id, until.millis(), at + DAY, None),
+            Event::CreditHeld { id, until } => {
+                let before = self.heard.delayed.get(&id).copied();
+                must(self.heard.held.insert(id), "a credit is held once", || format!("credit {id}"))?;
+                self.hear_delayed(id, until.millis(), at + HOLD, before)
             }
             Event::CreditPaid { id, reason, recipient, amount } => {
                 self.check_moves("paid")?;
@@ -140,6 +146,14 @@ impl Model<'_> {
             let surplus = self.ledger.surplus;
             must(surplus <= most, "the treasury gets what is left", || format!("{surplus} of {most}"))?;
         }
+        Ok(())
+    }
+
+    /// A credit waits as long as it must, and first for a day.
+    fn hear_delayed(&mut self, id: u64, until: u64, right: u64, before: Option<u64>) -> Checked {
+        let is_right = until == right && self.heard.delayed.get(&id).copied() == before;
+        must(is_right, "a delayed credit waits a day, a held one fourteen", || format!("{id}: {until}, not {right}"))?;
+        self.heard.delayed.insert(id, until);
         Ok(())
     }
 

@@ -95,7 +95,7 @@ fn assert_exercised(tally: &Tally) {
     let others = tally.steps.iter().filter(|(name, _)| **name != "send a call again");
     let idle: Vec<_> = others.filter(idle).collect();
     assert!(idle.is_empty(), "never done, or never refused: {idle:?}");
-    assert_eq!(tally.steps.len(), 39, "kinds of steps: {:?}", tally.steps.keys());
+    assert_eq!(tally.steps.len(), 41, "kinds of steps: {:?}", tally.steps.keys());
     assert_eq!(tally.told.len(), 21, "kinds of what the chain tells: {:?}", tally.told.keys());
 }
 

@@ -28,6 +28,8 @@ pub(crate) const GUARDIAN: Address = Address([0x6a; 20]);
 pub(crate) struct Shape {
     /// The capacity of the mint bucket, in hundredths.
     pub(crate) mint_capacity: u128,
+    /// The capacity of the bucket of transfers to Base, in hundredths.
+    pub(crate) out_capacity: u128,
     pub(crate) max_set_age: u64,
     /// By how many seconds Base's clock is ahead of this chain's.
     pub(crate) base_ahead: u64,
@@ -102,7 +104,8 @@ impl<'a> Model<'a> {
             guardian: GUARDIAN,
         };
         let set_every_ms = shape.max_set_age * 1_000 / 6;
-        let params = Params { set_every_ms, ..params() };
+        let out_capacity = Amount::new(cents(shape.out_capacity));
+        let params = Params { set_every_ms, out_capacity, ..params() };
         let mut chain = Chain::new(rows, params, terms);
         let arguments = chain.constructor();
         let now = chain.now();

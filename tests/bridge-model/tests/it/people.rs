@@ -30,6 +30,10 @@ impl Model<'_> {
         Ok(())
     }
 
+    pub(crate) fn out_often(&mut self, by: u8, cents: u128, fee: u128) -> Done {
+        (1..=10).try_for_each(|times| self.out(by, times, cents * u128::from(times), fee))
+    }
+
     pub(crate) fn bump(&mut self, pick: u64, fee: u128) -> Done {
         let (id, by) = self.pick_transfer(pick)?;
         let fee = self.ledger.transfers[&id].amount / HIGHEST_FEE * fee / 100;

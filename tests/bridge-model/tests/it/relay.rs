@@ -102,8 +102,21 @@ impl Model<'_> {
     }
 
     pub(crate) fn relay(&mut self, pick: u64, by: u8) -> Done {
-        let last = self.ledger.batches.len() as u64;
-        let nonce = pick_of(last, pick)?;
+        self.relay_batch(pick_of(self.ledger.batches.len() as u64, pick)?, by)
+    }
+
+    /// Sends DIEM, lets what waits be sealed and signed, and relays it at once.
+    pub(crate) fn ship(&mut self, by: u8) -> Done {
+        self.out(by, by, 100, 50)?;
+        self.time(self.params.seal_wait_ms);
+        for view in [View::None, View::Newest, View::None] {
+            self.block(u8::MAX, view, u64::MAX)?;
+        }
+        let newest = self.ledger.batches.last().filter(|sealed| sealed.end.is_none()).ok_or("nothing")?;
+        self.relay_batch(newest.batch.nonce, by)
+    }
+
+    fn relay_batch(&mut self, nonce: u64, by: u8) -> Done {
         let (set, list) = self.signed(&self.kept(OutboundKind::Batch, nonce), Threshold::MoreThanTwoThirds);
         let call = Call::submit_batch(&set, &list, &self.ledger.sealed(nonce).unwrap().batch);
         self.send_signed(&RELAYERS[usize::from(by) % RELAYERS.len()], call)

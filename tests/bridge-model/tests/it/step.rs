@@ -67,6 +67,12 @@ pub(crate) enum Step {
         cents: u128,
         fee: u128,
     },
+    /// Somebody sends several amounts, the largest ten times the smallest.
+    OutOften {
+        by: u8,
+        cents: u128,
+        fee: u128,
+    },
     Bump {
         pick: u64,
         fee: u128,
@@ -91,6 +97,10 @@ pub(crate) enum Step {
     /// Somebody sends a batch to Base, one of the last, with every signature there is.
     Relay {
         pick: u64,
+        by: u8,
+    },
+    /// Somebody sends DIEM, which is relayed to Base as soon as it is signed, with what waits besides.
+    Ship {
         by: u8,
     },
     /// Somebody sends a set to Base, the newest or an older one.
@@ -203,12 +213,14 @@ impl Step {
             Self::SetParams(_) => "change parameters",
             Self::AllClear => "end the pause",
             Self::Out { .. } => "out",
+            Self::OutOften { .. } => "out often",
             Self::Bump { .. } => "bump",
             Self::Cancel { .. } => "cancel",
             Self::Stake { .. } => "stake",
             Self::Rotate { .. } => "rotate",
             Self::Order(_) => "order",
             Self::Resolve { .. } => "resolve",
+            Self::Ship { .. } => "ship",
             Self::Relay { .. } => "relay",
             Self::Update { .. } => "update the set",
             Self::Act { .. } => "act",
