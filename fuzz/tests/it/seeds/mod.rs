@@ -29,6 +29,9 @@ fn bridge_votes() -> Vec<Seed> {
     let swapped: Vec<_> = votes.statements.iter().rev().copied().collect();
     let first = |statements| diem_bridge::BridgeVotes { statements, chunk: None }.encode();
     let extension = Bridged::extension(&votes.statements).to_vec();
+    let events = vec![diem_bridge::EventBytes { kind: 1, payload: vec![7; 56] }; 2];
+    let chunk = diem_bridge::Chunk { first: 1, before: [9; 32], events };
+    let with_chunk = |statements| diem_bridge::BridgeVotes { statements, chunk: Some(chunk.clone()) }.encode();
     named(
         "bridge_votes",
         vec![
@@ -37,6 +40,8 @@ fn bridge_votes() -> Vec<Seed> {
             ("unsorted", first(swapped)),
             ("twice", first(vec![votes.statements[0]; 2])),
             ("empty", first(Vec::new())),
+            ("chunk", with_chunk(Vec::new())),
+            ("chunk-and-votes", with_chunk(votes.statements.clone())),
             ("extension", extension.clone()),
             ("extension-cut", extension[..extension.len() - 1].to_vec()),
         ],
