@@ -128,6 +128,9 @@ impl Model<'_> {
         self.check_moves("sealed")?;
         let batch = sealing::batch(&self.chain.world.state, nonce).unwrap();
         let transfers = state::open_batch(&self.chain.world.state, nonce).unwrap().transfers;
+        let base_now = self.heard.completed.map_or(0, |seen| seen.checkpoint.timestamp);
+        let right = (at / 1_000).max(base_now) + self.params.batch_life_ms / 1_000;
+        must(batch.deadline == right, "a batch lives as long as it must", || format!("{batch:?}, not until {right}"))?;
         self.ledger.seal(batch, transfers)?;
         let total = self.ledger.sealed(nonce).unwrap().total;
         self.ledger.outs.fill(at, total, self.params.out_capacity.get(), DAY)
