@@ -4,6 +4,7 @@
 use diem_api::{BurnKind, BurnState, QueueState, QueuedPart, TransferState};
 use diem_bridge::{Msg, Params};
 use diem_core::{Amount, Time};
+use diem_engine::Engine as _;
 use diem_testkit::{
     economy::{milli, whole},
     people::operator,
@@ -113,6 +114,25 @@ async fn a_node_that_began_later_says_that_it_does_not_know() {
         assert_eq!((status, &answer["error"]["name"]), (410, &"pruned".into()), "{path}: {answer}");
     }
     assert_eq!(get(&later, "/v1/bridge/transfers/2").await.0, 404, "there never was one");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_taken_back_is_not_told_any_more() {
+    let node = at_work().await;
+    let mut far = FarSide::of(&node.app);
+    let batch = sealed(&node, &[1]).await;
+    let controls = node.engine.dev().unwrap();
+    let (mark, _) = controls.snapshot().await.unwrap();
+    far.execute(&node.app, batch, &[]);
+    let event = far.burn(node.address_of(1), milli(400));
+    follow(&node, &mut far).await;
+    assert!(node.client.bridge_burn_of(event).await.unwrap().is_some());
+    controls.revert(mark).await.unwrap();
+    assert_eq!(node.client.bridge_burn_of(event).await.unwrap(), None);
+    assert_eq!(get(&node, "/v1/bridge/burns/1").await.0, 404);
+    let bridge = node.client.bridge().await.unwrap();
+    assert_eq!((bridge.progress.attested.as_ref(), bridge.progress.attested_at), (None, None));
+    assert_eq!(node.client.bridge_transfer(1).await.unwrap().state, TransferState::Sealed);
 }
 
 #[tokio::test(flavor = "multi_thread")]
