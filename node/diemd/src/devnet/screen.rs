@@ -214,7 +214,8 @@ fn to_base(plan: &Plan, wallet: &Wallet, bridge: &Bridge) -> Result<String, Devn
     let key = ON_BASE;
     let back =
         ["bridge", "back", "0.5DIEM", "--to", BRIDGES, "--key", key, "--base-rpc", &bridge.rpc, "--follow", "--yes"];
-    let supply = ["bridge", "verify-supply", "--base-rpc", &bridge.rpc];
+    let genesis = plan.dir.join("genesis.json").display().to_string();
+    let supply = ["bridge", "verify-supply", "--base-rpc", &bridge.rpc, "--genesis", &genesis];
     for words in [&back[..], &supply] {
         text.push_str(&format!("{}\n", command(&ours(words, wallet, &node), "  ", width())));
     }

@@ -67,7 +67,7 @@ impl DemoCommand {
         if settle(&mut player, day)? {
             take_out(&mut player, &shares, &status.genesis_hash.to_string())?;
         }
-        out_and_back(&mut player, &self.common, &self.base_rpc)?;
+        out_and_back(&mut player, &self.common, &self.base_rpc, &status.genesis_hash.to_string())?;
         player.end();
         Ok(())
     }
@@ -177,7 +177,7 @@ fn take_out(player: &mut Player, shares: &Shares, genesis_hash: &str) -> Result<
 }
 
 /// Act five: DIEM goes to Base and comes home.
-fn out_and_back(player: &mut Player, common: &Common, base_rpc: &str) -> Result<(), Failure> {
+fn out_and_back(player: &mut Player, common: &Common, base_rpc: &str, genesis_hash: &str) -> Result<(), Failure> {
     player.act("DIEM goes to Base, and comes home");
     let bridge = block_on(async { Ok(common.client()?.bridge().await?) })?;
     if bridge.stage != BridgeStage::AtWork {
@@ -216,7 +216,7 @@ fn out_and_back(player: &mut Player, common: &Common, base_rpc: &str) -> Result<
         "--yes",
     ])?;
     player.step("Every nDIEM is covered, which both chains prove");
-    player.see(&["bridge", "verify-supply", "--base-rpc", base_rpc])
+    player.see(&["bridge", "verify-supply", "--base-rpc", base_rpc, "--genesis-hash", genesis_hash])
 }
 
 /// DIEM as the command line takes it.

@@ -40,7 +40,7 @@ async fn the_screen_does_what_it_says(engine: EngineUnderTest) {
     assert_eq!(bridge.balance_of(&dave).await.unwrap(), Amount::ZERO);
 
     let commands = bridge_commands(&devnet);
-    let [out, list, status] = &commands[..] else { panic!("{commands:#?}") };
+    let [out, list, status, back, supply] = &commands[..] else { panic!("{commands:#?}") };
     assert!(out.contains(&dave.to_hex()) && out.contains("bridge out 1DIEM"), "{out}");
     let sent = typed(out);
     assert!(words(&sent).contains("transfer 1: minted, seen on Base"), "{}", words(&sent));
@@ -48,20 +48,22 @@ async fn the_screen_does_what_it_says(engine: EngineUnderTest) {
     assert!(text(&typed(list)).contains("dave"), "{}", text(&typed(list)));
     assert!(text(&typed(status)).lines().any(|line| line.starts_with("bridge") && line.ends_with("at work")));
     let shown: Value = serde_json::from_slice(&typed(&format!("{status} --output json")).stdout).unwrap();
-    let supply = bridge.supply().await.unwrap();
-    assert_eq!(shown["on_base"]["supply"]["amount"], supply.get().to_string());
-    assert!(supply > diem(1), "the relayer has its fee");
+    let minted = bridge.supply().await.unwrap();
+    assert_eq!(shown["on_base"]["supply"]["amount"], minted.get().to_string());
+    assert!(minted > diem(1), "the relayer has its fee");
     assert_eq!(shown["params"]["seal_wait_ms"], "2000");
     let one = text(&typed(&status.replace("bridge status", "bridge status 1")));
     assert!(one.contains("minted") && one.contains(&diem(1).display(Denom::Diem)), "{one}");
     has_its_quorum_soon(&devnet, 1).await;
+    comes_home(&devnet, &bridge, back, supply).await;
 
     let before = devnet.ready["base"].clone();
     assert!(devnet.stop().success(), "{}", devnet.said());
     devnet.again(&[]);
     assert_eq!(devnet.ready["base"], before);
     assert!(typed(&out.replace("1DIEM", "2DIEM")).status.success());
-    arrives(&contract(&devnet).await, &dave, diem(3)).await;
+    let half = Amount::new(Amount::ONE.get() / 2);
+    arrives(&contract(&devnet).await, &dave, diem(2).checked_add(half).unwrap()).await;
 
     assert!(devnet.stop().success(), "{}", devnet.said());
     devnet.again(&["--fresh"]);
@@ -72,13 +74,47 @@ async fn the_screen_does_what_it_says(engine: EngineUnderTest) {
     assert_eq!(bridge.base().code_hash(&old).await.unwrap(), None, "the old Base is forgotten");
 }
 
+/// The most blocks from the one that attests a block of Base to the payment of its burns, both included.
+const BLOCKS_TO_PAYMENT: u64 = 3;
+
+/// Half of it is burned there and paid here, and the supply is proven.
+async fn comes_home(devnet: &Devnet, bridge: &diem_base::Bridge, back: &str, supply: &str) {
+    let before = diem_of_dave(devnet).await;
+    let burned: Value = serde_json::from_slice(&typed(&format!("{back} --output json")).stdout).unwrap();
+    let half = Amount::ONE.get() / 2;
+    assert_eq!(bridge.balance_of(&account(3)).await.unwrap().get(), half);
+    assert_eq!(diem_of_dave(devnet).await, before + half);
+    let paid = burned["credit"]["paid"]["height"].as_u64().unwrap();
+    let mut stated = paid;
+    while !told(devnet, stated).await.contains("is attested") {
+        stated -= 1;
+    }
+    assert!(paid < stated + BLOCKS_TO_PAYMENT, "stated in block {stated}, paid in block {paid}");
+    let proven = text(&typed(supply));
+    assert!(proven.contains("covered: every nDIEM on Base has its DIEM in escrow here"), "{proven}");
+    assert_eq!(proven.matches("holds").count(), 2, "{proven}");
+}
+
+async fn diem_of_dave(devnet: &Devnet) -> u128 {
+    let api = devnet.ready["nodes"][0]["api"].as_str().unwrap();
+    let accounts = devnet.ready["accounts"].as_array().unwrap();
+    let dave = accounts.iter().find(|person| person["name"] == "dave").unwrap()["address"].as_str().unwrap();
+    let answer: Value = reqwest::get(format!("{api}/v1/accounts/{dave}")).await.unwrap().json().await.unwrap();
+    answer["diem"]["amount"].as_str().unwrap().parse().unwrap()
+}
+
+/// Everything that is told of a block.
+async fn told(devnet: &Devnet, height: u64) -> String {
+    let api = devnet.ready["nodes"][0]["api"].as_str().unwrap();
+    reqwest::get(format!("{api}/v1/blocks/{height}")).await.unwrap().text().await.unwrap()
+}
+
 /// The commands of the screen that concern the bridge, as they stand.
 fn bridge_commands(devnet: &Devnet) -> Vec<String> {
     let screen = devnet.screen();
     for named in ["rpc", "token", "bridge"] {
         assert!(screen.contains(devnet.ready["base"][named].as_str().unwrap()), "no {named}:\n{screen}");
     }
-    assert!(screen.contains("DIEM back from Base is not there yet"), "{screen}");
     let start = format!("{} bridge ", env!("CARGO_BIN_EXE_diemd"));
     let lines = screen.lines().map(str::trim).filter(|line| line.starts_with(&start));
     lines.map(str::to_owned).collect()

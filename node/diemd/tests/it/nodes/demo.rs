@@ -7,9 +7,10 @@ use crate::support::{
 
 #[test]
 fn the_demo_plays_where_blocks_are_made_on_demand() {
-    let devnet = Devnet::start(EngineUnderTest::Instant);
+    let Some(devnet) = Devnet::with_base(EngineUnderTest::Instant, &[]) else { return };
     let (wallet, node) = (devnet.wallet(), devnet.ready["nodes"][0]["api"].as_str().unwrap().to_owned());
-    let played = run(&["demo", "--home", wallet.to_str().unwrap(), "--node", &node]);
+    let base = devnet.ready["base"]["rpc"].as_str().unwrap();
+    let played = run(&["demo", "--home", wallet.to_str().unwrap(), "--node", &node, "--base-rpc", base]);
     let screen = String::from_utf8_lossy(&played.stdout);
     assert!(played.status.success(), "{}\n{screen}", words(&played));
     // Every step is a command, and its result is the chain's own answer.
@@ -20,10 +21,14 @@ fn the_demo_plays_where_blocks_are_made_on_demand() {
         "$ diemd tx settle ",
         "$ diemd tx buy ",
         "$ diemd tx burn ",
+        "$ diemd bridge out ",
+        "$ diemd bridge back ",
+        "$ diemd bridge verify-supply ",
     ] {
         assert!(screen.contains(part), "`{part}` is not played:\n{screen}");
     }
     assert!(screen.contains("2 credit for 0.02 VVV"), "{screen}");
+    assert!(screen.contains("covered: every nDIEM on Base has its DIEM in escrow here"), "{screen}");
     assert!(screen.contains("steps in "), "{screen}");
 }
 
