@@ -1,4 +1,4 @@
-//! `diemd bridge`: DIEM to Base and what belongs to it.
+//! `diemd bridge`: DIEM to Base and back, and what belongs to it.
 //!
 //! ```text
 //! out       sends DIEM to Base; a higher fee, and back, until it is sealed
@@ -42,7 +42,7 @@ use diem_cli::{
     tx::Wallet,
 };
 
-/// Send DIEM to Base, and look after the bridge.
+/// Send DIEM to Base and back, and look after the bridge.
 #[derive(Debug, Args)]
 #[command(help_template = help())]
 pub struct BridgeCommand {
