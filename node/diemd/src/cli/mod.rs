@@ -42,7 +42,7 @@ pub enum Command {
     Keys(keys::Keys),
     /// Make, sign and send transactions.
     Tx(Box<tx::TxCommand>),
-    /// Send DIEM to Base, and look after the bridge.
+    /// Send DIEM to Base and back, and look after the bridge.
     Bridge(Box<diem_bridge_cli::BridgeCommand>),
     /// Prove that an operator holds the keys of a validator.
     Validator(validator::ValidatorCommand),
