@@ -18,6 +18,7 @@ model             DIEM_MODEL_SEEDS=500 DIEM_MODEL_FIRST_SEED=$seed |--test it re
 fuzz              DIEM_FUZZ_ROUNDS=20000 DIEM_FUZZ_SEED=$seed  |--test it corpus::spoilt                            |20,000 spoilt inputs for each entrance end no node
 new-module        DIEM_NEW_MODULE_BUILD=1                      |--test it new_module::the_counter_applies           |a new module of 120 lines, one in each list, compiles with node and tests
 bridge            DIEM_BRIDGE_TRANSFERS=300                     |--test it bridge::upheaval::                        |300 transfers to Base arrive once each, while validators come, go, change keys and are killed
+home              DIEM_BRIDGE_HOME=1000                         |--test it bridge::home::                            |1,000 transfers to Base and 1,000 back arrive once each, while validators are killed and one endpoint is dead
 bridge-model      DIEM_BRIDGE_MODEL_CHECKPOINTS=100000 DIEM_BRIDGE_MODEL_FIRST_SEED=$seed |--test it histories::random_histories_of_both |100,000 completed checkpoints keep both equalities, the contract's bytecode on one side and the module on the other
 burns             DIEM_BRIDGE_BURNS=100000                        |--test it homecoming::all_burns                  |100,000 burns of one block of Base are paid, 200 a block, while transfers go on
 genesis-fields    DIEM_FUZZ_STEP=1                             |--test it genesis_fields::any_value                 |any value in any field of a genesis is refused or gives a chain that goes on

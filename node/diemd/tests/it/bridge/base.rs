@@ -1,6 +1,6 @@
 //! The local Base of a devnet, as its contract and token are there now.
 
-use diem_base::{Base, Bridge};
+use diem_base::{Base, Bridge, Call, Sender};
 use diem_core::{
     Address, Amount,
     keys::{EthereumKey, KeyKind},
@@ -12,10 +12,19 @@ use crate::support::{client::until, devnet::Devnet};
 
 /// The account on the local Base with this index of the phrase: alice has 0, dave 3, the relayer of the first validator 10.
 pub(super) fn account(index: u32) -> Address {
+    key(index).address()
+}
+
+/// The key of that account.
+pub(super) fn key(index: u32) -> EthereumKey {
+    EthereumKey::new(&secret(index)).unwrap()
+}
+
+/// The bytes of that key.
+pub(super) fn secret(index: u32) -> [u8; 32] {
     let phrase = derive::parse_phrase(TEST_MNEMONIC).unwrap();
     let path = derive::default_path(KeyKind::Ethereum, index);
-    let secret = derive::derive(&phrase, KeyKind::Ethereum, &path).unwrap();
-    EthereumKey::new(secret.bytes()).unwrap().address()
+    **derive::derive(&phrase, KeyKind::Ethereum, &path).unwrap().bytes()
 }
 
 /// The URL of the local Base.
@@ -30,6 +39,12 @@ pub(super) async fn contract(devnet: &Devnet) -> Bridge {
     let bridge = Bridge::new(base, named("bridge"));
     assert_eq!(bridge.token(), &named("token"));
     bridge
+}
+
+/// Burns nDIEM of an account of the phrase for an account of this chain.
+pub(super) async fn burn(bridge: &Bridge, index: u32, amount: Amount, recipient: &Address) {
+    let sender = Sender::new(bridge.base().clone(), key(index));
+    sender.send(bridge, &Call::burn(amount, recipient)).await.unwrap();
 }
 
 /// Waits until an account has this amount of nDIEM. More than that would be minted twice.

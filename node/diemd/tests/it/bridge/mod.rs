@@ -1,6 +1,8 @@
-//! DIEM goes out to Base: real validators, and a local Base beside them.
+//! DIEM goes out to Base and comes home: real validators, and a local Base beside them.
 
+mod apart;
 mod base;
+mod home;
 mod screen;
 mod silent;
 mod traffic;

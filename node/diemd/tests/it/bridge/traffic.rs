@@ -1,4 +1,4 @@
-//! Transfers of dave to Base, each to a recipient of its own.
+//! Transfers of dave to Base, each of an amount of its own.
 
 use std::time::Duration;
 
@@ -31,6 +31,11 @@ pub(super) struct Traffic {
     pub(super) sent: Vec<(Address, Amount)>,
 }
 
+/// The amount of the transfer with this number. No two are the same, so that a balance tells which transfer made it.
+pub(super) fn amount(number: u64) -> Amount {
+    Amount::new(Amount::ONE.get() / 50 + u128::from(number))
+}
+
 impl Traffic {
     pub(super) async fn new(devnet: &Devnet) -> Self {
         let nodes: Vec<Client> = (0..devnet.nodes()).map(|node| devnet.client(node)).collect();
@@ -38,14 +43,17 @@ impl Traffic {
         Self { nodes, doc: devnet.doc.clone(), first, txs: Vec::new(), sent: Vec::new() }
     }
 
-    /// Sends that many transfers, and waits until all are in blocks.
+    /// Sends that many transfers to recipients that nobody else has, and waits until all are in blocks.
     pub(super) async fn send(&mut self, count: usize) {
+        let own = |number: u64| Address(keccak256(&number.to_be_bytes())[..20].try_into().unwrap());
+        self.send_to(count, own).await;
+    }
+
+    /// Sends that many transfers, each to the recipient for its number, and waits until all are in blocks.
+    pub(super) async fn send_to(&mut self, count: usize, recipient: impl Fn(u64) -> Address) {
         for _ in 0..count {
             let number = u64::try_from(self.txs.len()).unwrap();
-            let hash = keccak256(&number.to_be_bytes());
-            let recipient = Address(hash[..20].try_into().unwrap());
-            // No two are the same, so that a balance tells which transfer made it.
-            let amount = Amount::new(Amount::ONE.get() / 50 + u128::from(number));
+            let (recipient, amount) = (recipient(number), amount(number));
             let call = Call::Bridge(Msg::BridgeOut { amount, fee: FEE, recipient });
             let tx = TxBuilder::new(&self.doc, &person(3), self.first + number, vec![call]).bytes();
             self.offer(&tx, self.txs.len()).await;
