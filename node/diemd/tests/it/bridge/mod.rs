@@ -3,6 +3,7 @@
 mod apart;
 mod base;
 mod home;
+mod refund;
 mod screen;
 mod silent;
 mod traffic;
