@@ -2,6 +2,7 @@
 
 mod apart;
 mod base;
+mod fast;
 mod home;
 mod refund;
 mod screen;
