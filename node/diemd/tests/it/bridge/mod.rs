@@ -3,6 +3,7 @@
 mod apart;
 mod base;
 mod fast;
+mod forged;
 mod home;
 mod refund;
 mod screen;
