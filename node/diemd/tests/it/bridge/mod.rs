@@ -6,6 +6,7 @@ mod fast;
 mod forged;
 mod home;
 mod refund;
+mod reorg;
 mod screen;
 mod silent;
 mod traffic;
