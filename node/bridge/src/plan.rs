@@ -12,6 +12,8 @@ use diem_core::{Address, StateRead, Time};
 const BEFORE_DEADLINE: u64 = 300;
 /// The most administrative actions that are looked at.
 const ACTIONS: u64 = 64;
+/// The number of pauses above the last one that the contract takes.
+const PAUSES_AHEAD: u64 = 4;
 
 /// A thing that is sent to Base once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,6 +26,8 @@ pub(crate) enum Item {
     Action(u64),
     /// The batch of this nonce.
     Batch(u64),
+    /// The pause of this number.
+    Pause(u64),
 }
 
 impl Item {
@@ -34,6 +38,7 @@ impl Item {
             Self::Proposal(_) => "proposal",
             Self::Action(_) => "action",
             Self::Batch(_) => "batch",
+            Self::Pause(_) => "pause",
         }
     }
 }
@@ -45,6 +50,7 @@ impl std::fmt::Display for Item {
             Self::Proposal(nonce) => write!(f, "the proposed set after set {nonce}"),
             Self::Action(nonce) => write!(f, "administrative action {nonce}"),
             Self::Batch(nonce) => write!(f, "batch {nonce}"),
+            Self::Pause(nonce) => write!(f, "pause {nonce}"),
         }
     }
 }
@@ -60,6 +66,10 @@ pub(crate) struct OnBase {
     pub(crate) is_active: bool,
     /// The nonce of the last administrative action.
     pub(crate) admin_nonce: u64,
+    /// The number of the last pause or end of one.
+    pub(crate) pause_nonce: u64,
+    /// Whether minting is paused until the validators end it.
+    pub(crate) is_paused: bool,
     /// The clock of Base, in seconds.
     pub(crate) now: u64,
 }
@@ -85,7 +95,9 @@ pub(crate) fn plan(
     let Some(stored) = stored_set(state, base.set).map(|stored| stored.set()) else { return Vec::new() };
     let newest = issued(state).sets;
     let mut set = new_set(state, time, base, &stored, newest);
-    let mut steps: Vec<Step> = actions(state, time, base, &stored);
+    // A pause goes first: whoever forges mints meanwhile.
+    let mut steps: Vec<Step> = pause(state, time, base, &stored).into_iter().collect();
+    steps.extend(actions(state, time, base, &stored));
     for (nonce, open) in open_batches(state) {
         let is_late = base.now.saturating_add(BEFORE_DEADLINE) >= open.deadline;
         let Some(digest) = booking::wanted_digest(state, OutboundKind::Batch, nonce) else { continue };
@@ -144,6 +156,23 @@ fn actions(state: &dyn StateRead, time: Time, base: &OnBase, stored: &ValidatorS
     nonces.filter_map(step).collect()
 }
 
+/// The pauses that the contract takes now.
+fn pauses(base: &OnBase) -> impl Iterator<Item = u64> {
+    let first = base.pause_nonce.saturating_add(1);
+    (first..first.saturating_add(PAUSES_AHEAD)).filter(|_| !base.is_paused)
+}
+
+/// The first pause that enough validators have signed. None is sent while minting is paused until the validators end it.
+fn pause(state: &dyn StateRead, time: Time, base: &OnBase, stored: &ValidatorSet) -> Option<Step> {
+    pauses(base).find_map(|nonce| {
+        let list = enough(state, OutboundKind::Pause, nonce, base.set, stored)?;
+        let item = Item::Pause(nonce);
+        // As an action it has no time of its own.
+        let turn = booking::turn(state, nonce, Time(0), time);
+        Some(Step { item, turns: vec![(item, turn)], call: Call::pause(stored, &list, nonce) })
+    })
+}
+
 /// The fewest signatures of the stored set that the contract needs.
 fn enough(
     state: &dyn StateRead,
@@ -166,5 +195,6 @@ pub(crate) fn has_news(state: &dyn StateRead, last: Option<&OnBase>, is_done: &d
     };
     issued.sets > last.set
         || issued.actions > last.admin_nonce
+        || pauses(last).any(|nonce| booking::has_quorum(state, OutboundKind::Pause, nonce, last.set))
         || open_batches(state).iter().any(|(nonce, _)| is_open(*nonce))
 }

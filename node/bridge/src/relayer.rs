@@ -11,7 +11,7 @@ use std::{
 };
 
 use diem_base::{Base, BaseError, Bridge, Sender, Terms};
-use diem_bridge::{Domain, state};
+use diem_bridge::{Domain, UNTIL_UNPAUSE, state};
 use diem_core::{Address, Time, keys::EthereumKey};
 use diem_runtime::App;
 use tokio::sync::watch;
@@ -180,12 +180,14 @@ impl Relayer {
     /// Reads the contract, and looks whether the account can still pay.
     async fn ask(&mut self) -> Result<Option<OnBase>, BaseError> {
         let Some(Connection { bridge, sender, .. }) = &self.connection else { return Ok(None) };
-        let contract = bridge.state().await?;
+        let (contract, minting) = (bridge.state().await?, bridge.pause_state().await?);
         let base = OnBase {
             set: contract.set_nonce,
             set_created_at: contract.set_created_at,
             is_active: contract.active,
             admin_nonce: bridge.admin_nonce().await?,
+            pause_nonce: minting.pause_nonce,
+            is_paused: minting.paused_until == UNTIL_UNPAUSE,
             now: bridge.base().latest().await?.timestamp,
         };
         let (balance, low) = (bridge.base().balance(sender.address()).await?, self.settings.low_balance_gwei);

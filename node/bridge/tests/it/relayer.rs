@@ -3,13 +3,16 @@
 use std::{sync::Arc, time::Duration};
 
 use diem_base::Dev;
-use diem_bridge::{AdminAction, Msg, sealing, state};
-use diem_core::{Address, Amount, keys::EthereumKey};
+use diem_bridge::{AdminAction, Msg, Outbound, OutboundKind, Statement, UNTIL_UNPAUSE, booking, sealing, state};
+use diem_core::{
+    Address, Amount,
+    keys::{EthereumKey, SecretKey},
+};
 use diem_node_bridge::{Keys, Metrics, Registry, Relayer};
 use diem_testkit::operator;
 
 use crate::{
-    scene::{BASE, Scene, metric},
+    scene::{BASE, Scene, key, metric},
     world::{World, settings},
 };
 
@@ -101,6 +104,30 @@ async fn a_decided_action_is_sent_and_nothing_close_to_its_deadline() {
     assert_eq!(world.bridge.admin_nonce().await.unwrap(), 1);
     assert!(!world.bridge.executed(nonce).await.unwrap());
     assert_eq!(metric(&registry, "diem_bridge_unrelayed_batches"), "0");
+    assert_eq!(metric(&registry, "diem_bridge_present_faults{fault=\"sending\"}"), "0");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_is_sent_once_a_third_of_the_power_has_signed_it() {
+    let Some(world) = World::start().await else { return };
+    let (mut relayer, registry) = world.relayer(43, &[], Duration::ZERO).await;
+    let states = |validator: u32| {
+        let digest = booking::wanted_digest(&world.scene.state(), OutboundKind::Pause, 1).unwrap();
+        let SecretKey::Ethereum(key) = key(validator) else { unreachable!("bridge keys are Ethereum's") };
+        let signature = key.sign(&digest);
+        let statement = Statement::Outbound(Outbound { kind: OutboundKind::Pause, nonce: 1, digest, signature });
+        world.scene.run(&operator(0), Msg::Submit { statements: vec![statement] });
+    };
+    states(1);
+    relayer.round().await;
+    assert_eq!(world.bridge.pause_state().await.unwrap().pause_nonce, 0);
+    states(2);
+    for _ in 0..2 {
+        relayer.round().await;
+    }
+    let now = world.bridge.pause_state().await.unwrap();
+    assert_eq!((now.paused_until, now.pause_nonce), (UNTIL_UNPAUSE, 1));
+    assert_eq!(metric(&registry, "diem_bridge_relayed_txs_total{what=\"pause\"}"), "1");
     assert_eq!(metric(&registry, "diem_bridge_present_faults{fault=\"sending\"}"), "0");
 }
 

@@ -17,14 +17,10 @@ pub(super) fn account(index: u32) -> Address {
 
 /// The key of that account.
 pub(super) fn key(index: u32) -> EthereumKey {
-    EthereumKey::new(&secret(index)).unwrap()
-}
-
-/// The bytes of that key.
-pub(super) fn secret(index: u32) -> [u8; 32] {
     let phrase = derive::parse_phrase(TEST_MNEMONIC).unwrap();
     let path = derive::default_path(KeyKind::Ethereum, index);
-    **derive::derive(&phrase, KeyKind::Ethereum, &path).unwrap().bytes()
+    let secret = derive::derive(&phrase, KeyKind::Ethereum, &path).unwrap();
+    EthereumKey::new(secret.bytes()).unwrap()
 }
 
 /// The URL of the local Base.
