@@ -106,8 +106,10 @@ impl SupplyCommand {
     pub(crate) async fn run(self, common: &Common) -> Result<(), Failure> {
         let client = common.client()?;
         let trust = self.trust.trust(common, &client).await?;
+        // The newest state is proven by the block after it, for which the node waits.
+        let latest = client.status().await?.latest.map(|head| head.height);
         let mut light = LightClient::new(client, trust);
-        let proven = light.ask(None, Rows::read).await.map_err(not_proven)?;
+        let proven = light.ask(latest, Rows::read).await.map_err(not_proven)?;
         let checkpoint = checkpoint(&proven.answer)?;
         if let Some(url) = &self.base_rpc {
             prove(url, &proven.answer, &checkpoint).await?;

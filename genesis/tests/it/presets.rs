@@ -17,9 +17,9 @@ fn the_hashes_of_the_presets_are_pinned() {
     // A change here is a change of borsh layout, parameters, people or validators: every running chain of the old
     // kind refuses the new program.
     for (name, expected) in [
-        ("dev", "d6e53b2e27803870478ad4115760a8184b177d96700e0f4a5d44eeec2b78f765"),
-        ("localnet", "38e463abf1ca327689dd39397b1049eb926c53be197a8ee64273c847f25cf505"),
-        ("live", "b1416434c4f7dfb4b1f18d88b691e1feaa2eb0abd1bab2fb2775cc10ae6b1a4a"),
+        ("dev", "51ac2a97f4c3bb0b6a131a29341ea3f2c953b98ede31c3d3c1e2c531b2bb1506"),
+        ("localnet", "470dd70eac74c0617a49d49636a065b594d875bee863d9f11cd7cf83b2bfed20"),
+        ("live", "a44e7fa4cd118c8f0b1157a1c75673077490cac87e24beaf5f429b51b67fa11f"),
     ] {
         let doc = presets::preset(name).unwrap().unwrap().resolve(Some(NOW)).unwrap();
         assert_eq!(hex::encode(doc.hash()), expected, "{name}");

@@ -22,6 +22,8 @@ use crate::{
     plan::{Item, OnBase, Step, has_news, plan, proposal},
 };
 
+/// The interval at which it is looked whether the chain went back while something is sent.
+const GLANCE_EVERY: Duration = Duration::from_millis(50);
 /// The interval at which the relayer looks without a commit.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// The interval at which Base is asked although the state has no news, for the balance and for sets.
@@ -277,7 +279,14 @@ impl Relayer {
     /// fails is tried again later, and others go on.
     async fn send(&mut self, step: Step) -> Result<(), BaseError> {
         let Some(Connection { bridge, sender, .. }) = &self.connection else { return Ok(()) };
-        match sender.send(bridge, &step.call).await {
+        let sent = tokio::select! {
+            sent = sender.send(bridge, &step.call) => sent,
+            () = went_back(&self.app, self.height) => {
+                tracing::info!("{} is forgotten: the chain went back, and no longer has it", step.item);
+                return Ok(());
+            }
+        };
+        match sent {
             Ok(receipt) => {
                 let (block, tx) = (receipt.block, format!("0x{}", hex::encode(receipt.hash)));
                 tracing::info!(block, gas = receipt.gas_used, tx, "{} is on Base", step.item);
@@ -309,6 +318,14 @@ impl Relayer {
             BaseError::Reverted(_) if matches!(step.item, Item::Proposal(_)) => tracing::debug!("{text}"),
             error => self.faults.raise_kind(Fault::Sending, &kind(error), text),
         }
+    }
+}
+
+/// Ends once the chain is below this height, as after a revert of a development chain. What was sent for the state that is
+/// gone would otherwise be sent again as soon as Base goes back too.
+async fn went_back(app: &App, height: u64) {
+    while app.store().latest().height() >= height {
+        tokio::time::sleep(GLANCE_EVERY).await;
     }
 }
 

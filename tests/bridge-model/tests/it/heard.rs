@@ -7,7 +7,7 @@ use diem_bridge::{Checkpoint, Event, Reason, admin, inbound, sealing, state};
 use diem_core::Address;
 
 use crate::{
-    ledger::{Checked, End, ItemState, Ledger, Owner, must},
+    ledger::{Checked, End, ItemState, Ledger, Owner, Sums, Violation, must},
     model::{Model, Seen},
 };
 
@@ -21,7 +21,9 @@ const HOLD: u64 = 14 * DAY;
 pub(crate) struct Heard {
     /// The last block of Base that was completed.
     pub(crate) completed: Option<Seen>,
-    /// The number of blocks that were.
+    /// Whether both equalities are still to be checked at it.
+    pub(crate) is_new: bool,
+    /// The number of completed blocks at which both held.
     pub(crate) completions: u64,
     /// The nonce of the last event that was applied.
     pub(crate) applied: u64,
@@ -59,7 +61,7 @@ impl Model<'_> {
         must(hash == Some(&applied.rolling_hash), "only what Base reported is applied", || format!("event {nonce}"))?;
         must(nonce >= before, "events are applied in order", || format!("{nonce} after {before}"))?;
         let (old, new) = (self.ledger.sums_at(before), self.ledger.sums_at(nonce));
-        let minted = |sums: crate::ledger::Sums| sums.minted + sums.fees + sums.released;
+        let minted = |sums: Sums| sums.minted + sums.fees + sums.released;
         self.ledger.outs.drain(now, new.burned - old.burned);
         self.ledger.credits.drain(now, minted(new) - minted(old));
         self.heard.applied = nonce;
@@ -80,7 +82,8 @@ impl Model<'_> {
             Event::Attested { checkpoint } => self.seen_of(&checkpoint).map(|_| ()),
             Event::Completed { number, .. } => {
                 self.heard.completed = Some(self.seen[&number]);
-                self.heard.completions += 1;
+                must(!self.heard.is_new, "every completed block is looked at", || format!("the one before {number}"))?;
+                self.heard.is_new = true;
                 self.check_moves("completed")
             }
             Event::Halted { .. } => {
@@ -114,7 +117,7 @@ impl Model<'_> {
     }
 
     /// The block of Base that was attested, if it is one.
-    fn seen_of(&self, checkpoint: &Checkpoint) -> Result<Seen, crate::ledger::Violation> {
+    fn seen_of(&self, checkpoint: &Checkpoint) -> Result<Seen, Violation> {
         let seen = self.seen.get(&checkpoint.number).filter(|seen| seen.checkpoint == *checkpoint);
         must(seen.is_some(), "only blocks of Base are attested", || format!("{checkpoint:?}"))?;
         Ok(*seen.unwrap())

@@ -13,7 +13,7 @@ use crate::{
     chain::{AUTHORITY, Chain, PEOPLE, Signatures, WEALTH},
     defect::Defect,
     heard::Heard,
-    ledger::{Checked, Ledger},
+    ledger::{Checked, Ledger, Violation},
     staking_chain::who,
     step::View,
 };
@@ -176,7 +176,7 @@ impl<'a> Model<'a> {
     }
 
     /// The block of Base that validators look at.
-    pub(crate) fn view(&mut self, view: View) -> Result<Option<Checkpoint>, crate::ledger::Violation> {
+    pub(crate) fn view(&mut self, view: View) -> Result<Option<Checkpoint>, Violation> {
         let newest = |model: &Self| model.seen.values().next_back().map(|seen| seen.checkpoint);
         Ok(match view {
             View::None => None,

@@ -3,7 +3,7 @@
 use diem_bridge::{BaseEvent, VetoOf};
 
 use crate::{
-    ledger::{Burned, Checked, End, Item, ItemState, Ledger, Owner, Sealed, Sums, must},
+    ledger::{Burned, Checked, End, Item, ItemState, Ledger, Owner, Sealed, Sums, Violation, must},
     model::Shape,
 };
 
@@ -87,13 +87,7 @@ impl Ledger {
     }
 
     /// Books that Base executed a batch. Returns what of it the chain never issued.
-    fn execute(
-        &mut self,
-        event: u64,
-        nonce: u64,
-        struct_hash: &[u8; 32],
-        total: u128,
-    ) -> Result<u128, crate::ledger::Violation> {
+    fn execute(&mut self, event: u64, nonce: u64, struct_hash: &[u8; 32], total: u128) -> Result<u128, Violation> {
         let Some(sealed) = self.sealed(nonce).filter(|sealed| sealed.struct_hash == *struct_hash) else {
             self.breaches.insert(event, *struct_hash);
             return Ok(total);
@@ -105,7 +99,7 @@ impl Ledger {
     }
 
     /// Books that an item left the queue of Base.
-    fn leave(&mut self, queue_id: u64, to: ItemState) -> Result<&Item, crate::ledger::Violation> {
+    fn leave(&mut self, queue_id: u64, to: ItemState) -> Result<&Item, Violation> {
         let item = self.items.get_mut(&queue_id).unwrap();
         must(item.state == ItemState::Waits, "an item acts once", || format!("{queue_id}: {:?}", item.state))?;
         item.state = to;
