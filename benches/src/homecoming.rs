@@ -36,7 +36,7 @@ pub(crate) fn run(report: &mut Report) {
         app.verify_signatures(&plain);
         let with: Vec<Bytes> = std::iter::once(votes.clone()).chain(plain.iter().cloned()).collect();
         let block = chain.chain.next_block();
-        let mut time = |txs: &[Bytes]| {
+        let time = |txs: &[Bytes]| {
             let hash = block_hash(&block, txs);
             let (accepted, ns) = timed(|| app.process(&block, hash, txs));
             accepted.unwrap();

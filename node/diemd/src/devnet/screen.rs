@@ -214,12 +214,16 @@ fn to_base(plan: &Plan, wallet: &Wallet, bridge: &Bridge) -> Result<String, Devn
     let key = ON_BASE;
     let back =
         ["bridge", "back", "0.5DIEM", "--to", BRIDGES, "--key", key, "--base-rpc", &bridge.rpc, "--follow", "--yes"];
-    let genesis = plan.dir.join("genesis.json").display().to_string();
+    let genesis = genesis_file(plan);
     let supply = ["bridge", "verify-supply", "--base-rpc", &bridge.rpc, "--genesis", &genesis];
     for words in [&back[..], &supply] {
         text.push_str(&format!("{}\n", command(&ours(words, wallet, &node), "  ", width())));
     }
     Ok(text)
+}
+
+fn genesis_file(plan: &Plan) -> String {
+    plan.dir.join("genesis.json").display().to_string()
 }
 
 /// Three commands to try, which work exactly as they stand.
@@ -228,8 +232,7 @@ fn to_try(plan: &Plan, wallet: &Wallet) -> Vec<Vec<String>> {
     let (first, last) = (at(0), at(usize::MAX));
     let look = match plan.engine {
         EngineKind::Comet => {
-            let genesis = plan.dir.join("genesis.json").display().to_string();
-            ours(&["query", "account", "bob", "--verify", "--genesis", &genesis], wallet, &last)
+            ours(&["query", "account", "bob", "--verify", "--genesis", &genesis_file(plan)], wallet, &last)
         }
         EngineKind::Instant => {
             let url = format!("{first}/v1/dev/warp");
