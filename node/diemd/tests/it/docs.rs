@@ -298,6 +298,38 @@ fn generated(name: &str, page: &str) {
     assert!(written == page, "docs/src/build/{name} is not what the node knows: {write}");
 }
 
+/// The texts of all files below a folder whose names end like this, in one.
+fn sources(folder: &Path, ending: &str) -> String {
+    let mut text = String::new();
+    for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        let name = entry.file_name().unwrap().to_string_lossy().into_owned();
+        if entry.is_dir() && !["target", "node_modules"].contains(&&*name) {
+            text.push_str(&sources(&entry, ending));
+        } else if name.ends_with(ending) {
+            text.push_str(&std::fs::read_to_string(&entry).unwrap());
+        }
+    }
+    text
+}
+
+#[test]
+fn every_test_that_the_page_of_failures_names_is_there() {
+    let page = std::fs::read_to_string(root().join("docs/src/develop/bridge-failures.md")).unwrap();
+    let rooms = ["modules", "runtime", "node", "client", "genesis"].map(|room| sources(&root().join(room), ".rs"));
+    let known = [rooms.concat(), sources(&root().join("contracts/test"), ".sol")].concat();
+    let rows = page.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| failure"));
+    for row in rows {
+        let tests = row.rsplit(" | ").next().unwrap();
+        let names: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
+        assert!(!names.is_empty(), "no test is named: {row}");
+        for name in names {
+            let is_module = name.strip_suffix("::").is_some_and(|module| known.contains(&format!("mod {module};")));
+            let is_test = ["fn ", "function "].iter().any(|word| known.contains(&format!("{word}{name}(")));
+            assert!(is_module || is_test, "there is no test {name}");
+        }
+    }
+}
+
 #[test]
 fn every_link_leads_somewhere() {
     let mut links = 0;
