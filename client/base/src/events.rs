@@ -18,7 +18,7 @@ pub struct FoundEvent {
     pub nonce: u64,
     /// The number of the block that the endpoint gives for it.
     pub block: u64,
-    /// The event.
+    /// The kind and payload that the contract logged under this nonce.
     pub event: EventBytes,
 }
 

@@ -6,6 +6,7 @@ use std::{
 };
 
 use diem_core::{Address, BlockInfo, CallError, Events, StateRead, StateWrite, Time, TxContext, Verifier, eip712};
+use diem_staking::bridge_key;
 
 use crate::{
     Attestation, BridgeVotes, Error, Event, ID, MAX_SUBMITTED, Outbound, OutboundKind, SignatureList, Statement,
@@ -247,7 +248,7 @@ fn book(
     match statement {
         Statement::Outbound(outbound) => book_outbound(state, events, signer, outbound),
         Statement::Inbound { checkpoint, signature } => {
-            let operator = attesting::check_signer(state, wanted.told(state), &signer, checkpoint.number)?;
+            let operator = bridge_key(state, &signer).ok_or(Error::NotASigner(signer))?.operator;
             let attestation = Attestation { checkpoint: *checkpoint, signature: *signature };
             if attesting::book(state, operator, &attestation) {
                 stated.insert(checkpoint.number);

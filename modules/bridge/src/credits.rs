@@ -20,7 +20,7 @@ const DAY_MS: u64 = 86_400_000;
 /// The time for which the authority can hold back a delayed credit.
 const HOLD_MS: u64 = 14 * DAY_MS;
 
-/// Notes a credit; the books follow with whoever calls.
+/// Notes a credit. The caller adds its amount to what the books owe, because it holds them anyway.
 pub(crate) fn add(
     state: &mut dyn StateWrite,
     events: &mut Events,
@@ -35,21 +35,6 @@ pub(crate) fn add(
     ISSUED.set(state, &issued);
     CREDITS.set(state, &id, &Credit { reason, recipient, amount, since: now, delayed_until: None, held: false });
     events.emit(ID, &Event::CreditOwed { id, reason, recipient, amount });
-}
-
-/// Notes a credit in the books too.
-pub(crate) fn owe(
-    state: &mut dyn StateWrite,
-    events: &mut Events,
-    now: Time,
-    reason: Reason,
-    recipient: Option<diem_core::Address>,
-    amount: Amount,
-) {
-    let mut books = books(state);
-    books.owed = books.owed.saturating_add(amount);
-    BOOKS.set(state, &books);
-    add(state, events, now, reason, recipient, amount);
 }
 
 /// What the escrow can pay out now, in adiem: what waits to be sealed has never left and stays untouched.

@@ -7,8 +7,7 @@ use diem_core::{Amount, CallError, Denom, Events, StateRead, StateWrite, Time, T
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error, Event, ID, Reason,
-    credits::owe,
+    Error, Event, ID, Reason, credits,
     inbound::{ATTESTED, HALT, Halt, REPLAY, applied, attested},
     setup::check_authority,
     state::{BOOKS, Books, books},
@@ -127,10 +126,11 @@ pub(crate) fn resume(ctx: &mut TxContext<'_>) -> Result<(), CallError> {
     let escrow = pool(ctx.state, Pool::BridgeEscrow, Denom::Diem);
     let (held, owed) = balance(escrow, applied(ctx.state).supply(), &books);
     books.uncovered = owed.saturating_sub(held);
-    BOOKS.set(ctx.state, &books);
     let surplus = held.saturating_sub(owed);
+    books.owed = books.owed.saturating_add(surplus);
+    BOOKS.set(ctx.state, &books);
     if !surplus.is_zero() {
-        owe(ctx.state, ctx.events, ctx.block.time, Reason::Surplus, None, surplus);
+        credits::add(ctx.state, ctx.events, ctx.block.time, Reason::Surplus, None, surplus);
     }
     HALT.remove(ctx.state);
     // What was booked while the bridge was halted holds from now on.

@@ -125,7 +125,7 @@ pub struct MintLimits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NextLimits {
-    /// The limits.
+    /// Both limits, as they will be.
     pub limits: MintLimits,
     /// The second from which both count.
     #[serde(with = "diem_core::json::number")]

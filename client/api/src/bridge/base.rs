@@ -245,7 +245,7 @@ pub struct BridgeCheckpointDetail {
 /// A content that validators have stated of a block of Base.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatedContent {
-    /// The content.
+    /// The facts of the block that all of these operators state alike.
     pub checkpoint: BaseCheckpoint,
     /// The power of those who have stated it.
     pub power: u64,
@@ -276,7 +276,7 @@ pub struct BridgeSigner {
     /// The address of its bridge key.
     #[serde(with = "diem_bridge::on_base")]
     pub bridge_address: Address,
-    /// Its power.
+    /// Its power in consensus, which its statements count with.
     pub power: u64,
     /// The number of attested blocks and of batches with a quorum that it owed a signature for, of the last 200.
     pub owed: u16,

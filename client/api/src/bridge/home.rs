@@ -69,7 +69,7 @@ pub enum BurnState {
     Delayed,
     /// The authority holds it back for a time, once.
     Held,
-    /// It was paid.
+    /// It was paid out of the escrow; nothing of it is owed any more.
     Credited,
 }
 
@@ -107,7 +107,7 @@ pub struct BridgeQueueItem {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum QueuedPart {
-    /// A transfer.
+    /// The amount of a transfer to Base.
     Transfer,
     /// The fee of whoever relayed it.
     Fee,
