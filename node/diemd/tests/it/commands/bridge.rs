@@ -9,17 +9,17 @@ use super::chain::{Chain, units, whole};
 use crate::support::bridge::{state_all, state_newest_set, statement};
 
 /// An account on Base that nobody here has.
-const ON_BASE: &str = "0xBcd4042DE499D14e55001CcbB24a551F3b954096";
+pub(super) const ON_BASE: &str = "0xBcd4042DE499D14e55001CcbB24a551F3b954096";
 
 /// Runs a command that sends; returns the transaction in its block.
-async fn sent(chain: &Chain, line: &str) -> Value {
+pub(super) async fn sent(chain: &Chain, line: &str) -> Value {
     let ran = chain.run(&format!("bridge {line} --yes --output json")).await.ok();
     let answer = ran.json();
     assert_eq!(answer["state"], "committed", "{line}: {answer}");
     answer["tx"].clone()
 }
 
-async fn shown(chain: &Chain, line: &str) -> Value {
+pub(super) async fn shown(chain: &Chain, line: &str) -> Value {
     let table = chain.run(&format!("bridge {line}")).await.ok();
     assert!(!table.stdout.trim().is_empty(), "{line}");
     chain.run(&format!("bridge {line} --output json")).await.ok().json()

@@ -1,46 +1,26 @@
 //! Out and back on a local Base by the commands alone, with Base's own proofs; what waits in the queue there, and a pause.
 
-use std::path::Path;
-
-use diem_anvil::{LocalBase, Options};
+use diem_anvil::LocalBase;
 use diem_base::{Base, Dev};
 use diem_bridge::{OutboundKind, attesting, state};
-use diem_genesis::presets::{TEST_MNEMONIC, bridge_secret};
+use diem_genesis::presets::bridge_secret;
 use serde_json::Value;
 
-use super::chain::{Chain, units, whole};
+use super::{
+    bridge_base::{CHAIN_ID, local_base},
+    chain::{Chain, units, whole},
+};
 use crate::support::{
     bridge::{state_all, state_newest_set},
     far_side::{is_level, state_block},
 };
 
-/// The chain id of this Base.
-const CHAIN_ID: u64 = 84_530;
 /// The first account of the phrase, which has ETH on every local Base.
 const RICH: (&str, &str) =
     ("0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266", "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80");
 /// The second one, which is the guardian.
 const GUARDIAN: (&str, &str) =
     ("0x70997970C51812dc3A010C7d01b50e0d17dc79C8", "59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d");
-
-/// A local Base; without anvil a line says what is left out.
-fn local_base(folder: &Path) -> Option<LocalBase> {
-    let Some(anvil) = diem_anvil::find(None).unwrap() else {
-        eprintln!("left out: anvil is not installed here (`npm ci` in contracts/ installs it)");
-        return None;
-    };
-    let options = Options {
-        port: 0,
-        chain_id: CHAIN_ID,
-        phrase: TEST_MNEMONIC.into(),
-        accounts: 2,
-        block_time: None,
-        epoch: 1,
-        state: None,
-        log: folder.join("anvil.log"),
-    };
-    Some(LocalBase::start(&anvil, &options).unwrap())
-}
 
 /// A chain whose bridge lies on a local Base that mints at most a DIEM at once.
 struct Scene {

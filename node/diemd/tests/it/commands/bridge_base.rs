@@ -15,14 +15,14 @@ use crate::support::{
 };
 
 /// The chain id of this Base.
-const CHAIN_ID: u64 = 84_530;
+pub(super) const CHAIN_ID: u64 = 84_530;
 /// An account on Base that has nothing.
 const ON_BASE: &str = "0x00000000000000000000000000000000000000ab";
 /// The secret of the first account of the phrase, which has ETH on every local Base.
 const RICH: &str = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
 
 /// A local Base; without anvil a line says what is left out.
-fn local_base(folder: &Path) -> Option<LocalBase> {
+pub(super) fn local_base(folder: &Path) -> Option<LocalBase> {
     let Some(anvil) = diem_anvil::find(None).unwrap() else {
         eprintln!("left out: anvil is not installed here (`npm ci` in contracts/ installs it)");
         return None;

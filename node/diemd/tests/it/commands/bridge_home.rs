@@ -3,28 +3,15 @@
 
 use diem_bridge::OutboundKind;
 use diem_genesis::presets::bridge_secret;
-use serde_json::Value;
 
-use super::chain::{Chain, units, whole};
+use super::{
+    bridge::{ON_BASE, sent, shown},
+    chain::{Chain, units, whole},
+};
 use crate::support::{
     bridge::state_newest_set,
     far_side::{FarSide, is_level, state_block},
 };
-
-/// An account on Base that nobody here has.
-const ON_BASE: &str = "0xBcd4042DE499D14e55001CcbB24a551F3b954096";
-
-async fn sent(chain: &Chain, line: &str) -> Value {
-    let answer = chain.run(&format!("bridge {line} --yes --output json")).await.ok().json();
-    assert_eq!(answer["state"], "committed", "{line}: {answer}");
-    answer["tx"].clone()
-}
-
-async fn shown(chain: &Chain, line: &str) -> Value {
-    let table = chain.run(&format!("bridge {line}")).await.ok();
-    assert!(!table.stdout.trim().is_empty(), "{line}");
-    chain.run(&format!("bridge {line} --output json")).await.ok().json()
-}
 
 /// A chain whose bridge is at work and pays at most a DIEM at once.
 async fn at_work() -> Chain {
