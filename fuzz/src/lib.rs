@@ -16,6 +16,7 @@ mod bridge;
 mod calls;
 mod data;
 pub mod plan;
+mod snapshot;
 mod stages;
 mod txs;
 mod world;
@@ -24,6 +25,7 @@ pub use base::{base_header, base_proof};
 pub use bridge::{bridge_votes, shared_bridge};
 pub use calls::KINDS;
 pub use data::{events, init_chain, proof, query, transaction, vouchers};
+pub use snapshot::state_snapshot;
 pub use stages::{check_tx, finalize_block, prepare_proposal, process_proposal, results};
 pub use world::shared_chain;
 
@@ -45,4 +47,5 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("bridge_votes", bridge_votes),
     ("base_header", base_header),
     ("base_proof", base_proof),
+    ("state_snapshot", state_snapshot),
 ];

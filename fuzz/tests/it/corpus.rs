@@ -61,6 +61,7 @@ fn the_decoders_take_every_input_of_every_corpus() {
         "bridge_votes",
         "base_header",
         "base_proof",
+        "state_snapshot",
     ];
     for target in decoders {
         replay(target, |_| true);

@@ -1,6 +1,10 @@
 //! The application: what an engine holds.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    path::Path,
+    sync::{Arc, Weak},
+};
 
 use bytes::Bytes;
 use diem_bank as bank;
@@ -10,7 +14,10 @@ use diem_core::{
 };
 use diem_index::Index;
 use diem_overlay::WriteSet;
-use diem_store::{Snapshot, Store, StoreError};
+use diem_store::{
+    Snapshot, Store, StoreError,
+    state_sync::{ROWS_PER_CHUNK, Shelf},
+};
 use diem_types::{APP_VERSION, ChainError, ConsensusParams, GasParams, Signed, TxResult};
 use parking_lot::{Mutex, RwLock};
 
@@ -19,7 +26,9 @@ use crate::{
     hooks::Hooks,
     mempool::{Mempool, Waits},
     pending::{Consensus, PendingGenesis},
+    pruning::Keep,
     signatures::Signatures,
+    snapshots::{Progress, Snapshots},
     votes::Votes,
 };
 
@@ -33,8 +42,10 @@ pub struct Options {
     pub store: diem_store::Options,
     /// The number of transactions whose good signatures are remembered, and of statements whose verdicts are.
     pub remembered_signatures: usize,
-    /// The number of blocks that CometBFT should keep; 0 keeps all.
-    pub keep_blocks: u64,
+    /// The blocks that are kept, here and by CometBFT.
+    pub keep: Keep,
+    /// The most rows in a chunk of a snapshot, on average. All nodes of a chain have the default; tests need fewer.
+    pub rows_per_chunk: u64,
     /// The steps of a block. Tests put failing ones here; every node runs the default.
     pub hooks: Hooks,
 }
@@ -44,7 +55,8 @@ impl Default for Options {
         Self {
             store: diem_store::Options::default(),
             remembered_signatures: 400_000,
-            keep_blocks: 0,
+            keep: Keep::default(),
+            rows_per_chunk: ROWS_PER_CHUNK,
             hooks: Hooks::default(),
         }
     }
@@ -60,11 +72,16 @@ impl Default for Options {
 pub struct App {
     pub(crate) store: Store,
     pub(crate) hooks: Hooks,
-    pub(crate) keep_blocks: u64,
+    pub(crate) keep: Keep,
     pub(crate) consensus: Mutex<Consensus>,
     pub(crate) mempool: Mutex<Mempool>,
     pub(crate) signatures: Signatures,
     pub(crate) votes: Votes,
+    /// The snapshots beside the store; none where it is in memory.
+    pub(crate) snapshots: Option<Snapshots>,
+    pub(crate) restoring: Mutex<Weak<Progress>>,
+    /// The hashes of the manifests of snapshots that were given up: no peer brought their chunks.
+    pub(crate) given_up: Mutex<BTreeSet<[u8; 32]>>,
     pub(crate) chain: RwLock<Option<Arc<Identity>>>,
     pub(crate) genesis: RwLock<Option<Arc<PendingGenesis>>>,
 }
@@ -117,6 +134,11 @@ impl Base {
     }
 }
 
+/// The settings of a store that knows the index of this application.
+fn with_index(options: diem_store::Options) -> diem_store::Options {
+    diem_store::Options { index: diem_index::LAYOUT, ..options }
+}
+
 impl App {
     /// Opens the store in the folder `data` and takes its lock.
     ///
@@ -127,8 +149,17 @@ impl App {
         // This only reads, and comes first: opening for use replays RocksDB's log, which changes files of a home that
         // is refused.
         Self::held(data)?;
-        let store = Store::open(data, options.store)?;
-        Ok(Self::with_store(store, options))
+        let store = Store::open(data, with_index(options.store))?;
+        let shelf = Shelf::open(&crate::snapshots::folder(data), options.rows_per_chunk)?;
+        Ok(Self::with_store(store, Some(Snapshots::new(shelf)), options))
+    }
+
+    /// Reads all rows in the folder `data`, whose files may be damaged. Nothing is created, changed or locked.
+    ///
+    /// # Errors
+    /// A file is not what was written.
+    pub fn check_files(data: &Path) -> Result<(), StoreError> {
+        Store::check_files(data)
     }
 
     /// The identity of the state in the folder `data`, without opening it for use: nothing is created, changed or
@@ -161,19 +192,22 @@ impl App {
 
     /// Makes an application on a store in memory, for tests.
     pub fn in_memory(options: Options) -> Self {
-        Self::with_store(Store::in_memory(options.store), options)
+        Self::with_store(Store::in_memory(with_index(options.store)), None, options)
     }
 
-    fn with_store(store: Store, options: Options) -> Self {
+    fn with_store(store: Store, snapshots: Option<Snapshots>, options: Options) -> Self {
         let chain = IDENTITY.get(&store.latest()).map(Arc::new);
         Self {
             store,
             hooks: options.hooks,
-            keep_blocks: options.keep_blocks,
+            keep: options.keep,
             consensus: Mutex::default(),
             mempool: Mutex::default(),
             signatures: Signatures::new(options.remembered_signatures),
             votes: Votes::default(),
+            snapshots,
+            restoring: Mutex::default(),
+            given_up: Mutex::default(),
             chain: RwLock::new(chain),
             genesis: RwLock::new(None),
         }
@@ -200,6 +234,11 @@ impl App {
     /// The blocks and transactions that this node keeps to be found.
     pub const fn index(&self) -> Index<'_> {
         Index::new(&self.store)
+    }
+
+    /// The steps of a block.
+    pub const fn hooks(&self) -> &Hooks {
+        &self.hooks
     }
 
     /// The number of rows of the last committed state, or of the genesis before the first commit, and the bound on it.

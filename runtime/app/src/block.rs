@@ -29,6 +29,8 @@ pub struct Finalized {
     pub validator_updates: Vec<ValidatorUpdate>,
     /// The events of the hooks, as borsh.
     pub events: Vec<u8>,
+    /// The names of the hooks that failed and run again in the next block, for this node's metrics.
+    pub failed_hooks: Vec<&'static str>,
 }
 
 /// A block that was executed and not written.

@@ -22,7 +22,7 @@ pub struct Committed {
     pub root: [u8; 32],
     /// The time of the block's header.
     pub time: Time,
-    /// The first height that CometBFT should keep; 0 keeps all.
+    /// The first height that CometBFT should keep; 0 keeps all. Headers that evidence may refer to it keeps by itself.
     pub retain_height: u64,
     /// The hashes of the block's transactions, in order.
     pub tx_hashes: Vec<TxHash>,
@@ -77,6 +77,7 @@ impl App {
             root,
             validator_updates: executed.validator_updates,
             events: executed.events,
+            failed_hooks: executed.failed.iter().map(Failure::hook).collect(),
         })
     }
 
@@ -92,6 +93,9 @@ impl App {
         let root = pending.staged.root();
         let mut index = pending.index;
         index.extend(extra);
+        if let Some(floor) = self.next_floor(pending.info) {
+            self.store.raise_floor(floor);
+        }
         let mut mempool = self.mempool.lock();
         self.store
             .commit(pending.staged, height, time.millis(), APP_VERSION, index)
@@ -101,8 +105,8 @@ impl App {
         mempool.committed(&latest, height);
         self.votes.committed(&latest, &self.signatures);
         consensus.forget();
-        let retain_height = self.retain_height(height);
         let (rows, ChainParams { max_rows }) = self.state_size();
+        let retain_height = self.store.floor().height;
         Ok(Committed { height, root, time, retain_height, tx_hashes: pending.hashes, rows, max_rows })
     }
 
@@ -115,7 +119,8 @@ impl App {
         self.store.write_index(rows).map_err(|error| Fatal(format!("rows of the node cannot be written: {error}")))
     }
 
-    /// Undoes the last height: state and index rows, and `extra` rows of the node.
+    /// Undoes the last height: state and index rows, and `extra` rows of the node. A snapshot of it goes too, because the
+    /// height may come again with another state.
     ///
     /// # Errors
     /// There is no height to undo, or its undo row is gone.
@@ -130,6 +135,7 @@ impl App {
         mempool.clear();
         self.votes.clear();
         *self.chain.write() = IDENTITY.get(&self.store.latest()).map(std::sync::Arc::new);
+        self.forget_snapshots_above(self.info().height);
         Ok(self.info())
     }
 
@@ -151,13 +157,5 @@ impl App {
             return Ok(());
         }
         Err(Fatal(format!("consensus gives block {height}, but this store needs block {expected} next")))
-    }
-
-    /// The lowest height that CometBFT must keep: evidence may still refer to the blocks from there on.
-    fn retain_height(&self, height: u64) -> u64 {
-        match self.keep_blocks {
-            0 => 0,
-            keep => height.saturating_sub(keep.max(self.consensus_params().evidence_max_age_blocks)),
-        }
     }
 }

@@ -33,16 +33,21 @@ pub fn check_version(doc: &GenesisDoc) -> Result<(), Fatal> {
     )))
 }
 
-/// Builds the genesis state of every module.
-pub(crate) fn build(doc: &GenesisDoc) -> Result<PendingGenesis, Fatal> {
-    doc.validate().map_err(|error| Fatal(format!("genesis: {error}")))?;
-    check_version(doc)?;
-    let identity = Identity {
+/// The identity of the chain that starts from `doc`.
+pub fn identity(doc: &GenesisDoc) -> Identity {
+    Identity {
         chain_id: doc.chain_id.clone(),
         genesis_hash: doc.hash(),
         initial_height: doc.initial_height,
         app_version: doc.app_version,
-    };
+    }
+}
+
+/// Builds the genesis state of every module.
+pub(crate) fn build(doc: &GenesisDoc) -> Result<PendingGenesis, Fatal> {
+    doc.validate().map_err(|error| Fatal(format!("genesis: {error}")))?;
+    check_version(doc)?;
+    let identity = identity(doc);
     let mut state = Overlay::with_writes(&Empty, WriteSet::new());
     IDENTITY.set(&mut state, &identity);
     chain::CONSENSUS.set(&mut state, &doc.consensus);

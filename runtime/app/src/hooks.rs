@@ -43,6 +43,14 @@ pub struct Hooks {
     pub end: Vec<Hook>,
 }
 
+impl Hooks {
+    /// The names of the steps whose failure does not stop the node.
+    pub fn retried(&self) -> impl Iterator<Item = &'static str> {
+        let all = self.begin.iter().chain(&self.end);
+        all.filter(|hook| matches!(hook.run, Run::Retry(_))).map(|hook| hook.name)
+    }
+}
+
 impl Default for Hooks {
     /// The chain's own list. Every line says why it stands where it stands.
     fn default() -> Self {
@@ -124,6 +132,11 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
+    /// The name of the step.
+    pub(crate) const fn hook(&self) -> &'static str {
+        self.hook
+    }
+
     /// Logs the failure. It is called only for blocks that were decided: proposals and dry runs may fail in many ways
     /// that never happen.
     pub(crate) fn log(&self) {

@@ -1,5 +1,5 @@
 //! State between the calls of an engine: a genesis for the first commit, a proposal for its decision, a block for its
-//! commit. Nothing of it is written.
+//! commit, a snapshot for its last chunk. Nothing of it is part of what is committed.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use diem_core::{BlockInfo, chain::Identity, tx::TxHash};
 use diem_overlay::Overlay;
 use diem_store::{IndexOp, Staged};
 
-use crate::block::Executed;
+use crate::{block::Executed, snapshots::Restoring};
 
 /// The state of genesis, kept until the first block is committed in one batch with it.
 pub(crate) struct PendingGenesis {
@@ -17,13 +17,15 @@ pub(crate) struct PendingGenesis {
     pub(crate) rows: u64,
 }
 
-/// The state of consensus between two of its calls. Nothing of it is written.
+/// The state of consensus between two of its calls. Nothing of it is part of what is committed.
 #[derive(Default)]
 pub(crate) struct Consensus {
     /// The last proposal that was accepted, by block hash.
     pub(crate) processed: Option<([u8; 32], Executed)>,
     /// The block that was finalized and waits for its commit.
     pub(crate) pending: Option<Pending>,
+    /// The snapshot that is being restored. Dropping it removes what it wrote.
+    pub(crate) restoring: Option<Restoring>,
 }
 
 impl Consensus {

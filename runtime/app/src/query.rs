@@ -40,9 +40,19 @@ impl App {
         }
     }
 
+    /// The height of the snapshot with which this node began; `None` if it has executed all blocks itself.
+    pub fn began_at(&self) -> Option<u64> {
+        self.store.began_at()
+    }
+
     /// The oldest height whose state can be read and proven; `None` before the first commit.
     pub fn oldest_height(&self) -> Option<u64> {
         self.store.oldest()
+    }
+
+    /// The lowest height to which [`App::rollback`] can go back; `None` before the first block.
+    pub fn undoes_to(&self) -> Option<u64> {
+        self.store.undoes_to()
     }
 
     /// The newest state that can be proven at once: the one before the latest, because the root after block H stands in

@@ -6,7 +6,7 @@
 //! 'f' transfer height      its fee, raised at that height
 //! 'e' transfer             how it ended
 //! 'c' credit               to whom it was paid
-//! 'x' event of Base        the credit that a burn made
+//! 'x' event of Base        the credit that a burn made, and the height
 //! 'a' block of Base        when it was attested
 //! ```
 //!
@@ -15,10 +15,10 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 use diem_bridge::{Event as Bridge, Reason};
 use diem_core::{Address, Amount, BlockInfo, Key, ModuleId, Time, encode};
-use diem_store::{IndexOp, Snapshot};
+use diem_store::{IndexOp, Snapshot, Written};
 use diem_types::Event;
 
-use crate::key;
+use crate::{key, layout::height as written_at};
 
 const SENT: u8 = b's';
 const FEE: u8 = b'f';
@@ -149,13 +149,28 @@ fn row(block: BlockInfo, event: &Bridge, next: Option<&Bridge>) -> Option<IndexO
             };
             ended(id, TransferEnd::Refunded { amount, credit })
         }
-        Bridge::CreditOwed { id, reason: Reason::Burn { event, .. }, .. } => put(of(OF_EVENT, event), &id),
+        Bridge::CreditOwed { id, reason: Reason::Burn { event, .. }, .. } => put(of(OF_EVENT, event), &(id, height)),
         Bridge::CreditPaid { id, reason, recipient, amount } => {
             put(of(PAID, id), &PaidCredit { reason, recipient, amount, height, time })
         }
         Bridge::Attested { checkpoint } => put(of(ATTESTED, checkpoint.number), &time),
         _ => return None,
     })
+}
+
+/// The block that has written a row of these kinds; `None` for other keys.
+pub(crate) fn written(key: &[u8], value: &[u8]) -> Option<Written> {
+    let number = |bytes: &[u8; 8]| u64::from_le_bytes(*bytes);
+    match key {
+        [SENT | ATTESTED, ..] => value.last_chunk().map(|time| Written::Time(number(time))),
+        [FEE, ..] => written_at(key.last_chunk()),
+        [ENDED | PAID, ..] => {
+            let [height, _time] = value.last_chunk::<16>()?.as_chunks::<8>().0 else { return None };
+            Some(Written::Height(number(height)))
+        }
+        [OF_EVENT, ..] => value.get(8..)?.first_chunk().map(|height| Written::Height(number(height))),
+        _ => None,
+    }
 }
 
 fn put(key: Key, value: &impl BorshSerialize) -> IndexOp {
@@ -186,7 +201,9 @@ pub fn paid_credit(snapshot: &Snapshot, id: u64) -> Option<PaidCredit> {
 
 /// The credit that the burn of this event made, once the event was applied.
 pub fn credit_of_event(snapshot: &Snapshot, nonce: u64) -> Option<u64> {
-    read(snapshot, &of(OF_EVENT, nonce))
+    let row = snapshot.index_get(&of(OF_EVENT, nonce))?;
+    // A row of a release that did not prune has no height behind the credit.
+    row.first_chunk().map(|id| u64::from_le_bytes(*id))
 }
 
 /// The time of the block in which a block of Base was attested.
@@ -198,7 +215,7 @@ pub fn attested_at(snapshot: &Snapshot, number: u64) -> Option<Time> {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects)]
     use diem_core::Events;
-    use diem_store::{Options, Store};
+    use diem_store::{Floor, Options, Store};
 
     use super::*;
 
@@ -219,13 +236,15 @@ mod tests {
 
     /// A store that holds the rows of these blocks.
     fn store(blocks: &[(u64, &[Bridge])]) -> Store {
-        let store = Store::in_memory(Options::default());
-        for (height, block) in blocks {
-            let (staged, bytes) = (store.stage(Default::default()).unwrap(), events(block));
-            let rows = rows(at(*height), [&bytes[..]].into_iter());
-            store.commit(staged, *height, height * 1_000, 1, rows).unwrap();
-        }
+        let store = Store::in_memory(Options { index: crate::LAYOUT, ..Options::default() });
+        blocks.iter().for_each(|(height, block)| commit(&store, *height, block));
         store
+    }
+
+    fn commit(store: &Store, height: u64, block: &[Bridge]) {
+        let (staged, bytes) = (store.stage(Default::default()).unwrap(), events(block));
+        let rows = rows(at(height), [&bytes[..]].into_iter());
+        store.commit(staged, height, height * 1_000, 1, rows).unwrap();
     }
 
     #[test]
@@ -270,6 +289,47 @@ mod tests {
         assert_eq!((credit_of_event(&latest, 40), credit_of_event(&latest, 41)), (Some(8), None));
         let paid = PaidCredit { reason, recipient, amount, height: 3, time: Time(3_000) };
         assert_eq!((paid_credit(&latest, 8), paid_credit(&latest, 9)), (Some(paid), None));
+    }
+
+    #[test]
+    fn what_blocks_below_the_floor_have_written_is_gone_and_the_rest_stays() {
+        let (amount, recipient) = (Amount::new(100), Some(Address([1; 20])));
+        let reason = |event| Reason::Burn { event, sender: Address([9; 20]) };
+        let owed = |id, event| Bridge::CreditOwed { id, reason: reason(event), recipient, amount };
+        let paid = |id, event| Bridge::CreditPaid { id, reason: reason(event), recipient, amount };
+        let raised = |id| Bridge::FeeRaised { id, fee: Amount::new(9) };
+        let ended = |id| Bridge::TransferMinted { id, batch: 4 };
+        let store = store(&[
+            (5, &[sent(1, 3), sent(2, 3), owed(1, 40), paid(1, 40)]),
+            (6, &[sent(3, 3), raised(3), owed(2, 41), ended(1)]),
+            (7, &[ended(2), ended(3), paid(2, 41)]),
+        ]);
+        store.raise_floor(Floor { height: 6, time_ms: 6_000 });
+        assert!(sent_transfer(&store.latest(), 1).is_some(), "it counts from the next block on");
+        commit(&store, 8, &[]);
+        let latest = store.latest();
+        let is_there = |id| (sent_transfer(&latest, id).is_some(), ended_transfer(&latest, id).is_some());
+        assert_eq!([1, 2, 3].map(is_there), [(false, true), (false, true), (true, true)]);
+        assert_eq!(sent_transfer(&latest, 3).unwrap().fee, Amount::new(9));
+        assert_eq!([40, 41].map(|event| credit_of_event(&latest, event)), [None, Some(2)]);
+        assert_eq!([1, 2].map(|id| paid_credit(&latest, id).is_some()), [false, true]);
+        store.raise_floor(Floor { height: 7, time_ms: 7_000 });
+        commit(&store, 9, &[]);
+        let latest = store.latest();
+        let is_there = |id| (sent_transfer(&latest, id).is_some(), ended_transfer(&latest, id).is_some());
+        assert_eq!([1, 2, 3].map(is_there), [(false, false), (false, true), (false, true)]);
+        assert_eq!((credit_of_event(&latest, 41), paid_credit(&latest, 2).is_some()), (None, true));
+    }
+
+    #[test]
+    fn a_row_of_a_release_that_did_not_prune_is_read_and_stays() {
+        let store = store(&[]);
+        let staged = store.stage(Default::default()).unwrap();
+        let row = IndexOp::Put { key: of(OF_EVENT, 40), value: encode(&8_u64) };
+        store.commit(staged, 5, 5_000, 1, vec![row]).unwrap();
+        store.raise_floor(Floor { height: 5, time_ms: 5_000 });
+        commit(&store, 6, &[]);
+        assert_eq!(credit_of_event(&store.latest(), 40), Some(8));
     }
 
     #[test]

@@ -11,15 +11,23 @@
 //! 's' 'f' 'e' 'c' 'x' 'a'  what became of transfers to Base, and of what came back: [`bridge`]
 //! 'n' ...                  rows of the node around the runtime
 //! ```
+//!
+//! Every row but those of the node tells which block wrote it, and is gone for readers once the store's floor is above
+//! that block: [`LAYOUT`].
 
 pub mod bridge;
+mod layout;
+pub mod signing;
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use bytes::Bytes;
 use diem_core::{Address, Amount, Block, BlockInfo, Key, Time, context::ConsensusAddress, encode, tx::TxHash};
 use diem_credits::{Event as Credits, state::ProviderDay};
-use diem_store::{IndexOp, Snapshot, Store};
+pub use diem_store::IndexOp;
+use diem_store::{Snapshot, Store};
 use diem_types::{Event, TxResult};
+
+pub use layout::{LAYOUT, node_block_key};
 
 /// The first byte of the keys that belong to the node around the runtime.
 pub const NODE_PREFIX: u8 = b'n';

@@ -6,6 +6,7 @@ use diem_core::storage::{Key, Value};
 
 use crate::error::StoreError;
 use crate::memory::{Memory, MemoryView};
+use crate::pruning::{Floor, Pruning};
 use crate::rocks::{Rocks, RocksView};
 use crate::rows::{Block, IndexRow, Meta, UndoRow};
 use diem_overlay::WriteSet;
@@ -66,6 +67,37 @@ impl Backend {
         }
     }
 
+    /// The height of the snapshot with which the rows began, if they did.
+    pub(crate) fn began(&self) -> Result<Option<u64>, StoreError> {
+        match self {
+            Backend::Rocks(rocks) => rocks.began(),
+            Backend::Memory(_) => Ok(None),
+        }
+    }
+
+    pub(crate) fn pruning(&self) -> &Pruning {
+        match self {
+            Backend::Rocks(rocks) => rocks.pruning(),
+            Backend::Memory(memory) => memory.pruning(),
+        }
+    }
+
+    /// Lets the rows of the index below a floor that was written leave the disk.
+    pub(crate) fn drop_below(&self, floor: Floor) -> Result<(), StoreError> {
+        match self {
+            Backend::Rocks(rocks) => rocks.drop_below(floor),
+            Backend::Memory(memory) => memory.drop_below(floor),
+        }
+    }
+
+    /// Raises the floor of the index and removes everything below it.
+    pub(crate) fn prune(&self, floor: Floor) -> Result<(), StoreError> {
+        match self {
+            Backend::Rocks(rocks) => rocks.prune(floor),
+            Backend::Memory(memory) => memory.drop_below(floor),
+        }
+    }
+
     /// The lowest height that has an undo row.
     pub(crate) fn oldest_undo(&self) -> Result<Option<u64>, StoreError> {
         match self {
@@ -87,6 +119,15 @@ impl View {
         match self {
             View::Rocks(view) => view.range(start, end, limit),
             View::Memory(view) => view.range(start, end, limit),
+        }
+    }
+
+    /// At most `limit` rows from `start` on, for whoever reads all rows once: they do not push others out of the
+    /// database's cache.
+    pub(crate) fn page(&self, start: &[u8], limit: usize) -> Vec<(Key, Value)> {
+        match self {
+            View::Rocks(view) => view.page(start, limit),
+            View::Memory(view) => view.range(start, None, limit),
         }
     }
 

@@ -129,6 +129,11 @@ impl Cache {
         }
     }
 
+    /// The memory that its entries take, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.shards.iter().fold(0, |sum, shard| sum.saturating_add(shard.read().bytes))
+    }
+
     /// Forgets everything; from now on the cache is current for `version`.
     pub(crate) fn clear(&self, version: u64) {
         for shard in &self.shards {

@@ -110,6 +110,32 @@ pub enum StoreError {
         /// The last committed height.
         height: u64,
     },
+    /// There is nothing to go back to, because the state came from a snapshot.
+    #[error(
+        "height {height} cannot be undone: this home began at it from a snapshot and holds nothing older; \
+         a home that was not restored, or an older snapshot, goes further back"
+    )]
+    BeganHere {
+        /// The height of the snapshot.
+        height: u64,
+    },
+    /// A snapshot is restored into a store without a height.
+    #[error("{path} holds height {height}, and a snapshot is restored into an empty store only: reset the home first")]
+    NotEmpty {
+        /// The store's folder.
+        path: PathBuf,
+        /// The height that it holds.
+        height: u64,
+    },
+    /// A restore needs files.
+    #[error("a store in memory has no room for the files of a restore; use one in a folder")]
+    InMemory,
+    /// Chunks of the snapshot are missing.
+    #[error("the snapshot for {path} is not complete: chunks are missing")]
+    Incomplete {
+        /// The store's folder.
+        path: PathBuf,
+    },
     /// Nothing is committed yet, and rows of the index belong to a height.
     #[error("nothing is committed yet, so there is no height to which rows could be added")]
     NoBlock,

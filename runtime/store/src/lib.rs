@@ -6,6 +6,8 @@
 //!   tree .......... sparse binary Merkle tree in RAM, copied on write
 //!   cache ......... encoded rows of committed state
 //!   rocks/memory .. where the rows lie
+//!   pruning ....... the floor below which the node's index has no rows
+//! state_sync ...... the rows of a height as files, and back into an empty store
 //! ```
 
 mod backend;
@@ -14,14 +16,17 @@ mod error;
 mod memory;
 mod open;
 mod proof;
+mod pruning;
 mod rocks;
 mod rows;
 mod snapshot;
+pub mod state_sync;
 mod store;
 pub mod tree;
 mod undo;
 
 pub use error::StoreError;
+pub use pruning::{Floor, IndexLayout, Written};
 pub use rows::{IndexOp, IndexRow, Meta};
 pub use snapshot::{Rows, Snapshot};
 pub use store::{Staged, Store};
@@ -36,22 +41,35 @@ pub struct Options {
     pub cache_bytes: usize,
     /// Whether a commit returns only when the disk has it.
     pub sync: bool,
-    /// A function that is called right before and right after the one write of a commit: a place for tests to end the
-    /// process.
+    /// The rows of the node's index, as pruning must know them.
+    pub index: IndexLayout,
+    /// A function that is called right before and right after the one write of a commit, and each of a restore: a place
+    /// for tests to end the process.
     pub on_write: Option<fn(WritePoint)>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { ring: 64, cache_bytes: 256 << 20, sync: true, on_write: None }
+        Options { ring: 64, cache_bytes: 256 << 20, sync: true, index: IndexLayout::UNKNOWN, on_write: None }
+    }
+}
+
+impl Options {
+    /// Does one write, and tells [`Options::on_write`] before and after it.
+    pub(crate) fn around<T>(&self, write: impl FnOnce() -> T) -> T {
+        let tell = |point| self.on_write.iter().for_each(|on_write| on_write(point));
+        tell(WritePoint::Before);
+        let written = write();
+        tell(WritePoint::After);
+        written
     }
 }
 
 /// The two moments at which [`Options::on_write`] is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WritePoint {
-    /// The moment before anything of the block is written.
+    /// The moment before anything of it is written.
     Before,
-    /// The moment after all of the block is written.
+    /// The moment after all of it is written.
     After,
 }

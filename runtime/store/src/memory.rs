@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
+use std::sync::Arc;
 
 use diem_core::storage::{Key, StateRead, Value};
 use diem_overlay::MemoryRows;
@@ -9,15 +10,15 @@ use imbl::OrdMap;
 use parking_lot::Mutex;
 
 use crate::error::StoreError;
+use crate::pruning::{Floor, IndexLayout, Pruning};
 use crate::rows::{Block, IndexOp, IndexRow, Meta, UndoRow};
 
 /// The rows of a store that never touches a disk.
-#[derive(Default)]
 pub(crate) struct Memory {
     rows: Mutex<Rows>,
+    pruning: Arc<Pruning>,
 }
 
-#[derive(Default)]
 struct Rows {
     view: MemoryView,
     undo: BTreeMap<u64, Vec<u8>>,
@@ -25,13 +26,35 @@ struct Rows {
 }
 
 /// A copy of the rows.
-#[derive(Default, Clone)]
+#[derive(Clone)]
 pub(crate) struct MemoryView {
     state: MemoryRows,
     index: OrdMap<Vec<u8>, Vec<u8>>,
+    pruning: Arc<Pruning>,
 }
 
 impl Memory {
+    pub(crate) fn new(index: IndexLayout) -> Self {
+        let pruning = Arc::new(Pruning::new(index));
+        let view = MemoryView { state: MemoryRows::default(), index: OrdMap::new(), pruning: Arc::clone(&pruning) };
+        Self { rows: Mutex::new(Rows { view, undo: BTreeMap::new(), meta: None }), pruning }
+    }
+
+    pub(crate) fn pruning(&self) -> &Pruning {
+        &self.pruning
+    }
+
+    /// Removes the rows of the index below `floor`.
+    #[expect(clippy::unnecessary_wraps, reason = "the same signature as the backend on disk")]
+    pub(crate) fn drop_below(&self, floor: Floor) -> Result<(), StoreError> {
+        self.pruning.hide_below(floor);
+        let mut rows = self.rows.lock();
+        let is_kept = |(key, value): &(&Vec<u8>, &Vec<u8>)| !self.pruning.is_hidden(key, value);
+        let kept = rows.view.index.iter().filter(is_kept).map(|(key, value)| (key.clone(), value.clone())).collect();
+        rows.view.index = kept;
+        Ok(())
+    }
+
     pub(crate) fn meta(&self) -> Option<Meta> {
         self.rows.lock().meta
     }
@@ -75,12 +98,12 @@ impl MemoryView {
     }
 
     pub(crate) fn index_get(&self, key: &[u8]) -> Option<Vec<u8>> {
-        self.index.get(key).cloned()
+        self.index.get(key).filter(|value| !self.pruning.is_hidden(key, value)).cloned()
     }
 
     pub(crate) fn index_range(&self, start: &[u8], end: Option<&[u8]>, limit: usize, reverse: bool) -> Vec<IndexRow> {
         let Some(bounds) = bounds(start, end) else { return Vec::new() };
-        let rows = self.index.range::<_, [u8]>(bounds);
+        let rows = self.index.range::<_, [u8]>(bounds).filter(|(key, value)| !self.pruning.is_hidden(key, value));
         let copy = |(key, value): (&Vec<u8>, &Vec<u8>)| (key.clone(), value.clone());
         if reverse { rows.rev().take(limit).map(copy).collect() } else { rows.take(limit).map(copy).collect() }
     }

@@ -4,12 +4,18 @@
 //! family   key                value                                   read by
 //! default  "meta"             borsh(Meta)                             opening
 //!          "layout"           this layout's number                    opening
+//!          "restoring"        height of the snapshot, 8 bytes BE      opening: its rows are not complete, and are wiped
+//!          "began"            height of the snapshot, 8 bytes BE      opening: there is nothing older
+//!          "floor"            borsh(Floor)                            opening: the index has no rows of lower blocks
 //! state    the state key      the state value                         execution, queries, proofs; scans
 //! undo     height, 8 bytes BE borsh(Meta before, old values)          rollback
 //! index    the node's         the node's                              queries of the node
 //! ```
 //!
 //! There are no nodes of the tree on disk: it is rebuilt from the state rows, and its root compared with the meta row.
+
+mod prune;
+mod restore;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,6 +27,7 @@ use rocksdb::{
 };
 
 use crate::error::StoreError;
+use crate::pruning::{IndexLayout, Pruning};
 use crate::rows::{Block, IndexOp, IndexRow, Meta, UndoRow};
 use diem_overlay::WriteSet;
 
@@ -52,12 +59,24 @@ pub(crate) struct Rocks {
     db: DB,
     path: PathBuf,
     write: WriteOptions,
+    pruning: Arc<Pruning>,
 }
 
 impl Rocks {
-    pub(crate) fn open(path: &Path, sync: bool) -> Result<Rocks, StoreError> {
+    pub(crate) fn open(path: &Path, sync: bool, index: IndexLayout) -> Result<Rocks, StoreError> {
+        let pruning = Arc::new(Pruning::new(index));
         let failed = |error: rocksdb::Error| from_rocks(path, &error);
-        let db = DB::open_cf_descriptors(&database_options(), path, families()).map_err(failed)?;
+        let open = || DB::open_cf_descriptors(&database_options(), path, families(&pruning)).map_err(failed);
+        let mut db = open()?;
+        if restore::is_unfinished(&db).map_err(failed)? {
+            if read_meta(&db, path)?.is_none() {
+                // Killed in between, it finds no such family and makes it.
+                db.drop_cf(STATE).map_err(failed)?;
+                drop(db);
+                db = open()?;
+            }
+            restore::forget(&db).map_err(failed)?;
+        }
         match db.get(LAYOUT_KEY).map_err(failed)? {
             None => db.put(LAYOUT_KEY, LAYOUT).map_err(failed)?,
             Some(layout) if layout == LAYOUT => {}
@@ -66,9 +85,12 @@ impl Rocks {
                 return Err(StoreError::Corrupt { path: path.to_path_buf(), detail });
             }
         }
+        let floor = prune::read_floor(&db).map_err(failed)?;
+        pruning.hide_below(floor);
+        pruning.drop_below(floor);
         let mut write = WriteOptions::default();
         write.set_sync(sync);
-        Ok(Rocks { db, path: path.to_path_buf(), write })
+        Ok(Rocks { db, path: path.to_path_buf(), write, pruning })
     }
 
     /// The meta row of the database in `path`, which is opened read-only, and the state row of `key`; `None` where there
@@ -80,11 +102,35 @@ impl Rocks {
         let failed = |error: rocksdb::Error| from_rocks(path, &error);
         let mut options = Options::default();
         options.set_log_level(LogLevel::Fatal);
+        if !DB::list_cf(&options, path).map_err(failed)?.iter().any(|family| family == STATE) {
+            return Ok(None);
+        }
         let db = DB::open_cf_for_read_only(&options, path, [STATE], false).map_err(failed)?;
         let Some(meta) = read_meta(&db, path)? else { return Ok(None) };
         let Some(family) = db.cf_handle(STATE) else { return Ok(Some((meta, None))) };
         let row = db.get_pinned_cf(family, key).map_err(failed)?;
         Ok(Some((meta, row.map(|value| Value::from_slice(&value)))))
+    }
+
+    /// Reads every row of the database in `path`, which is opened read-only: the checksum of each block of its files is
+    /// compared with what is there.
+    pub(crate) fn check_files(path: &Path) -> Result<(), StoreError> {
+        let failed = |error: rocksdb::Error| from_rocks(path, &error);
+        let mut options = Options::default();
+        options.set_log_level(LogLevel::Fatal);
+        let names = DB::list_cf(&options, path).map_err(failed)?;
+        let db = DB::open_cf_for_read_only(&options, path, &names, false).map_err(failed)?;
+        for family in names.iter().filter_map(|name| db.cf_handle(name)) {
+            let mut once = ReadOptions::default();
+            once.fill_cache(false);
+            let mut rows = db.raw_iterator_cf_opt(family, once);
+            rows.seek_to_first();
+            while rows.valid() {
+                rows.next();
+            }
+            rows.status().map_err(failed)?;
+        }
+        Ok(())
     }
 
     pub(crate) fn meta(&self) -> Result<Option<Meta>, StoreError> {
@@ -131,8 +177,10 @@ impl Rocks {
         for height in block.drop_undo {
             batch.delete_cf(undo, height.to_be_bytes());
         }
-        #[expect(clippy::expect_used, reason = "writing four numbers to memory cannot fail")]
-        batch.put(META_KEY, borsh::to_vec(block.meta).expect("a meta row has a fixed length"));
+        if let Some(floor) = block.floor {
+            prune::put_floor(&mut batch, floor);
+        }
+        put_meta(&mut batch, block.meta);
         self.db.write_opt(batch, &self.write).map_err(|error| from_rocks(&self.path, &error))
     }
 
@@ -140,6 +188,11 @@ impl Rocks {
         #[expect(clippy::expect_used, reason = "opening creates every family that is named in this file")]
         self.db.cf_handle(name).expect("the family was opened")
     }
+}
+
+fn put_meta(batch: &mut WriteBatch, meta: &Meta) {
+    #[expect(clippy::expect_used, reason = "writing four numbers to memory cannot fail")]
+    batch.put(META_KEY, borsh::to_vec(meta).expect("a meta row has a fixed length"));
 }
 
 fn read_meta(db: &DB, path: &Path) -> Result<Option<Meta>, StoreError> {
@@ -175,28 +228,45 @@ fn database_options() -> Options {
     options
 }
 
-fn families() -> Vec<ColumnFamilyDescriptor> {
+fn families(pruning: &Arc<Pruning>) -> Vec<ColumnFamilyDescriptor> {
     let cache = Cache::new_lru_cache(BLOCK_CACHE);
-    let rows = |write_buffer: usize, bloom: bool| {
-        let mut table = BlockBasedOptions::default();
-        table.set_block_cache(&cache);
-        table.set_block_size(8 << 10);
-        table.set_format_version(6);
-        if bloom {
-            table.set_bloom_filter(10.0, false);
-        }
-        let mut options = Options::default();
-        options.set_block_based_table_factory(&table);
-        options.set_compression_per_level(&COMPRESSION);
-        options.set_write_buffer_size(write_buffer);
-        options
-    };
+    let rows = |write_buffer: usize, bloom: bool| family_options(&cache, write_buffer, bloom);
+    let mut index = rows(32 << 20, true);
+    prune::leave_out_pruned(&mut index, pruning);
     vec![
         ColumnFamilyDescriptor::new("default", rows(1 << 20, false)),
         ColumnFamilyDescriptor::new(STATE, rows(32 << 20, true)),
         ColumnFamilyDescriptor::new(UNDO, rows(64 << 20, false)),
-        ColumnFamilyDescriptor::new(INDEX, rows(32 << 20, true)),
+        ColumnFamilyDescriptor::new(INDEX, index),
     ]
+}
+
+fn family_options(cache: &Cache, write_buffer: usize, bloom: bool) -> Options {
+    let mut table = BlockBasedOptions::default();
+    table.set_block_cache(cache);
+    table.set_block_size(8 << 10);
+    table.set_format_version(6);
+    if bloom {
+        table.set_bloom_filter(10.0, false);
+    }
+    let mut options = Options::default();
+    options.set_block_based_table_factory(&table);
+    options.set_compression_per_level(&COMPRESSION);
+    options.set_write_buffer_size(write_buffer);
+    options
+}
+
+/// The order of a scan, and whether its blocks stay in the cache.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Order {
+    Ascending,
+    AscendingOnce,
+    Descending,
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "a scan may leave rows out, and one of the state never does")]
+fn copy_row(key: &[u8], value: &[u8]) -> Option<(Key, Value)> {
+    Some((Key::from_slice(key), Value::from_slice(value)))
 }
 
 /// The rows as they were when the view was taken.
@@ -226,7 +296,8 @@ impl RocksView {
     }
 
     pub(crate) fn index_get(&self, key: &[u8]) -> Option<Vec<u8>> {
-        self.point(INDEX, key, <[u8]>::to_vec)
+        let row = self.point(INDEX, key, <[u8]>::to_vec)?;
+        (!self.rocks.pruning.is_hidden(key, &row)).then_some(row)
     }
 
     fn point<T>(&self, family: &str, key: &[u8], copy: impl FnOnce(&[u8]) -> T) -> Option<T> {
@@ -237,12 +308,19 @@ impl RocksView {
     }
 
     pub(crate) fn range(&self, start: &[u8], end: Option<&[u8]>, limit: usize) -> Vec<(Key, Value)> {
-        let copy = |key: &[u8], value: &[u8]| (Key::from_slice(key), Value::from_slice(value));
-        self.scan(STATE, start, end, limit, false, copy)
+        self.scan(STATE, start, end, limit, Order::Ascending, copy_row)
+    }
+
+    /// Rows that are read once: they do not push others out of the cache of blocks.
+    pub(crate) fn page(&self, start: &[u8], limit: usize) -> Vec<(Key, Value)> {
+        self.scan(STATE, start, None, limit, Order::AscendingOnce, copy_row)
     }
 
     pub(crate) fn index_range(&self, start: &[u8], end: Option<&[u8]>, limit: usize, reverse: bool) -> Vec<IndexRow> {
-        self.scan(INDEX, start, end, limit, reverse, |key, value| (key.to_vec(), value.to_vec()))
+        let order = if reverse { Order::Descending } else { Order::Ascending };
+        self.scan(INDEX, start, end, limit, order, |key, value| {
+            (!self.rocks.pruning.is_hidden(key, value)).then(|| (key.to_vec(), value.to_vec()))
+        })
     }
 
     fn scan<T>(
@@ -251,19 +329,21 @@ impl RocksView {
         start: &[u8],
         end: Option<&[u8]>,
         limit: usize,
-        reverse: bool,
-        copy: impl Fn(&[u8], &[u8]) -> T,
+        order: Order,
+        copy: impl Fn(&[u8], &[u8]) -> Option<T>,
     ) -> Vec<T> {
         if limit == 0 || end.is_some_and(|end| end <= start) {
             return Vec::new();
         }
         let mut read = ReadOptions::default();
         read.set_snapshot(&self.snapshot);
+        read.fill_cache(order != Order::AscendingOnce);
         read.set_iterate_lower_bound(start);
         if let Some(end) = end {
             read.set_iterate_upper_bound(end);
         }
         let mut rows: DBRawIterator<'_> = self.rocks.db.raw_iterator_cf_opt(self.rocks.family(family), read);
+        let reverse = order == Order::Descending;
         if reverse {
             rows.seek_to_last()
         } else {
@@ -273,7 +353,7 @@ impl RocksView {
         while found.len() < limit
             && let Some((key, value)) = rows.item()
         {
-            found.push(copy(key, value));
+            found.extend(copy(key, value));
             if reverse { rows.prev() } else { rows.next() }
         }
         if let Err(error) = rows.status() {

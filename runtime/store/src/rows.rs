@@ -7,6 +7,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use diem_core::storage::Key;
 
 use crate::error::StoreError;
+use crate::pruning::Floor;
 use diem_overlay::WriteSet;
 
 /// The identity of the last commit, in a row of its own.
@@ -77,4 +78,6 @@ pub(crate) struct Block<'a> {
     pub(crate) meta: &'a Meta,
     /// The heights whose undo rows are deleted.
     pub(crate) drop_undo: Range<u64>,
+    /// The floor to which the block raises that of the index.
+    pub(crate) floor: Option<Floor>,
 }

@@ -67,6 +67,16 @@ impl Snapshot {
         self.at.tree.rows()
     }
 
+    /// The memory that the tree takes, in bytes: that of all heights together.
+    pub fn tree_bytes(&self) -> usize {
+        self.at.tree.bytes()
+    }
+
+    /// The memory that the cache of rows takes, in bytes, which all heights share.
+    pub fn cache_bytes(&self) -> usize {
+        self.at.cache.bytes()
+    }
+
     pub(crate) fn tree(&self) -> &Root {
         &self.at.tree
     }
@@ -84,7 +94,7 @@ impl Snapshot {
         cached.zip(rows).map(|(cached, (key, _))| cached.unwrap_or_else(|| view.get(key))).collect()
     }
 
-    /// All state rows in key order, read page by page.
+    /// All state rows in key order, read page by page. They pass by the caches, which keep what is read again.
     pub fn rows(&self) -> Rows {
         Rows { snapshot: self.clone(), next: Some(Key::new()), page: VecDeque::new() }
     }
@@ -129,7 +139,7 @@ impl Iterator for Rows {
     fn next(&mut self) -> Option<Self::Item> {
         if self.page.is_empty() {
             let start = self.next.take()?;
-            self.page = self.snapshot.range(&start, None, PAGE).into();
+            self.page = self.snapshot.at.view.page(&start, PAGE).into();
             if self.page.len() == PAGE {
                 self.next = self.page.back().map(|(key, _)| {
                     let mut after = key.clone();
@@ -188,6 +198,13 @@ impl Ring {
     /// Replaces the latest height by the same one with other rows of the node's index. It returns what left the ring.
     pub(crate) fn renew(&mut self, snapshot: Snapshot) -> Snapshot {
         std::mem::replace(&mut self.latest, snapshot)
+    }
+
+    /// Begins anew at the height of `snapshot`. It returns what left the ring.
+    pub(crate) fn restart(&mut self, snapshot: Snapshot) -> Vec<Snapshot> {
+        let mut left: Vec<Snapshot> = std::mem::take(&mut self.past).into_values().collect();
+        left.push(std::mem::replace(&mut self.latest, snapshot));
+        left
     }
 
     /// Goes back to a lower height: `snapshot` replaces it and all above.

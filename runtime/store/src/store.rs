@@ -1,23 +1,29 @@
 //! The store: what is committed, and the only way to change it.
 
+mod prune;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use diem_core::storage::Key;
 use diem_core::{Value, proof::EMPTY_HASH};
 use parking_lot::{Mutex, RwLock};
 
+use crate::Options;
 use crate::backend::{Backend, Prepared};
 use crate::cache::Cache;
 use crate::error::StoreError;
 use crate::memory::Memory;
 use crate::open::{self, FolderLock};
+use crate::pruning::Floor;
 use crate::rocks::Rocks;
 use crate::rows::{Block, IndexOp, IndexRow, Meta, UndoRow};
 use crate::snapshot::{Ring, Rows, Snapshot};
+use crate::state_sync::{self, Manifest, Restore};
 use crate::tree::{self, Draft, Hash};
 use crate::undo;
-use crate::{Options, WritePoint};
 use diem_overlay::WriteSet;
 
 /// The folder of the rows inside the store's.
@@ -33,6 +39,8 @@ pub struct Store {
     options: Options,
     ring: RwLock<Ring>,
     writer: Mutex<Writer>,
+    /// The height of the snapshot with which the store began; 0 for none.
+    began_at: AtomicU64,
     pins: Mutex<BTreeMap<u64, usize>>,
     /// Keeps other processes out of the folder. It is the last field, so that it is released after everything else.
     _lock: Option<FolderLock>,
@@ -43,6 +51,10 @@ struct Writer {
     poisoned: bool,
     /// The lowest height that has an undo row.
     oldest_undo: Option<u64>,
+    /// The floor to which the next commit raises that of the index.
+    next_floor: Option<Floor>,
+    /// The height of the floor below which rows have left the disk.
+    dropped: u64,
 }
 
 /// Writes with their root, not committed. Dropping it leaves no trace.
@@ -72,13 +84,14 @@ impl Store {
     /// answers.
     pub fn open(path: &Path, options: Options) -> Result<Store, StoreError> {
         let lock = open::lock(path)?;
-        let rocks = Rocks::open(&path.join(ROWS), options.sync)?;
+        state_sync::remove_leftovers(path)?;
+        let rocks = Rocks::open(&path.join(ROWS), options.sync, options.index)?;
         Store::start(Backend::Rocks(Arc::new(rocks)), path, options, Some(lock))
     }
 
     /// An empty store that lives in memory, for tests.
     pub fn in_memory(options: Options) -> Store {
-        let backend = Backend::Memory(Memory::default());
+        let backend = Backend::Memory(Memory::new(options.index));
         #[expect(clippy::expect_used, reason = "there is neither a disk that could fail nor a row that could be wrong")]
         Store::start(backend, Path::new("memory"), options, None).expect("memory cannot fail")
     }
@@ -92,17 +105,27 @@ impl Store {
         Rocks::held(&path.join(ROWS), key)
     }
 
+    /// Reads all rows in the folder `path` and compares the checksums of their files: an opened store takes its files for
+    /// whole, and one of them that is not ends the process. Nothing is created, changed or locked.
+    ///
+    /// Errors: [`StoreError::Corrupt`], and whatever the disk answers.
+    pub fn check_files(path: &Path) -> Result<(), StoreError> {
+        Rocks::check_files(&path.join(ROWS))
+    }
+
     fn start(backend: Backend, path: &Path, options: Options, lock: Option<FolderLock>) -> Result<Store, StoreError> {
         let options = Options { ring: options.ring.max(1), ..options };
         let (meta, oldest_undo, view) = (backend.meta()?, backend.oldest_undo()?, backend.view());
+        let began_at = AtomicU64::new(backend.began()?.unwrap_or_default());
         let tree = open::rebuild(&view).map_err(|full| StoreError::Full { path: path.to_path_buf(), full })?;
         let expected = meta.unwrap_or(Meta { height: 0, root: EMPTY_HASH, time_ms: 0, app_version: 0 });
         check_root(path, &expected, &tree.hash())?;
         let cache = Arc::new(Cache::new(options.cache_bytes, tree.version()));
         let ring = RwLock::new(Ring::new(Snapshot::new(meta, tree, view, cache.clone()), options.ring));
-        let writer = Mutex::new(Writer { poisoned: false, oldest_undo });
+        let dropped = backend.pruning().floor().height;
+        let writer = Mutex::new(Writer { poisoned: false, oldest_undo, next_floor: None, dropped });
         let path = path.to_path_buf();
-        Ok(Store { backend, cache, path, options, ring, writer, pins: Mutex::default(), _lock: lock })
+        Ok(Store { backend, cache, path, options, ring, writer, began_at, pins: Mutex::default(), _lock: lock })
     }
 
     /// The folder of the store; `memory` for one in memory.
@@ -189,11 +212,16 @@ impl Store {
             return Err(StoreError::Height { given: height, expected: meta.height.saturating_add(1) });
         }
         let Staged { writes, draft, prepared } = staged;
+        // A restore makes a new tree, on which nothing that was staged before stands.
+        if draft.base().version() != self.latest().tree().version() {
+            return Err(StoreError::Stale);
+        }
         let undo = self.meta().is_some();
         let tree = draft.commit().ok_or(StoreError::Stale)?;
         let meta = Meta { height, root: tree.hash(), time_ms, app_version };
         let drop_undo = writer.oldest_undo.map_or(0..0, |oldest| oldest..self.keep_undo_from(height).max(oldest));
-        let block = Block { rows: &writes, index: &index, meta: &meta, drop_undo: drop_undo.clone() };
+        let floor = writer.next_floor.take();
+        let block = Block { rows: &writes, index: &index, meta: &meta, drop_undo: drop_undo.clone(), floor };
         let (written, ()) =
             rayon::join(|| self.write(prepared, block), || self.cache.advance(tree.version(), writes.rows()));
         writer.note(written)?;
@@ -201,6 +229,7 @@ impl Store {
             Some(_) => Some(drop_undo.end),
             None => undo.then_some(height),
         };
+        floor.map_or(Ok(()), |floor| self.after_raise(&mut writer, floor))?;
         let snapshot = Snapshot::new(Some(meta), tree, self.backend.view(), self.cache.clone());
         let left = self.ring.write().push(snapshot.clone());
         drop(left);
@@ -217,7 +246,7 @@ impl Store {
         let latest = self.latest();
         let meta = latest.meta().ok_or(StoreError::NoBlock)?;
         let rows = WriteSet::new();
-        let block = Block { rows: &rows, index, meta: &meta, drop_undo: 0..0 };
+        let block = Block { rows: &rows, index, meta: &meta, drop_undo: 0..0, floor: None };
         let written = self.write(self.backend.prepare(&rows, None), block);
         writer.note(written)?;
         let snapshot = Snapshot::new(Some(meta), latest.tree().clone(), self.backend.view(), self.cache.clone());
@@ -229,13 +258,17 @@ impl Store {
     /// Takes the last height back by its undo row, together with `index_undo`, which undoes the node's index.
     ///
     /// Errors: [`StoreError::NothingToUndo`] if the undo row is gone or the height is the first,
+    /// [`StoreError::BeganHere`] if it is that of the snapshot with which the store began,
     /// [`StoreError::RootMismatch`] if the rows before do not hash to the root before (nothing is written then), and
     /// failures to write.
     pub fn rollback(&self, index_undo: Vec<IndexOp>) -> Result<Meta, StoreError> {
         let mut writer = self.writer.lock();
         writer.check()?;
         let height = self.latest().height();
-        let undo = self.backend.undo(height)?.ok_or(StoreError::NothingToUndo { height })?;
+        let undo = self.backend.undo(height)?.ok_or(match self.began_at() {
+            Some(began) if began == height => StoreError::BeganHere { height },
+            _ => StoreError::NothingToUndo { height },
+        })?;
         let (meta, writes) = undo::decode(&undo).map_err(|error| StoreError::Corrupt {
             path: self.path.clone(),
             detail: format!("undo row of height {height}: {error}"),
@@ -243,8 +276,8 @@ impl Store {
         let Staged { writes, draft, prepared } = self.stage_with(writes, |_, _| None)?;
         check_root(&self.path, &meta, &draft.hash())?;
         let tree = draft.commit().ok_or(StoreError::Stale)?;
-        let block =
-            Block { rows: &writes, index: &index_undo, meta: &meta, drop_undo: height..height.saturating_add(1) };
+        let drop_undo = height..height.saturating_add(1);
+        let block = Block { rows: &writes, index: &index_undo, meta: &meta, drop_undo, floor: None };
         let written = self.write(prepared, block);
         writer.note(written)?;
         self.cache.clear(tree.version());
@@ -253,6 +286,68 @@ impl Store {
         let left = self.ring.write().rewind(snapshot);
         drop(left);
         Ok(meta)
+    }
+
+    /// The lowest height to which [`Store::rollback`] can go back, one height at a time; `None` where nothing is committed.
+    pub fn undoes_to(&self) -> Option<u64> {
+        let latest = self.meta()?.height;
+        let oldest = self.writer.lock().oldest_undo;
+        Some(oldest.map_or(latest, |oldest| oldest.saturating_sub(1)))
+    }
+
+    /// The height of the snapshot with which this store began; `None` for one that holds its chain from the first block.
+    /// It can be read, proven and rolled back from that height on.
+    pub fn began_at(&self) -> Option<u64> {
+        Some(self.began_at.load(Relaxed)).filter(|height| *height > 0)
+    }
+
+    /// Begins to restore the snapshot of `manifest` into this store, which must be empty; whoever calls has compared
+    /// [`Manifest::app_hash`] with one that he believes. The rows under the keys `wanted` can be looked at before
+    /// [`Store::adopt`] makes it the state. There is one restore at a time: a caller drops the one before, which removes
+    /// what it wrote.
+    ///
+    /// Errors: [`StoreError::NotEmpty`], [`StoreError::InMemory`], and failures to write.
+    pub fn restore(&self, manifest: Manifest, wanted: Vec<Key>) -> Result<Restore, StoreError> {
+        let writer = self.writer.lock();
+        writer.check()?;
+        self.check_empty()?;
+        let Backend::Rocks(rocks) = &self.backend else { return Err(StoreError::InMemory) };
+        let version = self.latest().tree().version().saturating_add(1);
+        Restore::begin(rocks.clone(), &self.path, self.options, manifest, wanted, version)
+    }
+
+    /// Makes a restored snapshot, all chunks of which are right, the state of its height, on disk before it returns.
+    /// From here on the store is as if it had been opened at that height, and goes back no further.
+    ///
+    /// Errors: [`StoreError::Incomplete`], [`StoreError::NotEmpty`] if something was committed since, and
+    /// [`StoreError::RootMismatch`], after all of which nothing of it is left; and failures to write, after which
+    /// every later write answers [`StoreError::Poisoned`] and the next start begins with an empty store.
+    pub fn adopt(&self, mut restore: Restore, time_ms: u64, app_version: u64) -> Result<Snapshot, StoreError> {
+        let mut writer = self.writer.lock();
+        writer.check()?;
+        self.check_empty()?;
+        let Backend::Rocks(rocks) = &self.backend else { return Err(StoreError::InMemory) };
+        let (height, root) = (restore.manifest().height(), restore.manifest().app_hash());
+        let meta = Meta { height, root, time_ms, app_version };
+        let (tree, files) = restore.finish(&self.path)?;
+        check_root(&self.path, &meta, &tree.hash())?;
+        restore.leave_note();
+        let ingested = self.options.around(|| rocks.ingest(files));
+        writer.note(ingested.and_then(|()| self.options.around(|| rocks.end_restore(&meta))))?;
+        writer.oldest_undo = None;
+        self.began_at.store(height, Relaxed);
+        self.cache.clear(tree.version());
+        let snapshot = Snapshot::new(Some(meta), tree, self.backend.view(), self.cache.clone());
+        let left = self.ring.write().restart(snapshot.clone());
+        drop(left);
+        Ok(snapshot)
+    }
+
+    fn check_empty(&self) -> Result<(), StoreError> {
+        match self.meta() {
+            Some(meta) => Err(StoreError::NotEmpty { path: self.path.clone(), height: meta.height }),
+            None => Ok(()),
+        }
     }
 
     /// Keeps all undo rows above `height`, so that the store can go back to it later, until [`Store::unpin`]. Pins
@@ -282,16 +377,7 @@ impl Store {
     }
 
     fn write(&self, prepared: Prepared, block: Block<'_>) -> Result<(), StoreError> {
-        self.reached(WritePoint::Before);
-        let written = self.backend.write(prepared, block);
-        self.reached(WritePoint::After);
-        written
-    }
-
-    fn reached(&self, point: WritePoint) {
-        if let Some(on_write) = self.options.on_write {
-            on_write(point);
-        }
+        self.options.around(|| self.backend.write(prepared, block))
     }
 }
 

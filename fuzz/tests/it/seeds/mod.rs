@@ -1,6 +1,7 @@
 //! Seeds that are made from real transactions, blocks and proofs.
 
 mod base;
+mod snapshot;
 mod stages;
 
 use borsh::to_vec;
@@ -16,8 +17,9 @@ type Seed = (&'static str, String, Vec<u8>);
 
 /// Makes every seed of every target.
 pub(crate) fn all() -> Vec<Seed> {
-    [transactions(), stages::all(), genesis(), queries(), proofs(), events(), vouchers(), bridge_votes(), base::all()]
-        .concat()
+    let of_consensus = [transactions(), stages::all(), genesis(), bridge_votes(), snapshot::all()];
+    let others = [queries(), proofs(), events(), vouchers(), base::all()];
+    [of_consensus, others].concat().concat()
 }
 
 /// Seeds from what a proposer makes of the votes of all validators, and from what no validator may vote.

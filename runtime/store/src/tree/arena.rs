@@ -175,6 +175,12 @@ impl<T: Default> Slab<T> {
         self.free.lock().ids.extend(ids);
     }
 
+    /// The memory of all chunks that were ever needed, in bytes: none is given back.
+    fn bytes(&self) -> usize {
+        let chunks = (self.free.lock().next as usize).div_ceil(CHUNK);
+        chunks * CHUNK * (size_of::<Line>() + size_of::<T>())
+    }
+
     /// The number of slots in use.
     fn used(&self, first: u32) -> usize {
         let free = self.free.lock();
@@ -307,6 +313,11 @@ impl Arena {
             }
         }
         self.leaves.give_back(leaves);
+    }
+
+    /// The memory of the slots, in bytes; keys that do not fit into theirs take some more.
+    pub(super) fn bytes(&self) -> usize {
+        self.inner.bytes() + self.leaves.bytes()
     }
 
     /// Inner nodes and leaves in use, by all versions and drafts together.

@@ -10,7 +10,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::arena::{Arena, NodeRef};
 
 /// The versions alive and the dead nodes that some of them still see.
-#[derive(Default)]
 pub(super) struct History {
     latest: u64,
     alive: BTreeSet<u64>,
@@ -18,9 +17,9 @@ pub(super) struct History {
 }
 
 impl History {
-    /// The history of a new tree, in which version 0 is alive.
-    pub(super) fn new() -> History {
-        History { latest: 0, alive: BTreeSet::from([0]), waiting: BTreeMap::new() }
+    /// The history of a new tree, in which its first version, `number`, is alive.
+    pub(super) fn starting_at(number: u64) -> History {
+        History { latest: number, alive: BTreeSet::from([number]), waiting: BTreeMap::new() }
     }
 
     /// Begins the version after `base`, in which the nodes `dead` of `base` are gone. `base` must be alive. `None` if

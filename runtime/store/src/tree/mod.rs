@@ -9,6 +9,7 @@ mod arena;
 mod hash;
 mod history;
 mod path;
+mod subtrees;
 mod update;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use update::{Node, Updated};
 
 pub use hash::{Hash, sha256};
 pub use path::{Lookup, Path};
+pub use subtrees::{Assembly, Subtree, SubtreeKind, SubtreeRoot, fold_subtrees, subtree_of};
 pub use update::Change;
 
 /// A batch of this many rows is hashed on all threads.
@@ -61,7 +63,7 @@ impl Root {
 
     /// A new tree whose nodes have room for so many chunks of slots.
     fn with_chunks(chunks: usize) -> Root {
-        let shared = Shared { arena: Arena::new(chunks), history: Mutex::new(History::new()) };
+        let shared = Shared { arena: Arena::new(chunks), history: Mutex::new(History::starting_at(0)) };
         Root { version: Arc::new(Version { shared: Arc::new(shared), number: 0, node: Node::EMPTY, rows: 0 }) }
     }
 
@@ -103,6 +105,11 @@ impl Root {
     /// Inner nodes and leaves in memory, of all versions together.
     pub fn nodes(&self) -> (usize, usize) {
         self.version.shared.arena.used()
+    }
+
+    /// The memory that the nodes of all versions together take, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.version.shared.arena.bytes()
     }
 }
 

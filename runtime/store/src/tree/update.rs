@@ -11,6 +11,7 @@ use rayon::prelude::*;
 
 use super::arena::{Arena, Kind, NodeRef};
 use super::hash::{Hash, inner_hash, leaf_hash, sha256};
+use super::subtrees::fold;
 
 /// More changes than this below a node are worth a second thread.
 const SPLIT: usize = 1024;
@@ -38,6 +39,11 @@ impl Change {
         let hash = sha256(key);
         let leaf = value.map(|value| leaf_hash(&hash, &sha256(value)));
         Change { hash, leaf, key: Key::from_slice(key) }
+    }
+
+    /// The hash of the row's key.
+    pub fn key_hash(&self) -> &Hash {
+        &self.hash
     }
 }
 
@@ -67,6 +73,24 @@ pub(super) fn update(arena: &Arena, birth: u64, root: Node, changes: &[Change]) 
     let mut task = Task::new(arena, birth, changes);
     let root = task.update(root, &slots, 0, false);
     task.finish(root)
+}
+
+/// The subtree at `depth` of `rows`, at most one for each key, whose key hashes share their first `depth` bits; its nodes
+/// belong to version `birth`.
+pub(super) fn build(arena: &Arena, birth: u64, rows: &[Change], depth: usize) -> Updated {
+    let slots = sorted(rows);
+    let mut task = Task::new(arena, birth, rows);
+    let root = task.build(None, &slots, depth);
+    task.finish(root)
+}
+
+/// The root above subtrees of one depth, in order, and whether slots were missing: then the root is none. `None` if the
+/// number of subtrees is no power of two.
+pub(super) fn join_all(arena: &Arena, birth: u64, roots: Vec<Node>) -> Option<(Node, bool)> {
+    let mut task = Task::new(arena, birth, &[]);
+    let root = fold(roots, |left, right| task.join(left, right))?;
+    let Updated { root, is_full, .. } = task.finish(root);
+    Some((root, is_full))
 }
 
 /// A change's place and the first bits of its key hash: what the recursion sorts and splits by.

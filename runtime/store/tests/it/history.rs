@@ -16,7 +16,7 @@ type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
 
 fn options() -> Options {
     // A cache of a few rows, so that it evicts all the time.
-    Options { ring: RING, cache_bytes: 64 * 400, sync: false, on_write: None }
+    Options { ring: RING, cache_bytes: 64 * 400, sync: false, ..Options::default() }
 }
 
 #[derive(Debug, Clone)]

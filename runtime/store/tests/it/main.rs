@@ -10,3 +10,4 @@
 
 mod history;
 mod opening;
+mod state_sync;
