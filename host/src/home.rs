@@ -12,7 +12,8 @@
 //! cometbft/            CometBFT's own home, with the validator's key and signing state
 //! keys/                keys of accounts
 //! wallet/              chains that these keys have seen, and what of each sender's signatures may still count
-//! run/                 locks, sockets, process ids: of no worth when nothing runs
+//! validator_exported.json  which key was exported from here: the node signs nothing while this is there
+//! run/                 locks, sockets, process ids: of no worth when nothing runs; the mark by which a copy is known
 //! ```
 
 use std::{

@@ -11,13 +11,23 @@ use std::{
 
 use diem_engine::{EngineKind, engine::MAX_BLOCK_TIME};
 
-use super::{Bridge, Comet, Config, Store};
-use crate::levels;
+use super::{Bridge, Comet, Config, KeepTime, Period, SignerAddress, Store};
+use crate::{levels, raw};
 
 /// The bounds of the number of past heights: at least one is kept, from which blocks and answers are made.
 const PAST_HEIGHTS: RangeInclusive<usize> = 1..=10_000;
 /// The bounds of the size of the cache in MiB; the largest is 1 TiB.
 const CACHE_MIB: RangeInclusive<usize> = 1..=1_048_576;
+/// The bounds of the number of snapshots that are kept.
+const SNAPSHOTS: RangeInclusive<usize> = 1..=100;
+/// The bounds of the number of blocks for which a node listens before it signs.
+const LISTEN: RangeInclusive<u64> = 1..=1_000;
+/// The shortest time for which it listens where no block comes, in milliseconds.
+const SHORTEST_LISTENING: u64 = 1_000;
+/// The shortest period of snapshots, in milliseconds: taking one reads all rows.
+const SHORTEST_PERIOD: u64 = 1_000;
+/// The shortest time for which blocks are kept, in milliseconds.
+const SHORTEST_KEPT: u64 = 1_000;
 /// The bounds of the price of gas on Base, in gwei. It is a hundredth of a gwei on most days.
 const MAX_GAS_GWEI: RangeInclusive<u64> = 1..=100_000;
 
@@ -27,10 +37,28 @@ pub(super) fn check(config: &Config) -> Result<(), String> {
     for (key, value, bounds, unit) in [
         ("store.past_heights", past_heights, PAST_HEIGHTS, "heights"),
         ("store.cache_mib", cache_mib, CACHE_MIB, "MiB"),
+        ("snapshot.keep", config.snapshot.keep, SNAPSHOTS, "snapshots"),
     ] {
         if !bounds.contains(&value) {
             return Err(format!("`{key}` is {value}: set it to {} to {} {unit}", bounds.start(), bounds.end()));
         }
+    }
+    if let KeepTime(Some(length)) = config.store.keep_time
+        && length.0 < SHORTEST_KEPT
+    {
+        return Err(format!("`store.keep_time` is {length}: set it to at least 1s, or off"));
+    }
+    if let Period::Every(length) = config.snapshot.every
+        && length.0 < SHORTEST_PERIOD
+    {
+        return Err(format!("`snapshot.every` is {length}: set it to at least 1s, or off"));
+    }
+    if !LISTEN.contains(&config.signing.listen) {
+        let (least, most) = (LISTEN.start(), LISTEN.end());
+        return Err(format!("`signing.listen` is {}: set it to {least} to {most} blocks", config.signing.listen));
+    }
+    if config.signing.listen_still.0 < SHORTEST_LISTENING {
+        return Err(format!("`signing.listen_still` is {}: set it to at least 1s", config.signing.listen_still));
     }
     if config.comet.block_time.0 > MAX_BLOCK_TIME {
         return Err(format!("`comet.block_time` is {}: set it to at most 1d", config.comet.block_time));
@@ -38,8 +66,18 @@ pub(super) fn check(config: &Config) -> Result<(), String> {
     if config.log.standstill.0 < 100 {
         return Err(format!("`log.standstill` is {}: wait for at least 100ms", config.log.standstill));
     }
+    if let Some(bad) = config.api.cors.iter().find(|origin| !is_origin(origin)) {
+        return Err(format!("`api.cors` names `{bad}`: write sites as browsers do, such as https://app.example, or *"));
+    }
     bridge(&config.bridge)?;
     comet(&config.comet)
+}
+
+/// Whether the text is an origin as a browser names it: scheme and host, and a port where it is not the usual one.
+fn is_origin(text: &str) -> bool {
+    let site = ["http://", "https://"].into_iter().find_map(|scheme| text.strip_prefix(scheme));
+    let is_site = |site: &str| is_host_and_port(site) || is_host_and_port(&format!("{site}:1"));
+    text == "*" || site.is_some_and(is_site)
 }
 
 /// The most endpoints by which Base is watched.
@@ -96,7 +134,24 @@ fn comet(comet: &Comet) -> Result<(), String> {
             levels::LEVELS.join(", ")
         ));
     }
-    Ok(())
+    for (key, ids) in [("private_peers", &comet.private_peers), ("unconditional_peers", &comet.unconditional_peers)] {
+        if let Some(id) = ids.iter().find(|id| !is_node_id(id)) {
+            return Err(format!(
+                "`comet.{key}` names `{id}`: write ids of nodes, 40 hex digits each, as `diemd init` and the log show them"
+            ));
+        }
+    }
+    if comet.seed_mode && !comet.pex {
+        return Err(
+            "`comet.seed_mode` is true and `comet.pex` is false: a seed node lives by exchanging addresses".into()
+        );
+    }
+    raw::check(&comet.raw)
+}
+
+/// Whether the text is the id of a node: the 20 bytes of its key's address in hex.
+pub(crate) fn is_node_id(text: &str) -> bool {
+    text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// Whether the text is a host and a port; the host may be an IPv6 address in brackets.
@@ -115,11 +170,16 @@ pub fn is_host_and_port(text: &str) -> bool {
 pub(super) fn addresses(config: &Config) -> Result<(), String> {
     let comet = &config.comet;
     let own = [("api.listen", Some(config.api.listen)), ("metrics.listen", config.metrics.listen.0)];
+    let signer = match comet.signer.0 {
+        Some(SignerAddress::Tcp(address)) => Some(address),
+        Some(SignerAddress::Unix(_)) | None => None,
+    };
     let of_comet = [
         ("comet.p2p", Some(comet.p2p)),
         ("comet.rpc", Some(comet.rpc)),
         ("comet.metrics", comet.metrics.0),
         ("comet.abci", comet.abci.0),
+        ("comet.signer", signer),
     ];
     let of_comet = of_comet.into_iter().filter(|_| config.engine == EngineKind::Comet);
     let used: Vec<(&str, SocketAddr)> =

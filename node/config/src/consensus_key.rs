@@ -11,12 +11,14 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use diem_core::keys::SecretKey;
 use diem_core::sha256;
-use diem_host::home::write_new;
+use diem_host::home::{HomeError, write_new, write_whole};
 use ed25519_dalek::SigningKey;
 use rand::Rng as _;
 use serde::Deserialize;
 use serde_json::json;
 use zeroize::{Zeroize as _, Zeroizing};
+
+use crate::signing_state;
 
 const PRIVATE: &str = "tendermint/PrivKeyEd25519";
 const PUBLIC: &str = "tendermint/PubKeyEd25519";
@@ -32,6 +34,9 @@ pub enum KeyError {
         /// The error of the operating system.
         error: io::Error,
     },
+    /// A file cannot be replaced.
+    #[error(transparent)]
+    Home(#[from] HomeError),
     /// The file does not have the form of a CometBFT key.
     #[error("{path} holds no CometBFT ed25519 key: restore it from your backup")]
     Unreadable {
@@ -40,8 +45,9 @@ pub enum KeyError {
     },
     /// The key exists, but its signing state is missing.
     #[error(
-        "{path} is missing although its signing key exists: restore it, since a validator without it may sign twice \
-             and be punished; only if this key never signed may it be written anew"
+        "{path} is missing although its signing key exists, and a validator without it may sign twice and be punished: restore \
+         it from the home that signed last; if it is lost, start once with --i-know-that-no-other-node-signs ADDRESS (as in \
+         priv_validator_key.json)"
     )]
     SigningStateMissing {
         /// The path of the signing state.
@@ -49,8 +55,9 @@ pub enum KeyError {
     },
     /// The signing state cannot be read.
     #[error(
-        "{path} does not say what its signing key signed last: restore it, since a validator without it may sign twice \
-             and be punished; only if this key never signed may it be written anew"
+        "{path} does not say what its signing key signed last, and a validator without it may sign twice and be punished: \
+         restore it from the home that signed last; if it is lost, remove the file and start once with \
+         --i-know-that-no-other-node-signs ADDRESS (as in priv_validator_key.json)"
     )]
     SigningStateUnreadable {
         /// The path of the signing state.
@@ -118,36 +125,12 @@ pub fn validator_key(home: &Path) -> Result<ValidatorKey, KeyError> {
 /// # Errors
 /// [`KeyError`]: the key cannot be read, or its signing state is missing.
 pub fn found_validator_key(home: &Path) -> Result<Option<SigningKey>, KeyError> {
-    let (key_file, state_file) =
-        (home.join("config/priv_validator_key.json"), home.join("data/priv_validator_state.json"));
+    let key_file = key_file_of(home);
     if !key_file.exists() {
         return Ok(None);
     }
-    check_signing_state(&state_file)?;
+    signing_state::height(&signing_state::file_of(home))?;
     read(&key_file).map(Some)
-}
-
-/// Checks that CometBFT will find the signing state in `path`. An empty file would end CometBFT at every start, and one
-/// without a height would make it begin at 0.
-fn check_signing_state(path: &Path) -> Result<(), KeyError> {
-    #[derive(Deserialize)]
-    struct State {
-        height: String,
-        #[serde(rename = "round")]
-        _round: i32,
-        #[serde(rename = "step")]
-        _step: i8,
-    }
-    match std::fs::read(path) {
-        Ok(text) => match serde_json::from_slice::<State>(&text) {
-            Ok(state) if state.height.parse::<i64>().is_ok_and(|height| height >= 0) => Ok(()),
-            _ => Err(KeyError::SigningStateUnreadable { path: path.into() }),
-        },
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Err(KeyError::SigningStateMissing { path: path.into() })
-        }
-        Err(error) => Err(io_error(path, error)),
-    }
 }
 
 /// Reads the validator's key of the CometBFT home `home` to sign what is no vote: the proof that its operator holds it.
@@ -155,8 +138,23 @@ fn check_signing_state(path: &Path) -> Result<(), KeyError> {
 /// # Errors
 /// [`KeyError`]: the file is missing, unreadable or holds no key.
 pub fn validator_signing_key(home: &Path) -> Result<SecretKey, KeyError> {
-    let key = read(&home.join("config/priv_validator_key.json"))?;
-    Ok(SecretKey::ed25519(&Zeroizing::new(key.to_bytes())))
+    signing_key_of(&key_file_of(home))
+}
+
+/// Reads a validator's key from a file as CometBFT writes it, wherever it lies, to sign what is no vote.
+///
+/// # Errors
+/// [`KeyError`]: the file is missing, unreadable or holds no key.
+pub fn signing_key_of(file: &Path) -> Result<SecretKey, KeyError> {
+    Ok(SecretKey::ed25519(&Zeroizing::new(read(file)?.to_bytes())))
+}
+
+/// The address of the validator's key in the CometBFT home `home`, whatever its signing state.
+///
+/// # Errors
+/// [`KeyError`]: the file is missing, unreadable or holds no key.
+pub fn key_address(home: &Path) -> Result<[u8; 20], KeyError> {
+    read(&key_file_of(home)).map(|key| address(&key.verifying_key().to_bytes()))
 }
 
 /// Puts a key into the CometBFT home `home` as its validator's, with a fresh signing state. This is for keys that never
@@ -168,20 +166,41 @@ pub fn write_validator_key(home: &Path, key: &SigningKey) -> Result<ValidatorKey
     let public_key = key.verifying_key().to_bytes();
     // The state is written first: if the process dies in between, the next call makes a key for it.
     let state = json!({ "height": "0", "round": 0, "step": 0 });
-    let state_file = home.join("data/priv_validator_state.json");
+    let state_file = signing_state::file_of(home);
     if !state_file.exists() {
         create(&state_file, &state.to_string())?;
     }
-    let file = Zeroizing::new(
+    create(&key_file_of(home), &key_text(key))?;
+    Ok(ValidatorKey { public_key })
+}
+
+/// Puts a key into the CometBFT home `home` in place of the one that is there; its signing state is there already.
+///
+/// # Errors
+/// [`KeyError`]: the disk refuses.
+pub fn replace_validator_key(home: &Path, key: &SigningKey) -> Result<(), KeyError> {
+    let path = key_file_of(home);
+    let folder = path.parent().unwrap_or(&path);
+    std::fs::create_dir_all(folder).map_err(|error| io_error(folder, error))?;
+    Ok(write_whole(&path, &key_text(key))?)
+}
+
+/// The place of the validator's key in the CometBFT home `home`.
+pub fn key_file_of(home: &Path) -> PathBuf {
+    home.join("config/priv_validator_key.json")
+}
+
+/// The text of a validator's key file, as CometBFT reads it.
+fn key_text(key: &SigningKey) -> Zeroizing<String> {
+    let public_key = key.verifying_key().to_bytes();
+    Zeroizing::new(
         json!({
             "address": hex::encode_upper(address(&public_key)),
             "pub_key": { "type": PUBLIC, "value": BASE64.encode(public_key) },
             "priv_key": { "type": PRIVATE, "value": encode(key).as_str() },
         })
         .to_string(),
-    );
-    create(&home.join("config/priv_validator_key.json"), &file)?;
-    Ok(ValidatorKey { public_key })
+    )
 }
 
 /// Reads the node key of the CometBFT home `home`; makes it if there is none.
@@ -231,7 +250,7 @@ fn create(path: &Path, text: &str) -> Result<(), KeyError> {
     std::fs::create_dir_all(folder).and_then(|()| write_new(path, text)).map_err(|error| io_error(path, error))
 }
 
-fn io_error(path: &Path, error: io::Error) -> KeyError {
+pub(crate) fn io_error(path: &Path, error: io::Error) -> KeyError {
     KeyError::Io { path: path.into(), error }
 }
 

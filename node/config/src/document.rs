@@ -2,7 +2,7 @@
 
 use toml::{Table, Value};
 
-use super::{Config, variable};
+use super::{Config, raw, variable, version};
 
 /// The help of each setting, in the order of the file. A section's line stands above its name.
 const HELP: &[(&str, &str)] = &[
@@ -20,8 +20,23 @@ const HELP: &[(&str, &str)] = &[
         "api.hosts",
         "Names that a request over loopback may be for, beside localhost, 127.0.0.1 and [::1]: [\"node.example\"].",
     ),
+    (
+        "api.cors",
+        "The sites whose pages a browser lets read the answers: [\"https://app.example\"]; [\"*\"]: all of them.",
+    ),
     ("metrics", "The Prometheus metrics of this node."),
     ("metrics.listen", "The address at which they are served, or \"off\"."),
+    ("ready", "The limits of the checks of /readyz, by which a balancer or a probe tells whether this node can serve."),
+    (
+        "ready.last_block",
+        "Without a block for so long the node is not ready; where blocks are slow it is the time of 20 of them.",
+    ),
+    ("ready.peers", "With fewer peers it is not ready, where the chain has several validators."),
+    (
+        "ready.settlement",
+        "When a day is unsettled for so long after it could have been settled, the node is not ready.",
+    ),
+    ("ready.disk_mib", "With less room on its disk it is not ready, in MiB."),
     ("log", "The log of this node, on standard error."),
     (
         "log.level",
@@ -34,9 +49,28 @@ const HELP: &[(&str, &str)] = &[
     ("store.cache_mib", "The memory for rows that were read or written lately, in MiB."),
     (
         "store.keep_blocks",
-        "The number of blocks that CometBFT keeps; 0 keeps all. It keeps at least those that evidence may refer to.",
+        "The number of last blocks that are kept with what is found in them; 0: this setting removes none. Never removed is what a snapshot's joiner or a rollback needs.",
+    ),
+    (
+        "store.keep_time",
+        "Blocks of this time before the latest are kept: \"30d\"; \"off\": this setting removes none. What either of the two settings keeps stays.",
     ),
     ("store.sync", "Whether a block is committed only when the disk has it. Without it a power cut loses blocks."),
+    ("snapshot", "The snapshots of the state, by which other nodes join without executing all blocks."),
+    (
+        "snapshot.every",
+        "A snapshot is taken of the first block of each such period: \"1h\"; \"auto\": an hour, or a twelfth of the unbonding time if that is less; \"off\": none. What others join by is the same on all nodes with the same value.",
+    ),
+    ("snapshot.keep", "The number of newest snapshots that are kept: 1 to 100."),
+    ("signing", "The guard against signing twice: before a key signs that may sign elsewhere, the node listens."),
+    (
+        "signing.listen",
+        "The number of blocks that must come without a signature of its key while it listens: 1 to 1000.",
+    ),
+    (
+        "signing.listen_still",
+        "For so long it listens where no block comes, once two peers have shown that they stand at its height.",
+    ),
     ("comet", "CometBFT, which runs as a child of this node."),
     (
         "comet.binary",
@@ -49,9 +83,22 @@ const HELP: &[(&str, &str)] = &[
         "comet.abci",
         "The address at which it finds the application; \"off\": a socket in the home. Who reaches it can commit blocks here.",
     ),
+    (
+        "comet.signer",
+        "The address at which a remote signer connects, which holds the consensus key: \"tcp://127.0.0.1:26659\" or \"unix:///path\"; \"off\": the home has the key.",
+    ),
     ("comet.external_address", "The host:port that peers are told to connect to; empty: that of p2p."),
     ("comet.peers", "The nodes to stay connected to: [\"id@host:port\"]."),
     ("comet.seeds", "The nodes to ask for others: [\"id@host:port\"]."),
+    ("comet.pex", "Whether peers are asked for addresses of others, and told what is known; false behind sentries."),
+    ("comet.private_peers", "The ids of peers whose addresses are told to nobody, as a sentry's validator: [\"id\"]."),
+    (
+        "comet.unconditional_peers",
+        "The ids of peers that are connected to whatever the two limits below say: [\"id\"].",
+    ),
+    ("comet.max_inbound", "The most peers that connect to this node."),
+    ("comet.max_outbound", "The most peers that this node connects to of its own accord."),
+    ("comet.seed_mode", "Whether this node only collects addresses of nodes and hands them out."),
     ("comet.local", "Whether all nodes are on this machine or on private addresses."),
     (
         "comet.block_time",
@@ -60,6 +107,10 @@ const HELP: &[(&str, &str)] = &[
     (
         "comet.log_level",
         "The log level of CometBFT, in its own syntax; errors of consensus are logged always, since a node ends by them.",
+    ),
+    (
+        "comet.raw",
+        "Other keys of CometBFT's own file, by its sections: under [comet.raw.p2p] stands dial_timeout = \"5s\".",
     ),
     ("instant", "The development engine."),
     (
@@ -93,23 +144,58 @@ const HELP: &[(&str, &str)] = &[
     ),
     ("bridge.max_gas_gwei", "The highest price that the relayer pays for a unit of gas, in gwei."),
     ("bridge.low_balance_gwei", "Below this balance of the relayer's account log and metrics say so, in gwei."),
+    (
+        "bridge.diem_per_eth",
+        "The price of one ETH in DIEM, such as \"12.5\", by which `GET /v1/bridge/fee` tells what relaying costs; \"off\": in wei alone.",
+    ),
 ];
 
 /// The text of `config.toml` with these values, each explained.
 pub fn document(config: &Config) -> String {
     let table = config.table();
-    let mut text = String::from(
+    let mut text = format!(
         "# The configuration of this node. The environment wins over this file (the variable of each setting is named),\n\
-         # and flags of `diemd start` win over both. Every line may be left out: this is what it then means.\n",
+         # and flags of `diemd start` win over both. Every line may be left out: this is what it then means.\n\n\
+         {} = {}\n",
+        version::KEY,
+        version::CURRENT
     );
-    for (key, help) in HELP {
+    for (key, _) in HELP {
+        let explained = explanation(key).unwrap_or_default();
         match look_up(&table, key) {
-            Some(Value::Table(_)) => text.push_str(&format!("\n# {help}\n[{key}]\n")),
+            Some(Value::Table(_)) if *key == raw::PLACE => {
+                text.push_str(&format!("{explained}[{key}]\n"));
+                text.push_str(&raw_text(&config.comet.raw));
+            }
+            Some(Value::Table(_)) => text.push_str(&format!("{explained}[{key}]\n")),
             Some(value) => {
                 let name = key.rsplit('.').next().unwrap_or(key);
-                text.push_str(&format!("\n# {help} ({})\n{name} = {value}\n", variable(key)));
+                text.push_str(&format!("{explained}{name} = {value}\n"));
             }
             None => {}
+        }
+    }
+    text
+}
+
+/// The lines above a setting or section in the file: an empty one, and a comment that explains it.
+pub(crate) fn explanation(key: &str) -> Option<String> {
+    let (_, help) = HELP.iter().find(|(explained, _)| *explained == key)?;
+    let is_section = HELP.iter().any(|(other, _)| other.strip_prefix(key).is_some_and(|rest| rest.starts_with('.')));
+    let place = if is_section || key == raw::PLACE { String::new() } else { format!(" ({})", variable(key)) };
+    Some(format!("\n# {help}{place}\n"))
+}
+
+/// The keys of CometBFT's file as tables within our own.
+fn raw_text(keys: &Table) -> String {
+    let mut text = String::new();
+    for (name, value) in keys.iter().filter(|(_, value)| !value.is_table()) {
+        text.push_str(&format!("{name} = {value}\n"));
+    }
+    for (name, section) in keys {
+        if let Value::Table(section) = section {
+            text.push_str(&format!("\n[{}.{name}]\n", raw::PLACE));
+            section.iter().for_each(|(key, value)| text.push_str(&format!("{key} = {value}\n")));
         }
     }
     text
@@ -134,6 +220,7 @@ mod tests {
         config.move_ports(300).unwrap();
         config.comet.peers = vec!["a@b:1".into(), "c@d:2".into()];
         config.moniker = "quotes \" and # signs".into();
+        config.comet.raw = "event_bus_buffer_capacity = 7\n[p2p]\ndial_timeout = \"5s\"\n".parse().unwrap();
         let text = document(&config);
         assert_eq!(Config::parse(&text, "config.toml").unwrap(), config);
         for key in Config::keys() {

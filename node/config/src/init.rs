@@ -96,6 +96,12 @@ pub enum InitError {
         "this genesis names no validator, and none of its accounts has the 10,000 VVV that this node would stake: add [[validators]], or such an account"
     )]
     NoOperator,
+    /// The genesis has no validator, and the key of this node is in a remote signer, which is not asked here.
+    #[error(
+        "this genesis names no validator, and this node's key is in a signer: prove it with `diemd validator prove --signer`, \
+         and add [[validators]] with that proof"
+    )]
+    NoKeyHere,
     /// The instant engine was asked for, and the chain is not for development.
     #[error(
         "the instant engine is for development and refuses chain `{0}`: use --engine comet, or a chain id with a part -dev"
@@ -123,8 +129,8 @@ pub struct Made {
     pub genesis: GenesisDoc,
     /// The configuration that was written.
     pub config: Config,
-    /// The public consensus key of this node.
-    pub public_key: [u8; 32],
+    /// The public consensus key of this node; `None` where a remote signer has it.
+    pub public_key: Option<[u8; 32]>,
     /// The peer id of this node.
     pub node_id: String,
 }
@@ -149,7 +155,8 @@ impl Init {
         let (genesis, keys) = self.chain(home, &source)?;
         let lies_there = self.check_genesis(home, &source, &genesis)?;
         let config = self.config(&source, &genesis)?;
-        known_keys::refuse_consensus(&home.comet(), &keys.validator.verifying_key().to_bytes(), &genesis.chain_id)?;
+        let file = consensus_key::key_file_of(&home.comet());
+        known_keys::refuse_consensus(&file, &keys.validator.verifying_key().to_bytes(), &genesis.chain_id)?;
         if let Some((key, _)) = &keys.bridge {
             known_keys::refuse_bridge(&home.bridge_key_file(), key, &genesis.chain_id)?;
         }
@@ -157,8 +164,9 @@ impl Init {
 
         let attempt = home.begin()?;
         let public_key = match consensus_key::found_validator_key(&home.comet())? {
-            Some(key) => key.verifying_key().to_bytes(),
-            None => write_validator_key(&home.comet(), &keys.validator)?.public_key,
+            Some(key) => Some(key.verifying_key().to_bytes()),
+            None if self.has_signer() => None,
+            None => Some(write_validator_key(&home.comet(), &keys.validator)?.public_key),
         };
         if let Some((key, Some(secret))) = &keys.bridge {
             bridge_key::write_bridge_key(home, secret, key)?;
@@ -170,6 +178,12 @@ impl Init {
         home.write(&home.config_file(), &document(&config))?;
         attempt.finish();
         Ok(Made { genesis, config, public_key, node_id })
+    }
+
+    /// Whether the settings leave the consensus key to a remote signer.
+    fn has_signer(&self) -> bool {
+        let last = self.settings.iter().rfind(|setting| setting.key == "comet.signer");
+        last.is_some_and(|setting| setting.value != "off")
     }
 
     fn source(&self, home: &Home) -> Source {
@@ -224,6 +238,9 @@ impl Init {
             };
         }
         if file.validators.is_empty() {
+            if self.has_signer() {
+                return Err(InitError::NoKeyHere);
+            }
             let this = keys.this_node(&file)?;
             file.validators.push(this);
         }

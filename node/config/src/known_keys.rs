@@ -18,13 +18,12 @@ pub struct KnownKeyError {
     chain_id: String,
 }
 
-/// Refuses a consensus key of the CometBFT home `comet` whose secret is public, unless the chain is for development.
+/// Refuses the consensus key in the file `path` if its secret is public, unless the chain is for development.
 ///
 /// # Errors
 /// [`KnownKeyError`] names the file.
-pub fn refuse_consensus(comet: &Path, public_key: &[u8; 32], chain_id: &str) -> Result<(), KnownKeyError> {
-    let path = || comet.join("config/priv_validator_key.json");
-    refuse(chain_id, || known_consensus_key(public_key), path)
+pub fn refuse_consensus(path: &Path, public_key: &[u8; 32], chain_id: &str) -> Result<(), KnownKeyError> {
+    refuse(chain_id, || known_consensus_key(public_key), || path.to_path_buf())
 }
 
 /// Refuses the bridge key in the file `path` if its secret is public, unless the chain is for development.

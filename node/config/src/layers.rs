@@ -5,7 +5,7 @@ use std::fmt;
 use diem_genesis::readable;
 use toml::{Table, Value};
 
-use super::{Config, ConfigError};
+use super::{Config, ConfigError, raw};
 
 /// The variables of the environment that begin with `DIEM_` and are no settings.
 const OTHER_VARIABLES: &[&str] = &["DIEM_HOME", "DIEM_NODE", "DIEM_OUTPUT", "DIEM_FROM", "DIEM_BASE_RPC"];
@@ -85,6 +85,13 @@ pub(super) fn from_environment(
 
 /// Sets a value given as text in a table, as the type that the setting has there.
 pub(super) fn set(table: &mut Table, key: &str, value: &str) -> Result<(), String> {
+    if let Some(key) = key.strip_prefix(raw::PLACE).and_then(|rest| rest.strip_prefix('.')) {
+        let value = raw::read(key, value)?;
+        if let Some(Value::Table(raw)) = table.get_mut("comet").and_then(|comet| comet.get_mut("raw")) {
+            raw::insert(raw, key, value);
+        }
+        return Ok(());
+    }
     let known = Config::keys();
     let unknown = || {
         let known: Vec<&str> = known.iter().map(String::as_str).collect();
@@ -92,7 +99,9 @@ pub(super) fn set(table: &mut Table, key: &str, value: &str) -> Result<(), Strin
         format!("unknown key `{key}`{}", hint.unwrap_or_default())
     };
     let place = match key.split_once('.') {
-        Some((section, name)) => table.get_mut(section).and_then(|section| section.get_mut(name)),
+        Some((section, name)) => {
+            table.get_mut(section).and_then(|section| section.get_mut(name)).filter(|value| !value.is_table())
+        }
         None => table.get_mut(key).filter(|value| !value.is_table()),
     };
     let place = place.ok_or_else(unknown)?;

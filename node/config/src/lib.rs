@@ -10,15 +10,24 @@ pub mod bridge_key;
 mod check;
 pub mod consensus_key;
 mod document;
+pub mod edit;
+pub mod exported;
 pub mod init;
 pub mod known_keys;
 mod layers;
 pub mod levels;
+pub mod raw;
+mod ready;
+pub mod roles;
+mod sections;
+mod signing;
+pub mod signing_state;
 mod values;
+pub mod version;
 
-use std::{net::SocketAddr, path::Path};
+use std::path::Path;
 
-use diem_engine::{EngineKind, engine::BlockMode};
+use diem_engine::EngineKind;
 use diem_genesis::readable;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
@@ -28,7 +37,10 @@ use layers::{from_environment, set};
 pub use check::is_host_and_port;
 pub use document::document;
 pub use layers::{Override, service_links, variable};
-pub use values::{Blocks, Length, Optional};
+pub use ready::Ready;
+pub use sections::{Api, Bridge, Comet, Instant, Log, LogFormat, Metrics, Snapshot, Store};
+pub use signing::Signing;
+pub use values::{Blocks, KeepTime, Length, Optional, Period, Rate, Signer, SignerAddress};
 
 /// The distance between the ports of two neighbouring nodes of a devnet.
 pub const PORT_STEP: u16 = 100;
@@ -47,6 +59,19 @@ pub enum ConfigError {
         /// The error of the operating system.
         reason: String,
     },
+    /// The file is of a later version than this program.
+    #[error(
+        "{path} is of version {found}, and this diemd knows versions up to {known}: run the diemd that wrote it, or make the \
+         file anew with `diemd init` in another home and copy what you need"
+    )]
+    Newer {
+        /// The path of the file.
+        path: String,
+        /// The version that it names.
+        found: u64,
+        /// The newest version that this program knows.
+        known: u64,
+    },
     /// A value does not fit its setting.
     #[error("{place}: {message}")]
     Override {
@@ -58,9 +83,12 @@ pub enum ConfigError {
 }
 
 /// The configuration of a node.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
+    /// The version of the file, [`version::CURRENT`]; an older file is read as if it had been migrated.
+    #[serde(skip_serializing)]
+    pub config_version: u64,
     /// The node's name among its peers.
     pub moniker: String,
     /// The engine that makes the blocks.
@@ -69,10 +97,16 @@ pub struct Config {
     pub api: Api,
     /// The settings of the Prometheus metrics.
     pub metrics: Metrics,
+    /// The limits of the checks of `/readyz`.
+    pub ready: Ready,
     /// The settings of the log.
     pub log: Log,
     /// The settings of the store, the state on disk.
     pub store: Store,
+    /// The settings of the snapshots of the state that others join by.
+    pub snapshot: Snapshot,
+    /// The settings of the guard against signing twice.
+    pub signing: Signing,
     /// The settings of CometBFT.
     pub comet: Comet,
     /// The settings of the instant engine.
@@ -84,198 +118,21 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
+            config_version: version::CURRENT,
             moniker: "node".into(),
             engine: EngineKind::Comet,
             api: Api::default(),
             metrics: Metrics::default(),
+            ready: Ready::default(),
             log: Log::default(),
             store: Store::default(),
+            snapshot: Snapshot::default(),
+            signing: Signing::default(),
             comet: Comet::default(),
             instant: Instant::default(),
             bridge: Bridge::default(),
         }
     }
-}
-
-/// The settings of the HTTP API.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Api {
-    /// The address on which the API listens.
-    pub listen: SocketAddr,
-    /// The names of this machine that a request on loopback may be for, beside localhost, 127.0.0.1 and [::1].
-    pub hosts: Vec<String>,
-}
-
-impl Default for Api {
-    fn default() -> Self {
-        Self { listen: loopback(1317), hosts: Vec::new() }
-    }
-}
-
-/// The settings of the Prometheus metrics.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Metrics {
-    /// The address on which metrics are served; `off` serves none.
-    pub listen: Optional,
-}
-
-impl Default for Metrics {
-    fn default() -> Self {
-        Self { listen: Optional(Some(loopback(9464))) }
-    }
-}
-
-/// The settings of the log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Log {
-    /// The filter of the log: a level, or directives as the `tracing` crate reads them.
-    pub level: String,
-    /// The form of a line of the log.
-    pub format: LogFormat,
-    /// The time without a block after which a line names the missing validators, and the interval at which it is
-    /// repeated.
-    pub standstill: Length,
-}
-
-impl Default for Log {
-    fn default() -> Self {
-        Self { level: "info".into(), format: LogFormat::Text, standstill: Length(30_000) }
-    }
-}
-
-/// The form of a line of the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    /// Lines of text for people.
-    Text,
-    /// One JSON object a line, for machines.
-    Json,
-}
-
-/// The settings of the store, the state on disk.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Store {
-    /// The number of past heights that can be read and proven.
-    pub past_heights: usize,
-    /// The size of the cache of rows that were read or written lately, in MiB.
-    pub cache_mib: usize,
-    /// The number of blocks that CometBFT keeps; 0 keeps all.
-    pub keep_blocks: u64,
-    /// Whether a block counts as committed only when the disk has it.
-    pub sync: bool,
-}
-
-impl Default for Store {
-    fn default() -> Self {
-        Self { past_heights: 64, cache_mib: 256, keep_blocks: 0, sync: true }
-    }
-}
-
-/// The settings of CometBFT.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Comet {
-    /// The path of the binary; empty means that the node looks for one.
-    pub binary: String,
-    /// The address on which peers connect.
-    pub p2p: SocketAddr,
-    /// The address on which its RPC listens.
-    pub rpc: SocketAddr,
-    /// The address on which its own metrics are served; `off` serves none.
-    pub metrics: Optional,
-    /// The address on which the application is served to it; `off` means a unix socket in the home.
-    pub abci: Optional,
-    /// The address that is announced to peers; empty means that of `p2p`.
-    pub external_address: String,
-    /// The persistent peers, each as `id@host:port`.
-    pub peers: Vec<String>,
-    /// The seed nodes, which are asked for other peers.
-    pub seeds: Vec<String>,
-    /// Whether all nodes are on this machine or on private addresses.
-    pub local: bool,
-    /// The least time from a block to the next; the actual time is only a little longer.
-    pub block_time: Length,
-    /// The log level of CometBFT, in its own syntax; errors of consensus are logged at any level.
-    pub log_level: String,
-}
-
-impl Default for Comet {
-    fn default() -> Self {
-        Self {
-            binary: String::new(),
-            p2p: loopback(26656),
-            rpc: loopback(26657),
-            metrics: Optional(Some(loopback(26660))),
-            abci: Optional(None),
-            external_address: String::new(),
-            peers: Vec::new(),
-            seeds: Vec::new(),
-            local: true,
-            block_time: Length(1_000),
-            log_level: "main:info,*:error".into(),
-        }
-    }
-}
-
-/// The settings of the instant engine.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Instant {
-    /// The condition under which it makes blocks.
-    pub blocks: Blocks,
-}
-
-impl Default for Instant {
-    fn default() -> Self {
-        Self { blocks: Blocks(BlockMode::OnDemand) }
-    }
-}
-
-/// The settings of the bridge to Base.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Bridge {
-    /// The URL of an endpoint of Base; empty asks none.
-    pub base_rpc: String,
-    /// The URLs of the endpoints by which Base is watched: one for development, or two or three of different operators;
-    /// empty watches nothing.
-    pub endpoints: Vec<String>,
-    /// The least age of a block of Base that is stated, by this node's own clock; zero for a local Base.
-    pub min_age: Length,
-    /// Whether the early alarm signs a pause of minting on Base.
-    pub pause_on_alarm: bool,
-    /// Whether this node sends to Base what enough validators have signed.
-    pub relay: bool,
-    /// The time for which the relayer leaves a thing to the validator whose turn it is.
-    pub out_of_turn: Length,
-    /// The highest price that the relayer pays for a unit of gas, in gwei.
-    pub max_gas_gwei: u64,
-    /// The balance of the relayer's account below which it is a fault, in gwei.
-    pub low_balance_gwei: u64,
-}
-
-impl Default for Bridge {
-    fn default() -> Self {
-        Self {
-            base_rpc: String::new(),
-            endpoints: Vec::new(),
-            min_age: Length(600_000),
-            pause_on_alarm: true,
-            relay: false,
-            out_of_turn: Length(120_000),
-            max_gas_gwei: 20,
-            low_balance_gwei: 1_000_000,
-        }
-    }
-}
-
-const fn loopback(port: u16) -> SocketAddr {
-    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), port)
 }
 
 impl Config {
@@ -303,7 +160,8 @@ impl Config {
     /// # Errors
     /// [`ConfigError::File`], or [`ConfigError::Override`] for a value out of its bounds.
     pub fn parse(text: &str, source_name: &str) -> Result<Self, ConfigError> {
-        let config: Self = readable::parse(text, source_name)?;
+        let migrated = version::migrate(text, source_name)?;
+        let config = Self { config_version: version::CURRENT, ..readable::parse(&migrated.text, source_name)? };
         config.check().map_err(|message| ConfigError::Override { place: source_name.into(), message })?;
         Ok(config)
     }
@@ -356,7 +214,10 @@ impl Config {
         let mut keys = Vec::new();
         for (name, value) in Self::default().table() {
             match value {
-                Value::Table(section) => keys.extend(section.keys().map(|key| format!("{name}.{key}"))),
+                Value::Table(section) => {
+                    let settings = section.into_iter().filter(|(_, value)| !value.is_table());
+                    keys.extend(settings.map(|(key, _)| format!("{name}.{key}")));
+                }
                 _ => keys.push(name),
             }
         }

@@ -1,6 +1,8 @@
 #![allow(clippy::unwrap_used)]
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
+
+use diem_engine::engine::BlockMode;
 
 use super::*;
 
@@ -32,6 +34,7 @@ fn every_kind_of_value_can_be_given_as_text() {
     let given = [
         ("engine", "instant"),
         ("store.keep_blocks", "1000"),
+        ("store.keep_time", "30d"),
         ("store.sync", "false"),
         ("comet.peers", "a@b:1, c@d:2"),
         ("comet.block_time", "250ms"),
@@ -43,6 +46,7 @@ fn every_kind_of_value_can_be_given_as_text() {
     let config = Config::default().with(&flags).unwrap();
     assert_eq!(config.engine, EngineKind::Instant);
     assert_eq!((config.store.keep_blocks, config.store.sync), (1000, false));
+    assert_eq!(config.store.keep_time, KeepTime(Some(Length(30 * 86_400_000))));
     assert_eq!(config.comet.peers, ["a@b:1", "c@d:2"]);
     assert_eq!(config.comet.block_time, Length(250));
     assert_eq!(config.metrics.listen, Optional(None));
@@ -85,6 +89,8 @@ fn a_wrong_value_says_how_to_write_it() {
     assert!(error("instant.blocks", "0s").contains("on-demand, manual"));
     assert!(error("instant.blocks", "100000000000d").contains("too long for a block: at most 1d"));
     assert!(error("comet.block_time", "25h").contains("set it to at most 1d"));
+    assert!(error("store.keep_time", "long").contains("write off, or a length of time such as 30d"));
+    assert!(error("store.keep_time", "10ms").contains("set it to at least 1s, or off"));
     assert!(error("store.sync", "yes").contains("neither true nor false"));
     assert!(error("store.cache_mib", "lots").contains("not a whole number"));
     assert!(error("metrics.listen", "here").contains("or off"));
@@ -190,6 +196,9 @@ fn a_relayer_knows_where_base_is_and_what_it_pays_at_most() {
         ("bridge.max_gas_gwei", "0", "`bridge.max_gas_gwei` is 0: set it to 1 to 100000 gwei"),
         ("bridge.relay", "yes", "neither true nor false"),
         ("bridge.low_balance_gwei", "-1", "bridge.low_balance_gwei"),
+        ("bridge.diem_per_eth", "0", "`0` is no price"),
+        ("bridge.diem_per_eth", "-1", "`-1` is no price"),
+        ("bridge.diem_per_eth", "10000000000", "at most 1000000000"),
     ] {
         let error = with(key, value).unwrap_err().to_string();
         assert!(error.contains(words), "{error}");
@@ -238,4 +247,138 @@ fn two_settings_of_one_port_name_each_other() {
         Override::flag("metrics", "metrics.listen", "127.0.0.1:1317"),
     ];
     Config::load(&path, vec![], &swapped).unwrap();
+}
+
+#[test]
+fn a_file_of_before_versions_is_read_as_migrated_and_each_change_is_named() {
+    let old = include_str!("../../../tests/configs/v0.toml");
+    let migrated = version::migrate(old, "config.toml").unwrap();
+    assert!(migrated.is_old());
+    assert_eq!(migrated.changes, ["`log.level`: the module diem_node::abci is called diem_comet::abci now"]);
+    let config = Config::parse(old, "config.toml").unwrap();
+    assert_eq!((config.log.level.as_str(), config.moniker.as_str()), ("info,diem_comet::abci=debug", "kept"));
+    // What is written is the old file with the changes and nothing else, and is then of the current version.
+    let written = migrated.written().unwrap();
+    let again = version::migrate(&written, "config.toml").unwrap();
+    assert_eq!((again.from, again.is_old(), again.changes.len()), (version::CURRENT, false, 0));
+    assert_eq!(Config::parse(&written, "config.toml").unwrap(), config);
+    let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+    let (old, written) = (lines(old), lines(&written));
+    let new: Vec<_> = written.iter().filter(|line| !old.contains(line)).collect();
+    assert_eq!(new, ["config_version = 1", "level = \"info,diem_comet::abci=debug\" # who asks for what"]);
+    assert_eq!(written.len(), old.len() + 2);
+}
+
+#[test]
+fn the_version_stands_above_the_settings_whatever_the_file_begins_with() {
+    for (text, expected) in [
+        ("moniker = \"a\"\n", "config_version = 1\nmoniker = \"a\"\n"),
+        ("# mine\nmoniker = \"a\"\n", "config_version = 1\n# mine\nmoniker = \"a\"\n"),
+        ("# the file\n\n# mine\nmoniker = \"a\"\n", "# the file\n\nconfig_version = 1\n\n# mine\nmoniker = \"a\"\n"),
+        ("config_version = 0 # old\n[api]\n", "config_version = 1\n[api]\n"),
+        ("", "config_version = 1\n"),
+    ] {
+        let written = version::migrate(text, "c").unwrap().written().unwrap();
+        assert_eq!(written.replace(" # old", ""), expected);
+        assert_eq!(version::migrate(&written, "c").unwrap().from, 1);
+    }
+}
+
+#[test]
+fn a_newer_file_is_refused_and_a_version_that_is_none_is_told() {
+    let error = |text| Config::parse(text, "config.toml").unwrap_err().to_string();
+    assert!(
+        error("config_version = 2\n").contains("config.toml is of version 2, and this diemd knows versions up to 1")
+    );
+    for wrong in ["config_version = -1", "config_version = \"1\"", "config_version = 1.5"] {
+        assert!(error(wrong).contains("`config_version` is a whole number"), "{wrong}");
+    }
+    // A fault keeps the number of its line.
+    assert!(error("moniker = \"a\"\nlevel = 1\n").contains("line 2"), "{}", error("moniker = \"a\"\nlevel = 1\n"));
+}
+
+#[test]
+fn each_setting_is_shown_with_the_place_that_it_comes_from() {
+    let (_folder, path) =
+        file("config_version = 1\n[api]\nlisten = \"127.0.0.1:1\"\n[comet.raw.p2p]\ndial_timeout = \"5s\"\n");
+    let shown = edit::settings(&path, env("DIEM_LOG_LEVEL", "debug")).unwrap();
+    let of = |key: &str| {
+        let setting = shown.iter().find(|setting| setting.key == key).unwrap();
+        (setting.text(), setting.source.to_string())
+    };
+    assert_eq!(of("api.listen"), ("127.0.0.1:1".into(), "config.toml".into()));
+    assert_eq!(of("log.level"), ("debug".into(), "DIEM_LOG_LEVEL".into()));
+    assert_eq!(of("store.sync"), ("true".into(), "default".into()));
+    assert_eq!(of("comet.peers"), ("[]".into(), "default".into()));
+    assert_eq!(of("comet.raw.p2p.dial_timeout"), ("5s".into(), "config.toml".into()));
+    assert_eq!(shown.len(), Config::keys().len() + 1);
+}
+
+#[test]
+fn a_setting_is_changed_and_everything_else_stays() {
+    let text = document(&Config::default());
+    for (key, value) in [
+        ("api.listen", "0.0.0.0:1317"),
+        ("moniker", "a \"b\" # c"),
+        ("store.sync", "false"),
+        ("comet.peers", "a@b:1, c@d:2"),
+        ("comet.raw.p2p.dial_timeout", "5s"),
+        ("comet.raw.event_bus_buffer_capacity", "7"),
+    ] {
+        let changed = edit::change(&text, "config.toml", key, value).unwrap();
+        let expected = Config::default().with(&[Override::flag("x", key, value)]).unwrap();
+        assert_eq!(Config::parse(&changed, "config.toml").unwrap(), expected, "{key}");
+        let old: Vec<&str> = text.lines().collect();
+        let gone = old.iter().filter(|line| !changed.lines().any(|new| new == **line)).count();
+        assert!(gone <= 1, "{key} changed more than its line: {changed}");
+        assert_eq!(edit::change(&changed, "config.toml", key, value).unwrap(), changed, "{key} twice");
+    }
+    // A file that leaves all out gets the setting under its section, explained, and nothing else.
+    let short = edit::change("config_version = 1\n", "config.toml", "store.keep_blocks", "7").unwrap();
+    assert!(short.contains("[store]\n") && short.contains("(DIEM_STORE_KEEP_BLOCKS)\nkeep_blocks = 7\n"), "{short}");
+    assert_eq!(Config::parse(&short, "config.toml").unwrap().store.keep_blocks, 7);
+}
+
+#[test]
+fn a_change_that_does_not_fit_is_refused() {
+    let text = document(&Config::default());
+    for (text, key, value, words) in [
+        (text.as_str(), "api.lisen", "x", "unknown key `api.lisen`: did you mean `api.listen`?"),
+        (&text, "store.sync", "yes", "neither true nor false"),
+        (&text, "store.past_heights", "0", "set it to 1 to 10000 heights"),
+        (&text, "api.listen", "127.0.0.1:26657", "`api.listen` and `comet.rpc` both listen"),
+        (&text, "comet", "x", "unknown key `comet`"),
+        (&text, "comet.raw", "x", "unknown key `comet.raw`"),
+        (&text, "comet.raw.p2p.laddr", "x", "use `comet.p2p` instead"),
+        (&text, "config_version", "2", "unknown key `config_version`"),
+        ("", "api.listen", "127.0.0.1:1", "run `diemd config migrate` first"),
+        ("config_version = 1\napi = { listen = \"127.0.0.1:1\" }\n", "api.listen", "127.0.0.1:2", "as one value"),
+    ] {
+        let error = edit::change(text, "config.toml", key, value).unwrap_err().to_string();
+        assert!(error.contains(words), "{key}: {error}");
+    }
+}
+
+#[test]
+fn a_site_is_written_as_browsers_name_it() {
+    let with = |value| Config::default().with(&[Override::flag("x", "api.cors", value)]);
+    for good in ["*", "https://app.example", "http://localhost:3000,https://app.example", "http://[::1]:3000"] {
+        with(good).unwrap();
+    }
+    for bad in ["app.example", "https://", "https://app.example/", "ftp://app.example", "https://*.example"] {
+        let error = with(bad).unwrap_err().to_string();
+        assert!(error.contains(&format!("`api.cors` names `{bad}`: write sites as browsers do")), "{error}");
+    }
+}
+
+#[test]
+fn what_peers_are_told_is_checked() {
+    let with = |key, value| Config::default().with(&[Override::flag("x", key, value)]);
+    let id = "0123456789abcdef0123456789abcdef01234567";
+    with("comet.private_peers", id).unwrap();
+    let error = with("comet.unconditional_peers", "node-1").unwrap_err().to_string();
+    assert!(error.contains("`comet.unconditional_peers` names `node-1`: write ids of nodes, 40 hex digits"), "{error}");
+    let seed = [Override::flag("x", "comet.pex", "false"), Override::flag("x", "comet.seed_mode", "true")];
+    let error = Config::default().with(&seed).unwrap_err().to_string();
+    assert!(error.contains("a seed node lives by exchanging addresses"), "{error}");
 }

@@ -1,9 +1,11 @@
 //! Values that are text in the file, in the environment and in flags.
 
-use std::{fmt, net::SocketAddr, str::FromStr, time::Duration};
+use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
+use diem_core::Amount;
 use diem_engine::engine::{BlockMode, MAX_BLOCK_TIME};
 use diem_genesis::parse_millis;
+use diem_runtime::Keep;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// Implements serde through `Display` and `FromStr`, so that the value is text on the outside.
@@ -23,7 +25,7 @@ macro_rules! as_text {
     )+};
 }
 
-as_text!(Optional, Length, Blocks);
+as_text!(Optional, Length, Blocks, Rate, Period, KeepTime, Signer);
 
 /// An address to listen on; `off`, which is `None`, listens nowhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +50,60 @@ impl FromStr for Optional {
         let address =
             text.parse().map_err(|_| format!("`{text}` is no address: write it as 127.0.0.1:9464, or off"))?;
         Ok(Self(Some(address)))
+    }
+}
+
+/// The address at which a remote signer connects, written as CometBFT has it: `tcp://127.0.0.1:26659` or `unix:///path`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SignerAddress {
+    /// An address of this machine.
+    Tcp(SocketAddr),
+    /// The absolute path of a socket.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for SignerAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => write!(f, "tcp://{address}"),
+            Self::Unix(path) => write!(f, "unix://{}", path.display()),
+        }
+    }
+}
+
+impl FromStr for SignerAddress {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let tcp = text.strip_prefix("tcp://").and_then(|address| address.parse().ok()).map(Self::Tcp);
+        let unix = text.strip_prefix("unix://").map(PathBuf::from).filter(|path| path.is_absolute()).map(Self::Unix);
+        tcp.or(unix).ok_or_else(|| {
+            format!("`{text}` is no address of a signer: write tcp://127.0.0.1:26659 or unix:///path/to/socket")
+        })
+    }
+}
+
+/// The remote signer of a node; `off`, which is `None`, has the key in the home.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signer(pub Option<SignerAddress>);
+
+impl fmt::Display for Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Some(address) => write!(f, "{address}"),
+            None => f.write_str("off"),
+        }
+    }
+}
+
+impl FromStr for Signer {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "off" {
+            return Ok(Self(None));
+        }
+        text.parse().map(|address| Self(Some(address))).map_err(|error: String| format!("{error}, or off"))
     }
 }
 
@@ -76,6 +132,106 @@ impl FromStr for Length {
 
     fn from_str(text: &str) -> Result<Self, String> {
         parse_millis(text).map(Self)
+    }
+}
+
+/// The highest price that is taken: a bound on what a slip of the keyboard can claim.
+const MAX_RATE: Amount = Amount::new(1_000_000_000 * Amount::ONE.get());
+
+/// A price in DIEM, written as `12.5`; `off`, which is `None`, knows none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate(pub Option<Amount>);
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(price) => write!(f, "{price}"),
+            None => f.write_str("off"),
+        }
+    }
+}
+
+impl FromStr for Rate {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "off" {
+            return Ok(Self(None));
+        }
+        let wrong = || format!("`{text}` is no price: write it in DIEM as 12.5, at most {MAX_RATE}, or off");
+        let price: Amount = text.parse().map_err(|_| wrong())?;
+        let is_price = !price.is_zero() && price <= MAX_RATE;
+        is_price.then_some(Self(Some(price))).ok_or_else(wrong)
+    }
+}
+
+/// How often something is done: `auto`, `off`, or a length of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Period {
+    /// As often as the chain's parameters suggest.
+    Auto,
+    /// Never.
+    Off,
+    /// Once in this time.
+    Every(Length),
+}
+
+impl fmt::Display for Period {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Off => f.write_str("off"),
+            Self::Every(length) => length.fmt(f),
+        }
+    }
+}
+
+impl FromStr for Period {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "off" => Ok(Self::Off),
+            _ => parse_millis(text)
+                .map(|millis| Self::Every(Length(millis)))
+                .map_err(|_| format!("`{text}` is no period: write auto, off, or a length of time such as 1h")),
+        }
+    }
+}
+
+/// The time for which something is kept, written as `30d`; `off`, which is `None` and may be written `0`, sets none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeepTime(pub Option<Length>);
+
+impl fmt::Display for KeepTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const DAY_MS: u64 = 86_400_000;
+        match self.0 {
+            Some(Length(millis)) if millis % DAY_MS == 0 => write!(f, "{}d", millis / DAY_MS),
+            Some(length) => length.fmt(f),
+            None => f.write_str("off"),
+        }
+    }
+}
+
+impl FromStr for KeepTime {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if ["off", "0"].contains(&text) {
+            return Ok(Self(None));
+        }
+        let wrong = |_| format!("`{text}` is no time to keep: write off, or a length of time such as 30d");
+        let millis = parse_millis(text).map_err(wrong)?;
+        Ok(Self(Some(Length(millis)).filter(|length| length.0 > 0)))
+    }
+}
+
+impl super::Store {
+    /// The blocks that are kept.
+    pub fn keep(&self) -> Keep {
+        Keep { blocks: self.keep_blocks, time_ms: self.keep_time.0.map_or(0, |length| length.0) }
     }
 }
 
