@@ -6,13 +6,16 @@ mod checks;
 mod convert;
 mod frames;
 mod pace;
+mod queries;
 mod server;
+mod snapshots;
 
 use std::sync::Arc;
 
-pub use address::Address;
-pub use app::{Consensus, PROOF_TYPE};
+pub use address::{Address, remove_socket, socket_of_home};
+pub use app::Consensus;
 pub use checks::{Checks, Listening, Verdict};
+pub use queries::PROOF_TYPE;
 pub use server::{ConnectionWatch, Handler, OnFatal, Server};
 
 /// The largest message that consensus may send, in bytes: a block with the extended commit that its proposer is given,

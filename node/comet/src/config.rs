@@ -2,6 +2,9 @@
 //!
 //! A setting that is not named in it has CometBFT's default. Owners change `diemd`'s configuration, not this file.
 
+mod state_sync;
+mod timing;
+
 use std::{
     fmt, io,
     net::SocketAddr,
@@ -9,13 +12,16 @@ use std::{
     time::Duration,
 };
 
-use diem_config::levels;
+use diem_config::{SignerAddress, consensus_key::key_file_of, levels, signing_state};
 use diem_core::tx::MAX_TX_BYTES;
 use diem_host::home::{HomeError, write_whole};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::abci::Address;
+
+pub use state_sync::StateSync;
+pub use timing::Timing;
 
 /// The most requests in one call to CometBFT's RPC.
 pub const MAX_BATCH: usize = 512;
@@ -46,47 +52,34 @@ impl fmt::Display for Peer {
     }
 }
 
-/// The timing of blocks. No result depends on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Timing {
-    /// The longest wait for a proposal.
-    pub propose: Duration,
-    /// The wait after a block before the next height.
-    pub commit: Duration,
-    /// Whether the next height starts at once when all validators have signed.
-    pub skip_commit: bool,
-    /// The least time from the time of a block to that of the next: the proposer holds its proposal back until then.
-    pub least: Duration,
+/// Whom a node connects to, and whom it tells of whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exchange {
+    /// Whether peers are asked for addresses of others, and told those that are known.
+    pub pex: bool,
+    /// Whether the node only collects addresses and hands them out.
+    pub seed_mode: bool,
+    /// The ids of peers whose addresses are told to nobody.
+    pub private_peers: Vec<String>,
+    /// The ids of peers that the limits do not count.
+    pub unconditional_peers: Vec<String>,
+    /// The most peers that connect to this node.
+    pub max_inbound: u16,
+    /// The most peers that this node connects to of its own accord.
+    pub max_outbound: u16,
 }
 
-impl Default for Timing {
-    /// The default timing adds a wait of 700 ms to what CometBFT itself takes.
+impl Default for Exchange {
     fn default() -> Self {
-        let (propose, commit) = (Duration::from_secs(3), Duration::from_millis(700));
-        Self { propose, commit, skip_commit: false, least: Duration::ZERO }
-    }
-}
-
-impl Timing {
-    /// The timing of blocks that follow each other after `block_time`, and never earlier; with zero, as fast as the
-    /// machine can.
-    ///
-    /// CometBFT can only be told how long to wait after a block. The time of proposing and voting is added to that, and
-    /// nobody knows how long it is on this machine and among these validators. So CometBFT is told to wait for somewhat
-    /// less than `block_time`, and the proposer waits for the rest. The rest is kept small, because a transaction that
-    /// comes while a proposal is held back has to take the next one.
-    pub fn of_block_time(block_time: Duration) -> Self {
-        const MOST_HELD_BACK: Duration = Duration::from_millis(150);
-        if block_time.is_zero() {
-            return Self::fastest();
+        let comet = diem_config::Comet::default();
+        Self {
+            pex: comet.pex,
+            seed_mode: comet.seed_mode,
+            private_peers: comet.private_peers,
+            unconditional_peers: comet.unconditional_peers,
+            max_inbound: comet.max_inbound,
+            max_outbound: comet.max_outbound,
         }
-        let held_back = block_time.checked_div(6).unwrap_or_default().min(MOST_HELD_BACK);
-        Self { commit: block_time.saturating_sub(held_back), least: block_time, ..Self::default() }
-    }
-
-    /// The timing of blocks that are made as fast as the machine can.
-    pub const fn fastest() -> Self {
-        Self { propose: Duration::from_secs(3), commit: Duration::ZERO, skip_commit: true, least: Duration::ZERO }
     }
 }
 
@@ -97,6 +90,8 @@ pub struct Settings {
     pub moniker: String,
     /// The address at which the application is served.
     pub app: Address,
+    /// The address at which a remote signer connects; `None` means that the home has the key.
+    pub signer: Option<SignerAddress>,
     /// The address on which CometBFT's RPC listens.
     pub rpc: SocketAddr,
     /// The address on which peers connect.
@@ -109,8 +104,17 @@ pub struct Settings {
     pub peers: Vec<Peer>,
     /// The seed nodes, which are asked for other peers.
     pub seeds: Vec<Peer>,
+    /// Whom the node connects to, and whom it tells of whom.
+    pub exchange: Exchange,
     /// Whether all nodes are on this machine, or on private addresses.
     pub local: bool,
+    /// Keys of CometBFT's file that the operator sets; none is among those that are set here.
+    pub raw: toml::Table,
+    /// The servers and the trusted block by which an empty node restores a snapshot of its peers; `None` executes all blocks.
+    pub state_sync: Option<StateSync>,
+    /// The folder with a key and its signing state, in the form of a CometBFT home, that are used in place of the home's
+    /// own; `None` uses its own.
+    pub other_key: Option<PathBuf>,
     /// The timing of blocks.
     pub timing: Timing,
     /// The log level of CometBFT, in its own syntax.
@@ -124,24 +128,48 @@ impl Settings {
         Self {
             moniker: moniker.into(),
             app,
+            signer: None,
             rpc: local(26657),
             p2p: local(26656),
             external_address: String::new(),
             metrics: Some(local(26660)),
             peers: Vec::new(),
             seeds: Vec::new(),
+            exchange: Exchange::default(),
             local: true,
+            raw: toml::Table::new(),
+            state_sync: None,
+            other_key: None,
             timing: Timing::default(),
             log_level: "main:info,*:error".into(),
         }
     }
 
+    /// What CometBFT logs. Which peers it drops while it restores a snapshot, it says as information only.
+    fn log_levels(&self) -> String {
+        let mut levels = levels::with_failures(&self.log_level);
+        if self.state_sync.is_some() && levels.contains(':') {
+            levels.push_str(",statesync:info");
+        }
+        levels
+    }
+
     /// The text of `config.toml`.
-    fn toml(&self) -> Result<String, toml::ser::Error> {
+    fn toml(&self, home: &Path) -> Result<String, toml::ser::Error> {
+        // A node that listens has no signer: it votes for nothing.
+        let signer = self.signer.as_ref().filter(|_| self.other_key.is_none());
+        let (key, state) = match (&self.other_key, signer) {
+            (Some(other), _) => (Some(key_file_of(other)), Some(signing_state::file_of(other))),
+            (None, Some(_)) => (Some(UNUSED_KEY.into()), Some(UNUSED_STATE.into())),
+            (None, None) => (None, None),
+        };
         let file = ConfigToml {
             proxy_app: self.app.to_string(),
             moniker: self.moniker.clone(),
-            log_level: levels::with_failures(&self.log_level),
+            priv_validator_laddr: signer.map(ToString::to_string),
+            priv_validator_key_file: key,
+            priv_validator_state_file: state,
+            log_level: self.log_levels(),
             log_format: "json",
             rpc: json!({
                 "laddr": format!("tcp://{}", self.rpc),
@@ -153,6 +181,12 @@ impl Settings {
                 "external_address": self.external_address,
                 "persistent_peers": list(&self.peers),
                 "seeds": list(&self.seeds),
+                "pex": self.exchange.pex,
+                "seed_mode": self.exchange.seed_mode,
+                "private_peer_ids": self.exchange.private_peers.join(","),
+                "unconditional_peer_ids": self.exchange.unconditional_peers.join(","),
+                "max_num_inbound_peers": self.exchange.max_inbound,
+                "max_num_outbound_peers": self.exchange.max_outbound,
                 "persistent_peers_max_dial_period": "5s",
                 "addr_book_strict": !self.local,
                 "allow_duplicate_ip": self.local,
@@ -176,6 +210,7 @@ impl Settings {
                 "skip_timeout_commit": self.timing.skip_commit,
                 "peer_gossip_sleep_duration": "10ms",
             }),
+            statesync: self.state_sync.as_ref().map_or_else(|| json!({ "enable": false }), |sync| sync.json(home)),
             // Results and events are in the application's own index, so CometBFT need not keep them.
             storage: json!({ "discard_abci_responses": true }),
             tx_index: json!({ "indexer": "null" }),
@@ -184,7 +219,16 @@ impl Settings {
                 "prometheus_listen_addr": self.metrics.map(|address| address.to_string()).unwrap_or_default(),
             }),
         };
-        toml::to_string(&file)
+        let mut table = toml::Table::try_from(&file)?;
+        for (name, value) in &self.raw {
+            match (table.get_mut(name), value) {
+                (Some(toml::Value::Table(section)), toml::Value::Table(keys)) => section.extend(keys.clone()),
+                _ => {
+                    table.insert(name.clone(), value.clone());
+                }
+            }
+        }
+        toml::to_string(&table)
     }
 }
 
@@ -192,16 +236,28 @@ impl Settings {
 struct ConfigToml {
     proxy_app: String,
     moniker: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    priv_validator_laddr: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    priv_validator_key_file: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    priv_validator_state_file: Option<PathBuf>,
     log_level: String,
     log_format: &'static str,
     rpc: Value,
     p2p: Value,
     mempool: Value,
     consensus: Value,
+    statesync: Value,
     storage: Value,
     tx_index: Value,
     instrumentation: Value,
 }
+
+/// CometBFT makes a key where the file of one is not there, and then does not use it. It goes where nobody takes it for
+/// the validator's.
+const UNUSED_KEY: &str = "data/unused_key.json";
+const UNUSED_STATE: &str = "data/unused_state.json";
 
 fn list(peers: &[Peer]) -> String {
     peers.iter().map(Peer::to_string).collect::<Vec<_>>().join(",")
@@ -248,10 +304,27 @@ pub enum ConfigError {
 pub fn write_config(home: &Path, settings: &Settings) -> Result<(), ConfigError> {
     let path = home.join("config/config.toml");
     let text =
-        settings.toml().map_err(|error| ConfigError::Encode { path: path.clone(), reason: error.to_string() })?;
+        settings.toml(home).map_err(|error| ConfigError::Encode { path: path.clone(), reason: error.to_string() })?;
     let text = format!("# Written by diemd at every start: change diemd's configuration instead.\n\n{text}");
     std::fs::create_dir_all(home.join("data")).map_err(|error| ConfigError::Io { path: home.join("data"), error })?;
+    forget_chunks(home)?;
+    if settings.state_sync.is_some() {
+        let folder = StateSync::folder(home);
+        std::fs::create_dir(&folder).map_err(|error| ConfigError::Io { path: folder, error })?;
+    }
     Ok(write_file(&path, &text)?)
+}
+
+/// Removes the chunks of snapshots that a CometBFT of this home has left, which no other one uses.
+///
+/// # Errors
+/// The disk refuses.
+pub(crate) fn forget_chunks(home: &Path) -> Result<(), ConfigError> {
+    let folder = StateSync::folder(home);
+    match std::fs::remove_dir_all(&folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(ConfigError::Io { path: folder, error }),
+        _ => Ok(()),
+    }
 }
 
 /// Writes a file of the home atomically, and makes its folder.
@@ -265,13 +338,15 @@ pub(crate) fn write_file(path: &Path, text: &str) -> Result<(), HomeError> {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+    use diem_config::raw;
+
     use super::*;
 
     #[test]
     fn the_config_is_toml_with_what_the_node_needs() {
         let mut settings = Settings::new("m\"1", Address::Unix("/run/a.sock".into()));
         settings.peers = vec![Peer { id: "ab".into(), address: "127.0.0.1:1".into() }; 2];
-        let text = settings.toml().unwrap();
+        let text = settings.toml(Path::new("/h")).unwrap();
         let value: toml::Value = toml::from_str(&text).unwrap();
         assert_eq!(value["proxy_app"].as_str(), Some("unix:///run/a.sock"));
         assert_eq!(value["moniker"].as_str(), Some("m\"1"));
@@ -285,13 +360,26 @@ mod tests {
     }
 
     #[test]
-    fn cometbft_waits_for_less_than_a_block_and_the_proposer_for_the_rest() {
-        for (asked, commit) in [(1, 0), (60, 50), (300, 250), (500, 416), (1_000, 850), (10_000, 9_850)] {
-            let timing = Timing::of_block_time(Duration::from_millis(asked));
-            assert_eq!(timing.least, Duration::from_millis(asked));
-            assert_eq!(timing.commit.as_millis(), commit, "{asked} ms");
-            assert!(!timing.skip_commit, "{asked} ms");
+    fn keys_of_the_operator_come_beside_those_that_the_node_sets_and_no_key_is_both() {
+        let mut settings = Settings::new("m", Address::Unix("/run/a.sock".into()));
+        settings.raw = "event_bus_buffer_capacity = 7\n[p2p]\ndial_timeout = \"5s\"\n".parse().unwrap();
+        let value: toml::Table = settings.toml(Path::new("/h")).unwrap().parse().unwrap();
+        assert_eq!(value["event_bus_buffer_capacity"].as_integer(), Some(7));
+        assert_eq!(value["p2p"]["dial_timeout"].as_str(), Some("5s"));
+        assert_eq!(value["p2p"]["pex"].as_bool(), Some(true));
+
+        settings.raw = toml::Table::new();
+        settings.state_sync =
+            Some(StateSync { servers: Vec::new(), height: 1, hash: [0; 32], period: Duration::from_secs(1) });
+        let written: toml::Table = settings.toml(Path::new("/h")).unwrap().parse().unwrap();
+        let keys = written.iter().flat_map(|(name, value)| match value.as_table() {
+            Some(section) => section.keys().map(|key| format!("{name}.{key}")).collect(),
+            None => vec![name.clone()],
+        });
+        for key in keys {
+            let known = raw::KEYS.iter().find(|(known, ..)| *known == key);
+            let (_, _, owner) = known.unwrap_or_else(|| panic!("{key} is no key of CometBFT"));
+            assert_ne!(*owner, raw::Owner::Operator, "{key} is set here");
         }
-        assert_eq!(Timing::of_block_time(Duration::ZERO), Timing::fastest());
     }
 }

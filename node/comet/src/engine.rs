@@ -2,10 +2,14 @@
 
 use std::{
     net::SocketAddr,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
+use diem_config::SignerAddress;
 use diem_core::Time;
 use diem_engine::engine::{
     ConsensusAddress, Engine, EngineError, EngineKind, EngineStatus, Incoming, OwnPeer, SubmitError, Wait,
@@ -19,7 +23,7 @@ use tendermint::{
 };
 
 use super::{
-    follow::{Followed, look},
+    follow::{Followed, Looked, look},
     presence::{Heard, heard},
     rpc::{Rpc, RpcError},
     submit::Submitter,
@@ -44,6 +48,13 @@ pub struct CometEngine {
     followed: Arc<Followed>,
     period: Duration,
     own_peer: Option<OwnPeer>,
+    signer: Option<Signer>,
+}
+
+/// The remote signer without which CometBFT does not start.
+struct Signer {
+    address: SignerAddress,
+    waits: Arc<AtomicBool>,
 }
 
 impl CometEngine {
@@ -52,12 +63,28 @@ impl CometEngine {
     pub fn new(address: SocketAddr, checks: Arc<Checks>, period: Duration) -> Self {
         let rpc = Rpc::new(address);
         let (submitter, followed) = (Submitter::start(&rpc), Followed::start(&rpc));
-        Self { submitter, followed, rpc, checks, period, own_peer: None }
+        Self { submitter, followed, rpc, checks, period, own_peer: None, signer: None }
     }
 
     /// Adds the peer address of this node.
     pub fn known_as(self, own_peer: OwnPeer) -> Self {
         Self { own_peer: Some(own_peer), ..self }
+    }
+
+    /// Adds the remote signer that connects to `address`; `waits` is set while CometBFT cannot start without it.
+    pub(crate) fn signed_by(self, address: SignerAddress, waits: Arc<AtomicBool>) -> Self {
+        Self { signer: Some(Signer { address, waits }), ..self }
+    }
+
+    /// The state of the engine; where it does not answer because its signer has not come, that is said.
+    fn state(&self) -> Result<EngineStatus, EngineError> {
+        self.followed.status().map_err(|error| self.waits_for().map_or(error, EngineError::Unavailable))
+    }
+
+    /// What it waits for while its signer has not come.
+    fn waits_for(&self) -> Option<String> {
+        let Signer { address, waits } = self.signer.as_ref()?;
+        waits.load(Ordering::Relaxed).then(|| format!("waiting for the signer, which connects to {address}"))
     }
 
     /// Waits until the RPC answers.
@@ -68,7 +95,7 @@ impl CometEngine {
         let started = Instant::now();
         loop {
             match look(&self.rpc, READ_PATIENCE).await {
-                Ok(status) => {
+                Ok(Looked { status, .. }) => {
                     self.followed.heard(status);
                     return Ok(status);
                 }
@@ -139,8 +166,15 @@ impl CometEngine {
     async fn all_validators(&self, height: u64) -> Result<validator::Set, EngineError> {
         #[derive(Deserialize)]
         struct Page {
-            validators: Vec<validator::Info>,
+            validators: Vec<Listed>,
             total: String,
+        }
+        /// The library reads all of a validator but its turn as a proposer.
+        #[derive(Deserialize)]
+        struct Listed {
+            #[serde(flatten)]
+            info: validator::Info,
+            proposer_priority: String,
         }
         let mut found = Vec::new();
         for page in 1u64.. {
@@ -148,7 +182,13 @@ impl CometEngine {
                 json!({ "height": height.to_string(), "page": page.to_string(), "per_page": PAGE.to_string() });
             let answer: Page = self.read("validators", params).await.map_err(|error| error.at_height(height))?;
             let empty = answer.validators.is_empty();
-            found.extend(answer.validators);
+            for Listed { mut info, proposer_priority } in answer.validators {
+                let priority: i64 = proposer_priority.parse().map_err(|_| {
+                    EngineError::Unavailable(format!("`{proposer_priority}` is no priority of a proposer"))
+                })?;
+                info.proposer_priority = priority.into();
+                found.push(info);
+            }
             let total: usize = answer
                 .total
                 .parse()
@@ -283,7 +323,16 @@ impl Engine for CometEngine {
     }
 
     fn status(&self) -> BoxFuture<'_, Result<EngineStatus, EngineError>> {
-        std::future::ready(self.followed.status()).boxed()
+        std::future::ready(self.state()).boxed()
+    }
+
+    fn missing_signer(&self) -> Option<String> {
+        self.waits_for().filter(|_| self.followed.status().is_err())
+    }
+
+    fn signs_as(&self) -> Option<ConsensusAddress> {
+        // Without a remote signer CometBFT may have been given another key, while the node listens.
+        self.signer.as_ref().and_then(|_| self.followed.address())
     }
 
     fn period(&self) -> Option<Duration> {

@@ -117,6 +117,19 @@ pub fn find(named: Option<&Path>, say: &dyn Fn(&str)) -> Result<Found, FindError
     find_in(named, std::env::var_os("PATH").as_deref(), cache.as_deref(), say)
 }
 
+/// Looks for the binary as [`find`] does, and compiles nothing.
+///
+/// # Errors
+/// [`FindError`] says what to do. Where Go is installed, a missing binary is no error: the next start compiles it.
+pub fn look(named: Option<&Path>) -> Result<(), FindError> {
+    let path = std::env::var_os("PATH");
+    let go = path.as_deref().and_then(|path| which("go", path));
+    match find_in(named, path.as_deref().filter(|_| go.is_none()), cache_folder().as_deref(), &|_| {}) {
+        Err(FindError::Missing(_)) if go.is_some() => Ok(()),
+        found => found.map(drop),
+    }
+}
+
 /// The cache folder of this release: `$XDG_CACHE_HOME` or `~/.cache`, then `diem/cometbft-VERSION`.
 pub fn cache_folder() -> Option<PathBuf> {
     let base = match std::env::var_os("XDG_CACHE_HOME").filter(|folder| !folder.is_empty()) {
@@ -227,6 +240,7 @@ fn which(name: &str, path: &std::ffi::OsStr) -> Option<PathBuf> {
 /// Runs a command to its end, or kills it after `patience`.
 fn run(command: &mut Command, patience: Duration) -> io::Result<Output> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    diem_host::service::conceal(command);
     let mut child = match command.spawn() {
         // The file was just written, and a child that another thread is starting still holds it open for writing.
         Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => {

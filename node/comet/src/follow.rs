@@ -9,7 +9,8 @@ use std::{
 };
 
 use diem_core::Time;
-use diem_engine::engine::{EngineError, EngineStatus};
+use diem_engine::engine::{ConsensusAddress, EngineError, EngineStatus};
+use diem_host::pulse::Pulse;
 use parking_lot::Mutex;
 use serde::Deserialize;
 use serde_json::json;
@@ -32,6 +33,8 @@ pub(super) struct Followed {
 
 struct State {
     status: Option<EngineStatus>,
+    /// The address of the key that CometBFT signs with.
+    address: Option<ConsensusAddress>,
     /// The moment of the last answer, or of the start if there never was one.
     heard: Heard,
     /// The error of the last poll.
@@ -55,7 +58,8 @@ impl Heard {
 impl Followed {
     /// Starts the task, which ends when the value is dropped. Must be called on a tokio runtime.
     pub(super) fn start(rpc: &Rpc) -> Arc<Self> {
-        let state = State { status: None, heard: Heard::now(), reason: "it has just been started".into() };
+        let state =
+            State { status: None, address: None, heard: Heard::now(), reason: "it has just been started".into() };
         let followed = Arc::new(Self { state: Mutex::new(state) });
         tokio::spawn(follow(rpc.clone(), Arc::downgrade(&followed)));
         followed
@@ -69,6 +73,11 @@ impl Followed {
             Some(status) if silence < SILENT => Ok(status),
             _ => Err(state.unavailable(silence)),
         }
+    }
+
+    /// The address of the key that CometBFT signs with, as it said last.
+    pub(super) fn address(&self) -> Option<ConsensusAddress> {
+        self.state.lock().address
     }
 
     /// Refuses at once if CometBFT has been silent for so long that it would not answer.
@@ -107,11 +116,16 @@ impl State {
 }
 
 async fn follow(rpc: Rpc, followed: Weak<Followed>) {
+    let mut pulse = None;
     loop {
         let looked = look(&rpc, PATIENCE).await;
         let Some(followed) = followed.upgrade() else { return };
+        beat(&mut pulse, &looked);
         match looked {
-            Ok(status) => followed.heard(status),
+            Ok(Looked { status, address }) => {
+                followed.heard(status);
+                followed.state.lock().address = address;
+            }
             Err(error) => followed.failed(&error),
         }
         drop(followed);
@@ -119,11 +133,33 @@ async fn follow(rpc: Rpc, followed: Weak<Followed>) {
     }
 }
 
+/// What CometBFT says of itself.
+pub(super) struct Looked {
+    pub(super) status: EngineStatus,
+    /// The address of the key that it signs with.
+    address: Option<ConsensusAddress>,
+}
+
+/// Keeps the pulse of CometBFT. It begins with the first answer, beats with each, and is still while there is none from a
+/// process that takes connections. One that refuses them has ended or is starting, which its supervisor looks after.
+fn beat(pulse: &mut Option<Pulse>, looked: &Result<Looked, RpcError>) {
+    match looked {
+        Ok(_) => pulse.get_or_insert_with(|| Pulse::start("CometBFT")).beat(),
+        Err(RpcError::Unreachable(_)) => *pulse = None,
+        Err(RpcError::Silent(_) | RpcError::Garbled(_) | RpcError::Refused(_)) => {}
+    }
+}
+
 /// Asks CometBFT for its status.
-pub(super) async fn look(rpc: &Rpc, patience: Duration) -> Result<EngineStatus, RpcError> {
+pub(super) async fn look(rpc: &Rpc, patience: Duration) -> Result<Looked, RpcError> {
     #[derive(Deserialize)]
     struct Status {
         sync_info: SyncInfo,
+        validator_info: ValidatorInfo,
+    }
+    #[derive(Deserialize)]
+    struct ValidatorInfo {
+        address: String,
     }
     #[derive(Deserialize)]
     struct SyncInfo {
@@ -143,7 +179,12 @@ pub(super) async fn look(rpc: &Rpc, patience: Duration) -> Result<EngineStatus, 
         .latest_block_height
         .parse()
         .map_err(|_| RpcError::Garbled(format!("height `{}`", sync.latest_block_height)))?;
-    Ok(EngineStatus { catching_up: sync.catching_up, peers: net.n_peers.parse().ok(), latest_height })
+    let mut address = ConsensusAddress::default();
+    let decoded = hex::decode_to_slice(&status.validator_info.address, &mut address);
+    Ok(Looked {
+        status: EngineStatus { catching_up: sync.catching_up, peers: net.n_peers.parse().ok(), latest_height },
+        address: decoded.is_ok().then_some(address),
+    })
 }
 
 #[cfg(test)]
@@ -155,7 +196,7 @@ mod tests {
     fn followed(status: Option<EngineStatus>, silence: Duration) -> Followed {
         let at = Instant::now().checked_sub(silence).unwrap();
         let heard = Heard { at, shown: Time(1_000) };
-        Followed { state: Mutex::new(State { status, heard, reason: "no answer within 2 s".into() }) }
+        Followed { state: Mutex::new(State { status, address: None, heard, reason: "no answer within 2 s".into() }) }
     }
 
     const STATUS: EngineStatus = EngineStatus { catching_up: false, peers: Some(3), latest_height: 7 };

@@ -56,10 +56,25 @@ pub fn write_genesis(home: &Path, origin: &Origin) -> Result<(), ConfigError> {
     }
 }
 
-/// The genesis in CometBFT's own form.
-fn genesis_json(genesis: &GenesisDoc, genesis_hash: [u8; 32]) -> Value {
+/// The parameters of consensus in CometBFT's own form.
+pub fn consensus_params(genesis: &GenesisDoc) -> Value {
     let params = &genesis.consensus;
     let nanos = u128::from(params.evidence_max_age_ms).saturating_mul(1_000_000);
+    json!({
+        "block": { "max_bytes": params.block_max_bytes.to_string(), "max_gas": "-1" },
+        "evidence": {
+            "max_age_num_blocks": params.evidence_max_age_blocks.to_string(),
+            "max_age_duration": nanos.to_string(),
+            "max_bytes": params.evidence_max_bytes.to_string(),
+        },
+        "validator": { "pub_key_types": ["ed25519"] },
+        "version": { "app": genesis.app_version.to_string() },
+        "abci": { "vote_extensions_enable_height": params.vote_extensions_enable_height.to_string() },
+    })
+}
+
+/// The genesis in CometBFT's own form.
+fn genesis_json(genesis: &GenesisDoc, genesis_hash: [u8; 32]) -> Value {
     let validators: Vec<Value> = genesis
         .validators
         .iter()
@@ -76,17 +91,7 @@ fn genesis_json(genesis: &GenesisDoc, genesis_hash: [u8; 32]) -> Value {
         "genesis_time": genesis.genesis_time.to_string(),
         "chain_id": genesis.chain_id,
         "initial_height": genesis.initial_height.to_string(),
-        "consensus_params": {
-            "block": { "max_bytes": params.block_max_bytes.to_string(), "max_gas": "-1" },
-            "evidence": {
-                "max_age_num_blocks": params.evidence_max_age_blocks.to_string(),
-                "max_age_duration": nanos.to_string(),
-                "max_bytes": params.evidence_max_bytes.to_string(),
-            },
-            "validator": { "pub_key_types": ["ed25519"] },
-            "version": { "app": genesis.app_version.to_string() },
-            "abci": { "vote_extensions_enable_height": params.vote_extensions_enable_height.to_string() },
-        },
+        "consensus_params": consensus_params(genesis),
         "validators": validators,
         "app_hash": "",
         "app_state": AppState { genesis_hash },

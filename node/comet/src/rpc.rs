@@ -14,13 +14,19 @@ use serde_json::{Value, json};
 
 /// The largest answer that is read, in bytes.
 const MAX_ANSWER: usize = 64 * 1024 * 1024;
+/// The time for which an unused connection is kept: shorter than CometBFT keeps it (10 s), so that no call is sent on one
+/// that is being closed.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The reason why a call has no result.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum RpcError {
-    /// Nobody answers, or not in time.
+    /// Nobody answers.
     #[error("CometBFT's RPC does not answer: {0}")]
     Unreachable(String),
+    /// There is no answer within this time, and nobody refuses the connection: CometBFT hangs, or is busy.
+    #[error("CometBFT's RPC does not answer: no answer within {} s", .0.as_secs())]
+    Silent(Duration),
     /// The answer is not JSON-RPC.
     #[error("CometBFT's RPC answers something else: {0}")]
     Garbled(String),
@@ -82,7 +88,8 @@ impl Rpc {
     pub(super) fn new(address: SocketAddr) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
-        Self { client: Client::builder(TokioExecutor::new()).build(connector), uri: format!("http://{address}/") }
+        let client = Client::builder(TokioExecutor::new()).pool_idle_timeout(IDLE_TIMEOUT).build(connector);
+        Self { client, uri: format!("http://{address}/") }
     }
 
     /// Calls one method; the answer may take as long as `patience`, which each caller chooses.
@@ -111,7 +118,6 @@ impl Rpc {
     }
 
     async fn post(&self, body: Bytes, patience: Duration) -> Result<Bytes, RpcError> {
-        let unreachable = |error: &dyn std::fmt::Display| RpcError::Unreachable(error.to_string());
         let request = Request::builder()
             .method(Method::POST)
             .uri(&self.uri)
@@ -121,14 +127,23 @@ impl Rpc {
         let exchange = async {
             let response = self.client.request(request).await.map_err(|error| unreachable(&error))?;
             let body = Limited::new(response.into_body(), MAX_ANSWER);
-            let text = body.collect().await.map_err(|error| unreachable(&error))?;
+            let text = body.collect().await.map_err(|error| unreachable(error.as_ref()))?;
             Ok(text.to_bytes())
         };
         match tokio::time::timeout(patience, exchange).await {
             Ok(answer) => answer,
-            Err(_) => Err(RpcError::Unreachable(format!("no answer within {} s", patience.as_secs()))),
+            Err(_) => Err(RpcError::Silent(patience)),
         }
     }
+}
+
+/// The error with the cause that lies deepest, since the outer ones only say which step failed.
+fn unreachable(error: &dyn std::error::Error) -> RpcError {
+    let mut cause = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    RpcError::Unreachable(cause.to_string())
 }
 
 #[cfg(test)]
@@ -157,5 +172,39 @@ mod tests {
         drop(free);
         let error = Rpc::new(address).call::<Value>("status", json!({}), Duration::from_secs(5)).await.unwrap_err();
         assert!(matches!(error, RpcError::Unreachable(_)), "{error}");
+        assert!(error.to_string().contains("refused"), "the deepest cause is said: {error}");
+    }
+
+    /// CometBFT closes a connection that was not used for 10 s; a call that comes just then must not get lost.
+    #[tokio::test]
+    async fn a_connection_that_was_not_used_for_long_is_not_used_again() {
+        use tokio::{
+            io::{AsyncReadExt as _, AsyncWriteExt as _},
+            net::TcpListener,
+        };
+
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let rpc = Rpc::new(listener.local_addr().unwrap());
+        // Each connection answers one request and is closed when the next one comes, without an answer to it.
+        let server = tokio::spawn(async move {
+            let mut connections = 0;
+            while connections < 2 {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                connections += 1;
+                tokio::spawn(async move {
+                    let mut request = [0; 1024];
+                    let _ = stream.read(&mut request).await;
+                    let body = r#"{"id":0,"result":1}"#;
+                    let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+                    stream.write_all(answer.as_bytes()).await.unwrap();
+                    let _ = stream.read(&mut request).await;
+                });
+            }
+        });
+        let call = || rpc.call::<Value>("status", json!({}), Duration::from_secs(60));
+        assert_eq!(call().await.unwrap(), 1);
+        tokio::time::sleep(IDLE_TIMEOUT + Duration::from_millis(100)).await;
+        assert_eq!(call().await.unwrap(), 1);
+        server.await.unwrap();
     }
 }

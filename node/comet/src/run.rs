@@ -2,19 +2,28 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
 
-use diem_config::consensus_key::{self, KeyError};
+use diem_config::{
+    SignerAddress,
+    consensus_key::{self, KeyError},
+};
 use diem_engine::{Commits, engine::OwnPeer, origin::Origin};
+use diem_host::critical;
 use diem_runtime::App;
+use parking_lot::Mutex;
+use tokio::task::JoinHandle;
 
 use super::{
     CometEngine, Settings,
     config::{self, ConfigError},
     genesis,
-    supervisor::{Plan, Port, Status, Supervisor, SupervisorError},
+    rpc::Rpc,
+    signing::{self, Guard, Listener, Readiness, Signing, SigningError},
+    supervisor::{NO_HEADER, ONE_KEY, Plan, Port, Restarter, Status, Supervisor, SupervisorError},
+    wal,
 };
 use crate::abci::{Consensus, OnFatal, Server, frame_limit};
 
@@ -35,6 +44,8 @@ pub struct Launch {
     pub app: Arc<App>,
     /// The receiver of reports about blocks.
     pub commits: Arc<Commits>,
+    /// How its key is kept from signing twice.
+    pub signing: Signing,
     /// The callback that is called when the node must not go on.
     pub on_fatal: OnFatal,
 }
@@ -48,6 +59,9 @@ pub enum LaunchError {
     /// A key cannot be used.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// Signing is not safe.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
     /// The application cannot be served on its address.
     #[error("the application cannot be served to CometBFT on {address}: {error}; `comet.abci` sets it")]
     Serve {
@@ -65,8 +79,29 @@ pub enum LaunchError {
 pub struct Running {
     /// The engine through which the rest of the node speaks to it.
     pub engine: Arc<CometEngine>,
+    /// The task that listens before this node signs.
+    listening: Option<JoinHandle<()>>,
+    /// What starts it anew while it looks for snapshots.
+    pub joining: Joining,
     server: Server,
     supervisor: Supervisor,
+    /// Removes old pieces of the log of consensus, where blocks are pruned.
+    trimming: Option<JoinHandle<()>>,
+}
+
+/// CometBFT's configuration, which changes while the node runs.
+struct Files {
+    home: PathBuf,
+    settings: Mutex<Settings>,
+}
+
+impl Files {
+    /// Changes settings and writes them, so that the next start of CometBFT has them.
+    fn change(&self, change: impl FnOnce(&mut Settings)) -> Result<(), ConfigError> {
+        let mut settings = self.settings.lock();
+        change(&mut settings);
+        config::write_config(&self.home, &settings)
+    }
 }
 
 impl Launch {
@@ -76,42 +111,143 @@ impl Launch {
     /// # Errors
     /// [`LaunchError`] says what to do. Nothing is left running.
     pub fn start(self) -> Result<Running, LaunchError> {
-        consensus_key::validator_key(&self.home)?;
+        let Self { home, binary, origin, mut settings, app, commits, signing, on_fatal } = self;
+        let joins = settings.state_sync.is_some();
+        let Readiness { guard, other_key, listens } = signing.judge(&home, &app, &origin, joins)?;
+        settings.other_key = other_key;
+        let waits_for_signer = Arc::new(AtomicBool::new(false));
         let own_peer = OwnPeer {
-            id: consensus_key::node_key(&self.home)?.id,
-            listen: self.settings.p2p,
-            external: Some(self.settings.external_address.clone()).filter(|address| !address.is_empty()),
+            id: consensus_key::node_key(&home)?.id,
+            listen: settings.p2p,
+            external: Some(settings.external_address.clone()).filter(|address| !address.is_empty()),
         };
-        genesis::write_genesis(&self.home, &self.origin)?;
-        let limit = frame_limit(self.origin.block_max_bytes());
-        let consensus = Consensus::new(self.app, self.origin, self.commits).paced(self.settings.timing.least);
+        genesis::write_genesis(&home, &origin)?;
+        let (prunes, heights) = (!app.keep().is_all(), commits.subscribe());
+        let metrics = Arc::clone(commits.metrics());
+        metrics.supervises();
+        let listens = listens.map(|reason| {
+            tracing::warn!("this node listens before it signs, because {reason}: nobody else may sign with its key");
+            let (known, rpc) = (signing::known(&home, &settings), Rpc::new(settings.rpc));
+            let (app, guard) = (Arc::clone(&app), Arc::clone(&guard));
+            Listener::new(&signing, &origin, app, guard, rpc, settings.timing.least, known)
+        });
+        let limit = frame_limit(origin.block_max_bytes());
+        let on_give_up = explaining(Arc::clone(&app), Arc::clone(&signing.on_unsafe), Arc::clone(&on_fatal));
+        let consensus = Consensus::new(app, origin, commits).paced(settings.timing.least).guarded(Arc::clone(&guard));
         let checks = consensus.checks();
-        let mut settings = self.settings;
-        let server = Server::start(settings.app.clone(), limit, consensus, Arc::clone(&self.on_fatal))
+        let server = Server::start(settings.app.clone(), limit, consensus, Arc::clone(&on_fatal))
             .map_err(|error| LaunchError::Serve { address: settings.app.to_string(), error })?;
         settings.app = server.address().clone();
-        let started = config::write_config(&self.home, &settings).map_err(LaunchError::from).and_then(|()| {
+        let files = Arc::new(Files { home, settings: Mutex::new(settings) });
+        let settings = files.settings.lock().clone();
+        let started = files.change(|_| {}).map_err(LaunchError::from).and_then(|()| {
             let plan = Plan {
-                binary: self.binary,
-                pid_file: pid_file(&self.home),
-                home: self.home,
+                binary,
+                pid_file: pid_file(&files.home),
+                home: files.home.clone(),
                 ports: ports(&settings),
                 grace: GRACE,
                 connections: server.connection_watch(),
-                on_give_up: self.on_fatal,
+                signer_socket: signer_socket(&settings),
+                waits_for_signer: Arc::clone(&waits_for_signer),
+                on_restart: Box::new(move || metrics.comet_restarted()),
+                on_give_up,
             };
             Ok(Supervisor::start(plan)?)
         });
         match started {
             Ok(supervisor) => {
                 let engine = CometEngine::new(settings.rpc, checks, settings.timing.commit).known_as(own_peer);
-                Ok(Running { engine: Arc::new(engine), server, supervisor })
+                let engine = match &settings.signer {
+                    Some(address) => engine.signed_by(address.clone(), waits_for_signer),
+                    None => engine,
+                };
+                let listening = listens.map(|listener| {
+                    let then =
+                        Then { signing, guard, files: Arc::clone(&files), restarter: supervisor.restarter(), on_fatal };
+                    critical::spawn_task(async move { then.sign(listener).await })
+                });
+                let trimming = prunes.then(|| tokio::spawn(wal::trim_on(files.home.clone(), heights)));
+                let joining = Joining { files, restarter: supervisor.restarter() };
+                Ok(Running { engine: Arc::new(engine), listening, joining, server, supervisor, trimming })
             }
             Err(error) => {
                 server.stop();
                 Err(error)
             }
         }
+    }
+}
+
+/// What is needed to sign after listening.
+struct Then {
+    signing: Signing,
+    guard: Arc<Guard>,
+    files: Arc<Files>,
+    restarter: Restarter,
+    on_fatal: OnFatal,
+}
+
+impl Then {
+    /// Listens, and then has CometBFT started anew with the key of the home.
+    async fn sign(self, listener: Listener) {
+        let heard = listener.run().await;
+        let change = || self.files.change(|settings| settings.other_key = None).map_err(LaunchError::from);
+        // The disk is written to here, which may take a moment.
+        let ready = tokio::task::block_in_place(|| {
+            self.signing.begin(&self.guard).map_err(LaunchError::from).and_then(|()| change())
+        });
+        match ready {
+            Ok(()) => {
+                tracing::warn!("{heard}: this node signs from now on");
+                self.restarter.restart();
+            }
+            Err(error) => {
+                let sentence = error.to_string();
+                if matches!(error, LaunchError::Signing(SigningError::Behind { .. })) {
+                    (self.signing.on_unsafe)(&sentence);
+                }
+                (self.on_fatal)(&sentence);
+            }
+        }
+    }
+}
+
+/// The way on for a CometBFT that looks for a snapshot: by itself it would wait for ever, and for the one that it has chosen
+/// two minutes.
+#[derive(Clone)]
+pub struct Joining {
+    files: Arc<Files>,
+    restarter: Restarter,
+}
+
+impl Joining {
+    /// Starts CometBFT anew, so that it looks for snapshots again. Nothing may have been restored.
+    ///
+    /// # Errors
+    /// Its configuration cannot be written.
+    pub fn look_again(&self) -> Result<(), ConfigError> {
+        self.files.change(|_| {})?;
+        self.restarter.restart();
+        Ok(())
+    }
+
+    /// Starts CometBFT anew without state sync, so that it executes all blocks. Nothing may have been restored.
+    ///
+    /// # Errors
+    /// Its configuration cannot be written.
+    pub fn without_state_sync(&self) -> Result<(), ConfigError> {
+        self.files.change(|settings| settings.state_sync = None)?;
+        self.restarter.restart();
+        Ok(())
+    }
+
+    /// Removes the chunks that CometBFT has left behind when it was ended.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn forget_chunks(&self) -> Result<(), ConfigError> {
+        config::forget_chunks(&self.files.home)
     }
 }
 
@@ -128,14 +264,50 @@ impl Running {
 
     /// Stops CometBFT, then the socket. Blocks for at most the grace period and a little.
     pub fn stop(self) {
+        for task in [&self.listening, &self.trimming].into_iter().flatten() {
+            task.abort();
+        }
         self.supervisor.stop();
         self.server.stop();
     }
 }
 
+/// Tells why CometBFT was given up, in words of this home where a block holds evidence that is older than its beginning:
+/// a node that began by a snapshot has no headers below it, without which CometBFT verifies no evidence. Where its own votes
+/// conflict, the node ends as one that must not sign.
+fn explaining(app: Arc<App>, on_unsafe: OnFatal, tell: OnFatal) -> OnFatal {
+    Arc::new(move |reason: &str| match older_evidence(reason, app.began_at(), app.info().height) {
+        Some(sentence) => tell(&sentence),
+        None => {
+            if reason.contains(ONE_KEY) {
+                on_unsafe(reason);
+            }
+            tell(reason);
+        }
+    })
+}
+
+fn older_evidence(reason: &str, began_at: Option<u64>, last: u64) -> Option<String> {
+    let (_, number) = reason.split_once(NO_HEADER)?;
+    let digits = number.split(|digit: char| !digit.is_ascii_digit()).next()?;
+    let began = began_at.filter(|began| digits.parse().is_ok_and(|height: u64| height <= *began))?;
+    let block = last.saturating_add(1);
+    Some(format!(
+        "this home began at {began}; block {block} holds older evidence: `diemd join --again` starts from a newer snapshot"
+    ))
+}
+
 /// The path of the file with CometBFT's process id.
 pub fn pid_file(home: &Path) -> PathBuf {
     home.join("cometbft.pid")
+}
+
+/// The socket at which CometBFT waits for a remote signer, where it is none of TCP.
+fn signer_socket(settings: &Settings) -> Option<PathBuf> {
+    match &settings.signer {
+        Some(SignerAddress::Unix(path)) => Some(path.clone()),
+        _ => None,
+    }
 }
 
 fn ports(settings: &Settings) -> Vec<Port> {
@@ -144,4 +316,23 @@ fn ports(settings: &Settings) -> Vec<Port> {
     let metrics =
         settings.metrics.map(|address| Port { address, purpose: "CometBFT's metrics", setting: "comet.metrics" });
     [Some(rpc), Some(p2p), metrics].into_iter().flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn evidence_is_older_where_it_is_about_a_height_before_the_beginning() {
+        let reason = "consensus has failed: it says: +2/3 committed an invalid block: don't have header #12";
+        let said = older_evidence(reason, Some(12), 40).unwrap_or_default();
+        assert!(
+            said.starts_with("this home began at 12; block 41 holds older evidence: `diemd join --again`"),
+            "{said}"
+        );
+        for (reason, began) in [(reason, Some(11)), (reason, None), ("don't have header #x", Some(9)), ("EOF", Some(9))]
+        {
+            assert_eq!(older_evidence(reason, began, 40), None);
+        }
+    }
 }

@@ -25,11 +25,15 @@ use std::{
 use diem_host::{
     critical,
     ports::{self, ListenError},
+    pulse::{BEAT, Pulse},
 };
 use parking_lot::Mutex;
 
 use crate::abci::ConnectionWatch;
+use advice::Outlook;
+pub(crate) use advice::{NO_HEADER, ONE_KEY};
 use log::{LastWords, Story};
+pub(crate) use process::end_leftover;
 
 /// The interval at which the child is polled.
 const TICK: Duration = Duration::from_millis(50);
@@ -68,6 +72,12 @@ pub struct Plan {
     pub grace: Duration,
     /// The connections of the ABCI server: a new CometBFT starts when those of the last one are closed.
     pub connections: ConnectionWatch,
+    /// The socket at which CometBFT waits for a remote signer. It leaves the file behind, and does not start where one is.
+    pub signer_socket: Option<PathBuf>,
+    /// Set while CometBFT ends because its remote signer has not connected: it is then started again for ever.
+    pub waits_for_signer: Arc<AtomicBool>,
+    /// The callback that is called when CometBFT has ended by itself and is started again.
+    pub on_restart: Box<dyn Fn() + Send>,
     /// The callback that is called with a sentence when CometBFT cannot be kept running.
     pub on_give_up: Arc<dyn Fn(&str) + Send + Sync>,
 }
@@ -86,9 +96,29 @@ pub enum SupervisorError {
     Start(#[from] io::Error),
 }
 
+/// What the supervisor is told to do with the child.
+enum Command {
+    /// To stop it, and end.
+    Stop,
+    /// To stop it and start it anew, with the configuration that it finds then.
+    Restart,
+}
+
+/// Has CometBFT started anew, from anywhere.
+#[derive(Clone)]
+pub struct Restarter(Sender<Command>);
+
+impl Restarter {
+    /// Stops CometBFT in order and starts it anew, with the configuration that it finds then.
+    pub fn restart(&self) {
+        // The send fails if the supervisor has ended, and CometBFT with it.
+        let _ = self.0.send(Command::Restart);
+    }
+}
+
 /// A running supervisor. Dropping it stops CometBFT.
 pub struct Supervisor {
-    commands: Sender<()>,
+    commands: Sender<Command>,
     thread: Option<JoinHandle<()>>,
     status: Arc<Mutex<Status>>,
     stopping: Arc<AtomicBool>,
@@ -113,19 +143,32 @@ impl Supervisor {
         let (started, first) = channel();
         let status = Arc::new(Mutex::new(Status::default()));
         let stopping = Arc::new(AtomicBool::new(false));
-        let watcher =
-            Watcher { plan, commands: received, status: Arc::clone(&status), stopping: Arc::clone(&stopping) };
+        let watcher = Watcher {
+            plan,
+            commands: received,
+            status: Arc::clone(&status),
+            stopping: Arc::clone(&stopping),
+            pulse: Pulse::start("the supervisor of CometBFT"),
+        };
         let thread = critical::spawn("comet", move || watcher.run(&started))?;
-        match first.recv() {
-            Ok(Ok(())) => Ok(Self { commands, thread: Some(thread), status, stopping }),
-            Ok(Err(error)) => Err(error),
-            Err(_) => Err(io::Error::other("its supervisor ended at once").into()),
-        }
+        let refused = match first.recv() {
+            Ok(Ok(())) => return Ok(Self { commands, thread: Some(thread), status, stopping }),
+            Ok(Err(error)) => error,
+            Err(_) => io::Error::other("its supervisor ended at once").into(),
+        };
+        // What the thread holds, the application among it, is let go of before the caller hears of the failure.
+        let _ = thread.join();
+        Err(refused)
     }
 
     /// The present state of the child.
     pub fn status(&self) -> Status {
         *self.status.lock()
+    }
+
+    /// A handle that has CometBFT started anew.
+    pub fn restarter(&self) -> Restarter {
+        Restarter(self.commands.clone())
     }
 
     /// Announces that this node, and perhaps others with it, are about to stop: CometBFT's messages about that are not
@@ -142,7 +185,7 @@ impl Supervisor {
     fn finish(&mut self) {
         self.prepare_stop();
         // The send fails if the thread has ended already, and then it has stopped its child.
-        let _ = self.commands.send(());
+        let _ = self.commands.send(Command::Stop);
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
@@ -160,6 +203,8 @@ impl Drop for Supervisor {
 /// The way in which a child's life ended.
 enum End {
     Asked,
+    /// It was stopped to be started anew.
+    ToRestart,
     OnItsOwn(ExitStatus),
     /// The process lived on, but consensus in it had failed; it was stopped.
     Failed(Story),
@@ -167,9 +212,11 @@ enum End {
 
 struct Watcher {
     plan: Plan,
-    commands: Receiver<()>,
+    commands: Receiver<Command>,
     status: Arc<Mutex<Status>>,
     stopping: Arc<AtomicBool>,
+    /// It beats while the child is watched, and while a pause before its next start lasts.
+    pulse: Pulse,
 }
 
 impl Watcher {
@@ -189,13 +236,34 @@ impl Watcher {
             let end = self.watch(&mut child, &words);
             self.status.lock().pid = None;
             let _ = std::fs::remove_file(&self.plan.pid_file);
-            let Story { text: story, lasting } = match end {
+            let Story { text: story, outlook } = match end {
                 End::Asked => return,
+                End::ToRestart => match self.again(Duration::ZERO) {
+                    Some(Ok((next, next_words))) => {
+                        (child, words) = (next, next_words);
+                        continue;
+                    }
+                    Some(Err(error)) => return self.give_up(&format!("CometBFT cannot be started anew: {error}")),
+                    None => return,
+                },
                 End::Failed(Story { text, .. }) => return self.give_up(&format!("consensus has failed: {text}")),
                 End::OnItsOwn(status) => words.explain(status),
             };
-            if lasting {
-                return self.give_up(&format!("CometBFT ended, and would again: {story}"));
+            let waited = self.plan.waits_for_signer.swap(outlook == Outlook::Waiting, Ordering::Relaxed);
+            match outlook {
+                Outlook::Same => return self.give_up(&format!("CometBFT ended, and would again: {story}")),
+                Outlook::Waiting => {
+                    if !waited {
+                        tracing::info!("waiting for the signer, for as long as it takes: {story}");
+                    }
+                    match self.again(FIRST_PAUSE) {
+                        Some(Ok(next)) => (child, words) = next,
+                        Some(Err(error)) => return self.give_up(&format!("CometBFT cannot be started again: {error}")),
+                        None => return,
+                    }
+                    continue;
+                }
+                Outlook::Open => {}
             }
             short_lives = if born.elapsed() < HEALTHY { short_lives.saturating_add(1) } else { 1 };
             if short_lives >= MAX_SHORT_LIVES {
@@ -204,7 +272,10 @@ impl Watcher {
             let pause = pause(short_lives);
             tracing::warn!("CometBFT ended: {story}; it is started again in {} ms", pause.as_millis());
             match self.again(pause) {
-                Some(Ok((next, next_words))) => (child, words) = (next, next_words),
+                Some(Ok((next, next_words))) => {
+                    (self.plan.on_restart)();
+                    (child, words) = (next, next_words);
+                }
                 Some(Err(error)) => return self.give_up(&format!("CometBFT cannot be started again: {error}")),
                 None => return,
             }
@@ -219,6 +290,9 @@ impl Watcher {
     }
 
     fn spawn(&self) -> io::Result<(Child, LastWords)> {
+        if let Some(socket) = &self.plan.signer_socket {
+            remove_left(socket)?;
+        }
         let mut child = process::spawn(&self.plan.binary, &self.plan.home)?;
         let pid = child.id();
         let mut follow = || LastWords::follow(child.stdout.take(), child.stderr.take(), Arc::clone(&self.stopping));
@@ -230,7 +304,11 @@ impl Watcher {
             }
         };
         self.status.lock().pid = Some(pid);
-        tracing::info!(pid, "CometBFT started");
+        if self.plan.waits_for_signer.load(Ordering::Relaxed) {
+            tracing::debug!(pid, "CometBFT started");
+        } else {
+            tracing::info!(pid, "CometBFT started");
+        }
         Ok((child, words))
     }
 
@@ -238,6 +316,7 @@ impl Watcher {
     /// makes sure that the child has ended.
     fn watch(&self, child: &mut Child, words: &LastWords) -> End {
         loop {
+            self.pulse.beat();
             match child.try_wait() {
                 Ok(Some(status)) => return End::OnItsOwn(status),
                 Ok(None) => {}
@@ -250,7 +329,11 @@ impl Watcher {
             }
             match self.commands.recv_timeout(TICK) {
                 Err(RecvTimeoutError::Timeout) => {}
-                Ok(()) | Err(RecvTimeoutError::Disconnected) => {
+                Ok(Command::Restart) => {
+                    process::stop(child, self.plan.grace);
+                    return End::ToRestart;
+                }
+                Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => {
                     process::stop(child, self.plan.grace);
                     tracing::info!("CometBFT stopped");
                     return End::Asked;
@@ -261,15 +344,15 @@ impl Watcher {
 
     /// Waits, lets the connections of the last child close, and starts the next one. `None` if told to stop meanwhile.
     fn again(&self, pause: Duration) -> Option<io::Result<(Child, LastWords)>> {
-        match self.commands.recv_timeout(pause) {
-            Err(RecvTimeoutError::Timeout) => {}
-            Ok(()) | Err(RecvTimeoutError::Disconnected) => return None,
+        match self.next_command(pause) {
+            Err(RecvTimeoutError::Timeout) | Ok(Command::Restart) => {}
+            Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => return None,
         }
         // The last connection to close drops the pending block; a new CometBFT may replay only after that.
-        if !self.plan.connections.wait_idle(CONNECTION_PATIENCE) {
+        if !self.wait_idle() {
             tracing::warn!("connections of the last CometBFT are still open and are closed now");
             self.plan.connections.close_all();
-            self.plan.connections.wait_idle(CONNECTION_PATIENCE);
+            self.wait_idle();
         }
         let next = self.spawn();
         if next.is_ok() {
@@ -277,6 +360,33 @@ impl Watcher {
             status.restarts = status.restarts.saturating_add(1);
         }
         Some(next)
+    }
+
+    /// The next command, waited for at most for this time.
+    fn next_command(&self, patience: Duration) -> Result<Command, RecvTimeoutError> {
+        let started = Instant::now();
+        loop {
+            self.pulse.beat();
+            let left = patience.saturating_sub(started.elapsed());
+            match self.commands.recv_timeout(left.min(BEAT)) {
+                Err(RecvTimeoutError::Timeout) if left > BEAT => {}
+                other => return other,
+            }
+        }
+    }
+
+    /// Waits until no connection of CometBFT is open; `false` if that takes too long.
+    fn wait_idle(&self) -> bool {
+        let started = Instant::now();
+        loop {
+            self.pulse.beat();
+            if self.plan.connections.wait_idle(BEAT) {
+                return true;
+            }
+            if started.elapsed() >= CONNECTION_PATIENCE {
+                return false;
+            }
+        }
     }
 
     fn give_up(&self, sentence: &str) {
@@ -292,6 +402,15 @@ fn pause(short_lives: u32) -> Duration {
 
 fn check_port(port: &Port) -> Result<(), SupervisorError> {
     Ok(ports::check(port.address, port.purpose, &format!("set `{}` to another port", port.setting))?)
+}
+
+/// Removes a socket that an earlier CometBFT left. What is no socket is not touched: the start then fails at it.
+fn remove_left(socket: &Path) -> io::Result<()> {
+    use std::os::unix::fs::FileTypeExt as _;
+    match std::fs::symlink_metadata(socket) {
+        Ok(found) if found.file_type().is_socket() => std::fs::remove_file(socket),
+        _ => Ok(()),
+    }
 }
 
 fn write_pid(path: &Path, pid: u32) -> io::Result<()> {

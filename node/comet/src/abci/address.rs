@@ -38,30 +38,45 @@ impl Address {
     /// # Errors
     /// The folder cannot be made, or is another user's.
     pub fn of_home(home: &Path) -> io::Result<Self> {
-        let home = std::path::absolute(home)?;
-        let inside = home.join("run");
-        let socket = inside.join("abci.sock");
-        if socket.as_os_str().len() <= MAX_SOCKET_PATH {
-            private_folder(&inside)?;
-            return Ok(Self::Unix(socket));
-        }
-        let base = run_time_folder();
-        let hash = diem_core::sha256(&[home.as_os_str().as_encoded_bytes()]);
-        let name = hex::encode(hash.get(..8).unwrap_or_default());
-        private_folder(&base)?;
-        let folder = base.join(name);
-        private_folder(&folder)?;
-        Ok(Self::Unix(folder.join("abci.sock")))
+        Ok(Self::Unix(socket_of_home(home, "abci.sock")?))
     }
 
     /// Removes the socket, and its folder where that was made outside the home for it alone. The folder of all such
     /// folders stays: other nodes of this user may be about to make theirs.
     pub(super) fn remove(&self) {
         let Self::Unix(path) = self else { return };
-        let _ = std::fs::remove_file(path);
-        if let Some(folder) = path.parent().filter(|folder| folder.parent() == Some(&*run_time_folder())) {
-            let _ = std::fs::remove_dir(folder);
-        }
+        remove_socket(path);
+    }
+}
+
+/// The path of the socket `name` of the node whose home is `home`: in `run/` inside it, or, where that path is too long
+/// for a socket, in a folder that is named after the home in this user's run-time folder. The folder is made, for this
+/// user alone.
+///
+/// # Errors
+/// The folder cannot be made, or is another user's.
+pub fn socket_of_home(home: &Path, name: &str) -> io::Result<PathBuf> {
+    let home = std::path::absolute(home)?;
+    let inside = home.join("run");
+    let socket = inside.join(name);
+    if socket.as_os_str().len() <= MAX_SOCKET_PATH {
+        private_folder(&inside)?;
+        return Ok(socket);
+    }
+    let base = run_time_folder();
+    let hash = diem_core::sha256(&[home.as_os_str().as_encoded_bytes()]);
+    let short = hex::encode(hash.get(..8).unwrap_or_default());
+    private_folder(&base)?;
+    let folder = base.join(short);
+    private_folder(&folder)?;
+    Ok(folder.join(name))
+}
+
+/// Removes a socket of [`socket_of_home`], and its folder where that was made outside the home and is empty now.
+pub fn remove_socket(path: &Path) {
+    let _ = std::fs::remove_file(path);
+    if let Some(folder) = path.parent().filter(|folder| folder.parent() == Some(&*run_time_folder())) {
+        let _ = std::fs::remove_dir(folder);
     }
 }
 

@@ -10,43 +10,35 @@ use std::{
     time::{Duration, Instant},
 };
 
-use borsh::BorshDeserialize as _;
 use bytes::Bytes;
-use diem_core::{Fatal, StateRead as _};
+use diem_core::{Fatal, chain::Identity};
 use diem_engine::{Commits, origin::Origin};
-use diem_runtime::{App, QueryError};
-use diem_types::Query;
+use diem_runtime::App;
 use parking_lot::Mutex;
-use prost_ics23::Message as _;
 use tendermint_abci::Application;
-use tendermint_proto::v0_38::{
-    abci::{
-        CheckTxType, Request, RequestApplySnapshotChunk, RequestCheckTx, RequestEcho, RequestExtendVote,
-        RequestFinalizeBlock, RequestInfo, RequestInitChain, RequestLoadSnapshotChunk, RequestOfferSnapshot,
-        RequestPrepareProposal, RequestProcessProposal, RequestQuery, RequestVerifyVoteExtension, Response,
-        ResponseApplySnapshotChunk, ResponseCheckTx, ResponseCommit, ResponseEcho, ResponseExtendVote,
-        ResponseFinalizeBlock, ResponseFlush, ResponseInfo, ResponseInitChain, ResponseListSnapshots,
-        ResponseLoadSnapshotChunk, ResponseOfferSnapshot, ResponsePrepareProposal, ResponseProcessProposal,
-        ResponseQuery, ResponseVerifyVoteExtension, request, response, response_apply_snapshot_chunk,
-        response_offer_snapshot, response_process_proposal::ProposalStatus,
-        response_verify_vote_extension::VerifyStatus,
-    },
-    crypto::{ProofOp, ProofOps},
+use tendermint_proto::v0_38::abci::{
+    CheckTxType, Request, RequestApplySnapshotChunk, RequestCheckTx, RequestEcho, RequestExtendVote,
+    RequestFinalizeBlock, RequestInfo, RequestInitChain, RequestLoadSnapshotChunk, RequestOfferSnapshot,
+    RequestPrepareProposal, RequestProcessProposal, RequestQuery, RequestVerifyVoteExtension, Response,
+    ResponseApplySnapshotChunk, ResponseCheckTx, ResponseCommit, ResponseEcho, ResponseExtendVote,
+    ResponseFinalizeBlock, ResponseFlush, ResponseInfo, ResponseInitChain, ResponseListSnapshots,
+    ResponseLoadSnapshotChunk, ResponseOfferSnapshot, ResponsePrepareProposal, ResponseProcessProposal, ResponseQuery,
+    ResponseVerifyVoteExtension, request, response, response_process_proposal::ProposalStatus,
+    response_verify_vote_extension::VerifyStatus,
 };
 
 use super::{
     checks::Checks,
     convert::{self, BlockParts, Malformed},
     pace::Pace,
+    queries,
     server::Handler,
+    snapshots,
 };
+use crate::signing::Guard;
 
-/// The kind of proof in the answer to a query of `/store`: one ICS23 commitment proof.
-pub const PROOF_TYPE: &str = "ics23:diem";
 /// The most bytes of vote extensions that stay in memory while a proposal is made.
 const MAX_KEPT_EXTENSIONS: usize = 1024 * 1024;
-/// The codespace of queries that are refused here.
-const CODESPACE: &str = "abci";
 
 /// The application on one connection of CometBFT.
 #[derive(Clone)]
@@ -54,23 +46,34 @@ pub struct Consensus {
     app: Arc<App>,
     /// The origin is dropped at the first commit, because nobody needs it afterwards.
     origin: Arc<Mutex<Option<Origin>>>,
+    /// The chain by this node's own genesis.
+    own: Arc<Identity>,
     commits: Arc<Commits>,
     checks: Arc<Checks>,
     pace: Pace,
+    /// What looks for signatures of this node's own key in the commits of blocks.
+    guard: Option<Arc<Guard>>,
 }
 
 impl Consensus {
     /// Serves `app`; `origin` is the node's own, and a chain that starts otherwise is refused. Blocks are reported to
     /// `commits`.
     pub fn new(app: Arc<App>, origin: Origin, commits: Arc<Commits>) -> Self {
+        let own = Arc::new(origin.identity());
         let origin = Arc::new(Mutex::new(Some(origin)));
-        Self { app, origin, commits, checks: Arc::default(), pace: Pace::default() }
+        Self { app, origin, own, commits, checks: Arc::default(), pace: Pace::default(), guard: None }
     }
 
     /// Sets the least time from the time of a block to that of the next.
     #[must_use]
     pub fn paced(self, least: Duration) -> Self {
         Self { pace: Pace::new(least), ..self }
+    }
+
+    /// Has every block's commit looked at for signatures of this node's own key.
+    #[must_use]
+    pub(crate) fn guarded(self, guard: Arc<Guard>) -> Self {
+        Self { guard: Some(guard), ..self }
     }
 
     /// The verdicts of CheckTx, for those who wait for them.
@@ -121,9 +124,16 @@ impl Consensus {
         };
         let block = parts.block().map_err(fatal)?;
         let hash = convert::hash(&request.hash).map_err(fatal)?;
+        // CometBFT votes again only after the answer.
+        self.guard.as_ref().map_or(Ok(()), |guard| guard.see(&block))?;
         let started = Instant::now();
         let finalized = self.app.finalize(&block, hash, &request.txs)?;
-        self.commits.executed(&finalized.results, started.elapsed());
+        self.commits.executed(&block, &finalized, started.elapsed());
+        if let Some(round) =
+            request.decided_last_commit.as_ref().filter(|commit| !commit.votes.is_empty()).map(|commit| commit.round)
+        {
+            self.commits.metrics().took_rounds(u64::try_from(round).unwrap_or_default().saturating_add(1));
+        }
         Ok(convert::finalized(finalized))
     }
 
@@ -164,69 +174,6 @@ impl Consensus {
         self.pace.hold_back(block.info.time);
         Ok(txs)
     }
-
-    /// Reads one row, on request with a proof under the app hash of the header after `height`.
-    fn row(&self, request: &RequestQuery, height: Option<u64>) -> Result<ResponseQuery, Refusal> {
-        let snapshot = match height {
-            None if request.prove => self.app.provable(),
-            height => self.app.snapshot(height).map_err(|error| Refusal::here(3, error.to_string()))?,
-        };
-        let (value, proof_ops) = if request.prove {
-            let (value, proof) = snapshot.prove(&request.data);
-            let op = ProofOp { r#type: PROOF_TYPE.into(), key: request.data.to_vec(), data: proof.encode_to_vec() };
-            (value, Some(ProofOps { ops: vec![op] }))
-        } else {
-            (snapshot.get(&request.data), None)
-        };
-        Ok(ResponseQuery {
-            key: request.data.clone(),
-            value: value.map(|value| Bytes::copy_from_slice(&value)).unwrap_or_default(),
-            proof_ops,
-            height: signed(snapshot.height()),
-            ..ResponseQuery::default()
-        })
-    }
-
-    /// Answers a module query that is encoded as borsh.
-    fn question(&self, request: &RequestQuery, height: Option<u64>) -> Result<ResponseQuery, Refusal> {
-        let query = Query::try_from_slice(&request.data)
-            .map_err(|error| Refusal::here(2, format!("the data is no borsh-encoded query: {error}")))?;
-        let answered = self.app.query(query, height).map_err(|error| match error {
-            QueryError::Height(error) => Refusal::here(3, error.to_string()),
-            QueryError::Call(error) => {
-                Refusal { codespace: error.codespace.into(), code: error.code, log: error.message }
-            }
-        })?;
-        let value = borsh::to_vec(&answered.answer)
-            .map_err(|error| Refusal::here(4, format!("the answer cannot be encoded: {error}")))?;
-        Ok(ResponseQuery { value: value.into(), height: signed(answered.height), ..ResponseQuery::default() })
-    }
-
-    fn ask(&self, request: &RequestQuery) -> Result<ResponseQuery, Refusal> {
-        let height = match u64::try_from(request.height) {
-            Ok(0) => None,
-            Ok(height) => Some(height),
-            Err(_) => return Err(Refusal::here(3, format!("there is no height {}", request.height))),
-        };
-        match request.path.as_str() {
-            "/store" => self.row(request, height),
-            "/query" => self.question(request, height),
-            other => Err(Refusal::here(1, format!("there is no path `{other}`: ask /store or /query"))),
-        }
-    }
-}
-
-/// A query that is refused, with its error code.
-struct Refusal {
-    codespace: String,
-    code: u32,
-    log: String,
-}
-
-impl Refusal {
-    fn here(code: u32, log: String) -> Self {
-        Self { codespace: CODESPACE.into(), code, log }
-    }
 }
 
 fn fatal(error: Malformed) -> Fatal {
@@ -238,7 +185,30 @@ fn stop(fatal: Fatal) -> ! {
     resume_unwind(Box::new(fatal))
 }
 
-fn signed(height: u64) -> i64 {
+/// The name of a request's method, as ABCI has it; `None` for the two that only keep a connection going.
+const fn method(request: &request::Value) -> Option<&'static str> {
+    use request::Value;
+    Some(match request {
+        Value::Echo(_) | Value::Flush(_) => return None,
+        Value::Info(_) => "Info",
+        Value::InitChain(_) => "InitChain",
+        Value::Query(_) => "Query",
+        Value::CheckTx(_) => "CheckTx",
+        Value::Commit(_) => "Commit",
+        Value::ListSnapshots(_) => "ListSnapshots",
+        Value::OfferSnapshot(_) => "OfferSnapshot",
+        Value::LoadSnapshotChunk(_) => "LoadSnapshotChunk",
+        Value::ApplySnapshotChunk(_) => "ApplySnapshotChunk",
+        Value::PrepareProposal(_) => "PrepareProposal",
+        Value::ProcessProposal(_) => "ProcessProposal",
+        Value::ExtendVote(_) => "ExtendVote",
+        Value::VerifyVoteExtension(_) => "VerifyVoteExtension",
+        Value::FinalizeBlock(_) => "FinalizeBlock",
+    })
+}
+
+/// A height in ABCI's type.
+pub(super) fn signed(height: u64) -> i64 {
     i64::try_from(height).unwrap_or(i64::MAX)
 }
 
@@ -268,12 +238,7 @@ impl Application for Consensus {
     }
 
     fn query(&self, request: RequestQuery) -> ResponseQuery {
-        self.ask(&request).unwrap_or_else(|refusal| ResponseQuery {
-            code: refusal.code,
-            log: refusal.log,
-            codespace: refusal.codespace,
-            ..ResponseQuery::default()
-        })
+        queries::answer(&self.app, &request)
     }
 
     fn check_tx(&self, request: RequestCheckTx) -> ResponseCheckTx {
@@ -320,31 +285,32 @@ impl Application for Consensus {
 
     fn commit(&self) -> ResponseCommit {
         let started = Instant::now();
-        let committed = self.app.commit(Vec::new()).unwrap_or_else(|error| stop(error));
+        let rows = self.guard.as_ref().map_or_else(|| Ok(Vec::new()), |guard| guard.rows());
+        let committed = rows.and_then(|rows| self.app.commit(rows)).unwrap_or_else(|error| stop(error));
         *self.origin.lock() = None;
         self.commits.committed(&committed, started.elapsed());
         ResponseCommit { retain_height: signed(committed.retain_height) }
     }
 
-    /// The list is empty, because this version takes no snapshots.
     fn list_snapshots(&self) -> ResponseListSnapshots {
-        ResponseListSnapshots { snapshots: Vec::new() }
+        snapshots::list(&self.app)
     }
 
-    fn offer_snapshot(&self, _: RequestOfferSnapshot) -> ResponseOfferSnapshot {
-        ResponseOfferSnapshot { result: response_offer_snapshot::Result::Reject.into() }
+    fn offer_snapshot(&self, request: RequestOfferSnapshot) -> ResponseOfferSnapshot {
+        snapshots::offer(&self.app, &self.own, request)
     }
 
-    fn load_snapshot_chunk(&self, _: RequestLoadSnapshotChunk) -> ResponseLoadSnapshotChunk {
-        ResponseLoadSnapshotChunk { chunk: Bytes::new() }
+    fn load_snapshot_chunk(&self, request: RequestLoadSnapshotChunk) -> ResponseLoadSnapshotChunk {
+        snapshots::load_chunk(&self.app, &request)
     }
 
-    fn apply_snapshot_chunk(&self, _: RequestApplySnapshotChunk) -> ResponseApplySnapshotChunk {
-        ResponseApplySnapshotChunk {
-            result: response_apply_snapshot_chunk::Result::Abort.into(),
-            refetch_chunks: Vec::new(),
-            reject_senders: Vec::new(),
+    fn apply_snapshot_chunk(&self, request: RequestApplySnapshotChunk) -> ResponseApplySnapshotChunk {
+        let (answer, restored) = snapshots::apply_chunk(&self.app, request).unwrap_or_else(|error| stop(error));
+        if let Some(height) = restored {
+            *self.origin.lock() = None;
+            self.commits.restored(&self.app, height);
         }
+        answer
     }
 }
 
@@ -366,7 +332,9 @@ impl Handler for Consensus {
 
     fn handle(&self, request: Request) -> Option<Response> {
         use {request::Value as Ask, response::Value as Tell};
-        let value = match request.value? {
+        let request = request.value?;
+        let (method, started) = (method(&request), Instant::now());
+        let value = match request {
             Ask::Echo(request) => Tell::Echo(self.echo(request)),
             Ask::Flush(_) => Tell::Flush(self.flush()),
             Ask::Info(request) => Tell::Info(self.info(request)),
@@ -384,6 +352,9 @@ impl Handler for Consensus {
             Ask::VerifyVoteExtension(request) => Tell::VerifyVoteExtension(self.verify_vote_extension(request)),
             Ask::FinalizeBlock(request) => Tell::FinalizeBlock(self.finalize_block(request)),
         };
+        if let Some(method) = method {
+            self.commits.metrics().called(method, started.elapsed());
+        }
         Some(Response { value: Some(value) })
     }
 

@@ -19,7 +19,10 @@ use std::{
 };
 
 use diem_core::Fatal;
-use diem_host::critical;
+use diem_host::{
+    critical,
+    pulse::{BEAT, Pulse},
+};
 use parking_lot::{Condvar, Mutex};
 use prost::Message as _;
 use tendermint_proto::v0_38::abci::{Request, RequestFlush, Response, ResponseException, request, response};
@@ -165,12 +168,16 @@ impl Acceptor {
 
     fn serve<H: Handler>(&self, number: u64, stream: Stream, handler: H) -> io::Result<()> {
         let registered = Registered { number, live: Arc::clone(&self.live), handler };
+        stream.wake_every(BEAT)?;
         self.live.connections.lock().insert(number, stream.try_clone()?);
         let mut connection = Connection {
             frames: Frames::new(self.max_frame),
             out: Vec::new(),
             stream,
             on_fatal: Arc::clone(&self.on_fatal),
+            pulse: Pulse::start(format!(
+                "the thread of ABCI connection {number}, on which CometBFT has blocks executed"
+            )),
         };
         std::thread::Builder::new().name(format!("abci-{number}")).spawn(move || {
             match connection.run(&registered.handler) {
@@ -209,6 +216,8 @@ struct Connection {
     out: Vec<u8>,
     stream: Stream,
     on_fatal: OnFatal,
+    /// It beats with every request, and while none comes.
+    pulse: Pulse,
 }
 
 /// The reason why a connection ended, where its peer did not simply leave.
@@ -238,9 +247,21 @@ impl Connection {
             }
             if none {
                 self.flush()?;
-                if self.frames.fill(&mut self.stream)? == 0 {
+                if self.next_bytes()? == 0 {
                     return Ok(());
                 }
+            }
+        }
+    }
+
+    /// Reads what comes next; returns the number of bytes, 0 at the end of the stream.
+    fn next_bytes(&mut self) -> io::Result<usize> {
+        loop {
+            self.pulse.beat();
+            match self.frames.fill(&mut self.stream) {
+                // Nothing has come for the time of a beat.
+                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {}
+                other => return other,
             }
         }
     }
@@ -262,6 +283,7 @@ impl Connection {
     }
 
     fn answer<H: Handler>(&mut self, handler: &H, request: Request) -> Result<(), End> {
+        self.pulse.beat();
         let flush = matches!(request.value, Some(request::Value::Flush(RequestFlush {})));
         match self.guarded(|| handler.handle(request))? {
             Some(response) => self.push(&response),
@@ -361,6 +383,14 @@ impl Stream {
         match self {
             Self::Unix(stream) => stream.try_clone().map(Self::Unix),
             Self::Tcp(stream) => stream.try_clone().map(Self::Tcp),
+        }
+    }
+
+    /// Has a read that waits return after this time with an error that says so.
+    fn wake_every(&self, time: Duration) -> io::Result<()> {
+        match self {
+            Self::Unix(stream) => stream.set_read_timeout(Some(time)),
+            Self::Tcp(stream) => stream.set_read_timeout(Some(time)),
         }
     }
 

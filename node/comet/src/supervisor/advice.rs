@@ -5,54 +5,65 @@
 pub(super) struct Advice {
     /// The cause and the remedy, for people.
     pub(super) text: &'static str,
-    /// Whether a restart ends the same way until the remedy is applied.
-    pub(super) lasting: bool,
+    /// What a restart would bring.
+    pub(super) outlook: Outlook,
 }
+
+/// What another start would bring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outlook {
+    /// It may go well.
+    Open,
+    /// It ends the same way until the remedy is applied.
+    Same,
+    /// It ends the same way until somebody else has come, who may come at any time.
+    Waiting,
+}
+
+use Outlook::{Open, Same, Waiting};
 
 const STORES: &str = "its blocks and the application's state do not fit together, as when one of the two was lost or \
                       restored alone: restore the folders `data` and `cometbft/data` of this home from the same \
                       backup (never an older `priv_validator_state.json`), or move the chain's data away, keep keys \
                       and signing state, and let the node fetch the chain again";
 
+/// What CometBFT says of evidence about a height whose header it does not have; the number follows.
+pub(crate) const NO_HEADER: &str = "don't have header #";
+
+/// What is said wherever this node's own votes conflict, and so the sign that it is not safe to sign.
+pub(crate) const ONE_KEY: &str =
+    "its own vote conflicts with one that it signed before: make sure that this key runs once only";
+
 const KNOWN: &[(&str, Advice)] = &[
     (
         "address already in use",
         Advice {
             text: "one of its ports is taken: stop the other program or change the port in diemd's configuration",
-            lasting: false,
+            outlook: Open,
         },
     ),
     (
         "resource temporarily unavailable",
-        Advice { text: "another process uses its data: stop that node first", lasting: false },
+        Advice { text: "another process uses its data: stop that node first", outlook: Open },
     ),
-    ("no space left on device", Advice { text: "the disk is full: make room and start again", lasting: true }),
+    ("no space left on device", Advice { text: "the disk is full: make room and start again", outlook: Same }),
     (
         "disk quota exceeded",
-        Advice { text: "the disk is full for this user: raise the quota or make room, and start again", lasting: true },
+        Advice { text: "the disk is full for this user: raise the quota or make room, and start again", outlook: Same },
     ),
     (
         "file too large",
-        Advice { text: "the disk is full for this file: raise its size limit, and start again", lasting: true },
+        Advice { text: "the disk is full for this file: raise its size limit, and start again", outlook: Same },
     ),
-    ("read-only file system", Advice { text: "the disk is read-only: mount it writable", lasting: true }),
-    ("permission denied", Advice { text: "it may not use its files: check who owns the node's home", lasting: false }),
-    (
-        "too many open files",
-        Advice { text: "the limit of open files is too low: raise it (ulimit -n)", lasting: false },
-    ),
-    (
-        "conflicting data",
-        Advice {
-            text: "its own vote conflicts with one that it signed before: make sure that this key runs once only",
-            lasting: true,
-        },
-    ),
+    ("read-only file system", Advice { text: "the disk is read-only: mount it writable", outlook: Same }),
+    ("permission denied", Advice { text: "it may not use its files: check who owns the node's home", outlook: Open }),
+    ("too many open files", Advice { text: "the limit of open files is too low: raise it (ulimit -n)", outlook: Open }),
+    ("conflicting data", Advice { text: ONE_KEY, outlook: Same }),
     (
         "wrong Block.Header.AppHash",
         Advice {
             text: "this node computes another state than the network: check its version, then sync again",
-            lasting: true,
+            outlook: Same,
         },
     ),
     (
@@ -60,20 +71,32 @@ const KNOWN: &[(&str, Advice)] = &[
         Advice {
             text: "its signing state cannot be read: restore `priv_validator_state.json`, since a validator without \
                    it may sign twice and be punished",
-            lasting: true,
+            outlook: Same,
         },
     ),
-    ("AppHash after replay", Advice { text: STORES, lasting: true }),
-    ("does not match app's AppHash", Advice { text: STORES, lasting: true }),
-    ("app block height", Advice { text: STORES, lasting: true }),
-    ("left in an inconsistent state", Advice { text: STORES, lasting: true }),
-    ("> StoreBlockHeight (", Advice { text: STORES, lasting: true }),
-    ("> StateBlockHeight + 1", Advice { text: STORES, lasting: true }),
-    ("failed to reconstruct last", Advice { text: STORES, lasting: true }),
-    ("error on replay", Advice { text: STORES, lasting: false }),
+    (
+        "can't get pubkey",
+        Advice { text: "no signer has connected to the address of `comet.signer` yet", outlook: Waiting },
+    ),
+    ("AppHash after replay", Advice { text: STORES, outlook: Same }),
+    ("does not match app's AppHash", Advice { text: STORES, outlook: Same }),
+    ("app block height", Advice { text: STORES, outlook: Same }),
+    ("left in an inconsistent state", Advice { text: STORES, outlook: Same }),
+    ("> StoreBlockHeight (", Advice { text: STORES, outlook: Same }),
+    ("> StateBlockHeight + 1", Advice { text: STORES, outlook: Same }),
+    ("failed to reconstruct last", Advice { text: STORES, outlook: Same }),
+    ("error on replay", Advice { text: STORES, outlook: Open }),
+    (
+        NO_HEADER,
+        Advice {
+            text: "a block holds evidence about a height whose header this node does not have: `diemd join --again` \
+                   starts from a newer snapshot",
+            outlook: Same,
+        },
+    ),
     (
         "corrupted or incomplete",
-        Advice { text: "one of its databases is damaged: restore it, or sync again", lasting: true },
+        Advice { text: "one of its databases is damaged: restore it, or sync again", outlook: Same },
     ),
 ];
 

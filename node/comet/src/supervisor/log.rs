@@ -16,7 +16,7 @@ use diem_host::critical;
 use parking_lot::Mutex;
 use serde_json::{Map, Value};
 
-use super::advice::{Advice, advice};
+use super::advice::{Advice, NO_HEADER, Outlook, advice};
 
 /// The number of last lines that are kept to explain an end.
 const KEPT: usize = 12;
@@ -26,6 +26,14 @@ const MAX_SHOWN: usize = 2_000;
 const MAX_LINE: usize = 4 * 1024 * 1024;
 /// The text that CometBFT logs when consensus has panicked. Its process lives on, and does nothing any more.
 const CONSENSUS_FAILURE: &str = "CONSENSUS FAILURE";
+/// The text that CometBFT logs when it refuses a block that more than two thirds have signed, while it catches up. It
+/// asks other peers for the same block then, without end.
+const BLOCK_REFUSED: &str = "Error in validation";
+/// The text that CometBFT logs when a peer sends a vote of this node's own key that conflicts with the one it knows. It goes
+/// on; but the key has signed twice, here or elsewhere.
+const OWN_VOTES: &str = "found conflicting vote from ourselves";
+/// The text that CometBFT logs when it takes no snapshot of a peer any more.
+const SENDER_REJECTED: &str = "Snapshot sender rejected";
 
 /// The last lines of CometBFT, kept while it runs.
 pub(super) struct LastWords {
@@ -37,8 +45,8 @@ pub(super) struct LastWords {
 pub(super) struct Story {
     /// The text for people: how it ended, why, and what to do.
     pub(super) text: String,
-    /// Whether a restart would end the same way.
-    pub(super) lasting: bool,
+    /// What a restart would bring.
+    pub(super) outlook: Outlook,
 }
 
 /// The state that the readers of both streams and the supervisor share.
@@ -79,7 +87,7 @@ impl LastWords {
         let reason = self.said.failure.lock().clone()?;
         let advice = advice(&reason);
         let words = advice.map_or_else(String::new, |advice| format!("{}; ", advice.text));
-        Some(Story { text: format!("{words}it says: {reason}"), lasting: true })
+        Some(Story { text: format!("{words}it says: {reason}"), outlook: Outlook::Same })
     }
 
     /// Explains how the child ended and, as far as its log tells, why and what to do.
@@ -100,13 +108,17 @@ impl LastWords {
             None => lines.iter().rev().take(3).rev().cloned().collect::<Vec<_>>().join(" | "),
         };
         let found = panic.iter().chain(lines.iter().rev()).find_map(|line| advice(line));
-        let lasting = failure.is_some() || found.is_some_and(|advice| advice.lasting);
+        let outlook = match found {
+            _ if failure.is_some() => Outlook::Same,
+            Some(advice) => advice.outlook,
+            None => Outlook::Open,
+        };
         let text = match (found, last.is_empty()) {
             (Some(Advice { text, .. }), _) => format!("{how}, {text}; its last words: {last}"),
             (None, false) => format!("{how}; its last words: {last}"),
             (None, true) => format!("{how}, without a word"),
         };
-        Story { text, lasting }
+        Story { text, outlook }
     }
 }
 
@@ -188,6 +200,15 @@ impl Said {
         if message.starts_with(CONSENSUS_FAILURE) {
             return self.hear_failure(&take("err"), &take("stack"));
         }
+        if message.starts_with(OWN_VOTES) {
+            return self.hear_failure("conflicting data: peers have another vote of this node's key", "");
+        }
+        if message == BLOCK_REFUSED
+            && let Some(Value::String(reason)) = fields.get("err")
+            && reason.contains(NO_HEADER)
+        {
+            return self.hear_failure(reason, "");
+        }
         let text = shown(&format!("{message}{}", rest(&fields)));
         match level.as_str() {
             "error" if self.stopping.load(Ordering::Relaxed) => tracing::debug!(target: "cometbft", module, "{text}"),
@@ -195,6 +216,7 @@ impl Said {
                 tracing::warn!(target: "cometbft", module, "{text}");
                 self.keep(text);
             }
+            "info" if message == SENDER_REJECTED => tracing::warn!(target: "cometbft", module, "{text}"),
             "info" => tracing::debug!(target: "cometbft", module, "{text}"),
             _ => tracing::trace!(target: "cometbft", module, "{text}"),
         }
@@ -269,7 +291,7 @@ mod tests {
         let line = r#"{"_msg":"failed","err":"listen tcp 127.0.0.1:1: bind: address already in use","level":"error","module":"main","ts":"x"}"#;
         let story = ended(1 << 8, line, "");
         assert!(story.text.starts_with("exit code 1, one of its ports is taken"), "{}", story.text);
-        assert!(story.text.contains("failed err=listen tcp") && !story.lasting, "{}", story.text);
+        assert!(story.text.contains("failed err=listen tcp") && story.outlook == Outlook::Open, "{}", story.text);
         assert_eq!(ended(9, "", "").text, "killed by signal 9, without a word");
         assert_eq!(ended(2 << 8, "", "unknown flag\n").text, "exit code 2; its last words: unknown flag");
     }
@@ -282,7 +304,7 @@ mod tests {
         let words = "its last words: panic: state.AppHash does not match AppHash after replay. Got";
         assert!(story.text.ends_with(words), "{}", story.text);
         assert!(story.text.contains("its blocks and the application's state do not fit together"), "{}", story.text);
-        assert!(story.lasting, "another start ends the same way");
+        assert!(story.outlook == Outlook::Same, "another start ends the same way");
     }
 
     #[test]
@@ -298,9 +320,34 @@ mod tests {
         // The same reason is found where the process did not live on.
         let died = r#"{"level":"error","err":"failed to write: disk quota exceeded","_msg":"CONSENSUS FAILURE!!!"}"#;
         let story = ended(9, died, "");
-        assert!(story.lasting && story.text.starts_with("killed by signal 9, the disk is full"), "{}", story.text);
+        assert!(
+            story.outlook == Outlook::Same && story.text.starts_with("killed by signal 9, the disk is full"),
+            "{}",
+            story.text
+        );
         let other = r#"{"stack":"x","level":"error","err":"failed to apply block; error x\n\nmore","_msg":"CONSENSUS FAILURE!!!"}"#;
         assert_eq!(failed(other.into()).text, "it says: failed to apply block; error x");
+    }
+
+    #[test]
+    fn a_block_with_evidence_that_cannot_be_verified_is_an_end_also_while_catching_up() {
+        let refused = |reason: &str| {
+            format!(
+                r#"{{"_msg":"Error in validation","err":"{reason}","height":7,"level":"error","module":"blocksync"}}"#
+            )
+        };
+        let story = failed(refused("don't have header #5") + "\n");
+        assert!(story.text.contains("`diemd join --again`") && story.text.ends_with("don't have header #5"));
+        // Any other block is asked for again from somebody else.
+        let words = follow(refused("wrong Block.Header.ChainID"), "");
+        assert!(words.explain(ExitStatus::from_raw(0)).text.contains("Error in validation"));
+    }
+
+    #[test]
+    fn a_vote_of_the_own_key_that_somebody_else_has_made_is_an_end() {
+        let line = r#"{"_msg":"found conflicting vote from ourselves; did you unsafe_reset a validator?","height":7,"level":"error","module":"consensus"}"#;
+        let story = failed(format!("{line}\n"));
+        assert!(story.text.contains(crate::supervisor::ONE_KEY), "{}", story.text);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use diem_host::child;
+use diem_host::{child, service};
 use rustix::process::Signal;
 
 /// The interval at which an ending process is polled.
@@ -21,6 +21,7 @@ pub(super) fn spawn(binary: &Path, home: &Path) -> io::Result<Child> {
     command.arg("start").arg("--home").arg(home);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     child::die_with_thread(&mut command);
+    service::conceal(&mut command);
     command.spawn()
 }
 
@@ -36,7 +37,7 @@ pub(super) fn stop(child: &mut Child, grace: Duration) {
 ///
 /// # Errors
 /// The id of the process, if it does not end.
-pub(super) fn end_leftover(pid_file: &Path, home: &Path, grace: Duration) -> Result<(), u32> {
+pub(crate) fn end_leftover(pid_file: &Path, home: &Path, grace: Duration) -> Result<(), u32> {
     let Some(pid) = std::fs::read_to_string(pid_file).ok().and_then(|text| text.trim().parse().ok()) else {
         return Ok(());
     };
