@@ -1,17 +1,21 @@
 //! Reports of executed and committed blocks, from an engine to the rest of the node.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
-use diem_runtime::{App, Committed};
-use diem_types::TxResult;
+use diem_core::Block;
+use diem_runtime::{App, Committed, Finalized, snapshots::Taker};
 use tokio::sync::watch;
 
 use crate::metrics::Metrics;
 
-/// The receiver of an engine's reports: it feeds the log, the metrics, and the watch that requests wait on.
-#[derive(Debug)]
+/// The receiver of an engine's reports: it feeds the log, the metrics, the taking of snapshots, and the watch that requests
+/// wait on.
 pub struct Commits {
     height: watch::Sender<u64>,
+    snapshots: OnceLock<Taker>,
     metrics: Arc<Metrics>,
 }
 
@@ -24,7 +28,18 @@ impl Commits {
         }
         let (rows, params) = app.state_size();
         metrics.state_of(rows, params.max_rows);
-        Arc::new(Self { height: watch::Sender::new(height), metrics })
+        metrics.counts_hooks(app.hooks().retried());
+        Arc::new(Self { height: watch::Sender::new(height), snapshots: OnceLock::new(), metrics })
+    }
+
+    /// Has this taker see every block from now on. Of several, the first is the one.
+    pub fn take_snapshots(&self, taker: Taker) {
+        let _ = self.snapshots.set(taker);
+    }
+
+    /// The taker of snapshots, if this node takes any.
+    pub fn snapshots(&self) -> Option<&Taker> {
+        self.snapshots.get()
     }
 
     /// A receiver of committed heights; 0 before the first.
@@ -37,9 +52,12 @@ impl Commits {
         &self.metrics
     }
 
-    /// Counts a block that was executed in the time `took`.
-    pub fn executed(&self, results: &[TxResult], took: Duration) {
-        self.metrics.executed(results, took);
+    /// Counts a block that was executed in the time `took`, the steps of it that failed, and the vote of this node's own
+    /// validator that it brings.
+    pub fn executed(&self, block: &Block, finalized: &Finalized, took: Duration) {
+        self.metrics.executed(&finalized.results, took);
+        finalized.failed_hooks.iter().for_each(|hook| self.metrics.hook_failed(hook));
+        self.metrics.voted(block.info.height.saturating_sub(1), &block.votes);
     }
 
     /// Reports a block that is written and can be read.
@@ -49,6 +67,20 @@ impl Commits {
         self.metrics.state_of(block.rows, block.max_rows);
         tracing::info!(height = block.height, root = %hex::encode(block.root), txs = block.tx_hashes.len(), "committed");
         self.height.send_replace(block.height);
+        if let Some(taker) = self.snapshots.get() {
+            taker.after_commit(block);
+        }
+    }
+
+    /// Reports that the state was restored from a snapshot of this height.
+    pub fn restored(&self, app: &App, height: u64) {
+        if let Some(meta) = app.store().meta() {
+            self.metrics.at_height(meta.height, meta.time_ms);
+        }
+        let (rows, params) = app.state_size();
+        self.metrics.state_of(rows, params.max_rows);
+        tracing::info!(height, rows, "restored from a snapshot: the state is that of this height");
+        self.height.send_replace(height);
     }
 
     /// Reports that the chain was taken back to an earlier height, which only the development engine and operators do.

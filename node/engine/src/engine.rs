@@ -198,6 +198,17 @@ pub trait Engine: Send + Sync + 'static {
         None
     }
 
+    /// The remote signer without which the engine does not start, as a text that says what is waited for; `None` where
+    /// it is there or none is needed.
+    fn missing_signer(&self) -> Option<String> {
+        None
+    }
+
+    /// The address of the key that a remote signer signs with; `None` where there is none or it has not been heard of.
+    fn signs_as(&self) -> Option<ConsensusAddress> {
+        None
+    }
+
     /// The commands of a development engine; `None` for any other.
     fn dev(&self) -> Option<&dyn DevControls> {
         None

@@ -9,6 +9,7 @@ pub mod engine;
 pub mod metrics;
 pub mod node;
 pub mod origin;
+pub mod relay_cost;
 
 pub use commits::Commits;
 pub use engine::{Engine, EngineKind};

@@ -150,6 +150,19 @@ impl Origin {
         }
     }
 
+    /// The identity of the chain: of a genesis, that with which it begins.
+    pub fn identity(&self) -> Identity {
+        match self {
+            Self::Genesis { doc, hash } => Identity {
+                chain_id: doc.chain_id.clone(),
+                genesis_hash: *hash,
+                initial_height: doc.initial_height,
+                app_version: doc.app_version,
+            },
+            Self::Begun { chain, .. } => Identity::clone(chain),
+        }
+    }
+
     /// The most bytes of a block, as consensus was told.
     pub fn block_max_bytes(&self) -> u64 {
         match self {

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::{
     Shared, convert,
     cursor::{Branch, Cursor},
-    error::Failure,
+    error::{Failure, from_first_block, no_block},
     params::{Nothing, Path, Query, page_size, parse},
     snapshot_reader::Reader,
 };
@@ -25,10 +25,14 @@ pub(crate) async fn transaction(
 ) -> Result<Json<Transaction>, Failure> {
     let hash = parse(&hash)?;
     let app = api.node.app.clone();
-    let missing =
-        move || HttpError::NotFound(format!("no committed block of this node holds transaction {hash}")).into();
     // The keys behind some hundred statements of validators take a moment to recover.
-    api.read(move || convert::find(&app, &hash).map(Json).ok_or_else(missing)).await
+    api.read(move || {
+        convert::find(&app, &hash).map(Json).ok_or_else(|| {
+            let kept = from_first_block(&app);
+            HttpError::NotFound(format!("no committed block of this node holds transaction {hash}{kept}")).into()
+        })
+    })
+    .await
 }
 
 /// `?after=&limit=`
@@ -65,7 +69,8 @@ fn read_block(
     after: Option<Cursor<u64>>,
     limit: u32,
 ) -> Result<Block, Failure> {
-    let missing = || Failure::from(HttpError::NotFound(format!("this node has no block {id}")));
+    let missing =
+        || Failure::from(HttpError::NotFound(format!("this node has no block {id}{}", from_first_block(app))));
     let height = match (id, after) {
         (BlockId::Height(height), _) => height,
         (BlockId::Hash(hash), _) => app.index().height_of_block(&hash.0).ok_or_else(missing)?,
@@ -73,7 +78,7 @@ fn read_block(
         (BlockId::Latest, Some(after)) => after.height,
         (BlockId::Latest, None) => reader.height(),
     };
-    let stored = app.index().block(height).ok_or_else(missing)?;
+    let stored = app.index().block(height).ok_or_else(|| no_block(app, height, missing))?;
     let branch = Branch::of(&stored.hash);
     if let Some(after) = after {
         if after.height != height {
@@ -116,8 +121,9 @@ fn read_page(
     limit: u32,
 ) -> Result<Page<BlockSummary>, Failure> {
     if let Some(after) = after {
-        let gone = || HttpError::Pruned(format!("block {} is not kept by this node", after.height));
-        let here = Branch::of(&app.index().block(after.height).ok_or_else(gone)?.hash);
+        let missing = || HttpError::NotFound(format!("this node has no block {}", after.height)).into();
+        let block = app.index().block(after.height).ok_or_else(|| no_block(app, after.height, missing))?;
+        let here = Branch::of(&block.hash);
         after.branch.must_be(here, after.height)?;
     }
     let end = after.map_or(reader.height().saturating_add(1), |after| after.height);

@@ -21,7 +21,7 @@ use tokio::time::Instant;
 
 use super::{
     Api, Shared,
-    error::Failure,
+    error::{Failure, pruned},
     params::{Nothing, Path, Query, parse},
     snapshot_reader::{HeightParams, ListParams, Reader},
 };
@@ -50,6 +50,8 @@ pub(crate) async fn status(State(api): Shared, Query(Nothing {}): Query<Nothing>
         engine: api.node.engine.kind().to_string(),
         latest: head(&api),
         oldest_state_height: app.oldest_height(),
+        began_at: app.began_at(),
+        snapshots: app.list_snapshots().into_iter().map(|snapshot| snapshot.height).collect(),
         catching_up: engine.map(|engine| engine.catching_up),
         peers: engine.and_then(|engine| engine.peers),
         trouble,
@@ -138,7 +140,12 @@ fn listed(set: &validator::Set) -> Result<Vec<Validator>, HttpError> {
     let of = |info: &validator::Info| {
         let PublicKey::Ed25519(key) = info.pub_key else { return None };
         let public_key = Hash(key.as_bytes().try_into().ok()?);
-        Some(Validator { address: HexBytes(info.address.as_bytes().into()), public_key, power: info.power() })
+        Some(Validator {
+            address: HexBytes(info.address.as_bytes().into()),
+            public_key,
+            power: info.power(),
+            proposer_priority: info.proposer_priority.value(),
+        })
     };
     let validators: Option<Vec<_>> = set.validators().iter().map(of).collect();
     validators.ok_or_else(|| HttpError::Engine("a validator's key is not ed25519".into()))
@@ -157,6 +164,10 @@ pub(crate) async fn light(
     let height: u64 = parse(&height)?;
     if height == 0 {
         return Err(HttpError::BadRequest("there is no height 0: heights begin at 1".into()).into());
+    }
+    let app = &api.node.app;
+    if app.is_pruned(height) {
+        return Err(pruned(&format!("block {height} is not kept here"), app.first_block()));
     }
     let begun = Instant::now();
     let Signers { header, now, next } = loop {
@@ -198,9 +209,4 @@ async fn signers(api: &Api, height: u64) -> Result<Result<Signers, EngineError>,
         Ok(Signers { header, now, next })
     }
     .await)
-}
-
-/// `GET /healthz`: the process answers. Whether it can serve is the question of `/readyz`.
-pub(crate) async fn health() -> &'static str {
-    "ok\n"
 }

@@ -2,8 +2,7 @@
 
 use axum::{Json, extract::State};
 use diem_api::{
-    At, Coin, Day, DayProvider, Hash, HttpError, Left, List, Payout, Provider, ProviderDetail, ProviderStanding,
-    Served, Today,
+    At, Coin, Day, DayProvider, Hash, Left, List, Payout, Provider, ProviderDetail, ProviderStanding, Served, Today,
 };
 use diem_core::{Address, MAX_ROWS, Page};
 use diem_credits::{
@@ -16,7 +15,7 @@ use diem_index::{PaidProvider, paid_providers};
 use super::{
     Shared,
     credits::DayId,
-    error::Failure,
+    error::{Failure, pruned},
     params::{Path, Query, parse},
     snapshot_reader::{HeightParams, ListParams, Part, ProveParams, Reader, answer, answer_page, answer_proven},
     staking::sum,
@@ -133,7 +132,7 @@ pub(crate) async fn day_providers(
 }
 
 /// The providers that served on a day, by address. The row of a provider that was paid has left the state and stands in
-/// this node's own index, which knows only the blocks that the node executed: when it lacks a provider, the sum of the
+/// this node's own index, which knows only the blocks that the node executed and keeps: when it lacks a provider, the sum of the
 /// rest is not the day's.
 fn providers_of(reader: &Reader, day: &DayInfo) -> Result<Vec<DayProvider>, Failure> {
     let mut rows: Vec<DayProvider> = paid_providers(reader.snapshot(), day.day).into_iter().map(paid_view).collect();
@@ -142,8 +141,8 @@ fn providers_of(reader: &Reader, day: &DayInfo) -> Result<Vec<DayProvider>, Fail
     if sum(rows.iter().map(|row| row.served.consumed.amount)) == day.record.consumed {
         return Ok(rows);
     }
-    let words = format!("this node does not know who was paid for day {}: it has not executed those blocks", day.day);
-    Err(HttpError::Pruned(words).into())
+    let words = format!("this node does not know who was paid for day {}, in blocks that it has not", day.day);
+    Err(pruned(&words, reader.first_block()))
 }
 
 fn paid_view(row: PaidProvider) -> DayProvider {

@@ -18,6 +18,7 @@ use axum::{
 };
 use diem_api::HttpError;
 use diem_core::text::shortened;
+use diem_engine::metrics;
 use diem_index::StoredBlock;
 use diem_runtime::App;
 use futures::{Stream, StreamExt as _};
@@ -27,7 +28,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use super::{
     Api, Shared, convert,
     cursor::Branch,
-    error::Failure,
+    error::{Failure, no_block},
     params::{Query, parse},
 };
 
@@ -80,13 +81,11 @@ impl Cursor {
     ///
     /// # Errors
     /// The place is in the future, it is not kept, or the block that was seen is no longer part of the chain.
-    fn check(&self, api: &Api) -> Result<(), HttpError> {
+    fn check(&self, api: &Api) -> Result<(), Failure> {
         let (height, latest) = (self.height, api.begun()?);
         let reverted = || {
-            HttpError::Reverted(format!(
-                "block {height} of this cursor is no part of the chain any more: go back, and read on from an earlier \
-                 height"
-            ))
+            let words = "is no part of the chain any more: go back, and read on from an earlier height";
+            Failure::from(HttpError::Reverted(format!("block {height} of this cursor {words}")))
         };
         let block = api.node.app.index().block(height);
         match (&block, self.seen) {
@@ -94,12 +93,16 @@ impl Cursor {
             // Only a development chain is taken back; another node may just not have reached the height yet.
             (None, Some(_)) if height > latest && api.node.engine.dev().is_some() => Err(reverted()),
             (None, _) if height > latest => {
-                Err(HttpError::NotFound(format!("height {height} is not there yet: the latest is {latest}")))
+                Err(HttpError::NotFound(format!("height {height} is not there yet: the latest is {latest}")).into())
             }
-            (None, _) => Err(HttpError::Pruned(format!("block {height} is not kept by this node"))),
+            (None, _) => {
+                let missing = || HttpError::NotFound(format!("this node has no block {height}")).into();
+                Err(no_block(&api.node.app, height, missing))
+            }
             (Some(block), _) if self.branch.is_some_and(|branch| branch != Branch::of(&block.hash)) => Err(reverted()),
             (Some(block), Some(seen)) if seen > block.tx_count => {
-                Err(HttpError::BadRequest(format!("block {height} has no event {seen}: it has {}", block.tx_count)))
+                let words = format!("block {height} has no event {seen}: it has {}", block.tx_count);
+                Err(HttpError::BadRequest(words).into())
             }
             (Some(_), _) => Ok(()),
         }
@@ -136,20 +139,22 @@ pub(crate) async fn stream(
     let permit = api.streams.clone().try_acquire_owned().map_err(busy)?;
     let (sender, receiver) = mpsc::channel(1);
     let follower = Follower { app: api.node.app.clone(), next: from, sent };
-    tokio::spawn(follow(api, follower, sender, permit));
+    let open = Open { _permit: permit, _counted: api.node.metrics.stream() };
+    tokio::spawn(follow(api, follower, sender, open));
     let pieces = futures::stream::unfold(receiver, |mut receiver: mpsc::Receiver<Vec<Event>>| async move {
         receiver.recv().await.map(|piece| (futures::stream::iter(piece.into_iter().map(Ok)), receiver))
     });
     Ok(Sse::new(pieces.flatten()).keep_alive(KeepAlive::new().interval(HEARTBEAT).text("alive")))
 }
 
-/// Sends piece after piece until the reader has gone or the server stops.
-async fn follow(
-    api: Arc<Api>,
-    mut follower: Follower,
-    sender: mpsc::Sender<Vec<Event>>,
+/// An open stream: it holds one of the permits and is counted.
+struct Open {
     _permit: OwnedSemaphorePermit,
-) {
+    _counted: metrics::Open,
+}
+
+/// Sends piece after piece until the reader has gone or the server stops.
+async fn follow(api: Arc<Api>, mut follower: Follower, sender: mpsc::Sender<Vec<Event>>, _open: Open) {
     let (mut commits, mut stopping) = (api.node.commits.clone(), api.stopping.clone());
     loop {
         let announced = *commits.borrow_and_update();
@@ -161,7 +166,7 @@ async fn follow(
             (follower, piece)
         };
         // The queue has a place for each stream, so it is never full.
-        let Ok((back, Ok(piece))) = api.followers.run(read).await else { return };
+        let Ok((back, Some(piece))) = api.followers.run(read).await else { return };
         follower = back;
         if !piece.is_empty() {
             room.send(piece);
@@ -208,18 +213,22 @@ impl Piece {
 impl Follower {
     /// Reads the next events; returns none if the reader has seen everything. `announced` is the height that was
     /// announced last. A chain is taken back height by height and announced once, at its new height; a reader is not
-    /// told of the heights in between.
-    fn piece(&mut self, announced: u64) -> Result<Vec<Event>, serde_json::Error> {
+    /// told of the heights in between. `None` ends the stream.
+    fn piece(&mut self, announced: u64) -> Option<Vec<Event>> {
+        // The reader is so slow that its next block was pruned. It is told so when it comes back with the last id.
+        if self.app.is_pruned(self.next.height) {
+            return None;
+        }
         let mut piece = Piece::default();
-        if !self.notice_revert(announced, &mut piece)? {
-            return Ok(Vec::new());
+        if !self.notice_revert(announced, &mut piece).ok()? {
+            return Some(Vec::new());
         }
         while !piece.is_full()
             && let Some(block) = self.app.index().block(self.next.height)
         {
-            self.read(&block, &mut piece)?;
+            self.read(&block, &mut piece).ok()?;
         }
-        Ok(piece.events)
+        Some(piece.events)
     }
 
     /// Reads on in a block, to its end or until the piece is full.
@@ -258,7 +267,10 @@ impl Follower {
     /// is. Returns false while the chain is still being taken back.
     fn notice_revert(&mut self, announced: u64, piece: &mut Piece) -> Result<bool, serde_json::Error> {
         let block = |height| self.app.index().block(height);
-        let is_there = |(height, hash): &(u64, [u8; 32])| block(*height).is_some_and(|block| block.hash == *hash);
+        // No revert reaches a block that is not kept any more.
+        let is_there = |(height, hash): &(u64, [u8; 32])| {
+            self.app.is_pruned(*height) || block(*height).is_some_and(|block| block.hash == *hash)
+        };
         let kept = self.sent.iter().rposition(is_there).map_or(0, |last| last.saturating_add(1));
         // A block of which only a part was sent is not in `sent` yet.
         let is_begun = |branch| block(self.next.height).is_some_and(|block| Branch::of(&block.hash) == branch);
@@ -291,7 +303,28 @@ impl Follower {
 
 #[cfg(test)]
 mod tests {
+    use diem_runtime::{Keep, Options};
+    use diem_testkit::TestChain;
+
     use super::*;
+
+    #[test]
+    fn a_slow_reader_whose_blocks_are_pruned_is_told_of_no_revert_and_ends_where_it_lacks_one() {
+        let store = diem_store::Options { ring: 2, ..diem_store::Options::default() };
+        let keep = Keep { blocks: 10, time_ms: 0 };
+        let chain = TestChain::with(Options { store, keep, ..Options::default() }, 1);
+        let blocks = |count: u64| (0..count).for_each(|_| drop(chain.force(Vec::new())));
+        let mut reader = Follower { app: chain.app.clone(), next: Cursor::before(1), sent: VecDeque::new() };
+        blocks(5);
+        assert_eq!(reader.piece(5).map(|events| events.len()), Some(5));
+        // All that it was sent is pruned, and its next block is the first that is left.
+        blocks(11);
+        assert_eq!(chain.app.first_block(), 6);
+        assert_eq!(reader.piece(16).map(|events| events.len()), Some(11), "an event for each block, and no other");
+        blocks(15);
+        assert_eq!((chain.app.first_block(), reader.next.height), (21, 17));
+        assert!(reader.piece(31).is_none());
+    }
 
     #[test]
     fn a_cursor_is_a_height_or_the_id_of_an_event() {

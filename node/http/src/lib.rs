@@ -15,6 +15,7 @@ mod days;
 mod dev;
 mod error;
 mod events;
+pub mod health;
 mod listener;
 mod local;
 pub mod metrics_server;
@@ -38,8 +39,8 @@ use std::{future::Future, io, path::PathBuf, sync::Arc, time::Duration};
 use axum::extract::State;
 use bytes::Bytes;
 use diem_api::HttpError;
-use diem_core::Time;
-use diem_engine::Node;
+use diem_core::{Time, context::ConsensusAddress};
+use diem_engine::{Node, relay_cost::RelayCosts};
 use diem_host::clock::wall_clock;
 use diem_store::Snapshot;
 use tokio::{
@@ -50,8 +51,8 @@ use tokio::{
 use batcher::Batcher;
 use bodies::BodyReader;
 use error::Failure;
+use health::{Health, ReadyLimits};
 use readers::Readers;
-use ready::Pulse;
 use waiters::Waiters;
 
 pub use routes::lines as route_lines;
@@ -64,25 +65,22 @@ const MAX_WAITING_READS: usize = 1_024;
 const GRACE: Duration = Duration::from_secs(5);
 
 /// The options of the server, beside the node.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Options {
     /// The canonical genesis document, `genesis.json`, that `GET /v1/genesis` serves.
     pub genesis: Option<PathBuf>,
-    /// The time without a block after which a chain whose blocks come by themselves is not ready; it is longer where
-    /// blocks are slow: see `MISSING_BLOCKS` in `ready.rs`. In 20 s CometBFT gives up on three absent proposers one
-    /// after the other, at the 5 s that a round takes without one, so that a pause of this length is more than
-    /// somebody's restart.
-    pub stale: Duration,
+    /// The limits of the checks of `/readyz`.
+    pub ready: ReadyLimits,
+    /// The address of this node's own validator key, where its home has one.
+    pub validator: Option<ConsensusAddress>,
     /// The genesis time, before which there is no block to wait for.
     pub starts_at: Option<Time>,
+    /// The place where the node's relayer lays down what relaying costs on Base.
+    pub relay_costs: RelayCosts,
     /// The names that a request's Host may bear on loopback, beside localhost, 127.0.0.1 and [::1].
     pub hosts: Vec<String>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { genesis: None, stale: Duration::from_secs(20), starts_at: None, hosts: Vec::new() }
-    }
+    /// The origins whose pages a browser lets read the answers, such as `https://app.example`; `*` stands for all.
+    pub cors: Vec<String>,
 }
 
 impl Options {
@@ -109,7 +107,7 @@ pub(crate) struct Api {
     pub(crate) bodies: BodyReader,
     pub(crate) batcher: Batcher,
     pub(crate) waiters: Arc<Waiters>,
-    pub(crate) pulse: Arc<Pulse>,
+    pub(crate) health: Arc<Health>,
     /// The permits of event streams.
     pub(crate) streams: Arc<Semaphore>,
     /// The threads that read answers from the store and write them as JSON.
@@ -134,17 +132,19 @@ pub(crate) type Shared = State<Arc<Api>>;
 /// # Errors
 /// The system starts no more threads. A connection that cannot be accepted is logged and retried.
 pub async fn serve(
-    node: Arc<Node>,
+    health: Arc<Health>,
     options: Options,
     listener: TcpListener,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let (stopping, stopped) = watch::channel(false);
-    let api = Api::new(node, options, stopped.clone())?;
+    let api = Api::new(Arc::clone(&health), options, stopped.clone())?;
     let limits = listener::Limits::of_system();
-    let server = listener::serve(listener, limits, routes::router(&api), routes::probes(&api), stopped);
+    let metrics = Arc::clone(&health.node.metrics);
+    let server = listener::serve(listener, limits, routes::router(&api), routes::probes(&api), metrics, stopped);
     let stopped_and_late = async move {
         stop.await;
+        health.stop();
         stopping.send_replace(true);
         tokio::time::sleep(GRACE).await;
     };
@@ -185,12 +185,13 @@ impl Api {
     }
 
     /// Makes the state of the handlers. Waits end when `stopping` becomes true.
-    fn new(node: Arc<Node>, options: Options, stopping: watch::Receiver<bool>) -> io::Result<Arc<Self>> {
-        let (waiters, pulse) = (Waiters::start(&node, stopping.clone()), Pulse::start(&node));
+    fn new(health: Arc<Health>, options: Options, stopping: watch::Receiver<bool>) -> io::Result<Arc<Self>> {
+        let node = Arc::clone(&health.node);
+        let (waiters, panics) = (Waiters::start(&node, stopping.clone()), node.metrics.panics());
         let (batcher, streams) = (Batcher::open(&node)?, Arc::new(Semaphore::new(events::MAX_STREAMS)));
-        let readers = Readers::start("http-read", READING_THREADS, MAX_WAITING_READS)?;
-        let followers = Readers::start("http-events", 1, events::MAX_STREAMS)?;
-        let simulators = Readers::start("http-simulate", 1, simulate::MAX_SIMULATIONS)?;
+        let readers = Readers::start("http-read", READING_THREADS, MAX_WAITING_READS, &panics)?;
+        let followers = Readers::start("http-events", 1, events::MAX_STREAMS, &panics)?;
+        let simulators = Readers::start("http-simulate", 1, simulate::MAX_SIMULATIONS, &panics)?;
         let (genesis, bodies) = (OnceCell::new(), BodyReader::default());
         Ok(Arc::new(Self {
             node,
@@ -199,7 +200,7 @@ impl Api {
             bodies,
             batcher,
             waiters,
-            pulse,
+            health,
             streams,
             readers,
             followers,

@@ -4,6 +4,7 @@
 use std::{io, pin::pin, sync::Arc, time::Duration};
 
 use axum::{Router, extract::ConnectInfo};
+use diem_engine::metrics::{Metrics, Open};
 use hyper::{
     Request,
     body::Incoming,
@@ -72,6 +73,8 @@ struct Slot {
     _permit: OwnedSemaphorePermit,
     /// Whether the slot is beyond those that are served the whole API.
     beyond: bool,
+    /// Counts the connection that has the slot.
+    _open: Option<Open>,
 }
 
 /// Serves `app` until `stopping` becomes true, and then until all requests under way are answered. Connections beyond
@@ -81,6 +84,7 @@ pub(super) async fn serve(
     limits: Limits,
     app: Router,
     probes: Router,
+    metrics: Arc<Metrics>,
     mut stopping: watch::Receiver<bool>,
 ) {
     let slots = Arc::new(Semaphore::new(limits.connections));
@@ -95,6 +99,7 @@ pub(super) async fn serve(
             () = stopped(&mut stopping) => break,
         };
         let app = if slot.beyond { probes.clone() } else { app.clone() };
+        let slot = Slot { _open: Some(metrics.connection()), ..slot };
         tokio::spawn(connection(stream, app, limits, slot, stopping.clone()));
     }
     drop(listener);
@@ -134,7 +139,7 @@ async fn slot(slots: &Arc<Semaphore>, beyond: &Arc<Semaphore>) -> Option<Slot> {
         permit = slots.clone().acquire_owned() => (permit, false),
         permit = beyond.clone().acquire_owned() => (permit, true),
     };
-    permit.ok().map(|permit| Slot { _permit: permit, beyond })
+    permit.ok().map(|permit| Slot { _permit: permit, beyond, _open: None })
 }
 
 async fn connection(stream: TcpStream, app: Router, limits: Limits, slot: Slot, mut stopping: watch::Receiver<bool>) {
@@ -190,7 +195,8 @@ mod tests {
         };
         let app = Router::new().route("/", get(|| async { "all" })).route("/slow", get(slow));
         let some = Router::new().route("/", get(|| async { "some" }).post(|_: bytes::Bytes| async { "read" }));
-        let task = tokio::spawn(serve(listener, limits, app, some, stopping));
+        let metrics = Arc::new(Metrics::new(prometheus::Registry::new()).unwrap());
+        let task = tokio::spawn(serve(listener, limits, app, some, metrics, stopping));
         Server { address, stop, task }
     }
 

@@ -40,24 +40,39 @@ impl Connected<IncomingStream<'_, TcpListener>> for Side {
     }
 }
 
-/// The names of this machine that a request over loopback may be for, beside those that it always has.
-pub(crate) type Hosts = Arc<[String]>;
+/// What stands for every origin in a list of them.
+pub(crate) const ANY_ORIGIN: &str = "*";
+
+/// What the operator lets in over loopback beside this machine itself.
+#[derive(Debug, Clone)]
+pub(crate) struct Guests {
+    /// The names of this machine that a request may be for, beside those that it always has.
+    hosts: Arc<[String]>,
+    /// The origins whose pages may ask: those of [`super::Options::cors`].
+    origins: Arc<[String]>,
+}
+
+impl Guests {
+    pub(crate) fn new(hosts: &[String], origins: &[String]) -> Self {
+        Self { hosts: hosts.into(), origins: origins.into() }
+    }
+}
 
 /// Refuses a request over loopback for a host of another name, or from a page of another host.
-pub(crate) async fn guard(State(hosts): State<Hosts>, request: Request, next: Next) -> Response {
+pub(crate) async fn guard(State(guests): State<Guests>, request: Request, next: Next) -> Response {
     let side = request.extensions().get::<ConnectInfo<Side>>();
     let is_local = side.is_some_and(|ConnectInfo(side)| side.on_loopback);
-    match is_local.then(|| stranger(&hosts, &request)).flatten() {
+    match is_local.then(|| stranger(&guests, &request)).flatten() {
         Some(words) => Failure::from(HttpError::Stranger(words)).into_response(),
         None => next.run(request).await,
     }
 }
 
 /// The reason why a request is not for this machine; `None` if it is.
-fn stranger(hosts: &[String], request: &Request) -> Option<String> {
+fn stranger(guests: &Guests, request: &Request) -> Option<String> {
     let headers = request.headers();
     let is_ours = |name: &str| {
-        ["localhost", "127.0.0.1", "[::1]"].into_iter().chain(hosts.iter().map(String::as_str)).any(|known| {
+        ["localhost", "127.0.0.1", "[::1]"].into_iter().chain(guests.hosts.iter().map(String::as_str)).any(|known| {
             // An entry of `api.hosts` may be an IPv6 address without its brackets.
             name.eq_ignore_ascii_case(known) || name.trim_matches(['[', ']']).eq_ignore_ascii_case(known)
         })
@@ -83,11 +98,14 @@ fn stranger(hosts: &[String], request: &Request) -> Option<String> {
         return None;
     }
     let origin = text(headers, header::ORIGIN).unwrap_or_default();
+    if guests.origins.iter().any(|known| known == ANY_ORIGIN || known.eq_ignore_ascii_case(origin)) {
+        return None;
+    }
     let site = origin.split_once("://").map(|(_, site)| without_port(site)).unwrap_or_default();
     (!is_ours(site)).then(|| {
         format!(
-            "this request over loopback was sent by a page of `{}`, which is no name of this machine: list it in \
-             `api.hosts` if it is yours",
+            "this request over loopback was sent by a page of `{}`, which is no name of this machine: list its \
+             host in `api.hosts` if it is yours, or the whole in `api.cors`",
             shortened(origin)
         )
     })
@@ -112,12 +130,17 @@ mod tests {
 
     use super::*;
 
+    fn guests(origins: &[&str]) -> Guests {
+        let origins: Vec<String> = origins.iter().map(|origin| (*origin).into()).collect();
+        Guests::new(&["Node.Example".into(), "fd00::7".into()], &origins)
+    }
+
     fn refused(host: Option<&str>, origin: Option<&str>) -> bool {
         let mut request = Request::builder().uri("/v1/status");
         for (name, value) in [("host", host), ("origin", origin)] {
             request = value.into_iter().fold(request, |request, value| request.header(name, value));
         }
-        stranger(&["Node.Example".into(), "fd00::7".into()], &request.body(Body::empty()).unwrap()).is_some()
+        stranger(&guests(&[]), &request.body(Body::empty()).unwrap()).is_some()
     }
 
     #[test]
@@ -154,7 +177,7 @@ mod tests {
     fn two_headers_of_one_name_are_not_let_in() {
         for (first, second) in [("localhost", "evil.example"), ("evil.example", "localhost"), ("::1", "::1")] {
             let request = Request::builder().uri("/v1/status").header("host", first).header("host", second);
-            let said = stranger(&[], &request.body(Body::empty()).unwrap()).unwrap();
+            let said = stranger(&guests(&[]), &request.body(Body::empty()).unwrap()).unwrap();
             assert!(said.contains("more than one header `host`"), "{said}");
         }
     }
@@ -169,6 +192,23 @@ mod tests {
             ("https://node.example", false),
         ] {
             assert_eq!(refused(Some("127.0.0.1:1317"), Some(origin)), is_refused, "{origin}");
+        }
+    }
+
+    #[test]
+    fn a_page_that_is_listed_is_let_in_and_its_host_is_judged_all_the_same() {
+        for (origins, origin, host, let_in) in [
+            (&["https://app.example"][..], "https://app.example", "127.0.0.1", true),
+            (&["https://app.example"], "https://APP.example", "127.0.0.1", true),
+            (&["https://app.example"], "http://app.example", "127.0.0.1", false),
+            (&["https://app.example"], "https://app.example:8443", "127.0.0.1", false),
+            (&["*"], "https://evil.example", "127.0.0.1", true),
+            (&["*"], "null", "127.0.0.1", true),
+            (&["*"], "https://evil.example", "evil.example", false),
+        ] {
+            let request = Request::builder().uri("/v1/status").header("host", host).header("origin", origin);
+            let refused = stranger(&guests(origins), &request.body(Body::empty()).unwrap());
+            assert_eq!(refused.is_none(), let_in, "{origin} {host}: {refused:?}");
         }
     }
 }

@@ -14,6 +14,7 @@ use std::{
 };
 
 use diem_api::HttpError;
+use diem_engine::metrics::Panics;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
@@ -28,16 +29,16 @@ pub(crate) struct Readers {
 }
 
 impl Readers {
-    /// Starts `threads` threads, for which at most `queue` jobs wait.
+    /// Starts `threads` threads, for which at most `queue` jobs wait. A panic of a job is counted by `panics`.
     ///
     /// # Errors
     /// The system starts no more threads.
-    pub(crate) fn start(name: &str, threads: usize, queue: usize) -> io::Result<Self> {
+    pub(crate) fn start(name: &str, threads: usize, queue: usize, panics: &Panics) -> io::Result<Self> {
         let (jobs, incoming) = sync_channel(queue);
         let incoming = Arc::new(Mutex::new(incoming));
         for _ in 0..threads {
-            let incoming = Arc::clone(&incoming);
-            thread::Builder::new().name(name.into()).spawn(move || work(&incoming))?;
+            let (incoming, panics) = (Arc::clone(&incoming), panics.clone());
+            thread::Builder::new().name(name.into()).spawn(move || work(&incoming, &panics))?;
         }
         Ok(Self { jobs })
     }
@@ -69,14 +70,16 @@ pub(super) fn stand_behind() {
     let _ = rustix::process::setpriority_process(None, NICE);
 }
 
-fn work(incoming: &Mutex<Receiver<Job>>) {
+fn work(incoming: &Mutex<Receiver<Job>>, panics: &Panics) {
     stand_behind();
     loop {
         // The thread that holds the lock waits for the next job, and the others wait for the lock.
         let job = incoming.lock().recv();
         let Ok(job) = job else { return };
         // The hook has reported a panic; it ends this answer only.
-        let _ = catch_unwind(AssertUnwindSafe(job));
+        if catch_unwind(AssertUnwindSafe(job)).is_err() {
+            panics.count();
+        }
     }
 }
 
@@ -85,11 +88,17 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
     use std::sync::mpsc::channel;
 
+    use diem_engine::metrics::Metrics;
+
     use super::*;
+
+    fn metrics() -> Metrics {
+        Metrics::new(prometheus::Registry::new()).unwrap()
+    }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn what_would_wait_beyond_the_bound_is_told_that_the_node_is_busy() {
-        let readers = Arc::new(Readers::start("test", 1, 1).unwrap());
+        let readers = Arc::new(Readers::start("test", 1, 1, &metrics().panics()).unwrap());
         let (begun, running) = channel();
         let (release, held) = channel::<()>();
         let first = tokio::spawn({
@@ -115,7 +124,8 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_panic_ends_one_answer_and_no_thread() {
-        let readers = Readers::start("test", 1, 4).unwrap();
+        let metrics = metrics();
+        let readers = Readers::start("test", 1, 4, &metrics.panics()).unwrap();
         let broken = readers
             .run(|| {
                 if true {
@@ -125,5 +135,6 @@ mod tests {
             .await;
         assert_eq!(broken, Err(HttpError::Internal));
         assert_eq!(readers.run(|| 1).await, Ok(1));
+        assert!(metrics.render().unwrap().contains("diem_http_panics_total 1\n"));
     }
 }

@@ -1,9 +1,6 @@
-//! `GET /readyz`: whether this node can serve, and if not, why. It costs no call to the engine.
+//! `GET /readyz` and `GET /healthz`, on the API and on the port of the metrics. Neither costs a call to the engine.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant, SystemTime},
-};
+use std::sync::Arc;
 
 use axum::{
     Json,
@@ -11,158 +8,81 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse as _, Response},
 };
-use diem_api::Ready;
-use diem_core::Time;
-use diem_engine::{
-    Node,
-    engine::{EngineError, EngineKind, EngineStatus},
+use diem_api::{CheckState, HttpError, Ready, Reason};
+use diem_core::text::shortened;
+use serde::Deserialize;
+
+use super::{
+    error::Failure,
+    health::{CHECKS, Health, Verdict},
+    params::Query,
 };
-use diem_host::critical;
-use parking_lot::Mutex;
 
-use super::{Api, Shared, chain::head};
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Params {
+    /// The names of the checks that count, between commas; all where it is missing.
+    need: Option<String>,
+}
 
-/// The number of blocks in a row that may be missing before a chain with a timer counts as stalled.
-const MISSING_BLOCKS: u32 = 20;
-
-/// The moment at which the last block was committed here, by the clock of this process.
-pub(crate) struct Pulse(Mutex<Instant>);
-
-impl Pulse {
-    /// Follows the commits of a node until it has ended. Must be called on a tokio runtime.
-    pub(crate) fn start(node: &Node) -> Arc<Self> {
-        let pulse = Arc::new(Self(Mutex::new(Instant::now())));
-        let (weak, mut commits) = (Arc::downgrade(&pulse), node.commits.clone());
-        critical::spawn_task(async move {
-            while commits.changed().await.is_ok() {
-                let Some(pulse) = weak.upgrade() else { return };
-                *pulse.0.lock() = Instant::now();
-            }
-        });
-        pulse
-    }
-
-    fn still(&self) -> Duration {
-        self.0.lock().elapsed()
+impl Params {
+    /// Whether a check counts.
+    ///
+    /// # Errors
+    /// There is no check of a name that is asked for.
+    fn wants(&self) -> Result<impl Fn(&str) -> bool, Failure> {
+        let names: Option<Vec<&str>> = self.need.as_deref().map(|need| need.split(',').collect());
+        let is_check = |name: &&&str| CHECKS.contains(*name);
+        if let Some(stranger) = names.iter().flatten().find(|name| !is_check(name)) {
+            let (stranger, known) = (shortened(stranger), CHECKS.join(", "));
+            return Err(HttpError::BadRequest(format!("`{stranger}` is no check: there are {known}")).into());
+        }
+        Ok(move |name: &str| names.as_ref().is_none_or(|names| names.contains(&name)))
     }
 }
 
-/// The facts that readiness is judged by.
-struct Seen {
-    engine: Result<EngineStatus, EngineError>,
-    /// Whether the chain has several validators, so that a node needs peers.
-    needs_peers: bool,
-    /// The age of the last block by its header, if there is one.
-    age: Option<Duration>,
-    /// The time since a block was committed here.
-    still: Duration,
-    /// The longest that `still` may be; `None` where blocks come on demand.
-    most: Option<Duration>,
-    /// Whether the genesis time lies ahead.
-    starts_later: bool,
-    /// The event that a node without a block waits for, as text.
-    waits_for: String,
+/// `GET /healthz`: the process answers. Whether it can serve is the question of `/readyz`.
+pub(crate) async fn alive() -> &'static str {
+    "ok\n"
 }
 
-/// `GET /readyz`: 200 if the node can serve, else 503 with the reasons.
-pub(crate) async fn ready(State(api): Shared) -> Response {
-    let (node, head) = (&api.node, head(&api));
-    let engine = node.engine.status().await;
-    let peers = engine.as_ref().ok().and_then(|status| status.peers);
-    // On a chain with real time, the time of a header tells its age. The development engine's clock can be moved.
-    let real_time = node.engine.kind() == EngineKind::Comet;
-    let age = head.map(|head| if real_time { age(head.time) } else { Duration::ZERO });
-    let most = node.engine.period().map(|period| longest_pause(period, api.options.stale));
-    let (needs_peers, waits_for) = (needs_peers(&api), api.options.waits_for());
-    let (starts_later, still) = (api.options.starts_later().is_some(), api.pulse.still());
-    let reasons = reasons(&Seen { engine, needs_peers, age, still, most, starts_later, waits_for });
-    let body = Ready { ready: reasons.is_empty(), reasons, height: head.map_or(0, |head| head.height), peers };
+/// `GET /readyz?need=`: 200 if the node can serve, else 503 with the reasons.
+pub(crate) async fn ready(
+    State(health): State<Arc<Health>>,
+    Query(params): Query<Params>,
+) -> Result<Response, Failure> {
+    let wants = params.wants()?;
+    let (verdicts, status) = health.check().await;
+    let verdicts: Vec<_> = verdicts.into_iter().filter(|(name, _)| wants(name)).collect();
+    let reasons = reasons(&verdicts);
+    let body = Ready {
+        ready: reasons.is_empty(),
+        reasons,
+        checks: verdicts.iter().map(|(name, verdict)| ((*name).to_owned(), state(verdict))).collect(),
+        height: health.node.app.info().height,
+        peers: status.and_then(|status| status.peers),
+    };
     let status = if body.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(body)).into_response()
+    Ok((status, Json(body)).into_response())
 }
 
-fn longest_pause(period: Duration, least: Duration) -> Duration {
-    period.saturating_mul(MISSING_BLOCKS).max(least)
-}
-
-fn reasons(seen: &Seen) -> Vec<String> {
-    let mut reasons = Vec::new();
-    if seen.age.is_none() {
-        reasons.push(seen.waits_for.clone());
-        if seen.starts_later {
-            return reasons;
+/// The reasons against being ready. One text is told once, under the first check that it is the reason of.
+fn reasons(verdicts: &[(&'static str, Verdict)]) -> Vec<Reason> {
+    let mut reasons: Vec<Reason> = Vec::new();
+    for (name, verdict) in verdicts {
+        if let Some(text) = verdict.reason()
+            && reasons.iter().all(|told| told.text != text)
+        {
+            reasons.push(Reason { name: (*name).into(), text: text.into() });
         }
-    }
-    match &seen.engine {
-        Ok(status) if status.catching_up => {
-            reasons.push(format!("catching up: the engine is at height {}", status.latest_height));
-        }
-        Ok(status) if status.peers == Some(0) && seen.needs_peers => reasons.push("no peers".into()),
-        Ok(_) => {}
-        Err(error) => reasons.push(error.to_string()),
-    }
-    let Some(age) = seen.age else { return reasons };
-    // After a restart the header is the older of the two; with a wrong clock the other one is right.
-    let since = age.max(seen.still);
-    if seen.most.is_some_and(|most| since > most) {
-        reasons.push(format!("the last block was {} s ago", since.as_secs()));
     }
     reasons
 }
 
-/// Whether the node needs peers: a validator that is alone needs nobody.
-fn needs_peers(api: &Api) -> bool {
-    api.node.app.snapshot(None).is_ok_and(|state| diem_staking::updates::consensus_set(&state).len() > 1)
-}
-
-fn age(time: Time) -> Duration {
-    let then = SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(time.millis()));
-    then.and_then(|then| then.elapsed().ok()).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_chain_with_a_timer_that_stands_is_not_ready_with_either_engine() {
-        let status = EngineStatus { catching_up: false, peers: None, latest_height: 7 };
-        let (second, minute) = (Duration::from_secs(1), Duration::from_secs(60));
-        let told = |age, still, most| {
-            reasons(&Seen {
-                engine: Ok(status),
-                needs_peers: true,
-                age: Some(age),
-                still,
-                most,
-                starts_later: false,
-                waits_for: String::new(),
-            })
-            .join("; ")
-        };
-        assert_eq!(told(second, second, Some(minute)), "");
-        assert_eq!(told(second, 2 * minute, Some(minute)), "the last block was 120 s ago");
-        assert_eq!(told(2 * minute, second, Some(minute)), "the last block was 120 s ago", "after a restart");
-        assert_eq!(told(2 * minute, 2 * minute, None), "", "on demand");
-    }
-
-    #[test]
-    fn before_the_first_block_the_first_reason_is_what_the_node_waits_for() {
-        let silent = || EngineError::Unavailable("CometBFT is silent for 3 s".into());
-        let told = |starts_later| {
-            let (second, waits_for) = (Duration::from_secs(1), "it starts later".to_owned());
-            let engine = Err(silent());
-            reasons(&Seen { engine, needs_peers: true, age: None, still: second, most: None, starts_later, waits_for })
-        };
-        assert_eq!(told(true), ["it starts later"], "until then CometBFT says nothing");
-        assert_eq!(told(false), ["it starts later".to_owned(), silent().to_string()]);
-    }
-
-    #[test]
-    fn the_pause_that_means_something_grows_with_the_time_of_a_block() {
-        let (second, least) = (Duration::from_secs(1), Duration::from_secs(20));
-        assert_eq!(longest_pause(second / 10, least), least);
-        assert_eq!(longest_pause(3 * second, least), 60 * second);
-        assert_eq!(longest_pause(Duration::MAX, least), Duration::MAX);
+const fn state(verdict: &Verdict) -> CheckState {
+    match verdict.passed() {
+        Some(true) => CheckState::Ok,
+        Some(false) => CheckState::Not,
+        None => CheckState::Unknown,
     }
 }

@@ -3,27 +3,32 @@
 
 use std::{
     sync::{Arc, LazyLock},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use axum::{
     Json, Router,
     body::Body,
     extract::{DefaultBodyLimit, MatchedPath, Request, State, connect_info::IntoMakeServiceWithConnectInfo},
+    http::{Method, header},
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
     routing::{MethodRouter, get, post},
 };
 use diem_api::{HttpError, Page};
 use diem_core::text::shortened;
-use diem_engine::metrics::Metrics;
-use tower_http::catch_panic::{CatchPanicLayer, ResponseForPanic};
+use diem_engine::metrics::{Metrics, RequestKind};
+use tower_http::{
+    catch_panic::{CatchPanicLayer, ResponseForPanic},
+    cors::{AllowOrigin, CorsLayer},
+};
 
 use super::{
     Api, Shared, blocks, bodies, bridge, chain, credits, days, dev,
-    error::Failure,
+    error::{Failure, Limit},
     events,
-    local::{self, Hosts, Side},
+    health::Health,
+    local::{self, ANY_ORIGIN, Guests, Side},
     mint, ready, simulate, staking, state, submit,
 };
 
@@ -32,7 +37,7 @@ use super::{
 pub(crate) fn guarded(app: Router, hosts: Vec<String>) -> IntoMakeServiceWithConnectInfo<Router, Side> {
     app.fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
-        .layer(middleware::from_fn_with_state(Hosts::from(hosts), local::guard))
+        .layer(middleware::from_fn_with_state(Guests::new(&hosts, &[]), local::guard))
         .into_make_service_with_connect_info::<Side>()
 }
 
@@ -40,14 +45,18 @@ pub(crate) fn guarded(app: Router, hosts: Vec<String>) -> IntoMakeServiceWithCon
 pub(crate) fn probes(api: &Arc<Api>) -> Router {
     let busy = || async { Failure::from(HttpError::Busy("it has as many connections as it takes".into())) };
     Router::new()
-        .route("/healthz", get(chain::health))
+        .route("/healthz", get(ready::alive))
         .route("/readyz", get(ready::ready))
         .fallback(busy)
         .method_not_allowed_fallback(busy)
         .layer(panic_layer(api.node.metrics.clone()))
-        .layer(middleware::from_fn_with_state(Hosts::from(api.options.hosts.clone()), local::guard))
+        .layer(middleware::from_fn_with_state(guests(api), local::guard))
         .layer(middleware::from_fn_with_state(api.clone(), count))
-        .with_state(api.clone())
+        .with_state(api.health.clone())
+}
+
+fn guests(api: &Api) -> Guests {
+    Guests::new(&api.options.hosts, &api.options.cors)
 }
 
 /// A route: its line in `GET /v1`, from which its method and path are taken, and its handler.
@@ -103,6 +112,7 @@ fn routes() -> Vec<Route<Arc<Api>>> {
         ("GET /v1/bridge/queue/{id}?height=&prove=true", get(bridge::queue_item)),
         ("GET /v1/bridge/checkpoints?height=&after=&limit=", get(bridge::checkpoints)),
         ("GET /v1/bridge/checkpoints/{number}?height=", get(bridge::checkpoint)),
+        ("GET /v1/bridge/fee", get(bridge::fee)),
         ("GET /v1/bridge/signers?height=&after=&limit=", get(bridge::signers)),
         ("GET /v1/bridge/batches?height=&after=&limit=", get(bridge::batches)),
         ("GET /v1/bridge/batches/{nonce}?height=", get(bridge::batch)),
@@ -116,15 +126,19 @@ fn routes() -> Vec<Route<Arc<Api>>> {
         ("POST /v1/tx?wait=none|checked|committed&timeout=", post(submit::submit)),
         ("POST /v1/simulate", post(simulate::simulate)),
         ("GET /v1/events?from=", get(events::stream)),
-        ("GET /healthz", get(chain::health)),
-        ("GET /readyz", get(ready::ready)),
     ]
+}
+
+/// The routes for monitoring.
+fn health_routes() -> Vec<Route<Arc<Health>>> {
+    vec![("GET /healthz", get(ready::alive)), ("GET /readyz?need=", get(ready::ready))]
 }
 
 /// The lines of all routes, as `GET /v1` gives them; those that only a development engine has come last.
 pub fn lines() -> impl Iterator<Item = &'static str> {
     let development = dev::routes().into_iter().map(|(line, _)| line);
-    routes().into_iter().map(|(line, _)| line).chain(development)
+    let health = health_routes().into_iter().map(|(line, _)| line);
+    routes().into_iter().map(|(line, _)| line).chain(health).chain(development)
 }
 
 /// The path of a line as axum knows it: without method and query, each parameter under its first name.
@@ -147,8 +161,9 @@ pub(crate) fn router(api: &Arc<Api>) -> Router {
         Some(_) => router_of(dev::routes()).with_state(api.node.clone()),
         None => Router::new(),
     };
-    router_of(routes())
+    let router = router_of(routes())
         .route("/v1", get(list))
+        .merge(router_of(health_routes()).with_state(api.health.clone()))
         .merge(development)
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
@@ -156,9 +171,27 @@ pub(crate) fn router(api: &Arc<Api>) -> Router {
         .layer(DefaultBodyLimit::max(bodies::SMALL_BYTES))
         // The layer is below the counter, so that a panic is counted as the 500 that it becomes.
         .layer(panic_layer(api.node.metrics.clone()))
-        .layer(middleware::from_fn_with_state(Hosts::from(api.options.hosts.clone()), local::guard))
+        .with_state(api.clone());
+    // A browser asks by a preflight request, which is no request of the API, before it lets a page send JSON.
+    let router = match api.options.cors.as_slice() {
+        [] => router,
+        origins => router.layer(cors_layer(origins)),
+    };
+    router
+        .layer(middleware::from_fn_with_state(guests(api), local::guard))
         .layer(middleware::from_fn_with_state(api.clone(), count))
-        .with_state(api.clone())
+}
+
+/// Tells browsers which pages may read the answers (the Fetch standard, CORS protocol). Credentials are never allowed:
+/// the API knows none.
+fn cors_layer(origins: &[String]) -> CorsLayer {
+    let origins = if origins.iter().any(|origin| origin == ANY_ORIGIN) {
+        AllowOrigin::any()
+    } else {
+        AllowOrigin::list(origins.iter().filter_map(|origin| origin.parse().ok()))
+    };
+    let layer = CorsLayer::new().allow_origin(origins).allow_methods([Method::GET, Method::POST]);
+    layer.allow_headers([header::CONTENT_TYPE]).max_age(Duration::from_secs(3_600))
 }
 
 fn panic_layer(metrics: Arc<Metrics>) -> CatchPanicLayer<impl ResponseForPanic<ResponseBody = Body>> {
@@ -176,8 +209,26 @@ async fn count(State(api): Shared, route: Option<MatchedPath>, request: Request,
     let start = Instant::now();
     let response = next.run(request).await;
     let route = route.as_ref().map_or("unknown", MatchedPath::as_str);
-    api.node.metrics.answered(route, response.status().as_u16(), start.elapsed());
+    let (metrics, kind) = (&api.node.metrics, kind(route));
+    metrics.answered(route, kind, response.status().as_u16(), start.elapsed());
+    if let Some(limit) = response.extensions().get::<Limit>() {
+        metrics.refused(limit.reason(kind));
+    }
     response
+}
+
+/// The kind of the requests of a route, by which their times are counted.
+fn kind(route: &str) -> RequestKind {
+    match route {
+        "/v1/tx" => RequestKind::Submission,
+        "/v1/simulate" => RequestKind::Simulation,
+        "/v1/events" => RequestKind::Stream,
+        "/healthz" | "/readyz" => RequestKind::Probe,
+        "/v1/light/{height}" | "/v1/proof/{key}" => RequestKind::Proof,
+        "unknown" => RequestKind::Unknown,
+        _ if route.starts_with(dev::PATH) => RequestKind::Dev,
+        _ => RequestKind::Read,
+    }
 }
 
 /// The lines of all routes, without the handlers that stand beside them in the table.
@@ -201,14 +252,19 @@ async fn wrong_method(request: Request) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic)]
+    #![allow(clippy::unwrap_used, clippy::panic, clippy::arithmetic_side_effects)]
+    use diem_engine::metrics::{Disk, Moment, NewestSnapshot, OwnValidator};
+    use diem_runtime::hooks::Hooks;
+    use diem_types::TxResult;
     use tokio::net::TcpListener;
+
+    use super::super::health::CHECKS;
 
     use super::*;
 
     #[tokio::test]
     async fn a_panic_in_a_handler_is_a_500_that_is_counted() {
-        let metrics = Arc::new(Metrics::new(prometheus::Registry::new(), None).unwrap());
+        let metrics = Arc::new(Metrics::new(prometheus::Registry::new()).unwrap());
         let broken = get(|| async {
             if true {
                 panic!("a fault of ours")
@@ -224,6 +280,75 @@ mod tests {
         assert!(!refusal.message.contains("fault of ours"), "{refusal}");
         assert!(metrics.render().unwrap().contains("diem_http_panics_total 1"));
         server.abort();
+    }
+
+    /// The series of a node whose every label has had every value: with CometBFT, or with the development engine, which
+    /// has more routes and no calls of CometBFT.
+    fn all_series(comet: bool) -> usize {
+        let metrics = Metrics::new(prometheus::Registry::new()).unwrap();
+        let took = Duration::from_millis(1);
+        let paths = LINES.iter().map(|line| path(line)).filter(|path| !comet || !path.starts_with(dev::PATH));
+        for route in paths.chain(["/v1".into(), "unknown".into()]) {
+            for status in [200, 404, 500] {
+                metrics.answered(&route, kind(&route), status, took);
+            }
+        }
+        for (codespace, code) in (0..1_000).flat_map(|code| [("chain", code), ("bank", code), ("other", code)]) {
+            metrics.checked(&TxResult { code, codespace: codespace.into(), ..TxResult::default() });
+        }
+        metrics.counts_hooks(Hooks::default().retried());
+        if comet {
+            metrics.supervises();
+            for method in [
+                "Info",
+                "InitChain",
+                "Query",
+                "CheckTx",
+                "Commit",
+                "ListSnapshots",
+                "OfferSnapshot",
+                "LoadSnapshotChunk",
+                "ApplySnapshotChunk",
+                "PrepareProposal",
+                "ProcessProposal",
+                "ExtendVote",
+                "VerifyVoteExtension",
+                "FinalizeBlock",
+            ] {
+                metrics.called(method, took);
+            }
+        }
+        let own = Some(OwnValidator { power: 1, missed: 1, may_miss: 1, jailed: false });
+        metrics.moment(&Moment {
+            checks: CHECKS.map(|name| (name, Some(true))).into(),
+            peers: Some(1),
+            validators: Some(1),
+            own,
+            settlement_lag: Some(took),
+            unsettled_vvv: Some(1.0),
+            cache_bytes: Some(1),
+            tree_bytes: Some(1),
+        });
+        metrics.at_height(1, 1);
+        metrics.state_of(1, 1);
+        metrics.took_rounds(1);
+        metrics.waiting(1);
+        metrics.watch_validator([1; 20], 1);
+        metrics.disk(Some(Disk { free: 1, size: 1 }));
+        ["state", "snapshots", "comet"].iter().for_each(|part| metrics.disk_used(part, Some(1)));
+        metrics.snapshot(Some(NewestSnapshot { height: 1, time_ms: Some(1), took: Some(took) }));
+        metrics.snapshot_period(Some(took));
+        metrics.render().unwrap().lines().filter(|line| !line.starts_with('#')).count()
+    }
+
+    #[test]
+    fn a_node_has_at_most_600_series_whatever_clients_send() {
+        // The metrics of the bridge have no label that clients can choose; they are counted in their own crate.
+        const OF_THE_BRIDGE: usize = 45;
+        for comet in [true, false] {
+            let series = all_series(comet);
+            assert!(series + OF_THE_BRIDGE <= 600, "{series} with CometBFT: {comet}");
+        }
     }
 
     #[test]

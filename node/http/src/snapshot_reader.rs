@@ -45,21 +45,28 @@ pub(crate) struct ListParams {
 pub(crate) struct Reader {
     snapshot: Snapshot,
     epoch_ms: NonZeroU64,
+    first_block: u64,
 }
 
 impl Reader {
-    pub(crate) fn new(snapshot: Snapshot) -> Self {
+    /// A reader of a state, on a node whose first block is `first_block`.
+    pub(crate) fn new(snapshot: Snapshot, first_block: u64) -> Self {
         let epoch_ms = clock::epoch_ms(&snapshot);
-        Self { snapshot, epoch_ms }
+        Self { snapshot, epoch_ms, first_block }
     }
 
     /// A reader of the state at a committed height, by default the latest.
     pub(crate) fn at(api: &Api, height: Option<u64>) -> Result<Self, Failure> {
-        Ok(Self::new(api.state(height)?))
+        Ok(Self::new(api.state(height)?, api.node.app.first_block()))
     }
 
     pub(crate) const fn snapshot(&self) -> &Snapshot {
         &self.snapshot
+    }
+
+    /// The first height of which this node has block and events.
+    pub(crate) const fn first_block(&self) -> u64 {
+        self.first_block
     }
 
     /// What the questions of the modules are asked with.
@@ -124,7 +131,7 @@ pub(crate) async fn answer_proven<T: Send + 'static>(
         return answer(api, params.height, read).await;
     }
     let (snapshot, proof) = prove(api, key.to_vec(), params.height).await?;
-    let reader = Reader::new(snapshot);
+    let reader = Reader::new(snapshot, api.node.app.first_block());
     api.read(move || Ok(Json(reader.answer(read(&reader)?, Some(proof))))).await
 }
 

@@ -40,7 +40,7 @@ pub(crate) async fn account(
     }
     let (reader, proof) = if params.prove {
         let (snapshot, proof) = prove(&api, account_key(&address).to_vec(), params.height).await?;
-        (Reader::new(snapshot), Some(proof))
+        (Reader::new(snapshot, api.node.app.first_block()), Some(proof))
     } else {
         (Reader::at(&api, params.height)?, None)
     };

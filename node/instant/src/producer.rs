@@ -24,6 +24,7 @@ use diem_engine::{
     origin::Origin,
 };
 use diem_host::clock::Clock;
+use diem_index::node_block_key;
 use diem_runtime::{App, ValidatorUpdate};
 use diem_staking::consensus_address;
 use diem_store::IndexOp;
@@ -38,7 +39,7 @@ use super::{
     signers::{Keys, Members, Signers, unusual, updated, warn_of_strangers},
 };
 use orders::Orders;
-use rows::{Head, Row, row_key};
+use rows::{Head, Row};
 pub(crate) use rows::{signed_header, validators};
 
 /// The reason why the instant engine does not start.
@@ -264,7 +265,7 @@ impl Producer {
             .map_err(|error| Fatal(format!("the application rejects the block that it proposed: {error}")))?;
         let start = Instant::now();
         let finalized = self.app.finalize(&block, hash, &txs)?;
-        self.commits.executed(&finalized.results, start.elapsed());
+        self.commits.executed(&block, &finalized, start.elapsed());
         let row = self.row_after(&block, &signed, &finalized.results, &finalized.validator_updates)?;
         self.write(&block, signed, row)?;
         self.recheck(&tx_hashes);
@@ -274,7 +275,7 @@ impl Producer {
     fn write(&mut self, block: &Block, signed: SignedHeader, row: Row) -> Result<(), Fatal> {
         let start = Instant::now();
         let value = borsh::to_vec(&row).map_err(unusual)?;
-        let mut rows = vec![IndexOp::Put { key: row_key(block.info.height), value }];
+        let mut rows = vec![IndexOp::Put { key: node_block_key(block.info.height), value }];
         let orders = self.orders.after_block();
         if orders != self.orders {
             rows.push(orders.put()?);

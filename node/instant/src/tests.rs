@@ -39,7 +39,7 @@ struct Rig {
 }
 
 fn commits(app: &App) -> Arc<Commits> {
-    Commits::new(app, Arc::new(Metrics::new(prometheus::Registry::new(), None).unwrap()))
+    Commits::new(app, Arc::new(Metrics::new(prometheus::Registry::new()).unwrap()))
 }
 
 fn options() -> Options {

@@ -1,11 +1,14 @@
 //! Transfers to Base that are over. Their rows have left the state and stand in this node's own index.
 
-use diem_api::{BaseNumber, BridgeTransfer, Coin, HttpError, TransferEnd as End, TransferState};
+use diem_api::{BaseNumber, BridgeTransfer, Coin, TransferEnd as End, TransferState};
 use diem_bridge::{query, state::issued};
 use diem_core::Time;
 use diem_index::bridge::{EndedTransfer, TransferEnd, ended_transfer, sent_transfer};
 
-use crate::{error::Failure, snapshot_reader::Reader};
+use crate::{
+    error::{Failure, pruned},
+    snapshot_reader::Reader,
+};
 
 /// The transfer that is over and has this id.
 ///
@@ -18,9 +21,9 @@ pub(super) fn transfer(reader: &Reader, id: u64) -> Result<BridgeTransfer, Failu
             query::transfer(&reader.ctx(), id)?;
         }
         let words = format!(
-            "transfer {id} is over, and this node does not know how: it has not executed those blocks; ask an older node"
+            "transfer {id} is over, and blocks that this node has not tell how; ask a node that keeps older ones"
         );
-        return Err(HttpError::Pruned(words).into());
+        return Err(pruned(&words, reader.first_block()));
     };
     let (state, reason, next_step) = told(&ended);
     let (mut batch, mut returned, mut credit) = (None, None, None);

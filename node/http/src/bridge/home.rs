@@ -1,15 +1,18 @@
 //! What comes back from Base: credits, and the items of the queue there.
 
 use diem_api::{
-    BaseAddress, BaseNumber, BridgeBurn, BridgePayment, BridgeQueueItem, BurnKind, BurnState, Coin, HttpError,
-    QueueState, QueuedPart, base_time,
+    BaseAddress, BaseNumber, BridgeBurn, BridgePayment, BridgeQueueItem, BurnKind, BurnState, Coin, QueueState,
+    QueuedPart, base_time,
 };
 use diem_bridge::{Credit, Part, QueueItem, Reason, credits::purse, inbound, query, state::issued};
 use diem_core::Time;
 use diem_index::bridge::{PaidCredit, paid_credit};
 
 use super::words;
-use crate::{error::Failure, snapshot_reader::Reader};
+use crate::{
+    error::{Failure, pruned},
+    snapshot_reader::Reader,
+};
 
 /// The credit that has this id, paid or not.
 ///
@@ -26,8 +29,8 @@ pub(super) fn burn(reader: &Reader, id: u64) -> Result<BridgeBurn, Failure> {
     if !(1..=issued(snapshot).credits).contains(&id) {
         query::credit(&reader.ctx(), id)?;
     }
-    let words = format!("credit {id} is paid, and this node does not know when: it has not executed that block");
-    Err(HttpError::Pruned(words).into())
+    let words = format!("credit {id} is paid, in a block that this node has not");
+    Err(pruned(&words, reader.first_block()))
 }
 
 /// A credit that is not paid.

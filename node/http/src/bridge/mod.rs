@@ -11,18 +11,19 @@ mod words;
 use axum::{Json, extract::State};
 use diem_api::{
     At, Bridge, BridgeAction, BridgeBatch, BridgeBatchDetail, BridgeBurn, BridgeCheckpoint, BridgeCheckpointDetail,
-    BridgeQueueItem, BridgeSet, BridgeSignatures, BridgeSigner, BridgeTransfer, HttpError, List,
+    BridgeFee, BridgeQueueItem, BridgeSet, BridgeSignatures, BridgeSigner, BridgeTransfer, Coin, HttpError, List,
 };
 use diem_bank::{Pool, pool};
 use diem_bridge::{OutboundKind, attesting, inbound, query, state};
 use diem_core::{Address, BlockInfo, Denom, QueryContext, StateRead};
+use diem_engine::relay_cost::KnownCost;
 use diem_index::bridge::credit_of_event;
 use serde::Deserialize;
 
 use super::{
     Shared,
     error::Failure,
-    params::{Path, Query, parse},
+    params::{Nothing, Path, Query, parse},
     proving::{keys_read, prove_all},
     snapshot_reader::{HeightParams, ListParams, Part, ProveParams, Reader, answer, answer_page, answer_proven},
 };
@@ -36,7 +37,7 @@ pub(crate) async fn overview(
         return answer(&api, params.height, |reader| Ok(views::overview(reader))).await;
     }
     let (snapshot, proofs) = prove_all(&api, keys_read(equalities), params.height).await?;
-    let reader = Reader::new(snapshot);
+    let reader = Reader::new(snapshot, api.node.app.first_block());
     let read = move || {
         let bridge = Bridge { proofs: Some(proofs), ..views::overview(&reader) };
         Ok(Json(reader.answer(bridge, None)))
@@ -201,6 +202,31 @@ pub(crate) async fn signers(
     Query(params): Query<ListParams>,
 ) -> Result<Json<List<BridgeSigner>>, Failure> {
     answer_page(&api, params, |reader, part: &Part<u64>| Ok(part.cut_whole(stated::signers(reader)?))).await
+}
+
+/// `GET /v1/bridge/fee`: what relaying costs, as this node's relayer saw it last.
+pub(crate) async fn fee(State(api): Shared, Query(Nothing {}): Query<Nothing>) -> Result<Json<BridgeFee>, Failure> {
+    let unknown = |why: &str| Err(HttpError::FeeUnknown(why.to_owned()).into());
+    match api.options.relay_costs.last() {
+        KnownCost::NoRelayer => unknown(
+            "what relaying costs on Base is not known here, because this node relays nothing (`bridge.relay`): ask a \
+             node that does; the chain asks for `min_fee` of `/v1/bridge` alone",
+        ),
+        KnownCost::NoBatch => unknown(
+            "what relaying costs on Base is not known yet, because this node's relayer has sent no batch since it \
+             started: ask again later; the chain asks for `min_fee` of `/v1/bridge` alone",
+        ),
+        KnownCost::Seen(cost) => Ok(Json(BridgeFee {
+            fee: cost.fee().map(Coin::diem),
+            wei: cost.wei_per_transfer(),
+            l2_gas: cost.gas,
+            gas_price: cost.gas_price,
+            l1_fee: cost.l1_fee.unwrap_or_default(),
+            l1_oracle: cost.l1_fee.is_some(),
+            transfers: cost.transfers,
+            seen_at: cost.at,
+        })),
+    }
 }
 
 /// `GET /v1/bridge/batches?height=&after=&limit=`: the open batches, the oldest first.

@@ -2,9 +2,10 @@
 
 use diem_core::{Fatal, Time};
 use diem_engine::engine::{EngineError, Incoming, SnapshotId, Warp};
+use diem_index::node_block_key;
 use diem_store::IndexOp;
 
-use super::{Head, Producer, Saved, orders::Orders, row_key};
+use super::{Head, Producer, Saved, orders::Orders};
 
 impl Producer {
     /// Moves the clock of the chain forward and returns the least time of the next block.
@@ -59,7 +60,7 @@ impl Producer {
         let (target, offset_ms, pool) = (*target, *offset_ms, pool.clone());
         while self.height() > target {
             let height = self.height();
-            let info = self.app.rollback_with(vec![IndexOp::Delete { key: row_key(height) }]).map_err(fatal)?;
+            let info = self.app.rollback_with(vec![IndexOp::Delete { key: node_block_key(height) }]).map_err(fatal)?;
             let head = Head::load(&self.app, info.height).map_err(|error| EngineError::Fatal(error.to_string()))?;
             self.head = Some(head);
         }

@@ -1,8 +1,7 @@
 //! The rows that this engine keeps of each height: header, commit and validators.
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use diem_core::Key;
-use diem_index::NODE_PREFIX;
+use diem_index::node_block_key;
 use diem_runtime::App;
 use tendermint::{block::signed_header::SignedHeader, validator};
 
@@ -37,15 +36,8 @@ impl Head {
     }
 }
 
-/// The key of the row of a height.
-pub(super) fn row_key(height: u64) -> Key {
-    let mut key = Key::from_slice(&[NODE_PREFIX, b'i']);
-    key.extend_from_slice(&height.to_be_bytes());
-    key
-}
-
 fn row(app: &App, height: u64) -> Result<Option<Row>, String> {
-    let bytes = app.index().node_row(&row_key(height));
+    let bytes = app.index().node_row(&node_block_key(height));
     bytes.map(|bytes| Row::try_from_slice(&bytes).map_err(|error| error.to_string())).transpose()
 }
 

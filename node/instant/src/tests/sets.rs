@@ -51,6 +51,7 @@ pub(super) fn light(producer: &Producer, height: u64) -> LightBlock {
             address: HexBytes(info.address.as_bytes().into()),
             public_key: ApiHash(info.pub_key.to_bytes().try_into().unwrap()),
             power: info.power(),
+            proposer_priority: info.proposer_priority.value(),
         };
         set(producer, height).validators().iter().map(of).collect()
     };
