@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Coin, Hash, HexBytes, Moment, Proof, params};
 
 mod base;
+mod fee;
 mod home;
 mod statements;
 
@@ -17,6 +18,7 @@ pub use base::{
     BridgeInstalledSet, BridgeLimits, BridgeMove, BridgeNextLimits, BridgeOnBase, BridgePause, BridgeProgress,
     BridgeProposedSet, BridgeReplay, BridgeSigner, MissingEvents, StatedContent, base_time,
 };
+pub use fee::BridgeFee;
 pub use home::{BridgeBurn, BridgePayment, BridgeQueueItem, BurnKind, BurnState, QueueState, QueuedPart};
 pub use statements::{StatementView, Statements};
 

@@ -27,6 +27,13 @@ pub struct Status {
     pub latest: Option<Head>,
     /// The oldest height of which state can still be read and proven.
     pub oldest_state_height: Option<u64>,
+    /// The height with which this node began, from a snapshot; blocks and transactions up to it are not here. `null` where
+    /// it has executed all blocks itself.
+    #[serde(default)]
+    pub began_at: Option<u64>,
+    /// The heights of the snapshots that this node offers to others, the newest first.
+    #[serde(default)]
+    pub snapshots: Vec<u64>,
     /// Whether the node is still behind the others; `null` when the engine does not answer.
     pub catching_up: Option<bool>,
     /// The number of nodes that it is connected to, where it has such connections.
@@ -254,6 +261,10 @@ pub struct Validator {
     pub public_key: Hash,
     /// The voting power of the validator.
     pub power: u64,
+    /// The priority by which proposers take turns. No hash covers it, so that a node which joins by a snapshot compares it
+    /// among those that it asks.
+    #[serde(default)]
+    pub proposer_priority: i64,
 }
 
 /// `GET /v1/light/{height}`: what a light client needs to follow the chain to this height.
@@ -272,12 +283,42 @@ pub struct LightBlock {
 /// `GET /readyz`; the status is 200 when ready and 503 when not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ready {
-    /// Whether the node can serve.
+    /// Whether the node can serve: it can without a reason against it.
     pub ready: bool,
-    /// The reasons why it cannot, one sentence each.
-    pub reasons: Vec<String>,
+    /// The reasons why it cannot.
+    pub reasons: Vec<Reason>,
+    /// The checks that were asked for, by name.
+    pub checks: BTreeMap<String, CheckState>,
     /// The last committed height.
     pub height: u64,
     /// The number of nodes that it is connected to, where it has such connections.
     pub peers: Option<u32>,
+}
+
+impl Ready {
+    /// The texts of all reasons, for people.
+    pub fn why(&self) -> String {
+        self.reasons.iter().map(|reason| reason.text.as_str()).collect::<Vec<_>>().join("; ")
+    }
+}
+
+/// A reason why a node cannot serve.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reason {
+    /// The name of the check that is not passed.
+    pub name: String,
+    /// The reason as text.
+    pub text: String,
+}
+
+/// What a check of `/readyz` has found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CheckState {
+    /// The check is passed.
+    Ok,
+    /// It is not passed.
+    Not,
+    /// The node cannot tell.
+    Unknown,
 }

@@ -124,6 +124,9 @@ pub enum HttpError {
     /// The head of a request takes more than is read of one.
     #[error("the head of the request is too large: at most 64 KiB and 100 headers are read")]
     HeadTooLarge,
+    /// What relaying costs on Base is not known to this node.
+    #[error("{0}")]
+    FeeUnknown(String),
 }
 
 diem_core::error_table! {
@@ -146,6 +149,7 @@ diem_core::error_table! {
     16 wrong_host Forbidden never => Self::Stranger(_),
     17 uri_too_long TooLarge never => Self::UriTooLong,
     18 head_too_large TooLarge never => Self::HeadTooLarge,
+    19 fee_unknown Missing retry => Self::FeeUnknown(_),
 }
 
 /// A line of the table of errors.

@@ -30,15 +30,15 @@ pub use diem_core::encoding::{Hash, HexBytes, ParseHexError};
 pub use bridge::{
     BaseAddress, BaseCheckpoint, BaseNumber, BatchTransfer, BreachKind, Bridge, BridgeAction, BridgeBatch,
     BridgeBatchDetail, BridgeBooks, BridgeBurn, BridgeCheckpoint, BridgeCheckpointDetail, BridgeConstructor,
-    BridgeContract, BridgeDeployed, BridgeHalt, BridgeInstalledSet, BridgeIssued, BridgeLimits, BridgeMember,
-    BridgeMove, BridgeNextLimits, BridgeOnBase, BridgePause, BridgePayment, BridgeProgress, BridgeProposedSet,
-    BridgeQueueItem, BridgeReplay, BridgeSet, BridgeSignatures, BridgeSigner, BridgeStage, BridgeTransfer, BurnKind,
-    BurnState, MissingEvents, QueueState, QueuedPart, SignedPower, StatedContent, StatementView, Statements,
-    TransferBatch, TransferEnd, TransferState, base_time,
+    BridgeContract, BridgeDeployed, BridgeFee, BridgeHalt, BridgeInstalledSet, BridgeIssued, BridgeLimits,
+    BridgeMember, BridgeMove, BridgeNextLimits, BridgeOnBase, BridgePause, BridgePayment, BridgeProgress,
+    BridgeProposedSet, BridgeQueueItem, BridgeReplay, BridgeSet, BridgeSignatures, BridgeSigner, BridgeStage,
+    BridgeTransfer, BurnKind, BurnState, MissingEvents, QueueState, QueuedPart, SignedPower, StatedContent,
+    StatementView, Statements, TransferBatch, TransferEnd, TransferState, base_time,
 };
 pub use chain::{
-    BankParams, Block, BlockId, BlockSummary, CallGas, Clock, Head, LightBlock, Limits, Params, Peer, Ready, Status,
-    Validator,
+    BankParams, Block, BlockId, BlockSummary, CallGas, CheckState, Clock, Head, LightBlock, Limits, Params, Peer,
+    Ready, Reason, Status, Validator,
 };
 pub use credits::{
     AccountCredit, AccountOffer, Allocation, AllocationDay, CreditDay, Day, DayProvider, DiemStake, DiemTranche, Grant,

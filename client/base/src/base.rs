@@ -92,6 +92,16 @@ impl Base {
         self.block("finalized").await
     }
 
+    /// The hash of the block with this number, which may still be replaced; `None` while there is none.
+    ///
+    /// # Errors
+    /// The endpoint did not answer, or not with a block.
+    pub async fn hash_of(&self, number: u64) -> Result<Option<[u8; 32]>, BaseError> {
+        let ask = json!([U64::from(number), false]);
+        let block: Option<BlockFields> = self.endpoint.ask("eth_getBlockByNumber", ask).await?;
+        Ok(block.map(|block| block.hash.0))
+    }
+
     async fn block(&self, tag: &'static str) -> Result<BaseBlock, BaseError> {
         let block: BlockFields = self.endpoint.ask("eth_getBlockByNumber", json!([tag, false])).await?;
         Ok(BaseBlock {
@@ -149,8 +159,14 @@ impl Base {
     /// The gas that a call would take after the newest block. What waits in the pool does not count: it may be what an
     /// earlier run left behind, and is replaced.
     pub(crate) async fn estimate(&self, from: &Address, to: &Address, data: &[u8]) -> Result<u64, BaseError> {
-        let gas: U64 =
-            self.endpoint.ask("eth_estimateGas", json!([request(Some(from), Some(to), data), "latest"])).await?;
+        let ask = json!([request(Some(from), Some(to), data), "latest"]);
+        let is_panic = |error: &BaseError| matches!(error, BaseError::Reverted(error) if error.name == "Panic");
+        // An endpoint that takes up a block meanwhile may run the call on the new state with the old time, and the
+        // contracts reckon with times that never go back. They panic for no other reason.
+        let gas: U64 = match self.endpoint.ask("eth_estimateGas", ask.clone()).await {
+            Err(error) if is_panic(&error) => self.endpoint.ask("eth_estimateGas", ask).await?,
+            answer => answer?,
+        };
         Ok(gas.to())
     }
 

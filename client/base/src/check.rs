@@ -26,8 +26,11 @@ pub struct EndpointReport {
     pub finalized: Result<SeenBlock, String>,
     /// Whether it proves an account in its newest block.
     pub proofs_at_latest: Result<(), String>,
-    /// Whether it does so [`USUAL_PROOF_WINDOW`] blocks before.
+    /// Whether it does so `window` blocks before.
     pub proofs_in_window: Result<(), String>,
+    /// The depth at which that was asked: [`USUAL_PROOF_WINDOW`] blocks, or down to the first block after genesis where
+    /// the chain has no more. Not every node can prove the state of genesis, and nobody asks for it.
+    pub window: u64,
     /// Whether it does so in its newest final block.
     pub proofs_at_finalized: Result<(), String>,
     /// The longest time that it took to answer one question, in milliseconds.
@@ -72,12 +75,15 @@ pub async fn check_endpoint(url: &str, account: &Address) -> Result<EndpointRepo
     let base = Base::connect(url, chain_id.to()).await?;
     let finalized = clock.header(&base, BlockName::Finalized).await;
     let latest = clock.header(&base, BlockName::Latest).await;
-    let (mut window, mut block_ms) = (Err("its newest block is not known".to_owned()), None);
+    let (mut proofs_in_window, mut block_ms) = (Err("its newest block is not known".to_owned()), None);
+    let mut window = USUAL_PROOF_WINDOW;
     let proofs_at_latest = clock.proof(&base, account, &latest).await;
     if let Ok(latest) = &latest {
-        let back = |blocks| BlockName::Number(latest.number().saturating_sub(blocks));
-        let older = clock.header(&base, back(USUAL_PROOF_WINDOW)).await;
-        window = clock.proof(&base, account, &older).await;
+        let deepest = latest.number().saturating_sub(1);
+        let back = |blocks: u64| BlockName::Number(latest.number().saturating_sub(blocks.min(deepest)));
+        window = window.min(deepest);
+        let older = clock.header(&base, back(window)).await;
+        proofs_in_window = clock.proof(&base, account, &older).await;
         block_ms = clock.header(&base, back(MEASURED_BLOCKS)).await.ok().and_then(|older| mean_ms(&older, latest));
     }
     let proofs_at_finalized = clock.proof(&base, account, &finalized).await;
@@ -87,7 +93,8 @@ pub async fn check_endpoint(url: &str, account: &Address) -> Result<EndpointRepo
         latest: latest.map(seen),
         finalized: finalized.map(seen),
         proofs_at_latest,
-        proofs_in_window: window,
+        proofs_in_window,
+        window,
         proofs_at_finalized,
         slowest_answer_ms: u64::try_from(clock.slowest.as_millis()).unwrap_or(u64::MAX),
         block_ms,
@@ -133,6 +140,11 @@ impl Clock {
         header: &Result<BlockHeader, String>,
     ) -> Result<(), String> {
         let header = header.as_ref().map_err(Clone::clone)?;
+        if header.number() == 0 {
+            return Err(
+                "block 0 is the genesis of the chain, which honest nodes may not prove: ask again in a while".into()
+            );
+        }
         let proven = self.time(base.proven_account(account, header)).await;
         proven.map(|_| ()).map_err(|error| error.to_string())
     }

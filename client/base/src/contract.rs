@@ -5,8 +5,9 @@ use std::fmt;
 use alloy_primitives::U256;
 use alloy_sol_types::{Panic, Revert, SolError as _};
 use diem_bridge::Constructor;
+use diem_core::Time;
 
-use crate::endpoint::shortened;
+use crate::{endpoint::shortened, refusals};
 
 /// The ABI and code of the contracts, from the files that their own build makes.
 pub(crate) mod abi {
@@ -55,15 +56,32 @@ impl ContractError {
     }
 }
 
-/// The form is `NonceUsed(7)`, as the contract's source writes it.
+/// What the error means and what to do, then `NonceUsed(7)`, as the contract's source writes it.
 impl fmt::Display for ContractError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.name, self.arguments.as_str()) {
             ("", "0x") => f.write_str("it gives no reason"),
             ("", bytes) => write!(f, "an error that this version does not know, {}", shortened(bytes)),
             ("Error" | "Panic", reason) => f.write_str(&shortened(reason)),
-            (name, arguments) => write!(f, "{name}({arguments})"),
+            (name, arguments) => {
+                let read = arguments.split(", ").filter(|argument| !argument.is_empty());
+                let read: Vec<String> = read.map(|argument| moment(name, argument)).collect();
+                match refusals::sentence(name, read.iter().map(String::as_str)) {
+                    Some(sentence) => write!(f, "{sentence} [{name}({arguments})]"),
+                    None => write!(f, "{name}({arguments})"),
+                }
+            }
         }
+    }
+}
+
+/// An argument for a sentence: of errors that name a second of Base, the time that it is.
+fn moment(name: &str, argument: &str) -> String {
+    let second = argument.parse().ok().filter(|_| ["Paused", "Expired", "TooEarly"].contains(&name));
+    match second {
+        None => argument.to_owned(),
+        Some(diem_bridge::UNTIL_UNPAUSE) => "the validators end it".to_owned(),
+        Some(second) => Time(second.saturating_mul(1_000)).to_string(),
     }
 }
 
@@ -85,13 +103,29 @@ mod tests {
     #[test]
     fn an_error_has_the_name_of_its_source_and_its_arguments() {
         let used = abi::DiemBridge::NonceUsed { nonce: 7 }.abi_encode();
-        assert_eq!(ContractError::decode(&used).to_string(), "NonceUsed(7)");
+        let used = ContractError::decode(&used).to_string();
+        assert!(used.starts_with("batch 7 was executed on Base before") && used.ends_with("[NonceUsed(7)]"), "{used}");
         let power = abi::DiemBridge::NotEnoughPower { signed: U256::from(2), total: U256::from(3) }.abi_encode();
-        assert_eq!(ContractError::decode(&power).to_string(), "NotEnoughPower(2, 3)");
+        let power = ContractError::decode(&power).to_string();
+        assert!(power.starts_with("2 of 3 power has signed") && power.ends_with("[NotEnoughPower(2, 3)]"), "{power}");
         let receiver = address!("f39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
         let token = abi::DiemToken::ERC20InvalidReceiver { receiver }.abi_encode();
-        let text = "ERC20InvalidReceiver(0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266)";
-        assert_eq!(ContractError::decode(&token).to_string(), text);
+        let text = ContractError::decode(&token).to_string();
+        assert!(text.starts_with("0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266 cannot get nDIEM: "), "{text}");
+    }
+
+    #[test]
+    fn a_second_of_base_is_told_as_the_time_that_it_is() {
+        let told = |until: u64| {
+            let paused = abi::DiemBridge::Paused { until }.abi_encode();
+            ContractError::decode(&paused).to_string()
+        };
+        let open = told(diem_bridge::UNTIL_UNPAUSE);
+        assert!(open.starts_with("minting on Base is paused until the validators end it: "), "{open}");
+        let until = told(1_795_906_800);
+        assert!(until.starts_with("minting on Base is paused until 2026-11-28"), "{until}");
+        let early = ContractError::decode(&abi::DiemBridge::TooEarly { from: 1_795_906_800 }.abi_encode()).to_string();
+        assert!(early.starts_with("it is too early for this: try again from 2026-11-28"), "{early}");
     }
 
     #[test]

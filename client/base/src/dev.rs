@@ -1,6 +1,6 @@
 //! What only a local chain for development does: anvil's own requests.
 
-use alloy_primitives::U256;
+use alloy_primitives::{Bytes, U256};
 use diem_core::Address;
 use serde_json::json;
 
@@ -22,6 +22,14 @@ impl Dev {
     /// [`BaseError::Refused`] by an endpoint that is none of a local chain.
     pub async fn set_balance(&self, account: &Address, wei: u128) -> Result<(), BaseError> {
         self.tell("anvil_setBalance", json!([to_alloy(account), U256::from(wei)])).await
+    }
+
+    /// Puts this code at an address, whatever was there.
+    ///
+    /// # Errors
+    /// As [`Self::set_balance`].
+    pub async fn set_code(&self, address: &Address, code: &[u8]) -> Result<(), BaseError> {
+        self.tell("anvil_setCode", json!([to_alloy(address), Bytes::copy_from_slice(code)])).await
     }
 
     /// Makes the next block so many seconds later.

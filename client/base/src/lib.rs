@@ -7,7 +7,8 @@
 //! bridge      the contract as it is now
 //! call        what the contract can be asked to do, as bytes
 //! sender      an account that sends transactions; flight sees each through, price says what it pays
-//! contract    the artifacts of the contracts: code, ABI, names of errors
+//! gas         what a transaction costs: gas, and the fee for its data
+//! contract    the artifacts of the contracts: code, ABI, names of errors; refusals says what each of these means
 //! header      headers of blocks, by their hash; trie and proof: accounts and slots, by the header's root
 //! fetch       headers and proofs from an endpoint; events: the bridge's logs
 //! quorum      several endpoints, of which enough have to agree; survey: what follows from what they said
@@ -45,6 +46,7 @@ mod error;
 mod events;
 mod fetch;
 mod flight;
+mod gas;
 mod header;
 #[cfg(test)]
 mod known;
@@ -52,6 +54,7 @@ mod price;
 mod proof;
 mod quorum;
 mod receipt;
+mod refusals;
 mod sender;
 mod survey;
 mod trie;

@@ -18,14 +18,20 @@ pub(crate) struct Price {
 }
 
 impl Price {
-    /// The price of now, with room for a base fee that doubles.
-    pub(crate) async fn now(base: &Base, max: u128) -> Result<Self, BaseError> {
+    /// The base fee of the newest block, and the tip that the endpoint proposes.
+    pub(crate) async fn asked(base: &Base) -> Result<(u128, u128), BaseError> {
         let fee = base.latest().await?.base_fee;
         let tip = match base.endpoint().ask::<U256>("eth_maxPriorityFeePerGas", json!([])).await {
             Ok(tip) => narrow(tip),
             Err(BaseError::Refused { .. }) => USUAL_TIP,
             Err(error) => return Err(error),
         };
+        Ok((fee, tip))
+    }
+
+    /// The price of now, with room for a base fee that doubles.
+    pub(crate) async fn now(base: &Base, max: u128) -> Result<Self, BaseError> {
+        let (fee, tip) = Self::asked(base).await?;
         let price = fee.saturating_add(tip);
         if price > max {
             return Err(BaseError::TooDear { price, max });

@@ -1,9 +1,12 @@
 //! Several endpoints, judged by each other: what enough of them say is believed, and never what one alone says, unless
 //! only one is configured.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
-use futures::future::join_all;
+use futures::stream::{self, FuturesUnordered, StreamExt as _, TryStreamExt as _};
 
 use crate::{
     Base, BaseError, BlockName, endpoint,
@@ -16,8 +19,14 @@ pub const MAX_ENDPOINTS: usize = 3;
 pub const MAX_ASKED: usize = 64;
 /// The time within which an endpoint has to answer all that is asked of it at once.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// The least time that the others have once enough endpoints have answered.
+const GRACE: Duration = Duration::from_secs(2);
+/// The number of questions that one endpoint is asked at once.
+const ASKED_AT_ONCE: usize = 8;
 /// The usual time for which an endpoint that did wrong is not believed.
 const REFUSED_FOR: Duration = Duration::from_secs(600);
+/// The longest time for which an endpoint rests.
+const LONGEST_REST: Duration = Duration::from_secs(60);
 
 /// The endpoints of a node, two of three of which have to agree.
 ///
@@ -41,12 +50,14 @@ struct Member {
     trouble: Option<String>,
     /// The reason why it is not asked, and until when.
     refused: Option<(String, Instant)>,
+    /// The reason why it rests, and until when: it is asked earlier if fewer than enough others are left.
+    resting: Option<(String, Instant)>,
 }
 
 /// An endpoint that does not count now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefusedEndpoint {
-    /// The URL as logs show it.
+    /// The place of the endpoint among all, and its URL as logs show it.
     pub url: String,
     /// The reason, as a sentence.
     pub reason: String,
@@ -63,15 +74,20 @@ impl Quorum {
         if urls.is_empty() || urls.len() > MAX_ENDPOINTS || urls.iter().enumerate().any(is_twice) {
             return Err(BaseError::Endpoints);
         }
-        let member = |url: &String| {
-            let shown = endpoint::Endpoint::new(url)?.shown();
-            Ok(Member { url: url.clone(), shown, base: None, mark: None, trouble: None, refused: None })
+        // Several endpoints may be of one host, whose path, which may be a secret, is not shown.
+        let named = |place: usize, shown: String| match urls.len() {
+            1 => shown,
+            count => format!("endpoint {} of {count}, {shown}", place.saturating_add(1)),
         };
-        let members = urls.iter().map(member).collect::<Result<_, BaseError>>()?;
+        let member = |(place, url): (usize, &String)| {
+            let shown = named(place, endpoint::Endpoint::new(url)?.shown());
+            Ok(Member { url: url.clone(), shown, base: None, mark: None, trouble: None, refused: None, resting: None })
+        };
+        let members = urls.iter().enumerate().map(member).collect::<Result<_, BaseError>>()?;
         Ok(Self { members, chain_id, refused_for: REFUSED_FOR })
     }
 
-    /// An endpoint that did wrong is not believed for this time.
+    /// An endpoint that did wrong is not believed for this time, and rests for as long, at most a minute.
     #[must_use]
     pub const fn refusing_for(mut self, time: Duration) -> Self {
         self.refused_for = time;
@@ -88,18 +104,71 @@ impl Quorum {
         self.members.len() == 1
     }
 
-    /// Asks every endpoint that is not refused for its newest and its final block, and for the hashes of the blocks of
-    /// these numbers, the first [`MAX_ASKED`] of them.
+    /// Asks every endpoint that is neither refused nor rests for its newest and its final block, and for the hashes of
+    /// the blocks of these numbers, the first [`MAX_ASKED`] of them. Whoever is much later than enough others rests, so
+    /// that a slow endpoint holds up nobody.
     pub async fn survey(&mut self, numbers: &[u64]) -> Survey {
-        let (now, chain_id, numbers) = (Instant::now(), self.chain_id, numbers.get(..MAX_ASKED).unwrap_or(numbers));
-        let asked = self.members.iter_mut().map(|member| member.look(chain_id, numbers, now));
-        let mut views = join_all(asked).await;
+        let (now, numbers) = (Instant::now(), numbers.get(..MAX_ASKED).unwrap_or(numbers));
+        self.wake(now);
+        let mut views = self.look(numbers, now).await;
         for (member, view) in self.members.iter_mut().zip(&mut views) {
             member.judge(view, now, self.refused_for);
         }
         let survey = Survey::new(views, self.needed());
         self.refuse_those_that_differ(&survey, numbers);
         survey
+    }
+
+    /// Ends the rests that are over, and all of them if fewer than enough endpoints would be left.
+    fn wake(&mut self, now: Instant) {
+        let is_over = |at: &Option<(String, Instant)>| at.as_ref().is_none_or(|(_, until)| now >= *until);
+        for member in &mut self.members {
+            if is_over(&member.refused) {
+                member.refused = None;
+            }
+            if is_over(&member.resting) {
+                member.resting = None;
+            }
+        }
+        let left = self.members.iter().filter(|member| member.reason().is_none()).count();
+        if left < self.needed() {
+            self.members.iter_mut().for_each(|member| member.resting = None);
+        }
+    }
+
+    /// Asks all at once, and waits for the last ones no longer than for enough others.
+    async fn look(&mut self, numbers: &[u64], now: Instant) -> Vec<Option<View>> {
+        let (needed, chain_id) = (self.needed(), self.chain_id);
+        let mut views: Vec<Option<View>> = self.members.iter().map(|_| None).collect();
+        let mut late = Vec::new();
+        {
+            let members = self.members.iter_mut().enumerate().filter(|(_, member)| member.is_asked());
+            let ask =
+                |(place, member): (usize, _)| async move { (place, Member::look(member, chain_id, numbers).await) };
+            let mut asked: FuturesUnordered<_> = members.map(ask).collect();
+            let mut patience = PATIENCE;
+            let mut found = BTreeMap::new();
+            while let Ok(Some((place, view))) =
+                tokio::time::timeout(patience.saturating_sub(now.elapsed()), asked.next()).await
+            {
+                found.insert(place, view);
+                if found.values().flatten().count() == needed {
+                    patience = PATIENCE.min(now.elapsed().saturating_add(now.elapsed().max(GRACE)));
+                }
+            }
+            for (place, slot) in views.iter_mut().enumerate() {
+                match found.remove(&place) {
+                    Some(view) => *slot = view,
+                    None => late.push(place),
+                }
+            }
+        }
+        for place in late {
+            if self.members.get(place).is_some_and(Member::is_asked) {
+                self.rest(place, "it answers much later than the others".into());
+            }
+        }
+        views
     }
 
     /// Takes an endpoint out whose hash of a final block is another than that of the others.
@@ -118,6 +187,19 @@ impl Quorum {
         if let (Some(member), Some(until)) = (self.members.get_mut(place), until) {
             member.base = None;
             member.refused = Some((reason, until));
+        }
+    }
+
+    /// Leaves an endpoint alone for a while, by its place: it is slow, or what it gave may be wrong, which others can do
+    /// better. If fewer than enough others are left, it is asked at once again.
+    pub fn rest(&mut self, place: usize, reason: String) {
+        if self.is_alone() {
+            return;
+        }
+        let until = Instant::now().checked_add(self.refused_for.min(LONGEST_REST));
+        if let (Some(member), Some(until)) = (self.members.get_mut(place), until) {
+            member.base = None;
+            member.resting = Some((reason, until));
         }
     }
 
@@ -149,15 +231,16 @@ impl Quorum {
 
 impl Member {
     fn reason(&self) -> Option<&str> {
-        self.refused.as_ref().map(|(reason, _)| reason.as_str()).or(self.trouble.as_deref())
+        let aside = self.refused.as_ref().or(self.resting.as_ref());
+        aside.map(|(reason, _)| reason.as_str()).or(self.trouble.as_deref())
     }
 
-    /// What the endpoint says now; nothing if it is refused or does not answer in time.
-    async fn look(&mut self, chain_id: u64, numbers: &[u64], now: Instant) -> Option<View> {
-        if self.refused.as_ref().is_some_and(|(_, until)| now < *until) {
-            return None;
-        }
-        self.refused = None;
+    const fn is_asked(&self) -> bool {
+        self.refused.is_none() && self.resting.is_none()
+    }
+
+    /// What the endpoint says now; nothing if it does not answer in time.
+    async fn look(&mut self, chain_id: u64, numbers: &[u64]) -> Option<View> {
         let asked = tokio::time::timeout(PATIENCE, self.ask(chain_id, numbers)).await;
         let too_slow = || format!("it did not answer {} questions within {} s", numbers.len(), PATIENCE.as_secs());
         match asked.map_err(|_| too_slow()).and_then(|answer| answer.map_err(|error| error.to_string())) {
@@ -180,12 +263,12 @@ impl Member {
         base.check_chain().await?;
         let missing = |what: &str| base.endpoint().fault("eth_getBlockByNumber", format!("it has no {what} block"));
         let finalized = base.header(BlockName::Finalized).await?.ok_or_else(|| missing("finalized"))?;
-        let mut hashes = std::collections::BTreeMap::new();
-        for number in numbers {
-            if let Some(header) = base.header(BlockName::Number(*number)).await? {
-                hashes.insert(*number, *header.hash());
-            }
-        }
+        let hash_of = async |number: u64| {
+            let header = base.header(BlockName::Number(number)).await?;
+            Ok::<_, BaseError>(header.map(|header| (number, *header.hash())))
+        };
+        let questions = stream::iter(numbers.iter().copied()).map(hash_of).buffer_unordered(ASKED_AT_ONCE);
+        let hashes = questions.try_filter_map(async |found| Ok(found)).try_collect().await?;
         let latest = base.header(BlockName::Latest).await?.ok_or_else(|| missing("latest"))?;
         self.base = Some(base);
         Ok(View { latest: latest.number(), finalized: (finalized.number(), *finalized.hash()), hashes })

@@ -18,12 +18,14 @@ use diem_core::{Address, Amount, Denom};
 use serde::Serialize;
 
 use crate::{
-    base::{BaseAccount, OnBase, on_base},
+    base::{BaseAccount, OnBase, is_base, on_base},
     tables::home,
 };
 
 /// The pause between two looks at a burn that is followed.
 const LOOK_PAUSE: Duration = Duration::from_secs(1);
+/// The same beside a local chain, where a burn is final within seconds.
+const LOCAL_LOOK_PAUSE: Duration = Duration::from_millis(200);
 /// The time for which a burn is followed: longer than Base usually takes to be final.
 const PATIENCE: Duration = Duration::from_secs(45 * 60);
 /// The least that the contract burns, in adiem. Source: the specification of the bridge, section 3.
@@ -61,6 +63,9 @@ pub(crate) struct Burned {
     pub(crate) transaction: Hash,
     /// The number of the block of Base that holds it.
     pub(crate) block: u64,
+    /// The height of this chain when the endpoint first called that block final, if it was followed so far.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) final_at_height: Option<u64>,
     /// The credit that paid it, if it was followed so far.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) credit: Option<BridgeBurn>,
@@ -85,7 +90,7 @@ impl BackCommand {
             burned.event, burned.event
         ));
         if self.follow {
-            burned.credit = Some(follow(&on, burned.event).await?);
+            follow(&on, &mut burned).await?;
         }
         common.output.print(&burned, home::burned)
     }
@@ -117,15 +122,19 @@ impl BackCommand {
             failed(anyhow!("transaction 0x{transaction} on Base shows no burn: look at it with an explorer of Base"))
         })?;
         let (amount, block) = (Coin::diem(self.amount), receipt.block);
-        Ok(Burned { recipient, amount, event, transaction, block, credit: None })
+        Ok(Burned { recipient, amount, event, transaction, block, final_at_height: None, credit: None })
     }
 }
 
 /// Looks at a burn until it is paid.
-async fn follow(on: &OnBase, event: u64) -> Result<BridgeBurn, Failure> {
-    let begun = tokio::time::Instant::now();
+async fn follow(on: &OnBase, burned: &mut Burned) -> Result<(), Failure> {
+    let (begun, event) = (tokio::time::Instant::now(), burned.event);
+    let look_pause = if is_base(on.base_chain_id()) { LOOK_PAUSE } else { LOCAL_LOOK_PAUSE };
     let mut shown = String::new();
     loop {
+        if burned.final_at_height.is_none() {
+            burned.final_at_height = height_if_final(on, burned.block).await;
+        }
         let found = on.client.bridge_burn_of(event).await?;
         let line = match &found {
             Some(burn) => format!("credit {}: {}: {}", burn.id, home::state(burn.state), plain(&burn.reason)),
@@ -136,7 +145,10 @@ async fn follow(on: &OnBase, event: u64) -> Result<BridgeBurn, Failure> {
             shown = line;
         }
         match found {
-            Some(burn) if burn.state == BurnState::Credited => return Ok(burn.answer),
+            Some(burn) if burn.state == BurnState::Credited => {
+                burned.credit = Some(burn.answer);
+                return Ok(());
+            }
             Some(burn) if burn.state != BurnState::Attested => return Err(later(event, &burn)),
             _ if begun.elapsed() >= PATIENCE => {
                 let error = anyhow!(
@@ -145,9 +157,19 @@ async fn follow(on: &OnBase, event: u64) -> Result<BridgeBurn, Failure> {
                 );
                 return Err(Failure { exit: Exit::Unknown, error });
             }
-            _ => tokio::time::sleep(LOOK_PAUSE).await,
+            _ => tokio::time::sleep(look_pause).await,
         }
     }
+}
+
+/// The height of this chain, if the endpoint calls this block of Base final now. It is shown beside the result and
+/// nothing follows from it, so that an endpoint that does not answer holds nothing up.
+async fn height_if_final(on: &OnBase, block: u64) -> Option<u64> {
+    let last = on.contract.base().finalized().await.ok()?.number;
+    if last < block {
+        return None;
+    }
+    on.client.status().await.ok()?.latest.map(|head| head.height)
 }
 
 /// It will be paid, but nobody waits for that at a terminal.

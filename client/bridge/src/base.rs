@@ -25,6 +25,11 @@ pub(crate) struct BaseSource {
 }
 
 impl BaseSource {
+    /// Whether an endpoint was named.
+    pub(crate) const fn is_named(&self) -> bool {
+        self.base_rpc.is_some()
+    }
+
     /// The bridge's contract, if there is one and an endpoint was named.
     pub(crate) async fn bridge(&self, bridge: &Bridge) -> Result<Option<diem_base::Bridge>, Failure> {
         match &self.base_rpc {
@@ -106,6 +111,11 @@ impl OnBase {
         Ok(Self { client, chain_id, bridge, contract, sender })
     }
 
+    /// The chain id of the network on which the contract lies.
+    pub(crate) fn base_chain_id(&self) -> u64 {
+        self.bridge.contract.as_ref().map(|contract| contract.base_chain_id).unwrap_or_default()
+    }
+
     /// Sends a call and waits until it is in a block of Base.
     pub(crate) async fn send(&self, call: &Call) -> Result<Receipt, Failure> {
         self.sender.send(&self.contract, call).await.map_err(on_base)
@@ -117,15 +127,20 @@ impl OnBase {
 pub(crate) struct SentOnBase {
     /// The thing that it did, in words.
     pub(crate) done: String,
-    /// The hash of the transaction.
-    pub(crate) transaction: Hash,
+    /// The hash of the transaction; `None` if somebody else had done it before.
+    pub(crate) transaction: Option<Hash>,
     /// The number of the block of Base that holds it.
-    pub(crate) block: u64,
+    pub(crate) block: Option<u64>,
 }
 
 impl SentOnBase {
     pub(crate) const fn new(done: String, receipt: &Receipt) -> Self {
-        Self { done, transaction: Hash(receipt.hash), block: receipt.block }
+        Self { done, transaction: Some(Hash(receipt.hash)), block: Some(receipt.block) }
+    }
+
+    /// Nothing was sent, because somebody else had done it before.
+    pub(crate) const fn before(done: String) -> Self {
+        Self { done, transaction: None, block: None }
     }
 }
 
@@ -138,6 +153,16 @@ fn read(path: &std::path::Path) -> Result<EthereumKey, Failure> {
     let decoded = hex::decode_to_slice(digits.strip_prefix("0x").unwrap_or(digits), secret.as_mut_slice());
     let key = decoded.ok().and_then(|()| EthereumKey::new(&secret));
     key.ok_or_else(|| usage(anyhow!("{} holds no secret of an Ethereum key: write 64 hex digits", path.display())))
+}
+
+/// The chain id of Base itself.
+pub(crate) const BASE: u64 = 8_453;
+
+/// Whether this is the chain id of Base, or of its test network, whose blocks are final a quarter of an hour after they
+/// were made. Any other is that of a local chain, where that takes seconds.
+pub(crate) const fn is_base(chain_id: u64) -> bool {
+    const BASE_SEPOLIA: u64 = 84_532;
+    matches!(chain_id, BASE | BASE_SEPOLIA)
 }
 
 /// The place of the contract.

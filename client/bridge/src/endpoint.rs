@@ -1,8 +1,9 @@
 //! What an endpoint of Base is good for.
 
+use anyhow::anyhow;
 use clap::Args;
 use diem_base::{EndpointReport, SeenBlock, USUAL_PROOF_WINDOW, check_endpoint};
-use diem_cli::{Failure, common::Common, output::fields, units};
+use diem_cli::{Failure, common::Common, failure::failed, output::fields, units};
 use diem_core::{Address, Time};
 use serde::Serialize;
 
@@ -23,6 +24,8 @@ struct Found {
     finalized: Answered<Block>,
     proofs_at_latest: Answered<()>,
     proofs_in_window: Answered<()>,
+    /// The number of blocks before the newest one at which that was asked.
+    window: u64,
     proofs_at_finalized: Answered<()>,
     slowest_answer_ms: u64,
     block_ms: Option<u64>,
@@ -64,7 +67,9 @@ impl CheckEndpointCommand {
     pub(crate) async fn run(self, common: &Common) -> Result<(), Failure> {
         // Any account will do, also where no bridge lies yet.
         let report = check_endpoint(&self.url, &Address::ZERO).await.map_err(on_base)?;
-        common.output.print(&Found::from(report), table)
+        let found = Found::from(report);
+        common.output.print(&found, table)?;
+        if found.good { Ok(()) } else { Err(failed(anyhow!("the endpoint is not good enough for the watcher"))) }
     }
 }
 
@@ -80,6 +85,7 @@ impl From<EndpointReport> for Found {
             finalized: Answered::of(report.finalized, block),
             proofs_at_latest: Answered::of(report.proofs_at_latest, none),
             proofs_in_window: Answered::of(report.proofs_in_window, none),
+            window: report.window,
             proofs_at_finalized: Answered::of(report.proofs_at_finalized, none),
             slowest_answer_ms: report.slowest_answer_ms,
             block_ms: report.block_ms,
@@ -91,6 +97,10 @@ impl From<EndpointReport> for Found {
 fn table(found: &Found) -> String {
     let block = |block: &Block| format!("{}, of {}", block.number, units::date(block.time));
     let yes = |_: &()| "yes".to_owned();
+    let in_window = match found.window {
+        USUAL_PROOF_WINDOW => "yes".to_owned(),
+        fewer => format!("yes, {fewer} blocks before it, for the chain is not older"),
+    };
     let verdict = match (found.good, &found.proofs_at_finalized) {
         (false, _) => "no: the watcher needs headers with their hashes and proofs of recent blocks",
         (true, Answered::No(_)) => {
@@ -105,7 +115,7 @@ fn table(found: &Found) -> String {
         ("newest block", found.latest.text(block)),
         ("newest final block", found.finalized.text(block)),
         ("proofs in the newest block", found.proofs_at_latest.text(yes)),
-        (PROOFS_IN_WINDOW, found.proofs_in_window.text(yes)),
+        (PROOFS_IN_WINDOW, found.proofs_in_window.text(|()| in_window.clone())),
         ("proofs in the newest final block", found.proofs_at_finalized.text(yes)),
         ("slowest answer", format!("{} ms", found.slowest_answer_ms)),
         ("time of a block", found.block_ms.map_or("not seen".to_owned(), |ms| format!("{ms} ms"))),

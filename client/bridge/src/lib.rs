@@ -74,7 +74,7 @@ enum Back {
     /// Burn nDIEM on Base, for DIEM on this chain
     #[command(
         after_help = "Example: diemd bridge back 1DIEM --to dave --base-rpc http://127.0.0.1:8545 --from relayer\n\
-                      It is paid here once Base takes the block for final, some 20 minutes later."
+                      It is paid here once Base takes the block for final, some 20 minutes later; a local Base takes seconds."
     )]
     Back(Box<back::BackCommand>),
 }

@@ -26,6 +26,8 @@ use crate::{
 const LOOK_PAUSE: Duration = Duration::from_millis(500);
 /// The time for which a transfer is followed beyond the wait for its batch.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// The same where Base mints nothing, which it may do for days: the reason is there at once.
+const CLOSED_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The verbs that send DIEM to Base.
 #[derive(Debug, Subcommand)]
@@ -110,7 +112,9 @@ impl Sent {
             say(&format!("the bridge is not at work yet, so the transfer waits: {}", plain(step)));
         }
         if !make.sending.yes || make.sending.verbose {
-            say(&tables::before_sending(&bridge, &mint, fee));
+            // Most nodes relay nothing and do not know what it costs.
+            let costs = wallet.client.bridge_fee().await.ok();
+            say(&tables::before_sending(&bridge, &mint, fee, costs.as_ref()));
         }
         // An endpoint that does not answer is told before anything is signed.
         let contract = match follow {
@@ -161,7 +165,7 @@ async fn follow(
 ) -> Result<(), Failure> {
     let bridge = wallet.client.bridge().await?;
     let seal_wait = Duration::from_millis(bridge.params.seal_wait_ms);
-    let (begun, patience) = (tokio::time::Instant::now(), PATIENCE.saturating_add(seal_wait));
+    let begun = tokio::time::Instant::now();
     let mut shown = String::new();
     loop {
         let own = wallet.client.bridge_transfers(Some(sender)).await?;
@@ -183,9 +187,15 @@ async fn follow(
         if seen != BatchOnBase::Open || (contract.is_none() && transfer.state == TransferState::Signed) {
             return Ok(());
         }
-        if begun.elapsed() >= patience {
-            let error = anyhow!("it takes longer than usual: `diemd bridge status {}` goes on looking", transfer.id);
-            return Err(Failure { exit: Exit::Unknown, error });
+        let waited = begun.elapsed().saturating_sub(seal_wait);
+        let is_closed = match &contract {
+            Some(contract) if waited >= CLOSED_PATIENCE => {
+                status::mints_nothing(contract).await.is_ok_and(|why| why.is_some())
+            }
+            _ => false,
+        };
+        if is_closed || waited >= PATIENCE {
+            return Err(too_slow(contract.as_ref(), transfer).await);
         }
         tokio::time::sleep(LOOK_PAUSE).await;
     }
@@ -201,6 +211,25 @@ fn unseen(transfer: &BridgeTransfer, failure: &Failure) -> Failure {
     let (id, why) = (transfer.id, &failure.error);
     let error =
         anyhow!("transfer {id} is sent, but Base cannot be seen: {why}; `diemd bridge status {id}` goes on looking");
+    Failure { exit: Exit::Unknown, error }
+}
+
+/// The transfer has not arrived within the usual time: the state that it is in, why, and what comes next.
+async fn too_slow(contract: Option<&diem_base::Bridge>, transfer: &BridgeTransfer) -> Failure {
+    let BridgeTransfer { id, reason, next_step, .. } = transfer;
+    // The chain learns of what happened on Base a finality later; an endpoint shows it now.
+    let on_base = match contract {
+        Some(contract) => status::mints_nothing(contract).await.unwrap_or_default(),
+        None => None,
+    };
+    let on_base = on_base.map(|why| format!("; on Base, {why}")).unwrap_or_default();
+    let error = anyhow!(
+        "it takes longer than usual: transfer {id} is {}: {}{on_base}. Next: {}. It was sent, so do not send it again: \
+         `diemd bridge status {id}` goes on looking",
+        tables::state(transfer.state),
+        plain(reason),
+        plain(next_step)
+    );
     Failure { exit: Exit::Unknown, error }
 }
 

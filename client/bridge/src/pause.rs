@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 use crate::{
     base::{BaseAccount, OnBase, SentOnBase, deployed, on_base},
     relay::decoded,
-    tables::home,
+    tables::{home, pause_end},
 };
 
 #[derive(Debug, Args)]
@@ -106,6 +106,9 @@ async fn sign(common: &Common, file: &Path, pause: Option<u64>, make: &Make) -> 
 async fn send(common: &Common, pause: Option<u64>, yes: bool, account: &BaseAccount) -> Result<(), Failure> {
     let on = OnBase::open(common, account).await?;
     let nonce = pause.unwrap_or_else(|| on.bridge.pause_nonce.saturating_add(1));
+    if let Some(done) = sent_before(&on, nonce).await? {
+        return common.output.print(&SentOnBase::before(done), home::sent);
+    }
     let set = on.contract.state().await.map_err(on_base)?.set_nonce;
     let signed = on.client.bridge_signatures(OutboundKind::Pause, nonce, Some(set)).await?;
     if !signed.power.is_enough {
@@ -124,6 +127,28 @@ async fn send(common: &Common, pause: Option<u64>, yes: bool, account: &BaseAcco
     confirm("Stop all minting on Base until the validators end it?", yes)?;
     let receipt = on.send(&call).await?;
     common.output.print(&SentOnBase::new(format!("minting on Base is paused, number {nonce}"), &receipt), home::sent)
+}
+
+/// What became of a pause that Base has already, most often from the relayer of a node; `None` if it has not.
+async fn sent_before(on: &OnBase, nonce: u64) -> Result<Option<String>, Failure> {
+    let pause = on.contract.pause_state().await.map_err(on_base)?;
+    if pause.pause_nonce < nonce {
+        return Ok(None);
+    }
+    let now = on.contract.base().latest().await.map_err(on_base)?.timestamp;
+    if pause.paused_until > now {
+        let end = pause_end(pause.paused_until);
+        return Ok(Some(format!(
+            "minting on Base is paused {end} already, number {}: nothing was sent",
+            pause.pause_nonce
+        )));
+    }
+    Err(failed(anyhow!(
+        "pause {nonce} is over: Base has number {} by now, and minting is not paused. To pause it again, let validators \
+         sign number {} with `diemd bridge pause sign --pause`, and name it here. Nothing was sent",
+        pause.pause_nonce,
+        pause.pause_nonce.saturating_add(1)
+    )))
 }
 
 async fn guardian(common: &Common, yes: bool, account: &BaseAccount) -> Result<(), Failure> {

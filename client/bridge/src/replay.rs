@@ -3,7 +3,7 @@
 
 use anyhow::anyhow;
 use clap::Args;
-use diem_api::{At, Bridge, BridgeReplay, MissingEvents};
+use diem_api::{At, Bridge, BridgeReplay, BridgeStage, MissingEvents};
 use diem_base::{Base, FoundEvent};
 use diem_bridge::{Chunk, EventBytes, MAX_EVENTS, Msg, fold};
 use diem_cli::{
@@ -54,11 +54,16 @@ impl ReplayCommand {
 }
 
 fn nothing(bridge: &Bridge) -> Failure {
+    if bridge.stage != BridgeStage::AtWork {
+        let step = bridge.next_step.as_deref().unwrap_or("its contract is not known");
+        return usage(anyhow!("there is no bridge at work, so no event of Base is attested: {step}"));
+    }
     let why = match &bridge.progress.replay {
         Some(replay) => format!(
             "all {} events up to block {} of Base are proven, and the next blocks apply them",
             replay.events, replay.target.number
         ),
+        None if bridge.progress.attested.is_none() => "no block of Base is attested yet".to_owned(),
         None => "every event of what is attested is applied".to_owned(),
     };
     usage(anyhow!("no events are missing: {why}"))

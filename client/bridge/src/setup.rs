@@ -18,12 +18,10 @@ use diem_types::Call;
 use serde::Serialize;
 
 use crate::{
-    base::{BaseAccount, on_base},
+    base::{BASE, BaseAccount, on_base},
     tables,
 };
 
-/// The chain id of Base itself.
-const BASE: u64 = 8_453;
 const DAY: u64 = 86_400;
 
 /// The verbs that make the bridge.

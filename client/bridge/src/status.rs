@@ -14,7 +14,7 @@ use diem_core::Address;
 use serde::Serialize;
 
 use crate::{
-    base::{BaseSource, deployed, on_base},
+    base::{BaseSource, deployed, is_base, on_base},
     endpoint, supply, tables,
 };
 
@@ -60,7 +60,8 @@ pub(crate) enum Verb {
     )]
     VerifySupply(Box<supply::SupplyCommand>),
     /// Say what an endpoint of Base is good for
-    #[command(after_help = "Example: diemd bridge check-endpoint http://127.0.0.1:8545")]
+    #[command(after_help = "Example: diemd bridge check-endpoint http://127.0.0.1:8545\n\
+                      One that is not good enough for the watcher ends with exit code 1.")]
     CheckEndpoint(endpoint::CheckEndpointCommand),
 }
 
@@ -200,6 +201,12 @@ pub(crate) struct BurnSeen {
     pub(crate) final_block: Option<u64>,
     /// The last block of Base that is attested here.
     pub(crate) attested: Option<u64>,
+    /// Whether an endpoint of Base was named.
+    #[serde(skip)]
+    pub(crate) endpoint_named: bool,
+    /// Whether it is a local chain, and not Base, where a block is final within seconds.
+    #[serde(skip)]
+    pub(crate) is_local: bool,
 }
 
 async fn burn_of(common: &Common, event: u64, base: &BaseSource) -> Result<(), Failure> {
@@ -222,7 +229,9 @@ async fn burn_of(common: &Common, event: u64, base: &BaseSource) -> Result<(), F
     })
     .await;
     let (burned_in, final_block) = seen.unwrap_or_default();
-    let seen = BurnSeen { event, burned_in, final_block, attested };
+    let chain_id = bridge.contract.as_ref().map_or(0, |contract| contract.base_chain_id);
+    let is_local = !is_base(chain_id);
+    let seen = BurnSeen { event, burned_in, final_block, attested, endpoint_named: base.is_named(), is_local };
     common.output.print(&seen, tables::home::burn_seen)
 }
 
@@ -276,6 +285,17 @@ pub(crate) async fn batch_on_base(contract: &diem_base::Bridge, batch: u64) -> R
     }
     let queued = contract.limits().await.map_err(on_base)?.queued;
     Ok(if queued.is_zero() { BatchOnBase::Minted } else { BatchOnBase::Queued { queued: Coin::diem(queued) } })
+}
+
+/// The reason for which Base mints nothing now, as an endpoint shows it; `None` if nothing keeps it from minting.
+pub(crate) async fn mints_nothing(contract: &diem_base::Bridge) -> Result<Option<String>, Failure> {
+    let now = contract.base().latest().await.map_err(on_base)?.timestamp;
+    let paused_until = contract.pause_state().await.map_err(on_base)?.paused_until;
+    if paused_until > now {
+        return Ok(Some(format!("minting is paused {}", tables::pause_end(paused_until))));
+    }
+    let is_closed = contract.limits().await.map_err(on_base)?.mint_capacity.is_zero();
+    Ok(is_closed.then(|| "minting is closed, because its capacity is 0".to_owned()))
 }
 
 async fn list(common: &Common, sender: Option<&str>) -> Result<(), Failure> {

@@ -3,7 +3,9 @@
 pub(crate) mod home;
 pub(crate) mod supply;
 
-use diem_api::{At, Bridge, BridgeContract, BridgeStage, BridgeTransfer, Coin, List, SignedPower, TransferState};
+use diem_api::{
+    At, Bridge, BridgeContract, BridgeFee, BridgeStage, BridgeTransfer, Coin, List, SignedPower, TransferState,
+};
 use diem_bridge::Transfer;
 use diem_cli::{
     names::Names,
@@ -19,7 +21,7 @@ use crate::{
 };
 
 /// What the user should know before a transfer is signed.
-pub(crate) fn before_sending(bridge: &At<Bridge>, mint: &Transfer, fee: Amount) -> String {
+pub(crate) fn before_sending(bridge: &At<Bridge>, mint: &Transfer, fee: Amount, costs: Option<&BridgeFee>) -> String {
     let diem = |amount: Amount| amount.display(Denom::Diem);
     let total = mint.amount.saturating_add(fee);
     let seal_wait = bridge.params.seal_wait_ms.div_ceil(1_000);
@@ -28,15 +30,26 @@ pub(crate) fn before_sending(bridge: &At<Bridge>, mint: &Transfer, fee: Amount) 
     } else {
         format!("with the next batch, within {seal_wait} s or so")
     };
-    fields([
+    let mut lines = vec![
         ("recipient on Base", mint.recipient.to_hex()),
         ("it gets", format!("{} as nDIEM", diem(mint.amount))),
         ("fee", format!("{}, to whoever has it minted", diem(fee))),
+    ];
+    lines.extend(costs.map(|costs| ("relaying costs", relaying(costs))));
+    lines.extend([
         ("together", diem(total)),
         ("room to Base now", bridge.room.display.clone()),
         ("sealed", expected),
         ("after that", "it cannot be cancelled after sealing; until then `diemd bridge cancel` takes it back".into()),
-    ])
+    ]);
+    fields(lines)
+}
+
+/// What relaying a transfer costs, as the node's relayer saw it last: a fee below that may wait for long.
+fn relaying(costs: &BridgeFee) -> String {
+    let BridgeFee { fee, wei, seen_at, .. } = costs;
+    let cost = fee.as_ref().map_or_else(|| format!("{wei} wei"), |fee| format!("about {}, {wei} wei", fee.display));
+    format!("{cost} a transfer, seen by the node's relayer at {}", units::date(*seen_at))
 }
 
 pub(crate) const fn state(state: TransferState) -> &'static str {
@@ -160,12 +173,16 @@ fn contract(contract: &BridgeContract) -> Vec<(&'static str, String)> {
     lines
 }
 
-fn seen(seen: &ContractStatus) -> Vec<(&'static str, String)> {
-    let paused = match seen.paused_until {
-        0 => "no".to_owned(),
+/// The end of a pause on Base, which lasts until this second of Base.
+pub(crate) fn pause_end(second: u64) -> String {
+    match second {
         diem_bridge::UNTIL_UNPAUSE => "until the validators end it".to_owned(),
-        second => format!("until {}", units::date(diem_core::Time(second.saturating_mul(1_000)))),
-    };
+        second => format!("until {}", units::date(diem_api::base_time(second))),
+    }
+}
+
+fn seen(seen: &ContractStatus) -> Vec<(&'static str, String)> {
+    let paused = if seen.paused_until == 0 { "no".to_owned() } else { pause_end(seen.paused_until) };
     let set = match (seen.active, seen.stale) {
         (_, true) => format!("{}, too old: nothing is minted until a newer one was proposed and has waited", seen.set),
         (false, _) => format!("{}, which mints nothing yet", seen.set),

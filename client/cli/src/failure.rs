@@ -21,6 +21,8 @@ pub enum Exit {
     Unknown = 5,
     /// The node halted for an upgrade.
     Halted = 6,
+    /// It is not safe that the node signs.
+    Signing = 7,
     /// The disk of the node is full.
     Disk = 8,
     /// The transaction is committed, but the answer could not be written.

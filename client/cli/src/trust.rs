@@ -28,7 +28,11 @@ pub struct TrustSource {
     trust: Option<(u64, Hash)>,
 }
 
-fn block_point(text: &str) -> Result<(u64, Hash), String> {
+/// Reads a trusted block, written as HEIGHT:HASH.
+///
+/// # Errors
+/// The sentence says what is wrong with it.
+pub fn block_point(text: &str) -> Result<(u64, Hash), String> {
     let (height, hash) = text.split_once(':').ok_or("write it as HEIGHT:HASH")?;
     let height = height.parse().map_err(|_| format!("`{height}` is no height"))?;
     Ok((height, hash.parse().map_err(|error| format!("{error}"))?))

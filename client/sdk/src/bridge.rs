@@ -3,7 +3,7 @@
 
 use diem_api::{
     At, Bridge, BridgeAction, BridgeBatch, BridgeBatchDetail, BridgeBurn, BridgeCheckpoint, BridgeCheckpointDetail,
-    BridgeQueueItem, BridgeSet, BridgeSignatures, BridgeSigner, BridgeTransfer, List,
+    BridgeFee, BridgeQueueItem, BridgeSet, BridgeSignatures, BridgeSigner, BridgeTransfer, List,
 };
 use diem_bridge::OutboundKind;
 use diem_core::Address;
@@ -68,6 +68,14 @@ impl Client {
     /// `GET /v1/bridge/checkpoints/{number}`: what validators state of a block of Base.
     pub async fn bridge_checkpoint(&self, number: u64) -> Result<At<BridgeCheckpointDetail>, ClientError> {
         self.get(&format!("/v1/bridge/checkpoints/{number}")).await
+    }
+
+    /// `GET /v1/bridge/fee`: what relaying costs on Base, as this node's relayer saw it last.
+    ///
+    /// # Errors
+    /// `fee_unknown` where no relayer runs, or none has sent a batch yet.
+    pub async fn bridge_fee(&self) -> Result<BridgeFee, ClientError> {
+        self.get("/v1/bridge/fee").await
     }
 
     /// `GET /v1/bridge/signers`: what each validator has signed of late.

@@ -6,9 +6,12 @@ use diem_api::{
     Account, Batch, Block, BlockId, BlockSummary, Clock, ErrorBody, ErrorLine, ErrorReply, Hash, LightBlock, List,
     Page, Proof, Ready, Status, Submitted, TX_MEDIA_TYPE, TXS_MEDIA_TYPE, Transaction, Wait,
 };
-use diem_core::{Address, encoding::HexBytes, tx::tx_hash};
+use diem_core::{Address, Time, encoding::HexBytes, tx::tx_hash};
 use diem_types::GenesisDoc;
-use reqwest::{Method, RequestBuilder, StatusCode, header::CONTENT_TYPE};
+use reqwest::{
+    Method, RequestBuilder, StatusCode,
+    header::{CONTENT_TYPE, HOST},
+};
 use serde::de::DeserializeOwned;
 
 use crate::{
@@ -209,10 +212,35 @@ impl Client {
         self.get(&path).await
     }
 
+    /// The time of the node's own clock, to a second, as HTTP has it in every answer.
+    ///
+    /// # Errors
+    /// The node does not answer, or names no time.
+    pub async fn date(&self) -> Result<Time, ClientError> {
+        let answer = self.request(Method::GET, "/healthz").send().await.map_err(|e| self.no_answer(&e))?;
+        let date = answer.headers().get(reqwest::header::DATE).and_then(|date| date.to_str().ok());
+        let date = date.and_then(|date| httpdate::parse_http_date(date).ok());
+        let since = date.and_then(|date| date.duration_since(std::time::UNIX_EPOCH).ok());
+        let since = since.ok_or_else(|| self.not_a_node("its answer has no date".into()))?;
+        Ok(Time(u64::try_from(since.as_millis()).unwrap_or(u64::MAX)))
+    }
+
     /// `GET /readyz`: whether the node can serve, and if not why.
     pub async fn ready(&self) -> Result<Ready, ClientError> {
         let (_, body) = self.answer(self.request(Method::GET, "/readyz")).await?;
         self.decode(&body)
+    }
+
+    /// `GET` of a monitoring route, `/healthz` or `/readyz`: whether its status is one of success, and its body, with at most
+    /// `patience` for all of it. The node is asked as `localhost`, the name that it has over loopback whatever its address
+    /// there is.
+    ///
+    /// # Errors
+    /// There is no answer.
+    pub async fn probe(&self, path: &str, patience: Duration) -> Result<(bool, bytes::Bytes), ClientError> {
+        let (status, body) =
+            self.answer(self.request(Method::GET, path).header(HOST, "localhost").timeout(patience)).await?;
+        Ok((status.is_success(), body))
     }
 
     /// `POST /v1/tx` with one signed transaction. With [`Wait::Committed`] the node waits up to `timeout`, then says

@@ -13,8 +13,8 @@ use prost_ics23::Message as _;
 use tendermint::block::signed_header::SignedHeader;
 use tendermint_proto::{Protobuf, v0_38::types::SignedHeader as RawSignedHeader};
 
-pub use trust::Trust;
 pub(crate) use trust::account;
+pub use trust::{Trust, header_hash, header_time, trusting_period};
 
 /// Why an answer is not believed.
 #[derive(Debug, thiserror::Error)]

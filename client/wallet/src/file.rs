@@ -1,28 +1,16 @@
 //! One key in one file: versioned JSON with the secret encrypted under a passphrase.
 //!
-//! Argon2id derives the cipher's key from the passphrase and a salt of the file's own; ChaCha20-Poly1305 encrypts the
-//! secret and authenticates kind and address, so that no part of the file can be exchanged. A plain file, whose secret
+//! The secret is sealed together with kind and address, so that no part of the file can be exchanged. A plain file, whose secret
 //! everyone who can read the file has, exists for development chains only.
 
-use argon2::Argon2;
-use chacha20poly1305::{
-    ChaCha20Poly1305, KeyInit as _,
-    aead::{Aead as _, Payload},
-};
 use diem_core::development::known_account;
 use diem_core::{Address, encoding::HexBytes, json::no_list_for_an_object, keys::KeyKind};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use zeroize::Zeroizing;
 
-use super::Secret;
+use super::{Secret, seal::Encrypted};
 
 const VERSION: u32 = 1;
-const SALT_BYTES: usize = 16;
-const NONCE_BYTES: usize = 12;
-/// The most memory that a file may ask for, in KiB: a forged one shall not exhaust the machine.
-const MAX_MEMORY_KIB: u32 = 1024 * 1024;
-/// The most passes that a file may ask for.
-const MAX_PASSES: u32 = 64;
 
 /// The reason why a key cannot be read from or written to a file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -86,7 +74,7 @@ pub struct KeyFile {
 #[serde(rename_all = "snake_case", remote = "Self", deny_unknown_fields)]
 enum Sealed {
     /// The secret is encrypted by Argon2id and ChaCha20-Poly1305.
-    Encrypted { argon2id: Cost, salt: HexBytes, nonce: HexBytes, ciphertext: HexBytes },
+    Encrypted(Encrypted),
     /// The secret is plain, for development chains only.
     Plain(HexBytes),
 }
@@ -99,18 +87,9 @@ impl KeyFile {
     /// # Errors
     /// [`KeyFileError::Randomness`] or [`KeyFileError::Parameters`].
     pub fn encrypt(secret: &Secret, path: Option<String>, passphrase: &str, cost: Cost) -> Result<Self, KeyFileError> {
-        let (salt, nonce) = (random::<SALT_BYTES>()?, random::<NONCE_BYTES>()?);
         let address = secret.key().address();
-        let cipher = cipher(passphrase, &salt, cost)?;
-        let bound = bound_data(secret.kind, &address);
-        let payload = Payload { msg: &*secret.bytes, aad: &bound };
-        let ciphertext = cipher.encrypt(&nonce.into(), payload).map_err(|_| KeyFileError::Parameters)?;
-        let secret_form = Sealed::Encrypted {
-            argon2id: cost,
-            salt: HexBytes(salt.into()),
-            nonce: HexBytes(nonce.into()),
-            ciphertext: HexBytes(ciphertext),
-        };
+        let sealed = Encrypted::seal(&*secret.bytes, &bound_data(secret.kind, &address), passphrase, cost)?;
+        let secret_form = Sealed::Encrypted(sealed);
         Ok(Self { version: VERSION, kind: secret.kind, address, path, secret: secret_form })
     }
 
@@ -129,7 +108,7 @@ impl KeyFile {
 
     /// Whether the secret is encrypted.
     pub const fn is_encrypted(&self) -> bool {
-        matches!(self.secret, Sealed::Encrypted { .. })
+        matches!(self.secret, Sealed::Encrypted(_))
     }
 
     /// Whether the key counts on development chains only: its secret is plain and others may have read it, or the
@@ -159,13 +138,7 @@ impl KeyFile {
                 return Err(KeyFileError::PlainKey.into());
             }
             Sealed::Plain(HexBytes(bytes)) => Zeroizing::new(bytes.clone()),
-            Sealed::Encrypted { argon2id, salt, nonce, ciphertext } => {
-                let nonce: [u8; NONCE_BYTES] = nonce.0.as_slice().try_into().map_err(|_| KeyFileError::Parameters)?;
-                let cipher = cipher(&passphrase()?, &salt.0, *argon2id)?;
-                let bound = bound_data(self.kind, &self.address);
-                let payload = Payload { msg: &ciphertext.0, aad: &bound };
-                Zeroizing::new(cipher.decrypt(&nonce.into(), payload).map_err(|_| KeyFileError::Passphrase)?)
-            }
+            Sealed::Encrypted(sealed) => sealed.open(&bound_data(self.kind, &self.address), &passphrase()?)?,
         };
         let mut array = Zeroizing::new([0; 32]);
         let fits = bytes.len() == array.len();
@@ -183,19 +156,7 @@ impl KeyFile {
     /// # Errors
     /// [`KeyFileError::Form`] or [`KeyFileError::Version`].
     pub fn parse(text: &str) -> Result<Self, KeyFileError> {
-        #[derive(Deserialize)]
-        struct Versioned {
-            version: u32,
-        }
-        let form = |e: serde_json::Error| KeyFileError::Form(e.to_string());
-        let Versioned { version } = serde_json::from_str(text).map_err(form)?;
-        if version != VERSION {
-            return Err(KeyFileError::Version(version));
-        }
-        let file = serde_json::from_str(text).map_err(form)?;
-        let given = serde_json::from_str(text).map_err(form)?;
-        no_list_for_an_object(&given, &file).map_err(KeyFileError::Form)?;
-        Ok(file)
+        parse_version(text, VERSION)
     }
 
     /// The text of the file.
@@ -212,23 +173,24 @@ fn bound_data(kind: KeyKind, address: &Address) -> Vec<u8> {
     format!("diem-key/{VERSION} {kind} {address}").into_bytes()
 }
 
-fn cipher(passphrase: &str, salt: &[u8], cost: Cost) -> Result<ChaCha20Poly1305, KeyFileError> {
-    if cost.memory_kib > MAX_MEMORY_KIB || cost.passes > MAX_PASSES {
-        return Err(KeyFileError::Parameters);
+/// Parses the text of a file of keys that names its version, which comes first: another version has another form.
+///
+/// # Errors
+/// [`KeyFileError::Form`] or [`KeyFileError::Version`].
+pub(crate) fn parse_version<T: Serialize + DeserializeOwned>(text: &str, known: u32) -> Result<T, KeyFileError> {
+    #[derive(Deserialize)]
+    struct Versioned {
+        version: u32,
     }
-    let mut key = Zeroizing::new([0; 32]);
-    let params = argon2::Params::new(cost.memory_kib, cost.passes, 1, Some(key.len()));
-    let argon2 =
-        Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, params.map_err(|_| KeyFileError::Parameters)?);
-    argon2.hash_password_into(passphrase.as_bytes(), salt, &mut *key).map_err(|_| KeyFileError::Parameters)?;
-    Ok(ChaCha20Poly1305::new((&*key).into()))
-}
-
-fn random<const N: usize>() -> Result<[u8; N], KeyFileError> {
-    use rand::TryRng as _;
-    let mut bytes = [0; N];
-    rand::rngs::SysRng.try_fill_bytes(&mut bytes).map_err(|e| KeyFileError::Randomness(e.to_string()))?;
-    Ok(bytes)
+    let form = |error: serde_json::Error| KeyFileError::Form(error.to_string());
+    let Versioned { version } = serde_json::from_str(text).map_err(form)?;
+    if version != known {
+        return Err(KeyFileError::Version(version));
+    }
+    let file = serde_json::from_str(text).map_err(form)?;
+    let given = serde_json::from_str(text).map_err(form)?;
+    no_list_for_an_object(&given, &file).map_err(KeyFileError::Form)?;
+    Ok(file)
 }
 
 #[cfg(test)]
@@ -269,10 +231,10 @@ mod tests {
         let mut other = file.clone();
         other.address = Address([1; 20]);
         assert!(matches!(open(&other, "p"), Err(KeyFileError::Passphrase)));
-        let Sealed::Encrypted { ciphertext, .. } = &file.secret else { panic!("encrypted") };
+        let Sealed::Encrypted(Encrypted { ciphertext, .. }) = &file.secret else { panic!("encrypted") };
         for index in 0..ciphertext.0.len() {
             let mut other = file.clone();
-            let Sealed::Encrypted { ciphertext, .. } = &mut other.secret else { panic!("encrypted") };
+            let Sealed::Encrypted(Encrypted { ciphertext, .. }) = &mut other.secret else { panic!("encrypted") };
             ciphertext.0[index] ^= 1;
             assert!(matches!(open(&other, "p"), Err(KeyFileError::Passphrase)));
         }
@@ -308,7 +270,7 @@ mod tests {
     fn a_forged_file_cannot_exhaust_the_machine() {
         let mut file = KeyFile::encrypt(&secret(KeyKind::Ed25519), None, "p", CHEAP).unwrap();
         for cost in [Cost { memory_kib: u32::MAX, passes: 1 }, Cost { memory_kib: 64, passes: u32::MAX }] {
-            let Sealed::Encrypted { argon2id, .. } = &mut file.secret else { panic!("encrypted") };
+            let Sealed::Encrypted(Encrypted { argon2id, .. }) = &mut file.secret else { panic!("encrypted") };
             *argon2id = cost;
             assert!(matches!(open(&file, "p"), Err(KeyFileError::Parameters)));
         }

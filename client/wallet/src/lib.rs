@@ -5,13 +5,16 @@
 
 pub mod derive;
 pub mod file;
+pub mod seal;
 pub mod store;
+pub mod validator_file;
 
 use diem_core::keys::{KeyKind, SecretKey};
 use zeroize::Zeroizing;
 
 pub use file::{Cost, KeyFile, KeyFileError};
 pub use store::{KeyStore, KeyStoreError};
+pub use validator_file::{ValidatorFile, ValidatorSecret};
 
 /// The secret of a key: 32 bytes, wiped when dropped.
 #[derive(Clone)]

@@ -9,11 +9,13 @@
 //! stating    what a bridge key owes: statements for Base, and of Base
 //! watcher    what Base is now: proven, final, and not what this chain never caused
 //! relayer    batches, validator sets and decided actions on their way to Base
+//! cost       what relaying costs, for whoever asks this node
 //! plan       what the contract would take now
 //! companion  the local Base beside the development engine: one clock, and snapshots of both
 //! contract   the proof that the contract on Base is this version's
 //! faults     what is wrong now: in the log once, in the metrics as long as it lasts
-//! metrics    counters of all tasks
+//! health     how the bridge stands by the chain's own state
+//! metrics    counters of all tasks; the rules that call somebody are in docker/prometheus
 //! ```
 //!
 //! All tasks read committed state and hand on what they made. No block waits for them, and what they do or fail to do
@@ -22,18 +24,23 @@
 
 mod companion;
 mod contract;
+mod cost;
 mod faults;
+mod health;
 mod keys;
 mod memory;
 mod metrics;
 mod plan;
 mod relayer;
+#[cfg(test)]
+mod rules;
 mod signer;
 mod stating;
 mod tasks;
 mod watcher;
 
 pub use companion::BaseCompanion;
+pub use health::show_health;
 pub use keys::Keys;
 pub use memory::MemoryError;
 pub use metrics::{Metrics, Registry};

@@ -5,7 +5,7 @@ use std::sync::Once;
 pub use prometheus::Registry;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts};
 
-use crate::faults::Fault;
+use crate::{faults::Fault, health::Health};
 
 /// The counters of signer, watcher and relayer.
 #[derive(Debug)]
@@ -22,6 +22,9 @@ pub struct Metrics {
     /// What the watcher says; it is exported only where one runs.
     watcher: WatcherMetrics,
     watcher_is_there: Once,
+    /// How the bridge stands; it is exported once the bridge is at work.
+    health: HealthMetrics,
+    health_is_known: Once,
     /// Set once the balance is known; only then it is exported.
     balance_is_known: Once,
     /// The same for the batches.
@@ -67,6 +70,8 @@ impl Metrics {
             balance: IntGauge::new("diem_bridge_relayer_balance_gwei", "What the relayer's account has on Base")?,
             watcher: WatcherMetrics::new()?,
             watcher_is_there: Once::new(),
+            health: HealthMetrics::new()?,
+            health_is_known: Once::new(),
             balance_is_known: Once::new(),
             pending_is_known: Once::new(),
         };
@@ -119,6 +124,12 @@ impl Metrics {
         // As above, no other part makes metrics of these names.
         self.watcher_is_there.call_once(|| self.watcher.register(&self.registry));
         &self.watcher
+    }
+
+    /// Shows how the bridge stands by the chain's state. Before it is at work, no metric says anything of it.
+    pub(crate) fn health(&self, health: &Health) {
+        self.health_is_known.call_once(|| self.health.register(&self.registry));
+        self.health.set(health);
     }
 
     /// Sets the number of batches that could be sent to Base now. Without a relayer no metric says one.
@@ -183,15 +194,115 @@ impl WatcherMetrics {
     }
 }
 
+/// How the bridge stands by the chain's state.
+#[derive(Debug)]
+struct HealthMetrics {
+    attested: IntGauge,
+    attested_age: IntGauge,
+    set_age: IntGauge,
+    max_set_age: IntGauge,
+    disputed: IntGauge,
+    batch_age: IntGauge,
+    halts: IntGauge,
+}
+
+impl HealthMetrics {
+    fn new() -> Result<Self, prometheus::Error> {
+        Ok(Self {
+            attested: IntGauge::new(
+                "diem_bridge_attested_blocks",
+                "Number of the newest block of Base that validators have attested; 0 before the first",
+            )?,
+            attested_age: IntGauge::new(
+                "diem_bridge_attested_age_seconds",
+                "Age of that block by the clock of the chain; before the first, the age of the installed set",
+            )?,
+            set_age: IntGauge::new(
+                "diem_bridge_set_age_seconds",
+                "Age of the validator set that is installed on Base, by the clock of the chain",
+            )?,
+            max_set_age: IntGauge::new(
+                "diem_bridge_max_set_age_seconds",
+                "Age above which Base mints nothing with a validator set",
+            )?,
+            disputed: IntGauge::new(
+                "diem_bridge_disputed_blocks",
+                "Blocks of Base of which validators have stated different contents of late",
+            )?,
+            batch_age: IntGauge::new(
+                "diem_bridge_oldest_batch_age_seconds",
+                "Time since the oldest signed batch was sealed that the chain does not know to be executed; 0 without one",
+            )?,
+            halts: IntGauge::new("diem_bridge_present_halts", "1 while a breach has halted the bridge")?,
+        })
+    }
+
+    const fn all(&self) -> [&IntGauge; 7] {
+        [
+            &self.attested,
+            &self.attested_age,
+            &self.set_age,
+            &self.max_set_age,
+            &self.disputed,
+            &self.batch_age,
+            &self.halts,
+        ]
+    }
+
+    fn register(&self, registry: &Registry) {
+        for gauge in self.all() {
+            drop(registry.register(Box::new(gauge.clone())));
+        }
+    }
+
+    fn set(&self, health: &Health) {
+        let Health { attested, attested_age, set_age, max_set_age, disputed, batch_age, is_halted } = *health;
+        self.attested.set(to_i64(attested.unwrap_or_default()));
+        self.attested_age.set(to_i64(attested_age));
+        self.set_age.set(to_i64(set_age));
+        self.max_set_age.set(to_i64(max_set_age));
+        self.disputed.set(to_i64(disputed as u64));
+        self.batch_age.set(to_i64(batch_age));
+        self.halts.set(i64::from(is_halted));
+    }
+}
+
 fn to_i64(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+
+    /// A bridge with which nothing is wrong.
+    const SOUND: Health = Health {
+        attested: Some(5),
+        attested_age: 900,
+        set_age: 60,
+        max_set_age: 432_000,
+        disputed: 0,
+        batch_age: 0,
+        is_halted: false,
+    };
+
+    /// The names of all metrics of a node whose bridge is at work, with a watcher and a relayer, and the values of their
+    /// labels.
+    pub(crate) fn exported() -> (Vec<String>, Vec<String>) {
+        let registry = Registry::new();
+        let metrics = Metrics::new(&registry).unwrap();
+        metrics.relayed("batch");
+        metrics.balance(1);
+        metrics.unrelayed(0);
+        metrics.watcher();
+        metrics.health(&SOUND);
+        let families = registry.gather();
+        let labels = families.iter().flat_map(|family| family.get_metric()).flat_map(|metric| metric.get_label());
+        let values = labels.map(|label| label.value().to_owned()).collect();
+        (families.iter().map(|family| family.name().to_owned()).collect(), values)
+    }
 
     #[test]
     fn every_name_says_what_and_unit_and_what_is_not_known_is_absent() {
@@ -207,14 +318,29 @@ mod tests {
         assert_eq!(names(&registry).len(), known + 2);
         metrics.watcher().chunk();
         assert_eq!(names(&registry).len(), known + 6);
+        metrics.health(&SOUND);
+        assert_eq!(names(&registry).len(), known + 13);
         for family in registry.gather() {
             let name = family.name().strip_prefix("diem_bridge_").unwrap();
             let is_counter = family.get_field_type() == prometheus::proto::MetricType::COUNTER;
             assert_eq!(is_counter, name.ends_with("_total"), "{name}");
             let unit = name.trim_end_matches("_total").rsplit('_').next().unwrap();
             assert!(
-                ["statements", "keys", "faults", "txs", "batches", "gwei", "endpoints", "proofs", "blocks", "chunks",]
-                    .contains(&unit),
+                [
+                    "statements",
+                    "keys",
+                    "faults",
+                    "halts",
+                    "txs",
+                    "batches",
+                    "gwei",
+                    "endpoints",
+                    "proofs",
+                    "blocks",
+                    "chunks",
+                    "seconds"
+                ]
+                .contains(&unit),
                 "{name}"
             );
             assert!(!family.help().is_empty(), "{name}");

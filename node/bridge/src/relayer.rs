@@ -10,14 +10,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use diem_base::{Base, BaseError, Bridge, Sender, Terms};
+use diem_base::{Base, BaseBlock, BaseError, Bridge, Sender, Terms};
 use diem_bridge::{Domain, UNTIL_UNPAUSE, state};
-use diem_core::{Address, Time, keys::EthereumKey};
+use diem_core::{Address, Amount, Time, keys::EthereumKey};
+use diem_engine::relay_cost::RelayCosts;
 use diem_runtime::App;
 use tokio::sync::watch;
 
 use crate::{
     Keys, Metrics,
+    cost::Cost,
     faults::{Fault, Faults},
     plan::{Item, OnBase, Step, has_news, plan, proposal},
 };
@@ -28,7 +30,7 @@ const GLANCE_EVERY: Duration = Duration::from_millis(50);
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// The interval at which Base is asked although the state has no news, for the balance and for sets.
 const ASK_EVERY: Duration = Duration::from_secs(60);
-/// The time after which it is asked again whether a batch was really executed: Base may go back, and endpoints may lie.
+/// The time after which it is asked again whether a batch was really executed: an endpoint may lie.
 const BELIEVED_FOR: Duration = Duration::from_secs(600);
 /// The first pause after a failure; it doubles up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
@@ -48,6 +50,10 @@ pub struct Relaying {
     pub max_gas_gwei: u64,
     /// The balance below which log and metrics say so, in gwei.
     pub low_balance_gwei: u64,
+    /// The price of one ETH in adiem, by which costs are told in DIEM; `None` tells them in wei alone.
+    pub adiem_per_eth: Option<Amount>,
+    /// The place where it lays down what relaying costs.
+    pub costs: RelayCosts,
 }
 
 /// The relayer of a node.
@@ -61,14 +67,19 @@ pub struct Relayer {
     height: u64,
     /// The contract when Base was last asked, and when that was.
     last: Option<(OnBase, Instant)>,
-    /// Batches that Base says it has executed, by nonce and digest.
+    /// Batches that Base says it has executed, by nonce and digest, and when it said so.
     executed: BTreeMap<(u64, [u8; 32]), Instant>,
+    /// A block of Base in or before which all of `executed` are: if Base takes it back, they are asked about again.
+    executed_by: Option<BaseBlock>,
+    /// When it was last looked whether Base still has that block.
+    looked_back: Instant,
     /// When each thing was first seen that could be sent.
     since: BTreeMap<Item, Instant>,
     /// The failures of each thing in a row, and when it is tried again.
     failures: BTreeMap<Item, (u32, Instant)>,
     /// The failures of the endpoint in a row, and when it is asked again.
     silent: Option<(u32, Instant)>,
+    cost: Cost,
     faults: Faults,
     metrics: Arc<Metrics>,
 }
@@ -84,15 +95,19 @@ impl Relayer {
     pub fn new(app: Arc<App>, keys: Keys, account: EthereumKey, settings: Relaying, metrics: Arc<Metrics>) -> Self {
         let address = account.address().to_hex();
         tracing::info!(account = address, "relays to Base: the account pays for gas and gets the fees");
+        let cost = Cost::new(settings.adiem_per_eth, settings.costs.clone());
         Self {
             app,
             keys,
             account,
             settings,
+            cost,
             connection: None,
             height: 0,
             last: None,
             executed: BTreeMap::new(),
+            executed_by: None,
+            looked_back: Instant::now(),
             since: BTreeMap::new(),
             failures: BTreeMap::new(),
             silent: None,
@@ -118,10 +133,10 @@ impl Relayer {
 
     /// Sends whatever can be sent now and is this relayer's to send.
     pub async fn round(&mut self) {
-        if self.silent.is_some_and(|(_, until)| Instant::now() < until) || !self.has_news() {
+        if self.silent.is_some_and(|(_, until)| Instant::now() < until) {
             return;
         }
-        match self.send_all().await {
+        match self.look_and_send().await {
             Ok(()) => {
                 self.silent = None;
                 self.faults.clear(Fault::Endpoint);
@@ -133,6 +148,28 @@ impl Relayer {
                 self.faults.raise_kind(Fault::Endpoint, &kind(&error), error.to_string());
             }
         }
+    }
+
+    async fn look_and_send(&mut self) -> Result<(), BaseError> {
+        self.look_back().await?;
+        if self.has_news() { self.send_all().await } else { Ok(()) }
+    }
+
+    /// Forgets what was executed if Base took it back. An endpoint that has no such block yet is behind another one of
+    /// the same name, which says nothing.
+    async fn look_back(&mut self) -> Result<(), BaseError> {
+        let (Some(block), Some(Connection { bridge, .. })) = (self.executed_by, &self.connection) else {
+            return Ok(());
+        };
+        if self.executed.is_empty() || self.looked_back.elapsed() < LOOK_EVERY {
+            return Ok(());
+        }
+        self.looked_back = Instant::now();
+        if bridge.base().hash_of(block.number).await?.is_some_and(|hash| hash != block.hash) {
+            tracing::info!(block = block.number, "Base took a block back: it is asked again what was executed");
+            (self.last, self.executed, self.executed_by) = (None, BTreeMap::new(), None);
+        }
+        Ok(())
     }
 
     /// Whether Base should be asked at all.
@@ -195,6 +232,7 @@ impl Relayer {
         let (balance, low) = (bridge.base().balance(sender.address()).await?, self.settings.low_balance_gwei);
         self.last = Some((base, Instant::now()));
         self.metrics.balance(balance);
+        self.cost.look(bridge).await;
         if balance / GWEI < u128::from(low) {
             let (account, gwei) = (sender.address().to_hex(), balance / GWEI);
             let text =
@@ -263,12 +301,15 @@ impl Relayer {
         };
         let is_executed = bridge.executed(nonce).await?;
         if is_executed {
-            self.remember_executed(nonce);
+            let by = bridge.base().latest().await?;
+            self.remember_executed(nonce, by);
         }
         Ok(is_executed)
     }
 
-    fn remember_executed(&mut self, nonce: u64) {
+    /// Remembers that a batch was executed in this block of Base or in an earlier one.
+    fn remember_executed(&mut self, nonce: u64, by: BaseBlock) {
+        self.executed_by = Some(by);
         let state = self.app.store().latest();
         if let Some(digest) = diem_bridge::booking::wanted_digest(&state, diem_bridge::OutboundKind::Batch, nonce) {
             self.executed.insert((nonce, digest), Instant::now());
@@ -293,7 +334,11 @@ impl Relayer {
                 self.metrics.relayed(step.item.kind());
                 self.failures.remove(&step.item);
                 if let Item::Batch(nonce) = step.item {
-                    self.remember_executed(nonce);
+                    let batch = state::open_batch(&self.app.store().latest(), nonce);
+                    let transfers = batch.map_or(1, |batch| batch.transfers.len());
+                    self.cost.sent(step.call, receipt.gas_used, transfers);
+                    let by = bridge.base().latest().await?;
+                    self.remember_executed(nonce, by);
                 }
                 Ok(())
             }

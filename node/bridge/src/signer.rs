@@ -384,7 +384,8 @@ impl Signer {
 
     /// Whether the state that asked for this is no longer one of the chain's.
     fn is_gone(&self, entry: &Entry) -> bool {
-        self.reverts && self.root_at(entry.height) != Some(entry.root)
+        // No revert reaches a block that is not kept any more.
+        self.reverts && !self.app.is_pruned(entry.height) && self.root_at(entry.height) != Some(entry.root)
     }
 
     fn root_at(&self, height: u64) -> Option<[u8; 32]> {

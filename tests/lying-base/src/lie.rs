@@ -22,6 +22,8 @@ pub enum Lie {
     DuplicateLogs,
     /// The logs of an answer stand in the reverse order.
     ReorderLogs,
+    /// All logs there are, of whatever block, are said to lie in the first block that was asked for.
+    MoveLogs,
     /// A bit of each log's data is another one.
     ForgeLogs,
     /// One log more stands at the end of each answer: the last one again with its first indexed value one higher, or one
@@ -119,6 +121,7 @@ impl Lie {
             Self::DelayLogs(_) => "delay-logs",
             Self::DuplicateLogs => "duplicate-logs",
             Self::ReorderLogs => "reorder-logs",
+            Self::MoveLogs => "move-logs",
             Self::ForgeLogs => "forge-logs",
             Self::InventLogs => "invent-logs",
             Self::ForgeHeader(_) => "forge-header",
@@ -221,6 +224,7 @@ impl Lie {
             | Self::DelayLogs(_)
             | Self::DuplicateLogs
             | Self::ReorderLogs
+            | Self::MoveLogs
             | Self::ForgeLogs
             | Self::InventLogs => Subject::Logs,
             Self::ForgeAccount

@@ -23,6 +23,9 @@ impl Teller<'_> {
     /// The answer to `eth_getLogs`.
     pub(crate) async fn logs(&self, mut params: Vec<Value>) -> Result<Value, Stop> {
         let Some((from, to)) = self.range(params.first_mut()).await? else { return Ok(json!([])) };
+        if let (true, Some(filter)) = (self.lies.about(to).any(|lie| *lie == Lie::MoveLogs), params.first_mut()) {
+            (filter["fromBlock"], filter["toBlock"]) = (small(0), small(self.head().await?.shown));
+        }
         let truth = self.shared.upstream.ask("eth_getLogs", &params).await?;
         let Value::Array(mut logs) = truth else { return Ok(truth) };
         let head = self.head().await?;
@@ -49,6 +52,7 @@ impl Teller<'_> {
                         meant.reverse();
                     }
                 }
+                Lie::MoveLogs => logs.iter_mut().for_each(|log| log["blockNumber"] = small(from)),
                 Lie::ForgeLogs => {
                     logs.iter_mut().filter(|log| is_meant(log)).for_each(|log| forge(log, self.shared.seed));
                 }

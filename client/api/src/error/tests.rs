@@ -206,6 +206,7 @@ const LATER: &[(&str, &str, &str)] = &[
     ("credits", "too_many_limits", "one that was cut today is gone tomorrow"),
     ("http", "not_found", "what is asked for may come"),
     ("http", "not_ready", "the node gets ready"),
+    ("http", "fee_unknown", "the relayer sends a batch"),
     ("http", "busy", "others are served"),
     ("http", "engine", "the engine may answer again"),
     ("http", "pool", "the pool empties"),

@@ -224,3 +224,17 @@ async fn a_check_of_an_endpoint_says_what_it_serves_and_what_not() {
     assert!(report.proofs_at_latest.unwrap_err().contains("does not hold"));
     assert!(check_endpoint("http://", &Address([7; 20])).await.is_err());
 }
+
+#[tokio::test]
+async fn an_honest_endpoint_of_a_young_chain_is_good() {
+    let Some(world) = World::start(|options| options.epoch = 2).await else { return };
+    let url = world.local.url();
+    let newborn = check_endpoint(&url, &Address([7; 20])).await.unwrap();
+    assert!(!newborn.is_good() && newborn.proofs_at_latest.unwrap_err().contains("genesis of the chain"));
+    for blocks in [1, 4, 122, 1, 1, 1] {
+        diem_base::Dev::new(world.base().clone()).mine(blocks).await.unwrap();
+        let young = check_endpoint(&url, &Address([7; 20])).await.unwrap();
+        let number = young.latest.clone().unwrap().number;
+        assert!(young.is_good() && young.window == (number - 1).min(128), "{young:?}");
+    }
+}

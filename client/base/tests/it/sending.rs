@@ -99,5 +99,5 @@ async fn a_transaction_that_another_one_made_worthless_says_why_it_failed() {
     assert_eq!(done.unwrap().events.len(), 1);
     let error = failed.unwrap_err();
     assert!(matches!(error, BaseError::Failed { .. }), "{error}");
-    assert!(error.to_string().ends_with("NonceUsed(1)"), "{error}");
+    assert!(error.to_string().ends_with("[NonceUsed(1)]"), "{error}");
 }

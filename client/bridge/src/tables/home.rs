@@ -8,7 +8,11 @@ use diem_cli::{
 };
 use diem_core::{Address, Amount, Denom};
 
-use crate::{back::Burned, base::SentOnBase, status::BurnSeen};
+use crate::{
+    back::Burned,
+    base::{SentOnBase, is_base},
+    status::BurnSeen,
+};
 
 const WHOLE_BPS: u128 = 10_000;
 
@@ -22,12 +26,17 @@ pub(crate) fn before_burning(bridge: &At<Bridge>, sender: &Address, recipient: &
     } else {
         "at once after that, or a day later where much came back of late"
     };
+    let attested = if is_base(bridge.contract.as_ref().map_or(0, |contract| contract.base_chain_id)) {
+        "when Base takes the block for final, some 15 to 25 minutes, and 2 minutes more"
+    } else {
+        "when the local Base takes the block for final, within seconds"
+    };
     fields([
         ("burned on Base", amount.display(Denom::Diem)),
         ("from", sender.to_hex()),
         ("recipient here", format!("{recipient} ({})", recipient.to_hex())),
         ("it gets", amount.display(Denom::Diem)),
-        ("attested", "when Base takes the block for final, some 15 to 25 minutes, and 2 minutes more".to_owned()),
+        ("attested", attested.to_owned()),
         ("paid", delay.to_owned()),
         ("after that", "what is burned cannot be taken back; whoever has the recipient's key here has it".to_owned()),
     ])
@@ -42,16 +51,20 @@ pub(crate) fn burned(burned: &Burned) -> String {
         ("block of Base", burned.block.to_string()),
     ];
     let paid = burned.credit.as_ref().and_then(|credit| credit.paid.as_ref().map(|paid| (credit.id, paid)));
-    lines.extend(paid.map(|(id, paid)| ("paid here", format!("credit {id}, at height {}", paid.height))));
+    lines.extend(paid.map(|(id, paid)| {
+        let since = burned.final_at_height.map_or_else(String::new, |height| {
+            format!(", {} blocks after Base called its block final", paid.height.saturating_sub(height))
+        });
+        ("paid here", format!("credit {id}, at height {}{since}", paid.height))
+    }));
     fields(lines)
 }
 
 pub(crate) fn sent(sent: &SentOnBase) -> String {
-    fields([
-        ("done", sent.done.clone()),
-        ("transaction on Base", format!("0x{}", sent.transaction)),
-        ("block of Base", sent.block.to_string()),
-    ])
+    let mut lines = vec![("done", sent.done.clone())];
+    lines.extend(sent.transaction.map(|hash| ("transaction on Base", format!("0x{hash}"))));
+    lines.extend(sent.block.map(|block| ("block of Base", block.to_string())));
+    fields(lines)
 }
 
 pub(crate) const fn state(state: BurnState) -> &'static str {
@@ -101,11 +114,24 @@ pub(crate) fn burn_seen(seen: &BurnSeen) -> String {
         (Some(block), Some(last)) if last >= block => {
             ("burned on Base in a final block, as the endpoint shows", "validators attest it within a few minutes")
         }
+        (Some(_), _) if seen.is_local => (
+            "burned on the local Base and not final yet, as the endpoint shows",
+            "the local Base takes the block for final within seconds; then validators attest it",
+        ),
         (Some(_), _) => (
             "burned on Base and not final yet, as the endpoint shows",
             "Base takes the block for final some 15 to 25 minutes after it was made; then validators attest it",
         ),
-        (None, _) => (
+        (None, Some(_)) => (
+            "neither this chain nor the endpoint knows of such an event",
+            "compare the number with what `diemd bridge back` printed; if the burn is young, the endpoint may be behind: \
+             ask again in a moment",
+        ),
+        (None, None) if seen.endpoint_named => (
+            "this chain does not know of the event yet, and the endpoint did not show Base",
+            "ask again with another --base-rpc; validators attest it once Base takes its block for final",
+        ),
+        (None, None) => (
             "this chain does not know of the event yet",
             "add --base-rpc URL to see it on Base; validators attest it once Base takes its block for final",
         ),

@@ -101,7 +101,7 @@ impl Trust {
         Ok(Self {
             chain_id: genesis.chain_id.as_str().try_into().map_err(|e| invalid(&e))?,
             genesis_hash: genesis.hash(),
-            period: trusting_period(genesis),
+            period: (!is_development(&genesis.chain_id)).then(|| trusting_period(genesis)),
             height: Height::try_from(genesis.initial_height.saturating_sub(1)).map_err(|e| invalid(&e))?,
             time: tendermint::Time::from_unix_timestamp(seconds, nanos).map_err(|e| invalid(&e))?,
             hash: None,
@@ -311,10 +311,28 @@ pub(crate) fn account(proven: Verified) -> Result<VerifiedAccount, VerifyError> 
     Ok(VerifiedAccount { account, exists: value.is_some(), height, header_time, root })
 }
 
-/// Two thirds of the time for which stake that leaves can still be slashed.
-fn trusting_period(genesis: &GenesisDoc) -> Option<Duration> {
-    let millis = genesis.app.staking.params.unbonding_ms.saturating_mul(2) / 3;
-    (!is_development(&genesis.chain_id)).then(|| Duration::from_millis(millis))
+/// The hash of the header that `block` shows, by which it is named as trusted. Nothing of it is verified.
+///
+/// # Errors
+/// [`VerifyError::Malformed`] if the header does not decode.
+pub fn header_hash(block: &diem_api::LightBlock) -> Result<[u8; 32], VerifyError> {
+    match decode_header(&block.signed_header.0)?.header.hash() {
+        Hash::Sha256(hash) => Ok(hash),
+        Hash::None => Err(VerifyError::Malformed("header's hash")),
+    }
+}
+
+/// The time of the header that `block` shows. Nothing of it is verified.
+///
+/// # Errors
+/// [`VerifyError::Malformed`] if the header does not decode.
+pub fn header_time(block: &diem_api::LightBlock) -> Result<Time, VerifyError> {
+    millis(decode_header(&block.signed_header.0)?.header.time).map(Time)
+}
+
+/// Two thirds of the time for which stake that leaves can still be slashed: the age up to which a header is trusted.
+pub fn trusting_period(genesis: &GenesisDoc) -> Duration {
+    Duration::from_millis(genesis.app.staking.params.unbonding_ms.saturating_mul(2) / 3)
 }
 
 fn millis(time: tendermint::Time) -> Result<u64, VerifyError> {

@@ -20,6 +20,7 @@ pub(crate) fn listed(members: &Members) -> Vec<Validator> {
         address: HexBytes(account::Id::from(public(*seed)).as_bytes().to_vec()),
         public_key: Hash(key(*seed).verifying_key().to_bytes()),
         power: *power,
+        proposer_priority: 0,
     };
     members.iter().map(validator).collect()
 }

@@ -6,6 +6,7 @@
 //! proofs     the kept proofs
 //! trail      the events up to an attested block, in the chunks that the chain takes
 //! alarm      what a young block shows that this chain never caused
+//! judging    the judgement of young blocks by the chain's state
 //! desk       where the signer finds what may be signed, and the stop after a reorg below finality
 //! ```
 //!
@@ -15,6 +16,7 @@
 mod alarm;
 pub(crate) mod choose;
 mod desk;
+mod judging;
 mod proofs;
 mod rounds;
 mod trail;
@@ -92,10 +94,21 @@ struct Scene {
     /// The number of times that the proof of a block was asked for in vain.
     failures: BTreeMap<u64, u8>,
     alarm: Alarm,
+    /// The endpoints that gave the kept proofs, by the numbers of their blocks.
+    taken: BTreeMap<u64, Taken>,
     search: Option<Search>,
     trail: Option<Trail>,
     /// The rounds so far. They decide which endpoint is asked first for events.
     rounds: u64,
+}
+
+/// Where a proof came from.
+#[derive(Debug, Clone, Copy)]
+struct Taken {
+    /// The place of the endpoint.
+    place: usize,
+    /// Whether enough endpoints have the hash of the block. Before that the header may be made up.
+    is_confirmed: bool,
 }
 
 impl Scene {
@@ -177,6 +190,7 @@ impl Watcher {
                 scene.quorum.forget_marks();
                 (scene.finalized, scene.alarm) = (None, Alarm::default());
                 (scene.search, scene.trail) = (None, None);
+                scene.taken.clear();
                 self.proofs.numbers().into_iter().for_each(|number| self.proofs.drop(number));
             }
             return Ok(());
@@ -191,6 +205,7 @@ impl Watcher {
             finalized: None,
             failures,
             alarm,
+            taken: BTreeMap::new(),
             search: None,
             trail: None,
             rounds: 0,

@@ -1,22 +1,19 @@
 //! One round of the watcher: what is asked, and what becomes of the answers.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use diem_base::{Base, BaseError, Bridge, Facts, FoundEvent, Survey};
+use diem_base::{Base, BaseError, Facts, Survey};
 use diem_bridge::{
-    Checkpoint, MAX_EVENTS, UNTIL_UNPAUSE,
+    Checkpoint,
     attesting::{self, Bounds},
-    fold,
     inbound::{self, applied, attested},
     replay::{self, Missing},
     state::contract,
 };
-use diem_engine::engine::EngineStatus;
 use diem_store::Snapshot;
 
 use super::{
-    Scene, Watcher,
-    alarm::{Finding, judge},
+    Scene, Taken, Watcher,
     choose::{candidates, is_old_enough, missing_proofs},
     desk::Reorg,
     trail::{Goal, Search, TrailError},
@@ -25,8 +22,12 @@ use crate::faults::Fault;
 
 /// The number of times that the proof of a block is asked for: it does not become younger.
 const TRIES: u8 = 3;
-/// The most events that are judged with a young block. Of more, only the supply is.
-const JUDGED_EVENTS: u64 = 5 * MAX_EVENTS as u64;
+/// The time after which each part of a round leaves the rest to the next one, so that no part holds up the others.
+pub(super) const PART: Duration = Duration::from_secs(10);
+/// The time within which an endpoint has to prove a block.
+const PROOF_PATIENCE: Duration = Duration::from_secs(5);
+/// The most young blocks whose hashes are asked for because their proofs are not confirmed.
+const CONFIRMED_AT_ONCE: usize = 16;
 
 impl Watcher {
     /// Looks at Base once, for the contract of this scene. Returns whether any endpoint answered.
@@ -40,6 +41,8 @@ impl Watcher {
         asked.extend(own.iter().map(|(number, _)| *number));
         asked.extend(recent.iter().filter(|number| self.proofs.hash(**number).is_some()));
         asked.extend(scene.alarm.waiting());
+        let unconfirmed = scene.taken.iter().rev().filter(|(_, taken)| !taken.is_confirmed);
+        asked.extend(unconfirmed.map(|(number, _)| *number).take(CONFIRMED_AT_ONCE));
         let numbers: Vec<u64> = asked.into_iter().rev().collect();
         let survey = scene.quorum.survey(&numbers).await;
         self.report_finality(scene, &survey);
@@ -49,12 +52,15 @@ impl Watcher {
             return false;
         };
         self.notice_reorg(&survey, &own);
+        self.confirm_proofs(scene, &survey);
         self.lay_finals(scene, &survey, &numbers, epoch);
         self.take_young_proofs(scene, state, &bounds, newest, &named).await;
         self.hand_on_events(scene, state).await;
         self.judge_young_blocks(scene, &survey).await;
         self.report_refused(scene);
-        self.proofs.drop_below(recent.first().copied().unwrap_or(bounds.above));
+        let lowest = recent.first().copied().unwrap_or(bounds.above);
+        self.proofs.drop_below(lowest);
+        scene.taken.retain(|number, _| *number >= lowest);
         scene.failures.retain(|number, _| *number > bounds.above);
         self.metrics.watcher().proofs(self.proofs.len());
         true
@@ -82,8 +88,8 @@ impl Watcher {
         }
         let needed = scene.quorum.needed();
         let text = format!(
-            "fewer than {needed} endpoints of Base answer, so that nothing is final and nothing is stated: mend \
-             `bridge.endpoints`"
+            "fewer than {needed} of the endpoints in `bridge.endpoints` answer and count, so that nothing is final and \
+             nothing of Base is stated: mend them, or name others"
         );
         self.faults.raise(Fault::NoQuorum, text);
     }
@@ -112,15 +118,38 @@ impl Watcher {
         }
     }
 
+    /// Compares the proofs with the hashes on which enough endpoints agree. A proof proves itself only as far as its
+    /// header, which anybody can make up above finality: it is dropped while the block is young, and whoever gave it rests,
+    /// so that the others are asked for it in time.
+    fn confirm_proofs(&mut self, scene: &mut Scene, survey: &Survey) {
+        let mut replaced = Vec::new();
+        for (number, taken) in scene.taken.iter_mut().filter(|(_, taken)| !taken.is_confirmed) {
+            if let Some(agreed) = survey.agreed_hash(*number) {
+                taken.is_confirmed = self.proofs.hash(*number) == Some(agreed);
+                replaced.extend((!taken.is_confirmed).then_some(*number));
+            }
+        }
+        replaced.into_iter().for_each(|number| self.drop_proof(scene, number));
+    }
+
+    /// Drops the proof of a block that the others do not have. Base may have replaced the block, or the endpoint has made
+    /// it up; in both cases another endpoint is asked now.
+    fn drop_proof(&mut self, scene: &mut Scene, number: u64) {
+        self.proofs.drop(number);
+        if let Some(taken) = scene.taken.remove(&number) {
+            let reason = format!("it proved a block {number} that is not the one of the others");
+            scene.quorum.rest(taken.place, reason);
+        }
+    }
+
     /// Lays down the blocks that are final, old enough, and proven by a proof of the same hash.
-    fn lay_finals(&mut self, scene: &Scene, survey: &Survey, numbers: &[u64], epoch: u64) {
+    fn lay_finals(&mut self, scene: &mut Scene, survey: &Survey, numbers: &[u64], epoch: u64) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let mut finals: Vec<Checkpoint> = Vec::new();
         for number in numbers.iter().rev() {
             let (Some(hash), Some(kept)) = (survey.final_hash(*number), self.proofs.hash(*number)) else { continue };
             if hash != kept {
-                // The block was replaced before it was final.
-                self.proofs.drop(*number);
+                self.drop_proof(scene, *number);
                 continue;
             }
             let Some(facts) = self.proofs.facts(*number, &scene.domain.bridge) else { continue };
@@ -162,8 +191,11 @@ impl Watcher {
             self.proofs.hash(number).is_some() || scene.failures.get(&number).is_some_and(|tries| *tries >= TRIES)
         });
         let Some(first) = missing.first().copied() else { return };
-        let mut reasons = Vec::new();
+        let (mut reasons, began) = (Vec::new(), Instant::now());
         for number in missing {
+            if began.elapsed() >= PART {
+                break;
+            }
             match self.take_proof(scene, bounds, number).await {
                 Ok(Some(facts)) => {
                     scene.alarm.note(facts, state.height());
@@ -194,9 +226,17 @@ impl Watcher {
     async fn take_proof(&mut self, scene: &mut Scene, bounds: &Bounds, number: u64) -> Result<Option<Facts>, String> {
         let mut reason = None;
         for (place, base) in scene.bases(number.checked_div(bounds.every).unwrap_or_default()) {
-            match base.checkpoint_proof(&scene.domain.bridge, number).await {
+            let asked = base.checkpoint_proof(&scene.domain.bridge, number);
+            let Ok(answer) = tokio::time::timeout(PROOF_PATIENCE, asked).await else {
+                let late = format!("it did not prove a block within {} s", PROOF_PATIENCE.as_secs());
+                scene.quorum.rest(place, late.clone());
+                reason = Some(late);
+                continue;
+            };
+            match answer {
                 Ok(Some((proof, facts))) => {
                     self.proofs.keep(&facts, &proof).map_err(|error| error.to_string())?;
+                    scene.taken.insert(number, Taken { place, is_confirmed: false });
                     return Ok(Some(facts));
                 }
                 Ok(None) => {}
@@ -223,9 +263,10 @@ impl Watcher {
         }
         let mut reason = None;
         for (place, base) in scene.bases(scene.rounds) {
-            // A search belongs to its endpoint. If that one is gone, another begins anew.
+            // A search and its trail belong to their endpoint. If that one is gone, another begins anew.
             let searched = scene.search.as_ref().filter(|search| search.goal == goal).map(|search| search.place);
-            if searched.is_some_and(|searched| searched != place && scene.quorum.is_answering(searched)) {
+            let owner = scene.trail.as_ref().map(|trail| trail.place).or(searched);
+            if owner.is_some_and(|owner| owner != place && scene.quorum.is_answering(owner)) {
                 continue;
             }
             match self.hand_on(scene, (place, &base), &missing, &goal).await {
@@ -235,8 +276,9 @@ impl Watcher {
                 }
                 Err(error) => {
                     (scene.search, scene.trail) = (None, None);
-                    if matches!(error, TrailError::Logs(_)) {
-                        scene.quorum.refuse(place, error.to_string());
+                    match &error {
+                        TrailError::Logs(_) => scene.quorum.refuse(place, error.to_string()),
+                        TrailError::Base(_) => scene.quorum.rest(place, error.to_string()),
                     }
                     reason = Some(error.to_string());
                 }
@@ -256,15 +298,17 @@ impl Watcher {
         missing: &Missing,
         goal: &Goal,
     ) -> Result<(), TrailError> {
-        let bridge = scene.domain.bridge;
+        let (bridge, now) = (scene.domain.bridge, Instant::now());
+        let until = now.checked_add(PART).unwrap_or(now);
+        scene.trail = scene.trail.take().filter(|trail| trail.place == place);
         if scene.trail.is_none() {
             let found = scene.search.take().filter(|search| search.goal == *goal && search.place == place);
             let mut search = found.unwrap_or_else(|| Search::new(goal.clone(), place));
-            scene.trail = search.go_on(base, &bridge).await?;
+            scene.trail = search.go_on(base, &bridge, until).await?;
             scene.search = scene.trail.is_none().then_some(search);
         }
         let Some(trail) = &scene.trail else { return Ok(()) };
-        for chunk in trail.chunks(base, &bridge, missing).await? {
+        for chunk in trail.chunks(base, &bridge, missing, until).await? {
             // If the state has moved on, the next round knows.
             if self.app.offer_chunk(chunk).is_ok() {
                 self.metrics.watcher().chunk();
@@ -275,86 +319,6 @@ impl Watcher {
         }
         Ok(())
     }
-
-    /// Judges young blocks by a state that is newer than they are, while this node follows its own chain.
-    async fn judge_young_blocks(&mut self, scene: &mut Scene, survey: &Survey) {
-        let state = self.app.store().latest();
-        if !self.follows_its_chain(state.height()).await {
-            return;
-        }
-        for facts in scene.alarm.take_due(state.height(), |number| survey.agreed_hash(number)) {
-            let events = self.events_of(scene, &state, &facts).await;
-            let finding = judge(&state, &facts, &events);
-            if let Some(finding) = &finding {
-                tracing::warn!(
-                    block = facts.checkpoint.number,
-                    "bridge: a young block of Base looks forged: {finding}"
-                );
-            }
-            match scene.alarm.judged(facts.checkpoint.number, finding) {
-                Some(finding) => self.raise_alarm(scene, &facts, &finding).await,
-                None if finding.is_none() => self.faults.clear(Fault::EarlyAlarm),
-                None => {}
-            }
-        }
-    }
-
-    /// Whether the engine beside it has no block that this node lacks: what an older state does not know of, the chain
-    /// may have caused.
-    async fn follows_its_chain(&self, height: u64) -> bool {
-        let Some(engine) = &self.engine else { return true };
-        let is_current = |status: EngineStatus| !status.catching_up && status.latest_height <= height.saturating_add(1);
-        engine.status().await.is_ok_and(is_current)
-    }
-
-    /// The events between what was applied and a young block, if an endpoint gives those that the block proves.
-    async fn events_of(&self, scene: &Scene, state: &Snapshot, facts: &Facts) -> Vec<FoundEvent> {
-        let (applied, checkpoint) = (applied(state), facts.checkpoint);
-        let first = applied.event_nonce.saturating_add(1);
-        let Some(goal) = goal_up_to(state, &checkpoint) else { return Vec::new() };
-        if checkpoint.event_nonce.saturating_sub(applied.event_nonce) > JUDGED_EVENTS {
-            return Vec::new();
-        }
-        for (_, base) in scene.bases(scene.rounds) {
-            let (mut events, mut next) = (Vec::new(), first);
-            while next <= checkpoint.event_nonce {
-                let Ok(found) = base.events(&scene.domain.bridge, next..=goal.last, goal.blocks.clone()).await else {
-                    break;
-                };
-                let Some(last) = found.last() else { break };
-                next = last.nonce.saturating_add(1);
-                events.extend(found);
-            }
-            let hash = events.iter().fold(goal.before, |hash, found: &FoundEvent| {
-                fold(&hash, found.nonce, found.event.kind, &found.event.payload)
-            });
-            if hash == goal.hash {
-                return events;
-            }
-        }
-        Vec::new()
-    }
-
-    /// Says what was found, and asks for a pause unless it is configured otherwise or minting is paused already.
-    async fn raise_alarm(&mut self, scene: &Scene, facts: &Facts, finding: &Finding) {
-        let text = format!(
-            "two blocks of Base in a row, of which the last is {}, show what this chain never caused: {finding}; find out \
-             who signed it, and have the guardian pause minting",
-            facts.checkpoint.number
-        );
-        self.faults.raise_kind(Fault::EarlyAlarm, "early_alarm", text);
-        if !self.settings.pause_on_alarm {
-            return;
-        }
-        for (_, base) in scene.bases(scene.rounds) {
-            if let Ok(now) = Bridge::new(base, scene.domain.bridge).pause_state().await {
-                if now.paused_until != UNTIL_UNPAUSE {
-                    self.desk.ask_for_pause(scene.domain.separator(), now.pause_nonce.saturating_add(1));
-                }
-                return;
-            }
-        }
-    }
 }
 
 /// The events that the chain replays now, from the first one that was not applied.
@@ -363,7 +327,7 @@ fn goal(state: &Snapshot) -> Option<Goal> {
 }
 
 /// The events up to a block that were not applied.
-fn goal_up_to(state: &Snapshot, target: &Checkpoint) -> Option<Goal> {
+pub(super) fn goal_up_to(state: &Snapshot, target: &Checkpoint) -> Option<Goal> {
     let (applied, deployed) = (applied(state), contract(state)?.deployed?);
     let from = attested(state).applied.map_or(deployed.deploy_block, |applied| applied.number);
     Some(Goal {

@@ -3,7 +3,7 @@
 //! A hash tells nothing of what lies before it, so the events are folded forwards once, from what the chain has applied
 //! to what it has attested. Only places and hashes are kept of them; the events of a chunk are asked for again.
 
-use std::ops::RangeInclusive;
+use std::{ops::RangeInclusive, time::Instant};
 
 use diem_base::{Base, BaseError, FoundEvent};
 use diem_bridge::{Chunk, EventBytes, MAX_EVENTS, fold, replay::Missing};
@@ -59,6 +59,9 @@ struct Page {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Trail {
     pub(crate) goal: Goal,
+    /// The place of the endpoint that gave the events. It alone is asked for them again: the hash proves the events, but
+    /// not the blocks in which they lie.
+    pub(crate) place: usize,
     pages: Vec<Page>,
 }
 
@@ -119,13 +122,18 @@ impl Search {
         Self { goal, place, folding, from, window: WINDOW }
     }
 
-    /// Asks for a part of the events. Returns the trail once all are found.
+    /// Asks for a part of the events, up to this moment. Returns the trail once all are found.
     ///
     /// # Errors
     /// [`TrailError`].
-    pub(crate) async fn go_on(&mut self, base: &Base, bridge: &Address) -> Result<Option<Trail>, TrailError> {
+    pub(crate) async fn go_on(
+        &mut self,
+        base: &Base,
+        bridge: &Address,
+        until: Instant,
+    ) -> Result<Option<Trail>, TrailError> {
         for _ in 0..REQUESTS_AT_ONCE {
-            if self.is_over() {
+            if self.is_over() || Instant::now() >= until {
                 break;
             }
             self.ask(base, bridge).await?;
@@ -136,7 +144,7 @@ impl Search {
         if self.folding.next <= self.goal.last || self.folding.hash != self.goal.hash {
             return Err(TrailError::Logs(self.folding.next));
         }
-        Ok(Some(Trail { goal: self.goal.clone(), pages: std::mem::take(&mut self.folding.pages) }))
+        Ok(Some(Trail { goal: self.goal.clone(), place: self.place, pages: std::mem::take(&mut self.folding.pages) }))
     }
 
     const fn is_over(&self) -> bool {
@@ -169,7 +177,7 @@ impl Trail {
         self.goal.first == missing.first && (self.goal.first..=self.goal.last).contains(&missing.last)
     }
 
-    /// The chunks that the chain takes next, the last first.
+    /// The chunks that the chain takes next, the last first: as many as the endpoint gives up to this moment.
     ///
     /// # Errors
     /// [`TrailError`]: the endpoint gives others than before.
@@ -178,12 +186,16 @@ impl Trail {
         base: &Base,
         bridge: &Address,
         missing: &Missing,
+        until: Instant,
     ) -> Result<Vec<Chunk>, TrailError> {
         let mut chunks = Vec::new();
         let next = self.pages.iter().rev().filter(|page| page.first <= missing.last);
         // What is missing may end within a page, where somebody else's chunk began.
         let mut end = (missing.last, missing.hash);
         for page in next.take(CHUNKS_AT_ONCE) {
+            if Instant::now() >= until {
+                break;
+            }
             let events = base.events(bridge, page.first..=end.0.min(page.last), page.blocks.clone()).await?;
             let events = events.into_iter().map(|found| found.event).collect();
             let chunk = Chunk { first: page.first, before: page.before, events };

@@ -32,7 +32,7 @@ async fn send(chain: &TestChain, engine: &InstantEngine, sender: &Person, msg: d
 async fn a_transfer_is_sealed_and_signed_without_another_transaction_and_then_no_more_blocks_come() {
     let (app, doc) = (Arc::new(App::in_memory(Options::default())), doc(2));
     let registry = Registry::new();
-    let commits = Commits::new(&app, Arc::new(diem_engine::metrics::Metrics::new(registry.clone(), None).unwrap()));
+    let commits = Commits::new(&app, Arc::new(diem_engine::metrics::Metrics::new(registry.clone()).unwrap()));
     let options = diem_instant::Options {
         keys: [1, 2].map(|seed| SigningKey::from_bytes(&[seed; 32])).into(),
         mode: BlockMode::OnDemand,

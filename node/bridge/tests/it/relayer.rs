@@ -8,12 +8,13 @@ use diem_core::{
     Address, Amount,
     keys::{EthereumKey, SecretKey},
 };
-use diem_node_bridge::{Keys, Metrics, Registry, Relayer};
+use diem_engine::relay_cost::{KnownCost, RelayCosts};
+use diem_node_bridge::{Keys, Metrics, Registry, Relayer, Relaying};
 use diem_testkit::operator;
 
 use crate::{
     scene::{BASE, Scene, key, metric},
-    world::{World, settings},
+    world::{World, funded, settings},
 };
 
 const LONG: Duration = Duration::from_secs(3_600);
@@ -85,6 +86,42 @@ async fn who_has_the_turn_sends_and_others_after_a_while() {
     }
     assert!(world.bridge.executed(nonce).await.unwrap());
     assert_eq!(senders, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_relaying_costs_is_laid_down_with_and_without_the_oracle_of_base() {
+    /// A stand-in for the `GasPriceOracle`, which answers 0x1234 to every question.
+    const ORACLE: ([u8; 20], [u8; 11]) = (
+        [0x42, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x0f],
+        [0x61, 0x12, 0x34, 0x60, 0, 0x52, 0x60, 0x20, 0x60, 0, 0xf3],
+    );
+    let Some(world) = World::start().await else { return };
+    let costs = RelayCosts::default();
+    let adiem_per_eth = Some(Amount::new(20 * Amount::ONE.get()));
+    let account = funded(world.bridge.base(), 71).await;
+    let settings = Relaying { adiem_per_eth, costs: costs.clone(), ..settings(world.bridge.base().url()) };
+    let node = world.scene.node_at("costs");
+    let keys = Keys::of_home(node.home.clone(), world.scene.chain.doc.chain_id.clone());
+    assert_eq!(costs.last(), KnownCost::NoRelayer);
+    let metrics = Arc::new(Metrics::new(&Registry::new()).unwrap());
+    let mut relayer = Relayer::new(Arc::clone(&world.scene.chain.app), keys, account, settings, metrics);
+    relayer.round().await;
+    assert_eq!(costs.last(), KnownCost::NoBatch);
+    let seen = || match costs.last() {
+        KnownCost::Seen(cost) => cost,
+        other => panic!("{other:?}"),
+    };
+    world.batch(1);
+    relayer.round().await;
+    let plain = seen();
+    assert_eq!((plain.l1_fee, plain.transfers), (None, 1));
+    assert!(plain.gas > 100_000 && plain.gas_price > 0, "{plain:?}");
+    assert_eq!(plain.wei_per_transfer(), plain.gas * plain.gas_price);
+    assert_eq!(plain.fee(), Some(Amount::new(u128::from(plain.wei_per_transfer()) * 20)));
+    Dev::new(world.bridge.base().clone()).set_code(&Address(ORACLE.0), &ORACLE.1).await.unwrap();
+    world.batch(2);
+    relayer.round().await;
+    assert_eq!(seen().l1_fee, Some(0x1234));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -24,6 +24,8 @@ use diem_types::{Call, GenesisDoc};
 pub(crate) const RECIPIENT: Address = Address([0xb5; 20]);
 /// Base's chain id, as anvil has it.
 pub(crate) const BASE: u64 = 31_337;
+/// The distance of the blocks of Base that are attested.
+pub(crate) const CHECKPOINT_BLOCKS: u64 = 5;
 /// The account on Base that may pause.
 const GUARDIAN: Address = Address([7; 20]);
 
@@ -49,7 +51,7 @@ pub(crate) fn doc(validators: u8) -> GenesisDoc {
         set_every_ms: 600_000,
         set_gap_ms: 5_000,
         share_bps: 10_000,
-        checkpoint_blocks: 5,
+        checkpoint_blocks: CHECKPOINT_BLOCKS,
         authority: operator(0).address,
         ..Params::default()
     };

@@ -1,107 +1,20 @@
 //! The watcher beside a real contract on a local Base, through endpoints of which some lie.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
-
 use diem_base::{Call, Dev, Sender};
 use diem_bridge::{
-    Batch, Checkpoint, OutboundKind, Preimage, SignatureList, Statement, Transfer, attesting,
+    Batch, OutboundKind, Preimage, SignatureList, Statement, Transfer,
     inbound::{self, attested},
     replay, state,
 };
 use diem_core::{Address, Amount, keys::SecretKey};
-use diem_lying_base::{Lie, LyingBase, Options, Scope};
-use diem_node_bridge::{Desk, Keys, Metrics, Registry, Signer, Watcher, Watching};
+use diem_lying_base::{Lie, Scope};
 use serde_json::json;
 
 use crate::{
     scene::{RECIPIENT, key, metric},
-    world::{World, funded},
+    watched::Watched,
+    world::funded,
 };
-
-/// A world whose bridge mints, and endpoints of its Base that can lie one by one.
-struct Watched {
-    world: World,
-    proxy: LyingBase,
-}
-
-/// A node that watches, and signs with the keys of all validators.
-struct WatchingNode {
-    watcher: Watcher,
-    signer: Signer,
-    stop: PathBuf,
-    registry: Registry,
-}
-
-impl Watched {
-    async fn start() -> Option<Self> {
-        let world = World::start().await?;
-        let proxy = LyingBase::start(Options::new(&world.local.url())).unwrap();
-        let watched = Self { world, proxy };
-        watched.relay(1).await;
-        Some(watched)
-    }
-
-    /// Sends what enough validators have signed.
-    async fn relay(&self, account: u8) {
-        let (mut relayer, _) = self.world.relayer(account, &[1, 2, 3, 4], Duration::ZERO).await;
-        relayer.round().await;
-    }
-
-    /// The node of that name with so many endpoints, which are named `one`, `two` and `three`.
-    fn node(&self, name: &str, endpoints: usize) -> WatchingNode {
-        self.node_with(name, endpoints, |_| ())
-    }
-
-    fn node_with(&self, name: &str, endpoints: usize, adjust: impl FnOnce(&mut Watching)) -> WatchingNode {
-        let node = self.world.scene.node_at(name);
-        for validator in 1..=4 {
-            node.put_key(validator, &format!("bridge_key-{validator}.json"));
-        }
-        let registry = Registry::new();
-        let metrics = Arc::new(Metrics::new(&registry).unwrap());
-        let stop = node.home.root().join("bridge_stopped.json");
-        let desk = Arc::new(Desk::new(&stop));
-        let mut settings = Watching {
-            endpoints: ["one", "two", "three"].iter().take(endpoints).map(|name| self.proxy.url_of(name)).collect(),
-            min_age: Duration::ZERO,
-            look_every: Duration::ZERO,
-            refuse_for: Duration::ZERO,
-            pause_on_alarm: true,
-            reverts: false,
-        };
-        adjust(&mut settings);
-        let folder = node.home.root().join("proofs");
-        let app = Arc::clone(&self.world.scene.chain.app);
-        let watcher =
-            Watcher::new(Arc::clone(&app), Arc::clone(&desk), settings, &folder, Arc::clone(&metrics)).unwrap();
-        let keys = Keys::of_home(node.home.clone(), self.world.scene.chain.doc.chain_id.clone());
-        let signer = Signer::new(app, keys, &node.memory(), metrics).unwrap();
-        let signer = signer.again_after(Duration::ZERO).that_heeds(desk, Duration::MAX);
-        WatchingNode { watcher, signer, stop, registry }
-    }
-
-    async fn mine(&self, blocks: u64) {
-        Dev::new(self.world.bridge.base().clone()).mine(blocks).await.unwrap();
-    }
-
-    fn state(&self) -> diem_store::Snapshot {
-        self.world.scene.state()
-    }
-
-    /// Looks, signs and makes a block, so many times, with two blocks of Base between.
-    async fn live(&self, node: &mut WatchingNode, rounds: usize) {
-        for _ in 0..rounds {
-            self.mine(2).await;
-            node.watcher.round().await.unwrap();
-            node.signer.round();
-            self.world.scene.chain.propose(Vec::new());
-        }
-    }
-
-    fn last(&self) -> Option<Checkpoint> {
-        attested(&self.state()).last
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn final_blocks_are_attested_and_their_events_come_home() {
@@ -169,65 +82,6 @@ async fn a_checkpoint_without_a_proof_is_skipped_and_later_ones_are_attested() {
     watched.proxy.lie(Lie::ProofWindow(4));
     watched.live(&mut node, 12).await;
     assert!(watched.last().is_some_and(|last| last.number > from - 5), "{:?} after {from}", watched.last());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn one_lying_endpoint_of_three_changes_nothing_and_is_named() {
-    for lie in [
-        Lie::WrongChainId(1),
-        Lie::ForgeStateRoot,
-        Lie::ForgeHeader("timestamp".into()),
-        Lie::ForgeHeaderRehashed("number".into()),
-        Lie::ForgeProof,
-        Lie::ForgeAbsentSlot,
-        Lie::ForgeAbsentAccount,
-        Lie::LatestAsFinalized,
-        Lie::FinalityBack(3),
-        Lie::DropLogs(1),
-        Lie::ForgeLogs,
-        Lie::DuplicateLogs,
-        Lie::InventLogs,
-        Lie::UnknownHeaderField,
-        Lie::InternalError,
-        Lie::CutOff,
-    ] {
-        let Some(watched) = Watched::start().await else { return };
-        watched.proxy.lie_within(Scope::victim("two"), lie.clone());
-        let mut node = watched.node("node", 3);
-        let mut named = Vec::new();
-        for _ in 0..12 {
-            watched.live(&mut node, 1).await;
-            named.extend(node.watcher.refusal().map(str::to_owned));
-        }
-        let last = watched.last().unwrap_or_else(|| panic!("{lie:?}: nothing attested, {named:?}"));
-        let real = watched.world.bridge.base().header(diem_base::BlockName::Number(last.number)).await.unwrap();
-        assert_eq!(&last.block_hash, real.unwrap().hash(), "{lie:?}");
-        assert_eq!(replay::missing(&watched.state()), None, "{lie:?}");
-        // Logs are asked of one endpoint, which need not be this one; and what is final too early is only outvoted.
-        let is_outvoted = matches!(
-            lie,
-            Lie::LatestAsFinalized | Lie::DropLogs(_) | Lie::ForgeLogs | Lie::DuplicateLogs | Lie::InventLogs
-        );
-        let is_named = named.iter().any(|text| text.contains("an endpoint of Base does not count"));
-        assert!(is_named || is_outvoted, "{lie:?}: {named:?}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn two_that_lie_alike_or_are_gone_let_nothing_be_stated_until_they_stop() {
-    for lie in [Lie::ForgeStateRoot, Lie::Refuse, Lie::WrongChainId(1), Lie::UnknownHeaderField] {
-        let Some(watched) = Watched::start().await else { return };
-        let mut node = watched.node("node", 3);
-        for victim in ["two", "three"] {
-            watched.proxy.lie_within(Scope::victim(victim), lie.clone());
-        }
-        watched.live(&mut node, 8).await;
-        assert_eq!(attesting::named(&watched.state()), Vec::<u64>::new(), "{lie:?}");
-        let reason = node.watcher.refusal().unwrap_or_default().to_owned();
-        watched.proxy.honest();
-        watched.live(&mut node, 10).await;
-        assert!(watched.last().is_some(), "{lie:?}: {reason}");
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! A chain of four validators beside a real contract on a local Base. Where anvil is not installed, it says so.
+//! A chain of validators beside a real contract on a local Base. Where anvil is not installed, it says so.
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,32 +6,34 @@ use diem_anvil::{LocalBase, Options};
 use diem_base::{Base, Bridge, Dev, Sender, init_code};
 use diem_bridge::{OutboundKind, booking, inbound::applied, setup, state};
 use diem_core::keys::EthereumKey;
+use diem_engine::relay_cost::RelayCosts;
 use diem_node_bridge::{Keys, Metrics, Registry, Relayer, Relaying};
 use diem_testkit::operator;
 
-use crate::scene::{BASE, RECIPIENT, Scene, activate, prepare};
+use crate::scene::{BASE, CHECKPOINT_BLOCKS, RECIPIENT, Scene, activate, prepare};
 
 const ETHER: u128 = 1_000_000_000_000_000_000;
 
-/// A chain of four validators, and a local Base with the bridge that it has activated.
+/// A chain of validators, and a local Base with the bridge that it has activated.
 pub(crate) struct World {
     pub(crate) scene: Scene,
     pub(crate) bridge: Bridge,
     pub(crate) local: LocalBase,
+    /// The number of validators.
+    pub(crate) validators: u32,
 }
 
 impl World {
     /// `None` where anvil is not installed.
     pub(crate) async fn start() -> Option<Self> {
-        let Some(anvil) = diem_anvil::find(None).unwrap() else {
-            #[expect(clippy::print_stderr, reason = "what was left out is said")]
-            {
-                eprintln!("left out: anvil is not installed here (`npm ci` in contracts/ installs it)");
-            }
-            return None;
-        };
+        Self::of(4).await
+    }
+
+    /// With so many validators.
+    pub(crate) async fn of(validators: u8) -> Option<Self> {
+        let anvil = diem_anvil::find_for_tests()?;
         // The contract takes no sets of another time than Base's.
-        let scene = Scene::of_today(4);
+        let scene = Scene::of_today(validators);
         let options = Options {
             port: 0,
             chain_id: BASE,
@@ -51,7 +53,7 @@ impl World {
             Sender::new(base.clone(), deployer).deploy(&init_code(&arguments), &arguments.salt).await.unwrap();
         scene.run(&operator(0), activate(&scene.state()));
         assert_eq!(deployed.address, state::domain(&scene.state()).unwrap().bridge);
-        let world = Self { scene, bridge: Bridge::new(base, deployed.address), local };
+        let world = Self { scene, bridge: Bridge::new(base, deployed.address), local, validators: validators.into() };
         world.sign();
         Some(world)
     }
@@ -59,7 +61,7 @@ impl World {
     /// Lets all validators sign what they owe.
     pub(crate) fn sign(&self) {
         let node = self.scene.node_at("validators");
-        for validator in 1..=4 {
+        for validator in 1..=self.validators {
             node.put_key(validator, &format!("bridge_key-{validator}.json"));
         }
         node.signer().round();
@@ -94,11 +96,22 @@ impl World {
 }
 
 pub(crate) fn settings(base_rpc: &str) -> Relaying {
-    Relaying { base_rpc: base_rpc.into(), out_of_turn: Duration::ZERO, max_gas_gwei: 20, low_balance_gwei: 1_000_000 }
+    Relaying {
+        base_rpc: base_rpc.into(),
+        out_of_turn: Duration::ZERO,
+        max_gas_gwei: 20,
+        low_balance_gwei: 1_000_000,
+        adiem_per_eth: None,
+        costs: RelayCosts::default(),
+    }
 }
 
 pub(crate) async fn funded(base: &Base, number: u8) -> EthereumKey {
     let key = EthereumKey::new(&[number; 32]).unwrap();
+    // anvil gives the balance to the newest block, whose header then has another state root: none that is attested.
+    if base.latest().await.unwrap().number.is_multiple_of(CHECKPOINT_BLOCKS) {
+        Dev::new(base.clone()).mine(1).await.unwrap();
+    }
     Dev::new(base.clone()).set_balance(&key.address(), ETHER).await.unwrap();
     key
 }

@@ -65,6 +65,7 @@ pub const FORMS: &[Form] = &[
     number!("delay-logs", DelayLogs, "BLOCKS", "5", 1, "does not show the logs of the newest blocks yet"),
     plain!("duplicate-logs", DuplicateLogs, "shows each log twice"),
     plain!("reorder-logs", ReorderLogs, "shows the logs of an answer in the reverse order"),
+    plain!("move-logs", MoveLogs, "shows the logs of all blocks as if they lay in the first one that was asked for"),
     plain!("forge-logs", ForgeLogs, "changes a bit in the data of each log; in an event of the bridge, of its payload"),
     plain!("invent-logs", InventLogs, "adds a log that never was to the end of each answer"),
     field!("forge-header", ForgeHeader, "changes a field of each header and keeps the true hash"),

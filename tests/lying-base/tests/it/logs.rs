@@ -55,6 +55,17 @@ async fn logs_stand_in_another_order() {
 }
 
 #[tokio::test]
+async fn logs_of_all_blocks_lie_in_the_first_that_was_asked_for() {
+    let Some(world) = world().await else { return };
+    let truth = list(world.truth(METHOD, all_logs("latest")).await);
+    let last = truth[truth.len() - 1]["blockNumber"].clone();
+    let only = json!([{ "fromBlock": last, "toBlock": last, "address": CONTRACT }]);
+    let moved = list(world.lied(Lie::MoveLogs, METHOD, only).await);
+    assert_eq!(moved.len(), truth.len());
+    assert!(moved.iter().all(|log| log["blockNumber"] == last));
+}
+
+#[tokio::test]
 async fn the_data_of_logs_is_forged_and_nothing_else() {
     let Some(world) = world().await else { return };
     let forged = list(world.lied(Lie::ForgeLogs, METHOD, all_logs("latest")).await);

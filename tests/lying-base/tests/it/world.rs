@@ -55,13 +55,7 @@ impl World {
     /// A local Base whose `finalized` is two blocks behind the newest, with the contract on it; `None` where anvil is not
     /// installed.
     pub(crate) async fn start() -> Option<Self> {
-        let Some(anvil) = diem_anvil::find(None).unwrap() else {
-            #[expect(clippy::print_stderr, reason = "what was left out is said")]
-            {
-                eprintln!("left out: anvil is not installed here (`npm ci` in contracts/ installs it)");
-            }
-            return None;
-        };
+        let anvil = diem_anvil::find_for_tests()?;
         let folder = tempfile::tempdir().unwrap();
         let options = diem_anvil::Options {
             port: 0,
