@@ -4,7 +4,7 @@ mod base;
 mod homes;
 mod mark;
 mod nodes;
-mod ports;
+pub(crate) mod ports;
 mod screen;
 mod wallet;
 
@@ -24,6 +24,7 @@ use diem_host::{home::HomeError, ports::ListenError, signals::Signals};
 use homes::Plan;
 use nodes::Nodes;
 
+pub(crate) use base::usual_base;
 pub use homes::MAX_VALIDATORS;
 pub(crate) use wallet::{BRIDGES, ON_BASE};
 
@@ -63,6 +64,8 @@ pub struct Options {
     pub chain_id: Option<String>,
     /// The offset that is added to all ports.
     pub port_offset: u16,
+    /// The hosts on which the validators will be started one by one; with none, they run here.
+    pub hosts: Vec<String>,
 }
 
 /// The reason why there is no devnet.
@@ -140,6 +143,9 @@ pub fn run(options: &Options) -> Result<(), DevnetError> {
 async fn run_alone(options: &Options) -> Result<(), DevnetError> {
     let started = Instant::now();
     let place = homes::lock(&options.dir)?;
+    if !options.hosts.is_empty() {
+        return prepare(options, place);
+    }
     if let Some(file) = &options.ready_file {
         check_folder(file)?;
         forget(file)?;
@@ -178,6 +184,21 @@ async fn run_alone(options: &Options) -> Result<(), DevnetError> {
         local.stop();
     }
     result
+}
+
+/// Makes the homes for validators that run on hosts of their own, or brings the configurations of those that are there up to
+/// date.
+fn prepare(options: &Options, place: homes::Place) -> Result<(), DevnetError> {
+    let plan = homes::plan(options)?;
+    homes::make(&plan)?;
+    let _lock = place.keep();
+    homes::write_for_hosts(&plan, &options.hosts)?;
+    // From now on the chain may run somewhere.
+    homes::ran(&plan)?;
+    for (node, host) in plan.nodes.iter().zip(&options.hosts) {
+        screen::note(&format!("on {host}: diemd start --home {}", node.home.root().display()));
+    }
+    Ok(())
 }
 
 /// Checks that the folder of the ready file exists: the file is written when all the rest is done, too late to find
@@ -261,7 +282,7 @@ async fn wait_until_ready(plan: &Plan, nodes: &mut Nodes, clients: &[Client]) ->
                 screen::progress(clients.len().saturating_sub(rest.len()), clients.len());
                 continue;
             }
-            Ok(ready) => reason = ready.reasons.join("; "),
+            Ok(ready) => reason = ready.why(),
             Err(error) => reason = error.to_string(),
         }
         tokio::time::sleep(TICK).await;

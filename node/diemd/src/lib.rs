@@ -8,6 +8,12 @@
     reason = "the node reads clocks, the environment and starts threads; execution does not"
 )]
 
+mod archive;
 pub mod cli;
+mod control;
 pub mod devnet;
+mod doctor;
+mod forget;
+pub mod join;
+mod rollback;
 pub mod start;

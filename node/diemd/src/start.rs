@@ -1,8 +1,14 @@
 //! `diemd start`: the life of a node, from its home to its last log line.
 
 mod bridge;
+mod control;
+mod disk_use;
 mod engines;
+mod error;
+mod joining;
 mod logging;
+mod manager;
+mod snapshots;
 mod standstill;
 
 use std::{
@@ -13,77 +19,33 @@ use std::{
     time::{Duration, Instant},
 };
 
-use diem_config::{Config, ConfigError, Override, consensus_key::KeyError, service_links};
-use diem_engine::{
-    Commits, EngineKind, Node,
-    metrics::Metrics,
-    origin::{Origin, OriginError},
-};
-use diem_host::{
-    critical,
-    home::{Home, HomeError},
-    ports::ListenError,
-    signals::Signals,
-};
+use diem_config::{Config, Override, consensus_key, service_links, version};
+use diem_engine::{Commits, EngineKind, Node, engine::ConsensusAddress, metrics::Metrics, origin::Origin};
+use diem_host::{critical, home::Home, ports::ListenError, signals::Signals};
+use diem_http::health::{Health, ReadyLimits};
 use diem_runtime::{App, Options};
 use diem_store::StoreError;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
+use crate::{
+    archive,
+    forget::forget_chain,
+    join::{self, Joining},
+};
 use standstill::Part;
 
 pub use engines::EngineStartError;
+pub use error::StartError;
 pub use logging::LogError;
-
-/// The reason why a node does not start, or has stopped on its own.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The home cannot be used.
-    #[error(transparent)]
-    Home(#[from] HomeError),
-    /// The configuration is not valid.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The log cannot be set up.
-    #[error(transparent)]
-    Log(#[from] LogError),
-    /// The start of the chain is not known.
-    #[error(transparent)]
-    Origin(#[from] OriginError),
-    /// The store cannot be opened.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The node cannot listen where it should.
-    #[error(transparent)]
-    Listen(#[from] ListenError),
-    /// A key of the home cannot be used.
-    #[error(transparent)]
-    Key(#[from] KeyError),
-    /// The engine does not start.
-    #[error(transparent)]
-    Engine(#[from] EngineStartError),
-    /// The system has no more threads or memory.
-    #[error("the node cannot run: {0}")]
-    System(io::Error),
-    /// The node ran, and then could not go on.
-    #[error("the node stopped: {0}")]
-    Fatal(String),
-}
-
-impl StartError {
-    /// Whether a full disk is the cause. Many layers report one, CometBFT among them, and of each only its sentence
-    /// reaches this place.
-    pub fn is_full_disk(&self) -> bool {
-        const SIGNS: [&str; 4] = ["no space left", "the disk is full", "quota exceeded", "file too large"];
-        let sentence = self.to_string().to_lowercase();
-        SIGNS.iter().any(|sign| sentence.contains(sign))
-    }
-}
 
 /// The options of `diemd start`.
 #[derive(Debug, Clone, Default)]
 pub struct Start {
     /// The settings that win over file and environment.
     pub flags: Vec<Override>,
+    /// The address of the validator key that, as its owner knows, no other node signs with: its signing state is raised to
+    /// what the chain shows.
+    pub raise: Option<[u8; 20]>,
 }
 
 /// The listeners of the HTTP API and of metrics.
@@ -99,6 +61,7 @@ type Stop = watch::Sender<Option<Reason>>;
 enum Reason {
     Asked,
     Fatal(String),
+    Unsafe(String),
 }
 
 impl Start {
@@ -108,8 +71,12 @@ impl Start {
     /// [`StartError`] says what to do.
     pub fn run(&self, home: &Home) -> Result<(), StartError> {
         let lock = home.lock()?;
+        if archive::is_unfinished(home) {
+            return Err(StartError::Unfinished(home.root().to_path_buf()));
+        }
         let config = Config::load(&home.config_file(), std::env::vars(), &self.flags)?;
         logging::start(&config.log)?;
+        say_migrated(home)?;
         critical::end_process_on_panic();
         let links = service_links(std::env::vars());
         if !links.is_empty() {
@@ -122,16 +89,28 @@ impl Start {
         let ports = runtime.block_on(listen(&config))?;
         // The home is judged before anything in it is opened for use, which would change files of a home that is
         // refused. The store tells its version first: a genesis of another version may be unreadable.
-        let unbegun = match App::held_chain(&home.data())? {
+        let mut unbegun = match App::held_chain(&home.data())? {
             Some(chain) => Origin::check(home, &chain).map(|()| None)?,
             None => Some(Origin::of(home, None)?),
         };
-        let app = Arc::new(open(home, &config)?);
+        let mut app = open(home, &config)?;
+        if joining::is_half_begun(home, &app)? {
+            let height = app.info().height;
+            tracing::warn!(
+                height,
+                "this node was stopped between its snapshot and its first block, where CometBFT cannot go on: it begins anew"
+            );
+            drop(app);
+            forget_chain(home)?;
+            unbegun = Some(Origin::of(home, None)?);
+            app = open(home, &config)?;
+        }
+        let app = Arc::new(app);
         let origin = match unbegun {
             Some(origin) => origin,
             None => Origin::of(home, app.chain().map(|chain| (chain, app.consensus_params())))?,
         };
-        let result = runtime.block_on(run(home, &config, origin, ports, Arc::clone(&app)));
+        let result = runtime.block_on(run(home, &config, self.raise, origin, ports, Arc::clone(&app)));
         // Requests that still wait for something do not hold the process up; those that read the store end first.
         let stopped = Instant::now();
         runtime.shutdown_timeout(CLOSE_PATIENCE);
@@ -139,6 +118,19 @@ impl Start {
         drop(lock);
         result
     }
+}
+
+/// Names what a file of an older version is read as.
+fn say_migrated(home: &Home) -> Result<(), StartError> {
+    let migrated = version::of_file(&home.config_file())?;
+    if migrated.is_old() {
+        tracing::info!(
+            version = migrated.from,
+            "config.toml is of an older version: `diemd config migrate` writes it anew"
+        );
+        migrated.changes.iter().for_each(|change| tracing::info!("read as migrated: {change}"));
+    }
+    Ok(())
 }
 
 /// Closes the store while the process is still whole: a thread that uses RocksDB while the process takes its statics
@@ -158,22 +150,47 @@ fn close(app: Arc<App>, stopped: Instant) {
 async fn run(
     home: &Home,
     config: &Config,
+    raise: Option<[u8; 20]>,
     origin: Origin,
     (api, metrics_port): Ports,
     app: Arc<App>,
 ) -> Result<(), StartError> {
-    let metrics = Metrics::new(prometheus::Registry::new(), Some(&home.data()));
+    let metrics = Metrics::new(prometheus::Registry::new());
     let metrics = Arc::new(metrics.map_err(|error| StartError::Fatal(error.to_string()))?);
     let commits = Commits::new(&app, Arc::clone(&metrics));
     let stop = Stop::new(None);
     let chain = (origin.chain_id().to_owned(), hex::encode(origin.hash()));
     let starts_at = origin.starts_at();
+    let signing = engines::signing(home, config, &chain.0, raise, on_unsafe(&stop, &metrics))?;
+    if config.engine == EngineKind::Comet {
+        signing.vouch(&home.comet(), &app)?;
+    }
     let part = match config.engine {
         EngineKind::Comet => Some(Part::of(&home.comet(), &config.comet, &origin, &app)?),
         EngineKind::Instant => None,
     };
-    let parts = engines::Parts { home, config, origin, app: &app, commits: &commits, on_fatal: on_fatal(&stop) };
+    snapshots::start(&config.snapshot, &origin, &app, &commits);
+    let control = control::Control::listen(home).map_err(StartError::Control)?;
+    let joining = match config.engine {
+        EngineKind::Comet => Joining::prepare(home, &origin, config.api.listen).await?,
+        EngineKind::Instant => None,
+    };
+    let parts = engines::Parts {
+        home,
+        config,
+        origin,
+        app: &app,
+        commits: &commits,
+        on_fatal: on_fatal(&stop),
+        state_sync: joining.as_ref().and_then(Joining::state_sync),
+        signing,
+    };
     let engine = engines::start(parts)?;
+    let mut joined = joining.zip(engine.joining()).map(|(joining, again)| {
+        let (home, app, engine) = (home.clone(), Arc::clone(&app), engine.engine());
+        tokio::spawn(async move { join::watch(joining, &home, &app, &engine, &again).await })
+    });
+    let node_app = Arc::clone(&app);
     let node = Arc::new(Node {
         app,
         engine: engine.engine(),
@@ -185,9 +202,14 @@ async fn run(
     let options = diem_http::Options {
         genesis: Some(home.genesis_file()),
         starts_at,
+        ready: ready_limits(config),
+        validator: own_validator(home, config),
         hosts: config.api.hosts.clone(),
+        cors: config.api.cors.clone(),
         ..diem_http::Options::default()
     };
+    disk_use::start(home, &metrics).map_err(StartError::System)?;
+    let health = Health::start(Arc::clone(&node), &options);
     say_running(&node, config, &chain, &options);
     // Signals are heard before the first answer, because whoever has an answer may ask this node to end. Until here a
     // signal ends the process at once, and a compilation of CometBFT with it; nothing is lost by that.
@@ -198,24 +220,65 @@ async fn run(
             return Err(StartError::System(error));
         }
     };
-    let bridge = bridge::start(&node, home, config, &chain.0)?;
+    let bridge = bridge::start(&node, home, config, &chain.0, options.relay_costs.clone())?;
     let watch = part.map(|part| {
         part.say();
         let patience = config.log.standstill.duration();
         tokio::spawn(part.watch(engine.engine(), commits.subscribe(), patience))
     });
-    let api = serve(&stop, "the HTTP API", diem_http::serve(node, options, api, wait(stop.subscribe())));
+    let api = serve(&stop, "the HTTP API", diem_http::serve(Arc::clone(&health), options, api, wait(stop.subscribe())));
     let metrics = metrics_port.map(|port| {
-        let server = diem_http::metrics_server::serve(metrics, config.api.hosts.clone(), port, wait(stop.subscribe()));
+        let (health, hosts) = (Arc::clone(&health), config.api.hosts.clone());
+        let last = last_scrape(stop.subscribe(), Arc::clone(&health));
+        let server = diem_http::metrics_server::serve(health, hosts, port, last);
         serve(&stop, "the server of metrics", server)
     });
-    let reason = until_stopped(&stop, &mut signals).await;
+    let control = control.serve(node_app, Arc::clone(&commits), wait(stop.subscribe()));
+    let control = serve(&stop, "the control socket", control);
+    let manager = manager::Manager::greet(commits.subscribe());
+    let reason = loop {
+        tokio::select! {
+            reason = until_stopped(&stop, &mut signals) => break reason,
+            outcome = joining::outcome_of(&mut joined) => joining::go_on(outcome, on_fatal(&stop).as_ref()),
+        }
+    };
+    health.stop();
+    drop(health);
+    if let Some(joined) = joined {
+        joined.abort();
+    }
     drop(bridge);
-    shut_down(engine, watch, [Some(api), metrics]).await;
+    manager.stop();
+    shut_down(engine, watch, [api, control]).await;
+    if let Some(metrics) = metrics {
+        tokio::select! {
+            _ = metrics => {}
+            () = signals.any() => {}
+        }
+    }
     match reason {
         Reason::Asked => Ok(()),
         Reason::Fatal(reason) => Err(StartError::Fatal(reason)),
+        Reason::Unsafe(reason) => Err(StartError::Unsafe(reason)),
     }
+}
+
+fn ready_limits(config: &Config) -> ReadyLimits {
+    ReadyLimits {
+        last_block: config.ready.last_block.duration(),
+        peers: config.ready.peers,
+        settlement: config.ready.settlement.duration(),
+        disk_bytes: config.ready.disk_mib.saturating_mul(1 << 20),
+    }
+}
+
+/// The address of this node's own validator key; `None` where its home has none, because a remote signer has it or it was
+/// given to another machine.
+fn own_validator(home: &Home, config: &Config) -> Option<ConsensusAddress> {
+    // The engine has judged the key already, where it needs one.
+    let found = || consensus_key::found_validator_key(&home.comet()).ok().flatten();
+    let key = config.comet.signer.0.is_none().then(found).flatten()?;
+    Some(consensus_key::address(&key.verifying_key().to_bytes()))
 }
 
 fn say_running(node: &Node, config: &Config, (chain, genesis): &(String, String), options: &diem_http::Options) {
@@ -248,16 +311,29 @@ fn on_fatal(stop: &Stop) -> Arc<dyn Fn(&str) + Send + Sync> {
     })
 }
 
+/// What is called when this node's key may sign twice, before the failure that ends it.
+fn on_unsafe(stop: &Stop, metrics: &Arc<Metrics>) -> Arc<dyn Fn(&str) + Send + Sync> {
+    let (stop, metrics) = (stop.clone(), Arc::clone(metrics));
+    Arc::new(move |reason| {
+        metrics.signs_elsewhere();
+        stop.send_if_modified(|told| {
+            let first = told.is_none();
+            told.get_or_insert_with(|| Reason::Unsafe(reason.into()));
+            first
+        });
+    })
+}
+
 /// Ends the parts of a node that has been told to stop: first the servers, so that no client has its transaction
 /// accepted and then forgotten, and then the engine.
-async fn shut_down(engine: engines::Running, watch: Option<JoinHandle<()>>, servers: [Option<JoinHandle<()>>; 2]) {
+async fn shut_down(engine: engines::Running, watch: Option<JoinHandle<()>>, servers: [JoinHandle<()>; 2]) {
     // CometBFT's warnings about peers that end are quiet from here on, so before anybody reads that the node stops.
     engine.prepare_stop();
     tracing::info!("stopping");
     if let Some(watch) = watch {
         watch.abort();
     }
-    for server in servers.into_iter().flatten() {
+    for server in servers {
         let _ = server.await;
     }
     // This blocks for as long as CometBFT takes to stop; nothing else is left to do here.
@@ -299,14 +375,15 @@ async fn bind(address: SocketAddr, purpose: &'static str, setting: &'static str)
     Ok(TcpListener::bind(address).await.map_err(|error| ListenError { address, purpose, remedy, error })?)
 }
 
-fn open(home: &Home, config: &Config) -> Result<App, StoreError> {
+/// Opens the state of a home as a node with this configuration does.
+pub(crate) fn open(home: &Home, config: &Config) -> Result<App, StoreError> {
     let store = diem_store::Options {
         ring: config.store.past_heights,
         cache_bytes: config.store.cache_mib.saturating_mul(1 << 20),
         sync: config.store.sync,
         ..diem_store::Options::default()
     };
-    let options = Options { store, keep_blocks: config.store.keep_blocks, ..Options::default() };
+    let options = Options { store, keep: config.store.keep(), ..Options::default() };
     App::open(&home.data(), options)
 }
 
@@ -314,6 +391,18 @@ fn open(home: &Home, config: &Config) -> Result<App, StoreError> {
 async fn wait(mut stop: watch::Receiver<Option<Reason>>) {
     // An error says that the sender is gone, and with it the node.
     let _ = stop.wait_for(Option::is_some).await;
+}
+
+/// Completes when the metrics need not be served any more: when the node is told to stop, and, where its key signs
+/// elsewhere, when they were read once more after that, so that an alert says why the node is gone.
+async fn last_scrape(mut stop: watch::Receiver<Option<Reason>>, health: Arc<Health>) {
+    let is_unsafe = match stop.wait_for(Option::is_some).await {
+        Ok(reason) => matches!(*reason, Some(Reason::Unsafe(_))),
+        Err(_) => false,
+    };
+    if is_unsafe {
+        health.last_scrape().await;
+    }
 }
 
 /// Waits for a signal or a failure, and tells everybody.
@@ -331,7 +420,6 @@ async fn until_stopped(stop: &Stop, signals: &mut Signals) -> Reason {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use std::path::Path;
 
     use super::*;
 
@@ -345,21 +433,5 @@ mod tests {
         let stop = Stop::new(Some(Reason::Asked));
         serve(&stop, "the HTTP API", async { Ok(()) }).await.unwrap();
         assert_eq!(*stop.borrow(), Some(Reason::Asked));
-    }
-
-    #[test]
-    fn a_full_disk_is_known_whoever_reports_it() {
-        let system = || io::Error::from_raw_os_error(rustix::io::Errno::NOSPC.raw_os_error());
-        let home = Path::new("/h");
-        let full = [
-            StartError::Home(HomeError::io(home, system())),
-            StartError::Store(StoreError::DiskFull { path: home.into(), detail: "x".into() }),
-            StartError::System(system()),
-            StartError::Fatal("consensus has failed: the disk is full: make room and start again".into()),
-        ];
-        for error in full {
-            assert!(error.is_full_disk(), "{error}");
-        }
-        assert!(!StartError::Fatal("block 7 is not block 2".into()).is_full_disk());
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use diem_config::is_host_and_port;
 use diem_engine::EngineKind;
 use diem_host::{home::default_home, outlet};
 
@@ -52,6 +53,22 @@ pub struct DevnetCommand {
     /// Number that is added to all ports.
     #[arg(long, value_name = "PORTS", default_value_t = 0)]
     port_offset: u16,
+    /// Only make the homes, one for each of these hosts, on which `diemd start` then runs them: machines or containers that
+    /// reach each other by these names. Everything but CometBFT's RPC listens on all addresses there.
+    #[arg(
+        long,
+        value_name = "HOSTS",
+        value_delimiter = ',',
+        value_parser = host,
+        conflicts_with_all = ["validators", "engine", "ready_file", "cometbft", "anvil", "port_offset"]
+    )]
+    hosts: Vec<String>,
+}
+
+/// Reads the name of a host, or an IPv4 address.
+fn host(text: &str) -> Result<String, String> {
+    let is_host = is_host_and_port(&format!("{text}:1")) && !text.contains(':');
+    if is_host { Ok(text.into()) } else { Err("write names of hosts, separated by commas".into()) }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -71,7 +88,7 @@ impl DevnetCommand {
         outlet::detach().map_err(failed)?;
         let wallet = self.home.unwrap_or_else(default_home);
         let options = Options {
-            validators: self.validators,
+            validators: if self.hosts.is_empty() { self.validators } else { Some(self.hosts.len()) },
             engine: self.engine.map(|engine| match engine {
                 EngineName::Comet => EngineKind::Comet,
                 EngineName::Instant => EngineKind::Instant,
@@ -86,6 +103,7 @@ impl DevnetCommand {
             fresh: self.fresh,
             chain_id: self.chain_id,
             port_offset: self.port_offset,
+            hosts: self.hosts,
         };
         devnet::run(&options).map_err(|error| match error {
             DevnetError::Usage(_) | DevnetError::Config(_) => usage(error),

@@ -1,9 +1,19 @@
 //! The command line of `diemd`: its commands, and the start of the one that was typed.
 
+pub mod config;
 pub mod demo;
 pub mod devnet;
+pub mod doctor;
 pub mod genesis;
+pub mod health;
+pub mod join;
 pub mod node;
+pub mod prune;
+pub mod reset;
+mod role;
+pub mod rollback;
+pub mod shell;
+pub mod snapshot;
 pub mod validator;
 
 use std::process::ExitCode;
@@ -30,12 +40,26 @@ pub enum Command {
     Init(Box<node::InitCommand>),
     /// Run the node of a home until Ctrl-C.
     Start(Box<node::StartCommand>),
+    /// Make a home that follows the chain of other nodes, and run its node.
+    Join(Box<join::JoinCommand>),
     /// Run a chain for development on this machine.
     Devnet(devnet::DevnetCommand),
     /// Play the product on a running development chain, each step with its command.
     Demo(demo::DemoCommand),
     /// Check what must be true of the state in a home whose node is stopped: supplies, stakes, locks, credit.
     Check(node::CheckCommand),
+    /// Look for what is not well with a home and its machine, and say what to do.
+    Doctor(doctor::DoctorCommand),
+    /// List, take, restore and verify snapshots of the state, and archives of a home.
+    Snapshot(Box<snapshot::SnapshotCommand>),
+    /// Undo the last block of a stopped home, or several.
+    Rollback(rollback::RollbackCommand),
+    /// Remove state and blocks from a stopped home; keys and signing state stay.
+    Reset(reset::ResetCommand),
+    /// Look at the configuration of a home, change it, and bring an older file up to date.
+    Config(config::ConfigCommand),
+    /// Remove the blocks that a stopped home need not keep, and give the room back.
+    Prune(prune::PruneCommand),
     /// Look at the start of a chain, or make one out of a chain's state.
     Genesis(genesis::GenesisCommand),
     /// Make, list and delete the keys of this home.
@@ -44,7 +68,7 @@ pub enum Command {
     Tx(Box<tx::TxCommand>),
     /// Send DIEM to Base and back, and look after the bridge.
     Bridge(Box<diem_bridge_cli::BridgeCommand>),
-    /// Prove that an operator holds the keys of a validator.
+    /// Prove that an operator holds the keys of a validator, and move its key to another machine.
     Validator(validator::ValidatorCommand),
     /// Sign and check vouchers, which an account signs for a provider off chain.
     Voucher(voucher::VoucherCommand),
@@ -52,6 +76,12 @@ pub enum Command {
     Query(query::QueryCommand),
     /// Compute the mint curve and quotes on it, without a node.
     Curve(curve::CurveCommand),
+    /// Ask the running node of a home whether it is well: exit code 0 if so, else 1.
+    Healthz(health::HealthCommand),
+    /// Print what completes the commands of diemd in a shell.
+    Completions(shell::CompletionsCommand),
+    /// Print the manual page of diemd, or write those of all commands.
+    Man(shell::ManCommand),
 }
 
 /// Runs the command; says on stderr why it failed.
@@ -62,9 +92,16 @@ pub fn run(cli: Cli) -> ExitCode {
     let result: Result<(), Failure> = match cli.command {
         Command::Init(command) => command.run(),
         Command::Start(command) => command.run(),
+        Command::Join(command) => command.run(),
         Command::Devnet(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Demo(command) => command.run(),
+        Command::Doctor(command) => command.run(),
+        Command::Snapshot(command) => command.run(),
+        Command::Rollback(command) => command.run(),
+        Command::Reset(command) => command.run(),
+        Command::Config(command) => command.run(),
+        Command::Prune(command) => command.run(),
         Command::Genesis(command) => command.run(),
         Command::Keys(command) => command.run(),
         Command::Tx(command) => command.run(),
@@ -73,6 +110,9 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Voucher(command) => command.run(),
         Command::Query(command) => command.run(),
         Command::Curve(command) => command.run(),
+        Command::Healthz(command) => command.run(),
+        Command::Completions(command) => command.run(),
+        Command::Man(command) => command.run(),
     };
     let code = match result {
         Ok(()) => ExitCode::SUCCESS,

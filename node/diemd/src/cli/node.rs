@@ -8,6 +8,7 @@ use diem_config::{
     Blocks, Length, Override,
     consensus_key::address,
     init::{Init, InitError, Source},
+    roles::{Profile, Role},
 };
 use diem_engine::{EngineKind, origin::OriginError};
 use diem_host::{
@@ -18,6 +19,7 @@ use diem_host::{
 use diem_runtime::{App, Options};
 use serde::Serialize;
 
+use super::role::{OtherSide, RoleName};
 use crate::start::{Start, StartError};
 use diem_cli::{
     Exit, Failure,
@@ -83,6 +85,12 @@ fn key_value(text: &str) -> Result<(String, String), String> {
     Ok((key.trim().into(), value.trim().into()))
 }
 
+/// Reads the address of a validator in consensus.
+fn consensus_address(text: &str) -> Result<[u8; 20], String> {
+    let bytes = hex::decode(text.trim_start_matches("0x")).ok().and_then(|bytes| bytes.try_into().ok());
+    bytes.ok_or_else(|| "write the address of the validator's key: 40 hexadecimal digits".into())
+}
+
 /// Reads what either engine could take: the flag is judged before it is known which of them reads it.
 fn block_time(text: &str) -> Result<String, String> {
     if is_no_time(text) {
@@ -136,6 +144,15 @@ pub struct InitCommand {
     /// Chain id instead of that of the preset or TOML file.
     #[arg(long, value_name = "NAME")]
     chain_id: Option<String>,
+    /// What the node keeps: validator (100,000 blocks, no snapshots), full (14 days, snapshots), archive (everything), or
+    /// public (as full, and web pages may read its API).
+    #[arg(long, value_name = "NAME")]
+    profile: Option<Profile>,
+    /// Place of the node in a sentry set-up: validator, with --sentries, or sentry, with --validator.
+    #[arg(long, value_name = "ROLE", value_enum)]
+    role: Option<RoleName>,
+    #[command(flatten)]
+    other_side: OtherSide,
     /// How to print what was made.
     #[arg(long, value_enum, default_value_t, value_name = "FORM")]
     output: Output,
@@ -149,8 +166,8 @@ struct MadeView {
     chain_id: String,
     genesis_hash: String,
     engine: EngineKind,
-    validator_address: String,
-    validator_key: String,
+    validator_address: Option<String>,
+    validator_key: Option<String>,
     node_id: String,
 }
 
@@ -162,11 +179,12 @@ impl InitCommand {
     pub fn run(self) -> Result<(), Failure> {
         let home = self.home.home();
         say_if_unsafe(&home);
+        let settings = self.layers()?;
         let init = Init {
             source: self.genesis.map(Source::File).or(self.preset.map(Source::Preset)),
             hash: self.genesis_hash,
             chain_id: self.chain_id,
-            settings: self.settings.overrides(),
+            settings,
         };
         let made = init.run(&home).map_err(|error| match error {
             InitError::Home(_) | InitError::Keys(_) => failed(error),
@@ -177,8 +195,8 @@ impl InitCommand {
             chain_id: made.genesis.chain_id.clone(),
             genesis_hash: hex::encode(made.genesis.hash()),
             engine: made.config.engine,
-            validator_address: hex::encode(address(&made.public_key)),
-            validator_key: hex::encode(made.public_key),
+            validator_address: made.public_key.map(|key| hex::encode(address(&key))),
+            validator_key: made.public_key.map(hex::encode),
             node_id: made.node_id,
         };
         self.output.print(&view, |view| {
@@ -187,13 +205,25 @@ impl InitCommand {
                 ("chain", view.chain_id.clone()),
                 ("genesis", view.genesis_hash.clone()),
                 ("engine", view.engine.to_string()),
-                ("validator address", view.validator_address.clone()),
-                ("validator key", view.validator_key.clone()),
+                ("validator address", of_signer(&view.validator_address)),
+                ("validator key", of_signer(&view.validator_key)),
                 ("node id", view.node_id.clone()),
                 ("next command", format!("diemd start --home {}", view.home.display())),
             ])
         })
     }
+
+    /// The settings that were asked for: those of the profile, then of the role, then single ones.
+    fn layers(&self) -> Result<Vec<Override>, Failure> {
+        let role = self.other_side.role(self.role)?;
+        let profile = self.profile.map(Profile::settings).unwrap_or_default();
+        let role = role.as_ref().map(Role::settings).unwrap_or_default();
+        Ok(profile.into_iter().chain(role).chain(self.settings.overrides()).collect())
+    }
+}
+
+fn of_signer(value: &Option<String>) -> String {
+    value.clone().unwrap_or_else(|| "in the signer".into())
 }
 
 /// Runs the node of a home until Ctrl-C.
@@ -203,6 +233,10 @@ pub struct StartCommand {
     home: HomeArgs,
     #[command(flatten)]
     settings: Settings,
+    /// Raise the signing state of this home's validator key, which has this address, to what the chain shows: you have
+    /// made sure that no other node signs with it.
+    #[arg(long, value_name = "ADDRESS", value_parser = consensus_address)]
+    i_know_that_no_other_node_signs: Option<[u8; 20]>,
     /// Stop when the process that started this one ends.
     #[arg(long, hide = true)]
     die_with_parent: Option<u32>,
@@ -219,13 +253,32 @@ impl StartCommand {
             die_with(parent)?;
         }
         say_if_unsafe(&self.home.home());
-        let start = Start { flags: self.settings.overrides() };
-        start.run(&self.home.home()).map_err(|error| match error {
-            full if full.is_full_disk() => Failure { exit: Exit::Disk, error: full.into() },
-            StartError::Config(_) | StartError::Log(_) | StartError::Origin(OriginError::Genesis(_)) => usage(error),
-            _ => failed(error),
-        })
+        let start = Start { flags: self.settings.overrides(), raise: self.i_know_that_no_other_node_signs };
+        run_node(&start, &self.home.home())
     }
+}
+
+/// Runs the node of a home until it stops, for the commands that end in that.
+///
+/// # Errors
+/// The sentence says what to do.
+pub(super) fn run_node(start: &Start, home: &Home) -> Result<(), Failure> {
+    start.run(home).map_err(|error| match error {
+        full if full.is_full_disk() => Failure { exit: Exit::Disk, error: with_advice(full) },
+        unsafe_to_sign if unsafe_to_sign.is_unsafe() => Failure { exit: Exit::Signing, error: unsafe_to_sign.into() },
+        StartError::Config(_) | StartError::Log(_) | StartError::Origin(OriginError::Genesis(_)) => usage(error),
+        mistaken if mistaken.is_about_another_key() => usage(mistaken),
+        _ => failed(error),
+    })
+}
+
+/// The error of a full disk with what to do, where the layer that has met it says only what happened.
+fn with_advice(full: StartError) -> anyhow::Error {
+    let said = full.to_string();
+    if ["make room", "free some", "raise"].iter().any(|advice| said.contains(advice)) {
+        return full.into();
+    }
+    anyhow!("{said}: the disk is full: make room and start again")
 }
 
 /// Checks what must be true of the state in a home whose node is stopped.

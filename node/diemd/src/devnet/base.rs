@@ -99,6 +99,11 @@ pub(super) fn url(port: u16) -> String {
     format!("http://127.0.0.1:{port}")
 }
 
+/// The URL of the local Base of a devnet without an offset.
+pub(crate) fn usual_base() -> String {
+    url(PORT)
+}
+
 /// The files of the local Base of a devnet in this folder, copies of its state included.
 pub(super) fn files(dir: &Path) -> impl Iterator<Item = PathBuf> {
     diem_anvil::state_files(&dir.join(STATE)).into_iter().chain([dir.join(LOG)])

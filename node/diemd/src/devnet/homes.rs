@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, File, TryLockError},
+    net::SocketAddr,
     path::{Path, PathBuf},
 };
 
@@ -328,6 +329,31 @@ pub(super) fn write(plan: &Plan, cometbft: Option<&Path>, base: Option<&str>) ->
     Ok(())
 }
 
+/// Writes the configurations for validators each of which has a host of its own: all have the usual ports, and all but
+/// CometBFT's RPC listen on every address of the host.
+pub(super) fn write_for_hosts(plan: &Plan, hosts: &[String]) -> Result<(), DevnetError> {
+    let usual = Config::default();
+    let open = |port| SocketAddr::from(([0, 0, 0, 0], port));
+    let mut peers = Vec::new();
+    for (node, host) in plan.nodes.iter().zip(hosts) {
+        peers.push(format!("{}@{host}:{}", node_key(&node.home.comet())?.id, usual.comet.p2p.port()));
+    }
+    for node in &plan.nodes {
+        let mut config = node.config.clone();
+        config.api.listen = open(usual.api.listen.port());
+        config.metrics.listen.0 = usual.metrics.listen.0.map(|address| open(address.port()));
+        config.comet.p2p = open(usual.comet.p2p.port());
+        config.comet.rpc = usual.comet.rpc;
+        config.comet.metrics.0 = usual.comet.metrics.0.map(|address| open(address.port()));
+        let own = node.number.saturating_sub(1);
+        let others = peers.iter().enumerate().filter(|(at, _)| *at != own);
+        config.comet.peers = others.map(|(_, peer)| peer.clone()).collect();
+        let text = format!("# `diemd devnet --hosts` writes this file anew each time.\n{}", document(&config));
+        node.home.write(&node.home.config_file(), &text)?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -348,7 +374,33 @@ mod tests {
             fresh,
             chain_id: None,
             port_offset: 0,
+            hosts: Vec::new(),
         }
+    }
+
+    #[test]
+    fn homes_for_hosts_have_the_usual_ports_and_each_others_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let hosts: Vec<String> = ["one", "two", "three"].map(str::to_owned).into();
+        let options = Options { hosts: hosts.clone(), ..options(folder.path(), Some(3), false) };
+        let prepared = || super::super::run(&options).unwrap();
+        prepared();
+        let read = |number| {
+            let home = folder.path().join(format!("node{number}"));
+            Config::load(&home.join("config.toml"), [], &[]).unwrap()
+        };
+        let second = read(2);
+        assert_eq!(second.api.listen.to_string(), "0.0.0.0:1317");
+        assert_eq!(second.comet.rpc, Config::default().comet.rpc, "the RPC stays on loopback");
+        let named: Vec<&str> = second.comet.peers.iter().map(|peer| peer.split_once('@').unwrap().1).collect();
+        assert_eq!(named, ["one:26656", "three:26656"]);
+        // Made again, the chain and the keys are those that are there.
+        let genesis = fs::read(folder.path().join("genesis.json")).unwrap();
+        prepared();
+        assert_eq!(fs::read(folder.path().join("genesis.json")).unwrap(), genesis);
+        assert_eq!(read(2), second);
+        let fewer = Options { hosts: hosts[..2].to_vec(), validators: Some(2), ..options.clone() };
+        assert!(super::super::run(&fewer).unwrap_err().to_string().contains("of 3 validators"));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use diem_host::child;
+use diem_host::{child, service};
 use rustix::process::{Pid, Signal, test_kill_process};
 
 use super::{
@@ -133,6 +133,7 @@ fn spawn(node: &NodePlan) -> Result<Child, DevnetError> {
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("DIEM_")) {
         command.env_remove(name);
     }
+    service::conceal(&mut command);
     let output = log.try_clone().map_err(failed())?;
     command.stdin(Stdio::null()).stdout(output).stderr(log);
     // The child has a process group of its own: Ctrl-C at the terminal reaches us, and we stop the validators in order.

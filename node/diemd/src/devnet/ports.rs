@@ -39,6 +39,11 @@ fn addresses(config: &Config) -> Vec<(SocketAddr, &'static str)> {
     addresses
 }
 
+/// Whether everything that a node with this configuration will listen on is free.
+pub(crate) fn all_are_free(config: &Config) -> bool {
+    addresses(config).iter().all(|(address, _)| TcpListener::bind(address).is_ok())
+}
+
 /// The least offset, counted from the usual ports, at which all ports are free.
 fn free_offset(plan: &Plan) -> Option<u16> {
     let moved_already =
@@ -48,8 +53,7 @@ fn free_offset(plan: &Plan) -> Option<u16> {
         .find(|more| {
             plan.nodes.iter().all(|node| {
                 let mut config = node.config.clone();
-                config.move_ports(*more).is_ok()
-                    && addresses(&config).iter().all(|(address, _)| TcpListener::bind(address).is_ok())
+                config.move_ports(*more).is_ok() && all_are_free(&config)
             })
         })
         .map(|more| more.saturating_add(moved_already))

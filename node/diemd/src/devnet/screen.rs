@@ -21,7 +21,7 @@ use serde_json::json;
 
 use super::{
     DevnetError,
-    base::{Bridge, CHAIN_ID, account_of},
+    base::{Bridge, CHAIN_ID, account_of, usual_base},
     homes::{NodePlan, Plan},
     wallet::{BRIDGES, ON_BASE, Wallet},
 };
@@ -159,7 +159,7 @@ fn text(
         list_in_full(["name", "address", "balance", "role"], rows),
         list_in_full(["node", "api", "cometbft rpc", "metrics"], nodes),
     ));
-    for words in to_try(plan, wallet) {
+    for words in to_try(plan, wallet, bridge.as_ref().ok()) {
         text.push_str(&format!("{}\n", command(&words, "  ", width())));
     }
     let peers = plan.nodes.iter().filter_map(|node| node.peer().transpose()).collect::<Result<Vec<_>, _>>()?;
@@ -227,7 +227,7 @@ fn genesis_file(plan: &Plan) -> String {
 }
 
 /// Three commands to try, which work exactly as they stand.
-fn to_try(plan: &Plan, wallet: &Wallet) -> Vec<Vec<String>> {
+fn to_try(plan: &Plan, wallet: &Wallet, bridge: Option<&Bridge>) -> Vec<Vec<String>> {
     let at = |at: usize| plan.nodes.get(at).or(plan.nodes.last()).map(|node| node.api()).unwrap_or_default();
     let (first, last) = (at(0), at(usize::MAX));
     let look = match plan.engine {
@@ -242,7 +242,10 @@ fn to_try(plan: &Plan, wallet: &Wallet) -> Vec<Vec<String>> {
         }
     };
     let pay = ["tx", "transfer", "bob", "12.5VVV", "--from", "alice", "--yes"];
-    vec![ours(&["demo"], wallet, &first), ours(&pay, wallet, &first), look]
+    let mut demo = vec!["demo"];
+    let base = bridge.map(|bridge| bridge.rpc.as_str()).filter(|rpc| *rpc != usual_base());
+    demo.extend(base.into_iter().flat_map(|rpc| ["--base-rpc", rpc]));
+    vec![ours(&demo, wallet, &first), ours(&pay, wallet, &first), look]
 }
 
 /// The name by which this program was called.

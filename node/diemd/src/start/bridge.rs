@@ -4,9 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use diem_config::{Config, bridge_key::relayer_key};
 use diem_core::keys::EthereumKey;
-use diem_engine::{EngineKind, Node};
+use diem_engine::{EngineKind, Node, relay_cost::RelayCosts};
 use diem_genesis::presets;
-use diem_node_bridge::{Desk, Keys, Metrics, Relayer, Relaying, Signer, Tasks, Watch, Watcher, Watching};
+use diem_node_bridge::{Desk, Keys, Metrics, Relayer, Relaying, Signer, Tasks, Watch, Watcher, Watching, show_health};
 
 use super::{Home, StartError, engines::PRESET_KEYS};
 
@@ -16,8 +16,15 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// believed.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// Starts the signer, the watcher where the configuration names endpoints, and the relayer where the configuration asks for one.
-pub(super) fn start(node: &Arc<Node>, home: &Home, config: &Config, chain_id: &str) -> Result<Tasks, StartError> {
+/// Starts the signer, what shows how the bridge stands, the watcher where the configuration names endpoints, and the relayer where the configuration asks for one.
+/// A relayer lays down in `costs` what relaying costs.
+pub(super) fn start(
+    node: &Arc<Node>,
+    home: &Home,
+    config: &Config,
+    chain_id: &str,
+    costs: RelayCosts,
+) -> Result<Tasks, StartError> {
     let metrics = Metrics::new(node.metrics.registry()).map_err(|error| StartError::Fatal(error.to_string()))?;
     let metrics = Arc::new(metrics);
     let watch = Watch { commits: node.commits.clone(), engine: Arc::clone(&node.engine) };
@@ -29,10 +36,12 @@ pub(super) fn start(node: &Arc<Node>, home: &Home, config: &Config, chain_id: &s
     }
     let mut tasks = Tasks::default();
     if config.bridge.relay {
-        relay(&mut tasks, node, home.clone(), config, keys.clone(), Arc::clone(&metrics));
+        relay(&mut tasks, node, home.clone(), config, costs, keys.clone(), Arc::clone(&metrics));
     }
     let desk = Arc::new(Desk::new(&home.bridge_stopped_file()));
     let patience = watch_base(&mut tasks, node, home, config, &watch, &desk, &metrics);
+    let (app, shown, commits) = (Arc::clone(&node.app), Arc::clone(&metrics), node.commits.clone());
+    tasks.spawn("health", move || show_health(Arc::clone(&app), Arc::clone(&shown), commits.clone()));
     let (app, memory) = (Arc::clone(&node.app), home.bridge_signed_file());
     let base_rpc = config.bridge.base_rpc.clone();
     tasks.spawn("signer", move || {
@@ -83,12 +92,22 @@ fn watch_base(
     patience
 }
 
-fn relay(tasks: &mut Tasks, node: &Node, home: Home, config: &Config, keys: Keys, metrics: Arc<Metrics>) {
+fn relay(
+    tasks: &mut Tasks,
+    node: &Node,
+    home: Home,
+    config: &Config,
+    costs: RelayCosts,
+    keys: Keys,
+    metrics: Arc<Metrics>,
+) {
     let settings = Relaying {
         base_rpc: config.bridge.base_rpc.clone(),
         out_of_turn: config.bridge.out_of_turn.duration(),
         max_gas_gwei: config.bridge.max_gas_gwei,
         low_balance_gwei: config.bridge.low_balance_gwei,
+        adiem_per_eth: config.bridge.diem_per_eth.0,
+        costs,
     };
     let (app, commits) = (Arc::clone(&node.app), node.commits.clone());
     tasks.spawn("relayer", move || {

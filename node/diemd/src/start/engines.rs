@@ -1,18 +1,20 @@
 //! The start of a node's engine, by its configuration.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use diem_comet::{
-    self, FindError, LaunchError, Peer, Settings, Timing,
+    self, FindError, LaunchError, Peer, Settings, Signing, StateSync, Timing,
     abci::{Address, OnFatal},
+    config::Exchange,
 };
 use diem_config::{
     Config,
     bridge_key::{BridgeKeyError, found_bridge_key},
+    exported::{Exported, ExportedError},
     is_host_and_port,
     known_keys::{self, KnownKeyError},
 };
-use diem_core::keys::SecretKey;
+use diem_core::{development::is_development, keys::SecretKey};
 use diem_engine::{Commits, Engine, EngineKind, origin::Origin};
 use diem_host::clock;
 use diem_instant::{InstantEngine, OpenError};
@@ -23,6 +25,10 @@ use super::Home;
 
 /// The number of public keys of validators that are tried for a development chain.
 pub(super) const PRESET_KEYS: usize = 64;
+
+/// The age of the last commit from which on a node listens before it signs: its key may have been given to another
+/// machine meanwhile.
+const STALE: Duration = Duration::from_secs(300);
 
 /// The reason why the engine does not start.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +72,10 @@ pub(super) struct Parts<'a> {
     pub(super) app: &'a Arc<App>,
     pub(super) commits: &'a Arc<Commits>,
     pub(super) on_fatal: OnFatal,
+    /// How CometBFT restores a snapshot, where this home joins by one.
+    pub(super) state_sync: Option<StateSync>,
+    /// How the key of this home is kept from signing twice.
+    pub(super) signing: Signing,
 }
 
 /// A running engine.
@@ -79,6 +89,14 @@ impl Running {
         match self {
             Self::Comet(running) => Arc::clone(&running.engine) as Arc<dyn Engine>,
             Self::Instant(engine) => Arc::clone(engine) as Arc<dyn Engine>,
+        }
+    }
+
+    /// What starts CometBFT anew while the node joins. The development engine never does.
+    pub(super) fn joining(&self) -> Option<diem_comet::Joining> {
+        match self {
+            Self::Comet(running) => Some(running.joining.clone()),
+            Self::Instant(_) => None,
         }
     }
 
@@ -107,12 +125,12 @@ pub(super) fn start(parts: Parts<'_>) -> Result<Running, EngineStartError> {
 }
 
 fn start_comet(parts: Parts<'_>) -> Result<Running, EngineStartError> {
-    let Parts { home, config, origin, app, commits, on_fatal } = parts;
+    let Parts { home, config, origin, app, commits, on_fatal, state_sync, signing } = parts;
     let height = app.info().height;
     if height > 0 && matches!(diem_instant::made(app, height), Ok(true)) {
         return Err(EngineStartError::MadeInstantly(home.root().display().to_string()));
     }
-    refuse_known_keys(home, origin.chain_id())?;
+    refuse_known_keys(home, config, origin.chain_id())?;
     let named = (!config.comet.binary.is_empty()).then(|| Path::new(&config.comet.binary));
     let found = diem_comet::find(named, &|text| tracing::info!("{text}"))?;
     tracing::info!("{found}");
@@ -120,7 +138,8 @@ fn start_comet(parts: Parts<'_>) -> Result<Running, EngineStartError> {
         home: home.comet(),
         binary: found.path,
         origin,
-        settings: settings(home, config)?,
+        signing,
+        settings: Settings { state_sync, ..settings(home, config)? },
         app: Arc::clone(app),
         commits: Arc::clone(commits),
         on_fatal,
@@ -128,10 +147,34 @@ fn start_comet(parts: Parts<'_>) -> Result<Running, EngineStartError> {
     Ok(Running::Comet(Box::new(running.start()?)))
 }
 
+/// How the key of a home is kept from signing twice. `raise` names the key whose owner vouches for it, and `on_unsafe` is
+/// called where signing is not safe, before what must not go on is told.
+pub(super) fn signing(
+    home: &Home,
+    config: &Config,
+    chain_id: &str,
+    raise: Option<[u8; 20]>,
+    on_unsafe: OnFatal,
+) -> Result<Signing, ExportedError> {
+    Ok(Signing {
+        listen: config.signing.listen,
+        listen_still: config.signing.listen_still.duration(),
+        // A chain for development is stopped and started as its developer likes.
+        stale: (!is_development(chain_id)).then_some(STALE),
+        remote: config.comet.signer.0.is_some(),
+        away: Exported::read(home)?.map(|exported| exported.address),
+        raise,
+        on_unsafe,
+        ..Signing::new(home.run())
+    })
+}
+
 /// Refuses public keys: a home that was made for development and then given a real chain's genesis still has them.
-fn refuse_known_keys(home: &Home, chain_id: &str) -> Result<(), EngineStartError> {
-    if let Some(key) = diem_config::consensus_key::found_validator_key(&home.comet())? {
-        known_keys::refuse_consensus(&home.comet(), &key.verifying_key().to_bytes(), chain_id)?;
+fn refuse_known_keys(home: &Home, config: &Config, chain_id: &str) -> Result<(), EngineStartError> {
+    let has_key = config.comet.signer.0.is_none();
+    if has_key && let Some(key) = diem_config::consensus_key::found_validator_key(&home.comet())? {
+        let file = diem_config::consensus_key::key_file_of(&home.comet());
+        known_keys::refuse_consensus(&file, &key.verifying_key().to_bytes(), chain_id)?;
     }
     if let Some(key) = found_bridge_key(home)? {
         known_keys::refuse_bridge(&home.bridge_key_file(), &key, chain_id)?;
@@ -145,12 +188,22 @@ fn settings(home: &Home, config: &Config) -> Result<Settings, EngineStartError> 
         None => Address::of_home(home.root()).map_err(EngineStartError::Socket)?,
     };
     Ok(Settings {
+        signer: config.comet.signer.0.clone(),
         rpc: config.comet.rpc,
         p2p: config.comet.p2p,
         external_address: config.comet.external_address.clone(),
         metrics: config.comet.metrics.0,
         peers: peers(&config.comet.peers, "comet.peers")?,
         seeds: peers(&config.comet.seeds, "comet.seeds")?,
+        exchange: Exchange {
+            pex: config.comet.pex,
+            seed_mode: config.comet.seed_mode,
+            private_peers: config.comet.private_peers.clone(),
+            unconditional_peers: config.comet.unconditional_peers.clone(),
+            max_inbound: config.comet.max_inbound,
+            max_outbound: config.comet.max_outbound,
+        },
+        raw: config.comet.raw.clone(),
         local: config.comet.local,
         timing: Timing::of_block_time(config.comet.block_time.duration()),
         log_level: config.comet.log_level.clone(),
@@ -176,7 +229,7 @@ fn peers(texts: &[String], setting: &'static str) -> Result<Vec<Peer>, EngineSta
 }
 
 fn start_instant(parts: Parts<'_>) -> Result<Running, EngineStartError> {
-    let Parts { home, config, origin, app, commits, on_fatal } = parts;
+    let Parts { home, config, origin, app, commits, on_fatal, .. } = parts;
     tracing::warn!(
         "the instant engine is for development: one process makes all blocks, with keys that everyone knows"
     );

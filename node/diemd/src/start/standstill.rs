@@ -10,7 +10,7 @@ use std::{
 
 use diem_cli::output::quoted;
 use diem_config::{
-    Comet,
+    Comet, SignerAddress,
     consensus_key::{KeyError, found_validator_key},
 };
 use diem_core::Time;
@@ -86,6 +86,8 @@ impl Members {
 pub(super) struct Part {
     app: Arc<App>,
     own: Option<ConsensusAddress>,
+    /// The remote signer that has the key, which nobody here knows.
+    signer: Option<SignerAddress>,
     at_genesis: Members,
     /// The genesis time, for a chain that has not begun.
     starts_at: Option<Time>,
@@ -99,10 +101,12 @@ impl Part {
     /// # Errors
     /// The key cannot be read.
     pub(super) fn of(comet: &Path, config: &Comet, origin: &Origin, app: &Arc<App>) -> Result<Self, KeyError> {
-        let own = found_validator_key(comet)?.map(|key| consensus_address(&key.verifying_key().to_bytes()));
+        let signer = config.signer.0.clone();
+        let key = if signer.is_none() { found_validator_key(comet)? } else { None };
+        let own = key.map(|key| consensus_address(&key.verifying_key().to_bytes()));
         let knows_peers = !config.peers.is_empty() || !config.seeds.is_empty();
         let (at_genesis, starts_at) = (Members::of_genesis(origin), origin.starts_at());
-        Ok(Self { app: Arc::clone(app), own, at_genesis, starts_at, knows_peers })
+        Ok(Self { app: Arc::clone(app), own, signer, at_genesis, starts_at, knows_peers })
     }
 
     fn members(&self) -> Members {
@@ -113,7 +117,9 @@ impl Part {
     pub(super) fn say(&self) {
         let members = self.members();
         let (own, total) = (members.power(self.own.as_ref()), members.total());
-        if own == 0 {
+        if let Some(address) = &self.signer {
+            tracing::info!(total, "a remote signer has this node's consensus key and connects to {address}");
+        } else if own == 0 {
             tracing::info!("this node's key has no power: it follows the chain");
         } else if own == total {
             tracing::info!(power = own, "this node's key has all the power: it makes blocks alone");
@@ -125,7 +131,7 @@ impl Part {
                 "this node's key is one of several; more than two thirds of the power must sign each block. The others: {others}"
             );
         }
-        if own < total && !self.knows_peers {
+        if self.signer.is_none() && own < total && !self.knows_peers {
             tracing::warn!(
                 "no other node is named in comet.peers or comet.seeds: this one waits until somebody connects to it"
             );

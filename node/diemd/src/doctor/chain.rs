@@ -1,0 +1,152 @@
+//! The chain: CometBFT, versions, the genesis of the nodes that are asked, peers, snapshots.
+
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, SystemTime},
+};
+
+use diem_config::{Config, Period};
+use diem_engine::EngineKind;
+use diem_runtime::App;
+use diem_store::state_sync::Shelf;
+use diem_types::{APP_VERSION, GenesisDoc};
+use tokio::{net::TcpStream, time::timeout};
+
+use super::{Finding, Patient};
+use crate::archive;
+
+/// The time within which a peer or a node is reached that runs.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// A snapshot older than so many of its periods is of no use to who joins.
+const OLD_PERIODS: u32 = 3;
+/// The longest period of snapshots that a node chooses by itself.
+const HOUR: Duration = Duration::from_secs(3_600);
+
+pub(super) async fn examine(patient: &Patient<'_>, readable: bool, found: &mut Vec<Finding>) {
+    let home = patient.home.root().display();
+    if archive::is_unfinished(patient.home) {
+        let what = format!("the chain in {home} was being replaced by an archive, which did not end");
+        let todo = format!("diemd snapshot restore ARCHIVE --home {home} --again");
+        found.push(Finding::stops("archive", what, "the node does not start on half a chain", todo));
+    }
+    if !patient.runs
+        && let Err(error) = App::held(&patient.home.data())
+    {
+        let todo = "use the diemd of that version, or join again: diemd join URL --again";
+        found.push(Finding::stops("state", error, "this diemd does not open it", todo));
+    }
+    let genesis = genesis(patient, found);
+    nodes(patient, genesis.as_ref(), found).await;
+    if patient.config.engine == EngineKind::Comet && readable {
+        engine(patient.config, found);
+        peers(patient.config, found).await;
+    }
+    snapshots(patient, found);
+}
+
+fn genesis(patient: &Patient<'_>, found: &mut Vec<Finding>) -> Option<GenesisDoc> {
+    let file = patient.home.genesis_file();
+    if !file.exists() {
+        return None;
+    }
+    match diem_genesis::load(&file, None) {
+        Ok(doc) => Some(doc),
+        Err(error) => {
+            let todo = "fetch it again from a node that you trust: curl NODE/v1/genesis";
+            found.push(Finding::stops("genesis", error, "a chain begins with exactly its genesis", todo));
+            None
+        }
+    }
+}
+
+/// Compares genesis and version with those of other nodes.
+async fn nodes(patient: &Patient<'_>, genesis: Option<&GenesisDoc>, found: &mut Vec<Finding>) {
+    for node in patient.nodes {
+        let Ok(Ok(status)) = timeout(PATIENCE, node.status()).await else {
+            let what = format!("{} does not answer within {} s", node.url(), PATIENCE.as_secs());
+            found.push(Finding::advice(
+                "nodes",
+                what,
+                "nothing could be compared with it",
+                "name another one with --url",
+            ));
+            continue;
+        };
+        if let Some(own) = genesis.map(GenesisDoc::hash)
+            && own != status.genesis_hash.0
+        {
+            let what = format!(
+                "the genesis of this home is {}, and {} has {}",
+                hex::encode(own),
+                node.url(),
+                hex::encode(status.genesis_hash.0)
+            );
+            let todo = "make a home with the right one: diemd join URL --genesis-hash HASH";
+            found.push(Finding::stops("genesis", what, "these are two chains", todo));
+        }
+        if status.app_version > APP_VERSION {
+            let what = format!(
+                "{} runs version {} of the state machine, and this diemd {APP_VERSION}",
+                node.url(),
+                status.app_version
+            );
+            found.push(Finding::stops(
+                "version",
+                what,
+                "blocks of a later version are not understood",
+                "install the diemd of that version",
+            ));
+        }
+    }
+}
+
+/// Looks for CometBFT where a start does, and compiles nothing.
+fn engine(config: &Config, found: &mut Vec<Finding>) {
+    let named = Some(config.comet.binary.as_str()).filter(|binary| !binary.is_empty()).map(Path::new);
+    if let Err(error) = diem_comet::look(named) {
+        let todo = "install CometBFT as the sentence says, or name it with comet.binary";
+        found.push(Finding::stops("cometbft", error, "the node makes no blocks without it", todo));
+    }
+}
+
+async fn peers(config: &Config, found: &mut Vec<Finding>) {
+    let all: Vec<&String> = config.comet.peers.iter().chain(&config.comet.seeds).collect();
+    let mut silent = Vec::new();
+    for peer in &all {
+        let address = peer.split_once('@').map_or(peer.as_str(), |(_, address)| address);
+        if !matches!(timeout(PATIENCE, TcpStream::connect(address)).await, Ok(Ok(_))) {
+            silent.push(peer.as_str());
+        }
+    }
+    if silent.is_empty() {
+        return;
+    }
+    let what = format!("nobody listens at {} of {} peers: {}", silent.len(), all.len(), silent.join(", "));
+    let todo = "ask their operators, or name others: diemd config set comet.peers ID@HOST:PORT,...";
+    if silent.len() == all.len() {
+        found.push(Finding::stops("peers", what, "a node without peers hears of no block", todo));
+    } else {
+        found.push(Finding::advice("peers", what, "fewer peers are left than were meant", todo));
+    }
+}
+
+/// Whether the newest snapshot is as young as the period promises, while the node runs.
+fn snapshots(patient: &Patient<'_>, found: &mut Vec<Finding>) {
+    let period = match patient.config.snapshot.every {
+        Period::Off => return,
+        Period::Every(length) => length.duration(),
+        Period::Auto => HOUR,
+    };
+    let shelf = Shelf::look_at(&patient.home.data().join("snapshots"));
+    let Some(newest) = shelf.heights().ok().and_then(|heights| heights.last().copied()).filter(|_| patient.runs) else {
+        return;
+    };
+    let taken = fs::metadata(shelf.folder(newest)).and_then(|meta| meta.modified());
+    let age = taken.ok().and_then(|taken| SystemTime::now().duration_since(taken).ok()).unwrap_or_default();
+    if age > period.saturating_mul(OLD_PERIODS) {
+        let what = format!("the newest snapshot, of height {newest}, is {} s old", age.as_secs());
+        let why = "nodes cannot join by it once its header is older than validators answer for";
+        found.push(Finding::advice("snapshots", what, why, "look for \"there is no snapshot\" in the log of the node"));
+    }
+}

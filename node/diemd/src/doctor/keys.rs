@@ -1,0 +1,142 @@
+//! The keys: owners and modes, the signing state, a key that lies in two homes, a remote signer that does not come.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use diem_config::{SignerAddress, consensus_key, signing_state};
+use diem_engine::EngineKind;
+use diem_host::home::{Home, default_home};
+use ed25519_dalek::SigningKey;
+use tokio::{net::TcpListener, time::timeout};
+
+use super::{Finding, Patient};
+
+/// The time within which a remote signer connects that runs: signers try again every few seconds.
+const SIGNER_PATIENCE: Duration = Duration::from_secs(10);
+/// The most folders beside a home that are looked at for the same key.
+const MOST_NEIGHBOURS: usize = 1_000;
+
+pub(super) async fn examine(patient: &Patient<'_>, found: &mut Vec<Finding>) {
+    modes(patient.home, found);
+    if patient.config.engine != EngineKind::Comet {
+        return;
+    }
+    match &patient.config.comet.signer.0 {
+        Some(at) => signer(patient, at, found).await,
+        None => signing_key(patient.home, found),
+    }
+}
+
+/// The files of a home whose contents nobody else may know.
+pub(super) fn secrets(home: &Home) -> Vec<PathBuf> {
+    let comet = home.comet();
+    let mut files = vec![
+        consensus_key::key_file_of(&comet),
+        comet.join("config/node_key.json"),
+        home.bridge_key_file(),
+        home.relayer_key_file(),
+    ];
+    files.extend(fs::read_dir(home.keys()).into_iter().flatten().flatten().map(|entry| entry.path()));
+    files
+}
+
+fn modes(home: &Home, found: &mut Vec<Finding>) {
+    let me = rustix::process::geteuid().as_raw();
+    for file in secrets(home) {
+        let Ok(meta) = fs::metadata(&file) else { continue };
+        let (path, mode) = (file.display(), meta.mode() & 0o777);
+        if meta.uid() != me && me != 0 {
+            let what = format!("{path} belongs to user {}, and this is user {me}", meta.uid());
+            let todo = format!("chown {me} {path}, or run the node as its owner");
+            found.push(Finding::stops(
+                "key_owner",
+                what,
+                "the node cannot read it, or another user can change it",
+                todo,
+            ));
+        } else if mode & 0o077 != 0 {
+            let what = format!("{path} has mode {mode:03o}, so that other users can read it");
+            let why = "whoever has the key signs with it, and this validator pays";
+            found.push(Finding::advice("key_mode", what, why, format!("chmod 600 {path}")));
+        }
+    }
+}
+
+fn signing_key(home: &Home, found: &mut Vec<Finding>) {
+    let comet = home.comet();
+    let key = match consensus_key::found_validator_key(&comet) {
+        Ok(Some(key)) => key,
+        Ok(None) => {
+            let what = format!("there is no consensus key in {}", comet.display());
+            let todo = "the next start makes one; restore yours from its backup first if it is a validator's";
+            found.push(Finding::advice("key", what, "a node with a new key is no validator", todo));
+            return;
+        }
+        Err(error) => {
+            let check =
+                if signing_state::height(&signing_state::file_of(&comet)).is_err() { "signing_state" } else { "key" };
+            let todo = "put the file back from the machine that signed last; never invent one";
+            found.push(Finding::stops(check, error, "without it the key may sign twice and be punished", todo));
+            return;
+        }
+    };
+    for other in neighbours(home).into_iter().filter(|other| has_key(other, &key)) {
+        let what = format!("the consensus key of this home lies in {} too", other.display());
+        let why = "two nodes with one key sign two blocks of one height, and the stake is slashed for it";
+        let todo =
+            format!("keep it in one: diemd validator export-key FILE --home {} retires the other", other.display());
+        found.push(Finding::stops("key_in_two_homes", what, why, todo));
+    }
+}
+
+fn has_key(home: &Path, key: &SigningKey) -> bool {
+    let file = consensus_key::key_file_of(&Home::at(home).comet());
+    let of = |key: &SigningKey| consensus_key::address(&key.verifying_key().to_bytes());
+    file.exists() && consensus_key::key_address(&Home::at(home).comet()).is_ok_and(|address| address == of(key))
+}
+
+/// The folders where other homes of this machine are found: beside this one, the default one, and those of its devnet.
+fn neighbours(home: &Home) -> BTreeSet<PathBuf> {
+    let own = fs::canonicalize(home.root()).unwrap_or_else(|_| home.root().to_path_buf());
+    let default = default_home();
+    let parents = [own.parent().map(Path::to_path_buf), Some(default.join("devnet")), Some(own.join("devnet"))];
+    let beside = parents.into_iter().flatten().flat_map(|parent| {
+        fs::read_dir(parent).into_iter().flatten().flatten().map(|entry| entry.path()).take(MOST_NEIGHBOURS)
+    });
+    let all = beside.chain([default]).filter_map(|path| fs::canonicalize(path).ok());
+    all.filter(|path| path.is_dir() && *path != own).collect()
+}
+
+/// Waits where the signer should connect. A node that runs has the place itself, and its readiness tells.
+async fn signer(patient: &Patient<'_>, at: &SignerAddress, found: &mut Vec<Finding>) {
+    if patient.runs {
+        return;
+    }
+    let comes = match at {
+        SignerAddress::Tcp(address) => match TcpListener::bind(address).await {
+            Ok(listener) => timeout(SIGNER_PATIENCE, listener.accept()).await.is_ok(),
+            // The check of ports names what is busy.
+            Err(_) => return,
+        },
+        SignerAddress::Unix(path) => {
+            if path.exists() {
+                // A socket that an earlier node left; binding it would mean to remove it.
+                return;
+            }
+            let Ok(listener) = tokio::net::UnixListener::bind(path) else { return };
+            let comes = timeout(SIGNER_PATIENCE, listener.accept()).await.is_ok();
+            let _ = fs::remove_file(path);
+            comes
+        }
+    };
+    if !comes {
+        let what = format!("no remote signer has connected to {at} within {} s", SIGNER_PATIENCE.as_secs());
+        let todo = "start the signer, and compare the address in its configuration with comet.signer";
+        found.push(Finding::stops("signer", what, "the node waits for it before it does anything", todo));
+    }
+}
