@@ -125,6 +125,7 @@ fn child_node() {
         settings,
         app,
         commits,
+        signing: diem_comet::Signing::new(folder.join("run")),
         on_fatal: abci::end_process(),
     };
     let _running = launch.start().unwrap();

@@ -10,7 +10,7 @@ use diem_client::Client;
 
 use crate::support::ports::Ports;
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_path_buf()
 }
 
@@ -34,16 +34,24 @@ fn pages() -> Vec<PathBuf> {
 
 /// Reads the blocks marked `sh` of a page, in order.
 fn commands(page: &Path) -> Vec<String> {
+    marked(page, "sh")
+}
+
+/// Reads the blocks of a page with this mark, in order.
+pub(crate) fn marked(page: &Path, mark: &str) -> Vec<String> {
     let text = std::fs::read_to_string(page).unwrap();
-    let blocks = text.split("```sh\n").skip(1);
+    let begin = format!("```{mark}\n");
+    let blocks = text.split(&begin).skip(1);
     blocks.map(|block| block.split("```").next().unwrap().to_owned()).collect()
 }
 
 /// A devnet that ends with the test, by its own process id.
-struct Devnet {
+pub(crate) struct Devnet {
     child: Child,
-    scratch: tempfile::TempDir,
-    api: String,
+    pub(crate) scratch: tempfile::TempDir,
+    pub(crate) api: String,
+    /// The URL of its metrics.
+    metrics: String,
     /// The URL of its local Base, if it has one.
     base: Option<String>,
     _ports: Ports,
@@ -51,6 +59,8 @@ struct Devnet {
 
 /// The local Base of the book.
 const BASE: &str = "http://127.0.0.1:8545";
+/// The metrics of the book.
+const METRICS: &str = "http://127.0.0.1:9464/metrics";
 
 /// The page whose commands need CometBFT, and the ports on it that are those of a second node.
 const JOINING: &str = "joining.md";
@@ -58,8 +68,8 @@ const SECOND_NODE: [(u16, u16); 3] = [(2_317, 1_317), (27_656, 26_656), (27_657,
 
 impl Devnet {
     /// Starts a devnet; `base` gives it a local Base, where its program is installed.
-    fn start(engine: &str, base: bool) -> Self {
-        let base = base && diem_anvil::find(None).unwrap().is_some();
+    pub(crate) fn start(engine: &str, base: bool) -> Self {
+        let base = base && diem_anvil::find_for_tests().is_some();
         let scratch = tempfile::tempdir().unwrap();
         let ready = scratch.path().join("ready.json");
         let (ports, log) = (Ports::claim(), scratch.path().join("devnet.log"));
@@ -75,7 +85,7 @@ impl Devnet {
             .stderr(std::fs::File::create(&log).unwrap())
             .spawn()
             .unwrap();
-        let mut devnet = Self { child, scratch, api: String::new(), base: None, _ports: ports };
+        let mut devnet = Self { child, scratch, api: String::new(), metrics: String::new(), base: None, _ports: ports };
         let started = Instant::now();
         while !ready.exists() {
             let ended = devnet.child.try_wait().unwrap();
@@ -85,6 +95,7 @@ impl Devnet {
         }
         let ready: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(ready).unwrap()).unwrap();
         devnet.api = ready["nodes"][0]["api"].as_str().unwrap().to_owned();
+        devnet.metrics = ready["nodes"][0]["metrics"].as_str().unwrap().to_owned();
         devnet.base = ready["base"]["rpc"].as_str().map(str::to_owned);
         devnet
     }
@@ -113,6 +124,7 @@ impl Devnet {
     fn run(&self, script: &str) -> std::process::Output {
         let binaries = Path::new(env!("CARGO_BIN_EXE_diemd")).parent().unwrap();
         let script = script.replace("http://127.0.0.1:1317", &self.api);
+        let script = script.replace(METRICS, &self.metrics);
         let script = script.replace(BASE, self.base.as_deref().unwrap_or(BASE));
         let path = format!("{}:{}", binaries.display(), std::env::var("PATH").unwrap());
         Command::new("timeout")
@@ -162,13 +174,22 @@ fn a_node_joins_by_the_commands_of_the_page_alone() {
     let (devnet, second) = (Devnet::start("comet", false), Ports::claim());
     let page = root().join("docs/src/operate").join(JOINING);
     let blocks = commands(&page);
-    assert_eq!(blocks.len(), 2, "the page has two steps");
+    assert_eq!(blocks.len(), 3, "the page has one command, and two steps by hand");
     for mut script in blocks {
         for (written, usual) in SECOND_NODE {
             script = script.replace(&format!("127.0.0.1:{written}"), &format!("127.0.0.1:{}", usual + second.offset));
         }
+        // Another test may have the usual ports, and CometBFT was found once already.
+        let at = |port: u16| format!("127.0.0.1:{}", port + second.offset);
+        let (api, p2p, rpc) = (at(1_317), at(26_656), at(26_657));
+        let cache =
+            std::env::var("XDG_CACHE_HOME").unwrap_or_else(|_| format!("{}/.cache", std::env::var("HOME").unwrap()));
+        let settings = format!(
+            "export DIEM_API_LISTEN={api} DIEM_COMET_P2P={p2p} DIEM_COMET_RPC={rpc} DIEM_METRICS_LISTEN=off \
+             DIEM_COMET_METRICS=off XDG_CACHE_HOME={cache}"
+        );
         // The processes that the script starts end with it, however it ends.
-        let script = format!("trap 'kill $(jobs -p) 2> /dev/null || true' EXIT\n{script}");
+        let script = format!("{settings}\ntrap 'kill $(jobs -p) 2> /dev/null || true' EXIT\n{script}");
         let output = devnet.run(&script);
         let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         let log = std::fs::read_to_string(devnet.scratch.path().join("joined.log")).unwrap_or_default();
@@ -186,7 +207,9 @@ fn the_readme_names_commands_that_the_makefile_has() {
         {
             let known = makefile.contains(&format!("\n{target}:"));
             assert!(
-                known || !["devnet", "test", "bench", "lint", "fuzz", "setup", "build", "install"].contains(&target),
+                known
+                    || !["devnet", "test", "bench", "lint", "fuzz", "setup", "build", "install", "package"]
+                        .contains(&target),
                 "make {target}"
             );
         }
@@ -221,6 +244,9 @@ fn every_exit_code_is_explained() {
         diem_cli::Exit::FailedInBlock,
         diem_cli::Exit::Unknown,
         diem_cli::Exit::Halted,
+        diem_cli::Exit::Signing,
+        diem_cli::Exit::Disk,
+        diem_cli::Exit::Unwritten,
     ];
     assert!(text.contains("\n| 0 | "));
     for exit in exits {

@@ -12,6 +12,7 @@
 )]
 
 mod abci_socket;
+mod alerts;
 mod api;
 mod base_goes_along;
 mod bridge;
@@ -21,6 +22,11 @@ mod curve;
 mod days;
 mod docs;
 mod full_node;
+mod guard;
+mod joining;
 mod misbehaviour;
 mod nodes;
+mod packages;
+mod pruning;
+mod snapshots;
 mod support;

@@ -1,25 +1,23 @@
 //! The economy under real CometBFT: double votes and absences.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use diem_client::verify::Trust;
 use diem_config::consensus_key;
-use diem_core::{Address, Amount, Denom, Page, Time, keys::SecretKey};
+use diem_core::{Address, Amount, Denom, Page, Time};
 use diem_engine::engine::Engine as _;
 use diem_runtime::App;
 use diem_staking::{self as staking, Position, Validator, position, state::Leaving, validator};
 use diem_svvv::{Lock, lock_of};
 use diem_testkit::{operator, people};
 use diem_types::{Call, Event, GenesisDoc};
-use ed25519_dalek::Signer as _;
-use serde_json::{Value, json};
-use tendermint::{account, block, chain, vote};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use serde_json::Value;
+use tendermint::{account, block};
 
 use crate::support::{
     home::{PATIENCE, until},
     network::{Network, POWER, block_events},
+    two_votes::TwoVotes,
 };
 
 /// The number of the validator that misbehaves.
@@ -68,69 +66,10 @@ async fn height_of(app: &App, what: &str, is: impl Fn(&Event) -> bool) -> u64 {
     find().unwrap().0
 }
 
-/// Makes a vote in round 0 of a height, in CometBFT's JSON form.
-fn vote_json(key: &SecretKey, chain_id: &str, header: &block::Header, place: u32, hash: [u8; 32]) -> Value {
-    let SecretKey::Ed25519(key) = key else { panic!("a consensus key is ed25519") };
-    let parts = block::parts::Header::new(1, tendermint::Hash::Sha256(hash)).unwrap();
-    let address = consensus_key::address(key.verifying_key().as_bytes());
-    let vote = vote::Vote {
-        vote_type: vote::Type::Prevote,
-        height: header.height,
-        round: 0u16.into(),
-        block_id: Some(block::Id { hash: tendermint::Hash::Sha256(hash), part_set_header: parts }),
-        timestamp: Some(header.time),
-        validator_address: account::Id::new(address),
-        validator_index: place.try_into().unwrap(),
-        signature: None,
-        extension: Vec::new(),
-        extension_signature: None,
-    };
-    let signature = key.sign(&vote.into_signable_vec(chain::Id::try_from(chain_id).unwrap()));
-    json!({
-        "type": 1,
-        "height": header.height.value().to_string(),
-        "round": 0,
-        "block_id": { "hash": hex::encode_upper(hash), "parts": { "total": 1, "hash": hex::encode_upper(hash) } },
-        "timestamp": header.time.to_rfc3339(),
-        "validator_address": hex::encode_upper(address),
-        "validator_index": place,
-        "signature": BASE64.encode(signature.to_bytes()),
-        "extension": null,
-        "extension_signature": null,
-    })
-}
-
-/// Reports two votes of the culprit at a height to CometBFT, as a validator that saw both would.
+/// Reports two votes of the culprit at a height to CometBFT.
 async fn tell_of_two_votes(network: &Network, height: u64) -> Value {
-    let engine = &network.node(0).running.engine;
-    let header = engine.signed_header(height, PATIENCE).await.unwrap().header;
-    let set = engine.validators(height).await.unwrap();
     let key = consensus_key::validator_signing_key(&network.homes[CULPRIT].comet()).unwrap();
-    let SecretKey::Ed25519(signing) = &key else { panic!("a consensus key is ed25519") };
-    let public = signing.verifying_key().to_bytes();
-    let place = set.validators().iter().position(|info| info.pub_key.to_bytes() == public).unwrap();
-    let vote = |hash| vote_json(&key, &network.doc().chain_id, &header, u32::try_from(place).unwrap(), hash);
-    let evidence = json!({
-        "type": "tendermint/DuplicateVoteEvidence",
-        "value": {
-            "vote_a": vote([0x11; 32]),
-            "vote_b": vote([0x22; 32]),
-            "TotalVotingPower": set.total_voting_power().value().to_string(),
-            "ValidatorPower": set.validators()[place].power().to_string(),
-            "Timestamp": header.time.to_rfc3339(),
-        },
-    });
-    let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "broadcast_evidence", "params": { "evidence": evidence } });
-    post(network.homes[0].settings.rpc, &call).await
-}
-
-async fn post(rpc: SocketAddr, call: &Value) -> Value {
-    let (mut stream, body) = (tokio::net::TcpStream::connect(rpc).await.unwrap(), call.to_string());
-    let head = format!("POST / HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len());
-    stream.write_all((head + &body).as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
+    TwoVotes::of(&network.light(height).await, key).report(network.homes[0].settings.rpc).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

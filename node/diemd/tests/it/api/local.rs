@@ -62,3 +62,31 @@ async fn a_name_that_the_operator_listed_is_let_in() {
         assert_eq!(status, expected, "{host}: {text}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_listed_sites_may_read_the_answers_and_no_others() {
+    let ask = async |node: &Running, method: Method, origin: &str| {
+        let mut request = reqwest::Client::new().request(method.clone(), format!("http://{}/v1/status", node.address));
+        request = request.header("origin", origin);
+        if method == Method::OPTIONS {
+            request = request.header("access-control-request-method", "POST");
+            request = request.header("access-control-request-headers", "content-type");
+        }
+        let answer = request.send().await.unwrap();
+        let header = |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+        assert_eq!(header("access-control-allow-credentials"), None, "no page acts for anybody");
+        (answer.status().as_u16(), header("access-control-allow-origin"), header("access-control-allow-methods"))
+    };
+    let (listed, other) = ("https://app.example", "https://evil.example");
+    let node = start_with(BlockMode::Manual, |options| options.cors = vec![listed.into()]).await;
+    assert_eq!(ask(&node, Method::GET, listed).await, (200, Some(listed.into()), None));
+    assert_eq!(ask(&node, Method::OPTIONS, listed).await, (200, Some(listed.into()), Some("GET,POST".into())));
+    assert_eq!(ask(&node, Method::GET, other).await.0, 403);
+    let open = start_with(BlockMode::Manual, |options| options.cors = vec!["*".into()]).await;
+    assert_eq!(ask(&open, Method::GET, other).await, (200, Some("*".into()), None));
+    // The name of the host counts all the same: a page whose name leads here is no guest.
+    let (status, _) = self::ask(&open, Method::GET, "/v1/status", &[(reqwest::header::HOST, "evil.example")]).await;
+    assert_eq!(status, 403);
+    let closed = start(BlockMode::Manual).await;
+    assert_eq!(ask(&closed, Method::GET, "http://localhost:3000").await, (200, None, None));
+}

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use diem_api::{ErrorReply, Moment, Page, SimulateCalls, Wait as ClientWait};
+use diem_api::{CheckState, ErrorReply, Moment, Page, Ready, SimulateCalls, Wait as ClientWait};
 use diem_client::{Client, ClientError};
 use diem_core::{Time, keys::KeyKind};
 use diem_engine::{
@@ -79,11 +79,11 @@ async fn a_node_that_cannot_serve_says_why() {
         let node = node(status, Ok(())).await;
         // The first block has the time of the genesis, which lies in the past.
         let stale = node.client.ready().await.unwrap();
-        assert!(stale.reasons.iter().any(|reason| reason.starts_with("the last block was")), "{stale:?}");
+        assert!(stale.why().contains("the last block was"), "{stale:?}");
         node.engine.dev().unwrap().mine(1).await.unwrap();
         let ready = node.client.ready().await.unwrap();
         assert_eq!(ready.ready, words.is_none(), "{ready:?}");
-        assert!(words.is_none_or(|words| ready.reasons.iter().any(|reason| reason.contains(words))), "{ready:?}");
+        assert!(words.is_none_or(|words| ready.why().contains(words)), "{ready:?}");
         let answer = reqwest::get(format!("http://{}/readyz", node.address)).await.unwrap();
         assert_eq!(answer.status().is_success(), words.is_none());
         let alive = reqwest::get(format!("http://{}/healthz", node.address)).await.unwrap();
@@ -96,9 +96,39 @@ async fn a_silent_engine_is_told_by_whatever_asks_how_the_node_is() {
     let silent = || Err(EngineError::Unavailable("CometBFT is silent for 12 s".into()));
     let node = node(silent(), Ok(())).await;
     assert!(node.client.status().await.unwrap().trouble.unwrap().contains("silent for 12 s"));
-    assert!(node.client.ready().await.unwrap().reasons.iter().any(|reason| reason.contains("silent for 12 s")));
+    assert!(node.client.ready().await.unwrap().why().contains("silent for 12 s"));
     let clock = node.client.clock().await.unwrap_err();
     assert!(clock.refusal().unwrap().message.contains("silent for 12 s"), "{clock}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_for_some_checks_is_told_of_no_others() {
+    let node = node(status(false, 0), Ok(())).await;
+    node.engine.dev().unwrap().mine(1).await.unwrap();
+    let ask = async |query: &str| {
+        let answer = reqwest::get(format!("http://{}/readyz{query}", node.address)).await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    let (status, all) = ask("").await;
+    let all: Ready = serde_json::from_str(&all).unwrap();
+    let named: Vec<_> = all.reasons.iter().map(|reason| (reason.name.as_str(), reason.text.as_str())).collect();
+    assert_eq!((status, &named[..]), (503, &[("no_peers", "no peers")][..]));
+    let checks: Vec<&str> = all.checks.keys().map(String::as_str).collect();
+    let mut known = diem_http::health::CHECKS;
+    known.sort_unstable();
+    assert_eq!(checks, known);
+    for (name, state) in [("no_peers", CheckState::Not), ("signer", CheckState::Ok), ("disk", CheckState::Unknown)] {
+        assert_eq!(all.checks[name], state, "{name}");
+    }
+    for (query, expected, count) in [("?need=no_peers", 503, 1), ("?need=signer,last_block", 200, 2)] {
+        let (status, text) = ask(query).await;
+        let some: Ready = serde_json::from_str(&text).unwrap();
+        assert_eq!((status, some.checks.len()), (expected, count), "{query}: {text}");
+    }
+    for (query, words) in [("?need=peers", "`peers` is no check: there are stopping"), ("?want=disk", "need")] {
+        let (status, text) = ask(query).await;
+        assert!(status == 400 && text.contains(words), "{query}: {text}");
+    }
 }
 
 /// The development engine, which claims a block period and makes no block.
@@ -137,7 +167,7 @@ impl Engine for Standing {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_development_engine_with_a_timer_that_stands_is_not_ready() {
     let node = start_behind(BlockMode::Manual, |engine| Arc::new(Standing(engine))).await;
-    let standing = async || node.client.ready().await.unwrap().reasons.iter().any(|reason| reason.contains("ago"));
+    let standing = async || node.client.ready().await.unwrap().why().contains("ago");
     while !standing().await {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -184,7 +214,7 @@ async fn what_is_tried_is_tried_at_the_time_that_the_engine_foresees_or_by_the_c
 async fn without_a_block(node: &Running, starts_at: Option<Time>) -> String {
     let app = Arc::new(App::in_memory(Options::default()));
     app.init_chain(&node.doc).unwrap();
-    let metrics = Arc::new(Metrics::new(prometheus::Registry::new(), None).unwrap());
+    let metrics = Arc::new(Metrics::new(prometheus::Registry::new()).unwrap());
     let commits = Commits::new(&app, Arc::clone(&metrics)).subscribe();
     let engine = Arc::clone(&node.engine) as Arc<dyn Engine>;
     let started = std::time::Instant::now();
@@ -192,7 +222,8 @@ async fn without_a_block(node: &Running, starts_at: Option<Time>) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let options = diem_http::Options { starts_at, ..diem_http::Options::default() };
-    tokio::spawn(diem_http::serve(Arc::new(young), options, listener, std::future::pending()));
+    let health = diem_http::health::Health::start(Arc::new(young), &options);
+    tokio::spawn(diem_http::serve(health, options, listener, std::future::pending()));
     url
 }
 
@@ -236,7 +267,10 @@ async fn a_node_without_a_block_shows_no_defaults_and_says_what_it_waits_for() {
             assert!(error.message.contains(words), "{path}: {error}");
         }
         let ready = Client::new(&url).unwrap().ready().await.unwrap();
-        assert!(!ready.ready && ready.reasons[0].contains(words), "the first reason is what it waits for: {ready:?}");
+        assert!(
+            !ready.ready && ready.reasons[0].text.contains(words),
+            "the first reason is what it waits for: {ready:?}"
+        );
     }
 }
 

@@ -10,6 +10,7 @@ use diem_engine::{
     engine::{BlockMode, Warp},
 };
 use diem_host::clock::{Clock, wall_clock};
+use diem_http::health::ReadyLimits;
 use diem_instant::InstantEngine;
 use diem_runtime::App;
 use diem_testkit::{
@@ -92,7 +93,7 @@ async fn launch(
     let folder = tempfile::tempdir().unwrap();
     let mut http = diem_http::Options {
         // The time is short, so that a test need not wait long until a chain stalls.
-        stale: Duration::from_secs(1),
+        ready: ReadyLimits { last_block: Duration::from_secs(1), ..ReadyLimits::default() },
         // Under this name the node looks to its clients like one on another machine.
         hosts: vec!["0.0.0.0".into()],
         ..diem_http::Options::default()

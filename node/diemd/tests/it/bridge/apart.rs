@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::base::rpc;
 use crate::support::{
-    client::{height, until},
+    client::answering,
     devnet::{Devnet, EngineUnderTest},
     process::{run, words},
     program::{self, Ran},
@@ -78,8 +78,7 @@ impl Apart {
     }
 
     pub(super) async fn answers(&self, node: usize) -> u64 {
-        let client = self.devnet.client(node);
-        until("the answer of a node", async || height(&client).await).await
+        answering(&self.devnet.client(node)).await
     }
 
     pub(super) fn kill(&mut self, node: usize) {

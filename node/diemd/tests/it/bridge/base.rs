@@ -16,7 +16,7 @@ pub(super) fn account(index: u32) -> Address {
 }
 
 /// The key of that account.
-pub(super) fn key(index: u32) -> EthereumKey {
+pub(crate) fn key(index: u32) -> EthereumKey {
     let phrase = derive::parse_phrase(TEST_MNEMONIC).unwrap();
     let path = derive::default_path(KeyKind::Ethereum, index);
     let secret = derive::derive(&phrase, KeyKind::Ethereum, &path).unwrap();
@@ -29,7 +29,7 @@ pub(super) fn rpc(devnet: &Devnet) -> &str {
 }
 
 /// The contract that the devnet names in its ready file.
-pub(super) async fn contract(devnet: &Devnet) -> Bridge {
+pub(crate) async fn contract(devnet: &Devnet) -> Bridge {
     let named = |key: &str| devnet.ready["base"][key].as_str().unwrap().parse::<Address>().unwrap();
     let base = Base::connect(rpc(devnet), devnet.ready["base"]["chain_id"].as_u64().unwrap()).await.unwrap();
     let bridge = Bridge::new(base, named("bridge"));

@@ -1,13 +1,15 @@
-//! Base makes five blocks in a second, and the distance of checkpoints changes meanwhile.
+//! Base makes five blocks in a second, its endpoints prove the newest 128 only, and the distance of checkpoints changes
+//! meanwhile.
 
 use std::time::Duration;
 
 use diem_api::TransferState;
 use diem_core::{Address, Amount};
+use diem_lying_base::{Lie, LyingBase, Options};
 
 use super::{
     apart::Apart,
-    base::{account, arrives, burn, contract},
+    base::{account, arrives, burn, contract, rpc},
 };
 use crate::support::{client::until, devnet::EngineUnderTest};
 
@@ -17,11 +19,16 @@ const BLOCK_TIME: Duration = Duration::from_millis(200);
 const THERE: u32 = 40;
 /// The distances of checkpoints, in blocks, of which the first is that of the genesis.
 const DISTANCES: [u64; 3] = [5, 7, 3];
+/// The number of newest blocks of which endpoints serve proofs: 26 seconds of Base.
+const PROVEN: u64 = 128;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn blocks_of_a_fifth_of_a_second_are_attested_whatever_the_distance_of_checkpoints() {
     let Some(mut chain) = Apart::prepared(EngineUnderTest::Instant, BLOCK_TIME) else { return };
-    chain.start(&[]).await;
+    let endpoints = LyingBase::start(Options::new(rpc(&chain.devnet))).unwrap();
+    endpoints.lie(Lie::ProofWindow(PROVEN));
+    let urls = ["one", "two", "three"].map(|name| endpoints.url_of(name)).join(",");
+    chain.start(&[&format!("bridge.endpoints={urls}")]).await;
     let (client, bridge, there) = (chain.client(), contract(&chain.devnet).await, account(THERE));
     let mut id = 0;
     for (round, distance) in DISTANCES.into_iter().enumerate() {
@@ -44,6 +51,17 @@ async fn blocks_of_a_fifth_of_a_second_are_attested_whatever_the_distance_of_che
         })
         .await;
     }
+    // Nobody proves the blocks of a while, which are too old for proofs afterwards: they are skipped.
+    let attested = async || client.bridge().await.unwrap().answer.progress.attested.unwrap().number;
+    let head = async || bridge.base().latest().await.unwrap().number;
+    endpoints.lie(Lie::NoProofs);
+    let silent_from = head().await;
+    until("more blocks than are proven", async || (head().await > silent_from + PROVEN + 20).then_some(())).await;
+    let last = attested().await;
+    assert!(last <= silent_from, "{last} is attested without a proof since {silent_from}");
+    endpoints.honest();
+    endpoints.lie(Lie::ProofWindow(PROVEN));
+    until("a later checkpoint", async || (attested().await > silent_from + 20).then_some(())).await;
     assert_eq!(client.bridge().await.unwrap().answer.halt, None);
     chain.supply_is_proven().await;
     chain.stop_and_check();

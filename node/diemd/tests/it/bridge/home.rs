@@ -1,10 +1,20 @@
-//! DIEM goes out to Base and comes home, both at once, while validators are killed and started again.
+//! DIEM goes out to Base and comes home, both at once, while other transactions fill blocks and validators are killed and
+//! started again.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
+use diem_api::{BaseCheckpoint, Wait};
+use diem_bank::Msg;
 use diem_base::Bridge;
-use diem_core::{Address, Amount, keccak256};
+use diem_client::Client;
+use diem_core::{Address, Amount, Denom, keccak256};
+use diem_testkit::TxBuilder;
+use diem_types::Call;
 use futures::future::join_all;
+use serde_json::json;
 
 use super::{
     apart::Apart,
@@ -12,7 +22,7 @@ use super::{
     traffic::{FEE, Traffic, amount},
 };
 use crate::support::{
-    client::{height, reach, root, until},
+    client::{height, person, reach, root, until},
     devnet::EngineUnderTest,
     network::turn,
 };
@@ -22,8 +32,15 @@ const NODES: usize = 4;
 /// The index of the phrase whose account is the first that burns, and the most accounts that do.
 const FIRST_BURNER: u32 = 20;
 const MOST_BURNERS: u64 = 20;
-/// The validator that is killed alone.
+/// The validator that is killed alone and stays down for a while, and the one that is killed and started again at once,
+/// while it votes.
 const KILLED: usize = 2;
+const STARTED_AGAIN: usize = 1;
+/// The time from one other transaction to the next, and from one look at the equalities or at an account to the next.
+const LOAD_PAUSE: Duration = Duration::from_millis(50);
+const LOOK_PAUSE: Duration = Duration::from_millis(250);
+/// The slot of the token that holds its supply.
+const SUPPLY_SLOT: &str = "0x2";
 
 /// The number of transfers out, and of burns back: `DIEM_BRIDGE_HOME` for more.
 fn transfers() -> u64 {
@@ -53,6 +70,7 @@ async fn whatever_goes_out_comes_home_once_whatever_happens_to_validators() {
     let bridge = contract(&chain.devnet).await;
     let mut traffic = Traffic::new(&chain.devnet).await;
 
+    let (load, witness) = (Load::start(&chain).await, Witness::start(&chain, &bridge).await);
     tokio::join!(all_burns(&bridge), all_goes_out(&mut chain, &mut traffic, &settings));
     for number in 0..transfers() {
         until(&format!("the payment of burn {number}"), async || {
@@ -63,6 +81,9 @@ async fn whatever_goes_out_comes_home_once_whatever_happens_to_validators() {
         .await;
     }
     nothing_is_there_twice(&chain, &bridge, &traffic).await;
+    let (others, checkpoints) = (load.stop().await, witness.stop().await);
+    println!("{others} other transactions, both equalities at {checkpoints} completed checkpoints");
+    assert!(others > transfers() && checkpoints > 3, "{others} others, {checkpoints} checkpoints");
     all_agree(&chain).await;
     chain.stop_and_check();
 }
@@ -79,7 +100,10 @@ async fn all_goes_out(chain: &mut Apart, traffic: &mut Traffic, settings: &[&str
     })
     .await;
     chain.start(settings).await;
-    traffic.send_to(count - 2 * (count / 3), out).await;
+    traffic.send_to(count - 2 * (count / 3) - count / 6, out).await;
+    chain.kill(STARTED_AGAIN);
+    chain.start(settings).await;
+    traffic.send_to(count / 6, out).await;
     (0..NODES).for_each(|node| chain.kill(node));
     chain.start(settings).await;
 }
@@ -91,6 +115,7 @@ async fn all_burns(bridge: &Bridge) {
     join_all((0..burners).map(async |first| {
         for number in own(first) {
             until(&format!("the arrival of transfer {number}"), async || {
+                tokio::time::sleep(LOOK_PAUSE).await;
                 let has = bridge.balance_of(&account(burner(number))).await.unwrap();
                 (has >= amount(number)).then_some(())
             })
@@ -128,6 +153,118 @@ async fn nothing_is_there_twice(chain: &Apart, bridge: &Bridge, traffic: &Traffi
         assert_eq!(bridge.balance_of(&account(burner(number))).await.unwrap(), Amount::ZERO);
     }
     chain.supply_is_proven().await;
+}
+
+/// Transfers of carol to herself that fill blocks beside the bridge, through all nodes in turn.
+struct Load(tokio::task::JoinHandle<u64>, tokio::sync::watch::Sender<bool>);
+
+impl Load {
+    async fn start(chain: &Apart) -> Self {
+        let (doc, carol) = (chain.devnet.doc.clone(), person(2));
+        let nodes: Vec<Client> = (0..NODES).map(|node| chain.devnet.client(node)).collect();
+        let first = nonce(&nodes, &carol.address).await.unwrap();
+        let (stop, stopped) = tokio::sync::watch::channel(false);
+        let task = tokio::spawn(async move {
+            let mut next = first;
+            for node in nodes.iter().cycle() {
+                if *stopped.borrow() {
+                    break;
+                }
+                let call = Call::Bank(Msg::Transfer { to: carol.address, denom: Denom::Vvv, amount: Amount::new(1) });
+                let tx = TxBuilder::new(&doc, &carol, next, vec![call]).bytes();
+                match node.submit(tx.to_vec(), Wait::Checked, Duration::from_secs(1)).await {
+                    Ok(_) => next += 1,
+                    // A node that was killed took some with it, or none answers.
+                    Err(_) => next = nonce(&nodes, &carol.address).await.unwrap_or(next),
+                }
+                tokio::time::sleep(LOAD_PAUSE).await;
+            }
+            nonce(&nodes, &carol.address).await.unwrap() - first
+        });
+        Self(task, stop)
+    }
+
+    /// Stops the transfers; returns how many are in blocks.
+    async fn stop(self) -> u64 {
+        self.1.send(true).unwrap();
+        self.0.await.unwrap()
+    }
+}
+
+/// The next nonce of an account, by the first node that answers.
+async fn nonce(nodes: &[Client], account: &Address) -> Option<u64> {
+    for node in nodes {
+        if let Ok(account) = node.account(account, None, false).await {
+            return Some(account.nonce);
+        }
+    }
+    None
+}
+
+/// Looks at both equalities at each checkpoint that this chain completes: the supply and the number of events that Base
+/// itself has at the checkpoint's block are those that this chain applied, and the escrow holds what its books owe.
+struct Witness(tokio::task::JoinHandle<u64>, tokio::sync::watch::Sender<bool>);
+
+impl Witness {
+    async fn start(chain: &Apart, bridge: &Bridge) -> Self {
+        let nodes: Vec<Client> = (0..NODES).map(|node| chain.devnet.client(node)).collect();
+        let (bridge, (stop, stopped)) = (bridge.clone(), tokio::sync::watch::channel(false));
+        // A local Base that was started again has lost the states of the blocks before.
+        let first = bridge.base().latest().await.unwrap().number;
+        let task = tokio::spawn(async move {
+            let mut seen = BTreeMap::new();
+            for node in nodes.iter().cycle() {
+                if *stopped.borrow() {
+                    break;
+                }
+                if let Ok(answer) = node.bridge().await {
+                    let now = answer.answer;
+                    escrow_is_what_the_books_owe(&now);
+                    if let Some(completed) = now.progress.completed.filter(|one| one.number > first)
+                        && !seen.contains_key(&completed.number)
+                    {
+                        base_has(&bridge, &completed).await;
+                        seen.insert(completed.number, completed.event_nonce);
+                    }
+                }
+                tokio::time::sleep(LOOK_PAUSE).await;
+            }
+            // Only checkpoints with events of their own say something.
+            u64::try_from(seen.values().collect::<BTreeSet<_>>().len()).unwrap()
+        });
+        Self(task, stop)
+    }
+
+    /// Stops looking; returns at how many numbers of events the equalities were seen.
+    async fn stop(self) -> u64 {
+        self.1.send(true).unwrap();
+        self.0.await.unwrap()
+    }
+}
+
+/// Checks the equality of this chain: escrow and uncovered are what Base has, and what is on its way to either side.
+fn escrow_is_what_the_books_owe(now: &diem_api::Bridge) {
+    let (books, base) = (&now.books, &now.base);
+    let sum = |parts: &[&diem_api::Coin]| parts.iter().map(|coin| coin.amount.get()).sum::<u128>();
+    let owed = sum(&[&base.supply, &books.waiting, &books.open, &books.queued, &books.owed]);
+    assert_eq!(sum(&[&books.escrow, &books.uncovered]), owed, "{books:?}");
+}
+
+/// Checks the equality of Base: its storage at the checkpoint's block has the supply and the events that this chain completed.
+async fn base_has(bridge: &Bridge, completed: &BaseCheckpoint) {
+    let at = format!("{:#x}", completed.number);
+    let word = async |contract: &Address, slot: &str| {
+        let params = json!([contract.to_hex(), slot, at]);
+        let ask = json!({ "jsonrpc": "2.0", "id": 1, "method": "eth_getStorageAt", "params": params });
+        let answer = reqwest::Client::new().post(bridge.base().url()).json(&ask).send().await.unwrap();
+        let answer: serde_json::Value = answer.json().await.unwrap();
+        let word = hex::decode(answer["result"].as_str().unwrap().trim_start_matches("0x")).unwrap();
+        <[u8; 32]>::try_from(word).unwrap()
+    };
+    let supply = word(bridge.token(), SUPPLY_SLOT).await;
+    assert_eq!(u128::from_be_bytes(supply[16..].try_into().unwrap()), completed.supply.amount.get(), "{completed:?}");
+    let state = diem_bridge::BridgeState::decode(&word(bridge.address(), "0x0").await).unwrap();
+    assert_eq!(state.event_nonce, completed.event_nonce, "{completed:?}");
 }
 
 /// Checks that all nodes have the same state.

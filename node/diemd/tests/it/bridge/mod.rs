@@ -1,7 +1,8 @@
 //! DIEM goes out to Base and comes home: real validators, and a local Base beside them.
 
 mod apart;
-mod base;
+pub(crate) mod base;
+mod burns;
 mod fast;
 mod forged;
 mod home;

@@ -62,11 +62,11 @@ async fn a_reorg_above_finality_means_nothing_and_one_below_it_stops_whoever_sig
     let (client, contract, there) = (devnet.client(0), contract(&devnet).await, account(THERE));
     bridge(&devnet, &format!("out 2DIEM --to {} --from dave --yes", there.to_hex())).await;
     arrives(&contract, &there, Amount::new(2 * Amount::ONE.get())).await;
-    let before = until("an attested block", async || attested(&client).await).await;
-
     // The last four blocks are not final: the transfer is gone with them, and is relayed again.
     reorg(&devnet, 3).await;
+    assert_eq!(contract.balance_of(&there).await.unwrap(), Amount::ZERO);
     arrives(&contract, &there, Amount::new(2 * Amount::ONE.get())).await;
+    let before = until("an attested block", async || attested(&client).await).await;
     let home = Address([0x71; 20]);
     burn(&contract, THERE, Amount::ONE, &home).await;
     until("the payment", async || {

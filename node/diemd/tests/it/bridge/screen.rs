@@ -74,8 +74,10 @@ async fn the_screen_does_what_it_says(engine: EngineUnderTest) {
     assert_eq!(bridge.base().code_hash(&old).await.unwrap(), None, "the old Base is forgotten");
 }
 
-/// The most blocks from the one that attests a block of Base to the payment of its burns, both included.
+/// The most blocks from the one that attests a block of Base to the payment of its burns, both included. Blocks of
+/// CometBFT do not wait for a watcher that has no share of a busy machine, so there it is a bound ten times as wide.
 const BLOCKS_TO_PAYMENT: u64 = 3;
+const BLOCKS_OF_COMETBFT: u64 = 10 * BLOCKS_TO_PAYMENT;
 
 /// Half of it is burned there and paid here, and the supply is proven.
 async fn comes_home(devnet: &Devnet, bridge: &diem_base::Bridge, back: &str, supply: &str) {
@@ -89,7 +91,9 @@ async fn comes_home(devnet: &Devnet, bridge: &diem_base::Bridge, back: &str, sup
     while !told(devnet, stated).await.contains("\"type\":\"attested\"") {
         stated = stated.checked_sub(1).expect("some block attests the burn");
     }
-    assert!(paid < stated + BLOCKS_TO_PAYMENT, "stated in block {stated}, paid in block {paid}");
+    let is_comet = devnet.client(0).status().await.unwrap().engine == "cometbft";
+    let most = if is_comet { BLOCKS_OF_COMETBFT } else { BLOCKS_TO_PAYMENT };
+    assert!(paid < stated + most, "stated in block {stated}, paid in block {paid}");
     let proven = text(&typed(supply));
     assert!(proven.contains("covered: every nDIEM on Base has its DIEM in escrow here"), "{proven}");
     assert_eq!(proven.matches("holds").count(), 2, "{proven}");

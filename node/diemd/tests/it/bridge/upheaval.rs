@@ -17,7 +17,7 @@ use super::{
     traffic::{FEE, Traffic},
 };
 use crate::support::{
-    client::{height, person, reach, root, until},
+    client::{answering, height, person, reach, root, until},
     devnet::{Devnet, EngineUnderTest},
     network::turn,
     process::{run, signal, words},
@@ -154,7 +154,7 @@ impl Scene {
         let again = self.devnet.client(node);
         until("the end of the node", async || height(&again).await.is_none().then_some(())).await;
         self.returned.push((node, Single::start(&self.devnet.home(node), &[])));
-        until("the return of the node", async || height(&again).await).await;
+        answering(&again).await;
     }
 
     async fn the_newcomer_is_jailed(&self, key: &Address) {

@@ -80,6 +80,9 @@ impl Validator {
             ports: Vec::new(),
             grace: Duration::ZERO,
             connections: server.connection_watch(),
+            signer_socket: None,
+            waits_for_signer: Arc::default(),
+            on_restart: Box::new(|| {}),
             on_give_up: recorder().0,
         };
         Self { supervisor: Supervisor::start(plan).unwrap(), server }
@@ -133,7 +136,8 @@ async fn late_precommits_with_the_largest_extensions_do_not_end_the_connection_t
             height += 1;
         }
     };
-    tokio::time::timeout(PATIENCE, full).await.expect("a commit that all of them signed");
+    // Whether all come in time is chance at each height, and rare on a machine that does much else.
+    tokio::time::timeout(5 * PATIENCE, full).await.expect("a commit that all of them signed");
     // That commit was in a proposal with all the extensions, and the next proposals are made as well.
     node.reach(height + 2).await;
     assert_eq!(node.running.status().restarts, 0, "the connection to consensus went on");

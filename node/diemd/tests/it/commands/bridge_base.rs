@@ -23,10 +23,7 @@ const RICH: &str = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2
 
 /// A local Base; without anvil a line says what is left out.
 pub(super) fn local_base(folder: &Path) -> Option<LocalBase> {
-    let Some(anvil) = diem_anvil::find(None).unwrap() else {
-        eprintln!("left out: anvil is not installed here (`npm ci` in contracts/ installs it)");
-        return None;
-    };
+    let anvil = diem_anvil::find_for_tests()?;
     let options = Options {
         port: 0,
         chain_id: CHAIN_ID,

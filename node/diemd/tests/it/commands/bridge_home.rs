@@ -171,4 +171,6 @@ async fn what_needs_base_says_so() {
     chain.fails("bridge pause guardian --key dave", 2, "--base-rpc").await;
     chain.fails("bridge check-endpoint http://127.0.0.1:1", 1, "127.0.0.1:1").await;
     chain.fails("bridge check-endpoint nowhere", 1, "nowhere").await;
+    chain.fails("bridge admin resolve 4 --from validator-1", 2, "--release|--cancel").await;
+    chain.fails("bridge admin resolve 4 --release --cancel --from validator-1", 2, "cannot be used with").await;
 }

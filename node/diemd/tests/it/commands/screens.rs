@@ -15,13 +15,17 @@ const MONIKER: &str = "Müller-Lüdenscheidt_Rechenzentrumsbetriebsgesellschaft 
 const ENDPOINT: &str = "https://inference.a-provider-with-a-long-name.example/v1/openai/compatible/endpoint/eu-central";
 
 /// The commands that show no screen of their own here, with the reason.
-const ELSEWHERE: [(&str, &str); 6] = [
+const ELSEWHERE: [(&str, &str); 10] = [
     ("start", "it runs until it is stopped"),
     ("devnet", "its screen is looked at where devnets are tried"),
     ("demo", "its screen is looked at where devnets are tried"),
+    ("doctor", "its findings are sentences, which are looked at where set-ups are broken"),
     ("check", "it needs the home of a node that ran"),
+    ("rollback", "it needs the home of a node that ran"),
+    ("prune", "it needs the home of a node that ran"),
     ("genesis export", "it needs the home of a node that ran, and prints a file"),
     ("genesis text", "it prints a file"),
+    ("completions", "it prints a script for a shell"),
 ];
 
 /// Collects the commands of a tree that have no subcommands, each by its words.
@@ -120,6 +124,27 @@ async fn files(screens: &mut Screens) {
         format!("init --genesis {genesis} --home {}", screens.chain.path("second-home")),
     ] {
         screens.look(&line).await;
+    }
+    let (home, key) = (screens.chain.path("second-home"), screens.chain.path("validator.json"));
+    let passphrase = screens.chain.file("passphrase", "correct horse\n");
+    for verb in ["export-key", "import-key"] {
+        screens.look(&format!("validator {verb} {key} --home {home} --passphrase-file {passphrase}")).await;
+    }
+    screens.look(&format!("reset --home {home} --yes")).await;
+    configuration(screens).await;
+}
+
+/// Looks at the screens of the configuration of the home that was made.
+async fn configuration(screens: &mut Screens) {
+    let home = screens.chain.path("second-home");
+    let peer = "0123456789abcdef0123456789abcdef01234567@sentry-1.a-provider-with-a-long-name.example:26656";
+    for line in ["show", "show --origin", "get comet.p2p", &format!("role validator --sentries {peer},{peer}"), "check"]
+    {
+        screens.look(&format!("config {line} --home {home}")).await;
+    }
+    screens.look_at(&format!("man --dir {}", screens.chain.path("pages"))).await.ok();
+    for line in ["set moniker MONIKER", "migrate"] {
+        screens.look_at(&format!("config {line} --home {home}")).await.ok();
     }
 }
 
@@ -255,7 +280,7 @@ async fn what_came_back(screens: &mut Screens) {
     let chain = &screens.chain;
     state_newest_set(chain.app(), &[bridge_secret(1)]);
     chain.mine(1).await;
-    chain.run("bridge params set credit_capacity=10DIEM --from validator-1 --yes").await.ok();
+    chain.run("bridge params set credit_capacity=10DIEM seal_wait_ms=1800000 --from validator-1 --yes").await.ok();
     let place = "0xBcd4042DE499D14e55001CcbB24a551F3b954096";
     for amount in ["2.123456789012345678DIEM", "3DIEM"] {
         chain.run(&format!("bridge out {amount} --to {place} --from dave --yes")).await.ok();
@@ -312,6 +337,12 @@ async fn what_is_due(screens: &mut Screens) {
         "tx deregister --from dave --yes",
         "tx broadcast nowhere.json --yes",
         "keys forget-chain diem-dev-1",
+        "join http://127.0.0.1:1 --home joined --no-start",
+        "snapshot list --home nowhere",
+        "snapshot create --home nowhere",
+        "snapshot restore nowhere.tar --home nowhere",
+        "snapshot verify nowhere.tar",
+        "healthz --home nowhere",
     ] {
         screens.look_at(line).await;
     }

@@ -3,9 +3,8 @@
 
 use std::{
     fs::{self, File},
-    io::{BufRead as _, BufReader, Write as _},
     path::Path,
-    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    process::{Command, Stdio},
     time::Duration,
 };
 
@@ -13,8 +12,9 @@ use diem_client::Client;
 use rustix::process::Signal;
 
 use crate::support::{
-    client::{PATIENCE, height, reach, root, until},
+    client::{height, reach, root, until},
     devnet::{Devnet, EngineUnderTest},
+    disk::SmallDisk,
     ports::Ports,
     process::{signal, wait},
     single::{Single, instant_home},
@@ -124,55 +124,13 @@ async fn databases_that_were_lost_are_named_with_what_to_do() {
     for text in ["", "{}"] {
         fs::write(data.join("priv_validator_state.json"), text).unwrap();
         let (code, said) = last_run(&home);
-        assert_eq!(code, Some(1));
+        assert_eq!(code, Some(7));
         assert!(said.contains("may sign twice and be punished") && !said.contains("CometBFT started"), "{said}");
     }
     copy(&backup, &data);
     let node = Single::start(&home, &[]);
     reach(&node.client(), 3).await;
     assert!(node.stop().success());
-}
-
-/// A shell in a mount namespace of its own, with a small disk mounted on a folder.
-struct SmallDisk {
-    shell: Child,
-    orders: ChildStdin,
-    answers: BufReader<ChildStdout>,
-}
-
-impl SmallDisk {
-    /// Mounts the disk; `None` where the kernel does not let a test have mounts of its own.
-    fn mount(at: &Path) -> Option<Self> {
-        let mut command = Command::new("unshare");
-        command.args(["--mount", "--map-root-user", "sh"]).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut shell = command.spawn().ok()?;
-        let orders = shell.stdin.take().unwrap();
-        let answers = BufReader::new(shell.stdout.take().unwrap());
-        let mut disk = Self { shell, orders, answers };
-        let mounted = disk.run(&format!("mount -t tmpfs -o size=100m tmpfs '{}'", at.display()));
-        (mounted == Some(0)).then_some(disk)
-    }
-
-    /// Runs a line to its end; returns its exit code.
-    fn run(&mut self, line: &str) -> Option<i32> {
-        writeln!(self.orders, "{line}\necho \"rc $?\"").ok()?;
-        loop {
-            let mut answer = String::new();
-            if self.answers.read_line(&mut answer).ok()? == 0 {
-                return None;
-            }
-            if let Some(code) = answer.trim().strip_prefix("rc ") {
-                return code.parse().ok();
-            }
-        }
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = self.shell.kill();
-        let _ = self.shell.wait();
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -188,43 +146,33 @@ async fn a_full_disk_stops_a_node_whose_cometbft_was_told_to_log_nothing() {
 async fn a_full_disk_stops_the_node(settings: &str) {
     let devnet = Devnet::of_one(EngineUnderTest::Comet);
     let (folder, api) = (tempfile::tempdir().unwrap(), node_api(&devnet.home(0)));
-    let Some(mut disk) = SmallDisk::mount(folder.path()) else {
-        println!("skipped: this machine does not let a test have mounts of its own");
-        return;
-    };
+    let Some(mut disk) = SmallDisk::mount(folder.path(), "100m") else { return };
     let (home, log) = (folder.path().join("home"), devnet.dir().join("small-disk.log"));
-    let (home, log) = (home.to_str().unwrap(), log.to_str().unwrap());
-    let said = || fs::read_to_string(log).unwrap();
-    assert_eq!(disk.run(&format!("cp -a '{}' '{home}'", devnet.home(0).display())), Some(0));
-    let start = format!(
-        "'{}' start --home '{home}' --die-with-parent $$ {settings} 2>>'{log}' >/dev/null & node=$!",
-        env!("CARGO_BIN_EXE_diemd")
-    );
-    let fill = |name: &str| format!("dd if=/dev/zero of='{home}/{name}' bs=4k 2>/dev/null");
-    disk.run(&start);
+    let said = || fs::read_to_string(&log).unwrap();
+    assert_eq!(disk.run(&format!("cp -a '{}' '{}'", devnet.home(0).display(), home.display())), Some(0));
+    disk.start(&home, settings, &log);
     let client = Client::new(&api).unwrap();
     let before = reach(&client, 3).await;
     let remembered = root(&client, before).await;
 
-    // The file takes all the room that is left.
-    assert_eq!(disk.run(&fill("filler")), Some(1));
-    let ended = tokio::task::spawn_blocking(move || (disk.run("wait $node"), disk));
-    let (code, mut disk) = tokio::time::timeout(PATIENCE, ended).await.expect("the node ends").unwrap();
+    disk.fill(&home.join("filler"));
+    let (code, mut disk) = disk.ended().await;
     assert_eq!(code, Some(8), "{}", said());
     let last = said().lines().last().unwrap().to_owned();
     assert!(last.contains("the disk is full") || last.contains("no space left for"), "{}", said());
-    let pid = fs::read_to_string(format!("/proc/{}/root{home}/cometbft/cometbft.pid", disk.shell.id()));
+    let pid = fs::read_to_string(disk.seen(&home.join("cometbft/cometbft.pid")));
     assert!(pid.is_err(), "CometBFT was stopped: {pid:?}");
 
     // Without any room the node does not start, and damages nothing.
-    assert_eq!(disk.run(&fill("more")), Some(1));
-    disk.run(&start);
-    assert_eq!(disk.run("wait $node"), Some(8), "{}", said());
+    disk.fill(&home.join("more"));
+    disk.start(&home, settings, &log);
+    let (code, mut disk) = disk.ended().await;
+    assert_eq!(code, Some(8), "{}", said());
 
-    assert_eq!(disk.run(&format!("rm '{home}/filler' '{home}/more'")), Some(0));
-    disk.run(&start);
+    assert_eq!(disk.run(&format!("cd '{}' && rm filler more", home.display())), Some(0));
+    disk.start(&home, settings, &log);
     reach(&client, before + 2).await;
     assert_eq!(root(&client, before).await, remembered);
     disk.run("kill $node");
-    assert_eq!(disk.run("wait $node"), Some(0), "{}", said());
+    assert_eq!(disk.ended().await.0, Some(0), "{}", said());
 }

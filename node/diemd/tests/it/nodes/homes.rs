@@ -15,6 +15,7 @@ use rustix::process::Signal;
 
 use crate::support::{
     client::{height, reach, root, until},
+    files::copy,
     ports::Ports,
     process::{program, run, signal, words},
     single::{Single, comet_home},
@@ -33,20 +34,6 @@ fn hashes(folder: &Path) -> BTreeMap<PathBuf, [u8; 32]> {
         }
     }
     found
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    fs::set_permissions(to, fs::metadata(from).unwrap().permissions()).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        let target = to.join(path.file_name().unwrap());
-        if path.is_dir() {
-            copy(&path, &target);
-        } else if path.is_file() {
-            fs::copy(&path, &target).unwrap();
-        }
-    }
 }
 
 /// Starts a node on a home that it must refuse and leave as it is, and returns the words with which it did.

@@ -11,4 +11,7 @@ mod homes;
 mod killed;
 mod making;
 mod readers;
+mod rollback;
 mod sentences;
+mod sentry;
+mod signer;

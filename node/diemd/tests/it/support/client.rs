@@ -44,6 +44,18 @@ pub async fn height(client: &Client) -> Option<u64> {
     client.status().await.ok()?.latest.map(|head| head.height)
 }
 
+/// Waits until a node that was started takes transactions: its state is read before its engine answers. Returns the last
+/// committed height.
+pub async fn answering(client: &Client) -> u64 {
+    until("the answer of a node and its engine", async || {
+        let status = client.status().await.ok()?;
+        // What only the engine knows is there as soon as it answers.
+        status.catching_up?;
+        status.latest.map(|head| head.height)
+    })
+    .await
+}
+
 /// The root of the state after a height.
 pub async fn root(client: &Client, height: u64) -> String {
     serde_json::to_value(client.block(BlockId::Height(height), None).await.unwrap()).unwrap()["root"].to_string()

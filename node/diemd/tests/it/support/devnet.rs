@@ -20,7 +20,10 @@ use super::{
     client::{PATIENCE, person},
     ports::Ports,
     process::{diemd, pid_of, processes_of, signal, wait},
+    single::change_genesis,
 };
+
+const A_DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// The engine of a test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +39,8 @@ pub struct Devnet {
     base: bool,
     /// Whether it finds no program that is installed on this machine.
     alone: bool,
+    /// The period of its nodes' snapshots, where it is not the one that the chain gives.
+    snapshots: Option<&'static str>,
     folder: tempfile::TempDir,
     ports: Ports,
     child: Option<Child>,
@@ -58,10 +63,7 @@ impl Devnet {
 
     /// Starts a devnet with a local Base; `None`, and a line that says so, where its program is not installed.
     pub fn with_base(engine: EngineUnderTest, more: &[&str]) -> Option<Self> {
-        if diem_anvil::find(None).unwrap().is_none() {
-            eprintln!("left out: anvil is not installed here (npm ci in contracts/ installs it)");
-            return None;
-        }
+        diem_anvil::find_for_tests()?;
         let mut devnet = Self::prepared(engine);
         devnet.base = true;
         devnet.again(more);
@@ -81,13 +83,54 @@ impl Devnet {
         let folder = tempfile::tempdir().unwrap();
         let ports = Ports::claim();
         let doc = diem_testkit::genesis(&[]);
-        Self { engine, base: false, alone: false, folder, ports, child: None, ready: Value::Null, doc }
+        Self { engine, base: false, alone: false, snapshots: None, folder, ports, child: None, ready: Value::Null, doc }
     }
 
     /// Makes a devnet with a single validator and stops it: its home can be started by [`Single`].
     pub fn of_one(engine: EngineUnderTest) -> Self {
         let mut devnet = Self::start_with(engine, &["--validators", "1"]);
         assert!(devnet.stop().success(), "{}", devnet.said());
+        devnet
+    }
+
+    /// Starts a devnet of CometBFT whose trusted headers do not grow too old while a test goes on, however slow the machine
+    /// is. Its snapshots come as often as those of any other devnet.
+    pub fn of_long_trust(validators: usize, change: impl FnOnce(&mut GenesisDoc)) -> Self {
+        Self::of_another_genesis(validators, Some("10s"), |doc| {
+            doc.app.staking.params.unbonding_ms = A_DAY_MS;
+            doc.consensus.evidence_max_age_ms = A_DAY_MS;
+            change(doc);
+        })
+    }
+
+    /// Starts a devnet of four validators with CometBFT whose genesis is changed.
+    pub fn changed(change: impl FnOnce(&mut GenesisDoc)) -> Self {
+        Self::of_another_genesis(4, None, change)
+    }
+
+    fn of_another_genesis(
+        validators: usize,
+        snapshots: Option<&'static str>,
+        change: impl FnOnce(&mut GenesisDoc),
+    ) -> Self {
+        let more = ["--validators", &validators.to_string()];
+        let mut devnet = Self::start_with(EngineUnderTest::Comet, &more);
+        devnet.snapshots = snapshots;
+        assert!(devnet.stop().success(), "{}", devnet.said());
+        let genesis = devnet.dir().join("genesis.json");
+        change_genesis(&genesis, change);
+        // The chain begins anew with it: what the homes hold of the former one goes, and their keys stay.
+        for node in 0..devnet.nodes() {
+            let (home, zero) = (devnet.home(node), r#"{"height":"0","round":0,"step":0}"#);
+            fs::copy(&genesis, home.join("genesis.json")).unwrap();
+            for folder in ["data", "run", "cometbft/data"] {
+                fs::remove_dir_all(home.join(folder)).unwrap();
+            }
+            fs::remove_file(home.join("cometbft/config/genesis.json")).unwrap();
+            fs::create_dir(home.join("cometbft/data")).unwrap();
+            fs::write(home.join("cometbft/data/priv_validator_state.json"), zero).unwrap();
+        }
+        devnet.again(&more);
         devnet
     }
 
@@ -134,6 +177,7 @@ impl Devnet {
         if self.alone {
             command.current_dir(self.folder.path()).env("PATH", "").env("XDG_CACHE_HOME", self.folder.path());
         }
+        command.envs(self.snapshots.map(|every| ("DIEM_SNAPSHOT_EVERY", every)));
         command.args(more).stdin(Stdio::null()).process_group(0);
         command
     }
@@ -220,7 +264,10 @@ impl Devnet {
 impl Drop for Devnet {
     fn drop(&mut self) {
         if let Some(mut child) = self.child.take() {
-            signal(child.id(), Signal::TERM);
+            // One that has ended by itself is only waited for.
+            if child.try_wait().unwrap().is_none() {
+                signal(child.id(), Signal::TERM);
+            }
             wait(&mut child);
         }
         if std::thread::panicking() {

@@ -13,7 +13,7 @@ use std::{
 use bytes::Bytes;
 use diem_bank as bank;
 use diem_comet::{
-    self, Launch, Peer, Running, Settings, Timing,
+    self, Launch, Peer, Running, Settings, Signing, Timing,
     abci::{Address, OnFatal},
 };
 use diem_config::consensus_key;
@@ -33,6 +33,8 @@ pub struct Home {
     pub folder: tempfile::TempDir,
     pub settings: Settings,
     pub genesis: GenesisDoc,
+    /// How its key is kept from signing twice.
+    pub signing: Signing,
 }
 
 /// The first of the ports that nodes here get, and their number: above and below them are those of whole devnets. They
@@ -61,7 +63,8 @@ impl Home {
         let mut settings = Settings::new("test", Address::of_home(folder.path()).unwrap());
         (settings.rpc, settings.p2p, settings.metrics) = (rpc, p2p, Some(metrics));
         settings.timing = Timing { commit: Duration::from_millis(50), ..Timing::default() };
-        Self { folder, settings, genesis }
+        let signing = Signing::new(folder.path().join("run"));
+        Self { folder, settings, genesis, signing }
     }
 
     /// Makes a home of the same chain whose key validates nothing, and which stays connected to this one.
@@ -85,6 +88,7 @@ impl Home {
             settings: self.settings.clone(),
             app,
             commits,
+            signing: self.signing.clone(),
             on_fatal,
         }
     }

@@ -49,7 +49,7 @@ impl InstantNode {
         let genesis_file = genesis_file(folder);
         std::fs::write(&genesis_file, diem_genesis::to_json(start.doc)).unwrap();
         let app = Arc::new(App::in_memory(Options::default()));
-        let metrics = Arc::new(Metrics::new(prometheus::Registry::new(), None).unwrap());
+        let metrics = Arc::new(Metrics::new(prometheus::Registry::new()).unwrap());
         let commits = Commits::new(&app, Arc::clone(&metrics));
         let options = diem_instant::Options {
             keys: start.keys,
@@ -75,7 +75,8 @@ impl InstantNode {
             let _ = stopped.wait_for(|stopped| *stopped).await;
         };
         let http = diem_http::Options { genesis: Some(genesis_file), ..start.http };
-        let server = tokio::spawn(diem_http::serve(Arc::new(node), http, listener, wait));
+        let health = diem_http::health::Health::start(Arc::new(node), &http);
+        let server = tokio::spawn(diem_http::serve(health, http, listener, wait));
         Self { app, engine, address, stop, server: Some(server) }
     }
 

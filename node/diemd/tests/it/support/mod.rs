@@ -3,7 +3,9 @@
 pub mod bridge;
 pub mod client;
 pub mod devnet;
+pub mod disk;
 pub mod far_side;
+pub mod files;
 pub mod home;
 pub mod instant;
 pub mod intercepted;
@@ -13,6 +15,7 @@ pub mod process;
 pub mod program;
 pub mod proxy;
 pub mod single;
+pub mod two_votes;
 
 use std::{
     io::{Read, Write},
@@ -50,7 +53,7 @@ pub struct Served {
 }
 
 pub fn commits(app: &App) -> Arc<Commits> {
-    Commits::new(app, Arc::new(Metrics::new(prometheus::Registry::new(), None).unwrap()))
+    Commits::new(app, Arc::new(Metrics::new(prometheus::Registry::new()).unwrap()))
 }
 
 pub fn recorder() -> (OnFatal, Arc<Mutex<Vec<String>>>) {

@@ -146,6 +146,7 @@ impl Network {
                 address: HexBytes(info.address.as_bytes().into()),
                 public_key: Hash(info.pub_key.to_bytes().try_into().unwrap()),
                 power: info.power(),
+                proposer_priority: info.proposer_priority.value(),
             };
             set.validators().iter().map(of).collect()
         };

@@ -5,6 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use diem_config::Config;
+
 /// Ports for at most four nodes, reserved against other tests of this machine until dropped.
 pub(crate) struct Ports {
     pub(crate) offset: u16,
@@ -31,5 +33,19 @@ impl Ports {
             assert!(started.elapsed() < Duration::from_secs(180), "no free ports");
             std::thread::sleep(Duration::from_millis(200));
         }
+    }
+
+    /// Flags of `diemd start` that give a node these ports instead of those of its configuration.
+    pub(crate) fn flags(&self) -> Vec<String> {
+        let mut config = Config::default();
+        config.move_ports(self.offset).unwrap();
+        [
+            format!("--set=api.listen={}", config.api.listen),
+            format!("--set=metrics.listen={}", config.metrics.listen),
+            format!("--set=comet.p2p={}", config.comet.p2p),
+            format!("--set=comet.rpc={}", config.comet.rpc),
+            format!("--set=comet.metrics={}", config.comet.metrics),
+        ]
+        .into()
     }
 }

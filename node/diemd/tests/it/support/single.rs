@@ -7,7 +7,8 @@ use std::{
 };
 
 use diem_client::Client;
-use diem_core::Address;
+use diem_core::{Address, Amount};
+use diem_types::GenesisDoc;
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -115,6 +116,23 @@ pub fn comet_home(folder: &Path, ports: &Ports, source: [&str; 2]) -> (PathBuf, 
     let made = run(&args);
     assert!(made.status.success(), "{}", words(&made));
     (home, serde_json::from_slice(&made.stdout).unwrap())
+}
+
+/// Changes a genesis of a chain that has not begun yet.
+pub fn change_genesis(genesis: &Path, change: impl FnOnce(&mut GenesisDoc)) {
+    let mut doc = diem_genesis::load(genesis, None).unwrap();
+    change(&mut doc);
+    fs::write(genesis, diem_genesis::to_json(&doc)).unwrap();
+}
+
+/// Adds so many accounts of one VVV to a genesis.
+pub fn add_accounts(doc: &mut GenesisDoc, accounts: u32) {
+    for number in 0..accounts {
+        let mut address = [0x77; 20];
+        address[..4].copy_from_slice(&number.to_be_bytes());
+        let account = diem_bank::Account { vvv: Amount::ONE, ..diem_bank::Account::default() };
+        doc.app.bank.accounts.insert(Address(address), account);
+    }
 }
 
 /// The genesis of a chain whose keys are not public: its only account is one that nobody knows, and the node that is

@@ -1,0 +1,249 @@
+//! A consensus key that never leaves its signer: it is CometBFT's own program that holds it.
+
+use std::{
+    fs::{self, File},
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use diem_api::ValidatorStanding;
+use diem_client::Client;
+use diem_core::Address;
+use serde_json::Value;
+
+use crate::support::{
+    client::{answering, height, person, reach, until},
+    network::turn,
+    ports::Ports,
+    process::{run, words},
+    program,
+    single::{Single, comet_home},
+};
+
+/// The chain whose votes prove keys, as the book names it.
+const PROOF_CHAIN: &str = "diem-key-proof-1";
+
+/// CometBFT's remote signer, compiled beside CometBFT itself. `None`, and a line that says so, where there is no Go.
+fn signer_program() -> Option<PathBuf> {
+    let engine = diem_comet::find(None, &|text| eprintln!("{text}")).unwrap();
+    let folder = engine.path.parent().unwrap();
+    let program = folder.join("priv_val_server");
+    if program.exists() {
+        return Some(program);
+    }
+    let module = "github.com/cometbft/cometbft/cmd/priv_val_server@v0.38.25";
+    let Ok(made) = Command::new("go").args(["install", module]).env("GOBIN", folder).output() else {
+        eprintln!("left out: there is no Go to compile CometBFT's remote signer with");
+        return None;
+    };
+    assert!(made.status.success(), "{}", words(&made));
+    Some(program)
+}
+
+/// A running signer. It connects to its node, again and again until the node listens.
+struct Signer(Child);
+
+impl Signer {
+    fn start(program: &Path, folder: &Path, address: &str, chain: &str) -> Self {
+        let log = File::options().create(true).append(true).open(folder.join("signer.log")).unwrap();
+        let mut command = Command::new(program);
+        command.args(["-addr", address, "-chain-id", chain]);
+        command.arg("-priv-key").arg(folder.join("key.json")).arg("-priv-state").arg(folder.join("state.json"));
+        Self(command.stdin(Stdio::null()).stdout(log).stderr(Stdio::null()).spawn().unwrap())
+    }
+}
+
+impl Drop for Signer {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Writes a new key as CometBFT does, and returns its address in consensus.
+fn new_key(folder: &Path) -> Address {
+    fs::create_dir_all(folder.join("home/data")).unwrap();
+    let key = diem_config::consensus_key::validator_key(&folder.join("home")).unwrap();
+    fs::rename(folder.join("home/config/priv_validator_key.json"), folder.join("key.json")).unwrap();
+    fs::rename(folder.join("home/data/priv_validator_state.json"), folder.join("state.json")).unwrap();
+    Address(diem_staking::consensus_address(&key.public_key))
+}
+
+/// An address of this machine at which nobody listens.
+fn free_address() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    format!("tcp://{}", listener.local_addr().unwrap())
+}
+
+/// Whether the key at this address signed the block before the last, as CometBFT of `node` shows its commit: the commit of
+/// the last block itself holds no vote that came after it was decided.
+async fn signs(node: &Single, address: &Address) -> bool {
+    let config: toml::Table = fs::read_to_string(node.home.join("config.toml")).unwrap().parse().unwrap();
+    let Some(last) = height(&node.client()).await else { return false };
+    let url = format!("http://{}/commit?height={}", config["comet"]["rpc"].as_str().unwrap(), last - 1);
+    let Ok(answer) = reqwest::get(url).await else { return false };
+    let answer: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+    let signatures = answer["result"]["signed_header"]["commit"]["signatures"].as_array().cloned().unwrap_or_default();
+    let own = hex::encode_upper(address.0);
+    signatures.iter().any(|signature| signature["validator_address"] == own && signature["block_id_flag"] == 2)
+}
+
+async fn ready(node: &Single) -> String {
+    match reqwest::get(format!("{}/readyz", node.api)).await {
+        Ok(answer) => answer.text().await.unwrap(),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_in_a_signer_proves_itself_by_a_vote_and_signs_blocks_whenever_its_signer_is_there() {
+    let Some(program) = signer_program() else { return };
+    let _turn = turn().await;
+    let folder = tempfile::tempdir().unwrap();
+    let [of_first, of_second] = [Ports::claim(), Ports::claim()];
+    let at = |name: &str| {
+        let path = folder.path().join(name);
+        fs::create_dir_all(&path).unwrap();
+        path
+    };
+    let (home, made) = comet_home(&at("first"), &of_first, ["--preset", "dev"]);
+    let first = Single::start(&home, &[]);
+    let (key_folder, address) = (at("signer"), free_address());
+    let own = new_key(&key_folder);
+    let genesis = home.join("genesis.json");
+    let (second, _) = comet_home(&at("second"), &of_second, ["--genesis", genesis.to_str().unwrap()]);
+    // The home made a key, which a node with a signer neither needs nor uses.
+    fs::remove_file(second.join("cometbft/config/priv_validator_key.json")).unwrap();
+
+    // The proof, before the key signs anything else.
+    let proof = prove(&program, &key_folder, &second, &address);
+    let file = folder.path().join("proof.json");
+    fs::write(&file, &proof).unwrap();
+    let proof: Value = serde_json::from_str(&proof).unwrap();
+    assert!(proof["proof"]["consensus"]["seconds"].as_i64().is_some(), "{proof}");
+
+    let wallet = at("wallet");
+    let api = first.api.clone();
+    let diemd = async |line: String| {
+        let mut command = program::diemd(&wallet, &api);
+        command.args(line.split_whitespace());
+        program::run(command, "").await
+    };
+    answering(&first.client()).await;
+    reach(&first.client(), 2).await;
+    let phrase = folder.path().join("phrase");
+    fs::write(&phrase, diem_genesis::presets::TEST_MNEMONIC).unwrap();
+    let line = format!("keys import dave --plain-for diem-dev-1 --index 3 --phrase-file {}", phrase.display());
+    diemd(line).await.ok();
+    let line = format!(
+        "tx create-validator --proof {} --moniker signed --self-stake 1500VVV --from dave --yes",
+        file.display()
+    );
+    diemd(line).await.ok();
+
+    // Without its signer the node waits, and says for what. From here on the two meet at a socket, which CometBFT leaves
+    // behind whenever it ends.
+    let socket = folder.path().join("signer.sock");
+    let address = format!("unix://{}", socket.display());
+    let setting = format!("comet.signer={address}");
+    let p2p = fs::read_to_string(home.join("config.toml")).unwrap().parse::<toml::Table>().unwrap();
+    let peer = format!("comet.peers={}@{}", made["node_id"].as_str().unwrap(), p2p["comet"]["p2p"].as_str().unwrap());
+    let node = Single::start(&second, &["--set", &setting, "--set", &peer]);
+    until("the node waits for its signer", async || {
+        ready(&node).await.contains("waiting for the signer").then_some(())
+    })
+    .await;
+    // CometBFT ends every few seconds meanwhile, which is never given up.
+    tokio::time::sleep(std::time::Duration::from_secs(12)).await;
+    assert!(ready(&node).await.contains("waiting for the signer"), "{}", ready(&node).await);
+
+    let signer = Signer::start(&program, &key_folder, &address, "diem-dev-1");
+    until("a vote of the signer", async || signs(&first, &own).await.then_some(())).await;
+    let standing = async |client: &Client| {
+        let all = client.validators().await.unwrap().answer.items;
+        all.into_iter().find(|validator| validator.operator == person(3).address).unwrap().standing
+    };
+    assert_eq!(standing(&first.client()).await, ValidatorStanding::Active);
+    assert!(!second.join("cometbft/config/priv_validator_key.json").exists(), "no key is made here");
+    // The metrics know by the signer whose validator this is.
+    let metrics = format!("http://127.0.0.1:{}/metrics", 9_464 + of_second.offset);
+    until("the signer's validator in the metrics", async || {
+        let text = reqwest::get(&metrics).await.unwrap().text().await.unwrap();
+        let has = |name: &str| text.lines().any(|line| line.starts_with(name));
+        (has("diem_validator_jailed 0") && has("diem_validator_signed_height ")).then_some(())
+    })
+    .await;
+
+    // A signer that goes ends nothing, and one that comes back signs on.
+    drop(signer);
+    until("blocks without the signer", async || (!signs(&first, &own).await).then_some(())).await;
+    let signer = Signer::start(&program, &key_folder, &address, "diem-dev-1");
+    until("votes again", async || signs(&first, &own).await.then_some(())).await;
+    let log = fs::read_to_string(second.join("node.log")).unwrap();
+    assert_eq!(log.matches("waiting for the signer, for as long as it takes").count(), 1, "{log}");
+    assert!(node.stop().success());
+    drop(signer);
+    until("blocks without the node", async || (!signs(&first, &own).await).then_some(())).await;
+    fs::write(second.join("node.log"), "").unwrap();
+    let node = Single::start(&second, &["--set", &setting, "--set", &peer]);
+    let _signer = Signer::start(&program, &key_folder, &address, "diem-dev-1");
+    until("votes after a restart", async || signs(&first, &own).await.then_some(())).await;
+    assert!(node.stop().success());
+    assert!(first.stop().success());
+}
+
+/// Has the signer prove its key for dave; also refuses what is no proof.
+fn prove(program: &Path, key_folder: &Path, home: &Path, address: &str) -> String {
+    let prove = |more: &[&str]| {
+        let mut line = vec!["validator", "prove", "--home", home.to_str().unwrap()];
+        line.extend(["--operator", &DAVE]);
+        line.extend(more);
+        run(&line)
+    };
+    let alone = prove(&["--signer", address, "--wait", "500ms"]);
+    assert!(alone.status.code() == Some(1) && words(&alone).contains("no signer has connected"), "{}", words(&alone));
+    let other = Signer::start(program, key_folder, address, "diem-dev-1");
+    let refused = prove(&["--signer", address]);
+    assert!(words(&refused).contains("has to serve the chain diem-key-proof-1"), "{}", words(&refused));
+    drop(other);
+    let _signer = Signer::start(program, key_folder, address, PROOF_CHAIN);
+    let proven = prove(&["--signer", address]);
+    assert!(proven.status.success(), "{}", words(&proven));
+    // A key in a file proves itself where it lies.
+    let by_file = prove(&["--consensus-key", key_folder.join("key.json").to_str().unwrap()]);
+    assert!(by_file.status.success(), "{}", words(&by_file));
+    String::from_utf8(proven.stdout).unwrap()
+}
+
+/// The address of the person who operates the validator.
+static DAVE: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| person(3).address.to_string());
+
+#[test]
+fn a_chain_is_not_begun_by_a_key_that_is_not_here() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = diem_genesis::presets::LOCALNET
+        .split("[[validators]]")
+        .next()
+        .unwrap()
+        .replace("\"now\"", "\"2026-11-20T12:00:00Z\"");
+    let genesis = folder.path().join("genesis.toml");
+    fs::write(&genesis, text).unwrap();
+    let home = folder.path().join("home");
+    let init = |source: [&str; 2], signer: &str| {
+        let setting = format!("comet.signer={signer}");
+        run(&["init", source[0], source[1], "--set", &setting, "--home", home.to_str().unwrap()])
+    };
+    let refused = words(&init(["--genesis", genesis.to_str().unwrap()], "tcp://127.0.0.1:26659"));
+    assert!(refused.contains("this node's key is in a signer"), "{refused}");
+    let refused = words(&init(["--preset", "dev"], "127.0.0.1:26659"));
+    assert!(refused.contains("write tcp://127.0.0.1:26659 or unix:///path/to/socket, or off"), "{refused}");
+    assert!(!home.exists());
+    let made = init(["--preset", "dev"], "unix:///run/signer");
+    assert!(
+        made.status.success() && String::from_utf8_lossy(&made.stdout).contains("in the signer"),
+        "{}",
+        words(&made)
+    );
+    assert!(!home.join("cometbft/config/priv_validator_key.json").exists());
+}

@@ -1,0 +1,170 @@
+//! Archives that somebody has changed: nothing of them stays, and the home is as it was.
+
+use std::{
+    fs,
+    io::Read as _,
+    path::{Path, PathBuf},
+};
+
+use diem_core::sha256;
+use serde_json::Value;
+use tar::EntryType;
+
+use super::{hashes, json, refused, snapshot};
+use crate::support::devnet::{Devnet, EngineUnderTest};
+
+/// A member of an archive: path, kind and bytes.
+type Member = (String, EntryType, Vec<u8>);
+
+fn read(archive: &Path) -> Vec<Member> {
+    let mut tar = tar::Archive::new(fs::File::open(archive).unwrap());
+    let member = |entry: std::io::Result<tar::Entry<'_, fs::File>>| {
+        let mut entry = entry.unwrap();
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes).unwrap();
+        (entry.path().unwrap().display().to_string(), EntryType::Regular, bytes)
+    };
+    tar.entries().unwrap().map(member).collect()
+}
+
+/// Writes an archive, whatever its members are called: the crate would refuse some of the names.
+fn write(archive: &Path, members: &[Member]) {
+    let mut bytes = Vec::new();
+    for (path, kind, content) in members {
+        let mut header = tar::Header::new_ustar();
+        header.as_old_mut().name[..path.len()].copy_from_slice(path.as_bytes());
+        header.set_entry_type(*kind);
+        header.set_mode(0o644);
+        header.set_size(content.len() as u64);
+        if kind.is_symlink() {
+            header.set_link_name("/etc/passwd").unwrap();
+        }
+        header.set_cksum();
+        bytes.extend_from_slice(header.as_bytes());
+        bytes.extend_from_slice(content);
+        bytes.resize(bytes.len().next_multiple_of(512), 0);
+    }
+    bytes.resize(bytes.len() + 1024, 0);
+    fs::write(archive, bytes).unwrap();
+}
+
+/// Changes the list of an archive.
+fn relist(members: &mut [Member], change: impl FnOnce(&mut Value)) {
+    let mut list: Value = serde_json::from_slice(&members[0].2).unwrap();
+    change(&mut list);
+    members[0].2 = serde_json::to_vec(&list).unwrap();
+}
+
+fn entry(path: &str, bytes: &[u8]) -> Value {
+    serde_json::json!({ "path": path, "bytes": bytes.len(), "sha256": hex::encode(sha256(&[bytes])) })
+}
+
+/// Adds a file, and names it in the list.
+fn with(members: &[Member], path: &str, bytes: &[u8]) -> Vec<Member> {
+    let mut members = members.to_vec();
+    relist(&mut members, |list| list["files"].as_array_mut().unwrap().push(entry(path, bytes)));
+    members.push((path.into(), EntryType::Regular, bytes.to_vec()));
+    members
+}
+
+/// The place of the largest file of the state.
+fn largest(members: &[Member]) -> usize {
+    let state = (1..members.len()).filter(|at| members[*at].0.starts_with("data/rows/"));
+    state.max_by_key(|at| members[*at].2.len()).unwrap()
+}
+
+/// The changed archives, each with a part of what is said about it.
+fn changed(good: &[Member]) -> Vec<(&'static str, Vec<Member>)> {
+    let at = largest(good);
+    let mut all = vec![
+        ("which no archive may have", with(good, "../outside", b"x")),
+        ("which no archive may have", with(good, "/tmp/outside", b"x")),
+        ("which no archive may have", with(good, "cometbft/config/priv_validator_key.json", b"{}")),
+        ("which no archive may have", with(good, "cometbft/data/priv_validator_state.json", b"{}")),
+    ];
+    let mut change = |says, change: &dyn Fn(&mut Vec<Member>)| {
+        let mut members = good.to_vec();
+        change(&mut members);
+        all.push((says, members));
+    };
+    change("is no plain file", &|members| members[at].1 = EntryType::Symlink);
+    change("is no plain file", &|members| members[at].1 = EntryType::Char);
+    change("is no plain file", &|members| members[at].1 = EntryType::GNULongName);
+    change("where", &|members| members[at].0 = "data/rows/../../../outside".into());
+    change("goes on after the last file", &|members| {
+        members.push(("bridge_key.json".into(), EntryType::Regular, b"{}".to_vec()));
+    });
+    change("it ends", &|members| drop(members.pop()));
+    change("another hash than the list says", &|members| {
+        let half = members[at].2.len() / 2;
+        members[at].2[half] ^= 1;
+    });
+    change("it ends early", &|members| {
+        relist(members, |list| list["files"][0]["bytes"] = serde_json::json!(1_u64 << 50));
+    });
+    change("its list says otherwise", &|members| {
+        relist(members, |list| list["app_hash"] = "00".repeat(32).into());
+    });
+    change("not all of one chain", &|members| relist(members, |list| list["chain_id"] = "x-dev".into()));
+    change("its form is 2", &|members| relist(members, |list| list["format"] = 2.into()));
+    change("does not decode", &|members| members[0].2 = vec![b'['; 100_000]);
+    change("it is empty", &|members| members.clear());
+    all
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_archive_is_refused_before_anything_is_replaced() {
+    let (devnet, folder) = (Devnet::of_one(EngineUnderTest::Instant), tempfile::tempdir().unwrap());
+    let (home, good) = (devnet.home(0), folder.path().join("good.tar"));
+    json(&snapshot(&home, &["create", good.to_str().unwrap()]));
+    let good = read(&good);
+    let (bad, new): (PathBuf, PathBuf) = (folder.path().join("bad.tar"), folder.path().join("new"));
+    let as_it_was = |what: &dyn std::fmt::Debug, before: &_| {
+        let mut now = hashes(&home);
+        now.retain(|path, _| !path.ends_with("run/diemd.pid"));
+        assert!(now == *before, "{what:?}");
+        assert!(!new.exists() && !home.join("restore.tmp").exists() && !home.join("restore").exists(), "{what:?}");
+        let left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left.len(), 2, "{what:?}: {left:?}");
+    };
+    let mut before = hashes(&home);
+    before.retain(|path, _| !path.ends_with("run/diemd.pid"));
+    let try_it = |says: &str| {
+        let archive = bad.to_str().unwrap();
+        for (home, args) in [
+            (&home, &["restore", archive, "--again"][..]),
+            (&new, &["restore", archive, "--engine", "instant"]),
+            (&home, &["verify", archive]),
+        ] {
+            let said = refused(&snapshot(home, args)).replace('\n', " ");
+            // A list of another chain is found by comparing it with the home's genesis first, where there is one.
+            assert!(said.contains(says), "{says}: {said}");
+            as_it_was(&says, &before);
+        }
+    };
+    for (says, members) in changed(&good) {
+        write(&bad, &members);
+        try_it(says);
+    }
+
+    // Truncated anywhere, and no archive at all.
+    write(&bad, &good);
+    let whole = fs::read(&bad).unwrap();
+    for length in [whole.len() / 2, 700, 511, 100] {
+        fs::write(&bad, &whole[..length]).unwrap();
+        try_it("");
+    }
+    fs::write(&bad, "no archive").unwrap();
+    try_it("");
+
+    // Flipped bits of the state that the list was made to fit are found by the checksums of the database.
+    for eighth in 1..8 {
+        let (mut members, at) = (good.clone(), largest(&good));
+        let place = members[at].2.len() * eighth / 8;
+        members[at].2[place] ^= 1;
+        let (path, bytes) = (members[at].0.clone(), members[at].2.clone());
+        relist(&mut members, |list| list["files"][at - 1] = entry(&path, &bytes));
+        write(&bad, &members);
+        try_it("damaged");
+    }
+}
