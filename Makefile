@@ -8,7 +8,7 @@ BINDIR ?= $(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build install devnet test soak lint bench fuzz doc clean
+.PHONY: help setup build install package devnet test soak lint bench fuzz doc clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -30,12 +30,20 @@ install: setup ## put diemd into ~/.cargo/bin, or into BINDIR=FOLDER; PROFILE=re
 		*) echo "$(BINDIR)/diemd is installed, but this shell does not look there: export PATH=\"$(BINDIR):\$$PATH\"" ;; \
 	esac
 
+# What others install is optimised; PROFILE=dev packs what the tests compile.
+package: PROFILE = release
+package: setup ## pack both programs, unit, rules, pages: one archive, the same twice from the same commit
+	cargo build --workspace --bin diemd --test rooms --profile $(PROFILE)
+	@PROFILE=$(PROFILE) scripts/package.sh
+
 devnet: build ## run a local chain of four validators; ARGS="..." goes on to `diemd devnet`
 	@exec $(TARGET_DIR)/debug/diemd devnet $(ARGS)
 
 # The mint curve is computed at genesis: its table must be the same at every optimisation level.
+# Where Node.js is, the tests against a local Base are not left out.
 test: setup ## run every test
-	cargo test --workspace
+	@scripts/contracts.sh install
+	TESTS_NEED_ANVIL=$$(test -f contracts/node_modules/.package-lock.json && echo yes) cargo test --workspace
 	@for level in 0 3; do \
 		cargo test --workspace --test computed_table --config profile.dev.package.diem-diem.opt-level=$$level || exit 1; \
 	done

@@ -21,6 +21,11 @@ bridge            DIEM_BRIDGE_TRANSFERS=300                     |--test it bridg
 home              DIEM_BRIDGE_HOME=1000                         |--test it bridge::home::                            |1,000 transfers to Base and 1,000 back arrive once each, while validators are killed and one endpoint is dead
 bridge-model      DIEM_BRIDGE_MODEL_CHECKPOINTS=100000 DIEM_BRIDGE_MODEL_FIRST_SEED=$seed |--test it histories::random_histories_of_both |100,000 completed checkpoints keep both equalities, the contract's bytecode on one side and the module on the other
 burns             DIEM_BRIDGE_BURNS=100000                        |--test it homecoming::all_burns                  |100,000 burns of one block of Base are paid, 200 a block, while transfers go on
+guard             DIEM_GUARD_KILLS=200 DIEM_GUARD_RESTARTS=20      |--test it guard::                                |no validator signs twice: 200 kills between vote and commit, 20 restarts of each of four, copies and old files
+prune             PRUNE_BLOCKS=20000                             |--test it pruning::growth::                        |a node that prunes does not grow over 20,000 blocks, and pruning at once makes another as small
+join              JOIN_ACCOUNTS=1000000                       |--test it joining::a_node_joins_by                |one node joins a loaded chain of a million accounts by a snapshot and another by all blocks
+join-kills        JOIN_KILLS=50 JOIN_ACCOUNTS=200000 JOIN_SEED=$seed |--test it joining::kills:: |50 kills while one node takes and serves snapshots and another receives and restores one
+alerts            ALERT_FAULTS=all                                 |--test it alerts::                                 |each alert fires and resolves on a chain of four with real faults, seen by a real Prometheus
 genesis-fields    DIEM_FUZZ_STEP=1                             |--test it genesis_fields::any_value                 |any value in any field of a genesis is refused or gives a chain that goes on
 "
 
