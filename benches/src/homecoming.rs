@@ -1,17 +1,33 @@
-//! What it costs to follow Base: a chunk of its events proven, applied and paid, beside plain transfers.
+//! What it costs to follow Base: a checkpoint's proof, and a chunk of its events proven, applied and paid, beside plain
+//! transfers.
 
 use bytes::Bytes;
+use diem_base::CheckpointProof;
 use diem_bridge::{BridgeVotes, MAX_EVENTS, replay, sealing::batch};
 use diem_core::{Address, Amount};
 use diem_testkit::{bridge::Bridged, chain::block_hash, far_side::FarSide};
 
-use crate::report::{Report, median, timed};
+use crate::{
+    report::{Report, median, timed},
+    yardstick::Yardstick,
+};
 
 /// The number of chunks that are measured.
 const CHUNKS: u64 = 15;
 const TRANSFERS: u64 = 2_000;
+/// The address of a bridge, and the proof of a checkpoint of it that a local Base gave once. A proof of Base itself has
+/// some more nodes on the way to the same two accounts.
+const PROOF: &[u8] = include_bytes!("../../fuzz/tests/data/checkpoint_proof");
+/// The number of proofs of one measurement.
+const PROOFS: usize = 32;
 
-pub(crate) fn run(report: &mut Report) {
+pub(crate) fn run(report: &mut Report, yardstick: &Yardstick) {
+    let (bridge, proof) = PROOF.split_first_chunk::<20>().unwrap();
+    let verified = || CheckpointProof::decode(proof).unwrap().verify(&Address(*bridge)).unwrap();
+    let all = || (0..PROOFS).for_each(|_| _ = std::hint::black_box(verified()));
+    let cost = || timed(all).1 / PROOFS as f64 / yardstick.verify_strict();
+    report.fact("a checkpoint's proof, decoded and verified", median((0..15).map(|_| cost()).collect()), "signatures");
+
     let chain = Bridged::with_batch();
     let app = &chain.chain.app;
     let mut far = FarSide::of(app);

@@ -1,5 +1,6 @@
 //! `make bench`: the costs of the chain, as ratios to yardsticks that are measured in the same run, because the machine
-//! is never twice the same. `make bench ARGS="tree pipeline credits bridge gas network readers"` runs some parts only.
+//! is never twice the same. `make bench ARGS="tree pipeline credits bridge gas network readers sync"`
+//! runs some parts only; `sync` takes its rows from `DIEM_BENCH_ACCOUNTS`, such as 10000000.
 //!
 //! The run ends in one table and `bench.json` in cargo's target folder: `[{name, value, unit, goal, holds}]`.
 
@@ -28,6 +29,7 @@ mod network;
 mod pipeline;
 mod readers;
 mod report;
+mod sync;
 mod tree;
 mod workload;
 mod yardstick;
@@ -57,7 +59,7 @@ fn main() {
     }
     if asked("bridge") {
         bridge::run(&mut report);
-        homecoming::run(&mut report);
+        homecoming::run(&mut report, &yardstick);
     }
     if asked("gas") {
         gas::run(&mut report);
@@ -67,6 +69,9 @@ fn main() {
     }
     if asked("readers") {
         readers::run(&mut report);
+    }
+    if asked("sync") {
+        sync::run(&mut report, accounts);
     }
     report.finish();
 }

@@ -127,6 +127,9 @@ async fn flood_idle(binary: &Path) -> f64 {
         ports: Vec::new(),
         grace: Duration::from_secs(5),
         connections: server.connection_watch(),
+        signer_socket: None,
+        waits_for_signer: Arc::default(),
+        on_restart: Box::new(|| {}),
         on_give_up: on_fatal(),
     })
     .unwrap();
@@ -176,7 +179,7 @@ impl Ours {
         let mut work = Workload::new(ACCOUNTS);
         let genesis = genesis(&mut work, home.path());
         let app = Arc::new(App::open(&home.path().join("data"), Options::default()).unwrap());
-        let metrics = Arc::new(Metrics::new(prometheus::Registry::new(), None).unwrap());
+        let metrics = Arc::new(Metrics::new(prometheus::Registry::new()).unwrap());
         let commits = Commits::new(&app, Arc::clone(&metrics));
         let settings = Settings { timing, ..settings(Address::of_home(home.path()).unwrap()) };
         let launch = Launch {
@@ -186,6 +189,7 @@ impl Ours {
             settings,
             app: Arc::clone(&app),
             commits: Arc::clone(&commits),
+            signing: diem_comet::Signing::new(home.path().join("run")),
             on_fatal: on_fatal(),
         };
         let running = tokio::task::block_in_place(|| launch.start()).unwrap();
@@ -201,7 +205,9 @@ impl Ours {
         });
         let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let api = listener.local_addr().unwrap();
-        tokio::spawn(diem_http::serve(node, diem_http::Options::default(), listener, std::future::pending()));
+        let options = diem_http::Options::default();
+        let health = diem_http::health::Health::start(node, &options);
+        tokio::spawn(diem_http::serve(health, options, listener, std::future::pending()));
         Self { app, work, running: Some(running), api, _home: home }
     }
 

@@ -24,6 +24,8 @@ const PACKAGES: &str = "node_modules/@foundry-rs/anvil";
 /// The longest wait for npm, which loads some 20 MB.
 const INSTALL_PATIENCE: Duration = Duration::from_secs(300);
 const TICK: Duration = Duration::from_millis(50);
+/// The variable that makes tests fail which cannot be run without the binary.
+const NEEDED: &str = "TESTS_NEED_ANVIL";
 
 /// The reason why there is no anvil.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +63,24 @@ pub fn find(named: Option<&Path>) -> Result<Option<PathBuf>, FindError> {
     let here = std::env::current_dir().unwrap_or_default();
     let checkouts = here.ancestors().map(|folder| folder.join("contracts"));
     Ok(checkouts.chain(cache_folder()).map(|folder| binary_in(&folder)).find(|file| file.is_file()))
+}
+
+/// The binary for a test; without it a line says what is left out. Where the variable `TESTS_NEED_ANVIL` is set, as
+/// `make test` sets it once it has installed the tools of the contracts, nothing is left out.
+///
+/// # Panics
+/// The binary is not installed, and the variable is set.
+pub fn find_for_tests() -> Option<PathBuf> {
+    let found = find(None).ok().flatten();
+    if found.is_none() {
+        let is_needed = std::env::var_os(NEEDED).is_some_and(|value| !value.is_empty());
+        assert!(!is_needed, "anvil is not installed here, and {NEEDED} is set: run `npm ci` in contracts/");
+        #[expect(clippy::print_stderr, reason = "what was left out is said")]
+        {
+            eprintln!("left out: anvil is not installed here (`npm ci` in contracts/ installs it)");
+        }
+    }
+    found
 }
 
 /// The binary, installed into the cache if it is nowhere; `say` is told before that, because it takes a while.

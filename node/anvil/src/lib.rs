@@ -7,6 +7,6 @@ mod find;
 mod local;
 mod state;
 
-pub use find::{FindError, VERSION, find, find_or_install};
+pub use find::{FindError, VERSION, find, find_for_tests, find_or_install};
 pub use local::{LocalBase, Options, StartError};
 pub use state::files as state_files;

@@ -130,6 +130,7 @@ const ROOMS: &[Room] = &[
             "runtime/core",
             "modules/staking",
             "runtime/types",
+            "runtime/index",
             "runtime/app",
             "host",
             "node/engine",
@@ -246,7 +247,8 @@ const AT_HOME: &[AtHome] = &[
     AtHome { family: "rocksdb", rooms: &["runtime/store"], tests: &[] },
     AtHome { family: "librocksdb-sys", rooms: &["runtime/store"], tests: &[] },
     AtHome { family: "tendermint-abci", rooms: &["node/comet"], tests: &[] },
-    AtHome { family: "axum", rooms: &["node/http"], tests: &["node/diemd"] },
+    // A node that joins answers CometBFT's light client by itself, from what other nodes show it.
+    AtHome { family: "axum", rooms: &["node/http", "node/diemd"], tests: &["node/diemd"] },
     AtHome { family: "reqwest", rooms: &["client/sdk", "client/base"], tests: &["node/http", "node/diemd"] },
     AtHome { family: "libp2p", rooms: &["node/p2p"], tests: &[] },
     AtHome { family: "alloy", rooms: &["client/base"], tests: &[] },

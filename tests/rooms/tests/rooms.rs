@@ -104,7 +104,6 @@ fn a_forbidden_package_is_found_at_any_depth() {
 #[test]
 fn a_package_is_used_directly_in_its_own_room_only() {
     for (package, home, elsewhere) in [
-        ("axum", "node/http", "node/diemd"),
         ("tendermint-abci", "node/comet", "node/instant"),
         ("rocksdb", "runtime/store", "runtime/app"),
         ("alloy-consensus", "client/base", "client/cli"),
