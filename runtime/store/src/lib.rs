@@ -45,7 +45,7 @@ pub struct Options {
     pub index: IndexLayout,
     /// A function that is called right before and right after the one write of a commit, and each of a restore: a place
     /// for tests to end the process.
-    pub on_write: Option<fn(WritePoint)>,
+    pub on_write: OnWrite,
 }
 
 impl Default for Options {
@@ -57,15 +57,23 @@ impl Default for Options {
 impl Options {
     /// Does one write, and tells [`Options::on_write`] before and after it.
     pub(crate) fn around<T>(&self, write: impl FnOnce() -> T) -> T {
-        let tell = |point| self.on_write.iter().for_each(|on_write| on_write(point));
-        tell(WritePoint::Before);
-        let written = write();
-        tell(WritePoint::After);
-        written
+        around(self.on_write, write)
     }
 }
 
-/// The two moments at which [`Options::on_write`] is called.
+/// A function that tests hear of writes by; a node has none.
+pub type OnWrite = Option<fn(WritePoint)>;
+
+/// Does one write, and tells `on_write` before and after it.
+pub(crate) fn around<T>(on_write: OnWrite, write: impl FnOnce() -> T) -> T {
+    let tell = |point| on_write.iter().for_each(|on_write| on_write(point));
+    tell(WritePoint::Before);
+    let written = write();
+    tell(WritePoint::After);
+    written
+}
+
+/// The two moments at which [`OnWrite`] is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WritePoint {
     /// The moment before anything of it is written.

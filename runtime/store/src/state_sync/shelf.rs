@@ -13,8 +13,9 @@ use thiserror::Error;
 use super::chunk;
 use super::judge::{self, Fault, WrongReason};
 use super::manifest::{Manifest, ManifestError};
-use super::writer::{self, MANIFEST, TakeError, chunk_path, failed, sync_folder};
+use super::writer::{self, Files, MANIFEST, TakeError, chunk_path, failed};
 use super::{MAX_CHUNK_BYTES, MAX_MANIFEST_BYTES, ROWS_PER_CHUNK};
+use crate::OnWrite;
 use crate::error::StoreError;
 use crate::snapshot::Snapshot;
 use crate::tree::Assembly;
@@ -27,6 +28,7 @@ const UNFINISHED: &str = "tmp";
 pub struct Shelf {
     path: PathBuf,
     rows_per_chunk: u64,
+    on_write: OnWrite,
 }
 
 /// Why a folder holds no snapshot that could be restored.
@@ -63,7 +65,7 @@ impl Shelf {
     /// # Errors
     /// The disk refuses.
     pub fn open(path: &Path, rows_per_chunk: u64) -> Result<Shelf, StoreError> {
-        let shelf = Shelf { path: path.to_path_buf(), rows_per_chunk };
+        let shelf = Shelf { path: path.to_path_buf(), rows_per_chunk, on_write: None };
         for name in shelf.names()? {
             if Path::new(&name).extension().is_some_and(|end| end == UNFINISHED) {
                 let folder = shelf.path.join(name);
@@ -76,7 +78,13 @@ impl Shelf {
     /// The shelf in the folder `path` of a node that may be running: nothing is changed, so that a snapshot which is
     /// being taken goes on. It is for reading only.
     pub fn look_at(path: &Path) -> Shelf {
-        Shelf { path: path.to_path_buf(), rows_per_chunk: ROWS_PER_CHUNK }
+        Shelf { path: path.to_path_buf(), rows_per_chunk: ROWS_PER_CHUNK, on_write: None }
+    }
+
+    /// The same shelf, which calls `on_write` right before and right after each write of a taking: a place for tests to
+    /// end the process.
+    pub fn telling(self, on_write: OnWrite) -> Shelf {
+        Shelf { on_write, ..self }
     }
 
     fn names(&self) -> Result<Vec<String>, StoreError> {
@@ -121,10 +129,11 @@ impl Shelf {
         if folder.exists() {
             return Err(TakeError::Exists(snapshot.height()));
         }
-        fs::create_dir_all(&unfinished).map_err(failed(&unfinished))?;
-        let taken = writer::write(snapshot, &unfinished, self.rows_per_chunk, cancelled).and_then(|manifest| {
-            fs::rename(&unfinished, &folder).map_err(failed(&folder))?;
-            sync_folder(&self.path).map_err(failed(&self.path))?;
+        let files = |path| Files { folder: path, on_write: self.on_write };
+        files(&self.path).around(|| fs::create_dir_all(&unfinished)).map_err(failed(&unfinished))?;
+        let taken = writer::write(snapshot, files(&unfinished), self.rows_per_chunk, cancelled).and_then(|manifest| {
+            files(&self.path).around(|| fs::rename(&unfinished, &folder)).map_err(failed(&folder))?;
+            files(&self.path).sync().map_err(failed(&self.path))?;
             Ok(manifest)
         });
         if taken.is_err() {

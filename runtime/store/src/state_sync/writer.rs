@@ -16,6 +16,7 @@ use thiserror::Error;
 use super::chunk::{self, LENGTH};
 use super::manifest::{ChunkEntry, Manifest, ManifestError};
 use super::{MAX_CHUNK_BYTES, MAX_DEPTH};
+use crate::OnWrite;
 use crate::error::StoreError;
 use crate::snapshot::Snapshot;
 use crate::tree::{sha256, subtree_of};
@@ -119,13 +120,14 @@ fn below(counts: &[u64], depth: u8) -> impl Iterator<Item = u64> {
     counts.chunks(together).map(|counts| counts.iter().copied().fold(0, u64::saturating_add))
 }
 
-/// Writes chunks and manifest of `snapshot` into the empty folder `folder`, all of it on disk when it returns.
+/// Writes chunks and manifest of `snapshot` into the empty folder of `files`, all of it on disk when it returns.
 pub(super) fn write(
     snapshot: &Snapshot,
-    folder: &Path,
+    files: Files<'_>,
     rows_per_chunk: u64,
     cancelled: &AtomicBool,
 ) -> Result<Manifest, TakeError> {
+    let folder = files.folder;
     let sizes = Sizes::of(snapshot, cancelled)?;
     let depth = sizes.depth(rows_per_chunk).ok_or(TakeError::TooLarge)?;
     check_room(folder, sizes.most_on_disk())?;
@@ -133,7 +135,7 @@ pub(super) fn write(
     let entries = roots.zip(below(&sizes.rows, depth)).map(|(root, rows)| ChunkEntry { root, rows }).collect();
     let manifest = Manifest::new(snapshot.height(), depth, entries)?;
     drop(sizes);
-    let mut parts = Parts::new(folder, &manifest);
+    let mut parts = Parts::new(files, &manifest);
     for (number, (key, value)) in snapshot.rows().enumerate() {
         check_cancelled(number, cancelled)?;
         parts.push(subtree_of(&sha256(&key), depth), &key, &value).map_err(failed(folder))?;
@@ -142,11 +144,11 @@ pub(super) fn write(
     drop(parts);
     for index in 0..manifest.chunks().len() {
         check_cancelled(0, cancelled)?;
-        pack(folder, index).map_err(failed(folder))?;
+        files.pack(index).map_err(failed(folder))?;
     }
-    sync_folder(folder).map_err(failed(folder))?;
-    write_synced(&folder.join(MANIFEST), &manifest.encode()).map_err(failed(folder))?;
-    sync_folder(folder).map_err(failed(folder))?;
+    files.sync().map_err(failed(folder))?;
+    files.write_synced(&folder.join(MANIFEST), &manifest.encode()).map_err(failed(folder))?;
+    files.sync().map_err(failed(folder))?;
     Ok(manifest)
 }
 
@@ -170,45 +172,72 @@ fn check_cancelled(number: usize, cancelled: &AtomicBool) -> Result<(), TakeErro
 
 /// The rows of all chunks on their way to files, one for each chunk.
 struct Parts<'a> {
-    folder: &'a Path,
+    files: Files<'a>,
     buffers: Vec<Vec<u8>>,
     /// A buffer of this length is written.
     full: usize,
 }
 
 impl<'a> Parts<'a> {
-    fn new(folder: &'a Path, manifest: &Manifest) -> Parts<'a> {
+    fn new(files: Files<'a>, manifest: &Manifest) -> Parts<'a> {
         // The number of rows comes first. A chunk of more than 4 billion would be longer than 8 MiB.
         let count = |entry: &ChunkEntry| u32::try_from(entry.rows).unwrap_or(u32::MAX).to_le_bytes().to_vec();
         let buffers: Vec<_> = manifest.chunks().iter().map(count).collect();
         let full = BUFFERS.checked_div(buffers.len()).unwrap_or(BUFFERS);
-        Parts { folder, buffers, full }
+        Parts { files, buffers, full }
     }
 
     fn push(&mut self, index: usize, key: &[u8], value: &[u8]) -> io::Result<()> {
         let Some(buffer) = self.buffers.get_mut(index) else { return Ok(()) };
         chunk::push_row(buffer, key, value);
-        if buffer.len() < self.full { Ok(()) } else { append(&part_path(self.folder, index), buffer) }
+        if buffer.len() < self.full { Ok(()) } else { self.files.append(index, buffer) }
     }
 
     fn flush_all(&mut self) -> io::Result<()> {
         let mut all = self.buffers.iter_mut().enumerate();
-        all.try_for_each(|(index, buffer)| append(&part_path(self.folder, index), buffer))
+        all.try_for_each(|(index, buffer)| self.files.append(index, buffer))
     }
 }
 
-/// Moves the buffer to the end of the file. Files are not kept open: there may be more chunks than open files.
-fn append(path: &Path, buffer: &mut Vec<u8>) -> io::Result<()> {
-    File::options().create(true).append(true).open(path)?.write_all(buffer)?;
-    buffer.clear();
-    Ok(())
+/// The folder of a snapshot, and who hears of each write to it.
+#[derive(Clone, Copy)]
+pub(super) struct Files<'a> {
+    pub(super) folder: &'a Path,
+    pub(super) on_write: OnWrite,
 }
 
-/// Makes the chunk out of its rows, which go.
-fn pack(folder: &Path, index: usize) -> io::Result<()> {
-    let part = part_path(folder, index);
-    write_synced(&chunk_path(folder, index), &chunk::pack(&fs::read(&part)?))?;
-    fs::remove_file(part)
+impl Files<'_> {
+    pub(super) fn around<T>(&self, write: impl FnOnce() -> T) -> T {
+        crate::around(self.on_write, write)
+    }
+
+    /// Moves the buffer to the end of a chunk's rows. Files are not kept open: there may be more chunks than open files.
+    fn append(&self, index: usize, buffer: &mut Vec<u8>) -> io::Result<()> {
+        let path = part_path(self.folder, index);
+        self.around(|| File::options().create(true).append(true).open(path)?.write_all(buffer))?;
+        buffer.clear();
+        Ok(())
+    }
+
+    /// Makes the chunk out of its rows, which go.
+    fn pack(&self, index: usize) -> io::Result<()> {
+        let part = part_path(self.folder, index);
+        self.write_synced(&chunk_path(self.folder, index), &chunk::pack(&fs::read(&part)?))?;
+        self.around(|| fs::remove_file(part))
+    }
+
+    fn write_synced(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        self.around(|| {
+            let mut file = File::create(path)?;
+            file.write_all(bytes)?;
+            file.sync_all()
+        })
+    }
+
+    /// Makes the names in the folder last.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        self.around(|| File::open(self.folder)?.sync_all())
+    }
 }
 
 /// The file of a chunk's rows before they are packed.
@@ -219,17 +248,6 @@ fn part_path(folder: &Path, index: usize) -> PathBuf {
 /// The file of a chunk.
 pub(super) fn chunk_path(folder: &Path, index: usize) -> PathBuf {
     folder.join(format!("{index:05}"))
-}
-
-fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
-}
-
-/// Makes the names in a folder last.
-pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
 }
 
 /// Names the folder in an error of the disk.
