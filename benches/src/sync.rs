@@ -1,32 +1,43 @@
-//! Taking and restoring a snapshot, against opening the same rows; and what taking one costs the blocks meanwhile.
+//! Taking and restoring a snapshot, against opening the same rows; and what taking one costs full blocks meanwhile.
 
 use std::{
+    num::NonZeroU64,
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
     },
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use diem_core::{Key, Value, sha256};
 use diem_overlay::WriteSet;
+use diem_runtime::{
+    App,
+    snapshots::{Settings, Taker},
+};
 use diem_store::{
     Options, Store,
     state_sync::{ROWS_PER_CHUNK, Shelf},
 };
 use tempfile::TempDir;
 
-use crate::report::{Goal, Report, median, timed};
+use crate::{
+    report::{Goal, Report, median, timed},
+    workload::{Workload, block_hash},
+};
 
 const APP_VERSION: u64 = 1;
 /// The rows that a block of the first state writes at once.
 const AT_ONCE: u32 = 250_000;
-/// The rows that a full block changes, and the time from the start of one to the start of the next.
-const CHANGED: u32 = 5_000;
-const BLOCK_TIME: Duration = Duration::from_millis(250);
+/// The transfers of a full block, and the time from the start of one to the start of the next.
+const TRANSFERS: usize = 5_000;
+const BLOCK_TIME: Duration = Duration::from_millis(500);
+/// The most accounts of the chain whose blocks are measured.
+const MOST_BESIDE: u32 = 1_000_000;
 /// The blocks whose intervals are compared.
-const BLOCKS: u64 = 120;
+const BLOCKS: usize = 100;
 /// The lowest priority, which the thread of a snapshot has in a node.
 const NICE: i32 = 19;
 
@@ -95,9 +106,10 @@ pub(crate) fn run(report: &mut Report, count: u32) {
     report.goal(&name("restoring, first offer to last accept / opening"), restoring / opening, "x", Goal::AtMost(2.5));
     report.fact(&name("restoring"), restoring / 1e9, "s");
     report.fact(&name("a row on the wire"), wire as f64 / f64::from(count), "bytes");
-    drop(restored);
+    drop((restored, store));
     report.fact(&name("a restored row on disk"), bytes_in(target.path()) as f64 / f64::from(count), "bytes");
-    beside_blocks(report, Arc::new(store), &shelf, height, count);
+    drop((folder, target));
+    beside_blocks(report, count.min(MOST_BESIDE));
 }
 
 /// The bytes of all files below a folder.
@@ -108,52 +120,89 @@ fn bytes_in(folder: &Path) -> u64 {
         .sum()
 }
 
-/// Full blocks without and with a snapshot that is taken again and again: their intervals, and the memory.
-fn beside_blocks(report: &mut Report, store: Arc<Store>, shelf: &Shelf, mut height: u64, count: u32) {
-    let blocks = |height: &mut u64| {
-        let mut intervals = Vec::new();
+/// An application as a node runs it, with blocks of transfers that wait in the pool.
+struct Chain {
+    app: Arc<App>,
+    work: Workload,
+    height: u64,
+    taker: Option<Taker>,
+}
+
+impl Chain {
+    /// Makes the blocks of these transactions, each at its time; returns the intervals between their ends, and what each
+    /// of them took, in nanoseconds.
+    fn blocks(&mut self, of: &[Vec<Bytes>]) -> (Vec<f64>, Vec<f64>) {
+        let (mut intervals, mut took) = (Vec::new(), Vec::new());
         let (mut ended, mut next) = (Instant::now(), Instant::now());
-        for _ in 0..BLOCKS {
+        for txs in of {
             std::thread::sleep(next.saturating_duration_since(Instant::now()));
             next = next.max(Instant::now() - BLOCK_TIME) + BLOCK_TIME;
-            *height += 1;
-            let first = (*height * u64::from(CHANGED)) as u32 % count.max(1);
-            commit(&store, *height, rows((first..first + CHANGED).map(|number| number % count), *height));
+            let begun = Instant::now();
+            self.block(txs);
+            took.push(begun.elapsed().as_nanos() as f64);
             intervals.push(ended.elapsed().as_nanos() as f64);
             ended = Instant::now();
         }
         intervals.remove(0);
-        intervals
-    };
-    let without = blocks(&mut height);
+        (intervals, took)
+    }
+
+    fn block(&mut self, txs: &[Bytes]) {
+        let (block, hash) = (self.work.block(self.height), block_hash(self.height));
+        self.app.process(&block, hash, txs).unwrap();
+        let done = self.app.finalize(&block, hash, txs).unwrap();
+        assert!(done.results.iter().all(|result| result.code == 0));
+        let committed = self.app.commit(Vec::new()).unwrap();
+        if let Some(taker) = &self.taker {
+            taker.after_commit(&committed);
+        }
+        self.height += 1;
+    }
+
+    /// So many full blocks of transfers, whose signatures the pool has verified.
+    fn transfers(&mut self, count: usize) -> Vec<Vec<Bytes>> {
+        let block = |_| {
+            let txs = self.work.transfers(TRANSFERS);
+            assert!(self.app.verify_signatures(&txs).iter().all(Result::is_ok));
+            txs
+        };
+        (0..count).map(block).collect()
+    }
+}
+
+/// Full blocks of transfers without and with a snapshot that is taken again and again: their intervals, and the memory.
+fn beside_blocks(report: &mut Report, accounts: u32) {
+    let home = tempfile::tempdir().unwrap();
+    let app = Arc::new(App::open(home.path(), diem_runtime::Options::default()).unwrap());
+    let work = Workload::new(accounts);
+    app.init_chain(&work.doc).unwrap();
+    let mut chain = Chain { app, work, height: 1, taker: None };
+    chain.block(&[]);
+    let [warm_up, first, second] = [10, BLOCKS, BLOCKS].map(|count| chain.transfers(count));
+    chain.blocks(&warm_up);
+    let (without, alone) = chain.blocks(&first);
     let before = resident("VmRSS:");
     // The most that was resident counts from here on.
     let _ = std::fs::write("/proc/self/clear_refs", "5");
-    let done = AtomicBool::new(false);
-    let (with, taken) = std::thread::scope(|scope| {
-        let taker = scope.spawn(|| {
+    let taken = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&taken);
+    let settings = Settings { every_ms: NonZeroU64::new(1), keep: 1 };
+    chain.taker = Some(Taker::new(Arc::clone(&chain.app), settings, move |take| {
+        let count = Arc::clone(&count);
+        std::thread::spawn(move || {
             // Of a thread, Linux changes that thread alone.
             let _ = rustix::process::setpriority_process(None, NICE);
-            let mut taken = 0_u32;
-            while !done.load(Relaxed) {
-                let snapshot = store.latest();
-                if shelf.take(&snapshot, &done).is_ok() {
-                    taken += 1;
-                    shelf.remove(snapshot.height()).unwrap();
-                }
-            }
-            taken
+            count.fetch_add(u32::from(take.run()), Relaxed);
         });
-        let with = blocks(&mut height);
-        done.store(true, Relaxed);
-        (with, taker.join().unwrap())
-    });
+    }));
+    let (with, beside) = chain.blocks(&second);
+    report.fact("snapshots taken beside full blocks", f64::from(taken.load(Relaxed)), "");
+    report.fact("a full block takes, median, without", median(alone.clone()) / 1e6, "ms");
+    report.fact("a full block takes, median, with / without", median(beside) / median(alone), "x");
     let p99 = |mut intervals: Vec<f64>| {
         intervals.sort_by(f64::total_cmp);
         intervals[intervals.len() * 99 / 100]
     };
-    report.fact("snapshots taken beside full blocks", f64::from(taken), "");
-    report.fact("block interval, median, without", median(without.clone()) / 1e6, "ms");
     let ratio = p99(with) / p99(without);
     report.goal("block interval, 99th, while a snapshot is taken / without", ratio, "x", Goal::AtMost(1.2));
     let more = resident("VmHWM:") - before;
