@@ -15,3 +15,4 @@ mod rollback;
 mod sentences;
 mod sentry;
 mod signer;
+mod two_sentries;

@@ -7,6 +7,7 @@ pub mod disk;
 pub mod far_side;
 pub mod files;
 pub mod home;
+pub mod hosts;
 pub mod instant;
 pub mod intercepted;
 pub mod network;
