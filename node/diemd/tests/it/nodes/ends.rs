@@ -98,7 +98,7 @@ fn last_run(home: &Path) -> (Option<i32>, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn databases_that_were_lost_are_named_with_what_to_do() {
+async fn databases_that_were_lost_damaged_or_made_unwritable_are_named_with_what_to_do() {
     let devnet = Devnet::of_one(EngineUnderTest::Comet);
     let home = devnet.home(0);
     let data = home.join("cometbft/data");
@@ -120,6 +120,20 @@ async fn databases_that_were_lost_are_named_with_what_to_do() {
         assert!(end.contains("its last words: ") && !end.contains("goroutine") && !end.contains(".go:"), "{end}");
         assert_eq!(said.matches("CometBFT started").count(), 1, "another start changes nothing: {said}");
     }
+    for damaged in ["blockstore.db", "state.db", "evidence.db"] {
+        copy(&backup, &data);
+        for file in fs::read_dir(data.join(damaged)).unwrap() {
+            let path = file.unwrap().path();
+            let length = usize::try_from(path.metadata().unwrap().len()).unwrap();
+            fs::write(path, "damage ".repeat(length / 7 + 1)).unwrap();
+        }
+        let (code, said) = last_run(&home);
+        assert_eq!(code, Some(1), "{damaged}: {said}");
+        let end = said.lines().last().unwrap();
+        assert!(end.contains("one of its databases is damaged"), "{damaged}: {said}");
+        assert!(end.contains("its last words: ") && !end.contains("goroutine"), "{damaged}: {end}");
+        assert_eq!(said.matches("CometBFT started").count(), 1, "another start changes nothing: {said}");
+    }
     copy(&backup, &data);
     for text in ["", "{}"] {
         fs::write(data.join("priv_validator_state.json"), text).unwrap();
@@ -128,6 +142,14 @@ async fn databases_that_were_lost_are_named_with_what_to_do() {
         assert!(said.contains("may sign twice and be punished") && !said.contains("CometBFT started"), "{said}");
     }
     copy(&backup, &data);
+    // No file of CometBFT may grow any more, which its log of consensus meets first.
+    let node = Single::start(&home, &[]);
+    reach(&node.client(), 3).await;
+    let comet = comet_pid(&home).to_string();
+    assert!(Command::new("prlimit").args(["--pid", &comet, "--fsize=1"]).status().unwrap().success());
+    let (status, said) = node.ended();
+    assert_eq!(status.code(), Some(8), "{said}");
+    assert!(said.lines().last().unwrap().contains("raise its size limit, and start again"), "{said}");
     let node = Single::start(&home, &[]);
     reach(&node.client(), 3).await;
     assert!(node.stop().success());
