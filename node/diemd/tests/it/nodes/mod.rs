@@ -15,4 +15,5 @@ mod rollback;
 mod sentences;
 mod sentry;
 mod signer;
+mod tmkms;
 mod two_sentries;

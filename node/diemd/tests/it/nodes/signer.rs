@@ -1,4 +1,4 @@
-//! A consensus key that never leaves its signer: it is CometBFT's own program that holds it.
+//! A consensus key that never leaves its signer: CometBFT's own program holds it, and in the long proof tmkms.
 
 use std::{
     fs::{self, File},
@@ -7,6 +7,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use super::tmkms;
 use diem_api::ValidatorStanding;
 use diem_client::Client;
 use diem_core::Address;
@@ -48,9 +49,15 @@ impl Signer {
     fn start(program: &Path, folder: &Path, address: &str, chain: &str) -> Self {
         let log = File::options().create(true).append(true).open(folder.join("signer.log")).unwrap();
         let mut command = Command::new(program);
-        command.args(["-addr", address, "-chain-id", chain]);
-        command.arg("-priv-key").arg(folder.join("key.json")).arg("-priv-state").arg(folder.join("state.json"));
-        Self(command.stdin(Stdio::null()).stdout(log).stderr(Stdio::null()).spawn().unwrap())
+        if program.ends_with("tmkms") {
+            tmkms::configure(program, folder, address, chain);
+            command.args(["start", "-c"]).arg(folder.join("tmkms.toml"));
+        } else {
+            command.args(["-addr", address, "-chain-id", chain]);
+            command.arg("-priv-key").arg(folder.join("key.json")).arg("-priv-state").arg(folder.join("state.json"));
+        }
+        let errors = log.try_clone().unwrap();
+        Self(command.stdin(Stdio::null()).stdout(log).stderr(errors).spawn().unwrap())
     }
 }
 
@@ -99,6 +106,16 @@ async fn ready(node: &Single) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_in_a_signer_proves_itself_by_a_vote_and_signs_blocks_whenever_its_signer_is_there() {
     let Some(program) = signer_program() else { return };
+    proves_itself_and_signs(&program).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn so_does_a_key_in_tmkms_with_the_configuration_of_the_book() {
+    let Some(program) = tmkms::program() else { return };
+    proves_itself_and_signs(&program).await;
+}
+
+async fn proves_itself_and_signs(program: &Path) {
     let _turn = turn().await;
     let folder = tempfile::tempdir().unwrap();
     let [of_first, of_second] = [Ports::claim(), Ports::claim()];
@@ -117,7 +134,7 @@ async fn a_key_in_a_signer_proves_itself_by_a_vote_and_signs_blocks_whenever_its
     fs::remove_file(second.join("cometbft/config/priv_validator_key.json")).unwrap();
 
     // The proof, before the key signs anything else.
-    let proof = prove(&program, &key_folder, &second, &address);
+    let proof = prove(program, &key_folder, &second, &address);
     let file = folder.path().join("proof.json");
     fs::write(&file, &proof).unwrap();
     let proof: Value = serde_json::from_str(&proof).unwrap();
@@ -158,7 +175,7 @@ async fn a_key_in_a_signer_proves_itself_by_a_vote_and_signs_blocks_whenever_its
     tokio::time::sleep(std::time::Duration::from_secs(12)).await;
     assert!(ready(&node).await.contains("waiting for the signer"), "{}", ready(&node).await);
 
-    let signer = Signer::start(&program, &key_folder, &address, "diem-dev-1");
+    let signer = Signer::start(program, &key_folder, &address, "diem-dev-1");
     until("a vote of the signer", async || signs(&first, &own).await.then_some(())).await;
     let standing = async |client: &Client| {
         let all = client.validators().await.unwrap().answer.items;
@@ -178,7 +195,7 @@ async fn a_key_in_a_signer_proves_itself_by_a_vote_and_signs_blocks_whenever_its
     // A signer that goes ends nothing, and one that comes back signs on.
     drop(signer);
     until("blocks without the signer", async || (!signs(&first, &own).await).then_some(())).await;
-    let signer = Signer::start(&program, &key_folder, &address, "diem-dev-1");
+    let signer = Signer::start(program, &key_folder, &address, "diem-dev-1");
     until("votes again", async || signs(&first, &own).await.then_some(())).await;
     let log = fs::read_to_string(second.join("node.log")).unwrap();
     assert_eq!(log.matches("waiting for the signer, for as long as it takes").count(), 1, "{log}");
@@ -187,7 +204,7 @@ async fn a_key_in_a_signer_proves_itself_by_a_vote_and_signs_blocks_whenever_its
     until("blocks without the node", async || (!signs(&first, &own).await).then_some(())).await;
     fs::write(second.join("node.log"), "").unwrap();
     let node = Single::start(&second, &["--set", &setting, "--set", &peer]);
-    let _signer = Signer::start(&program, &key_folder, &address, "diem-dev-1");
+    let _signer = Signer::start(program, &key_folder, &address, "diem-dev-1");
     until("votes after a restart", async || signs(&first, &own).await.then_some(())).await;
     assert!(node.stop().success());
     assert!(first.stop().success());
