@@ -6,7 +6,6 @@ mod headers;
 mod kills;
 mod liar;
 mod lies;
-mod load;
 mod servers;
 mod ways;
 
@@ -20,12 +19,12 @@ use diem_core::{Address, Amount};
 use crate::support::{
     client::{answering, commit, height, reach, root, until},
     devnet::{Devnet, EngineUnderTest},
+    load::Load,
     network::turn,
     ports::Ports,
     process::{run, words},
     single::{Single, add_accounts},
 };
-use load::Load;
 
 /// A number that a soak makes larger by this variable.
 fn number(variable: &str, small: u32) -> u32 {

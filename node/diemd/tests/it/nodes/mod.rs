@@ -9,6 +9,7 @@ mod ends;
 mod genesis;
 mod homes;
 mod killed;
+mod level;
 mod making;
 mod readers;
 mod rollback;

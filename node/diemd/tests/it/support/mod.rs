@@ -10,6 +10,7 @@ pub mod home;
 pub mod hosts;
 pub mod instant;
 pub mod intercepted;
+pub mod load;
 pub mod network;
 pub mod ports;
 pub mod process;

@@ -14,7 +14,7 @@ use diem_core::{Address, Amount};
 use diem_testkit::TxBuilder;
 use tokio::task::JoinHandle;
 
-use crate::support::{client::person, devnet::Devnet};
+use super::{client::person, devnet::Devnet};
 
 /// The transfers of a batch.
 const BATCH: u64 = 50;
