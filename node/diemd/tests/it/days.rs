@@ -7,13 +7,13 @@ use std::{
     process::{Command, Stdio},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
 use diem_comet::{Launch, Peer, Settings, abci};
-use diem_core::{Amount, BlockContext, Fatal, Page, clock};
+use diem_core::{Amount, BlockContext, Fatal, Page, QueryContext, Time};
 use diem_credits as credits;
 use diem_runtime::{
     App, Options,
@@ -53,46 +53,28 @@ const CHILD: &str = "ECONOMY_TEST_CHILD";
 /// After`.
 const DIE: &str = "ECONOMY_TEST_DIE";
 
-/// The time and the day of the block that was executed last.
-static EXECUTED: [AtomicU64; 2] = [AtomicU64::new(0), AtomicU64::new(0)];
+/// Whether the block that was executed last closed a day, and whether it settled one.
+static CLOSES: AtomicBool = AtomicBool::new(false);
+static SETTLES: AtomicBool = AtomicBool::new(false);
 
-/// A step at the end of each block that changes nothing and records which block it was.
+/// A step at the end of each block that changes nothing and records what its block did to days.
 fn remember(ctx: &mut BlockContext<'_>) -> Result<(), Fatal> {
-    let time = ctx.block.info.time;
-    EXECUTED[0].store(time.millis(), Ordering::SeqCst);
-    EXECUTED[1].store(clock::epoch(ctx.state, time), Ordering::SeqCst);
+    let block = ctx.block.info;
+    let days = credits::query::days(&QueryContext { state: ctx.state, block }, &Page::largest(None));
+    // The first block has the time of genesis, and the second that of this machine: the day that closes in it is none.
+    let is_now = |at: Option<Time>| at == Some(block.time) && block.height > 2;
+    CLOSES.store(days.iter().any(|day| is_now(day.record.closed_at)), Ordering::SeqCst);
+    SETTLES.store(days.iter().any(|day| is_now(day.record.settled_at)), Ordering::SeqCst);
     Ok(())
 }
 
 /// Kills this process, as the kernel would, at the write that [`DIE`] names.
 fn die_at(point: WritePoint) {
-    static DAY: AtomicU64 = AtomicU64::new(0);
-    static CLOSED: AtomicU64 = AtomicU64::new(0);
-    static SETTLED: AtomicBool = AtomicBool::new(false);
-    let [time, day] = [&EXECUTED[0], &EXECUTED[1]].map(|value| value.load(Ordering::SeqCst));
-    let written = DAY.load(Ordering::SeqCst);
-    // The first block has the time of genesis, the second that of this machine: that close is not counted.
-    let closes = written != 0 && day > written && CLOSED.load(Ordering::SeqCst) == 0;
-    let closed = CLOSED.load(Ordering::SeqCst);
-    let settles = closed != 0 && time > closed + GRACE_MS && !SETTLED.load(Ordering::SeqCst);
-    let which = if closes {
-        "close"
-    } else if settles {
-        "settle"
-    } else {
-        ""
-    };
-    if std::env::var(DIE).is_ok_and(|die| die == format!("{which} {point:?}")) {
+    let dies = |what: &str| std::env::var(DIE).is_ok_and(|die| die == format!("{what} {point:?}"));
+    if CLOSES.load(Ordering::SeqCst) && dies("close") || SETTLES.load(Ordering::SeqCst) && dies("settle") {
         let own = rustix::process::Pid::from_raw(i32::try_from(std::process::id()).unwrap()).unwrap();
         rustix::process::kill_process(own, rustix::process::Signal::KILL).unwrap();
         std::thread::sleep(PATIENCE);
-    }
-    if matches!(point, WritePoint::After) {
-        DAY.store(day, Ordering::SeqCst);
-        if closes {
-            CLOSED.store(time, Ordering::SeqCst);
-        }
-        SETTLED.fetch_or(settles, Ordering::SeqCst);
     }
 }
 
@@ -200,13 +182,17 @@ async fn a_node_killed_in_the_block_that_closes_or_settles_a_day_has_each_day_on
         it_was_that_block(&network, die).await;
     }
     network.start_one(VICTIM);
+    until("days that nobody dies in", || {
+        let [closed, settled] = days(network.app(VICTIM));
+        closed.len() >= 4 && settled.len() >= 3
+    })
+    .await;
     let height = network.app(0).info().height + 2;
     network.reach(height).await;
     for at in 1..=height {
         network.agree(at).await;
     }
     let [closed, settled] = days(network.app(VICTIM));
-    assert!(closed.len() >= 4 && settled.len() >= 3, "{closed:?} {settled:?}");
     for days in [&closed, &settled] {
         assert!(days.windows(2).all(|pair| pair[0] < pair[1]), "{days:?}");
     }
