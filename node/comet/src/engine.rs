@@ -26,6 +26,7 @@ use super::{
     follow::{Followed, Looked, look},
     presence::{Heard, heard},
     rpc::{Rpc, RpcError},
+    signing::Silence,
     submit::Submitter,
 };
 use crate::abci::{Checks, Verdict};
@@ -49,6 +50,7 @@ pub struct CometEngine {
     period: Duration,
     own_peer: Option<OwnPeer>,
     signer: Option<Signer>,
+    silence: Silence,
 }
 
 /// The remote signer without which CometBFT does not start.
@@ -63,12 +65,17 @@ impl CometEngine {
     pub fn new(address: SocketAddr, checks: Arc<Checks>, period: Duration) -> Self {
         let rpc = Rpc::new(address);
         let (submitter, followed) = (Submitter::start(&rpc), Followed::start(&rpc));
-        Self { submitter, followed, rpc, checks, period, own_peer: None, signer: None }
+        Self { submitter, followed, rpc, checks, period, own_peer: None, signer: None, silence: Silence::default() }
     }
 
     /// Adds the peer address of this node.
     pub fn known_as(self, own_peer: OwnPeer) -> Self {
         Self { own_peer: Some(own_peer), ..self }
+    }
+
+    /// Adds the place where it stands why this node's key signs nothing.
+    pub(crate) fn silenced_by(self, silence: Silence) -> Self {
+        Self { silence, ..self }
     }
 
     /// Adds the remote signer that connects to `address`; `waits` is set while CometBFT cannot start without it.
@@ -328,6 +335,10 @@ impl Engine for CometEngine {
 
     fn missing_signer(&self) -> Option<String> {
         self.waits_for().filter(|_| self.followed.status().is_err())
+    }
+
+    fn silent_key(&self) -> Option<String> {
+        self.silence.lock().clone()
     }
 
     fn signs_as(&self) -> Option<ConsensusAddress> {

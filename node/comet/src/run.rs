@@ -21,7 +21,7 @@ use super::{
     config::{self, ConfigError},
     genesis,
     rpc::Rpc,
-    signing::{self, Guard, Listener, Readiness, Signing, SigningError},
+    signing::{self, Ahead, Guard, Listener, Readiness, Signing, SigningError, Silence},
     supervisor::{NO_HEADER, ONE_KEY, Plan, Port, Restarter, Status, Supervisor, SupervisorError},
     wal,
 };
@@ -87,6 +87,8 @@ pub struct Running {
     supervisor: Supervisor,
     /// Removes old pieces of the log of consensus, where blocks are pruned.
     trimming: Option<JoinHandle<()>>,
+    /// Tells of a signing state that is above the chain.
+    ahead: Option<JoinHandle<()>>,
 }
 
 /// CometBFT's configuration, which changes while the node runs.
@@ -113,7 +115,7 @@ impl Launch {
     pub fn start(self) -> Result<Running, LaunchError> {
         let Self { home, binary, origin, mut settings, app, commits, signing, on_fatal } = self;
         let joins = settings.state_sync.is_some();
-        let Readiness { guard, other_key, listens } = signing.judge(&home, &app, &origin, joins)?;
+        let Readiness { guard, other_key, listens, own } = signing.judge(&home, &app, &origin, joins)?;
         settings.other_key = other_key;
         let waits_for_signer = Arc::new(AtomicBool::new(false));
         let own_peer = OwnPeer {
@@ -140,6 +142,18 @@ impl Launch {
         settings.app = server.address().clone();
         let files = Arc::new(Files { home, settings: Mutex::new(settings) });
         let settings = files.settings.lock().clone();
+        let silence = Silence::default();
+        let ahead = own.map(|(state, address)| Ahead {
+            app: Arc::clone(&app),
+            rpc: Rpc::new(settings.rpc),
+            state,
+            address,
+            first: match &origin {
+                Origin::Genesis { doc, .. } => doc.initial_height,
+                Origin::Begun { .. } => 0,
+            },
+            silence: Arc::clone(&silence),
+        });
         let started = files.change(|_| {}).map_err(LaunchError::from).and_then(|()| {
             let plan = Plan {
                 binary,
@@ -166,10 +180,12 @@ impl Launch {
                     let then =
                         Then { signing, guard, files: Arc::clone(&files), restarter: supervisor.restarter(), on_fatal };
                     critical::spawn_task(async move { then.sign(listener).await })
+                let engine = engine.silenced_by(silence);
+                let ahead = ahead.map(|ahead| tokio::spawn(ahead.run()));
                 });
                 let trimming = prunes.then(|| tokio::spawn(wal::trim_on(files.home.clone(), heights)));
                 let joining = Joining { files, restarter: supervisor.restarter() };
-                Ok(Running { engine: Arc::new(engine), listening, joining, server, supervisor, trimming })
+                Ok(Running { engine: Arc::new(engine), listening, joining, server, supervisor, trimming, ahead })
             }
             Err(error) => {
                 server.stop();
@@ -264,7 +280,7 @@ impl Running {
 
     /// Stops CometBFT, then the socket. Blocks for at most the grace period and a little.
     pub fn stop(self) {
-        for task in [&self.listening, &self.trimming].into_iter().flatten() {
+        for task in [&self.listening, &self.trimming, &self.ahead].into_iter().flatten() {
             task.abort();
         }
         self.supervisor.stop();

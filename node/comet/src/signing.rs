@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! guard    compares the signing state with what the chain shows of the key's signatures, with every block
+//! ahead    tells of a signing state that is above the chain, so that its key signs nothing
 //! mark     tells a home from a copy of it
 //! listen   waits, as a node without a key, until it is known that nobody else signs
 //! peers    the heights at which others stand
@@ -10,6 +11,7 @@
 //! The guard sees what is in a block's commit. What is on no block yet it cannot see: CometBFT votes as soon as it is one
 //! block behind. So a node that may have a twin listens first.
 
+mod ahead;
 mod guard;
 mod listen;
 mod mark;
@@ -29,8 +31,10 @@ use diem_config::{
 use diem_core::{Fatal, context::ConsensusAddress};
 use diem_engine::origin::Origin;
 use diem_host::{clock, home::HomeError};
+use diem_index::signing::put_signed;
 use diem_runtime::App;
 
+pub(crate) use ahead::{Ahead, Silence};
 pub(crate) use guard::Guard;
 pub(crate) use listen::Listener;
 pub(crate) use peers::known;
@@ -178,6 +182,8 @@ pub(crate) struct Readiness {
     pub(crate) other_key: Option<PathBuf>,
     /// Why the node listens first, if it does.
     pub(crate) listens: Option<Reason>,
+    /// The signing state and the address of the key that this home signs with, if it does.
+    pub(crate) own: Option<(PathBuf, ConsensusAddress)>,
 }
 
 impl Signing {
@@ -204,7 +210,7 @@ impl Signing {
                 "the key of this home was exported: this node follows the chain and signs nothing"
             );
             let guard = Arc::new(Guard::of_exported(Arc::clone(app), away));
-            return Ok(Readiness { guard, other_key: Some(self.make_other_key()?), listens: None });
+            return Ok(Readiness { guard, other_key: Some(self.make_other_key()?), listens: None, own: None });
         }
         self.vouch(comet, app)?;
         let state = signing_state::file_of(comet);
@@ -225,7 +231,7 @@ impl Signing {
         }
         let guard = Arc::new(Guard::of_remote(Arc::clone(app)));
         let listens = self.reason(app, origin, None, joins)?;
-        self.readiness(guard, listens)
+        Ok(Readiness { own: Some((state, address)), ..self.readiness(guard, listens)? })
     }
 
     /// Makes the key with which the node listens, or leaves the mark of a start that signs at once.
@@ -238,7 +244,7 @@ impl Signing {
             self.leave_mark(&guard)?;
             None
         };
-        Ok(Readiness { guard, other_key, listens })
+        Ok(Readiness { guard, other_key, listens, own: None })
     }
 
     /// Raises the signing state in the CometBFT home `comet` to what the chain shows, where the owner of the key has vouched
@@ -256,7 +262,16 @@ impl Signing {
             return Err(SigningError::OtherKey { named: hex::encode(named), own: hex::encode(own) });
         }
         mark::forget(&self.run)?;
-        signing_state::raise(&signing_state::file_of(comet), app.index().signed(&own).highest())?;
+        let state = signing_state::file_of(comet);
+        let signed = app.index().signed(&own);
+        // Where the file was moved away because it was above the chain, what the index has of it is given up with it.
+        let reached = signed.reached(app.info().height);
+        if reached != signed && !state.exists() {
+            app.write_index(&[put_signed(&own, reached)])?;
+            signing_state::raise(&state, reached.highest())?;
+        } else {
+            signing_state::raise(&state, signed.highest())?;
+        }
         Ok(())
     }
 

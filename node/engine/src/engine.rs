@@ -204,6 +204,12 @@ pub trait Engine: Send + Sync + 'static {
         None
     }
 
+    /// Why the key of this node, which is a validator's, signs nothing although it is there, as a text; `None` where it
+    /// signs, or has nothing to sign.
+    fn silent_key(&self) -> Option<String> {
+        None
+    }
+
     /// The address of the key that a remote signer signs with; `None` where there is none or it has not been heard of.
     fn signs_as(&self) -> Option<ConsensusAddress> {
         None

@@ -188,6 +188,7 @@ impl Health {
         Seen {
             engine,
             missing_signer: node.engine.missing_signer(),
+            silent_key: node.engine.silent_key(),
             needs_peers: state.as_ref().is_some_and(|state| staking::updates::consensus_set(state).len() > 1),
             age,
             still: self.pulse.still(),
@@ -250,6 +251,8 @@ struct Seen {
     engine: Result<EngineStatus, EngineError>,
     /// The remote signer that is missing, as text.
     missing_signer: Option<String>,
+    /// Why this node's key signs nothing, as text.
+    silent_key: Option<String>,
     /// Whether the chain has several validators, so that a node needs peers: a validator that is alone needs nobody.
     needs_peers: bool,
     /// The age of the last block by its header, if there is one.
@@ -299,7 +302,7 @@ fn last_block(seen: &Seen) -> Verdict {
 }
 
 fn signer(seen: &Seen) -> Verdict {
-    match (&seen.missing_signer, &seen.engine) {
+    match (seen.missing_signer.as_ref().or(seen.silent_key.as_ref()), &seen.engine) {
         (Some(text), _) => Verdict::Not(text.clone()),
         (None, Ok(_)) => Verdict::Ok,
         (None, Err(_)) => Verdict::Unknown(None),

@@ -24,6 +24,14 @@ impl Signed {
     pub fn highest(self) -> u64 {
         self.in_commits.max(self.in_state)
     }
+
+    /// The same without a height of the signing state that the chain had not reached at this height: a vote is for the next
+    /// block at most, so that it tells of no vote.
+    #[must_use]
+    pub const fn reached(self, height: u64) -> Self {
+        let is_above = self.in_state > height.saturating_add(1);
+        Self { in_state: if is_above { 0 } else { self.in_state }, ..self }
+    }
 }
 
 /// The mark that a start leaves in the home and in the store, by which a copy of the home is told from the home itself.

@@ -140,8 +140,10 @@ impl Guard {
             Some(path) => signing_state::height(path).map_err(|error| Fatal(error.to_string()))?,
             None => 0,
         };
+        // A height that the chain has not reached tells of no vote: the file is another chain's, or the node catches up.
+        let most = self.app.info().height.saturating_add(2);
         let mut known = self.known.lock();
-        if known.signed.in_state < state {
+        if known.signed.in_state < state && state <= most {
             (known.signed.in_state, known.changed) = (state, true);
         }
         let changed = std::mem::take(&mut known.changed).then(|| put_signed(&self.address, known.signed));

@@ -10,6 +10,7 @@ fn well() -> Seen {
     Seen {
         engine: Ok(EngineStatus { catching_up: false, peers: Some(3), latest_height: 7 }),
         missing_signer: None,
+        silent_key: None,
         needs_peers: true,
         age: Some(SECOND),
         still: SECOND,
@@ -43,6 +44,7 @@ fn each_fault_is_told_by_its_own_check() {
         (Seen { restoring, ..well() }, "restoring", "3 of 8 chunks"),
         (Seen { age: Some(2 * MINUTE), ..well() }, "last_block", "120 s ago"),
         (Seen { missing_signer: Some("waiting for the signer".into()), ..well() }, "signer", "waiting for"),
+        (Seen { silent_key: Some("this node's key signs nothing".into()), ..well() }, "signer", "signs nothing"),
         (Seen { engine: status(true, 3), ..well() }, "catching_up", "height 7"),
         (Seen { engine: status(false, 0), ..well() }, "no_peers", "no peers"),
         (Seen { settlement_lag: Some(61 * MINUTE), ..well() }, "settlement_late", "3660 s after"),

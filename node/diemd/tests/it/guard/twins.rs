@@ -11,7 +11,7 @@ use super::{
     Four, LAST, Log, address, refused, signed, state_file,
     votes::{all_differ_in_step, votes_of},
 };
-use crate::support::{files::copy, ports::Ports, single::Single};
+use crate::support::{client::until, files::copy, ports::Ports, single::Single};
 
 fn set_state(home: &Path, height: u64) {
     let state = json!({ "height": height.to_string(), "round": 0, "step": 3 });
@@ -65,6 +65,7 @@ async fn who_forgot_a_vote_or_has_a_twin_votes_not_once() {
     four.signs_above(LAST, signed(&home)).await;
 
     set_back(&mut four, &own).await;
+    far_above(&mut four, &own).await;
 
     // A copy is started beside the original, two blocks later.
     four.stop_one(LAST);
@@ -104,6 +105,38 @@ async fn set_back(four: &mut Four, own: &[u8; 20]) {
     four.start_one(LAST, &[]);
     four.signs_above(LAST, height).await;
     assert!(!log.text().contains("listens"), "{}", log.text());
+}
+
+/// A signing state that the chain is far from reaching is believed, so that the key signs nothing; the node says so, and with
+/// the right file it signs again at once.
+async fn far_above(four: &mut Four, own: &[u8; 20]) {
+    const FAR: u64 = 1_000_000;
+    let home = four.home(LAST);
+    four.stop_one(LAST);
+    let (height, newest) = (signed(&home), fs::read(state_file(&home)).unwrap());
+    set_state(&home, FAR);
+    let log = Log::from_now(&home);
+    four.start_one(LAST, &[]);
+    let api = four.nodes[LAST].as_ref().unwrap().api.clone();
+    let ready = async || reqwest::get(format!("{api}/readyz")).await.ok()?.text().await.ok();
+    until("the reason why it is not ready", async || {
+        ready().await.filter(|text| text.contains("this node's key signs nothing"))
+    })
+    .await;
+    let said = log.text();
+    let words =
+        [&format!("signed height {FAR} last, and the chain stands at"), &hex::encode(own), "move the file away"];
+    assert!(words.iter().all(|words| said.contains(*words)), "{said}");
+    four.others_make(2).await;
+    four.stop_one(LAST);
+    assert_eq!(signed(&home), FAR, "nothing is lowered");
+    assert_eq!(cast_above(&home, own, height), 0);
+    // The chain has not been told of that height, so the right file is taken without a question.
+    fs::write(state_file(&home), newest).unwrap();
+    let log = Log::from_now(&home);
+    four.start_one(LAST, &[]);
+    four.signs_above(LAST, height).await;
+    assert!(!log.text().contains("signs nothing") && !log.text().contains("listens"), "{}", log.text());
 }
 
 /// Whoever has lost the signing state and knows that nobody else signs has it raised; the node listens, and signs above.
