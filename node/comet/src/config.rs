@@ -145,11 +145,11 @@ impl Settings {
         }
     }
 
-    /// What CometBFT logs. Which peers it drops while it restores a snapshot, it says as information only.
+    /// What CometBFT logs. Which peers it asks and drops while it restores a snapshot, it says for debugging only.
     fn log_levels(&self) -> String {
         let mut levels = levels::with_failures(&self.log_level);
         if self.state_sync.is_some() && levels.contains(':') {
-            levels.push_str(",statesync:info");
+            levels.push_str(",statesync:debug");
         }
         levels
     }

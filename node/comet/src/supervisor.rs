@@ -5,6 +5,7 @@
 //! behind is found by its pid file and ended at the next start.
 
 mod advice;
+mod chunks;
 mod log;
 mod process;
 

@@ -25,7 +25,7 @@ pub struct StateSync {
 impl StateSync {
     /// The folder in which CometBFT keeps chunks on their way. By itself it takes the system's, and what it leaves there
     /// when it is killed nobody removes.
-    pub(super) fn folder(home: &Path) -> PathBuf {
+    pub(crate) fn folder(home: &Path) -> PathBuf {
         home.join("data/statesync")
     }
 

@@ -16,7 +16,10 @@ use diem_host::critical;
 use parking_lot::Mutex;
 use serde_json::{Map, Value};
 
-use super::advice::{Advice, NO_HEADER, Outlook, advice};
+use super::{
+    advice::{Advice, NO_HEADER, OTHER_STATE, Outlook, advice},
+    chunks::Chunks,
+};
 
 /// The number of last lines that are kept to explain an end.
 const KEPT: usize = 12;
@@ -59,6 +62,10 @@ struct Said {
     failure: Mutex<Option<String>>,
     /// Set when this node stops: CometBFT's messages about lost peers and closed connections are then no warnings.
     stopping: Arc<AtomicBool>,
+    /// Set when this CometBFT is stopped to be started anew.
+    quiet: AtomicBool,
+    /// Who was asked for chunks of a snapshot.
+    chunks: Mutex<Chunks>,
 }
 
 impl LastWords {
@@ -214,6 +221,9 @@ impl Said {
             "error" if self.stopping.load(Ordering::Relaxed) => tracing::debug!(target: "cometbft", module, "{text}"),
             "error" => {
                 tracing::warn!(target: "cometbft", module, "{text}");
+        if let Some(sentence) = self.chunks.lock().hear(&message, &fields) {
+            tracing::warn!("{sentence}");
+        }
                 self.keep(text);
             }
             "info" if message == SENDER_REJECTED => tracing::warn!(target: "cometbft", module, "{text}"),

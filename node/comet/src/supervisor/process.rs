@@ -12,6 +12,8 @@ use std::{
 use diem_host::{child, service};
 use rustix::process::Signal;
 
+use crate::config::StateSync;
+
 /// The interval at which an ending process is polled.
 const TICK: Duration = Duration::from_millis(20);
 
@@ -20,6 +22,12 @@ pub(super) fn spawn(binary: &Path, home: &Path) -> io::Result<Child> {
     let mut command = Command::new(binary);
     command.arg("start").arg("--home").arg(home);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    // CometBFT 0.38.25 reads `temp_dir` of its section `statesync` and does not use it: chunks on their way go to the folder
+    // for temporary files, and stay there when it is killed. The folder in the home is there while it looks for snapshots.
+    let chunks = StateSync::folder(home);
+    if chunks.is_dir() {
+        command.env("TMPDIR", chunks);
+    }
     child::die_with_thread(&mut command);
     service::conceal(&mut command);
     command.spawn()
