@@ -32,6 +32,9 @@ pub(crate) const NO_HEADER: &str = "don't have header #";
 
 /// What is said wherever this node's own votes conflict, and so the sign that it is not safe to sign.
 pub(crate) const ONE_KEY: &str =
+/// What CometBFT says of a block whose header has another hash of the state than this node computed.
+pub(super) const OTHER_STATE: &str = "wrong Block.Header.AppHash";
+
     "its own vote conflicts with one that it signed before: make sure that this key runs once only";
 
 const KNOWN: &[(&str, Advice)] = &[
@@ -60,9 +63,10 @@ const KNOWN: &[(&str, Advice)] = &[
     ("too many open files", Advice { text: "the limit of open files is too low: raise it (ulimit -n)", outlook: Open }),
     ("conflicting data", Advice { text: ONE_KEY, outlook: Same }),
     (
-        "wrong Block.Header.AppHash",
+        OTHER_STATE,
         Advice {
-            text: "this node computes another state than the network: check its version, then sync again",
+            text: "this node computes another state than the network: take the version that the others run, and undo the last \
+                   block with `diemd rollback`, after which it is executed again",
             outlook: Same,
         },
     ),

@@ -212,7 +212,7 @@ impl Said {
         }
         if message == BLOCK_REFUSED
             && let Some(Value::String(reason)) = fields.get("err")
-            && reason.contains(NO_HEADER)
+            && [NO_HEADER, OTHER_STATE].iter().any(|sign| reason.contains(sign))
         {
             return self.hear_failure(reason, "");
         }
@@ -358,6 +358,9 @@ mod tests {
         let line = r#"{"_msg":"found conflicting vote from ourselves; did you unsafe_reset a validator?","height":7,"level":"error","module":"consensus"}"#;
         let story = failed(format!("{line}\n"));
         assert!(story.text.contains(crate::supervisor::ONE_KEY), "{}", story.text);
+        // Two thirds have signed another state than this node has computed: no peer has a block that it would take.
+        let story = failed(refused("wrong Block.Header.AppHash.  Expected AB, got CD") + "\n");
+        assert!(story.text.contains("`diemd rollback`"), "{}", story.text);
     }
 
     #[test]

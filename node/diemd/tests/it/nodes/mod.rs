@@ -11,6 +11,7 @@ mod homes;
 mod killed;
 mod level;
 mod making;
+mod otherwise;
 mod readers;
 mod rollback;
 mod sentences;

@@ -6,8 +6,10 @@ use std::{
     process::Command,
 };
 
+use diem_client::Client;
 use rustix::process::Signal;
 
+use super::otherwise::Otherwise;
 use crate::support::{
     client::{commit, height, reach, root, until},
     devnet::{Devnet, EngineUnderTest},
@@ -128,7 +130,41 @@ async fn blocks_are_removed_and_fetched_anew_by_one_of_four() {
         assert_eq!(root(&node.client(), height).await, root(&client, height).await, "height {height}");
     }
     assert!(node.stop().success());
+    undone_after_a_defect(&client, &home).await;
     devnet.kill();
+}
+
+/// A program with a defect computes another state after one block, and can take no later one. Undone, the block is executed
+/// again by a program without it, and the node is back on the chain of the others.
+async fn undone_after_a_defect(client: &Client, home: &Path) {
+    let defective = Otherwise::start(home);
+    let goal = height(client).await.unwrap() + 3;
+    until("the defective node on the chain", async || (defective.app.info().height >= goal).then_some(())).await;
+    defective.err_once();
+    let (wrong, reason) = until("the end of its consensus", async || defective.halted()).await;
+    assert!(reason.contains("this node computes another state than the network"), "{reason}");
+    assert_eq!(defective.app.info().height, wrong, "no later block is taken");
+    let other = hex::encode(defective.app.info().root);
+    reach(client, wrong + 3).await;
+    assert!(!root(client, wrong).await.contains(&other));
+    tokio::task::block_in_place(|| defective.stop());
+
+    // The right program alone does not help: the state of before is there. It says so, while it catches up already.
+    let from = fs::read_to_string(home.join("node.log")).unwrap().len();
+    let (status, log) = Single::start(home, &[]).ended();
+    assert!(status.code() == Some(1) && log[from..].contains("this node computes another state"), "{}", &log[from..]);
+    assert!(log[from..].contains("`diemd rollback`"), "{}", &log[from..]);
+    let (now, hash) = rolled_back(home, &[]);
+    assert_eq!(now, wrong - 1);
+    assert!(root(client, now).await.contains(&hash));
+    let node = Single::start(home, &[]);
+    let goal = height(client).await.unwrap() + 3;
+    reach(&node.client(), goal).await;
+    reach(client, goal).await;
+    for height in [wrong, goal] {
+        assert_eq!(root(&node.client(), height).await, root(client, height).await, "height {height}");
+    }
+    assert!(node.stop().success());
 }
 
 #[tokio::test(flavor = "multi_thread")]
