@@ -13,6 +13,7 @@ mod level;
 mod making;
 mod otherwise;
 mod readers;
+mod refusals;
 mod rollback;
 mod sentences;
 mod sentry;

@@ -13,6 +13,7 @@ use diem_client::Client;
 use diem_core::Address;
 use serde_json::Value;
 
+use super::refusals::{Refusals, SAYS};
 use crate::support::{
     client::{answering, height, person, reach, until},
     network::turn,
@@ -175,7 +176,10 @@ async fn proves_itself_and_signs(program: &Path) {
     tokio::time::sleep(std::time::Duration::from_secs(12)).await;
     assert!(ready(&node).await.contains("waiting for the signer"), "{}", ready(&node).await);
 
-    let signer = Signer::start(program, &key_folder, &address, "diem-dev-1");
+    let between = folder.path().join("between.sock");
+    let refusals = Refusals::between(&between, &socket);
+    let address_between = format!("unix://{}", between.display());
+    let signer = Signer::start(program, &key_folder, &address_between, "diem-dev-1");
     until("a vote of the signer", async || signs(&first, &own).await.then_some(())).await;
     let standing = async |client: &Client| {
         let all = client.validators().await.unwrap().answer.items;
@@ -191,6 +195,18 @@ async fn proves_itself_and_signs(program: &Path) {
         (has("diem_validator_jailed 0") && has("diem_validator_signed_height ")).then_some(())
     })
     .await;
+
+    // A vote that the signer refuses is lost, and nothing else: the next one is asked for over the same connection.
+    let (_, connections) = refusals.seen();
+    let after = height(&first.client()).await.unwrap();
+    refusals.refuse(3);
+    until("votes that were refused", async || (refusals.seen().0 == 3).then_some(())).await;
+    reach(&first.client(), after + 3).await;
+    until("votes after the refusals", async || signs(&first, &own).await.then_some(())).await;
+    assert_eq!(refusals.seen(), (3, connections));
+    let log = fs::read_to_string(second.join("node.log")).unwrap();
+    assert!(log.contains(SAYS), "{log}");
+    assert!(!ready(&node).await.contains("signer"), "{}", ready(&node).await);
 
     // A signer that goes ends nothing, and one that comes back signs on.
     drop(signer);
