@@ -6,7 +6,15 @@ use std::{
     process::Stdio,
 };
 
-use crate::support::process::{diemd, words};
+use diem_config::version;
+
+use crate::support::{
+    client::reach,
+    network::turn,
+    ports::Ports,
+    process::{diemd, words},
+    single::{Single, comet_home},
+};
 
 const OLD: &str = include_str!("../../../../../tests/configs/v0.toml");
 const PEER: &str = "0123456789abcdef0123456789abcdef01234567@10.0.0.7:26656";
@@ -188,5 +196,38 @@ fn profiles_and_roles_are_sets_of_settings() {
     ] {
         let (code, said) = made(flags);
         assert!(code == Some(2) && said.contains(expected), "{said}");
+    }
+}
+
+/// The files that earlier versions have written.
+fn old_files() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/configs");
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    files.filter(|path| path.extension().is_some_and(|extension| extension == "toml")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_starts_with_each_file_of_before_and_names_each_change_in_its_log() {
+    let _turn = turn().await;
+    let files = old_files();
+    assert!(files.iter().any(|file| file.ends_with("v0.toml")));
+    for file in files {
+        let (folder, ports) = (tempfile::tempdir().unwrap(), Ports::claim());
+        let (home, _) = comet_home(folder.path(), &ports, ["--preset", "dev"]);
+        fs::copy(&file, home.join("config.toml")).unwrap();
+        let migrated = version::of_file(&file).unwrap();
+        assert!(migrated.is_old(), "{}", file.display());
+        let flags = ports.flags();
+        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+        let mut node = Single::start(&home, &flags);
+        node.api = format!("http://127.0.0.1:{}", 1_317 + ports.offset);
+        reach(&node.client(), 2).await;
+        let log = fs::read_to_string(home.join("node.log")).unwrap();
+        assert!(log.contains("config.toml is of an older version: `diemd config migrate` writes it anew"), "{log}");
+        for change in migrated.changes {
+            assert!(log.contains(&format!("read as migrated: {change}")), "{change}: {log}");
+        }
+        assert!(node.stop().success());
+        assert_eq!(fs::read(home.join("config.toml")).unwrap(), fs::read(&file).unwrap(), "the file stays as it is");
     }
 }
