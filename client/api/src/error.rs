@@ -127,6 +127,9 @@ pub enum HttpError {
     /// What relaying costs on Base is not known to this node.
     #[error("{0}")]
     FeeUnknown(String),
+    /// A client takes more than one may.
+    #[error("{0}; send it again in a moment")]
+    RateLimited(String),
 }
 
 diem_core::error_table! {
@@ -150,6 +153,7 @@ diem_core::error_table! {
     17 uri_too_long TooLarge never => Self::UriTooLong,
     18 head_too_large TooLarge never => Self::HeadTooLarge,
     19 fee_unknown Missing retry => Self::FeeUnknown(_),
+    20 rate_limited Unavailable retry => Self::RateLimited(_),
 }
 
 /// A line of the table of errors.
@@ -205,6 +209,7 @@ const OWN_STATUS: &[(&str, u16)] = &[
     ("pruned", 410),
     ("uri_too_long", 414),
     ("media_type", 415),
+    ("rate_limited", 429),
     ("head_too_large", 431),
     ("internal", 500),
     ("engine", 502),

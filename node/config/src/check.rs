@@ -31,6 +31,9 @@ const SHORTEST_KEPT: u64 = 1_000;
 /// The bounds of the price of gas on Base, in gwei. It is a hundredth of a gwei on most days.
 const MAX_GAS_GWEI: RangeInclusive<u64> = 1..=100_000;
 
+/// The units of work that the dearest request costs: with fewer at once it could never be made.
+const DEAREST: u32 = 20;
+
 /// Checks each setting for itself.
 pub(super) fn check(config: &Config) -> Result<(), String> {
     let Store { past_heights, cache_mib, .. } = config.store;
@@ -68,6 +71,12 @@ pub(super) fn check(config: &Config) -> Result<(), String> {
     }
     if let Some(bad) = config.api.cors.iter().find(|origin| !is_origin(origin)) {
         return Err(format!("`api.cors` names `{bad}`: write sites as browsers do, such as https://app.example, or *"));
+    }
+    if config.api.burst < DEAREST {
+        return Err(format!(
+            "`api.burst` is {}: set it to at least {DEAREST}, which a simulation costs",
+            config.api.burst
+        ));
     }
     bridge(&config.bridge)?;
     comet(&config.comet)

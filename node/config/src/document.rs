@@ -24,6 +24,15 @@ const HELP: &[(&str, &str)] = &[
         "api.cors",
         "The sites whose pages a browser lets read the answers: [\"https://app.example\"]; [\"*\"]: all of them.",
     ),
+    (
+        "api.connections_per_client",
+        "The most connections of one client, which is an IPv4 address or an IPv6 /64; 0: no limit. This machine has none.",
+    ),
+    (
+        "api.rate",
+        "The units of work that one client may ask for in a second; 0: no limit. A read costs 1, a proof or a page of a list 5, a simulation 20.",
+    ),
+    ("api.burst", "The most units that one client may ask for at once."),
     ("metrics", "The Prometheus metrics of this node."),
     ("metrics.listen", "The address at which they are served, or \"off\"."),
     ("ready", "The limits of the checks of /readyz, by which a balancer or a probe tells whether this node can serve."),

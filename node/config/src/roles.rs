@@ -32,7 +32,13 @@ impl Profile {
         let settings: &[(&str, &str)] = match self {
             Self::Validator => &[("store.keep_blocks", "100000"), ("snapshot.every", "off")],
             Self::Full => &[("store.keep_time", "14d"), ("snapshot.every", "auto")],
-            Self::Public => &[("store.keep_time", "14d"), ("snapshot.every", "auto"), ("api.cors", "*")],
+            Self::Public => &[
+                ("store.keep_time", "14d"),
+                ("snapshot.every", "auto"),
+                ("api.cors", "*"),
+                ("api.connections_per_client", "64"),
+                ("api.rate", "200"),
+            ],
             Self::Archive => &[("store.keep_blocks", "0"), ("snapshot.every", "auto")],
         };
         settings.iter().map(|(key, value)| Override::flag("profile", key, value)).collect()

@@ -18,11 +18,18 @@ pub struct Api {
     pub hosts: Vec<String>,
     /// The origins whose pages a browser lets read the answers, such as https://app.example; `*` stands for all.
     pub cors: Vec<String>,
+    /// The most connections of one client, an IPv4 address or the first half of an IPv6 one; 0 is no limit.
+    pub connections_per_client: u32,
+    /// The units of work that one client may ask for in a second; 0 is no limit.
+    pub rate: u32,
+    /// The most units that one client may ask for at once.
+    pub burst: u32,
 }
 
 impl Default for Api {
     fn default() -> Self {
-        Self { listen: loopback(1317), hosts: Vec::new(), cors: Vec::new() }
+        let (listen, burst) = (loopback(1317), 1_000);
+        Self { listen, hosts: Vec::new(), cors: Vec::new(), connections_per_client: 0, rate: 0, burst }
     }
 }
 

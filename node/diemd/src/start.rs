@@ -207,6 +207,11 @@ async fn run(
         hosts: config.api.hosts.clone(),
         cors: config.api.cors.clone(),
         ..diem_http::Options::default()
+        clients: diem_http::ClientLimits {
+            connections: config.api.connections_per_client,
+            rate: config.api.rate,
+            burst: config.api.burst,
+        },
     };
     disk_use::start(home, &metrics).map_err(StartError::System)?;
     let health = Health::start(Arc::clone(&node), &options);

@@ -32,6 +32,7 @@ impl Limit {
             "busy" => Some(Self::Room),
             "timeout" => Some(Self::Known(Refusal::Timeout)),
             "body_too_large" => Some(Self::Known(Refusal::TooLarge)),
+            "rate_limited" => Some(Self::Known(Refusal::Client)),
             "wrong_host" => Some(Self::Known(Refusal::WrongHost)),
             _ => None,
         }

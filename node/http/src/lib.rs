@@ -8,6 +8,7 @@ mod blocks;
 mod bodies;
 mod bridge;
 mod chain;
+mod clients;
 mod convert;
 mod credits;
 mod cursor;
@@ -50,11 +51,13 @@ use tokio::{
 
 use batcher::Batcher;
 use bodies::BodyReader;
+use clients::Clients;
 use error::Failure;
 use health::{Health, ReadyLimits};
 use readers::Readers;
 use waiters::Waiters;
 
+pub use clients::ClientLimits;
 pub use routes::lines as route_lines;
 
 /// The number of threads that answer reads, and the most reads that wait for one of them.
@@ -81,6 +84,8 @@ pub struct Options {
     pub hosts: Vec<String>,
     /// The origins whose pages a browser lets read the answers, such as `https://app.example`; `*` stands for all.
     pub cors: Vec<String>,
+    /// What each client may take.
+    pub clients: ClientLimits,
 }
 
 impl Options {
@@ -108,6 +113,8 @@ pub(crate) struct Api {
     pub(crate) batcher: Batcher,
     pub(crate) waiters: Arc<Waiters>,
     pub(crate) health: Arc<Health>,
+    /// What each client has taken.
+    pub(crate) clients: Arc<Clients>,
     /// The permits of event streams.
     pub(crate) streams: Arc<Semaphore>,
     /// The threads that read answers from the store and write them as JSON.
@@ -141,7 +148,9 @@ pub async fn serve(
     let api = Api::new(Arc::clone(&health), options, stopped.clone())?;
     let limits = listener::Limits::of_system();
     let metrics = Arc::clone(&health.node.metrics);
-    let server = listener::serve(listener, limits, routes::router(&api), routes::probes(&api), metrics, stopped);
+    let clients = Arc::clone(&api.clients);
+    let services = listener::Services { all: routes::router(&api), probes: routes::probes(&api), clients };
+    let server = listener::serve(listener, limits, services, metrics, stopped);
     let stopped_and_late = async move {
         stop.await;
         health.stop();
@@ -192,6 +201,7 @@ impl Api {
         let readers = Readers::start("http-read", READING_THREADS, MAX_WAITING_READS, &panics)?;
         let followers = Readers::start("http-events", 1, events::MAX_STREAMS, &panics)?;
         let simulators = Readers::start("http-simulate", 1, simulate::MAX_SIMULATIONS, &panics)?;
+        let clients = Clients::new(options.clients);
         let (genesis, bodies) = (OnceCell::new(), BodyReader::default());
         Ok(Arc::new(Self {
             node,
@@ -201,6 +211,7 @@ impl Api {
             batcher,
             waiters,
             health,
+            clients,
             streams,
             readers,
             followers,

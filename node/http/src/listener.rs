@@ -4,7 +4,7 @@
 use std::{io, pin::pin, sync::Arc, time::Duration};
 
 use axum::{Router, extract::ConnectInfo};
-use diem_engine::metrics::{Metrics, Open};
+use diem_engine::metrics::{Metrics, Open, Refusal};
 use hyper::{
     Request,
     body::Incoming,
@@ -21,7 +21,13 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, watch},
 };
 
-use super::{local::Side, refusal::Explained, write_timeout::WriteTimeout};
+use super::{
+    clients::{Client, Clients, Connected},
+    error::Failure,
+    local::Side,
+    refusal::Explained,
+    write_timeout::WriteTimeout,
+};
 
 /// The most bytes that a connection has sent and nobody has read yet, and so the most of the head of a request.
 const MAX_BUFFER: usize = 64 * 1024;
@@ -75,15 +81,27 @@ struct Slot {
     beyond: bool,
     /// Counts the connection that has the slot.
     _open: Option<Open>,
+    /// Counts it among those of its client.
+    _client: Option<Connected>,
 }
 
-/// Serves `app` until `stopping` becomes true, and then until all requests under way are answered. Connections beyond
-/// the limit are served `probes`, one request each; if there are too many of these too, they wait to be accepted.
+/// What connections are served.
+pub(super) struct Services {
+    /// The whole API.
+    pub(super) all: Router,
+    /// What is served beyond the limit of connections.
+    pub(super) probes: Router,
+    /// What each client has taken.
+    pub(super) clients: Arc<Clients>,
+}
+
+/// Serves the whole API until `stopping` becomes true, and then until all requests under way are answered. Connections
+/// beyond the limit are served the probes, one request each; if there are too many of these too, they wait to be accepted. A
+/// client that has too many connections gets an error on each further one.
 pub(super) async fn serve(
     listener: TcpListener,
     limits: Limits,
-    app: Router,
-    probes: Router,
+    services: Services,
     metrics: Arc<Metrics>,
     mut stopping: watch::Receiver<bool>,
 ) {
@@ -98,8 +116,21 @@ pub(super) async fn serve(
             (stream, Some(slot)) = next => (stream, slot),
             () = stopped(&mut stopping) => break,
         };
-        let app = if slot.beyond { probes.clone() } else { app.clone() };
-        let slot = Slot { _open: Some(metrics.connection()), ..slot };
+        let client = stream.peer_addr().ok().and_then(|address| Client::of(address.ip()));
+        let (client, refused) = match client.map(|client| services.clients.connect(client)) {
+            None => (None, None),
+            Some(Ok(connected)) => (Some(connected), None),
+            Some(Err(error)) => (None, Some(error)),
+        };
+        let app = match refused {
+            Some(error) => {
+                metrics.refused(Refusal::Client);
+                Router::new().fallback(move || std::future::ready(Failure::from(error.clone())))
+            }
+            None if slot.beyond => services.probes.clone(),
+            None => services.all.clone(),
+        };
+        let slot = Slot { _open: Some(metrics.connection()), _client: client, ..slot };
         tokio::spawn(connection(stream, app, limits, slot, stopping.clone()));
     }
     drop(listener);
@@ -139,7 +170,7 @@ async fn slot(slots: &Arc<Semaphore>, beyond: &Arc<Semaphore>) -> Option<Slot> {
         permit = slots.clone().acquire_owned() => (permit, false),
         permit = beyond.clone().acquire_owned() => (permit, true),
     };
-    permit.ok().map(|permit| Slot { _permit: permit, beyond, _open: None })
+    permit.ok().map(|permit| Slot { _permit: permit, beyond, _open: None, _client: None })
 }
 
 async fn connection(stream: TcpStream, app: Router, limits: Limits, slot: Slot, mut stopping: watch::Receiver<bool>) {
@@ -174,6 +205,7 @@ mod tests {
     };
 
     use super::*;
+    use crate::clients::ClientLimits;
 
     const LONG: Duration = Duration::from_secs(60);
 
@@ -196,7 +228,8 @@ mod tests {
         let app = Router::new().route("/", get(|| async { "all" })).route("/slow", get(slow));
         let some = Router::new().route("/", get(|| async { "some" }).post(|_: bytes::Bytes| async { "read" }));
         let metrics = Arc::new(Metrics::new(prometheus::Registry::new()).unwrap());
-        let task = tokio::spawn(serve(listener, limits, app, some, metrics, stopping));
+        let services = Services { all: app, probes: some, clients: Clients::new(ClientLimits::default()) };
+        let task = tokio::spawn(serve(listener, limits, services, metrics, stopping));
         Server { address, stop, task }
     }
 

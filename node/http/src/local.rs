@@ -17,12 +17,14 @@ use diem_api::HttpError;
 use diem_core::text::shortened;
 use tokio::net::{TcpListener, TcpStream};
 
-use super::error::Failure;
+use super::{clients::Client, error::Failure};
 
-/// The local address of a connection.
+/// Where a connection came in, and from whom.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Side {
     on_loopback: bool,
+    /// The client; `None` for this machine itself.
+    pub(crate) client: Option<Client>,
 }
 
 impl Side {
@@ -30,7 +32,16 @@ impl Side {
         // The address of a closed connection is unknown, and it reaches nobody; the stricter rule does no harm.
         Self {
             on_loopback: stream.local_addr().is_ok_and(|address: SocketAddr| address.ip().to_canonical().is_loopback()),
+            client: stream.peer_addr().ok().and_then(|address| Client::of(address.ip())),
         }
+    }
+}
+
+#[cfg(test)]
+impl Side {
+    /// A connection of this client from another machine.
+    pub(crate) const fn of_client(client: Client) -> Self {
+        Self { on_loopback: false, client: Some(client) }
     }
 }
 

@@ -24,7 +24,7 @@ use tower_http::{
 };
 
 use super::{
-    Api, Shared, blocks, bodies, bridge, chain, credits, days, dev,
+    Api, Shared, blocks, bodies, bridge, chain, clients, credits, days, dev,
     error::{Failure, Limit},
     events,
     health::Health,
@@ -178,6 +178,7 @@ pub(crate) fn router(api: &Arc<Api>) -> Router {
         origins => router.layer(cors_layer(origins)),
     };
     router
+        .layer(middleware::from_fn_with_state(api.clients.clone(), clients::limit))
         .layer(middleware::from_fn_with_state(guests(api), local::guard))
         .layer(middleware::from_fn_with_state(api.clone(), count))
 }

@@ -211,6 +211,7 @@ const LATER: &[(&str, &str, &str)] = &[
     ("http", "engine", "the engine may answer again"),
     ("http", "pool", "the pool empties"),
     ("http", "internal", "a fault of ours need not come again"),
+    ("http", "rate_limited", "what a client may take comes back"),
     ("http", "timeout", "the request may arrive faster"),
     ("bridge", "not_authority", "the authority may change"),
     ("bridge", "unprepared", "the authority may prepare it"),

@@ -26,11 +26,13 @@ pub enum Refusal {
     TooLarge,
     /// A page of another site has made the request on loopback.
     WrongHost,
+    /// The client has as many connections, or has asked for as much lately, as one client may.
+    Client,
 }
 
 impl Refusal {
     /// All reasons.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Connections,
         Self::Reads,
         Self::Simulations,
@@ -39,6 +41,7 @@ impl Refusal {
         Self::Timeout,
         Self::TooLarge,
         Self::WrongHost,
+        Self::Client,
     ];
 
     /// The value of the label `reason`.
@@ -52,6 +55,7 @@ impl Refusal {
             Self::Timeout => "timeout",
             Self::TooLarge => "too_large",
             Self::WrongHost => "wrong_host",
+            Self::Client => "client",
         }
     }
 }
