@@ -31,6 +31,10 @@ pub struct Status {
     /// it has executed all blocks itself.
     #[serde(default)]
     pub began_at: Option<u64>,
+    /// The lowest block that this node still has, and gives to others that fetch blocks; `null` where an earlier release
+    /// answers, which does not tell.
+    #[serde(default)]
+    pub first_block: Option<u64>,
     /// The heights of the snapshots that this node offers to others, the newest first.
     #[serde(default)]
     pub snapshots: Vec<u64>,

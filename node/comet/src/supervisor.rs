@@ -264,7 +264,7 @@ impl Watcher {
                     }
                     continue;
                 }
-                Outlook::Open => {}
+                Outlook::Open | Outlook::Later => {}
             }
             short_lives = if born.elapsed() < HEALTHY { short_lives.saturating_add(1) } else { 1 };
             if short_lives >= MAX_SHORT_LIVES {

@@ -4,15 +4,24 @@
 //! plan          what the nodes behind the URLs say: genesis, trust, peers
 //! light_server  headers for CometBFT's light client, one server for each URL
 //! nodes         what the nodes behind the URLs show of a block, compared with each other
+//! sight         how far they are meanwhile, and which blocks they have
+//! pace          rate and time left
 //! watch         progress, and the way on where no snapshot comes
 //! ```
 
 mod light_server;
 mod nodes;
+mod pace;
 mod plan;
+mod sight;
 mod watch;
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use diem_client::Client;
 use diem_comet::StateSync;
@@ -33,7 +42,8 @@ use nodes::Nodes;
 /// The name of the note in the home.
 const NOTE: &str = "join.json";
 
-/// How this home joins its chain. `diemd join` writes it, and every start reads it until the node has a block.
+/// How this home joins its chain. `diemd join` writes it. Every start reads it: until the node has a block, all of it, and
+/// then by which nodes it catches up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Note {
@@ -134,23 +144,44 @@ impl Note {
     }
 }
 
+/// Removes the file that tells others that a node follows its chain, which an earlier run has left.
+///
+/// # Errors
+/// The disk refuses.
+pub(crate) fn forget_ready(file: &Path) -> Result<(), HomeError> {
+    match std::fs::remove_file(file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(HomeError::io(file, error)),
+        _ => Ok(()),
+    }
+}
+
 /// A node that joins: the servers of headers live as long as it does.
 pub(crate) struct Joining {
     pub(crate) note: Note,
     /// The address of this node's own API.
     pub(crate) api: SocketAddr,
+    /// The nodes that it joins by.
+    clients: Vec<Client>,
+    /// The height of the chain's first block.
+    first: u64,
     servers: Vec<LightServer>,
     fork: Fork,
 }
 
 impl Joining {
-    /// Gets ready to join, where the home has a note and no block yet. Nothing is asked of the network.
+    /// Gets ready to join, where the home has a note. One that has a block already only catches up. Nothing is asked of the
+    /// network.
     ///
     /// # Errors
     /// [`JoinError`] says what to do.
     pub(crate) async fn prepare(home: &Home, origin: &Origin, api: SocketAddr) -> Result<Option<Self>, JoinError> {
-        let Origin::Genesis { doc, .. } = origin else { return Ok(None) };
         let Some(mut note) = Note::read(home)? else { return Ok(None) };
+        let clients: Vec<Client> = note.urls.iter().map(|url| Client::new(url)).collect::<Result<_, _>>()?;
+        let (mut servers, fork) = (Vec::new(), Fork::default());
+        let Origin::Genesis { doc, .. } = origin else {
+            note.state_sync = false;
+            return Ok(Some(Self { note, api, clients, first: 0, servers, fork }));
+        };
         if note.state_sync && note.is_expired() {
             let expired = JoinError::Expired { height: note.trust_height, time: note.trust_time };
             if !note.block_sync {
@@ -159,16 +190,14 @@ impl Joining {
             tracing::warn!("{expired}. Without it all blocks are executed from the genesis, which takes longer");
             note.state_sync = false;
         }
-        let (mut servers, fork) = (Vec::new(), Fork::default());
         if note.state_sync {
-            let clients: Vec<Client> = note.urls.iter().map(|url| Client::new(url)).collect::<Result<_, _>>()?;
             for own in 0..clients.len() {
                 let period = Duration::from_secs(note.trust_seconds);
                 let nodes = Nodes::new(clients.clone(), own, Arc::clone(doc), period);
                 servers.push(LightServer::start(nodes, diem_comet::consensus_params(doc), Arc::clone(&fork)).await?);
             }
         }
-        Ok(Some(Self { note, api, servers, fork }))
+        Ok(Some(Self { note, api, clients, first: doc.initial_height, servers, fork }))
     }
 
     /// What CometBFT is told, if it asks for snapshots.

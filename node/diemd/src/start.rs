@@ -74,6 +74,7 @@ impl Start {
         if archive::is_unfinished(home) {
             return Err(StartError::Unfinished(home.root().to_path_buf()));
         }
+        joining::forget_ready_file(home)?;
         let config = Config::load(&home.config_file(), std::env::vars(), &self.flags)?;
         logging::start(&config.log)?;
         say_migrated(home)?;

@@ -51,6 +51,7 @@ pub(crate) async fn status(State(api): Shared, Query(Nothing {}): Query<Nothing>
         latest: head(&api),
         oldest_state_height: app.oldest_height(),
         began_at: app.began_at(),
+        first_block: Some(app.first_block()),
         snapshots: app.list_snapshots().into_iter().map(|snapshot| snapshot.height).collect(),
         catching_up: engine.map(|engine| engine.catching_up),
         peers: engine.and_then(|engine| engine.peers),

@@ -18,9 +18,11 @@ pub(super) enum Outlook {
     Same,
     /// It ends the same way until somebody else has come, who may come at any time.
     Waiting,
+    /// It ends the same way until others show what it needs, which they may at any time.
+    Later,
 }
 
-use Outlook::{Open, Same, Waiting};
+use Outlook::{Later, Open, Same, Waiting};
 
 const STORES: &str = "its blocks and the application's state do not fit together, as when one of the two was lost or \
                       restored alone: restore the folders `data` and `cometbft/data` of this home from the same \
@@ -81,6 +83,14 @@ const KNOWN: &[(&str, Advice)] = &[
     (
         "can't get pubkey",
         Advice { text: "no signer has connected to the address of `comet.signer` yet", outlook: Waiting },
+    ),
+    (
+        "light client state provider",
+        Advice {
+            text: "the nodes that this one joins by do not show the block that it trusts: they are away, or do not have it \
+                   any more",
+            outlook: Later,
+        },
     ),
     ("AppHash after replay", Advice { text: STORES, outlook: Same }),
     ("does not match app's AppHash", Advice { text: STORES, outlook: Same }),

@@ -11,19 +11,23 @@ use diem_cli::{
     output::{fields, say},
     trust::block_point,
 };
+use diem_comet::Peer;
 use diem_config::{
-    Config, Length, Override,
+    Config, Length, Override, edit,
     init::{Init, InitError},
 };
 use diem_core::development::is_development;
-use diem_host::{home::Home, outlet};
+use diem_host::{
+    home::{Home, HomeError},
+    outlet,
+};
 use diem_runtime::App;
 
 use super::node::{HomeArgs, run_node};
 use crate::{
     devnet::ports::all_are_free,
     forget::forget_chain,
-    join::{Join, Note, Plan},
+    join::{Join, Note, Plan, forget_ready},
     start::Start,
 };
 
@@ -90,13 +94,18 @@ impl JoinCommand {
             return if self.no_start { Ok(()) } else { run_node(&Start::default(), &home) };
         }
         self.check_home(&home)?;
+        if let Some(file) = &self.ready_file {
+            forget_ready(file).map_err(failed)?;
+        }
         let join = Join {
             urls: self.urls.clone(),
             genesis_hash: self.genesis_hash,
             trust: self.trust,
             from_genesis: self.from_genesis,
         };
-        let plan = common::block_on(async { join.plan().await.map_err(failed) })?;
+        let plan = common::block_on(async {
+            join.plan().await.map_err(|error| if error.is_usage() { usage(error) } else { failed(error) })
+        })?;
         self.show(&plan)?;
         self.prepare(&home, &plan)?;
         if self.no_start {
@@ -121,10 +130,13 @@ impl JoinCommand {
     }
 
     fn show(&self, plan: &Plan) -> Result<(), Failure> {
-        let how = match (self.from_genesis, plan.snapshot) {
-            (true, _) => "all blocks are executed from the genesis".to_owned(),
-            (false, Some(height)) => format!("by a snapshot; the newest that all nodes offer is of height {height}"),
-            (false, None) => "by a snapshot, if one is offered within a minute".to_owned(),
+        let how = match (plan.snapshot, &plan.pruned) {
+            _ if self.from_genesis => "all blocks are executed from the genesis".to_owned(),
+            (Some(height), _) => format!("by a snapshot; the newest that all nodes offer is of height {height}"),
+            (None, None) => "by a snapshot, if one is offered within a minute".to_owned(),
+            (None, Some((lowest, url))) => {
+                format!("by a snapshot alone: no node has the first blocks any more, the lowest is {lowest}, of {url}")
+            }
         };
         say(&fields([
             ("chain", plan.genesis.chain_id.clone()),
@@ -133,7 +145,10 @@ impl JoinCommand {
             ("because", plan.reason.clone()),
             ("joins", how),
         ]));
-        if self.urls.len() == 1 && !self.from_genesis {
+        for (url, other) in &plan.twice {
+            say(&format!("{url} and {other} lead to one node, which says nothing more by being named twice"));
+        }
+        if plan.peers.len() == 1 && !self.from_genesis {
             say(
                 "one node alone cannot be compared with others: whose turn it is to propose (which no hash covers) rests on its \
                  word; a second URL would be compared",
@@ -150,6 +165,7 @@ impl JoinCommand {
         if home.exists() {
             let _lock = home.lock().map_err(failed)?;
             same_chain(home, plan)?;
+            add_peers(home, plan)?;
             forget_chain(home).map_err(failed)?;
         } else {
             home.create().map_err(failed)?;
@@ -220,6 +236,24 @@ impl JoinCommand {
 fn patience(text: &str) -> Result<Length, String> {
     let patience: Length = text.parse()?;
     if patience.0 < 10_000 { Err("the shortest patience is 10s".into()) } else { Ok(patience) }
+}
+
+/// Adds the peers that the configuration of a home does not name yet: those that it knows may not have what it needs.
+fn add_peers(home: &Home, plan: &Plan) -> Result<(), Failure> {
+    const KEY: &str = "comet.peers";
+    let path = home.config_file();
+    let text = std::fs::read_to_string(&path).map_err(|error| failed(HomeError::io(&path, error)))?;
+    let known = Config::parse(&text, &path.display().to_string()).map_err(usage)?.comet.peers;
+    let is_new = |peer: &&Peer| !known.iter().any(|known| known.starts_with(&format!("{}@", peer.id)));
+    let new: Vec<String> = plan.peers.iter().filter(is_new).map(ToString::to_string).collect();
+    if new.is_empty() {
+        return Ok(());
+    }
+    let all: Vec<String> = known.iter().chain(&new).cloned().collect();
+    let changed = edit::change(&text, &path.display().to_string(), KEY, &all.join(",")).map_err(usage)?;
+    home.write(&path, &changed).map_err(failed)?;
+    say(&format!("`{KEY}` of this home has {} now", new.join(" and ")));
+    Ok(())
 }
 
 /// Checks that a home that is there is one of this chain, before anything of it is removed.

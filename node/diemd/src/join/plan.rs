@@ -17,6 +17,12 @@ use diem_types::GenesisDoc;
 const MARGIN: Duration = Duration::from_secs(60);
 const SHORT_MARGIN: u32 = 4;
 
+/// The ways into a chain whose first blocks are gone.
+const BY_SNAPSHOT: &str =
+    "Join by the snapshot that they offer, without --from-genesis, or name an archive node, which keeps all blocks";
+const BY_ANOTHER: &str = "None of them offers a snapshot either: name a node that does, let an operator take one \
+                          (`diemd snapshot create`) and try again, or name an archive node, which keeps all blocks";
+
 /// What the operator asks for.
 #[derive(Debug, Clone)]
 pub(crate) struct Join {
@@ -44,14 +50,29 @@ pub(crate) struct Plan {
     pub(crate) period: Duration,
     /// The newest snapshot that all nodes offer.
     pub(crate) snapshot: Option<u64>,
+    /// The lowest block that the nodes still have, and the URL of the one that has it, where none has the first block.
+    pub(crate) pruned: Option<(u64, String)>,
+    /// The URLs that lead to a node that an earlier one leads to, each with that earlier one.
+    pub(crate) twice: Vec<(String, String)>,
 }
 
 /// Why the nodes cannot be joined.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PlanError {
-    /// A node does not answer.
+    /// A URL is none.
     #[error(transparent)]
-    Client(#[from] ClientError),
+    Url(ClientError),
+    /// Nobody listens at a URL.
+    #[error("no node answers at {url} ({reason}): start that node, or name another one of the chain")]
+    Unreachable {
+        /// The URL.
+        url: String,
+        /// The reason that the system gives.
+        reason: String,
+    },
+    /// A node does not answer as it should.
+    #[error(transparent)]
+    Client(ClientError),
     /// Two nodes are of different chains, or the genesis is not the promised one.
     #[error("the genesis of {url} has hash {found}, and {wanted_by} has {wanted}: these are different chains")]
     Genesis {
@@ -109,6 +130,18 @@ pub(crate) enum PlanError {
         /// The trusting period in days.
         days: u64,
     },
+    /// None of the nodes has the first block, from which all blocks would be executed.
+    #[error("no node that you named has block {height} any more: the lowest is {lowest}, of {url}. {way}")]
+    Pruned {
+        /// The height of the first block.
+        height: u64,
+        /// The lowest block that one of the nodes has.
+        lowest: u64,
+        /// The URL of that node.
+        url: String,
+        /// What the operator can do, as a sentence.
+        way: &'static str,
+    },
     /// A node has no peer address, which a development engine has not.
     #[error("{0} has no address for peers: it runs the development engine, which nobody can join")]
     NoPeers(String),
@@ -117,7 +150,22 @@ pub(crate) enum PlanError {
     NoNode,
 }
 
+impl From<ClientError> for PlanError {
+    fn from(error: ClientError) -> Self {
+        match error {
+            ClientError::Url(_) => Self::Url(error),
+            ClientError::Unreachable { url, reason } => Self::Unreachable { url, reason },
+            _ => Self::Client(error),
+        }
+    }
+}
+
 impl PlanError {
+    /// Whether the command line is wrong, whatever the nodes say.
+    pub(crate) const fn is_usage(&self) -> bool {
+        matches!(self, Self::Url(_))
+    }
+
     fn unproven(client: &Client, height: u64, error: VerifyError) -> Self {
         Self::Unproven { url: client.url().into(), height, error: Box::new(error) }
     }
@@ -137,9 +185,16 @@ impl Join {
     pub(crate) async fn plan(&self) -> Result<Plan, PlanError> {
         let nodes = Nodes::ask(&self.urls).await?;
         let genesis = nodes.genesis(self.genesis_hash).await?;
-        let peers = nodes.peers()?;
+        let (peers, twice) = (nodes.peers()?, nodes.twice());
         let period = trusting_period(&genesis);
         let snapshot = nodes.common_snapshot();
+        let pruned = lowest(nodes.said()).filter(|(lowest, _)| *lowest > genesis.initial_height);
+        if let Some((lowest, url)) = pruned.clone()
+            && (self.from_genesis || !nodes.offer())
+        {
+            let way = if nodes.offer() { BY_SNAPSHOT } else { BY_ANOTHER };
+            return Err(PlanError::Pruned { height: genesis.initial_height, lowest, url, way });
+        }
         let (trust, time, reason, asks) = match self.trust {
             Some((height, hash)) => {
                 let time = nodes.header(&genesis, height, Some(hash)).await?.1;
@@ -154,22 +209,28 @@ impl Join {
                 ((height, hash), time, "the genesis is trusted: all blocks are executed".into(), false)
             }
             // CometBFT looks at it some seconds later, when it must still be young enough.
-            None if !is_old(genesis.genesis_time, period.saturating_sub(margin(period))) => {
+            None if is_young(&genesis, period) && nodes.all_have(genesis.initial_height) => {
                 let trust = nodes.first_header(&genesis).await?;
                 let time = genesis.genesis_time;
                 (trust, time, "the genesis is trusted: it is younger than its validators answer for".into(), false)
             }
             None => {
-                let height = snapshot.ok_or_else(|| PlanError::NoTrust { days: days(period) })?;
+                let height = nodes.shown_snapshot().ok_or_else(|| PlanError::NoTrust { days: days(period) })?;
                 let (hash, time) = nodes.header(&genesis, height, None).await?;
                 if is_old(time, period) {
                     return Err(PlanError::Expired { height, time, days: days(period) });
                 }
-                let reason = format!("block {height} is trusted because all nodes that you named show it");
-                ((height, hash), time, reason, true)
+                // Where the first block is gone, the genesis may still prove a later one by itself.
+                let proven = is_young(&genesis, period) && nodes.follows_from_genesis(&genesis, height).await;
+                let reason = if proven {
+                    format!("block {height} is trusted because validators of the genesis have signed it")
+                } else {
+                    format!("block {height} is trusted because all nodes that you named show it")
+                };
+                ((height, hash), time, reason, !proven)
             }
         };
-        Ok(Plan { genesis, peers, trust, time, reason, asks, period, snapshot })
+        Ok(Plan { genesis, peers, trust, time, reason, asks, period, snapshot, pruned, twice })
     }
 }
 
@@ -177,6 +238,18 @@ impl Join {
 fn is_old(time: Time, period: Duration) -> bool {
     let age = wall_clock()().saturating_sub(time.millis());
     Duration::from_millis(age) >= period
+}
+
+/// Whether the validators of a genesis answer for it for some time yet.
+fn is_young(genesis: &GenesisDoc, period: Duration) -> bool {
+    !is_old(genesis.genesis_time, period.saturating_sub(margin(period)))
+}
+
+/// The lowest block that any of these nodes has, and the URL of that node; `None` where one of them does not tell, or
+/// there are none. `said` has the URL and the first block of each.
+pub(super) fn lowest<'a>(said: impl IntoIterator<Item = (&'a str, Option<u64>)>) -> Option<(u64, String)> {
+    let told: Option<Vec<_>> = said.into_iter().map(|(url, first)| Some((first?, url))).collect();
+    told?.into_iter().min().map(|(first, url)| (first, url.into()))
 }
 
 /// The time that must be left of this trusting period for a plan.
@@ -244,6 +317,45 @@ impl Nodes {
         Ok(peers)
     }
 
+    /// The URL and the first block of each node, where it tells.
+    fn said(&self) -> impl Iterator<Item = (&str, Option<u64>)> {
+        self.clients.iter().zip(&self.statuses).map(|(client, status)| (client.url(), status.first_block))
+    }
+
+    /// Whether any of the nodes offers a snapshot.
+    fn offer(&self) -> bool {
+        self.statuses.iter().any(|status| !status.snapshots.is_empty())
+    }
+
+    /// Whether all nodes have the header of this height, as far as they tell.
+    fn all_have(&self, height: u64) -> bool {
+        self.statuses.iter().all(|status| status.first_block.is_none_or(|first| first <= height))
+    }
+
+    /// The newest snapshot that all nodes offer, or else the newest of any whose header all have.
+    fn shown_snapshot(&self) -> Option<u64> {
+        let offered = || self.statuses.iter().flat_map(|status| status.snapshots.iter().copied());
+        let is_there = |height: u64| {
+            self.all_have(height)
+                && self.statuses.iter().all(|status| status.latest.is_some_and(|head| head.height >= height))
+        };
+        self.common_snapshot().or_else(|| offered().filter(|height| is_there(*height)).max())
+    }
+
+    /// Whether validators of the genesis have signed this block in such number that it needs no other trust.
+    async fn follows_from_genesis(&self, genesis: &GenesisDoc, height: u64) -> bool {
+        let Ok(block) = self.first().light_block(height).await else { return false };
+        Trust::from_genesis(genesis).and_then(|start| start.advance(&block, Time(wall_clock()()))).is_ok()
+    }
+
+    /// The URLs that lead to a node that an earlier one leads to, each with that earlier one.
+    fn twice(&self) -> Vec<(String, String)> {
+        let id = |at: usize| self.statuses.get(at).and_then(|status| status.peer.as_ref()).map(|peer| &peer.id);
+        let earlier = |at: usize| (0..at).find(|other| id(at).is_some() && id(*other) == id(at));
+        let url = |at: usize| self.clients.get(at).map(|client| client.url().to_owned());
+        (0..self.clients.len()).filter_map(|at| Some((url(at)?, url(earlier(at)?)?))).collect()
+    }
+
     /// The newest snapshot that all nodes offer.
     fn common_snapshot(&self) -> Option<u64> {
         let (first, others) = self.statuses.split_first()?;
@@ -299,6 +411,14 @@ mod tests {
         let day = Duration::from_secs(86_400);
         assert_eq!(margin(14 * day), Duration::from_secs(60));
         assert_eq!(margin(Duration::from_secs(80)), Duration::from_secs(20));
+    }
+
+    #[test]
+    fn the_lowest_block_is_known_where_every_node_tells() {
+        let said = |first: [Option<u64>; 2]| lowest(["a", "b"].into_iter().zip(first));
+        assert_eq!(said([Some(9), Some(4)]), Some((4, "b".into())));
+        assert_eq!(said([Some(9), None]), None);
+        assert_eq!(lowest([]), None);
     }
 
     #[test]

@@ -10,11 +10,14 @@ use diem_host::home::{Home, write_whole};
 use diem_runtime::{App, snapshots::RestoreProgress};
 use serde_json::json;
 
-use super::{Joining, Note};
+use super::{Joining, Note, pace::Pace, sight::Sight};
 
 /// The interval between looks, and between lines of the log.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 const SAY_EVERY: Duration = Duration::from_secs(5);
+/// The time without a block after which a node that fetches blocks says whether anybody has the next one, and the interval
+/// at which it says that again.
+const LACKS_AFTER: Duration = Duration::from_secs(30);
 /// The part of the patience that is left for an offer, and for a chunk after one that was wrong: its sender is dropped, and
 /// another answers soon if there is one.
 const FOR_AN_OFFER: u32 = 2;
@@ -30,8 +33,22 @@ pub(crate) enum Outcome {
     GivenUp(String),
 }
 
+/// What was seen of a node that joins.
+struct Seen {
+    /// How far it was, and since when.
+    restoring: Option<RestoreProgress>,
+    height: u64,
+    since: Instant,
+    /// What the nodes that it joins by say of the chain.
+    sight: Sight,
+    pace: Pace,
+    /// The moment of the last line about a block that nobody has.
+    lacked: Option<Instant>,
+}
+
 /// Watches a node until it follows its chain. Where a snapshot does not come, it has CometBFT look for another one, and in
-/// the end execute all blocks, unless the operator does not want that.
+/// the end execute all blocks, unless the operator does not want that or nobody has them any more. Peers come and go, so
+/// that it then waits.
 pub(crate) async fn watch(
     joining: Joining,
     home: &Home,
@@ -40,7 +57,8 @@ pub(crate) async fn watch(
     again: &diem_comet::Joining,
 ) -> Outcome {
     let patience = Duration::from_secs(joining.note.patience_seconds);
-    let (mut said, mut moved, mut given_up) = (Instant::now(), (Instant::now(), None, 0), 0_u32);
+    let (mut said, mut given_up) = (Instant::now(), 0_u32);
+    let mut seen = Seen::new();
     let mut state_sync = joining.note.state_sync;
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
@@ -60,22 +78,28 @@ pub(crate) async fn watch(
             return Outcome::Follows;
         }
         let restoring = app.restoring();
-        if (restoring, height) != (moved.1, moved.2) {
-            moved = (Instant::now(), restoring, height);
-        }
+        seen.moves(restoring, height);
         if said.elapsed() >= SAY_EVERY {
+            seen.sight = Sight::ask(&joining.clients).await;
+            seen.say(state_sync);
             said = Instant::now();
-            say(restoring, height, state_sync);
         }
         if !state_sync || height > 0 {
+            seen.say_lack(height.saturating_add(1).max(joining.first));
             continue;
         }
-        let Some(reason) = overdue(restoring, moved.0.elapsed(), patience) else { continue };
+        let Some(reason) = overdue(restoring, seen.since.elapsed(), patience) else { continue };
         app.give_up_restoring();
+        let lack = seen.sight.lacks(joining.first).filter(|_| joining.note.block_sync);
         let result = if restoring.is_some() && given_up < SNAPSHOTS {
             given_up = given_up.saturating_add(1);
             tracing::warn!("{reason}: this snapshot is given up, and the next one is looked for");
             again.look_again()
+        } else if let Some(lack) = lack {
+            tracing::warn!("{reason}, and all blocks cannot be executed instead: {lack}");
+            given_up = 0;
+            // CometBFT goes on looking by itself where it has not begun with one.
+            if restoring.is_some() { again.look_again() } else { Ok(()) }
         } else if joining.note.block_sync {
             tracing::warn!("{reason}: all blocks are executed from the genesis instead, which takes longer");
             state_sync = false;
@@ -90,16 +114,56 @@ pub(crate) async fn watch(
         if let Err(error) = result {
             return Outcome::GivenUp(error.to_string());
         }
-        moved.0 = Instant::now();
+        seen.since = Instant::now();
     }
 }
 
-fn say(restoring: Option<RestoreProgress>, height: u64, state_sync: bool) {
-    match restoring {
-        Some(RestoreProgress { right, all, .. }) => tracing::info!("a snapshot is restored: {right} of {all} chunks"),
-        None if height > 0 => tracing::info!(height, "this node catches up with the chain"),
-        None if state_sync => tracing::info!("no snapshot has been accepted yet"),
-        None => tracing::info!("no block has been executed yet"),
+impl Seen {
+    fn new() -> Self {
+        let (sight, pace) = (Sight::default(), Pace::default());
+        Self { restoring: None, height: 0, since: Instant::now(), sight, pace, lacked: None }
+    }
+
+    /// Notes how far the node is.
+    fn moves(&mut self, restoring: Option<RestoreProgress>, height: u64) {
+        if (restoring, height) == (self.restoring, self.height) {
+            return;
+        }
+        // Chunks and blocks have a pace of their own.
+        if restoring.is_some() != self.restoring.is_some() || (height > 0) != (self.height > 0) {
+            self.pace = Pace::default();
+        }
+        (self.restoring, self.height, self.since) = (restoring, height, Instant::now());
+    }
+
+    /// Says how far the node is, at which rate it goes on, and how long that takes.
+    fn say(&mut self, state_sync: bool) {
+        let (now, height) = (Instant::now(), self.height);
+        match (self.restoring, self.sight.latest) {
+            (Some(RestoreProgress { right, all, .. }), _) => {
+                self.pace.note(now, right as u64, Some(all.saturating_sub(right) as u64));
+                tracing::info!("a snapshot is restored: {right} of {all} chunks{}", self.pace.words("chunks"));
+            }
+            (None, latest) if height > 0 => {
+                self.pace.note(now, height, latest.map(|latest| latest.saturating_sub(height)));
+                let of = latest.map_or_else(String::new, |latest| format!(" of {latest}"));
+                let pace = self.pace.words("blocks");
+                tracing::info!("this node catches up with the chain: block {height}{of}{pace}");
+            }
+            _ if state_sync => tracing::info!("no snapshot has been accepted yet"),
+            _ => tracing::info!("no block has been executed yet"),
+        }
+    }
+
+    /// Says so where nobody has the block `next`, and none has come for a while.
+    fn say_lack(&mut self, next: u64) {
+        if self.since.elapsed() < LACKS_AFTER || self.lacked.is_some_and(|last| last.elapsed() < LACKS_AFTER) {
+            return;
+        }
+        if let Some(lack) = self.sight.lacks(next) {
+            tracing::warn!("{lack}");
+            self.lacked = Some(Instant::now());
+        }
     }
 }
 

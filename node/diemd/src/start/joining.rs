@@ -4,7 +4,7 @@ use diem_host::home::Home;
 use diem_runtime::App;
 use tokio::task::JoinHandle;
 
-use crate::join::{JoinError, Note, Outcome};
+use crate::join::{JoinError, Note, Outcome, forget_ready};
 
 /// Whether a home that joins has the state of a snapshot and no block after it. CometBFT writes state and blocks of its own
 /// one after the other then, and refuses to start where only one of them is there.
@@ -14,6 +14,17 @@ use crate::join::{JoinError, Note, Outcome};
 pub(super) fn is_half_begun(home: &Home, app: &App) -> Result<bool, JoinError> {
     let has_no_block = app.began_at() == Some(app.info().height);
     Ok(has_no_block && Note::read(home)?.is_some_and(|note| note.state_sync))
+}
+
+/// Removes the file by which an earlier start of a home that joins has said that it follows the chain.
+///
+/// # Errors
+/// The note that says how the home joins cannot be read, or the disk refuses.
+pub(super) fn forget_ready_file(home: &Home) -> Result<(), JoinError> {
+    match Note::read(home)?.and_then(|note| note.ready_file) {
+        Some(file) => Ok(forget_ready(&file)?),
+        None => Ok(()),
+    }
 }
 
 /// How joining ended, once; it never completes where the node does not join.

@@ -113,6 +113,7 @@ fn status_of(home: &Path) -> Status {
         latest: None,
         oldest_state_height: None,
         began_at: None,
+        first_block: None,
         snapshots: Vec::new(),
         catching_up: Some(false),
         peers: Some(1),

@@ -6,6 +6,7 @@ mod headers;
 mod kills;
 mod liar;
 mod lies;
+mod pruned;
 mod servers;
 mod ways;
 
@@ -46,15 +47,20 @@ impl Joiner {
 
     /// Joins the chain of these nodes, with these further flags, and starts with further settings.
     fn join_with(urls: &[&str], flags: &[&str], settings: &[&str]) -> Self {
+        let mut joiner = Self::prepared(urls, flags);
+        joiner.start_with(settings);
+        joiner
+    }
+
+    /// Makes a home that joins the chain of these nodes once it is started.
+    fn prepared(urls: &[&str], flags: &[&str]) -> Self {
         let (folder, ports) = (tempfile::tempdir().unwrap(), Ports::claim());
         let home = folder.path().join("home");
         let mut line = vec!["join", "--home", home.to_str().unwrap(), "--no-start", "--yes"];
         line.extend(urls.iter().chain(flags));
         let joined = run(&line);
         assert!(joined.status.success(), "{}", words(&joined));
-        let mut joiner = Self { node: None, folder, ports };
-        joiner.start_with(settings);
-        joiner
+        Self { node: None, folder, ports }
     }
 
     fn start(&mut self) {
@@ -268,6 +274,8 @@ async fn what_the_nodes_do_not_agree_on_is_said_and_nothing_is_made() {
     assert!(refused(&[first, "--genesis-hash", &zeros]).contains("--genesis-hash has"));
     assert!(refused(&[first, "--trust", "7"]).contains("write it as HEIGHT:HASH"));
     assert!(refused(&[first]).contains("it runs the development engine"));
-    assert!(refused(&["http://127.0.0.1:1"]).contains("no node answers at http://127.0.0.1:1"));
+    let dead = refused(&["http://127.0.0.1:1"]);
+    assert!(dead.contains("no node answers at http://127.0.0.1:1") && !dead.contains("--node"), "{dead}");
     assert!(refused(&["nowhere"]).contains("is not the URL of a node"));
+    assert_eq!(run(&["join", "nowhere", "--home", home.to_str().unwrap()]).status.code(), Some(2));
 }
