@@ -42,6 +42,18 @@ pub enum HomeError {
     /// The folder holds no node.
     #[error("{0} is not the home of a node: make one with `diemd init --home {0}`")]
     Missing(PathBuf),
+    /// The folder has what a node leaves, but no configuration.
+    #[error(
+        "{home} is the home of a node whose config.toml is missing ({found} is there): put the file back, or let `diemd init \
+         --home {home}` write one with the usual settings, which keeps keys and chain (with --genesis FILE where genesis.json is \
+         missing too)"
+    )]
+    NoConfig {
+        /// The path of the home.
+        home: PathBuf,
+        /// The path inside it that a node has left.
+        found: &'static str,
+    },
     /// The disk has no room.
     #[error("no space left for {path}: free some, then start the node again")]
     Full {
@@ -210,6 +222,20 @@ impl Home {
         self.config_file().exists()
     }
 
+    /// Why this folder is no home: its configuration alone is missing, or all of it.
+    pub fn missing(&self) -> HomeError {
+        const LEFT: [&str; 4] = [
+            "cometbft/config/priv_validator_key.json",
+            "cometbft/config/node_key.json",
+            "cometbft/data/priv_validator_state.json",
+            "genesis.json",
+        ];
+        match LEFT.into_iter().find(|name| self.root.join(name).exists()) {
+            Some(found) => HomeError::NoConfig { home: self.root.clone(), found },
+            None => HomeError::Missing(self.root.clone()),
+        }
+    }
+
     /// Makes the folders with access for this user alone.
     ///
     /// # Errors
@@ -268,7 +294,7 @@ impl Home {
     /// The folder holds no node, another process runs it, or the disk refuses.
     pub fn lock(&self) -> Result<HomeLock, HomeError> {
         if !self.exists() {
-            return Err(HomeError::Missing(self.root.clone()));
+            return Err(self.missing());
         }
         self.take()
     }

@@ -118,8 +118,16 @@ impl Launch {
         let Readiness { guard, other_key, listens, own } = signing.judge(&home, &app, &origin, joins)?;
         settings.other_key = other_key;
         let waits_for_signer = Arc::new(AtomicBool::new(false));
+        let had_node_key = consensus_key::node_key_file_of(&home).exists();
+        let id = consensus_key::node_key(&home)?.id;
+        if !had_node_key {
+            tracing::warn!(
+                id,
+                "this home had no node key: peers that name this node by another id do not find it any more"
+            );
+        }
         let own_peer = OwnPeer {
-            id: consensus_key::node_key(&home)?.id,
+            id,
             listen: settings.p2p,
             external: Some(settings.external_address.clone()).filter(|address| !address.is_empty()),
         };
@@ -134,14 +142,6 @@ impl Launch {
             Listener::new(&signing, &origin, app, guard, rpc, settings.timing.least, known)
         });
         let limit = frame_limit(origin.block_max_bytes());
-        let on_give_up = explaining(Arc::clone(&app), Arc::clone(&signing.on_unsafe), Arc::clone(&on_fatal));
-        let consensus = Consensus::new(app, origin, commits).paced(settings.timing.least).guarded(Arc::clone(&guard));
-        let checks = consensus.checks();
-        let server = Server::start(settings.app.clone(), limit, consensus, Arc::clone(&on_fatal))
-            .map_err(|error| LaunchError::Serve { address: settings.app.to_string(), error })?;
-        settings.app = server.address().clone();
-        let files = Arc::new(Files { home, settings: Mutex::new(settings) });
-        let settings = files.settings.lock().clone();
         let silence = Silence::default();
         let ahead = own.map(|(state, address)| Ahead {
             app: Arc::clone(&app),
@@ -154,6 +154,14 @@ impl Launch {
             },
             silence: Arc::clone(&silence),
         });
+        let on_give_up = explaining(Arc::clone(&app), Arc::clone(&signing.on_unsafe), Arc::clone(&on_fatal));
+        let consensus = Consensus::new(app, origin, commits).paced(settings.timing.least).guarded(Arc::clone(&guard));
+        let checks = consensus.checks();
+        let server = Server::start(settings.app.clone(), limit, consensus, Arc::clone(&on_fatal))
+            .map_err(|error| LaunchError::Serve { address: settings.app.to_string(), error })?;
+        settings.app = server.address().clone();
+        let files = Arc::new(Files { home, settings: Mutex::new(settings) });
+        let settings = files.settings.lock().clone();
         let started = files.change(|_| {}).map_err(LaunchError::from).and_then(|()| {
             let plan = Plan {
                 binary,
@@ -172,6 +180,8 @@ impl Launch {
         match started {
             Ok(supervisor) => {
                 let engine = CometEngine::new(settings.rpc, checks, settings.timing.commit).known_as(own_peer);
+                let engine = engine.silenced_by(silence);
+                let ahead = ahead.map(|ahead| tokio::spawn(ahead.run()));
                 let engine = match &settings.signer {
                     Some(address) => engine.signed_by(address.clone(), waits_for_signer),
                     None => engine,
@@ -180,8 +190,6 @@ impl Launch {
                     let then =
                         Then { signing, guard, files: Arc::clone(&files), restarter: supervisor.restarter(), on_fatal };
                     critical::spawn_task(async move { then.sign(listener).await })
-                let engine = engine.silenced_by(silence);
-                let ahead = ahead.map(|ahead| tokio::spawn(ahead.run()));
                 });
                 let trimming = prunes.then(|| tokio::spawn(wal::trim_on(files.home.clone(), heights)));
                 let joining = Joining { files, restarter: supervisor.restarter() };
@@ -215,7 +223,7 @@ impl Then {
         });
         match ready {
             Ok(()) => {
-                tracing::warn!("{heard}: this node signs from now on");
+                tracing::info!("{heard}: this node signs from now on");
                 self.restarter.restart();
             }
             Err(error) => {

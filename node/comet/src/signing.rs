@@ -214,14 +214,19 @@ impl Signing {
         }
         self.vouch(comet, app)?;
         let state = signing_state::file_of(comet);
+        let is_new = !consensus_key::key_file_of(comet).exists();
         let address = consensus_key::validator_key(comet)?.address();
+        if is_new {
+            let path = consensus_key::key_file_of(comet);
+            tracing::warn!(address = hex::encode(address), "this home had no validator key: {} is new", path.display());
+        }
         let guard = Arc::new(Guard::open(Arc::clone(app), address, state.clone(), on_unsafe));
         guard.check()?;
         let listens = self.reason(app, origin, Some(&state), joins)?;
         if self.raise.is_some() {
             guard.raise_while_catching_up();
         }
-        self.readiness(guard, listens)
+        Ok(Readiness { own: Some((state, address)), ..self.readiness(guard, listens)? })
     }
 
     /// Judges a home whose key is in a remote signer: nothing is known of what it signed.
@@ -231,7 +236,7 @@ impl Signing {
         }
         let guard = Arc::new(Guard::of_remote(Arc::clone(app)));
         let listens = self.reason(app, origin, None, joins)?;
-        Ok(Readiness { own: Some((state, address)), ..self.readiness(guard, listens)? })
+        self.readiness(guard, listens)
     }
 
     /// Makes the key with which the node listens, or leaves the mark of a start that signs at once.

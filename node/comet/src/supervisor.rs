@@ -267,7 +267,7 @@ impl Watcher {
                 Outlook::Open | Outlook::Later => {}
             }
             short_lives = if born.elapsed() < HEALTHY { short_lives.saturating_add(1) } else { 1 };
-            if short_lives >= MAX_SHORT_LIVES {
+            if outlook == Outlook::Open && short_lives >= MAX_SHORT_LIVES {
                 return self.give_up(&format!("CometBFT ended {short_lives} times in a row: {story}"));
             }
             let pause = pause(short_lives);
@@ -331,6 +331,7 @@ impl Watcher {
             match self.commands.recv_timeout(TICK) {
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(Command::Restart) => {
+                    words.quiet();
                     process::stop(child, self.plan.grace);
                     return End::ToRestart;
                 }

@@ -43,6 +43,18 @@ pub enum KeyError {
         /// The path of the file.
         path: PathBuf,
     },
+    /// The signing state exists, but its key is missing.
+    #[error(
+        "{path} is missing although its signing state {state} is there, and a validator's key is never made anew by itself: \
+         restore it from your backup, or bring it back with `diemd validator import-key`. If this node is no validator, move \
+         the signing state away too: the next start then makes a new key"
+    )]
+    KeyMissing {
+        /// The path of the key.
+        path: PathBuf,
+        /// The path of the signing state.
+        state: PathBuf,
+    },
     /// The key exists, but its signing state is missing.
     #[error(
         "{path} is missing although its signing key exists, and a validator without it may sign twice and be punished: restore \
@@ -109,15 +121,20 @@ struct KeyFile {
     priv_key: Typed,
 }
 
-/// Reads the validator's key of the CometBFT home `home`; if there is none, makes it with its signing state.
+/// Reads the validator's key of the CometBFT home `home`; if it never had one, as where a remote signer had it, makes it with
+/// its signing state.
 ///
 /// # Errors
-/// [`KeyError`].
+/// [`KeyError`]; [`KeyError::KeyMissing`] where the home had a key.
 pub fn validator_key(home: &Path) -> Result<ValidatorKey, KeyError> {
-    match found_validator_key(home)? {
-        Some(key) => Ok(ValidatorKey { public_key: key.verifying_key().to_bytes() }),
-        None => write_validator_key(home, &generate()),
+    if let Some(key) = found_validator_key(home)? {
+        return Ok(ValidatorKey { public_key: key.verifying_key().to_bytes() });
     }
+    let (path, state) = (key_file_of(home), signing_state::file_of(home));
+    if state.exists() {
+        return Err(KeyError::KeyMissing { path, state });
+    }
+    write_validator_key(home, &generate())
 }
 
 /// Reads the validator's key of the CometBFT home `home`, if there is one. Writes nothing.
@@ -208,7 +225,7 @@ fn key_text(key: &SigningKey) -> Zeroizing<String> {
 /// # Errors
 /// [`KeyError`].
 pub fn node_key(home: &Path) -> Result<NodeKey, KeyError> {
-    let path = home.join("config/node_key.json");
+    let path = node_key_file_of(home);
     let key = if path.exists() {
         read(&path)?
     } else {
@@ -218,6 +235,11 @@ pub fn node_key(home: &Path) -> Result<NodeKey, KeyError> {
         key
     };
     Ok(NodeKey { id: hex::encode(address(&key.verifying_key().to_bytes())) })
+}
+
+/// The place of the node key in the CometBFT home `home`.
+pub fn node_key_file_of(home: &Path) -> PathBuf {
+    home.join("config/node_key.json")
 }
 
 /// Generates a key from the system's randomness.
@@ -319,6 +341,18 @@ mod tests {
         let other = SigningKey::from_bytes(&[7; 32]);
         assert!(write_validator_key(home.path(), &other).is_err());
         assert_eq!(validator_key(home.path()).unwrap(), validator);
+    }
+
+    #[test]
+    fn a_key_is_never_made_where_there_was_one() {
+        let home = tempfile::tempdir().unwrap();
+        validator_key(home.path()).unwrap();
+        std::fs::remove_file(key_file_of(home.path())).unwrap();
+        let error = validator_key(home.path()).unwrap_err();
+        assert!(matches!(error, KeyError::KeyMissing { .. }), "{error}");
+        assert!(!key_file_of(home.path()).exists());
+        std::fs::remove_file(signing_state::file_of(home.path())).unwrap();
+        validator_key(home.path()).unwrap();
     }
 
     #[test]

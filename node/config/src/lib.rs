@@ -73,13 +73,18 @@ pub enum ConfigError {
         known: u64,
     },
     /// A value does not fit its setting.
-    #[error("{place}: {message}")]
+    #[error("{}", placed(.place, .message))]
     Override {
         /// The file, variable or flag that has the value.
         place: String,
         /// The fault of the value, for people.
         message: String,
     },
+}
+
+/// The message with its place before it, unless the message begins with the same name.
+fn placed(place: &str, message: &str) -> String {
+    if message.starts_with(place) { message.into() } else { format!("{place}: {message}") }
 }
 
 /// The configuration of a node.

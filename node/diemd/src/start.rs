@@ -207,12 +207,12 @@ async fn run(
         validator: own_validator(home, config),
         hosts: config.api.hosts.clone(),
         cors: config.api.cors.clone(),
-        ..diem_http::Options::default()
         clients: diem_http::ClientLimits {
             connections: config.api.connections_per_client,
             rate: config.api.rate,
             burst: config.api.burst,
         },
+        ..diem_http::Options::default()
     };
     disk_use::start(home, &metrics).map_err(StartError::System)?;
     let health = Health::start(Arc::clone(&node), &options);

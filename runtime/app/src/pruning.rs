@@ -46,6 +46,20 @@ impl App {
         (initial..self.first_block()).contains(&height)
     }
 
+    /// The first block that `keep` asks for by itself, whatever rollbacks and snapshots need.
+    pub fn first_block_wanted(&self, keep: Keep) -> u64 {
+        let (first, Some(meta)) = (self.first_block(), self.store.meta()) else { return self.first_block() };
+        let blocks = if keep.blocks == 0 { u64::MAX } else { keep.blocks };
+        let by_blocks =
+            if keep.time_ms > 0 && keep.blocks == 0 { meta.height } else { meta.height.saturating_sub(blocks) };
+        let most = by_blocks.max(first);
+        if keep.time_ms == 0 {
+            most
+        } else {
+            self.first_since(Time(meta.time_ms.saturating_sub(keep.time_ms)), first, most)
+        }
+    }
+
     /// Removes at once what `keep` does not keep, and returns the first height that is left. It takes as long as rewriting
     /// the store.
     ///

@@ -16,7 +16,7 @@ pub(super) enum Outlook {
     Open,
     /// It ends the same way until the remedy is applied.
     Same,
-    /// It ends the same way until somebody else has come, who may come at any time.
+    /// It ends the same way until the remote signer has come, who may come at any time.
     Waiting,
     /// It ends the same way until others show what it needs, which they may at any time.
     Later,
@@ -32,11 +32,11 @@ const STORES: &str = "its blocks and the application's state do not fit together
 /// What CometBFT says of evidence about a height whose header it does not have; the number follows.
 pub(crate) const NO_HEADER: &str = "don't have header #";
 
-/// What is said wherever this node's own votes conflict, and so the sign that it is not safe to sign.
-pub(crate) const ONE_KEY: &str =
 /// What CometBFT says of a block whose header has another hash of the state than this node computed.
 pub(super) const OTHER_STATE: &str = "wrong Block.Header.AppHash";
 
+/// What is said wherever this node's own votes conflict, and so the sign that it is not safe to sign.
+pub(crate) const ONE_KEY: &str =
     "its own vote conflicts with one that it signed before: make sure that this key runs once only";
 
 const KNOWN: &[(&str, Advice)] = &[

@@ -89,6 +89,11 @@ impl LastWords {
         Ok(Self { said, readers })
     }
 
+    /// Announces that this CometBFT is stopped to be started anew: its messages about that are no warnings.
+    pub(super) fn quiet(&self) {
+        self.said.quiet.store(true, Ordering::Relaxed);
+    }
+
     /// The reason why consensus cannot go on although the process lives, once CometBFT has logged it.
     pub(super) fn failure(&self) -> Option<Story> {
         let reason = self.said.failure.lock().clone()?;
@@ -216,14 +221,14 @@ impl Said {
         {
             return self.hear_failure(reason, "");
         }
-        let text = shown(&format!("{message}{}", rest(&fields)));
-        match level.as_str() {
-            "error" if self.stopping.load(Ordering::Relaxed) => tracing::debug!(target: "cometbft", module, "{text}"),
-            "error" => {
-                tracing::warn!(target: "cometbft", module, "{text}");
         if let Some(sentence) = self.chunks.lock().hear(&message, &fields) {
             tracing::warn!("{sentence}");
         }
+        let text = shown(&format!("{message}{}", rest(&fields)));
+        match level.as_str() {
+            "error" if self.stops() => tracing::debug!(target: "cometbft", module, "{text}"),
+            "error" => {
+                tracing::warn!(target: "cometbft", module, "{text}");
                 self.keep(text);
             }
             "info" if message == SENDER_REJECTED => tracing::warn!(target: "cometbft", module, "{text}"),
@@ -232,9 +237,14 @@ impl Said {
         }
     }
 
+    /// Whether CometBFT was asked to end.
+    fn stops(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed) || self.quiet.load(Ordering::Relaxed)
+    }
+
     fn hear_failure(&self, reason: &str, stack: &str) {
         let reason = shown(reason.lines().next().unwrap_or_default());
-        if self.stopping.load(Ordering::Relaxed) {
+        if self.stops() {
             // The application has stopped first, and consensus cannot go on without it.
             tracing::debug!(target: "cometbft", "{CONSENSUS_FAILURE}: {reason}");
             return;
@@ -348,6 +358,9 @@ mod tests {
         };
         let story = failed(refused("don't have header #5") + "\n");
         assert!(story.text.contains("`diemd join --again`") && story.text.ends_with("don't have header #5"));
+        // Two thirds have signed another state than this node has computed: no peer has a block that it would take.
+        let story = failed(refused("wrong Block.Header.AppHash.  Expected AB, got CD") + "\n");
+        assert!(story.text.contains("`diemd rollback`"), "{}", story.text);
         // Any other block is asked for again from somebody else.
         let words = follow(refused("wrong Block.Header.ChainID"), "");
         assert!(words.explain(ExitStatus::from_raw(0)).text.contains("Error in validation"));
@@ -358,9 +371,6 @@ mod tests {
         let line = r#"{"_msg":"found conflicting vote from ourselves; did you unsafe_reset a validator?","height":7,"level":"error","module":"consensus"}"#;
         let story = failed(format!("{line}\n"));
         assert!(story.text.contains(crate::supervisor::ONE_KEY), "{}", story.text);
-        // Two thirds have signed another state than this node has computed: no peer has a block that it would take.
-        let story = failed(refused("wrong Block.Header.AppHash.  Expected AB, got CD") + "\n");
-        assert!(story.text.contains("`diemd rollback`"), "{}", story.text);
     }
 
     #[test]

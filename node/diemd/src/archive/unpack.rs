@@ -83,12 +83,30 @@ fn open(path: &Path) -> Result<Archive<BufReader<File>>, ArchiveError> {
     Ok(Archive::new(BufReader::new(file)))
 }
 
+/// The most characters of a name that are shown.
+const MAX_SHOWN: usize = 80;
+
+/// A name in an archive, as far as it is shown: the archive may be anybody's.
+fn shown(name: &[u8]) -> String {
+    String::from_utf8_lossy(name).chars().take(MAX_SHOWN).collect()
+}
+
 type Found<'a, R> = io::Result<Entry<'a, R>>;
 
 /// A member, which must be a plain file of this name, and no longer than `most`.
 fn plain_file<'a, R: Read>(path: &Path, name: &str, entry: Found<'a, R>) -> Result<Entry<'a, R>, ArchiveError> {
-    let entry = entry.map_err(|error| wrong(path, format!("it is damaged before {name} ({error})")))?;
-    let found = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+    // What the library says of a file that is no archive quotes its bytes.
+    let entry = entry.map_err(|error| {
+        wrong(
+            path,
+            match (name, error.kind()) {
+                (CONTENTS, _) => "it does not begin as an archive of `diemd snapshot create` does".into(),
+                (_, io::ErrorKind::UnexpectedEof) => format!("it ends before {name}"),
+                _ => format!("it is damaged before {name}"),
+            },
+        )
+    })?;
+    let found = shown(&entry.path_bytes());
     if entry.header().entry_type() != EntryType::Regular || entry.link_name_bytes().is_some() {
         return Err(wrong(path, format!("{found:?} in it is no plain file")));
     }

@@ -68,13 +68,7 @@ impl PruneCommand {
         }
         let bytes_before = bytes_of(&home).map_err(failed)?;
         let (first_block, app) = prune(&home, &config)?;
-        if app.oldest_snapshot() == Some(first_block) {
-            hint(&format!(
-                "blocks from {first_block} on stay for those who join by the snapshot of that height: without the folder \
-                 {} they would go too",
-                snapshots::folder(&home.data()).join(first_block.to_string()).display()
-            ));
-        }
+        say_why_more(&home, &config, first_block, &app);
         let info = app.info();
         // The last files are removed when the store is closed.
         drop(app);
@@ -137,6 +131,31 @@ fn prune(home: &Home, config: &Config) -> Result<(u64, Arc<App>), Failure> {
     };
     pruning.run().map_err(failed)?;
     Ok((first_block, app))
+}
+
+/// Says why more stays than was asked for, where it does.
+fn say_why_more(home: &Home, config: &Config, first_block: u64, app: &App) {
+    if app.first_block_wanted(config.store.keep()) > first_block {
+        if app.oldest_snapshot() == Some(first_block) {
+            hint(&format!(
+                "blocks from {first_block} on stay for those who join by the snapshot of that height: without the folder \
+                 {} they would go too",
+                snapshots::folder(&home.data()).join(first_block.to_string()).display()
+            ));
+        } else {
+            hint(&format!(
+                "blocks from {first_block} on stay because `diemd rollback` can undo that many heights (`store.past_heights`)"
+            ));
+        }
+    }
+    let age = app.consensus_params().evidence_max_age_blocks;
+    let counts_from = app.info().height.saturating_sub(age);
+    if config.engine == EngineKind::Comet && counts_from < first_block {
+        hint(&format!(
+            "CometBFT keeps the headers and commits of earlier blocks for as long as evidence about them counts ({age} blocks, \
+             consensus.evidence_max_age_blocks of the genesis)"
+        ));
+    }
 }
 
 /// The bytes of both stores.

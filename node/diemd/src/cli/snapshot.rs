@@ -11,7 +11,7 @@ use diem_cli::{
     failure::{failed, usage},
     output::{Output, hint, list, say},
 };
-use diem_host::home::{Home, HomeError};
+use diem_host::home::Home;
 use diem_runtime::snapshots;
 use diem_store::state_sync::Shelf;
 use serde::Serialize;
@@ -59,7 +59,7 @@ impl SnapshotCommand {
 /// The home of a command, which must be one.
 fn home_of(args: &HomeArgs) -> Result<Home, Failure> {
     let home = args.home();
-    if home.exists() { Ok(home) } else { Err(usage(HomeError::Missing(home.root().to_path_buf()))) }
+    if home.exists() { Ok(home) } else { Err(usage(home.missing())) }
 }
 
 /// The failure of a command that works on an archive. What is wrong with the archive is a failure like a full disk, not a

@@ -8,7 +8,11 @@ use std::{
     time::Duration,
 };
 
-use diem_config::{SignerAddress, consensus_key, signing_state};
+use diem_config::{
+    SignerAddress,
+    consensus_key::{self, KeyError},
+    signing_state,
+};
 use diem_engine::EngineKind;
 use diem_host::home::{Home, default_home};
 use ed25519_dalek::SigningKey;
@@ -71,6 +75,18 @@ fn signing_key(home: &Home, found: &mut Vec<Finding>) {
     let comet = home.comet();
     let key = match consensus_key::found_validator_key(&comet) {
         Ok(Some(key)) => key,
+        Ok(None) if signing_state::file_of(&comet).exists() => {
+            let (path, state) = (consensus_key::key_file_of(&comet), signing_state::file_of(&comet));
+            let what = KeyError::KeyMissing { path, state };
+            let todo = "restore it from its backup; if this node is no validator, move the signing state away too";
+            found.push(Finding::stops(
+                "key",
+                what,
+                "the node does not start, since a key is never made anew by itself",
+                todo,
+            ));
+            return;
+        }
         Ok(None) => {
             let what = format!("there is no consensus key in {}", comet.display());
             let todo = "the next start makes one; restore yours from its backup first if it is a validator's";

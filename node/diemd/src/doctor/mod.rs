@@ -73,7 +73,11 @@ pub(crate) async fn examine(home: &Home, nodes: &[Client]) -> Vec<Finding> {
     if !home.exists() {
         let why = "there is no node to look at";
         let todo = format!("diemd init --home {0}, or diemd join URL --home {0}", home.root().display());
-        return vec![Finding::stops("home", format!("{} is not the home of a node", home.root().display()), why, todo)];
+        let what = match home.missing() {
+            HomeError::Missing(root) => format!("{} is not the home of a node", root.display()),
+            error => error.to_string(),
+        };
+        return vec![Finding::stops("home", what, why, todo)];
     }
     let mut found = Vec::new();
     let config = match Config::load(&home.config_file(), std::env::vars(), &[]) {

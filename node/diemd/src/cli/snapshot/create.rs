@@ -94,7 +94,7 @@ fn snapshot_of(home: &Home) -> Result<Made, Failure> {
 fn archive_of(home: &Home, file: Option<PathBuf>) -> Result<Made, Failure> {
     let _lock = home.lock().map_err(|error| match error {
         HomeError::InUse { .. } => {
-            usage(anyhow!("{error}. An archive is of a stopped home; without FILE the running node takes a snapshot"))
+            failed(anyhow!("{error}. An archive is of a stopped home; without FILE the running node takes a snapshot"))
         }
         _ => failed(error),
     })?;

@@ -98,6 +98,7 @@ fn a_setting_is_read_and_changed_by_its_name() {
     for (line, expected) in [
         ("set store.keep_block 7", "did you mean `store.keep_blocks`?"),
         ("set store.sync maybe", "neither true nor false"),
+        ("set store.keep_blocks many", "diemd: `store.keep_blocks`: `many` is not a whole number"),
         ("set api.listen 127.0.0.1:26657", "both listen on port 26657"),
         ("set comet.raw.p2p.laddr x", "use `comet.p2p` instead"),
         ("get api.lisen", "did you mean `api.listen`?"),

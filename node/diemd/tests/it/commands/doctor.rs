@@ -159,7 +159,7 @@ const BREAKS: [Break; 23] = [
     }),
     ("key_in_two_homes", 1, |trial| copy(&trial.home, &trial.home.with_file_name("moved"))),
     ("nodes", 0, |trial| trial.urls.push("http://127.0.0.1:9".into())),
-    ("key", 0, |trial| fs::remove_file(trial.comet("config/priv_validator_key.json")).unwrap()),
+    ("key", 1, |trial| fs::remove_file(trial.comet("config/priv_validator_key.json")).unwrap()),
     ("archive", 1, |trial| fs::create_dir(trial.home.join("restore")).unwrap()),
     ("signing_state", 1, |trial| fs::write(trial.comet("data/priv_validator_state.json"), "{}").unwrap()),
     ("clock", 1, |trial| {

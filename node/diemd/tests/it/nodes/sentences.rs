@@ -8,7 +8,7 @@ use crate::support::{
     client::reach,
     ports::Ports,
     process::{diemd, pid_of, run, signal, words},
-    single::{Single, instant_home, own_chain},
+    single::{Single, comet_home, instant_home, own_chain},
 };
 
 fn start(home: &Path, args: &[&str]) -> (Option<i32>, String) {
@@ -29,8 +29,21 @@ async fn a_second_process_on_a_home_is_told_who_has_it() {
     assert!(said.contains("--home"), "{said}");
     // The first node is not disturbed.
     reach(&node.client(), 1).await;
-    let export = run(&["genesis", "export", "--home", home.to_str().unwrap()]);
-    assert!(words(&export).contains("in use by process"), "{}", words(&export));
+    // Every command that needs the home says so, and ends with the same code.
+    let archive = folder.path().join("archive");
+    for line in [
+        &["genesis", "export"][..],
+        &["check"],
+        &["prune", "--keep-blocks", "10"],
+        &["reset", "--yes"],
+        &["rollback", "--yes"],
+        &["snapshot", "create", archive.to_str().unwrap()],
+        &["validator", "export-key", archive.to_str().unwrap()],
+    ] {
+        let refused = run(&[line, &["--home", home.to_str().unwrap()]].concat());
+        let said = words(&refused);
+        assert!(refused.status.code() == Some(1) && said.contains("in use by process"), "{line:?}: {said}");
+    }
     assert!(node.stop().success());
 }
 
@@ -129,6 +142,25 @@ fn a_home_that_is_not_there_or_there_already_is_named() {
     let again = run(&["init", "--home", home.to_str().unwrap()]);
     assert_eq!(again.status.code(), Some(1));
     assert!(words(&again).contains("is the home of a node already"), "{}", words(&again));
+    // Where the configuration alone is missing, that is said, and it can be made anew beside the keys.
+    let key = fs::read(home.join("cometbft/config/priv_validator_key.json")).unwrap();
+    fs::remove_file(home.join("config.toml")).unwrap();
+    let (code, said) = start(&home, &[]);
+    assert!(code == Some(1) && said.contains("whose config.toml is missing"), "{said}");
+    let again = run(&["init", "--home", home.to_str().unwrap()]);
+    assert!(again.status.success(), "{}", words(&again));
+    assert_eq!(fs::read(home.join("cometbft/config/priv_validator_key.json")).unwrap(), key);
+}
+
+#[test]
+fn a_validator_key_that_is_lost_is_never_made_anew() {
+    let (folder, ports) = (tempfile::tempdir().unwrap(), Ports::claim());
+    let (home, _) = comet_home(folder.path(), &ports, ["--preset", "dev"]);
+    let key = home.join("cometbft/config/priv_validator_key.json");
+    fs::remove_file(&key).unwrap();
+    let (code, said) = start(&home, &[]);
+    assert!(code == Some(1) && said.contains("is missing although its signing state"), "{said}");
+    assert!(said.contains("`diemd validator import-key`") && !key.exists(), "{said}");
 }
 
 #[test]
