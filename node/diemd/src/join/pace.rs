@@ -9,6 +9,9 @@ use std::{
 /// The time over which the pace is measured: what was long ago says nothing of what comes.
 const WINDOW: Duration = Duration::from_secs(60);
 
+/// The time in milliseconds after which work that does not come nearer to its end is said to have none in sight.
+const ENOUGH: u64 = 30_000;
+
 /// How far the work was at some moment.
 #[derive(Debug, Clone, Copy)]
 struct Sample {
@@ -49,8 +52,8 @@ impl Pace {
                 let millis = left.saturating_mul(millis).checked_div(closed).unwrap_or_default();
                 let _ = write!(words, ", {} left", length(millis / 1_000));
             }
-            Some(_) => words.push_str(", no end in sight"),
-            None => {}
+            Some(_) if millis >= ENOUGH => words.push_str(", no end in sight"),
+            _ => {}
         }
         words
     }

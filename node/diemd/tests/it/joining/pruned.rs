@@ -96,21 +96,26 @@ async fn whose_peers_have_pruned_what_it_needs_is_told_and_waits_for_a_snapshot(
     assert!(refused(&["--from-genesis"]).contains("Join by the snapshot that they offer, without --from-genesis"));
     assert!(!by_blocks.log().contains("the node stopped"), "{}", by_blocks.log());
     assert!(by_blocks.node.take().unwrap().stop().success());
-    // The block that it trusts is not there any more; where validators of the genesis still sign, that is no matter.
-    by_blocks.join_again(&[&pruning.api]);
-    assert_eq!(by_blocks.follows().await, began);
-    let goal = reach(&by_blocks.client(), height(&client).await.unwrap()).await;
-    assert_eq!(root(&by_blocks.client(), goal).await, root(&client, goal).await);
-
-    // While it catches up, a node says at which rate and for how long yet.
+    // A node that was away catches up, and says how far it is. From here on blocks come slowly.
     assert!(by_snapshot.node.take().unwrap().stop().success());
-    let begun = height(&client).await.unwrap();
-    reach(&client, begun + 600).await;
+    let goal = height(&client).await.unwrap() + 300;
+    reach(&client, goal).await;
+    assert!(pruning.stop().success());
+    let pruning = Single::start(&home, &settings[..2]);
+    let client = pruning.client();
+    reach(&client, goal + 2).await;
     let before = by_snapshot.log().len();
     by_snapshot.start();
     let said = || by_snapshot.log()[before..].to_owned();
     until("the end of catching up", async || said().contains("this node follows the chain").then_some(())).await;
     println!("{}", said().lines().filter(|line| line.contains("catches up")).collect::<Vec<_>>().join("\n"));
+
+    // The block that the other home trusts is not there any more; where validators of the genesis still sign, that is no
+    // matter.
+    by_blocks.join_again(&[&pruning.api]);
+    assert_eq!(by_blocks.follows().await, began);
+    let goal = reach(&by_blocks.client(), goal).await;
+    assert_eq!(root(&by_blocks.client(), goal).await, root(&client, goal).await);
     nothing_is_left(&by_snapshot.home()).await;
     for joiner in [by_blocks, by_snapshot] {
         assert!(joiner.stop().success());
