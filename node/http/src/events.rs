@@ -2,7 +2,7 @@
 //!
 //! A stream of server-sent events. Each carries an id `height.index.branch`: index 0 is the block itself, index n its
 //! n-th transaction, and the branch is the first bytes of the block's hash; `reverted` has the id of the last event
-//! that is left. A client that reconnects sends the last id (`from=`, or the browser's `Last-Event-ID`) and misses
+//! that is left, and `bye`, before the node stops, has none. A client that reconnects sends the last id (`from=`, or the browser's `Last-Event-ID`) and misses
 //! nothing that this node keeps, or is told that the chain is another one by now. A heartbeat comment shows that the
 //! connection is alive.
 //!
@@ -153,7 +153,12 @@ struct Open {
     _counted: metrics::Open,
 }
 
-/// Sends piece after piece until the reader has gone or the server stops.
+/// The last event of a stream that ends because the node does. It has no id, so that a reader resumes behind what it has seen.
+fn bye() -> Event {
+    Event::default().event("bye").data(serde_json::json!({ "reason": "the node is stopping" }).to_string())
+}
+
+/// Sends piece after piece until the reader has gone, or the server stops and has said so.
 async fn follow(api: Arc<Api>, mut follower: Follower, sender: mpsc::Sender<Vec<Event>>, _open: Open) {
     let (mut commits, mut stopping) = (api.node.commits.clone(), api.stopping.clone());
     loop {
@@ -161,6 +166,9 @@ async fn follow(api: Arc<Api>, mut follower: Follower, sender: mpsc::Sender<Vec<
         // Backpressure: room for a piece is reserved before it is read, so a slow reader makes its own stream wait, not
         // the node.
         let Ok(room) = sender.reserve().await else { return };
+        if *stopping.borrow() {
+            return room.send(vec![bye()]);
+        }
         let read = move || {
             let piece = follower.piece(announced);
             (follower, piece)
@@ -176,7 +184,8 @@ async fn follow(api: Arc<Api>, mut follower: Follower, sender: mpsc::Sender<Vec<
         tokio::select! {
             changed = commits.changed() => if changed.is_err() { return },
             () = sender.closed() => return,
-            _ = stopping.wait_for(|stopping| *stopping) => return,
+            // The next turn says so.
+            _ = stopping.wait_for(|stopping| *stopping) => {}
         }
     }
 }

@@ -216,10 +216,15 @@ async fn who_comes_back_to_another_branch_is_told_and_never_left_in_silence() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stopping_server_ends_its_streams() {
+async fn a_stopping_server_ends_its_streams_with_a_word() {
     let mut node = start(BlockMode::Manual).await;
     let request = reqwest::Client::new().get(format!("http://{}/v1/events", node.address));
     let mut answer = request.send().await.unwrap();
     tokio::time::timeout(Duration::from_secs(4), node.stop()).await.unwrap();
-    while let Ok(Some(_)) = answer.chunk().await {}
+    let mut said = Vec::new();
+    while let Ok(Some(chunk)) = answer.chunk().await {
+        said.extend_from_slice(&chunk);
+    }
+    let said = String::from_utf8(said).unwrap();
+    assert!(said.ends_with("event: bye\ndata: {\"reason\":\"the node is stopping\"}\n\n"), "{said}");
 }
