@@ -12,7 +12,8 @@ use std::{
 use diem_config::SignerAddress;
 use diem_core::Time;
 use diem_engine::engine::{
-    ConsensusAddress, Engine, EngineError, EngineKind, EngineStatus, Incoming, OwnPeer, SubmitError, Wait,
+    ConnectedPeer, ConsensusAddress, Engine, EngineError, EngineKind, EngineStatus, Incoming, OwnPeer, SubmitError,
+    Wait,
 };
 use futures::{FutureExt as _, future::BoxFuture};
 use serde::{Deserialize, de::DeserializeOwned};
@@ -24,6 +25,7 @@ use tendermint::{
 
 use super::{
     follow::{Followed, Looked, look},
+    peers::peers,
     presence::{Heard, heard},
     rpc::{Rpc, RpcError},
     signing::Silence,
@@ -323,6 +325,10 @@ impl Engine for CometEngine {
 
     fn voters(&self) -> BoxFuture<'_, Result<Vec<ConsensusAddress>, EngineError>> {
         self.heard().boxed()
+    }
+
+    fn peers(&self) -> BoxFuture<'_, Result<Vec<ConnectedPeer>, EngineError>> {
+        async { peers(&self.rpc).await.map_err(unavailable) }.boxed()
     }
 
     fn own_peer(&self) -> Option<&OwnPeer> {

@@ -9,6 +9,7 @@ mod engine;
 pub mod find;
 mod follow;
 pub mod genesis;
+mod peers;
 mod presence;
 mod prune;
 pub mod remote_signer;

@@ -15,7 +15,7 @@ mod ahead;
 mod guard;
 mod listen;
 mod mark;
-mod peers;
+pub(crate) mod peers;
 
 use std::{
     fmt,

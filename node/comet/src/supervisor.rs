@@ -294,6 +294,7 @@ impl Watcher {
         if let Some(socket) = &self.plan.signer_socket {
             remove_left(socket)?;
         }
+        self.plan.connections.hold_requests(true);
         let mut child = process::spawn(&self.plan.binary, &self.plan.home)?;
         let pid = child.id();
         let mut follow = || LastWords::follow(child.stdout.take(), child.stderr.take(), Arc::clone(&self.stopping));
@@ -325,23 +326,29 @@ impl Watcher {
             }
             if let Some(story) = words.failure() {
                 self.stopping.store(true, Ordering::Relaxed);
-                process::stop(child, self.plan.grace);
+                self.end(child);
                 return End::Failed(story);
             }
             match self.commands.recv_timeout(TICK) {
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(Command::Restart) => {
                     words.quiet();
-                    process::stop(child, self.plan.grace);
+                    self.end(child);
                     return End::ToRestart;
                 }
                 Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => {
-                    process::stop(child, self.plan.grace);
+                    self.end(child);
                     tracing::info!("CometBFT stopped");
                     return End::Asked;
                 }
             }
         }
+    }
+
+    /// Ends the child. It cannot end in order while a request of its consensus is held.
+    fn end(&self, child: &mut Child) {
+        self.plan.connections.hold_requests(false);
+        process::stop(child, self.plan.grace);
     }
 
     /// Waits, lets the connections of the last child close, and starts the next one. `None` if told to stop meanwhile.
@@ -350,6 +357,7 @@ impl Watcher {
             Err(RecvTimeoutError::Timeout) | Ok(Command::Restart) => {}
             Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => return None,
         }
+        self.plan.connections.hold_requests(false);
         // The last connection to close drops the pending block; a new CometBFT may replay only after that.
         if !self.wait_idle() {
             tracing::warn!("connections of the last CometBFT are still open and are closed now");

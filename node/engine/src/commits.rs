@@ -16,7 +16,14 @@ use crate::metrics::Metrics;
 pub struct Commits {
     height: watch::Sender<u64>,
     snapshots: OnceLock<Taker>,
+    halt: OnceLock<Halt>,
     metrics: Arc<Metrics>,
+}
+
+/// The height above which the node executes no block, and who is told when it is there.
+struct Halt {
+    height: u64,
+    reached: Box<dyn Fn(u64) + Send + Sync>,
 }
 
 impl Commits {
@@ -29,7 +36,8 @@ impl Commits {
         let (rows, params) = app.state_size();
         metrics.state_of(rows, params.max_rows);
         metrics.counts_hooks(app.hooks().retried());
-        Arc::new(Self { height: watch::Sender::new(height), snapshots: OnceLock::new(), metrics })
+        let height = watch::Sender::new(height);
+        Arc::new(Self { height, snapshots: OnceLock::new(), halt: OnceLock::new(), metrics })
     }
 
     /// Has this taker see every block from now on. Of several, the first is the one.
@@ -40,6 +48,25 @@ impl Commits {
     /// The taker of snapshots, if this node takes any.
     pub fn snapshots(&self) -> Option<&Taker> {
         self.snapshots.get()
+    }
+
+    /// Has the engine execute no block above this height. `reached` is called on the engine's own thread with the height that
+    /// is there, once that is this one or, after a snapshot, a later one. Of several calls the first counts.
+    pub fn halt_at(&self, height: u64, reached: impl Fn(u64) + Send + Sync + 'static) {
+        let _ = self.halt.set(Halt { height, reached: Box::new(reached) });
+    }
+
+    /// Whether the engine may execute a block of this height.
+    pub fn may_execute(&self, height: u64) -> bool {
+        self.halt.get().is_none_or(|halt| height <= halt.height)
+    }
+
+    /// Shows the height to whoever waits for it.
+    fn show(&self, height: u64) {
+        self.height.send_replace(height);
+        if let Some(halt) = self.halt.get().filter(|halt| height >= halt.height) {
+            (halt.reached)(height);
+        }
     }
 
     /// A receiver of committed heights; 0 before the first.
@@ -66,7 +93,7 @@ impl Commits {
         self.metrics.at_height(block.height, block.time.millis());
         self.metrics.state_of(block.rows, block.max_rows);
         tracing::info!(height = block.height, root = %hex::encode(block.root), txs = block.tx_hashes.len(), "committed");
-        self.height.send_replace(block.height);
+        self.show(block.height);
         if let Some(taker) = self.snapshots.get() {
             taker.after_commit(block);
         }
@@ -80,7 +107,7 @@ impl Commits {
         let (rows, params) = app.state_size();
         self.metrics.state_of(rows, params.max_rows);
         tracing::info!(height, rows, "restored from a snapshot: the state is that of this height");
-        self.height.send_replace(height);
+        self.show(height);
     }
 
     /// Reports that the chain was taken back to an earlier height, which only the development engine and operators do.

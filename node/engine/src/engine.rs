@@ -146,6 +146,23 @@ pub struct EngineStatus {
     pub latest_height: u64,
 }
 
+/// A node that this one is connected to. Of its texts every one is what the other side says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectedPeer {
+    /// The peer id, which is derived from the node key of the other side.
+    pub id: String,
+    /// The `host:port` at which the other side listens, or its host alone where it names no port.
+    pub address: String,
+    /// The name that the other side gives itself.
+    pub moniker: String,
+    /// Whether this node has opened the connection.
+    pub outbound: bool,
+    /// The last height that the other side has shown to have; `None` while it shows none.
+    pub height: Option<u64>,
+    /// The moment of the connection, by the clock of this node.
+    pub since: Time,
+}
+
 /// An engine: it orders transactions into blocks.
 pub trait Engine: Send + Sync + 'static {
     /// The kind of this engine.
@@ -190,6 +207,14 @@ pub trait Engine: Send + Sync + 'static {
     /// The validators that take part now: a vote of theirs was heard for the step in which consensus waits, or for a
     /// later one. The list is empty for an engine without votes. The call takes more than a second.
     fn voters(&self) -> BoxFuture<'_, Result<Vec<ConsensusAddress>, EngineError>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+
+    /// The connected nodes, in the order of their ids; none for an engine without a peer-to-peer network.
+    ///
+    /// # Errors
+    /// The engine does not answer.
+    fn peers(&self) -> BoxFuture<'_, Result<Vec<ConnectedPeer>, EngineError>> {
         Box::pin(std::future::ready(Ok(Vec::new())))
     }
 

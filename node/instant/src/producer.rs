@@ -248,9 +248,12 @@ impl Producer {
     }
 
     /// Makes the next block and returns the number of its transactions; `None` if it would have been empty and
-    /// `allow_empty` is not set.
+    /// `allow_empty` is not set, or lies above the height at which this node halts.
     pub(crate) fn make_block(&mut self, allow_empty: bool) -> Result<Option<usize>, Fatal> {
         let block = self.next_block()?;
+        if !self.commits.may_execute(block.info.height) {
+            return Ok(None);
+        }
         let max_bytes = self.app.consensus_params().block_max_bytes;
         let txs = self.app.prepare(&block, self.pool.all(), &[], max_bytes);
         if txs.is_empty() && !allow_empty {

@@ -254,7 +254,10 @@ impl Worker {
             if self.stopping.load(Ordering::Relaxed) {
                 return Ok(Err(EngineError::Unavailable("the instant engine is stopping".into())));
             }
-            self.producer.make_block(true)?;
+            if self.producer.make_block(true)?.is_none() {
+                let height = self.producer.height();
+                return Ok(Err(EngineError::Unavailable(format!("the node halts at height {height}"))));
+            }
         }
         Ok(Ok(self.producer.height()))
     }

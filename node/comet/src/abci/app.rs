@@ -81,6 +81,12 @@ impl Consensus {
         Arc::clone(&self.checks)
     }
 
+    /// Whether a block lies above the height at which this node halts. Until it ends, its consensus goes on without voting for
+    /// such a block, so that peers which are behind get the last one from it.
+    fn is_above_halt(&self, height: i64) -> bool {
+        u64::try_from(height).is_ok_and(|height| !self.commits.may_execute(height))
+    }
+
     fn start_chain(&self, request: &RequestInitChain) -> Result<ResponseInitChain, Fatal> {
         let named = convert::named_genesis(request).map_err(fatal)?;
         let Some(Origin::Genesis { doc: genesis, hash }) = self.origin.lock().clone() else {
@@ -252,6 +258,9 @@ impl Application for Consensus {
     }
 
     fn prepare_proposal(&self, request: RequestPrepareProposal) -> ResponsePrepareProposal {
+        if self.is_above_halt(request.height) {
+            return ResponsePrepareProposal { txs: Vec::new() };
+        }
         let txs = self.propose(request).unwrap_or_else(|error| {
             tracing::error!(%error, "an empty block is proposed");
             Vec::new()
@@ -260,6 +269,9 @@ impl Application for Consensus {
     }
 
     fn process_proposal(&self, request: RequestProcessProposal) -> ResponseProcessProposal {
+        if self.is_above_halt(request.height) {
+            return ResponseProcessProposal { status: ProposalStatus::Reject.into() };
+        }
         let status = match self.judge(&request) {
             Ok(()) => ProposalStatus::Accept,
             Err(reason) => {
@@ -315,6 +327,12 @@ impl Application for Consensus {
 }
 
 impl Handler for Consensus {
+    /// Holds a block above the height at which this node halts, which others have decided: CometBFT has stored it, and the
+    /// next start executes it.
+    fn holds(&self, request: &Request) -> bool {
+        matches!(&request.value, Some(request::Value::FinalizeBlock(block)) if self.is_above_halt(block.height))
+    }
+
     /// Verifies the signatures of new transactions as one batch; the checks that follow find them in the cache.
     fn upcoming(&self, requests: &[Request]) {
         let new = requests.iter().filter_map(|request| match &request.value {

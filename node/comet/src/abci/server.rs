@@ -33,6 +33,8 @@ use super::{address::Address, frames::Frames};
 const FLUSH_BYTES: usize = 256 * 1024;
 /// The most requests that are decoded before the first of them is answered.
 const MAX_RUN: usize = 256;
+/// The interval between looks at whether a request is held no longer.
+const HELD: Duration = Duration::from_millis(20);
 
 /// A handler of requests. One clone serves one connection.
 pub trait Handler: Send + Clone + 'static {
@@ -41,6 +43,11 @@ pub trait Handler: Send + Clone + 'static {
 
     /// Answers a request; `None` if its kind is unknown.
     fn handle(&self, request: Request) -> Option<Response>;
+
+    /// Whether a request gets no answer: its connection waits until CometBFT is told to end, and closes then.
+    fn holds(&self, _request: &Request) -> bool {
+        false
+    }
 
     /// Called when the last connection has ended; the next one waits until this returns.
     fn idle(&self);
@@ -60,6 +67,8 @@ pub struct Server {
 /// The state that the threads of a server share.
 struct Live {
     stopping: AtomicBool,
+    /// Set while CometBFT is ending: requests that are held have waited long enough.
+    ending: AtomicBool,
     connections: Mutex<BTreeMap<u64, Stream>>,
     changed: Condvar,
 }
@@ -73,8 +82,12 @@ impl Server {
     pub fn start<H: Handler>(address: Address, max_frame: usize, handler: H, on_fatal: OnFatal) -> io::Result<Self> {
         let listener = Listener::bind(&address)?;
         let address = listener.address(address)?;
-        let live =
-            Arc::new(Live { stopping: AtomicBool::new(false), connections: Mutex::default(), changed: Condvar::new() });
+        let live = Arc::new(Live {
+            stopping: AtomicBool::new(false),
+            ending: AtomicBool::new(false),
+            connections: Mutex::default(),
+            changed: Condvar::new(),
+        });
         let acceptor = Acceptor { listener, live: Arc::clone(&live), max_frame, on_fatal };
         let acceptor = Some(critical::spawn("abci", move || acceptor.run(&handler))?);
         Ok(Self { address, live, acceptor })
@@ -134,6 +147,11 @@ impl ConnectionWatch {
         true
     }
 
+    /// Has requests that are held wait while CometBFT runs, and no longer once it is told to end.
+    pub(crate) fn hold_requests(&self, hold: bool) {
+        self.0.ending.store(!hold, Ordering::SeqCst);
+    }
+
     /// Ends every connection that is open now.
     pub fn close_all(&self) {
         for stream in self.0.connections.lock().values() {
@@ -175,13 +193,14 @@ impl Acceptor {
             out: Vec::new(),
             stream,
             on_fatal: Arc::clone(&self.on_fatal),
+            live: Arc::clone(&self.live),
             pulse: Pulse::start(format!(
                 "the thread of ABCI connection {number}, on which CometBFT has blocks executed"
             )),
         };
         std::thread::Builder::new().name(format!("abci-{number}")).spawn(move || {
             match connection.run(&registered.handler) {
-                Ok(()) => tracing::debug!(number, "ABCI connection closed"),
+                Ok(()) | Err(End::Held) => tracing::debug!(number, "ABCI connection closed"),
                 Err(error) => tracing::warn!(number, %error, "ABCI connection ended"),
             }
             connection.stream.shutdown();
@@ -216,6 +235,7 @@ struct Connection {
     out: Vec<u8>,
     stream: Stream,
     on_fatal: OnFatal,
+    live: Arc<Live>,
     /// It beats with every request, and while none comes.
     pulse: Pulse,
 }
@@ -229,6 +249,9 @@ enum End {
     Malformed(String),
     #[error("{0}")]
     Fatal(String),
+    /// A request was held until CometBFT ended.
+    #[error("a request was not to be answered")]
+    Held,
 }
 
 impl Connection {
@@ -284,6 +307,10 @@ impl Connection {
 
     fn answer<H: Handler>(&mut self, handler: &H, request: Request) -> Result<(), End> {
         self.pulse.beat();
+        if handler.holds(&request) {
+            self.flush()?;
+            return Err(self.hold());
+        }
         let flush = matches!(request.value, Some(request::Value::Flush(RequestFlush {})));
         match self.guarded(|| handler.handle(request))? {
             Some(response) => self.push(&response),
@@ -293,6 +320,15 @@ impl Connection {
             self.flush()?;
         }
         Ok(())
+    }
+
+    /// Waits until CometBFT is told to end. A connection that closes before would end it by itself, with a panic.
+    fn hold(&self) -> End {
+        while ![&self.live.ending, &self.live.stopping].iter().any(|end| end.load(Ordering::SeqCst)) {
+            self.pulse.beat();
+            std::thread::sleep(HELD);
+        }
+        End::Held
     }
 
     /// Runs a part of the application. A panic that unwinds out of it means that this node must not go on.

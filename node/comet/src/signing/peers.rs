@@ -15,17 +15,17 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A connected node that takes part in consensus.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Stands {
-    pub(super) id: String,
+pub(crate) struct Stands {
+    pub(crate) id: String,
     /// The height whose block it waits for; 0 while it still fetches blocks, and says nothing.
-    pub(super) height: u64,
+    pub(crate) height: u64,
 }
 
 /// Asks CometBFT for the connected nodes and the heights that they have shown.
 ///
 /// # Errors
 /// CometBFT does not answer.
-pub(super) async fn connected(rpc: &Rpc) -> Result<Vec<Stands>, RpcError> {
+pub(crate) async fn connected(rpc: &Rpc) -> Result<Vec<Stands>, RpcError> {
     let dump: Dump = rpc.call("dump_consensus_state", json!({}), PATIENCE).await?;
     Ok(dump.stand())
 }

@@ -198,6 +198,11 @@ impl Said {
             tracing::debug!(target: "cometbft", "{line}");
             return;
         }
+        if self.stopping.load(Ordering::Relaxed) {
+            // What it was doing for the application fails, because that stops too.
+            tracing::debug!(target: "cometbft", "{line}");
+            return;
+        }
         tracing::warn!(target: "cometbft", "{line}");
         self.keep(line);
     }

@@ -1,13 +1,19 @@
 //! Connections to the ABCI server: bytes that are not ABCI, and how and with what effect a connection ends.
 
-use std::{io::Write, time::Duration};
+use std::{
+    io::{ErrorKind, Read as _, Write},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use diem_comet::abci::{Address, Handler, Server, frame_limit};
+use parking_lot::Mutex;
 use tendermint_proto::v0_38::{
     abci::{
-        ExtendedCommitInfo, ExtendedVoteInfo, Request, RequestCommit, RequestEcho, RequestFlush,
-        RequestPrepareProposal, Response, Validator, request::Value as Ask, response::Value as Tell,
+        ExtendedCommitInfo, ExtendedVoteInfo, Request, RequestCommit, RequestEcho, RequestFlush, RequestInfo,
+        RequestPrepareProposal, RequestProcessProposal, Response, Validator, request::Value as Ask,
+        response::Value as Tell, response_process_proposal::ProposalStatus,
     },
     types::BlockIdFlag,
 };
@@ -67,6 +73,39 @@ fn answers_before_a_malformed_message_are_still_sent() {
     assert!(matches!(client.receive(), Some(Tell::Echo(_))));
     assert!(matches!(client.receive(), Some(Tell::Exception(_))));
     assert_eq!(client.receive(), None);
+}
+
+/// A node that halts votes for no block after that height, and executes none: its CometBFT waits until it is told to end.
+#[test]
+fn a_block_above_the_height_of_a_halt_is_refused_and_never_executed() {
+    let (mut served, mut client, doc) = started(1);
+    let halted = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&halted);
+    served.commits.halt_at(2, move |height| told.lock().push(height));
+    finalize(&mut client, &doc, 2, Vec::new());
+    assert!(halted.lock().is_empty());
+    commit(&mut client);
+    assert_eq!(*halted.lock(), [2]);
+    let txs = vec![transfer(&doc, 0)];
+    let propose = RequestPrepareProposal { height: 3, max_tx_bytes: 1_000, txs, ..RequestPrepareProposal::default() };
+    let Some(Tell::PrepareProposal(proposed)) = client.ask(Ask::PrepareProposal(propose)) else {
+        panic!("no proposal")
+    };
+    assert!(proposed.txs.is_empty());
+    let judge = RequestProcessProposal { height: 3, ..RequestProcessProposal::default() };
+    let Some(Tell::ProcessProposal(judged)) = client.ask(Ask::ProcessProposal(judge)) else { panic!("no verdict") };
+    assert_eq!(judged.status, i32::from(ProposalStatus::Reject));
+    client.send(Ask::FinalizeBlock(support::block(&doc, 3, Vec::new())));
+    // Everything else is answered.
+    assert!(matches!(served.client().ask(Ask::Info(RequestInfo::default())), Some(Tell::Info(_))));
+    client.stream.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+    let error = client.stream.read(&mut [0; 16]).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{error}");
+    client.stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    served.server.take().unwrap().stop();
+    assert_eq!(client.receive(), None);
+    assert_eq!((served.app.info().height, halted.lock().len()), (2, 1));
+    assert!(served.fatal.lock().is_empty(), "{:?}", served.fatal.lock());
 }
 
 #[test]

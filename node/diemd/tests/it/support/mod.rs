@@ -49,6 +49,7 @@ pub const MAX_FRAME: usize = 8 * 1024 * 1024;
 pub struct Served {
     pub server: Option<Server>,
     pub app: Arc<App>,
+    pub commits: Arc<Commits>,
     pub path: std::path::PathBuf,
     pub fatal: Arc<Mutex<Vec<String>>>,
     _home: tempfile::TempDir,
@@ -73,12 +74,13 @@ pub fn serve(doc: &GenesisDoc) -> Served {
 pub fn serve_up_to(max_frame: usize, doc: &GenesisDoc) -> Served {
     let home = tempfile::tempdir().unwrap();
     let app = Arc::new(App::in_memory(Options::default()));
-    let consensus = Consensus::new(Arc::clone(&app), doc.clone().into(), commits(&app));
+    let commits = commits(&app);
+    let consensus = Consensus::new(Arc::clone(&app), doc.clone().into(), Arc::clone(&commits));
     let (on_fatal, fatal) = recorder();
     let address = Address::of_home(home.path()).unwrap();
     let server = Server::start(address, max_frame, consensus, on_fatal).unwrap();
     let Address::Unix(path) = server.address().clone() else { panic!("not a unix socket") };
-    Served { server: Some(server), app, path, fatal, _home: home }
+    Served { server: Some(server), app, commits, path, fatal, _home: home }
 }
 
 impl Served {
