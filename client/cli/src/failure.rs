@@ -19,7 +19,7 @@ pub enum Exit {
     FailedInBlock = 4,
     /// The fate of the transaction is unknown: it was not found, or the wait was over.
     Unknown = 5,
-    /// The node halted for an upgrade.
+    /// The node halted: at the height that its operator named, or for an upgrade.
     Halted = 6,
     /// It is not safe that the node signs.
     Signing = 7,

@@ -11,7 +11,7 @@ use std::{
 
 use diem_engine::{EngineKind, engine::MAX_BLOCK_TIME};
 
-use super::{Bridge, Comet, Config, KeepTime, Period, SignerAddress, Store};
+use super::{Bridge, Comet, Config, KeepTime, Length, Period, SignerAddress, Store};
 use crate::{levels, raw};
 
 /// The bounds of the number of past heights: at least one is kept, from which blocks and answers are made.
@@ -28,6 +28,9 @@ const SHORTEST_LISTENING: u64 = 1_000;
 const SHORTEST_PERIOD: u64 = 1_000;
 /// The shortest time for which blocks are kept, in milliseconds.
 const SHORTEST_KEPT: u64 = 1_000;
+/// The longest time for which a node that was asked to end still answers, in milliseconds. The servers, CometBFT and the store
+/// then take up to 5 s each, and all of it must fit into the 60 s after which service managers kill.
+pub const LONGEST_DRAIN: u64 = 40_000;
 /// The bounds of the price of gas on Base, in gwei. It is a hundredth of a gwei on most days.
 const MAX_GAS_GWEI: RangeInclusive<u64> = 1..=100_000;
 
@@ -76,6 +79,13 @@ pub(super) fn check(config: &Config) -> Result<(), String> {
         return Err(format!(
             "`api.burst` is {}: set it to at least {DEAREST}, which a simulation costs",
             config.api.burst
+        ));
+    }
+    if config.api.drain.0 > LONGEST_DRAIN {
+        let most = Length(LONGEST_DRAIN);
+        return Err(format!(
+            "`api.drain` is {}: set it to at most {most}, because service managers kill a node that takes a minute to end",
+            config.api.drain
         ));
     }
     bridge(&config.bridge)?;

@@ -33,6 +33,10 @@ const HELP: &[(&str, &str)] = &[
         "The units of work that one client may ask for in a second; 0: no limit. A read costs 1, a proof or a page of a list 5, a simulation 20.",
     ),
     ("api.burst", "The most units that one client may ask for at once."),
+    (
+        "api.drain",
+        "For so long a node that was asked to end still answers, while /readyz says that it is stopping: \"10s\" behind a balancer; at most 40s.",
+    ),
     ("metrics", "The Prometheus metrics of this node."),
     ("metrics.listen", "The address at which they are served, or \"off\"."),
     ("ready", "The limits of the checks of /readyz, by which a balancer or a probe tells whether this node can serve."),

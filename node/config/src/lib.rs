@@ -34,7 +34,7 @@ use toml::{Table, Value};
 
 use layers::{from_environment, set};
 
-pub use check::is_host_and_port;
+pub use check::{LONGEST_DRAIN, is_host_and_port};
 pub use document::document;
 pub use layers::{Override, service_links, variable};
 pub use ready::Ready;

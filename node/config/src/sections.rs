@@ -24,12 +24,14 @@ pub struct Api {
     pub rate: u32,
     /// The most units that one client may ask for at once.
     pub burst: u32,
+    /// The time for which a node that was asked to end still answers, and says that it is not ready.
+    pub drain: Length,
 }
 
 impl Default for Api {
     fn default() -> Self {
-        let (listen, burst) = (loopback(1317), 1_000);
-        Self { listen, hosts: Vec::new(), cors: Vec::new(), connections_per_client: 0, rate: 0, burst }
+        let (listen, drain, burst) = (loopback(1317), Length(0), 1_000);
+        Self { listen, hosts: Vec::new(), cors: Vec::new(), connections_per_client: 0, rate: 0, burst, drain }
     }
 }
 

@@ -372,6 +372,15 @@ fn a_site_is_written_as_browsers_name_it() {
 }
 
 #[test]
+fn a_drain_ends_before_a_service_manager_kills() {
+    let with = |value| Config::default().with(&[Override::flag("x", "api.drain", value)]);
+    assert_eq!(Config::default().api.drain.0, 0);
+    assert_eq!(with("40s").unwrap().api.drain.0, LONGEST_DRAIN);
+    let error = with("41s").unwrap_err().to_string();
+    assert!(error.contains("`api.drain` is 41s: set it to at most 40s"), "{error}");
+}
+
+#[test]
 fn what_peers_are_told_is_checked() {
     let with = |key, value| Config::default().with(&[Override::flag("x", key, value)]);
     let id = "0123456789abcdef0123456789abcdef01234567";

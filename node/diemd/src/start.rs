@@ -10,10 +10,9 @@ mod logging;
 mod manager;
 mod snapshots;
 mod standstill;
+mod stopping;
 
 use std::{
-    future::Future,
-    io,
     net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
@@ -25,14 +24,16 @@ use diem_host::{critical, home::Home, ports::ListenError, signals::Signals};
 use diem_http::health::{Health, ReadyLimits};
 use diem_runtime::{App, Options};
 use diem_store::StoreError;
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::{
     archive,
     forget::forget_chain,
     join::{self, Joining},
 };
+use logging::Level;
 use standstill::Part;
+use stopping::{Reason, Stop, on_fatal, on_unsafe, serve, tell};
 
 pub use engines::EngineStartError;
 pub use error::StartError;
@@ -46,6 +47,8 @@ pub struct Start {
     /// The address of the validator key that, as its owner knows, no other node signs with: its signing state is raised to
     /// what the chain shows.
     pub raise: Option<[u8; 20]>,
+    /// The height after which the node halts: no later block is executed.
+    pub halt_at: Option<u64>,
 }
 
 /// The listeners of the HTTP API and of metrics.
@@ -53,16 +56,6 @@ type Ports = (TcpListener, Option<TcpListener>);
 
 /// The longest time that threads that use the store may take to end when all else has stopped.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
-
-/// The channel that stops a node: it holds the signal or the failure that ends it.
-type Stop = watch::Sender<Option<Reason>>;
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Reason {
-    Asked,
-    Fatal(String),
-    Unsafe(String),
-}
 
 impl Start {
     /// Runs the node of `home` until a signal or a failure ends it.
@@ -76,7 +69,7 @@ impl Start {
         }
         joining::forget_ready_file(home)?;
         let config = Config::load(&home.config_file(), std::env::vars(), &self.flags)?;
-        logging::start(&config.log)?;
+        let level = logging::start(&config.log)?;
         say_migrated(home)?;
         critical::end_process_on_panic();
         let links = service_links(std::env::vars());
@@ -94,6 +87,7 @@ impl Start {
             Some(chain) => Origin::check(home, &chain).map(|()| None)?,
             None => Some(Origin::of(home, None)?),
         };
+        self.refuse_behind(home, unbegun.as_ref())?;
         let mut app = open(home, &config)?;
         if joining::is_half_begun(home, &app)? {
             let height = app.info().height;
@@ -111,13 +105,158 @@ impl Start {
             Some(origin) => origin,
             None => Origin::of(home, app.chain().map(|chain| (chain, app.consensus_params())))?,
         };
-        let result = runtime.block_on(run(home, &config, self.raise, origin, ports, Arc::clone(&app)));
+        let result = runtime.block_on(self.serve(home, &config, level, origin, ports, Arc::clone(&app)));
         // Requests that still wait for something do not hold the process up; those that read the store end first.
         let stopped = Instant::now();
         runtime.shutdown_timeout(CLOSE_PATIENCE);
         close(app, stopped);
         drop(lock);
         result
+    }
+
+    /// Refuses a home whose next block lies above the height at which it is to halt; `unbegun` is the start of its chain,
+    /// where no block is committed.
+    fn refuse_behind(&self, home: &Home, unbegun: Option<&Origin>) -> Result<(), StartError> {
+        let Some(halt_at) = self.halt_at else { return Ok(()) };
+        let next = match unbegun {
+            Some(origin) => origin.identity().initial_height,
+            None => App::held(&home.data())?.map_or(1, |held| held.height.saturating_add(1)),
+        };
+        if next > halt_at { Err(StartError::HaltPassed { halt_at, next }) } else { Ok(()) }
+    }
+
+    async fn serve(
+        &self,
+        home: &Home,
+        config: &Config,
+        level: Level,
+        origin: Origin,
+        (api, metrics_port): Ports,
+        app: Arc<App>,
+    ) -> Result<(), StartError> {
+        let metrics = Metrics::new(prometheus::Registry::new());
+        let metrics = Arc::new(metrics.map_err(|error| StartError::Fatal(error.to_string()))?);
+        let commits = Commits::new(&app, Arc::clone(&metrics));
+        let (stop, ask) = (Stop::new(None), Stop::new(None));
+        if let Some(height) = self.halt_at {
+            let ask = ask.clone();
+            commits.halt_at(height, move |height| drop(tell(&ask, Reason::Halted(height))));
+        }
+        let chain = (origin.chain_id().to_owned(), hex::encode(origin.hash()));
+        let starts_at = origin.starts_at();
+        let signing = engines::signing(home, config, &chain.0, self.raise, on_unsafe(&stop, &metrics))?;
+        if config.engine == EngineKind::Comet {
+            signing.vouch(&home.comet(), &app)?;
+        }
+        let part = match config.engine {
+            EngineKind::Comet => Some(Part::of(&home.comet(), &config.comet, &origin, &app)?),
+            EngineKind::Instant => None,
+        };
+        snapshots::start(&config.snapshot, &origin, &app, &commits);
+        let control = control::Control::listen(home).map_err(StartError::Control)?;
+        let joining = match config.engine {
+            EngineKind::Comet => Joining::prepare(home, &origin, config.api.listen).await?,
+            EngineKind::Instant => None,
+        };
+        let parts = engines::Parts {
+            home,
+            config,
+            origin,
+            app: &app,
+            commits: &commits,
+            on_fatal: on_fatal(&stop),
+            state_sync: joining.as_ref().and_then(Joining::state_sync),
+            signing,
+        };
+        let engine = engines::start(parts)?;
+        let mut joined = joining.zip(engine.joining()).map(|(joining, again)| {
+            let (home, app, engine) = (home.clone(), Arc::clone(&app), engine.engine());
+            tokio::spawn(async move { join::watch(joining, &home, &app, &engine, &again).await })
+        });
+        let node = Arc::new(Node {
+            app,
+            engine: engine.engine(),
+            commits: commits.subscribe(),
+            moniker: config.moniker.clone(),
+            started: Instant::now(),
+            metrics: Arc::clone(&metrics),
+        });
+        let options = diem_http::Options {
+            genesis: Some(home.genesis_file()),
+            starts_at,
+            ready: ready_limits(config),
+            validator: own_validator(home, config),
+            hosts: config.api.hosts.clone(),
+            cors: config.api.cors.clone(),
+            clients: diem_http::ClientLimits {
+                connections: config.api.connections_per_client,
+                rate: config.api.rate,
+                burst: config.api.burst,
+            },
+            ..diem_http::Options::default()
+        };
+        disk_use::start(home, &metrics).map_err(StartError::System)?;
+        let health = Health::start(Arc::clone(&node), &options);
+        say_running(&node, config, &chain, &options);
+        // Signals are heard before the first answer, because whoever has an answer may ask this node to end. Until here a
+        // signal ends the process at once, and a compilation of CometBFT with it; nothing is lost by that.
+        let mut signals = match Signals::listen() {
+            Ok(signals) => signals,
+            Err(error) => {
+                tokio::task::block_in_place(|| engine.stop());
+                return Err(StartError::System(error));
+            }
+        };
+        let bridge = bridge::start(&node, home, config, &chain.0, options.relay_costs.clone())?;
+        let watch = part.map(|part| {
+            part.say();
+            let patience = config.log.standstill.duration();
+            tokio::spawn(part.watch(engine.engine(), commits.subscribe(), patience))
+        });
+        let api = serve(&stop, "the HTTP API", diem_http::serve(Arc::clone(&health), options, api, ended(&stop)));
+        let metrics = metrics_port.map(|port| {
+            let (health, hosts) = (Arc::clone(&health), config.api.hosts.clone());
+            let last = stopping::last_scrape(stop.subscribe(), Arc::clone(&health));
+            let server = diem_http::metrics_server::serve(health, hosts, port, last);
+            serve(&stop, "the server of metrics", server)
+        });
+        let parts =
+            control::Parts { node, commits: Arc::clone(&commits), level, ask: ask.clone(), drain: config.api.drain };
+        let control = serve(&stop, "the control socket", control.serve(parts, ended(&stop)));
+        let manager = manager::Manager::greet(commits.subscribe());
+        let reason = loop {
+            tokio::select! {
+                reason = stopping::asked_to_end(&stop, &ask, &mut signals) => break reason,
+                outcome = joining::outcome_of(&mut joined) => joining::go_on(outcome, on_fatal(&stop).as_ref()),
+            }
+        };
+        health.stop();
+        manager.stop();
+        if let Reason::Halted(height) = reason {
+            tracing::info!(height, "the height at which this node halts is there");
+            // What its CometBFT says of blocks that it does not vote for is nobody's concern.
+            engine.prepare_stop();
+        }
+        let time = stopping::time_to_drain(&reason, config.api.drain.duration(), &*engine.engine()).await;
+        let reason = stopping::drain(reason, time, &stop, &mut signals).await;
+        drop(health);
+        if let Some(joined) = joined {
+            joined.abort();
+        }
+        drop(bridge);
+        shut_down(engine, watch, [api, control]).await;
+        if let Some(metrics) = metrics {
+            tokio::select! {
+                _ = metrics => {}
+                () = signals.any() => {}
+            }
+        }
+        match reason {
+            Reason::Asked => Ok(()),
+            Reason::Halted(height) => Err(StartError::Halted { height }),
+            Reason::Fatal(reason) => Err(StartError::Fatal(reason)),
+            Reason::Unsafe(reason) => Err(StartError::Unsafe(reason)),
+        }
     }
 }
 
@@ -145,127 +284,6 @@ fn close(app: Arc<App>, stopped: Instant) {
         }
         shared = still_shared;
         std::thread::sleep(Duration::from_millis(1));
-    }
-}
-
-async fn run(
-    home: &Home,
-    config: &Config,
-    raise: Option<[u8; 20]>,
-    origin: Origin,
-    (api, metrics_port): Ports,
-    app: Arc<App>,
-) -> Result<(), StartError> {
-    let metrics = Metrics::new(prometheus::Registry::new());
-    let metrics = Arc::new(metrics.map_err(|error| StartError::Fatal(error.to_string()))?);
-    let commits = Commits::new(&app, Arc::clone(&metrics));
-    let stop = Stop::new(None);
-    let chain = (origin.chain_id().to_owned(), hex::encode(origin.hash()));
-    let starts_at = origin.starts_at();
-    let signing = engines::signing(home, config, &chain.0, raise, on_unsafe(&stop, &metrics))?;
-    if config.engine == EngineKind::Comet {
-        signing.vouch(&home.comet(), &app)?;
-    }
-    let part = match config.engine {
-        EngineKind::Comet => Some(Part::of(&home.comet(), &config.comet, &origin, &app)?),
-        EngineKind::Instant => None,
-    };
-    snapshots::start(&config.snapshot, &origin, &app, &commits);
-    let control = control::Control::listen(home).map_err(StartError::Control)?;
-    let joining = match config.engine {
-        EngineKind::Comet => Joining::prepare(home, &origin, config.api.listen).await?,
-        EngineKind::Instant => None,
-    };
-    let parts = engines::Parts {
-        home,
-        config,
-        origin,
-        app: &app,
-        commits: &commits,
-        on_fatal: on_fatal(&stop),
-        state_sync: joining.as_ref().and_then(Joining::state_sync),
-        signing,
-    };
-    let engine = engines::start(parts)?;
-    let mut joined = joining.zip(engine.joining()).map(|(joining, again)| {
-        let (home, app, engine) = (home.clone(), Arc::clone(&app), engine.engine());
-        tokio::spawn(async move { join::watch(joining, &home, &app, &engine, &again).await })
-    });
-    let node_app = Arc::clone(&app);
-    let node = Arc::new(Node {
-        app,
-        engine: engine.engine(),
-        commits: commits.subscribe(),
-        moniker: config.moniker.clone(),
-        started: Instant::now(),
-        metrics: Arc::clone(&metrics),
-    });
-    let options = diem_http::Options {
-        genesis: Some(home.genesis_file()),
-        starts_at,
-        ready: ready_limits(config),
-        validator: own_validator(home, config),
-        hosts: config.api.hosts.clone(),
-        cors: config.api.cors.clone(),
-        clients: diem_http::ClientLimits {
-            connections: config.api.connections_per_client,
-            rate: config.api.rate,
-            burst: config.api.burst,
-        },
-        ..diem_http::Options::default()
-    };
-    disk_use::start(home, &metrics).map_err(StartError::System)?;
-    let health = Health::start(Arc::clone(&node), &options);
-    say_running(&node, config, &chain, &options);
-    // Signals are heard before the first answer, because whoever has an answer may ask this node to end. Until here a
-    // signal ends the process at once, and a compilation of CometBFT with it; nothing is lost by that.
-    let mut signals = match Signals::listen() {
-        Ok(signals) => signals,
-        Err(error) => {
-            tokio::task::block_in_place(|| engine.stop());
-            return Err(StartError::System(error));
-        }
-    };
-    let bridge = bridge::start(&node, home, config, &chain.0, options.relay_costs.clone())?;
-    let watch = part.map(|part| {
-        part.say();
-        let patience = config.log.standstill.duration();
-        tokio::spawn(part.watch(engine.engine(), commits.subscribe(), patience))
-    });
-    let api = serve(&stop, "the HTTP API", diem_http::serve(Arc::clone(&health), options, api, wait(stop.subscribe())));
-    let metrics = metrics_port.map(|port| {
-        let (health, hosts) = (Arc::clone(&health), config.api.hosts.clone());
-        let last = last_scrape(stop.subscribe(), Arc::clone(&health));
-        let server = diem_http::metrics_server::serve(health, hosts, port, last);
-        serve(&stop, "the server of metrics", server)
-    });
-    let control = control.serve(node_app, Arc::clone(&commits), wait(stop.subscribe()));
-    let control = serve(&stop, "the control socket", control);
-    let manager = manager::Manager::greet(commits.subscribe());
-    let reason = loop {
-        tokio::select! {
-            reason = until_stopped(&stop, &mut signals) => break reason,
-            outcome = joining::outcome_of(&mut joined) => joining::go_on(outcome, on_fatal(&stop).as_ref()),
-        }
-    };
-    health.stop();
-    drop(health);
-    if let Some(joined) = joined {
-        joined.abort();
-    }
-    drop(bridge);
-    manager.stop();
-    shut_down(engine, watch, [api, control]).await;
-    if let Some(metrics) = metrics {
-        tokio::select! {
-            _ = metrics => {}
-            () = signals.any() => {}
-        }
-    }
-    match reason {
-        Reason::Asked => Ok(()),
-        Reason::Fatal(reason) => Err(StartError::Fatal(reason)),
-        Reason::Unsafe(reason) => Err(StartError::Unsafe(reason)),
     }
 }
 
@@ -303,33 +321,6 @@ fn say_running(node: &Node, config: &Config, (chain, genesis): &(String, String)
     }
 }
 
-/// What a part of the node calls when it cannot go on: it logs the failure and stops the node.
-fn on_fatal(stop: &Stop) -> Arc<dyn Fn(&str) + Send + Sync> {
-    let stop = stop.clone();
-    Arc::new(move |reason| {
-        tracing::error!("{reason}");
-        // The first failure is kept, because later ones follow from it.
-        stop.send_if_modified(|told| {
-            let first = told.is_none();
-            told.get_or_insert_with(|| Reason::Fatal(reason.into()));
-            first
-        });
-    })
-}
-
-/// What is called when this node's key may sign twice, before the failure that ends it.
-fn on_unsafe(stop: &Stop, metrics: &Arc<Metrics>) -> Arc<dyn Fn(&str) + Send + Sync> {
-    let (stop, metrics) = (stop.clone(), Arc::clone(metrics));
-    Arc::new(move |reason| {
-        metrics.signs_elsewhere();
-        stop.send_if_modified(|told| {
-            let first = told.is_none();
-            told.get_or_insert_with(|| Reason::Unsafe(reason.into()));
-            first
-        });
-    })
-}
-
 /// Ends the parts of a node that has been told to stop: first the servers, so that no client has its transaction
 /// accepted and then forgotten, and then the engine.
 async fn shut_down(engine: engines::Running, watch: Option<JoinHandle<()>>, servers: [JoinHandle<()>; 2]) {
@@ -347,23 +338,10 @@ async fn shut_down(engine: engines::Running, watch: Option<JoinHandle<()>>, serv
     tracing::info!("stopped");
 }
 
-/// Runs a server that ends when the node is told to stop. If it ends before, or in a panic, the node ends too: a node
-/// that nobody can ask is half a node.
-fn serve(
-    stop: &Stop,
-    what: &'static str,
-    server: impl Future<Output = io::Result<()>> + Send + 'static,
-) -> JoinHandle<()> {
-    let stop = stop.clone();
-    critical::spawn_task(async move {
-        let outcome = server.await;
-        let why = outcome.err().map_or_else(|| "it gave no reason".into(), |error| error.to_string());
-        stop.send_if_modified(|told| {
-            let too_early = told.is_none();
-            told.get_or_insert_with(|| Reason::Fatal(format!("{what} has ended: {why}")));
-            too_early
-        });
-    })
+/// Completes when the parts of the node are told to end.
+fn ended(stop: &Stop) -> impl Future<Output = ()> + Send + use<> {
+    let told = stop.subscribe();
+    async move { drop(stopping::wait(told).await) }
 }
 
 /// Binds all ports of this process before anything else happens.
@@ -391,53 +369,4 @@ pub(crate) fn open(home: &Home, config: &Config) -> Result<App, StoreError> {
     };
     let options = Options { store, keep: config.store.keep(), ..Options::default() };
     App::open(&home.data(), options)
-}
-
-/// Completes when the node is told to stop.
-async fn wait(mut stop: watch::Receiver<Option<Reason>>) {
-    // An error says that the sender is gone, and with it the node.
-    let _ = stop.wait_for(Option::is_some).await;
-}
-
-/// Completes when the metrics need not be served any more: when the node is told to stop, and, where its key signs
-/// elsewhere, when they were read once more after that, so that an alert says why the node is gone.
-async fn last_scrape(mut stop: watch::Receiver<Option<Reason>>, health: Arc<Health>) {
-    let is_unsafe = match stop.wait_for(Option::is_some).await {
-        Ok(reason) => matches!(*reason, Some(Reason::Unsafe(_))),
-        Err(_) => false,
-    };
-    if is_unsafe {
-        health.last_scrape().await;
-    }
-}
-
-/// Waits for a signal or a failure, and tells everybody.
-async fn until_stopped(stop: &Stop, signals: &mut Signals) -> Reason {
-    let mut changes = stop.subscribe();
-    tokio::select! {
-        () = signals.any() => {
-            stop.send_replace(Some(Reason::Asked));
-            Reason::Asked
-        }
-        reason = changes.wait_for(Option::is_some) => reason.ok().and_then(|reason| reason.clone()).unwrap_or(Reason::Asked),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use super::*;
-
-    #[tokio::test]
-    async fn a_server_that_ends_before_the_node_stops_the_node() {
-        let stop = Stop::new(None);
-        serve(&stop, "the HTTP API", async { Err(io::Error::other("there are no more threads")) }).await.unwrap();
-        let reason = Reason::Fatal("the HTTP API has ended: there are no more threads".into());
-        assert_eq!(*stop.borrow(), Some(reason));
-        // A server that ends because the node stops is no failure.
-        let stop = Stop::new(Some(Reason::Asked));
-        serve(&stop, "the HTTP API", async { Ok(()) }).await.unwrap();
-        assert_eq!(*stop.borrow(), Some(Reason::Asked));
-    }
 }

@@ -12,6 +12,7 @@ pub mod prune;
 pub mod reset;
 mod role;
 pub mod rollback;
+pub mod running;
 pub mod shell;
 pub mod snapshot;
 pub mod validator;
@@ -76,6 +77,12 @@ pub enum Command {
     Query(query::QueryCommand),
     /// Compute the mint curve and quotes on it, without a node.
     Curve(curve::CurveCommand),
+    /// List the nodes that the running node of a home is connected to.
+    Peers(running::PeersCommand),
+    /// Look at the log of the running node of a home, and change its level.
+    Log(running::LogCommand),
+    /// Have the running node of a home end in order.
+    Drain(running::DrainCommand),
     /// Ask the running node of a home whether it is well: exit code 0 if so, else 1.
     Healthz(health::HealthCommand),
     /// Print what completes the commands of diemd in a shell.
@@ -110,6 +117,9 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Voucher(command) => command.run(),
         Command::Query(command) => command.run(),
         Command::Curve(command) => command.run(),
+        Command::Peers(command) => command.run(),
+        Command::Log(command) => command.run(),
+        Command::Drain(command) => command.run(),
         Command::Healthz(command) => command.run(),
         Command::Completions(command) => command.run(),
         Command::Man(command) => command.run(),

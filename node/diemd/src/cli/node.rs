@@ -237,6 +237,9 @@ pub struct StartCommand {
     /// made sure that no other node signs with it.
     #[arg(long, value_name = "ADDRESS", value_parser = consensus_address)]
     i_know_that_no_other_node_signs: Option<[u8; 20]>,
+    /// Halt after committing the block of this height: no later one is executed, and the exit code is 6.
+    #[arg(long, value_name = "HEIGHT", value_parser = clap::value_parser!(u64).range(1..))]
+    halt_at: Option<u64>,
     /// Stop when the process that started this one ends.
     #[arg(long, hide = true)]
     die_with_parent: Option<u32>,
@@ -253,7 +256,8 @@ impl StartCommand {
             die_with(parent)?;
         }
         say_if_unsafe(&self.home.home());
-        let start = Start { flags: self.settings.overrides(), raise: self.i_know_that_no_other_node_signs };
+        let raise = self.i_know_that_no_other_node_signs;
+        let start = Start { flags: self.settings.overrides(), raise, halt_at: self.halt_at };
         run_node(&start, &self.home.home())
     }
 }
@@ -265,6 +269,7 @@ impl StartCommand {
 pub(super) fn run_node(start: &Start, home: &Home) -> Result<(), Failure> {
     start.run(home).map_err(|error| match error {
         full if full.is_full_disk() => Failure { exit: Exit::Disk, error: with_advice(full) },
+        halted if halted.is_halt() => Failure { exit: Exit::Halted, error: halted.into() },
         unsafe_to_sign if unsafe_to_sign.is_unsafe() => Failure { exit: Exit::Signing, error: unsafe_to_sign.into() },
         StartError::Config(_) | StartError::Log(_) | StartError::Origin(OriginError::Genesis(_)) => usage(error),
         mistaken if mistaken.is_about_another_key() => usage(mistaken),

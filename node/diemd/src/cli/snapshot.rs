@@ -57,7 +57,7 @@ impl SnapshotCommand {
 }
 
 /// The home of a command, which must be one.
-fn home_of(args: &HomeArgs) -> Result<Home, Failure> {
+pub(super) fn home_of(args: &HomeArgs) -> Result<Home, Failure> {
     let home = args.home();
     if home.exists() { Ok(home) } else { Err(usage(home.missing())) }
 }
@@ -102,7 +102,7 @@ struct Row {
 impl List {
     fn run(self) -> Result<(), Failure> {
         let home = home_of(&self.home)?;
-        let offered = match control::ask(&home, Request::SnapshotList) {
+        let offered = match control::ask(&home, &Request::SnapshotList) {
             Ok(Answer::Offered(heights)) => Some(heights),
             Ok(_) => {
                 return Err(failed(anyhow!("the node answers another question: use the diemd that the node runs")));

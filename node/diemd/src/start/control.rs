@@ -6,9 +6,10 @@
 use std::{io, os::unix::fs::PermissionsExt as _, path::PathBuf, sync::Arc, time::Duration};
 
 use diem_comet::abci::remove_socket;
-use diem_engine::Commits;
+use diem_config::Length;
+use diem_engine::{Commits, Node};
 use diem_host::home::Home;
-use diem_runtime::{App, snapshots::Outcome};
+use diem_runtime::snapshots::Outcome;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Interest},
     net::{
@@ -20,7 +21,11 @@ use tokio::{
     time::timeout,
 };
 
-use crate::control::{self, Answer, LONGEST, Line, Request, Taken};
+use super::{
+    logging::Level,
+    stopping::{Reason, Stop, tell},
+};
+use crate::control::{self, Answer, LONGEST, Peer, Request, Taken};
 
 /// The most connections at once.
 const CONNECTIONS: usize = 16;
@@ -40,9 +45,14 @@ pub(super) struct Control {
 }
 
 /// What requests are done with.
-struct Parts {
-    app: Arc<App>,
-    commits: Arc<Commits>,
+pub(super) struct Parts {
+    pub(super) node: Arc<Node>,
+    pub(super) commits: Arc<Commits>,
+    pub(super) level: Level,
+    /// Asks the node to end in order.
+    pub(super) ask: Stop,
+    /// The time for which the node then still answers.
+    pub(super) drain: Length,
 }
 
 impl Control {
@@ -67,13 +77,8 @@ impl Control {
     ///
     /// # Errors
     /// None; the form is that of the node's servers.
-    pub(super) async fn serve(
-        self,
-        app: Arc<App>,
-        commits: Arc<Commits>,
-        stopped: impl Future<Output = ()>,
-    ) -> io::Result<()> {
-        let parts = Arc::new(Parts { app, commits });
+    pub(super) async fn serve(self, parts: Parts, stopped: impl Future<Output = ()>) -> io::Result<()> {
+        let parts = Arc::new(parts);
         let mut connections = JoinSet::new();
         let mut stopped = std::pin::pin!(stopped);
         loop {
@@ -125,7 +130,7 @@ async fn connection(stream: UnixStream, parts: Arc<Parts>) {
     let mut read = BufReader::new(read);
     loop {
         let request = match timeout(PATIENCE, next_line(&mut read)).await {
-            Ok(Ok(Some(line))) => request_of(&line),
+            Ok(Ok(Some(line))) => Request::read(&line).map_err(|reason| (reason, true)),
             Ok(Err(reason)) => Err((reason, false)),
             Ok(Ok(None)) | Err(_) => return,
         };
@@ -134,6 +139,10 @@ async fn connection(stream: UnixStream, parts: Arc<Parts>) {
             Err((reason, goes_on)) => (Answer::Error(reason), goes_on),
         };
         let sent = timeout(PATIENCE, write.write_all(line_of(&answer).as_bytes())).await;
+        if let Answer::Stops { .. } = answer {
+            // The answer is on its way before anything ends.
+            tell(&parts.ask, Reason::Asked);
+        }
         if !goes_on || !matches!(sent, Ok(Ok(()))) {
             return;
         }
@@ -159,25 +168,22 @@ async fn next_line(read: &mut BufReader<OwnedReadHalf>) -> Result<Option<Vec<u8>
     }
 }
 
-/// The request of a line; else why it is none, and that the connection goes on.
-fn request_of(line: &[u8]) -> Result<Request, (String, bool)> {
-    let Line { request } = serde_json::from_slice(line).map_err(|error| {
-        (format!("the line is no request such as {{\"request\":\"snapshot_list\"}}: {error}"), true)
-    })?;
-    let known = Request::ALL.into_iter().find(|known| known.name() == request);
-    known.ok_or_else(|| {
-        let names = Request::ALL.map(Request::name).join(", ");
-        (format!("there is no such request here: this node knows {names}"), true)
-    })
-}
-
 impl Parts {
     async fn answer(&self, request: Request, asker: &OwnedWriteHalf) -> Answer {
         match request {
             Request::SnapshotCreate => self.create(asker).await.unwrap_or_else(Answer::Error),
             Request::SnapshotList => {
-                Answer::Offered(self.app.list_snapshots().iter().map(|offered| offered.height).collect())
+                Answer::Offered(self.node.app.list_snapshots().iter().map(|offered| offered.height).collect())
             }
+            Request::Peers => match self.node.engine.peers().await {
+                Ok(peers) => Answer::Peers(peers.into_iter().map(Peer::from).collect()),
+                Err(error) => Answer::Error(error.to_string()),
+            },
+            Request::Level(filter) => match filter.map_or(Ok(()), |filter| self.level.set(&filter)) {
+                Ok(()) => Answer::Level(self.level.get()),
+                Err(error) => Answer::Error(error.to_string()),
+            },
+            Request::Drain => Answer::Stops { drain_ms: self.drain.0 },
         }
     }
 
@@ -219,21 +225,6 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-
-    #[test]
-    fn what_is_no_request_is_answered_with_a_sentence() {
-        assert_eq!(request_of(br#"{"request":"snapshot_create"}"#), Ok(Request::SnapshotCreate));
-        for (line, says) in [
-            (&b"\xff\xfe"[..], "the line is no request"),
-            (br#"{"request":"halt"}"#, "this node knows snapshot_create, snapshot_list"),
-            (br#"{"request":"snapshot_list","more":1}"#, "unknown field"),
-            (b"[]", "the line is no request"),
-            (b"", "the line is no request"),
-        ] {
-            let (reason, goes_on) = request_of(line).unwrap_err();
-            assert!(reason.contains(says) && goes_on, "{reason}");
-        }
-    }
 
     #[tokio::test]
     async fn the_socket_is_its_owners_and_goes_with_the_node() {

@@ -62,6 +62,24 @@ pub enum StartError {
     /// The node ran, and then could not go on.
     #[error("the node stopped: {0}")]
     Fatal(String),
+    /// The node has halted at the height that it was told.
+    #[error(
+        "the node has halted: height {height} is there, and no block above it was executed. `diemd start` without --halt-at goes on"
+    )]
+    Halted {
+        /// The height of its state.
+        height: u64,
+    },
+    /// The node is told to halt at a height that its home has already.
+    #[error(
+        "the next block of this home is {next}, and --halt-at {halt_at} lies below it: start without it, or name a later height"
+    )]
+    HaltPassed {
+        /// The height at which it is to halt.
+        halt_at: u64,
+        /// The height of its next block.
+        next: u64,
+    },
     /// The node ran, and then its key was seen to sign elsewhere.
     #[error("the node stopped: {0}")]
     Unsafe(String),
@@ -74,6 +92,11 @@ impl StartError {
         const SIGNS: [&str; 4] = ["no space left", "the disk is full", "quota exceeded", "file too large"];
         let sentence = self.to_string().to_lowercase();
         SIGNS.iter().any(|sign| sentence.contains(sign))
+    }
+
+    /// Whether the node has halted where it was told, or had passed that height before.
+    pub const fn is_halt(&self) -> bool {
+        matches!(self, Self::Halted { .. } | Self::HaltPassed { .. })
     }
 
     /// Whether the node does not run because its key may sign twice.

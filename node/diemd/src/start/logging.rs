@@ -2,9 +2,11 @@
 
 use std::io::{self, IsTerminal as _};
 
+use parking_lot::Mutex;
+
 use diem_config::{Log, LogFormat};
 use diem_host::outlet::ErrWriter;
-use tracing_subscriber::{EnvFilter, fmt, util::SubscriberInitExt as _};
+use tracing_subscriber::{EnvFilter, fmt, reload, util::SubscriberInitExt as _};
 
 /// The words that a filter can have without a module.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
@@ -19,19 +21,54 @@ pub struct LogError {
     reason: String,
 }
 
+/// The filter of the log, which changes while the process runs.
+pub(super) struct Level {
+    text: Mutex<String>,
+    set: Box<dyn Fn(EnvFilter) -> Result<(), reload::Error> + Send + Sync>,
+}
+
+impl Level {
+    /// The filter as it was given.
+    pub(super) fn get(&self) -> String {
+        self.text.lock().clone()
+    }
+
+    /// Sets the filter until the process ends.
+    ///
+    /// # Errors
+    /// The text is no filter, which then stays as it is.
+    pub(super) fn set(&self, level: &str) -> Result<(), LogError> {
+        let filter = filter(level)?;
+        let mut text = self.text.lock();
+        tracing::info!(from = *text, to = level, "the level of the log changes");
+        (self.set)(filter).map_err(|error| LogError { level: level.into(), reason: error.to_string() })?;
+        level.clone_into(&mut text);
+        Ok(())
+    }
+}
+
 /// Starts the log of this process; one that runs already, in a test, stays. Nobody ever waits for the log's reader.
-pub(super) fn start(log: &Log) -> Result<(), LogError> {
+pub(super) fn start(log: &Log) -> Result<Level, LogError> {
     let filter = filter(&log.level)?;
     let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     // The library's own errors would go to standard error past the writer, and panic where nobody takes them.
     let builder = fmt().with_env_filter(filter).with_writer(|| ErrWriter).with_ansi(colours).log_internal_errors(false);
-    let result = match log.format {
-        LogFormat::Text => builder.with_target(false).finish().try_init(),
-        LogFormat::Json => builder.json().finish().try_init(),
-    };
     // An error says that a log runs already.
-    drop(result);
-    Ok(())
+    let set: Box<dyn Fn(EnvFilter) -> Result<(), reload::Error> + Send + Sync> = match log.format {
+        LogFormat::Text => {
+            let builder = builder.with_target(false).with_filter_reloading();
+            let handle = builder.reload_handle();
+            drop(builder.finish().try_init());
+            Box::new(move |filter| handle.reload(filter))
+        }
+        LogFormat::Json => {
+            let builder = builder.json().with_filter_reloading();
+            let handle = builder.reload_handle();
+            drop(builder.finish().try_init());
+            Box::new(move |filter| handle.reload(filter))
+        }
+    };
+    Ok(Level { text: Mutex::new(log.level.clone()), set })
 }
 
 /// The filter that `level` asks for. `EnvFilter` takes a word without `=` that is no level for a module, and no word at

@@ -49,7 +49,7 @@ impl Create {
         let home = home_of(&self.home)?;
         let made = match self.file {
             Some(file) => archive_of(&home, Some(file))?,
-            None => match control::ask(&home, Request::SnapshotList) {
+            None => match control::ask(&home, &Request::SnapshotList) {
                 Err(AskError::NotRunning(_)) => archive_of(&home, None)?,
                 Err(error) => return Err(failed(error)),
                 Ok(_) => snapshot_of(&home)?,
@@ -81,7 +81,7 @@ impl Create {
 /// Asks the running node.
 fn snapshot_of(home: &Home) -> Result<Made, Failure> {
     say("the node runs: it takes a snapshot of the next height");
-    match control::ask(home, Request::SnapshotCreate).map_err(failed)? {
+    match control::ask(home, &Request::SnapshotCreate).map_err(failed)? {
         Answer::Snapshot(Taken { height, chunks, rows, app_hash }) => {
             let folder = snapshots::folder(&home.data()).join(height.to_string());
             Ok(Made::Snapshot { folder, height, rows, chunks, app_hash: hex::encode(app_hash) })

@@ -131,6 +131,10 @@ async fn files(screens: &mut Screens) {
         screens.look(&format!("validator {verb} {key} --home {home} --passphrase-file {passphrase}")).await;
     }
     screens.look(&format!("reset --home {home} --yes")).await;
+    // No node runs in this home, which is said; what a running one shows is looked at where nodes are restarted.
+    for verb in ["peers", "log level", "drain"] {
+        assert_eq!(screens.look_at(&format!("{verb} --home {home}")).await.code, 1);
+    }
     configuration(screens).await;
 }
 

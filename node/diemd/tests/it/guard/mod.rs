@@ -20,6 +20,7 @@ use crate::support::{
     client::{height, until},
     devnet::{Devnet, EngineUnderTest},
     network::turn,
+    process::run,
     single::Single,
 };
 
@@ -63,6 +64,14 @@ impl Four {
 
     fn stop_one(&mut self, node: usize) {
         assert!(self.nodes[node].take().unwrap().stop().success());
+    }
+
+    /// Runs a command on the home of a node, for an answer in JSON.
+    fn ask(&self, node: usize, words: &[&str]) -> serde_json::Value {
+        let (home, form) = (self.home(node), ["--output", "json", "--home"]);
+        let output = run(&[words, &form, &[home.to_str().unwrap()]].concat());
+        assert!(output.status.success(), "{}", crate::support::process::words(&output));
+        serde_json::from_slice(&output.stdout).unwrap()
     }
 
     fn stop(&mut self) {

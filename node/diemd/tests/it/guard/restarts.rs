@@ -10,12 +10,18 @@ use std::{
 
 use diem_api::{State, Wait};
 use diem_client::Client;
+use diem_config::consensus_key;
 use diem_core::{Address, Amount};
 use diem_testkit::TxBuilder;
 use diem_types::GenesisDoc;
+use serde_json::Value;
 
 use super::{Four, Log, signed};
-use crate::support::client::{height, person, reach, until};
+use crate::support::{
+    client::{height, person, reach, until},
+    process::{run, words},
+    single::Single,
+};
 
 /// The number of times that each validator is started anew: `DIEM_GUARD_RESTARTS` for more.
 fn rounds() -> u32 {
@@ -36,6 +42,73 @@ async fn load(client: Client, doc: GenesisDoc, from: u64, stop: Arc<AtomicBool>)
     (nonce, committed)
 }
 
+/// A name of 9 kB that would end its quotes: as bad as CometBFT lets a peer's be.
+fn moniker() -> String {
+    format!("x\" (diem1) {}", "y".repeat(9_000))
+}
+
+/// Checks that a node lists the others, whatever they call themselves.
+async fn the_others_are_listed(four: &Four) {
+    let peers = until("three peers with their heights", async || {
+        let peers = four.ask(0, &["peers"])["peers"].as_array().unwrap().clone();
+        (peers.len() == 3 && peers.iter().all(|peer| peer["height"].as_u64() > Some(1))).then_some(peers)
+    })
+    .await;
+    let id = |node| consensus_key::node_key(&four.home(node).join("cometbft")).unwrap().id;
+    let mut others: Vec<String> = (1..4).map(id).collect();
+    others.sort();
+    let listed: Vec<&str> = peers.iter().map(|peer| peer["id"].as_str().unwrap()).collect();
+    assert_eq!(listed, others);
+    for peer in &peers {
+        let moniker = peer["moniker"].as_str().unwrap();
+        assert!(moniker.starts_with("x\" (diem1) yyy") && moniker.chars().count() == 81, "{moniker}");
+        assert!(peer["address"].as_str().unwrap().starts_with("127.0.0.1:"), "{peer}");
+        assert!(["inbound", "outbound"].contains(&peer["direction"].as_str().unwrap()), "{peer}");
+        assert!(peer["since"].as_str().unwrap().ends_with('Z'), "{peer}");
+    }
+    let table = run(&["peers", "--home", four.home(0).to_str().unwrap()]);
+    let table = String::from_utf8(table.stdout).unwrap();
+    assert_eq!(table.matches(r#""x\u{22} (diem1) yyy"#).count(), 3, "{table}");
+}
+
+/// Checks that the log of a running node gets another level, and that what is none is refused.
+async fn a_level_is_set(four: &Four) {
+    let log = Log::from_now(&four.home(0));
+    assert_eq!(four.ask(0, &["log", "level"])["level"], "info");
+    assert_eq!(
+        four.ask(0, &["log", "level", "info,diem_comet=trace,cometbft=debug"])["level"],
+        "info,diem_comet=trace,cometbft=debug"
+    );
+    let wrong = run(&["log", "level", "loud", "--home", four.home(0).to_str().unwrap()]);
+    assert!(wrong.status.code() == Some(1) && words(&wrong).contains("`loud` is no level"), "{}", words(&wrong));
+    assert_eq!(four.ask(0, &["log", "level", "error"])["level"], "error");
+    let last = four.others_make(2).await;
+    assert!(!log.text().contains(&format!("height={last}")), "{}", log.text());
+    assert_eq!(four.ask(0, &["log", "level", "info"])["level"], "info");
+}
+
+/// Checks that a node halts with exactly the height that it was told while it fetches blocks that others have.
+async fn a_node_that_catches_up_halts(four: &mut Four) {
+    let home = four.home(3);
+    let Value::Object(stops) = four.ask(3, &["drain"]) else { panic!("no object") };
+    assert_eq!(stops["drain_ms"], 0);
+    let (status, _) = four.nodes[3].take().unwrap().ended();
+    assert!(status.success());
+    for command in ["peers", "drain"] {
+        let none = run(&[command, "--home", home.to_str().unwrap()]);
+        assert!(none.status.code() == Some(1) && words(&none).contains("no node runs in"), "{}", words(&none));
+    }
+    let at = four.others_make(6).await - 3;
+    let log = Log::from_now(&home);
+    let (status, _) = Single::start(&home, &["--halt-at", &at.to_string()]).ended();
+    assert_eq!(status.code(), Some(6), "{}", log.text());
+    assert!(!log.text().contains("was killed") && !log.text().contains(" ERROR "), "{}", log.text());
+    let checked = four.ask(3, &["check"]);
+    assert_eq!(checked["height"], at, "{}", log.text());
+    four.start_one(3, &[]);
+    reach(&four.client(3), at + 4).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn restarts_in_turn_under_load_alarm_nobody_and_lose_nothing() {
     let mut four = Four::start().await;
@@ -48,7 +121,7 @@ async fn restarts_in_turn_under_load_alarm_nobody_and_lose_nothing() {
             let loading = tokio::spawn(load(other, doc.clone(), nonce, Arc::clone(&stop)));
             let before = signed(&four.home(node));
             four.stop_one(node);
-            four.start_one(node, &[]);
+            four.start_one(node, &["--moniker", &moniker()]);
             four.signs_above(node, before + 1).await;
             stop.store(true, Ordering::Relaxed);
             let (next, sent) = loading.await.unwrap();
@@ -64,6 +137,9 @@ async fn restarts_in_turn_under_load_alarm_nobody_and_lose_nothing() {
             client.transaction(&diem_api::Hash(*hash)).await.unwrap();
         }
     }
+    the_others_are_listed(&four).await;
+    a_level_is_set(&four).await;
+    a_node_that_catches_up_halts(&mut four).await;
     for log in &logs {
         assert!(!log.text().contains("not safe") && !log.text().contains("listens"), "{}", log.text());
     }

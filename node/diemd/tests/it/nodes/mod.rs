@@ -20,3 +20,4 @@ mod sentry;
 mod signer;
 mod tmkms;
 mod two_sentries;
+mod stopping;

@@ -70,6 +70,7 @@ fn the_image_names_its_versions_and_needs_neither_root_nor_a_shell() {
     let health = image.iter().find(|line| line.starts_with("HEALTHCHECK ")).unwrap();
     assert!(health.ends_with("CMD [\"diemd\", \"healthz\"]"), "{health}");
     let variables = image.iter().find_map(|line| line.strip_prefix("ENV ")).unwrap();
+    assert!(variables.contains("DIEM_API_DRAIN=10s"), "{variables}");
     let names = variables.split_whitespace().map(|pair| pair.split_once('=').unwrap().0);
     for name in names.filter(|name| name.starts_with("DIEM_")) {
         assert!(is_known(name), "{name}");

@@ -78,8 +78,12 @@ impl Manager {
     }
 
     fn start(&self, home: &Path) -> Single {
+        self.start_with(home, &[])
+    }
+
+    fn start_with(&self, home: &Path, args: &[&str]) -> Single {
         let time = WATCHDOG.as_micros().to_string();
-        Single::with_environment(home, &[], &[("NOTIFY_SOCKET", &self.socket), ("WATCHDOG_USEC", &time)])
+        Single::with_environment(home, args, &[("NOTIFY_SOCKET", &self.socket), ("WATCHDOG_USEC", &time)])
     }
 
     async fn is_ready(&self) {
@@ -245,7 +249,7 @@ async fn waits(manager: &Manager, home: &Path) {
 async fn the_development_engine_speaks_to_a_service_manager_too_and_a_start_that_fails_says_nothing() {
     let (folder, ports, manager) = (tempfile::tempdir().unwrap(), Ports::claim(), Manager::listen());
     let home = instant_home(folder.path(), &ports);
-    let node = manager.start(&home);
+    let node = manager.start_with(&home, &["--set", "api.drain=40s"]);
     manager.is_ready().await;
     manager.hears().await;
     // The home is in use, so a second node does not start.
@@ -253,6 +257,10 @@ async fn the_development_engine_speaks_to_a_service_manager_too_and_a_start_that
     let (status, log) = other.start(&home).ended();
     assert!(!status.success() && log.contains("is in use"), "{log}");
     assert_eq!(other.heard.lock().ready, 0);
+    // Whoever supervises the node hears that it stops while it still answers.
+    signal(node.pid(), Signal::TERM);
+    until("STOPPING=1", async || (manager.heard.lock().stopping > 0).then_some(())).await;
+    assert!(height(&node.client()).await.is_some());
     assert!(node.stop().success());
     assert_eq!(manager.heard.lock().stopping, 1);
 }

@@ -44,6 +44,10 @@ fn the_unit_says_when_a_node_is_started_again_and_how_long_its_stop_may_take() {
     ] {
         assert_eq!(values(name), [value], "{name}");
     }
+    // A node that takes as long as it may to end is not killed: after the drain come the servers, CometBFT and the store, each
+    // with 5 s at the most.
+    let most = diem_config::LONGEST_DRAIN / 1_000 + 3 * 5;
+    assert!(values("TimeoutStopSec")[0].parse::<u64>().unwrap() > most, "{most}");
     // The codes that another start does not help are those of the command line, of a halt and of unsafe signing.
     use diem_cli::Exit;
     assert_eq!([Exit::Usage, Exit::Halted, Exit::Signing].map(|exit| exit as u8), [2, 6, 7]);

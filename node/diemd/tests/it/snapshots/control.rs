@@ -150,10 +150,25 @@ async fn garbage_on_the_socket_is_answered_and_takes_nothing() {
     }
     assert_eq!(asked(&mut connect(&home), LIST), "{\"offered\":[]}\n");
 
-    // One that still waits does not hold up the end.
+    // The level of the log changes while the node runs, and what is none leaves it as it is.
+    let mut stream = connect(&home);
+    assert_eq!(asked(&mut stream, b"{\"request\":\"level\"}\n"), "{\"level\":\"info\"}\n");
+    let answer = asked(&mut stream, b"{\"request\":\"level\",\"filter\":\"loud\"}\n");
+    assert!(answer.contains("`loud` is no level: write off, error, warn"), "{answer}");
+    let finest = "info,diem_instant=debug";
+    let set = format!("{{\"request\":\"level\",\"filter\":\"{finest}\"}}\n");
+    assert_eq!(asked(&mut stream, set.as_bytes()), format!("{{\"level\":\"{finest}\"}}\n"));
+    let log = || fs::read_to_string(home.join("node.log")).unwrap();
+    assert!(!log().contains(" DEBUG "), "{}", log());
+    block(&devnet, &client).await;
+    assert!(log().contains(" DEBUG ") && log().contains("the level of the log changes"), "{}", log());
+    assert_eq!(asked(&mut stream, b"{\"request\":\"peers\"}\n"), "{\"peers\":[]}\n", "this engine has none");
+
+    // Whoever has the node end is answered first, and one that still waits does not hold up the end.
     let mut waiting = connect(&home);
     waiting.write_all(b"{\"request\":\"snapshot_create\"}\n").unwrap();
-    assert!(node.stop().success());
+    assert_eq!(asked(&mut stream, b"{\"request\":\"drain\"}\n"), "{\"stops\":{\"drain_ms\":0}}\n");
+    assert!(node.ended().0.success());
     let mut answer = String::new();
     let _ = waiting.read_to_string(&mut answer);
     assert_eq!(answer, "");

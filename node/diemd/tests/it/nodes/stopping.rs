@@ -1,0 +1,206 @@
+//! Stops in order: at random moments under load, with a time in which the node still answers, and at a height that its
+//! operator has named.
+
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use diem_api::{State, Wait};
+use diem_client::Client;
+use diem_core::{Address, Amount, sha256};
+use diem_testkit::TxBuilder;
+use diem_types::GenesisDoc;
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::support::{
+    client::{PATIENCE, answering, height, person, reach, until},
+    devnet::{Devnet, EngineUnderTest},
+    ports::Ports,
+    process::{run, signal, words},
+    single::{Single, instant_home},
+};
+
+/// A number by which the test is made larger or repeated.
+fn number(variable: &str, usual: u32) -> u32 {
+    std::env::var(variable).map_or(usual, |text| text.parse().unwrap())
+}
+
+/// The time for which a node is left alone in a round.
+fn moment(seed: u32, round: u32) -> Duration {
+    let random = sha256(&[&seed.to_be_bytes(), &round.to_be_bytes()]);
+    Duration::from_millis(u64::from(u16::from_be_bytes([random[0], random[1]])) % 2_000)
+}
+
+/// Sends one transfer after the other until the node answers no more; returns those that it called committed.
+async fn load(client: Client, doc: GenesisDoc) -> Vec<[u8; 32]> {
+    let sender = person(0);
+    let Ok(account) = client.account(&sender.address, None, false).await else { return Vec::new() };
+    let (mut nonce, mut committed) = (account.nonce_to_send(), Vec::new());
+    loop {
+        let tx = TxBuilder::transfer(&doc, &sender, nonce, Address([0x61; 20]), Amount::ONE).bytes();
+        match client.submit(tx.to_vec(), Wait::Committed, Duration::from_secs(60)).await {
+            Ok(sent) if sent.state == State::Committed => committed.push(diem_core::tx::tx_hash(&tx)),
+            _ => return committed,
+        }
+        nonce += 1;
+    }
+}
+
+/// Reads the events of a node until the stream ends.
+async fn events(api: String) -> String {
+    let mut text = Vec::new();
+    let mut answer = reqwest::get(format!("{api}/v1/events")).await.unwrap();
+    while let Ok(Some(chunk)) = answer.chunk().await {
+        text.extend_from_slice(&chunk);
+    }
+    String::from_utf8(text).unwrap()
+}
+
+async fn get(url: &str) -> Option<(u16, String)> {
+    let answer = reqwest::get(url).await.ok()?;
+    Some((answer.status().as_u16(), answer.text().await.ok()?))
+}
+
+/// The URL of a home's server of metrics.
+fn metrics(home: &Path) -> String {
+    let config: toml::Table = fs::read_to_string(home.join("config.toml")).unwrap().parse().unwrap();
+    format!("http://{}", config["metrics"]["listen"].as_str().unwrap())
+}
+
+/// Checks that a node whose end was asked for says so everywhere, and answers all the same.
+async fn says_that_it_stops(node: &Single) {
+    let probes = [node.api.clone(), metrics(&node.home)];
+    for probe in &probes {
+        let url = format!("{probe}/readyz");
+        let ready = until("word that the node is stopping", async || {
+            let (status, text) = get(&url).await?;
+            (status == 503).then(|| serde_json::from_str::<Value>(&text).unwrap())
+        })
+        .await;
+        assert_eq!(ready["reasons"][0]["name"], "stopping", "{ready}");
+        assert_eq!((&ready["checks"]["stopping"], &ready["ready"]), (&"not".into(), &false.into()), "{ready}");
+    }
+    let (_, series) = get(&format!("{}/metrics", probes[1])).await.unwrap();
+    assert!(series.contains("diem_ready{check=\"stopping\"} 0\n"), "{series}");
+    let before = height(&node.client()).await.unwrap();
+    reach(&node.client(), before + 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_is_told_to_end_under_load_says_so_first_and_loses_nothing() {
+    let (stops, seed) = (number("TERM_STOPS", 2), number("TERM_SEED", 20_261_130));
+    let devnet = Devnet::of_one(EngineUnderTest::Comet);
+    let (home, mut committed, mut longest) = (devnet.home(0), Vec::new(), Duration::ZERO);
+    for round in 0..stops {
+        // The first has a time to drain that only a second signal ends.
+        let drains = round == 0;
+        let node = Single::start(&home, if drains { &["--set", "api.drain=40s"] } else { &[] });
+        answering(&node.client()).await;
+        let loading = tokio::spawn(load(node.client(), devnet.doc.clone()));
+        let reading = tokio::spawn(events(node.api.clone()));
+        tokio::time::sleep(moment(seed, round)).await;
+        if drains {
+            signal(node.pid(), Signal::TERM);
+            says_that_it_stops(&node).await;
+            assert!(!loading.is_finished() && !reading.is_finished(), "both are served");
+        }
+        let asked = Instant::now();
+        assert!(node.stop().success());
+        longest = longest.max(asked.elapsed());
+        committed.extend(loading.await.unwrap());
+        let said = tokio::time::timeout(PATIENCE, reading).await.unwrap().unwrap();
+        assert!(said.contains("event: bye\n"), "{said}");
+    }
+    println!(
+        "{stops} stops, seed {seed}: {} were committed; the longest stop took {} ms",
+        committed.len(),
+        longest.as_millis()
+    );
+    let log = fs::read_to_string(home.join("node.log")).unwrap();
+    assert!(log.contains("asked again: stopping now") && !log.contains("was killed"), "{log}");
+    let node = Single::start(&home, &[]);
+    let last = answering(&node.client()).await;
+    for hash in &committed {
+        node.client().transaction(&diem_api::Hash(*hash)).await.unwrap();
+    }
+    assert!(node.stop().success());
+    halts(&home, &devnet.doc, last + 6).await;
+}
+
+/// Starts the node with this height to halt at; returns its exit code and what it said.
+fn halted(home: &Path, at: u64) -> (Option<i32>, String) {
+    let before = fs::read_to_string(home.join("node.log")).unwrap_or_default().len();
+    let (status, log) = Single::start(home, &["--halt-at", &at.to_string()]).ended();
+    (status.code(), log[before..].to_owned())
+}
+
+/// The height of a stopped home.
+fn height_of(home: &Path) -> u64 {
+    let checked = run(&["check", "--home", home.to_str().unwrap(), "--output", "json"]);
+    assert!(checked.status.success(), "{}", words(&checked));
+    serde_json::from_slice::<Value>(&checked.stdout).unwrap()["height"].as_u64().unwrap()
+}
+
+/// Checks that a node halts under load with exactly this height, and goes on when it is told nothing of it any more.
+async fn halts(home: &Path, doc: &GenesisDoc, at: u64) {
+    let log_before = fs::read_to_string(home.join("node.log")).unwrap().len();
+    let node = Single::start(home, &["--halt-at", &at.to_string()]);
+    let (client, doc) = (node.client(), doc.clone());
+    // It may have halted before it is heard of.
+    let loading = tokio::spawn(async move {
+        loop {
+            let committed = load(client.clone(), doc.clone()).await;
+            if !committed.is_empty() {
+                return committed;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+    let (status, log) = tokio::task::spawn_blocking(move || node.ended()).await.unwrap();
+    let log = &log[log_before..];
+    let committed = tokio::time::timeout(Duration::from_secs(5), loading).await.map(Result::unwrap).unwrap_or_default();
+    assert_eq!(status.code(), Some(6), "{log}");
+    assert!(log.contains(&format!("the node has halted: height {at} is there")), "{log}");
+    // It is an end in order like any other.
+    assert!(log.contains("CometBFT stopped") && !log.contains("was killed") && !log.contains(" ERROR "), "{log}");
+    assert_eq!(height_of(home), at);
+    // A service manager that starts it again all the same gains nothing.
+    let (code, said) = halted(home, at);
+    assert_eq!(code, Some(6), "{said}");
+    let says = format!("the next block of this home is {}, and --halt-at {at} lies below it", at + 1);
+    assert!(said.contains(&says) && !said.contains("CometBFT started"), "{said}");
+    let node = Single::start(home, &[]);
+    reach(&node.client(), at + 2).await;
+    for hash in &committed {
+        node.client().transaction(&diem_api::Hash(*hash)).await.unwrap();
+    }
+    assert!(node.stop().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_development_engine_halts_too_whoever_asks_it_for_more() {
+    let (folder, ports) = (tempfile::tempdir().unwrap(), Ports::claim());
+    let home = instant_home(folder.path(), &ports);
+    let node = Single::start(&home, &["--halt-at", "4"]);
+    reach(&node.client(), 1).await;
+    let mine = reqwest::Client::new().post(format!("{}/v1/dev/mine", node.api));
+    let answer = mine.header("content-type", "application/json").body(r#"{"blocks":10}"#).send().await;
+    if let Ok(answer) = answer {
+        let said = answer.text().await.unwrap();
+        assert!(said.contains("halts at height 4") || said.contains("stopp"), "{said}");
+    }
+    let (status, log) = node.ended();
+    assert_eq!(status.code(), Some(6), "{log}");
+    assert!(log.contains("height 4 is there") && !log.contains(" ERROR "), "{log}");
+    assert_eq!(height_of(&home), 4);
+    let (code, said) = halted(&home, 3);
+    assert!(code == Some(6) && said.contains("the next block of this home is 5"), "{code:?} {said}");
+    let node = Single::start(&home, &[]);
+    reach(&node.client(), 4).await;
+    assert!(node.stop().success());
+    let wrong = run(&["start", "--home", home.to_str().unwrap(), "--halt-at", "0"]);
+    assert!(wrong.status.code() == Some(2) && words(&wrong).contains("--halt-at"), "{}", words(&wrong));
+}
