@@ -23,6 +23,9 @@ pub struct Status {
     pub moniker: String,
     /// `cometbft`, or `instant (development)`.
     pub engine: String,
+    /// The version of the engine, where it is a program of its own that has answered: that of CometBFT.
+    #[serde(default)]
+    pub engine_version: Option<String>,
     /// The last committed block, if there is one.
     pub latest: Option<Head>,
     /// The oldest height of which state can still be read and proven.

@@ -50,7 +50,9 @@ pub use error::{ErrorBody, ErrorLine, ErrorReply, HttpError, error_table};
 pub use json::{field_names, read as read_json, without_long_quotes};
 pub use mint::{CurrentRate, Emission, Quote, Rent, Segment, Step};
 pub use simulate::{BalanceChange, SimulateCalls, SimulateRequest, SimulateTx, Simulated};
-pub use staking::{Commission, Lock, NextCommission, Position, Reward, Unstaking, ValidatorDetail, ValidatorStanding};
+pub use staking::{
+    Commission, Lock, NextCommission, Position, Reward, Unstaking, ValidatorDetail, ValidatorSigning, ValidatorStanding,
+};
 pub use state::{Account, Holdings, PoolHoldings, Proof, Supply};
 pub use tx::{
     Batch, BatchRequest, CallView, Outcome, State, SubmitRequest, Submitted, Transaction, TxBytes, TxView, Wait,

@@ -1,7 +1,10 @@
 //! Validators, stake and locks.
 
+use std::num::NonZeroU64;
+
 use diem_core::Address;
 pub use diem_staking::query::Standing as ValidatorStanding;
+use diem_staking::query::{SigningView, ValidatorView};
 use serde::{Deserialize, Serialize};
 
 use super::{Coin, Hash, HexBytes, Moment};
@@ -40,6 +43,62 @@ pub struct ValidatorDetail {
     pub may_miss: u32,
     /// The moment from which it may come back after too many missed blocks.
     pub jailed_until: Option<Moment>,
+}
+
+impl ValidatorDetail {
+    /// What is told of a validator on a day of a chain whose days have this length.
+    pub fn of(view: ValidatorView, day: u64, epoch_ms: NonZeroU64) -> Self {
+        let row = view.validator;
+        let next = row.commission.next.filter(|(_, from)| *from > day);
+        let commission = Commission {
+            today_bps: view.commission_today,
+            next: next.map(|(bps, epoch)| NextCommission { bps, epoch }),
+            max_bps: row.commission.max,
+            max_change_bps: row.commission.max_change,
+            due: Coin::vvv(row.commission_due),
+        };
+        Self {
+            operator: view.operator,
+            address: HexBytes(view.consensus_address.into()),
+            public_key: Hash(row.consensus_key),
+            bridge_address: row.bridge_address,
+            moniker: view.description.moniker,
+            website: view.description.website,
+            standing: view.standing,
+            power: view.power,
+            staked: Coin::vvv(row.tokens),
+            locked: Coin::vvv(row.value_of(row.locked)),
+            self_stake: Coin::vvv(view.self_stake),
+            commission,
+            missed: view.missed,
+            may_miss: view.may_miss,
+            jailed_until: row.jailed_until.map(|time| Moment { time, epoch: time.epoch(epoch_ms) }),
+        }
+    }
+}
+
+/// `GET /v1/validators/{operator}/signing?height=`: the last blocks that a validator was to sign, as the chain has counted them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ValidatorSigning {
+    /// The number of last blocks that are counted.
+    pub window: u32,
+    /// The first of the blocks that are told one by one, at most 100 of the window; `null` while it is to sign none. Blocks
+    /// before its window began count as signed.
+    pub from: Option<u64>,
+    /// The last of them.
+    pub to: Option<u64>,
+    /// The heights of those of them that it missed, ascending.
+    pub missed: Vec<u64>,
+    /// The highest height that it is known to have signed: by the window, and of its own validator as this node saw it in
+    /// blocks.
+    pub last_signed: Option<u64>,
+}
+
+impl From<SigningView> for ValidatorSigning {
+    fn from(view: SigningView) -> Self {
+        let (from, to) = view.told.unzip();
+        Self { window: view.window, from, to, missed: view.missed, last_signed: view.last_signed }
+    }
 }
 
 /// The part of the rewards that an operator takes, in parts of 10,000.

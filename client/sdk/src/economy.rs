@@ -5,7 +5,7 @@ use diem_api::{
     AccountCredit, AccountOffer, Allocation, At, CurrentRate, Day, DayProvider, DiemStake, DiemTranche, Emission,
     Grant, List, Lock, Offer, Params, Position, Provider, ProviderDetail, Quote, Rent, Reward, Segment, SimulateCalls,
     SimulateRequest, SimulateTx, Simulated, Step, Supply, Today, TxBytes, Unstaking, Validator, ValidatorDetail,
-    Vouchers,
+    ValidatorSigning, Vouchers,
 };
 use diem_core::{Address, Amount, keys::KeyKind};
 use diem_types::Tx;
@@ -58,6 +58,15 @@ impl Client {
         prove: bool,
     ) -> Result<At<ValidatorDetail>, ClientError> {
         self.proven(&format!("/v1/validators/{operator}"), height, prove).await
+    }
+
+    /// `GET /v1/validators/{operator}/signing`: the last blocks that a validator was to sign.
+    pub async fn validator_signing(
+        &self,
+        operator: &Address,
+        height: Option<u64>,
+    ) -> Result<At<ValidatorSigning>, ClientError> {
+        self.read(&format!("/v1/validators/{operator}/signing"), height).await
     }
 
     /// `GET /v1/accounts/{address}/positions`: what the account has staked.

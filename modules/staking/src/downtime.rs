@@ -99,6 +99,41 @@ pub(crate) fn standing(state: &dyn diem_core::StateRead, params: &Params, valida
     (missed, most_missed(params))
 }
 
+/// Whether the validator missed the last blocks that were recorded, the newest first, as far as the ring goes. Blocks before
+/// the window began count as signed.
+pub(crate) fn newest_first<'a>(
+    state: &'a dyn diem_core::StateRead,
+    validator: &'a ConsensusAddress,
+) -> impl Iterator<Item = Recorded> + 'a {
+    let Signing { window, next, .. } = SIGNING.get(state, validator).unwrap_or_default();
+    let mut row = None;
+    (0..window).map(move |back| {
+        // The block right before `next` is the newest; before the first place of the ring comes its last one.
+        let (place, wrapped) = match next.checked_sub(back).and_then(|place| place.checked_sub(1)) {
+            Some(place) => (place, false),
+            None => (next.saturating_add(window).saturating_sub(back).saturating_sub(1), true),
+        };
+        let key = (*validator, place / ROW);
+        let bits = match row {
+            Some((read, bits)) if read == key.1 => bits,
+            _ => MISSED.get(state, &key).unwrap_or_default(),
+        };
+        row = Some((key.1, bits));
+        let byte = bits.get((place % ROW / 8) as usize).copied().unwrap_or_default();
+        // With `next` at 0 the ring was filled at least once.
+        Recorded { missed: byte & (1u8 << (place % 8)) != 0, certain: !wrapped || next == 0 }
+    })
+}
+
+/// A block of the ring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Recorded {
+    /// Whether the validator missed it.
+    pub(crate) missed: bool,
+    /// Whether it was recorded for certain: a ring that was never full has empty places, which look like signed blocks.
+    pub(crate) certain: bool,
+}
+
 /// Refuses rings that contradict themselves.
 pub(crate) fn check(state: &dyn diem_core::StateRead) -> Result<(), Error> {
     for (validator, signing) in SIGNING.all(state) {

@@ -1,7 +1,7 @@
 //! The questions that staking answers.
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use diem_core::{Address, Amount, CallError, Page, QueryContext, Time, clock};
+use diem_core::{Address, Amount, CallError, Page, QueryContext, Time, chain::identity, clock};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -161,6 +161,23 @@ pub struct ConsensusMember {
     pub validator: ConsensusValidator,
 }
 
+/// The most blocks of which [`signing`] tells one by one.
+pub const TOLD_BLOCKS: u32 = 100;
+
+/// The last blocks that a validator was to sign, as the chain has counted them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SigningView {
+    /// The number of last blocks that are counted.
+    pub window: u32,
+    /// The first and the last of the blocks that are told one by one, at most [`TOLD_BLOCKS`] of the window; `None` while it
+    /// is to sign none. Blocks before its window began count as signed.
+    pub told: Option<(u64, u64)>,
+    /// The heights of those of them that it missed, ascending.
+    pub missed: Vec<u64>,
+    /// The highest height that it is known to have signed, where it is to sign and has signed one of the window.
+    pub last_signed: Option<u64>,
+}
+
 /// The answer to any question.
 ///
 /// # Errors
@@ -221,6 +238,30 @@ fn validator_view(ctx: &QueryContext<'_>, operator: Address, validator: Validato
         may_miss,
         validator,
     }
+}
+
+/// The last blocks that a validator was to sign. The block of this height brings the signatures of the one before.
+///
+/// # Errors
+/// [`Error::UnknownValidator`].
+pub fn signing(ctx: &QueryContext<'_>, operator: &Address) -> Result<SigningView, CallError> {
+    let view = validator(ctx, operator)?;
+    let window = params(ctx).signed_window;
+    let nothing = SigningView { window, told: None, missed: Vec::new(), last_signed: None };
+    let first = identity(ctx.state).initial_height;
+    let (Standing::Active, Some(last)) = (view.standing, ctx.block.height.checked_sub(1)) else { return Ok(nothing) };
+    let heights = (first..=last).rev();
+    let told: Vec<(u64, bool)> = heights
+        .clone()
+        .zip(downtime::newest_first(ctx.state, &view.consensus_address))
+        .take(TOLD_BLOCKS as usize)
+        .map(|(height, recorded)| (height, recorded.missed))
+        .collect();
+    let Some((from, _)) = told.last() else { return Ok(nothing) };
+    let recorded = downtime::newest_first(ctx.state, &view.consensus_address).take_while(|recorded| recorded.certain);
+    let last_signed = heights.zip(recorded).find(|(_, recorded)| !recorded.missed).map(|(height, _)| height);
+    let missed = told.iter().rev().filter(|(_, missed)| *missed).map(|(height, _)| *height).collect();
+    Ok(SigningView { window, told: Some((*from, last)), missed, last_signed })
 }
 
 /// The position of an account with one validator; it is empty where the account never staked.

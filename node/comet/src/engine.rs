@@ -339,6 +339,10 @@ impl Engine for CometEngine {
         std::future::ready(self.state()).boxed()
     }
 
+    fn version(&self) -> Option<String> {
+        self.followed.version()
+    }
+
     fn missing_signer(&self) -> Option<String> {
         self.waits_for().filter(|_| self.followed.status().is_err())
     }

@@ -35,6 +35,8 @@ struct State {
     status: Option<EngineStatus>,
     /// The address of the key that CometBFT signs with.
     address: Option<ConsensusAddress>,
+    /// The version of CometBFT.
+    version: Option<String>,
     /// The moment of the last answer, or of the start if there never was one.
     heard: Heard,
     /// The error of the last poll.
@@ -58,8 +60,13 @@ impl Heard {
 impl Followed {
     /// Starts the task, which ends when the value is dropped. Must be called on a tokio runtime.
     pub(super) fn start(rpc: &Rpc) -> Arc<Self> {
-        let state =
-            State { status: None, address: None, heard: Heard::now(), reason: "it has just been started".into() };
+        let state = State {
+            status: None,
+            address: None,
+            version: None,
+            heard: Heard::now(),
+            reason: "it has just been started".into(),
+        };
         let followed = Arc::new(Self { state: Mutex::new(state) });
         tokio::spawn(follow(rpc.clone(), Arc::downgrade(&followed)));
         followed
@@ -78,6 +85,11 @@ impl Followed {
     /// The address of the key that CometBFT signs with, as it said last.
     pub(super) fn address(&self) -> Option<ConsensusAddress> {
         self.state.lock().address
+    }
+
+    /// The version of CometBFT, as it said last.
+    pub(super) fn version(&self) -> Option<String> {
+        self.state.lock().version.clone()
     }
 
     /// Refuses at once if CometBFT has been silent for so long that it would not answer.
@@ -122,9 +134,10 @@ async fn follow(rpc: Rpc, followed: Weak<Followed>) {
         let Some(followed) = followed.upgrade() else { return };
         beat(&mut pulse, &looked);
         match looked {
-            Ok(Looked { status, address }) => {
+            Ok(Looked { status, address, version }) => {
                 followed.heard(status);
-                followed.state.lock().address = address;
+                let mut state = followed.state.lock();
+                (state.address, state.version) = (address, Some(version));
             }
             Err(error) => followed.failed(&error),
         }
@@ -138,6 +151,8 @@ pub(super) struct Looked {
     pub(super) status: EngineStatus,
     /// The address of the key that it signs with.
     address: Option<ConsensusAddress>,
+    /// Its version.
+    version: String,
 }
 
 /// Keeps the pulse of CometBFT. It begins with the first answer, beats with each, and is still while there is none from a
@@ -154,8 +169,13 @@ fn beat(pulse: &mut Option<Pulse>, looked: &Result<Looked, RpcError>) {
 pub(super) async fn look(rpc: &Rpc, patience: Duration) -> Result<Looked, RpcError> {
     #[derive(Deserialize)]
     struct Status {
+        node_info: NodeInfo,
         sync_info: SyncInfo,
         validator_info: ValidatorInfo,
+    }
+    #[derive(Deserialize)]
+    struct NodeInfo {
+        version: String,
     }
     #[derive(Deserialize)]
     struct ValidatorInfo {
@@ -184,6 +204,7 @@ pub(super) async fn look(rpc: &Rpc, patience: Duration) -> Result<Looked, RpcErr
     Ok(Looked {
         status: EngineStatus { catching_up: sync.catching_up, peers: net.n_peers.parse().ok(), latest_height },
         address: decoded.is_ok().then_some(address),
+        version: status.node_info.version,
     })
 }
 
@@ -196,7 +217,8 @@ mod tests {
     fn followed(status: Option<EngineStatus>, silence: Duration) -> Followed {
         let at = Instant::now().checked_sub(silence).unwrap();
         let heard = Heard { at, shown: Time(1_000) };
-        Followed { state: Mutex::new(State { status, address: None, heard, reason: "no answer within 2 s".into() }) }
+        let reason = "no answer within 2 s".into();
+        Followed { state: Mutex::new(State { status, address: None, version: None, heard, reason }) }
     }
 
     const STATUS: EngineStatus = EngineStatus { catching_up: false, peers: Some(3), latest_height: 7 };

@@ -199,6 +199,12 @@ pub trait Engine: Send + Sync + 'static {
     /// The engine has not answered for a while; the error says since when.
     fn status(&self) -> BoxFuture<'_, Result<EngineStatus, EngineError>>;
 
+    /// The version of the program that makes the blocks, as it said last; `None` where it has not answered yet, or is this
+    /// process.
+    fn version(&self) -> Option<String> {
+        None
+    }
+
     /// The usual time between blocks; `None` while blocks come on demand only, so that a pause means nothing.
     fn period(&self) -> Option<Duration> {
         None

@@ -48,6 +48,7 @@ pub(crate) async fn status(State(api): Shared, Query(Nothing {}): Query<Nothing>
         version: env!("CARGO_PKG_VERSION").into(),
         moniker: api.node.moniker.clone(),
         engine: api.node.engine.kind().to_string(),
+        engine_version: api.node.engine.version(),
         latest: head(&api),
         oldest_state_height: app.oldest_height(),
         began_at: app.began_at(),

@@ -76,6 +76,7 @@ fn routes() -> Vec<Route<Arc<Api>>> {
         ("GET /v1/supply?height=", get(state::supply)),
         ("GET /v1/validators?height=&after=&limit=", get(staking::validators)),
         ("GET /v1/validators/{operator}?height=&prove=true", get(staking::validator)),
+        ("GET /v1/validators/{operator}/signing?height=", get(staking::signing)),
         ("GET /v1/accounts/{address}?height=&prove=true", get(state::account)),
         ("GET /v1/accounts/{address}/positions?height=&after=&limit=", get(staking::positions)),
         ("GET /v1/accounts/{address}/positions/{validator}?height=&prove=true", get(staking::position)),

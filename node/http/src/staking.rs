@@ -1,8 +1,10 @@
 //! The handlers of validators, and of an account's stake and locks.
 
+use std::sync::Arc;
+
 use axum::{Json, extract::State};
-use diem_api::{At, Coin, Commission, Hash, List, Lock, NextCommission, Position, Reward, Unstaking, ValidatorDetail};
-use diem_core::{Address, Amount, Page, encoding::HexBytes};
+use diem_api::{At, Coin, List, Lock, Position, Reward, Unstaking, ValidatorDetail, ValidatorSigning};
+use diem_core::{Address, Amount, Page};
 use diem_staking::{
     query::{self, LeavingView, PositionView, ValidatorView},
     state::Leaving,
@@ -13,7 +15,7 @@ use super::{
     Shared,
     error::Failure,
     params::{Path, Query, parse},
-    snapshot_reader::{ListParams, ProveParams, Reader, answer_page, answer_proven},
+    snapshot_reader::{HeightParams, ListParams, ProveParams, Reader, answer, answer_page, answer_proven},
 };
 
 /// `GET /v1/validators?height=&after=&limit=`
@@ -40,36 +42,27 @@ pub(crate) async fn validator(
         .await
 }
 
-fn detail(reader: &Reader, view: ValidatorView) -> ValidatorDetail {
-    let row = view.validator;
-    let commission = Commission {
-        today_bps: view.commission_today,
-        next: row.commission.next.filter(|(_, from)| *from > reader.epoch()).map(next_commission),
-        max_bps: row.commission.max,
-        max_change_bps: row.commission.max_change,
-        due: Coin::vvv(row.commission_due),
-    };
-    ValidatorDetail {
-        operator: view.operator,
-        address: HexBytes(view.consensus_address.into()),
-        public_key: Hash(row.consensus_key),
-        bridge_address: row.bridge_address,
-        moniker: view.description.moniker,
-        website: view.description.website,
-        standing: view.standing,
-        power: view.power,
-        staked: Coin::vvv(row.tokens),
-        locked: Coin::vvv(row.value_of(row.locked)),
-        self_stake: Coin::vvv(view.self_stake),
-        commission,
-        missed: view.missed,
-        may_miss: view.may_miss,
-        jailed_until: row.jailed_until.map(|time| reader.moment(time)),
-    }
+/// `GET /v1/validators/{operator}/signing?height=`
+pub(crate) async fn signing(
+    State(api): Shared,
+    Path(operator): Path<String>,
+    Query(params): Query<HeightParams>,
+) -> Result<Json<At<ValidatorSigning>>, Failure> {
+    let operator: Address = parse(&operator)?;
+    let app = Arc::clone(&api.node.app);
+    answer(&api, params.height, move |reader| {
+        let (ctx, height) = (reader.ctx(), reader.height());
+        let signing: ValidatorSigning = query::signing(&ctx, &operator)?.into();
+        // What this node saw its own validator sign outlasts the window, which a jail empties.
+        let address = query::validator(&ctx, &operator)?.consensus_address;
+        let seen = Some(app.index().signed(&address).in_commits).filter(|seen| (1..height).contains(seen));
+        Ok(ValidatorSigning { last_signed: signing.last_signed.max(seen), ..signing })
+    })
+    .await
 }
 
-const fn next_commission((bps, epoch): (u16, u64)) -> NextCommission {
-    NextCommission { bps, epoch }
+fn detail(reader: &Reader, view: ValidatorView) -> ValidatorDetail {
+    ValidatorDetail::of(view, reader.epoch(), reader.epoch_ms())
 }
 
 /// `GET /v1/accounts/{address}/positions?height=&after=&limit=`

@@ -1,7 +1,7 @@
 //! Who signs too little, one sentence at a time, and the ring against a plain list.
 
-use diem_core::{Amount, Module, Time};
-use diem_staking::{Msg, Offence, Params, Slash, Staking, validator};
+use diem_core::{Amount, Module, QueryContext, Time};
+use diem_staking::{Msg, Offence, Params, Slash, Staking, query, validator};
 use proptest::{collection::vec, prelude::*};
 
 use crate::world::{DAY, ONE, World, empty, name, refusal, units, vote, vvv, who};
@@ -41,6 +41,49 @@ fn one_block_too_few_costs_a_ten_thousandth_and_ten_minutes() {
     assert_eq!(world.next().updates, []);
     world.stake(1, 1, vvv(1)).unwrap();
     assert_eq!(world.next().updates[0].power, 1_000);
+    world.check();
+}
+
+#[test]
+fn the_last_blocks_are_told_one_by_one_until_it_is_jailed() {
+    let base = empty();
+    let mut world = World::with(&base, 2, short(), 0);
+    let told = |world: &World<'_>, number: u8| {
+        let ctx = QueryContext { state: &world.state, block: world.now };
+        query::signing(&ctx, &who(number)).unwrap()
+    };
+    assert_eq!((told(&world, 1).told, told(&world, 1).last_signed), (None, None));
+    // Before its first signature nothing says that it ever signed.
+    signed(&mut world, false);
+    let view = told(&world, 1);
+    let last = world.now.height - 1;
+    assert_eq!((view.told.map(|(_, to)| to), view.missed, view.last_signed), (Some(last), vec![last], None));
+    // The ring of 20 goes round, and its last blocks are told all the same.
+    let mut missed = vec![last];
+    for block in 0..50_u64 {
+        let signs = block % 3 != 0;
+        signed(&mut world, signs);
+        if !signs {
+            missed.push(world.now.height - 1);
+        }
+        let (view, last) = (told(&world, 1), world.now.height - 1);
+        let (from, to) = view.told.unwrap();
+        assert_eq!((to, view.window), (last, 20));
+        let expected: Vec<u64> = missed.iter().copied().filter(|height| *height >= from).collect();
+        assert_eq!(view.missed, expected, "block {block}");
+        let signed_last = if signs { last } else { last - 1 };
+        // A ring that has just begun anew with a missed block looks like one that was never full.
+        let known = block > 0 && (signs || (block + 2) % 20 != 1);
+        assert_eq!(view.last_signed, Some(signed_last).filter(|_| known), "block {block}");
+    }
+    assert!(told(&world, 1).told.is_some_and(|(from, to)| to - from + 1 == 20));
+    let mut slashed = false;
+    while !slashed {
+        slashed = !signed(&mut world, false).is_empty();
+    }
+    let view = told(&world, 1);
+    assert_eq!((view.told, view.missed.len(), view.last_signed), (None, 0, None));
+    assert_eq!(told(&world, 2).last_signed, Some(world.now.height - 1));
     world.check();
 }
 

@@ -110,6 +110,7 @@ fn status_of(home: &Path) -> Status {
         version: "0".into(),
         moniker: "other".into(),
         engine: "cometbft".into(),
+        engine_version: None,
         latest: None,
         oldest_state_height: None,
         began_at: None,
