@@ -29,6 +29,7 @@ const NO_ROOM_PAUSE: Duration = Duration::from_millis(10);
 
 static ERR: OnceLock<Outlet> = OnceLock::new();
 static OUT: OnceLock<Outlet> = OnceLock::new();
+static FILE: OnceLock<Outlet> = OnceLock::new();
 
 /// Makes all later output on standard error and standard output non-blocking for its producer. It is called once by a
 /// process that has more to do than to report; a second call changes nothing.
@@ -46,6 +47,19 @@ fn attach(place: &OnceLock<Outlet>, name: &str, fd: BorrowedFd<'_>, recovered: f
         let outlet = Outlet::start(name, File::from(fd.try_clone_to_owned()?), recovered)?;
         // Of two outlets that are made at once, either will do.
         let _ = place.set(outlet);
+    }
+    Ok(())
+}
+
+/// Has the lines of the log written to `file` too, which may block and fail as it likes: a line that it refuses is lost there,
+/// and counted. It is called once; a second call changes nothing.
+///
+/// # Errors
+/// The system has no more threads.
+pub fn log_to(file: impl Write + Send + 'static) -> io::Result<()> {
+    if FILE.get().is_none() {
+        // Standard error has the lines that the file lacks.
+        let _ = FILE.set(Outlet::start("logfile", file, say_lost)?);
     }
     Ok(())
 }
@@ -78,7 +92,7 @@ pub fn out(text: &str) {
 /// Waits at most `patience` until the lines so far are written, so that text on the other stream comes after them.
 pub fn settle(patience: Duration) {
     let started = Instant::now();
-    for outlet in [&ERR, &OUT].into_iter().filter_map(OnceLock::get) {
+    for outlet in [&ERR, &OUT, &FILE].into_iter().filter_map(OnceLock::get) {
         outlet.settle(patience.saturating_sub(started.elapsed()));
     }
 }
@@ -93,20 +107,23 @@ pub fn out_is_read() -> bool {
     OUT.get().is_none_or(|outlet| outlet.settle(Duration::ZERO))
 }
 
-/// The number of lines of standard error that were dropped since the process began.
+/// The number of lines of standard error, and of the file of the log, that were dropped since the process began.
 pub fn lost() -> u64 {
-    ERR.get().map_or(0, Outlet::lost)
+    [&ERR, &FILE].into_iter().filter_map(OnceLock::get).map(Outlet::lost).fold(0, u64::saturating_add)
 }
 
-/// Standard error as a writer for the log that never waits and never fails.
+/// Standard error, and the file of the log if there is one, as a writer for the log that never waits and never fails.
 #[derive(Debug, Clone, Copy)]
-pub struct ErrWriter;
+pub struct LogWriter;
 
-impl Write for ErrWriter {
+impl Write for LogWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match ERR.get() {
             Some(outlet) => outlet.put(bytes),
             None => drop(io::stderr().write_all(bytes)),
+        }
+        if let Some(file) = FILE.get() {
+            file.put(bytes);
         }
         Ok(bytes.len())
     }

@@ -11,7 +11,7 @@ use std::{
 
 use diem_engine::{EngineKind, engine::MAX_BLOCK_TIME};
 
-use super::{Bridge, Comet, Config, KeepTime, Length, Period, SignerAddress, Store};
+use super::{Bridge, Bytes, Comet, Config, KeepTime, Length, Period, SignerAddress, Store};
 use crate::{levels, raw};
 
 /// The bounds of the number of past heights: at least one is kept, from which blocks and answers are made.
@@ -36,6 +36,10 @@ const MAX_GAS_GWEI: RangeInclusive<u64> = 1..=100_000;
 
 /// The units of work that the dearest request costs: with fewer at once it could never be made.
 const DEAREST: u32 = 20;
+/// The bounds of the size of a file of the log: a line of CometBFT can have some KiB.
+const LOG_SIZE: RangeInclusive<u64> = (64 << 10)..=(4 << 30);
+/// The bounds of the number of files of the log.
+const LOG_FILES: RangeInclusive<usize> = 1..=100;
 
 /// Checks each setting for itself.
 pub(super) fn check(config: &Config) -> Result<(), String> {
@@ -44,6 +48,7 @@ pub(super) fn check(config: &Config) -> Result<(), String> {
         ("store.past_heights", past_heights, PAST_HEIGHTS, "heights"),
         ("store.cache_mib", cache_mib, CACHE_MIB, "MiB"),
         ("snapshot.keep", config.snapshot.keep, SNAPSHOTS, "snapshots"),
+        ("log.files", config.log.files, LOG_FILES, "files"),
     ] {
         if !bounds.contains(&value) {
             return Err(format!("`{key}` is {value}: set it to {} to {} {unit}", bounds.start(), bounds.end()));
@@ -71,6 +76,13 @@ pub(super) fn check(config: &Config) -> Result<(), String> {
     }
     if config.log.standstill.0 < 100 {
         return Err(format!("`log.standstill` is {}: wait for at least 100ms", config.log.standstill));
+    }
+    if !LOG_SIZE.contains(&config.log.file_size.0) {
+        let (least, most) = (Bytes(*LOG_SIZE.start()), Bytes(*LOG_SIZE.end()));
+        return Err(format!("`log.file_size` is {}: set it to {least} to {most}", config.log.file_size));
+    }
+    if config.log.file.ends_with('/') || config.log.file.contains('\0') {
+        return Err(format!("`log.file` is {:?}: write the path of a file, such as node.log", config.log.file));
     }
     if let Some(bad) = config.api.cors.iter().find(|origin| !is_origin(origin)) {
         return Err(format!("`api.cors` names `{bad}`: write sites as browsers do, such as https://app.example, or *"));

@@ -6,7 +6,7 @@ use diem_engine::engine::BlockMode;
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
-use crate::{Blocks, KeepTime, Length, Optional, Period, Rate, Signer};
+use crate::{Blocks, Bytes, KeepTime, Length, Optional, Period, Rate, Signer};
 
 /// The settings of the HTTP API.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,11 +60,24 @@ pub struct Log {
     /// The time without a block after which a line names the missing validators, and the interval at which it is
     /// repeated.
     pub standstill: Length,
+    /// The path of a file that gets the lines too, relative to the home; empty for none.
+    pub file: String,
+    /// The size that no file of the log exceeds.
+    pub file_size: Bytes,
+    /// The number of files that are kept, the one that is written among them.
+    pub files: usize,
 }
 
 impl Default for Log {
     fn default() -> Self {
-        Self { level: "info".into(), format: LogFormat::Text, standstill: Length(30_000) }
+        Self {
+            level: "info".into(),
+            format: LogFormat::Text,
+            standstill: Length(30_000),
+            file: String::new(),
+            file_size: Bytes(32 << 20),
+            files: 8,
+        }
     }
 }
 

@@ -188,6 +188,30 @@ fn what_cometbft_would_end_with_is_refused_here() {
 }
 
 #[test]
+fn the_file_of_the_log_has_a_size_and_a_number() {
+    let with = |key, value| Config::default().with(&[Override::flag("x", key, value)]);
+    for (key, value, words) in [
+        ("log.file_size", "64KB", "`64KB` is no number of bytes: write it as 64KiB, 32MiB or 1GiB"),
+        ("log.file_size", "-1MiB", "is no number of bytes"),
+        ("log.file_size", "99999999999999999999GiB", "is no number of bytes"),
+        ("log.file_size", "18446744073709551615GiB", "is no number of bytes"),
+        ("log.file_size", "1KiB", "`log.file_size` is 1KiB: set it to 64KiB to 4GiB"),
+        ("log.file_size", "5GiB", "`log.file_size` is 5GiB: set it to 64KiB to 4GiB"),
+        ("log.files", "0", "`log.files` is 0: set it to 1 to 100 files"),
+        ("log.file", "logs/", "`log.file` is \"logs/\": write the path of a file"),
+    ] {
+        let error = with(key, value).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
+    for (text, bytes) in [("64KiB", 65_536), ("1536KiB", 1_572_864), ("2 MiB", 2 << 20), ("70000B", 70_000)] {
+        assert_eq!(with("log.file_size", text).unwrap().log.file_size, Bytes(bytes));
+    }
+    for (bytes, text) in [(65_536, "64KiB"), (1_572_864, "1536KiB"), (4 << 30, "4GiB"), (70_000, "70000B")] {
+        assert_eq!(Bytes(bytes).to_string(), text);
+    }
+}
+
+#[test]
 fn a_relayer_knows_where_base_is_and_what_it_pays_at_most() {
     let with = |key, value| Config::default().with(&[Override::flag("x", key, value)]);
     for (key, value, words) in [

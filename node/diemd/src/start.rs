@@ -6,11 +6,13 @@ mod disk_use;
 mod engines;
 mod error;
 mod joining;
+mod log_file;
 mod logging;
 mod manager;
 mod snapshots;
 mod standstill;
 mod stopping;
+mod summary;
 
 use std::{
     net::SocketAddr,
@@ -69,7 +71,7 @@ impl Start {
         }
         joining::forget_ready_file(home)?;
         let config = Config::load(&home.config_file(), std::env::vars(), &self.flags)?;
-        let level = logging::start(&config.log)?;
+        let level = logging::start(&config.log, home)?;
         say_migrated(home)?;
         critical::end_process_on_panic();
         let links = service_links(std::env::vars());
@@ -213,6 +215,7 @@ impl Start {
             let patience = config.log.standstill.duration();
             tokio::spawn(part.watch(engine.engine(), commits.subscribe(), patience))
         });
+        tokio::spawn(summary::tell(Arc::clone(&node), options.validator, ended(&stop)));
         let api = serve(&stop, "the HTTP API", diem_http::serve(Arc::clone(&health), options, api, ended(&stop)));
         let metrics = metrics_port.map(|port| {
             let (health, hosts) = (Arc::clone(&health), config.api.hosts.clone());

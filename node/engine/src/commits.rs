@@ -92,7 +92,7 @@ impl Commits {
         self.metrics.committed(took);
         self.metrics.at_height(block.height, block.time.millis());
         self.metrics.state_of(block.rows, block.max_rows);
-        tracing::info!(height = block.height, root = %hex::encode(block.root), txs = block.tx_hashes.len(), "committed");
+        tracing::debug!(height = block.height, root = %hex::encode(block.root), txs = block.tx_hashes.len(), "committed");
         self.show(block.height);
         if let Some(taker) = self.snapshots.get() {
             taker.after_commit(block);

@@ -17,7 +17,7 @@ const ENOUGH: u64 = 30_000;
 struct Sample {
     at: Instant,
     done: u64,
-    left: Option<u64>,
+    left: u64,
 }
 
 /// The samples of the last minute.
@@ -25,8 +25,8 @@ struct Sample {
 pub(super) struct Pace(VecDeque<Sample>);
 
 impl Pace {
-    /// Notes how much is done, and how much is left where that is known. Work that begins anew has a pace of its own.
-    pub(super) fn note(&mut self, at: Instant, done: u64, left: Option<u64>) {
+    /// Notes how much is done and how much is left. Work that begins anew has a pace of its own.
+    pub(super) fn note(&mut self, at: Instant, done: u64, left: u64) {
         if self.0.back().is_some_and(|last| last.done > done) {
             self.0.clear();
         }
@@ -45,15 +45,13 @@ impl Pace {
         let tenths = done.saturating_mul(10_000).checked_div(millis).unwrap_or_default();
         let (whole, tenth) = (tenths / 10, tenths % 10);
         let _ = write!(words, ", {whole}.{tenth} {units}/s");
-        // A chain grows while it is caught up with, so what counts is how fast less is left.
-        let closed = first.left.zip(last.left).map(|(before, now)| (before.saturating_sub(now), now));
-        match closed {
-            Some((closed @ 1.., left)) => {
-                let millis = left.saturating_mul(millis).checked_div(closed).unwrap_or_default();
+        match first.left.saturating_sub(last.left) {
+            0 if millis >= ENOUGH => words.push_str(", no end in sight"),
+            0 => {}
+            closed => {
+                let millis = last.left.saturating_mul(millis).checked_div(closed).unwrap_or_default();
                 let _ = write!(words, ", {} left", length(millis / 1_000));
             }
-            Some(_) if millis >= ENOUGH => words.push_str(", no end in sight"),
-            _ => {}
         }
         words
     }
@@ -75,21 +73,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pace_is_that_of_the_last_minute_and_of_a_chain_that_grows() {
+    fn a_pace_is_that_of_the_last_minute() {
         let (begun, mut pace) = (Instant::now(), Pace::default());
         let at = |seconds| begun + Duration::from_secs(seconds);
-        pace.note(at(0), 0, Some(1_000));
-        assert_eq!(pace.words("blocks"), "");
-        // 25 blocks a second are executed while five are made.
-        pace.note(at(10), 250, Some(800));
-        assert_eq!(pace.words("blocks"), ", 25.0 blocks/s, 40 s left");
-        pace.note(at(100), 260, Some(1_400));
-        pace.note(at(140), 261, Some(1_500));
-        assert_eq!(pace.words("blocks"), ", 0.0 blocks/s, no end in sight");
-        // A new beginning, and a goal that nobody tells.
-        pace.note(at(150), 3, None);
-        pace.note(at(160), 4, None);
-        assert_eq!(pace.words("chunks"), ", 0.1 chunks/s");
+        pace.note(at(0), 0, 1_000);
+        assert_eq!(pace.words("chunks"), "");
+        pace.note(at(10), 250, 750);
+        assert_eq!(pace.words("chunks"), ", 25.0 chunks/s, 30 s left");
+        pace.note(at(100), 260, 740);
+        pace.note(at(140), 260, 740);
+        assert_eq!(pace.words("chunks"), ", 0.0 chunks/s, no end in sight");
+        // A new beginning.
+        pace.note(at(150), 3, 997);
+        pace.note(at(160), 4, 996);
+        assert_eq!(pace.words("chunks"), ", 0.1 chunks/s, 2 h 46 min left");
     }
 
     #[test]

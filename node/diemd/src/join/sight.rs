@@ -1,4 +1,4 @@
-//! What the nodes behind the URLs say of their chain while this one follows it: how far it is, and which blocks they have.
+//! What the nodes behind the URLs say of their chain while this one follows it: which blocks and snapshots they have.
 
 use std::time::Duration;
 
@@ -14,8 +14,6 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// What was heard last. A node that does not answer says nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Sight {
-    /// The last block of the chain.
-    pub(super) latest: Option<u64>,
     /// The lowest block that one of the nodes has, and its URL; `None` where that is not known of all that are named.
     lowest: Option<(u64, String)>,
     /// The newest snapshot that one of the nodes offers, and its URL.
@@ -34,7 +32,6 @@ impl Sight {
         let answers = || said.clone().filter_map(|(url, status)| Some((url, status?)));
         let newest = |(url, status): (&str, &Status)| Some((*status.snapshots.iter().max()?, url.to_owned()));
         Self {
-            latest: answers().filter_map(|(_, status)| Some(status.latest?.height)).max(),
             lowest: lowest(said.clone().map(|(url, status)| (url, status.and_then(|status| status.first_block)))),
             snapshot: answers().filter_map(newest).max(),
         }

@@ -129,29 +129,21 @@ impl Seen {
         if (restoring, height) == (self.restoring, self.height) {
             return;
         }
-        // Chunks and blocks have a pace of their own.
-        if restoring.is_some() != self.restoring.is_some() || (height > 0) != (self.height > 0) {
-            self.pace = Pace::default();
-        }
         (self.restoring, self.height, self.since) = (restoring, height, Instant::now());
     }
 
     /// Says how far the node is, at which rate it goes on, and how long that takes.
     fn say(&mut self, state_sync: bool) {
         let (now, height) = (Instant::now(), self.height);
-        match (self.restoring, self.sight.latest) {
-            (Some(RestoreProgress { right, all, .. }), _) => {
-                self.pace.note(now, right as u64, Some(all.saturating_sub(right) as u64));
+        match self.restoring {
+            Some(RestoreProgress { right, all, .. }) => {
+                self.pace.note(now, right as u64, all.saturating_sub(right) as u64);
                 tracing::info!("a snapshot is restored: {right} of {all} chunks{}", self.pace.words("chunks"));
             }
-            (None, latest) if height > 0 => {
-                self.pace.note(now, height, latest.map(|latest| latest.saturating_sub(height)));
-                let of = latest.map_or_else(String::new, |latest| format!(" of {latest}"));
-                let pace = self.pace.words("blocks");
-                tracing::info!("this node catches up with the chain: block {height}{of}{pace}");
-            }
-            _ if state_sync => tracing::info!("no snapshot has been accepted yet"),
-            _ => tracing::info!("no block has been executed yet"),
+            // How fast it catches up then, every node that does says by itself.
+            None if height > 0 => {}
+            None if state_sync => tracing::info!("no snapshot has been accepted yet"),
+            None => tracing::info!("no block has been executed yet"),
         }
     }
 

@@ -1,12 +1,14 @@
-//! The log on standard error, for people or for machines.
+//! The log on standard error, and in a file where the configuration names one, for people or for machines.
 
 use std::io::{self, IsTerminal as _};
 
 use parking_lot::Mutex;
 
 use diem_config::{Log, LogFormat};
-use diem_host::outlet::ErrWriter;
+use diem_host::{home::Home, outlet::LogWriter};
 use tracing_subscriber::{EnvFilter, fmt, reload, util::SubscriberInitExt as _};
+
+use super::log_file;
 
 /// The words that a filter can have without a module.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
@@ -48,11 +50,13 @@ impl Level {
 }
 
 /// Starts the log of this process; one that runs already, in a test, stays. Nobody ever waits for the log's reader.
-pub(super) fn start(log: &Log) -> Result<Level, LogError> {
+pub(super) fn start(log: &Log, home: &Home) -> Result<Level, LogError> {
     let filter = filter(&log.level)?;
     let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    // Both get the same bytes, and colours in a file are rubbish.
+    let colours = colours && log.file.is_empty();
     // The library's own errors would go to standard error past the writer, and panic where nobody takes them.
-    let builder = fmt().with_env_filter(filter).with_writer(|| ErrWriter).with_ansi(colours).log_internal_errors(false);
+    let builder = fmt().with_env_filter(filter).with_writer(|| LogWriter).with_ansi(colours).log_internal_errors(false);
     // An error says that a log runs already.
     let set: Box<dyn Fn(EnvFilter) -> Result<(), reload::Error> + Send + Sync> = match log.format {
         LogFormat::Text => {
@@ -68,6 +72,7 @@ pub(super) fn start(log: &Log) -> Result<Level, LogError> {
             Box::new(move |filter| handle.reload(filter))
         }
     };
+    log_file::start(log, home);
     Ok(Level { text: Mutex::new(log.level.clone()), set })
 }
 

@@ -222,6 +222,11 @@ impl Metrics {
         self.failed.inc_by(results.iter().filter(|result| result.code != 0).count() as u64);
     }
 
+    /// The number of transactions in blocks since the node started.
+    pub fn txs(&self) -> u64 {
+        self.txs.get()
+    }
+
     /// Counts a block that was written in the time `took`.
     pub fn committed(&self, took: Duration) {
         self.commit.observe(took.as_secs_f64());

@@ -147,7 +147,7 @@ fn stage(joiner: &Joiner) -> &'static str {
     let log = joiner.log();
     if log.contains("this node follows the chain") {
         "following"
-    } else if log.contains("committed") {
+    } else if log.contains("restored from a snapshot") {
         "after the snapshot"
     } else if fs::read_dir(joiner.home().join("data/restoring")).is_ok_and(|names| names.count() > 0) {
         "while restoring"

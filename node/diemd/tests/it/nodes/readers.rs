@@ -1,8 +1,9 @@
 //! A node whose reports nobody reads, or whose log is on a full disk, works all the same.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::Read as _,
+    os::unix::fs::PermissionsExt as _,
     path::Path,
     process::{Child, Stdio},
 };
@@ -68,6 +69,25 @@ async fn a_reader_who_stalls(home: &Path, chatty: &[&str]) {
     it_works(node).await;
 }
 
+/// The file of the log stays within its bounds, and one that cannot be written is said once and missed by nobody.
+async fn a_file(home: &Path, chatty: &[&str]) {
+    let bounded = ["--set", "log.file=kept.log", "--set", "log.file_size=64KiB", "--set", "log.files=3"];
+    let node = Single::start_telling(home, &[chatty, &bounded].concat(), Stdio::null());
+    until("a third file", async || home.join("kept.log.2").exists().then_some(())).await;
+    it_works(node).await;
+    for (number, name) in ["kept.log.2", "kept.log.1", "kept.log"].into_iter().enumerate() {
+        let (path, text) = (home.join(name), fs::read_to_string(home.join(name)).unwrap());
+        assert!(text.len() <= 64 * 1024 && !text.contains('\x1b'), "{name}: {}", text.len());
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+        assert!(number < 2 || text.ends_with('\n'), "the last line is whole");
+    }
+    assert!(!home.join("kept.log.3").exists());
+    let node = Single::start(home, &["--block-time", "5ms", "--set", "log.file=missing/node.log"]);
+    it_works(node).await;
+    let said = fs::read_to_string(home.join("node.log")).unwrap();
+    assert_eq!(said.matches("missing/node.log cannot be written").count(), 1, "{said}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_works_whatever_becomes_of_the_readers_of_its_log() {
     let (folder, ports) = (tempfile::tempdir().unwrap(), Ports::claim());
@@ -76,6 +96,7 @@ async fn a_node_works_whatever_becomes_of_the_readers_of_its_log() {
     a_full_disk(&home, &chatty).await;
     a_reader_who_leaves(&home, &chatty).await;
     a_reader_who_stalls(&home, &chatty).await;
+    a_file(&home, &chatty).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
