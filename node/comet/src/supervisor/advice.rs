@@ -119,3 +119,19 @@ pub(super) fn advice(line: &str) -> Option<Advice> {
     let lower = line.to_lowercase();
     KNOWN.iter().find(|(sign, _)| lower.contains(&sign.to_lowercase())).map(|(_, advice)| *advice)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_book_knows_every_advice() {
+        let page = include_str!("../../../../docs/src/operate/trouble.md");
+        for (_, Advice { text, .. }) in KNOWN {
+            // The cause stands before what to do.
+            let cause = text.split([':', ',', '`']).next().unwrap_or_default().trim();
+            let cause = cause.strip_suffix(" for this user").or(cause.strip_suffix(" for this file")).unwrap_or(cause);
+            assert!(page.contains(&format!("`{cause}`")), "trouble.md does not name `{cause}`");
+        }
+    }
+}

@@ -266,3 +266,36 @@ async fn the_state_of_a_stopped_node_is_checked() {
     let checked: serde_json::Value = serde_json::from_slice(&checked.stdout).unwrap();
     assert!(checked["height"].as_u64() >= Some(1) && checked["broken"].is_null(), "{checked}");
 }
+
+/// The sources of what a node says, in one text: a sentence that goes on in the next line of its source is one line.
+fn sources() -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
+    let mut folders: Vec<_> = ["node", "host", "genesis", "runtime", "client"].map(|room| root.join(room)).into();
+    let mut text = String::new();
+    while let Some(folder) = folders.pop() {
+        for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() && !path.ends_with("tests") {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                text.push_str(&fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    let mut pieces = text.split("\\\n");
+    let first = pieces.next().unwrap_or_default().to_owned();
+    pieces.fold(first, |whole, piece| whole + piece.trim_start())
+}
+
+#[test]
+fn the_words_by_which_the_book_finds_a_trouble_are_those_that_a_node_says() {
+    let (page, sources) = (include_str!("../../../../../docs/src/operate/trouble.md"), sources());
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split(" |").next());
+    let mut words = 0;
+    for row in rows {
+        for said in row.split('`').step_by(2) {
+            assert!(sources.contains(said), "no source says `{said}`, which trouble.md names");
+            words += 1;
+        }
+    }
+    assert!(words > 25, "{words}");
+}
