@@ -42,6 +42,11 @@ pub fn wrapped(text: &str, width: Option<usize>) -> String {
     text.split('\n').map(|line| wrap(line, width).join("\n")).collect::<Vec<_>>().join("\n")
 }
 
+/// The number of lines of a terminal of this width that a line takes.
+pub fn lines_of(line: &str, width: usize) -> usize {
+    display_width(line).div_ceil(width.max(1)).max(1)
+}
+
 /// A command as somebody can type it: a line that goes on below ends in a backslash. An option stays beside its value.
 pub fn command(words: &[String], indent: &str, width: Option<usize>) -> String {
     let mut parts: Vec<String> = Vec::new();

@@ -19,7 +19,7 @@ pub mod names;
 pub mod output;
 mod prices;
 pub mod proof_file;
-mod proven;
+pub mod proven;
 pub mod query;
 mod receivers;
 mod tables;

@@ -55,8 +55,13 @@ impl Output {
 /// # Errors
 /// The errors of [`Output::print`].
 pub fn print_json(text: &str) -> Result<(), Failure> {
-    // Between strings JSON has no such character but the line end, and within them the escape means the same.
-    write(&escaped(text, |c| c != '\n' && steers(c), |c| format!("\\u{:04x}", u32::from(c))))
+    write(&plain_json(text))
+}
+
+/// A JSON document as it can be printed. Between strings it has no character that could steer a terminal but the line end, and
+/// within them the escape means the same.
+pub fn plain_json(text: &str) -> Cow<'_, str> {
+    escaped(text, |c| c != '\n' && steers(c), |c| format!("\\u{:04x}", u32::from(c)))
 }
 
 /// Prints a text that somebody may keep in a file, as it is.

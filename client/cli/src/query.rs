@@ -3,12 +3,12 @@
 mod credit;
 mod days;
 mod mint;
-mod staking;
+pub mod staking;
 
 use anyhow::anyhow;
 use clap::{Args, Subcommand};
 use diem_api::{Account, BlockId, Coin, Hash, Proof};
-use diem_client::{Client, ClientError, LightClient, verify::Trust};
+use diem_client::{Client, ClientError, LightClient};
 use diem_core::{Address, encoding::HexBytes};
 
 use super::{
@@ -20,7 +20,7 @@ use super::{
     output::Output,
     proven::{Proven, VerifiedAnswer},
     tables,
-    trust::{TrustSource, not_proven},
+    trust::{Verify, not_proven},
 };
 
 /// Read the chain: accounts, blocks, stake, credit.
@@ -126,16 +126,6 @@ enum Chain {
     Errors,
 }
 
-/// The options that say whether to believe the node, and whom instead.
-#[derive(Debug, Args)]
-struct Verify {
-    /// Check a proof of the answer against the validators of a genesis that you trust.
-    #[arg(long)]
-    verify: bool,
-    #[command(flatten)]
-    source: TrustSource,
-}
-
 impl QueryCommand {
     /// Runs the command and prints its result.
     ///
@@ -207,7 +197,7 @@ impl QueryCommand {
         verify: &Verify,
     ) -> Result<VerifiedAnswer<Account>, Failure> {
         let address = who(&self.common, client, address).await?;
-        let trust = self.trust(client, verify).await?;
+        let trust = verify.trust(&self.common, client).await?;
         let height = newest(client, height, trust.is_some()).await?;
         let Some(trust) = trust else {
             let answer = client.account(&address, height, false).await?;
@@ -238,7 +228,7 @@ impl QueryCommand {
         height: Option<u64>,
         verify: &Verify,
     ) -> Result<VerifiedAnswer<Proof>, Failure> {
-        let trust = self.trust(client, verify).await?;
+        let trust = verify.trust(&self.common, client).await?;
         let height = newest(client, height, trust.is_some()).await?;
         let Some(trust) = trust else {
             let answer = client.proof(&key.0, height).await?;
@@ -255,18 +245,6 @@ impl QueryCommand {
         };
         Ok(VerifiedAnswer { answer, verified: Some(verified) })
     }
-
-    async fn trust(&self, client: &Client, verify: &Verify) -> Result<Option<Trust>, Failure> {
-        if verify.verify {
-            return verify.source.trust(&self.common, client).await.map(Some);
-        }
-        match verify.source.is_named() {
-            true => {
-                Err(usage(anyhow!("--genesis, --genesis-hash and --trust say whom to believe with --verify: add it")))
-            }
-            false => Ok(None),
-        }
-    }
 }
 
 fn help() -> String {
@@ -281,7 +259,10 @@ fn help() -> String {
 
 /// An address, or that of a key of this wallet. The node is asked for its chain only where that decides whom a name
 /// means.
-async fn who(common: &Common, client: &Client, text: &str) -> Result<Address, Failure> {
+///
+/// # Errors
+/// No key has the name, or the node does not answer.
+pub async fn who(common: &Common, client: &Client, text: &str) -> Result<Address, Failure> {
     let keys = common.keys();
     let found = keys.find(text).map_err(|error| usage(anyhow!(error)))?;
     if !found.development {
@@ -293,7 +274,10 @@ async fn who(common: &Common, client: &Client, text: &str) -> Result<Address, Fa
 
 /// What a person verifies is the newest there is, and so what they have just changed themselves, even if its header
 /// takes a moment; a program that gives no height gets the one before, whose header is there.
-async fn newest(client: &Client, height: Option<u64>, verify: bool) -> Result<Option<u64>, Failure> {
+///
+/// # Errors
+/// The node does not answer.
+pub async fn newest(client: &Client, height: Option<u64>, verify: bool) -> Result<Option<u64>, Failure> {
     if height.is_some() || !verify {
         return Ok(height);
     }

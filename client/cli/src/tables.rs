@@ -7,10 +7,10 @@ use diem_api::{
 use diem_core::{Amount, Denom, encoding::HexBytes};
 
 use super::{
-    brief, events,
+    events,
     names::Names,
     output::{fields, hint, list, quoted},
-    proven::{Proven, VerifiedAnswer},
+    proven::VerifiedAnswer,
     units::show_percent,
 };
 
@@ -67,7 +67,7 @@ pub(super) fn account(VerifiedAnswer { answer, verified }: &VerifiedAnswer<Accou
     ];
     lines.extend(answer.holdings.iter().flat_map(owned_lines));
     lines.push(("at height", answer.height.to_string()));
-    lines.extend(verified.as_ref().map(|proven| ("verified", proven_words(proven))));
+    lines.extend(verified.as_ref().map(|proven| ("verified", proven.words())));
     if verified.is_some() {
         hint("VVV, DIEM and nonce are proven; the rest is what the node says");
     }
@@ -101,17 +101,6 @@ fn nonce(account: &Account) -> String {
     }
 }
 
-fn proven_words(proven: &Proven) -> String {
-    let what = if proven.exists { "this row" } else { "the absence of this row" };
-    format!(
-        "more than 2/3 of the trusted validators of {} signed {what} (state root {} after height {}, header of {})",
-        proven.chain_id,
-        brief::cell(&proven.root.to_string(), brief::DIGITS),
-        proven.height,
-        proven.header_time
-    )
-}
-
 pub(super) fn proof(VerifiedAnswer { answer, verified }: &VerifiedAnswer<Proof>) -> String {
     let mut lines = vec![
         ("key", answer.key.to_string()),
@@ -120,7 +109,7 @@ pub(super) fn proof(VerifiedAnswer { answer, verified }: &VerifiedAnswer<Proof>)
         ("proof", format!("{} bytes of ICS23", answer.proof.0.len())),
         ("header", format!("{} bytes, height {}", answer.signed_header.0.len(), answer.state_height.saturating_add(1))),
     ];
-    lines.extend(verified.as_ref().map(|proven| ("verified", proven_words(proven))));
+    lines.extend(verified.as_ref().map(|proven| ("verified", proven.words())));
     fields(lines)
 }
 

@@ -28,6 +28,32 @@ pub struct TrustSource {
     trust: Option<(u64, Hash)>,
 }
 
+/// The options that say whether to believe the node, and whom instead.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// Check a proof of the answer against the validators of a genesis that you trust.
+    #[arg(long)]
+    verify: bool,
+    #[command(flatten)]
+    source: TrustSource,
+}
+
+impl Verify {
+    /// What is trusted, if anything has to be proven.
+    ///
+    /// # Errors
+    /// The errors of [`TrustSource::trust`], or it is said whom to believe and not that anything be proven.
+    pub async fn trust(&self, common: &Common, client: &Client) -> Result<Option<Trust>, Failure> {
+        match (self.verify, self.source.is_named()) {
+            (true, _) => self.source.trust(common, client).await.map(Some),
+            (false, true) => {
+                Err(usage(anyhow!("--genesis, --genesis-hash and --trust say whom to believe with --verify: add it")))
+            }
+            (false, false) => Ok(None),
+        }
+    }
+}
+
 /// Reads a trusted block, written as HEIGHT:HASH.
 ///
 /// # Errors
@@ -40,7 +66,7 @@ pub fn block_point(text: &str) -> Result<(u64, Hash), String> {
 
 impl TrustSource {
     /// Whether any of the options was given.
-    pub(crate) const fn is_named(&self) -> bool {
+    const fn is_named(&self) -> bool {
         self.genesis.is_some() || self.genesis_hash.is_some() || self.trust.is_some()
     }
 

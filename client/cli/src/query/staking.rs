@@ -64,7 +64,8 @@ impl Verb {
     }
 }
 
-const fn standing(standing: Standing) -> &'static str {
+/// The standing of a validator in words.
+pub const fn standing(standing: Standing) -> &'static str {
     match standing {
         Standing::Active => "active",
         Standing::Waiting => "waiting",

@@ -69,7 +69,7 @@ pub enum Command {
     Tx(Box<tx::TxCommand>),
     /// Send DIEM to Base and back, and look after the bridge.
     Bridge(Box<diem_bridge_cli::BridgeCommand>),
-    /// Prove that an operator holds the keys of a validator, and move its key to another machine.
+    /// Look after a validator: how it stands, the proof of its keys, and their move to another machine.
     Validator(validator::ValidatorCommand),
     /// Sign and check vouchers, which an account signs for a provider off chain.
     Voucher(voucher::VoucherCommand),

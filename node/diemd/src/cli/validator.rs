@@ -1,6 +1,9 @@
 //! `diemd validator`: what an operator does on the machine that holds the keys.
 
+mod look;
 mod moving;
+mod status;
+mod watch;
 
 use std::path::{Path, PathBuf};
 
@@ -31,7 +34,7 @@ use diem_cli::{
     proof_file::ProofFile,
 };
 
-/// Prove that an operator holds the keys of a validator, and move its key to another machine.
+/// Look after a validator: how it stands, the proof of its keys, and their move to another machine.
 #[derive(Debug, Args)]
 pub struct ValidatorCommand {
     #[command(subcommand)]
@@ -40,6 +43,17 @@ pub struct ValidatorCommand {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// Show how a validator stands: jail, missed blocks, power, commission, keys, versions
+    #[command(after_help = "Example: diemd validator status --home ~/.diem\n\
+                      Example: diemd validator status validator-1 --output json")]
+    Status(status::StatusCommand),
+    /// Watch a validator: the same, live, with its last 100 blocks, and a command at each change
+    #[command(after_help = "Example: diemd validator watch --home ~/.diem --exec './alarm.sh'\n\
+                      The states are ok, missing, waiting, jailed, out, behind (the node is) and down (it does not answer). CMD\n\
+                      runs once for each change of state, by sh, for a minute at most, with VALIDATOR_STATE, VALIDATOR_WAS,\n\
+                      VALIDATOR_OPERATOR, VALIDATOR_HEIGHT and VALIDATOR_TEXT; what it prints goes nowhere. A watch that ends\n\
+                      in another state than ok has exit code 1.")]
+    Watch(watch::WatchCommand),
     /// Prove that both keys of a home belong to an operator, without asking a node
     #[command(after_help = "Example: diemd validator prove --home ~/.diem --operator dave > proof.json\n\
                       The proof goes to `diemd tx create-validator --proof proof.json`. A key in a remote signer proves itself\n\
@@ -91,6 +105,8 @@ impl ValidatorCommand {
         match self.verb {
             // A proof is data for the next command, whatever the form of other output.
             Verb::Prove(prove) => Output::Json.print(&prove.run()?, |_| String::new()),
+            Verb::Status(status) => status.run(),
+            Verb::Watch(watch) => watch.run(),
             Verb::ExportKey(export) => export.run(),
             Verb::ImportKey(import) => import.run(),
         }

@@ -237,7 +237,8 @@ fn kinds(result: &Value) -> Vec<Value> {
     result["events"].as_array().unwrap().iter().map(|event| event["event"]["type"].clone()).collect()
 }
 
-fn fill_wallet(home: &tempfile::TempDir, chain_id: &str) {
+/// Puts the keys of the preset's people, and that of its first validator's operator, into the wallet of a home.
+pub fn fill_wallet(home: &tempfile::TempDir, chain_id: &str) {
     let store = KeyStore::of_home(home.path());
     let phrase = derive::parse_phrase(TEST_MNEMONIC).unwrap();
     let add = |name: &str, secret: Secret| store.add(name, &KeyFile::plain(&secret, None, chain_id).unwrap()).unwrap();

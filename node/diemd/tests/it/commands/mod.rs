@@ -21,3 +21,4 @@ mod strangers;
 mod tidy;
 mod unproven;
 mod validators;
+mod watching;

@@ -15,12 +15,13 @@ const MONIKER: &str = "Müller-Lüdenscheidt_Rechenzentrumsbetriebsgesellschaft 
 const ENDPOINT: &str = "https://inference.a-provider-with-a-long-name.example/v1/openai/compatible/endpoint/eu-central";
 
 /// The commands that show no screen of their own here, with the reason.
-const ELSEWHERE: [(&str, &str); 10] = [
+const ELSEWHERE: [(&str, &str); 11] = [
     ("start", "it runs until it is stopped"),
     ("devnet", "its screen is looked at where devnets are tried"),
     ("demo", "its screen is looked at where devnets are tried"),
     ("doctor", "its findings are sentences, which are looked at where set-ups are broken"),
     ("check", "it needs the home of a node that ran"),
+    ("validator watch", "it runs until it is stopped, and its picture is looked at on a terminal"),
     ("rollback", "it needs the home of a node that ran"),
     ("prune", "it needs the home of a node that ran"),
     ("genesis export", "it needs the home of a node that ran, and prints a file"),
@@ -322,6 +323,7 @@ async fn queries(screens: &mut Screens) {
     screens.all(&["query rate", "query quote 500VVV", "query quote 1DIEM", "query curve", "query emission"]).await;
     screens.all(&["query emission --schedule", "query rent", "query status", "query blocks", "query consensus"]).await;
     screens.all(&["query params", "query errors", "query block latest"]).await;
+    screens.all(&["validator status validator-1", "validator status erin"]).await;
     screens.look(&format!("query tx {hash}")).await;
     screens.look(&format!("query proof {}", "01".repeat(30))).await;
     screens.look("query account alice --verify").await;
