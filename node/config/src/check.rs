@@ -11,7 +11,7 @@ use std::{
 
 use diem_engine::{EngineKind, engine::MAX_BLOCK_TIME};
 
-use super::{Bridge, Bytes, Comet, Config, KeepTime, Length, Period, SignerAddress, Store};
+use super::{Bridge, Bytes, Comet, Config, Disk, KeepTime, Length, Period, SignerAddress, Store, Warn};
 use crate::{levels, raw};
 
 /// The bounds of the number of past heights: at least one is kept, from which blocks and answers are made.
@@ -150,6 +150,18 @@ pub(super) fn relayer(bridge: &Bridge) -> Result<(), String> {
         );
     }
     Ok(())
+}
+
+/// Checks that a disk is low before it stops the node.
+pub(super) fn disk(disk: &Disk) -> Result<(), String> {
+    match disk.warn {
+        Warn::Below(warn) if warn.0 > 0 && warn.0 <= disk.stop.0 => Err(format!(
+            "`disk.warn` is {warn} and `disk.stop` is {}: let the warning come first, by a larger `disk.warn` or a \
+             smaller `disk.stop`",
+            disk.stop
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn comet(comet: &Comet) -> Result<(), String> {

@@ -49,7 +49,16 @@ const HELP: &[(&str, &str)] = &[
         "ready.settlement",
         "When a day is unsettled for so long after it could have been settled, the node is not ready.",
     ),
-    ("ready.disk_mib", "With less room on its disk it is not ready, in MiB."),
+    ("ready.disk_mib", "With less room on its disk it is not ready, in MiB; 0: with less than disk.warn says."),
+    ("disk", "The room on the disk; on each one, where the parts of the home lie on several."),
+    (
+        "disk.warn",
+        "With less room the log warns: \"10%\" of the disk, \"5GiB\"; \"auto\": the lesser of these two, and at least twice disk.stop; \"off\": it never does.",
+    ),
+    (
+        "disk.stop",
+        "With less room the node stops in order, before a write fails; it starts again with twice as much. \"off\": it runs until one fails.",
+    ),
     ("log", "The log of this node, on standard error and, if one is named, in a file."),
     (
         "log.level",

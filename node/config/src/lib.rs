@@ -9,6 +9,7 @@
 pub mod bridge_key;
 mod check;
 pub mod consensus_key;
+mod disk;
 mod document;
 pub mod edit;
 pub mod exported;
@@ -35,6 +36,7 @@ use toml::{Table, Value};
 use layers::{from_environment, set};
 
 pub use check::{LONGEST_DRAIN, is_host_and_port};
+pub use disk::{Bytes, Disk, Warn};
 pub use document::document;
 pub use layers::{Override, service_links, variable};
 pub use ready::Ready;
@@ -104,6 +106,8 @@ pub struct Config {
     pub metrics: Metrics,
     /// The limits of the checks of `/readyz`.
     pub ready: Ready,
+    /// The room that the node wants on its disk.
+    pub disk: Disk,
     /// The settings of the log.
     pub log: Log,
     /// The settings of the store, the state on disk.
@@ -129,6 +133,7 @@ impl Default for Config {
             api: Api::default(),
             metrics: Metrics::default(),
             ready: Ready::default(),
+            disk: Disk::default(),
             log: Log::default(),
             store: Store::default(),
             snapshot: Snapshot::default(),
@@ -176,15 +181,18 @@ impl Config {
         check::check(self)
     }
 
-    /// Checks that no two settings contradict each other: that no two listen at the same address, and that a relayer
-    /// knows Base. It judges a whole configuration only: one layer may set what conflicts until the next layer replaces
+    /// Checks that no two settings contradict each other: that no two listen at the same address, that a relayer knows
+    /// Base, and that the warning of a low disk comes before the stop. It judges a whole configuration only: one layer may set what conflicts until the next layer replaces
     /// it.
     ///
     /// # Errors
     /// [`ConfigError::Override`] names both settings.
     pub fn check_whole(&self) -> Result<(), ConfigError> {
         let wrong = |message| ConfigError::Override { place: "the configuration".into(), message };
-        check::addresses(self).and_then(|()| check::relayer(&self.bridge)).map_err(wrong)
+        check::addresses(self)
+            .and_then(|()| check::relayer(&self.bridge))
+            .and_then(|()| check::disk(&self.disk))
+            .map_err(wrong)
     }
 
     /// Returns this configuration with other values put over it.

@@ -14,12 +14,12 @@ pub struct Ready {
     pub peers: u32,
     /// The longest that a day may be unsettled after it could have been settled.
     pub settlement: Length,
-    /// The least room on the disk, in MiB.
+    /// The least room on the disk, in MiB; 0: that of `disk.warn`.
     pub disk_mib: u64,
 }
 
 impl Default for Ready {
     fn default() -> Self {
-        Self { last_block: Length(20_000), peers: 1, settlement: Length(3_600_000), disk_mib: 2_048 }
+        Self { last_block: Length(20_000), peers: 1, settlement: Length(3_600_000), disk_mib: 0 }
     }
 }

@@ -119,6 +119,28 @@ fn a_size_out_of_its_bounds_is_told_with_its_place_and_the_bounds() {
 }
 
 #[test]
+fn a_disk_is_low_before_it_stops_the_node() {
+    let load = |text: &str| {
+        let (_folder, path) = file(text);
+        Config::load(&path, vec![], &[]).map_err(|error| error.to_string())
+    };
+    for good in ["", "warn = \"2GiB\"", "warn = \"off\"", "stop = \"off\"", "warn = \"1%\"\nstop = \"50GiB\""] {
+        load(&format!("[disk]\n{good}\n")).unwrap();
+    }
+    let error = load("[disk]\nwarn = \"512MiB\"\n").unwrap_err();
+    assert!(error.contains("`disk.warn` is 512MiB and `disk.stop` is 1GiB: let the warning come first"), "{error}");
+    let error = load("[disk]\nstop = \"1GB\"\n").unwrap_err();
+    assert!(error.contains("line 2") && error.contains("write it as 1GiB or 512MiB, or off"), "{error}");
+    // One after the other they may pass through what does not fit together.
+    let flags = [Override::flag("set", "disk.warn", "24MiB"), Override::flag("set", "disk.stop", "8MiB")];
+    let config = Config::default().with(&flags).unwrap();
+    config.check_whole().unwrap();
+    assert_eq!((config.disk.needed(), config.disk.low(1 << 40)), (16 << 20, 24 << 20));
+    // A file of before sets the limit of readiness itself, and keeps it.
+    assert_eq!(load("[ready]\ndisk_mib = 2048\n").unwrap().ready.disk_mib, 2_048);
+}
+
+#[test]
 fn nothing_listens_beyond_this_machine_unless_told_and_ports_move_together() {
     let mut config = Config::default();
     let addresses = |config: &Config| {
@@ -191,10 +213,10 @@ fn what_cometbft_would_end_with_is_refused_here() {
 fn the_file_of_the_log_has_a_size_and_a_number() {
     let with = |key, value| Config::default().with(&[Override::flag("x", key, value)]);
     for (key, value, words) in [
-        ("log.file_size", "64KB", "`64KB` is no number of bytes: write it as 64KiB, 32MiB or 1GiB"),
-        ("log.file_size", "-1MiB", "is no number of bytes"),
-        ("log.file_size", "99999999999999999999GiB", "is no number of bytes"),
-        ("log.file_size", "18446744073709551615GiB", "is no number of bytes"),
+        ("log.file_size", "64KB", "`64KB` is no size: write it as 1GiB or 512MiB, or off"),
+        ("log.file_size", "-1MiB", "is no size"),
+        ("log.file_size", "99999999999999999999GiB", "is no size"),
+        ("log.file_size", "18446744073709551615GiB", "is no size"),
         ("log.file_size", "1KiB", "`log.file_size` is 1KiB: set it to 64KiB to 4GiB"),
         ("log.file_size", "5GiB", "`log.file_size` is 5GiB: set it to 64KiB to 4GiB"),
         ("log.files", "0", "`log.files` is 0: set it to 1 to 100 files"),

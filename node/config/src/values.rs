@@ -25,7 +25,7 @@ macro_rules! as_text {
     )+};
 }
 
-as_text!(Optional, Length, Bytes, Blocks, Rate, Period, KeepTime, Signer);
+as_text!(Optional, Length, Blocks, Rate, Period, KeepTime, Signer, crate::Bytes, crate::Warn);
 
 /// An address to listen on; `off`, which is `None`, listens nowhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,38 +132,6 @@ impl FromStr for Length {
 
     fn from_str(text: &str) -> Result<Self, String> {
         parse_millis(text).map(Self)
-    }
-}
-
-/// A number of bytes, written as `64KiB`, `32MiB` or `1GiB`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bytes(pub u64);
-
-/// The units of a number of bytes, the largest first.
-const BYTES: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
-
-impl fmt::Display for Bytes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let whole = |(_, unit): &&(&str, u64)| self.0 >= *unit && self.0.checked_rem(*unit) == Some(0);
-        match BYTES.iter().find(whole) {
-            Some((name, unit)) => write!(f, "{}{name}", self.0.checked_div(*unit).unwrap_or_default()),
-            None => write!(f, "{}B", self.0),
-        }
-    }
-}
-
-impl FromStr for Bytes {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let units = BYTES.into_iter().chain([("B", 1)]);
-        let bytes = units.filter_map(|(name, unit)| {
-            let number = text.strip_suffix(name)?.trim_end();
-            let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
-            number.parse::<u64>().ok().filter(|_| is_number)?.checked_mul(unit)
-        });
-        let wrong = || format!("`{text}` is no number of bytes: write it as 64KiB, 32MiB or 1GiB");
-        bytes.map(Self).next().ok_or_else(wrong)
     }
 }
 

@@ -12,6 +12,7 @@ mod archive;
 pub mod cli;
 mod control;
 pub mod devnet;
+mod disk;
 mod doctor;
 mod forget;
 pub mod join;

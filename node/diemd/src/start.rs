@@ -3,6 +3,7 @@
 mod bridge;
 mod control;
 mod disk_use;
+mod disk_watch;
 mod engines;
 mod error;
 mod joining;
@@ -65,6 +66,13 @@ impl Start {
     /// # Errors
     /// [`StartError`] says what to do.
     pub fn run(&self, home: &Home) -> Result<(), StartError> {
+        self.run_once(home).map_err(|error| match Config::load(&home.config_file(), std::env::vars(), &self.flags) {
+            Ok(config) => disk_watch::explained(error, home, &config.disk),
+            Err(_) => error,
+        })
+    }
+
+    fn run_once(&self, home: &Home) -> Result<(), StartError> {
         let lock = home.lock()?;
         if archive::is_unfinished(home) {
             return Err(StartError::Unfinished(home.root().to_path_buf()));
@@ -73,6 +81,7 @@ impl Start {
         let config = Config::load(&home.config_file(), std::env::vars(), &self.flags)?;
         let level = logging::start(&config.log, home)?;
         say_migrated(home)?;
+        disk_watch::check(home, &config.disk)?;
         critical::end_process_on_panic();
         let links = service_links(std::env::vars());
         if !links.is_empty() {
@@ -140,6 +149,7 @@ impl Start {
         let metrics = Arc::new(metrics.map_err(|error| StartError::Fatal(error.to_string()))?);
         let commits = Commits::new(&app, Arc::clone(&metrics));
         let (stop, ask) = (Stop::new(None), Stop::new(None));
+        disk_watch::start(home, &config.disk, &metrics, stopping::on_no_room(&stop)).map_err(StartError::System)?;
         if let Some(height) = self.halt_at {
             let ask = ask.clone();
             commits.halt_at(height, move |height| drop(tell(&ask, Reason::Halted(height))));
@@ -233,6 +243,12 @@ impl Start {
                 outcome = joining::outcome_of(&mut joined) => joining::go_on(outcome, on_fatal(&stop).as_ref()),
             }
         };
+        if matches!(reason, Reason::Fatal(_))
+            && let Some(sentence) = disk_watch::without_room(home, &config.disk)
+        {
+            // Closing the databases gives room back, so the look comes before it.
+            stopping::on_no_room(&stop)(&sentence);
+        }
         health.stop();
         manager.stop();
         if let Reason::Halted(height) = reason {
@@ -254,8 +270,9 @@ impl Start {
                 () = signals.any() => {}
             }
         }
-        match reason {
+        match stop.borrow().clone().unwrap_or(reason) {
             Reason::Asked => Ok(()),
+            Reason::NoRoom(reason) => Err(StartError::NoRoom(reason)),
             Reason::Halted(height) => Err(StartError::Halted { height }),
             Reason::Fatal(reason) => Err(StartError::Fatal(reason)),
             Reason::Unsafe(reason) => Err(StartError::Unsafe(reason)),
@@ -295,7 +312,7 @@ fn ready_limits(config: &Config) -> ReadyLimits {
         last_block: config.ready.last_block.duration(),
         peers: config.ready.peers,
         settlement: config.ready.settlement.duration(),
-        disk_bytes: config.ready.disk_mib.saturating_mul(1 << 20),
+        disk_bytes: Some(config.ready.disk_mib.saturating_mul(1 << 20)).filter(|bytes| *bytes > 0),
     }
 }
 
@@ -370,6 +387,7 @@ pub(crate) fn open(home: &Home, config: &Config) -> Result<App, StoreError> {
         sync: config.store.sync,
         ..diem_store::Options::default()
     };
-    let options = Options { store, keep: config.store.keep(), ..Options::default() };
+    let snapshots_leave = config.disk.needed();
+    let options = Options { store, keep: config.store.keep(), snapshots_leave, ..Options::default() };
     App::open(&home.data(), options)
 }

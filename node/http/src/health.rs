@@ -17,7 +17,7 @@ use diem_credits as credits;
 use diem_engine::{
     Node,
     engine::{EngineError, EngineKind, EngineStatus},
-    metrics::{Moment, OwnValidator},
+    metrics::{Disk, Moment, OwnValidator},
 };
 use diem_host::{clock::wall_clock, critical};
 use diem_runtime::snapshots::RestoreProgress;
@@ -48,14 +48,14 @@ pub struct ReadyLimits {
     pub peers: u32,
     /// The longest that a day may be unsettled after it could have been settled.
     pub settlement: Duration,
-    /// The least room on the disk, in bytes.
-    pub disk_bytes: u64,
+    /// The least room on the disk, in bytes; `None`: that below which the disk is low.
+    pub disk_bytes: Option<u64>,
 }
 
 impl Default for ReadyLimits {
     fn default() -> Self {
         let (last_block, settlement) = (Duration::from_secs(20), Duration::from_secs(3_600));
-        Self { last_block, peers: 1, settlement, disk_bytes: 2 << 30 }
+        Self { last_block, peers: 1, settlement, disk_bytes: None }
     }
 }
 
@@ -196,7 +196,7 @@ impl Health {
             starts_later: self.options.starts_later().is_some(),
             waits_for: self.options.waits_for(),
             settlement_lag: state.as_ref().map(|state| settlement(&state.context(), self.now(state)).0),
-            disk_free: node.metrics.last_disk().map(|disk| disk.free),
+            disk: node.metrics.last_disk(),
             restoring: node.app.restoring(),
             stopping: self.stopping.load(Ordering::Relaxed),
         }
@@ -267,7 +267,7 @@ struct Seen {
     waits_for: String,
     /// The time since the oldest unsettled day could have been settled.
     settlement_lag: Option<Duration>,
-    disk_free: Option<u64>,
+    disk: Option<Disk>,
     restoring: Option<RestoreProgress>,
     stopping: bool,
 }
@@ -336,14 +336,13 @@ fn settlement_late(seen: &Seen, most: Duration) -> Verdict {
     }
 }
 
-fn disk(seen: &Seen, least: u64) -> Verdict {
-    match seen.disk_free {
-        None => Verdict::Unknown(None),
-        Some(free) => Verdict::of((free < least).then(|| {
-            let (free, least) = (free >> 20, least >> 20);
-            format!("the disk has room for {free} MiB, and {least} MiB are needed")
-        })),
-    }
+fn disk(seen: &Seen, least: Option<u64>) -> Verdict {
+    let Some(Disk { free, low, .. }) = seen.disk else { return Verdict::Unknown(None) };
+    let least = least.unwrap_or(low);
+    Verdict::of((free < least).then(|| {
+        let (free, least) = (free >> 20, least >> 20);
+        format!("the disk has room for {free} MiB, and {least} MiB are needed")
+    }))
 }
 
 fn longest_pause(period: Duration, least: Duration) -> Duration {

@@ -336,7 +336,7 @@ mod tests {
         metrics.took_rounds(1);
         metrics.waiting(1);
         metrics.watch_validator([1; 20], 1);
-        metrics.disk(Some(Disk { free: 1, size: 1 }));
+        metrics.disk(Some(Disk { free: 1, size: 1, low: 1 }));
         ["state", "snapshots", "comet"].iter().for_each(|part| metrics.disk_used(part, Some(1)));
         metrics.snapshot(Some(NewestSnapshot { height: 1, time_ms: Some(1), took: Some(took) }));
         metrics.snapshot_period(Some(took));

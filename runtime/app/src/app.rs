@@ -46,6 +46,8 @@ pub struct Options {
     pub keep: Keep,
     /// The most rows in a chunk of a snapshot, on average. All nodes of a chain have the default; tests need fewer.
     pub rows_per_chunk: u64,
+    /// The bytes that a snapshot leaves free on its disk; the store has a least number of its own.
+    pub snapshots_leave: u64,
     /// The steps of a block. Tests put failing ones here; every node runs the default.
     pub hooks: Hooks,
 }
@@ -57,6 +59,7 @@ impl Default for Options {
             remembered_signatures: 400_000,
             keep: Keep::default(),
             rows_per_chunk: ROWS_PER_CHUNK,
+            snapshots_leave: 0,
             hooks: Hooks::default(),
         }
     }
@@ -150,7 +153,8 @@ impl App {
         // is refused.
         Self::held(data)?;
         let store = Store::open(data, with_index(options.store))?;
-        let shelf = Shelf::open(&crate::snapshots::folder(data), options.rows_per_chunk)?;
+        let shelf =
+            Shelf::open(&crate::snapshots::folder(data), options.rows_per_chunk)?.leaving(options.snapshots_leave);
         Ok(Self::with_store(store, Some(Snapshots::new(shelf)), options))
     }
 

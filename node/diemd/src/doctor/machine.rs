@@ -4,22 +4,16 @@ use std::{fs, net::SocketAddr};
 
 use diem_config::SignerAddress;
 use diem_engine::EngineKind;
-use diem_host::{
-    clock::wall_clock,
-    disk::{Room, room},
-    ports,
-};
+use diem_host::{clock::wall_clock, ports};
 use rustix::process::{Resource, getrlimit};
 
 use super::{Finding, Patient, Weight};
+use crate::disk::{self, Shown};
 
 /// The difference from the clocks of others that is worth a word, and the one from which blocks of this validator are
 /// refused, in milliseconds. Half a second of it is the way of the answer, whose date has no fractions either.
 const CLOCK_OFF: u64 = 3_000;
 const CLOCK_WRONG: u64 = 60_000;
-/// The room without which a node should not start, and the one below which its operator should know, in bytes.
-const DISK_NEEDED: u64 = 2 << 30;
-const DISK_WISHED: u64 = 5 << 30;
 /// The memory that a node needs beside its cache, in bytes.
 const MEMORY_BESIDE_CACHE: u64 = 1 << 30;
 /// The open files that RocksDB, CometBFT's databases and all connections take.
@@ -61,14 +55,15 @@ async fn clock(patient: &Patient<'_>, found: &mut Vec<Finding>) {
 }
 
 fn disk(patient: &Patient<'_>, found: &mut Vec<Finding>) {
-    let root = patient.home.root();
-    if let Some(Room { free, size: all }) = room(root) {
-        let what = format!("{} of {} MiB are free on the disk of {}", free >> 20, all >> 20, root.display());
+    let (root, limits) = (patient.home.root(), &patient.config.disk);
+    for system in disk::of_home(patient.home) {
+        let (free, size) = (system.room.free, system.room.size);
+        let what = format!("{} of {} are free on the disk of {}", Shown(free), Shown(size), system.folder.display());
         let todo = "make room, give the home a larger disk, or keep less: store.keep_blocks and diemd prune";
-        if free < DISK_NEEDED {
-            let why = "a node that runs out of room stops in the middle of its chain";
+        if free < limits.needed() {
+            let why = format!("a node does not start with less than {} (disk.stop)", Shown(limits.needed()));
             found.push(Finding::stops("disk", what, why, todo));
-        } else if free < DISK_WISHED.min(all / 10) {
+        } else if free < limits.low(size) {
             found.push(Finding::advice("disk", what, "at this rate it may fill while nobody looks", todo));
         }
     }

@@ -1,4 +1,4 @@
-//! The readings of the disk for the metrics and for `/readyz`: a scrape walks no folder.
+//! What the parts of a home take on the disk, for the metrics: a scrape walks no folder.
 
 use std::{
     io,
@@ -7,34 +7,30 @@ use std::{
     time::{Duration, Instant},
 };
 
-use diem_engine::metrics::{Disk, Metrics};
-use diem_host::{
-    disk::{Room, room},
-    home::Home,
-};
+use diem_engine::metrics::Metrics;
+use diem_host::home::Home;
 
-/// The interval at which the room on the disk is read.
-const ROOM: Duration = Duration::from_secs(5);
+/// The interval at which the thread looks whether the node still runs.
+const TICK: Duration = Duration::from_secs(5);
 /// The interval at which the parts are measured.
 const PARTS: Duration = Duration::from_secs(60);
 /// The most of its time that the thread spends measuring: a hundredth.
 const REST: u32 = 100;
 
-/// Has the disk of a home read at intervals, until the metrics are dropped.
+/// Has the parts of a home measured at intervals, until the metrics are dropped.
 ///
 /// # Errors
 /// The system gives no thread.
 pub(super) fn start(home: &Home, metrics: &Arc<Metrics>) -> io::Result<()> {
     let data = home.data();
     let snapshots = diem_runtime::snapshots::folder(&data);
-    let parts = [("state", data.clone()), ("snapshots", snapshots.clone()), ("comet", home.comet())];
-    let reader = Reader { data, snapshots, parts, metrics: Arc::downgrade(metrics) };
+    let parts = [("state", data), ("snapshots", snapshots.clone()), ("comet", home.comet())];
+    let reader = Reader { snapshots, parts, metrics: Arc::downgrade(metrics) };
     // It stands for nothing that must not end, so that it may be no critical thread.
-    std::thread::Builder::new().name("disk".into()).spawn(move || reader.run()).map(drop)
+    std::thread::Builder::new().name("disk-use".into()).spawn(move || reader.run()).map(drop)
 }
 
 struct Reader {
-    data: PathBuf,
     snapshots: PathBuf,
     parts: [(&'static str, PathBuf); 3],
     metrics: Weak<Metrics>,
@@ -44,7 +40,6 @@ impl Reader {
     fn run(self) {
         let mut measure_at = Instant::now();
         while let Some(metrics) = self.metrics.upgrade() {
-            metrics.disk(room(&self.data).map(|Room { free, size }| Disk { free, size }));
             let begun = Instant::now();
             if begun >= measure_at {
                 for (part, folder) in &self.parts {
@@ -55,7 +50,7 @@ impl Reader {
                 measure_at = begun.checked_add(pause).unwrap_or(begun);
             }
             drop(metrics);
-            std::thread::sleep(ROOM);
+            std::thread::sleep(TICK);
         }
     }
 }

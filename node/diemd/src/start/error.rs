@@ -59,6 +59,9 @@ pub enum StartError {
     /// The system has no more threads or memory.
     #[error("the node cannot run: {0}")]
     System(io::Error),
+    /// A file system of the home has less room than the node needs to start or to run.
+    #[error("{0}")]
+    NoRoom(String),
     /// The node ran, and then could not go on.
     #[error("the node stopped: {0}")]
     Fatal(String),
@@ -91,7 +94,7 @@ impl StartError {
     pub fn is_full_disk(&self) -> bool {
         const SIGNS: [&str; 4] = ["no space left", "the disk is full", "quota exceeded", "file too large"];
         let sentence = self.to_string().to_lowercase();
-        SIGNS.iter().any(|sign| sentence.contains(sign))
+        matches!(self, Self::NoRoom(_)) || SIGNS.iter().any(|sign| sentence.contains(sign))
     }
 
     /// Whether the node has halted where it was told, or had passed that height before.

@@ -18,6 +18,8 @@ pub(super) enum Reason {
     /// The height is there after which it was told to halt.
     Halted(u64),
     Fatal(String),
+    /// Its disk has less room than it needs to go on.
+    NoRoom(String),
     Unsafe(String),
 }
 
@@ -31,7 +33,7 @@ pub(super) async fn time_to_drain(reason: &Reason, drain: Duration, engine: &dyn
     match reason {
         Reason::Halted(_) if drain < LINGER && has_peers().await => LINGER,
         Reason::Halted(_) | Reason::Asked => drain,
-        Reason::Fatal(_) | Reason::Unsafe(_) => Duration::ZERO,
+        Reason::Fatal(_) | Reason::NoRoom(_) | Reason::Unsafe(_) => Duration::ZERO,
     }
 }
 
@@ -51,6 +53,22 @@ pub(super) fn on_fatal(stop: &Stop) -> Arc<dyn Fn(&str) + Send + Sync> {
         tracing::error!("{reason}");
         tell(&stop, Reason::Fatal(reason.into()));
     })
+}
+
+/// What the watch of the disk calls when there is no room to go on: the node stops in order and at once. A failure that was
+/// told first is taken as one of the disk, because a write may have failed before the watch looked.
+pub(super) fn on_no_room(stop: &Stop) -> impl Fn(&str) + Send + use<> {
+    let stop = stop.clone();
+    move |reason| {
+        tracing::error!("{reason}");
+        stop.send_if_modified(|told| {
+            let is_cause = matches!(told, None | Some(Reason::Fatal(_)));
+            if is_cause {
+                *told = Some(Reason::NoRoom(reason.into()));
+            }
+            is_cause
+        });
+    }
 }
 
 /// What is called when this node's key may sign twice, before the failure that ends it.

@@ -60,6 +60,7 @@ pub struct Metrics {
     lost_lines: IntCounter,
     disk_free: Figure,
     disk_size: Figure,
+    disk_warn: Figure,
     disk_used: Figures,
     snapshot_height: Figure,
     snapshot_seconds: Figure,
@@ -86,13 +87,15 @@ struct Known {
     disk: Option<Disk>,
 }
 
-/// A reading of the disk that the home lies on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A reading of the disk that the home lies on; of several, of the one that is closest to being low.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Disk {
     /// The bytes that this process may still write.
     pub free: u64,
     /// The size of the file system in bytes.
     pub size: u64,
+    /// The free bytes below which it is low; 0: it never is.
+    pub low: u64,
 }
 
 /// A snapshot that others can join by.
@@ -157,8 +160,12 @@ impl Metrics {
                 "diem_log_lost_lines_total",
                 "Lines of the log that nobody took, or whose disk was full",
             )?,
-            disk_free: figure("diem_disk_free_bytes", "Room on the disk of the home that the node may still use")?,
+            disk_free: figure(
+                "diem_disk_free_bytes",
+                "Room that the node may still use on its disk; of several on the one that is closest to being low",
+            )?,
             disk_size: figure("diem_disk_size_bytes", "Size of that disk")?,
+            disk_warn: figure("diem_disk_warn_bytes", "Room below which that disk is low, by disk.warn")?,
             disk_used: Figures::new(
                 &registry,
                 "diem_disk_used_bytes",
@@ -337,12 +344,13 @@ impl Metrics {
     pub fn disk(&self, disk: Option<Disk>) {
         self.disk_free.count(disk.as_ref().map(|disk| disk.free));
         self.disk_size.count(disk.as_ref().map(|disk| disk.size));
+        self.disk_warn.count(disk.as_ref().map(|disk| disk.low).filter(|low| *low > 0));
         self.known.lock().disk = disk;
     }
 
     /// The last reading of the disk.
     pub fn last_disk(&self) -> Option<Disk> {
-        self.known.lock().disk.clone()
+        self.known.lock().disk
     }
 
     /// Sets what a part of the home takes on disk; `None` where it cannot be read.

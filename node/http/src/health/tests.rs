@@ -18,10 +18,15 @@ fn well() -> Seen {
         starts_later: false,
         waits_for: "it waits".into(),
         settlement_lag: Some(Duration::ZERO),
-        disk_free: Some(u64::MAX),
+        disk: disk_with(5 << 30),
         restoring: None,
         stopping: false,
     }
+}
+
+/// A disk with so many bytes free, of which 5 GiB should be.
+fn disk_with(free: u64) -> Option<Disk> {
+    Some(Disk { free, size: 50 << 30, low: 5 << 30 })
 }
 
 /// The names and texts of all reasons.
@@ -48,7 +53,7 @@ fn each_fault_is_told_by_its_own_check() {
         (Seen { engine: status(true, 3), ..well() }, "catching_up", "height 7"),
         (Seen { engine: status(false, 0), ..well() }, "no_peers", "no peers"),
         (Seen { settlement_lag: Some(61 * MINUTE), ..well() }, "settlement_late", "3660 s after"),
-        (Seen { disk_free: Some(1 << 30), ..well() }, "disk", "1024 MiB"),
+        (Seen { disk: disk_with(1 << 30), ..well() }, "disk", "1024 MiB, and 5120 MiB"),
     ] {
         let told = told(&seen);
         assert!(told.len() == 1 && told[0].0 == name && told[0].1.contains(words), "{told:?}");
@@ -57,8 +62,8 @@ fn each_fault_is_told_by_its_own_check() {
 
 #[test]
 fn limits_are_settings() {
-    let seen = Seen { needs_peers: true, settlement_lag: Some(2 * SECOND), disk_free: Some(9), ..well() };
-    let limits = ReadyLimits { last_block: SECOND, peers: 4, settlement: SECOND, disk_bytes: 10 };
+    let seen = Seen { needs_peers: true, settlement_lag: Some(2 * SECOND), disk: disk_with(9), ..well() };
+    let limits = ReadyLimits { last_block: SECOND, peers: 4, settlement: SECOND, disk_bytes: Some(10) };
     let failed = judge(&seen, &limits).into_iter().filter(|(_, verdict)| verdict.passed() == Some(false));
     assert_eq!(failed.map(|(name, _)| name).collect::<Vec<_>>(), ["no_peers", "settlement_late", "disk"]);
     let limits = ReadyLimits { peers: 0, ..ReadyLimits::default() };
@@ -94,7 +99,7 @@ fn a_silent_engine_is_a_reason_unless_it_is_known_what_it_waits_for() {
     let early = |starts_later| Seen { engine: silent(), age: None, starts_later, ..well() };
     assert_eq!(told(&early(true)), [("last_block", "it waits".to_owned())], "until then CometBFT says nothing");
     assert_eq!(names(&early(false)), ["last_block", "catching_up", "no_peers"]);
-    let unseen = Seen { settlement_lag: None, disk_free: None, ..well() };
+    let unseen = Seen { settlement_lag: None, disk: None, ..well() };
     assert_eq!((names(&unseen).len(), unknown(&unseen)), (0, vec!["settlement_late", "disk"]));
 }
 

@@ -13,7 +13,7 @@ use thiserror::Error;
 use super::chunk;
 use super::judge::{self, Fault, WrongReason};
 use super::manifest::{Manifest, ManifestError};
-use super::writer::{self, Files, MANIFEST, TakeError, chunk_path, failed};
+use super::writer::{self, Files, LEFT_FREE, MANIFEST, TakeError, chunk_path, failed};
 use super::{MAX_CHUNK_BYTES, MAX_MANIFEST_BYTES, ROWS_PER_CHUNK};
 use crate::OnWrite;
 use crate::error::StoreError;
@@ -28,6 +28,8 @@ const UNFINISHED: &str = "tmp";
 pub struct Shelf {
     path: PathBuf,
     rows_per_chunk: u64,
+    /// The bytes that a snapshot leaves free on the disk.
+    left: u64,
     on_write: OnWrite,
 }
 
@@ -65,7 +67,7 @@ impl Shelf {
     /// # Errors
     /// The disk refuses.
     pub fn open(path: &Path, rows_per_chunk: u64) -> Result<Shelf, StoreError> {
-        let shelf = Shelf { path: path.to_path_buf(), rows_per_chunk, on_write: None };
+        let shelf = Shelf { path: path.to_path_buf(), rows_per_chunk, left: LEFT_FREE, on_write: None };
         for name in shelf.names()? {
             if Path::new(&name).extension().is_some_and(|end| end == UNFINISHED) {
                 let folder = shelf.path.join(name);
@@ -78,11 +80,18 @@ impl Shelf {
     /// The shelf in the folder `path` of a node that may be running: nothing is changed, so that a snapshot which is
     /// being taken goes on. It is for reading only.
     pub fn look_at(path: &Path) -> Shelf {
-        Shelf { path: path.to_path_buf(), rows_per_chunk: ROWS_PER_CHUNK, on_write: None }
+        Shelf { path: path.to_path_buf(), rows_per_chunk: ROWS_PER_CHUNK, left: LEFT_FREE, on_write: None }
+    }
+
+    /// The same shelf, whose snapshots leave so many bytes free on the disk, and 2 GiB at the least.
+    #[must_use]
+    pub fn leaving(self, bytes: u64) -> Shelf {
+        Shelf { left: bytes.max(LEFT_FREE), ..self }
     }
 
     /// The same shelf, which calls `on_write` right before and right after each write of a taking: a place for tests to
     /// end the process.
+    #[must_use]
     pub fn telling(self, on_write: OnWrite) -> Shelf {
         Shelf { on_write, ..self }
     }
@@ -131,7 +140,8 @@ impl Shelf {
         }
         let files = |path| Files { folder: path, on_write: self.on_write };
         files(&self.path).around(|| fs::create_dir_all(&unfinished)).map_err(failed(&unfinished))?;
-        let taken = writer::write(snapshot, files(&unfinished), self.rows_per_chunk, cancelled).and_then(|manifest| {
+        let taken = writer::write(snapshot, files(&unfinished), self.rows_per_chunk, self.left, cancelled);
+        let taken = taken.and_then(|manifest| {
             files(&self.path).around(|| fs::rename(&unfinished, &folder)).map_err(failed(&folder))?;
             files(&self.path).sync().map_err(failed(&self.path))?;
             Ok(manifest)

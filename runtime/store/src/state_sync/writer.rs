@@ -24,9 +24,9 @@ use crate::tree::{sha256, subtree_of};
 /// The bytes that wait in memory for the files of all chunks together.
 const BUFFERS: usize = 16 << 20;
 
-/// The bytes that a snapshot leaves free on its disk: as many as a node needs to start, so that a snapshot never takes
-/// the room in which the chain goes on.
-const LEFT_FREE: u64 = 2 << 30;
+/// The bytes that a snapshot leaves free on its disk, unless it is told to leave more: as many as a node needs to start,
+/// so that a snapshot never takes the room in which the chain goes on.
+pub(super) const LEFT_FREE: u64 = 2 << 30;
 
 /// The rows between two looks at whether the taking was cancelled.
 const ROWS_AT_A_TIME: usize = 4096;
@@ -56,7 +56,7 @@ pub enum TakeError {
     #[error(
         "there is no room for it: the disk of {path} has {} MiB free, it takes up to {}, and {} stay free for the chain; \
          make room, or take no snapshots (snapshot.every = \"off\")",
-        mib(*.free), mib(*.bytes), mib(LEFT_FREE)
+        mib(*.free), mib(*.bytes), mib(*.left)
     )]
     NoRoom {
         /// The folder that the snapshot would be in.
@@ -65,6 +65,8 @@ pub enum TakeError {
         bytes: u64,
         /// The bytes that are free.
         free: u64,
+        /// The bytes that it has to leave free.
+        left: u64,
     },
     /// Rows, counts and roots do not fit together.
     #[error("the rows of the snapshot do not fit its tree, which is a fault of this program: {0}")]
@@ -120,17 +122,19 @@ fn below(counts: &[u64], depth: u8) -> impl Iterator<Item = u64> {
     counts.chunks(together).map(|counts| counts.iter().copied().fold(0, u64::saturating_add))
 }
 
-/// Writes chunks and manifest of `snapshot` into the empty folder of `files`, all of it on disk when it returns.
+/// Writes chunks and manifest of `snapshot` into the empty folder of `files`, all of it on disk when it returns, with `left`
+/// bytes free there at the least.
 pub(super) fn write(
     snapshot: &Snapshot,
     files: Files<'_>,
     rows_per_chunk: u64,
+    left: u64,
     cancelled: &AtomicBool,
 ) -> Result<Manifest, TakeError> {
     let folder = files.folder;
     let sizes = Sizes::of(snapshot, cancelled)?;
     let depth = sizes.depth(rows_per_chunk).ok_or(TakeError::TooLarge)?;
-    check_room(folder, sizes.most_on_disk())?;
+    check_room(folder, sizes.most_on_disk(), left)?;
     let roots = snapshot.tree().subtrees(depth).into_iter();
     let entries = roots.zip(below(&sizes.rows, depth)).map(|(root, rows)| ChunkEntry { root, rows }).collect();
     let manifest = Manifest::new(snapshot.height(), depth, entries)?;
@@ -152,14 +156,14 @@ pub(super) fn write(
     Ok(manifest)
 }
 
-fn check_room(folder: &Path, bytes: u64) -> Result<(), TakeError> {
+fn check_room(folder: &Path, bytes: u64, left: u64) -> Result<(), TakeError> {
     // A file system that does not tell has its say when it is written to.
     let Ok(disk) = rustix::fs::statvfs(folder) else { return Ok(()) };
     let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-    if free >= bytes.saturating_add(LEFT_FREE) {
+    if free >= bytes.saturating_add(left) {
         return Ok(());
     }
-    Err(TakeError::NoRoom { path: folder.to_path_buf(), bytes, free })
+    Err(TakeError::NoRoom { path: folder.to_path_buf(), bytes, free, left })
 }
 
 fn mib(bytes: u64) -> u64 {

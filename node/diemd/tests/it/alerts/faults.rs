@@ -257,7 +257,8 @@ async fn a_disk_that_fills_is_told_until_there_is_room() {
     let Some(mut disk) = SmallDisk::mount(&at, "128m") else { return };
     assert_eq!(disk.run(&format!("cp -a '{}' '{}'", made.display(), at.display())), Some(0));
     let home = at.join("home");
-    disk.start(&home, "--set instant.blocks=1s --set ready.disk_mib=16", &folder.path().join("node.log"));
+    let (log, settings) = (folder.path().join("node.log"), "--set disk.warn=16MiB --set disk.stop=1MiB");
+    disk.start(&home, &format!("--set instant.blocks=1s {settings}"), &log);
     let port = 9_464 + ports.offset;
     let prometheus = Prometheus::start(&tools, &[port], &[]).await;
     until("the node is read", async || (prometheus.series("diem_disk_free_bytes").await > 0).then_some(())).await;
@@ -268,10 +269,7 @@ async fn a_disk_that_fills_is_told_until_there_is_room() {
     };
     assert!(ready().await);
     let filler = at.join("filler");
-    // All room but 8 MiB is taken.
-    let room = format!("$(df -k --output=avail '{}' | tail -1)", at.display());
-    let fill = format!("head -c $(({room} - 8192))K /dev/zero > '{}'", filler.display());
-    assert_eq!(disk.run(&fill), Some(0));
+    disk.leave(&filler, 8_192);
     prometheus.fires("DiemDiskLow", port).await;
     prometheus.fires("DiemDiskFullSoon", port).await;
     assert!(!ready().await);
@@ -282,4 +280,6 @@ async fn a_disk_that_fills_is_told_until_there_is_room() {
     assert_eq!(disk.run("kill $node"), Some(0));
     let (code, _) = disk.ended().await;
     assert_eq!(code, Some(0));
+    let said = fs::read_to_string(&log).unwrap();
+    assert_eq!((said.matches("the disk is low").count(), said.matches("has room again").count()), (1, 1), "{said}");
 }

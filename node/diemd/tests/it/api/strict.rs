@@ -150,7 +150,7 @@ fn files_of_operators() {
         diem_config::Config::load(&path, vec![], &[]).map(drop).map_err(|error| error.to_string())
     };
     let config = serde_json::to_value(diem_config::Config::default()).unwrap();
-    assert_eq!(check_toml(&config, read), 12, "the file, its ten sections and the keys of CometBFT");
+    assert_eq!(check_toml(&config, read), 13, "the file, its eleven sections and the keys of CometBFT");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -43,7 +43,8 @@ async fn a_node_without_room_takes_no_snapshot_and_one_that_joins_goes_on_after_
     let joined = run(&line);
     assert!(joined.status.success(), "{}", words(&joined));
     assert_eq!(disk.run(&format!("cp -a '{}' '{}'", prepared.display(), home.display())), Some(0));
-    let flags = format!("{} --set snapshot.every=1s", ports.flags().join(" "));
+    // It starts however little room there is, so that its writes meet the end of it.
+    let flags = format!("{} --set snapshot.every=1s --set disk.stop=off", ports.flags().join(" "));
 
     // The disk fills while the node starts, and while it restores: it ends with the sentence, and nothing of what it had
     // written stands in the way of the next start.

@@ -5,6 +5,7 @@ use std::{
     fs::{self, File},
     path::Path,
     process::{Command, Stdio},
+    sync::Arc,
     time::Duration,
 };
 
@@ -12,9 +13,10 @@ use diem_client::Client;
 use rustix::process::Signal;
 
 use crate::support::{
-    client::{height, reach, root, until},
+    client::{answering, height, reach, root, until},
     devnet::{Devnet, EngineUnderTest},
     disk::SmallDisk,
+    load::Load,
     ports::Ports,
     process::{signal, wait},
     single::{Single, instant_home},
@@ -155,17 +157,118 @@ async fn databases_that_were_lost_damaged_or_made_unwritable_are_named_with_what
     assert!(node.stop().success());
 }
 
+/// The room of the small disks on which a node is low, and on which it stops; it starts with twice the latter.
+/// A home that was copied or mounted listens before it signs, here for as short as it can.
+const ROOM: &str = "--set disk.warn=24MiB --set disk.stop=8MiB --set signing.listen_still=1s";
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_disk_under_cometbft_stops_the_node_and_room_starts_it_again() {
-    a_full_disk_stops_the_node("").await;
+async fn a_disk_that_fills_stops_a_node_under_load_in_order_and_room_starts_it_again() {
+    let devnet = Arc::new(Devnet::of_one(EngineUnderTest::Comet));
+    let (folder, api) = (tempfile::tempdir().unwrap(), node_api(&devnet.home(0)));
+    let Some(mut disk) = SmallDisk::mount(folder.path(), "256m") else { return };
+    let (home, filler) = (folder.path().join("home"), folder.path().join("filler"));
+    let log = devnet.dir().join("small-disk.log");
+    let said = || fs::read_to_string(&log).unwrap();
+    let told = |sentence: &str| said().lines().last().unwrap_or_default().contains(sentence);
+    assert_eq!(disk.run(&format!("cp -a '{}' '{}'", devnet.home(0).display(), home.display())), Some(0));
+    disk.start(&home, ROOM, &log);
+    let client = Client::new(&api).unwrap();
+    answering(&client).await;
+    let load = Load::start(&devnet);
+    let before = reach(&client, height(&client).await.unwrap() + 3).await;
+    let remembered = root(&client, before).await;
+
+    disk.leave(&filler, 20 << 10);
+    until("the warning", async || said().contains("the disk is low").then_some(())).await;
+    let low = async || {
+        let answer = reqwest::get(format!("{api}/readyz?need=disk")).await.ok()?;
+        (answer.status().as_u16() == 503).then_some(())
+    };
+    until("a node that is not ready", low).await;
+    disk.leave(&filler, 7 << 10);
+    let (code, mut disk) = disk.ended().await;
+    assert_eq!(code, Some(8), "{}", said());
+    let sentence = format!(
+        "there is no room for the node: the file system at {0}, where {0}/home lies, has ",
+        folder.path().display()
+    );
+    let rest = "; a node stops below 8192 KiB (`disk.stop`) and starts with 16 MiB: make room and start again";
+    assert!(told(&sentence) && told(rest), "{}", said());
+    // Nothing failed: it was warned of once, and ended as when it is asked to.
+    assert_eq!(said().matches("the disk is low").count(), 1, "{}", said());
+    assert!(said().contains("CometBFT stopped") && said().contains("stopped"), "{}", said());
+    for failure in ["CONSENSUS FAILURE", "no space left", "CometBFT ended"] {
+        assert!(!said().contains(failure), "{failure}: {}", said());
+    }
+
+    // It does not start with less than twice the room below which it stops.
+    assert_eq!(disk.run(&format!("rm '{}'", filler.display())), Some(0));
+    disk.leave(&filler, 12 << 10);
+    let starts = said().matches("CometBFT started").count();
+    disk.start(&home, ROOM, &log);
+    let (code, mut disk) = disk.ended().await;
+    assert_eq!(code, Some(8), "{}", said());
+    assert!(told(&sentence) && told(rest) && said().matches("CometBFT started").count() == starts, "{}", said());
+
+    assert_eq!(disk.run(&format!("rm '{}'", filler.display())), Some(0));
+    disk.start(&home, ROOM, &log);
+    reach(&client, before + 3).await;
+    assert_eq!(root(&client, before).await, remembered);
+    assert!(load.stop().await > 0, "{}", said());
+    disk.run("kill $node");
+    assert_eq!(disk.ended().await.0, Some(0), "{}", said());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_disk_stops_a_node_whose_cometbft_was_told_to_log_nothing() {
-    a_full_disk_stops_the_node("--set comet.log_level=none").await;
+async fn a_disk_that_is_filled_at_once_ends_a_node_with_the_same_sentence_whoever_meets_its_end() {
+    // The part that lies on the small disk: all of the home, what CometBFT writes to, or what this program does.
+    for part in ["", "cometbft/data", "data"] {
+        let devnet = Arc::new(Devnet::of_one(EngineUnderTest::Comet));
+        let home = devnet.home(0);
+        let small = if part.is_empty() { home.clone() } else { home.join(part) };
+        let log = devnet.dir().join("small-disk.log");
+        let said = || fs::read_to_string(&log).unwrap();
+        let kept = devnet.dir().join("kept");
+        assert!(Command::new("cp").arg("-a").args([&small, &kept]).status().unwrap().success());
+        let Some(mut disk) = SmallDisk::mount(&small, "160m") else { return };
+        assert_eq!(disk.run(&format!("cp -a '{}/.' '{}'", kept.display(), small.display())), Some(0));
+        disk.start(&home, ROOM, &log);
+        let client = Client::new(&node_api(&home)).unwrap();
+        answering(&client).await;
+        let load = Load::start(&devnet);
+        let before = reach(&client, height(&client).await.unwrap() + 3).await;
+        let remembered = root(&client, before).await;
+
+        let filler = small.join("filler");
+        disk.fill(&filler);
+        let (code, mut disk) = disk.ended().await;
+        assert_eq!(code, Some(8), "`{part}`: {}", said());
+        let sentence = format!("the file system at {}, where ", small.display());
+        let told = || said().lines().last().unwrap_or_default().contains(&sentence);
+        assert!(told(), "`{part}`: {}", said());
+        let pid = fs::read_to_string(disk.seen(&home.join("cometbft/cometbft.pid")));
+        assert!(pid.is_err(), "CometBFT was stopped: {pid:?}");
+
+        // Without any room it does not start, and damages nothing.
+        disk.fill(&small.join("more"));
+        disk.start(&home, ROOM, &log);
+        let (code, mut disk) = disk.ended().await;
+        assert!(code == Some(8) && told(), "`{part}`: {}", said());
+
+        assert_eq!(disk.run(&format!("cd '{}' && rm filler more", small.display())), Some(0));
+        disk.start(&home, ROOM, &log);
+        reach(&client, before + 3).await;
+        assert_eq!(root(&client, before).await, remembered, "`{part}`");
+        load.stop().await;
+        disk.run("kill $node");
+        assert_eq!(disk.ended().await.0, Some(0), "`{part}`: {}", said());
+    }
 }
 
-async fn a_full_disk_stops_the_node(settings: &str) {
+/// Without the watch of the disk a write fails, and whoever has met it says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_stops_a_node_that_does_not_watch_it_and_whose_cometbft_was_told_to_log_nothing() {
+    let settings = "--set disk.stop=off --set comet.log_level=none --set signing.listen_still=1s";
     let devnet = Devnet::of_one(EngineUnderTest::Comet);
     let (folder, api) = (tempfile::tempdir().unwrap(), node_api(&devnet.home(0)));
     let Some(mut disk) = SmallDisk::mount(folder.path(), "100m") else { return };

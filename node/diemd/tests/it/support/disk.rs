@@ -62,6 +62,16 @@ impl SmallDisk {
         assert_eq!(self.run(&format!("dd if=/dev/zero of='{}' bs=4k 2>/dev/null", file.display())), Some(1));
     }
 
+    /// Takes room until so many KiB are left, by a file of this name on the disk, which grows.
+    pub fn leave(&mut self, file: &Path, kib: u32) {
+        let file = file.display();
+        let taken = format!(
+            ": >> '{file}'; more=$(($(df -k --output=avail '{file}' | tail -1) - {kib})); \
+             [ $more -le 0 ] || head -c ${{more}}K /dev/zero >> '{file}'"
+        );
+        assert_eq!(self.run(&taken), Some(0));
+    }
+
     /// Runs a line to its end; returns its exit code.
     pub fn run(&mut self, line: &str) -> Option<i32> {
         writeln!(self.orders, "{line}\necho \"rc $?\"").ok()?;
