@@ -42,7 +42,7 @@ pub use layers::{Override, service_links, variable};
 pub use ready::Ready;
 pub use sections::{Api, Bridge, Comet, Instant, Log, LogFormat, Metrics, Snapshot, Store};
 pub use signing::Signing;
-pub use values::{Blocks, Bytes, KeepTime, Length, Optional, Period, Rate, Signer, SignerAddress};
+pub use values::{Blocks, KeepTime, Length, Optional, Period, Rate, Signer, SignerAddress};
 
 /// The distance between the ports of two neighbouring nodes of a devnet.
 pub const PORT_STEP: u16 = 100;

@@ -71,6 +71,7 @@ mod tests {
             version: "0".into(),
             moniker: "m".into(),
             engine: "cometbft".into(),
+            engine_version: None,
             latest: None,
             oldest_state_height: None,
             began_at: None,

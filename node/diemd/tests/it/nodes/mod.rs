@@ -18,6 +18,6 @@ mod rollback;
 mod sentences;
 mod sentry;
 mod signer;
+mod stopping;
 mod tmkms;
 mod two_sentries;
-mod stopping;
