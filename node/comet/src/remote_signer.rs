@@ -59,6 +59,12 @@ pub enum SignerError {
     /// The connection does not work.
     #[error("the signer does not speak as CometBFT 0.38 expects: {0}")]
     Connection(String),
+    /// The signer closes the connection instead of answering.
+    #[error(
+        "the signer has closed the connection instead of answering, as tmkms does where it serves another chain at this \
+         address or has signed there before. It has to serve the chain {PROOF_CHAIN_ID} for this; its own log says more"
+    )]
+    Closed,
     /// The signer refuses.
     #[error(
         "the signer refuses: {0}. It has to serve the chain {PROOF_CHAIN_ID} for this, and one that keeps one state for all \
@@ -180,7 +186,6 @@ impl Signer {
     }
 
     fn ask(&mut self, question: Sum) -> Result<Sum, SignerError> {
-        let broken = |error: io::Error| SignerError::Connection(error.to_string());
         let question = Message { sum: Some(question) }.encode_length_delimited_to_vec();
         let stream = self.stream.get_mut();
         stream.write_all(&question).and_then(|()| stream.flush()).map_err(broken)?;
@@ -202,6 +207,14 @@ impl Signer {
         self.stream.read_exact(&mut answer).map_err(broken)?;
         let answer = Message::decode(answer.as_slice()).map_err(|error| SignerError::Connection(error.to_string()))?;
         answer.sum.ok_or_else(|| SignerError::Connection("an answer is empty".into()))
+    }
+}
+
+fn broken(error: io::Error) -> SignerError {
+    use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+    match error.kind() {
+        BrokenPipe | ConnectionReset | UnexpectedEof => SignerError::Closed,
+        _ => SignerError::Connection(error.to_string()),
     }
 }
 
