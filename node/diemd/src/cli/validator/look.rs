@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use anyhow::anyhow;
 use clap::Args;
-use diem_api::{At, BridgeStage, Hash, Status, ValidatorDetail, ValidatorSigning};
+use diem_api::{At, BridgeStage, Hash, Head, Status, ValidatorDetail, ValidatorSigning};
 use diem_cli::{
     Failure,
     common::{Common, DEFAULT_NODE, HEADING},
@@ -68,7 +68,7 @@ impl Which {
         let key = config.map_or(HomeKey::None, |config| HomeKey::of(&home, &config));
         let common = Common { node, home: self.home, output: self.output };
         let client = common.client()?;
-        Ok(Looker { common, client, named: self.operator, verify: self.verify, key, found: None })
+        Ok(Looker { common, client, named: self.operator, verify: self.verify, key, found: None, last: None })
     }
 }
 
@@ -200,6 +200,8 @@ pub(super) struct Looker {
     verify: Verify,
     key: HomeKey,
     found: Option<Found>,
+    /// The end of the chain at the last look, and what was seen there.
+    last: Option<(Head, ValidatorStatus)>,
 }
 
 /// What the first look has found out.
@@ -213,13 +215,18 @@ impl Looker {
         &self.client
     }
 
-    /// Looks once. Where it is to be proven, `latest` waits for the header that the newest state needs, and without it the
+    /// Looks once; where no block came since the last look, nothing else is asked for. Where it is to be proven, `latest` waits for the header that the newest state needs, and without it the
     /// state before counts.
     ///
     /// # Errors
     /// [`Unseen`].
     pub(super) async fn look(&mut self, latest: bool) -> Result<ValidatorStatus, Unseen> {
         let status = self.client.status().await?;
+        if let Some((head, seen)) = &self.last
+            && status.latest == Some(*head)
+        {
+            return Ok(seen.clone());
+        }
         let found = match &mut self.found {
             Some(found) => found,
             None => {
@@ -240,7 +247,8 @@ impl Looker {
         let Seen { validator, signing, verified } = seen;
         let At { height, time, answer: validator, .. } = validator;
         let of = ConsensusAddress::try_from(validator.address.0.as_slice()).unwrap_or_default();
-        Ok(ValidatorStatus {
+        let head = status.latest;
+        let seen = ValidatorStatus {
             height,
             time,
             bridge_key_pending: pending(&self.client, &validator).await,
@@ -249,7 +257,9 @@ impl Looker {
             signing,
             versions: versions(status),
             verified,
-        })
+        };
+        self.last = head.map(|head| (head, seen.clone()));
+        Ok(seen)
     }
 }
 

@@ -29,8 +29,8 @@ use marks::Marks;
 use screen::Screen;
 use state::{Change, Seen, State};
 
-/// The pause between two looks.
-const PAUSE: Duration = Duration::from_secs(1);
+/// The time from one look to the next: half of that of a usual block.
+const PAUSE: Duration = Duration::from_millis(500);
 /// The longest that a look may take: a node that hangs is as good as one that is gone.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The longest that the question may take whether the node itself is well.

@@ -1,6 +1,6 @@
 //! A devnet of four validators on CometBFT: its screen, and the failures that it survives.
 
-use std::{fs, sync::Arc, time::Duration};
+use std::{fs, path::PathBuf, process::Stdio, sync::Arc, time::Duration};
 
 use diem_api::{State, Wait};
 use diem_client::Client;
@@ -8,13 +8,14 @@ use diem_core::{Address, Amount};
 use diem_testkit::TxBuilder;
 use diem_types::GenesisDoc;
 use rustix::process::Signal;
+use serde_json::Value;
 use tokio::sync::Notify;
 
 use crate::support::{
     client::{commit, height, person, reach, root, until},
     devnet::{Devnet, EngineUnderTest},
     network::turn,
-    process::{diemd, processes_of, run, signal, wait, words},
+    process::{Ended, diemd, processes_of, run, signal, wait, words},
     single::Single,
 };
 
@@ -25,6 +26,7 @@ async fn four_validators_show_themselves_and_survive() {
     the_ready_file_says_what_there_is(&devnet);
     the_screen_has_commands_that_work(&devnet).await;
     a_second_devnet_in_the_folder_is_refused(&devnet);
+    a_home_tells_how_its_validator_stands(&devnet).await;
     let returned = one_killed_under_load_returns(&devnet).await;
     all_killed_come_back(&mut devnet, returned).await;
     assert!(devnet.stop().success());
@@ -93,6 +95,29 @@ fn a_second_devnet_in_the_folder_is_refused(devnet: &Devnet) {
     assert!(words(&output).contains("another devnet runs in"), "{}", words(&output));
 }
 
+async fn a_home_tells_how_its_validator_stands(devnet: &Devnet) {
+    reach(&devnet.client(1), 4).await;
+    let home = devnet.home(1);
+    let status = ["validator", "status", "--verify", "--output", "json", "--home", home.to_str().unwrap()];
+    let output = run(&status);
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", words(&output)));
+    assert_eq!(told["operator"], devnet.ready["accounts"][5]["address"], "{told}");
+    assert_eq!((&told["standing"], &told["key_place"]), (&"active".into(), &"home".into()), "{told}");
+    let signed = told["signing"]["last_signed"].as_u64().unwrap();
+    assert!(signed > 0 && signed < told["height"].as_u64().unwrap(), "{told}");
+    assert!(told["versions"]["cometbft"].as_str().unwrap().starts_with("0.38."), "{told}");
+}
+
+/// A watch of a validator, which asks another node than its own, and the file of its lines.
+fn watch(devnet: &Devnet, validator: usize, node: usize) -> (Ended, PathBuf) {
+    let lines = devnet.dir().join("watch.lines");
+    let operator = devnet.ready["accounts"][4 + validator]["address"].as_str().unwrap();
+    let mut command = diemd();
+    command.args(["validator", "watch", operator, "--node", devnet.client(node).url()]).stdin(Stdio::null());
+    let child = command.stdout(fs::File::create(&lines).unwrap()).stderr(Stdio::null()).spawn().unwrap();
+    (Ended(child), lines)
+}
+
 /// Sends dave's transfers to one node, each until it is accepted, until told to stop.
 async fn load(client: Client, doc: GenesisDoc, stop: Arc<Notify>) {
     let dave = person(3);
@@ -129,17 +154,24 @@ async fn one_killed_under_load_returns(devnet: &Devnet) -> Single {
     let sender = tokio::spawn(load(client.clone(), devnet.doc.clone(), Arc::clone(&stop)));
     let start = height(&client).await.unwrap();
     reach(&client, start + 2).await;
+    let (_watch, lines) = watch(devnet, 2, 0);
+    let told = async |words: &str| {
+        until(words, async || fs::read_to_string(&lines).unwrap().contains(words).then_some(())).await;
+    };
+    told(" ok at height").await;
 
     signal(devnet.pid(2), Signal::KILL);
     let at = height(&client).await.unwrap();
     one_lands(&client, "a transfer while one validator is dead").await;
     reach(&client, at + 4).await;
     assert!(height(&devnet.client(2)).await.is_none());
+    told(" missing (was ok)").await;
 
     let returned = Single::start(&devnet.home(2), &[]);
     let goal = height(&client).await.unwrap();
     reach(&returned.client(), goal + 2).await;
     one_lands(&returned.client(), "a transfer after the return, at the one who returned").await;
+    told(" ok (was missing)").await;
     stop.notify_one();
     sender.await.unwrap();
     let common = reach(&client, goal + 2).await.min(height(&returned.client()).await.unwrap());
