@@ -1,8 +1,10 @@
 //! The commands of the bridge that need no Base: transfers and their states, the making of it, the authority's orders.
 
 use diem_bridge::{OutboundKind, Preimage, Valset, state};
-use diem_core::keys::EthereumKey;
-use diem_genesis::presets::bridge_secret;
+use diem_cli::proof_file::ProofFile;
+use diem_core::keys::{EthereumKey, SecretKey};
+use diem_genesis::presets::{bridge_secret, validator_secret};
+use diem_staking::KeyProof;
 use serde_json::{Value, json};
 
 use super::chain::{Chain, units, whole};
@@ -66,6 +68,29 @@ async fn the_bridge_is_made_step_by_step_and_says_which_is_next() {
     chain.mine(1).await;
     assert_eq!(shown(&chain, "status").await["stage"], "at_work");
     chain.fails("bridge activate --deploy-block 1 --from validator-1 --yes", 3, "the bridge is at work").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bridge_key_that_base_does_not_know_yet_is_said() {
+    let chain = at_work().await;
+    let status = async || chain.run("validator status validator-1 --output json").await.ok().json();
+    assert_eq!(status().await["bridge_key_pending"], false);
+    let operator = chain.address("validator-1").parse().unwrap();
+    let (consensus, bridge) = (SecretKey::ed25519(&validator_secret(1)), SecretKey::ethereum(&[9; 32]).unwrap());
+    let SecretKey::Ed25519(key) = &consensus else { panic!("an ed25519 key") };
+    let proof = ProofFile {
+        consensus_key: key.verifying_key().to_bytes(),
+        bridge_address: bridge.address(),
+        proof: KeyProof::sign("diem-dev-1", &operator, &consensus, &bridge).unwrap(),
+        chain_id: "diem-dev-1".into(),
+        operator,
+    };
+    let file = chain.file("rotate.json", &serde_json::to_string(&proof).unwrap());
+    chain.tx(&format!("rotate-bridge-key --proof {file} --from validator-1")).await;
+    let told = status().await;
+    assert_eq!((&told["bridge_key_pending"], &told["bridge_address"]), (&true.into(), &json!(bridge.address())));
+    let table = chain.run("validator status validator-1").await.ok().stdout;
+    assert!(table.contains("which Base does not know yet: the change is pending"), "{table}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

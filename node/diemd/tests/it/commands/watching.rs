@@ -180,6 +180,11 @@ async fn every_change_is_a_line_and_runs_the_command_once() {
     four.unjail().await;
     watching.shows(" ok (was jailed)").await;
     until("the commands", async || (lines(&file).len() >= 3).then_some(())).await;
+    // Another commission is a line, and no change of state.
+    let mut command = program::diemd(four.home.path(), &url);
+    command.args(["tx", "edit-validator", "--commission", "4.5%", "--from", "watched", "--yes"]);
+    program::run(command, "").await.ok();
+    watching.shows("4.5% from day").await;
     // More looks change nothing.
     four.mine(3).await;
     let height = four.node.app.info().height.to_string();
