@@ -152,9 +152,7 @@ impl Start {
         disk_watch::start(home, &config.disk, &metrics, stopping::on_no_room(&stop)).map_err(StartError::System)?;
         if let Some(height) = self.halt_at {
             let ask = ask.clone();
-            commits.halt_at(height, move |height| {
-                tell(&ask, Reason::Halted(height));
-            });
+            commits.halt_at(height, move |height| tell(&ask, Reason::Halted(height)));
         }
         let chain = (origin.chain_id().to_owned(), hex::encode(origin.hash()));
         let starts_at = origin.starts_at();

@@ -37,13 +37,13 @@ pub(super) async fn time_to_drain(reason: &Reason, drain: Duration, engine: &dyn
     }
 }
 
-/// Gives a reason. The first one is kept, because later ones follow from it; returns whether this is the first.
-pub(super) fn tell(stop: &Stop, reason: Reason) -> bool {
+/// Gives a reason. The first one is kept, because later ones follow from it.
+pub(super) fn tell(stop: &Stop, reason: Reason) {
     stop.send_if_modified(|told| {
         let first = told.is_none();
         told.get_or_insert(reason);
         first
-    })
+    });
 }
 
 /// What a part of the node calls when it cannot go on: it logs the failure and stops the node.

@@ -16,7 +16,7 @@ use diem_testkit::TxBuilder;
 use diem_types::GenesisDoc;
 use serde_json::Value;
 
-use super::{Four, Log, signed};
+use super::{Four, Log, log, signed};
 use crate::support::{
     client::{height, person, reach, until},
     process::{run, words},
@@ -143,5 +143,27 @@ async fn restarts_in_turn_under_load_alarm_nobody_and_lose_nothing() {
     for log in &logs {
         assert!(!log.text().contains("not safe") && !log.text().contains("listens"), "{}", log.text());
     }
+    all_halt_at_the_same_height(&mut four).await;
+}
+
+/// Checks that a whole chain halts at the same height, each node in order, and goes on from there.
+async fn all_halt_at_the_same_height(four: &mut Four) {
     four.stop();
+    let at = four.ask(0, &["check"])["height"].as_u64().unwrap() + 5;
+    for node in 0..4 {
+        four.start_one(node, &["--halt-at", &at.to_string()]);
+    }
+    for node in 0..4 {
+        let (status, log) = four.nodes[node].take().unwrap().ended();
+        assert_eq!(status.code(), Some(6), "{log}");
+        assert_eq!(four.ask(node, &["check"])["height"], at, "{log}");
+    }
+    for node in 0..4 {
+        four.start_one(node, &[]);
+    }
+    four.others_make(2).await;
+    four.stop();
+    for node in 0..4 {
+        assert!(!log(&four.home(node)).contains("not safe"), "{}", log(&four.home(node)));
+    }
 }

@@ -34,9 +34,14 @@ fn moment(seed: u32, round: u32) -> Duration {
     Duration::from_millis(u64::from(u16::from_be_bytes([random[0], random[1]])) % 2_000)
 }
 
-/// Sends one transfer after the other until the node answers no more; returns those that it called committed.
+/// Has four people send until the node answers no more; returns what it called committed.
 async fn load(client: Client, doc: GenesisDoc) -> Vec<[u8; 32]> {
-    let sender = person(0);
+    futures::future::join_all((0..4).map(|who| transfers(client.clone(), doc.clone(), who))).await.concat()
+}
+
+/// Sends one transfer after the other until the node answers no more; returns those that it called committed.
+async fn transfers(client: Client, doc: GenesisDoc, who: u32) -> Vec<[u8; 32]> {
+    let sender = person(who);
     let Ok(account) = client.account(&sender.address, None, false).await else { return Vec::new() };
     let (mut nonce, mut committed) = (account.nonce_to_send(), Vec::new());
     loop {
@@ -98,8 +103,10 @@ async fn a_node_that_is_told_to_end_under_load_says_so_first_and_loses_nothing()
         // The first has a time to drain that only a second signal ends.
         let drains = round == 0;
         let node = Single::start(&home, if drains { &["--set", "api.drain=40s"] } else { &[] });
-        answering(&node.client()).await;
+        let begun = answering(&node.client()).await;
         let loading = tokio::spawn(load(node.client(), devnet.doc.clone()));
+        // A node that was stopped after it had signed a proposal makes its next block a round later.
+        reach(&node.client(), begun + 2).await;
         let reading = tokio::spawn(events(node.api.clone()));
         tokio::time::sleep(moment(seed, round)).await;
         if drains {
@@ -114,6 +121,7 @@ async fn a_node_that_is_told_to_end_under_load_says_so_first_and_loses_nothing()
         let said = tokio::time::timeout(PATIENCE, reading).await.unwrap().unwrap();
         assert!(said.contains("event: bye\n"), "{said}");
     }
+    assert!(committed.len() >= stops as usize, "{}", committed.len());
     println!(
         "{stops} stops, seed {seed}: {} were committed; the longest stop took {} ms",
         committed.len(),
