@@ -92,6 +92,13 @@ const KNOWN: &[(&str, Advice)] = &[
             outlook: Later,
         },
     ),
+    (
+        "extensions must be present",
+        Advice {
+            text: "its remote signer does not sign the extensions of votes: tmkms 0.14.0 does with `sign_extensions = true`",
+            outlook: Same,
+        },
+    ),
     ("AppHash after replay", Advice { text: STORES, outlook: Same }),
     ("does not match app's AppHash", Advice { text: STORES, outlook: Same }),
     ("app block height", Advice { text: STORES, outlook: Same }),

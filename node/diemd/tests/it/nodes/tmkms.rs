@@ -8,8 +8,8 @@ use std::{
 
 use crate::support::process::words;
 
-/// The version that the book names.
-const VERSION: &str = "0.15.0";
+/// The version that the book names. Version 0.15.0 answers without the signature of a vote's extension.
+const VERSION: &str = "0.14.0";
 
 /// The environment variable that asks for tmkms, which takes minutes to compile.
 const ASKED: &str = "SIGNER_TMKMS";
@@ -25,7 +25,7 @@ pub(super) fn program() -> Option<PathBuf> {
     let program = root.join("bin/tmkms");
     if !program.exists() {
         let mut command = Command::new("cargo");
-        command.args(["install", "tmkms", "--version", VERSION, "--features", "softsign", "--locked", "--root"]);
+        command.args(["install", "tmkms", "--version", VERSION, "--features", "softsign", "--root"]);
         let made = command.arg(&root).env_remove("CARGO_TARGET_DIR").output().unwrap();
         assert!(made.status.success(), "{}", words(&made));
     }
