@@ -1,6 +1,7 @@
 //! One file with what support needs to see of a node, and no secret.
 
 use std::{
+    borrow::Cow,
     fs::{self, File},
     io,
     os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
@@ -10,6 +11,7 @@ use std::{
 use diem_config::signing_state;
 use diem_host::home::Home;
 use serde_json::json;
+use toml::{Table, Value};
 
 use super::{Finding, keys};
 
@@ -17,8 +19,11 @@ use super::{Finding, keys};
 const DEPTH: usize = 4;
 const MOST_FILES: usize = 2_000;
 
-/// Writes a tar archive that its owner alone can read: what the doctor found, versions, the settings without what follows
-/// the host of a URL, and a list of files with their sizes and modes. Nothing of a key file is read.
+/// What stands for a text that may be a secret.
+const HIDDEN: &str = "(hidden)";
+
+/// Writes a tar archive that its owner alone can read: what the doctor found, versions, the settings without comments and
+/// without what may be a secret, and a list of files with their sizes and modes. Nothing of a key file is read.
 ///
 /// # Errors
 /// The file is there already, or the disk refuses.
@@ -31,12 +36,13 @@ pub(crate) fn write(home: &Home, findings: &[Finding], to: &Path) -> io::Result<
         "app_version": diem_types::APP_VERSION,
         "system": fs::read_to_string("/proc/version").unwrap_or_default().trim(),
     });
-    let config = fs::read_to_string(home.config_file()).unwrap_or_default();
+    let config = Settings::of(&fs::read_to_string(home.config_file()).unwrap_or_default());
+    let findings: Vec<Finding> = findings.iter().map(|finding| config.without_secrets(finding)).collect();
     let height = signing_state::height(&signing_state::file_of(&home.comet())).ok();
     let parts = [
-        ("findings.json", serde_json::to_string_pretty(findings).map_err(io::Error::from)?),
+        ("findings.json", serde_json::to_string_pretty(&findings).map_err(io::Error::from)?),
         ("versions.json", format!("{versions:#}")),
-        ("config.toml", without_paths_of_urls(&config)),
+        ("config.toml", config.shown),
         ("signing_height.json", json!({ "height": height }).to_string()),
         ("files.txt", listed(home)),
     ];
@@ -49,17 +55,82 @@ pub(crate) fn write(home: &Home, findings: &[Finding], to: &Path) -> io::Result<
     tar.into_inner()?.sync_all()
 }
 
-/// The text with each URL cut after its host: a provider's key is often part of its URL.
+/// The settings of a home as a bundle shows them.
+struct Settings {
+    shown: String,
+    /// The texts that may be secrets, each with what is shown of it, the longest first: a finding may repeat them.
+    hidden: Vec<(String, String)>,
+}
+
+impl Settings {
+    fn of(text: &str) -> Self {
+        let Ok(mut table) = text.parse::<Table>() else {
+            return Self { shown: "# It is no TOML, so nothing of it is shown.\n".into(), hidden: Vec::new() };
+        };
+        let mut hidden = Vec::new();
+        hide(&mut table, "", &mut hidden);
+        hidden.sort_by_key(|(text, _)| std::cmp::Reverse(text.len()));
+        Self { shown: toml::to_string(&table).unwrap_or_default(), hidden }
+    }
+
+    fn without_secrets(&self, finding: &Finding) -> Finding {
+        let shown = |text: &str| {
+            let mut text = Cow::Borrowed(text);
+            for (secret, shown) in self.hidden.iter().filter(|(secret, _)| !secret.is_empty()) {
+                text = text.replace(secret, shown).into();
+            }
+            without_paths_of_urls(&text)
+        };
+        let Finding { check, weight, what, why, todo } = finding;
+        Finding { check, weight: *weight, what: shown(what), why: shown(why), todo: shown(todo) }
+    }
+}
+
+/// Hides what may be a secret in the settings below `path`.
+fn hide(table: &mut Table, path: &str, hidden: &mut Vec<(String, String)>) {
+    for (key, value) in table {
+        let path = format!("{path}.{key}");
+        match value {
+            Value::Table(table) => hide(table, &path, hidden),
+            Value::Array(values) => values.iter_mut().for_each(|value| hide_text(value, &path, hidden)),
+            value => hide_text(value, &path, hidden),
+        }
+    }
+}
+
+fn hide_text(value: &mut Value, path: &str, hidden: &mut Vec<(String, String)>) {
+    let Value::String(text) = value else { return };
+    let is_endpoint = path.ends_with("base_rpc") || path.ends_with("endpoints");
+    // A word, a number or a time is shown of what goes to CometBFT as it is: there are passwords of databases.
+    let is_word = text.len() <= 16 && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+    let shown = match text.contains("://") {
+        false if is_endpoint && !text.is_empty() => HIDDEN.into(),
+        false if path.starts_with(".comet.raw.") && !is_word => HIDDEN.into(),
+        _ => without_paths_of_urls(text),
+    };
+    if shown != *text {
+        hidden.push((std::mem::replace(text, shown.clone()), shown));
+    }
+}
+
+/// The text with each URL cut after its host: a provider's key is often part of its URL. Where a name and a password stand
+/// before the host they are left out, and where it is not sure which part is the host, nothing is shown.
 fn without_paths_of_urls(text: &str) -> String {
     let mut shown = String::new();
     let mut rest = text;
     while let Some(at) = rest.find("://") {
         let (before, after) = rest.split_at(at.saturating_add(3));
         shown.push_str(before);
-        let end = after.find(['"', '\'', ' ', '\n', ',', ']']).unwrap_or(after.len());
+        let end = after.find(|c: char| c.is_whitespace() || "\"`".contains(c)).unwrap_or(after.len());
         let (url, left) = after.split_at(end);
         let authority = url.split(['/', '?', '#']).next().unwrap_or_default();
-        let host = authority.rsplit('@').next().unwrap_or_default();
+        let host = match authority.rsplit_once('@') {
+            Some((_, host)) => host,
+            None if url.contains('@') => "",
+            None => authority,
+        };
+        let end = host.find(|c: char| !c.is_ascii_alphanumeric() && !".-:[]".contains(c)).unwrap_or(host.len());
+        let host = host.split_at(end).0;
         shown.push_str(host);
         if host.len() < url.len() {
             shown.push_str("/...");
@@ -101,11 +172,34 @@ mod tests {
 
     #[test]
     fn what_follows_the_host_of_a_url_is_not_shown() {
-        let text = "a = \"https://user:pass@rpc.example/v2/KEY?k=KEY\"\nb = [\"http://127.0.0.1:8545\", \"wss://x.y/KEY\"]\nc = 1\n";
-        let shown = without_paths_of_urls(text);
-        assert_eq!(
-            shown,
-            "a = \"https://rpc.example/...\"\nb = [\"http://127.0.0.1:8545\", \"wss://x.y/...\"]\nc = 1\n"
+        for (text, shown) in [
+            ("https://user:pass@rpc.example/v2/KEY?k=KEY", "https://rpc.example/..."),
+            ("https://user:pa,KEY'KEY]@rpc.example/v2", "https://rpc.example/..."),
+            ("https://user:pa/KEY@rpc.example/v2", "https:///..."),
+            ("\"http://127.0.0.1:8545\", `wss://x.y/KEY` and htp://u:KEY@[::1]:5", {
+                "\"http://127.0.0.1:8545\", `wss://x.y/...` and htp://[::1]:5/..."
+            }),
+        ] {
+            assert_eq!(without_paths_of_urls(text), shown);
+        }
+    }
+
+    #[test]
+    fn settings_that_may_be_secrets_are_hidden_where_they_stand_and_where_a_finding_repeats_them() {
+        let settings = Settings::of(
+            "moniker = \"m\" # KEY\n[bridge]\nbase_rpc = \"rpc.example/v2/KEY\"\n\
+             endpoints = [\"https://a:KEY@b.example/KEY\", \"KEY\"]\n\
+             [comet.raw.tx_index]\npsql-conn = \"user=u password=KEY\"\n\
+             [comet.raw.p2p]\ndial_timeout = \"5s\"\n",
         );
+        assert!(!settings.shown.contains("KEY"), "{}", settings.shown);
+        for kept in ["moniker = \"m\"", "https://b.example/...", "dial_timeout = \"5s\""] {
+            assert!(settings.shown.contains(kept), "{}", settings.shown);
+        }
+        let finding =
+            Finding::advice("c", "`rpc.example/v2/KEY` is no URL", "https://u:KEY@x/KEY", "user=u password=KEY");
+        let shown = settings.without_secrets(&finding);
+        assert_eq!((&*shown.what, &*shown.why, &*shown.todo), ("`(hidden)` is no URL", "https://x/...", "(hidden)"));
+        assert!(!Settings::of("base_rpc = KEY").shown.contains("KEY"));
     }
 }
