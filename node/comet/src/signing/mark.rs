@@ -43,7 +43,8 @@ impl Found {
         let number = || {
             let (number, inode) = text.trim_end().split_once(' ')?;
             let number = hex::decode(number).ok()?.try_into().ok()?;
-            (inode.parse() == Ok(file.ino())).then_some(number)
+            // A hard link has the inode too, and then both homes are in doubt.
+            (inode.parse() == Ok(file.ino()) && file.nlink() == 1).then_some(number)
         };
         Ok(number().map_or(Self::Elsewhere, |number| Self::InPlace(of(number, &file))))
     }
@@ -118,6 +119,11 @@ mod tests {
         fs::create_dir(&copy).unwrap();
         fs::copy(path_in(&run), path_in(&copy)).unwrap();
         assert_eq!(Found::in_folder(&copy).unwrap(), Found::Elsewhere);
+        let linked = folder.path().join("linked");
+        fs::create_dir(&linked).unwrap();
+        fs::hard_link(path_in(&run), path_in(&linked)).unwrap();
+        assert_eq!([&run, &linked].map(|run| Found::in_folder(run).unwrap()), [Found::Elsewhere; 2]);
+        fs::remove_file(path_in(&linked)).unwrap();
         for text in ["", "x", "00 1", "\u{0}"] {
             fs::write(path_in(&copy), text).unwrap();
             assert_eq!(Found::in_folder(&copy).unwrap(), Found::Elsewhere, "{text:?}");
