@@ -12,7 +12,7 @@ mod snapshots;
 
 use std::sync::Arc;
 
-pub use address::{Address, remove_socket, socket_of_home};
+pub use address::{Address, find_socket, remove_socket, socket_of_home};
 pub use app::Consensus;
 pub use checks::{Checks, Listening, Verdict};
 pub use queries::PROOF_TYPE;

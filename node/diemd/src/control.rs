@@ -19,7 +19,7 @@ use std::{
     time::Duration,
 };
 
-use diem_comet::abci::socket_of_home;
+use diem_comet::abci::{find_socket, socket_of_home};
 use diem_core::Time;
 use diem_engine::engine::ConnectedPeer;
 use diem_host::home::Home;
@@ -209,7 +209,7 @@ pub(crate) fn path(home: &Home) -> io::Result<PathBuf> {
 /// # Errors
 /// [`AskError`].
 pub(crate) fn ask(home: &Home, request: &Request) -> Result<Answer, AskError> {
-    let mut stream = match UnixStream::connect(path(home)?) {
+    let mut stream = match UnixStream::connect(find_socket(home.root(), NAME)?) {
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
             return Err(AskError::NotRunning(home.root().to_path_buf()));
         }

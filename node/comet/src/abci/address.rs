@@ -56,20 +56,30 @@ impl Address {
 /// # Errors
 /// The folder cannot be made, or is another user's.
 pub fn socket_of_home(home: &Path, name: &str) -> io::Result<PathBuf> {
+    let socket = find_socket(home, name)?;
+    if let Some(folder) = socket.parent() {
+        let base = run_time_folder();
+        if folder.parent() == Some(&*base) {
+            private_folder(&base)?;
+        }
+        private_folder(folder)?;
+    }
+    Ok(socket)
+}
+
+/// The path of [`socket_of_home`] for whoever connects to it: nothing is made, and the folder may be another user's, as it
+/// is for root who asks the node of a service.
+///
+/// # Errors
+/// The current folder is gone, to which the home's path is relative.
+pub fn find_socket(home: &Path, name: &str) -> io::Result<PathBuf> {
     let home = std::path::absolute(home)?;
-    let inside = home.join("run");
-    let socket = inside.join(name);
+    let socket = home.join("run").join(name);
     if socket.as_os_str().len() <= MAX_SOCKET_PATH {
-        private_folder(&inside)?;
         return Ok(socket);
     }
-    let base = run_time_folder();
     let hash = diem_core::sha256(&[home.as_os_str().as_encoded_bytes()]);
-    let short = hex::encode(hash.get(..8).unwrap_or_default());
-    private_folder(&base)?;
-    let folder = base.join(short);
-    private_folder(&folder)?;
-    Ok(folder.join(name))
+    Ok(run_time_folder().join(hex::encode(hash.get(..8).unwrap_or_default())).join(name))
 }
 
 /// Removes a socket of [`socket_of_home`], and its folder where that was made outside the home and is empty now.
