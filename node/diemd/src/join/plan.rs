@@ -8,6 +8,7 @@ use diem_client::{
     verify::{Trust, VerifyError, header_hash, header_time, trusting_period},
 };
 use diem_comet::Peer;
+use diem_config::roles::PeerAddress;
 use diem_core::Time;
 use diem_host::clock::wall_clock;
 use diem_types::GenesisDoc;
@@ -16,6 +17,9 @@ use diem_types::GenesisDoc;
 /// a short period, as development chains have it, a quarter.
 const MARGIN: Duration = Duration::from_secs(60);
 const SHORT_MARGIN: u32 = 4;
+
+/// The most characters of an address that a node names: a name of a host has 253 at most.
+const LONGEST_ADDRESS: usize = 320;
 
 /// The ways into a chain whose first blocks are gone.
 const BY_SNAPSHOT: &str =
@@ -145,6 +149,14 @@ pub(crate) enum PlanError {
     /// A node has no peer address, which a development engine has not.
     #[error("{0} has no address for peers: it runs the development engine, which nobody can join")]
     NoPeers(String),
+    /// A node names as its own address for peers what is none.
+    #[error("{url} says that peers find it at {said:?}, which is no id@host:port: join by another node")]
+    NoAddress {
+        /// The URL of the node.
+        url: String,
+        /// What it says.
+        said: String,
+    },
     /// No node is named.
     #[error("name a node of the chain by the URL of its HTTP API")]
     NoNode,
@@ -304,7 +316,11 @@ impl Nodes {
         let peer = |(client, status): (&Client, &Status)| {
             let own = status.peer.as_ref().ok_or_else(|| PlanError::NoPeers(client.url().into()))?;
             let address = own.address.clone().unwrap_or_else(|| format!("{}:{}", host(client.url()), own.port));
-            Ok::<_, PlanError>(Peer { id: own.id.clone(), address })
+            let said: String = format!("{}@{address}", own.id).chars().take(LONGEST_ADDRESS).collect();
+            if said.parse::<PeerAddress>().is_err() {
+                return Err(PlanError::NoAddress { url: client.url().into(), said });
+            }
+            Ok(Peer { id: own.id.clone(), address })
         };
         // One node may have several URLs.
         let mut peers: Vec<Peer> = Vec::new();

@@ -87,8 +87,16 @@ impl Restore {
     fn make(&self, home: &Home) -> Result<Verified, Failure> {
         let staging = Staging::make(home).map_err(of_archive)?;
         let verified = archive::unpack(&self.archive, staging.folder()).map_err(of_archive)?;
-        let mut settings = vec![Override::flag("restore", "engine", verified.contents.engine.name())];
+        let engine = verified.contents.engine;
+        let mut settings = vec![Override::flag("restore", "engine", engine.name())];
         settings.extend(self.settings.overrides());
+        if let Some(other) = settings.iter().find(|set| set.key == "engine" && set.value != engine.name()) {
+            return Err(usage(anyhow!(
+                "the blocks of this archive are made by {engine}: leave out {} {}, which makes a home for another engine",
+                other.place,
+                other.value
+            )));
+        }
         let init = Init {
             source: Some(Source::File(staging.folder().join("genesis.json"))),
             hash: Some(hex::encode(verified.genesis.hash())),

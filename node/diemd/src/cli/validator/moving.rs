@@ -1,6 +1,10 @@
 //! `diemd validator export-key|import-key`: a validator's key moves to another machine, together with its signing state.
 
-use std::{fs, io, path::PathBuf};
+use std::{
+    fs,
+    io::{self, Read as _},
+    path::PathBuf,
+};
 
 use anyhow::anyhow;
 use clap::Args;
@@ -30,6 +34,8 @@ use crate::cli::node::HomeArgs;
 
 /// The length of the name that a key which never signed is kept under: enough of its address.
 const NAMED: usize = 12;
+/// The most bytes that are read of a file with a key, which has some hundred.
+const LONGEST_FILE: u64 = 64 << 10;
 
 /// Moves the key of a stopped home into a file.
 #[derive(Debug, Args)]
@@ -214,6 +220,8 @@ fn keep_own_key(home: &Home, coming: &[u8; 20]) -> Result<(), Failure> {
 
 fn read(path: &std::path::Path) -> Result<ValidatorFile, Failure> {
     let wrong = |error: &dyn std::fmt::Display| usage(anyhow!("{}: {error}", path.display()));
-    let text = fs::read_to_string(path).map_err(|error| wrong(&error))?;
+    let file = fs::File::open(path).map_err(|error| wrong(&error))?;
+    let mut text = String::new();
+    file.take(LONGEST_FILE).read_to_string(&mut text).map_err(|error| wrong(&error))?;
     ValidatorFile::parse(&text).map_err(|error| wrong(&error))
 }

@@ -122,6 +122,9 @@ async fn a_home_takes_archives_of_its_own_chain_and_engine_only_and_none_half() 
     assert!(said.contains("restore it into another home"), "{said}");
     let said = refused(&snapshot(&one.home(0), &["restore", archive, "--again", "--moniker", "x"]));
     assert!(said.contains("config.toml already"), "{said}");
+    let new = folder.path().join("new");
+    let said = refused(&snapshot(&new, &["restore", archive, "--engine", "comet"]));
+    assert!(said.contains("leave out --engine comet") && !new.join("config.toml").exists(), "{said}");
 
     // A home whose chain was being replaced does not start, until it is replaced.
     let home = one.home(0);
