@@ -11,15 +11,8 @@ use crate::support::process::words;
 /// The version that the book names. Version 0.15.0 answers without the signature of a vote's extension.
 const VERSION: &str = "0.14.0";
 
-/// The environment variable that asks for tmkms, which takes minutes to compile.
-const ASKED: &str = "SIGNER_TMKMS";
-
-/// tmkms with keys in files, compiled beside CometBFT; `None` where nobody asks for it.
-pub(super) fn program() -> Option<PathBuf> {
-    if std::env::var_os(ASKED).is_none() {
-        println!("left out: `make soak ARGS=tmkms` compiles tmkms for it");
-        return None;
-    }
+/// tmkms with keys in files, compiled beside CometBFT, which takes minutes.
+pub(super) fn program() -> PathBuf {
     let engine = diem_comet::find(None, &|text| eprintln!("{text}")).unwrap();
     let root = engine.path.parent().unwrap().join(format!("tmkms-{VERSION}"));
     let program = root.join("bin/tmkms");
@@ -29,7 +22,7 @@ pub(super) fn program() -> Option<PathBuf> {
         let made = command.arg(&root).env_remove("CARGO_TARGET_DIR").output().unwrap();
         assert!(made.status.success(), "{}", words(&made));
     }
-    Some(program)
+    program
 }
 
 /// Writes the configuration that the book shows, for this chain, address and folder; makes the key of the connection and
