@@ -152,8 +152,8 @@ fn say_why_more(home: &Home, config: &Config, first_block: u64, app: &App) {
     let counts_from = app.info().height.saturating_sub(age);
     if config.engine == EngineKind::Comet && counts_from < first_block {
         hint(&format!(
-            "CometBFT keeps the headers and commits of earlier blocks for as long as evidence about them counts ({age} blocks, \
-             consensus.evidence_max_age_blocks of the genesis)"
+            "CometBFT keeps the headers and commits of the earlier blocks of which evidence still counted when they were pruned \
+             ({age} blocks, consensus.evidence_max_age_blocks of the genesis); what keeps blocks for longer leaves none behind"
         ));
     }
 }

@@ -16,7 +16,7 @@ const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 /// The log level cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "log.level: `{level}` is no level: write off, error, warn, info, debug or trace, or by module such as info,diem_node=debug ({reason})"
+    "log.level: `{level}` is no level: write off, error, warn, info, debug or trace, or by module such as info,diem_comet=debug ({reason})"
 )]
 pub struct LogError {
     level: String,

@@ -43,6 +43,8 @@ pub(super) async fn tell(node: Arc<Node>, own: Option<ConsensusAddress>, stop: i
 struct Facts {
     /// The committed height; 0 before the first.
     height: u64,
+    /// The height of the snapshot with which this node began; 0 where it executed all blocks.
+    began_at: u64,
     /// The transactions in blocks since the node started.
     txs: u64,
     /// The time of the last block and that of this machine, in milliseconds since 1970.
@@ -72,6 +74,7 @@ async fn facts(node: &Node, own: Option<ConsensusAddress>) -> Facts {
     });
     Facts {
         height: state.as_ref().map_or(0, |state| state.height()),
+        began_at: node.app.began_at().unwrap_or_default(),
         txs: node.metrics.txs(),
         block_ms: state.as_ref().map_or(0, |state| state.time_ms()),
         now_ms: clock::now(),
@@ -159,7 +162,8 @@ struct Line {
 
 impl Line {
     fn of(facts: &Facts, before: &Facts, stage: Stage, took: Duration) -> Self {
-        let blocks = facts.height.saturating_sub(before.height);
+        // The blocks below a snapshot were executed by others.
+        let blocks = facts.height.saturating_sub(before.height.max(facts.began_at));
         let took = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         // In this time it has executed so much time of the chain, and the chain itself has gone on as well.
         let executed = if before.height == 0 { 0 } else { facts.block_ms.saturating_sub(before.block_ms) };
@@ -218,6 +222,7 @@ mod tests {
     const OWN: Own = Own { standing: Standing::Active, missed: 0, may_miss: 50 };
     const START: Facts = Facts {
         height: 1_000,
+        began_at: 0,
         txs: 0,
         block_ms: 1_790_000_000_000,
         now_ms: 1_790_000_000_000,
