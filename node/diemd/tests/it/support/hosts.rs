@@ -26,7 +26,7 @@ impl Hosts {
         let orders = shell.stdin.take().unwrap();
         let answers = BufReader::new(shell.stdout.take().unwrap());
         let mut hosts = Self { shell, orders, answers };
-        let mut made = String::new();
+        let mut made = "command -v ip >/dev/null && command -v curl >/dev/null || exit 1\n".to_owned();
         for name in names {
             // The namespace is there as long as a process is in it.
             let _ = writeln!(made, "unshare --net sleep infinity & {name}=$!; sleep 0.2");
@@ -43,7 +43,7 @@ impl Hosts {
             }
         }
         if hosts.run(&made).map(|(code, _)| code) != Some(0) {
-            println!("skipped: this machine does not let a test have networks of its own");
+            println!("skipped: this machine does not let a test have networks of its own, or has no `ip` or `curl`");
             return None;
         }
         Some(hosts)
