@@ -1,6 +1,9 @@
 //! A client of CometBFT's JSON-RPC over HTTP on loopback.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -17,6 +20,11 @@ const MAX_ANSWER: usize = 64 * 1024 * 1024;
 /// The time for which an unused connection is kept: shorter than CometBFT keeps it (10 s), so that no call is sent on one
 /// that is being closed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(3);
+/// The longest wait for somebody who takes a connection; a call waits for half of its patience at most. CometBFT is started
+/// anew within it, which a node does when it begins to sign. Nothing was sent yet, so that no call is made twice.
+const RECONNECT: Duration = Duration::from_secs(3);
+/// The pause between two tries to connect.
+const RECONNECT_PAUSE: Duration = Duration::from_millis(50);
 
 /// The reason why a call has no result.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -118,22 +126,33 @@ impl Rpc {
     }
 
     async fn post(&self, body: Bytes, patience: Duration) -> Result<Bytes, RpcError> {
-        let request = Request::builder()
-            .method(Method::POST)
-            .uri(&self.uri)
-            .header(CONTENT_TYPE, "application/json")
-            .body(Full::new(body))
-            .map_err(|error| RpcError::Garbled(error.to_string()))?;
-        let exchange = async {
-            let response = self.client.request(request).await.map_err(|error| unreachable(&error))?;
-            let body = Limited::new(response.into_body(), MAX_ANSWER);
-            let text = body.collect().await.map_err(|error| unreachable(error.as_ref()))?;
-            Ok(text.to_bytes())
-        };
-        match tokio::time::timeout(patience, exchange).await {
+        match tokio::time::timeout(patience, self.exchange(body, RECONNECT.min(patience.mul_f32(0.5)))).await {
             Ok(answer) => answer,
             Err(_) => Err(RpcError::Silent(patience)),
         }
+    }
+
+    /// Sends one request; a connection that is refused is tried again for as long as `reconnect`.
+    async fn exchange(&self, body: Bytes, reconnect: Duration) -> Result<Bytes, RpcError> {
+        let begun = Instant::now();
+        let response = loop {
+            let request = Request::builder()
+                .method(Method::POST)
+                .uri(&self.uri)
+                .header(CONTENT_TYPE, "application/json")
+                .body(Full::new(body.clone()))
+                .map_err(|error| RpcError::Garbled(error.to_string()))?;
+            match self.client.request(request).await {
+                Ok(response) => break response,
+                Err(error) if error.is_connect() && begun.elapsed() < reconnect => {
+                    tokio::time::sleep(RECONNECT_PAUSE).await;
+                }
+                Err(error) => return Err(unreachable(&error)),
+            }
+        };
+        let body = Limited::new(response.into_body(), MAX_ANSWER);
+        let text = body.collect().await.map_err(|error| unreachable(error.as_ref()))?;
+        Ok(text.to_bytes())
     }
 }
 
@@ -173,6 +192,30 @@ mod tests {
         let error = Rpc::new(address).call::<Value>("status", json!({}), Duration::from_secs(5)).await.unwrap_err();
         assert!(matches!(error, RpcError::Unreachable(_)), "{error}");
         assert!(error.to_string().contains("refused"), "the deepest cause is said: {error}");
+    }
+
+    /// A node starts CometBFT anew when it begins to sign; whoever asks just then is answered by the new one.
+    #[tokio::test]
+    async fn a_call_waits_for_a_server_that_is_started_anew() {
+        use tokio::{
+            io::{AsyncReadExt as _, AsyncWriteExt as _},
+            net::TcpSocket,
+        };
+
+        // The port is bound from the beginning, so that nobody else takes it; connections are refused until it listens.
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let rpc = Rpc::new(socket.local_addr().unwrap());
+        let server = tokio::spawn(async move {
+            tokio::time::sleep(RECONNECT_PAUSE * 4).await;
+            let (mut stream, _) = socket.listen(1).unwrap().accept().await.unwrap();
+            let _ = stream.read(&mut [0; 1024]).await;
+            let body = r#"{"id":0,"result":1}"#;
+            let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        });
+        assert_eq!(rpc.call::<Value>("status", json!({}), Duration::from_secs(60)).await.unwrap(), 1);
+        server.await.unwrap();
     }
 
     /// CometBFT closes a connection that was not used for 10 s; a call that comes just then must not get lost.
