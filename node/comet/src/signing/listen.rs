@@ -138,7 +138,8 @@ impl Listener {
         let next = height.saturating_add(1).max(self.first);
         let here = standing.iter().filter(|peer| peer.height == next).count();
         let connected = standing.into_iter().map(|peer| peer.id).filter(|id| !id.is_empty());
-        let needed = self.needed(connected.collect());
+        // Before a snapshot is restored nothing is known of the chain, and to start CometBFT anew would lose what it has fetched.
+        let needed = self.needed(connected.collect())?;
         progress.peers = (here, needed);
         if here >= needed {
             progress.shown.get_or_insert((Instant::now(), here));
@@ -149,15 +150,16 @@ impl Listener {
     }
 
     /// The number of peers that must stand at this node's height: none where the set has one member, since nobody else
-    /// makes blocks there; one where only one is known.
-    fn needed(&self, connected: BTreeSet<String>) -> usize {
+    /// makes blocks there; one where only one is known. `None` where the set is not known yet.
+    fn needed(&self, connected: BTreeSet<String>) -> Option<usize> {
         let members = match self.app.snapshot(None) {
             Ok(snapshot) if snapshot.height() > 0 => query::consensus_set(&snapshot.context()).len(),
             _ => self.first_members,
         };
         match members {
-            0 | 1 => 0,
-            _ => self.known.union(&connected).count().clamp(1, WITNESSES),
+            0 => None,
+            1 => Some(0),
+            _ => Some(self.known.union(&connected).count().clamp(1, WITNESSES)),
         }
     }
 }
