@@ -294,6 +294,7 @@ impl Watcher {
         if let Some(socket) = &self.plan.signer_socket {
             remove_left(socket)?;
         }
+        forget_unfinished(&self.plan.home);
         self.plan.connections.hold_requests(true);
         let mut child = process::spawn(&self.plan.binary, &self.plan.home)?;
         let pid = child.id();
@@ -414,6 +415,18 @@ fn check_port(port: &Port) -> Result<(), SupervisorError> {
     Ok(ports::check(port.address, port.purpose, &format!("set `{}` to another port", port.setting))?)
 }
 
+/// Removes the files that CometBFT had begun to write when it was killed: it gives each its name when all of it is there, and
+/// never looks at one without a name again. What cannot be removed takes a little room and no more.
+fn forget_unfinished(home: &Path) {
+    for folder in ["config", "data"] {
+        for entry in std::fs::read_dir(home.join(folder)).into_iter().flatten().flatten() {
+            if entry.file_name().as_encoded_bytes().starts_with(b"write-file-atomic-") {
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
+    }
+}
+
 /// Removes a socket that an earlier CometBFT left. What is no socket is not touched: the start then fails at it.
 fn remove_left(socket: &Path) -> io::Result<()> {
     use std::os::unix::fs::FileTypeExt as _;
@@ -441,6 +454,18 @@ mod tests {
         assert_eq!(pause(1), Duration::from_millis(500));
         assert_eq!(pause(3), Duration::from_secs(2));
         assert_eq!(pause(u32::MAX), Duration::from_secs(30));
+    }
+
+    #[test]
+    fn what_was_not_written_to_its_end_goes_and_nothing_else() {
+        let home = tempfile::tempdir().unwrap();
+        let names = ["config/write-file-atomic-017", "data/write-file-atomic-9", "config/addrbook.json", "data/cs.wal"];
+        for name in names {
+            std::fs::create_dir_all(home.path().join(name).parent().unwrap()).unwrap();
+            std::fs::write(home.path().join(name), "x").unwrap();
+        }
+        forget_unfinished(home.path());
+        assert_eq!(names.map(|name| home.path().join(name).exists()), [false, false, true, true]);
     }
 
     #[test]
