@@ -72,7 +72,7 @@ impl fmt::Display for Found {
 pub enum FindError {
     /// The file that was named has another version.
     #[error(
-        "{path} is CometBFT {found}, this node needs {VERSION}: name another with --cometbft, or leave the flag out"
+        "{path} is CometBFT {found}, this node needs {VERSION}: name another with --cometbft or comet.binary, or leave it out"
     )]
     WrongVersion {
         /// The path of the file.
@@ -81,7 +81,9 @@ pub enum FindError {
         found: String,
     },
     /// The file that was named does not behave like CometBFT.
-    #[error("{path} cannot be used as CometBFT: {reason}; name another with --cometbft, or leave the flag out")]
+    #[error(
+        "{path} cannot be used as CometBFT: {reason}; name another with --cometbft or comet.binary, or leave it out"
+    )]
     Unusable {
         /// The path of the file.
         path: PathBuf,

@@ -12,7 +12,7 @@ use std::{
 use diem_engine::{EngineKind, engine::MAX_BLOCK_TIME};
 
 use super::{Bridge, Bytes, Comet, Config, Disk, KeepTime, Length, Period, SignerAddress, Store, Warn};
-use crate::{levels, raw};
+use crate::{levels, raw, roles::PeerAddress};
 
 /// The bounds of the number of past heights: at least one is kept, from which blocks and answers are made.
 const PAST_HEIGHTS: RangeInclusive<usize> = 1..=10_000;
@@ -38,6 +38,8 @@ const MAX_GAS_GWEI: RangeInclusive<u64> = 1..=100_000;
 const DEAREST: u32 = 20;
 /// The bounds of the size of a file of the log: a line of CometBFT can have some KiB.
 const LOG_SIZE: RangeInclusive<u64> = (64 << 10)..=(4 << 30);
+/// The longest name of a node, in bytes: of all that CometBFT tells a peer of a node, the peer takes 10,240 bytes.
+const LONGEST_MONIKER: usize = 9_216;
 /// The bounds of the number of files of the log.
 const LOG_FILES: RangeInclusive<usize> = 1..=100;
 
@@ -54,6 +56,7 @@ pub(super) fn check(config: &Config) -> Result<(), String> {
             return Err(format!("`{key}` is {value}: set it to {} to {} {unit}", bounds.start(), bounds.end()));
         }
     }
+    moniker(&config.moniker)?;
     if let KeepTime(Some(length)) = config.store.keep_time
         && length.0 < SHORTEST_KEPT
     {
@@ -102,6 +105,19 @@ pub(super) fn check(config: &Config) -> Result<(), String> {
     }
     bridge(&config.bridge)?;
     comet(&config.comet)
+}
+
+/// Checks the name of the node as CometBFT does, which ends where it does not like it. A peer refuses one that is too long.
+fn moniker(name: &str) -> Result<(), String> {
+    if name.len() > LONGEST_MONIKER {
+        let length = name.len();
+        return Err(format!("`moniker` has {length} bytes: peers refuse a name of more than {LONGEST_MONIKER} bytes"));
+    }
+    let is_text = name.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+    if !is_text || name.trim().is_empty() {
+        return Err(format!("`moniker` is {name:?}: write ASCII letters, digits and signs, and not only spaces"));
+    }
+    Ok(())
 }
 
 /// Whether the text is an origin as a browser names it: scheme and host, and a port where it is not the usual one.
@@ -170,6 +186,11 @@ fn comet(comet: &Comet) -> Result<(), String> {
         return Err(format!(
             "`comet.external_address` is `{external_address}`: write what peers can connect to as host:port, such as node.example:26656"
         ));
+    }
+    for (key, peers) in [("peers", &comet.peers), ("seeds", &comet.seeds)] {
+        for peer in peers {
+            peer.parse::<PeerAddress>().map_err(|error| format!("`comet.{key}`: {error}"))?;
+        }
     }
     if !levels::is_good(log_level) {
         return Err(format!(

@@ -246,7 +246,10 @@ mod tests {
     fn every_setting_is_explained_and_survives_the_file() {
         let mut config = Config::default();
         config.move_ports(300).unwrap();
-        config.comet.peers = vec!["a@b:1".into(), "c@d:2".into()];
+        config.comet.peers = vec![
+            "0123456789abcdef0123456789abcdef01234567@b:1".into(),
+            "89abcdef0123456789abcdef0123456789abcdef@d:2".into(),
+        ];
         config.moniker = "quotes \" and # signs".into();
         config.comet.raw = "event_bus_buffer_capacity = 7\n[p2p]\ndial_timeout = \"5s\"\n".parse().unwrap();
         let text = document(&config);

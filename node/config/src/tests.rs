@@ -17,6 +17,9 @@ fn file(text: &str) -> (tempfile::TempDir, std::path::PathBuf) {
     (folder, path)
 }
 
+/// Two peers, as they are written in one text.
+const PEERS: &str = "0123456789abcdef0123456789abcdef01234567@b:1, 89abcdef0123456789abcdef0123456789abcdef@d:2";
+
 #[test]
 fn flags_win_over_the_environment_which_wins_over_the_file() {
     let (_folder, path) = file("moniker = \"file\"\n[api]\nlisten = \"127.0.0.1:1\"\n");
@@ -36,7 +39,7 @@ fn every_kind_of_value_can_be_given_as_text() {
         ("store.keep_blocks", "1000"),
         ("store.keep_time", "30d"),
         ("store.sync", "false"),
-        ("comet.peers", "a@b:1, c@d:2"),
+        ("comet.peers", PEERS),
         ("comet.block_time", "250ms"),
         ("metrics.listen", "off"),
         ("log.format", "json"),
@@ -47,7 +50,7 @@ fn every_kind_of_value_can_be_given_as_text() {
     assert_eq!(config.engine, EngineKind::Instant);
     assert_eq!((config.store.keep_blocks, config.store.sync), (1000, false));
     assert_eq!(config.store.keep_time, KeepTime(Some(Length(30 * 86_400_000))));
-    assert_eq!(config.comet.peers, ["a@b:1", "c@d:2"]);
+    assert_eq!(config.comet.peers.join(", "), PEERS);
     assert_eq!(config.comet.block_time, Length(250));
     assert_eq!(config.metrics.listen, Optional(None));
     assert_eq!(config.log.format, LogFormat::Json);
@@ -367,7 +370,7 @@ fn a_setting_is_changed_and_everything_else_stays() {
         ("api.listen", "0.0.0.0:1317"),
         ("moniker", "a \"b\" # c"),
         ("store.sync", "false"),
-        ("comet.peers", "a@b:1, c@d:2"),
+        ("comet.peers", PEERS),
         ("comet.raw.p2p.dial_timeout", "5s"),
         ("comet.raw.event_bus_buffer_capacity", "7"),
     ] {
@@ -427,12 +430,34 @@ fn a_drain_ends_before_a_service_manager_kills() {
 }
 
 #[test]
+fn a_name_that_no_peer_takes_is_refused() {
+    let with = |name: &str| Config::default().with(&[Override::flag("x", "moniker", name)]);
+    with("A node of Alice's, no. 1 \"x\"").unwrap();
+    with(&"y".repeat(9_216)).unwrap();
+    for (name, expected) in [
+        ("", "`moniker` is \"\": write ASCII letters"),
+        ("  ", "not only spaces"),
+        ("caf\u{e9}", "write ASCII letters"),
+        ("a\u{1b}[31m", "write ASCII letters"),
+        (&"y".repeat(9_217), "`moniker` has 9217 bytes"),
+    ] {
+        let error = with(name).unwrap_err().to_string();
+        assert!(error.contains(expected), "{name:?}: {error}");
+    }
+}
+
+#[test]
 fn what_peers_are_told_is_checked() {
     let with = |key, value| Config::default().with(&[Override::flag("x", key, value)]);
     let id = "0123456789abcdef0123456789abcdef01234567";
     with("comet.private_peers", id).unwrap();
     let error = with("comet.unconditional_peers", "node-1").unwrap_err().to_string();
     assert!(error.contains("`comet.unconditional_peers` names `node-1`: write ids of nodes, 40 hex digits"), "{error}");
+    for key in ["comet.peers", "comet.seeds"] {
+        with(key, PEERS).unwrap();
+        let error = with(key, "node-1").unwrap_err().to_string();
+        assert!(error.contains(&format!("`{key}`: `node-1` is no peer: write it as id@host:port")), "{error}");
+    }
     let seed = [Override::flag("x", "comet.pex", "false"), Override::flag("x", "comet.seed_mode", "true")];
     let error = Config::default().with(&seed).unwrap_err().to_string();
     assert!(error.contains("a seed node lives by exchanging addresses"), "{error}");

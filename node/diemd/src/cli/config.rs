@@ -209,6 +209,10 @@ impl CheckCommand {
         let home = self.home.home();
         let path = home.config_file();
         let settings = settings(&home)?;
+        let config = Config::load(&path, std::env::vars(), &[]).map_err(usage)?;
+        if !config.comet.binary.is_empty() {
+            diem_comet::look(Some(Path::new(&config.comet.binary))).map_err(usage)?;
+        }
         let of = |wanted: fn(&Source) -> bool| settings.iter().filter(|setting| wanted(&setting.source)).count();
         let migrated = migrated(&path)?;
         print_text(&fields([
