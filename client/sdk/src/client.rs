@@ -88,8 +88,11 @@ impl ClientError {
     }
 }
 
-/// The longest answer that is read: the genesis of some million accounts. Whoever sends more has no node behind it.
-const MAX_ANSWER_BYTES: usize = 1 << 30;
+/// The longest answer that is read, in bytes: a page of the largest transactions has fewer. Whoever sends more is no node, and
+/// would fill the memory of whoever asks.
+const MAX_ANSWER_BYTES: usize = 64 << 20;
+/// The longest genesis that is read, in bytes: that of some million accounts.
+const MAX_GENESIS_BYTES: usize = 1 << 30;
 
 /// A client of one node. It is cheap to clone, and its clones share connections.
 #[derive(Debug, Clone)]
@@ -128,7 +131,10 @@ impl Client {
         let no_certificates =
             |error: reqwest::Error| ClientError::Certificates { url: url.into(), reason: root_cause(&error) };
         let http = http.build().map_err(no_certificates)?;
-        Ok(Self { base: url.trim_end_matches('/').into(), http, guard: Guard::default(), memory: Arc::default() })
+        // Pages and answers name paths with /v1, so that it is easily taken for a part of the URL.
+        let base = url.trim_end_matches('/');
+        let base = base.strip_suffix("/v1").unwrap_or(base);
+        Ok(Self { base: base.into(), http, guard: Guard::default(), memory: Arc::default() })
     }
 
     /// The client with another guard, which bounds what it pays without being told.
@@ -167,7 +173,8 @@ impl Client {
 
     /// `GET /v1/genesis`. The answer is only as good as the node: compare its hash with one that you trust.
     pub async fn genesis(&self) -> Result<GenesisDoc, ClientError> {
-        self.get("/v1/genesis").await
+        let body = self.accepted_up_to(self.request(Method::GET, "/v1/genesis"), MAX_GENESIS_BYTES).await?;
+        self.decode(&body)
     }
 
     /// Asks `GET /v1/errors`.
@@ -227,7 +234,7 @@ impl Client {
 
     /// `GET /readyz`: whether the node can serve, and if not why.
     pub async fn ready(&self) -> Result<Ready, ClientError> {
-        let (_, body) = self.answer(self.request(Method::GET, "/readyz")).await?;
+        let (_, body) = self.answer(self.request(Method::GET, "/readyz"), MAX_ANSWER_BYTES).await?;
         self.decode(&body)
     }
 
@@ -238,8 +245,9 @@ impl Client {
     /// # Errors
     /// There is no answer.
     pub async fn probe(&self, path: &str, patience: Duration) -> Result<(bool, bytes::Bytes), ClientError> {
-        let (status, body) =
-            self.answer(self.request(Method::GET, path).header(HOST, "localhost").timeout(patience)).await?;
+        let (status, body) = self
+            .answer(self.request(Method::GET, path).header(HOST, "localhost").timeout(patience), MAX_ANSWER_BYTES)
+            .await?;
         Ok((status.is_success(), body))
     }
 
@@ -302,7 +310,11 @@ impl Client {
 
     /// The body of an answer that is no error.
     pub(crate) async fn accepted(&self, request: RequestBuilder) -> Result<bytes::Bytes, ClientError> {
-        let (status, body) = self.answer(request).await?;
+        self.accepted_up_to(request, MAX_ANSWER_BYTES).await
+    }
+
+    async fn accepted_up_to(&self, request: RequestBuilder, most: usize) -> Result<bytes::Bytes, ClientError> {
+        let (status, body) = self.answer(request, most).await?;
         if status.is_success() {
             return Ok(body);
         }
@@ -312,12 +324,12 @@ impl Client {
         }
     }
 
-    async fn answer(&self, request: RequestBuilder) -> Result<(StatusCode, bytes::Bytes), ClientError> {
+    async fn answer(&self, request: RequestBuilder, most: usize) -> Result<(StatusCode, bytes::Bytes), ClientError> {
         let mut answer = request.send().await.map_err(|e| self.no_answer(&e))?;
         let mut body = bytes::BytesMut::new();
         while let Some(part) = answer.chunk().await.map_err(|e| self.no_answer(&e))? {
-            if body.len().saturating_add(part.len()) > MAX_ANSWER_BYTES {
-                return Err(self.not_a_node(format!("it answers with more than {MAX_ANSWER_BYTES} bytes")));
+            if body.len().saturating_add(part.len()) > most {
+                return Err(self.not_a_node(format!("it answers with more than {most} bytes")));
             }
             body.extend_from_slice(&part);
         }
@@ -379,7 +391,11 @@ mod tests {
         for bad in ["", "127.0.0.1:1317", "localhost", "ftp://host", "http://", "http://a b"] {
             assert!(Client::new(bad).is_err(), "{bad}");
         }
-        assert_eq!(Client::new("http://a/").unwrap().url(), "http://a");
+        for (given, base) in
+            [("http://a/", "http://a"), ("http://a/v1", "http://a"), ("http://a/diem/v1/", "http://a/diem")]
+        {
+            assert_eq!(Client::new(given).unwrap().url(), base);
+        }
     }
 
     #[test]
