@@ -12,6 +12,7 @@ use diem_engine::{
     metrics::{Metrics, NewestSnapshot},
     origin::Origin,
 };
+use diem_host::clock;
 use diem_runtime::{
     App,
     snapshots::{Settings, TakeSnapshot, Taker},
@@ -21,6 +22,9 @@ use diem_runtime::{
 const HOUR_MS: u64 = 3_600_000;
 /// The number of snapshots in an unbonding time, so that a header that can still be trusted and a snapshot meet.
 const IN_UNBONDING: u64 = 12;
+/// The age up to which a block is young enough for a snapshot that is due, where the period is shorter, in milliseconds. A
+/// node that executes the blocks of months takes none of them: each reads all rows, and nobody could use it any more.
+const LEAST_YOUNG_MS: u64 = 60_000;
 /// The priority of the thread: the lowest.
 const NICE: i32 = 19;
 
@@ -35,7 +39,15 @@ pub(super) fn start(config: &Snapshot, origin: &Origin, app: &Arc<App>, commits:
     let metrics = Arc::clone(commits.metrics());
     metrics.snapshot_period(every_ms.map(|every| Duration::from_millis(every.get())));
     metrics.snapshot(newest(app));
-    let run = move |take| on_a_thread(take, Arc::clone(&metrics));
+    let young = every_ms.map_or(LEAST_YOUNG_MS, |every| every.get().max(LEAST_YOUNG_MS));
+    let run = move |take: TakeSnapshot| {
+        let age = clock::now().saturating_sub(take.time().millis());
+        if age <= young || take.is_asked_for() {
+            on_a_thread(take, Arc::clone(&metrics));
+        } else {
+            tracing::debug!(height = take.height(), "no snapshot: its block is {} s old", age / 1_000);
+        }
+    };
     commits.take_snapshots(Taker::new(Arc::clone(app), settings, run));
 }
 

@@ -153,6 +153,11 @@ impl TakeSnapshot {
         Time(self.snapshot.time_ms())
     }
 
+    /// Whether somebody has asked for it, and it is not only due.
+    pub fn is_asked_for(&self) -> bool {
+        !self.asked.is_empty()
+    }
+
     /// Takes the snapshot on the calling thread, and says in the log, and to whoever asked, what came of it. It reads all
     /// rows of its height, which stay as they are meanwhile. Returns whether it was taken.
     pub fn run(mut self) -> bool {
