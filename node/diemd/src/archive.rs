@@ -31,6 +31,16 @@ pub(crate) enum ArchiveError {
     /// The home has no block.
     #[error("{0} has no block yet, so there is nothing to keep")]
     NoBlock(PathBuf),
+    /// The home began by a snapshot and has executed no block since.
+    #[error(
+        "{home} began at {began} by a snapshot and has executed no block since, so there is nothing to keep: start its node first"
+    )]
+    Began {
+        /// The home.
+        home: PathBuf,
+        /// The height of the snapshot.
+        began: u64,
+    },
     /// The genesis of the home is missing or another chain's.
     #[error("{path} must be the genesis of the chain in this home, with hash {wanted}: {reason}")]
     Genesis {

@@ -60,6 +60,17 @@ pub(crate) enum RollbackError {
     /// The chain has no block here.
     #[error("there is nothing to undo: no block was committed in this home yet")]
     Empty,
+    /// No block was executed since the snapshot by which the home began, or only the first.
+    #[error(
+        "this home began at {began} by a snapshot and stands at {height}: CometBFT can undo the second block after a snapshot \
+         and later ones; `diemd join --again` begins anew from a newer snapshot"
+    )]
+    Young {
+        /// The last height.
+        height: u64,
+        /// The height of the snapshot.
+        began: u64,
+    },
     /// The blocks were made by the development engine.
     #[error(
         "the instant engine made the last block here, and only a running node takes that back: POST /v1/dev/revert with a \
@@ -170,6 +181,9 @@ impl Rollback {
         // CometBFT goes back to a height whose block it has; the first one is the block after the snapshot.
         if let Some(began) = app.began_at() {
             let first = began.saturating_add(1);
+            if before <= first {
+                return Err(RollbackError::Young { height: before, began });
+            }
             if oldest <= first && target < first {
                 return Err(RollbackError::Began { height: before, began, oldest: first });
             }

@@ -70,6 +70,9 @@ fn judge(home: &Home) -> Result<(Chain, Height), ArchiveError> {
     let app = App::open(&home.data(), Options::default())?;
     let (info, chain) = (app.info(), app.chain());
     let chain = chain.ok_or_else(|| ArchiveError::NoBlock(home.root().to_path_buf()))?;
+    if let Some(began) = app.began_at().filter(|began| *began == info.height) {
+        return Err(ArchiveError::Began { home: home.root().to_path_buf(), began });
+    }
     let path = home.genesis_file();
     let wrong =
         |reason: String| ArchiveError::Genesis { path: path.clone(), wanted: hex::encode(chain.genesis_hash), reason };

@@ -76,10 +76,11 @@ pub(crate) fn unpack(path: &Path, to: &Path) -> Result<Verified, ArchiveError> {
 }
 
 fn open(path: &Path) -> Result<Archive<BufReader<File>>, ArchiveError> {
-    let file = File::open(path).map_err(failed(path))?;
-    if !file.metadata().map_err(failed(path))?.is_file() {
+    // To open a named pipe would wait until somebody writes to it.
+    if !fs::metadata(path).map_err(failed(path))?.is_file() {
         return Err(wrong(path, "it is no file"));
     }
+    let file = File::open(path).map_err(failed(path))?;
     Ok(Archive::new(BufReader::new(file)))
 }
 

@@ -165,7 +165,7 @@ impl JoinCommand {
         if home.exists() {
             let _lock = home.lock().map_err(failed)?;
             same_chain(home, plan)?;
-            add_peers(home, plan)?;
+            self.change_settings(home, plan)?;
             forget_chain(home).map_err(failed)?;
         } else {
             home.create().map_err(failed)?;
@@ -230,30 +230,33 @@ impl JoinCommand {
         }
         Ok(settings)
     }
+
+    /// Changes what the configuration of a home that is there must have: the name that was given, and the peers that it does
+    /// not name yet, since those that it knows may not have what it needs.
+    fn change_settings(&self, home: &Home, plan: &Plan) -> Result<(), Failure> {
+        let path = home.config_file();
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(&path).map_err(|error| failed(HomeError::io(&path, error)))?;
+        let known = Config::parse(&text, &name).map_err(usage)?.comet.peers;
+        let is_new = |peer: &&Peer| !known.iter().any(|known| known.starts_with(&format!("{}@", peer.id)));
+        let new: Vec<String> = plan.peers.iter().filter(is_new).map(ToString::to_string).collect();
+        let mut changed = text.clone();
+        if let Some(moniker) = &self.moniker {
+            changed = edit::change(&changed, &name, "moniker", moniker).map_err(usage)?;
+        }
+        if !new.is_empty() {
+            let all: Vec<String> = known.iter().chain(&new).cloned().collect();
+            changed = edit::change(&changed, &name, "comet.peers", &all.join(",")).map_err(usage)?;
+            say(&format!("`comet.peers` of this home has {} now", new.join(" and ")));
+        }
+        if changed == text { Ok(()) } else { home.write(&path, &changed).map_err(failed) }
+    }
 }
 
 /// A patience of at least ten seconds: CometBFT waits five for offers.
 fn patience(text: &str) -> Result<Length, String> {
     let patience: Length = text.parse()?;
     if patience.0 < 10_000 { Err("the shortest patience is 10s".into()) } else { Ok(patience) }
-}
-
-/// Adds the peers that the configuration of a home does not name yet: those that it knows may not have what it needs.
-fn add_peers(home: &Home, plan: &Plan) -> Result<(), Failure> {
-    const KEY: &str = "comet.peers";
-    let path = home.config_file();
-    let text = std::fs::read_to_string(&path).map_err(|error| failed(HomeError::io(&path, error)))?;
-    let known = Config::parse(&text, &path.display().to_string()).map_err(usage)?.comet.peers;
-    let is_new = |peer: &&Peer| !known.iter().any(|known| known.starts_with(&format!("{}@", peer.id)));
-    let new: Vec<String> = plan.peers.iter().filter(is_new).map(ToString::to_string).collect();
-    if new.is_empty() {
-        return Ok(());
-    }
-    let all: Vec<String> = known.iter().chain(&new).cloned().collect();
-    let changed = edit::change(&text, &path.display().to_string(), KEY, &all.join(",")).map_err(usage)?;
-    home.write(&path, &changed).map_err(failed)?;
-    say(&format!("`{KEY}` of this home has {} now", new.join(" and ")));
-    Ok(())
 }
 
 /// Checks that a home that is there is one of this chain, before anything of it is removed.

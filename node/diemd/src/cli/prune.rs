@@ -104,6 +104,11 @@ fn prune(home: &Home, config: &Config) -> Result<(u64, Arc<App>), Failure> {
     }
     let keep = config.store.keep();
     let app = Arc::new(App::open(&home.data(), Options { keep, ..Options::default() }).map_err(failed)?);
+    if let Some(began) = app.began_at().filter(|began| *began == app.info().height) {
+        return Err(failed(anyhow!(
+            "there is nothing to prune: this home began at {began} by a snapshot and has executed no block since"
+        )));
+    }
     if config.engine == EngineKind::Instant {
         say("pruning the store and rewriting its files");
         return Ok((app.prune(keep).map_err(|fatal| failed(anyhow!(fatal.0)))?, app));

@@ -8,6 +8,10 @@ use diem_cli::{
     failure::failed,
     output::{Output, fields, say},
 };
+use diem_config::consensus_key::found_validator_key;
+use diem_host::home::Home;
+use diem_runtime::{App, Options};
+use diem_staking::query;
 use serde::Serialize;
 
 use super::node::HomeArgs;
@@ -40,7 +44,12 @@ impl ResetCommand {
     pub fn run(self) -> Result<(), Failure> {
         let home = self.home.home();
         let _lock = home.lock().map_err(failed)?;
-        let question = format!("Remove state and blocks of {}? Keys and signing state stay.", home.root().display());
+        let is_alone = has_the_only_validator(&home);
+        let question = format!(
+            "Remove state and blocks of {}? Keys and signing state stay.{}",
+            home.root().display(),
+            if is_alone { ONLY_VALIDATOR } else { "" }
+        );
         common::confirm(&question, self.yes)?;
         forget_chain(&home).map_err(failed)?;
         let reset = Reset { home: home.root().into(), kept: kept(&home) };
@@ -52,7 +61,28 @@ impl ResetCommand {
                 ("next command", format!("diemd start --home {home}")),
             ])
         })?;
-        say("state and blocks are gone; the next start fetches the chain again, and listens before it signs");
+        say(if is_alone {
+            "state and blocks of the chain's only validator are gone: only an archive of this home brings them back"
+        } else {
+            "state and blocks are gone; the next start fetches the chain again, and listens before it signs"
+        });
         Ok(())
     }
+}
+
+/// What the question says where nobody else has the blocks.
+const ONLY_VALIDATOR: &str = " This node is the only validator of its chain: if no other node follows it, nobody has these blocks, \
+                              and its key signs none of their heights again.";
+
+/// Whether the chain of a home has one validator, whose key is in that home. A state that cannot be read is removed all the
+/// same, so that nothing is said of it.
+fn has_the_only_validator(home: &Home) -> bool {
+    let own = found_validator_key(&home.comet()).ok().flatten().map(|key| key.verifying_key().to_bytes());
+    let set = || {
+        App::held(&home.data()).ok().flatten()?;
+        let app = App::open(&home.data(), Options::default()).ok()?;
+        let snapshot = app.snapshot(None).ok()?;
+        Some(query::consensus_set(&snapshot.context()))
+    };
+    set().is_some_and(|set| matches!(set.as_slice(), [only] if Some(only.consensus_key) == own))
 }

@@ -56,7 +56,7 @@ impl RollbackCommand {
         let undone = rollback.run(&home, |height| say(&format!("CometBFT stands at height {height}")));
         let Undone { before, height, app_hash, removed } = undone.map_err(|error| match error {
             RollbackError::Config(_) | RollbackError::Empty | RollbackError::Instant => usage(error),
-            RollbackError::TooDeep { .. } | RollbackError::OnlyValidator => usage(error),
+            RollbackError::TooDeep { .. } | RollbackError::Young { .. } | RollbackError::OnlyValidator => usage(error),
             _ => failed(error),
         })?;
         let view = UndoneView { before, height, app_hash: hex::encode(app_hash), blocks_removed: removed };

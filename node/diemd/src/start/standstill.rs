@@ -166,14 +166,18 @@ impl Part {
                 let present: u64 =
                     members.0.iter().filter(|(address, _)| here(address)).map(|(_, member)| member.power).sum();
                 let missing = members.names(|address| !here(address));
-                let missing = if missing.is_empty() { "nobody".into() } else { missing };
+                let missing = if missing.is_empty() {
+                    "all validators are heard, and no block comes of it".into()
+                } else {
+                    format!("missing: {missing}")
+                };
                 tracing::warn!(
                     height,
                     power = own,
                     present,
                     total,
                     peers,
-                    "no block for {} s. More than two thirds of the power must sign; missing: {missing}",
+                    "no block for {} s. More than two thirds of the power must sign; {missing}",
                     standing.as_secs()
                 );
             }

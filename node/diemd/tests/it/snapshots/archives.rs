@@ -10,7 +10,7 @@ use crate::support::{
     devnet::{Devnet, EngineUnderTest},
     network::turn,
     ports::Ports,
-    process::run,
+    process::{run, words},
     single::Single,
 };
 
@@ -93,6 +93,14 @@ async fn an_archive_makes_a_home_and_refills_one(engine: EngineUnderTest) {
     assert!(other.stop().success() && node.stop().success());
     let checked = run(&["check", "--home", new.to_str().unwrap()]);
     assert!(checked.status.success());
+    if engine == EngineUnderTest::Comet {
+        // Nobody has the blocks of a chain's only validator but this archive, and those who follow it.
+        for (home, says) in [(&home, "only an archive of this home"), (&new, "the next start fetches the chain again")]
+        {
+            let reset = run(&["reset", "--yes", "--home", home.to_str().unwrap()]);
+            assert!(reset.status.success() && words(&reset).contains(says), "{}", words(&reset));
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,6 +7,7 @@ use std::{
 };
 
 use diem_core::sha256;
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use serde_json::Value;
 use tar::EntryType;
 
@@ -159,6 +160,11 @@ async fn a_changed_archive_is_refused_before_anything_is_replaced() {
     }
     fs::write(&bad, "no archive").unwrap();
     try_it("");
+    // A named pipe to which nobody writes is not waited for.
+    fs::remove_file(&bad).unwrap();
+    mknodat(CWD, &bad, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    try_it("it is no file");
+    fs::remove_file(&bad).unwrap();
     // What is in a file that is none is not shown.
     fs::write(&bad, OTHER.repeat(100)).unwrap();
     try_it("does not begin as an archive of `diemd snapshot create` does");

@@ -3,6 +3,7 @@
 mod archives;
 mod control;
 mod hostile;
+mod young;
 
 use std::{
     collections::BTreeMap,
