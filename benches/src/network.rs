@@ -127,6 +127,7 @@ async fn flood_idle(binary: &Path) -> f64 {
         ports: Vec::new(),
         grace: Duration::from_secs(5),
         connections: server.connection_watch(),
+        height: Box::new(|| 0),
         signer_socket: None,
         waits_for_signer: Arc::default(),
         on_restart: Box::new(|| {}),

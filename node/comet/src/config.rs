@@ -148,6 +148,9 @@ impl Settings {
     /// What CometBFT logs. Which peers it asks and drops while it restores a snapshot, it says for debugging only.
     fn log_levels(&self) -> String {
         let mut levels = levels::with_failures(&self.log_level);
+        if self.signer.is_some() {
+            levels = levels::with_signer(&levels);
+        }
         if self.state_sync.is_some() && levels.contains(':') {
             levels.push_str(",statesync:debug");
         }

@@ -80,7 +80,7 @@ impl CometEngine {
         Self { silence, ..self }
     }
 
-    /// Adds the remote signer that connects to `address`; `waits` is set while CometBFT cannot start without it.
+    /// Adds the remote signer that connects to `address`; `waits` is set while it is away.
     pub(crate) fn signed_by(self, address: SignerAddress, waits: Arc<AtomicBool>) -> Self {
         Self { signer: Some(Signer { address, waits }), ..self }
     }
@@ -90,7 +90,7 @@ impl CometEngine {
         self.followed.status().map_err(|error| self.waits_for().map_or(error, EngineError::Unavailable))
     }
 
-    /// What it waits for while its signer has not come.
+    /// What it waits for while its signer is away.
     fn waits_for(&self) -> Option<String> {
         let Signer { address, waits } = self.signer.as_ref()?;
         waits.load(Ordering::Relaxed).then(|| format!("waiting for the signer, which connects to {address}"))
@@ -344,7 +344,7 @@ impl Engine for CometEngine {
     }
 
     fn missing_signer(&self) -> Option<String> {
-        self.waits_for().filter(|_| self.followed.status().is_err())
+        self.waits_for()
     }
 
     fn silent_key(&self) -> Option<String> {

@@ -154,6 +154,7 @@ impl Launch {
             },
             silence: Arc::clone(&silence),
         });
+        let latest = Arc::clone(&app);
         let on_give_up = explaining(Arc::clone(&app), Arc::clone(&signing.on_unsafe), Arc::clone(&on_fatal));
         let consensus = Consensus::new(app, origin, commits).paced(settings.timing.least).guarded(Arc::clone(&guard));
         let checks = consensus.checks();
@@ -172,6 +173,7 @@ impl Launch {
                 connections: server.connection_watch(),
                 signer_socket: signer_socket(&settings),
                 waits_for_signer: Arc::clone(&waits_for_signer),
+                height: Box::new(move || latest.info().height),
                 on_restart: Box::new(move || metrics.comet_restarted()),
                 on_give_up,
             };

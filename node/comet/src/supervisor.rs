@@ -8,6 +8,7 @@ mod advice;
 mod chunks;
 mod log;
 mod process;
+mod signer;
 
 use std::{
     io,
@@ -35,6 +36,7 @@ use advice::Outlook;
 pub(crate) use advice::{NO_HEADER, ONE_KEY};
 use log::{LastWords, Story};
 pub(crate) use process::end_leftover;
+use signer::{News, SignerWatch};
 
 /// The interval at which the child is polled.
 const TICK: Duration = Duration::from_millis(50);
@@ -75,8 +77,10 @@ pub struct Plan {
     pub connections: ConnectionWatch,
     /// The socket at which CometBFT waits for a remote signer. It leaves the file behind, and does not start where one is.
     pub signer_socket: Option<PathBuf>,
-    /// Set while CometBFT ends because its remote signer has not connected: it is then started again for ever.
+    /// Set while the remote signer is away. A CometBFT that does not start without it is started again for ever.
     pub waits_for_signer: Arc<AtomicBool>,
+    /// The last committed height.
+    pub height: Box<dyn Fn() -> u64 + Send>,
     /// The callback that is called when CometBFT has ended by itself and is started again.
     pub on_restart: Box<dyn Fn() + Send>,
     /// The callback that is called with a sentence when CometBFT cannot be kept running.
@@ -318,6 +322,7 @@ impl Watcher {
     /// Waits until the child has ended, the supervisor is told to stop, or consensus in the child has failed; then
     /// makes sure that the child has ended.
     fn watch(&self, child: &mut Child, words: &LastWords) -> End {
+        let mut signer = SignerWatch::default();
         loop {
             self.pulse.beat();
             match child.try_wait() {
@@ -330,9 +335,19 @@ impl Watcher {
                 self.end(child);
                 return End::Failed(story);
             }
-            match self.commands.recv_timeout(TICK) {
-                Err(RecvTimeoutError::Timeout) => {}
-                Ok(Command::Restart) => {
+            let news = signer.look(words.signer(), &self.plan.waits_for_signer, (self.plan.height)(), Instant::now());
+            let command = self.commands.recv_timeout(TICK);
+            match news {
+                News::Nothing => {}
+                News::Away => tracing::warn!("waiting for the signer, for as long as it takes: none is connected"),
+                News::Back => tracing::info!("the signer is connected again"),
+                News::Stuck => tracing::warn!(
+                    "the signer is back and no block comes: CometBFT has given up the vote that it asked for, and is started anew"
+                ),
+            }
+            match command {
+                Err(RecvTimeoutError::Timeout) if news != News::Stuck => {}
+                Err(RecvTimeoutError::Timeout) | Ok(Command::Restart) => {
                     words.quiet();
                     self.end(child);
                     return End::ToRestart;

@@ -9,6 +9,8 @@ pub(crate) const LEVELS: [&str; 4] = ["debug", "info", "error", "none"];
 const DEFAULT: &str = "info";
 /// The module that reports a failure of consensus.
 const CONSENSUS: &str = "consensus";
+/// The module that reports the remote signer.
+const SIGNER: &str = "privval";
 
 /// The parts of a level text: `module:level,*:level`, or one level for everything.
 fn parts(text: &str) -> impl Iterator<Item = (&str, &str)> {
@@ -22,18 +24,44 @@ pub(crate) fn is_good(text: &str) -> bool {
 
 /// The text with errors of consensus added, where it leaves them out.
 pub fn with_failures(text: &str) -> String {
-    // The last part for a module counts, and a part for the module wins over one for everything.
-    let level = |of: &str| parts(text).filter(|(module, _)| *module == of).last().map(|(_, level)| level);
-    if level(CONSENSUS).or_else(|| level("*")).unwrap_or(DEFAULT) != "none" {
-        return text.into();
-    }
+    let leaves_out = level(text, CONSENSUS) == "none";
+    if leaves_out { with(text, CONSENSUS, "error") } else { text.into() }
+}
+
+/// The text with what CometBFT says of its remote signer added, where it leaves that out.
+pub fn with_signer(text: &str) -> String {
+    let has_it = matches!(level(text, SIGNER), "debug" | "info");
+    if has_it { text.into() } else { with(text, SIGNER, "info") }
+}
+
+/// The level of a module. The last part for it counts, and a part for it wins over one for everything.
+fn level<'a>(text: &'a str, module: &str) -> &'a str {
+    let last = |of: &str| parts(text).filter(|(named, _)| *named == of).last().map(|(_, level)| level);
+    last(module).or_else(|| last("*")).unwrap_or(DEFAULT)
+}
+
+fn with(text: &str, module: &str, level: &str) -> String {
     let all = if text.contains(':') { text.into() } else { format!("*:{text}") };
-    format!("{all},{CONSENSUS}:error")
+    format!("{all},{module}:{level}")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_said_of_a_remote_signer_is_asked_for() {
+        for (asked, told) in [
+            ("main:info,*:error", "main:info,*:error,privval:info"),
+            ("error", "*:error,privval:info"),
+            ("privval:none,*:info", "privval:none,*:info,privval:info"),
+            ("privval:debug,*:error", "privval:debug,*:error"),
+            ("main:error", "main:error"),
+            ("debug", "debug"),
+        ] {
+            assert_eq!(with_signer(asked), told, "{asked}");
+        }
+    }
 
     #[test]
     fn errors_of_consensus_are_always_asked_for() {

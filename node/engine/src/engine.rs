@@ -229,8 +229,7 @@ pub trait Engine: Send + Sync + 'static {
         None
     }
 
-    /// The remote signer without which the engine does not start, as a text that says what is waited for; `None` where
-    /// it is there or none is needed.
+    /// The remote signer that is away, as a text that says what is waited for; `None` where it is there or none is needed.
     fn missing_signer(&self) -> Option<String> {
         None
     }

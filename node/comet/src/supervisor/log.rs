@@ -10,6 +10,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread::JoinHandle,
+    time::Instant,
 };
 
 use diem_host::critical;
@@ -37,6 +38,22 @@ const BLOCK_REFUSED: &str = "Error in validation";
 const OWN_VOTES: &str = "found conflicting vote from ourselves";
 /// The text that CometBFT logs when it takes no snapshot of a peer any more.
 const SENDER_REJECTED: &str = "Snapshot sender rejected";
+
+/// The texts that CometBFT logs when it waits for its remote signer, and when that has connected.
+const SIGNER_AWAY: &str = "SignerListener: Blocking for connection";
+const SIGNER_THERE: &str = "SignerListener: Connected";
+/// What it logs again and again while that is away.
+const SIGNER_PING: &str = "SignerListener: Ping timeout";
+const SIGNER_ACCEPT: &str = "SignerListener: Error accepting connection";
+
+/// Whether a remote signer is connected, as CometBFT said last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SignerSeen {
+    /// CometBFT waits for it since this moment.
+    Away(Instant),
+    /// It is connected.
+    There,
+}
 
 /// The last lines of CometBFT, kept while it runs.
 pub(super) struct LastWords {
@@ -66,6 +83,8 @@ struct Said {
     quiet: AtomicBool,
     /// Who was asked for chunks of a snapshot.
     chunks: Mutex<Chunks>,
+    /// The remote signer, once CometBFT has said anything of one.
+    signer: Mutex<Option<SignerSeen>>,
 }
 
 impl LastWords {
@@ -92,6 +111,11 @@ impl LastWords {
     /// Announces that this CometBFT is stopped to be started anew: its messages about that are no warnings.
     pub(super) fn quiet(&self) {
         self.said.quiet.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a remote signer is connected; `None` before CometBFT has said anything of one.
+    pub(super) fn signer(&self) -> Option<SignerSeen> {
+        *self.said.signer.lock()
     }
 
     /// The reason why consensus cannot go on although the process lives, once CometBFT has logged it.
@@ -226,12 +250,15 @@ impl Said {
         {
             return self.hear_failure(reason, "");
         }
+        self.hear_signer(&message);
+        let is_told = message == SIGNER_PING || (message == SIGNER_ACCEPT && rest(&fields).contains("i/o timeout"));
         if let Some(sentence) = self.chunks.lock().hear(&message, &fields) {
             tracing::warn!("{sentence}");
         }
         let text = shown(&format!("{message}{}", rest(&fields)));
         match level.as_str() {
-            "error" if self.stops() => tracing::debug!(target: "cometbft", module, "{text}"),
+            // That the signer is away is said once, in words.
+            "error" if self.stops() || is_told => tracing::debug!(target: "cometbft", module, "{text}"),
             "error" => {
                 tracing::warn!(target: "cometbft", module, "{text}");
                 self.keep(text);
@@ -239,6 +266,17 @@ impl Said {
             "info" if message == SENDER_REJECTED => tracing::warn!(target: "cometbft", module, "{text}"),
             "info" => tracing::debug!(target: "cometbft", module, "{text}"),
             _ => tracing::trace!(target: "cometbft", module, "{text}"),
+        }
+    }
+
+    fn hear_signer(&self, message: &str) {
+        let mut signer = self.signer.lock();
+        match (message, *signer) {
+            // It says so again at each try.
+            (SIGNER_AWAY, Some(SignerSeen::Away(_))) => {}
+            (SIGNER_AWAY, _) => *signer = Some(SignerSeen::Away(Instant::now())),
+            (SIGNER_THERE, _) => *signer = Some(SignerSeen::There),
+            _ => {}
         }
     }
 

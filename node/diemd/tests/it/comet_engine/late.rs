@@ -82,6 +82,7 @@ impl Validator {
             connections: server.connection_watch(),
             signer_socket: None,
             waits_for_signer: Arc::default(),
+            height: Box::new(|| 0),
             on_restart: Box::new(|| {}),
             on_give_up: recorder().0,
         };

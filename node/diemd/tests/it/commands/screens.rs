@@ -148,7 +148,8 @@ async fn configuration(screens: &mut Screens) {
         screens.look(&format!("config {line} --home {home}")).await;
     }
     screens.look_at(&format!("man --dir {}", screens.chain.path("pages"))).await.ok();
-    for line in ["set moniker MONIKER", "migrate"] {
+    // CometBFT takes names in ASCII only.
+    for line in ["set moniker Mueller-Luedenscheidt_Rechenzentrumsbetriebsgesellschaft-and-Sons", "migrate"] {
         screens.look_at(&format!("config {line} --home {home}")).await.ok();
     }
 }

@@ -213,22 +213,73 @@ async fn proves_itself_and_signs(program: &Path) {
     assert!(log.contains(SAYS), "{log}");
     assert!(ready(&node).await.contains("\"signer\":\"ok\""), "{}", ready(&node).await);
 
-    // A signer that goes ends nothing, and one that comes back signs on.
+    // A signer that goes ends nothing: the node says so. One that comes back signs on.
     drop(signer);
     until("blocks without the signer", async || (!signs(&first, &own).await).then_some(())).await;
+    until("the node misses its signer", async || ready(&node).await.contains("\"signer\":\"not\"").then_some(())).await;
     let signer = Signer::start(program, &key_folder, &address, "diem-dev-1");
     until("votes again", async || signs(&first, &own).await.then_some(())).await;
+    until("the signer is there", async || ready(&node).await.contains("\"signer\":\"ok\"").then_some(())).await;
     let log = fs::read_to_string(second.join("node.log")).unwrap();
-    assert_eq!(log.matches("waiting for the signer, for as long as it takes").count(), 1, "{log}");
+    assert_eq!(log.matches("waiting for the signer, for as long as it takes").count(), 2, "{log}");
+    assert_eq!(log.matches("the signer is connected again").count(), 2, "{log}");
     assert!(node.stop().success());
     drop(signer);
     until("blocks without the node", async || (!signs(&first, &own).await).then_some(())).await;
     fs::write(second.join("node.log"), "").unwrap();
+    // The two meet over TCP as well.
+    let address = free_address();
+    let setting = format!("comet.signer={address}");
     let node = Single::start(&second, &["--set", &setting, "--set", &peer]);
     let _signer = Signer::start(program, &key_folder, &address, "diem-dev-1");
     until("votes after a restart", async || signs(&first, &own).await.then_some(())).await;
     assert!(node.stop().success());
     assert!(first.stop().success());
+}
+
+/// The seconds for which the signer of a chain's only validator is away: in the long proof so many that CometBFT gives up the
+/// vote that it asks for.
+fn seconds_away() -> u64 {
+    std::env::var("SIGNER_AWAY").map_or(5, |text| text.parse().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chain_of_one_goes_on_when_its_signer_comes_back() {
+    let Some(program) = signer_program() else { return };
+    let _turn = turn().await;
+    let (folder, ports) = (tempfile::tempdir().unwrap(), Ports::claim());
+    let (home, _) = comet_home(folder.path(), &ports, ["--preset", "dev"]);
+    let node = Single::start(&home, &[]);
+    answering(&node.client()).await;
+    reach(&node.client(), 2).await;
+    assert!(node.stop().success());
+    // The key moves into a signer, with what it has signed.
+    let key_folder = folder.path().join("signer");
+    fs::create_dir(&key_folder).unwrap();
+    for (from, to) in [("config/priv_validator_key.json", "key.json"), ("data/priv_validator_state.json", "state.json")]
+    {
+        fs::rename(home.join("cometbft").join(from), key_folder.join(to)).unwrap();
+    }
+    let address = free_address();
+    let setting = format!("comet.signer={address}");
+    let signer = Signer::start(&program, &key_folder, &address, "diem-dev-1");
+    let node = Single::start(&home, &["--set", &setting, "--set", "signing.listen_still=1s"]);
+    let client = node.client();
+    until("blocks by the signer", async || height(&client).await.filter(|height| *height > 5)).await;
+
+    drop(signer);
+    until("the node misses its signer", async || ready(&node).await.contains("waiting for the signer").then_some(()))
+        .await;
+    tokio::time::sleep(std::time::Duration::from_secs(seconds_away())).await;
+    let stood = height(&client).await.unwrap();
+    assert!(ready(&node).await.contains("\"signer\":\"not\""), "{}", ready(&node).await);
+    let _signer = Signer::start(&program, &key_folder, &address, "diem-dev-1");
+    reach(&client, stood + 3).await;
+    until("the signer is there", async || ready(&node).await.contains("\"signer\":\"ok\"").then_some(())).await;
+    let log = fs::read_to_string(home.join("node.log")).unwrap();
+    let anew = log.contains("CometBFT has given up the vote that it asked for");
+    println!("away for {} s, CometBFT was started anew: {anew}", seconds_away());
+    assert!(node.stop().success());
 }
 
 /// Has the signer prove its key for dave; also refuses what is no proof.
