@@ -10,7 +10,7 @@ use diem_cli::{
     failure::{failed, usage},
     output::{Output, say},
 };
-use diem_client::Client;
+use diem_client::{Client, ClientError};
 use serde::Serialize;
 
 use super::node::HomeArgs;
@@ -29,7 +29,8 @@ pub struct DoctorCommand {
     /// [default: those by which this home joined].
     #[arg(long, value_name = "URL")]
     url: Vec<String>,
-    /// Write what support needs to see into this new file: findings, settings, versions, names of files, no secret.
+    /// Write what support needs to see into this new file: findings, settings, versions, the end of the
+    /// log, what the node says of itself, names of files, no secret.
     #[arg(long, value_name = "FILE")]
     bundle: Option<PathBuf>,
     /// How to print the findings.
@@ -55,13 +56,18 @@ impl DoctorCommand {
         {
             urls = note.urls;
         }
-        let nodes: Vec<Client> = urls.iter().map(|url| Client::new(url)).collect::<Result<_, _>>().map_err(usage)?;
-        let findings = block_on(async { Ok(doctor::examine(&home, &nodes).await) })?;
+        // What was typed wrong is told as such. A URL that this machine cannot ask is a finding among others.
+        let mistyped = urls.iter().find_map(|url| Client::new(url).err().filter(|e| matches!(e, ClientError::Url(_))));
+        if let Some(error) = mistyped {
+            return Err(usage(error));
+        }
+        let examined = block_on(async { Ok(doctor::examine(&home, &urls).await) })?;
         if let Some(file) = &self.bundle {
-            doctor::write_bundle(&home, &findings, file)
+            doctor::write_bundle(&home, &examined, file)
                 .map_err(|error| failed(anyhow!("{} cannot be written: {error}", file.display())))?;
             say(&format!("{} has what support needs to see, and no secret", file.display()));
         }
+        let findings = examined.findings;
         let stopping = findings.iter().filter(|finding| finding.weight == Weight::Stops).count();
         self.output.print(&Found { findings }, shown)?;
         match stopping {

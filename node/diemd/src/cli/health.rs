@@ -52,7 +52,7 @@ impl HealthCommand {
 }
 
 /// The address at which this machine reaches a server that listens there.
-pub(super) fn reached(listens: SocketAddr) -> SocketAddr {
+pub(crate) fn reached(listens: SocketAddr) -> SocketAddr {
     let ip = match listens.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),

@@ -3,31 +3,34 @@
 use std::{
     borrow::Cow,
     fs::{self, File},
-    io,
+    io::{self, Read as _, Seek as _, SeekFrom},
     os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::Path,
 };
 
-use diem_config::signing_state;
+use diem_config::{signing_state, variable};
 use diem_host::home::Home;
 use serde_json::json;
 use toml::{Table, Value};
 
-use super::{Finding, keys};
+use super::{Examined, Finding, keys, owners};
 
 /// The deepest folder whose files are listed, and the most files of it.
 const DEPTH: usize = 4;
 const MOST_FILES: usize = 2_000;
+/// The last bytes of each of the two newest files of the log that are shown.
+const LOG_BYTES: u64 = 256 << 10;
 
 /// What stands for a text that may be a secret.
 const HIDDEN: &str = "(hidden)";
 
-/// Writes a tar archive that its owner alone can read: what the doctor found, versions, the settings without comments and
-/// without what may be a secret, and a list of files with their sizes and modes. Nothing of a key file is read.
+/// Writes a tar archive that its owner alone can read: what the doctor found, what the node says that runs, the end of its
+/// log, the chain, versions, the settings without comments, and a list of files with their sizes and modes; all of it without
+/// what may be a secret. Nothing of a key file is read.
 ///
 /// # Errors
 /// The file is there already, or the disk refuses.
-pub(crate) fn write(home: &Home, findings: &[Finding], to: &Path) -> io::Result<()> {
+pub(crate) fn write(home: &Home, examined: &Examined, to: &Path) -> io::Result<()> {
     let file = File::options().write(true).create_new(true).mode(0o600).open(to)?;
     let mut tar = tar::Builder::new(file);
     let versions = json!({
@@ -36,12 +39,21 @@ pub(crate) fn write(home: &Home, findings: &[Finding], to: &Path) -> io::Result<
         "app_version": diem_types::APP_VERSION,
         "system": fs::read_to_string("/proc/version").unwrap_or_default().trim(),
     });
-    let config = Settings::of(&fs::read_to_string(home.config_file()).unwrap_or_default());
-    let findings: Vec<Finding> = findings.iter().map(|finding| config.without_secrets(finding)).collect();
+    let genesis = diem_genesis::load(&home.genesis_file(), None);
+    let chain = match &genesis {
+        Ok(genesis) => json!({ "chain_id": genesis.chain_id, "genesis_hash": hex::encode(genesis.hash()) }),
+        Err(error) => json!({ "none": error.to_string() }),
+    };
+    let config = Settings::of(&fs::read_to_string(home.config_file()).unwrap_or_default(), std::env::vars());
+    let findings: Vec<Finding> = examined.findings.iter().map(|finding| config.without_secrets(finding)).collect();
     let height = signing_state::height(&signing_state::file_of(&home.comet())).ok();
     let parts = [
         ("findings.json", serde_json::to_string_pretty(&findings).map_err(io::Error::from)?),
         ("versions.json", format!("{versions:#}")),
+        ("chain.json", config.text_without_secrets(&format!("{chain:#}"))),
+        ("readyz.json", config.text_without_secrets(&format!("{:#}", examined.answers.ready))),
+        ("status.json", config.text_without_secrets(&format!("{:#}", examined.answers.status))),
+        ("log.txt", config.text_without_secrets(&log(examined.log.as_deref()))),
         ("config.toml", config.shown),
         ("signing_height.json", json!({ "height": height }).to_string()),
         ("files.txt", listed(home)),
@@ -63,24 +75,35 @@ struct Settings {
 }
 
 impl Settings {
-    fn of(text: &str) -> Self {
-        let Ok(mut table) = text.parse::<Table>() else {
-            return Self { shown: "# It is no TOML, so nothing of it is shown.\n".into(), hidden: Vec::new() };
-        };
+    fn of(text: &str, environment: impl IntoIterator<Item = (String, String)>) -> Self {
         let mut hidden = Vec::new();
-        hide(&mut table, "", &mut hidden);
+        for (name, value) in environment {
+            let key = ["bridge.base_rpc", "bridge.endpoints"].into_iter().find(|key| variable(key) == name);
+            for part in key.iter().flat_map(|_| value.split(',')) {
+                hide_text(&mut Value::String(part.trim().into()), key.unwrap_or_default(), &mut hidden);
+            }
+        }
+        let shown = match text.parse::<Table>() {
+            Ok(mut table) => {
+                hide(&mut table, "", &mut hidden);
+                toml::to_string(&table).unwrap_or_default()
+            }
+            Err(_) => "# It is no TOML, so nothing of it is shown.\n".into(),
+        };
         hidden.sort_by_key(|(text, _)| std::cmp::Reverse(text.len()));
-        Self { shown: toml::to_string(&table).unwrap_or_default(), hidden }
+        Self { shown, hidden }
+    }
+
+    fn text_without_secrets(&self, text: &str) -> String {
+        let mut text = Cow::Borrowed(text);
+        for (secret, shown) in self.hidden.iter().filter(|(secret, _)| !secret.is_empty()) {
+            text = text.replace(secret, shown).into();
+        }
+        without_paths_of_urls(&text)
     }
 
     fn without_secrets(&self, finding: &Finding) -> Finding {
-        let shown = |text: &str| {
-            let mut text = Cow::Borrowed(text);
-            for (secret, shown) in self.hidden.iter().filter(|(secret, _)| !secret.is_empty()) {
-                text = text.replace(secret, shown).into();
-            }
-            without_paths_of_urls(&text)
-        };
+        let shown = |text: &str| self.text_without_secrets(text);
         let Finding { check, weight, what, why, todo } = finding;
         Finding { check, weight: *weight, what: shown(what), why: shown(why), todo: shown(todo) }
     }
@@ -141,12 +164,52 @@ fn without_paths_of_urls(text: &str) -> String {
     shown
 }
 
-/// The files of the home with size, mode and owner, without what is in them.
+/// The last lines of the node's own log, or why there are none.
+fn log(file: Option<&Path>) -> String {
+    let Some(file) = file else {
+        return "log.file is not set: the log is where the node's standard error goes, such as journalctl -u diemd\n"
+            .into();
+    };
+    // The file that is written may just have been begun.
+    let mut older = file.as_os_str().to_owned();
+    older.push(".1");
+    let before = last_lines(Path::new(&older), LOG_BYTES).unwrap_or_default();
+    match last_lines(file, LOG_BYTES) {
+        Ok(lines) => before + &lines,
+        Err(error) => format!("{before}{} cannot be read: {error}\n", file.display()),
+    }
+}
+
+/// The lines that begin within so many last bytes of a file. Half a line is left out: where its beginning is missing, a
+/// secret in it is not known as one.
+fn last_lines(file: &Path, most: u64) -> io::Result<String> {
+    let size = match fs::metadata(file)? {
+        meta if meta.is_file() => meta.len(),
+        _ => return Err(io::Error::other("it is no ordinary file")),
+    };
+    let mut file = File::open(file)?;
+    // One byte more tells whether a line begins with the first one.
+    let from = size.saturating_sub(most).saturating_sub(1);
+    file.seek(SeekFrom::Start(from))?;
+    let mut bytes = Vec::new();
+    file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    let text = String::from_utf8_lossy(&bytes);
+    if size <= most {
+        return Ok(text.into_owned());
+    }
+    Ok(text.split_once('\n').map(|(_, lines)| lines.to_owned()).unwrap_or_default())
+}
+
+/// The files and folders of the home with size, mode and owner, without what is in them.
 fn listed(home: &Home) -> String {
     let secrets = keys::secrets(home);
     let mut lines = Vec::new();
-    list(home.root(), 0, &mut |path, meta| {
-        let kind = if secrets.iter().any(|secret| secret == path) { " key" } else { "" };
+    owners::walk(home.root(), DEPTH, &mut |path, meta| {
+        let kind = match meta.is_dir() {
+            true => "/",
+            false if secrets.iter().any(|secret| secret == path) => " key",
+            false => "",
+        };
         let name = path.strip_prefix(home.root()).unwrap_or(path).display();
         lines.push(format!("{:>12} {:04o} {} {name}{kind}", meta.len(), meta.mode() & 0o7777, meta.uid()));
     });
@@ -155,19 +218,10 @@ fn listed(home: &Home) -> String {
     lines.join("\n")
 }
 
-fn list(folder: &Path, depth: usize, tell: &mut impl FnMut(&Path, &fs::Metadata)) {
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let Ok(meta) = entry.metadata() else { continue };
-        if meta.is_dir() && depth < DEPTH {
-            list(&entry.path(), depth.saturating_add(1), tell);
-        } else {
-            tell(&entry.path(), &meta);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     #[test]
@@ -191,6 +245,7 @@ mod tests {
              endpoints = [\"https://a:KEY@b.example/KEY\", \"KEY\"]\n\
              [comet.raw.tx_index]\npsql-conn = \"user=u password=KEY\"\n\
              [comet.raw.p2p]\ndial_timeout = \"5s\"\n",
+            [("DIEM_BRIDGE_ENDPOINTS".into(), "https://x.example, y.example/KEY".into())],
         );
         assert!(!settings.shown.contains("KEY"), "{}", settings.shown);
         for kept in ["moniker = \"m\"", "https://b.example/...", "dial_timeout = \"5s\""] {
@@ -200,6 +255,32 @@ mod tests {
             Finding::advice("c", "`rpc.example/v2/KEY` is no URL", "https://u:KEY@x/KEY", "user=u password=KEY");
         let shown = settings.without_secrets(&finding);
         assert_eq!((&*shown.what, &*shown.why, &*shown.todo), ("`(hidden)` is no URL", "https://x/...", "(hidden)"));
-        assert!(!Settings::of("base_rpc = KEY").shown.contains("KEY"));
+        assert_eq!(
+            settings.text_without_secrets("`y.example/KEY`: https://x.example"),
+            "`(hidden)`: https://x.example"
+        );
+        assert!(!Settings::of("base_rpc = KEY", []).shown.contains("KEY"));
+    }
+
+    #[test]
+    fn a_log_ends_with_whole_lines_and_names_what_cannot_be_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("node.log");
+        assert!(log(Some(&file)).contains("node.log cannot be read"));
+        assert!(log(None).contains("log.file is not set"));
+        fs::write(&file, "user=u password=KEY\nsecond\nthird\n").unwrap();
+        for (most, lines) in [
+            (100, "user=u password=KEY\nsecond\nthird\n"),
+            (33, "user=u password=KEY\nsecond\nthird\n"),
+            (32, "second\nthird\n"),
+            (13, "second\nthird\n"),
+            (12, "third\n"),
+            (0, ""),
+        ] {
+            assert_eq!(last_lines(&file, most).unwrap(), lines, "{most}");
+        }
+        fs::write(folder.path().join("node.log.1"), "older\n").unwrap();
+        assert!(log(Some(&file)).starts_with("older\nuser=u"));
+        assert!(last_lines(folder.path(), 9).unwrap_err().to_string().contains("no ordinary file"));
     }
 }

@@ -13,11 +13,9 @@ use diem_store::state_sync::Shelf;
 use diem_types::{APP_VERSION, GenesisDoc};
 use tokio::{net::TcpStream, time::timeout};
 
-use super::{Finding, Patient};
+use super::{Finding, PATIENCE, Patient};
 use crate::archive;
 
-/// The time within which a peer or a node is reached that runs.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// A snapshot older than so many of its periods is of no use to who joins.
 const OLD_PERIODS: u32 = 3;
 /// The longest period of snapshots that a node chooses by itself.
@@ -27,20 +25,20 @@ pub(super) async fn examine(patient: &Patient<'_>, readable: bool, found: &mut V
     let home = patient.home.root().display();
     if archive::is_unfinished(patient.home) {
         let what = format!("the chain in {home} was being replaced by an archive, which did not end");
-        let todo = format!("diemd snapshot restore ARCHIVE --home {home} --again");
+        let todo = patient.command("snapshot restore ARCHIVE --again");
         found.push(Finding::stops("archive", what, "the node does not start on half a chain", todo));
     }
     if !patient.runs
         && let Err(error) = App::held(&patient.home.data())
     {
-        let todo = "use the diemd of that version, or join again: diemd join URL --again";
+        let todo = format!("use the diemd of that version, or join again: {}", patient.command("join URL --again"));
         found.push(Finding::stops("state", error, "this diemd does not open it", todo));
     }
     let genesis = genesis(patient, found);
     nodes(patient, genesis.as_ref(), found).await;
     if patient.config.engine == EngineKind::Comet && readable {
         engine(patient.config, found);
-        peers(patient.config, found).await;
+        peers(patient, found).await;
     }
     snapshots(patient, found);
 }
@@ -82,7 +80,7 @@ async fn nodes(patient: &Patient<'_>, genesis: Option<&GenesisDoc>, found: &mut 
                 node.url(),
                 hex::encode(status.genesis_hash.0)
             );
-            let todo = "make a home with the right one: diemd join URL --genesis-hash HASH";
+            let todo = "make another home with the right one: diemd join URL --genesis-hash HASH --home ANOTHER";
             found.push(Finding::stops("genesis", what, "these are two chains", todo));
         }
         if status.app_version > APP_VERSION {
@@ -110,8 +108,9 @@ fn engine(config: &Config, found: &mut Vec<Finding>) {
     }
 }
 
-async fn peers(config: &Config, found: &mut Vec<Finding>) {
-    let all: Vec<&String> = config.comet.peers.iter().chain(&config.comet.seeds).collect();
+async fn peers(patient: &Patient<'_>, found: &mut Vec<Finding>) {
+    let comet = &patient.config.comet;
+    let all: Vec<&String> = comet.peers.iter().chain(&comet.seeds).collect();
     let mut silent = Vec::new();
     for peer in &all {
         let address = peer.split_once('@').map_or(peer.as_str(), |(_, address)| address);
@@ -123,7 +122,8 @@ async fn peers(config: &Config, found: &mut Vec<Finding>) {
         return;
     }
     let what = format!("nobody listens at {} of {} peers: {}", silent.len(), all.len(), silent.join(", "));
-    let todo = "ask their operators, or name others: diemd config set comet.peers ID@HOST:PORT,...";
+    let todo = patient.command("config set comet.peers ID@HOST:PORT,...");
+    let todo = format!("ask their operators, or name others: {todo}");
     if silent.len() == all.len() {
         found.push(Finding::stops("peers", what, "a node without peers hears of no block", todo));
     } else {

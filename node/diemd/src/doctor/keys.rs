@@ -1,9 +1,8 @@
-//! The keys: owners and modes, the signing state, a key that lies in two homes, a remote signer that does not come.
+//! The keys: the signing state, a key that lies in two homes, a remote signer that does not come.
 
 use std::{
     collections::BTreeSet,
     fs,
-    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -13,12 +12,13 @@ use diem_config::{
     consensus_key::{self, KeyError},
     signing_state,
 };
+use diem_core::development::is_development;
 use diem_engine::EngineKind;
 use diem_host::home::{Home, default_home};
 use ed25519_dalek::SigningKey;
 use tokio::{net::TcpListener, time::timeout};
 
-use super::{Finding, Patient};
+use super::{Finding, Patient, Weight};
 
 /// The time within which a remote signer connects that runs: signers try again every few seconds.
 const SIGNER_PATIENCE: Duration = Duration::from_secs(10);
@@ -26,7 +26,6 @@ const SIGNER_PATIENCE: Duration = Duration::from_secs(10);
 const MOST_NEIGHBOURS: usize = 1_000;
 
 pub(super) async fn examine(patient: &Patient<'_>, found: &mut Vec<Finding>) {
-    modes(patient.home, found);
     if patient.config.engine != EngineKind::Comet {
         return;
     }
@@ -47,28 +46,6 @@ pub(super) fn secrets(home: &Home) -> Vec<PathBuf> {
     ];
     files.extend(fs::read_dir(home.keys()).into_iter().flatten().flatten().map(|entry| entry.path()));
     files
-}
-
-fn modes(home: &Home, found: &mut Vec<Finding>) {
-    let me = rustix::process::geteuid().as_raw();
-    for file in secrets(home) {
-        let Ok(meta) = fs::metadata(&file) else { continue };
-        let (path, mode) = (file.display(), meta.mode() & 0o777);
-        if meta.uid() != me && me != 0 {
-            let what = format!("{path} belongs to user {}, and this is user {me}", meta.uid());
-            let todo = format!("chown {me} {path}, or run the node as its owner");
-            found.push(Finding::stops(
-                "key_owner",
-                what,
-                "the node cannot read it, or another user can change it",
-                todo,
-            ));
-        } else if mode & 0o077 != 0 {
-            let what = format!("{path} has mode {mode:03o}, so that other users can read it");
-            let why = "whoever has the key signs with it, and this validator pays";
-            found.push(Finding::advice("key_mode", what, why, format!("chmod 600 {path}")));
-        }
-    }
 }
 
 fn signing_key(home: &Home, found: &mut Vec<Finding>) {
@@ -106,8 +83,15 @@ fn signing_key(home: &Home, found: &mut Vec<Finding>) {
         let why = "two nodes with one key sign two blocks of one height, and the stake is slashed for it";
         let todo =
             format!("keep it in one: diemd validator export-key FILE --home {} retires the other", other.display());
-        found.push(Finding::stops("key_in_two_homes", what, why, todo));
+        // The keys of development chains are known to everybody, and each devnet has the same ones.
+        let is_serious = !is_of_development(home) || !is_of_development(&Home::at(&other));
+        let weight = if is_serious { Weight::Stops } else { Weight::Advice };
+        found.push(Finding::new("key_in_two_homes", weight, what, why, todo));
     }
+}
+
+fn is_of_development(home: &Home) -> bool {
+    diem_genesis::load(&home.genesis_file(), None).is_ok_and(|genesis| is_development(&genesis.chain_id))
 }
 
 fn has_key(home: &Path, key: &SigningKey) -> bool {

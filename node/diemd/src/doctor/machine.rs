@@ -1,13 +1,17 @@
 //! The machine: clock, disk, memory, open files, ports and who can reach them.
 
-use std::{fs, net::SocketAddr};
+use std::{collections::BTreeSet, fs, net::SocketAddr};
 
 use diem_config::SignerAddress;
 use diem_engine::EngineKind;
 use diem_host::{clock::wall_clock, ports};
-use rustix::process::{Resource, getrlimit};
+use rustix::{
+    fs::StatVfsMountFlags,
+    process::{Resource, getrlimit},
+};
+use tokio::{net::lookup_host, time::timeout};
 
-use super::{Finding, Patient, Weight};
+use super::{Finding, PATIENCE, Patient, Weight, running};
 use crate::disk::{self, Shown};
 
 /// The difference from the clocks of others that is worth a word, and the one from which blocks of this validator are
@@ -19,19 +23,20 @@ const MEMORY_BESIDE_CACHE: u64 = 1 << 30;
 /// The open files that RocksDB, CometBFT's databases and all connections take.
 const FILES_NEEDED: u64 = 1_024;
 const FILES_WISHED: u64 = 4_096;
-/// File systems over a network, on which a lock or a sync may not hold: their numbers in `statfs(2)`.
+/// File systems that are often another machine's, on which a lock or a sync may not hold: their numbers in `statfs(2)`.
 const NETWORK_FILE_SYSTEMS: [(u64, &str); 4] =
     [(0x6969, "NFS"), (0xff53_4d42, "CIFS"), (0xfe53_4d42, "SMB2"), (0x6573_5546, "FUSE")];
 
 pub(super) async fn examine(patient: &Patient<'_>, readable: bool, found: &mut Vec<Finding>) {
     clock(patient, found).await;
     disk(patient, found);
+    file_system(patient, found);
     memory(patient, found);
-    files(found);
+    files(patient, found);
     if readable {
         busy_ports(patient, found);
         open_ports(patient, found);
-        external_address(patient, found);
+        external_address(patient, found).await;
     }
 }
 
@@ -58,11 +63,12 @@ async fn clock(patient: &Patient<'_>, found: &mut Vec<Finding>) {
 }
 
 fn disk(patient: &Patient<'_>, found: &mut Vec<Finding>) {
-    let (root, limits) = (patient.home.root(), &patient.config.disk);
+    let limits = &patient.config.disk;
     for system in disk::of_home(patient.home) {
         let (free, size) = (system.room.free, system.room.size);
         let what = format!("{} of {} are free on the disk of {}", Shown(free), Shown(size), system.folder.display());
-        let todo = "make room, give the home a larger disk, or keep less: store.keep_blocks and diemd prune";
+        let todo = patient.command("prune");
+        let todo = format!("make room, give the home a larger disk, or keep less: set store.keep_blocks, then {todo}");
         if free < limits.needed() {
             let why = format!("a node does not start with less than {} (disk.stop)", Shown(limits.needed()));
             found.push(Finding::stops("disk", what, why, todo));
@@ -70,38 +76,64 @@ fn disk(patient: &Patient<'_>, found: &mut Vec<Finding>) {
             found.push(Finding::advice("disk", what, "at this rate it may fill while nobody looks", todo));
         }
     }
-    let Ok(kind) = rustix::fs::statfs(root) else { return };
-    let number = kind.f_type.cast_unsigned() & 0xffff_ffff;
-    if let Some((_, name)) = NETWORK_FILE_SYSTEMS.iter().find(|(known, _)| *known == number) {
-        let what = format!("{} is on {name}, a file system of another machine", root.display());
-        let why = "the lock that keeps two nodes apart may not hold there, nor the sync that a commit stands on";
-        found.push(Finding::advice("file_system", what, why, "move the home to a disk of this machine"));
+}
+
+/// Judges the file systems of all parts of the home, each of which may be a mount of its own.
+fn file_system(patient: &Patient<'_>, found: &mut Vec<Finding>) {
+    let (data, comet) = (patient.home.data(), patient.home.comet());
+    let (snapshots, blocks) = (data.join("snapshots"), comet.join("data"));
+    let (mut kinds, mut is_read_only) = (BTreeSet::new(), false);
+    for part in [patient.home.root(), &data, &snapshots, &comet, &blocks] {
+        let number = rustix::fs::statfs(part).map(|kind| kind.f_type.cast_unsigned() & 0xffff_ffff);
+        let name = NETWORK_FILE_SYSTEMS.iter().find(|(known, _)| number == Ok(*known)).map(|(_, name)| *name);
+        if let Some(name) = name.filter(|name| kinds.insert(*name)) {
+            let what = format!("{} is on {name}, a file system that may be another machine's", part.display());
+            let why = "the lock that keeps two nodes apart may not hold there, nor the sync that a commit stands on";
+            found.push(Finding::advice("file_system", what, why, "move the home to a disk of this machine"));
+        }
+        let flags = rustix::fs::statvfs(part).map(|system| system.f_flag).unwrap_or(StatVfsMountFlags::empty());
+        if flags.contains(StatVfsMountFlags::RDONLY) && !is_read_only {
+            is_read_only = true;
+            let what = format!("{} is on a file system that is mounted read-only", part.display());
+            let todo = "mount it writable; look with dmesg whether the system has done this because the disk fails";
+            found.push(Finding::stops("file_system", what, "the node cannot write there", todo));
+        }
     }
 }
 
+/// Judges the memory that the node that runs may take, or one that is started from here.
 fn memory(patient: &Patient<'_>, found: &mut Vec<Finding>) {
     let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let total =
         text.lines().find_map(|line| line.strip_prefix("MemTotal:")?.split_whitespace().next()?.parse::<u64>().ok());
     let Some(total) = total.map(|kib| kib.saturating_mul(1_024)) else { return };
+    let (most, whose) = match running::memory_limit(patient.process).filter(|limit| *limit < total) {
+        Some(limit) if patient.process.is_some() => (limit, "the control group of the node that runs has"),
+        Some(limit) => (limit, "the control group of a node that is started from here has"),
+        None => (total, "this machine has"),
+    };
     let cache = (patient.config.store.cache_mib as u64).saturating_mul(1 << 20);
     let needed = cache.saturating_add(MEMORY_BESIDE_CACHE);
-    if total < needed {
-        let what = format!("this machine has {} MiB of memory, and the node may take {}", total >> 20, needed >> 20);
+    if most < needed {
+        let what = format!("{whose} {} MiB of memory, and the node may take {}", most >> 20, needed >> 20);
         let why = "the system ends a process that takes more than there is";
-        let todo = format!("diemd config set store.cache_mib {}", (total >> 22).max(1));
+        let todo = patient.command(&format!("config set store.cache_mib {}", (most >> 22).max(1)));
+        let todo = format!("{todo}, or give it more (MemoryMax= of a unit, --memory of a container)");
         found.push(Finding::stops("memory", what, why, todo));
     }
 }
 
-fn files(found: &mut Vec<Finding>) {
-    let Some(limit) = getrlimit(Resource::Nofile).current else { return };
-    if limit >= FILES_WISHED {
-        return;
-    }
-    let what = format!("a process of this user may open {limit} files");
+/// Judges the files that the node that runs may open, or one that is started from here: it raises its limit itself, as
+/// CometBFT does, as far as the system lets it.
+fn files(patient: &Patient<'_>, found: &mut Vec<Finding>) {
+    let (limit, whose) = match patient.runs {
+        true => (patient.process.and_then(running::open_files), "the node that runs"),
+        false => (getrlimit(Resource::Nofile).maximum, "a node that is started from here"),
+    };
+    let Some(limit) = limit.filter(|limit| *limit < FILES_WISHED) else { return };
+    let what = format!("{whose} may open {limit} files");
     let why = "database and connections need more, and fail one by one when there are none left";
-    let todo = format!("ulimit -n {FILES_WISHED} before the start, or LimitNOFILE={FILES_WISHED} in the unit");
+    let todo = format!("ulimit -n {FILES_WISHED} before its start, or LimitNOFILE={FILES_WISHED} in the unit");
     let weight = if limit < FILES_NEEDED { Weight::Stops } else { Weight::Advice };
     found.push(Finding::new("open_files", weight, what, why, todo));
 }
@@ -128,7 +160,7 @@ fn busy_ports(patient: &Patient<'_>, found: &mut Vec<Finding>) {
     }
     for (setting, purpose, at) in listens(patient) {
         let Err(error) = ports::check(at, purpose, &format!("set `{setting}` to another port")) else { continue };
-        let todo = format!("diemd config set {setting} ADDRESS --home {}", patient.home.root().display());
+        let todo = patient.command(&format!("config set {setting} ADDRESS"));
         found.push(Finding::stops("ports", error, "the node cannot start without it", todo));
     }
 }
@@ -154,32 +186,37 @@ fn open_ports(patient: &Patient<'_>, found: &mut Vec<Finding>) {
             ),
             _ => ("it tells strangers how this node is", "listen on loopback or a private address"),
         };
-        found.push(Finding::advice(
-            "open_to_the_world",
-            what,
-            why,
-            format!("{todo}: diemd config set {setting} ADDRESS"),
-        ));
+        let todo = format!("{todo}: {}", patient.command(&format!("config set {setting} ADDRESS")));
+        found.push(Finding::advice("open_to_the_world", what, why, todo));
     }
 }
 
-fn external_address(patient: &Patient<'_>, found: &mut Vec<Finding>) {
+async fn external_address(patient: &Patient<'_>, found: &mut Vec<Finding>) {
     let comet = &patient.config.comet;
-    if patient.config.engine != EngineKind::Comet || comet.local || !comet.pex {
+    if patient.config.engine != EngineKind::Comet {
         return;
     }
-    let todo = "diemd config set comet.external_address HOST:PORT";
-    let announced: Option<SocketAddr> = comet.external_address.parse().ok();
-    if comet.external_address.is_empty() && comet.p2p.ip().is_unspecified() {
+    let (address, todo) = (&comet.external_address, patient.command("config set comet.external_address HOST:PORT"));
+    let announced: Vec<SocketAddr> = match timeout(PATIENCE, lookup_host(address)).await {
+        Ok(Ok(all)) => all.collect(),
+        _ => Vec::new(),
+    };
+    if !address.is_empty() && announced.is_empty() {
+        let what = format!("comet.external_address is {address}, and no address is known here for this name");
+        let why = "CometBFT does not start with it, and peers would connect to nobody";
+        let todo = format!("enter the name where its zone is kept, or {todo}");
+        found.push(Finding::stops("external_address", what, why, todo));
+        return;
+    }
+    if comet.local || !comet.pex {
+        return;
+    }
+    if address.is_empty() && comet.p2p.ip().is_unspecified() {
         let what = "comet.external_address is empty, and comet.p2p listens at every address";
-        found.push(Finding::advice(
-            "external_address",
-            what,
-            "peers are told no address at which they could connect",
-            todo,
-        ));
-    } else if announced.is_some_and(is_private) {
-        let what = format!("comet.external_address is {}, which only this network knows", comet.external_address);
+        let why = "peers are told no address at which they could connect";
+        found.push(Finding::advice("external_address", what, why, todo));
+    } else if announced.into_iter().any(is_private) {
+        let what = format!("comet.external_address is {address}, which only this network knows");
         found.push(Finding::advice("external_address", what, "peers elsewhere try it in vain", todo));
     }
 }

@@ -4,23 +4,28 @@ use std::{
     any::Any,
     collections::BTreeSet,
     fs,
-    io::{Read as _, Write as _},
+    io::{ErrorKind, Read as _, Write as _},
     net::TcpListener,
-    os::unix::fs::PermissionsExt as _,
+    os::unix::{
+        fs::{PermissionsExt as _, chown},
+        process::CommandExt as _,
+    },
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
 use diem_api::{Hash, Status};
 use diem_types::APP_VERSION;
+use rustix::process::{Pid, Resource, Rlimit, Signal, geteuid, prlimit};
 use serde_json::Value;
 
 use crate::support::{
+    client::until,
     disk::SmallDisk,
     files::copy,
     ports::Ports,
-    process::{run, words},
-    single::{Single, comet_home, instant_home},
+    process::{diemd, run, signal, words},
+    single::{Single, comet_home, instant_home, own_chain},
 };
 
 /// A copy of a good home, on which a break is tried.
@@ -60,25 +65,47 @@ impl Trial {
         self.held.push(Box::new(TcpListener::bind(self.setting(key)).unwrap()));
     }
 
-    /// The names of what the doctor finds, and its exit code.
-    fn examined(&self) -> (BTreeSet<String>, Option<i32>) {
-        let mut command = Command::new("sh");
-        command.args(["-c", &format!("{}; exec \"$0\" \"$@\"", self.before), env!("CARGO_BIN_EXE_diemd")]);
-        command.args(["doctor", "--output", "json", "--home"]).arg(&self.home).stdin(Stdio::null());
-        for url in &self.urls {
-            command.args(["--url", url]);
-        }
-        let ran = command.output().unwrap();
-        let report: Value = serde_json::from_slice(&ran.stdout).unwrap_or_else(|_| panic!("{}", words(&ran)));
-        let mut names = BTreeSet::new();
-        for finding in report["findings"].as_array().unwrap() {
-            for part in ["what", "why", "todo"] {
-                assert!(finding[part].as_str().is_some_and(|text| text.len() > 5), "{finding}");
-            }
-            names.insert(finding["check"].as_str().unwrap().to_owned());
-        }
-        (names, ran.status.code())
+    fn examined(&self) -> Seen {
+        examined(&self.home, self.before, &self.urls)
     }
+}
+
+/// The names of what the doctor finds, and its exit code.
+type Seen = (BTreeSet<String>, Option<i32>);
+
+/// What is seen where nothing is wrong.
+fn well() -> Seen {
+    (BTreeSet::new(), Some(0))
+}
+
+fn only(name: &str, code: i32) -> Seen {
+    (BTreeSet::from([name.to_owned()]), Some(code))
+}
+
+/// Looks at a home, after what the shell does before.
+fn examined(home: &Path, before: &str, urls: &[String]) -> Seen {
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("{before}; exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_diemd")]);
+    command.args(["doctor", "--output", "json", "--home"]).arg(home).stdin(Stdio::null());
+    for url in urls {
+        command.args(["--url", url]);
+    }
+    let ran = command.output().unwrap();
+    let report: Value = serde_json::from_slice(&ran.stdout).unwrap_or_else(|_| panic!("{}", words(&ran)));
+    let mut names = BTreeSet::new();
+    for finding in report["findings"].as_array().unwrap() {
+        for part in ["what", "why", "todo"] {
+            assert!(finding[part].as_str().is_some_and(|text| text.len() > 5), "{finding}");
+        }
+        // What is advised is about this home, and not about the default one.
+        for line in finding["todo"].as_str().unwrap().split("diemd ").skip(1) {
+            let verb = line.split_whitespace().next().unwrap_or_default();
+            let names_home = line.contains("--home ") || line.contains("--api ");
+            assert!(names_home || !["config", "join", "prune", "snapshot", "healthz"].contains(&verb), "{finding}");
+        }
+        names.insert(finding["check"].as_str().unwrap().to_owned());
+    }
+    (names, ran.status.code())
 }
 
 /// A node that says this status at this time, as long as the test runs.
@@ -127,7 +154,7 @@ fn status_of(home: &Path) -> Status {
 type Break = (&'static str, i32, fn(&mut Trial));
 
 /// The broken set-ups: what is found, the exit code, and how it is broken. Neighbours do not hide each other.
-const BREAKS: [Break; 23] = [
+const BREAKS: [Break; 26] = [
     ("memory", 1, |trial| trial.set("store.cache_mib", "1048576")),
     ("open_files", 1, |trial| trial.before = "ulimit -n 512"),
     ("ports", 1, |trial| trial.occupy("api.listen")),
@@ -158,7 +185,9 @@ const BREAKS: [Break; 23] = [
         let later = Status { app_version: APP_VERSION + 1, ..status_of(&trial.home) };
         trial.urls.push(node_that_says(&later, &now()));
     }),
-    ("key_in_two_homes", 1, |trial| copy(&trial.home, &trial.home.with_file_name("moved"))),
+    ("external_address", 1, |trial| trial.set("comet.external_address", "no-such-host.invalid:26656")),
+    // The keys of this chain are known to everybody.
+    ("key_in_two_homes", 0, |trial| copy(&trial.home, &trial.home.with_file_name("moved"))),
     ("nodes", 0, |trial| trial.urls.push("http://127.0.0.1:9".into())),
     ("key", 1, |trial| fs::remove_file(trial.comet("config/priv_validator_key.json")).unwrap()),
     ("archive", 1, |trial| fs::create_dir(trial.home.join("restore")).unwrap()),
@@ -166,6 +195,10 @@ const BREAKS: [Break; 23] = [
     ("clock", 1, |trial| {
         let date = httpdate::fmt_http_date(std::time::SystemTime::now() + std::time::Duration::from_secs(120));
         trial.urls.push(node_that_says(&status_of(&trial.home), &date));
+    }),
+    ("nodes", 0, |trial| {
+        trial.before = "ulimit -n 4096; export SSL_CERT_FILE=/nowhere/at/all SSL_CERT_DIR=/nowhere/either";
+        trial.urls.push("https://node.example".into());
     }),
     ("key", 1, |trial| fs::write(trial.comet("config/priv_validator_key.json"), "{}").unwrap()),
     ("ports", 1, |trial| trial.occupy("comet.p2p")),
@@ -183,6 +216,9 @@ const BREAKS: [Break; 23] = [
         let address = trial.setting("comet.p2p").replace(":2", ":1");
         trial.set("comet.signer", &format!("tcp://{address}"));
     }),
+    ("home_mode", 0, |trial| {
+        fs::set_permissions(trial.home.join("data"), fs::Permissions::from_mode(0o770)).unwrap();
+    }),
     ("genesis", 1, |trial| fs::write(trial.home.join("genesis.json"), "{").unwrap()),
     ("configuration", 1, |trial| {
         let file = trial.home.join("config.toml");
@@ -195,16 +231,18 @@ const BREAKS: [Break; 23] = [
 fn each_broken_set_up_is_named_alone_and_beside_another_and_a_good_one_has_nothing() {
     let (folder, ports) = (tempfile::tempdir().unwrap(), Ports::claim());
     let (good, _) = comet_home(folder.path(), &ports, ["--preset", "dev"]);
-    let mut well = Trial::of(&good);
-    well.urls.push(node_that_says(&status_of(&good), &now()));
-    assert_eq!(well.examined(), (BTreeSet::new(), Some(0)));
+    let mut trial = Trial::of(&good);
+    trial.urls.push(node_that_says(&status_of(&good), &now()));
+    fs::remove_dir_all(trial.home.join("run")).unwrap();
+    assert_eq!(trial.examined(), well());
+    assert!(!trial.home.join("run").exists(), "nothing is made in the home");
     let screen = run(&["doctor", "--home", good.to_str().unwrap()]);
     assert_eq!(String::from_utf8_lossy(&screen.stdout), "nothing was found that is not well\n");
 
     for (name, code, hurt) in BREAKS {
         let mut trial = Trial::of(&good);
         hurt(&mut trial);
-        assert_eq!(trial.examined(), (BTreeSet::from([name.to_owned()]), Some(code)), "{name}");
+        assert_eq!(trial.examined(), only(name, code), "{name}");
     }
     for pair in BREAKS.windows(2) {
         let mut trial = Trial::of(&good);
@@ -215,8 +253,14 @@ fn each_broken_set_up_is_named_alone_and_beside_another_and_a_good_one_has_nothi
     }
 }
 
-#[test]
-fn a_small_disk_an_old_snapshot_and_a_folder_without_a_home_are_named() {
+/// Waits until the node of a home is ready, asked at its own address or another one.
+async fn ready(home: &Path, flags: &[&str]) {
+    let line = [&["healthz", "--ready", "--home", home.to_str().unwrap()], flags].concat();
+    until("a ready node", async || run(&line).status.success().then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_small_disk_an_old_snapshot_and_a_folder_without_a_home_are_named() {
     let (folder, ports) = (tempfile::tempdir().unwrap(), Ports::claim());
     let nothing = run(&["doctor", "--home", folder.path().join("nothing").to_str().unwrap()]);
     assert_eq!(nothing.status.code(), Some(1));
@@ -224,6 +268,7 @@ fn a_small_disk_an_old_snapshot_and_a_folder_without_a_home_are_named() {
 
     let home = instant_home(folder.path(), &ports);
     let node = Single::start(&home, &[]);
+    ready(&home, &[]).await;
     let snapshot = home.join("data/snapshots/1");
     fs::create_dir_all(&snapshot).unwrap();
     assert!(Command::new("touch").args(["-d", "2 days ago"]).arg(&snapshot).status().unwrap().success());
@@ -243,41 +288,260 @@ fn a_small_disk_an_old_snapshot_and_a_folder_without_a_home_are_named() {
     assert!(said.contains("STOPS: disk") && said.contains("make room"), "{said}");
 }
 
-#[test]
-fn a_bundle_holds_no_secret() {
+#[tokio::test(flavor = "multi_thread")]
+async fn the_node_that_runs_is_asked_and_its_own_limits_count() {
     let (folder, ports) = (tempfile::tempdir().unwrap(), Ports::claim());
-    let (home, _) = comet_home(folder.path(), &ports, ["--preset", "dev"]);
-    let made = run(&["keys", "add", "k", "--home", home.to_str().unwrap(), "--plain-for", "diem-dev-1"]);
-    assert!(made.status.success(), "{}", words(&made));
-    let endpoint = "http://user:word-of-a-user@127.0.0.1:8545/v2/word-in-a-path?key=word-in-a-query";
-    let config = fs::read_to_string(home.join("config.toml")).unwrap();
-    let text = config.replace("base_rpc = \"\"", &format!("base_rpc = \"{endpoint}\""));
-    fs::write(home.join("config.toml"), &text).unwrap();
+    let home = instant_home(folder.path(), &ports);
+    let (many, few) = ("ulimit -n 4096", "ulimit -n 512");
+    assert_eq!(examined(&home, few, &[]), only("open_files", 1));
+    let node = Single::start(&home, &[]);
+    ready(&home, &[]).await;
+    assert_eq!(examined(&home, few, &[]), well());
+    let limit = Rlimit { current: Some(600), maximum: Some(600) };
+    prlimit(Pid::from_raw(i32::try_from(node.pid()).unwrap()), Resource::Nofile, limit).unwrap();
+    assert_eq!(examined(&home, many, &[]), only("open_files", 1));
+    drop(node);
 
+    let node = Single::start(&home, &[]);
+    ready(&home, &[]).await;
+    signal(node.pid(), Signal::STOP);
+    assert_eq!(examined(&home, many, &[]), only("readiness", 1));
+    signal(node.pid(), Signal::CONT);
+    drop(node);
+
+    // What such a node would need is more than any disk has.
+    let node = Single::start(&home, &["--set", "ready.disk_mib=1000000000"]);
+    until("a node that is not ready", async || {
+        let asked = run(&["healthz", "--ready", "--home", home.to_str().unwrap()]);
+        words(&asked).contains("the disk has room for").then_some(())
+    })
+    .await;
+    assert_eq!(examined(&home, many, &[]), only("readiness", 0));
+    drop(node);
+
+    // One that was started with another address works all the same.
+    let elsewhere = format!("127.0.0.1:{}", 1_417 + ports.offset);
+    let node = Single::start(&home, &["--api", &elsewhere]);
+    ready(&home, &["--api", &elsewhere]).await;
+    assert_eq!(examined(&home, many, &[]), only("readiness", 0));
+    drop(node);
+
+    let list = || {
+        let listed = Command::new("find").arg(&home).args(["-printf", "%p %U %m %i %s %T@\\n"]).output().unwrap();
+        String::from_utf8(listed.stdout).unwrap()
+    };
+    let before = list();
+    assert_eq!(examined(&home, many, &[]), well());
+    assert_eq!(list(), before, "nothing in the home is changed");
+}
+
+#[test]
+fn the_files_are_judged_for_the_owner_of_the_home_and_not_for_who_asks() {
+    if !geteuid().is_root() {
+        println!("skipped: only root can give files to other users");
+        return;
+    }
+    let (owner, other) = (12_345, 54_321);
+    let (folder, ports) = (tempfile::tempdir().unwrap(), Ports::claim());
+    let (good, _) = comet_home(folder.path(), &ports, ["--preset", "dev"]);
+    let trial = Trial::of(&good);
+    let given = Command::new("chown").args(["-R", &format!("{owner}:{owner}")]).arg(&trial.home).status().unwrap();
+    assert!(given.success());
+    assert_eq!(trial.examined(), well());
+
+    let key = "cometbft/config/priv_validator_key.json";
+    for path in ["data/LOCK", "data/LOG", "cometbft/data/LOG"] {
+        fs::write(trial.home.join(path), "").unwrap();
+        chown(trial.home.join(path), Some(owner), Some(owner)).unwrap();
+    }
+    let cases = [
+        (key, (0, 0, 0o600), Some("key_owner")),
+        // What root lends to the group of the node alone is as good as its own.
+        (key, (0, owner, 0o640), None),
+        (key, (other, owner, 0o640), Some("key_owner")),
+        (key, (owner, owner, 0o200), Some("key_owner")),
+        ("config.toml", (0, 0, 0o600), Some("home_owner")),
+        ("config.toml", (0, 0, 0o644), None),
+        ("genesis.json", (0, 0, 0o640), Some("home_owner")),
+        ("cometbft/data", (0, 0, 0o755), Some("home_owner")),
+        ("run", (other, other, 0o755), Some("home_owner")),
+        // Some files are opened for writing as they are.
+        ("data/LOCK", (0, 0, 0o644), Some("home_owner")),
+        ("data/LOG", (0, 0, 0o644), None),
+        ("cometbft/data/LOG", (0, 0, 0o644), Some("home_owner")),
+        ("data/LOCK", (owner, owner, 0o600), None),
+    ];
+    for (path, (user, group, mode), finding) in cases {
+        let path = trial.home.join(path);
+        let kept = fs::metadata(&path).unwrap().permissions();
+        chown(&path, Some(user), Some(group)).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        let expected = finding.map_or_else(well, |name| only(name, 1));
+        assert_eq!(trial.examined(), expected, "{} of {user}:{group} {mode:o}", path.display());
+        chown(&path, Some(owner), Some(owner)).unwrap();
+        fs::set_permissions(&path, kept).unwrap();
+    }
+
+    // Who may not look is told that, and not that there is no node.
+    fs::set_permissions(trial.home.parent().unwrap(), fs::Permissions::from_mode(0o755)).unwrap();
+    let ran = diemd().args(["doctor", "--home"]).arg(&trial.home).uid(other).gid(other).output();
+    match ran {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            println!("left out: no other user can run {}", env!("CARGO_BIN_EXE_diemd"));
+        }
+        ran => {
+            let screen = String::from_utf8(ran.unwrap().stdout).unwrap();
+            assert!(screen.contains("STOPS: home") && screen.contains("Permission denied"), "{screen}");
+        }
+    }
+}
+
+#[test]
+fn a_key_of_a_real_chain_in_two_homes_stops_the_node() {
+    let (folder, ports) = (tempfile::tempdir().unwrap(), Ports::claim());
+    let genesis = folder.path().join("genesis.toml");
+    fs::write(&genesis, own_chain("doctor-1")).unwrap();
+    let (good, _) = comet_home(folder.path(), &ports, ["--genesis", genesis.to_str().unwrap()]);
+    let trial = Trial::of(&good);
+    copy(&trial.home, &trial.home.with_file_name("moved"));
+    assert_eq!(trial.examined(), only("key_in_two_homes", 1));
+}
+
+#[test]
+fn file_systems_and_limits_of_control_groups_are_named() {
+    let (folder, ports) = (tempfile::tempdir().unwrap(), Ports::claim());
+    let (home, said) = (instant_home(folder.path(), &ports), folder.path().join("said"));
+    let line = |home: &Path| {
+        let (diemd, home, said) = (env!("CARGO_BIN_EXE_diemd"), home.display(), said.display());
+        format!("'{diemd}' doctor --home '{home}' > '{said}' 2>&1")
+    };
+    let small = tempfile::tempdir().unwrap();
+    if let Some(mut disk) = SmallDisk::mount(small.path(), "100m") {
+        let copied = small.path().join("home");
+        let read_only = format!(
+            "cp -a '{}' '{}' && mount -o remount,ro '{}'",
+            home.display(),
+            copied.display(),
+            small.path().display()
+        );
+        assert_eq!((disk.run(&read_only), disk.run(&line(&copied))), (Some(0), Some(1)));
+        let screen = fs::read_to_string(&said).unwrap();
+        assert!(screen.contains("STOPS: file_system") && screen.contains("read-only"), "{screen}");
+
+        let groups = "mount -t tmpfs tmpfs /sys/fs/cgroup && mkdir /sys/fs/cgroup/memory";
+        assert_eq!(disk.run(groups), Some(0));
+        for (file, limit) in [("memory.max", 300_u64), ("memory/memory.limit_in_bytes", 200)] {
+            assert_eq!(disk.run(&format!("echo {} > /sys/fs/cgroup/{file}", limit << 20)), Some(0));
+            disk.run(&line(&home));
+            let screen = fs::read_to_string(&said).unwrap();
+            let is_named =
+                screen.contains(&format!("the control group of a node that is started from here has {limit} MiB"));
+            assert!(is_named && screen.contains("STOPS: memory"), "{file}: {screen}");
+        }
+    }
+
+    // A file system of this kind tells what it is to everybody, also where nobody serves it; it needs root.
+    let snapshots = home.join("data/snapshots");
+    fs::create_dir_all(&snapshots).unwrap();
+    let mount = "exec 7<>/dev/fuse && mount -i -t fuse -o fd=7,rootmode=40000,user_id=1,group_id=1 fuse";
+    let script = format!("{{ {mount} '{}'; }} || exit 77; {}", snapshots.display(), line(&home));
+    let ran = Command::new("unshare").args(["--mount", "bash", "-c", &script]).output();
+    match ran {
+        Ok(ran) if ran.status.code() == Some(77) || words(&ran).contains("unshare failed") => {
+            println!("left out: this machine does not let a test mount FUSE: {}", words(&ran));
+        }
+        Err(_) => println!("left out: there is no unshare here"),
+        Ok(_) => {
+            let screen = fs::read_to_string(&said).unwrap();
+            assert!(screen.contains("advice: file_system") && screen.contains("data/snapshots is on FUSE"), "{screen}");
+        }
+    }
+}
+
+/// Writes a bundle of a home, and checks that it has none of its keys nor these words; returns its bytes.
+fn bundle(home: &Path, words_of_secrets: &[&str]) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("bundle.tar");
     let line = ["doctor", "--home", home.to_str().unwrap(), "--bundle", file.to_str().unwrap()];
     run(&line);
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     let bundle = fs::read(&file).unwrap();
-    let holds = |secret: &[u8]| memchr::memmem::find(&bundle, secret).is_some();
-    assert!(holds(b"findings.json") && holds(b"config.toml") && holds(b"priv_validator_key.json"));
-    let mut secrets: Vec<String> =
-        ["word-of-a-user", "word-in-a-path", "word-in-a-query"].map(String::from).into_iter().collect();
-    // Every string of some length in the files of keys, and every word of a phrase that was shown.
-    for path in ["cometbft/config/priv_validator_key.json", "cometbft/config/node_key.json", "bridge_key.json"] {
-        secrets.extend(long_strings(&fs::read_to_string(home.join(path)).unwrap()));
+    let mut secrets: Vec<String> = words_of_secrets.iter().map(|word| (*word).to_owned()).collect();
+    // Every string of some length in the files of keys.
+    let own = ["cometbft/config/priv_validator_key.json", "cometbft/config/node_key.json", "bridge_key.json"];
+    let mut files: Vec<PathBuf> = own.map(|path| home.join(path)).into();
+    files.extend(fs::read_dir(home.join("keys")).unwrap().map(|entry| entry.unwrap().path()));
+    for file in files.iter().filter(|file| file.exists()) {
+        secrets.extend(long_strings(&fs::read_to_string(file).unwrap()));
     }
-    for entry in fs::read_dir(home.join("keys")).unwrap() {
-        secrets.extend(long_strings(&fs::read_to_string(entry.unwrap().path()).unwrap()));
-    }
-    assert!(secrets.len() > 6, "{secrets:?}");
+    assert!(secrets.len() > words_of_secrets.len(), "{secrets:?}");
     for secret in secrets {
-        assert!(!holds(secret.as_bytes()), "{secret}");
+        assert!(!holds(&bundle, &secret), "{secret}");
     }
     // A second one does not replace it.
     let again = run(&line);
     assert_eq!(again.status.code(), Some(1));
     assert!(words(&again).contains("cannot be written"), "{}", words(&again));
+    bundle
+}
+
+fn holds(bundle: &[u8], text: &str) -> bool {
+    memchr::memmem::find(bundle, text.as_bytes()).is_some()
+}
+
+/// Makes a key of an account in a home.
+fn add_key(home: &Path) {
+    let made = run(&["keys", "add", "k", "--home", home.to_str().unwrap(), "--plain-for", "diem-dev-1"]);
+    assert!(made.status.success(), "{}", words(&made));
+}
+
+const ENDPOINT: &str = "http://user:word-of-a-user@127.0.0.1:8545/v2/word-in-a-path?key=word-in-a-query";
+const WORDS: [&str; 3] = ["word-of-a-user", "word-in-a-path", "word-in-a-query"];
+
+#[test]
+fn a_bundle_holds_no_secret() {
+    let (folder, ports) = (tempfile::tempdir().unwrap(), Ports::claim());
+    let (home, _) = comet_home(folder.path(), &ports, ["--preset", "dev"]);
+    add_key(&home);
+    let config = fs::read_to_string(home.join("config.toml")).unwrap();
+    let text = config.replace("base_rpc = \"\"", &format!("base_rpc = \"{ENDPOINT}\""));
+    fs::write(home.join("config.toml"), &text).unwrap();
+    let said = bundle(&home, &WORDS);
+    for part in ["findings.json", "config.toml", "priv_validator_key.json", "no node runs in this home"] {
+        assert!(holds(&said, part), "{part}");
+    }
+    assert!(holds(&said, "log.file is not set"));
+
+    let text = text.replace("\nfile = \"\"", "\nfile = \"kept.log\"");
+    fs::write(home.join("config.toml"), &text).unwrap();
+    let lines = format!("the first line\n{{\"endpoint\":\"{ENDPOINT}\"}}\nBase at {ENDPOINT} is silent\n");
+    fs::write(home.join("kept.log"), lines).unwrap();
+    let said = bundle(&home, &WORDS);
+    assert!(holds(&said, "the first line") && holds(&said, "Base at http://127.0.0.1:8545/... is silent"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bundle_has_the_chain_and_what_the_node_says_and_logs() {
+    let (folder, ports) = (tempfile::tempdir().unwrap(), Ports::claim());
+    let home = instant_home(folder.path(), &ports);
+    add_key(&home);
+    let set = run(&["config", "set", "log.file", "kept.log", "--home", home.to_str().unwrap()]);
+    assert!(set.status.success(), "{}", words(&set));
+    let _node = Single::start(&home, &[]);
+    ready(&home, &[]).await;
+    until("a line of the log", async || fs::metadata(home.join("kept.log")).ok().filter(|file| file.len() > 0)).await;
+    let said = bundle(&home, &[]);
+    let genesis = diem_genesis::load(&home.join("genesis.json"), None).unwrap();
+    let first = fs::read_to_string(home.join("kept.log")).unwrap();
+    for part in [
+        &*format!("\"chain_id\": \"{}\"", genesis.chain_id),
+        &hex::encode(genesis.hash()),
+        "\"ready\": true",
+        "\"uptime_seconds\"",
+        first.lines().next().unwrap(),
+    ] {
+        assert!(holds(&said, part), "{part}");
+    }
 }
 
 /// The strings of a JSON text that are long enough to be secret.
