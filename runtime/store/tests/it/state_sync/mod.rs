@@ -1,6 +1,7 @@
 //! Snapshots taken, restored, lied about, and restores that are killed.
 
 mod definition;
+mod full;
 mod killed;
 mod lies;
 mod manifests;
