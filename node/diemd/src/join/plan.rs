@@ -237,7 +237,8 @@ impl Join {
                 let reason = if proven {
                     format!("block {height} is trusted because validators of the genesis have signed it")
                 } else {
-                    format!("block {height} is trusted because all nodes that you named show it")
+                    let who = if self.urls.len() == 1 { "the only node" } else { "each node" };
+                    format!("block {height} is trusted because {who} that you named shows it")
                 };
                 ((height, hash), time, reason, !proven)
             }
