@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    process::{Child, Stdio},
+    process::{Child, Command, Output, Stdio},
 };
 
 use diem_client::Client;
@@ -12,16 +12,19 @@ use diem_config::Config;
 use rustix::process::Signal;
 use saphyr::{LoadableYamlNode as _, Yaml};
 
-use crate::support::{
-    client::{reach, until},
-    process::{Ended, diemd, run, signal, wait, words},
+use crate::{
+    docs::{marked, root},
+    support::{
+        client::{reach, until},
+        process::{Ended, diemd, run, signal, wait, words},
+    },
 };
 
 /// The user of every container of ours.
 const USER: &str = "10001:10001";
 
 fn docker() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().join("docker")
+    root().join("docker")
 }
 
 /// The instructions of the Dockerfile, each on one line, without comments.
@@ -195,11 +198,14 @@ fn containers_are_confined_and_only_the_port_for_peers_leaves_this_machine() {
             }
         }
     }
-    assert!(seen >= 9, "only {seen} services were found");
+    assert!(seen >= 10, "only {seen} services were found");
     // The signer reaches the node and nobody else.
     let node = Compose::read("compose.node.yml");
-    assert_eq!(list(&node.services["signer"], "networks"), ["signer"]);
-    assert_eq!(fields(&fields(&node.whole["networks"])["signer"])["internal"].as_bool(), Some(true));
+    for service in ["key", "signer"] {
+        assert_eq!(list(&node.services[service], "networks"), ["signer"]);
+        assert_eq!(list(&node.services[service], "profiles"), [service], "nobody gets it unasked");
+    }
+    assert!(!node.services["node"].contains_key("profiles"));
 }
 
 #[test]
@@ -283,6 +289,12 @@ impl Container {
 
 fn spawn(command: &[String], home: &Path, address: &str) -> Child {
     let log = fs::File::options().create(true).append(true).open(home.with_extension("log")).unwrap();
+    let mut process = contained(command, home, address);
+    process.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap()
+}
+
+/// The program with the environment of a container that has this address and this home.
+fn contained(command: &[String], home: &Path, address: &str) -> Command {
     let mut process = diemd();
     process.args(command).env("DIEM_HOME", home);
     for (setting, port) in [
@@ -296,7 +308,14 @@ fn spawn(command: &[String], home: &Path, address: &str) -> Child {
     }
     // Unlike that of a container, this address is one of the loopback.
     process.env("DIEM_API_HOSTS", address);
-    process.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap()
+    process
+}
+
+/// The addresses of the containers of a test. They have the usual ports and addresses of their own; on loopback, all of
+/// 127.0.0.0/8 is of this machine.
+fn address(network: u8, host: u8) -> String {
+    let process = std::process::id().to_be_bytes();
+    format!("127.{}.{}.{host}", process[2].max(1).wrapping_add(network), process[3])
 }
 
 /// Takes the command of a service, with these values for its variables.
@@ -320,9 +339,7 @@ fn command(compose: &Compose, service: &str, values: &[(&str, &str)]) -> Vec<Str
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_commands_of_the_compose_files_make_a_chain_and_a_node_that_joins_it() {
-    // Containers have the usual ports and addresses of their own; on loopback, all of 127.0.0.0/8 is of this machine.
-    let process = std::process::id().to_be_bytes();
-    let address = |host: u8| format!("127.{}.{}.{host}", process[2].max(1), process[3]);
+    let address = |host: u8| address(0, host);
     let folder = tempfile::tempdir().unwrap();
     let devnet = Compose::read("compose.devnet.yml");
     let mut homes = command(&devnet, "homes", &[]);
@@ -374,4 +391,115 @@ async fn the_commands_of_the_compose_files_make_a_chain_and_a_node_that_joins_it
     for validator in validators {
         validator.stop();
     }
+}
+
+/// Puts the folders of a service's volumes into an argument that ends in a path, in place of where its container has them.
+fn mounted(compose: &Compose, service: &str, volumes: &Path, argument: &str) -> String {
+    let mounts = list(&compose.services[service], "volumes");
+    let found = mounts.iter().find_map(|mount| {
+        let (volume, place) = mount.trim_end_matches(":ro").split_once(':').unwrap();
+        let (before, path) = argument.split_once(place)?;
+        (path.is_empty() || path.starts_with('/')).then(|| format!("{before}{}{path}", volumes.join(volume).display()))
+    });
+    found.unwrap_or_else(|| argument.to_owned())
+}
+
+/// Runs a command in a container of a service that ends with it; whoever is asked for a passphrase has it in a file.
+fn run_in(compose: &Compose, service: &str, volumes: &Path, arguments: &[&str], address: &str) -> Output {
+    let mut arguments: Vec<String> =
+        arguments.iter().map(|argument| mounted(compose, service, volumes, argument)).collect();
+    if arguments.iter().any(|argument| argument.ends_with("port-key")) {
+        let passphrase = volumes.join("passphrase");
+        fs::write(&passphrase, "a passphrase of the operator's own\n").unwrap();
+        arguments.extend(["--passphrase-file".into(), passphrase.to_str().unwrap().into()]);
+    }
+    let home = mounted(compose, service, volumes, "/data");
+    contained(&arguments, Path::new(&home), address).stdin(Stdio::null()).output().unwrap()
+}
+
+/// Compiles the signer by the line of the Dockerfile that does; `None`, and a line that says so, where there is no Go.
+fn signer_program(folder: &Path) -> Option<PathBuf> {
+    let instructions = instructions();
+    let line = instructions.iter().find_map(|line| line.strip_prefix("RUN go mod init signer")).unwrap();
+    let line = format!("go mod init signer{line}").replace("/out/", "./");
+    fs::create_dir(folder).unwrap();
+    fs::copy(docker().join("signer/main.go"), folder.join("main.go")).unwrap();
+    if Command::new("go").arg("version").output().is_err() {
+        eprintln!("left out: there is no Go to compile the signer with");
+        return None;
+    }
+    let mut shell = Command::new("sh");
+    shell.args(["-e", "-c", &line]).env("COMETBFT", diem_comet::find::VERSION).env("CGO_ENABLED", "0");
+    let made = shell.current_dir(folder).output().unwrap();
+    assert!(made.status.success(), "{}", words(&made));
+    Some(folder.join("signer"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_commands_of_the_book_bring_a_key_into_the_signer_which_says_when_it_has_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(program) = signer_program(&folder.path().join("program")) else { return };
+    let compose = Compose::read("compose.node.yml");
+    let volumes = folder.path();
+    let (of_node, of_key) = (address(1, 1), address(1, 2));
+    let meets = format!("{of_node}:26659");
+    fs::create_dir(volumes.join("signer")).unwrap();
+    let home = volumes.join("home");
+    let made = run(&["init", "--preset", "dev", "--home", home.to_str().unwrap()]);
+    assert!(made.status.success(), "{}", words(&made));
+    let node = Container::start(&["start".to_owned()], &home, &of_node);
+    let signed = reach(&node.client(), 3).await;
+
+    // Without its key the signer ends, and says what to do.
+    let signs = || {
+        let arguments = list(&compose.services["signer"], "command").into_iter().map(|argument| {
+            let argument = argument.replace("node:26659", &meets).replace("${DIEM_CHAIN_ID:-}", "diem-dev-1");
+            mounted(&compose, "signer", volumes, &argument)
+        });
+        let mut signer = Command::new(&program);
+        signer.args(arguments).stdin(Stdio::null());
+        signer
+    };
+    let missing = signs().output().unwrap();
+    let told = words(&missing);
+    assert!(missing.status.code() == Some(1) && told.contains("there is no ") && told.contains("import-key"), "{told}");
+
+    // The commands of the page, on folders in place of volumes.
+    let blocks = marked(&root().join("docs/src/operate/containers.md"), "text");
+    let block = blocks.iter().find(|block| block.contains("import-key")).unwrap();
+    let mut node = Some(node);
+    for line in block.lines() {
+        let parts: Vec<&str> =
+            line.strip_prefix("docker compose -f docker/compose.node.yml ").unwrap().split(' ').collect();
+        match parts[..] {
+            ["stop", "node"] => node.take().unwrap().stop(),
+            ["run", "--rm", service, ..] => {
+                let ran = run_in(&compose, service, volumes, &parts[3..], &of_key);
+                assert!(ran.status.success(), "{line}\n{}{}", String::from_utf8_lossy(&ran.stdout), words(&ran));
+            }
+            ["cp", from, _] => {
+                let file = mounted(&compose, "node", volumes, from.strip_prefix("node:").unwrap());
+                assert!(Path::new(&file).is_file(), "{line}: there is no {file}");
+            }
+            _ => panic!("this test does not know `{line}`"),
+        }
+    }
+    assert!(!home.join("cometbft/config/priv_validator_key.json").exists(), "the key has left the node's home");
+
+    // The signer looks for its node for longer than CometBFT's own program would. The only validator of this chain then makes
+    // blocks again, and its key is nowhere else.
+    let log = fs::File::create(volumes.join("signer.log")).unwrap();
+    let _signer = Ended(signs().stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap());
+    let said = || fs::read_to_string(volumes.join("signer.log")).unwrap();
+    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+    assert!(said().contains("looking for the node") && !said().contains("connected to the node"), "{}", said());
+    let node = Container::start(&["start".to_owned(), format!("--set=comet.signer=tcp://{meets}")], &home, &of_node);
+    let stood = reach(&node.client(), signed + 2).await;
+    node.stop();
+    // It finds the node again after a while without one.
+    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+    let node = Container::start(&["start".to_owned(), format!("--set=comet.signer=tcp://{meets}")], &home, &of_node);
+    reach(&node.client(), stood + 2).await;
+    node.stop();
+    assert!(said().matches("connected to the node").count() >= 2, "{}", said());
 }
