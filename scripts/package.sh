@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Packs what a machine without the sources needs into one archive: both programs, licences, the unit of systemd, alert rules
-# and dashboard, completions, manual pages, and the sums of all that. `make package` compiles first and calls it.
+# and dashboard, the book but for the part about working on the sources, completions, manual pages, and the sums of all that.
+# `make package` compiles first and calls it.
 #
 # The same commit gives the same bytes: names are sorted, the owner is 0, and every time is that of the commit (or
 # SOURCE_DATE_EPOCH). OUT is the folder of the archive; DIEMD and COMETBFT are the programs, if not the usual ones; LEVEL is
@@ -41,8 +42,13 @@ mkdir -p "$root"/{bin,completions,licences,man/man1,systemd}
 install -m 755 "$diemd" "$root/bin/diemd"
 install -m 755 "$cometbft" "$root/bin/cometbft"
 strip "$root/bin/diemd" "$root/bin/cometbft"
-install -m 644 LICENSE CHANGELOG.md COMPATIBILITY.md "$root"
-install -m 644 docs/src/operate/systemd.md "$root/INSTALL.md"
+install -m 644 LICENSE CHANGELOG.md COMPATIBILITY.md SECURITY.md "$root"
+# The pages of the book that INSTALL.md, the alert rules and the unit name, and the program that a page shows.
+mkdir -p "$root/book"
+cp -R docs/src/{use,operate,build} "$root/book"
+sed '/](develop\//d' docs/src/SUMMARY.md >"$root/book/SUMMARY.md"
+cp -R docs/examples "$root/examples"
+sed 's|](\([A-Za-z/]*\.md\)|](book/operate/\1|g' docs/src/operate/machine.md >"$root/INSTALL.md"
 python3 -B scripts/licences.py "$cometbft" "$root/licences"
 install -m 644 docker/systemd/diemd.service "$root/systemd"
 for folder in prometheus grafana; do

@@ -121,7 +121,7 @@ impl Devnet {
     /// Runs a script as the reader of a page would: with `diemd` in the PATH, in a folder of its own. Nothing else is
     /// set, so that a page which needs more must say so. Only the addresses of the node and of Base differ from the book's,
     /// because the ports of the book may be in use on this machine.
-    fn run(&self, script: &str) -> std::process::Output {
+    pub(crate) fn run(&self, script: &str) -> std::process::Output {
         let binaries = Path::new(env!("CARGO_BIN_EXE_diemd")).parent().unwrap();
         let script = script.replace("http://127.0.0.1:1317", &self.api);
         let script = script.replace(METRICS, &self.metrics);
@@ -356,19 +356,42 @@ fn every_test_that_the_page_of_failures_names_is_there() {
     }
 }
 
+/// The places that the links of a page lead to, each with its heading if it names one.
+pub(crate) fn links(page: &Path) -> Vec<(PathBuf, Option<String>)> {
+    let text = std::fs::read_to_string(page).unwrap();
+    let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    let inside = targets.filter(|target| !target.contains("://"));
+    inside
+        .map(|target| {
+            let (file, heading) =
+                target.split_once('#').map_or((target, None), |(file, heading)| (file, Some(heading)));
+            let file = if file.is_empty() { page.into() } else { page.parent().unwrap().join(file) };
+            (file, heading.map(str::to_owned))
+        })
+        .collect()
+}
+
+/// Whether a page has a heading that a link calls so.
+pub(crate) fn has_heading(page: &Path, wanted: &str) -> bool {
+    let text = std::fs::read_to_string(page).unwrap();
+    text.lines().filter_map(|line| line.strip_prefix('#')).any(|line| {
+        let words = line.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
+        words.replace(|letter: char| !letter.is_alphanumeric() && !"-_".contains(letter), "") == wanted
+    })
+}
+
 #[test]
 fn every_link_leads_somewhere() {
-    let mut links = 0;
+    let mut seen = 0;
     for page in pages() {
-        let text = std::fs::read_to_string(&page).unwrap();
-        let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
-        for target in targets.filter(|target| !target.contains("://") && !target.starts_with('#')) {
-            let file = page.parent().unwrap().join(target.split('#').next().unwrap());
-            assert!(file.exists(), "{}: {target} leads nowhere", page.display());
-            links += 1;
+        for (file, heading) in links(&page) {
+            assert!(file.exists(), "{}: {} leads nowhere", page.display(), file.display());
+            let is_there = heading.as_ref().is_none_or(|heading| has_heading(&file, heading));
+            assert!(is_there, "{}: {} has no heading {heading:?}", page.display(), file.display());
+            seen += 1;
         }
     }
-    assert!(links > 10, "the book has links");
+    assert!(seen > 10, "the book has links");
     // A page that the book does not list is one that nobody finds.
     let summary = std::fs::read_to_string(root().join("docs/src/SUMMARY.md")).unwrap();
     for page in pages() {

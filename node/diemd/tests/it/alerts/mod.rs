@@ -18,7 +18,7 @@ fn root() -> PathBuf {
 }
 
 /// The folder with promtool and Prometheus; `None`, and a line that says so, where this machine cannot get them.
-fn tools() -> Option<PathBuf> {
+pub(crate) fn tools() -> Option<PathBuf> {
     let found = Command::new(root().join("scripts/prometheus.sh")).output().unwrap();
     assert!(found.status.success(), "{}", String::from_utf8_lossy(&found.stderr));
     let folder = String::from_utf8(found.stdout).unwrap().trim().to_owned();

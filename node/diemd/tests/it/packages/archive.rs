@@ -4,17 +4,22 @@
 use std::{
     collections::BTreeSet,
     fs,
+    net::TcpListener,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
     thread,
 };
 
+use serde_json::Value;
+
 use crate::{
-    docs::{Devnet, marked, root},
+    alerts::tools,
+    docs::{Devnet, has_heading, links, marked, root},
     support::{
+        client::until,
         ports::Ports,
-        process::{signal, words},
+        process::{Ended, signal, words},
     },
 };
 
@@ -72,7 +77,9 @@ fn the_same_commit_gives_the_same_archive_and_nothing_is_missing_in_it() {
         "INSTALL.md",
         "CHANGELOG.md",
         "COMPATIBILITY.md",
+        "SECURITY.md",
         "SHA256SUMS",
+        "book/SUMMARY.md",
         "licences/rust.txt",
         "systemd/diemd.service",
         "prometheus/rules-bridge.yml",
@@ -93,8 +100,68 @@ fn the_same_commit_gives_the_same_archive_and_nothing_is_missing_in_it() {
     }
 }
 
-/// Programs that the machine of a test lacks, or that a test must not use: they do what is left of it without root.
-const STANDINS: [(&str, &str); 5] = [
+/// All files below a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+/// Unpacks an archive where it lies.
+fn unpacked(archive: &Path) -> PathBuf {
+    let folder = archive.parent().unwrap();
+    let ran = Command::new("tar").arg("-xzf").arg(archive).current_dir(folder).output().unwrap();
+    assert!(ran.status.success(), "{}", words(&ran));
+    folder.join(archive.file_name().unwrap().to_str().unwrap().trim_end_matches(".tar.gz"))
+}
+
+#[test]
+fn every_page_that_a_file_of_the_archive_names_is_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let unpacked = unpacked(&pack(folder.path()));
+    let mut seen = 0;
+    let mut is_there = |file: &Path, named: PathBuf, heading: Option<&str>| {
+        seen += 1;
+        let has = named.exists() && heading.is_none_or(|heading| has_heading(&named, heading));
+        assert!(has, "{} names {} {heading:?}, which is not in the archive", file.display(), named.display());
+    };
+    let mut pages_of_rules = 0;
+    for file in files(&unpacked) {
+        let Ok(text) = fs::read_to_string(&file) else { continue };
+        let (name, is_page) = (file.strip_prefix(&unpacked).unwrap(), file.extension().is_some_and(|end| end == "md"));
+        if is_page {
+            links(&file).into_iter().for_each(|(named, heading)| is_there(&file, named, heading.as_deref()));
+        }
+        if name.starts_with("prometheus") {
+            for page in text.lines().filter_map(|line| line.trim().strip_prefix("page: ")) {
+                let (page, heading) =
+                    page.split_once('#').map_or((page, None), |(page, heading)| (page, Some(heading)));
+                is_there(&file, unpacked.join("book").join(page), heading);
+                pages_of_rules += 1;
+            }
+        }
+        if name.starts_with("systemd") {
+            let manual = text.lines().find_map(|line| line.strip_prefix("Documentation=")).unwrap();
+            for page in manual.split(' ') {
+                let page = page.strip_prefix("man:").and_then(|page| page.strip_suffix("(1)")).unwrap();
+                is_there(&file, unpacked.join(format!("man/man1/{page}.1")), None);
+            }
+        }
+        // What names a file at the root of the archive, in its text or in a comment.
+        if !name.starts_with("book") && !name.starts_with("licences") {
+            let words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && !"/._-".contains(letter));
+            for word in words.filter(|word| word.ends_with(".md")) {
+                let is_capital = word.trim_end_matches(".md").chars().all(|letter| letter.is_ascii_uppercase());
+                if is_capital && word != "README.md" {
+                    is_there(&file, unpacked.join(word), None);
+                }
+            }
+        }
+    }
+    assert!(pages_of_rules > 30 && seen > 150, "{pages_of_rules} pages of rules among {seen}");
+}
+
+/// Programs that the machine of a node lacks in a test, or that a test must not use: they do what is left of it without root.
+const OF_NODE: [(&str, &str); 5] = [
     ("useradd", "echo \"useradd $*\" >> \"$ROOT/asked\"\n"),
     // Nobody but root can give files away.
     (
@@ -110,7 +177,7 @@ const STANDINS: [(&str, &str); 5] = [
          start() {\n\
          \tline=$(sed -n \"s|^ExecStart=/|$ROOT/|p\" \"$unit\")\n\
          \thome=$(sed -n \"s|^Environment=DIEM_HOME=/|$ROOT/|p\" \"$unit\")\n\
-         \tDIEM_HOME=$home setsid $line > \"$ROOT/journal\" 2>&1 < /dev/null &\n\
+         \tDIEM_HOME=$home setsid $line >> \"$ROOT/journal\" 2>&1 < /dev/null &\n\
          \techo $! > \"$ROOT/pid\"\n\
          \tuntil DIEM_HOME=$home \"$ROOT/usr/local/bin/diemd\" healthz > /dev/null 2>&1; do sleep 0.2; done\n\
          }\n\
@@ -122,16 +189,35 @@ const STANDINS: [(&str, &str); 5] = [
     ("journalctl", "cat \"$ROOT/journal\"\n"),
 ];
 
-/// The machine of an operator: a folder in place of its file system.
+/// A person at a terminal gives the passphrase and says yes.
+const OF_OPERATOR: [(&str, &str); 1] = [(
+    "diemd",
+    "echo 'a passphrase of his own' > \"$ROOT/passphrase\"\n\
+     case \"$1 $2\" in\n\
+     'keys add') set -- \"$@\" --passphrase-file \"$ROOT/passphrase\" ;;\n\
+     'tx '*) set -- \"$@\" --passphrase-file \"$ROOT/passphrase\" --yes ;;\n\
+     esac\n\
+     exec \"$DIEMD\" \"$@\"\n",
+)];
+
+/// Of the machine that watches, the packages of the distribution and what is in them.
+const OF_WATCHER: [(&str, &str); 4] = [
+    ("apt-get", "mkdir -p \"$ROOT/etc/prometheus\"\necho \"apt-get $*\" >> \"$ROOT/asked\"\n"),
+    ("systemctl", "echo \"systemctl $*\" >> \"$ROOT/asked\"\n"),
+    ("amtool", "echo \"amtool $*\" >> \"$ROOT/asked\"\n"),
+    ("promtool", "[ -z \"$TOOLS\" ] || exec \"$TOOLS/promtool\" \"$@\"\n"),
+];
+
+/// A machine: a folder in place of its file system.
 struct Machine {
     folder: tempfile::TempDir,
-    ports: Ports,
+    environment: Vec<(&'static str, String)>,
 }
 
 impl Machine {
-    fn new() -> Self {
+    fn new(standins: &[(&str, &str)], environment: Vec<(&'static str, String)>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        for (name, body) in STANDINS {
+        for (name, body) in standins {
             let path = folder.path().join("standins").join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(&path, format!("#!/bin/bash\n{body}")).unwrap();
@@ -140,7 +226,7 @@ impl Machine {
         for inside in ["usr/local/bin", "etc/systemd/system", "var/lib"] {
             fs::create_dir_all(folder.path().join(inside)).unwrap();
         }
-        Self { folder, ports: Ports::claim() }
+        Self { folder, environment }
     }
 
     fn path(&self, inside: &str) -> PathBuf {
@@ -153,18 +239,14 @@ impl Machine {
         let script = ["/usr/local/", "/usr/share/", "/etc/", "/var/lib/"]
             .into_iter()
             .fold(script.to_owned(), |script, place| script.replace(&format!(" {place}"), &format!(" {root}{place}")));
-        let at_port = |port: u16| format!("127.0.0.1:{}", port + self.ports.offset);
         Command::new("timeout")
             .args(["--kill-after", "10", "300", "bash", "-euo", "pipefail", "-c", &script])
             .current_dir(at)
             .env_clear()
             .env("ROOT", root)
+            .env("HOME", root)
             .env("PATH", format!("{root}/standins:{root}/usr/local/bin:/usr/bin:/bin"))
-            .env("DIEM_API_LISTEN", at_port(1_317))
-            .env("DIEM_COMET_P2P", at_port(26_656))
-            .env("DIEM_COMET_RPC", at_port(26_657))
-            .env("DIEM_METRICS_LISTEN", "off")
-            .env("DIEM_COMET_METRICS", "off")
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .output()
             .unwrap()
     }
@@ -187,46 +269,148 @@ impl Drop for Machine {
     }
 }
 
-#[test]
-fn an_operator_comes_from_the_archive_to_a_running_node_by_the_commands_of_the_page() {
-    let (devnet, machine) = (Devnet::start("comet", false), Machine::new());
-    let archive = pack(machine.folder.path());
-    let page = root().join("docs/src/operate/systemd.md");
-    let blocks = marked(&page, "sh as root");
-    assert_eq!(blocks.len(), 5, "the archive, the user, the home, the service, and a new version");
-    let unpacked = machine.path(archive.file_name().unwrap().to_str().unwrap().trim_end_matches(".tar.gz"));
-    for (number, block) in blocks.iter().enumerate() {
-        // The page names nodes that are not there, and the architecture of most machines.
-        let script = block.replace("https://one.example https://two.example", &devnet.api);
-        let script = script
-            .replace("node.example", "127.0.0.1")
-            .replace("linux-x86_64", &format!("linux-{}", std::env::consts::ARCH));
-        let at = if number == 0 { machine.folder.path() } else { &unpacked };
-        let ran = machine.run(&script, at);
-        let said = format!("{}{}", String::from_utf8_lossy(&ran.stdout), words(&ran));
-        assert!(ran.status.success(), "{script}\n{said}");
-        if script.contains("journalctl") {
-            assert!(said.contains("running") && said.contains("healthy"), "{said}");
+/// The blocks of a page that somebody types, in order, each after the words that say who.
+fn typed(page: &str) -> Vec<(String, String)> {
+    let text = fs::read_to_string(root().join("docs/src/operate").join(page)).unwrap();
+    let blocks = text.split("```sh as ").skip(1).map(|rest| rest.split_once('\n').unwrap());
+    blocks.map(|(who, rest)| (who.to_owned(), rest.split("```").next().unwrap().to_owned())).collect()
+}
+
+/// What a script has printed, which must have ended well.
+fn said(script: &str, ran: &Output) -> String {
+    let said = format!("{}{}", String::from_utf8_lossy(&ran.stdout), words(ran));
+    assert!(ran.status.success(), "{script}\n{said}");
+    said
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_comes_from_a_bare_machine_to_a_validator_with_alerts_by_the_commands_of_the_page() {
+    let (devnet, ports) = (Devnet::start("comet", false), Ports::claim());
+    let at_port = |port: u16| format!("127.0.0.1:{}", port + ports.offset);
+    let api = format!("http://{}", at_port(1_317));
+    let node = Machine::new(
+        &OF_NODE,
+        vec![
+            ("DIEM_API_LISTEN", at_port(1_317)),
+            ("DIEM_COMET_P2P", at_port(26_656)),
+            ("DIEM_COMET_RPC", at_port(26_657)),
+            ("DIEM_NODE", api.clone()),
+        ],
+    );
+    let operator = Machine::new(&OF_OPERATOR, vec![("DIEMD", env!("CARGO_BIN_EXE_diemd").into())]);
+    let tools = tools();
+    let folder_of_tools = tools.as_ref().map(|folder| folder.to_str().unwrap().to_owned()).unwrap_or_default();
+    let watcher = Machine::new(&OF_WATCHER, vec![("TOOLS", folder_of_tools)]);
+
+    let archive = pack(node.folder.path());
+    let unpacked = node.path(archive.file_name().unwrap().to_str().unwrap().trim_end_matches(".tar.gz"));
+    let genesis = devnet.scratch.path().join(".diem/devnet/genesis.json");
+    let hash = said("genesis hash", &devnet.run(&format!("diemd genesis hash {}", genesis.display())));
+    // The page names a chain and addresses that are not there, and the architecture of most machines.
+    let mut names = vec![
+        ("https://one.example https://two.example", devnet.api.clone()),
+        ("https://one.example", devnet.api.clone()),
+        ("HASH", hash.trim().to_owned()),
+        ("node.example", "127.0.0.1".to_owned()),
+        ("10.0.0.7:9464", at_port(9_464)),
+        ("10.0.0.7:26660", at_port(26_660)),
+        ("http://127.0.0.1:1317", api),
+        ("linux-x86_64", format!("linux-{}", std::env::consts::ARCH)),
+    ];
+    let here = |script: &str, names: &[(&str, String)]| {
+        names.iter().fold(script.to_owned(), |script, (name, value)| script.replace(name, value))
+    };
+    let mut last = String::new();
+    for (number, (who, block)) in typed("machine.md").iter().enumerate() {
+        let script = here(block, &names);
+        let (machine, at) = match who.as_str() {
+            "root" if number == 0 => (&node, node.folder.path()),
+            "root" => (&node, unpacked.as_path()),
+            "operator" => (&operator, operator.folder.path()),
+            "root of the watcher" => (&watcher, unpacked.as_path()),
+            who => panic!("nobody is called {who}"),
+        };
+        last = said(&script, &machine.run(&script, at));
+        if script.contains("keys show") {
+            // What the page has people do between its commands: VVV for the account, and copies of files.
+            let address = last.split_whitespace().find(|word| word.starts_with("diem1")).unwrap().to_owned();
+            let fund = format!("diemd tx transfer {address} 1100VVV --from alice --yes");
+            said(&fund, &devnet.run(&fund));
+            names.push(("ADDRESS", address));
+        } else if script.contains("validator prove") {
+            fs::copy(unpacked.join("proof.json"), operator.path("proof.json")).unwrap();
+        } else if script.contains("validator status") {
+            assert!(last.contains("last signed    block ") && last.contains("(in this home)"), "{last}");
         }
     }
-    let asked = machine.asked();
-    for line in ["useradd --system --user-group --home-dir", "systemctl enable --now diemd", "systemctl restart diemd"]
-    {
+    assert!(last.is_empty(), "the last command is that of the test alert: {last}");
+    let asked = node.asked();
+    for line in ["useradd --system --user-group --home-dir", "systemctl enable --now diemd"] {
         assert!(asked.contains(line), "{line}\n{asked}");
     }
-    // What was packed is installed: stripped, whole, and with its page.
-    assert!(machine.path("usr/local/share/man/man1/diemd-start.1").exists());
-    let mode = fs::metadata(machine.path("var/lib/diem/home")).unwrap().permissions().mode();
-    assert_eq!(mode & 0o077, 0, "nobody else looks into the home");
-    // The node follows the chain, and shows its state with a proof.
-    let proven = machine.run(
-        &format!(
-            "until diemd healthz --ready --home /var/lib/diem/home 2> /dev/null; do sleep 0.5; done\n\
-             diemd query account 0x0000000000000000000000000000000000000001 --node http://127.0.0.1:{} --verify \
-             --genesis /var/lib/diem/home/genesis.json",
-            1_317 + machine.ports.offset
-        ),
-        &unpacked,
+    // What was packed is installed, nobody else looks into the home, and the backup has the keys without the signing state.
+    assert!(node.path("usr/local/share/man/man1/diemd-start.1").exists());
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o077;
+    assert_eq!(mode(&node.path("var/lib/diem/home")), 0);
+    let backup = unpacked.join("diem-keys.tar.gz");
+    assert_eq!(mode(&backup), 0);
+    let kept = listed(&backup).concat();
+    assert!(kept.contains("priv_validator_key.json") && !kept.contains("priv_validator_state"), "{kept}");
+    // The chain has the new validator in its set, and the node shows its state with a proof.
+    let standing = said(
+        "validator status",
+        &devnet.run(&format!("diemd validator status {} --output json", names.last().unwrap().1)),
     );
-    assert!(proven.status.success(), "{}", words(&proven));
+    let standing: Value = serde_json::from_str(&standing).unwrap();
+    assert_eq!(standing["standing"], "active", "{standing}");
+    let proven = here(
+        "diemd query account 0x0000000000000000000000000000000000000001 --node http://127.0.0.1:1317 --verify --genesis \
+         /var/lib/diem/home/genesis.json",
+        &names,
+    );
+    said(&proven, &node.run(&proven, &unpacked));
+
+    if let Some(tools) = tools {
+        sees_the_node(&tools, &watcher).await;
+    }
+    // The commands of the pages of alerts, and those of a new version.
+    for page in fs::read_dir(root().join("docs/src/operate/alerts")).unwrap().map(|page| page.unwrap().path()) {
+        for block in marked(&page, "sh as root") {
+            let script = here(&block, &names);
+            said(&script, &node.run(&script, &unpacked));
+        }
+    }
+    let [(_, update)] = &typed("systemd.md")[..] else { panic!("a new version is one block") };
+    said(update, &node.run(update, &unpacked));
+    assert!(node.asked().contains("systemctl restart diemd"));
+    let ready = "until diemd healthz --ready --home /var/lib/diem/home 2> /dev/null; do sleep 0.5; done";
+    said(ready, &node.run(ready, &unpacked));
+}
+
+/// Starts the Prometheus of the machine that watches: it has all the rules, and reads the node and its CometBFT.
+async fn sees_the_node(tools: &Path, watcher: &Machine) {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut command = Command::new(tools.join("prometheus"));
+    command.arg(format!("--config.file={}", watcher.path("etc/prometheus/prometheus.yml").display()));
+    command.arg(format!("--storage.tsdb.path={}", watcher.path("data").display()));
+    command.arg(format!("--web.listen-address={free}")).arg("--log.level=error");
+    let _prometheus = Ended(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+    let ask = async |path: &str| -> Option<Value> {
+        let answer = reqwest::get(format!("http://{free}/api/v1/{path}")).await.ok()?;
+        serde_json::from_str(&answer.text().await.ok()?).ok()
+    };
+    until("both are read", async || {
+        let up = ask("query?query=sum(up)").await?;
+        (up["data"]["result"][0]["value"][1] == "2").then_some(())
+    })
+    .await;
+    let groups = ask("rules").await.unwrap()["data"]["groups"].as_array().unwrap().clone();
+    let loaded: usize = groups.iter().map(|group| group["rules"].as_array().unwrap().len()).sum();
+    let written = ["rules.yml", "rules-bridge.yml"].map(|name| {
+        let text = fs::read_to_string(root().join("docker/prometheus").join(name)).unwrap();
+        text.matches("- alert: ").count()
+    });
+    assert_eq!(loaded, written.iter().sum::<usize>());
+    let senders = ask("alertmanagers").await.unwrap();
+    assert!(senders.to_string().contains("127.0.0.1:9093/"), "{senders}");
 }
