@@ -2,6 +2,8 @@
 
 use std::{fs, process::Command};
 
+use clap::CommandFactory as _;
+use diem_node::cli::Cli;
 use saphyr::{LoadableYamlNode as _, Yaml};
 
 use super::{names_in, root, tools};
@@ -29,6 +31,8 @@ pub(super) struct Rule {
     pub(super) name: String,
     pub(super) expr: String,
     pub(super) page: String,
+    /// What shows more of it.
+    command: String,
 }
 
 /// The rules about a node, which all have a sentence, a command and a severity.
@@ -42,9 +46,10 @@ pub(super) fn rules() -> Vec<Rule> {
             let word = |value: &Yaml<'_>| value.as_str().unwrap().to_owned();
             let annotations = &rule["annotations"];
             assert!(word(&annotations["summary"]).ends_with('.'), "a summary is a sentence");
-            assert!(!word(&annotations["command"]).is_empty());
             assert!(["page", "ticket"].contains(&word(&rule["labels"]["severity"]).as_str()));
-            Rule { name: word(&rule["alert"]), expr: word(&rule["expr"]), page: word(&annotations["page"]) }
+            let command = word(&annotations["command"]);
+            assert!(!command.is_empty());
+            Rule { name: word(&rule["alert"]), expr: word(&rule["expr"]), page: word(&annotations["page"]), command }
         })
         .collect()
 }
@@ -80,6 +85,55 @@ fn every_failure_of_the_specification_has_a_rule_with_a_page_and_a_test() {
         assert!(summary.contains(&format!("({page})")), "the book does not list {page}");
         assert!(index.contains(&format!("[{name}](")), "the page of alerts does not list {name}");
         assert!(tests.contains(&format!("alertname=\"{name}\"")), "{name} fires in no test");
+    }
+}
+
+/// What of a page must stand in each, in this order.
+const PARTS: [&str; 4] =
+    ["\n\n## How to look\n\n```sh as root\n", "\n## What to do\n\n", "\n## When it ends\n\n", "It ends "];
+
+/// The commands of the program that code names. What is called and is none fails; the name alone is that of a service.
+fn commands_of_the_program(code: &str) -> Vec<String> {
+    let program = Cli::command();
+    let called = code.split("diemd ").skip(1).filter(|rest| rest.starts_with(|first: char| first.is_ascii_lowercase()));
+    called
+        .map(|rest| {
+            let mut words = rest.split(|letter: char| !letter.is_ascii_lowercase() && letter != '-');
+            let (mut command, mut names) = (&program, Vec::new());
+            while command.has_subcommands() {
+                names.push(words.next().unwrap_or_default());
+                let found = command.find_subcommand(names[names.len() - 1]);
+                command = found.unwrap_or_else(|| panic!("`diemd {}` is no command", names.join(" ")));
+            }
+            names.join(" ")
+        })
+        .collect()
+}
+
+#[test]
+fn every_page_of_an_alert_says_how_to_look_what_to_do_and_when_it_ends_by_commands_that_there_are() {
+    let rules = rules();
+    for Rule { name, page, command, .. } in &rules {
+        let text = fs::read_to_string(root().join("docs/src").join(page)).unwrap();
+        let mut rest = &text[..];
+        for part in PARTS {
+            (_, rest) = rest.split_once(part).unwrap_or_else(|| panic!("{page} has no `{part}` in its place"));
+        }
+        let code = text.split('`').skip(1).step_by(2).collect::<Vec<_>>().join("\n");
+        let named = commands_of_the_program(&code);
+        assert!(!named.is_empty(), "{page} names no command of ours");
+        commands_of_the_program(command);
+        // The program does not find the home of a service by itself.
+        for call in [command, &code].into_iter().flat_map(|text| text.split("runuser -u diem -- ").skip(1)) {
+            let call = call.split([';', '\n']).next().unwrap();
+            assert!(call.contains(" --home /var/lib/diem/home"), "{name}: {call} names no home");
+        }
+    }
+    let all: String = rules.iter().map(|rule| format!("{}\n", rule.command)).collect();
+    for wanted in
+        ["diemd peers", "diemd doctor", "diemd validator status", "diemd healthz --ready", "diemd snapshot list"]
+    {
+        assert!(all.contains(wanted), "no rule names `{wanted}`");
     }
 }
 
