@@ -1,7 +1,16 @@
 //! The connections: their number, the time for the head of a request, and the time that an answer waits for its reader
 //! are bounded.
 
-use std::{io, pin::pin, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    io,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use axum::{Router, extract::ConnectInfo};
 use diem_engine::metrics::{Metrics, Open, Refusal};
@@ -15,10 +24,11 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
+use parking_lot::Mutex;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch},
 };
 
 use super::{
@@ -85,6 +95,48 @@ struct Slot {
     _client: Option<Connected>,
 }
 
+/// The connections that have asked for nothing yet, in the order in which they were opened. The first of them ends where a
+/// newcomer finds no slot: otherwise a health check would wait behind everybody who opens connections and says nothing.
+#[derive(Default)]
+struct Silent {
+    opened: AtomicU64,
+    all: Mutex<BTreeMap<u64, oneshot::Sender<()>>>,
+}
+
+impl Silent {
+    /// Adds a connection; the receiver is told when it is to end.
+    fn add(self: &Arc<Self>) -> (Newcomer, oneshot::Receiver<()>) {
+        let (end, ended) = oneshot::channel();
+        let number = self.opened.fetch_add(1, Ordering::Relaxed);
+        self.all.lock().insert(number, end);
+        (Newcomer { silent: Arc::clone(self), number }, ended)
+    }
+
+    /// Ends the connection that has been silent for longest; `false` if there is none.
+    fn end_first(&self) -> bool {
+        let first = self.all.lock().pop_first();
+        first.is_some_and(|(_, end)| end.send(()).is_ok())
+    }
+}
+
+/// A connection that counts as silent until it asks for something or is dropped.
+struct Newcomer {
+    silent: Arc<Silent>,
+    number: u64,
+}
+
+impl Newcomer {
+    fn asks(&self) {
+        self.silent.all.lock().remove(&self.number);
+    }
+}
+
+impl Drop for Newcomer {
+    fn drop(&mut self) {
+        self.asks();
+    }
+}
+
 /// What connections are served.
 pub(super) struct Services {
     /// The whole API.
@@ -96,8 +148,9 @@ pub(super) struct Services {
 }
 
 /// Serves the whole API until `stopping` becomes true, and then until all requests under way are answered. Connections
-/// beyond the limit are served the probes, one request each; if there are too many of these too, they wait to be accepted. A
-/// client that has too many connections gets an error on each further one.
+/// beyond the limit are served the probes, one request each; if there are too many of these too, the one that has asked for
+/// nothing for longest is closed, and where all have asked, the next one waits to be accepted. A client that has too many
+/// connections gets an error on each further one.
 pub(super) async fn serve(
     listener: TcpListener,
     limits: Limits,
@@ -107,9 +160,13 @@ pub(super) async fn serve(
 ) {
     let slots = Arc::new(Semaphore::new(limits.connections));
     let beyond = Arc::new(Semaphore::new(limits.probes));
+    let silent = Arc::<Silent>::default();
     loop {
         let next = async {
             let stream = accept(&listener).await;
+            if slots.available_permits() == 0 && beyond.available_permits() == 0 && silent.end_first() {
+                metrics.refused(Refusal::Connections);
+            }
             (stream, slot(&slots, &beyond).await)
         };
         let (stream, slot) = tokio::select! {
@@ -131,7 +188,7 @@ pub(super) async fn serve(
             None => services.all.clone(),
         };
         let slot = Slot { _open: Some(metrics.connection()), _client: client, ..slot };
-        tokio::spawn(connection(stream, app, limits, slot, stopping.clone()));
+        tokio::spawn(connection(stream, app, limits, slot, silent.add(), stopping.clone()));
     }
     drop(listener);
     for (slots, all) in [(slots, limits.connections), (beyond, limits.probes)] {
@@ -173,7 +230,14 @@ async fn slot(slots: &Arc<Semaphore>, beyond: &Arc<Semaphore>) -> Option<Slot> {
     permit.ok().map(|permit| Slot { _permit: permit, beyond, _open: None, _client: None })
 }
 
-async fn connection(stream: TcpStream, app: Router, limits: Limits, slot: Slot, mut stopping: watch::Receiver<bool>) {
+async fn connection(
+    stream: TcpStream,
+    app: Router,
+    limits: Limits,
+    slot: Slot,
+    (newcomer, ended): (Newcomer, oneshot::Receiver<()>),
+    mut stopping: watch::Receiver<bool>,
+) {
     // Nagle's algorithm is off, because an answer is small and someone waits for it.
     let _ = stream.set_nodelay(true);
     let side = Side::of(&stream);
@@ -183,6 +247,7 @@ async fn connection(stream: TcpStream, app: Router, limits: Limits, slot: Slot, 
     builder.timer(TokioTimer::new()).header_read_timeout(patience).max_buf_size(MAX_BUFFER).keep_alive(!slot.beyond);
     let app = TowerToHyperService::new(app);
     let service = service_fn(move |mut request: Request<Incoming>| {
+        newcomer.asks();
         request.extensions_mut().insert(ConnectInfo(side));
         app.call(request)
     });
@@ -190,6 +255,8 @@ async fn connection(stream: TcpStream, app: Router, limits: Limits, slot: Slot, 
     // The way in which a connection ends concerns its peer only.
     tokio::select! {
         _ = connection.as_mut() => return,
+        // A newcomer takes its slot. The error says that it has asked for something.
+        Ok(()) = ended => return,
         () = stopped(&mut stopping) => connection.as_mut().graceful_shutdown(),
     }
     let _ = connection.await;
@@ -211,6 +278,7 @@ mod tests {
 
     struct Server {
         address: std::net::SocketAddr,
+        metrics: Arc<Metrics>,
         stop: watch::Sender<bool>,
         task: JoinHandle<()>,
     }
@@ -229,8 +297,8 @@ mod tests {
         let some = Router::new().route("/", get(|| async { "some" }).post(|_: bytes::Bytes| async { "read" }));
         let metrics = Arc::new(Metrics::new(prometheus::Registry::new()).unwrap());
         let services = Services { all: app, probes: some, clients: Clients::new(ClientLimits::default()) };
-        let task = tokio::spawn(serve(listener, limits, services, metrics, stopping));
-        Server { address, stop, task }
+        let task = tokio::spawn(serve(listener, limits, services, Arc::clone(&metrics), stopping));
+        Server { address, metrics, stop, task }
     }
 
     impl Server {
@@ -325,6 +393,31 @@ mod tests {
         drop(held);
         assert!(rest(waiting).await.ends_with("all"));
         drop(silent);
+    }
+
+    #[tokio::test]
+    async fn who_asks_for_nothing_makes_room_for_who_does_and_that_is_counted() {
+        let server = start(3, 2, LONG).await;
+        // One slot is taken by somebody who has asked.
+        let (held, said) = hold(&server).await;
+        assert!(said.ends_with("all"), "{said}");
+        let mut silent = Vec::new();
+        for number in 0..20 {
+            silent.push(server.send(if number % 2 == 0 { "" } else { "GET / HT" }).await);
+        }
+        for _ in 0..3 {
+            let said = server.ask("/").await;
+            assert!(said.ends_with("all") || said.ends_with("some"), "{said}");
+        }
+        // Those that came first have made room for the others, and nobody else has.
+        assert_eq!(rest(silent.remove(0)).await, "");
+        let text = server.metrics.render().unwrap();
+        let line = text.lines().find(|line| line.starts_with("diem_http_refused_total{reason=\"connections\"}"));
+        let closed: u32 = line.unwrap().rsplit(' ').next().unwrap().parse().unwrap();
+        assert!((17..=19).contains(&closed), "{closed}");
+        let mut held = held;
+        held.write_all(b"TP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+        assert!(rest(held).await.ends_with("all"));
     }
 
     #[tokio::test]
