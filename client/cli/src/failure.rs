@@ -29,6 +29,34 @@ pub enum Exit {
     Unwritten = 9,
 }
 
+impl Exit {
+    /// The code with which a command ends that ran a node whose exit code this was: the same, where a node has it for a reason.
+    pub const fn of_node(code: Option<i32>) -> Self {
+        match code {
+            Some(2) => Self::Usage,
+            Some(6) => Self::Halted,
+            Some(7) => Self::Signing,
+            Some(8) => Self::Disk,
+            _ => Self::Failed,
+        }
+    }
+
+    /// The name, for programs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Usage => "usage",
+            Self::Rejected => "rejected",
+            Self::FailedInBlock => "failed_in_block",
+            Self::Unknown => "unknown",
+            Self::Halted => "halted",
+            Self::Signing => "signing",
+            Self::Disk => "disk",
+            Self::Unwritten => "unwritten",
+        }
+    }
+}
+
 /// A failure of a command.
 #[derive(Debug)]
 pub struct Failure {

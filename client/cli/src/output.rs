@@ -4,19 +4,32 @@
 //! Memos, names and foreign files hold whatever a stranger wrote. No text goes out before what could steer a terminal,
 //! turn the direction of writing or look like a line of its own is written as its number.
 
-use std::{borrow::Cow, cell::RefCell, io::Write as _};
+use std::{
+    borrow::Cow,
+    cell::RefCell,
+    io::Write as _,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use console::{Term, style};
+use diem_api::ErrorBody;
+use diem_client::ClientError;
 use diem_core::text::is_plain;
 use diem_host::outlet;
 use serde::Serialize;
 
-use super::{Failure, brief, failure::failed, layout};
+use super::{Exit, Failure, brief, failure::failed, layout};
 
 /// The narrowest terminal for which lines are wrapped: on a narrower one nobody reads them anyway.
 const NARROWEST: usize = 40;
 /// How the value of a line `result` begins where all went well.
 const GOOD: [&str; 2] = ["succeeded", "it would succeed"];
+
+/// The codespace of errors that this program has found itself.
+const CODESPACE: &str = "diemd";
+
+/// Whether data was printed. Who reads JSON wants one document, and so none about a failure behind it.
+static PRINTED: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
     /// What is said after the data. A command prints on the thread on which it makes its tables.
@@ -72,7 +85,47 @@ pub fn print_text(text: &str) -> Result<(), Failure> {
     write(&plain_lines(text))
 }
 
+/// Prints a line of data that others follow, as those of a watch; nothing waits for its reader.
+pub fn print_line(line: &str) {
+    PRINTED.store(true, Ordering::Relaxed);
+    outlet::out(&format!("{line}\n"));
+}
+
+/// Why a command has failed, as its only JSON document.
+#[derive(Serialize)]
+struct FailureReply<'a> {
+    error: &'a ErrorBody,
+    exit: u8,
+}
+
+/// Prints the error with which a command ends that prints JSON.
+///
+/// # Errors
+/// The errors of [`Output::print`].
+pub fn print_error(error: &ErrorBody, exit: Exit) -> Result<(), Failure> {
+    Output::Json.print(&FailureReply { error, exit: exit as u8 }, |_| String::new())
+}
+
+/// Prints why a command has failed that prints JSON, unless it has printed a document already. What a node has refused has the
+/// error of the node, and all else that of the exit code.
+pub fn print_failure(Failure { exit, error }: &Failure) {
+    if PRINTED.load(Ordering::Relaxed) {
+        return;
+    }
+    let refused = error.chain().find_map(|error| error.downcast_ref::<ClientError>()?.refusal().cloned());
+    let own = || ErrorBody {
+        codespace: CODESPACE.into(),
+        code: *exit as u32,
+        name: exit.name().into(),
+        message: format!("{error:#}"),
+        retry: false,
+    };
+    // Standard error has the sentence, whatever becomes of this.
+    let _ = print_error(&refused.unwrap_or_else(own), *exit);
+}
+
 fn write(text: &str) -> Result<(), Failure> {
+    PRINTED.store(true, Ordering::Relaxed);
     let mut stdout = std::io::stdout().lock();
     match writeln!(stdout, "{}", text.trim_end()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(failed(error)),

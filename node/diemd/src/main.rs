@@ -2,8 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 fn main() -> ExitCode {
-    diem_node::cli::run(diem_node::cli::Cli::parse())
+    diem_node::cli::run()
 }

@@ -1,7 +1,7 @@
 //! The outcome of a transaction that was sent: its printed form, and the exit code that says how far it came.
 
 use anyhow::anyhow;
-use diem_api::{ErrorReply, Hash, State, Submitted, Transaction};
+use diem_api::{Hash, State, Submitted, Transaction};
 use diem_client::{Client, ClientError};
 use diem_core::ModuleError as _;
 use diem_types::ChainError;
@@ -10,7 +10,7 @@ use super::make::Sending;
 use crate::{
     Exit, Failure, brief, events,
     names::Names,
-    output::{Output, say},
+    output::{Output, print_error, say},
     tables,
 };
 
@@ -46,7 +46,7 @@ pub(super) fn conclude(
             }
             let failure = Failure { exit: Exit::Rejected, error: anyhow!(words) };
             if options.output == Output::Json {
-                options.output.print(&ErrorReply { error }, |_| String::new())?;
+                print_error(&error, failure.exit)?;
             }
             Err(failure)
         }

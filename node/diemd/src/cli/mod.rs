@@ -19,8 +19,8 @@ pub mod validator;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
-use diem_cli::{Failure, brief, common, curve, keys, output, query, tx, voucher};
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use diem_cli::{Failure, brief, common, curve, keys, output, output::Output, query, tx, voucher};
 
 /// The chain of DIEM and VVV: node, wallet, devnet.
 #[derive(Debug, Parser)]
@@ -91,8 +91,20 @@ pub enum Command {
     Man(shell::ManCommand),
 }
 
-/// Runs the command; says on stderr why it failed.
-pub fn run(cli: Cli) -> ExitCode {
+/// The form in which the command that was typed prints its data; that of people where it has no choice.
+fn output_of(typed: &ArgMatches) -> Output {
+    let mut command = typed;
+    while let Some((_, sub)) = command.subcommand() {
+        command = sub;
+    }
+    command.try_get_one("output").ok().flatten().copied().unwrap_or_default()
+}
+
+/// Parses the command line and runs its command; says on stderr why it failed, and on stdout too where that is JSON.
+pub fn run() -> ExitCode {
+    let typed = Cli::command().get_matches();
+    let output = output_of(&typed);
+    let cli = Cli::from_arg_matches(&typed).unwrap_or_else(|error| error.format(&mut Cli::command()).exit());
     if cli.full {
         brief::print_in_full();
     }
@@ -126,7 +138,11 @@ pub fn run(cli: Cli) -> ExitCode {
     };
     let code = match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failure { exit, error }) => {
+        Err(failure) => {
+            if output == Output::Json {
+                output::print_failure(&failure);
+            }
+            let Failure { exit, error } = failure;
             output::say_failure(&format!("{error:#}"));
             ExitCode::from(exit as u8)
         }

@@ -9,6 +9,7 @@ mod chain;
 mod config;
 mod credit;
 mod doctor;
+mod failures;
 mod help;
 mod lies;
 mod mint;

@@ -42,9 +42,13 @@ fn json(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// What a command that failed said.
+/// What a command that failed said; where it prints JSON, it has printed nothing but that.
 fn refused(output: &Output) -> String {
-    assert!(!output.status.success() && output.stdout.is_empty(), "{}", String::from_utf8_lossy(&output.stdout));
+    assert!(!output.status.success());
+    if !output.stdout.is_empty() {
+        let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert!(told["error"]["message"].is_string() && told["exit"] == output.status.code().unwrap(), "{told}");
+    }
     words(output)
 }
 
