@@ -107,6 +107,11 @@ pub fn out_is_read() -> bool {
     OUT.get().is_none_or(|outlet| outlet.settle(Duration::ZERO))
 }
 
+/// The failure of the last line of standard output, where it could not be written; it is told once.
+pub fn out_failure() -> Option<io::Error> {
+    OUT.get().and_then(|outlet| outlet.0.queue.lock().failure.take())
+}
+
 /// The number of lines of standard error, and of the file of the log, that were dropped since the process began.
 pub fn lost() -> u64 {
     [&ERR, &FILE].into_iter().filter_map(OnceLock::get).map(Outlet::lost).fold(0, u64::saturating_add)
@@ -154,6 +159,8 @@ struct Queue {
     /// The number of lines that were ever dropped, and the number of those that were reported.
     lost: u64,
     told: u64,
+    /// The failure of the last line, where it could not be written.
+    failure: Option<io::Error>,
 }
 
 impl Outlet {
@@ -206,18 +213,20 @@ impl Shared {
             let line = self.take();
             let written =
                 if torn { write(&mut to, b"\n").and_then(|()| write(&mut to, &line)) } else { write(&mut to, &line) };
+            let is_written = written.is_ok();
             let missing = {
                 let mut queue = self.queue.lock();
                 queue.writing = false;
                 match written {
-                    Ok(()) => torn = false,
-                    Err(begun) => {
+                    Ok(()) => (torn, queue.failure) = (false, None),
+                    Err(Broken { begun, error }) => {
                         torn |= begun;
                         queue.lost = queue.lost.saturating_add(1);
+                        queue.failure = Some(error);
                     }
                 }
                 let missing = queue.lost.saturating_sub(queue.told);
-                if written.is_ok() {
+                if is_written {
                     queue.told = queue.lost;
                 }
                 if queue.lines.is_empty() {
@@ -225,7 +234,7 @@ impl Shared {
                 }
                 missing
             };
-            if written.is_ok() && missing > 0 {
+            if is_written && missing > 0 {
                 recovered(missing);
             }
         }
@@ -245,17 +254,25 @@ impl Shared {
     }
 }
 
-/// Writes all of `bytes`; the error says whether some of them were written.
-fn write(to: &mut impl Write, bytes: &[u8]) -> Result<(), bool> {
+/// A line that was not written.
+struct Broken {
+    /// Whether some of it was.
+    begun: bool,
+    error: io::Error,
+}
+
+/// Writes all of `bytes`.
+fn write(to: &mut impl Write, bytes: &[u8]) -> Result<(), Broken> {
     let mut rest = bytes;
     while !rest.is_empty() {
+        let broken = |error| Broken { begun: rest.len() < bytes.len(), error };
         match to.write(rest) {
-            Ok(0) => return Err(rest.len() < bytes.len()),
+            Ok(0) => return Err(broken(io::ErrorKind::WriteZero.into())),
             Ok(written) => rest = rest.get(written..).unwrap_or_default(),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             // Another process that shares the descriptor has made it non-blocking.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => std::thread::sleep(NO_ROOM_PAUSE),
-            Err(_) => return Err(rest.len() < bytes.len()),
+            Err(error) => return Err(broken(error)),
         }
     }
     Ok(())
@@ -342,6 +359,7 @@ mod tests {
         assert!(outlet.settle(PATIENCE));
         assert_eq!(String::from_utf8_lossy(&got.lock()), "first\nsec\nfourth\n");
         assert_eq!(outlet.lost(), 2);
+        assert!(outlet.0.queue.lock().failure.is_none(), "the last line is there");
     }
 
     #[test]
@@ -353,5 +371,7 @@ mod tests {
         }
         assert!(outlet.settle(PATIENCE));
         assert_eq!(outlet.lost(), 100);
+        let failure = outlet.0.queue.lock().failure.take();
+        assert_eq!(failure.map(|error| error.kind()), Some(io::ErrorKind::BrokenPipe));
     }
 }

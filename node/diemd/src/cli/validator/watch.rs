@@ -17,7 +17,7 @@ use diem_cli::{
     Failure,
     common::block_on,
     failure::failed,
-    output::{Output, plain, plain_json, say},
+    output::{Output, plain, plain_json, print_line, say},
 };
 use diem_client::Client;
 use diem_core::Time;
@@ -35,6 +35,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The longest that the question may take whether the node itself is well.
 const PROBE: Duration = Duration::from_secs(3);
+/// The words of a watch whose lines or pictures are lost.
+const UNWRITTEN: &str = "the watch cannot be written to standard output";
 /// The checks of a node that is not well enough to know how its validator stands.
 const NEED: &str = "/readyz?need=last_block,catching_up";
 
@@ -66,6 +68,7 @@ impl WatchCommand {
             seen: Seen::default(),
             marks: Marks::default(),
             last: None,
+            unwritten: None,
         };
         block_on(async {
             let signals = Signals::listen().map_err(failed)?;
@@ -91,6 +94,8 @@ struct Watch {
     marks: Marks,
     /// What was seen when the node answered last.
     last: Option<ValidatorStatus>,
+    /// Why what it shows cannot be written, if it cannot.
+    unwritten: Option<io::Error>,
 }
 
 impl Watch {
@@ -110,7 +115,7 @@ impl Watch {
                 Err(Unseen::Node(reason)) => Err(reason),
             };
             self.take(look);
-            if once {
+            if once || self.is_for_nobody() {
                 break;
             }
             tokio::select! {
@@ -153,6 +158,20 @@ impl Watch {
         }
     }
 
+    /// Whether what the watch shows cannot be written, and it does nothing else. One that runs a command goes on, since it
+    /// alarms somebody all the same.
+    fn is_for_nobody(&mut self) -> bool {
+        if let Some(error) = outlet::out_failure()
+            && self.unwritten.is_none()
+        {
+            if self.commands.is_some() {
+                say(&format!("{UNWRITTEN}: {error}; the command still runs at each change"));
+            }
+            self.unwritten = Some(error);
+        }
+        self.unwritten.is_some() && self.commands.is_none()
+    }
+
     async fn end(self, once: bool) -> Result<(), Failure> {
         // The terminal is as it was before whatever is said now.
         drop(self.screen);
@@ -160,6 +179,13 @@ impl Watch {
             && once
         {
             commands.finish().await.iter().for_each(|trouble| say(trouble));
+        }
+        outlet::finish();
+        // A reader that has seen enough and closed the pipe is no failure.
+        let unwritten =
+            self.unwritten.or_else(outlet::out_failure).filter(|error| error.kind() != io::ErrorKind::BrokenPipe);
+        if let Some(error) = unwritten {
+            return Err(failed(anyhow!("{UNWRITTEN}: {error}")));
         }
         match self.seen.state {
             None | Some(State::Ok) => Ok(()),
@@ -194,5 +220,5 @@ fn print(change: &Change, output: Output) {
         Output::Table => plain(&change.line()).into_owned(),
         Output::Json => plain_json(&serde_json::to_string(change).unwrap_or_default()).into_owned(),
     };
-    outlet::out(&format!("{line}\n"));
+    print_line(&line);
 }

@@ -351,6 +351,38 @@ async fn a_terminal_that_cannot_draw_or_should_not_gets_lines() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_watch_whose_lines_cannot_be_written_says_so_and_runs_its_command_all_the_same() {
+    let four = Four::start().await;
+    let (url, file) = (four.node.url(), four.home.path().join("changes"));
+    let full = || File::options().write(true).open("/dev/full").unwrap();
+    let unwritten = "the watch cannot be written to standard output: No space left on device";
+    // One that only shows is of no use then; whoever has read enough and goes is no failure.
+    for more in [&[][..], &["--once"], &["--output", "json"]] {
+        let mut command = four.watch(&url, more);
+        command.stdout(full());
+        let ran = program::run(command, "").await;
+        assert!(ran.code == 1 && ran.stderr.contains(unwritten), "{more:?}: {} {}", ran.code, ran.stderr);
+    }
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = four.watch(&url, &[]);
+    command.stdout(writer);
+    let ran = program::run(command, "").await;
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+    // One that alarms somebody goes on.
+    let said = four.home.path().join("said");
+    let mut command = four.watch(&url, &["--exec", &format!("echo $VALIDATOR_STATE >> {}", file.display())]);
+    let mut watching = Ended(command.stdout(full()).stderr(File::create(&said).unwrap()).spawn().unwrap());
+    until("the sentence", async || fs::read_to_string(&said).unwrap().contains(unwritten).then_some(())).await;
+    four.miss(2).await;
+    four.mine(1).await;
+    until("the command", async || (lines(&file) == ["missing"]).then_some(())).await;
+    signal(watching.0.id(), Signal::INT);
+    assert_eq!(wait(&mut watching.0).code(), Some(1));
+    assert!(fs::read_to_string(&said).unwrap().contains("the command still runs at each change"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_watch_that_cannot_begin_says_why() {
     let four = Four::start().await;
     for (words, sentence) in
