@@ -140,7 +140,10 @@ pub(super) struct ValidatorStatus {
     /// Where its consensus key is.
     pub(super) key_place: KeyPlace,
     pub(super) versions: Versions,
-    /// What is proven of it; all but the place of its key, the versions and what waits on Base.
+    /// The trouble of the node's engine, such as since when it is silent: how the validator stands now is then not known. `null`
+    /// while it answers.
+    pub(super) trouble: Option<String>,
+    /// What is proven of it; all but the place of its key, the versions, the trouble and what waits on Base.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) verified: Option<Proven>,
 }
@@ -225,7 +228,7 @@ impl Looker {
         if let Some((head, seen)) = &self.last
             && status.latest == Some(*head)
         {
-            return Ok(seen.clone());
+            return Ok(ValidatorStatus { trouble: status.trouble, ..seen.clone() });
         }
         let found = match &mut self.found {
             Some(found) => found,
@@ -255,6 +258,7 @@ impl Looker {
             key_place: self.key.place(&of),
             validator,
             signing,
+            trouble: status.trouble.clone(),
             versions: versions(status),
             verified,
         };

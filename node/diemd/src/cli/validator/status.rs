@@ -61,6 +61,10 @@ pub(super) fn lines(status: &ValidatorStatus) -> Vec<(&'static str, String)> {
         ("key in use", format!("{} ({place})", validator.address)),
         ("bridge key", format!("{}{bridge}", validator.bridge_address.to_hex())),
         ("at height", format!("{}, {}", status.height, date(status.time))),
+        (
+            "not current",
+            status.trouble.as_ref().map(|trouble| format!("{trouble}; all this is of before")).unwrap_or_default(),
+        ),
         ("versions", format!("state {}, diemd {}{}", versions.app, versions.diemd, engine.unwrap_or_default())),
         ("verified", status.verified.as_ref().map(|proven| proven.words()).unwrap_or_default()),
     ];

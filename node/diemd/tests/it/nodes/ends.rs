@@ -4,13 +4,14 @@
 use std::{
     fs::{self, File},
     path::Path,
-    process::{Command, Stdio},
+    process::{Command, Output, Stdio},
     sync::Arc,
     time::Duration,
 };
 
 use diem_client::Client;
 use rustix::process::Signal;
+use serde_json::Value;
 
 use crate::support::{
     client::{answering, height, reach, root, until},
@@ -18,7 +19,7 @@ use crate::support::{
     disk::SmallDisk,
     load::Load,
     ports::Ports,
-    process::{signal, wait},
+    process::{run, signal, wait},
     single::{Single, instant_home},
 };
 
@@ -51,11 +52,34 @@ async fn probes_do_not_wait_for_a_cometbft_that_hangs_and_say_since_when_it_is_s
     assert!(status.latest.is_some(), "what the node has itself is shown");
     let clock = ask("/v1/clock").await;
     assert!(clock.contains("CometBFT is silent for"), "{clock}");
+    commands_say_that_it_is_silent(&home);
 
     signal(comet_pid(&home), Signal::CONT);
     until("readiness", async || node.client().ready().await.ok().filter(|ready| ready.ready)).await;
     assert_eq!(node.client().status().await.unwrap().trouble, None);
+    let status = run(&["validator", "status", "--home", home.to_str().unwrap()]);
+    assert!(status.status.success() && !told(&status).contains("silent"), "{}", told(&status));
     assert!(node.stop().success());
+}
+
+/// What a command has printed.
+fn told(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// Checks that nobody takes what a node with a silent engine knows of a validator for the present.
+fn commands_say_that_it_is_silent(home: &Path) {
+    let validator = |words: &[&str]| run(&[&["validator"], words, &["--home", home.to_str().unwrap()]].concat());
+    let table = validator(&["status"]);
+    assert!(table.status.success(), "what was asked for is told");
+    let line = told(&table).lines().find(|line| line.starts_with("not current")).map(str::to_owned).unwrap();
+    assert!(line.contains("CometBFT is silent for") && line.contains(", since 2"), "{line}");
+    let json: Value = serde_json::from_slice(&validator(&["status", "--output", "json"]).stdout).unwrap();
+    assert!(json["trouble"].as_str().unwrap().contains("CometBFT is silent for"), "{json}");
+    let watch = validator(&["watch", "--once"]);
+    let line = told(&watch);
+    assert_eq!(watch.status.code(), Some(1), "{line}");
+    assert!(line.contains(" behind (was ok)") && line.contains("CometBFT is silent for"), "{line}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
