@@ -35,23 +35,27 @@ impl Level {
         self.text.lock().clone()
     }
 
-    /// Sets the filter until the process ends.
+    /// Sets the filter until the process ends. One that names modules only leaves the rest as it is.
     ///
     /// # Errors
     /// The text is no filter, which then stays as it is.
     pub(super) fn set(&self, level: &str) -> Result<(), LogError> {
-        let filter = filter(level)?;
+        filter(level)?;
         let mut text = self.text.lock();
-        tracing::info!(from = *text, to = level, "the level of the log changes");
+        let whole = with_rest(level, &text);
+        let filter = filter(&whole)?;
+        tracing::info!(from = *text, to = whole, "the level of the log changes");
         (self.set)(filter).map_err(|error| LogError { level: level.into(), reason: error.to_string() })?;
-        level.clone_into(&mut text);
+        *text = whole;
         Ok(())
     }
 }
 
 /// Starts the log of this process; one that runs already, in a test, stays. Nobody ever waits for the log's reader.
 pub(super) fn start(log: &Log, home: &Home) -> Result<Level, LogError> {
-    let filter = filter(&log.level)?;
+    filter(&log.level)?;
+    let level = with_rest(&log.level, &Log::default().level);
+    let filter = filter(&level)?;
     let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     // Both get the same bytes, and colours in a file are rubbish.
     let colours = colours && log.file.is_empty();
@@ -73,7 +77,7 @@ pub(super) fn start(log: &Log, home: &Home) -> Result<Level, LogError> {
         }
     };
     log_file::start(log, home);
-    Ok(Level { text: Mutex::new(log.level.clone()), set })
+    Ok(Level { text: Mutex::new(level), set })
 }
 
 /// The filter that `level` asks for. `EnvFilter` takes a word without `=` that is no level for a module, and no word at
@@ -81,8 +85,7 @@ pub(super) fn start(log: &Log, home: &Home) -> Result<Level, LogError> {
 fn filter(level: &str) -> Result<EnvFilter, LogError> {
     let error = |reason: String| LogError { level: level.into(), reason };
     for part in level.split(',') {
-        let is_level = LEVELS.iter().any(|known| part.eq_ignore_ascii_case(known));
-        if !is_level && !part.contains('=') {
+        if !is_level(part) && !part.contains('=') {
             let reason = if part.is_empty() { "a part is empty".into() } else { format!("`{part}` is none of them") };
             return Err(error(reason));
         }
@@ -90,11 +93,39 @@ fn filter(level: &str) -> Result<EnvFilter, LogError> {
     EnvFilter::try_new(level).map_err(|reason| error(reason.to_string()))
 }
 
+/// Whether a part of a filter is the level of all modules that have none of their own.
+fn is_level(part: &str) -> bool {
+    LEVELS.iter().any(|known| part.eq_ignore_ascii_case(known))
+}
+
+/// A filter with a level for the modules that it does not name. `EnvFilter` silences them where there is none, and then
+/// `diem_comet=trace` would show less than before: they keep what `before` has for them.
+fn with_rest(level: &str, before: &str) -> String {
+    let rest = before.split(',').rfind(|part| is_level(part));
+    match rest.filter(|_| !level.split(',').any(is_level)) {
+        Some(rest) => format!("{rest},{level}"),
+        None => level.into(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+
+    #[test]
+    fn a_filter_of_modules_leaves_the_rest_as_it_was() {
+        for (level, before, whole) in [
+            ("diem_comet=trace", "info", "info,diem_comet=trace"),
+            ("diem_comet=trace", "diem_node=debug,WARN", "WARN,diem_comet=trace"),
+            ("a=trace,b=off", "off", "off,a=trace,b=off"),
+            ("off,diem_comet=trace", "info", "off,diem_comet=trace"),
+            ("debug", "info,diem_comet=trace", "debug"),
+        ] {
+            assert_eq!(with_rest(level, before), whole);
+        }
+    }
 
     #[test]
     fn levels_stand_alone_or_with_a_module() {
