@@ -1,6 +1,6 @@
 //! The room that a node wants on the file systems of its home, by its settings.
 
-use std::fmt;
+use std::{fmt, path::Path};
 
 use diem_config::Disk;
 use diem_host::{
@@ -14,6 +14,13 @@ pub(crate) fn of_home(home: &Home) -> Vec<FileSystem> {
     let (data, comet) = (home.data(), home.comet());
     let (snapshots, blocks) = (diem_runtime::snapshots::folder(&data), comet.join("data"));
     file_systems([home.root(), &data, &snapshots, &comet, &blocks])
+}
+
+/// The file system of a folder that may lie elsewhere, unless it is one of the home's.
+pub(crate) fn beside_home(home: &Home, folder: &Path) -> Option<FileSystem> {
+    let of_home = of_home(home);
+    let folders = of_home.iter().map(|system| system.folder.as_path()).chain([folder]);
+    file_systems(folders).into_iter().nth(of_home.len())
 }
 
 /// The sentence on the first file system of a home with less than `least` bytes free, where there is one.
@@ -75,6 +82,9 @@ mod tests {
         assert!(sentence.contains("MiB free; a node stops below 1099511627776 MiB (`disk.stop`)"), "{sentence}");
         assert!(sentence.contains("and starts with 2199023255552 MiB: make room and start again"), "{sentence}");
         assert_eq!(without_room(&home, &limits, 0), None);
+        // A folder beside the home counts where it lies on another file system.
+        assert_eq!(beside_home(&home, folder.path()), None);
+        assert!(beside_home(&home, Path::new("/proc")).is_some_and(|system| system.folder == Path::new("/proc")));
         assert_eq!(Shown(3_000_000).to_string(), "2929 KiB");
     }
 }

@@ -149,7 +149,7 @@ impl Start {
         let metrics = Arc::new(metrics.map_err(|error| StartError::Fatal(error.to_string()))?);
         let commits = Commits::new(&app, Arc::clone(&metrics));
         let (stop, ask) = (Stop::new(None), Stop::new(None));
-        disk_watch::start(home, &config.disk, &metrics, stopping::on_no_room(&stop)).map_err(StartError::System)?;
+        disk_watch::start(home, config, &metrics, stopping::on_no_room(&stop)).map_err(StartError::System)?;
         if let Some(height) = self.halt_at {
             let ask = ask.clone();
             commits.halt_at(height, move |height| tell(&ask, Reason::Halted(height)));

@@ -3,16 +3,16 @@
 use std::{
     collections::BTreeSet,
     io,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Weak},
     time::Duration,
 };
 
-use diem_config::Disk as Limits;
+use diem_config::{Config, Disk as Limits};
 use diem_engine::metrics::{Disk, Metrics};
 use diem_host::{critical, disk::FileSystem, home::Home};
 
-use super::StartError;
+use super::{StartError, log_file};
 use crate::disk::{self, Shown};
 
 /// The interval at which the room is read. A disk that is filled by others at a gigabyte a second is noticed before
@@ -45,17 +45,19 @@ pub(super) fn explained(error: StartError, home: &Home, limits: &Limits) -> Star
 }
 
 /// Watches the disk of a home until the metrics are dropped, and calls `on_no_room` with a sentence when there is less
-/// than the node needs to run.
+/// than the node needs to run. Where the file of the log lies on another one, that is watched too and never stops the node.
 ///
 /// # Errors
 /// The system gives no thread.
 pub(super) fn start(
     home: &Home,
-    limits: &Limits,
+    config: &Config,
     metrics: &Arc<Metrics>,
     on_no_room: impl Fn(&str) + Send + 'static,
 ) -> io::Result<()> {
-    let mut watch = Watch { limits: limits.clone(), low: BTreeSet::new(), told: false };
+    metrics.disk_stops_below(config.disk.stop.0);
+    let mut watch = Watch { limits: config.disk.clone(), low: BTreeSet::new(), told: false };
+    let (log, file_size) = (log_file::path(&config.log, home), config.log.file_size.0);
     let (home, metrics): (Home, Weak<Metrics>) = (home.clone(), Arc::downgrade(metrics));
     let run = move || {
         while let Some(metrics) = metrics.upgrade() {
@@ -63,6 +65,10 @@ pub(super) fn start(
             metrics.disk(watch.tightest(&systems));
             if let Some(sentence) = watch.look(&systems) {
                 on_no_room(&sentence);
+            }
+            let folder = log.as_deref().and_then(Path::parent);
+            if let Some(system) = folder.and_then(|folder| disk::beside_home(&home, folder)) {
+                watch.look_at_log(&system, file_size);
             }
             drop(metrics);
             std::thread::sleep(TICK);
@@ -90,28 +96,49 @@ impl Watch {
     /// Logs each change between low and well, and returns the sentence of a disk that stops the node, once.
     fn look(&mut self, systems: &[FileSystem]) -> Option<String> {
         for system in systems {
-            let (free, low) = (system.room.free, self.limits.low(system.room.size));
-            if free < low {
-                if self.low.insert(system.folder.clone()) {
-                    let stop = Some(self.limits.stop.0).filter(|stop| *stop > 0);
-                    tracing::warn!(
-                        "the disk is low: the file system at {}, where {} lies, has {} free, and less than {} is low \
-                         (`disk.warn`){}",
-                        system.mount_point().display(),
-                        system.folder.display(),
-                        Shown(free),
-                        Shown(low),
-                        stop.map_or_else(String::new, |stop| format!("; below {} the node stops", Shown(stop)))
-                    );
-                }
-            } else if free >= low.saturating_add(low / MORE) && self.low.remove(&system.folder) {
-                let mount = system.mount_point();
-                tracing::info!("the file system at {} has room again: {} are free", mount.display(), Shown(free));
+            let low = self.limits.low(system.room.size);
+            if self.gets_low(system, low) {
+                let stop = Some(self.limits.stop.0).filter(|stop| *stop > 0);
+                tracing::warn!(
+                    "the disk is low: the file system at {}, where {} lies, has {} free, and less than {} is low \
+                     (`disk.warn`){}",
+                    system.mount_point().display(),
+                    system.folder.display(),
+                    Shown(system.room.free),
+                    Shown(low),
+                    stop.map_or_else(String::new, |stop| format!("; below {} the node stops", Shown(stop)))
+                );
             }
         }
         let full = systems.iter().find(|system| system.room.free < self.limits.stop.0 && !self.told)?;
         self.told = true;
         Some(disk::no_room(full, &self.limits))
+    }
+
+    /// Logs each change between low and well of the file system of the log, which is low where a file of it may not find room.
+    fn look_at_log(&mut self, system: &FileSystem, file_size: u64) {
+        if self.gets_low(system, file_size) {
+            tracing::warn!(
+                "the disk of the log is low: the file system at {}, where `log.file` lies, has {} free, and a file of the log takes \
+                 up to {} (`log.file_size`); the node goes on without lines that find no room",
+                system.mount_point().display(),
+                Shown(system.room.free),
+                Shown(file_size)
+            );
+        }
+    }
+
+    /// Whether a file system has become low, which it is with less than that many bytes; that it is well again is logged.
+    fn gets_low(&mut self, system: &FileSystem, low: u64) -> bool {
+        let free = system.room.free;
+        if free < low {
+            return self.low.insert(system.folder.clone());
+        }
+        if free >= low.saturating_add(low / MORE) && self.low.remove(&system.folder) {
+            let mount = system.mount_point();
+            tracing::info!("the file system at {} has room again: {} are free", mount.display(), Shown(free));
+        }
+        false
     }
 }
 
@@ -148,6 +175,16 @@ mod tests {
         let sentence = watch.look(&with(9)).unwrap();
         assert!(sentence.contains("has 9216 KiB free; a node stops below 10 MiB"), "{sentence}");
         assert_eq!(watch.look(&with(8)), None, "once");
+    }
+
+    #[test]
+    fn the_disk_of_the_log_is_told_by_what_a_file_of_it_takes_and_stops_nothing() {
+        let mut watch = Watch { limits: limits(), low: BTreeSet::new(), told: false };
+        for (free, low) in [(40, 0), (31, 1), (9, 1), (40, 0)] {
+            let system = with(free).remove(0);
+            watch.look_at_log(&system, 32 * MIB);
+            assert_eq!((watch.low.len(), watch.told), (low, false), "{free}");
+        }
     }
 
     #[test]

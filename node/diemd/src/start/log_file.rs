@@ -6,7 +6,7 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt as _,
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -19,19 +19,25 @@ use rustix::fs::OFlags;
 const MODE: u32 = 0o640;
 /// The pause after a failure before the file is opened again.
 const REST: Duration = Duration::from_secs(10);
+/// The interval at which it is looked whether the path still leads to the open file: another program such as logrotate may have
+/// moved, removed or emptied it.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Has the log written to the file that the configuration names, if it names one: relative to the home. A file that cannot be
 /// written is said, and tried again.
 pub(super) fn start(log: &Log, home: &Home) {
-    if log.file.is_empty() {
-        return;
-    }
-    let file = Rotating::new(home.root().join(&log.file), log.file_size.0, log.files);
+    let Some(path) = path(log, home) else { return };
+    let file = Rotating::new(path, log.file_size.0, log.files);
     if let Err(error) = outlet::log_to(file) {
         tracing::warn!(
             "log.file: the log is not written to a file, because the system gives no thread for it: {error}"
         );
     }
+}
+
+/// The path of the file that the configuration names, if it names one.
+pub(super) fn path(log: &Log, home: &Home) -> Option<PathBuf> {
+    (!log.file.is_empty()).then(|| home.root().join(&log.file))
 }
 
 /// A file that is renamed to `FILE.1` when it is full, `FILE.1` to `FILE.2`, and so on; the oldest is removed.
@@ -49,6 +55,21 @@ struct Rotating {
 struct Open {
     file: File,
     size: u64,
+    /// The moment of the last look at its path.
+    looked: Instant,
+}
+
+impl Open {
+    /// Looks, from time to time, at what the path leads to; `false` where that is another file than this one, or none.
+    fn is_still_at(&mut self, path: &Path) -> bool {
+        if self.looked.elapsed() < LOOK_EVERY {
+            return true;
+        }
+        self.looked = Instant::now();
+        let (Ok(there), Ok(own)) = (fs::metadata(path), self.file.metadata()) else { return false };
+        self.size = own.len();
+        (there.dev(), there.ino()) == (own.dev(), own.ino())
+    }
 }
 
 impl Rotating {
@@ -77,6 +98,7 @@ impl Rotating {
     }
 
     fn opened(&mut self) -> io::Result<&mut Open> {
+        self.open.take_if(|open| !open.is_still_at(&self.path));
         match &mut self.open {
             Some(open) => Ok(open),
             place => Ok(place.insert(open(&self.path)?)),
@@ -119,7 +141,7 @@ fn open(path: &Path) -> io::Result<Open> {
     if !metadata.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no ordinary file"));
     }
-    Ok(Open { file, size: metadata.len() })
+    Ok(Open { file, size: metadata.len(), looked: Instant::now() })
 }
 
 impl Write for Rotating {
@@ -208,6 +230,34 @@ mod tests {
         fs::create_dir_all(folder.path().join("node.log.1/x")).unwrap();
         write(2);
         assert_eq!(names(folder.path()), ["node.log", "node.log.1"]);
+    }
+
+    #[test]
+    fn a_file_that_another_program_moves_removes_or_empties_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, moved) = (folder.path().join("node.log"), folder.path().join("moved"));
+        let mut log = Rotating::new(path.clone(), 100, 3);
+        // The next look is due.
+        let write = |log: &mut Rotating, line: &[u8]| {
+            if let Some(open) = &mut log.open {
+                open.looked = open.looked.checked_sub(LOOK_EVERY).unwrap();
+            }
+            log.write_all(line).unwrap();
+        };
+        write(&mut log, b"first\n");
+        fs::rename(&path, &moved).unwrap();
+        write(&mut log, b"second\n");
+        assert_eq!(fs::read_to_string(&moved).unwrap(), "first\n");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "second\n");
+        fs::remove_file(&path).unwrap();
+        write(&mut log, b"third\n");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "third\n");
+        // What was emptied has room again.
+        write(&mut log, &[b'x'; 90]);
+        File::create(&path).unwrap();
+        write(&mut log, b"fourth, which is longer than ten bytes\n");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "fourth, which is longer than ten bytes\n");
+        assert_eq!(names(folder.path()), ["moved", "node.log"]);
     }
 
     #[test]

@@ -61,6 +61,7 @@ pub struct Metrics {
     disk_free: Figure,
     disk_size: Figure,
     disk_warn: Figure,
+    disk_stop: Figure,
     disk_used: Figures,
     snapshot_height: Figure,
     snapshot_seconds: Figure,
@@ -166,6 +167,10 @@ impl Metrics {
             )?,
             disk_size: figure("diem_disk_size_bytes", "Size of that disk")?,
             disk_warn: figure("diem_disk_warn_bytes", "Room below which that disk is low, by disk.warn")?,
+            disk_stop: figure(
+                "diem_disk_stop_bytes",
+                "Room below which the node stops, by disk.stop; 0 where it never does",
+            )?,
             disk_used: Figures::new(
                 &registry,
                 "diem_disk_used_bytes",
@@ -346,6 +351,11 @@ impl Metrics {
         self.disk_size.count(disk.as_ref().map(|disk| disk.size));
         self.disk_warn.count(disk.as_ref().map(|disk| disk.low).filter(|low| *low > 0));
         self.known.lock().disk = disk;
+    }
+
+    /// Sets the free bytes below which the node stops; 0: it never does.
+    pub fn disk_stops_below(&self, bytes: u64) {
+        self.disk_stop.count(Some(bytes));
     }
 
     /// The last reading of the disk.

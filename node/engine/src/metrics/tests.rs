@@ -16,6 +16,7 @@ pub(super) fn full() -> Metrics {
     metrics.supervises();
     metrics.called("Commit", Duration::from_millis(1));
     metrics.disk(Some(Disk { free: 1, size: 2, low: 1 }));
+    metrics.disk_stops_below(4);
     metrics.disk_used("state", Some(3));
     metrics.snapshot(Some(NewestSnapshot { height: 5, time_ms: Some(1), took: Some(Duration::from_secs(1)) }));
     metrics.snapshot_period(Some(Duration::from_secs(3_600)));
@@ -141,6 +142,7 @@ fn what_happened_is_in_the_text() {
         "diem_validator_may_miss_blocks 3",
         "diem_credits_unsettled_vvv 1.5",
         "diem_disk_warn_bytes 1",
+        "diem_disk_stop_bytes 4",
         "diem_disk_used_bytes{part=\"state\"} 3",
         "diem_snapshot_height 5",
         "diem_abci_call_seconds_count{method=\"Commit\"} 1",

@@ -8,11 +8,13 @@ use std::{
     process::{Child, Stdio},
 };
 
+use diem_client::Client;
 use rustix::{io::ioctl_fionread, process::Signal};
 
 use crate::support::{
     client::{height, reach, until},
     devnet::{Devnet, EngineUnderTest},
+    disk::SmallDisk,
     ports::Ports,
     process::{diemd, full_pipe, signal, wait, words},
     single::{Single, instant_home},
@@ -97,6 +99,24 @@ async fn a_node_works_whatever_becomes_of_the_readers_of_its_log() {
     a_reader_who_leaves(&home, &chatty).await;
     a_reader_who_stalls(&home, &chatty).await;
     a_file(&home, &chatty).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_whose_file_lies_on_a_small_disk_warns_and_goes_on() {
+    let (folder, ports) = (tempfile::tempdir().unwrap(), Ports::claim());
+    let (home, small) = (instant_home(folder.path(), &ports), folder.path().join("small"));
+    fs::create_dir(&small).unwrap();
+    let Some(mut disk) = SmallDisk::mount(&small, "8m") else { return };
+    let log = folder.path().join("log");
+    let said = || fs::read_to_string(&log).unwrap_or_default();
+    disk.start(&home, &format!("--set log.file='{}'", small.join("node.log").display()), &log);
+    let sentence = format!("the disk of the log is low: the file system at {}, where `log.file` lies", small.display());
+    until("the warning", async || said().contains(&sentence).then_some(())).await;
+    reach(&Client::new(&format!("http://127.0.0.1:{}", 1_317 + ports.offset)).unwrap(), 1).await;
+    assert_eq!(disk.run("kill $node"), Some(0));
+    let (code, disk) = disk.ended().await;
+    assert_eq!((code, said().matches(&sentence).count()), (Some(0), 1), "{}", said());
+    assert!(fs::read_to_string(disk.seen(&small.join("node.log"))).unwrap().contains("stopped"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
