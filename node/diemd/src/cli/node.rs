@@ -13,7 +13,7 @@ use diem_config::{
 use diem_engine::{EngineKind, origin::OriginError};
 use diem_host::{
     folder,
-    home::{Home, default_home},
+    home::{Home, HomeError, default_home},
     outlet,
 };
 use diem_runtime::{App, Options};
@@ -272,6 +272,8 @@ pub(super) fn run_node(start: &Start, home: &Home) -> Result<(), Failure> {
         halted if halted.is_halt() => Failure { exit: Exit::Halted, error: halted.into() },
         unsafe_to_sign if unsafe_to_sign.is_unsafe() => Failure { exit: Exit::Signing, error: unsafe_to_sign.into() },
         StartError::Config(_) | StartError::Log(_) | StartError::Origin(OriginError::Genesis(_)) => usage(error),
+        // Another start finds no home either.
+        StartError::Home(HomeError::Missing(_) | HomeError::NoConfig { .. }) => usage(error),
         mistaken if mistaken.is_about_another_key() => usage(mistaken),
         _ => failed(error),
     })

@@ -134,8 +134,9 @@ async fn another_genesis_or_engine_than_that_of_the_state_is_refused() {
 fn a_home_that_is_not_there_or_there_already_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let nowhere = folder.path().join("nowhere");
+    // A service manager does not start it again and again: this is a matter of the command line.
     let (code, said) = start(&nowhere, &[]);
-    assert_eq!(code, Some(1));
+    assert_eq!(code, Some(2));
     assert!(said.contains("is not the home of a node") && said.contains("diemd init"), "{said}");
     let ports = Ports::claim();
     let home = instant_home(folder.path(), &ports);
@@ -146,7 +147,7 @@ fn a_home_that_is_not_there_or_there_already_is_named() {
     let key = fs::read(home.join("cometbft/config/priv_validator_key.json")).unwrap();
     fs::remove_file(home.join("config.toml")).unwrap();
     let (code, said) = start(&home, &[]);
-    assert!(code == Some(1) && said.contains("whose config.toml is missing"), "{said}");
+    assert!(code == Some(2) && said.contains("whose config.toml is missing"), "{said}");
     let again = run(&["init", "--home", home.to_str().unwrap()]);
     assert!(again.status.success(), "{}", words(&again));
     assert_eq!(fs::read(home.join("cometbft/config/priv_validator_key.json")).unwrap(), key);
