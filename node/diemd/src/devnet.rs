@@ -110,6 +110,8 @@ pub enum DevnetError {
         validator: usize,
         /// The exit status or signal, for people.
         how: String,
+        /// Its exit code, unless a signal ended it.
+        code: Option<i32>,
         /// The path of its log.
         log: PathBuf,
         /// The last lines of its log.
@@ -118,9 +120,9 @@ pub enum DevnetError {
     /// The chain was not ready in time: the seconds that were waited, and the state in which it was found.
     #[error("the chain is not ready after {0} s: {1}")]
     Late(u64, String),
-    /// All validators have ended.
+    /// All validators have ended, the last one with this exit code.
     #[error("all validators have ended: `diemd devnet` starts them again where they stopped")]
-    AllEnded,
+    AllEnded(Option<i32>),
 }
 
 impl DevnetError {
@@ -298,8 +300,12 @@ async fn watch(
     clients: &[Client],
 ) -> Result<(), DevnetError> {
     let mut status = screen::Status::new(io::stdout().is_terminal(), plan);
+    let mut last = None;
     loop {
         for ended in nodes.newly_ended() {
+            if let DevnetError::Ended { code, .. } = ended {
+                last = code;
+            }
             status.clear();
             screen::note(&format!("{ended}\n`diemd start --home {}` starts it again", plan.home_of(&ended)));
         }
@@ -308,7 +314,7 @@ async fn watch(
             screen::note(&ended);
         }
         if nodes.all_ended() {
-            return Err(DevnetError::AllEnded);
+            return Err(DevnetError::AllEnded(last));
         }
         status.draw(clients, nodes.running()).await;
         tokio::time::sleep(STATUS_TICK).await;

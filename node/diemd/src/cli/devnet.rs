@@ -9,7 +9,7 @@ use diem_host::{home::default_home, outlet};
 
 use crate::devnet::{self, DevnetError, Options};
 use diem_cli::{
-    Failure,
+    Exit, Failure,
     failure::{failed, usage},
 };
 
@@ -107,6 +107,9 @@ impl DevnetCommand {
         };
         devnet::run(&options).map_err(|error| match error {
             DevnetError::Usage(_) | DevnetError::Config(_) => usage(error),
+            DevnetError::Ended { code, .. } | DevnetError::AllEnded(code) => {
+                Failure { exit: Exit::of_node(code), error: error.into() }
+            }
             _ => failed(error),
         })
     }

@@ -78,6 +78,7 @@ impl Nodes {
             Some(DevnetError::Ended {
                 validator: node.number,
                 how: describe(status),
+                code: status.code(),
                 log: node.log.clone(),
                 last_lines: last_lines(&node.log),
             })

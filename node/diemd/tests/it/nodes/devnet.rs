@@ -1,6 +1,12 @@
 //! A devnet of four validators on CometBFT: its screen, and the failures that it survives.
 
-use std::{fs, path::PathBuf, process::Stdio, sync::Arc, time::Duration};
+use std::{
+    fs,
+    path::PathBuf,
+    process::{Command, Stdio},
+    sync::Arc,
+    time::Duration,
+};
 
 use diem_api::{State, Wait};
 use diem_client::Client;
@@ -204,6 +210,22 @@ async fn all_killed_come_back(devnet: &mut Devnet, returned: Single) {
     }
     let nonce = client.account(&person(2).address, None, false).await.unwrap().nonce;
     commit(&client, devnet.transfer(2, nonce, Address([4; 20]), 1)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_devnet_ends_with_the_code_of_the_node_that_ended_it() {
+    let mut devnet = Devnet::start_with(EngineUnderTest::Comet, &["--validators", "1"]);
+    reach(&devnet.client(0), 3).await;
+    // No file of CometBFT may grow any more, as on a full disk.
+    let comet = fs::read_to_string(devnet.home(0).join("cometbft/cometbft.pid")).unwrap();
+    assert!(Command::new("prlimit").args(["--pid", comet.trim(), "--fsize=1"]).status().unwrap().success());
+    let (status, said) = devnet.ended();
+    assert_eq!(status.code(), Some(8), "{said}");
+    assert!(said.contains("all validators have ended"), "{said}");
+    // The next one ends before its chain is ready.
+    fs::write(devnet.home(0).join("cometbft/data/priv_validator_state.json"), "").unwrap();
+    let mut child = devnet.command(&[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    assert_eq!(wait(&mut child).code(), Some(7));
 }
 
 #[test]
