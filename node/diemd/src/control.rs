@@ -6,7 +6,7 @@
 //! {"request":"peers"}             {"peers":[{"id":"...","address":"10.0.0.7:26656","moniker":"one",...}]}
 //! {"request":"level"}             {"level":"info"}
 //! {"request":"level","filter":"info,diem_comet=debug"}   the same, once it is set
-//! {"request":"drain"}             {"stops":{"drain_ms":10000}}, and then the node ends as SIGTERM ends it
+//! {"request":"drain"}             {"stops":{"drain_ms":10000}}, and then the node ends as SIGTERM ends it; asked again, at once
 //! anything else                   {"error":"a sentence"}
 //! ```
 //!

@@ -257,7 +257,7 @@ impl Start {
             engine.prepare_stop();
         }
         let time = stopping::time_to_drain(&reason, config.api.drain.duration(), &*engine.engine()).await;
-        let reason = stopping::drain(reason, time, &stop, &mut signals).await;
+        let reason = stopping::drain(reason, time, &stop, &ask, &mut signals).await;
         drop(health);
         if let Some(joined) = joined {
             joined.abort();

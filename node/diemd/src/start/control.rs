@@ -23,7 +23,7 @@ use tokio::{
 
 use super::{
     logging::Level,
-    stopping::{Reason, Stop, tell},
+    stopping::{Stop, ask_to_end},
 };
 use crate::control::{self, Answer, LONGEST, Peer, Request, Taken};
 
@@ -141,7 +141,7 @@ async fn connection(stream: UnixStream, parts: Arc<Parts>) {
         let sent = timeout(PATIENCE, write.write_all(line_of(&answer).as_bytes())).await;
         if let Answer::Stops { .. } = answer {
             // The answer is on its way before anything ends.
-            tell(&parts.ask, Reason::Asked);
+            ask_to_end(&parts.ask);
         }
         if !goes_on || !matches!(sent, Ok(Ok(()))) {
             return;
@@ -183,7 +183,8 @@ impl Parts {
                 Ok(()) => Answer::Level(self.level.get()),
                 Err(error) => Answer::Error(error.to_string()),
             },
-            Request::Drain => Answer::Stops { drain_ms: self.drain.0 },
+            // Who asks again waits for nothing.
+            Request::Drain => Answer::Stops { drain_ms: if self.ask.borrow().is_some() { 0 } else { self.drain.0 } },
         }
     }
 

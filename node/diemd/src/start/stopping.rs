@@ -46,6 +46,13 @@ pub(super) fn tell(stop: &Stop, reason: Reason) {
     });
 }
 
+/// Asks a node to end in order, on its operator's word. Asked again it wakes [`drain`], which then waits no longer.
+pub(super) fn ask_to_end(ask: &Stop) {
+    ask.send_modify(|told| {
+        told.get_or_insert(Reason::Asked);
+    });
+}
+
 /// What a part of the node calls when it cannot go on: it logs the failure and stops the node.
 pub(super) fn on_fatal(stop: &Stop) -> Arc<dyn Fn(&str) + Send + Sync> {
     let stop = stop.clone();
@@ -120,14 +127,19 @@ pub(super) async fn asked_to_end(stop: &Stop, ask: &Stop, signals: &mut Signals)
 }
 
 /// Lets the time pass in which a node that ends in order still answers, so that balancers and probes see that it is going,
-/// and then tells all its parts. A second signal ends that time, and so does a failure. Returns the reason for which
-/// the node ends.
-pub(super) async fn drain(reason: Reason, time: Duration, stop: &Stop, signals: &mut Signals) -> Reason {
+/// and then tells all its parts. A second signal or a second word by `ask` ends that time, and so does a failure. Returns
+/// the reason for which the node ends.
+pub(super) async fn drain(reason: Reason, time: Duration, stop: &Stop, ask: &Stop, signals: &mut Signals) -> Reason {
     if !time.is_zero() {
+        // Whoever asks from now on, of whatever was asked first, asks again.
+        let mut again = ask.subscribe();
+        tell(ask, reason.clone());
+        again.mark_unchanged();
         tracing::info!("stopping in {} ms: /readyz says so, and requests are still answered", time.as_millis());
         tokio::select! {
             () = tokio::time::sleep(time) => {}
             () = signals.any() => tracing::info!("asked again: stopping now"),
+            _ = again.changed() => tracing::info!("asked again: stopping now"),
             _ = wait(stop.subscribe()) => {}
         }
     }
@@ -158,14 +170,31 @@ mod tests {
         let (stop, hour) = (Stop::new(None), Duration::from_secs(3_600));
         let mut signals = Signals::listen().unwrap();
         let soon = Duration::from_millis(10);
-        assert_eq!(drain(Reason::Halted(7), soon, &stop, &mut signals).await, Reason::Halted(7));
+        let ask = Stop::new(None);
+        assert_eq!(drain(Reason::Halted(7), soon, &stop, &ask, &mut signals).await, Reason::Halted(7));
         let stop = Stop::new(None);
         let failed = on_fatal(&stop);
-        let (reason, ()) = tokio::join!(drain(Reason::Asked, hour, &stop, &mut signals), async {
+        let (reason, ()) = tokio::join!(drain(Reason::Asked, hour, &stop, &ask, &mut signals), async {
             tokio::task::yield_now().await;
             failed("the disk is gone");
             failed("and so is the rest");
         });
         assert_eq!(reason, Reason::Fatal("the disk is gone".into()));
+    }
+
+    #[tokio::test]
+    async fn who_asks_again_ends_the_drain_whoever_asked_first() {
+        let hour = Duration::from_secs(3_600);
+        let mut signals = Signals::listen().unwrap();
+        // The first word came by a signal, or by the control socket.
+        for ask in [Stop::new(None), Stop::new(Some(Reason::Asked))] {
+            let stop = Stop::new(None);
+            let (reason, ()) = tokio::join!(drain(Reason::Asked, hour, &stop, &ask, &mut signals), async {
+                tokio::task::yield_now().await;
+                assert_eq!(*ask.borrow(), Some(Reason::Asked), "the node is known to be ending");
+                ask_to_end(&ask);
+            });
+            assert_eq!(reason, Reason::Asked);
+        }
     }
 }

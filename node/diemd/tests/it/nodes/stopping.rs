@@ -138,6 +138,32 @@ async fn a_node_that_is_told_to_end_under_load_says_so_first_and_loses_nothing()
     halts(&home, &devnet.doc, last + 6).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_a_node_twice_to_end_waits_for_nothing() {
+    let (folder, ports) = (tempfile::tempdir().unwrap(), Ports::claim());
+    let home = instant_home(folder.path(), &ports);
+    let drain = || {
+        let output = run(&["drain", "--home", home.to_str().unwrap(), "--output", "json"]);
+        assert!(output.status.success(), "{}", words(&output));
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()["drain_ms"].as_u64()
+    };
+    // The first time it is asked by the command, and then by a signal.
+    for by_signal in [false, true] {
+        let node = Single::start(&home, &["--set", "api.drain=40s", "--block-time", "200ms"]);
+        answering(&node.client()).await;
+        if by_signal {
+            signal(node.pid(), Signal::TERM)
+        } else {
+            assert_eq!(drain(), Some(40_000))
+        }
+        says_that_it_stops(&node).await;
+        assert_eq!(drain(), Some(0));
+        let (status, log) = node.ended();
+        assert!(status.success(), "{log}");
+        assert_eq!(log.matches("asked again: stopping now").count(), 1 + usize::from(by_signal), "{log}");
+    }
+}
+
 /// Starts the node with this height to halt at; returns its exit code and what it said.
 fn halted(home: &Path, at: u64) -> (Option<i32>, String) {
     let before = fs::read_to_string(home.join("node.log")).unwrap_or_default().len();
