@@ -189,12 +189,14 @@ mod tests {
         // The first word came by a signal, or by the control socket.
         for ask in [Stop::new(None), Stop::new(Some(Reason::Asked))] {
             let stop = Stop::new(None);
-            let (reason, ()) = tokio::join!(drain(Reason::Asked, hour, &stop, &ask, &mut signals), async {
-                tokio::task::yield_now().await;
-                assert_eq!(*ask.borrow(), Some(Reason::Asked), "the node is known to be ending");
-                ask_to_end(&ask);
-            });
-            assert_eq!(reason, Reason::Asked);
+            let both = async {
+                tokio::join!(drain(Reason::Asked, hour, &stop, &ask, &mut signals), async {
+                    tokio::task::yield_now().await;
+                    assert_eq!(*ask.borrow(), Some(Reason::Asked), "the node is known to be ending");
+                    ask_to_end(&ask);
+                })
+            };
+            assert_eq!(tokio::time::timeout(Duration::from_secs(60), both).await.unwrap(), (Reason::Asked, ()));
         }
     }
 }

@@ -355,31 +355,29 @@ async fn a_watch_whose_lines_cannot_be_written_says_so_and_runs_its_command_all_
     let four = Four::start().await;
     let (url, file) = (four.node.url(), four.home.path().join("changes"));
     let full = || File::options().write(true).open("/dev/full").unwrap();
+    let (said, heard) = (four.home.path().join("said"), || fs::read_to_string(four.home.path().join("said")).unwrap());
+    let start = |more: &[&str], stdout: Stdio| {
+        let stderr = File::create(&said).unwrap();
+        Ended(four.watch(&url, more).stdout(stdout).stderr(stderr).spawn().unwrap())
+    };
     let unwritten = "the watch cannot be written to standard output: No space left on device";
     // One that only shows is of no use then; whoever has read enough and goes is no failure.
     for more in [&[][..], &["--once"], &["--output", "json"]] {
-        let mut command = four.watch(&url, more);
-        command.stdout(full());
-        let ran = program::run(command, "").await;
-        assert!(ran.code == 1 && ran.stderr.contains(unwritten), "{more:?}: {} {}", ran.code, ran.stderr);
+        let code = wait(&mut start(more, full().into()).0).code();
+        assert!(code == Some(1) && heard().contains(unwritten), "{more:?}: {code:?} {}", heard());
     }
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
-    let mut command = four.watch(&url, &[]);
-    command.stdout(writer);
-    let ran = program::run(command, "").await;
-    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+    assert_eq!((wait(&mut start(&[], writer.into()).0).code(), heard().as_str()), (Some(0), ""));
     // One that alarms somebody goes on.
-    let said = four.home.path().join("said");
-    let mut command = four.watch(&url, &["--exec", &format!("echo $VALIDATOR_STATE >> {}", file.display())]);
-    let mut watching = Ended(command.stdout(full()).stderr(File::create(&said).unwrap()).spawn().unwrap());
-    until("the sentence", async || fs::read_to_string(&said).unwrap().contains(unwritten).then_some(())).await;
+    let mut watching = start(&["--exec", &format!("echo $VALIDATOR_STATE >> {}", file.display())], full().into());
+    until("the sentence", async || heard().contains(unwritten).then_some(())).await;
     four.miss(2).await;
     four.mine(1).await;
     until("the command", async || (lines(&file) == ["missing"]).then_some(())).await;
     signal(watching.0.id(), Signal::INT);
     assert_eq!(wait(&mut watching.0).code(), Some(1));
-    assert!(fs::read_to_string(&said).unwrap().contains("the command still runs at each change"));
+    assert!(heard().contains("the command still runs at each change"), "{}", heard());
 }
 
 #[tokio::test(flavor = "multi_thread")]
