@@ -28,7 +28,11 @@ fn json_of(output: &Output) -> Value {
 /// The error text of a run that failed by the user's fault.
 fn refusal(output: &Output) -> String {
     assert_eq!(output.status.code(), Some(2));
-    assert!(output.stdout.is_empty());
+    // Where it prints JSON, that is the error.
+    if !output.stdout.is_empty() {
+        let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!((&told["exit"], &told["error"]["name"]), (&2.into(), &"usage".into()), "{told}");
+    }
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
