@@ -37,7 +37,7 @@ pub(crate) use plan::{Join, Plan};
 pub(crate) use watch::{Outcome, watch};
 
 use light_server::{Fork, LightServer};
-use nodes::Nodes;
+use nodes::{Nodes, Silent};
 
 /// The name of the note in the home.
 const NOTE: &str = "join.json";
@@ -191,9 +191,10 @@ impl Joining {
             note.state_sync = false;
         }
         if note.state_sync {
+            let silent = Silent::default();
             for own in 0..clients.len() {
                 let period = Duration::from_secs(note.trust_seconds);
-                let nodes = Nodes::new(clients.clone(), own, Arc::clone(doc), period);
+                let nodes = Nodes::new(clients.clone(), own, Arc::clone(&silent), Arc::clone(doc), period);
                 servers.push(LightServer::start(nodes, diem_comet::consensus_params(doc), Arc::clone(&fork)).await?);
             }
         }

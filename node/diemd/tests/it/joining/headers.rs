@@ -1,7 +1,12 @@
 //! Nodes that lie to the light client of a node that joins, each by its own lie: they are named, and others speak in their
 //! place.
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use diem_api::{LightBlock, encoding::encode_header};
 use diem_config::consensus_key;
@@ -79,10 +84,8 @@ fn key_of(home: &Path) -> SigningKey {
     key
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn nodes_that_show_false_headers_are_named_and_others_speak_in_their_place() {
-    let _turn = turn().await;
-    let mut devnet = Devnet::of_long_trust(1, |_| {});
+/// Starts the only node of a chain, with one snapshot that others can join by.
+async fn offering(devnet: &mut Devnet) -> (PathBuf, Single) {
     assert!(devnet.stop().success());
     let home = devnet.home(0);
     let _ = fs::remove_dir_all(home.join("data/snapshots"));
@@ -93,7 +96,43 @@ async fn nodes_that_show_false_headers_are_named_and_others_speak_in_their_place
     assert!(taken.status.success(), "{}", words(&taken));
     let at = height(&client).await.unwrap();
     reach(&client, at + 5).await;
+    (home, honest)
+}
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_does_not_answer_any_more_is_named_and_the_others_show_headers() {
+    let _turn = turn().await;
+    let mut devnet = Devnet::of_long_trust(1, |_| {});
+    let (_, honest) = offering(&mut devnet).await;
+    for is_mute in [false, true] {
+        let gone = Proxy::before(&honest.api, |_, _| {}).await;
+        // The one that will be gone is named first, so that its headers are what the light client begins with.
+        let mut joiner = Joiner::prepared(&[&gone.url, &honest.api], &["--no-block-sync"]);
+        let url = gone.url.clone();
+        drop(gone);
+        // Connections to this one are made and never answered.
+        let _mute = if is_mute {
+            let address = url.strip_prefix("http://").unwrap();
+            Some(until("the port of the proxy", async || TcpListener::bind(address).ok()).await)
+        } else {
+            None
+        };
+        joiner.start();
+        joiner.follows().await;
+        let log = joiner.log();
+        let named = log.lines().filter(|line| line.contains(&format!("{url} does not answer"))).count();
+        assert_eq!(named, 1, "{log}");
+        assert!(joiner.stop().success());
+    }
+    assert!(honest.stop().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_that_show_false_headers_are_named_and_others_speak_in_their_place() {
+    let _turn = turn().await;
+    let mut devnet = Devnet::of_long_trust(1, |_| {});
+    let (home, honest) = offering(&mut devnet).await;
+    let client = honest.client();
     let (api, key) = (&honest.api, key_of(&home));
     let priorities = lying(api, 1, |block| {
         for validator in block.validators.iter_mut().chain(&mut block.next_validators) {
