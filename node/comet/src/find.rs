@@ -243,6 +243,8 @@ fn which(name: &str, path: &std::ffi::OsStr) -> Option<PathBuf> {
 fn run(command: &mut Command, patience: Duration) -> io::Result<Output> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     diem_host::service::conceal(command);
+    // A compilation does not go on for a program that was ended meanwhile.
+    diem_host::child::die_with_thread(command);
     let mut child = match command.spawn() {
         // The file was just written, and a child that another thread is starting still holds it open for writing.
         Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => {
