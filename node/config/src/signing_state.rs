@@ -18,6 +18,9 @@ use crate::consensus_key::{KeyError, io_error};
 const LAST_ROUND: i32 = i32::MAX;
 const PRECOMMIT: i8 = 3;
 
+/// What was signed last: height, round and step, in the order in which CometBFT compares them.
+type Last = (u64, i32, i8);
+
 /// The place of the signing state in the CometBFT home `comet`.
 pub fn file_of(comet: &Path) -> PathBuf {
     comet.join("data/priv_validator_state.json")
@@ -29,8 +32,12 @@ pub fn file_of(comet: &Path) -> PathBuf {
 /// [`KeyError`]: it is missing, or does not say what was signed. An empty file would end CometBFT at every start, and one
 /// without a height would make it begin at 0.
 pub fn height(path: &Path) -> Result<u64, KeyError> {
+    last(path).map(|(height, ..)| height)
+}
+
+fn last(path: &Path) -> Result<Last, KeyError> {
     match std::fs::read(path) {
-        Ok(text) => height_in(&text).ok_or_else(|| KeyError::SigningStateUnreadable { path: path.into() }),
+        Ok(text) => last_in(&text).ok_or_else(|| KeyError::SigningStateUnreadable { path: path.into() }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             Err(KeyError::SigningStateMissing { path: path.into() })
         }
@@ -38,22 +45,22 @@ pub fn height(path: &Path) -> Result<u64, KeyError> {
     }
 }
 
-/// The height in the text of a signing state; `None` if CometBFT would not read it.
-pub fn height_in(text: &[u8]) -> Option<u64> {
+/// What the text of a signing state says; `None` if CometBFT would not read it.
+fn last_in(text: &[u8]) -> Option<Last> {
     #[derive(Deserialize)]
     struct State {
         height: String,
-        #[serde(rename = "round")]
-        _round: i32,
-        #[serde(rename = "step")]
-        _step: i8,
+        round: i32,
+        step: i8,
     }
-    let state: State = serde_json::from_slice(text).ok()?;
-    state.height.parse::<i64>().ok().and_then(|height| u64::try_from(height).ok())
+    let State { height, round, step } = serde_json::from_slice(text).ok()?;
+    let height = height.parse::<i64>().ok().and_then(|height| u64::try_from(height).ok())?;
+    Some((height, round, step))
 }
 
 /// Raises the signing state in `path` so far that its key signs nothing more up to `to`, that height included. One that
-/// is missing is made; one that is as high already stays as it is. Returns whether it was raised.
+/// is missing is made; one that is at `to` or above already stays as it is, whatever its round. Returns whether it was
+/// raised.
 ///
 /// # Errors
 /// [`KeyError`]: the state that is there cannot be read, or the disk refuses.
@@ -68,15 +75,17 @@ pub fn raise(path: &Path, to: u64) -> Result<bool, KeyError> {
     Ok(true)
 }
 
-/// Puts a whole signing state in place of one that is lower, or of none. Returns whether it did.
+/// Puts a whole signing state in place of one that is lower by height, round or step, or of none. Returns whether it did.
+///
+/// Its signature belongs to its own step, so that the text is taken as it is or not at all.
 ///
 /// # Errors
 /// [`KeyError`]: one of the two cannot be read, or the disk refuses.
 pub fn raise_to_text(path: &Path, text: &str) -> Result<bool, KeyError> {
-    let given = height_in(text.as_bytes()).ok_or_else(|| KeyError::SigningStateUnreadable { path: path.into() })?;
-    match height(path) {
-        // At the same height the one that is there may know a later round.
-        Ok(found) if found >= given && found > 0 => return Ok(false),
+    let given = last_in(text.as_bytes()).ok_or_else(|| KeyError::SigningStateUnreadable { path: path.into() })?;
+    match last(path) {
+        // One of height 0 has signed nothing, and is no more than the one that is given.
+        Ok(found) if found >= given && found.0 > 0 => return Ok(false),
         Ok(_) | Err(KeyError::SigningStateMissing { .. }) => {}
         Err(error) => return Err(error),
     }
@@ -112,6 +121,29 @@ mod tests {
         let whole = r#"{"height":"12","round":1,"step":2,"signature":"q83v","signbytes":"71"}"#;
         assert!(raise_to_text(&path, whole).unwrap());
         assert_eq!(std::fs::read_to_string(&path).unwrap(), whole);
+    }
+
+    #[test]
+    fn at_one_height_the_later_round_and_step_are_kept() {
+        let home = tempfile::tempdir().unwrap();
+        let path = file_of(home.path());
+        let text = |height, round, step| {
+            format!(r#"{{"height":"{height}","round":{round},"step":{step},"signature":"q83v","signbytes":"71"}}"#)
+        };
+        assert!(raise_to_text(&path, &text(100, 0, 1)).unwrap());
+        for (round, step) in [(0, 2), (0, 3), (1, 1), (5, 3)] {
+            assert!(raise_to_text(&path, &text(100, round, step)).unwrap(), "{round}/{step}");
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), text(100, round, step));
+        }
+        for (height, round, step) in [(100, 5, 3), (100, 5, 2), (100, 4, 3), (99, 9, 3)] {
+            assert!(!raise_to_text(&path, &text(height, round, step)).unwrap(), "{height}/{round}/{step}");
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), text(100, 5, 3));
+        }
+        // A height alone says nothing about rounds, and the state of that height stays with its signature.
+        assert!(!raise(&path, 100).unwrap());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), text(100, 5, 3));
+        assert!(raise(&path, 101).unwrap());
+        assert!(!raise_to_text(&path, &text(101, 7, 3)).unwrap());
     }
 
     #[test]
