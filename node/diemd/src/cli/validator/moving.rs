@@ -187,19 +187,33 @@ impl ImportKey {
 }
 
 /// Keeps the key that lies in a home already, under another name, if it never signed; a home that signs with another key is
-/// refused.
+/// refused, and so is one whose own key was exported and that has got another since: the signing state does not tell whether
+/// that one has signed.
 fn keep_own_key(home: &Home, coming: &[u8; 20]) -> Result<(), Failure> {
     let comet = home.comet();
     let path = key_file_of(&comet);
-    if !path.exists() || Exported::read(home).map_err(failed)?.is_some() {
+    if !path.exists() {
         return Ok(());
     }
     let own = key_address(&comet).map_err(failed)?;
     if own == *coming {
         return Ok(());
     }
-    let signed = signing_state::height(&signing_state::file_of(&comet)).map_err(failed)?;
     let name = hex::encode(own);
+    match Exported::read(home).map_err(failed)? {
+        // An export that was interrupted left it, and its file holds it.
+        Some(exported) if exported.address == own => return Ok(()),
+        Some(exported) => {
+            return Err(usage(anyhow!(
+                "{} holds the key {name}, which is neither the one that was exported from this home ({}) nor the one in the \
+                 file, and would be lost: move it to a safe place, then import again",
+                path.display(),
+                hex::encode(exported.address)
+            )));
+        }
+        None => {}
+    }
+    let signed = signing_state::height(&signing_state::file_of(&comet)).map_err(failed)?;
     if signed > 0 {
         return Err(usage(anyhow!(
             "{} has a validator key of its own ({name}), which has signed height {signed}: `diemd validator export-key FILE` \

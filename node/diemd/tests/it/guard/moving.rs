@@ -88,6 +88,32 @@ async fn a_key_moves_with_its_signing_state_and_signs_in_one_place() {
     assert!(heard(&four.home(0), &own, last) > 0);
 }
 
+#[test]
+fn a_key_that_came_into_a_home_after_the_export_of_its_own_is_not_overwritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let [home, other] = ["home", "other"].map(|name| folder.path().join(name));
+    let genesis = home.join("genesis.json");
+    for (home, chain) in [(&home, ["--preset", "dev"]), (&other, ["--genesis", genesis.to_str().unwrap()])] {
+        let made = run(&[&["init", "--home", home.to_str().unwrap()], &chain[..]].concat());
+        assert!(made.status.success(), "{}", words(&made));
+    }
+    assert_ne!(address(&home), address(&other));
+    let (own, file, key) = (address(&home), folder.path().join("validator.json"), home.join(KEY));
+    done(&validator("export-key", &file, &home));
+    // The key is put into this home by hand, as from a backup.
+    fs::copy(other.join(KEY), &key).unwrap();
+    let before = fs::read(&key).unwrap();
+    let said = validator("import-key", &file, &home);
+    assert_eq!(said.status.code(), Some(2), "{}", words(&said));
+    refused(&said, &format!("holds the key {}", hex::encode(address(&other))));
+    refused(&said, "move it to a safe place");
+    assert_eq!(fs::read(&key).unwrap(), before);
+    assert!(home.join("validator_exported.json").exists(), "it still signs nothing");
+    fs::rename(&key, folder.path().join("kept.json")).unwrap();
+    done(&validator("import-key", &file, &home));
+    assert_eq!(address(&home), own);
+}
+
 /// The setting that names the peers of a home.
 fn peers_of(home: &Path) -> String {
     let config = diem_config::Config::load(&home.join("config.toml"), [], &[]).unwrap();
