@@ -22,7 +22,7 @@ use diem_store::StoreError;
 
 pub(crate) use contents::Contents;
 pub(crate) use pack::{file_name, pack};
-pub(crate) use refill::{Staging, is_unfinished};
+pub(crate) use refill::{Staging, is_unfinished, leftovers};
 pub(crate) use unpack::{Verified, read_contents, unpack};
 
 /// Why an archive is not made, or not restored.

@@ -13,7 +13,7 @@ use super::{
     contents::{DATABASES, place},
     failed,
 };
-use crate::forget::forget_chain;
+use crate::forget::forget_databases;
 
 /// The folder of files that are not verified yet.
 const UNPACKED: &str = "restore.tmp";
@@ -24,6 +24,12 @@ const VERIFIED: &str = "restore";
 /// blocks of another.
 pub(crate) fn is_unfinished(home: &Home) -> bool {
     home.root().join(VERIFIED).exists()
+}
+
+/// The folders that a restore leaves in a home where its process is killed.
+pub(crate) fn leftovers(home: &Home) -> [PathBuf; 2] {
+    // The verified files are the mark of a chain that was being replaced, which goes last.
+    [UNPACKED, VERIFIED].map(|folder| home.root().join(folder))
 }
 
 /// The folder inside a home into which an archive is unpacked, and what becomes of it. Dropping it removes the folder,
@@ -63,7 +69,7 @@ impl Staging {
         remove(&verified)?;
         fs::rename(&self.folder, &verified).map_err(failed(&verified))?;
         sync(home.root())?;
-        forget_chain(home)?;
+        forget_databases(home)?;
         for database in DATABASES {
             let (from, to) = (place(&verified, database), place(home.root(), database));
             if !from.exists() {

@@ -38,7 +38,7 @@ pub enum StartError {
     /// The chain of this home was being replaced when the process ended.
     #[error(
         "the chain in {0} was being replaced by an archive, which did not end: run `diemd snapshot restore ARCHIVE \
-         --home {0} --again` again"
+         --home {0} --again` again, or `diemd reset --home {0}` to have the chain fetched anew"
     )]
     Unfinished(PathBuf),
     /// This home cannot join its chain.

@@ -134,11 +134,22 @@ async fn a_home_takes_archives_of_its_own_chain_and_engine_only_and_none_half() 
     let said = refused(&snapshot(&new, &["restore", archive, "--engine", "comet"]));
     assert!(said.contains("leave out --engine comet") && !new.join("config.toml").exists(), "{said}");
 
-    // A home whose chain was being replaced does not start, until it is replaced.
+    // A home whose chain was being replaced does not start, until it begins anew or is replaced.
     let home = one.home(0);
-    fs::create_dir(home.join("restore")).unwrap();
-    let (status, log) = Single::start(&home, &[]).ended();
-    assert!(!status.success() && log.contains("was being replaced by an archive"), "{log}");
+    let killed = || {
+        for left in ["restore", "restore.tmp"] {
+            fs::create_dir_all(home.join(left).join("data")).unwrap();
+        }
+        let (status, log) = Single::start(&home, &[]).ended();
+        assert!(!status.success() && log.contains("was being replaced by an archive"), "{log}");
+    };
+    killed();
+    let reset = run(&["reset", "--yes", "--home", home.to_str().unwrap()]);
+    assert!(reset.status.success(), "{}", words(&reset));
+    assert!(!home.join("restore").exists() && !home.join("restore.tmp").exists());
+    let (node, _) = started(&home).await;
+    assert!(node.stop().success());
+    killed();
     json(&snapshot(&home, &["restore", archive, "--again"]));
     let (node, _) = started(&home).await;
     assert!(node.stop().success());
