@@ -132,6 +132,14 @@ pub fn look(named: Option<&Path>) -> Result<(), FindError> {
     }
 }
 
+/// Finds a binary that is there as [`find`] does, and compiles none.
+///
+/// # Errors
+/// [`FindError`] says what to do.
+pub fn present(named: Option<&Path>) -> Result<Found, FindError> {
+    present_in(named, std::env::var_os("PATH").as_deref(), cache_folder().as_deref(), &|_| {})
+}
+
 /// The cache folder of this release: `$XDG_CACHE_HOME` or `~/.cache`, then `diem/cometbft-VERSION`.
 pub fn cache_folder() -> Option<PathBuf> {
     let base = match std::env::var_os("XDG_CACHE_HOME").filter(|folder| !folder.is_empty()) {
@@ -142,6 +150,19 @@ pub fn cache_folder() -> Option<PathBuf> {
 }
 
 fn find_in(
+    named: Option<&Path>,
+    path: Option<&std::ffi::OsStr>,
+    cache: Option<&Path>,
+    say: &dyn Fn(&str),
+) -> Result<Found, FindError> {
+    let found = present_in(named, path, cache, say);
+    match (path.and_then(|path| which("go", path)), cache) {
+        (Some(go), Some(cache)) if matches!(found, Err(FindError::Missing(_))) => install(&go, cache, say),
+        _ => found,
+    }
+}
+
+fn present_in(
     named: Option<&Path>,
     path: Option<&std::ffi::OsStr>,
     cache: Option<&Path>,
@@ -163,10 +184,7 @@ fn find_in(
             }
         }
     }
-    match (path.and_then(|path| which("go", path)), cache) {
-        (Some(go), Some(cache)) => install(&go, cache, say),
-        _ => Err(FindError::Missing(passed)),
-    }
+    Err(FindError::Missing(passed))
 }
 
 /// Runs a file for its version and checks it.
@@ -359,6 +377,9 @@ mod tests {
         let body = "[ \"$1 $2\" = \"install github.com/cometbft/cometbft/cmd/cometbft@v0.38.25\" ] || exit 9\n\
                     printf '#!/bin/sh\\necho 0.38.25\\n' > \"$GOBIN/cometbft\"; /bin/chmod 755 \"$GOBIN/cometbft\"";
         script(path.path(), "go", body);
+        // Who only wants one that is there has none compiled.
+        let present = present_in(None, Some(path.path().as_os_str()), Some(&cache), &silent);
+        assert!(matches!(present, Err(FindError::Missing(_))) && !cache.exists());
         // Of several at once, one compiles and the others wait for it.
         let find = || find_in(None, Some(path.path().as_os_str()), Some(&cache), &silent).unwrap();
         let found: Vec<Found> = std::thread::scope(|scope| {

@@ -17,13 +17,14 @@ pub mod rollback;
 mod rpc;
 mod run;
 pub mod signing;
+pub mod stored;
 mod submit;
 pub mod supervisor;
 pub mod wal;
 
 pub use config::{Peer, Settings, StateSync, Timing};
 pub use engine::CometEngine;
-pub use find::{FindError, Found, VERSION, find, look};
+pub use find::{FindError, Found, VERSION, find, look, present};
 pub use genesis::consensus_params;
 pub use prune::{Prune, PruneError};
 pub use run::{Joining, Launch, LaunchError, Running, pid_file};

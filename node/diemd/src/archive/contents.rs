@@ -21,6 +21,9 @@ pub(super) const DATABASES: [&str; 5] = [
     "cometbft/data/evidence.db",
     "cometbft/data/tx_index.db",
 ];
+/// The databases without which CometBFT does not go on, and what names the others in each.
+const NEEDED: [&str; 2] = ["cometbft/data/blockstore.db", "cometbft/data/state.db"];
+const NAMING: [&str; 2] = ["CURRENT", "MANIFEST-"];
 /// Files of a database that another process makes anew: locks, and the texts that it logs.
 pub(super) const PASSING: [&str; 3] = ["LOCK", "LOG", "LOG.old"];
 
@@ -102,7 +105,15 @@ impl Contents {
                 return Err(format!("it holds {path:?} twice"));
             }
         }
-        if paths.contains(GENESIS) { Ok(()) } else { Err(format!("it has no {GENESIS}")) }
+        if !paths.contains(GENESIS) {
+            return Err(format!("it has no {GENESIS}"));
+        }
+        let needed = NEEDED.iter().flat_map(|folder| NAMING.map(|name| format!("{folder}/{name}")));
+        let missing = |begin: &String| !paths.iter().any(|path| path.starts_with(begin));
+        match needed.filter(|_| self.engine == EngineKind::Comet).find(missing) {
+            Some(begin) => Err(format!("it has no {begin}, without which CometBFT does not go on")),
+            None => Ok(()),
+        }
     }
 }
 
@@ -134,13 +145,22 @@ mod tests {
         Contents::new(EngineKind::Comet, ("x-dev".into(), [1; 32]), (7, [2; 32]), files)
     }
 
+    /// What an archive of CometBFT has at least.
+    const LEAST: [&str; 5] = [
+        GENESIS,
+        "cometbft/data/blockstore.db/CURRENT",
+        "cometbft/data/blockstore.db/MANIFEST-000001",
+        "cometbft/data/state.db/CURRENT",
+        "cometbft/data/state.db/MANIFEST-000001",
+    ];
+
     fn decode(paths: &[&str]) -> Result<Contents, String> {
         Contents::decode(&serde_json::to_vec(&contents(paths)).unwrap())
     }
 
     #[test]
     fn an_archive_holds_databases_and_the_genesis_and_nothing_else() {
-        let good = [GENESIS, "data/rows/000012.sst", "cometbft/data/state.db/MANIFEST-000001"];
+        let good = [&LEAST[..], &["data/rows/000012.sst"]].concat();
         assert_eq!(decode(&good), Ok(contents(&good)));
         for bad in [
             "../genesis.json",
@@ -164,6 +184,17 @@ mod tests {
         }
         assert!(decode(&[GENESIS, GENESIS]).unwrap_err().contains("twice"));
         assert!(decode(&["data/rows/a"]).unwrap_err().contains("no genesis.json"));
+    }
+
+    #[test]
+    fn an_archive_of_cometbft_has_its_blocks_and_its_state() {
+        for left_out in &LEAST[1..] {
+            let rest: Vec<&str> = LEAST.into_iter().filter(|path| path != left_out).collect();
+            let error = decode(&rest).unwrap_err();
+            assert!(error.contains(left_out.trim_end_matches("000001")), "{left_out}: {error}");
+            let other = Contents { engine: EngineKind::Instant, ..contents(&rest) };
+            assert_eq!(other.check(), Ok(()));
+        }
     }
 
     #[test]

@@ -11,6 +11,9 @@ use std::{
     path::Path,
 };
 
+use diem_cli::output::say;
+use diem_comet::{present, stored::stored_height};
+use diem_engine::EngineKind;
 use diem_runtime::{App, Options};
 use diem_types::GenesisDoc;
 use sha2::{Digest as _, Sha256};
@@ -35,6 +38,8 @@ pub(crate) struct Verified {
     pub(crate) genesis: GenesisDoc,
     /// The number of rows of the state.
     pub(crate) rows: u64,
+    /// The height of the last block in CometBFT's databases, where they are CometBFT's and it was there to open them.
+    pub(crate) blocks: Option<u64>,
 }
 
 /// An error of the archive.
@@ -52,12 +57,13 @@ pub(crate) fn read_contents(path: &Path) -> Result<Contents, ArchiveError> {
     contents(path, entries.next())
 }
 
-/// Unpacks an archive into the empty folder `to`, and verifies all of it: the hash of each file, the genesis, and the root
-/// over all rows of the state, which is opened where it lies.
+/// Unpacks an archive into the empty folder `to`, and verifies it: the hash of each file, the genesis, and the root over all
+/// rows of the state, which is opened where it lies. CometBFT opens its databases and says where its blocks end, if it is
+/// on this machine; `cometbft` is the path of it that the home names.
 ///
 /// # Errors
 /// [`ArchiveError`]; the folder then holds a part of the files.
-pub(crate) fn unpack(path: &Path, to: &Path) -> Result<Verified, ArchiveError> {
+pub(crate) fn unpack(path: &Path, to: &Path, cometbft: Option<&Path>) -> Result<Verified, ArchiveError> {
     let mut tar = open(path)?;
     let mut entries = tar.entries().map_err(|error| wrong(path, error.to_string()))?.raw(true);
     let contents = contents(path, entries.next())?;
@@ -72,7 +78,29 @@ pub(crate) fn unpack(path: &Path, to: &Path) -> Result<Verified, ArchiveError> {
     if entries.next().is_some() {
         return Err(wrong(path, "it goes on after the last file of its list"));
     }
-    verify(path, contents, to)
+    let verified = verify(path, contents, to)?;
+    match verified.contents.engine {
+        EngineKind::Comet => Ok(Verified { blocks: blocks(path, verified.contents.height, to, cometbft)?, ..verified }),
+        EngineKind::Instant => Ok(verified),
+    }
+}
+
+/// Has CometBFT open its databases, and returns the height of the last block; `None` if there is no CometBFT here. None is
+/// compiled for it, which would take a minute and the network.
+fn blocks(path: &Path, height: u64, root: &Path, cometbft: Option<&Path>) -> Result<Option<u64>, ArchiveError> {
+    let Ok(found) = present(cometbft) else {
+        say(
+            "warning: CometBFT is not on this machine, so that its databases in the archive are not opened: the next start does it",
+        );
+        return Ok(None);
+    };
+    let last = stored_height(&found.path, &root.join("cometbft"))
+        .map_err(|error| wrong(path, format!("CometBFT does not open its databases: {error}")))?;
+    // CometBFT keeps a block before it is executed.
+    if last < height {
+        return Err(wrong(path, format!("its blocks end at height {last}, and its state is of height {height}")));
+    }
+    Ok(Some(last))
 }
 
 fn open(path: &Path) -> Result<Archive<BufReader<File>>, ArchiveError> {
@@ -190,5 +218,5 @@ fn verify(path: &Path, contents: Contents, root: &Path) -> Result<Verified, Arch
     if !is_same {
         return Err(wrong(path, "its state, its genesis and its list are not all of one chain"));
     }
-    Ok(Verified { genesis, rows: app.store().latest().row_count(), contents })
+    Ok(Verified { genesis, rows: app.store().latest().row_count(), blocks: None, contents })
 }

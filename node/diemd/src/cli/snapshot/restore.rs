@@ -1,6 +1,6 @@
 //! `diemd snapshot restore`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use clap::Args;
@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Makes a home out of an archive, with new keys, or puts the archive in place of the chain of a home, whose keys and
-/// signing state stay byte for byte. All of the archive is verified before anything is replaced.
+/// signing state stay byte for byte. Nothing is replaced before the archive is verified as `diemd snapshot verify` does.
 #[derive(Debug, Args)]
 pub(super) struct Restore {
     /// File that `diemd snapshot create` made of a stopped home.
@@ -86,7 +86,9 @@ impl Restore {
     /// Makes a home whose chain is that of the archive.
     fn make(&self, home: &Home) -> Result<Verified, Failure> {
         let staging = Staging::make(home).map_err(of_archive)?;
-        let verified = archive::unpack(&self.archive, staging.folder()).map_err(of_archive)?;
+        let binary = self.settings.overrides().into_iter().rfind(|set| set.key == "comet.binary").map(|set| set.value);
+        let named = binary.as_deref().filter(|binary| !binary.is_empty()).map(Path::new);
+        let verified = archive::unpack(&self.archive, staging.folder(), named).map_err(of_archive)?;
         let engine = verified.contents.engine;
         let mut settings = vec![Override::flag("restore", "engine", engine.name())];
         settings.extend(self.settings.overrides());
@@ -121,15 +123,17 @@ impl Restore {
             )));
         }
         let _lock = home.lock().map_err(failed)?;
-        self.check(home)?;
+        let binary = self.check(home)?.comet.binary;
+        let named = (!binary.is_empty()).then(|| Path::new(&binary));
         let staging = Staging::make(home).map_err(of_archive)?;
-        let verified = archive::unpack(&self.archive, staging.folder()).map_err(of_archive)?;
+        let verified = archive::unpack(&self.archive, staging.folder(), named).map_err(of_archive)?;
         staging.replace(home).map_err(of_archive)?;
         Ok(verified)
     }
 
-    /// Whether this archive may go into this home, as far as the list of the archive says; the rest is verified later.
-    fn check(&self, home: &Home) -> Result<(), Failure> {
+    /// Whether this archive may go into this home, as far as the list of the archive says; the rest is verified later. Returns
+    /// the settings of the home.
+    fn check(&self, home: &Home) -> Result<Config, Failure> {
         let contents = archive::read_contents(&self.archive).map_err(of_archive)?;
         let config = Config::load(&home.config_file(), std::env::vars(), &[]).map_err(usage)?;
         if config.engine != contents.engine {
@@ -157,6 +161,6 @@ impl Restore {
                 home.root().display()
             )));
         }
-        Ok(())
+        Ok(config)
     }
 }

@@ -17,7 +17,8 @@ use serde::Serialize;
 use super::{HomeArgs, home_of, of_archive};
 use crate::archive::{self, Staging};
 
-/// Recomputes every root of a snapshot or an archive, and says with which header to compare it.
+/// Recomputes every root of a snapshot or an archive, and says with which header to compare it. CometBFT opens the blocks of an
+/// archive, if it is on this machine.
 #[derive(Debug, Args)]
 pub(super) struct Verify {
     /// Folder of a snapshot, height of one in the home, or file of an archive.
@@ -38,6 +39,8 @@ struct Checked {
     height: u64,
     rows: u64,
     chunks: Option<usize>,
+    /// The height of the last block in an archive, if CometBFT has opened its databases.
+    blocks: Option<u64>,
     app_hash: String,
     /// The height of the header that must hold the app hash.
     header: u64,
@@ -59,6 +62,8 @@ impl Verify {
             let lines = [("path", checked.path.display().to_string())].into_iter().chain(chain);
             let lines =
                 lines.chain([("height", number(&checked.height)), ("rows", number(&checked.rows))]).chain(chunks);
+            let blocks = checked.blocks.map(|last| ("blocks", format!("CometBFT opens them; the last is {last}")));
+            let lines = lines.chain(blocks);
             let compare = format!(
                 "the app hash in the header of block {}, for the root after a height stands in the next header",
                 checked.header
@@ -80,6 +85,7 @@ fn snapshot(path: PathBuf) -> Result<Checked, Failure> {
         height: manifest.height(),
         rows: manifest.rows(),
         chunks: Some(manifest.chunks().len()),
+        blocks: None,
         app_hash: hex::encode(manifest.app_hash()),
         header: manifest.height().saturating_add(1),
     })
@@ -90,7 +96,7 @@ fn archive(path: PathBuf) -> Result<Checked, Failure> {
     let beside = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let scratch = Home::at(&beside.join(format!(".verify-{}", std::process::id())));
     let staging = Staging::make(&scratch).map_err(of_archive)?;
-    let verified = archive::unpack(&path, staging.folder()).map_err(of_archive)?;
+    let verified = archive::unpack(&path, staging.folder(), None).map_err(of_archive)?;
     let contents = verified.contents;
     Ok(Checked {
         path,
@@ -98,6 +104,7 @@ fn archive(path: PathBuf) -> Result<Checked, Failure> {
         height: contents.height,
         rows: verified.rows,
         chunks: None,
+        blocks: verified.blocks,
         app_hash: hex::encode(contents.app_hash),
         header: contents.height.saturating_add(1),
     })

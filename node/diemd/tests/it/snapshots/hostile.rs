@@ -11,8 +11,12 @@ use rustix::fs::{CWD, FileType, Mode, mknodat};
 use serde_json::Value;
 use tar::EntryType;
 
-use super::{hashes, json, refused, snapshot};
-use crate::support::devnet::{Devnet, EngineUnderTest};
+use super::{block, hashes, json, refused, snapshot, started};
+use crate::support::{
+    devnet::{Devnet, EngineUnderTest},
+    network::turn,
+    process::{diemd, words},
+};
 
 /// A member of an archive: path, kind and bytes.
 type Member = (String, EntryType, Vec<u8>);
@@ -179,4 +183,74 @@ async fn a_changed_archive_is_refused_before_anything_is_replaced() {
         write(&bad, &members);
         try_it("damaged");
     }
+}
+
+/// Leaves out the files whose paths are not kept, and has the list fit what is left.
+fn only(members: &[Member], kept: impl Fn(&str) -> bool) -> Vec<Member> {
+    relisted(members[..1].iter().chain(members[1..].iter().filter(|member| kept(&member.0))).cloned().collect())
+}
+
+/// An archive whose list fits its files.
+fn relisted(mut members: Vec<Member>) -> Vec<Member> {
+    let files = members[1..].iter().map(|(path, _, bytes)| entry(path, bytes)).collect();
+    relist(&mut members, |list| list["files"] = files);
+    members
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archive_with_which_cometbft_cannot_go_on_is_refused_before_anything_is_replaced() {
+    const BLOCKS: &str = "cometbft/data/blockstore.db/";
+    const STATE: &str = "cometbft/data/state.db/";
+    let _turn = turn().await;
+    let (devnet, folder) = (Devnet::of_one(EngineUnderTest::Comet), tempfile::tempdir().unwrap());
+    let (home, file) = (devnet.home(0), folder.path().join("a.tar"));
+    let archive = file.to_str().unwrap();
+    json(&snapshot(&home, &["create", archive]));
+    let older = read(&file);
+    let (node, client) = started(&home).await;
+    for _ in 0..3 {
+        block(&devnet, &client).await;
+    }
+    assert!(node.stop().success());
+    fs::remove_file(&file).unwrap();
+    let made = json(&snapshot(&home, &["create", archive]));
+    let good = read(&file);
+
+    let garbled = |folder: &str| {
+        let garble = |(path, kind, bytes): Member| match path.starts_with(folder) {
+            true => (path, kind, b"garbage".to_vec()),
+            false => (path, kind, bytes),
+        };
+        relisted(good.iter().cloned().map(garble).collect())
+    };
+    let behind = {
+        let old = older.iter().filter(|member| member.0.starts_with(BLOCKS)).cloned();
+        relisted(only(&good, |path| !path.starts_with(BLOCKS)).into_iter().chain(old).collect())
+    };
+    let before = hashes(&home.join("cometbft"));
+    let state = hashes(&home.join("data"));
+    for (says, members) in [
+        ("it has no cometbft/data/blockstore.db/CURRENT", only(&good, |path| !path.starts_with("cometbft/"))),
+        ("it has no cometbft/data/state.db/MANIFEST-", only(&good, |path| !path.contains("state.db/MANIFEST-"))),
+        ("CometBFT does not open its databases", garbled(BLOCKS)),
+        ("CometBFT does not open its databases", garbled(STATE)),
+        ("its blocks end at height", behind),
+    ] {
+        write(&file, &members);
+        for args in [&["verify", archive][..], &["restore", archive, "--again"]] {
+            let said = refused(&snapshot(&home, args)).replace('\n', " ");
+            assert!(said.contains(says), "{says}: {said}");
+            assert!(hashes(&home.join("cometbft")) == before && hashes(&home.join("data")) == state, "{says}");
+        }
+    }
+
+    // Where there is no CometBFT, that is said, and the state is verified all the same.
+    write(&file, &good);
+    let known = json(&snapshot(&home, &["verify", archive]));
+    assert!(known["blocks"].as_u64() >= made["archive"]["height"].as_u64(), "{known}");
+    let mut without = diemd();
+    without.args(["snapshot", "verify", archive, "--output", "json"]);
+    let without = without.env("PATH", "").env("XDG_CACHE_HOME", folder.path()).output().unwrap();
+    assert!(words(&without).contains("CometBFT is not on this machine"), "{}", words(&without));
+    assert!(json(&without)["blocks"].is_null());
 }
