@@ -6,7 +6,9 @@
 
 use std::path::Path;
 
-use toml_edit::{DocumentMut, Item, value};
+use diem_genesis::readable;
+use toml::Table;
+use toml_edit::{DocumentMut, Item, TomlError, value};
 
 use crate::ConfigError;
 
@@ -35,11 +37,14 @@ const STEPS: &[Step] = &[name_the_crates_of_log_levels];
 /// Reads a file of any version up to the current one.
 ///
 /// # Errors
-/// [`ConfigError::Newer`], or [`ConfigError::Override`] for a version that is none. Text that is no TOML is given back as
-/// it is, so that whoever reads the settings names the fault.
+/// [`ConfigError::Newer`], [`ConfigError::File`] for text that is no TOML, or [`ConfigError::Override`] for a version that is
+/// none.
 pub fn migrate(text: &str, path: &str) -> Result<Migrated, ConfigError> {
     let unchanged = |from| Migrated { from, text: text.into(), changes: Vec::new() };
-    let Ok(mut document) = text.parse::<DocumentMut>() else { return Ok(unchanged(CURRENT)) };
+    // This reader names the line.
+    readable::parse::<Table>(text, path)?;
+    let misread = |error: TomlError| ConfigError::Override { place: path.into(), message: error.to_string() };
+    let mut document: DocumentMut = text.parse().map_err(misread)?;
     let from = match document.get(KEY) {
         None => 0,
         Some(item) => item.as_integer().and_then(|number| u64::try_from(number).ok()).ok_or_else(|| {
@@ -79,7 +84,7 @@ impl Migrated {
     ///
     /// # Errors
     /// The text is no TOML; the sentence says where.
-    pub fn written(&self) -> Result<String, toml_edit::TomlError> {
+    pub fn written(&self) -> Result<String, TomlError> {
         let mut document: DocumentMut = self.text.parse()?;
         if document.contains_key(KEY) {
             document[KEY] = value(i64::try_from(CURRENT).unwrap_or(i64::MAX));

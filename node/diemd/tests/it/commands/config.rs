@@ -153,6 +153,12 @@ fn what_a_node_would_not_start_with_is_said() {
         let (code, _, said) = home.run(&["start"], &[]);
         assert!(code == 2 && said.contains(expected), "start: {said}");
     }
+    for (text, expected) in [("moniker = \"a\n", "line 1"), ("moniker = \"a\"\nmoniker = \"b\"\n", "line 2")] {
+        fs::write(home.file(), text).unwrap();
+        let (code, _, said) = home.config("migrate");
+        assert!(code == 2 && said.contains("config.toml") && said.contains(expected), "{said}");
+        assert_eq!(home.text(), text);
+    }
     let nowhere = diemd().args(["config", "show", "--home", "/nowhere"]).output().unwrap();
     assert!(nowhere.status.code() == Some(2) && words(&nowhere).contains("`diemd init` makes a home"));
 }
