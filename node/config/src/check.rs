@@ -22,8 +22,9 @@ const CACHE_MIB: RangeInclusive<usize> = 1..=1_048_576;
 const SNAPSHOTS: RangeInclusive<usize> = 1..=100;
 /// The bounds of the number of blocks for which a node listens before it signs.
 const LISTEN: RangeInclusive<u64> = 1..=1_000;
-/// The shortest time for which it listens where no block comes, in milliseconds.
-const SHORTEST_LISTENING: u64 = 1_000;
+/// The bounds of the time for which it listens where no block comes, in milliseconds: a validator that listens for longer is as
+/// good as gone.
+const LISTENING: RangeInclusive<u64> = 1_000..=3_600_000;
 /// The shortest period of snapshots, in milliseconds: taking one reads all rows.
 const SHORTEST_PERIOD: u64 = 1_000;
 /// The shortest time for which blocks are kept, in milliseconds.
@@ -71,8 +72,8 @@ pub(super) fn check(config: &Config) -> Result<(), String> {
         let (least, most) = (LISTEN.start(), LISTEN.end());
         return Err(format!("`signing.listen` is {}: set it to {least} to {most} blocks", config.signing.listen));
     }
-    if config.signing.listen_still.0 < SHORTEST_LISTENING {
-        return Err(format!("`signing.listen_still` is {}: set it to at least 1s", config.signing.listen_still));
+    if !LISTENING.contains(&config.signing.listen_still.0) {
+        return Err(format!("`signing.listen_still` is {}: set it to 1s to 1h", config.signing.listen_still));
     }
     if config.comet.block_time.0 > MAX_BLOCK_TIME {
         return Err(format!("`comet.block_time` is {}: set it to at most 1d", config.comet.block_time));

@@ -97,7 +97,7 @@ const HELP: &[(&str, &str)] = &[
     ),
     (
         "signing.listen_still",
-        "For so long it listens where no block comes, once two peers have shown that they stand at its height.",
+        "For so long it listens where no block comes, once two peers have shown that they stand at its height: 1s to 1h.",
     ),
     ("comet", "CometBFT, which runs as a child of this node."),
     (

@@ -237,6 +237,18 @@ fn the_file_of_the_log_has_a_size_and_a_number() {
 }
 
 #[test]
+fn a_validator_listens_for_an_hour_at_most() {
+    let with = |value| Config::default().with(&[Override::flag("x", "signing.listen_still", value)]);
+    for good in ["1s", "1h"] {
+        with(good).unwrap();
+    }
+    for bad in ["999ms", "61m", "999999d"] {
+        let error = with(bad).unwrap_err().to_string();
+        assert!(error.contains("`signing.listen_still` is ") && error.contains("set it to 1s to 1h"), "{error}");
+    }
+}
+
+#[test]
 fn a_relayer_knows_where_base_is_and_what_it_pays_at_most() {
     let with = |key, value| Config::default().with(&[Override::flag("x", key, value)]);
     for (key, value, words) in [
