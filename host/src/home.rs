@@ -288,6 +288,17 @@ impl Home {
         write_whole(path, text)
     }
 
+    /// Writes `config.toml` as [`Home::write`] does. A link stays a link: what it leads to is written.
+    ///
+    /// # Errors
+    /// The disk refuses the write.
+    pub fn write_config(&self, text: &str) -> Result<(), HomeError> {
+        let path = self.config_file();
+        // One that leads nowhere, or no file at all yet, is written where it is.
+        let path = fs::canonicalize(&path).unwrap_or(path);
+        self.write(&path, text)
+    }
+
     /// Takes the lock on the home for this process.
     ///
     /// # Errors
@@ -393,6 +404,20 @@ mod tests {
         }
         assert_eq!(fs::metadata(home.config_file()).unwrap().permissions().mode() & 0o777, 0o600);
         assert!(matches!(home.create(), Err(HomeError::Exists(_))));
+    }
+
+    #[test]
+    fn a_configuration_behind_a_link_is_written_where_it_is() {
+        let (folder, home) = made();
+        let kept = folder.path().join("kept.toml");
+        fs::rename(home.config_file(), &kept).unwrap();
+        std::os::unix::fs::symlink("../kept.toml", home.config_file()).unwrap();
+        home.write_config("moniker = \"a\"").unwrap();
+        assert!(fs::symlink_metadata(home.config_file()).unwrap().is_symlink());
+        assert_eq!(fs::read_to_string(&kept).unwrap(), "moniker = \"a\"");
+        fs::remove_file(&kept).unwrap();
+        home.write_config("").unwrap();
+        assert!(fs::symlink_metadata(home.config_file()).unwrap().is_file());
     }
 
     #[test]

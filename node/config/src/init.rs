@@ -175,7 +175,7 @@ impl Init {
         if !lies_there {
             home.write(&home.genesis_file(), &diem_genesis::to_json(&genesis))?;
         }
-        home.write(&home.config_file(), &document(&config))?;
+        home.write_config(&document(&config))?;
         attempt.finish();
         Ok(Made { genesis, config, public_key, node_id })
     }

@@ -172,8 +172,9 @@ impl SetCommand {
         let path = home.config_file();
         let text = read(&path)?;
         let changed = edit::change(&text, &path.display().to_string(), &self.key, &self.value).map_err(usage)?;
+        let value = if self.value.is_empty() { "empty" } else { &self.value };
         if changed == text {
-            say(&format!("{} is {} already", self.key, self.value));
+            say(&format!("{} is {value} already", self.key));
             return Ok(());
         }
         home.write(&path, &changed).map_err(failed)?;
@@ -182,7 +183,7 @@ impl SetCommand {
             Some(Setting { source: Source::Variable(name), value, .. }) => {
                 say(&format!("{} is written, but {name} in the environment wins over it with {value}", self.key));
             }
-            _ => say(&format!("{} is {} from the next start of the node on", self.key, self.value)),
+            _ => say(&format!("{} is {value} from the next start of the node on", self.key)),
         }
         Ok(())
     }
@@ -244,7 +245,7 @@ impl MigrateCommand {
         let text = migrated.written().map_err(|error| usage(anyhow!("{name}: {error}")))?;
         Config::parse(&text, &name).map_err(usage)?;
         let kept = keep(&path, migrated.from)?;
-        home.write(&path, &text).map_err(failed)?;
+        home.write_config(&text).map_err(failed)?;
         migrated.changes.iter().for_each(|change| say(change));
         say(&format!("{name} is of version {} now; the old file is {}", version::CURRENT, kept.display()));
         Ok(())

@@ -92,6 +92,8 @@ fn a_setting_is_read_and_changed_by_its_name() {
     let after = home.text();
     let changed = before.lines().zip(after.lines()).filter(|(old, new)| old != new).count();
     assert_eq!((changed, before.lines().count()), (1, after.lines().count()));
+    let (_, _, said) = home.run(&["config", "set", "comet.peers", ""], &[]);
+    assert!(said.contains("comet.peers is empty already"), "{said}");
     // What wins over the file is said, because the change would seem to do nothing.
     let (_, _, said) = home.run(&["config", "set", "log.level", "warn"], &[("DIEM_LOG_LEVEL", "debug")]);
     assert!(said.contains("DIEM_LOG_LEVEL in the environment wins over it"), "{said}");
@@ -134,6 +136,22 @@ fn a_file_of_before_is_read_checked_and_written_anew_with_the_old_one_beside() {
     home.config("migrate");
     assert_eq!(fs::read_to_string(&kept).unwrap(), OLD);
     assert_eq!(fs::read_to_string(home.file().with_extension("toml.v0.1")).unwrap(), "moniker = \"a\"\n");
+}
+
+#[test]
+fn a_file_behind_a_link_is_changed_where_it_is() {
+    let home = Home::made(&[]);
+    let kept = home.0.path().join("kept.toml");
+    fs::rename(home.file(), &kept).unwrap();
+    std::os::unix::fs::symlink(&kept, home.file()).unwrap();
+    for line in ["set moniker other", &format!("role sentry --validator {PEER}"), "migrate"] {
+        if line == "migrate" {
+            fs::write(&kept, OLD).unwrap();
+        }
+        let (before, (code, _, said)) = (fs::read_to_string(&kept).unwrap(), home.config(line));
+        assert!(code == 0 && fs::symlink_metadata(home.file()).unwrap().is_symlink(), "{line}: {said}");
+        assert_ne!(fs::read_to_string(&kept).unwrap(), before, "{line}");
+    }
 }
 
 #[test]
