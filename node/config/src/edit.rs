@@ -137,7 +137,7 @@ fn put(document: &mut DocumentMut, key: &str, value: &Value) -> Result<(), Strin
     Ok(())
 }
 
-fn look_up<'a>(table: &'a Table, key: &str) -> Option<&'a Value> {
+pub(crate) fn look_up<'a>(table: &'a Table, key: &str) -> Option<&'a Value> {
     let mut parts = key.split('.');
     let first = table.get(parts.next()?)?;
     parts.try_fold(first, |value, part| value.get(part))

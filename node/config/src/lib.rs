@@ -222,6 +222,11 @@ impl Config {
         Table::try_from(self).expect("a configuration is TOML")
     }
 
+    /// Returns the value of the setting of this name.
+    pub fn value(&self, key: &str) -> Option<Value> {
+        edit::look_up(&self.table(), key).cloned()
+    }
+
     /// Returns the name of every setting, for example `api.listen`.
     pub fn keys() -> Vec<String> {
         let mut keys = Vec::new();

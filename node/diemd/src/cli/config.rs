@@ -10,7 +10,7 @@ use diem_cli::{
     output::{Output, fields, print_text, say},
 };
 use diem_config::{
-    Config, ConfigError,
+    Config, ConfigError, Override,
     edit::{self, Setting, Source},
     version::{self, Migrated},
 };
@@ -177,7 +177,7 @@ impl SetCommand {
             say(&format!("{} is {value} already", self.key));
             return Ok(());
         }
-        home.write(&path, &changed).map_err(failed)?;
+        home.write_config(&changed).map_err(failed)?;
         // What an operator has just written may still not count.
         match settings(&home)?.into_iter().find(|setting| setting.key == self.key) {
             Some(Setting { source: Source::Variable(name), value, .. }) => {
@@ -193,13 +193,23 @@ impl RoleCommand {
     fn run(self) -> Result<(), Failure> {
         let home = self.home.home();
         let path = home.config_file();
+        let (name, text) = (path.display().to_string(), read(&path)?);
+        let before = Config::parse(&text, &name).map_err(usage)?;
         let role = self.other_side.role(Some(self.role))?;
-        let settings = role.map(|role| role.settings()).unwrap_or_default();
-        let changed = settings.iter().try_fold(read(&path)?, |text, setting| {
-            edit::change(&text, &path.display().to_string(), &setting.key, &setting.value).map_err(usage)
-        })?;
-        home.write(&path, &changed).map_err(failed)?;
+        let settings = role.map(|role| role.settings(&before.comet)).unwrap_or_default();
+        let changed = settings
+            .iter()
+            .try_fold(text, |text, setting| edit::change(&text, &name, &setting.key, &setting.value).map_err(usage))?;
+        let after = Config::parse(&changed, &name).map_err(usage)?;
+        home.write_config(&changed).map_err(failed)?;
         print_text(&fields(settings.iter().map(|setting| (setting.key.as_str(), setting.value.clone()))))?;
+        for Override { key, .. } in &settings {
+            if let (Some(old), Some(new)) = (before.value(key), after.value(key))
+                && old != new
+            {
+                say(&format!("{key} was {old} and is {new}"));
+            }
+        }
         say("these are the settings from the next start of the node on");
         Ok(())
     }

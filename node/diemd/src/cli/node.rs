@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use anyhow::anyhow;
 use clap::Args;
 use diem_config::{
-    Blocks, Length, Override,
+    Blocks, Comet, Length, Override,
     consensus_key::address,
     init::{Init, InitError, Source},
-    roles::{Profile, Role},
+    roles::Profile,
 };
 use diem_engine::{EngineKind, origin::OriginError};
 use diem_host::{
@@ -217,7 +217,7 @@ impl InitCommand {
     fn layers(&self) -> Result<Vec<Override>, Failure> {
         let role = self.other_side.role(self.role)?;
         let profile = self.profile.map(Profile::settings).unwrap_or_default();
-        let role = role.as_ref().map(Role::settings).unwrap_or_default();
+        let role = role.map(|role| role.settings(&Comet::default())).unwrap_or_default();
         Ok(profile.into_iter().chain(role).chain(self.settings.overrides()).collect())
     }
 }

@@ -200,6 +200,13 @@ fn profiles_and_roles_are_sets_of_settings() {
     let (code, answer, said) = sentry.config(&format!("role sentry --validator {PEER}"));
     assert!(code == 0 && answer.contains("comet.private_peers"), "{answer}{said}");
     assert_eq!(sentry.get("comet.private_peers"), format!("[\"{id}\"]"));
+    assert!(said.contains(&format!("comet.peers was [] and is [\"{PEER}\"]")), "{said}");
+    assert!(!said.contains("comet.pex was"), "{said}");
+    // A validator that becomes a sentry lets others in again, and keeps those that it knows.
+    let other = format!("{}@10.0.0.8:1", "89".repeat(20));
+    let (code, _, said) = home.config(&format!("role sentry --validator {other}"));
+    assert!(code == 0 && said.contains("comet.max_inbound was 0 and is 40"), "{said}");
+    assert_eq!(home.get("comet.peers"), format!("[\"{PEER}\", \"{PEER}\", \"{other}\"]"));
     for (line, expected) in [
         ("role sentry".to_owned(), "a sentry needs its validator"),
         (format!("role validator --validator {PEER}"), "needs them and nothing else"),
