@@ -32,6 +32,8 @@ pub enum Source {
     Preset(String),
     /// A genesis file: the readable TOML, or the canonical `genesis.json` of another node.
     File(PathBuf),
+    /// The genesis that was asked of other nodes.
+    Chain(Box<GenesisDoc>),
 }
 
 /// The reason why no home was made.
@@ -67,7 +69,8 @@ pub enum InitError {
     },
     /// The home holds another genesis already.
     #[error(
-        "{path} is there already and has hash {found}, not {wanted}: leave --genesis and --preset out to use it, or move it away"
+        "{path} is there already and has hash {found}, not {wanted}: move it away, or let `diemd init` \
+         use it, without --genesis and --preset"
     )]
     GenesisThere {
         /// The path of the genesis file in the home.
@@ -215,6 +218,10 @@ impl Init {
         let now = Some(Time(wall_clock()()));
         let mut keys = Keys::of(home, source)?;
         let mut file = match source {
+            Source::Chain(genesis) => {
+                genesis.validate().map_err(diem_genesis::Error::from)?;
+                return Ok(((**genesis).clone().canonical(), keys));
+            }
             Source::File(path) if path.extension().is_some_and(|extension| extension == "json") => {
                 let genesis = diem_genesis::load(path, now)?;
                 if self.chain_id.as_ref().is_some_and(|chain_id| *chain_id != genesis.chain_id) {
@@ -234,7 +241,7 @@ impl Init {
                     let count = file.validators.len();
                     presets::with_validators(file, chain_id, count)?
                 }
-                Source::File(_) => GenesisFile { chain_id: chain_id.clone(), ..file },
+                _ => GenesisFile { chain_id: chain_id.clone(), ..file },
             };
         }
         if file.validators.is_empty() {

@@ -11,10 +11,10 @@ use diem_cli::{
     output::{fields, say},
     trust::block_point,
 };
-use diem_comet::Peer;
 use diem_config::{
     Config, Length, Override, edit,
-    init::{Init, InitError},
+    init::{Init, InitError, Source},
+    roles::{Joined, PeerAddress},
 };
 use diem_core::development::is_development;
 use diem_host::{
@@ -115,17 +115,19 @@ impl JoinCommand {
         run_node(&Start::default(), &home)
     }
 
-    /// A home with a chain is begun anew only where that is asked for.
+    /// A home with a chain is begun anew only where that is asked for; its state is then not even read, as it may be damaged.
     fn check_home(&self, home: &Home) -> Result<(), Failure> {
-        let held = App::held_chain(&home.data()).map_err(failed)?;
-        match held {
-            Some(chain) if !self.again => Err(usage(anyhow!(
+        if self.again {
+            return Ok(());
+        }
+        match App::held_chain(&home.data()).map_err(failed)? {
+            Some(chain) => Err(usage(anyhow!(
                 "{} holds the chain {} already: `diemd start --home {0}` goes on with it, and --again begins anew from a \
                  snapshot, which keeps keys and signing state",
                 home.root().display(),
                 chain.chain_id
             ))),
-            _ => Ok(()),
+            None => Ok(()),
         }
     }
 
@@ -168,19 +170,17 @@ impl JoinCommand {
             self.change_settings(home, plan)?;
             forget_chain(home).map_err(failed)?;
         } else {
-            home.create().map_err(failed)?;
-            let genesis = diem_genesis::to_json(&plan.genesis);
-            home.write(&home.genesis_file(), &genesis).map_err(failed)?;
-            let init = Init {
-                source: None,
-                hash: Some(hex::encode(plan.genesis.hash())),
-                chain_id: None,
-                settings: self.settings(plan)?,
-            };
+            let source = Some(Source::Chain(Box::new(plan.genesis.clone())));
+            let init = Init { source, hash: None, chain_id: None, settings: self.settings(plan)? };
             init.run(home).map_err(|error| match error {
                 InitError::Home(_) | InitError::Keys(_) => failed(error),
                 _ => usage(error),
             })?;
+            if self.again {
+                // Only its configuration was missing.
+                let _lock = home.lock().map_err(failed)?;
+                forget_chain(home).map_err(failed)?;
+            }
         }
         let note = Note {
             urls: self.urls.clone(),
@@ -231,25 +231,30 @@ impl JoinCommand {
         Ok(settings)
     }
 
-    /// Changes what the configuration of a home that is there must have: the name that was given, and the peers that it does
-    /// not name yet, since those that it knows may not have what it needs.
+    /// Changes what the configuration of a home that is there must have: the name that was given, the peers that it does not
+    /// name yet, since those that it knows may not have what it needs, and where those are that have moved.
     fn change_settings(&self, home: &Home, plan: &Plan) -> Result<(), Failure> {
         let path = home.config_file();
         let name = path.display().to_string();
         let text = std::fs::read_to_string(&path).map_err(|error| failed(HomeError::io(&path, error)))?;
-        let known = Config::parse(&text, &name).map_err(usage)?.comet.peers;
-        let is_new = |peer: &&Peer| !known.iter().any(|known| known.starts_with(&format!("{}@", peer.id)));
-        let new: Vec<String> = plan.peers.iter().filter(is_new).map(ToString::to_string).collect();
-        let mut changed = text.clone();
+        let mut peers = Config::parse(&text, &name).map_err(usage)?.comet.peers;
+        let (mut new, mut changed) = (Vec::new(), text.clone());
+        for peer in &plan.peers {
+            let peer: PeerAddress = peer.to_string().parse().map_err(|error: String| usage(anyhow!(error)))?;
+            match peer.join(&mut peers) {
+                Joined::Known => {}
+                Joined::Added => new.push(peer.to_string()),
+                Joined::InsteadOf(old) => new.push(format!("{peer} instead of {old}")),
+            }
+        }
         if let Some(moniker) = &self.moniker {
             changed = edit::change(&changed, &name, "moniker", moniker).map_err(usage)?;
         }
         if !new.is_empty() {
-            let all: Vec<String> = known.iter().chain(&new).cloned().collect();
-            changed = edit::change(&changed, &name, "comet.peers", &all.join(",")).map_err(usage)?;
+            changed = edit::change(&changed, &name, "comet.peers", &peers.join(",")).map_err(usage)?;
             say(&format!("`comet.peers` of this home has {} now", new.join(" and ")));
         }
-        if changed == text { Ok(()) } else { home.write(&path, &changed).map_err(failed) }
+        if changed == text { Ok(()) } else { home.write_config(&changed).map_err(failed) }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Nodes join a running chain by the HTTP API of its nodes alone.
 
+mod again;
 mod disk;
 mod evidence;
 mod headers;
