@@ -53,7 +53,7 @@ pub use query::{Answer, Query};
 pub use rewards::{Rewarded, held_rewards, reward};
 pub use slashing::{Offence, Reach, Slash, Trimmed, jail, punish_forgery, run_slash_jobs, slash, tombstone};
 pub use state::{Description, Position, Validator, burned, params};
-pub use updates::{ValidatorUpdate, consensus_set, end_block};
+pub use updates::{ValidatorUpdate, consensus_set, end_block, member_key};
 pub use validators::{MAX_POWER, bridge_key, consensus_address, operator_of, set_params, validator};
 pub use vote::KeyVote;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use diem_core::{CallError, StateRead, StateWrite};
+use diem_core::{CallError, Key, StateRead, StateWrite};
 
 use crate::state::{CONSENSUS_SET, ConsensusValidator, RANKING, params, rank_key};
 
@@ -21,6 +21,11 @@ pub fn consensus_set(state: &dyn StateRead) -> Vec<(ValidatorUpdate, ConsensusVa
         (ValidatorUpdate { public_key, power: member.power }, member)
     };
     CONSENSUS_SET.all(state).into_iter().map(update).collect()
+}
+
+/// The key of the row of a validator in the consensus set. The set has the validator while there is the row.
+pub fn member_key(consensus_key: &[u8; 32]) -> Key {
+    CONSENSUS_SET.key(consensus_key)
 }
 
 /// The validators that should make blocks: the most powerful, ties by address.

@@ -9,13 +9,13 @@ use std::{
 use bytes::Bytes;
 use diem_bank as bank;
 use diem_core::{
-    Address, CallError, Fatal, StateRead, Value,
+    Address, CallError, Fatal, StateRead,
     chain::{IDENTITY, Identity},
 };
 use diem_index::Index;
 use diem_overlay::WriteSet;
 use diem_store::{
-    Snapshot, Store, StoreError,
+    Held, Snapshot, Store, StoreError,
     state_sync::{ROWS_PER_CHUNK, Shelf},
 };
 use diem_types::{APP_VERSION, ChainError, ConsensusParams, GasParams, Signed, TxResult};
@@ -101,6 +101,23 @@ pub struct Info {
     pub app_version: u64,
 }
 
+impl Info {
+    const fn of(held: &Held) -> Self {
+        Self { height: held.meta.height, root: held.meta.root, app_version: held.meta.app_version }
+    }
+}
+
+/// How a state on disk began, and whether a key signs for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Beginning {
+    /// The identity of the state.
+    pub info: Info,
+    /// The height of the snapshot with which it began; `None` if all blocks were executed.
+    pub began_at: Option<u64>,
+    /// Whether the key is one of a validator that consensus was told.
+    pub is_validator: bool,
+}
+
 /// The state that the next block stands on.
 pub(crate) enum Base {
     Committed(Snapshot),
@@ -172,8 +189,21 @@ impl App {
     /// # Errors
     /// The rows are of another version of the state machine, or cannot be read.
     pub fn held(data: &Path) -> Result<Option<Info>, StoreError> {
-        let judged = Self::judge(data)?;
-        Ok(judged.map(|(meta, _)| Info { height: meta.height, root: meta.root, app_version: meta.app_version }))
+        Ok(Self::judge(data, &[])?.map(|held| Info::of(&held)))
+    }
+
+    /// How the state in the folder `data` began, and whether consensus has a validator with this key, as [`Self::held`] reads
+    /// it. `None` before the first commit.
+    ///
+    /// # Errors
+    /// The rows are of another version of the state machine, or cannot be read.
+    pub fn held_beginning(data: &Path, consensus_key: &[u8; 32]) -> Result<Option<Beginning>, StoreError> {
+        let held = Self::judge(data, &[&diem_staking::member_key(consensus_key)])?;
+        Ok(held.map(|held| Beginning {
+            info: Info::of(&held),
+            began_at: held.began_at,
+            is_validator: held.rows.iter().any(Option::is_some),
+        }))
     }
 
     /// The identity of the chain in the folder `data`, as [`Self::held`] reads it. `None` before the first commit.
@@ -181,15 +211,16 @@ impl App {
     /// # Errors
     /// The rows are of another version of the state machine, or cannot be read.
     pub fn held_chain(data: &Path) -> Result<Option<Identity>, StoreError> {
-        let identity = Self::judge(data)?.and_then(|(_, identity)| identity);
+        let held = Self::judge(data, &[&IDENTITY.key()])?;
+        let identity = held.and_then(|held| held.rows.into_iter().next().flatten());
         Ok(identity.map(|row| IDENTITY.decode(&row)))
     }
 
-    /// The last commit in the folder `data` with the row of the chain's identity, whose bytes only this version decodes.
-    fn judge(data: &Path) -> Result<Option<(diem_store::Meta, Option<Value>)>, StoreError> {
-        let held = Store::held(data, &IDENTITY.key())?;
-        if let Some((meta, _)) = &held {
-            meta.check_version(data, APP_VERSION)?;
+    /// The last commit in the folder `data` with the rows of these keys, whose bytes only this version decodes.
+    fn judge(data: &Path, keys: &[&[u8]]) -> Result<Option<Held>, StoreError> {
+        let held = Store::held(data, keys)?;
+        if let Some(held) = &held {
+            held.meta.check_version(data, APP_VERSION)?;
         }
         Ok(held)
     }

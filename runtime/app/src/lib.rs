@@ -31,7 +31,7 @@ pub mod upgrade;
 mod votes;
 
 pub use app::MAX_VOTE_EXTENSION_BYTES;
-pub use app::{App, Info, Options};
+pub use app::{App, Beginning, Info, Options};
 pub use block::Finalized;
 pub use commit::Committed;
 pub use diem_staking::ValidatorUpdate;

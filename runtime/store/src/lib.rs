@@ -27,7 +27,7 @@ mod undo;
 
 pub use error::StoreError;
 pub use pruning::{Floor, IndexLayout, Written};
-pub use rows::{IndexOp, IndexRow, Meta};
+pub use rows::{Held, IndexOp, IndexRow, Meta};
 pub use snapshot::{Rows, Snapshot};
 pub use store::{Staged, Store};
 

@@ -28,7 +28,7 @@ use rocksdb::{
 
 use crate::error::StoreError;
 use crate::pruning::{IndexLayout, Pruning};
-use crate::rows::{Block, IndexOp, IndexRow, Meta, UndoRow};
+use crate::rows::{Block, Held, IndexOp, IndexRow, Meta, UndoRow};
 use diem_overlay::WriteSet;
 
 /// The version of the layout of the files. It is raised when older ones can no longer be read.
@@ -93,9 +93,9 @@ impl Rocks {
         Ok(Rocks { db, path: path.to_path_buf(), write, pruning })
     }
 
-    /// The meta row of the database in `path`, which is opened read-only, and the state row of `key`; `None` where there
-    /// is no database or nothing was committed.
-    pub(crate) fn held(path: &Path, key: &[u8]) -> Result<Option<(Meta, Option<Value>)>, StoreError> {
+    /// The last commit of the database in `path`, which is opened read-only, with the state rows of `keys`; `None` where
+    /// there is no database or nothing was committed.
+    pub(crate) fn held(path: &Path, keys: &[&[u8]]) -> Result<Option<Held>, StoreError> {
         if !path.join("CURRENT").exists() {
             return Ok(None);
         }
@@ -107,9 +107,10 @@ impl Rocks {
         }
         let db = DB::open_cf_for_read_only(&options, path, [STATE], false).map_err(failed)?;
         let Some(meta) = read_meta(&db, path)? else { return Ok(None) };
-        let Some(family) = db.cf_handle(STATE) else { return Ok(Some((meta, None))) };
-        let row = db.get_pinned_cf(family, key).map_err(failed)?;
-        Ok(Some((meta, row.map(|value| Value::from_slice(&value)))))
+        let Some(family) = db.cf_handle(STATE) else { return Ok(None) };
+        let row = |key: &&[u8]| Ok(db.get_pinned_cf(family, key).map_err(failed)?.map(|row| Value::from_slice(&row)));
+        let rows = keys.iter().map(row).collect::<Result<_, StoreError>>()?;
+        Ok(Some(Held { meta, began_at: restore::read_began(&db).map_err(failed)?, rows }))
     }
 
     /// Reads every row of the database in `path`, which is opened read-only: the checksum of each block of its files is

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use diem_core::storage::Key;
+use diem_core::storage::{Key, Value};
 
 use crate::error::StoreError;
 use crate::pruning::Floor;
@@ -21,6 +21,16 @@ pub struct Meta {
     pub time_ms: u64,
     /// The version of the state machine that wrote the rows.
     pub app_version: u64,
+}
+
+/// What is read of a store that is not opened for use.
+pub struct Held {
+    /// The meta row of the last commit.
+    pub meta: Meta,
+    /// The height of the snapshot with which the store began; `None` for one that holds its chain from the first block.
+    pub began_at: Option<u64>,
+    /// The state rows that were asked for.
+    pub rows: Vec<Option<Value>>,
 }
 
 impl Meta {

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use diem_core::proof::EMPTY_HASH;
 use diem_core::storage::Key;
-use diem_core::{Value, proof::EMPTY_HASH};
 use parking_lot::{Mutex, RwLock};
 
 use crate::Options;
@@ -19,7 +19,7 @@ use crate::memory::Memory;
 use crate::open::{self, FolderLock};
 use crate::pruning::Floor;
 use crate::rocks::Rocks;
-use crate::rows::{Block, IndexOp, IndexRow, Meta, UndoRow};
+use crate::rows::{Block, Held, IndexOp, IndexRow, Meta, UndoRow};
 use crate::snapshot::{Ring, Rows, Snapshot};
 use crate::state_sync::{self, Manifest, Restore};
 use crate::tree::{self, Draft, Hash};
@@ -96,13 +96,12 @@ impl Store {
         Store::start(backend, Path::new("memory"), options, None).expect("memory cannot fail")
     }
 
-    /// The meta row of the last commit in the folder `path` and the state row of `key`; `None` if nothing was committed.
-    /// It opens the rows read-only: nothing is created, changed or locked, so that a home can be judged before anything
+    /// The last commit in the folder `path` with the state rows of `keys`; `None` if nothing was committed. It opens the rows read-only: nothing is created, changed or locked, so that a home can be judged before anything
     /// uses it.
     ///
     /// Errors: [`StoreError::Corrupt`], and whatever the disk answers.
-    pub fn held(path: &Path, key: &[u8]) -> Result<Option<(Meta, Option<Value>)>, StoreError> {
-        Rocks::held(&path.join(ROWS), key)
+    pub fn held(path: &Path, keys: &[&[u8]]) -> Result<Option<Held>, StoreError> {
+        Rocks::held(&path.join(ROWS), keys)
     }
 
     /// Reads all rows in the folder `path` and compares the checksums of their files: an opened store takes its files for

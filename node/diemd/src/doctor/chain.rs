@@ -6,11 +6,12 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use diem_config::{Config, Period};
+use diem_config::{Config, Period, Store, consensus_key};
+use diem_core::development::is_development;
 use diem_engine::EngineKind;
-use diem_runtime::App;
+use diem_runtime::{App, Beginning};
 use diem_store::state_sync::Shelf;
-use diem_types::{APP_VERSION, GenesisDoc};
+use diem_types::{APP_VERSION, ConsensusParams, GenesisDoc};
 use tokio::{net::TcpStream, time::timeout};
 
 use super::{Finding, PATIENCE, Patient};
@@ -20,6 +21,7 @@ use crate::archive;
 const OLD_PERIODS: u32 = 3;
 /// The longest period of snapshots that a node chooses by itself.
 const HOUR: Duration = Duration::from_secs(3_600);
+const DAY_MS: u64 = 86_400_000;
 
 pub(super) async fn examine(patient: &Patient<'_>, readable: bool, found: &mut Vec<Finding>) {
     let home = patient.home.root().display();
@@ -36,6 +38,14 @@ pub(super) async fn examine(patient: &Patient<'_>, readable: bool, found: &mut V
     }
     let genesis = genesis(patient, found);
     nodes(patient, genesis.as_ref(), found).await;
+    if patient.config.engine == EngineKind::Comet
+        && let Some(genesis) = &genesis
+    {
+        young_validator(patient, &genesis.consensus, found);
+        if !is_development(&genesis.chain_id) {
+            left_headers(patient, &genesis.consensus, found);
+        }
+    }
     if patient.config.engine == EngineKind::Comet && readable {
         engine(patient.config, found);
         peers(patient, found).await;
@@ -97,6 +107,50 @@ async fn nodes(patient: &Patient<'_>, genesis: Option<&GenesisDoc>, found: &mut 
             ));
         }
     }
+}
+
+/// Whether the key of this home is a validator's, while evidence counts about heights that the home has never had.
+fn young_validator(patient: &Patient<'_>, consensus: &ConsensusParams, found: &mut Vec<Finding>) {
+    // What cannot be read is told by the checks of keys and state.
+    let Ok(Some(key)) = consensus_key::found_validator_key(&patient.home.comet()) else { return };
+    let held = App::held_beginning(&patient.home.data(), &key.verifying_key().to_bytes());
+    let Ok(Some(Beginning { info, began_at: Some(began), is_validator: true })) = held else { return };
+    let until = began.saturating_add(consensus.evidence_max_age_blocks);
+    if info.height >= until {
+        return;
+    }
+    let what = format!(
+        "the key of this home is a validator's, and its chain began by a snapshot of height {began}; evidence about blocks \
+         before that counts up to height {until}, and this is {}",
+        info.height
+    );
+    let why = "it cannot judge such evidence, and ends at a block that holds some";
+    let all = patient.command("join URL --again --from-genesis");
+    let todo =
+        format!("let it have all blocks, which keeps its keys: {all}; or have another node with all blocks at hand");
+    found.push(Finding::advice("young_validator", what, why, todo));
+}
+
+/// Whether blocks are pruned while evidence about them counts: CometBFT then keeps their headers, and removes them never.
+fn left_headers(patient: &Patient<'_>, consensus: &ConsensusParams, found: &mut Vec<Finding>) {
+    let Store { keep_blocks, keep_time, .. } = patient.config.store;
+    let (blocks, kept) = (consensus.evidence_max_age_blocks, keep_time.0.map_or(0, |time| time.0));
+    // It counts until a block is older by both.
+    let by_blocks = blocks.saturating_mul(patient.config.comet.block_time.0);
+    let counts = consensus.evidence_max_age_ms.max(by_blocks);
+    if (keep_blocks == 0 && kept == 0) || keep_blocks >= blocks || kept > counts {
+        return;
+    }
+    let days = |ms: u64| ms / DAY_MS;
+    let what = format!(
+        "blocks are pruned (store.keep_blocks {keep_blocks}, store.keep_time {keep_time}) while evidence about them counts, \
+         for {blocks} blocks and for {} days",
+        days(consensus.evidence_max_age_ms)
+    );
+    let why = "CometBFT keeps 640 bytes or more of each such block for ever";
+    let longer = days(counts).saturating_add(2);
+    let todo = patient.command(&format!("config set store.keep_time {longer}d"));
+    found.push(Finding::advice("left_headers", what, why, todo));
 }
 
 /// Looks for CometBFT where a start does, and compiles nothing.

@@ -23,6 +23,11 @@ pub(super) fn is_unfinished(db: &DB) -> Result<bool, rocksdb::Error> {
     Ok(db.get(RESTORING_KEY)?.is_some())
 }
 
+/// The height of the snapshot with which the rows began, if they did.
+pub(super) fn read_began(db: &DB) -> Result<Option<u64>, rocksdb::Error> {
+    Ok(db.get(BEGAN_KEY)?.and_then(|row| row.first_chunk().map(|height| u64::from_be_bytes(*height))))
+}
+
 /// Takes the note of a restore back.
 pub(super) fn forget(db: &DB) -> Result<(), rocksdb::Error> {
     db.delete_opt(RESTORING_KEY, &synced())
@@ -38,8 +43,7 @@ fn synced() -> WriteOptions {
 impl Rocks {
     /// The height of the snapshot with which the rows began, if they did.
     pub(crate) fn began(&self) -> Result<Option<u64>, StoreError> {
-        let row = self.db.get(BEGAN_KEY).map_err(|error| from_rocks(&self.path, &error))?;
-        Ok(row.and_then(|row| row.first_chunk().map(|height| u64::from_be_bytes(*height))))
+        read_began(&self.db).map_err(|error| from_rocks(&self.path, &error))
     }
 
     /// Notes on disk that rows of a snapshot of `height` come, and are incomplete until [`Rocks::end_restore`].

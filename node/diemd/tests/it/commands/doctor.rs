@@ -408,6 +408,43 @@ fn a_key_of_a_real_chain_in_two_homes_stops_the_node() {
 }
 
 #[test]
+fn blocks_that_are_pruned_while_evidence_counts_leave_headers_on_a_real_chain() {
+    let (folder, ports) = (tempfile::tempdir().unwrap(), Ports::claim());
+    let genesis = folder.path().join("genesis.toml");
+    fs::write(&genesis, own_chain("doctor-1")).unwrap();
+    let (good, _) = comet_home(folder.path(), &ports, ["--genesis", genesis.to_str().unwrap()]);
+    let trial = Trial::of(&good);
+    assert_eq!(trial.examined(), well());
+    let seen = |blocks: &str, time: &str, block_time: &str| {
+        trial.set("store.keep_blocks", blocks);
+        trial.set("store.keep_time", time);
+        trial.set("comet.block_time", block_time);
+        trial.examined()
+    };
+    let left = only("left_headers", 0);
+    assert_eq!(seen("100000", "off", "1s"), left);
+    let screen = run(&["doctor", "--home", trial.home.to_str().unwrap()]);
+    let advised = format!("diemd config set store.keep_time 13d --home {}", trial.home.display());
+    let screen = String::from_utf8_lossy(&screen.stdout).into_owned();
+    assert!(screen.contains(&advised), "{screen}");
+    assert_eq!(seen("0", "8d", "100ms"), left);
+    // A million blocks of a second are more than nine days.
+    assert_eq!(seen("0", "9d", "1s"), left);
+    for (blocks, time, block_time) in
+        [("100000", "13d", "1s"), ("0", "9d", "100ms"), ("1000000", "off", "1s"), ("0", "off", "1s")]
+    {
+        assert_eq!(seen(blocks, time, block_time), well(), "{blocks} {time} {block_time}");
+    }
+
+    // The chains of devnets do not live that long.
+    let (folder, ports) = (tempfile::tempdir().unwrap(), Ports::claim());
+    let (dev, _) = comet_home(folder.path(), &ports, ["--preset", "dev"]);
+    let trial = Trial::of(&dev);
+    trial.set("store.keep_blocks", "100");
+    assert_eq!(trial.examined(), well());
+}
+
+#[test]
 fn file_systems_and_limits_of_control_groups_are_named() {
     let (folder, ports) = (tempfile::tempdir().unwrap(), Ports::claim());
     let (home, said) = (instant_home(folder.path(), &ports), folder.path().join("said"));

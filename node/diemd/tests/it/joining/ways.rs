@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::SeqCst},
@@ -22,6 +23,7 @@ use crate::support::{
     client::{height, person, reach, root, until},
     devnet::{Devnet, EngineUnderTest},
     network::turn,
+    process::{run, words},
     single::Single,
 };
 
@@ -43,7 +45,26 @@ async fn a_young_chain_is_joined_at_its_hundredth_height() {
     assert_eq!(joiner.follows().await, HUNDREDTH);
     let goal = reach(&joiner.client(), height(&client).await.unwrap()).await;
     assert_eq!(root(&joiner.client(), goal).await, root(&client, goal).await);
-    assert!(joiner.stop().success() && honest.stop().success());
+    let joined = joiner.home();
+    let advice = |home: &Path| {
+        let ran = run(&["doctor", "--output", "json", "--home", home.to_str().unwrap()]);
+        let report: serde_json::Value =
+            serde_json::from_slice(&ran.stdout).unwrap_or_else(|_| panic!("{}", words(&ran)));
+        let findings = report["findings"].as_array().unwrap().clone();
+        findings.into_iter().find(|finding| finding["check"] == "young_validator")
+    };
+    // Evidence of before the snapshot is nothing to a node that is no validator, and the validator has all blocks.
+    assert_eq!(advice(&joined), None);
+    let key = "cometbft/config/priv_validator_key.json";
+    fs::copy(home.join(key), joined.join(key)).unwrap();
+    let of_running = advice(&joined).unwrap();
+    let what = of_running["what"].as_str().unwrap();
+    assert!(what.contains("began by a snapshot of height 100; evidence about blocks before that counts"), "{what}");
+    assert_eq!(of_running["weight"], "advice");
+    let mut joiner = joiner;
+    assert!(joiner.node.take().unwrap().stop().success() && honest.stop().success());
+    assert!(advice(&joined).is_some(), "stopped as running");
+    assert_eq!(advice(&home), None);
 }
 
 /// The transactions that were committed, by height.
