@@ -11,6 +11,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
+use anyhow::anyhow;
 use console::{Term, style};
 use diem_api::ErrorBody;
 use diem_client::ClientError;
@@ -125,10 +126,21 @@ pub fn print_failure(Failure { exit, error }: &Failure) {
 }
 
 fn write(text: &str) -> Result<(), Failure> {
+    print_bytes(format!("{}\n", text.trim_end()).as_bytes())
+}
+
+/// Prints data as it is.
+///
+/// # Errors
+/// The errors of [`Output::print`].
+pub fn print_bytes(data: &[u8]) -> Result<(), Failure> {
     PRINTED.store(true, Ordering::Relaxed);
     let mut stdout = std::io::stdout().lock();
-    match writeln!(stdout, "{}", text.trim_end()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(failed(error)),
+    match stdout.write_all(data).and_then(|()| stdout.flush()) {
+        // Without its name a full disk would be taken for that of the node.
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(failed(anyhow!("standard output cannot be written: {error}")))
+        }
         _ => Ok(()),
     }
 }

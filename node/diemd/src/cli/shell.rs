@@ -1,16 +1,16 @@
 //! `diemd completions` and `diemd man`: what packages install beside the program. Both are made from the commands
 //! themselves, and the same program gives the same bytes.
 
-use std::{
-    fs,
-    io::{self, Write as _},
-    path::PathBuf,
-};
+use std::{fs, path::PathBuf};
 
 use anyhow::anyhow;
 use clap::{Args, CommandFactory as _};
 use clap_complete::Shell;
-use diem_cli::{Failure, failure::failed, output::say};
+use diem_cli::{
+    Failure,
+    failure::failed,
+    output::{print_bytes, say},
+};
 
 use super::Cli;
 
@@ -31,7 +31,7 @@ impl CompletionsCommand {
     pub fn run(self) -> Result<(), Failure> {
         let mut text = Vec::new();
         clap_complete::generate(self.shell, &mut Cli::command(), "diemd", &mut text);
-        print(&text)
+        print_bytes(&text)
     }
 }
 
@@ -53,20 +53,11 @@ impl ManCommand {
         let Some(folder) = self.dir else {
             let mut page = Vec::new();
             clap_mangen::Man::new(Cli::command().disable_help_subcommand(true)).render(&mut page).map_err(failed)?;
-            return print(&page);
+            return print_bytes(&page);
         };
         let written = fs::create_dir_all(&folder).and_then(|()| clap_mangen::generate_to(Cli::command(), &folder));
         written.map_err(|error| failed(anyhow!("{}: {error}", folder.display())))?;
         say(&format!("the pages are in {}", folder.display()));
         Ok(())
-    }
-}
-
-/// Prints data as it is. A reader that has seen enough is no error.
-fn print(data: &[u8]) -> Result<(), Failure> {
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(data).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(failed(error)),
-        _ => Ok(()),
     }
 }
