@@ -41,6 +41,7 @@ use stopping::{Reason, Stop, on_fatal, on_unsafe, serve, tell};
 pub use engines::EngineStartError;
 pub use error::StartError;
 pub use logging::LogError;
+pub(crate) use logging::check_level;
 
 /// The options of `diemd start`.
 #[derive(Debug, Clone, Default)]

@@ -5,14 +5,17 @@ use anyhow::anyhow;
 use clap::{Args, Subcommand};
 use diem_cli::{
     Failure,
-    failure::failed,
+    failure::{failed, usage},
     output::{Output, fields, hint, list, quoted},
 };
 use diem_config::Length;
 use serde::Serialize;
 
 use super::{node::HomeArgs, snapshot::home_of};
-use crate::control::{self, Answer, Direction, Peer, Request};
+use crate::{
+    control::{self, Answer, Direction, Peer, Request},
+    start::check_level,
+};
 
 /// Asks the running node of a home.
 fn ask(args: &HomeArgs, request: &Request) -> Result<Answer, Failure> {
@@ -102,6 +105,9 @@ impl LogCommand {
     /// No node runs in the home, or the level is none.
     pub fn run(self) -> Result<(), Failure> {
         let LogVerb::Level(LevelCommand { level, home, output }) = self.verb;
+        if let Some(level) = &level {
+            check_level(level).map_err(usage)?;
+        }
         let sets = level.is_some();
         let Answer::Level(level) = ask(&home, &Request::Level(level))? else { return Err(another_answer()) };
         if sets {

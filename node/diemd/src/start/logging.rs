@@ -80,6 +80,14 @@ pub(super) fn start(log: &Log, home: &Home) -> Result<Level, LogError> {
     Ok(Level { text: Mutex::new(level), set })
 }
 
+/// Checks the text of a filter.
+///
+/// # Errors
+/// The text is no filter.
+pub(crate) fn check_level(level: &str) -> Result<(), LogError> {
+    filter(level).map(drop)
+}
+
 /// The filter that `level` asks for. `EnvFilter` takes a word without `=` that is no level for a module, and no word at
 /// all for no filter: a typo would make a node that logs nothing.
 fn filter(level: &str) -> Result<EnvFilter, LogError> {

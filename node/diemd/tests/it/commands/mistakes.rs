@@ -15,6 +15,7 @@ async fn what_is_typed_wrong_is_told_before_anything_is_sent() {
         ("tx create-validator --proof p --moniker m --self-stake 1VVV --commission 5 --from dave", "is no percentage"),
         ("query quote 10", "needs a unit"),
         ("tx stake 999999999999999999999999999999999999999avvv --validator bob --from alice", "larger than any amount"),
+        ("log level nonsense", "`nonsense` is no level: write off, error"),
         // These lack an argument.
         ("tx stake 10VVV --from alice", "--validator"),
         ("tx stake 10VVV --validator validator-1", "--from"),

@@ -82,7 +82,7 @@ async fn a_level_is_set(four: &Four) {
     // What is not named keeps its level, and the answer says so.
     assert_eq!(four.ask(0, &["log", "level", "diem_comet=debug"])["level"], "info,diem_comet=debug");
     let wrong = run(&["log", "level", "loud", "--home", four.home(0).to_str().unwrap()]);
-    assert!(wrong.status.code() == Some(1) && words(&wrong).contains("`loud` is no level"), "{}", words(&wrong));
+    assert!(wrong.status.code() == Some(2) && words(&wrong).contains("`loud` is no level"), "{}", words(&wrong));
     assert_eq!(four.ask(0, &["log", "level", "error"])["level"], "error");
     let last = four.others_make(2).await;
     assert!(!log.text().contains(&format!("height={last}")), "{}", log.text());
