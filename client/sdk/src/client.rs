@@ -45,7 +45,10 @@ pub enum ClientError {
         reason: String,
     },
     /// Nobody listens there; nothing was sent.
-    #[error("no node answers at {url} ({reason}): `make devnet` starts a local chain, `--node URL` asks another node")]
+    #[error(
+        "no node answers at {url} ({reason}): start the node (`diemd start`, `systemctl start diemd`), or name another one \
+         with `--node URL`; `make devnet` starts a local chain"
+    )]
     Unreachable {
         /// The URL of the node.
         url: String,
