@@ -80,6 +80,12 @@ fn key_in(path: &Path) -> Result<Option<SecretKey>, BridgeKeyError> {
     }
 }
 
+/// Whether a file of a home is by its name one with a bridge key, the one that counts or one that was kept.
+pub fn is_key_file(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.is_some_and(|name| name.starts_with("bridge_key") && name.ends_with(".json"))
+}
+
 /// Reads every bridge key of `home`: `bridge_key.json`, and the files beside it that rotations have kept, whose names begin
 /// with `bridge_key` and end with `.json`. Each comes with its path; one that cannot be read takes no other with it.
 pub fn bridge_keys(home: &Home) -> Vec<(PathBuf, Result<SecretKey, BridgeKeyError>)> {
@@ -90,12 +96,9 @@ pub fn bridge_keys(home: &Home) -> Vec<(PathBuf, Result<SecretKey, BridgeKeyErro
             return vec![(path.clone(), Err(BridgeKeyError::Read { path, source }))];
         }
     };
-    let is_key = |path: &PathBuf| {
-        let name = path.file_name().and_then(|name| name.to_str());
-        name.is_some_and(|name| name.starts_with("bridge_key") && name.ends_with(".json"))
-    };
     // A file that is gone by now was moved, which is no fault.
-    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(is_key).collect();
+    let mut paths: Vec<PathBuf> =
+        entries.flatten().map(|entry| entry.path()).filter(|path| is_key_file(path)).collect();
     paths.sort();
     let keys = paths.into_iter().map(|path| (path.clone(), key_in(&path).transpose()));
     keys.filter_map(|(path, key)| Some((path, key?))).collect()

@@ -98,7 +98,9 @@ pub fn change(text: &str, path: &str, key: &str, value: &str) -> Result<String, 
     let mut document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| wrong(error.to_string()))?;
     put(&mut document, key, value).map_err(wrong)?;
     let text = document.to_string();
-    Config::parse(&text, path)?.check_whole()?;
+    let changed = Config::parse(&text, path)?;
+    changed.check_whole()?;
+    changed.check_in(Path::new(path))?;
     Ok(text)
 }
 

@@ -162,7 +162,14 @@ impl Config {
         layers.extend_from_slice(flags);
         let config = Self::parse(&text, &name)?.with(&layers)?;
         config.check_whole()?;
+        config.check_in(path)?;
         Ok(config)
+    }
+
+    /// Checks what depends on the home, where the file of the configuration lies.
+    fn check_in(&self, path: &Path) -> Result<(), ConfigError> {
+        let wrong = |message| ConfigError::Override { place: path.display().to_string(), message };
+        check::log_file(&self.log.file, path.parent().unwrap_or(path)).map_err(wrong)
     }
 
     /// Reads the text of a file.

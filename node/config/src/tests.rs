@@ -228,6 +228,34 @@ fn the_file_of_the_log_has_a_size_and_a_number() {
         let error = with(key, value).unwrap_err().to_string();
         assert!(error.contains(words), "{error}");
     }
+    // A log would be appended to what is no log, and shown by `doctor --bundle`.
+    for own in
+        ["bridge_key.json", "./bridge_key.2.json", "x/../config.toml", "data/node.log", "keys/alice.json", "run/x"]
+    {
+        let error = with("log.file", own).unwrap_err().to_string();
+        assert!(error.contains(&format!("`log.file` is {own:?}, which is for keys or data")), "{error}");
+    }
+    for good in ["node.log", "logs/data", "logs/bridge.json", "database.log", "/var/log/diem/data"] {
+        with("log.file", good).unwrap();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.toml");
+    let at = |path: &str| folder.path().join(path).display().to_string();
+    let text = format!("config_version = {}\n", version::CURRENT);
+    std::fs::write(&file, &text).unwrap();
+    std::fs::write(at("bridge_key.json"), "").unwrap();
+    std::os::unix::fs::symlink("bridge_key.json", at("link.log")).unwrap();
+    std::os::unix::fs::symlink(".", at("again")).unwrap();
+    let load = |value: &str| Config::load(&file, [("DIEM_LOG_FILE".into(), value.to_owned())], &[]);
+    for own in [&*at("bridge_key.json"), &at("cometbft/x.log"), &at("again/relayer_key.json"), "link.log"] {
+        let error = load(own).unwrap_err().to_string();
+        assert!(error.contains("which is for keys or data"), "{own}: {error}");
+        let changed = edit::change(&text, &file.display().to_string(), "log.file", own);
+        assert!(changed.unwrap_err().to_string().contains("which is for keys or data"), "{own}");
+    }
+    for good in [&*at("node.log"), "node.log", "again/node.log"] {
+        assert_eq!(load(good).unwrap().log.file, good);
+    }
     for (text, bytes) in [("64KiB", 65_536), ("1536KiB", 1_572_864), ("2 MiB", 2 << 20), ("70000B", 70_000)] {
         assert_eq!(with("log.file_size", text).unwrap().log.file_size, Bytes(bytes));
     }
