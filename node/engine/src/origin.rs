@@ -60,6 +60,12 @@ pub enum OriginError {
     /// The genesis file is not valid.
     #[error(transparent)]
     Genesis(#[from] diem_genesis::Error),
+    /// There is no genesis file, and no state that could go on without it.
+    #[error(
+        "{0} is missing, and this home holds no block yet: put the genesis of the chain there, as a node that you trust gives it \
+         (curl NODE/v1/genesis), and start the node again"
+    )]
+    Missing(std::path::PathBuf),
     /// The genesis file is of another chain than the state.
     #[error(
         "{home} holds the state of a chain with genesis {held}, but its genesis.json has {given}: put the old genesis.json back, or start in a new home"
@@ -210,6 +216,9 @@ struct Note {
 /// Reads the whole genesis of the home, and what there is to note of it.
 fn read(home: &Home) -> Result<(GenesisDoc, Note), OriginError> {
     let path = home.genesis_file();
+    if path.try_exists().is_ok_and(|exists| !exists) {
+        return Err(OriginError::Missing(path));
+    }
     let (stamp, bytes) = load(&path)?;
     let digest = sha256(&[&bytes]);
     let name = path.display().to_string();
@@ -361,5 +370,11 @@ mod tests {
         start().unwrap();
         fs::remove_file(&path).unwrap();
         start().unwrap();
+        // Without a block there is nothing to go on with.
+        let said = Origin::of(&home, None).unwrap_err().to_string();
+        assert!(
+            said.starts_with(&format!("{} is missing", path.display())) && said.contains("curl NODE/v1/genesis"),
+            "{said}"
+        );
     }
 }

@@ -14,7 +14,7 @@ use diem_store::state_sync::Shelf;
 use diem_types::{APP_VERSION, ConsensusParams, GenesisDoc};
 use tokio::{net::TcpStream, time::timeout};
 
-use super::{Finding, PATIENCE, Patient};
+use super::{Finding, PATIENCE, Patient, Weight};
 use crate::archive;
 
 /// A snapshot older than so many of its periods is of no use to who joins.
@@ -30,13 +30,18 @@ pub(super) async fn examine(patient: &Patient<'_>, readable: bool, found: &mut V
         let todo = patient.command("snapshot restore ARCHIVE --again");
         found.push(Finding::stops("archive", what, "the node does not start on half a chain", todo));
     }
-    if !patient.runs
-        && let Err(error) = App::held(&patient.home.data())
-    {
-        let todo = format!("use the diemd of that version, or join again: {}", patient.command("join URL --again"));
-        found.push(Finding::stops("state", error, "this diemd does not open it", todo));
+    // What runs has its state open.
+    let held = if patient.runs { Ok(None) } else { App::held(&patient.home.data()) };
+    match &held {
+        Err(error) => {
+            let todo = format!("use the diemd of that version, or join again: {}", patient.command("join URL --again"));
+            found.push(Finding::stops("state", error, "this diemd does not open it", todo));
+        }
+        Ok(Some(_)) if patient.config.engine == EngineKind::Comet && readable => blocks(patient, found),
+        Ok(_) => {}
     }
-    let genesis = genesis(patient, found);
+    let begun = patient.runs || !matches!(held, Ok(None));
+    let genesis = genesis(patient, begun, found);
     nodes(patient, genesis.as_ref(), found).await;
     if patient.config.engine == EngineKind::Comet
         && let Some(genesis) = &genesis
@@ -53,9 +58,30 @@ pub(super) async fn examine(patient: &Patient<'_>, readable: bool, found: &mut V
     snapshots(patient, found);
 }
 
-fn genesis(patient: &Patient<'_>, found: &mut Vec<Finding>) -> Option<GenesisDoc> {
+/// Looks whether CometBFT has the blocks of a state.
+fn blocks(patient: &Patient<'_>, found: &mut Vec<Finding>) {
+    let data = patient.home.comet().join("data");
+    for database in ["blockstore.db", "state.db"].map(|name| data.join(name)).iter().filter(|folder| !folder.exists()) {
+        let what = format!("{} is missing, and the home holds a state", database.display());
+        let todo = format!(
+            "restore data and cometbft/data from one backup, but never an older priv_validator_state.json, or fetch the chain \
+             anew: {}",
+            patient.command("reset")
+        );
+        found.push(Finding::stops("state", what, "CometBFT does not start without the blocks of the state", todo));
+    }
+}
+
+fn genesis(patient: &Patient<'_>, begun: bool, found: &mut Vec<Finding>) -> Option<GenesisDoc> {
     let file = patient.home.genesis_file();
     if !file.exists() {
+        let (weight, why) = match begun {
+            true => (Weight::Advice, "the node runs, but cannot give it to others"),
+            false => (Weight::Stops, "a chain begins with exactly its genesis"),
+        };
+        let what = format!("{} is missing", file.display());
+        let todo = format!("fetch it from a node that you trust: curl NODE/v1/genesis > {}", file.display());
+        found.push(Finding::new("genesis", weight, what, why, todo));
         return None;
     }
     match diem_genesis::load(&file, None) {

@@ -9,6 +9,7 @@ use std::{
 
 use diem_config::{
     SignerAddress,
+    bridge_key::{found_bridge_key, is_key_file},
     consensus_key::{self, KeyError},
     signing_state,
 };
@@ -29,6 +30,7 @@ pub(super) async fn examine(patient: &Patient<'_>, found: &mut Vec<Finding>) {
     if patient.config.engine != EngineKind::Comet {
         return;
     }
+    other_keys(patient.home, found);
     match &patient.config.comet.signer.0 {
         Some(at) => signer(patient, at, found).await,
         None => signing_key(patient.home, found),
@@ -38,14 +40,30 @@ pub(super) async fn examine(patient: &Patient<'_>, found: &mut Vec<Finding>) {
 /// The files of a home whose contents nobody else may know.
 pub(super) fn secrets(home: &Home) -> Vec<PathBuf> {
     let comet = home.comet();
-    let mut files = vec![
-        consensus_key::key_file_of(&comet),
-        comet.join("config/node_key.json"),
-        home.bridge_key_file(),
-        home.relayer_key_file(),
-    ];
-    files.extend(fs::read_dir(home.keys()).into_iter().flatten().flatten().map(|entry| entry.path()));
+    let mut files =
+        vec![consensus_key::key_file_of(&comet), comet.join("config/node_key.json"), home.relayer_key_file()];
+    files.extend(files_in(home.root()).filter(|path| is_key_file(path)));
+    files.extend(files_in(&home.keys()));
     files
+}
+
+fn files_in(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path())
+}
+
+/// Looks for a key beside that of consensus which a start reads and cannot; one that is missing it makes.
+fn other_keys(home: &Home, found: &mut Vec<Finding>) {
+    if let Err(error) = found_bridge_key(home) {
+        let why = "the node does not start with it, and the chain knows the bridge by this key";
+        found.push(Finding::stops("key", error, why, "restore it from its backup"));
+    }
+    let (comet, file) = (home.comet(), consensus_key::node_key_file_of(&home.comet()));
+    if file.exists()
+        && let Err(error) = consensus_key::node_key(&comet)
+    {
+        let todo = "restore it from its backup, or move it away: the node then gets another id, of which its peers must be told";
+        found.push(Finding::stops("key", error, "the node does not start with it", todo));
+    }
 }
 
 fn signing_key(home: &Home, found: &mut Vec<Finding>) {

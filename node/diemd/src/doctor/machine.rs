@@ -37,7 +37,19 @@ pub(super) async fn examine(patient: &Patient<'_>, readable: bool, found: &mut V
         busy_ports(patient, found);
         open_ports(patient, found);
         external_address(patient, found).await;
+        folder_of_log(patient, found);
     }
+}
+
+fn folder_of_log(patient: &Patient<'_>, found: &mut Vec<Finding>) {
+    let file = patient.home.root().join(&patient.config.log.file);
+    let Some(folder) = file.parent().filter(|folder| !patient.config.log.file.is_empty() && !folder.is_dir()) else {
+        return;
+    };
+    let what = format!("log.file is {}, and {} is no folder", patient.config.log.file, folder.display());
+    let why = "standard error alone has the log";
+    let todo = format!("make it, for the user of the node, or {}", patient.command("config set log.file node.log"));
+    found.push(Finding::advice("log", what, why, todo));
 }
 
 async fn clock(patient: &Patient<'_>, found: &mut Vec<Finding>) {
@@ -147,6 +159,7 @@ fn listens(patient: &Patient<'_>) -> Vec<(&'static str, &'static str, SocketAddr
         let comet = &config.comet;
         all.extend([("comet.p2p", "peers", comet.p2p), ("comet.rpc", "CometBFT's RPC", comet.rpc)]);
         all.extend(comet.metrics.0.map(|at| ("comet.metrics", "CometBFT's metrics", at)));
+        all.extend(comet.abci.0.map(|at| ("comet.abci", "the application", at)));
         if let Some(SignerAddress::Tcp(at)) = comet.signer.0 {
             all.push(("comet.signer", "the remote signer", at));
         }
@@ -183,6 +196,10 @@ fn open_ports(patient: &Patient<'_>, found: &mut Vec<Finding>) {
             "comet.signer" => (
                 "whoever answers there first is asked for signatures",
                 "listen where the signer's machine alone reaches it",
+            ),
+            "comet.abci" => (
+                "whoever speaks there as CometBFT does has this node execute blocks that no validator has signed",
+                "listen on loopback, or set it to off for a socket in the home",
             ),
             _ => ("it tells strangers how this node is", "listen on loopback or a private address"),
         };

@@ -63,6 +63,7 @@ pub(super) fn examine(home: &Home, found: &mut Vec<Finding>) {
         key(file, &user, found);
     }
     unusable(home, &user, &secrets, found);
+    folders(home, found);
     open(home, &root, found);
 }
 
@@ -127,6 +128,18 @@ fn unusable(home: &Home, user: &User, secrets: &[PathBuf], found: &mut Vec<Findi
     let todo = format!("stop the node, then chown -R {}:{} {}", user.id, user.group, root.display());
     let why = "the node does not start, or ends when it needs them; a command that was run by another user leaves such";
     found.push(Finding::stops("home_owner", what, why, todo));
+}
+
+/// Looks for files that stand where a node has folders.
+fn folders(home: &Home, found: &mut Vec<Finding>) {
+    let comet = home.comet();
+    for folder in [home.data(), comet.join("config"), comet.join("data"), comet, home.keys(), home.run()] {
+        if fs::metadata(&folder).is_ok_and(|meta| !meta.is_dir()) {
+            let what = format!("{} is no folder", folder.display());
+            let todo = "move it away, and restore the folder from its backup if the node has had one";
+            found.push(Finding::stops("home", what, "the node does not start", todo));
+        }
+    }
 }
 
 /// Looks for what others can change of the home.

@@ -154,7 +154,7 @@ fn status_of(home: &Path) -> Status {
 type Break = (&'static str, i32, fn(&mut Trial));
 
 /// The broken set-ups: what is found, the exit code, and how it is broken. Neighbours do not hide each other.
-const BREAKS: [Break; 26] = [
+const BREAKS: [Break; 36] = [
     ("memory", 1, |trial| trial.set("store.cache_mib", "1048576")),
     ("open_files", 1, |trial| trial.before = "ulimit -n 512"),
     ("ports", 1, |trial| trial.occupy("api.listen")),
@@ -219,7 +219,39 @@ const BREAKS: [Break; 26] = [
     ("home_mode", 0, |trial| {
         fs::set_permissions(trial.home.join("data"), fs::Permissions::from_mode(0o770)).unwrap();
     }),
+    ("state", 1, |trial| {
+        let home = trial.home.to_str().unwrap();
+        let line = ["start", "--engine", "instant", "--block-time", "100ms", "--halt-at", "2", "--home", home];
+        let ran = run(&line);
+        assert_eq!(ran.status.code(), Some(6), "{}", words(&ran));
+        fs::create_dir(trial.comet("data/state.db")).unwrap();
+    }),
+    ("log", 0, |trial| trial.set("log.file", "missing/node.log")),
+    ("key", 1, |trial| fs::write(trial.home.join("bridge_key.json"), "{").unwrap()),
+    ("open_to_the_world", 0, |trial| {
+        let abci = trial.setting("comet.p2p").replace("127.0.0.1:2", "0.0.0.0:1");
+        trial.set("comet.abci", &abci);
+    }),
+    ("key", 1, |trial| fs::write(trial.comet("config/node_key.json"), "{").unwrap()),
+    ("ports", 1, |trial| {
+        let abci = trial.setting("comet.p2p").replace(":2", ":1");
+        trial.set("comet.abci", &abci);
+        trial.occupy("comet.abci");
+    }),
+    ("genesis", 1, |trial| fs::remove_file(trial.home.join("genesis.json")).unwrap()),
+    ("home", 1, |trial| {
+        let _ = fs::remove_dir_all(trial.home.join("data"));
+        fs::write(trial.home.join("data"), "").unwrap();
+    }),
     ("genesis", 1, |trial| fs::write(trial.home.join("genesis.json"), "{").unwrap()),
+    ("configuration", 1, |trial| {
+        let file = trial.home.join("config.toml");
+        let text = fs::read_to_string(&file).unwrap().replace("\nfile = \"\"", "\nfile = \"bridge_key.json\"");
+        fs::write(file, text).unwrap();
+    }),
+    ("home_mode", 0, |trial| {
+        fs::set_permissions(trial.home.join("cometbft"), fs::Permissions::from_mode(0o770)).unwrap();
+    }),
     ("configuration", 1, |trial| {
         let file = trial.home.join("config.toml");
         let text = fs::read_to_string(&file).unwrap();
