@@ -2,24 +2,37 @@
 
 use std::{
     borrow::Cow,
-    fs::{self, File},
+    collections::BTreeSet,
+    fs::{self, File, Metadata},
     io::{self, Read as _, Seek as _, SeekFrom},
     os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::Path,
 };
 
-use diem_config::{signing_state, variable};
+use diem_config::{
+    Config,
+    raw::{KEYS, Owner},
+    signing_state, variable,
+};
 use diem_host::home::Home;
 use serde_json::json;
 use toml::{Table, Value};
 
 use super::{Examined, Finding, keys, owners};
 
+/// The place of the settings that CometBFT gets as they are.
+const RAW: &str = "comet.raw.";
 /// The deepest folder whose files are listed, and the most files of it.
 const DEPTH: usize = 4;
 const MOST_FILES: usize = 2_000;
 /// The last bytes of each of the two newest files of the log that are shown.
 const LOG_BYTES: u64 = 256 << 10;
+
+/// Words of free text that a secret follows, in small letters.
+const BEFORE_SECRETS: [&str; 7] =
+    ["key=", "token=", "secret=", "password=", "password: ", "bearer ", "authorization: basic "];
+/// The shortest value of an unknown setting that is looked for elsewhere too: a shorter one may be any word.
+const SHORTEST_SECRET: usize = 6;
 
 /// What stands for a text that may be a secret.
 const HIDDEN: &str = "(hidden)";
@@ -46,6 +59,7 @@ pub(crate) fn write(home: &Home, examined: &Examined, to: &Path) -> io::Result<(
     };
     let config = Settings::of(&fs::read_to_string(home.config_file()).unwrap_or_default(), std::env::vars());
     let findings: Vec<Finding> = examined.findings.iter().map(|finding| config.without_secrets(finding)).collect();
+    let secrets = keys::secrets(home).iter().filter_map(|file| fs::metadata(file).ok().map(id)).collect();
     let height = signing_state::height(&signing_state::file_of(&home.comet())).ok();
     let parts = [
         ("findings.json", serde_json::to_string_pretty(&findings).map_err(io::Error::from)?),
@@ -53,7 +67,7 @@ pub(crate) fn write(home: &Home, examined: &Examined, to: &Path) -> io::Result<(
         ("chain.json", config.text_without_secrets(&format!("{chain:#}"))),
         ("readyz.json", config.text_without_secrets(&format!("{:#}", examined.answers.ready))),
         ("status.json", config.text_without_secrets(&format!("{:#}", examined.answers.status))),
-        ("log.txt", config.text_without_secrets(&log(examined.log.as_deref()))),
+        ("log.txt", config.text_without_secrets(&log(examined.log.as_deref(), &secrets))),
         ("config.toml", config.shown),
         ("signing_height.json", json!({ "height": height }).to_string()),
         ("files.txt", listed(home)),
@@ -77,16 +91,20 @@ struct Settings {
 impl Settings {
     fn of(text: &str, environment: impl IntoIterator<Item = (String, String)>) -> Self {
         let mut hidden = Vec::new();
+        let of_comet = KEYS.iter().filter(|(_, _, owner)| *owner == Owner::Operator);
+        let known = of_comet.map(|(key, ..)| format!("{RAW}{key}")).chain(Config::keys());
+        let known: BTreeSet<String> = known.chain(["config_version".into()]).collect();
         for (name, value) in environment {
             let key = ["bridge.base_rpc", "bridge.endpoints"].into_iter().find(|key| variable(key) == name);
             for part in key.iter().flat_map(|_| value.split(',')) {
-                hide_text(&mut Value::String(part.trim().into()), key.unwrap_or_default(), &mut hidden);
+                hide(&mut Value::String(part.trim().into()), key.unwrap_or_default(), &known, &mut hidden);
             }
         }
         let shown = match text.parse::<Table>() {
-            Ok(mut table) => {
-                hide(&mut table, "", &mut hidden);
-                toml::to_string(&table).unwrap_or_default()
+            Ok(table) => {
+                let mut settings = Value::Table(table);
+                hide(&mut settings, "", &known, &mut hidden);
+                toml::to_string(&settings).unwrap_or_default()
             }
             Err(_) => "# It is no TOML, so nothing of it is shown.\n".into(),
         };
@@ -99,7 +117,7 @@ impl Settings {
         for (secret, shown) in self.hidden.iter().filter(|(secret, _)| !secret.is_empty()) {
             text = text.replace(secret, shown).into();
         }
-        without_paths_of_urls(&text)
+        plain(&text)
     }
 
     fn without_secrets(&self, finding: &Finding) -> Finding {
@@ -109,31 +127,62 @@ impl Settings {
     }
 }
 
-/// Hides what may be a secret in the settings below `path`.
-fn hide(table: &mut Table, path: &str, hidden: &mut Vec<(String, String)>) {
-    for (key, value) in table {
-        let path = format!("{path}.{key}");
-        match value {
-            Value::Table(table) => hide(table, &path, hidden),
-            Value::Array(values) => values.iter_mut().for_each(|value| hide_text(value, &path, hidden)),
-            value => hide_text(value, &path, hidden),
+/// Hides what may be a secret in the settings at `path`: all of one that is not known, since a misspelt one holds what was
+/// meant for another.
+fn hide(value: &mut Value, path: &str, known: &BTreeSet<String>, hidden: &mut Vec<(String, String)>) {
+    match value {
+        Value::Table(table) => {
+            for (key, value) in table.iter_mut() {
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                hide(value, &path, known, hidden);
+            }
         }
+        Value::Array(values) => values.iter_mut().for_each(|value| hide(value, path, known, hidden)),
+        value if !known.contains(path) => {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            *value = HIDDEN.into();
+            hidden.extend((text.len() >= SHORTEST_SECRET).then(|| (text, HIDDEN.into())));
+        }
+        Value::String(text) => {
+            let is_endpoint = ["bridge.base_rpc", "bridge.endpoints"].contains(&path);
+            // A word, a number or a time is shown of what goes to CometBFT as it is.
+            let is_word = text.len() <= 16 && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+            let shown = match text.contains("://") {
+                false if is_endpoint && !text.is_empty() => HIDDEN.into(),
+                false if path.starts_with(RAW) && !is_word => HIDDEN.into(),
+                _ => plain(text),
+            };
+            if shown != *text {
+                hidden.push((std::mem::replace(text, shown.clone()), shown));
+            }
+        }
+        _ => {}
     }
 }
 
-fn hide_text(value: &mut Value, path: &str, hidden: &mut Vec<(String, String)>) {
-    let Value::String(text) = value else { return };
-    let is_endpoint = path.ends_with("base_rpc") || path.ends_with("endpoints");
-    // A word, a number or a time is shown of what goes to CometBFT as it is: there are passwords of databases.
-    let is_word = text.len() <= 16 && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
-    let shown = match text.contains("://") {
-        false if is_endpoint && !text.is_empty() => HIDDEN.into(),
-        false if path.starts_with(".comet.raw.") && !is_word => HIDDEN.into(),
-        _ => without_paths_of_urls(text),
-    };
-    if shown != *text {
-        hidden.push((std::mem::replace(text, shown.clone()), shown));
+/// The text without what may be a secret by the words around it.
+fn plain(text: &str) -> String {
+    without_paths_of_urls(text).split_inclusive('\n').map(without_named_secrets).collect()
+}
+
+/// The line without what follows a word such as `key=` up to the next space, or to the end of its quotes.
+fn without_named_secrets(line: &str) -> String {
+    let mut shown = String::new();
+    let mut rest = line;
+    loop {
+        let small = rest.to_ascii_lowercase();
+        let ends = BEFORE_SECRETS.iter().filter_map(|word| Some(small.find(word)?.saturating_add(word.len())));
+        let Some(end) = ends.min() else { break };
+        let (before, after) = rest.split_at(end);
+        let value = after.trim_start_matches([' ', '"', '\'', '\\']);
+        let (opening, value) = after.split_at(after.len().saturating_sub(value.len()));
+        let quote = opening.chars().next_back().filter(|c| *c != ' ');
+        let is_end = |c: char| quote.map_or(c.is_whitespace() || c == '"', |quote| c == quote || c == '\n');
+        let end = value.find(is_end).unwrap_or(value.len());
+        shown.extend([before, opening, if end > 0 { HIDDEN } else { "" }]);
+        rest = value.split_at(end).1;
     }
+    shown + rest
 }
 
 /// The text with each URL cut after its host: a provider's key is often part of its URL. Where a name and a password stand
@@ -164,8 +213,13 @@ fn without_paths_of_urls(text: &str) -> String {
     shown
 }
 
+/// What tells a file from all others, by whatever path it is reached.
+fn id(meta: Metadata) -> (u64, u64) {
+    (meta.dev(), meta.ino())
+}
+
 /// The last lines of the node's own log, or why there are none.
-fn log(file: Option<&Path>) -> String {
+fn log(file: Option<&Path>, secrets: &BTreeSet<(u64, u64)>) -> String {
     let Some(file) = file else {
         return "log.file is not set: the log is where the node's standard error goes, such as journalctl -u diemd\n"
             .into();
@@ -173,8 +227,8 @@ fn log(file: Option<&Path>) -> String {
     // The file that is written may just have been begun.
     let mut older = file.as_os_str().to_owned();
     older.push(".1");
-    let before = last_lines(Path::new(&older), LOG_BYTES).unwrap_or_default();
-    match last_lines(file, LOG_BYTES) {
+    let before = last_lines(Path::new(&older), LOG_BYTES, secrets).unwrap_or_default();
+    match last_lines(file, LOG_BYTES, secrets) {
         Ok(lines) => before + &lines,
         Err(error) => format!("{before}{} cannot be read: {error}\n", file.display()),
     }
@@ -182,8 +236,9 @@ fn log(file: Option<&Path>) -> String {
 
 /// The lines that begin within so many last bytes of a file. Half a line is left out: where its beginning is missing, a
 /// secret in it is not known as one.
-fn last_lines(file: &Path, most: u64) -> io::Result<String> {
+fn last_lines(file: &Path, most: u64, secrets: &BTreeSet<(u64, u64)>) -> io::Result<String> {
     let size = match fs::metadata(file)? {
+        meta if secrets.contains(&id(meta.clone())) => return Err(io::Error::other("it holds a key")),
         meta if meta.is_file() => meta.len(),
         _ => return Err(io::Error::other("it is no ordinary file")),
     };
@@ -244,7 +299,7 @@ mod tests {
             "moniker = \"m\" # KEY\n[bridge]\nbase_rpc = \"rpc.example/v2/KEY\"\n\
              endpoints = [\"https://a:KEY@b.example/KEY\", \"KEY\"]\n\
              [comet.raw.tx_index]\npsql-conn = \"user=u password=KEY\"\n\
-             [comet.raw.p2p]\ndial_timeout = \"5s\"\n",
+             [comet.raw.p2p]\ndial_timeout = \"5s\"\n[comet.raw.rpc]\npprof_laddr = \"a:KEY\"\n",
             [("DIEM_BRIDGE_ENDPOINTS".into(), "https://x.example, y.example/KEY".into())],
         );
         assert!(!settings.shown.contains("KEY"), "{}", settings.shown);
@@ -263,11 +318,48 @@ mod tests {
     }
 
     #[test]
+    fn settings_that_are_not_known_are_hidden_with_all_that_is_in_them() {
+        let settings = Settings::of(
+            "base_rcp = \"SEKRETkey\"\nkey = 1234567\nshort = \"at\"\nlist = [[\"SEKRETkey\"], { a = \"SEKRETkey\" }]\n\
+             [api]\nlisten = \"127.0.0.1:1\"\nkey = \"SEKRETkey\"\ncors = [{ key = \"SEKRETkey\" }]\n\
+             [bridge.base_rpc]\nurl = \"SEKRETkey\"\n[comet.raw]\nevent_bus_buffer_capacity = 7\n\
+             [comet.raw.tx_index]\npsql-conn = \"SEKRET123\"\n[[brigde]]\nendpoints = [\"SEKRETkey\"]\n",
+            [],
+        );
+        assert!(!settings.shown.contains("SEKRET") && !settings.shown.contains("1234567"), "{}", settings.shown);
+        for kept in ["base_rcp = \"(hidden)\"", "listen = \"127.0.0.1:1\"", "event_bus_buffer_capacity = 7"] {
+            assert!(settings.shown.contains(kept), "{}", settings.shown);
+        }
+        assert_eq!(settings.text_without_secrets("at SEKRETkey, SEKRET123"), "at (hidden), (hidden)");
+    }
+
+    #[test]
+    fn what_follows_the_word_for_a_secret_in_free_text_is_not_shown() {
+        for (text, shown) in [
+            (
+                "Authorization: Bearer KEY sent\nbearer  KEY\n",
+                "Authorization: Bearer (hidden) sent\nbearer  (hidden)\n",
+            ),
+            ("authorization: Basic KEY", "authorization: Basic (hidden)"),
+            ("rpc.example?a=1&apiKey=KEY&token=KEY height=7", "rpc.example?a=1&apiKey=(hidden) height=7"),
+            ("{\"m\":\"x?key=KEY\",\"h\":7}", "{\"m\":\"x?key=(hidden)\",\"h\":7}"),
+            ("password=\"KEY KEY\" h=7 PASSWORD=KEY", "password=\"(hidden)\" h=7 PASSWORD=(hidden)"),
+            ("{\"m\":\"token=\\\"KEY KEY\\\" h=7\"}", "{\"m\":\"token=\\\"(hidden)\" h=7\"}"),
+            ("secret=ü€KEY password: KEY", "secret=(hidden) password: (hidden)"),
+            ("key= and 10 keys", "key= (hidden) 10 keys"),
+            ("a monkey, a tokens=, key=", "a monkey, a tokens=, key="),
+        ] {
+            assert_eq!(plain(text), shown);
+        }
+    }
+
+    #[test]
     fn a_log_ends_with_whole_lines_and_names_what_cannot_be_read() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("node.log");
-        assert!(log(Some(&file)).contains("node.log cannot be read"));
-        assert!(log(None).contains("log.file is not set"));
+        let none = BTreeSet::new();
+        assert!(log(Some(&file), &none).contains("node.log cannot be read"));
+        assert!(log(None, &none).contains("log.file is not set"));
         fs::write(&file, "user=u password=KEY\nsecond\nthird\n").unwrap();
         for (most, lines) in [
             (100, "user=u password=KEY\nsecond\nthird\n"),
@@ -277,10 +369,10 @@ mod tests {
             (12, "third\n"),
             (0, ""),
         ] {
-            assert_eq!(last_lines(&file, most).unwrap(), lines, "{most}");
+            assert_eq!(last_lines(&file, most, &none).unwrap(), lines, "{most}");
         }
         fs::write(folder.path().join("node.log.1"), "older\n").unwrap();
-        assert!(log(Some(&file)).starts_with("older\nuser=u"));
-        assert!(last_lines(folder.path(), 9).unwrap_err().to_string().contains("no ordinary file"));
+        assert!(log(Some(&file), &none).starts_with("older\nuser=u"));
+        assert!(last_lines(folder.path(), 9, &none).unwrap_err().to_string().contains("no ordinary file"));
     }
 }

@@ -565,7 +565,7 @@ fn add_key(home: &Path) {
 }
 
 const ENDPOINT: &str = "http://user:word-of-a-user@127.0.0.1:8545/v2/word-in-a-path?key=word-in-a-query";
-const WORDS: [&str; 3] = ["word-of-a-user", "word-in-a-path", "word-in-a-query"];
+const WORDS: [&str; 4] = ["word-of-a-user", "word-in-a-path", "word-in-a-query", "SEKRET"];
 
 #[test]
 fn a_bundle_holds_no_secret() {
@@ -574,6 +574,15 @@ fn a_bundle_holds_no_secret() {
     add_key(&home);
     let config = fs::read_to_string(home.join("config.toml")).unwrap();
     let text = config.replace("base_rpc = \"\"", &format!("base_rpc = \"{ENDPOINT}\""));
+    fs::write(home.join("config.toml"), &text).unwrap();
+    // One setting is misspelt, and one is not for operators.
+    let more = "\n[comet.raw.tx_index]\npsql-conn = \"SEKRET123\"\n";
+    fs::write(home.join("config.toml"), format!("base_rcp = \"SEKRETkey\"\n{text}{more}")).unwrap();
+    let said = bundle(&home, &WORDS);
+    for part in ["base_rcp = \"(hidden)\"", "psql-conn = \"(hidden)\"", "unknown key"] {
+        assert!(holds(&said, part), "{part}");
+    }
+
     fs::write(home.join("config.toml"), &text).unwrap();
     let said = bundle(&home, &WORDS);
     for part in ["findings.json", "config.toml", "priv_validator_key.json", "no node runs in this home"] {
@@ -584,9 +593,23 @@ fn a_bundle_holds_no_secret() {
     let text = text.replace("\nfile = \"\"", "\nfile = \"kept.log\"");
     fs::write(home.join("config.toml"), &text).unwrap();
     let lines = format!("the first line\n{{\"endpoint\":\"{ENDPOINT}\"}}\nBase at {ENDPOINT} is silent\n");
+    let lines = lines
+        + "Authorization: Bearer SEKRET1 was refused\nrpc.example?key=SEKRET2 is slow\ntoken=SEKRET3 password=SEKRET4 end\n";
     fs::write(home.join("kept.log"), lines).unwrap();
     let said = bundle(&home, &WORDS);
     assert!(holds(&said, "the first line") && holds(&said, "Base at http://127.0.0.1:8545/... is silent"));
+    assert!(holds(&said, "rpc.example?key=(hidden) is slow") && holds(&said, "password=(hidden) end"));
+
+    // No log is a file with a key, whatever its name.
+    let set = run(&["config", "set", "log.file", "bridge_key.json", "--home", home.to_str().unwrap()]);
+    assert!(set.status.code() == Some(2) && words(&set).contains("is for keys or data"), "{}", words(&set));
+    std::os::unix::fs::symlink("bridge_key.json", home.join("kept.log.1")).unwrap();
+    fs::hard_link(home.join("bridge_key.json"), home.join("linked.log")).unwrap();
+    bundle(&home, &WORDS);
+    for (name, shown) in [("linked.log", "linked.log cannot be read: it holds a key"), ("bridge_key.json", "log.txt")] {
+        fs::write(home.join("config.toml"), text.replace("kept.log", name)).unwrap();
+        assert!(holds(&bundle(&home, &WORDS), shown), "{name}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
