@@ -28,7 +28,7 @@ join              JOIN_ACCOUNTS=1000000                       |--test it joining
 join-kills        JOIN_KILLS=50 JOIN_ACCOUNTS=200000 JOIN_SEED=$seed |--test it joining::kills:: |50 kills while one node takes and serves snapshots and another receives and restores one
 alerts            ALERT_FAULTS=all                                 |--test it alerts::                                 |each alert fires and resolves on a chain of four with real faults, seen by a real Prometheus
 level             LEVEL_MINUTES=30                                 |--test it nodes::level::                          |memory, open files, threads and log of four loaded validators stay level for half an hour
-signer-away       SIGNER_AWAY=600                                |--test it nodes::signer::a_chain_of_one           |a chain whose only validator's signer is away for minutes goes on when it is back
+signer-away       SIGNER_AWAY=900                                |--test it nodes::signer::a_chain_of_one           |a chain whose only validator's signer is away for minutes goes on when it is back
 tmkms             SIGNER_TMKMS=1                                   |--test it nodes::signer::so_does                   |a validator whose key is in tmkms proves itself and signs, with the configuration of the book
 genesis-fields    DIEM_FUZZ_STEP=1                             |--test it genesis_fields::any_value                 |any value in any field of a genesis is refused or gives a chain that goes on
 "

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    net::TcpListener,
+    net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
@@ -14,6 +14,7 @@ use diem_core::Address;
 use serde_json::Value;
 
 use super::refusals::{Refusals, SAYS};
+use crate::packages::images;
 use crate::support::{
     client::{answering, height, person, reach, until},
     network::turn,
@@ -243,26 +244,33 @@ fn seconds_away() -> u64 {
     std::env::var("SIGNER_AWAY").map_or(5, |text| text.parse().unwrap())
 }
 
+/// Starts the signer of our image, which finds a node again that was started anew.
+fn start_ours(program: &Path, home: &Path, node: SocketAddr) -> Signer {
+    let mut command = Command::new(program);
+    command.args(["-node", &node.to_string(), "-chain-id", "diem-dev-1"]).arg("-home").arg(home);
+    Signer(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_chain_of_one_goes_on_when_its_signer_comes_back() {
-    let Some(program) = signer_program() else { return };
-    let _turn = turn().await;
     let (folder, ports) = (tempfile::tempdir().unwrap(), Ports::claim());
+    let Some(program) = images::signer_program(&folder.path().join("program")) else { return };
+    let _turn = turn().await;
     let (home, _) = comet_home(folder.path(), &ports, ["--preset", "dev"]);
     let node = Single::start(&home, &[]);
     answering(&node.client()).await;
     reach(&node.client(), 2).await;
     assert!(node.stop().success());
     // The key moves into a signer, with what it has signed.
-    let key_folder = folder.path().join("signer");
-    fs::create_dir(&key_folder).unwrap();
-    for (from, to) in [("config/priv_validator_key.json", "key.json"), ("data/priv_validator_state.json", "state.json")]
-    {
-        fs::rename(home.join("cometbft").join(from), key_folder.join(to)).unwrap();
+    let key_home = folder.path().join("signer");
+    for file in ["config/priv_validator_key.json", "data/priv_validator_state.json"] {
+        let to = key_home.join("cometbft").join(file);
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::rename(home.join("cometbft").join(file), to).unwrap();
     }
-    let address = free_address();
-    let setting = format!("comet.signer={address}");
-    let signer = Signer::start(&program, &key_folder, &address, "diem-dev-1");
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let setting = format!("comet.signer=tcp://{address}");
+    let signer = start_ours(&program, &key_home, address);
     let node = Single::start(&home, &["--set", &setting, "--set", "signing.listen_still=1s"]);
     let client = node.client();
     until("blocks by the signer", async || height(&client).await.filter(|height| *height > 5)).await;
@@ -273,7 +281,7 @@ async fn a_chain_of_one_goes_on_when_its_signer_comes_back() {
     tokio::time::sleep(std::time::Duration::from_secs(seconds_away())).await;
     let stood = height(&client).await.unwrap();
     assert!(ready(&node).await.contains("\"signer\":\"not\""), "{}", ready(&node).await);
-    let _signer = Signer::start(&program, &key_folder, &address, "diem-dev-1");
+    let _signer = start_ours(&program, &key_home, address);
     reach(&client, stood + 3).await;
     until("the signer is there", async || ready(&node).await.contains("\"signer\":\"ok\"").then_some(())).await;
     let log = fs::read_to_string(home.join("node.log")).unwrap();

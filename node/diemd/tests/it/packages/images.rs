@@ -418,7 +418,7 @@ fn run_in(compose: &Compose, service: &str, volumes: &Path, arguments: &[&str], 
 }
 
 /// Compiles the signer by the line of the Dockerfile that does; `None`, and a line that says so, where there is no Go.
-fn signer_program(folder: &Path) -> Option<PathBuf> {
+pub(crate) fn signer_program(folder: &Path) -> Option<PathBuf> {
     let instructions = instructions();
     let line = instructions.iter().find_map(|line| line.strip_prefix("RUN go mod init signer")).unwrap();
     let line = format!("go mod init signer{line}").replace("/out/", "./");

@@ -2,6 +2,6 @@
 
 mod archive;
 mod commands;
-mod images;
+pub(crate) mod images;
 mod manager;
 mod unit;
