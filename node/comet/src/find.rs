@@ -124,10 +124,10 @@ pub fn find(named: Option<&Path>, say: &dyn Fn(&str)) -> Result<Found, FindError
 /// # Errors
 /// [`FindError`] says what to do. Where Go is installed, a missing binary is no error: the next start compiles it.
 pub fn look(named: Option<&Path>) -> Result<(), FindError> {
-    let path = std::env::var_os("PATH");
-    let go = path.as_deref().and_then(|path| which("go", path));
-    match find_in(named, path.as_deref().filter(|_| go.is_none()), cache_folder().as_deref(), &|_| {}) {
-        Err(FindError::Missing(_)) if go.is_some() => Ok(()),
+    match present(named) {
+        Err(FindError::Missing(_)) if std::env::var_os("PATH").is_some_and(|path| which("go", &path).is_some()) => {
+            Ok(())
+        }
         found => found.map(drop),
     }
 }
