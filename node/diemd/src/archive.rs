@@ -36,7 +36,7 @@ pub(crate) enum ArchiveError {
         "{home} began at {began} by a snapshot and has executed no block since, so there is nothing to keep: start its node first"
     )]
     Began {
-        /// The home.
+        /// The folder of the home that was to be packed.
         home: PathBuf,
         /// The height of the snapshot.
         began: u64,

@@ -96,8 +96,8 @@ impl Store {
         Store::start(backend, Path::new("memory"), options, None).expect("memory cannot fail")
     }
 
-    /// The last commit in the folder `path` with the state rows of `keys`; `None` if nothing was committed. It opens the rows read-only: nothing is created, changed or locked, so that a home can be judged before anything
-    /// uses it.
+    /// The last commit in the folder `path` with the state rows of `keys`; `None` if nothing was committed. It opens the rows
+    /// read-only: nothing is created, changed or locked, so that a home can be judged before anything uses it.
     ///
     /// Errors: [`StoreError::Corrupt`], and whatever the disk answers.
     pub fn held(path: &Path, keys: &[&[u8]]) -> Result<Option<Held>, StoreError> {

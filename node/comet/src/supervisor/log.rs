@@ -51,7 +51,7 @@ const SIGNER_ACCEPT: &str = "SignerListener: Error accepting connection";
 pub(super) enum SignerSeen {
     /// CometBFT waits for it since this moment.
     Away(Instant),
-    /// It is connected.
+    /// It has connected, and CometBFT has not missed it since.
     There,
 }
 

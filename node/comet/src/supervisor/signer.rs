@@ -18,7 +18,7 @@ const GOES_ON: Duration = Duration::from_secs(15);
 /// What one look has found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum News {
-    /// Nothing new.
+    /// The same as at the last look, or nothing that its operator has to know.
     Nothing,
     /// The signer is waited for from now on.
     Away,
