@@ -11,7 +11,6 @@ use std::{
     path::Path,
 };
 
-use diem_cli::output::say;
 use diem_comet::{present, stored::stored_height};
 use diem_engine::EngineKind;
 use diem_runtime::{App, Options};
@@ -88,12 +87,7 @@ pub(crate) fn unpack(path: &Path, to: &Path, cometbft: Option<&Path>) -> Result<
 /// Has CometBFT open its databases, and returns the height of the last block; `None` if there is no CometBFT here. None is
 /// compiled for it, which would take a minute and the network.
 fn blocks(path: &Path, height: u64, root: &Path, cometbft: Option<&Path>) -> Result<Option<u64>, ArchiveError> {
-    let Ok(found) = present(cometbft) else {
-        say(
-            "warning: CometBFT is not on this machine, so that its databases in the archive are not opened: the next start does it",
-        );
-        return Ok(None);
-    };
+    let Ok(found) = present(cometbft) else { return Ok(None) };
     let last = stored_height(&found.path, &root.join("cometbft"))
         .map_err(|error| wrong(path, format!("CometBFT does not open its databases: {error}")))?;
     // CometBFT keeps a block before it is executed.

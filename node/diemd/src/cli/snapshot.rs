@@ -4,6 +4,8 @@ mod create;
 mod restore;
 mod verify;
 
+use std::path::Path;
+
 use anyhow::anyhow;
 use clap::{Args, Subcommand};
 use diem_cli::{
@@ -11,6 +13,7 @@ use diem_cli::{
     failure::{failed, usage},
     output::{Output, hint, list, say},
 };
+use diem_engine::EngineKind;
 use diem_host::home::Home;
 use diem_runtime::snapshots;
 use diem_store::state_sync::Shelf;
@@ -18,7 +21,7 @@ use serde::Serialize;
 
 use super::node::HomeArgs;
 use crate::{
-    archive::ArchiveError,
+    archive::{self, ArchiveError, Verified},
     control::{self, Answer, AskError, Request},
 };
 
@@ -69,6 +72,18 @@ fn of_archive(error: ArchiveError) -> Failure {
         ArchiveError::Exists(_) => usage(error),
         _ => failed(error),
     }
+}
+
+/// Unpacks and verifies an archive, and says what could not be looked at on this machine. `cometbft` is the path of CometBFT
+/// that the home names.
+fn unpacked(archive: &Path, to: &Path, cometbft: Option<&Path>) -> Result<Verified, Failure> {
+    let verified = archive::unpack(archive, to, cometbft).map_err(of_archive)?;
+    if verified.contents.engine == EngineKind::Comet && verified.blocks.is_none() {
+        say(
+            "warning: CometBFT is not on this machine, so that its databases in the archive are not opened: the next start does it",
+        );
+    }
+    Ok(verified)
 }
 
 #[derive(Debug, Args)]

@@ -16,7 +16,7 @@ use diem_config::{
 use diem_host::home::Home;
 use serde::Serialize;
 
-use super::{HomeArgs, of_archive};
+use super::{HomeArgs, of_archive, unpacked};
 use crate::{
     archive::{self, Staging, Verified},
     cli::node::Settings,
@@ -88,7 +88,7 @@ impl Restore {
         let staging = Staging::make(home).map_err(of_archive)?;
         let binary = self.settings.overrides().into_iter().rfind(|set| set.key == "comet.binary").map(|set| set.value);
         let named = binary.as_deref().filter(|binary| !binary.is_empty()).map(Path::new);
-        let verified = archive::unpack(&self.archive, staging.folder(), named).map_err(of_archive)?;
+        let verified = unpacked(&self.archive, staging.folder(), named)?;
         let engine = verified.contents.engine;
         let mut settings = vec![Override::flag("restore", "engine", engine.name())];
         settings.extend(self.settings.overrides());
@@ -126,7 +126,7 @@ impl Restore {
         let binary = self.check(home)?.comet.binary;
         let named = (!binary.is_empty()).then(|| Path::new(&binary));
         let staging = Staging::make(home).map_err(of_archive)?;
-        let verified = archive::unpack(&self.archive, staging.folder(), named).map_err(of_archive)?;
+        let verified = unpacked(&self.archive, staging.folder(), named)?;
         staging.replace(home).map_err(of_archive)?;
         Ok(verified)
     }

@@ -14,8 +14,8 @@ use diem_runtime::snapshots;
 use diem_store::state_sync;
 use serde::Serialize;
 
-use super::{HomeArgs, home_of, of_archive};
-use crate::archive::{self, Staging};
+use super::{HomeArgs, home_of, of_archive, unpacked};
+use crate::archive::Staging;
 
 /// Recomputes every root of a snapshot or an archive, and says with which header to compare it. CometBFT opens the blocks of an
 /// archive, if it is on this machine.
@@ -96,7 +96,7 @@ fn archive(path: PathBuf) -> Result<Checked, Failure> {
     let beside = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let scratch = Home::at(&beside.join(format!(".verify-{}", std::process::id())));
     let staging = Staging::make(&scratch).map_err(of_archive)?;
-    let verified = archive::unpack(&path, staging.folder(), None).map_err(of_archive)?;
+    let verified = unpacked(&path, staging.folder(), None)?;
     let contents = verified.contents;
     Ok(Checked {
         path,
