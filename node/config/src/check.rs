@@ -5,16 +5,15 @@
 //! value of ours that goes in there is checked here first.
 
 use std::{
-    fs,
     net::{IpAddr, SocketAddr},
     ops::RangeInclusive,
-    path::{Component, Path, PathBuf},
+    path::Path,
 };
 
 use diem_engine::{EngineKind, engine::MAX_BLOCK_TIME};
 
 use super::{Bridge, Bytes, Comet, Config, Disk, KeepTime, Length, Period, SignerAddress, Store, Warn};
-use crate::{bridge_key::is_key_file, levels, raw, roles::PeerAddress};
+use crate::{levels, log_path, raw, roles::PeerAddress};
 
 /// The bounds of the number of past heights: at least one is kept, from which blocks and answers are made.
 const PAST_HEIGHTS: RangeInclusive<usize> = 1..=10_000;
@@ -41,17 +40,6 @@ const MAX_GAS_GWEI: RangeInclusive<u64> = 1..=100_000;
 const DEAREST: u32 = 20;
 /// The bounds of the size of a file of the log: a line of CometBFT can have some KiB.
 const LOG_SIZE: RangeInclusive<u64> = (64 << 10)..=(4 << 30);
-/// What a home holds beside `bridge_key.json` and those that rotations have kept.
-const OWN_FOLDERS: [&str; 7] = ["bridge_proofs", "cometbft", "data", "keys", "restore", "run", "wallet"];
-const OWN_FILES: [&str; 7] = [
-    "bridge_signed.jsonl",
-    "bridge_stopped.json",
-    "config.toml",
-    "genesis.json",
-    "join.json",
-    "relayer_key.json",
-    "validator_exported.json",
-];
 /// The longest name of a node, in bytes: of all that CometBFT tells a peer of a node, the peer takes 10,240 bytes.
 const LONGEST_MONIKER: usize = 9_216;
 /// The bounds of the number of files of the log.
@@ -101,7 +89,7 @@ pub(super) fn check(config: &Config) -> Result<(), String> {
     if config.log.file.ends_with('/') || config.log.file.contains('\0') {
         return Err(format!("`log.file` is {:?}: write the path of a file, such as node.log", config.log.file));
     }
-    log_file(&config.log.file, Path::new(""))?;
+    log_path::check(&config.log.file, Path::new(""))?;
     if let Some(bad) = config.api.cors.iter().find(|origin| !is_origin(origin)) {
         return Err(format!("`api.cors` names `{bad}`: write sites as browsers do, such as https://app.example, or *"));
     }
@@ -120,43 +108,6 @@ pub(super) fn check(config: &Config) -> Result<(), String> {
     }
     bridge(&config.bridge)?;
     comet(&config.comet)
-}
-
-/// Checks that a node does not append its log to what else its home holds; of an empty `home` only relative paths are judged.
-pub(super) fn log_file(file: &str, home: &Path) -> Result<(), String> {
-    let path = home.join(file);
-    // A link may lead into the home, and the file need not be there yet.
-    let real =
-        fs::canonicalize(&path).ok().or_else(|| Some(fs::canonicalize(path.parent()?).ok()?.join(path.file_name()?)));
-    let written = plain(&path).strip_prefix(plain(home)).map(is_of_home).unwrap_or_default();
-    let is_real = |(path, home): (PathBuf, PathBuf)| path.strip_prefix(home).map(is_of_home).unwrap_or_default();
-    if written || real.zip(fs::canonicalize(home).ok()).is_some_and(is_real) {
-        return Err(format!(
-            "`log.file` is {file:?}, which is for keys or data of the node: write another path, such as node.log"
-        ));
-    }
-    Ok(())
-}
-
-/// The path without `.` and `..`.
-fn plain(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => drop(plain.pop()),
-            part => plain.push(part),
-        }
-    }
-    plain
-}
-
-/// Whether a path inside of a home is that of a file of its own.
-fn is_of_home(path: &Path) -> bool {
-    let first = path.iter().next().unwrap_or_default();
-    OWN_FOLDERS.iter().any(|own| first == *own)
-        || OWN_FILES.iter().any(|own| path == Path::new(own))
-        || is_key_file(path)
 }
 
 /// Checks the name of the node as CometBFT does, which ends where it does not like it. A peer refuses one that is too long.

@@ -17,6 +17,7 @@ pub mod init;
 pub mod known_keys;
 mod layers;
 pub mod levels;
+mod log_path;
 pub mod raw;
 mod ready;
 pub mod roles;
@@ -169,7 +170,7 @@ impl Config {
     /// Checks what depends on the home, where the file of the configuration lies.
     fn check_in(&self, path: &Path) -> Result<(), ConfigError> {
         let wrong = |message| ConfigError::Override { place: path.display().to_string(), message };
-        check::log_file(&self.log.file, path.parent().unwrap_or(path)).map_err(wrong)
+        log_path::check(&self.log.file, path.parent().unwrap_or(path)).map_err(wrong)
     }
 
     /// Reads the text of a file.
