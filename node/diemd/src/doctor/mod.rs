@@ -2,12 +2,13 @@
 //! thing at a time, and only once it fails.
 //!
 //! ```text
-//! running  the node that runs in the home: its process, what the system allows it, and what it says of itself
-//! machine  clock, disk, memory, open files, ports and who can reach them
-//! owners   whose the files of the home are, who can read them and who can change them
-//! keys     signing state, a key that lies in two homes, a remote signer that does not come
-//! chain    CometBFT, versions, genesis and clock of the nodes that are asked, peers, snapshots
-//! bundle   what support needs to see, without a secret
+//! running    the node that runs in the home: its process, what the system allows it, and what it says of itself
+//! machine    clock, disk, memory, open files, ports and who can reach them
+//! owners     whose the files of the home are, who can read them and who can change them
+//! keys       signing state, a key that lies in two homes, a remote signer that does not come
+//! chain      CometBFT, versions, genesis and clock of the nodes that are asked, peers, snapshots
+//! bundle     what support needs to see, without a secret
+//! redaction  what may be a secret, in settings and in free text
 //! ```
 //!
 //! It creates and changes nothing in the home: what root makes there, the user of the node cannot use.
@@ -17,6 +18,7 @@ mod chain;
 mod keys;
 mod machine;
 mod owners;
+mod redaction;
 mod running;
 
 use std::{fs, io, path::PathBuf, time::Duration};
