@@ -14,9 +14,9 @@ use diem_core::Address;
 use serde_json::Value;
 
 use super::refusals::{Refusals, SAYS};
-use crate::packages::images;
 use crate::support::{
     client::{answering, height, person, reach, until},
+    image,
     network::turn,
     ports::Ports,
     process::{run, words},
@@ -254,7 +254,7 @@ fn start_ours(program: &Path, home: &Path, node: SocketAddr) -> Signer {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_chain_of_one_goes_on_when_its_signer_comes_back() {
     let (folder, ports) = (tempfile::tempdir().unwrap(), Ports::claim());
-    let Some(program) = images::signer_program(&folder.path().join("program")) else { return };
+    let Some(program) = image::signer_program(&folder.path().join("program")) else { return };
     let _turn = turn().await;
     let (home, _) = comet_home(folder.path(), &ports, ["--preset", "dev"]);
     let node = Single::start(&home, &[]);

@@ -16,24 +16,13 @@ use crate::{
     docs::{marked, root},
     support::{
         client::{reach, until},
+        image::{docker, instructions, signer_program},
         process::{Ended, diemd, run, signal, wait, words},
     },
 };
 
 /// The user of every container of ours.
 const USER: &str = "10001:10001";
-
-fn docker() -> PathBuf {
-    root().join("docker")
-}
-
-/// The instructions of the Dockerfile, each on one line, without comments.
-fn instructions() -> Vec<String> {
-    let text = fs::read_to_string(docker().join("Dockerfile")).unwrap();
-    let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
-    let joined = lines.join("\n").replace("\\\n", " ");
-    joined.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
-}
 
 /// Whether a variable of a container is one that the program knows.
 fn is_known(variable: &str) -> bool {
@@ -415,24 +404,6 @@ fn run_in(compose: &Compose, service: &str, volumes: &Path, arguments: &[&str], 
     }
     let home = mounted(compose, service, volumes, "/data");
     contained(&arguments, Path::new(&home), address).stdin(Stdio::null()).output().unwrap()
-}
-
-/// Compiles the signer by the line of the Dockerfile that does; `None`, and a line that says so, where there is no Go.
-pub(crate) fn signer_program(folder: &Path) -> Option<PathBuf> {
-    let instructions = instructions();
-    let line = instructions.iter().find_map(|line| line.strip_prefix("RUN go mod init signer")).unwrap();
-    let line = format!("go mod init signer{line}").replace("/out/", "./");
-    fs::create_dir(folder).unwrap();
-    fs::copy(docker().join("signer/main.go"), folder.join("main.go")).unwrap();
-    if Command::new("go").arg("version").output().is_err() {
-        eprintln!("left out: there is no Go to compile the signer with");
-        return None;
-    }
-    let mut shell = Command::new("sh");
-    shell.args(["-e", "-c", &line]).env("COMETBFT", diem_comet::find::VERSION).env("CGO_ENABLED", "0");
-    let made = shell.current_dir(folder).output().unwrap();
-    assert!(made.status.success(), "{}", words(&made));
-    Some(folder.join("signer"))
 }
 
 #[tokio::test(flavor = "multi_thread")]

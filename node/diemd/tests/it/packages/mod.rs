@@ -2,6 +2,6 @@
 
 mod archive;
 mod commands;
-pub(crate) mod images;
+mod images;
 mod manager;
 mod unit;

@@ -8,6 +8,7 @@ pub mod far_side;
 pub mod files;
 pub mod home;
 pub mod hosts;
+pub mod image;
 pub mod instant;
 pub mod intercepted;
 pub mod load;
