@@ -1,6 +1,6 @@
 //! Transfers of dave to Base, each of an amount of its own.
 
-use std::time::Duration;
+use std::{cell::Cell, time::Duration};
 
 use bytes::Bytes;
 use diem_api::{State, Wait};
@@ -47,6 +47,22 @@ impl Traffic {
     pub(super) async fn send(&mut self, count: usize) {
         let own = |number: u64| Address(keccak256(&number.to_be_bytes())[..20].try_into().unwrap());
         self.send_to(count, own).await;
+    }
+
+    /// Sends that many transfers while something else happens, and goes on with one after the other until that is done.
+    pub(super) async fn send_during(&mut self, count: usize, other: impl Future<Output = ()>) {
+        let is_done = Cell::new(false);
+        let other = async {
+            other.await;
+            is_done.set(true);
+        };
+        let sending = async {
+            self.send(count).await;
+            while !is_done.get() {
+                self.send(1).await;
+            }
+        };
+        tokio::join!(other, sending);
     }
 
     /// Sends that many transfers, each to the recipient for its number, and waits until all are in blocks.
