@@ -180,11 +180,10 @@ fn containers_are_confined_and_only_the_port_for_peers_leaves_this_machine() {
                 assert!(is_known(variable), "{about}: {variable}");
             }
         }
+        // Compose mounts files alone into a container whose root is read-only, and refuses a config of any other kind.
         for (name, config) in compose.whole.get("configs").map(fields).unwrap_or_default() {
-            if let Some(path) = fields(&config).get("file") {
-                let path = docker().join(path.as_str().unwrap());
-                assert!(path.is_file(), "{file}: the config {name} is {}, which is not there", path.display());
-            }
+            let path = docker().join(text(&fields(&config), "file"));
+            assert!(path.is_file(), "{file}: the config {name} is {}, which is not there", path.display());
         }
     }
     assert!(seen >= 10, "only {seen} services were found");
@@ -200,8 +199,8 @@ fn containers_are_confined_and_only_the_port_for_peers_leaves_this_machine() {
 #[test]
 fn every_validator_of_the_devnet_is_watched() {
     let compose = Compose::read("compose.devnet.yml");
-    let configs = fields(&compose.whole["configs"]);
-    let prometheus = fields(&configs["prometheus"])["content"].as_str().unwrap().to_owned();
+    let prometheus = fs::read_to_string(docker().join("prometheus.devnet.yml")).unwrap();
+    assert_eq!(placed(&compose, "prometheus")["prometheus.devnet.yml"], "/etc/prometheus/prometheus.yml");
     let validators = compose.services.keys().filter(|name| name.starts_with("validator-"));
     for validator in validators.clone() {
         assert!(prometheus.contains(&format!("{validator}:9464")), "{validator} is not scraped\n{prometheus}");
@@ -215,9 +214,9 @@ fn every_validator_of_the_devnet_is_watched() {
 fn placed(compose: &Compose, service: &str) -> BTreeMap<String, String> {
     let configs = fields(&compose.whole["configs"]);
     let of_service = compose.services[service]["configs"].as_vec().unwrap().iter().map(fields);
-    let pairs = of_service.filter_map(|config| {
-        let file = fields(&configs[text(&config, "source")]).get("file")?.as_str()?.to_owned();
-        Some((file, text(&config, "target").to_owned()))
+    let pairs = of_service.map(|config| {
+        let file = text(&fields(&configs[text(&config, "source")]), "file").to_owned();
+        (file, text(&config, "target").to_owned())
     });
     pairs.collect()
 }
