@@ -3,10 +3,10 @@
 # runc, on bases that are made here from Debian's packages and from this machine's Go and Rust, under the names that the
 # Dockerfile has. What it makes is for tests: the certificates in it are this machine's.
 #
-# FOLDER keeps the store of images, the bases and what the tests need besides (docker-compose, hadolint), for the next run.
-# Whoever sources FOLDER/env asks podman and docker-compose about what is in it.
+# FOLDER keeps the store of images, the bases and what the tests need besides (docker-compose, hadolint, an image with this
+# machine's Prometheus), for the next run. Whoever sources FOLDER/env asks podman and docker-compose about what is in it.
 #
-# usage: image.sh FOLDER TAG      as root; PROFILE=dev compiles without optimisation; progress on stderr
+# usage: image.sh FOLDER TAG      as root; progress on stderr
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -43,9 +43,10 @@ driver = "${STORAGE_DRIVER:-overlay}"
 graphroot = "$folder/store"
 runroot = "$folder/run"
 EOF
+files=$(ulimit -Hn) tasks=4096
 cat >"$folder/containers.conf" <<EOF
 [containers]
-default_ulimits = ["nofile=$(ulimit -Hn):$(ulimit -Hn)", "nproc=$(ulimit -Hu):$(ulimit -Hu)"]
+default_ulimits = ["nofile=$files:$files", "nproc=$tasks:$tasks"]
 [engine]
 runtime = "runc"
 [network]
@@ -86,6 +87,20 @@ compiler() {
 compiler "docker.io/library/golang:$go-bookworm" "$(go env GOROOT)" /usr/local/go
 compiler "docker.io/library/rust:$rust-bookworm" "$sysroot" /usr/local
 
+# Prometheus of the development chain, in the folders and under the user that its own image has.
+prometheus=$(sed -n 's/^ *image: \(docker.io\/prom\/prometheus:.*\)/\1/p' docker/compose.devnet.yml)
+if ! has "$prometheus"; then
+    programs=$(scripts/prometheus.sh)
+    [ -n "$programs" ] || fail 'this machine has no Prometheus and cannot get one'
+    say "making $prometheus of this machine's program"
+    container=$(buildah from --pull-never "$base")
+    buildah add -q --chmod 755 "$container" "$programs/prometheus" /bin/prometheus >/dev/null
+    mkdir -p "$folder/empty"
+    buildah add -q --chown 65534:65534 "$container" "$folder/empty" /prometheus >/dev/null
+    buildah config --user 65534 --workingdir /prometheus --entrypoint '["/bin/prometheus"]' --cmd '' "$container"
+    buildah commit -q --rm "$container" "$prometheus" >/dev/null
+fi
+
 if [ ! -x "$folder/bin/docker-compose" ]; then
     say "compiling docker-compose $compose"
     sources=$(go mod download -json "github.com/docker/compose/v2@$compose" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p')
@@ -104,6 +119,6 @@ for target in node signer; do
     flags=()
     # The signer is a stage of the same file: it takes what was compiled for the node.
     [ $target = signer ] || flags=(--no-cache)
-    podman build --format docker --isolation chroot --pull-never "${flags[@]}" ${PROFILE:+--build-arg PROFILE="$PROFILE"} \
-        --file docker/Dockerfile --target $target --tag "diem-$target:$tag" . >&2
+    podman build --format docker --isolation chroot --pull-never "${flags[@]}" \
+        --file docker/Dockerfile --target $target --tag "docker.io/library/diem-$target:$tag" . >&2
 done

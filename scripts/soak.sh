@@ -30,6 +30,7 @@ alerts            ALERT_FAULTS=all                                 |--test it al
 level             LEVEL_MINUTES=30                                 |--test it nodes::level::                          |memory, open files, threads and log of four loaded validators stay level for half an hour
 signer-away       SIGNER_AWAY=900                                |--test it nodes::signer::a_chain_of_one           |a chain whose only validator's signer is away for minutes goes on when it is back
 tmkms             SIGNER_TMKMS=1                                   |--test it nodes::signer::so_does                   |a validator whose key is in tmkms proves itself and signs, with the configuration of the book
+image             IMAGE_BUILDS=2                                   |--test it packages::built::                       |the images are built twice alike, and a container engine runs them as the compose files and the book say
 genesis-fields    DIEM_FUZZ_STEP=1                             |--test it genesis_fields::any_value                 |any value in any field of a genesis is refused or gives a chain that goes on
 "
 

@@ -2,6 +2,7 @@
 
 pub mod bridge;
 pub mod client;
+pub mod containers;
 pub mod devnet;
 pub mod disk;
 pub mod far_side;
