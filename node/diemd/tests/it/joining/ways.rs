@@ -1,26 +1,23 @@
 //! Joins at special heights: the hundredth of a chain, and one around which validators change with every block.
 
 use std::{
-    collections::BTreeMap,
+    cmp::Reverse,
+    collections::BTreeSet,
     fs,
     path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::SeqCst},
-    },
+    sync::atomic::{AtomicBool, Ordering::SeqCst},
     time::Duration,
 };
 
-use diem_api::{Hash, Wait};
-use diem_core::Amount;
+use diem_api::{BlockId, State, Validator, Wait};
+use diem_core::{Address, Amount};
 use diem_staking as staking;
 use diem_testkit::TxBuilder;
 use diem_types::Call;
-use parking_lot::Mutex;
 
 use super::{Joiner, url};
 use crate::support::{
-    client::{height, person, reach, root, until},
+    client::{commit, height, person, reach, root, until},
     devnet::{Devnet, EngineUnderTest},
     network::turn,
     process::{run, words},
@@ -67,58 +64,88 @@ async fn a_young_chain_is_joined_at_its_hundredth_height() {
     assert_eq!(advice(&home), None);
 }
 
-/// The transactions that were committed, by height.
-type Sent = Arc<Mutex<BTreeMap<u64, Hash>>>;
+/// The most gas of a block that holds one stake and no second one.
+const ONE_STAKE: u64 = 30_000;
+/// The number of stakes that wait for their blocks, so that no block finds none. A pool takes sixteen of one sender.
+const WAITING: u64 = 14;
+
+/// Stakes with one validator after the other, so much that it overtakes the one before. Where one alone has a place, the set of
+/// each block then has one validator that the set before did not have.
+async fn overtake(devnet: &Devnet, turns: [Address; 2], done: &AtomicBool) {
+    let (client, who) = (devnet.client(0), person(0));
+    let first = client.account(&who.address, None, false).await.unwrap().nonce;
+    let mut next = first;
+    while !done.load(SeqCst) {
+        let landed = client.account(&who.address, None, false).await.unwrap().nonce;
+        while next < landed + WAITING {
+            let number = next - first;
+            let (validator, amount) = (turns[usize::from(number % 2 == 0)], if number == 0 { 1 } else { 2 });
+            let amount = Amount::new(Amount::ONE.get() * amount);
+            let stake = Call::Staking(staking::Msg::Stake { validator, amount });
+            let tx = TxBuilder::new(&devnet.doc, &who, next, vec![stake]).bytes();
+            let sent = client.submit(tx.to_vec(), Wait::Checked, Duration::from_secs(60)).await.unwrap();
+            assert_eq!(sent.state, State::Checked, "{sent:?}");
+            next += 1;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_joins_while_validators_change_with_every_block() {
+async fn a_node_joins_while_validators_come_and_go_with_every_block() {
     let _turn = turn().await;
-    let devnet = Devnet::start_with(EngineUnderTest::Comet, &["--validators", "2"]);
-    let (first, sent, done) = (devnet.client(0), Sent::default(), Arc::<AtomicBool>::default());
-    let validators: Vec<_> = devnet.doc.app.staking.validators.iter().map(|validator| validator.operator).collect();
-    let mut staking = Vec::new();
-    for number in 0..4 {
-        let (client, doc, who) = (devnet.client(0), devnet.doc.clone(), person(number));
-        let (sent, done) = (Arc::clone(&sent), Arc::clone(&done));
-        let validator = validators[number as usize % validators.len()];
-        staking.push(tokio::spawn(async move {
-            while !done.load(SeqCst) {
-                let account = client.account(&who.address, None, false).await.unwrap();
-                let stake = Call::Staking(staking::Msg::Stake { validator, amount: Amount::ONE });
-                let nonce = account.next_nonce.unwrap_or(account.nonce);
-                let tx = TxBuilder::new(&doc, &who, nonce, vec![stake]).bytes();
-                let submitted = client.submit(tx.to_vec(), Wait::Committed, Duration::from_secs(60)).await.unwrap();
-                sent.lock().insert(submitted.tx.unwrap().height, submitted.hash);
-            }
-        }));
-    }
-    let since = height(&first).await.unwrap();
-    for node in 0..2 {
-        let client = devnet.client(node);
-        until("a snapshot of a later height", async || {
-            let newest = client.status().await.ok()?.snapshots.first().copied();
-            (newest > Some(since + 6)).then_some(())
-        })
-        .await;
-    }
-    let joiner = Joiner::join(&[url(&devnet, 0), url(&devnet, 1)], &["--no-block-sync"]);
-    let began = joiner.follows().await;
+    let devnet = Devnet::of_long_trust(3, |doc| {
+        doc.app.staking.params.max_validators = 2;
+        doc.app.gas.block_limit = ONE_STAKE;
+        // The strongest, and of those that are alike the first by address.
+        let operator = |key: [u8; 32]| {
+            let mut all = doc.app.staking.validators.iter();
+            all.find(|validator| validator.validator.consensus_key == key).unwrap().operator
+        };
+        doc.validators.sort_by_key(|validator| (Reverse(validator.power), operator(validator.public_key)));
+        doc.validators.truncate(2);
+    });
+    let first = devnet.client(0);
+    let strongest = devnet.doc.validators.iter().max_by_key(|validator| validator.power).unwrap().public_key;
+    let (strongest, others): (Vec<_>, Vec<_>) =
+        devnet.doc.app.staking.validators.iter().partition(|one| one.validator.consensus_key == strongest);
+    let turns = [others[0].operator, others[1].operator];
+    // One keeps its place, however much is staked with the others.
+    let much = Amount::new(Amount::ONE.get() * 10_000);
+    let stake = Call::Staking(staking::Msg::Stake { validator: strongest[0].operator, amount: much });
+    commit(&first, TxBuilder::new(&devnet.doc, &person(1), 0, vec![stake]).bytes()).await;
+
+    let done = AtomicBool::new(false);
+    let joins = async {
+        let since = height(&first).await.unwrap();
+        for node in 0..2 {
+            let client = devnet.client(node);
+            until("a snapshot of a later height", async || {
+                let newest = client.status().await.ok()?.snapshots.first().copied();
+                (newest > Some(since + 6)).then_some(())
+            })
+            .await;
+        }
+        let joiner = Joiner::join(&[url(&devnet, 0), url(&devnet, 1)], &["--no-block-sync"]);
+        let began = joiner.follows().await;
+        reach(&joiner.client(), height(&first).await.unwrap().max(began + 5)).await;
+        done.store(true, SeqCst);
+        (joiner, began)
+    };
+    let ((joiner, began), ()) = tokio::join!(joins, overtake(&devnet, turns, &done));
+
     let client = joiner.client();
-    let goal = reach(&client, height(&first).await.unwrap().max(began + 5)).await;
-    done.store(true, SeqCst);
-    for task in staking {
-        task.await.unwrap();
-    }
+    let goal = reach(&client, height(&first).await.unwrap()).await;
     assert_eq!(root(&client, goal).await, root(&first, goal).await);
-    let mut powers = Vec::new();
     for at in began - 1..began + 4 {
         let block = first.light_block(at).await.unwrap();
-        powers.push(block.validators.iter().map(|validator| validator.power).sum::<u64>());
+        let keys = |validators: &[Validator]| validators.iter().map(|one| one.public_key).collect::<BTreeSet<_>>();
+        let (now, next) = (keys(&block.validators), keys(&block.next_validators));
+        assert_eq!((now.len(), now.difference(&next).count()), (2, 1), "one comes and one goes after block {at}");
     }
-    assert!(powers.windows(2).all(|pair| pair[0] < pair[1]), "validators change with each block: {powers:?}");
-    let (after, hash) = sent.lock().range(began + 1..).next().map(|(at, hash)| (*at, *hash)).unwrap();
-    assert_eq!(after, began + 1);
-    assert_eq!(client.transaction(&hash).await.unwrap().height, after);
+    let after = first.block(BlockId::Height(began + 1), None).await.unwrap();
+    let hash = after.txs.items[0].hash;
+    assert_eq!(client.transaction(&hash).await.unwrap().height, began + 1);
     assert!(!joiner.log().contains("invalid proposal signature"), "{}", joiner.log());
     assert!(joiner.stop().success());
 }
