@@ -122,3 +122,5 @@ for target in node signer; do
     podman build --format docker --isolation chroot --pull-never "${flags[@]}" \
         --file docker/Dockerfile --target $target --tag "docker.io/library/diem-$target:$tag" . >&2
 done
+# What the stages left is as large as all else together.
+podman image prune --force >/dev/null
