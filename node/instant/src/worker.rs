@@ -94,6 +94,8 @@ pub(crate) struct Worker {
     mode: BlockMode,
     /// The moment at which the timer makes the next block.
     due: Instant,
+    /// Whether the timer made a block since the last command.
+    timer_was_last: bool,
     /// The number of transactions that it has checked.
     checked: watch::Sender<u64>,
     /// Set when the engine is about to stop: mining ends after the block that is being made.
@@ -110,7 +112,7 @@ impl Worker {
         stopping: Arc<AtomicBool>,
         on_fatal: Arc<dyn Fn(&str) + Send + Sync>,
     ) -> Self {
-        Self { producer, inbox, mode, due: Instant::now(), checked, stopping, on_fatal }
+        Self { producer, inbox, mode, due: Instant::now(), timer_was_last: false, checked, stopping, on_fatal }
     }
 
     /// Works until it is told to stop, nobody is left to command it, or the application fails.
@@ -128,9 +130,14 @@ impl Worker {
         let first = match self.mode {
             BlockMode::Every(period) => {
                 let left = self.due.saturating_duration_since(Instant::now());
-                // The deadline holds also under a flood of transactions, so that the timer is not starved.
-                let received =
-                    if left.is_zero() { Err(RecvTimeoutError::Timeout) } else { self.inbox.recv_timeout(left) };
+                // The deadline holds also under a flood of transactions, so that the timer is not starved. Neither are
+                // commands where a block takes longer than the period: between two blocks those that wait have a turn.
+                let received = if left.is_zero() && !self.timer_was_last {
+                    Err(RecvTimeoutError::Timeout)
+                } else {
+                    self.inbox.recv_timeout(left)
+                };
+                self.timer_was_last = matches!(received, Err(RecvTimeoutError::Timeout));
                 match received {
                     Err(RecvTimeoutError::Timeout) => {
                         self.due = Instant::now().checked_add(period).unwrap_or(self.due);

@@ -9,6 +9,7 @@ use diem_engine::{
 };
 use diem_host::clock::wall_clock;
 use diem_runtime::App;
+use tokio::sync::oneshot;
 
 use super::{Rig, commits, options};
 use crate::{InstantEngine, Options, worker::MAX_MINED};
@@ -73,6 +74,23 @@ async fn a_flood_does_not_hold_the_timer_up() {
     };
     engine.signed_header(10, PATIENCE).await.unwrap();
     flooding.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn blocks_that_take_longer_than_their_period_hold_no_command_up() {
+    let rig = Rig::new();
+    let (app, engine) = start(&rig, BlockMode::Every(Duration::from_nanos(1)));
+    let sent = engine.submit(vec![rig.incoming(0, 0, 1, 1)], Wait::Checked);
+    let sent = tokio::time::timeout(PATIENCE, sent).await;
+    // It stops on a thread that nobody waits for if it never does.
+    let (told, stopped) = oneshot::channel();
+    std::thread::spawn(move || {
+        drop(engine);
+        let _ = told.send(());
+    });
+    assert_eq!(sent.expect("an answer"), [Ok(())]);
+    tokio::time::timeout(PATIENCE, stopped).await.expect("it stops").unwrap();
+    assert!(app.info().height > 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
