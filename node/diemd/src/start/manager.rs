@@ -53,15 +53,17 @@ async fn speak(heights: watch::Receiver<u64>, watchdog: Option<Duration>) {
         let hanging = hanging(time);
         match &hanging {
             None => service::alive(&line(&heights)),
-            Some(Slowest { name, silent }) if !hung => {
-                tracing::error!(
-                    "{name} has not moved for {} s: the service manager hears nothing until it does, and may start this \
-                     node again",
-                    silent.as_secs()
-                );
+            Some(Slowest { name, silent }) => {
+                if !hung {
+                    tracing::error!(
+                        "{name} has not moved for {} s: the service manager hears nothing until it does, and may start \
+                         this node again",
+                        silent.as_secs()
+                    );
+                }
+                // Of several that hang, the one that hangs longest may go on before the others.
                 service::status(&format!("{name} does not move"));
             }
-            Some(_) => {}
         }
         if hung && hanging.is_none() {
             tracing::warn!("everything moves again");

@@ -21,7 +21,7 @@ use parking_lot::Mutex;
 use rustix::process::Signal;
 
 use crate::support::{
-    client::{height, reach, until},
+    client::{PATIENCE, height, reach, until},
     ports::Ports,
     process::signal,
     single::{Single, comet_home, instant_home},
@@ -59,7 +59,10 @@ impl Manager {
             let mut buffer = [0; 4_096];
             while let Some(heard) = weak.upgrade() {
                 let length = match socket.recv(&mut buffer) {
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+                    // It is interrupted where somebody stops this process for a while.
+                    Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
+                        continue;
+                    }
                     length => length.unwrap(),
                 };
                 let mut heard = heard.lock();
@@ -88,6 +91,16 @@ impl Manager {
 
     async fn is_ready(&self) {
         until("READY=1", async || (self.heard.lock().ready > 0).then_some(())).await;
+    }
+
+    /// Waits until the line for people has these words.
+    async fn tells(&self, words: &str) {
+        until(words, async || self.line().contains(words).then_some(())).await;
+    }
+
+    /// Waits until all has been heard that the node said before it ended.
+    async fn hears_the_end(&self) {
+        until("STOPPING=1", async || (self.heard.lock().stopping > 0).then_some(())).await;
     }
 
     /// Waits until the node has said once more that it lives.
@@ -162,11 +175,11 @@ async fn a_service_manager_hears_that_the_node_lives_as_long_as_nothing_in_it_ha
     let (home, _) = comet_home(folder.path(), &ports, ["--preset", "dev"]);
     let node = manager.start(&home);
     manager.is_ready().await;
-    let (healthy, _) = node.client().probe("/healthz", WATCHDOG).await.expect("a node that says READY=1 answers");
+    let (healthy, _) = node.client().probe("/healthz", PATIENCE).await.expect("a node that says READY=1 answers");
     assert!(healthy);
     reach(&node.client(), 2).await;
     manager.hears().await;
-    until("a line for people", async || manager.line().starts_with("at height ").then_some(())).await;
+    manager.tells("at height ").await;
     let comet = || fs::read_to_string(home.join("cometbft/cometbft.pid")).unwrap().trim().parse::<u32>().unwrap();
 
     // CometBFT speaks to no service manager.
@@ -177,7 +190,7 @@ async fn a_service_manager_hears_that_the_node_lives_as_long_as_nothing_in_it_ha
     // A CometBFT that is frozen.
     signal(comet(), Signal::STOP);
     manager.hears_nothing().await;
-    assert!(manager.line().contains("CometBFT"), "{}", manager.line());
+    manager.tells("CometBFT does not move").await;
     signal(comet(), Signal::CONT);
     manager.hears().await;
 
@@ -189,7 +202,7 @@ async fn a_service_manager_hears_that_the_node_lives_as_long_as_nothing_in_it_ha
     reach(&node.client(), height(&node.client()).await.unwrap() + 1).await;
     if let Some(frozen) = Frozen::thread(commits.1) {
         manager.hears_nothing().await;
-        assert!(manager.line().contains(&format!("ABCI connection {}", commits.0)), "{}", manager.line());
+        manager.tells(&format!("ABCI connection {}", commits.0)).await;
         let stood = height(&node.client()).await.unwrap();
         frozen.go_on();
         reach(&node.client(), stood + 1).await;
@@ -198,7 +211,7 @@ async fn a_service_manager_hears_that_the_node_lives_as_long_as_nothing_in_it_ha
     // The thread that supervises CometBFT.
     if let Some(frozen) = Frozen::thread(supervises.1) {
         manager.hears_nothing().await;
-        assert!(manager.line().contains("supervisor"), "{}", manager.line());
+        manager.tells("supervisor").await;
         frozen.go_on();
         manager.hears().await;
     }
@@ -212,6 +225,7 @@ async fn a_service_manager_hears_that_the_node_lives_as_long_as_nothing_in_it_ha
     let log = || fs::read_to_string(home.join("node.log")).unwrap();
     assert!(log().contains("CometBFT has not moved for") && log().contains("everything moves again"), "{}", log());
     assert!(node.stop().success());
+    manager.hears_the_end().await;
     let heard = manager.heard.lock();
     assert_eq!((heard.ready, heard.stopping, heard.line.as_str()), (1, 1, "stopping"));
 }
@@ -240,8 +254,9 @@ async fn waits(manager: &Manager, home: &Path) {
     while begun.elapsed() < 2 * WATCHDOG {
         manager.hears().await;
     }
-    assert_eq!(manager.line(), "waiting for the first block");
+    manager.tells("waiting for the first block").await;
     assert!(node.stop().success());
+    manager.hears_the_end().await;
     assert_eq!(manager.heard.lock().stopping, 1);
 }
 
@@ -259,7 +274,7 @@ async fn the_development_engine_speaks_to_a_service_manager_too_and_a_start_that
     assert_eq!(other.heard.lock().ready, 0);
     // Whoever supervises the node hears that it stops while it still answers.
     signal(node.pid(), Signal::TERM);
-    until("STOPPING=1", async || (manager.heard.lock().stopping > 0).then_some(())).await;
+    manager.hears_the_end().await;
     assert!(height(&node.client()).await.is_some());
     assert!(node.stop().success());
     assert_eq!(manager.heard.lock().stopping, 1);
