@@ -76,18 +76,19 @@ async fn a_validator_whose_sentry_dies_goes_on_by_the_other_and_stays_unknown() 
     .await;
 
     hosts.end("first", "KILL");
-    let at = height(&mut hosts, "other").unwrap();
+    let at = until("the height of the other node", async || height(&mut hosts, "other")).await;
     until("five blocks by the other sentry", async || {
         (height(&mut hosts, "other")? >= at + 5 && peers(&mut hosts, "other")? == BTreeSet::from([second.clone()]))
             .then_some(())
     })
     .await;
     for (host, port, path) in ASKED {
-        let answer = hosts.get(host, port, path).unwrap_or_else(|| panic!("{host} does not answer {path}"));
+        let answer = until(&format!("an answer of {host} to {path}"), async || hosts.get(host, port, path)).await;
         assert_silent(path, &answer.to_string(), &validator);
     }
     // A sentry knows its validator, so that a look at the same place elsewhere could find it.
-    assert!(hosts.get("second", 26_657, "/net_info").unwrap().to_string().contains(&validator));
+    let known = until("the peers of a sentry", async || hosts.get("second", 26_657, "/net_info")).await;
+    assert!(known.to_string().contains(&validator));
 
     // The one that died comes back, and is one of two again.
     hosts.start("first", &home("first"));

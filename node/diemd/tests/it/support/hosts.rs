@@ -28,8 +28,13 @@ impl Hosts {
         let mut hosts = Self { shell, orders, answers };
         let mut made = "command -v ip >/dev/null && command -v curl >/dev/null || exit 1\n".to_owned();
         for name in names {
-            // The namespace is there as long as a process is in it.
-            let _ = writeln!(made, "unshare --net sleep infinity & {name}=$!; sleep 0.2");
+            // The namespace is there as long as a process is in it, and from the moment on at which that has it.
+            let _ = writeln!(made, "unshare --net sleep infinity & {name}=$!");
+            let _ = writeln!(
+                made,
+                "until found=$(readlink /proc/${name}/ns/net) && [ \"$found\" != \"$(readlink /proc/self/ns/net)\" ]; do \
+                 kill -0 ${name} || exit 1; sleep 0.05; done"
+            );
             let _ = writeln!(made, "nsenter --net=/proc/${name}/ns/net ip link set lo up || exit 1");
         }
         for (number, ends) in cables.iter().enumerate() {
