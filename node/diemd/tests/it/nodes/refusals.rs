@@ -25,8 +25,8 @@ pub struct Refusals {
     left: Arc<AtomicUsize>,
     /// The votes that were refused.
     refused: Arc<AtomicUsize>,
-    /// The connections that there were.
-    connections: Arc<AtomicUsize>,
+    /// The refusals after which another vote was asked for over the same connection.
+    outlived: Arc<AtomicUsize>,
 }
 
 impl Refusals {
@@ -42,7 +42,6 @@ impl Refusals {
                 thread::spawn(move || {
                     // CometBFT may not listen yet; the signer then tries again.
                     if let Ok(comet) = UnixStream::connect(&to) {
-                        between.connections.fetch_add(1, SeqCst);
                         let _ = between.pass(comet, signer);
                     } else {
                         thread::sleep(Duration::from_millis(200));
@@ -58,19 +57,24 @@ impl Refusals {
         self.left.store(votes, SeqCst);
     }
 
-    /// The votes that were refused, and the connections that there were.
+    /// The votes that were refused, and the refusals that their connection outlived: another vote was asked for over it.
     pub fn seen(&self) -> (usize, usize) {
-        (self.refused.load(SeqCst), self.connections.load(SeqCst))
+        (self.refused.load(SeqCst), self.outlived.load(SeqCst))
     }
 
     /// Hands on one request after the other, and each answer.
     fn pass(&self, mut comet: UnixStream, mut signer: UnixStream) -> io::Result<()> {
+        let mut has_refused = false;
         loop {
             let request = read(&mut comet)?;
             let is_vote = matches!(Message::decode(&*request), Ok(Message { sum: Some(Sum::SignVoteRequest(_)) }));
+            if is_vote && std::mem::take(&mut has_refused) {
+                self.outlived.fetch_add(1, SeqCst);
+            }
             let refuses = is_vote && self.left.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok();
             let answer = if refuses {
                 self.refused.fetch_add(1, SeqCst);
+                has_refused = true;
                 let error = Some(RemoteSignerError { code: 7, description: SAYS.into() });
                 let refusal = SignedVoteResponse { vote: None, error };
                 Message { sum: Some(Sum::SignedVoteResponse(refusal)) }.encode_to_vec()
