@@ -23,7 +23,7 @@ fn has_precommitted(text: &str, above: u64) -> bool {
     height.is_some_and(|height| height > above) && state["step"] == 3
 }
 
-/// Each validator has its turn: one that is killed again and again misses so many blocks that it is jailed.
+/// Each validator has its turn, so that none falls far behind the others.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_application_killed_between_vote_and_commit_goes_on() {
     let mut four = Four::start().await;

@@ -18,7 +18,7 @@ use tokio::sync::SemaphorePermit;
 
 use crate::support::{
     client::{height, until},
-    devnet::{Devnet, EngineUnderTest},
+    devnet::Devnet,
     network::turn,
     process::run,
     single::Single,
@@ -48,7 +48,7 @@ impl Four {
     /// Makes a chain of four that has some blocks and stands.
     async fn stopped() -> Self {
         let turn = turn().await;
-        let mut devnet = Devnet::start(EngineUnderTest::Comet);
+        let mut devnet = Devnet::that_jails_nobody();
         until("the first blocks", async || height(&devnet.client(0)).await.filter(|height| *height >= 3)).await;
         assert!(devnet.stop().success());
         Self { devnet, nodes: (0..4).map(|_| None).collect(), _turn: turn }

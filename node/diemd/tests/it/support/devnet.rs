@@ -25,6 +25,9 @@ use super::{
 
 const A_DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
+/// A window of blocks of which no test sees the half that a validator may miss.
+pub const LONG_WINDOW: u32 = 100_000;
+
 /// The engine of a test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EngineUnderTest {
@@ -101,6 +104,12 @@ impl Devnet {
             doc.consensus.evidence_max_age_ms = A_DAY_MS;
             change(doc);
         })
+    }
+
+    /// Starts a devnet of four validators with CometBFT that jails nobody who misses blocks: a test that starts nodes again
+    /// may take long on a slow machine, and the others go on meanwhile.
+    pub fn that_jails_nobody() -> Self {
+        Self::changed(|doc| doc.app.staking.params.signed_window = LONG_WINDOW)
     }
 
     /// Starts a devnet of four validators with CometBFT whose genesis is changed.
