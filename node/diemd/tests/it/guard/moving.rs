@@ -81,7 +81,8 @@ async fn a_key_moves_with_its_signing_state_and_signs_in_one_place() {
     // What the file says is old by now: back in the first home it is refused.
     done(&validator("import-key", &file, &home));
     four.others_make(3).await;
-    super::refused(&home, &[]);
+    // It listens until it has heard the other machine, however slow that is.
+    super::refused(&home, &["--set", "signing.listen=1000"]);
     assert_eq!(votes_of(&home, &own).iter().filter(|vote| vote.own && vote.height > last).count(), 0);
     assert!(node.stop().success());
     four.stop();
