@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    net::TcpListener,
     path::Path,
     process::{Child, Command, Stdio},
 };
@@ -11,7 +10,7 @@ use diem_client::Client;
 use serde_json::Value;
 
 use super::root;
-use crate::support::client::until;
+use crate::support::{client::until, home::free_ports};
 
 /// What is shortened in the rules: minutes and hours become seconds, in which tests make faults.
 const SHORTER: [(&str, &str); 12] = [
@@ -63,7 +62,7 @@ impl Prometheus {
         fs::write(folder.path().join("prometheus.yml"), changed(shipped("prometheus.yml"), &config)).unwrap();
         fs::write(folder.path().join("rules.yml"), changed(shipped("rules.yml"), &SHORTER)).unwrap();
         fs::write(folder.path().join("rules-bridge.yml"), shipped("rules-bridge.yml")).unwrap();
-        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let [free] = free_ports();
         let mut command = Command::new(tools.join("prometheus"));
         command.arg("--config.file=prometheus.yml").arg("--storage.tsdb.path=data").current_dir(folder.path());
         command.arg(format!("--web.listen-address={free}")).arg("--log.level=error").stdin(Stdio::null());

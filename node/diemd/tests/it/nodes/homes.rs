@@ -36,10 +36,12 @@ fn hashes(folder: &Path) -> BTreeMap<PathBuf, [u8; 32]> {
     found
 }
 
-/// Starts a node on a home that it must refuse and leave as it is, and returns the words with which it did.
-fn refusal(home: &Path) -> String {
-    let before = hashes(home);
-    let refused = run(&["start", "--home", home.to_str().unwrap()]);
+/// Starts a node on a home that it must refuse and leave as it is, and returns the words with which it did. Another program
+/// of this machine may have the ports of its configuration.
+fn refusal(home: &Path, ports: &Ports) -> String {
+    let (before, flags) = (hashes(home), ports.flags());
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let refused = run(&[&["start", "--home", home.to_str().unwrap()], &flags[..]].concat());
     let said = words(&refused);
     assert_eq!(refused.status.code(), Some(1), "{said}");
     let after = hashes(home);
@@ -59,11 +61,12 @@ fn home_of_version(version: u64, folder: &Path) -> PathBuf {
 
 #[test]
 fn a_home_of_any_earlier_version_of_the_state_machine_is_refused_and_left_as_it_is() {
+    let ports = Ports::claim();
     for version in 1..APP_VERSION {
         let folder = tempfile::tempdir().unwrap();
         let home = home_of_version(version, folder.path());
         let both = format!("a state of version {version}, and this diemd computes version {APP_VERSION}");
-        let said = refusal(&home);
+        let said = refusal(&home, &ports);
         assert!(said.contains(&both) && said.contains("new home"), "{said}");
         let before = hashes(&home);
         for command in [&["check"][..], &["genesis", "export"]] {
@@ -82,7 +85,7 @@ async fn a_chain_that_would_start_with_another_version_leaves_no_trace_in_its_ho
     let doc = diem_genesis::load(&genesis, None).unwrap();
     for app_version in [APP_VERSION - 1, APP_VERSION + 1] {
         fs::write(&genesis, diem_genesis::to_json(&GenesisDoc { app_version, ..doc.clone() })).unwrap();
-        let said = refusal(&home);
+        let said = refusal(&home, &ports);
         assert!(said.contains(&format!("the chain starts with version {app_version}")), "{said}");
     }
 }
@@ -104,7 +107,7 @@ async fn a_home_of_another_version_or_chain_is_refused_and_stays_as_it_was() {
             let staged = store.stage(WriteSet::new()).unwrap();
             store.commit(staged, held.height + 1, held.time_ms + 1, version, Vec::new()).unwrap();
         }
-        let said = refusal(&other);
+        let said = refusal(&other, &ports);
         assert!(said.contains(&format!("a state of version {version}")), "{said}");
         assert!(said.contains(&format!("computes version {APP_VERSION}")), "{said}");
     }
@@ -114,7 +117,7 @@ async fn a_home_of_another_version_or_chain_is_refused_and_stays_as_it_was() {
     let doc = diem_genesis::load(&genesis, None).unwrap();
     let other = GenesisDoc { genesis_time: diem_core::Time(doc.genesis_time.0 - 1), ..doc.clone() };
     fs::write(&genesis, diem_genesis::to_json(&other)).unwrap();
-    let said = refusal(&home);
+    let said = refusal(&home, &ports);
     assert!(said.contains(&hex::encode(doc.hash())) && said.contains(&hex::encode(other.hash())), "{said}");
 }
 

@@ -4,7 +4,6 @@
 use std::{
     collections::BTreeSet,
     fs,
-    net::TcpListener,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
@@ -20,6 +19,7 @@ use crate::{
     docs::{Devnet, has_heading, links, marked, root},
     support::{
         client::until,
+        home::free_ports,
         ports::Ports,
         process::{Ended, signal, words},
     },
@@ -396,7 +396,7 @@ async fn an_operator_comes_from_a_bare_machine_to_a_validator_with_alerts_by_the
 
 /// Starts the Prometheus of the machine that watches: it has all the rules, and reads the node and its CometBFT.
 async fn sees_the_node(tools: &Path, watcher: &Machine) {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let [free] = free_ports();
     let mut command = Command::new(tools.join("prometheus"));
     command.arg(format!("--config.file={}", watcher.path("etc/prometheus/prometheus.yml").display()));
     command.arg(format!("--storage.tsdb.path={}", watcher.path("data").display()));
