@@ -1,6 +1,6 @@
 //! The stream of events: complete, in order, resumable, and honest about a chain that was taken back.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use diem_api::{ErrorReply, List, ValidatorDetail};
 use diem_engine::{Engine as _, engine::BlockMode};
@@ -217,14 +217,21 @@ async fn who_comes_back_to_another_branch_is_told_and_never_left_in_silence() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopping_server_ends_its_streams_with_a_word() {
-    let mut node = start(BlockMode::Manual).await;
-    let request = reqwest::Client::new().get(format!("http://{}/v1/events", node.address));
-    let mut answer = request.send().await.unwrap();
-    tokio::time::timeout(Duration::from_secs(4), node.stop()).await.unwrap();
-    let mut said = Vec::new();
-    while let Ok(Some(chunk)) = answer.chunk().await {
-        said.extend_from_slice(&chunk);
+    // A server that waited for its streams would take its grace period of 5 s each time; a busy machine is not always late.
+    let mut shortest = Duration::MAX;
+    for _ in 0..3 {
+        let mut node = start(BlockMode::Manual).await;
+        let request = reqwest::Client::new().get(format!("http://{}/v1/events", node.address));
+        let mut answer = request.send().await.unwrap();
+        let asked = Instant::now();
+        node.stop().await;
+        shortest = shortest.min(asked.elapsed());
+        let mut said = Vec::new();
+        while let Ok(Some(chunk)) = answer.chunk().await {
+            said.extend_from_slice(&chunk);
+        }
+        let said = String::from_utf8(said).unwrap();
+        assert!(said.ends_with("event: bye\ndata: {\"reason\":\"the node is stopping\"}\n\n"), "{said}");
     }
-    let said = String::from_utf8(said).unwrap();
-    assert!(said.ends_with("event: bye\ndata: {\"reason\":\"the node is stopping\"}\n\n"), "{said}");
+    assert!(shortest < Duration::from_secs(4), "{shortest:?}");
 }

@@ -19,7 +19,10 @@ use diem_engine::{
 use diem_types::{Call, Event};
 
 use super::running::{start, start_behind};
-use crate::support::intercepted::{Intercepted, Submitted};
+use crate::support::{
+    client::until,
+    intercepted::{Intercepted, Submitted},
+};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -214,7 +217,8 @@ async fn a_stopping_server_lets_nobody_wait() {
     let mut node = start(BlockMode::Manual).await;
     let (client, tx) = (node.client.clone(), node.transfer(0, 0, 1, 5).bytes().to_vec());
     let waiting = tokio::spawn(async move { client.submit(tx, Wait::Committed, PATIENCE).await });
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    let waits = async || (node.app.next_nonce(&node.address_of(0)) == 1).then_some(());
+    until("the transaction is in the pool", waits).await;
     tokio::time::timeout(PATIENCE, node.stop()).await.unwrap();
     assert_eq!(waiting.await.unwrap().unwrap().state, State::Unknown);
 }
