@@ -109,13 +109,27 @@ async fn a_step_that_fails_and_a_handler_that_panics_are_told() {
         (prometheus.series("rate(diem_hooks_failed_total{hook=\"defect\"}[10s])").await > 0).then_some(())
     })
     .await;
-    assert_eq!(prometheus.firing().await, [""; 0]);
+    // Others may fire for a while where this machine is busy.
+    let called = prometheus.firing().await;
+    assert!(
+        !called.iter().any(|alert| alert.contains("DiemHooksFailing") || alert.contains("DiemPanics")),
+        "{called:?}"
+    );
     FAILS.store(true, Ordering::Relaxed);
     prometheus.fires("DiemHooksFailing", at).await;
     FAILS.store(false, Ordering::Relaxed);
-    let answer = reqwest::get(format!("{url}/v1/consensus")).await.unwrap();
-    assert_eq!(answer.status().as_u16(), 500);
-    prometheus.fires("DiemPanics", at).await;
+    // It panics once more while nobody has seen it: an alert of a single panic is over after the seconds that it looks back.
+    let panics = async {
+        loop {
+            let answer = reqwest::get(format!("{url}/v1/consensus")).await.unwrap();
+            assert_eq!(answer.status().as_u16(), 500);
+            tokio::time::sleep(Duration::from_secs(5)).await;
+        }
+    };
+    tokio::select! {
+        () = panics => {}
+        () = prometheus.fires("DiemPanics", at) => {}
+    }
     prometheus.resolves("DiemHooksFailing", at).await;
     prometheus.resolves("DiemPanics", at).await;
     servers.iter().for_each(tokio::task::JoinHandle::abort);
