@@ -352,7 +352,7 @@ async fn the_commands_of_the_compose_files_make_a_chain_and_a_node_that_joins_it
         .collect();
     let client = validators[0].client();
     reach(&client, 3).await;
-    assert!(validators.iter().all(Container::is_healthy));
+    until("the health of all", async || validators.iter().all(Container::is_healthy).then_some(())).await;
 
     // A node joins, is stopped, and goes on by the same command.
     let hash = hex::encode(client.genesis().await.unwrap().hash());
@@ -366,7 +366,7 @@ async fn the_commands_of_the_compose_files_make_a_chain_and_a_node_that_joins_it
     assert!(!wait(&mut spawn(&wrong, &home, &address(5))).success(), "another genesis is refused");
     let node = Container::start(&join, &home, &address(5));
     let reached = reach(&node.client(), 1).await;
-    assert!(node.is_healthy());
+    until("the health of the new node", async || node.is_healthy().then_some(())).await;
     node.stop();
     let node = Container::start(&join, &home, &address(5));
     reach(&node.client(), reached + 1).await;
@@ -461,8 +461,9 @@ async fn the_commands_of_the_book_bring_a_key_into_the_signer_which_says_when_it
     let log = fs::File::create(volumes.join("signer.log")).unwrap();
     let _signer = Ended(signs().stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap());
     let said = || fs::read_to_string(volumes.join("signer.log")).unwrap();
+    until("the signer's search", async || said().contains("looking for the node").then_some(())).await;
     tokio::time::sleep(std::time::Duration::from_secs(3)).await;
-    assert!(said().contains("looking for the node") && !said().contains("connected to the node"), "{}", said());
+    assert!(!said().contains("connected to the node"), "{}", said());
     let node = Container::start(&["start".to_owned(), format!("--set=comet.signer=tcp://{meets}")], &home, &of_node);
     let stood = reach(&node.client(), signed + 2).await;
     node.stop();
