@@ -14,7 +14,7 @@ use diem_core::{Address, Amount};
 use diem_testkit::TxBuilder;
 use diem_types::GenesisDoc;
 
-use super::{json, prune, stores};
+use super::{json, lowest_of_cometbft, prune, stores};
 use crate::support::{
     client::{height, person, until},
     network::turn,
@@ -44,7 +44,7 @@ struct Size {
 fn size() -> Size {
     match std::env::var("PRUNE_BLOCKS").ok().map(|text| text.parse::<u64>().unwrap()) {
         Some(blocks) => Size { blocks, keep: blocks / 20, early: blocks / 5, samples: 15, is_full: true },
-        None => Size { blocks: 450, keep: 70, early: 200, samples: 5, is_full: false },
+        None => Size { blocks: 450, keep: 120, early: 200, samples: 5, is_full: false },
     }
 }
 
@@ -59,6 +59,13 @@ fn genesis(folder: &Path) -> PathBuf {
     let file = folder.join("genesis.toml");
     std::fs::write(&file, text).unwrap();
     file
+}
+
+/// The setting that names the node of a home as a peer.
+fn peer(home: &Path) -> String {
+    let id = consensus_key::node_key(&home.join("cometbft")).unwrap().id;
+    let p2p = Config::load(&home.join("config.toml"), [], &[]).unwrap().comet.p2p;
+    format!("comet.peers={id}@{p2p}")
 }
 
 /// Hands in transfers until it is aborted, each batch when the one before is in a block. What the pool does not take is
@@ -125,14 +132,14 @@ async fn a_node_that_prunes_does_not_grow_and_pruning_at_once_makes_another_as_s
     let (pruning, _) = comet_home(&folder.path().join("one"), &one, ["--genesis", file.to_str().unwrap()]);
     let json_file = pruning.join("genesis.json");
     let (keeping, _) = comet_home(&folder.path().join("two"), &two, ["--genesis", json_file.to_str().unwrap()]);
-    let id = consensus_key::node_key(&pruning.join("cometbft")).unwrap().id;
-    let p2p = Config::load(&pruning.join("config.toml"), [], &[]).unwrap().comet.p2p;
     let doc = diem_genesis::load(&json_file, None).unwrap();
     let kept = format!("store.keep_blocks={keep}");
     let flags = ["--set", "snapshot.every=off", "--block-time", BLOCK_TIME, "--log-level", "warn"];
-    let first = Single::start(&pruning, &[&flags[..], &["--set", &kept]].concat());
-    let peer = format!("comet.peers={id}@{p2p}");
-    let second = Single::start(&keeping, &[&flags[..], &["--set", &peer]].concat());
+    // The one that keeps all waits for the other, which calls it at once: a node that is late for the first blocks never
+    // gets them, once they are pruned.
+    let second = Single::start(&keeping, &[&flags[..], &["--set", &peer(&pruning)]].concat());
+    lowest_of_cometbft(&keeping).await;
+    let first = Single::start(&pruning, &[&flags[..], &["--set", &kept, "--set", &peer(&keeping)]].concat());
     let (client, follower) = (first.client(), second.client());
     let load = tokio::spawn(transfers(first.client(), doc));
 
