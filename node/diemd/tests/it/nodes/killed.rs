@@ -18,7 +18,7 @@ use diem_testkit::TxBuilder;
 use rustix::process::Signal;
 
 use crate::support::{
-    client::{height, person, reach, until},
+    client::{commit, height, person, reach, until},
     ports::Ports,
     process::{run, signal, words},
     single::{Single, instant_home},
@@ -40,6 +40,9 @@ async fn a_killed_node_keeps_what_it_confirmed() {
         // A payment that was not confirmed may have been committed.
         confirmed = before.get() / Amount::ONE.get();
         let mut nonce = client.account(&alice.address, None, false).await.unwrap().nonce;
+        // One payment is confirmed before the kill, however slow the machine is.
+        commit(&client, TxBuilder::transfer(&doc, &alice, nonce, to, Amount::ONE).bytes()).await;
+        (nonce, confirmed) = (nonce + 1, confirmed + 1);
         let killer = tokio::spawn(async move {
             tokio::time::sleep(Duration::from_millis(60 + round * 37)).await;
             node.kill();
@@ -68,7 +71,7 @@ async fn a_killed_node_keeps_what_it_confirmed() {
     let burned = exported.app.staking.rows.as_ref().unwrap().burned.get();
     assert!(emitted > 0);
     assert_eq!(total(&exported), total(&doc) + emitted - burned);
-    assert!(confirmed > 0);
+    assert!(confirmed >= 5);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -134,12 +137,15 @@ async fn ctrl_c_ends_a_node_that_mines() {
     signal(node.pid(), Signal::INT);
     let (status, said) = node.ended();
     assert!(status.success(), "{said}");
+    let (asked, mut mined) = (mining.len() as u64, 0);
     for answer in mining {
         // A connection that the stopping node did not accept is as good as a refusal.
-        assert_ne!(answer.await.unwrap().ok(), Some(200));
+        mined += u64::from(answer.await.unwrap().ok() == Some(200));
     }
+    // One command after the other is carried out; on a slow machine some of them are before the signal is there.
+    assert!(mined < asked, "all commands were carried out");
     let node = Single::start(&home, &["--block-time", "manual"]);
     reach(&node.client(), 5).await;
-    assert!(height(&node.client()).await.unwrap() < MAX_MINED);
+    assert!(height(&node.client()).await.unwrap() < asked * MAX_MINED);
     assert!(node.stop().success());
 }
