@@ -180,7 +180,7 @@ async fn who_waits_for_no_block_is_never_refused(devnet: &Devnet) {
         assert_eq!(draft.tx.nonce, nonce);
         let tx = draft.tx.sign(&carol.key, None).unwrap();
         let submitted = client.submit(tx, Wait::Checked, Duration::from_secs(30)).await.unwrap();
-        assert_eq!(submitted.state, State::Checked, "{submitted:?}");
+        assert!(matches!(submitted.state, State::Checked | State::Committed), "{submitted:?}");
     }
     until("all forty payments", async || {
         let account = client.account(&carol.address, None, false).await.ok()?;

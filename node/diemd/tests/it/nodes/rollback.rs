@@ -73,7 +73,11 @@ async fn a_block_is_undone_and_executed_again_by_its_only_validator() {
     assert!(refused(&home, &["--hard"]).contains("the only validator of its chain"));
     assert!(refused(&home, &["--blocks", "2"]).contains("the only validator of its chain"));
     let too_deep = refused(&home, &["--blocks", "1000"]);
-    assert!(too_deep.contains(&format!("from height {last} to 1 and no further")), "{too_deep}");
+    let deepest = too_deep
+        .split_once(&format!("from height {last} to "))
+        .and_then(|(_, rest)| rest.split_once(" and no further"));
+    // It is 1, unless there are more heights by now than are kept.
+    assert!(deepest.is_some_and(|(height, _)| (1..last).contains(&height.parse().unwrap())), "{too_deep}");
     assert_eq!(height_of(&home), last, "nothing was undone");
 
     let (now, hash) = rolled_back(&home, &[]);
