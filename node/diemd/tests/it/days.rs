@@ -111,7 +111,8 @@ fn child_node() {
         on_fatal: abci::end_process(),
     };
     let _running = launch.start().unwrap();
-    std::thread::sleep(PATIENCE);
+    // The test kills it if it does not do so itself; the bound is for a test that was killed.
+    std::thread::sleep(10 * PATIENCE);
 }
 
 /// Starts the node of a home in a process of its own, which kills itself at `die`.

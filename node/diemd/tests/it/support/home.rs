@@ -94,7 +94,10 @@ impl Home {
     }
 
     pub fn start(&self) -> Node {
-        let app = Arc::new(App::open(&self.folder.path().join("data"), Options::default()).unwrap());
+        // However late a test looks at a height on a slow machine, its state is there.
+        let store = diem_store::Options { ring: 1_000, ..diem_store::Options::default() };
+        let options = Options { store, ..Options::default() };
+        let app = Arc::new(App::open(&self.folder.path().join("data"), options).unwrap());
         let commits = super::commits(&app);
         let (on_fatal, _) = recorder();
         let running = self.launch(Arc::clone(&app), Arc::clone(&commits), on_fatal).start().unwrap();
