@@ -2,7 +2,8 @@
 
 use std::{
     io,
-    net::{SocketAddr, TcpListener},
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
+    os::fd::OwnedFd,
 };
 
 /// The reason why nobody can listen at an address, and what to do about it.
@@ -46,7 +47,14 @@ impl std::error::Error for ListenError {}
 /// [`ListenError`]; `purpose` and `remedy` are its words.
 pub fn check(address: SocketAddr, purpose: &str, remedy: &str) -> Result<(), ListenError> {
     let refused = |error| ListenError { address, purpose: purpose.into(), remedy: remedy.into(), error };
-    TcpListener::bind(address).map(drop).map_err(refused)
+    TcpListener::bind(address).map(give_back).map_err(refused)
+}
+
+/// Stops listening, so that the port is free at once. Closing alone leaves it taken where another thread is starting a
+/// child just then: until that one runs its own program, it has a copy of every socket of this process.
+pub fn give_back(listener: TcpListener) {
+    // What is not listening any more is given to others also while somebody holds it.
+    let _ = TcpStream::from(OwnedFd::from(listener)).shutdown(Shutdown::Both);
 }
 
 #[cfg(test)]
@@ -65,8 +73,24 @@ mod tests {
             address.port()
         );
         assert_eq!(error.to_string(), said);
-        drop(taken);
+        give_back(taken);
         check(address, "metrics", "").unwrap();
+    }
+
+    #[test]
+    fn a_port_that_is_given_back_is_free_while_somebody_else_still_holds_the_socket() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let _copy = listener.try_clone().unwrap();
+        give_back(listener);
+        for _ in 0..2 {
+            check(address, "metrics", "").unwrap();
+        }
+        // Closing alone would not do.
+        let listener = TcpListener::bind(address).unwrap();
+        let _copy = listener.try_clone().unwrap();
+        drop(listener);
+        assert!(check(address, "metrics", "").unwrap_err().is_busy());
     }
 
     #[test]

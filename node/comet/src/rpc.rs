@@ -186,10 +186,13 @@ mod tests {
 
     #[tokio::test]
     async fn nobody_there_is_said() {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = free.local_addr().unwrap();
-        drop(free);
-        let error = Rpc::new(address).call::<Value>("status", json!({}), Duration::from_secs(5)).await.unwrap_err();
+        // The port is bound, so that nobody else takes it, and nobody listens.
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let error = Rpc::new(socket.local_addr().unwrap())
+            .call::<Value>("status", json!({}), Duration::from_secs(5))
+            .await
+            .unwrap_err();
         assert!(matches!(error, RpcError::Unreachable(_)), "{error}");
         assert!(error.to_string().contains("refused"), "the deepest cause is said: {error}");
     }

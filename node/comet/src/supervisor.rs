@@ -491,7 +491,7 @@ mod tests {
         let error = check_port(&port).unwrap_err().to_string();
         assert!(error.contains(&format!("port {} on 127.0.0.1", address.port())), "{error}");
         assert!(error.contains("CometBFT's RPC") && error.contains("`comet.rpc`"), "{error}");
-        drop(taken);
+        ports::give_back(taken);
         check_port(&port).unwrap();
     }
 }

@@ -1,6 +1,6 @@
 //! Checks that everything that will listen can.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 
 use diem_config::Config;
 use diem_engine::EngineKind;
@@ -41,7 +41,7 @@ fn addresses(config: &Config) -> Vec<(SocketAddr, &'static str)> {
 
 /// Whether everything that a node with this configuration will listen on is free.
 pub(crate) fn all_are_free(config: &Config) -> bool {
-    addresses(config).iter().all(|(address, _)| TcpListener::bind(address).is_ok())
+    addresses(config).iter().all(|(address, purpose)| ports::check(*address, purpose, "").is_ok())
 }
 
 /// The least offset, counted from the usual ports, at which all ports are free.

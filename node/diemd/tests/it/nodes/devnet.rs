@@ -11,6 +11,7 @@ use std::{
 use diem_api::{State, Wait};
 use diem_client::Client;
 use diem_core::{Address, Amount};
+use diem_host::ports;
 use diem_testkit::TxBuilder;
 use diem_types::GenesisDoc;
 use rustix::process::Signal;
@@ -294,7 +295,7 @@ async fn a_busy_port_is_named_before_anything_starts_and_fresh_forgets() {
     }
     assert!(!other.exists());
     assert_eq!(fs::read(devnet.dir().join("genesis.json")).unwrap(), kept);
-    drop(taken);
+    ports::give_back(taken);
     devnet.again(&[]);
     assert_eq!(devnet.ready["genesis_hash"], first);
     assert!(devnet.stop().success());

@@ -3,6 +3,7 @@
 use std::{fs, path::Path};
 
 use diem_genesis::presets;
+use diem_host::ports;
 
 use crate::support::{
     client::reach,
@@ -133,7 +134,7 @@ fn a_devnet_that_is_refused_leaves_nothing_and_takes_nothing() {
     let said = devnet(&new, &["--engine", "instant", "--port-offset", &offset]);
     assert!(said.contains(&format!("port {port}")), "{said}");
     assert!(!folder.path().join("a").exists() && !folder.path().join("wallet").exists());
-    drop(taken);
+    ports::give_back(taken);
     // The wallet's home is a file.
     fs::write(folder.path().join("file"), "").unwrap();
     let file = folder.path().join("file");

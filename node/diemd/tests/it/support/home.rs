@@ -1,7 +1,7 @@
 //! Nodes with real CometBFT, in the process of the test.
 
 use std::{
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     path::PathBuf,
     sync::{
         Arc,
@@ -23,7 +23,7 @@ use diem_runtime::{App, Options};
 use diem_testkit::{Person, TxBuilder, genesis, people, with_validators};
 use diem_types::GenesisDoc;
 
-use super::recorder;
+use super::{ports::is_free, recorder};
 
 /// The patience of a test: far longer than anything here takes, so that a slow machine fails no test.
 pub const PATIENCE: Duration = Duration::from_secs(120);
@@ -48,9 +48,10 @@ pub fn free_ports<const N: usize>() -> [SocketAddr; N] {
     static TAKEN: AtomicU32 = AtomicU32::new(0);
     let next = || {
         let step = std::process::id().wrapping_mul(97).wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed));
-        SocketAddr::from(([127, 0, 0, 1], FIRST_PORT + u16::try_from(step % PORTS).unwrap()))
+        FIRST_PORT + u16::try_from(step % PORTS).unwrap()
     };
-    std::array::from_fn(|_| std::iter::repeat_with(next).find(|port| TcpListener::bind(port).is_ok()).unwrap())
+    let free = || std::iter::repeat_with(next).find(|port| is_free(*port)).unwrap();
+    std::array::from_fn(|_| SocketAddr::from(([127, 0, 0, 1], free())))
 }
 
 impl Home {

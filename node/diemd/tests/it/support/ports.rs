@@ -1,11 +1,12 @@
 //! Ports of devnets and nodes in tests.
 
 use std::{
-    net::TcpListener,
+    net::{SocketAddr, TcpListener},
     time::{Duration, Instant},
 };
 
 use diem_config::Config;
+use diem_host::ports;
 
 /// Ports for at most four nodes, reserved against other tests of this machine until dropped.
 pub(crate) struct Ports {
@@ -21,12 +22,10 @@ impl Ports {
             for slot in 0..12u16 {
                 let offset = 500 + slot * 400;
                 let Ok(claim) = TcpListener::bind(("127.0.0.1", 20_000 + slot)) else { continue };
-                let free = [1_317, 9_464, 26_656, 26_657, 26_660].iter().all(|port: &u16| {
-                    (0..4).all(|node| TcpListener::bind(("127.0.0.1", port + offset + 100 * node)).is_ok())
-                });
-                // The port of the local Base, of which there is one.
-                let free = free && TcpListener::bind(("127.0.0.1", 8_545 + offset)).is_ok();
-                if free {
+                let of_nodes = [1_317, 9_464, 26_656, 26_657, 26_660].into_iter();
+                let mut all = of_nodes.flat_map(|port: u16| (0..4).map(move |node| port + offset + 100 * node));
+                // There is one local Base.
+                if all.all(is_free) && is_free(8_545 + offset) {
                     return Self { offset, _claim: claim };
                 }
             }
@@ -48,4 +47,9 @@ impl Ports {
         ]
         .into()
     }
+}
+
+/// Whether nobody listens at a port of this machine.
+pub(crate) fn is_free(port: u16) -> bool {
+    ports::check(SocketAddr::from(([127, 0, 0, 1], port)), "a test", "").is_ok()
 }
