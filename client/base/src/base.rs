@@ -1,6 +1,6 @@
 //! The network: which chain it is, its newest block, balances and code.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use alloy_primitives::{B256, Bytes, U64, U256};
 use diem_core::{Address, keccak256};
@@ -53,7 +53,19 @@ impl Base {
     /// [`BaseError::WrongChain`] names both chains; [`BaseError::Url`] and [`BaseError::Certificates`]; otherwise what
     /// kept the endpoint from answering.
     pub async fn connect(url: &str, chain_id: u64) -> Result<Self, BaseError> {
-        let endpoint = Endpoint::new(url)?;
+        Self::over(Endpoint::new(url)?, chain_id).await
+    }
+
+    /// As [`Self::connect`], with so much time for each answer instead of ten seconds: for an endpoint that is believed to
+    /// be there, however slow its machine is.
+    ///
+    /// # Errors
+    /// Those of [`Self::connect`].
+    pub async fn connect_patiently(url: &str, chain_id: u64, patience: Duration) -> Result<Self, BaseError> {
+        Self::over(Endpoint::patient(url, patience)?, chain_id).await
+    }
+
+    async fn over(endpoint: Endpoint, chain_id: u64) -> Result<Self, BaseError> {
         let found: U64 = endpoint.ask("eth_chainId", json!([])).await?;
         let found: u64 = found.to();
         if found != chain_id {

@@ -31,6 +31,11 @@ impl Endpoint {
     /// The endpoint at `url`. It connects only when it is asked something. To a host of this machine it connects
     /// itself, whatever proxy the environment names.
     pub(crate) fn new(url: &str) -> Result<Self, BaseError> {
+        Self::patient(url, ANSWER_TIMEOUT)
+    }
+
+    /// As [`Self::new`], with so much time for each answer.
+    pub(crate) fn patient(url: &str, patience: Duration) -> Result<Self, BaseError> {
         let bad = || BaseError::Url(url.into());
         let parsed = reqwest::Url::parse(url).map_err(|_| bad())?;
         if !matches!(parsed.scheme(), "http" | "https") || parsed.host_str().is_none() {
@@ -38,7 +43,7 @@ impl Endpoint {
         }
         // Whoever came first has chosen already; both choices work.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut http = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).timeout(ANSWER_TIMEOUT);
+        let mut http = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).timeout(patience);
         http = http.redirect(reqwest::redirect::Policy::none());
         if parsed.host_str().is_some_and(is_loopback) {
             http = http.no_proxy();

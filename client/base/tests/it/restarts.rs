@@ -8,10 +8,7 @@ use std::{
 use diem_anvil::LocalBase;
 use diem_base::{Base, Bridge, Sender};
 
-use crate::world::{CHAIN_ID, DIEM, Signing, anvil, key, options, rich};
-
-/// Ten times as long as anvil takes between two writes of its state, and more.
-const PATIENCE: Duration = Duration::from_secs(20);
+use crate::world::{CHAIN_ID, DIEM, PATIENCE, Signing, anvil, key, options, rich};
 
 #[tokio::test]
 async fn a_killed_base_keeps_what_it_wrote() {
@@ -46,7 +43,7 @@ async fn ends_and_goes_on(end: impl FnOnce(LocalBase, &Path, u64)) {
     let start = || LocalBase::start(&anvil, &options).unwrap();
 
     let local = start();
-    let sender = Sender::new(Base::connect(&local.url(), CHAIN_ID).await.unwrap(), rich());
+    let sender = Sender::new(Base::connect_patiently(&local.url(), CHAIN_ID, PATIENCE).await.unwrap(), rich());
     let signing = Signing::deploy(&sender).await.activate(&sender).await;
     let person = key("person").address();
     sender.send(&signing.bridge, &signing.submit(&signing.batch(1, &[person]), 5)).await.unwrap();
@@ -54,7 +51,7 @@ async fn ends_and_goes_on(end: impl FnOnce(LocalBase, &Path, u64)) {
     end(local, &file, block.number);
 
     let local = start();
-    let base = Base::connect(&local.url(), CHAIN_ID).await.unwrap();
+    let base = Base::connect_patiently(&local.url(), CHAIN_ID, PATIENCE).await.unwrap();
     let bridge = Bridge::new(base.clone(), *signing.bridge.address());
     assert_eq!(bridge.state().await.unwrap(), state);
     assert!(bridge.executed(1).await.unwrap());

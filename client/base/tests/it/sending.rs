@@ -5,10 +5,7 @@ use std::time::Duration;
 use diem_base::{BaseError, Dev, Sender, Terms};
 use serde_json::json;
 
-use crate::world::{Signing, World, key, rich};
-
-/// A deadline for what takes a second.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::world::{PATIENCE, Signing, World, key, rich};
 
 #[tokio::test]
 async fn a_sender_without_eth_is_told_its_address_and_the_amount() {

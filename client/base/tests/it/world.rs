@@ -1,6 +1,6 @@
 //! A local Base with a bridge on it, and the validators that sign for it.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use diem_anvil::{LocalBase, Options};
 use diem_base::{Base, Bridge, Call, Sender, init_code};
@@ -10,6 +10,8 @@ use diem_bridge::{
 use diem_core::{Address, Amount, keccak256, keys::EthereumKey};
 use tempfile::TempDir;
 
+/// The patience with a local Base: far longer than anything here takes, so that a slow machine fails no test.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 pub(crate) const CHAIN_ID: u64 = 84_530;
 pub(crate) const PHRASE: &str = "test test test test test test test test test test test junk";
 /// The first account of the phrase, which has ETH on every anvil.
@@ -81,7 +83,7 @@ impl World {
         let mut options = options(folder.path());
         adjust(&mut options);
         let local = LocalBase::start(&anvil, &options).unwrap();
-        let base = Base::connect(&local.url(), CHAIN_ID).await.unwrap();
+        let base = Base::connect_patiently(&local.url(), CHAIN_ID, PATIENCE).await.unwrap();
         Some(Self { local, sender: Sender::new(base, rich()), _folder: folder })
     }
 

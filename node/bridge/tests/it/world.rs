@@ -12,6 +12,8 @@ use diem_testkit::operator;
 
 use crate::scene::{BASE, CHECKPOINT_BLOCKS, RECIPIENT, Scene, activate, prepare};
 
+/// The patience with a local Base: far longer than anything here takes, so that a slow machine fails no test.
+const PATIENCE: Duration = Duration::from_secs(180);
 const ETHER: u128 = 1_000_000_000_000_000_000;
 
 /// A chain of validators, and a local Base with the bridge that it has activated.
@@ -45,7 +47,7 @@ impl World {
             log: scene.folder.path().join("anvil.log"),
         };
         let local = LocalBase::start(&anvil, &options).unwrap();
-        let base = Base::connect(&local.url(), BASE).await.unwrap();
+        let base = Base::connect_patiently(&local.url(), BASE, PATIENCE).await.unwrap();
         scene.run(&operator(0), prepare());
         let deployer = funded(&base, 1).await;
         let arguments = setup::constructor(&scene.state()).unwrap();

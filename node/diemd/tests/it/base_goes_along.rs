@@ -7,6 +7,7 @@ use diem_core::{Address, Amount};
 use serde_json::{Value, json};
 
 use crate::support::{
+    client::PATIENCE,
     devnet::{Devnet, EngineUnderTest},
     process::{diemd, words},
 };
@@ -46,7 +47,7 @@ async fn bridge(devnet: &Devnet) -> Bridge {
     let base = &devnet.ready["base"];
     let (rpc, chain_id) = (base["rpc"].as_str().unwrap(), base["chain_id"].as_u64().unwrap());
     let address: Address = base["bridge"].as_str().unwrap().parse().unwrap();
-    Bridge::new(Base::connect(rpc, chain_id).await.unwrap(), address)
+    Bridge::new(Base::connect_patiently(rpc, chain_id, PATIENCE).await.unwrap(), address)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,7 +8,10 @@ use diem_core::{
 use diem_genesis::presets::TEST_MNEMONIC;
 use diem_wallet::derive;
 
-use crate::support::{client::until, devnet::Devnet};
+use crate::support::{
+    client::{PATIENCE, until},
+    devnet::Devnet,
+};
 
 /// The account on the local Base with this index of the phrase: alice has 0, dave 3, the relayer of the first validator 10.
 pub(super) fn account(index: u32) -> Address {
@@ -31,7 +34,8 @@ pub(super) fn rpc(devnet: &Devnet) -> &str {
 /// The contract that the devnet names in its ready file.
 pub(crate) async fn contract(devnet: &Devnet) -> Bridge {
     let named = |key: &str| devnet.ready["base"][key].as_str().unwrap().parse::<Address>().unwrap();
-    let base = Base::connect(rpc(devnet), devnet.ready["base"]["chain_id"].as_u64().unwrap()).await.unwrap();
+    let chain_id = devnet.ready["base"]["chain_id"].as_u64().unwrap();
+    let base = Base::connect_patiently(rpc(devnet), chain_id, PATIENCE).await.unwrap();
     let bridge = Bridge::new(base, named("bridge"));
     assert_eq!(bridge.token(), &named("token"));
     bridge

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::support::{
     bridge::{state_all, state_newest_set},
+    client::PATIENCE,
     far_side::{is_level, state_block},
 };
 
@@ -35,7 +36,7 @@ impl Scene {
     async fn start() -> Option<Self> {
         let chain = Chain::start().await;
         let local = local_base(chain.home.path())?;
-        let base = Base::connect(&local.url(), CHAIN_ID).await.unwrap();
+        let base = Base::connect_patiently(&local.url(), CHAIN_ID, PATIENCE).await.unwrap();
         let payer = format!("--base-rpc {} --key-file {}", local.url(), chain.file("payer", RICH.1));
         let scene = Self { chain, local, base, payer };
         scene
