@@ -21,12 +21,34 @@ const THERE: u32 = 40;
 /// The number of nodes.
 const NODES: usize = 4;
 
+/// The seconds from one block of the devnet's local Base to the next.
+const BLOCK_TIME: u64 = 1;
+
+/// Asks the local Base what only a local one does.
+async fn ask(devnet: &Devnet, method: &str, params: Value) -> Value {
+    let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
+    let answer = reqwest::Client::new().post(rpc(devnet)).json(&body).send().await.unwrap();
+    let mut answer: Value = answer.json().await.unwrap();
+    assert!(answer.get("error").is_none(), "{method}: {answer}");
+    answer["result"].take()
+}
+
 /// Takes back so many blocks of the local Base, which makes others in their place.
 async fn reorg(devnet: &Devnet, depth: u64) {
-    let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "anvil_reorg", "params": [depth, []] });
-    let answer = reqwest::Client::new().post(rpc(devnet)).json(&body).send().await.unwrap();
-    let answer: Value = answer.json().await.unwrap();
-    assert!(answer.get("error").is_none(), "{answer}");
+    ask(devnet, "anvil_reorg", json!([depth, []])).await;
+}
+
+/// Has the local Base make a block each so many seconds. With 0 it makes none by itself, so that the depth of a block is
+/// the same for as long as the test likes.
+async fn blocks_come(devnet: &Devnet, every: u64) {
+    ask(devnet, "evm_setIntervalMining", json!([every])).await;
+}
+
+/// Makes a block of what waits for one, if something does.
+async fn take_what_waits(devnet: &Devnet, dev: &Dev) {
+    if ask(devnet, "txpool_status", json!([])).await["pending"] != "0x0" {
+        dev.mine(1).await.unwrap();
+    }
 }
 
 /// Runs a command of the bridge, which has to succeed.
@@ -60,11 +82,18 @@ async fn a_reorg_above_finality_means_nothing_and_one_below_it_stops_whoever_sig
     let _turn = turn().await;
     let Some(mut devnet) = Devnet::with_base(EngineUnderTest::Comet, &[]) else { return };
     let (client, contract, there) = (devnet.client(0), contract(&devnet).await, account(THERE));
+    let dev = Dev::new(contract.base().clone());
+    blocks_come(&devnet, 0).await;
     bridge(&devnet, &format!("out 2DIEM --to {} --from dave --yes", there.to_hex())).await;
-    arrives(&contract, &there, Amount::new(2 * Amount::ONE.get())).await;
+    until("the mint in the newest block", async || {
+        take_what_waits(&devnet, &dev).await;
+        (contract.balance_of(&there).await.unwrap().get() == 2 * Amount::ONE.get()).then_some(())
+    })
+    .await;
     // The last four blocks are not final: the transfer is gone with them, and is relayed again.
     reorg(&devnet, 3).await;
     assert_eq!(contract.balance_of(&there).await.unwrap(), Amount::ZERO);
+    blocks_come(&devnet, BLOCK_TIME).await;
     arrives(&contract, &there, Amount::new(2 * Amount::ONE.get())).await;
     let before = until("an attested block", async || attested(&client).await).await;
     let home = Address([0x71; 20]);
@@ -78,13 +107,15 @@ async fn a_reorg_above_finality_means_nothing_and_one_below_it_stops_whoever_sig
     (0..NODES).for_each(|node| assert!(!stop_file(&devnet, node).exists()));
 
     // What was attested is taken back.
+    blocks_come(&devnet, 0).await;
     let last = attested(&client).await.unwrap();
     let head = contract.base().latest().await.unwrap().number;
     reorg(&devnet, head - last + 2).await;
-    Dev::new(contract.base().clone()).mine(20).await.unwrap();
+    dev.mine(20).await.unwrap();
+    blocks_come(&devnet, BLOCK_TIME).await;
     for node in 0..NODES {
         until("the alarm", async || tells_of_a_reorg(&devnet, node).await).await;
-        assert!(stop_file(&devnet, node).exists());
+        until("the file", async || stop_file(&devnet, node).exists().then_some(())).await;
     }
     // The chain goes on, without a statement of Base.
     commit(&client, devnet.transfer(0, 0, Address([4; 20]), 1)).await;
