@@ -15,8 +15,18 @@ use crate::support::{
     process::{diemd, processes_of, program, run, signal, words},
 };
 
-/// The most blocks from the sealing of a batch to its quorum.
+/// The most blocks from the sealing of a batch to its quorum, and from the one that attests a block of Base to the payment
+/// of its burns, both included. Blocks of CometBFT do not wait for a signer or a watcher that has no share of a busy machine,
+/// so there the bounds are so many times as wide.
 const BLOCKS_TO_QUORUM: u64 = 5;
+const BLOCKS_TO_PAYMENT: u64 = 3;
+const WIDER_WITH_COMETBFT: u64 = 10;
+
+/// The bound with the engine of this devnet.
+async fn at_most(blocks: u64, devnet: &Devnet) -> u64 {
+    let is_comet = devnet.client(0).status().await.unwrap().engine == "cometbft";
+    if is_comet { WIDER_WITH_COMETBFT * blocks } else { blocks }
+}
 
 fn diem(whole: u128) -> Amount {
     Amount::new(whole * Amount::ONE.get())
@@ -74,11 +84,6 @@ async fn the_screen_does_what_it_says(engine: EngineUnderTest) {
     assert_eq!(bridge.base().code_hash(&old).await.unwrap(), None, "the old Base is forgotten");
 }
 
-/// The most blocks from the one that attests a block of Base to the payment of its burns, both included. Blocks of
-/// CometBFT do not wait for a watcher that has no share of a busy machine, so there it is a bound ten times as wide.
-const BLOCKS_TO_PAYMENT: u64 = 3;
-const BLOCKS_OF_COMETBFT: u64 = 10 * BLOCKS_TO_PAYMENT;
-
 /// Half of it is burned there and paid here, and the supply is proven.
 async fn comes_home(devnet: &Devnet, bridge: &diem_base::Bridge, back: &str, supply: &str) {
     let before = diem_of_dave(devnet).await;
@@ -91,8 +96,7 @@ async fn comes_home(devnet: &Devnet, bridge: &diem_base::Bridge, back: &str, sup
     while !told(devnet, stated).await.contains("\"type\":\"attested\"") {
         stated = stated.checked_sub(1).expect("some block attests the burn");
     }
-    let is_comet = devnet.client(0).status().await.unwrap().engine == "cometbft";
-    let most = if is_comet { BLOCKS_OF_COMETBFT } else { BLOCKS_TO_PAYMENT };
+    let most = at_most(BLOCKS_TO_PAYMENT, devnet).await;
     assert!(paid < stated + most, "stated in block {stated}, paid in block {paid}");
     let proven = text(&typed(supply));
     assert!(proven.contains("covered: every nDIEM on Base has its DIEM in escrow here"), "{proven}");
@@ -152,7 +156,7 @@ async fn has_its_quorum_soon(devnet: &Devnet, batch: u64) {
         }
     }
     let (sealed, quorum) = (sealed.unwrap(), quorum.unwrap());
-    assert!(quorum <= sealed + BLOCKS_TO_QUORUM, "sealed at {sealed}, signed at {quorum}");
+    assert!(quorum <= sealed + at_most(BLOCKS_TO_QUORUM, devnet).await, "sealed at {sealed}, signed at {quorum}");
 }
 
 #[test]
