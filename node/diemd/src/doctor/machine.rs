@@ -15,7 +15,7 @@ use super::{Finding, PATIENCE, Patient, Weight, running};
 use crate::disk::{self, Shown};
 
 /// The difference from the clocks of others that is worth a word, and the one from which blocks of this validator are
-/// refused, in milliseconds. Half a second of it is the way of the answer, whose date has no fractions either.
+/// refused, in milliseconds. The date of an answer has no fractions.
 const CLOCK_OFF: u64 = 3_000;
 const CLOCK_WRONG: u64 = 60_000;
 /// The memory that a node needs beside its cache, in bytes.
@@ -55,9 +55,9 @@ fn folder_of_log(patient: &Patient<'_>, found: &mut Vec<Finding>) {
 async fn clock(patient: &Patient<'_>, found: &mut Vec<Finding>) {
     let mut differences = Vec::new();
     for node in patient.nodes {
+        let asked = wall_clock()();
         let Ok(theirs) = node.date().await else { continue };
-        let own = wall_clock()();
-        differences.push(own.abs_diff(theirs.millis()));
+        differences.push(outside(theirs.millis(), asked, wall_clock()()));
     }
     differences.sort_unstable();
     // The median, and of two the lower one, so that one node with a wrong clock accuses nobody.
@@ -72,6 +72,12 @@ async fn clock(patient: &Patient<'_>, found: &mut Vec<Finding>) {
     let todo = "timedatectl set-ntp true, or run chrony or another NTP client";
     let weight = if off >= CLOCK_WRONG { Weight::Stops } else { Weight::Advice };
     found.push(Finding::new("clock", weight, what, why, todo));
+}
+
+/// How far a moment lies outside of the time from `from` to `to`: an answer was written at some moment between question
+/// and answer, however long its way was.
+fn outside(moment: u64, from: u64, to: u64) -> u64 {
+    from.saturating_sub(moment).max(moment.saturating_sub(to))
 }
 
 fn disk(patient: &Patient<'_>, found: &mut Vec<Finding>) {
@@ -242,5 +248,19 @@ fn is_private(at: SocketAddr) -> bool {
     match at {
         SocketAddr::V4(at) => at.ip().is_private() || at.ip().is_loopback() || at.ip().is_link_local(),
         SocketAddr::V6(at) => at.ip().is_unique_local() || at.ip().is_loopback() || at.ip().is_unicast_link_local(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_on_its_way_for_long_accuses_no_clock() {
+        // Asked at 10 s, answered at 20 s: it was written somewhere between.
+        for within in [10_000, 15_000, 20_000] {
+            assert_eq!(outside(within, 10_000, 20_000), 0);
+        }
+        assert_eq!((outside(7_000, 10_000, 20_000), outside(23_000, 10_000, 20_000)), (3_000, 3_000));
     }
 }

@@ -1,20 +1,21 @@
 //! `diemd doctor` on broken set-ups: each is named, alone and beside another one, and a good one has nothing.
 
 use std::{
-    any::Any,
     collections::BTreeSet,
     fs,
-    io::{ErrorKind, Read as _, Write as _},
-    net::TcpListener,
+    io::ErrorKind,
+    net::{SocketAddr, TcpListener},
     os::unix::{
         fs::{PermissionsExt as _, chown},
         process::CommandExt as _,
     },
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    time::Duration,
 };
 
 use diem_api::{Hash, Status};
+use diem_host::ports;
 use diem_types::APP_VERSION;
 use rustix::process::{Pid, Resource, Rlimit, Signal, geteuid, prlimit};
 use serde_json::Value;
@@ -26,6 +27,7 @@ use crate::support::{
     ports::Ports,
     process::{diemd, run, signal, words},
     single::{Single, comet_home, instant_home, own_chain},
+    stand_in::{node_that_says, status_of},
 };
 
 /// A copy of a good home, on which a break is tried.
@@ -34,7 +36,9 @@ struct Trial {
     urls: Vec<String>,
     /// What the shell does before.
     before: &'static str,
-    held: Vec<Box<dyn Any>>,
+    held: Vec<TcpListener>,
+    /// The ports of a home that no other trial has.
+    _ports: Option<Ports>,
     _folder: tempfile::TempDir,
 }
 
@@ -43,7 +47,7 @@ impl Trial {
         let folder = tempfile::tempdir().unwrap();
         let home = folder.path().join("home");
         copy(good, &home);
-        Self { home, urls: Vec::new(), before: "ulimit -n 4096", held: Vec::new(), _folder: folder }
+        Self { home, urls: Vec::new(), before: "ulimit -n 4096", held: Vec::new(), _ports: None, _folder: folder }
     }
 
     /// A good home of a chain that is none of development.
@@ -52,7 +56,9 @@ impl Trial {
         let genesis = folder.path().join("genesis.toml");
         fs::write(&genesis, own_chain("doctor-1")).unwrap();
         let (good, _) = comet_home(folder.path(), &ports, ["--genesis", genesis.to_str().unwrap()]);
-        Self::of(&good)
+        let mut trial = Self::of(&good);
+        trial._ports = Some(ports);
+        trial
     }
 
     fn comet(&self, file: &str) -> PathBuf {
@@ -71,11 +77,24 @@ impl Trial {
 
     /// Listens where the node would.
     fn occupy(&mut self, key: &str) {
-        self.held.push(Box::new(TcpListener::bind(self.setting(key)).unwrap()));
+        self.held.push(TcpListener::bind(self.setting(key)).unwrap());
+    }
+
+    /// An address of this home that nothing has: of the four nodes for which ports were claimed, it is the first.
+    fn spare(&self) -> SocketAddr {
+        let p2p: SocketAddr = self.setting("comet.p2p").parse().unwrap();
+        SocketAddr::new(p2p.ip(), p2p.port() + 100)
     }
 
     fn examined(&self) -> Seen {
         examined(&self.home, self.before, &self.urls)
+    }
+}
+
+impl Drop for Trial {
+    fn drop(&mut self) {
+        // The next trial has the same ports.
+        self.held.drain(..).for_each(ports::give_back);
     }
 }
 
@@ -117,49 +136,6 @@ fn examined(home: &Path, before: &str, urls: &[String]) -> Seen {
     (names, ran.status.code())
 }
 
-/// A node that says this status at this time, as long as the test runs.
-fn node_that_says(status: &Status, date: &str) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let body = serde_json::to_string(status).unwrap();
-    let head =
-        format!("HTTP/1.1 200 OK\r\ndate: {date}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
-    std::thread::spawn(move || {
-        for mut stream in listener.incoming().flatten() {
-            let _ = stream.read(&mut [0; 4096]);
-            let _ = stream.write_all(format!("{head}{body}").as_bytes());
-        }
-    });
-    url
-}
-
-fn now() -> String {
-    httpdate::fmt_http_date(std::time::SystemTime::now())
-}
-
-fn status_of(home: &Path) -> Status {
-    let genesis = diem_genesis::load(&home.join("genesis.json"), None).unwrap();
-    Status {
-        chain_id: genesis.chain_id.clone(),
-        genesis_hash: Hash(genesis.hash()),
-        app_version: APP_VERSION,
-        version: "0".into(),
-        moniker: "other".into(),
-        engine: "cometbft".into(),
-        engine_version: None,
-        latest: None,
-        oldest_state_height: None,
-        began_at: None,
-        first_block: None,
-        snapshots: Vec::new(),
-        catching_up: Some(false),
-        peers: Some(1),
-        trouble: None,
-        peer: None,
-        uptime_seconds: 1,
-    }
-}
-
 type Break = (&'static str, i32, fn(&mut Trial));
 
 /// The broken set-ups: what is found, the exit code, and how it is broken. Neighbours do not hide each other.
@@ -187,12 +163,12 @@ const BREAKS: [Break; 36] = [
     ("genesis", 1, |trial| {
         let mut other = status_of(&trial.home);
         other.genesis_hash = Hash([7; 32]);
-        trial.urls.push(node_that_says(&other, &now()));
+        trial.urls.push(node_that_says(&other, Duration::ZERO));
     }),
     ("signing_state", 1, |trial| fs::remove_file(trial.comet("data/priv_validator_state.json")).unwrap()),
     ("version", 1, |trial| {
         let later = Status { app_version: APP_VERSION + 1, ..status_of(&trial.home) };
-        trial.urls.push(node_that_says(&later, &now()));
+        trial.urls.push(node_that_says(&later, Duration::ZERO));
     }),
     ("external_address", 1, |trial| trial.set("comet.external_address", "no-such-host.invalid:26656")),
     // The keys of this chain are known to everybody.
@@ -202,8 +178,7 @@ const BREAKS: [Break; 36] = [
     ("archive", 1, |trial| fs::create_dir(trial.home.join("restore")).unwrap()),
     ("signing_state", 1, |trial| fs::write(trial.comet("data/priv_validator_state.json"), "{}").unwrap()),
     ("clock", 1, |trial| {
-        let date = httpdate::fmt_http_date(std::time::SystemTime::now() + std::time::Duration::from_secs(120));
-        trial.urls.push(node_that_says(&status_of(&trial.home), &date));
+        trial.urls.push(node_that_says(&status_of(&trial.home), Duration::from_secs(120)));
     }),
     ("nodes", 0, |trial| {
         trial.before = "ulimit -n 4096; export SSL_CERT_FILE=/nowhere/at/all SSL_CERT_DIR=/nowhere/either";
@@ -222,8 +197,7 @@ const BREAKS: [Break; 36] = [
         fs::remove_dir_all(unpacked).unwrap();
     }),
     ("signer", 1, |trial| {
-        let address = trial.setting("comet.p2p").replace(":2", ":1");
-        trial.set("comet.signer", &format!("tcp://{address}"));
+        trial.set("comet.signer", &format!("tcp://{}", trial.spare()));
     }),
     ("home_mode", 0, |trial| {
         fs::set_permissions(trial.home.join("data"), fs::Permissions::from_mode(0o770)).unwrap();
@@ -238,13 +212,11 @@ const BREAKS: [Break; 36] = [
     ("log", 0, |trial| trial.set("log.file", "missing/node.log")),
     ("key", 1, |trial| fs::write(trial.home.join("bridge_key.json"), "{").unwrap()),
     ("open_to_the_world", 0, |trial| {
-        let abci = trial.setting("comet.p2p").replace("127.0.0.1:2", "0.0.0.0:1");
-        trial.set("comet.abci", &abci);
+        trial.set("comet.abci", &format!("0.0.0.0:{}", trial.spare().port()));
     }),
     ("key", 1, |trial| fs::write(trial.comet("config/node_key.json"), "{").unwrap()),
     ("ports", 1, |trial| {
-        let abci = trial.setting("comet.p2p").replace(":2", ":1");
-        trial.set("comet.abci", &abci);
+        trial.set("comet.abci", &trial.spare().to_string());
         trial.occupy("comet.abci");
     }),
     ("genesis", 1, |trial| fs::remove_file(trial.home.join("genesis.json")).unwrap()),
@@ -273,7 +245,7 @@ fn each_broken_set_up_is_named_alone_and_beside_another_and_a_good_one_has_nothi
     let (folder, ports) = (tempfile::tempdir().unwrap(), Ports::claim());
     let (good, _) = comet_home(folder.path(), &ports, ["--preset", "dev"]);
     let mut trial = Trial::of(&good);
-    trial.urls.push(node_that_says(&status_of(&good), &now()));
+    trial.urls.push(node_that_says(&status_of(&good), Duration::ZERO));
     fs::remove_dir_all(trial.home.join("run")).unwrap();
     assert_eq!(trial.examined(), well());
     assert!(!trial.home.join("run").exists(), "nothing is made in the home");

@@ -19,6 +19,7 @@ pub mod process;
 pub mod program;
 pub mod proxy;
 pub mod single;
+pub mod stand_in;
 pub mod two_votes;
 
 use std::{
