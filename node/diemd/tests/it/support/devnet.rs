@@ -100,8 +100,7 @@ impl Devnet {
     /// is. Its snapshots come as often as those of any other devnet.
     pub fn of_long_trust(validators: usize, change: impl FnOnce(&mut GenesisDoc)) -> Self {
         Self::of_another_genesis(validators, Some("10s"), |doc| {
-            doc.app.staking.params.unbonding_ms = A_DAY_MS;
-            doc.consensus.evidence_max_age_ms = A_DAY_MS;
+            trust_for_long(doc);
             change(doc);
         })
     }
@@ -268,6 +267,13 @@ impl Devnet {
         let amount = Amount::ONE.checked_mul(vvv).unwrap();
         TxBuilder::transfer(&self.doc, &person(from), nonce, to, amount).bytes()
     }
+}
+
+/// Has validators answer for what they signed for a day, so that headers are trusted for longer than a test takes, however
+/// slow the machine is.
+pub fn trust_for_long(doc: &mut GenesisDoc) {
+    doc.app.staking.params.unbonding_ms = A_DAY_MS;
+    doc.consensus.evidence_max_age_ms = A_DAY_MS;
 }
 
 impl Drop for Devnet {
