@@ -187,6 +187,7 @@ async fn lying_peers_are_named_and_dropped_and_an_honest_one_brings_the_snapshot
     let goal = reach(&joiner.client(), height(&client).await.unwrap() + 2).await;
     assert_eq!(root(&joiner.client(), goal).await, root(&client, goal).await);
     let log = joiner.log();
+    let looks = log.matches("CometBFT started").count();
     for (liar, (_, says)) in liars.iter().zip(&lies) {
         let Some(says) = says else {
             // One that sends nothing is named, whether it is silent, empty or gone: of the last, its connection may be all that
@@ -203,7 +204,11 @@ async fn lying_peers_are_named_and_dropped_and_an_honest_one_brings_the_snapshot
         assert!(named.is_some_and(|line| line.contains(says)), "{says}: {log}");
         // CometBFT asks for a wrong chunk again before it drops the sender, so that the same one may be asked once more; and
         // where it was started anew to look again, so it may then.
-        assert!(liar.asked() <= 4, "{says}: it is dropped, and was asked {} times", liar.asked());
+        assert!(
+            liar.asked() <= 4.max(2 * looks),
+            "{says}: it is dropped, and was asked {} times in {looks}",
+            liar.asked()
+        );
     }
     // Where it took long, CometBFT was started anew to look again, and both were offered again.
     assert!(log.matches("an offered snapshot is refused: its chunks fold to").count() >= 2, "{log}");
