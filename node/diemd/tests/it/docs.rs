@@ -8,7 +8,7 @@ use std::{
 
 use diem_client::Client;
 
-use crate::support::ports::Ports;
+use crate::support::{client::PATIENCE, ports::Ports};
 
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_path_buf()
@@ -90,7 +90,7 @@ impl Devnet {
         while !ready.exists() {
             let ended = devnet.child.try_wait().unwrap();
             assert!(ended.is_none(), "the devnet ended: {}", std::fs::read_to_string(&log).unwrap());
-            assert!(started.elapsed() < Duration::from_secs(120), "the devnet does not get ready");
+            assert!(started.elapsed() < PATIENCE, "the devnet does not get ready");
             std::thread::sleep(Duration::from_millis(50));
         }
         let ready: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(ready).unwrap()).unwrap();

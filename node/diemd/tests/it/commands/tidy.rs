@@ -252,13 +252,18 @@ fn a_terminal_shows_again_what_is_typed_whatever_ends_a_question() {
     for (key, signal, code) in
         [("\x03", "", "130"), ("\x1c", "", "131"), ("", "INT", "130"), ("", "TERM", "130"), ("", "QUIT", "131")]
     {
-        let home = tempfile::tempdir().unwrap();
-        let add = format!("{diemd} keys add new --home {}", home.path().display());
+        let folder = tempfile::tempdir().unwrap();
+        let (home, asks) = (folder.path().join("home"), folder.path().join("asks"));
+        fs::create_dir(&home).unwrap();
+        let add = format!("{diemd} keys add new --home {}", home.display());
+        // The signal comes once the question is there.
+        let wait = format!("until [ -e {} ]; do sleep 0.1; done", asks.display());
+        let kill = if signal.is_empty() { String::new() } else { format!("({wait}; pkill -{signal} -P $$ diemd) &") };
         // The shell outlives the key, which goes to both.
-        let kill = if signal.is_empty() { String::new() } else { format!("(sleep 1; pkill -{signal} -P $$ diemd) &") };
         let commands = format!("trap : INT QUIT; {kill} {add}; echo code $?; stty -a");
         let Some(mut screen) = Screen::run(&commands) else { return };
         screen.until("new passphrase for `new`: ");
+        fs::write(asks, "").unwrap();
         screen.keys(key);
         screen.until("code ");
         let after = screen.rest();
