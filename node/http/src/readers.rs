@@ -18,8 +18,9 @@ use diem_engine::metrics::Panics;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-/// The nice value by which their priority is lower than that of the node's other threads; 19 is the most there is.
+/// The nice value by which their priority is lower than that of the node's other threads, and the most that there is.
 pub(super) const NICE: i32 = 10;
+pub(super) const NICEST: i32 = 19;
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -66,8 +67,9 @@ impl Readers {
 
 /// Lowers the priority of the calling thread, and no other, below those that make blocks.
 pub(super) fn stand_behind() {
+    let own = rustix::process::getpriority_process(None).unwrap_or_default();
     // If the system refuses, this thread competes with the rest.
-    let _ = rustix::process::setpriority_process(None, NICE);
+    let _ = rustix::process::setpriority_process(None, own.saturating_add(NICE).min(NICEST));
 }
 
 fn work(incoming: &Mutex<Receiver<Job>>, panics: &Panics) {
