@@ -3,7 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use diem_api::{BaseCheckpoint, Wait};
@@ -22,7 +22,7 @@ use super::{
     traffic::{FEE, Traffic, amount},
 };
 use crate::support::{
-    client::{height, person, reach, root, until},
+    client::{PATIENCE, height, person, reach, root, until},
     devnet::EngineUnderTest,
     network::turn,
 };
@@ -114,16 +114,24 @@ async fn all_burns(bridge: &Bridge) {
     let own = |first: u64| (first..transfers()).step_by(usize::try_from(burners).unwrap());
     join_all((0..burners).map(async |first| {
         for number in own(first) {
-            until(&format!("the arrival of transfer {number}"), async || {
-                tokio::time::sleep(LOOK_PAUSE).await;
-                let has = bridge.balance_of(&account(burner(number))).await.unwrap();
-                (has >= amount(number)).then_some(())
-            })
-            .await;
+            arrives_in_turn(bridge, number).await;
             burn(bridge, burner(number), amount(number), &home_of(number)).await;
         }
     }))
     .await;
+}
+
+/// Waits for a transfer that has its turn behind others, for as long as something happens on Base.
+async fn arrives_in_turn(bridge: &Bridge, number: u64) {
+    let (mut events, mut since) = (0, Instant::now());
+    while bridge.balance_of(&account(burner(number))).await.unwrap() < amount(number) {
+        let now = bridge.state().await.unwrap().event_nonce;
+        if now > events {
+            (events, since) = (now, Instant::now());
+        }
+        assert!(since.elapsed() < PATIENCE, "transfer {number} does not arrive after event {events}");
+        tokio::time::sleep(LOOK_PAUSE).await;
+    }
 }
 
 /// Checks that nothing is on its way, that the escrow is the supply on Base, and that only fees are left there.
