@@ -1,6 +1,6 @@
 //! Real faults of real nodes, seen by a real Prometheus: each alert fires, and resolves when the fault is over.
 
-use std::{fs, num::NonZeroU64, path::Path};
+use std::{fs, net::SocketAddr, num::NonZeroU64, path::Path};
 
 use diem_api::{State, Wait};
 use diem_client::Client;
@@ -10,6 +10,7 @@ use diem_staking as staking;
 use diem_testkit::{Person, TxBuilder};
 use diem_types::Call;
 use rustix::process::Signal;
+use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -17,14 +18,15 @@ use tokio::{
 
 use super::{files::queries, prometheus::Prometheus, tools};
 use crate::support::{
-    client::{reach, until},
+    client::{height, reach, until},
     devnet::Devnet,
     disk::SmallDisk,
     files::copy,
+    line::Line,
     network::turn,
     ports::Ports,
     process::signal,
-    single::{Single, instant_home},
+    single::{Single, comet_home, instant_home},
 };
 
 /// The validator to which most happens.
@@ -88,8 +90,9 @@ async fn faults_of_a_chain_of_four_are_told_and_end() {
     let of_twin = Ports::claim();
     let ports: Vec<u16> = (0..4).map(|node| port(&devnet, node)).collect();
     let twin_port = 9_464 + of_twin.offset;
+    let follower = Follower::start(&devnet).await;
     let of_comet: Vec<u16> = (0..4).map(|node| comet_port(&devnet.home(node))).collect();
-    let prometheus = Prometheus::start(&tools, &[&ports[..], &[twin_port]].concat(), &of_comet).await;
+    let prometheus = Prometheus::start(&tools, &[&ports[..], &[twin_port, follower.port()]].concat(), &of_comet).await;
     let client = devnet.client(0);
     without_peers(&prometheus, of_comet[0]).await;
 
@@ -107,6 +110,7 @@ async fn faults_of_a_chain_of_four_are_told_and_end() {
     fs::rename(&shelf, &away).unwrap();
     fs::write(&shelf, "").unwrap();
 
+    cut_off(&prometheus, &devnet, follower).await;
     refusing(&prometheus, &devnet, ports[0]).await;
     restarting(&prometheus, &devnet).await;
     frozen(&prometheus, &devnet, &client).await;
@@ -120,6 +124,73 @@ async fn faults_of_a_chain_of_four_are_told_and_end() {
     for node in nodes {
         assert!(node.stop().success());
     }
+}
+
+/// A full node that reaches the chain by one line only.
+struct Follower {
+    node: Single,
+    /// The ports of the node, and the second p2p port for the line to its only peer.
+    ports: Ports,
+    peer: SocketAddr,
+    line: Line,
+    _folder: TempDir,
+}
+
+impl Follower {
+    async fn start(devnet: &Devnet) -> Self {
+        let (folder, ports) = (tempfile::tempdir().unwrap(), Ports::claim());
+        let genesis = devnet.dir().join("genesis.json");
+        let (home, _) = comet_home(folder.path(), &ports, ["--genesis", genesis.to_str().unwrap()]);
+        let (id, peer) = devnet.ready["nodes"][0]["peer"].as_str().unwrap().split_once('@').unwrap();
+        let (peer, at) = (peer.parse().unwrap(), Self::end_of_line(&ports));
+        let line = Line::lay(at, peer).await;
+        let only = format!("comet.peers={id}@{at}");
+        // It asks nobody for other addresses, and takes nobody who has heard of its own.
+        let settings = ["--set", &only, "--set", "comet.pex=false", "--set", "comet.max_inbound=0"];
+        let node = Single::start(&home, &settings);
+        Self { node, ports, peer, line, _folder: folder }
+    }
+
+    fn end_of_line(ports: &Ports) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], 26_756 + ports.offset))
+    }
+
+    /// The port of its metrics.
+    fn port(&self) -> u16 {
+        9_464 + self.ports.offset
+    }
+}
+
+/// A full node is cut off from its peers while the others go on: it is behind until it reaches them again.
+async fn cut_off(prometheus: &Prometheus, devnet: &Devnet, follower: Follower) {
+    let (port, at, chain) = (follower.port(), Follower::end_of_line(&follower.ports), devnet.client(0));
+    let Follower { node, ports: _ports, peer, line, _folder } = follower;
+    let client = node.client();
+    let behind = async || {
+        let firing = prometheus.firing().await;
+        firing.into_iter().filter(|alert| alert.starts_with("DiemBehind")).collect::<Vec<_>>()
+    };
+    let here = reach(&chain, 1).await;
+    reach(&client, here).await;
+    for alert in ["DiemBehind", "DiemNoPeers"] {
+        prometheus.resolves(alert, port).await;
+    }
+
+    drop(line);
+    prometheus.fires("DiemNoPeers", port).await;
+    let stands = height(&client).await.unwrap();
+    prometheus.fires("DiemBehind", port).await;
+    // The others make blocks, which it does not get.
+    assert_eq!(behind().await.len(), 1);
+    let goes_on = reach(&chain, stands + 10).await;
+    assert_eq!(height(&client).await, Some(stands));
+
+    let _line = Line::lay(at, peer).await;
+    reach(&client, goes_on).await;
+    for alert in ["DiemBehind", "DiemNoPeers"] {
+        prometheus.resolves(alert, port).await;
+    }
+    assert!(node.stop().success());
 }
 
 /// The API of a node has as many streams as it takes.

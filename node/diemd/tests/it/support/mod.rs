@@ -12,6 +12,7 @@ pub mod hosts;
 pub mod image;
 pub mod instant;
 pub mod intercepted;
+pub mod line;
 pub mod load;
 pub mod network;
 pub mod ports;
