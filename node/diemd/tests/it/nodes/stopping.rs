@@ -7,20 +7,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-use diem_api::{State, Wait};
 use diem_client::Client;
-use diem_core::{Address, Amount, sha256};
-use diem_testkit::TxBuilder;
+use diem_core::sha256;
 use diem_types::GenesisDoc;
 use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::support::{
-    client::{PATIENCE, answering, height, person, reach, until},
+    client::{PATIENCE, answering, reach},
     devnet::{Devnet, EngineUnderTest},
     ports::Ports,
     process::{run, signal, words},
     single::{Single, instant_home},
+    stopping::{events, says_that_it_stops, transfers},
 };
 
 /// A number by which the test is made larger or repeated.
@@ -39,61 +38,6 @@ async fn load(client: Client, doc: GenesisDoc) -> Vec<[u8; 32]> {
     futures::future::join_all((0..4).map(|who| transfers(client.clone(), doc.clone(), who))).await.concat()
 }
 
-/// Sends one transfer after the other until the node answers no more; returns those that it called committed.
-async fn transfers(client: Client, doc: GenesisDoc, who: u32) -> Vec<[u8; 32]> {
-    let sender = person(who);
-    let Ok(account) = client.account(&sender.address, None, false).await else { return Vec::new() };
-    let (mut nonce, mut committed) = (account.nonce_to_send(), Vec::new());
-    loop {
-        let tx = TxBuilder::transfer(&doc, &sender, nonce, Address([0x61; 20]), Amount::ONE).bytes();
-        match client.submit(tx.to_vec(), Wait::Committed, Duration::from_secs(60)).await {
-            Ok(sent) if sent.state == State::Committed => committed.push(diem_core::tx::tx_hash(&tx)),
-            _ => return committed,
-        }
-        nonce += 1;
-    }
-}
-
-/// Reads the events of a node until the stream ends.
-async fn events(api: String) -> String {
-    let mut text = Vec::new();
-    let mut answer = reqwest::get(format!("{api}/v1/events")).await.unwrap();
-    while let Ok(Some(chunk)) = answer.chunk().await {
-        text.extend_from_slice(&chunk);
-    }
-    String::from_utf8(text).unwrap()
-}
-
-async fn get(url: &str) -> Option<(u16, String)> {
-    let answer = reqwest::get(url).await.ok()?;
-    Some((answer.status().as_u16(), answer.text().await.ok()?))
-}
-
-/// The URL of a home's server of metrics.
-fn metrics(home: &Path) -> String {
-    let config: toml::Table = fs::read_to_string(home.join("config.toml")).unwrap().parse().unwrap();
-    format!("http://{}", config["metrics"]["listen"].as_str().unwrap())
-}
-
-/// Checks that a node whose end was asked for says so everywhere, and answers all the same.
-async fn says_that_it_stops(node: &Single) {
-    let probes = [node.api.clone(), metrics(&node.home)];
-    for probe in &probes {
-        let url = format!("{probe}/readyz");
-        let ready = until("word that the node is stopping", async || {
-            let (status, text) = get(&url).await?;
-            (status == 503).then(|| serde_json::from_str::<Value>(&text).unwrap())
-        })
-        .await;
-        assert_eq!(ready["reasons"][0]["name"], "stopping", "{ready}");
-        assert_eq!((&ready["checks"]["stopping"], &ready["ready"]), (&"not".into(), &false.into()), "{ready}");
-    }
-    let (_, series) = get(&format!("{}/metrics", probes[1])).await.unwrap();
-    assert!(series.contains("diem_ready{check=\"stopping\"} 0\n"), "{series}");
-    let before = height(&node.client()).await.unwrap();
-    reach(&node.client(), before + 1).await;
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_is_told_to_end_under_load_says_so_first_and_loses_nothing() {
     let (stops, seed) = (number("TERM_STOPS", 2), number("TERM_SEED", 20_261_130));
@@ -107,7 +51,7 @@ async fn a_node_that_is_told_to_end_under_load_says_so_first_and_loses_nothing()
         let loading = tokio::spawn(load(node.client(), devnet.doc.clone()));
         // A node that was stopped after it had signed a proposal makes its next block a round later.
         reach(&node.client(), begun + 2).await;
-        let reading = tokio::spawn(events(node.api.clone()));
+        let reading = tokio::spawn(events(&node.api).await);
         tokio::time::sleep(moment(seed, round)).await;
         if drains {
             signal(node.pid(), Signal::TERM);

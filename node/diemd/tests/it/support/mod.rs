@@ -21,6 +21,7 @@ pub mod program;
 pub mod proxy;
 pub mod single;
 pub mod stand_in;
+pub mod stopping;
 pub mod two_votes;
 
 use std::{
