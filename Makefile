@@ -40,10 +40,11 @@ devnet: build ## run a local chain of four validators; ARGS="..." goes on to `di
 	@exec $(TARGET_DIR)/debug/diemd devnet $(ARGS)
 
 # The mint curve is computed at genesis: its table must be the same at every optimisation level.
-# Where Node.js is, the tests against a local Base are not left out.
+# Where Node.js is, the tests against a local Base are not left out, and neither is what scripts/abilities.sh finds possible.
 test: setup ## run every test
 	@scripts/contracts.sh install
-	TESTS_NEED_ANVIL=$$(test -f contracts/node_modules/.package-lock.json && echo yes) cargo test --workspace
+	TESTS_NEED_ANVIL=$$(test -f contracts/node_modules/.package-lock.json && echo yes) \
+		TESTS_NEED="$$(scripts/abilities.sh)" cargo test --workspace
 	@for level in 0 3; do \
 		cargo test --workspace --test computed_table --config profile.dev.package.diem-diem.opt-level=$$level || exit 1; \
 	done

@@ -6,7 +6,7 @@
 
 use std::{
     fs::{self, File},
-    io,
+    io::{self, Write as _},
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::{Duration, Instant},
@@ -75,10 +75,8 @@ pub fn find_for_tests() -> Option<PathBuf> {
     if found.is_none() {
         let is_needed = std::env::var_os(NEEDED).is_some_and(|value| !value.is_empty());
         assert!(!is_needed, "anvil is not installed here, and {NEEDED} is set: run `npm ci` in contracts/");
-        #[expect(clippy::print_stderr, reason = "what was left out is said")]
-        {
-            eprintln!("left out: anvil is not installed here (`npm ci` in contracts/ installs it)");
-        }
+        // The words of the macros are kept from whoever runs tests that pass. A closed standard error keeps these too.
+        let _ = writeln!(io::stderr(), "left out: anvil is not installed here (`npm ci` in contracts/ installs it)");
     }
     found
 }

@@ -8,7 +8,7 @@ use std::{
 
 use diem_client::Client;
 
-use crate::support::{client::PATIENCE, ports::Ports};
+use crate::support::{client::PATIENCE, left_out::say, ports::Ports};
 
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_path_buf()
@@ -155,7 +155,7 @@ fn every_command_of_the_documentation_works() {
     for page in pages().into_iter().filter(|page| !page.ends_with(JOINING)) {
         for script in commands(&page) {
             if script.contains(BASE) && devnet.base.is_none() {
-                eprintln!("left out, because anvil is not installed here: {script}");
+                say(&format!("anvil is not installed here: {script}"));
                 continue;
             }
             devnet.next_day();

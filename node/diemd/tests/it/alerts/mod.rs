@@ -12,6 +12,8 @@ use std::{
     process::Command,
 };
 
+use crate::support::left_out::say;
+
 /// The root of the repository.
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_path_buf()
@@ -23,10 +25,8 @@ pub(crate) fn tools() -> Option<PathBuf> {
     assert!(found.status.success(), "{}", String::from_utf8_lossy(&found.stderr));
     let folder = String::from_utf8(found.stdout).unwrap().trim().to_owned();
     if folder.is_empty() {
-        eprintln!(
-            "left out: this machine has no promtool and cannot get one: {}",
-            String::from_utf8_lossy(&found.stderr)
-        );
+        let why = String::from_utf8_lossy(&found.stderr);
+        say(&format!("this machine has no promtool and cannot get one: {why}"));
         return None;
     }
     Some(folder.into())

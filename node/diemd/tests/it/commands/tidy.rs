@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::chain::Chain;
+use crate::support::left_out::left_out;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_home_that_is_open_to_others_is_no_place_for_keys() {
@@ -202,10 +203,7 @@ impl Screen {
         let mut script = Command::new("script");
         script.args(["-q", "-e", "-c", commands, "/dev/null"]).env("SHELL", "/bin/sh");
         let Ok(mut script) = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn() else {
-            #[expect(clippy::print_stderr, reason = "what was left out is said")]
-            {
-                eprintln!("there is no `script` (util-linux) here: the terminal was not tried");
-            }
+            left_out("terminal", "there is no `script` (util-linux) here: the terminal was not tried");
             return None;
         };
         let (stdin, stdout) = (script.stdin.take().unwrap(), script.stdout.take().unwrap());

@@ -6,6 +6,7 @@ use rustix::process::Signal;
 
 use crate::support::{
     client::reach,
+    left_out::left_out,
     ports::Ports,
     process::{diemd, pid_of, run, signal, words},
     single::{Single, comet_home, instant_home, own_chain},
@@ -212,7 +213,7 @@ fn a_read_only_disk_is_named() {
     // The test needs a mount of its own, and the right to make one.
     let allowed = std::process::Command::new("unshare").args(["--mount", "--map-root-user", "true"]).status();
     if !allowed.is_ok_and(|status| status.success()) {
-        println!("skipped: this machine does not let a test have mounts of its own");
+        left_out("mounts", "this machine does not let a test have mounts of its own");
         return;
     }
     let script =
@@ -225,7 +226,7 @@ fn a_read_only_disk_is_named() {
         .unwrap();
     let said = words(&output);
     if output.status.code() == Some(99) {
-        println!("skipped: this machine does not let a test mount a read-only disk: {said}");
+        left_out("mounts", format!("this machine does not let a test mount a read-only disk: {said}"));
         return;
     }
     assert_eq!(output.status.code(), Some(1), "{said}");

@@ -24,6 +24,7 @@ use crate::support::{
     client::{answering, height, person, reach, until},
     home::free_ports,
     image,
+    left_out::left_out,
     network::turn,
     ports::Ports,
     process::{Ended, run, words},
@@ -44,7 +45,7 @@ fn signer_program() -> Option<PathBuf> {
     }
     let module = "github.com/cometbft/cometbft/cmd/priv_val_server@v0.38.25";
     let Ok(made) = Command::new("go").args(["install", module]).env("GOBIN", folder).output() else {
-        eprintln!("left out: there is no Go to compile CometBFT's remote signer with");
+        left_out("go", "there is no Go to compile CometBFT's remote signer with");
         return None;
     };
     assert!(made.status.success(), "{}", words(&made));

@@ -22,6 +22,7 @@ use rustix::process::Signal;
 
 use crate::support::{
     client::{PATIENCE, height, reach, until},
+    left_out::left_out,
     ports::Ports,
     process::signal,
     single::{Single, comet_home, instant_home},
@@ -157,7 +158,7 @@ impl Frozen {
         match told.recv().unwrap() {
             Ok(()) => Some(Self { thaw, tracer }),
             Err(error) => {
-                println!("left out: this machine lets no test stop a thread ({error})");
+                left_out("threads", format!("this machine lets no test stop a thread ({error})"));
                 None
             }
         }

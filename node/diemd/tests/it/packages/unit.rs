@@ -11,6 +11,7 @@ use rustix::process::Signal;
 
 use crate::support::{
     client::{person, reach, until},
+    left_out::{left_out, say},
     ports::Ports,
     process::{Ended, diemd, signal, wait, words},
     single::comet_home,
@@ -61,7 +62,7 @@ fn systemd_finds_nothing_wrong_with_the_unit_and_little_that_it_may_do() {
         match output {
             Ok(output) => Some(output),
             Err(error) => {
-                println!("left out: systemd-analyze is not installed here ({error})");
+                left_out("systemd-analyze", format!("systemd-analyze is not installed here ({error})"));
                 None
             }
         }
@@ -92,7 +93,7 @@ async fn a_node_runs_under_the_restrictions_of_the_unit() {
     }
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(fs::File::create(&log).unwrap());
     let Ok(child) = command.spawn() else {
-        println!("left out: there is no unshare here");
+        left_out("mounts", "there is no unshare here");
         return;
     };
     let mut node = Ended(child);
@@ -109,7 +110,7 @@ async fn a_node_runs_under_the_restrictions_of_the_unit() {
         // unshare itself ends with 1 where the kernel lets nobody have a namespace.
         let is_missing = code == Some(77) || said.contains("unshare failed");
         assert!(is_missing, "the node has ended with {code:?}\n{said}");
-        println!("left out: this machine cannot restrict a process as the unit does: {said}");
+        say(&format!("this machine cannot restrict a process as the unit does: {said}"));
         return;
     }
     reach(&client, 3).await;

@@ -6,7 +6,7 @@ use std::{
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
-use super::client::PATIENCE;
+use super::{client::PATIENCE, left_out::left_out};
 
 /// A shell in a mount namespace of its own, with a small disk mounted on a folder.
 pub struct SmallDisk {
@@ -21,7 +21,7 @@ impl SmallDisk {
     pub fn mount(at: &Path, size: &str) -> Option<Self> {
         let mounted = Self::mounted(at, size);
         if mounted.is_none() {
-            println!("skipped: this machine does not let a test have mounts of its own");
+            left_out("mounts", "this machine does not let a test have mounts of its own");
         }
         mounted
     }

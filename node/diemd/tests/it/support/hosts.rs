@@ -8,6 +8,8 @@ use std::{
 
 use serde_json::Value;
 
+use super::left_out::left_out;
+
 /// A shell in namespaces of its own, where nothing of this machine's network can be reached; all that it started ends
 /// with it.
 pub struct Hosts {
@@ -48,7 +50,8 @@ impl Hosts {
             }
         }
         if hosts.run(&made).map(|(code, _)| code) != Some(0) {
-            println!("skipped: this machine does not let a test have networks of its own, or has no `ip` or `curl`");
+            let why = "this machine does not let a test have networks of its own, or has no `ip` or `curl`";
+            left_out("networks", why);
             return None;
         }
         Some(hosts)

@@ -6,7 +6,7 @@ use std::{
     process::Command,
 };
 
-use super::process::words;
+use super::{left_out::left_out, process::words};
 use crate::docs::root;
 
 /// The folder of the images.
@@ -30,7 +30,7 @@ pub fn signer_program(folder: &Path) -> Option<PathBuf> {
     fs::create_dir(folder).unwrap();
     fs::copy(docker().join("signer/main.go"), folder.join("main.go")).unwrap();
     if Command::new("go").arg("version").output().is_err() {
-        eprintln!("left out: there is no Go to compile the signer with");
+        left_out("go", "there is no Go to compile the signer with");
         return None;
     }
     let mut shell = Command::new("sh");

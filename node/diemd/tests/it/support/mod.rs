@@ -12,6 +12,7 @@ pub mod hosts;
 pub mod image;
 pub mod instant;
 pub mod intercepted;
+pub mod left_out;
 pub mod line;
 pub mod load;
 pub mod network;
