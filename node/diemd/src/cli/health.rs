@@ -7,11 +7,11 @@ use clap::Args;
 use diem_cli::{
     Failure, common,
     failure::failed,
-    output::{print_text, say},
+    output::{Output, say},
 };
 use diem_client::Client;
 use diem_config::{Config, Length};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::node::HomeArgs;
 
@@ -29,6 +29,9 @@ pub struct HealthCommand {
     /// Longest time until the answer.
     #[arg(long, value_name = "TIME", default_value = "5s")]
     patience: Length,
+    /// How to print that it is well: in JSON, what /readyz answers where that is asked.
+    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
+    output: Output,
 }
 
 impl HealthCommand {
@@ -48,9 +51,15 @@ impl HealthCommand {
         let client = Client::new(&format!("http://{}", reached(address))).map_err(failed)?;
         let answer = common::block_on(async { Ok(client.probe(path, self.patience.duration()).await) })?;
         match answer {
-            Ok((true, _)) => {
+            Ok((true, body)) => {
+                let told = if self.ready {
+                    serde_json::from_slice(&body).unwrap_or_else(|_| json!({ "ready": true }))
+                } else {
+                    json!({ "healthy": true })
+                };
+                let word = if self.ready { "ready" } else { "healthy" };
                 // A node that is well must not be taken for one that is not because nobody reads that.
-                if let Err(unwritten) = print_text(if self.ready { "ready" } else { "healthy" }) {
+                if let Err(unwritten) = self.output.print(&told, |_| word.into()) {
                     say(&format!("diemd: the node is well, and {}", unwritten.error));
                 }
                 Ok(())

@@ -17,10 +17,11 @@ pub mod shell;
 pub mod snapshot;
 pub mod validator;
 
-use std::process::ExitCode;
+use std::{ffi::OsString, process::ExitCode};
 
+use anyhow::anyhow;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-use diem_cli::{Failure, brief, common, curve, keys, output, output::Output, query, tx, voucher};
+use diem_cli::{Failure, brief, common, curve, failure::usage, keys, output, output::Output, query, tx, voucher};
 
 /// The chain of DIEM and VVV: node, wallet, devnet.
 #[derive(Debug, Parser)]
@@ -91,24 +92,69 @@ pub enum Command {
     Man(shell::ManCommand),
 }
 
-/// The form in which the command that was typed prints its data; that of people where it has no choice.
-fn output_of(typed: &ArgMatches) -> Output {
+/// The command that was typed, below those that only group others.
+fn command_of(typed: &ArgMatches) -> &ArgMatches {
     let mut command = typed;
     while let Some((_, sub)) = command.subcommand() {
         command = sub;
     }
-    command.try_get_one("output").ok().flatten().copied().unwrap_or_default()
+    command
+}
+
+/// The form in which the command that was typed prints its data; that of people where it has no choice.
+fn output_of(typed: &ArgMatches) -> Output {
+    command_of(typed).try_get_one("output").ok().flatten().copied().unwrap_or_default()
+}
+
+/// Whether a command line asks for JSON, of which no more may be understood.
+fn wants_json(words: impl IntoIterator<Item = OsString>) -> bool {
+    let options: Vec<OsString> = words.into_iter().take_while(|word| word != "--").collect();
+    options.iter().any(|word| word == "--output=json")
+        || options.iter().zip(options.iter().skip(1)).any(|(name, value)| name == "--output" && value == "json")
+}
+
+/// What is wrong with a command line, in one sentence.
+fn what_is_wrong(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    // Tips and the usage stand in paragraphs of their own.
+    let sentence = text.split("\n\n").next().unwrap_or_default();
+    let words = sentence.split_whitespace().collect::<Vec<_>>().join(" ");
+    words.strip_prefix("error: ").map_or_else(|| words.clone(), str::to_owned)
+}
+
+/// Ends the program where its command line is none, or asks for help only.
+fn refuse(error: &clap::Error) -> ! {
+    if error.use_stderr() && wants_json(std::env::args_os()) {
+        output::print_failure(&usage(anyhow!(what_is_wrong(error))));
+    }
+    error.exit()
 }
 
 /// Parses the command line and runs its command; says on stderr why it failed, and on stdout too where that is JSON.
 pub fn run() -> ExitCode {
-    let typed = Cli::command().get_matches();
+    let typed = Cli::command().try_get_matches().unwrap_or_else(|error| refuse(&error));
     let output = output_of(&typed);
-    let cli = Cli::from_arg_matches(&typed).unwrap_or_else(|error| error.format(&mut Cli::command()).exit());
+    let cli = Cli::from_arg_matches(&typed).unwrap_or_else(|error| refuse(&error.format(&mut Cli::command())));
     if cli.full {
         brief::print_in_full();
     }
-    let result: Result<(), Failure> = match cli.command {
+    let code = match run_command(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if output == Output::Json {
+                output::print_failure(&failure);
+            }
+            let Failure { exit, error } = failure;
+            output::say_failure(&format!("{error:#}"));
+            ExitCode::from(exit as u8)
+        }
+    };
+    diem_host::outlet::finish();
+    code
+}
+
+fn run_command(command: Command) -> Result<(), Failure> {
+    match command {
         Command::Init(command) => command.run(),
         Command::Start(command) => command.run(),
         Command::Join(command) => command.run(),
@@ -135,18 +181,24 @@ pub fn run() -> ExitCode {
         Command::Healthz(command) => command.run(),
         Command::Completions(command) => command.run(),
         Command::Man(command) => command.run(),
-    };
-    let code = match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            if output == Output::Json {
-                output::print_failure(&failure);
-            }
-            let Failure { exit, error } = failure;
-            output::say_failure(&format!("{error:#}"));
-            ExitCode::from(exit as u8)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_asked_for_by_an_option_in_either_form() {
+        for (line, expected) in [
+            ("diemd keys list --output json --frob", true),
+            ("diemd --frob --output=json", true),
+            ("diemd keys list --output table", false),
+            ("diemd keys list --output", false),
+            ("diemd tx transfer json --memo --output", false),
+            ("diemd keys list -- --output json", false),
+        ] {
+            assert_eq!(wants_json(line.split(' ').map(OsString::from)), expected, "{line}");
         }
-    };
-    diem_host::outlet::finish();
-    code
+    }
 }

@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use clap::CommandFactory as _;
 use diem_node::cli::Cli;
+use serde_json::Value;
 
 use crate::support::{
     client::until,
@@ -29,6 +30,13 @@ async fn a_node_is_healthy_while_it_answers_and_ready_while_it_can_serve() {
     until("health", async || (healthz(&home, &[]).0 == 0).then_some(())).await;
     until("readiness", async || (healthz(&home, &["--ready"]).0 == 0).then_some(())).await;
     assert_eq!(healthz(&home, &[]).1, "healthy\n");
+    let json = |more: &[&str]| {
+        let ran = run(&[&["healthz", "--home", home.to_str().unwrap(), "--output", "json"], more].concat());
+        (ran.status.code().unwrap(), serde_json::from_slice::<Value>(&ran.stdout).unwrap())
+    };
+    assert_eq!(json(&[]), (0, serde_json::json!({ "healthy": true })));
+    let (code, told) = json(&["--ready"]);
+    assert_eq!((code, &told["ready"], &told["checks"]["last_block"]), (0, &true.into(), &"ok".into()), "{told}");
     // The command finds the address as the node does: in the environment before the file, and it may be named.
     let api = node.api.trim_start_matches("http://");
     let elsewhere = |variable: &str, more: &[&str]| {
@@ -41,7 +49,8 @@ async fn a_node_is_healthy_while_it_answers_and_ready_while_it_can_serve() {
     let port = api.rsplit_once(':').unwrap().1;
     assert_eq!(elsewhere(&format!("0.0.0.0:{port}"), &[]), Some(0), "a server on all addresses is asked on loopback");
     assert!(node.stop().success());
-    assert_eq!(healthz(&home, &[]).0, 1);
+    let (code, told) = json(&["--ready"]);
+    assert!(code == 1 && told["error"]["message"].as_str().unwrap().starts_with("the node is not well: "), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
