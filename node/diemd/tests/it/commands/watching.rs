@@ -24,7 +24,7 @@ use zeroize::Zeroizing;
 
 use super::chain::fill_wallet;
 use crate::support::{
-    client::{answering, until},
+    client::{reach, until},
     instant::{InstantNode, Start},
     ports::Ports,
     process::{self, Ended, signal, wait},
@@ -76,7 +76,7 @@ impl Four {
         self.mine(blocks).await;
     }
 
-    /// Lets the watched validator come back.
+    /// Lets the watched validator come back; no block tells yet whether it signs.
     async fn unjail(&self) {
         let dev = self.node.engine.dev().unwrap();
         dev.absences(Vec::new(), 1).await.unwrap();
@@ -85,7 +85,6 @@ impl Four {
         let mut command = program::diemd(self.home.path(), &self.node.url());
         command.args(["tx", "unjail", "--from", "watched", "--yes"]);
         program::run(command, "").await.ok();
-        self.mine(15).await;
     }
 
     fn watch(&self, node: &str, more: &[&str]) -> Command {
@@ -160,6 +159,13 @@ fn lines(file: &Path) -> Vec<String> {
     fs::read_to_string(file).unwrap_or_default().lines().map(str::to_owned).collect()
 }
 
+/// Checks that a watch which looks once ends with 1 in this state.
+async fn ends_at_once(four: &Four, state: &str) {
+    let once = program::run(four.watch(&four.node.url(), &["--once", "--output", "json"]), "").await;
+    assert_eq!((once.code, &once.json()["state"]), (1, &state.into()), "{}", once.stderr);
+    assert!(once.stderr.contains(&format!("the watch ended in the state {state}")), "{}", once.stderr);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_change_is_a_line_and_runs_the_command_once() {
     let four = Four::start().await;
@@ -174,12 +180,13 @@ async fn every_change_is_a_line_and_runs_the_command_once() {
     four.miss(60).await;
     watching.shows(" jailed (was missing)").await;
     // One that ends while somebody should be alarmed says so by its exit code, also where it looks once.
-    let once = program::run(four.watch(&url, &["--once", "--output", "json"]), "").await;
-    assert_eq!((once.code, &once.json()["state"]), (1, &"jailed".into()), "{}", once.stderr);
-    assert!(once.stderr.contains("the watch ended in the state jailed"), "{}", once.stderr);
+    ends_at_once(&four, "jailed").await;
     four.unjail().await;
-    watching.shows(" ok (was jailed)").await;
-    until("the commands", async || (lines(&file).len() >= 3).then_some(())).await;
+    watching.shows(" new (was jailed)").await;
+    ends_at_once(&four, "new").await;
+    four.mine(15).await;
+    watching.shows(" ok (was new)").await;
+    until("the commands", async || (lines(&file).len() >= 4).then_some(())).await;
     // Another commission is a line, and no change of state.
     let mut command = program::diemd(four.home.path(), &url);
     command.args(["tx", "edit-validator", "--commission", "4.5%", "--from", "watched", "--yes"]);
@@ -193,7 +200,8 @@ async fn every_change_is_a_line_and_runs_the_command_once() {
     assert_eq!(again.end().await.0, Some(0));
     let (code, written) = watching.end().await;
     assert_eq!(code, Some(0), "{written}");
-    assert_eq!(lines(&file), ["ok missing known", "missing jailed known", "jailed ok known"], "{written}");
+    let changes = ["ok missing known", "missing jailed known", "jailed new known", "new ok known"];
+    assert_eq!(lines(&file), changes, "{written}");
     assert!(!written.contains('\x1b'), "{written:?}");
     assert!(written.lines().all(|line| line.contains("missed ") && line.contains("commission ")), "{written}");
 }
@@ -203,8 +211,9 @@ async fn a_node_that_dies_is_an_alarm_that_ends_when_it_is_back() {
     let (folder, ports) = (tempfile::tempdir().unwrap(), Ports::claim());
     let home = instant_home(folder.path(), &ports);
     let file = folder.path().join("changes");
-    let node = Single::start(&home, &[]);
-    answering(&node.client()).await;
+    let node = Single::start(&home, &["--block-time", "200ms"]);
+    // Before the second block nobody has signed one.
+    reach(&node.client(), 3).await;
     let operator = node.client().validators().await.unwrap().answer.items[0].operator.to_string();
     // The URL is that of the home's node. A command that does not end is killed with the watch, and what it started too.
     let exec = format!("echo $VALIDATOR_WAS $VALIDATOR_STATE >> {}; sleep 1{}", file.display(), std::process::id());

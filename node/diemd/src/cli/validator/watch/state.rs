@@ -21,6 +21,8 @@ pub(super) enum State {
     Ok,
     /// It missed one of the last blocks.
     Missing,
+    /// It has just come into the set: no block has told yet whether it signs.
+    New,
     /// Its stake is too little for the set.
     Waiting,
     /// It missed too many blocks.
@@ -37,14 +39,17 @@ impl State {
     /// The state that a node shows which answers.
     pub(super) fn of(status: &ValidatorStatus, is_behind: bool) -> Self {
         let signing = &status.signing;
-        let is_late = |to: u64| signing.missed.last().is_some_and(|missed| missed.saturating_add(MISSING) > to);
+        let last_missed = signing.missed.last();
         match status.validator.standing {
             ValidatorStanding::Tombstoned => Self::Out,
             ValidatorStanding::Jailed => Self::Jailed,
             _ if is_behind => Self::Behind,
             ValidatorStanding::Waiting => Self::Waiting,
-            ValidatorStanding::Active if signing.to.is_some_and(is_late) => Self::Missing,
-            ValidatorStanding::Active => Self::Ok,
+            ValidatorStanding::Active => match (signing.to, last_missed) {
+                (None, _) => Self::New,
+                (Some(to), Some(missed)) if missed.saturating_add(MISSING) > to => Self::Missing,
+                (Some(_), _) => Self::Ok,
+            },
         }
     }
 
@@ -53,6 +58,7 @@ impl State {
         match self {
             Self::Ok => "ok",
             Self::Missing => "missing",
+            Self::New => "new",
             Self::Waiting => "waiting",
             Self::Jailed => "jailed",
             Self::Out => "out",
