@@ -146,9 +146,16 @@ impl Drop for Attempt {
     }
 }
 
-/// The default home: `~/.diem`, or `.diem` in the current folder where there is no home directory.
+/// The home directory of this user: the one that `HOME` names, as for any program; where it is not set, as that of a cron job
+/// or a service may be, the one in the system's list of users. `None` for a user who is not in that list.
+pub fn home_directory() -> Option<PathBuf> {
+    std::env::home_dir().filter(|folder| !folder.as_os_str().is_empty())
+}
+
+/// The default home: `~/.diem`. Where there is no home directory, it is `.diem` in the current folder, and commands refuse to
+/// take that one without being told to.
 pub fn default_home() -> PathBuf {
-    std::env::home_dir().unwrap_or_default().join(".diem")
+    home_directory().unwrap_or_default().join(".diem")
 }
 
 impl Home {

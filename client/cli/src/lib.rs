@@ -7,6 +7,7 @@
 mod ask;
 pub mod brief;
 pub mod chains;
+pub mod clock;
 pub mod common;
 pub mod curve;
 mod events;

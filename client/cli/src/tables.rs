@@ -7,7 +7,7 @@ use diem_api::{
 use diem_core::{Amount, Denom, encoding::HexBytes};
 
 use super::{
-    events,
+    clock, events,
     names::Names,
     output::{fields, hint, list, quoted},
     proven::VerifiedAnswer,
@@ -15,6 +15,9 @@ use super::{
 };
 
 pub(super) fn status(status: &Status) -> String {
+    if let Some(doubt) = clock::doubt(status) {
+        hint(&doubt);
+    }
     let or_none = |value: Option<String>| value.unwrap_or_else(|| "none".into());
     let name = quoted(&status.moniker);
     let engine = status

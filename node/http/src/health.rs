@@ -9,7 +9,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use diem_core::{QueryContext, Time, context::ConsensusAddress};
@@ -19,7 +19,10 @@ use diem_engine::{
     engine::{EngineError, EngineKind, EngineStatus},
     metrics::{Disk, Moment, OwnValidator},
 };
-use diem_host::{clock::wall_clock, critical};
+use diem_host::{
+    clock::{self, wall_clock},
+    critical,
+};
 use diem_runtime::snapshots::RestoreProgress;
 use diem_staking as staking;
 use diem_store::Snapshot;
@@ -98,25 +101,31 @@ impl Verdict {
     }
 }
 
-/// The moment at which the last block was committed here, by the clock of this process.
-struct Pulse(Mutex<Instant>);
+/// What a node commits while its process runs.
+struct Pulse {
+    /// The moment of the last commit, or of the start, by the clock of this process.
+    last: Mutex<Instant>,
+    /// Whether there was a commit.
+    beats: AtomicBool,
+}
 
 impl Pulse {
     /// Follows the commits of a node until it has ended. Must be called on a tokio runtime.
     fn start(node: &Node) -> Arc<Self> {
-        let pulse = Arc::new(Self(Mutex::new(Instant::now())));
+        let pulse = Arc::new(Self { last: Mutex::new(Instant::now()), beats: AtomicBool::new(false) });
         let (weak, mut commits) = (Arc::downgrade(&pulse), node.commits.clone());
         critical::spawn_task(async move {
             while commits.changed().await.is_ok() {
                 let Some(pulse) = weak.upgrade() else { return };
-                *pulse.0.lock() = Instant::now();
+                *pulse.last.lock() = Instant::now();
+                pulse.beats.store(true, Ordering::Relaxed);
             }
         });
         pulse
     }
 
     fn still(&self) -> Duration {
-        self.0.lock().elapsed()
+        self.last.lock().elapsed()
     }
 }
 
@@ -183,15 +192,18 @@ impl Health {
         let engine = node.engine.status().await;
         // On a chain with real time, the time of a header tells its age. The development engine's clock can be moved.
         let real_time = node.engine.kind() == EngineKind::Comet;
-        let age = self.head_time().map(|time| if real_time { age(time) } else { Duration::ZERO });
+        let (now, head) = (clock::now(), self.head_time().map(Time::millis));
+        let age = |time: u64| Duration::from_millis(if real_time { now.saturating_sub(time) } else { 0 });
         let state = self.state();
         Seen {
             engine,
             missing_signer: node.engine.missing_signer(),
             silent_key: node.engine.silent_key(),
             needs_peers: state.as_ref().is_some_and(|state| staking::updates::consensus_set(state).len() > 1),
-            age,
+            age: head.map(age),
+            wrong_clock: head.filter(|_| real_time).and_then(|time| clock::wrong(time, now)),
             still: self.pulse.still(),
+            beats: self.pulse.beats.load(Ordering::Relaxed),
             most: node.engine.period().map(|period| longest_pause(period, self.options.ready.last_block)),
             starts_later: self.options.starts_later().is_some(),
             waits_for: self.options.waits_for(),
@@ -255,10 +267,14 @@ struct Seen {
     silent_key: Option<String>,
     /// Whether the chain has several validators, so that a node needs peers: a validator that is alone needs nobody.
     needs_peers: bool,
-    /// The age of the last block by its header, if there is one.
+    /// The age of the last block by its header, if there is one; 0 where its time is yet to come.
     age: Option<Duration>,
-    /// The time since a block was committed here.
+    /// What is wrong with the clock of this machine if the last block has just come, as text.
+    wrong_clock: Option<String>,
+    /// The time since a block was committed here, or since the start.
     still: Duration,
+    /// Whether a block was committed here since the start.
+    beats: bool,
     /// The longest that `still` may be; `None` where blocks come on demand.
     most: Option<Duration>,
     /// Whether the genesis time lies ahead.
@@ -295,7 +311,14 @@ fn restoring(seen: &Seen) -> Verdict {
 
 fn last_block(seen: &Seen) -> Verdict {
     let Some(age) = seen.age else { return Verdict::Not(seen.waits_for.clone()) };
-    // After a restart the header is the older of the two; with a wrong clock the other one is right.
+    // Nobody makes a block of a time that is yet to come, and whoever has all blocks gets none of long ago. With such a clock
+    // nothing here can tell whether blocks come.
+    let in_step = seen.beats && seen.engine.as_ref().is_ok_and(|status| !status.catching_up);
+    let comes = in_step && seen.most.is_none_or(|most| seen.still <= most);
+    if let Some(wrong) = seen.wrong_clock.as_ref().filter(|_| age.is_zero() || comes) {
+        return Verdict::Not(wrong.clone());
+    }
+    // After a restart the header is the older of the two.
     let since = age.max(seen.still);
     let is_late = seen.most.is_some_and(|most| since > most);
     Verdict::of(is_late.then(|| format!("the last block was {} s ago", since.as_secs())))
@@ -366,9 +389,4 @@ fn own(context: &QueryContext<'_>, address: &ConsensusAddress) -> Option<OwnVali
     let view = staking::query::validator(context, &operator).ok()?;
     let jailed = matches!(view.standing, staking::query::Standing::Jailed | staking::query::Standing::Tombstoned);
     Some(OwnValidator { power: view.power, missed: view.missed, may_miss: view.may_miss, jailed })
-}
-
-fn age(time: Time) -> Duration {
-    let then = SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(time.millis()));
-    then.and_then(|then| then.elapsed().ok()).unwrap_or_default()
 }

@@ -17,11 +17,12 @@ pub mod shell;
 pub mod snapshot;
 pub mod validator;
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use anyhow::anyhow;
-use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{Arg, ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use diem_cli::{Failure, brief, common, curve, failure::usage, keys, output, output::Output, query, tx, voucher};
+use diem_host::home::home_directory;
 
 /// The chain of DIEM and VVV: node, wallet, devnet.
 #[derive(Debug, Parser)]
@@ -106,6 +107,31 @@ fn output_of(typed: &ArgMatches) -> Output {
     command_of(typed).try_get_one("output").ok().flatten().copied().unwrap_or_default()
 }
 
+/// Whether the command that was typed has an option `--home` that was given neither by it nor by its variable.
+fn wants_default_home(typed: &ArgMatches) -> bool {
+    let is_home = |arg: &Arg| arg.get_id() == "home";
+    let (root, mut typed) = (Cli::command(), typed);
+    let (mut command, mut has) = (&root, false);
+    while let Some((name, sub)) = typed.subcommand()
+        && let Some(next) = command.find_subcommand(name)
+    {
+        has |= command.get_arguments().any(|arg| is_home(arg) && arg.is_global_set());
+        (command, typed) = (next, sub);
+    }
+    has |= command.get_arguments().any(is_home);
+    has && typed.try_get_one::<PathBuf>("home").is_ok_and(|named| named.is_none())
+}
+
+/// Checks that the home of a command is somewhere: that it is named, or that its user has a home directory.
+fn check_home(typed: &ArgMatches) -> Result<(), Failure> {
+    match home_directory().is_none() && wants_default_home(typed) {
+        true => Err(usage(anyhow!(
+            "this user has no home directory, and so no ~/.diem: name a folder with `--home`, or in DIEM_HOME"
+        ))),
+        false => Ok(()),
+    }
+}
+
 /// Whether a command line asks for JSON, of which no more may be understood.
 fn wants_json(words: impl IntoIterator<Item = OsString>) -> bool {
     let options: Vec<OsString> = words.into_iter().take_while(|word| word != "--").collect();
@@ -138,7 +164,8 @@ pub fn run() -> ExitCode {
     if cli.full {
         brief::print_in_full();
     }
-    let code = match run_command(cli.command) {
+    let result = check_home(&typed).and_then(|()| run_command(cli.command));
+    let code = match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if output == Output::Json {
@@ -186,7 +213,28 @@ fn run_command(command: Command) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
+
+    #[test]
+    fn a_command_with_a_home_wants_the_default_one_unless_another_is_named() {
+        let unset = std::env::var_os("DIEM_HOME").is_none();
+        for (line, expected) in [
+            ("diemd start", unset),
+            ("diemd keys list", unset),
+            ("diemd query account alice", unset),
+            ("diemd validator watch", unset),
+            ("diemd keys --home x list", false),
+            ("diemd start --home x", false),
+            ("diemd completions bash", false),
+            ("diemd curve table", false),
+            ("diemd man", false),
+        ] {
+            let typed = Cli::command().try_get_matches_from(line.split(' ')).unwrap();
+            assert_eq!(wants_default_home(&typed), expected, "{line}");
+        }
+    }
 
     #[test]
     fn json_is_asked_for_by_an_option_in_either_form() {

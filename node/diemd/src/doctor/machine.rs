@@ -4,7 +4,10 @@ use std::{collections::BTreeSet, fs, net::SocketAddr};
 
 use diem_config::SignerAddress;
 use diem_engine::EngineKind;
-use diem_host::{clock::wall_clock, ports};
+use diem_host::{
+    clock::{WRONG_MS, wall_clock},
+    ports,
+};
 use rustix::{
     fs::StatVfsMountFlags,
     process::{Resource, getrlimit},
@@ -17,7 +20,7 @@ use crate::disk::{self, Shown};
 /// The difference from the clocks of others that is worth a word, and the one from which blocks of this validator are
 /// refused, in milliseconds. The date of an answer has no fractions.
 const CLOCK_OFF: u64 = 3_000;
-const CLOCK_WRONG: u64 = 60_000;
+const CLOCK_WRONG: u64 = WRONG_MS;
 /// The memory that a node needs beside its cache, in bytes.
 const MEMORY_BESIDE_CACHE: u64 = 1 << 30;
 /// The open files that RocksDB, CometBFT's databases and all connections take.

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use diem_engine::{Node, engine::ConsensusAddress};
+use diem_engine::{EngineKind, Node, engine::ConsensusAddress};
 use diem_host::clock;
 use diem_staking::{
     operator_of,
@@ -50,6 +50,8 @@ struct Facts {
     /// The time of the last block and that of this machine, in milliseconds since 1970.
     block_ms: u64,
     now_ms: u64,
+    /// Whether these two run alike: the clock of the development engine can be moved.
+    real_time: bool,
     peers: Option<u32>,
     /// Whether the engine fetches old blocks; `None` while it does not answer.
     catching_up: Option<bool>,
@@ -78,6 +80,7 @@ async fn facts(node: &Node, own: Option<ConsensusAddress>) -> Facts {
         txs: node.metrics.txs(),
         block_ms: state.as_ref().map_or(0, |state| state.time_ms()),
         now_ms: clock::now(),
+        real_time: node.engine.kind() == EngineKind::Comet,
         peers: status.and_then(|status| status.peers),
         catching_up: status.map(|status| status.catching_up),
         own,
@@ -195,10 +198,16 @@ impl fmt::Display for Line {
             }
         }
         match self.facts.own.map(|own| own.standing) {
-            Some(Standing::Jailed) => f.write_str("; its validator is jailed"),
-            Some(Standing::Tombstoned) => f.write_str("; its validator is out for ever"),
-            Some(Standing::Waiting) => f.write_str("; its validator has too little stake to make blocks"),
-            Some(Standing::Active) | None => Ok(()),
+            Some(Standing::Jailed) => f.write_str("; its validator is jailed")?,
+            Some(Standing::Tombstoned) => f.write_str("; its validator is out for ever")?,
+            Some(Standing::Waiting) => f.write_str("; its validator has too little stake to make blocks")?,
+            Some(Standing::Active) | None => {}
+        }
+        // Only a block that has just come shows what time it is.
+        let comes = self.stage == Stage::InStep && self.blocks > 0 && self.facts.real_time;
+        match clock::wrong(self.facts.block_ms, self.facts.now_ms).filter(|_| comes) {
+            Some(wrong) => write!(f, "; {wrong}"),
+            None => Ok(()),
         }
     }
 }
@@ -226,6 +235,7 @@ mod tests {
         txs: 0,
         block_ms: 1_790_000_000_000,
         now_ms: 1_790_000_000_000,
+        real_time: true,
         peers: Some(3),
         catching_up: Some(false),
         own: Some(OWN),
@@ -272,6 +282,18 @@ mod tests {
         // Blocks that came while it did not answer were executed; then nothing moves.
         assert!(said[2].1.starts_with("behind: ") && said[3].1 == "the engine does not answer", "{said:?}");
         assert_eq!(said[4].1, "in step with the chain; its validator is jailed");
+    }
+
+    #[test]
+    fn a_clock_that_is_wrong_is_said_while_blocks_come() {
+        let off = |second| Facts { now_ms: at(second).now_ms + 120_000, ..at(second) };
+        let sentence = "in step with the chain; this machine's clock is 120 s ahead of that of the chain: set it";
+        assert_eq!(lines(10, off), [(10, sentence.to_owned())]);
+        let stands = |second| Facts { now_ms: START.now_ms + 120_000 + 1_000 * second, ..START };
+        let moved = |second| Facts { real_time: false, ..off(second) };
+        for said in [lines(10, stands), lines(10, moved)] {
+            assert_eq!(said, [(10, "in step with the chain".to_owned())]);
+        }
     }
 
     #[test]

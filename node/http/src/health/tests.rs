@@ -13,7 +13,9 @@ fn well() -> Seen {
         silent_key: None,
         needs_peers: true,
         age: Some(SECOND),
+        wrong_clock: None,
         still: SECOND,
+        beats: true,
         most: Some(MINUTE),
         starts_later: false,
         waits_for: "it waits".into(),
@@ -75,13 +77,30 @@ fn limits_are_settings() {
 fn a_chain_with_a_timer_that_stands_is_not_ready_with_either_engine() {
     let status = EngineStatus { catching_up: false, peers: None, latest_height: 7 };
     let told = |age, still, most| {
-        let told = told(&Seen { engine: Ok(status), age: Some(age), still, most, ..well() });
+        let told = told(&Seen { engine: Ok(status), age: Some(age), still, beats: false, most, ..well() });
         told.into_iter().map(|(_, text)| text).collect::<Vec<_>>().join("; ")
     };
     assert_eq!(told(SECOND, SECOND, Some(MINUTE)), "");
     assert_eq!(told(SECOND, 2 * MINUTE, Some(MINUTE)), "the last block was 120 s ago");
     assert_eq!(told(2 * MINUTE, SECOND, Some(MINUTE)), "the last block was 120 s ago", "after a restart");
     assert_eq!(told(2 * MINUTE, 2 * MINUTE, None), "", "on demand");
+}
+
+#[test]
+fn a_clock_that_is_wrong_is_told_as_such_where_blocks_show_that_it_is() {
+    let status = |catching_up| Ok(EngineStatus { catching_up, peers: Some(3), latest_height: 7 });
+    let off = |age| Seen { age: Some(age), wrong_clock: Some("set it".into()), ..well() };
+    // A block of a time that is yet to come shows it, whatever else is so.
+    assert_eq!(told(&Seen { still: 2 * MINUTE, beats: false, ..off(Duration::ZERO) })[0].1, "set it");
+    // An old one shows it where it has just come, and is not one of those that are fetched.
+    assert_eq!(told(&off(2 * MINUTE))[0].1, "set it");
+    for seen in [
+        Seen { engine: status(true), ..off(2 * MINUTE) },
+        Seen { beats: false, ..off(2 * MINUTE) },
+        Seen { still: 2 * MINUTE, ..off(2 * MINUTE) },
+    ] {
+        assert_eq!(told(&seen)[0].1, "the last block was 120 s ago");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use anyhow::anyhow;
 use clap::Args;
 use diem_api::{At, BridgeStage, Hash, Head, Status, ValidatorDetail, ValidatorSigning};
 use diem_cli::{
-    Failure,
+    Failure, clock,
     common::{Common, DEFAULT_NODE, HEADING},
     failure::{failed, usage},
     output::Output,
@@ -143,6 +143,9 @@ pub(super) struct ValidatorStatus {
     /// The trouble of the node's engine, such as since when it is silent: how the validator stands now is then not known. `null`
     /// while it answers.
     pub(super) trouble: Option<String>,
+    /// What there is to say of this machine's clock. Programs have the time of the block.
+    #[serde(skip)]
+    pub(super) clock: Option<String>,
     /// What is proven of it; all but the place of its key, the versions, the trouble and what waits on Base.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) verified: Option<Proven>,
@@ -228,7 +231,8 @@ impl Looker {
         if let Some((head, seen)) = &self.last
             && status.latest == Some(*head)
         {
-            return Ok(ValidatorStatus { trouble: status.trouble, ..seen.clone() });
+            let clock = clock::doubt(&status);
+            return Ok(ValidatorStatus { clock, trouble: status.trouble, ..seen.clone() });
         }
         let found = match &mut self.found {
             Some(found) => found,
@@ -258,6 +262,7 @@ impl Looker {
             key_place: self.key.place(&of),
             validator,
             signing,
+            clock: clock::doubt(&status),
             trouble: status.trouble.clone(),
             versions: versions(status),
             verified,

@@ -65,6 +65,7 @@ pub(super) fn lines(status: &ValidatorStatus) -> Vec<(&'static str, String)> {
             "not current",
             status.trouble.as_ref().map(|trouble| format!("{trouble}; all this is of before")).unwrap_or_default(),
         ),
+        ("clock", status.clock.clone().unwrap_or_default()),
         ("versions", format!("state {}, diemd {}{}", versions.app, versions.diemd, engine.unwrap_or_default())),
         ("verified", status.verified.as_ref().map(|proven| proven.words()).unwrap_or_default()),
     ];

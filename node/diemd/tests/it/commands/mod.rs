@@ -13,6 +13,7 @@ mod doctor;
 mod failures;
 mod help;
 mod lies;
+mod machine;
 mod mint;
 mod mistakes;
 mod names;
