@@ -5,8 +5,9 @@ use std::{
     io::Read as _,
     os::fd::OwnedFd,
     path::Path,
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
+    thread::JoinHandle,
 };
 
 use diem_core::Time;
@@ -98,6 +99,7 @@ impl Four {
 struct Watching {
     child: Ended,
     written: Arc<Mutex<String>>,
+    reader: JoinHandle<()>,
 }
 
 impl Watching {
@@ -105,7 +107,7 @@ impl Watching {
     fn piped(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let out = OwnedFd::from(child.stdout.take().unwrap());
-        Self { child: Ended(child), written: collect(out) }
+        Self::reading(child, out)
     }
 
     /// Starts a watch on a terminal of this size.
@@ -116,7 +118,13 @@ impl Watching {
         let child = command.spawn().unwrap();
         // The terminal ends when nobody holds its other side any more.
         drop(command);
-        Self { child: Ended(child), written: collect(pty.master) }
+        Self::reading(child, pty.master)
+    }
+
+    fn reading(child: Child, from: OwnedFd) -> Self {
+        let written = Arc::default();
+        let reader = collect(from, Arc::clone(&written));
+        Self { child: Ended(child), written, reader }
     }
 
     fn written(&self) -> String {
@@ -132,16 +140,14 @@ impl Watching {
         signal(self.child.0.id(), Signal::INT);
         let code = wait(&mut self.child.0).code();
         // What it wrote last is read a moment later, where a terminal hands it on.
-        let whole = async || self.written().ends_with('\n').then_some(());
-        let _ = tokio::time::timeout(std::time::Duration::from_secs(2), until("its last line", whole)).await;
+        until("the end of what it writes", async || self.reader.is_finished().then_some(())).await;
         (code, self.written())
     }
 }
 
 /// Reads everything that comes, on a thread that ends with it.
-fn collect(from: OwnedFd) -> Arc<Mutex<String>> {
-    let written = Arc::new(Mutex::new(String::new()));
-    let (into, mut from) = (Arc::clone(&written), File::from(from));
+fn collect(from: OwnedFd, into: Arc<Mutex<String>>) -> JoinHandle<()> {
+    let mut from = File::from(from);
     std::thread::spawn(move || {
         let mut part = [0; 4_096];
         // A terminal without anybody on its other side answers with an error.
@@ -150,8 +156,7 @@ fn collect(from: OwnedFd) -> Arc<Mutex<String>> {
         {
             into.lock().unwrap().push_str(&String::from_utf8_lossy(&part[..read]));
         }
-    });
-    written
+    })
 }
 
 /// The lines that a command of a watch has written into a file.
