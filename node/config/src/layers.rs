@@ -113,7 +113,12 @@ pub(super) fn set(table: &mut Table, key: &str, value: &str) -> Result<(), Strin
             Value::Boolean(value.parse().map_err(|_| format!("`{key}`: `{value}` is neither true nor false"))?)
         }
         Value::Array(_) => {
-            Value::Array(value.split(',').filter(|part| !part.is_empty()).map(|part| part.trim().into()).collect())
+            // As commas part it, or as `config get` shows it.
+            let shown =
+                value.trim().starts_with('[').then(|| format!("list = {value}").parse::<Table>().ok()).flatten();
+            let listed = shown.and_then(|mut table| table.remove("list")).filter(Value::is_array);
+            let parted = || value.split(',').filter(|part| !part.is_empty()).map(|part| part.trim().into()).collect();
+            listed.unwrap_or_else(|| Value::Array(parted()))
         }
         _ => Value::String(value.into()),
     };

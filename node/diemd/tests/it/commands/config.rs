@@ -194,6 +194,9 @@ fn profiles_and_roles_are_sets_of_settings() {
     ] {
         assert_eq!(home.get(key), expected, "{key}");
     }
+    // What `get` shows of a list `set` takes.
+    let (_, _, said) = home.run(&["config", "set", "comet.peers", &home.get("comet.peers")], &[]);
+    assert!(said.contains("comet.peers") && home.get("comet.peers") == format!("[\"{PEER}\", \"{PEER}\"]"), "{said}");
     // A home that is there takes a role too, since one side has to be made before the other is known.
     let sentry = Home::made(&["--profile", "public", "--set", "store.keep_time=30d"]);
     assert_eq!((sentry.get("store.keep_time").as_str(), sentry.get("api.cors").as_str()), ("30d", "[\"*\"]"));
