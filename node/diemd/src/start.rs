@@ -117,13 +117,21 @@ impl Start {
             Some(origin) => origin,
             None => Origin::of(home, app.chain().map(|chain| (chain, app.consensus_params())))?,
         };
-        let result = runtime.block_on(self.serve(home, &config, level, origin, ports, Arc::clone(&app)));
+        let ended = runtime.block_on(self.serve(home, &config, level, origin, ports, Arc::clone(&app)));
         // Requests that still wait for something do not hold the process up; those that read the store end first.
         let stopped = Instant::now();
         runtime.shutdown_timeout(CLOSE_PATIENCE);
         close(app, stopped);
         drop(lock);
-        result
+        let reason = ended?;
+        tracing::info!("stopped");
+        match reason {
+            Reason::Asked => Ok(()),
+            Reason::NoRoom(reason) => Err(StartError::NoRoom(reason)),
+            Reason::Halted(height) => Err(StartError::Halted { height }),
+            Reason::Fatal(reason) => Err(StartError::Fatal(reason)),
+            Reason::Unsafe(reason) => Err(StartError::Unsafe(reason)),
+        }
     }
 
     /// Refuses a home whose next block lies above the height at which it is to halt; `unbegun` is the start of its chain,
@@ -137,6 +145,7 @@ impl Start {
         if next > halt_at { Err(StartError::HaltPassed { halt_at, next }) } else { Ok(()) }
     }
 
+    /// Runs the node until it ends in order, and returns why.
     async fn serve(
         &self,
         home: &Home,
@@ -145,7 +154,7 @@ impl Start {
         origin: Origin,
         (api, metrics_port): Ports,
         app: Arc<App>,
-    ) -> Result<(), StartError> {
+    ) -> Result<Reason, StartError> {
         let metrics = Metrics::new(prometheus::Registry::new());
         let metrics = Arc::new(metrics.map_err(|error| StartError::Fatal(error.to_string()))?);
         let commits = Commits::new(&app, Arc::clone(&metrics));
@@ -271,13 +280,7 @@ impl Start {
                 () = signals.any() => {}
             }
         }
-        match stop.borrow().clone().unwrap_or(reason) {
-            Reason::Asked => Ok(()),
-            Reason::NoRoom(reason) => Err(StartError::NoRoom(reason)),
-            Reason::Halted(height) => Err(StartError::Halted { height }),
-            Reason::Fatal(reason) => Err(StartError::Fatal(reason)),
-            Reason::Unsafe(reason) => Err(StartError::Unsafe(reason)),
-        }
+        Ok(stop.borrow().clone().unwrap_or(reason))
     }
 }
 
@@ -356,7 +359,6 @@ async fn shut_down(engine: engines::Running, watch: Option<JoinHandle<()>>, serv
     }
     // This blocks for as long as CometBFT takes to stop; nothing else is left to do here.
     tokio::task::block_in_place(|| engine.stop());
-    tracing::info!("stopped");
 }
 
 /// Completes when the parts of the node are told to end.
