@@ -12,6 +12,11 @@ use super::log_file;
 
 /// The words that a filter can have without a module.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+/// The modules of the HTTP library, which tells of each connection that it uses again: nobody who wants to see more of a node
+/// wants to see that, unless they are named.
+const QUIET: [&str; 2] = ["hyper=info", "hyper_util=info"];
+/// The most letters of a wrong filter that are said again.
+const SHOWN: usize = 60;
 
 /// The log level cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -91,14 +96,33 @@ pub(crate) fn check_level(level: &str) -> Result<(), LogError> {
 /// The filter that `level` asks for. `EnvFilter` takes a word without `=` that is no level for a module, and no word at
 /// all for no filter: a typo would make a node that logs nothing.
 fn filter(level: &str) -> Result<EnvFilter, LogError> {
-    let error = |reason: String| LogError { level: level.into(), reason };
+    let error = |reason: String| LogError { level: beginning(level), reason };
     for part in level.split(',') {
         if !is_level(part) && !part.contains('=') {
-            let reason = if part.is_empty() { "a part is empty".into() } else { format!("`{part}` is none of them") };
+            let reason = if part.is_empty() {
+                "a part is empty".into()
+            } else {
+                format!("`{}` is none of them", beginning(part))
+            };
             return Err(error(reason));
         }
     }
-    EnvFilter::try_new(level).map_err(|reason| error(reason.to_string()))
+    let filter = EnvFilter::try_new(level).map_err(|reason| error(reason.to_string()))?;
+    let tells_all = level.split(',').any(|part| ["debug", "trace"].iter().any(|low| part.eq_ignore_ascii_case(low)));
+    if !tells_all || level.contains("hyper") {
+        return Ok(filter);
+    }
+    let quiet = QUIET.iter().filter_map(|directive| directive.parse().ok());
+    Ok(quiet.fold(filter, EnvFilter::add_directive))
+}
+
+/// The beginning of a text that was typed, as much as a sentence has room for.
+fn beginning(text: &str) -> String {
+    let mut shown: String = text.chars().take(SHOWN).collect();
+    if shown.len() < text.len() {
+        shown.push_str("...");
+    }
+    shown
 }
 
 /// Whether a part of a filter is the level of all modules that have none of their own.
@@ -133,6 +157,21 @@ mod tests {
         ] {
             assert_eq!(with_rest(level, before), whole);
         }
+    }
+
+    #[test]
+    fn the_library_of_http_is_quiet_unless_it_is_named() {
+        for (level, is_quiet) in
+            [("debug", true), ("info,TRACE", true), ("debug,hyper_util=debug", false), ("warn", false)]
+        {
+            assert_eq!(filter(level).unwrap().to_string().contains("hyper_util=info"), is_quiet, "{level}");
+        }
+    }
+
+    #[test]
+    fn of_a_long_word_that_is_no_level_the_beginning_is_said() {
+        let error = filter(&"x".repeat(5_000)).unwrap_err().to_string();
+        assert!(error.len() < 400 && error.contains("xxx...` is no level"), "{error}");
     }
 
     #[test]
