@@ -47,7 +47,7 @@ pub enum ClientError {
     /// Nobody listens there; nothing was sent.
     #[error(
         "no node answers at {url} ({reason}): start the node (`diemd start`, `systemctl start diemd`), or name another one \
-         with `--node URL`; `make devnet` starts a local chain"
+         with `--node URL`; `diemd devnet` starts a local chain"
     )]
     Unreachable {
         /// The URL of the node.

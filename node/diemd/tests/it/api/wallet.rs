@@ -293,7 +293,7 @@ async fn a_node_that_is_not_there_is_told_with_what_to_do() {
     drop(listener);
     let ran = Wallet::new(&free).run(&["query", "status"]).await;
     assert_eq!(ran.code, 1);
-    for words in [free.as_str(), "start the node (`diemd start`, `systemctl start diemd`)", "make devnet", "--node"] {
+    for words in [free.as_str(), "start the node (`diemd start`, `systemctl start diemd`)", "diemd devnet", "--node"] {
         assert!(ran.stderr.contains(words), "{}", ran.stderr);
     }
     let ran = Wallet::new("localhost").run(&["query", "status"]).await;
