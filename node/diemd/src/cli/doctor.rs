@@ -1,6 +1,9 @@
 //! `diemd doctor`.
 
-use std::path::PathBuf;
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use anyhow::anyhow;
 use clap::Args;
@@ -63,9 +66,8 @@ impl DoctorCommand {
         }
         let examined = block_on(async { Ok(doctor::examine(&home, &urls).await) })?;
         if let Some(file) = &self.bundle {
-            doctor::write_bundle(&home, &examined, file)
-                .map_err(|error| failed(anyhow!("{} cannot be written: {error}", file.display())))?;
-            say(&format!("{} has what support needs to see, and no secret", file.display()));
+            doctor::write_bundle(&home, &examined, file).map_err(|error| failed(unwritten(file, &error)))?;
+            say(&format!("{} has what support needs to see; look at it before you send it", file.display()));
         }
         let findings = examined.findings;
         let stopping = findings.iter().filter(|finding| finding.weight == Weight::Stops).count();
@@ -91,4 +93,17 @@ fn shown(found: &Found) -> String {
         format!("{weight}: {check}\n  {what}\n  why: {why}\n  do:  {todo}\n")
     };
     found.findings.iter().map(one).collect::<Vec<_>>().join("\n")
+}
+
+/// Why there is no bundle, and what to do where the file is there already.
+fn unwritten(file: &Path, error: &io::Error) -> anyhow::Error {
+    match error.kind() {
+        io::ErrorKind::AlreadyExists => {
+            anyhow!(
+                "{} cannot be written: it is there already, and no file is overwritten; name another",
+                file.display()
+            )
+        }
+        _ => anyhow!("{} cannot be written: {error}", file.display()),
+    }
 }

@@ -99,8 +99,10 @@ fn signing_key(home: &Home, found: &mut Vec<Finding>) {
     for other in neighbours(home).into_iter().filter(|other| has_key(other, &key)) {
         let what = format!("the consensus key of this home lies in {} too", other.display());
         let why = "two nodes with one key sign two blocks of one height, and the stake is slashed for it";
-        let todo =
-            format!("keep it in one: diemd validator export-key FILE --home {} retires the other", other.display());
+        let todo = format!(
+            "keep it in one, the one that runs: diemd validator export-key FILE --home HOME retires the other, {} or this",
+            other.display()
+        );
         // The keys of development chains are known to everybody, and each devnet has the same ones.
         let is_serious = !is_of_development(home) || !is_of_development(&Home::at(&other));
         let weight = if is_serious { Weight::Stops } else { Weight::Advice };

@@ -13,9 +13,15 @@ use super::Finding;
 
 /// The place of the settings that CometBFT gets as they are.
 const RAW: &str = "comet.raw.";
-/// Words of free text that a secret follows, in small letters.
-const BEFORE_SECRETS: [&str; 7] =
-    ["key=", "token=", "secret=", "password=", "password: ", "bearer ", "authorization: basic "];
+/// The ends of names, in small letters, whose values may be secrets: `x-api-key: VALUE`, `"token": "VALUE"`, `--password VALUE`.
+const NAMES: [&str; 9] =
+    ["key", "token", "secret", "password", "passwd", "pass", "passphrase", "credential", "credentials"];
+/// The ends of names whose values are several words, up to the end of the line or of their quotes.
+const NAMES_OF_PHRASES: [&str; 3] = ["mnemonic", "phrase", "seed"];
+/// The ends of names whose values are addresses, of which what comes after the host may be a secret.
+const NAMES_OF_ADDRESSES: [&str; 4] = ["endpoint", "endpoints", "url", "rpc"];
+/// What stands in the header of a request before a secret.
+const SCHEMES: [&str; 2] = ["bearer ", "authorization: basic "];
 /// The shortest value of an unknown setting that is looked for elsewhere too: a shorter one may be any word.
 const SHORTEST_SECRET: usize = 6;
 
@@ -110,22 +116,65 @@ fn plain(text: &str) -> String {
     without_paths_of_urls(text).split_inclusive('\n').map(without_named_secrets).collect()
 }
 
-/// The line without what follows a word such as `key=` up to the next space, or to the end of its quotes.
+/// What is hidden of a value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// One word, or what stands in quotes.
+    Word,
+    /// All up to the end of the line, or of the quotes.
+    Line,
+    /// What comes after the first slash.
+    Path,
+}
+
+/// The place in a text of small letters at which the first value begins whose name says that it may be a secret.
+fn first_value(small: &str) -> Option<(usize, Part)> {
+    let lists = [(&NAMES[..], Part::Word), (&NAMES_OF_PHRASES, Part::Line), (&NAMES_OF_ADDRESSES, Part::Path)];
+    let names = lists.into_iter().flat_map(|(names, part)| names.iter().map(move |name| (name, part)));
+    let named = names.flat_map(|(name, part)| {
+        let places = small.match_indices(name).filter_map(|(at, _)| value_after(small, at, name.len()));
+        places.map(move |at| (at, part))
+    });
+    let schemes =
+        SCHEMES.iter().filter_map(|scheme| Some((small.find(scheme)?.saturating_add(scheme.len()), Part::Word)));
+    named.chain(schemes).min_by_key(|(at, _)| *at)
+}
+
+/// Where the value of the name begins that ends after `length` bytes from `at`: behind `=` or `:`, which quotes of the name and
+/// spaces may come before, or behind a space where the name is that of a flag.
+fn value_after(small: &str, at: usize, length: usize) -> Option<usize> {
+    let (before, rest) = (small.get(..at)?, small.get(at.checked_add(length)?..)?);
+    let unquoted = rest.trim_start_matches(['\\', '"', '\'']).trim_start_matches(' ');
+    if let Some(value) = unquoted.strip_prefix(['=', ':']) {
+        return small.len().checked_sub(value.len());
+    }
+    let flag = before.rsplit(char::is_whitespace).next().is_some_and(|word| word.starts_with("--"));
+    (flag && rest.starts_with(' ')).then(|| small.len().checked_sub(rest.len())).flatten()
+}
+
+/// The line without the values that may be secrets by their names.
 fn without_named_secrets(line: &str) -> String {
     let mut shown = String::new();
     let mut rest = line;
-    loop {
-        let small = rest.to_ascii_lowercase();
-        let ends = BEFORE_SECRETS.iter().filter_map(|word| Some(small.find(word)?.saturating_add(word.len())));
-        let Some(end) = ends.min() else { break };
-        let (before, after) = rest.split_at(end);
+    while let Some((at, part)) = first_value(&rest.to_ascii_lowercase()) {
+        let (before, after) = rest.split_at(at);
         let value = after.trim_start_matches([' ', '"', '\'', '\\']);
         let (opening, value) = after.split_at(after.len().saturating_sub(value.len()));
         let quote = opening.chars().next_back().filter(|c| *c != ' ');
-        let is_end = |c: char| quote.map_or(c.is_whitespace() || c == '"', |quote| c == quote || c == '\n');
-        let end = value.find(is_end).unwrap_or(value.len());
-        shown.extend([before, opening, if end > 0 { HIDDEN } else { "" }]);
-        rest = value.split_at(end).1;
+        let is_end = |c: char| match quote {
+            Some(quote) => c == quote || c == '\n',
+            None if part == Part::Line => c == '\n',
+            None => c.is_whitespace() || c == '"',
+        };
+        let (value, left) = value.split_at(value.find(is_end).unwrap_or(value.len()));
+        let kept = match part {
+            // A URL is cut already.
+            Part::Path if value.contains("://") => value,
+            Part::Path => value.split_inclusive('/').next().unwrap_or_default(),
+            Part::Word | Part::Line => "",
+        };
+        shown.extend([before, opening, kept, if kept.len() < value.len() { HIDDEN } else { "" }]);
+        rest = left;
     }
     shown + rest
 }
@@ -233,6 +282,21 @@ mod tests {
             ("secret=ü€KEY password: KEY", "secret=(hidden) password: (hidden)"),
             ("key= and 10 keys", "key= (hidden) 10 keys"),
             ("a monkey, a tokens=, key=", "a monkey, a tokens=, key="),
+            (
+                "{\"token\":\"KEY\",\"password\" : \"KEY KEY\"} x",
+                "{\"token\":\"(hidden)\",\"password\" : \"(hidden)\"} x",
+            ),
+            ("x-api-key: KEY api_key: KEY passwd=KEY 'pass': 'KEY'", {
+                "x-api-key: (hidden) api_key: (hidden) passwd=(hidden) 'pass': '(hidden)'"
+            }),
+            ("ran x --password KEY --api-key KEY now", "ran x --password (hidden) --api-key (hidden) now"),
+            ("mnemonic=\"KEY KEY\" h=7 seed phrase: KEY KEY\nnext", {
+                "mnemonic=\"(hidden)\" h=7 seed phrase: (hidden)\nnext"
+            }),
+            ("endpoint=one.example/v2/KEY url=https://a.b/... rpc=c.d", {
+                "endpoint=one.example/(hidden) url=https://a.b/... rpc=c.d"
+            }),
+            ("passed 3, the key is the validator's", "passed 3, the key is the validator's"),
         ] {
             assert_eq!(plain(text), shown);
         }

@@ -50,6 +50,25 @@ pub(super) fn find(home: &Home) -> Result<Running, HomeError> {
     Ok(Running::Yes(text.trim().parse().ok().filter(is_node)))
 }
 
+/// The names and ids of a node's process and of those that it has started, as far as they are suspended.
+fn suspended(node: u32) -> Vec<(String, u32)> {
+    let ids = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let ids = ids.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let of_node = ids.filter_map(|id: u32| {
+        let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+        let (name, state, parent) = name_state_parent(&stat)?;
+        ((id == node || parent == node) && "Tt".contains(state)).then(|| (name.to_owned(), id))
+    });
+    of_node.collect()
+}
+
+/// The name, the state and the parent in the text of `/proc/ID/stat` (proc(5)). A name may hold spaces and parentheses.
+fn name_state_parent(stat: &str) -> Option<(&str, &str, u32)> {
+    let (name, rest) = stat.split_once('(')?.1.rsplit_once(')')?;
+    let mut fields = rest.split_whitespace();
+    Some((name, fields.next()?, fields.next()?.parse().ok()?))
+}
+
 /// The number of files that a process may open; `None` if they are unlimited or the system does not tell.
 pub(super) fn open_files(process: u32) -> Option<u64> {
     let limits = fs::read_to_string(format!("/proc/{process}/limits")).ok()?;
@@ -98,6 +117,11 @@ impl Answers {
 
 /// Asks the node that runs how it is: each reason why it is not ready is a finding, and so is a node that does not answer.
 pub(super) async fn ask(patient: &Patient<'_>, found: &mut Vec<Finding>) -> Answers {
+    for (name, id) in patient.process.iter().flat_map(|node| suspended(*node)) {
+        let what = format!("{name} (process {id}) is suspended");
+        let why = "somebody has sent it SIGSTOP, or a debugger holds it: it does nothing until it may go on";
+        found.push(Finding::stops("readiness", what, why, format!("let it go on: kill -CONT {id}")));
+    }
     let url = format!("http://{}", reached(patient.config.api.listen));
     let client = match Client::new(&url) {
         Ok(client) => client,
@@ -161,6 +185,13 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+
+    #[test]
+    fn a_process_is_read_whatever_its_name_is() {
+        assert_eq!(name_state_parent("12 (cometbft) T 7 12 7 0 -1"), Some(("cometbft", "T", 7)));
+        assert_eq!(name_state_parent("12 (a) R (b) S 1 12"), Some(("a) R (b", "S", 1)));
+        assert_eq!((name_state_parent("12 (cut"), name_state_parent("12 (a) S")), (None, None));
+    }
 
     #[test]
     fn the_least_limit_of_memory_on_the_way_up_counts_in_both_versions_of_control_groups() {

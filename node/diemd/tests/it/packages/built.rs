@@ -16,6 +16,7 @@ use crate::{
     support::{
         client::{height, person, reach, until},
         containers::{Compose, Engine, Entry, TAG, USER},
+        left_out::say,
     },
 };
 
@@ -44,7 +45,7 @@ fn otherwise(services: &[&str], more: (&str, &str)) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_images_are_the_same_twice_and_run_as_the_compose_files_and_the_book_say() {
     let Some(builds) = builds() else {
-        println!("left out: `make soak ARGS=image` builds and runs the images");
+        say("`make soak ARGS=image` builds and runs the images");
         return;
     };
     let mut engine = Engine::with_what_is_built();

@@ -24,7 +24,7 @@ use crate::support::{
     client::{PATIENCE, height, reach, until},
     left_out::left_out,
     ports::Ports,
-    process::signal,
+    process::{run, signal},
     single::{Single, comet_home, instant_home},
 };
 
@@ -192,6 +192,10 @@ async fn a_service_manager_hears_that_the_node_lives_as_long_as_nothing_in_it_ha
     signal(comet(), Signal::STOP);
     manager.hears_nothing().await;
     manager.tells("CometBFT does not move").await;
+    let doctor = run(&["doctor", "--home", home.to_str().unwrap()]);
+    let found = String::from_utf8_lossy(&doctor.stdout);
+    let suspended = format!("cometbft (process {}) is suspended", comet());
+    assert!(found.contains(&suspended) && found.contains(&format!("kill -CONT {}", comet())), "{found}");
     signal(comet(), Signal::CONT);
     manager.hears().await;
 
