@@ -6,7 +6,7 @@ use std::{
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
-use super::{client::PATIENCE, left_out::left_out};
+use super::{left_out::left_out, stopping::END};
 
 /// A shell in a mount namespace of its own, with a small disk mounted on a folder.
 pub struct SmallDisk {
@@ -51,10 +51,11 @@ impl SmallDisk {
         assert_eq!(self.run(&line), Some(0));
     }
 
-    /// Waits until the node ends that was started last, and returns its exit code.
+    /// Waits until the node ends that was started last, and returns its exit code; whoever meets a full disk has a
+    /// bounded time for it.
     pub async fn ended(mut self) -> (Option<i32>, Self) {
         let ended = tokio::task::spawn_blocking(move || (self.run("wait $node"), self));
-        tokio::time::timeout(PATIENCE, ended).await.expect("the node ends").unwrap()
+        tokio::time::timeout(10 * END, ended).await.expect("the node ends in time").unwrap()
     }
 
     /// Takes all room that is left, by a file of this name.

@@ -14,6 +14,9 @@ use super::{
     single::Single,
 };
 
+/// The time in which a node promises to end. Tests allow ten times as much, so that a slow machine fails none.
+pub const END: Duration = Duration::from_secs(10);
+
 /// Sends one transfer after the other until the node answers no more; returns those that it called committed.
 pub async fn transfers(client: Client, doc: GenesisDoc, who: u32) -> Vec<[u8; 32]> {
     let sender = person(who);
