@@ -59,11 +59,18 @@ fn facts(app: &App, height: u64, people: &[Address]) -> Facts {
     }
 }
 
-/// Finds the height of the block whose steps emitted such an event.
+/// Finds the height of the block whose steps emitted such an event: it comes within so many blocks, however long those take.
 async fn height_of(app: &App, what: &str, is: impl Fn(&Event) -> bool) -> u64 {
-    let find = || block_events(app).into_iter().find(|(_, event)| is(event));
-    until(what, || find().is_some()).await;
-    find().unwrap().0
+    const BLOCKS: u64 = 200;
+    let last = app.info().height + BLOCKS;
+    loop {
+        let height = app.info().height;
+        if let Some((found, _)) = block_events(app).into_iter().find(|(_, event)| is(event)) {
+            return found;
+        }
+        assert!(height < last, "{what} did not happen within {BLOCKS} blocks");
+        until(&format!("another block, for {what}"), || app.info().height > height).await;
+    }
 }
 
 /// Reports two votes of the culprit at a height to CometBFT.
