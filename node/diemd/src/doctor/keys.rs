@@ -13,10 +13,9 @@ use diem_config::{
     consensus_key::{self, KeyError},
     signing_state,
 };
-use diem_core::development::is_development;
+use diem_core::{context::ConsensusAddress, development::is_development};
 use diem_engine::EngineKind;
 use diem_host::home::{Home, default_home};
-use ed25519_dalek::SigningKey;
 use tokio::{net::TcpListener, time::timeout};
 
 use super::{Finding, Patient, Weight};
@@ -68,8 +67,8 @@ fn other_keys(home: &Home, found: &mut Vec<Finding>) {
 
 fn signing_key(home: &Home, found: &mut Vec<Finding>) {
     let comet = home.comet();
-    let key = match consensus_key::found_validator_key(&comet) {
-        Ok(Some(key)) => key,
+    match consensus_key::found_validator_key(&comet) {
+        Ok(Some(_)) => {}
         Ok(None) if signing_state::file_of(&comet).exists() => {
             let (path, state) = (consensus_key::key_file_of(&comet), signing_state::file_of(&comet));
             let what = KeyError::KeyMissing { path, state };
@@ -80,23 +79,28 @@ fn signing_key(home: &Home, found: &mut Vec<Finding>) {
                 "the node does not start, since a key is never made anew by itself",
                 todo,
             ));
-            return;
         }
         Ok(None) => {
             let what = format!("there is no consensus key in {}", comet.display());
             let todo = "the next start makes one; restore yours from its backup first if it is a validator's";
             found.push(Finding::advice("key", what, "a node with a new key is no validator", todo));
-            return;
         }
         Err(error) => {
             let check =
                 if signing_state::height(&signing_state::file_of(&comet)).is_err() { "signing_state" } else { "key" };
             let todo = "put the file back from the machine that signed last; never invent one";
             found.push(Finding::stops(check, error, "without it the key may sign twice and be punished", todo));
-            return;
         }
-    };
-    for other in neighbours(home).into_iter().filter(|other| has_key(other, &key)) {
+    }
+    // Whatever is to be said of its signing state: who restores that beside a second home signs twice.
+    if let Ok(address) = consensus_key::key_address(&comet) {
+        other_homes(home, &address, found);
+    }
+}
+
+/// Looks for the key with this address in other homes.
+fn other_homes(home: &Home, address: &ConsensusAddress, found: &mut Vec<Finding>) {
+    for other in neighbours(home).into_iter().filter(|other| has_key(other, address)) {
         let what = format!("the consensus key of this home lies in {} too", other.display());
         let why = "two nodes with one key sign two blocks of one height, and the stake is slashed for it";
         let todo = format!(
@@ -114,10 +118,10 @@ fn is_of_development(home: &Home) -> bool {
     diem_genesis::load(&home.genesis_file(), None).is_ok_and(|genesis| is_development(&genesis.chain_id))
 }
 
-fn has_key(home: &Path, key: &SigningKey) -> bool {
-    let file = consensus_key::key_file_of(&Home::at(home).comet());
-    let of = |key: &SigningKey| consensus_key::address(&key.verifying_key().to_bytes());
-    file.exists() && consensus_key::key_address(&Home::at(home).comet()).is_ok_and(|address| address == of(key))
+fn has_key(home: &Path, address: &ConsensusAddress) -> bool {
+    let comet = Home::at(home).comet();
+    consensus_key::key_file_of(&comet).exists()
+        && consensus_key::key_address(&comet).is_ok_and(|other| other == *address)
 }
 
 /// The folders where other homes of this machine are found: beside this one, the default one, and those of its devnet.

@@ -1,4 +1,6 @@
-//! `diemd doctor` on broken set-ups: each is named, alone and beside another one, and a good one has nothing.
+//! `diemd doctor` on homes and machines in all kinds of states.
+
+mod breaks;
 
 use std::{
     collections::BTreeSet,
@@ -11,12 +13,9 @@ use std::{
     },
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    time::Duration,
 };
 
-use diem_api::{Hash, Status};
 use diem_host::ports;
-use diem_types::APP_VERSION;
 use rustix::process::{Pid, Resource, Rlimit, Signal, geteuid, prlimit};
 use serde_json::Value;
 
@@ -24,10 +23,10 @@ use crate::support::{
     client::until,
     disk::SmallDisk,
     files::copy,
+    left_out::{left_out, say},
     ports::Ports,
     process::{diemd, run, signal, words},
     single::{Single, comet_home, instant_home, own_chain},
-    stand_in::{node_that_says, status_of},
 };
 
 /// A copy of a good home, on which a break is tried.
@@ -35,7 +34,7 @@ struct Trial {
     home: PathBuf,
     urls: Vec<String>,
     /// What the shell does before.
-    before: &'static str,
+    before: Vec<&'static str>,
     held: Vec<TcpListener>,
     /// The ports of a home that no other trial has.
     _ports: Option<Ports>,
@@ -47,7 +46,7 @@ impl Trial {
         let folder = tempfile::tempdir().unwrap();
         let home = folder.path().join("home");
         copy(good, &home);
-        Self { home, urls: Vec::new(), before: "ulimit -n 4096", held: Vec::new(), _ports: None, _folder: folder }
+        Self { home, urls: Vec::new(), before: vec!["ulimit -n 4096"], held: Vec::new(), _ports: None, _folder: folder }
     }
 
     /// A good home of a chain that is none of development.
@@ -75,19 +74,19 @@ impl Trial {
         String::from_utf8(got.stdout).unwrap().trim().into()
     }
 
-    /// Listens where the node would.
-    fn occupy(&mut self, key: &str) {
-        self.held.push(TcpListener::bind(self.setting(key)).unwrap());
-    }
-
     /// An address of this home that nothing has: of the four nodes for which ports were claimed, it is the first.
     fn spare(&self) -> SocketAddr {
         let p2p: SocketAddr = self.setting("comet.p2p").parse().unwrap();
         SocketAddr::new(p2p.ip(), p2p.port() + 100)
     }
 
+    /// Listens where the node would.
+    fn occupy(&mut self, key: &str) {
+        self.held.push(TcpListener::bind(self.setting(key)).unwrap());
+    }
+
     fn examined(&self) -> Seen {
-        examined(&self.home, self.before, &self.urls)
+        examined(&self.home, &self.before.join("; "), &self.urls)
     }
 }
 
@@ -134,136 +133,6 @@ fn examined(home: &Path, before: &str, urls: &[String]) -> Seen {
         names.insert(finding["check"].as_str().unwrap().to_owned());
     }
     (names, ran.status.code())
-}
-
-type Break = (&'static str, i32, fn(&mut Trial));
-
-/// The broken set-ups: what is found, the exit code, and how it is broken. Neighbours do not hide each other.
-const BREAKS: [Break; 36] = [
-    ("memory", 1, |trial| trial.set("store.cache_mib", "1048576")),
-    ("open_files", 1, |trial| trial.before = "ulimit -n 512"),
-    ("ports", 1, |trial| trial.occupy("api.listen")),
-    ("open_to_the_world", 0, |trial| {
-        let metrics = trial.setting("metrics.listen").replace("127.0.0.1", "0.0.0.0");
-        trial.set("metrics.listen", &metrics);
-    }),
-    ("cometbft", 1, |trial| trial.set("comet.binary", "/bin/true")),
-    ("peers", 1, |trial| {
-        trial.set("comet.peers", "0123456789abcdef0123456789abcdef01234567@127.0.0.1:9");
-    }),
-    ("external_address", 0, |trial| {
-        let p2p = trial.setting("comet.p2p").replace("127.0.0.1", "0.0.0.0");
-        trial.set("comet.p2p", &p2p);
-        trial.set("comet.local", "false");
-    }),
-    ("key_mode", 0, |trial| {
-        let file = trial.comet("config/priv_validator_key.json");
-        fs::set_permissions(file, fs::Permissions::from_mode(0o644)).unwrap();
-    }),
-    ("genesis", 1, |trial| {
-        let mut other = status_of(&trial.home);
-        other.genesis_hash = Hash([7; 32]);
-        trial.urls.push(node_that_says(&other, Duration::ZERO));
-    }),
-    ("signing_state", 1, |trial| fs::remove_file(trial.comet("data/priv_validator_state.json")).unwrap()),
-    ("version", 1, |trial| {
-        let later = Status { app_version: APP_VERSION + 1, ..status_of(&trial.home) };
-        trial.urls.push(node_that_says(&later, Duration::ZERO));
-    }),
-    ("external_address", 1, |trial| trial.set("comet.external_address", "no-such-host.invalid:26656")),
-    // The keys of this chain are known to everybody.
-    ("key_in_two_homes", 0, |trial| copy(&trial.home, &trial.home.with_file_name("moved"))),
-    ("nodes", 0, |trial| trial.urls.push("http://127.0.0.1:9".into())),
-    ("key", 1, |trial| fs::remove_file(trial.comet("config/priv_validator_key.json")).unwrap()),
-    ("archive", 1, |trial| fs::create_dir(trial.home.join("restore")).unwrap()),
-    ("signing_state", 1, |trial| fs::write(trial.comet("data/priv_validator_state.json"), "{}").unwrap()),
-    ("clock", 1, |trial| {
-        trial.urls.push(node_that_says(&status_of(&trial.home), Duration::from_secs(120)));
-    }),
-    ("nodes", 0, |trial| {
-        trial.before = "ulimit -n 4096; export SSL_CERT_FILE=/nowhere/at/all SSL_CERT_DIR=/nowhere/either";
-        trial.urls.push("https://node.example".into());
-    }),
-    ("key", 1, |trial| fs::write(trial.comet("config/priv_validator_key.json"), "{}").unwrap()),
-    ("ports", 1, |trial| trial.occupy("comet.p2p")),
-    ("state", 1, |trial| {
-        let old = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/homes/v4.tar.gz");
-        let unpacked = trial.home.with_file_name("old");
-        fs::create_dir(&unpacked).unwrap();
-        let done = Command::new("tar").arg("-xzf").arg(old).arg("-C").arg(&unpacked).status().unwrap();
-        assert!(done.success());
-        let _ = fs::remove_dir_all(trial.home.join("data"));
-        fs::rename(unpacked.join("home/data"), trial.home.join("data")).unwrap();
-        fs::remove_dir_all(unpacked).unwrap();
-    }),
-    ("signer", 1, |trial| {
-        trial.set("comet.signer", &format!("tcp://{}", trial.spare()));
-    }),
-    ("home_mode", 0, |trial| {
-        fs::set_permissions(trial.home.join("data"), fs::Permissions::from_mode(0o770)).unwrap();
-    }),
-    ("state", 1, |trial| {
-        let home = trial.home.to_str().unwrap();
-        let line = ["start", "--engine", "instant", "--block-time", "100ms", "--halt-at", "2", "--home", home];
-        let ran = run(&line);
-        assert_eq!(ran.status.code(), Some(6), "{}", words(&ran));
-        fs::create_dir(trial.comet("data/state.db")).unwrap();
-    }),
-    ("log", 0, |trial| trial.set("log.file", "missing/node.log")),
-    ("key", 1, |trial| fs::write(trial.home.join("bridge_key.json"), "{").unwrap()),
-    ("open_to_the_world", 0, |trial| {
-        trial.set("comet.abci", &format!("0.0.0.0:{}", trial.spare().port()));
-    }),
-    ("key", 1, |trial| fs::write(trial.comet("config/node_key.json"), "{").unwrap()),
-    ("ports", 1, |trial| {
-        trial.set("comet.abci", &trial.spare().to_string());
-        trial.occupy("comet.abci");
-    }),
-    ("genesis", 1, |trial| fs::remove_file(trial.home.join("genesis.json")).unwrap()),
-    ("home", 1, |trial| {
-        let _ = fs::remove_dir_all(trial.home.join("data"));
-        fs::write(trial.home.join("data"), "").unwrap();
-    }),
-    ("genesis", 1, |trial| fs::write(trial.home.join("genesis.json"), "{").unwrap()),
-    ("configuration", 1, |trial| {
-        let file = trial.home.join("config.toml");
-        let text = fs::read_to_string(&file).unwrap().replace("\nfile = \"\"", "\nfile = \"bridge_key.json\"");
-        fs::write(file, text).unwrap();
-    }),
-    ("home_mode", 0, |trial| {
-        fs::set_permissions(trial.home.join("cometbft"), fs::Permissions::from_mode(0o770)).unwrap();
-    }),
-    ("configuration", 1, |trial| {
-        let file = trial.home.join("config.toml");
-        let text = fs::read_to_string(&file).unwrap();
-        fs::write(file, format!("momiker = \"x\"\n{text}")).unwrap();
-    }),
-];
-
-#[test]
-fn each_broken_set_up_is_named_alone_and_beside_another_and_a_good_one_has_nothing() {
-    let (folder, ports) = (tempfile::tempdir().unwrap(), Ports::claim());
-    let (good, _) = comet_home(folder.path(), &ports, ["--preset", "dev"]);
-    let mut trial = Trial::of(&good);
-    trial.urls.push(node_that_says(&status_of(&good), Duration::ZERO));
-    fs::remove_dir_all(trial.home.join("run")).unwrap();
-    assert_eq!(trial.examined(), well());
-    assert!(!trial.home.join("run").exists(), "nothing is made in the home");
-    let screen = run(&["doctor", "--home", good.to_str().unwrap()]);
-    assert_eq!(String::from_utf8_lossy(&screen.stdout), "nothing was found that is not well\n");
-
-    for (name, code, hurt) in BREAKS {
-        let mut trial = Trial::of(&good);
-        hurt(&mut trial);
-        assert_eq!(trial.examined(), only(name, code), "{name}");
-    }
-    for pair in BREAKS.windows(2) {
-        let mut trial = Trial::of(&good);
-        pair.iter().for_each(|(_, _, hurt)| hurt(&mut trial));
-        let names = pair.iter().map(|(name, _, _)| (*name).to_owned()).collect();
-        let code = pair.iter().map(|(_, code, _)| *code).max();
-        assert_eq!(trial.examined(), (names, code), "{} and {}", pair[0].0, pair[1].0);
-    }
 }
 
 /// Waits until the node of a home is ready, asked at its own address or another one.
@@ -351,7 +220,7 @@ async fn the_node_that_runs_is_asked_and_its_own_limits_count() {
 #[test]
 fn the_files_are_judged_for_the_owner_of_the_home_and_not_for_who_asks() {
     if !geteuid().is_root() {
-        println!("skipped: only root can give files to other users");
+        left_out("root", "only root can give files to other users");
         return;
     }
     let (owner, other) = (12_345, 54_321);
@@ -400,7 +269,7 @@ fn the_files_are_judged_for_the_owner_of_the_home_and_not_for_who_asks() {
     let ran = diemd().args(["doctor", "--home"]).arg(&trial.home).uid(other).gid(other).output();
     match ran {
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-            println!("left out: no other user can run {}", env!("CARGO_BIN_EXE_diemd"));
+            say(&format!("no other user can run {}", env!("CARGO_BIN_EXE_diemd")));
         }
         ran => {
             let screen = String::from_utf8(ran.unwrap().stdout).unwrap();
@@ -490,9 +359,9 @@ fn file_systems_and_limits_of_control_groups_are_named() {
     let ran = Command::new("unshare").args(["--mount", "bash", "-c", &script]).output();
     match ran {
         Ok(ran) if ran.status.code() == Some(77) || words(&ran).contains("unshare failed") => {
-            println!("left out: this machine does not let a test mount FUSE: {}", words(&ran));
+            left_out("fuse", format!("this machine does not let a test mount FUSE: {}", words(&ran)));
         }
-        Err(_) => println!("left out: there is no unshare here"),
+        Err(_) => left_out("fuse", "there is no unshare here"),
         Ok(_) => {
             let screen = fs::read_to_string(&said).unwrap();
             assert!(screen.contains("advice: file_system") && screen.contains("data/snapshots is on FUSE"), "{screen}");
