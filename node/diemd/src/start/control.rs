@@ -188,7 +188,7 @@ impl Parts {
         }
     }
 
-    /// Has a snapshot of the next height taken, and waits for it as long as the asker is there.
+    /// Has a snapshot of the next height taken at which no other one is, and waits for it as long as the asker is there.
     async fn create(&self, asker: &OwnedWriteHalf) -> Result<Answer, String> {
         let taker = self.commits.snapshots().ok_or("this node takes no snapshots")?;
         let (tell, told) = oneshot::channel::<Outcome>();

@@ -85,9 +85,9 @@ impl Taker {
         Self { app, settings, run: Box::new(run), state: Mutex::new(state) }
     }
 
-    /// Asks for a snapshot of the next height, whatever the schedule says. `tell` gets what came of it, on the thread of
-    /// the commit or of the snapshot, so it returns at once; it is dropped where the node stops before. Whoever drops
-    /// `waits` before the next commit takes the question back.
+    /// Asks for a snapshot of the next height at which no other one is being taken, whatever the schedule says. `tell` gets
+    /// what came of it, on the thread of the commit or of the snapshot, so it returns at once; it is dropped where the node
+    /// stops before. Whoever drops `waits` before that commit takes the question back.
     pub fn ask(&self, waits: &Arc<()>, tell: impl FnOnce(Outcome) + Send + 'static) {
         let mut state = self.state.lock();
         state.asked.retain(Asker::still_waits);
@@ -114,9 +114,16 @@ impl Taker {
             return;
         }
         if let Some(job) = state.taking.as_ref().filter(|job| !job.done.load(Relaxed)) {
-            let reason = format!("the snapshot of height {} is still being taken", job.height);
-            tracing::warn!(height = block.height, "no snapshot: {reason}");
-            return tell_all(asked, &Err(reason));
+            if asked.is_empty() {
+                tracing::warn!(
+                    height = block.height,
+                    "no snapshot: that of height {} is still being taken",
+                    job.height
+                );
+            }
+            // One that is due comes again. Whoever has asked gets that of a later height.
+            state.asked = asked;
+            return;
         }
         let Ok(snapshot) = self.app.snapshot(Some(block.height)) else {
             return tell_all(asked, &Err(format!("height {} is not the latest any more", block.height)));

@@ -108,20 +108,28 @@ fn one_snapshot_is_taken_at_a_time_and_none_after_the_taker_went() {
         asked
     };
     let (_waits, first) = block(&source);
-    let (_, second) = block(&source);
-    assert_eq!(second.recv().unwrap().unwrap_err(), "the snapshot of height 4 is still being taken");
+    let (waits, second) = block(&source);
     let take = waiting.lock().unwrap().pop().unwrap();
-    assert!(waiting.lock().unwrap().is_empty(), "the second waits for the first, and is left out");
+    assert!(waiting.lock().unwrap().is_empty(), "the second waits for the first");
     assert_eq!(take.height(), 4);
     take.run();
     assert_eq!(first.recv().unwrap().unwrap().height(), 4);
-    let (_, cancelled) = block(&source);
+    assert!(second.try_recv().is_err(), "its height is a later one");
+    let (_, third) = block(&source);
     assert_eq!(source.listed(), vec![4]);
-    drop(taker);
     let take = waiting.lock().unwrap().pop().unwrap();
     assert_eq!(take.height(), 6);
     take.run();
+    for both in [second, third] {
+        assert_eq!(both.recv().unwrap().unwrap().height(), 6);
+    }
+    drop(waits);
+    let (_, cancelled) = block(&source);
+    drop(taker);
+    let take = waiting.lock().unwrap().pop().unwrap();
+    assert_eq!(take.height(), 7);
+    take.run();
     assert!(cancelled.recv().unwrap().unwrap_err().contains("the node stops"));
     source.blocks(9);
-    assert_eq!(source.listed(), vec![4], "it was cancelled with its taker");
+    assert_eq!(source.listed(), vec![6, 4], "it was cancelled with its taker");
 }
