@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{Joiner, own_files, url};
 use crate::support::{
     client::{height, reach, root, until},
-    devnet::Devnet,
+    devnet::{Devnet, EngineUnderTest},
     network::turn,
     two_votes::{TwoVotes, call},
 };
@@ -24,7 +24,7 @@ fn since(joiner: &Joiner, length: usize) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn evidence_older_than_the_snapshot_ends_the_node_and_a_newer_one_brings_it_back() {
     let _turn = turn().await;
-    let devnet = Devnet::of_long_trust(4, |_| {});
+    let devnet = Devnet::start(EngineUnderTest::Comet);
     let (first, urls) = (devnet.client(0), [url(&devnet, 0), url(&devnet, 1)]);
     let newest = async |above: u64| {
         until("a snapshot that both nodes offer", async || {

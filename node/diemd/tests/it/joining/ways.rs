@@ -95,7 +95,7 @@ async fn overtake(devnet: &Devnet, turns: [Address; 2], done: &AtomicBool) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_joins_while_validators_come_and_go_with_every_block() {
     let _turn = turn().await;
-    let devnet = Devnet::of_long_trust(3, |doc| {
+    let devnet = Devnet::of_changed(3, |doc| {
         doc.app.staking.params.max_validators = 2;
         doc.app.gas.block_limit = ONE_STAKE;
         // The strongest, and of those that are alike the first by address.

@@ -113,7 +113,12 @@ impl Devnet {
 
     /// Starts a devnet of four validators with CometBFT whose genesis is changed.
     pub fn changed(change: impl FnOnce(&mut GenesisDoc)) -> Self {
-        Self::of_another_genesis(4, None, change)
+        Self::of_changed(4, change)
+    }
+
+    /// As [`Self::changed`], of so many validators.
+    pub fn of_changed(validators: usize, change: impl FnOnce(&mut GenesisDoc)) -> Self {
+        Self::of_another_genesis(validators, None, change)
     }
 
     fn of_another_genesis(
