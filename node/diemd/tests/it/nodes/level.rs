@@ -53,6 +53,15 @@ impl Taken {
     }
 }
 
+/// The time of processors that a process has taken so far.
+fn processor_time(pid: u32) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    // The fourteenth and fifteenth field of proc(5), in ticks of a hundredth of a second; a name may hold spaces.
+    let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+    let ticks = |at: usize| fields[at].parse::<u64>().unwrap();
+    Duration::from_millis(10 * (ticks(11) + ticks(12)))
+}
+
 /// The last third of the time is compared with the second: in the first, caches fill and peers find each other.
 #[tokio::test(flavor = "multi_thread")]
 async fn memory_files_threads_and_log_stay_level_under_load() {
@@ -62,7 +71,8 @@ async fn memory_files_threads_and_log_stay_level_under_load() {
     let processes = devnet.processes();
     assert!(processes.len() >= 2 * devnet.nodes(), "{processes:?}");
     let load = Load::start(&devnet);
-    let begun = Instant::now();
+    let of_all = || processes.iter().map(|pid| processor_time(*pid)).sum::<Duration>();
+    let (begun, taken_before) = (Instant::now(), of_all());
     let mut samples: Vec<Vec<Taken>> = processes.iter().map(|_| Vec::new()).collect();
     let length = Duration::from_secs(seconds);
     for _ in 0..SAMPLES {
@@ -75,6 +85,10 @@ async fn memory_files_threads_and_log_stay_level_under_load() {
     assert!(sent > 0);
     // A busy machine takes longer than it was asked to, and the log grows meanwhile.
     let seconds = begun.elapsed().as_secs();
+    // What load it was on this machine.
+    let share = (of_all() - taken_before).as_millis() / (10 * u128::from(seconds.max(1)));
+    let processors = std::thread::available_parallelism().unwrap();
+    println!("{} transfers a second, and {share} of {processors}00 % of the processors", sent / seconds.max(1));
     for (samples, pid) in samples.iter().zip(&processes) {
         let third = samples.len() / 3;
         let [before, after] = [&samples[third..2 * third], &samples[2 * third..]].map(Taken::most);
