@@ -258,12 +258,12 @@ fn a_terminal_shows_again_what_is_typed_whatever_ends_a_question() {
         let wait = format!("until [ -e {} ]; do sleep 0.1; done", asks.display());
         let kill = if signal.is_empty() { String::new() } else { format!("({wait}; pkill -{signal} -P $$ diemd) &") };
         // The shell outlives the key, which goes to both.
-        let commands = format!("trap : INT QUIT; {kill} {add}; echo code $?; stty -a");
+        let commands = format!("trap : INT QUIT; {kill} {add}; echo code=$?; stty -a");
         let Some(mut screen) = Screen::run(&commands) else { return };
         screen.until("new passphrase for `new`: ");
         fs::write(asks, "").unwrap();
         screen.keys(key);
-        screen.until("code ");
+        screen.until("code=");
         let after = screen.rest();
         assert!(after.starts_with(code), "{signal}{key:?}: {after}");
         assert!(shows_what_is_typed(&after), "{signal}{key:?}: {after}");
@@ -274,7 +274,7 @@ fn a_terminal_shows_again_what_is_typed_whatever_ends_a_question() {
 fn a_question_that_is_stopped_shows_what_is_typed_and_goes_on_in_the_foreground() {
     let home = tempfile::tempdir().unwrap();
     let add = format!("{} keys add new --home {}", env!("CARGO_BIN_EXE_diemd"), home.path().display());
-    let commands = format!("set -m; {add}; echo stopped; stty -a; echo seen; fg; echo code $?; stty -a");
+    let commands = format!("set -m; {add}; echo stopped; stty -a; echo seen; fg; echo code=$?; stty -a");
     let Some(mut screen) = Screen::run(&commands) else { return };
     screen.until("new passphrase for `new`: ");
     screen.keys("\x1a");
@@ -285,8 +285,9 @@ fn a_question_that_is_stopped_shows_what_is_typed_and_goes_on_in_the_foreground(
     screen.keys("correct horse\n");
     screen.until("the same again: ");
     screen.keys("correct horse\n");
-    let said = screen.until("code ");
-    assert!(!said.contains("horse"), "{said}");
+    let said = screen.until("code=");
+    // Its two words may both be among those of the phrase, but not one beside the other.
+    assert!(!said.contains("correct horse"), "{said}");
     let after = screen.rest();
     assert!(after.starts_with('0'), "{said}{after}");
     assert!(shows_what_is_typed(&after), "{after}");
