@@ -22,6 +22,7 @@ use crate::{
 
 /// The most bytes of an image.
 const LARGEST: u64 = 120_000_000;
+
 /// The number of times that the images are built: `IMAGE_BUILDS`, where 0 takes what was built last.
 fn builds() -> Option<usize> {
     Some(std::env::var("IMAGE_BUILDS").ok()?.parse().unwrap())
